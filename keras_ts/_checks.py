@@ -1,0 +1,59 @@
+"""Checks of arguments that several parts share, so that equal mistakes read alike.
+
+Each returns the value as a plain Python number: configs stay free of NumPy types, and
+JSON takes them as they are.
+"""
+
+import math
+import operator
+from typing import Any
+
+
+def integer(name: str, value: Any, minimum: int) -> int:
+    """Return ``value`` as an int >= ``minimum``, or raise an error that names it."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(
+            f"{name} must be an integer >= {minimum}. Received: {name}={value!r} "
+            f"({type(value).__name__})."
+        )
+    number = operator.index(value)
+    if number < minimum:
+        raise ValueError(f"{name} must be >= {minimum}. Received: {name}={number}.")
+    return number
+
+
+def real(name: str, value: Any) -> float:
+    """Return ``value`` as a finite float, or raise an error that names it."""
+    if isinstance(value, str | bytes | bool) or not hasattr(value, "__float__"):
+        raise TypeError(
+            f"{name} must be a finite number. Received: {name}={value!r} ({type(value).__name__})."
+        )
+    if getattr(value, "ndim", 0) != 0:
+        raise TypeError(f"{name} must be a single number. Received: {name}={value!r}.")
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be finite. Received: {name}={number}.")
+    return number
+
+
+def positive(name: str, value: Any) -> float:
+    """Return ``value`` as a finite float > 0, or raise an error that names it."""
+    number = real(name, value)
+    if number <= 0:
+        raise ValueError(f"{name} must be > 0. Received: {name}={number}.")
+    return number
+
+
+def boolean(name: str, value: Any) -> bool:
+    """Return ``value`` if it is a bool, or raise an error that names it."""
+    if not (isinstance(value, bool) or type(value).__name__ in {"bool_", "bool"}):
+        raise TypeError(f"{name} must be True or False. Received: {name}={value!r}.")
+    return bool(value)
+
+
+def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
+    """Return ``value`` if it is one of ``allowed``, or raise an error that lists them."""
+    if not isinstance(value, str) or value not in allowed:
+        listed = ", ".join(repr(option) for option in allowed)
+        raise ValueError(f"{name} must be one of {listed}. Received: {name}={value!r}.")
+    return value

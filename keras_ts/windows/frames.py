@@ -1,0 +1,147 @@
+"""Reading pandas and polars frames, both through narwhals: columns by name, long panels."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_ts.windows import timeline
+from keras_ts.windows.gather import Array, concatenated_bounds
+from keras_ts.windows.index import IntArray
+from keras_ts.windows.series import Panel, constant_rows, resolve_columns
+
+if TYPE_CHECKING:
+    from keras_ts.windows.spec import WindowedSeries
+
+
+def read_frame(frames: Any, windows: "WindowedSeries") -> Panel:
+    """Read one frame, or a list of frames with the same columns."""
+    single = not isinstance(frames, list | tuple)
+    tables = [_table(frame) for frame in ([frames] if single else frames)]
+    names = tables[0].columns
+    for number, table in enumerate(tables):
+        if table.columns != names:
+            raise ValueError(
+                "All frames of a panel must have the same columns. Received "
+                f"{list(names)} and, in series[{number}], {list(table.columns)}."
+            )
+    for argument in ("id_column", "time_column"):
+        wanted = getattr(windows, argument)
+        if wanted is not None and wanted not in names:
+            raise ValueError(f"{argument}={wanted!r} is not in the frame: {list(names)}.")
+
+    features = [name for name in names if name not in (windows.id_column, windows.time_column)]
+    varying, fixed, targets, future = resolve_columns(windows, features)
+    values = np.concatenate([_matrix(table, features) for table in tables])
+    times = None
+    if windows.time_column is not None:
+        times = np.concatenate([_times(table, windows.time_column) for table in tables])
+    bounds = concatenated_bounds([len(table) for table in tables])
+    labels = None
+    if windows.id_column is not None:
+        if not single:
+            raise ValueError("Pass a list of frames, or one long frame with id_column, not both.")
+        order, bounds, labels = _groups(tables[0], windows.id_column)
+        values = values[order]
+        times = times[order] if times is not None else None
+
+    static = constant_rows(values, bounds, fixed, features) if fixed else None
+    values = values[:, varying] if fixed else values
+    breaks = np.empty(0, np.int64)
+    panel = Panel(
+        values, bounds, targets, future, static, times, labels, breaks, single and labels is None
+    )
+    return panel if times is None else _with_breaks(panel, windows)
+
+
+def _with_breaks(panel: Panel, windows: "WindowedSeries") -> Panel:
+    from dataclasses import replace
+
+    assert panel.times is not None
+    wrong = timeline.disorder(panel.times, panel.bounds)
+    if wrong is not None:
+        kind, position = wrong
+        what = "repeats" if kind == "duplicate" else "goes back in"
+        raise ValueError(
+            f"time_column={windows.time_column!r} {what} time at {panel.place(position)}. "
+            "Sort each series by it and keep one row per timestamp"
+            + (", or name the column that tells series apart in id_column." if panel.single else ".")
+        )
+    gaps = timeline.gaps(panel.times, panel.bounds)
+    if len(gaps) and windows.missing == "raise":
+        before, after = panel.times[gaps[0] - 1], panel.times[gaps[0]]
+        raise ValueError(
+            f"time_column={windows.time_column!r} has {len(gaps)} irregular step"
+            f"{'s' * (len(gaps) > 1)}, the first from {before} to {after}. Insert the missing "
+            'rows, or pass missing="drop" to leave out the windows that cross one, or '
+            'missing="keep" to count rows and not time.'
+        )
+    return replace(panel, breaks=gaps) if windows.missing == "drop" else panel
+
+
+def _table(frame: Any) -> Any:
+    try:
+        import narwhals as nw
+    except ImportError as error:
+        raise ImportError(
+            "Windowing a data frame needs narwhals: pip install 'keras-ts[frames]', "
+            "or pass frame.to_numpy()."
+        ) from error
+    try:
+        return nw.from_native(frame, eager_only=True)
+    except TypeError as error:
+        raise TypeError(
+            "series must be an array, a list of arrays, or an eager pandas or polars frame "
+            f"(collect a lazy one first). Received: {type(frame).__name__}."
+        ) from error
+
+
+def _matrix(table: Any, features: list[str]) -> Array:
+    import narwhals as nw
+
+    columns = []
+    for name in features:
+        column = table[name]
+        if column.dtype == nw.Decimal:
+            column = column.cast(nw.Float64)
+        if not (column.dtype.is_numeric() or column.dtype == nw.Boolean):
+            hint = "time_column" if column.dtype.is_temporal() else "id_column"
+            raise TypeError(
+                f"column {name!r} must hold numbers. Received {column.dtype}, "
+                f"first value {column[0] if len(column) else None!r}. Drop it, encode it, "
+                f"or name it in {hint}."
+            )
+        if column.null_count():
+            column = column.cast(nw.Float64)
+        columns.append(column.to_numpy())
+    return np.stack(columns, axis=1)
+
+
+def _times(table: Any, name: str) -> Array:
+    import narwhals as nw
+
+    column = table[name]
+    if column.null_count():
+        raise ValueError(f"time_column={name!r} has {column.null_count()} missing timestamps.")
+    if isinstance(column.dtype, nw.Datetime) and column.dtype.time_zone is not None:
+        column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    if not (column.dtype.is_numeric() or column.dtype in (nw.Datetime, nw.Date)):
+        raise TypeError(
+            f"time_column={name!r} must hold dates, times or numbers. Received {column.dtype}, "
+            f"first value {column[0] if len(column) else None!r}. Parse it first, "
+            "for example with pandas.to_datetime."
+        )
+    times = column.to_numpy()
+    return times.astype("datetime64[D]") if column.dtype == nw.Date else times
+
+
+def _groups(table: Any, name: str) -> tuple[Any, IntArray, tuple[Any, ...]]:
+    import narwhals as nw
+
+    column = table[name]
+    if column.null_count():
+        raise ValueError(f"id_column={name!r} has {column.null_count()} missing values.")
+    labels = column.unique(maintain_order=True).to_list()
+    codes = column.replace_strict(labels, range(len(labels)), return_dtype=nw.Int64).to_numpy()
+    lengths = np.bincount(codes, minlength=len(labels))
+    order = slice(None) if (np.diff(codes) >= 0).all() else np.argsort(codes, kind="stable")
+    return order, concatenated_bounds(lengths), tuple(labels)

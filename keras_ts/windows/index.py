@@ -1,0 +1,195 @@
+"""Where windows start, what they read, and which of them belong to a part of the series.
+
+Pure index arithmetic over *flat* positions: a panel is laid end to end, and the window
+starts form a few runs ``first, first + stride, ...``. A run costs three integers however
+many windows it holds, which is what lets a thousand million windows be described at once.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+IntArray = np.ndarray[Any, np.dtype[np.int64]]
+BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The shape of one window, as distances from its first position."""
+
+    window: int
+    horizon: int
+    gap: int
+    stride: int
+    sampling_rate: int
+    sequence: bool
+
+    @property
+    def reach(self) -> int:
+        """Positions from the first input to the last, both included."""
+        return self.sampling_rate * (self.window - 1) + 1
+
+    @property
+    def span(self) -> int:
+        """Positions from the first input to the last target, both included."""
+        return self.reach + self.gap + self.horizon
+
+    @property
+    def first_target(self) -> int:
+        """Distance from the first input to the first target."""
+        return self.gap + 1 if self.sequence else self.reach + self.gap
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Windows in time order, as runs of evenly spaced starts.
+
+    Attributes:
+        first: Flat start of each run's first window.
+        count: Number of windows in each run, at least 1.
+        series: Index of the series that each run reads.
+        step: Distance between neighbouring starts of a run.
+    """
+
+    first: IntArray
+    count: IntArray
+    series: IntArray
+    step: int
+
+    @cached_property
+    def _before(self) -> IntArray:
+        return np.concatenate(([0], np.cumsum(self.count, dtype=np.int64)))
+
+    @property
+    def total(self) -> int:
+        """Number of windows in all runs."""
+        return int(self._before[-1])
+
+    def starts(self, windows: Any) -> IntArray:
+        """Flat starts of the windows numbered ``windows`` in time order."""
+        if len(self.first) == 1:
+            starts: IntArray = windows * self.step + self.first[0] if self.step > 1 else (
+                windows + self.first[0]
+            )
+            return starts
+        run = self._run_of(windows)
+        return self.first[run] + self.step * (windows - self._before[run])
+
+    def series_of(self, windows: Any) -> IntArray:
+        """Index of the series that each of ``windows`` reads."""
+        return self.series[self._run_of(windows)]
+
+    def between(self, low: IntArray, high: IntArray) -> "Runs":
+        """Keep the windows that start at ``low`` or later and at ``high`` or earlier.
+
+        Args:
+            low: Smallest flat start allowed, one per run.
+            high: Largest flat start allowed, one per run.
+        """
+        last = self.first + self.step * (self.count - 1)
+        skipped = np.maximum(-((self.first - low) // self.step), 0)
+        first = self.first + self.step * skipped
+        count = np.maximum((np.minimum(last, high) - first) // self.step + 1, 0)
+        return self._nonempty(first, count, self.series, self.step)
+
+    def _run_of(self, windows: Any) -> IntArray:
+        return np.searchsorted(self._before, windows, side="right") - 1
+
+    @staticmethod
+    def _nonempty(first: IntArray, count: IntArray, series: IntArray, step: int) -> "Runs":
+        kept = count > 0
+        return Runs(first[kept], count[kept], series[kept], step)
+
+
+def layout(bounds: IntArray, breaks: IntArray, geometry: Geometry) -> Runs:
+    """All windows of a panel that cross neither a series' end nor a break.
+
+    Args:
+        bounds: Flat start of each series, and the end of the last: ``0, len, ...``.
+        breaks: Sorted flat positions that must not share a window with the one before.
+        geometry: The shape of a window.
+    """
+    cuts = np.union1d(bounds, breaks)
+    low, high = cuts[:-1], cuts[1:]
+    series = np.searchsorted(bounds, low, side="right") - 1
+    origin = bounds[series]
+    # Starts lie on the series' own grid also behind a break.
+    first = origin - (origin - low) // geometry.stride * geometry.stride
+    count = (high - geometry.span - first) // geometry.stride + 1
+    return Runs._nonempty(first, count, series, geometry.stride)
+
+
+def only_where(runs: Runs, allowed: Any, block: int = 1 << 22) -> Runs:
+    """Keep the windows for which ``allowed(first_start, count)`` is true.
+
+    Args:
+        runs: The windows to choose from.
+        allowed: Function of a flat start and a number of neighbouring windows that
+            returns one bool per window. Called with at most ``block`` windows at a time,
+            so that memory stays bounded on a series larger than memory.
+        block: Largest number of windows to ask for at once.
+    """
+    first, count, series = [], [], []
+    for run_first, run_count, run_series in zip(runs.first, runs.count, runs.series, strict=True):
+        for done in range(0, int(run_count), block):
+            begin = int(run_first) + done * runs.step
+            verdict = allowed(begin, min(block, int(run_count) - done))
+            edges = np.flatnonzero(np.diff(np.concatenate(([False], verdict, [False]))))
+            first.append(begin + runs.step * edges[::2])
+            count.append(edges[1::2] - edges[::2])
+            series.append(np.full(len(edges) // 2, run_series))
+    return Runs._nonempty(
+        np.concatenate([np.empty(0, np.int64), *first]),
+        np.concatenate([np.empty(0, np.int64), *count]),
+        np.concatenate([np.empty(0, np.int64), *series]),
+        runs.step,
+    )
+
+
+def windowed_any(flags: BoolArray, taps: int, step: int) -> BoolArray:
+    """Whether any of ``flags[i], flags[i + step], ..., `` (``taps`` of them) is set, for every i."""
+    length = len(flags) - step * (taps - 1)
+    rows = -(-len(flags) // step)
+    padded = np.zeros((rows + 1, step), dtype=np.int64)
+    padded[1:].reshape(-1)[: len(flags)] = flags
+    sums = padded.cumsum(axis=0)
+    counts: IntArray = (sums[taps:] - sums[:-taps]).reshape(-1)[:length]
+    return counts > 0
+
+
+def touches(inputs: BoolArray, targets: BoolArray, geometry: Geometry, count: int) -> BoolArray:
+    """Whether each of ``count`` windows reads a flagged input or target.
+
+    Args:
+        inputs: Flags of the positions as inputs, from the first window's start on.
+        targets: Flags of the same positions as targets.
+        geometry: The shape of a window.
+        count: Number of windows; neighbouring ones start ``geometry.stride`` apart.
+    """
+    span = geometry.stride * (count - 1) + 1
+    hit = windowed_any(inputs, geometry.window, geometry.sampling_rate)[:span]
+    ahead = windowed_any(targets[geometry.first_target :], geometry.horizon, 1)
+    if geometry.sequence:
+        ahead = windowed_any(ahead, geometry.window, geometry.sampling_rate)
+    return (hit | ahead[:span])[:: geometry.stride]
+
+
+def part_limits(
+    borders: IntArray, lengths: IntArray, part: int, geometry: Geometry, context: bool
+) -> tuple[IntArray, IntArray]:
+    """The earliest and latest start, in each series, of windows that belong to a part.
+
+    A window belongs to the part that holds all its targets.
+
+    Args:
+        borders: ``(series, borders)`` positions at which a new part begins.
+        lengths: Length of each series.
+        part: Index of the part.
+        geometry: The shape of a window.
+        context: Whether inputs may reach back over the part's beginning.
+    """
+    edges = np.column_stack([np.zeros_like(lengths), borders, lengths])
+    reach_back = geometry.first_target if context else 0
+    return edges[:, part] - reach_back, edges[:, part + 1] - geometry.span

@@ -1,0 +1,75 @@
+"""Which windows stand in which batch of which epoch: pure arithmetic, and one cached stretch."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from keras_ts.windows.index import IntArray
+from keras_ts.windows.shuffle import Permutation
+
+# The order is computed in stretches of this many positions: long enough that NumPy's cost
+# per call vanishes, short enough to stay in a core's cache.
+_STRETCH = 1 << 15
+
+
+@dataclass
+class Order:
+    """The order of all windows, epoch by epoch.
+
+    Attributes:
+        total: Number of windows.
+        batch_size: Largest number of windows in a batch.
+        drop_remainder: Whether batches that are not full are left out.
+        shuffle: Whether every epoch has its own permutation, or time order.
+        seed: What the permutations depend on besides the epoch.
+        shards: Number of parts that share the windows, position by position.
+        shard: Which part this is.
+    """
+
+    total: int
+    batch_size: int
+    drop_remainder: bool
+    shuffle: bool
+    seed: int
+    shards: int = 1
+    shard: int = 0
+    _stretch: tuple[int, int, Any] = field(default=(-1, -1, None), init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        everyone = self.total // self.shards
+        if self.drop_remainder:
+            self.batches = everyone // self.batch_size
+            self.size = self.batches * self.batch_size
+        else:
+            largest = -(-self.total // self.shards)
+            self.batches = -(-largest // self.batch_size)
+            self.size = everyone + (self.shard < self.total % self.shards)
+
+    def bounds(self, batch: int) -> tuple[int, int]:
+        """First position of a batch, and the one after its last."""
+        begin = batch * self.batch_size
+        return begin, min(begin + self.batch_size, self.size)
+
+    def windows(self, epoch: int, begin: int, end: int) -> IntArray:
+        """Numbers of the windows at positions ``begin .. end - 1`` of an epoch."""
+        if not self.shuffle:
+            return np.arange(begin, end) * self.shards + self.shard
+        number, first = divmod(begin, _STRETCH)
+        # One tuple, replaced whole: readers in other threads see the old one or the new.
+        cached = self._stretch
+        if cached[0] != epoch or cached[1] != number:
+            cached = (epoch, number, self._permuted(epoch, number))
+            self._stretch = cached
+        stretch = cached[2]
+        last = first + end - begin
+        if last <= _STRETCH:
+            windows: IntArray = stretch[first:last]
+            return windows
+        rest = self.windows(epoch, begin - first + _STRETCH, end)
+        return np.concatenate([stretch[first:], rest])
+
+    def _permuted(self, epoch: int, number: int) -> IntArray:
+        begin = number * _STRETCH
+        positions = np.arange(begin, min(begin + _STRETCH, self.size)) * self.shards + self.shard
+        return Permutation(self.total, self.seed, epoch)(positions)
