@@ -8,6 +8,10 @@ import math
 import operator
 from typing import Any
 
+import numpy as np
+
+from keras_ts._typing import Array
+
 
 def integer(name: str, value: Any, minimum: int) -> int:
     """Return ``value`` as an int >= ``minimum``, or raise an error that names it."""
@@ -46,7 +50,7 @@ def positive(name: str, value: Any) -> float:
 
 def boolean(name: str, value: Any) -> bool:
     """Return ``value`` if it is a bool, or raise an error that names it."""
-    if not (isinstance(value, bool) or type(value).__name__ in {"bool_", "bool"}):
+    if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False. Received: {name}={value!r}.")
     return bool(value)
 
@@ -57,3 +61,14 @@ def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
         listed = ", ".join(repr(option) for option in allowed)
         raise ValueError(f"{name} must be one of {listed}. Received: {name}={value!r}.")
     return value
+
+
+def numeric(values: Any, what: str) -> Array:
+    """``np.asarray`` that refuses what is not real numbers, naming it."""
+    array = values if isinstance(values, np.ndarray) else np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"{what} must hold real numbers. Received dtype {array.dtype}"
+            + (f", first value {array.flat[0]!r}." if array.size else ".")
+        )
+    return array

@@ -8,8 +8,9 @@ import keras
 import numpy as np
 
 from keras_ts.windows import adapters
-from keras_ts.windows.gather import Array, Gather
-from keras_ts.windows.index import IntArray, Runs
+from keras_ts._typing import Array, IntArray
+from keras_ts.windows.gather import Gather
+from keras_ts.windows.index import Runs
 from keras_ts.windows.order import Order
 from keras_ts.windows.plan import read_weights, refuse_none
 from keras_ts.windows.series import Panel, missing_rows, refuse_missing

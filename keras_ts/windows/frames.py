@@ -1,12 +1,13 @@
 """Reading pandas and polars frames, both through narwhals: columns by name, long panels."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_ts._typing import Array, IntArray
 from keras_ts.windows import timeline
-from keras_ts.windows.gather import Array, concatenated_bounds
-from keras_ts.windows.index import IntArray
+from keras_ts.windows.gather import concatenated_bounds
 from keras_ts.windows.series import Panel, constant_rows, resolve_columns
 
 if TYPE_CHECKING:
@@ -54,8 +55,6 @@ def read_frame(frames: Any, windows: "WindowedSeries") -> Panel:
 
 
 def _with_breaks(panel: Panel, windows: "WindowedSeries") -> Panel:
-    from dataclasses import replace
-
     assert panel.times is not None
     wrong = timeline.disorder(panel.times, panel.bounds)
     if wrong is not None:

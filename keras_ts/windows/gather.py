@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from keras_ts.windows.index import Geometry, IntArray
-
-Array = np.ndarray[Any, np.dtype[Any]]
+from keras_ts._typing import Array, IntArray
+from keras_ts.windows.index import Geometry
 
 
 def taps(values: Array, offset: int, count: int, step: int) -> Array:

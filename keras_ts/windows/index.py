@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-IntArray = np.ndarray[Any, np.dtype[np.int64]]
-BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
+from keras_ts._typing import BoolArray, IntArray
 
 
 @dataclass(frozen=True)

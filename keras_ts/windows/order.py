@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_ts.windows.index import IntArray
+from keras_ts._typing import IntArray
 from keras_ts.windows.shuffle import Permutation
 
 # The order is computed in stretches of this many positions: long enough that NumPy's cost

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_ts.windows.index import IntArray, Runs, layout, only_where, part_limits, touches
+from keras_ts._typing import IntArray
+from keras_ts.windows.index import Runs, layout, only_where, part_limits, touches
 from keras_ts.windows.series import Panel, missing_rows
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_ts.windows.gather import Array, concatenated_bounds
-from keras_ts.windows.index import BoolArray, IntArray
+from keras_ts import _checks
+from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.windows.gather import concatenated_bounds
 
 if TYPE_CHECKING:
     from keras_ts.windows.spec import WindowedSeries
@@ -183,17 +184,6 @@ def constant_rows(
     return first
 
 
-def numeric(values: Any, what: str) -> Array:
-    """``np.asarray`` that refuses what is not real numbers, naming it."""
-    array = values if isinstance(values, np.ndarray) else np.asarray(values)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(
-            f"{what} must hold real numbers. Received dtype {array.dtype}"
-            + (f", first value {array.flat[0]!r}." if array.size else ".")
-        )
-    return array
-
-
 def _is_frame(series: Any) -> bool:
     items = series if isinstance(series, list | tuple) and series else (series,)
     return all(hasattr(item, "columns") and not isinstance(item, np.ndarray) for item in items)
@@ -241,7 +231,7 @@ def _is_list_of_arrays(series: Any) -> bool:
 
 def _one_array(values: Any, what: str) -> Array:
     try:
-        array = numeric(values, what)
+        array = _checks.numeric(values, what)
     except ValueError:
         raise ValueError(
             f"{what} is a list of rows of different lengths. For a panel pass a list of "

@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
+from keras_ts._typing import IntArray
+
 # Measured by chi-square on positions and on ordered pairs over 20,000 keys: below eight
 # rounds, domains of a few bits are visibly uneven; wide words mix sooner.
 _ROUNDS_NARROW = 24
 _ROUNDS_WIDE = 6
 _NARROW_BITS = 14
-
-IntArray = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_ts.windows.index import IntArray
-
-Array = np.ndarray[Any, np.dtype[Any]]
+from keras_ts._typing import Array, IntArray
 
 
 def steps_within(times: Array, bounds: IntArray) -> tuple[Array, IntArray]:

@@ -1,0 +1,1 @@
+"""Forecasting from a trained model, and series to try it on."""

@@ -1,0 +1,1 @@
+"""Layers that stand where course models have Lambdas, one class a file."""

@@ -1,0 +1,190 @@
+"""``ScaleOutput``: the serializable, checked and invertible form of ``Lambda(lambda x: x * 100)``."""
+
+from typing import Any, Literal
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_ts import _checks
+from keras_ts._registration import registered
+from keras_ts._typing import Array
+from keras_ts.layers._precision import at_least_float32
+
+# One entry per output feature. A file that asks for more is broken or hostile.
+_MOST_FEATURES = 1024
+
+
+@registered
+class ScaleOutput(keras.layers.Layer):
+    """Brings a network's output to the units of the series: ``y = x * scale + offset``.
+
+    A recurrent layer's ``tanh`` stays between -1 and 1 while a series runs in the tens;
+    this layer bridges the two. The result is floating point also for integers, and at
+    least float32 also under a half-precision policy, so that it does not overflow.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_ts import ScaleOutput
+    >>> layer = ScaleOutput(100.0)
+    >>> np.asarray(layer(np.array([[0.25], [-1.0]]))).tolist()
+    [[25.0], [-100.0]]
+    >>> np.asarray(layer.invert(np.array([[25.0]]))).tolist()
+    [[0.25]]
+
+    Read from training data:
+
+    >>> layer = ScaleOutput.from_series(np.array([10.0, 30.0]), method="min_max")
+    >>> layer.scale, layer.offset
+    (20.0, 10.0)
+
+    Args:
+        scale: What the input is multiplied by: a finite number other than 0, or a list
+            with one for each feature of the last axis.
+        offset: What is added then, in units of the series: a finite number or a list.
+            Defaults to 0.
+        **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
+
+    Input shape:
+        Any, with ``len(scale)`` features on the last axis where ``scale`` is a list.
+
+    Output shape:
+        The input's.
+
+    Raises:
+        TypeError: ``scale`` or ``offset`` is not a number or a flat list of numbers.
+        ValueError: One of them is not finite, a scale is 0, or lengths disagree.
+    """
+
+    def __init__(
+        self, scale: float | list[float], offset: float | list[float] = 0.0, **kwargs: Any
+    ) -> None:
+        # Keras would cast the input to half precision first, where 70,000 is infinite.
+        super().__init__(autocast=False, **kwargs)
+        self.scale = _factors("scale", scale)
+        self.offset = _factors("offset", offset)
+        self._check_range()
+        lengths = {len(v) for v in (self.scale, self.offset) if isinstance(v, list)}
+        if len(lengths) > 1:
+            raise ValueError(
+                "scale and offset must have the same length. Received: "
+                f"scale={self.scale}, offset={self.offset}."
+            )
+        self._features = lengths.pop() if lengths else None
+        self.supports_masking = True
+
+    @classmethod
+    def from_series(
+        cls,
+        series: Any,
+        method: Literal["standard", "max_abs", "min_max"] = "standard",
+        **kwargs: Any,
+    ) -> "ScaleOutput":
+        """Read scale and offset from data: the training part of a series, without the rest.
+
+        Args:
+            series: ``(time,)``, ``(time, columns)`` for one scale per column, or a list of
+                such arrays.
+            method: ``"standard"``: standard deviation and mean; ``"max_abs"``: largest
+                absolute value and 0; ``"min_max"``: range and minimum.
+            **kwargs: Arguments of the layer.
+
+        Raises:
+            ValueError: The series is empty or constant, or a value is missing.
+        """
+        _checks.choice("method", method, ("standard", "max_abs", "min_max"))
+        values = _stacked(series)
+        if method == "standard":
+            scale, offset = values.std(axis=0), values.mean(axis=0)
+        elif method == "max_abs":
+            scale, offset = np.abs(values).max(axis=0), np.zeros(values.shape[1:])
+        else:
+            scale, offset = np.ptp(values, axis=0), values.min(axis=0)
+        if not np.all(scale > 0):
+            raise ValueError(
+                f"series is constant, so method={method!r} finds no scale. Give one: "
+                "ScaleOutput(scale=1.0, offset=...)."
+            )
+        return cls(scale.tolist(), offset.tolist(), **kwargs)
+
+    def build(self, input_shape: Any) -> None:
+        """Check that there is one scale for each feature."""
+        if self._features is not None and (
+            not input_shape or input_shape[-1] != self._features
+        ):
+            raise ValueError(
+                f"ScaleOutput has {self._features} scales or offsets, one per feature of the "
+                f"last axis. Received shape {tuple(input_shape)}."
+            )
+        super().build(input_shape)
+
+    def call(self, inputs: Any) -> Any:
+        """Scale and shift."""
+        dtype = at_least_float32(self)
+        scale, offset = self._tensors()
+        return ops.cast(inputs, dtype) * scale + offset
+
+    def invert(self, outputs: Any) -> Any:
+        """Return the input that gives ``outputs``: ``(outputs - offset) / scale``."""
+        scale, offset = self._tensors()
+        return (ops.cast(ops.convert_to_tensor(outputs), at_least_float32(self)) - offset) / scale
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the input's shape."""
+        return input_shape
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """Trace ``call``, which says the dtype."""
+        return keras.Operation.compute_output_spec(self, inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the layer's settings."""
+        return {**super().get_config(), "scale": self.scale, "offset": self.offset}
+
+    def _tensors(self) -> tuple[Any, Any]:
+        dtype = at_least_float32(self)
+        return ops.convert_to_tensor(self.scale, dtype), ops.convert_to_tensor(self.offset, dtype)
+
+    def _check_range(self) -> None:
+        limits = np.finfo(at_least_float32(self))
+        for scale in np.atleast_1d(self.scale):
+            if not limits.tiny <= abs(scale) <= limits.max:
+                raise ValueError(
+                    f"scale must not be 0 and must fit {at_least_float32(self)}. "
+                    f"Received: scale={self.scale!r}."
+                )
+        if np.abs(self.offset).max() > limits.max:
+            raise ValueError(
+                f"offset must fit {at_least_float32(self)}. Received: offset={self.offset!r}."
+            )
+
+
+def _factors(name: str, value: Any) -> float | list[float]:
+    """A finite number, or a flat list of them, as plain Python floats."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if not isinstance(value, list | tuple):
+        return _checks.real(name, value)
+    if not 1 <= len(value) <= _MOST_FEATURES:
+        raise ValueError(
+            f"{name} must have one entry per output feature, 1 to {_MOST_FEATURES} of them. "
+            f"Received {len(value)}."
+        )
+    return [_checks.real(f"{name}[{i}]", entry) for i, entry in enumerate(value)]
+
+
+def _stacked(series: Any) -> Array:
+    """The series as one float64 array, the series of a list stacked in time."""
+    listed = isinstance(series, list | tuple) and series and np.ndim(series[0]) > 0
+    arrays = [_checks.numeric(item, "series") for item in (series if listed else [series])]
+    values = np.concatenate([np.atleast_1d(array) for array in arrays]).astype(np.float64)
+    if not values.size or values.ndim > 2:
+        raise ValueError(
+            f"series must be (time,) or (time, columns), and not empty. Received {values.shape}."
+        )
+    if not np.isfinite(values).all():
+        raise ValueError(
+            "series holds missing or infinite values; fill them or leave them out first."
+        )
+    return values

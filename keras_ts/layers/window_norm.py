@@ -1,0 +1,150 @@
+"""Normalizing each window by a statistic of its own, and bringing the output back.
+
+The idea is that of reversible instance normalization (Kim et al., ICLR 2022) and, for the
+last value alone, of NLinear (Zeng et al., AAAI 2023): a net that sees each window relative
+to itself need not learn the level of the series, so a trend does not carry it out of the
+range it was trained in.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_ts import _checks
+from keras_ts._registration import registered
+from keras_ts.layers._precision import at_least_float32
+
+STATISTICS = ("last", "mean", "standard")
+
+
+@registered
+class NormalizeWindow(keras.layers.Layer):
+    """Subtracts from each window its own location and divides by its own scale.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_ts.layers.window_norm import NormalizeWindow
+    >>> normal, location, scale = NormalizeWindow("last")(np.array([[[1.0], [2.0], [4.0]]]))
+    >>> np.asarray(normal).ravel().tolist(), np.asarray(location).ravel().tolist()
+    ([-3.0, -2.0, 0.0], [4.0])
+
+    Args:
+        statistic: ``"last"``: location is the window's last value; ``"mean"``: its mean;
+            both have scale 1. ``"standard"``: its mean and standard deviation.
+        causal: Whether each step may use only itself and the steps before it, as it must
+            where every step forecasts its own successor. ``"last"`` then subtracts the
+            step before, and brings back by the step itself. Defaults to False.
+        epsilon: Added to the variance, so that a constant window divides by no zero.
+            Defaults to 1e-6.
+        **kwargs: Arguments of ``keras.layers.Layer``.
+
+    Input shape:
+        ``(batch, time, features)``.
+
+    Output shape:
+        The normalized windows, shaped as they came; location and scale, each
+        ``(batch, 1, features)``, or ``(batch, time, features)`` if causal.
+    """
+
+    def __init__(
+        self,
+        statistic: str,
+        causal: bool = False,
+        epsilon: float = 1e-6,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(autocast=False, **kwargs)
+        self.statistic = _checks.choice("statistic", statistic, STATISTICS)
+        self.causal = _checks.boolean("causal", causal)
+        self.epsilon = _checks.positive("epsilon", epsilon)
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> tuple[Any, Any, Any]:
+        """Return the normalized windows, their locations and their scales."""
+        inputs = ops.cast(inputs, at_least_float32(self))
+        location, variance = self._causal(inputs) if self.causal else self._whole(inputs)
+        scale = ops.ones_like(location)
+        if self.statistic == "standard":
+            scale = ops.sqrt(variance + self.epsilon)
+        if self.causal and self.statistic == "last":
+            before = ops.concatenate([inputs[:, :1], inputs[:, :-1]], axis=1)
+            return inputs - before, location, scale
+        return (inputs - location) / scale, location, scale
+
+    def _whole(self, inputs: Any) -> tuple[Any, Any]:
+        if self.statistic == "last":
+            return inputs[:, -1:], None
+        mean = ops.mean(inputs, axis=1, keepdims=True)
+        return mean, ops.mean(ops.square(inputs - mean), axis=1, keepdims=True)
+
+    def _causal(self, inputs: Any) -> tuple[Any, Any]:
+        if self.statistic == "last":
+            return inputs, None
+        seen = ops.cumsum(ops.ones_like(inputs), axis=1)
+        # Distances from the first value keep the difference of squares from cancelling.
+        moved = inputs - inputs[:, :1]
+        mean = ops.cumsum(moved, axis=1) / seen
+        variance = ops.cumsum(ops.square(moved), axis=1) / seen - ops.square(mean)
+        return inputs[:, :1] + mean, ops.maximum(variance, 0.0)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> tuple[Any, Any, Any]:
+        """Pass the mask on to the windows; the statistics have none."""
+        return previous_mask, None, None
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """Trace ``call``, which has three outputs."""
+        return keras.Operation.compute_output_spec(self, inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the layer's settings."""
+        return {
+            **super().get_config(),
+            "statistic": self.statistic,
+            "causal": self.causal,
+            "epsilon": self.epsilon,
+        }
+
+
+@registered
+class RestoreWindow(keras.layers.Layer):
+    """Brings a normalized output back: ``output * scale + location``.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_ts.layers.window_norm import RestoreWindow
+    >>> one = np.ones((1, 1, 1))
+    >>> np.asarray(RestoreWindow()([np.array([[0.5]]), 4 * one, 2 * one])).tolist()
+    [[5.0]]
+
+    Input shape:
+        A list: outputs ``(batch, outputs)`` or ``(batch, time, outputs)``, and the
+        location and scale of ``NormalizeWindow``. Each output is brought back by its own
+        feature where there are as many, otherwise all of them by the first.
+
+    Output shape:
+        That of the outputs.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(autocast=False, **kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        """Scale and shift each output by the statistics of its window."""
+        outputs, location, scale = (ops.cast(x, at_least_float32(self)) for x in inputs)
+        if outputs.shape[-1] != location.shape[-1]:
+            location, scale = location[..., :1], scale[..., :1]
+        if len(outputs.shape) == 2:
+            location, scale = location[:, -1], scale[:, -1]
+        return outputs * scale + location
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Pass on the outputs' own mask."""
+        return previous_mask[0] if isinstance(previous_mask, list | tuple) else None
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """Trace ``call``, which says shape and dtype."""
+        return keras.Operation.compute_output_spec(self, inputs)

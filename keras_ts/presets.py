@@ -1,0 +1,218 @@
+"""Recurrent forecasters as frozen descriptions that build a Keras model.
+
+A built model consists of stock Keras layers and keras_ts layers only, so it saves and
+reloads without the preset that made it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import keras
+
+from keras_ts import _checks
+from keras_ts._registration import registered
+from keras_ts.layers.expand_series import ExpandSeries
+from keras_ts.layers.scale_output import ScaleOutput
+from keras_ts.layers.window_norm import STATISTICS, NormalizeWindow, RestoreWindow
+from keras_ts.recipes import NAMED, Recipe
+
+_CELLS = {"simple_rnn": "SimpleRNN", "gru": "GRU", "lstm": "LSTM"}
+
+
+@registered
+@dataclass(frozen=True)
+class RecurrentPreset:
+    """A stack of recurrent layers with what a forecast needs before and behind it.
+
+    Example:
+
+    >>> from keras_ts import RecurrentPreset
+    >>> model = RecurrentPreset(cell="gru", units=(16,), window=20, window_norm="last").build()
+    >>> model.input_shape, model.output_shape
+    ((None, 20), (None, 1))
+
+    Args:
+        kind: ``"sequence_to_vector"``: one forecast per window.
+            ``"sequence_to_sequence"``: one per step.
+        cell: ``"simple_rnn"``, ``"gru"`` or ``"lstm"``.
+        units: Units of each recurrent layer, first to last. Defaults to ``(40, 40)``.
+        bidirectional: Whether each layer reads the window both ways. In sequence to
+            sequence every step but the last then sees the value it forecasts, so only the
+            last step's error means anything.
+        window: Steps in a window. Defaults to None: any number.
+        features: Columns of the series. Defaults to None: a plain series, ``(window,)``,
+            which ``ExpandSeries`` gives its axis.
+        outputs: Values forecast at once: a horizon, or the target columns. Defaults to 1.
+        output_scale: What the last layer's output is multiplied by, to reach the units of
+            the series: a number, or one per output. Defaults to None: nothing.
+        window_norm: None, or the statistic by which each window is normalized, and the
+            output brought back: ``"last"`` value, ``"mean"``, or ``"standard"`` (mean and
+            standard deviation). In sequence to sequence each step uses only the steps
+            before it. With several features and another number of outputs, outputs are in
+            the units of the first feature.
+        dropout: Fraction of inputs to drop in each recurrent layer. Defaults to 0.
+        recipe: How the named presets are trained: loss, optimizer, rate, batch size and
+            epochs. Defaults to None.
+
+    Input shape:
+        ``(batch, window)``, or ``(batch, window, features)``.
+
+    Output shape:
+        ``(batch, outputs)``, or ``(batch, window, outputs)`` for sequence to sequence.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: An argument is out of range, or two of them disagree.
+    """
+
+    kind: Literal["sequence_to_vector", "sequence_to_sequence"] = "sequence_to_vector"
+    cell: Literal["simple_rnn", "gru", "lstm"] = "simple_rnn"
+    units: Sequence[int] = (40, 40)
+    bidirectional: bool = field(default=False, kw_only=True)
+    window: int | None = field(default=None, kw_only=True)
+    features: int | None = field(default=None, kw_only=True)
+    outputs: int = field(default=1, kw_only=True)
+    output_scale: float | Sequence[float] | None = field(default=None, kw_only=True)
+    window_norm: Literal["last", "mean", "standard"] | None = field(default=None, kw_only=True)
+    dropout: float = field(default=0.0, kw_only=True)
+    recipe: Recipe | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        checked: dict[str, Any] = {
+            "kind": _checks.choice(
+                "kind", self.kind, ("sequence_to_vector", "sequence_to_sequence")
+            ),
+            "cell": _checks.choice("cell", self.cell, tuple(_CELLS)),
+            "units": _units(self.units),
+            "bidirectional": _checks.boolean("bidirectional", self.bidirectional),
+            "outputs": _checks.integer("outputs", self.outputs, 1),
+            "dropout": _checks.real("dropout", self.dropout),
+        }
+        for name in ("window", "features"):
+            if getattr(self, name) is not None:
+                checked[name] = _checks.integer(name, getattr(self, name), 1)
+        if self.output_scale is not None:
+            scale = ScaleOutput(self.output_scale).scale
+            checked["output_scale"] = tuple(scale) if isinstance(scale, list) else scale
+        if self.window_norm is not None:
+            _checks.choice("window_norm", self.window_norm, STATISTICS)
+        if not 0 <= checked["dropout"] < 1:
+            raise ValueError(f"dropout must lie in [0, 1). Received: dropout={self.dropout}.")
+        if isinstance(self.recipe, dict):
+            checked["recipe"] = Recipe(**self.recipe)
+        elif not isinstance(self.recipe, Recipe | None):
+            raise TypeError(f"recipe must be a Recipe or None. Received: {self.recipe!r}.")
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+    def build(self) -> keras.Model:
+        """Return the model, not yet compiled."""
+        inputs = keras.Input(
+            (self.window,) if self.features is None else (self.window, self.features)
+        )
+        x = ExpandSeries()(inputs) if self.features is None else inputs
+        if self.window_norm is not None:
+            x, location, scale = NormalizeWindow(
+                self.window_norm, causal=self.kind == "sequence_to_sequence"
+            )(x)
+        for position, units in enumerate(self.units):
+            last = position == len(self.units) - 1
+            x = self._recurrent(units, self.kind == "sequence_to_sequence" or not last)(x)
+        x = keras.layers.Dense(self.outputs)(x)
+        if self.output_scale is not None:
+            x = ScaleOutput(self.output_scale)(x)
+        if self.window_norm is not None:
+            x = RestoreWindow()([x, location, scale])
+        return keras.Model(inputs, x)
+
+    def _recurrent(self, units: int, return_sequences: bool) -> keras.layers.Layer:
+        layer = getattr(keras.layers, _CELLS[self.cell])(
+            units, return_sequences=return_sequences, dropout=self.dropout
+        )
+        return keras.layers.Bidirectional(layer) if self.bidirectional else layer
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the settings as plain Python values that JSON takes."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "RecurrentPreset":
+        """Return the preset that ``config`` holds."""
+        return cls(**config)
+
+
+def sequence_to_vector(**settings: Any) -> keras.Model:
+    """Build a model that forecasts once per window.
+
+    Example:
+
+    >>> from keras_ts import sequence_to_vector
+    >>> sequence_to_vector(cell="lstm", units=(8,), window=20).output_shape
+    (None, 1)
+
+    Args:
+        **settings: Arguments of ``RecurrentPreset`` other than ``kind``.
+    """
+    return RecurrentPreset("sequence_to_vector", **settings).build()
+
+
+def sequence_to_sequence(**settings: Any) -> keras.Model:
+    """Build a model that forecasts at every step of a window.
+
+    Example:
+
+    >>> from keras_ts import sequence_to_sequence
+    >>> sequence_to_sequence(units=(8,), window=20).output_shape
+    (None, 20, 1)
+
+    Args:
+        **settings: Arguments of ``RecurrentPreset`` other than ``kind``.
+    """
+    return RecurrentPreset("sequence_to_sequence", **settings).build()
+
+
+def preset_names() -> list[str]:
+    """Return the names that ``from_preset`` takes.
+
+    Example:
+
+    >>> from keras_ts import preset_names
+    >>> "simple_rnn_40x2" in preset_names()
+    True
+    """
+    return list(NAMED)
+
+
+def from_preset(name: str, **overrides: Any) -> RecurrentPreset:
+    """Return a named preset, with the recipe that it is trained by.
+
+    Example:
+
+    >>> from keras_ts import from_preset
+    >>> preset = from_preset("bilstm_32", window=20)
+    >>> preset.cell, preset.recipe.loss, preset.recipe.learning_rate
+    ('lstm', 'mse', 1e-06)
+
+    Args:
+        name: One of ``preset_names()``.
+        **overrides: Arguments of ``RecurrentPreset`` to set otherwise.
+
+    Raises:
+        ValueError: There is no preset of this name.
+    """
+    if name not in NAMED:
+        raise ValueError(f"name must be one of {', '.join(NAMED)}. Received: name={name!r}.")
+    settings, recipe = NAMED[name]
+    return RecurrentPreset(**{**settings, "recipe": recipe, **overrides})
+
+
+def _units(units: Any) -> tuple[int, ...]:
+    if isinstance(units, str | bytes) or not isinstance(units, Sequence):
+        units = (units,)
+    if not units:
+        raise ValueError("units is empty; give the units of at least one recurrent layer.")
+    return tuple(_checks.integer(f"units[{i}]", value, 1) for i, value in enumerate(units))
