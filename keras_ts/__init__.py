@@ -2,8 +2,10 @@
 
 from keras_ts._version import __version__
 from keras_ts.forecasting.course_series import course_series
+from keras_ts.forecasting.forecast import forecast
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.scale_output import ScaleOutput
+from keras_ts.plotting import plot_forecast, plot_history, plot_series
 from keras_ts.presets import (
     RecurrentPreset,
     from_preset,
@@ -11,18 +13,26 @@ from keras_ts.presets import (
     sequence_to_sequence,
     sequence_to_vector,
 )
+from keras_ts.sweep.callback import ExponentialLRSweep
+from keras_ts.sweep.find import find_learning_rate
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.spec import WindowedSeries
 
 __all__ = [
     "ExpandSeries",
+    "ExponentialLRSweep",
     "RecurrentPreset",
     "ScaleOutput",
     "WindowDataset",
     "WindowedSeries",
     "__version__",
     "course_series",
+    "find_learning_rate",
+    "forecast",
     "from_preset",
+    "plot_forecast",
+    "plot_history",
+    "plot_series",
     "preset_names",
     "sequence_to_sequence",
     "sequence_to_vector",

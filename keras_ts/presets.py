@@ -47,8 +47,8 @@ class RecurrentPreset:
         output_scale: What the last layer's output is multiplied by, to reach the units of
             the series: a number, or one per output. Defaults to None: nothing.
         window_norm: None, or the statistic by which each window is normalized, and the
-            output brought back: ``"last"`` value, ``"mean"``, or ``"standard"`` (mean and
-            standard deviation). In sequence to sequence each step uses only the steps
+            output brought back: ``"last"`` (last value and standard deviation),
+            ``"mean"``, or ``"standard"`` (mean and standard deviation). In sequence to sequence each step uses only the steps
             before it. With several features and another number of outputs, outputs are in
             the units of the first feature.
         dropout: Fraction of inputs to drop in each recurrent layer. Defaults to 0.

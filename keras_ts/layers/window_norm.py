@@ -26,13 +26,14 @@ class NormalizeWindow(keras.layers.Layer):
 
     >>> import numpy as np
     >>> from keras_ts.layers.window_norm import NormalizeWindow
-    >>> normal, location, scale = NormalizeWindow("last")(np.array([[[1.0], [2.0], [4.0]]]))
+    >>> normal, location, scale = NormalizeWindow("mean")(np.array([[[1.0], [2.0], [6.0]]]))
     >>> np.asarray(normal).ravel().tolist(), np.asarray(location).ravel().tolist()
-    ([-3.0, -2.0, 0.0], [4.0])
+    ([-2.0, -1.0, 3.0], [3.0])
 
     Args:
-        statistic: ``"last"``: location is the window's last value; ``"mean"``: its mean;
-            both have scale 1. ``"standard"``: its mean and standard deviation.
+        statistic: ``"last"``: location is the window's last value, scale its standard
+            deviation. ``"mean"``: its mean, scale 1. ``"standard"``: its mean and
+            standard deviation.
         causal: Whether each step may use only itself and the steps before it, as it must
             where every step forecasts its own successor. ``"last"`` then subtracts the
             step before, and brings back by the step itself. Defaults to False.
@@ -64,30 +65,16 @@ class NormalizeWindow(keras.layers.Layer):
     def call(self, inputs: Any) -> tuple[Any, Any, Any]:
         """Return the normalized windows, their locations and their scales."""
         inputs = ops.cast(inputs, at_least_float32(self))
-        location, variance = self._causal(inputs) if self.causal else self._whole(inputs)
-        scale = ops.ones_like(location)
-        if self.statistic == "standard":
-            scale = ops.sqrt(variance + self.epsilon)
-        if self.causal and self.statistic == "last":
-            before = ops.concatenate([inputs[:, :1], inputs[:, :-1]], axis=1)
-            return inputs - before, location, scale
-        return (inputs - location) / scale, location, scale
-
-    def _whole(self, inputs: Any) -> tuple[Any, Any]:
-        if self.statistic == "last":
-            return inputs[:, -1:], None
-        mean = ops.mean(inputs, axis=1, keepdims=True)
-        return mean, ops.mean(ops.square(inputs - mean), axis=1, keepdims=True)
-
-    def _causal(self, inputs: Any) -> tuple[Any, Any]:
-        if self.statistic == "last":
-            return inputs, None
-        seen = ops.cumsum(ops.ones_like(inputs), axis=1)
-        # Distances from the first value keep the difference of squares from cancelling.
-        moved = inputs - inputs[:, :1]
-        mean = ops.cumsum(moved, axis=1) / seen
-        variance = ops.cumsum(ops.square(moved), axis=1) / seen - ops.square(mean)
-        return inputs[:, :1] + mean, ops.maximum(variance, 0.0)
+        mean, variance = _running(inputs) if self.causal else _whole(inputs)
+        scale = ops.sqrt(variance + self.epsilon)
+        if self.statistic != "last":
+            scale = scale if self.statistic == "standard" else ops.ones_like(mean)
+            return (inputs - mean) / scale, mean, scale
+        if not self.causal:
+            last = inputs[:, -1:]
+            return (inputs - last) / scale, last, scale
+        before = ops.concatenate([inputs[:, :1], inputs[:, :-1]], axis=1)
+        return (inputs - before) / scale, inputs, scale
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> tuple[Any, Any, Any]:
         """Pass the mask on to the windows; the statistics have none."""
@@ -148,3 +135,19 @@ class RestoreWindow(keras.layers.Layer):
     def compute_output_spec(self, inputs: Any) -> Any:
         """Trace ``call``, which says shape and dtype."""
         return keras.Operation.compute_output_spec(self, inputs)
+
+
+def _whole(inputs: Any) -> tuple[Any, Any]:
+    """Mean and variance of each window."""
+    mean = ops.mean(inputs, axis=1, keepdims=True)
+    return mean, ops.mean(ops.square(inputs - mean), axis=1, keepdims=True)
+
+
+def _running(inputs: Any) -> tuple[Any, Any]:
+    """Mean and variance of each window up to every step."""
+    seen = ops.cumsum(ops.ones_like(inputs), axis=1)
+    # Distances from the first value keep the difference of squares from cancelling.
+    moved = inputs - inputs[:, :1]
+    mean = ops.cumsum(moved, axis=1) / seen
+    variance = ops.cumsum(ops.square(moved), axis=1) / seen - ops.square(mean)
+    return inputs[:, :1] + mean, ops.maximum(variance, 0.0)

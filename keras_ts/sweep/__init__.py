@@ -1,0 +1,1 @@
+"""The learning-rate sweep: rates and rules in NumPy, apart from the Keras hooks."""

@@ -1,0 +1,54 @@
+"""The rates of a sweep: geometric ladders, computed one by one in closed form."""
+
+from dataclasses import dataclass
+
+from keras_ts import _checks
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Rates that grow by a constant factor.
+
+    Exactly one of ``end`` and ``per_decade`` is given:
+    ``start * (end / start) ** (i / (steps - 1))`` reaches both ends, and
+    ``start * 10 ** (i / per_decade)`` grows at a set pace.
+
+    Example:
+
+    >>> ladder = Ladder(start=1e-4, end=1e-2, steps=3)
+    >>> [ladder.rate(i) for i in range(3)]
+    [0.0001, 0.001, 0.01]
+    """
+
+    start: float
+    end: float | None = None
+    steps: int | None = None
+    per_decade: float | None = None
+
+    def __post_init__(self) -> None:
+        _checks.positive("start_lr", self.start)
+        if (self.end is None) == (self.per_decade is None):
+            given = "neither" if self.end is None else "both"
+            raise ValueError(
+                "Give end_lr (with steps, or without to fill the fit), or steps_per_decade: "
+                f"one of the two. Received {given}."
+            )
+        if self.end is not None and _checks.positive("end_lr", self.end) <= self.start:
+            raise ValueError(
+                f"end_lr must be larger than start_lr. Received: start_lr={self.start}, "
+                f"end_lr={self.end}."
+            )
+        if self.per_decade is not None:
+            _checks.positive("steps_per_decade", self.per_decade)
+        if self.steps is not None:
+            _checks.integer("steps", self.steps, 2)
+
+    def rate(self, step: int) -> float:
+        """The rate of a step, from 0; ``steps`` must be known if ``end`` is."""
+        if self.per_decade is not None:
+            return float(self.start * 10.0 ** (step / self.per_decade))
+        assert self.end is not None
+        assert self.steps is not None
+        if step == self.steps - 1:
+            return self.end
+        return float(self.start * (self.end / self.start) ** (step / (self.steps - 1)))

@@ -1,0 +1,39 @@
+"""A copy of everything a fit changes, to put back bit for bit."""
+
+import random
+import sys
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_ts._typing import Array
+
+
+class Snapshot:
+    """The state of a built model, its optimizer, and the random numbers, at one moment."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self._values = [_copy(variable) for variable in _variables(model)]
+        self._python = random.getstate()
+        self._numpy = np.random.get_state()  # noqa: NPY002 - Keras and its users draw from it
+        self._torch = sys.modules["torch"].get_rng_state() if "torch" in sys.modules else None
+
+    def restore(self, model: keras.Model) -> None:
+        """Put everything back."""
+        for variable, value in zip(_variables(model), self._values, strict=True):
+            variable.assign(value)
+        random.setstate(self._python)
+        np.random.set_state(self._numpy)  # noqa: NPY002
+        if self._torch is not None:
+            sys.modules["torch"].set_rng_state(self._torch)
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    # Not get_weights(): it leaves out the state of dropout's and other layers' seeds, and
+    # an optimizer's set_weights() leaves out that of the optimizer it may wrap.
+    return [*model.variables, *model.optimizer.variables]
+
+
+def _copy(variable: Any) -> Array:
+    return np.array(keras.ops.convert_to_numpy(variable))
