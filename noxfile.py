@@ -1,0 +1,70 @@
+"""Every check of the project, each in an environment of its own.
+
+A development environment has one backend, one Keras and the source tree on its path; what
+people install is a wheel, on any of three backends, on the newest Keras or the oldest that
+is supported. Here the wheel is built and installed, so a file that it lacks is noticed.
+"""
+
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["tests", "lint", "types", "docs"]
+
+BACKENDS = ["tensorflow", "jax", "torch"]
+KERAS = ["newest", "3.12.4"]
+
+
+def install(session: nox.Session, backend: str, keras: str = "newest") -> dict[str, str]:
+    """Install the wheel with one backend and Keras; return the environment to run in."""
+    pinned = "keras" if keras == "newest" else f"keras=={keras}"
+    session.install("--upgrade", f".[test,{backend}]", pinned)
+    # PYTHONSAFEPATH keeps the source tree from standing in for the wheel, in subprocesses too.
+    return {"KERAS_BACKEND": backend, "PYTHONSAFEPATH": "1"}
+
+
+@nox.session
+@nox.parametrize("keras", KERAS)
+@nox.parametrize("backend", BACKENDS)
+def tests(session: nox.Session, backend: str, keras: str) -> None:
+    """The test suite."""
+    env = install(session, backend, keras)
+    session.run("pytest", "-n", "2", *session.posargs, env=env)
+
+
+@nox.session
+@nox.parametrize("backend", BACKENDS)
+def slow(session: nox.Session, backend: str) -> None:
+    """The tests that take minutes, and more examples for each property."""
+    env = install(session, backend) | {"HYPOTHESIS_PROFILE": "slow"}
+    session.run("pytest", "-n", "2", "-m", "slow", *session.posargs, env=env)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style of the code."""
+    session.install("ruff>=0.11")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types, strictly."""
+    session.install(".[lint,test]")
+    session.run("mypy")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation site."""
+    session.install(".[docs]")
+    session.run("mkdocs", "build", "--strict")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Every benchmark, on TensorFlow."""
+    env = install(session, "tensorflow")
+    for script in sorted(Path("benchmarks").glob("*.py")):
+        session.run("python", script, env=env)
