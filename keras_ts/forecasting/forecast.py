@@ -75,22 +75,26 @@ class Rollout(keras.Model):
 
     def call(self, inputs: Any) -> Any:
         """Forecast ``rounds`` horizons; ``inputs`` reach back one window, unthinned."""
-        rate = self.windows.sampling_rate
-
-        def one_round(recent: Any, _: Any) -> tuple[Any, Any]:
-            ahead = self._horizon(self.inner(recent[:, ::rate], training=False))
-            if self.rounds == 1:
-                return recent, ahead
-            fed = ops.reshape(ahead, (-1, self.windows.horizon, *recent.shape[2:]))
-            kept = ops.concatenate([recent, ops.cast(fed, recent.dtype)], axis=1)
-            return kept[:, self.windows.horizon :], ahead
-
         if self.rounds == 1:
-            return one_round(inputs, None)[1]
-        outputs = ops.scan(one_round, inputs, length=self.rounds)[1]
-        outputs = ops.swapaxes(outputs, 0, 1)
-        shape = (self.rounds * self.windows.horizon, *self.target_shape)
-        return ops.reshape(outputs, (-1, *shape))
+            return self._horizon(self._model_output(inputs))
+        horizon, (reach, *columns) = self.windows.horizon, inputs.shape[1:]
+        batch = ops.shape(inputs)[0]
+        room = ops.zeros((batch, self.rounds * horizon, *columns), inputs.dtype)
+        timeline = ops.concatenate([inputs, room], axis=1)
+        rest = [0] * len(columns)
+
+        def one_round(number: Any, timeline: Any) -> Any:
+            now = number * horizon
+            recent = ops.slice(timeline, [0, now, *rest], (batch, reach, *columns))
+            ahead = self._horizon(self._model_output(recent))
+            fed = ops.cast(ops.reshape(ahead, (batch, horizon, *columns)), timeline.dtype)
+            return ops.slice_update(timeline, [0, now + reach, *rest], fed)
+
+        filled = ops.fori_loop(0, self.rounds, one_round, timeline)[:, reach:]
+        return ops.reshape(filled, (batch, self.rounds * horizon, *self.target_shape))
+
+    def _model_output(self, recent: Any) -> Any:
+        return self.inner(recent[:, :: self.windows.sampling_rate], training=False)
 
     def _horizon(self, output: Any) -> Any:
         """The model's output as ``(batch, horizon, ...)``, the last step's of a sequence."""

@@ -49,15 +49,16 @@ class SweepCurve:
         """Return a rate to train at.
 
         Args:
-            rule: ``"valley"``: the middle of the longest falling stretch of the smoothed
-                loss. ``"steepest"``: where it falls fastest per factor of the rate.
-                ``"minimum"``: a tenth of the rate where it is lowest.
+            rule: ``"valley"``: where the smoothed loss has made nine tenths of its way
+                down. ``"steepest"``: where it falls fastest per factor of the rate.
+                ``"minimum"``: a tenth of the rate where it is lowest. All look at the loss
+                smoothed from both sides, which is not late as the plotted one is.
 
         Raises:
             ValueError: No rate can be given; the message says why.
         """
         _checks.choice("rule", rule, tuple(rules.RULES))
-        return rules.suggest(self.lrs, self.smoothed_losses, rule)
+        return rules.suggest(self.lrs, self.losses, self.smoothing, rule)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the curve as plain Python lists."""

@@ -3,15 +3,14 @@
 All rules are unchanged by ``loss -> a * loss + c`` for ``a > 0``.
 """
 
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
 from keras_ts._typing import Array
 
 FEWEST_POINTS = 10
+_VALLEY_DEPTH = 0.9
 
 
 class Smoother:
@@ -51,36 +50,66 @@ def diverged(losses: Sequence[float], smoothed: Sequence[float], factor: float) 
     return smoothed[-1] > best + factor * max(smoothed[0] - best, typical)
 
 
-def suggest(rates: Sequence[float], smoothed: Sequence[float], rule: str) -> float:
-    """Return the rate that ``rule`` picks from a curve.
+def suggest(
+    rates: Sequence[float], losses: Sequence[float], smoothing: float, rule: str
+) -> float:
+    """Return the rate that ``rule`` picks from a curve of raw losses.
 
     Raises:
         ValueError: The curve has too few usable points, or its loss never falls.
     """
-    usable = np.isfinite(np.asarray(smoothed, dtype=np.float64))
-    end = len(usable) if usable.all() else int(usable.argmin())
+    finite = np.isfinite(np.asarray(losses, dtype=np.float64))
+    end = len(finite) if finite.all() else int(finite.argmin())
     if end < FEWEST_POINTS:
         raise ValueError(
             f"The sweep has {end} usable points, and a suggestion needs {FEWEST_POINTS}. "
             + (
                 f"The loss is not finite from rate {rates[end]:.3g} on: start lower."
-                if end < len(usable)
+                if end < len(finite)
                 else "Take more steps, or a smaller step from one rate to the next."
             )
         )
-    log_rates, curve = np.log(rates[:end]), np.asarray(smoothed[:end], dtype=np.float64)
+    curve = level_curve(losses[:end], smoothing)
     if curve.argmin() == 0:
         raise ValueError(
             f"The loss never falls below its value at the first rate, {rates[0]:.3g}. "
             "Start lower if it only rises, or end higher if it stays level."
         )
-    return float(np.exp(RULES[rule](log_rates, curve)))
+    return float(np.exp(RULES[rule](np.log(rates[:end]), curve)))
+
+
+def level_curve(losses: Sequence[float], smoothing: float) -> Array:
+    """The losses smoothed from both sides, so that the curve is not late.
+
+    Past its lowest point a loss counts at most as much as where the curve began: the
+    explosion at its end would otherwise reach back over the bottom.
+    """
+    raw = np.asarray(losses, dtype=np.float64)
+    forward = _decaying_sum(raw, smoothing) / _decaying_sum(np.ones(len(raw)), smoothing)
+    bottom = int(forward.argmin())
+    level = forward[:FEWEST_POINTS].max()
+    capped = np.concatenate([raw[:bottom], np.minimum(raw[bottom:], level)])
+    sums = _decaying_sum(capped, smoothing) + _decaying_sum(capped[::-1], smoothing)[::-1] - capped
+    weights = _decaying_sum(np.ones(len(raw)), smoothing)
+    return sums / (weights + weights[::-1] - 1)
+
+
+def _decaying_sum(values: Array, smoothing: float) -> Array:
+    """``sum_j smoothing ** j * values[i - j]`` for every ``i``."""
+    total, sums = 0.0, []
+    for value in values:
+        total = smoothing * total + value
+        sums.append(total)
+    return np.array(sums)
 
 
 def _valley(log_rates: Array, curve: Array) -> float:
-    """The middle of the longest falling subsequence of the curve."""
-    begin, end = longest_fall(curve)
-    return float(log_rates[(begin + end) // 2])
+    """Where the curve has made nine tenths of its way down."""
+    bottom = int(curve.argmin())
+    top = curve[: bottom + 1].max()
+    low = np.minimum.accumulate(curve[: bottom + 1])
+    reached = low <= top - _VALLEY_DEPTH * (top - curve[bottom])
+    return float(log_rates[reached.argmax()])
 
 
 def _steepest(log_rates: Array, curve: Array) -> float:
@@ -98,23 +127,3 @@ RULES: dict[str, Callable[[Array, Array], float]] = {
     "steepest": _steepest,
     "minimum": _minimum,
 }
-
-
-def longest_fall(curve: Any) -> tuple[int, int]:
-    """First and last index of a longest strictly falling subsequence (patience sorting)."""
-    negated: list[float] = []
-    ends: list[int] = []
-    previous = np.full(len(curve), -1)
-    for index, value in enumerate(curve):
-        length = bisect_left(negated, -value)
-        if length:
-            previous[index] = ends[length - 1]
-        if length == len(negated):
-            negated.append(-value)
-            ends.append(index)
-        else:
-            negated[length], ends[length] = -value, index
-    begin = ends[-1]
-    while previous[begin] >= 0:
-        begin = int(previous[begin])
-    return begin, ends[-1]
