@@ -153,7 +153,9 @@ def run(arguments: argparse.Namespace, name: str, series: pd.Series) -> None:
     sweep = keras_ts.find_learning_rate(model, calm, start_lr=1e-6, end_lr=10.0, steps=100)
     try:
         rate = sweep.suggest()
-        print(f"Suggested rate: {rate:.2e} (the sweep {sweep.stopped} after {len(sweep.lrs)} rates)")
+        print(
+            f"Suggested rate: {rate:.2e} (the sweep {sweep.stopped} after {len(sweep.lrs)} rates)"
+        )
     except ValueError as error:
         rate = recipe.learning_rate
         print(f"No suggestion, so the recipe's own rate {rate:.2e}: {error}")

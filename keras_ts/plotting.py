@@ -104,7 +104,9 @@ def plot_forecast(
     moments = _times(times, max(len(values), start + len(forecast)))
     first = 0 if last is None else max(len(values) - last, 0)
     ax = _axes(ax)
-    ax.plot(moments[first : len(values)], values[first:], color=_DATA, linewidth=1.1, label="series")
+    ax.plot(
+        moments[first : len(values)], values[first:], color=_DATA, linewidth=1.1, label="series"
+    )
     # Joined to the last known value, a forecast from the end reads as its continuation.
     joined = start == len(values) and start > first
     ahead = moments[start - joined : start + len(forecast)]
@@ -120,7 +122,12 @@ def plot_forecast(
 
 
 def plot_history(
-    history: Any, *, last: int | None = None, metric: str = "loss", ax: Any = None, path: Path = None
+    history: Any,
+    *,
+    last: int | None = None,
+    metric: str = "loss",
+    ax: Any = None,
+    path: Path = None,
 ) -> Any:
     """Draw a metric over the epochs of a fit, with its validation curve if there is one.
 
@@ -211,7 +218,9 @@ def _times(times: Any, length: int) -> Array:
         return np.arange(length)
     moments = np.asarray(times)
     if len(moments) != length:
-        raise ValueError(f"times must have one entry per position, {length}. It has {len(moments)}.")
+        raise ValueError(
+            f"times must have one entry per position, {length}. It has {len(moments)}."
+        )
     return moments
 
 

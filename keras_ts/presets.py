@@ -52,8 +52,8 @@ class RecurrentPreset:
             before it. With several features and another number of outputs, outputs are in
             the units of the first feature.
         dropout: Fraction of inputs to drop in each recurrent layer. Defaults to 0.
-        recipe: How the named presets are trained: loss, optimizer, rate, batch size and
-            epochs. Defaults to None.
+        recipe: How to train it, as the named presets have it: loss, optimizer, rate, batch
+            size and epochs. Defaults to None.
 
     Input shape:
         ``(batch, window)``, or ``(batch, window, features)``.

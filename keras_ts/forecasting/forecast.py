@@ -106,7 +106,12 @@ class Rollout(keras.Model):
             raise ValueError(
                 f"The model gives {values} values per window; horizon={horizon} and targets of "
                 f"shape {targets} need {horizon * int(np.prod(targets))}. Use the windows that "
-                "the model was trained on."
+                "the model was trained on"
+                + (
+                    ', which for a sequence-to-sequence model say targets="sequence".'
+                    if len(output.shape) == 3 and self.windows.targets == "vector"
+                    else "."
+                )
             )
         return ops.reshape(output, (-1, horizon, *targets))
 

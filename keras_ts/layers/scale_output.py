@@ -1,5 +1,6 @@
 """``ScaleOutput``: the serializable, checked and invertible form of ``Lambda(lambda x: x * 100)``."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import keras
@@ -58,7 +59,10 @@ class ScaleOutput(keras.layers.Layer):
     """
 
     def __init__(
-        self, scale: float | list[float], offset: float | list[float] = 0.0, **kwargs: Any
+        self,
+        scale: float | Sequence[float],
+        offset: float | Sequence[float] = 0.0,
+        **kwargs: Any,
     ) -> None:
         # Keras would cast the input to half precision first, where 70,000 is infinite.
         super().__init__(autocast=False, **kwargs)
@@ -110,9 +114,7 @@ class ScaleOutput(keras.layers.Layer):
 
     def build(self, input_shape: Any) -> None:
         """Check that there is one scale for each feature."""
-        if self._features is not None and (
-            not input_shape or input_shape[-1] != self._features
-        ):
+        if self._features is not None and (not input_shape or input_shape[-1] != self._features):
             raise ValueError(
                 f"ScaleOutput has {self._features} scales or offsets, one per feature of the "
                 f"last axis. Received shape {tuple(input_shape)}."

@@ -77,7 +77,9 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
             _checks.positive("start_lr", start_lr),
             None if end_lr is None else _checks.positive("end_lr", end_lr),
             None if steps is None else _checks.integer("steps", steps, 2),
-            None if steps_per_decade is None else _checks.positive("steps_per_decade", steps_per_decade),
+            None
+            if steps_per_decade is None
+            else _checks.positive("steps_per_decade", steps_per_decade),
         )
         self.every = _checks.choice("every", every, ("batch", "epoch"))
         self.stop_factor = (
@@ -86,12 +88,21 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         self.restores = _checks.boolean("restore", restore)
         self._snapshot: Snapshot | None = None
 
+    def __bool__(self) -> bool:
+        # Keras runs fit(callbacks=sweep), without the list, in threads of its own on JAX
+        # and PyTorch: batches come out of order. It asks for the truth of the argument
+        # first, which is the one place to refuse.
+        raise TypeError(
+            "A sweep has no truth value. If fit asked for it, put the sweep in a list: "
+            "callbacks=[sweep]. To see whether it has run, look at sweep.stopped."
+        )
+
     def on_train_begin(self, logs: Any = None) -> None:
         """Check that the sweep can run, and remember the state."""
         model = self.model
         _check_sweepable(model)
         model.optimizer.build(model.trainable_variables)
-        self.clear()
+        self._clear()
         self._ladder = self._fitted_ladder()
         self._snapshot = Snapshot(model)
         self.stopped = "interrupted"
@@ -141,14 +152,14 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Write the curve and the settings, to be read back by ``from_json``."""
-        self.write_json(path, self.get_config())
+        self._write_json(path, self.get_config())
 
     @classmethod
     def from_json(cls, path: str | os.PathLike[str]) -> "ExponentialLRSweep":
         """Return the sweep that ``to_json`` wrote, with the same bits."""
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         sweep = cls.from_config(content["config"])
-        sweep.read_curve(content["curve"])
+        sweep._read_curve(content["curve"])
         return sweep
 
     def get_config(self) -> dict[str, Any]:
@@ -190,7 +201,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
     def _take(self, loss: float) -> None:
         if self.stopped != "interrupted":
             return
-        self.record(self._ladder.rate(len(self.lrs)), loss)
+        self._record(self._ladder.rate(len(self.lrs)), loss)
         if not math.isfinite(loss):
             self.stopped = "non-finite"
         elif self.stop_factor is not None and rules.diverged(

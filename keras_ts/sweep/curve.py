@@ -29,9 +29,9 @@ class SweepCurve:
         self.smoothing = _checks.real("smoothing", smoothing)
         if not 0 <= self.smoothing < 1:
             raise ValueError(f"smoothing must lie in [0, 1). Received: smoothing={smoothing}.")
-        self.clear()
+        self._clear()
 
-    def clear(self) -> None:
+    def _clear(self) -> None:
         """Forget what was recorded."""
         self.lrs: list[float] = []
         self.losses: list[float] = []
@@ -39,7 +39,7 @@ class SweepCurve:
         self.stopped: str | None = None
         self._smoother = rules.Smoother(self.smoothing)
 
-    def record(self, rate: float, loss: float) -> None:
+    def _record(self, rate: float, loss: float) -> None:
         """Take in the loss of one rate."""
         self.lrs.append(rate)
         self.losses.append(loss)
@@ -79,17 +79,17 @@ class SweepCurve:
             writer.writerow(["lr", "loss", "smoothed_loss"])
             writer.writerows(zip(self.lrs, self.losses, self.smoothed_losses, strict=True))
 
-    def write_json(self, path: str | os.PathLike[str], config: dict[str, Any]) -> None:
+    def _write_json(self, path: str | os.PathLike[str], config: dict[str, Any]) -> None:
         """Write curve and settings as JSON; losses that are not finite become strings."""
         content = {"config": config, "curve": _map_floats(self.to_dict(), _encode)}
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(content, allow_nan=False, indent=1), encoding="utf-8")
 
-    def read_curve(self, curve: dict[str, Any]) -> None:
-        """Take over a curve that ``write_json`` wrote."""
-        self.clear()
+    def _read_curve(self, curve: dict[str, Any]) -> None:
+        """Take over a curve that ``to_json`` wrote."""
+        self._clear()
         for rate, loss in zip(curve["lrs"], _map_floats(curve["losses"], float), strict=True):
-            self.record(float(rate), loss)
+            self._record(float(rate), loss)
         self.stopped = curve["stopped"]
 
     def plot(self, ax: Any = None, path: str | os.PathLike[str] | None = None) -> Any:

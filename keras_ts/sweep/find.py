@@ -62,9 +62,7 @@ def find_learning_rate(
         callbacks.append(_Progress(steps))
     try:
         # An epoch has at least one batch, so this many are enough; the sweep ends the fit.
-        model.fit(
-            x, y, epochs=sweep.ladder.steps, verbose=0, callbacks=callbacks, **fit_arguments
-        )
+        model.fit(x, y, epochs=sweep.ladder.steps, verbose=0, callbacks=callbacks, **fit_arguments)
     finally:
         sweep.restore()
     return sweep

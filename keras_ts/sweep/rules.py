@@ -50,9 +50,7 @@ def diverged(losses: Sequence[float], smoothed: Sequence[float], factor: float) 
     return smoothed[-1] > best + factor * max(smoothed[0] - best, typical)
 
 
-def suggest(
-    rates: Sequence[float], losses: Sequence[float], smoothing: float, rule: str
-) -> float:
+def suggest(rates: Sequence[float], losses: Sequence[float], smoothing: float, rule: str) -> float:
     """Return the rate that ``rule`` picks from a curve of raw losses.
 
     Raises:

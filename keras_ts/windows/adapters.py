@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import keras
-import numpy as np
 
 from keras_ts._keras_private import DataAdapter
 
@@ -21,27 +20,27 @@ _CALL_BYTES = 1 << 20
 class FedByKeras(DataAdapter):
     """What ``fit``, ``evaluate`` and ``predict`` ask of a dataset, on every backend."""
 
-    def get_numpy_iterator(self: "WindowDataset") -> Iterator[Any]:  # type: ignore[misc]
+    def get_numpy_iterator(self: "WindowDataset") -> Iterator[Any]:
         """Batches of the current epoch."""
         return iter(self)
 
-    def get_jax_iterator(self: "WindowDataset") -> Iterator[Any]:  # type: ignore[misc]
+    def get_jax_iterator(self: "WindowDataset") -> Iterator[Any]:
         """Batches of the current epoch, which JAX takes as NumPy arrays."""
         return iter(self)
 
-    def get_torch_dataloader(self: "WindowDataset") -> Any:  # type: ignore[misc]
+    def get_torch_dataloader(self: "WindowDataset") -> Any:
         """A loader that goes through the current epoch each time it is iterated."""
         import torch
 
         batches = self
 
-        class Batches(torch.utils.data.IterableDataset):  # type: ignore[misc]
+        class Batches(torch.utils.data.IterableDataset):
             def __iter__(self) -> Iterator[Any]:
                 return iter(batches)
 
         return torch.utils.data.DataLoader(Batches(), batch_size=None)
 
-    def get_tf_dataset(self: "WindowDataset") -> "tf.data.Dataset":  # type: ignore[misc]
+    def get_tf_dataset(self: "WindowDataset") -> "tf.data.Dataset":
         """A dataset that goes through the current epoch each time it is iterated."""
         return tf_pipeline(self, lambda: self.epoch)
 

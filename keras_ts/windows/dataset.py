@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from keras_ts.windows import adapters
 from keras_ts._typing import Array, IntArray
+from keras_ts.windows import adapters
 from keras_ts.windows.gather import Gather
 from keras_ts.windows.index import Runs
 from keras_ts.windows.order import Order
@@ -65,9 +65,9 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
                 f"drop_remainder=True leaves no batch: {runs.total} windows are fewer than "
                 f"batch_size={windows.batch_size}."
             )
-        self._weights, self._per_window = (
-            (None, False) if sample_weight is None else read_weights(panel, runs, sample_weight)
-        )
+        self._weights: Array | None = None
+        if sample_weight is not None:
+            self._weights, self._per_window = read_weights(panel, runs, sample_weight)
         self._check_reads = panel.on_disk and windows.missing == "raise"
         self._epoch = 0
         self._within_epoch = self._end_unpaired = self._read_last = False
@@ -179,10 +179,9 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
                 inputs["static"] = self._panel.static[self._runs.series_of(windows)]
         if self._weights is None:
             return inputs, y
-        return inputs, y, self._weight(windows, starts)
+        return inputs, y, self._weight(self._weights, windows, starts)
 
-    def _weight(self, windows: IntArray, starts: Any) -> Array:
-        weights: Array = self._weights
+    def _weight(self, weights: Array, windows: IntArray, starts: Any) -> Array:
         if self._per_window:
             return weights[windows]
         read = Gather(weights, None, (), self._windows.geometry).target(starts)

@@ -63,7 +63,11 @@ def _with_breaks(panel: Panel, windows: "WindowedSeries") -> Panel:
         raise ValueError(
             f"time_column={windows.time_column!r} {what} time at {panel.place(position)}. "
             "Sort each series by it and keep one row per timestamp"
-            + (", or name the column that tells series apart in id_column." if panel.single else ".")
+            + (
+                ", or name the column that tells series apart in id_column."
+                if panel.single
+                else "."
+            )
         )
     gaps = timeline.gaps(panel.times, panel.bounds)
     if len(gaps) and windows.missing == "raise":
@@ -142,5 +146,5 @@ def _groups(table: Any, name: str) -> tuple[Any, IntArray, tuple[Any, ...]]:
     labels = column.unique(maintain_order=True).to_list()
     codes = column.replace_strict(labels, range(len(labels)), return_dtype=nw.Int64).to_numpy()
     lengths = np.bincount(codes, minlength=len(labels))
-    order = slice(None) if (np.diff(codes) >= 0).all() else np.argsort(codes, kind="stable")
+    order: Any = slice(None) if (np.diff(codes) >= 0).all() else np.argsort(codes, kind="stable")
     return order, concatenated_bounds(lengths), tuple(labels)

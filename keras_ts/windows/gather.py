@@ -66,8 +66,10 @@ class Gather:
         if shape.sequence or shape.sampling_rate > 1 or shape.gap + shape.horizon > shape.window:
             return self.past(starts), self.target(starts)
         block = self._block(starts)
-        ahead = block[:, shape.reach + shape.gap] if shape.horizon == 1 else (
-            block[:, shape.reach + shape.gap :]
+        ahead = (
+            block[:, shape.reach + shape.gap]
+            if shape.horizon == 1
+            else (block[:, shape.reach + shape.gap :])
         )
         return block[:, : shape.window], _columns(ahead, self.targets)
 

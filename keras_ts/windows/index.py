@@ -69,8 +69,8 @@ class Runs:
     def starts(self, windows: Any) -> IntArray:
         """Flat starts of the windows numbered ``windows`` in time order."""
         if len(self.first) == 1:
-            starts: IntArray = windows * self.step + self.first[0] if self.step > 1 else (
-                windows + self.first[0]
+            starts: IntArray = (
+                windows * self.step + self.first[0] if self.step > 1 else (windows + self.first[0])
             )
             return starts
         run = self._run_of(windows)

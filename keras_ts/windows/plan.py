@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,7 +82,7 @@ def _borders(panel: Panel, at: Any) -> IntArray:
     columns = [_border(panel, border) for border in listed]
     borders = np.column_stack(columns)
     if (np.diff(borders, axis=1) < 0).any() or any(
-        (later <= earlier).all() for earlier, later in zip(columns, columns[1:], strict=False)
+        (later <= earlier).all() for earlier, later in pairwise(columns)
     ):
         raise ValueError(f"at must increase. Received: at={at!r}.")
     return borders
@@ -113,8 +114,7 @@ def _border(panel: Panel, at: Any) -> IntArray:
 def _timestamp_border(panel: Panel, at: Any) -> IntArray:
     if panel.times is None:
         raise TypeError(
-            f"at={at!r} is not a position or a fraction; a timestamp needs a frame and "
-            "time_column."
+            f"at={at!r} is not a position or a fraction; a timestamp needs a frame and time_column."
         )
     if not np.issubdtype(panel.times.dtype, np.datetime64):
         raise TypeError(f"at={at!r}: the time column holds {panel.times.dtype}, not dates.")

@@ -18,6 +18,8 @@ from keras_ts.windows.gather import concatenated_bounds
 if TYPE_CHECKING:
     from keras_ts.windows.spec import WindowedSeries
 
+_NO_BREAKS = np.empty(0, np.int64)
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -101,8 +103,8 @@ def missing_rows(values: Array, columns: int | tuple[int, ...] | None = None) ->
         return np.zeros(len(values), dtype=bool)
     if columns is not None and values.ndim == 2:
         values = values[:, np.atleast_1d(np.asarray(columns, dtype=np.intp))]
-    bad = ~np.isfinite(values)
-    return bad if bad.ndim == 1 else bad.any(axis=1)
+    bad: BoolArray = ~np.isfinite(values)
+    return bad if bad.ndim == 1 else np.logical_or.reduce(bad, axis=1)
 
 
 def resolve_columns(
@@ -118,27 +120,31 @@ def resolve_columns(
         Indices into the table of the columns that vary and of the static ones; and, as
         indices into the varying ones, the targets and the future columns.
     """
-    static = _find("static_columns", windows.static_columns or (), names)
+    static = _find("static_columns", _tuple(windows.static_columns), names)
     varying = [column for column in range(len(names)) if column not in static]
     if not varying:
         raise ValueError(f"static_columns leaves no column to window. Received: {list(names)}.")
     future = tuple(
         _among(varying, column, "future_columns", names)
-        for column in _find("future_columns", windows.future_columns or (), names)
+        for column in _find("future_columns", _tuple(windows.future_columns), names)
     )
-    wanted = windows.target_columns
-    if wanted is None:
+    if windows.target_columns is None:
         rest = tuple(i for i in range(len(varying)) if i not in future)
         if not rest:
             raise ValueError("future_columns leaves no column to forecast; name fewer of them.")
         return varying, static, None if len(rest) == len(varying) else rest, future
-    found = [
+    found = tuple(
         _among(varying, column, "target_columns", names)
-        for column in _find(
-            "target_columns", wanted if isinstance(wanted, tuple) else (wanted,), names
-        )
-    ]
-    return varying, static, tuple(found) if isinstance(wanted, tuple) else found[0], future
+        for column in _find("target_columns", _tuple(windows.target_columns), names)
+    )
+    one = not isinstance(windows.target_columns, tuple)
+    return varying, static, found[0] if one else found, future
+
+
+def _tuple(columns: Any) -> tuple[Any, ...]:
+    if columns is None:
+        return ()
+    return columns if isinstance(columns, tuple) else (columns,)
 
 
 def _find(argument: str, wanted: Sequence[Any], names: Sequence[Any]) -> list[int]:
@@ -164,9 +170,7 @@ def _among(varying: list[int], column: int, argument: str, names: Sequence[Any])
     return varying.index(column)
 
 
-def constant_rows(
-    table: Array, bounds: IntArray, static: list[int], names: Sequence[Any]
-) -> Array:
+def constant_rows(table: Array, bounds: IntArray, static: list[int], names: Sequence[Any]) -> Array:
     """The static columns' one value per series, or an error where it changes."""
     first = table[np.minimum(bounds[:-1], len(table) - 1)][:, static]
     if missing_rows(first).any():
@@ -211,14 +215,12 @@ def _read_arrays(series: Any, windows: "WindowedSeries") -> Panel:
     values = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
     if values.ndim == 1:
         _check_one_column(windows)
-        targets, future, static = None, (), None
-    else:
-        names = range(values.shape[1])
-        varying, fixed, targets, future = resolve_columns(windows, names)
-        static = constant_rows(values, bounds, fixed, names) if fixed else None
-        values = values[:, varying] if fixed else values
-    no_breaks = np.empty(0, np.int64)
-    return Panel(values, bounds, targets, future, static, None, None, no_breaks, single)
+        return Panel(values, bounds, None, (), None, None, None, _NO_BREAKS, single)
+    names = range(values.shape[1])
+    varying, fixed, targets, future = resolve_columns(windows, names)
+    static = constant_rows(values, bounds, fixed, names) if fixed else None
+    values = values[:, varying] if fixed else values
+    return Panel(values, bounds, targets, future, static, None, None, _NO_BREAKS, single)
 
 
 def _is_list_of_arrays(series: Any) -> bool:
@@ -253,4 +255,3 @@ def _check_one_column(windows: "WindowedSeries") -> None:
                 "(time, columns). Received one of shape (time,): reshape it to (time, 1), "
                 f"or leave {argument} out."
             )
-

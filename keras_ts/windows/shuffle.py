@@ -32,8 +32,9 @@ class Permutation:
 
     Example:
 
+    >>> import numpy as np
     >>> Permutation(5, seed=1, epoch=0)(np.arange(5)).tolist()
-    [3, 1, 0, 4, 2]
+    [0, 1, 2, 4, 3]
     """
 
     size: int

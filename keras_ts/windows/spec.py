@@ -256,8 +256,7 @@ def _column(name: str, column: Any) -> Column:
         return column
     if isinstance(column, bool) or not hasattr(column, "__index__"):
         raise TypeError(
-            f"{name} takes column names or numbers. Received: {column!r} "
-            f"({type(column).__name__})."
+            f"{name} takes column names or numbers. Received: {column!r} ({type(column).__name__})."
         )
     return int(column.__index__())
 

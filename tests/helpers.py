@@ -1,0 +1,86 @@
+"""What several test files share: an oracle for windows, and a fresh interpreter."""
+
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from keras_ts import WindowedSeries
+
+BACKEND = keras.backend.backend()
+only_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="needs the TensorFlow backend")
+
+
+def run_fresh(code, *arguments, **environment):
+    """Run ``code`` in a new interpreter, warnings as errors from our package; return its output."""
+    result = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "KERAS_BACKEND": BACKEND, **environment},
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    return result.stdout
+
+
+def naive_windows(series, w):
+    """All windows of one (time,) or (time, columns) array, by the contract's own words."""
+    x, y = [], []
+    span = w.sampling_rate * (w.window - 1) + 1 + w.gap + w.horizon
+    start = 0
+    while start + span <= len(series):
+        inputs = [start + w.sampling_rate * k for k in range(w.window)]
+        origins = inputs if w.targets == "sequence" else inputs[-1:]
+        rows = []
+        for origin in origins:
+            ahead = [
+                _targets(series[origin + w.gap + 1 + h], w.target_columns) for h in range(w.horizon)
+            ]
+            rows.append(ahead[0] if w.horizon == 1 else ahead)
+        x.append([series[p] for p in inputs])
+        y.append(rows if w.targets == "sequence" else rows[0])
+        start += w.stride
+    return np.array(x), np.array(y)
+
+
+def _targets(row, columns):
+    if columns is None:
+        return row
+    return row[columns] if isinstance(columns, int) else [row[c] for c in columns]
+
+
+def joined(batches):
+    """Stack the batches of a dataset."""
+    return tuple(np.concatenate(parts) for parts in zip(*batches, strict=True))
+
+
+@st.composite
+def window_settings(draw, columns=None):
+    """A small ``WindowedSeries``, its columns chosen from ``columns`` of them."""
+    target = None
+    if columns:
+        some = st.lists(st.integers(0, columns - 1), min_size=1, max_size=columns, unique=True)
+        target = draw(st.none() | st.integers(0, columns - 1) | some.map(tuple))
+    return WindowedSeries(
+        window=draw(st.integers(1, 6)),
+        horizon=draw(st.integers(1, 4)),
+        gap=draw(st.integers(0, 3)),
+        stride=draw(st.integers(1, 4)),
+        sampling_rate=draw(st.integers(1, 3)),
+        targets=draw(st.sampled_from(["vector", "sequence"])),
+        target_columns=target,
+        batch_size=draw(st.integers(1, 7)),
+        shuffle=draw(st.booleans()),
+        seed=draw(st.integers(0, 99)),
+    )
+
+
+def distinct(length, columns=None):
+    """A series in which every value tells where it stands."""
+    shape = (length,) if columns is None else (length, columns)
+    return np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
