@@ -1,0 +1,121 @@
+"""Splits share no target, leak no value, and lose only windows that straddle a border."""
+
+import datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import distinct, joined, window_settings
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_ts import WindowedSeries
+
+
+@given(window_settings(), st.data())
+def test_parts_hold_exactly_the_windows_whose_targets_they_hold(windows, data):
+    span = windows.geometry.span
+    length = data.draw(st.integers(2 * span + 1, 4 * span + 12))
+    at = data.draw(st.integers(span, length - span))
+    context = data.draw(st.booleans())
+    series = distinct(length)
+    x, y = windows.build(series).to_numpy()
+    first = y.reshape(len(y), -1).min(axis=1)
+    last = y.reshape(len(y), -1).max(axis=1)
+    before = last < at
+    after = (first >= at) & (context | (x[:, 0] >= at))
+    if not (before.any() and after.any()):
+        with pytest.raises(ValueError, match="without a window"):
+            windows.split(series, at, context=context)
+        return
+    train, validation = windows.split(series, at, context=context)
+    np.testing.assert_array_equal(train.to_numpy()[0], x[before])
+    np.testing.assert_array_equal(validation.to_numpy()[0], x[after])
+    np.testing.assert_array_equal(validation.to_numpy()[1], y[after])
+    np.testing.assert_array_equal(joined(list(validation))[0], x[after])
+
+
+@given(window_settings(columns=2), st.booleans(), st.integers(0, 10**6))
+def test_nothing_after_the_border_reaches_training(windows, context, seed):
+    rng = np.random.default_rng(seed)
+    panel = [rng.normal(size=(rng.integers(60, 90), 2)) for _ in range(2)]
+    poisoned = [series.copy() for series in panel]
+    borders = [round(len(series) * 0.6) for series in panel]
+    for series, border in zip(poisoned, borders, strict=True):
+        series[border:] = np.nan
+    keep = WindowedSeries.from_config({**windows.get_config(), "missing": "keep"})
+    clean = keep.split(panel, 0.6, context=context)[0]
+    dirty = keep.split(poisoned, 0.6, context=context)[0]
+    for (x, y), (poisoned_x, poisoned_y) in zip(clean, dirty, strict=True):
+        np.testing.assert_array_equal(x, poisoned_x)
+        np.testing.assert_array_equal(y, poisoned_y)
+
+
+def test_the_usual_validation_set_begins_at_the_border():
+    train, validation = WindowedSeries(20).split(distinct(1461), 1000)
+    assert validation.num_windows == 461
+    assert train.num_windows == 980
+    assert validation[0][1][0] == 1000
+
+
+def test_several_borders_and_shuffling():
+    windows = WindowedSeries(3, shuffle=True, seed=1, batch_size=100)
+    train, validation, test = windows.split(distinct(100), [60, 0.8])
+    assert (np.diff(joined(list(train))[1]) < 0).any()
+    for part, first, last in ((validation, 60, 79), (test, 80, 99)):
+        y = joined(list(part))[1]
+        np.testing.assert_array_equal(y, np.arange(first, last + 1))
+
+
+def test_in_a_panel_positions_are_each_series_own():
+    panel = [distinct(30), distinct(50) + 1000, distinct(12) + 2000]
+    _, validation = WindowedSeries(3).split(panel, 20)
+    y = joined(list(validation))[1]
+    assert y.tolist() == [*range(20, 30), *range(1020, 1050)]
+    _, validation = WindowedSeries(3).split(panel, 0.5)
+    y = joined(list(validation))[1]
+    assert y.tolist() == [*range(15, 30), *range(1025, 1050), *range(2006, 2012)]
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "2024-01-21",
+        datetime.datetime(2024, 1, 21),
+        datetime.date(2024, 1, 21),
+        np.datetime64("2024-01-21"),
+        pd.Timestamp("2024-01-21"),
+        pd.Timestamp("2024-01-21T02:00", tz="Europe/Helsinki"),
+    ],
+)
+def test_timestamps_are_common_to_a_panel(at):
+    days = pd.date_range("2024-01-01", periods=40)
+    frame = pd.DataFrame({"day": [*days, *days[10:]], "id": ["a"] * 40 + ["b"] * 30})
+    frame["value"] = np.arange(70.0)
+    windows = WindowedSeries(3, id_column="id", time_column="day", target_columns="value")
+    _, validation = windows.split(frame, at)
+    y = joined(list(validation))[1]
+    assert y.tolist() == [*range(20, 40), *range(50, 70)]
+    assert validation.origins[0] == np.datetime64("2024-01-20")
+
+
+@pytest.mark.parametrize(
+    ("at", "error", "says"),
+    [
+        (0, ValueError, "at=0 is outside the series: a border lies between 1 and 99"),
+        (100, ValueError, "at=100 is outside"),
+        (-1, ValueError, "at=-1 is outside"),
+        (1.0, ValueError, "a fraction lies between 0 and 1"),
+        (float("nan"), ValueError, "a fraction lies between 0 and 1"),
+        ([80, 60], ValueError, "at must increase"),
+        ([60, 60], ValueError, "at must increase"),
+        ([], ValueError, "at is empty"),
+        (True, TypeError, "at must be a position"),
+        (None, TypeError, "at must be a position"),
+        ("2024-01-01", TypeError, "a timestamp needs a frame and time_column"),
+        (2, ValueError, "leaves part 0 without a window"),
+    ],
+)
+def test_bad_borders(at, error, says):
+    with pytest.raises(error, match=says):
+        WindowedSeries(5).split(np.arange(100.0), at)
