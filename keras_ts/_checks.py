@@ -34,7 +34,10 @@ def real(name: str, value: Any) -> float:
         )
     if getattr(value, "ndim", 0) != 0:
         raise TypeError(f"{name} must be a single number. Received: {name}={value!r}.")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
     if not math.isfinite(number):
         raise ValueError(f"{name} must be finite. Received: {name}={number}.")
     return number

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from helpers import distinct, joined, window_settings
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from helpers import distinct, joined, window_settings
 from keras_ts import WindowedSeries
 
 DAYS = pd.date_range("2024-01-01", periods=30)

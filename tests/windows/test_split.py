@@ -5,10 +5,10 @@ import datetime
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import distinct, joined, window_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers import distinct, joined, window_settings
 from keras_ts import WindowedSeries
 
 

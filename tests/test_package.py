@@ -1,0 +1,78 @@
+"""What the package promises as a whole: names, registration, and a cheap, clean import."""
+
+import json
+
+import keras
+import pytest
+
+import keras_ts
+from helpers import BACKEND, run_fresh
+from keras_ts import ExponentialLRSweep
+from keras_ts.layers.window_norm import NormalizeWindow, RestoreWindow
+
+REGISTERED = {
+    # Frozen: files saved today name these. A rename keeps the old name alive.
+    "keras_ts>ExpandSeries": lambda: keras_ts.ExpandSeries(axis=1),
+    "keras_ts>ScaleOutput": lambda: keras_ts.ScaleOutput([1.0, 2.0], 3.0),
+    "keras_ts>NormalizeWindow": lambda: NormalizeWindow("last", causal=True),
+    "keras_ts>RestoreWindow": RestoreWindow,
+    "keras_ts>WindowedSeries": lambda: keras_ts.WindowedSeries(5, target_columns=["a"]),
+    "keras_ts>RecurrentPreset": lambda: keras_ts.from_preset("bilstm_32"),
+    "keras_ts>ExponentialLRSweep": lambda: ExponentialLRSweep(1e-4, 1.0, steps=7),
+}
+
+IMPORT = """
+import sys, keras
+before = set(sys.modules)
+import keras_ts
+print("\\n".join(sorted(set(sys.modules) - before)))
+"""
+
+
+@pytest.mark.parametrize("name", REGISTERED)
+def test_registered_names_are_frozen(name):
+    item = REGISTERED[name]()
+    stored = json.loads(json.dumps(keras.saving.serialize_keras_object(item), allow_nan=False))
+    assert stored["registered_name"] == name
+    assert stored["module"] == "keras_ts"
+    again = keras.saving.deserialize_keras_object(stored)
+    assert type(again) is type(item)
+    assert again.get_config() == item.get_config()
+
+
+def test_nothing_else_is_registered():
+    ours = {name for name in keras.saving.get_custom_objects() if name.startswith("keras_ts>")}
+    assert ours == set(REGISTERED)
+
+
+def test_public_names():
+    assert sorted(keras_ts.__all__) == keras_ts.__all__
+    for name in keras_ts.__all__:
+        assert getattr(keras_ts, name) is not None
+
+
+def test_import_brings_only_our_own_modules():
+    new = run_fresh(IMPORT).split()
+    foreign = {name.split(".")[0] for name in new if not name.startswith("keras_ts")}
+    unwanted = {"tensorflow", "jax", "torch", "matplotlib", "pandas", "polars", "hypothesis",
+                "narwhals", "grain", "statsmodels"}  # fmt: skip
+    assert not foreign & unwanted
+
+
+def test_the_import_test_can_fail():
+    new = run_fresh(IMPORT.replace("import keras_ts", "import keras_ts, hypothesis")).split()
+    assert "hypothesis" in new
+
+
+@pytest.mark.skipif(BACKEND == "tensorflow", reason="TensorFlow is the backend")
+def test_no_tensorflow_on_other_backends():
+    loaded = run_fresh("import sys, keras_ts\nprint('tensorflow' in sys.modules)")
+    assert loaded.strip() == "False"
+
+
+def test_keras_still_takes_data_adapters_as_they_are():
+    """What _keras_private relies on; if this fails, Keras shuffles our batches again."""
+    from keras.src.trainers.data_adapters import get_data_adapter
+
+    dataset = keras_ts.WindowedSeries(3).build(range(10))
+    assert get_data_adapter(dataset, shuffle=True) is dataset
