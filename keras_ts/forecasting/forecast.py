@@ -94,7 +94,15 @@ class Rollout(keras.Model):
         return ops.reshape(filled, (batch, self.rounds * horizon, *self.target_shape))
 
     def _model_output(self, recent: Any) -> Any:
-        return self.inner(recent[:, :: self.windows.sampling_rate], training=False)
+        # Stateless, as a layer that counts or draws (dropout's seed) would otherwise write
+        # to its state from inside the loop.
+        output, _ = self.inner.stateless_call(
+            [variable.value for variable in self.inner.trainable_variables],
+            [variable.value for variable in self.inner.non_trainable_variables],
+            recent[:, :: self.windows.sampling_rate],
+            training=False,
+        )
+        return output
 
     def _horizon(self, output: Any) -> Any:
         """The model's output as ``(batch, horizon, ...)``, the last step's of a sequence."""

@@ -100,7 +100,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Check that the sweep can run, and remember the state."""
         model = self.model
-        _check_sweepable(model)
+        check_sweepable(model)
         model.optimizer.build(model.trainable_variables)
         self._clear()
         self._ladder = self._fitted_ladder()
@@ -215,7 +215,8 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         self.model.stop_training = True
 
 
-def _check_sweepable(model: keras.Model) -> None:
+def check_sweepable(model: keras.Model) -> None:
+    """Raise where a model cannot be swept and put back."""
     if not model.built or not model.trainable_variables:
         raise ValueError(
             "The sweep restores a model's weights, so they must exist before it: add "

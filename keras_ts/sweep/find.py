@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from keras_ts.sweep.callback import ExponentialLRSweep
+from keras_ts.sweep.callback import ExponentialLRSweep, check_sweepable
 
 
 def find_learning_rate(
@@ -56,6 +56,8 @@ def find_learning_rate(
     sweep = ExponentialLRSweep(
         start_lr, end_lr, steps=steps, smoothing=smoothing, stop_factor=stop_factor
     )
+    # Before fit, which on JAX and PyTorch would build the model on the quiet.
+    check_sweepable(model)
     callbacks = [sweep, *(fit_arguments.pop("callbacks", None) or [])]
     verbose = fit_arguments.pop("verbose", "auto")
     if verbose != 0:

@@ -1,0 +1,229 @@
+"""The sweep pairs each rate with its own loss, and leaves everything as it was."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from helpers import BACKEND
+from keras_ts import (
+    ExponentialLRSweep,
+    WindowedSeries,
+    course_series,
+    find_learning_rate,
+    from_preset,
+)
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(96, 6)).astype("float32")
+Y = (X @ RNG.normal(size=(6, 1)) + 0.1 * RNG.normal(size=(96, 1))).astype("float32")
+
+
+def dense(optimizer="sgd", *, noisy=False):
+    keras.utils.set_random_seed(1)
+    hidden = [keras.layers.Dense(8, "tanh")]
+    if noisy:
+        hidden += [keras.layers.BatchNormalization(), keras.layers.Dropout(0.3)]
+    model = keras.Sequential([keras.Input((6,)), *hidden, keras.layers.Dense(1)])
+    model.compile(optimizer, "mse", metrics=["mae"])
+    return model
+
+
+def state(model):
+    return [keras.ops.convert_to_numpy(v) for v in [*model.variables, *model.optimizer.variables]]
+
+
+def assert_same_bits(one, other):
+    assert len(one) == len(other)
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def quadratic(curvature):
+    """The loss ``curvature / 2 * w**2``, w starting at 1."""
+    inputs = keras.Input((1,))
+    weight = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")
+    model = keras.Model(inputs, weight(inputs))
+    model.compile("sgd", lambda y, p: keras.ops.mean(curvature / 2 * p**2))
+    return model
+
+
+@pytest.mark.parametrize("curvature", [0.5, 4.0, 50.0])
+def test_losses_follow_the_recurrence_and_diverge_where_theory_says(curvature):
+    model = quadratic(curvature)
+    sweep = ExponentialLRSweep(1e-3 / curvature, 30 / curvature, steps=100, stop_factor=None)
+    ones = np.ones((100, 1), "float32")
+    model.fit(ones, ones, batch_size=1, verbose=0, callbacks=[sweep], shuffle=False)
+    assert len(sweep.lrs) == 100
+    w, losses = 1.0, []
+    for rate in sweep.lrs:
+        losses.append(curvature / 2 * w * w)
+        w -= rate * curvature * w
+    usable = np.array(losses) > 1e-30
+    np.testing.assert_allclose(np.array(sweep.losses)[usable], np.array(losses)[usable], rtol=2e-3)
+    # The loss of a batch is that before its update: the rise shows one step later.
+    rise = next(i for i in range(1, 100) if sweep.losses[i] > sweep.losses[i - 1])
+    step = math.log(sweep.lrs[1] / sweep.lrs[0])
+    assert abs(math.log(sweep.lrs[rise - 1] / (2 / curvature))) <= 1.001 * step
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_sweep_leaves_no_trace(optimizer):
+    swept, untouched = dense(optimizer, noisy=True), dense(optimizer, noisy=True)
+    dataset = lambda: WindowedSeries(6, batch_size=8, shuffle=True, seed=2).build(
+        course_series()[:90]
+    )
+    keras.utils.set_random_seed(5)
+    before = state(swept)
+    sweep = find_learning_rate(swept, dataset(), steps=30, verbose=0)
+    assert len(sweep.lrs) >= 10
+    for a, b in zip(before, state(swept), strict=False):
+        np.testing.assert_array_equal(a, b)
+    swept.fit(dataset(), epochs=2, verbose=0)
+    keras.utils.set_random_seed(5)
+    untouched.fit(dataset(), epochs=2, verbose=0)
+    assert_same_bits(state(swept), state(untouched))
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_also_where_the_fit_is_interrupted(error):
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 7:
+                raise error
+
+    model = dense("adam", noisy=True)
+    model.optimizer.build(model.trainable_variables)
+    before, random = state(model), np.random.get_state()[1].copy()
+    data = WindowedSeries(6, batch_size=8, seed=2).build(course_series()[:90])
+    with pytest.raises(error):
+        find_learning_rate(model, data, verbose=0, callbacks=[Interrupt()])
+    assert_same_bits(before, state(model))
+    np.testing.assert_array_equal(np.random.get_state()[1], random)
+
+
+def test_restore_false_keeps_what_was_trained():
+    model = dense()
+    before = state(model)
+    sweep = ExponentialLRSweep(1e-3, 1e-2, restore=False)
+    model.fit(X, Y, batch_size=8, verbose=0, callbacks=[sweep])
+    assert np.abs(before[0] - state(model)[0]).max() > 0
+    sweep.restore()
+    np.testing.assert_array_equal(before[0], state(model)[0])
+
+
+def test_history_is_that_of_the_fit():
+    class Fixed(ExponentialLRSweep):
+        """A ladder so flat that it is one rate."""
+
+    histories = []
+    for callbacks in ([], [Fixed(1e-3, 1e-3 * (1 + 1e-12), restore=False, stop_factor=None)]):
+        model = dense(keras.optimizers.SGD(1e-3))
+        history = model.fit(X, Y, batch_size=8, epochs=3, verbose=0, shuffle=False,
+                            callbacks=callbacks, validation_data=(X, Y))  # fmt: skip
+        histories.append(history.history)
+    assert histories[0].keys() == histories[1].keys()
+    for name, values in histories[0].items():
+        np.testing.assert_allclose(histories[1][name], values, rtol=1e-6)
+
+
+def test_each_loss_is_its_batchs_own():
+    model, twin = dense(), dense()
+    sweep = ExponentialLRSweep(1e-4, 1e-2, stop_factor=None)
+    weights = np.linspace(0.5, 2, len(X))
+    model.fit(X, Y, batch_size=10, epochs=2, sample_weight=weights, verbose=0, shuffle=False,
+              callbacks=[sweep])  # fmt: skip
+    losses = []
+    for step, rate in enumerate(sweep.lrs):
+        part = slice(10 * (step % 10), 10 * (step % 10) + 10)
+        twin.optimizer.learning_rate = rate
+        twin.reset_metrics()
+        losses.append(float(twin.train_on_batch(X[part], Y[part], weights[part])[0]))
+    np.testing.assert_allclose(sweep.losses, losses, rtol=1e-5)
+
+
+@pytest.mark.parametrize("k", [2, 4])
+def test_gradient_accumulation_holds_a_rate_for_an_update(k):
+    model = dense(keras.optimizers.SGD(1e-3, gradient_accumulation_steps=k))
+    sweep = ExponentialLRSweep(1e-3, 1e-1, steps=6, stop_factor=None)
+    model.fit(X, Y, batch_size=96 // (6 * k), verbose=0, shuffle=False, callbacks=[sweep])
+    plain = dense()
+    want = ExponentialLRSweep(1e-3, 1e-1, steps=6, stop_factor=None)
+    plain.fit(X, Y, batch_size=16, verbose=0, shuffle=False, callbacks=[want])
+    assert sweep.lrs == want.lrs
+    np.testing.assert_allclose(sweep.losses, want.losses, rtol=1e-5)
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="PyTorch refuses steps_per_execution")
+def test_steps_per_execution_gives_a_point_a_group():
+    model = dense()
+    model.compile("sgd", "mse", steps_per_execution=4)
+    sweep = ExponentialLRSweep(1e-6, 1e-5, steps=3, stop_factor=None)
+    model.fit(X, Y, batch_size=8, verbose=0, callbacks=[sweep])
+    assert len(sweep.lrs) == 3
+    assert sweep.stopped == "finished"
+
+
+def test_the_courses_sweep():
+    """Same rates and losses as ``LearningRateScheduler``, an epoch each."""
+    windows = WindowedSeries(20, batch_size=32, shuffle=True, seed=3)
+    models = [from_preset("simple_rnn_20x2_scaled", window=20).build() for _ in range(2)]
+    models[1].set_weights(models[0].get_weights())
+    sweep = ExponentialLRSweep(1e-8, steps_per_decade=20, every="epoch", stop_factor=None)
+    schedule = keras.callbacks.LearningRateScheduler(lambda epoch: 1e-8 * 10 ** (epoch / 20))
+    histories = []
+    for model, callback in zip(models, (sweep, schedule), strict=True):
+        model.compile(keras.optimizers.SGD(1e-8, momentum=0.9), "huber")
+        data = windows.build(course_series()[:150])
+        histories.append(model.fit(data, epochs=8, verbose=0, callbacks=[callback]))
+    np.testing.assert_allclose(sweep.lrs, histories[1].history["learning_rate"], rtol=1e-6)
+    np.testing.assert_allclose(sweep.losses, histories[1].history["loss"], rtol=1e-5)
+
+
+def test_stops_at_once_where_the_loss_is_not_finite():
+    model = dense()
+    target = Y.copy()
+    target[8 * 8] = np.nan
+    sweep = ExponentialLRSweep(1e-6, 1e-3, steps=12)
+    model.fit(X, target, batch_size=8, verbose=0, shuffle=False, callbacks=[sweep])
+    assert sweep.stopped == "non-finite"
+    assert len(sweep.lrs) == 9
+
+
+def test_misuse():
+    with pytest.raises(TypeError, match=r"callbacks=\[sweep\]"):
+        dense().fit(X, Y, verbose=0, callbacks=ExponentialLRSweep(1e-4, 1.0))
+    unbuilt = keras.Sequential([keras.layers.Dense(1)])
+    unbuilt.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"keras.Input\(shape\)"):
+        find_learning_rate(unbuilt, X, Y, verbose=0)
+    with pytest.raises(ValueError, match="Received neither"):
+        ExponentialLRSweep()
+    with pytest.raises(ValueError, match="end_lr must be larger"):
+        ExponentialLRSweep(1.0, 0.1)
+    with pytest.raises(TypeError, match="epochs is decided by steps"):
+        find_learning_rate(dense(), X, Y, epochs=3)
+    schedule = keras.optimizers.schedules.CosineDecay(1e-3, 10)
+    with pytest.raises(ValueError, match="schedule"):
+        find_learning_rate(dense(keras.optimizers.SGD(schedule)), X, Y, verbose=0)
+
+
+def test_out_and_back_the_same_bits(tmp_path):
+    sweep = ExponentialLRSweep(1e-4, 1e9, steps=60, stop_factor=None)
+    dense().fit(X, Y, batch_size=8, epochs=5, verbose=0, callbacks=[sweep])
+    assert sweep.stopped == "non-finite"
+    path = tmp_path / "sweep.json"
+    sweep.to_json(path)
+    again = ExponentialLRSweep.from_json(path)
+    assert again.get_config() == sweep.get_config()
+    assert again.stopped == sweep.stopped
+    np.testing.assert_array_equal(again.losses, sweep.losses)
+    np.testing.assert_array_equal(again.smoothed_losses, sweep.smoothed_losses)
+    assert again.lrs == sweep.lrs
+    sweep.to_csv(tmp_path / "sweep.csv")
+    table = np.genfromtxt(tmp_path / "sweep.csv", delimiter=",", names=True)
+    np.testing.assert_array_equal(table["loss"], sweep.losses)
+    assert len(list(tmp_path.iterdir())) == 2
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        sweep.to_json(tmp_path / "no" / "sweep.json")

@@ -1,0 +1,112 @@
+"""Ladders reach their ends, and rules see a curve's shape and nothing else."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_ts.sweep import rules
+from keras_ts.sweep.ladder import Ladder
+
+RATES = np.logspace(-6, 0, 120)
+
+
+def u_shape(noise=0.0, seed=0):
+    """A loss that falls from 1 around 1e-3 and explodes beyond 0.05."""
+    log_rate = np.log10(RATES)
+    clean = 1 - 0.8 / (1 + np.exp(-4 * (log_rate + 3))) + np.exp(5 * (log_rate + 1.1))
+    return clean * (1 + noise * np.random.default_rng(seed).normal(size=len(RATES)))
+
+
+@given(st.floats(1e-9, 1e-2), st.floats(1.5, 1e8), st.integers(2, 500))
+def test_ladder_reaches_both_ends_by_equal_factors(start, factor, steps):
+    end = start * factor
+    rates = np.array([Ladder(start, end, steps).rate(i) for i in range(steps)])
+    assert rates[0] == start
+    assert rates[-1] == end
+    np.testing.assert_allclose(
+        rates[1:] / rates[:-1], (end / start) ** (1 / (steps - 1)), rtol=1e-6
+    )
+
+
+def test_ladder_of_the_course():
+    ladder = Ladder(1e-8, per_decade=20)
+    np.testing.assert_allclose(
+        [ladder.rate(i) for i in range(100)],
+        [1e-8 * 10 ** (i / 20) for i in range(100)],
+        rtol=1e-12,
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({}, "Received neither"),
+        ({"end": 1.0, "per_decade": 20}, "Received both"),
+        ({"end": 1e-9, "steps": 10}, "end_lr must be larger than start_lr"),
+        ({"end": 1.0, "steps": 1}, "steps must be >= 2"),
+        ({"per_decade": 0}, "steps_per_decade must be > 0"),
+    ],
+)
+def test_ladder_misuse(settings, says):
+    with pytest.raises(ValueError, match=says):
+        Ladder(1e-8, **settings)
+
+
+@pytest.mark.parametrize("rule", ["valley", "steepest", "minimum"])
+@given(shift=st.floats(-1e3, 1e3), scale=st.floats(1e-3, 1e3))
+def test_suggestions_do_not_mind_shift_and_scale(rule, shift, scale):
+    losses = u_shape(0.01)
+    want = rules.suggest(RATES, losses, 0.9, rule)
+    got = rules.suggest(RATES, scale * losses + shift, 0.9, rule)
+    np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
+@pytest.mark.parametrize("rule", ["valley", "minimum"])
+def test_noise_moves_a_suggestion_by_less_than_half_a_decade(rule):
+    clean = rules.suggest(RATES, u_shape(), 0.9, rule)
+    drift = [
+        abs(np.log10(rules.suggest(RATES, u_shape(0.01, seed), 0.9, rule) / clean))
+        for seed in range(50)
+    ]
+    assert np.mean(np.array(drift) < 0.5) >= 0.9
+
+
+def test_valley_lies_before_the_bottom_and_past_the_fall():
+    rate = rules.suggest(RATES, u_shape(), 0.9, "valley")
+    assert 1e-3 < rate < RATES[u_shape().argmin()]
+
+
+def test_divergence_counts_from_the_fall_and_not_from_zero():
+    def first_stop(losses):
+        smoother, smoothed = rules.Smoother(0.9), []
+        for i, loss in enumerate(losses):
+            smoothed.append(smoother(loss))
+            if rules.diverged(losses[: i + 1], smoothed, 4.0):
+                return i
+        return None
+
+    stop = first_stop(u_shape())
+    assert RATES[stop] > 0.05
+    for shift, scale in ((-5.0, 1.0), (100.0, 1.0), (0.0, 30.0)):
+        assert first_stop(scale * u_shape() + shift) == stop
+    flat = 1 + 0.01 * np.random.default_rng(1).normal(size=300)
+    assert first_stop(flat) is None
+    assert first_stop(np.linspace(1, 0, 300)) is None
+
+
+def test_curves_without_a_suggestion_say_why():
+    with pytest.raises(ValueError, match="3 usable points, and a suggestion needs 10"):
+        rules.suggest(RATES[:3], [3.0, 2.0, 1.0], 0.9, "valley")
+    with pytest.raises(ValueError, match=r"0 usable points.*not finite from rate 1e-06 on: start"):
+        rules.suggest(RATES, [np.nan] * 120, 0.9, "valley")
+    with pytest.raises(ValueError, match="never falls below its value at the first rate"):
+        rules.suggest(RATES, np.linspace(1, 2, 120), 0.9, "valley")
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_suggestions_lie_below_the_first_rate_that_is_not_finite(bad):
+    losses = u_shape()
+    losses[70:] = bad
+    for rule in rules.RULES:
+        assert rules.suggest(RATES, losses, 0.9, rule) < RATES[70]
