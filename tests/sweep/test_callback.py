@@ -71,9 +71,11 @@ def test_losses_follow_the_recurrence_and_diverge_where_theory_says(curvature):
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_a_sweep_leaves_no_trace(optimizer):
     swept, untouched = dense(optimizer, noisy=True), dense(optimizer, noisy=True)
-    dataset = lambda: WindowedSeries(6, batch_size=8, shuffle=True, seed=2).build(
-        course_series()[:90]
-    )
+
+    def dataset():
+        windows = WindowedSeries(6, batch_size=8, shuffle=True, seed=2)
+        return windows.build(course_series()[:90])
+
     keras.utils.set_random_seed(5)
     before = state(swept)
     sweep = find_learning_rate(swept, dataset(), steps=30, verbose=0)
