@@ -225,6 +225,8 @@ def _times(times: Any, length: int) -> Array:
 
 
 def _axes(ax: Any) -> Any:
+    if isinstance(ax, str | os.PathLike):
+        raise TypeError(f"ax must be matplotlib axes; to save the picture pass path={str(ax)!r}.")
     if ax is not None:
         return ax
     try:

@@ -49,8 +49,11 @@ class RecurrentPreset:
         window_norm: None, or the statistic by which each window is normalized, and the
             output brought back: ``"last"`` (last value and standard deviation),
             ``"mean"``, or ``"standard"`` (mean and standard deviation). In sequence to sequence each step uses only the steps
-            before it. With several features and another number of outputs, outputs are in
-            the units of the first feature.
+            before it.
+        target: With ``window_norm`` and several features, the index of the one whose units
+            all outputs are in. Defaults to None: each output is in those of its own feature
+            where ``outputs == features``, otherwise all are in those of the first. Give it
+            where the outputs are a horizon, or the target is not the first column.
         dropout: Fraction of inputs to drop in each recurrent layer. Defaults to 0.
         recipe: How to train it, as the named presets have it: loss, optimizer, rate, batch
             size and epochs. Defaults to None.
@@ -75,6 +78,7 @@ class RecurrentPreset:
     outputs: int = field(default=1, kw_only=True)
     output_scale: float | Sequence[float] | None = field(default=None, kw_only=True)
     window_norm: Literal["last", "mean", "standard"] | None = field(default=None, kw_only=True)
+    target: int | None = field(default=None, kw_only=True)
     dropout: float = field(default=0.0, kw_only=True)
     recipe: Recipe | None = field(default=None, kw_only=True)
 
@@ -97,6 +101,14 @@ class RecurrentPreset:
             checked["output_scale"] = tuple(scale) if isinstance(scale, list) else scale
         if self.window_norm is not None:
             _checks.choice("window_norm", self.window_norm, STATISTICS)
+        if self.target is not None:
+            checked["target"] = _checks.integer("target", self.target, 0)
+            if self.window_norm is None or self.target >= (self.features or 1):
+                raise ValueError(
+                    "target is the index of a feature for window_norm to bring outputs back by. "
+                    f"Received: target={self.target}, features={self.features}, "
+                    f"window_norm={self.window_norm!r}."
+                )
         if not 0 <= checked["dropout"] < 1:
             raise ValueError(f"dropout must lie in [0, 1). Received: dropout={self.dropout}.")
         if isinstance(self.recipe, dict):
@@ -123,7 +135,7 @@ class RecurrentPreset:
         if self.output_scale is not None:
             x = ScaleOutput(self.output_scale)(x)
         if self.window_norm is not None:
-            x = RestoreWindow()([x, location, scale])
+            x = RestoreWindow(self.target)([x, location, scale])
         return keras.Model(inputs, x)
 
     def _recurrent(self, units: int, return_sequences: bool) -> keras.layers.Layer:

@@ -79,6 +79,18 @@ def test_misuse(settings, series, steps, says):
         forecast(model, series, WindowedSeries(8, **settings), steps)
 
 
+def test_gaps_in_the_last_window_are_met():
+    model = RecurrentPreset(units=(3,), window=8).build()
+    broken = SERIES.copy()
+    broken[-3] = np.nan
+    drop, keep = WindowedSeries(8, missing="drop"), WindowedSeries(8, missing="keep")
+    with pytest.raises(ValueError, match="position 57 of series 1"):
+        forecast(model, [SERIES, broken], drop)
+    assert np.isnan(forecast(model, broken, keep)).all()
+    broken[-3], broken[10] = 1.0, np.nan
+    assert np.isfinite(forecast(model, broken, drop)).all()
+
+
 def test_sequence_models_are_told_apart():
     model = RecurrentPreset("sequence_to_sequence", units=(3,), window=8).build()
     with pytest.raises(ValueError, match='targets="sequence"'):

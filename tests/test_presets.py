@@ -229,3 +229,20 @@ def test_course_series():
     validation = series[1000:]
     assert abs(np.abs(np.diff(series)[999:]).mean() - 5.938) < 5e-4
     assert len(validation) == 461
+
+
+def test_outputs_come_back_in_the_units_of_their_target():
+    levels = np.array([0.0, 1000.0, -500.0])
+    x = (np.random.default_rng(0).normal(size=(4, 9, 3)) + levels).astype("float32")
+    for target, outputs, centre in (
+        (0, 3, [0] * 3),
+        (1, 3, [1000] * 3),
+        (2, 1, [-500]),
+        (None, 3, levels),
+    ):
+        model = sequence_to_vector(
+            units=(3,), features=3, outputs=outputs, window_norm="last", target=target
+        )
+        assert np.abs(model.predict(x, verbose=0) - centre).max() < 20
+    with pytest.raises(ValueError, match="target=3, features=3"):
+        RecurrentPreset(features=3, window_norm="last", target=3)

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_ts import _checks
 from keras_ts._typing import Array
-from keras_ts.windows.series import Panel, read_panel
+from keras_ts.windows.series import Panel, missing_rows, read_panel
 
 if TYPE_CHECKING:
     from keras_ts.windows.spec import WindowedSeries
@@ -41,7 +41,7 @@ def forecast(
         them an axis for the series of a panel.
 
     Raises:
-        ValueError: A series is shorter than a window, the model's output does not fit the
+        ValueError: A series is shorter than a window, or its last window is not whole, the model's output does not fit the
             windows, or feeding back is asked for where not every column is forecast.
     """
     steps = windows.horizon if steps is None else _checks.integer("steps", steps, 1)
@@ -134,8 +134,25 @@ def _last_inputs(panel: Panel, windows: "WindowedSeries") -> Array:
             + (f"series {short[0]} has" if not panel.single else "it has")
             + f" {panel.lengths[short[0]]}."
         )
+    if windows.missing != "keep":
+        _check_whole(panel, reach)
     values = np.stack([panel.values[end - reach : end] for end in panel.bounds[1:]])
     return values if values.dtype.kind == "f" else values.astype(keras.config.floatx())
+
+
+def _check_whole(panel: Panel, reach: int) -> None:
+    """Refuse to forecast from a window that training would have left out."""
+    for begin, end in zip(panel.bounds[:-1], panel.bounds[1:], strict=True):
+        begin = max(begin, end - reach)
+        missing = np.flatnonzero(missing_rows(panel.values[begin:end]))
+        gaps = panel.breaks[(panel.breaks > begin) & (panel.breaks < end)]
+        if len(missing) or len(gaps):
+            at = begin + missing[0] if len(missing) else gaps[0]
+            raise ValueError(
+                f"The last window of the series has a missing value or a gap at "
+                f"{panel.place(int(at))}, so there is nothing whole to forecast from. Fill it, "
+                'or pass missing="keep".'
+            )
 
 
 def _target_shape(panel: Panel) -> tuple[int, ...]:

@@ -78,5 +78,6 @@ class ExpandSeries(keras.layers.Layer):
         if len(shape) != 2:
             raise ValueError(
                 "ExpandSeries takes a batch of plain series, (batch, time). Received shape "
-                f"{tuple(shape)}. A series that has its feature axis already needs no expanding."
+                f"{tuple(shape)}. One series alone needs a batch axis, series[None]; one that "
+                "has its feature axis already needs no expanding."
             )

@@ -106,24 +106,30 @@ class RestoreWindow(keras.layers.Layer):
     >>> np.asarray(RestoreWindow()([np.array([[0.5]]), 4 * one, 2 * one])).tolist()
     [[5.0]]
 
+    Args:
+        feature: Index of the feature that all outputs are brought back by. Defaults to
+            None: each by its own where there are as many, otherwise all by the first.
+        **kwargs: Arguments of ``keras.layers.Layer``.
+
     Input shape:
         A list: outputs ``(batch, outputs)`` or ``(batch, time, outputs)``, and the
-        location and scale of ``NormalizeWindow``. Each output is brought back by its own
-        feature where there are as many, otherwise all of them by the first.
+        location and scale of ``NormalizeWindow``.
 
     Output shape:
         That of the outputs.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, feature: int | None = None, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
+        self.feature = None if feature is None else _checks.integer("feature", feature, 0)
         self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:
         """Scale and shift each output by the statistics of its window."""
         outputs, location, scale = (ops.cast(x, at_least_float32(self)) for x in inputs)
-        if outputs.shape[-1] != location.shape[-1]:
-            location, scale = location[..., :1], scale[..., :1]
+        if self.feature is not None or outputs.shape[-1] != location.shape[-1]:
+            first = self.feature or 0
+            location, scale = (x[..., first : first + 1] for x in (location, scale))
         if len(outputs.shape) == 2:
             location, scale = location[:, -1], scale[:, -1]
         return outputs * scale + location
@@ -135,6 +141,10 @@ class RestoreWindow(keras.layers.Layer):
     def compute_output_spec(self, inputs: Any) -> Any:
         """Trace ``call``, which says shape and dtype."""
         return keras.Operation.compute_output_spec(self, inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the layer's settings."""
+        return {**super().get_config(), "feature": self.feature}
 
 
 def _whole(inputs: Any) -> tuple[Any, Any]:

@@ -38,6 +38,13 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
 
     >>> course = ExponentialLRSweep(1e-8, steps_per_decade=20, every="epoch")
 
+    Attributes:
+        lrs: The rates that ran, in order.
+        losses: The loss of exactly the batches (or the epoch) that ran at each rate.
+        smoothed_losses: Their debiased exponential moving average.
+        stopped: Why the sweep ended: "finished", "diverged", "non-finite" or
+            "interrupted" (also a fit that ended before the last rate). None before.
+
     Args:
         start_lr: The first rate. Defaults to 1e-8.
         end_lr: The last rate. Give this or ``steps_per_decade``.
@@ -217,6 +224,8 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
 
 def check_sweepable(model: keras.Model) -> None:
     """Raise where a model cannot be swept and put back."""
+    if not getattr(model, "compiled", False):
+        raise ValueError("The model is not compiled: call model.compile(optimizer, loss) first.")
     if not model.built or not model.trainable_variables:
         raise ValueError(
             "The sweep restores a model's weights, so they must exist before it: add "

@@ -27,7 +27,8 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
     A ``keras.utils.PyDataset``, so ``fit``, ``evaluate`` and ``predict`` take it on every
     backend. Memory is that of a batch, whatever the number of windows. Under ``fit`` the
     order of batches is the dataset's own, whatever ``fit(shuffle=...)`` says; weights go
-    into ``build(series, sample_weight=...)``, not into ``fit``.
+    into ``build(series, sample_weight=...)``, not into ``fit``. ``predict`` follows that
+    order too: predict on a dataset that does not shuffle.
 
     Example:
 

@@ -200,6 +200,8 @@ def test_misuse():
     unbuilt.compile("sgd", "mse")
     with pytest.raises(ValueError, match=r"keras.Input\(shape\)"):
         find_learning_rate(unbuilt, X, Y, verbose=0)
+    with pytest.raises(ValueError, match="not compiled"):
+        find_learning_rate(keras.Sequential([keras.Input((6,)), keras.layers.Dense(1)]), X, Y)
     with pytest.raises(ValueError, match="Received neither"):
         ExponentialLRSweep()
     with pytest.raises(ValueError, match="end_lr must be larger"):
