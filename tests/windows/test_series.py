@@ -26,7 +26,7 @@ def test_long_frames(kind):
     frame = table()
     interleaved = frame.sample(frac=1, random_state=1).sort_values("day", kind="stable")
     if kind == "polars":
-        interleaved = pl.from_pandas(interleaved)
+        interleaved = pl.DataFrame({name: list(interleaved[name]) for name in interleaved})
     windows = WindowedSeries(
         4, horizon=2, batch_size=1000, target_columns="sold", future_columns=["price"],
         static_columns="size", id_column="shop", time_column="day",
