@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from keras_ts.sweep.callback import ExponentialLRSweep, check_sweepable
+from keras_ts.windows.dataset import WindowDataset
 
 
 def find_learning_rate(
@@ -62,11 +63,15 @@ def find_learning_rate(
     verbose = fit_arguments.pop("verbose", "auto")
     if verbose != 0:
         callbacks.append(_Progress(steps))
+    # The dataset's epochs are part of what a later fit depends on.
+    position = x.state() if isinstance(x, WindowDataset) else None
     try:
         # An epoch has at least one batch, so this many are enough; the sweep ends the fit.
         model.fit(x, y, epochs=sweep.ladder.steps, verbose=0, callbacks=callbacks, **fit_arguments)
     finally:
         sweep.restore()
+        if position is not None:
+            x.restore(position)
     return sweep
 
 

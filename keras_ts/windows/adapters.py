@@ -42,7 +42,16 @@ class FedByKeras(DataAdapter):
 
     def get_tf_dataset(self: "WindowDataset") -> "tf.data.Dataset":
         """A dataset that goes through the current epoch each time it is iterated."""
-        return tf_pipeline(self, lambda: self.epoch)
+        import tensorflow as tf
+
+        handed_out = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.count_in(handed_out)
+
+        def count(*batch: Any) -> Any:
+            handed_out.assign_add(1)
+            return batch
+
+        return _tf_pipeline(self, self.position).map(count)
 
     @property
     def batch_size(self) -> None:
@@ -50,56 +59,82 @@ class FedByKeras(DataAdapter):
         return None
 
 
+def to_grain(dataset: "WindowDataset") -> Any:
+    """A ``grain.MapDataset`` of the batches, whose repetitions are the next epochs, from 0."""
+    try:
+        import grain
+    except ImportError as error:
+        raise ImportError("to_grain needs grain: pip install grain.") from error
+
+    class Batches(grain.MapDataset):
+        def __len__(self) -> int:
+            return len(dataset)
+
+        def __getitem__(self, index: Any) -> Any:
+            if isinstance(index, slice):
+                return self.slice(index)
+            epoch, batch = divmod(index, len(dataset))
+            return dataset.read(epoch, *dataset.order.bounds(batch))
+
+    return Batches()
+
+
 def to_tf(dataset: "WindowDataset") -> "tf.data.Dataset":
     """A ``tf.data.Dataset`` whose every full pass is the next epoch, from 0."""
     import tensorflow as tf
 
     passes = tf.Variable(0, dtype=tf.int64, trainable=False)
-    last = len(dataset) - 1
 
-    def count_pass(number: Any, batch: Any) -> Any:
-        # Counted as the last batch leaves, behind the prefetch: a pass that was only
-        # begun, or read ahead and thrown away, uses up no epoch.
-        passes.assign_add(tf.cast(number == last, tf.int64))
+    def count_pass(*batch: Any) -> Any:
+        passes.assign_add(1)
         return batch
 
-    counted = tf_pipeline(dataset, passes.read_value).prefetch(2).enumerate().map(count_pass)
+    def start() -> list[Any]:
+        return [passes.read_value(), tf.constant(0, tf.int64)]
+
+    # Counted with the last batch, which is never read ahead: a pass that was only begun,
+    # or read ahead and thrown away, uses up no epoch.
+    counted = _tf_pipeline(dataset, start, with_last=lambda last: last.map(count_pass))
     return counted.apply(tf.data.experimental.assert_cardinality(len(dataset)))
 
 
-def tf_pipeline(dataset: "WindowDataset", epoch: Callable[[], Any]) -> "tf.data.Dataset":
-    """Batches of the epoch that ``epoch()`` names when a pass begins."""
+def _tf_pipeline(
+    dataset: "WindowDataset",
+    start: Callable[[], Any],
+    with_last: Callable[[Any], Any] = lambda last: last,
+) -> "tf.data.Dataset":
+    """Batches from where ``start()`` says that a pass begins: its epoch and first batch."""
     import tensorflow as tf
 
-    size, batch_size = dataset.num_windows, min(dataset.batch_length, dataset.num_windows)
-    sample = dataset.read(0, 0, batch_size)
+    order = dataset.order
+    sample = dataset.read(0, *order.bounds(0))
     flat = keras.tree.flatten(sample)
     dtypes = [array.dtype for array in flat]
-    leading = None if size % batch_size else batch_size
-    per_call = max(1, _CALL_BYTES // sum(array.nbytes for array in flat))
-    whole_batches = size // batch_size
-    whole_calls = -(-whole_batches // per_call)
+    size = len(flat[-1]) if order.size == order.batches * len(flat[-1]) else None
+    per_call = max(1, _CALL_BYTES // sum(array.nbytes for array in flat)) if order.uniform else 1
+    last = order.batches - 1
 
-    def read(epoch: Any, call: Any) -> list[Any]:
-        begin = int(call) * per_call * batch_size
-        # The last batch may be shorter, so it comes in a call of its own.
-        begin, end, length = (
-            (begin, min(begin + per_call * batch_size, whole_batches * batch_size), batch_size)
-            if call < whole_calls
-            else (whole_batches * batch_size, size, size - whole_batches * batch_size)
-        )
+    def read(epoch: Any, first: Any) -> list[Any]:
+        batches = 1 if first == last else min(per_call, last - int(first))
+        begin, end = order.bounds(int(first))[0], order.bounds(int(first) + batches - 1)[1]
         arrays = keras.tree.flatten(dataset.read(int(epoch), begin, end))
-        return [array.reshape(-1, length, *array.shape[1:]) for array in arrays]
+        return [array.reshape(batches, -1, *array.shape[1:]) for array in arrays]
 
-    def batches(epoch: Any, call: Any) -> Any:
-        arrays = tf.numpy_function(read, [epoch, call], dtypes, stateful=False)
+    def call(epoch: Any, first: Any) -> Any:
+        arrays = tf.numpy_function(read, [epoch, first], dtypes, stateful=False)
         for array, like in zip(arrays, flat, strict=True):
-            array.set_shape((None, leading, *like.shape[1:]))
+            array.set_shape((None, size, *like.shape[1:]))
         return keras.tree.pack_sequence_as(sample, arrays)
 
-    def one_pass(epoch: Any) -> Any:
-        calls = tf.data.Dataset.range(whole_calls + (leading is None))
-        return calls.map(lambda call: batches(epoch, call)).unbatch()
+    def one_pass(epoch: Any, first: Any) -> Any:
+        calls = tf.data.Dataset.range(first, last, per_call)
+        most = calls.map(lambda batch: call(epoch, batch)).unbatch().prefetch(2)
+        end = tf.data.Dataset.from_tensors(tf.constant(last, tf.int64))
+        return most.concatenate(with_last(end.map(lambda batch: call(epoch, batch)).unbatch()))
 
-    start = tf.data.Dataset.from_tensors(0)
-    return start.map(lambda _: tf.py_function(epoch, [], tf.int64)).flat_map(one_pass)
+    begin = tf.data.Dataset.from_tensors(0)
+    passes = begin.map(lambda _: tuple(tf.py_function(start, [], [tf.int64] * 2)))
+    # tf.data would read a batch ahead of the consumer, and so of whoever counts.
+    options = tf.data.Options()
+    options.experimental_optimization.inject_prefetch = False
+    return passes.flat_map(one_pass).with_options(options)

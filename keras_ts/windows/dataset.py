@@ -1,5 +1,7 @@
 """``WindowDataset``: windows of a series as batches that Keras trains on."""
 
+import copy
+import dataclasses
 import random
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -7,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows import adapters
+from keras_ts.windows.align import Placement
 from keras_ts.windows.gather import Gather
 from keras_ts.windows.index import Runs
 from keras_ts.windows.order import Order
@@ -19,6 +23,9 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from keras_ts.windows.spec import WindowedSeries
+
+# What must be the same for a state to make sense: the windows, and how they are ordered.
+_SAME_RUN = ("total", "batch_size", "drop_remainder", "shuffle", "shards", "shard")
 
 
 class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
@@ -54,14 +61,14 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
         refuse_none(runs, panel, windows)
         self._windows, self._panel, self._runs = windows, panel, runs
         self._gather = Gather(panel.values, panel.targets, panel.future, windows.geometry)
-        self._order = Order(
+        self.order = Order(
             total=runs.total,
             batch_size=windows.batch_size,
             drop_remainder=windows.drop_remainder,
             shuffle=windows.shuffle if shuffle is None else shuffle,
             seed=random.getrandbits(32) if windows.seed is None else windows.seed,
         )
-        if not self._order.batches:
+        if not self.order.batches:
             raise ValueError(
                 f"drop_remainder=True leaves no batch: {runs.total} windows are fewer than "
                 f"batch_size={windows.batch_size}."
@@ -70,22 +77,15 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
         if sample_weight is not None:
             self._weights, self._per_window = read_weights(panel, runs, sample_weight)
         self._check_reads = panel.on_disk and windows.missing == "raise"
-        self._epoch = 0
+        self._epoch = self._offset = 0
+        self._handed_out: Any = 0
         self._within_epoch = self._end_unpaired = self._read_last = False
-
-    @property
-    def _plain(self) -> bool:
-        return self._weights is None and not self._panel.future and self._panel.static is None
+        self._fresh_length = True
 
     @property
     def num_windows(self) -> int:
         """Number of windows that one epoch goes through."""
-        return self._order.size
-
-    @property
-    def batch_length(self) -> int:
-        """Number of windows in a full batch."""
-        return self._order.batch_size
+        return self.order.size
 
     @property
     def epoch(self) -> int:
@@ -95,35 +95,36 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
     @property
     def origins(self) -> Array:
         """The last input of every window, in time order: a position or a timestamp."""
-        every = np.arange(self._runs.total)
-        flat = self._runs.starts(every) + self._windows.geometry.reach - 1
-        if self._panel.times is not None:
-            return self._panel.times[flat]
-        return flat - self._panel.bounds[self._runs.series_of(every)]
+        return Placement(self._panel, self._runs, self._windows.geometry).origins()
 
     @property
     def num_batches(self) -> int:
-        """Number of batches in an epoch."""
-        return self._order.batches
+        """Number of batches in an epoch, or left in one that ``restore`` goes on with."""
+        self._fresh_length = True
+        return self.order.batches - self._offset
 
     def __len__(self) -> int:
-        return self._order.batches
+        return self.num_batches
 
     def __getitem__(self, index: int) -> Any:
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"batch {index} is out of range; there are {len(self)}.")
-        return self.read(self._epoch, *self._order.bounds(index % len(self)))
+        batches = self.order.batches - self._offset
+        if not -batches <= index < batches:
+            raise IndexError(f"batch {index} is out of range; there are {batches}.")
+        batch = self._offset + index % batches
+        self._read_last |= batch == self.order.batches - 1
+        return self.read(self._epoch, *self.order.bounds(batch))
 
     def __iter__(self) -> Iterator[Any]:
-        epoch = self._epoch
-        for index in range(len(self)):
-            yield self.read(epoch, *self._order.bounds(index))
+        epoch, first = self._epoch, self._offset
+        self._set_handed_out(0)
+        for batch in range(first, self.order.batches):
+            # Counted first: whoever asks for the state while using a batch has had it.
+            self._handed_out = batch - first + 1
+            yield self.read(epoch, *self.order.bounds(batch))
 
     def read(self, epoch: int, begin: int, end: int) -> Any:
         """Read the windows at positions ``begin .. end - 1`` of an epoch's order, as a batch."""
-        if end == self._order.size:
-            self._read_last = True
-        windows = self._order.windows(epoch, begin, end)
+        windows = self.order.windows(epoch, begin, end)
         starts = self._runs.starts(windows)
         x, y = self._gather.pair(starts)
         if self._check_reads and (_missing(x) or _missing(y)):
@@ -138,17 +139,158 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
 
     def on_epoch_begin(self) -> None:
         """Take note that an epoch begins; Keras calls it."""
+        if not self._fresh_length:
+            raise RuntimeError(
+                "The epoch that restore() went on with is finished, and Keras has not noticed "
+                "that the next one is longer. Finish it in a fit of its own: "
+                "fit(epochs=epoch + 1, initial_epoch=epoch), then fit the rest."
+            )
         if self._end_unpaired:
             self._epoch -= 1
         self._end_unpaired = self._read_last = False
         self._within_epoch = True
+        self._set_handed_out(0)
 
     def on_epoch_end(self) -> None:
         """Move on to the next epoch's order; Keras calls it."""
-        if self._read_last or not self._within_epoch:
+        if not self._within_epoch or self._read_last or self._done() >= self.order.batches:
             self._epoch += 1
+            self._fresh_length = self._offset == 0
+            self._offset = 0
         self._end_unpaired = not self._within_epoch
-        self._within_epoch = False
+        self._within_epoch = self._read_last = False
+        self._set_handed_out(0)
+
+    def shard(self, count: int, index: int) -> "WindowDataset":
+        """Return the part of every epoch that worker ``index`` of ``count`` reads.
+
+        The parts are disjoint, cover all windows (but for ``drop_remainder``), and have
+        equal numbers of batches; together they follow the order of the whole.
+
+        Args:
+            count: Number of workers.
+            index: Which of them, from 0.
+
+        Raises:
+            ValueError: ``index`` is out of range, or the windows are too few.
+        """
+        count, index = _checks.integer("count", count, 1), _checks.integer("index", index, 0)
+        if index >= count:
+            raise ValueError(f"index must be < count. Received: count={count}, index={index}.")
+        if self.order.shards > 1:
+            raise ValueError("This dataset is a shard already; shard the whole one.")
+        order = dataclasses.replace(self.order, shards=count, shard=index)
+        smallest = order.total // count
+        if order.batches < 1 or smallest < order.batches:
+            raise ValueError(
+                f"count={count} workers cannot share {order.total} windows in batches of "
+                f"{order.batch_size} with equal numbers of batches. Use fewer workers or a "
+                "larger batch_size"
+                + (", or drop_remainder=True." if not order.drop_remainder else ".")
+            )
+        part = copy.copy(self)
+        part.order = order
+        part.restore({**part.state(), "epoch": self._epoch, "batch": 0})
+        return part
+
+    def state(self) -> dict[str, Any]:
+        """Return where the run is, as plain Python values that JSON takes.
+
+        Taken in a callback's ``on_train_batch_end`` (or while using a batch in a loop of
+        one's own), it counts the batches trained on so far.
+        """
+        epoch, batch = divmod(self._done(), self.order.batches)
+        order = self.order
+        return {
+            "epoch": self._epoch + epoch,
+            "batch": batch,
+            **{name: getattr(order, name) for name in _SAME_RUN},
+            "seed": order.seed,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where ``state`` was taken, in this process or another.
+
+        The dataset then holds what is left of the epoch: finish that in a ``fit`` of its
+        own, and fit the epochs after it in the next.
+
+        Args:
+            state: What ``state()`` returned for the same series and settings.
+
+        Raises:
+            ValueError: The state is of another dataset.
+        """
+        for name in _SAME_RUN:
+            if state.get(name) != getattr(self.order, name):
+                raise ValueError(
+                    f"state was taken with {name}={state.get(name)!r}, and this dataset has "
+                    f"{name}={getattr(self.order, name)!r}. Build it from the same series and "
+                    "settings."
+                )
+        self._epoch = _checks.integer("state['epoch']", state["epoch"], 0)
+        self._offset = _checks.integer("state['batch']", state["batch"], 0)
+        seed = _checks.integer("state['seed']", state["seed"], 0)
+        self.order = dataclasses.replace(self.order, seed=seed)
+        self._within_epoch = self._end_unpaired = self._read_last = False
+        self._handed_out, self._fresh_length = 0, True
+
+    def align(self, predictions: Any) -> dict[str, Array]:
+        """Put the predictions for all windows back on their places in the series.
+
+        Example:
+
+        >>> dataset = WindowedSeries(window=3, horizon=2).build(np.arange(6.0))
+        >>> table = dataset.align(np.array([[3.1, 4.1], [4.2, 5.2]]))
+        >>> table["target"].tolist(), table["prediction"].tolist()
+        ([3, 4, 4, 5], [3.1, 4.1, 4.2, 5.2])
+
+        Args:
+            predictions: One prediction per target, in time order: what ``predict`` returns
+                for this dataset if it does not shuffle.
+
+        Returns:
+            Columns of equal length, one row per window and step (and, in sequences, per
+            input): ``series`` (its label or number), ``origin`` and ``target`` (positions,
+            or timestamps where the series has them), ``step`` (from 1), ``actual`` and
+            ``prediction`` (with an axis for several target columns).
+
+        Raises:
+            ValueError: The dataset shuffles or leaves windows out, or the shape does not fit.
+        """
+        if self.order.shuffle or self.order.size < self._runs.total:
+            raise ValueError(
+                "align needs all windows in time order, and this dataset "
+                + ("shuffles. " if self.order.shuffle else "leaves some out. ")
+                + "Build it with shuffle=False and drop_remainder=False, without shard, and "
+                "predict on that."
+            )
+        place = Placement(self._panel, self._runs, self._windows.geometry)
+        starts = self._runs.starts(np.arange(self._runs.total))
+        return place.table(self._gather.target(starts), np.asarray(predictions))
+
+    # What Keras's feeding asks for; see adapters.FedByKeras.
+
+    def position(self) -> list[int]:
+        """The epoch and the first batch of the next pass."""
+        return [self._epoch, self._offset]
+
+    def count_in(self, variable: Any) -> None:
+        """Let ``variable`` count the batches that are handed out."""
+        self._handed_out = variable
+
+    def _set_handed_out(self, number: int) -> None:
+        if isinstance(self._handed_out, int):
+            self._handed_out = number
+        else:
+            self._handed_out.assign(number)
+
+    def _done(self) -> int:
+        """Batches of this epoch that were handed out, by this run or the one before."""
+        return self._offset + int(self._handed_out)
+
+    @property
+    def _plain(self) -> bool:
+        return self._weights is None and not self._panel.future and self._panel.static is None
 
     def to_numpy(self) -> Any:
         """Return all windows ``(x, y)`` in time order, with weights if there are any.
@@ -165,6 +307,10 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
             starts = runs.starts(np.arange(runs.total))
         x, y = self._gather.past(starts), self._gather.target(starts)
         return self._assemble(np.arange(runs.total), starts, x, y)
+
+    def to_grain(self) -> Any:
+        """Return a Grain dataset of the batches; its repetitions are the next epochs."""
+        return adapters.to_grain(self)
 
     def to_tf(self) -> "tf.data.Dataset":
         """Return a ``tf.data.Dataset`` of the batches; each full pass is the next epoch."""

@@ -48,8 +48,19 @@ class Order:
 
     def bounds(self, batch: int) -> tuple[int, int]:
         """First position of a batch, and the one after its last."""
-        begin = batch * self.batch_size
-        return begin, min(begin + self.batch_size, self.size)
+        if self.uniform:
+            begin = batch * self.batch_size
+            return begin, min(begin + self.batch_size, self.size)
+        return batch * self.size // self.batches, (batch + 1) * self.size // self.batches
+
+    @property
+    def uniform(self) -> bool:
+        """Whether every batch but the last is full.
+
+        Shards that all have the same number of batches, although some have a window less,
+        share theirs out evenly instead.
+        """
+        return self.shards == 1 or self.drop_remainder
 
     def windows(self, epoch: int, begin: int, end: int) -> IntArray:
         """Numbers of the windows at positions ``begin .. end - 1`` of an epoch."""

@@ -1,0 +1,334 @@
+"""Strategies, an oracle and a check for functions that cut windows: ours, and anyone's own.
+
+Needs Hypothesis, which nothing else here does, so ``import keras_ts`` leaves this file out.
+The oracle reads the contract word by word and shares no arithmetic with ``keras_ts.windows``.
+"""
+
+import copy
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+from hypothesis import assume, find, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Flaky, HypothesisException, NoSuchExample
+
+from keras_ts._typing import Array
+from keras_ts.windows.spec import WindowedSeries
+
+Strategy = st.SearchStrategy
+
+
+def series(*, min_length: int = 1, max_length: int = 20, **kind: Any) -> Strategy[Array]:
+    """Series in which every value tells where it stands, or whose values are drawn.
+
+    Example:
+
+    >>> find(series(min_length=3), lambda drawn: True).tolist()
+    [0.0, 1.0, 2.0]
+    >>> find(series(columns=2), lambda drawn: len(drawn) > 1).tolist()
+    [[0.0, 1.0], [10.0, 11.0]]
+
+    Args:
+        min_length: Fewest positions. Defaults to 1.
+        max_length: Most positions. Defaults to 20.
+        **kind: ``columns``, ``dtype`` and ``elements``, as for ``panels``.
+    """
+    one = panels(max_series=1, min_length=min_length, max_length=max_length, **kind)
+    return one.map(lambda panel: panel[0])
+
+
+def panels(
+    *,
+    min_series: int = 1,
+    max_series: int = 3,
+    min_length: int = 0,
+    max_length: int = 20,
+    columns: int | None = None,
+    dtype: Any = "float32",
+    elements: Strategy[Any] | None = None,
+) -> Strategy[list[Array]]:
+    """Lists of series of unequal length, the empty and the short among them.
+
+    Example:
+
+    >>> [one.tolist() for one in find(panels(min_series=2, min_length=2), lambda drawn: True)]
+    [[0.0, 1.0], [100.0, 101.0]]
+
+    Args:
+        min_series: Fewest series. Defaults to 1.
+        max_series: Most series. Defaults to 3.
+        min_length: Fewest positions in a series. Defaults to 0.
+        max_length: Most positions in a series. Defaults to 20.
+        columns: Number of columns. Defaults to None: shape ``(time,)``.
+        dtype: Of the arrays. Defaults to ``"float32"``.
+        elements: A strategy for single values, NaN among them if you like. Defaults to
+            None: no two values of a panel are equal, and each tells where it stands.
+    """
+    width = columns or 1
+    place = 1 if width == 1 else 10 ** len(str(width - 1))
+    apart = place * max(100, 10 ** len(str(max_length)))
+
+    def one(number: int, size: int) -> Strategy[Array]:
+        shape = (size,) if columns is None else (size, width)
+        values = np.add.outer(number * apart + place * np.arange(size), np.arange(width))
+        flat = st.just(values.ravel().tolist())
+        if elements is not None:
+            flat = st.lists(elements, min_size=size * width, max_size=size * width)
+        return flat.map(lambda drawn: np.array(drawn, dtype).reshape(shape))
+
+    lengths = st.lists(
+        st.integers(min_length, max_length), min_size=min_series, max_size=max_series
+    )
+    return lengths.flatmap(lambda sizes: st.tuples(*map(one, range(len(sizes)), sizes))).map(list)
+
+
+def windowed_series(*vary: str, columns: int | None = None) -> Strategy[WindowedSeries]:
+    """Settings for small windows, all of them or those that ``vary`` names.
+
+    Example:
+
+    >>> drawn = find(windowed_series("window", "batch_size"), lambda w: w.batch_size < 32)
+    >>> drawn == WindowedSeries(1, batch_size=1)
+    True
+
+    Args:
+        *vary: Names of arguments of ``WindowedSeries``; the others keep their defaults,
+            and ``window`` is always drawn. By default all but ``shuffle`` and ``seed``.
+        columns: Number of columns for ``target_columns`` to choose from. Defaults to
+            None: a series of shape ``(time,)``, which has no ``target_columns``.
+
+    Raises:
+        ValueError: ``vary`` names what is not drawn here.
+    """
+    one = st.integers(0, (columns or 1) - 1)
+    some = st.lists(one, min_size=1, max_size=columns, unique=True).map(tuple)
+    strategies: dict[str, Strategy[Any]] = {
+        "window": st.integers(1, 4),
+        "horizon": st.integers(1, 3),
+        "gap": st.integers(0, 2),
+        "stride": st.integers(1, 3),
+        "sampling_rate": st.integers(1, 3),
+        "targets": st.sampled_from(["vector", "sequence"]),
+        "target_columns": st.none() if columns is None else st.none() | one | some,
+        "batch_size": st.just(32) | st.integers(1, 7),
+        "shuffle": st.booleans(),
+        "seed": st.none() | st.integers(0, 99),
+    }
+    if unknown := set(vary) - set(strategies):
+        raise ValueError(f"vary takes any of {list(strategies)}. Received: {sorted(unknown)}.")
+    names = {"window", *vary} if vary else strategies.keys() - {"shuffle", "seed"}
+    return st.builds(WindowedSeries, **{n: s for n, s in strategies.items() if n in names})
+
+
+def reference_windows(series: Any, windows: WindowedSeries) -> tuple[Array, Array]:
+    """All windows in time order, by plain loops: slow, and plainly what the contract says.
+
+    Example:
+
+    >>> x, y = reference_windows(np.arange(5.0), WindowedSeries(window=3))
+    >>> x.tolist(), y.tolist()
+    ([[0.0, 1.0, 2.0], [1.0, 2.0, 3.0]], [3.0, 4.0])
+
+    Args:
+        series: ``(time,)`` or ``(time, columns)``, or a list of such arrays.
+        windows: How to cut it. What concerns batches and their order makes no difference.
+
+    Raises:
+        ValueError: There is no window, a value is missing where ``missing="raise"``, or
+            the settings name future or static columns or those of a frame.
+    """
+    found = list(_each_window(series, windows))
+    if not found:
+        raise ValueError(f"series gives no window of {_differing(windows)}.")
+    return np.array([x for x, _, _ in found]), np.array([y for _, y, _ in found])
+
+
+def _each_window(
+    series: Any, w: WindowedSeries, at: int | None = None, context: bool = True
+) -> Iterator[tuple[Array, Array, str]]:
+    """Every window of every series, and the part of a split at ``at`` that holds it."""
+    for name in ("future_columns", "static_columns", "id_column", "time_column"):
+        if value := getattr(w, name):
+            raise ValueError(f"The reference knows plain arrays alone. Received: {name}={value!r}.")
+    many = isinstance(series, list | tuple) and all(getattr(one, "ndim", 0) for one in series)
+    columns: Any = w.target_columns
+    for one in series if many else [series]:
+        values = np.asarray(one)
+        if w.missing == "raise" and not np.isfinite(values).all():
+            raise ValueError('series has a missing value; pass missing="drop" or "keep".')
+        wanted = values if columns is None else values[:, columns]
+        span = w.sampling_rate * (w.window - 1) + 1 + w.gap + w.horizon
+        for start in range(0, len(values) - span + 1, w.stride):
+            inputs = [start + w.sampling_rate * k for k in range(w.window)]
+            origins = inputs if w.targets == "sequence" else inputs[-1:]
+            ahead = [[p + w.gap + 1 + h for h in range(w.horizon)] for p in origins]
+            x = np.array([values[p] for p in inputs])
+            y = np.array([[wanted[p] for p in row] for row in ahead])
+            y = y[:, 0] if w.horizon == 1 else y
+            y = y if w.targets == "sequence" else y[0]
+            if w.missing == "drop" and not (np.isfinite(x).all() and np.isfinite(y).all()):
+                continue
+            part = "train"
+            if at is not None and ahead[-1][-1] >= at:
+                whole = ahead[0][0] >= at and (context or inputs[0] >= at)
+                part = "validation" if whole else "no part"
+            yield x, y, part
+
+
+def check_windowing(
+    function: Callable[..., Any],
+    *,
+    windows: Strategy[WindowedSeries] | None = None,
+    columns: int | None = None,
+    panel: bool = False,
+    split: bool = False,
+    context: bool = True,
+    ordered: bool = False,
+    max_examples: int = 100,
+) -> None:
+    """Check a windowing function of your own against the oracle, on many small series.
+
+    Hypothesis draws series and settings, the same ones each time, and shrinks what fails.
+
+    Example:
+
+    >>> def one_too_few(series, windows):
+    ...     starts = range(len(series) - windows.window - 1)
+    ...     x = [series[s : s + windows.window] for s in starts]
+    ...     return x, [series[s + windows.window] for s in starts]
+    >>> check_windowing(one_too_few, windows=windowed_series("window"))
+    Traceback (most recent call last):
+    AssertionError: Wrong windows. The smallest case found:
+      series = [0.0, 1.0]
+      windows = WindowedSeries(window=1)
+      missing: x=[0.0] y=1.0
+
+    Args:
+        function: ``function(series, windows)`` returns arrays ``(x, y)``, or an iterable of
+            batches or of single pairs ``(x, y)``: a tf.data dataset, a PyDataset, a
+            generator. It may call ``hypothesis.assume`` on what it supports.
+        windows: The settings to try. Defaults to ``windowed_series(columns=columns)``.
+        columns: Number of columns. Defaults to None: series of shape ``(time,)``.
+        panel: Whether to pass lists of series, which no window crosses. Defaults to False.
+        split: Whether to call ``function(series, windows, at)`` for ``(train,
+            validation)``, each as above: a window belongs to the part that holds all its
+            targets, and ``at`` is each series' own position. Defaults to False.
+        context: Whether inputs of validation reach back over the border. Defaults to True.
+        ordered: Whether windows must come in time order, or in any. Defaults to False.
+        max_examples: Number of cases to try before passing. Defaults to 100.
+
+    Raises:
+        AssertionError: A window is wrong, missing or too many, or ``function`` raises. The
+            message shows the smallest case found.
+    """
+    last = [""]
+
+    def fails(case: _Case) -> bool:
+        if fault := _fault(function, case, ordered):
+            last[:] = [case.text, fault]
+        return bool(fault)
+
+    drawn = windowed_series(columns=columns) if windows is None else windows
+    chosen = settings(max_examples=max_examples, deadline=None, derandomize=True, database=None)
+    try:
+        find(_cases(drawn, columns, panel, split, context), fails, settings=chosen)
+    except NoSuchExample:
+        return
+    except Flaky:
+        last.append("(the function does not give the same windows every time)")
+    raise AssertionError("\n  ".join(["Wrong windows. The smallest case found:", *last]))
+
+
+@dataclass(frozen=True)
+class _Case:
+    arguments: list[Any]
+    parts: dict[str, list[str]]  # the windows of each part, as text
+    axes: int  # of one window's inputs
+    text: str
+
+
+@st.composite
+def _cases(draw: Any, drawn: Any, columns: Any, panel: bool, split: bool, context: bool) -> _Case:
+    """A series and settings that give a window, to both parts if there is a split."""
+    w = draw(drawn)
+    span = w.sampling_rate * (w.window - 1) + 1 + w.gap + w.horizon
+    most = 2 * span + w.stride + 6 if split else span + 8
+    many = draw(panels(columns=columns, max_series=3 if panel else 1, max_length=most))
+    longest = max(map(len, many))
+    assume(longest >= span + split)
+    at = [draw(st.integers(span, longest - 1))] if split else []
+    found = list(_each_window(many, w, *(at or [None]), context))
+    parts = {
+        name: [_text(x, y) for x, y, part in found if part == name]
+        for name in (["train", "validation", "no part"] if split else ["train"])
+    }
+    assume(parts["train"] and (not split or parts["validation"]))
+    values = [one.tolist() for one in many]
+    text = f"panel = {values}" if panel else f"series = {values[0]}"
+    text += f"\n  windows = {_differing(w)}" + "".join(f"\n  at = {border}" for border in at)
+    return _Case([many if panel else many[0], w, *at], parts, found[0][0].ndim, text)
+
+
+def _differing(windows: WindowedSeries) -> str:
+    """The settings that differ from the defaults, as one would write them."""
+    given = [(f.name, getattr(windows, f.name), f.default) for f in fields(windows)]
+    shown = [f"{name}={value!r}" for name, value, default in given if value != default]
+    return f"WindowedSeries({', '.join(shown)})"
+
+
+def _text(x: Any, y: Any) -> str:
+    """One window: exact, hashable, and what a message shows."""
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    return f"x={x.tolist()} y={y.tolist()}"
+
+
+def _fault(function: Callable[..., Any], case: _Case, ordered: bool) -> str:
+    """What is wrong with what the function makes of a case, or nothing."""
+    split = len(case.arguments) == 3
+    try:
+        result = function(*copy.deepcopy(case.arguments))
+        train, validation = result if split else (result, None)
+        got = {"train": _read(train, case)}
+        if split:
+            got["validation"] = _read(validation, case)
+    except HypothesisException:  # the function's own assumptions
+        raise
+    except Exception as error:
+        return f"calling it and reading (x, y) raised {type(error).__name__}: {error}"
+    for part, windows in got.items():
+        if fault := _difference(windows, part, case, ordered):
+            return f"in {part}, {fault}" if split else fault
+    return ""
+
+
+def _read(result: Any, case: _Case) -> list[str]:
+    """The windows in arrays or batches, up to what an endless dataset would show."""
+    if isinstance(result, tuple | list) and len(result) == 2 and not isinstance(result[0], tuple):
+        result = [result]
+    elif not hasattr(result, "__iter__"):
+        result = (result[index] for index in range(len(result)))
+    found: list[str] = []
+    for batch in result:
+        x, y = (np.asarray(values) for values in batch)
+        one = x.ndim == case.axes
+        found += [_text(x, y)] if one else [_text(*pair) for pair in zip(x, y, strict=True)]
+        if len(found) > 2 * sum(map(len, case.parts.values())):
+            break
+    return found
+
+
+def _difference(got: list[str], part: str, case: _Case, ordered: bool) -> str:
+    """The first window that is wrong, too many or missing."""
+    wanted = case.parts[part]
+    if ordered:
+        pairs = enumerate(zip_longest(got, wanted, fillvalue="nothing"))
+        return next((f"window {i}: {a}, expected: {b}" for i, (a, b) in pairs if a != b), "")
+    extra, missing = (list((Counter(a) - Counter(b))) for a, b in ((got, wanted), (wanted, got)))
+    home = next((name for name, texts in case.parts.items() if extra and extra[0] in texts), None)
+    why = "repeated" if home == part else f"of {home}" if home else "no window of the series"
+    lines = [f"extra: {extra[0]} ({why})"] if extra else []
+    return "\n  ".join(lines + [f"missing: {text}" for text in missing[:1]])

@@ -1,0 +1,69 @@
+"""Where windows and their targets stand in the series: positions, timestamps and labels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_ts._typing import Array, IntArray
+from keras_ts.windows.index import Geometry, Runs
+from keras_ts.windows.series import Panel
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The windows of a panel, on their places.
+
+    Attributes:
+        panel: The series.
+        runs: The windows, in time order.
+        geometry: The shape of a window.
+    """
+
+    panel: Panel
+    runs: Runs
+    geometry: Geometry
+
+    def origins(self) -> Array:
+        """The last input of every window."""
+        windows = np.arange(self.runs.total)
+        flat = self.runs.starts(windows) + self.geometry.reach - 1
+        return self._moments(flat, self.runs.series_of(windows))
+
+    def table(self, actual: Array, predictions: Array) -> dict[str, Array]:
+        """One row per window, input (in sequences) and step; see ``WindowDataset.align``."""
+        shape = self.geometry
+        windows = np.arange(self.runs.total)
+        inputs = np.arange(shape.window) if shape.sequence else np.array([shape.window - 1])
+        steps = np.arange(1, shape.horizon + 1)
+        grid = (len(windows), len(inputs), len(steps))
+        columns = actual.size // int(np.prod(grid))
+        if predictions.size != actual.size or len(predictions) != len(windows):
+            raise ValueError(
+                f"predictions must have one value per target, {actual.shape}. Received shape "
+                f"{predictions.shape}."
+            )
+
+        def rows(values: Array) -> Array:
+            return np.broadcast_to(values, grid).reshape(-1)
+
+        starts = self.runs.starts(windows)[:, None, None]
+        origin = rows(starts + (shape.sampling_rate * inputs)[None, :, None])
+        step = rows(steps)
+        series = rows(self.runs.series_of(windows)[:, None, None])
+        values = (-1,) if columns == 1 else (-1, columns)
+        return {
+            "series": self._labels(series),
+            "origin": self._moments(origin, series),
+            "step": step,
+            "target": self._moments(origin + shape.gap + step, series),
+            "actual": actual.reshape(values),
+            "prediction": predictions.reshape(values),
+        }
+
+    def _labels(self, series: IntArray) -> Array:
+        return series if self.panel.labels is None else np.asarray(self.panel.labels)[series]
+
+    def _moments(self, flat: IntArray, series: IntArray) -> Array:
+        if self.panel.times is not None:
+            return self.panel.times[flat]
+        return flat - self.panel.bounds[series]

@@ -1,0 +1,278 @@
+"""Two functions under the names people know, on this package's engine.
+
+Each takes the arguments of what it replaces and gives the same batches. Only the shuffle is
+another, a fresh permutation of all windows each pass, and what failed in silence is an error.
+"""
+
+import itertools
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._typing import Array
+from keras_ts.windows.gather import taps
+from keras_ts.windows.shuffle import Permutation
+from keras_ts.windows.spec import WindowedSeries
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+# Read about this many bytes at a time for tf.data: a call into Python costs more than a
+# small batch.
+_CALL_BYTES = 1 << 20
+
+
+def windowed_dataset(
+    series: Any, window_size: int, batch_size: int = 32, shuffle_buffer: int = 1000
+) -> "tf.data.Dataset":
+    """Cut a series into pairs of a window and the value after it: the course's helper.
+
+    The pairs are those of ``window(window_size + 1, shift=1, drop_remainder=True)``, mapped
+    to ``(window[:-1], window[-1])``, with one read of the array a batch. Needs TensorFlow.
+
+    Example:
+
+    >>> import numpy as np
+    >>> dataset = windowed_dataset(np.arange(6.0), 3, shuffle_buffer=1)  # doctest: +SKIP
+    >>> [(x.tolist(), y.tolist()) for x, y in dataset.as_numpy_iterator()]  # doctest: +SKIP
+    [([[0.0, 1.0, 2.0], [1.0, 2.0, 3.0], [2.0, 3.0, 4.0]], [3.0, 4.0, 5.0])]
+
+    Args:
+        series: ``(time,)`` or ``(time, columns)``, or anything else that
+            ``WindowedSeries.build`` takes. A Python list of numbers is read as TensorFlow
+            reads it, in 32 bits.
+        window_size: Number of inputs in a window.
+        batch_size: Windows in a batch; the last may be smaller. Defaults to 32.
+        shuffle_buffer: 1 keeps time order, as TensorFlow's ``shuffle(1)`` does. More than 1
+            shuffles all windows uniformly, afresh each full pass, whatever the number.
+            Defaults to 1000.
+
+    Returns:
+        A ``tf.data.Dataset`` of ``(x, y)``: ``(batch, window_size)`` and ``(batch,)``, each
+        with an axis for the columns if the series has one.
+
+    Raises:
+        ValueError: The series is too short for one window, where the course's helper gives
+            an empty dataset; or a value is missing, where it gives a loss of NaN
+            (``WindowedSeries(missing=...)`` has other answers).
+    """
+    windows = WindowedSeries(
+        _checks.integer("window_size", window_size, 1),
+        batch_size=batch_size,
+        shuffle=_checks.integer("shuffle_buffer", shuffle_buffer, 1) > 1,
+    )
+    if isinstance(series, list | tuple) and not any(hasattr(item, "shape") for item in series):
+        series = _read(series, "tf")
+    return windows.build(series).to_tf()
+
+
+def timeseries_dataset_from_array(
+    data: Any,
+    targets: Any,
+    sequence_length: int,
+    sequence_stride: int = 1,
+    sampling_rate: int = 1,
+    batch_size: int | None = 128,
+    shuffle: bool = False,
+    seed: int | None = None,
+    start_index: int | None = None,
+    end_index: int | None = None,
+    format: str = "tf",  # noqa: A002 - Keras's name
+) -> Any:
+    """Cut an array into windows, as ``keras.utils.timeseries_dataset_from_array`` does.
+
+    ``targets[i]`` belongs to the window that **starts** at ``i``, as in Keras. To forecast
+    the value after each window, pass all of ``data`` and ``targets=data[sequence_length:]``.
+    (``data[:-sequence_length]``, as Keras's docstring has it, loses the last windows; and
+    ``targets=data`` asks a model for the first value that it is shown.)
+
+    Example:
+
+    >>> import numpy as np
+    >>> data = np.arange(6.0)
+    >>> dataset = timeseries_dataset_from_array(
+    ...     data, data[3:], sequence_length=3, format="grain")  # doctest: +SKIP
+    >>> [(np.asarray(x).tolist(), np.asarray(y).tolist()) for x, y in dataset]  # doctest: +SKIP
+    [([[0.0, 1.0, 2.0], [1.0, 2.0, 3.0], [2.0, 3.0, 4.0]], [3.0, 4.0, 5.0])]
+
+    Args:
+        data: ``(time, ...)``: an array, memory map, tensor, list or frame, read batch by
+            batch. Missing values are passed through.
+        targets: ``(time, ...)``, or None for windows alone. Where it is shorter than the
+            windows need, those without a target are left out.
+        sequence_length: Number of values in a window.
+        sequence_stride: Positions between the starts of neighbouring windows. Defaults to 1.
+        sampling_rate: Positions between neighbouring values of a window. Defaults to 1.
+        batch_size: Windows in a batch; the last may be smaller. None for single windows.
+            Defaults to 128.
+        shuffle: Whether each pass has a fresh uniform permutation of all windows, which
+            depends on the seed and the number of the pass alone. Defaults to False.
+        seed: Integer that fixes the shuffle. Defaults to None: drawn from Python's
+            ``random``, which ``keras.utils.set_random_seed`` seeds.
+        start_index: First position that is used. Defaults to None: 0.
+        end_index: Position after the last that is used, up to ``len(data)``. Defaults to
+            None: ``len(data)``.
+        format: ``"tf"`` for a ``tf.data.Dataset``; ``"grain"`` for a ``grain.IterDataset``,
+            which needs no TensorFlow. Defaults to ``"tf"``.
+
+    Returns:
+        A dataset of ``(x, y)``, or of ``x`` where ``targets`` is None.
+
+    Raises:
+        ValueError: There is no window, where Keras gives an empty dataset; or an argument is
+            out of range.
+    """
+    into = {"tf": _tf_dataset, "grain": _grain_dataset}
+    build = into[_checks.choice("format", format, tuple(into))]
+    # Keras's own tests look for the backticks.
+    length = _checks.integer("`sequence_length`", sequence_length, 1)
+    stride = _checks.integer("`sequence_stride`", sequence_stride, 1)
+    rate = _checks.integer("`sampling_rate`", sampling_rate, 1)
+    batch = None if batch_size is None else _checks.integer("`batch_size`", batch_size, 1)
+    seed = random.getrandbits(32) if seed is None else _checks.integer("`seed`", seed, 0)
+    key = seed if _checks.boolean("shuffle", shuffle) else None
+    values = _read(data, format)
+    start, end = _bounds(len(values), start_index, end_index)
+    inputs = taps(values[start:end], 0, length, rate)
+    if not len(inputs):
+        raise ValueError(
+            f"data[{start}:{end}] has {end - start} positions, too few for one window: "
+            f"sequence_length={length} with sampling_rate={rate} spans "
+            f"{rate * (length - 1) + 1}."
+        )
+    arrays = [inputs]
+    if targets is not None:
+        arrays.append(_read(targets, format)[start:end])
+        if not len(arrays[1]):
+            raise ValueError(
+                f"targets[{start}:{end}] is empty, so no window has a target: targets[i] "
+                "belongs to the window that starts at i."
+            )
+    return build(_Source(arrays, stride, batch, key))
+
+
+def _read(values: Any, format: str) -> Array:  # noqa: A002
+    """An array, of the dtype that Keras gives it: TensorFlow reads lists in 32 bits."""
+    if format == "tf" and not hasattr(values, "__array__"):
+        import tensorflow as tf
+
+        values = tf.convert_to_tensor(values)
+    array = np.asarray(values)
+    if array.ndim == 0:
+        raise TypeError(f"data and targets must be (time, ...). Received: {values!r}.")
+    return array
+
+
+def _bounds(length: int, start_index: int | None, end_index: int | None) -> tuple[int, int]:
+    start = 0 if start_index is None else _checks.integer("`start_index`", start_index, 0)
+    end = length if end_index is None else _checks.integer("`end_index`", end_index, 1)
+    got = f"Received: start_index={start_index}, end_index={end_index}, {length} positions."
+    if end > length:
+        raise ValueError(f"`end_index` must be at most the length of the data. {got}")
+    if start >= end:
+        raise ValueError(f"`start_index` must be lower than the end of what is used. {got}")
+    return start, end
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Windows and targets (row ``s`` of each array is of the window at ``s``) in some order."""
+
+    arrays: list[Array]
+    stride: int
+    batch_size: int | None
+    seed: int | None  # None: time order
+
+    @property
+    def size(self) -> int:
+        return -(-min(map(len, self.arrays)) // self.stride)
+
+    @property
+    def length(self) -> int:
+        return min(self.batch_size or 1, self.size)
+
+    @property
+    def batches(self) -> int:
+        return -(-self.size // self.length)
+
+    def read(self, number: int, begin: int, end: int) -> list[Array]:
+        """Read the windows at positions ``begin .. end - 1`` of a pass."""
+        places = np.arange(begin, end)
+        if self.seed is not None:
+            places = Permutation(self.size, self.seed, number)(places)
+        return [array[places * self.stride] for array in self.arrays]
+
+
+def _pack(parts: Any) -> Any:
+    return tuple(parts) if len(parts) > 1 else parts[0]
+
+
+def _tf_dataset(source: _Source) -> "tf.data.Dataset":
+    import tensorflow as tf
+
+    sample, size = source.read(0, 0, source.length), source.size
+    chunk = source.length * max(1, _CALL_BYTES // max(1, sum(array.nbytes for array in sample)))
+    dtypes = [tf.as_dtype(array.dtype) for array in sample]
+    passes = itertools.count()
+
+    def read(number: Any, begin: Any) -> list[Array]:
+        return source.read(int(number), int(begin), min(int(begin) + chunk, size))
+
+    def windows(number: Any, begin: Any) -> Any:
+        arrays = tf.numpy_function(read, [number, begin], dtypes, stateful=False)
+        for array, like in zip(arrays, sample, strict=True):
+            array.set_shape((None, *like.shape[1:]))
+        return _pack(arrays)
+
+    def one_pass(number: Any) -> Any:
+        return tf.data.Dataset.range(0, size, chunk).map(lambda begin: windows(number, begin))
+
+    # Counted as a pass begins, so that even one left early is not gone through again.
+    begun = tf.data.Dataset.from_tensors(0).map(
+        lambda _: tf.numpy_function(lambda: np.int64(next(passes)), [], tf.int64)
+    )
+    read_ahead = begun.flat_map(one_pass)
+    single = source.batch_size is None
+    cut = read_ahead.unbatch() if single else read_ahead.rebatch(source.batch_size)
+    return cut.prefetch(2).apply(tf.data.experimental.assert_cardinality(source.batches))
+
+
+def _grain_dataset(source: _Source) -> Any:
+    import grain
+    from keras import device, ops
+
+    def read(number: int, index: int) -> Any:
+        begin = index * source.length
+        arrays = source.read(number, begin, min(begin + source.length, source.size))
+        if source.batch_size is None:
+            return _pack([array[0] for array in arrays])
+        with device("cpu"):
+            return _pack([ops.convert_to_tensor(array) for array in arrays])
+
+    class Pass(grain.DatasetIterator):
+        def __init__(self, number: int) -> None:
+            super().__init__()
+            self.number, self.index = number, 0
+
+        def __next__(self) -> Any:
+            if self.index == source.batches:
+                raise StopIteration
+            self.index += 1
+            return read(self.number, self.index - 1)
+
+        def get_state(self) -> dict[str, int]:
+            return {"pass": self.number, "index": self.index}
+
+        def set_state(self, state: dict[str, int]) -> None:
+            self.number, self.index = state["pass"], state["index"]
+
+    class Passes(grain.IterDataset):
+        passes = itertools.count()
+
+        def __iter__(self) -> Pass:
+            return Pass(next(self.passes))
+
+    return Passes()
