@@ -80,9 +80,8 @@ def panels(
             flat = st.lists(elements, min_size=size * width, max_size=size * width)
         return flat.map(lambda drawn: np.array(drawn, dtype).reshape(shape))
 
-    lengths = st.lists(
-        st.integers(min_length, max_length), min_size=min_series, max_size=max_series
-    )
+    length = st.integers(min_length, max_length)
+    lengths = st.lists(length, min_size=min_series, max_size=max_series)
     return lengths.flatmap(lambda sizes: st.tuples(*map(one, range(len(sizes)), sizes))).map(list)
 
 
@@ -97,7 +96,7 @@ def windowed_series(*vary: str, columns: int | None = None) -> Strategy[Windowed
 
     Args:
         *vary: Names of arguments of ``WindowedSeries``; the others keep their defaults,
-            and ``window`` is always drawn. By default all but ``shuffle`` and ``seed``.
+            and ``window`` is always drawn. By default all vary but ``shuffle``.
         columns: Number of columns for ``target_columns`` to choose from. Defaults to
             None: a series of shape ``(time,)``, which has no ``target_columns``.
 
@@ -106,21 +105,18 @@ def windowed_series(*vary: str, columns: int | None = None) -> Strategy[Windowed
     """
     one = st.integers(0, (columns or 1) - 1)
     some = st.lists(one, min_size=1, max_size=columns, unique=True).map(tuple)
+    ranges = {"horizon": (1, 3), "gap": (0, 2), "stride": (1, 3), "sampling_rate": (1, 3)}
     strategies: dict[str, Strategy[Any]] = {
         "window": st.integers(1, 4),
-        "horizon": st.integers(1, 3),
-        "gap": st.integers(0, 2),
-        "stride": st.integers(1, 3),
-        "sampling_rate": st.integers(1, 3),
+        **{name: st.integers(*ends) for name, ends in ranges.items()},
         "targets": st.sampled_from(["vector", "sequence"]),
         "target_columns": st.none() if columns is None else st.none() | one | some,
         "batch_size": st.just(32) | st.integers(1, 7),
         "shuffle": st.booleans(),
-        "seed": st.none() | st.integers(0, 99),
     }
     if unknown := set(vary) - set(strategies):
         raise ValueError(f"vary takes any of {list(strategies)}. Received: {sorted(unknown)}.")
-    names = {"window", *vary} if vary else strategies.keys() - {"shuffle", "seed"}
+    names = {"window", *vary} if vary else strategies.keys() - {"shuffle"}
     return st.builds(WindowedSeries, **{n: s for n, s in strategies.items() if n in names})
 
 
@@ -154,8 +150,8 @@ def _each_window(
     for name in ("future_columns", "static_columns", "id_column", "time_column"):
         if value := getattr(w, name):
             raise ValueError(f"The reference knows plain arrays alone. Received: {name}={value!r}.")
-    many = isinstance(series, list | tuple) and all(getattr(one, "ndim", 0) for one in series)
     columns: Any = w.target_columns
+    many = isinstance(series, list | tuple) and all(getattr(one, "ndim", 0) for one in series)
     for one in series if many else [series]:
         values = np.asarray(one)
         if w.missing == "raise" and not np.isfinite(values).all():
@@ -197,9 +193,8 @@ def check_windowing(
     Example:
 
     >>> def one_too_few(series, windows):
-    ...     starts = range(len(series) - windows.window - 1)
-    ...     x = [series[s : s + windows.window] for s in starts]
-    ...     return x, [series[s + windows.window] for s in starts]
+    ...     for s in range(len(series) - windows.window - 1):
+    ...         yield series[s : s + windows.window], series[s + windows.window]
     >>> check_windowing(one_too_few, windows=windowed_series("window"))
     Traceback (most recent call last):
     AssertionError: Wrong windows. The smallest case found:
@@ -260,17 +255,17 @@ def _cases(draw: Any, drawn: Any, columns: Any, panel: bool, split: bool, contex
     many = draw(panels(columns=columns, max_series=3 if panel else 1, max_length=most))
     longest = max(map(len, many))
     assume(longest >= span + split)
-    at = [draw(st.integers(span, longest - 1))] if split else []
-    found = list(_each_window(many, w, *(at or [None]), context))
-    parts = {
-        name: [_text(x, y) for x, y, part in found if part == name]
-        for name in (["train", "validation", "no part"] if split else ["train"])
-    }
-    assume(parts["train"] and (not split or parts["validation"]))
+    at = draw(st.integers(span, longest - 1)) if split else None
+    parts: dict[str, list[str]] = {"train": [], "validation": [], "no part": []}
+    for x, y, part in _each_window(many, w, at, context):
+        parts[part].append(_text(x, y))
+    assume(parts["train"] and (parts["validation"] or not split))
     values = [one.tolist() for one in many]
     text = f"panel = {values}" if panel else f"series = {values[0]}"
-    text += f"\n  windows = {_differing(w)}" + "".join(f"\n  at = {border}" for border in at)
-    return _Case([many if panel else many[0], w, *at], parts, found[0][0].ndim, text)
+    text += f"\n  windows = {_differing(w)}" + (f"\n  at = {at}" if split else "")
+    return _Case(
+        [many if panel else many[0], w, *([at] if split else [])], parts, 1 + bool(columns), text
+    )
 
 
 def _differing(windows: WindowedSeries) -> str:
@@ -291,18 +286,14 @@ def _fault(function: Callable[..., Any], case: _Case, ordered: bool) -> str:
     split = len(case.arguments) == 3
     try:
         result = function(*copy.deepcopy(case.arguments))
-        train, validation = result if split else (result, None)
-        got = {"train": _read(train, case)}
-        if split:
-            got["validation"] = _read(validation, case)
+        names, given = (["train", "validation"], result) if split else (["train"], [result])
+        got = {name: _read(part, case) for name, part in zip(names, given, strict=True)}
     except HypothesisException:  # the function's own assumptions
         raise
     except Exception as error:
         return f"calling it and reading (x, y) raised {type(error).__name__}: {error}"
-    for part, windows in got.items():
-        if fault := _difference(windows, part, case, ordered):
-            return f"in {part}, {fault}" if split else fault
-    return ""
+    faults = {name: _difference(got[name], name, case, ordered) for name in got}
+    return next((f"in {name}, {f}" if split else f for name, f in faults.items() if f), "")
 
 
 def _read(result: Any, case: _Case) -> list[str]:
@@ -314,8 +305,8 @@ def _read(result: Any, case: _Case) -> list[str]:
     found: list[str] = []
     for batch in result:
         x, y = (np.asarray(values) for values in batch)
-        one = x.ndim == case.axes
-        found += [_text(x, y)] if one else [_text(*pair) for pair in zip(x, y, strict=True)]
+        single = x.ndim == case.axes and len(x) > 0
+        found += [_text(x, y)] if single else [_text(*pair) for pair in zip(x, y, strict=True)]
         if len(found) > 2 * sum(map(len, case.parts.values())):
             break
     return found
@@ -327,7 +318,7 @@ def _difference(got: list[str], part: str, case: _Case, ordered: bool) -> str:
     if ordered:
         pairs = enumerate(zip_longest(got, wanted, fillvalue="nothing"))
         return next((f"window {i}: {a}, expected: {b}" for i, (a, b) in pairs if a != b), "")
-    extra, missing = (list((Counter(a) - Counter(b))) for a, b in ((got, wanted), (wanted, got)))
+    extra, missing = (list(Counter(a) - Counter(b)) for a, b in ((got, wanted), (wanted, got)))
     home = next((name for name, texts in case.parts.items() if extra and extra[0] in texts), None)
     why = "repeated" if home == part else f"of {home}" if home else "no window of the series"
     lines = [f"extra: {extra[0]} ({why})"] if extra else []
