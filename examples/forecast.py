@@ -91,7 +91,10 @@ def read_series(arguments: argparse.Namespace) -> tuple[str, pd.Series]:
         raise UserError(
             f"--column {arguments.column} holds text{example}; name a column of numbers."
         )
-    return arguments.column, values.astype(float)
+    try:
+        return arguments.column, values.astype(float)
+    except OverflowError:
+        raise UserError(f"--column {arguments.column} holds a number too large.") from None
 
 
 def fill_gaps(series: pd.Series) -> np.ndarray:
@@ -119,6 +122,8 @@ def run(arguments: argparse.Namespace, name: str, series: pd.Series) -> None:
     """Window, split, sweep, train, judge, save, reload, forecast and draw."""
     print(f"Series: {name}")
     values = fill_gaps(series)
+    if not 0 <= arguments.seed < 2**32:
+        raise UserError("--seed must lie between 0 and 2**32 - 1.")
     keras.utils.set_random_seed(arguments.seed)
     try:
         preset = keras_ts.from_preset(arguments.preset, window=arguments.window)

@@ -68,8 +68,11 @@ def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
 
 def numeric(values: Any, what: str) -> Array:
     """``np.asarray`` that refuses what is not real numbers, naming it."""
+    if isinstance(values, np.ma.MaskedArray) and values.dtype.kind in "biuf":
+        floats: Any = values.astype(np.result_type(values.dtype, np.float32))
+        values = floats.filled(np.nan)
     array = values if isinstance(values, np.ndarray) else np.asarray(values)
-    if array.dtype.kind not in "biuf":
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise TypeError(
             f"{what} must hold real numbers. Received dtype {array.dtype}"
             + (f", first value {array.flat[0]!r}." if array.size else ".")

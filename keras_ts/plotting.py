@@ -240,5 +240,5 @@ def _finished(ax: Any, path: Path) -> Any:
     ax.spines[["top", "right"]].set_visible(False)
     if path is not None:
         with replacing(path) as temporary:
-            ax.figure.savefig(temporary, dpi=120)
+            ax.figure.savefig(temporary, dpi=120, format=temporary.suffix[1:] or "png")
     return ax

@@ -123,7 +123,11 @@ class RecurrentPreset:
         inputs = keras.Input(
             (self.window,) if self.features is None else (self.window, self.features)
         )
-        x = ExpandSeries()(inputs) if self.features is None else inputs
+        x = inputs
+        if self.features is None:
+            # Levels are subtracted before half precision may lose them.
+            half = keras.config.dtype_policy().compute_dtype in ("float16", "bfloat16")
+            x = ExpandSeries(dtype="float32" if half and self.window_norm else None)(x)
         if self.window_norm is not None:
             x, location, scale = NormalizeWindow(
                 self.window_norm, causal=self.kind == "sequence_to_sequence"

@@ -67,7 +67,7 @@ def test_integers():
         ({}, SERIES[:7], 1, "window=8, sampling_rate=1 read back 8 positions, and it has 7"),
         ({}, SERIES, 0, "steps must be >= 1"),
         ({"gap": 1}, SERIES, 2, "needs forecasts as inputs, and gap=1"),
-        ({"horizon": 2}, SERIES, 2, "gives 1 values per window; horizon=2"),
+        ({"horizon": 2}, SERIES, 2, "outputs of shape \\(1,\\) per window; horizon=2"),
         ({"target_columns": 0}, np.stack([SERIES, SERIES], 1), 2, "not every column is a target"),
         ({"future_columns": [1]}, np.stack([SERIES, SERIES], 1), 1, "future values"),
     ],

@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_ts import _checks
 from keras_ts._typing import Array
+from keras_ts.layers._precision import at_least_float32
 from keras_ts.windows.series import Panel, missing_rows, read_panel
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Rollout(keras.Model):
         rounds: int,
         target_shape: tuple[int, ...],
     ) -> None:
-        super().__init__()
+        super().__init__(dtype=at_least_float32(model))
         self.inner, self.windows, self.rounds = model, windows, rounds
         self.target_shape = target_shape
 
@@ -110,10 +111,12 @@ class Rollout(keras.Model):
         if self.windows.targets == "sequence":
             output = output[:, -1]
         values = int(np.prod(output.shape[1:]))
-        if values != horizon * int(np.prod(targets)):
+        shaped = len(output.shape) < 3 or tuple(output.shape[1:]) == (horizon, *targets)
+        if values != horizon * int(np.prod(targets)) or not shaped:
             raise ValueError(
-                f"The model gives {values} values per window; horizon={horizon} and targets of "
-                f"shape {targets} need {horizon * int(np.prod(targets))}. Use the windows that "
+                f"The model gives outputs of shape {tuple(output.shape[1:])} per window; "
+                f"horizon={horizon} and targets of shape {targets} need "
+                f"{horizon * int(np.prod(targets))} values. Use the windows that "
                 "the model was trained on"
                 + (
                     ', which for a sequence-to-sequence model say targets="sequence".'

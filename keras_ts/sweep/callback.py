@@ -108,13 +108,16 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         """Check that the sweep can run, and remember the state."""
         model = self.model
         check_sweepable(model)
-        model.optimizer.build(model.trainable_variables)
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
         self._clear()
         self._ladder = self._fitted_ladder()
         self._snapshot = Snapshot(model)
         self.stopped = "interrupted"
-        self._accumulated = _accumulation(model.optimizer) if self.every == "batch" else 1
-        self._batches = 0
+        self._per_update, phase = accumulation(model.optimizer)
+        # A rate is held until an update is made, which may be under way already.
+        self._held = phase or self._per_update
+        self._total = self._count = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Set the epoch's rate."""
@@ -128,23 +131,29 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Set the batch's rate, and begin a mean of its own."""
-        if self.every == "batch" and self._batches % self._accumulated == 0:
+        if self.every != "batch":
+            return
+        if self._held >= self._per_update:
             self._set_rate()
-            tracker = _loss_tracker(self.model)
-            self._seen = [keras.ops.convert_to_numpy(v) for v in tracker.variables]
-            tracker.reset_state()
+            self._held %= self._per_update
+        self._first = batch
+        tracker = _loss_tracker(self.model)
+        self._seen = [keras.ops.convert_to_numpy(v) for v in tracker.variables]
+        tracker.reset_state()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Record the batch's loss, and put the epoch's mean together again."""
         if self.every != "batch":
             return
-        self._batches += 1
-        if self._batches % self._accumulated:
-            return
         tracker = _loss_tracker(self.model)
+        total, count = (float(keras.ops.convert_to_numpy(v)) for v in tracker.variables)
         for variable, seen in zip(tracker.variables, self._seen, strict=True):
             variable.assign_add(seen)
-        self._take(float((logs or {})["loss"]))
+        self._total, self._count = self._total + total, self._count + count
+        self._held += batch - self._first + 1
+        if self._held >= self._per_update:
+            self._take(self._total / self._count if self._count else math.nan)
+            self._total = self._count = 0.0
 
     def on_train_end(self, logs: Any = None) -> None:
         """Put everything back."""
@@ -192,7 +201,13 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         if self.ladder.steps is not None:
             return self.ladder
         epochs, batches = self.params.get("epochs"), self.params.get("steps")
-        steps = epochs if self.every == "epoch" else (epochs and batches and epochs * batches)
+        steps = epochs
+        if self.every == "batch" and epochs and batches:
+            executions = -(-batches // self.model.steps_per_execution)
+            held = -(-accumulation(self.model.optimizer)[0] // self.model.steps_per_execution)
+            steps = epochs * executions // held
+        elif self.every == "batch":
+            steps = None
         if not steps or steps < 2:
             raise ValueError(
                 f"steps=None takes the length of the fit, which is {steps or 'not known'}. "
@@ -244,6 +259,8 @@ def _loss_tracker(model: keras.Model) -> Any:
     return next(metric for metric in model.metrics if metric.name == "loss")
 
 
-def _accumulation(optimizer: Any) -> int:
+def accumulation(optimizer: Any) -> tuple[int, int]:
+    """How many batches go into an update, and how many of the next one have been seen."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)
-    return getattr(inner, "gradient_accumulation_steps", None) or 1
+    batches = getattr(inner, "gradient_accumulation_steps", None) or 1
+    return batches, int(inner.iterations) % batches

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from keras_ts.sweep.callback import ExponentialLRSweep, check_sweepable
+from keras_ts.sweep.callback import ExponentialLRSweep, accumulation, check_sweepable
 from keras_ts.windows.dataset import WindowDataset
 
 
@@ -59,7 +59,7 @@ def find_learning_rate(
     )
     # Before fit, which on JAX and PyTorch would build the model on the quiet.
     check_sweepable(model)
-    callbacks = [sweep, *(fit_arguments.pop("callbacks", None) or [])]
+    callbacks = [sweep, *keras.tree.flatten(fit_arguments.pop("callbacks", None) or [])]
     verbose = fit_arguments.pop("verbose", "auto")
     if verbose != 0:
         callbacks.append(_Progress(steps))
@@ -67,7 +67,8 @@ def find_learning_rate(
     position = x.state() if isinstance(x, WindowDataset) else None
     try:
         # An epoch has at least one batch, so this many are enough; the sweep ends the fit.
-        model.fit(x, y, epochs=sweep.ladder.steps, verbose=0, callbacks=callbacks, **fit_arguments)
+        epochs = (steps + 1) * accumulation(model.optimizer)[0]
+        model.fit(x, y, epochs=epochs, verbose=0, callbacks=callbacks, **fit_arguments)
     finally:
         sweep.restore()
         if position is not None:

@@ -47,7 +47,9 @@ def diverged(losses: Sequence[float], smoothed: Sequence[float], factor: float) 
         return False
     best = min(smoothed)
     typical = float(np.median(np.abs(np.diff(losses))))
-    return smoothed[-1] > best + factor * max(smoothed[0] - best, typical)
+    # A level loss moves by float32's rounding, which is no rise.
+    rounding = 1e-5 * abs(best)
+    return smoothed[-1] > best + factor * max(smoothed[0] - best, typical, rounding)
 
 
 def suggest(rates: Sequence[float], losses: Sequence[float], smoothing: float, rule: str) -> float:

@@ -79,7 +79,7 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
         self._check_reads = panel.on_disk and windows.missing == "raise"
         self._epoch = self._offset = 0
         self._handed_out: Any = 0
-        self._within_epoch = self._end_unpaired = self._read_last = False
+        self._within_epoch = self._read_last = self._resetting = False
         self._fresh_length = True
 
     @property
@@ -100,11 +100,11 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
     @property
     def num_batches(self) -> int:
         """Number of batches in an epoch, or left in one that ``restore`` goes on with."""
-        self._fresh_length = True
-        return self.order.batches - self._offset
+        self._fresh_length = self._resetting = True
+        return len(self)
 
     def __len__(self) -> int:
-        return self.num_batches
+        return self.order.batches - self._offset
 
     def __getitem__(self, index: int) -> Any:
         batches = self.order.batches - self._offset
@@ -127,15 +127,15 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
         windows = self.order.windows(epoch, begin, end)
         starts = self._runs.starts(windows)
         x, y = self._gather.pair(starts)
-        if self._check_reads and (_missing(x) or _missing(y)):
+        batch = (x, y) if self._plain else self._assemble(windows, starts, x, y)
+        if self._check_reads and any(map(_missing, keras.tree.flatten(batch))):
             refuse_missing(self._panel)
-        if self._plain:
-            return x, y
-        return self._assemble(windows, starts, x, y)
+        return batch
 
     # Keras calls on_epoch_end more often than an epoch ends: once before the first, to
-    # reset, and on JAX and PyTorch after it took one batch to build the model. Neither
-    # may use up an epoch, or backends would train in different orders.
+    # reset, and on JAX and PyTorch after it took one batch to build the model. It asks for
+    # num_batches just before; neither call may use up an epoch, or backends would train in
+    # different orders.
 
     def on_epoch_begin(self) -> None:
         """Take note that an epoch begins; Keras calls it."""
@@ -145,21 +145,18 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
                 "that the next one is longer. Finish it in a fit of its own: "
                 "fit(epochs=epoch + 1, initial_epoch=epoch), then fit the rest."
             )
-        if self._end_unpaired:
-            self._epoch -= 1
-        self._end_unpaired = self._read_last = False
+        self._read_last = self._resetting = False
         self._within_epoch = True
-        self._set_handed_out(0)
 
     def on_epoch_end(self) -> None:
         """Move on to the next epoch's order; Keras calls it."""
-        if not self._within_epoch or self._read_last or self._done() >= self.order.batches:
+        complete = self._read_last or self._done() >= self.order.batches
+        if not self._resetting and (complete or not self._within_epoch):
             self._epoch += 1
             self._fresh_length = self._offset == 0
             self._offset = 0
-        self._end_unpaired = not self._within_epoch
-        self._within_epoch = self._read_last = False
-        self._set_handed_out(0)
+            self._set_handed_out(0)
+        self._within_epoch = self._read_last = self._resetting = False
 
     def shard(self, count: int, index: int) -> "WindowDataset":
         """Return the part of every epoch that worker ``index`` of ``count`` reads.
@@ -231,7 +228,7 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
         self._offset = _checks.integer("state['batch']", state["batch"], 0)
         seed = _checks.integer("state['seed']", state["seed"], 0)
         self.order = dataclasses.replace(self.order, seed=seed)
-        self._within_epoch = self._end_unpaired = self._read_last = False
+        self._within_epoch = self._read_last = self._resetting = False
         self._handed_out, self._fresh_length = 0, True
 
     def align(self, predictions: Any) -> dict[str, Array]:
@@ -271,7 +268,8 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
     # What Keras's feeding asks for; see adapters.FedByKeras.
 
     def position(self) -> list[int]:
-        """The epoch and the first batch of the next pass."""
+        """The epoch and the first batch of a pass that begins now."""
+        self._set_handed_out(0)
         return [self._epoch, self._offset]
 
     def count_in(self, variable: Any) -> None:

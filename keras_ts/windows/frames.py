@@ -19,6 +19,11 @@ def read_frame(frames: Any, windows: "WindowedSeries") -> Panel:
     single = not isinstance(frames, list | tuple)
     tables = [_table(frame) for frame in ([frames] if single else frames)]
     names = tables[0].columns
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError(
+            f"Columns of a frame must have names that are strings. Received {list(names)}. "
+            "Rename them, frame.columns = map(str, frame.columns), or pass frame.to_numpy()."
+        )
     for number, table in enumerate(tables):
         if table.columns != names:
             raise ValueError(
@@ -37,7 +42,7 @@ def read_frame(frames: Any, windows: "WindowedSeries") -> Panel:
     if windows.time_column is not None:
         times = np.concatenate([_times(table, windows.time_column) for table in tables])
     bounds = concatenated_bounds([len(table) for table in tables])
-    labels = None
+    labels, order = None, None
     if windows.id_column is not None:
         if not single:
             raise ValueError("Pass a list of frames, or one long frame with id_column, not both.")
@@ -49,7 +54,16 @@ def read_frame(frames: Any, windows: "WindowedSeries") -> Panel:
     values = values[:, varying] if fixed else values
     breaks = np.empty(0, np.int64)
     panel = Panel(
-        values, bounds, targets, future, static, times, labels, breaks, single and labels is None
+        values,
+        bounds,
+        targets,
+        future,
+        static,
+        times,
+        labels,
+        breaks,
+        single and labels is None,
+        order if isinstance(order, np.ndarray) else None,
     )
     return panel if times is None else _with_breaks(panel, windows)
 
@@ -134,6 +148,8 @@ def _times(table: Any, name: str) -> Array:
             "for example with pandas.to_datetime."
         )
     times = column.to_numpy()
+    if times.dtype.kind == "u":  # differences of unsigned numbers wrap around
+        times = times.astype(np.int64)
     return times.astype("datetime64[D]") if column.dtype == nw.Date else times
 
 

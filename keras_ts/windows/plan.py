@@ -1,6 +1,7 @@
 """Which windows a panel has, and which of them belong to which part of a split."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -25,10 +26,13 @@ def all_windows(panel: Panel, windows: "WindowedSeries") -> Runs:
     def complete(begin: int, count: int) -> Any:
         stop = begin + geometry.stride * (count - 1) + geometry.span
         values = panel.values[begin:stop]
-        ahead = missing_rows(values, panel.targets)
-        if panel.future and not geometry.sequence:
-            ahead = ahead | missing_rows(values, panel.future)
-        return ~touches(missing_rows(values), ahead, geometry, count)
+        bad = missing_rows(values)
+        hit = touches(bad, missing_rows(values, panel.targets), geometry, count)
+        if panel.future:
+            # Covariates are read behind the origin also where every input has targets.
+            ahead = replace(geometry, sequence=False)
+            hit = hit | touches(bad, missing_rows(values, panel.future), ahead, count)
+        return ~hit
 
     return only_where(runs, complete)
 
@@ -166,7 +170,10 @@ def read_weights(panel: Panel, runs: Runs, weight: Any) -> tuple[Any, bool]:
             f"sample_weight has length {lengths}; the series has {panel.lengths.tolist()} "
             f"positions and {runs.total} windows. Give one weight for each of either."
         )
-    return np.concatenate(arrays).astype(np.float32), per_window
+    weights = np.concatenate(arrays).astype(np.float32)
+    if panel.order is not None and not per_window:
+        weights = weights[panel.order]
+    return weights, per_window
 
 
 def _is_list(weight: Any) -> bool:

@@ -35,6 +35,7 @@ class Panel:
         labels: What each series is called, or None for their numbers.
         breaks: Flat positions that must not share a window with the one before.
         single: Whether one series was given, rather than a list or a long frame.
+        order: The rows of a frame in which the series were interleaved, or None.
     """
 
     values: Array
@@ -46,6 +47,7 @@ class Panel:
     labels: tuple[Any, ...] | None
     breaks: IntArray
     single: bool
+    order: Any = None
 
     @property
     def lengths(self) -> IntArray:
@@ -138,6 +140,11 @@ def resolve_columns(
         for column in _find("target_columns", _tuple(windows.target_columns), names)
     )
     one = not isinstance(windows.target_columns, tuple)
+    if len({*found, *future}) < len(found) + len(future):
+        raise ValueError(
+            "target_columns and future_columns name a column twice. Received: "
+            f"target_columns={windows.target_columns}, future_columns={windows.future_columns}."
+        )
     return varying, static, found[0] if one else found, future
 
 
@@ -234,6 +241,8 @@ def _is_list_of_arrays(series: Any) -> bool:
 def _one_array(values: Any, what: str) -> Array:
     try:
         array = _checks.numeric(values, what)
+        if not array.dtype.isnative:
+            array = array.astype(array.dtype.newbyteorder("="))
     except ValueError:
         raise ValueError(
             f"{what} is a list of rows of different lengths. For a panel pass a list of "

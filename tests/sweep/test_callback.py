@@ -231,3 +231,34 @@ def test_out_and_back_the_same_bits(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
     with pytest.raises(FileNotFoundError, match="does not exist"):
         sweep.to_json(tmp_path / "no" / "sweep.json")
+
+
+@pytest.mark.parametrize(("k", "batch_size"), [(3, 10), (2, 20)])
+def test_updates_that_straddle_epochs_leave_history_alone(k, batch_size):
+    histories = []
+    for callbacks in ([], [ExponentialLRSweep(1e-12, 1.1e-12, stop_factor=None)]):
+        model = dense(keras.optimizers.SGD(1e-12, gradient_accumulation_steps=k))
+        fit = model.fit(X, Y, batch_size=batch_size, epochs=3, verbose=0, shuffle=False,
+                        callbacks=callbacks)  # fmt: skip
+        histories.append(fit.history["loss"])
+        for sweep in callbacks:
+            assert sweep.stopped == "finished"
+            assert sweep.lrs[-1] == 1.1e-12
+    # The last rate ends the fit, in the middle of the last epoch where updates straddle.
+    np.testing.assert_allclose(histories[1][:2], histories[0][:2], rtol=1e-6)
+
+
+def test_all_steps_run_under_accumulation():
+    model = dense(keras.optimizers.SGD(1e-3, gradient_accumulation_steps=4))
+    sweep = find_learning_rate(model, X, Y, end_lr=1e-5, steps=12, batch_size=96, verbose=0,
+                               stop_factor=None)  # fmt: skip
+    assert sweep.stopped == "finished"
+    assert len(sweep.lrs) == 12
+
+
+def test_a_level_loss_is_no_divergence():
+    model = dense()
+    sweep = find_learning_rate(
+        model, X, Y, start_lr=1e-12, end_lr=1e-9, steps=60, batch_size=96, verbose=0
+    )
+    assert sweep.stopped == "finished"
