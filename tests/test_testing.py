@@ -27,8 +27,8 @@ def test_our_own_windows_pass(columns, panel):
         return windows.build(series)
 
     every = windowed_series(*EVERY, "shuffle", columns=columns)
-    check_windowing(to_numpy, columns=columns, panel=panel, ordered=True)
-    check_windowing(shuffled, columns=columns, panel=panel, windows=every, max_examples=50)
+    check_windowing(to_numpy, columns=columns, panel=panel, ordered=True, max_examples=40)
+    check_windowing(shuffled, columns=columns, panel=panel, windows=every, max_examples=40)
 
 
 @pytest.mark.parametrize("columns", COLUMNS)
@@ -38,7 +38,15 @@ def test_our_own_splits_pass(columns, panel, context):
     def ours(series, windows, at):
         return windows.split(series, at, context=context)
 
-    check_windowing(ours, columns=columns, panel=panel, split=True, context=context, ordered=True)
+    check_windowing(
+        ours,
+        columns=columns,
+        panel=panel,
+        split=True,
+        context=context,
+        ordered=True,
+        max_examples=40,
+    )
 
 
 @only_tensorflow
@@ -81,7 +89,9 @@ def ours(series, windows):
     ids=["lists", "list of two", "single pairs", "two batches", "tuple of two", "generator"],
 )
 def test_windows_may_come_in_any_form(form):
-    check_windowing(lambda series, windows: form(*ours(series, windows)), ordered=True)
+    check_windowing(
+        lambda series, windows: form(*ours(series, windows)), ordered=True, max_examples=40
+    )
 
 
 def test_settings_may_be_restricted():
@@ -218,9 +228,9 @@ def test_an_endless_dataset():
 
 
 def test_a_function_that_raises_or_returns_something_else():
-    shown = message(lambda series, windows: {}[windows.window])
+    shown = message(lambda series, windows: {}[windows.window], max_examples=5)
     assert shown[-1] == "calling it and reading (x, y) raised KeyError: 1"
-    shown = message(lambda series, windows: ours(series, windows)[0])
+    shown = message(lambda series, windows: ours(series, windows)[0], max_examples=5)
     assert "reading (x, y) raised" in shown[-1]
 
 
