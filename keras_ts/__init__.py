@@ -16,6 +16,7 @@ from keras_ts.presets import (
 from keras_ts.sweep.callback import ExponentialLRSweep
 from keras_ts.sweep.find import find_learning_rate
 from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.dropins import timeseries_dataset_from_array, windowed_dataset
 from keras_ts.windows.spec import WindowedSeries
 
 __all__ = [
@@ -36,4 +37,6 @@ __all__ = [
     "preset_names",
     "sequence_to_sequence",
     "sequence_to_vector",
+    "timeseries_dataset_from_array",
+    "windowed_dataset",
 ]

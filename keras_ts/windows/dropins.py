@@ -1,7 +1,7 @@
 """Two functions under the names people know, on this package's engine.
 
-Each takes the arguments of what it replaces and gives the same batches. Only the shuffle is
-another, a fresh permutation of all windows each pass, and what failed in silence is an error.
+Each takes what it replaces took and gives the same batches. Only the shuffle is another, a
+fresh permutation of all windows each pass, and what failed in silence is an error.
 """
 
 import itertools
@@ -20,8 +20,7 @@ from keras_ts.windows.spec import WindowedSeries
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# Read about this many bytes at a time for tf.data: a call into Python costs more than a
-# small batch.
+# Read about this many bytes at a time: a call out of tf.data costs more than a small batch.
 _CALL_BYTES = 1 << 20
 
 
@@ -31,7 +30,7 @@ def windowed_dataset(
     """Cut a series into pairs of a window and the value after it: the course's helper.
 
     The pairs are those of ``window(window_size + 1, shift=1, drop_remainder=True)``, mapped
-    to ``(window[:-1], window[-1])``, with one read of the array a batch. Needs TensorFlow.
+    to ``(window[:-1], window[-1])``. Needs TensorFlow.
 
     Example:
 
@@ -41,29 +40,21 @@ def windowed_dataset(
     [([[0.0, 1.0, 2.0], [1.0, 2.0, 3.0], [2.0, 3.0, 4.0]], [3.0, 4.0, 5.0])]
 
     Args:
-        series: ``(time,)`` or ``(time, columns)``, or anything else that
-            ``WindowedSeries.build`` takes. A Python list of numbers is read as TensorFlow
-            reads it, in 32 bits.
+        series: Anything that ``WindowedSeries.build`` takes; lists of numbers in 32 bits.
         window_size: Number of inputs in a window.
         batch_size: Windows in a batch; the last may be smaller. Defaults to 32.
-        shuffle_buffer: 1 keeps time order, as TensorFlow's ``shuffle(1)`` does. More than 1
-            shuffles all windows uniformly, afresh each full pass, whatever the number.
-            Defaults to 1000.
+        shuffle_buffer: 1 keeps time order, as TensorFlow's ``shuffle(1)`` does. Any larger
+            number shuffles all windows, afresh each full pass. Defaults to 1000.
 
     Returns:
-        A ``tf.data.Dataset`` of ``(x, y)``: ``(batch, window_size)`` and ``(batch,)``, each
-        with an axis for the columns if the series has one.
+        A ``tf.data.Dataset`` of ``(batch, window_size, ...)`` and ``(batch, ...)``.
 
     Raises:
-        ValueError: The series is too short for one window, where the course's helper gives
-            an empty dataset; or a value is missing, where it gives a loss of NaN
-            (``WindowedSeries(missing=...)`` has other answers).
+        ValueError: The series is too short for one window, or a value is missing.
     """
-    windows = WindowedSeries(
-        _checks.integer("window_size", window_size, 1),
-        batch_size=batch_size,
-        shuffle=_checks.integer("shuffle_buffer", shuffle_buffer, 1) > 1,
-    )
+    window = _checks.integer("window_size", window_size, 1)
+    shuffle = _checks.integer("shuffle_buffer", shuffle_buffer, 1) > 1
+    windows = WindowedSeries(window, shuffle=shuffle, batch_size=batch_size)
     if isinstance(series, list | tuple) and not any(hasattr(item, "shape") for item in series):
         series = _read(series, "tf")
     return windows.build(series).to_tf()
@@ -99,59 +90,49 @@ def timeseries_dataset_from_array(
     [([[0.0, 1.0, 2.0], [1.0, 2.0, 3.0], [2.0, 3.0, 4.0]], [3.0, 4.0, 5.0])]
 
     Args:
-        data: ``(time, ...)``: an array, memory map, tensor, list or frame, read batch by
-            batch. Missing values are passed through.
-        targets: ``(time, ...)``, or None for windows alone. Where it is shorter than the
-            windows need, those without a target are left out.
+        data: Array, memory map, tensor or list ``(time, ...)``. It may hold missing values.
+        targets: ``(time, ...)``, or None. Windows without a target are left out.
         sequence_length: Number of values in a window.
         sequence_stride: Positions between the starts of neighbouring windows. Defaults to 1.
         sampling_rate: Positions between neighbouring values of a window. Defaults to 1.
-        batch_size: Windows in a batch; the last may be smaller. None for single windows.
-            Defaults to 128.
-        shuffle: Whether each pass has a fresh uniform permutation of all windows, which
-            depends on the seed and the number of the pass alone. Defaults to False.
-        seed: Integer that fixes the shuffle. Defaults to None: drawn from Python's
-            ``random``, which ``keras.utils.set_random_seed`` seeds.
+        batch_size: Windows in a batch. None for single windows. Defaults to 128.
+        shuffle: Whether each pass has a fresh uniform permutation of all windows, a function
+            of the seed and the number of the pass alone. Defaults to False.
+        seed: Integer that fixes the shuffle. Defaults to None: drawn from ``random``.
         start_index: First position that is used. Defaults to None: 0.
-        end_index: Position after the last that is used, up to ``len(data)``. Defaults to
-            None: ``len(data)``.
-        format: ``"tf"`` for a ``tf.data.Dataset``; ``"grain"`` for a ``grain.IterDataset``,
-            which needs no TensorFlow. Defaults to ``"tf"``.
+        end_index: Position after the last that is used. Defaults to None: ``len(data)``.
+        format: ``"tf"`` or ``"grain"``, which needs no TensorFlow. Defaults to ``"tf"``.
 
     Returns:
-        A dataset of ``(x, y)``, or of ``x`` where ``targets`` is None.
+        A ``tf.data.Dataset`` or ``grain.IterDataset`` of ``(x, y)``, or of ``x`` alone.
 
     Raises:
-        ValueError: There is no window, where Keras gives an empty dataset; or an argument is
-            out of range.
+        ValueError: An argument is out of range, or there is no window.
     """
-    into = {"tf": _tf_dataset, "grain": _grain_dataset}
-    build = into[_checks.choice("format", format, tuple(into))]
-    # Keras's own tests look for the backticks.
+    # Keras's own tests look for these words and the backticks.
+    if format not in ("tf", "grain"):
+        raise ValueError(f'`format` should be "tf" or "grain". Received: format={format!r}.')
     length = _checks.integer("`sequence_length`", sequence_length, 1)
     stride = _checks.integer("`sequence_stride`", sequence_stride, 1)
     rate = _checks.integer("`sampling_rate`", sampling_rate, 1)
     batch = None if batch_size is None else _checks.integer("`batch_size`", batch_size, 1)
     seed = random.getrandbits(32) if seed is None else _checks.integer("`seed`", seed, 0)
-    key = seed if _checks.boolean("shuffle", shuffle) else None
+    seed = seed if _checks.boolean("shuffle", shuffle) else None
     values = _read(data, format)
     start, end = _bounds(len(values), start_index, end_index)
     inputs = taps(values[start:end], 0, length, rate)
     if not len(inputs):
         raise ValueError(
-            f"data[{start}:{end}] has {end - start} positions, too few for one window: "
-            f"sequence_length={length} with sampling_rate={rate} spans "
-            f"{rate * (length - 1) + 1}."
+            f"data[{start}:{end}] has {end - start} positions. A window of sequence_length="
+            f"{length} with sampling_rate={rate} spans {rate * (length - 1) + 1}."
         )
     arrays = [inputs]
     if targets is not None:
         arrays.append(_read(targets, format)[start:end])
         if not len(arrays[1]):
-            raise ValueError(
-                f"targets[{start}:{end}] is empty, so no window has a target: targets[i] "
-                "belongs to the window that starts at i."
-            )
-    return build(_Source(arrays, stride, batch, key))
+            raise ValueError(f"targets[{start}:{end}] is empty, so no window has a target.")
+    source = _Source(arrays, stride, batch, seed)
+    return _tf_dataset(source) if format == "tf" else _grain_dataset(source)
 
 
 def _read(values: Any, format: str) -> Array:  # noqa: A002
@@ -160,21 +141,18 @@ def _read(values: Any, format: str) -> Array:  # noqa: A002
         import tensorflow as tf
 
         values = tf.convert_to_tensor(values)
-    array = np.asarray(values)
-    if array.ndim == 0:
+    if np.ndim(values) == 0:
         raise TypeError(f"data and targets must be (time, ...). Received: {values!r}.")
-    return array
+    return np.asarray(values)
 
 
 def _bounds(length: int, start_index: int | None, end_index: int | None) -> tuple[int, int]:
     start = 0 if start_index is None else _checks.integer("`start_index`", start_index, 0)
     end = length if end_index is None else _checks.integer("`end_index`", end_index, 1)
-    got = f"Received: start_index={start_index}, end_index={end_index}, {length} positions."
-    if end > length:
-        raise ValueError(f"`end_index` must be at most the length of the data. {got}")
-    if start >= end:
-        raise ValueError(f"`start_index` must be lower than the end of what is used. {got}")
-    return start, end
+    if start < end <= length:
+        return start, end
+    rule = "`end_index` must be <= len(data)" if end > length else "`start_index` must be lower"
+    raise ValueError(f"{rule}. Received: {start_index=}, {end_index=}, len(data)={length}.")
 
 
 @dataclass(frozen=True)
@@ -183,7 +161,7 @@ class _Source:
 
     arrays: list[Array]
     stride: int
-    batch_size: int | None
+    batch_size: int | None  # None: single windows
     seed: int | None  # None: time order
 
     @property
@@ -194,8 +172,7 @@ class _Source:
     def length(self) -> int:
         return min(self.batch_size or 1, self.size)
 
-    @property
-    def batches(self) -> int:
+    def __len__(self) -> int:
         return -(-self.size // self.length)
 
     def read(self, number: int, begin: int, end: int) -> list[Array]:
@@ -213,16 +190,15 @@ def _pack(parts: Any) -> Any:
 def _tf_dataset(source: _Source) -> "tf.data.Dataset":
     import tensorflow as tf
 
-    sample, size = source.read(0, 0, source.length), source.size
+    sample, size, passes = source.read(0, 0, source.length), source.size, itertools.count()
     chunk = source.length * max(1, _CALL_BYTES // max(1, sum(array.nbytes for array in sample)))
-    dtypes = [tf.as_dtype(array.dtype) for array in sample]
-    passes = itertools.count()
 
     def read(number: Any, begin: Any) -> list[Array]:
         return source.read(int(number), int(begin), min(int(begin) + chunk, size))
 
     def windows(number: Any, begin: Any) -> Any:
-        arrays = tf.numpy_function(read, [number, begin], dtypes, stateful=False)
+        dtypes = [tf.as_dtype(array.dtype) for array in sample]
+        arrays = tf.numpy_function(read, [number, begin], dtypes)
         for array, like in zip(arrays, sample, strict=True):
             array.set_shape((None, *like.shape[1:]))
         return _pack(arrays)
@@ -230,27 +206,18 @@ def _tf_dataset(source: _Source) -> "tf.data.Dataset":
     def one_pass(number: Any) -> Any:
         return tf.data.Dataset.range(0, size, chunk).map(lambda begin: windows(number, begin))
 
+    def begin_pass(_: Any) -> Any:
+        return tf.numpy_function(lambda: np.int64(next(passes)), [], tf.int64)
+
     # Counted as a pass begins, so that even one left early is not gone through again.
-    begun = tf.data.Dataset.from_tensors(0).map(
-        lambda _: tf.numpy_function(lambda: np.int64(next(passes)), [], tf.int64)
-    )
-    read_ahead = begun.flat_map(one_pass)
-    single = source.batch_size is None
-    cut = read_ahead.unbatch() if single else read_ahead.rebatch(source.batch_size)
-    return cut.prefetch(2).apply(tf.data.experimental.assert_cardinality(source.batches))
+    chunks = tf.data.Dataset.from_tensors(0).map(begin_pass).flat_map(one_pass)
+    cut = chunks.rebatch(source.batch_size) if source.batch_size else chunks.unbatch()
+    return cut.prefetch(2).apply(tf.data.experimental.assert_cardinality(len(source)))
 
 
 def _grain_dataset(source: _Source) -> Any:
     import grain
     from keras import device, ops
-
-    def read(number: int, index: int) -> Any:
-        begin = index * source.length
-        arrays = source.read(number, begin, min(begin + source.length, source.size))
-        if source.batch_size is None:
-            return _pack([array[0] for array in arrays])
-        with device("cpu"):
-            return _pack([ops.convert_to_tensor(array) for array in arrays])
 
     class Pass(grain.DatasetIterator):
         def __init__(self, number: int) -> None:
@@ -258,10 +225,14 @@ def _grain_dataset(source: _Source) -> Any:
             self.number, self.index = number, 0
 
         def __next__(self) -> Any:
-            if self.index == source.batches:
+            if self.index == len(source):
                 raise StopIteration
-            self.index += 1
-            return read(self.number, self.index - 1)
+            begin, self.index = self.index * source.length, self.index + 1
+            arrays = source.read(self.number, begin, min(begin + source.length, source.size))
+            if source.batch_size is None:
+                return _pack([array[0] for array in arrays])
+            with device("cpu"):
+                return _pack([ops.convert_to_tensor(array) for array in arrays])
 
         def get_state(self) -> dict[str, int]:
             return {"pass": self.number, "index": self.index}
