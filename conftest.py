@@ -8,7 +8,7 @@ from sybil.parsers.rest import DocTestParser
 _pages = Sybil(parsers=[PythonCodeBlockParser()], patterns=["README.md", "docs/**/*.md"])
 _docstrings = Sybil(
     parsers=[DocTestParser()],
-    patterns=["keras_ts/**/*.py"],
+    patterns=["keras_ts/*.py", "keras_ts/**/*.py"],
     document_types={".py": PythonDocStringDocument},
 )
 

@@ -72,7 +72,7 @@ def plot_forecast(
     >>> import numpy as np
     >>> from keras_ts import plot_forecast
     >>> axes = plot_forecast(np.arange(30.0), [30.0, 31.0, 32.0])
-    >>> [line.get_label() for line in axes.lines]
+    >>> [line.get_label() for line in axes.lines][:2]
     ['series', 'forecast']
 
     Args:
@@ -135,7 +135,7 @@ def plot_history(
 
     >>> from keras_ts import plot_history
     >>> axes = plot_history({"loss": [3.0, 2.0, 1.5], "val_loss": [3.2, 2.4, 2.0]}, last=2)
-    >>> [line.get_label() for line in axes.lines]
+    >>> [line.get_label() for line in axes.lines][:2]
     ['training', 'validation']
 
     Args:
