@@ -114,9 +114,9 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         self._ladder = self._fitted_ladder()
         self._snapshot = Snapshot(model)
         self.stopped = "interrupted"
-        self._per_update, phase = accumulation(model.optimizer)
         # A rate is held until an update is made, which may be under way already.
-        self._held = phase or self._per_update
+        self._per_update, self._held = accumulation(model.optimizer)
+        self._rate_due = True
         self._total = self._count = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -133,9 +133,9 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         """Set the batch's rate, and begin a mean of its own."""
         if self.every != "batch":
             return
-        if self._held >= self._per_update:
+        if self._rate_due:
             self._set_rate()
-            self._held %= self._per_update
+            self._rate_due = False
         self._first = batch
         tracker = _loss_tracker(self.model)
         self._seen = [keras.ops.convert_to_numpy(v) for v in tracker.variables]
@@ -154,6 +154,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         if self._held >= self._per_update:
             self._take(self._total / self._count if self._count else math.nan)
             self._total = self._count = 0.0
+            self._held, self._rate_due = 0, True
 
     def on_train_end(self, logs: Any = None) -> None:
         """Put everything back."""

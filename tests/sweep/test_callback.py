@@ -262,3 +262,17 @@ def test_a_level_loss_is_no_divergence():
         model, X, Y, start_lr=1e-12, end_lr=1e-9, steps=60, batch_size=96, verbose=0
     )
     assert sweep.stopped == "finished"
+
+
+def test_a_sweep_that_begins_within_an_update_keeps_to_the_updates():
+    model = dense(keras.optimizers.SGD(0.5, gradient_accumulation_steps=2))
+    model.fit(X[:48], Y[:48], batch_size=16, verbose=0)
+    seen = []
+
+    class Rates(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(float(self.model.optimizer.learning_rate))
+
+    sweep = ExponentialLRSweep(1e-3, 1e-1, steps=3, stop_factor=None)
+    model.fit(X, Y, batch_size=16, verbose=0, callbacks=[sweep, Rates()])
+    np.testing.assert_allclose(seen[:5], [1e-3, 1e-2, 1e-2, 1e-1, 1e-1], rtol=1e-6)
