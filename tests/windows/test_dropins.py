@@ -24,7 +24,7 @@ def needs_grain(into):
         pytest.importorskip("grain")
 
 
-def keras_function(*arguments, format, **settings):
+def keras_function(*arguments, format="tf", **settings):
     """Keras's own function; up to 3.13 or so it makes tf.data only, and takes no format."""
     function = keras.utils.timeseries_dataset_from_array
     if "format" in inspect.signature(function).parameters:
