@@ -84,3 +84,15 @@ def distinct(length, columns=None):
     """A series in which every value tells where it stands."""
     shape = (length,) if columns is None else (length, columns)
     return np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+
+
+def course_dataset(series, window_size, batch_size=32, shuffle_buffer=1000):
+    """The windowing pipeline that the course teaches, in its structure."""
+    import tensorflow as tf
+
+    dataset = tf.data.Dataset.from_tensor_slices(series)
+    dataset = dataset.window(window_size + 1, shift=1, drop_remainder=True)
+    dataset = dataset.flat_map(lambda window: window.batch(window_size + 1))
+    dataset = dataset.shuffle(shuffle_buffer)
+    dataset = dataset.map(lambda window: (window[:-1], window[-1]))
+    return dataset.batch(batch_size).prefetch(1)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import find, given
 from hypothesis import strategies as st
 
-from helpers import only_tensorflow
+from helpers import course_dataset, only_tensorflow
 from keras_ts import WindowedSeries
 from keras_ts.testing import check_windowing, panels, reference_windows, series, windowed_series
 
@@ -51,18 +51,8 @@ def test_our_own_splits_pass(columns, panel, context):
 
 @only_tensorflow
 def test_the_course_helper_passes():
-    import tensorflow as tf
-
-    def windowed_dataset(series, window_size, batch_size, shuffle_buffer):
-        dataset = tf.data.Dataset.from_tensor_slices(series)
-        dataset = dataset.window(window_size + 1, shift=1, drop_remainder=True)
-        dataset = dataset.flat_map(lambda window: window.batch(window_size + 1))
-        dataset = dataset.shuffle(shuffle_buffer)
-        dataset = dataset.map(lambda window: (window[:-1], window[-1]))
-        return dataset.batch(batch_size).prefetch(1)
-
     def function(series, windows):
-        return windowed_dataset(series, windows.window, windows.batch_size, 1000)
+        return course_dataset(series, windows.window, windows.batch_size)
 
     check_windowing(function, windows=windowed_series("batch_size"), max_examples=25)
 

@@ -85,12 +85,12 @@ def level_curve(losses: Sequence[float], smoothing: float) -> Array:
     explosion at its end would otherwise reach back over the bottom.
     """
     raw = np.asarray(losses, dtype=np.float64)
-    forward = _decaying_sum(raw, smoothing) / _decaying_sum(np.ones(len(raw)), smoothing)
+    weights = _decaying_sum(np.ones(len(raw)), smoothing)
+    forward = _decaying_sum(raw, smoothing) / weights
     bottom = int(forward.argmin())
     level = forward[:FEWEST_POINTS].max()
     capped = np.concatenate([raw[:bottom], np.minimum(raw[bottom:], level)])
     sums = _decaying_sum(capped, smoothing) + _decaying_sum(capped[::-1], smoothing)[::-1] - capped
-    weights = _decaying_sum(np.ones(len(raw)), smoothing)
     return sums / (weights + weights[::-1] - 1)
 
 

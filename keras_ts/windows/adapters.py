@@ -68,12 +68,12 @@ def to_grain(dataset: "WindowDataset") -> Any:
 
     class Batches(grain.MapDataset):
         def __len__(self) -> int:
-            return len(dataset)
+            return dataset.order.batches
 
         def __getitem__(self, index: Any) -> Any:
             if isinstance(index, slice):
                 return self.slice(index)
-            epoch, batch = divmod(index, len(dataset))
+            epoch, batch = divmod(index, len(self))
             return dataset.read(epoch, *dataset.order.bounds(batch))
 
     return Batches()
@@ -95,7 +95,7 @@ def to_tf(dataset: "WindowDataset") -> "tf.data.Dataset":
     # Counted with the last batch, which is never read ahead: a pass that was only begun,
     # or read ahead and thrown away, uses up no epoch.
     counted = _tf_pipeline(dataset, start, with_last=lambda last: last.map(count_pass))
-    return counted.apply(tf.data.experimental.assert_cardinality(len(dataset)))
+    return counted.apply(tf.data.experimental.assert_cardinality(dataset.order.batches))
 
 
 def _tf_pipeline(

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import keras_ts
 from helpers import BACKEND
+from helpers import course_dataset as course
 from keras_ts import timeseries_dataset_from_array, windowed_dataset
 
 tf = pytest.importorskip("tensorflow")
@@ -32,15 +33,6 @@ def keras_function(*arguments, format="tf", **settings):
     if format != "tf":
         pytest.skip("this Keras makes tf.data only")
     return function(*arguments, **settings)
-
-
-def course(series, window_size, batch_size=32, shuffle_buffer=1000):
-    dataset = tf.data.Dataset.from_tensor_slices(series)
-    dataset = dataset.window(window_size + 1, shift=1, drop_remainder=True)
-    dataset = dataset.flat_map(lambda window: window.batch(window_size + 1))
-    dataset = dataset.shuffle(shuffle_buffer)
-    dataset = dataset.map(lambda window: (window[:-1], window[-1]))
-    return dataset.batch(batch_size).prefetch(1)
 
 
 def listed(dataset):
