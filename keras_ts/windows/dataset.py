@@ -62,7 +62,7 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
         self._windows, self._panel, self._runs = windows, panel, runs
         self._gather = Gather(panel.values, panel.targets, panel.future, windows.geometry)
         self.order = Order(
-            total=runs.total,
+            runs=runs,
             batch_size=windows.batch_size,
             drop_remainder=windows.drop_remainder,
             shuffle=windows.shuffle if shuffle is None else shuffle,
@@ -76,6 +76,7 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
         self._weights: Array | None = None
         if sample_weight is not None:
             self._weights, self._per_window = read_weights(panel, runs, sample_weight)
+        self._plain = self._weights is None and not panel.future and panel.static is None
         self._check_reads = panel.on_disk and windows.missing == "raise"
         self._epoch = self._offset = 0
         self._handed_out: Any = 0
@@ -124,8 +125,7 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
 
     def read(self, epoch: int, begin: int, end: int) -> Any:
         """Read the windows at positions ``begin .. end - 1`` of an epoch's order, as a batch."""
-        windows = self.order.windows(epoch, begin, end)
-        starts = self._runs.starts(windows)
+        windows, starts = self.order.places(epoch, begin, end)
         x, y = self._gather.pair(starts)
         batch = (x, y) if self._plain else self._assemble(windows, starts, x, y)
         if self._check_reads and any(map(_missing, keras.tree.flatten(batch))):
@@ -285,10 +285,6 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
     def _done(self) -> int:
         """Batches of this epoch that were handed out, by this run or the one before."""
         return self._offset + int(self._handed_out)
-
-    @property
-    def _plain(self) -> bool:
-        return self._weights is None and not self._panel.future and self._panel.static is None
 
     def to_numpy(self) -> Any:
         """Return all windows ``(x, y)`` in time order, with weights if there are any.

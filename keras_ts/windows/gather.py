@@ -62,34 +62,31 @@ class Gather:
 
     def pair(self, starts: Any) -> tuple[Array, Array]:
         """Inputs and targets of a batch, from one gather where that is the cheaper way."""
-        shape = self.geometry
-        if shape.sequence or shape.sampling_rate > 1 or shape.gap + shape.horizon > shape.window:
+        if self._spans is None:
             return self.past(starts), self.target(starts)
-        block = self._block(starts)
-        ahead = (
-            block[:, shape.reach + shape.gap]
-            if shape.horizon == 1
-            else (block[:, shape.reach + shape.gap :])
-        )
-        return block[:, : shape.window], _columns(ahead, self.targets)
-
-    def _block(self, starts: Any) -> Array:
-        """All ``span`` positions of each window."""
-        spans = self._spans
-        if spans is None:
-            return taps(self.values, 0, self.geometry.span, 1)[starts]
-        read = spans[starts].view(self.values.dtype)
-        return read.reshape(len(starts), self.geometry.span, *self.values.shape[1:])
+        read, (inputs, ahead) = self._spans[starts], self._parts
+        x, y = read.getfield(inputs, 0), read.getfield(*ahead)
+        return x, y if self.targets is None else _columns(y, self.targets)
 
     @cached_property
     def _spans(self) -> Array | None:
         """Each window as one opaque item, which NumPy copies faster than an axis of numbers."""
-        values, span = self.values, self.geometry.span
-        if not values.flags.c_contiguous:
+        values, shape = self.values, self.geometry
+        close = shape.sampling_rate == 1 and shape.gap + shape.horizon <= shape.window
+        if shape.sequence or not close or not values.flags.c_contiguous:
             return None
         row = values.strides[0]
-        raw = np.dtype((np.void, span * row))
-        return np.ndarray((len(values) - span + 1,), raw, buffer=values.data, strides=(row,))
+        raw = np.dtype((np.void, shape.span * row))
+        return np.ndarray((len(values) - shape.span + 1,), raw, values.data, strides=(row,))
+
+    @cached_property
+    def _parts(self) -> Any:
+        """What an opaque window holds: its inputs; its targets, all columns, and where they are."""
+        values, shape = self.values, self.geometry
+        columns, row = values.shape[1:], values.strides[0]
+        ahead = columns if shape.horizon == 1 else (shape.horizon, *columns)
+        inputs = np.dtype((values.dtype, (shape.window, *columns)))
+        return inputs, (np.dtype((values.dtype, ahead)), shape.first_target * row)
 
     @cached_property
     def _inputs(self) -> Array:

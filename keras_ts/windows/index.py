@@ -69,10 +69,7 @@ class Runs:
     def starts(self, windows: Any) -> IntArray:
         """Flat starts of the windows numbered ``windows`` in time order."""
         if len(self.first) == 1:
-            starts: IntArray = (
-                windows * self.step + self.first[0] if self.step > 1 else (windows + self.first[0])
-            )
-            return starts
+            return windows * self.step + self.first[0]
         run = self._run_of(windows)
         return self.first[run] + self.step * (windows - self._before[run])
 

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import IntArray
+from keras_ts.windows.index import Runs
 from keras_ts.windows.shuffle import Permutation
 
 # The order is computed in stretches of this many positions: long enough that NumPy's cost
 # per call vanishes, short enough to stay in a core's cache.
-_STRETCH = 1 << 15
+_STRETCH = 1 << 16
 
 
 @dataclass
@@ -18,7 +19,7 @@ class Order:
     """The order of all windows, epoch by epoch.
 
     Attributes:
-        total: Number of windows.
+        runs: The windows.
         batch_size: Largest number of windows in a batch.
         drop_remainder: Whether batches that are not full are left out.
         shuffle: Whether every epoch has its own permutation, or time order.
@@ -27,16 +28,22 @@ class Order:
         shard: Which part this is.
     """
 
-    total: int
+    runs: Runs
     batch_size: int
     drop_remainder: bool
     shuffle: bool
     seed: int
     shards: int = 1
     shard: int = 0
-    _stretch: tuple[int, int, Any] = field(default=(-1, -1, None), init=False, repr=False)
+    _stretch: tuple[int, int, Any, Any] = field(
+        default=(-1, -1, None, None), init=False, repr=False
+    )
 
     def __post_init__(self) -> None:
+        self.total = self.runs.total
+        # Whether every batch but the last is full. Shards that all have the same number of
+        # batches, although some have a window less, share theirs out evenly instead.
+        self.uniform = self.shards == 1 or self.drop_remainder
         everyone = self.total // self.shards
         if self.drop_remainder:
             self.batches = everyone // self.batch_size
@@ -53,34 +60,29 @@ class Order:
             return begin, min(begin + self.batch_size, self.size)
         return batch * self.size // self.batches, (batch + 1) * self.size // self.batches
 
-    @property
-    def uniform(self) -> bool:
-        """Whether every batch but the last is full.
+    def places(self, epoch: int, begin: int, end: int) -> tuple[IntArray, IntArray]:
+        """The windows at positions ``begin .. end - 1`` of an epoch.
 
-        Shards that all have the same number of batches, although some have a window less,
-        share theirs out evenly instead.
+        Returns:
+            Their numbers in time order, and their flat starts.
         """
-        return self.shards == 1 or self.drop_remainder
-
-    def windows(self, epoch: int, begin: int, end: int) -> IntArray:
-        """Numbers of the windows at positions ``begin .. end - 1`` of an epoch."""
-        if not self.shuffle:
-            return np.arange(begin, end) * self.shards + self.shard
         number, first = divmod(begin, _STRETCH)
         # One tuple, replaced whole: readers in other threads see the old one or the new.
         cached = self._stretch
         if cached[0] != epoch or cached[1] != number:
-            cached = (epoch, number, self._permuted(epoch, number))
+            windows = self._ordered(epoch, number)
+            cached = (epoch, number, windows, self.runs.starts(windows))
             self._stretch = cached
-        stretch = cached[2]
+        windows, starts = cached[2], cached[3]
         last = first + end - begin
         if last <= _STRETCH:
-            windows: IntArray = stretch[first:last]
-            return windows
-        rest = self.windows(epoch, begin - first + _STRETCH, end)
-        return np.concatenate([stretch[first:], rest])
+            return windows[first:last], starts[first:last]
+        rest = self.places(epoch, begin - first + _STRETCH, end)
+        return np.concatenate([windows[first:], rest[0]]), np.concatenate([starts[first:], rest[1]])
 
-    def _permuted(self, epoch: int, number: int) -> IntArray:
+    def _ordered(self, epoch: int, number: int) -> IntArray:
         begin = number * _STRETCH
         positions = np.arange(begin, min(begin + _STRETCH, self.size)) * self.shards + self.shard
+        if not self.shuffle:
+            return positions
         return Permutation(self.total, self.seed, epoch)(positions)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keras_ts.windows.index import Runs
 from keras_ts.windows.order import Order
 from keras_ts.windows.shuffle import Permutation
 
@@ -85,16 +86,18 @@ KNOWN_LARGE = [98795, 2723, 29788, 39800, 40725]
 KNOWN_HUGE = [966989796946, 613913807215, 610724520773]
 
 
-@given(st.integers(1, 70_000), st.integers(1, 5000), st.integers(1, 5000), st.integers(0, 9))
+@given(st.integers(1, 140_000), st.integers(1, 5000), st.integers(1, 5000), st.integers(0, 9))
 def test_order_does_not_depend_on_batches(total, one, other, seed):
+    runs = Runs(np.array([5]), np.array([total]), np.array([0]), step=3)
+
     def order(batch_size):
-        windows = Order(total, batch_size, False, True, seed)
-        return np.concatenate(
-            [windows.windows(1, *windows.bounds(b)) for b in range(windows.batches)]
-        )
+        order = Order(runs, batch_size, False, True, seed)
+        places = [order.places(1, *order.bounds(b)) for b in range(order.batches)]
+        return [np.concatenate(column) for column in zip(*places, strict=True)]
 
     order_one = order(one) if total / one < 3000 else order(5000)
     np.testing.assert_array_equal(order_one, order(other) if total / other < 3000 else order(777))
+    np.testing.assert_array_equal(order_one[1], 5 + 3 * order_one[0])
 
 
 def test_median_displacement_between_epochs_is_that_of_a_full_shuffle():
