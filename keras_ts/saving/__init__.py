@@ -1,0 +1,1 @@
+"""Saving and loading, with nothing lost that goes with a model."""

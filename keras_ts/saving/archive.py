@@ -1,0 +1,172 @@
+"""The members of a ``.keras`` file, read and rewritten without trusting it.
+
+A ``.keras`` file is a zip archive, and may come from anywhere: it is checked before
+anything in it is believed, and what is asked of it is read up to a limit. Nothing is ever
+unpacked to disk.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from keras_ts._files import replacing
+
+CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+
+# Parsed, JSON can take twenty times its size. A layer takes about 1,500 bytes.
+_MOST_JSON = 8 << 20
+_MOST_MEMBERS = 10_000
+# Keras stores its members as they are; one packed by hand shrinks less than this.
+_MOST_EXPANSION = 100
+
+
+@contextlib.contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
+    """Open a ``.keras`` file for reading, its table of contents checked.
+
+    Raises:
+        FileNotFoundError: There is no file at ``path``.
+        ValueError: It is not a ``.keras`` file, or damaged, or made to mislead.
+    """
+    where = Path(path)
+    if not where.exists():
+        raise FileNotFoundError(f"{str(where)!r}: there is no such file.")
+    if not where.is_file():
+        raise ValueError(f"{str(where)!r} is not a file.")
+    with contextlib.ExitStack() as stack:
+        try:
+            archive = stack.enter_context(zipfile.ZipFile(where))
+        except (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError):
+            raise ValueError(f"{str(where)!r} {_kind(where)}") from None
+        _check(archive, where)
+        yield archive
+
+
+def read_json(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
+    """Return the JSON object in member ``name``; the archive comes from ``opened``.
+
+    Raises:
+        ValueError: There is no such member, or it is damaged, too large or not JSON.
+    """
+    where = f"{str(archive.filename)!r}: {name}"
+    try:
+        info = archive.getinfo(name)
+    except KeyError:
+        raise ValueError(f"{where} is missing; this is not a file that Keras saved.") from None
+    if info.file_size > _MOST_JSON:
+        raise ValueError(
+            f"{where} takes {info.file_size:,} bytes, more than any sensible model's "
+            f"({_MOST_JSON:,})."
+        )
+    with _readable(where):
+        content = archive.read(info)
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        raise ValueError(f"{where} is not valid JSON.") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"{where} must hold a JSON object, not {type(value).__name__}.")
+    return value
+
+
+def rewrite(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    members: Mapping[str, bytes],
+) -> None:
+    """Copy ``source`` to ``target``, which may be the same, with some members replaced or added.
+
+    ``target`` is wholly written or not touched.
+    """
+    with opened(source) as old, replacing(target) as path, zipfile.ZipFile(path, "w") as new:
+        for info in old.infolist():
+            if info.filename in members or info.is_dir():
+                continue
+            with (
+                _readable(f"{str(source)!r}: {info.filename}"),
+                old.open(info) as reader,
+                _writer(new, info.filename) as writer,
+            ):
+                shutil.copyfileobj(reader, writer, 1 << 20)
+        for name, content in members.items():
+            with _writer(new, name) as writer:
+                writer.write(content)
+
+
+def verify(archive: zipfile.ZipFile) -> None:
+    """Read every member against its checksum; Keras loads weights also where that fails.
+
+    Raises:
+        ValueError: A member is damaged.
+    """
+    for info in archive.infolist():
+        with _readable(f"{archive.filename!r}: {info.filename}"), archive.open(info) as member:
+            while member.read(1 << 20):
+                pass
+
+
+def replace_in_place(path: Path, name: str, content: bytes) -> None:
+    """Replace one member of a file that nobody else sees yet, without copying the others.
+
+    The old member's bytes stay where they were, and the table of contents forgets them.
+    """
+    with zipfile.ZipFile(path, "a") as archive:
+        old = archive.NameToInfo.pop(name, None)
+        if old is not None:
+            archive.filelist.remove(old)
+        archive.writestr(name, content)
+
+
+@contextlib.contextmanager
+def _readable(where: str) -> Iterator[None]:
+    """Turn what reading a damaged member raises into one clear error."""
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OverflowError) as error:
+        raise ValueError(f"{where} is damaged ({error}); copy the file again.") from None
+
+
+def _writer(archive: zipfile.ZipFile, name: str) -> Any:
+    return archive.open(name, "w", force_zip64=True)
+
+
+def _kind(path: Path) -> str:
+    """What a file is that is not a zip archive."""
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start == b"\x89HDF\r\n\x1a\n":
+        return "is an HDF5 file under the wrong name: rename it to end in .h5."
+    if start[:4] == b"PK\x03\x04":
+        return "is cut off or damaged: copy or download it again."
+    return "is not a .keras file: Keras's are zip archives."
+
+
+def _check(archive: zipfile.ZipFile, path: Path) -> None:
+    """Refuse a table of contents that lies about sizes, or names places outside the archive."""
+    infos = archive.infolist()
+    reason = None
+    if len(infos) > _MOST_MEMBERS:
+        reason = f"it lists {len(infos):,} members"
+    elif len({info.filename for info in infos}) < len(infos):
+        reason = "it lists a member twice"
+    elif sum(info.compress_size for info in infos) > path.stat().st_size:
+        reason = "its members overlap"
+    for info in infos:
+        name = info.filename
+        if name.startswith("/") or ".." in name.split("/") or "\\" in name or name[1:2] == ":":
+            reason = f"its member {name[:60]!r} lies outside the archive"
+        elif stat.S_ISLNK(info.external_attr >> 16):
+            reason = f"its member {name[:60]!r} is a link"
+        elif info.flag_bits & 1:
+            reason = f"its member {name[:60]!r} is encrypted"
+        elif info.file_size > _MOST_EXPANSION * info.compress_size + (1 << 20):
+            reason = f"its member {name[:60]!r} claims to unpack to {info.file_size:,} bytes"
+    if reason is not None:
+        raise ValueError(f"{str(path)!r} is not a file that Keras saved, and is refused: {reason}.")
