@@ -13,6 +13,8 @@ from keras_ts.presets import (
     sequence_to_sequence,
     sequence_to_vector,
 )
+from keras_ts.saving.load import load_model
+from keras_ts.saving.save import load_windows, save_model
 from keras_ts.sweep.callback import ExponentialLRSweep
 from keras_ts.sweep.find import find_learning_rate
 from keras_ts.windows.dataset import WindowDataset
@@ -31,10 +33,13 @@ __all__ = [
     "find_learning_rate",
     "forecast",
     "from_preset",
+    "load_model",
+    "load_windows",
     "plot_forecast",
     "plot_history",
     "plot_series",
     "preset_names",
+    "save_model",
     "sequence_to_sequence",
     "sequence_to_vector",
     "timeseries_dataset_from_array",

@@ -49,26 +49,33 @@ def opened(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
         yield archive
 
 
+def read(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Return the content of a member, which its checksum confirms.
+
+    Raises:
+        ValueError: It is damaged.
+    """
+    with _readable(f"{archive.filename!r}: {name}"):
+        return archive.read(name)
+
+
 def read_json(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
     """Return the JSON object in member ``name``; the archive comes from ``opened``.
 
     Raises:
         ValueError: There is no such member, or it is damaged, too large or not JSON.
     """
-    where = f"{str(archive.filename)!r}: {name}"
+    where = f"{archive.filename!r}: {name}"
     try:
-        info = archive.getinfo(name)
+        size = archive.getinfo(name).file_size
     except KeyError:
         raise ValueError(f"{where} is missing; this is not a file that Keras saved.") from None
-    if info.file_size > _MOST_JSON:
+    if size > _MOST_JSON:
         raise ValueError(
-            f"{where} takes {info.file_size:,} bytes, more than any sensible model's "
-            f"({_MOST_JSON:,})."
+            f"{where} takes {size:,} bytes, more than any sensible model's ({_MOST_JSON:,})."
         )
-    with _readable(where):
-        content = archive.read(info)
     try:
-        value = json.loads(content)
+        value = json.loads(read(archive, name))
     except (ValueError, RecursionError):
         raise ValueError(f"{where} is not valid JSON.") from None
     if not isinstance(value, dict):
@@ -98,18 +105,6 @@ def rewrite(
         for name, content in members.items():
             with _writer(new, name) as writer:
                 writer.write(content)
-
-
-def verify(archive: zipfile.ZipFile) -> None:
-    """Read every member against its checksum; Keras loads weights also where that fails.
-
-    Raises:
-        ValueError: A member is damaged.
-    """
-    for info in archive.infolist():
-        with _readable(f"{archive.filename!r}: {info.filename}"), archive.open(info) as member:
-            while member.read(1 << 20):
-                pass
 
 
 def replace_in_place(path: Path, name: str, content: bytes) -> None:

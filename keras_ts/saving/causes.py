@@ -1,0 +1,152 @@
+"""Why a file did not load: read from its config, after Keras gave up on it.
+
+At most five lines: the file, the layer, and the cure.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+_LAMBDAS = ("Lambda", "__lambda__")
+# Where Keras looks for functions that a file knows by name alone.
+_FUNCTIONS = (
+    "activations", "constraints", "initializers", "losses", "metrics", "regularizers",
+)  # fmt: skip
+_LONGEST = 300
+
+
+def explain(
+    path: str,
+    error: Exception,
+    config: dict[str, Any],
+    version: Any,
+    custom_objects: dict[str, Any] | None,
+) -> str:
+    """Say in a few lines why the file at ``path`` did not load, and what to do."""
+    found = list(entries(config))
+    lines = [f"{path!r} could not be loaded."]
+    for where, entry in found:
+        if entry["class_name"] in _LAMBDAS:
+            return "\n".join([
+                *lines,
+                f"{where} is a Lambda: its Python code would run, and often runs no longer.",
+                "Replace it: keras_ts.migrate_lambdas(path, "
+                f"{{{_name(where)!r}: keras_ts.ExpandSeries()}}) for an expand_dims, "
+                "keras_ts.ScaleOutput(100.0) for a factor.",
+            ])  # fmt: skip
+    for where, entry in found:
+        cure = _missing(entry, custom_objects or {})
+        if cure is not None:
+            return "\n".join([*lines, f"{where} needs {_title(entry)}, which is not there.", cure])
+    newer = _newer(version)
+    if newer is not None:
+        lines.append(
+            f"It was saved by Keras {newer}, and this is {keras.__version__}, which reads files "
+            f"of its own version and older: pip install 'keras>={newer}'."
+        )
+    for where, entry in found:
+        reason = _wrong(entry)
+        if reason is not None:
+            return "\n".join([*lines[:2], f"{where} holds a wrong setting: {short(reason)}"])
+    if path.endswith(("h5", "hdf5")):
+        lines.append("If only its loss or optimizer is at fault: pass compile=False, and compile.")
+    return "\n".join([*lines, f"Keras says: {short(error)}"])
+
+
+def entries(config: Any, where: str = "The model") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every serialized object in ``config``, with the layer or part it stands in."""
+    pending = [(where, config)]
+    while pending:
+        where, value = pending.pop()
+        if isinstance(value, list):
+            pending.extend((where, item) for item in reversed(value))
+        if not isinstance(value, dict):
+            continue
+        if isinstance(value.get("class_name"), str) and "config" in value:
+            settings = value["config"]
+            name = settings.get("name") if isinstance(settings, dict) else None
+            # Losses and optimizers have names, too, but are known by their part.
+            if isinstance(name, str) and not where.startswith("The model's"):
+                where = f"Layer {name!r}"
+            yield where, value
+        part = "The model's {}" if "optimizer" in value and "loss" in value else None
+        pending.extend(
+            (part.format(key) if part else where, item) for key, item in reversed(value.items())
+        )
+
+
+def is_stock(entry: dict[str, Any]) -> bool:
+    """Whether Keras alone knows what ``entry`` names."""
+    module = entry.get("module")
+    if entry["class_name"] == "function":
+        return any(hasattr(getattr(keras, part), str(entry["config"])) for part in _FUNCTIONS)
+    if entry["class_name"].startswith("__"):
+        return True
+    # Files of Keras 2 name no module.
+    stock = "module" not in entry or module == "keras" or str(module).startswith("keras.")
+    return stock and entry.get("registered_name") in (None, entry["class_name"])
+
+
+def _missing(entry: dict[str, Any], custom_objects: dict[str, Any]) -> str | None:
+    """What to do about an object that is neither Keras's nor registered, or None."""
+    if is_stock(entry):
+        return None
+    title = _title(entry)
+    names = (title, entry["class_name"], str(entry["config"]))
+    if any(keras.saving.get_registered_object(name, custom_objects) for name in names):
+        return None
+    package = title.partition(">")[0] if ">" in title else None
+    module = str(entry.get("module")).partition(".")[0]
+    if package == "keras_ts":
+        return "It comes from a newer keras_ts: pip install --upgrade keras-ts."
+    if module not in ("builtins", "__main__", "None"):
+        return f"Run `import {module}` before loading; pip install it if that fails."
+    name = title.rpartition(">")[2]
+    return f"Define it before loading and pass custom_objects={{{title!r}: {name}}}" + (
+        ", or pass compile=False." if entry["class_name"] == "function" else "."
+    )
+
+
+def _wrong(entry: dict[str, Any]) -> Exception | None:
+    """The error of a single layer's settings, or None. Building it allocates nothing."""
+    settings = entry["config"]
+    whole = not isinstance(settings, dict) or "layers" in settings or "layer" in settings
+    if whole or "module" not in entry:
+        return None
+    try:
+        keras.saving.deserialize_keras_object({**entry, "build_config": None})
+    except Exception as error:
+        return error
+    return None
+
+
+def _newer(version: Any) -> str | None:
+    """The version that a file names, if it is newer than this Keras's, or None."""
+    found = [
+        re.match(r"(\d{1,4})\.(\d{1,4})(\.\d{1,4})?", str(v)) for v in (version, keras.__version__)
+    ]
+    theirs, ours = ([int(part) for part in m.group(1, 2)] if m else [0, 0] for m in found)
+    return found[0].group() if found[0] and theirs > ours else None
+
+
+def _title(entry: dict[str, Any]) -> str:
+    if entry["class_name"] == "function":
+        return str(entry["config"])[:100]
+    return str(entry.get("registered_name") or entry["class_name"])[:100]
+
+
+def _name(where: str) -> str:
+    return where.partition("'")[2].rpartition("'")[0] or "lambda"
+
+
+def short(error: Exception) -> str:
+    """The line of an error that says most: Keras quotes whole configs around it."""
+    text = str(error)
+    for mark in ("Exception encountered:", "Example error message for"):
+        text = text.rpartition(mark)[2] if mark in text else text
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) > 1 and lines[0].endswith(":"):
+        lines[0] += f" {lines[1]}"
+    return (lines[0] if lines else type(error).__name__)[:_LONGEST]

@@ -1,0 +1,82 @@
+"""Loading a model, with errors that fit on a screen and name the cure.
+
+Keras's loader runs to 7 KB of error with the hint last, loads weights whose checksum is
+wrong, and follows what a file of weights links to. Here a file is looked through first,
+and looked into again, for the cause, when Keras could not load it.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from keras_ts.saving import archive, weights
+from keras_ts.saving.causes import explain
+from keras_ts.saving.save import remember, windows_in
+
+
+def load_model(
+    filepath: str | os.PathLike[str],
+    custom_objects: dict[str, Any] | None = None,
+    compile: bool = True,  # noqa: A002 - Keras's name
+    safe_mode: bool = True,
+) -> keras.Model:
+    """Load a model as ``keras.saving.load_model`` does, with short errors that name the cure.
+
+    Window settings that ``keras_ts.save_model`` put into the file stay with the model, and
+    go into the next file that it saves.
+
+    Example:
+
+    >>> import tempfile
+    >>> from keras_ts import RecurrentPreset, load_model, save_model
+    >>> model = RecurrentPreset(units=(4,), window=20).build()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(model, folder + "/model.keras")
+    ...     load_model(folder + "/model.keras").output_shape
+    (None, 1)
+
+    Args:
+        filepath: A ``.keras`` or ``.h5`` file, or what else Keras loads from.
+        custom_objects: Classes and functions by the names that the file gives them, where
+            they are not registered with Keras.
+        compile: Whether to compile the model, if it was. Defaults to True.
+        safe_mode: Whether to refuse a ``Lambda``, which would run code from the file.
+            Defaults to True.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It cannot be loaded; the message says why, and what to do.
+    """
+    path = os.fspath(filepath)
+    if Path(path).is_dir() or "://" in path:
+        # Unpacked models, checkpoints and remote places are Keras's own to read.
+        return keras.saving.load_model(filepath, custom_objects, compile, safe_mode)
+    config, metadata = _look_through(path)
+    windows = windows_in(metadata, path)
+    try:
+        model = keras.saving.load_model(path, custom_objects, compile, safe_mode)
+    except Exception as error:
+        version = metadata.get("keras_version")
+        raise ValueError(explain(path, error, config, version, custom_objects)) from None
+    remember(model, windows)
+    return model
+
+
+def _look_through(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the config and metadata of a file, every byte of it checked."""
+    if path.endswith((".h5", ".hdf5")):
+        return weights.check_model(path)
+    if not path.endswith(".keras"):
+        raise ValueError(
+            f"{path!r}: Keras loads files whose names end in .keras or .h5. Rename it, if it is one."
+        )
+    with archive.opened(path) as opened:
+        config = archive.read_json(opened, archive.CONFIG)
+        metadata = archive.read_json(opened, archive.METADATA)
+        for name in opened.namelist():
+            content = archive.read(opened, name)
+            if name == archive.WEIGHTS:
+                weights.check_content(content, f"{path!r}: {name}")
+    return config, metadata
