@@ -1,0 +1,305 @@
+"""Exporting a model, and running what came out before anyone relies on it.
+
+An export may succeed and compute something else: from PyTorch, ONNX and OpenVINO get a
+recurrent layer's loop unrolled at one length, whatever length it is given later. So the
+exported file is run in its own runtime, beside the model, at two lengths where it is free.
+"""
+
+import importlib.util
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._typing import Array
+
+Run = Callable[[list[Array]], list[Array]]
+
+_CONVERTERS = {
+    ("onnx", "tensorflow"): "tf2onnx",
+    ("onnx", "jax"): "jax2onnx",
+    ("onnx", "torch"): "onnxscript",
+    ("litert", "torch"): "litert-torch",
+}
+_CURES = {
+    "tf_saved_model": "Try it from the TensorFlow or JAX backend.",
+    "onnx": "Try it from another backend.",
+    "litert": "From the TensorFlow backend, recurrent layers need unroll=True and a fixed window.",
+    "openvino": "From the TensorFlow backend, recurrent layers need unroll=True and a fixed window.",
+}
+_TRACED = (
+    "From PyTorch a recurrent layer's loop is unrolled at one length: build the model with a "
+    "fixed window, or export it from the TensorFlow or JAX backend."
+)
+_LONGEST = 300
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What ``check_export`` found: the exported file computes what the model does.
+
+    Attributes:
+        format: The format that was checked.
+        shapes: The shapes of the inputs that it ran, one list for each run.
+        difference: The largest difference of any output from ``model.predict``.
+        magnitude: The largest output, to hold the difference against.
+    """
+
+    format: str
+    shapes: tuple[list[tuple[int, ...]], ...]
+    difference: float
+    magnitude: float
+
+    def __str__(self) -> str:
+        ran = ", ".join(" and ".join(map(str, shapes)) for shapes in self.shapes)
+        return (
+            f"{self.format}: the same outputs up to {self.difference:.2g} "
+            f"(they reach {self.magnitude:.4g}), at input shapes {ran}."
+        )
+
+
+def check_export(
+    model: keras.Model,
+    x: Any,
+    format: Literal["tf_saved_model", "onnx", "litert", "openvino"] = "tf_saved_model",  # noqa: A002
+    rtol: float = 1e-4,
+) -> ExportReport:
+    """Export a model to a temporary place, run it there, and compare it with ``predict``.
+
+    Where the model takes any length, it is run at two: that of ``x``, and half of it. Then
+    ``model.export(path, format=...)`` exports what was checked.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_ts import RecurrentPreset, check_export
+    >>> model = RecurrentPreset(units=(4,), window=20).build()
+    >>> report = check_export(model, np.ones((2, 20)), "onnx")  # doctest: +SKIP
+    >>> print(report)  # doctest: +SKIP
+    onnx: the same outputs up to 6e-08 (they reach 0.3124), at input shapes (2, 20).
+
+    Args:
+        model: A built Sequential or functional model.
+        x: Inputs as ``model.predict`` takes them; more than a few rows only cost time.
+        format: ``"tf_saved_model"`` (needs tensorflow), ``"onnx"`` (onnxruntime, and a
+            converter for the backend), ``"litert"`` (ai-edge-litert) or ``"openvino"``.
+        rtol: Largest difference allowed, relative to the largest output. Defaults to 1e-4.
+
+    Returns:
+        A report with the shapes that were run and the largest difference; print it.
+
+    Raises:
+        ImportError: A package is missing; the message names it.
+        ValueError: Keras cannot export the model so, the exported file does not run, or it
+            gives other outputs than the model.
+    """
+    _checks.choice("format", format, tuple(_RUNTIMES))
+    rtol = _checks.positive("rtol", rtol)
+    inputs = _inputs(model, x)
+    _require(format)
+    with tempfile.TemporaryDirectory() as folder:
+        run = _exported(model, x, format, Path(folder))
+        shapes, difference, magnitude = [], 0.0, 0.0
+        for arrays in _lengths(model, inputs):
+            given = [array.shape for array in arrays]
+            expected = keras.tree.pack_sequence_as(x, arrays)
+            outputs = keras.tree.flatten(model.predict(expected, verbose=0))
+            try:
+                found = run(arrays)
+            except Exception as error:
+                raise _refused(format, f"does not run at input shapes {given}", error) from error
+            worst, largest = _difference(outputs, found)
+            if not worst <= rtol * largest:
+                raise ValueError(_differs(format, given, worst, largest))
+            shapes.append(given)
+            difference, magnitude = max(difference, worst), max(magnitude, largest)
+    return ExportReport(format, tuple(shapes), difference, magnitude)
+
+
+def _inputs(model: Any, x: Any) -> list[Array]:
+    """The inputs in the order and types of ``model.inputs``."""
+    if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
+        raise TypeError(
+            "check_export takes a built Sequential or functional model. "
+            f"Received: {type(model).__name__}."
+        )
+    arrays = [np.asarray(array) for array in keras.tree.flatten(x)]
+    if len(arrays) != len(model.inputs):
+        raise ValueError(
+            f"x must hold the model's {len(model.inputs)} inputs. Received: {len(arrays)}."
+        )
+    for array, spec in zip(arrays, model.inputs, strict=True):
+        fits = array.ndim == len(spec.shape) and all(
+            size in (None, given) for size, given in zip(spec.shape, array.shape, strict=True)
+        )
+        if not fits or not array.size:
+            raise ValueError(
+                f"x must have the shape of the model's input {spec.name!r}, {tuple(spec.shape)}. "
+                f"Received: {array.shape}."
+            )
+        if _free(spec) and array.shape[1] < 2:
+            raise ValueError(
+                "x must have at least 2 steps: this model takes any length, so two are tried. "
+                f"Received: {array.shape}."
+            )
+    return [
+        array.astype(keras.backend.standardize_dtype(spec.dtype))
+        for array, spec in zip(arrays, model.inputs, strict=True)
+    ]
+
+
+def _free(spec: Any) -> bool:
+    return len(spec.shape) > 1 and spec.shape[1] is None
+
+
+def _lengths(model: keras.Model, inputs: list[Array]) -> list[list[Array]]:
+    """The inputs as they came and, where lengths are free, cut to half of their steps."""
+    if not any(map(_free, model.inputs)):
+        return [inputs]
+    short = [
+        array[:, : array.shape[1] // 2] if _free(spec) else array
+        for array, spec in zip(inputs, model.inputs, strict=True)
+    ]
+    return [inputs, short]
+
+
+def _require(format: str) -> None:  # noqa: A002
+    """Name the package that is missing, before anything is computed."""
+    packages = [_RUNTIMES[format][0], _CONVERTERS.get((format, keras.backend.backend()))]
+    for package in packages:
+        if package and importlib.util.find_spec(_module(package)) is None:
+            raise ImportError(
+                f"check_export(format={format!r}) on the {keras.backend.backend()} backend needs "
+                f"{package}, which is not installed: pip install {package}"
+            )
+
+
+def _module(package: str) -> str:
+    return package.replace("-", "_")
+
+
+def _exported(model: keras.Model, x: Any, format: str, folder: Path) -> Run:  # noqa: A002
+    """Export the model and return what runs the result."""
+    _, suffix, runtime = _RUNTIMES[format]
+    path = str(folder / f"model{suffix}")
+    # Keras exports to ONNX only what has been called.
+    model(keras.tree.map_structure(np.asarray, x))
+    try:
+        model.export(path, format=format, verbose=False)
+        return runtime(path, [tensor.name for tensor in model.inputs])
+    except Exception as error:
+        raise _refused(format, "cannot be exported", error) from error
+
+
+def _refused(format: str, what: str, error: Exception) -> ValueError:  # noqa: A002
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # OpenVINO heads its reason with where in its own sources it was found.
+    reason = next((line for line in lines if line.startswith("--")), (lines or [repr(error)])[0])
+    return ValueError(
+        f"The model {what} as {format!r} from the {keras.backend.backend()} backend: "
+        f"{reason[:_LONGEST]}\n{_cure(format)}"
+    )
+
+
+def _cure(format: str) -> str:  # noqa: A002
+    traced = keras.backend.backend() == "torch" and format in ("onnx", "openvino")
+    return _TRACED if traced else _CURES[format]
+
+
+def _difference(expected: list[Array], found: list[Array]) -> tuple[float, float]:
+    """The largest difference and the largest value; infinite where they cannot be compared."""
+    largest = max(float(np.nanmax(np.abs(array), initial=0.0)) for array in expected)
+    if len(found) < len(expected):
+        return float("inf"), largest
+    worst = 0.0
+    # OpenVINO's files give inner values after the outputs.
+    for ours, theirs in zip(expected, found, strict=False):
+        if ours.shape != theirs.shape or (np.isnan(ours) != np.isnan(theirs)).any():
+            return float("inf"), largest
+        worst = max(worst, float(np.nanmax(np.abs(ours - theirs), initial=0.0)))
+    return worst, largest
+
+
+def _differs(format: str, given: list[tuple[int, ...]], worst: float, largest: float) -> str:  # noqa: A002
+    return (
+        f"The exported {format!r} file gives other outputs than the model: at input shapes "
+        f"{given} they differ by {worst:.3g}, where the model's reach {largest:.3g}.\n"
+        f"{_cure(format)}"
+    )
+
+
+def _saved_model(path: str, names: list[str]) -> Run:
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(path)
+    signature = loaded.signatures["serving_default"]
+    wanted = list(signature.structured_input_signature[1])
+
+    def run(arrays: list[Array]) -> list[Array]:
+        outputs = signature(**_by_name(wanted, names, map(tf.constant, arrays)))
+        # A signature names its outputs output_0, output_1, ...
+        ordered = sorted(outputs, key=lambda name: int(name.rpartition("_")[2]))
+        return [outputs[name].numpy() for name in ordered]
+
+    return run
+
+
+def _onnx(path: str, names: list[str]) -> Run:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    wanted = [entry.name for entry in session.get_inputs()]
+
+    def run(arrays: list[Array]) -> list[Array]:
+        return list(session.run(None, _by_name(wanted, names, arrays)))
+
+    return run
+
+
+def _openvino(path: str, names: list[str]) -> Run:
+    import openvino
+
+    # Unless told otherwise the CPU may compute in half precision; the file is what counts.
+    compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    wanted = [entry.any_name for entry in compiled.inputs]
+
+    def run(arrays: list[Array]) -> list[Array]:
+        outputs = compiled(_by_name(wanted, names, arrays))
+        return [outputs[entry] for entry in compiled.outputs]
+
+    return run
+
+
+def _litert(path: str, names: list[str]) -> Run:
+    from ai_edge_litert.interpreter import Interpreter
+
+    runner = Interpreter(path).get_signature_runner()
+    wanted = list(runner.get_input_details())
+
+    def run(arrays: list[Array]) -> list[Array]:
+        outputs = runner(**_by_name(wanted, names, arrays))
+        return [outputs[name] for name in sorted(outputs)]
+
+    return run
+
+
+def _by_name(wanted: list[str], names: list[str], arrays: Any) -> dict[str, Any]:
+    """The inputs by the names that a runtime knows them by: the model's, or their order."""
+    given = dict(zip(names, arrays, strict=True))
+    if set(wanted) <= set(given):
+        return {name: given[name] for name in wanted}
+    return dict(zip(wanted, given.values(), strict=True))
+
+
+# The package, how a file's name ends, and what runs it.
+_RUNTIMES: dict[str, tuple[str, str, Callable[[str, list[str]], Run]]] = {
+    "tf_saved_model": ("tensorflow", "", _saved_model),
+    "onnx": ("onnxruntime", ".onnx", _onnx),
+    "litert": ("ai-edge-litert", ".tflite", _litert),
+    "openvino": ("openvino", ".xml", _openvino),
+}

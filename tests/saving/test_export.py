@@ -1,0 +1,176 @@
+"""An export that passes computes what the model does; one that would not is refused."""
+
+import importlib.util
+
+import keras
+import numpy as np
+import pytest
+
+from helpers import BACKEND
+from keras_ts import ExpandSeries, RecurrentPreset, ScaleOutput
+from keras_ts.saving import export
+from keras_ts.saving.export import check_export
+
+X = np.random.default_rng(0).normal(size=(3, 12)).astype("float32")
+# What converters and runtimes warn of is theirs.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def recurrent(window, unroll=False):
+    return keras.Sequential([
+        keras.Input((window,)),
+        ExpandSeries(),
+        keras.layers.GRU(4, unroll=unroll),
+        keras.layers.Dense(2),
+        ScaleOutput([100.0, 5.0], 1.0),
+    ])  # fmt: skip
+
+
+def two_inputs():
+    past, future = keras.Input((None, 2), name="past"), keras.Input((3, 1), name="future")
+    joined = keras.layers.Concatenate()([
+        keras.layers.GlobalAveragePooling1D()(past), keras.layers.Flatten()(future)
+    ])  # fmt: skip
+    outputs = [keras.layers.Dense(2)(joined), keras.layers.Dense(3)(joined)]
+    return keras.Model({"past": past, "future": future}, outputs)
+
+
+def needs(format):
+    """Skip, naming what is missing; only what the check itself asks for."""
+    packages = (export._RUNTIMES[format][0], export._CONVERTERS.get((format, BACKEND)))
+    for package in filter(None, packages):
+        if importlib.util.find_spec(package.replace("-", "_")) is None:
+            pytest.skip(f"{package} is not installed")
+
+
+WORK = {
+    "tensorflow": ["tf_saved_model", "onnx", "litert", "openvino"],
+    "jax": ["tf_saved_model", "onnx"],
+    "torch": ["onnx", "openvino"],
+}[BACKEND]
+# A loop that stays a loop takes any length.
+LOOPS = {"tensorflow": ["tf_saved_model", "onnx"], "jax": ["tf_saved_model", "onnx"], "torch": []}
+
+
+@pytest.mark.parametrize("format", WORK)
+def test_a_fixed_window_exports(format):
+    needs(format)
+    report = check_export(recurrent(12, unroll=True), X, format)
+    assert report.shapes == ([(3, 12)],)
+    assert report.magnitude > 0
+    assert report.difference <= 1e-4 * report.magnitude
+    assert str(report).startswith(f"{format}: the same outputs up to ")
+
+
+@pytest.mark.parametrize("format", LOOPS[BACKEND])
+def test_any_length_exports_and_two_are_run(format):
+    needs(format)
+    report = check_export(recurrent(None), X, format)
+    assert report.shapes == ([(3, 12)], [(3, 6)])
+
+
+@pytest.mark.parametrize("format", WORK)
+def test_several_inputs_and_outputs(format):
+    needs(format)
+    x = {"past": np.ones((3, 8, 2)), "future": np.arange(9.0).reshape(3, 3, 1)}
+    report = check_export(two_inputs(), x, format)
+    assert sorted(report.shapes[0]) == [(3, 3, 1), (3, 8, 2)]
+    assert sorted(report.shapes[1]) == [(3, 3, 1), (3, 4, 2)]
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="PyTorch's exporters unroll loops")
+@pytest.mark.parametrize("format", ["onnx", "openvino"])
+def test_a_loop_unrolled_at_one_length_is_refused(format):
+    needs(format)
+    with pytest.raises(ValueError, match="unrolled at one length: build the model with a fixed"):
+        check_export(recurrent(None), X, format)
+
+
+@pytest.mark.parametrize("format", sorted(set(export._RUNTIMES) - set(WORK)))
+def test_what_keras_cannot_export_says_so(format):
+    needs(format)
+    with pytest.raises(ValueError, match=f"cannot be exported as '{format}' from the {BACKEND}"):
+        check_export(recurrent(12), X, format)
+
+
+def faked(monkeypatch, model, change):
+    """A runtime that computes the model itself, then changes the outputs."""
+
+    def runtime(path, names):
+        return lambda arrays: change([np.asarray(model.predict(arrays[0], verbose=0))])
+
+    monkeypatch.setitem(export._RUNTIMES, "onnx", ("numpy", ".onnx", runtime))
+    monkeypatch.setattr(export, "_CONVERTERS", {})
+    monkeypatch.setattr(model, "export", lambda path, **options: None, raising=False)
+    return model
+
+
+def test_the_comparison_passes_what_is_equal(monkeypatch):
+    model = faked(monkeypatch, recurrent(None), lambda outputs: [*outputs, "an inner value"])
+    report = check_export(model, X, "onnx")
+    assert report.difference == 0
+    assert report.shapes == ([(3, 12)], [(3, 6)])
+
+
+def _one_length(outputs, lengths=[]):  # noqa: B006 - remembers the calls of one test
+    lengths.append(len(outputs))
+    return outputs if len(lengths) == 1 else [1.01 * outputs[0]]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda outputs: [outputs[0] + 1.0],
+        lambda outputs: [outputs[0][:, :1]],
+        lambda outputs: [np.full_like(outputs[0], np.nan)],
+        lambda outputs: [],
+        _one_length,
+    ],
+    ids=["shifted", "another shape", "nan", "none", "right at one length only"],
+)
+def test_the_comparison_refuses_what_differs(monkeypatch, change):
+    model = faked(monkeypatch, recurrent(None), change)
+    with pytest.raises(ValueError, match="gives other outputs than the model: at input shapes"):
+        check_export(model, X, "onnx")
+
+
+def test_a_file_that_does_not_run_is_an_error(monkeypatch):
+    def fail(outputs):
+        raise RuntimeError("no such operation")
+
+    model = faked(monkeypatch, recurrent(None), fail)
+    with pytest.raises(ValueError, match=r"does not run at input shapes .*no such operation"):
+        check_export(model, X, "onnx")
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    monkeypatch.setattr(export.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"needs ai-edge-litert, .*pip install ai-edge-litert"):
+        check_export(recurrent(12), X, "litert")
+
+
+class Subclassed(keras.Model):
+    def call(self, inputs):
+        return inputs
+
+
+@pytest.mark.parametrize(
+    ("model", "x", "error", "message"),
+    [
+        (Subclassed, X, TypeError, "takes a built Sequential or functional model"),
+        (lambda: "model.keras", X, TypeError, "Received: str"),
+        (lambda: recurrent(12), X[:, :5], ValueError, r"\(None, 12\).*Received: \(3, 5\)"),
+        (lambda: recurrent(12), X[0], ValueError, r"Received: \(12,\)"),
+        (lambda: recurrent(12), X[:0], ValueError, r"Received: \(0, 12\)"),
+        (lambda: recurrent(None), X[:, :1], ValueError, "at least 2 steps"),
+        (two_inputs, X, ValueError, "x must hold the model's 2 inputs. Received: 1"),
+    ],
+)
+def test_bad_input(model, x, error, message):
+    with pytest.raises(error, match=message):
+        check_export(model(), x)
+
+
+def test_bad_format():
+    with pytest.raises(ValueError, match=r"'tf_saved_model', 'onnx', 'litert', 'openvino'.*'h5'"):
+        check_export(RecurrentPreset(units=(2,), window=5).build(), X, "h5")
