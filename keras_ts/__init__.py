@@ -13,6 +13,7 @@ from keras_ts.presets import (
     sequence_to_sequence,
     sequence_to_vector,
 )
+from keras_ts.saving.export import check_export
 from keras_ts.saving.load import load_model
 from keras_ts.saving.save import load_windows, save_model
 from keras_ts.sweep.callback import ExponentialLRSweep
@@ -29,6 +30,7 @@ __all__ = [
     "WindowDataset",
     "WindowedSeries",
     "__version__",
+    "check_export",
     "course_series",
     "find_learning_rate",
     "forecast",

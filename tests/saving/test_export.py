@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from helpers import BACKEND
-from keras_ts import ExpandSeries, RecurrentPreset, ScaleOutput
+from keras_ts import ExpandSeries, RecurrentPreset, ScaleOutput, check_export
 from keras_ts.saving import export
-from keras_ts.saving.export import check_export
 
 X = np.random.default_rng(0).normal(size=(3, 12)).astype("float32")
 # What converters and runtimes warn of is theirs.
