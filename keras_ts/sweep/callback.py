@@ -1,6 +1,5 @@
 """``ExponentialLRSweep``: the Keras hooks of the sweep."""
 
-import json
 import math
 import os
 from pathlib import Path
@@ -10,9 +9,11 @@ import keras
 
 from keras_ts import _checks
 from keras_ts._registration import registered
-from keras_ts.sweep import rules
+from keras_ts.sweep import rules, storage
+from keras_ts.sweep.batch_loss import BatchLoss, logged_loss
 from keras_ts.sweep.curve import SweepCurve
 from keras_ts.sweep.ladder import Ladder
+from keras_ts.sweep.rate import HeldRate, accumulation, batches_seen, variable_scope
 from keras_ts.sweep.snapshot import Snapshot
 
 
@@ -59,6 +60,9 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
             had fallen. Defaults to 4.0; None never stops but for a loss that is not
             finite.
         restore: Whether to put everything back at the end. Defaults to True.
+        backup: A JSON file to write the curve to after every epoch. A fit that is cut off and
+            that ``keras.callbacks.BackupAndRestore`` takes up again then goes on with the curve
+            too; the sweep comes first in the list of callbacks. Defaults to None.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -77,6 +81,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         smoothing: float = 0.9,
         stop_factor: float | None = 4.0,
         restore: bool = True,
+        backup: str | os.PathLike[str] | None = None,
     ) -> None:
         keras.callbacks.Callback.__init__(self)
         SweepCurve.__init__(self, smoothing)
@@ -93,7 +98,10 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
             None if stop_factor is None else _checks.positive("stop_factor", stop_factor)
         )
         self.restores = _checks.boolean("restore", restore)
+        self.backup = None if backup is None else os.fspath(backup)
+        self._batch_loss = BatchLoss()
         self._snapshot: Snapshot | None = None
+        self._rate: HeldRate | None = None
 
     def __bool__(self) -> bool:
         # Keras runs fit(callbacks=sweep), without the list, in threads of its own on JAX
@@ -109,25 +117,39 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         model = self.model
         check_sweepable(model)
         if not model.optimizer.built:
-            model.optimizer.build(model.trainable_variables)
+            with variable_scope(model):
+                model.optimizer.build(model.trainable_variables)
+        if self._rate is not None:
+            self._rate.release(model)
+        self._earlier, self._earlier_snapshot = self._earlier_content(), self._snapshot
         self._clear()
         self._ladder = self._fitted_ladder()
         self._snapshot = Snapshot(model)
+        self._began = batches_seen(model.optimizer)
+        self._rate = HeldRate(model)
         self.stopped = "interrupted"
-        # A rate is held until an update is made, which may be under way already.
-        self._per_update, self._held = accumulation(model.optimizer)
-        self._rate_due = True
-        self._total = self._count = 0.0
+        self._at_first_epoch = True
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Set the epoch's rate."""
+        """Go on with an interrupted curve at the first epoch; set the epoch's rate."""
+        if self._at_first_epoch:
+            self._at_first_epoch = False
+            self._resume(epoch)
+            # A rate is held until an update is made, which may be under way already.
+            self._per_update = accumulation(self.model.optimizer)
+            self._held = batches_seen(self.model.optimizer) % self._per_update
+            self._rate_due = True
+            self._total = self._count = 0.0
         if self.every == "epoch":
             self._set_rate()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Record the epoch's loss."""
-        if self.every == "epoch" and self.stopped == "interrupted":
-            self._take(float((logs or {})["loss"]))
+        """Record the epoch's loss, and keep the curve."""
+        if self.every == "epoch":
+            self._take(logged_loss(logs))
+        self._epoch_starts[epoch + 1] = len(self.lrs)
+        if self.backup is not None:
+            self.to_json(self.backup)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Set the batch's rate, and begin a mean of its own."""
@@ -137,18 +159,13 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
             self._set_rate()
             self._rate_due = False
         self._first = batch
-        tracker = _loss_tracker(self.model)
-        self._seen = [keras.ops.convert_to_numpy(v) for v in tracker.variables]
-        tracker.reset_state()
+        self._batch_loss.begin(self.model)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Record the batch's loss, and put the epoch's mean together again."""
         if self.every != "batch":
             return
-        tracker = _loss_tracker(self.model)
-        total, count = (float(keras.ops.convert_to_numpy(v)) for v in tracker.variables)
-        for variable, seen in zip(tracker.variables, self._seen, strict=True):
-            variable.assign_add(seen)
+        total, count = self._batch_loss.end(self.model, logs)
         self._total, self._count = self._total + total, self._count + count
         self._held += batch - self._first + 1
         if self._held >= self._per_update:
@@ -160,23 +177,32 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         """Put everything back."""
         if self.restores:
             self.restore()
+        elif self._rate is not None:
+            self._rate.release(self.model)
+            self._rate = None
 
     def restore(self) -> None:
         """Put the model, its optimizer and the random state back as the sweep found them."""
+        if self._rate is not None:
+            self._rate.release(self.model)
+            self._rate = None
         if self._snapshot is not None:
             self._snapshot.restore(self.model)
             self._snapshot = None
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Write the curve and the settings, to be read back by ``from_json``."""
-        self._write_json(path, self.get_config())
+        storage.write(path, self._content())
 
     @classmethod
     def from_json(cls, path: str | os.PathLike[str]) -> "ExponentialLRSweep":
         """Return the sweep that ``to_json`` wrote, with the same bits."""
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-        sweep = cls.from_config(content["config"])
-        sweep._read_curve(content["curve"])
+        content = storage.read(path)
+        try:
+            sweep = cls.from_config(content["config"])
+            sweep._read(content)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path} is not a sweep that to_json wrote: {error}") from None
         return sweep
 
     def get_config(self) -> dict[str, Any]:
@@ -190,6 +216,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
             "smoothing": self.smoothing,
             "stop_factor": self.stop_factor,
             "restore": self.restores,
+            "backup": self.backup,
         }
 
     @classmethod
@@ -205,7 +232,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         steps = epochs
         if self.every == "batch" and epochs and batches:
             executions = -(-batches // self.model.steps_per_execution)
-            held = -(-accumulation(self.model.optimizer)[0] // self.model.steps_per_execution)
+            held = -(-accumulation(self.model.optimizer) // self.model.steps_per_execution)
             steps = epochs * executions // held
         elif self.every == "batch":
             steps = None
@@ -216,10 +243,58 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
             )
         return Ladder(self.ladder.start, self.ladder.end, steps, self.ladder.per_decade)
 
-    def _set_rate(self) -> None:
-        # Through self.model each time: on JAX the property brings the state up to date.
+    def _clear(self) -> None:
+        super()._clear()
+        self._began = 0
+        self._epoch_starts: dict[int, int] = {}
+
+    def _content(self) -> dict[str, Any]:
+        """Everything that ``to_json`` keeps."""
+        return {
+            "config": self.get_config(),
+            "curve": self.to_dict(),
+            "began": self._began,
+            "epoch_starts": list(self._epoch_starts.items()),
+        }
+
+    def _read(self, content: dict[str, Any], points: int | None = None) -> None:
+        """Take over what ``_content`` gave, its first ``points`` points."""
+        self._read_curve(content["curve"], points)
+        self._began = content["began"]
+        self._epoch_starts = dict(content["epoch_starts"])
+
+    def _earlier_content(self) -> dict[str, Any] | None:
+        """What is left of a fit that was interrupted: this object's own, or its backup's."""
         if self.stopped == "interrupted":
-            self.model.optimizer.learning_rate = self._ladder.rate(len(self.lrs))
+            return self._content()
+        if self.stopped is None and self.backup is not None and Path(self.backup).exists():
+            return storage.read(self.backup)
+        return None
+
+    def _resume(self, epoch: int) -> None:
+        """Go on with an earlier curve, where Keras takes an interrupted fit up again."""
+        earlier, snapshot = self._earlier, self._earlier_snapshot
+        self._earlier = self._earlier_snapshot = None
+        starts = dict(earlier["epoch_starts"]) if earlier else {}
+        if not earlier or epoch not in starts or earlier["curve"]["stopped"] != "interrupted":
+            return
+        if earlier["config"] != self.get_config():
+            raise ValueError(
+                f"backup={self.backup!r} holds a sweep with other settings. Delete it to start "
+                f"anew. It has {earlier['config']}, and this sweep {self.get_config()}."
+            )
+        if snapshot is not None:
+            self._snapshot = snapshot
+        elif self._began != earlier["began"]:
+            raise ValueError(
+                "The model had been trained when the sweep began, so that it cannot be put back. "
+                "In the list of callbacks, the sweep goes before BackupAndRestore."
+            )
+        self._read(earlier, starts[epoch])
+
+    def _set_rate(self) -> None:
+        if self.stopped == "interrupted" and self._rate is not None:
+            self._rate.set(self.model, self._ladder.rate(len(self.lrs)))
 
     def _take(self, loss: float) -> None:
         if self.stopped != "interrupted":
@@ -247,21 +322,3 @@ def check_sweepable(model: keras.Model) -> None:
             "The sweep restores a model's weights, so they must exist before it: add "
             "keras.Input(shape) in front, or call model.build(input_shape)."
         )
-    rate = model.optimizer.get_config().get("learning_rate")
-    if isinstance(rate, dict):
-        raise ValueError(
-            "The optimizer's learning rate is a schedule, which cannot be set from outside. "
-            "Sweep with a plain rate: compile the model with a number, sweep, and compile it "
-            "again with the schedule."
-        )
-
-
-def _loss_tracker(model: keras.Model) -> Any:
-    return next(metric for metric in model.metrics if metric.name == "loss")
-
-
-def accumulation(optimizer: Any) -> tuple[int, int]:
-    """How many batches go into an update, and how many of the next one have been seen."""
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    batches = getattr(inner, "gradient_accumulation_steps", None) or 1
-    return batches, int(inner.iterations) % batches

@@ -1,10 +1,7 @@
 """The recorded curve of a sweep: what was measured, what it suggests, and ways to keep it."""
 
 import csv
-import json
-import math
 import os
-from collections.abc import Sequence
 from typing import Any, Literal
 
 from keras_ts import _checks
@@ -79,17 +76,11 @@ class SweepCurve:
             writer.writerow(["lr", "loss", "smoothed_loss"])
             writer.writerows(zip(self.lrs, self.losses, self.smoothed_losses, strict=True))
 
-    def _write_json(self, path: str | os.PathLike[str], config: dict[str, Any]) -> None:
-        """Write curve and settings as JSON; losses that are not finite become strings."""
-        content = {"config": config, "curve": _map_floats(self.to_dict(), _encode)}
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(content, allow_nan=False, indent=1), encoding="utf-8")
-
-    def _read_curve(self, curve: dict[str, Any]) -> None:
-        """Take over a curve that ``to_json`` wrote."""
+    def _read_curve(self, curve: dict[str, Any], points: int | None = None) -> None:
+        """Take over the first ``points`` of what ``to_dict`` gave."""
         self._clear()
-        for rate, loss in zip(curve["lrs"], _map_floats(curve["losses"], float), strict=True):
-            self._record(float(rate), loss)
+        for rate, loss in list(zip(curve["lrs"], curve["losses"], strict=True))[:points]:
+            self._record(float(rate), float(loss))
         self.stopped = curve["stopped"]
 
     def plot(self, ax: Any = None, path: str | os.PathLike[str] | None = None) -> Any:
@@ -105,15 +96,3 @@ class SweepCurve:
         from keras_ts.plotting import plot_sweep
 
         return plot_sweep(self, ax=ax, path=path)
-
-
-def _encode(value: float) -> float | str:
-    return value if math.isfinite(value) else repr(value)
-
-
-def _map_floats(value: Any, change: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _map_floats(entry, change) for key, entry in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [change(entry) for entry in value]
-    return value

@@ -4,7 +4,8 @@ from typing import Any
 
 import keras
 
-from keras_ts.sweep.callback import ExponentialLRSweep, accumulation, check_sweepable
+from keras_ts.sweep.callback import ExponentialLRSweep, check_sweepable
+from keras_ts.sweep.rate import accumulation
 from keras_ts.windows.dataset import WindowDataset
 
 
@@ -67,7 +68,7 @@ def find_learning_rate(
     position = x.state() if isinstance(x, WindowDataset) else None
     try:
         # An epoch has at least one batch, so this many are enough; the sweep ends the fit.
-        epochs = (steps + 1) * accumulation(model.optimizer)[0]
+        epochs = (steps + 1) * accumulation(model.optimizer)
         model.fit(x, y, epochs=epochs, verbose=0, callbacks=callbacks, **fit_arguments)
     finally:
         sweep.restore()

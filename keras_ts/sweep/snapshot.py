@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_ts import _keras_private
 from keras_ts._typing import Array
 
 
@@ -18,6 +19,9 @@ class Snapshot:
         self._python = random.getstate()
         self._numpy = np.random.get_state()  # noqa: NPY002 - Keras and its users draw from it
         self._torch = sys.modules["torch"].get_rng_state() if "torch" in sys.modules else None
+        # Made when first asked, from Python's random numbers: None is a state like any other.
+        self._seeds = _keras_private.global_seed_generator()
+        self._seed = None if self._seeds is None else _copy(self._seeds.state)
 
     def restore(self, model: keras.Model) -> None:
         """Put everything back."""
@@ -27,6 +31,9 @@ class Snapshot:
         np.random.set_state(self._numpy)  # noqa: NPY002
         if self._torch is not None:
             sys.modules["torch"].set_rng_state(self._torch)
+        if self._seeds is not None:
+            self._seeds.state.assign(self._seed)
+        _keras_private.set_global_seed_generator(self._seeds)
 
 
 def _variables(model: keras.Model) -> list[Any]:

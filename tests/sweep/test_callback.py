@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pytest
 
-from helpers import BACKEND
 from keras_ts import (
     ExponentialLRSweep,
     WindowedSeries,
@@ -14,30 +13,7 @@ from keras_ts import (
     find_learning_rate,
     from_preset,
 )
-
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(96, 6)).astype("float32")
-Y = (X @ RNG.normal(size=(6, 1)) + 0.1 * RNG.normal(size=(96, 1))).astype("float32")
-
-
-def dense(optimizer="sgd", *, noisy=False):
-    keras.utils.set_random_seed(1)
-    hidden = [keras.layers.Dense(8, "tanh")]
-    if noisy:
-        hidden += [keras.layers.BatchNormalization(), keras.layers.Dropout(0.3)]
-    model = keras.Sequential([keras.Input((6,)), *hidden, keras.layers.Dense(1)])
-    model.compile(optimizer, "mse", metrics=["mae"])
-    return model
-
-
-def state(model):
-    return [keras.ops.convert_to_numpy(v) for v in [*model.variables, *model.optimizer.variables]]
-
-
-def assert_same_bits(one, other):
-    assert len(one) == len(other)
-    for a, b in zip(one, other, strict=True):
-        np.testing.assert_array_equal(a, b)
+from sweep_helpers import X, Y, assert_same_bits, dense, state
 
 
 def quadratic(curvature):
@@ -145,28 +121,6 @@ def test_each_loss_is_its_batchs_own():
     np.testing.assert_allclose(sweep.losses, losses, rtol=1e-5)
 
 
-@pytest.mark.parametrize("k", [2, 4])
-def test_gradient_accumulation_holds_a_rate_for_an_update(k):
-    model = dense(keras.optimizers.SGD(1e-3, gradient_accumulation_steps=k))
-    sweep = ExponentialLRSweep(1e-3, 1e-1, steps=6, stop_factor=None)
-    model.fit(X, Y, batch_size=96 // (6 * k), verbose=0, shuffle=False, callbacks=[sweep])
-    plain = dense()
-    want = ExponentialLRSweep(1e-3, 1e-1, steps=6, stop_factor=None)
-    plain.fit(X, Y, batch_size=16, verbose=0, shuffle=False, callbacks=[want])
-    assert sweep.lrs == want.lrs
-    np.testing.assert_allclose(sweep.losses, want.losses, rtol=1e-5)
-
-
-@pytest.mark.skipif(BACKEND == "torch", reason="PyTorch refuses steps_per_execution")
-def test_steps_per_execution_gives_a_point_a_group():
-    model = dense()
-    model.compile("sgd", "mse", steps_per_execution=4)
-    sweep = ExponentialLRSweep(1e-6, 1e-5, steps=3, stop_factor=None)
-    model.fit(X, Y, batch_size=8, verbose=0, callbacks=[sweep])
-    assert len(sweep.lrs) == 3
-    assert sweep.stopped == "finished"
-
-
 def test_the_courses_sweep():
     """Same rates and losses as ``LearningRateScheduler``, an epoch each."""
     windows = WindowedSeries(20, batch_size=32, shuffle=True, seed=3)
@@ -208,9 +162,6 @@ def test_misuse():
         ExponentialLRSweep(1.0, 0.1)
     with pytest.raises(TypeError, match="epochs is decided by steps"):
         find_learning_rate(dense(), X, Y, epochs=3)
-    schedule = keras.optimizers.schedules.CosineDecay(1e-3, 10)
-    with pytest.raises(ValueError, match="schedule"):
-        find_learning_rate(dense(keras.optimizers.SGD(schedule)), X, Y, verbose=0)
 
 
 def test_out_and_back_the_same_bits(tmp_path):
@@ -233,46 +184,9 @@ def test_out_and_back_the_same_bits(tmp_path):
         sweep.to_json(tmp_path / "no" / "sweep.json")
 
 
-@pytest.mark.parametrize(("k", "batch_size"), [(3, 10), (2, 20)])
-def test_updates_that_straddle_epochs_leave_history_alone(k, batch_size):
-    histories = []
-    for callbacks in ([], [ExponentialLRSweep(1e-12, 1.1e-12, stop_factor=None)]):
-        model = dense(keras.optimizers.SGD(1e-12, gradient_accumulation_steps=k))
-        fit = model.fit(X, Y, batch_size=batch_size, epochs=3, verbose=0, shuffle=False,
-                        callbacks=callbacks)  # fmt: skip
-        histories.append(fit.history["loss"])
-        for sweep in callbacks:
-            assert sweep.stopped == "finished"
-            assert sweep.lrs[-1] == 1.1e-12
-    # The last rate ends the fit, in the middle of the last epoch where updates straddle.
-    np.testing.assert_allclose(histories[1][:2], histories[0][:2], rtol=1e-6)
-
-
-def test_all_steps_run_under_accumulation():
-    model = dense(keras.optimizers.SGD(1e-3, gradient_accumulation_steps=4))
-    sweep = find_learning_rate(model, X, Y, end_lr=1e-5, steps=12, batch_size=96, verbose=0,
-                               stop_factor=None)  # fmt: skip
-    assert sweep.stopped == "finished"
-    assert len(sweep.lrs) == 12
-
-
 def test_a_level_loss_is_no_divergence():
     model = dense()
     sweep = find_learning_rate(
         model, X, Y, start_lr=1e-12, end_lr=1e-9, steps=60, batch_size=96, verbose=0
     )
     assert sweep.stopped == "finished"
-
-
-def test_a_sweep_that_begins_within_an_update_keeps_to_the_updates():
-    model = dense(keras.optimizers.SGD(0.5, gradient_accumulation_steps=2))
-    model.fit(X[:48], Y[:48], batch_size=16, verbose=0)
-    seen = []
-
-    class Rates(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            seen.append(float(self.model.optimizer.learning_rate))
-
-    sweep = ExponentialLRSweep(1e-3, 1e-1, steps=3, stop_factor=None)
-    model.fit(X, Y, batch_size=16, verbose=0, callbacks=[sweep, Rates()])
-    np.testing.assert_allclose(seen[:5], [1e-3, 1e-2, 1e-2, 1e-1, 1e-1], rtol=1e-6)

@@ -1,0 +1,29 @@
+"""Small models and data that the tests of the sweep share."""
+
+import keras
+import numpy as np
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(96, 6)).astype("float32")
+Y = (X @ RNG.normal(size=(6, 1)) + 0.1 * RNG.normal(size=(96, 1))).astype("float32")
+
+
+def dense(optimizer="sgd", *, noisy=False, **compiled):
+    keras.utils.set_random_seed(1)
+    hidden = [keras.layers.Dense(8, "tanh")]
+    if noisy:
+        hidden += [keras.layers.BatchNormalization(), keras.layers.Dropout(0.3)]
+    model = keras.Sequential([keras.Input((6,)), *hidden, keras.layers.Dense(1)])
+    model.compile(optimizer, "mse", **{"metrics": ["mae"], **compiled})
+    return model
+
+
+def state(model):
+    """Every variable of a model and its optimizer."""
+    return [keras.ops.convert_to_numpy(v) for v in [*model.variables, *model.optimizer.variables]]
+
+
+def assert_same_bits(one, other):
+    assert len(one) == len(other)
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a, b)
