@@ -15,6 +15,7 @@ from keras_ts.presets import (
 )
 from keras_ts.saving.export import check_export
 from keras_ts.saving.load import load_model
+from keras_ts.saving.portable import save_portable
 from keras_ts.saving.save import load_windows, save_model
 from keras_ts.sweep.callback import ExponentialLRSweep
 from keras_ts.sweep.find import find_learning_rate
@@ -42,6 +43,7 @@ __all__ = [
     "plot_series",
     "preset_names",
     "save_model",
+    "save_portable",
     "sequence_to_sequence",
     "sequence_to_vector",
     "timeseries_dataset_from_array",

@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-_LAMBDAS = ("Lambda", "__lambda__")
+LAMBDAS = ("Lambda", "__lambda__")
 # Where Keras looks for functions that a file knows by name alone.
 _FUNCTIONS = (
     "activations", "constraints", "initializers", "losses", "metrics", "regularizers",
@@ -28,7 +28,7 @@ def explain(
     found = list(entries(config))
     lines = [f"{path!r} could not be loaded."]
     for where, entry in found:
-        if entry["class_name"] in _LAMBDAS:
+        if entry["class_name"] in LAMBDAS:
             return "\n".join([
                 *lines,
                 f"{where} is a Lambda: its Python code would run, and often runs no longer.",
@@ -39,7 +39,7 @@ def explain(
     for where, entry in found:
         cure = _missing(entry, custom_objects or {})
         if cure is not None:
-            return "\n".join([*lines, f"{where} needs {_title(entry)}, which is not there.", cure])
+            return "\n".join([*lines, f"{where} needs {title(entry)}, which is not there.", cure])
     newer = _newer(version)
     if newer is not None:
         lines.append(
@@ -93,18 +93,18 @@ def _missing(entry: dict[str, Any], custom_objects: dict[str, Any]) -> str | Non
     """What to do about an object that is neither Keras's nor registered, or None."""
     if is_stock(entry):
         return None
-    title = _title(entry)
-    names = (title, entry["class_name"], str(entry["config"]))
+    known_as = title(entry)
+    names = (known_as, entry["class_name"], str(entry["config"]))
     if any(keras.saving.get_registered_object(name, custom_objects) for name in names):
         return None
-    package = title.partition(">")[0] if ">" in title else None
+    package = known_as.partition(">")[0] if ">" in known_as else None
     module = str(entry.get("module")).partition(".")[0]
     if package == "keras_ts":
         return "It comes from a newer keras_ts: pip install --upgrade keras-ts."
     if module not in ("builtins", "__main__", "None"):
         return f"Run `import {module}` before loading; pip install it if that fails."
-    name = title.rpartition(">")[2]
-    return f"Define it before loading and pass custom_objects={{{title!r}: {name}}}" + (
+    name = known_as.rpartition(">")[2]
+    return f"Define it before loading and pass custom_objects={{{known_as!r}: {name}}}" + (
         ", or pass compile=False." if entry["class_name"] == "function" else "."
     )
 
@@ -131,7 +131,8 @@ def _newer(version: Any) -> str | None:
     return found[0].group() if found[0] and theirs > ours else None
 
 
-def _title(entry: dict[str, Any]) -> str:
+def title(entry: dict[str, Any]) -> str:
+    """Return the name that Keras looks an entry up by."""
     if entry["class_name"] == "function":
         return str(entry["config"])[:100]
     return str(entry.get("registered_name") or entry["class_name"])[:100]
@@ -142,7 +143,7 @@ def _name(where: str) -> str:
 
 
 def short(error: Exception) -> str:
-    """The line of an error that says most: Keras quotes whole configs around it."""
+    """Return the line of an error that says most: Keras quotes whole configs around it."""
     text = str(error)
     for mark in ("Exception encountered:", "Example error message for"):
         text = text.rpartition(mark)[2] if mark in text else text

@@ -1,0 +1,218 @@
+"""Saving a model as one of stock Keras layers, for machines without keras_ts.
+
+Each layer of ours is replaced by what gives the same result: ``Reshape``, ``Rescaling``,
+or a small model of the very operations that the layer runs. Where the result would not be
+the same, nothing is saved.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_ts._registration import PACKAGE
+from keras_ts.layers._precision import at_least_float32
+from keras_ts.layers.expand_series import ExpandSeries
+from keras_ts.layers.scale_output import ScaleOutput
+from keras_ts.layers.window_norm import NormalizeWindow, RestoreWindow
+from keras_ts.saving.causes import LAMBDAS, entries, is_stock, title
+from keras_ts.saving.save import check_saveable, remembered, write
+
+# Lengths to try where a model leaves its input's open; a convolution may need more than a few.
+_LENGTHS = (4, 64)
+
+
+def save_portable(model: keras.Model, path: str | os.PathLike[str]) -> None:
+    """Save a model as a ``.keras`` file of stock layers, which loads without keras_ts.
+
+    Weights, loss, metrics, and the optimizer with its state are kept; predictions are the
+    same up to rounding. The model itself is left as it is. The stock form takes no ragged
+    batches, and no masks that are passed in by hand.
+
+    Example:
+
+    >>> import tempfile, keras
+    >>> from keras_ts import RecurrentPreset, save_portable
+    >>> model = RecurrentPreset(units=(4,), window=20, output_scale=100.0).build()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_portable(model, folder + "/model.keras")
+    ...     again = keras.saving.load_model(folder + "/model.keras")
+    >>> [type(layer).__name__ for layer in again.layers]
+    ['InputLayer', 'Reshape', 'SimpleRNN', 'Dense', 'Rescaling']
+
+    Args:
+        model: The model: functional or sequential, and built.
+        path: Where to; ends in ``.keras``.
+
+    Raises:
+        TypeError: ``model`` is not a Keras model.
+        ValueError: ``path`` does not end in ``.keras``, or stock layers would not give the
+            same results; the message says where.
+    """
+    check_saveable(model, path)
+    _check_stock(model)
+    _check_masks(model)
+    lowered = keras.models.clone_model(model, clone_function=_lowered, recursive=True)
+    if model.compiled:
+        lowered.compile_from_config(model.get_compile_config())
+    for where, entry in _entries(lowered):
+        if not is_stock(entry):
+            raise ValueError(
+                f"{where} holds {title(entry)}, which has no stock form there. Use a stock loss "
+                "and metrics, and no layer of keras_ts inside a wrapper."
+            )
+    _copy_state(model, lowered)
+    write(lowered, path, remembered(model))
+
+
+def _check_stock(model: keras.Model) -> None:
+    """Refuse a model that is not built of stock layers and ours."""
+    if not type(model).__module__.startswith("keras."):
+        raise ValueError(
+            "model must be functional or sequential: a subclass loads only where its class is. "
+            f"Received: {type(model).__name__}."
+        )
+    if not model.built:
+        raise ValueError("model is not built yet: give it an Input, or call it once on data.")
+    for where, entry in _entries(model):
+        if entry["class_name"] in LAMBDAS:
+            raise ValueError(f"{where} is a Lambda, which does not load elsewhere: replace it.")
+        if not is_stock(entry) and not title(entry).startswith(f"{PACKAGE}>"):
+            raise ValueError(
+                f"{where} needs {title(entry)}, which is neither Keras's nor of keras_ts: the file "
+                "would not load without it."
+            )
+
+
+def _check_masks(model: keras.Model) -> None:
+    """Refuse a mask that crosses a layer whose stock form would drop it.
+
+    Masks pass in and out of inner models only where real data does, so some is sent through.
+    """
+    if not any(_makes_mask(entry) for _, entry in _entries(model)):
+        return
+    reached: list[keras.layers.Layer] = []
+
+    def watched(layer: keras.layers.Layer) -> keras.layers.Layer:
+        copy = _copied(layer)
+        if _drops_masks(layer):
+
+            def compute_mask(inputs: Any, mask: Any) -> None:
+                if any(part is not None for part in keras.tree.flatten(mask)):
+                    reached.append(layer)
+
+            copy.compute_mask = compute_mask
+        return copy
+
+    followed = keras.models.clone_model(model, clone_function=watched, recursive=True)
+    if not any(_runs(followed, length) for length in _LENGTHS):
+        raise ValueError(
+            "model masks its input, and where the mask goes could not be followed: no window "
+            f"of zeros of length {', '.join(map(str, _LENGTHS))} ran through it."
+        )
+    for layer in reached:
+        raise ValueError(
+            f"A mask reaches {layer.name!r} ({type(layer).__name__}), and its stock form would "
+            "drop it: the layers behind would read the padding. Mask behind it, if you can; or "
+            "save with keras_ts.save_model."
+        )
+
+
+def _makes_mask(entry: dict[str, Any]) -> bool:
+    settings = entry["config"]
+    return entry["class_name"] == "Masking" or (
+        isinstance(settings, dict) and bool(settings.get("mask_zero"))
+    )
+
+
+def _runs(model: keras.Model, length: int) -> bool:
+    """Send zeros through, axes of any length being ``length`` long."""
+    try:
+        model(
+            keras.tree.map_structure(
+                lambda x: np.zeros([length if n is None else n for n in x.shape], x.dtype),
+                model.input,
+            )
+        )
+    except Exception:
+        return False
+    return True
+
+
+def _drops_masks(layer: keras.layers.Layer) -> bool:
+    return type(layer) in _STOCK and not (type(layer) is ScaleOutput and _is_scalar(layer))
+
+
+def _is_scalar(layer: ScaleOutput) -> bool:
+    # Rescaling would turn a list the other way under image_data_format "channels_first".
+    return not isinstance(layer.scale, list) and not isinstance(layer.offset, list)
+
+
+def _lowered(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """Return what stands for ``layer`` in the portable model."""
+    return _STOCK.get(type(layer), _copied)(layer)
+
+
+def _copied(layer: keras.layers.Layer) -> keras.layers.Layer:
+    return type(layer).from_config(layer.get_config())
+
+
+def _reshape(layer: ExpandSeries) -> keras.layers.Layer:
+    if layer.axis not in (-1, 2):
+        raise ValueError(
+            f"{layer.name!r}: ExpandSeries(axis={layer.axis}) has no stock form that holds for "
+            "every length; only axis=-1 has."
+        )
+    return keras.layers.Reshape((-1, 1), name=layer.name, dtype=layer.dtype_policy)
+
+
+def _rescaling(layer: ScaleOutput) -> keras.layers.Layer:
+    if not _is_scalar(layer):
+        return _traced(layer)
+    return keras.layers.Rescaling(
+        layer.scale, layer.offset, name=layer.name, dtype=at_least_float32(layer)
+    )
+
+
+def _traced(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """A small model of the operations that the layer runs, under the layer's name."""
+    # Lengths stay open: the layer may be called on several.
+    inputs = keras.tree.map_structure(
+        lambda x: keras.Input([*[None] * (len(x.shape) - 2), x.shape[-1]], dtype=x.dtype),
+        layer.input,
+    )
+    return keras.Model(inputs, layer.call(inputs), name=layer.name)
+
+
+_STOCK: dict[type, Callable[[Any], keras.layers.Layer]] = {
+    ExpandSeries: _reshape,
+    ScaleOutput: _rescaling,
+    NormalizeWindow: _traced,
+    RestoreWindow: _traced,
+}
+
+
+def _copy_state(model: keras.Model, lowered: keras.Model) -> None:
+    """Copy weights, the state of seeds, and the optimizer's."""
+    _copy_variables(model.variables, lowered.variables, "The model's layers")
+    # One that has not run yet has no state beyond its settings.
+    if model.compiled and model.optimizer.built:
+        _copy_variables(
+            model.optimizer.variables,
+            lowered.optimizer.variables,
+            "A layer was frozen or freed after the optimizer was built, and its state",
+        )
+
+
+def _copy_variables(ours: list[Any], theirs: list[Any], what: str) -> None:
+    if [tuple(v.shape) for v in ours] != [tuple(v.shape) for v in theirs]:
+        raise ValueError(f"{what} would not fit a model that is built anew; compile it again.")
+    for variable, value in zip(theirs, ours, strict=True):
+        # A copy: on JAX, training frees what the two would share.
+        variable.assign(np.array(keras.ops.convert_to_numpy(value)))
+
+
+def _entries(model: keras.Model) -> list[tuple[str, dict[str, Any]]]:
+    return list(entries(keras.saving.serialize_keras_object(model)))
