@@ -53,7 +53,7 @@ def load_model(
     if Path(path).is_dir() or "://" in path:
         # Unpacked models, checkpoints and remote places are Keras's own to read.
         return keras.saving.load_model(filepath, custom_objects, compile, safe_mode)
-    config, metadata = _look_through(path)
+    config, metadata = look_through(path)
     windows = windows_in(metadata, path)
     try:
         model = keras.saving.load_model(path, custom_objects, compile, safe_mode)
@@ -64,7 +64,7 @@ def load_model(
     return model
 
 
-def _look_through(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def look_through(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the config and metadata of a file, every byte of it checked."""
     if path.endswith((".h5", ".hdf5")):
         return weights.check_model(path)

@@ -1,0 +1,134 @@
+"""Configs of tf.keras 2, and of ``.h5`` files, put the way Keras 3 reads them.
+
+Keras 3 loads the weights of Keras 2, but stumbles over a few settings that it has dropped,
+over how models inside models are counted, and over how a model was compiled. What cannot
+be carried over is left as it is: then Keras's own error tells.
+"""
+
+from typing import Any
+
+import keras
+
+# Settings that Keras 3 lacks, each with the value that changes nothing.
+_DROPPED: dict[str, tuple[Any, ...]] = {
+    "time_major": (False,),
+    "implementation": (0, 1, 2),
+    "input_length": (None,),
+}
+_MODELS = ("Functional", "Model", "Sequential")
+
+
+def is_keras2(version: Any) -> bool:
+    """Whether a file of this version was written by Keras 2."""
+    return str(version).startswith("2.")
+
+
+def translate(config: Any) -> None:
+    """Change the config of a model, or of how it was compiled, in place."""
+    pending = [config]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            _translate(value)
+            pending.extend(value.values())
+        elif isinstance(value, list):
+            pending.extend(value)
+
+
+def _translate(config: dict[str, Any]) -> None:
+    for name, values in _DROPPED.items():
+        if name in config and config[name] in values:
+            del config[name]
+    title = config.get("class_name")
+    if isinstance(title, str):
+        config["class_name"] = title.removeprefix("Custom>")
+        if title == "Functional" and "module" in config:
+            config.update(module="keras", class_name="Model", registered_name=None)
+    if title == "BatchNormalization" and isinstance(config.get("config"), dict):
+        axis = config["config"].get("axis")
+        if isinstance(axis, list) and len(axis) == 1:
+            config["config"]["axis"] = axis[0]
+    layers = config.get("layers")
+    if isinstance(layers, list):
+        _count_from_zero(config, [layer for layer in layers if isinstance(layer, dict)])
+
+
+def compile_config(training: dict[str, Any]) -> dict[str, Any]:
+    """What ``Model.compile_from_config`` takes, from what Keras 2 or an ``.h5`` file holds."""
+    optimizer = training.get("optimizer", training.get("optimizer_config"))
+    config = {
+        "optimizer": _entry(optimizer, "keras.optimizers"),
+        "loss": _entry(training.get("loss"), "keras.losses"),
+        "metrics": _entry(training.get("metrics"), "keras.metrics"),
+        "weighted_metrics": _entry(training.get("weighted_metrics"), "keras.metrics"),
+        "loss_weights": training.get("loss_weights"),
+    }
+    # Elsewhere Keras 2 writes None where it means the default.
+    for name in ("run_eagerly", "steps_per_execution", "jit_compile"):
+        if training.get(name) is not None:
+            config[name] = training[name]
+    return config
+
+
+def is_legacy(training: dict[str, Any]) -> bool:
+    """Whether the optimizer is of the kind that tf.keras had up to 2.10."""
+    optimizer = training.get("optimizer", training.get("optimizer_config"))
+    settings = optimizer.get("config") if isinstance(optimizer, dict) else None
+    return isinstance(settings, dict) and (
+        "decay" in settings or bool(settings.get("is_legacy_optimizer"))
+    )
+
+
+def _entry(value: Any, module: str) -> Any:
+    """A loss, metric or optimizer (or a structure of them) by its name and module."""
+    if isinstance(value, str) and module == "keras.losses":
+        # Keras would look for it no sooner than in the first fit.
+        keras.losses.get(value)
+    if isinstance(value, list):
+        return [_entry(item, module) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "class_name" not in value:
+        return {output: _entry(item, module) for output, item in value.items()}
+    title, settings = str(value["class_name"]).removeprefix("Custom>"), value.get("config")
+    if not isinstance(settings, dict):
+        return value
+    if title.endswith("MetricWrapper"):
+        return settings.get("name")
+    # The function that a loss calls, and what older versions wrote.
+    unread = {"fn", "jit_compile", "is_legacy_optimizer"} | (
+        {"decay"} if settings.get("decay") == 0 else set()
+    )
+    settings = {name: item for name, item in settings.items() if name not in unread}
+    if settings.get("reduction") == "auto":
+        settings["reduction"] = "sum_over_batch_size"
+    if "lr" in settings:
+        settings["learning_rate"] = settings.pop("lr")
+    # Files of .h5 name no module, and Keras 2 has some that are gone.
+    if str(value.get("module", "keras")).startswith("keras"):
+        value = {**value, "module": module, "registered_name": None}
+    return {**value, "class_name": title, "config": settings}
+
+
+def _count_from_zero(config: dict[str, Any], layers: list[dict[str, Any]]) -> None:
+    """A model's own construction was its call number 0 in Keras 2, and is none in Keras 3."""
+    inner = {layer.get("name"): layer.get("class_name") for layer in layers}
+    inner = {name: title for name, title in inner.items() if title in _MODELS}
+    for layer in layers:
+        _shift(layer.get("inbound_nodes"), inner)
+    # Keras 3 knows this much of functional models as outputs.
+    sequential = {name: title for name, title in inner.items() if title == "Sequential"}
+    _shift(config.get("output_layers"), sequential)
+
+
+def _shift(calls: Any, inner: dict[Any, Any]) -> None:
+    pending = [calls]
+    while pending:
+        call = pending.pop()
+        if isinstance(call, dict):
+            pending.extend(call.values())
+        elif isinstance(call, list):
+            if len(call) >= 3 and isinstance(call[0], str) and isinstance(call[1], int):
+                call[1] -= call[0] in inner
+            else:
+                pending.extend(call)

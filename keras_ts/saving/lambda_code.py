@@ -1,0 +1,171 @@
+"""What the code stored in a Lambda computes, read and never run.
+
+Keras keeps a Lambda's function as marshalled CPython bytecode. ``marshal.loads`` may crash
+on bytes from elsewhere, and running them is running whatever the file says. Here the few
+types that a small function needs are read byte by byte, and its instructions are compared
+with what CPython 3.6 to 3.13 make of two sources: ``expand_dims(x, n)`` and ``x * n``.
+Nothing that is not exactly one of them is recognised.
+"""
+
+import base64
+import re
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+# Instructions in hexadecimal: `c` is the place of a number among the constants, `k` of the
+# keyword's name. In order: 3.6 to 3.10, 3.11 and 3.12, 3.13.
+_SCALE = (
+    "7c00 64{c} 1400 5300 | 64{c} 7c00 1400 5300",
+    "9700 7c00 64{c} 7a05 0000 5300 | 9700 64{c} 7c00 7a05 0000 5300",
+    "9500 5500 53{c} 2d05 0000 2400 | 9500 53{c} 5500 2d05 0000 2400",
+)
+# Each changed how a function is called; those before 3.11 twice.
+_EXPAND = (
+    "7400 (6a..)* 7c00 64{c} (8302 | 64{k} 8d02) 5300",
+    "7400 (6a..)* a0.. 7c00 64{c} a102 5300",
+    "9700 740[01] 0{{20}} (6a.. 0{{16}})* (a0.. 0{{40}})? 7c00 64{c} (ac{k})? a602 0000 ab02 0{{16}} 5300",
+    "9700 740[01] 0{{16}} (6a.. 0{{36}})* 7c00 64{c} (ac{k})? ab02 0{{12}} 5300",
+    "9500 5b0[01] 0{{16}} (52.. 0{{36}})* 5500 53{c} (53{k} 3902 | 3502 0{{12}}) 2400",
+)
+_LONGEST = 10_000
+
+
+def _compiled(sources: tuple[str, ...]) -> list[re.Pattern[str]]:
+    found = []
+    for source in sources:
+        for form in source.split(" | ") if "(" not in source else [source]:
+            text = form.format(c="(?P<c>..)", k="(?P<k>..)")
+            found.append(re.compile(text, re.VERBOSE))
+    return found
+
+
+_SCALES, _EXPANDS = _compiled(_SCALE), _compiled(_EXPAND)
+
+
+@dataclass(frozen=True)
+class LambdaCode:
+    """A function as far as it needs to be known."""
+
+    arguments: int
+    code: str
+    constants: tuple[Any, ...]
+    names: tuple[Any, ...]
+
+    def factor(self) -> float | None:
+        """``n`` if the function is ``x * n`` or ``n * x``."""
+        found = self._constant(_SCALES)
+        return None if found is None or self.names else found
+
+    def axis(self) -> int | None:
+        """``n`` if the function is ``expand_dims(x, n)``, from whatever module."""
+        found = self._constant(_EXPANDS)
+        named = self.names and self.names[-1] == "expand_dims"
+        return found if named and isinstance(found, int) else None
+
+    def __str__(self) -> str:
+        numbers = [c for c in self.constants if isinstance(c, int | float)]
+        parts = [f"names {', '.join(map(str, self.names))[:80]}"] if self.names else []
+        parts += [f"numbers {', '.join(map(str, numbers))[:80]}"] if numbers else []
+        return "its code has the " + " and the ".join(parts) if parts else "its code names nothing"
+
+    def _constant(self, patterns: list[re.Pattern[str]]) -> Any:
+        """The number at the place that the instructions name, if they are one of ``patterns``."""
+        for pattern in patterns:
+            match = pattern.fullmatch(self.code)
+            if match is None or self.arguments != 1:
+                continue
+            places = match.groupdict()
+            value = self._at(places["c"])
+            keyword = places.get("k") is None or self._at(places["k"]) == ("axis",)
+            if keyword and isinstance(value, int | float) and not isinstance(value, bool):
+                return value
+        return None
+
+    def _at(self, place: str) -> Any:
+        index = int(place, 16)
+        return self.constants[index] if index < len(self.constants) else None
+
+
+def read(text: Any) -> LambdaCode | None:
+    """Return the function that Keras stored as ``text``, or None where it cannot be read."""
+    if not isinstance(text, str) or len(text) > _LONGEST:
+        return None
+    for counts, tail in _LAYOUTS:
+        try:
+            reader = _Reader(base64.b64decode(text))
+            code = reader.code(counts, tail)
+        except (ValueError, IndexError, KeyError, struct.error, RecursionError):
+            continue
+        if reader.at_end():
+            return code
+    return None
+
+
+# Numbers before the first value and values after the line number: 3.8 to 3.10, 3.11 on, 3.7.
+_LAYOUTS = ((6, 1), (5, 2), (5, 1))
+_PLAIN = {"N": None, "T": True, "F": False, ".": ...}
+
+
+class _Reader:
+    """Reads the marshal format: a type, then its content; some values are referred to later."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._at, self._seen = data, 0, list[Any]()
+
+    def at_end(self) -> bool:
+        return self._at == len(self._data)
+
+    def code(self, counts: int, tail: int) -> LambdaCode:
+        kind = self._take(1)[0]
+        if chr(kind & 0x7F) != "c":
+            raise ValueError("not a code object")
+        if kind & 0x80:
+            self._seen.append(None)
+        arguments, *_ = [self._number() for _ in range(counts)]
+        code, constants, names, *_ = [self.value() for _ in range(8)]
+        self._number()
+        for _ in range(tail):
+            self.value()
+        if not (isinstance(code, bytes) and isinstance(constants, tuple)):
+            raise ValueError("not a code object of this layout")
+        if not (isinstance(names, tuple) and all(isinstance(name, str) for name in names)):
+            raise ValueError("not a code object of this layout")
+        return LambdaCode(arguments, code.hex(), constants, names)
+
+    def value(self) -> Any:
+        kind = self._take(1)[0]
+        place = len(self._seen)
+        if kind & 0x80:
+            self._seen.append(None)
+        value = self._content(chr(kind & 0x7F))
+        if kind & 0x80:
+            self._seen[place] = value
+        return value
+
+    def _content(self, kind: str) -> Any:
+        if kind == "i":
+            return self._number()
+        if kind == "g":
+            return struct.unpack("<d", self._take(8))[0]
+        if kind == "r":
+            return self._seen[self._number()]
+        if kind in "zZ":
+            return self._take(self._take(1)[0]).decode("ascii")
+        if kind in "aAut":
+            return self._take(self._number()).decode("utf-8")
+        if kind == "s":
+            return self._take(self._number())
+        if kind in ")(":
+            count = self._take(1)[0] if kind == ")" else self._number()
+            return tuple(self.value() for _ in range(count))
+        return _PLAIN[kind]
+
+    def _number(self) -> int:
+        return int(struct.unpack("<i", self._take(4))[0])
+
+    def _take(self, count: int) -> bytes:
+        if not 0 <= count <= len(self._data) - self._at:
+            raise IndexError("the data ends")
+        self._at += count
+        return self._data[self._at - count : self._at]

@@ -1,0 +1,281 @@
+"""Opening old models whose Lambdas no longer load, with layers in place of the Lambdas.
+
+The file is rewritten to a temporary one that holds no Lambda, and that one is loaded.
+Nothing stored as code is run, or handed to anything that could run it.
+"""
+
+import copy
+import json
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from keras_ts.layers.expand_series import ExpandSeries
+from keras_ts.layers.scale_output import ScaleOutput
+from keras_ts.saving import archive, keras2, lambda_code
+from keras_ts.saving.load import load_model, look_through
+from keras_ts.saving.slots import restore_slots
+
+
+def migrate_lambdas(
+    path: str | os.PathLike[str],
+    replacements: Mapping[str, keras.layers.Layer] | None = None,
+) -> keras.Model:
+    """Open a ``.keras`` or ``.h5`` file with layers in place of its Lambdas.
+
+    Files of Keras 3 and of tf.keras 2 are taken. ``Lambda(lambda x: expand_dims(x, -1))``
+    and ``Lambda(lambda x: x * 100.0)`` are recognised by their bytecode, which is read and
+    not run; for others, say what stands in. The weights stay, and so do loss, metrics and
+    optimizer. Save the result, and the Lambdas are gone for good.
+
+    Example:
+
+    >>> import tempfile, keras
+    >>> from keras_ts import migrate_lambdas
+    >>> model = keras.Sequential([
+    ...     keras.Input((20,)),
+    ...     keras.layers.Lambda(lambda x: keras.ops.expand_dims(x, -1), name="expand"),
+    ...     keras.layers.GRU(4),
+    ...     keras.layers.Dense(1),
+    ...     keras.layers.Lambda(lambda x: x * 100.0, name="scale"),
+    ... ])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model.save(folder + "/old.keras")
+    ...     again = migrate_lambdas(folder + "/old.keras")
+    >>> [type(layer).__name__ for layer in again.layers]
+    ['ExpandSeries', 'GRU', 'Dense', 'ScaleOutput']
+
+    Args:
+        path: The file.
+        replacements: Layers by the names of the Lambdas they stand in for, such as
+            ``{"scale": ScaleOutput(400.0)}``; inside another model, where names repeat,
+            ``"inner/scale"``. Defaults to None: all are recognised.
+
+    Returns:
+        The model, with the new layers under the Lambdas' names. It is compiled where it was
+        and Keras can still do it; a warning says what was lost.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        TypeError: A replacement is not a layer.
+        ValueError: The file holds no Lambda, a replacement names none of them, one of them
+            has no replacement, or the model does not fit together with it.
+    """
+    wanted = _checked(replacements)
+    source = os.fspath(path)
+    config, metadata = look_through(source)
+    lambdas = dict(_lambdas(config))
+    if not lambdas:
+        raise ValueError(f"{source!r} holds no Lambda: load it with keras_ts.load_model.")
+    layers = _matched(wanted, lambdas, source)
+    for where, entry in lambdas.items():
+        _replace(entry, layers[where])
+    old = keras2.is_keras2(metadata.get("keras_version"))
+    if old:
+        keras2.translate(config)
+    customs = {type(layer).__name__: type(layer) for layer in wanted.values()}
+    with tempfile.TemporaryDirectory() as folder:
+        target = str(Path(folder) / f"model{Path(source).suffix}")
+        training = _write(source, target, config)
+        if source.endswith(".keras") and not old:
+            model = _load_compiled(target, source, customs)
+        else:
+            model = _load(target, source, customs)
+            _compile(model, config.get("compile_config", training), source, customs)
+    for where, layer in layers.items():
+        _check_weightless(model, where, layer)
+    return model
+
+
+def _checked(replacements: Any) -> dict[str, keras.layers.Layer]:
+    if replacements is None:
+        return {}
+    if not isinstance(replacements, Mapping):
+        raise TypeError(
+            "replacements must be a dict of layers by the names of Lambdas. "
+            f"Received: {replacements!r}."
+        )
+    for name, layer in replacements.items():
+        if isinstance(layer, type) and issubclass(layer, keras.layers.Layer):
+            raise TypeError(
+                f"replacements[{name!r}] is the class {layer.__name__}; make a layer of it: "
+                f"{layer.__name__}(...)."
+            )
+        if not isinstance(layer, keras.layers.Layer):
+            raise TypeError(f"replacements[{name!r}] must be a Keras layer. Received: {layer!r}.")
+        if isinstance(layer, keras.layers.Lambda):
+            raise TypeError(f"replacements[{name!r}] is a Lambda again, which would not reload.")
+    return dict(replacements)
+
+
+def _lambdas(config: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every Lambda's entry with its name, behind those of the layers it stands in."""
+    pending: list[tuple[tuple[str, ...], Any]] = [((), config.get("config"))]
+    while pending:
+        inside, value = pending.pop()
+        if isinstance(value, list):
+            pending.extend((inside, item) for item in reversed(value))
+        if not isinstance(value, dict):
+            continue
+        settings = value.get("config")
+        name = settings.get("name") if isinstance(settings, dict) else None
+        if isinstance(value.get("class_name"), str) and isinstance(name, str):
+            inside = (*inside, name)
+            if value["class_name"] == "Lambda":
+                yield "/".join(inside), value
+                continue
+        pending.extend((inside, item) for item in reversed(value.values()))
+
+
+def _matched(
+    wanted: dict[str, keras.layers.Layer], lambdas: dict[str, dict[str, Any]], source: str
+) -> dict[str, keras.layers.Layer]:
+    """A layer for each Lambda: the one that was given, or the one that its code proposes."""
+    layers = {}
+    for name, layer in wanted.items():
+        meant = [where for where in lambdas if where.rpartition("/")[2] == name]
+        if name in lambdas:
+            meant = [name]
+        if len(meant) != 1:
+            what = f"could be {len(meant)} of its Lambdas" if meant else "is none of its Lambdas"
+            raise ValueError(
+                f"{source!r}: replacements[{name!r}] {what}. Its Lambdas: {_listed(lambdas)}."
+            )
+        layers[meant[0]] = layer
+    missing = {}
+    for where, entry in lambdas.items():
+        if where not in layers:
+            layer, reason = _proposed(entry["config"])
+            if layer is None:
+                missing[where] = reason
+            else:
+                layers[where] = layer
+    if missing:
+        reasons = "".join(f"\n{where!r}: {reason}" for where, reason in missing.items())
+        given = ", ".join(f"{where!r}: ..." for where in missing)
+        raise ValueError(
+            f"{source!r}: say which layers stand in for what is not recognised:{reasons}\n"
+            f"migrate_lambdas(path, {{{given}}})"
+        )
+    return layers
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(map(repr, names))
+
+
+def _proposed(settings: dict[str, Any]) -> tuple[keras.layers.Layer | None, str]:
+    """A layer that computes what a Lambda's code does, or None and what is known of it."""
+    function = settings.get("function")
+    if isinstance(function, dict) and function.get("class_name") == "__lambda__":
+        function = function.get("config")
+        parts = [function.get(key) for key in ("code", "defaults", "closure")] if isinstance(
+            function, dict) else []  # fmt: skip
+    else:
+        # Keras 2 keeps a lambda as a list; a function, it knows by name alone.
+        parts = function if isinstance(function, list) else []
+    if len(parts) != 3:
+        name = function.get("config") if isinstance(function, dict) else function
+        return None, f"the file knows its function by name alone, {str(name)[:60]!r}"
+    code = lambda_code.read(parts[0])
+    if code is None:
+        return None, "its code cannot be read"
+    extras = [parts[1], parts[2], settings.get("arguments"), settings.get("mask")]
+    # Keras writes nothing as null or as empty.
+    if any(extra not in (None, [], {}) for extra in extras):
+        return None, f"it takes values from outside; {code}"
+    axis, factor = code.axis(), code.factor()
+    try:
+        if axis is not None:
+            return ExpandSeries(axis), ""
+        if factor is not None:
+            return ScaleOutput(factor), ""
+    except ValueError as error:
+        return None, str(error)
+    return None, str(code)
+
+
+def _replace(entry: dict[str, Any], layer: keras.layers.Layer) -> None:
+    """Put ``layer`` where ``entry`` was, under its name and with its connections."""
+    new = copy.deepcopy(keras.saving.serialize_keras_object(layer))
+    new["config"]["name"] = entry["config"]["name"]
+    entry.update({key: new[key] for key in ("module", "class_name", "config", "registered_name")})
+    for call in entry.get("inbound_nodes") or ():
+        # A Lambda is handed mask and training; other layers find them by themselves.
+        calls = [call] if isinstance(call, dict) else call
+        for item in calls if isinstance(calls, list) else ():
+            given = item.get("kwargs") if isinstance(item, dict) else item[-1]
+            for name in ("mask", "training"):
+                if isinstance(given, dict) and given.get(name) is None:
+                    given.pop(name, None)
+
+
+def _write(source: str, target: str, config: dict[str, Any]) -> Any:
+    """Copy the file with ``config`` in place of its own; return what an ``.h5`` file compiles."""
+    if source.endswith(".keras"):
+        archive.rewrite(source, target, {archive.CONFIG: json.dumps(config).encode()})
+        return None
+    import h5py
+
+    shutil.copyfile(source, target)
+    with h5py.File(target, "r+") as file:
+        file.attrs["model_config"] = json.dumps(config).encode()
+        return file.attrs.get("training_config")
+
+
+def _load_compiled(target: str, source: str, customs: dict[str, Any]) -> keras.Model:
+    """Load a file of Keras 3; without what it was compiled with, where that is what fails."""
+    try:
+        return load_model(target, customs)
+    except ValueError as error:
+        model = _load(target, source, customs)
+        _warn_uncompiled(source, str(error).splitlines()[-1])
+    return model
+
+
+def _load(target: str, source: str, customs: dict[str, Any]) -> keras.Model:
+    try:
+        return load_model(target, customs, compile=False)
+    except ValueError as error:
+        raise ValueError(str(error).replace(repr(target), repr(source))) from None
+
+
+def _compile(model: keras.Model, training: Any, source: str, customs: dict[str, Any]) -> None:
+    """Compile as the file says, and bring the optimizer's state over."""
+    if training is None:
+        return
+    try:
+        if not isinstance(training, dict):
+            training = json.loads(training)
+        with keras.saving.custom_object_scope(customs):
+            model.compile_from_config(keras2.compile_config(training))
+    except Exception as error:
+        _warn_uncompiled(source, str(error).strip().partition("\n")[0][:300])
+    else:
+        restore_slots(model.optimizer, source, keras2.is_legacy(training))
+
+
+def _warn_uncompiled(source: str, reason: str) -> None:
+    warnings.warn(
+        f"{source!r}: the model is not compiled, because Keras says: "
+        f"{reason.removeprefix('Keras says: ')}",
+        stacklevel=4,
+    )
+
+
+def _check_weightless(model: keras.Model, where: str, layer: keras.layers.Layer) -> None:
+    """Refuse a layer with weights: a Lambda had none, so the file holds none for it."""
+    found: Any = model
+    for name in where.split("/"):
+        found = getattr(found, "layer", None) or found.get_layer(name)
+    if found.weights:
+        raise ValueError(
+            f"replacements[{where!r}]: {type(layer).__name__} has weights, and the file has none "
+            "for it, as a Lambda holds none."
+        )

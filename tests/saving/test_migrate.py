@@ -1,0 +1,278 @@
+"""Old models with Lambdas: opened without running them, with the same predictions."""
+
+import gzip
+import json
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from helpers import run_fresh
+from keras_ts import ExpandSeries, ScaleOutput
+from keras_ts.saving import lambda_code
+from keras_ts.saving.migrate import migrate_lambdas
+
+LAMBDAS = Path(__file__).parents[1] / "saved_models" / "lambdas"
+X = np.random.default_rng(0).normal(size=(5, 6)).astype("float32")
+SUFFIXES = ["keras", "h5"]
+# Keras says of its own .h5 format that it is old.
+pytestmark = pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
+
+GOOD = {
+    "x * 100.0": (100.0, None),
+    "100 * x": (100, None),
+    "x * -2.5": (-2.5, None),
+    "expand_dims(x, -1)": (None, -1),
+    "tf.expand_dims(x, -1)": (None, -1),
+    "tf.expand_dims(x, axis=-1)": (None, -1),
+    "keras.ops.expand_dims(x, axis=2)": (None, 2),
+    "tf.keras.backend.expand_dims(x, -1)": (None, -1),
+}
+CODE = json.loads((LAMBDAS / "code.json").read_text())
+CASES = [(version, source) for version, blobs in CODE.items() for source in blobs]
+
+
+@pytest.mark.parametrize(("version", "source"), CASES, ids=map(" ".join, CASES))
+def test_bytecode_of_every_python_is_recognised_or_left_alone(version, source):
+    code = lambda_code.read(CODE[version][source])
+    assert code is not None
+    assert (code.factor(), code.axis()) == GOOD.get(source, (None, None))
+
+
+def test_every_python_has_been_tried():
+    assert {f"3.{minor}" for minor in range(6, 14)} <= set(CODE)
+    assert all(set(GOOD) < set(blobs) for blobs in CODE.values())
+
+
+@pytest.mark.parametrize("text", [None, 7, "", "!", "AAAA", "4w==", "4wEA" * 3000])
+def test_what_is_no_code_is_not_read(text):
+    assert lambda_code.read(text) is None
+
+
+def test_damaged_code_is_not_taken_for_something_else():
+    """A flipped bit may change the number, and nothing else."""
+    blob = bytearray(lambda_code.base64.b64decode(CODE["3.11"]["x * 100.0"]))
+    for position in range(len(blob) * 8):
+        blob[position // 8] ^= 1 << position % 8
+        code = lambda_code.read(lambda_code.base64.b64encode(bytes(blob)).decode())
+        assert code is None or code.axis() is None
+        blob[position // 8] ^= 1 << position % 8
+
+
+def unpacked(name, suffix, folder):
+    path = folder / f"{name}.{suffix}"
+    path.write_bytes(gzip.decompress((LAMBDAS / f"{name}.{suffix}.gz").read_bytes()))
+    return path, np.load(LAMBDAS / f"{name}.npz")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("name", ["course", "convolution", "shared", "sequential_inside"])
+def test_files_of_keras_2(name, suffix, tmp_path):
+    path, truth = unpacked(name, suffix, tmp_path)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = migrate_lambdas(path)
+    x = list(truth["x"]) if name == "shared" else truth["x"]
+    np.testing.assert_allclose(model.predict(x, verbose=0), truth["y"], rtol=1e-4, atol=1e-5)
+    y = np.ones((8, *model.output_shape[1:]), "float32")
+    loss = model.evaluate(x, y, verbose=0)[0]
+    np.testing.assert_allclose(loss, truth["loss"], rtol=1e-4)
+    assert any(type(layer) is ExpandSeries for layer in model._flatten_layers())
+    if name == "shared":
+        # tf.keras up to 2.10 kept Adam's variables in another order, or not at all.
+        assert suffix == "keras" or "could not be brought over" in str(caught[-1].message)
+        return
+    # A rate is no variable in Keras 2.
+    slots = [v.numpy() for v in model.optimizer.variables if v.name != "learning_rate"]
+    for number, slot in enumerate(slots):
+        np.testing.assert_array_equal(slot, truth[f"slot{number}"])
+
+
+def course():
+    return keras.Sequential([
+        keras.Input((None,)),
+        keras.layers.Lambda(lambda x: keras.ops.expand_dims(x, axis=-1), name="front"),
+        keras.layers.GRU(3),
+        keras.layers.Dense(1),
+        keras.layers.Lambda(lambda x: x * 100.0, name="back"),
+    ])  # fmt: skip
+
+
+def functional():
+    series = keras.Input((6,), name="series")
+    x = keras.layers.Lambda(lambda x: keras.ops.expand_dims(x, -1), name="front")(series)
+    x = keras.layers.Bidirectional(keras.layers.LSTM(2, return_sequences=True))(x)
+    x = keras.layers.TimeDistributed(keras.layers.Dense(2))(x)
+    return keras.Model(series, keras.layers.Lambda(lambda x: 2 * x, name="back")(x))
+
+
+def nested():
+    inner = functional()
+    series = keras.Input((6,))
+    x = keras.layers.Flatten()(inner(series))
+    x = keras.layers.Dense(1)(x)
+    return keras.Model(series, keras.layers.Lambda(lambda x: x * 10.0, name="back")(x))
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("build", [course, nested])
+def test_files_of_keras_3(build, suffix, tmp_path):
+    model = build()
+    model.compile(keras.optimizers.Adam(1e-3), "mae", metrics=["mse"])
+    y = np.ones((5, *(size or 6 for size in model.output_shape[1:])), "float32")
+    model.fit(X, y, verbose=0)
+    slots = [variable.numpy() for variable in model.optimizer.variables]
+    path = tmp_path / f"old.{suffix}"
+    model.save(path)
+
+    again = migrate_lambdas(path)
+    assert not any(type(layer) is keras.layers.Lambda for layer in again._flatten_layers())
+    np.testing.assert_allclose(again.predict(X, verbose=0), model.predict(X, verbose=0), rtol=1e-6)
+    loss = model.evaluate(X, y, verbose=0)
+    np.testing.assert_allclose(again.evaluate(X, y, verbose=0), loss, rtol=1e-6)
+    for ours, theirs in zip(again.optimizer.variables, slots, strict=True):
+        np.testing.assert_array_equal(ours.numpy(), theirs)
+
+
+def test_what_is_saved_again_needs_no_migration(tmp_path):
+    path, truth = unpacked("course", "h5", tmp_path)
+    migrate_lambdas(path).save(tmp_path / "new.keras")
+    predictions = run_fresh(
+        "import sys, json, keras, numpy as np, keras_ts\n"
+        "model = keras.saving.load_model(sys.argv[1])\n"
+        "print(json.dumps(model.predict(np.array(json.loads(sys.argv[2])), verbose=0).tolist()))",
+        tmp_path / "new.keras",
+        json.dumps(truth["x"].tolist()),
+    )
+    np.testing.assert_allclose(json.loads(predictions), truth["y"], rtol=1e-4, atol=1e-5)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Sine(keras.layers.Layer):
+    def call(self, inputs):
+        return keras.ops.sin(inputs)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+class Unregistered(Sine):
+    pass
+
+
+def sine(name):
+    return keras.layers.Lambda(lambda x: keras.ops.sin(x), name=name)
+
+
+@pytest.fixture
+def other(tmp_path):
+    """A model whose Lambdas are not recognised, names repeating inside it."""
+    number = 3.0
+    models = []
+    for name in ("first", "second"):
+        inner = keras.Input((4, 1))
+        models.append(keras.Model(inner, sine("wave")(inner), name=name))
+    series = keras.Input((4, 1))
+    x = sine("wave")(models[1](models[0](series)))
+    x = keras.layers.TimeDistributed(sine("step"), name="steps")(x)
+    model = keras.Model(series, keras.layers.Lambda(lambda x: x * number, name="factor")(x))
+    model.save(tmp_path / "other.keras")
+    return tmp_path / "other.keras", model
+
+
+def stand_ins(layer=Sine):
+    names = ["wave", "first/wave", "second/wave", "step"]
+    return {**{name: layer() for name in names}, "factor": ScaleOutput(3.0)}
+
+
+@pytest.mark.parametrize("layer", [Sine, Unregistered])
+def test_replacements_by_name(other, layer):
+    path, model = other
+    again = migrate_lambdas(path, stand_ins(layer))
+    x = X[:, :4, None]
+    np.testing.assert_allclose(again.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-6)
+    assert [layer.name for layer in again._flatten_layers()] == [
+        layer.name for layer in model._flatten_layers()
+    ]
+
+
+def test_what_is_not_recognised_is_asked_for_all_at_once(other):
+    with pytest.raises(ValueError, match="say which layers stand in") as caught:
+        migrate_lambdas(other[0], {"wave": Sine()})
+    lines = str(caught.value).splitlines()
+    assert lines[1] == "'first/wave': its code has the names keras, ops, sin"
+    assert lines[3] == "'steps/step': its code has the names keras, ops, sin"
+    assert lines[4] == "'factor': it takes values from outside; its code names nothing"
+    assert lines[5].startswith("migrate_lambdas(path, {'first/wave': ..., 'second/wave': ...")
+
+
+def test_a_function_known_by_name_alone_is_asked_for(tmp_path):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(keras.ops.sin, name="wave")])
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(
+        ValueError, match="'wave': the file knows its function by name alone, 'sin'"
+    ):
+        migrate_lambdas(tmp_path / "model.keras")
+
+
+def test_a_recognised_lambda_can_be_replaced_otherwise(tmp_path):
+    model = course()
+    model.save(tmp_path / "model.keras")
+    again = migrate_lambdas(tmp_path / "model.keras", {"back": ScaleOutput(50.0)})
+    half = model.predict(X, verbose=0) / 2
+    np.testing.assert_allclose(again.predict(X, verbose=0), half, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ([ExpandSeries()], TypeError, "replacements must be a dict of layers"),
+        ({"front": ExpandSeries}, TypeError, "is the class ExpandSeries; make a layer of it"),
+        ({"front": "ExpandSeries"}, TypeError, "must be a Keras layer. Received: 'ExpandSeries'"),
+        ({"front": lambda x: x}, TypeError, "must be a Keras layer. Received: <function"),
+        ({"front": sine("again")}, TypeError, "is a Lambda again"),
+        ({"fornt": ExpandSeries()}, ValueError, "is none of its Lambdas.*'front', 'back'"),
+        ({"back": keras.layers.Dense(3)}, ValueError, "back"),
+        ({"front": ScaleOutput(2.0)}, ValueError, "old.keras.* could not be loaded"),
+        ({"back": ScaleOutput([1.0, 2.0])}, ValueError, r"2 scales.*last axis. .*\(None, 1\)"),
+    ],
+)
+def test_bad_replacements(given, error, message, tmp_path):
+    course().save(tmp_path / "old.keras")
+    with pytest.raises(error, match=f"(?s){message}") as caught:
+        migrate_lambdas(tmp_path / "old.keras", given)
+    assert len(str(caught.value)) < 700
+
+
+def test_a_name_that_several_have(tmp_path):
+    models = []
+    for name in ("first", "second"):
+        inner = keras.Input((4,))
+        models.append(keras.Model(inner, sine("wave")(inner), name=name))
+    keras.Sequential([keras.Input((4,)), *models]).save(tmp_path / "model.keras")
+    message = r"could be 2 of its Lambdas. Its Lambdas: 'first/wave', 'second/wave'"
+    with pytest.raises(ValueError, match=message):
+        migrate_lambdas(tmp_path / "model.keras", {"wave": Sine()})
+
+
+def test_no_lambda_and_no_file(tmp_path):
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)]).save(tmp_path / "plain.keras")
+    with pytest.raises(ValueError, match=r"holds no Lambda: load it with keras_ts.load_model"):
+        migrate_lambdas(tmp_path / "plain.keras")
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        migrate_lambdas(tmp_path / "none.keras")
+
+
+def test_a_loss_that_is_gone_leaves_the_model_uncompiled(tmp_path):
+    def loss(y, prediction):
+        return keras.ops.mean(keras.ops.square(y - prediction), axis=-1)
+
+    for suffix in SUFFIXES:
+        model = course()
+        model.compile("sgd", loss)
+        model.save(tmp_path / f"old.{suffix}")
+        with pytest.warns(UserWarning, match="the model is not compiled, because Keras says: "):
+            again = migrate_lambdas(tmp_path / f"old.{suffix}")
+        assert not again.compiled
