@@ -15,6 +15,7 @@ from keras_ts.presets import (
 )
 from keras_ts.saving.export import check_export
 from keras_ts.saving.load import load_model
+from keras_ts.saving.migrate import migrate_lambdas
 from keras_ts.saving.portable import save_portable
 from keras_ts.saving.save import load_windows, save_model
 from keras_ts.sweep.callback import ExponentialLRSweep
@@ -38,6 +39,7 @@ __all__ = [
     "from_preset",
     "load_model",
     "load_windows",
+    "migrate_lambdas",
     "plot_forecast",
     "plot_history",
     "plot_series",

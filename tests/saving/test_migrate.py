@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from helpers import run_fresh
-from keras_ts import ExpandSeries, ScaleOutput
+from keras_ts import ExpandSeries, ScaleOutput, migrate_lambdas
 from keras_ts.saving import lambda_code
-from keras_ts.saving.migrate import migrate_lambdas
 
 LAMBDAS = Path(__file__).parents[1] / "saved_models" / "lambdas"
 X = np.random.default_rng(0).normal(size=(5, 6)).astype("float32")
