@@ -14,7 +14,7 @@ from keras_ts._files import replacing
 from keras_ts._typing import Array
 
 if TYPE_CHECKING:
-    from keras_ts.sweep.curve import SweepCurve
+    from keras_ts.sweep.callback import ExponentialLRSweep
 
 Path = str | os.PathLike[str] | None
 
@@ -170,38 +170,54 @@ def plot_history(
     return _finished(ax, path)
 
 
-def plot_sweep(curve: "SweepCurve", *, ax: Any = None, path: Path = None) -> Any:
+def plot_sweep(curve: "ExponentialLRSweep", *, ax: Any = None, path: Path = None) -> Any:
     """Draw losses over rates; see ``ExponentialLRSweep.plot``."""
+    from keras_ts.sweep import rules
+
     rates, losses = np.asarray(curve.lrs), np.asarray(curve.losses)
-    smoothed = np.asarray(curve.smoothed_losses)
     if not len(rates):
         raise ValueError("The sweep has recorded nothing yet: fit with it first.")
     ax = _axes(ax)
     ax.set_xscale("log")
-    ax.plot(rates, losses, color=_QUIET, linewidth=0.8, label="loss of the batch")
-    ax.plot(rates, smoothed, color=_DATA, linewidth=1.6, label="smoothed")
-    finite = smoothed[np.isfinite(smoothed)]
-    if len(finite):
+    if curve.repeats:
+        low, high = np.min(curve.repeats, axis=0), np.max(curve.repeats, axis=0)
+        label = f"{len(curve.repeats)} repeats"
+        ax.fill_between(rates, low, high, color=_QUIET, alpha=0.25, linewidth=0, label=label)
+    raw = f"loss of the {curve.every}" + (", mean" if curve.repeats else "")
+    ax.plot(rates, losses, color=_QUIET, linewidth=0.8, label=raw)
+    usable = losses[: rules.usable(losses)]
+    if len(usable):
+        # As suggest sees it. The moving average that a sweep records is late by half a decade.
+        smoothed = rules.level_curve(usable, curve.smoothing)
+        ax.plot(rates[: len(usable)], smoothed, color=_DATA, linewidth=1.6, label="smoothed")
         # Divergence dwarfs everything else; the part before it is what one wants to see.
-        low, start = finite.min(), finite[0]
-        top = max(start, np.nanquantile(finite, 0.8)) + 0.35 * (max(start, low) - low)
-        if top > low:
-            ax.set_ylim(low - 0.08 * (top - low), top)
-        bottom = int(np.nanargmin(np.where(np.isfinite(smoothed), smoothed, np.nan)))
-        if curve.stopped in ("diverged", "non-finite"):
-            risen = np.flatnonzero(~(smoothed[bottom:] <= start)) + bottom
-            begin = risen[0] if len(risen) else len(rates) - 1
+        bottom, start = usable.min(), smoothed.max()
+        top = start + 0.35 * (start - bottom)
+        if top > bottom:
+            ax.set_ylim(bottom - 0.05 * (top - bottom), top)
+        if not losses[-1] <= top:
+            below = np.flatnonzero(losses <= start)
+            begin = min(below[-1] + 1, len(rates) - 1) if len(below) else 0
             ax.axvspan(rates[begin], rates[-1], color=_ALARM, alpha=0.25, label="diverged")
-    try:
-        rate = curve.suggest()
-    except ValueError:
-        pass
-    else:
-        ax.axvline(rate, color=_MODEL, linewidth=1.3, label=f"suggested: {rate:.2e}")
+    _mark_suggestion(curve, ax)
     ax.set_xlabel("learning rate")
     ax.set_ylabel("loss")
     ax.legend(frameon=False, loc="best")
     return _finished(ax, path)
+
+
+def _mark_suggestion(curve: "ExponentialLRSweep", ax: Any) -> None:
+    try:
+        rate = curve.suggest()
+    except ValueError:
+        ax.plot([], [], " ", label="no rate suggested")
+        return
+    label = f"suggested: {rate:.2e}"
+    if len(curve.repeats) > 1:
+        low, high = curve.suggest_interval()
+        ax.axvspan(low, high, color=_MODEL, alpha=0.15, linewidth=0)
+        label += f" ({low:.2e} to {high:.2e})"
+    ax.axvline(rate, color=_MODEL, linewidth=1.3, label=label)
 
 
 def _series(series: Any) -> Array:

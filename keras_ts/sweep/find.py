@@ -1,9 +1,13 @@
-"""``find_learning_rate``: a sweep in one call."""
+"""``find_learning_rate``: a sweep, or several, in one call."""
 
+import random
+import sys
 from typing import Any
 
 import keras
+import numpy as np
 
+from keras_ts import _checks, _keras_private
 from keras_ts.sweep.callback import ExponentialLRSweep, check_sweepable
 from keras_ts.sweep.rate import accumulation
 from keras_ts.windows.dataset import WindowDataset
@@ -19,6 +23,7 @@ def find_learning_rate(
     steps: int = 100,
     smoothing: float = 0.9,
     stop_factor: float | None = 4.0,
+    repeats: int = 1,
     **fit_arguments: Any,
 ) -> ExponentialLRSweep:
     """Sweep the learning rate of a compiled model and leave the model as it was.
@@ -35,6 +40,13 @@ def find_learning_rate(
     >>> 1e-4 < sweep.suggest() < 1.0
     True
 
+    One sweep is noisy. The mean of several is less so, and they tell how far to trust it:
+
+    >>> sweep = find_learning_rate(model, x, x.sum(axis=1), repeats=5, verbose=0)
+    >>> low, high = sweep.suggest_interval()
+    >>> low <= sweep.suggest() <= high
+    True
+
     Args:
         model: A built and compiled model.
         x: Training data, anything that ``fit`` takes.
@@ -44,6 +56,9 @@ def find_learning_rate(
         steps: Number of rates, one a batch; epochs are repeated as needed. Defaults to 100.
         smoothing: Weight of the past in the smoothed loss. Defaults to 0.9.
         stop_factor: See ``ExponentialLRSweep``. Defaults to 4.0.
+        repeats: Number of sweeps, each from the model's own weights with random numbers of
+            its own: other batches where the data is shuffled, other dropout. ``losses`` is
+            then their mean, as far as all of them got. Defaults to 1.
         **fit_arguments: Arguments of ``fit``, such as ``batch_size`` and ``verbose``.
 
     Returns:
@@ -55,40 +70,79 @@ def find_learning_rate(
     """
     if "epochs" in fit_arguments:
         raise TypeError("epochs is decided by steps; leave it out of find_learning_rate.")
-    sweep = ExponentialLRSweep(
-        start_lr, end_lr, steps=steps, smoothing=smoothing, stop_factor=stop_factor
-    )
+
+    def new_sweep() -> ExponentialLRSweep:
+        return ExponentialLRSweep(
+            start_lr, end_lr, steps=steps, smoothing=smoothing, stop_factor=stop_factor
+        )
+
+    runs = [new_sweep() for _ in range(_checks.integer("repeats", repeats, 1))]
     # Before fit, which on JAX and PyTorch would build the model on the quiet.
     check_sweepable(model)
-    callbacks = [sweep, *keras.tree.flatten(fit_arguments.pop("callbacks", None) or [])]
-    verbose = fit_arguments.pop("verbose", "auto")
-    if verbose != 0:
-        callbacks.append(_Progress(steps))
+    others = keras.tree.flatten(fit_arguments.pop("callbacks", None) or [])
+    if fit_arguments.pop("verbose", "auto") != 0:
+        others.append(_Progress(runs, steps))
+    # An epoch has at least one batch, so this many are enough; the sweep ends the fit.
+    epochs = (steps + 1) * accumulation(model.optimizer)
     # The dataset's epochs are part of what a later fit depends on.
     position = x.state() if isinstance(x, WindowDataset) else None
-    try:
-        # An epoch has at least one batch, so this many are enough; the sweep ends the fit.
-        epochs = (steps + 1) * accumulation(model.optimizer)
-        model.fit(x, y, epochs=epochs, verbose=0, callbacks=callbacks, **fit_arguments)
-    finally:
-        sweep.restore()
+    for repeat, sweep in enumerate(runs):
+        callbacks = [sweep, _OtherSeeds(repeat), *others] if repeat else [sweep, *others]
         if position is not None:
-            x.restore(position)
-    return sweep
+            x.restore({**position, "epoch": position["epoch"] + repeat})
+        try:
+            model.fit(x, y, epochs=epochs, verbose=0, callbacks=callbacks, **fit_arguments)
+        finally:
+            sweep.restore()
+            if position is not None:
+                x.restore(position)
+    if repeats == 1:
+        return runs[0]
+    mean = new_sweep()
+    mean._average(runs)
+    return mean
+
+
+class _OtherSeeds(keras.callbacks.Callback):
+    """Draws other random numbers in a repeat, once the sweep has remembered the model's own."""
+
+    def __init__(self, repeat: int) -> None:
+        super().__init__()
+        self._repeat = repeat
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        # Of the state that every repeat begins with, so that the same seed gives the same.
+        draw = np.random.default_rng([random.getrandbits(32), self._repeat])
+        seed = int(draw.integers(2**31))
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002 - Keras and its users draw from it
+        if "torch" in sys.modules:
+            sys.modules["torch"].manual_seed(seed)
+        _keras_private.set_global_seed_generator(None)
+        for variable in self.model.non_trainable_variables:
+            if variable.name == "seed_generator_state":
+                variable.assign(draw.integers(2**31, size=variable.shape))
 
 
 class _Progress(keras.callbacks.Callback):
-    """One bar over the whole sweep, where ``fit`` would show one an epoch."""
+    """One bar over all sweeps, where ``fit`` would show one an epoch."""
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, runs: list[ExponentialLRSweep], steps: int) -> None:
         super().__init__()
-        self._bar = keras.utils.Progbar(steps, stateful_metrics=["lr", "loss"])
-        self._done = 0
+        self._runs, self._steps, self._run = runs, steps, 0
+        self._bar = keras.utils.Progbar(steps * len(runs), stateful_metrics=["lr", "loss"])
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._done += 1
-        rate = float(self.model.optimizer.learning_rate)
-        self._bar.update(self._done, [("lr", rate), ("loss", float((logs or {})["loss"]))])
+        self._show(finalize=False)
 
     def on_train_end(self, logs: Any = None) -> None:
-        self._bar.update(self._done, finalize=True)
+        self._run += 1
+        if self._run == len(self._runs):
+            self._run -= 1
+            self._show(finalize=True)
+
+    def _show(self, finalize: bool) -> None:
+        sweep = self._runs[self._run]
+        if sweep.lrs:
+            values = [("lr", sweep.lrs[-1]), ("loss", sweep.losses[-1])]
+            self._bar.update(self._run * self._steps + len(sweep.lrs), values, finalize=finalize)

@@ -10,7 +10,9 @@ import numpy as np
 from keras_ts._typing import Array
 
 FEWEST_POINTS = 10
-_VALLEY_DEPTH = 0.9
+SHUFFLES = 999
+RESAMPLES = 200
+_VALLEY_DEPTH = 0.7
 
 
 class Smoother:
@@ -40,57 +42,128 @@ def diverged(losses: Sequence[float], smoothed: Sequence[float], factor: float) 
     """Whether the smoothed loss has risen ``factor`` times as far as it had fallen.
 
     It counts from the best value: ``smoothed > best + factor * fall``, the fall being
-    ``first - best``, or the typical step from one raw loss to the next if that is larger,
-    so that noise before the first fall stops nothing.
+    ``start - best``, or the typical step from one raw loss to the next if that is larger,
+    so that noise before the first fall stops nothing. The first few values are means of too
+    few losses to be the best; the highest of them is the start.
     """
     if len(losses) < FEWEST_POINTS:
         return False
-    best = min(smoothed)
+    start, best = max(smoothed[:FEWEST_POINTS]), min(smoothed[FEWEST_POINTS - 1 :])
     typical = float(np.median(np.abs(np.diff(losses))))
     # A level loss moves by float32's rounding, which is no rise.
     rounding = 1e-5 * abs(best)
-    return smoothed[-1] > best + factor * max(smoothed[0] - best, typical, rounding)
+    return smoothed[-1] > best + factor * max(start - best, typical, rounding)
 
 
 def suggest(rates: Sequence[float], losses: Sequence[float], smoothing: float, rule: str) -> float:
     """Return the rate that ``rule`` picks from a curve of raw losses.
 
     Raises:
-        ValueError: The curve has too few usable points, or its loss never falls.
+        ValueError: The curve has too few usable points, or its loss does not fall by more
+            than chance would have it.
     """
-    finite = np.isfinite(np.asarray(losses, dtype=np.float64))
-    end = len(finite) if finite.all() else int(finite.argmin())
+    end = usable(losses)
     if end < FEWEST_POINTS:
         raise ValueError(
             f"The sweep has {end} usable points, and a suggestion needs {FEWEST_POINTS}. "
             + (
                 f"The loss is not finite from rate {rates[end]:.3g} on: start lower."
-                if end < len(finite)
+                if end < len(losses)
                 else "Take more steps, or a smaller step from one rate to the next."
             )
         )
     curve = level_curve(losses[:end], smoothing)
-    if curve.argmin() == 0:
+    bottom = int(curve.argmin())
+    if bottom == 0:
         raise ValueError(
             f"The loss never falls below its value at the first rate, {rates[0]:.3g}. "
             "Start lower if it only rises, or end higher if it stays level."
         )
-    return float(np.exp(RULES[rule](np.log(rates[:end]), curve)))
+    if not falls(losses[: bottom + 1]):
+        raise ValueError(
+            "The loss falls no further than its noise would by chance, so no rate can be told "
+            f"from another between {rates[0]:.3g} and {rates[end - 1]:.3g}. Take larger batches, "
+            "repeats of find_learning_rate, or other ends; or the model does not learn."
+        )
+    return pick(rates[:end], curve, rule)
 
 
-def level_curve(losses: Sequence[float], smoothing: float) -> Array:
+def usable(losses: Sequence[float] | Array) -> int:
+    """How many losses come before the first that is not finite."""
+    finite = np.isfinite(np.asarray(losses, dtype=np.float64))
+    return len(finite) if finite.all() else int(finite.argmin())
+
+
+def pick(rates: Sequence[float], curve: Array, rule: str) -> float:
+    """Return the rate that ``rule`` picks from a curve that has been smoothed."""
+    return float(np.exp(RULES[rule](np.log(rates), curve)))
+
+
+def interval(
+    rates: Sequence[float], repeats: Sequence[Sequence[float]], smoothing: float, rule: str
+) -> tuple[float, float]:
+    """The middle nine tenths of the rates that resampled repeats suggest.
+
+    Each of ``RESAMPLES`` times, as many repeats as there are get drawn with replacement and
+    averaged (Efron's bootstrap): how far the suggestion would move with other seeds.
+    """
+    runs = np.asarray(repeats, dtype=np.float64)
+    runs = runs[:, : usable(runs.sum(axis=0))]
+    drawn = np.random.default_rng(0).integers(len(runs), size=(RESAMPLES, len(runs)))
+    picked = [
+        pick(rates[: runs.shape[1]], level_curve(mean, smoothing), rule)
+        for mean in runs[drawn].mean(axis=1)
+    ]
+    low, high = np.exp(np.quantile(np.log(picked), [0.05, 0.95]))
+    return float(low), float(high)
+
+
+def falls(losses: Sequence[float]) -> bool:
+    """Whether losses fall more clearly than in any of ``SHUFFLES`` random orders of them.
+
+    Clearly is either of two: a trend, ``-sum_i i * loss_i``; or a step, which is the largest
+    difference between the mean ranks before and after a point, over its standard error. The
+    first sees few losses without noise, the second a late dip in much noise. Noise passes for
+    a fall in one of some hundred curves, however it is distributed.
+    """
+    values = np.asarray(losses, dtype=np.float64) - np.mean(losses)
+    ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable").astype(np.float64)
+    places = np.tile(np.arange(len(values)), (SHUFFLES, 1))
+    orders = np.random.default_rng(0).permuted(places, axis=1)
+    return any(
+        bool(statistic(each) > statistic(each[orders]).max())
+        for statistic, each in ((_trend, values), (_step, ranks))
+    )
+
+
+def _trend(values: Array) -> Array:
+    return -(values @ np.arange(values.shape[-1]))
+
+
+def _step(values: Array) -> Array:
+    length = values.shape[-1]
+    before = np.arange(1, length)
+    sums = np.cumsum(values - values.mean(axis=-1, keepdims=True), axis=-1)[..., :-1]
+    return (sums / np.sqrt(before * (length - before))).max(axis=-1)
+
+
+def level_curve(losses: Sequence[float] | Array, smoothing: float) -> Array:
     """The losses smoothed from both sides, so that the curve is not late.
+
+    A loss ``k`` steps away weighs ``s ** k`` with ``s = smoothing / (2 - smoothing)``: both
+    sides together average over as many losses as the moving average of ``smoothing`` does.
 
     Past its lowest point a loss counts at most as much as where the curve began: the
     explosion at its end would otherwise reach back over the bottom.
     """
     raw = np.asarray(losses, dtype=np.float64)
-    weights = _decaying_sum(np.ones(len(raw)), smoothing)
-    forward = _decaying_sum(raw, smoothing) / weights
+    decay = smoothing / (2 - smoothing)
+    weights = _decaying_sum(np.ones(len(raw)), decay)
+    forward = _decaying_sum(raw, decay) / weights
     bottom = int(forward.argmin())
     level = forward[:FEWEST_POINTS].max()
     capped = np.concatenate([raw[:bottom], np.minimum(raw[bottom:], level)])
-    sums = _decaying_sum(capped, smoothing) + _decaying_sum(capped[::-1], smoothing)[::-1] - capped
+    sums = _decaying_sum(capped, decay) + _decaying_sum(capped[::-1], decay)[::-1] - capped
     return sums / (weights + weights[::-1] - 1)
 
 
@@ -104,12 +177,12 @@ def _decaying_sum(values: Array, smoothing: float) -> Array:
 
 
 def _valley(log_rates: Array, curve: Array) -> float:
-    """Where the curve has made nine tenths of its way down."""
+    """The middle of the way from where most of the fall is made to the bottom."""
     bottom = int(curve.argmin())
     top = curve[: bottom + 1].max()
     low = np.minimum.accumulate(curve[: bottom + 1])
     reached = low <= top - _VALLEY_DEPTH * (top - curve[bottom])
-    return float(log_rates[reached.argmax()])
+    return float((log_rates[reached.argmax()] + log_rates[bottom]) / 2)
 
 
 def _steepest(log_rates: Array, curve: Array) -> float:

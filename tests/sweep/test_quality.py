@@ -1,0 +1,86 @@
+"""Training at the suggested rate ends about as low as at the best rate of a grid."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+
+from keras_ts import ExpandSeries, WindowedSeries, course_series, find_learning_rate
+
+WINDOW, BATCH, EPOCHS, SEEDS = 20, 32, 15, 5
+GRID = np.logspace(-5, 0, 11)
+
+
+def course():
+    return course_series()[:1000]
+
+
+def waves():
+    """Two periods that do not fit together, and noise."""
+    t = np.arange(1200)
+    noise = np.random.default_rng(4).normal(size=1200)
+    return np.sin(2 * np.pi * t / 17) + 0.5 * np.sin(2 * np.pi * t / 5.3) + 0.5 * noise
+
+
+def autoregression():
+    """A damped oscillation that noise keeps going, over a season."""
+    noise, series = np.random.default_rng(3).normal(size=1220), np.zeros(1220)
+    for t in range(2, 1220):
+        series[t] = 1.6 * series[t - 1] - 0.7 * series[t - 2] + noise[t]
+    return series[20:] + 3 * np.sin(2 * np.pi * np.arange(1200) / 25)
+
+
+def dense():
+    return [keras.layers.Dense(32, "relu"), keras.layers.Dense(16, "relu")]
+
+
+def gru():
+    return [ExpandSeries(), keras.layers.GRU(16)]
+
+
+OPTIMIZERS = {
+    "SGD": lambda: keras.optimizers.SGD(0.1, momentum=0.9),
+    "Adam": lambda: keras.optimizers.Adam(0.1),
+}
+
+
+def excess(x, y, body, optimizer):
+    """Final loss at the suggested rate over the best of the grid's, for each seed."""
+    model = keras.Sequential([keras.Input((WINDOW,)), *body(), keras.layers.Dense(1)])
+    model.compile(OPTIMIZERS[optimizer](), "mse")
+    model.optimizer.build(model.trainable_variables)
+    fresh = [keras.ops.convert_to_numpy(v) for v in model.optimizer.variables]
+
+    def final_loss(weights, rate, seed):
+        model.set_weights(weights)
+        for variable, value in zip(model.optimizer.variables, fresh, strict=True):
+            variable.assign(value)
+        model.optimizer.learning_rate = rate
+        keras.utils.set_random_seed(100 + seed)
+        history = model.fit(x, y, batch_size=BATCH, epochs=EPOCHS, verbose=0).history
+        return np.nan_to_num(history["loss"][-1], nan=np.inf)
+
+    for seed in range(SEEDS):
+        keras.utils.set_random_seed(seed)
+        weights = keras.models.clone_model(model).get_weights()
+        model.set_weights(weights)
+        sweep = find_learning_rate(model, x, y, batch_size=BATCH, repeats=5, verbose=0)
+        best = min(final_loss(weights, rate, seed) for rate in GRID)
+        yield final_loss(weights, sweep.suggest(), seed) / best
+
+
+@pytest.mark.slow
+def test_the_suggested_rate_is_nearly_the_best():
+    ratios = []
+    for series, body, optimizer in itertools.product(
+        (course, waves, autoregression), (dense, gru), OPTIMIZERS
+    ):
+        values = np.asarray(series(), "float32")
+        values = (values - values.mean()) / values.std()
+        x, y = (np.array(part) for part in WindowedSeries(WINDOW).build(values).to_numpy())
+        ratios.append(list(excess(x, y, body, optimizer)))
+        print(f"{series.__name__:15}{body.__name__:6}{optimizer:5}", np.round(ratios[-1], 3))
+    print(f"median {np.median(ratios):.3f}, worst {np.max(ratios):.3f}")
+    assert np.median(ratios) <= 1.05
+    assert np.max(ratios) <= 1.15
