@@ -14,7 +14,7 @@ from keras_ts._files import replacing
 from keras_ts._typing import Array
 
 if TYPE_CHECKING:
-    from keras_ts.sweep.callback import ExponentialLRSweep
+    from keras_ts.sweep.curve import SweepCurve
 
 Path = str | os.PathLike[str] | None
 
@@ -170,7 +170,7 @@ def plot_history(
     return _finished(ax, path)
 
 
-def plot_sweep(curve: "ExponentialLRSweep", *, ax: Any = None, path: Path = None) -> Any:
+def plot_sweep(curve: "SweepCurve", *, ax: Any = None, path: Path = None) -> Any:
     """Draw losses over rates; see ``ExponentialLRSweep.plot``."""
     from keras_ts.sweep import rules
 
@@ -206,7 +206,7 @@ def plot_sweep(curve: "ExponentialLRSweep", *, ax: Any = None, path: Path = None
     return _finished(ax, path)
 
 
-def _mark_suggestion(curve: "ExponentialLRSweep", ax: Any) -> None:
+def _mark_suggestion(curve: "SweepCurve", ax: Any) -> None:
     try:
         rate = curve.suggest()
     except ValueError:

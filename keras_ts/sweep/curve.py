@@ -24,6 +24,8 @@ class SweepCurve:
         repeats: The losses of each repeat, where ``losses`` is their mean; else empty.
     """
 
+    every: str
+
     def __init__(self, smoothing: float) -> None:
         self.smoothing = _checks.real("smoothing", smoothing)
         if not 0 <= self.smoothing < 1:

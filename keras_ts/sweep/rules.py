@@ -79,7 +79,9 @@ def suggest(rates: Sequence[float], losses: Sequence[float], smoothing: float, r
             f"The loss never falls below its value at the first rate, {rates[0]:.3g}. "
             "Start lower if it only rises, or end higher if it stays level."
         )
-    if not falls(losses[: bottom + 1]):
+    # Up to where the curve has risen half of its fall again, for the end is not noise.
+    risen = curve[bottom:] > (curve[: bottom + 1].max() + curve[bottom]) / 2
+    if not falls(losses[: bottom + int(risen.argmax()) if risen.any() else end]):
         raise ValueError(
             "The loss falls no further than its noise would by chance, so no rate can be told "
             f"from another between {rates[0]:.3g} and {rates[end - 1]:.3g}. Take larger batches, "

@@ -1,6 +1,11 @@
-"""Training at the suggested rate ends about as low as at the best rate of a grid."""
+"""Training at the suggested rate ends about as low as at the best rate of a grid.
+
+The final loss is the mean of the last three epochs: that of one epoch alone has spikes, which
+would make the best of eleven trainings look better than any rate is.
+"""
 
 import itertools
+import sys
 
 import keras
 import numpy as np
@@ -31,6 +36,14 @@ def autoregression():
     return series[20:] + 3 * np.sin(2 * np.pi * np.arange(1200) / 25)
 
 
+def co2():
+    """Yearly change of the weekly concentration of carbon dioxide; 59 gaps are filled."""
+    from statsmodels.datasets import co2
+
+    weekly = co2.load_pandas().data["co2"].interpolate().to_numpy()
+    return weekly[52:] - weekly[:-52]
+
+
 def dense():
     return [keras.layers.Dense(32, "relu"), keras.layers.Dense(16, "relu")]
 
@@ -59,7 +72,7 @@ def excess(x, y, body, optimizer):
         model.optimizer.learning_rate = rate
         keras.utils.set_random_seed(100 + seed)
         history = model.fit(x, y, batch_size=BATCH, epochs=EPOCHS, verbose=0).history
-        return np.nan_to_num(history["loss"][-1], nan=np.inf)
+        return np.nan_to_num(np.mean(history["loss"][-3:]), nan=np.inf)
 
     for seed in range(SEEDS):
         keras.utils.set_random_seed(seed)
@@ -71,16 +84,20 @@ def excess(x, y, body, optimizer):
 
 
 @pytest.mark.slow
-def test_the_suggested_rate_is_nearly_the_best():
+def test_the_suggested_rate_is_nearly_the_best(capsys):
+    def report(line):
+        with capsys.disabled():
+            sys.stdout.write(f"\n{line}")
+
     ratios = []
     for series, body, optimizer in itertools.product(
-        (course, waves, autoregression), (dense, gru), OPTIMIZERS
+        (course, waves, autoregression, co2), (dense, gru), OPTIMIZERS
     ):
         values = np.asarray(series(), "float32")
         values = (values - values.mean()) / values.std()
         x, y = (np.array(part) for part in WindowedSeries(WINDOW).build(values).to_numpy())
         ratios.append(list(excess(x, y, body, optimizer)))
-        print(f"{series.__name__:15}{body.__name__:6}{optimizer:5}", np.round(ratios[-1], 3))
-    print(f"median {np.median(ratios):.3f}, worst {np.max(ratios):.3f}")
+        report(f"{series.__name__:15}{body.__name__:6}{optimizer:5} {np.round(ratios[-1], 3)}")
+    report(f"median {np.median(ratios):.3f}, worst {np.max(ratios):.3f}")
     assert np.median(ratios) <= 1.05
     assert np.max(ratios) <= 1.15
