@@ -17,6 +17,7 @@ from keras_ts.saving.export import check_export
 from keras_ts.saving.load import load_model
 from keras_ts.saving.migrate import migrate_lambdas
 from keras_ts.saving.portable import save_portable
+from keras_ts.saving.reload import check_reload
 from keras_ts.saving.save import load_windows, save_model
 from keras_ts.sweep.callback import ExponentialLRSweep
 from keras_ts.sweep.find import find_learning_rate
@@ -33,6 +34,7 @@ __all__ = [
     "WindowedSeries",
     "__version__",
     "check_export",
+    "check_reload",
     "course_series",
     "find_learning_rate",
     "forecast",

@@ -1,0 +1,161 @@
+"""What a model is, taken down flat: every setting, every variable, and what it computes.
+
+Two portraits of one model, before it was saved and after it was reloaded elsewhere, show
+what was lost by differing. Nothing here knows which losses there are.
+"""
+
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_ts._typing import Array
+
+# Owner ("Layer 'dense'") -> place within it ("units") -> a setting as text, or numbers.
+Portrait = dict[str, dict[str, Any]]
+
+# Where the state of a generator of random numbers stands.
+SEED = "state of its random numbers"
+
+
+def take(model: keras.Model, x: Any) -> Portrait:
+    """Return the portrait of ``model``, its outputs for ``x`` among it; leave it as it was."""
+    variables: list[Any] = []
+    portrait: Portrait = {"Model": {"": type(model).__name__, "name": repr(model.name)}}
+    for layer in _layers(model):
+        portrait[f"Layer {layer.name!r}"] = dict(_inside(layer, variables))
+    if model.compiled:
+        portrait["Optimizer"] = dict(_optimizer(model.optimizer))
+        portrait["Loss"] = dict(_flat("", model.loss, variables))
+        settings = model.get_compile_config() or {}
+        portrait["Compiling"] = {
+            place: value
+            for name in sorted(settings.keys() - {"optimizer", "loss"})
+            for place, value in _flat(name, settings[name], variables)
+        }
+    variables += [v for metric in model.metrics for v in metric.variables]
+    before = [(variable, _numbers(variable)) for variable in variables]
+    portrait["Results"] = _results(model, x)
+    _forget_idle_seeds(model, x, portrait)
+    for variable, value in before:
+        variable.assign(value)
+    return portrait
+
+
+def _forget_idle_seeds(model: keras.Model, x: Any, portrait: Portrait) -> None:
+    """Leave out the state of random numbers that training does not draw: a dropout of 0."""
+    model(x, training=True)
+    for layer in _layers(model):
+        places = portrait[f"Layer {layer.name!r}"]
+        for place, now in _inside(layer, []):
+            if place.endswith(SEED) and np.array_equal(now, places[place]):
+                del places[place]
+
+
+def _layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """Yield the layers of a model, those of models inside it included."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
+        else:
+            yield layer
+
+
+def _results(model: keras.Model, x: Any) -> dict[str, Any]:
+    """What the model gives for ``x``, and what its loss and metrics make of errors in that."""
+    outputs = model(x, training=False)
+    found = dict(_flat("output", outputs, []))
+    if not model.compiled:
+        return found
+    try:
+        model.reset_metrics()
+        y = keras.tree.map_structure(_with_errors, outputs)
+        found["loss"] = _numbers(model.compute_loss(x=x, y=y, y_pred=outputs, training=False))
+        values = model.compute_metrics(x, y, outputs)
+        # The metric of that name averages what the loss has been.
+        values.pop("loss", None)
+        found |= {f"metric {name!r}": _numbers(value) for name, value in values.items()}
+        model.reset_metrics()
+    # A loss of classes, say, does not take such targets; its settings are compared all the same.
+    except Exception as error:
+        found["loss"] = f"not compared ({type(error).__name__} on made-up targets)"
+    return found
+
+
+def _with_errors(output: Any) -> Array:
+    """Add errors of all sizes: a loss that parts large from small ones shows where."""
+    values = _numbers(output)
+    errors = np.geomspace(20.0, 0.03, values.size) * np.resize([1, -1], values.size)
+    return values + errors.reshape(values.shape).astype(values.dtype)
+
+
+def _optimizer(optimizer: Any) -> Iterator[tuple[str, Any]]:
+    yield from _inside(optimizer, [])
+    yield "iterations", repr(int(optimizer.iterations))
+    # One that has not run yet has no state; the reloaded one has, of zeros.
+    slots = [v for v in optimizer.variables if v is not optimizer.iterations]
+    for i, variable in enumerate(slots if optimizer.built else []):
+        yield f"variables[{i}]", _numbers(variable)
+
+
+def _inside(item: Any, variables: list[Any]) -> Iterator[tuple[str, Any]]:
+    """What an object of Keras is and holds: its class, its settings, its variables."""
+    yield "", type(item).__name__
+    if isinstance(item, keras.random.SeedGenerator):
+        yield from _flat(SEED, item.state, variables)
+        return
+    if isinstance(item, keras.Model):
+        yield from _flat("layers", item.layers, variables)
+        return
+    settings = item.get_config() if hasattr(item, "get_config") else {}
+    # Settings that a config forgets are what is looked for. The seed that an initializer
+    # draws for itself is used up by the time a model is saved.
+    if not isinstance(item, keras.initializers.Initializer):
+        settings = {**settings, **_attributes(item)}
+    settings.pop("name", None)
+    for name, value in settings.items():
+        yield from _flat(name, value, variables)
+
+
+def _attributes(item: Any) -> dict[str, Any]:
+    """The attributes of an object, without what Keras keeps on every one of its kind."""
+    if isinstance(item, keras.optimizers.Optimizer):
+        public = {name: v for name, v in vars(item).items() if not name.startswith("_")}
+        return {name: v for name, v in public.items() if name not in ("built", "iterations")}
+    if not isinstance(item, keras.layers.Layer):
+        return vars(item)
+    # PyTorch keeps the layers within one apart from its attributes.
+    inner = dict(item.named_children()) if hasattr(item, "named_children") else {}
+    bare = vars(keras.layers.Layer())
+    found = {name: v for name, v in {**vars(item), **inner}.items() if name not in bare}
+    # TensorFlow's lists of what it tracks name everything a second time.
+    found = {name: v for name, v in found.items() if not name.startswith("_self_")}
+    return {**found, "trainable": item.trainable, "dtype": item.dtype_policy.name}
+
+
+def _flat(place: str, value: Any, variables: list[Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the settings and numbers within ``value``, each with its place."""
+    if value is None or isinstance(value, bool | int | float | str | np.generic):
+        yield place, repr(value.item() if isinstance(value, np.generic) else value)
+    elif isinstance(value, keras.Variable):
+        variables.append(value)
+        yield place, _numbers(value)
+    elif isinstance(value, np.ndarray) or keras.ops.is_tensor(value):
+        yield place, _numbers(value)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _flat(f"{place}.{key}".strip("."), item, variables)
+    elif isinstance(value, Sequence):
+        for i, item in enumerate(value):
+            yield from _flat(f"{place}[{i}]", item, variables)
+    elif isinstance(value, types.FunctionType | type):
+        yield place, f"{value.__module__}.{value.__qualname__}"
+    elif hasattr(value, "get_config"):
+        for name, item in _inside(value, variables):
+            yield f"{place}.{name}".strip("."), item
+
+
+def _numbers(value: Any) -> Array:
+    return np.array(keras.ops.convert_to_numpy(value))
