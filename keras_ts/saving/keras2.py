@@ -59,8 +59,10 @@ def compile_config(training: dict[str, Any]) -> dict[str, Any]:
     config = {
         "optimizer": _entry(optimizer, "keras.optimizers"),
         "loss": _entry(training.get("loss"), "keras.losses"),
-        "metrics": _entry(training.get("metrics"), "keras.metrics"),
-        "weighted_metrics": _entry(training.get("weighted_metrics"), "keras.metrics"),
+        **{
+            name: _entry(_of_one_output(training.get(name)), "keras.metrics")
+            for name in ("metrics", "weighted_metrics")
+        },
         "loss_weights": training.get("loss_weights"),
     }
     # Elsewhere Keras 2 writes None where it means the default.
@@ -68,6 +70,12 @@ def compile_config(training: dict[str, Any]) -> dict[str, Any]:
         if training.get(name) is not None:
             config[name] = training[name]
     return config
+
+
+def _of_one_output(metrics: Any) -> Any:
+    """Without the list around the list, which Keras 2 wrote and Keras 3.12 does not take."""
+    alone = isinstance(metrics, list) and len(metrics) == 1 and isinstance(metrics[0], list)
+    return metrics[0] if alone else metrics
 
 
 def is_legacy(training: dict[str, Any]) -> bool:

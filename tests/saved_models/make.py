@@ -1,0 +1,110 @@
+"""Makes the models of <version>/, which every later version must load.
+
+Run it once per release, with the oldest Keras that is supported (files only go forward):
+    KERAS_BACKEND=tensorflow python make.py
+A folder that is there already is left alone: it holds what people have.
+"""
+
+import gzip
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import keras_ts
+from keras_ts import ExpandSeries, ExponentialLRSweep, RecurrentPreset, ScaleOutput, WindowedSeries
+from keras_ts.layers.window_norm import NormalizeWindow, RestoreWindow
+
+SEQUENCE = "sequence_to_sequence"
+PRESETS = {
+    "scaled": RecurrentPreset(units=(2, 2), output_scale=100.0),
+    "sequence": RecurrentPreset(SEQUENCE, units=(2,), features=1),
+    "bilstm": RecurrentPreset(
+        cell="lstm", units=(2,), bidirectional=True, window=8, outputs=2, output_scale=(2.0, 5.0)
+    ),
+    "last": RecurrentPreset(cell="gru", units=(2,), window=8, window_norm="last"),
+    "last_sequence": RecurrentPreset(SEQUENCE, cell="gru", units=(2,), window_norm="last"),
+    "mean": RecurrentPreset(units=(2,), features=2, window_norm="mean", outputs=2),
+    "standard": RecurrentPreset(
+        cell="lstm",
+        units=(2,),
+        features=2,
+        window_norm="standard",
+        target=1,
+        outputs=3,
+        dropout=0.1,
+    ),
+}
+OBJECTS = {
+    "ExpandSeries": ExpandSeries(axis=1, name="expand"),
+    "ScaleOutput": ScaleOutput([2.0, -5.0], 1.5, dtype="mixed_float16", name="scale"),
+    "NormalizeWindow": NormalizeWindow("last", causal=True, epsilon=1e-5, name="normalize"),
+    "RestoreWindow": RestoreWindow(feature=1, name="restore"),
+    "WindowedSeries": WindowedSeries(
+        20, 3, gap=1, stride=2, sampling_rate=2, target_columns=["a"], future_columns="plan",
+        id_column="shop", time_column="day", missing="drop", batch_size=16, shuffle=True, seed=7,
+        drop_remainder=True,
+    ),
+    "RecurrentPreset": keras_ts.from_preset("gru_32x2", window=20),
+    "ExponentialLRSweep": ExponentialLRSweep(1e-6, 1.0, steps=50, every="epoch", stop_factor=None),
+}  # fmt: skip
+
+
+def layers_by_hand():
+    """What no preset builds: a new axis in front, a mask, an offset per output."""
+    series = keras.Input((8,), name="series")
+    x = keras.layers.Permute((2, 1))(ExpandSeries(axis=1, name="expand")(series))
+    x = keras.layers.GRU(2, return_sequences=True)(keras.layers.Masking(0.0)(x))
+    x = ScaleOutput([3.0, -2.0], [1.0, 0.5], name="scale")(x)
+    return keras.Model(series, x)
+
+
+def make(name, model, folder):
+    random = np.random.RandomState(51)
+    columns = model.input_shape[2:]
+    x = random.randn(6, 8, *columns).astype("float32")
+    x[0, -2:] = 0.0  # For the one that masks.
+    y = random.randn(6, *(size or 8 for size in model.output_shape[1:])).astype("float32")
+    model.compile(keras.optimizers.Adam(1e-3), "mae", metrics=["mse"])
+    model.fit(x, y, verbose=0)
+    np.savez_compressed(
+        folder / f"{name}.npz",
+        x=x,
+        y=y,
+        predictions=model.predict(x, verbose=0),
+        metrics=model.evaluate(x, y, verbose=0),
+        **{f"slot{i}": v.numpy() for i, v in enumerate(model.optimizer.variables)},
+    )
+    # In this order: saving .h5 takes the optimizer off the model.
+    (folder / f"{name}.json").write_text(model.to_json())
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary)
+        keras_ts.save_model(model, path / f"{name}.keras", WindowedSeries(8, seed=51))
+        model.save_weights(path / f"{name}.weights.h5")
+        if name != "by_hand":  # Keras loads no .h5 file of a functional model with a mask.
+            model.save(path / f"{name}.h5")
+        for file in path.iterdir():
+            packed = gzip.compress(file.read_bytes(), mtime=0)
+            (folder / f"{file.name}.gz").write_bytes(packed)
+
+
+def main():
+    folder = Path(__file__).resolve().parent / keras_ts.__version__
+    if folder.exists():
+        sys.exit(f"{folder} is there already")
+    folder.mkdir()
+    keras.utils.set_random_seed(51)
+    for name, preset in PRESETS.items():
+        make(name, preset.build(), folder)
+    make("by_hand", layers_by_hand(), folder)
+    stored = {name: keras.saving.serialize_keras_object(item) for name, item in OBJECTS.items()}
+    (folder / "objects.json").write_text(json.dumps(stored, indent=1) + "\n")
+    made = {"keras": keras.__version__, "backend": keras.backend.backend()}
+    (folder / "made_with.json").write_text(json.dumps(made) + "\n")
+
+
+if __name__ == "__main__":
+    main()
