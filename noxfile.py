@@ -41,6 +41,14 @@ def slow(session: nox.Session, backend: str) -> None:
 
 
 @nox.session
+def pairs(session: nox.Session) -> None:
+    """Models saved on each backend and loaded on each, with all three installed."""
+    session.install(".[test,tensorflow,jax,torch]")
+    env = {"KERAS_BACKEND": "jax", "PYTHONSAFEPATH": "1"}
+    session.run("pytest", "-n", "2", "-m", "slow", "tests/saving/test_ways.py", env=env)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style of the code."""
     session.install("ruff>=0.11")

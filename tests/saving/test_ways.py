@@ -1,0 +1,49 @@
+"""Every way out and back, in a fresh process, saved on each backend and loaded on each."""
+
+import itertools
+import json
+
+import pytest
+
+import ways
+from helpers import BACKEND
+
+RTOL = 1e-5
+
+
+def check(saver, loader, names, folder):
+    for backend in (saver, loader):
+        if not ways.installed(backend):
+            pytest.skip(f"{backend} is not installed")
+    ways.run(saver, "save", folder, *names)
+    found = json.loads(ways.run(loader, "load", folder))
+    assert found.keys() == {f"{way}|{name}" for way, name in itertools.product(ways.KEEPS, names)}
+    for key, result in found.items():
+        way, _, name = key.partition("|")
+        if (way, name) in ways.REFUSED:
+            assert isinstance(result, str), f"{key} loads by now: say so in the docs"
+            assert ways.REFUSED[way, name] in result
+        else:
+            assert not isinstance(result, str), f"{key}: {result}"
+            off, kept = result
+            assert off <= RTOL, f"{key}: {off}"
+            assert kept, f"{key}: the loss, the optimizer or its state is lost"
+
+
+def test_comes_back_on_this_backend(tmp_path):
+    check(BACKEND, BACKEND, ["layers", "masked"], tmp_path)
+
+
+def test_comes_back_on_another_backend(tmp_path):
+    other = next(
+        (b for b in ("jax", "torch", "tensorflow") if b != BACKEND and ways.installed(b)), None
+    )
+    if other is None:
+        pytest.skip(f"only {BACKEND} is installed")
+    check(BACKEND, other, ["layers", "masked"], tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("saver", "loader"), list(itertools.product(ways.BACKENDS, ways.BACKENDS)))
+def test_comes_back_in_every_pair(saver, loader, tmp_path):
+    check(saver, loader, list(ways.models()), tmp_path)

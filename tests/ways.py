@@ -1,0 +1,261 @@
+"""Every way out of Keras and back, for models that hold every layer of ours.
+
+    python tests/ways.py
+
+saves on each backend, loads in a fresh process on each, and writes the table of what comes
+back into docs/guide/saving.md. ``tests/saving/test_ways.py`` runs the same.
+"""
+
+import copy
+import importlib.util
+import json
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+BACKENDS = ("tensorflow", "jax", "torch")
+# What Keras keeps beside the architecture, by way out.
+KEEPS = {
+    ".keras": "all",
+    "pickle": "all",
+    "deepcopy": "all",
+    ".h5": "all",
+    ".weights.h5": "all",
+    "sharded weights": "all",
+    "JSON": "architecture",
+    "get_config": "architecture",
+    "clone_model": "architecture",
+}
+# What Keras does not load, whatever the layers are: asserted, so that a change is noticed.
+REFUSED = {(".h5", "masked"): "Unknown layer: 'NotEqual'"}
+REASONS = {
+    (".h5", "masked"): "`.h5` files of functional models with a `Masking` layer do not load: "
+    "Keras writes operations into them that it cannot read. Every other model does.",
+}
+
+
+def models():
+    """Builders of the models, by name: every layer, every preset, every window_norm."""
+    import keras
+
+    from keras_ts import ExpandSeries, RecurrentPreset, ScaleOutput, from_preset, preset_names
+
+    def layers():
+        inputs = keras.Input((6,))
+        x = keras.layers.Flatten()(ScaleOutput(0.1, -1.0)(ExpandSeries()(inputs)))
+        x = ExpandSeries(axis=1)(keras.layers.Dense(2)(x))
+        return keras.Model(inputs, ScaleOutput([10.0, -3.0], [1.0, 2.0])(x))
+
+    def masked():
+        inputs = keras.Input((6,))
+        x = ScaleOutput(0.1)(keras.layers.Masking()(ExpandSeries()(inputs)))
+        return keras.Model(inputs, keras.layers.SimpleRNN(3)(x))
+
+    def preset(**settings):
+        return lambda: RecurrentPreset(units=(3, 2), window=6, **settings).build()
+
+    def named(name):
+        preset = from_preset(name, window=6)
+        return lambda: from_preset(name, window=6, units=(3,) * len(preset.units)).build()
+
+    return {
+        "layers": layers,
+        "masked": masked,
+        **{name: named(name) for name in preset_names()},
+        **{
+            f"{kind}_{norm}": preset(
+                kind=kind,
+                cell="gru",
+                window_norm=norm,
+                features=2,
+                outputs=2,
+                target=1,
+                dropout=0.1,
+            )
+            for kind in ("sequence_to_vector", "sequence_to_sequence")
+            for norm in ("last", "mean", "standard")
+        },
+    }
+
+
+def save(folder, names):
+    """Save the models of these names by every way, with what they compute beside them."""
+    import keras
+    import numpy as np
+
+    for name in names:
+        keras.utils.set_random_seed(7)
+        model = models()[name]()
+        model.compile(keras.optimizers.Adam(0.01), keras.losses.MeanAbsoluteError())
+        rng = np.random.default_rng(3)
+        for variable in model.weights:
+            variable.assign(rng.normal(scale=0.3, size=variable.shape))
+        # As after some training, without its time.
+        model.optimizer.build(model.trainable_variables)
+        for variable in model.optimizer.variables[2:]:
+            variable.assign(rng.uniform(0.1, 0.2, size=variable.shape))
+        model.optimizer.iterations.assign(7)
+        x = rng.normal(20.0, 3.0, (3, *model.input_shape[1:])).astype("float32")
+        slots = {
+            f"slot{i}": keras.ops.convert_to_numpy(variable)
+            for i, variable in enumerate(model.optimizer.variables)
+        }
+        there = Path(folder) / name
+        there.mkdir()
+        y = keras.ops.convert_to_numpy(model(x))
+        weights = {f"weight{i}": weight for i, weight in enumerate(model.get_weights())}
+        np.savez(there / "expected.npz", x=x, y=y, **slots, **weights)
+        model.save(there / "model.keras")
+        (there / "model.pickle").write_bytes(pickle.dumps(model))
+        copy.deepcopy(model).save(there / "deepcopy.keras")
+        model.save_weights(there / "model.weights.h5")
+        model.save_weights(there / "model.weights.json", max_shard_size=1e-6)
+        (there / "model.json").write_text(model.to_json())
+        (there / "config.json").write_text(json.dumps(model.get_config()))
+        (there / "compile.json").write_text(json.dumps(model.get_compile_config()))
+        keras.models.clone_model(model).save(there / "clone.keras")
+        # Last: it takes the optimizer off the model.
+        model.save(there / "model.h5")
+
+
+def come_back(way, there, stored):
+    """Load one model by one way, as one would: what the way does not hold is put in by hand."""
+    import keras
+
+    def built():
+        return keras.models.model_from_json((there / "model.json").read_text())
+
+    if way in (".keras", "deepcopy", ".h5"):
+        file = {".keras": "model.keras", "deepcopy": "deepcopy.keras", ".h5": "model.h5"}[way]
+        return keras.saving.load_model(there / file)
+    if way == "pickle":
+        return pickle.loads((there / "model.pickle").read_bytes())
+    if way in (".weights.h5", "sharded weights"):
+        model = built()
+        model.compile_from_config(json.loads((there / "compile.json").read_text()))
+        model.load_weights(there / f"model.weights.{'h5' if way == '.weights.h5' else 'json'}")
+        return model
+    if way == "JSON":
+        model = built()
+    elif way == "get_config":
+        model = keras.Model.from_config(json.loads((there / "config.json").read_text()))
+    else:
+        model = keras.saving.load_model(there / "clone.keras")
+    model.set_weights([stored[f"weight{i}"] for i in range(len(model.weights))])
+    return model
+
+
+def load(folder):
+    """Load every model by every way; write what came back, and how far off it was."""
+    import keras
+    import numpy as np
+
+    import keras_ts  # noqa: F401 - all that is asked of a program that loads
+
+    results = {}
+    for there in sorted(Path(folder).iterdir()):
+        if not there.is_dir():
+            continue
+        stored = np.load(there / "expected.npz")
+        for way, keeps in KEEPS.items():
+            try:
+                model = come_back(way, there, stored)
+            except Exception as error:
+                results[f"{way}|{there.name}"] = f"{type(error).__name__}: {str(error)[:300]}"
+                continue
+            y = keras.ops.convert_to_numpy(model(stored["x"]))
+            off = np.abs(y - stored["y"]).max() / np.abs(stored["y"]).max()
+            kept = keeps == "architecture" or (
+                model.compiled
+                and type(model.loss).__name__ == "MeanAbsoluteError"
+                and all(
+                    np.array_equal(keras.ops.convert_to_numpy(v), stored[f"slot{i}"])
+                    for i, v in enumerate(model.optimizer.variables)
+                )
+            )
+            results[f"{way}|{there.name}"] = [float(off), bool(kept)]
+    sys.stdout.write(json.dumps(results))
+
+
+def run(backend, *arguments):
+    """Run this file in a fresh process on ``backend``; return what it prints last."""
+    result = subprocess.run(
+        [sys.executable, __file__, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    return result.stdout.splitlines()[-1] if result.stdout else ""
+
+
+def installed(backend):
+    return importlib.util.find_spec(backend) is not None
+
+
+def table():
+    """The table of the guide: way out, what it keeps, and how far off each pair is."""
+    short = {"tensorflow": "TF", "jax": "JAX", "torch": "torch"}
+    pairs, results = [(a, b) for a in BACKENDS for b in BACKENDS], {}
+    with tempfile.TemporaryDirectory() as folder:
+        for saver in BACKENDS:
+            (Path(folder) / saver).mkdir()
+            run(saver, "save", Path(folder) / saver, *models())
+            for loader in BACKENDS:
+                results[saver, loader] = json.loads(run(loader, "load", Path(folder) / saver))
+    lines = [
+        "| way out | "
+        + " | ".join(f"{short[a]} to {short[b]}" for a, b in pairs)
+        + " | comes back |",
+        "| --- |" + " --- |" * (len(pairs) + 1),
+    ]
+    notes = []
+    for way, keeps in KEEPS.items():
+        cells = []
+        for pair in pairs:
+            found = {
+                k.partition("|")[2]: v for k, v in results[pair].items() if k.startswith(f"{way}|")
+            }
+            failed = [name for name, value in found.items() if isinstance(value, str)]
+            numbers = [value for value in found.values() if not isinstance(value, str)]
+            assert all(kept for _, kept in numbers), (way, pair, found)
+            for name in failed:
+                if REASONS[way, name] not in notes:
+                    notes.append(REASONS[way, name])
+            off = max(value for value, _ in numbers)
+            marks = "".join(f" ({notes.index(REASONS[way, name]) + 1})" for name in failed)
+            cells.append((f"{off:.0e}" if off else "0") + marks)
+        what = "model, loss, optimizer, its state" if keeps == "all" else "model; weights by hand"
+        lines.append(f"| {way} | " + " | ".join(cells) + f" | {what} |")
+    count = len(results["jax", "jax"]) // len(KEEPS)
+    return "\n".join(
+        [
+            f"Largest difference of a prediction, over the largest prediction, of {count} models.",
+            "",
+            *lines,
+            "",
+            *(f"({i}) {note}" for i, note in enumerate(notes, 1)),
+        ]
+    )
+
+
+def write_table():
+    guide = Path(__file__).parents[1] / "docs" / "guide" / "saving.md"
+    before, begin, rest = guide.read_text().partition("<!-- table of tests/ways.py -->\n")
+    _, end, after = rest.partition("<!-- end of table -->")
+    assert begin
+    assert end
+    guide.write_text(f"{before}{begin}\n{table()}\n\n{end}{after}")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["save"]:
+        save(sys.argv[2], sys.argv[3:])
+    elif sys.argv[1:2] == ["load"]:
+        load(sys.argv[2])
+    else:
+        write_table()
