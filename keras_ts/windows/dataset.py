@@ -267,10 +267,10 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
 
     # What Keras's feeding asks for; see adapters.FedByKeras.
 
-    def position(self) -> list[int]:
-        """The epoch and the first batch of a pass that begins now."""
+    def begin_pass(self) -> int:
+        """Note that Keras begins to read the epoch; return which."""
         self._set_handed_out(0)
-        return [self._epoch, self._offset]
+        return self._epoch
 
     def count_in(self, variable: Any) -> None:
         """Let ``variable`` count the batches that are handed out."""

@@ -6,22 +6,23 @@ fresh permutation of all windows each pass, and what failed in silence is an err
 
 import itertools
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array
-from keras_ts.windows.gather import taps
+from keras_ts.windows import tfdata
+from keras_ts.windows.gather import Taps
 from keras_ts.windows.shuffle import Permutation
 from keras_ts.windows.spec import WindowedSeries
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# Read about this many bytes at a time: a call out of tf.data costs more than a small batch.
-_CALL_BYTES = 1 << 20
+# Single windows are parted from batches of this many.
+_SINGLES = 32
 
 
 def windowed_dataset(
@@ -120,13 +121,13 @@ def timeseries_dataset_from_array(
     seed = seed if _checks.boolean("shuffle", shuffle) else None
     values = _read(data, format)
     start, end = _bounds(len(values), start_index, end_index)
-    inputs = taps(values[start:end], 0, length, rate)
+    inputs = Taps(values[start:end], 0, length, rate)
     if not len(inputs):
         raise ValueError(
             f"data[{start}:{end}] has {end - start} positions. A window of sequence_length="
             f"{length} with sampling_rate={rate} spans {rate * (length - 1) + 1}."
         )
-    arrays = [inputs]
+    arrays: list[Any] = [inputs]
     if targets is not None:
         arrays.append(_read(targets, format)[start:end])
         if not len(arrays[1]):
@@ -159,7 +160,7 @@ def _bounds(length: int, start_index: int | None, end_index: int | None) -> tupl
 class _Source:
     """Windows and targets (row ``s`` of each array is of the window at ``s``) in some order."""
 
-    arrays: list[Array]
+    arrays: list[Any]
     stride: int
     batch_size: int | None  # None: single windows
     seed: int | None  # None: time order
@@ -174,6 +175,10 @@ class _Source:
 
     def __len__(self) -> int:
         return -(-self.size // self.length)
+
+    def bounds(self, batch: int) -> tuple[int, int]:
+        """First window of a batch, and the one after its last."""
+        return batch * self.length, min((batch + 1) * self.length, self.size)
 
     def read(self, number: int, begin: int, end: int) -> list[Array]:
         """Read the windows at positions ``begin .. end - 1`` of a pass."""
@@ -190,29 +195,22 @@ def _pack(parts: Any) -> Any:
 def _tf_dataset(source: _Source) -> "tf.data.Dataset":
     import tensorflow as tf
 
-    sample, size, passes = source.read(0, 0, source.length), source.size, itertools.count()
-    chunk = source.length * max(1, _CALL_BYTES // max(1, sum(array.nbytes for array in sample)))
+    if source.batch_size is None:
+        batches = _tf_batches(replace(source, batch_size=_SINGLES)).unbatch()
+    else:
+        batches = _tf_batches(source)
+    known = tf.data.experimental.assert_cardinality(len(source))
+    return batches.prefetch(2).apply(known)
 
-    def read(number: Any, begin: Any) -> list[Array]:
-        return source.read(int(number), int(begin), min(int(begin) + chunk, size))
 
-    def windows(number: Any, begin: Any) -> Any:
-        dtypes = [tf.as_dtype(array.dtype) for array in sample]
-        arrays = tf.numpy_function(read, [number, begin], dtypes)
-        for array, like in zip(arrays, sample, strict=True):
-            array.set_shape((None, *like.shape[1:]))
-        return _pack(arrays)
+def _tf_batches(source: _Source) -> "tf.data.Dataset":
+    passes = itertools.count()
 
-    def one_pass(number: Any) -> Any:
-        return tf.data.Dataset.range(0, size, chunk).map(lambda begin: windows(number, begin))
-
-    def begin_pass(_: Any) -> Any:
-        return tf.numpy_function(lambda: np.int64(next(passes)), [], tf.int64)
+    def read(number: int, begin: int, end: int) -> Any:
+        return _pack(source.read(number, begin, end))
 
     # Counted as a pass begins, so that even one left early is not gone through again.
-    chunks = tf.data.Dataset.from_tensors(0).map(begin_pass).flat_map(one_pass)
-    cut = chunks.rebatch(source.batch_size) if source.batch_size else chunks.unbatch()
-    return cut.prefetch(2).apply(tf.data.experimental.assert_cardinality(len(source)))
+    return tfdata.batches(read, source.bounds, lambda: next(passes), 0, len(source))
 
 
 def _grain_dataset(source: _Source) -> Any:

@@ -1,7 +1,7 @@
 """Reading windows out of an array: strided views, and one fancy index a batch.
 
-A batch is a single gather where inputs and targets lie close together, so it runs at the
-speed of NumPy's own ``sliding_window_view(values, span)[starts]``.
+A window whose values lie side by side is one opaque item to NumPy, which copies such items
+faster than ``sliding_window_view(values, span)[starts]`` copies rows of numbers.
 """
 
 from dataclasses import dataclass
@@ -14,16 +14,52 @@ from numpy.lib.stride_tricks import as_strided
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.index import Geometry
 
+# Below this many bytes a window, inputs and targets are best read together and left in one
+# block; above it, reading targets by themselves costs little, and inputs come contiguous.
+_READ_TOGETHER = 1024
 
-def taps(values: Array, offset: int, count: int, step: int) -> Array:
-    """A read-only view: row ``s`` holds ``values[s + offset + step * k]``, ``k < count``."""
-    rows = len(values) - offset - step * (count - 1)
-    return as_strided(
-        values[offset:],
-        shape=(max(rows, 0), count, *values.shape[1:]),
-        strides=(values.strides[0], step * values.strides[0], *values.strides[1:]),
-        writeable=False,
-    )
+
+@dataclass(frozen=True)
+class Taps:
+    """Row ``s`` holds ``values[s + offset + step * k]``, ``k < count``."""
+
+    values: Array
+    offset: int
+    count: int
+    step: int = 1
+
+    def __len__(self) -> int:
+        return max(len(self.values) - self.offset - self.step * (self.count - 1), 0)
+
+    def __getitem__(self, starts: Any) -> Array:
+        """Rows: a read-only view for a slice, newly allocated for an array of starts."""
+        if isinstance(starts, slice) or self._items is None:
+            return self._view[starts]
+        read = self._items[starts].view(self.values.dtype)
+        return read.reshape(len(starts), self.count, *self.values.shape[1:])
+
+    @cached_property
+    def _view(self) -> Array:
+        values = self.values
+        return as_strided(
+            values[self.offset :],
+            shape=(len(self), self.count, *values.shape[1:]),
+            strides=(values.strides[0], self.step * values.strides[0], *values.strides[1:]),
+            writeable=False,
+        )
+
+    @cached_property
+    def _items(self) -> Array | None:
+        return opaque(self.values[self.offset :], self.count) if self.step == 1 else None
+
+
+def opaque(values: Array, count: int) -> Array | None:
+    """Every ``count`` neighbours as one item without a type; None where memory has gaps."""
+    if not values.flags.c_contiguous or len(values) < count or not values.size:
+        return None
+    row = values[0].nbytes
+    item = np.dtype((np.void, count * row))
+    return np.ndarray((len(values) - count + 1,), item, values.data, strides=(row,))
 
 
 @dataclass(frozen=True)
@@ -44,7 +80,7 @@ class Gather:
     geometry: Geometry
 
     def past(self, starts: Any) -> Array:
-        """Inputs ``(batch, window, ...)``, newly allocated for an array of starts."""
+        """Inputs ``(batch, window, ...)``."""
         return self._inputs[starts]
 
     def ahead(self, starts: Any) -> Array:
@@ -53,55 +89,57 @@ class Gather:
 
     def target(self, starts: Any) -> Array:
         """Targets of the contract's shape for these windows."""
-        shape = self.geometry
-        if shape.sequence:
-            read = self._steps[starts]
-            return _columns(read[:, :, 0] if shape.horizon == 1 else read, self.targets)
-        read = self._horizons[starts]
-        return _columns(read[:, 0] if shape.horizon == 1 else read, self.targets)
+        return _columns(self._targets[starts], self.targets)
 
     def pair(self, starts: Any) -> tuple[Array, Array]:
         """Inputs and targets of a batch, from one gather where that is the cheaper way."""
-        if self._spans is None:
+        if self._together is None:
             return self.past(starts), self.target(starts)
-        read, (inputs, ahead) = self._spans[starts], self._parts
+        read, (inputs, ahead) = self._together[starts], self._parts
         x, y = read.getfield(inputs, 0), read.getfield(*ahead)
         return x, y if self.targets is None else _columns(y, self.targets)
 
     @cached_property
-    def _spans(self) -> Array | None:
-        """Each window as one opaque item, which NumPy copies faster than an axis of numbers."""
+    def _inputs(self) -> Taps:
+        return Taps(self.values, 0, self.geometry.window, self.geometry.sampling_rate)
+
+    @cached_property
+    def _horizons(self) -> Taps:
+        shape = self.geometry
+        return Taps(self.values, shape.reach + shape.gap, shape.horizon)
+
+    @cached_property
+    def _targets(self) -> Any:
+        """What to index with starts for the targets of every column."""
+        shape, first = self.geometry, self.geometry.first_target
+        if not shape.sequence:
+            if shape.horizon > 1:
+                return self._horizons
+            ahead = np.asarray(self.values)[first:]
+            ahead.flags.writeable = False
+            return ahead
+        if shape.horizon == 1:
+            return Taps(self.values, first, shape.window, shape.sampling_rate)
+        horizons = Taps(self.values, first, shape.horizon)[:]
+        return Taps(horizons, 0, shape.window, shape.sampling_rate)
+
+    @cached_property
+    def _together(self) -> Array | None:
+        """Each window, from its first input to its last target, as one opaque item."""
         values, shape = self.values, self.geometry
         close = shape.sampling_rate == 1 and shape.gap + shape.horizon <= shape.window
-        if shape.sequence or not close or not values.flags.c_contiguous:
+        if shape.sequence or not close or shape.span * values[0].nbytes > _READ_TOGETHER:
             return None
-        row = values.strides[0]
-        raw = np.dtype((np.void, shape.span * row))
-        return np.ndarray((len(values) - shape.span + 1,), raw, values.data, strides=(row,))
+        return opaque(values, shape.span)
 
     @cached_property
     def _parts(self) -> Any:
-        """What an opaque window holds: its inputs; its targets, all columns, and where they are."""
+        """What such an item holds: the inputs; the targets, all columns, and where they are."""
         values, shape = self.values, self.geometry
-        columns, row = values.shape[1:], values.strides[0]
+        columns, row = values.shape[1:], values[0].nbytes
         ahead = columns if shape.horizon == 1 else (shape.horizon, *columns)
         inputs = np.dtype((values.dtype, (shape.window, *columns)))
         return inputs, (np.dtype((values.dtype, ahead)), shape.first_target * row)
-
-    @cached_property
-    def _inputs(self) -> Array:
-        return taps(self.values, 0, self.geometry.window, self.geometry.sampling_rate)
-
-    @cached_property
-    def _horizons(self) -> Array:
-        shape = self.geometry
-        return taps(self.values, shape.reach + shape.gap, shape.horizon, 1)
-
-    @cached_property
-    def _steps(self) -> Array:
-        shape = self.geometry
-        horizons = taps(self.values, shape.first_target, shape.horizon, 1)
-        return taps(horizons, 0, shape.window, shape.sampling_rate)
 
 
 def _columns(read: Array, columns: int | tuple[int, ...] | None) -> Array:

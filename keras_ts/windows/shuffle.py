@@ -60,10 +60,11 @@ class Permutation:
         word = self._constants.dtype.type
         images = self._rounds(np.asarray(positions).astype(word))
         outside = np.flatnonzero(images >= self.size)
+        walked = images.take(outside)
         while outside.size:
-            walked = self._rounds(images[outside])
-            images[outside] = walked
-            outside = outside[walked >= self.size]
+            images[outside] = self._rounds(walked)
+            again = np.flatnonzero(walked >= self.size)
+            outside, walked = outside.take(again), walked.take(again)
         return images.astype(np.int64)
 
     def _rounds(self, words: Any) -> Any:

@@ -243,3 +243,52 @@ def test_seed_none_follows_set_random_seed():
 
     np.testing.assert_array_equal(first(), first())
     assert (WindowedSeries(3, shuffle=True).build(distinct(200))[0][0] != first()).any()
+
+
+@only_tensorflow
+def test_batches_of_tf_data_stay_what_they_are():
+    """The memory they are read into is used again only when nobody holds a batch any more."""
+    windows = WindowedSeries(600, batch_size=8, shuffle=True, seed=1)
+    dataset = windows.build(distinct(7000))
+    held = list(dataset.to_tf())
+    views = [x.numpy()[1:, ::2] for x, _ in held]
+    for (x, y), view, (want_x, want_y) in zip(held, views, dataset, strict=True):
+        np.testing.assert_array_equal(x, want_x)
+        np.testing.assert_array_equal(y, want_y)
+        np.testing.assert_array_equal(view, want_x[1:, ::2])
+    del held
+    for (x, _), view, (want_x, _) in zip(dataset.to_tf(), views, dataset, strict=True):
+        np.testing.assert_array_equal(x, want_x)
+        np.testing.assert_array_equal(view, want_x[1:, ::2])
+
+
+@only_tensorflow
+def test_passes_of_tf_data_that_overlap_keep_their_epochs():
+    dataset = WindowedSeries(2, batch_size=4, shuffle=True, seed=1).build(distinct(1000))
+    stream = dataset.to_tf()
+    slow = iter(stream)
+    begun = [next(slow)[0].numpy() for _ in range(10)]
+    list(stream)
+    begun += [x.numpy() for x, _ in slow]
+    np.testing.assert_array_equal(np.concatenate(begun), joined(list(dataset))[0])
+
+
+@only_tensorflow
+def test_to_tf_after_restore_goes_through_whole_epochs():
+    windows = WindowedSeries(2, batch_size=4, shuffle=True, seed=1)
+    dataset, again = windows.build(distinct(103)), windows.build(distinct(103))
+    again.restore({**dataset.state(), "batch": 5})
+    for (x, y), (want_x, want_y) in itertools.zip_longest(again.to_tf(), dataset):
+        np.testing.assert_array_equal(x, want_x)
+        np.testing.assert_array_equal(y, want_y)
+
+
+def test_to_grain_after_restore_goes_through_whole_epochs():
+    windows = WindowedSeries(2, batch_size=4, shuffle=True, seed=1)
+    dataset, again = windows.build(distinct(103)), windows.build(distinct(103))
+    again.restore({**dataset.state(), "batch": 5})
+    stream = again.to_grain()
+    assert len(stream) == len(dataset)
+    for (x, y), (want_x, want_y) in itertools.zip_longest(stream, dataset):
+        np.testing.assert_array_equal(x, want_x)
+        np.testing.assert_array_equal(y, want_y)
