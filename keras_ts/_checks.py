@@ -6,23 +6,35 @@ JSON takes them as they are.
 
 import math
 import operator
+import reprlib
 from typing import Any
 
 import numpy as np
 
 from keras_ts._typing import Array
 
+_SHORT = reprlib.Repr()
+_SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = 20
+_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 200
+
+
+def shown(value: Any) -> str:
+    """``repr`` for an error: whole for what people write, its beginning for what files may hold."""
+    return _SHORT.repr(value)
+
 
 def integer(name: str, value: Any, minimum: int) -> int:
     """Return ``value`` as an int >= ``minimum``, or raise an error that names it."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(
-            f"{name} must be an integer >= {minimum}. Received: {name}={value!r} "
+            f"{name} must be an integer >= {minimum}. Received: {name}={shown(value)} "
             f"({type(value).__name__})."
         )
     number = operator.index(value)
     if number < minimum:
         raise ValueError(f"{name} must be >= {minimum}. Received: {name}={number}.")
+    if number >= 1 << 63:
+        raise ValueError(f"{name} must be less than 2**63. Received {number.bit_length()} bits.")
     return number
 
 
@@ -30,10 +42,10 @@ def real(name: str, value: Any) -> float:
     """Return ``value`` as a finite float, or raise an error that names it."""
     if isinstance(value, str | bytes | bool) or not hasattr(value, "__float__"):
         raise TypeError(
-            f"{name} must be a finite number. Received: {name}={value!r} ({type(value).__name__})."
+            f"{name} must be a finite number. Received: {name}={shown(value)} ({type(value).__name__})."
         )
     if getattr(value, "ndim", 0) != 0:
-        raise TypeError(f"{name} must be a single number. Received: {name}={value!r}.")
+        raise TypeError(f"{name} must be a single number. Received: {name}={shown(value)}.")
     try:
         number = float(value)
     except OverflowError:
@@ -54,7 +66,7 @@ def positive(name: str, value: Any) -> float:
 def boolean(name: str, value: Any) -> bool:
     """Return ``value`` if it is a bool, or raise an error that names it."""
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False. Received: {name}={value!r}.")
+        raise TypeError(f"{name} must be True or False. Received: {name}={shown(value)}.")
     return bool(value)
 
 
@@ -62,7 +74,7 @@ def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     """Return ``value`` if it is one of ``allowed``, or raise an error that lists them."""
     if not isinstance(value, str) or value not in allowed:
         listed = ", ".join(repr(option) for option in allowed)
-        raise ValueError(f"{name} must be one of {listed}. Received: {name}={value!r}.")
+        raise ValueError(f"{name} must be one of {listed}. Received: {name}={shown(value)}.")
     return value
 
 

@@ -52,6 +52,13 @@ class Recipe:
         _checks.positive("learning_rate", self.learning_rate)
         _checks.integer("batch_size", self.batch_size, 1)
         _checks.integer("epochs", self.epochs, 1)
+        _checks.boolean("cosine_decay", self.cosine_decay)
+        if self.steps_per_decade is not None:
+            _checks.integer("steps_per_decade", self.steps_per_decade, 1)
+        if not 0 <= _checks.real("momentum", self.momentum) < 1:
+            raise ValueError(f"momentum must lie in [0, 1). Received: momentum={self.momentum}.")
+        if not isinstance(self.loss, str):
+            raise TypeError(f"loss must be a loss by its name. Received: loss={self.loss!r}.")
 
     def compile(self, model: keras.Model, steps_per_epoch: int | None = None) -> None:
         """Compile ``model`` as the recipe says, with the mean absolute error as a metric.

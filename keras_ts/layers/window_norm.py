@@ -9,6 +9,7 @@ range it was trained in.
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_ts import _checks
@@ -60,6 +61,11 @@ class NormalizeWindow(keras.layers.Layer):
         self.statistic = _checks.choice("statistic", statistic, STATISTICS)
         self.causal = _checks.boolean("causal", causal)
         self.epsilon = _checks.positive("epsilon", epsilon)
+        limits = np.finfo(at_least_float32(self))
+        if not limits.tiny <= self.epsilon <= limits.max:
+            raise ValueError(
+                f"epsilon must fit {at_least_float32(self)}. Received: epsilon={self.epsilon}."
+            )
         self.supports_masking = True
 
     def call(self, inputs: Any) -> tuple[Any, Any, Any]:
@@ -127,6 +133,11 @@ class RestoreWindow(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Scale and shift each output by the statistics of its window."""
         outputs, location, scale = (ops.cast(x, at_least_float32(self)) for x in inputs)
+        if self.feature is not None and self.feature >= location.shape[-1]:
+            raise ValueError(
+                f"feature must be the index of one of {location.shape[-1]} features. "
+                f"Received: feature={self.feature}."
+            )
         if self.feature is not None or outputs.shape[-1] != location.shape[-1]:
             first = self.feature or 0
             location, scale = (x[..., first : first + 1] for x in (location, scale))

@@ -21,7 +21,7 @@ from keras_ts._files import replacing
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 
 # Parsed, JSON can take twenty times its size. A layer takes about 1,500 bytes.
-_MOST_JSON = 8 << 20
+_MOST_JSON = 4 << 20
 _MOST_MEMBERS = 10_000
 # Keras stores its members as they are; one packed by hand shrinks less than this.
 _MOST_EXPANSION = 100

@@ -51,7 +51,7 @@ def _saved(path: str) -> list[Array] | None:
 
     if path.endswith(".keras"):
         with archive.opened(path) as opened:
-            content = io.BytesIO(opened.read(archive.WEIGHTS))
+            content = io.BytesIO(archive.read(opened, archive.WEIGHTS))
         with h5py.File(content, "r") as file:
             group = file.get("optimizer/vars")
             return [_number(group[name]) for name in sorted(group, key=int)] if group else None

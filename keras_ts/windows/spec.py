@@ -258,7 +258,7 @@ def _column(name: str, column: Any) -> Column:
         raise TypeError(
             f"{name} takes column names or numbers. Received: {column!r} ({type(column).__name__})."
         )
-    return int(column.__index__())
+    return _checks.integer(name, column, -(1 << 63))
 
 
 def _check_apart(checked: dict[str, Any], id_column: str | None, time_column: str | None) -> None:

@@ -54,6 +54,7 @@ def test_keras_files(model, tmp_path):
     assert load_windows(path) == WindowedSeries(8, seed=51)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_h5_files_and_weights(model, tmp_path):
     if model.name != "by_hand":

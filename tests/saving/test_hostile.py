@@ -1,0 +1,292 @@
+"""Files made to mislead, damage or break in: refused clearly, or harmless; nothing runs."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import hostile
+from helpers import BACKEND
+from keras_ts import ScaleOutput, load_model, migrate_lambdas
+from test_package import REGISTERED
+
+# What is as good as the file it was made from.
+HARMLESS = ("no settings", "metadata no layers")
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    path = tmp_path_factory.mktemp("good") / "good.keras"
+    return path, hostile.base_model(path)
+
+
+@pytest.fixture(scope="module")
+def corpus(good, tmp_path_factory):
+    """The whole corpus, and what came of each file in a process of its own."""
+    folder = tmp_path_factory.mktemp("corpus")
+    names = hostile.build(good[0], folder)
+    (folder / "good").mkdir()
+    # What is opened first imports much; the memory of that is nobody's fault.
+    for suffix in ("keras", "h5"):
+        keras.saving.load_model(good[0]).save(folder / "good" / f"good.{suffix}")
+    modules = tmp_path_factory.mktemp("modules")
+    (modules / "evil_module.py").write_text(hostile.EVIL_MODULE)
+    mark, results = modules / "mark", modules / "results.json"
+    path = os.pathsep.join([str(modules), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": BACKEND,
+        "PYTHONPATH": path,
+        hostile.MARK: str(mark),
+        "KERAS_TS_HOSTILE_RESULTS": str(results),
+    }
+    command = [sys.executable, hostile.__file__, str(folder)]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    found = json.loads(results.read_text())
+    assert sorted(found) == sorted(names)
+    return found, mark, environment
+
+
+def test_nothing_ran(corpus):
+    found, mark, _ = corpus
+    assert not mark.exists()
+    assert {name: result["calls"] for name, result in found.items() if result["calls"]} == {}
+
+
+def test_the_mark_can_be_left(corpus):
+    """The payload, the module and the hook would have told."""
+    environment = corpus[2]
+    trials = [
+        "import evil_module",
+        "import base64, hostile, marshal, types; "
+        "types.FunctionType(marshal.loads(base64.b64decode(hostile.payload())), globals())(1)",
+    ]
+    for trial in trials:
+        subprocess.run(
+            [sys.executable, "-c", trial],
+            env={**environment, "PYTHONPATH": os.pathsep.join(
+                [environment["PYTHONPATH"], str(Path(hostile.__file__).parent)])},
+            check=True,
+        )  # fmt: skip
+        mark = Path(environment[hostile.MARK])
+        assert mark.exists()
+        mark.unlink()
+    assert hostile._noted("import", ("evil_module",)) == "import evil_module"
+    assert hostile._noted("os.system", ("true",)) == "os.system"
+
+
+def test_every_file_is_refused_or_harmless(corpus, good, capsys):
+    found, truth, counts = corpus[0], good[1], {"refused": 0, "harmless": 0}
+    wrong = {}
+    for name, result in found.items():
+        loaded = result["load_model"]
+        if isinstance(loaded, str):
+            counts["refused"] += 1
+            clear = loaded.startswith("ValueError: '") and loaded.count("\n") < 5
+            if not clear or len(loaded) > 1000:
+                wrong[name] = loaded
+        elif any(word in name for word in HARMLESS) and np.allclose(loaded, truth, rtol=1e-5):
+            counts["harmless"] += 1
+        else:
+            wrong[name] = loaded
+        for way in ("migrate_lambdas", "load_windows"):
+            said = result[way]
+            if isinstance(said, str) and (said.startswith("ESCAPED") or len(said) > 1000):
+                wrong[f"{name}, {way}"] = said
+        if not isinstance(result["migrate_lambdas"], str):
+            wrong[f"{name}, migrate_lambdas"] = "opened"
+    assert wrong == {}
+    with capsys.disabled():
+        sys.stdout.write(f"\nhostile files: {len(found)}, of which {counts} by load_model\n")
+    assert len(found) > 250
+
+
+def test_memory(corpus):
+    most = {name: result["megabytes"] for name, result in corpus[0].items()}
+    assert max(most.values()) <= 200, sorted(most.items(), key=lambda item: -item[1])[:5]
+
+
+def test_a_payload_does_not_run_when_its_lambda_is_replaced(good, tmp_path, monkeypatch):
+    monkeypatch.setenv(hostile.MARK, str(tmp_path / "mark"))
+    files = hostile.Corpus(good[0], tmp_path)
+    hostile._code(files)
+    tried = [name for name in files.names if name.startswith("lambda") and "ScaleOutput" in name]
+    for name in tried:
+        if "keras_ts_ExpandSeries" in name:
+            continue  # Says two things about what it is, and is refused above.
+        model = migrate_lambdas(tmp_path / name, {"ScaleOutput": ScaleOutput(100.0)})
+        x = hostile.inputs(np)
+        np.testing.assert_allclose(model.predict(x, verbose=0), good[1], rtol=1e-5, atol=1e-6)
+    assert len(tried) == 6
+    assert not (tmp_path / "mark").exists()
+
+
+@given(data=st.data())
+def test_flipped_bits(good, tmp_path_factory, data):
+    """Some bits mean nothing; no other may be flipped unnoticed."""
+    path, truth = good
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        position = data.draw(st.integers(0, len(content) * 8 - 1))
+        content[position // 8] ^= 1 << position % 8
+    broken = tmp_path_factory.getbasetemp() / "flipped.keras"
+    broken.write_bytes(content)
+    try:
+        model = load_model(broken)
+    except ValueError:
+        return
+    predictions = model.predict(hostile.inputs(np), verbose=0)
+    np.testing.assert_allclose(predictions, truth, rtol=1e-5)
+
+
+@given(part=st.floats(0, 1, exclude_max=True))
+def test_cut_anywhere(good, tmp_path_factory, part):
+    content = good[0].read_bytes()
+    broken = tmp_path_factory.getbasetemp() / "cut.keras"
+    broken.write_bytes(content[: int(len(content) * part)])
+    with pytest.raises(ValueError, match=r"cut\.keras"):
+        load_model(broken)
+
+
+def number(value):
+    try:
+        return not isinstance(value, bool | str) and math.isfinite(value)
+    except (TypeError, OverflowError):
+        return False
+
+
+def whole(low, high=2**63):
+    return lambda value: type(value) is int and low <= value < high
+
+
+def one_of(*values):
+    return lambda value: isinstance(value, str | None) and value in values
+
+
+def maybe(check):
+    return lambda value: value is None or check(value)
+
+
+def some(check):
+    """One value or a flat list of a sensible length."""
+    return lambda value: (
+        check(value)
+        or (isinstance(value, list) and 1 <= len(value) <= 1024 and all(map(check, value)))
+    )
+
+
+def fits(value):
+    return number(value) and abs(value) < 3.4e38
+
+
+def scale(value):
+    return fits(value) and value != 0
+
+
+def column(value):
+    return isinstance(value, str) or whole(-(2**63))(value)
+
+
+def columns(value):
+    return value is None or column(value) or (
+        isinstance(value, list) and value and all(map(column, value))
+        and len(set(value)) == len(value)
+    )  # fmt: skip
+
+
+def flag(value):
+    return isinstance(value, bool)
+
+
+def positive(value):
+    return number(value) and value > 0
+
+
+# What each setting may be, written down apart from the code that checks it.
+RIGHT = {
+    "ExpandSeries": {"axis": whole(-3, 3)},
+    "ScaleOutput": {"scale": some(scale), "offset": some(fits)},
+    "NormalizeWindow": {
+        "statistic": one_of("last", "mean", "standard"), "causal": flag, "epsilon": lambda value: fits(value) and value > 1e-38},
+    "RestoreWindow": {"feature": maybe(whole(0))},
+    "WindowedSeries": {
+        **dict.fromkeys(("window", "horizon", "stride", "sampling_rate", "batch_size"), whole(1)),
+        "gap": whole(0), "targets": one_of("vector", "sequence"), "target_columns": columns,
+        "future_columns": columns, "static_columns": columns,
+        "id_column": lambda value: isinstance(value, str | None),
+        "time_column": lambda value: isinstance(value, str | None),
+        "missing": one_of("raise", "drop", "keep"), "shuffle": flag,
+        "seed": maybe(whole(0)), "drop_remainder": flag},
+    "RecurrentPreset": {
+        "kind": one_of("sequence_to_vector", "sequence_to_sequence"),
+        "cell": one_of("simple_rnn", "gru", "lstm"), "units": some(whole(1)),
+        "bidirectional": flag, "window": maybe(whole(1)), "features": maybe(whole(1)),
+        "outputs": whole(1), "output_scale": maybe(some(scale)),
+        "window_norm": one_of(None, "last", "mean", "standard"), "target": maybe(whole(0)),
+        "dropout": lambda value: number(value) and 0 <= value < 1,
+        "recipe": lambda value: value is None or (
+            isinstance(value, dict) and all(RECIPE[name](item) for name, item in value.items()))},
+    "ExponentialLRSweep": {
+        "start_lr": positive, "end_lr": maybe(positive), "steps": maybe(whole(2)),
+        "steps_per_decade": maybe(positive), "every": one_of("batch", "epoch"),
+        "smoothing": lambda value: number(value) and 0 <= value < 1,
+        "stop_factor": maybe(positive), "restore": flag,
+        "backup": lambda value: isinstance(value, str | None)},
+}  # fmt: skip
+RECIPE = {
+    "loss": lambda value: isinstance(value, str), "optimizer": one_of("sgd", "adamw"),
+    "learning_rate": positive, "batch_size": whole(1), "epochs": whole(1),
+    "momentum": lambda value: number(value) and 0 <= value < 1, "cosine_decay": flag,
+    "steps_per_decade": maybe(whole(1)),
+}  # fmt: skip
+KERAS_OWN = {"name", "trainable", "dtype"}
+VALUES = [*hostile.WRONG.values(), None, True, 0, 1, 2.5, "last", [1, 1], [True], 1e-50, 10**30]
+
+
+def read(entry):
+    """What comes of an entry of a file: the new config, or None where it is refused."""
+    try:
+        # NaN and the rest travel as Python's JSON has them.
+        item = keras.saving.deserialize_keras_object(json.loads(json.dumps(entry)))
+    except (TypeError, ValueError):
+        return None
+    return json.loads(json.dumps(item.get_config()))
+
+
+@pytest.mark.parametrize("registered_name", REGISTERED)
+def test_every_setting_of_every_class(registered_name):
+    name = registered_name.partition(">")[2]
+    entry = json.loads(
+        json.dumps(keras.saving.serialize_keras_object(REGISTERED[registered_name]()))
+    )
+    assert set(RIGHT[name]) == set(entry["config"]) - KERAS_OWN
+    tried = 0
+    for setting in RIGHT[name]:
+        for value in VALUES:
+            config = read({**entry, "config": {**entry["config"], setting: value}})
+            tried += 1
+            if config is not None:
+                wrong = {k: v for k, v in config.items()
+                         if k not in KERAS_OWN and not RIGHT[name][k](v)}  # fmt: skip
+                assert wrong == {}, f"{setting}={value!r}"[:200]
+    for config in (7, {**entry["config"], "unknown": 1}):
+        assert read({**entry, "config": config}) is None
+    assert tried >= 20
+
+
+@pytest.mark.parametrize("setting", RECIPE)
+def test_every_setting_of_a_recipe(setting):
+    entry = keras.saving.serialize_keras_object(REGISTERED["keras_ts>RecurrentPreset"]())
+    for value in VALUES:
+        recipe = {**entry["config"]["recipe"], setting: value}
+        config = read({**entry, "config": {**entry["config"], "recipe": recipe}})
+        assert config is None or RECIPE[setting](config["recipe"][setting]), value
