@@ -108,12 +108,14 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
         return self.order.batches - self._offset
 
     def __getitem__(self, index: int) -> Any:
-        batches = self.order.batches - self._offset
+        order = self.order
+        batches = order.batches - self._offset
         if not -batches <= index < batches:
             raise IndexError(f"batch {index} is out of range; there are {batches}.")
         batch = self._offset + index % batches
-        self._read_last |= batch == self.order.batches - 1
-        return self.read(self._epoch, *self.order.bounds(batch))
+        if batch == order.batches - 1:
+            self._read_last = True
+        return self.read(self._epoch, *order.bounds(batch))
 
     def __iter__(self) -> Iterator[Any]:
         epoch, first = self._epoch, self._offset

@@ -69,6 +69,8 @@ class Runs:
     def starts(self, windows: Any) -> IntArray:
         """Flat starts of the windows numbered ``windows`` in time order."""
         if len(self.first) == 1:
+            if self.step == 1 and self.first[0] == 0:
+                return windows
             return windows * self.step + self.first[0]
         run = self._run_of(windows)
         return self.first[run] + self.step * (windows - self._before[run])

@@ -76,7 +76,8 @@ class Order:
         windows, starts = cached[2], cached[3]
         last = first + end - begin
         if last <= _STRETCH:
-            return windows[first:last], starts[first:last]
+            chosen = windows[first:last]
+            return chosen, chosen if starts is windows else starts[first:last]
         rest = self.places(epoch, begin - first + _STRETCH, end)
         return np.concatenate([windows[first:], rest[0]]), np.concatenate([starts[first:], rest[1]])
 
