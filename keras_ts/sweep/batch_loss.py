@@ -15,24 +15,29 @@ class BatchLoss:
     after them. A model that keeps none is taken at its word: its logs hold the batch's loss.
     """
 
+    def begin_epoch(self) -> None:
+        """Forget the mean that was held, since Keras has emptied it."""
+        self._held: list[list[Array]] = []
+
     def begin(self, model: keras.Model) -> None:
         """Empty the mean."""
-        self._held: list[list[Array]] = []
-        for metric in _means(model):
-            self._held.append([keras.ops.convert_to_numpy(v) for v in metric.variables])
+        means = _means(model)
+        # What ``end`` put there is known, and reading it would cost as much as all the rest.
+        self._held = self._held or [_read(metric) for metric in means]
+        for metric in means:
             metric.reset_state()
 
     def end(self, model: keras.Model, logs: Any) -> tuple[float, float]:
         """Return the sum of the losses since ``begin`` and their weight, and restore the mean."""
-        seen = None
-        for metric, held in zip(_means(model), self._held, strict=True):
-            total, count = (float(keras.ops.convert_to_numpy(v)) for v in metric.variables)
-            # What nobody fed is not the loss; nan != 0, so a loss that is not finite counts.
-            if total != 0 or count != 0:
-                seen = total, count
+        means = _means(model)
+        seen = [_read(metric) for metric in means]
+        for metric, held, new in zip(means, self._held, seen, strict=True):
+            held[:] = [a + b for a, b in zip(held, new, strict=True)]
             for variable, value in zip(metric.variables, held, strict=True):
-                variable.assign_add(value)
-        return (logged_loss(logs), 1.0) if seen is None else seen
+                variable.assign(value)
+        # What nobody fed is not the loss; nan != 0, so a loss that is not finite counts.
+        fed = [new for new in seen if any(value != 0 for value in new)]
+        return (float(fed[-1][0]), float(fed[-1][1])) if fed else (logged_loss(logs), 1.0)
 
 
 def logged_loss(logs: Any) -> float:
@@ -47,3 +52,7 @@ def logged_loss(logs: Any) -> float:
 
 def _means(model: keras.Model) -> list[Any]:
     return [m for m in model.metrics if m.name == "loss" and isinstance(m, keras.metrics.Mean)]
+
+
+def _read(metric: Any) -> list[Array]:
+    return [keras.ops.convert_to_numpy(variable) for variable in metric.variables]

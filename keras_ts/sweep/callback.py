@@ -142,6 +142,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
             self._total = self._count = 0.0
         if self.every == "epoch":
             self._set_rate()
+        self._batch_loss.begin_epoch()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Record the epoch's loss, and keep the curve."""

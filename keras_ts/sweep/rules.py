@@ -79,9 +79,7 @@ def suggest(rates: Sequence[float], losses: Sequence[float], smoothing: float, r
             f"The loss never falls below its value at the first rate, {rates[0]:.3g}. "
             "Start lower if it only rises, or end higher if it stays level."
         )
-    # Up to where the curve has risen half of its fall again, for the end is not noise.
-    risen = curve[bottom:] > (curve[: bottom + 1].max() + curve[bottom]) / 2
-    if not falls(losses[: bottom + int(risen.argmax()) if risen.any() else end]):
+    if not falls(_without_explosion(losses[:end], curve)):
         raise ValueError(
             "The loss falls no further than its noise would by chance, so no rate can be told "
             f"from another between {rates[0]:.3g} and {rates[end - 1]:.3g}. Take larger batches, "
@@ -118,6 +116,15 @@ def interval(
     ]
     low, high = np.exp(np.quantile(np.log(picked), [0.05, 0.95]))
     return float(low), float(high)
+
+
+def _without_explosion(losses: Sequence[float], curve: Array) -> Sequence[float]:
+    """The losses up to where they leave the valley, on the curve and by themselves."""
+    bottom = int(curve.argmin())
+    middle = (curve[: bottom + 1].max() + curve[bottom]) / 2
+    risen = np.flatnonzero(curve[bottom:] > middle)
+    within = losses[: bottom + risen[0]] if len(risen) else losses
+    return within[: np.flatnonzero(np.asarray(within) <= middle)[-1] + 1]
 
 
 def falls(losses: Sequence[float]) -> bool:

@@ -34,7 +34,7 @@ assert_same_bits(before, state(model))
 """
 
 
-@pytest.mark.parametrize("every", ["batch", "epoch"])
+@pytest.mark.parametrize("every", [pytest.param("batch", marks=pytest.mark.slow), "epoch"])
 def test_a_fit_that_was_cut_off_goes_on_with_the_curve(tmp_path, every):
     tests = str(Path(__file__).parent.parent)
     path = tmp_path / "sweep.json"

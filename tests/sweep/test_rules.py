@@ -110,3 +110,67 @@ def test_suggestions_lie_below_the_first_rate_that_is_not_finite(bad):
     losses[70:] = bad
     for rule in rules.RULES:
         assert rules.suggest(RATES, losses, 0.9, rule) < RATES[70]
+
+
+NOISES = {
+    "normal": lambda random, n: random.normal(size=n),
+    "heavy tails": lambda random, n: random.standard_t(3, size=n),
+    "lopsided": lambda random, n: np.exp(random.normal(size=n)),
+}
+
+
+@pytest.mark.parametrize("noise", NOISES)
+@pytest.mark.parametrize("points", [10, 30, 120])
+def test_no_rate_is_named_on_pure_noise(noise, points):
+    """The one or two in a hundred that look like a fall by chance are all there may be."""
+    named = 0
+    for seed in range(100):
+        losses = NOISES[noise](np.random.default_rng(seed), points)
+        try:
+            rules.suggest(RATES[:points], losses, 0.9, "valley")
+            named += 1
+        except ValueError:
+            pass
+    assert named <= 2
+
+
+@pytest.mark.parametrize("noise", NOISES)
+def test_a_fall_is_told_from_noise(noise):
+    """One twice as deep as the noise is wide, or, in twenty points, much deeper."""
+    for seed in range(50):
+        draws = NOISES[noise](np.random.default_rng(seed), len(RATES))
+        width = np.subtract(*np.quantile(draws, [0.9, 0.1]))
+        assert 1e-5 < rules.suggest(RATES, u_shape() + 0.4 * draws / width, 0.9, "valley") < 0.1
+    few = RATES[::6]
+    assert 1e-4 < rules.suggest(few, u_shape(0.01)[::6], 0.9, "valley") < 0.1
+
+
+def test_a_level_loss_says_so():
+    with pytest.raises(ValueError, match=r"loss never falls|no further than its noise"):
+        rules.suggest(RATES, np.ones(len(RATES)), 0.9, "valley")
+    noise = np.random.default_rng(0).normal(size=len(RATES))
+    with pytest.raises(ValueError, match=r"no further than its noise would.*between 1e-06 and 1\."):
+        rules.suggest(RATES, noise, 0.9, "valley")
+
+
+def test_a_low_first_loss_stops_nothing():
+    """The first loss by chance lower than all that follow, as happened in one sweep of 200."""
+    losses = [0.35, 0.61, 0.65, 0.38, 0.78, 0.78, 0.77, 0.77, 0.76, 0.82, 0.7, 0.6]
+    smoother, smoothed = rules.Smoother(0.9), []
+    for i, loss in enumerate(losses):
+        smoothed.append(smoother(loss))
+        assert not rules.diverged(losses[: i + 1], smoothed, 4.0)
+
+
+def test_the_interval_covers_what_new_repeats_suggest():
+    """Nine tenths of suggestions from other sets of five repeats, give or take what chance may."""
+    inside = 0
+    for seed in range(40):
+        runs = [u_shape(0.1, 10 * seed + i) for i in range(10)]
+        low, high = rules.interval(RATES, runs[:5], 0.9, "valley")
+        assert low <= high
+        inside += low <= rules.suggest(RATES, np.mean(runs[5:], axis=0), 0.9, "valley") <= high
+    # Two means of five lie further apart than the one does from the truth: 76 % are expected.
+    assert inside >= 24
+    calm = rules.interval(RATES, [u_shape()] * 5, 0.9, "valley")
+    assert calm[0] == calm[1]
