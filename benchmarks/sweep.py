@@ -178,14 +178,15 @@ def draw(results, path):
             ax.scatter(rate, height, marker=looks[name], color=color, label=name, s=45)
         ax.set_xscale("log")
         ax.set_xlim(1e-7, 10)
-        ax.set_ylim(0.9, 4)
+        ax.set_ylim(0.8, 4)
         ax.set_title(", ".join(setting), fontsize=10)
         ax.spines[["top", "right"]].set_visible(False)
     axes[0, 0].set_ylabel("final loss / best of the grid")
     axes[1, 0].set_ylabel("final loss / best of the grid")
     for ax in axes[1]:
         ax.set_xlabel("learning rate")
-    axes[0, 0].legend(frameon=False, fontsize=9)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
     figure.savefig(path, dpi=110)
     print(f"drawn: {path}")
 
