@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +10,21 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; move it there if the block succeeds."""
-    target = Path(path)
+    """Yield a temporary path beside ``path``; move it there if the block succeeds.
+
+    What a link points to is replaced, not the link. Permissions stay.
+    """
+    target = Path(path).resolve()
     if not target.parent.is_dir():
-        raise FileNotFoundError(f"path={str(target)!r}: the folder {target.parent} does not exist.")
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
-        temporary = Path(folder) / target.name
+        raise FileNotFoundError(f"path={str(path)!r}: the folder {target.parent} does not exist.")
+    if target.is_dir():
+        raise IsADirectoryError(f"path={str(path)!r} is a folder: name a file in it.")
+    if target.exists() and not os.access(target, os.W_OK):
+        raise PermissionError(f"path={str(path)!r}: the file is there, and may not be written.")
+    # The folder's name is short, as a file's may be as long as any can be.
+    with tempfile.TemporaryDirectory(prefix=".keras_ts.", dir=target.parent) as folder:
+        temporary = Path(folder) / Path(path).name
         yield temporary
+        if target.exists():
+            shutil.copymode(target, temporary)
         temporary.replace(target)

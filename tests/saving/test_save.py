@@ -1,6 +1,7 @@
 """The settings of the windows ride inside the file, which stays Keras's own."""
 
 import json
+import os
 import zipfile
 
 import keras
@@ -83,6 +84,36 @@ def test_a_failed_save_leaves_the_old_file(model, tmp_path, monkeypatch):
         save_model(model, path, windows=WINDOWS)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_stays_and_so_do_permissions(model, tmp_path):
+    kept, link = tmp_path / "kept", tmp_path / "link.keras"
+    kept.touch(mode=0o600)
+    link.symlink_to(kept)
+    save_model(model, link)
+    assert link.is_symlink()
+    assert load_model(link).output_shape == (None, 1)
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_name_as_long_as_any_can_be(model, tmp_path):
+    path = tmp_path / ("x" * 249 + ".keras")
+    save_model(model, path, windows=WINDOWS)
+    assert load_windows(path) == WINDOWS
+
+
+def test_what_may_not_be_replaced_is_refused_before_anything_is_written(
+    model, tmp_path, monkeypatch
+):
+    (tmp_path / "folder.keras").mkdir()
+    (tmp_path / "locked.keras").touch(mode=0o400)
+    # Where the tests run as root, every file may be written.
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(keras.saving, "save_model", None)
+    with pytest.raises(IsADirectoryError, match=r"folder.keras' is a folder"):
+        save_model(model, tmp_path / "folder.keras")
+    with pytest.raises(PermissionError, match=r"locked.keras'.*may not be written"):
+        save_model(model, tmp_path / "locked.keras")
 
 
 def test_misuse(model, tmp_path):
