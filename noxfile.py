@@ -49,6 +49,13 @@ def pairs(session: nox.Session) -> None:
 
 
 @nox.session
+def mutants(session: nox.Session) -> None:
+    """Faults put into the arithmetic of windows, one at a time: the tests notice 90 % at least."""
+    session.install("cosmic-ray>=8.4", "hypothesis>=6.130", "numpy>=1.26", "pytest>=8.3")
+    session.run("python", "tests/mutants.py", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style of the code."""
     session.install("ruff>=0.11")

@@ -1,0 +1,131 @@
+"""Breaks the arithmetic of windows one small step at a time: do the tests notice?
+
+``python tests/mutants.py index`` puts one wrong operator, number, comparison or decorator
+after another into ``keras_ts/windows/index.py`` and runs the tests that need no framework on
+each, in a fork and in memory: no file changes. Every survivor is printed; below 90 % killed
+the exit code is 1. Cosmic Ray makes the mutants; its own runner starts Python anew for each,
+which takes most of the time, and counts those that a filter skips as killed.
+"""
+
+import importlib.machinery
+import os
+import random
+import re
+import resource
+import signal
+import sys
+import time
+import types
+from collections.abc import Iterator
+from difflib import unified_diff
+from pathlib import Path
+
+import hypothesis
+import pytest
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator, operator_names
+
+TESTS = ["tests/windows/test_gather.py", "tests/windows/test_shuffle.py"]
+# The tests left out take longest, and kill nothing that orders frozen in others do not.
+LEFT_OUT = "not uniform and not every_small_size"
+OPTIONS = ["-o", "addopts=", "--import-mode=importlib", "--noconftest", "-p", "no:cacheprovider"]
+OPTIONS += ["--assert=plain", "-x", "-k", LEFT_OUT]
+# Arithmetic for arithmetic and bits for bits: the other exchanges (a + b for a << b) fail at
+# once wherever they are run, and would flatter the figure.
+LIKE = re.compile(
+    r"core/ReplaceBinaryOperator_((Add|Sub|Mul|FloorDiv|Mod)_(Add|Sub|Mul|FloorDiv|Mod)"
+    r"|(Bit\w+)_(Bit\w+)|([LR]Shift)_([LR]Shift))"
+)
+SECONDS, WAIT, MEMORY = 15, 300, 4 << 30
+
+
+def mutants(code: str) -> Iterator[tuple[str, str]]:
+    """Every mutant of some code, with the name of the operator that made it."""
+    for name in operator_names():
+        unlike = "BinaryOperator" in name and not LIKE.fullmatch(name)
+        if unlike or get_operator(name).arguments():
+            continue
+        occurrence = 0
+        while (mutant := mutate_code(code, get_operator(name)(), occurrence)) is not None:
+            yield name, mutant
+            occurrence += 1
+
+
+def run(path: Path, code: str, examples: int) -> int:
+    """Run the tests with ``code`` in place of a module; the exit status."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            status = _run_here(path, code, examples)
+        finally:
+            os._exit(status)
+    end = time.monotonic() + WAIT
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return 1
+
+
+def _run_here(path: Path, code: str, examples: int) -> int:
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    # A mutant may loop for ever or ask for any amount of memory.
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    # An empty package in place of keras_ts/__init__: the arithmetic needs no Keras.
+    package = types.ModuleType("keras_ts")
+    package.__path__ = [str(Path("keras_ts").resolve())]
+    sys.modules["keras_ts"] = package
+    name = ".".join(path.with_suffix("").parts)
+    module = types.ModuleType(name)
+    module.__spec__ = importlib.machinery.ModuleSpec(name, None)
+    sys.modules[name] = module
+    exec(compile(code, path, "exec"), module.__dict__)
+    # What fails is not shrunk: that it fails is enough.
+    phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
+    hypothesis.settings.register_profile(
+        "mutants",
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=phases,
+    )
+    hypothesis.settings.load_profile("mutants")
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    # Pytest warns of Hypothesis, which is imported once, before the forks.
+    return int(pytest.main([*OPTIONS, "-W", "ignore::pytest.PytestAssertRewriteWarning", *TESTS]))
+
+
+def main(modules: list[str]) -> bool:
+    """Print what survives, and how many were killed; whether that is enough everywhere."""
+    enough = True
+    for name in modules:
+        path = Path("keras_ts/windows", name).with_suffix(".py")
+        code = path.read_text()
+        if run(path, code, 50) != 0:
+            raise SystemExit(f"The tests fail on {path} as it is.")
+        found, killed = list(mutants(code)), 0
+        # In any order, so that a run that is cut short has seen a fair sample.
+        random.Random(1).shuffle(found)
+        for number, (operator, mutant) in enumerate(found, 1):
+            # Few examples kill most.
+            dead = run(path, mutant, 6) != 0 or run(path, mutant, 50) != 0
+            killed += dead
+            if not dead:
+                print(f"\n{operator}")
+                print(*list(unified_diff(code.split("\n"), mutant.split("\n"), n=0))[2:], sep="\n")
+            print(f"\r{name}: {killed} of {number} killed", end="", flush=True)
+        print(f", of {len(found)}: {killed / len(found):.1%}")
+        enough &= killed >= 0.9 * len(found)
+    return enough
+
+
+if __name__ == "__main__":
+    sys.exit(not main(sys.argv[1:] or ["index", "shuffle", "order", "gather"]))
