@@ -129,11 +129,12 @@ def _makes_mask(entry: dict[str, Any]) -> bool:
 
 def _runs(model: keras.Model, length: int) -> bool:
     """Send zeros through, axes of any length being ``length`` long."""
+    # A Sequential that nothing symbolic was put into has no ``input``.
+    inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
     try:
         model(
             keras.tree.map_structure(
-                lambda x: np.zeros([length if n is None else n for n in x.shape], x.dtype),
-                model.input,
+                lambda x: np.zeros([length if n is None else n for n in x.shape], x.dtype), inputs
             )
         )
     except Exception:

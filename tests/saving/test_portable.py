@@ -110,12 +110,19 @@ def mask_behind():
     return keras.Model(inputs, layers.LSTM(3)(x))
 
 
+def masked_sequential():
+    return keras.Sequential([
+        keras.Input((9, 1)), layers.Masking(), layers.GRU(2), layers.Dense(1), ScaleOutput(3.0),
+    ])  # fmt: skip
+
+
 MODELS = {
     "plain": plain,
     "nested": nested,
     "nested_normalization": nested_normalization,
     "bidirectional": bidirectional,
     "mask_behind": mask_behind,
+    "masked_sequential": masked_sequential,
     "called_twice": called_twice,
     **{
         f"{kind}_{norm}_{features}": (
@@ -167,7 +174,10 @@ def same_without_us(folder, builders):
 
 
 def test_the_same_results_without_keras_ts(tmp_path):
-    names = ("plain", "nested", "mask_behind", "called_twice", "sequence_to_sequence_last_2")
+    names = (
+        "plain", "nested", "mask_behind", "masked_sequential", "called_twice",
+        "sequence_to_sequence_last_2",
+    )  # fmt: skip
     same_without_us(tmp_path, {name: MODELS[name] for name in names})
 
 
