@@ -4,7 +4,6 @@ The settings stand in ``metadata.json``, which Keras writes and does not read: a
 member would make it unpack the whole archive to disk at every load.
 """
 
-import json
 import os
 from typing import Any
 
@@ -46,7 +45,7 @@ def save_model(
 
     Raises:
         TypeError: ``model`` is not a Keras model or ``windows`` not a ``WindowedSeries``.
-        ValueError: ``path`` does not end in ``.keras``.
+        ValueError: ``path`` does not end in ``.keras``, or names of columns fill megabytes.
         FileNotFoundError: The folder of ``path`` does not exist.
     """
     if not isinstance(windows, WindowedSeries | None):
@@ -106,6 +105,8 @@ def check_saveable(model: Any, path: str | os.PathLike[str]) -> None:
     """Refuse what is not a model, and a name that is not a ``.keras`` file's."""
     if not isinstance(model, keras.Model):
         raise TypeError(f"model must be a Keras model. Received: {type(model).__name__}.")
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path must be a str or a Path. Received: path={path!r}.")
     if not os.fspath(path).endswith(".keras"):
         raise ValueError(f"path must end in .keras. Received: path={os.fspath(path)!r}.")
 
@@ -114,13 +115,9 @@ def write(model: keras.Model, path: str | os.PathLike[str], windows: WindowedSer
     """Write Keras's file, and ``windows`` in its metadata."""
     with replacing(path) as temporary:
         keras.saving.save_model(model, temporary)
-        if windows is None:
-            return
-        with archive.opened(temporary) as opened:
-            metadata = archive.read_json(opened, archive.METADATA)
-        metadata[_KEY] = {"windows": windows.get_config()}
-        content = json.dumps(metadata, allow_nan=False).encode()
-        archive.replace_in_place(temporary, archive.METADATA, content)
+        if windows is not None:
+            settings = {"windows": windows.get_config()}
+            archive.update_json(temporary, archive.METADATA, {_KEY: settings})
 
 
 def remember(model: keras.Model, windows: WindowedSeries | None) -> None:

@@ -79,7 +79,7 @@ def test_a_failed_save_leaves_the_old_file(model, tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("no space left")
 
-    monkeypatch.setattr(archive, "replace_in_place", fail)
+    monkeypatch.setattr(archive, "update_json", fail)
     with pytest.raises(OSError, match="no space"):
         save_model(model, path, windows=WINDOWS)
     assert path.read_bytes() == b"old"
@@ -116,6 +116,13 @@ def test_what_may_not_be_replaced_is_refused_before_anything_is_written(
         save_model(model, tmp_path / "locked.keras")
 
 
+def test_settings_that_would_not_load_are_not_saved(model, tmp_path):
+    windows = WindowedSeries(5, target_columns=["c" * 1_000 + str(i) for i in range(5_000)])
+    with pytest.raises(ValueError, match=r"would take 5,.* loads up to 4,194,304"):
+        save_model(model, tmp_path / "model.keras", windows=windows)
+    assert not list(tmp_path.iterdir())
+
+
 def test_misuse(model, tmp_path):
     with pytest.raises(ValueError, match=r"must end in .keras"):
         save_model(model, tmp_path / "model.h5")
@@ -123,6 +130,8 @@ def test_misuse(model, tmp_path):
         save_model(model, tmp_path / "model.keras", windows={"window": 5})
     with pytest.raises(TypeError, match="must be a Keras model"):
         save_model("model", tmp_path / "model.keras")
+    with pytest.raises(TypeError, match="path must be a str or a Path"):
+        save_model(model, None)
     with pytest.raises(FileNotFoundError, match="does not exist"):
         save_model(model, tmp_path / "nowhere" / "model.keras")
     with pytest.raises(FileNotFoundError, match="no such file"):
