@@ -72,7 +72,8 @@ def read_json(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
         raise ValueError(f"{where} is missing; this is not a file that Keras saved.") from None
     if size > _MOST_JSON:
         raise ValueError(
-            f"{where} takes {size:,} bytes, more than any sensible model's ({_MOST_JSON:,})."
+            f"{where} takes {size:,} bytes, more than any sensible model's ({_MOST_JSON:,}). "
+            "If you made the file yourself, keras.saving.load_model takes it."
         )
     try:
         value = json.loads(read(archive, name))
@@ -107,15 +108,21 @@ def rewrite(
                 writer.write(content)
 
 
-def replace_in_place(path: Path, name: str, content: bytes) -> None:
-    """Replace one member of a file that nobody else sees yet, without copying the others.
+def update_json(path: Path, name: str, values: Mapping[str, Any]) -> None:
+    """Set ``values`` in a JSON member of a file that nobody else sees yet, copying no other.
 
     The old member's bytes stay where they were, and the table of contents forgets them.
+
+    Raises:
+        ValueError: The member would be too large to be read again.
     """
     with zipfile.ZipFile(path, "a") as archive:
-        old = archive.NameToInfo.pop(name, None)
-        if old is not None:
-            archive.filelist.remove(old)
+        content = json.dumps({**read_json(archive, name), **values}, allow_nan=False).encode()
+        if len(content) > _MOST_JSON:
+            raise ValueError(
+                f"{name} would take {len(content):,} bytes, and loads up to {_MOST_JSON:,}."
+            )
+        archive.filelist.remove(archive.NameToInfo.pop(name))
         archive.writestr(name, content)
 
 
@@ -138,6 +145,8 @@ def _kind(path: Path) -> str:
         start = file.read(8)
     if start == b"\x89HDF\r\n\x1a\n":
         return "is an HDF5 file under the wrong name: rename it to end in .h5."
+    if not start:
+        return "is empty: copy or download it again."
     if start[:4] == b"PK\x03\x04":
         return "is cut off or damaged: copy or download it again."
     return "is not a .keras file: Keras's are zip archives."

@@ -43,15 +43,15 @@ def test_reads_what_keras_wrote(saved):
 @pytest.mark.parametrize("in_place", [True, False])
 def test_a_replaced_member_leaves_the_others(saved, in_place):
     want = keras.saving.load_model(saved).get_weights()
-    content = json.dumps({"keras_version": "9.9"}).encode()
     if in_place:
-        archive.replace_in_place(saved, archive.METADATA, content)
+        archive.update_json(saved, archive.METADATA, {"keras_version": "9.9"})
     else:
+        content = json.dumps({"keras_version": "9.9"}).encode()
         archive.rewrite(saved, saved, {archive.METADATA: content})
     with archive.opened(saved) as opened:
         for name in opened.namelist():
             archive.read(opened, name)
-        assert archive.read_json(opened, archive.METADATA) == {"keras_version": "9.9"}
+        assert archive.read_json(opened, archive.METADATA)["keras_version"] == "9.9"
         assert len(opened.namelist()) == 3
     for got, expected in zip(keras.saving.load_model(saved).get_weights(), want, strict=True):
         np.testing.assert_array_equal(got, expected)
@@ -78,7 +78,7 @@ def test_not_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "zip archives"),
+        (b"", "is empty"),
         (b"text", "zip archives"),
         (b"\x89HDF\r\n\x1a\n more", "rename it to end in .h5"),
         (b"PK\x03\x04 more", "cut off or damaged"),
