@@ -4,6 +4,7 @@ At most five lines: the file, the layer, and the cure.
 """
 
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,7 +48,7 @@ def explain(
             f"of its own version and older: pip install 'keras>={newer}'."
         )
     for where, entry in found:
-        reason = _wrong(entry)
+        reason = _wrong(entry, custom_objects)
         if reason is not None:
             return "\n".join([*lines[:2], f"{where} holds a wrong setting: {short(reason)}"])
     if path.endswith(("h5", "hdf5")):
@@ -102,6 +103,8 @@ def _missing(entry: dict[str, Any], custom_objects: dict[str, Any]) -> str | Non
     if package == "keras_ts":
         return "It comes from a newer keras_ts: pip install --upgrade keras-ts."
     if module not in ("builtins", "__main__", "None"):
+        if str(entry.get("module")) in sys.modules:
+            return f"{module} is imported and knows no such thing: another version of it may."
         return f"Run `import {module}` before loading; pip install it if that fails."
     name = known_as.rpartition(">")[2]
     return f"Define it before loading and pass custom_objects={{{known_as!r}: {name}}}" + (
@@ -109,14 +112,14 @@ def _missing(entry: dict[str, Any], custom_objects: dict[str, Any]) -> str | Non
     )
 
 
-def _wrong(entry: dict[str, Any]) -> Exception | None:
+def _wrong(entry: dict[str, Any], custom_objects: dict[str, Any] | None) -> Exception | None:
     """The error of a single layer's settings, or None. Building it allocates nothing."""
     settings = entry["config"]
     whole = not isinstance(settings, dict) or "layers" in settings or "layer" in settings
     if whole or "module" not in entry:
         return None
     try:
-        keras.saving.deserialize_keras_object({**entry, "build_config": None})
+        keras.saving.deserialize_keras_object({**entry, "build_config": None}, custom_objects)
     except Exception as error:
         return error
     return None

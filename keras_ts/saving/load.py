@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from keras_ts.saving import archive, weights
-from keras_ts.saving.causes import explain
+from keras_ts.saving.causes import explain, short
 from keras_ts.saving.save import remember, windows_in
 
 
@@ -52,7 +52,10 @@ def load_model(
     path = os.fspath(filepath)
     if Path(path).is_dir() or "://" in path:
         # Unpacked models, checkpoints and remote places are Keras's own to read.
-        return keras.saving.load_model(filepath, custom_objects, compile, safe_mode)
+        try:
+            return keras.saving.load_model(filepath, custom_objects, compile, safe_mode)
+        except Exception as error:
+            raise ValueError(_elsewhere(path, error)) from None
     config, metadata = look_through(path)
     windows = windows_in(metadata, path)
     try:
@@ -62,6 +65,17 @@ def load_model(
         raise ValueError(explain(path, error, config, version, custom_objects)) from None
     remember(model, windows)
     return model
+
+
+def _elsewhere(path: str, error: Exception) -> str:
+    """Say why what is no file did not load."""
+    if (Path(path) / "saved_model.pb").exists():
+        return (
+            f"{path!r} is a SavedModel, which Keras 3 runs but does not load: "
+            "keras.layers.TFSMLayer(path, call_endpoint='serving_default')."
+        )
+    kind = "is a folder, and" if Path(path).is_dir() else "could not be loaded:"
+    return f"{path!r} {kind} Keras says: {short(error)}"
 
 
 def look_through(path: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -169,6 +169,32 @@ def test_no_file(tmp_path):
     refused(tmp_path / "model.txt", "end in .keras or .h5")
     (tmp_path / "model.h5").write_text("hello")
     refused(tmp_path / "model.h5", "damaged")
+    (tmp_path / "model.keras").touch()
+    refused(tmp_path / "model.keras", "is empty")
+
+
+def test_folders(tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    refused(folder, "is a folder", "Keras says")
+    (folder / "saved_model.pb").touch()
+    refused(folder, "is a SavedModel", "TFSMLayer")
+
+
+def test_a_package_that_is_imported_is_not_asked_for(saved):
+    edited(saved, only("SimpleRNN", registered_name="Other"))
+    refused(saved, "keras is imported and knows no such thing")
+
+
+def test_a_wrong_setting_beside_a_custom_layer(tmp_path):
+    class Mine(layers.Layer):
+        def call(self, inputs):
+            return inputs
+
+    path = tmp_path / "model.keras"
+    keras.Sequential([keras.Input((5,)), Mine(), layers.Dense(1)]).save(path)
+    edited(path, setting("Dense", units=-1))
+    refused(path, "'dense", "holds a wrong setting", "units", custom_objects={"Mine": Mine})
 
 
 def test_weights_alone(saved):
