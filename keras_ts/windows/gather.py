@@ -54,12 +54,16 @@ class Taps:
 
 
 def opaque(values: Array, count: int) -> Array | None:
-    """Every ``count`` neighbours as one item without a type; None where memory has gaps."""
+    """Every ``count`` neighbours as one item without a type; None where that cannot be."""
     if not values.flags.c_contiguous or len(values) < count or not values.size:
+        return None
+    if values.dtype.hasobject:  # Python counts who holds its objects
         return None
     row = values[0].nbytes
     item = np.dtype((np.void, count * row))
-    return np.ndarray((len(values) - count + 1,), item, values.data, strides=(row,))
+    # As bytes, since not every type (bfloat16, dates) hands out its memory.
+    memory = values.view(np.uint8).data
+    return np.ndarray((len(values) - count + 1,), item, memory, strides=(row,))
 
 
 @dataclass(frozen=True)

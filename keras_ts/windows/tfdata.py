@@ -47,6 +47,8 @@ class Buffers:
 
     def lend(self, shape: tuple[int, ...], dtype: Any) -> Array:
         """An array, not initialized, of at most as many bytes as the buffers have."""
+        if np.dtype(dtype).hasobject:
+            return np.empty(shape, dtype)
         raw = self._free.pop() if self._free else self._allocate()
         loan = _Loan(raw)
         # Holds the memory until the last array on it is gone, TensorFlow's tensors included.

@@ -336,6 +336,28 @@ def test_misuse_of_types(arguments):
         )
 
 
+@pytest.mark.parametrize(
+    ("data", "targets"),
+    [
+        (tf.cast(tf.range(9), tf.bfloat16), None),
+        (np.arange(9).astype("complex64"), np.arange(9)),
+        (np.arange(9), tf.cast(tf.range(9), tf.bfloat16)),
+    ],
+)
+def test_types_of_every_kind(data, targets):
+    ours = timeseries_dataset_from_array(data, targets, 3, batch_size=4)
+    assert_same(listed(ours), listed(keras_function(data, targets, 3, batch_size=4)))
+
+
+@pytest.mark.parametrize("batch_size", [None, 4])
+def test_text(batch_size):
+    words = [str(number) for number in range(9)]
+    for data, targets in ((words, words), (np.array(words), words), (np.arange(9), words)):
+        ours = timeseries_dataset_from_array(data, targets, 3, batch_size=batch_size)
+        theirs = keras_function(data, targets, 3, batch_size=batch_size)
+        assert_same(listed(ours), listed(theirs))
+
+
 # ------------------------------------------------------------------ others' tests, and ours
 
 
