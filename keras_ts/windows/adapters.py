@@ -40,14 +40,13 @@ class FedByKeras(DataAdapter):
         import tensorflow as tf
 
         handed_out = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self.count_in(handed_out)
 
         def count(*batch: Any) -> Any:
             handed_out.assign_add(1)
             return batch
 
         first = self.order.batches - len(self)
-        return _batches(self, self.begin_pass, first).map(count)
+        return _batches(self, lambda: self.begin_pass(handed_out), first).map(count)
 
     @property
     def batch_size(self) -> None:

@@ -119,7 +119,7 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
 
     def __iter__(self) -> Iterator[Any]:
         epoch, first = self._epoch, self._offset
-        self._set_handed_out(0)
+        self._handed_out = 0
         for batch in range(first, self.order.batches):
             # Counted first: whoever asks for the state while using a batch has had it.
             self._handed_out = batch - first + 1
@@ -157,7 +157,7 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
             self._epoch += 1
             self._fresh_length = self._offset == 0
             self._offset = 0
-            self._set_handed_out(0)
+            self._handed_out = 0
         self._within_epoch = self._read_last = self._resetting = False
 
     def shard(self, count: int, index: int) -> "WindowDataset":
@@ -219,6 +219,8 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
         Raises:
             ValueError: The state is of another dataset.
         """
+        if not isinstance(state, dict) or not {"epoch", "batch", "seed"} <= state.keys():
+            raise ValueError(f"state must be what state() returned. Received: state={state!r}.")
         for name in _SAME_RUN:
             if state.get(name) != getattr(self.order, name):
                 raise ValueError(
@@ -226,9 +228,15 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
                     f"{name}={getattr(self.order, name)!r}. Build it from the same series and "
                     "settings."
                 )
-        self._epoch = _checks.integer("state['epoch']", state["epoch"], 0)
-        self._offset = _checks.integer("state['batch']", state["batch"], 0)
+        epoch = _checks.integer("state['epoch']", state["epoch"], 0)
+        batch = _checks.integer("state['batch']", state["batch"], 0)
         seed = _checks.integer("state['seed']", state["seed"], 0)
+        if batch >= self.order.batches:
+            raise ValueError(
+                f"state['batch'] must be < {self.order.batches}, the batches in an epoch. "
+                f"Received: {batch}."
+            )
+        self._epoch, self._offset = epoch, batch
         self.order = dataclasses.replace(self.order, seed=seed)
         self._within_epoch = self._read_last = self._resetting = False
         self._handed_out, self._fresh_length = 0, True
@@ -269,20 +277,11 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
 
     # What Keras's feeding asks for; see adapters.FedByKeras.
 
-    def begin_pass(self) -> int:
-        """Note that Keras begins to read the epoch; return which."""
-        self._set_handed_out(0)
+    def begin_pass(self, handed_out: Any) -> int:
+        """Let a variable count the batches that Keras begins to read; return their epoch."""
+        handed_out.assign(0)
+        self._handed_out = handed_out
         return self._epoch
-
-    def count_in(self, variable: Any) -> None:
-        """Let ``variable`` count the batches that are handed out."""
-        self._handed_out = variable
-
-    def _set_handed_out(self, number: int) -> None:
-        if isinstance(self._handed_out, int):
-            self._handed_out = number
-        else:
-            self._handed_out.assign(number)
 
     def _done(self) -> int:
         """Batches of this epoch that were handed out, by this run or the one before."""

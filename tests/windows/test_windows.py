@@ -223,6 +223,46 @@ def test_fit_follows_the_datasets_own_order():
         np.testing.assert_allclose(got, by_hand.get_weights()[0], rtol=1e-6)
 
 
+def test_the_state_counts_the_fit_whatever_else_reads_the_dataset():
+    dataset = WindowedSeries(3, batch_size=8, shuffle=True, seed=1).build(distinct(51))
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    states = []
+
+    class Note(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            states.append(dataset.state())
+
+        def on_epoch_end(self, epoch, logs=None):
+            next(iter(dataset))
+
+    model.fit(dataset, validation_data=dataset, epochs=3, verbose=0, callbacks=[Note()])
+    # Going through it to validate uses up an epoch as well.
+    passed = [divmod(6 * s["epoch"] + s["batch"], 6) for s in states]
+    assert passed == [divmod(12 * epoch + batch, 6) for epoch in range(3) for batch in range(1, 7)]
+    assert dataset.epoch == 6
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "says"),
+    [
+        (None, ValueError, "state must be what state\\(\\) returned. Received: state=None"),
+        ({"seed": ...}, ValueError, "must be what state"),
+        ({"total": 5}, ValueError, "total=5, and this dataset has total=48"),
+        ({"batch": 6}, ValueError, "must be < 6, the batches in an epoch. Received: 6"),
+        ({"epoch": 1, "batch": -1}, ValueError, "must be >= 0"),
+        ({"epoch": 1.5}, TypeError, "must be an integer"),
+    ],
+)
+def test_a_state_that_cannot_be_gone_on_from_changes_nothing(change, error, says):
+    dataset = WindowedSeries(3, batch_size=8, shuffle=True, seed=1).build(distinct(51))
+    before = dataset.state()
+    state = change and {k: v for k, v in {**before, **change}.items() if v is not ...}
+    with pytest.raises(error, match=says):
+        dataset.restore(state)
+    assert dataset.state() == before
+
+
 def test_evaluate_and_predict():
     _, validation = WindowedSeries(5, batch_size=8).split(np.sin(distinct(100)), at=0.7)
     model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)])
