@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +80,7 @@ def refuse_none(runs: Runs, panel: Panel, windows: "WindowedSeries") -> None:
 
 def _borders(panel: Panel, at: Any) -> IntArray:
     """Positions at which new parts begin, ``(series, borders)``."""
-    listed = list(at) if isinstance(at, list | tuple | np.ndarray) and np.ndim(at) else [at]
+    listed = list(at) if _is_list(at) else [at]
     if not listed:
         raise ValueError("at is empty; give the position, fraction or timestamp of a border.")
     columns = [_border(panel, border) for border in listed]
@@ -92,9 +92,16 @@ def _borders(panel: Panel, at: Any) -> IntArray:
     return borders
 
 
+def _is_list(at: Any) -> bool:
+    """Whether it is a list, an array, a pandas index or column: all but a single value."""
+    return hasattr(at, "__len__") and not isinstance(at, str | bytes) and np.shape(at) != ()
+
+
 def _border(panel: Panel, at: Any) -> IntArray:
     lengths = panel.lengths
-    if isinstance(at, bool | np.bool_) or at is None:
+    if isinstance(at, np.ndarray) and at.ndim == 0:
+        at = at[()]
+    if isinstance(at, bool | np.bool_) or at is None or _is_list(at):
         raise TypeError(f"at must be a position, a fraction or a timestamp. Received: at={at!r}.")
     if isinstance(at, float | np.floating):
         if not 0 < at < 1:
@@ -124,8 +131,10 @@ def _timestamp_border(panel: Panel, at: Any) -> IntArray:
         raise TypeError(f"at={at!r}: the time column holds {panel.times.dtype}, not dates.")
     try:
         moment = np.datetime64(_utc(at))
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(f"at={at!r} is not a timestamp that can be read: {error}.") from None
+    if np.isnat(moment):
+        raise ValueError(f"at={at!r} is a missing timestamp; give one within the series.")
     borders = np.array(
         [
             np.searchsorted(panel.times[begin:end], moment)
@@ -143,6 +152,13 @@ def _timestamp_border(panel: Panel, at: Any) -> IntArray:
 
 def _utc(at: Any) -> Any:
     """Drop the time zone of an aware datetime, as the time column's was."""
+    if isinstance(at, str):
+        # NumPy reads no time zones; what is no date and time in one, it reads or refuses.
+        try:
+            read = datetime.fromisoformat(at)
+        except ValueError:
+            return at
+        at = at if read.tzinfo is None else read
     if getattr(at, "tzinfo", None) is None:
         return at
     return at.astimezone(UTC).replace(tzinfo=None)
@@ -154,7 +170,7 @@ def read_weights(panel: Panel, runs: Runs, weight: Any) -> tuple[Any, bool]:
     Returns:
         The weights, and whether there is one per window rather than one per position.
     """
-    arrays = [np.asarray(piece) for piece in (weight if _is_list(weight) else [weight])]
+    arrays = [np.asarray(piece) for piece in (weight if _is_panel(weight) else [weight])]
     for array in arrays:
         if array.ndim != 1 or array.dtype.kind not in "biuf":
             raise ValueError(
@@ -176,5 +192,5 @@ def read_weights(panel: Panel, runs: Runs, weight: Any) -> tuple[Any, bool]:
     return weights, per_window
 
 
-def _is_list(weight: Any) -> bool:
+def _is_panel(weight: Any) -> bool:
     return isinstance(weight, list | tuple) and len(weight) > 0 and np.ndim(weight[0]) > 0

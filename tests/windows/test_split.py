@@ -86,6 +86,11 @@ def test_in_a_panel_positions_are_each_series_own():
         np.datetime64("2024-01-21"),
         pd.Timestamp("2024-01-21"),
         pd.Timestamp("2024-01-21T02:00", tz="Europe/Helsinki"),
+        "2024-01-21T02:00+02:00",
+        "2024-01-21T00:00Z",
+        pd.DatetimeIndex(["2024-01-21"]),
+        pd.Series([pd.Timestamp("2024-01-21")], index=[7]),
+        np.array("2024-01-21", "datetime64[D]"),
     ],
 )
 def test_timestamps_are_common_to_a_panel(at):
@@ -110,6 +115,10 @@ def test_timestamps_are_common_to_a_panel(at):
         ([80, 60], ValueError, "at must increase"),
         ([60, 60], ValueError, "at must increase"),
         ([], ValueError, "at is empty"),
+        (np.array(0.01), ValueError, "leaves part 0 without a window"),
+        (np.array(True), TypeError, "at must be a position"),
+        ([[60, 80]], TypeError, r"at must be a position.*Received: at=\[60, 80\]"),
+        (np.array([[60, 80]]), TypeError, "at must be a position"),
         (True, TypeError, "at must be a position"),
         (None, TypeError, "at must be a position"),
         ("2024-01-01", TypeError, "a timestamp needs a frame and time_column"),
@@ -119,3 +128,20 @@ def test_timestamps_are_common_to_a_panel(at):
 def test_bad_borders(at, error, says):
     with pytest.raises(error, match=says):
         WindowedSeries(5).split(np.arange(100.0), at)
+
+
+@pytest.mark.parametrize(
+    ("at", "says"),
+    [
+        (pd.NaT, "at=NaT is not a timestamp that can be read"),
+        ("NaT", "is a missing timestamp"),
+        (np.datetime64("NaT"), "is a missing timestamp"),
+        ("21.01.2024", "is not a timestamp that can be read"),
+        (pd.Timedelta("1D"), "is not a timestamp that can be read"),
+        ("2024-02-01T00:00+00:00", "is outside the series, which runs from 2024-01-01"),
+    ],
+)
+def test_bad_timestamps(at, says):
+    frame = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=31), "value": 1.0})
+    with pytest.raises(ValueError, match=says):
+        WindowedSeries(3, time_column="day").split(frame, at)
