@@ -34,7 +34,8 @@ def gaps(times: Array, bounds: IntArray) -> IntArray:
     """Positions whose distance to the one before is not the regular step.
 
     The regular step is the most frequent one. Months, quarters and years count in months
-    (all on one day of the month, or all on its last), business days in weekdays.
+    (all on one day of the month, or on its last where it is shorter), business days in
+    weekdays.
     """
     steps, position = steps_within(times, bounds)
     if not len(steps):
@@ -43,18 +44,19 @@ def gaps(times: Array, bounds: IntArray) -> IntArray:
         steps = _calendar_steps(times, position, steps)
     elif np.issubdtype(steps.dtype, np.floating):
         # 0.1 + 0.2 is not 0.3: steps that differ by rounding alone are equal.
+        rounding = 2 * np.spacing(np.abs(times).max())
         usual = _most_frequent(np.round(steps / steps.min(), 6)) * steps.min()
-        return position[~np.isclose(steps, usual, rtol=1e-6)]
+        return position[~np.isclose(steps, usual, rtol=1e-6, atol=rounding)]
     return position[steps != _most_frequent(steps)]
 
 
 def _calendar_steps(times: Array, position: IntArray, steps: Array) -> Array:
     month = times.astype("datetime64[M]")
     day = times.astype("datetime64[D]")
-    of_month = times - month.astype(times.dtype)
+    of_month = day - month.astype(day.dtype)
     last_day = (day + 1).astype("datetime64[M]") != month
     in_months = (month[position] - month[position - 1]).astype(np.int64)
-    if _most_frequent(in_months) > 0 and ((of_month == of_month[0]).all() or last_day.all()):
+    if _most_frequent(in_months) > 0 and (last_day | (of_month == of_month.max())).all():
         return in_months
     midnight = (times == day.astype(times.dtype)).all()
     if midnight and np.is_busday(day).all() and _most_frequent(steps) == np.timedelta64(1, "D"):

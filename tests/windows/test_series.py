@@ -108,9 +108,24 @@ def test_calendars_are_regular(freq):
         WindowedSeries(3, time_column="t").count(frame.drop(index=7))
 
 
-def test_numbers_as_times():
-    frame = pd.DataFrame({"t": np.arange(20) * 0.1, "v": 1.0})
+@pytest.mark.parametrize("day", [15, 29, 30, 31])
+def test_a_day_that_some_months_lack_is_their_last(day):
+    first = pd.Timestamp(2022, 12, day)
+    months = [first + pd.DateOffset(months=number) for number in range(40)]
+    frame = pd.DataFrame({"t": months, "v": 1.0})
+    assert WindowedSeries(3, time_column="t").count(frame) == 37
+    with pytest.raises(ValueError, match="1 irregular step"):
+        WindowedSeries(3, time_column="t").count(frame.drop(index=7))
+
+
+@pytest.mark.parametrize("start", [0.0, 1.6e9])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_numbers_as_times(start, dtype):
+    step = 1024.0 if dtype == "float32" and start else 0.1  # what float32 tells apart there
+    frame = pd.DataFrame({"t": (start + np.arange(20) * step).astype(dtype), "v": 1.0})
     assert WindowedSeries(3, time_column="t").count(frame) == 17
+    with pytest.raises(ValueError, match="1 irregular step"):
+        WindowedSeries(3, time_column="t").count(frame.drop(index=7))
 
 
 def of(**columns):
