@@ -122,6 +122,8 @@ def resolve_columns(
         Indices into the table of the columns that vary and of the static ones; and, as
         indices into the varying ones, the targets and the future columns.
     """
+    if not names:
+        raise ValueError("series has no column to window beside id_column and time_column.")
     static = _find("static_columns", _tuple(windows.static_columns), names)
     varying = [column for column in range(len(names)) if column not in static]
     if not varying:
@@ -197,7 +199,10 @@ def constant_rows(table: Array, bounds: IntArray, static: list[int], names: Sequ
 
 def _is_frame(series: Any) -> bool:
     items = series if isinstance(series, list | tuple) and series else (series,)
-    return all(hasattr(item, "columns") and not isinstance(item, np.ndarray) for item in items)
+    # Asked of its type: a lazy frame works out its columns to answer, and warns.
+    return all(
+        hasattr(type(item), "columns") and not isinstance(item, np.ndarray) for item in items
+    )
 
 
 def _read_arrays(series: Any, windows: "WindowedSeries") -> Panel:
