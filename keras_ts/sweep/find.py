@@ -57,8 +57,10 @@ def find_learning_rate(
         smoothing: Weight of the past in the smoothed loss. Defaults to 0.9.
         stop_factor: See ``ExponentialLRSweep``. Defaults to 4.0.
         repeats: Number of sweeps, each from the model's own weights with random numbers of
-            its own: other batches where the data is shuffled, other dropout. ``losses`` is
-            then their mean, as far as all of them got. Defaults to 1.
+            its own: other batches where the data is shuffled, other dropout (but after
+            ``keras.utils.set_random_seed``, TensorFlow shuffles arrays the same way in all of
+            them; a ``WindowDataset`` is not touched by that). ``losses`` is then their mean,
+            as far as all of them got. Defaults to 1.
         **fit_arguments: Arguments of ``fit``, such as ``batch_size`` and ``verbose``.
 
     Returns:

@@ -48,7 +48,9 @@ def test_repeats_differ_in_their_random_numbers_alone(differs):
     # Once before: on JAX and PyTorch, Keras takes a batch more to build a model's metrics.
     curves()
     one, other = curves()
-    assert (one == other) == (differs == "nothing")
+    # TensorFlow bakes the seed above into its shuffle of arrays, which no repeat can change.
+    fixed = differs == "shuffle" and keras.backend.backend() == "tensorflow"
+    assert (one == other) == (differs == "nothing" or fixed)
     if differs == "windows":
         assert x.state() == position
     keras.utils.set_random_seed(7)
