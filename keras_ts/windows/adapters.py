@@ -46,7 +46,11 @@ class FedByKeras(DataAdapter):
             return batch
 
         first = self.order.batches - len(self)
-        return _batches(self, lambda: self.begin_pass(handed_out), first).map(count)
+
+        def begin() -> int:
+            return self.begin_pass(handed_out)
+
+        return tfdata.batches(self.read, self.order, begin, first).map(count)
 
     @property
     def batch_size(self) -> None:
@@ -85,18 +89,8 @@ def to_tf(dataset: "WindowDataset") -> "tf.data.Dataset":
     def with_last(is_last: Any) -> None:
         passes.assign_add(tf.cast(is_last, tf.int64))
 
-    counted = _batches(dataset, lambda: int(passes.numpy()), 0, with_last)
+    def begin() -> int:
+        return int(passes.numpy())
+
+    counted = tfdata.batches(dataset.read, dataset.order, begin, with_last=with_last)
     return counted.apply(tf.data.experimental.assert_cardinality(dataset.order.batches))
-
-
-def _batches(dataset: "WindowDataset", begin: Any, first: int, with_last: Any = None) -> Any:
-    order = dataset.order
-    return tfdata.batches(
-        dataset.read,
-        order.bounds,
-        begin,
-        first,
-        order.batches,
-        even=order.uniform,
-        with_last=with_last,
-    )

@@ -15,7 +15,8 @@ from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.windows import tfdata
 from keras_ts.windows.gather import Taps
-from keras_ts.windows.shuffle import Permutation
+from keras_ts.windows.index import Runs
+from keras_ts.windows.order import Order
 from keras_ts.windows.spec import WindowedSeries
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def timeseries_dataset_from_array(
     rate = _checks.integer("`sampling_rate`", sampling_rate, 1)
     batch = None if batch_size is None else _checks.integer("`batch_size`", batch_size, 1)
     seed = random.getrandbits(32) if seed is None else _checks.integer("`seed`", seed, 0)
-    seed = seed if _checks.boolean("shuffle", shuffle) else None
+    shuffle = _checks.boolean("shuffle", shuffle)
     values = _read(data, format)
     start, end = _bounds(len(values), start_index, end_index)
     inputs = Taps(values[start:end], 0, length, rate)
@@ -132,7 +133,10 @@ def timeseries_dataset_from_array(
         arrays.append(_read(targets, format)[start:end])
         if not len(arrays[1]):
             raise ValueError(f"targets[{start}:{end}] is empty, so no window has a target.")
-    source = _Source(arrays, stride, batch, seed)
+    count = -(-min(map(len, arrays)) // stride)
+    runs = Runs(np.array([0]), np.array([count]), np.array([0]), step=stride)
+    order = Order(runs, batch or 1, drop_remainder=False, shuffle=shuffle, seed=seed)
+    source = _Source(arrays, order, single=batch is None)
     return _tf_dataset(source) if format == "tf" else _grain_dataset(source)
 
 
@@ -158,34 +162,16 @@ def _bounds(length: int, start_index: int | None, end_index: int | None) -> tupl
 
 @dataclass(frozen=True)
 class _Source:
-    """Windows and targets (row ``s`` of each array is of the window at ``s``) in some order."""
+    """Windows and targets (row ``s`` of each array is of the window at ``s``) in an order."""
 
     arrays: list[Any]
-    stride: int
-    batch_size: int | None  # None: single windows
-    seed: int | None  # None: time order
+    order: Order
+    single: bool  # Whether windows are handed out one by one
 
-    @property
-    def size(self) -> int:
-        return -(-min(map(len, self.arrays)) // self.stride)
-
-    @property
-    def length(self) -> int:
-        return min(self.batch_size or 1, self.size)
-
-    def __len__(self) -> int:
-        return -(-self.size // self.length)
-
-    def bounds(self, batch: int) -> tuple[int, int]:
-        """First window of a batch, and the one after its last."""
-        return batch * self.length, min((batch + 1) * self.length, self.size)
-
-    def read(self, number: int, begin: int, end: int) -> list[Array]:
+    def read(self, number: int, begin: int, end: int) -> Any:
         """Read the windows at positions ``begin .. end - 1`` of a pass."""
-        places = np.arange(begin, end)
-        if self.seed is not None:
-            places = Permutation(self.size, self.seed, number)(places)
-        return [array[places * self.stride] for array in self.arrays]
+        starts = self.order.places(number, begin, end)[1]
+        return _pack([array[starts] for array in self.arrays])
 
 
 def _pack(parts: Any) -> Any:
@@ -195,27 +181,18 @@ def _pack(parts: Any) -> Any:
 def _tf_dataset(source: _Source) -> "tf.data.Dataset":
     import tensorflow as tf
 
-    if source.batch_size is None:
-        batches = _tf_batches(replace(source, batch_size=_SINGLES)).unbatch()
-    else:
-        batches = _tf_batches(source)
-    known = tf.data.experimental.assert_cardinality(len(source))
-    return batches.prefetch(2).apply(known)
-
-
-def _tf_batches(source: _Source) -> "tf.data.Dataset":
-    passes = itertools.count()
-
-    def read(number: int, begin: int, end: int) -> Any:
-        return _pack(source.read(number, begin, end))
-
     # Counted as a pass begins, so that even one left early is not gone through again.
-    return tfdata.batches(read, source.bounds, lambda: next(passes), 0, len(source))
+    passes = itertools.count()
+    order = replace(source.order, batch_size=_SINGLES) if source.single else source.order
+    batches = tfdata.batches(source.read, order, lambda: next(passes))
+    batches = batches.unbatch() if source.single else batches
+    known = tf.data.experimental.assert_cardinality(source.order.batches)
+    return batches.prefetch(2).apply(known)
 
 
 def _grain_dataset(source: _Source) -> Any:
     import grain
-    from keras import device, ops
+    from keras import device, ops, tree
 
     class Pass(grain.DatasetIterator):
         def __init__(self, number: int) -> None:
@@ -223,14 +200,14 @@ def _grain_dataset(source: _Source) -> Any:
             self.number, self.index = number, 0
 
         def __next__(self) -> Any:
-            if self.index == len(source):
+            if self.index == source.order.batches:
                 raise StopIteration
-            begin, self.index = self.index * source.length, self.index + 1
-            arrays = source.read(self.number, begin, min(begin + source.length, source.size))
-            if source.batch_size is None:
-                return _pack([array[0] for array in arrays])
+            batch = source.read(self.number, *source.order.bounds(self.index))
+            self.index += 1
+            if source.single:
+                return tree.map_structure(lambda array: array[0], batch)
             with device("cpu"):
-                return _pack([ops.convert_to_tensor(array) for array in arrays])
+                return tree.map_structure(ops.convert_to_tensor, batch)
 
         def get_state(self) -> dict[str, int]:
             return {"pass": self.number, "index": self.index}

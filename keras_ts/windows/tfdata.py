@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from keras_ts._typing import Array
+from keras_ts.windows.order import Order
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -69,45 +70,42 @@ class Buffers:
 
 def batches(
     read: Callable[[int, int, int], Any],
-    bounds: Callable[[int], tuple[int, int]],
+    order: Order,
     begin: Callable[[], int],
-    first: int,
-    count: int,
-    *,
-    even: bool = True,
+    first: int = 0,
     with_last: Callable[[Any], Any] | None = None,
 ) -> "tf.data.Dataset":
-    """Batches ``first .. count - 1`` of an epoch, which ``begin()`` tells at each pass.
+    """Batches ``first`` and later of an epoch, which ``begin()`` tells at each pass.
 
     Args:
         read: Function of an epoch and two positions that returns the windows between.
-        bounds: Function of a batch that returns its first position and the one after it.
+        order: Where batches begin and end.
         begin: Called once as a pass begins; returns its epoch.
-        first: First batch of a pass.
-        count: Batches in an epoch.
-        even: Whether all batches but the last have as many windows as the first.
+        first: First batch of a pass. Defaults to 0.
         with_last: Called in the graph with whether a pass's last batch is handed out, and
             not before that is asked for.
     """
     import tensorflow as tf
 
-    length = bounds(0)[1] - bounds(0)[0]
+    length = order.bounds(0)[1]
     sample = read(0, 0, length)
     flat = keras.tree.flatten(sample)
     dtypes = [tf.int64, *(tf.as_dtype(array.dtype) for array in flat)]
     bytes_each = max(1, sum(array.nbytes for array in flat))
-    per_call = min(max(1, _CALL_BYTES // bytes_each), _CALL_BATCHES) if even else 1
+    per_call = min(max(1, _CALL_BYTES // bytes_each), _CALL_BATCHES) if order.uniform else 1
     piece = max(1, _PIECE_BYTES * length // bytes_each)
-    last = count - 1
+    last = order.batches - 1
     calls = -(-(last - first) // per_call) + 1
-    largest = max(bounds(batch)[1] - bounds(batch)[0] for batch in (0, last)) + (not even)
+    # Batches that share windows out evenly differ by one.
+    largest = length if order.uniform else length + 1
+    same = length if order.size == length * order.batches else None
     buffers = [Buffers(array.nbytes // length * largest * per_call) for array in flat]
 
     def arrays(epoch: Any, number: Any) -> list[Any]:
         # The last batch, which may be smaller, has the last call to itself.
         start = last if number == calls - 1 else first + int(number) * per_call
-        stop = count if start == last else min(start + per_call, last)
-        begins, ends = bounds(start)[0], bounds(stop - 1)[1]
+        stop = order.batches if start == last else min(start + per_call, last)
+        begins, ends = order.bounds(start)[0], order.bounds(stop - 1)[1]
         epoch = np.int64(begin() if epoch < 0 else epoch)
         out = [
             buffer.lend((ends - begins, *like.shape[1:]), like.dtype)
@@ -122,7 +120,6 @@ def batches(
     def call(epoch: Any, number: Any) -> Any:
         epoch, *tensors = tf.numpy_function(arrays, [epoch, number], dtypes, stateful=False)
         epoch.set_shape(())
-        same = length if bounds(last)[1] - bounds(first)[0] == length * (count - first) else None
         for tensor, like in zip(tensors, flat, strict=True):
             tensor.set_shape((None, same, *like.shape[1:]))
         return epoch, (number, keras.tree.pack_sequence_as(sample, tensors))
