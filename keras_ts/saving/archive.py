@@ -27,6 +27,16 @@ _MOST_MEMBERS = 10_000
 _MOST_EXPANSION = 100
 
 
+def existing(path: str | os.PathLike[str]) -> Path:
+    """Return ``path``, where there is a file to read."""
+    where = Path(path)
+    if not where.exists():
+        raise FileNotFoundError(f"{str(where)!r}: there is no such file.")
+    if not where.is_file():
+        raise ValueError(f"{str(where)!r} is not a file.")
+    return where
+
+
 @contextlib.contextmanager
 def opened(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
     """Open a ``.keras`` file for reading, its table of contents checked.
@@ -35,11 +45,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
         FileNotFoundError: There is no file at ``path``.
         ValueError: It is not a ``.keras`` file, or damaged, or made to mislead.
     """
-    where = Path(path)
-    if not where.exists():
-        raise FileNotFoundError(f"{str(where)!r}: there is no such file.")
-    if not where.is_file():
-        raise ValueError(f"{str(where)!r} is not a file.")
+    where = existing(path)
     with contextlib.ExitStack() as stack:
         try:
             archive = stack.enter_context(zipfile.ZipFile(where))

@@ -168,13 +168,13 @@ def _lengths(model: keras.Model, inputs: list[Array]) -> list[list[Array]]:
     return [inputs, short]
 
 
-def _require(format: str) -> None:  # noqa: A002
+def _require(kind: str) -> None:
     """Name the package that is missing, before anything is computed."""
-    packages = [_RUNTIMES[format][0], _CONVERTERS.get((format, keras.backend.backend()))]
+    packages = [_RUNTIMES[kind][0], _CONVERTERS.get((kind, keras.backend.backend()))]
     for package in packages:
         if package and importlib.util.find_spec(_module(package)) is None:
             raise ImportError(
-                f"check_export(format={format!r}) on the {keras.backend.backend()} backend needs "
+                f"check_export(format={kind!r}) on the {keras.backend.backend()} backend needs "
                 f"{package}, which is not installed: pip install {package}"
             )
 
@@ -183,32 +183,32 @@ def _module(package: str) -> str:
     return package.replace("-", "_")
 
 
-def _exported(model: keras.Model, x: Any, format: str, folder: Path) -> Run:  # noqa: A002
+def _exported(model: keras.Model, x: Any, kind: str, folder: Path) -> Run:
     """Export the model and return what runs the result."""
-    _, suffix, runtime = _RUNTIMES[format]
+    _, suffix, runtime = _RUNTIMES[kind]
     path = str(folder / f"model{suffix}")
     # Keras exports to ONNX only what has been called.
     model(keras.tree.map_structure(np.asarray, x))
     try:
-        model.export(path, format=format, verbose=False)
+        model.export(path, format=kind, verbose=False)
         return runtime(path, [tensor.name for tensor in model.inputs])
     except Exception as error:
-        raise _refused(format, "cannot be exported", error) from error
+        raise _refused(kind, "cannot be exported", error) from error
 
 
-def _refused(format: str, what: str, error: Exception) -> ValueError:  # noqa: A002
+def _refused(kind: str, what: str, error: Exception) -> ValueError:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     # OpenVINO heads its reason with where in its own sources it was found.
     reason = next((line for line in lines if line.startswith("--")), (lines or [repr(error)])[0])
     return ValueError(
-        f"The model {what} as {format!r} from the {keras.backend.backend()} backend: "
-        f"{reason[:_LONGEST]}\n{_cure(format)}"
+        f"The model {what} as {kind!r} from the {keras.backend.backend()} backend: "
+        f"{reason[:_LONGEST]}\n{_cure(kind)}"
     )
 
 
-def _cure(format: str) -> str:  # noqa: A002
-    traced = keras.backend.backend() == "torch" and format in ("onnx", "openvino")
-    return _TRACED if traced else _CURES[format]
+def _cure(kind: str) -> str:
+    traced = keras.backend.backend() == "torch" and kind in ("onnx", "openvino")
+    return _TRACED if traced else _CURES[kind]
 
 
 def _difference(expected: list[Array], found: list[Array]) -> tuple[float, float]:
@@ -225,11 +225,11 @@ def _difference(expected: list[Array], found: list[Array]) -> tuple[float, float
     return worst, largest
 
 
-def _differs(format: str, given: list[tuple[int, ...]], worst: float, largest: float) -> str:  # noqa: A002
+def _differs(kind: str, given: list[tuple[int, ...]], worst: float, largest: float) -> str:
     return (
-        f"The exported {format!r} file gives other outputs than the model: at input shapes "
+        f"The exported {kind!r} file gives other outputs than the model: at input shapes "
         f"{given} they differ by {worst:.3g}, where the model's reach {largest:.3g}.\n"
-        f"{_cure(format)}"
+        f"{_cure(kind)}"
     )
 
 

@@ -18,7 +18,7 @@ from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.layers.window_norm import NormalizeWindow, RestoreWindow
 from keras_ts.saving.causes import LAMBDAS, entries, is_stock, title
-from keras_ts.saving.save import check_saveable, remembered, write
+from keras_ts.saving.save import check_model, check_saveable, remembered, write
 
 # Lengths to try where a model leaves its input's open; a convolution may need more than a few.
 _LENGTHS = (4, 64)
@@ -74,8 +74,7 @@ def _check_stock(model: keras.Model) -> None:
             "model must be functional or sequential: a subclass loads only where its class is. "
             f"Received: {type(model).__name__}."
         )
-    if not model.built:
-        raise ValueError("model is not built yet: give it an Input, or call it once on data.")
+    check_model(model, built=True)
     for where, entry in _entries(model):
         if entry["class_name"] in LAMBDAS:
             raise ValueError(f"{where} is a Lambda, which does not load elsewhere: replace it.")

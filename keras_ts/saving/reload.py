@@ -19,7 +19,7 @@ import numpy as np
 
 from keras_ts.saving.load import load_model
 from keras_ts.saving.portrait import SEED, Portrait, take
-from keras_ts.saving.save import write
+from keras_ts.saving.save import check_model, write
 
 # The other process does what the contract asks of whoever loads: import keras_ts, no more.
 _CHILD = """
@@ -101,10 +101,7 @@ def check_reload(model: keras.Model, x: Any) -> ReloadReport:
         TypeError: ``model`` is not a Keras model.
         ValueError: It is not built.
     """
-    if not isinstance(model, keras.Model):
-        raise TypeError(f"model must be a Keras model. Received: {type(model).__name__}.")
-    if not model.built:
-        raise ValueError("model is not built yet: give it an Input, or call it once on data.")
+    check_model(model, built=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write(model, folder / "model.keras", None)

@@ -101,10 +101,17 @@ def windows_in(metadata: dict[str, Any], path: str | os.PathLike[str]) -> Window
         ) from None
 
 
-def check_saveable(model: Any, path: str | os.PathLike[str]) -> None:
-    """Refuse what is not a model, and a name that is not a ``.keras`` file's."""
+def check_model(model: Any, built: bool = False) -> None:
+    """Refuse what is not a model, or is not built where it must be."""
     if not isinstance(model, keras.Model):
         raise TypeError(f"model must be a Keras model. Received: {type(model).__name__}.")
+    if built and not model.built:
+        raise ValueError("model is not built yet: give it an Input, or call it once on data.")
+
+
+def check_saveable(model: Any, path: str | os.PathLike[str]) -> None:
+    """Refuse what is not a model, and a name that is not a ``.keras`` file's."""
+    check_model(model)
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"path must be a str or a Path. Received: path={path!r}.")
     if not os.fspath(path).endswith(".keras"):

@@ -7,8 +7,9 @@ Keras writes neither.
 import contextlib
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
+
+from keras_ts.saving.archive import existing
 
 _MOST_OBJECTS = 100_000
 _MOST_EXPANSION = 100
@@ -31,14 +32,11 @@ def check_content(content: bytes, where: str) -> None:
 def check_model(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Look through an ``.h5`` model; return its config, and the version of Keras it names."""
     where = repr(path)
-    if not Path(path).exists():
-        raise FileNotFoundError(f"{where}: there is no such file.")
-    if not Path(path).is_file():
-        raise ValueError(f"{where} is not a file.")
+    size = existing(path).stat().st_size
     import h5py
 
     with _damaged(where), h5py.File(path, "r") as file:
-        _check(file.id, Path(path).stat().st_size, where)
+        _check(file.id, size, where)
         text, version = file.attrs.get("model_config"), file.attrs.get("keras_version")
     if text is None:
         raise ValueError(
