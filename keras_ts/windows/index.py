@@ -89,7 +89,7 @@ class Runs:
         last = self.first + self.step * (self.count - 1)
         skipped = np.maximum(-((self.first - low) // self.step), 0)
         first = self.first + self.step * skipped
-        count = np.maximum((np.minimum(last, high) - first) // self.step + 1, 0)
+        count = (np.minimum(last, high) - first) // self.step + 1
         return self._nonempty(first, count, self.series, self.step)
 
     def _run_of(self, windows: Any) -> IntArray:

@@ -1,6 +1,6 @@
 """Which windows stand in which batch of which epoch: pure arithmetic, and one cached stretch."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,9 +35,6 @@ class Order:
     seed: int
     shards: int = 1
     shard: int = 0
-    _stretch: tuple[int, int, Any, Any] = field(
-        default=(-1, -1, None, None), init=False, repr=False
-    )
 
     def __post_init__(self) -> None:
         self.total = self.runs.total
@@ -52,6 +49,7 @@ class Order:
             largest = -(-self.total // self.shards)
             self.batches = -(-largest // self.batch_size)
             self.size = everyone + (self.shard < self.total % self.shards)
+        self._stretch: tuple[Any, Any, Any] = None, None, None
 
     def bounds(self, batch: int) -> tuple[int, int]:
         """First position of a batch, and the one after its last."""
@@ -68,12 +66,11 @@ class Order:
         """
         number, first = divmod(begin, _STRETCH)
         # One tuple, replaced whole: readers in other threads see the old one or the new.
-        cached = self._stretch
-        if cached[0] != epoch or cached[1] != number:
+        place, windows, starts = self._stretch
+        if place != (epoch, number):
             windows = self._ordered(epoch, number)
-            cached = (epoch, number, windows, self.runs.starts(windows))
-            self._stretch = cached
-        windows, starts = cached[2], cached[3]
+            starts = self.runs.starts(windows)
+            self._stretch = (epoch, number), windows, starts
         last = first + end - begin
         if last <= _STRETCH:
             chosen = windows[first:last]

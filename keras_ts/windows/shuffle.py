@@ -53,7 +53,7 @@ class Permutation:
 
     @property
     def _bits(self) -> int:
-        return max(1, (self.size - 1).bit_length())
+        return (self.size - 1).bit_length()
 
     def __call__(self, positions: Any) -> IntArray:
         """Return where each of ``positions`` (integers in ``0..size-1``) is sent."""
