@@ -55,7 +55,7 @@ def cost():
     plain, swept = [], []
     for _ in range(REPEATS):
         plain.append(seconds(width))
-        sweep = ExponentialLRSweep(1e-9, 1e-7, stop_factor=None)
+        sweep = ExponentialLRSweep(1e-9, 1e-7)
         swept.append(seconds(width, [sweep]))
         assert len(sweep.lrs) == BATCHES
     return [1e3 * statistics.median(each) / BATCHES for each in (plain, swept)]

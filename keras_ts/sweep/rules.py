@@ -51,10 +51,13 @@ def diverged(losses: Sequence[float], smoothed: Sequence[float], factor: float) 
     if len(losses) < FEWEST_POINTS:
         return False
     start, best = max(smoothed[:FEWEST_POINTS]), min(smoothed[FEWEST_POINTS - 1 :])
-    typical = float(np.median(np.abs(np.diff(losses))))
     # A level loss moves by float32's rounding, which is no rise.
     rounding = 1e-5 * abs(best)
-    return smoothed[-1] > best + factor * max(start - best, typical, rounding)
+    if smoothed[-1] <= best + factor * max(start - best, rounding):
+        return False
+    # Last, and seldom: of all this, it alone takes long.
+    typical = float(np.median(np.abs(np.diff(losses))))
+    return smoothed[-1] > best + factor * typical
 
 
 def suggest(rates: Sequence[float], losses: Sequence[float], smoothing: float, rule: str) -> float:
