@@ -2,8 +2,8 @@
 
 import contextlib
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,10 +21,12 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise IsADirectoryError(f"path={str(path)!r} is a folder: name a file in it.")
     if target.exists() and not os.access(target, os.W_OK):
         raise PermissionError(f"path={str(path)!r}: the file is there, and may not be written.")
-    # The folder's name is short, as a file's may be as long as any can be.
-    with tempfile.TemporaryDirectory(prefix=".keras_ts.", dir=target.parent) as folder:
-        temporary = Path(folder) / Path(path).name
+    # A short name, as the file's own may be as long as any can be; its ending says what is in it.
+    temporary = target.with_name(f".keras_ts.{secrets.token_hex(8)}{Path(path).suffix}")
+    try:
         yield temporary
         if target.exists():
             shutil.copymode(target, temporary)
         temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)

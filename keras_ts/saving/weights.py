@@ -14,6 +14,8 @@ from keras_ts.saving.archive import existing
 _MOST_OBJECTS = 100_000
 _MOST_EXPANSION = 100
 _MOST_CONFIG = 8 << 20
+# HDF5's own DONT_COPY and DONT_RELEASE, which h5py has no names for.
+_AS_IT_IS = 0x2 | 0x4
 
 
 def check_content(content: bytes, where: str) -> None:
@@ -23,10 +25,14 @@ def check_content(content: bytes, where: str) -> None:
     with _damaged(where):
         # In memory, HDF5 asks Python for nothing while it looks around.
         try:
-            file = h5f.open_file_image(content)
+            file = h5f.open_file_image(content, flags=_AS_IT_IS)
         except ValueError as error:  # Where the very first bytes are wrong.
             raise OSError(str(error)) from error
-        _check(file, len(content), where)
+        try:
+            _check(file, len(content), where)
+        finally:
+            # It reads from ``content``, and must not outlive it.
+            file.close()
 
 
 def check_model(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
