@@ -149,20 +149,25 @@ def test_each_loss_is_its_batchs_own():
     np.testing.assert_allclose(sweep.losses, losses, rtol=1e-5)
 
 
-def test_the_courses_sweep():
+@pytest.mark.parametrize(
+    ("length", "epochs"), [(150, 8), pytest.param(1000, 100, marks=pytest.mark.slow)]
+)
+def test_the_courses_sweep(length, epochs):
     """Same rates and losses as ``LearningRateScheduler``, an epoch each."""
-    windows = WindowedSeries(20, batch_size=32, shuffle=True, seed=3)
-    models = [from_preset("simple_rnn_20x2_scaled", window=20).build() for _ in range(2)]
+    preset = from_preset("simple_rnn_40x2_sweep", window=20)
+    windows = WindowedSeries(20, batch_size=preset.recipe.batch_size, shuffle=True, seed=3)
+    models = [preset.build() for _ in range(2)]
     models[1].set_weights(models[0].get_weights())
     sweep = ExponentialLRSweep(1e-8, steps_per_decade=20, every="epoch", stop_factor=None)
     schedule = keras.callbacks.LearningRateScheduler(lambda epoch: 1e-8 * 10 ** (epoch / 20))
     histories = []
     for model, callback in zip(models, (sweep, schedule), strict=True):
         model.compile(keras.optimizers.SGD(1e-8, momentum=0.9), "huber")
-        data = windows.build(course_series()[:150])
-        histories.append(model.fit(data, epochs=8, verbose=0, callbacks=[callback]))
+        data = windows.build(course_series()[:length])
+        histories.append(model.fit(data, epochs=epochs, verbose=0, callbacks=[callback]))
     np.testing.assert_allclose(sweep.lrs, histories[1].history["learning_rate"], rtol=1e-6)
     np.testing.assert_allclose(sweep.losses, histories[1].history["loss"], rtol=1e-5)
+    assert len(sweep.losses) == epochs
 
 
 def test_stops_at_once_where_the_loss_is_not_finite():
