@@ -9,7 +9,8 @@ changes; then datasets fall back to being plain PyDatasets, right in all but tha
 A sweep sets an optimizer's rate, which Keras refuses where a schedule sets it: a schedule
 steps aside for a plain variable here and is put back through the public setter. And random
 numbers drawn without a seed come from a generator of Keras's own, which a sweep must put
-back with the rest. ``tests/sweep/test_callback.py`` notices when either changes.
+back with the rest; so it must the states of stateful recurrent layers, wherever they lie, which
+Keras counts among no model's variables. ``tests/sweep/test_modes.py`` notices when that changes.
 """
 
 from typing import Any
@@ -57,9 +58,15 @@ def set_global_seed_generator(generator: Any) -> None:
         global_state.set_global_attribute(_SEED_GENERATOR, generator)
 
 
+def layers_within(model: keras.Model) -> list[Any]:
+    """A model and its layers, also those inside other layers."""
+    return list(model._flatten_layers())
+
+
 __all__ = [
     "DataAdapter",
     "global_seed_generator",
+    "layers_within",
     "schedule_of",
     "set_aside_schedule",
     "set_global_seed_generator",

@@ -39,7 +39,16 @@ class Snapshot:
 def _variables(model: keras.Model) -> list[Any]:
     # Not get_weights(): it leaves out the state of dropout's and other layers' seeds, and
     # an optimizer's set_weights() leaves out that of the optimizer it may wrap.
-    return [*model.variables, *model.optimizer.variables]
+    return [*model.variables, *_recurrent_states(model), *model.optimizer.variables]
+
+
+def _recurrent_states(model: keras.Model) -> list[Any]:
+    return [
+        state
+        for layer in _keras_private.layers_within(model)
+        if isinstance(layer, keras.layers.RNN) and layer.states is not None
+        for state in keras.tree.flatten(layer.states)
+    ]
 
 
 def _copy(variable: Any) -> Array:

@@ -260,3 +260,24 @@ def test_a_sweep_keeps_to_the_updates_wherever_it_begins(seen):
     model.fit(X, Y, batch_size=16, verbose=0, callbacks=[sweep, Rates()])
     want = [1e-3, 1e-3, 1e-2, 1e-2, 1e-1, 1e-1][seen % 2 :]
     np.testing.assert_allclose(rates[: len(want)], want, rtol=1e-6)
+
+
+@pytest.mark.parametrize("wrap", [lambda layer: layer, keras.layers.Bidirectional])
+def test_the_states_of_recurrent_layers_come_back(wrap):
+    keras.utils.set_random_seed(1)
+    recurrent = wrap(keras.layers.SimpleRNN(4, stateful=True))
+    model = keras.Sequential([keras.Input((6, 1), batch_size=16), recurrent, keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(X[..., None], Y, batch_size=16, verbose=0)
+    within = _keras_private.layers_within(model)
+    layers = [each for each in within if isinstance(each, keras.layers.RNN)]
+    assert len(layers) == (2 if wrap is keras.layers.Bidirectional else 1)
+
+    def states():
+        return [np.array(keras.ops.convert_to_numpy(each.states[0])) for each in layers]
+
+    before = states()
+    # On JAX, Keras itself leaves them at zero.
+    assert BACKEND == "jax" or all(np.abs(each).max() > 0 for each in before)
+    find_learning_rate(model, X[..., None], Y, steps=10, batch_size=16, verbose=0)
+    assert_same_bits(before, states())
