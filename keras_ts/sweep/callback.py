@@ -120,7 +120,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
             with variable_scope(model):
                 model.optimizer.build(model.trainable_variables)
         if self._rate is not None:
-            self._rate.release(model)
+            self._rate.release()
         self._earlier, self._earlier_snapshot = self._earlier_content(), self._snapshot
         self._clear()
         self._ladder = self._fitted_ladder()
@@ -131,17 +131,16 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         self._at_first_epoch = True
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Go on with an interrupted curve at the first epoch; set the epoch's rate."""
+        """Go on with an interrupted curve at the first epoch; have the rate set."""
         if self._at_first_epoch:
             self._at_first_epoch = False
             self._resume(epoch)
             # A rate is held until an update is made, which may be under way already.
             self._per_update = accumulation(self.model.optimizer)
             self._held = batches_seen(self.model.optimizer) % self._per_update
-            self._rate_due = True
             self._total = self._count = 0.0
-        if self.every == "epoch":
-            self._set_rate()
+        # At the first batch, after any callback that sets a rate where an epoch begins or ends.
+        self._rate_due = True
         self._batch_loss.begin_epoch()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -154,11 +153,11 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Set the batch's rate, and begin a mean of its own."""
-        if self.every != "batch":
-            return
         if self._rate_due:
             self._set_rate()
             self._rate_due = False
+        if self.every != "batch":
+            return
         self._first = batch
         self._batch_loss.begin(self.model)
 
@@ -179,13 +178,13 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         if self.restores:
             self.restore()
         elif self._rate is not None:
-            self._rate.release(self.model)
+            self._rate.release()
             self._rate = None
 
     def restore(self) -> None:
         """Put the model, its optimizer and the random state back as the sweep found them."""
         if self._rate is not None:
-            self._rate.release(self.model)
+            self._rate.release()
             self._rate = None
         if self._snapshot is not None:
             self._snapshot.restore(self.model)
@@ -295,7 +294,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
 
     def _set_rate(self) -> None:
         if self.stopped == "interrupted" and self._rate is not None:
-            self._rate.set(self.model, self._ladder.rate(len(self.lrs)))
+            self._rate.set(self._ladder.rate(len(self.lrs)))
 
     def _take(self, loss: float) -> None:
         if self.stopped != "interrupted":

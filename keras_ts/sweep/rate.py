@@ -12,6 +12,7 @@ class HeldRate:
     """Holds the rate of a model's optimizer, also where a schedule or a function sets it."""
 
     def __init__(self, model: keras.Model) -> None:
+        self._model = model
         self._schedule = _keras_private.schedule_of(inner(model.optimizer))
         if self._schedule is not None:
             with variable_scope(model):
@@ -19,16 +20,16 @@ class HeldRate:
             # What was traced has the schedule in it.
             model.make_train_function(force=True)
 
-    def set(self, model: keras.Model, rate: float) -> None:
+    def set(self, rate: float) -> None:
         """Set the rate for the batches that follow."""
         # Through the model each time: on JAX the property brings the state up to date.
-        model.optimizer.learning_rate = rate
+        self._model.optimizer.learning_rate = rate
 
-    def release(self, model: keras.Model) -> None:
+    def release(self) -> None:
         """Put the schedule back, if there was one."""
         if self._schedule is not None:
-            inner(model.optimizer).learning_rate = self._schedule
-            model.make_train_function(force=True)
+            inner(self._model.optimizer).learning_rate = self._schedule
+            self._model.make_train_function(force=True)
 
 
 def inner(optimizer: Any) -> Any:

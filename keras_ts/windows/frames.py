@@ -38,9 +38,9 @@ def read_frame(frames: Any, windows: "WindowedSeries") -> Panel:
     features = [name for name in names if name not in (windows.id_column, windows.time_column)]
     varying, fixed, targets, future = resolve_columns(windows, features)
     values = np.concatenate([_matrix(table, features) for table in tables])
-    times = None
+    times = wall = None
     if windows.time_column is not None:
-        times = np.concatenate([_times(table, windows.time_column) for table in tables])
+        times, wall = _clocks([_times(table, windows.time_column) for table in tables])
     bounds = concatenated_bounds([len(table) for table in tables])
     labels, order = None, None
     if windows.id_column is not None:
@@ -48,7 +48,7 @@ def read_frame(frames: Any, windows: "WindowedSeries") -> Panel:
             raise ValueError("Pass a list of frames, or one long frame with id_column, not both.")
         order, bounds, labels = _groups(tables[0], windows.id_column)
         values = values[order]
-        times = times[order] if times is not None else None
+        times, wall = (clock if clock is None else clock[order] for clock in (times, wall))
 
     static = constant_rows(values, bounds, fixed, features) if fixed else None
     values = values[:, varying] if fixed else values
@@ -64,6 +64,7 @@ def read_frame(frames: Any, windows: "WindowedSeries") -> Panel:
         breaks,
         single and labels is None,
         order if isinstance(order, np.ndarray) else None,
+        wall,
     )
     return panel if times is None else _with_breaks(panel, windows)
 
@@ -84,6 +85,9 @@ def _with_breaks(panel: Panel, windows: "WindowedSeries") -> Panel:
             )
         )
     gaps = timeline.gaps(panel.times, panel.bounds)
+    if panel.wall is not None:
+        # Days of a place with summer time are regular by its own clock, its hours by UTC.
+        gaps = min(gaps, timeline.gaps(panel.wall, panel.bounds), key=len)
     if len(gaps) and windows.missing == "raise":
         before, after = panel.times[gaps[0] - 1], panel.times[gaps[0]]
         raise ValueError(
@@ -133,13 +137,16 @@ def _matrix(table: Any, features: list[str]) -> Array:
     return np.stack(columns, axis=1)
 
 
-def _times(table: Any, name: str) -> Array:
+def _times(table: Any, name: str) -> tuple[Array, Array | None]:
+    """The timestamps, and for those with a time zone, which are in UTC then, its own clock's."""
     import narwhals as nw
 
     column = table[name]
     if column.null_count():
         raise ValueError(f"time_column={name!r} has {column.null_count()} missing timestamps.")
+    wall = None
     if isinstance(column.dtype, nw.Datetime) and column.dtype.time_zone is not None:
+        wall = column.dt.replace_time_zone(None).to_numpy()
         column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     if not (column.dtype.is_numeric() or column.dtype in (nw.Datetime, nw.Date)):
         raise TypeError(
@@ -150,7 +157,15 @@ def _times(table: Any, name: str) -> Array:
     times = column.to_numpy()
     if times.dtype.kind == "u":  # differences of unsigned numbers wrap around
         times = times.astype(np.int64)
-    return times.astype("datetime64[D]") if column.dtype == nw.Date else times
+    return times.astype("datetime64[D]") if column.dtype == nw.Date else times, wall
+
+
+def _clocks(tables: list[tuple[Array, Array | None]]) -> tuple[Array, Array | None]:
+    """The timestamps of all tables, and those of their own clocks if any has a time zone."""
+    times = np.concatenate([utc for utc, _ in tables])
+    if all(wall is None for _, wall in tables):
+        return times, None
+    return times, np.concatenate([utc if wall is None else wall for utc, wall in tables])
 
 
 def _groups(table: Any, name: str) -> tuple[Any, IntArray, tuple[Any, ...]]:

@@ -130,38 +130,40 @@ def _timestamp_border(panel: Panel, at: Any) -> IntArray:
     if not np.issubdtype(panel.times.dtype, np.datetime64):
         raise TypeError(f"at={at!r}: the time column holds {panel.times.dtype}, not dates.")
     try:
-        moment = np.datetime64(_utc(at))
+        plain, aware = _without_zone(at)
+        moment = np.datetime64(plain)
     except (TypeError, ValueError) as error:
         raise ValueError(f"at={at!r} is not a timestamp that can be read: {error}.") from None
     if np.isnat(moment):
         raise ValueError(f"at={at!r} is a missing timestamp; give one within the series.")
+    times = panel.times if aware or panel.wall is None else panel.wall
     borders = np.array(
         [
-            np.searchsorted(panel.times[begin:end], moment)
+            # A clock that is put back shows an hour twice: the first time counts.
+            np.searchsorted(np.maximum.accumulate(times[begin:end]), moment)
             for begin, end in zip(panel.bounds[:-1], panel.bounds[1:], strict=True)
         ],
         dtype=np.int64,
     )
     if (borders == 0).all() or (borders == panel.lengths).all():
         raise ValueError(
-            f"at={at!r} is outside the series, which runs from {panel.times.min()} to "
-            f"{panel.times.max()}."
+            f"at={at!r} is outside the series, which runs from {times.min()} to {times.max()}."
         )
     return borders
 
 
-def _utc(at: Any) -> Any:
-    """Drop the time zone of an aware datetime, as the time column's was."""
+def _without_zone(at: Any) -> tuple[Any, bool]:
+    """A timestamp, in UTC if it has a time zone, and whether it has one."""
     if isinstance(at, str):
         # NumPy reads no time zones; what is no date and time in one, it reads or refuses.
         try:
             read = datetime.fromisoformat(at)
         except ValueError:
-            return at
+            return at, False
         at = at if read.tzinfo is None else read
     if getattr(at, "tzinfo", None) is None:
-        return at
-    return at.astimezone(UTC).replace(tzinfo=None)
+        return at, False
+    return at.astimezone(UTC).replace(tzinfo=None), True
 
 
 def read_weights(panel: Panel, runs: Runs, weight: Any) -> tuple[Any, bool]:

@@ -31,11 +31,12 @@ class Panel:
         targets: None for all columns, an int for one without its axis, or a tuple.
         future: Indices of the columns known ahead.
         static: ``(series, columns)``, or None.
-        times: Timestamp of every position, or None.
+        times: Timestamp of every position, in UTC where they have a time zone, or None.
         labels: What each series is called, or None for their numbers.
         breaks: Flat positions that must not share a window with the one before.
         single: Whether one series was given, rather than a list or a long frame.
         order: The rows of a frame in which the series were interleaved, or None.
+        wall: The same timestamps by the clock of their time zone, where they have one.
     """
 
     values: Array
@@ -48,6 +49,7 @@ class Panel:
     breaks: IntArray
     single: bool
     order: Any = None
+    wall: Array | None = None
 
     @property
     def lengths(self) -> IntArray:

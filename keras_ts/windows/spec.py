@@ -186,7 +186,8 @@ class WindowedSeries:
             series: Anything that ``build`` takes.
             at: Where the next part begins: a position (int), a fraction of the length
                 (float between 0 and 1), a timestamp, or an increasing list of them. In a
-                panel a position or fraction is each series' own, a timestamp is common.
+                panel a position or fraction is each series' own, a timestamp is common. One
+                without a time zone is read in the time column's, if that has one.
             context: Whether inputs may reach back over the border, as in the usual
                 validation set. Defaults to True.
 

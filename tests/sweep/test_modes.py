@@ -281,3 +281,39 @@ def test_the_states_of_recurrent_layers_come_back(wrap):
     assert BACKEND == "jax" or all(np.abs(each).max() > 0 for each in before)
     find_learning_rate(model, X[..., None], Y, steps=10, batch_size=16, verbose=0)
     assert_same_bits(before, states())
+
+
+@pytest.mark.parametrize("every", ["batch", "epoch"])
+@pytest.mark.parametrize("first", [False, True])
+def test_other_callbacks_do_not_set_the_rate(every, first):
+    """Whether they come first or last, also where an update straddles epochs."""
+    rates = []
+
+    class Rates(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            rates.append(float(self.model.optimizer.learning_rate))
+
+    others = [keras.callbacks.LearningRateScheduler(lambda epoch: 0.5)]
+    others.append(keras.callbacks.ReduceLROnPlateau(monitor="loss", min_delta=99.0, patience=0))
+    sweep = ExponentialLRSweep(1e-4, 1e-2, steps=4, every=every, stop_factor=None)
+    model = dense(keras.optimizers.SGD(1e-3, gradient_accumulation_steps=2))
+    callbacks = [*others, sweep] if first else [sweep, *others]
+    model.fit(X, Y, batch_size=32, epochs=4, verbose=0, callbacks=[*callbacks, Rates()])
+    want = np.repeat(sweep.lrs, 3 if every == "epoch" else 2)
+    np.testing.assert_allclose(rates, want, rtol=1e-6)
+    assert len(want) == (12 if every == "epoch" else 8)
+
+
+def test_a_sweep_of_another_model_puts_the_schedule_back_where_it_was():
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise KeyboardInterrupt
+
+    schedule = schedules.CosineDecay(1e-3, 10)
+    one, other = dense(keras.optimizers.SGD(schedule)), dense(keras.optimizers.SGD(0.5))
+    sweep = ExponentialLRSweep(1e-3, 1e-1, steps=6)
+    with pytest.raises(KeyboardInterrupt):
+        one.fit(X, Y, verbose=0, callbacks=[sweep, Interrupt()])
+    other.fit(X, Y, batch_size=16, verbose=0, callbacks=[sweep])
+    assert _keras_private.schedule_of(one.optimizer) is schedule
+    assert float(other.optimizer.learning_rate) == 0.5

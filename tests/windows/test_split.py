@@ -104,6 +104,33 @@ def test_timestamps_are_common_to_a_panel(at):
     assert validation.origins[0] == np.datetime64("2024-01-20")
 
 
+@pytest.mark.parametrize("polars", [False, True])
+@pytest.mark.parametrize(
+    ("freq", "local", "border"),
+    [
+        ("D", "2024-03-20", 19),
+        ("D", "2024-05-01", 61),
+        ("h", "2024-03-31T02:00", 30 * 24 + 2),  # which no clock shows: 03:00 comes next
+        ("h", "2024-05-01", 61 * 24 - 1),
+        ("h", "2024-10-27T02:00", 240 * 24 + 1),  # shown twice
+    ],
+)
+def test_times_of_a_zone_with_summer_time(polars, freq, local, border):
+    """Days are regular by the zone's clock, hours by UTC; ``at`` without a zone is in the zone."""
+    times = pd.date_range("2024-03-01", "2024-11-05", freq=freq, tz="Europe/Berlin")
+    frame = pd.DataFrame({"time": times, "value": np.arange(float(len(times)))})
+    if polars:
+        pl = pytest.importorskip("polars")
+        utc = pl.Series(times.tz_convert("UTC").tz_localize(None).to_numpy())
+        aware = utc.dt.replace_time_zone("UTC").dt.convert_time_zone("Europe/Berlin")
+        frame = pl.DataFrame({"time": aware, "value": frame["value"].to_numpy()})
+    windows = WindowedSeries(3, time_column="time", target_columns="value")
+    for at in (local, times[border]):
+        _, validation = windows.split(frame, at)
+        assert validation[0][1][0] == border
+    assert validation.origins[0] == times[border - 1].tz_convert("UTC").to_datetime64()
+
+
 @pytest.mark.parametrize(
     ("at", "error", "says"),
     [
