@@ -4,9 +4,11 @@ Each returns the value as a plain Python number: configs stay free of NumPy type
 JSON takes them as they are.
 """
 
+import contextlib
 import math
 import operator
 import reprlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -25,12 +27,16 @@ def shown(value: Any) -> str:
 
 def integer(name: str, value: Any, minimum: int) -> int:
     """Return ``value`` as an int >= ``minimum``, or raise an error that names it."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    number = None
+    if not isinstance(value, bool):
+        # NumPy's arrays and bools have an __index__, too, which raises.
+        with contextlib.suppress(TypeError):
+            number = operator.index(value)
+    if number is None:
         raise TypeError(
             f"{name} must be an integer >= {minimum}. Received: {name}={shown(value)} "
             f"({type(value).__name__})."
         )
-    number = operator.index(value)
     if number < minimum:
         raise ValueError(f"{name} must be >= {minimum}. Received: {name}={number}.")
     if number >= 1 << 63:
@@ -87,6 +93,7 @@ def numeric(values: Any, what: str) -> Array:
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise TypeError(
             f"{what} must hold real numbers. Received dtype {array.dtype}"
-            + (f", first value {array.flat[0]!r}." if array.size else ".")
+            + (f", first value {shown(array.flat[0])}." if array.size else ".")
+            + (" For a panel pass a list of arrays." if isinstance(values, Mapping) else "")
         )
     return array

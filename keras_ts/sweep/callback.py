@@ -59,7 +59,9 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         stop_factor: Stop once the smoothed loss has risen this many times as far as it
             had fallen. Defaults to 4.0; None never stops but for a loss that is not
             finite.
-        restore: Whether to put everything back at the end. Defaults to True.
+        restore: Whether to put everything back at the end. Defaults to True. In the list of
+            callbacks, one that changes the model at the end, as ``EarlyStopping`` with
+            ``restore_best_weights`` does, comes before the sweep.
         backup: A JSON file to write the curve to after every epoch. A fit that is cut off and
             that ``keras.callbacks.BackupAndRestore`` takes up again then goes on with the curve
             too; the sweep comes first in the list of callbacks. Defaults to None.
@@ -121,12 +123,11 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
                 model.optimizer.build(model.trainable_variables)
         if self._rate is not None:
             self._rate.release()
+            self._rate = None
         self._earlier, self._earlier_snapshot = self._earlier_content(), self._snapshot
         self._clear()
-        self._ladder = self._fitted_ladder()
         self._snapshot = Snapshot(model)
         self._began = batches_seen(model.optimizer)
-        self._rate = HeldRate(model)
         self.stopped = "interrupted"
         self._at_first_epoch = True
 
@@ -135,6 +136,8 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         if self._at_first_epoch:
             self._at_first_epoch = False
             self._resume(epoch)
+            self._ladder = self._fitted_ladder(min(self._epoch_starts, default=epoch + 1) - 1)
+            self._rate = HeldRate(self.model)
             # A rate is held until an update is made, which may be under way already.
             self._per_update = accumulation(self.model.optimizer)
             self._held = batches_seen(self.model.optimizer) % self._per_update
@@ -224,13 +227,13 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         """Return a sweep with these settings."""
         return cls(**config)
 
-    def _fitted_ladder(self) -> Ladder:
+    def _fitted_ladder(self, first_epoch: int) -> Ladder:
         """The ladder with its number of steps, taken from the fit where it was left open."""
         if self.ladder.steps is not None:
             return self.ladder
-        epochs, batches = self.params.get("epochs"), self.params.get("steps")
+        epochs, batches = self.params["epochs"] - first_epoch, self.params.get("steps")
         steps = epochs
-        if self.every == "batch" and epochs and batches:
+        if self.every == "batch" and batches:
             executions = -(-batches // self.model.steps_per_execution)
             held = -(-accumulation(self.model.optimizer) // self.model.steps_per_execution)
             steps = epochs * executions // held

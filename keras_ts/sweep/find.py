@@ -85,17 +85,20 @@ def find_learning_rate(
     if fit_arguments.pop("verbose", "auto") != 0:
         others.append(_Progress(runs, steps))
     # An epoch has at least one batch, so this many are enough; the sweep ends the fit.
-    epochs = (steps + 1) * accumulation(model.optimizer)
+    epochs = (steps + 1) * accumulation(model.optimizer) + fit_arguments.get("initial_epoch", 0)
     # The dataset's epochs are part of what a later fit depends on.
     position = x.state() if isinstance(x, WindowDataset) else None
     for repeat, sweep in enumerate(runs):
         callbacks = [sweep, _OtherSeeds(repeat), *others] if repeat else [sweep, *others]
         if position is not None:
             x.restore({**position, "epoch": position["epoch"] + repeat})
+        # Afterwards: other callbacks may change the model at the end of the fit.
+        sweep.restores = False
         try:
             model.fit(x, y, epochs=epochs, verbose=0, callbacks=callbacks, **fit_arguments)
         finally:
             sweep.restore()
+            sweep.restores = True
             if position is not None:
                 x.restore(position)
     if repeats == 1:

@@ -181,11 +181,14 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
         order = dataclasses.replace(self.order, shards=count, shard=index)
         smallest = order.total // count
         if order.batches < 1 or smallest < order.batches:
+            cure = "fewer workers, a larger batch_size or drop_remainder=True"
+            if order.drop_remainder:
+                cure = "fewer workers, a smaller batch_size or drop_remainder=False"
+            elif not smallest:
+                cure = "fewer workers"
             raise ValueError(
                 f"count={count} workers cannot share {order.total} windows in batches of "
-                f"{order.batch_size} with equal numbers of batches. Use fewer workers or a "
-                "larger batch_size"
-                + (", or drop_remainder=True." if not order.drop_remainder else ".")
+                f"{order.batch_size} with equal numbers of batches. Use {cure}."
             )
         part = copy.copy(self)
         part.order = order

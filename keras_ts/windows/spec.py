@@ -125,6 +125,11 @@ class WindowedSeries:
         _check_apart(checked, self.id_column, self.time_column)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+        if max(self.geometry.span, self.stride) >= 1 << 62:
+            raise ValueError(
+                f"window={self.window}, sampling_rate={self.sampling_rate}, gap={self.gap}, "
+                f"horizon={self.horizon} and stride={self.stride}: no series is that long."
+            )
 
     def count(self, series: Any) -> int:
         """Return how many windows ``series`` gives.

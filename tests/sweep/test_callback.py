@@ -109,6 +109,28 @@ def test_also_where_the_fit_is_interrupted(error):
     np.testing.assert_array_equal(np.random.get_state()[1], random)
 
 
+def test_also_where_another_callback_changes_the_model_at_the_end():
+    stopping = keras.callbacks.EarlyStopping("loss", patience=99, restore_best_weights=True)
+    model = dense("adam")
+    model.optimizer.build(model.trainable_variables)
+    before = state(model)
+    sweep = find_learning_rate(model, X, Y, steps=20, verbose=0, callbacks=[stopping])
+    assert_same_bits(before, state(model))
+    assert sweep.get_config()["restore"]
+    model.fit(X, Y, verbose=0, callbacks=[stopping, ExponentialLRSweep(1e-4, 1.0, steps=3)])
+    assert_same_bits(before, state(model))
+
+
+@pytest.mark.parametrize("every", ["batch", "epoch"])
+def test_a_fit_that_begins_at_a_later_epoch_reaches_both_ends(every):
+    sweep = ExponentialLRSweep(1e-4, 1e-2, every=every, stop_factor=None)
+    dense().fit(X, Y, batch_size=24, epochs=5, initial_epoch=2, verbose=0, callbacks=[sweep])
+    assert sweep.stopped == "finished"
+    assert len(sweep.lrs) == (12 if every == "batch" else 3)
+    assert sweep.lrs[-1] == 1e-2
+    assert len(find_learning_rate(dense(), X, Y, steps=12, initial_epoch=99, verbose=0).lrs) == 12
+
+
 def test_restore_false_keeps_what_was_trained():
     model = dense()
     before = state(model)

@@ -49,8 +49,11 @@ def test_shard_misuse():
         dataset.shard(2, 2)
     with pytest.raises(ValueError, match="count must be >= 1"):
         dataset.shard(0, 0)
-    with pytest.raises(ValueError, match="cannot share 47 windows"):
+    with pytest.raises(ValueError, match=r"cannot share 47 windows.*Use fewer workers\.$"):
         dataset.shard(48, 0)
+    full = WindowedSeries(3, drop_remainder=True).build(distinct(50))
+    with pytest.raises(ValueError, match=r"cannot share 47 windows.*a smaller batch_size"):
+        full.shard(2, 0)
     with pytest.raises(ValueError, match="a shard already"):
         dataset.shard(2, 0).shard(2, 0)
 
