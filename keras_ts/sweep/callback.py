@@ -185,7 +185,10 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
             self._rate = None
 
     def restore(self) -> None:
-        """Put the model, its optimizer and the random state back as the sweep found them."""
+        """Put the model, its optimizer and the random state back as the sweep found them.
+
+        For a fit that ended in an exception, after which Keras calls no callback.
+        """
         if self._rate is not None:
             self._rate.release()
             self._rate = None

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from helpers import run_fresh
-from keras_ts import ExponentialLRSweep
+from keras_ts import ExponentialLRSweep, _keras_private
 from sweep_helpers import X, Y, assert_same_bits, dense, state
 
 RUN = """
@@ -95,6 +95,11 @@ def test_what_cannot_go_on_says_so(tmp_path):
         fit(ExponentialLRSweep(1e-4, 1e-1, backup=path), CutOff())
     with pytest.raises(ValueError, match="other settings"):
         fit(ExponentialLRSweep(1e-4, 1.0, backup=path), initial_epoch=2)
+    schedule = keras.optimizers.schedules.CosineDecay(1e-3, 10)
+    scheduled = dense(keras.optimizers.SGD(schedule))
+    with pytest.raises(ValueError, match="other settings"):
+        fit(ExponentialLRSweep(1e-4, 1.0, backup=path), model=scheduled, initial_epoch=2)
+    assert _keras_private.schedule_of(scheduled.optimizer) is schedule
     trained = dense("adam")
     trained.fit(X, Y, verbose=0)
     with pytest.raises(ValueError, match="the sweep goes before BackupAndRestore"):
