@@ -95,8 +95,10 @@ def check_export(
 
     Raises:
         ImportError: A package is missing; the message names it.
-        ValueError: Keras cannot export the model so, the exported file does not run, or it
-            gives other outputs than the model.
+        TypeError: ``model`` is of another kind, such as a subclass, or not built.
+        ValueError: ``format`` or ``rtol`` is out of range, ``x`` does not fit the model, Keras
+            cannot export the model so, the exported file does not run, or it gives other
+            outputs than the model.
     """
     _checks.choice("format", format, tuple(_RUNTIMES))
     rtol = _checks.positive("rtol", rtol)

@@ -55,7 +55,8 @@ def migrate_lambdas(
         path: The file.
         replacements: Layers by the names of the Lambdas they stand in for, such as
             ``{"scale": ScaleOutput(400.0)}``; inside another model, where names repeat,
-            ``"inner/scale"``. Defaults to None: all are recognised.
+            ``"inner/scale"``. They have no weights to train, as a Lambda has none. Defaults
+            to None: all are recognised.
 
     Returns:
         The model, with the new layers under the Lambdas' names. It is compiled where it was
