@@ -195,6 +195,10 @@ def _exported(model: keras.Model, x: Any, kind: str, folder: Path) -> Run:
         model.export(path, format=kind, verbose=False)
         return runtime(path, [tensor.name for tensor in model.inputs])
     except Exception as error:
+        if "Unrecognized format" in str(error):
+            raise ValueError(
+                f"Keras {keras.__version__} does not export to {kind!r}: pip install -U keras."
+            ) from None
         raise _refused(kind, "cannot be exported", error) from error
 
 
