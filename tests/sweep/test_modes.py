@@ -65,12 +65,12 @@ MODES = {
     "validation data": lambda: (dense(), {"validation_data": (X, Y)}),
     "no metrics": lambda: (dense(metrics=None), {}),
 }
-if BACKEND == "torch":
-    # torch.compile wants a compiler of its own, and minutes.
-    del MODES["jit"]
+# torch.compile wants a C compiler and a minute, and warns of what it does itself.
+SLOW = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")] if BACKEND == "torch" else []
+COMPILED = pytest.param("jit", marks=SLOW)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [COMPILED, *(mode for mode in MODES if mode != "jit")])
 def test_equals_the_plain_run(mode):
     model, arguments = MODES[mode]()
     if "steps_per_epoch" in arguments:
