@@ -150,6 +150,8 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         """Record the epoch's loss, and keep the curve."""
         if self.every == "epoch":
             self._take(logged_loss(logs))
+        else:
+            self._batch_loss.end_epoch(logs)
         self._epoch_starts[epoch + 1] = len(self.lrs)
         if self.backup is not None:
             self.to_json(self.backup)

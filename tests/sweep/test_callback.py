@@ -250,11 +250,12 @@ def test_a_level_loss_is_no_divergence():
 class OwnStep(keras.Model):
     """A model whose training step is its own: it returns the loss, and keeps no mean of it."""
 
-    def __init__(self, named="loss", tracked=False):
+    def __init__(self, named="loss", tracked=None):
         super().__init__()
         self.layer = keras.layers.Dense(1)
         self.named, self.tracked = named, tracked
-        self.own = keras.metrics.Mean(name="loss")
+        self.own = keras.metrics.Mean(name=tracked or "loss")
+        self.part = keras.metrics.Mean(name="part")
 
     def build(self, shape):
         self.layer.build(shape)
@@ -265,7 +266,8 @@ class OwnStep(keras.Model):
     def logs(self, loss):
         if self.tracked:
             self.own.update_state(loss)
-            return {"loss": self.own.result()}
+            self.part.update_state(loss / 2)
+            return {"loss": self.own.result(), "part": self.part.result(), "last": loss}
         return {self.named: loss}
 
     if keras.backend.backend() == "jax":
@@ -311,17 +313,17 @@ class OwnStep(keras.Model):
             return self.logs(loss.detach())
 
 
-def own_step(**settings):
+def own_step(rate=0.01, **settings):
     model = OwnStep(**settings)
     model.build((None, 6))
     model.set_weights([np.full((6, 1), 0.1, "float32"), np.zeros(1, "float32")])
-    model.compile("sgd", "mse")
+    model.compile(keras.optimizers.SGD(rate), "mse")
     return model
 
 
-@pytest.mark.parametrize("tracked", [False, True])
+@pytest.mark.parametrize("tracked", [None, "loss", "total_loss"])
 def test_a_training_step_of_ones_own(tracked):
-    """The same losses as Keras's own step, whether or not it keeps a mean."""
+    """The same losses as Keras's own step, whether or not it keeps a mean, of whatever name."""
     plain = keras.Sequential([keras.Input((6,)), keras.layers.Dense(1)])
     plain.set_weights([np.full((6, 1), 0.1, "float32"), np.zeros(1, "float32")])
     plain.compile("sgd", "mse")
@@ -332,6 +334,19 @@ def test_a_training_step_of_ones_own(tracked):
         curves.append(sweep.losses)
     assert len(curves[0]) == 12
     np.testing.assert_allclose(curves[0], curves[1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("tracked", ["loss", "total_loss"])
+def test_a_training_step_of_ones_own_keeps_its_history(tracked):
+    histories = []
+    for callbacks in ([], [ExponentialLRSweep(1e-12, 1.1e-12, restore=False, stop_factor=None)]):
+        history = own_step(tracked=tracked, rate=1e-12).fit(
+            X, Y, batch_size=20, epochs=2, verbose=0, shuffle=False, callbacks=callbacks
+        )
+        histories.append(history.history)
+    assert histories[0].keys() == histories[1].keys() == {"loss", "part", "last"}
+    for name, values in histories[0].items():
+        np.testing.assert_allclose(histories[1][name], values, rtol=1e-6)
 
 
 def test_a_training_step_without_a_loss_says_so():
