@@ -209,7 +209,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         try:
             sweep = cls.from_config(content["config"])
             sweep._read(content)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"{path} is not a sweep that to_json wrote: {error}") from None
         return sweep
 

@@ -10,6 +10,7 @@ from keras_ts._files import replacing
 from keras_ts.sweep import rules
 
 Rule = Literal["valley", "steepest", "minimum"]
+_STOPPED = (None, "finished", "diverged", "non-finite", "interrupted")
 
 
 class SweepCurve:
@@ -154,6 +155,10 @@ class SweepCurve:
         for rate, loss in list(zip(curve["lrs"], curve["losses"], strict=True))[:points]:
             self._record(float(rate), float(loss))
         self.repeats = [list(map(float, run)) for run in curve.get("repeats", [])]
+        if any(len(run) != len(self.lrs) for run in self.repeats):
+            raise ValueError("Each of repeats must be as long as lrs.")
+        if curve["stopped"] not in _STOPPED:
+            raise ValueError(f"stopped must be one of {_STOPPED}. Received: {curve['stopped']!r}.")
         self.stopped = curve["stopped"]
 
     def plot(self, ax: Any = None, path: str | os.PathLike[str] | None = None) -> Any:

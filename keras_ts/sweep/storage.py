@@ -29,7 +29,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not a sweep that to_json wrote: {error}.") from None
     for name, keys in _KEYS.items():
         part = content.get(name) if name and isinstance(content, dict) else content

@@ -122,6 +122,19 @@ def test_what_cannot_go_on_says_so(tmp_path):
             lambda c: json.dumps({**c, "curve": {**c["curve"], "losses": [1.0]}}),
             "zip.. argument 2 is shorter",
         ),
+        (lambda c: "[" * 100_000, "is not a sweep that to_json wrote"),
+        (
+            lambda c: json.dumps({**c, "curve": {**c["curve"], "losses": [10**400] * 16}}),
+            "int too large",
+        ),
+        (
+            lambda c: json.dumps({**c, "curve": {**c["curve"], "repeats": [[1.0], [2.0]]}}),
+            "as long as lrs",
+        ),
+        (
+            lambda c: json.dumps({**c, "curve": {**c["curve"], "stopped": "early"}}),
+            "stopped must be one of .* Received: 'early'",
+        ),
     ],
 )
 def test_files_of_another_kind_are_refused(tmp_path, change, says):
