@@ -5,7 +5,9 @@ from sybil.document import PythonDocStringDocument
 from sybil.parsers.markdown import PythonCodeBlockParser
 from sybil.parsers.rest import DocTestParser
 
-_pages = Sybil(parsers=[PythonCodeBlockParser()], patterns=["README.md", "docs/**/*.md"])
+_pages = Sybil(
+    parsers=[PythonCodeBlockParser()], patterns=["README.md", "docs/*.md", "docs/**/*.md"]
+)
 _docstrings = Sybil(
     parsers=[DocTestParser()],
     patterns=["keras_ts/*.py", "keras_ts/**/*.py"],

@@ -7,7 +7,7 @@ exported file is run in its own runtime, beside the model, at two lengths where 
 
 import importlib.util
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -27,7 +27,7 @@ _CONVERTERS = {
     ("litert", "torch"): "litert-torch",
 }
 _CURES = {
-    "tf_saved_model": "Try it from the TensorFlow or JAX backend.",
+    "tf_saved_model": "TensorFlow must be able to trace every layer; it does not from PyTorch.",
     "onnx": "Try it from another backend.",
     "litert": "From the TensorFlow backend, recurrent layers need unroll=True and a fixed window.",
     "openvino": "From the TensorFlow backend, recurrent layers need unroll=True and a fixed window.",
@@ -126,9 +126,11 @@ def check_export(
 def _inputs(model: Any, x: Any) -> list[Array]:
     """The inputs in the order and types of ``model.inputs``."""
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
+        unbuilt = isinstance(model, keras.Sequential)
         raise TypeError(
-            "check_export takes a built Sequential or functional model. "
-            f"Received: {type(model).__name__}."
+            "model must be a built Sequential or functional model. "
+            f"Received: {type(model).__name__}"
+            + (" that is not built: give it an Input." if unbuilt else ".")
         )
     arrays = [np.asarray(array) for array in keras.tree.flatten(x)]
     if len(arrays) != len(model.inputs):
@@ -139,7 +141,9 @@ def _inputs(model: Any, x: Any) -> list[Array]:
         fits = array.ndim == len(spec.shape) and all(
             size in (None, given) for size, given in zip(spec.shape, array.shape, strict=True)
         )
-        if not fits or not array.size:
+        if not array.size:
+            raise ValueError(f"x must have at least one row. Received shape: {array.shape}.")
+        if not fits:
             raise ValueError(
                 f"x must have the shape of the model's input {spec.name!r}, {tuple(spec.shape)}. "
                 f"Received: {array.shape}."
@@ -248,9 +252,7 @@ def _saved_model(path: str, names: list[str]) -> Run:
 
     def run(arrays: list[Array]) -> list[Array]:
         outputs = signature(**_by_name(wanted, names, map(tf.constant, arrays)))
-        # A signature names its outputs output_0, output_1, ...
-        ordered = sorted(outputs, key=lambda name: int(name.rpartition("_")[2]))
-        return [outputs[name].numpy() for name in ordered]
+        return [outputs[name].numpy() for name in _in_order(outputs)]
 
     return run
 
@@ -289,9 +291,16 @@ def _litert(path: str, names: list[str]) -> Run:
 
     def run(arrays: list[Array]) -> list[Array]:
         outputs = runner(**_by_name(wanted, names, arrays))
-        return [outputs[name] for name in sorted(outputs)]
+        return [outputs[name] for name in _in_order(outputs)]
 
     return run
+
+
+def _in_order(names: Collection[str]) -> list[str]:
+    """The order in which ``keras.tree.flatten`` gives outputs that a file knows by name."""
+    numbered = [f"output_{number}" for number in range(len(names))]
+    # What is not numbered goes by the keys of a model that gives a dict.
+    return numbered if set(numbered) == set(names) else sorted(names)
 
 
 def _by_name(wanted: list[str], names: list[str], arrays: Any) -> dict[str, Any]:
