@@ -323,6 +323,8 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
 
 def check_sweepable(model: keras.Model) -> None:
     """Raise where a model cannot be swept and put back."""
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model must be a Keras model. Received: {type(model).__name__}.")
     if not getattr(model, "compiled", False):
         raise ValueError("The model is not compiled: call model.compile(optimizer, loss) first.")
     if not model.built or not model.trainable_variables:

@@ -67,7 +67,8 @@ def find_learning_rate(
         The finished ``ExponentialLRSweep``.
 
     Raises:
-        TypeError: ``fit_arguments`` holds ``epochs``, which the steps decide.
+        TypeError: ``model`` is no Keras model, or ``fit_arguments`` holds ``epochs``, which
+            the steps decide.
         ValueError: The model is not built, or an argument is out of range.
     """
     if "epochs" in fit_arguments:
@@ -78,6 +79,7 @@ def find_learning_rate(
             start_lr, end_lr, steps=steps, smoothing=smoothing, stop_factor=stop_factor
         )
 
+    steps = _checks.integer("steps", steps, 2)
     runs = [new_sweep() for _ in range(_checks.integer("repeats", repeats, 1))]
     # Before fit, which on JAX and PyTorch would build the model on the quiet.
     check_sweepable(model)

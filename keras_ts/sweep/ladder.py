@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from keras_ts import _checks
+
+_SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -26,14 +30,14 @@ class Ladder:
     per_decade: float | None = None
 
     def __post_init__(self) -> None:
-        _checks.positive("start_lr", self.start)
+        _rate("start_lr", self.start)
         if (self.end is None) == (self.per_decade is None):
             given = "neither" if self.end is None else "both"
             raise ValueError(
                 "Give end_lr (with steps, or without to fill the fit), or steps_per_decade: "
                 f"one of the two. Received {given}."
             )
-        if self.end is not None and _checks.positive("end_lr", self.end) <= self.start:
+        if self.end is not None and _rate("end_lr", self.end) <= self.start:
             raise ValueError(
                 f"end_lr must be larger than start_lr. Received: start_lr={self.start}, "
                 f"end_lr={self.end}."
@@ -52,3 +56,11 @@ class Ladder:
         if step == self.steps - 1:
             return self.end
         return float(self.start * (self.end / self.start) ** (step / (self.steps - 1)))
+
+
+def _rate(name: str, value: float) -> float:
+    rate = _checks.positive(name, value)
+    # Optimizers keep their rate in float32, where less is zero and more infinite.
+    if not _SMALLEST <= rate <= _LARGEST:
+        raise ValueError(f"{name} must be a rate that float32 can hold. Received: {name}={rate}.")
+    return rate

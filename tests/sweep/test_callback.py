@@ -211,6 +211,11 @@ def test_misuse():
         find_learning_rate(unbuilt, X, Y, verbose=0)
     with pytest.raises(ValueError, match="not compiled"):
         find_learning_rate(keras.Sequential([keras.Input((6,)), keras.layers.Dense(1)]), X, Y)
+    with pytest.raises(TypeError, match="model must be a Keras model"):
+        find_learning_rate("model", X, Y)
+    for name, ends in (("start_lr", (1e-300, 1.0)), ("end_lr", (1.0, 1e300))):
+        with pytest.raises(ValueError, match=f"{name} must be a rate that float32 can hold"):
+            ExponentialLRSweep(*ends)
     with pytest.raises(ValueError, match="Received neither"):
         ExponentialLRSweep()
     with pytest.raises(ValueError, match="end_lr must be larger"):
