@@ -147,10 +147,13 @@ def _name(where: str) -> str:
 
 def short(error: Exception) -> str:
     """Return the line of an error that says most: Keras quotes whole configs around it."""
-    text = str(error)
-    for mark in ("Exception encountered:", "Example error message for"):
+    # Keras sets what a layer said in bold.
+    text = re.sub(r"\x1b\[\d*m", "", str(error))
+    for mark in ("Exception encountered:", "Example error message for", "Error encountered:"):
         text = text.rpartition(mark)[2] if mark in text else text
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
+        del lines[0]
     if len(lines) > 1 and lines[0].endswith(":"):
         lines[0] += f" {lines[1]}"
     return (lines[0] if lines else type(error).__name__)[:_LONGEST]

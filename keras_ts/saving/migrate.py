@@ -20,6 +20,7 @@ from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.saving import archive, keras2, lambda_code
 from keras_ts.saving.load import load_model, look_through
+from keras_ts.saving.masks import reached_layers
 from keras_ts.saving.slots import restore_slots
 
 
@@ -66,7 +67,8 @@ def migrate_lambdas(
         FileNotFoundError: There is no such file.
         TypeError: A replacement is not a layer.
         ValueError: The file holds no Lambda, a replacement names none of them, one of them
-            has no replacement, or the model does not fit together with it.
+            has no replacement, the model does not fit together with it, or a mask reaches a
+            Lambda, which ends there, and you have not said what stands in for it.
     """
     wanted = _checked(replacements)
     source = os.fspath(path)
@@ -75,8 +77,9 @@ def migrate_lambdas(
     if not lambdas:
         raise ValueError(f"{source!r} holds no Lambda: load it with keras_ts.load_model.")
     layers = _matched(wanted, lambdas, source)
+    proposed = [where for where in layers if layers[where] not in wanted.values()]
     for where, entry in lambdas.items():
-        _replace(entry, layers[where])
+        _replace(entry, layers[where], where in proposed)
     old = keras2.is_keras2(metadata.get("keras_version"))
     if old:
         keras2.translate(config)
@@ -90,7 +93,8 @@ def migrate_lambdas(
             model = _load(target, source, customs)
             _compile(model, config.get("compile_config", training), source, customs)
     for where, layer in layers.items():
-        _check_weightless(model, where, layer)
+        _check_weightless(_found(model, where), where, layer)
+    _check_masks(model, {where: _found(model, where) for where in proposed}, source)
     return model
 
 
@@ -202,10 +206,13 @@ def _proposed(settings: dict[str, Any]) -> tuple[keras.layers.Layer | None, str]
     return None, str(code)
 
 
-def _replace(entry: dict[str, Any], layer: keras.layers.Layer) -> None:
+def _replace(entry: dict[str, Any], layer: keras.layers.Layer, proposed: bool) -> None:
     """Put ``layer`` where ``entry`` was, under its name and with its connections."""
     new = copy.deepcopy(keras.saving.serialize_keras_object(layer))
     new["config"]["name"] = entry["config"]["name"]
+    # Ours to choose, it computes in the precision that the Lambda did, not in today's default.
+    if proposed and "dtype" in entry["config"]:
+        new["config"]["dtype"] = entry["config"]["dtype"]
     entry.update({key: new[key] for key in ("module", "class_name", "config", "registered_name")})
     for call in entry.get("inbound_nodes") or ():
         # A Lambda is handed mask and training; other layers find them by themselves.
@@ -270,13 +277,31 @@ def _warn_uncompiled(source: str, reason: str) -> None:
     )
 
 
-def _check_weightless(model: keras.Model, where: str, layer: keras.layers.Layer) -> None:
-    """Refuse a layer with weights: a Lambda had none, so the file holds none for it."""
+def _found(model: keras.Model, where: str) -> Any:
     found: Any = model
     for name in where.split("/"):
         found = getattr(found, "layer", None) or found.get_layer(name)
+    return found
+
+
+def _check_weightless(found: Any, where: str, layer: keras.layers.Layer) -> None:
+    """Refuse a layer with weights: a Lambda had none, so the file holds none for it."""
     if found.weights:
         raise ValueError(
             f"replacements[{where!r}]: {type(layer).__name__} has weights, and the file has none "
             "for it, as a Lambda holds none."
         )
+
+
+def _check_masks(model: keras.Model, proposed: dict[str, Any], source: str) -> None:
+    """Refuse to pass a mask on by ourselves: the Lambda, told nothing of masks, ended it."""
+    reached = reached_layers(model, lambda layer: any(layer is each for each in proposed.values()))
+    for where, layer in proposed.items():
+        if reached is None or any(layer is each for each in reached):
+            what = "may reach" if reached is None else "reaches"
+            title = type(layer).__name__
+            raise ValueError(
+                f"{source!r}: a mask {what} {where!r}. The Lambda ended it, and {title} would "
+                "pass it on, which changes results. If that is what you want, say so: "
+                f"migrate_lambdas(path, {{{where!r}: {title}(...)}})"
+            )

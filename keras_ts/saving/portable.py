@@ -18,10 +18,8 @@ from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.layers.window_norm import NormalizeWindow, RestoreWindow
 from keras_ts.saving.causes import LAMBDAS, entries, is_stock, title
+from keras_ts.saving.masks import LENGTHS, reached_layers
 from keras_ts.saving.save import check_model, check_saveable, remembered, write
-
-# Lengths to try where a model leaves its input's open; a convolution may need more than a few.
-_LENGTHS = (4, 64)
 
 
 def save_portable(model: keras.Model, path: str | os.PathLike[str]) -> None:
@@ -86,30 +84,12 @@ def _check_stock(model: keras.Model) -> None:
 
 
 def _check_masks(model: keras.Model) -> None:
-    """Refuse a mask that crosses a layer whose stock form would drop it.
-
-    Masks pass in and out of inner models only where real data does, so some is sent through.
-    """
-    if not any(_makes_mask(entry) for _, entry in _entries(model)):
-        return
-    reached: list[keras.layers.Layer] = []
-
-    def watched(layer: keras.layers.Layer) -> keras.layers.Layer:
-        copy = _copied(layer)
-        if _drops_masks(layer):
-
-            def compute_mask(inputs: Any, mask: Any) -> None:
-                if any(part is not None for part in keras.tree.flatten(mask)):
-                    reached.append(layer)
-
-            copy.compute_mask = compute_mask
-        return copy
-
-    followed = keras.models.clone_model(model, clone_function=watched, recursive=True)
-    if not any(_runs(followed, length) for length in _LENGTHS):
+    """Refuse a mask that crosses a layer whose stock form would drop it."""
+    reached = reached_layers(model, _drops_masks)
+    if reached is None:
         raise ValueError(
             "model masks its input, and where the mask goes could not be followed: no window "
-            f"of zeros of length {', '.join(map(str, _LENGTHS))} ran through it."
+            f"of zeros of length {', '.join(map(str, LENGTHS))} ran through it."
         )
     for layer in reached:
         raise ValueError(
@@ -117,28 +97,6 @@ def _check_masks(model: keras.Model) -> None:
             "drop it: the layers behind would read the padding. Mask behind it, if you can; or "
             "save with keras_ts.save_model."
         )
-
-
-def _makes_mask(entry: dict[str, Any]) -> bool:
-    settings = entry["config"]
-    return entry["class_name"] == "Masking" or (
-        isinstance(settings, dict) and bool(settings.get("mask_zero"))
-    )
-
-
-def _runs(model: keras.Model, length: int) -> bool:
-    """Send zeros through, axes of any length being ``length`` long."""
-    # A Sequential that nothing symbolic was put into has no ``input``.
-    inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
-    try:
-        model(
-            keras.tree.map_structure(
-                lambda x: np.zeros([length if n is None else n for n in x.shape], x.dtype), inputs
-            )
-        )
-    except Exception:
-        return False
-    return True
 
 
 def _drops_masks(layer: keras.layers.Layer) -> bool:

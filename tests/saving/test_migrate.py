@@ -245,6 +245,53 @@ def test_bad_replacements(given, error, message, tmp_path):
     assert len(str(caught.value)) < 700
 
 
+@pytest.mark.filterwarnings("ignore:Layer 'back' .of type Lambda. was passed an input with a mask")
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_mask_that_the_lambda_ended(suffix, tmp_path):
+    """The layers proposed would pass it on, and those behind leave the padding out."""
+
+    def build(*behind):
+        return keras.Sequential([
+            keras.Input((6, 1)), keras.layers.Masking(), *behind,
+            keras.layers.Lambda(lambda x: x * 10.0, name="back"),
+        ])  # fmt: skip
+
+    path = tmp_path / f"old.{suffix}"
+    build().save(path)
+    message = "a mask reaches 'back'. The Lambda ended it, and ScaleOutput would pass it on"
+    with pytest.raises(ValueError, match=message):
+        migrate_lambdas(path)
+    assert migrate_lambdas(path, {"back": ScaleOutput(10.0)}).get_layer("back").scale == 10.0
+
+    model = build(keras.layers.SimpleRNN(2))
+    model.save(path)
+    x = np.where(X > 0, X, 0.0)[..., None]
+    again = migrate_lambdas(path)
+    np.testing.assert_allclose(again.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-6)
+
+
+def test_a_proposed_layer_computes_in_the_precision_of_its_lambda(tmp_path):
+    """Not in that of the day: in half precision, 70,000 is infinite."""
+    course().save(tmp_path / "old.keras")
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        again = migrate_lambdas(tmp_path / "old.keras")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    front = again.get_layer("front")(np.full((1, 6), 70_000.0, "float32"))
+    assert keras.ops.convert_to_numpy(front).max() == 70_000.0
+    assert again.get_layer("back").dtype_policy.name == "float32"
+
+
+def test_an_input_that_is_no_series(tmp_path):
+    model = keras.Sequential([
+        keras.Input((6, 1)), keras.layers.Lambda(lambda x: keras.ops.expand_dims(x, -1)),
+    ])  # fmt: skip
+    model.save(tmp_path / "old.keras")
+    with pytest.raises(ValueError, match="Keras says: ExpandSeries takes a batch of plain series"):
+        migrate_lambdas(tmp_path / "old.keras")
+
+
 def test_a_name_that_several_have(tmp_path):
     models = []
     for name in ("first", "second"):
