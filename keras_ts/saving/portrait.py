@@ -24,8 +24,8 @@ def take(model: keras.Model, x: Any) -> Portrait:
     """Return the portrait of ``model``, its outputs for ``x`` among it; leave it as it was."""
     variables: list[Any] = []
     portrait: Portrait = {"Model": {"": type(model).__name__, "name": repr(model.name)}}
-    for layer in _layers(model):
-        portrait[f"Layer {layer.name!r}"] = dict(_inside(layer, variables))
+    for owner, layer in _layers(model):
+        portrait[owner] = dict(_inside(layer, variables))
     if model.compiled:
         portrait["Optimizer"] = dict(_optimizer(model.optimizer))
         portrait["Loss"] = dict(_flat("", model.loss, variables))
@@ -47,20 +47,22 @@ def take(model: keras.Model, x: Any) -> Portrait:
 def _forget_idle_seeds(model: keras.Model, x: Any, portrait: Portrait) -> None:
     """Leave out the state of random numbers that training does not draw: a dropout of 0."""
     model(x, training=True)
-    for layer in _layers(model):
-        places = portrait[f"Layer {layer.name!r}"]
+    for owner, layer in _layers(model):
+        places = portrait[owner]
         for place, now in _inside(layer, []):
             if place.endswith(SEED) and np.array_equal(now, places[place]):
                 del places[place]
 
 
-def _layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    """Yield the layers of a model, those of models inside it included."""
+def _layers(model: keras.Model, inside: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
+    """Yield the layers of a model, those of models inside it included, each with its place."""
     for layer in model.layers:
+        # Names may repeat from one inner model to the next.
+        name = f"{inside}{layer.name}"
         if isinstance(layer, keras.Model):
-            yield from _layers(layer)
+            yield from _layers(layer, f"{name}/")
         else:
-            yield layer
+            yield f"Layer {name!r}", layer
 
 
 def _results(model: keras.Model, x: Any) -> dict[str, Any]:

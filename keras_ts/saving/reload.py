@@ -17,6 +17,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_ts.saving.causes import short
 from keras_ts.saving.load import load_model
 from keras_ts.saving.portrait import SEED, Portrait, take
 from keras_ts.saving.save import check_model, write
@@ -98,16 +99,21 @@ def check_reload(model: keras.Model, x: Any) -> ReloadReport:
         x: What it takes: an array, or a list or dict of arrays; a few windows are enough.
 
     Raises:
-        TypeError: ``model`` is not a Keras model.
-        ValueError: It is not built.
+        TypeError: ``model`` is not a Keras model, or ``x`` a dataset.
+        ValueError: The model is not built, or does not run on ``x``.
     """
     check_model(model, built=True)
+    if isinstance(x, keras.utils.PyDataset):
+        raise TypeError(
+            "x must be arrays: of a WindowDataset, give the inputs of a batch, dataset[0][0]. "
+            f"Received: {type(x).__name__}."
+        )
+    x = keras.tree.map_structure(np.asarray, x)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write(model, folder / "model.keras", None)
-        x = keras.tree.map_structure(np.asarray, x)
         _write_inputs(folder / "inputs.npz", x)
-        before = take(model, x)
+        before = _taken(model, x)
         package = str(Path(__file__).parents[2])
         run = subprocess.run(  # noqa: S603 - our own interpreter, our own code
             [sys.executable, "-c", _CHILD, name, package],
@@ -123,6 +129,13 @@ def check_reload(model: keras.Model, x: Any) -> ReloadReport:
     differences = [Difference("Loading", failure) for failure in failures]
     differences += [] if after is None else compare(before, after, bool(failures))
     return ReloadReport(tuple(differences), sum(map(len, before.values())))
+
+
+def _taken(model: keras.Model, x: Any) -> Portrait:
+    try:
+        return take(model, x)
+    except Exception as error:
+        raise ValueError(f"x: the model does not run on it: {short(error)}") from error
 
 
 def child(name: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 
 from helpers import BACKEND
-from keras_ts import RecurrentPreset, check_reload, from_preset, preset_names
+from keras_ts import RecurrentPreset, WindowedSeries, check_reload, from_preset, preset_names
 from keras_ts.saving import portrait
 from keras_ts.saving.reload import compare
 
@@ -161,6 +161,15 @@ def test_what_nobody_foresaw(tmp_path):
     assert any(line.startswith("Results: output is off") for line in lost)
 
 
+def test_a_name_that_layers_of_two_inner_models_share(tmp_path):
+    first, second = (
+        keras.Sequential([keras.Input((9, 1)), Forgetful(factor, name="x")], name=name)
+        for factor, name in ((3.0, "first"), (1.0, "second"))
+    )
+    lost = here(keras.Sequential([keras.Input((9, 1)), first, second]), tmp_path / "model.keras")
+    assert lost[0] == "Layer 'first/x': factor was 3.0, is 1.0"
+
+
 def test_a_variable_that_differs(tmp_path):
     model = fitted(net(), "sgd", "mse")
     before = portrait.take(model, X)
@@ -173,11 +182,11 @@ def test_a_variable_that_differs(tmp_path):
 
 def test_inner_models_lists_and_dicts():
     first, second = keras.Input((9, 1), name="first"), keras.Input((9, 1), name="second")
-    inner = keras.Sequential([keras.Input((9, 1)), layers.Dense(2, name="deep")])
+    inner = keras.Sequential([keras.Input((9, 1)), layers.Dense(2, name="deep")], name="inner")
     x = layers.Concatenate()([inner(first), inner(second)])
     model = keras.Model({"first": first, "second": second}, [x, layers.Dense(1)(x)])
     taken = portrait.take(model, {"first": X, "second": X})
-    assert "Layer 'deep'" in taken
+    assert "Layer 'inner/deep'" in taken
     assert taken["Results"]["output[1]"].shape == (4, 9, 1)
     report = check_reload(model, {"first": X, "second": X})
     assert report.ok, str(report)
@@ -188,3 +197,7 @@ def test_misuse():
         check_reload("model", X)
     with pytest.raises(ValueError, match="not built"):
         check_reload(keras.Sequential([layers.Dense(1)]), X)
+    with pytest.raises(TypeError, match=r"give the inputs of a batch, dataset\[0\]\[0\]"):
+        check_reload(net(), WindowedSeries(9).build(np.arange(20.0)))
+    with pytest.raises(ValueError, match="the model does not run on it: "):
+        check_reload(RecurrentPreset(units=(2,), window=9).build(), X[:, :4, 0])
