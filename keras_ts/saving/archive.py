@@ -150,7 +150,9 @@ def _kind(path: Path) -> str:
     with path.open("rb") as file:
         start = file.read(8)
     if start == b"\x89HDF\r\n\x1a\n":
-        return "is an HDF5 file under the wrong name: rename it to end in .h5."
+        if path.suffix == ".keras":
+            return "is an HDF5 file under the wrong name: rename it to end in .h5."
+        return "is an HDF5 file, and only .keras files hold what is looked for."
     if not start:
         return "is empty: copy or download it again."
     if start[:4] == b"PK\x03\x04":

@@ -38,7 +38,7 @@ def explain(
                 "keras_ts.ScaleOutput(100.0) for a factor.",
             ])  # fmt: skip
     for where, entry in found:
-        cure = _missing(entry, custom_objects or {})
+        cure = _missing(where, entry, custom_objects or {})
         if cure is not None:
             return "\n".join([*lines, f"{where} needs {title(entry)}, which is not there.", cure])
     newer = _newer(version)
@@ -90,7 +90,7 @@ def is_stock(entry: dict[str, Any]) -> bool:
     return stock and entry.get("registered_name") in (None, entry["class_name"])
 
 
-def _missing(entry: dict[str, Any], custom_objects: dict[str, Any]) -> str | None:
+def _missing(where: str, entry: dict[str, Any], custom_objects: dict[str, Any]) -> str | None:
     """What to do about an object that is neither Keras's nor registered, or None."""
     if is_stock(entry):
         return None
@@ -108,7 +108,7 @@ def _missing(entry: dict[str, Any], custom_objects: dict[str, Any]) -> str | Non
         return f"Run `import {module}` before loading; pip install it if that fails."
     name = known_as.rpartition(">")[2]
     return f"Define it before loading and pass custom_objects={{{known_as!r}: {name}}}" + (
-        ", or pass compile=False." if entry["class_name"] == "function" else "."
+        ", or pass compile=False." if where.startswith("The model's") else "."
     )
 
 

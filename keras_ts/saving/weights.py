@@ -6,6 +6,7 @@ Keras writes neither.
 
 import contextlib
 import json
+import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,6 +40,8 @@ def check_model(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Look through an ``.h5`` model; return its config, and the version of Keras it names."""
     where = repr(path)
     size = existing(path).stat().st_size
+    if zipfile.is_zipfile(path):
+        raise ValueError(f"{where} is a .keras file under the wrong name: rename it to end so.")
     import h5py
 
     with _damaged(where), h5py.File(path, "r") as file:

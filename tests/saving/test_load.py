@@ -9,7 +9,7 @@ import pytest
 from keras import layers, ops
 
 from helpers import run_fresh
-from keras_ts import RecurrentPreset, load_model
+from keras_ts import RecurrentPreset, load_model, load_windows
 from keras_ts.saving import archive
 
 pytestmark = pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
@@ -70,6 +70,16 @@ def test_loads_what_keras_loads(saved):
     assert load_model(saved.with_suffix("")).count_params() == theirs.count_params()
 
 
+def test_a_file_of_the_other_format(saved):
+    saved.rename(saved.with_suffix(".h5"))
+    refused(saved.with_suffix(".h5"), "is a .keras file under the wrong name")
+    load_model(saved.with_suffix(".h5").rename(saved), compile=False).save(saved.with_suffix(".h5"))
+    with pytest.raises(ValueError, match=r"an HDF5 file, and only \.keras files hold"):
+        load_windows(saved.with_suffix(".h5"))
+    saved.with_suffix(".h5").rename(saved)
+    refused(saved, "is an HDF5 file under the wrong name")
+
+
 def test_a_package_that_is_not_imported(tmp_path):
     """What someone meets who has the file and not the import: here, of another plugin."""
     run_fresh(
@@ -108,6 +118,16 @@ def test_a_class_and_functions_that_are_not_registered(tmp_path):
     refused(path, "loss", "custom_objects={'squares': squares}", "compile=False")
     assert load_model(path, custom_objects={"squares": squares}).loss is squares
     assert load_model(path, compile=False).built
+
+
+def test_a_function_of_a_layer_is_needed_uncompiled_too(tmp_path):
+    def bent(x):
+        return x
+
+    path = tmp_path / "model.keras"
+    keras.Sequential([keras.Input((3,)), layers.Dense(1, bent, name="dense")]).save(path)
+    with pytest.raises(ValueError, match=r"'dense' needs bent.*\n.*\{'bent': bent\}\.$"):
+        load_model(path)
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
