@@ -6,7 +6,6 @@ Keras writes neither.
 
 import contextlib
 import json
-import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,8 +38,11 @@ def check_content(content: bytes, where: str) -> None:
 def check_model(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Look through an ``.h5`` model; return its config, and the version of Keras it names."""
     where = repr(path)
-    size = existing(path).stat().st_size
-    if zipfile.is_zipfile(path):
+    file_path = existing(path)
+    size = file_path.stat().st_size
+    with file_path.open("rb") as start:
+        zipped = start.read(4) == b"PK\x03\x04"
+    if zipped:
         raise ValueError(f"{where} is a .keras file under the wrong name: rename it to end so.")
     import h5py
 
