@@ -33,9 +33,9 @@ def explain(
             return "\n".join([
                 *lines,
                 f"{where} is a Lambda: its Python code would run, and often runs no longer.",
-                "Replace it: keras_ts.migrate_lambdas(path, "
-                f"{{{_name(where)!r}: keras_ts.ExpandSeries()}}) for an expand_dims, "
-                "keras_ts.ScaleOutput(100.0) for a factor.",
+                "Open the file with keras_ts.migrate_lambdas(path), which knows an expand_dims and "
+                "a factor by itself; for others give the layer, "
+                f"migrate_lambdas(path, {{{_name(where)!r}: layer}}).",
             ])  # fmt: skip
     for where, entry in found:
         cure = _missing(where, entry, custom_objects or {})
