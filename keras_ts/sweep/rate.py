@@ -22,7 +22,8 @@ class HeldRate:
 
     def set(self, rate: float) -> None:
         """Set the rate for the batches that follow."""
-        # Through the model each time: on JAX the property brings the state up to date.
+        # On JAX Keras reads it anew for a batch that a callback's ``model`` was asked for
+        # since the last one, or that an epoch begins with.
         self._model.optimizer.learning_rate = rate
 
     def release(self) -> None:
