@@ -61,8 +61,8 @@ class SweepCurve:
         """Return a rate to train at.
 
         Args:
-            rule: ``"valley"``: ``sqrt(r * b) / 2``, ``b`` being the rate where the loss is
-                lowest and ``r`` the first one where it has made nine tenths of its way down.
+            rule: ``"valley"``: ``sqrt(r * b) / 1.5``, ``b`` being the rate where the loss is
+                lowest and ``r`` the first one where it has made seven tenths of its way down.
                 ``"steepest"``: where it falls fastest per factor of the rate.
                 ``"minimum"``: ``b / 10``. All look at the loss smoothed from both sides, which
                 is not late as the moving average is, and at rates before the first loss

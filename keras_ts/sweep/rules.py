@@ -14,7 +14,7 @@ SHUFFLES = 999
 RESAMPLES = 200
 # How often a random order may show either of two signs of a fall as clearly.
 _BY_CHANCE = 0.005
-_VALLEY_DEPTH = 0.9
+_VALLEY_DEPTH = 0.7
 
 
 class Smoother:
@@ -192,7 +192,7 @@ def _decaying_sum(values: Array, smoothing: float) -> Array:
 
 
 def _valley(log_rates: Array, curve: Array) -> float:
-    """Half the middle of the way from where nearly all of the fall is made to the bottom.
+    """Two thirds of the middle of the way from where most of the fall is made to the bottom.
 
     The bottom is where a batch at each rate does best; a fit stays at its rate, and ends
     lower somewhat below.
@@ -201,7 +201,7 @@ def _valley(log_rates: Array, curve: Array) -> float:
     top = curve[: bottom + 1].max()
     low = np.minimum.accumulate(curve[: bottom + 1])
     reached = low <= top - _VALLEY_DEPTH * (top - curve[bottom])
-    return float((log_rates[reached.argmax()] + log_rates[bottom]) / 2 - np.log(2.0))
+    return float((log_rates[reached.argmax()] + log_rates[bottom]) / 2 - np.log(1.5))
 
 
 def _steepest(log_rates: Array, curve: Array) -> float:
