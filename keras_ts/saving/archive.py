@@ -18,8 +18,11 @@ from typing import Any
 
 from keras_ts._files import replacing
 
+ZIP = b"PK\x03\x04"
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 
+# What zipfile raises where bits are flipped: in signatures, versions and methods, or offsets.
+_DAMAGE = (zipfile.BadZipFile, NotImplementedError, OverflowError)
 # Parsed, JSON can take twenty times its size. A layer takes about 1,500 bytes.
 _MOST_JSON = 4 << 20
 _MOST_MEMBERS = 10_000
@@ -49,7 +52,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
     with contextlib.ExitStack() as stack:
         try:
             archive = stack.enter_context(zipfile.ZipFile(where))
-        except (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError):
+        except (*_DAMAGE, ValueError):
             raise ValueError(f"{str(where)!r} {_kind(where)}") from None
         _check(archive, where)
         yield archive
@@ -137,7 +140,7 @@ def _readable(where: str) -> Iterator[None]:
     """Turn what reading a damaged member raises into one clear error."""
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OverflowError) as error:
+    except (*_DAMAGE, zlib.error, EOFError) as error:
         raise ValueError(f"{where} is damaged ({error}); copy the file again.") from None
 
 
@@ -155,7 +158,7 @@ def _kind(path: Path) -> str:
         return "is an HDF5 file, and only .keras files hold what is looked for."
     if not start:
         return "is empty: copy or download it again."
-    if start[:4] == b"PK\x03\x04":
+    if start.startswith(ZIP):
         return "is cut off or damaged: copy or download it again."
     return "is not a .keras file: Keras's are zip archives."
 

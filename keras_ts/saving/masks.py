@@ -23,8 +23,8 @@ def reached_layers(
         return []
     reached: list[keras.layers.Layer] = []
 
-    def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
-        copy = type(layer).from_config(layer.get_config())
+    def watching(layer: keras.layers.Layer) -> keras.layers.Layer:
+        copy = copied(layer)
         if watched(layer):
 
             def compute_mask(inputs: Any, mask: Any) -> None:
@@ -34,8 +34,13 @@ def reached_layers(
             copy.compute_mask = compute_mask
         return copy
 
-    followed = keras.models.clone_model(model, clone_function=copied, recursive=True)
+    followed = keras.models.clone_model(model, clone_function=watching, recursive=True)
     return reached if any(_runs(followed, length) for length in LENGTHS) else None
+
+
+def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """Return a layer with the same settings, and weights of its own."""
+    return type(layer).from_config(layer.get_config())
 
 
 def _makes_mask(entry: dict[str, Any]) -> bool:

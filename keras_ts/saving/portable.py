@@ -12,14 +12,15 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_ts._models import check_model
 from keras_ts._registration import PACKAGE
 from keras_ts.layers._precision import at_least_float32
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.layers.window_norm import NormalizeWindow, RestoreWindow
 from keras_ts.saving.causes import LAMBDAS, entries, is_stock, title
-from keras_ts.saving.masks import LENGTHS, reached_layers
-from keras_ts.saving.save import check_model, check_saveable, remembered, write
+from keras_ts.saving.masks import LENGTHS, copied, reached_layers
+from keras_ts.saving.save import check_saveable, remembered, write
 
 
 def save_portable(model: keras.Model, path: str | os.PathLike[str]) -> None:
@@ -110,11 +111,7 @@ def _is_scalar(layer: ScaleOutput) -> bool:
 
 def _lowered(layer: keras.layers.Layer) -> keras.layers.Layer:
     """Return what stands for ``layer`` in the portable model."""
-    return _STOCK.get(type(layer), _copied)(layer)
-
-
-def _copied(layer: keras.layers.Layer) -> keras.layers.Layer:
-    return type(layer).from_config(layer.get_config())
+    return _STOCK.get(type(layer), copied)(layer)
 
 
 def _reshape(layer: ExpandSeries) -> keras.layers.Layer:

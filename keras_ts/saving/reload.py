@@ -17,10 +17,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_ts._models import check_model
 from keras_ts.saving.causes import short
 from keras_ts.saving.load import load_model
 from keras_ts.saving.portrait import SEED, Portrait, take
-from keras_ts.saving.save import check_model, write
+from keras_ts.saving.save import write
 
 # The other process does what the contract asks of whoever loads: import keras_ts, no more.
 _CHILD = """

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from keras_ts._files import replacing
+from keras_ts._models import check_model
 from keras_ts.saving import archive
 from keras_ts.saving.causes import short
 from keras_ts.windows.spec import WindowedSeries
@@ -99,14 +100,6 @@ def windows_in(metadata: dict[str, Any], path: str | os.PathLike[str]) -> Window
         raise ValueError(
             f"{os.fspath(path)!r} holds windows that make no sense: {short(error)}"
         ) from None
-
-
-def check_model(model: Any, built: bool = False) -> None:
-    """Refuse what is not a model, or is not built where it must be."""
-    if not isinstance(model, keras.Model):
-        raise TypeError(f"model must be a Keras model. Received: {type(model).__name__}.")
-    if built and not model.built:
-        raise ValueError("model is not built yet: give it an Input, or call it once on data.")
 
 
 def check_saveable(model: Any, path: str | os.PathLike[str]) -> None:

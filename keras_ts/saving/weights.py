@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from keras_ts.saving.archive import existing
+from keras_ts.saving.archive import ZIP, existing
 
 _MOST_OBJECTS = 100_000
 _MOST_EXPANSION = 100
@@ -28,11 +28,9 @@ def check_content(content: bytes, where: str) -> None:
             file = h5f.open_file_image(content, flags=_AS_IT_IS)
         except ValueError as error:  # Where the very first bytes are wrong.
             raise OSError(str(error)) from error
-        try:
+        # It reads from ``content``, and must not outlive it.
+        with contextlib.closing(file):
             _check(file, len(content), where)
-        finally:
-            # It reads from ``content``, and must not outlive it.
-            file.close()
 
 
 def check_model(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -41,7 +39,7 @@ def check_model(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
     file_path = existing(path)
     size = file_path.stat().st_size
     with file_path.open("rb") as start:
-        zipped = start.read(4) == b"PK\x03\x04"
+        zipped = start.read(len(ZIP)) == ZIP
     if zipped:
         raise ValueError(f"{where} is a .keras file under the wrong name: rename it to end so.")
     import h5py

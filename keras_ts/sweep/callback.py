@@ -8,6 +8,7 @@ from typing import Any, Literal
 import keras
 
 from keras_ts import _checks
+from keras_ts._models import check_model
 from keras_ts._registration import registered
 from keras_ts.sweep import rules, storage
 from keras_ts.sweep.batch_loss import BatchLoss, logged_loss
@@ -323,8 +324,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
 
 def check_sweepable(model: keras.Model) -> None:
     """Raise where a model cannot be swept and put back."""
-    if not isinstance(model, keras.Model):
-        raise TypeError(f"model must be a Keras model. Received: {type(model).__name__}.")
+    check_model(model)
     if not getattr(model, "compiled", False):
         raise ValueError("The model is not compiled: call model.compile(optimizer, loss) first.")
     if not model.built or not model.trainable_variables:

@@ -1,0 +1,13 @@
+"""What every part that takes a model asks of it first, so that equal mistakes read alike."""
+
+from typing import Any
+
+import keras
+
+
+def check_model(model: Any, built: bool = False) -> None:
+    """Refuse what is not a model, or is not built where it must be."""
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model must be a Keras model. Received: {type(model).__name__}.")
+    if built and not model.built:
+        raise ValueError("model is not built yet: give it an Input, or call it once on data.")
