@@ -66,7 +66,7 @@ class ExportReport:
 def check_export(
     model: keras.Model,
     x: Any,
-    format: Literal["tf_saved_model", "onnx", "litert", "openvino"] = "tf_saved_model",  # noqa: A002
+    format: Literal["tf_saved_model", "onnx", "litert", "openvino"] = "tf_saved_model",  # noqa: A002 - Keras's
     rtol: float = 1e-4,
 ) -> ExportReport:
     """Export a model to a temporary place, run it there, and compare it with ``predict``.

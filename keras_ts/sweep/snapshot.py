@@ -28,7 +28,7 @@ class Snapshot:
         for variable, value in zip(_variables(model), self._values, strict=True):
             variable.assign(value)
         random.setstate(self._python)
-        np.random.set_state(self._numpy)  # noqa: NPY002
+        np.random.set_state(self._numpy)  # noqa: NPY002 - as above
         if self._torch is not None:
             sys.modules["torch"].set_rng_state(self._torch)
         if self._seeds is not None:

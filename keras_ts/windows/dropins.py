@@ -140,9 +140,9 @@ def timeseries_dataset_from_array(
     return _tf_dataset(source) if format == "tf" else _grain_dataset(source)
 
 
-def _read(values: Any, format: str) -> Array:  # noqa: A002
+def _read(values: Any, kind: str) -> Array:
     """An array, of the dtype that Keras gives it: TensorFlow reads lists in 32 bits."""
-    if format == "tf" and not hasattr(values, "__array__"):
+    if kind == "tf" and not hasattr(values, "__array__"):
         import tensorflow as tf
 
         values = tf.convert_to_tensor(values)

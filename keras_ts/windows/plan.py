@@ -137,14 +137,11 @@ def _timestamp_border(panel: Panel, at: Any) -> IntArray:
     if np.isnat(moment):
         raise ValueError(f"at={at!r} is a missing timestamp; give one within the series.")
     times = panel.times if aware or panel.wall is None else panel.wall
-    borders = np.array(
-        [
-            # A clock that is put back shows an hour twice: the first time counts.
-            np.searchsorted(np.maximum.accumulate(times[begin:end]), moment)
-            for begin, end in zip(panel.bounds[:-1], panel.bounds[1:], strict=True)
-        ],
-        dtype=np.int64,
-    )
+    each = [times[begin:end] for begin, end in pairwise(panel.bounds)]
+    if times is panel.wall:
+        # A clock that is put back shows an hour twice: the first time counts.
+        each = [np.maximum.accumulate(one) for one in each]
+    borders = np.array([np.searchsorted(one, moment) for one in each], dtype=np.int64)
     if (borders == 0).all() or (borders == panel.lengths).all():
         raise ValueError(
             f"at={at!r} is outside the series, which runs from {times.min()} to {times.max()}."
