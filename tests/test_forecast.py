@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from helpers import BACKEND
 from keras_ts import RecurrentPreset, WindowedSeries, course_series, forecast
 
 SERIES = course_series()[:60].astype("float64")
@@ -102,3 +103,75 @@ def test_dropout_is_off():
     model = RecurrentPreset(units=(3,), window=8, dropout=0.5).build()
     one = forecast(model, SERIES, WindowedSeries(8), steps=5)
     np.testing.assert_array_equal(one, forecast(model, SERIES, WindowedSeries(8), steps=5))
+
+
+class Walk(keras.layers.Layer):
+    """A step of a random walk from the last value."""
+
+    def __init__(self, seeded=True, **kwargs):
+        super().__init__(**kwargs)
+        self.seed = keras.random.SeedGenerator(7) if seeded else None
+
+    def call(self, inputs):
+        last = inputs[:, -1:]
+        return last + keras.random.normal(keras.ops.shape(last), seed=self.seed)
+
+
+@pytest.mark.parametrize("steps", [1, 6])
+def test_a_model_that_samples_draws_anew(steps):
+    """At every step, and in every call, as repeated ``predict`` does."""
+    model = keras.Sequential([keras.Input((8,)), Walk()])
+    (seed,) = model.non_trainable_variables
+    begin = keras.ops.convert_to_numpy(seed)
+    walks = [forecast(model, SERIES, WindowedSeries(8), steps) for _ in range(2)]
+    seed.assign(begin)
+    by_predict = [by_hand(model, SERIES, WindowedSeries(8), steps) for _ in range(2)]
+    np.testing.assert_allclose(walks, by_predict, rtol=1e-5)
+    steps_taken = np.diff([np.concatenate([SERIES[-1:], walk]) for walk in walks]).round(4)
+    assert len(np.unique(steps_taken)) == 2 * steps
+
+
+@pytest.mark.skipif(BACKEND == "jax", reason="JAX itself refuses to draw without a seed")
+def test_draws_without_a_seed_are_not_fed_back():
+    model = keras.Sequential([keras.Input((8,)), Walk(seeded=False)])
+    assert np.isfinite(forecast(model, SERIES, WindowedSeries(8)))
+    with pytest.raises(ValueError, match=r"keras\.random\.SeedGenerator"):
+        forecast(model, SERIES, WindowedSeries(8), steps=2)
+
+
+class Double(keras.layers.Layer):
+    def call(self, inputs):
+        return 2 * inputs[:, -1:]
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_the_models_precision_decides(steps):
+    model = keras.Sequential([keras.Input((8,)), Double()])
+    series = np.full(8, 60_000 / steps, "float16")
+    got = forecast(model, series, WindowedSeries(8), steps)
+    np.testing.assert_allclose(got, 60_000 / steps * 2.0 ** np.arange(1, steps + 1), rtol=1e-3)
+
+
+@pytest.mark.parametrize("features", [None, 1, 2])
+@pytest.mark.parametrize("steps", [1, 3])
+def test_windows_that_the_model_was_not_made_for(features, steps):
+    columns = features or 1
+    model = RecurrentPreset(units=(3,), window=20, features=features, outputs=columns).build()
+    table = np.stack([SERIES] * columns, axis=1)
+    assert np.isfinite(forecast(model, table, WindowedSeries(20), steps)).all()
+    with pytest.raises(ValueError, match=r"windows of 20 inputs\. Received: window=10"):
+        forecast(model, table, WindowedSeries(10), steps)
+    wide = np.stack([SERIES] * (columns + 1), axis=1)
+    with pytest.raises(ValueError, match=f"takes {columns} columns?, .* has {columns + 1}"):
+        forecast(model, wide, WindowedSeries(20), steps)
+
+
+def test_models_that_forecast_cannot_call():
+    past, more = keras.Input((8,), name="past"), keras.Input((2,), name="more")
+    both = keras.Model([past, more], keras.layers.Dense(1)(keras.ops.concatenate([past, more], 1)))
+    with pytest.raises(ValueError, match=r"it has 2: \['past', 'more'\]"):
+        forecast(both, SERIES, WindowedSeries(8))
+    with pytest.raises(ValueError, match="not built yet"):
+        forecast(keras.Sequential([keras.layers.Dense(1)]), SERIES, WindowedSeries(8))
+    with pytest.raises(TypeError, match="Received: str"):
+        forecast("model.keras", SERIES, WindowedSeries(8))

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_ts import _checks
+from keras_ts import _checks, _keras_private
+from keras_ts._models import check_model
 from keras_ts._typing import Array
 from keras_ts.layers._precision import at_least_float32
 from keras_ts.windows.series import Panel, missing_rows, read_panel
@@ -42,9 +43,13 @@ def forecast(
         them an axis for the series of a panel.
 
     Raises:
-        ValueError: A series is shorter than a window, or its last window is not whole, the model's output does not fit the
-            windows, or feeding back is asked for where not every column is forecast.
+        TypeError: ``model`` is not a Keras model.
+        ValueError: The model is not built, takes windows of another length or of other columns,
+            or gives outputs that do not fit the windows; a series is shorter than a window, or
+            its last window is not whole; or feeding back is asked for where not every column
+            is forecast, or where the model draws random numbers without a seed.
     """
+    check_model(model, built=True)
     steps = windows.horizon if steps is None else _checks.integer("steps", steps, 1)
     panel = read_panel(series, windows)
     if windows.future_columns or panel.static is not None:
@@ -52,11 +57,14 @@ def forecast(
             "forecast cannot know the future values of future_columns, nor pass on "
             "static_columns; predict with model.predict on windows of your own."
         )
+    _check_takes(model, panel, windows)
     rounds = -(-steps // windows.horizon)
     if rounds > 1:
         _check_feeds_back(panel, windows, steps)
     rollout = Rollout(model, windows, rounds, _target_shape(panel))
-    out = np.asarray(ops.convert_to_numpy(rollout.predict_on_batch(_last_inputs(panel, windows))))
+    # Only TensorFlow and PyTorch would cast the series to the model's precision by themselves.
+    inputs = _last_inputs(panel, windows).astype(rollout.compute_dtype)
+    out = np.asarray(ops.convert_to_numpy(rollout.predict_on_batch(inputs)))
     return out[0, :steps] if panel.single else out[:, :steps]
 
 
@@ -76,34 +84,48 @@ class Rollout(keras.Model):
 
     def call(self, inputs: Any) -> Any:
         """Forecast ``rounds`` horizons; ``inputs`` reach back one window, unthinned."""
+        rate = self.windows.sampling_rate
         if self.rounds == 1:
-            return self._horizon(self._model_output(inputs))
+            return self._horizon(self.inner(inputs[:, ::rate], training=False))
         horizon, (reach, *columns) = self.windows.horizon, inputs.shape[1:]
         batch = ops.shape(inputs)[0]
         room = ops.zeros((batch, self.rounds * horizon, *columns), inputs.dtype)
         timeline = ops.concatenate([inputs, room], axis=1)
         rest = [0] * len(columns)
 
-        def one_round(number: Any, timeline: Any) -> Any:
+        def one_round(number: Any, carried: Any) -> Any:
+            timeline, state = carried
             now = number * horizon
             recent = ops.slice(timeline, [0, now, *rest], (batch, reach, *columns))
-            ahead = self._horizon(self._model_output(recent))
-            fed = ops.cast(ops.reshape(ahead, (batch, horizon, *columns)), timeline.dtype)
-            return ops.slice_update(timeline, [0, now + reach, *rest], fed)
+            output, state = self._call_within_loop(recent[:, ::rate], state)
+            ahead = ops.reshape(self._horizon(output), (batch, horizon, *columns))
+            fed = ops.cast(ahead, timeline.dtype)
+            return ops.slice_update(timeline, [0, now + reach, *rest], fed), state
 
-        filled = ops.fori_loop(0, self.rounds, one_round, timeline)[:, reach:]
-        return ops.reshape(filled, (batch, self.rounds * horizon, *self.target_shape))
+        variables = self.inner.non_trainable_variables
+        # Read outside the loop, and written there again: a seed moves on from step to step.
+        state = [variable.value for variable in variables]
+        filled, state = ops.fori_loop(0, self.rounds, one_round, (timeline, state))
+        for variable, value in zip(variables, state, strict=True):
+            variable.assign(value)
+        return ops.reshape(filled[:, reach:], (batch, self.rounds * horizon, *self.target_shape))
 
-    def _model_output(self, recent: Any) -> Any:
-        # Stateless, as a layer that counts or draws (dropout's seed) would otherwise write
-        # to its state from inside the loop.
-        output, _ = self.inner.stateless_call(
-            [variable.value for variable in self.inner.trainable_variables],
-            [variable.value for variable in self.inner.non_trainable_variables],
-            recent[:, :: self.windows.sampling_rate],
-            training=False,
-        )
-        return output
+    def _call_within_loop(self, inputs: Any, state: list[Any]) -> tuple[Any, list[Any]]:
+        """Call the model on values of its state; return its output and the state after it.
+
+        A compiled loop cannot write to variables, as a layer that draws random numbers does.
+        """
+        variables = self.inner.non_trainable_variables
+        weights = [(weight, weight.value) for weight in self.inner.trainable_variables]
+        with keras.StatelessScope([*weights, *zip(variables, state, strict=True)]) as scope:
+            output = self.inner(inputs, training=False)
+        unseeded = _keras_private.global_seed_generator()
+        if unseeded is not None and scope.get_current_value(unseeded.state) is not None:
+            raise ValueError(
+                "The model draws random numbers without a seed, and would draw the same ones at "
+                "every step that it feeds back. Give its layer a keras.random.SeedGenerator."
+            )
+        return output, [scope.get_current_value(variable) for variable in variables]
 
     def _horizon(self, output: Any) -> Any:
         """The model's output as ``(batch, horizon, ...)``, the last step's of a sequence."""
@@ -125,6 +147,31 @@ class Rollout(keras.Model):
                 )
             )
         return ops.reshape(output, (-1, horizon, *targets))
+
+
+def _check_takes(model: keras.Model, panel: Panel, windows: "WindowedSeries") -> None:
+    """Refuse windows of another length, or of other columns, than the model's input."""
+    inputs = getattr(model, "inputs", None)
+    if not inputs:  # A subclass names no shape.
+        return
+    if len(inputs) > 1:
+        raise ValueError(
+            f"forecast passes one input to the model, and it has {len(inputs)}: "
+            f"{[tensor.name for tensor in inputs]}. Call model.predict on windows of your own."
+        )
+    # Keras itself adds and drops a last axis of length 1.
+    length, features = (*inputs[0].shape[1:3], 1)[:2]
+    if length not in (None, windows.window):
+        raise ValueError(
+            f"The model takes windows of {length} inputs. Received: window={windows.window}. "
+            "Use the windows that the model was trained on."
+        )
+    columns = 1 if panel.values.ndim == 1 else panel.values.shape[1]
+    if features not in (None, columns):
+        raise ValueError(
+            f"The model takes {features} column{'s' * (features > 1)}, and the series has "
+            f"{columns}. Forecast from the columns that the model was trained on."
+        )
 
 
 def _last_inputs(panel: Panel, windows: "WindowedSeries") -> Array:
