@@ -68,6 +68,61 @@ class Buffers:
             self._free.append(raw)
 
 
+class _Reader:
+    """Reads the batches of one call into lent memory.
+
+    TensorFlow keeps a function that a pipeline calls for as long as the process lives, and all
+    that the function holds. So the pipeline's function holds this object weakly, and the
+    ``tf.data.Dataset`` holds it: buffers and series go when the dataset does.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[int, int, int], Any],
+        order: Order,
+        begin: Callable[[], int],
+        first: int,
+    ) -> None:
+        length = order.bounds(0)[1]
+        # One row of each array, for its shape and dtype.
+        self.structure = keras.tree.map_structure(
+            lambda array: array[:1].copy(), read(0, 0, length)
+        )
+        self.rows = keras.tree.flatten(self.structure)
+        bytes_each = max(1, sum(length * row.nbytes for row in self.rows))
+        together = min(max(1, _CALL_BYTES // bytes_each), _CALL_BATCHES)
+        self._per_call = together if order.uniform else 1
+        self._piece = max(1, _PIECE_BYTES * length // bytes_each)
+        self._read, self._order, self._begin, self._first = read, order, begin, first
+        self._last = order.batches - 1
+        self.calls = -(-(self._last - first) // self._per_call) + 1
+        # Batches that share windows out evenly differ by one.
+        largest = length if order.uniform else length + 1
+        # Windows in every batch, where all have the same number.
+        self.length = length if order.size == length * order.batches else None
+        self._buffers = [Buffers(row.nbytes * largest * self._per_call) for row in self.rows]
+
+    def arrays(self, epoch: Any, number: Any) -> list[Any]:
+        """Return the epoch of a pass, begun where it is negative, and a call's batches."""
+        order = self._order
+        # The last batch, which may be smaller, has the last call to itself.
+        start = self._first + int(number) * self._per_call
+        start = self._last if number == self.calls - 1 else start
+        stop = order.batches if start == self._last else min(start + self._per_call, self._last)
+        begins, ends = order.bounds(start)[0], order.bounds(stop - 1)[1]
+        epoch = np.int64(self._begin() if epoch < 0 else epoch)
+        out = [
+            buffer.lend((ends - begins, *row.shape[1:]), row.dtype)
+            for buffer, row in zip(self._buffers, self.rows, strict=True)
+        ]
+        for done in range(0, ends - begins, self._piece):
+            until = min(begins + done + self._piece, ends)
+            part = self._read(int(epoch), begins + done, until)
+            for into, values in zip(out, keras.tree.flatten(part), strict=True):
+                into[done : done + self._piece] = values
+        return [epoch, *(array.reshape(stop - start, -1, *array.shape[1:]) for array in out)]
+
+
 def batches(
     read: Callable[[int, int, int], Any],
     order: Order,
@@ -87,42 +142,30 @@ def batches(
     """
     import tensorflow as tf
 
-    length = order.bounds(0)[1]
-    sample = read(0, 0, length)
-    flat = keras.tree.flatten(sample)
-    dtypes = [tf.int64, *(tf.as_dtype(array.dtype) for array in flat)]
-    bytes_each = max(1, sum(array.nbytes for array in flat))
-    per_call = min(max(1, _CALL_BYTES // bytes_each), _CALL_BATCHES) if order.uniform else 1
-    piece = max(1, _PIECE_BYTES * length // bytes_each)
-    last = order.batches - 1
-    calls = -(-(last - first) // per_call) + 1
-    # Batches that share windows out evenly differ by one.
-    largest = length if order.uniform else length + 1
-    same = length if order.size == length * order.batches else None
-    buffers = [Buffers(array.nbytes // length * largest * per_call) for array in flat]
+    reader = _Reader(read, order, begin, first)
+    calls, length, structure = reader.calls, reader.length, reader.structure
+    shapes = [row.shape[1:] for row in reader.rows]
+    dtypes = [tf.int64, *(tf.as_dtype(row.dtype) for row in reader.rows)]
+    # A function that is being traced keeps no dataset, only what the dataset's functions hold.
+    held: Callable[[], _Reader | None] = (
+        weakref.ref(reader) if tf.executing_eagerly() else lambda: reader
+    )
 
     def arrays(epoch: Any, number: Any) -> list[Any]:
-        # The last batch, which may be smaller, has the last call to itself.
-        start = last if number == calls - 1 else first + int(number) * per_call
-        stop = order.batches if start == last else min(start + per_call, last)
-        begins, ends = order.bounds(start)[0], order.bounds(stop - 1)[1]
-        epoch = np.int64(begin() if epoch < 0 else epoch)
-        out = [
-            buffer.lend((ends - begins, *like.shape[1:]), like.dtype)
-            for buffer, like in zip(buffers, flat, strict=True)
-        ]
-        for done in range(0, ends - begins, piece):
-            part = read(int(epoch), begins + done, min(begins + done + piece, ends))
-            for into, values in zip(out, keras.tree.flatten(part), strict=True):
-                into[done : done + piece] = values
-        return [epoch, *(array.reshape(stop - start, -1, *array.shape[1:]) for array in out)]
+        reader = held()
+        if reader is None:
+            raise RuntimeError(
+                "The tf.data.Dataset that this iterator goes through is gone: keep the dataset "
+                "for as long as you iterate."
+            )
+        return reader.arrays(epoch, number)
 
     def call(epoch: Any, number: Any) -> Any:
         epoch, *tensors = tf.numpy_function(arrays, [epoch, number], dtypes, stateful=False)
         epoch.set_shape(())
-        for tensor, like in zip(tensors, flat, strict=True):
-            tensor.set_shape((None, same, *like.shape[1:]))
-        return epoch, (number, keras.tree.pack_sequence_as(sample, tensors))
+        for tensor, shape in zip(tensors, shapes, strict=True):
+            tensor.set_shape((None, length, *shape))
+        return epoch, (number, keras.tree.pack_sequence_as(structure, tensors))
 
     def hand_out(number: Any, parts: Any) -> Any:
         if with_last is not None:
@@ -135,4 +178,7 @@ def batches(
     # tf.data would read a batch ahead of the consumer, and so of whoever counts.
     options = tf.data.Options()
     options.experimental_optimization.inject_prefetch = False
-    return pieces.flat_map(hand_out).with_options(options)
+    dataset = pieces.flat_map(hand_out).with_options(options)
+    # Whatever is made of a dataset, iterators among it, holds the dataset.
+    dataset._keras_ts_reader = reader
+    return dataset
