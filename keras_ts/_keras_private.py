@@ -11,8 +11,14 @@ steps aside for a plain variable here and is put back through the public setter.
 numbers drawn without a seed come from a generator of Keras's own, which a sweep must put
 back with the rest; so it must the states of stateful recurrent layers, wherever they lie, which
 Keras counts among no model's variables. ``tests/sweep/test_modes.py`` notices when that changes.
+
+An adapter is not told of ``y``, ``sample_weight``, ``class_weight`` and ``batch_size``, which
+Keras then ignores without a word. They stand in the frame of the method that asks the adapter
+for its length, and are read there, so that they can be refused.
+``tests/windows/test_misuse.py`` notices when that changes.
 """
 
+import sys
 from typing import Any
 
 import keras
@@ -26,11 +32,34 @@ except ImportError:  # pragma: no cover - a future Keras
 
 
 try:
+    from keras.src.trainers.epoch_iterator import EpochIterator
+except ImportError:  # pragma: no cover - a future Keras: what it ignores is not refused
+    EpochIterator = None
+
+try:
     from keras.src.backend.common import global_state
 except ImportError:  # pragma: no cover - a future Keras: its generator is left as it is
     global_state = None
 
 _SEED_GENERATOR = "global_seed_generator"
+
+
+def data_arguments(dataset: Any) -> dict[str, Any]:
+    """The arguments beside ``dataset`` of the fit, evaluate or predict that asks for its length.
+
+    Empty if nothing of Keras asks. A validation set is not what ``batch_size`` is about.
+    """
+    frame: Any = sys._getframe(2)
+    if EpochIterator is None or frame.f_code is not EpochIterator.__init__.__code__:
+        return {}
+    given = dict(frame.f_locals)
+    # TensorFlow's iterator is a subclass: the method that makes it is one frame further up.
+    caller = frame.f_back
+    while caller is not None and caller.f_code.co_name == "__init__":
+        caller = caller.f_back
+    if caller is None or caller.f_locals.get("x") is not dataset:
+        given.pop("batch_size", None)
+    return given
 
 
 def schedule_of(optimizer: Any) -> Any:
@@ -65,6 +94,7 @@ def layers_within(model: keras.Model) -> list[Any]:
 
 __all__ = [
     "DataAdapter",
+    "data_arguments",
     "global_seed_generator",
     "layers_within",
     "schedule_of",

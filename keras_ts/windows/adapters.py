@@ -72,7 +72,10 @@ def to_grain(dataset: "WindowDataset") -> Any:
         def __getitem__(self, index: Any) -> Any:
             if isinstance(index, slice):
                 return self.slice(index)
-            epoch, batch = divmod(index, len(self))
+            if not -len(self) <= index:
+                raise IndexError(f"batch {index} is out of range; an epoch has {len(self)}.")
+            # Counted from the end of the first epoch, where it is negative.
+            epoch, batch = divmod(index if index >= 0 else index + len(self), len(self))
             return dataset.read(epoch, *dataset.order.bounds(batch))
 
     return Batches()

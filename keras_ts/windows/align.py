@@ -37,10 +37,14 @@ class Placement:
         steps = np.arange(1, shape.horizon + 1)
         grid = (len(windows), len(inputs), len(steps))
         columns = actual.size // int(np.prod(grid))
-        if predictions.size != actual.size or len(predictions) != len(windows):
+        # Keras itself adds and drops a last axis of length 1; any other shape is a mistake.
+        given = predictions.shape
+        if actual.shape not in (given, (*given, 1)) and given != (*actual.shape, 1):
+            axes = ["windows", *["inputs"] * shape.sequence, *["steps"] * (shape.horizon > 1)]
+            axes += ["columns"] * (actual.ndim > len(axes))
             raise ValueError(
                 f"predictions must have one value per target, {actual.shape}. Received shape "
-                f"{predictions.shape}."
+                f"{given}. The axes are {', '.join(axes)}, in this order."
             )
 
         def rows(values: Array) -> Array:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from keras_ts import _checks
+from keras_ts import _checks, _keras_private
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows import adapters
 from keras_ts.windows.align import Placement
@@ -83,6 +83,10 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
         self._within_epoch = self._read_last = self._resetting = False
         self._fresh_length = True
 
+    def __getstate__(self) -> dict[str, Any]:
+        # TensorFlow's variable that counts batches stays in its process.
+        return {**self.__dict__, "_handed_out": int(self._handed_out)}
+
     @property
     def num_windows(self) -> int:
         """Number of windows that one epoch goes through."""
@@ -102,6 +106,7 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
     def num_batches(self) -> int:
         """Number of batches in an epoch, or left in one that ``restore`` goes on with."""
         self._fresh_length = self._resetting = True
+        self._refuse_ignored(_keras_private.data_arguments(self))
         return len(self)
 
     def __len__(self) -> int:
@@ -109,6 +114,7 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> Any:
         order = self.order
+        index = _checks.integer("The number of a batch", index, -(1 << 62))
         batches = order.batches - self._offset
         if not -batches <= index < batches:
             raise IndexError(f"batch {index} is out of range; there are {batches}.")
@@ -278,6 +284,23 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
         starts = self._runs.starts(np.arange(self._runs.total))
         return place.table(self._gather.target(starts), np.asarray(predictions))
 
+    def _refuse_ignored(self, arguments: dict[str, Any]) -> None:
+        """Refuse what Keras hands to its own adapters only, and would not obey for this one."""
+        cures = {
+            "y": "the targets are in the dataset",
+            "sample_weight": "pass them to WindowedSeries.build(series, sample_weight=...)",
+            "class_weight": "pass one weight a window to build(series, sample_weight=...)",
+            "batch_size": f"its batches hold {self.order.batch_size} windows, as WindowedSeries("
+            "batch_size=...) says",
+        }
+        for name, cure in cures.items():
+            value = arguments.get(name)
+            if value is not None and not (name == "batch_size" and value == self.order.batch_size):
+                raise ValueError(
+                    f"{name} cannot be passed beside a WindowDataset: {cure}. "
+                    f"Received: {name}={_checks.shown(value)}."
+                )
+
     # What Keras's feeding asks for; see adapters.FedByKeras.
 
     def begin_pass(self, handed_out: Any) -> int:
@@ -324,7 +347,9 @@ class WindowDataset(adapters.FedByKeras, keras.utils.PyDataset):
                 inputs["static"] = self._panel.static[self._runs.series_of(windows)]
         if self._weights is None:
             return inputs, y
-        return inputs, y, self._weight(self._weights, windows, starts)
+        weights = self._weight(self._weights, windows, starts)
+        # One axis less than the targets, so that Keras weighs windows and nothing else.
+        return inputs, y, weights.reshape(len(weights), *[1] * (y.ndim - 2))
 
     def _weight(self, weights: Array, windows: IntArray, starts: Any) -> Array:
         if self._per_window:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.index import Geometry
+from keras_ts.windows.index import Geometry, Rebuilt
 
 # Below this many bytes a window, inputs and targets are best read together and left in one
 # block; above it, reading targets by themselves costs little, and inputs come contiguous.
@@ -20,7 +20,7 @@ _READ_TOGETHER = 1024
 
 
 @dataclass(frozen=True)
-class Taps:
+class Taps(Rebuilt):
     """Row ``s`` holds ``values[s + offset + step * k]``, ``k < count``."""
 
     values: Array
@@ -67,7 +67,7 @@ def opaque(values: Array, count: int) -> Array | None:
 
 
 @dataclass(frozen=True)
-class Gather:
+class Gather(Rebuilt):
     """Turns flat window starts into the arrays of a batch.
 
     Attributes:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import IntArray
-from keras_ts.windows.index import Runs
+from keras_ts.windows.index import Rebuilt, Runs
 from keras_ts.windows.shuffle import Permutation
 
 # The order is computed in stretches of this many positions: long enough that NumPy's cost
@@ -15,7 +15,7 @@ _STRETCH = 1 << 16
 
 
 @dataclass
-class Order:
+class Order(Rebuilt):
     """The order of all windows, epoch by epoch.
 
     Attributes:
