@@ -21,9 +21,9 @@ from keras_ts.saving.reload import check_reload
 from keras_ts.saving.save import load_windows, save_model
 from keras_ts.sweep.callback import ExponentialLRSweep
 from keras_ts.sweep.find import find_learning_rate
+from keras_ts.windows.compat import timeseries_dataset_from_array, windowed_dataset
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.dropins import timeseries_dataset_from_array, windowed_dataset
-from keras_ts.windows.spec import WindowedSeries
+from keras_ts.windows.windowed_series import WindowedSeries
 
 __all__ = [
     "ExpandSeries",

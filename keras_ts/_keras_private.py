@@ -12,6 +12,12 @@ numbers drawn without a seed come from a generator of Keras's own, which a sweep
 back with the rest; so it must the states of stateful recurrent layers, wherever they lie, which
 Keras counts among no model's variables. ``tests/sweep/test_modes.py`` notices when that changes.
 
+Keras asks an adapter for its length, and calls ``on_epoch_end``, on occasions that it does not
+tell apart: as a run begins, as it goes back to the start, as an epoch ends. So do people. The
+calling method of Keras's ``EpochIterator`` tells; ``tests/windows/feeding/test_progress.py``
+notices when that changes. Its JAX trainer reads one batch ahead on accelerators, which a count
+of the batches trained on must leave out.
+
 An adapter is not told of ``y``, ``sample_weight``, ``class_weight`` and ``batch_size``, which
 Keras then ignores without a word. They stand in the frame of the method that asks the adapter
 for its length, and are read there, so that they can be refused.
@@ -42,6 +48,27 @@ except ImportError:  # pragma: no cover - a future Keras: its generator is left 
     global_state = None
 
 _SEED_GENERATOR = "global_seed_generator"
+
+
+def epoch_iterator_calling() -> str | None:
+    """The method of Keras's ``EpochIterator`` that calls the caller; None if none does."""
+    frame: Any = sys._getframe(2)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("keras."):
+        if EpochIterator is None or isinstance(frame.f_locals.get("self"), EpochIterator):
+            return str(frame.f_code.co_name)
+        frame = frame.f_back
+    return None
+
+
+def batches_read_ahead() -> int:
+    """Batches that Keras's JAX trainer has read while it trains on an earlier one."""
+    import jax
+    from keras.src.backend.jax import trainer
+
+    # Keras 3.12 asks the adapter instead, whose ``builtin_prefetch`` keeps it from doing so.
+    looks_ahead = hasattr(trainer.JAXEpochIterator, "_one_batch_ahead_iterator")
+    alone = keras.distribution.distribution() is None
+    return int(looks_ahead and alone and jax.default_backend() != "cpu")
 
 
 def data_arguments(dataset: Any) -> dict[str, Any]:
@@ -94,7 +121,9 @@ def layers_within(model: keras.Model) -> list[Any]:
 
 __all__ = [
     "DataAdapter",
+    "batches_read_ahead",
     "data_arguments",
+    "epoch_iterator_calling",
     "global_seed_generator",
     "layers_within",
     "schedule_of",

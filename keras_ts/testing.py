@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import Flaky, HypothesisException, NoSuchExample
 
 from keras_ts._typing import Array
-from keras_ts.windows.spec import WindowedSeries
+from keras_ts.windows.windowed_series import WindowedSeries
 
 Strategy = st.SearchStrategy
 

@@ -13,7 +13,7 @@ from keras_ts.layers._precision import at_least_float32
 from keras_ts.windows.series import Panel, missing_rows, read_panel
 
 if TYPE_CHECKING:
-    from keras_ts.windows.spec import WindowedSeries
+    from keras_ts.windows.windowed_series import WindowedSeries
 
 
 def forecast(

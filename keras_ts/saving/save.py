@@ -13,7 +13,7 @@ from keras_ts._files import replacing
 from keras_ts._models import check_model
 from keras_ts.saving import archive
 from keras_ts.saving.causes import short
-from keras_ts.windows.spec import WindowedSeries
+from keras_ts.windows.windowed_series import WindowedSeries
 
 # A model remembers its windows, so that they outlive being loaded and saved again.
 _ATTRIBUTE = "_keras_ts_windows"

@@ -1,6 +1,9 @@
-"""Cutting series into windows: NumPy at the bottom, frameworks at the edge.
+"""Cutting series into windows, from the bottom up.
 
-``index``, ``shuffle``, ``order``, ``gather`` and ``timeline`` are arithmetic and import no
-framework; ``series`` and ``frames`` read what people have; ``plan`` says which windows
-there are; ``dataset`` and ``adapters`` hand them to Keras and tf.data.
+- ``arithmetic/``: where windows lie and in which order they come.
+- ``spec``: the settings.
+- ``reading/``: arrays and data frames become a ``Panel``.
+- ``split``, ``weights``, ``align``: windows kept and parted, weighed, put back on their places.
+- ``feeding/``: batches for Keras, ``tf.data`` and Grain.
+- ``dataset``, ``windowed_series``, ``compat``: what people call.
 """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.index import Geometry, Runs
+from keras_ts.windows.arithmetic.geometry import Geometry, WindowRanges
 from keras_ts.windows.series import Panel
 
 
@@ -15,24 +15,24 @@ class Placement:
 
     Attributes:
         panel: The series.
-        runs: The windows, in time order.
+        ranges: The windows, in time order.
         geometry: The shape of a window.
     """
 
     panel: Panel
-    runs: Runs
+    ranges: WindowRanges
     geometry: Geometry
 
     def origins(self) -> Array:
         """The last input of every window."""
-        windows = np.arange(self.runs.total)
-        flat = self.runs.starts(windows) + self.geometry.reach - 1
-        return self._moments(flat, self.runs.series_of(windows))
+        windows = np.arange(self.ranges.total)
+        flat = self.ranges.starts(windows) + self.geometry.reach - 1
+        return self._moments(flat, self.ranges.series_of(windows))
 
     def table(self, actual: Array, predictions: Array) -> dict[str, Array]:
         """One row per window, input (in sequences) and step; see ``WindowDataset.align``."""
         shape = self.geometry
-        windows = np.arange(self.runs.total)
+        windows = np.arange(self.ranges.total)
         inputs = np.arange(shape.window) if shape.sequence else np.array([shape.window - 1])
         steps = np.arange(1, shape.horizon + 1)
         grid = (len(windows), len(inputs), len(steps))
@@ -50,10 +50,10 @@ class Placement:
         def rows(values: Array) -> Array:
             return np.broadcast_to(values, grid).reshape(-1)
 
-        starts = self.runs.starts(windows)[:, None, None]
+        starts = self.ranges.starts(windows)[:, None, None]
         origin = rows(starts + (shape.sampling_rate * inputs)[None, :, None])
         step = rows(steps)
-        series = rows(self.runs.series_of(windows)[:, None, None])
+        series = rows(self.ranges.series_of(windows)[:, None, None])
         values = (-1,) if columns == 1 else (-1, columns)
         return {
             "series": self._labels(series),

@@ -7,14 +7,14 @@ import numpy as np
 
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows import timeline
-from keras_ts.windows.gather import concatenated_bounds
+from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.series import Panel, constant_rows, resolve_columns
 
 if TYPE_CHECKING:
-    from keras_ts.windows.spec import WindowedSeries
+    from keras_ts.windows.spec import WindowSpec
 
 
-def read_frame(frames: Any, windows: "WindowedSeries") -> Panel:
+def read_frame(frames: Any, windows: "WindowSpec") -> Panel:
     """Read one frame, or a list of frames with the same columns."""
     single = not isinstance(frames, list | tuple)
     tables = [_table(frame) for frame in ([frames] if single else frames)]
@@ -41,7 +41,7 @@ def read_frame(frames: Any, windows: "WindowedSeries") -> Panel:
     times = wall = None
     if windows.time_column is not None:
         times, wall = _clocks([_times(table, windows.time_column) for table in tables])
-    bounds = concatenated_bounds([len(table) for table in tables])
+    bounds = concatenated_offsets([len(table) for table in tables])
     labels, order = None, None
     if windows.id_column is not None:
         if not single:
@@ -69,7 +69,7 @@ def read_frame(frames: Any, windows: "WindowedSeries") -> Panel:
     return panel if times is None else _with_breaks(panel, windows)
 
 
-def _with_breaks(panel: Panel, windows: "WindowedSeries") -> Panel:
+def _with_breaks(panel: Panel, windows: "WindowSpec") -> Panel:
     assert panel.times is not None
     wrong = timeline.disorder(panel.times, panel.bounds)
     if wrong is not None:
@@ -178,4 +178,4 @@ def _groups(table: Any, name: str) -> tuple[Any, IntArray, tuple[Any, ...]]:
     codes = column.replace_strict(labels, range(len(labels)), return_dtype=nw.Int64).to_numpy()
     lengths = np.bincount(codes, minlength=len(labels))
     order: Any = slice(None) if (np.diff(codes) >= 0).all() else np.argsort(codes, kind="stable")
-    return order, concatenated_bounds(lengths), tuple(labels)
+    return order, concatenated_offsets(lengths), tuple(labels)

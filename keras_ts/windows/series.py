@@ -13,10 +13,10 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.gather import concatenated_bounds
+from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 
 if TYPE_CHECKING:
-    from keras_ts.windows.spec import WindowedSeries
+    from keras_ts.windows.spec import WindowSpec
 
 _NO_BREAKS = np.empty(0, np.int64)
 
@@ -72,7 +72,7 @@ class Panel:
         return f"{inside} of series {self.labels[series] if self.labels else series!r}"
 
 
-def read_panel(series: Any, windows: "WindowedSeries") -> Panel:
+def read_panel(series: Any, windows: "WindowSpec") -> Panel:
     """Read anything that may be windowed, or raise an error that says why it may not be."""
     if _is_frame(series):
         from keras_ts.windows.frames import read_frame
@@ -112,7 +112,7 @@ def missing_rows(values: Array, columns: int | tuple[int, ...] | None = None) ->
 
 
 def resolve_columns(
-    windows: "WindowedSeries", names: Sequence[Any]
+    windows: "WindowSpec", names: Sequence[Any]
 ) -> tuple[list[int], list[int], int | tuple[int, ...] | None, tuple[int, ...]]:
     """Find the columns of a table that each argument names.
 
@@ -207,7 +207,7 @@ def _is_frame(series: Any) -> bool:
     )
 
 
-def _read_arrays(series: Any, windows: "WindowedSeries") -> Panel:
+def _read_arrays(series: Any, windows: "WindowSpec") -> Panel:
     for argument in ("id_column", "time_column"):
         if getattr(windows, argument) is not None:
             raise ValueError(
@@ -225,7 +225,7 @@ def _read_arrays(series: Any, windows: "WindowedSeries") -> Panel:
                 "All series of a panel must have the same columns. Received shapes "
                 f"{sorted({array.shape for array in arrays})[:5]}."
             )
-    bounds = concatenated_bounds([len(array) for array in arrays])
+    bounds = concatenated_offsets([len(array) for array in arrays])
     values = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
     if values.ndim == 1:
         _check_one_column(windows)
@@ -263,7 +263,7 @@ def _one_array(values: Any, what: str) -> Array:
     return array
 
 
-def _check_one_column(windows: "WindowedSeries") -> None:
+def _check_one_column(windows: "WindowSpec") -> None:
     for argument in ("target_columns", "future_columns", "static_columns"):
         if getattr(windows, argument) is not None:
             raise ValueError(

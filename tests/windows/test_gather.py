@@ -10,17 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_ts.windows.gather import Gather, Taps, concatenated_bounds, opaque
-from keras_ts.windows.index import (
+from keras_ts.windows.arithmetic.gather import Gather, StridedWindows, opaque
+from keras_ts.windows.arithmetic.geometry import (
     Geometry,
-    Runs,
+    WindowRanges,
+    concatenated_offsets,
     layout,
     only_where,
     part_limits,
-    touches,
     windowed_any,
+    windows_reading,
 )
-from keras_ts.windows.shuffle import Permutation
+from keras_ts.windows.arithmetic.shuffle import Permutation
 
 geometries = st.builds(
     Geometry,
@@ -73,7 +74,7 @@ def panels(draw):
 
 def laid_out(panel, shape):
     lengths, breaks = panel
-    return layout(concatenated_bounds(lengths), np.array(breaks, np.int64), shape)
+    return layout(concatenated_offsets(lengths), np.array(breaks, np.int64), shape)
 
 
 @given(panels(), geometries)
@@ -94,7 +95,7 @@ def test_windows_may_be_asked_for_in_any_order(panel, shape, random):
 
 def test_positions_behind_the_32nd_bit_stay_exact():
     lengths = np.array([2**31 - 1] * 3, np.int32)
-    bounds = concatenated_bounds(lengths)
+    bounds = concatenated_offsets(lengths)
     assert bounds.tolist() == [0, 2**31 - 1, 2**32 - 2, 3 * (2**31 - 1)]
     runs = layout(bounds, NO_BREAKS, Geometry(2, 1, 0, 1, 1, False))
     assert runs.total == 3 * (2**31 - 3)
@@ -140,7 +141,7 @@ def test_only_where_keeps_what_is_allowed_a_block_at_a_time(panel, shape, block,
 
 def test_only_where_asks_for_some_millions_of_windows_at_most():
     """Few calls, and bounded memory, on a series of any length."""
-    runs = Runs(np.array([0]), np.array([9_000_000]), np.array([0]), 1)
+    runs = WindowRanges(np.array([0]), np.array([9_000_000]), np.array([0]), 1)
     asked = []
 
     def allowed(begin, count):
@@ -170,7 +171,7 @@ def test_touches_says_which_windows_read_a_flagged_position(shape, count, data):
         bool(inputs[inputs_of(s, shape)].any() or targets[targets_of(s, shape)].any())
         for s in range(0, shape.stride * count, shape.stride)
     ]
-    assert touches(inputs, targets, shape, count).tolist() == expected
+    assert windows_reading(inputs, targets, shape, count).tolist() == expected
 
 
 @given(geometries, st.booleans(), st.data())
@@ -183,7 +184,7 @@ def test_a_window_belongs_to_the_part_that_holds_all_its_targets(shape, context,
             for n in lengths
         ]
     )
-    bounds = concatenated_bounds(lengths)
+    bounds = concatenated_offsets(lengths)
     runs, offset = layout(bounds, NO_BREAKS, shape), bounds[:-1]
     for part in range(many + 1):
         low, high = part_limits(borders, lengths, part, shape, context)
@@ -302,7 +303,7 @@ def test_taps_has_a_row_for_every_start_that_fits(length, offset, count, step):
     rows = []
     while len(rows) + offset + step * (count - 1) < length:
         rows.append([values[len(rows) + offset + step * k] for k in range(count)])
-    taps = Taps(values, offset, count, step)
+    taps = StridedWindows(values, offset, count, step)
     expected = np.array(rows).reshape(len(rows), count)
     assert len(taps) == len(rows)
     np.testing.assert_array_equal(taps[:], expected, strict=True)
@@ -338,8 +339,8 @@ def test_targets_far_ahead_are_read_without_what_lies_between():
 
 def test_descriptions_of_windows_do_not_change():
     geometry = Geometry(2, 1, 0, 1, 1, False)
-    runs = Runs(np.array([0]), np.array([3]), np.array([0]), 1)
-    described = [(geometry, "window"), (runs, "step"), (Taps(np.arange(4), 0, 2), "step")]
+    runs = WindowRanges(np.array([0]), np.array([3]), np.array([0]), 1)
+    described = [(geometry, "window"), (runs, "step"), (StridedWindows(np.arange(4), 0, 2), "step")]
     described.append((Gather(np.arange(4), None, (), geometry), "targets"))
     described.append((Permutation(5, 1, 0), "seed"))
     for one, name in described:

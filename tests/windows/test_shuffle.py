@@ -7,9 +7,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from keras_ts.windows.index import Runs
-from keras_ts.windows.order import Order
-from keras_ts.windows.shuffle import Permutation
+from keras_ts.windows.arithmetic.geometry import WindowRanges
+from keras_ts.windows.arithmetic.sampler import BatchSampler
+from keras_ts.windows.arithmetic.shuffle import Permutation
 
 
 def chi_square(counts):
@@ -99,11 +99,11 @@ KNOWN_NEIGHBOURS = {
 
 @given(st.integers(1, 140_000), st.integers(1, 5000), st.integers(1, 5000), st.integers(0, 9))
 def test_order_does_not_depend_on_batches(total, one, other, seed):
-    runs = Runs(np.array([5]), np.array([total]), np.array([0]), step=3)
+    runs = WindowRanges(np.array([5]), np.array([total]), np.array([0]), step=3)
 
     def order(batch_size):
-        order = Order(runs, batch_size, False, True, seed)
-        places = [order.places(1, *order.bounds(b)) for b in range(order.batches)]
+        order = BatchSampler(runs, batch_size, False, True, seed)
+        places = [order.windows(1, *order.bounds(b)) for b in range(order.batches)]
         return [np.concatenate(column) for column in zip(*places, strict=True)]
 
     order_one = order(one) if total / one < 3000 else order(5000)
@@ -119,9 +119,12 @@ def shared_orders(draw):
     smallest, largest = total // shards, -(-total // shards)
     # What WindowDataset.shard refuses: shards too small for as many batches as the largest.
     assume(drop or smallest >= -(-largest // batch_size))
-    runs = Runs(np.array([5]), np.array([total]), np.array([0]), step=3)
+    runs = WindowRanges(np.array([5]), np.array([total]), np.array([0]), step=3)
     shuffle, seed = draw(st.booleans()), draw(st.integers(0, 9))
-    return [Order(runs, batch_size, drop, shuffle, seed, shards, shard) for shard in range(shards)]
+    return [
+        BatchSampler(runs, batch_size, drop, shuffle, seed, shards, shard)
+        for shard in range(shards)
+    ]
 
 
 @given(shared_orders())
@@ -149,7 +152,7 @@ def test_shards_take_the_order_of_the_whole_by_turns(orders, epoch):
         whole = Permutation(first.total, first.seed, epoch)(whole)
     read = 0
     for shard, order in enumerate(orders):
-        windows, starts = order.places(epoch, 0, order.size)
+        windows, starts = order.windows(epoch, 0, order.size)
         assert windows.tolist() == whole[shard :: len(orders)][: order.size].tolist()
         assert starts.tolist() == (5 + 3 * windows).tolist()
         read += order.size
@@ -159,29 +162,29 @@ def test_shards_take_the_order_of_the_whole_by_turns(orders, epoch):
 
 def test_any_stretch_of_any_epoch_may_be_read_in_any_order():
     total = 200_000
-    runs = Runs(np.array([5]), np.array([total]), np.array([0]), step=3)
-    order = Order(runs, 32, False, True, seed=7)
+    runs = WindowRanges(np.array([5]), np.array([total]), np.array([0]), step=3)
+    order = BatchSampler(runs, 32, False, True, seed=7)
     whole = [Permutation(total, 7, epoch)(np.arange(total)) for epoch in range(2)]
     edges = [0, 1, 65_535, 65_536, 65_537, 131_071, 131_072, 199_999, total]
     for begin, end in itertools.combinations(edges, 2):
         for epoch in (0, 1, 0):
-            windows, starts = order.places(epoch, begin, end)
+            windows, starts = order.windows(epoch, begin, end)
             np.testing.assert_array_equal(windows, whole[epoch][begin:end])
             np.testing.assert_array_equal(starts, 5 + 3 * windows)
 
 
 def test_batch_after_batch_the_order_is_computed_once_and_a_stretch_at_a_time():
-    class Counted(Runs):
+    class Counted(WindowRanges):
         def starts(self, windows):
             asked.append(len(windows))
             return super().starts(windows)
 
     asked = []
     runs = Counted(np.array([0]), np.array([200_000]), np.array([0]), step=1)
-    order = Order(runs, 128, False, True, seed=1)
+    order = BatchSampler(runs, 128, False, True, seed=1)
     for epoch in range(2):
         for batch in range(order.batches):
-            order.places(epoch, *order.bounds(batch))
+            order.windows(epoch, *order.bounds(batch))
     assert sum(asked) == 2 * order.total
     assert max(asked) <= 2**17
 

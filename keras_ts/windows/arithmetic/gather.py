@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from keras_ts._typing import Array, IntArray
-from keras_ts.windows.index import Geometry, Rebuilt
+from keras_ts._typing import Array
+from keras_ts.windows.arithmetic.geometry import Geometry, PickledByFields
 
 # Below this many bytes a window, inputs and targets are best read together and left in one
 # block; above it, reading targets by themselves costs little, and inputs come contiguous.
@@ -20,7 +20,7 @@ _READ_TOGETHER = 1024
 
 
 @dataclass(frozen=True)
-class Taps(Rebuilt):
+class StridedWindows(PickledByFields):
     """Row ``s`` holds ``values[s + offset + step * k]``, ``k < count``."""
 
     values: Array
@@ -67,7 +67,7 @@ def opaque(values: Array, count: int) -> Array | None:
 
 
 @dataclass(frozen=True)
-class Gather(Rebuilt):
+class Gather(PickledByFields):
     """Turns flat window starts into the arrays of a batch.
 
     Attributes:
@@ -104,13 +104,13 @@ class Gather(Rebuilt):
         return x, y if self.targets is None else _columns(y, self.targets)
 
     @cached_property
-    def _inputs(self) -> Taps:
-        return Taps(self.values, 0, self.geometry.window, self.geometry.sampling_rate)
+    def _inputs(self) -> StridedWindows:
+        return StridedWindows(self.values, 0, self.geometry.window, self.geometry.sampling_rate)
 
     @cached_property
-    def _horizons(self) -> Taps:
+    def _horizons(self) -> StridedWindows:
         shape = self.geometry
-        return Taps(self.values, shape.reach + shape.gap, shape.horizon)
+        return StridedWindows(self.values, shape.reach + shape.gap, shape.horizon)
 
     @cached_property
     def _targets(self) -> Any:
@@ -123,9 +123,9 @@ class Gather(Rebuilt):
             ahead.flags.writeable = False
             return ahead
         if shape.horizon == 1:
-            return Taps(self.values, first, shape.window, shape.sampling_rate)
-        horizons = Taps(self.values, first, shape.horizon)[:]
-        return Taps(horizons, 0, shape.window, shape.sampling_rate)
+            return StridedWindows(self.values, first, shape.window, shape.sampling_rate)
+        horizons = StridedWindows(self.values, first, shape.horizon)[:]
+        return StridedWindows(horizons, 0, shape.window, shape.sampling_rate)
 
     @cached_property
     def _together(self) -> Array | None:
@@ -150,8 +150,3 @@ def _columns(read: Array, columns: int | tuple[int, ...] | None) -> Array:
     if columns is None:
         return read
     return read[..., columns] if isinstance(columns, int) else read[..., list(columns)]
-
-
-def concatenated_bounds(lengths: Any) -> IntArray:
-    """Flat start of each series laid end to end, and the end of the last."""
-    return np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))

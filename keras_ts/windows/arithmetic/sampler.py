@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import IntArray
-from keras_ts.windows.index import Rebuilt, Runs
-from keras_ts.windows.shuffle import Permutation
+from keras_ts.windows.arithmetic.geometry import PickledByFields, WindowRanges
+from keras_ts.windows.arithmetic.shuffle import Permutation
 
 # The order is computed in stretches of this many positions: long enough that NumPy's cost
 # per call vanishes, short enough to stay in a core's cache.
@@ -15,20 +15,25 @@ _STRETCH = 1 << 16
 
 
 @dataclass
-class Order(Rebuilt):
-    """The order of all windows, epoch by epoch.
+class BatchSampler(PickledByFields):
+    """The order of all windows, epoch by epoch, and its division into batches.
+
+    A *position* is a place in the order of one epoch: position 0 holds the first window that
+    the epoch reads.
 
     Attributes:
-        runs: The windows.
+        ranges: The windows.
         batch_size: Largest number of windows in a batch.
-        drop_remainder: Whether batches that are not full are left out.
-        shuffle: Whether every epoch has its own permutation, or time order.
-        seed: What the permutations depend on besides the epoch.
+        drop_remainder: True to leave out a batch that is not full.
+        shuffle: True for a permutation per epoch, False for time order.
+        seed: Number that the permutations depend on besides the epoch.
         shards: Number of parts that share the windows, position by position.
-        shard: Which part this is.
+        shard: Index of this part.
+        batches: Number of batches in an epoch.
+        size: Number of windows that an epoch reads.
     """
 
-    runs: Runs
+    ranges: WindowRanges
     batch_size: int
     drop_remainder: bool
     shuffle: bool
@@ -37,10 +42,6 @@ class Order(Rebuilt):
     shard: int = 0
 
     def __post_init__(self) -> None:
-        self.total = self.runs.total
-        # Whether every batch but the last is full. Shards that all have the same number of
-        # batches, although some have a window less, share theirs out evenly instead.
-        self.uniform = self.shards == 1 or self.drop_remainder
         everyone = self.total // self.shards
         if self.drop_remainder:
             self.batches = everyone // self.batch_size
@@ -51,31 +52,45 @@ class Order(Rebuilt):
             self.size = everyone + (self.shard < self.total % self.shards)
         self._stretch: tuple[Any, Any, Any] = None, None, None
 
+    @property
+    def total(self) -> int:
+        """Number of windows that all shards share."""
+        return self.ranges.total
+
+    @property
+    def uniform(self) -> bool:
+        """True if every batch but the last is full.
+
+        Shards all have the same number of batches, although some have a window less than
+        others: they part their windows evenly instead.
+        """
+        return self.shards == 1 or self.drop_remainder
+
     def bounds(self, batch: int) -> tuple[int, int]:
-        """First position of a batch, and the one after its last."""
+        """Return a batch's first position, and the one after its last."""
         if self.uniform:
             begin = batch * self.batch_size
             return begin, min(begin + self.batch_size, self.size)
         return batch * self.size // self.batches, (batch + 1) * self.size // self.batches
 
-    def places(self, epoch: int, begin: int, end: int) -> tuple[IntArray, IntArray]:
-        """The windows at positions ``begin .. end - 1`` of an epoch.
+    def windows(self, epoch: int, begin: int, end: int) -> tuple[IntArray, IntArray]:
+        """Return the windows at positions ``begin .. end - 1`` of an epoch.
 
         Returns:
-            Their numbers in time order, and their flat starts.
+            The windows' numbers in time order, and their flat starts.
         """
         number, first = divmod(begin, _STRETCH)
         # One tuple, replaced whole: readers in other threads see the old one or the new.
-        place, windows, starts = self._stretch
-        if place != (epoch, number):
+        key, windows, starts = self._stretch
+        if key != (epoch, number):
             windows = self._ordered(epoch, number)
-            starts = self.runs.starts(windows)
+            starts = self.ranges.starts(windows)
             self._stretch = (epoch, number), windows, starts
         last = first + end - begin
         if last <= _STRETCH:
             chosen = windows[first:last]
             return chosen, chosen if starts is windows else starts[first:last]
-        rest = self.places(epoch, begin - first + _STRETCH, end)
+        rest = self.windows(epoch, begin - first + _STRETCH, end)
         return np.concatenate([windows[first:], rest[0]]), np.concatenate([starts[first:], rest[1]])
 
     def _ordered(self, epoch: int, number: int) -> IntArray:

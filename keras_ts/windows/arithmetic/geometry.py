@@ -1,8 +1,8 @@
-"""Where windows start, what they read, and which of them belong to a part of the series.
+"""Where windows start, which positions they read, and which part of a split they belong to.
 
-Pure index arithmetic over *flat* positions: a panel is laid end to end, and the window
-starts form a few runs ``first, first + stride, ...``. A run costs three integers however
-many windows it holds, which is what lets a thousand million windows be described at once.
+This is index arithmetic over *flat* positions: a panel is laid end to end, and its windows
+start in a few ranges ``first, first + stride, ...``. A range costs three integers however many
+windows it holds, and so a thousand million windows can be described at once.
 """
 
 from dataclasses import dataclass, fields
@@ -14,10 +14,10 @@ import numpy as np
 from keras_ts._typing import BoolArray, IntArray
 
 
-class Rebuilt:
-    """A dataclass that is copied and pickled by its fields, without what it computed from them.
+class PickledByFields:
+    """A dataclass whose copies and pickles hold its fields alone, and nothing computed from them.
 
-    Windows cached as a view of the series would be written out in full: 401 MB for 0.8.
+    Pickle writes a cached view of all windows out in full: 401 MB for a series of 0.8.
     """
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -52,14 +52,14 @@ class Geometry:
 
 
 @dataclass(frozen=True)
-class Runs(Rebuilt):
-    """Windows in time order, as runs of evenly spaced starts.
+class WindowRanges(PickledByFields):
+    """Windows in time order, as ranges of evenly spaced starts.
 
     Attributes:
-        first: Flat start of each run's first window.
-        count: Number of windows in each run, at least 1.
-        series: Index of the series that each run reads.
-        step: Distance between neighbouring starts of a run.
+        first: Flat start of each range's first window.
+        count: Number of windows in each range, at least 1.
+        series: Index of the series that each range reads.
+        step: Distance between neighbouring starts of a range.
     """
 
     first: IntArray
@@ -73,7 +73,7 @@ class Runs(Rebuilt):
 
     @property
     def total(self) -> int:
-        """Number of windows in all runs."""
+        """Number of windows in all ranges."""
         return int(self._before[-1])
 
     def starts(self, windows: Any) -> IntArray:
@@ -82,19 +82,19 @@ class Runs(Rebuilt):
             if self.step == 1 and self.first[0] == 0:
                 return windows
             return windows * self.step + self.first[0]
-        run = self._run_of(windows)
-        return self.first[run] + self.step * (windows - self._before[run])
+        number = self._range_of(windows)
+        return self.first[number] + self.step * (windows - self._before[number])
 
     def series_of(self, windows: Any) -> IntArray:
         """Index of the series that each of ``windows`` reads."""
-        return self.series[self._run_of(windows)]
+        return self.series[self._range_of(windows)]
 
-    def between(self, low: IntArray, high: IntArray) -> "Runs":
+    def between(self, low: IntArray, high: IntArray) -> "WindowRanges":
         """Keep the windows that start at ``low`` or later and at ``high`` or earlier.
 
         Args:
-            low: Smallest flat start allowed, one per run.
-            high: Largest flat start allowed, one per run.
+            low: Smallest flat start allowed, one per range.
+            high: Largest flat start allowed, one per range.
         """
         last = self.first + self.step * (self.count - 1)
         skipped = np.maximum(-((self.first - low) // self.step), 0)
@@ -102,73 +102,80 @@ class Runs(Rebuilt):
         count = (np.minimum(last, high) - first) // self.step + 1
         return self._nonempty(first, count, self.series, self.step)
 
-    def _run_of(self, windows: Any) -> IntArray:
+    def _range_of(self, windows: Any) -> IntArray:
         return np.searchsorted(self._before, windows, side="right") - 1
 
     @staticmethod
-    def _nonempty(first: IntArray, count: IntArray, series: IntArray, step: int) -> "Runs":
+    def _nonempty(first: IntArray, count: IntArray, series: IntArray, step: int) -> "WindowRanges":
         kept = count > 0
-        return Runs(first[kept], count[kept], series[kept], step)
+        return WindowRanges(first[kept], count[kept], series[kept], step)
 
 
-def layout(bounds: IntArray, breaks: IntArray, geometry: Geometry) -> Runs:
-    """All windows of a panel that cross neither a series' end nor a break.
+def concatenated_offsets(lengths: Any) -> IntArray:
+    """Return the flat start of each series laid end to end, and the end of the last."""
+    return np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
+
+
+def layout(offsets: IntArray, gaps: IntArray, geometry: Geometry) -> WindowRanges:
+    """Return all windows of a panel that cross neither a series' end nor a gap.
 
     Args:
-        bounds: Flat start of each series, and the end of the last: ``0, len, ...``.
-        breaks: Sorted flat positions that must not share a window with the one before.
+        offsets: Flat start of each series, and the end of the last: ``0, len, ...``.
+        gaps: Sorted flat positions that must not share a window with the one before.
         geometry: The shape of a window.
     """
-    cuts = np.union1d(bounds, breaks)
+    cuts = np.union1d(offsets, gaps)
     low, high = cuts[:-1], cuts[1:]
-    series = np.searchsorted(bounds, low, side="right") - 1
-    origin = bounds[series]
-    # Starts lie on the series' own grid also behind a break.
-    first = origin - (origin - low) // geometry.stride * geometry.stride
+    series = np.searchsorted(offsets, low, side="right") - 1
+    begin = offsets[series]
+    # Starts lie on the series' own grid also behind a gap.
+    first = begin - (begin - low) // geometry.stride * geometry.stride
     count = (high - geometry.span - first) // geometry.stride + 1
-    return Runs._nonempty(first, count, series, geometry.stride)
+    return WindowRanges._nonempty(first, count, series, geometry.stride)
 
 
-def only_where(runs: Runs, allowed: Any, block: int = 1 << 22) -> Runs:
+def only_where(ranges: WindowRanges, allowed: Any, block: int = 1 << 22) -> WindowRanges:
     """Keep the windows for which ``allowed(first_start, count)`` is true.
 
     Args:
-        runs: The windows to choose from.
+        ranges: The windows to choose from.
         allowed: Function of a flat start and a number of neighbouring windows that
             returns one bool per window. Called with at most ``block`` windows at a time,
             so that memory stays bounded on a series larger than memory.
         block: Largest number of windows to ask for at once.
     """
     first, count, series = [], [], []
-    for run_first, run_count, run_series in zip(runs.first, runs.count, runs.series, strict=True):
-        for done in range(0, int(run_count), block):
-            begin = int(run_first) + done * runs.step
-            verdict = allowed(begin, min(block, int(run_count) - done))
-            edges = np.flatnonzero(np.diff(np.concatenate(([False], verdict, [False]))))
-            first.append(begin + runs.step * edges[::2])
+    for begin, total, reads in zip(ranges.first, ranges.count, ranges.series, strict=True):
+        for done in range(0, int(total), block):
+            start = int(begin) + done * ranges.step
+            kept = allowed(start, min(block, int(total) - done))
+            edges = np.flatnonzero(np.diff(np.concatenate(([False], kept, [False]))))
+            first.append(start + ranges.step * edges[::2])
             count.append(edges[1::2] - edges[::2])
-            series.append(np.full(len(edges) // 2, run_series))
-    return Runs._nonempty(
+            series.append(np.full(len(edges) // 2, reads))
+    return WindowRanges._nonempty(
         np.concatenate([np.empty(0, np.int64), *first]),
         np.concatenate([np.empty(0, np.int64), *count]),
         np.concatenate([np.empty(0, np.int64), *series]),
-        runs.step,
+        ranges.step,
     )
 
 
-def windowed_any(flags: BoolArray, taps: int, step: int) -> BoolArray:
-    """Whether any of ``flags[i], flags[i + step], ..., `` (``taps`` of them) is set, for every i."""
-    length = len(flags) - step * (taps - 1)
+def windowed_any(flags: BoolArray, count: int, step: int) -> BoolArray:
+    """Tell for every i if any of ``flags[i], flags[i + step], ...`` (``count`` of them) is set."""
+    length = len(flags) - step * (count - 1)
     rows = -(-len(flags) // step)
     padded = np.zeros((rows + 1, step), dtype=np.int64)
     padded[1:].reshape(-1)[: len(flags)] = flags
     sums = padded.cumsum(axis=0)
-    counts: IntArray = (sums[taps:] - sums[:-taps]).reshape(-1)[:length]
+    counts: IntArray = (sums[count:] - sums[:-count]).reshape(-1)[:length]
     return counts > 0
 
 
-def touches(inputs: BoolArray, targets: BoolArray, geometry: Geometry, count: int) -> BoolArray:
-    """Whether each of ``count`` windows reads a flagged input or target.
+def windows_reading(
+    inputs: BoolArray, targets: BoolArray, geometry: Geometry, count: int
+) -> BoolArray:
+    """Tell for each of ``count`` windows if it reads a flagged input or target.
 
     Args:
         inputs: Flags of the positions as inputs, from the first window's start on.
@@ -187,7 +194,7 @@ def touches(inputs: BoolArray, targets: BoolArray, geometry: Geometry, count: in
 def part_limits(
     borders: IntArray, lengths: IntArray, part: int, geometry: Geometry, context: bool
 ) -> tuple[IntArray, IntArray]:
-    """The earliest and latest start, in each series, of windows that belong to a part.
+    """Return the earliest and latest start, in each series, of windows that belong to a part.
 
     A window belongs to the part that holds all its targets.
 
@@ -196,7 +203,7 @@ def part_limits(
         lengths: Length of each series.
         part: Index of the part.
         geometry: The shape of a window.
-        context: Whether inputs may reach back over the part's beginning.
+        context: True if inputs may reach back over the part's beginning.
     """
     edges = np.column_stack([np.zeros_like(lengths), borders, lengths])
     reach_back = geometry.first_target if context else 0

@@ -4,76 +4,80 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from keras_ts._typing import IntArray
-from keras_ts.windows.index import Runs, layout, only_where, part_limits, touches
+from keras_ts.windows.arithmetic.geometry import (
+    WindowRanges,
+    layout,
+    only_where,
+    part_limits,
+    windows_reading,
+)
 from keras_ts.windows.series import Panel, missing_rows
-
-if TYPE_CHECKING:
-    from keras_ts.windows.spec import WindowedSeries
+from keras_ts.windows.spec import WindowSpec
 
 
-def all_windows(panel: Panel, windows: "WindowedSeries") -> Runs:
+def all_windows(panel: Panel, spec: WindowSpec) -> WindowRanges:
     """Every window of the panel, without those that ``missing="drop"`` leaves out."""
-    geometry = windows.geometry
-    runs = layout(panel.bounds, panel.breaks, geometry)
-    if windows.missing != "drop" or panel.values.dtype.kind != "f":
-        return runs
+    geometry = spec.geometry
+    ranges = layout(panel.bounds, panel.breaks, geometry)
+    if spec.missing != "drop" or panel.values.dtype.kind != "f":
+        return ranges
 
     def complete(begin: int, count: int) -> Any:
         stop = begin + geometry.stride * (count - 1) + geometry.span
         values = panel.values[begin:stop]
         bad = missing_rows(values)
-        hit = touches(bad, missing_rows(values, panel.targets), geometry, count)
+        hit = windows_reading(bad, missing_rows(values, panel.targets), geometry, count)
         if panel.future:
             # Covariates are read behind the origin also where every input has targets.
             ahead = replace(geometry, sequence=False)
-            hit = hit | touches(bad, missing_rows(values, panel.future), ahead, count)
+            hit = hit | windows_reading(bad, missing_rows(values, panel.future), ahead, count)
         return ~hit
 
-    return only_where(runs, complete)
+    return only_where(ranges, complete)
 
 
-def parts(panel: Panel, windows: "WindowedSeries", at: Any, context: bool) -> Iterator[Runs]:
+def parts(panel: Panel, spec: WindowSpec, at: Any, context: bool) -> Iterator[WindowRanges]:
     """The windows of each part of a split, in order.
 
     Raises:
         ValueError: ``at`` is not usable, or a part gets no window.
     """
     borders = _borders(panel, at)
-    runs = all_windows(panel, windows)
-    refuse_none(runs, panel, windows)
+    ranges = all_windows(panel, spec)
+    check_nonempty(ranges, panel, spec)
     offset = panel.bounds[:-1]
     for part in range(borders.shape[1] + 1):
-        low, high = part_limits(borders, panel.lengths, part, windows.geometry, context)
-        inside = runs.between((low + offset)[runs.series], (high + offset)[runs.series])
+        low, high = part_limits(borders, panel.lengths, part, spec.geometry, context)
+        inside = ranges.between((low + offset)[ranges.series], (high + offset)[ranges.series])
         if not inside.total:
             raise ValueError(
-                f"at={at!r} leaves part {part} without a window: window={windows.window}, "
-                f"gap={windows.gap}, horizon={windows.horizon} span {windows.geometry.span} "
+                f"at={at!r} leaves part {part} without a window: window={spec.window}, "
+                f"gap={spec.gap}, horizon={spec.horizon} span {spec.geometry.span} "
                 "positions, and all targets of a window must lie in its part. Move the border, "
                 "or make the window shorter."
             )
         yield inside
 
 
-def refuse_none(runs: Runs, panel: Panel, windows: "WindowedSeries") -> None:
+def check_nonempty(ranges: WindowRanges, panel: Panel, spec: WindowSpec) -> None:
     """Raise where there is no window at all, with the numbers that say why."""
-    if runs.total:
+    if ranges.total:
         return
     longest = int(panel.lengths.max(initial=0))
-    span = windows.geometry.span
+    span = spec.geometry.span
     if longest >= span:
         raise ValueError(
             f'missing="drop" leaves no window: every one of the {span} positions that a window '
             "spans must be finite. Fill the missing values, or make the window shorter."
         )
     raise ValueError(
-        f"series is too short: window={windows.window}, sampling_rate={windows.sampling_rate}, "
-        f"gap={windows.gap} and horizon={windows.horizon} span {span} positions, and the "
+        f"series is too short: window={spec.window}, sampling_rate={spec.sampling_rate}, "
+        f"gap={spec.gap} and horizon={spec.horizon} span {span} positions, and the "
         f"longest of {len(panel.lengths)} series has {longest}."
     )
 
@@ -161,35 +165,3 @@ def _without_zone(at: Any) -> tuple[Any, bool]:
     if getattr(at, "tzinfo", None) is None:
         return at, False
     return at.astimezone(UTC).replace(tzinfo=None), True
-
-
-def read_weights(panel: Panel, runs: Runs, weight: Any) -> tuple[Any, bool]:
-    """Read ``sample_weight`` into one flat array.
-
-    Returns:
-        The weights, and whether there is one per window rather than one per position.
-    """
-    arrays = [np.asarray(piece) for piece in (weight if _is_panel(weight) else [weight])]
-    for array in arrays:
-        if array.ndim != 1 or array.dtype.kind not in "biuf":
-            raise ValueError(
-                "sample_weight must be one number per position or per window, a list of such "
-                f"arrays for a panel. Received shape {array.shape}, dtype {array.dtype}."
-            )
-        if not (np.isfinite(array).all() and (array >= 0).all()):
-            raise ValueError("sample_weight must be finite and >= 0 everywhere.")
-    lengths = [len(array) for array in arrays]
-    per_window = lengths == [runs.total]
-    if not per_window and lengths not in (panel.lengths.tolist(), [len(panel.values)]):
-        raise ValueError(
-            f"sample_weight has length {lengths}; the series has {panel.lengths.tolist()} "
-            f"positions and {runs.total} windows. Give one weight for each of either."
-        )
-    weights = np.concatenate(arrays).astype(np.float32)
-    if panel.order is not None and not per_window:
-        weights = weights[panel.order]
-    return weights, per_window
-
-
-def _is_panel(weight: Any) -> bool:
-    return isinstance(weight, list | tuple) and len(weight) > 0 and np.ndim(weight[0]) > 0

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from keras_ts._typing import Array
-from keras_ts.windows.order import Order
+from keras_ts.windows.feeding.source import Source
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -78,38 +78,38 @@ class _Reader:
 
     def __init__(
         self,
-        read: Callable[[int, int, int], Any],
-        order: Order,
+        source: Source,
         begin: Callable[[], int],
         first: int,
     ) -> None:
-        length = order.bounds(0)[1]
+        sampler = source.sampler
+        length = sampler.bounds(0)[1]
         # One row of each array, for its shape and dtype.
         self.structure = keras.tree.map_structure(
-            lambda array: array[:1].copy(), read(0, 0, length)
+            lambda array: array[:1].copy(), source.read(0, 0, length)
         )
         self.rows = keras.tree.flatten(self.structure)
         bytes_each = max(1, sum(length * row.nbytes for row in self.rows))
         together = min(max(1, _CALL_BYTES // bytes_each), _CALL_BATCHES)
-        self._per_call = together if order.uniform else 1
+        self._per_call = together if sampler.uniform else 1
         self._piece = max(1, _PIECE_BYTES * length // bytes_each)
-        self._read, self._order, self._begin, self._first = read, order, begin, first
-        self._last = order.batches - 1
+        self._source, self._begin, self._first = source, begin, first
+        self._last = sampler.batches - 1
         self.calls = -(-(self._last - first) // self._per_call) + 1
         # Batches that share windows out evenly differ by one.
-        largest = length if order.uniform else length + 1
+        largest = length if sampler.uniform else length + 1
         # Windows in every batch, where all have the same number.
-        self.length = length if order.size == length * order.batches else None
+        self.length = length if sampler.size == length * sampler.batches else None
         self._buffers = [Buffers(row.nbytes * largest * self._per_call) for row in self.rows]
 
     def arrays(self, epoch: Any, number: Any) -> list[Any]:
         """Return the epoch of a pass, begun where it is negative, and a call's batches."""
-        order = self._order
+        sampler = self._source.sampler
         # The last batch, which may be smaller, has the last call to itself.
         start = self._first + int(number) * self._per_call
         start = self._last if number == self.calls - 1 else start
-        stop = order.batches if start == self._last else min(start + self._per_call, self._last)
-        begins, ends = order.bounds(start)[0], order.bounds(stop - 1)[1]
+        stop = sampler.batches if start == self._last else min(start + self._per_call, self._last)
+        begins, ends = sampler.bounds(start)[0], sampler.bounds(stop - 1)[1]
         epoch = np.int64(self._begin() if epoch < 0 else epoch)
         out = [
             buffer.lend((ends - begins, *row.shape[1:]), row.dtype)
@@ -117,32 +117,30 @@ class _Reader:
         ]
         for done in range(0, ends - begins, self._piece):
             until = min(begins + done + self._piece, ends)
-            part = self._read(int(epoch), begins + done, until)
+            part = self._source.read(int(epoch), begins + done, until)
             for into, values in zip(out, keras.tree.flatten(part), strict=True):
                 into[done : done + self._piece] = values
         return [epoch, *(array.reshape(stop - start, -1, *array.shape[1:]) for array in out)]
 
 
 def batches(
-    read: Callable[[int, int, int], Any],
-    order: Order,
+    source: Source,
     begin: Callable[[], int],
     first: int = 0,
     with_last: Callable[[Any], Any] | None = None,
 ) -> "tf.data.Dataset":
-    """Batches ``first`` and later of an epoch, which ``begin()`` tells at each pass.
+    """Return a ``tf.data.Dataset`` of an epoch's batches from ``first`` on.
 
     Args:
-        read: Function of an epoch and two positions that returns the windows between.
-        order: Where batches begin and end.
-        begin: Called once as a pass begins; returns its epoch.
+        source: The batches.
+        begin: Called once as a pass begins; returns the pass's epoch.
         first: First batch of a pass. Defaults to 0.
-        with_last: Called in the graph with whether a pass's last batch is handed out, and
-            not before that is asked for.
+        with_last: Called in the graph for every group of batches, as the group's first batch is
+            asked for, with a bool: True for the group that is the pass's last batch.
     """
     import tensorflow as tf
 
-    reader = _Reader(read, order, begin, first)
+    reader = _Reader(source, begin, first)
     calls, length, structure = reader.calls, reader.length, reader.structure
     shapes = [row.shape[1:] for row in reader.rows]
     dtypes = [tf.int64, *(tf.as_dtype(row.dtype) for row in reader.rows)]
@@ -182,3 +180,21 @@ def batches(
     # Whatever is made of a dataset, iterators among it, holds the dataset.
     dataset._keras_ts_reader = reader
     return dataset
+
+
+def to_tf(source: Source) -> "tf.data.Dataset":
+    """Return a ``tf.data.Dataset`` whose every full pass is the next epoch, from 0."""
+    import tensorflow as tf
+
+    passes = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+    # Counted with the last batch, which is never read ahead: a pass that was only begun,
+    # or read ahead and thrown away, uses up no epoch.
+    def with_last(is_last: Any) -> None:
+        passes.assign_add(tf.cast(is_last, tf.int64))
+
+    def begin() -> int:
+        return int(passes.numpy())
+
+    counted = batches(source, begin, with_last=with_last)
+    return counted.apply(tf.data.experimental.assert_cardinality(source.sampler.batches))

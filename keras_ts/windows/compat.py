@@ -13,11 +13,11 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array
-from keras_ts.windows import tfdata
-from keras_ts.windows.gather import Taps
-from keras_ts.windows.index import Runs
-from keras_ts.windows.order import Order
-from keras_ts.windows.spec import WindowedSeries
+from keras_ts.windows.arithmetic.gather import StridedWindows
+from keras_ts.windows.arithmetic.geometry import WindowRanges
+from keras_ts.windows.arithmetic.sampler import BatchSampler
+from keras_ts.windows.feeding import to_grain, to_tf
+from keras_ts.windows.windowed_series import WindowedSeries
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -122,7 +122,7 @@ def timeseries_dataset_from_array(
     shuffle = _checks.boolean("shuffle", shuffle)
     values = _read(data, format)
     start, end = _bounds(len(values), start_index, end_index)
-    inputs = Taps(values[start:end], 0, length, rate)
+    inputs = StridedWindows(values[start:end], 0, length, rate)
     if not len(inputs):
         raise ValueError(
             f"data[{start}:{end}] has {end - start} positions. A window of sequence_length="
@@ -134,10 +134,12 @@ def timeseries_dataset_from_array(
         if not len(arrays[1]):
             raise ValueError(f"targets[{start}:{end}] is empty, so no window has a target.")
     count = -(-min(map(len, arrays)) // stride)
-    runs = Runs(np.array([0]), np.array([count]), np.array([0]), step=stride)
-    order = Order(runs, batch or 1, drop_remainder=False, shuffle=shuffle, seed=seed)
-    source = _Source(arrays, order, single=batch is None)
-    return _tf_dataset(source) if format == "tf" else _grain_dataset(source)
+    ranges = WindowRanges(np.array([0]), np.array([count]), np.array([0]), step=stride)
+    sampler = BatchSampler(ranges, batch or 1, drop_remainder=False, shuffle=shuffle, seed=seed)
+    source = _ArraySource(arrays, sampler)
+    if format == "tf":
+        return _tf_dataset(source, single=batch is None)
+    return to_grain.to_iter_dataset(source, single=batch is None)
 
 
 def _read(values: Any, kind: str) -> Array:
@@ -160,65 +162,29 @@ def _bounds(length: int, start_index: int | None, end_index: int | None) -> tupl
     raise ValueError(f"{rule}. Received: {start_index=}, {end_index=}, len(data)={length}.")
 
 
-@dataclass(frozen=True)
-class _Source:
-    """Windows and targets (row ``s`` of each array is of the window at ``s``) in an order."""
+@dataclass
+class _ArraySource:
+    """Windows and their targets: row ``s`` of each array is that of the window at ``s``."""
 
     arrays: list[Any]
-    order: Order
-    single: bool  # Whether windows are handed out one by one
+    sampler: BatchSampler
 
-    def read(self, number: int, begin: int, end: int) -> Any:
-        """Read the windows at positions ``begin .. end - 1`` of a pass."""
-        starts = self.order.places(number, begin, end)[1]
-        return _pack([array[starts] for array in self.arrays])
-
-
-def _pack(parts: Any) -> Any:
-    return tuple(parts) if len(parts) > 1 else parts[0]
+    def read(self, epoch: int, begin: int, end: int) -> Any:
+        """Return the windows at positions ``begin .. end - 1`` of an epoch."""
+        starts = self.sampler.windows(epoch, begin, end)[1]
+        parts = tuple(array[starts] for array in self.arrays)
+        return parts if len(parts) > 1 else parts[0]
 
 
-def _tf_dataset(source: _Source) -> "tf.data.Dataset":
+def _tf_dataset(source: _ArraySource, single: bool) -> "tf.data.Dataset":
     import tensorflow as tf
 
-    # Counted as a pass begins, so that even one left early is not gone through again.
+    known = tf.data.experimental.assert_cardinality(source.sampler.batches)
+    if single:
+        source = replace(source, sampler=replace(source.sampler, batch_size=_SINGLES))
+    # Keras's own gives another order to every iterator. So a pass counts here as it begins,
+    # where everywhere else it counts when it is finished.
     passes = itertools.count()
-    order = replace(source.order, batch_size=_SINGLES) if source.single else source.order
-    batches = tfdata.batches(source.read, order, lambda: next(passes))
-    batches = batches.unbatch() if source.single else batches
-    known = tf.data.experimental.assert_cardinality(source.order.batches)
+    batches = to_tf.batches(source, lambda: next(passes))
+    batches = batches.unbatch() if single else batches
     return batches.prefetch(2).apply(known)
-
-
-def _grain_dataset(source: _Source) -> Any:
-    import grain
-    from keras import device, ops, tree
-
-    class Pass(grain.DatasetIterator):
-        def __init__(self, number: int) -> None:
-            super().__init__()
-            self.number, self.index = number, 0
-
-        def __next__(self) -> Any:
-            if self.index == source.order.batches:
-                raise StopIteration
-            batch = source.read(self.number, *source.order.bounds(self.index))
-            self.index += 1
-            if source.single:
-                return tree.map_structure(lambda array: array[0], batch)
-            with device("cpu"):
-                return tree.map_structure(ops.convert_to_tensor, batch)
-
-        def get_state(self) -> dict[str, int]:
-            return {"pass": self.number, "index": self.index}
-
-        def set_state(self, state: dict[str, int]) -> None:
-            self.number, self.index = state["pass"], state["index"]
-
-    class Passes(grain.IterDataset):
-        passes = itertools.count()
-
-        def __iter__(self) -> Pass:
-            return Pass(next(self.passes))
-
-    return Passes()

@@ -1,0 +1,131 @@
+"""All that ``fit``, ``evaluate`` and ``predict`` call, on every backend.
+
+``progress`` explains in which order they call it.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_ts import _checks, _keras_private
+from keras_ts.windows.feeding import to_tf
+from keras_ts.windows.feeding.progress import Progress
+from keras_ts.windows.feeding.source import WindowSource
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+class KerasDataAdapter(_keras_private.DataAdapter):
+    """The side of a ``WindowDataset`` that faces Keras."""
+
+    _source: WindowSource
+    _progress: Progress
+
+    @property
+    def num_batches(self) -> int:
+        """Number of batches in an epoch, or left in one that ``restore`` goes on with."""
+        caller = _keras_private.epoch_iterator_calling()
+        if caller == "__init__":
+            self._refuse_ignored(_keras_private.data_arguments(self))
+            self._progress.begin_run()
+        elif caller == "reset":
+            self._progress.discard_pass()
+        return self._progress.left
+
+    @property
+    def batch_size(self) -> None:
+        """Keras takes None where the last batch may be smaller."""
+        return None
+
+    @property
+    def builtin_prefetch(self) -> bool:
+        """Keep Keras 3.12 on JAX from reading ahead, and counting batches not trained on."""
+        return True
+
+    def on_epoch_begin(self) -> None:
+        """Take note that one of Keras's epochs begins; Keras calls it."""
+        if _keras_private.epoch_iterator_calling():
+            self._progress.begin_epoch()
+
+    def on_epoch_end(self) -> None:
+        """Move on to the next epoch's order; Keras calls it."""
+        caller = _keras_private.epoch_iterator_calling()
+        if caller == "reset":
+            return
+        if caller:
+            self._progress.end_epoch()
+        else:
+            self._progress.advance()
+
+    def get_numpy_iterator(self) -> Iterator[Any]:
+        """Batches of the current epoch."""
+        return self._go_through(self._progress.begin_pass)
+
+    def get_jax_iterator(self) -> Iterator[Any]:
+        """Batches of the current epoch, which JAX takes as NumPy arrays."""
+        return self._go_through(self._progress.begin_pass, _keras_private.batches_read_ahead())
+
+    def get_torch_dataloader(self) -> Any:
+        """A loader that goes through the current epoch each time it is iterated."""
+        import torch
+
+        adapter = self
+
+        class Batches(torch.utils.data.IterableDataset):
+            def __iter__(self) -> Iterator[Any]:
+                return adapter.get_numpy_iterator()
+
+        return torch.utils.data.DataLoader(Batches(), batch_size=None)
+
+    def get_tf_dataset(self) -> "tf.data.Dataset":
+        """A dataset that goes through the current epoch each time it is iterated."""
+        import tensorflow as tf
+
+        handed_out = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+        def count(*batch: Any) -> Any:
+            handed_out.assign_add(1)
+            return batch
+
+        def begin() -> int:
+            epoch = self._progress.begin_pass(handed_out)
+            handed_out.assign(0)
+            return epoch
+
+        return to_tf.batches(self._source, begin, self._progress.first).map(count)
+
+    def _go_through(self, begin: Callable[[Any], int], ahead: int = 0) -> Iterator[Any]:
+        """Read the batches of one pass, and count them for the progress.
+
+        Args:
+            begin: Takes the count as the first batch is asked for; returns the epoch.
+            ahead: Number of batches that wait while Keras trains on another. Defaults to 0.
+        """
+        count = np.zeros((), np.int64)
+        epoch, first = begin(count), self._progress.first
+        last = self._source.sampler.batches - first
+        for number in range(last):
+            # Counted first: whoever asks for the state while using a batch has had it.
+            count[...] = max(number + 1 - ahead, 0)
+            yield self._source.read(epoch, *self._source.sampler.bounds(first + number))
+        count[...] = last
+
+    def _refuse_ignored(self, arguments: dict[str, Any]) -> None:
+        """Refuse what Keras hands to its own adapters only, and would not obey for this one."""
+        batch_size = self._source.sampler.batch_size
+        cures = {
+            "y": "the targets are in the dataset",
+            "sample_weight": "pass them to WindowedSeries.build(series, sample_weight=...)",
+            "class_weight": "pass one weight a window to build(series, sample_weight=...)",
+            "batch_size": f"its batches hold {batch_size} windows, as WindowedSeries("
+            "batch_size=...) says",
+        }
+        for name, cure in cures.items():
+            value = arguments.get(name)
+            if value is not None and not (name == "batch_size" and value == batch_size):
+                raise ValueError(
+                    f"{name} cannot be passed beside a WindowDataset: {cure}. "
+                    f"Received: {name}={_checks.shown(value)}."
+                )

@@ -1,0 +1,114 @@
+"""A batch of windows from an epoch and a place in its order: everything that feeds reads here.
+
+A source holds no position: two readers, in whatever threads or frameworks, cannot disturb each
+other.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+
+from keras_ts._typing import Array, IntArray
+from keras_ts.windows.align import Placement
+from keras_ts.windows.arithmetic.gather import Gather
+from keras_ts.windows.arithmetic.geometry import PickledByFields
+from keras_ts.windows.arithmetic.sampler import BatchSampler
+from keras_ts.windows.series import Panel, missing_rows, refuse_missing
+from keras_ts.windows.spec import WindowSpec
+from keras_ts.windows.weights import WindowWeights
+
+
+class Source(Protocol):
+    """The one thing that pipelines ask for: batches of an epoch, and their order."""
+
+    @property
+    def sampler(self) -> BatchSampler:
+        """The order of the windows, and its batches."""
+
+    def read(self, epoch: int, begin: int, end: int) -> Any:
+        """Return the windows at positions ``begin .. end - 1`` of an epoch, as a batch."""
+
+
+@dataclass(frozen=True)
+class WindowSource(PickledByFields):
+    """The windows of a panel, read in the order of a sampler.
+
+    Attributes:
+        spec: The settings.
+        panel: The series.
+        sampler: The order of the windows.
+        weights: The windows' weights, or None.
+    """
+
+    spec: WindowSpec
+    panel: Panel
+    sampler: BatchSampler
+    weights: WindowWeights | None
+
+    def read(self, epoch: int, begin: int, end: int) -> Any:
+        """Return the windows at positions ``begin .. end - 1`` of an epoch, as a batch."""
+        windows, starts = self.sampler.windows(epoch, begin, end)
+        x, y = self._gather.pair(starts)
+        batch = (x, y) if self._plain else self._assemble(windows, starts, x, y)
+        if self._check_reads and any(map(_has_missing, keras.tree.flatten(batch))):
+            refuse_missing(self.panel)
+        return batch
+
+    def read_all(self) -> Any:
+        """Return all windows in time order, as views where one series allows it."""
+        if self._check_reads:
+            refuse_missing(self.panel)
+        ranges = self.sampler.ranges
+        if len(ranges.first) == 1:
+            first = int(ranges.first[0])
+            last = first + ranges.step * (ranges.total - 1)
+            starts: Any = slice(first, last + 1, ranges.step)
+        else:
+            starts = ranges.starts(np.arange(ranges.total))
+        x, y = self._gather.past(starts), self._gather.target(starts)
+        return self._assemble(np.arange(ranges.total), starts, x, y)
+
+    def targets(self) -> Array:
+        """Return the targets of all windows in time order."""
+        ranges = self.sampler.ranges
+        return self._gather.target(ranges.starts(np.arange(ranges.total)))
+
+    @property
+    def placement(self) -> Placement:
+        """The windows' places in the series."""
+        return Placement(self.panel, self.sampler.ranges, self.spec.geometry)
+
+    def _assemble(self, windows: IntArray, starts: Any, x: Array, y: Array) -> Any:
+        inputs: Any = x
+        if self.panel.future or self.panel.static is not None:
+            inputs = {"past": x}
+            if self.panel.future:
+                inputs["future"] = self._gather.ahead(starts)
+            if self.panel.static is not None:
+                inputs["static"] = self.panel.static[self.sampler.ranges.series_of(windows)]
+        if self.weights is None:
+            return inputs, y
+        weights = self.weights.of(windows, starts)
+        # One axis less than the targets, so that Keras weighs windows and nothing else.
+        return inputs, y, weights.reshape(len(weights), *[1] * (y.ndim - 2))
+
+    @cached_property
+    def _gather(self) -> Gather:
+        panel = self.panel
+        return Gather(panel.values, panel.targets, panel.future, self.spec.geometry)
+
+    @cached_property
+    def _plain(self) -> bool:
+        return self.weights is None and not self.panel.future and self.panel.static is None
+
+    @cached_property
+    def _check_reads(self) -> bool:
+        """True for a memory map, whose values are checked as they are read."""
+        return self.panel.on_disk and self.spec.missing == "raise"
+
+
+def _has_missing(values: Array) -> bool:
+    return bool(missing_rows(values.reshape(-1)).any())

@@ -1,0 +1,159 @@
+"""``WindowedSeries``: the description of how a series is cut into windows, and its use.
+
+The description is settings alone, so one serves training, validation and forecasting, travels
+in a config, and compares and hashes by value.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from keras_ts import _checks
+from keras_ts._registration import registered
+from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.series import read_panel
+from keras_ts.windows.spec import WindowSpec
+from keras_ts.windows.split import all_windows, parts
+
+
+@registered
+@dataclass(frozen=True)
+class WindowedSeries(WindowSpec):
+    """How to cut one series, or a panel of them, into windows for training and forecasting.
+
+    Positions are 0-based. A window that starts at ``s`` reads the inputs
+    ``s + sampling_rate * k`` for ``k = 0 .. window - 1``; the last of them is its
+    *origin*. Windows start at ``0, stride, 2 * stride, ...`` and never cross from one
+    series of a panel into another.
+
+    Example:
+
+    >>> import numpy as np
+    >>> windows = WindowedSeries(window=3, horizon=2)
+    >>> x, y = windows.build(np.arange(6.0)).to_numpy()
+    >>> x.tolist()
+    [[0.0, 1.0, 2.0], [1.0, 2.0, 3.0]]
+    >>> y.tolist()
+    [[3.0, 4.0], [4.0, 5.0]]
+
+    A year of daily values, the last tenth of it held out without leakage:
+
+    >>> daily = np.sin(np.arange(365.0))
+    >>> train, validation = WindowedSeries(28, shuffle=True, seed=1).split(daily, 0.9)
+    >>> train.num_windows, validation.num_windows
+    (300, 37)
+
+    Args:
+        window: Number of inputs in a window, in steps of ``sampling_rate`` positions.
+        horizon: Number of targets per origin, in positions. Defaults to 1.
+        gap: Positions left out between the origin and the first target. Defaults to 0.
+        stride: Positions between the starts of neighbouring windows. Defaults to 1.
+        sampling_rate: Positions between neighbouring inputs of a window. Defaults to 1.
+        targets: ``"vector"``: the targets follow the origin. ``"sequence"``: every input
+            position has targets that follow it. Defaults to ``"vector"``.
+        target_columns: The column to forecast (its axis is dropped) or a list of them.
+            Defaults to every column that is neither future nor static.
+        future_columns: Columns known ahead of time, such as the calendar or a plan.
+        static_columns: Columns that never change within a series.
+        id_column: In a long data frame, the column that tells series apart.
+        time_column: In a data frame, the column of timestamps.
+        missing: What to do about values that are not finite and about gaps in time:
+            ``"raise"`` an error, ``"drop"`` the windows that touch one, or ``"keep"``
+            them. A memory map is checked as it is read. Defaults to ``"raise"``.
+        batch_size: Windows in a batch. Defaults to 32.
+        shuffle: Whether every epoch has a fresh uniform permutation of all windows.
+            Defaults to False.
+        seed: Integer that fixes the shuffle. Defaults to None: drawn at ``build`` from
+            Python's ``random``, which ``keras.utils.set_random_seed`` seeds.
+        drop_remainder: Whether to leave out a last batch that is not full. Defaults to
+            False.
+
+    Input shape:
+        A series of shape ``(time,)`` or ``(time, columns)``, a list of them, or a pandas
+        or polars data frame.
+
+    Output shape:
+        Inputs ``(batch, window)`` or ``(batch, window, columns)``; targets ``(batch,)``,
+        with an axis for ``window`` in sequences, one for ``horizon`` if it is not 1, and
+        one for the columns unless there is a single target. With future or static columns
+        the inputs are a dict of ``past``, ``future`` and ``static``.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: An argument is out of range, or two of them disagree.
+    """
+
+    def count(self, series: Any) -> int:
+        """Return how many windows ``series`` gives.
+
+        Example:
+
+        >>> import numpy as np
+        >>> WindowedSeries(window=20).count(np.zeros(100))
+        80
+
+        Args:
+            series: Anything that ``build`` takes. Too short a series counts 0.
+        """
+        return all_windows(read_panel(series, self), self).total
+
+    def build(self, series: Any, sample_weight: Any = None) -> WindowDataset:
+        """Cut ``series`` into batches of windows that ``fit`` takes on every backend.
+
+        Example:
+
+        >>> dataset = WindowedSeries(window=20, batch_size=16).build(np.arange(100.0))
+        >>> len(dataset), dataset.num_windows
+        (5, 80)
+        >>> x, y = dataset[0]
+        >>> x.shape, y.shape
+        ((16, 20), (16,))
+
+        Args:
+            series: ``(time,)`` or ``(time, columns)``, a list of such arrays, or a pandas
+                or polars data frame.
+            sample_weight: One weight per position of the series (a list of them for a
+                panel); a window gets the mean over its targets. Or one weight per window,
+                in time order. Defaults to None: no weights.
+
+        Raises:
+            ValueError: No series is long enough for one window, a value is missing, or
+                the weights do not fit.
+        """
+        panel = read_panel(series, self)
+        ranges = all_windows(panel, self)
+        return WindowDataset(self, panel, ranges, sample_weight=sample_weight)
+
+    def split(self, series: Any, at: Any, context: bool = True) -> tuple[WindowDataset, ...]:
+        """Cut ``series`` at one border or several, one dataset per part, without leakage.
+
+        A window belongs to the part that holds all its targets; one whose targets
+        straddle a border belongs to none. The first part shuffles as set, the later ones
+        keep time order.
+
+        Example:
+
+        >>> train, validation = WindowedSeries(window=20).split(np.arange(100.0), at=80)
+        >>> train.num_windows, validation.num_windows
+        (60, 20)
+        >>> validation[0][1][0]  # the first target is the value at the border
+        np.float64(80.0)
+
+        Args:
+            series: Anything that ``build`` takes.
+            at: Where the next part begins: a position (int), a fraction of the length
+                (float between 0 and 1), a timestamp, or an increasing list of them. In a
+                panel a position or fraction is each series' own, a timestamp is common. One
+                without a time zone is read in the time column's, if that has one.
+            context: Whether inputs may reach back over the border, as in the usual
+                validation set. Defaults to True.
+
+        Raises:
+            ValueError: A border lies outside the series, or a part gets no window.
+        """
+        panel = read_panel(series, self)
+        return tuple(
+            WindowDataset(self, panel, ranges, shuffle=self.shuffle and part == 0)
+            for part, ranges in enumerate(
+                parts(panel, self, at, _checks.boolean("context", context))
+            )
+        )

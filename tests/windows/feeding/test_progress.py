@@ -1,0 +1,235 @@
+"""A pass over all batches that was finished counts as an epoch, whoever went through it."""
+
+import copy
+import pickle
+
+import keras
+import numpy as np
+import pytest
+
+from helpers import BACKEND, distinct
+from keras_ts import WindowedSeries
+
+WINDOWS = WindowedSeries(4, batch_size=8, shuffle=True, seed=1)
+
+
+def built(length=52, windows=WINDOWS):
+    return windows.build(np.sin(distinct(length)))
+
+
+def compiled():
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    return model
+
+
+class At(keras.callbacks.Callback):
+    """Does something after a batch of an epoch."""
+
+    def __init__(self, batch, action, epoch=0):
+        super().__init__()
+        self.batch, self.action, self.wanted = batch, action, epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.epoch, batch) == (self.wanted, self.batch):
+            self.action(self)
+
+
+def stop(callback):
+    callback.model.stop_training = True
+
+
+def interrupt(callback):
+    raise KeyboardInterrupt
+
+
+def fit(dataset, *callbacks, model=None, **arguments):
+    (model or compiled()).fit(dataset, verbose=0, callbacks=list(callbacks), **arguments)
+
+
+def starts(dataset):
+    """The epoch's order, as what its batches begin with."""
+    return [dataset[batch][0][0, 0] for batch in range(len(dataset))]
+
+
+def test_a_fit_that_stops_at_the_last_batch_has_finished_its_epoch():
+    """In the live dataset as in a restored one, and for the fit that follows."""
+    live, fresh = built(), built()
+    batches = len(live)
+    fit(live, At(batches - 1, stop), epochs=3)
+    assert (live.epoch, live.state()["epoch"], live.state()["batch"]) == (1, 1, 0)
+    fresh.restore(live.state())
+    assert starts(live) == starts(fresh)
+    orders = []
+
+    class Order(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            orders.append(live.epoch)
+
+    fit(live, Order(), epochs=2)
+    assert orders == [1, 2]
+    assert live.epoch == 3
+
+
+def test_a_fit_that_stops_before_begins_its_epoch_again():
+    dataset = built()
+    fit(dataset, At(2, stop), epochs=3)
+    assert (dataset.epoch, dataset.state()["batch"]) == (0, 3)
+    fit(dataset)
+    assert (dataset.epoch, dataset.state()["batch"]) == (1, 0)
+
+
+@pytest.mark.parametrize("length", [10, 52])
+def test_the_batch_that_builds_a_model_counts_for_nothing(length):
+    """Also where an epoch has no other."""
+    dataset = built(length)
+    model = compiled()
+    fit(dataset, model=model, epochs=2)
+    assert dataset.epoch == 2
+    model.evaluate(dataset, verbose=0)
+    assert dataset.epoch == 3
+    model.predict(dataset, verbose=0)
+    assert dataset.epoch == 4
+
+
+def test_state_and_dataset_agree_throughout_a_fit():
+    dataset = built()
+    batches, seen = len(dataset), []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            state = dataset.state()
+            assert state["epoch"] == dataset.epoch
+            seen.append(state["epoch"] * batches + state["batch"])
+
+        def on_epoch_end(self, epoch, logs=None):
+            assert dataset.epoch == dataset.state()["epoch"] == epoch + 1
+
+    fit(dataset, Watch(), epochs=2)
+    assert seen == list(range(1, 2 * batches + 1))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 6])
+def test_a_pass_may_last_for_several_epochs_of_keras(steps):
+    dataset = built()
+    fit(dataset, epochs=12, steps_per_epoch=steps)
+    assert dataset.epoch == 12 * steps // len(dataset)
+    assert dataset.state()["epoch"] == dataset.epoch
+
+
+def test_looking_at_batches_within_a_fit_takes_nothing_over():
+    dataset = built()
+    last = len(dataset) - 1
+
+    def look(callback):
+        before = dataset.state()
+        next(iter(dataset))
+        assert len(list(dataset)) == len(dataset)
+        dataset[last]
+        assert dataset.num_batches == len(dataset)
+        assert dataset.state() == before
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(dataset, At(1, look), At(3, interrupt))
+    assert (dataset.epoch, dataset.state()["batch"]) == (0, 4)
+    fit(dataset)
+    assert dataset.epoch == 1
+
+
+def test_an_evaluation_within_an_epoch_is_a_pass_of_its_own():
+    dataset, other = built(), compiled()
+    fit(dataset, At(2, lambda _: other.evaluate(dataset, verbose=0)))
+    assert dataset.epoch == 2
+
+
+def test_on_epoch_end_by_hand_goes_on_to_the_next_epoch():
+    dataset = built()
+    with pytest.raises(KeyboardInterrupt):
+        fit(dataset, At(2, interrupt))
+    dataset.on_epoch_end()
+    assert (dataset.epoch, dataset.state()["batch"]) == (1, 0)
+    dataset.on_epoch_begin()
+    assert len(list(dataset)) == len(dataset)
+    assert dataset.epoch == 1
+    dataset.on_epoch_end()
+    assert dataset.epoch == 2
+
+
+def test_reset_makes_a_second_fit_equal_the_first():
+    dataset = built()
+    weights = []
+    for _ in range(2):
+        keras.utils.set_random_seed(1)
+        model = compiled()
+        fit(dataset, At(3, stop, epoch=1), model=model, epochs=4)
+        weights.append(model.get_weights())
+        assert dataset.epoch == 1
+        dataset.reset()
+        assert dataset.state() == built().state()
+    for first, second in zip(*weights, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_reset_leaves_an_epoch_that_restore_went_on_with():
+    dataset = built()
+    dataset.restore({**dataset.state(), "epoch": 3, "batch": 2})
+    dataset.reset()
+    assert len(dataset) == len(built())
+    assert starts(dataset) == starts(built())
+
+
+def test_a_dataset_restored_in_mid_epoch_is_not_sharded():
+    dataset = built()
+    dataset.restore({**dataset.state(), "epoch": 2, "batch": 3})
+    with pytest.raises(ValueError, match="restored at batch 3 of epoch 2"):
+        dataset.shard(2, 0)
+    dataset.on_epoch_end()
+    assert dataset.shard(2, 0).epoch == 3
+    peeked = built()
+    next(iter(peeked))
+    assert peeked.shard(2, 0).state()["batch"] == 0
+
+
+def test_restoring_within_a_fit_is_refused():
+    """Keras has asked for the number of batches by then, and would run out of them."""
+    dataset = built()
+    state = {**dataset.state(), "batch": 2}
+
+    class Restore(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            dataset.restore(state)
+
+    with pytest.raises(RuntimeError, match="told of 6 batches in an epoch, and this one has 4"):
+        fit(dataset, Restore())
+    fit(dataset)
+    assert dataset.epoch == 1
+
+
+def test_copies_go_on_from_the_same_place():
+    dataset = built()
+    fit(dataset, At(2, stop), epochs=2)
+    for again in (copy.deepcopy(dataset), pickle.loads(pickle.dumps(dataset))):
+        assert again.state() == dataset.state()
+        assert again.epoch == dataset.epoch
+        fit(again)
+        assert again.epoch == 1
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="Keras reads ahead on JAX alone")
+def test_a_batch_that_keras_has_read_ahead_is_not_trained_on(monkeypatch):
+    """As it does on accelerators."""
+    import jax
+
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    dataset = built()
+    seen = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append((dataset.state()["epoch"], dataset.state()["batch"]))
+
+    fit(dataset, Watch())
+    assert seen == [*((0, batch) for batch in range(1, len(dataset))), (1, 0)]
