@@ -86,6 +86,13 @@ def distinct(length, columns=None):
     return np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
 
 
+def compiled(window=4, outputs=1):
+    """A model of one layer, ready to fit."""
+    model = keras.Sequential([keras.Input((window,)), keras.layers.Dense(outputs)])
+    model.compile("sgd", "mse")
+    return model
+
+
 def course_dataset(series, window_size, batch_size=32, shuffle_buffer=1000):
     """The windowing pipeline that the course teaches, in its structure."""
     import tensorflow as tf

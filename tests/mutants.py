@@ -1,8 +1,8 @@
 """Breaks the arithmetic of windows one small step at a time: do the tests notice?
 
-``python tests/mutants.py index`` puts one wrong operator, number, comparison or decorator
-after another into ``keras_ts/windows/index.py`` and runs the tests that need no framework on
-each, in a fork and in memory: no file changes. Every survivor is printed; below 90 % killed
+``python tests/mutants.py geometry`` puts one wrong operator, number, comparison or decorator
+after another into ``keras_ts/windows/arithmetic/geometry.py`` and runs the tests of that folder, which need
+no framework, on each, in a fork and in memory: no file changes. Every survivor is printed; below 90 % killed
 the exit code is 1. Cosmic Ray makes the mutants; its own runner starts Python anew for each,
 which takes most of the time, and counts those that a filter skips as killed.
 """
@@ -25,7 +25,8 @@ import pytest
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
-TESTS = ["tests/windows/test_gather.py", "tests/windows/test_shuffle.py"]
+FOLDER = Path("keras_ts/windows/arithmetic")
+TESTS = [str(path) for path in sorted(Path("tests/windows/arithmetic").glob("test_*.py"))]
 # The tests left out take longest, and kill nothing that orders frozen in others do not.
 LEFT_OUT = "not uniform and not every_small_size"
 OPTIONS = ["-o", "addopts=", "--import-mode=importlib", "--noconftest", "-p", "no:cacheprovider"]
@@ -107,7 +108,7 @@ def main(modules: list[str]) -> bool:
     """Print what survives, and how many were killed; whether that is enough everywhere."""
     enough = True
     for name in modules:
-        path = Path("keras_ts/windows", name).with_suffix(".py")
+        path = Path(FOLDER, name).with_suffix(".py")
         code = path.read_text()
         if run(path, code, 50) != 0:
             raise SystemExit(f"The tests fail on {path} as it is.")
@@ -128,4 +129,4 @@ def main(modules: list[str]) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(not main(sys.argv[1:] or ["index", "shuffle", "order", "gather"]))
+    sys.exit(not main(sys.argv[1:] or sorted(path.stem for path in FOLDER.glob("[!_]*.py"))))

@@ -198,3 +198,15 @@ def test_misuse_says_what_came_and_what_to_do(settings, series, error, says):
 def test_too_short_a_series_counts_no_window():
     assert WindowedSeries(5).count(np.arange(5.0)) == 0
     assert WindowedSeries(5).count([np.arange(5.0), np.arange(9.0)]) == 4
+
+
+def test_foreign_arrays_become_plain_ones():
+    big_endian = np.arange(8.0).astype(">f4")
+    assert WindowedSeries(2).build(big_endian)[0][1].dtype.isnative
+    masked = np.ma.masked_array(np.arange(8), mask=[0, 0, 0, 1, 0, 0, 0, 0])
+    with pytest.raises(ValueError, match=r"1 position .* position 3"):
+        WindowedSeries(2).build(masked)
+    with pytest.raises(ValueError, match="name a column twice"):
+        WindowedSeries(2, target_columns=0, future_columns=[-2]).build(np.zeros((8, 2)))
+    with pytest.raises(TypeError, match="names that are strings"):
+        WindowedSeries(2).build(pd.DataFrame(np.zeros((8, 2))))

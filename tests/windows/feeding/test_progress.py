@@ -7,7 +7,11 @@ import keras
 import numpy as np
 import pytest
 
-from helpers import BACKEND, distinct
+from helpers import (
+    BACKEND,
+    distinct,
+    run_fresh,
+)
 from keras_ts import WindowedSeries
 
 WINDOWS = WindowedSeries(4, batch_size=8, shuffle=True, seed=1)
@@ -233,3 +237,101 @@ def test_a_batch_that_keras_has_read_ahead_is_not_trained_on(monkeypatch):
 
     fit(dataset, Watch())
     assert seen == [*((0, batch) for batch in range(1, len(dataset))), (1, 0)]
+
+
+def test_the_state_counts_the_fit_whatever_else_reads_the_dataset():
+    dataset = WindowedSeries(3, batch_size=8, shuffle=True, seed=1).build(distinct(51))
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    states = []
+
+    class Note(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            states.append(dataset.state())
+
+        def on_epoch_end(self, epoch, logs=None):
+            next(iter(dataset))
+
+    model.fit(dataset, validation_data=dataset, epochs=3, verbose=0, callbacks=[Note()])
+    # Going through it to validate uses up an epoch as well.
+    passed = [divmod(6 * s["epoch"] + s["batch"], 6) for s in states]
+    assert passed == [divmod(12 * epoch + batch, 6) for epoch in range(3) for batch in range(1, 7)]
+    assert dataset.epoch == 6
+
+
+RUN = """
+import json, os, signal, sys, pathlib, keras, numpy as np
+from keras_ts import WindowedSeries
+folder, mode = pathlib.Path(sys.argv[1]), sys.argv[2]
+keras.utils.set_random_seed(1)
+series = np.sin(np.arange(150.0)).astype("float32")
+data = WindowedSeries(6, batch_size=8, shuffle=True, seed=11).build(series)
+model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4, "tanh"), keras.layers.Dense(1)])
+model.compile("adam", "mse")
+
+class Kill(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.epoch, batch) == (1, 6):
+            self.model.save(folder / "model.keras")
+            (folder / "state.json").write_text(json.dumps(data.state()))
+            os.kill(os.getpid(), signal.SIGKILL)
+
+if mode == "resume":
+    model = keras.saving.load_model(folder / "model.keras")
+    state = json.loads((folder / "state.json").read_text())
+    assert (state["epoch"], state["batch"]) == (1, 7), state
+    data.restore(state)
+    model.fit(data, initial_epoch=1, epochs=2, verbose=0)
+    model.fit(data, initial_epoch=2, epochs=3, verbose=0)
+else:
+    model.fit(data, epochs=3, verbose=0, callbacks=[Kill()] if mode == "kill" else [])
+np.savez(folder / (mode + ".npz"), *model.get_weights())
+"""
+
+
+def test_a_killed_fit_goes_on_bit_for_bit(tmp_path):
+    with pytest.raises(AssertionError):
+        run_fresh(RUN, tmp_path, "kill")
+    assert not (tmp_path / "kill.npz").exists()
+    run_fresh(RUN, tmp_path, "resume")
+    run_fresh(RUN, tmp_path, "whole")
+    resumed, whole = np.load(tmp_path / "resume.npz"), np.load(tmp_path / "whole.npz")
+    for name in whole.files:
+        np.testing.assert_array_equal(resumed[name], whole[name])
+
+
+def test_a_resumed_epoch_wants_a_fit_of_its_own():
+    data = WindowedSeries(3, batch_size=8).build(distinct(50))
+    stream = iter(data)
+    next(stream)
+    data.restore(data.state())
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(RuntimeError, match="a fit of its own"):
+        model.fit(data, epochs=2, verbose=0)
+
+
+def test_an_epoch_is_used_up_by_going_through_it_alone():
+    """The same on every backend, whatever came before the fit."""
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    data = WindowedSeries(3, batch_size=8, shuffle=True, seed=1).build(distinct(50))
+    data.on_epoch_end()
+    assert data.epoch == 1
+    model.fit(data, epochs=2, verbose=0)
+    assert data.epoch == 3
+
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 2:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(data, epochs=2, verbose=0, callbacks=[Interrupt()])
+    assert data.epoch == 3
+    model.fit(data, epochs=1, verbose=0)
+    assert data.epoch == 4
+    model.fit(data, epochs=12, steps_per_epoch=3, verbose=0)
+    assert data.epoch == 10

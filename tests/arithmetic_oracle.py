@@ -1,0 +1,30 @@
+"""Windows one position at a time: what the tests of the arithmetic compare with.
+
+``helpers.naive_windows`` is an oracle for whole series, and imports Keras. This one knows positions
+alone, so that ``mutants.py`` can run those tests in an interpreter without any framework.
+"""
+
+from hypothesis import strategies as st
+
+from keras_ts.windows.arithmetic.geometry import Geometry
+
+geometries = st.builds(
+    Geometry,
+    window=st.integers(1, 4),
+    horizon=st.integers(1, 3),
+    gap=st.integers(0, 2),
+    stride=st.integers(1, 3),
+    sampling_rate=st.integers(1, 3),
+    sequence=st.booleans(),
+)
+
+
+def inputs_of(start, shape):
+    """The positions of a window's inputs."""
+    return [start + shape.sampling_rate * k for k in range(shape.window)]
+
+
+def targets_of(start, shape):
+    """The positions of a window's targets: a row for each input that has some."""
+    origins = inputs_of(start, shape) if shape.sequence else inputs_of(start, shape)[-1:]
+    return [[p + shape.gap + 1 + h for h in range(shape.horizon)] for p in origins]

@@ -1,0 +1,200 @@
+"""Windows cross no border, and belong to the part that holds their targets.
+
+Every property is measured against plain loops over positions. Needs no framework, so that
+``mutants.py`` can run it in a bare interpreter.
+"""
+
+from dataclasses import FrozenInstanceError
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arithmetic_oracle import geometries, inputs_of, targets_of
+from keras_ts.windows.arithmetic.gather import Gather, StridedWindows
+from keras_ts.windows.arithmetic.geometry import (
+    Geometry,
+    WindowRanges,
+    concatenated_offsets,
+    layout,
+    only_where,
+    part_limits,
+    windowed_any,
+    windows_reading,
+)
+from keras_ts.windows.arithmetic.shuffle import Permutation
+
+NO_GAPS = np.empty(0, np.int64)
+
+
+def windows_of(lengths, gaps, shape):
+    """The series and flat start of every window that crosses neither an end nor a break."""
+    found, begin = [], 0
+    for number, length in enumerate(lengths):
+        for start in range(begin, begin + length, shape.stride):
+            last = targets_of(start, shape)[-1][-1]
+            if last < begin + length and not any(start < place <= last for place in gaps):
+                found.append((number, start))
+        begin += length
+    return found
+
+
+def listed(ranges):
+    """The series and flat start of every window of these ranges."""
+    numbers = np.arange(ranges.total)
+    pairs = zip(ranges.series_of(numbers).tolist(), ranges.starts(numbers).tolist(), strict=True)
+    return list(pairs)
+
+
+@st.composite
+def panels(draw):
+    """The lengths of some series, and positions where time jumps."""
+    lengths = draw(st.lists(st.integers(0, 25), min_size=1, max_size=4))
+    places = st.integers(0, max(sum(lengths) - 1, 0))
+    return lengths, sorted(draw(st.sets(places, max_size=3 if sum(lengths) else 0)))
+
+
+def laid_out(panel, shape):
+    lengths, gaps = panel
+    return layout(concatenated_offsets(lengths), np.array(gaps, np.int64), shape)
+
+
+@given(panels(), geometries)
+def test_windows_cross_neither_the_end_of_a_series_nor_a_gap(panel, shape):
+    ranges = laid_out(panel, shape)
+    assert listed(ranges) == windows_of(*panel, shape)
+    assert (ranges.count >= 1).all()
+
+
+@given(panels(), geometries, st.randoms(use_true_random=False))
+def test_windows_may_be_asked_for_in_any_order(panel, shape, random):
+    ranges = laid_out(panel, shape)
+    numbers = np.array(
+        [random.randrange(ranges.total) for _ in range(9 if ranges.total else 0)], int
+    )
+    expected = [windows_of(*panel, shape)[number] for number in numbers]
+    assert ranges.starts(numbers).tolist() == [start for _, start in expected]
+    assert ranges.series_of(numbers).tolist() == [series for series, _ in expected]
+
+
+def test_positions_behind_the_32nd_bit_stay_exact():
+    lengths = np.array([2**31 - 1] * 3, np.int32)
+    offsets = concatenated_offsets(lengths)
+    assert offsets.tolist() == [0, 2**31 - 1, 2**32 - 2, 3 * (2**31 - 1)]
+    ranges = layout(offsets, NO_GAPS, Geometry(2, 1, 0, 1, 1, False))
+    assert ranges.total == 3 * (2**31 - 3)
+    last = np.array([ranges.total - 1])
+    assert ranges.starts(last).tolist() == [offsets[-1] - 3]
+    assert ranges.series_of(last).tolist() == [2]
+
+
+@given(panels(), geometries, st.data())
+def test_between_keeps_the_windows_that_start_within_the_limits(panel, shape, data):
+    ranges = laid_out(panel, shape)
+    size = len(ranges.first)
+    limits = st.lists(st.integers(-5, sum(panel[0]) + 5), min_size=size, max_size=size)
+    low, high = (np.array(data.draw(limits), np.int64) for _ in range(2))
+    owner = np.repeat(np.arange(size), ranges.count)
+    kept = [
+        window
+        for window, run in zip(listed(ranges), owner, strict=True)
+        if low[run] <= window[1] <= high[run]
+    ]
+    inside = ranges.between(low, high)
+    assert listed(inside) == kept
+    assert (inside.count >= 1).all()
+
+
+@given(panels(), geometries, st.integers(1, 6), st.randoms(use_true_random=False))
+def test_only_where_keeps_what_is_allowed_a_block_at_a_time(panel, shape, block, random):
+    ranges = laid_out(panel, shape)
+    good = {start for _, start in listed(ranges) if random.random() < 0.6}
+    asked = []
+
+    def allowed(begin, count):
+        assert 1 <= count <= block
+        starts = [begin + shape.stride * k for k in range(count)]
+        asked.extend(starts)
+        return np.array([start in good for start in starts])
+
+    chosen = only_where(ranges, allowed, block)
+    assert listed(chosen) == [window for window in listed(ranges) if window[1] in good]
+    assert asked == [start for _, start in listed(ranges)]
+    assert (chosen.count >= 1).all()
+
+
+def test_only_where_asks_for_some_millions_of_windows_at_most():
+    """Few calls, and bounded memory, on a series of any length."""
+    ranges = WindowRanges(np.array([0]), np.array([9_000_000]), np.array([0]), 1)
+    asked = []
+
+    def allowed(begin, count):
+        asked.append(count)
+        assert len(asked) <= 9
+        return np.ones(count, bool)
+
+    assert only_where(ranges, allowed).total == sum(asked) == 9_000_000
+    assert max(asked) < 5_000_000
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=30), st.integers(1, 4), st.integers(1, 4))
+def test_windowed_any_looks_at_every_flag(flags, count, step):
+    places = len(flags) - step * (count - 1)
+    if places < 1:
+        flags, places = [*flags, *[False] * (1 - places)], 1
+    expected = [any(flags[i + step * k] for k in range(count)) for i in range(places)]
+    assert windowed_any(np.array(flags), count, step).tolist() == expected
+
+
+@given(geometries, st.integers(1, 7), st.data())
+def test_windows_reading_says_which_windows_read_a_flagged_position(shape, count, data):
+    length = shape.stride * (count - 1) + shape.span + data.draw(st.integers(0, 3))
+    flags = st.lists(st.integers(0, 5).map(lambda n: n == 0), min_size=length, max_size=length)
+    inputs, targets = (np.array(data.draw(flags)) for _ in range(2))
+    expected = [
+        bool(inputs[inputs_of(s, shape)].any() or targets[targets_of(s, shape)].any())
+        for s in range(0, shape.stride * count, shape.stride)
+    ]
+    assert windows_reading(inputs, targets, shape, count).tolist() == expected
+
+
+@given(geometries, st.booleans(), st.data())
+def test_a_window_belongs_to_the_part_that_holds_all_its_targets(shape, context, data):
+    lengths = np.array(data.draw(st.lists(st.integers(0, 30), min_size=1, max_size=3)))
+    many = data.draw(st.integers(1, 3))
+    borders = np.array(
+        [
+            sorted(data.draw(st.lists(st.integers(0, n), min_size=many, max_size=many)))
+            for n in lengths
+        ]
+    )
+    offsets = concatenated_offsets(lengths)
+    ranges, offset = layout(offsets, NO_GAPS, shape), offsets[:-1]
+    for part in range(many + 1):
+        low, high = part_limits(borders, lengths, part, shape, context)
+        inside = ranges.between((low + offset)[ranges.series], (high + offset)[ranges.series])
+        expected = []
+        for series, start in listed(ranges):
+            edges = [0, *borders[series], lengths[series]] + offset[series]
+            read = np.ravel(targets_of(start, shape))
+            if not context:
+                read = np.append(read, start)
+            if edges[part] <= read.min() and read.max() < edges[part + 1]:
+                expected.append((series, start))
+        assert listed(inside) == expected
+
+
+def test_descriptions_of_windows_do_not_change():
+    geometry = Geometry(2, 1, 0, 1, 1, False)
+    ranges = WindowRanges(np.array([0]), np.array([3]), np.array([0]), 1)
+    described = [
+        (geometry, "window"),
+        (ranges, "step"),
+        (StridedWindows(np.arange(4), 0, 2), "step"),
+    ]
+    described.append((Gather(np.arange(4), None, (), geometry), "targets"))
+    described.append((Permutation(5, 1, 0), "seed"))
+    for one, name in described:
+        with pytest.raises(FrozenInstanceError):
+            setattr(one, name, 2)

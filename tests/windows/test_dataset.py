@@ -1,0 +1,205 @@
+"""A dataset hands out every window, is sharded, copied, and goes on where another stopped."""
+
+import copy
+import json
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers import compiled, distinct, joined, window_settings
+from keras_ts import WindowedSeries
+
+
+def test_to_numpy_copies_nothing_and_cannot_be_written():
+    series = distinct(100)
+    x, y = WindowedSeries(10, stride=3).build(series).to_numpy()
+    assert np.shares_memory(x, series)
+    assert not x.flags.writeable
+    assert not y.flags.writeable
+
+
+def test_batches_are_the_callers_own():
+    series = distinct(100)
+    x, y = WindowedSeries(10, targets="sequence").build(series)[0]
+    x += 1000
+    y += 1000
+    np.testing.assert_array_equal(series, distinct(100))
+    np.testing.assert_array_equal(x[0], np.arange(1000, 1010))
+    np.testing.assert_array_equal(y[0], np.arange(1001, 1011))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint16", "int64", "float16", "float64", "bool"])
+def test_dtypes_pass_through(dtype):
+    x, y = WindowedSeries(3).build(np.ones(10, dtype))[0]
+    assert x.dtype == y.dtype == dtype
+
+
+def test_memory_map(tmp_path):
+    path = tmp_path / "series.npy"
+    np.save(path, distinct(1000))
+    mapped = np.load(path, mmap_mode="r")
+    plain = WindowedSeries(7, shuffle=True, seed=2).build(distinct(1000))
+    for got, want in zip(WindowedSeries(7, shuffle=True, seed=2).build(mapped), plain, strict=True):
+        np.testing.assert_array_equal(got[0], want[0])
+        np.testing.assert_array_equal(got[1], want[1])
+
+
+def test_memory_map_is_checked_as_it_is_read(tmp_path):
+    values = distinct(1000)
+    values[500] = np.nan
+    np.save(tmp_path / "series.npy", values)
+    dataset = WindowedSeries(7).build(np.load(tmp_path / "series.npy", mmap_mode="r"))
+    dataset[0]
+    with pytest.raises(ValueError, match=r"1 position .* position 500"):
+        list(dataset)
+    with pytest.raises(ValueError, match="position 500"):
+        dataset.to_numpy()
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "says"),
+    [
+        (None, ValueError, "state must be what state\\(\\) returned. Received: state=None"),
+        ({"seed": ...}, ValueError, "must be what state"),
+        ({"total": 5}, ValueError, "total=5, and this dataset has total=48"),
+        ({"batch": 6}, ValueError, "must be < 6, the batches in an epoch. Received: 6"),
+        ({"epoch": 1, "batch": -1}, ValueError, "must be >= 0"),
+        ({"epoch": 1.5}, TypeError, "must be an integer"),
+    ],
+)
+def test_a_state_that_cannot_be_gone_on_from_changes_nothing(change, error, says):
+    dataset = WindowedSeries(3, batch_size=8, shuffle=True, seed=1).build(distinct(51))
+    before = dataset.state()
+    state = change and {k: v for k, v in {**before, **change}.items() if v is not ...}
+    with pytest.raises(error, match=says):
+        dataset.restore(state)
+    assert dataset.state() == before
+
+
+@given(window_settings(), st.integers(1, 4), st.integers(0, 60), st.booleans())
+def test_shards_are_disjoint_covering_and_even(windows, count, more, drop):
+    config = {**windows.get_config(), "drop_remainder": drop}
+    windows = WindowedSeries.from_config(config)
+    length = windows.geometry.span + windows.stride * (count * windows.batch_size + more)
+    whole = windows.build(distinct(length))
+    total = whole.num_windows if not drop else windows.count(distinct(length))
+    smallest, largest = total // count, -(-total // count)
+    if not drop and smallest < -(-largest // windows.batch_size):
+        with pytest.raises(ValueError, match="equal numbers of batches"):
+            whole.shard(count, 0)
+        return
+    shards = [whole.shard(count, index) for index in range(count)]
+    assert len({len(shard) for shard in shards}) == 1
+    read = np.concatenate([joined(list(shard))[0][:, 0] for shard in shards])
+    sizes = [len(y) for shard in shards for _, y in shard]
+    assert max(sizes) <= windows.batch_size
+    assert min(sizes) >= 1
+    assert len(set(read.tolist())) == len(read)
+    if drop:
+        assert set(sizes) == {windows.batch_size}
+        assert len(read) > total - count * windows.batch_size
+    else:
+        assert len(read) == whole.num_windows
+    # Together they go through the order of the whole.
+    in_order = joined(
+        list(
+            WindowedSeries.from_config({**config, "drop_remainder": False}).build(distinct(length))
+        )
+    )[0][:, 0]
+    for index, shard in enumerate(shards):
+        mine = joined(list(shard))[0][:2, 0]
+        np.testing.assert_array_equal(mine, in_order[index::count][: len(mine)])
+
+
+def test_shard_misuse():
+    dataset = WindowedSeries(3).build(distinct(50))
+    with pytest.raises(ValueError, match="count=2, index=2"):
+        dataset.shard(2, 2)
+    with pytest.raises(ValueError, match="count must be >= 1"):
+        dataset.shard(0, 0)
+    with pytest.raises(ValueError, match=r"cannot share 47 windows.*Use fewer workers\.$"):
+        dataset.shard(48, 0)
+    full = WindowedSeries(3, drop_remainder=True).build(distinct(50))
+    with pytest.raises(ValueError, match=r"cannot share 47 windows.*a smaller batch_size"):
+        full.shard(2, 0)
+    with pytest.raises(ValueError, match="a shard already"):
+        dataset.shard(2, 0).shard(2, 0)
+
+
+@given(window_settings(), st.integers(0, 3), st.integers(0, 100))
+def test_restore_goes_on_where_state_was_taken(windows, epoch, batch):
+    def build(seed):
+        config = {**windows.get_config(), "seed": seed}
+        return WindowedSeries.from_config(config).build(distinct(60))
+
+    first, second, twin = build(3), build(4), build(3)
+    for _ in range(epoch):
+        first.on_epoch_end()
+        twin.on_epoch_end()
+    batches = list(twin)
+    batch %= len(batches)
+    stream = iter(first)
+    for _ in range(batch):
+        next(stream)
+    state = json.loads(json.dumps(first.state(), allow_nan=False))
+    assert (state["epoch"], state["batch"]) == (epoch, batch)
+    second.restore(state)
+    assert len(second) == len(batches) - batch
+    for (x, y), (want_x, want_y) in zip(second, batches[batch:], strict=True):
+        np.testing.assert_array_equal(x, want_x)
+        np.testing.assert_array_equal(y, want_y)
+    np.testing.assert_array_equal(second[0][0], batches[batch][0])
+    assert second.state() == {**state, "epoch": epoch + 1, "batch": 0}
+    second.on_epoch_end()
+    first.on_epoch_end()
+    np.testing.assert_array_equal(joined(list(second))[0], joined(list(first))[0])
+
+
+def test_restore_refuses_the_state_of_other_windows():
+    state = WindowedSeries(3).build(distinct(50)).state()
+    with pytest.raises(ValueError, match="total=47, and this dataset has total=57"):
+        WindowedSeries(3).build(distinct(60)).restore(state)
+
+
+@pytest.mark.parametrize("targets", ["vector", "sequence"])
+def test_missing_future_values_are_met(targets, tmp_path):
+    table = distinct(10, 2)
+    table[9, 1] = np.nan
+    settings = {"targets": targets, "target_columns": 0, "future_columns": [1]}
+    dropped = WindowedSeries(3, 2, missing="drop", **settings).build(table)
+    assert np.isfinite(dropped.to_numpy()[0]["future"]).all()
+    assert dropped.num_windows == 5
+    np.save(tmp_path / "table.npy", table)
+    mapped = np.load(tmp_path / "table.npy", mmap_mode="r")
+    with pytest.raises(ValueError, match="position 9"):
+        list(WindowedSeries(3, 2, **settings).build(mapped))
+
+
+def test_batches_are_asked_for_by_number():
+    dataset = WindowedSeries(3, batch_size=4).build(distinct(20))
+    with pytest.raises(TypeError, match="number of a batch must be an integer"):
+        dataset[0:2]
+    with pytest.raises(IndexError, match="batch 5 is out of range; there are 5"):
+        dataset[5]
+    stream = dataset.to_grain()
+    np.testing.assert_array_equal(stream[-1][0], dataset[-1][0])
+    with pytest.raises(IndexError, match="batch -6 is out of range; an epoch has 5"):
+        stream[-6]
+
+
+@pytest.mark.parametrize("targets", ["vector", "sequence"])
+def test_copies_and_pickles_hold_the_series_once(targets):
+    series = distinct(20_000)
+    dataset = WindowedSeries(500, targets=targets, shuffle=True, seed=1).build(series)
+    dataset.to_numpy()
+    model = compiled(500) if targets == "vector" else None
+    if model:
+        model.fit(dataset, verbose=0, steps_per_epoch=2)
+    stored = pickle.dumps(dataset)
+    assert len(stored) < series.nbytes + 20_000
+    for again in (pickle.loads(stored), copy.deepcopy(dataset)):
+        np.testing.assert_array_equal(again[3][0], dataset[3][0])
+        assert again.state() == dataset.state()
