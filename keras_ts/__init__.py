@@ -1,18 +1,14 @@
 """keras_ts: time-series forecasting for Keras 3."""
 
 from keras_ts._version import __version__
-from keras_ts.forecasting.course_series import course_series
+from keras_ts.datasets import course_series
 from keras_ts.forecasting.forecast import forecast
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.plotting import plot_forecast, plot_history, plot_series
-from keras_ts.presets import (
-    RecurrentPreset,
-    from_preset,
-    preset_names,
-    sequence_to_sequence,
-    sequence_to_vector,
-)
+from keras_ts.presets.catalog import from_preset, preset_names
+from keras_ts.presets.recipe import Recipe
+from keras_ts.presets.recurrent import RecurrentPreset, sequence_to_sequence, sequence_to_vector
 from keras_ts.saving.export import check_export
 from keras_ts.saving.load import load_model
 from keras_ts.saving.migrate import migrate_lambdas
@@ -28,6 +24,7 @@ from keras_ts.windows.windowed_series import WindowedSeries
 __all__ = [
     "ExpandSeries",
     "ExponentialLRSweep",
+    "Recipe",
     "RecurrentPreset",
     "ScaleOutput",
     "WindowDataset",

@@ -1,1 +1,1 @@
-"""Forecasting from a trained model, and series to try it on."""
+"""Forecasts that go on from the end of a series."""

@@ -15,7 +15,7 @@ from keras_ts._registration import registered
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.layers.window_norm import STATISTICS, NormalizeWindow, RestoreWindow
-from keras_ts.recipes import NAMED, Recipe
+from keras_ts.presets.recipe import Recipe
 
 _CELLS = {"simple_rnn": "SimpleRNN", "gru": "GRU", "lstm": "LSTM"}
 
@@ -37,23 +37,23 @@ class RecurrentPreset:
             ``"sequence_to_sequence"``: one per step.
         cell: ``"simple_rnn"``, ``"gru"`` or ``"lstm"``.
         units: Units of each recurrent layer, first to last. Defaults to ``(40, 40)``.
-        bidirectional: Whether each layer reads the window both ways. In sequence to
+        bidirectional: True for layers that read the window both ways. In sequence to
             sequence every step but the last then sees the value it forecasts, so only the
-            last step's error means anything.
+            last step's error means anything. Defaults to False.
         window: Steps in a window. Defaults to None: any number.
         features: Columns of the series. Defaults to None: a plain series, ``(window,)``,
             which ``ExpandSeries`` gives its axis.
         outputs: Values forecast at once: a horizon, or the target columns. Defaults to 1.
-        output_scale: What the last layer's output is multiplied by, to reach the units of
-            the series: a number, or one per output. Defaults to None: nothing.
-        window_norm: None, or the statistic by which each window is normalized, and the
-            output brought back: ``"last"`` (last value and standard deviation),
-            ``"mean"``, or ``"standard"`` (mean and standard deviation). In sequence to sequence each step uses only the steps
-            before it.
-        target: With ``window_norm`` and several features, the index of the one whose units
-            all outputs are in. Defaults to None: each output is in those of its own feature
-            where ``outputs == features``, otherwise all are in those of the first. Give it
-            where the outputs are a horizon, or the target is not the first column.
+        output_scale: Factor that brings the last layer's output to the units of the series: a
+            number, or one per output. Defaults to None: no factor.
+        window_norm: Statistic that normalizes each window, and brings the output back:
+            ``"last"`` (last value and standard deviation), ``"mean"``, or ``"standard"`` (mean
+            and standard deviation). In sequence to sequence each step uses only the steps up to
+            it. Defaults to None: no normalization.
+        target: With ``window_norm`` and several features, index of the feature whose statistics
+            bring every output back to its units. Defaults to None: each output is brought back
+            by its own feature where ``outputs == features``, otherwise all by the first. Give
+            it where the outputs are a horizon, or the target is not the first column.
         dropout: Fraction of inputs to drop in each recurrent layer. Defaults to 0.
         recipe: How to train it, as the named presets have it: loss, optimizer, rate, batch
             size and epochs. Defaults to None.
@@ -189,41 +189,6 @@ def sequence_to_sequence(**settings: Any) -> keras.Model:
         **settings: Arguments of ``RecurrentPreset`` other than ``kind``.
     """
     return RecurrentPreset("sequence_to_sequence", **settings).build()
-
-
-def preset_names() -> list[str]:
-    """Return the names that ``from_preset`` takes.
-
-    Example:
-
-    >>> from keras_ts import preset_names
-    >>> "simple_rnn_40x2" in preset_names()
-    True
-    """
-    return list(NAMED)
-
-
-def from_preset(name: str, **overrides: Any) -> RecurrentPreset:
-    """Return a named preset, with the recipe that it is trained by.
-
-    Example:
-
-    >>> from keras_ts import from_preset
-    >>> preset = from_preset("bilstm_32", window=20)
-    >>> preset.cell, preset.recipe.loss, preset.recipe.learning_rate
-    ('lstm', 'mse', 1e-06)
-
-    Args:
-        name: One of ``preset_names()``.
-        **overrides: Arguments of ``RecurrentPreset`` to set otherwise.
-
-    Raises:
-        ValueError: There is no preset of this name.
-    """
-    if name not in NAMED:
-        raise ValueError(f"name must be one of {', '.join(NAMED)}. Received: name={name!r}.")
-    settings, recipe = NAMED[name]
-    return RecurrentPreset(**{**settings, "recipe": recipe, **overrides})
 
 
 def _units(units: Any) -> tuple[int, ...]:

@@ -1,9 +1,4 @@
-"""The named presets: the eight models of the course, and beside them some that win.
-
-The course's recurrent nets lose to "tomorrow is like today" on the course's own series;
-they stand here exactly as taught. ``gru_32x2`` sees each window relative to its last
-value and beats both that forecast and a linear autoregression.
-"""
+"""``Recipe``: how a preset is trained, from the loss to the number of epochs."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -33,7 +28,8 @@ class Recipe:
         batch_size: Windows in a batch.
         epochs: Passes over all windows.
         momentum: Momentum of SGD. Defaults to 0.
-        cosine_decay: Whether the rate falls to 0 over the whole fit, along a cosine.
+        cosine_decay: True for a rate that falls to 0 over the whole fit, along a cosine. Defaults to
+            False.
         steps_per_decade: For a sweep: epochs in which the rate grows tenfold from
             ``learning_rate``. Defaults to None: no sweep.
     """
@@ -83,30 +79,3 @@ class Recipe:
         else:
             optimizer = keras.optimizers.AdamW(rate)
         model.compile(loss=self.loss, optimizer=optimizer, metrics=["mae"])
-
-
-_SWEEP = Recipe("huber", "sgd", 1e-8, 128, 100, momentum=0.9, steps_per_decade=20)
-_HUBER = Recipe("huber", "sgd", 5e-5, 128, 500, momentum=0.9)
-_SQUARED = Recipe("mse", "sgd", 1e-6, 32, 100, momentum=0.9)
-_DECAYING = Recipe("mae", "adamw", 1e-3, 32, 60, cosine_decay=True)
-
-
-def _rnn(units: int, **settings: Any) -> dict[str, Any]:
-    return {"cell": "simple_rnn", "units": (units, units), **settings}
-
-
-def _bilstm(layers: int) -> dict[str, Any]:
-    return {"cell": "lstm", "units": (32,) * layers, "bidirectional": True, "output_scale": 100.0}
-
-
-NAMED: dict[str, tuple[dict[str, Any], Recipe | None]] = {
-    "simple_rnn_20x2": (_rnn(20, features=1), None),
-    "simple_rnn_20x2_sequence": (_rnn(20, features=1, kind="sequence_to_sequence"), None),
-    "simple_rnn_20x2_scaled": (_rnn(20, output_scale=100.0), None),
-    "simple_rnn_40x2_sweep": (_rnn(40, output_scale=100.0), _SWEEP),
-    "simple_rnn_40x2": (_rnn(40, output_scale=100.0), _HUBER),
-    "bilstm_32": (_bilstm(1), _SQUARED),
-    "bilstm_32x2": (_bilstm(2), _SQUARED),
-    "bilstm_32x3": (_bilstm(3), _SQUARED),
-    "gru_32x2": ({"cell": "gru", "units": (32, 32), "window_norm": "last"}, _DECAYING),
-}
