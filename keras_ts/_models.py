@@ -1,4 +1,4 @@
-"""What every part that takes a model asks of it first, so that equal mistakes read alike."""
+"""The checks of a model that several parts share, so that equal mistakes read alike."""
 
 from typing import Any
 

@@ -131,7 +131,7 @@ def reference_windows(series: Any, windows: WindowedSeries) -> tuple[Array, Arra
 
     Args:
         series: ``(time,)`` or ``(time, columns)``, or a list of such arrays.
-        windows: How to cut it. What concerns batches and their order makes no difference.
+        windows: How to cut it. Batches and their order make no difference.
 
     Raises:
         ValueError: There is no window, a value is missing where ``missing="raise"``, or
@@ -208,12 +208,12 @@ def check_windowing(
             generator. It may call ``hypothesis.assume`` on what it supports.
         windows: The settings to try. Defaults to ``windowed_series(columns=columns)``.
         columns: Number of columns. Defaults to None: series of shape ``(time,)``.
-        panel: Whether to pass lists of series, which no window crosses. Defaults to False.
-        split: Whether to call ``function(series, windows, at)`` for ``(train,
+        panel: True to pass lists of series, which no window crosses. Defaults to False.
+        split: True to call ``function(series, windows, at)`` for ``(train,
             validation)``, each as above: a window belongs to the part that holds all its
             targets, and ``at`` is each series' own position. Defaults to False.
-        context: Whether inputs of validation reach back over the border. Defaults to True.
-        ordered: Whether windows must come in time order, or in any. Defaults to False.
+        context: True if inputs of validation reach back over the border. Defaults to True.
+        ordered: True if windows must come in time order, False for any. Defaults to False.
         max_examples: Number of cases to try before passing. Defaults to 100.
 
     Raises:

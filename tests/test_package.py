@@ -1,12 +1,14 @@
 """What the package promises as a whole: names, registration, and a cheap, clean import."""
 
 import json
+from pathlib import Path
 
 import keras
 import pytest
 
 import keras_ts
 from helpers import BACKEND, run_fresh
+from imports import faults
 from keras_ts import ExponentialLRSweep
 from keras_ts.layers.window_norm import NormalizeWindow, RestoreWindow
 
@@ -68,6 +70,38 @@ def test_the_import_test_can_fail():
 def test_no_tensorflow_on_other_backends():
     loaded = run_fresh("import sys, keras_ts\nprint('tensorflow' in sys.modules)")
     assert loaded.strip() == "False"
+
+
+def package_sources():
+    folder = Path(keras_ts.__file__).parent
+    paths = {path: path.relative_to(folder.parent).with_suffix("") for path in folder.rglob("*.py")}
+    return {".".join(name.parts): path.read_text() for path, name in paths.items()}
+
+
+def test_imports_run_one_way():
+    """``imports`` has the rows. Wholly in sight: none in a function or under TYPE_CHECKING."""
+    sources = package_sources()
+    assert len(sources) > 50
+    assert faults(sources) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "statement", "says"),
+    [
+        ("keras_ts.layers.scale_output", "from keras_ts.windows.spec import WindowSpec", "above"),
+        ("keras_ts.presets.recipe", "from keras_ts.saving import load", "beside it"),
+        ("keras_ts.windows.spec", "import keras_ts.windows.dataset", "above"),
+        ("keras_ts.windows.reading.panel", "from keras_ts.windows.split import parts", "above"),
+        ("keras_ts.windows.spec", "if TYPE_CHECKING:\n    import keras_ts._checks", "out of sight"),
+        ("keras_ts.windows.spec", "def f():\n    from keras_ts import _checks", "out of sight"),
+        ("keras_ts.saving.save", "from keras_ts.saving.load import load_model", "circle: "),
+        ("keras_ts._checks", "from keras_ts import forecast", "no module"),
+    ],
+)
+def test_the_test_of_imports_can_fail(module, statement, says):
+    sources = package_sources()
+    sources[module] += "\n" + statement
+    assert any(says in fault for fault in faults(sources))
 
 
 def test_keras_still_takes_data_adapters_as_they_are():

@@ -1,6 +1,6 @@
 """Cutting series into windows, from the bottom up.
 
-- ``arithmetic/``: where windows lie and in which order they come.
+- ``arithmetic/``: the places of windows and their order.
 - ``spec``: the settings.
 - ``reading/``: arrays and data frames become a ``Panel``.
 - ``split``, ``weights``, ``align``: windows kept and parted, weighed, put back on their places.

@@ -98,8 +98,8 @@ def timeseries_dataset_from_array(
         sequence_stride: Positions between the starts of neighbouring windows. Defaults to 1.
         sampling_rate: Positions between neighbouring values of a window. Defaults to 1.
         batch_size: Windows in a batch. None for single windows. Defaults to 128.
-        shuffle: Whether each pass has a fresh uniform permutation of all windows, a function
-            of the seed and the number of the pass alone. Defaults to False.
+        shuffle: True for a fresh uniform permutation of all windows each pass, a function of
+            the seed and the number of the pass alone. Defaults to False, time order.
         seed: Integer that fixes the shuffle. Defaults to None: drawn from ``random``.
         start_index: First position that is used. Defaults to None: 0.
         end_index: Position after the last that is used. Defaults to None: ``len(data)``.

@@ -29,7 +29,7 @@ from keras_ts.windows.weights import read_weights
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# What must be the same for a state to make sense: the windows, and how they are ordered.
+# A state is of use only where these are the same: the windows, and their order.
 _SAME_RUN = ("total", "batch_size", "drop_remainder", "shuffle", "shards", "shard")
 
 
@@ -140,7 +140,7 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
 
         Args:
             count: Number of workers.
-            index: Which of them, from 0.
+            index: Number of this worker, from 0.
 
         Raises:
             ValueError: ``index`` is out of range, the windows are too few, or the dataset was
@@ -198,7 +198,7 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         own, and fit the epochs after it in the next.
 
         Args:
-            state: What ``state()`` returned for the same series and settings.
+            state: The dict that ``state()`` returned for the same series and settings.
 
         Raises:
             ValueError: The state is of another dataset.
@@ -259,7 +259,7 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
     def to_numpy(self) -> Any:
         """Return all windows ``(x, y)`` in time order, with weights if there are any.
 
-        Where one series allows it, these are read-only views that copy nothing.
+        For a single series without gaps, these are read-only views that copy nothing.
         """
         return self._source.read_all()
 

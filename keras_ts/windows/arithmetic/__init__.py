@@ -1,1 +1,1 @@
-"""Where windows lie and in which order they come: NumPy alone, held by mutation tests."""
+"""The places of windows and their order: NumPy alone, held by mutation tests."""

@@ -32,7 +32,7 @@ class StridedWindows(PickledByFields):
         return max(len(self.values) - self.offset - self.step * (self.count - 1), 0)
 
     def __getitem__(self, starts: Any) -> Array:
-        """Rows: a read-only view for a slice, newly allocated for an array of starts."""
+        """Return rows: a read-only view for a slice, a new array for an array of starts."""
         if isinstance(starts, slice) or self._items is None:
             return self._view[starts]
         read = self._items[starts].view(self.values.dtype)
@@ -54,7 +54,7 @@ class StridedWindows(PickledByFields):
 
 
 def opaque(values: Array, count: int) -> Array | None:
-    """Every ``count`` neighbours as one item without a type; None where that cannot be."""
+    """Return every ``count`` neighbours as one item without a type, or None if that cannot be."""
     if not values.flags.c_contiguous or len(values) < count or not values.size:
         return None
     if values.dtype.hasobject:  # Python counts who holds its objects
@@ -72,8 +72,8 @@ class Gather(PickledByFields):
 
     Attributes:
         values: ``(positions,)`` or ``(positions, columns)``.
-        targets: Which columns are targets: None for all of them, an int for one whose
-            axis is dropped, or a tuple.
+        targets: Columns that are targets: None for all, an int for one without its axis, or a
+            tuple.
         future: Columns known ahead, read at the targets' positions.
         geometry: The shape of a window.
     """
@@ -84,19 +84,19 @@ class Gather(PickledByFields):
     geometry: Geometry
 
     def past(self, starts: Any) -> Array:
-        """Inputs ``(batch, window, ...)``."""
+        """Return the inputs, ``(batch, window, ...)``."""
         return self._inputs[starts]
 
     def ahead(self, starts: Any) -> Array:
-        """Covariates known ahead, ``(batch, horizon, columns)``, at the vector targets."""
+        """Return the columns known ahead, ``(batch, horizon, columns)``, at the vector targets."""
         return _columns(self._horizons[starts], self.future)
 
     def target(self, starts: Any) -> Array:
-        """Targets of the contract's shape for these windows."""
+        """Return the targets, with an axis for each of: window (sequences), horizon, columns."""
         return _columns(self._targets[starts], self.targets)
 
     def pair(self, starts: Any) -> tuple[Array, Array]:
-        """Inputs and targets of a batch, from one gather where that is the cheaper way."""
+        """Return inputs and targets of a batch, read together if that is the cheaper way."""
         if self._together is None:
             return self.past(starts), self.target(starts)
         read, (inputs, ahead) = self._together[starts], self._parts
@@ -114,7 +114,7 @@ class Gather(PickledByFields):
 
     @cached_property
     def _targets(self) -> Any:
-        """What to index with starts for the targets of every column."""
+        """An array that gives the targets of every column when it is indexed by starts."""
         shape, first = self.geometry, self.geometry.first_target
         if not shape.sequence:
             if shape.horizon > 1:
@@ -138,7 +138,7 @@ class Gather(PickledByFields):
 
     @cached_property
     def _parts(self) -> Any:
-        """What such an item holds: the inputs; the targets, all columns, and where they are."""
+        """The dtypes within such an item: of the inputs, and of the targets with their offset."""
         values, shape = self.values, self.geometry
         columns, row = values.shape[1:], values[0].nbytes
         ahead = columns if shape.horizon == 1 else (shape.horizon, *columns)

@@ -1,4 +1,4 @@
-"""Where windows start, which positions they read, and which part of a split they belong to.
+"""The starts of windows, the positions that they read, and the part of a split they belong to.
 
 This is index arithmetic over *flat* positions: a panel is laid end to end, and its windows
 start in a few ranges ``first, first + stride, ...``. A range costs three integers however many

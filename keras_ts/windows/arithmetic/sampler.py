@@ -1,4 +1,4 @@
-"""Which windows stand in which batch of which epoch: pure arithmetic, and one cached stretch."""
+"""The windows of every batch of every epoch: pure arithmetic, and one cached stretch."""
 
 from dataclasses import dataclass
 from typing import Any

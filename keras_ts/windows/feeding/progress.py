@@ -1,4 +1,4 @@
-"""Where a run stands: its epoch, and how many batches of it were handed out.
+"""The place that a run has reached: its epoch, and the batches of it that were handed out.
 
 One rule holds everywhere: **a pass over all batches that was finished counts as an epoch.** A
 pass that was interrupted is begun again by the next fit, or gone on with after ``restore``.
@@ -8,7 +8,7 @@ prediction; each ``EpochIterator`` belongs to one of them, but a fit keeps one f
 validations:
 
 1. ``EpochIterator()`` asks for ``num_batches``: a run begins.
-2. Where the model is not built yet, ``on_epoch_begin``, and one batch is read to build it.
+2. If the model is not built yet: ``on_epoch_begin``, and one batch is read to build it.
 3. ``EpochIterator.reset`` asks for ``num_batches`` and calls ``on_epoch_end``, although no epoch
    has ended. The batch of step 2 must not count, even where an epoch has no other. (A prediction
    may leave this step out.)

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 # beyond these, memory is spent and nothing gained.
 _CALL_BYTES = 1 << 23
 _CALL_BATCHES = 64
-# What is gathered at a time, so that it is copied while it is in a core's cache.
+# Windows are gathered in pieces of this size, and copied while in a core's cache.
 _PIECE_BYTES = 1 << 18
-# Where TensorFlow takes an array without copying it.
+# TensorFlow takes an array that begins at a multiple of this without copying it.
 _ALIGNMENT = 64
 
 
 class _Loan:
-    """What NumPy keeps as the base of an array on lent memory, of its views, and of theirs."""
+    """The base that NumPy keeps for an array on lent memory, for its views, and for theirs."""
 
     def __init__(self, raw: Array) -> None:
         self.__array_interface__ = raw.__array_interface__

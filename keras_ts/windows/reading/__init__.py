@@ -1,1 +1,1 @@
-"""What people have, arrays and data frames, read into one shape: the panel."""
+"""Arrays and data frames, read into one shape: the panel."""

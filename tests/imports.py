@@ -1,0 +1,95 @@
+"""Which way the package's imports run, read from its sources."""
+
+import ast
+import graphlib
+
+# A file imports from rows above its own in this list; rooms of one row know nothing of each other.
+ROOMS = [
+    ["_checks", "_dtypes", "_files", "_keras_private", "_models", "_registration", "_typing"],
+    ["layers", "plotting", "datasets"],
+    ["windows"],
+    ["presets", "sweep", "saving"],
+    ["forecasting"],
+    ["checks", "conversion"],
+    ["testing"],
+]
+# So do the files of these two rooms.
+WITHIN = {
+    "windows": [
+        ["arithmetic"],
+        ["spec"],
+        ["reading"],
+        ["split", "weights", "align"],
+        ["feeding"],
+        ["dataset"],
+        ["windowed_series"],
+        ["compat"],
+    ],
+    "sweep": [
+        ["schedule", "smoothing", "suggestion"],
+        ["serialization", "curve"],
+        ["batch_loss", "optimizer_access", "snapshot"],
+        ["session"],
+        ["callback"],
+        ["find"],
+    ],
+}
+
+
+def faults(sources):
+    """Say what is wrong with the imports of some modules, given their sources by their names.
+
+    Args:
+        sources: For example ``{"keras_ts.windows.spec": "import numpy"}``. The modules of packages
+            end in ``.__init__``.
+    """
+    found, graph = [], {}
+    for module, source in sources.items():
+        if module == "keras_ts.__init__":
+            continue
+        tree = ast.parse(source)
+        top = {id(node) for node in tree.body}
+        graph[module] = set()
+        for node in ast.walk(tree):
+            for name in _imported(node):
+                target = name if name in sources else name.rpartition(".")[0]
+                if target not in sources:
+                    found.append(f"{module} imports {name}, which is no module")
+                    continue
+                graph[module].add(target)
+                if id(node) not in top:
+                    found.append(f"{module} imports {target} out of sight")
+                if not _runs_down(module, target):
+                    found.append(f"{module} imports {target}, which stands above or beside it")
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        found.append("circle: " + " -> ".join(error.args[1]))
+    return found
+
+
+def _imported(node):
+    """The full names of what a statement imports of the package."""
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        module = "keras_ts" if node.level else node.module
+        names = [f"{module}.{alias.name}" for alias in node.names]
+    else:
+        return []
+    return [name for name in names if name.partition(".")[0] == "keras_ts"]
+
+
+def _runs_down(module, target):
+    (room, *place), (other, *other_place) = (name.split(".")[1:] for name in (module, target))
+    if room != other:
+        return _row(ROOMS, other) < _row(ROOMS, room)
+    if room not in WITHIN or place[0] == other_place[0]:
+        return True
+    return _row(WITHIN[room], other_place[0]) < _row(WITHIN[room], place[0])
+
+
+def _row(rows, name):
+    rows_with = [number for number, row in enumerate(rows) if name in row]
+    assert rows_with, f"{name} stands in no row of ROOMS or WITHIN: give it one"
+    return rows_with[0]
