@@ -6,6 +6,7 @@ to itself need not learn the level of the series, so a trend does not carry it o
 range it was trained in.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -17,6 +18,7 @@ from keras_ts._registration import registered
 from keras_ts.layers._precision import at_least_float32
 
 STATISTICS = ("last", "mean", "standard")
+_BEHIND_ALL = 2**31 - 1
 
 
 @registered
@@ -43,11 +45,13 @@ class NormalizeWindow(keras.layers.Layer):
         **kwargs: Arguments of ``keras.layers.Layer``.
 
     Input shape:
-        ``(batch, time, features)``.
+        ``(batch, time, features)``, and a mask ``(batch, time)`` if there is one. A masked step
+        enters no statistic and comes out as 0; ``"last"`` is the last step that is not masked.
 
     Output shape:
         The normalized windows, shaped as they came; location and scale, each
-        ``(batch, 1, features)``, or ``(batch, time, features)`` if causal.
+        ``(batch, 1, features)``, or ``(batch, time, features)`` if causal. Where no step up to
+        there is left by the mask, the location is 0 and the scale 1.
     """
 
     def __init__(
@@ -68,27 +72,67 @@ class NormalizeWindow(keras.layers.Layer):
             )
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> tuple[Any, Any, Any]:
+    def call(self, inputs: Any, mask: Any = None) -> tuple[Any, Any, Any]:
         """Return the normalized windows, their locations and their scales."""
         inputs = ops.cast(inputs, at_least_float32(self))
-        mean, variance = _running(inputs) if self.causal else _whole(inputs)
+        if mask is not None:
+            return self._masked(inputs, ops.cast(ops.convert_to_tensor(mask), "bool")[..., None])
+        if self.causal:
+            return self._stepwise(inputs)
+        return self._normalized(inputs, inputs[:, -1:], *_whole(inputs, ops.mean))
+
+    def _masked(self, inputs: Any, kept: Any) -> tuple[Any, Any, Any]:
+        """Normalize each window as the one of its ``kept`` steps alone, ``(batch, time, 1)``."""
+        # Set to 0 first, as NaN in the padding would stay NaN under any weight, and in gradients.
+        inputs = _zero_unless(kept, inputs)
+        positions = ops.cumsum(ops.ones_like(kept, "int32"), axis=1)
+        counts = ops.cumsum(ops.cast(kept, "int32"), axis=1)
+        if self.causal:
+            # The kept steps move to the front, and every step reads the latest of them.
+            order = ops.argsort(ops.where(kept, positions, _BEHIND_ALL), axis=1)
+            results = self._stepwise(_taken(inputs, order))
+            latest = ops.maximum(counts - 1, 0)
+            normal, location, scale = (_taken(result, latest) for result in results)
+        else:
+            counts = counts[:, -1:]
+            latest = ops.max(ops.where(kept, positions, 0), axis=1, keepdims=True)
+            last = ops.sum(_zero_unless(positions == latest, inputs), axis=1, keepdims=True)
+            total = ops.cast(ops.maximum(counts, 1), inputs.dtype)
+
+            def mean(values: Any, axis: int, keepdims: bool) -> Any:
+                return ops.sum(_zero_unless(kept, values), axis, keepdims) / total
+
+            normal, location, scale = self._normalized(inputs, last, *_whole(inputs, mean))
+        known = counts > 0
+        return (
+            _zero_unless(kept, normal),
+            _zero_unless(known, location),
+            ops.where(known, scale, ops.ones_like(scale)),
+        )
+
+    def _normalized(self, inputs: Any, last: Any, mean: Any, variance: Any) -> tuple[Any, Any, Any]:
         scale = ops.sqrt(variance + self.epsilon)
+        if self.statistic == "mean":
+            scale = ops.ones_like(mean)
+        location = last if self.statistic == "last" else mean
+        return (inputs - location) / scale, location, scale
+
+    def _stepwise(self, inputs: Any) -> tuple[Any, Any, Any]:
+        """Normalize every step by itself and those before it."""
+        mean, variance = _running(inputs)
         if self.statistic != "last":
-            scale = scale if self.statistic == "standard" else ops.ones_like(mean)
-            return (inputs - mean) / scale, mean, scale
-        if not self.causal:
-            last = inputs[:, -1:]
-            return (inputs - last) / scale, last, scale
+            return self._normalized(inputs, None, mean, variance)
         before = ops.concatenate([inputs[:, :1], inputs[:, :-1]], axis=1)
-        return (inputs - before) / scale, inputs, scale
+        normal, _, scale = self._normalized(inputs, before, mean, variance)
+        return normal, inputs, scale
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> tuple[Any, Any, Any]:
         """Pass the mask on to the windows; the statistics have none."""
         return previous_mask, None, None
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: Any, mask: Any = None) -> Any:
         """Trace ``call``, which has three outputs."""
-        return keras.Operation.compute_output_spec(self, inputs)
+        return keras.Operation.compute_output_spec(self, inputs, mask)
 
     def get_config(self) -> dict[str, Any]:
         """Return the layer's settings."""
@@ -158,10 +202,19 @@ class RestoreWindow(keras.layers.Layer):
         return {**super().get_config(), "feature": self.feature}
 
 
-def _whole(inputs: Any) -> tuple[Any, Any]:
+def _whole(inputs: Any, mean_of: Callable[..., Any]) -> tuple[Any, Any]:
     """Mean and variance of each window."""
-    mean = ops.mean(inputs, axis=1, keepdims=True)
-    return mean, ops.mean(ops.square(inputs - mean), axis=1, keepdims=True)
+    mean = mean_of(inputs, axis=1, keepdims=True)
+    return mean, mean_of(ops.square(inputs - mean), axis=1, keepdims=True)
+
+
+def _taken(values: Any, steps: Any) -> Any:
+    """The values of each window at ``steps``, ``(batch, time, 1)``."""
+    return ops.take_along_axis(values, ops.broadcast_to(steps, ops.shape(values)), axis=1)
+
+
+def _zero_unless(condition: Any, values: Any) -> Any:
+    return ops.where(condition, values, ops.zeros_like(values))
 
 
 def _running(inputs: Any) -> tuple[Any, Any]:

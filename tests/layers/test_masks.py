@@ -1,0 +1,167 @@
+"""A padded, masked window gives what the window without its padding gives."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_ts import RecurrentPreset
+from keras_ts.layers.window_norm import NormalizeWindow, RestoreWindow
+
+STATISTICS = ("last", "mean", "standard")
+# Handed to a model from outside, a mask makes Keras say that the model as a layer ends it.
+pytestmark = pytest.mark.filterwarnings("ignore:Layer 'functional:UserWarning")
+
+WINDOW = np.array([[10.0, 11.0, 13.0], [400.0, 380.0, 395.0]], "float32")
+# The places of a window's three steps among six: padded right, left, on both sides, and within.
+PLACES = ([0, 1, 2], [3, 4, 5], [1, 2, 3], [0, 3, 5], [1, 2, 5])
+CASES = [(places, value) for places in PLACES for value in (0.0, 1e6, np.nan, np.inf)]
+
+
+def numpy(tensor):
+    return ops.convert_to_numpy(tensor)
+
+
+def padded(window, places, value, length=6):
+    """The window spread over ``length`` steps, and its mask."""
+    values = np.full((window.shape[0], length, *window.shape[2:]), value, "float32")
+    values[:, places] = window
+    mask = np.zeros((window.shape[0], length), bool)
+    mask[:, places] = True
+    return values, mask
+
+
+def all_padded(window):
+    """The window padded in each way, as one batch; its masks; and who reads the results."""
+    values, masks = zip(*(padded(window, *case) for case in CASES), strict=True)
+
+    def by_case(results):
+        return zip(CASES, np.split(numpy(results), len(CASES)), strict=True)
+
+    return np.concatenate(values), ops.convert_to_tensor(np.concatenate(masks)), by_case
+
+
+@pytest.mark.parametrize("statistic", STATISTICS)
+@pytest.mark.parametrize("causal", [False, True])
+def test_masked_steps_enter_no_statistic(statistic, causal):
+    layer = NormalizeWindow(statistic, causal=causal)
+    window = np.stack([WINDOW, -3 * WINDOW], axis=-1)
+    values, mask, by_case = all_padded(window)
+    expected, *statistics = map(numpy, layer(window))
+    normal, *found = layer(values, mask=mask)
+    for (places, _), got in by_case(normal):
+        np.testing.assert_allclose(got[:, places], expected, rtol=1e-5)
+        assert not np.delete(got, places, axis=1).any()
+    for want, results, unknown in zip(statistics, found, (0.0, 1.0), strict=True):
+        for (places, _), got in by_case(results):
+            for step in range(6) if causal else [-1]:
+                # Up to a step they are those of its last step that is not masked.
+                count = sum(place <= step % 6 for place in places)
+                value = want[:, min(count, want.shape[1]) - 1] if count else unknown
+                np.testing.assert_allclose(got[:, step], value, rtol=1e-5)
+
+
+def test_each_window_has_a_mask_of_its_own():
+    mask = ops.convert_to_tensor(np.array([[True, False, True], [False, True, True]]))
+    for causal in (False, True):
+        for statistic in STATISTICS:
+            layer = NormalizeWindow(statistic, causal=causal)
+            both = numpy(layer(WINDOW[..., None], mask=mask)[0])
+            for row, steps in enumerate(([0, 2], [1, 2])):
+                one = numpy(layer(WINDOW[row : row + 1, steps, None])[0])
+                np.testing.assert_allclose(both[row : row + 1, steps], one, rtol=1e-5)
+
+
+@pytest.mark.parametrize("statistic", STATISTICS)
+@pytest.mark.parametrize("causal", [False, True])
+def test_a_window_that_is_masked_whole_stays_finite(statistic, causal):
+    values = np.full((2, 4, 1), np.nan, "float32")
+    values[1] = [[1.0], [2.0], [4.0], [3.0]]
+    mask = np.array([[False] * 4, [True] * 4])
+    layer = NormalizeWindow(statistic, causal=causal)
+    normal, location, scale = map(numpy, layer(values, mask=ops.convert_to_tensor(mask)))
+    assert (normal[0] == 0).all()
+    assert (location[0] == 0).all()
+    assert (scale[0] == 1).all()
+    np.testing.assert_allclose(normal[1:], numpy(layer(values[1:])[0]), rtol=1e-5)
+
+
+@pytest.mark.parametrize("statistic", STATISTICS)
+@pytest.mark.parametrize("mask", [None, [1, 1, 1, 1, 1, 1], [0, 1, 1, 0, 1, 1], [0, 0, 0, 0, 1, 1]])
+def test_a_later_step_changes_no_earlier_output_bit_for_bit(statistic, mask):
+    x = np.random.default_rng(2).normal(50, 30, (3, 6, 2)).astype("float32")
+    given = {} if mask is None else {"mask": ops.convert_to_tensor(np.array([mask] * 3, bool))}
+    layer = NormalizeWindow(statistic, causal=True)
+    for step in range(1, 6):
+        for change in (1e-3, 1e6, np.nan):
+            changed = x.copy()
+            changed[:, step:] += change
+            for before, after in zip(layer(x, **given), layer(changed, **given), strict=True):
+                np.testing.assert_array_equal(numpy(after)[:, :step], numpy(before)[:, :step])
+
+
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_a_later_step_changes_no_earlier_forecast_of_a_compiled_model(statistic):
+    model = RecurrentPreset("sequence_to_sequence", units=(4,), window_norm=statistic).build()
+    x = np.random.default_rng(2).normal(50, 30, (3, 20)).astype("float32")
+    changed = x.copy()
+    changed[:, 12:] *= 100
+    before, after = (model.predict(values, verbose=0) for values in (x, changed))
+    np.testing.assert_array_equal(after[:, :12], before[:, :12])
+    assert (after[:, 12:] != before[:, 12:]).all()
+
+
+@pytest.mark.parametrize("statistic", STATISTICS)
+@pytest.mark.parametrize("kind", ["sequence_to_vector", "sequence_to_sequence"])
+@pytest.mark.parametrize("settings", [{}, {"bidirectional": True, "cell": "gru"}, {"features": 2}])
+def test_a_preset_gives_for_a_padded_window_what_it_gives_for_the_short_one(
+    statistic, kind, settings
+):
+    model = RecurrentPreset(kind, units=(4, 3), window_norm=statistic, **settings).build()
+    window = np.stack([WINDOW, 7 - WINDOW], axis=-1) if "features" in settings else WINDOW
+    values, mask, by_case = all_padded(window)
+    want = numpy(model(window))
+    results = model(values, mask=mask)
+    assert np.isfinite(numpy(results)).all()
+    for (places, _), got in by_case(results):
+        got = got[:, places] if kind == "sequence_to_sequence" else got
+        np.testing.assert_allclose(got, want, rtol=1e-5)
+
+
+def masking_model(statistic, kind):
+    """The layers of a preset behind one that masks, in one model: a mask reaches the loss, too."""
+    inputs = keras.Input((None, 1))
+    x = keras.layers.Masking(-1.0)(inputs)
+    causal = kind == "sequence_to_sequence"
+    x, location, scale = NormalizeWindow(statistic, causal=causal)(x)
+    x = keras.layers.GRU(4, return_sequences=causal)(x)
+    x = RestoreWindow()([keras.layers.Dense(1)(x), location, scale])
+    return keras.Model(inputs, x)
+
+
+@pytest.mark.parametrize("statistic", STATISTICS)
+@pytest.mark.parametrize("kind", ["sequence_to_vector", "sequence_to_sequence"])
+def test_training_on_padded_windows_is_training_on_short_ones(statistic, kind):
+    model = masking_model(statistic, kind)
+    start = model.get_weights()
+    values, _ = padded(WINDOW, [1, 2, 4], -1.0)
+    trained = []
+    for x, steps in ((WINDOW, [0, 1, 2]), (values, [1, 2, 4])):
+        model.set_weights(start)
+        y = np.full((*x.shape, 1) if kind == "sequence_to_sequence" else (2, 1), 50.0, "float32")
+        model.compile(keras.optimizers.SGD(1e-4), "mae")
+        losses = model.fit(x[..., None], y, epochs=2, verbose=0).history["loss"]
+        after = model.predict(x[..., None], verbose=0)
+        after = after[:, steps] if kind == "sequence_to_sequence" else after
+        trained.append([np.array(losses), after, *model.get_weights()])
+    for short, long in zip(*trained, strict=True):
+        np.testing.assert_allclose(long, short, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "float16"])
+def test_masked_windows_keep_their_level_in_half_precision(policy):
+    layer = NormalizeWindow("mean", dtype=policy)
+    values, mask = padded(np.array([[[70_000.0], [70_002.0]]], "float32"), [1, 3], np.inf, 4)
+    normal, location, _ = map(numpy, layer(values, mask=ops.convert_to_tensor(mask)))
+    assert normal.ravel().tolist() == [0.0, -1.0, 0.0, 1.0]
+    assert location.item() == 70_001.0
