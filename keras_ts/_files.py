@@ -2,31 +2,96 @@
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from keras_ts import _checks
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows has no such locks: leftovers stay there
+    fcntl = None  # type: ignore[assignment]
+
+_TEMPORARY = re.compile(r"\.keras_ts\.[0-9a-f]{16}(\..*)?")
+
+
+def path_text(name: str, value: Any) -> str:
+    """Return a path as a str, or raise an error that names the argument."""
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(path, str):
+        raise TypeError(
+            f"{name} must be a str or a Path. Received: {name}={_checks.shown(value)} "
+            f"({type(value).__name__})."
+        )
+    if not path:
+        raise ValueError(f"{name} is empty: name a file. Received: {name}=''.")
+    return path
 
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; move it there if the block succeeds.
 
-    What a link points to is replaced, not the link. Permissions stay.
+    What a link points to is replaced, not the link. Permissions stay. A process that is killed
+    leaves its temporary file behind, and the next one that writes to the folder clears it.
     """
+    path = path_text("path", path)
     target = Path(path).resolve()
     if not target.parent.is_dir():
-        raise FileNotFoundError(f"path={str(path)!r}: the folder {target.parent} does not exist.")
+        raise FileNotFoundError(f"path={path!r}: the folder {target.parent} does not exist.")
     if target.is_dir():
-        raise IsADirectoryError(f"path={str(path)!r} is a folder: name a file in it.")
+        raise IsADirectoryError(f"path={path!r} is a folder: name a file in it.")
     if target.exists() and not os.access(target, os.W_OK):
-        raise PermissionError(f"path={str(path)!r}: the file is there, and may not be written.")
-    # A short name, as the file's own may be as long as any can be; its ending says what is in it.
-    temporary = target.with_name(f".keras_ts.{secrets.token_hex(8)}{Path(path).suffix}")
+        raise PermissionError(f"path={path!r}: the file is there, and may not be written.")
+    _clear_leftovers(target.parent)
+    with _reserved(target.parent, Path(path).suffix) as temporary:
+        try:
+            yield temporary
+            if target.exists():
+                shutil.copymode(target, temporary)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _reserved(folder: Path, suffix: str) -> Iterator[Path]:
+    """Yield the path of a new file, locked so that no other process clears it."""
+    while True:
+        # A short name, as the file's own may be as long as any can be; its ending says what is in it.
+        path = folder / f".keras_ts.{secrets.token_hex(8)}{suffix}"
+        with path.open("xb") as file:
+            if not _lock(file, wait=True):
+                # Windows would not move what is open.
+                file.close()
+            # Another process may have cleared it in the moment before it was locked.
+            if path.exists():
+                yield path
+                return
+
+
+def _clear_leftovers(folder: Path) -> None:
+    """Remove the temporary files of processes that ended without doing so."""
+    # What may not be listed, opened or removed is somebody else's, or gone by now.
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if not _TEMPORARY.fullmatch(path.name) or not path.is_file():
+                continue
+            with contextlib.suppress(OSError), path.open("rb") as file:
+                if _lock(file, wait=False):
+                    path.unlink()
+
+
+def _lock(file: Any, wait: bool) -> bool:
+    """Lock an open file until it is closed, as a process does that ends in any way; tell if it did."""
+    if fcntl is None:  # pragma: no cover
+        return False
     try:
-        yield temporary
-        if target.exists():
-            shutil.copymode(target, temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:  # Held by another process, or a file system without locks.
+        return False
+    return True

@@ -17,6 +17,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array
+from keras_ts.saving.causes import short
 
 Run = Callable[[list[Array]], list[Array]]
 
@@ -114,6 +115,7 @@ def check_export(
             try:
                 found = run(arrays)
             except Exception as error:
+                _check_imports(format, error)
                 raise _refused(format, f"does not run at input shapes {given}", error) from error
             worst, largest = _difference(outputs, found)
             if not worst <= rtol * largest:
@@ -203,7 +205,29 @@ def _exported(model: keras.Model, x: Any, kind: str, folder: Path) -> Run:
             raise ValueError(
                 f"Keras {keras.__version__} does not export to {kind!r}: pip install -U keras."
             ) from None
+        _check_imports(kind, error)
         raise _refused(kind, "cannot be exported", error) from error
+
+
+def _check_imports(kind: str, error: Exception) -> None:
+    """Name the package that an error comes from, if a converter or runtime lacks one of its own."""
+    missing: ImportError | None = None
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ImportError):
+            # Keras says that the converter is missing, in answer to the error of its import.
+            missing, cause = cause, cause.__cause__ or cause.__context__
+        else:
+            cause = cause.__cause__
+    if missing is None:
+        return
+    package = (missing.name or "").partition(".")[0]
+    needs = f"check_export(format={kind!r}) on the {keras.backend.backend()} backend needs"
+    if isinstance(missing, ModuleNotFoundError) and package:
+        raise ImportError(
+            f"{needs} {package}, which is not installed: pip install {package}"
+        ) from error
+    raise ImportError(f"{needs} a package that cannot be imported: {short(missing)}") from error
 
 
 def _refused(kind: str, what: str, error: Exception) -> ValueError:

@@ -6,11 +6,14 @@ and looked into again, for the cause, when Keras could not load it.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from keras_ts._checks import shown
+from keras_ts._files import path_text
 from keras_ts.saving import archive, weights
 from keras_ts.saving.causes import explain, short
 from keras_ts.saving.save import remember, windows_in
@@ -47,9 +50,11 @@ def load_model(
 
     Raises:
         FileNotFoundError: There is no such file.
+        TypeError: ``filepath`` is not a str or a Path, or ``custom_objects`` not a dict.
         ValueError: It cannot be loaded; the message says why, and what to do.
     """
-    path = os.fspath(filepath)
+    path = path_text("filepath", filepath)
+    _check_objects(custom_objects)
     if Path(path).is_dir() or "://" in path:
         # Unpacked models, checkpoints and remote places are Keras's own to read.
         try:
@@ -65,6 +70,20 @@ def load_model(
         raise ValueError(explain(path, error, config, version, custom_objects)) from None
     remember(model, windows)
     return model
+
+
+def _check_objects(custom_objects: Any) -> None:
+    if not isinstance(custom_objects, Mapping | None):
+        raise TypeError(
+            "custom_objects must be a dict of classes and functions by the names that the file "
+            f"gives them. Received: custom_objects={shown(custom_objects)}."
+        )
+    for name, item in (custom_objects or {}).items():
+        if not isinstance(name, str) or not callable(item):
+            raise TypeError(
+                "custom_objects must hold classes and functions by their names. "
+                f"Received: custom_objects[{shown(name)}]={shown(item)}."
+            )
 
 
 def _elsewhere(path: str, error: Exception) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 
 import keras
 
+from keras_ts._files import path_text
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.saving import archive, keras2, lambda_code
@@ -65,13 +66,13 @@ def migrate_lambdas(
 
     Raises:
         FileNotFoundError: There is no such file.
-        TypeError: A replacement is not a layer.
+        TypeError: ``path`` is not a str or a Path, or a replacement not a layer.
         ValueError: The file holds no Lambda, a replacement names none of them, one of them
             has no replacement, the model does not fit together with it, or a mask reaches a
             Lambda, which ends there, and you have not said what stands in for it.
     """
     wanted = _checked(replacements)
-    source = os.fspath(path)
+    source = path_text("path", path)
     config, metadata = look_through(source)
     lambdas = dict(_lambdas(config))
     if not lambdas:

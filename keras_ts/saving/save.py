@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from keras_ts._files import replacing
+from keras_ts._files import path_text, replacing
 from keras_ts._models import check_model
 from keras_ts.saving import archive
 from keras_ts.saving.causes import short
@@ -76,13 +76,15 @@ def load_windows(path: str | os.PathLike[str]) -> WindowedSeries:
 
     Raises:
         FileNotFoundError: There is no such file.
+        TypeError: ``path`` is not a str or a Path.
         ValueError: It is not a ``.keras`` file, holds no windows, or wrong ones.
     """
+    path = path_text("path", path)
     with archive.opened(path) as opened:
         windows = windows_in(archive.read_json(opened, archive.METADATA), path)
     if windows is None:
         raise ValueError(
-            f"{os.fspath(path)!r} holds no windows. Put them in when saving: "
+            f"{path!r} holds no windows. Put them in when saving: "
             "keras_ts.save_model(model, path, windows=...)."
         )
     return windows
@@ -105,10 +107,9 @@ def windows_in(metadata: dict[str, Any], path: str | os.PathLike[str]) -> Window
 def check_saveable(model: Any, path: str | os.PathLike[str]) -> None:
     """Refuse what is not a model, and a name that is not a ``.keras`` file's."""
     check_model(model)
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path must be a str or a Path. Received: path={path!r}.")
-    if not os.fspath(path).endswith(".keras"):
-        raise ValueError(f"path must end in .keras. Received: path={os.fspath(path)!r}.")
+    text = path_text("path", path)
+    if not text.endswith(".keras"):
+        raise ValueError(f"path must end in .keras. Received: path={text!r}.")
 
 
 def write(model: keras.Model, path: str | os.PathLike[str], windows: WindowedSeries | None) -> None:

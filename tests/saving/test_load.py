@@ -193,6 +193,12 @@ def test_no_file(tmp_path):
     refused(tmp_path / "model.keras", "is empty")
 
 
+@pytest.mark.parametrize("bad", ["x", 3, [1], {"A": "x"}, {1: int}])
+def test_custom_objects_that_are_no_dict_of_classes(saved, bad):
+    with pytest.raises(TypeError, match=r"^custom_objects must .*by (the|their) names.*Received"):
+        load_model(saved, custom_objects=bad)
+
+
 def test_folders(tmp_path):
     folder = tmp_path / "model"
     folder.mkdir()

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import zipfile
 
 import keras
@@ -9,7 +11,15 @@ import numpy as np
 import pytest
 
 from helpers import run_fresh
-from keras_ts import RecurrentPreset, WindowedSeries, load_model, load_windows, save_model
+from keras_ts import (
+    RecurrentPreset,
+    WindowedSeries,
+    load_model,
+    load_windows,
+    migrate_lambdas,
+    save_model,
+    save_portable,
+)
 from keras_ts.saving import archive
 
 WINDOWS = WindowedSeries(
@@ -86,6 +96,67 @@ def test_a_failed_save_leaves_the_old_file(model, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
+KILLED = """
+import os, signal, sys
+import keras, keras_ts
+
+def killed(model, path):
+    with open(path, "wb") as file:
+        file.write(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+keras.saving.save_model = killed
+keras_ts.save_model(keras_ts.RecurrentPreset(units=(2,), window=5).build(), sys.argv[1])
+"""
+
+WAITING = """
+import sys
+import keras, keras_ts
+
+write = keras.saving.save_model
+
+def waiting(model, path):
+    print("writing", flush=True)
+    sys.stdin.readline()
+    write(model, path)
+
+keras.saving.save_model = waiting
+keras_ts.save_model(keras_ts.RecurrentPreset(units=(2,), window=5).build(), sys.argv[1])
+"""
+
+
+def start(code, *arguments):
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has neither this signal nor these locks")
+def test_what_a_killed_process_leaves_is_cleared_by_the_next_save(model, tmp_path):
+    with start(KILLED, tmp_path / "model.keras") as process:
+        assert process.wait() == -9
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"half"]
+    (tmp_path / ".keras_ts.mine.keras").touch()
+    save_model(model, tmp_path / "model.keras")
+    assert {path.name for path in tmp_path.iterdir()} == {"model.keras", ".keras_ts.mine.keras"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such locks")
+def test_two_processes_that_save_at_once_leave_each_other_alone(model, tmp_path):
+    with start(WAITING, tmp_path / "theirs.keras") as process:
+        assert process.stdout.readline() == "writing\n"
+        save_model(model, tmp_path / "ours.keras")
+        assert len(list(tmp_path.iterdir())) == 2
+        process.communicate("\n")
+    assert process.returncode == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"ours.keras", "theirs.keras"}
+    assert load_model(tmp_path / "theirs.keras").input_shape == (None, 5)
+
+
 def test_a_link_stays_and_so_do_permissions(model, tmp_path):
     kept, link = tmp_path / "kept", tmp_path / "link.keras"
     kept.touch(mode=0o600)
@@ -130,8 +201,6 @@ def test_misuse(model, tmp_path):
         save_model(model, tmp_path / "model.keras", windows={"window": 5})
     with pytest.raises(TypeError, match="must be a Keras model"):
         save_model("model", tmp_path / "model.keras")
-    with pytest.raises(TypeError, match="path must be a str or a Path"):
-        save_model(model, None)
     with pytest.raises(FileNotFoundError, match="does not exist"):
         save_model(model, tmp_path / "nowhere" / "model.keras")
     with pytest.raises(FileNotFoundError, match="no such file"):
@@ -160,3 +229,36 @@ def test_wrong_windows_are_refused(model, tmp_path, ours):
         with pytest.raises(ValueError, match="windows that make no sense") as error:
             load(path)
         assert len(str(error.value)) < 1_000
+
+
+@pytest.mark.parametrize("bad", [None, 3, b"model.keras", ["model.keras"]])
+def test_what_is_no_path_is_refused_by_name(model, bad):
+    calls = (
+        lambda: save_model(model, bad),
+        lambda: save_portable(model, bad),
+        lambda: load_windows(bad),
+        lambda: load_model(bad),
+        lambda: migrate_lambdas(bad),
+    )
+    for call in calls:
+        with pytest.raises(TypeError, match=r"^(file)?path must be a str or a Path. Received"):
+            call()
+
+
+def test_an_empty_path_is_refused_by_name(model):
+    for call in (load_model, load_windows, migrate_lambdas):
+        with pytest.raises(ValueError, match=r"^(file)?path is empty: name a file"):
+            call("")
+    for call in (save_model, save_portable):
+        with pytest.raises(ValueError, match=r"^(file)?path is empty: name a file"):
+            call(model, "")
+
+
+def test_a_folder_is_no_file(model, tmp_path):
+    folder = tmp_path / "folder.keras"
+    folder.mkdir()
+    for call in (load_windows, migrate_lambdas):
+        with pytest.raises(ValueError, match=r"folder.keras' is not a file"):
+            call(folder)
+    with pytest.raises(IsADirectoryError, match=r"folder.keras' is a folder"):
+        save_portable(model, folder)
