@@ -195,7 +195,10 @@ def unimportable(error):
             ModuleNotFoundError("No module", name="graphs.core"),
             "needs graphs, .*pip install graphs",
         ),
-        (ImportError("cannot import name 'f' from 'graphs'"), "cannot be imported: cannot import"),
+        (
+            ImportError("cannot import name 'f' from 'graphs'"),
+            "needs a package that cannot be imported: cannot import",
+        ),
     ],
 )
 def test_a_package_that_a_converter_lacks_is_named(monkeypatch, error, says):
