@@ -172,7 +172,7 @@ def plot_history(
 
 def plot_sweep(curve: "SweepCurve", *, ax: Any = None, path: Path = None) -> Any:
     """Draw losses over rates; see ``ExponentialLRSweep.plot``."""
-    from keras_ts.sweep import rules
+    from keras_ts.sweep import smoothing
 
     rates, losses = np.asarray(curve.lrs), np.asarray(curve.losses)
     if not len(rates):
@@ -185,10 +185,12 @@ def plot_sweep(curve: "SweepCurve", *, ax: Any = None, path: Path = None) -> Any
         ax.fill_between(rates, low, high, color=_QUIET, alpha=0.25, linewidth=0, label=label)
     raw = f"loss of the {curve.every}" + (", mean" if curve.repeats else "")
     ax.plot(rates, losses, color=_QUIET, linewidth=0.8, label=raw)
-    usable = losses[: rules.usable(losses)]
+    usable = losses[: smoothing.usable(losses)]
     if len(usable):
         # As suggest sees it. The moving average that a sweep records is late by half a decade.
-        smoothed = rules.level_curve(usable, curve.smoothing)
+        runs = [smoothing.without_inner_outliers(r) for r in curve.repeats or [curve.losses]]
+        typical = np.mean(runs, axis=0)[: len(usable)]
+        smoothed = smoothing.level_curve(typical, curve.smoothing)
         ax.plot(rates[: len(usable)], smoothed, color=_DATA, linewidth=1.6, label="smoothed")
         # Divergence dwarfs everything else; the part before it is what one wants to see.
         bottom, start = usable.min(), smoothed.max()

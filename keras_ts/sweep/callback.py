@@ -15,6 +15,7 @@ from keras_ts.sweep.batch_loss import BatchLoss, logged_loss
 from keras_ts.sweep.curve import SweepCurve
 from keras_ts.sweep.ladder import Ladder
 from keras_ts.sweep.rate import HeldRate, accumulation, batches_seen, variable_scope
+from keras_ts.sweep.smoothing import Smoother
 from keras_ts.sweep.snapshot import Snapshot
 
 
@@ -43,7 +44,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
     Attributes:
         lrs: The rates that ran, in order.
         losses: The loss of exactly the batches (or the epoch) that ran at each rate.
-        smoothed_losses: Their debiased exponential moving average.
+        smoothed_losses: Their debiased exponential moving average, outliers left out.
         stopped: Why the sweep ended: "finished", "diverged", "non-finite" or
             "interrupted" (also a fit that ended before the last rate). None before.
 
@@ -105,6 +106,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         self._batch_loss = BatchLoss()
         self._snapshot: Snapshot | None = None
         self._rate: HeldRate | None = None
+        self._swept: keras.Model | None = None
 
     def __bool__(self) -> bool:
         # Keras runs fit(callbacks=sweep), without the list, in threads of its own on JAX
@@ -125,8 +127,12 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         if self._rate is not None:
             self._rate.release()
             self._rate = None
+        # A sweep goes on with a curve, and puts a state back, of the same model alone.
         self._earlier, self._earlier_snapshot = self._earlier_content(), self._snapshot
+        if self._swept is not None and self._swept is not model:
+            self._earlier = self._earlier_snapshot = None
         self._clear()
+        self._swept = model
         self._snapshot = Snapshot(model)
         self._began = batches_seen(model.optimizer)
         self.stopped = "interrupted"
@@ -256,6 +262,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         super()._clear()
         self._began = 0
         self._epoch_starts: dict[int, int] = {}
+        self._smoother = Smoother(self.smoothing)
 
     def _content(self) -> dict[str, Any]:
         """Everything that ``to_json`` keeps."""
@@ -271,6 +278,8 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         self._read_curve(content["curve"], points)
         self._began = content["began"]
         self._epoch_starts = dict(content["epoch_starts"])
+        for loss in self.losses:
+            self._smoother.add(loss)
 
     def _earlier_content(self) -> dict[str, Any] | None:
         """What is left of a fit that was interrupted: this object's own, or its backup's."""
@@ -309,10 +318,11 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         if self.stopped != "interrupted":
             return
         self._record(self._ladder.rate(len(self.lrs)), loss)
+        self._smoother.add(loss)
         if not math.isfinite(loss):
             self.stopped = "non-finite"
         elif self.stop_factor is not None and rules.diverged(
-            self.losses, self.smoothed_losses, self.stop_factor
+            self.losses, self._smoother.smoothed, self.stop_factor
         ):
             self.stopped = "diverged"
         elif len(self.lrs) == self._ladder.steps:

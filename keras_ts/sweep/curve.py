@@ -5,9 +5,11 @@ import os
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import numpy as np
+
 from keras_ts import _checks
 from keras_ts._files import replacing
-from keras_ts.sweep import rules
+from keras_ts.sweep import rules, smoothing
 
 Rule = Literal["valley", "steepest", "minimum"]
 _STOPPED = (None, "finished", "diverged", "non-finite", "interrupted")
@@ -19,7 +21,7 @@ class SweepCurve:
     Attributes:
         lrs: The rates that ran, in order.
         losses: The loss of exactly the batches (or the epoch) that ran at each rate.
-        smoothed_losses: Their debiased exponential moving average.
+        smoothed_losses: Their debiased exponential moving average, outliers left out.
         stopped: Why the sweep ended: "finished", "diverged", "non-finite" or
             "interrupted". None before it did.
         repeats: The losses of each repeat, where ``losses`` is their mean; else empty.
@@ -37,16 +39,28 @@ class SweepCurve:
         """Forget what was recorded."""
         self.lrs: list[float] = []
         self.losses: list[float] = []
-        self.smoothed_losses: list[float] = []
         self.stopped: str | None = None
         self.repeats: list[list[float]] = []
-        self._smoother = rules.Smoother(self.smoothing)
 
     def _record(self, rate: float, loss: float) -> None:
         """Take in the loss of one rate."""
         self.lrs.append(rate)
         self.losses.append(loss)
-        self.smoothed_losses.append(self._smoother(loss))
+
+    @property
+    def smoothed_losses(self) -> list[float]:
+        """Their debiased exponential moving average, outliers left out.
+
+        A loss that is far from its eight neighbours counts as their median (``smoothing.py`` says
+        how far), of repeats each by itself. So the last four values may change with the next loss.
+        """
+        losses = np.mean([smoothing.without_outliers(run) for run in self._runs], axis=0)
+        return smoothing.moving_average(losses, self.smoothing).tolist()
+
+    @property
+    def _runs(self) -> list[list[float]]:
+        """The losses of every repeat, a sweep without repeats being one."""
+        return self.repeats or [self.losses]
 
     def _average(self, runs: "Sequence[SweepCurve]") -> None:
         """Take over the mean of several runs over the same rates, as far as all of them got."""
@@ -63,16 +77,16 @@ class SweepCurve:
         Args:
             rule: ``"valley"``: ``sqrt(r * b) / 1.5``, ``b`` being the rate where the loss is
                 lowest and ``r`` the first one where it has made seven tenths of its way down.
-                ``"steepest"``: where it falls fastest per factor of the rate.
-                ``"minimum"``: ``b / 10``. All look at the loss smoothed from both sides, which
-                is not late as the moving average is, and at rates before the first loss
-                that is not finite.
+                ``"steepest"``: where it falls fastest per factor of the rate, before ``b``.
+                ``"minimum"``: ``b / 10``. All look at the loss without outliers, smoothed from
+                both sides, which is not late as the moving average is, and at rates before the
+                first loss that is not finite.
 
         Raises:
             ValueError: No rate can be given; the message says why.
         """
         _checks.choice("rule", rule, tuple(rules.RULES))
-        return rules.suggest(self.lrs, self.losses, self.smoothing, rule)
+        return rules.suggest(self.lrs, self._runs, self.smoothing, rule)
 
     def suggest_interval(self, rule: Rule = "valley") -> tuple[float, float]:
         """Return how far down and up the suggestion might lie with other seeds.
@@ -152,6 +166,7 @@ class SweepCurve:
     def _read_curve(self, curve: dict[str, Any], points: int | None = None) -> None:
         """Take over the first ``points`` of what ``to_dict`` gave."""
         self._clear()
+        _check_rates(curve["lrs"])
         for rate, loss in list(zip(curve["lrs"], curve["losses"], strict=True))[:points]:
             self._record(float(rate), float(loss))
         self.repeats = [list(map(float, run)) for run in curve.get("repeats", [])]
@@ -178,3 +193,14 @@ class SweepCurve:
         from keras_ts.plotting import plot_sweep
 
         return plot_sweep(self, ax=ax, path=path)
+
+
+def _check_rates(rates: Sequence[float]) -> None:
+    """Raise where a saved curve has rates that no sweep can have run at."""
+    before = 0.0
+    for place, rate in enumerate(rates):
+        if _checks.positive(f"lrs[{place}]", rate) < before:
+            raise ValueError(
+                f"lrs must not fall. Received: lrs[{place}]={rate} after lrs[{place - 1}]={before}."
+            )
+        before = rate

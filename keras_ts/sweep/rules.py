@@ -1,6 +1,6 @@
-"""What a curve of losses over rates says: smoothing, divergence, and a rate to train at.
+"""What a curve of losses over rates says: divergence, and a rate to train at.
 
-All rules are unchanged by ``loss -> a * loss + c`` for ``a > 0``.
+All rules are unchanged by ``loss -> a * loss + c`` for ``a > 0``, and by single outliers.
 """
 
 from collections.abc import Callable, Sequence
@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from keras_ts._typing import Array
+from keras_ts.sweep.smoothing import FEWEST_POINTS, level_curve, usable, without_inner_outliers
 
-FEWEST_POINTS = 10
 SHUFFLES = 999
 RESAMPLES = 200
 # How often a random order may show either of two signs of a fall as clearly.
@@ -17,33 +17,11 @@ _BY_CHANCE = 0.005
 _VALLEY_DEPTH = 0.7
 
 
-class Smoother:
-    """An exponential moving average without the pull of its start (Kingma and Ba, 2015).
-
-    Example:
-
-    >>> smoother = Smoother(0.9)
-    >>> [round(smoother(loss), 3) for loss in (1.0, 1.0, 2.0)]
-    [1.0, 1.0, 1.369]
-    """
-
-    def __init__(self, smoothing: float) -> None:
-        self._smoothing = smoothing
-        self._average = 0.0
-        self._weight = 0.0
-
-    def __call__(self, loss: float) -> float:
-        """Take in the next loss; return the smoothed one."""
-        keep = self._smoothing
-        self._average = keep * self._average + (1 - keep) * loss
-        self._weight = keep * self._weight + (1 - keep)
-        return self._average / self._weight
-
-
 def diverged(losses: Sequence[float], smoothed: Sequence[float], factor: float) -> bool:
     """Whether the smoothed loss has risen ``factor`` times as far as it had fallen.
 
-    It counts from the best value: ``smoothed > best + factor * fall``, the fall being
+    ``losses`` are as recorded, and ``smoothed`` without outliers, from a ``Smoother``. It counts
+    from the best value: ``smoothed > best + factor * fall``, the fall being
     ``start - best``, or the typical step from one raw loss to the next if that is larger,
     so that noise before the first fall stops nothing. The first few values are means of too
     few losses to be the best; the highest of them is the start.
@@ -52,7 +30,7 @@ def diverged(losses: Sequence[float], smoothed: Sequence[float], factor: float) 
         return False
     start, best = max(smoothed[:FEWEST_POINTS]), min(smoothed[FEWEST_POINTS - 1 :])
     # A level loss moves by float32's rounding, which is no rise.
-    rounding = 1e-5 * abs(best)
+    rounding = 4 * float(np.finfo(np.float32).eps) * abs(best)
     if smoothed[-1] <= best + factor * max(start - best, rounding):
         return False
     # Last, and seldom: of all this, it alone takes long.
@@ -60,13 +38,16 @@ def diverged(losses: Sequence[float], smoothed: Sequence[float], factor: float) 
     return smoothed[-1] > best + factor * typical
 
 
-def suggest(rates: Sequence[float], losses: Sequence[float], smoothing: float, rule: str) -> float:
-    """Return the rate that ``rule`` picks from a curve of raw losses.
+def suggest(
+    rates: Sequence[float], repeats: Sequence[Sequence[float]], smoothing: float, rule: str
+) -> float:
+    """Return the rate that ``rule`` picks from the raw losses of one or more repeats.
 
     Raises:
         ValueError: The curve has too few usable points, or its loss does not fall by more
             than chance would have it.
     """
+    losses = np.mean([without_inner_outliers(run) for run in repeats], axis=0)
     end = usable(losses)
     if end < FEWEST_POINTS:
         raise ValueError(
@@ -84,19 +65,14 @@ def suggest(rates: Sequence[float], losses: Sequence[float], smoothing: float, r
             f"The loss never falls below its value at the first rate, {rates[0]:.3g}. "
             "Start lower if it only rises, or end higher if it stays level."
         )
-    if not falls(_without_explosion(losses[:end], curve)):
+    before = _explosion(losses[:end], curve)
+    if not falls([run[:before] for run in repeats]):
         raise ValueError(
             "The loss falls no further than its noise would by chance, so no rate can be told "
             f"from another between {rates[0]:.3g} and {rates[end - 1]:.3g}. Take larger batches, "
             "repeats of find_learning_rate, or other ends; or the model does not learn."
         )
     return pick(rates[:end], curve, rule)
-
-
-def usable(losses: Sequence[float] | Array) -> int:
-    """How many losses come before the first that is not finite."""
-    finite = np.isfinite(np.asarray(losses, dtype=np.float64))
-    return len(finite) if finite.all() else int(finite.argmin())
 
 
 def pick(rates: Sequence[float], curve: Array, rule: str) -> float:
@@ -112,7 +88,7 @@ def interval(
     Each of ``RESAMPLES`` times, as many repeats as there are get drawn with replacement and
     averaged (Efron's bootstrap): how far the suggestion would move with other seeds.
     """
-    runs = np.asarray(repeats, dtype=np.float64)
+    runs = np.array([without_inner_outliers(run) for run in repeats])
     runs = runs[:, : usable(runs.sum(axis=0))]
     drawn = np.random.default_rng(0).integers(len(runs), size=(RESAMPLES, len(runs)))
     picked = [
@@ -123,16 +99,16 @@ def interval(
     return float(low), float(high)
 
 
-def _without_explosion(losses: Sequence[float], curve: Array) -> Sequence[float]:
-    """The losses up to where they leave the valley, on the curve and by themselves."""
+def _explosion(losses: Array, curve: Array) -> int:
+    """Return how many losses come before they leave the valley, on the curve and by themselves."""
     bottom = int(curve.argmin())
     middle = (curve[: bottom + 1].max() + curve[bottom]) / 2
     risen = np.flatnonzero(curve[bottom:] > middle)
     within = losses[: bottom + risen[0]] if len(risen) else losses
-    return within[: np.flatnonzero(np.asarray(within) <= middle)[-1] + 1]
+    return int(np.flatnonzero(within <= middle)[-1]) + 1
 
 
-def falls(losses: Sequence[float]) -> bool:
+def falls(repeats: Sequence[Sequence[float]]) -> bool:
     """Whether losses fall more clearly than in nearly all of ``SHUFFLES`` random orders of them.
 
     Clearly is either of two: a trend, ``-sum_i i * loss_i``; or a step, which is the largest
@@ -140,8 +116,12 @@ def falls(losses: Sequence[float]) -> bool:
     first sees few losses without noise, the second a late dip in much noise. Noise passes for
     a fall in a few of a hundred curves, however it is distributed: to refuse a rate where the
     model does learn is the worse mistake.
+
+    Outliers count as the tenth that is nearest to the rest (winsorizing), in each repeat apart.
+    To replace them by their neighbours would make a random order unlike the recorded one.
     """
-    values = np.asarray(losses, dtype=np.float64) - np.mean(losses)
+    losses = np.mean([_winsorized(run) for run in repeats], axis=0)
+    values = losses - losses.mean()
     ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable").astype(np.float64)
     places = np.tile(np.arange(len(values)), (SHUFFLES, 1))
     orders = np.random.default_rng(0).permuted(places, axis=1)
@@ -149,6 +129,12 @@ def falls(losses: Sequence[float]) -> bool:
         bool((statistic(each[orders]) >= statistic(each)).mean() <= _BY_CHANCE)
         for statistic, each in ((_trend, values), (_step, ranks))
     )
+
+
+def _winsorized(losses: Sequence[float]) -> Array:
+    """Return losses of which the highest and the lowest tenth are as the next ones to them."""
+    ordered, tenth = np.sort(losses), len(losses) // 10
+    return np.clip(losses, ordered[tenth], ordered[-1 - tenth])
 
 
 def _trend(values: Array) -> Array:
@@ -160,35 +146,6 @@ def _step(values: Array) -> Array:
     before = np.arange(1, length)
     sums = np.cumsum(values - values.mean(axis=-1, keepdims=True), axis=-1)[..., :-1]
     return (sums / np.sqrt(before * (length - before))).max(axis=-1)
-
-
-def level_curve(losses: Sequence[float] | Array, smoothing: float) -> Array:
-    """The losses smoothed from both sides, so that the curve is not late.
-
-    A loss ``k`` steps away weighs ``s ** k`` with ``s = smoothing / (2 - smoothing)``: both
-    sides together average over as many losses as the moving average of ``smoothing`` does.
-
-    Past its lowest point a loss counts at most as much as where the curve began: the
-    explosion at its end would otherwise reach back over the bottom.
-    """
-    raw = np.asarray(losses, dtype=np.float64)
-    decay = smoothing / (2 - smoothing)
-    weights = _decaying_sum(np.ones(len(raw)), decay)
-    forward = _decaying_sum(raw, decay) / weights
-    bottom = int(forward.argmin())
-    level = forward[:FEWEST_POINTS].max()
-    capped = np.concatenate([raw[:bottom], np.minimum(raw[bottom:], level)])
-    sums = _decaying_sum(capped, decay) + _decaying_sum(capped[::-1], decay)[::-1] - capped
-    return sums / (weights + weights[::-1] - 1)
-
-
-def _decaying_sum(values: Array, smoothing: float) -> Array:
-    """``sum_j smoothing ** j * values[i - j]`` for every ``i``."""
-    total, sums = 0.0, []
-    for value in values:
-        total = smoothing * total + value
-        sums.append(total)
-    return np.array(sums)
 
 
 def _valley(log_rates: Array, curve: Array) -> float:
@@ -205,8 +162,12 @@ def _valley(log_rates: Array, curve: Array) -> float:
 
 
 def _steepest(log_rates: Array, curve: Array) -> float:
-    """Where the loss falls fastest per factor of the rate."""
-    return float(log_rates[np.gradient(curve, log_rates).argmin()])
+    """Where the loss falls fastest per factor of the rate, before its lowest point.
+
+    Past that it may fall again, from an explosion.
+    """
+    slopes = np.gradient(curve, log_rates)[: curve.argmin() + 1]
+    return float(log_rates[slopes.argmin()])
 
 
 def _minimum(log_rates: Array, curve: Array) -> float:

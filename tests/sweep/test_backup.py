@@ -81,6 +81,25 @@ def test_the_same_sweep_goes_on_in_the_same_process():
     assert_same_bits(before, state(model))
 
 
+@pytest.mark.parametrize("backup", [False, True])
+def test_a_sweep_of_another_model_starts_the_curve_anew(tmp_path, backup):
+    """Where Keras is told to go on at a later epoch, too; the second model's own state comes back."""
+    sweep = ExponentialLRSweep(
+        1e-4, 1e-1, stop_factor=None, backup=tmp_path / "sweep.json" if backup else None
+    )
+    with pytest.raises(KeyboardInterrupt):
+        fit(sweep, CutOff())
+    other = dense("adam")
+    other.optimizer.build(other.trainable_variables)
+    other.set_weights([2 * weight for weight in other.get_weights()])
+    before = state(other)
+    fit(sweep, model=other, initial_epoch=1)
+    assert len(sweep.lrs) == 12
+    assert sweep.lrs[0] == 1e-4
+    assert sweep.stopped == "finished"
+    assert_same_bits(before, state(other))
+
+
 def test_a_fit_from_the_first_epoch_starts_the_curve_anew():
     sweep = ExponentialLRSweep(1e-4, 1e-1, stop_factor=None)
     with pytest.raises(KeyboardInterrupt):
@@ -130,6 +149,18 @@ def test_what_cannot_go_on_says_so(tmp_path):
         (
             lambda c: json.dumps({**c, "curve": {**c["curve"], "repeats": [[1.0], [2.0]]}}),
             "as long as lrs",
+        ),
+        *(
+            (lambda c, lrs=lrs: json.dumps({**c, "curve": {**c["curve"], "lrs": lrs}}), says)
+            for lrs, says in (
+                ([-1e-3] * 16, r"lrs\[0\] must be > 0. Received: lrs\[0\]=-0.001"),
+                ([1e-3] * 15 + [0], r"lrs\[15\] must be > 0"),
+                ([1e-3] * 15 + ["nan"], r"lrs\[15\] must be finite. Received: lrs\[15\]=nan"),
+                ([1e-3] * 15 + ["inf"], r"lrs\[15\] must be finite"),
+                ([1e-3] * 15 + ["1e-3"], r"lrs\[15\] must be a finite number"),
+                ([1e-3] * 15 + [True], r"lrs\[15\] must be a finite number"),
+                ([1e-3] * 15 + [1e-4], r"lrs must not fall. Received: lrs\[15\]=0.0001 after"),
+            )
         ),
         (
             lambda c: json.dumps({**c, "curve": {**c["curve"], "stopped": "early"}}),

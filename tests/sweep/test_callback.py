@@ -375,3 +375,40 @@ def test_too_few_points_say_so():
         find_learning_rate(dense(), X, Y, steps=1)
     with pytest.raises(ValueError, match="steps=None takes the length of the fit, which is 1"):
         dense().fit(X, Y, batch_size=96, verbose=0, callbacks=[ExponentialLRSweep(1e-3, 1e-1)])
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_an_outlier_in_the_series_does_not_end_the_sweep(seed):
+    """One value of 1461 is raised by 1000: one window has it as its target, twenty hold it."""
+    series = course_series()
+    series[500] += 1000
+    keras.utils.set_random_seed(seed)
+    preset = from_preset("gru_32x2", window=20)
+    windows = WindowedSeries(20, batch_size=32).build(series)
+    model = preset.build()
+    preset.recipe.compile(model, len(windows))
+    sweep = find_learning_rate(model, windows, verbose=0)
+    assert max(sweep.losses) > 5 * np.median(sweep.losses)
+    assert sweep.lrs[-1] > 1e-2
+
+
+@pytest.mark.parametrize("batches", [(0,), (5,), (5, 6), (0, 20, 40)])
+def test_outlying_batches_do_not_move_the_suggestion(batches):
+    """Their losses are raised by 1000, which no gradient sees."""
+
+    def raised(y, predicted):
+        return keras.ops.mean((y[:, :1] - predicted) ** 2 + y[:, 1:], axis=-1)
+
+    rates = []
+    for raise_by in (0.0, 1000.0):
+        rows = np.resize(np.arange(len(X)), 800)
+        targets = np.concatenate([Y[rows], np.zeros((800, 1), "float32")], axis=1)
+        for batch in batches:
+            targets[8 * batch : 8 * batch + 8, 1] = raise_by
+        model = dense("sgd", metrics=None)
+        model.compile("sgd", raised)
+        sweep = ExponentialLRSweep(1e-5, 10.0, steps=100)
+        model.fit(X[rows], targets, batch_size=8, verbose=0, shuffle=False, callbacks=[sweep])
+        assert sweep.lrs[-1] > 0.1
+        rates.append(sweep.suggest())
+    assert abs(math.log10(rates[1] / rates[0])) < 0.2

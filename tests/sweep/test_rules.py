@@ -7,8 +7,13 @@ from hypothesis import strategies as st
 
 from keras_ts.sweep import rules
 from keras_ts.sweep.ladder import Ladder
+from keras_ts.sweep.smoothing import Smoother
 
 RATES = np.logspace(-6, 0, 120)
+
+
+def suggest(rates, losses, smoothing, rule):
+    return rules.suggest(rates, [losses], smoothing, rule)
 
 
 def u_shape(noise=0.0, seed=0):
@@ -57,32 +62,31 @@ def test_ladder_misuse(settings, says):
 @given(shift=st.floats(-1e3, 1e3), scale=st.floats(1e-3, 1e3))
 def test_suggestions_do_not_mind_shift_and_scale(rule, shift, scale):
     losses = u_shape(0.01)
-    want = rules.suggest(RATES, losses, 0.9, rule)
-    got = rules.suggest(RATES, scale * losses + shift, 0.9, rule)
+    want = suggest(RATES, losses, 0.9, rule)
+    got = suggest(RATES, scale * losses + shift, 0.9, rule)
     np.testing.assert_allclose(got, want, rtol=1e-6)
 
 
 @pytest.mark.parametrize("rule", ["valley", "minimum"])
 def test_noise_moves_a_suggestion_by_less_than_half_a_decade(rule):
-    clean = rules.suggest(RATES, u_shape(), 0.9, rule)
+    clean = suggest(RATES, u_shape(), 0.9, rule)
     drift = [
-        abs(np.log10(rules.suggest(RATES, u_shape(0.01, seed), 0.9, rule) / clean))
-        for seed in range(50)
+        abs(np.log10(suggest(RATES, u_shape(0.01, seed), 0.9, rule) / clean)) for seed in range(50)
     ]
     assert np.mean(np.array(drift) < 0.5) >= 0.9
 
 
 def test_valley_lies_before_the_bottom_and_past_the_fall():
-    rate = rules.suggest(RATES, u_shape(), 0.9, "valley")
+    rate = suggest(RATES, u_shape(), 0.9, "valley")
     assert 1e-3 < rate < RATES[u_shape().argmin()]
 
 
 def test_divergence_counts_from_the_fall_and_not_from_zero():
     def first_stop(losses):
-        smoother, smoothed = rules.Smoother(0.9), []
+        smoother = Smoother(0.9)
         for i, loss in enumerate(losses):
-            smoothed.append(smoother(loss))
-            if rules.diverged(losses[: i + 1], smoothed, 4.0):
+            smoother.add(loss)
+            if rules.diverged(losses[: i + 1], smoother.smoothed, 4.0):
                 return i
         return None
 
@@ -97,11 +101,11 @@ def test_divergence_counts_from_the_fall_and_not_from_zero():
 
 def test_curves_without_a_suggestion_say_why():
     with pytest.raises(ValueError, match="3 usable points, and a suggestion needs 10"):
-        rules.suggest(RATES[:3], [3.0, 2.0, 1.0], 0.9, "valley")
+        suggest(RATES[:3], [3.0, 2.0, 1.0], 0.9, "valley")
     with pytest.raises(ValueError, match=r"0 usable points.*not finite from rate 1e-06 on: start"):
-        rules.suggest(RATES, [np.nan] * 120, 0.9, "valley")
+        suggest(RATES, [np.nan] * 120, 0.9, "valley")
     with pytest.raises(ValueError, match="never falls below its value at the first rate"):
-        rules.suggest(RATES, np.linspace(1, 2, 120), 0.9, "valley")
+        suggest(RATES, np.linspace(1, 2, 120), 0.9, "valley")
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -109,7 +113,7 @@ def test_suggestions_lie_below_the_first_rate_that_is_not_finite(bad):
     losses = u_shape()
     losses[70:] = bad
     for rule in rules.RULES:
-        assert rules.suggest(RATES, losses, 0.9, rule) < RATES[70]
+        assert suggest(RATES, losses, 0.9, rule) < RATES[70]
 
 
 NOISES = {
@@ -127,7 +131,7 @@ def test_no_rate_is_named_on_pure_noise(noise, points):
     for seed in range(100):
         losses = NOISES[noise](np.random.default_rng(seed), points)
         try:
-            rules.suggest(RATES[:points], losses, 0.9, "valley")
+            suggest(RATES[:points], losses, 0.9, "valley")
             named += 1
         except ValueError:
             pass
@@ -140,26 +144,26 @@ def test_a_fall_is_told_from_noise(noise):
     for seed in range(50):
         draws = NOISES[noise](np.random.default_rng(seed), len(RATES))
         width = np.subtract(*np.quantile(draws, [0.9, 0.1]))
-        assert 1e-5 < rules.suggest(RATES, u_shape() + 0.4 * draws / width, 0.9, "valley") < 0.1
+        assert 1e-5 < suggest(RATES, u_shape() + 0.4 * draws / width, 0.9, "valley") < 0.1
     few = RATES[::6]
-    assert 1e-4 < rules.suggest(few, u_shape(0.01)[::6], 0.9, "valley") < 0.1
+    assert 1e-4 < suggest(few, u_shape(0.01)[::6], 0.9, "valley") < 0.1
 
 
 def test_a_level_loss_says_so():
     with pytest.raises(ValueError, match=r"loss never falls|no further than its noise"):
-        rules.suggest(RATES, np.ones(len(RATES)), 0.9, "valley")
+        suggest(RATES, np.ones(len(RATES)), 0.9, "valley")
     noise = np.random.default_rng(1).normal(size=len(RATES))
     with pytest.raises(ValueError, match=r"no further than its noise would.*between 1e-06 and 1\."):
-        rules.suggest(RATES, noise, 0.9, "valley")
+        suggest(RATES, noise, 0.9, "valley")
 
 
 def test_a_low_first_loss_stops_nothing():
     """The first loss by chance lower than all that follow, as happened in one sweep of 200."""
     losses = [0.35, 0.61, 0.65, 0.38, 0.78, 0.78, 0.77, 0.77, 0.76, 0.82, 0.7, 0.6]
-    smoother, smoothed = rules.Smoother(0.9), []
+    smoother = Smoother(0.9)
     for i, loss in enumerate(losses):
-        smoothed.append(smoother(loss))
-        assert not rules.diverged(losses[: i + 1], smoothed, 4.0)
+        smoother.add(loss)
+        assert not rules.diverged(losses[: i + 1], smoother.smoothed, 4.0)
 
 
 def test_the_interval_covers_what_new_repeats_suggest():
@@ -169,7 +173,7 @@ def test_the_interval_covers_what_new_repeats_suggest():
         runs = [u_shape(0.1, 10 * seed + i) for i in range(10)]
         low, high = rules.interval(RATES, runs[:5], 0.9, "valley")
         assert low <= high
-        inside += low <= rules.suggest(RATES, np.mean(runs[5:], axis=0), 0.9, "valley") <= high
+        inside += low <= suggest(RATES, np.mean(runs[5:], axis=0), 0.9, "valley") <= high
     # Two means of five lie further apart than the one does from the truth: 76 % are expected.
     assert inside >= 24
     calm = rules.interval(RATES, [u_shape()] * 5, 0.9, "valley")

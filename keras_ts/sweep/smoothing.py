@@ -1,0 +1,159 @@
+"""Smooths the losses of a sweep so that single outliers do not pull the curve. NumPy alone.
+
+Every function turns ``a * losses + c`` into ``a * result + c``, for ``a > 0``.
+"""
+
+import math
+import statistics
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+
+from keras_ts._typing import Array
+
+# Four outliers among nine neighbours leave the median and the spread alone, and five losses that
+# rise in a row are an explosion.
+WINDOW = 9
+_HALF = WINDOW // 2
+# Five standard deviations of normal noise, whose median absolute deviation is 1 / 1.4826 of one.
+_FARTHEST = 5 * 1.4826
+# The first smoothed losses are means of fewer losses than this, too few to judge by.
+FEWEST_POINTS = 10
+
+
+def usable(losses: Sequence[float] | Array) -> int:
+    """Return how many losses come before the first one that is not finite."""
+    finite = np.isfinite(np.asarray(losses, dtype=np.float64))
+    return len(finite) if finite.all() else int(finite.argmin())
+
+
+def without_outliers(losses: Sequence[float] | Array) -> Array:
+    """Return the losses with each outlier replaced by the median of its neighbours.
+
+    A loss is an outlier if it lies further than five standard deviations from the median of the
+    ``WINDOW`` losses around it, the deviation being estimated by the median absolute deviation
+    (Hampel's identifier; R. K. Pearson, Outliers in process modeling and identification, 2002).
+    At either end the window is the first or the last ``WINDOW`` losses. The first loss that is
+    not finite, and all after it, stay as they are.
+
+    Example:
+
+    >>> without_outliers([5.0, 4.9, 1000.0, 4.7, 4.6]).tolist()
+    [5.0, 4.9, 4.9, 4.7, 4.6]
+    """
+    values = np.array(losses, dtype=np.float64)
+    end = usable(values)
+    finite = values[:end].tolist()
+    for place, loss in enumerate(finite):
+        first = max(min(place - _HALF, end - WINDOW), 0)
+        neighbours = finite[first : first + WINDOW]
+        median = statistics.median(neighbours)
+        spread = statistics.median([abs(each - median) for each in neighbours])
+        if abs(loss - median) > _FARTHEST * spread:
+            values[place] = median
+    return values
+
+
+def without_inner_outliers(losses: Sequence[float] | Array) -> Array:
+    """Return ``without_outliers(losses)``, but with the high ones at the end as they were.
+
+    Too few losses follow to tell them from the beginning of an explosion, and a suggestion that
+    takes an outlier for an explosion is the safer one.
+    """
+    recorded, cleaned = np.asarray(losses, dtype=np.float64), without_outliers(losses)
+    calm = np.flatnonzero(recorded[: usable(recorded)] <= cleaned[: usable(recorded)])
+    after = calm[-1] + 1 if len(calm) else 0
+    return np.concatenate([cleaned[:after], recorded[after:]])
+
+
+def moving_average(losses: Sequence[float] | Array, smoothing: float) -> Array:
+    """Return the exponential moving average without the pull of its start.
+
+    ``average = smoothing * average + (1 - smoothing) * loss``, divided by the sum of its weights
+    so far (Kingma and Ba, 2015).
+
+    Example:
+
+    >>> moving_average([1.0, 1.0, 2.0], 0.9).round(3).tolist()
+    [1.0, 1.0, 1.369]
+    """
+    state, averages = (0.0, 0.0), []
+    for loss in losses:
+        state = _averaged(state, float(loss), smoothing)
+        averages.append(state[0] / state[1])
+    return np.array(averages)
+
+
+class Smoother:
+    """Keeps ``moving_average(without_outliers(losses))`` while the losses come in one by one.
+
+    A later loss tells an outlier from a rise, so that the last few smoothed losses may change
+    with the next one; the cost of a loss stays the same.
+
+    Example:
+
+    >>> smoother = Smoother(0.9)
+    >>> for loss in (1.0, 1.0, 50.0, 1.0):
+    ...     smoother.add(loss)
+    >>> smoother.smoothed
+    [1.0, 1.0, 1.0, 1.0]
+    """
+
+    def __init__(self, smoothing: float) -> None:
+        self.smoothed: list[float] = []
+        self._smoothing = smoothing
+        self._recent: deque[float] = deque(maxlen=WINDOW)
+        # The average after the last loss that no later one changes, and after the last loss.
+        self._settled = self._latest = (0.0, 0.0)
+
+    def add(self, loss: float) -> None:
+        """Take in the next loss."""
+        self._recent.append(loss)
+        count = len(self.smoothed) + 1
+        if all(map(math.isfinite, self._recent)):
+            first = count - 1 - _HALF if count > WINDOW else 0
+            values = without_outliers(self._recent)[first - count :]
+        else:
+            self._settled, first, values = self._latest, count - 1, np.array([loss])
+        del self.smoothed[first:]
+        self._latest = self._settled
+        for place, value in enumerate(values.tolist(), first):
+            self._latest = _averaged(self._latest, value, self._smoothing)
+            self.smoothed.append(self._latest[0] / self._latest[1])
+            if count >= WINDOW and place == count - 1 - _HALF:
+                self._settled = self._latest
+
+
+def level_curve(losses: Sequence[float] | Array, smoothing: float) -> Array:
+    """Return the losses smoothed from both sides, so that the curve is not late.
+
+    A loss ``k`` steps away weighs ``s ** k`` with ``s = smoothing / (2 - smoothing)``: both
+    sides together average over as many losses as the moving average of ``smoothing`` does.
+
+    Past its lowest point a loss counts at most as much as where the curve began: the
+    explosion at its end would otherwise reach back over the bottom.
+    """
+    raw = np.asarray(losses, dtype=np.float64)
+    decay = smoothing / (2 - smoothing)
+    weights = _decaying_sum(np.ones(len(raw)), decay)
+    forward = _decaying_sum(raw, decay) / weights
+    bottom = int(forward.argmin())
+    level = forward[:FEWEST_POINTS].max()
+    capped = np.concatenate([raw[:bottom], np.minimum(raw[bottom:], level)])
+    sums = _decaying_sum(capped, decay) + _decaying_sum(capped[::-1], decay)[::-1] - capped
+    return sums / (weights + weights[::-1] - 1)
+
+
+def _averaged(state: tuple[float, float], loss: float, smoothing: float) -> tuple[float, float]:
+    average, weight = state
+    return smoothing * average + (1 - smoothing) * loss, smoothing * weight + (1 - smoothing)
+
+
+def _decaying_sum(values: Array, smoothing: float) -> Array:
+    """``sum_j smoothing ** j * values[i - j]`` for every ``i``."""
+    total, sums = 0.0, []
+    for value in values:
+        total = smoothing * total + value
+        sums.append(total)
+    return np.array(sums)
