@@ -1,6 +1,7 @@
 """Where windows and their targets stand in the series: positions, timestamps and labels."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -65,9 +66,22 @@ class Placement:
         }
 
     def _labels(self, series: IntArray) -> Array:
-        return series if self.panel.labels is None else np.asarray(self.panel.labels)[series]
+        return series if self.panel.labels is None else _column(self.panel.labels)[series]
 
     def _moments(self, flat: IntArray, series: IntArray) -> Array:
         if self.panel.times is not None:
-            return self.panel.times[flat]
+            return self.panel.stamps(flat)
         return flat - self.panel.bounds[series]
+
+
+def _column(labels: tuple[Any, ...]) -> Array:
+    """Labels as a one-dimensional array that gives them back as they are."""
+    kinds = {type(label) for label in labels}
+    if len(kinds) == 1 and isinstance(labels[0], str | int | float):
+        array = np.asarray(labels)
+        back = array.tolist()
+        if back == list(labels) and {type(label) for label in back} == kinds:
+            return array
+    array = np.empty(len(labels), dtype=object)
+    array[:] = labels
+    return array

@@ -99,7 +99,12 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
 
     @property
     def origins(self) -> Array:
-        """The last input of every window, in time order: a position or a timestamp."""
+        """The last input of every window, in time order: a position or a timestamp.
+
+        Timestamps are NumPy's. Where the time column has a time zone they are Python objects
+        that keep it (``pandas.Timestamp`` for pandas, else ``datetime`` with its offset from
+        UTC, to the microsecond), so that ``split`` takes each for the same instant.
+        """
         return self._source.placement.origins()
 
     def __len__(self) -> int:
@@ -240,7 +245,7 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         Returns:
             Columns of equal length, one row per window and step (and, in sequences, per
             input): ``series`` (its label or number), ``origin`` and ``target`` (positions,
-            or timestamps where the series has them), ``step`` (from 1), ``actual`` and
+            or timestamps where the series has them, as in ``origins``), ``step`` (from 1), ``actual`` and
             ``prediction`` (with an axis for several target columns).
 
         Raises:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows import timeline
+from keras_ts.windows import clock, timeline
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.series import Panel, constant_rows, resolve_columns
 
@@ -39,8 +39,17 @@ def read_frame(frames: Any, windows: "WindowSpec") -> Panel:
     varying, fixed, targets, future = resolve_columns(windows, features)
     values = np.concatenate([_matrix(table, features) for table in tables])
     times = wall = None
+    zones: tuple[clock.Zone, ...] = ()
     if windows.time_column is not None:
-        times, wall = _clocks([_times(table, windows.time_column) for table in tables])
+        times, wall, zones = clock.common(
+            [
+                clock.read_timestamps(
+                    table, windows.time_column, "" if single else f" of series[{number}]"
+                )
+                for number, table in enumerate(tables)
+            ],
+            windows.time_column,
+        )
     bounds = concatenated_offsets([len(table) for table in tables])
     labels, order = None, None
     if windows.id_column is not None:
@@ -48,7 +57,7 @@ def read_frame(frames: Any, windows: "WindowSpec") -> Panel:
             raise ValueError("Pass a list of frames, or one long frame with id_column, not both.")
         order, bounds, labels = _groups(tables[0], windows.id_column)
         values = values[order]
-        times, wall = (clock if clock is None else clock[order] for clock in (times, wall))
+        times, wall = (kept if kept is None else kept[order] for kept in (times, wall))
 
     static = constant_rows(values, bounds, fixed, features) if fixed else None
     values = values[:, varying] if fixed else values
@@ -65,6 +74,7 @@ def read_frame(frames: Any, windows: "WindowSpec") -> Panel:
         single and labels is None,
         order if isinstance(order, np.ndarray) else None,
         wall,
+        zones,
     )
     return panel if times is None else _with_breaks(panel, windows)
 
@@ -84,12 +94,11 @@ def _with_breaks(panel: Panel, windows: "WindowSpec") -> Panel:
                 else "."
             )
         )
-    gaps = timeline.gaps(panel.times, panel.bounds)
-    if panel.wall is not None:
-        # Days of a place with summer time are regular by its own clock, its hours by UTC.
-        gaps = min(gaps, timeline.gaps(panel.wall, panel.bounds), key=len)
+    if windows.missing == "keep":
+        return panel
+    gaps = timeline.gaps(panel.times, panel.bounds, panel.wall)
     if len(gaps) and windows.missing == "raise":
-        before, after = panel.times[gaps[0] - 1], panel.times[gaps[0]]
+        before, after = panel.stamps(gaps[0] + np.array([-1, 0]))
         raise ValueError(
             f"time_column={windows.time_column!r} has {len(gaps)} irregular step"
             f"{'s' * (len(gaps) > 1)}, the first from {before} to {after}. Insert the missing "
@@ -137,45 +146,36 @@ def _matrix(table: Any, features: list[str]) -> Array:
     return np.stack(columns, axis=1)
 
 
-def _times(table: Any, name: str) -> tuple[Array, Array | None]:
-    """The timestamps, and for those with a time zone, which are in UTC then, its own clock's."""
-    import narwhals as nw
-
-    column = table[name]
-    if column.null_count():
-        raise ValueError(f"time_column={name!r} has {column.null_count()} missing timestamps.")
-    wall = None
-    if isinstance(column.dtype, nw.Datetime) and column.dtype.time_zone is not None:
-        wall = column.dt.replace_time_zone(None).to_numpy()
-        column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-    if not (column.dtype.is_numeric() or column.dtype in (nw.Datetime, nw.Date)):
-        raise TypeError(
-            f"time_column={name!r} must hold dates, times or numbers. Received {column.dtype}, "
-            f"first value {column[0] if len(column) else None!r}. Parse it first, "
-            "for example with pandas.to_datetime."
-        )
-    times = column.to_numpy()
-    if times.dtype.kind == "u":  # differences of unsigned numbers wrap around
-        times = times.astype(np.int64)
-    return times.astype("datetime64[D]") if column.dtype == nw.Date else times, wall
-
-
-def _clocks(tables: list[tuple[Array, Array | None]]) -> tuple[Array, Array | None]:
-    """The timestamps of all tables, and those of their own clocks if any has a time zone."""
-    times = np.concatenate([utc for utc, _ in tables])
-    if all(wall is None for _, wall in tables):
-        return times, None
-    return times, np.concatenate([utc if wall is None else wall for utc, wall in tables])
-
-
 def _groups(table: Any, name: str) -> tuple[Any, IntArray, tuple[Any, ...]]:
     import narwhals as nw
 
     column = table[name]
-    if column.null_count():
-        raise ValueError(f"id_column={name!r} has {column.null_count()} missing values.")
-    labels = column.unique(maintain_order=True).to_list()
-    codes = column.replace_strict(labels, range(len(labels)), return_dtype=nw.Int64).to_numpy()
+    missing = column.is_null().to_numpy()
+    if column.dtype.is_float():
+        missing = missing | np.isnan(column.to_numpy())
+    if missing.any():
+        count = int(missing.sum())
+        raise ValueError(
+            f"id_column={name!r} has {count} missing value{'s' * (count > 1)}, the first in row "
+            f"{int(missing.argmax())}. Name the series of every row, or leave out such rows."
+        )
+    if column.dtype in (nw.Object, nw.Decimal):
+        labels, codes = _numbered(column.to_list(), name)
+    else:
+        labels = column.unique(maintain_order=True).to_list()
+        codes = column.replace_strict(labels, range(len(labels)), return_dtype=nw.Int64).to_numpy()
     lengths = np.bincount(codes, minlength=len(labels))
     order: Any = slice(None) if (np.diff(codes) >= 0).all() else np.argsort(codes, kind="stable")
     return order, concatenated_offsets(lengths), tuple(labels)
+
+
+def _numbered(values: list[Any], name: str) -> tuple[list[Any], IntArray]:
+    """Number Python objects by when they first occur."""
+    known: dict[Any, int] = {}
+    try:
+        codes = [known.setdefault(value, len(known)) for value in values]
+    except TypeError as error:
+        raise TypeError(
+            f"id_column={name!r} must hold ids that can be told apart: {error}."
+        ) from None
+    return list(known), np.array(codes, dtype=np.int64)

@@ -14,6 +14,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
+from keras_ts.windows.clock import Zone
 
 if TYPE_CHECKING:
     from keras_ts.windows.spec import WindowSpec
@@ -37,6 +38,7 @@ class Panel:
         single: Whether one series was given, rather than a list or a long frame.
         order: The rows of a frame in which the series were interleaved, or None.
         wall: The same timestamps by the clock of their time zone, where they have one.
+        zones: That zone: one for all series or each series' own; none without time zones.
     """
 
     values: Array
@@ -50,6 +52,7 @@ class Panel:
     single: bool
     order: Any = None
     wall: Array | None = None
+    zones: tuple[Zone, ...] = ()
 
     @property
     def lengths(self) -> IntArray:
@@ -61,12 +64,34 @@ class Panel:
         """Whether the values are a memory map, to be read only where they are needed."""
         return isinstance(self.values, np.memmap)
 
+    def stamps(self, flat: IntArray) -> Array:
+        """The timestamps at flat positions, with their time zone where they have one."""
+        assert self.times is not None
+        if not self.zones:
+            return self.times[flat]
+        # A forecast position is asked for once per step, and objects are dear.
+        asked = np.zeros(len(self.times), dtype=bool)
+        asked[flat] = True
+        found = np.empty(len(self.times), dtype=object)
+        for zone, series in self.by_zone():
+            rows = asked & np.repeat(series, self.lengths)
+            found[rows] = zone.stamps(self.times[rows])
+        return found[flat]
+
+    def by_zone(self) -> list[tuple[Zone, BoolArray]]:
+        """The time zones, each with the series that have it."""
+        own = np.array([self.zones.index(zone) for zone in self.zones])
+        return [
+            (self.zones[number], (own == number) | np.zeros(len(self.lengths), dtype=bool))
+            for number in np.unique(own)
+        ]
+
     def place(self, position: int) -> str:
         """Name a flat position for an error message."""
         series = int(np.searchsorted(self.bounds, position, side="right")) - 1
         inside = f"position {position - int(self.bounds[series])}"
         if self.times is not None:
-            inside += f" ({self.times[position]})"
+            inside += f" ({self.stamps(np.array([position]))[0]})"
         if self.single:
             return inside
         return f"{inside} of series {self.labels[series] if self.labels else series!r}"

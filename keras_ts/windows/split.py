@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_ts._typing import IntArray
+from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.geometry import (
     WindowRanges,
     layout,
@@ -134,34 +134,63 @@ def _timestamp_border(panel: Panel, at: Any) -> IntArray:
     if not np.issubdtype(panel.times.dtype, np.datetime64):
         raise TypeError(f"at={at!r}: the time column holds {panel.times.dtype}, not dates.")
     try:
-        plain, aware = _without_zone(at)
-        moment = np.datetime64(plain)
+        moment, aware = _moment(at)
     except (TypeError, ValueError) as error:
         raise ValueError(f"at={at!r} is not a timestamp that can be read: {error}.") from None
     if np.isnat(moment):
         raise ValueError(f"at={at!r} is a missing timestamp; give one within the series.")
-    times = panel.times if aware or panel.wall is None else panel.wall
-    each = [times[begin:end] for begin, end in pairwise(panel.bounds)]
-    if times is panel.wall:
-        # A clock that is put back shows an hour twice: the first time counts.
-        each = [np.maximum.accumulate(one) for one in each]
-    borders = np.array([np.searchsorted(one, moment) for one in each], dtype=np.int64)
-    if (borders == 0).all() or (borders == panel.lengths).all():
-        raise ValueError(
-            f"at={at!r} is outside the series, which runs from {times.min()} to {times.max()}."
+    if aware and not panel.zones:
+        raise TypeError(
+            f"at={at!r} has a time zone, and the time column has none. Give at without one, as "
+            "the column's clock shows it, or give the column its zone, with dt.tz_localize in "
+            "pandas or dt.replace_time_zone in polars."
         )
+    if panel.wall is None or aware:
+        borders = _find(panel, panel.times, moment)
+    else:
+        # A clock that is put back shows an hour twice.
+        _refuse_ambiguous(panel, moment, at)
+        borders = _find(panel, panel.wall, moment)
+    if (borders == 0).all() or (borders == panel.lengths).all():
+        ends = np.concatenate([panel.bounds[:-1], panel.bounds[1:] - 1])
+        first, last = panel.stamps(ends[[panel.times[ends].argmin(), panel.times[ends].argmax()]])
+        raise ValueError(f"at={at!r} is outside the series, which runs from {first} to {last}.")
     return borders
 
 
-def _without_zone(at: Any) -> tuple[Any, bool]:
-    """A timestamp, in UTC if it has a time zone, and whether it has one."""
+def _find(panel: Panel, clock: Array, moment: np.datetime64) -> IntArray:
+    """The position in each series at which a clock first shows ``moment`` or later."""
+    each = [clock[begin:end] for begin, end in pairwise(panel.bounds)]
+    if clock is panel.wall:
+        each = [np.maximum.accumulate(one) for one in each]
+    return np.array([np.searchsorted(one, moment) for one in each], dtype=np.int64)
+
+
+def _refuse_ambiguous(panel: Panel, moment: np.datetime64, at: Any) -> None:
+    """Raise where the clock of a time zone shows ``moment`` twice, and rows lie between."""
+    assert panel.times is not None
+    for zone, series in panel.by_zone():
+        first, second = (
+            _find(panel, panel.times, instant)[series] for instant in zone.readings(moment)
+        )
+        if (first < second).any():
+            once, again = zone.stamps(np.array(zone.readings(moment)))
+            raise ValueError(
+                f"at={at!r} is shown twice by the clock of {zone.info}, which is put back: at "
+                f"{once} and at {again}. Give one of them, with its offset."
+            )
+
+
+def _moment(at: Any) -> tuple[np.datetime64, bool]:
+    """A timestamp as NumPy's, in UTC if it has a time zone, and whether it has one."""
     if isinstance(at, str):
         # NumPy reads no time zones; what is no date and time in one, it reads or refuses.
         try:
             read = datetime.fromisoformat(at)
         except ValueError:
-            return at, False
+            return np.datetime64(at), False
         at = at if read.tzinfo is None else read
-    if getattr(at, "tzinfo", None) is None:
-        return at, False
-    return at.astimezone(UTC).replace(tzinfo=None), True
+    aware = getattr(at, "tzinfo", None) is not None
+    if hasattr(at, "to_datetime64"):  # One of pandas, which knows nanoseconds.
+        return at.to_datetime64(), aware
+    return np.datetime64(at.astimezone(UTC).replace(tzinfo=None) if aware else at), aware

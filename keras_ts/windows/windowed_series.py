@@ -55,7 +55,8 @@ class WindowedSeries(WindowSpec):
         future_columns: Columns known ahead of time, such as the calendar or a plan.
         static_columns: Columns that never change within a series.
         id_column: In a long data frame, the column that tells series apart.
-        time_column: In a data frame, the column of timestamps.
+        time_column: In a data frame, the column of timestamps. The regular step, which
+            ``missing`` minds, is each series' own.
         missing: What to do about values that are not finite and about gaps in time:
             ``"raise"`` an error, ``"drop"`` the windows that touch one, or ``"keep"``
             them. A memory map is checked as it is read. Defaults to ``"raise"``.
@@ -143,12 +144,15 @@ class WindowedSeries(WindowSpec):
             at: Where the next part begins: a position (int), a fraction of the length
                 (float between 0 and 1), a timestamp, or an increasing list of them. In a
                 panel a position or fraction is each series' own, a timestamp is common. One
-                without a time zone is read in the time column's, if that has one.
+                without a time zone is read by the clock of the time column's, if that has one;
+                one with a time zone is an instant, and needs a column that has one too.
             context: Whether inputs may reach back over the border, as in the usual
                 validation set. Defaults to True.
 
         Raises:
-            ValueError: A border lies outside the series, or a part gets no window.
+            TypeError: A border has a time zone, and the time column has none.
+            ValueError: A border lies outside the series, its clock shows it twice, or a part
+                gets no window.
         """
         panel = read_panel(series, self)
         return tuple(

@@ -85,9 +85,6 @@ def test_in_a_panel_positions_are_each_series_own():
         datetime.date(2024, 1, 21),
         np.datetime64("2024-01-21"),
         pd.Timestamp("2024-01-21"),
-        pd.Timestamp("2024-01-21T02:00", tz="Europe/Helsinki"),
-        "2024-01-21T02:00+02:00",
-        "2024-01-21T00:00Z",
         pd.DatetimeIndex(["2024-01-21"]),
         pd.Series([pd.Timestamp("2024-01-21")], index=[7]),
         np.array("2024-01-21", "datetime64[D]"),
@@ -112,7 +109,6 @@ def test_timestamps_are_common_to_a_panel(at):
         ("D", "2024-05-01", 61),
         ("h", "2024-03-31T02:00", 30 * 24 + 2),  # which no clock shows: 03:00 comes next
         ("h", "2024-05-01", 61 * 24 - 1),
-        ("h", "2024-10-27T02:00", 240 * 24 + 1),  # shown twice
     ],
 )
 def test_times_of_a_zone_with_summer_time(polars, freq, local, border):
@@ -128,7 +124,8 @@ def test_times_of_a_zone_with_summer_time(polars, freq, local, border):
     for at in (local, times[border]):
         _, validation = windows.split(frame, at)
         assert validation[0][1][0] == border
-    assert validation.origins[0] == times[border - 1].tz_convert("UTC").to_datetime64()
+    assert validation.origins[0] == times[border - 1]
+    assert validation.origins[0].utcoffset() == times[border - 1].utcoffset()
 
 
 @pytest.mark.parametrize(
@@ -160,12 +157,12 @@ def test_bad_borders(at, error, says):
 @pytest.mark.parametrize(
     ("at", "says"),
     [
-        (pd.NaT, "at=NaT is not a timestamp that can be read"),
+        (pd.NaT, "at=NaT is a missing timestamp"),
         ("NaT", "is a missing timestamp"),
         (np.datetime64("NaT"), "is a missing timestamp"),
         ("21.01.2024", "is not a timestamp that can be read"),
         (pd.Timedelta("1D"), "is not a timestamp that can be read"),
-        ("2024-02-01T00:00+00:00", "is outside the series, which runs from 2024-01-01"),
+        ("2024-02-01T00:00", "is outside the series, which runs from 2024-01-01"),
     ],
 )
 def test_bad_timestamps(at, says):
