@@ -6,7 +6,7 @@ offset, for a clock shows an hour twice when it is put back.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timezone, tzinfo
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -43,7 +43,7 @@ class Zone:
         """Return the instants at which the clock shows ``moment``, or would if not put forward."""
         plain = moment.astype("datetime64[us]").item()
         if not isinstance(plain, datetime):  # Python has no such year.
-            return [moment]
+            return [moment, moment]
         offsets = [plain.replace(tzinfo=self.info, fold=fold).utcoffset() for fold in (0, 1)]
         return [moment - np.timedelta64(offset) for offset in offsets if offset is not None]
 
@@ -118,12 +118,19 @@ def _aware(column: Any) -> Timestamps | None:
         utc = native.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
         # The zones of pytz are no tzinfo to ask for an offset; their names are those of zoneinfo.
         named = getattr(native.dt.tz, "zone", None)
-        return Timestamps(utc, wall, Zone(ZoneInfo(named) if named else native.dt.tz, True))
+        return Timestamps(utc, wall, Zone(_named(named) if named else native.dt.tz, True))
     if not isinstance(column.dtype, nw.Datetime) or column.dtype.time_zone is None:
         return None
     wall = column.dt.replace_time_zone(None).to_numpy()
     utc = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None).to_numpy()
-    return Timestamps(utc, wall, Zone(ZoneInfo(column.dtype.time_zone), False))
+    return Timestamps(utc, wall, Zone(_named(column.dtype.time_zone), False))
+
+
+def _named(zone: str) -> tzinfo:
+    """The zone of a name, or of an offset such as "+05:30", as Arrow has them."""
+    if zone[0] in "+-":
+        return cast(tzinfo, datetime.fromisoformat(f"2000-01-01T00:00{zone}").tzinfo)
+    return ZoneInfo(zone)
 
 
 def _refuse_missing(missing: Array, name: str, where: str) -> None:

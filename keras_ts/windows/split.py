@@ -1,5 +1,6 @@
 """Which windows a panel has, and which of them belong to which part of a split."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -135,7 +136,7 @@ def _timestamp_border(panel: Panel, at: Any) -> IntArray:
         raise TypeError(f"at={at!r}: the time column holds {panel.times.dtype}, not dates.")
     try:
         moment, aware = _moment(at)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"at={at!r} is not a timestamp that can be read: {error}.") from None
     if np.isnat(moment):
         raise ValueError(f"at={at!r} is a missing timestamp; give one within the series.")
@@ -183,14 +184,17 @@ def _refuse_ambiguous(panel: Panel, moment: np.datetime64, at: Any) -> None:
 
 def _moment(at: Any) -> tuple[np.datetime64, bool]:
     """A timestamp as NumPy's, in UTC if it has a time zone, and whether it has one."""
+    finer = ""
     if isinstance(at, str):
-        # NumPy reads no time zones; what is no date and time in one, it reads or refuses.
         try:
+            # NumPy reads no time zones, and Python no nanoseconds.
             read = datetime.fromisoformat(at)
-        except ValueError:
+        except ValueError:  # A year or a month alone, or nothing that can be read.
             return np.datetime64(at), False
-        at = at if read.tzinfo is None else read
+        finer = "".join(re.findall(r"[.,]\d{6}(\d{1,3})", at))
+        at = read
     aware = getattr(at, "tzinfo", None) is not None
     if hasattr(at, "to_datetime64"):  # One of pandas, which knows nanoseconds.
         return at.to_datetime64(), aware
-    return np.datetime64(at.astimezone(UTC).replace(tzinfo=None) if aware else at), aware
+    moment = np.datetime64(at.astimezone(UTC).replace(tzinfo=None) if aware else at)
+    return moment + np.timedelta64(int(finer.ljust(3, "0")), "ns") if finer else moment, aware

@@ -122,7 +122,12 @@ def test_nanoseconds_come_back_exactly():
     frame = frame_of(times, "pandas")
     origins = windows().build(frame).origins
     assert origins.tolist() == times[1:-1].tolist()
-    assert first_target(windows().split(frame, origins[20])[1]) == 21
+    for at in (origins[20], origins[20].isoformat(), str(origins[20])):
+        assert first_target(windows().split(frame, at)[1]) == 21
+    naive = frame_of(times.tz_localize(None), "pandas")
+    origins = windows().build(naive).origins
+    for at in (origins[20], str(origins[20]), pd.Timestamp(origins[20])):
+        assert first_target(windows().split(naive, at)[1]) == 21
 
 
 def test_the_table_of_align_is_aware_in_pandas():
@@ -169,6 +174,28 @@ def test_a_border_with_a_zone_needs_a_column_with_one(kind, at):
     with pytest.raises(TypeError, match="has a time zone, and the time column has none"):
         windows().split(frame_of(days, kind), at)
     assert first_target(windows().split(frame_of(days.tz_localize("UTC"), kind), at)[1]) == 10
+
+
+@pytest.mark.parametrize("zone", [None, "America/New_York"])
+@pytest.mark.parametrize("at", ["99999", np.datetime64(10**9, "Y"), datetime.datetime.min])
+def test_borders_of_another_age_are_outside(zone, at):
+    days = pd.date_range("2024-01-01", periods=30, tz=zone)
+    with pytest.raises(ValueError, match="is outside the series, which runs from 2024-01-01"):
+        windows().split(frame_of(days, "pandas"), at)
+    last = datetime.datetime.max.replace(tzinfo=datetime.timezone(datetime.timedelta(hours=-5)))
+    with pytest.raises(ValueError, match="is not a timestamp that can be read"):
+        windows().split(frame_of(days, "pandas"), last)
+    assert first_target(windows().split(frame_of(days, "pandas"), "20240111")[1]) == 10
+
+
+def test_arrow_tables():
+    pa = pytest.importorskip("pyarrow")
+    for zone in ("America/New_York", "+05:30"):
+        days = pd.date_range("2024-01-01", periods=30, tz=zone)
+        table = pa.Table.from_pandas(frame_of(days, "pandas"))
+        _, later = windows().split(table, "2024-01-11")
+        assert later.origins[0] == days[9]
+        assert first_target(windows().split(table, later.origins[0])[1]) == 9
 
 
 def test_frames_of_a_list_may_have_zones_of_their_own():
