@@ -37,11 +37,13 @@ def in_days(
     day = clock.astype("datetime64[D]")
     of_day = clock - day.astype(clock.dtype)
     usual = _spread(np.minimum.reduceat(of_day, bounds[:-1]), bounds)
-    later = np.zeros_like(of_day)
-    later[1:] = np.diff(clock) - np.diff(utc)
-    later[bounds[:-1]] = 0
+    at_time = of_day == usual
+    if clock is not utc:
+        forward = np.diff(clock) - np.diff(utc)
+        forward[bounds[1:-1] - 1] = 0
+        at_time[1:] |= of_day[1:] - usual[1:] == forward
     ticks, own = number(day, bounds)
-    return ticks, own & ((of_day == usual) | (of_day - usual == later))
+    return ticks, own & at_time
 
 
 def every_day(day: Array, bounds: IntArray) -> Numbered:
@@ -95,7 +97,7 @@ def _month(day: Array) -> tuple[Array, IntArray, BoolArray]:
     """The month of each day, its number in it from 0, and whether it is the last."""
     month = day.astype("datetime64[M]")
     of_month = (day - month.astype(day.dtype)).astype(np.int64)
-    return month, of_month, (day + 1).astype("datetime64[M]") != month
+    return month, of_month, (month + 1).astype(day.dtype) == day + 1
 
 
 def _spread(values: Array, bounds: IntArray) -> Array:

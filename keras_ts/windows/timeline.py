@@ -66,7 +66,11 @@ def _counts(times: Array, wall: Array | None, shortest: Array) -> Iterator[tuple
     """The ways to count but for that in UTC, each with the series that it may be tried on."""
 
     def by(count: Any, clock: Array) -> Any:
-        return lambda rows, bounds: count(clock[rows], times[rows], bounds)
+        def counted(rows: Any, bounds: IntArray) -> Any:
+            utc = times[rows]
+            return count(utc if clock is times else clock[rows], utc, bounds)
+
+        return counted
 
     if wall is not None:
         yield by(in_time, wall), np.ones(len(shortest), dtype=bool)
