@@ -10,7 +10,8 @@ from keras_ts import _checks
 from keras_ts._models import check_model
 from keras_ts._typing import Array
 from keras_ts.forecasting.rollout import Rollout
-from keras_ts.windows.series import Panel, missing_rows, read_panel
+from keras_ts.windows.reading.panel import Panel, missing_rows
+from keras_ts.windows.reading.reader import read_panel
 from keras_ts.windows.windowed_series import WindowedSeries
 
 
@@ -83,11 +84,10 @@ def _check_takes(model: keras.Model, panel: Panel, windows: WindowedSeries) -> N
             f"The model takes windows of {length} inputs. Received: window={windows.window}. "
             "Use the windows that the model was trained on."
         )
-    columns = 1 if panel.values.ndim == 1 else panel.values.shape[1]
-    if features not in (None, columns):
+    if features not in (None, panel.num_columns):
         raise ValueError(
             f"The model takes {features} column{'s' * (features > 1)}, and the series has "
-            f"{columns}. Forecast from the columns that the model was trained on."
+            f"{panel.num_columns}. Forecast from the columns that the model was trained on."
         )
 
 
@@ -103,16 +103,16 @@ def _last_inputs(panel: Panel, windows: WindowedSeries) -> Array:
         )
     if windows.missing != "keep":
         _check_whole(panel, reach)
-    values = np.stack([panel.values[end - reach : end] for end in panel.bounds[1:]])
+    values = np.stack([panel.values[end - reach : end] for end in panel.offsets[1:]])
     return values if values.dtype.kind == "f" else values.astype(keras.config.floatx())
 
 
 def _check_whole(panel: Panel, reach: int) -> None:
     """Refuse to forecast from a window that training would have left out."""
-    for begin, end in zip(panel.bounds[:-1], panel.bounds[1:], strict=True):
+    for begin, end in zip(panel.offsets[:-1], panel.offsets[1:], strict=True):
         begin = max(begin, end - reach)
         missing = np.flatnonzero(missing_rows(panel.values[begin:end]))
-        gaps = panel.breaks[(panel.breaks > begin) & (panel.breaks < end)]
+        gaps = panel.gaps[(panel.gaps > begin) & (panel.gaps < end)]
         if len(missing) or len(gaps):
             at = begin + missing[0] if len(missing) else gaps[0]
             raise ValueError(
@@ -125,12 +125,12 @@ def _check_whole(panel: Panel, reach: int) -> None:
 def _target_shape(panel: Panel) -> tuple[int, ...]:
     if panel.values.ndim == 1 or isinstance(panel.targets, int):
         return ()
-    return (panel.values.shape[1] if panel.targets is None else len(panel.targets),)
+    return (panel.num_columns if panel.targets is None else len(panel.targets),)
 
 
 def _check_feeds_back(panel: Panel, windows: WindowedSeries, steps: int) -> None:
-    columns = 1 if panel.values.ndim == 1 else panel.values.shape[1]
-    every = panel.targets is None or np.atleast_1d(panel.targets).tolist() == list(range(columns))
+    columns = list(range(panel.num_columns))
+    every = panel.targets is None or np.atleast_1d(panel.targets).tolist() == columns
     if not every or windows.gap:
         reason = f"gap={windows.gap}" if windows.gap else "not every column is a target, in order"
         raise ValueError(

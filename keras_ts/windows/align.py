@@ -1,4 +1,4 @@
-"""Where windows and their targets stand in the series: positions, timestamps and labels."""
+"""The places of windows and their targets in the series: positions, timestamps and labels."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.geometry import Geometry, WindowRanges
-from keras_ts.windows.series import Panel
+from keras_ts.windows.reading.panel import Panel
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,9 @@ class Placement:
         return series if self.panel.labels is None else _column(self.panel.labels)[series]
 
     def _moments(self, flat: IntArray, series: IntArray) -> Array:
-        if self.panel.times is not None:
-            return self.panel.stamps(flat)
-        return flat - self.panel.bounds[series]
+        if self.panel.clock is not None:
+            return self.panel.clock.stamps(flat)
+        return flat - self.panel.offsets[series]
 
 
 def _column(labels: tuple[Any, ...]) -> Array:

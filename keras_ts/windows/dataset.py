@@ -21,7 +21,7 @@ from keras_ts.windows.feeding.progress import Progress
 from keras_ts.windows.feeding.source import WindowSource
 from keras_ts.windows.feeding.to_grain import to_grain
 from keras_ts.windows.feeding.to_tf import to_tf
-from keras_ts.windows.series import Panel
+from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import check_nonempty
 from keras_ts.windows.weights import read_weights

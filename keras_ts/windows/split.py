@@ -1,15 +1,13 @@
-"""Which windows a panel has, and which of them belong to which part of a split."""
+"""The windows of a panel, and those of each part of a split."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from keras_ts._typing import Array, IntArray
+from keras_ts._typing import IntArray
 from keras_ts.windows.arithmetic.geometry import (
     WindowRanges,
     layout,
@@ -17,14 +15,14 @@ from keras_ts.windows.arithmetic.geometry import (
     part_limits,
     windows_reading,
 )
-from keras_ts.windows.series import Panel, missing_rows
+from keras_ts.windows.reading.panel import Panel, missing_rows
 from keras_ts.windows.spec import WindowSpec
 
 
 def all_windows(panel: Panel, spec: WindowSpec) -> WindowRanges:
     """Every window of the panel, without those that ``missing="drop"`` leaves out."""
     geometry = spec.geometry
-    ranges = layout(panel.bounds, panel.breaks, geometry)
+    ranges = layout(panel.offsets, panel.gaps, geometry)
     if spec.missing != "drop" or panel.values.dtype.kind != "f":
         return ranges
 
@@ -51,7 +49,7 @@ def parts(panel: Panel, spec: WindowSpec, at: Any, context: bool) -> Iterator[Wi
     borders = _borders(panel, at)
     ranges = all_windows(panel, spec)
     check_nonempty(ranges, panel, spec)
-    offset = panel.bounds[:-1]
+    offset = panel.offsets[:-1]
     for part in range(borders.shape[1] + 1):
         low, high = part_limits(borders, panel.lengths, part, spec.geometry, context)
         inside = ranges.between((low + offset)[ranges.series], (high + offset)[ranges.series])
@@ -98,7 +96,7 @@ def _borders(panel: Panel, at: Any) -> IntArray:
 
 
 def _is_list(at: Any) -> bool:
-    """Whether it is a list, an array, a pandas index or column: all but a single value."""
+    """Tell a list, an array, a pandas index or column from a single value."""
     return hasattr(at, "__len__") and not isinstance(at, str | bytes) and np.shape(at) != ()
 
 
@@ -124,77 +122,8 @@ def _border(panel: Panel, at: Any) -> IntArray:
                 f"{longest - 1}, the longest series having {longest} positions."
             )
         return np.minimum(position, lengths)
-    return _timestamp_border(panel, at)
-
-
-def _timestamp_border(panel: Panel, at: Any) -> IntArray:
-    if panel.times is None:
+    if panel.clock is None:
         raise TypeError(
             f"at={at!r} is not a position or a fraction; a timestamp needs a frame and time_column."
         )
-    if not np.issubdtype(panel.times.dtype, np.datetime64):
-        raise TypeError(f"at={at!r}: the time column holds {panel.times.dtype}, not dates.")
-    try:
-        moment, aware = _moment(at)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"at={at!r} is not a timestamp that can be read: {error}.") from None
-    if np.isnat(moment):
-        raise ValueError(f"at={at!r} is a missing timestamp; give one within the series.")
-    if aware and not panel.zones:
-        raise TypeError(
-            f"at={at!r} has a time zone, and the time column has none. Give at without one, as "
-            "the column's clock shows it, or give the column its zone, with dt.tz_localize in "
-            "pandas or dt.replace_time_zone in polars."
-        )
-    if panel.wall is None or aware:
-        borders = _find(panel, panel.times, moment)
-    else:
-        # A clock that is put back shows an hour twice.
-        _refuse_ambiguous(panel, moment, at)
-        borders = _find(panel, panel.wall, moment)
-    if (borders == 0).all() or (borders == panel.lengths).all():
-        ends = np.concatenate([panel.bounds[:-1], panel.bounds[1:] - 1])
-        first, last = panel.stamps(ends[[panel.times[ends].argmin(), panel.times[ends].argmax()]])
-        raise ValueError(f"at={at!r} is outside the series, which runs from {first} to {last}.")
-    return borders
-
-
-def _find(panel: Panel, clock: Array, moment: np.datetime64) -> IntArray:
-    """The position in each series at which a clock first shows ``moment`` or later."""
-    each = [clock[begin:end] for begin, end in pairwise(panel.bounds)]
-    if clock is panel.wall:
-        each = [np.maximum.accumulate(one) for one in each]
-    return np.array([np.searchsorted(one, moment) for one in each], dtype=np.int64)
-
-
-def _refuse_ambiguous(panel: Panel, moment: np.datetime64, at: Any) -> None:
-    """Raise where the clock of a time zone shows ``moment`` twice, and rows lie between."""
-    assert panel.times is not None
-    for zone, series in panel.by_zone():
-        first, second = (
-            _find(panel, panel.times, instant)[series] for instant in zone.readings(moment)
-        )
-        if (first < second).any():
-            once, again = zone.stamps(np.array(zone.readings(moment)))
-            raise ValueError(
-                f"at={at!r} is shown twice by the clock of {zone.info}, which is put back: at "
-                f"{once} and at {again}. Give one of them, with its offset."
-            )
-
-
-def _moment(at: Any) -> tuple[np.datetime64, bool]:
-    """A timestamp as NumPy's, in UTC if it has a time zone, and whether it has one."""
-    finer = ""
-    if isinstance(at, str):
-        try:
-            # NumPy reads no time zones, and Python no nanoseconds.
-            read = datetime.fromisoformat(at)
-        except ValueError:  # A year or a month alone, or nothing that can be read.
-            return np.datetime64(at), False
-        finer = "".join(re.findall(r"[.,]\d{6}(\d{1,3})", at))
-        at = read
-    aware = getattr(at, "tzinfo", None) is not None
-    if hasattr(at, "to_datetime64"):  # One of pandas, which knows nanoseconds.
-        return at.to_datetime64(), aware
-    moment = np.datetime64(at.astimezone(UTC).replace(tzinfo=None) if aware else at)
-    return moment + np.timedelta64(int(finer.ljust(3, "0")), "ns") if finer else moment, aware
+    return panel.clock.border(at)

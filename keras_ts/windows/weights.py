@@ -8,7 +8,7 @@ import numpy as np
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.gather import Gather
 from keras_ts.windows.arithmetic.geometry import Geometry, WindowRanges
-from keras_ts.windows.series import Panel
+from keras_ts.windows.reading.panel import Panel
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ def read_weights(
             f"positions and {ranges.total} windows. Give one weight for each of either."
         )
     weights = np.concatenate(arrays).astype(np.float32)
-    if panel.order is not None and not per_window:
-        weights = weights[panel.order]
+    if panel.row_order is not None and not per_window:
+        weights = weights[panel.row_order]
     return WindowWeights(weights, per_window, geometry)
 
 

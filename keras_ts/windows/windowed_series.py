@@ -10,7 +10,7 @@ from typing import Any
 from keras_ts import _checks
 from keras_ts._registration import registered
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.series import read_panel
+from keras_ts.windows.reading.reader import read_panel
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import all_windows, parts
 
@@ -57,16 +57,14 @@ class WindowedSeries(WindowSpec):
         id_column: In a long data frame, the column that tells series apart.
         time_column: In a data frame, the column of timestamps. The regular step, which
             ``missing`` minds, is each series' own.
-        missing: What to do about values that are not finite and about gaps in time:
-            ``"raise"`` an error, ``"drop"`` the windows that touch one, or ``"keep"``
-            them. A memory map is checked as it is read. Defaults to ``"raise"``.
+        missing: ``"raise"`` an error where a value is not finite or time has a gap, ``"drop"``
+            the windows that touch one, or ``"keep"`` them. A memory map is checked as it is read. Defaults to ``"raise"``.
         batch_size: Windows in a batch. Defaults to 32.
-        shuffle: Whether every epoch has a fresh uniform permutation of all windows.
-            Defaults to False.
+        shuffle: True for a fresh uniform permutation of all windows each epoch. Defaults to
+            False, time order.
         seed: Integer that fixes the shuffle. Defaults to None: drawn at ``build`` from
             Python's ``random``, which ``keras.utils.set_random_seed`` seeds.
-        drop_remainder: Whether to leave out a last batch that is not full. Defaults to
-            False.
+        drop_remainder: True to leave out a last batch that is not full. Defaults to False.
 
     Input shape:
         A series of shape ``(time,)`` or ``(time, columns)``, a list of them, or a pandas
@@ -141,13 +139,13 @@ class WindowedSeries(WindowSpec):
 
         Args:
             series: Anything that ``build`` takes.
-            at: Where the next part begins: a position (int), a fraction of the length
+            at: Beginning of the next part: a position (int), a fraction of the length
                 (float between 0 and 1), a timestamp, or an increasing list of them. In a
                 panel a position or fraction is each series' own, a timestamp is common. One
                 without a time zone is read by the clock of the time column's, if that has one;
                 one with a time zone is an instant, and needs a column that has one too.
-            context: Whether inputs may reach back over the border, as in the usual
-                validation set. Defaults to True.
+            context: True if inputs may reach back over the border, as in the usual validation
+                set. Defaults to True.
 
         Raises:
             TypeError: A border has a time zone, and the time column has none.

@@ -16,7 +16,7 @@ from keras_ts.windows.align import Placement
 from keras_ts.windows.arithmetic.gather import Gather
 from keras_ts.windows.arithmetic.geometry import PickledByFields
 from keras_ts.windows.arithmetic.sampler import BatchSampler
-from keras_ts.windows.series import Panel, missing_rows, refuse_missing
+from keras_ts.windows.reading.panel import Panel, missing_rows, refuse_missing
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.weights import WindowWeights
 

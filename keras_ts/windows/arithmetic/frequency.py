@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.calendars import CALENDARS, every_day, in_days, in_time
+from keras_ts.windows.arithmetic.calendars import CALENDARS, every_day, in_days, in_time
 
 
 def disorder(times: Array, bounds: IntArray) -> tuple[str, int] | None:

@@ -1,92 +1,92 @@
 """Reading pandas and polars frames, both through narwhals: columns by name, long panels."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows import clock, timeline
+from keras_ts.windows.arithmetic import frequency
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
-from keras_ts.windows.series import Panel, constant_rows, resolve_columns
+from keras_ts.windows.reading.clock import Clock
+from keras_ts.windows.reading.columns import constant_rows, resolve_columns
+from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.timestamps import read_clock
+from keras_ts.windows.spec import WindowSpec
 
-if TYPE_CHECKING:
-    from keras_ts.windows.spec import WindowSpec
 
-
-def read_frame(frames: Any, windows: "WindowSpec") -> Panel:
+def read_frame(frames: Any, spec: WindowSpec) -> Panel:
     """Read one frame, or a list of frames with the same columns."""
-    single = not isinstance(frames, list | tuple)
-    tables = [_table(frame) for frame in ([frames] if single else frames)]
-    names = tables[0].columns
+    listed = isinstance(frames, list | tuple)
+    if listed and spec.id_column is not None:
+        raise ValueError("Pass a list of frames, or one long frame with id_column, not both.")
+    tables = [_table(frame) for frame in (frames if listed else [frames])]
+    names = _column_names(tables, spec)
+    features = [name for name in names if name not in (spec.id_column, spec.time_column)]
+    varying, fixed, targets, future = resolve_columns(spec, features)
+    values = np.concatenate([_matrix(table, features) for table in tables])
+    offsets = concatenated_offsets([len(table) for table in tables])
+    clock = None if spec.time_column is None else read_clock(tables, spec.time_column, offsets)
+    labels, row_order = None, None
+    if spec.id_column is not None:
+        row_order, offsets, labels = _groups(tables[0], spec.id_column)
+        if row_order is not None:
+            values = values[row_order]
+        if clock is not None:
+            clock = _reordered(clock, row_order, offsets)
+    static = constant_rows(values, offsets, fixed, features) if fixed else None
+    panel = Panel(
+        values[:, varying] if fixed else values,
+        offsets,
+        single=not listed and labels is None,
+        targets=targets,
+        future=future,
+        static=static,
+        clock=clock,
+        labels=labels,
+        row_order=row_order,
+    )
+    return panel if clock is None else _with_gaps(panel, clock, spec)
+
+
+def _column_names(tables: list[Any], spec: WindowSpec) -> list[str]:
+    """Return the names of the columns, which all tables share, or say why they cannot be used."""
+    names = list(tables[0].columns)
     if not all(isinstance(name, str) for name in names):
         raise TypeError(
-            f"Columns of a frame must have names that are strings. Received {list(names)}. "
+            f"Columns of a frame must have names that are strings. Received {names}. "
             "Rename them, frame.columns = map(str, frame.columns), or pass frame.to_numpy()."
         )
     for number, table in enumerate(tables):
         if table.columns != names:
             raise ValueError(
                 "All frames of a panel must have the same columns. Received "
-                f"{list(names)} and, in series[{number}], {list(table.columns)}."
+                f"{names} and, in series[{number}], {list(table.columns)}."
             )
     for argument in ("id_column", "time_column"):
-        wanted = getattr(windows, argument)
+        wanted = getattr(spec, argument)
         if wanted is not None and wanted not in names:
-            raise ValueError(f"{argument}={wanted!r} is not in the frame: {list(names)}.")
-
-    features = [name for name in names if name not in (windows.id_column, windows.time_column)]
-    varying, fixed, targets, future = resolve_columns(windows, features)
-    values = np.concatenate([_matrix(table, features) for table in tables])
-    times = wall = None
-    zones: tuple[clock.Zone, ...] = ()
-    if windows.time_column is not None:
-        times, wall, zones = clock.common(
-            [
-                clock.read_timestamps(
-                    table, windows.time_column, "" if single else f" of series[{number}]"
-                )
-                for number, table in enumerate(tables)
-            ],
-            windows.time_column,
-        )
-    bounds = concatenated_offsets([len(table) for table in tables])
-    labels, order = None, None
-    if windows.id_column is not None:
-        if not single:
-            raise ValueError("Pass a list of frames, or one long frame with id_column, not both.")
-        order, bounds, labels = _groups(tables[0], windows.id_column)
-        values = values[order]
-        times, wall = (kept if kept is None else kept[order] for kept in (times, wall))
-
-    static = constant_rows(values, bounds, fixed, features) if fixed else None
-    values = values[:, varying] if fixed else values
-    breaks = np.empty(0, np.int64)
-    panel = Panel(
-        values,
-        bounds,
-        targets,
-        future,
-        static,
-        times,
-        labels,
-        breaks,
-        single and labels is None,
-        order if isinstance(order, np.ndarray) else None,
-        wall,
-        zones,
-    )
-    return panel if times is None else _with_breaks(panel, windows)
+            raise ValueError(f"{argument}={wanted!r} is not in the frame: {names}.")
+    return names
 
 
-def _with_breaks(panel: Panel, windows: "WindowSpec") -> Panel:
-    assert panel.times is not None
-    wrong = timeline.disorder(panel.times, panel.bounds)
+def _reordered(clock: Clock, rows: IntArray | None, offsets: IntArray) -> Clock:
+    """Return the clock of a long frame whose rows were put in the order of its series."""
+    clock = replace(clock, offsets=offsets)
+    if rows is None:
+        return clock
+    local = None if clock.local_times is None else clock.local_times[rows]
+    return replace(clock, times=clock.times[rows], local_times=local)
+
+
+def _with_gaps(panel: Panel, clock: Clock, spec: WindowSpec) -> Panel:
+    """Return the panel with its gaps in time, or refuse them, and times out of order."""
+    wrong = frequency.disorder(clock.times, panel.offsets)
     if wrong is not None:
         kind, position = wrong
-        what = "repeats" if kind == "duplicate" else "goes back in"
+        verb = "repeats" if kind == "duplicate" else "goes back in"
         raise ValueError(
-            f"time_column={windows.time_column!r} {what} time at {panel.place(position)}. "
+            f"time_column={spec.time_column!r} {verb} time at {panel.place(position)}. "
             "Sort each series by it and keep one row per timestamp"
             + (
                 ", or name the column that tells series apart in id_column."
@@ -94,18 +94,18 @@ def _with_breaks(panel: Panel, windows: "WindowSpec") -> Panel:
                 else "."
             )
         )
-    if windows.missing == "keep":
+    if spec.missing == "keep":
         return panel
-    gaps = timeline.gaps(panel.times, panel.bounds, panel.wall)
-    if len(gaps) and windows.missing == "raise":
-        before, after = panel.stamps(gaps[0] + np.array([-1, 0]))
+    gaps = frequency.gaps(clock.times, panel.offsets, clock.local_times)
+    if len(gaps) and spec.missing == "raise":
+        before, after = clock.stamps(gaps[0] + np.array([-1, 0]))
         raise ValueError(
-            f"time_column={windows.time_column!r} has {len(gaps)} irregular step"
+            f"time_column={spec.time_column!r} has {len(gaps)} irregular step"
             f"{'s' * (len(gaps) > 1)}, the first from {before} to {after}. Insert the missing "
             'rows, or pass missing="drop" to leave out the windows that cross one, or '
             'missing="keep" to count rows and not time.'
         )
-    return replace(panel, breaks=gaps) if windows.missing == "drop" else panel
+    return replace(panel, gaps=gaps)
 
 
 def _table(frame: Any) -> Any:
@@ -146,7 +146,8 @@ def _matrix(table: Any, features: list[str]) -> Array:
     return np.stack(columns, axis=1)
 
 
-def _groups(table: Any, name: str) -> tuple[Any, IntArray, tuple[Any, ...]]:
+def _groups(table: Any, name: str) -> tuple[IntArray | None, IntArray, tuple[Any, ...]]:
+    """Return the order of rows that brings series together, their offsets, and their ids."""
     import narwhals as nw
 
     column = table[name]
@@ -165,8 +166,9 @@ def _groups(table: Any, name: str) -> tuple[Any, IntArray, tuple[Any, ...]]:
         labels = column.unique(maintain_order=True).to_list()
         codes = column.replace_strict(labels, range(len(labels)), return_dtype=nw.Int64).to_numpy()
     lengths = np.bincount(codes, minlength=len(labels))
-    order: Any = slice(None) if (np.diff(codes) >= 0).all() else np.argsort(codes, kind="stable")
-    return order, concatenated_offsets(lengths), tuple(labels)
+    in_order = (np.diff(codes) >= 0).all()
+    rows = None if in_order else np.argsort(codes, kind="stable")
+    return rows, concatenated_offsets(lengths), tuple(labels)
 
 
 def _numbered(values: list[Any], name: str) -> tuple[list[Any], IntArray]:

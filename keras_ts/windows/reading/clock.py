@@ -1,0 +1,160 @@
+"""The clock of a panel: timestamps, and the time zones by which they are read and handed out.
+
+Inside, timestamps with a time zone are instants: NumPy's, in UTC. They are handed out with their
+offset, because a clock shows an hour twice when it is put back; so ``split`` finds the same place
+again.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timezone, tzinfo
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from keras_ts._typing import Array, BoolArray, IntArray
+
+
+@dataclass(frozen=True)
+class Zone:
+    """The time zone of a column.
+
+    Attributes:
+        info: The zone.
+        pandas: True if the column is one of pandas, which has timestamps of its own.
+    """
+
+    info: tzinfo
+    pandas: bool
+
+    def stamps(self, utc: Array) -> Array:
+        """Return instants with their offset from UTC: timestamps of pandas, or of Python."""
+        if self.pandas:
+            import pandas as pd
+
+            return pd.DatetimeIndex(utc, tz="UTC").tz_convert(self.info).astype(object).to_numpy()
+        stamps = np.empty(len(utc), dtype=object)
+        for row, moment in enumerate(utc.astype("datetime64[us]").tolist()):
+            local = moment.replace(tzinfo=UTC).astimezone(self.info)
+            # Python takes two times of one zone for equal that differ by the offset alone.
+            stamps[row] = local.replace(tzinfo=timezone(local.utcoffset()), fold=0)
+        return stamps
+
+    def readings(self, moment: np.datetime64) -> list[np.datetime64]:
+        """Return the instants at which the clock shows ``moment``, or would if not put forward."""
+        plain = moment.astype("datetime64[us]").item()
+        if not isinstance(plain, datetime):  # Python has no such year.
+            return [moment, moment]
+        offsets = [plain.replace(tzinfo=self.info, fold=fold).utcoffset() for fold in (0, 1)]
+        return [moment - np.timedelta64(offset) for offset in offsets if offset is not None]
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The timestamps of a panel.
+
+    Attributes:
+        times: Timestamp of every flat position, or a number; in UTC if there are time zones.
+        offsets: Flat start of each series, and the end of the last.
+        local_times: The same timestamps as the clocks of their time zones show them, or None.
+        zones: Those zones: one for all series or each series' own; none without time zones.
+    """
+
+    times: Array
+    offsets: IntArray
+    local_times: Array | None = None
+    zones: tuple[Zone, ...] = ()
+
+    def stamps(self, flat: IntArray) -> Array:
+        """Return the timestamps at flat positions, with their offsets if there are time zones."""
+        if not self.zones:
+            return self.times[flat]
+        # A target is asked for once for every origin, and objects are dear.
+        asked = np.zeros(len(self.times), dtype=bool)
+        asked[flat] = True
+        stamps = np.empty(len(self.times), dtype=object)
+        for zone, series in self._by_zone():
+            rows = asked & np.repeat(series, np.diff(self.offsets))
+            stamps[rows] = zone.stamps(self.times[rows])
+        return stamps[flat]
+
+    def border(self, at: Any) -> IntArray:
+        """Return the position in each series of the first timestamp not before ``at``.
+
+        Raises:
+            TypeError: The clock shows numbers, or ``at`` has a time zone and the clock has none.
+            ValueError: ``at`` cannot be read, lies outside the series, or is shown twice.
+        """
+        if not np.issubdtype(self.times.dtype, np.datetime64):
+            raise TypeError(f"at={at!r}: the time column holds {self.times.dtype}, not dates.")
+        try:
+            moment, aware = _moment(at)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"at={at!r} is not a timestamp that can be read: {error}.") from None
+        if np.isnat(moment):
+            raise ValueError(f"at={at!r} is a missing timestamp; give one within the series.")
+        if aware and not self.zones:
+            raise TypeError(
+                f"at={at!r} has a time zone, and the time column has none. Give at without one, as "
+                "the column's clock shows it, or give the column its zone, with dt.tz_localize in "
+                "pandas or dt.replace_time_zone in polars."
+            )
+        if self.local_times is None or aware:
+            places = self._places(self.times, moment)
+        else:
+            self._refuse_ambiguous(moment, at)
+            places = self._places(self.local_times, moment)
+        if (places == 0).all() or (places == np.diff(self.offsets)).all():
+            ends = np.concatenate([self.offsets[:-1], self.offsets[1:] - 1])
+            first, last = ends[[self.times[ends].argmin(), self.times[ends].argmax()]]
+            first, last = self.stamps(np.array([first, last]))
+            raise ValueError(f"at={at!r} is outside the series, which runs from {first} to {last}.")
+        return places
+
+    def _places(self, clock: Array, moment: np.datetime64) -> IntArray:
+        """Return the position in each series at which a clock first shows ``moment`` or later."""
+        places = []
+        for begin, end in pairwise(self.offsets):
+            shown = clock[begin:end]
+            if clock is self.local_times:  # It goes back when it is put back.
+                shown = np.maximum.accumulate(shown)
+            places.append(np.searchsorted(shown, moment))
+        return np.array(places, dtype=np.int64)
+
+    def _refuse_ambiguous(self, moment: np.datetime64, at: Any) -> None:
+        """Raise if the clock of a time zone shows ``moment`` twice, and rows lie between."""
+        for zone, series in self._by_zone():
+            first, second = (
+                self._places(self.times, instant)[series] for instant in zone.readings(moment)
+            )
+            if (first < second).any():
+                once, again = zone.stamps(np.array(zone.readings(moment)))
+                raise ValueError(
+                    f"at={at!r} is shown twice by the clock of {zone.info}, which is put back: at "
+                    f"{once} and at {again}. Give one of them, with its offset."
+                )
+
+    def _by_zone(self) -> list[tuple[Zone, BoolArray]]:
+        """Return the time zones, each with the series that have it."""
+        own = np.array([self.zones.index(zone) for zone in self.zones])
+        every = np.zeros(len(self.offsets) - 1, dtype=bool)
+        return [(self.zones[number], (own == number) | every) for number in np.unique(own)]
+
+
+def _moment(at: Any) -> tuple[np.datetime64, bool]:
+    """Return a timestamp as NumPy's, in UTC if it has a time zone, and True if it has one."""
+    finer = ""
+    if isinstance(at, str):
+        try:
+            # NumPy reads no time zones, and Python no nanoseconds.
+            read = datetime.fromisoformat(at)
+        except ValueError:  # A year or a month alone, or nothing that can be read.
+            return np.datetime64(at), False
+        finer = "".join(re.findall(r"[.,]\d{6}(\d{1,3})", at))
+        at = read
+    aware = getattr(at, "tzinfo", None) is not None
+    if hasattr(at, "to_datetime64"):  # One of pandas, which knows nanoseconds.
+        return at.to_datetime64(), aware
+    moment = np.datetime64(at.astimezone(UTC).replace(tzinfo=None) if aware else at)
+    return moment + np.timedelta64(int(finer.ljust(3, "0")), "ns") if finer else moment, aware

@@ -1,0 +1,93 @@
+"""``Panel``: the one shape that everything which can be windowed is read into.
+
+Arrays, memory maps, lists of arrays and data frames all become series laid end to end. Nothing above
+this folder asks how the data came.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.windows.reading.clock import Clock
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Series laid end to end.
+
+    Attributes:
+        values: ``(positions,)`` or ``(positions, columns)``, static columns left out.
+        offsets: Flat start of each series, and the end of the last.
+        single: True for one series, rather than a list or a long frame.
+        targets: Index of the target column, whose axis is dropped; a tuple of them; None for all.
+        future: Indices of the columns known ahead.
+        static: ``(series, columns)``, or None.
+        clock: The timestamps, or None.
+        gaps: Flat positions that must not share a window with the one before.
+        labels: The ids of the series, or None for their numbers.
+        row_order: The rows of a frame in which the series were interleaved, or None.
+    """
+
+    values: Array
+    offsets: IntArray
+    single: bool
+    targets: int | tuple[int, ...] | None = None
+    future: tuple[int, ...] = ()
+    static: Array | None = None
+    clock: Clock | None = None
+    gaps: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
+    labels: tuple[Any, ...] | None = None
+    row_order: IntArray | None = None
+
+    @property
+    def lengths(self) -> IntArray:
+        """Length of each series."""
+        return np.diff(self.offsets)
+
+    @property
+    def num_columns(self) -> int:
+        """Number of columns that vary: 1 for a plain series."""
+        return 1 if self.values.ndim == 1 else int(self.values.shape[1])
+
+    @property
+    def on_disk(self) -> bool:
+        """True for a memory map, whose values are read only as they are needed."""
+        return isinstance(self.values, np.memmap)
+
+    def place(self, position: int) -> str:
+        """Name a flat position for an error message."""
+        series = int(np.searchsorted(self.offsets, position, side="right")) - 1
+        inside = f"position {position - int(self.offsets[series])}"
+        if self.clock is not None:
+            inside += f" ({self.clock.stamps(np.array([position]))[0]})"
+        if self.single:
+            return inside
+        return f"{inside} of series {self.labels[series] if self.labels else series!r}"
+
+
+def refuse_missing(panel: Panel, block: int = 1 << 22) -> None:
+    """Raise if a value is not finite; the error says how many are not, and names the first."""
+    total, first = 0, None
+    for begin in range(0, len(panel.values), block):
+        bad = missing_rows(panel.values[begin : begin + block])
+        if bad.any():
+            total += int(bad.sum())
+            first = begin + int(bad.argmax()) if first is None else first
+    if first is not None:
+        raise ValueError(
+            f"series has {total} position{'s' * (total > 1)} with a missing or infinite value, "
+            f'the first at {panel.place(first)}. Fill them, or pass missing="drop" to leave '
+            f'out the windows that touch one, or missing="keep" to let them through.'
+        )
+
+
+def missing_rows(values: Array, columns: int | tuple[int, ...] | None = None) -> BoolArray:
+    """Tell for each position if it holds a non-finite value in any of ``columns``."""
+    if values.dtype.kind != "f":
+        return np.zeros(len(values), dtype=bool)
+    if columns is not None and values.ndim == 2:
+        values = values[:, np.atleast_1d(np.asarray(columns, dtype=np.intp))]
+    bad: BoolArray = ~np.isfinite(values)
+    return bad if bad.ndim == 1 else np.logical_or.reduce(bad, axis=1)

@@ -1,0 +1,26 @@
+"""``read_panel``: finds out what a series is, and has it read."""
+
+from typing import Any
+
+import numpy as np
+
+from keras_ts.windows.reading.arrays import read_arrays
+from keras_ts.windows.reading.frames import read_frame
+from keras_ts.windows.reading.panel import Panel, refuse_missing
+from keras_ts.windows.spec import WindowSpec
+
+
+def read_panel(series: Any, spec: WindowSpec) -> Panel:
+    """Read anything that may be windowed, or raise an error that says why it may not be."""
+    panel = read_frame(series, spec) if _is_frame(series) else read_arrays(series, spec)
+    if spec.missing == "raise" and not panel.on_disk:
+        refuse_missing(panel)
+    return panel
+
+
+def _is_frame(series: Any) -> bool:
+    items = series if isinstance(series, list | tuple) and series else (series,)
+    # Asked of its type: a lazy frame works out its columns to answer, and warns.
+    return all(
+        hasattr(type(item), "columns") and not isinstance(item, np.ndarray) for item in items
+    )

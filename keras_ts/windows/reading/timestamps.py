@@ -1,0 +1,112 @@
+"""Time columns of frames, read through narwhals into NumPy's instants and the clocks' own times."""
+
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from keras_ts._typing import Array, IntArray
+from keras_ts.windows.reading.clock import Clock, Zone
+
+
+@dataclass(frozen=True)
+class _Column:
+    """The time column of one frame: see ``Clock``."""
+
+    times: Array
+    local_times: Array | None = None
+    zone: Zone | None = None
+
+
+def read_clock(tables: list[Any], name: str, offsets: IntArray) -> Clock:
+    """Read the time column of one or several narwhals frames, laid end to end."""
+    columns = []
+    for number, table in enumerate(tables):
+        where = "" if len(tables) == 1 else f" of series[{number}]"
+        columns.append(_read(table[name], name, where))
+    for kinds in (
+        {"dates" if column.times.dtype.kind == "M" else "numbers" for column in columns},
+        {"a time zone" if column.zone else "none" for column in columns},
+    ):
+        if len(kinds) > 1:
+            raise TypeError(
+                f"time_column={name!r} must be alike in all frames of a panel. Received "
+                f"{' and '.join(sorted(kinds))}."
+            )
+    times = np.concatenate([column.times for column in columns])
+    local = [column.local_times for column in columns if column.local_times is not None]
+    zones = tuple(column.zone for column in columns if column.zone is not None)
+    return Clock(times, offsets, np.concatenate(local) if local else None, zones)
+
+
+def _read(column: Any, name: str, where: str) -> _Column:
+    """Read one column; ``where`` names its frame in an error, if there are several."""
+    import narwhals as nw
+
+    if column.null_count():
+        _refuse_missing(column.is_null().to_numpy(), name, where)
+    read = _aware(column)
+    if read is not None:
+        return read
+    if column.dtype == nw.Decimal:
+        column = column.cast(nw.Float64)
+    if not (column.dtype.is_numeric() or column.dtype in (nw.Datetime, nw.Date)):
+        raise TypeError(
+            f"time_column={name!r} must hold dates, times or numbers. Received {column.dtype}, "
+            f"first value {column[0] if len(column) else None!r}. Parse it first, "
+            "for example with pandas.to_datetime."
+        )
+    times = column.to_numpy()
+    if column.dtype == nw.Date:
+        return _Column(times.astype("datetime64[D]"))
+    if times.dtype.kind == "f":
+        missing = ~np.isfinite(times)
+        if missing.any():
+            _refuse_missing(missing, name, where)
+    elif times.dtype.kind in "iu" and (times.dtype != np.uint64 or times.max(initial=0) >> 63 == 0):
+        times = times.astype(np.int64)  # Differences of small or unsigned integers wrap around.
+    return _Column(times)
+
+
+def _aware(column: Any) -> _Column | None:
+    """The timestamps of a column with a time zone, or None if it has none.
+
+    narwhals reads a zone of pandas only if its name has neither digits nor "_", so pandas
+    is asked itself.
+    """
+    import narwhals as nw
+
+    native = column.to_native()
+    if column.implementation.is_pandas_like():
+        arrow = getattr(native.dtype, "pyarrow_dtype", None)
+        if getattr(native.dtype if arrow is None else arrow, "tz", None) is None:
+            return None
+        if arrow is not None:  # Without its zone pandas hands that out in UTC.
+            native = native.astype(f"datetime64[{arrow.unit}, {arrow.tz}]")
+        local = native.dt.tz_localize(None).to_numpy()
+        utc = native.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
+        # The zones of pytz are no tzinfo to ask for an offset; their names are those of zoneinfo.
+        named = getattr(native.dt.tz, "zone", None)
+        return _Column(utc, local, Zone(_named(named) if named else native.dt.tz, True))
+    if not isinstance(column.dtype, nw.Datetime) or column.dtype.time_zone is None:
+        return None
+    local = column.dt.replace_time_zone(None).to_numpy()
+    utc = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None).to_numpy()
+    return _Column(utc, local, Zone(_named(column.dtype.time_zone), False))
+
+
+def _named(zone: str) -> tzinfo:
+    """The zone of a name, or of an offset such as "+05:30", as Arrow has them."""
+    if zone[0] in "+-":
+        return cast(tzinfo, datetime.fromisoformat(f"2000-01-01T00:00{zone}").tzinfo)
+    return ZoneInfo(zone)
+
+
+def _refuse_missing(missing: Array, name: str, where: str) -> None:
+    count = int(missing.sum())
+    raise ValueError(
+        f"time_column={name!r} has {count} missing timestamp{'s' * (count > 1)}, the first in row "
+        f"{int(missing.argmax())}{where}. Fill in the time, or leave out such rows."
+    )
