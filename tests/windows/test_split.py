@@ -5,7 +5,7 @@ import datetime
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from helpers import distinct, joined, window_settings
@@ -169,3 +169,22 @@ def test_bad_timestamps(at, says):
     frame = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=31), "value": 1.0})
     with pytest.raises(ValueError, match=says):
         WindowedSeries(3, time_column="day").split(frame, at)
+
+
+@given(window_settings(columns=2), st.data())
+def test_drop_leaves_out_exactly_the_windows_that_touch_a_missing_value(windows, data):
+    length = data.draw(st.integers(windows.geometry.span, 60))
+    series = distinct(length, 2)
+    for row, column in data.draw(
+        st.lists(st.tuples(st.integers(0, length - 1), st.integers(0, 1)), max_size=4)
+    ):
+        series[row, column] = data.draw(st.sampled_from([np.nan, np.inf, -np.inf]))
+    config = windows.get_config()
+    x, y = WindowedSeries.from_config({**config, "missing": "keep"}).build(series).to_numpy()
+    whole = np.isfinite(x).all(axis=(1, 2)) & np.isfinite(y.reshape(len(y), -1)).all(axis=1)
+    drop = WindowedSeries.from_config({**config, "missing": "drop"})
+    assert drop.count(series) == whole.sum()
+    assume(whole.any())
+    got_x, got_y = drop.build(series).to_numpy()
+    np.testing.assert_array_equal(got_x, x[whole])
+    np.testing.assert_array_equal(got_y, y[whole])

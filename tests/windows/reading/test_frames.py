@@ -1,0 +1,89 @@
+"""Frames of pandas, polars and Arrow: columns by name, ids as they are, gaps in time."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from helpers import joined
+from keras_ts import WindowedSeries
+
+DAYS = pd.date_range("2024-01-01", periods=30)
+
+
+def table():
+    frame = pd.DataFrame({"shop": np.repeat(["b", "a"], 30), "day": [*DAYS, *DAYS]})
+    frame["sold"] = np.arange(60.0)
+    frame["price"] = np.arange(60.0) + 0.5
+    frame["size"] = np.repeat([7.0, 9.0], 30)
+    return frame
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_long_frames(kind):
+    frame = table()
+    interleaved = frame.sample(frac=1, random_state=1).sort_values("day", kind="stable")
+    if kind == "polars":
+        interleaved = pl.DataFrame({name: list(interleaved[name]) for name in interleaved})
+    windows = WindowedSeries(
+        4, horizon=2, batch_size=1000, target_columns="sold", future_columns=["price"],
+        static_columns="size", id_column="shop", time_column="day",
+    )  # fmt: skip
+    dataset = windows.build(interleaved)
+    x, y = dataset[0]
+    assert x["past"].shape == (50, 4, 2)
+    order = np.argsort(y[:, 0])
+    arrays = [frame[frame["shop"] == shop][["sold", "price"]].to_numpy() for shop in "ba"]
+    want_x, _ = WindowedSeries(4, horizon=2, target_columns=0).build(arrays).to_numpy()
+    np.testing.assert_array_equal(x["past"][order], want_x)
+    np.testing.assert_array_equal(x["future"][order][:, :, 0], y[order] + 0.5)
+    np.testing.assert_array_equal(x["static"][order][:, 0], [7.0] * 25 + [9.0] * 25)
+    assert dataset.origins[0] == np.datetime64("2024-01-04")
+
+
+def test_lists_of_frames():
+    frames = [table().query("shop == 'a'")[["sold"]], table().query("shop == 'b'")[["sold"]]]
+    assert WindowedSeries(4).count(frames) == 52
+    with pytest.raises(ValueError, match="same columns"):
+        WindowedSeries(4).count([frames[0], frames[1].rename(columns={"sold": "x"})])
+
+
+def test_drop_cuts_at_gaps_in_time():
+    frame = pd.DataFrame({"day": DAYS.delete([10, 11]), "value": np.arange(28.0)})
+    windows = WindowedSeries(3, time_column="day", target_columns="value", batch_size=100)
+    with pytest.raises(
+        ValueError, match=r"1 irregular step, the first from 2024-01-10.*2024-01-13"
+    ):
+        windows.build(frame)
+    drop = WindowedSeries.from_config({**windows.get_config(), "missing": "drop"})
+    assert joined(list(drop.build(frame)))[1].tolist() == [*range(3, 10), *range(13, 28)]
+    keep = WindowedSeries.from_config({**windows.get_config(), "missing": "keep"})
+    assert keep.count(frame) == 25
+
+
+@pytest.mark.parametrize("freq", ["D", "W", "MS", "ME", "QE", "YE", "B", "h", "15min"])
+def test_calendars_are_regular(freq):
+    frame = pd.DataFrame({"t": pd.date_range("2023-01-31", periods=40, freq=freq), "v": 1.0})
+    assert WindowedSeries(3, time_column="t").count(frame) == 37
+    with pytest.raises(ValueError, match="1 irregular step"):
+        WindowedSeries(3, time_column="t").count(frame.drop(index=7))
+
+
+@pytest.mark.parametrize("day", [15, 29, 30, 31])
+def test_a_day_that_some_months_lack_is_their_last(day):
+    first = pd.Timestamp(2022, 12, day)
+    months = [first + pd.DateOffset(months=number) for number in range(40)]
+    frame = pd.DataFrame({"t": months, "v": 1.0})
+    assert WindowedSeries(3, time_column="t").count(frame) == 37
+    with pytest.raises(ValueError, match="1 irregular step"):
+        WindowedSeries(3, time_column="t").count(frame.drop(index=7))
+
+
+@pytest.mark.parametrize("start", [0.0, 1.6e9])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_numbers_as_times(start, dtype):
+    step = 1024.0 if dtype == "float32" and start else 0.1  # what float32 tells apart there
+    frame = pd.DataFrame({"t": (start + np.arange(20) * step).astype(dtype), "v": 1.0})
+    assert WindowedSeries(3, time_column="t").count(frame) == 17
+    with pytest.raises(ValueError, match="1 irregular step"):
+        WindowedSeries(3, time_column="t").count(frame.drop(index=7))
