@@ -39,7 +39,8 @@ def gaps(times: Array, bounds: IntArray, wall: Array | None = None) -> IntArray:
     """
     bounds = np.unique(bounds)  # Without series that are empty.
     if times.dtype.kind == "f":
-        return np.flatnonzero(_uneven_floats(times, bounds))
+        with np.errstate(over="ignore"):  # A step too long for a float is a gap.
+            return np.flatnonzero(_uneven_floats(times, bounds))
     low, high = _extremes(times, bounds)
     left = low != high
     if left.any() and times.dtype.kind == "M":

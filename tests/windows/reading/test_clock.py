@@ -295,6 +295,11 @@ def test_the_largest_numbers_are_times():
     assert windows().count(pd.DataFrame({"time": steps, "value": 1.0})) == 2
 
 
+def test_steps_too_long_for_a_float_are_gaps():
+    times = np.array([-1.7e308, 0.0, 5e-324, 1e-323, 1.5e-323, 1e300, 1.7e308])
+    assert windows(missing="drop").count(pd.DataFrame({"time": times, "value": 1.0})) == 2
+
+
 NAN = float("nan")
 
 
