@@ -177,7 +177,7 @@ def _most_frequent(steps: Array, counts: IntArray) -> Array:
         series = np.repeat(np.flatnonzero(unsure), counts[unsure])
         steps = steps[np.repeat(unsure, counts)]
         steps = steps[np.lexsort((steps, series))]
-        begin = np.flatnonzero(np.append(True, (np.diff(steps) != 0) | (np.diff(series) != 0)))
+        begin = np.flatnonzero(np.append(True, (steps[1:] != steps[:-1]) | (np.diff(series) != 0)))
         often, owner = np.diff(np.append(begin, len(steps))), series[begin]
         best = np.lexsort((-often, owner))
         owner, first = np.unique(owner[best], return_index=True)
