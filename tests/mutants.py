@@ -1,10 +1,10 @@
 """Breaks the arithmetic of windows one small step at a time: do the tests notice?
 
 ``python tests/mutants.py geometry`` puts one wrong operator, number, comparison or decorator
-after another into ``keras_ts/windows/arithmetic/geometry.py`` and runs the tests of that folder, which need
-no framework, on each, in a fork and in memory: no file changes. Every survivor is printed; below 90 % killed
-the exit code is 1. Cosmic Ray makes the mutants; its own runner starts Python anew for each,
-which takes most of the time, and counts those that a filter skips as killed.
+after another into ``keras_ts/windows/arithmetic/geometry.py`` and runs the tests of that folder,
+which need no framework, on each, in a fork and in memory: no file changes. Every survivor is
+printed; below 90 % killed the exit code is 1. Cosmic Ray makes the mutants; its own runner starts
+Python anew for each, which takes most of the time, and counts those that a filter skips as killed.
 """
 
 import importlib.machinery

@@ -12,7 +12,7 @@ from keras_ts.windows.windowed_series import WindowedSeries
 
 
 class Rollout(keras.Model):
-    """Feeds a model's outputs back to it as inputs; Keras compiles the loop and the model as one."""
+    """Feeds a model's outputs back to it as inputs; Keras compiles loop and model as one."""
 
     def __init__(
         self,

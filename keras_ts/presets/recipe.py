@@ -28,8 +28,8 @@ class Recipe:
         batch_size: Windows in a batch.
         epochs: Passes over all windows.
         momentum: Momentum of SGD. Defaults to 0.
-        cosine_decay: True for a rate that falls to 0 over the whole fit, along a cosine. Defaults to
-            False.
+        cosine_decay: True for a rate that falls to 0 over the whole fit, along a cosine.
+            Defaults to False.
         steps_per_decade: For a sweep: epochs in which the rate grows tenfold from
             ``learning_rate``. Defaults to None: no sweep.
     """

@@ -210,22 +210,23 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         """
         if not isinstance(state, dict) or not {"epoch", "batch", "seed"} <= state.keys():
             raise ValueError(f"state must be what state() returned. Received: state={state!r}.")
+        sampler = self._source.sampler
         for name in _SAME_RUN:
-            if state.get(name) != getattr(self._source.sampler, name):
+            if state.get(name) != getattr(sampler, name):
                 raise ValueError(
                     f"state was taken with {name}={state.get(name)!r}, and this dataset has "
-                    f"{name}={getattr(self._source.sampler, name)!r}. Build it from the same series and "
+                    f"{name}={getattr(sampler, name)!r}. Build it from the same series and "
                     "settings."
                 )
         epoch = _checks.integer("state['epoch']", state["epoch"], 0)
         batch = _checks.integer("state['batch']", state["batch"], 0)
         seed = _checks.integer("state['seed']", state["seed"], 0)
-        if batch >= self._source.sampler.batches:
+        if batch >= sampler.batches:
             raise ValueError(
-                f"state['batch'] must be < {self._source.sampler.batches}, the batches in an epoch. "
+                f"state['batch'] must be < {sampler.batches}, the batches in an epoch. "
                 f"Received: {batch}."
             )
-        self._source = replace(self._source, sampler=replace(self._source.sampler, seed=seed))
+        self._source = replace(self._source, sampler=replace(sampler, seed=seed))
         self._progress.restore(epoch, batch)
 
     def align(self, predictions: Any) -> dict[str, Array]:
@@ -245,8 +246,8 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         Returns:
             Columns of equal length, one row per window and step (and, in sequences, per
             input): ``series`` (its label or number), ``origin`` and ``target`` (positions,
-            or timestamps where the series has them, as in ``origins``), ``step`` (from 1), ``actual`` and
-            ``prediction`` (with an axis for several target columns).
+            or timestamps where the series has them, as in ``origins``), ``step`` (from 1),
+            ``actual`` and ``prediction`` (with an axis for several target columns).
 
         Raises:
             ValueError: The dataset shuffles or leaves windows out, or the shape does not fit.

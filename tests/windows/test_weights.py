@@ -35,7 +35,7 @@ def test_weights_of_an_interleaved_frame_stay_with_their_rows():
 @pytest.mark.parametrize("horizon", [1, 3])
 @pytest.mark.parametrize("columns", [None, 0, [0, 1]])
 def test_weights_have_one_axis_less_than_targets(targets, horizon, columns):
-    """So Keras weighs windows, also where as many of them stand in a batch as a window has steps."""
+    """So Keras weighs windows, also where a batch holds as many as a window has steps."""
     series = np.sin(distinct(40, 2)) if columns is not None else np.sin(distinct(40))
     windows = WindowedSeries(3, horizon, targets=targets, target_columns=columns, batch_size=3)
     count = windows.count(series)

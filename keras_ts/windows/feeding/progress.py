@@ -102,9 +102,10 @@ class Progress:
         """Begin one of Keras's epochs (step 4, and 2)."""
         if self._told not in (None, self.left):
             raise RuntimeError(
-                f"Keras was told of {self._told} batches in an epoch, and this one has {self.left}: "
-                "restore() goes on in the middle of an epoch, before fit. Finish that epoch in a fit "
-                "of its own, fit(epochs=epoch + 1, initial_epoch=epoch), then fit the rest."
+                f"Keras was told of {self._told} batches in an epoch, and this one has "
+                f"{self.left}. Call restore() before fit; an epoch that it goes on with in the middle has to be "
+                "finished in a fit of its own, fit(epochs=epoch + 1, initial_epoch=epoch), before "
+                "the rest are fit."
             )
         self._in_keras_epoch = True
 

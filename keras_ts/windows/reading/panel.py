@@ -1,7 +1,7 @@
 """``Panel``: the one shape that everything which can be windowed is read into.
 
-Arrays, memory maps, lists of arrays and data frames all become series laid end to end. Nothing above
-this folder asks how the data came.
+Arrays, memory maps, lists of arrays and data frames all become series laid end to end. Nothing
+above this folder asks how the data came.
 """
 
 from dataclasses import dataclass, field

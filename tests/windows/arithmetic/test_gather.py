@@ -1,4 +1,4 @@
-"""A batch is what its windows read one position at a time. Needs no framework: see ``mutants.py``."""
+"""A batch is what its windows read one position at a time. See ``mutants.py``: no framework."""
 
 from dataclasses import replace
 

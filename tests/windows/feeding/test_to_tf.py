@@ -80,7 +80,7 @@ class Series(np.ndarray):
 @pytest.mark.parametrize("kind", ["fit", "evaluate", "predict", "to_tf", "windowed_dataset",
                                   "timeseries_dataset_from_array"])  # fmt: skip
 def test_a_series_that_was_read_through_is_let_go(kind):
-    """TensorFlow keeps a pipeline's functions for good: they may hold neither series nor buffers."""
+    """TensorFlow keeps a pipeline's functions for good: they may hold no series and no buffer."""
     if BACKEND != "tensorflow" and kind not in ("fit", "evaluate", "predict"):
         pytest.skip("needs TensorFlow")
     series = np.sin(distinct(3000)).view(Series)

@@ -134,7 +134,8 @@ def test_the_table_of_align_is_aware_in_pandas():
     times = pd.date_range("2024-01-01", periods=9, tz="America/New_York")
     dataset = windows().build(frame_of(times, "pandas"))
     table = pd.DataFrame(dataset.align(dataset.to_numpy()[1]))
-    merged = table.merge(pd.DataFrame({"time": times, "again": np.arange(9.0)}), left_on="target", right_on="time")  # fmt: skip
+    known = pd.DataFrame({"time": times, "again": np.arange(9.0)})
+    merged = table.merge(known, left_on="target", right_on="time")
     assert merged["again"].tolist() == merged["actual"].tolist() == list(range(2, 9))
     assert str(table["origin"].dt.tz) == "America/New_York"
 
@@ -252,7 +253,8 @@ def test_gaps_are_found_in_each_series():
     assert sorted(y) == y.tolist()
 
 
-FREQUENCIES = ["D", "2D", "W", "B", "2B", "C", "MS", "ME", "BMS", "BME", "2BME", "SMS", "SME", "SMS-16",
+FREQUENCIES = ["D", "2D", "W", "B", "2B", "C", "MS", "ME", "BMS", "BME", "2BME", "SMS", "SME",
+               "SMS-16",
                "SME-14", "QS", "QE", "BQS", "BQE", "BQE-JAN", "YS", "YE", "BYS", "BYE", "WOM-3FRI",
                "h", "6h", "15min", "s"]  # fmt: skip
 
@@ -264,7 +266,8 @@ FREQUENCIES = ["D", "2D", "W", "B", "2B", "C", "MS", "ME", "BMS", "BME", "2BME",
 def test_calendars_are_regular_and_a_missing_row_is_a_gap(kind, hour, freq, start):
     times = pd.date_range(f"{start} {hour}:00", periods=60, freq=freq)
     assert windows().count(frame_of(times, kind)) == 58
-    with pytest.raises(ValueError, match=f"1 irregular step, the first from .*{times[30].date()}.* to .*{times[32].date()}"):  # fmt: skip
+    before, after = times[30].date(), times[32].date()
+    with pytest.raises(ValueError, match=f"1 irregular step, the first from .*{before}.*{after}"):
         windows().count(frame_of(times.delete(31), kind))
     late = times.to_series()
     late.iloc[31] += pd.Timedelta("1ms" if freq == "s" else "1min")
@@ -287,7 +290,8 @@ def test_numbers_of_any_type_are_times(dtype):
 
 
 def test_the_largest_numbers_are_times():
-    for times in (np.uint64(2**64 - 24) + np.arange(24, dtype="u8"), np.array([-(2**63), 0, 2**63 - 1])):  # fmt: skip
+    unsigned = np.uint64(2**64 - 24) + np.arange(24, dtype="u8")
+    for times in (unsigned, np.array([-(2**63), 0, 2**63 - 1])):
         frame = pd.DataFrame({"time": times, "value": 1.0})
         dataset = windows(missing="keep").build(frame)
         assert dataset.origins[0] == times[1]
@@ -317,7 +321,7 @@ NAN = float("nan")
     ],
 )
 def test_missing_timestamps_are_named(frame):
-    with pytest.raises(ValueError, match="time_column='time' has 2 missing timestamps, the first in row 2"):  # fmt: skip
+    with pytest.raises(ValueError, match="'time' has 2 missing timestamps, the first in row 2"):
         windows().build(frame)
     with pytest.raises(ValueError, match=r"in row 2 of series\[1\]"):
         windows().build([frame[:2], frame])

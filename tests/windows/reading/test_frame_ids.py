@@ -63,7 +63,8 @@ OBJECTS = [
 def test_ids_keep_their_types(ids):
     frame = type(ids.to_frame()) if isinstance(ids, pd.Series) else pl.DataFrame
     pick = [0, 1, 1, 0, 0, 1, 1, 0]
-    column = ids.iloc[pick].reset_index(drop=True) if isinstance(ids, pd.Series) else ids.gather(pick)  # fmt: skip
+    in_pandas = isinstance(ids, pd.Series)
+    column = ids.iloc[pick].reset_index(drop=True) if in_pandas else ids.gather(pick)
     if ids.dtype == pl.Object:
         column = pl.Series([ids[i] for i in pick], dtype=pl.Object)
     table = frame({"id": column, "value": np.arange(8.0)})
