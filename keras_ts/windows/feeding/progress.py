@@ -103,9 +103,9 @@ class Progress:
         if self._told not in (None, self.left):
             raise RuntimeError(
                 f"Keras was told of {self._told} batches in an epoch, and this one has "
-                f"{self.left}. Call restore() before fit; an epoch that it goes on with in the middle has to be "
-                "finished in a fit of its own, fit(epochs=epoch + 1, initial_epoch=epoch), before "
-                "the rest are fit."
+                f"{self.left}. Call restore() before fit; an epoch that it goes on with in the "
+                "middle has to be finished in a fit of its own, fit(epochs=epoch + 1, "
+                "initial_epoch=epoch), before the rest are fit."
             )
         self._in_keras_epoch = True
 
