@@ -60,6 +60,18 @@ def epoch_iterator_calling() -> str | None:
     return None
 
 
+def feeds_from(dataset: Any) -> bool:
+    """Tell if a fit, evaluation or prediction that is running, in this thread, reads a dataset."""
+    frame: Any = sys._getframe(2)
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith("keras."):
+            running = frame.f_locals.get("epoch_iterator")
+            if getattr(running, "data_adapter", None) is dataset:
+                return True
+        frame = frame.f_back
+    return False
+
+
 def batches_read_ahead() -> int:
     """Batches that Keras's JAX trainer has read while it trains on an earlier one."""
     import jax
@@ -124,6 +136,7 @@ __all__ = [
     "batches_read_ahead",
     "data_arguments",
     "epoch_iterator_calling",
+    "feeds_from",
     "global_seed_generator",
     "layers_within",
     "schedule_of",

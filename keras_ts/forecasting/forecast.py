@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_ts import _checks
+from keras_ts import _checks, _keras_private
 from keras_ts._models import check_model
 from keras_ts._typing import Array
 from keras_ts.forecasting.rollout import Rollout
@@ -68,7 +68,22 @@ def forecast(
 
 
 def _check_takes(model: keras.Model, panel: Panel, windows: WindowedSeries) -> None:
-    """Refuse windows of another length, or of other columns, than the model's input."""
+    """Refuse a model that cannot forecast, and windows that do not fit its input."""
+    stateful = [
+        layer.name for layer in _keras_private.layers_within(model) if getattr(layer, "stateful", 0)
+    ]
+    if stateful:
+        raise ValueError(
+            f"The layers {stateful} are stateful: they carry what one window left into the next, so "
+            "a forecast would depend on every call before it. Build the model with stateful=False "
+            "and give it these weights."
+        )
+    outputs = getattr(model, "outputs", None) or [None]
+    if len(outputs) > 1 or isinstance(getattr(model, "output", None), dict | list | tuple):
+        raise ValueError(
+            f"forecast needs a model with one output. This one has {len(outputs)}, in a "
+            f"{type(model.output).__name__}. Pass keras.Model(model.inputs, one_of_them)."
+        )
     inputs = getattr(model, "inputs", None)
     if not inputs:  # A subclass names no shape.
         return
@@ -78,7 +93,13 @@ def _check_takes(model: keras.Model, panel: Panel, windows: WindowedSeries) -> N
             f"{[tensor.name for tensor in inputs]}. Call model.predict on windows of your own."
         )
     # Keras itself adds and drops a last axis of length 1.
-    length, features = (*inputs[0].shape[1:3], 1)[:2]
+    shape = inputs[0].shape[1:]
+    if not 1 <= len(shape) <= 2:
+        raise ValueError(
+            f"The model takes inputs of shape {tuple(shape)}. A window has the shape "
+            f"({windows.window},) or ({windows.window}, columns)."
+        )
+    length, features = (*shape, 1)[:2]
     if length not in (None, windows.window):
         raise ValueError(
             f"The model takes windows of {length} inputs. Received: window={windows.window}. "

@@ -4,15 +4,15 @@ It is a source of batches and the progress of a run through them; ``feeding`` ha
 """
 
 import copy
+import operator
 import random
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import keras
-import numpy as np
 
-from keras_ts import _checks
+from keras_ts import _checks, _keras_private
 from keras_ts._typing import Array
 from keras_ts.windows.arithmetic.geometry import WindowRanges
 from keras_ts.windows.arithmetic.sampler import BatchSampler
@@ -111,7 +111,13 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         return self._progress.left
 
     def __getitem__(self, index: int) -> Any:
-        index = _checks.integer("The number of a batch", index, -(1 << 62))
+        try:
+            index = operator.index(index)
+        except TypeError:
+            raise TypeError(
+                "The number of a batch must be an integer. Received: "
+                f"{_checks.shown(index)} ({type(index).__name__})."
+            ) from None
         batches = len(self)
         if not -batches <= index < batches:
             raise IndexError(f"batch {index} is out of range; there are {batches}.")
@@ -135,6 +141,7 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         >>> dataset.epoch
         0
         """
+        self._refuse_within_fit("reset")
         self._progress.restore(0, 0)
 
     def shard(self, count: int, index: int) -> "WindowDataset":
@@ -206,8 +213,10 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
             state: The dict that ``state()`` returned for the same series and settings.
 
         Raises:
+            RuntimeError: A ``fit`` reads the dataset.
             ValueError: The state is of another dataset.
         """
+        self._refuse_within_fit("restore")
         if not isinstance(state, dict) or not {"epoch", "batch", "seed"} <= state.keys():
             raise ValueError(f"state must be what state() returned. Received: state={state!r}.")
         sampler = self._source.sampler
@@ -228,6 +237,13 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
             )
         self._source = replace(self._source, sampler=replace(sampler, seed=seed))
         self._progress.restore(epoch, batch)
+
+    def _refuse_within_fit(self, method: str) -> None:
+        if _keras_private.feeds_from(self):
+            raise RuntimeError(
+                f"{method}() was called within a fit, an evaluation or a prediction that reads this "
+                "dataset and has counted its batches. Call it before."
+            )
 
     def align(self, predictions: Any) -> dict[str, Array]:
         """Put the predictions for all windows back on their places in the series.
@@ -250,6 +266,7 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
             ``actual`` and ``prediction`` (with an axis for several target columns).
 
         Raises:
+            TypeError: The predictions are not real numbers.
             ValueError: The dataset shuffles or leaves windows out, or the shape does not fit.
         """
         sampler = self._source.sampler
@@ -260,7 +277,8 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
                 + "Build it with shuffle=False and drop_remainder=False, without shard, and "
                 "predict on that."
             )
-        return self._source.placement.table(self._source.targets(), np.asarray(predictions))
+        predictions = _checks.numeric(predictions, "predictions")
+        return self._source.placement.table(self._source.targets(), predictions)
 
     def to_numpy(self) -> Any:
         """Return all windows ``(x, y)`` in time order, with weights if there are any.

@@ -44,8 +44,8 @@ def read_weights(
                 "sample_weight must be one number per position or per window, a list of such "
                 f"arrays for a panel. Received shape {array.shape}, dtype {array.dtype}."
             )
-        if not (np.isfinite(array).all() and (array >= 0).all()):
-            raise ValueError("sample_weight must be finite and >= 0 everywhere.")
+        if not ((array >= 0).all() and (array <= np.finfo(np.float32).max).all()):
+            raise ValueError("sample_weight must be >= 0 everywhere, and finite as a float32.")
     lengths = [len(array) for array in arrays]
     per_window = lengths == [ranges.total]
     if not per_window and lengths not in (panel.lengths.tolist(), [len(panel.values)]):

@@ -175,3 +175,23 @@ def test_models_that_forecast_cannot_call():
         forecast(keras.Sequential([keras.layers.Dense(1)]), SERIES, WindowedSeries(8))
     with pytest.raises(TypeError, match="Received: str"):
         forecast("model.keras", SERIES, WindowedSeries(8))
+
+
+def test_models_whose_output_is_no_forecast():
+    inputs = keras.Input((4,))
+    ahead = keras.layers.Dense(1)(inputs)
+    for outputs in ([ahead, ahead], {"ahead": ahead}):
+        with pytest.raises(ValueError, match="forecast needs a model with one output"):
+            forecast(keras.Model(inputs, outputs), SERIES, WindowedSeries(4))
+    scalar = keras.Input(())
+    model = keras.Model(scalar, keras.ops.expand_dims(scalar, -1))
+    with pytest.raises(ValueError, match=r"takes inputs of shape \(\)\. A window has the shape"):
+        forecast(model, SERIES, WindowedSeries(4))
+
+
+def test_states_that_would_be_carried_from_call_to_call():
+    inputs = keras.Input((4, 1), batch_size=1)
+    state = keras.layers.GRU(3, stateful=True, name="carrier")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(1)(state))
+    with pytest.raises(ValueError, match=r"layers \['carrier'\] are stateful"):
+        forecast(model, SERIES, WindowedSeries(4))

@@ -72,3 +72,5 @@ def test_align_takes_the_last_axis_that_keras_adds(targets, horizon):
     assert plain["prediction"].ndim == added["prediction"].ndim == 1
     with pytest.raises(ValueError, match="one value per target"):
         dataset.align(y[None])
+    with pytest.raises(TypeError, match="predictions must hold real numbers"):
+        dataset.align(y.astype(str))

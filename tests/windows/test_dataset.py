@@ -180,14 +180,20 @@ def test_missing_future_values_are_met(targets, tmp_path):
 
 def test_batches_are_asked_for_by_number():
     dataset = WindowedSeries(3, batch_size=4).build(distinct(20))
-    with pytest.raises(TypeError, match="number of a batch must be an integer"):
-        dataset[0:2]
+    for number in (slice(0, 2), "a", 1.5, None):
+        with pytest.raises(TypeError, match="number of a batch must be an integer"):
+            dataset[number]
+    with pytest.raises(IndexError, match="is out of range; there are 5"):
+        dataset[10**30]
     with pytest.raises(IndexError, match="batch 5 is out of range; there are 5"):
         dataset[5]
     stream = dataset.to_grain()
     np.testing.assert_array_equal(stream[-1][0], dataset[-1][0])
     with pytest.raises(IndexError, match="batch -6 is out of range; an epoch has 5"):
         stream[-6]
+    for number in ("a", 1.5, None):
+        with pytest.raises(TypeError, match="number of a batch must be an integer"):
+            stream[number]
 
 
 @pytest.mark.parametrize("targets", ["vector", "sequence"])

@@ -22,6 +22,12 @@ def test_sample_weight_per_position_and_per_window():
         windows.build(series, sample_weight=np.ones(7))
 
 
+@pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf, 1e39])
+def test_weights_that_are_no_weights(bad):
+    with pytest.raises(ValueError, match="sample_weight must be >= 0 everywhere, and finite"):
+        WindowedSeries(3).build(distinct(9), sample_weight=np.full(9, bad))
+
+
 def test_weights_of_an_interleaved_frame_stay_with_their_rows():
     frame = pd.DataFrame({"id": list("abababab"), "v": np.arange(8.0)})
     data = WindowedSeries(1, id_column="id", target_columns="v", batch_size=8).build(

@@ -29,6 +29,11 @@ class KerasDataAdapter(_keras_private.DataAdapter):
         caller = _keras_private.epoch_iterator_calling()
         if caller == "__init__":
             self._refuse_ignored(_keras_private.data_arguments(self))
+            if self._progress.in_keras_epoch and _keras_private.feeds_from(self):
+                raise RuntimeError(
+                    "This dataset feeds a fit that is in the middle of an epoch. Evaluate or predict "
+                    "between epochs, or on another dataset built from the same series."
+                )
             self._progress.begin_run()
         elif caller == "reset":
             self._progress.discard_pass()
@@ -94,7 +99,7 @@ class KerasDataAdapter(_keras_private.DataAdapter):
             handed_out.assign(0)
             return epoch
 
-        return to_tf.batches(self._source, begin, self._progress.first).map(count)
+        return to_tf.batches(self._source, begin, self._progress.first_of).map(count)
 
     def _go_through(self, begin: Callable[[Any], int], ahead: int = 0) -> Iterator[Any]:
         """Read the batches of one pass, and count them for the progress.

@@ -43,7 +43,9 @@ class Progress:
         self._epoch, self._first = epoch, batch
         # The count of the pass under way: an integer array, or a variable of TensorFlow's.
         self._count: Any = None
-        self._in_keras_epoch = False
+        # True from the beginning of one of Keras's epochs to its end, or to the next run if the fit
+        # stopped in between.
+        self.in_keras_epoch = False
 
     def __getstate__(self) -> dict[str, Any]:
         # TensorFlow's variable stays in its process.
@@ -63,12 +65,16 @@ class Progress:
         A pass that Keras finished counts at once. One that was gone through by hand counts
         after ``on_epoch_end``, so that going through a dataset twice shows the same batches.
         """
-        return self.place[0] if self._in_keras_epoch else self._epoch
+        return self.place[0] if self.in_keras_epoch else self._epoch
 
     @property
     def first(self) -> int:
         """The first batch of a pass: not 0 in an epoch that ``restore`` goes on with."""
-        return 0 if self.epoch > self._epoch else self._first
+        return self.first_of(self.epoch)
+
+    def first_of(self, epoch: int) -> int:
+        """Return the first batch of a pass through an epoch."""
+        return self._first if epoch == self._epoch else 0
 
     @property
     def left(self) -> int:
@@ -83,7 +89,7 @@ class Progress:
 
     def begin_pass_by_hand(self, count: Any) -> int:
         """Do the same for a loop outside Keras; within an epoch of Keras's, only tell the epoch."""
-        if not self._in_keras_epoch:
+        if not self.in_keras_epoch:
             self._count = count
         return self.epoch
 
@@ -107,19 +113,19 @@ class Progress:
                 "middle has to be finished in a fit of its own, fit(epochs=epoch + 1, "
                 "initial_epoch=epoch), before the rest are fit."
             )
-        self._in_keras_epoch = True
+        self.in_keras_epoch = True
 
     def end_epoch(self) -> None:
         """End one of Keras's epochs (step 4), which may be a part of a pass."""
         # Keras reads no pass of ours where it takes batches by their number.
         if self._count is None or self._handed_out >= self._batches:
             self.advance()
-        self._in_keras_epoch = False
+        self.in_keras_epoch = False
 
     def advance(self) -> None:
         """Go on to the next epoch."""
         self._epoch, self._first, self._count = self._epoch + 1, 0, None
-        self._in_keras_epoch = False
+        self.in_keras_epoch = False
 
     @property
     def _handed_out(self) -> int:
@@ -132,4 +138,4 @@ class Progress:
             self.advance()
 
     def _discard(self) -> None:
-        self._count, self._in_keras_epoch = None, False
+        self._count, self.in_keras_epoch = None, False

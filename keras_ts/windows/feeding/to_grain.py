@@ -20,6 +20,8 @@ def to_grain(source: Source) -> Any:
         def __getitem__(self, index: Any) -> Any:
             if isinstance(index, slice):
                 return self.slice(index)
+            if not hasattr(index, "__index__"):
+                raise TypeError(f"The number of a batch must be an integer. Received: {index!r}.")
             if not -len(self) <= index:
                 raise IndexError(f"batch {index} is out of range; an epoch has {len(self)}.")
             # Counted from the end of the first epoch, where it is negative.

@@ -80,7 +80,7 @@ class _Reader:
         self,
         source: Source,
         begin: Callable[[], int],
-        first: int,
+        first: Callable[[int], int],
     ) -> None:
         sampler = source.sampler
         length = sampler.bounds(0)[1]
@@ -95,7 +95,7 @@ class _Reader:
         self._piece = max(1, _PIECE_BYTES * length // bytes_each)
         self._source, self._begin, self._first = source, begin, first
         self._last = sampler.batches - 1
-        self.calls = -(-(self._last - first) // self._per_call) + 1
+        self.calls = -(-self._last // self._per_call) + 1
         # Batches that share windows out evenly differ by one.
         largest = length if sampler.uniform else length + 1
         # Windows in every batch, where all have the same number.
@@ -105,12 +105,16 @@ class _Reader:
     def arrays(self, epoch: Any, number: Any) -> list[Any]:
         """Return the epoch of a pass, begun where it is negative, and a call's batches."""
         sampler = self._source.sampler
+        epoch = np.int64(self._begin() if epoch < 0 else epoch)
         # The last batch, which may be smaller, has the last call to itself.
-        start = self._first + int(number) * self._per_call
+        start = int(number) * self._per_call
         start = self._last if number == self.calls - 1 else start
         stop = sampler.batches if start == self._last else min(start + self._per_call, self._last)
+        start = max(start, self._first(int(epoch)))
+        if start >= stop:  # The pass begins behind this call.
+            length = self.length or 1
+            return [epoch, *(np.empty((0, length, *row.shape[1:]), row.dtype) for row in self.rows)]
         begins, ends = sampler.bounds(start)[0], sampler.bounds(stop - 1)[1]
-        epoch = np.int64(self._begin() if epoch < 0 else epoch)
         out = [
             buffer.lend((ends - begins, *row.shape[1:]), row.dtype)
             for buffer, row in zip(self._buffers, self.rows, strict=True)
@@ -126,15 +130,15 @@ class _Reader:
 def batches(
     source: Source,
     begin: Callable[[], int],
-    first: int = 0,
+    first: Callable[[int], int] = lambda epoch: 0,
     with_last: Callable[[Any], Any] | None = None,
 ) -> "tf.data.Dataset":
-    """Return a ``tf.data.Dataset`` of an epoch's batches from ``first`` on.
+    """Return a ``tf.data.Dataset`` whose every pass goes through the batches of an epoch.
 
     Args:
         source: The batches.
         begin: Called once as a pass begins; returns the pass's epoch.
-        first: First batch of a pass. Defaults to 0.
+        first: Returns the first batch of a pass, given its epoch. Defaults to batch 0 for all.
         with_last: Called in the graph for every group of batches, as the group's first batch is
             asked for, with a bool: True for the group that is the pass's last batch.
     """

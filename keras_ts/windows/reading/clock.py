@@ -146,6 +146,11 @@ def _moment(at: Any) -> tuple[np.datetime64, bool]:
     """Return a timestamp as NumPy's, in UTC if it has a time zone, and True if it has one."""
     finer = ""
     if isinstance(at, str):
+        # Python takes the sign of an offset behind a date for the mark between date and time.
+        midnight = re.fullmatch(r"(\d{4}-?\d\d-?\d\d) ?(Z|[+-]\d\d(?::?\d\d)?)", at)
+        at = "T00:00".join(midnight.groups()) if midnight else at
+        if len(at) > len("2024-01-31") and not re.search("[T ]", at):
+            raise ValueError("date and time are parted by a T or a space")
         try:
             # NumPy reads no time zones, and Python no nanoseconds.
             read = datetime.fromisoformat(at)

@@ -143,10 +143,26 @@ def test_looking_at_batches_within_a_fit_takes_nothing_over():
     assert dataset.epoch == 1
 
 
-def test_an_evaluation_within_an_epoch_is_a_pass_of_its_own():
+@pytest.mark.parametrize("method", ["evaluate", "predict", "fit"])
+def test_another_run_in_the_middle_of_an_epoch_is_refused(method):
+    """It would be counted as training, and the state be false."""
     dataset, other = built(), compiled()
-    fit(dataset, At(2, lambda _: other.evaluate(dataset, verbose=0)))
-    assert dataset.epoch == 2
+    run = getattr(other, method)
+    with pytest.raises(RuntimeError, match="in the middle of an epoch"):
+        fit(dataset, At(2, lambda _: run(dataset, verbose=0)))
+    assert dataset.state()["batch"] == 3
+    run(dataset, verbose=0)
+
+
+def test_an_evaluation_between_epochs_is_a_pass_of_its_own():
+    dataset, other = built(), compiled()
+    evaluate = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: other.evaluate(dataset, verbose=0)
+    )
+    fit(dataset, evaluate, epochs=2)
+    assert dataset.epoch == 4
+    fit(dataset, validation_data=dataset)
+    assert dataset.epoch == 6
 
 
 def test_on_epoch_end_by_hand_goes_on_to_the_next_epoch():
@@ -206,10 +222,29 @@ def test_restoring_within_a_fit_is_refused():
         def on_train_begin(self, logs=None):
             dataset.restore(state)
 
-    with pytest.raises(RuntimeError, match="told of 6 batches in an epoch, and this one has 4"):
+    with pytest.raises(RuntimeError, match=r"restore\(\) was called within a fit"):
         fit(dataset, Restore())
+    for action in (lambda _: dataset.restore(state), lambda _: dataset.reset()):
+        with pytest.raises(RuntimeError, match=r"\(\) was called within a fit"):
+            fit(dataset, At(1, action))
+        assert dataset.state()["batch"] == 2
     fit(dataset)
     assert dataset.epoch == 1
+
+
+def test_a_restored_validation_set_is_whole_again_after_the_first_validation():
+    """On TensorFlow, too, where one pipeline serves all validations of a fit."""
+    windows = WindowedSeries(4, batch_size=3)
+    dataset = windows.build(distinct(20))
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, kernel_initializer="zeros")])
+    model.compile(keras.optimizers.SGD(0.0), "mae")
+    for batch in range(1, 6):
+        dataset.reset()
+        dataset.restore({**dataset.state(), "batch": batch})
+        rest = np.concatenate([y for _, y in dataset]).mean()
+        history = model.fit(built(), validation_data=dataset, epochs=3, verbose=0).history
+        whole = dataset.to_numpy()[1].mean()
+        np.testing.assert_allclose(history["val_loss"], [rest, whole, whole], rtol=1e-6)
 
 
 def test_copies_go_on_from_the_same_place():

@@ -140,6 +140,26 @@ def test_the_table_of_align_is_aware_in_pandas():
     assert str(table["origin"].dt.tz) == "America/New_York"
 
 
+@pytest.mark.parametrize(
+    "at", ["2024-01-10+02:00", "20240110+02:00", "2024-01-10 +02", "2024-01-09Z"]
+)
+def test_a_date_with_an_offset_is_a_midnight(at):
+    """Python takes the sign for the mark between date and time."""
+    times = pd.date_range("2024-01-01", periods=400, freq="h", tz="UTC")
+    instant = 8 * 24 if at[-1] == "Z" else 9 * 24 - 2
+    assert first_target(windows().split(frame_of(times, "pandas"), at)[1]) == instant
+    with pytest.raises(TypeError, match="has a time zone, and the time column has none"):
+        windows().split(frame_of(times.tz_localize(None), "pandas"), at)
+
+
+def test_marks_that_part_date_and_time():
+    frame = frame_of(pd.date_range("2024-01-01", periods=400, freq="h"), "pandas")
+    for at in ("2024-01-10T05:00", "2024-01-10 05:00"):
+        assert first_target(windows().split(frame, at)[1]) == 9 * 24 + 5
+    with pytest.raises(ValueError, match="parted by a T or a space"):
+        windows().split(frame, "2024-01-10-05:00:00")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_hour_that_is_shown_twice_is_refused_with_both(kind):
     hours = pd.date_range("2024-10-26", periods=48, freq="h", tz="Europe/Berlin")
