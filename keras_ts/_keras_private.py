@@ -18,6 +18,10 @@ calling method of Keras's ``EpochIterator`` tells; ``tests/windows/feeding/test_
 notices when that changes. Its JAX trainer reads one batch ahead on accelerators, which a count
 of the batches trained on must leave out.
 
+Keras calls no callback where an exception ends a fit. Only the stack tells whether a fit still runs:
+the frame of a method ``fit`` whose ``self`` is the model. ``tests/sweep/test_callback.py`` notices
+when that changes; then a sweep says "interrupted" while it runs.
+
 An adapter is not told of ``y``, ``sample_weight``, ``class_weight`` and ``batch_size``, which
 Keras then ignores without a word. They stand in the frame of the method that asks the adapter
 for its length, and are read there, so that they can be refused.
@@ -143,3 +147,14 @@ __all__ = [
     "set_aside_schedule",
     "set_global_seed_generator",
 ]
+
+
+def is_fitting(model: keras.Model) -> bool:
+    """Tell whether a fit of ``model`` runs, in any thread."""
+    for frame in list(sys._current_frames().values()):
+        caller: Any = frame
+        while caller is not None:
+            if caller.f_code.co_name == "fit" and caller.f_locals.get("self") is model:
+                return True
+            caller = caller.f_back
+    return False

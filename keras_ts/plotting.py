@@ -6,15 +6,12 @@ or makes its own, may save a file, and returns the axes.
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from keras_ts._files import replacing
 from keras_ts._typing import Array
-
-if TYPE_CHECKING:
-    from keras_ts.sweep.curve import SweepCurve
 
 Path = str | os.PathLike[str] | None
 
@@ -170,30 +167,47 @@ def plot_history(
     return _finished(ax, path)
 
 
-def plot_sweep(curve: "SweepCurve", *, ax: Any = None, path: Path = None) -> Any:
-    """Draw losses over rates; see ``ExponentialLRSweep.plot``."""
-    from keras_ts.sweep import smoothing
+def plot_sweep(
+    rates: Any,
+    losses: Any,
+    *,
+    smoothed: Any = (),
+    repeats: Any = (),
+    suggested: float | None = None,
+    interval: tuple[float, float] | None = None,
+    label: str = "loss",
+    ax: Any = None,
+    path: Path = None,
+) -> Any:
+    """Draw losses over rates, as ``ExponentialLRSweep.plot`` does.
 
-    rates, losses = np.asarray(curve.lrs), np.asarray(curve.losses)
-    if not len(rates):
-        raise ValueError("The sweep has recorded nothing yet: fit with it first.")
+    Args:
+        rates: ``(rates,)``, increasing.
+        losses: ``(rates,)``.
+        smoothed: The smooth curve at the first rates, as far as losses are finite.
+        repeats: ``(repeats, rates)``, where ``losses`` is their mean; drawn as a band.
+        suggested: The rate to mark. Defaults to None: the legend says that there is none.
+        interval: Rates to shade around the suggested one. Defaults to None.
+        label: Name of the losses for the legend.
+        ax: Axes to draw on. Defaults to a new figure's.
+        path: Where to save the picture. Defaults to None: nowhere.
+
+    Returns:
+        The axes.
+    """
+    rates, losses, smoothed = np.asarray(rates), np.asarray(losses), np.asarray(smoothed)
     ax = _axes(ax)
     ax.set_xscale("log")
-    if curve.repeats:
-        low, high = np.min(curve.repeats, axis=0), np.max(curve.repeats, axis=0)
-        label = f"{len(curve.repeats)} repeats"
-        ax.fill_between(rates, low, high, color=_QUIET, alpha=0.25, linewidth=0, label=label)
-    raw = f"loss of the {curve.every}" + (", mean" if curve.repeats else "")
-    ax.plot(rates, losses, color=_QUIET, linewidth=0.8, label=raw)
-    usable = losses[: smoothing.usable(losses)]
-    if len(usable):
-        # As suggest sees it. The moving average that a sweep records is late by half a decade.
-        runs = [smoothing.without_inner_outliers(r) for r in curve.repeats or [curve.losses]]
-        typical = np.mean(runs, axis=0)[: len(usable)]
-        smoothed = smoothing.level_curve(typical, curve.smoothing)
-        ax.plot(rates[: len(usable)], smoothed, color=_DATA, linewidth=1.6, label="smoothed")
-        # Divergence dwarfs everything else; the part before it is what one wants to see.
-        bottom, start = usable.min(), smoothed.max()
+    if len(repeats):
+        low, high = np.min(repeats, axis=0), np.max(repeats, axis=0)
+        band = f"{len(repeats)} repeats"
+        ax.fill_between(rates, low, high, color=_QUIET, alpha=0.25, linewidth=0, label=band)
+        label += ", mean"
+    ax.plot(rates, losses, color=_QUIET, linewidth=0.8, label=label)
+    if len(smoothed):
+        ax.plot(rates[: len(smoothed)], smoothed, color=_DATA, linewidth=1.6, label="smoothed")
+        # Divergence dwarfs everything else, so that the limits leave it out.
+        bottom, start = losses[: len(smoothed)].min(), smoothed.max()
         top = start + 0.35 * (start - bottom)
         if top > bottom:
             ax.set_ylim(bottom - 0.05 * (top - bottom), top)
@@ -201,25 +215,18 @@ def plot_sweep(curve: "SweepCurve", *, ax: Any = None, path: Path = None) -> Any
             below = np.flatnonzero(losses <= start)
             begin = min(below[-1] + 1, len(rates) - 1) if len(below) else 0
             ax.axvspan(rates[begin], rates[-1], color=_ALARM, alpha=0.25, label="diverged")
-    _mark_suggestion(curve, ax)
+    if suggested is None:
+        ax.plot([], [], " ", label="no rate suggested")
+    else:
+        name = f"suggested: {suggested:.2e}"
+        if interval is not None:
+            ax.axvspan(*interval, color=_MODEL, alpha=0.15, linewidth=0)
+            name += f" ({interval[0]:.2e} to {interval[1]:.2e})"
+        ax.axvline(suggested, color=_MODEL, linewidth=1.3, label=name)
     ax.set_xlabel("learning rate")
     ax.set_ylabel("loss")
     ax.legend(frameon=False, loc="best")
     return _finished(ax, path)
-
-
-def _mark_suggestion(curve: "SweepCurve", ax: Any) -> None:
-    try:
-        rate = curve.suggest()
-    except ValueError:
-        ax.plot([], [], " ", label="no rate suggested")
-        return
-    label = f"suggested: {rate:.2e}"
-    if len(curve.repeats) > 1:
-        low, high = curve.suggest_interval()
-        ax.axvspan(low, high, color=_MODEL, alpha=0.15, linewidth=0)
-        label += f" ({low:.2e} to {high:.2e})"
-    ax.axvline(rate, color=_MODEL, linewidth=1.3, label=label)
 
 
 def _series(series: Any) -> Array:

@@ -27,7 +27,8 @@ WITHIN = {
         ["compat"],
     ],
     "sweep": [
-        ["schedule", "smoothing", "suggestion"],
+        ["schedule", "smoothing"],
+        ["divergence", "suggestion"],
         ["serialization", "curve"],
         ["batch_loss", "optimizer_access", "snapshot"],
         ["session"],

@@ -1,1 +1,1 @@
-"""The learning-rate sweep: rates and rules in NumPy, apart from the Keras hooks."""
+"""The learning-rate sweep: rates and curves in NumPy below, Keras's hooks above."""

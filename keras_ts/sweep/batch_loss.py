@@ -1,4 +1,4 @@
-"""The loss of single batches, which Keras shows only as a mean since the epoch began."""
+"""Reads the loss of single batches, of which Keras shows the mean since the epoch began."""
 
 import math
 from typing import Any
@@ -6,15 +6,57 @@ from typing import Any
 import keras
 
 
+class UpdateLoss:
+    """Reads the loss of all batches of one update of the weights.
+
+    An update is made of one batch, or of several under gradient accumulation. ``seen`` batches of
+    the optimizer may have begun an update that the next batches finish.
+    """
+
+    def __init__(self, batches: int, seen: int) -> None:
+        self._batches = batches
+        self._done = seen % batches
+        self._total = self._count = 0.0
+        self._first = 0
+        self._batch_loss = BatchLoss()
+
+    def begin_epoch(self) -> None:
+        """Expect the first batch of an epoch."""
+        self._batch_loss.begin_epoch()
+
+    def begin(self, model: keras.Model, batch: int) -> None:
+        """Begin with ``batch``, or the batches of one execution from ``batch`` on."""
+        self._first = batch
+        self._batch_loss.begin(model)
+
+    def end(self, model: keras.Model, batch: int, logs: Any) -> float | None:
+        """Return the mean loss if ``batch`` ends an update, else None."""
+        total, count = self._batch_loss.end(model, logs)
+        self._total, self._count = self._total + total, self._count + count
+        self._done += batch - self._first + 1
+        if self._done < self._batches:
+            return None
+        loss = self._total / self._count if self._count else math.nan
+        self._total, self._count, self._done = 0.0, 0.0, 0
+        return loss
+
+    def end_epoch(self, logs: Any) -> None:
+        """Put the epoch's own mean into its logs."""
+        self._batch_loss.end_epoch(logs)
+
+
 class BatchLoss:
     """Reads the loss of the batches between ``begin`` and ``end``, and leaves the epoch's mean.
 
     Keras keeps the mean in a metric named "loss". A model with a ``train_step`` of its own may
-    keep another of that name, or log as its loss the mean in a metric of any name: that one
-    tells itself by its value after an epoch's first batch. The mean is emptied before the
-    batches, and gets back what it held after them. A model that keeps none is taken at its
-    word: its logs hold the batch's loss.
+    keep another metric of that name, or log as its loss the mean in a metric of any name, which
+    is then found by its value after an epoch's first batch. ``begin`` empties the mean, and
+    ``end`` puts back what the mean held. The logs of a model that keeps no mean hold the batch's
+    own loss.
     """
+
+    def __init__(self) -> None:
+        self.begin_epoch()
 
     def begin_epoch(self) -> None:
         """Forget the mean that was held, since Keras has emptied it."""
@@ -26,7 +68,7 @@ class BatchLoss:
     def begin(self, model: keras.Model) -> None:
         """Empty the mean."""
         means = _means(model, self._name)
-        # What ``end`` put there is known, and reading it takes time.
+        # Reading takes time, and ``end`` knows the values that it put there.
         self._held = self._held or [_read(mean) for mean in means]
         for mean in means:
             mean.reset_state()
@@ -39,7 +81,7 @@ class BatchLoss:
             held[:] = held[0] + total, held[1] + count
             for variable, value in zip(mean.variables, held, strict=True):
                 variable.assign(value)
-            # What nobody fed is not the loss; nan != 0, so a loss that is not finite counts.
+            # A mean that nobody fed is not the loss. A loss that is NaN counts: nan != 0.
             if total != 0 or count != 0:
                 fed = total, count
                 self._epoch = held
@@ -49,12 +91,12 @@ class BatchLoss:
         return fed or (logged_loss(logs), 1.0)
 
     def end_epoch(self, logs: Any) -> None:
-        """Log the epoch's mean: where a model's logs are its own, they are the last batch's."""
+        """Log the epoch's mean, since the logs of a model's own may be those of the last batch."""
         if self._epoch is not None and self._epoch[1]:
             logs["loss"] = self._epoch[0] / self._epoch[1]
 
     def _find(self, model: keras.Model, loss: float) -> tuple[float, float] | None:
-        """Look for the mean of another name that was logged, and follow it from here on."""
+        """Find the mean of another name that was logged, and follow that mean from here on."""
         for metric in model.metrics:
             if isinstance(metric, keras.metrics.Mean):
                 total, count = _read(metric)
@@ -67,7 +109,7 @@ class BatchLoss:
 
 
 def logged_loss(logs: Any) -> float:
-    """The loss in the logs of a batch or an epoch."""
+    """Return the loss in the logs of a batch or an epoch."""
     if "loss" not in (logs or {}):
         raise ValueError(
             "The sweep finds no loss. A train_step of one's own updates a metric named 'loss', "
@@ -81,5 +123,5 @@ def _means(model: keras.Model, name: str) -> list[Any]:
 
 
 def _read(mean: Any) -> list[float]:
-    # Two thirds of what convert_to_numpy takes on TensorFlow, for every batch.
+    # On TensorFlow, numpy() takes two thirds of the time of convert_to_numpy.
     return [float(variable.numpy()) for variable in mean.variables]

@@ -1,26 +1,23 @@
-"""``ExponentialLRSweep``: the Keras hooks of the sweep."""
+"""``ExponentialLRSweep``: the Keras hooks of a sweep, over its curve and the fit's session."""
 
-import math
+import dataclasses
 import os
 from pathlib import Path
 from typing import Any, Literal
 
 import keras
 
-from keras_ts import _checks
-from keras_ts._models import check_model
+from keras_ts import _checks, _keras_private
 from keras_ts._registration import registered
-from keras_ts.sweep import rules, storage
-from keras_ts.sweep.batch_loss import BatchLoss, logged_loss
-from keras_ts.sweep.curve import SweepCurve
-from keras_ts.sweep.ladder import Ladder
-from keras_ts.sweep.rate import HeldRate, accumulation, batches_seen, variable_scope
-from keras_ts.sweep.smoothing import Smoother
+from keras_ts.sweep import serialization
+from keras_ts.sweep.curve import Rule, SweepCurve
+from keras_ts.sweep.schedule import GeometricSchedule
+from keras_ts.sweep.session import SweepSession, check_sweepable, steps_of_fit
 from keras_ts.sweep.snapshot import Snapshot
 
 
 @registered
-class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
+class ExponentialLRSweep(keras.callbacks.Callback):
     """Trains through rates that grow by a constant factor, recording each one's own loss.
 
     Afterwards the model, its optimizer and the random state are as they were before.
@@ -40,13 +37,6 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
     The course's own sweep, an epoch a rate and 20 rates a decade:
 
     >>> course = ExponentialLRSweep(1e-8, steps_per_decade=20, every="epoch")
-
-    Attributes:
-        lrs: The rates that ran, in order.
-        losses: The loss of exactly the batches (or the epoch) that ran at each rate.
-        smoothed_losses: Their debiased exponential moving average, outliers left out.
-        stopped: Why the sweep ended: "finished", "diverged", "non-finite" or
-            "interrupted" (also a fit that ended before the last rate). None before.
 
     Args:
         start_lr: The first rate. Defaults to 1e-8.
@@ -87,9 +77,8 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         restore: bool = True,
         backup: str | os.PathLike[str] | None = None,
     ) -> None:
-        keras.callbacks.Callback.__init__(self)
-        SweepCurve.__init__(self, smoothing)
-        self.ladder = Ladder(
+        super().__init__()
+        self.schedule = GeometricSchedule(
             _checks.positive("start_lr", start_lr),
             None if end_lr is None else _checks.positive("end_lr", end_lr),
             None if steps is None else _checks.integer("steps", steps, 2),
@@ -97,21 +86,22 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
             if steps_per_decade is None
             else _checks.positive("steps_per_decade", steps_per_decade),
         )
-        self.every = _checks.choice("every", every, ("batch", "epoch"))
+        self.curve = SweepCurve(_checks.choice("every", every, ("batch", "epoch")), smoothing)
         self.stop_factor = (
             None if stop_factor is None else _checks.positive("stop_factor", stop_factor)
         )
         self.restores = _checks.boolean("restore", restore)
         self.backup = None if backup is None else os.fspath(backup)
-        self._batch_loss = BatchLoss()
-        self._snapshot: Snapshot | None = None
-        self._rate: HeldRate | None = None
+        # The fit that runs, or one that was interrupted and not put back.
+        self._session: SweepSession | None = None
         self._swept: keras.Model | None = None
+        # The curve and the state that the first epoch may go on with.
+        self._earlier: tuple[dict[str, Any] | None, Snapshot | None] = None, None
 
     def __bool__(self) -> bool:
-        # Keras runs fit(callbacks=sweep), without the list, in threads of its own on JAX
-        # and PyTorch: batches come out of order. It asks for the truth of the argument
-        # first, which is the one place to refuse.
+        # On JAX and PyTorch, Keras runs fit(callbacks=sweep), without the list, in threads of its
+        # own, and batches come out of order. Keras asks for the truth of the argument first,
+        # which is the one place to refuse.
         raise TypeError(
             "A sweep has no truth value. If fit asked for it, put the sweep in a list: "
             "callbacks=[sweep]. To see whether it has run, look at sweep.stopped."
@@ -121,98 +111,192 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         """Check that the sweep can run, and remember the state."""
         model = self.model
         check_sweepable(model)
-        if not model.optimizer.built:
-            with variable_scope(model):
-                model.optimizer.build(model.trainable_variables)
-        if self._rate is not None:
-            self._rate.release()
-            self._rate = None
+        earlier = self._session
+        if earlier is not None:
+            earlier.release()
         # A sweep goes on with a curve, and puts a state back, of the same model alone.
-        self._earlier, self._earlier_snapshot = self._earlier_content(), self._snapshot
-        if self._swept is not None and self._swept is not model:
-            self._earlier = self._earlier_snapshot = None
-        self._clear()
+        if self._swept is None or self._swept is model:
+            self._earlier = self._earlier_content(), earlier.snapshot if earlier else None
+        else:
+            self._earlier = None, None
         self._swept = model
-        self._snapshot = Snapshot(model)
-        self._began = batches_seen(model.optimizer)
-        self.stopped = "interrupted"
-        self._at_first_epoch = True
+        self.curve = self.curve.emptied()
+        self._session = SweepSession(model, self.curve, self.stop_factor)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Go on with an interrupted curve at the first epoch; have the rate set."""
-        if self._at_first_epoch:
-            self._at_first_epoch = False
-            self._resume(epoch)
-            self._ladder = self._fitted_ladder(min(self._epoch_starts, default=epoch + 1) - 1)
-            self._rate = HeldRate(self.model)
-            # A rate is held until an update is made, which may be under way already.
-            self._per_update = accumulation(self.model.optimizer)
-            self._held = batches_seen(self.model.optimizer) % self._per_update
-            self._total = self._count = 0.0
-        # At the first batch, after any callback that sets a rate where an epoch begins or ends.
-        self._rate_due = True
-        self._batch_loss.begin_epoch()
+        if self._session is None:
+            return
+        if not self._session.begun:
+            self._resume(self._session, epoch)
+            self._session.begin(self._schedule_of_fit(epoch))
+        self._session.begin_epoch()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Record the epoch's loss, and keep the curve."""
-        if self.every == "epoch":
-            self._take(logged_loss(logs))
-        else:
-            self._batch_loss.end_epoch(logs)
-        self._epoch_starts[epoch + 1] = len(self.lrs)
-        if self.backup is not None:
-            self.to_json(self.backup)
+        if self._session is not None:
+            self._session.end_epoch(epoch, logs)
+            if self.backup is not None:
+                self.to_json(self.backup)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Set the batch's rate, and begin a mean of its own."""
-        if self._rate_due:
-            self._set_rate()
-            self._rate_due = False
-        if self.every != "batch":
-            return
-        self._first = batch
-        self._batch_loss.begin(self.model)
+        if self._session is not None:
+            self._session.set_rate()
+            self._session.begin_batch(self.model, batch)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Record the batch's loss, and put the epoch's mean together again."""
-        if self.every != "batch":
-            return
-        total, count = self._batch_loss.end(self.model, logs)
-        self._total, self._count = self._total + total, self._count + count
-        self._held += batch - self._first + 1
-        if self._held >= self._per_update:
-            self._take(self._total / self._count if self._count else math.nan)
-            self._total = self._count = 0.0
-            self._held, self._rate_due = 0, True
+        if self._session is not None:
+            self._session.end_batch(self.model, batch, logs)
 
     def on_train_end(self, logs: Any = None) -> None:
         """Put everything back."""
         if self.restores:
             self.restore()
-        elif self._rate is not None:
-            self._rate.release()
-            self._rate = None
+        elif self._session is not None:
+            self._session.release()
 
     def restore(self) -> None:
         """Put the model, its optimizer and the random state back as the sweep found them.
 
-        For a fit that ended in an exception, after which Keras calls no callback.
+        A fit that ends in an exception needs it, since Keras calls no callback then.
         """
-        if self._rate is not None:
-            self._rate.release()
-            self._rate = None
-        if self._snapshot is not None:
-            self._snapshot.restore(self.model)
-            self._snapshot = None
+        if self._session is not None:
+            self._session.restore()
+            self._session = None
+
+    @property
+    def lrs(self) -> list[float]:
+        """The rates that ran, in order."""
+        return self.curve.lrs
+
+    @property
+    def losses(self) -> list[float]:
+        """The loss of exactly the batches (or the epoch) that ran at each rate."""
+        return self.curve.losses
+
+    @property
+    def smoothed_losses(self) -> list[float]:
+        """The debiased exponential moving average of the losses, outliers left out.
+
+        A loss that is far from its eight neighbours counts as their median (Hampel's identifier,
+        at five standard deviations); of repeats, each has outliers of its own. A later loss tells
+        an outlier from a rise, so that the last four values may change with the next loss.
+        """
+        return self.curve.smoothed_losses
+
+    @property
+    def repeats(self) -> list[list[float]]:
+        """The losses of each repeat, where ``losses`` is their mean; else empty."""
+        return self.curve.repeats
+
+    @property
+    def every(self) -> str:
+        """The time that a rate is held, ``"batch"`` or ``"epoch"``."""
+        return self.curve.every
+
+    @property
+    def smoothing(self) -> float:
+        """Weight of the past in the smoothed loss."""
+        return self.curve.smoothing
+
+    @property
+    def stopped(self) -> str | None:
+        """Why the sweep ended: "finished", "diverged", "non-finite" or "interrupted".
+
+        A fit that ended before the last rate was interrupted, too. The value is "running" while the
+        fit runs, and None before.
+        """
+        # Keras tells a callback of no exception that ends a fit.
+        if self.curve.stopped == "running" and not _keras_private.is_fitting(self._swept):
+            return "interrupted"
+        return self.curve.stopped
+
+    def suggest(self, rule: Rule = "valley") -> float:
+        """Return a rate to train at.
+
+        All rules look at the losses without outliers, smoothed from both sides. That curve is not
+        late, as the moving average is. The rules look at rates before the first loss that is not
+        finite. ``b`` is the rate where the curve is lowest, ``r`` the first rate where the curve
+        has made seven tenths of its way down.
+
+        Args:
+            rule: ``"valley"``: ``sqrt(r * b) / 1.5``.
+                ``"steepest"``: the rate below ``b`` where the curve falls fastest per factor of
+                the rate. ``"minimum"``: ``b / 10``.
+
+        Raises:
+            ValueError: No rate can be given; the message says why.
+        """
+        return self.curve.suggest(rule)
+
+    def suggest_interval(self, rule: Rule = "valley") -> tuple[float, float]:
+        """Return how far down and up the suggestion might lie with other seeds.
+
+        The ends are those of the middle nine tenths of the suggestions from averages of repeats,
+        which are drawn with replacement from those there are (B. Efron's bootstrap, 1979).
+
+        Args:
+            rule: See ``suggest``.
+
+        Raises:
+            ValueError: No rate can be suggested, or the sweep was not repeated.
+        """
+        return self.curve.suggest_interval(rule)
+
+    def plot(self, ax: Any = None, path: str | os.PathLike[str] | None = None) -> Any:
+        """Draw the losses over a logarithmic axis, with the suggested rate marked.
+
+        The smooth line is the one that ``suggest`` looks at, smoothed from both sides. The picture
+        is shaded from where the loss leaves its start behind for good. Repeats show as a band from
+        their lowest to their highest, and the interval of the suggestion as another.
+
+        Args:
+            ax: Axes to draw on. Defaults to a new figure's.
+            path: Where to save the picture. Defaults to None: nowhere.
+
+        Returns:
+            The axes.
+
+        Raises:
+            ValueError: The sweep has recorded nothing yet.
+        """
+        return self.curve.plot(ax, path)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the curve as plain Python lists; ``repeats`` only where there are any."""
+        return {**self.curve.to_dict(), "stopped": self.stopped}
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write the curve as a table.
+
+        Its columns are ``lr, loss, smoothed_loss``, and ``loss_0, loss_1, ...`` of repeats.
+        """
+        self.curve.to_csv(path)
+
+    def to_tensorboard(self, log_dir: str | os.PathLike[str]) -> None:
+        """Write the curve as a run for TensorBoard.
+
+        Its scalars are ``sweep/loss``, ``sweep/smoothed_loss`` and ``sweep/learning_rate``. A
+        step is a rate, so the usual horizontal axis is that of the plot.
+
+        Args:
+            log_dir: Folder of the run; made if need be.
+
+        Raises:
+            ImportError: The ``tensorboard`` package is missing. It needs no TensorFlow.
+        """
+        self.curve.to_tensorboard(log_dir)
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Write the curve and the settings, to be read back by ``from_json``."""
-        storage.write(path, self._content())
+        serialization.write(path, self._content())
 
     @classmethod
     def from_json(cls, path: str | os.PathLike[str]) -> "ExponentialLRSweep":
         """Return the sweep that ``to_json`` wrote, with the same bits."""
-        content = storage.read(path)
+        content = serialization.read(path)
         try:
             sweep = cls.from_config(content["config"])
             sweep._read(content)
@@ -223,10 +307,10 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
     def get_config(self) -> dict[str, Any]:
         """Return the settings as plain Python values that JSON takes."""
         return {
-            "start_lr": self.ladder.start,
-            "end_lr": self.ladder.end,
-            "steps": self.ladder.steps,
-            "steps_per_decade": self.ladder.per_decade,
+            "start_lr": self.schedule.start,
+            "end_lr": self.schedule.end,
+            "steps": self.schedule.steps,
+            "steps_per_decade": self.schedule.per_decade,
             "every": self.every,
             "smoothing": self.smoothing,
             "stop_factor": self.stop_factor,
@@ -239,60 +323,50 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         """Return a sweep with these settings."""
         return cls(**config)
 
-    def _fitted_ladder(self, first_epoch: int) -> Ladder:
-        """The ladder with its number of steps, taken from the fit where it was left open."""
-        if self.ladder.steps is not None:
-            return self.ladder
-        epochs, batches = self.params["epochs"] - first_epoch, self.params.get("steps")
-        steps = epochs
-        if self.every == "batch" and batches:
-            executions = -(-batches // self.model.steps_per_execution)
-            held = -(-accumulation(self.model.optimizer) // self.model.steps_per_execution)
-            steps = epochs * executions // held
-        elif self.every == "batch":
-            steps = None
+    def _schedule_of_fit(self, epoch: int) -> GeometricSchedule:
+        """Return the schedule with its number of steps, by default as many as the fit has left."""
+        if self.schedule.steps is not None:
+            return self.schedule
+        first = min(self.curve.epoch_starts, default=epoch + 1) - 1
+        epochs, batches = self.params["epochs"] - first, self.params.get("steps")
+        steps = steps_of_fit(self.model, self.every, epochs, batches)
         if not steps or steps < 2:
             raise ValueError(
                 f"steps=None takes the length of the fit, which is {steps or 'not known'}. "
                 "Pass steps to ExponentialLRSweep (2 or more), or fit for longer."
             )
-        return Ladder(self.ladder.start, self.ladder.end, steps, self.ladder.per_decade)
-
-    def _clear(self) -> None:
-        super()._clear()
-        self._began = 0
-        self._epoch_starts: dict[int, int] = {}
-        self._smoother = Smoother(self.smoothing)
+        return dataclasses.replace(self.schedule, steps=steps)
 
     def _content(self) -> dict[str, Any]:
-        """Everything that ``to_json`` keeps."""
+        """Return everything that ``to_json`` keeps."""
+        curve = self.curve.to_dict()
+        # Whoever reads the file of a fit that runs reads it after that fit was cut off.
+        if curve["stopped"] == "running":
+            curve["stopped"] = "interrupted"
         return {
             "config": self.get_config(),
-            "curve": self.to_dict(),
-            "began": self._began,
-            "epoch_starts": list(self._epoch_starts.items()),
+            "curve": curve,
+            "began": self.curve.batches_before,
+            "epoch_starts": list(self.curve.epoch_starts.items()),
         }
 
     def _read(self, content: dict[str, Any], points: int | None = None) -> None:
         """Take over what ``_content`` gave, its first ``points`` points."""
-        self._read_curve(content["curve"], points)
-        self._began = content["began"]
-        self._epoch_starts = dict(content["epoch_starts"])
-        for loss in self.losses:
-            self._smoother.add(loss)
+        self.curve.read_dict(content["curve"], points)
+        self.curve.batches_before = content["began"]
+        self.curve.epoch_starts = dict(content["epoch_starts"])
 
     def _earlier_content(self) -> dict[str, Any] | None:
-        """What is left of a fit that was interrupted: this object's own, or its backup's."""
-        if self.stopped == "interrupted":
+        """Return the content of a fit that was interrupted: this object's own, or its backup's."""
+        if self.curve.stopped == "interrupted":
             return self._content()
-        if self.stopped is None and self.backup is not None and Path(self.backup).exists():
-            return storage.read(self.backup)
+        if self.curve.stopped is None and self.backup is not None and Path(self.backup).exists():
+            return serialization.read(self.backup)
         return None
 
-    def _resume(self, epoch: int) -> None:
+    def _resume(self, session: SweepSession, epoch: int) -> None:
         """Go on with an earlier curve, where Keras takes an interrupted fit up again."""
-        earlier, snapshot = self._earlier, self._earlier_snapshot
-        self._earlier = self._earlier_snapshot = None
+        (earlier, snapshot), self._earlier = self._earlier, (None, None)
         starts = dict(earlier["epoch_starts"]) if earlier else {}
         if not earlier or epoch not in starts or earlier["curve"]["stopped"] != "interrupted":
             return
@@ -302,43 +376,11 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
                 f"anew. It has {earlier['config']}, and this sweep {self.get_config()}."
             )
         if snapshot is not None:
-            self._snapshot = snapshot
-        elif self._began != earlier["began"]:
+            session.snapshot = snapshot
+        elif self.curve.batches_before != earlier["began"]:
             raise ValueError(
                 "The model had been trained when the sweep began, so that it cannot be put back. "
                 "In the list of callbacks, the sweep goes before BackupAndRestore."
             )
         self._read(earlier, starts[epoch])
-
-    def _set_rate(self) -> None:
-        if self.stopped == "interrupted" and self._rate is not None:
-            self._rate.set(self._ladder.rate(len(self.lrs)))
-
-    def _take(self, loss: float) -> None:
-        if self.stopped != "interrupted":
-            return
-        self._record(self._ladder.rate(len(self.lrs)), loss)
-        self._smoother.add(loss)
-        if not math.isfinite(loss):
-            self.stopped = "non-finite"
-        elif self.stop_factor is not None and rules.diverged(
-            self.losses, self._smoother.smoothed, self.stop_factor
-        ):
-            self.stopped = "diverged"
-        elif len(self.lrs) == self._ladder.steps:
-            self.stopped = "finished"
-        else:
-            return
-        self.model.stop_training = True
-
-
-def check_sweepable(model: keras.Model) -> None:
-    """Raise where a model cannot be swept and put back."""
-    check_model(model)
-    if not getattr(model, "compiled", False):
-        raise ValueError("The model is not compiled: call model.compile(optimizer, loss) first.")
-    if not model.built or not model.trainable_variables:
-        raise ValueError(
-            "The sweep restores a model's weights, so they must exist before it: add "
-            "keras.Input(shape) in front, or call model.build(input_shape)."
-        )
+        self.curve.stopped = "running"

@@ -1,4 +1,4 @@
-"""``find_learning_rate``: a sweep, or several, in one call."""
+"""Runs a sweep, or several, in one call: ``find_learning_rate``."""
 
 import random
 import sys
@@ -8,8 +8,10 @@ import keras
 import numpy as np
 
 from keras_ts import _checks, _keras_private
-from keras_ts.sweep.callback import ExponentialLRSweep, check_sweepable
-from keras_ts.sweep.rate import accumulation
+from keras_ts.sweep.callback import ExponentialLRSweep
+from keras_ts.sweep.curve import SweepCurve
+from keras_ts.sweep.optimizer_access import accumulation
+from keras_ts.sweep.session import check_sweepable
 from keras_ts.windows.dataset import WindowDataset
 
 
@@ -81,20 +83,20 @@ def find_learning_rate(
 
     steps = _checks.integer("steps", steps, 2)
     runs = [new_sweep() for _ in range(_checks.integer("repeats", repeats, 1))]
-    # Before fit, which on JAX and PyTorch would build the model on the quiet.
+    # On JAX and PyTorch, fit would build the model on the quiet, so the check comes before.
     check_sweepable(model)
     others = keras.tree.flatten(fit_arguments.pop("callbacks", None) or [])
     if fit_arguments.pop("verbose", "auto") != 0:
         others.append(_Progress(runs, steps))
     # An epoch has at least one batch, so this many are enough; the sweep ends the fit.
     epochs = (steps + 1) * accumulation(model.optimizer) + fit_arguments.get("initial_epoch", 0)
-    # The dataset's epochs are part of what a later fit depends on.
+    # A later fit depends on the dataset's epochs, too.
     position = x.state() if isinstance(x, WindowDataset) else None
     for repeat, sweep in enumerate(runs):
         callbacks = [sweep, _OtherSeeds(repeat), *others] if repeat else [sweep, *others]
         if position is not None:
             x.restore({**position, "epoch": position["epoch"] + repeat})
-        # Afterwards: other callbacks may change the model at the end of the fit.
+        # Other callbacks may change the model at the end of the fit, so it is put back afterwards.
         sweep.restores = False
         try:
             model.fit(x, y, epochs=epochs, verbose=0, callbacks=callbacks, **fit_arguments)
@@ -106,7 +108,7 @@ def find_learning_rate(
     if repeats == 1:
         return runs[0]
     mean = new_sweep()
-    mean._average(runs)
+    mean.curve = SweepCurve.mean([run.curve for run in runs])
     return mean
 
 
@@ -118,7 +120,7 @@ class _OtherSeeds(keras.callbacks.Callback):
         self._repeat = repeat
 
     def on_train_begin(self, logs: Any = None) -> None:
-        # Of the state that every repeat begins with, so that the same seed gives the same.
+        # Every repeat begins with the same state, so that the same seed gives the same draws.
         draw = np.random.default_rng([random.getrandbits(32), self._repeat])
         seed = int(draw.integers(2**31))
         random.seed(seed)

@@ -1,4 +1,4 @@
-"""The optimizer's rate, which can be set from outside for as long as a sweep runs."""
+"""Sets an optimizer's rate from outside for as long as a sweep runs, and reads its counters."""
 
 import contextlib
 from typing import Any
@@ -9,7 +9,7 @@ from keras_ts import _keras_private
 
 
 class HeldRate:
-    """Holds the rate of a model's optimizer, also where a schedule or a function sets it."""
+    """Sets the rate of a model's optimizer, in place of the schedule or function that may set it."""
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model
@@ -17,13 +17,13 @@ class HeldRate:
         if self._schedule is not None:
             with variable_scope(model):
                 _keras_private.set_aside_schedule(inner(model.optimizer))
-            # What was traced has the schedule in it.
+            # The training function was traced with the schedule in it.
             model.make_train_function(force=True)
 
     def set(self, rate: float) -> None:
         """Set the rate for the batches that follow."""
-        # On JAX Keras reads it anew for a batch that a callback's ``model`` was asked for
-        # since the last one, or that an epoch begins with.
+        # On JAX, Keras re-reads the rate at the start of an epoch, and after a callback has
+        # touched ``self.model``.
         self._model.optimizer.learning_rate = rate
 
     def release(self) -> None:
@@ -34,22 +34,22 @@ class HeldRate:
 
 
 def inner(optimizer: Any) -> Any:
-    """The optimizer that makes the updates, inside the one that scales the loss."""
+    """Return the optimizer that makes the updates, inside the one that may scale the loss."""
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def accumulation(optimizer: Any) -> int:
-    """How many batches go into an update."""
+    """Return how many batches go into an update."""
     return getattr(inner(optimizer), "gradient_accumulation_steps", None) or 1
 
 
 def batches_seen(optimizer: Any) -> int:
-    """How many batches a built optimizer has seen."""
-    # Its first variable. The property ``iterations`` counts updates instead.
+    """Return how many batches a built optimizer has seen."""
+    # The first variable counts batches, the property ``iterations`` updates.
     return int(keras.ops.convert_to_numpy(inner(optimizer).variables[0]))
 
 
 def variable_scope(model: keras.Model) -> Any:
-    """Where to make variables that go with a model's: under its distribution strategy."""
+    """Return the scope in which new variables live where the model's do: that of its strategy."""
     strategy = getattr(model, "distribute_strategy", None)
     return strategy.scope() if strategy is not None else contextlib.nullcontext()

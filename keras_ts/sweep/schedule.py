@@ -1,4 +1,4 @@
-"""The rates of a sweep: geometric ladders, computed one by one in closed form."""
+"""Computes the rates of a sweep, one by one and in closed form. NumPy alone."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ _SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float3
 
 
 @dataclass(frozen=True)
-class Ladder:
+class GeometricSchedule:
     """Rates that grow by a constant factor.
 
     Exactly one of ``end`` and ``per_decade`` is given:
@@ -19,8 +19,8 @@ class Ladder:
 
     Example:
 
-    >>> ladder = Ladder(start=1e-4, end=1e-2, steps=3)
-    >>> [ladder.rate(i) for i in range(3)]
+    >>> schedule = GeometricSchedule(start=1e-4, end=1e-2, steps=3)
+    >>> [schedule.rate(i) for i in range(3)]
     [0.0001, 0.001, 0.01]
     """
 
@@ -30,14 +30,14 @@ class Ladder:
     per_decade: float | None = None
 
     def __post_init__(self) -> None:
-        _rate("start_lr", self.start)
+        _check_rate("start_lr", self.start)
         if (self.end is None) == (self.per_decade is None):
             given = "neither" if self.end is None else "both"
             raise ValueError(
                 "Give end_lr (with steps, or without to fill the fit), or steps_per_decade: "
                 f"one of the two. Received {given}."
             )
-        if self.end is not None and _rate("end_lr", self.end) <= self.start:
+        if self.end is not None and _check_rate("end_lr", self.end) <= self.start:
             raise ValueError(
                 f"end_lr must be larger than start_lr. Received: start_lr={self.start}, "
                 f"end_lr={self.end}."
@@ -48,7 +48,7 @@ class Ladder:
             _checks.integer("steps", self.steps, 2)
 
     def rate(self, step: int) -> float:
-        """The rate of a step, from 0; ``steps`` must be known if ``end`` is."""
+        """Return the rate of a step, counted from 0; ``steps`` must be known if ``end`` is."""
         if self.per_decade is not None:
             return float(self.start * 10.0 ** (step / self.per_decade))
         assert self.end is not None
@@ -58,7 +58,7 @@ class Ladder:
         return float(self.start * (self.end / self.start) ** (step / (self.steps - 1)))
 
 
-def _rate(name: str, value: float) -> float:
+def _check_rate(name: str, value: float) -> float:
     rate = _checks.positive(name, value)
     # Optimizers keep their rate in float32, where less is zero and more infinite.
     if not _SMALLEST <= rate <= _LARGEST:

@@ -1,4 +1,4 @@
-"""A sweep as JSON, which has no NaN and no infinity: those are written as strings."""
+"""Writes a sweep as JSON and reads it back, NaN and infinities as strings: JSON has neither."""
 
 import json
 import math
@@ -25,7 +25,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return what ``write`` wrote, the same bits.
 
     Raises:
-        ValueError: It is not such a file; the message names what is missing.
+        ValueError: The file is of another kind; the message names what is missing.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))

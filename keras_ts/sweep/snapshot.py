@@ -1,4 +1,4 @@
-"""A copy of everything a fit changes, to put back bit for bit."""
+"""Copies everything that a fit changes, and puts it back bit for bit."""
 
 import random
 import sys
@@ -19,7 +19,7 @@ class Snapshot:
         self._python = random.getstate()
         self._numpy = np.random.get_state()  # noqa: NPY002 - Keras and its users draw from it
         self._torch = sys.modules["torch"].get_rng_state() if "torch" in sys.modules else None
-        # Made when first asked, from Python's random numbers: None is a state like any other.
+        # Keras makes its generator at the first draw without a seed; None is the state before.
         self._seeds = _keras_private.global_seed_generator()
         self._seed = None if self._seeds is None else _copy(self._seeds.state)
 
@@ -37,8 +37,8 @@ class Snapshot:
 
 
 def _variables(model: keras.Model) -> list[Any]:
-    # Not get_weights(): it leaves out the state of dropout's and other layers' seeds, and
-    # an optimizer's set_weights() leaves out that of the optimizer it may wrap.
+    # get_weights() leaves out the state of dropout's and other layers' seeds, and an optimizer's
+    # set_weights() that of the optimizer it may wrap.
     return [*model.variables, *_recurrent_states(model), *model.optimizer.variables]
 
 

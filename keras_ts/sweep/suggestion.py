@@ -1,6 +1,7 @@
-"""What a curve of losses over rates says: divergence, and a rate to train at.
+"""Suggests a rate to train at from a curve of losses over rates. NumPy alone.
 
-All rules are unchanged by ``loss -> a * loss + c`` for ``a > 0``, and by single outliers.
+The rules give the same rate for ``a * losses + c``, where ``a > 0``, and for losses with a few
+per cent of outliers.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,30 +13,9 @@ from keras_ts.sweep.smoothing import FEWEST_POINTS, level_curve, usable, without
 
 SHUFFLES = 999
 RESAMPLES = 200
-# How often a random order may show either of two signs of a fall as clearly.
+# The share of random orders that may show a sign of a fall as clearly as the losses do.
 _BY_CHANCE = 0.005
 _VALLEY_DEPTH = 0.7
-
-
-def diverged(losses: Sequence[float], smoothed: Sequence[float], factor: float) -> bool:
-    """Whether the smoothed loss has risen ``factor`` times as far as it had fallen.
-
-    ``losses`` are as recorded, and ``smoothed`` without outliers, from a ``Smoother``. It counts
-    from the best value: ``smoothed > best + factor * fall``, the fall being
-    ``start - best``, or the typical step from one raw loss to the next if that is larger,
-    so that noise before the first fall stops nothing. The first few values are means of too
-    few losses to be the best; the highest of them is the start.
-    """
-    if len(losses) < FEWEST_POINTS:
-        return False
-    start, best = max(smoothed[:FEWEST_POINTS]), min(smoothed[FEWEST_POINTS - 1 :])
-    # A level loss moves by float32's rounding, which is no rise.
-    rounding = 4 * float(np.finfo(np.float32).eps) * abs(best)
-    if smoothed[-1] <= best + factor * max(start - best, rounding):
-        return False
-    # Last, and seldom: of all this, it alone takes long.
-    typical = float(np.median(np.abs(np.diff(losses))))
-    return smoothed[-1] > best + factor * typical
 
 
 def suggest(
@@ -47,7 +27,7 @@ def suggest(
         ValueError: The curve has too few usable points, or its loss does not fall by more
             than chance would have it.
     """
-    losses = np.mean([without_inner_outliers(run) for run in repeats], axis=0)
+    losses = _typical(repeats)
     end = usable(losses)
     if end < FEWEST_POINTS:
         raise ValueError(
@@ -58,7 +38,7 @@ def suggest(
                 else "Take more steps, or a smaller step from one rate to the next."
             )
         )
-    curve = level_curve(losses[:end], smoothing)
+    curve = smooth_curve(repeats, smoothing)
     bottom = int(curve.argmin())
     if bottom == 0:
         raise ValueError(
@@ -75,6 +55,19 @@ def suggest(
     return pick(rates[:end], curve, rule)
 
 
+def smooth_curve(repeats: Sequence[Sequence[float]], smoothing: float) -> Array:
+    """Return the curve that ``suggest`` looks at, up to the first loss that is not finite."""
+    losses = _typical(repeats)
+    end = usable(losses)
+    return level_curve(losses[:end], smoothing) if end else losses[:0]
+
+
+def _typical(repeats: Sequence[Sequence[float]]) -> Array:
+    """Return the mean of the repeats, each without outliers of its own."""
+    mean: Array = np.mean([without_inner_outliers(run) for run in repeats], axis=0)
+    return mean
+
+
 def pick(rates: Sequence[float], curve: Array, rule: str) -> float:
     """Return the rate that ``rule`` picks from a curve that has been smoothed."""
     return float(np.exp(RULES[rule](np.log(rates), curve)))
@@ -83,7 +76,7 @@ def pick(rates: Sequence[float], curve: Array, rule: str) -> float:
 def interval(
     rates: Sequence[float], repeats: Sequence[Sequence[float]], smoothing: float, rule: str
 ) -> tuple[float, float]:
-    """The middle nine tenths of the rates that resampled repeats suggest.
+    """Return the middle nine tenths of the rates that resampled repeats suggest.
 
     Each of ``RESAMPLES`` times, as many repeats as there are get drawn with replacement and
     averaged (Efron's bootstrap): how far the suggestion would move with other seeds.
@@ -109,13 +102,13 @@ def _explosion(losses: Array, curve: Array) -> int:
 
 
 def falls(repeats: Sequence[Sequence[float]]) -> bool:
-    """Whether losses fall more clearly than in nearly all of ``SHUFFLES`` random orders of them.
+    """Tell whether losses fall more clearly than nearly all of ``SHUFFLES`` random orders of them.
 
-    Clearly is either of two: a trend, ``-sum_i i * loss_i``; or a step, which is the largest
-    difference between the mean ranks before and after a point, over its standard error. The
-    first sees few losses without noise, the second a late dip in much noise. Noise passes for
-    a fall in a few of a hundred curves, however it is distributed: to refuse a rate where the
-    model does learn is the worse mistake.
+    The test looks at two signs of a fall (a permutation test, R. A. Fisher, 1935): a trend,
+    ``-sum_i i * loss_i``, which sees few losses without noise; and a step, the largest difference
+    between the mean ranks before and after a point over its standard error, which sees a late dip
+    in much noise. Noise passes for a fall in a few of a hundred curves, however it is
+    distributed: to refuse a rate where the model does learn is the worse mistake.
 
     Outliers count as the tenth that is nearest to the rest (winsorizing), in each repeat apart.
     To replace them by their neighbours would make a random order unlike the recorded one.
@@ -149,10 +142,10 @@ def _step(values: Array) -> Array:
 
 
 def _valley(log_rates: Array, curve: Array) -> float:
-    """Two thirds of the middle of the way from where most of the fall is made to the bottom.
+    """Return two thirds of the middle between the rate of most of the fall and the lowest loss's.
 
-    The bottom is where a batch at each rate does best; a fit stays at its rate, and ends
-    lower somewhat below.
+    A sweep spends one batch at the rate of the lowest loss. A fit stays at its rate, and ends
+    lower at a rate somewhat below that one.
     """
     bottom = int(curve.argmin())
     top = curve[: bottom + 1].max()
@@ -162,16 +155,16 @@ def _valley(log_rates: Array, curve: Array) -> float:
 
 
 def _steepest(log_rates: Array, curve: Array) -> float:
-    """Where the loss falls fastest per factor of the rate, before its lowest point.
+    """Return the rate where the loss falls fastest per factor of the rate, before it is lowest.
 
-    Past that it may fall again, from an explosion.
+    Past its lowest point the loss may fall again, from an explosion.
     """
     slopes = np.gradient(curve, log_rates)[: curve.argmin() + 1]
     return float(log_rates[slopes.argmin()])
 
 
 def _minimum(log_rates: Array, curve: Array) -> float:
-    """A tenth of the rate with the lowest loss."""
+    """Return a tenth of the rate with the lowest loss."""
     return float(log_rates[curve.argmin()] - np.log(10.0))
 
 

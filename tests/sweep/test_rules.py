@@ -5,15 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_ts.sweep import rules
-from keras_ts.sweep.ladder import Ladder
+from keras_ts.sweep import suggestion
+from keras_ts.sweep.divergence import diverged
+from keras_ts.sweep.schedule import GeometricSchedule
 from keras_ts.sweep.smoothing import Smoother
 
 RATES = np.logspace(-6, 0, 120)
 
 
 def suggest(rates, losses, smoothing, rule):
-    return rules.suggest(rates, [losses], smoothing, rule)
+    return suggestion.suggest(rates, [losses], smoothing, rule)
 
 
 def u_shape(noise=0.0, seed=0):
@@ -26,7 +27,7 @@ def u_shape(noise=0.0, seed=0):
 @given(st.floats(1e-9, 1e-2), st.floats(1.5, 1e8), st.integers(2, 500))
 def test_ladder_reaches_both_ends_by_equal_factors(start, factor, steps):
     end = start * factor
-    rates = np.array([Ladder(start, end, steps).rate(i) for i in range(steps)])
+    rates = np.array([GeometricSchedule(start, end, steps).rate(i) for i in range(steps)])
     assert rates[0] == start
     assert rates[-1] == end
     np.testing.assert_allclose(
@@ -35,7 +36,7 @@ def test_ladder_reaches_both_ends_by_equal_factors(start, factor, steps):
 
 
 def test_ladder_of_the_course():
-    ladder = Ladder(1e-8, per_decade=20)
+    ladder = GeometricSchedule(1e-8, per_decade=20)
     np.testing.assert_allclose(
         [ladder.rate(i) for i in range(100)],
         [1e-8 * 10 ** (i / 20) for i in range(100)],
@@ -55,7 +56,7 @@ def test_ladder_of_the_course():
 )
 def test_ladder_misuse(settings, says):
     with pytest.raises(ValueError, match=says):
-        Ladder(1e-8, **settings)
+        GeometricSchedule(1e-8, **settings)
 
 
 @pytest.mark.parametrize("rule", ["valley", "steepest", "minimum"])
@@ -86,7 +87,7 @@ def test_divergence_counts_from_the_fall_and_not_from_zero():
         smoother = Smoother(0.9)
         for i, loss in enumerate(losses):
             smoother.add(loss)
-            if rules.diverged(losses[: i + 1], smoother.smoothed, 4.0):
+            if diverged(losses[: i + 1], smoother.smoothed, 4.0):
                 return i
         return None
 
@@ -112,7 +113,7 @@ def test_curves_without_a_suggestion_say_why():
 def test_suggestions_lie_below_the_first_rate_that_is_not_finite(bad):
     losses = u_shape()
     losses[70:] = bad
-    for rule in rules.RULES:
+    for rule in suggestion.RULES:
         assert suggest(RATES, losses, 0.9, rule) < RATES[70]
 
 
@@ -163,7 +164,7 @@ def test_a_low_first_loss_stops_nothing():
     smoother = Smoother(0.9)
     for i, loss in enumerate(losses):
         smoother.add(loss)
-        assert not rules.diverged(losses[: i + 1], smoother.smoothed, 4.0)
+        assert not diverged(losses[: i + 1], smoother.smoothed, 4.0)
 
 
 def test_the_interval_covers_what_new_repeats_suggest():
@@ -171,10 +172,10 @@ def test_the_interval_covers_what_new_repeats_suggest():
     inside = 0
     for seed in range(40):
         runs = [u_shape(0.1, 10 * seed + i) for i in range(10)]
-        low, high = rules.interval(RATES, runs[:5], 0.9, "valley")
+        low, high = suggestion.interval(RATES, runs[:5], 0.9, "valley")
         assert low <= high
         inside += low <= suggest(RATES, np.mean(runs[5:], axis=0), 0.9, "valley") <= high
     # Two means of five lie further apart than the one does from the truth: 76 % are expected.
     assert inside >= 24
-    calm = rules.interval(RATES, [u_shape()] * 5, 0.9, "valley")
+    calm = suggestion.interval(RATES, [u_shape()] * 5, 0.9, "valley")
     assert calm[0] == calm[1]

@@ -1,0 +1,142 @@
+"""Holds the state of one fit of a sweep: all that must be put back, and how to put it back."""
+
+import math
+from typing import Any
+
+import keras
+
+from keras_ts._models import check_model
+from keras_ts.sweep.batch_loss import UpdateLoss, logged_loss
+from keras_ts.sweep.curve import SweepCurve
+from keras_ts.sweep.divergence import diverged
+from keras_ts.sweep.optimizer_access import HeldRate, accumulation, batches_seen, variable_scope
+from keras_ts.sweep.schedule import GeometricSchedule
+from keras_ts.sweep.smoothing import Smoother
+from keras_ts.sweep.snapshot import Snapshot
+
+
+class SweepSession:
+    """One fit, from the first look at the model until the model is as it was.
+
+    ``begin`` comes with the first epoch, later than the snapshot: in between, other callbacks such
+    as ``BackupAndRestore`` may load another state into the model.
+    """
+
+    def __init__(self, model: keras.Model, curve: SweepCurve, stop_factor: float | None) -> None:
+        if not model.optimizer.built:
+            with variable_scope(model):
+                model.optimizer.build(model.trainable_variables)
+        self.model = model
+        self.curve = curve
+        self.snapshot = Snapshot(model)
+        self._stop_factor = stop_factor
+        self._schedule: GeometricSchedule | None = None
+        self._rate: HeldRate | None = None
+        self._rate_due = False
+        curve.batches_before = batches_seen(model.optimizer)
+        curve.stopped = "running"
+
+    @property
+    def begun(self) -> bool:
+        """Whether the first epoch has begun."""
+        return self._schedule is not None
+
+    def begin(self, schedule: GeometricSchedule) -> None:
+        """Record at the rates of ``schedule`` from here on, behind the losses that there are."""
+        self._schedule = schedule
+        self._smoother = Smoother(self.curve.smoothing)
+        for loss in self.curve.losses:
+            self._smoother.add(loss)
+        optimizer = self.model.optimizer
+        self._loss = UpdateLoss(accumulation(optimizer), batches_seen(optimizer))
+        self._rate = HeldRate(self.model)
+
+    def begin_epoch(self) -> None:
+        """Have the rate set at the first batch, after callbacks that set a rate of their own."""
+        self._rate_due = True
+        self._loss.begin_epoch()
+
+    def end_epoch(self, epoch: int, logs: Any) -> None:
+        """Record the epoch's loss if a rate is held for an epoch; log the epoch's mean."""
+        if self.curve.every == "epoch":
+            self._record(logged_loss(logs))
+        else:
+            self._loss.end_epoch(logs)
+        self.curve.epoch_starts[epoch + 1] = len(self.curve.lrs)
+
+    def set_rate(self) -> None:
+        """Set the rate, if the batch that begins is the first one at a rate or of an epoch."""
+        if self._rate_due and self._rate is not None and self.curve.stopped == "running":
+            self._rate.set(self._next_rate())
+        self._rate_due = False
+
+    def begin_batch(self, model: keras.Model, batch: int) -> None:
+        """Begin a mean of the batch's own, if a rate is held for a batch."""
+        if self.curve.every == "batch":
+            self._loss.begin(model, batch)
+
+    def end_batch(self, model: keras.Model, batch: int, logs: Any) -> None:
+        """Record the loss if the batch ends an update, and a rate is held for a batch."""
+        if self.curve.every == "batch":
+            loss = self._loss.end(model, batch, logs)
+            if loss is not None:
+                self._record(loss)
+                self._rate_due = True
+
+    def release(self) -> None:
+        """Give the rate back to the schedule that sets it, if there is one."""
+        if self._rate is not None:
+            self._rate.release()
+            self._rate = None
+        if self.curve.stopped == "running":
+            self.curve.stopped = "interrupted"
+
+    def restore(self) -> None:
+        """Put the model, its optimizer and the random state back as they were before the fit."""
+        self.release()
+        self.snapshot.restore(self.model)
+
+    def _next_rate(self) -> float:
+        assert self._schedule is not None
+        return self._schedule.rate(len(self.curve.lrs))
+
+    def _record(self, loss: float) -> None:
+        curve = self.curve
+        if curve.stopped != "running":
+            return
+        curve.record(self._next_rate(), loss)
+        self._smoother.add(loss)
+        if not math.isfinite(loss):
+            curve.stopped = "non-finite"
+        elif self._stop_factor is not None and diverged(
+            curve.losses, self._smoother.smoothed, self._stop_factor
+        ):
+            curve.stopped = "diverged"
+        elif self._schedule is not None and len(curve.lrs) == self._schedule.steps:
+            curve.stopped = "finished"
+        else:
+            return
+        self.model.stop_training = True
+
+
+def check_sweepable(model: keras.Model) -> None:
+    """Raise where a model cannot be swept and put back."""
+    check_model(model)
+    if not getattr(model, "compiled", False):
+        raise ValueError("The model is not compiled: call model.compile(optimizer, loss) first.")
+    if not model.built or not model.trainable_variables:
+        raise ValueError(
+            "The sweep restores a model's weights, so they must exist before it: add "
+            "keras.Input(shape) in front, or call model.build(input_shape)."
+        )
+
+
+def steps_of_fit(model: keras.Model, every: str, epochs: int, batches: int | None) -> int | None:
+    """Return how many rates a fit has time for; None if its number of batches is not known."""
+    if every == "epoch":
+        return epochs
+    if not batches:
+        return None
+    executions = -(-batches // model.steps_per_execution)
+    held = -(-accumulation(model.optimizer) // model.steps_per_execution)
+    return epochs * executions // held
