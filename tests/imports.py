@@ -28,7 +28,8 @@ WITHIN = {
     ],
     "sweep": [
         ["schedule", "smoothing"],
-        ["divergence", "suggestion"],
+        ["divergence"],
+        ["suggestion"],
         ["serialization", "curve"],
         ["batch_loss", "optimizer_access", "snapshot"],
         ["session"],

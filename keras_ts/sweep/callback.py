@@ -86,9 +86,8 @@ class ExponentialLRSweep(keras.callbacks.Callback):
             if steps_per_decade is None
             else _checks.positive("steps_per_decade", steps_per_decade),
         )
-        self.curve = SweepCurve(_checks.choice("every", every, ("batch", "epoch")), smoothing)
-        self.stop_factor = (
-            None if stop_factor is None else _checks.positive("stop_factor", stop_factor)
+        self.curve = SweepCurve(
+            _checks.choice("every", every, ("batch", "epoch")), smoothing, stop_factor
         )
         self.restores = _checks.boolean("restore", restore)
         self.backup = None if backup is None else os.fspath(backup)
@@ -121,7 +120,7 @@ class ExponentialLRSweep(keras.callbacks.Callback):
             self._earlier = None, None
         self._swept = model
         self.curve = self.curve.emptied()
-        self._session = SweepSession(model, self.curve, self.stop_factor)
+        self._session = SweepSession(model, self.curve)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Go on with an interrupted curve at the first epoch; have the rate set."""
@@ -200,6 +199,11 @@ class ExponentialLRSweep(keras.callbacks.Callback):
     def smoothing(self) -> float:
         """Weight of the past in the smoothed loss."""
         return self.curve.smoothing
+
+    @property
+    def stop_factor(self) -> float | None:
+        """Stop once the smoothed loss has risen this many times as far as it had fallen."""
+        return self.curve.stop_factor
 
     @property
     def stopped(self) -> str | None:

@@ -24,15 +24,19 @@ class SweepCurve:
     Attributes:
         every: ``"batch"`` or ``"epoch"``, the time that a rate is held.
         smoothing: Weight of the past in ``smoothed_losses``.
+        stop_factor: Factor of the fall at which a rise is a divergence, or None.
         epoch_starts: Number of losses before each epoch, by the epoch's number.
         batches_before: Number of batches that the optimizer had seen before the sweep.
     """
 
-    def __init__(self, every: str, smoothing: float) -> None:
+    def __init__(self, every: str, smoothing: float, stop_factor: float | None) -> None:
         self.every = every
         self.smoothing = _checks.real("smoothing", smoothing)
         if not 0 <= self.smoothing < 1:
             raise ValueError(f"smoothing must lie in [0, 1). Received: smoothing={smoothing}.")
+        self.stop_factor = (
+            None if stop_factor is None else _checks.positive("stop_factor", stop_factor)
+        )
         self.lrs: list[float] = []
         self.losses: list[float] = []
         self.repeats: list[list[float]] = []
@@ -42,7 +46,7 @@ class SweepCurve:
 
     def emptied(self) -> "SweepCurve":
         """Return a curve with the same settings and no losses."""
-        return SweepCurve(self.every, self.smoothing)
+        return SweepCurve(self.every, self.smoothing, self.stop_factor)
 
     def record(self, rate: float, loss: float) -> None:
         """Take in the loss of one rate."""
@@ -74,7 +78,7 @@ class SweepCurve:
     def suggest(self, rule: Rule = "valley") -> float:
         """See ``ExponentialLRSweep``."""
         _checks.choice("rule", rule, tuple(suggestion.RULES))
-        return suggestion.suggest(self.lrs, self.runs, self.smoothing, rule)
+        return suggestion.suggest(self.lrs, self.runs, self.smoothing, self.stop_factor, rule)
 
     def suggest_interval(self, rule: Rule = "valley") -> tuple[float, float]:
         """See ``ExponentialLRSweep``."""
@@ -84,7 +88,9 @@ class SweepCurve:
                 "An interval needs repeats, and this sweep is a single one: call "
                 "find_learning_rate(..., repeats=5)."
             )
-        low, high = suggestion.interval(self.lrs, self.repeats, self.smoothing, rule)
+        low, high = suggestion.interval(
+            self.lrs, self.repeats, self.smoothing, self.stop_factor, rule
+        )
         return min(low, rate), max(high, rate)
 
     def plot(self, ax: Any = None, path: str | os.PathLike[str] | None = None) -> Any:
@@ -99,7 +105,7 @@ class SweepCurve:
         return plot_sweep(
             self.lrs,
             self.losses,
-            smoothed=suggestion.smooth_curve(self.runs, self.smoothing),
+            smoothed=suggestion.smooth_curve(self.runs, self.smoothing, self.stop_factor),
             repeats=self.repeats,
             suggested=suggested,
             interval=self.suggest_interval() if many and suggested is not None else None,

@@ -8,7 +8,7 @@ import keras
 from keras_ts._models import check_model
 from keras_ts.sweep.batch_loss import UpdateLoss, logged_loss
 from keras_ts.sweep.curve import SweepCurve
-from keras_ts.sweep.divergence import diverged
+from keras_ts.sweep.divergence import divergence
 from keras_ts.sweep.optimizer_access import HeldRate, accumulation, batches_seen, variable_scope
 from keras_ts.sweep.schedule import GeometricSchedule
 from keras_ts.sweep.smoothing import Smoother
@@ -22,14 +22,13 @@ class SweepSession:
     as ``BackupAndRestore`` may load another state into the model.
     """
 
-    def __init__(self, model: keras.Model, curve: SweepCurve, stop_factor: float | None) -> None:
+    def __init__(self, model: keras.Model, curve: SweepCurve) -> None:
         if not model.optimizer.built:
             with variable_scope(model):
                 model.optimizer.build(model.trainable_variables)
         self.model = model
         self.curve = curve
         self.snapshot = Snapshot(model)
-        self._stop_factor = stop_factor
         self._schedule: GeometricSchedule | None = None
         self._rate: HeldRate | None = None
         self._rate_due = False
@@ -108,9 +107,7 @@ class SweepSession:
         self._smoother.add(loss)
         if not math.isfinite(loss):
             curve.stopped = "non-finite"
-        elif self._stop_factor is not None and diverged(
-            curve.losses, self._smoother.smoothed, self._stop_factor
-        ):
+        elif divergence(curve.losses, self._smoother.smoothed, curve.stop_factor) is not None:
             curve.stopped = "diverged"
         elif self._schedule is not None and len(curve.lrs) == self._schedule.steps:
             curve.stopped = "finished"

@@ -9,7 +9,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from keras_ts._typing import Array
-from keras_ts.sweep.smoothing import FEWEST_POINTS, level_curve, usable, without_inner_outliers
+from keras_ts.sweep.divergence import divergence
+from keras_ts.sweep.smoothing import (
+    FEWEST_POINTS,
+    level_curve,
+    moving_average,
+    usable,
+    without_inner_outliers,
+    without_outliers,
+)
 
 SHUFFLES = 999
 RESAMPLES = 200
@@ -19,33 +27,37 @@ _VALLEY_DEPTH = 0.7
 
 
 def suggest(
-    rates: Sequence[float], repeats: Sequence[Sequence[float]], smoothing: float, rule: str
+    rates: Sequence[float],
+    repeats: Sequence[Sequence[float]],
+    smoothing: float,
+    stop_factor: float | None,
+    rule: str,
 ) -> float:
-    """Return the rate that ``rule`` picks from the raw losses of one or more repeats.
+    """Return the rate that ``rule`` picks from the recorded losses of one or more repeats.
 
     Raises:
         ValueError: The curve has too few usable points, or its loss does not fall by more
             than chance would have it.
     """
-    losses = _typical(repeats)
-    end = usable(losses)
+    losses = _before_divergence(repeats, smoothing, stop_factor).mean(axis=0)
+    end = len(losses)
     if end < FEWEST_POINTS:
         raise ValueError(
             f"The sweep has {end} usable points, and a suggestion needs {FEWEST_POINTS}. "
             + (
                 f"The loss is not finite from rate {rates[end]:.3g} on: start lower."
-                if end < len(losses)
+                if end < len(rates)
                 else "Take more steps, or a smaller step from one rate to the next."
             )
         )
-    curve = smooth_curve(repeats, smoothing)
+    curve = level_curve(losses, smoothing)
     bottom = int(curve.argmin())
     if bottom == 0:
         raise ValueError(
             f"The loss never falls below its value at the first rate, {rates[0]:.3g}. "
             "Start lower if it only rises, or end higher if it stays level."
         )
-    before = _explosion(losses[:end], curve)
+    before = _explosion(losses, curve)
     if not falls([run[:before] for run in repeats]):
         raise ValueError(
             "The loss falls no further than its noise would by chance, so no rate can be told "
@@ -55,17 +67,30 @@ def suggest(
     return pick(rates[:end], curve, rule)
 
 
-def smooth_curve(repeats: Sequence[Sequence[float]], smoothing: float) -> Array:
-    """Return the curve that ``suggest`` looks at, up to the first loss that is not finite."""
-    losses = _typical(repeats)
-    end = usable(losses)
-    return level_curve(losses[:end], smoothing) if end else losses[:0]
+def smooth_curve(
+    repeats: Sequence[Sequence[float]], smoothing: float, stop_factor: float | None
+) -> Array:
+    """Return the curve that ``suggest`` looks at, as far as it goes."""
+    losses = _before_divergence(repeats, smoothing, stop_factor).mean(axis=0)
+    return level_curve(losses, smoothing) if len(losses) else losses
 
 
-def _typical(repeats: Sequence[Sequence[float]]) -> Array:
-    """Return the mean of the repeats, each without outliers of its own."""
-    mean: Array = np.mean([without_inner_outliers(run) for run in repeats], axis=0)
-    return mean
+def _before_divergence(
+    repeats: Sequence[Sequence[float]], smoothing: float, stop_factor: float | None
+) -> Array:
+    """Return the repeats without outliers, ``(repeats, rates)``, up to the end of the valley.
+
+    They end before the first loss that is not finite in any of them, and with the first one that
+    had diverged. A sweep notices a divergence only when some losses more have told it from an
+    outlier.
+    """
+    ends = []
+    for losses in repeats:
+        finite = losses[: usable(losses)]
+        smoothed = moving_average(without_outliers(finite), smoothing)
+        place = divergence(finite, smoothed, stop_factor)
+        ends.append(len(finite) if place is None else place + 1)
+    return np.array([without_inner_outliers(losses)[: min(ends)] for losses in repeats])
 
 
 def pick(rates: Sequence[float], curve: Array, rule: str) -> float:
@@ -74,15 +99,18 @@ def pick(rates: Sequence[float], curve: Array, rule: str) -> float:
 
 
 def interval(
-    rates: Sequence[float], repeats: Sequence[Sequence[float]], smoothing: float, rule: str
+    rates: Sequence[float],
+    repeats: Sequence[Sequence[float]],
+    smoothing: float,
+    stop_factor: float | None,
+    rule: str,
 ) -> tuple[float, float]:
     """Return the middle nine tenths of the rates that resampled repeats suggest.
 
     Each of ``RESAMPLES`` times, as many repeats as there are get drawn with replacement and
     averaged (Efron's bootstrap): how far the suggestion would move with other seeds.
     """
-    runs = np.array([without_inner_outliers(run) for run in repeats])
-    runs = runs[:, : usable(runs.sum(axis=0))]
+    runs = _before_divergence(repeats, smoothing, stop_factor)
     drawn = np.random.default_rng(0).integers(len(runs), size=(RESAMPLES, len(runs)))
     picked = [
         pick(rates[: runs.shape[1]], level_curve(mean, smoothing), rule)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_ts.sweep import suggestion
-from keras_ts.sweep.divergence import diverged
+from keras_ts.sweep.divergence import divergence
 from keras_ts.sweep.schedule import GeometricSchedule
 from keras_ts.sweep.smoothing import Smoother
 
@@ -14,7 +14,7 @@ RATES = np.logspace(-6, 0, 120)
 
 
 def suggest(rates, losses, smoothing, rule):
-    return suggestion.suggest(rates, [losses], smoothing, rule)
+    return suggestion.suggest(rates, [losses], smoothing, 4.0, rule)
 
 
 def u_shape(noise=0.0, seed=0):
@@ -87,7 +87,7 @@ def test_divergence_counts_from_the_fall_and_not_from_zero():
         smoother = Smoother(0.9)
         for i, loss in enumerate(losses):
             smoother.add(loss)
-            if diverged(losses[: i + 1], smoother.smoothed, 4.0):
+            if divergence(losses[: i + 1], smoother.smoothed, 4.0) is not None:
                 return i
         return None
 
@@ -164,7 +164,7 @@ def test_a_low_first_loss_stops_nothing():
     smoother = Smoother(0.9)
     for i, loss in enumerate(losses):
         smoother.add(loss)
-        assert not diverged(losses[: i + 1], smoother.smoothed, 4.0)
+        assert divergence(losses[: i + 1], smoother.smoothed, 4.0) is None
 
 
 def test_the_interval_covers_what_new_repeats_suggest():
@@ -172,10 +172,10 @@ def test_the_interval_covers_what_new_repeats_suggest():
     inside = 0
     for seed in range(40):
         runs = [u_shape(0.1, 10 * seed + i) for i in range(10)]
-        low, high = suggestion.interval(RATES, runs[:5], 0.9, "valley")
+        low, high = suggestion.interval(RATES, runs[:5], 0.9, 4.0, "valley")
         assert low <= high
         inside += low <= suggest(RATES, np.mean(runs[5:], axis=0), 0.9, "valley") <= high
     # Two means of five lie further apart than the one does from the truth: 76 % are expected.
     assert inside >= 24
-    calm = suggestion.interval(RATES, [u_shape()] * 5, 0.9, "valley")
+    calm = suggestion.interval(RATES, [u_shape()] * 5, 0.9, 4.0, "valley")
     assert calm[0] == calm[1]

@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from keras_ts.sweep import suggestion
-from keras_ts.sweep.divergence import diverged
+from keras_ts.sweep.divergence import divergence
 from keras_ts.sweep.smoothing import (
     WINDOW,
     Smoother,
@@ -35,7 +35,7 @@ def stop(losses):
     smoother = Smoother(0.9)
     for place, loss in enumerate(losses):
         smoother.add(loss)
-        if diverged(losses[: place + 1], smoother.smoothed, 4.0):
+        if divergence(losses[: place + 1], smoother.smoothed, 4.0) is not None:
             return place + 1
     return len(losses)
 
@@ -73,8 +73,8 @@ def test_outliers_move_a_suggestion_by_less_than_half_a_decade(rule, outliers, s
     ]
     for place, size in within:
         spoilt[place] += size
-    want = suggestion.suggest(RATES[: len(losses)], [losses], 0.9, rule)
-    got = suggestion.suggest(RATES[: len(losses)], [spoilt], 0.9, rule)
+    want = suggestion.suggest(RATES[: len(losses)], [losses], 0.9, 4.0, rule)
+    got = suggestion.suggest(RATES[: len(losses)], [spoilt], 0.9, 4.0, rule)
     assert abs(np.log10(got / want)) < 0.5
 
 
@@ -82,13 +82,13 @@ def test_outliers_move_a_suggestion_by_less_than_half_a_decade(rule, outliers, s
 def test_an_outlier_in_one_repeat_is_none_of_the_mean(outliers, repeat):
     """A few per cent of each of five repeats are more than a few of their mean."""
     repeats = np.array([fall_and_explosion(seed=seed) for seed in range(5)])[:, :80]
-    want = suggestion.suggest(RATES[:80], repeats, 0.9, "valley")
+    want = suggestion.suggest(RATES[:80], repeats, 0.9, 4.0, "valley")
     for run in range(5):
         for place, size in zip(*outliers, strict=True):
             repeats[run, (place + 16 * run) % 80] += size if run != repeat else 0.0
-    got = suggestion.suggest(RATES[:80], repeats, 0.9, "valley")
+    got = suggestion.suggest(RATES[:80], repeats, 0.9, 4.0, "valley")
     assert abs(np.log10(got / want)) < 0.5
-    low, high = suggestion.interval(RATES[:80], repeats, 0.9, "valley")
+    low, high = suggestion.interval(RATES[:80], repeats, 0.9, 4.0, "valley")
     assert abs(np.log10(low / want)) < 0.5
     assert abs(np.log10(high / want)) < 0.5
 
@@ -163,5 +163,5 @@ def test_the_steepest_fall_is_not_that_from_an_explosion(after):
     losses = 1 - 0.8 / (1 + np.exp(-0.15 * (place - 40)))
     losses[70:80] = 0.95
     losses[80:] = 0.2 + after
-    rate = suggestion.suggest(RATES, [losses], 0.9, "steepest")
+    rate = suggestion.suggest(RATES, [losses], 0.9, 4.0, "steepest")
     assert RATES[30] < rate < RATES[50]
