@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from keras_ts import find_learning_rate
+
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(96, 6)).astype("float32")
 Y = (X @ RNG.normal(size=(6, 1)) + 0.1 * RNG.normal(size=(96, 1))).astype("float32")
@@ -27,3 +29,14 @@ def assert_same_bits(one, other):
     assert len(one) == len(other)
     for a, b in zip(one, other, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def repeated_sweep():
+    return find_learning_rate(dense("adam"), X, Y, repeats=5, steps=60, batch_size=32, verbose=0)
+
+
+def fit(sweep, *others, model=None, **arguments):
+    model = model or dense("adam")
+    model.fit(X, Y, batch_size=24, epochs=4, verbose=0, shuffle=False,
+              callbacks=[sweep, *others], **arguments)  # fmt: skip
+    return model

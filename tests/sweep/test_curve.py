@@ -1,0 +1,62 @@
+"""A curve draws and exports what was recorded."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from keras_ts import (
+    ExponentialLRSweep,
+    find_learning_rate,
+)
+from sweep_helpers import X, Y, dense, repeated_sweep
+
+
+def test_too_few_points_say_so():
+    sweep = find_learning_rate(dense(), X, Y, steps=9, verbose=0)
+    with pytest.raises(ValueError, match="9 usable points, and a suggestion needs 10"):
+        sweep.suggest()
+    with pytest.raises(ValueError, match="steps must be >= 2"):
+        find_learning_rate(dense(), X, Y, steps=1)
+    with pytest.raises(ValueError, match="steps=None takes the length of the fit, which is 1"):
+        dense().fit(X, Y, batch_size=96, verbose=0, callbacks=[ExponentialLRSweep(1e-3, 1e-1)])
+
+
+@pytest.fixture(scope="module")
+def sweep():
+    return repeated_sweep()
+
+
+def test_the_plot_shows_repeats_and_interval(sweep):
+    axes = sweep.plot()
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    low, high = sweep.suggest_interval()
+    assert "5 repeats" in labels
+    assert f"suggested: {sweep.suggest():.2e} ({low:.2e} to {high:.2e})" in labels
+    spans = [patch.get_extents().x0 for patch in axes.patches]
+    assert axes.transData.transform((low, 0))[0] == pytest.approx(min(spans))
+    plt.close("all")
+
+
+def test_a_run_for_tensorboard(sweep, tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    sweep.to_tensorboard(tmp_path / "logs")
+    events = EventAccumulator(str(tmp_path / "logs"), size_guidance={"tensors": 0}).Reload()
+    for name, values in (
+        ("loss", sweep.losses),
+        ("smoothed_loss", sweep.smoothed_losses),
+        ("learning_rate", sweep.lrs),
+    ):
+        read = [
+            (event.step, event.tensor_proto.float_val[0])
+            for event in events.Tensors(f"sweep/{name}")
+        ]
+        assert [step for step, _ in read] == list(range(len(values)))
+        np.testing.assert_allclose([value for _, value in read], values, rtol=1e-6)
+
+
+def test_tensorboard_missing_says_what_to_install(sweep, tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "tensorboard.summary", None)
+    with pytest.raises(ImportError, match="pip install tensorboard"):
+        sweep.to_tensorboard(tmp_path)

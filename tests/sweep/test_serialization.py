@@ -1,0 +1,103 @@
+"""A sweep that was written is read with the same bits; other files are refused."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from keras_ts import (
+    ExponentialLRSweep,
+)
+from sweep_helpers import X, Y, dense, fit, repeated_sweep
+
+
+def test_out_and_back_the_same_bits(tmp_path):
+    sweep = ExponentialLRSweep(1e-4, 1e9, steps=60, stop_factor=None)
+    dense().fit(X, Y, batch_size=8, epochs=5, verbose=0, callbacks=[sweep])
+    assert sweep.stopped == "non-finite"
+    path = tmp_path / "sweep.json"
+    sweep.to_json(path)
+    again = ExponentialLRSweep.from_json(path)
+    assert again.get_config() == sweep.get_config()
+    assert again.stopped == sweep.stopped
+    np.testing.assert_array_equal(again.losses, sweep.losses)
+    np.testing.assert_array_equal(again.smoothed_losses, sweep.smoothed_losses)
+    assert again.lrs == sweep.lrs
+    sweep.to_csv(tmp_path / "sweep.csv")
+    table = np.genfromtxt(tmp_path / "sweep.csv", delimiter=",", names=True)
+    np.testing.assert_array_equal(table["loss"], sweep.losses)
+    assert len(list(tmp_path.iterdir())) == 2
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        sweep.to_json(tmp_path / "no" / "sweep.json")
+
+
+@pytest.fixture(scope="module")
+def sweep():
+    return repeated_sweep()
+
+
+def test_out_and_back_the_same_bits_with_repeats(sweep, tmp_path):
+    sweep.to_json(tmp_path / "sweep.json")
+    again = ExponentialLRSweep.from_json(tmp_path / "sweep.json")
+    assert again.to_dict() == sweep.to_dict()
+    assert again.suggest_interval() == sweep.suggest_interval()
+    sweep.to_csv(tmp_path / "sweep.csv")
+    with (tmp_path / "sweep.csv").open(newline="", encoding="utf-8") as file:
+        names, *rows = csv.reader(file)
+    assert names == ["lr", "loss", "smoothed_loss", *(f"loss_{i}" for i in range(5))]
+    columns = [[float(value) for value in column] for column in zip(*rows, strict=True)]
+    assert columns == [sweep.lrs, sweep.losses, sweep.smoothed_losses, *sweep.repeats]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda c: "{", "is not a sweep that to_json wrote: Expecting"),
+        (lambda c: "[1]", "it lacks config, curve, began, epoch_starts"),
+        (lambda c: json.dumps({**c, "curve": {"lrs": []}}), "it lacks curve.losses, curve.stopped"),
+        (lambda c: json.dumps({k: v for k, v in c.items() if k != "config"}), "it lacks config"),
+        (
+            lambda c: json.dumps({**c, "config": {"start": 1}}),
+            "unexpected keyword argument 'start'",
+        ),
+        (lambda c: json.dumps({**c, "config": {"start_lr": -1}}), "start_lr must be > 0"),
+        (
+            lambda c: json.dumps({**c, "curve": {**c["curve"], "losses": [1.0]}}),
+            "zip.. argument 2 is shorter",
+        ),
+        (lambda c: "[" * 100_000, "is not a sweep that to_json wrote"),
+        (
+            lambda c: json.dumps({**c, "curve": {**c["curve"], "losses": [10**400] * 16}}),
+            "int too large",
+        ),
+        (
+            lambda c: json.dumps({**c, "curve": {**c["curve"], "repeats": [[1.0], [2.0]]}}),
+            "as long as lrs",
+        ),
+        *(
+            (lambda c, lrs=lrs: json.dumps({**c, "curve": {**c["curve"], "lrs": lrs}}), says)
+            for lrs, says in (
+                ([-1e-3] * 16, r"lrs\[0\] must be > 0. Received: lrs\[0\]=-0.001"),
+                ([1e-3] * 15 + [0], r"lrs\[15\] must be > 0"),
+                ([1e-3] * 15 + ["nan"], r"lrs\[15\] must be finite. Received: lrs\[15\]=nan"),
+                ([1e-3] * 15 + ["inf"], r"lrs\[15\] must be finite"),
+                ([1e-3] * 15 + ["1e-3"], r"lrs\[15\] must be a finite number"),
+                ([1e-3] * 15 + [True], r"lrs\[15\] must be a finite number"),
+                ([1e-3] * 15 + [1e-4], r"lrs must not fall. Received: lrs\[15\]=0.0001 after"),
+            )
+        ),
+        (
+            lambda c: json.dumps({**c, "curve": {**c["curve"], "stopped": "early"}}),
+            "stopped must be one of .* Received: 'early'",
+        ),
+    ],
+)
+def test_files_of_another_kind_are_refused(tmp_path, change, says):
+    path = tmp_path / "sweep.json"
+    sweep = ExponentialLRSweep(1e-4, 1e-1)
+    fit(sweep)
+    sweep.to_json(path)
+    path.write_text(change(json.loads(path.read_text())))
+    with pytest.raises(ValueError, match=says):
+        ExponentialLRSweep.from_json(path)
