@@ -10,7 +10,8 @@ A sweep sets an optimizer's rate, which Keras refuses where a schedule sets it: 
 steps aside for a plain variable here and is put back through the public setter. And random
 numbers drawn without a seed come from a generator of Keras's own, which a sweep must put
 back with the rest; so it must the states of stateful recurrent layers, wherever they lie, which
-Keras counts among no model's variables. ``tests/sweep/test_modes.py`` notices when that changes.
+Keras counts among no model's variables. ``tests/sweep/test_optimizer_access.py`` and
+``tests/sweep/test_snapshot.py`` notice when that changes.
 
 Keras asks an adapter for its length, and calls ``on_epoch_end``, on occasions that it does not
 tell apart: as a run begins, as it goes back to the start, as an epoch ends. So do people. The
@@ -18,9 +19,9 @@ calling method of Keras's ``EpochIterator`` tells; ``tests/windows/feeding/test_
 notices when that changes. Its JAX trainer reads one batch ahead on accelerators, which a count
 of the batches trained on must leave out.
 
-Keras calls no callback where an exception ends a fit. Only the stack tells whether a fit still runs:
-the frame of a method ``fit`` whose ``self`` is the model. ``tests/sweep/test_callback.py`` notices
-when that changes; then a sweep says "interrupted" while it runs.
+Keras calls no callback where an exception ends a fit. Only the stack tells whether a fit still
+runs: the frame of a method ``fit`` whose ``self`` is the model. ``tests/sweep/test_callback.py``
+notices when that changes; then a sweep says "interrupted" while it runs.
 
 An adapter is not told of ``y``, ``sample_weight``, ``class_weight`` and ``batch_size``, which
 Keras then ignores without a word. They stand in the frame of the method that asks the adapter

@@ -4,7 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from keras_ts import ExponentialLRSweep, plot_forecast, plot_history, plot_series
+from keras_ts import plot_forecast, plot_history, plot_series
+from keras_ts.plotting import plot_sweep
 
 
 @pytest.fixture(autouse=True)
@@ -49,17 +50,17 @@ def test_history():
         plot_history(curves, metric="mae")
 
 
-def test_sweep_marks_suggestion_and_divergence(tmp_path):
-    sweep = ExponentialLRSweep(1e-6, 1.0, steps=60)
-    with pytest.raises(ValueError, match="recorded nothing"):
-        sweep.plot()
-    for i in range(60):
-        fall = 1 / (1 + np.exp(0.3 * (i - 25)))
-        sweep.curve.record(10 ** (-6 + i / 10), fall + np.exp(0.5 * (i - 55)))
-    sweep.curve.stopped = "diverged"
-    axes = sweep.plot(path=tmp_path / "sweep.png")
+def test_sweep_draws_arrays(tmp_path):
+    rates = np.logspace(-6, 0, 20)
+    losses = np.linspace(2.0, 1.0, 20)
+    axes = plot_sweep(
+        rates, losses, smoothed=losses[:15], repeats=[losses, losses], suggested=1e-3,
+        interval=(5e-4, 2e-3), path=tmp_path / "sweep.png",
+    )  # fmt: skip
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert labels[:2] == ["loss of the batch", "smoothed"]
-    assert f"suggested: {sweep.suggest():.2e}" in labels
-    assert "diverged" in labels
+    marked = "suggested: 1.00e-03 (5.00e-04 to 2.00e-03)"
+    assert labels == ["2 repeats", "loss, mean", "smoothed", marked]
+    assert [len(line.get_xdata()) for line in axes.lines[:2]] == [20, 15]
     assert axes.get_xscale() == "log"
+    bare = plot_sweep([1e-3, 1e-2], [1.0, np.nan])
+    assert [t.get_text() for t in bare.get_legend().get_texts()] == ["loss", "no rate suggested"]

@@ -23,7 +23,7 @@ def divergence(
     """
     if factor is None or len(losses) < FEWEST_POINTS:
         return None
-    raw, smooth = np.asarray(losses), np.asarray(smoothed)
+    smooth = np.asarray(smoothed)
     start, later = smooth[:FEWEST_POINTS].max(), smooth[FEWEST_POINTS - 1 :]
     best = np.minimum.accumulate(later)
     # A level loss moves by float32's rounding, which is no rise.
@@ -31,7 +31,7 @@ def divergence(
     risen = np.flatnonzero(later > best + factor * np.maximum(start - best, rounding))
     for place in risen.tolist():
         end = place + FEWEST_POINTS
-        typical = float(np.median(np.abs(np.diff(raw[:end]))))
+        typical = float(np.median(np.abs(np.diff(losses[:end]))))
         if later[place] > best[place] + factor * typical:
             return end - 1
     return None

@@ -150,3 +150,45 @@ def test_outlying_batches_do_not_move_the_suggestion(batches):
         assert sweep.lrs[-1] > 0.1
         rates.append(sweep.suggest())
     assert abs(math.log10(rates[1] / rates[0])) < 0.2
+
+
+@pytest.mark.parametrize("every", ["batch", "epoch"])
+def test_stopped_says_running_while_the_fit_runs(every, tmp_path):
+    seen = []
+
+    class Look(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            seen.append((sweep.stopped, sweep.to_dict()["stopped"]))
+
+        def on_epoch_end(self, epoch, logs=None):
+            # A file is read when the fit that wrote it is over.
+            sweep.to_json(tmp_path / "sweep.json")
+            seen.append((ExponentialLRSweep.from_json(tmp_path / "sweep.json").stopped,) * 2)
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    sweep = ExponentialLRSweep(1e-4, 1e-2, every=every, stop_factor=None)
+    assert sweep.stopped is None
+    model = dense()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, batch_size=48, epochs=3, verbose=0, callbacks=[sweep, Look()])
+    assert seen == [*[("running",) * 2] * 2, ("interrupted",) * 2] * 2
+    assert sweep.stopped == sweep.to_dict()["stopped"] == "interrupted"
+    dense().fit(X, Y, verbose=0)
+    assert sweep.stopped == "interrupted"
+    model.fit(X, Y, batch_size=48, epochs=3, verbose=0, callbacks=[sweep])
+    assert sweep.stopped == "finished"
+
+
+def test_restore_within_a_fit_ends_the_sweep():
+    """The fit goes on with the model as it was before, and nothing more is recorded."""
+
+    class Restore(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 3:
+                sweep.restore()
+
+    sweep = ExponentialLRSweep(1e-4, 1e-2, stop_factor=None)
+    dense().fit(X, Y, batch_size=8, verbose=0, callbacks=[sweep, Restore()])
+    assert sweep.stopped == "interrupted"
+    assert len(sweep.lrs) == 4

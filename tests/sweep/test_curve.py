@@ -60,3 +60,20 @@ def test_tensorboard_missing_says_what_to_install(sweep, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "tensorboard.summary", None)
     with pytest.raises(ImportError, match="pip install tensorboard"):
         sweep.to_tensorboard(tmp_path)
+
+
+def test_sweep_marks_suggestion_and_divergence(tmp_path):
+    sweep = ExponentialLRSweep(1e-6, 1.0, steps=60)
+    with pytest.raises(ValueError, match="recorded nothing"):
+        sweep.plot()
+    for i in range(60):
+        fall = 1 / (1 + np.exp(0.3 * (i - 25)))
+        sweep.curve.record(10 ** (-6 + i / 10), fall + np.exp(0.5 * (i - 55)))
+    sweep.curve.stopped = "diverged"
+    axes = sweep.plot(path=tmp_path / "sweep.png")
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels[:2] == ["loss of the batch", "smoothed"]
+    assert f"suggested: {sweep.suggest():.2e}" in labels
+    assert "diverged" in labels
+    assert axes.get_xscale() == "log"
+    plt.close("all")
