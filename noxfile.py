@@ -45,7 +45,7 @@ def pairs(session: nox.Session) -> None:
     """Models saved on each backend and loaded on each, with all three installed."""
     session.install(".[test,tensorflow,jax,torch]")
     env = {"KERAS_BACKEND": "jax", "PYTHONSAFEPATH": "1"}
-    session.run("pytest", "-n", "2", "-m", "slow", "tests/saving/test_ways.py", env=env)
+    session.run("pytest", "-n", "2", "-m", "slow", "tests/saving/test_roundtrips.py", env=env)
 
 
 @nox.session

@@ -1,20 +1,22 @@
 """keras_ts: time-series forecasting for Keras 3."""
 
 from keras_ts._version import __version__
+from keras_ts.checks.export import ExportReport, check_export
+from keras_ts.checks.reload import ReloadDifference, ReloadReport, check_reload
+from keras_ts.conversion.migrate import migrate_lambdas
+from keras_ts.conversion.portable import save_portable
 from keras_ts.datasets import course_series
 from keras_ts.forecasting.forecast import forecast
 from keras_ts.layers.expand_series import ExpandSeries
+from keras_ts.layers.normalize_window import NormalizeWindow
+from keras_ts.layers.restore_window import RestoreWindow
 from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.plotting import plot_forecast, plot_history, plot_series
 from keras_ts.presets.catalog import from_preset, preset_names
 from keras_ts.presets.recipe import Recipe
 from keras_ts.presets.recurrent import RecurrentPreset, sequence_to_sequence, sequence_to_vector
-from keras_ts.saving.export import check_export
-from keras_ts.saving.load import load_model
-from keras_ts.saving.migrate import migrate_lambdas
-from keras_ts.saving.portable import save_portable
-from keras_ts.saving.reload import check_reload
-from keras_ts.saving.save import load_windows, save_model
+from keras_ts.saving.load import load_model, load_windows
+from keras_ts.saving.save import save_model
 from keras_ts.sweep.callback import ExponentialLRSweep
 from keras_ts.sweep.find import find_learning_rate
 from keras_ts.windows.compat import timeseries_dataset_from_array, windowed_dataset
@@ -24,8 +26,13 @@ from keras_ts.windows.windowed_series import WindowedSeries
 __all__ = [
     "ExpandSeries",
     "ExponentialLRSweep",
+    "ExportReport",
+    "NormalizeWindow",
     "Recipe",
     "RecurrentPreset",
+    "ReloadDifference",
+    "ReloadReport",
+    "RestoreWindow",
     "ScaleOutput",
     "WindowDataset",
     "WindowedSeries",

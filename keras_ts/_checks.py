@@ -69,6 +69,25 @@ def positive(name: str, value: Any) -> float:
     return number
 
 
+def fits(name: str, value: float, dtype: str, may_vanish: bool = False) -> float:
+    """Return ``value`` if ``dtype`` holds it, or raise an error that names it.
+
+    Arithmetic may flush a number below the smallest normal one to 0. With ``may_vanish`` that is
+    no error.
+    """
+    limits = np.finfo(dtype)
+    if abs(value) > limits.max or (abs(value) < limits.tiny and not may_vanish):
+        between = (
+            f"at most {limits.max:.2g}"
+            if may_vanish
+            else (f"between {limits.tiny:.2g} and {limits.max:.2g}")
+        )
+        raise ValueError(
+            f"{name} must fit {dtype}: its size lies {between}. Received: {name}={value!r}."
+        )
+    return value
+
+
 def boolean(name: str, value: Any) -> bool:
     """Return ``value`` if it is a bool, or raise an error that names it."""
     if not isinstance(value, bool | np.bool_):

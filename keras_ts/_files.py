@@ -1,15 +1,19 @@
 """Files that are either wholly written or not there."""
 
 import contextlib
+import functools
 import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from keras_ts import _checks
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 try:
     import fcntl
@@ -32,21 +36,43 @@ def path_text(name: str, value: Any) -> str:
     return path
 
 
+def existing(path: str | os.PathLike[str]) -> Path:
+    """Return ``path`` if there is a file to read, or raise an error that names it."""
+    where = Path(path)
+    if not where.exists():
+        raise FileNotFoundError(f"{str(where)!r}: there is no such file.")
+    if not where.is_file():
+        raise ValueError(f"{str(where)!r} is not a file.")
+    return where
+
+
+def takes_path(function: Callable[P, T]) -> Callable[P, T]:
+    """Let callers name the argument ``filepath`` by its former name, ``path``."""
+
+    @functools.wraps(function)
+    def renamed(*args: P.args, **kwargs: P.kwargs) -> T:
+        if "path" in kwargs and "filepath" not in kwargs:
+            kwargs["filepath"] = kwargs.pop("path")
+        return function(*args, **kwargs)
+
+    return renamed
+
+
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; move it there if the block succeeds.
 
-    What a link points to is replaced, not the link. Permissions stay. A process that is killed
-    leaves its temporary file behind, and the next one that writes to the folder clears it.
+    A link stays, and the file that it points to is replaced. Permissions stay. A process that is
+    killed leaves its temporary file behind, and the next one that writes to the folder clears it.
     """
     path = path_text("path", path)
     target = Path(path).resolve()
     if not target.parent.is_dir():
-        raise FileNotFoundError(f"path={path!r}: the folder {target.parent} does not exist.")
+        raise FileNotFoundError(f"{path!r}: the folder {target.parent} does not exist.")
     if target.is_dir():
-        raise IsADirectoryError(f"path={path!r} is a folder: name a file in it.")
+        raise IsADirectoryError(f"{path!r} is a folder: name a file in it.")
     if target.exists() and not os.access(target, os.W_OK):
-        raise PermissionError(f"path={path!r}: the file is there, and may not be written.")
+        raise PermissionError(f"{path!r}: the file is there, and may not be written.")
     _clear_leftovers(target.parent)
     with _reserved(target.parent, Path(path).suffix) as temporary:
         try:
@@ -76,7 +102,7 @@ def _reserved(folder: Path, suffix: str) -> Iterator[Path]:
 
 def _clear_leftovers(folder: Path) -> None:
     """Remove the temporary files of processes that ended without doing so."""
-    # What may not be listed, opened or removed is somebody else's, or gone by now.
+    # A file that may not be listed, opened or removed is somebody else's, or gone by now.
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
             if not _TEMPORARY.fullmatch(path.name) or not path.is_file():
@@ -87,7 +113,7 @@ def _clear_leftovers(folder: Path) -> None:
 
 
 def _lock(file: Any, wait: bool) -> bool:
-    """Lock an open file until it is closed, as a process does that ends in any way; tell if it did."""
+    """Lock an open file until its process closes it or ends; return whether the lock was had."""
     if fcntl is None:  # pragma: no cover
         return False
     try:

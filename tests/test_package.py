@@ -9,19 +9,7 @@ import pytest
 import keras_ts
 from helpers import BACKEND, run_fresh
 from imports import faults
-from keras_ts import ExponentialLRSweep
-from keras_ts.layers.window_norm import NormalizeWindow, RestoreWindow
-
-REGISTERED = {
-    # Frozen: files saved today name these. A rename keeps the old name alive.
-    "keras_ts>ExpandSeries": lambda: keras_ts.ExpandSeries(axis=1),
-    "keras_ts>ScaleOutput": lambda: keras_ts.ScaleOutput([1.0, 2.0], 3.0),
-    "keras_ts>NormalizeWindow": lambda: NormalizeWindow("last", causal=True),
-    "keras_ts>RestoreWindow": RestoreWindow,
-    "keras_ts>WindowedSeries": lambda: keras_ts.WindowedSeries(5, target_columns=["a"]),
-    "keras_ts>RecurrentPreset": lambda: keras_ts.from_preset("bilstm_32"),
-    "keras_ts>ExponentialLRSweep": lambda: ExponentialLRSweep(1e-4, 1.0, steps=7),
-}
+from registered import REGISTERED
 
 IMPORT = """
 import sys, keras

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_ts import _keras_private
-from keras_ts.layers._precision import at_least_float32
+from keras_ts._dtypes import at_least_float32
 from keras_ts.windows.windowed_series import WindowedSeries
 
 

@@ -1,1 +1,1 @@
-"""Layers that stand where course models have Lambdas, one class a file."""
+"""Layers that bring a series into a network and its output back, one class a file."""

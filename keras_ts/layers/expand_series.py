@@ -11,7 +11,7 @@ from keras_ts._registration import registered
 
 @registered
 class ExpandSeries(keras.layers.Layer):
-    """Adds the feature axis that recurrent layers expect to a batch of plain series.
+    """Adds to a batch of plain series the feature axis that recurrent layers expect.
 
     Example:
 
@@ -21,7 +21,7 @@ class ExpandSeries(keras.layers.Layer):
     True
 
     Args:
-        axis: Where the new axis of length 1 goes, in the output. Defaults to -1.
+        axis: Position of the new axis of length 1 among those of the output. Defaults to -1.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
@@ -54,7 +54,7 @@ class ExpandSeries(keras.layers.Layer):
         return ops.expand_dims(inputs, self.axis)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """Pass the mask on; where the new axis comes before time, the mask gets it too."""
+        """Pass the mask on, with the new axis if that comes before time."""
         if previous_mask is None or self.axis in (-1, 2):
             return previous_mask
         return ops.expand_dims(previous_mask, self.axis)
@@ -67,7 +67,7 @@ class ExpandSeries(keras.layers.Layer):
         return tuple(shape)
 
     def compute_output_spec(self, inputs: Any) -> Any:
-        """Trace ``call``: the dtype of an integer series is the backend's to say."""
+        """Trace ``call``, as each backend has its own dtype for an integer series."""
         return keras.Operation.compute_output_spec(self, inputs)
 
     def get_config(self) -> dict[str, Any]:

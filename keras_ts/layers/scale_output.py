@@ -8,9 +8,9 @@ import numpy as np
 from keras import ops
 
 from keras_ts import _checks
+from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
 from keras_ts._typing import Array
-from keras_ts.layers._precision import at_least_float32
 
 # One entry per output feature. A file that asks for more is broken or hostile.
 _MOST_FEATURES = 1024
@@ -20,9 +20,9 @@ _MOST_FEATURES = 1024
 class ScaleOutput(keras.layers.Layer):
     """Brings a network's output to the units of the series: ``y = x * scale + offset``.
 
-    A recurrent layer's ``tanh`` stays between -1 and 1 while a series runs in the tens;
-    this layer bridges the two. The result is floating point also for integers, and at
-    least float32 also under a half-precision policy, so that it does not overflow.
+    A recurrent layer's ``tanh`` stays between -1 and 1 while a series runs in the tens; this
+    layer bridges the two. The result is floating point, for integers too. Under a half-precision
+    policy it is float32, so that it does not overflow.
 
     Example:
 
@@ -41,14 +41,14 @@ class ScaleOutput(keras.layers.Layer):
     (20.0, 10.0)
 
     Args:
-        scale: What the input is multiplied by: a finite number other than 0, or a list
-            with one for each feature of the last axis.
-        offset: What is added then, in units of the series: a finite number or a list.
-            Defaults to 0.
+        scale: Factor of the input: a finite number other than 0, or a list with one for each
+            feature of the last axis.
+        offset: Number added to the product, in units of the series: finite, or a list with one for
+            each feature. Defaults to 0.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
-        Any, with ``len(scale)`` features on the last axis where ``scale`` is a list.
+        Any; if ``scale`` is a list, with ``len(scale)`` features on the last axis.
 
     Output shape:
         The input's.
@@ -137,7 +137,7 @@ class ScaleOutput(keras.layers.Layer):
         return input_shape
 
     def compute_output_spec(self, inputs: Any) -> Any:
-        """Trace ``call``, which says the dtype."""
+        """Trace ``call``, which sets the dtype."""
         return keras.Operation.compute_output_spec(self, inputs)
 
     def get_config(self) -> dict[str, Any]:
@@ -149,21 +149,17 @@ class ScaleOutput(keras.layers.Layer):
         return ops.convert_to_tensor(self.scale, dtype), ops.convert_to_tensor(self.offset, dtype)
 
     def _check_range(self) -> None:
-        limits = np.finfo(at_least_float32(self))
+        dtype = at_least_float32(self)
         for scale in np.atleast_1d(self.scale):
-            if not limits.tiny <= abs(scale) <= limits.max:
-                raise ValueError(
-                    f"scale must not be 0 and must fit {at_least_float32(self)}. "
-                    f"Received: scale={self.scale!r}."
-                )
-        if np.abs(self.offset).max() > limits.max:
-            raise ValueError(
-                f"offset must fit {at_least_float32(self)}. Received: offset={self.offset!r}."
-            )
+            if scale == 0:
+                raise ValueError(f"scale must not be 0. Received: scale={self.scale!r}.")
+            _checks.fits("scale", float(scale), dtype)
+        for offset in np.atleast_1d(self.offset):
+            _checks.fits("offset", float(offset), dtype, may_vanish=True)
 
 
 def _factors(name: str, value: Any) -> float | list[float]:
-    """A finite number, or a flat list of them, as plain Python floats."""
+    """Return a finite number, or a flat list of them, as plain Python floats."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if not isinstance(value, list | tuple):
@@ -177,7 +173,7 @@ def _factors(name: str, value: Any) -> float | list[float]:
 
 
 def _stacked(series: Any) -> Array:
-    """The series as one float64 array, the series of a list stacked in time."""
+    """Return the series as one float64 array, those of a list one after another in time."""
     listed = isinstance(series, list | tuple) and series and np.ndim(series[0]) > 0
     arrays = [_checks.numeric(item, "series") for item in (series if listed else [series])]
     values = np.concatenate([np.atleast_1d(array) for array in arrays]).astype(np.float64)

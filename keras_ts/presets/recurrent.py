@@ -13,8 +13,9 @@ import keras
 from keras_ts import _checks
 from keras_ts._registration import registered
 from keras_ts.layers.expand_series import ExpandSeries
+from keras_ts.layers.normalize_window import STATISTICS, NormalizeWindow
+from keras_ts.layers.restore_window import RestoreWindow
 from keras_ts.layers.scale_output import ScaleOutput
-from keras_ts.layers.window_norm import STATISTICS, NormalizeWindow, RestoreWindow
 from keras_ts.presets.recipe import Recipe
 
 _CELLS = {"simple_rnn": "SimpleRNN", "gru": "GRU", "lstm": "LSTM"}

@@ -1,8 +1,8 @@
 """The members of a ``.keras`` file, read and rewritten without trusting it.
 
-A ``.keras`` file is a zip archive, and may come from anywhere: it is checked before
-anything in it is believed, and what is asked of it is read up to a limit. Nothing is ever
-unpacked to disk.
+A ``.keras`` file is a zip archive, and may come from anywhere: its table of contents is checked
+before anything in it is believed, and each member is read up to a limit. Nothing is ever unpacked
+to disk.
 """
 
 import contextlib
@@ -16,28 +16,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from keras_ts._files import replacing
+from keras_ts._files import existing, replacing
 
 ZIP = b"PK\x03\x04"
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 
-# What zipfile raises where bits are flipped: in signatures, versions and methods, or offsets.
+# zipfile raises these where bits are flipped: in signatures, versions and methods, or offsets.
 _DAMAGE = (zipfile.BadZipFile, NotImplementedError, OverflowError)
 # Parsed, JSON can take twenty times its size. A layer takes about 1,500 bytes.
 _MOST_JSON = 4 << 20
 _MOST_MEMBERS = 10_000
 # Keras stores its members as they are; one packed by hand shrinks less than this.
 _MOST_EXPANSION = 100
-
-
-def existing(path: str | os.PathLike[str]) -> Path:
-    """Return ``path``, where there is a file to read."""
-    where = Path(path)
-    if not where.exists():
-        raise FileNotFoundError(f"{str(where)!r}: there is no such file.")
-    if not where.is_file():
-        raise ValueError(f"{str(where)!r} is not a file.")
-    return where
 
 
 @contextlib.contextmanager
@@ -98,7 +88,7 @@ def rewrite(
     target: str | os.PathLike[str],
     members: Mapping[str, bytes],
 ) -> None:
-    """Copy ``source`` to ``target``, which may be the same, with some members replaced or added.
+    """Copy ``source`` to ``target``, which may be the same, with ``members`` in place of its own.
 
     ``target`` is wholly written or not touched.
     """
@@ -137,7 +127,7 @@ def update_json(path: Path, name: str, values: Mapping[str, Any]) -> None:
 
 @contextlib.contextmanager
 def _readable(where: str) -> Iterator[None]:
-    """Turn what reading a damaged member raises into one clear error."""
+    """Turn the errors of reading a damaged member into a clear one."""
     try:
         yield
     except (*_DAMAGE, zlib.error, EOFError) as error:
@@ -149,7 +139,7 @@ def _writer(archive: zipfile.ZipFile, name: str) -> Any:
 
 
 def _kind(path: Path) -> str:
-    """What a file is that is not a zip archive."""
+    """Say of a file that is not a zip archive what it is instead."""
     with path.open("rb") as file:
         start = file.read(8)
     if start == b"\x89HDF\r\n\x1a\n":

@@ -1,8 +1,8 @@
 """Loading a model, with errors that fit on a screen and name the cure.
 
-Keras's loader runs to 7 KB of error with the hint last, loads weights whose checksum is
-wrong, and follows what a file of weights links to. Here a file is looked through first,
-and looked into again, for the cause, when Keras could not load it.
+An error of Keras's loader takes 7 KB, with its hint last; the loader takes weights whose checksum
+is wrong, and follows links out of a file of weights. Here a file is looked through first, and its
+config is read again, for the cause, when Keras could not load it.
 """
 
 import os
@@ -13,12 +13,14 @@ from typing import Any
 import keras
 
 from keras_ts._checks import shown
-from keras_ts._files import path_text
-from keras_ts.saving import archive, weights
-from keras_ts.saving.causes import explain, short
-from keras_ts.saving.save import remember, windows_in
+from keras_ts._files import path_text, takes_path
+from keras_ts.saving import archive, hdf5
+from keras_ts.saving.diagnose import explain, short
+from keras_ts.saving.metadata import remember, windows_in
+from keras_ts.windows.windowed_series import WindowedSeries
 
 
+@takes_path
 def load_model(
     filepath: str | os.PathLike[str],
     custom_objects: dict[str, Any] | None = None,
@@ -41,12 +43,11 @@ def load_model(
     (None, 1)
 
     Args:
-        filepath: A ``.keras`` or ``.h5`` file, or what else Keras loads from.
+        filepath: A ``.keras`` or ``.h5`` file, or anything else that Keras loads from.
         custom_objects: Classes and functions by the names that the file gives them, where
             they are not registered with Keras.
-        compile: Whether to compile the model, if it was. Defaults to True.
-        safe_mode: Whether to refuse a ``Lambda``, which would run code from the file.
-            Defaults to True.
+        compile: Compile the model, if it was compiled. Defaults to True.
+        safe_mode: Refuse a ``Lambda``, which would run code from the file. Defaults to True.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -72,6 +73,40 @@ def load_model(
     return model
 
 
+@takes_path
+def load_windows(filepath: str | os.PathLike[str]) -> WindowedSeries:
+    """Return the window settings that ``save_model`` put into a ``.keras`` file.
+
+    Example:
+
+    >>> import tempfile
+    >>> from keras_ts import RecurrentPreset, WindowedSeries, load_windows, save_model
+    >>> windows = WindowedSeries(20, horizon=7, shuffle=True, seed=1)
+    >>> model = RecurrentPreset(units=(4,), window=20, outputs=7).build()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(model, folder + "/model.keras", windows=windows)
+    ...     load_windows(folder + "/model.keras") == windows
+    True
+
+    Args:
+        filepath: The file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        TypeError: ``filepath`` is not a str or a Path.
+        ValueError: It is not a ``.keras`` file, holds no windows, or wrong ones.
+    """
+    path = path_text("filepath", filepath)
+    with archive.opened(path) as opened:
+        windows = windows_in(archive.read_json(opened, archive.METADATA), path)
+    if windows is None:
+        raise ValueError(
+            f"{path!r} holds no windows. Put them in when saving: "
+            "keras_ts.save_model(model, filepath, windows=...)."
+        )
+    return windows
+
+
 def _check_objects(custom_objects: Any) -> None:
     if not isinstance(custom_objects, Mapping | None):
         raise TypeError(
@@ -87,7 +122,7 @@ def _check_objects(custom_objects: Any) -> None:
 
 
 def _elsewhere(path: str, error: Exception) -> str:
-    """Say why what is no file did not load."""
+    """Say why a folder or a remote place did not load."""
     if (Path(path) / "saved_model.pb").exists():
         return (
             f"{path!r} is a SavedModel, which Keras 3 runs but does not load: "
@@ -100,7 +135,7 @@ def _elsewhere(path: str, error: Exception) -> str:
 def look_through(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the config and metadata of a file, every byte of it checked."""
     if path.endswith((".h5", ".hdf5")):
-        return weights.check_model(path)
+        return hdf5.check_model(path)
     if not path.endswith(".keras"):
         raise ValueError(
             f"{path!r}: Keras loads files whose names end in .keras or .h5. Rename it, if it is one."
@@ -111,5 +146,5 @@ def look_through(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
         for name in opened.namelist():
             content = archive.read(opened, name)
             if name == archive.WEIGHTS:
-                weights.check_content(content, f"{path!r}: {name}")
+                hdf5.check_content(content, f"{path!r}: {name}")
     return config, metadata

@@ -11,8 +11,7 @@ from hypothesis.extra import numpy as hnp
 from keras import ops
 
 from helpers import BACKEND, only_tensorflow
-from keras_ts import ExpandSeries, ScaleOutput
-from keras_ts.layers.window_norm import NormalizeWindow, RestoreWindow
+from keras_ts import ExpandSeries, NormalizeWindow, RestoreWindow, ScaleOutput
 
 series = hnp.arrays(
     np.float32,

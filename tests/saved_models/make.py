@@ -15,8 +15,15 @@ import keras
 import numpy as np
 
 import keras_ts
-from keras_ts import ExpandSeries, ExponentialLRSweep, RecurrentPreset, ScaleOutput, WindowedSeries
-from keras_ts.layers.window_norm import NormalizeWindow, RestoreWindow
+from keras_ts import (
+    ExpandSeries,
+    ExponentialLRSweep,
+    NormalizeWindow,
+    RecurrentPreset,
+    RestoreWindow,
+    ScaleOutput,
+    WindowedSeries,
+)
 
 SEQUENCE = "sequence_to_sequence"
 PRESETS = {

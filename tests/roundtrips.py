@@ -1,9 +1,9 @@
 """Every way out of Keras and back, for models that hold every layer of ours.
 
-    python tests/ways.py
+    python tests/roundtrips.py
 
 saves on each backend, loads in a fresh process on each, and writes the table of what comes
-back into docs/guide/saving.md. ``tests/saving/test_ways.py`` runs the same.
+back into docs/guide/saving.md. ``tests/saving/test_roundtrips.py`` runs the same.
 """
 
 import copy
@@ -245,7 +245,7 @@ def table():
 
 def write_table():
     guide = Path(__file__).parents[1] / "docs" / "guide" / "saving.md"
-    before, begin, rest = guide.read_text().partition("<!-- table of tests/ways.py -->\n")
+    before, begin, rest = guide.read_text().partition("<!-- table of tests/roundtrips.py -->\n")
     _, end, after = rest.partition("<!-- end of table -->")
     assert begin
     assert end

@@ -10,31 +10,34 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from keras_ts._files import path_text
+from keras_ts._files import path_text, takes_path
+from keras_ts.conversion import keras2, lambda_bytecode
+from keras_ts.conversion.mask_flow import reached_layers
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.scale_output import ScaleOutput
-from keras_ts.saving import archive, keras2, lambda_code
+from keras_ts.saving import archive
+from keras_ts.saving.config import entries, layer_name
+from keras_ts.saving.diagnose import short
 from keras_ts.saving.load import load_model, look_through
-from keras_ts.saving.masks import reached_layers
-from keras_ts.saving.slots import restore_slots
 
 
+@takes_path
 def migrate_lambdas(
-    path: str | os.PathLike[str],
+    filepath: str | os.PathLike[str],
     replacements: Mapping[str, keras.layers.Layer] | None = None,
 ) -> keras.Model:
     """Open a ``.keras`` or ``.h5`` file with layers in place of its Lambdas.
 
     Files of Keras 3 and of tf.keras 2 are taken. ``Lambda(lambda x: expand_dims(x, -1))``
     and ``Lambda(lambda x: x * 100.0)`` are recognised by their bytecode, which is read and
-    not run; for others, say what stands in. The weights stay, and so do loss, metrics and
-    optimizer. Save the result, and the Lambdas are gone for good.
+    not run; for others, give the layers that stand in. The weights stay, and so do loss, metrics
+    and optimizer. Save the result, and the Lambdas are gone for good.
 
     Example:
 
@@ -54,27 +57,27 @@ def migrate_lambdas(
     ['ExpandSeries', 'GRU', 'Dense', 'ScaleOutput']
 
     Args:
-        path: The file.
+        filepath: The file.
         replacements: Layers by the names of the Lambdas they stand in for, such as
-            ``{"scale": ScaleOutput(400.0)}``; inside another model, where names repeat,
+            ``{"scale": ScaleOutput(400.0)}``; inside another model, if names repeat,
             ``"inner/scale"``. They have no weights to train, as a Lambda has none. Defaults
             to None: all are recognised.
 
     Returns:
-        The model, with the new layers under the Lambdas' names. It is compiled where it was
-        and Keras can still do it; a warning says what was lost.
+        The model, with the new layers under the Lambdas' names. It is compiled if it was, and
+        Keras can still do it; a warning names what was lost.
 
     Raises:
         FileNotFoundError: There is no such file.
-        TypeError: ``path`` is not a str or a Path, or a replacement not a layer.
+        TypeError: ``filepath`` is not a str or a Path, or a replacement not a layer.
         ValueError: The file holds no Lambda, a replacement names none of them, one of them
-            has no replacement, the model does not fit together with it, or a mask reaches a
-            Lambda, which ends there, and you have not said what stands in for it.
+            has no replacement, the model does not fit together with it, or a mask reaches and
+            ends at a Lambda for which you gave no replacement.
     """
     wanted = _checked(replacements)
-    source = path_text("path", path)
+    source = path_text("filepath", filepath)
     config, metadata = look_through(source)
-    lambdas = dict(_lambdas(config))
+    lambdas = _lambdas(config)
     if not lambdas:
         raise ValueError(f"{source!r} holds no Lambda: load it with keras_ts.load_model.")
     layers = _matched(wanted, lambdas, source)
@@ -94,8 +97,8 @@ def migrate_lambdas(
             model = _load(target, source, customs)
             _compile(model, config.get("compile_config", training), source, customs)
     for where, layer in layers.items():
-        _check_weightless(_found(model, where), where, layer)
-    _check_masks(model, {where: _found(model, where) for where in proposed}, source)
+        _check_weightless(_layer_at(model, where), where, layer)
+    _check_masks(model, {where: _layer_at(model, where) for where in proposed}, source)
     return model
 
 
@@ -120,29 +123,20 @@ def _checked(replacements: Any) -> dict[str, keras.layers.Layer]:
     return dict(replacements)
 
 
-def _lambdas(config: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every Lambda's entry with its name, behind those of the layers it stands in."""
-    pending: list[tuple[tuple[str, ...], Any]] = [((), config.get("config"))]
-    while pending:
-        inside, value = pending.pop()
-        if isinstance(value, list):
-            pending.extend((inside, item) for item in reversed(value))
-        if not isinstance(value, dict):
-            continue
-        settings = value.get("config")
-        name = settings.get("name") if isinstance(settings, dict) else None
-        if isinstance(value.get("class_name"), str) and isinstance(name, str):
-            inside = (*inside, name)
-            if value["class_name"] == "Lambda":
-                yield "/".join(inside), value
-                continue
-        pending.extend((inside, item) for item in reversed(value.values()))
+def _lambdas(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return every Lambda's entry by its name, behind those of the layers it stands in."""
+    lambdas: dict[tuple[str, ...], dict[str, Any]] = {}
+    for place, entry in entries(config.get("config")):
+        inside = (place.layers[:depth] in lambdas for depth in range(len(place.layers)))
+        if entry["class_name"] == "Lambda" and layer_name(entry) and not any(inside):
+            lambdas[place.layers] = entry
+    return {"/".join(names): entry for names, entry in lambdas.items()}
 
 
 def _matched(
     wanted: dict[str, keras.layers.Layer], lambdas: dict[str, dict[str, Any]], source: str
 ) -> dict[str, keras.layers.Layer]:
-    """A layer for each Lambda: the one that was given, or the one that its code proposes."""
+    """Return a layer for each Lambda: the one given, or the one that its code proposes."""
     layers = {}
     for name, layer in wanted.items():
         meant = [where for where in lambdas if where.rpartition("/")[2] == name]
@@ -177,19 +171,19 @@ def _listed(names: Any) -> str:
 
 
 def _proposed(settings: dict[str, Any]) -> tuple[keras.layers.Layer | None, str]:
-    """A layer that computes what a Lambda's code does, or None and what is known of it."""
+    """Return a layer that computes the same as a Lambda's code, or None and a reason."""
     function = settings.get("function")
     if isinstance(function, dict) and function.get("class_name") == "__lambda__":
         function = function.get("config")
         parts = [function.get(key) for key in ("code", "defaults", "closure")] if isinstance(
             function, dict) else []  # fmt: skip
     else:
-        # Keras 2 keeps a lambda as a list; a function, it knows by name alone.
+        # Keras 2 keeps a lambda as a list, and a function by its name alone.
         parts = function if isinstance(function, list) else []
     if len(parts) != 3:
         name = function.get("config") if isinstance(function, dict) else function
         return None, f"the file knows its function by name alone, {str(name)[:60]!r}"
-    code = lambda_code.read(parts[0])
+    code = lambda_bytecode.read(parts[0])
     if code is None:
         return None, "its code cannot be read"
     extras = [parts[1], parts[2], settings.get("arguments"), settings.get("mask")]
@@ -211,7 +205,7 @@ def _replace(entry: dict[str, Any], layer: keras.layers.Layer, proposed: bool) -
     """Put ``layer`` where ``entry`` was, under its name and with its connections."""
     new = copy.deepcopy(keras.saving.serialize_keras_object(layer))
     new["config"]["name"] = entry["config"]["name"]
-    # Ours to choose, it computes in the precision that the Lambda did, not in today's default.
+    # A layer that we choose computes in the precision of the Lambda, not in today's default.
     if proposed and "dtype" in entry["config"]:
         new["config"]["dtype"] = entry["config"]["dtype"]
     entry.update({key: new[key] for key in ("module", "class_name", "config", "registered_name")})
@@ -239,12 +233,12 @@ def _write(source: str, target: str, config: dict[str, Any]) -> Any:
 
 
 def _load_compiled(target: str, source: str, customs: dict[str, Any]) -> keras.Model:
-    """Load a file of Keras 3; without what it was compiled with, where that is what fails."""
+    """Load a file of Keras 3, uncompiled if only its loss, metrics or optimizer fail to load."""
     try:
-        return load_model(target, customs)
-    except ValueError as error:
+        return keras.saving.load_model(target, customs)
+    except Exception as error:
         model = _load(target, source, customs)
-        _warn_uncompiled(source, str(error).splitlines()[-1])
+        _warn_uncompiled(source, error)
     return model
 
 
@@ -265,29 +259,28 @@ def _compile(model: keras.Model, training: Any, source: str, customs: dict[str, 
         with keras.saving.custom_object_scope(customs):
             model.compile_from_config(keras2.compile_config(training))
     except Exception as error:
-        _warn_uncompiled(source, str(error).strip().partition("\n")[0][:300])
+        _warn_uncompiled(source, error)
     else:
-        restore_slots(model.optimizer, source, keras2.is_legacy(training))
+        keras2.restore_optimizer(model.optimizer, source, keras2.is_legacy(training))
 
 
-def _warn_uncompiled(source: str, reason: str) -> None:
+def _warn_uncompiled(source: str, error: Exception) -> None:
     warnings.warn(
-        f"{source!r}: the model is not compiled, because Keras says: "
-        f"{reason.removeprefix('Keras says: ')}",
-        stacklevel=4,
+        f"{source!r}: the model is not compiled, because Keras says: {short(error)}",
+        stacklevel=5,
     )
 
 
-def _found(model: keras.Model, where: str) -> Any:
-    found: Any = model
+def _layer_at(model: keras.Model, where: str) -> Any:
+    layer: Any = model
     for name in where.split("/"):
-        found = getattr(found, "layer", None) or found.get_layer(name)
-    return found
+        layer = getattr(layer, "layer", None) or layer.get_layer(name)
+    return layer
 
 
-def _check_weightless(found: Any, where: str, layer: keras.layers.Layer) -> None:
+def _check_weightless(built: Any, where: str, layer: keras.layers.Layer) -> None:
     """Refuse a layer with weights: a Lambda had none, so the file holds none for it."""
-    if found.weights:
+    if built.weights:
         raise ValueError(
             f"replacements[{where!r}]: {type(layer).__name__} has weights, and the file has none "
             "for it, as a Lambda holds none."

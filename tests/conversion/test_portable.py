@@ -8,7 +8,9 @@ from keras import layers, ops
 from helpers import run_fresh
 from keras_ts import (
     ExpandSeries,
+    NormalizeWindow,
     RecurrentPreset,
+    RestoreWindow,
     ScaleOutput,
     WindowedSeries,
     from_preset,
@@ -17,7 +19,6 @@ from keras_ts import (
     save_model,
     save_portable,
 )
-from keras_ts.layers.window_norm import NormalizeWindow, RestoreWindow
 
 # Loads every model of a folder where importing keras_ts raises.
 WITHOUT_US = """

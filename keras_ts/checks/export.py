@@ -1,8 +1,8 @@
-"""Exporting a model, and running what came out before anyone relies on it.
+"""Exporting a model, and running the exported file before anyone relies on it.
 
 An export may succeed and compute something else: from PyTorch, ONNX and OpenVINO get a
-recurrent layer's loop unrolled at one length, whatever length it is given later. So the
-exported file is run in its own runtime, beside the model, at two lengths where it is free.
+recurrent layer's loop unrolled at one length, and keep it for any other. So the exported file is
+run in its own runtime, beside the model, and at two lengths if the model takes any.
 """
 
 import importlib.util
@@ -17,11 +17,11 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array
-from keras_ts.saving.causes import short
+from keras_ts.saving.diagnose import short
 
 Run = Callable[[list[Array]], list[Array]]
 
-_CONVERTERS = {
+CONVERTERS = {
     ("onnx", "tensorflow"): "tf2onnx",
     ("onnx", "jax"): "jax2onnx",
     ("onnx", "torch"): "onnxscript",
@@ -37,24 +37,30 @@ _TRACED = (
     "From PyTorch a recurrent layer's loop is unrolled at one length: build the model with a "
     "fixed window, or export it from the TensorFlow or JAX backend."
 )
-_LONGEST = 300
 
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What ``check_export`` found: the exported file computes what the model does.
+    """The result of ``check_export``: the exported file gives the outputs of the model.
 
     Attributes:
         format: The format that was checked.
         shapes: The shapes of the inputs that it ran, one list for each run.
         difference: The largest difference of any output from ``model.predict``.
         magnitude: The largest output, to hold the difference against.
+        rtol: The largest difference allowed, relative to the largest output.
     """
 
     format: str
     shapes: tuple[list[tuple[int, ...]], ...]
     difference: float
     magnitude: float
+    rtol: float
+
+    @property
+    def ok(self) -> bool:
+        """True, as ``check_export`` raises an error where the outputs differ by more."""
+        return self.difference <= self.rtol * self.magnitude
 
     def __str__(self) -> str:
         ran = ", ".join(" and ".join(map(str, shapes)) for shapes in self.shapes)
@@ -72,7 +78,7 @@ def check_export(
 ) -> ExportReport:
     """Export a model to a temporary place, run it there, and compare it with ``predict``.
 
-    Where the model takes any length, it is run at two: that of ``x``, and half of it. Then
+    A model that takes any length is run at two: that of ``x``, and half of it. Afterwards,
     ``model.export(path, format=...)`` exports what was checked.
 
     Example:
@@ -87,12 +93,14 @@ def check_export(
     Args:
         model: A built Sequential or functional model.
         x: Inputs as ``model.predict`` takes them; more than a few rows only cost time.
-        format: ``"tf_saved_model"`` (needs tensorflow), ``"onnx"`` (onnxruntime, and a
-            converter for the backend), ``"litert"`` (ai-edge-litert) or ``"openvino"``.
+        format: Format of the file: ``"tf_saved_model"`` (needs tensorflow), ``"onnx"``
+            (onnxruntime, and a converter for the backend), ``"litert"`` (ai-edge-litert) or
+            ``"openvino"``. Defaults to ``"tf_saved_model"``.
         rtol: Largest difference allowed, relative to the largest output. Defaults to 1e-4.
 
     Returns:
-        A report with the shapes that were run and the largest difference; print it.
+        An ``ExportReport`` with the shapes that were run and the largest difference; print it. Its
+        ``ok`` is True: a file that gives other outputs is an error.
 
     Raises:
         ImportError: A package is missing; the message names it.
@@ -101,32 +109,32 @@ def check_export(
             cannot export the model so, the exported file does not run, or it gives other
             outputs than the model.
     """
-    _checks.choice("format", format, tuple(_RUNTIMES))
+    _checks.choice("format", format, tuple(RUNTIMES))
     rtol = _checks.positive("rtol", rtol)
     inputs = _inputs(model, x)
     _require(format)
     with tempfile.TemporaryDirectory() as folder:
-        run = _exported(model, x, format, Path(folder))
+        run_file = _exported(model, x, format, Path(folder))
         shapes, difference, magnitude = [], 0.0, 0.0
         for arrays in _lengths(model, inputs):
             given = [array.shape for array in arrays]
             expected = keras.tree.pack_sequence_as(x, arrays)
             outputs = keras.tree.flatten(model.predict(expected, verbose=0))
             try:
-                found = run(arrays)
+                results = run_file(arrays)
             except Exception as error:
                 _check_imports(format, error)
                 raise _refused(format, f"does not run at input shapes {given}", error) from error
-            worst, largest = _difference(outputs, found)
+            worst, largest = _difference(outputs, results)
             if not worst <= rtol * largest:
                 raise ValueError(_differs(format, given, worst, largest))
             shapes.append(given)
             difference, magnitude = max(difference, worst), max(magnitude, largest)
-    return ExportReport(format, tuple(shapes), difference, magnitude)
+    return ExportReport(format, tuple(shapes), difference, magnitude, rtol)
 
 
 def _inputs(model: Any, x: Any) -> list[Array]:
-    """The inputs in the order and types of ``model.inputs``."""
+    """Return the inputs in the order and types of ``model.inputs``."""
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
         unbuilt = isinstance(model, keras.Sequential)
         raise TypeError(
@@ -166,7 +174,7 @@ def _free(spec: Any) -> bool:
 
 
 def _lengths(model: keras.Model, inputs: list[Array]) -> list[list[Array]]:
-    """The inputs as they came and, where lengths are free, cut to half of their steps."""
+    """Return the inputs as they came and, if lengths are free, cut to half of their steps."""
     if not any(map(_free, model.inputs)):
         return [inputs]
     short = [
@@ -178,7 +186,7 @@ def _lengths(model: keras.Model, inputs: list[Array]) -> list[list[Array]]:
 
 def _require(kind: str) -> None:
     """Name the package that is missing, before anything is computed."""
-    packages = [_RUNTIMES[kind][0], _CONVERTERS.get((kind, keras.backend.backend()))]
+    packages = [RUNTIMES[kind][0], CONVERTERS.get((kind, keras.backend.backend()))]
     for package in packages:
         if package and importlib.util.find_spec(_module(package)) is None:
             raise ImportError(
@@ -192,10 +200,10 @@ def _module(package: str) -> str:
 
 
 def _exported(model: keras.Model, x: Any, kind: str, folder: Path) -> Run:
-    """Export the model and return what runs the result."""
-    _, suffix, runtime = _RUNTIMES[kind]
+    """Export the model and return a function that runs the file."""
+    _, suffix, runtime = RUNTIMES[kind]
     path = str(folder / f"model{suffix}")
-    # Keras exports to ONNX only what has been called.
+    # Keras exports to ONNX only a model that has been called.
     model(keras.tree.map_structure(np.asarray, x))
     try:
         model.export(path, format=kind, verbose=False)
@@ -231,12 +239,9 @@ def _check_imports(kind: str, error: Exception) -> None:
 
 
 def _refused(kind: str, what: str, error: Exception) -> ValueError:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    # OpenVINO heads its reason with where in its own sources it was found.
-    reason = next((line for line in lines if line.startswith("--")), (lines or [repr(error)])[0])
     return ValueError(
         f"The model {what} as {kind!r} from the {keras.backend.backend()} backend: "
-        f"{reason[:_LONGEST]}\n{_cure(kind)}"
+        f"{short(error)}\n{_cure(kind)}"
     )
 
 
@@ -245,14 +250,14 @@ def _cure(kind: str) -> str:
     return _TRACED if traced else _CURES[kind]
 
 
-def _difference(expected: list[Array], found: list[Array]) -> tuple[float, float]:
-    """The largest difference and the largest value; infinite where they cannot be compared."""
+def _difference(expected: list[Array], results: list[Array]) -> tuple[float, float]:
+    """Return the largest difference, infinite if shapes or NaN differ, and the largest value."""
     largest = max(float(np.nanmax(np.abs(array), initial=0.0)) for array in expected)
-    if len(found) < len(expected):
+    if len(results) < len(expected):
         return float("inf"), largest
     worst = 0.0
     # OpenVINO's files give inner values after the outputs.
-    for ours, theirs in zip(expected, found, strict=False):
+    for ours, theirs in zip(expected, results, strict=False):
         if ours.shape != theirs.shape or (np.isnan(ours) != np.isnan(theirs)).any():
             return float("inf"), largest
         worst = max(worst, float(np.nanmax(np.abs(ours - theirs), initial=0.0)))
@@ -296,7 +301,7 @@ def _onnx(path: str, names: list[str]) -> Run:
 def _openvino(path: str, names: list[str]) -> Run:
     import openvino
 
-    # Unless told otherwise the CPU may compute in half precision; the file is what counts.
+    # Unless told otherwise, OpenVINO may compute in half precision, which is not the file's doing.
     compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     wanted = [entry.any_name for entry in compiled.inputs]
 
@@ -321,22 +326,22 @@ def _litert(path: str, names: list[str]) -> Run:
 
 
 def _in_order(names: Collection[str]) -> list[str]:
-    """The order in which ``keras.tree.flatten`` gives outputs that a file knows by name."""
+    """Return the names of a file's outputs in the order of ``keras.tree.flatten``."""
     numbered = [f"output_{number}" for number in range(len(names))]
-    # What is not numbered goes by the keys of a model that gives a dict.
+    # Names without numbers are the keys of a model that returns a dict.
     return numbered if set(numbered) == set(names) else sorted(names)
 
 
 def _by_name(wanted: list[str], names: list[str], arrays: Any) -> dict[str, Any]:
-    """The inputs by the names that a runtime knows them by: the model's, or their order."""
+    """Return the inputs by the runtime's names for them: the model's, or in their order."""
     given = dict(zip(names, arrays, strict=True))
     if set(wanted) <= set(given):
         return {name: given[name] for name in wanted}
     return dict(zip(wanted, given.values(), strict=True))
 
 
-# The package, how a file's name ends, and what runs it.
-_RUNTIMES: dict[str, tuple[str, str, Callable[[str, list[str]], Run]]] = {
+# By format: the runtime's package, the suffix of a file, and the function that runs it.
+RUNTIMES: dict[str, tuple[str, str, Callable[[str, list[str]], Run]]] = {
     "tf_saved_model": ("tensorflow", "", _saved_model),
     "onnx": ("onnxruntime", ".onnx", _onnx),
     "litert": ("ai-edge-litert", ".tflite", _litert),

@@ -1,6 +1,6 @@
-"""Which layers a mask reaches: where another layer stands in for one, it may treat masks otherwise.
+"""The layers that a mask reaches, where a layer that stands in for another may end it or pass it on.
 
-Masks pass in and out of inner models only where real data does, so some is sent through.
+Masks pass in and out of inner models only together with real data, so some is sent through.
 """
 
 from collections.abc import Callable
@@ -9,9 +9,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_ts.saving.causes import entries
+from keras_ts.saving.config import entries
 
-# Lengths to try where a model leaves its input's open; a convolution may need more than a few.
+# Lengths to try if a model leaves that of its input open; a convolution may need more than a few.
 LENGTHS = (4, 64)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from helpers import run_fresh
 from keras_ts import ExpandSeries, ScaleOutput, migrate_lambdas
-from keras_ts.saving import lambda_code
+from keras_ts.conversion import lambda_bytecode
 
 LAMBDAS = Path(__file__).parents[1] / "saved_models" / "lambdas"
 X = np.random.default_rng(0).normal(size=(5, 6)).astype("float32")
@@ -35,7 +35,7 @@ CASES = [(version, source) for version, blobs in CODE.items() for source in blob
 
 @pytest.mark.parametrize(("version", "source"), CASES, ids=map(" ".join, CASES))
 def test_bytecode_of_every_python_is_recognised_or_left_alone(version, source):
-    code = lambda_code.read(CODE[version][source])
+    code = lambda_bytecode.read(CODE[version][source])
     assert code is not None
     assert (code.factor(), code.axis()) == GOOD.get(source, (None, None))
 
@@ -47,15 +47,15 @@ def test_every_python_has_been_tried():
 
 @pytest.mark.parametrize("text", [None, 7, "", "!", "AAAA", "4w==", "4wEA" * 3000])
 def test_what_is_no_code_is_not_read(text):
-    assert lambda_code.read(text) is None
+    assert lambda_bytecode.read(text) is None
 
 
 def test_damaged_code_is_not_taken_for_something_else():
     """A flipped bit may change the number, and nothing else."""
-    blob = bytearray(lambda_code.base64.b64decode(CODE["3.11"]["x * 100.0"]))
+    blob = bytearray(lambda_bytecode.base64.b64decode(CODE["3.11"]["x * 100.0"]))
     for position in range(len(blob) * 8):
         blob[position // 8] ^= 1 << position % 8
-        code = lambda_code.read(lambda_code.base64.b64encode(bytes(blob)).decode())
+        code = lambda_bytecode.read(lambda_bytecode.base64.b64encode(bytes(blob)).decode())
         assert code is None or code.axis() is None
         blob[position // 8] ^= 1 << position % 8
 

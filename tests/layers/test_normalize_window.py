@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_ts import RecurrentPreset
-from keras_ts.layers.window_norm import NormalizeWindow, RestoreWindow
+from keras_ts import NormalizeWindow, RecurrentPreset, RestoreWindow
 
 STATISTICS = ("last", "mean", "standard")
 # Handed to a model from outside, a mask makes Keras say that the model as a layer ends it.

@@ -1,7 +1,7 @@
-"""What a model is, taken down flat: every setting, every variable, and what it computes.
+"""The fingerprint of a model: every setting, every variable, every result, in a flat dict.
 
-Two portraits of one model, before it was saved and after it was reloaded elsewhere, show
-what was lost by differing. Nothing here knows which losses there are.
+Two fingerprints of one model, before it was saved and after it was reloaded elsewhere, differ in
+whatever was lost. No list of known losses is needed.
 """
 
 import types
@@ -14,41 +14,41 @@ import numpy as np
 from keras_ts._typing import Array
 
 # Owner ("Layer 'dense'") -> place within it ("units") -> a setting as text, or numbers.
-Portrait = dict[str, dict[str, Any]]
+Fingerprint = dict[str, dict[str, Any]]
 
-# Where the state of a generator of random numbers stands.
+# The place of the state of a generator of random numbers.
 SEED = "state of its random numbers"
 
 
-def take(model: keras.Model, x: Any) -> Portrait:
-    """Return the portrait of ``model``, its outputs for ``x`` among it; leave it as it was."""
+def take(model: keras.Model, x: Any) -> Fingerprint:
+    """Return the fingerprint of ``model``, its outputs for ``x`` among it; leave it as it was."""
     variables: list[Any] = []
-    portrait: Portrait = {"Model": {"": type(model).__name__, "name": repr(model.name)}}
+    fingerprint: Fingerprint = {"Model": {"": type(model).__name__, "name": repr(model.name)}}
     for owner, layer in _layers(model):
-        portrait[owner] = dict(_inside(layer, variables))
+        fingerprint[owner] = dict(_inside(layer, variables))
     if model.compiled:
-        portrait["Optimizer"] = dict(_optimizer(model.optimizer))
-        portrait["Loss"] = dict(_flat("", model.loss, variables))
+        fingerprint["Optimizer"] = dict(_optimizer(model.optimizer))
+        fingerprint["Loss"] = dict(_flat("", model.loss, variables))
         settings = model.get_compile_config() or {}
-        portrait["Compiling"] = {
+        fingerprint["Compiling"] = {
             place: value
             for name in sorted(settings.keys() - {"optimizer", "loss"})
             for place, value in _flat(name, settings[name], variables)
         }
     variables += [v for metric in model.metrics for v in metric.variables]
     before = [(variable, _numbers(variable)) for variable in variables]
-    portrait["Results"] = _results(model, x)
-    _forget_idle_seeds(model, x, portrait)
+    fingerprint["Results"] = _results(model, x)
+    _forget_idle_seeds(model, x, fingerprint)
     for variable, value in before:
         variable.assign(value)
-    return portrait
+    return fingerprint
 
 
-def _forget_idle_seeds(model: keras.Model, x: Any, portrait: Portrait) -> None:
-    """Leave out the state of random numbers that training does not draw: a dropout of 0."""
+def _forget_idle_seeds(model: keras.Model, x: Any, fingerprint: Fingerprint) -> None:
+    """Leave out the state of random numbers that training never draws, as a dropout of 0."""
     model(x, training=True)
     for owner, layer in _layers(model):
-        places = portrait[owner]
+        places = fingerprint[owner]
         for place, now in _inside(layer, []):
             if place.endswith(SEED) and np.array_equal(now, places[place]):
                 del places[place]
@@ -66,28 +66,28 @@ def _layers(model: keras.Model, inside: str = "") -> Iterator[tuple[str, keras.l
 
 
 def _results(model: keras.Model, x: Any) -> dict[str, Any]:
-    """What the model gives for ``x``, and what its loss and metrics make of errors in that."""
+    """Return the model's outputs for ``x``, and its loss and metrics for made-up errors in them."""
     outputs = model(x, training=False)
-    found = dict(_flat("output", outputs, []))
+    results = dict(_flat("output", outputs, []))
     if not model.compiled:
-        return found
+        return results
     try:
         model.reset_metrics()
         y = keras.tree.map_structure(_with_errors, outputs)
-        found["loss"] = _numbers(model.compute_loss(x=x, y=y, y_pred=outputs, training=False))
+        results["loss"] = _numbers(model.compute_loss(x=x, y=y, y_pred=outputs, training=False))
         values = model.compute_metrics(x, y, outputs)
-        # The metric of that name averages what the loss has been.
+        # The metric of that name averages the loss so far.
         values.pop("loss", None)
-        found |= {f"metric {name!r}": _numbers(value) for name, value in values.items()}
+        results |= {f"metric {name!r}": _numbers(value) for name, value in values.items()}
         model.reset_metrics()
     # A loss of classes, say, does not take such targets; its settings are compared all the same.
     except Exception as error:
-        found["loss"] = f"not compared ({type(error).__name__} on made-up targets)"
-    return found
+        results["loss"] = f"not compared ({type(error).__name__} on made-up targets)"
+    return results
 
 
 def _with_errors(output: Any) -> Array:
-    """Add errors of all sizes: a loss that parts large from small ones shows where."""
+    """Add errors of all sizes, so that a loss that parts large from small ones shows its border."""
     values = _numbers(output)
     errors = np.geomspace(20.0, 0.03, values.size) * np.resize([1, -1], values.size)
     return values + errors.reshape(values.shape).astype(values.dtype)
@@ -96,14 +96,14 @@ def _with_errors(output: Any) -> Array:
 def _optimizer(optimizer: Any) -> Iterator[tuple[str, Any]]:
     yield from _inside(optimizer, [])
     yield "iterations", repr(int(optimizer.iterations))
-    # One that has not run yet has no state; the reloaded one has, of zeros.
-    slots = [v for v in optimizer.variables if v is not optimizer.iterations]
-    for i, variable in enumerate(slots if optimizer.built else []):
+    # An optimizer that has not run yet has no state; the reloaded one has, of zeros.
+    state = [v for v in optimizer.variables if v is not optimizer.iterations]
+    for i, variable in enumerate(state if optimizer.built else []):
         yield f"variables[{i}]", _numbers(variable)
 
 
 def _inside(item: Any, variables: list[Any]) -> Iterator[tuple[str, Any]]:
-    """What an object of Keras is and holds: its class, its settings, its variables."""
+    """Yield the class, the settings and the variables of an object of Keras."""
     yield "", type(item).__name__
     if isinstance(item, keras.random.SeedGenerator):
         yield from _flat(SEED, item.state, variables)
@@ -112,7 +112,7 @@ def _inside(item: Any, variables: list[Any]) -> Iterator[tuple[str, Any]]:
         yield from _flat("layers", item.layers, variables)
         return
     settings = item.get_config() if hasattr(item, "get_config") else {}
-    # Settings that a config forgets are what is looked for. The seed that an initializer
+    # The config may forget a setting, so attributes count too. The seed that an initializer
     # draws for itself is used up by the time a model is saved.
     if not isinstance(item, keras.initializers.Initializer):
         settings = {**settings, **_attributes(item)}
@@ -122,7 +122,7 @@ def _inside(item: Any, variables: list[Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _attributes(item: Any) -> dict[str, Any]:
-    """The attributes of an object, without what Keras keeps on every one of its kind."""
+    """Return the attributes of an object, without those that Keras gives to all of its kind."""
     if isinstance(item, keras.optimizers.Optimizer):
         public = {name: v for name, v in vars(item).items() if not name.startswith("_")}
         return {name: v for name, v in public.items() if name not in ("built", "iterations")}
@@ -131,10 +131,10 @@ def _attributes(item: Any) -> dict[str, Any]:
     # PyTorch keeps the layers within one apart from its attributes.
     inner = dict(item.named_children()) if hasattr(item, "named_children") else {}
     bare = vars(keras.layers.Layer())
-    found = {name: v for name, v in {**vars(item), **inner}.items() if name not in bare}
-    # TensorFlow's lists of what it tracks name everything a second time.
-    found = {name: v for name, v in found.items() if not name.startswith("_self_")}
-    return {**found, "trainable": item.trainable, "dtype": item.dtype_policy.name}
+    own = {name: v for name, v in {**vars(item), **inner}.items() if name not in bare}
+    # TensorFlow's lists of tracked objects name everything a second time.
+    own = {name: v for name, v in own.items() if not name.startswith("_self_")}
+    return {**own, "trainable": item.trainable, "dtype": item.dtype_policy.name}
 
 
 def _flat(place: str, value: Any, variables: list[Any]) -> Iterator[tuple[str, Any]]:

@@ -9,7 +9,7 @@ import pytest
 
 from helpers import BACKEND, run_fresh
 from keras_ts import ExpandSeries, RecurrentPreset, ScaleOutput, check_export
-from keras_ts.saving import export
+from keras_ts.checks import export
 
 X = np.random.default_rng(0).normal(size=(3, 12)).astype("float32")
 # What converters and runtimes warn of is theirs.
@@ -37,7 +37,7 @@ def two_inputs():
 
 def needs(format):
     """Skip, naming what is missing; only what the check itself asks for."""
-    packages = (export._RUNTIMES[format][0], export._CONVERTERS.get((format, BACKEND)))
+    packages = (export.RUNTIMES[format][0], export.CONVERTERS.get((format, BACKEND)))
     for package in filter(None, packages):
         if importlib.util.find_spec(package.replace("-", "_")) is None:
             pytest.skip(f"{package} is not installed")
@@ -56,7 +56,7 @@ LOOPS = {"tensorflow": ["tf_saved_model", "onnx"], "jax": ["tf_saved_model", "on
 
 def test_a_format_that_this_keras_does_not_know(monkeypatch):
     """As LiteRT in Keras 3.12."""
-    monkeypatch.setitem(export._RUNTIMES, "tape", (None, ".tape", None))
+    monkeypatch.setitem(export.RUNTIMES, "tape", (None, ".tape", None))
     with pytest.raises(ValueError, match=f"Keras {keras.__version__} does not export to 'tape'"):
         export._exported(recurrent(12), X, "tape", Path())
 
@@ -113,7 +113,7 @@ def test_many_outputs():
     assert check_export(model, X, WORK[0]).difference < 1e-4
 
 
-@pytest.mark.parametrize("format", sorted(set(export._RUNTIMES) - set(WORK)))
+@pytest.mark.parametrize("format", sorted(set(export.RUNTIMES) - set(WORK)))
 def test_what_keras_cannot_export_says_so(format):
     needs(format)
     with pytest.raises(ValueError, match=f"cannot be exported as '{format}' from the {BACKEND}"):
@@ -126,8 +126,8 @@ def faked(monkeypatch, model, change):
     def runtime(path, names):
         return lambda arrays: change([np.asarray(model.predict(arrays[0], verbose=0))])
 
-    monkeypatch.setitem(export._RUNTIMES, "onnx", ("numpy", ".onnx", runtime))
-    monkeypatch.setattr(export, "_CONVERTERS", {})
+    monkeypatch.setitem(export.RUNTIMES, "onnx", ("numpy", ".onnx", runtime))
+    monkeypatch.setattr(export, "CONVERTERS", {})
     monkeypatch.setattr(model, "export", lambda path, **options: None, raising=False)
     return model
 

@@ -1,11 +1,11 @@
-"""Reloading a model in another process, and comparing what comes back with what went.
+"""Reloading a model in another process, and comparing it there with the one that was saved.
 
-Keras loses some things without a word. Which ones changes from version to version, so
-nothing here is looked for by name: everything is compared.
+Keras loses some things without a word, others in each version, so nothing is looked for by name:
+everything is compared.
 """
 
-import json
 import os
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -18,17 +18,17 @@ import keras
 import numpy as np
 
 from keras_ts._models import check_model
-from keras_ts.saving.causes import short
+from keras_ts.checks.fingerprint import SEED, Fingerprint, take
+from keras_ts.saving.diagnose import short
 from keras_ts.saving.load import load_model
-from keras_ts.saving.portrait import SEED, Portrait, take
 from keras_ts.saving.save import write
 
-# The other process does what the contract asks of whoever loads: import keras_ts, no more.
+# The other process imports keras_ts and nothing more, as a program that loads has to.
 _CHILD = """
 import sys
 sys.path.append(sys.argv[2])
 import keras_ts
-from keras_ts.saving.reload import child
+from keras_ts.checks.reload import child
 child(sys.argv[1])
 """
 _RTOL = 1e-5
@@ -37,8 +37,14 @@ _MOST_LINES = 3
 
 
 @dataclass(frozen=True)
-class Difference:
-    """One thing that is not as it was: where, and what was before and after the reload."""
+class ReloadDifference:
+    """A part of a model that is not as it was before it was saved and reloaded.
+
+    Attributes:
+        where: The part: ``"Layer 'dense'"``, ``"Optimizer"``, ``"Loss"``, ``"Compiling"``,
+            ``"Results"``, or ``"Loading"`` if it fails.
+        what: The setting, variable or result, with its values before and after.
+    """
 
     where: str
     what: str
@@ -49,14 +55,19 @@ class Difference:
 
 @dataclass(frozen=True)
 class ReloadReport:
-    """What ``check_reload`` found: ``differences``, ``ok`` if there are none, readable as text."""
+    """The result of ``check_reload``; print it for a text with one difference a line.
 
-    differences: tuple[Difference, ...]
+    Attributes:
+        differences: ``ReloadDifference`` objects, one for each thing that is lost or changed.
+        compared: Number of settings, variables and results that were compared.
+    """
+
+    differences: tuple[ReloadDifference, ...]
     compared: int
 
     @property
     def ok(self) -> bool:
-        """Whether nothing differs."""
+        """True if nothing differs."""
         return not self.differences
 
     def __str__(self) -> str:
@@ -74,10 +85,10 @@ class ReloadReport:
 def check_reload(model: keras.Model, x: Any) -> ReloadReport:
     """Save a model, reload it in a fresh process, and name everything that differs.
 
-    Compared are the outputs for ``x``, the loss and metrics of made-up errors, the
-    optimizer and its state, every variable, and every setting of every part. The fresh
-    process imports keras_ts and nothing else, under the same backend and dtype policy. It
-    takes the seconds that a process takes to start; the model is left as it was.
+    The check compares the outputs for ``x``, the loss and metrics of made-up errors, the optimizer
+    and its state, every variable, and every setting of every part. The fresh process imports
+    keras_ts and nothing else, under the same backend and dtype policy, and takes some seconds to
+    start. The model is left as it was.
 
     Example:
 
@@ -97,7 +108,10 @@ def check_reload(model: keras.Model, x: Any) -> ReloadReport:
 
     Args:
         model: The model, built.
-        x: What it takes: an array, or a list or dict of arrays; a few windows are enough.
+        x: Inputs of the model: an array, or a list or dict of arrays; a few windows are enough.
+
+    Returns:
+        A ``ReloadReport``: its ``ok`` is True if nothing differs.
 
     Raises:
         TypeError: ``model`` is not a Keras model, or ``x`` a dataset.
@@ -113,7 +127,7 @@ def check_reload(model: keras.Model, x: Any) -> ReloadReport:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write(model, folder / "model.keras", None)
-        _write_inputs(folder / "inputs.npz", x)
+        (folder / "inputs.pickle").write_bytes(pickle.dumps((x, _settings())))
         before = _taken(model, x)
         package = str(Path(__file__).parents[2])
         run = subprocess.run(  # noqa: S603 - our own interpreter, our own code
@@ -126,23 +140,35 @@ def check_reload(model: keras.Model, x: Any) -> ReloadReport:
         )
         if run.returncode:
             raise RuntimeError(f"The fresh process failed:\n{run.stderr[-2000:]}")
-        failures, after = _read(folder / "portrait.npz")
-    differences = [Difference("Loading", failure) for failure in failures]
+        failures, after = pickle.loads((folder / "results.pickle").read_bytes())  # noqa: S301 - ours
+    differences = [ReloadDifference("Loading", failure) for failure in failures]
     differences += [] if after is None else compare(before, after, bool(failures))
     return ReloadReport(tuple(differences), sum(map(len, before.values())))
 
 
-def _taken(model: keras.Model, x: Any) -> Portrait:
+def _taken(model: keras.Model, x: Any) -> Fingerprint:
     try:
         return take(model, x)
     except Exception as error:
         raise ValueError(f"x: the model does not run on it: {short(error)}") from error
 
 
+def _settings() -> dict[str, Any]:
+    """Return Keras's global settings, which the other process takes over."""
+    return {
+        "floatx": keras.config.floatx(),
+        "image_data_format": keras.config.image_data_format(),
+        "dtype_policy": keras.dtype_policies.serialize(keras.config.dtype_policy()),
+    }
+
+
 def child(name: str) -> None:
-    """Load the model in folder ``name``, as far as it loads, and write its portrait there."""
+    """Load the model in folder ``name``, as far as it loads, and write its fingerprint there."""
     folder = Path(name)
-    x = _read_inputs(folder / "inputs.npz")
+    x, settings = pickle.loads((folder / "inputs.pickle").read_bytes())  # noqa: S301 - our parent's
+    keras.config.set_floatx(settings["floatx"])
+    keras.config.set_image_data_format(settings["image_data_format"])
+    keras.config.set_dtype_policy(keras.dtype_policies.deserialize(settings["dtype_policy"]))
     failures, model = [], None
     for compiled in (True, False):
         try:
@@ -150,29 +176,34 @@ def child(name: str) -> None:
             break
         except ValueError as error:
             failures.append(" ".join(str(error).splitlines()[1:]))
-    portrait = None if model is None else take(model, x)
-    _write(folder / "portrait.npz", list(dict.fromkeys(failures)), portrait)
+    fingerprint = None if model is None else take(model, x)
+    results = list(dict.fromkeys(failures)), fingerprint
+    (folder / "results.pickle").write_bytes(pickle.dumps(results))
 
 
-def compare(before: Portrait, after: Portrait, uncompiled: bool = False) -> list[Difference]:
+def compare(
+    before: Fingerprint, after: Fingerprint, uncompiled: bool = False
+) -> list[ReloadDifference]:
     """Return everything of ``before`` that is not in ``after`` as it was."""
-    found = []
+    differences = []
     for owner, places in before.items():
         if uncompiled and owner in ("Optimizer", "Loss", "Compiling"):
             continue
         if owner not in after:
-            found.append(Difference(owner, "lost"))
+            differences.append(ReloadDifference(owner, "lost"))
         elif places.get("") != after[owner].get(""):
-            found.append(
-                Difference(owner, f"{places.get('')} before, {after[owner].get('')} after")
+            differences.append(
+                ReloadDifference(owner, f"{places.get('')} before, {after[owner].get('')} after")
             )
         else:
-            found += [Difference(owner, what) for what in _within(places, after[owner], uncompiled)]
-    return found
+            differences += [
+                ReloadDifference(owner, what) for what in _within(places, after[owner], uncompiled)
+            ]
+    return differences
 
 
 def _within(before: dict[str, Any], after: dict[str, Any], uncompiled: bool) -> Iterator[str]:
-    """What differs in one part: each setting by itself, variables together."""
+    """Yield the differences in one part: each setting by itself, variables together."""
     changed = []
     for place in dict.fromkeys([*before, *after]):
         was, now = before.get(place), after.get(place)
@@ -183,7 +214,7 @@ def _within(before: dict[str, Any], after: dict[str, Any], uncompiled: bool) -> 
         else:
             yield f"{_readable(place)} was {was}, is {now}"
     if len(changed) <= _MOST_LINES:
-        yield from (_change(*each) for each in changed)
+        yield from (_change(*change) for change in changed)
     else:
         total = sum(isinstance(value, np.ndarray) for value in before.values())
         yield f"{len(changed)} of {total} are lost or differ: {_change(*changed[0])}, ..."
@@ -206,7 +237,7 @@ def _differs(was: Any, now: Any) -> bool:
         return not _close(was, now)
     if isinstance(now, np.ndarray):
         return was is not None
-    # What is not there is as good as unset: Keras sets some attributes at first use.
+    # An attribute that is not there is as good as unset: Keras sets some at first use.
     unset = (None, "None", "False")
     return was != now and not (was in unset and now in unset)
 
@@ -222,56 +253,3 @@ def _close(was: Any, now: Any) -> bool:
 
 def _readable(place: str) -> str:
     return place.lstrip("_").replace("._", ".") or "it"
-
-
-def _write_inputs(path: Path, x: Any) -> None:
-    leaves = keras.tree.flatten(x)
-    settings = {
-        "structure": keras.tree.pack_sequence_as(x, list(range(len(leaves)))),
-        "floatx": keras.config.floatx(),
-        "image_data_format": keras.config.image_data_format(),
-        "dtype_policy": keras.dtype_policies.serialize(keras.config.dtype_policy()),
-    }
-    np.savez(path, text=json.dumps(settings), **{str(i): leaf for i, leaf in enumerate(leaves)})
-
-
-def _read_inputs(path: Path) -> Any:
-    """Return the inputs, and make Keras's settings those of the process they come from."""
-    with np.load(path) as stored:
-        settings = json.loads(str(stored["text"]))
-        keras.config.set_floatx(settings["floatx"])
-        keras.config.set_image_data_format(settings["image_data_format"])
-        keras.config.set_dtype_policy(keras.dtype_policies.deserialize(settings["dtype_policy"]))
-        return keras.tree.map_structure(lambda i: stored[str(i)], settings["structure"])
-
-
-def _write(path: Path, failures: list[str], portrait: Portrait | None) -> None:
-    arrays: list[Any] = []
-
-    def numbered(value: Any) -> Any:
-        if isinstance(value, np.ndarray):
-            arrays.append(value)
-            return len(arrays) - 1
-        return value
-
-    text = portrait and {
-        owner: {place: numbered(value) for place, value in places.items()}
-        for owner, places in portrait.items()
-    }
-    np.savez(
-        path,
-        text=json.dumps([failures, text]),
-        **{str(i): array for i, array in enumerate(arrays)},
-    )
-
-
-def _read(path: Path) -> tuple[list[str], Portrait | None]:
-    with np.load(path) as stored:
-        failures, text = json.loads(str(stored["text"]))
-        return failures, text and {
-            owner: {
-                place: stored[str(value)] if isinstance(value, int) else value
-                for place, value in places.items()
-            }
-            for owner, places in text.items()
-        }

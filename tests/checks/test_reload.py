@@ -7,8 +7,8 @@ from keras import layers, ops
 
 from helpers import BACKEND
 from keras_ts import RecurrentPreset, WindowedSeries, check_reload, from_preset, preset_names
-from keras_ts.saving import portrait
-from keras_ts.saving.reload import compare
+from keras_ts.checks import fingerprint
+from keras_ts.checks.reload import compare
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:You are saving your model as an HDF5 file",
@@ -37,7 +37,7 @@ def here(model, path):
     """The differences after a reload in this process, which costs less than a fresh one."""
     model.save(path)
     again = keras.saving.load_model(path)
-    return list(map(str, compare(portrait.take(model, X), portrait.take(again, X))))
+    return list(map(str, compare(fingerprint.take(model, X), fingerprint.take(again, X))))
 
 
 def squares(y, prediction):
@@ -172,9 +172,9 @@ def test_a_name_that_layers_of_two_inner_models_share(tmp_path):
 
 def test_a_variable_that_differs(tmp_path):
     model = fitted(net(), "sgd", "mse")
-    before = portrait.take(model, X)
+    before = fingerprint.take(model, X)
     model.layers[1].bias.assign(model.layers[1].bias + 0.5)
-    lost = list(map(str, compare(before, portrait.take(model, X))))
+    lost = list(map(str, compare(before, fingerprint.take(model, X))))
     assert lost[0] == "Layer 'dense': bias was " + lost[0].partition("bias was ")[2]
     assert lost[1] == "Results: output is off by up to 0.5"
     assert len(lost) == 2
@@ -185,7 +185,7 @@ def test_inner_models_lists_and_dicts():
     inner = keras.Sequential([keras.Input((9, 1)), layers.Dense(2, name="deep")], name="inner")
     x = layers.Concatenate()([inner(first), inner(second)])
     model = keras.Model({"first": first, "second": second}, [x, layers.Dense(1)(x)])
-    taken = portrait.take(model, {"first": X, "second": X})
+    taken = fingerprint.take(model, {"first": X, "second": X})
     assert "Layer 'inner/deep'" in taken
     assert taken["Results"]["output[1]"].shape == (4, 9, 1)
     report = check_reload(model, {"first": X, "second": X})

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import hostile
+import malicious_files
 from helpers import BACKEND
 from keras_ts import ScaleOutput, load_model, migrate_lambdas
-from test_package import REGISTERED
+from registered import REGISTERED
 
 # What is as good as the file it was made from.
 HARMLESS = ("no settings", "metadata no layers")
@@ -25,30 +25,30 @@ HARMLESS = ("no settings", "metadata no layers")
 @pytest.fixture(scope="module")
 def good(tmp_path_factory):
     path = tmp_path_factory.mktemp("good") / "good.keras"
-    return path, hostile.base_model(path)
+    return path, malicious_files.base_model(path)
 
 
 @pytest.fixture(scope="module")
 def corpus(good, tmp_path_factory):
     """The whole corpus, and what came of each file in a process of its own."""
     folder = tmp_path_factory.mktemp("corpus")
-    names = hostile.build(good[0], folder)
+    names = malicious_files.build(good[0], folder)
     (folder / "good").mkdir()
     # What is opened first imports much; the memory of that is nobody's fault.
     for suffix in ("keras", "h5"):
         keras.saving.load_model(good[0]).save(folder / "good" / f"good.{suffix}")
     modules = tmp_path_factory.mktemp("modules")
-    (modules / "evil_module.py").write_text(hostile.EVIL_MODULE)
+    (modules / "evil_module.py").write_text(malicious_files.EVIL_MODULE)
     mark, results = modules / "mark", modules / "results.json"
     path = os.pathsep.join([str(modules), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {
         **os.environ,
         "KERAS_BACKEND": BACKEND,
         "PYTHONPATH": path,
-        hostile.MARK: str(mark),
-        "KERAS_TS_HOSTILE_RESULTS": str(results),
+        malicious_files.MARK: str(mark),
+        malicious_files.RESULTS: str(results),
     }
-    command = [sys.executable, hostile.__file__, str(folder)]
+    command = [sys.executable, malicious_files.__file__, str(folder)]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr[-3000:]
     found = json.loads(results.read_text())
@@ -67,21 +67,21 @@ def test_the_mark_can_be_left(corpus):
     environment = corpus[2]
     trials = [
         "import evil_module",
-        "import base64, hostile, marshal, types; "
-        "types.FunctionType(marshal.loads(base64.b64decode(hostile.payload())), globals())(1)",
+        "import base64, malicious_files, marshal, types; "
+        "types.FunctionType(marshal.loads(base64.b64decode(malicious_files.payload())), globals())(1)",
     ]
     for trial in trials:
         subprocess.run(
             [sys.executable, "-c", trial],
             env={**environment, "PYTHONPATH": os.pathsep.join(
-                [environment["PYTHONPATH"], str(Path(hostile.__file__).parent)])},
+                [environment["PYTHONPATH"], str(Path(malicious_files.__file__).parent)])},
             check=True,
         )  # fmt: skip
-        mark = Path(environment[hostile.MARK])
+        mark = Path(environment[malicious_files.MARK])
         assert mark.exists()
         mark.unlink()
-    assert hostile._noted("import", ("evil_module",)) == "import evil_module"
-    assert hostile._noted("os.system", ("true",)) == "os.system"
+    assert malicious_files.noted("import", ("evil_module",)) == "import evil_module"
+    assert malicious_files.noted("os.system", ("true",)) == "os.system"
 
 
 def test_every_file_is_refused_or_harmless(corpus, good, capsys):
@@ -106,7 +106,7 @@ def test_every_file_is_refused_or_harmless(corpus, good, capsys):
             wrong[f"{name}, migrate_lambdas"] = "opened"
     assert wrong == {}
     with capsys.disabled():
-        sys.stdout.write(f"\nhostile files: {len(found)}, of which {counts} by load_model\n")
+        sys.stdout.write(f"\nmalicious files: {len(found)}, of which {counts} by load_model\n")
     assert len(found) > 250
 
 
@@ -116,15 +116,15 @@ def test_memory(corpus):
 
 
 def test_a_payload_does_not_run_when_its_lambda_is_replaced(good, tmp_path, monkeypatch):
-    monkeypatch.setenv(hostile.MARK, str(tmp_path / "mark"))
-    files = hostile.Corpus(good[0], tmp_path)
-    hostile._code(files)
+    monkeypatch.setenv(malicious_files.MARK, str(tmp_path / "mark"))
+    files = malicious_files.Corpus(good[0], tmp_path)
+    malicious_files.with_code(files)
     tried = [name for name in files.names if name.startswith("lambda") and "ScaleOutput" in name]
     for name in tried:
         if "keras_ts_ExpandSeries" in name:
             continue  # Says two things about what it is, and is refused above.
         model = migrate_lambdas(tmp_path / name, {"ScaleOutput": ScaleOutput(100.0)})
-        x = hostile.inputs(np)
+        x = malicious_files.inputs(np)
         np.testing.assert_allclose(model.predict(x, verbose=0), good[1], rtol=1e-5, atol=1e-6)
     assert len(tried) == 6
     assert not (tmp_path / "mark").exists()
@@ -144,7 +144,7 @@ def test_flipped_bits(good, tmp_path_factory, data):
         model = load_model(broken)
     except ValueError:
         return
-    predictions = model.predict(hostile.inputs(np), verbose=0)
+    predictions = model.predict(malicious_files.inputs(np), verbose=0)
     np.testing.assert_allclose(predictions, truth, rtol=1e-5)
 
 
@@ -216,8 +216,9 @@ RIGHT = {
     "ExpandSeries": {"axis": whole(-3, 3)},
     "ScaleOutput": {"scale": some(scale), "offset": some(fits)},
     "NormalizeWindow": {
-        "statistic": one_of("last", "mean", "standard"), "causal": flag, "epsilon": lambda value: fits(value) and value > 1e-38},
-    "RestoreWindow": {"feature": maybe(whole(0))},
+        "statistic": one_of("last", "mean", "standard"), "period": one_of(None),
+        "causal": flag, "epsilon": lambda value: fits(value) and value > 1e-38},
+    "RestoreWindow": {"feature": maybe(whole(0)), "period": one_of(None), "gap": whole(0, 1)},
     "WindowedSeries": {
         **dict.fromkeys(("window", "horizon", "stride", "sampling_rate", "batch_size"), whole(1)),
         "gap": whole(0), "targets": one_of("vector", "sequence"), "target_columns": columns,
@@ -249,7 +250,19 @@ RECIPE = {
     "steps_per_decade": maybe(whole(1)),
 }  # fmt: skip
 KERAS_OWN = {"name", "trainable", "dtype"}
-VALUES = [*hostile.WRONG.values(), None, True, 0, 1, 2.5, "last", [1, 1], [True], 1e-50, 10**30]
+VALUES = [
+    *malicious_files.WRONG.values(),
+    None,
+    True,
+    0,
+    1,
+    2.5,
+    "last",
+    [1, 1],
+    [True],
+    1e-50,
+    10**30,
+]
 
 
 def read(entry):

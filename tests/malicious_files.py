@@ -15,7 +15,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-MARK = "KERAS_TS_HOSTILE_MARK"
+MARK, RESULTS = "KERAS_TS_MALICIOUS_MARK", "KERAS_TS_MALICIOUS_RESULTS"
 # A module that leaves a mark as soon as anybody imports it.
 EVIL_MODULE = (
     f"import os, pathlib\npathlib.Path(os.environ[{MARK!r}]).touch()\nEvil = evil = print\n"
@@ -38,14 +38,13 @@ def base_model(path):
     import numpy as np
 
     import keras_ts
-    from keras_ts.layers.window_norm import NormalizeWindow, RestoreWindow
 
     series = keras.Input((8,), name="series")
     x = keras_ts.ExpandSeries(name="ExpandSeries")(series)
-    x, location, scale = NormalizeWindow("mean", name="NormalizeWindow")(x)
+    x, location, scale = keras_ts.NormalizeWindow("mean", name="NormalizeWindow")(x)
     x = keras.layers.GlobalAveragePooling1D()(keras.layers.Dense(2, name="inner")(x))
     x = keras_ts.ScaleOutput(100.0, name="ScaleOutput")(keras.layers.Dense(1, name="dense")(x))
-    x = RestoreWindow(name="RestoreWindow")([x, location, scale])
+    x = keras_ts.RestoreWindow(name="RestoreWindow")([x, location, scale])
     model = keras.Model(series, x)
     model.compile(keras.optimizers.SGD(1e-3), "mae")
     keras_ts.save_model(model, path, keras_ts.WindowedSeries(8))
@@ -101,7 +100,7 @@ class Corpus:
 def build(good, folder):
     """Make the whole corpus; return the names of its files."""
     corpus = Corpus(good, folder)
-    _code(corpus)
+    with_code(corpus)
     _settings(corpus)
     _names(corpus)
     _archives(corpus)
@@ -109,7 +108,7 @@ def build(good, folder):
     return corpus.names
 
 
-def _code(corpus):
+def with_code(corpus):
     """Lambdas, functions and modules, wherever a file can name them."""
     lambda_ = {"class_name": "__lambda__", "config": {
         "code": payload(), "defaults": None, "closure": None}}  # fmt: skip
@@ -296,7 +295,7 @@ def main(folder):
     for good in Path(folder).glob("good/*"):
         outcome(str(good), np)
     calls = []
-    sys.addaudithook(lambda event, given: calls.append(_noted(event, given)))
+    sys.addaudithook(lambda event, given: calls.append(noted(event, given)))
     results = {}
     for path in sorted(Path(folder).glob("*.*")):
         _forget_peak()
@@ -305,10 +304,10 @@ def main(folder):
         found = outcome(str(path), np)
         seen = sorted(set(filter(None, calls)))
         results[path.name] = {**found, "calls": seen, "megabytes": (_peak() - before) >> 10}
-    Path(os.environ["KERAS_TS_HOSTILE_RESULTS"]).write_text(json.dumps(results))
+    Path(os.environ[RESULTS]).write_text(json.dumps(results))
 
 
-def _noted(event, given):
+def noted(event, given):
     """What no file may make Python do; reading bytecode is what an import does, too."""
     if event in ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen",
                  "socket.connect"):  # fmt: skip

@@ -1,10 +1,10 @@
-"""What the code stored in a Lambda computes, read and never run.
+"""The bytecode stored in a Lambda, read and never run.
 
 Keras keeps a Lambda's function as marshalled CPython bytecode. ``marshal.loads`` may crash
 on bytes from elsewhere, and running them is running whatever the file says. Here the few
 types that a small function needs are read byte by byte, and its instructions are compared
-with what CPython 3.6 to 3.13 make of two sources: ``expand_dims(x, n)`` and ``x * n``.
-Nothing that is not exactly one of them is recognised.
+with the bytecode of CPython 3.6 to 3.13 for two sources: ``expand_dims(x, n)`` and ``x * n``.
+Only these two, exactly, are recognised.
 """
 
 import base64
@@ -20,7 +20,7 @@ _SCALE = (
     "9700 7c00 64{c} 7a05 0000 5300 | 9700 64{c} 7c00 7a05 0000 5300",
     "9500 5500 53{c} 2d05 0000 2400 | 9500 53{c} 5500 2d05 0000 2400",
 )
-# Each changed how a function is called; those before 3.11 twice.
+# Each of these versions changed how a function is called; those before 3.11 did twice.
 _EXPAND = (
     "7400 (6a..)* 7c00 64{c} (8302 | 64{k} 8d02) 5300",
     "7400 (6a..)* a0.. 7c00 64{c} a102 5300",
@@ -45,7 +45,7 @@ _SCALES, _EXPANDS = _compiled(_SCALE), _compiled(_EXPAND)
 
 @dataclass(frozen=True)
 class LambdaCode:
-    """A function as far as it needs to be known."""
+    """The parts of a function that tell what it computes."""
 
     arguments: int
     code: str
@@ -70,7 +70,7 @@ class LambdaCode:
         return "its code has the " + " and the ".join(parts) if parts else "its code names nothing"
 
     def _constant(self, patterns: list[re.Pattern[str]]) -> Any:
-        """The number at the place that the instructions name, if they are one of ``patterns``."""
+        """Return the constant that the instructions name, if they are one of ``patterns``."""
         for pattern in patterns:
             match = pattern.fullmatch(self.code)
             if match is None or self.arguments != 1:

@@ -1,4 +1,4 @@
-"""Files of weights (HDF5), looked through before anything is read from them.
+"""HDF5 files, looked through before anything is read from them.
 
 HDF5 can point out of its own file, and a data set of a few bytes can declare terabytes.
 Keras writes neither.
@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from keras_ts.saving.archive import ZIP, existing
+from keras_ts._files import existing
+from keras_ts.saving.archive import ZIP
 
 _MOST_OBJECTS = 100_000
 _MOST_EXPANSION = 100
@@ -26,9 +27,9 @@ def check_content(content: bytes, where: str) -> None:
         # In memory, HDF5 asks Python for nothing while it looks around.
         try:
             file = h5f.open_file_image(content, flags=_AS_IT_IS)
-        except ValueError as error:  # Where the very first bytes are wrong.
+        except ValueError as error:  # The very first bytes are wrong.
             raise OSError(str(error)) from error
-        # It reads from ``content``, and must not outlive it.
+        # The open file reads from ``content``, and must not outlive it.
         with contextlib.closing(file):
             _check(file, len(content), where)
 
@@ -65,7 +66,7 @@ def check_model(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
 def _damaged(where: str) -> Iterator[None]:
     try:
         yield
-    # What h5py raises depends on where the damage is.
+    # The type of the error depends on the place of the damage.
     except (OSError, RuntimeError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise ValueError(f"{where} is cut off or damaged: copy or download it again.") from error
 
@@ -73,7 +74,7 @@ def _damaged(where: str) -> Iterator[None]:
 def _check(file: Any, size: int, where: str) -> None:
     """Refuse links out of the file, and data sets larger than it could hold.
 
-    In h5py's low-level terms, which take a tenth of the time of its objects.
+    h5py's low-level interface takes a tenth of the time of its objects.
     """
     from h5py import h5d, h5l, h5o
 
@@ -90,7 +91,7 @@ def _check(file: Any, size: int, where: str) -> None:
         if info.type != h5o.TYPE_DATASET:
             return None
         data = h5d.open(file, name)
-        # What Keras writes: in one piece, in this file. Any more questions cost time.
+        # Keras writes each in one piece, in this file; further questions would cost time.
         if data.get_offset() is not None:
             return None
         plist = data.get_create_plist()

@@ -1,8 +1,7 @@
 """Saving a model as one of stock Keras layers, for machines without keras_ts.
 
-Each layer of ours is replaced by what gives the same result: ``Reshape``, ``Rescaling``,
-or a small model of the very operations that the layer runs. Where the result would not be
-the same, nothing is saved.
+Stock layers that give the same result stand in for ours: ``Reshape``, ``Rescaling``, or a small
+model of the very operations that the layer runs. A model whose result would change is not saved.
 """
 
 import os
@@ -12,18 +11,22 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_ts._dtypes import at_least_float32
+from keras_ts._files import takes_path
 from keras_ts._models import check_model
 from keras_ts._registration import PACKAGE
-from keras_ts.layers._precision import at_least_float32
+from keras_ts.conversion.mask_flow import LENGTHS, copied, reached_layers
 from keras_ts.layers.expand_series import ExpandSeries
+from keras_ts.layers.normalize_window import NormalizeWindow
+from keras_ts.layers.restore_window import RestoreWindow
 from keras_ts.layers.scale_output import ScaleOutput
-from keras_ts.layers.window_norm import NormalizeWindow, RestoreWindow
-from keras_ts.saving.causes import LAMBDAS, entries, is_stock, title
-from keras_ts.saving.masks import LENGTHS, copied, reached_layers
-from keras_ts.saving.save import check_saveable, remembered, write
+from keras_ts.saving.config import LAMBDAS, Place, entries, is_stock, title
+from keras_ts.saving.metadata import remembered
+from keras_ts.saving.save import check_saveable, write
 
 
-def save_portable(model: keras.Model, path: str | os.PathLike[str]) -> None:
+@takes_path
+def save_portable(model: keras.Model, filepath: str | os.PathLike[str]) -> None:
     """Save a model as a ``.keras`` file of stock layers, which loads without keras_ts.
 
     Weights, loss, metrics, and the optimizer with its state are kept; predictions are the
@@ -43,27 +46,27 @@ def save_portable(model: keras.Model, path: str | os.PathLike[str]) -> None:
 
     Args:
         model: The model: functional or sequential, and built.
-        path: Where to; ends in ``.keras``.
+        filepath: The file to write; its name ends in ``.keras``.
 
     Raises:
-        TypeError: ``model`` is not a Keras model.
-        ValueError: ``path`` does not end in ``.keras``, or stock layers would not give the
+        TypeError: ``model`` is not a Keras model, or ``filepath`` not a path.
+        ValueError: ``filepath`` does not end in ``.keras``, or stock layers would not give the
             same results; the message says where.
     """
-    check_saveable(model, path)
+    check_saveable(model, filepath)
     _check_stock(model)
     _check_masks(model)
     lowered = keras.models.clone_model(model, clone_function=_lowered, recursive=True)
     if model.compiled:
         lowered.compile_from_config(model.get_compile_config())
-    for where, entry in _entries(lowered):
+    for place, entry in _entries(lowered):
         if not is_stock(entry):
             raise ValueError(
-                f"{where} holds {title(entry)}, which has no stock form there. Use a stock loss "
+                f"{place} holds {title(entry)}, which has no stock form there. Use a stock loss "
                 "and metrics, and no layer of keras_ts inside a wrapper."
             )
     _copy_state(model, lowered)
-    write(lowered, path, remembered(model))
+    write(lowered, filepath, remembered(model))
 
 
 def _check_stock(model: keras.Model) -> None:
@@ -74,12 +77,12 @@ def _check_stock(model: keras.Model) -> None:
             f"Received: {type(model).__name__}."
         )
     check_model(model, built=True)
-    for where, entry in _entries(model):
+    for place, entry in _entries(model):
         if entry["class_name"] in LAMBDAS:
-            raise ValueError(f"{where} is a Lambda, which does not load elsewhere: replace it.")
+            raise ValueError(f"{place} is a Lambda, which does not load elsewhere: replace it.")
         if not is_stock(entry) and not title(entry).startswith(f"{PACKAGE}>"):
             raise ValueError(
-                f"{where} needs {title(entry)}, which is neither Keras's nor of keras_ts: the file "
+                f"{place} needs {title(entry)}, which is neither Keras's nor of keras_ts: the file "
                 "would not load without it."
             )
 
@@ -110,7 +113,7 @@ def _is_scalar(layer: ScaleOutput) -> bool:
 
 
 def _lowered(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """Return what stands for ``layer`` in the portable model."""
+    """Return the layer that stands for ``layer`` in the portable model."""
     return _STOCK.get(type(layer), copied)(layer)
 
 
@@ -132,7 +135,7 @@ def _rescaling(layer: ScaleOutput) -> keras.layers.Layer:
 
 
 def _traced(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """A small model of the operations that the layer runs, under the layer's name."""
+    """Return a small model of the operations that the layer runs, under the layer's name."""
     # Lengths stay open: the layer may be called on several.
     inputs = keras.tree.map_structure(
         lambda x: keras.Input([*[None] * (len(x.shape) - 2), x.shape[-1]], dtype=x.dtype),
@@ -152,7 +155,7 @@ _STOCK: dict[type, Callable[[Any], keras.layers.Layer]] = {
 def _copy_state(model: keras.Model, lowered: keras.Model) -> None:
     """Copy weights, the state of seeds, and the optimizer's."""
     _copy_variables(model.variables, lowered.variables, "The model's layers")
-    # One that has not run yet has no state beyond its settings.
+    # An optimizer that has not run yet has no state beyond its settings.
     if model.compiled and model.optimizer.built:
         _copy_variables(
             model.optimizer.variables,
@@ -169,5 +172,5 @@ def _copy_variables(ours: list[Any], theirs: list[Any], what: str) -> None:
         variable.assign(np.array(keras.ops.convert_to_numpy(value)))
 
 
-def _entries(model: keras.Model) -> list[tuple[str, dict[str, Any]]]:
+def _entries(model: keras.Model) -> list[tuple[Place, dict[str, Any]]]:
     return list(entries(keras.saving.serialize_keras_object(model)))

@@ -1,13 +1,22 @@
-"""Configs of tf.keras 2, and of ``.h5`` files, put the way Keras 3 reads them.
+"""Files of tf.keras 2, and of ``.h5``, put the way Keras 3 reads them.
 
-Keras 3 loads the weights of Keras 2, but stumbles over a few settings that it has dropped,
-over how models inside models are counted, and over how a model was compiled. What cannot
-be carried over is left as it is: then Keras's own error tells.
+Keras 3 loads the weights of Keras 2, but stumbles over a few settings that it has dropped, over
+the count of calls of models inside models, and over how a model was compiled. It restores no
+optimizer state from ``.h5`` files; in ``.keras`` files of Keras 2 it finds one variable too few,
+as the rate was no variable there. A setting that cannot be carried over stays as it is, and
+Keras's own error tells.
 """
 
+import io
+import warnings
 from typing import Any
 
 import keras
+import numpy as np
+
+from keras_ts._typing import Array
+from keras_ts.saving import archive
+from keras_ts.saving.config import walk
 
 # Settings that Keras 3 lacks, each with the value that changes nothing.
 _DROPPED: dict[str, tuple[Any, ...]] = {
@@ -16,23 +25,20 @@ _DROPPED: dict[str, tuple[Any, ...]] = {
     "input_length": (None,),
 }
 _MODELS = ("Functional", "Model", "Sequential")
+# The variables of these stand in the same order in Keras 2 and 3: m, v of the first weight, ...
+_SAME_ORDER = ("SGD", "Adam", "AdamW", "RMSprop")
 
 
 def is_keras2(version: Any) -> bool:
-    """Whether a file of this version was written by Keras 2."""
+    """Return whether Keras 2 wrote a file of this version."""
     return str(version).startswith("2.")
 
 
 def translate(config: Any) -> None:
     """Change the config of a model, or of how it was compiled, in place."""
-    pending = [config]
-    while pending:
-        value = pending.pop()
+    for _, value in walk(config):
         if isinstance(value, dict):
             _translate(value)
-            pending.extend(value.values())
-        elif isinstance(value, list):
-            pending.extend(value)
 
 
 def _translate(config: dict[str, Any]) -> None:
@@ -54,7 +60,7 @@ def _translate(config: dict[str, Any]) -> None:
 
 
 def compile_config(training: dict[str, Any]) -> dict[str, Any]:
-    """What ``Model.compile_from_config`` takes, from what Keras 2 or an ``.h5`` file holds."""
+    """Turn the settings of Keras 2 or an ``.h5`` file into those for ``compile_from_config``."""
     optimizer = training.get("optimizer", training.get("optimizer_config"))
     config = {
         "optimizer": _entry(optimizer, "keras.optimizers"),
@@ -130,13 +136,56 @@ def _count_from_zero(config: dict[str, Any], layers: list[dict[str, Any]]) -> No
 
 
 def _shift(calls: Any, inner: dict[Any, Any]) -> None:
-    pending = [calls]
-    while pending:
-        call = pending.pop()
-        if isinstance(call, dict):
-            pending.extend(call.values())
-        elif isinstance(call, list):
-            if len(call) >= 3 and isinstance(call[0], str) and isinstance(call[1], int):
-                call[1] -= call[0] in inner
-            else:
-                pending.extend(call)
+    for _, call in walk(calls):
+        known = isinstance(call, list) and len(call) >= 3 and isinstance(call[0], str)
+        if known and isinstance(call[1], int):
+            call[1] -= call[0] in inner
+
+
+def restore_optimizer(optimizer: Any, path: str, legacy: bool) -> None:
+    """Put the optimizer's state in the file back, or warn that it starts afresh.
+
+    The optimizers of tf.keras up to 2.10 (``legacy``) kept all m before all v.
+    """
+    try:
+        saved = _saved_optimizer(path)
+    # The type of h5py's error depends on what is wrong with the file.
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError, AttributeError):
+        saved = []
+    if saved is None:
+        return
+    variables = optimizer.variables
+    if len(saved) == len(variables) - 1:
+        saved.insert(1, np.asarray(float(optimizer.learning_rate)))
+    known = ("SGD",) if legacy else _SAME_ORDER
+    fits = [tuple(variable.shape) for variable in variables] == [value.shape for value in saved]
+    if not fits or type(optimizer).__name__ not in known:
+        warnings.warn(
+            f"{path!r}: the state of {type(optimizer).__name__} could not be brought over. "
+            "Its settings are kept, and its momentum starts afresh.",
+            stacklevel=5,
+        )
+        return
+    for variable, value in zip(variables, saved, strict=True):
+        variable.assign(value)
+
+
+def _saved_optimizer(path: str) -> list[Array] | None:
+    """Return the optimizer's variables in their order, or None if the file holds none."""
+    import h5py
+
+    if path.endswith(".keras"):
+        with archive.opened(path) as opened:
+            content = io.BytesIO(archive.read(opened, archive.WEIGHTS))
+        with h5py.File(content, "r") as file:
+            group = file.get("optimizer/vars")
+            return [_number(group[name]) for name in sorted(group, key=int)] if group else None
+    with h5py.File(path, "r") as file:
+        group = file.get("optimizer_weights")
+        return [_number(group[name]) for name in group.attrs["weight_names"]] if group else None
+
+
+def _number(dataset: Any) -> Array:
+    if dataset.dtype.kind not in "fiu":
+        raise TypeError("an optimizer's state is numbers")
+    return np.asarray(dataset[()])

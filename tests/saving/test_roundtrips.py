@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-import ways
+import roundtrips
 from helpers import BACKEND
 
 RTOL = 1e-5
@@ -13,16 +13,18 @@ RTOL = 1e-5
 
 def check(saver, loader, names, folder):
     for backend in (saver, loader):
-        if not ways.installed(backend):
+        if not roundtrips.installed(backend):
             pytest.skip(f"{backend} is not installed")
-    ways.run(saver, "save", folder, *names)
-    found = json.loads(ways.run(loader, "load", folder))
-    assert found.keys() == {f"{way}|{name}" for way, name in itertools.product(ways.KEEPS, names)}
+    roundtrips.run(saver, "save", folder, *names)
+    found = json.loads(roundtrips.run(loader, "load", folder))
+    assert found.keys() == {
+        f"{way}|{name}" for way, name in itertools.product(roundtrips.KEEPS, names)
+    }
     for key, result in found.items():
         way, _, name = key.partition("|")
-        if (way, name) in ways.REFUSED:
+        if (way, name) in roundtrips.REFUSED:
             assert isinstance(result, str), f"{key} loads by now: say so in the docs"
-            assert ways.REFUSED[way, name] in result
+            assert roundtrips.REFUSED[way, name] in result
         else:
             assert not isinstance(result, str), f"{key}: {result}"
             off, kept = result
@@ -36,7 +38,8 @@ def test_comes_back_on_this_backend(tmp_path):
 
 def test_comes_back_on_another_backend(tmp_path):
     other = next(
-        (b for b in ("jax", "torch", "tensorflow") if b != BACKEND and ways.installed(b)), None
+        (b for b in ("jax", "torch", "tensorflow") if b != BACKEND and roundtrips.installed(b)),
+        None,
     )
     if other is None:
         pytest.skip(f"only {BACKEND} is installed")
@@ -44,6 +47,8 @@ def test_comes_back_on_another_backend(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("saver", "loader"), list(itertools.product(ways.BACKENDS, ways.BACKENDS)))
+@pytest.mark.parametrize(
+    ("saver", "loader"), list(itertools.product(roundtrips.BACKENDS, roundtrips.BACKENDS))
+)
 def test_comes_back_in_every_pair(saver, loader, tmp_path):
-    check(saver, loader, list(ways.models()), tmp_path)
+    check(saver, loader, list(roundtrips.models()), tmp_path)

@@ -1,0 +1,1 @@
+"""Models in other forms: of stock layers alone, and out of old files with Lambdas."""

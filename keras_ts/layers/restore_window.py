@@ -1,0 +1,96 @@
+"""``RestoreWindow``: a normalized output in the units of its window again."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_ts import _checks
+from keras_ts._dtypes import at_least_float32
+from keras_ts._registration import registered
+
+
+@registered
+class RestoreWindow(keras.layers.Layer):
+    """Brings a normalized output back: ``output * scale + location``.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_ts import RestoreWindow
+    >>> location, scale = np.full((1, 1, 1), 4.0), np.full((1, 1, 1), 2.0)
+    >>> np.asarray(RestoreWindow()([np.array([[0.5]]), location, scale])).tolist()
+    [[5.0]]
+
+    Args:
+        feature: Index of the feature whose statistics bring every output back to its units.
+            Defaults to None: each output goes by its own feature if there are as many of them as
+            outputs, otherwise all go by the first.
+        period: Reserved for seasonal windows. Only None is taken for now.
+        gap: Reserved for seasonal windows: steps between a window and its first output. Only 0 is
+            taken for now.
+        **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
+
+    Input shape:
+        A list: outputs ``(batch, outputs)`` or ``(batch, time, outputs)``, and the location and
+        scale that ``NormalizeWindow`` returned.
+
+    Output shape:
+        That of the outputs, float32 under a half-precision policy.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: ``feature`` is the index of no feature, or ``period`` or ``gap`` is set.
+    """
+
+    def __init__(
+        self,
+        feature: int | None = None,
+        *,
+        period: int | None = None,
+        gap: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        # Keras would cast the statistics to half precision first, which loses the level.
+        super().__init__(autocast=False, **kwargs)
+        self.feature = None if feature is None else _checks.integer("feature", feature, 0)
+        self.gap = _checks.integer("gap", gap, 0)
+        if period is not None or self.gap:
+            raise ValueError(
+                "period and gap serve seasonal windows, which are not there yet: leave them out. "
+                f"Received: period={_checks.shown(period)}, gap={gap}."
+            )
+        self.period = period
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        """Scale and shift each output by the statistics of its window."""
+        outputs, location, scale = (ops.cast(x, at_least_float32(self)) for x in inputs)
+        if self.feature is not None and self.feature >= location.shape[-1]:
+            raise ValueError(
+                f"feature must be the index of one of {location.shape[-1]} features. "
+                f"Received: feature={self.feature}."
+            )
+        if self.feature is not None or outputs.shape[-1] != location.shape[-1]:
+            first = self.feature or 0
+            location, scale = (x[..., first : first + 1] for x in (location, scale))
+        if len(outputs.shape) == 2:
+            location, scale = location[:, -1], scale[:, -1]
+        return outputs * scale + location
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Pass on the mask of the outputs."""
+        return previous_mask[0] if isinstance(previous_mask, list | tuple) else None
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """Trace ``call``, which sets shape and dtype."""
+        return keras.Operation.compute_output_spec(self, inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the layer's settings."""
+        return {
+            **super().get_config(),
+            "feature": self.feature,
+            "period": self.period,
+            "gap": self.gap,
+        }

@@ -1,0 +1,86 @@
+"""A saved config, read as the tree of objects that it is.
+
+Keras writes every object as a dict of ``class_name`` and ``config``, and objects within objects.
+The walk below is the only one: errors, portable files and migrated ones read configs by it.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import keras
+
+LAMBDAS = ("Lambda", "__lambda__")
+# Keras looks here for functions that a file knows by name alone.
+_FUNCTIONS = (
+    "activations", "constraints", "initializers", "losses", "metrics", "regularizers",
+)  # fmt: skip
+
+
+class Place(NamedTuple):
+    """Names of the layers that a value stands in, outermost first, and its part in compiling."""
+
+    layers: tuple[str, ...] = ()
+    part: str = ""
+
+    def __str__(self) -> str:
+        if self.part:
+            return f"The model's {self.part}"
+        return f"Layer {self.layers[-1]!r}" if self.layers else "The model"
+
+
+def walk(config: Any) -> Iterator[tuple[Place, Any]]:
+    """Yield every dict and list in ``config`` with its place, outer ones first.
+
+    The caller may change a dict or list that it is given: its content is read after that.
+    """
+    pending = [(Place(), config)]
+    while pending:
+        place, value = pending.pop()
+        if isinstance(value, list):
+            yield place, value
+            pending.extend((place, item) for item in reversed(value))
+        elif isinstance(value, dict):
+            name = layer_name(value)
+            # Losses and optimizers have names, too, but are known by their part.
+            if name is not None and not place.part:
+                place = Place((*place.layers, name))
+            yield place, value
+            compiling = "optimizer" in value and "loss" in value
+            pending.extend(
+                (Place(place.layers, key) if compiling else place, item)
+                for key, item in reversed(value.items())
+            )
+
+
+def entries(config: Any) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """Yield every serialized object in ``config`` with its place, outer ones first."""
+    for place, value in walk(config):
+        named = isinstance(value, dict) and isinstance(value.get("class_name"), str)
+        if named and "config" in value:
+            yield place, value
+
+
+def layer_name(entry: dict[str, Any]) -> str | None:
+    """Return the name of the layer that ``entry`` describes, or None where it describes none."""
+    settings = entry.get("config")
+    name = settings.get("name") if isinstance(settings, dict) else None
+    return name if isinstance(name, str) and isinstance(entry.get("class_name"), str) else None
+
+
+def title(entry: dict[str, Any]) -> str:
+    """Return the name by which Keras looks up the class or function of an entry."""
+    if entry["class_name"] == "function":
+        return str(entry["config"])[:100]
+    return str(entry.get("registered_name") or entry["class_name"])[:100]
+
+
+def is_stock(entry: dict[str, Any]) -> bool:
+    """Return whether the class or function of an entry is Keras's own."""
+    module = entry.get("module")
+    if entry["class_name"] == "function":
+        return any(hasattr(getattr(keras, part), str(entry["config"])) for part in _FUNCTIONS)
+    if entry["class_name"].startswith("__"):
+        return True
+    # Files of Keras 2 name no module.
+    stock = "module" not in entry or module == "keras" or str(module).startswith("keras.")
+    return stock and entry.get("registered_name") in (None, entry["class_name"])

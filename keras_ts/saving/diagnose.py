@@ -1,0 +1,117 @@
+"""Why a file did not load: read from its config, after Keras gave up on it.
+
+The message has at most five lines: the file, the layer, and the cure.
+"""
+
+import re
+import sys
+from typing import Any
+
+import keras
+
+from keras_ts.saving.config import LAMBDAS, Place, entries, is_stock, title
+
+_LONGEST = 300
+
+
+def explain(
+    path: str,
+    error: Exception,
+    config: dict[str, Any],
+    version: Any,
+    custom_objects: dict[str, Any] | None,
+) -> str:
+    """Say in a few lines why the file at ``path`` did not load, and what to do."""
+    found = list(entries(config))
+    lines = [f"{path!r} could not be loaded."]
+    for place, entry in found:
+        if entry["class_name"] in LAMBDAS:
+            name = place.layers[-1] if place.layers else "lambda"
+            return "\n".join([
+                *lines,
+                f"{place} is a Lambda: its Python code would run, and often runs no longer.",
+                "Open the file with keras_ts.migrate_lambdas(path), which knows an expand_dims and "
+                "a factor by itself; for others give the layer, "
+                f"migrate_lambdas(path, {{{name!r}: layer}}).",
+            ])  # fmt: skip
+    for place, entry in found:
+        cure = _cure_of_missing(place, entry, custom_objects or {})
+        if cure is not None:
+            return "\n".join([*lines, f"{place} needs {title(entry)}, which is not there.", cure])
+    newer = _newer_version(version)
+    if newer is not None:
+        lines.append(
+            f"It was saved by Keras {newer}, and this is {keras.__version__}, which reads files "
+            f"of its own version and older: pip install 'keras>={newer}'."
+        )
+    for place, entry in found:
+        reason = _wrong_setting(entry, custom_objects)
+        if reason is not None:
+            return "\n".join([*lines[:2], f"{place} holds a wrong setting: {short(reason)}"])
+    if path.endswith(("h5", "hdf5")):
+        lines.append("If only its loss or optimizer is at fault: pass compile=False, and compile.")
+    return "\n".join([*lines, f"Keras says: {short(error)}"])
+
+
+def _cure_of_missing(
+    place: Place, entry: dict[str, Any], custom_objects: dict[str, Any]
+) -> str | None:
+    """Say what to do about an object that is neither Keras's nor registered; None for others."""
+    if is_stock(entry):
+        return None
+    known_as = title(entry)
+    names = (known_as, entry["class_name"], str(entry["config"]))
+    if any(keras.saving.get_registered_object(name, custom_objects) for name in names):
+        return None
+    package = known_as.partition(">")[0] if ">" in known_as else None
+    module = str(entry.get("module")).partition(".")[0]
+    if package == "keras_ts":
+        return "It comes from a newer keras_ts: pip install --upgrade keras-ts."
+    if module not in ("builtins", "__main__", "None"):
+        if str(entry.get("module")) in sys.modules:
+            return f"{module} is imported and knows no such thing: another version of it may."
+        return f"Run `import {module}` before loading; pip install it if that fails."
+    name = known_as.rpartition(">")[2]
+    return f"Define it before loading and pass custom_objects={{{known_as!r}: {name}}}" + (
+        ", or pass compile=False." if place.part else "."
+    )
+
+
+def _wrong_setting(
+    entry: dict[str, Any], custom_objects: dict[str, Any] | None
+) -> Exception | None:
+    """Return the error of a single layer's settings, or None. Building it allocates nothing."""
+    settings = entry["config"]
+    whole = not isinstance(settings, dict) or "layers" in settings or "layer" in settings
+    if whole or "module" not in entry:
+        return None
+    try:
+        keras.saving.deserialize_keras_object({**entry, "build_config": None}, custom_objects)
+    except Exception as error:
+        return error
+    return None
+
+
+def _newer_version(version: Any) -> str | None:
+    """Return the version that a file names, if it is newer than this Keras's, or None."""
+    found = [
+        re.match(r"(\d{1,4})\.(\d{1,4})(\.\d{1,4})?", str(v)) for v in (version, keras.__version__)
+    ]
+    theirs, ours = ([int(part) for part in m.group(1, 2)] if m else [0, 0] for m in found)
+    return found[0].group() if found[0] and theirs > ours else None
+
+
+def short(error: BaseException) -> str:
+    """Return the line of an error that says most: Keras quotes whole configs around it."""
+    # Keras sets what a layer said in bold.
+    text = re.sub(r"\x1b\[\d*m", "", str(error))
+    for mark in ("Exception encountered:", "Example error message for", "Error encountered:"):
+        text = text.rpartition(mark)[2] if mark in text else text
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # OpenVINO heads its reason with a place in its own sources, and marks it.
+    lines = [line for line in lines if line.startswith("--")] or lines
+    if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
+        del lines[0]
+    if len(lines) > 1 and lines[0].endswith(":"):
+        lines[0] += f" {lines[1]}"
+    return (lines[0] if lines else type(error).__name__)[:_LONGEST]

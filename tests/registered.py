@@ -1,0 +1,16 @@
+"""Every class that files name, with a call that makes one.
+
+The names are frozen: files saved today hold them. A rename keeps the old name alive.
+"""
+
+import keras_ts
+
+REGISTERED = {
+    "keras_ts>ExpandSeries": lambda: keras_ts.ExpandSeries(axis=1),
+    "keras_ts>ScaleOutput": lambda: keras_ts.ScaleOutput([1.0, 2.0], 3.0),
+    "keras_ts>NormalizeWindow": lambda: keras_ts.NormalizeWindow("last", causal=True),
+    "keras_ts>RestoreWindow": keras_ts.RestoreWindow,
+    "keras_ts>WindowedSeries": lambda: keras_ts.WindowedSeries(5, target_columns=["a"]),
+    "keras_ts>RecurrentPreset": lambda: keras_ts.from_preset("bilstm_32"),
+    "keras_ts>ExponentialLRSweep": lambda: keras_ts.ExponentialLRSweep(1e-4, 1.0, steps=7),
+}
