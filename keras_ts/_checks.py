@@ -75,12 +75,12 @@ def fits(name: str, value: float, dtype: str, may_vanish: bool = False) -> float
     Arithmetic may flush a number below the smallest normal one to 0. With ``may_vanish`` that is
     no error.
     """
-    limits = np.finfo(dtype)
-    if abs(value) > limits.max or (abs(value) < limits.tiny and not may_vanish):
+    smallest, largest = float(np.finfo(dtype).tiny), float(np.finfo(dtype).max)
+    if abs(value) > largest or (abs(value) < smallest and not may_vanish):
         between = (
-            f"at most {limits.max:.2g}"
+            f"at most {largest:.2g}"
             if may_vanish
-            else (f"between {limits.tiny:.2g} and {limits.max:.2g}")
+            else (f"between {smallest:.2g} and {largest:.2g}")
         )
         raise ValueError(
             f"{name} must fit {dtype}: its size lies {between}. Received: {name}={value!r}."

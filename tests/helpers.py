@@ -1,8 +1,10 @@
-"""What several test files share: an oracle for windows, and a fresh interpreter."""
+"""What several test files share: an oracle for windows, a fresh interpreter, old files."""
 
+import gzip
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -103,3 +105,11 @@ def course_dataset(series, window_size, batch_size=32, shuffle_buffer=1000):
     dataset = dataset.shuffle(shuffle_buffer)
     dataset = dataset.map(lambda window: (window[:-1], window[-1]))
     return dataset.batch(batch_size).prefetch(1)
+
+
+def unpacked_lambdas(name, suffix, folder):
+    """Unpack an old model with Lambdas; return its file, and the arrays that go with it."""
+    lambdas = Path(__file__).parent / "saved_models" / "lambdas"
+    path = folder / f"{name}.{suffix}"
+    path.write_bytes(gzip.decompress((lambdas / f"{name}.{suffix}.gz").read_bytes()))
+    return path, np.load(lambdas / f"{name}.npz")

@@ -41,6 +41,10 @@ def test_public_names():
         assert getattr(keras_ts, name) is not None
 
 
+def test_the_backend_is_the_one_asked_for():
+    assert keras.config.backend() == BACKEND
+
+
 def test_import_brings_only_our_own_modules():
     new = run_fresh(IMPORT).split()
     foreign = {name.split(".")[0] for name in new if not name.startswith("keras_ts")}

@@ -66,6 +66,7 @@ def test_a_fixed_window_exports(format):
     needs(format)
     report = check_export(recurrent(12, unroll=True), X, format)
     assert report.shapes == ([(3, 12)],)
+    assert report.ok
     assert report.magnitude > 0
     assert report.difference <= 1e-4 * report.magnitude
     assert str(report).startswith(f"{format}: the same outputs up to ")
@@ -135,6 +136,7 @@ def faked(monkeypatch, model, change):
 def test_the_comparison_passes_what_is_equal(monkeypatch):
     model = faked(monkeypatch, recurrent(None), lambda outputs: [*outputs, "an inner value"])
     report = check_export(model, X, "onnx")
+    assert report.ok
     assert report.difference == 0
     assert report.shapes == ([(3, 12)], [(3, 6)])
 

@@ -1,92 +1,18 @@
 """Old models with Lambdas: opened without running them, with the same predictions."""
 
-import gzip
 import json
-import warnings
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from helpers import run_fresh
+from helpers import run_fresh, unpacked_lambdas
 from keras_ts import ExpandSeries, ScaleOutput, migrate_lambdas
-from keras_ts.conversion import lambda_bytecode
 
-LAMBDAS = Path(__file__).parents[1] / "saved_models" / "lambdas"
 X = np.random.default_rng(0).normal(size=(5, 6)).astype("float32")
 SUFFIXES = ["keras", "h5"]
 # Keras says of its own .h5 format that it is old.
 pytestmark = pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
-
-GOOD = {
-    "x * 100.0": (100.0, None),
-    "100 * x": (100, None),
-    "x * -2.5": (-2.5, None),
-    "expand_dims(x, -1)": (None, -1),
-    "tf.expand_dims(x, -1)": (None, -1),
-    "tf.expand_dims(x, axis=-1)": (None, -1),
-    "keras.ops.expand_dims(x, axis=2)": (None, 2),
-    "tf.keras.backend.expand_dims(x, -1)": (None, -1),
-}
-CODE = json.loads((LAMBDAS / "code.json").read_text())
-CASES = [(version, source) for version, blobs in CODE.items() for source in blobs]
-
-
-@pytest.mark.parametrize(("version", "source"), CASES, ids=map(" ".join, CASES))
-def test_bytecode_of_every_python_is_recognised_or_left_alone(version, source):
-    code = lambda_bytecode.read(CODE[version][source])
-    assert code is not None
-    assert (code.factor(), code.axis()) == GOOD.get(source, (None, None))
-
-
-def test_every_python_has_been_tried():
-    assert {f"3.{minor}" for minor in range(6, 14)} <= set(CODE)
-    assert all(set(GOOD) < set(blobs) for blobs in CODE.values())
-
-
-@pytest.mark.parametrize("text", [None, 7, "", "!", "AAAA", "4w==", "4wEA" * 3000])
-def test_what_is_no_code_is_not_read(text):
-    assert lambda_bytecode.read(text) is None
-
-
-def test_damaged_code_is_not_taken_for_something_else():
-    """A flipped bit may change the number, and nothing else."""
-    blob = bytearray(lambda_bytecode.base64.b64decode(CODE["3.11"]["x * 100.0"]))
-    for position in range(len(blob) * 8):
-        blob[position // 8] ^= 1 << position % 8
-        code = lambda_bytecode.read(lambda_bytecode.base64.b64encode(bytes(blob)).decode())
-        assert code is None or code.axis() is None
-        blob[position // 8] ^= 1 << position % 8
-
-
-def unpacked(name, suffix, folder):
-    path = folder / f"{name}.{suffix}"
-    path.write_bytes(gzip.decompress((LAMBDAS / f"{name}.{suffix}.gz").read_bytes()))
-    return path, np.load(LAMBDAS / f"{name}.npz")
-
-
-@pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("name", ["course", "convolution", "shared", "sequential_inside"])
-def test_files_of_keras_2(name, suffix, tmp_path):
-    path, truth = unpacked(name, suffix, tmp_path)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        model = migrate_lambdas(path)
-    x = list(truth["x"]) if name == "shared" else truth["x"]
-    np.testing.assert_allclose(model.predict(x, verbose=0), truth["y"], rtol=1e-4, atol=1e-5)
-    y = np.ones((8, *model.output_shape[1:]), "float32")
-    loss = model.evaluate(x, y, verbose=0)[0]
-    np.testing.assert_allclose(loss, truth["loss"], rtol=1e-4)
-    assert any(type(layer) is ExpandSeries for layer in model._flatten_layers())
-    if name == "shared":
-        # tf.keras up to 2.10 kept Adam's variables in another order, or not at all.
-        assert suffix == "keras" or "could not be brought over" in str(caught[-1].message)
-        return
-    # A rate is no variable in Keras 2.
-    slots = [v.numpy() for v in model.optimizer.variables if v.name != "learning_rate"]
-    for number, slot in enumerate(slots):
-        np.testing.assert_array_equal(slot, truth[f"slot{number}"])
 
 
 def course():
@@ -136,7 +62,7 @@ def test_files_of_keras_3(build, suffix, tmp_path):
 
 
 def test_what_is_saved_again_needs_no_migration(tmp_path):
-    path, truth = unpacked("course", "h5", tmp_path)
+    path, truth = unpacked_lambdas("course", "h5", tmp_path)
     migrate_lambdas(path).save(tmp_path / "new.keras")
     predictions = run_fresh(
         "import sys, json, keras, numpy as np, keras_ts\n"

@@ -1,9 +1,13 @@
-"""A padded, masked window gives what the window without its padding gives."""
+"""Windows are normalized by statistics of their own, which no masked and no later step enters."""
 
 import keras
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from keras import ops
+from keras.ops import convert_to_numpy as numpy
 
 from keras_ts import NormalizeWindow, RecurrentPreset, RestoreWindow
 
@@ -15,10 +19,6 @@ WINDOW = np.array([[10.0, 11.0, 13.0], [400.0, 380.0, 395.0]], "float32")
 # The places of a window's three steps among six: padded right, left, on both sides, and within.
 PLACES = ([0, 1, 2], [3, 4, 5], [1, 2, 3], [0, 3, 5], [1, 2, 5])
 CASES = [(places, value) for places in PLACES for value in (0.0, 1e6, np.nan, np.inf)]
-
-
-def numpy(tensor):
-    return ops.convert_to_numpy(tensor)
 
 
 def padded(window, places, value, length=6):
@@ -164,3 +164,64 @@ def test_masked_windows_keep_their_level_in_half_precision(policy):
     normal, location, _ = map(numpy, layer(values, mask=ops.convert_to_tensor(mask)))
     assert normal.ravel().tolist() == [0.0, -1.0, 0.0, 1.0]
     assert location.item() == 70_001.0
+
+
+@given(
+    hnp.arrays(np.float64, (3, 8, 2), elements=st.floats(-5, 5, width=32)),
+    st.sampled_from(["last", "mean", "standard"]),
+    st.booleans(),
+)
+def test_window_norm_restores_and_looks_only_back(x, statistic, causal):
+    x = x.astype("float32")
+    normal, location, scale = map(numpy, NormalizeWindow(statistic, causal=causal)(x))
+    if not (causal and statistic == "last"):
+        restored = numpy(RestoreWindow()([normal, location, scale]))
+        np.testing.assert_allclose(restored, x, atol=1e-4)
+    if causal:
+        changed = x.copy()
+        changed[:, 5:] += 100
+        for before, after in zip(
+            (normal, location, scale),
+            map(numpy, NormalizeWindow(statistic, causal=True)(changed)),
+            strict=True,
+        ):
+            np.testing.assert_allclose(after[:, :5], before[:, :5], atol=1e-6)
+        # The running statistics are those of the window so far.
+        if statistic != "last":
+            np.testing.assert_allclose(location[:, 4], x[:, :5].mean(axis=1), atol=1e-4)
+
+
+@given(st.floats(-1000, 1000), st.sampled_from(["last", "mean", "standard"]), st.booleans())
+def test_window_norm_moves_with_the_level(level, statistic, causal):
+    x = np.random.default_rng(3).normal(size=(2, 9, 1)).astype("float32")
+    normal, location, _ = map(numpy, NormalizeWindow(statistic, causal=causal)(x))
+    moved, moved_location, _ = map(
+        numpy, NormalizeWindow(statistic, causal=causal)((x + np.float32(level)).astype("float32"))
+    )
+    np.testing.assert_allclose(moved, normal, atol=5e-3)
+    np.testing.assert_allclose(moved_location, location + level, atol=5e-3)
+
+
+def test_constant_windows_stay_finite():
+    for statistic in ("last", "mean", "standard"):
+        for causal in (True, False):
+            normal, _, _ = NormalizeWindow(statistic, causal=causal)(np.full((1, 5, 1), 7.0))
+            assert np.abs(numpy(normal)).max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    "settings", [{"statistic": "seasonal"}, {"statistic": "mean", "period": 7}]
+)
+def test_what_is_reserved_for_seasonal_windows_is_refused(settings):
+    with pytest.raises(ValueError, match=r"not there yet.*Received: statistic='\w+', period="):
+        NormalizeWindow(**settings)
+    config = {**NormalizeWindow("mean").get_config(), **settings}
+    with pytest.raises((TypeError, ValueError), match="not there yet"):
+        NormalizeWindow.from_config(config)
+
+
+def test_a_config_from_before_period_was_reserved():
+    config = NormalizeWindow("last", causal=True, epsilon=1e-3).get_config()
+    assert config.pop("period") is None
+    again = NormalizeWindow.from_config(config)
+    assert (again.statistic, again.causal, again.epsilon) == ("last", True, 1e-3)

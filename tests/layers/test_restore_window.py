@@ -1,0 +1,59 @@
+"""``RestoreWindow`` brings outputs back by the statistics of the feature that they are in units of."""
+
+import numpy as np
+import pytest
+from keras.ops import convert_to_numpy as numpy
+
+from keras_ts import NormalizeWindow, RestoreWindow
+
+LOCATION = np.array([[[10.0, 20.0, 30.0]]], "float32")
+SCALE = np.array([[[1.0, 2.0, 3.0]]], "float32")
+
+
+def restored(outputs, feature=None, location=LOCATION, scale=SCALE):
+    layer = RestoreWindow(feature)
+    return numpy(layer([np.array(outputs, "float32"), location, scale])).tolist()
+
+
+def test_as_many_outputs_as_features_go_by_their_own():
+    assert restored([[1.0, 1.0, 1.0]]) == [[11.0, 22.0, 33.0]]
+
+
+def test_any_other_number_of_outputs_goes_by_the_first():
+    assert restored([[1.0, 2.0]]) == [[11.0, 12.0]]
+
+
+def test_all_outputs_go_by_the_feature_that_is_named():
+    assert restored([[1.0, 2.0]], feature=2) == [[33.0, 36.0]]
+    assert restored([[1.0, 1.0, 1.0]], feature=1) == [[22.0, 22.0, 22.0]]
+
+
+def test_every_step_goes_by_its_own_statistics_and_a_vector_by_the_last():
+    location, scale = np.array([[[1.0], [2.0]]]), np.ones((1, 2, 1))
+    assert restored([[[5.0], [5.0]]], None, location, scale) == [[[6.0], [7.0]]]
+    assert restored([[5.0]], None, location, scale) == [[7.0]]
+
+
+def test_it_undoes_the_normalization():
+    x = np.random.default_rng(0).normal(300.0, 20.0, (4, 7, 2)).astype("float32")
+    np.testing.assert_allclose(
+        numpy(RestoreWindow()(list(NormalizeWindow("standard")(x)))), x, rtol=1e-5
+    )
+
+
+def test_a_feature_that_is_not_there():
+    with pytest.raises(ValueError, match=r"one of 3 features\. Received: feature=3"):
+        restored([[1.0]], feature=3)
+
+
+@pytest.mark.parametrize("settings", [{"period": 7}, {"gap": 1}])
+def test_what_is_reserved_for_seasonal_windows_is_refused(settings):
+    with pytest.raises(ValueError, match=r"not there yet.*Received: period=.*, gap="):
+        RestoreWindow(**settings)
+
+
+def test_a_config_from_before_period_and_gap_were_reserved():
+    config = RestoreWindow(1).get_config()
+    assert config.pop("period") is None
+    assert config.pop("gap") == 0
+    assert RestoreWindow.from_config(config).feature == 1

@@ -1,0 +1,13 @@
+"""A small model's file, for whoever reads, damages or rewrites it."""
+
+import pytest
+
+from keras_ts import RecurrentPreset
+
+
+@pytest.fixture
+def saved(tmp_path):
+    model = RecurrentPreset(units=(3,), window=5, output_scale=100.0).build()
+    model.compile("sgd", "mse")
+    model.save(tmp_path / "model.keras")
+    return tmp_path / "model.keras"

@@ -1,0 +1,161 @@
+"""Files are wholly written or not there, whoever else writes, and a path is a path."""
+
+import os
+import subprocess
+import sys
+
+import keras
+import pytest
+
+from keras_ts import (
+    RecurrentPreset,
+    WindowedSeries,
+    load_model,
+    load_windows,
+    migrate_lambdas,
+    save_model,
+    save_portable,
+)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return RecurrentPreset(units=(2,), window=5).build()
+
+
+KILLED = """
+import os, signal, sys
+import keras, keras_ts
+
+def killed(model, path):
+    with open(path, "wb") as file:
+        file.write(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+keras.saving.save_model = killed
+keras_ts.save_model(keras_ts.RecurrentPreset(units=(2,), window=5).build(), sys.argv[1])
+"""
+
+WAITING = """
+import sys
+import keras, keras_ts
+
+write = keras.saving.save_model
+
+def waiting(model, path):
+    print("writing", flush=True)
+    sys.stdin.readline()
+    write(model, path)
+
+keras.saving.save_model = waiting
+keras_ts.save_model(keras_ts.RecurrentPreset(units=(2,), window=5).build(), sys.argv[1])
+"""
+
+
+def start(code, *arguments):
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has neither this signal nor these locks")
+def test_what_a_killed_process_leaves_is_cleared_by_the_next_save(model, tmp_path):
+    with start(KILLED, tmp_path / "model.keras") as process:
+        assert process.wait() == -9
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"half"]
+    (tmp_path / ".keras_ts.mine.keras").touch()
+    save_model(model, tmp_path / "model.keras")
+    assert {path.name for path in tmp_path.iterdir()} == {"model.keras", ".keras_ts.mine.keras"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such locks")
+def test_two_processes_that_save_at_once_leave_each_other_alone(model, tmp_path):
+    with start(WAITING, tmp_path / "theirs.keras") as process:
+        assert process.stdout.readline() == "writing\n"
+        save_model(model, tmp_path / "ours.keras")
+        assert len(list(tmp_path.iterdir())) == 2
+        process.communicate("\n")
+    assert process.returncode == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"ours.keras", "theirs.keras"}
+    assert load_model(tmp_path / "theirs.keras").input_shape == (None, 5)
+
+
+def test_a_link_stays_and_so_do_permissions(model, tmp_path):
+    kept, link = tmp_path / "kept", tmp_path / "link.keras"
+    kept.touch(mode=0o600)
+    link.symlink_to(kept)
+    save_model(model, link)
+    assert link.is_symlink()
+    assert load_model(link).output_shape == (None, 1)
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_name_as_long_as_any_can_be(model, tmp_path):
+    path = tmp_path / ("x" * 249 + ".keras")
+    save_model(model, path, windows=WindowedSeries(5))
+    assert load_windows(path) == WindowedSeries(5)
+
+
+def test_what_may_not_be_replaced_is_refused_before_anything_is_written(
+    model, tmp_path, monkeypatch
+):
+    (tmp_path / "folder.keras").mkdir()
+    (tmp_path / "locked.keras").touch(mode=0o400)
+    # Where the tests run as root, every file may be written.
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(keras.saving, "save_model", None)
+    with pytest.raises(IsADirectoryError, match=r"folder.keras' is a folder"):
+        save_model(model, tmp_path / "folder.keras")
+    with pytest.raises(PermissionError, match=r"locked.keras'.*may not be written"):
+        save_model(model, tmp_path / "locked.keras")
+
+
+@pytest.mark.parametrize("bad", [None, 3, b"model.keras", ["model.keras"]])
+def test_what_is_no_path_is_refused_by_name(model, bad):
+    calls = (
+        lambda: save_model(model, bad),
+        lambda: save_portable(model, bad),
+        lambda: load_windows(bad),
+        lambda: load_model(bad),
+        lambda: migrate_lambdas(bad),
+    )
+    for call in calls:
+        with pytest.raises(TypeError, match=r"^(file)?path must be a str or a Path. Received"):
+            call()
+
+
+def test_an_empty_path_is_refused_by_name(model):
+    for call in (load_model, load_windows, migrate_lambdas):
+        with pytest.raises(ValueError, match=r"^(file)?path is empty: name a file"):
+            call("")
+    for call in (save_model, save_portable):
+        with pytest.raises(ValueError, match=r"^(file)?path is empty: name a file"):
+            call(model, "")
+
+
+def test_a_folder_is_no_file(model, tmp_path):
+    folder = tmp_path / "folder.keras"
+    folder.mkdir()
+    for call in (load_windows, migrate_lambdas):
+        with pytest.raises(ValueError, match=r"folder.keras' is not a file"):
+            call(folder)
+    with pytest.raises(IsADirectoryError, match=r"folder.keras' is a folder"):
+        save_portable(model, folder)
+
+
+def test_path_still_names_the_file(model, tmp_path):
+    """As it did before the argument took the name that Keras gives it."""
+    save_model(model, path=tmp_path / "model.keras", windows=WindowedSeries(5))
+    save_portable(model, path=tmp_path / "portable.keras")
+    assert load_windows(path=tmp_path / "model.keras") == WindowedSeries(5)
+    assert load_model(path=tmp_path / "portable.keras").output_shape == (None, 1)
+    with pytest.raises(ValueError, match="holds no Lambda"):
+        migrate_lambdas(path=tmp_path / "model.keras")
+    with pytest.raises(TypeError, match="path"):
+        load_model(tmp_path / "model.keras", path=tmp_path / "model.keras")
+    with pytest.raises(TypeError, match="path"):
+        load_model(filepath=tmp_path / "model.keras", path=tmp_path / "model.keras")
