@@ -48,7 +48,8 @@ def real(name: str, value: Any) -> float:
     """Return ``value`` as a finite float, or raise an error that names it."""
     if isinstance(value, str | bytes | bool) or not hasattr(value, "__float__"):
         raise TypeError(
-            f"{name} must be a finite number. Received: {name}={shown(value)} ({type(value).__name__})."
+            f"{name} must be a finite number. Received: {name}={shown(value)} "
+            f"({type(value).__name__})."
         )
     if getattr(value, "ndim", 0) != 0:
         raise TypeError(f"{name} must be a single number. Received: {name}={shown(value)}.")
@@ -77,13 +78,10 @@ def fits(name: str, value: float, dtype: str, may_vanish: bool = False) -> float
     """
     smallest, largest = float(np.finfo(dtype).tiny), float(np.finfo(dtype).max)
     if abs(value) > largest or (abs(value) < smallest and not may_vanish):
-        between = (
-            f"at most {largest:.2g}"
-            if may_vanish
-            else (f"between {smallest:.2g} and {largest:.2g}")
-        )
+        least = "" if may_vanish else f"at least {smallest:.2g} and "
         raise ValueError(
-            f"{name} must fit {dtype}: its size lies {between}. Received: {name}={value!r}."
+            f"{name} must fit {dtype}, whose numbers are {least}at most {largest:.2g} in size. "
+            f"Received: {name}={value!r}."
         )
     return value
 

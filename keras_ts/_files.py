@@ -88,7 +88,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 def _reserved(folder: Path, suffix: str) -> Iterator[Path]:
     """Yield the path of a new file, locked so that no other process clears it."""
     while True:
-        # A short name, as the file's own may be as long as any can be; its ending says what is in it.
+        # The name is short, as the file's own may be as long as any can be; the suffix stays, as
+        # Keras and matplotlib choose a format by it.
         path = folder / f".keras_ts.{secrets.token_hex(8)}{suffix}"
         with path.open("xb") as file:
             if not _lock(file, wait=True):

@@ -6,7 +6,7 @@ import keras
 
 
 def check_model(model: Any, built: bool = False) -> None:
-    """Refuse what is not a model, or is not built where it must be."""
+    """Refuse anything but a model and, with ``built``, a model that is not built yet."""
     if not isinstance(model, keras.Model):
         raise TypeError(f"model must be a Keras model. Received: {type(model).__name__}.")
     if built and not model.built:

@@ -52,7 +52,7 @@ def base_model(path):
 
 
 def inputs(np):
-    """What every model is tried on."""
+    """Return the inputs on which every model is tried."""
     return np.random.RandomState(0).randn(3, 8).astype("float32")
 
 
@@ -267,7 +267,7 @@ def _hdf5(corpus):
 
 
 def outcome(path, np):
-    """What each of our ways in makes of a file: an error's text, or predictions."""
+    """Return the error's text or the predictions of each of our functions that read a file."""
     import keras_ts
 
     found = {}
@@ -308,7 +308,7 @@ def main(folder):
 
 
 def noted(event, given):
-    """What no file may make Python do; reading bytecode is what an import does, too."""
+    """Return an event that no file may cause; an import, too, reads bytecode."""
     if event in ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen",
                  "socket.connect"):  # fmt: skip
         return event

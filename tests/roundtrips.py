@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 BACKENDS = ("tensorflow", "jax", "torch")
-# What Keras keeps beside the architecture, by way out.
+# The parts that Keras keeps beside the architecture, by way out.
 KEEPS = {
     ".keras": "all",
     "pickle": "all",
@@ -29,7 +29,7 @@ KEEPS = {
     "get_config": "architecture",
     "clone_model": "architecture",
 }
-# What Keras does not load, whatever the layers are: asserted, so that a change is noticed.
+# Keras does not load these, whatever the layers are: asserted, so that a change is noticed.
 REFUSED = {(".h5", "masked"): "Unknown layer: 'NotEqual'"}
 REASONS = {
     (".h5", "masked"): "`.h5` files of functional models with a `Masking` layer do not load: "

@@ -105,7 +105,7 @@ def test_what_may_not_be_replaced_is_refused_before_anything_is_written(
 ):
     (tmp_path / "folder.keras").mkdir()
     (tmp_path / "locked.keras").touch(mode=0o400)
-    # Where the tests run as root, every file may be written.
+    # As root, the tests may write every file.
     monkeypatch.setattr(os, "access", lambda *_: False)
     monkeypatch.setattr(keras.saving, "save_model", None)
     with pytest.raises(IsADirectoryError, match=r"folder.keras' is a folder"):

@@ -19,6 +19,7 @@ from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.saving.diagnose import short
 
+Format = Literal["tf_saved_model", "onnx", "litert", "openvino"]
 Run = Callable[[list[Array]], list[Array]]
 
 CONVERTERS = {
@@ -27,11 +28,12 @@ CONVERTERS = {
     ("onnx", "torch"): "onnxscript",
     ("litert", "torch"): "litert-torch",
 }
+_FIXED = "From the TensorFlow backend, recurrent layers need unroll=True and a fixed window."
 _CURES = {
     "tf_saved_model": "TensorFlow must be able to trace every layer; it does not from PyTorch.",
     "onnx": "Try it from another backend.",
-    "litert": "From the TensorFlow backend, recurrent layers need unroll=True and a fixed window.",
-    "openvino": "From the TensorFlow backend, recurrent layers need unroll=True and a fixed window.",
+    "litert": _FIXED,
+    "openvino": _FIXED,
 }
 _TRACED = (
     "From PyTorch a recurrent layer's loop is unrolled at one length: build the model with a "
@@ -73,7 +75,7 @@ class ExportReport:
 def check_export(
     model: keras.Model,
     x: Any,
-    format: Literal["tf_saved_model", "onnx", "litert", "openvino"] = "tf_saved_model",  # noqa: A002 - Keras's
+    format: Format = "tf_saved_model",  # noqa: A002 - Keras's name
     rtol: float = 1e-4,
 ) -> ExportReport:
     """Export a model to a temporary place, run it there, and compare it with ``predict``.
@@ -301,7 +303,7 @@ def _onnx(path: str, names: list[str]) -> Run:
 def _openvino(path: str, names: list[str]) -> Run:
     import openvino
 
-    # Unless told otherwise, OpenVINO may compute in half precision, which is not the file's doing.
+    # Unless told otherwise, OpenVINO may compute in half precision, unasked by the file.
     compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     wanted = [entry.any_name for entry in compiled.inputs]
 

@@ -21,7 +21,7 @@ SEED = "state of its random numbers"
 
 
 def take(model: keras.Model, x: Any) -> Fingerprint:
-    """Return the fingerprint of ``model``, its outputs for ``x`` among it; leave it as it was."""
+    """Return the fingerprint of ``model``, with its outputs for ``x``, and leave it as it was."""
     variables: list[Any] = []
     fingerprint: Fingerprint = {"Model": {"": type(model).__name__, "name": repr(model.name)}}
     for owner, layer in _layers(model):
@@ -128,7 +128,7 @@ def _attributes(item: Any) -> dict[str, Any]:
         return {name: v for name, v in public.items() if name not in ("built", "iterations")}
     if not isinstance(item, keras.layers.Layer):
         return vars(item)
-    # PyTorch keeps the layers within one apart from its attributes.
+    # PyTorch keeps the layers inside a layer apart from its attributes.
     inner = dict(item.named_children()) if hasattr(item, "named_children") else {}
     bare = vars(keras.layers.Layer())
     own = {name: v for name, v in {**vars(item), **inner}.items() if name not in bare}

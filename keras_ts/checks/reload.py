@@ -32,7 +32,7 @@ from keras_ts.checks.reload import child
 child(sys.argv[1])
 """
 _RTOL = 1e-5
-# Beyond these, the variables of one part share a line: they are lost together.
+# More variables of one part share a line, as they are lost together.
 _MOST_LINES = 3
 
 
@@ -140,7 +140,8 @@ def check_reload(model: keras.Model, x: Any) -> ReloadReport:
         )
         if run.returncode:
             raise RuntimeError(f"The fresh process failed:\n{run.stderr[-2000:]}")
-        failures, after = pickle.loads((folder / "results.pickle").read_bytes())  # noqa: S301 - ours
+        results = (folder / "results.pickle").read_bytes()
+        failures, after = pickle.loads(results)  # noqa: S301 - our child's
     differences = [ReloadDifference("Loading", failure) for failure in failures]
     differences += [] if after is None else compare(before, after, bool(failures))
     return ReloadReport(tuple(differences), sum(map(len, before.values())))

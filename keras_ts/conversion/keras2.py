@@ -71,7 +71,7 @@ def compile_config(training: dict[str, Any]) -> dict[str, Any]:
         },
         "loss_weights": training.get("loss_weights"),
     }
-    # Elsewhere Keras 2 writes None where it means the default.
+    # Keras 2 writes None for the default.
     for name in ("run_eagerly", "steps_per_execution", "jit_compile"):
         if training.get(name) is not None:
             config[name] = training[name]
@@ -79,13 +79,13 @@ def compile_config(training: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_one_output(metrics: Any) -> Any:
-    """Without the list around the list, which Keras 2 wrote and Keras 3.12 does not take."""
+    """Take away the list around the list, which Keras 2 wrote and Keras 3.12 does not take."""
     alone = isinstance(metrics, list) and len(metrics) == 1 and isinstance(metrics[0], list)
     return metrics[0] if alone else metrics
 
 
 def is_legacy(training: dict[str, Any]) -> bool:
-    """Whether the optimizer is of the kind that tf.keras had up to 2.10."""
+    """Return whether the optimizer is of the kind that tf.keras had up to 2.10."""
     optimizer = training.get("optimizer", training.get("optimizer_config"))
     settings = optimizer.get("config") if isinstance(optimizer, dict) else None
     return isinstance(settings, dict) and (
@@ -94,9 +94,9 @@ def is_legacy(training: dict[str, Any]) -> bool:
 
 
 def _entry(value: Any, module: str) -> Any:
-    """A loss, metric or optimizer (or a structure of them) by its name and module."""
+    """Name the module of a loss, metric or optimizer, or of each in a structure of them."""
     if isinstance(value, str) and module == "keras.losses":
-        # Keras would look for it no sooner than in the first fit.
+        # Keras itself would look for the loss no sooner than in the first fit.
         keras.losses.get(value)
     if isinstance(value, list):
         return [_entry(item, module) for item in value]
@@ -109,7 +109,7 @@ def _entry(value: Any, module: str) -> Any:
         return value
     if title.endswith("MetricWrapper"):
         return settings.get("name")
-    # The function that a loss calls, and what older versions wrote.
+    # Keras 3 takes neither the function that a loss calls nor these settings of older versions.
     unread = {"fn", "jit_compile", "is_legacy_optimizer"} | (
         {"decay"} if settings.get("decay") == 0 else set()
     )
@@ -125,12 +125,12 @@ def _entry(value: Any, module: str) -> Any:
 
 
 def _count_from_zero(config: dict[str, Any], layers: list[dict[str, Any]]) -> None:
-    """A model's own construction was its call number 0 in Keras 2, and is none in Keras 3."""
+    """Count calls of inner models from 0, where Keras 2 counts their construction as a call."""
     inner = {layer.get("name"): layer.get("class_name") for layer in layers}
     inner = {name: title for name, title in inner.items() if title in _MODELS}
     for layer in layers:
         _shift(layer.get("inbound_nodes"), inner)
-    # Keras 3 knows this much of functional models as outputs.
+    # Keras 3 does this by itself for functional models that are outputs.
     sequential = {name: title for name, title in inner.items() if title == "Sequential"}
     _shift(config.get("output_layers"), sequential)
 

@@ -1,4 +1,4 @@
-"""The layers that a mask reaches, where a layer that stands in for another may end it or pass it on.
+"""The layers that a mask reaches: a layer that stands in for one of them may treat it otherwise.
 
 Masks pass in and out of inner models only together with real data, so some is sent through.
 """

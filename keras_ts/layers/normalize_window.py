@@ -63,9 +63,9 @@ class NormalizeWindow(keras.layers.Layer):
 
     Output shape:
         Three arrays: the normalized windows, shaped as they came, masked steps 0; and location and
-        scale, each ``(batch, 1, features)``, or ``(batch, time, features)`` if causal. ``"last"`` is
-        the last step that is not masked. Location is 0 and scale 1 as long as every step is masked.
-        Under a half-precision policy all three are float32.
+        scale, each ``(batch, 1, features)``, or ``(batch, time, features)`` if causal. ``"last"``
+        is the last step that is not masked. Location is 0 and scale 1 as long as every step is
+        masked. Under a half-precision policy all three are float32.
 
     Raises:
         TypeError: An argument is of the wrong type.

@@ -1,4 +1,4 @@
-"""``ScaleOutput``: the serializable, checked and invertible form of ``Lambda(lambda x: x * 100)``."""
+"""``ScaleOutput``: the serializable, invertible form of ``Lambda(lambda x: x * 100.0)``."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
 from keras_ts._typing import Array
 
-# One entry per output feature. A file that asks for more is broken or hostile.
+# One entry per output feature. A file that asks for more is broken or malicious.
 _MOST_FEATURES = 1024
 
 

@@ -26,7 +26,7 @@ _DAMAGE = (zipfile.BadZipFile, NotImplementedError, OverflowError)
 # Parsed, JSON can take twenty times its size. A layer takes about 1,500 bytes.
 _MOST_JSON = 4 << 20
 _MOST_MEMBERS = 10_000
-# Keras stores its members as they are; one packed by hand shrinks less than this.
+# Keras stores its members uncompressed; a file packed by hand shrinks less than this.
 _MOST_EXPANSION = 100
 
 

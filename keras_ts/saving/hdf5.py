@@ -15,7 +15,7 @@ from keras_ts.saving.archive import ZIP
 _MOST_OBJECTS = 100_000
 _MOST_EXPANSION = 100
 _MOST_CONFIG = 8 << 20
-# HDF5's own DONT_COPY and DONT_RELEASE, which h5py has no names for.
+# HDF5's DONT_COPY and DONT_RELEASE, for which h5py has no names.
 _AS_IT_IS = 0x2 | 0x4
 
 
@@ -35,7 +35,7 @@ def check_content(content: bytes, where: str) -> None:
 
 
 def check_model(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Look through an ``.h5`` model; return its config, and the version of Keras it names."""
+    """Look through an ``.h5`` model; return its config and the version of Keras that it names."""
     where = repr(path)
     file_path = existing(path)
     size = file_path.stat().st_size
@@ -91,7 +91,7 @@ def _check(file: Any, size: int, where: str) -> None:
         if info.type != h5o.TYPE_DATASET:
             return None
         data = h5d.open(file, name)
-        # Keras writes each in one piece, in this file; further questions would cost time.
+        # Keras writes every data set in one piece, in this file; further questions cost time.
         if data.get_offset() is not None:
             return None
         plist = data.get_create_plist()

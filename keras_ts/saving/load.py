@@ -138,7 +138,8 @@ def look_through(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
         return hdf5.check_model(path)
     if not path.endswith(".keras"):
         raise ValueError(
-            f"{path!r}: Keras loads files whose names end in .keras or .h5. Rename it, if it is one."
+            f"{path!r}: Keras loads files whose names end in .keras or .h5. "
+            "Rename it, if it is one."
         )
     with archive.opened(path) as opened:
         config = archive.read_json(opened, archive.CONFIG)

@@ -12,7 +12,7 @@ from keras_ts import ExpandSeries, RecurrentPreset, ScaleOutput, check_export
 from keras_ts.checks import export
 
 X = np.random.default_rng(0).normal(size=(3, 12)).astype("float32")
-# What converters and runtimes warn of is theirs.
+# Warnings of converters and runtimes are theirs.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 

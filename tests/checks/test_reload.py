@@ -1,4 +1,4 @@
-"""What Keras loses without a word is named; a model that loses nothing is said to be whole."""
+"""Every loss that Keras keeps to itself is named, and a model that loses nothing is whole."""
 
 import keras
 import numpy as np
@@ -86,7 +86,7 @@ def test_a_clean_model_is_said_to_be_whole():
 
 
 def test_functions_that_are_not_registered():
-    """What does not load compiled is compared uncompiled."""
+    """A model that does not load compiled is compared uncompiled."""
     model = fitted(net(), "sgd", squares)
     report = check_reload(model, X)
     (difference,) = report.differences

@@ -1,4 +1,4 @@
-"""The bytecode of every Python is recognised for exactly two sources, and read without running it."""
+"""The bytecode of every Python is recognised for exactly two sources, and never run."""
 
 import base64
 import json

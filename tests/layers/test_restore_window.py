@@ -1,4 +1,4 @@
-"""``RestoreWindow`` brings outputs back by the statistics of the feature that they are in units of."""
+"""``RestoreWindow`` brings outputs back to the units of their own feature."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""``ScaleOutput`` equals the Lambda that it replaces, and refuses, inverts and keeps what no Lambda can."""
+"""``ScaleOutput`` equals the Lambda that it replaces, can be inverted, and checks its numbers."""
 
 import json
 

@@ -61,7 +61,7 @@ OBJECTS = {
 
 
 def layers_by_hand():
-    """What no preset builds: a new axis in front, a mask, an offset per output."""
+    """A model that no preset builds: a new axis in front, a mask, an offset per output."""
     series = keras.Input((8,), name="series")
     x = keras.layers.Permute((2, 1))(ExpandSeries(axis=1, name="expand")(series))
     x = keras.layers.GRU(2, return_sequences=True)(keras.layers.Masking(0.0)(x))

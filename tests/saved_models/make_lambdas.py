@@ -24,7 +24,7 @@ SOURCES = [
     "tf.expand_dims(x, axis=-1)",
     "keras.ops.expand_dims(x, axis=2)",
     "tf.keras.backend.expand_dims(x, -1)",
-    # What must not be taken for one of these.
+    # These must not be taken for one of those above.
     "x + 100.0",
     "x / 100.0",
     "x ** 100.0",
@@ -50,7 +50,7 @@ def code():
 
 
 def keras2():
-    global tf  # Where a notebook has it: a Lambda's closure would be saved.
+    global tf  # As in a notebook: a Lambda's closure would be saved.
     import numpy as np
     import tensorflow as tf
     import tf_keras as keras

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:You are saving your model as an 
 
 
 def test_a_package_that_is_not_imported(tmp_path):
-    """What someone meets who has the file and not the import: here, of another plugin."""
+    """The error of a program that has the file of another plugin, and has not imported it."""
     run_fresh(
         "import sys, keras\n"
         "@keras.saving.register_keras_serializable('other_plugin')\n"

@@ -18,7 +18,7 @@ from helpers import BACKEND
 from keras_ts import ScaleOutput, load_model, migrate_lambdas
 from registered import REGISTERED
 
-# What is as good as the file it was made from.
+# These files are as good as the one that they were made from.
 HARMLESS = ("no settings", "metadata no layers")
 
 
@@ -34,7 +34,7 @@ def corpus(good, tmp_path_factory):
     folder = tmp_path_factory.mktemp("corpus")
     names = malicious_files.build(good[0], folder)
     (folder / "good").mkdir()
-    # What is opened first imports much; the memory of that is nobody's fault.
+    # The first file that is opened imports much; the memory of that is nobody's fault.
     for suffix in ("keras", "h5"):
         keras.saving.load_model(good[0]).save(folder / "good" / f"good.{suffix}")
     modules = tmp_path_factory.mktemp("modules")
@@ -68,7 +68,8 @@ def test_the_mark_can_be_left(corpus):
     trials = [
         "import evil_module",
         "import base64, malicious_files, marshal, types; "
-        "types.FunctionType(marshal.loads(base64.b64decode(malicious_files.payload())), globals())(1)",
+        "code = marshal.loads(base64.b64decode(malicious_files.payload())); "
+        "types.FunctionType(code, globals())(1)",
     ]
     for trial in trials:
         subprocess.run(
@@ -211,7 +212,7 @@ def positive(value):
     return number(value) and value > 0
 
 
-# What each setting may be, written down apart from the code that checks it.
+# The values that each setting may have, written down apart from the code that checks them.
 RIGHT = {
     "ExpandSeries": {"axis": whole(-3, 3)},
     "ScaleOutput": {"scale": some(scale), "offset": some(fits)},
@@ -266,7 +267,7 @@ VALUES = [
 
 
 def read(entry):
-    """What comes of an entry of a file: the new config, or None where it is refused."""
+    """Read an entry of a file; return the new config, or None if it is refused."""
     try:
         # NaN and the rest travel as Python's JSON has them.
         item = keras.saving.deserialize_keras_object(json.loads(json.dumps(entry)))
