@@ -86,7 +86,7 @@ def test_imports_run_one_way():
         ("keras_ts.windows.reading.panel", "from keras_ts.windows.split import parts", "above"),
         ("keras_ts.windows.spec", "if TYPE_CHECKING:\n    import keras_ts._checks", "out of sight"),
         ("keras_ts.windows.spec", "def f():\n    from keras_ts import _checks", "out of sight"),
-        ("keras_ts.saving.save", "from keras_ts.saving.load import load_model", "circle: "),
+        ("keras_ts.saving.archive", "from keras_ts.saving.load import load_model", "circle: "),
         ("keras_ts._checks", "from keras_ts import forecast", "no module"),
     ],
 )
