@@ -6,15 +6,16 @@ missing day is a number that was skipped.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 
-Numbered = tuple[IntArray, BoolArray]
+Count = tuple[Array, BoolArray]
 
 
-def in_time(clock: Array, utc: Array, bounds: IntArray) -> tuple[Array, BoolArray]:
+def in_time(clock: Array, utc: Array, offsets: IntArray) -> Count:
     """Count in units of time, by a clock that may be put forward and back.
 
     A step that is no longer than the change of the clock does not count: an hour that is
@@ -23,70 +24,70 @@ def in_time(clock: Array, utc: Array, bounds: IntArray) -> tuple[Array, BoolArra
     step = np.diff(clock)
     counted = np.ones(len(clock), dtype=bool)
     counted[1:] = step > np.abs(step - np.diff(utc))
-    counted[bounds[:-1]] = True
+    counted[offsets[:-1]] = True
     return clock, counted
 
 
 def in_days(
-    number: Callable[[Array, IntArray], Numbered], clock: Array, utc: Array, bounds: IntArray
-) -> Numbered:
+    calendar: Callable[[Array, IntArray], Count], clock: Array, utc: Array, offsets: IntArray
+) -> Count:
     """Count in the days of a calendar, all at the same time of day.
 
-    Where the clock is put forward at midnight, that day begins as much later.
+    If the clock is put forward at midnight, that day begins as much later.
     """
     day = clock.astype("datetime64[D]")
     of_day = clock - day.astype(clock.dtype)
-    usual = _spread(np.minimum.reduceat(of_day, bounds[:-1]), bounds)
+    usual = per_row(np.minimum.reduceat(of_day, offsets[:-1]), offsets)
     at_time = of_day == usual
     if clock is not utc:
         forward = np.diff(clock) - np.diff(utc)
-        forward[bounds[1:-1] - 1] = 0
+        forward[offsets[1:-1] - 1] = 0
         at_time[1:] |= of_day[1:] - usual[1:] == forward
-    ticks, own = number(day, bounds)
-    return ticks, own & at_time
+    ticks, kept = calendar(day, offsets)
+    return ticks, kept & at_time
 
 
-def every_day(day: Array, bounds: IntArray) -> Numbered:
+def _every_day(day: Array, offsets: IntArray) -> Count:
     """Number every day: a clock with summer time shows days that are not 24 hours apart."""
     return day.astype(np.int64), np.ones(len(day), dtype=bool)
 
 
-def _weekdays(day: Array, bounds: IntArray) -> Numbered:
+def _weekdays(day: Array, offsets: IntArray) -> Count:
     """Mondays to Fridays."""
     return np.busday_count(np.datetime64(0, "D"), day), np.is_busday(day)
 
 
-def _day_of_month(day: Array, bounds: IntArray) -> Numbered:
+def _day_of_month(day: Array, offsets: IntArray) -> Count:
     """One day of the month, or the last of a month that lacks it."""
     month, of_month, last = _month(day)
-    latest = _spread(np.maximum.reduceat(of_month, bounds[:-1]), bounds)
+    latest = per_row(np.maximum.reduceat(of_month, offsets[:-1]), offsets)
     return month.astype(np.int64), last | (of_month == latest)
 
 
-def _first_weekday_of_month(day: Array, bounds: IntArray) -> Numbered:
+def _first_weekday_of_month(day: Array, offsets: IntArray) -> Count:
     month = day.astype("datetime64[M]")
     first = np.busday_offset(month.astype(day.dtype), 0, roll="forward")
     return month.astype(np.int64), day == first
 
 
-def _last_weekday_of_month(day: Array, bounds: IntArray) -> Numbered:
+def _last_weekday_of_month(day: Array, offsets: IntArray) -> Count:
     month = day.astype("datetime64[M]")
     last = np.busday_offset((month + 1).astype(day.dtype), -1, roll="forward")
     return month.astype(np.int64), day == last
 
 
-def _numbered_weekday_of_month(day: Array, bounds: IntArray) -> Numbered:
+def _numbered_weekday_of_month(day: Array, offsets: IntArray) -> Count:
     """The third Friday, say."""
     month, of_month, _ = _month(day)
     kind = of_month // 7 * 7 + day.astype(np.int64) % 7
-    return month.astype(np.int64), kind == _spread(kind[bounds[:-1]], bounds)
+    return month.astype(np.int64), kind == per_row(kind[offsets[:-1]], offsets)
 
 
-def _twice_a_month(day: Array, bounds: IntArray) -> Numbered:
+def _twice_a_month(day: Array, offsets: IntArray) -> Count:
     """Two days of the month, about half of one apart; the later may be its last."""
     month, of_month, last = _month(day)
-    early = _spread(np.minimum.reduceat(of_month, bounds[:-1]), bounds)
-    late = _spread(np.maximum.reduceat(of_month, bounds[:-1]), bounds)
+    early = per_row(np.minimum.reduceat(of_month, offsets[:-1]), offsets)
+    late = per_row(np.maximum.reduceat(of_month, offsets[:-1]), offsets)
     second = of_month != early
     own = ~second | (of_month == late) | (last & (of_month >= early + 12))
     half = (late - early >= 12) & (late - early <= 18)
@@ -100,18 +101,19 @@ def _month(day: Array) -> tuple[Array, IntArray, BoolArray]:
     return month, of_month, (month + 1).astype(day.dtype) == day + 1
 
 
-def _spread(values: Array, bounds: IntArray) -> Array:
-    """One value per series, at each of its rows."""
-    return np.repeat(values, np.diff(bounds))
+def per_row(values: Array, offsets: IntArray) -> Array:
+    """Repeat the value of each series at each of its rows."""
+    return np.repeat(values, np.diff(offsets))
 
 
-# With the fewest hours between two of its days, less than a change of the clock: a series
-# with a shorter step cannot keep to it.
+# The ways to count, the plainest first, with the fewest hours between two ticks, less than a
+# change of the clock: a series with a shorter step is not tried.
+BY_LOCAL_CLOCK = [(in_time, 0), (partial(in_days, _every_day), 20)]
 CALENDARS = [
-    (_day_of_month, 25 * 24),
-    (_last_weekday_of_month, 25 * 24),
-    (_first_weekday_of_month, 25 * 24),
-    (_numbered_weekday_of_month, 25 * 24),
-    (_twice_a_month, 9 * 24),
-    (_weekdays, 20),
+    (partial(in_days, _day_of_month), 25 * 24),
+    (partial(in_days, _last_weekday_of_month), 25 * 24),
+    (partial(in_days, _first_weekday_of_month), 25 * 24),
+    (partial(in_days, _numbered_weekday_of_month), 25 * 24),
+    (partial(in_days, _twice_a_month), 9 * 24),
+    (partial(in_days, _weekdays), 20),
 ]
