@@ -1,0 +1,348 @@
+"""Order and gaps of timestamps, measured against plain loops over Python's dates and integers.
+
+Needs no framework, so that ``mutants.py`` can run it in a bare interpreter.
+"""
+
+from calendar import monthrange
+from collections import Counter
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_ts.windows.arithmetic.frequency import disorder, gaps
+from keras_ts.windows.arithmetic.geometry import concatenated_offsets
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+# The oracle: each calendar numbers the days of one series, or returns None.
+
+
+def is_last(day):
+    return day.day == monthrange(day.year, day.month)[1]
+
+
+def months(days):
+    return [12 * day.year + day.month for day in days]
+
+
+def every_day(days):
+    return [day.toordinal() for day in days]
+
+
+def weekdays(days):
+    if all(day.weekday() < 5 for day in days):
+        return [(day.toordinal() - 1) // 7 * 5 + day.weekday() for day in days]
+    return None
+
+
+def day_of_month(days):
+    latest = max(day.day for day in days)
+    return months(days) if all(is_last(day) or day.day == latest for day in days) else None
+
+
+def weekdays_of_month(day):
+    every = [day.replace(day=number + 1) for number in range(monthrange(day.year, day.month)[1])]
+    return [other for other in every if other.weekday() < 5]
+
+
+def last_weekday(days):
+    return months(days) if all(day == weekdays_of_month(day)[-1] for day in days) else None
+
+
+def first_weekday(days):
+    return months(days) if all(day == weekdays_of_month(day)[0] for day in days) else None
+
+
+def third_friday(days):
+    kinds = {((day.day - 1) // 7, day.weekday()) for day in days}
+    return months(days) if len(kinds) == 1 else None
+
+
+def twice_a_month(days):
+    early, late = min(day.day for day in days), max(day.day for day in days)
+    for day in days:
+        if day.day not in (early, late) and not (is_last(day) and day.day >= early + 12):
+            return None
+    if not 12 <= late - early <= 18:
+        return None
+    return [2 * month + (day.day != early) for month, day in zip(months(days), days, strict=True)]
+
+
+CALENDARS = [every_day, day_of_month, last_weekday, first_weekday, third_friday, twice_a_month,
+             weekdays]  # fmt: skip
+
+
+def uneven(ticks):
+    """The positions that no most frequent step leads to; the shortest of several is regular."""
+    steps = [after - before for before, after in pairwise(ticks)]
+    counts = Counter(steps)
+    usual = min(counts, key=lambda step: (-counts[step], step), default=None)
+    return [position for position, step in enumerate(steps, 1) if step != usual]
+
+
+def in_time(clock, utc):
+    """The clock's own time, unless a step is no longer than the change of the clock within it."""
+    for (local, start), (later, end) in pairwise(zip(clock, utc, strict=True)):
+        if later - local <= abs((later - local) - (end - start)):
+            return None
+    return clock
+
+
+def in_days(calendar, clock, utc):
+    """The days of a calendar at one time of day, or later by as much as the clock is put forward."""
+    of_day = [moment - datetime.combine(moment, datetime.min.time()) for moment in clock]
+    late = [moment - min(of_day) for moment in of_day]
+    ahead = [local - moment for local, moment in zip(clock, utc, strict=True)]
+    forward = [0 * DAY, *(after - before for before, after in pairwise(ahead))]
+    if any(late[i] not in (0 * DAY, forward[i]) for i in range(len(clock))):
+        return None
+    return calendar([moment.date() for moment in clock])
+
+
+def naive_gaps(series):
+    """Flat positions of the gaps of some series, each a list of pairs of UTC and local time."""
+    listed, begin = [], 0
+    for pairs in series:
+        utc, local = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        if utc:
+            counts = [utc, in_time(local, utc)]
+            counts += [in_days(c, clock, utc) for c in CALENDARS for clock in (utc, local)]
+            fewest = min((uneven(ticks) for ticks in counts if ticks is not None), key=len)
+            listed += [begin + position for position in fewest]
+        begin += len(utc)
+    return listed
+
+
+def found(series, unit="us", zone=True):
+    """The gaps that ``gaps`` finds in some series of pairs."""
+    flat = [pair for pairs in series for pair in pairs]
+    times = np.array([pair[0] for pair in flat], f"M8[{unit}]")
+    local = np.array([pair[1] for pair in flat], f"M8[{unit}]") if zone else None
+    return gaps(times, concatenated_offsets([len(pairs) for pairs in series]), local).tolist()
+
+
+# Regular series: the moments of some rows from a start on.
+
+
+def stepping(step):
+    return lambda start, rows: [start + step * row for row in range(rows)]
+
+
+def picking(chosen):
+    """Every day of a few years that is chosen."""
+
+    def rows(start, count):
+        days = (start + DAY * number for number in range(20000))
+        return [day for day, _ in zip(filter(chosen, days), range(count), strict=False)]
+
+    return rows
+
+
+REGULAR = {
+    "minutes": stepping(HOUR / 60),
+    "half hours": stepping(HOUR / 2),
+    "hours": stepping(HOUR),
+    "six hours": stepping(6 * HOUR),
+    "days": stepping(DAY),
+    "weeks": stepping(7 * DAY),
+    "weekdays": picking(lambda day: day.weekday() < 5),
+    "fifth of the month": picking(lambda day: day.day == 5),
+    "thirtieth or last": picking(lambda day: day.day == 30 or (is_last(day) and day.day < 30)),
+    "month ends": picking(is_last),
+    "quarter ends": picking(lambda day: is_last(day) and day.month % 3 == 0),
+    "years": picking(lambda day: day.day == 1 and day.month == 1),
+    "last weekdays": picking(lambda day: day.date() == weekdays_of_month(day.date())[-1]),
+    "first weekdays": picking(lambda day: day.date() == weekdays_of_month(day.date())[0]),
+    "third Fridays": picking(lambda day: day.weekday() == 4 and 15 <= day.day <= 21),
+    "second Mondays": picking(lambda day: day.weekday() == 0 and 8 <= day.day <= 14),
+    "twice a month": picking(lambda day: day.day in (1, 15)),
+    "middle and end": picking(lambda day: day.day == 15 or is_last(day)),
+}
+IN_UTC = ["minutes", "half hours", "hours"]
+STARTS = st.builds(
+    lambda day, hour: datetime(1968, 1, 1) + day * DAY + hour * HOUR,
+    st.integers(0, 1500),
+    st.sampled_from([0, 2, 16]),
+)
+
+
+def on_a_clock(moments, change, forward, in_utc):
+    """Pairs of UTC and local time, by a clock that is put forward or back at ``change``."""
+    sign = 1 if in_utc else -1
+    other = [m + sign * forward * (m >= change) for m in moments]
+    return list(zip(moments, other, strict=True) if in_utc else zip(other, moments, strict=True))
+
+
+@st.composite
+def regular(draw, kinds=tuple(REGULAR), rows=40, lost=3):
+    """A regular series on a clock without the rows that were removed, and its gaps."""
+    kind, start = draw(st.sampled_from(kinds)), draw(STARTS)
+    moments = REGULAR[kind](start, rows)
+    forward = draw(st.sampled_from([-2, -1, 0, 1, 2])) * HOUR / 2
+    change = moments[draw(st.integers(1, rows - 1))] + draw(st.sampled_from([-1, 0, 1])) * HOUR / 2
+    pairs = on_a_clock(moments, change, forward, kind in IN_UTC)
+    removed = draw(st.sets(st.integers(1, rows - 2), max_size=lost))
+    kept = [row for row in range(rows) if row not in removed]
+    places = [i for i, (before, row) in enumerate(pairwise(kept), 1) if row > before + 1]
+    return [pairs[row] for row in kept], places
+
+
+@given(regular(), st.sampled_from(["s", "ms", "us", "ns"]))
+def test_gaps_are_where_rows_were_removed(series, unit):
+    pairs, places = series
+    assert found([pairs], unit) == places
+
+
+@pytest.mark.parametrize("kind", REGULAR)
+def test_every_calendar_is_regular_and_a_missing_row_a_gap(kind):
+    moments = REGULAR[kind](datetime(1969, 1, 1, 16), 40)
+    pairs = list(zip(moments, moments, strict=True))
+    for zone in (False, True):
+        assert found([pairs], zone=zone) == []
+        assert found([pairs[:20] + pairs[21:]], zone=zone) == [20]
+        # The calendar of the others does not hold for a series with a row that is late.
+        late = [*pairs[:20], (pairs[20][0] + HOUR / 60 / 2,) * 2, *pairs[21:]]
+        assert {20, 21} <= set(found([late], zone=zone))
+
+
+@given(st.lists(st.one_of(regular(rows=15, lost=1), st.integers(0, 2)), max_size=4))
+def test_each_series_of_a_panel_has_a_step_of_its_own(panel):
+    short = [(datetime(2000, 1, 31), datetime(2000, 1, 31, 3)), (datetime(2001, 3, 4, 5),) * 2]
+    series = [(short[:one], []) if isinstance(one, int) else one for one in panel]
+    begins = concatenated_offsets([len(pairs) for pairs, _ in series]).tolist()
+    places = [begin + i for begin, (_, own) in zip(begins, series, strict=False) for i in own]
+    assert found([pairs for pairs, _ in series]) == places
+
+
+@st.composite
+def disturbed(draw):
+    """A few rows of a regular series, of which some are late: often regular by no count."""
+    kind = draw(st.sampled_from(list(REGULAR)))
+    moments = REGULAR[kind](draw(STARTS), draw(st.integers(1, 12)))
+    late = st.sampled_from([0 * DAY] * 6 + [HOUR / 2, HOUR, DAY, 3 * DAY, -DAY])
+    moments = sorted({moment + draw(late) for moment in moments})
+    change = draw(st.sampled_from(moments)) + draw(st.sampled_from([-1, 0, 1])) * HOUR / 2
+    forward = draw(st.sampled_from([-24, -1, 0, 0.5, 1, 24])) * HOUR
+    pairs = on_a_clock(moments, change, forward, draw(st.booleans()))
+    return pairs if all(a[0] < b[0] for a, b in pairwise(pairs)) else pairs[:1]
+
+
+@given(st.lists(disturbed(), max_size=3))
+def test_a_series_takes_the_count_that_leaves_the_fewest_gaps(series):
+    assert found(series) == naive_gaps(series)
+    plain = [[(utc, utc) for utc, _ in pairs] for pairs in series]
+    assert found(plain, zone=False) == naive_gaps(plain)
+
+
+@pytest.mark.parametrize("zone", [False, True])
+@pytest.mark.parametrize(("early", "late"), [(1, 13), (1, 19), (9, 21), (3, 21)])
+def test_two_days_of_a_month_are_half_of_one_apart(early, late, zone):
+    moments = picking(lambda day: day.day in (early, late))(datetime(2001, 1, 1), 24)
+    assert found([[(m, m) for m in moments]], zone=zone) == []
+
+
+def test_the_hour_that_a_clock_shows_twice_may_not_be_missing():
+    hours = REGULAR["hours"](datetime(2024, 10, 27), 24)
+    pairs = on_a_clock(hours, hours[10], -HOUR, True)
+    assert found([pairs[:10] + pairs[11:]]) == [10]
+
+
+def test_a_day_that_begins_late_is_regular():
+    days = REGULAR["days"](datetime(2018, 10, 20), 30)
+    utc = [day - HOUR * (day > days[15]) for day in days]
+    utc[15], local = days[15], [*days[:15], days[15] + HOUR, *days[16:]]
+    pairs = list(zip(utc, local, strict=True))
+    assert found([pairs]) == []
+    assert found([pairs[:15] + pairs[16:]]) == [15]
+    # The change of the clock excuses no other day.
+    pairs[20] = (utc[20] + HOUR, local[20] + HOUR)
+    assert found([pairs]) == naive_gaps([pairs]) != []
+
+
+def test_days_of_dates_alone():
+    days = np.arange(date(2024, 1, 1), date(2024, 2, 1), dtype="M8[D]")
+    assert gaps(np.delete(days, 9), np.array([0, 30])).tolist() == [9]
+
+
+# Numbers.
+
+
+@given(st.data(), st.sampled_from(["int64", "uint64"]))
+def test_the_regular_step_of_numbers_is_the_most_frequent(data, dtype):
+    ends = np.iinfo(dtype)
+    extreme = st.sampled_from([ends.min, ends.min + 1, ends.max // 2, ends.max - 1, ends.max])
+    number = st.one_of(st.integers(0, 12), extreme)
+    series = data.draw(st.lists(st.sets(number, max_size=8).map(sorted), max_size=4))
+    flat = np.array([value for values in series for value in values], dtype)
+    offsets = concatenated_offsets([len(values) for values in series])
+    begins = offsets.tolist()
+    places = [b + i for b, values in zip(begins, series, strict=False) for i in uneven(values)]
+    assert gaps(flat, offsets).tolist() == places
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([1e-300, 1e-9, 0.1, 1 / 3, 1.0, 7.7, 1e300]),
+            st.integers(-1000, 1000),
+            st.sets(st.integers(0, 25)),
+        ),
+        max_size=3,
+    )
+)
+def test_floats_that_differ_by_rounding_alone_are_even(panel):
+    series = [[start + row for row in sorted(rows)] for _, start, rows in panel]
+    floats = [[step * n for n in own] for (step, _, _), own in zip(panel, series, strict=True)]
+    offsets = concatenated_offsets([len(values) for values in series])
+    begins = offsets.tolist()
+    places = [b + i for b, values in zip(begins, series, strict=False) for i in uneven(values)]
+    assert gaps(np.array(sum(floats, [])), offsets).tolist() == places
+
+
+def test_floats_far_from_zero():
+    seconds = 1.7e9 + 0.1 * np.arange(100)
+    assert gaps(seconds, np.array([0, 100])).tolist() == []
+    assert gaps(-seconds[::-1], np.array([0, 100])).tolist() == []
+    assert gaps(np.delete(seconds, 50), np.array([0, 99])).tolist() == [50]
+    assert gaps(np.arange(9, dtype="f4") / 10, np.array([0, 9])).tolist() == []
+    # A part in a thousand is no rounding.
+    assert gaps(np.array([0, 1, 2, 3.001, 4.001]), np.array([0, 5])).tolist() == [3]
+
+
+def test_steps_too_long_for_a_float_are_gaps():
+    far = np.array([-1.7e308, 1.7e308])
+    assert gaps(far, np.array([0, 2])).tolist() == []
+    assert gaps(far, np.array([0, 1, 2])).tolist() == []
+    times = np.array([*far, -1.7e308, 0, 1, 2, 1.7e308, -1.7e308, 1.6e308, 1.7e308])
+    assert gaps(times, np.array([0, 2, 7, 10])).tolist() == [3, 6, 8]
+
+
+def test_nothing_has_no_gaps():
+    for kind in ("i8", "u8", "f8", "M8[s]"):
+        for offsets in ([0], [0, 0, 0]):
+            assert gaps(np.empty(0, kind), np.array(offsets)).tolist() == []
+            assert disorder(np.empty(0, kind), np.array(offsets)) is None
+
+
+@given(st.lists(st.lists(st.integers(0, 9) | st.sampled_from([250, 255])), max_size=4), st.data())
+def test_disorder_is_the_first_duplicate_or_step_back(series, data):
+    if data.draw(st.booleans(), "mostly in order"):
+        series = [sorted(set(values)) for values in series]
+        if data.draw(st.booleans(), "but for one row") and any(series):
+            own = data.draw(st.sampled_from([values for values in series if values]))
+            own.insert(data.draw(st.integers(0, len(own))), own[-1])
+    expected, flat = None, []
+    for values in series:
+        for i, value in enumerate(values):
+            if expected is None and i and value <= values[i - 1]:
+                kind = "duplicate" if value == values[i - 1] else "backwards"
+                expected = kind, len(flat)
+            flat.append(value)
+    offsets = concatenated_offsets([len(values) for values in series])
+    for dtype in ("uint8", "int64", "float64", "M8[s]"):
+        assert disorder(np.array(flat, "int64").astype(dtype), offsets) == expected
