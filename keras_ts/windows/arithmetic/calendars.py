@@ -1,8 +1,8 @@
 """Calendars by which timestamps are evenly spaced although their distances differ: pure NumPy.
 
-A calendar numbers its days (month ends 1, 2, 3, ...) and says which days are its own. A
-series keeps to a calendar if all its days are the calendar's, at one time of day. Then a
-missing day is a number that was skipped.
+A count gives every row a tick (month ends 1, 2, 3, ...) and flags the rows that it holds for. A
+series keeps to a count if the count holds for all its rows. Then a missing row is a tick that was
+skipped.
 """
 
 from collections.abc import Callable
@@ -18,14 +18,14 @@ Count = tuple[Array, BoolArray]
 def in_time(clock: Array, utc: Array, offsets: IntArray) -> Count:
     """Count in units of time, by a clock that may be put forward and back.
 
-    A step that is no longer than the change of the clock does not count: an hour that is
-    missing when the clock is put back by an hour would leave no trace.
+    The count does not hold for a step that is no longer than the change of the clock: an hour
+    that is missing when the clock is put back by an hour would leave no trace.
     """
-    step = np.diff(clock)
-    counted = np.ones(len(clock), dtype=bool)
-    counted[1:] = step > np.abs(step - np.diff(utc))
-    counted[offsets[:-1]] = True
-    return clock, counted
+    steps = np.diff(clock)
+    holds = np.ones(len(clock), dtype=bool)
+    holds[1:] = steps > np.abs(steps - np.diff(utc))
+    holds[offsets[:-1]] = True
+    return clock, holds
 
 
 def in_days(
@@ -43,8 +43,8 @@ def in_days(
         forward = np.diff(clock) - np.diff(utc)
         forward[offsets[1:-1] - 1] = 0
         at_time[1:] |= of_day[1:] - usual[1:] == forward
-    ticks, kept = calendar(day, offsets)
-    return ticks, kept & at_time
+    ticks, holds = calendar(day, offsets)
+    return ticks, holds & at_time
 
 
 def _every_day(day: Array, offsets: IntArray) -> Count:
@@ -53,12 +53,12 @@ def _every_day(day: Array, offsets: IntArray) -> Count:
 
 
 def _weekdays(day: Array, offsets: IntArray) -> Count:
-    """Mondays to Fridays."""
+    """Number Mondays to Fridays."""
     return np.busday_count(np.datetime64(0, "D"), day), np.is_busday(day)
 
 
 def _day_of_month(day: Array, offsets: IntArray) -> Count:
-    """One day of the month, or the last of a month that lacks it."""
+    """Number one day of each month, or the last of a month that lacks it."""
     month, of_month, last = _month(day)
     latest = per_row(np.maximum.reduceat(of_month, offsets[:-1]), offsets)
     return month.astype(np.int64), last | (of_month == latest)
@@ -77,14 +77,14 @@ def _last_weekday_of_month(day: Array, offsets: IntArray) -> Count:
 
 
 def _numbered_weekday_of_month(day: Array, offsets: IntArray) -> Count:
-    """The third Friday, say."""
+    """Number one weekday of each month: the third Friday, say."""
     month, of_month, _ = _month(day)
     kind = of_month // 7 * 7 + day.astype(np.int64) % 7
     return month.astype(np.int64), kind == per_row(kind[offsets[:-1]], offsets)
 
 
 def _twice_a_month(day: Array, offsets: IntArray) -> Count:
-    """Two days of the month, about half of one apart; the later may be its last."""
+    """Number two days of each month, about half of one apart; the later may be its last."""
     month, of_month, last = _month(day)
     early = per_row(np.minimum.reduceat(of_month, offsets[:-1]), offsets)
     late = per_row(np.maximum.reduceat(of_month, offsets[:-1]), offsets)
@@ -95,7 +95,7 @@ def _twice_a_month(day: Array, offsets: IntArray) -> Count:
 
 
 def _month(day: Array) -> tuple[Array, IntArray, BoolArray]:
-    """The month of each day, its number in it from 0, and whether it is the last."""
+    """Return the month of each day, the day's number in it from 0, and True if it is the last."""
     month = day.astype("datetime64[M]")
     of_month = (day - month.astype(day.dtype)).astype(np.int64)
     return month, of_month, (month + 1).astype(day.dtype) == day + 1
@@ -106,14 +106,15 @@ def per_row(values: Array, offsets: IntArray) -> Array:
     return np.repeat(values, np.diff(offsets))
 
 
-# The ways to count, the plainest first, with the fewest hours between two ticks, less than a
-# change of the clock: a series with a shorter step is not tried.
-BY_LOCAL_CLOCK = [(in_time, 0), (partial(in_days, _every_day), 20)]
+# Each count has a number of hours that no two of its ticks are closer than, however the clock is
+# changed. A series with a shorter step cannot keep to the count, and is not tried.
+_DAYS, _MONTHS = 20, 200
+BY_LOCAL_CLOCK = [(in_time, 0), (partial(in_days, _every_day), _DAYS)]
 CALENDARS = [
-    (partial(in_days, _day_of_month), 25 * 24),
-    (partial(in_days, _last_weekday_of_month), 25 * 24),
-    (partial(in_days, _first_weekday_of_month), 25 * 24),
-    (partial(in_days, _numbered_weekday_of_month), 25 * 24),
-    (partial(in_days, _twice_a_month), 9 * 24),
-    (partial(in_days, _weekdays), 20),
+    (partial(in_days, _day_of_month), _MONTHS),
+    (partial(in_days, _last_weekday_of_month), _MONTHS),
+    (partial(in_days, _first_weekday_of_month), _MONTHS),
+    (partial(in_days, _numbered_weekday_of_month), _MONTHS),
+    (partial(in_days, _twice_a_month), _MONTHS),
+    (partial(in_days, _weekdays), _DAYS),
 ]

@@ -14,7 +14,7 @@ from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 
 
 def disorder(times: Array, offsets: IntArray) -> tuple[str, int] | None:
-    """Return the first position out of order, after "duplicate" or "backwards", or None."""
+    """Return "duplicate" or "backwards" and the first position out of order, or None."""
     # Compared, not subtracted: differences of small or unsigned integers wrap around.
     wrong = times[1:] <= times[:-1]
     wrong[np.unique(offsets)[1:-1] - 1] = False  # From one series into the next.
@@ -51,8 +51,8 @@ def gaps(times: Array, offsets: IntArray, local_times: Array | None = None) -> I
             inner = concatenated_offsets(np.diff(offsets)[chosen])
             rows = slice(None) if chosen.all() else per_row(chosen, offsets)
             utc = times[rows]
-            ticks, kept = count(utc if clock is times else clock[rows], utc, inner)
-            keeps = np.logical_and.reduceat(kept, inner[:-1])
+            ticks, holds = count(utc if clock is times else clock[rows], utc, inner)
+            keeps = np.logical_and.reduceat(holds, inner[:-1])
             if not keeps.any():
                 continue
             flags, _ = _uneven(ticks, inner)
@@ -64,7 +64,7 @@ def gaps(times: Array, offsets: IntArray, local_times: Array | None = None) -> I
 
 
 def _ways(times: Array, local_times: Array | None) -> Iterator[tuple[Any, int, Array]]:
-    """Yield the ways to count, their fewest hours between two ticks, and the clock they go by."""
+    """Yield each count, the fewest hours between two of its ticks, and the clock it goes by."""
     clocks = [] if local_times is None else [local_times]
     yield from ((*way, clock) for way in BY_LOCAL_CLOCK for clock in clocks)
     yield from ((*way, clock) for way in CALENDARS for clock in [times, *clocks])
@@ -82,7 +82,7 @@ def _uneven(ticks: Array, offsets: IntArray) -> tuple[BoolArray, Array]:
 
 
 def _uneven_floats(ticks: Array, offsets: IntArray) -> BoolArray:
-    """Flag the same; 0.1 + 0.2 is not 0.3, and steps that differ by rounding alone are equal."""
+    """Flag such steps of floats: 0.1 + 0.2 is not 0.3, so a rounding error makes no step uneven."""
     steps = np.diff(ticks, prepend=ticks[:1])
     steps[offsets[:-1]] = np.inf
     shortest = np.minimum.reduceat(steps, offsets[:-1])
@@ -101,7 +101,8 @@ def _most_frequent(steps: Array, offsets: IntArray) -> Array:
     usual = steps[starts + lengths // 2]
     equal = steps == per_row(usual, offsets)
     equal[starts] = False
-    # More than half of the steps are mostly alike, and the middle one is such a step.
+    # A step that makes up more than half is the most frequent. Mostly the middle one is such a
+    # step, and sorting is spared.
     unsure = per_row(2 * _per_series(equal, offsets) < lengths, offsets)
     unsure[starts] = False
     series, steps = np.repeat(np.arange(len(lengths)), lengths)[unsure], steps[unsure]
@@ -110,7 +111,7 @@ def _most_frequent(steps: Array, offsets: IntArray) -> Array:
     changed = (np.diff(series, prepend=-1) != 0) | (np.diff(steps, prepend=steps[:1]) != 0)
     runs = np.flatnonzero(changed)
     often = np.diff(runs, append=len(steps))
-    # The last assignment stands: of the most frequent, and of several the shortest.
+    # The last assignment to a series stands: its most frequent step, the shortest of several.
     runs = runs[::-1][np.argsort(often[::-1], kind="stable")]
     usual[series[runs]] = steps[runs]
     return usual

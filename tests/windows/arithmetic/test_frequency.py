@@ -208,6 +208,10 @@ def test_every_calendar_is_regular_and_a_missing_row_a_gap(kind):
         # The calendar of the others does not hold for a series with a row that is late.
         late = [*pairs[:20], (pairs[20][0] + HOUR / 60 / 2,) * 2, *pairs[21:]]
         assert {20, 21} <= set(found([late], zone=zone))
+        for days in (-2, -1, 1, 2):
+            moved = [*pairs[:20], (pairs[20][0] + days * DAY,) * 2, *pairs[21:]]
+            if moved[19] < moved[20] < moved[21]:
+                assert found([moved], zone=zone) == naive_gaps([moved])
 
 
 @given(st.lists(st.one_of(regular(rows=15, lost=1), st.integers(0, 2)), max_size=4))
@@ -239,11 +243,16 @@ def test_a_series_takes_the_count_that_leaves_the_fewest_gaps(series):
     assert found(plain, zone=False) == naive_gaps(plain)
 
 
-@pytest.mark.parametrize("zone", [False, True])
-@pytest.mark.parametrize(("early", "late"), [(1, 13), (1, 19), (9, 21), (3, 21)])
-def test_two_days_of_a_month_are_half_of_one_apart(early, late, zone):
-    moments = picking(lambda day: day.day in (early, late))(datetime(2001, 1, 1), 24)
-    assert found([[(m, m) for m in moments]], zone=zone) == []
+@pytest.mark.parametrize(
+    ("early", "late", "apart"),
+    [(1, 12, False), (1, 13, True), (1, 19, True), (1, 20, False),
+     (15, 31, True), (16, 31, True), (17, 31, False), (14, 28, True)],
+)  # fmt: skip
+def test_two_days_of_a_month_are_half_of_one_apart(early, late, apart):
+    chosen = picking(lambda day: day.day in (early, late) or (is_last(day) and day.day < late))
+    pairs = [(moment, moment) for moment in chosen(datetime(2001, 1, 1), 24)]
+    assert found([pairs]) == naive_gaps([pairs])
+    assert (found([pairs]) == []) is apart
 
 
 def test_the_hour_that_a_clock_shows_twice_may_not_be_missing():
@@ -301,7 +310,7 @@ def test_floats_that_differ_by_rounding_alone_are_even(panel):
     offsets = concatenated_offsets([len(values) for values in series])
     begins = offsets.tolist()
     places = [b + i for b, values in zip(begins, series, strict=False) for i in uneven(values)]
-    assert gaps(np.array(sum(floats, [])), offsets).tolist() == places
+    assert gaps(np.array([x for own in floats for x in own]), offsets).tolist() == places
 
 
 def test_floats_far_from_zero():
