@@ -246,7 +246,7 @@ def test_a_series_takes_the_count_that_leaves_the_fewest_gaps(series):
 @pytest.mark.parametrize(
     ("early", "late", "apart"),
     [(1, 12, False), (1, 13, True), (1, 19, True), (1, 20, False),
-     (15, 31, True), (16, 31, True), (17, 31, False), (14, 28, True)],
+     (15, 24, False), (15, 31, True), (16, 31, True), (17, 31, False), (14, 28, True)],
 )  # fmt: skip
 def test_two_days_of_a_month_are_half_of_one_apart(early, late, apart):
     chosen = picking(lambda day: day.day in (early, late) or (is_last(day) and day.day < late))
@@ -268,7 +268,10 @@ def test_a_day_that_begins_late_is_regular():
     pairs = list(zip(utc, local, strict=True))
     assert found([pairs]) == []
     assert found([pairs[:15] + pairs[16:]]) == [15]
-    # The change of the clock excuses no other day.
+    assert found([pairs[:9], pairs[14:]]) == []
+    # The change of the clock excuses no other day, and none of the next series.
+    next_series = [(moment + 400 * DAY + HOUR * (i == 0),) * 2 for i, moment in enumerate(days)]
+    assert found([pairs, next_series]) == naive_gaps([pairs, next_series]) == [31]
     pairs[20] = (utc[20] + HOUR, local[20] + HOUR)
     assert found([pairs]) == naive_gaps([pairs]) != []
 
@@ -317,6 +320,7 @@ def test_floats_far_from_zero():
     seconds = 1.7e9 + 0.1 * np.arange(100)
     assert gaps(seconds, np.array([0, 100])).tolist() == []
     assert gaps(-seconds[::-1], np.array([0, 100])).tolist() == []
+    assert gaps(np.append(0, seconds), np.array([0, 101])).tolist() == [1]
     assert gaps(np.delete(seconds, 50), np.array([0, 99])).tolist() == [50]
     assert gaps(np.arange(9, dtype="f4") / 10, np.array([0, 9])).tolist() == []
     # A part in a thousand is no rounding.
