@@ -261,18 +261,27 @@ def test_the_hour_that_a_clock_shows_twice_may_not_be_missing():
     assert found([pairs[:10] + pairs[11:]]) == [10]
 
 
-def test_a_day_that_begins_late_is_regular():
-    days = REGULAR["days"](datetime(2018, 10, 20), 30)
+@pytest.mark.parametrize("hour", [0, 2])
+def test_a_day_that_begins_late_is_regular(hour):
+    days = REGULAR["days"](datetime(2018, 10, 20, hour), 30)
     utc = [day - HOUR * (day > days[15]) for day in days]
-    utc[15], local = days[15], [*days[:15], days[15] + HOUR, *days[16:]]
+    local = [*days[:15], days[15] + HOUR, *days[16:]]
     pairs = list(zip(utc, local, strict=True))
     assert found([pairs]) == []
     assert found([pairs[:15] + pairs[16:]]) == [15]
     assert found([pairs[:9], pairs[14:]]) == []
     # The change of the clock excuses no other day, and none of the next series.
+    before = pairs[:4] + pairs[5:9]
     ahead = [(day + 400 * DAY, day + 400 * DAY + HOUR) for day in days]
     ahead[0] = (ahead[0][0] + HOUR, ahead[0][1] + HOUR)
-    assert found([pairs[:9], ahead]) == naive_gaps([pairs[:9], ahead]) == [10]
+    panel = [before, ahead, before, ahead]
+    assert found(panel) == naive_gaps(panel) == [4, 9, 42, 47]
+
+
+def test_steps_by_the_clock_do_not_reach_into_the_next_series():
+    moments = stepping(HOUR / 2)(datetime(2024, 3, 30), 40)
+    pairs = on_a_clock(moments, moments[20], HOUR / 6, False)
+    assert found([pairs, pairs, pairs]) == naive_gaps([pairs, pairs, pairs]) == []
 
 
 def test_days_of_dates_alone():
@@ -322,6 +331,11 @@ def test_floats_far_from_zero():
     assert gaps(np.append(0, seconds), np.array([0, 101])).tolist() == [1]
     assert gaps(np.delete(seconds, 50), np.array([0, 99])).tolist() == [50]
     assert gaps(np.arange(9, dtype="f4") / 10, np.array([0, 9])).tolist() == []
+    # Two units in the last place are rounding, three are not.
+    unit = 2.0**-22
+    for off, places in ((2, []), (3, [4])):
+        units = np.cumsum([0, 8, 8, 8, 8 + off, 8])
+        assert gaps(2.0**30 + unit * units, np.array([0, 6])).tolist() == places
     # A part in a thousand is no rounding.
     assert gaps(np.array([0, 1, 2, 3.001, 4.001]), np.array([0, 5])).tolist() == [3]
 
