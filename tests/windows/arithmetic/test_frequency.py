@@ -255,6 +255,16 @@ def test_two_days_of_a_month_are_half_of_one_apart(early, late, apart):
     assert (found([pairs]) == []) is apart
 
 
+@pytest.mark.parametrize("other", [(0, 2), (0, 4)])
+def test_weekdays_of_different_weeks_are_different_days(other):
+    def chosen(day):
+        """The second Thursday of odd months, the first Wednesday or Friday of even ones."""
+        return ((day.day - 1) // 7, day.weekday()) == ((1, 3) if day.month % 2 else other)
+
+    pairs = [(moment, moment) for moment in picking(chosen)(datetime(2001, 1, 1), 24)]
+    assert found([pairs]) == naive_gaps([pairs]) != []
+
+
 def test_the_hour_that_a_clock_shows_twice_may_not_be_missing():
     hours = REGULAR["hours"](datetime(2024, 10, 27), 24)
     pairs = on_a_clock(hours, hours[10], -HOUR, True)
