@@ -43,7 +43,7 @@ def gaps(times: Array, offsets: IntArray, local_times: Array | None = None) -> I
     uneven, usual = _uneven(times, offsets)
     if times.dtype.kind == "M":
         fewest = _per_series(uneven, offsets)
-        usual = usual.view(np.diff(times[:1]).dtype)
+        usual = usual.view(np.diff(times).dtype)
         for count, hours, clock in _ways(times, local_times):
             chosen = (fewest > 0) & (usual >= np.timedelta64(hours, "h"))
             if not chosen.any():
@@ -88,7 +88,7 @@ def _uneven_floats(ticks: Array, offsets: IntArray) -> BoolArray:
     shortest = np.minimum.reduceat(steps, offsets[:-1])
     share = np.round(steps / per_row(shortest, offsets), 6)
     usual = shortest * _most_frequent(share, offsets)
-    ends = np.abs(ticks[np.stack([offsets[:-1], offsets[1:] - 1])]).max(axis=0, initial=0)
+    ends = np.abs(ticks[np.stack([offsets[:-1], offsets[1:] - 1])]).max(axis=0)
     rounding = 1e-6 * usual + 2 * np.spacing(ends)
     uneven = np.abs(steps - per_row(usual, offsets)) > per_row(rounding, offsets)
     uneven[offsets[:-1]] = False

@@ -255,10 +255,10 @@ def test_two_days_of_a_month_are_half_of_one_apart(early, late, apart):
     assert (found([pairs]) == []) is apart
 
 
-@pytest.mark.parametrize("other", [(0, 2), (0, 4)])
+@pytest.mark.parametrize("other", [(0, 2), (0, 3), (0, 4)])
 def test_weekdays_of_different_weeks_are_different_days(other):
     def chosen(day):
-        """The second Thursday of odd months, the first Wednesday or Friday of even ones."""
+        """The second Thursday of odd months, another day, of the first week, of even ones."""
         return ((day.day - 1) // 7, day.weekday()) == ((1, 3) if day.month % 2 else other)
 
     pairs = [(moment, moment) for moment in picking(chosen)(datetime(2001, 1, 1), 24)]
@@ -280,6 +280,8 @@ def test_a_day_that_begins_late_is_regular(hour):
     assert found([pairs]) == []
     assert found([pairs[:15] + pairs[16:]]) == [15]
     assert found([pairs[:9], pairs[14:]]) == []
+    early = [*pairs[:15], (utc[15] - HOUR / 2, local[15] - HOUR / 2), *pairs[16:]]
+    assert found([early]) == naive_gaps([early]) != []
     # The change of the clock excuses no other day, and none of the next series.
     before = pairs[:4] + pairs[5:9]
     ahead = [(day + 400 * DAY, day + 400 * DAY + HOUR) for day in days]
