@@ -31,8 +31,9 @@ def path_text(name: str, value: Any) -> str:
             f"{name} must be a str or a Path. Received: {name}={_checks.shown(value)} "
             f"({type(value).__name__})."
         )
-    if not path:
-        raise ValueError(f"{name} is empty: name a file. Received: {name}=''.")
+    if not path or "\0" in path:
+        what = "holds a null character" if path else "is empty"
+        raise ValueError(f"{name} {what}: name a file. Received: {name}={path!r}.")
     return path
 
 

@@ -128,13 +128,14 @@ def test_what_is_no_path_is_refused_by_name(model, bad):
             call()
 
 
-def test_an_empty_path_is_refused_by_name(model):
+@pytest.mark.parametrize(("path", "says"), [("", "is empty"), ("a\0", "holds a null character")])
+def test_a_text_that_is_no_path_is_refused_by_name(model, path, says):
     for call in (load_model, load_windows, migrate_lambdas):
-        with pytest.raises(ValueError, match=r"^(file)?path is empty: name a file"):
-            call("")
+        with pytest.raises(ValueError, match=rf"^(file)?path {says}: name a file"):
+            call(path)
     for call in (save_model, save_portable):
-        with pytest.raises(ValueError, match=r"^(file)?path is empty: name a file"):
-            call(model, "")
+        with pytest.raises(ValueError, match=rf"^(file)?path {says}: name a file"):
+            call(model, path)
 
 
 def test_a_folder_is_no_file(model, tmp_path):

@@ -101,7 +101,9 @@ class NormalizeWindow(keras.layers.Layer):
         """Return the normalized windows, their locations and their scales."""
         inputs = ops.cast(inputs, at_least_float32(self))
         if mask is not None:
-            return self._masked(inputs, ops.cast(ops.convert_to_tensor(mask), "bool")[..., None])
+            mask = ops.cast(ops.convert_to_tensor(mask), "bool")
+            _check_mask(tuple(mask.shape), tuple(inputs.shape))
+            return self._masked(inputs, mask[..., None])
         if self.causal:
             return self._stepwise(inputs)
         return self._normalized(inputs, inputs[:, -1:], *_whole(inputs, ops.mean))
@@ -168,6 +170,15 @@ class NormalizeWindow(keras.layers.Layer):
             "causal": self.causal,
             "epsilon": self.epsilon,
         }
+
+
+def _check_mask(mask: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:
+    """Refuse a mask that would be broadcast: it has one value for every step of every window."""
+    sizes = zip(mask, inputs, strict=False)
+    if len(mask) != 2 or any(None not in pair and len(set(pair)) > 1 for pair in sizes):
+        raise ValueError(
+            f"mask must be (batch, time), as inputs {inputs} begin. Received a mask of shape {mask}."
+        )
 
 
 def _whole(inputs: Any, mean_of: Callable[..., Any]) -> tuple[Any, Any]:
