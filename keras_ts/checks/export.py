@@ -20,7 +20,6 @@ from keras_ts._typing import Array
 from keras_ts.saving.diagnose import short
 
 Format = Literal["tf_saved_model", "onnx", "litert", "openvino"]
-Format = Literal["tf_saved_model", "onnx", "litert", "openvino"]
 Run = Callable[[list[Array]], list[Array]]
 
 CONVERTERS = {
@@ -29,7 +28,6 @@ CONVERTERS = {
     ("onnx", "torch"): "onnxscript",
     ("litert", "torch"): "litert-torch",
 }
-_FIXED = "From the TensorFlow backend, recurrent layers need unroll=True and a fixed window."
 _FIXED = "From the TensorFlow backend, recurrent layers need unroll=True and a fixed window."
 _CURES = {
     "tf_saved_model": "TensorFlow must be able to trace every layer; it does not from PyTorch.",
