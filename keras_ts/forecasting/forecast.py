@@ -9,7 +9,7 @@ from keras import ops
 from keras_ts import _checks, _keras_private
 from keras_ts._models import check_model
 from keras_ts._typing import Array
-from keras_ts.forecasting.rollout import Rollout
+from keras_ts.forecasting.rollout import Rollout, check_output
 from keras_ts.windows.reading.panel import Panel, missing_rows
 from keras_ts.windows.reading.reader import read_panel
 from keras_ts.windows.windowed_series import WindowedSeries
@@ -42,13 +42,18 @@ def forecast(
         them an axis for the series of a panel.
 
     Raises:
-        TypeError: ``model`` is not a Keras model.
+        TypeError: ``model`` is not a Keras model, or ``windows`` no ``WindowedSeries``.
         ValueError: The model is not built, takes windows of another length or of other columns,
             or gives outputs that do not fit the windows; a series is shorter than a window, or
             its last window is not whole; or feeding back is asked for where not every column
             is forecast, or where the model draws random numbers without a seed.
     """
     check_model(model, built=True)
+    if not isinstance(windows, WindowedSeries):
+        hint = " Pass its windows: dataset.windows." if hasattr(windows, "windows") else ""
+        raise TypeError(
+            f"windows must be a WindowedSeries. Received: {type(windows).__name__}.{hint}"
+        )
     steps = windows.horizon if steps is None else _checks.integer("steps", steps, 1)
     panel = read_panel(series, windows)
     if windows.future_columns or panel.static is not None:
@@ -60,7 +65,10 @@ def forecast(
     rounds = -(-steps // windows.horizon)
     if rounds > 1:
         _check_feeds_back(panel, windows, steps)
-    rollout = Rollout(model, windows, rounds, _target_shape(panel))
+    targets = _target_shape(panel)
+    if isinstance(getattr(model, "output_shape", None), tuple):
+        check_output(model.output_shape, windows, targets)
+    rollout = Rollout(model, windows, rounds, targets)
     # Only TensorFlow and PyTorch would cast the series to the model's precision by themselves.
     inputs = _last_inputs(panel, windows).astype(rollout.compute_dtype)
     out = np.asarray(ops.convert_to_numpy(rollout.predict_on_batch(inputs)))

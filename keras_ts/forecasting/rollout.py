@@ -1,9 +1,9 @@
 """``Rollout``: a model in a loop over its own outputs, as one Keras model."""
 
+import math
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_ts import _keras_private
@@ -73,20 +73,33 @@ class Rollout(keras.Model):
     def _horizon(self, output: Any) -> Any:
         """The model's output as ``(batch, horizon, ...)``, the last step's of a sequence."""
         horizon, targets = self.windows.horizon, self.target_shape
+        check_output(tuple(output.shape), self.windows, targets)
         if self.windows.targets == "sequence":
             output = output[:, -1]
-        values = int(np.prod(output.shape[1:]))
-        shaped = len(output.shape) < 3 or tuple(output.shape[1:]) == (horizon, *targets)
-        if values != horizon * int(np.prod(targets)) or not shaped:
-            raise ValueError(
-                f"The model gives outputs of shape {tuple(output.shape[1:])} per window; "
-                f"horizon={horizon} and targets of shape {targets} need "
-                f"{horizon * int(np.prod(targets))} values. Use the windows that "
-                "the model was trained on"
-                + (
-                    ', which for a sequence-to-sequence model say targets="sequence".'
-                    if len(output.shape) == 3 and self.windows.targets == "vector"
-                    else "."
-                )
-            )
         return ops.reshape(output, (-1, horizon, *targets))
+
+
+def check_output(
+    shape: tuple[int | None, ...], windows: WindowedSeries, targets: tuple[int, ...]
+) -> None:
+    """Refuse outputs of another shape than a window's targets, or as many values in a row.
+
+    Args:
+        shape: Shape of the model's output, its batch in front.
+        windows: The settings that the targets follow.
+        targets: Shape of the targets at one step.
+    """
+    horizon, sequence = windows.horizon, windows.targets == "sequence"
+    ahead = shape[2:] if sequence else shape[1:]
+    wanted = horizon * math.prod(targets)
+    shaped = len(ahead) < 2 or ahead == (horizon, *targets)
+    values = math.prod(size or 0 for size in ahead)
+    if len(shape) < 2 + sequence or not shaped or values != wanted:
+        hint = ""
+        if len(shape) == 3 and not sequence:
+            hint = ' A sequence-to-sequence model takes windows with targets="sequence".'
+        raise ValueError(
+            f"The model gives outputs of shape {shape[1:]} per window; horizon={horizon} and "
+            f"targets of shape {targets} need {wanted} values. Build the model with that many "
+            f"outputs, or use the windows that it was trained on.{hint}"
+        )

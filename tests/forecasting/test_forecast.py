@@ -195,3 +195,21 @@ def test_states_that_would_be_carried_from_call_to_call():
     model = keras.Model(inputs, keras.layers.Dense(1)(state))
     with pytest.raises(ValueError, match=r"layers \['carrier'\] are stateful"):
         forecast(model, SERIES, WindowedSeries(4))
+
+
+def test_windows_are_settings_and_no_dataset():
+    dataset = WindowedSeries(4).build(SERIES)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    with pytest.raises(TypeError, match=r"must be a WindowedSeries.*Pass its windows: dataset\."):
+        forecast(model, SERIES, dataset)
+    with pytest.raises(TypeError, match=r"must be a WindowedSeries\. Received: int"):
+        forecast(model, SERIES, 4)
+    assert len(forecast(model, SERIES, dataset.windows)) == 1
+
+
+def test_outputs_that_do_not_fit_are_refused_before_anything_is_compiled():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    with pytest.raises(
+        ValueError, match=r"^The model gives outputs of shape \(2,\) per window; hor"
+    ):
+        forecast(model, SERIES, WindowedSeries(4, horizon=7))

@@ -1,5 +1,6 @@
 """Arrays, memory maps and lists of arrays become a panel."""
 
+import os
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,11 @@ def _is_list_of_arrays(series: Any) -> bool:
 
 
 def _one_array(values: Any, what: str) -> Array:
+    if isinstance(values, str | os.PathLike):
+        raise TypeError(
+            f"{what} must hold numbers, and {values!r} is a text. Read a file first, for example "
+            "with pandas.read_csv."
+        )
     try:
         array = _checks.numeric(values, what)
         if not array.dtype.isnative:

@@ -66,7 +66,9 @@ def _column_names(tables: list[Any], spec: WindowSpec) -> list[str]:
     for argument in ("id_column", "time_column"):
         wanted = getattr(spec, argument)
         if wanted is not None and wanted not in names:
-            raise ValueError(f"{argument}={wanted!r} is not in the frame: {names}.")
+            index = getattr(getattr(tables[0].to_native(), "index", None), "names", ())
+            hint = " It is the index: pass frame.reset_index()." if wanted in index else ""
+            raise ValueError(f"{argument}={wanted!r} is not in the frame: {names}.{hint}")
     return names
 
 
