@@ -1,6 +1,6 @@
-"""Checks of arguments that several parts share, so that equal mistakes read alike.
+"""Checks arguments for several rooms, so that equal mistakes read alike.
 
-Each returns the value as a plain Python number: configs stay free of NumPy types, and
+Every check returns its value as a plain Python one: configs stay free of NumPy types, and
 JSON takes them as they are.
 """
 
@@ -21,7 +21,7 @@ _SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 200
 
 
 def shown(value: Any) -> str:
-    """``repr`` for an error: whole for what people write, its beginning for what files may hold."""
+    """Return ``repr(value)`` for an error, cut off where a file holds more than people write."""
     return _SHORT.repr(value)
 
 
@@ -29,7 +29,7 @@ def integer(name: str, value: Any, minimum: int) -> int:
     """Return ``value`` as an int >= ``minimum``, or raise an error that names it."""
     number = None
     if not isinstance(value, bool):
-        # NumPy's arrays and bools have an __index__, too, which raises.
+        # NumPy's arrays and bools, too, have an __index__, but one that raises.
         with contextlib.suppress(TypeError):
             number = operator.index(value)
     if number is None:
@@ -102,7 +102,7 @@ def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
 
 
 def numeric(values: Any, what: str) -> Array:
-    """``np.asarray`` that refuses what is not real numbers, naming it."""
+    """Return ``values`` as an array of real numbers, or raise an error that names them."""
     if isinstance(values, np.ma.MaskedArray) and values.dtype.kind in "biuf":
         floats: Any = values.astype(np.result_type(values.dtype, np.float32))
         values = floats.filled(np.nan)

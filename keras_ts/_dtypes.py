@@ -1,6 +1,6 @@
-"""The precision of layers that handle a series in its own units.
+"""Chooses the precision of layers that handle a series in its own units.
 
-Half precision serves the inside of a network; the levels and units of a series overflow it.
+Half precision serves the inside of a network, and overflows at the levels of many series.
 """
 
 from typing import Any

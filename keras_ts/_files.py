@@ -1,4 +1,4 @@
-"""Files that are either wholly written or not there."""
+"""Reads paths, and writes files whole or not at all."""
 
 import contextlib
 import functools
@@ -64,7 +64,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; move it there if the block succeeds.
 
     A link stays, and the file that it points to is replaced. Permissions stay. A process that is
-    killed leaves its temporary file behind, and the next one that writes to the folder clears it.
+    killed leaves its temporary file behind, and the next process that writes to the folder
+    removes that file.
     """
     path = path_text("path", path)
     target = Path(path).resolve()
@@ -89,22 +90,22 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 def _reserved(folder: Path, suffix: str) -> Iterator[Path]:
     """Yield the path of a new file, locked so that no other process clears it."""
     while True:
-        # The name is short, as the file's own may be as long as any can be; the suffix stays, as
-        # Keras and matplotlib choose a format by it.
+        # The name is short, since that of the target may be as long as a name can be. The suffix
+        # stays, since Keras and matplotlib choose a format by it.
         path = folder / f".keras_ts.{secrets.token_hex(8)}{suffix}"
         with path.open("xb") as file:
             if not _lock(file, wait=True):
-                # Windows would not move what is open.
+                # Windows moves no open file.
                 file.close()
-            # Another process may have cleared it in the moment before it was locked.
+            # Another process may have removed the file before it was locked.
             if path.exists():
                 yield path
                 return
 
 
 def _clear_leftovers(folder: Path) -> None:
-    """Remove the temporary files of processes that ended without doing so."""
-    # A file that may not be listed, opened or removed is somebody else's, or gone by now.
+    """Remove the temporary files that killed processes left behind."""
+    # A file that cannot be listed, opened or removed belongs to others, or is gone by now.
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
             if not _TEMPORARY.fullmatch(path.name) or not path.is_file():
@@ -115,7 +116,7 @@ def _clear_leftovers(folder: Path) -> None:
 
 
 def _lock(file: Any, wait: bool) -> bool:
-    """Lock an open file until its process closes it or ends; return whether the lock was had."""
+    """Lock an open file until its process closes it or ends; return True if that worked."""
     if fcntl is None:  # pragma: no cover
         return False
     try:

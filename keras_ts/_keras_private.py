@@ -1,32 +1,31 @@
-"""The one place that touches what Keras does not promise to keep.
+"""Touches what Keras does not promise to keep; no other file does.
 
 ``fit(dataset)`` shuffles the batches of a ``PyDataset`` with Python's global ``random``
 unless told ``shuffle=False``, so the order of training would depend on whatever else drew
 from it. Keras (3.12.4 to 3.15.1) asks an object that is itself a ``DataAdapter`` for its
 batches and leaves their order alone. ``tests/test_package.py`` notices when that
-changes; then datasets fall back to being plain PyDatasets, right in all but that order.
+changes; then datasets fall back to plain PyDatasets, which differ in nothing but that order.
 
-A sweep sets an optimizer's rate, which Keras refuses where a schedule sets it: a schedule
-steps aside for a plain variable here and is put back through the public setter. And random
-numbers drawn without a seed come from a generator of Keras's own, which a sweep must put
-back with the rest; so it must the states of stateful recurrent layers, wherever they lie, which
-Keras counts among no model's variables. ``tests/sweep/test_optimizer_access.py`` and
+A sweep sets an optimizer's rate, which Keras refuses where a schedule sets the rate: here a plain
+variable takes the place of the schedule, and the public setter puts the schedule back. Random
+numbers drawn without a seed come from a generator of Keras's own, and Keras counts the states of
+stateful recurrent layers among no model's variables; a sweep must put back both. ``tests/sweep/test_optimizer_access.py`` and
 ``tests/sweep/test_snapshot.py`` notice when that changes.
 
-Keras asks an adapter for its length, and calls ``on_epoch_end``, on occasions that it does not
-tell apart: as a run begins, as it goes back to the start, as an epoch ends. So do people. The
-calling method of Keras's ``EpochIterator`` tells; ``tests/windows/feeding/test_progress.py``
-notices when that changes. Its JAX trainer reads one batch ahead on accelerators, which a count
-of the batches trained on must leave out.
+Keras asks an adapter for its length, and calls ``on_epoch_end``, on three occasions: as a run
+begins, as a run goes back to the start, and as an epoch ends. People call the same methods. Only
+the calling method of Keras's ``EpochIterator`` tells these apart;
+``tests/windows/feeding/test_progress.py`` notices when that changes. Keras's JAX trainer reads one
+batch ahead on accelerators, which a count of the batches trained on must leave out.
 
 Keras calls no callback where an exception ends a fit. Only the stack tells whether a fit still
 runs: the frame of a method ``fit`` whose ``self`` is the model. ``tests/sweep/test_callback.py``
 notices when that changes; then a sweep says "interrupted" while it runs.
 
-An adapter is not told of ``y``, ``sample_weight``, ``class_weight`` and ``batch_size``, which
-Keras then ignores without a word. They stand in the frame of the method that asks the adapter
-for its length, and are read there, so that they can be refused.
-``tests/windows/test_misuse.py`` notices when that changes.
+Keras ignores ``y``, ``sample_weight``, ``class_weight`` and ``batch_size`` beside an adapter,
+without a word to it. Here these arguments are read from the frame of the method that asks the
+adapter for its length, so that the adapter can refuse them.
+``tests/windows/feeding/test_keras_adapter.py`` notices when that changes.
 """
 
 import sys
@@ -56,7 +55,7 @@ _SEED_GENERATOR = "global_seed_generator"
 
 
 def epoch_iterator_calling() -> str | None:
-    """The method of Keras's ``EpochIterator`` that calls the caller; None if none does."""
+    """Return the method of Keras's ``EpochIterator`` that calls the caller, or None."""
     frame: Any = sys._getframe(2)
     while frame is not None and frame.f_globals.get("__name__", "").startswith("keras."):
         if EpochIterator is None or isinstance(frame.f_locals.get("self"), EpochIterator):
@@ -66,7 +65,7 @@ def epoch_iterator_calling() -> str | None:
 
 
 def feeds_from(dataset: Any) -> bool:
-    """Tell if a fit, evaluation or prediction that is running, in this thread, reads a dataset."""
+    """Tell if a fit, evaluation or prediction that runs in this thread reads ``dataset``."""
     frame: Any = sys._getframe(2)
     while frame is not None:
         if frame.f_globals.get("__name__", "").startswith("keras."):
@@ -78,20 +77,21 @@ def feeds_from(dataset: Any) -> bool:
 
 
 def batches_read_ahead() -> int:
-    """Batches that Keras's JAX trainer has read while it trains on an earlier one."""
+    """Return how many batches Keras's JAX trainer reads ahead of the one that it trains on."""
     import jax
     from keras.src.backend.jax import trainer
 
-    # Keras 3.12 asks the adapter instead, whose ``builtin_prefetch`` keeps it from doing so.
+    # Keras 3.12 reads ahead only if the adapter's ``builtin_prefetch`` is False, and ours is True.
     looks_ahead = hasattr(trainer.JAXEpochIterator, "_one_batch_ahead_iterator")
     alone = keras.distribution.distribution() is None
     return int(looks_ahead and alone and jax.default_backend() != "cpu")
 
 
 def data_arguments(dataset: Any) -> dict[str, Any]:
-    """The arguments beside ``dataset`` of the fit, evaluate or predict that asks for its length.
+    """Return the arguments that a fit, evaluate or predict takes beside ``dataset``.
 
-    Empty if nothing of Keras asks. A validation set is not what ``batch_size`` is about.
+    The caller answers Keras's question for its length; if anybody else asks, there are none.
+    ``batch_size`` is left out for a validation set, since it is not meant for that.
     """
     frame: Any = sys._getframe(2)
     if EpochIterator is None or frame.f_code is not EpochIterator.__init__.__code__:
@@ -107,21 +107,21 @@ def data_arguments(dataset: Any) -> dict[str, Any]:
 
 
 def schedule_of(optimizer: Any) -> Any:
-    """The schedule, or other callable, that sets an optimizer's rate; None for a plain rate."""
+    """Return the schedule or function that sets an optimizer's rate, or None for a plain rate."""
     rate = optimizer._learning_rate
     return None if isinstance(rate, keras.Variable) else rate
 
 
 def set_aside_schedule(optimizer: Any) -> None:
     """Give an optimizer a rate that can be set, until a schedule is assigned to it again."""
-    # Tracked by being assigned, and let go of by the public setter.
+    # Assigning the variable tracks it, and the public setter lets go of it.
     optimizer._learning_rate = keras.Variable(
         0.0, dtype="float32", trainable=False, name="learning_rate"
     )
 
 
 def global_seed_generator() -> Any:
-    """Keras's generator for draws without a seed, or None before the first of them."""
+    """Return Keras's generator for draws without a seed, or None before the first such draw."""
     return global_state and global_state.get_global_attribute(_SEED_GENERATOR)
 
 
@@ -132,7 +132,7 @@ def set_global_seed_generator(generator: Any) -> None:
 
 
 def layers_within(model: keras.Model) -> list[Any]:
-    """A model and its layers, also those inside other layers."""
+    """Return a model and its layers, also those inside other layers."""
     return list(model._flatten_layers())
 
 
@@ -151,7 +151,7 @@ __all__ = [
 
 
 def is_fitting(model: keras.Model) -> bool:
-    """Tell whether a fit of ``model`` runs, in any thread."""
+    """Tell if a fit of ``model`` runs, in any thread."""
     for frame in list(sys._current_frames().values()):
         caller: Any = frame
         while caller is not None:

@@ -1,4 +1,4 @@
-"""The checks of a model that several parts share, so that equal mistakes read alike."""
+"""Checks models for several rooms, so that equal mistakes read alike."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import keras
 
 
 def check_model(model: Any, built: bool = False) -> None:
-    """Refuse anything but a model and, with ``built``, a model that is not built yet."""
+    """Refuse anything but a model; with ``built``, also a model that is not built yet."""
     if not isinstance(model, keras.Model):
         raise TypeError(f"model must be a Keras model. Received: {type(model).__name__}.")
     if built and not model.built:

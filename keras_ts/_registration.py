@@ -1,8 +1,8 @@
-"""One decorator makes an object saveable by Keras and findable by the people who load it.
+"""Makes a class saveable by Keras and findable by the people who load it.
 
-Keras prints a saved object's ``module`` when it cannot find it, so every object
-records ``keras_ts`` there: the error then names the package to import, and files of
-ours may move without breaking anybody's saved model.
+Keras prints the ``module`` of a saved object that it cannot find, so every object
+records ``keras_ts`` there: the error then names the package to import, and source files
+may move without breaking anybody's saved model.
 """
 
 from collections.abc import Callable

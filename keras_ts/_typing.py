@@ -1,4 +1,4 @@
-"""Names for the arrays that pass between the parts."""
+"""Names the types of arrays that pass between the rooms."""
 
 from typing import Any
 

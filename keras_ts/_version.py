@@ -1,3 +1,3 @@
-"""The version, in a file of its own so that building the wheel imports nothing."""
+"""Holds the version alone, so that building the wheel imports nothing."""
 
 __version__ = "0.1.0"

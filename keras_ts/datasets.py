@@ -1,4 +1,4 @@
-"""The synthetic series that the course teaches with, bit for bit."""
+"""Makes the synthetic series that the course teaches with, bit for bit."""
 
 import numpy as np
 

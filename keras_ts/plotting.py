@@ -1,7 +1,7 @@
-"""Pictures of series, forecasts, training and sweeps, drawn with matplotlib.
+"""Draws series, forecasts, training and sweeps with matplotlib.
 
 matplotlib is imported when a picture is asked for, not before; each function takes axes
-or makes its own, may save a file, and returns the axes.
+or makes new ones, may save a file, and returns the axes.
 """
 
 import os
@@ -32,11 +32,11 @@ def plot_series(
 
     Args:
         series: ``(time,)`` or ``(time, columns)``.
-        times: What to draw it over: one timestamp or number per position. Defaults to
+        times: Timestamps or numbers for the horizontal axis, one per position. Defaults to
             None: the positions.
         label: Name for the legend.
         ax: Axes to draw on. Defaults to a new figure's.
-        path: Where to save the picture. Defaults to None: nowhere.
+        path: File to save the picture in. Defaults to None: no file.
 
     Returns:
         The axes.
@@ -80,7 +80,7 @@ def plot_forecast(
             Defaults to None: the positions.
         last: Draw only this many positions of the series. Defaults to None: all.
         ax: Axes to draw on. Defaults to a new figure's.
-        path: Where to save the picture. Defaults to None: nowhere.
+        path: File to save the picture in. Defaults to None: no file.
 
     Returns:
         The axes.
@@ -136,12 +136,12 @@ def plot_history(
     ['training', 'validation']
 
     Args:
-        history: What ``fit`` returned, or its ``history`` dict.
-        last: Draw only this many of the last epochs, where early ones hide them.
+        history: The ``History`` that ``fit`` returned, or its ``history`` dict.
+        last: Draw only this many of the last epochs, which high early losses would flatten.
             Defaults to None: all.
-        metric: Which metric. Defaults to ``"loss"``.
+        metric: Name of the metric. Defaults to ``"loss"``.
         ax: Axes to draw on. Defaults to a new figure's.
-        path: Where to save the picture. Defaults to None: nowhere.
+        path: File to save the picture in. Defaults to None: no file.
 
     Returns:
         The axes.
@@ -190,7 +190,7 @@ def plot_sweep(
         interval: Rates to shade around the suggested one. Defaults to None.
         label: Name of the losses for the legend.
         ax: Axes to draw on. Defaults to a new figure's.
-        path: Where to save the picture. Defaults to None: nowhere.
+        path: File to save the picture in. Defaults to None: no file.
 
     Returns:
         The axes.
@@ -206,7 +206,7 @@ def plot_sweep(
     ax.plot(rates, losses, color=_QUIET, linewidth=0.8, label=label)
     if len(smoothed):
         ax.plot(rates[: len(smoothed)], smoothed, color=_DATA, linewidth=1.6, label="smoothed")
-        # Divergence dwarfs everything else, so that the limits leave it out.
+        # The limits leave divergence out, since it dwarfs everything else.
         bottom, start = losses[: len(smoothed)].min(), smoothed.max()
         top = start + 0.35 * (start - bottom)
         if top > bottom:
