@@ -9,8 +9,9 @@ changes; then datasets fall back to plain PyDatasets, which differ in nothing bu
 A sweep sets an optimizer's rate, which Keras refuses where a schedule sets the rate: here a plain
 variable takes the place of the schedule, and the public setter puts the schedule back. Random
 numbers drawn without a seed come from a generator of Keras's own, and Keras counts the states of
-stateful recurrent layers among no model's variables; a sweep must put back both. ``tests/sweep/test_optimizer_access.py`` and
-``tests/sweep/test_snapshot.py`` notice when that changes.
+stateful recurrent layers among no model's variables; a sweep must put back both.
+``tests/sweep/test_optimizer_access.py`` and ``tests/sweep/test_snapshot.py`` notice when that
+changes.
 
 Keras asks an adapter for its length, and calls ``on_epoch_end``, on three occasions: as a run
 begins, as a run goes back to the start, and as an epoch ends. People call the same methods. Only

@@ -1,6 +1,6 @@
-"""Strategies, an oracle and a check for functions that cut windows: ours, and anyone's own.
+"""Checks functions that cut windows, ours and anyone's own, against an oracle.
 
-Needs Hypothesis, which nothing else here does, so ``import keras_ts`` leaves this file out.
+The file needs Hypothesis, and no other file does, so ``import keras_ts`` leaves it out.
 The oracle reads the contract word by word and shares no arithmetic with ``keras_ts.windows``.
 """
 
@@ -23,7 +23,7 @@ Strategy = st.SearchStrategy
 
 
 def series(*, min_length: int = 1, max_length: int = 20, **kind: Any) -> Strategy[Array]:
-    """Series in which every value tells where it stands, or whose values are drawn.
+    """Return a strategy of series in which every value tells its place, or is drawn.
 
     Example:
 
@@ -37,8 +37,8 @@ def series(*, min_length: int = 1, max_length: int = 20, **kind: Any) -> Strateg
         max_length: Most positions. Defaults to 20.
         **kind: ``columns``, ``dtype`` and ``elements``, as for ``panels``.
     """
-    one = panels(max_series=1, min_length=min_length, max_length=max_length, **kind)
-    return one.map(lambda panel: panel[0])
+    drawn = panels(max_series=1, min_length=min_length, max_length=max_length, **kind)
+    return drawn.map(lambda panel: panel[0])
 
 
 def panels(
@@ -51,11 +51,11 @@ def panels(
     dtype: Any = "float32",
     elements: Strategy[Any] | None = None,
 ) -> Strategy[list[Array]]:
-    """Lists of series of unequal length, the empty and the short among them.
+    """Return a strategy of lists of series of unequal length, also empty and short ones.
 
     Example:
 
-    >>> [one.tolist() for one in find(panels(min_series=2, min_length=2), lambda drawn: True)]
+    >>> [array.tolist() for array in find(panels(min_series=2, min_length=2), lambda drawn: True)]
     [[0.0, 1.0], [100.0, 101.0]]
 
     Args:
@@ -64,15 +64,15 @@ def panels(
         min_length: Fewest positions in a series. Defaults to 0.
         max_length: Most positions in a series. Defaults to 20.
         columns: Number of columns. Defaults to None: shape ``(time,)``.
-        dtype: Of the arrays. Defaults to ``"float32"``.
+        dtype: Dtype of the arrays. Defaults to ``"float32"``.
         elements: A strategy for single values, NaN among them if you like. Defaults to
-            None: no two values of a panel are equal, and each tells where it stands.
+            None: no two values of a panel are equal, and each tells its place.
     """
     width = columns or 1
     place = 1 if width == 1 else 10 ** len(str(width - 1))
     apart = place * max(100, 10 ** len(str(max_length)))
 
-    def one(number: int, size: int) -> Strategy[Array]:
+    def one_series(number: int, size: int) -> Strategy[Array]:
         shape = (size,) if columns is None else (size, width)
         values = np.add.outer(number * apart + place * np.arange(size), np.arange(width))
         flat = st.just(values.ravel().tolist())
@@ -82,11 +82,13 @@ def panels(
 
     length = st.integers(min_length, max_length)
     lengths = st.lists(length, min_size=min_series, max_size=max_series)
-    return lengths.flatmap(lambda sizes: st.tuples(*map(one, range(len(sizes)), sizes))).map(list)
+    return lengths.flatmap(lambda sizes: st.tuples(*map(one_series, range(len(sizes)), sizes))).map(
+        list
+    )
 
 
 def windowed_series(*vary: str, columns: int | None = None) -> Strategy[WindowedSeries]:
-    """Settings for small windows, all of them or those that ``vary`` names.
+    """Return a strategy of settings for small windows, of which those in ``vary`` vary.
 
     Example:
 
@@ -101,16 +103,16 @@ def windowed_series(*vary: str, columns: int | None = None) -> Strategy[Windowed
             None: a series of shape ``(time,)``, which has no ``target_columns``.
 
     Raises:
-        ValueError: ``vary`` names what is not drawn here.
+        ValueError: ``vary`` names an argument that is not drawn here.
     """
-    one = st.integers(0, (columns or 1) - 1)
-    some = st.lists(one, min_size=1, max_size=columns, unique=True).map(tuple)
+    column = st.integers(0, (columns or 1) - 1)
+    some = st.lists(column, min_size=1, max_size=columns, unique=True).map(tuple)
     ranges = {"horizon": (1, 3), "gap": (0, 2), "stride": (1, 3), "sampling_rate": (1, 3)}
     strategies: dict[str, Strategy[Any]] = {
         "window": st.integers(1, 4),
         **{name: st.integers(*ends) for name, ends in ranges.items()},
         "targets": st.sampled_from(["vector", "sequence"]),
-        "target_columns": st.none() if columns is None else st.none() | one | some,
+        "target_columns": st.none() if columns is None else st.none() | column | some,
         "batch_size": st.just(32) | st.integers(1, 7),
         "shuffle": st.booleans(),
     }
@@ -121,7 +123,7 @@ def windowed_series(*vary: str, columns: int | None = None) -> Strategy[Windowed
 
 
 def reference_windows(series: Any, windows: WindowedSeries) -> tuple[Array, Array]:
-    """All windows in time order, by plain loops: slow, and plainly what the contract says.
+    """Return all windows in time order, by plain loops that follow the contract word by word.
 
     Example:
 
@@ -131,29 +133,29 @@ def reference_windows(series: Any, windows: WindowedSeries) -> tuple[Array, Arra
 
     Args:
         series: ``(time,)`` or ``(time, columns)``, or a list of such arrays.
-        windows: How to cut it. Batches and their order make no difference.
+        windows: Settings to cut the series by. Batches and their order make no difference.
 
     Raises:
         ValueError: There is no window, a value is missing where ``missing="raise"``, or
             the settings name future or static columns or those of a frame.
     """
-    found = list(_each_window(series, windows))
-    if not found:
+    cut = list(_each_window(series, windows))
+    if not cut:
         raise ValueError(f"series gives no window of {_differing(windows)}.")
-    return np.array([x for x, _, _ in found]), np.array([y for _, y, _ in found])
+    return np.array([x for x, _, _ in cut]), np.array([y for _, y, _ in cut])
 
 
 def _each_window(
     series: Any, w: WindowedSeries, at: int | None = None, context: bool = True
 ) -> Iterator[tuple[Array, Array, str]]:
-    """Every window of every series, and the part of a split at ``at`` that holds it."""
+    """Yield every window of every series, with the part of a split at ``at`` that holds it."""
     for name in ("future_columns", "static_columns", "id_column", "time_column"):
         if value := getattr(w, name):
             raise ValueError(f"The reference knows plain arrays alone. Received: {name}={value!r}.")
     columns: Any = w.target_columns
-    many = isinstance(series, list | tuple) and all(getattr(one, "ndim", 0) for one in series)
-    for one in series if many else [series]:
-        values = np.asarray(one)
+    panel = isinstance(series, list | tuple) and all(getattr(part, "ndim", 0) for part in series)
+    for array in series if panel else [series]:
+        values = np.asarray(array)
         if w.missing == "raise" and not np.isfinite(values).all():
             raise ValueError('series has a missing value; pass missing="drop" or "keep".')
         wanted = values if columns is None else values[:, columns]
@@ -188,7 +190,7 @@ def check_windowing(
 ) -> None:
     """Check a windowing function of your own against the oracle, on many small series.
 
-    Hypothesis draws series and settings, the same ones each time, and shrinks what fails.
+    Hypothesis draws series and settings, the same ones each time, and shrinks a case that fails.
 
     Example:
 
@@ -205,7 +207,7 @@ def check_windowing(
     Args:
         function: ``function(series, windows)`` returns arrays ``(x, y)``, or an iterable of
             batches or of single pairs ``(x, y)``: a tf.data dataset, a PyDataset, a
-            generator. It may call ``hypothesis.assume`` on what it supports.
+            generator. It may call ``hypothesis.assume`` to leave out cases.
         windows: The settings to try. Defaults to ``windowed_series(columns=columns)``.
         columns: Number of columns. Defaults to None: series of shape ``(time,)``.
         panel: True to pass lists of series, which no window crosses. Defaults to False.
@@ -242,47 +244,46 @@ def check_windowing(
 class _Case:
     arguments: list[Any]
     parts: dict[str, list[str]]  # the windows of each part, as text
-    axes: int  # of one window's inputs
+    axes: int  # number of axes of one window's inputs
     text: str
 
 
 @st.composite
 def _cases(draw: Any, drawn: Any, columns: Any, panel: bool, split: bool, context: bool) -> _Case:
-    """A series and settings that give a window, to both parts if there is a split."""
+    """Draw a series and settings that give a window, to both parts if there is a split."""
     w = draw(drawn)
     span = w.sampling_rate * (w.window - 1) + 1 + w.gap + w.horizon
     most = 2 * span + w.stride + 6 if split else span + 8
-    many = draw(panels(columns=columns, max_series=3 if panel else 1, max_length=most))
-    longest = max(map(len, many))
+    arrays = draw(panels(columns=columns, max_series=3 if panel else 1, max_length=most))
+    longest = max(map(len, arrays))
     assume(longest >= span + split)
     at = draw(st.integers(span, longest - 1)) if split else None
     parts: dict[str, list[str]] = {"train": [], "validation": [], "no part": []}
-    for x, y, part in _each_window(many, w, at, context):
+    for x, y, part in _each_window(arrays, w, at, context):
         parts[part].append(_text(x, y))
     assume(parts["train"] and (parts["validation"] or not split))
-    values = [one.tolist() for one in many]
+    values = [array.tolist() for array in arrays]
     text = f"panel = {values}" if panel else f"series = {values[0]}"
     text += f"\n  windows = {_differing(w)}" + (f"\n  at = {at}" if split else "")
-    return _Case(
-        [many if panel else many[0], w, *([at] if split else [])], parts, 1 + bool(columns), text
-    )
+    arguments = [arrays if panel else arrays[0], w, *([at] if split else [])]
+    return _Case(arguments, parts, 1 + bool(columns), text)
 
 
 def _differing(windows: WindowedSeries) -> str:
-    """The settings that differ from the defaults, as one would write them."""
+    """Return the code of a description, with the settings that differ from the defaults."""
     given = [(f.name, getattr(windows, f.name), f.default) for f in fields(windows)]
     shown = [f"{name}={value!r}" for name, value, default in given if value != default]
     return f"WindowedSeries({', '.join(shown)})"
 
 
 def _text(x: Any, y: Any) -> str:
-    """One window: exact, hashable, and what a message shows."""
+    """Return a window as exact text, to compare and to show in a message."""
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     return f"x={x.tolist()} y={y.tolist()}"
 
 
 def _fault(function: Callable[..., Any], case: _Case, ordered: bool) -> str:
-    """What is wrong with what the function makes of a case, or nothing."""
+    """Return the first fault in the windows that the function cuts, or an empty text."""
     split = len(case.arguments) == 3
     try:
         result = function(*copy.deepcopy(case.arguments))
@@ -297,23 +298,23 @@ def _fault(function: Callable[..., Any], case: _Case, ordered: bool) -> str:
 
 
 def _read(result: Any, case: _Case) -> list[str]:
-    """The windows in arrays or batches, up to what an endless dataset would show."""
+    """Return the windows in arrays or batches, of an endless dataset the first ones."""
     if isinstance(result, tuple | list) and len(result) == 2 and not isinstance(result[0], tuple):
         result = [result]
     elif not hasattr(result, "__iter__"):
         result = (result[index] for index in range(len(result)))
-    found: list[str] = []
+    texts: list[str] = []
     for batch in result:
         x, y = (np.asarray(values) for values in batch)
         single = x.ndim == case.axes and len(x) > 0
-        found += [_text(x, y)] if single else [_text(*pair) for pair in zip(x, y, strict=True)]
-        if len(found) > 2 * sum(map(len, case.parts.values())):
+        texts += [_text(x, y)] if single else [_text(*pair) for pair in zip(x, y, strict=True)]
+        if len(texts) > 2 * sum(map(len, case.parts.values())):
             break
-    return found
+    return texts
 
 
 def _difference(got: list[str], part: str, case: _Case, ordered: bool) -> str:
-    """The first window that is wrong, too many or missing."""
+    """Return the first window that is wrong, too many or missing, or an empty text."""
     wanted = case.parts[part]
     if ordered:
         pairs = enumerate(zip_longest(got, wanted, fillvalue="nothing"))

@@ -57,7 +57,7 @@ def _without_code(text):
 
 def _comments(source):
     """Yield the line and the text of every comment, the lines of a block together."""
-    block, last = [], None
+    begin, block, last = 0, [], None
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type != tokenize.COMMENT:
             continue

@@ -1,1 +1,1 @@
-"""Checks of a model: what a reload loses, and whether an exported file computes the same."""
+"""Checks what a reload of a model loses, and if an exported file computes the same."""

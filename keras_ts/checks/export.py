@@ -1,8 +1,8 @@
-"""Exporting a model, and running the exported file before anyone relies on it.
+"""Exports a model and runs the exported file, before anyone relies on it.
 
-An export may succeed and compute something else: from PyTorch, ONNX and OpenVINO get a
-recurrent layer's loop unrolled at one length, and keep it for any other. So the exported file is
-run in its own runtime, beside the model, and at two lengths if the model takes any.
+An export may succeed and compute something else: from PyTorch, ONNX and OpenVINO files hold a
+recurrent layer's loop unrolled at one length, and run it so at any other. The check runs the
+exported file in its own runtime, beside the model, and at two lengths if the model takes any.
 """
 
 import importlib.util
@@ -43,13 +43,13 @@ _TRACED = (
 
 @dataclass(frozen=True)
 class ExportReport:
-    """The result of ``check_export``: the exported file gives the outputs of the model.
+    """The result of ``check_export`` for a file that gives the outputs of the model.
 
     Attributes:
         format: The format that was checked.
-        shapes: The shapes of the inputs that it ran, one list for each run.
+        shapes: The shapes of the inputs, one list for each run.
         difference: The largest difference of any output from ``model.predict``.
-        magnitude: The largest output, to hold the difference against.
+        magnitude: The largest output, to compare the difference with.
         rtol: The largest difference allowed, relative to the largest output.
     """
 
@@ -61,7 +61,7 @@ class ExportReport:
 
     @property
     def ok(self) -> bool:
-        """True, as ``check_export`` raises an error where the outputs differ by more."""
+        """Always True, since ``check_export`` raises an error for outputs that differ by more."""
         return self.difference <= self.rtol * self.magnitude
 
     def __str__(self) -> str:
@@ -108,8 +108,8 @@ def check_export(
         ImportError: A package is missing; the message names it.
         TypeError: ``model`` is of another kind, such as a subclass, or not built.
         ValueError: ``format`` or ``rtol`` is out of range, ``x`` does not fit the model, Keras
-            cannot export the model so, the exported file does not run, or it gives other
-            outputs than the model.
+            cannot export the model to ``format``, or the exported file does not run or gives
+            other outputs than the model.
     """
     _checks.choice("format", format, tuple(RUNTIMES))
     rtol = _checks.positive("rtol", rtol)
@@ -187,7 +187,7 @@ def _lengths(model: keras.Model, inputs: list[Array]) -> list[list[Array]]:
 
 
 def _require(kind: str) -> None:
-    """Name the package that is missing, before anything is computed."""
+    """Raise an error that names a missing package, before anything is computed."""
     packages = [RUNTIMES[kind][0], CONVERTERS.get((kind, keras.backend.backend()))]
     for package in packages:
         if package and importlib.util.find_spec(_module(package)) is None:
@@ -220,12 +220,12 @@ def _exported(model: keras.Model, x: Any, kind: str, folder: Path) -> Run:
 
 
 def _check_imports(kind: str, error: Exception) -> None:
-    """Name the package that an error comes from, if a converter or runtime lacks one of its own."""
+    """Raise an error that names the package that a converter or runtime lacks, if it lacks one."""
     missing: ImportError | None = None
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ImportError):
-            # Keras says that the converter is missing, in answer to the error of its import.
+            # Keras answers any failed import of a converter with: the converter is missing.
             missing, cause = cause, cause.__cause__ or cause.__context__
         else:
             cause = cause.__cause__
@@ -303,7 +303,7 @@ def _onnx(path: str, names: list[str]) -> Run:
 def _openvino(path: str, names: list[str]) -> Run:
     import openvino
 
-    # Unless told otherwise, OpenVINO may compute in half precision, unasked by the file.
+    # Without this hint OpenVINO may compute in half precision, whatever the file says.
     compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     wanted = [entry.any_name for entry in compiled.inputs]
 
@@ -335,7 +335,7 @@ def _in_order(names: Collection[str]) -> list[str]:
 
 
 def _by_name(wanted: list[str], names: list[str], arrays: Any) -> dict[str, Any]:
-    """Return the inputs by the runtime's names for them: the model's, or in their order."""
+    """Return the inputs by the runtime's names, which are the model's or stand in its order."""
     given = dict(zip(names, arrays, strict=True))
     if set(wanted) <= set(given):
         return {name: given[name] for name in wanted}

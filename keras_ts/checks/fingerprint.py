@@ -1,7 +1,7 @@
-"""The fingerprint of a model: every setting, every variable, every result, in a flat dict.
+"""Takes the fingerprint of a model: its settings, variables and results, in a flat dict.
 
-Two fingerprints of one model, before it was saved and after it was reloaded elsewhere, differ in
-whatever was lost. No list of known losses is needed.
+The fingerprints of a saved model and of the reloaded one differ in whatever was lost. No list of
+known losses is needed.
 """
 
 import types
@@ -21,7 +21,7 @@ SEED = "state of its random numbers"
 
 
 def take(model: keras.Model, x: Any) -> Fingerprint:
-    """Return the fingerprint of ``model``, with its outputs for ``x``, and leave it as it was."""
+    """Return the fingerprint of ``model``, outputs for ``x`` included; leave the model as it was."""
     variables: list[Any] = []
     fingerprint: Fingerprint = {"Model": {"": type(model).__name__, "name": repr(model.name)}}
     for owner, layer in _layers(model):
@@ -45,7 +45,7 @@ def take(model: keras.Model, x: Any) -> Fingerprint:
 
 
 def _forget_idle_seeds(model: keras.Model, x: Any, fingerprint: Fingerprint) -> None:
-    """Leave out the state of random numbers that training never draws, as a dropout of 0."""
+    """Leave out the state of random numbers that training never draws, as with a dropout of 0."""
     model(x, training=True)
     for owner, layer in _layers(model):
         places = fingerprint[owner]
@@ -57,7 +57,7 @@ def _forget_idle_seeds(model: keras.Model, x: Any, fingerprint: Fingerprint) -> 
 def _layers(model: keras.Model, inside: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
     """Yield the layers of a model, those of models inside it included, each with its place."""
     for layer in model.layers:
-        # Names may repeat from one inner model to the next.
+        # Two inner models may have layers of the same name.
         name = f"{inside}{layer.name}"
         if isinstance(layer, keras.Model):
             yield from _layers(layer, f"{name}/")
@@ -80,14 +80,14 @@ def _results(model: keras.Model, x: Any) -> dict[str, Any]:
         values.pop("loss", None)
         results |= {f"metric {name!r}": _numbers(value) for name, value in values.items()}
         model.reset_metrics()
-    # A loss of classes, say, does not take such targets; its settings are compared all the same.
+    # Some losses, such as those of classes, take no such targets; their settings still count.
     except Exception as error:
         results["loss"] = f"not compared ({type(error).__name__} on made-up targets)"
     return results
 
 
 def _with_errors(output: Any) -> Array:
-    """Add errors of all sizes, so that a loss that parts large from small ones shows its border."""
+    """Return targets with errors of all sizes, so that a loss such as Huber's shows its border."""
     values = _numbers(output)
     errors = np.geomspace(20.0, 0.03, values.size) * np.resize([1, -1], values.size)
     return values + errors.reshape(values.shape).astype(values.dtype)
@@ -112,8 +112,8 @@ def _inside(item: Any, variables: list[Any]) -> Iterator[tuple[str, Any]]:
         yield from _flat("layers", item.layers, variables)
         return
     settings = item.get_config() if hasattr(item, "get_config") else {}
-    # The config may forget a setting, so attributes count too. The seed that an initializer
-    # draws for itself is used up by the time a model is saved.
+    # The config may forget a setting, so attributes count too: but not those of an initializer,
+    # whose own seed has done its work by the time a model is saved.
     if not isinstance(item, keras.initializers.Initializer):
         settings = {**settings, **_attributes(item)}
     settings.pop("name", None)

@@ -1,7 +1,7 @@
-"""Reloading a model in another process, and comparing it there with the one that was saved.
+"""Reloads a model in another process, and compares the result with the saved model.
 
-Keras loses some things without a word, others in each version, so nothing is looked for by name:
-everything is compared.
+Keras loses some things without a word, and every version loses others. So the check compares
+everything, and looks for no loss by name.
 """
 
 import os
@@ -32,17 +32,17 @@ from keras_ts.checks.reload import child
 child(sys.argv[1])
 """
 _RTOL = 1e-5
-# More variables of one part share a line, as they are lost together.
+# More variables than this share a line, since one part loses them together.
 _MOST_LINES = 3
 
 
 @dataclass(frozen=True)
 class ReloadDifference:
-    """A part of a model that is not as it was before it was saved and reloaded.
+    """A difference in one part of a model between saving and reloading it.
 
     Attributes:
         where: The part: ``"Layer 'dense'"``, ``"Optimizer"``, ``"Loss"``, ``"Compiling"``,
-            ``"Results"``, or ``"Loading"`` if it fails.
+            ``"Results"``, or ``"Loading"`` if loading fails.
         what: The setting, variable or result, with its values before and after.
     """
 
@@ -98,7 +98,7 @@ def check_reload(model: keras.Model, x: Any) -> ReloadReport:
     >>> check_reload(model, np.ones((2, 20))).ok
     True
 
-    A loss that Keras does not write down whole:
+    Keras does not save all settings of this loss:
 
     >>> import keras
     >>> model.compile("sgd", keras.losses.Huber(delta=2.0))
@@ -185,7 +185,7 @@ def child(name: str) -> None:
 def compare(
     before: Fingerprint, after: Fingerprint, uncompiled: bool = False
 ) -> list[ReloadDifference]:
-    """Return everything of ``before`` that is not in ``after`` as it was."""
+    """Return the parts of ``before`` that ``after`` lacks or holds otherwise."""
     differences = []
     for owner, places in before.items():
         if uncompiled and owner in ("Optimizer", "Loss", "Compiling"):
@@ -238,7 +238,7 @@ def _differs(was: Any, now: Any) -> bool:
         return not _close(was, now)
     if isinstance(now, np.ndarray):
         return was is not None
-    # An attribute that is not there is as good as unset: Keras sets some at first use.
+    # Keras sets some attributes at first use, so a missing attribute counts as an unset one.
     unset = (None, "None", "False")
     return was != now and not (was in unset and now in unset)
 

@@ -1,1 +1,1 @@
-"""Models in other forms: of stock layers alone, and out of old files with Lambdas."""
+"""Converts models to stock layers alone, and opens old files with Lambdas."""

@@ -1,10 +1,10 @@
-"""Files of tf.keras 2, and of ``.h5``, put the way Keras 3 reads them.
+"""Translates files of tf.keras 2, and ``.h5`` files, for Keras 3.
 
 Keras 3 loads the weights of Keras 2, but stumbles over a few settings that it has dropped, over
-the count of calls of models inside models, and over how a model was compiled. It restores no
-optimizer state from ``.h5`` files; in ``.keras`` files of Keras 2 it finds one variable too few,
-as the rate was no variable there. A setting that cannot be carried over stays as it is, and
-Keras's own error tells.
+the count of calls of models inside models, and over the settings that a model was compiled with.
+Keras 3 restores no optimizer state from ``.h5`` files; in ``.keras`` files of Keras 2 it misses one
+variable, since the rate was no variable there. A setting that cannot be translated stays as it is,
+and Keras's own error names it.
 """
 
 import io
@@ -25,17 +25,17 @@ _DROPPED: dict[str, tuple[Any, ...]] = {
     "input_length": (None,),
 }
 _MODELS = ("Functional", "Model", "Sequential")
-# The variables of these stand in the same order in Keras 2 and 3: m, v of the first weight, ...
+# Keras 2 and 3 keep the variables of these optimizers in one order: m, v of the first weight, ...
 _SAME_ORDER = ("SGD", "Adam", "AdamW", "RMSprop")
 
 
 def is_keras2(version: Any) -> bool:
-    """Return whether Keras 2 wrote a file of this version."""
+    """Tell if a file with this version of Keras was written by Keras 2."""
     return str(version).startswith("2.")
 
 
 def translate(config: Any) -> None:
-    """Change the config of a model, or of how it was compiled, in place."""
+    """Translate the config of a model, or of its compiling, in place."""
     for _, value in walk(config):
         if isinstance(value, dict):
             _translate(value)
@@ -79,13 +79,13 @@ def compile_config(training: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_one_output(metrics: Any) -> Any:
-    """Take away the list around the list, which Keras 2 wrote and Keras 3.12 does not take."""
+    """Return the metrics without the outer list that Keras 2 wrote and Keras 3.12 refuses."""
     alone = isinstance(metrics, list) and len(metrics) == 1 and isinstance(metrics[0], list)
     return metrics[0] if alone else metrics
 
 
 def is_legacy(training: dict[str, Any]) -> bool:
-    """Return whether the optimizer is of the kind that tf.keras had up to 2.10."""
+    """Tell if the optimizer is of the kind that tf.keras had up to 2.10."""
     optimizer = training.get("optimizer", training.get("optimizer_config"))
     settings = optimizer.get("config") if isinstance(optimizer, dict) else None
     return isinstance(settings, dict) and (
@@ -94,9 +94,9 @@ def is_legacy(training: dict[str, Any]) -> bool:
 
 
 def _entry(value: Any, module: str) -> Any:
-    """Name the module of a loss, metric or optimizer, or of each in a structure of them."""
+    """Return the config of a loss, metric or optimizer, or of several, with the module named."""
     if isinstance(value, str) and module == "keras.losses":
-        # Keras itself would look for the loss no sooner than in the first fit.
+        # Keras itself would not look for the loss before the first fit.
         keras.losses.get(value)
     if isinstance(value, list):
         return [_entry(item, module) for item in value]
@@ -118,19 +118,19 @@ def _entry(value: Any, module: str) -> Any:
         settings["reduction"] = "sum_over_batch_size"
     if "lr" in settings:
         settings["learning_rate"] = settings.pop("lr")
-    # Files of .h5 name no module, and Keras 2 has some that are gone.
+    # Files of .h5 name no module, and Keras 2 has modules that are gone.
     if str(value.get("module", "keras")).startswith("keras"):
         value = {**value, "module": module, "registered_name": None}
     return {**value, "class_name": title, "config": settings}
 
 
 def _count_from_zero(config: dict[str, Any], layers: list[dict[str, Any]]) -> None:
-    """Count calls of inner models from 0, where Keras 2 counts their construction as a call."""
+    """Count calls of inner models from 0; Keras 2 counts the construction as a call."""
     inner = {layer.get("name"): layer.get("class_name") for layer in layers}
     inner = {name: title for name, title in inner.items() if title in _MODELS}
     for layer in layers:
         _shift(layer.get("inbound_nodes"), inner)
-    # Keras 3 does this by itself for functional models that are outputs.
+    # Keras 3 itself does so for functional models that are outputs.
     sequential = {name: title for name, title in inner.items() if title == "Sequential"}
     _shift(config.get("output_layers"), sequential)
 
@@ -143,9 +143,9 @@ def _shift(calls: Any, inner: dict[Any, Any]) -> None:
 
 
 def restore_optimizer(optimizer: Any, path: str, legacy: bool) -> None:
-    """Put the optimizer's state in the file back, or warn that it starts afresh.
+    """Restore the optimizer's state from the file, or warn that its momentum starts afresh.
 
-    The optimizers of tf.keras up to 2.10 (``legacy``) kept all m before all v.
+    The optimizers of tf.keras up to 2.10 (``legacy``) kept every m before the first v.
     """
     try:
         saved = _saved_optimizer(path)

@@ -1,10 +1,10 @@
-"""The bytecode stored in a Lambda, read and never run.
+"""Reads the bytecode stored in a Lambda, and never runs it.
 
 Keras keeps a Lambda's function as marshalled CPython bytecode. ``marshal.loads`` may crash
-on bytes from elsewhere, and running them is running whatever the file says. Here the few
-types that a small function needs are read byte by byte, and its instructions are compared
-with the bytecode of CPython 3.6 to 3.13 for two sources: ``expand_dims(x, n)`` and ``x * n``.
-Only these two, exactly, are recognised.
+on bytes from elsewhere, and to run them is to run whatever the file says. Here the few
+types that a small function needs are read byte by byte, and the instructions of the function are
+compared with the bytecode of CPython 3.6 to 3.13 for two sources: ``expand_dims(x, n)`` and
+``x * n``. Nothing but these two is recognised.
 """
 
 import base64
@@ -13,14 +13,14 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-# Instructions in hexadecimal: `c` is the place of a number among the constants, `k` of the
-# keyword's name. In order: 3.6 to 3.10, 3.11 and 3.12, 3.13.
+# Instructions in hexadecimal, for 3.6 to 3.10, for 3.11 and 3.12, and for 3.13. `c` is the place
+# of the number among the constants, `k` that of the keyword's name.
 _SCALE = (
     "7c00 64{c} 1400 5300 | 64{c} 7c00 1400 5300",
     "9700 7c00 64{c} 7a05 0000 5300 | 9700 64{c} 7c00 7a05 0000 5300",
     "9500 5500 53{c} 2d05 0000 2400 | 9500 53{c} 5500 2d05 0000 2400",
 )
-# Each of these versions changed how a function is called; those before 3.11 did twice.
+# Versions differ in the call of a function; those before 3.11 have two forms of it.
 _EXPAND = (
     "7400 (6a..)* 7c00 64{c} (8302 | 64{k} 8d02) 5300",
     "7400 (6a..)* a0.. 7c00 64{c} a102 5300",
@@ -33,12 +33,12 @@ _LONGEST = 10_000
 
 
 def _compiled(sources: tuple[str, ...]) -> list[re.Pattern[str]]:
-    found = []
+    patterns = []
     for source in sources:
         for form in source.split(" | ") if "(" not in source else [source]:
             text = form.format(c="(?P<c>..)", k="(?P<k>..)")
-            found.append(re.compile(text, re.VERBOSE))
-    return found
+            patterns.append(re.compile(text, re.VERBOSE))
+    return patterns
 
 
 _SCALES, _EXPANDS = _compiled(_SCALE), _compiled(_EXPAND)
@@ -46,7 +46,7 @@ _SCALES, _EXPANDS = _compiled(_SCALE), _compiled(_EXPAND)
 
 @dataclass(frozen=True)
 class LambdaCode:
-    """The parts of a function that tell what it computes."""
+    """The parts of a function that decide its result."""
 
     arguments: int
     code: str
@@ -54,15 +54,14 @@ class LambdaCode:
     names: tuple[Any, ...]
 
     def factor(self) -> float | None:
-        """``n`` if the function is ``x * n`` or ``n * x``."""
-        found = self._constant(_SCALES)
-        return None if found is None or self.names else found
+        """Return ``n`` if the function is ``x * n`` or ``n * x``, else None."""
+        return None if self.names else self._constant(_SCALES)
 
     def axis(self) -> int | None:
-        """``n`` if the function is ``expand_dims(x, n)``, from whatever module."""
-        found = self._constant(_EXPANDS)
+        """Return ``n`` if the function is ``expand_dims(x, n)`` of any module, else None."""
+        number = self._constant(_EXPANDS)
         named = self.names and self.names[-1] == "expand_dims"
-        return found if named and isinstance(found, int) else None
+        return number if named and isinstance(number, int) else None
 
     def __str__(self) -> str:
         numbers = [c for c in self.constants if isinstance(c, int | float)]
@@ -71,7 +70,7 @@ class LambdaCode:
         return "its code has the " + " and the ".join(parts) if parts else "its code names nothing"
 
     def _constant(self, patterns: list[re.Pattern[str]]) -> Any:
-        """Return the constant that the instructions name, if they are one of ``patterns``."""
+        """Return the constant in the instructions, if they match one of ``patterns``."""
         for pattern in patterns:
             match = pattern.fullmatch(self.code)
             if match is None or self.arguments != 1:
@@ -103,13 +102,14 @@ def read(text: Any) -> LambdaCode | None:
     return None
 
 
-# Numbers before the first value and values after the line number: 3.8 to 3.10, 3.11 on, 3.7.
+# Counts of numbers before the first value, and of values after the line number, for 3.8 to 3.10,
+# from 3.11 on, and for 3.7.
 _LAYOUTS = ((6, 1), (5, 2), (5, 1))
 _PLAIN = {"N": None, "T": True, "F": False, ".": ...}
 
 
 class _Reader:
-    """Reads the marshal format: a type, then its content; some values are referred to later."""
+    """Reads the marshal format: a type, then its content, or a reference to an earlier value."""
 
     def __init__(self, data: bytes) -> None:
         self._data, self._at, self._seen = data, 0, list[Any]()

@@ -1,6 +1,6 @@
-"""The layers that a mask reaches: a layer that stands in for one of them may treat it otherwise.
+"""Finds the layers that a mask reaches, since their replacements may treat the mask otherwise.
 
-Masks pass in and out of inner models only together with real data, so some is sent through.
+Masks pass in and out of inner models only together with data, so zeros are sent through.
 """
 
 from collections.abc import Callable
@@ -11,14 +11,14 @@ import numpy as np
 
 from keras_ts.saving.config import entries
 
-# Lengths to try if a model leaves that of its input open; a convolution may need more than a few.
+# Lengths to try if a model leaves the length of its input open; a convolution may need the longer.
 LENGTHS = (4, 64)
 
 
 def reached_layers(
     model: keras.Model, watched: Callable[[keras.layers.Layer], bool]
 ) -> list[keras.layers.Layer] | None:
-    """Return the ``watched`` layers that a mask reaches, or None where it cannot be followed."""
+    """Return the ``watched`` layers that a mask reaches, or None if no mask could be followed."""
     if not any(_makes_mask(entry) for _, entry in entries(model.get_config())):
         return []
     reached: list[keras.layers.Layer] = []
@@ -51,8 +51,8 @@ def _makes_mask(entry: dict[str, Any]) -> bool:
 
 
 def _runs(model: keras.Model, length: int) -> bool:
-    """Send zeros through, axes of any length being ``length`` long."""
-    # A Sequential that nothing symbolic was put into has no ``input``.
+    """Send zeros through, with ``length`` for open axes; tell if the model takes them."""
+    # A Sequential that was never called on symbolic tensors has no ``input``.
     inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
     try:
         model(

@@ -1,7 +1,7 @@
-"""Opening old models whose Lambdas no longer load, with layers in place of the Lambdas.
+"""Opens old models whose Lambdas no longer load, with layers in place of the Lambdas.
 
-The file is rewritten to a temporary one that holds no Lambda, and that one is loaded.
-Nothing stored as code is run, or handed to anything that could run it.
+Keras loads a temporary file, to which the config is rewritten without Lambdas. No stored code is
+run, or handed to anything that could run it.
 """
 
 import copy
@@ -36,8 +36,8 @@ def migrate_lambdas(
 
     Files of Keras 3 and of tf.keras 2 are taken. ``Lambda(lambda x: expand_dims(x, -1))``
     and ``Lambda(lambda x: x * 100.0)`` are recognised by their bytecode, which is read and
-    not run; for others, give the layers that stand in. The weights stay, and so do loss, metrics
-    and optimizer. Save the result, and the Lambdas are gone for good.
+    not run; for other Lambdas, give the layers that stand in. Weights, loss, metrics and optimizer
+    are kept. Save the result, and the Lambdas are gone for good.
 
     Example:
 
@@ -60,19 +60,19 @@ def migrate_lambdas(
         filepath: The file.
         replacements: Layers by the names of the Lambdas they stand in for, such as
             ``{"scale": ScaleOutput(400.0)}``; inside another model, if names repeat,
-            ``"inner/scale"``. They have no weights to train, as a Lambda has none. Defaults
-            to None: all are recognised.
+            ``"inner/scale"``. The layers have no weights to train, since a Lambda has none.
+            Defaults to None: every Lambda must be one that is recognised.
 
     Returns:
-        The model, with the new layers under the Lambdas' names. It is compiled if it was, and
-        Keras can still do it; a warning names what was lost.
+        The model, with the new layers under the Lambdas' names. The model is compiled if the saved
+        one was and Keras can still do so; a warning names what was lost.
 
     Raises:
         FileNotFoundError: There is no such file.
         TypeError: ``filepath`` is not a str or a Path, or a replacement not a layer.
-        ValueError: The file holds no Lambda, a replacement names none of them, one of them
-            has no replacement, the model does not fit together with it, or a mask reaches and
-            ends at a Lambda for which you gave no replacement.
+        ValueError: The file holds no Lambda, a replacement names none of them, a Lambda that is
+            not recognised has no replacement, the model does not load with a replacement, or a
+            mask ends at a Lambda for which you gave no replacement.
     """
     wanted = _checked(replacements)
     source = path_text("filepath", filepath)
@@ -124,7 +124,7 @@ def _checked(replacements: Any) -> dict[str, keras.layers.Layer]:
 
 
 def _lambdas(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return every Lambda's entry by its name, behind those of the layers it stands in."""
+    """Return every Lambda's entry by its path: the names of the layers around it, then its own."""
     lambdas: dict[tuple[str, ...], dict[str, Any]] = {}
     for place, entry in entries(config.get("config")):
         inside = (place.layers[:depth] in lambdas for depth in range(len(place.layers)))
@@ -136,7 +136,7 @@ def _lambdas(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def _matched(
     wanted: dict[str, keras.layers.Layer], lambdas: dict[str, dict[str, Any]], source: str
 ) -> dict[str, keras.layers.Layer]:
-    """Return a layer for each Lambda: the one given, or the one that its code proposes."""
+    """Return a layer for each Lambda: the given one, or the one that its code proposes."""
     layers = {}
     for name, layer in wanted.items():
         meant = [where for where in lambdas if where.rpartition("/")[2] == name]
@@ -187,7 +187,7 @@ def _proposed(settings: dict[str, Any]) -> tuple[keras.layers.Layer | None, str]
     if code is None:
         return None, "its code cannot be read"
     extras = [parts[1], parts[2], settings.get("arguments"), settings.get("mask")]
-    # Keras writes nothing as null or as empty.
+    # Keras writes an absent value as null, or as an empty list or dict.
     if any(extra not in (None, [], {}) for extra in extras):
         return None, f"it takes values from outside; {code}"
     axis, factor = code.axis(), code.factor()
@@ -210,7 +210,7 @@ def _replace(entry: dict[str, Any], layer: keras.layers.Layer, proposed: bool) -
         new["config"]["dtype"] = entry["config"]["dtype"]
     entry.update({key: new[key] for key in ("module", "class_name", "config", "registered_name")})
     for call in entry.get("inbound_nodes") or ():
-        # A Lambda is handed mask and training; other layers find them by themselves.
+        # Keras passes mask and training to a Lambda by name; other layers get them by themselves.
         calls = [call] if isinstance(call, dict) else call
         for item in calls if isinstance(calls, list) else ():
             given = item.get("kwargs") if isinstance(item, dict) else item[-1]
@@ -220,7 +220,7 @@ def _replace(entry: dict[str, Any], layer: keras.layers.Layer, proposed: bool) -
 
 
 def _write(source: str, target: str, config: dict[str, Any]) -> Any:
-    """Copy the file with ``config`` in place of its own; return what an ``.h5`` file compiles."""
+    """Copy the file with another ``config``; return the settings of compiling in an ``.h5`` file."""
     if source.endswith(".keras"):
         archive.rewrite(source, target, {archive.CONFIG: json.dumps(config).encode()})
         return None
@@ -250,7 +250,7 @@ def _load(target: str, source: str, customs: dict[str, Any]) -> keras.Model:
 
 
 def _compile(model: keras.Model, training: Any, source: str, customs: dict[str, Any]) -> None:
-    """Compile as the file says, and bring the optimizer's state over."""
+    """Compile the model as the file says, and restore the optimizer's state."""
     if training is None:
         return
     try:
@@ -279,7 +279,7 @@ def _layer_at(model: keras.Model, where: str) -> Any:
 
 
 def _check_weightless(built: Any, where: str, layer: keras.layers.Layer) -> None:
-    """Refuse a layer with weights: a Lambda had none, so the file holds none for it."""
+    """Refuse a layer with weights, since the file holds none for a Lambda."""
     if built.weights:
         raise ValueError(
             f"replacements[{where!r}]: {type(layer).__name__} has weights, and the file has none "
@@ -288,10 +288,12 @@ def _check_weightless(built: Any, where: str, layer: keras.layers.Layer) -> None
 
 
 def _check_masks(model: keras.Model, proposed: dict[str, Any], source: str) -> None:
-    """Refuse to pass a mask on by ourselves: the Lambda, told nothing of masks, ended it."""
-    reached = reached_layers(model, lambda layer: any(layer is each for each in proposed.values()))
+    """Refuse a proposed layer that would pass on a mask, since its Lambda ended the mask."""
+    reached = reached_layers(
+        model, lambda layer: any(layer is stand_in for stand_in in proposed.values())
+    )
     for where, layer in proposed.items():
-        if reached is None or any(layer is each for each in reached):
+        if reached is None or any(layer is passed for passed in reached):
             what = "may reach" if reached is None else "reaches"
             title = type(layer).__name__
             raise ValueError(

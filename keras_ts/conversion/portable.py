@@ -1,7 +1,7 @@
-"""Saving a model as one of stock Keras layers, for machines without keras_ts.
+"""Saves a model as one of stock Keras layers, for machines without keras_ts.
 
 Stock layers that give the same result stand in for ours: ``Reshape``, ``Rescaling``, or a small
-model of the very operations that the layer runs. A model whose result would change is not saved.
+model of the operations that the layer runs. A model whose result would change is not saved.
 """
 
 import os
@@ -108,7 +108,7 @@ def _drops_masks(layer: keras.layers.Layer) -> bool:
 
 
 def _is_scalar(layer: ScaleOutput) -> bool:
-    # Rescaling would turn a list the other way under image_data_format "channels_first".
+    # Under image_data_format "channels_first", Rescaling applies a list along another axis.
     return not isinstance(layer.scale, list) and not isinstance(layer.offset, list)
 
 
@@ -153,7 +153,7 @@ _STOCK: dict[type, Callable[[Any], keras.layers.Layer]] = {
 
 
 def _copy_state(model: keras.Model, lowered: keras.Model) -> None:
-    """Copy weights, the state of seeds, and the optimizer's."""
+    """Copy the weights, the state of seeds, and the state of the optimizer."""
     _copy_variables(model.variables, lowered.variables, "The model's layers")
     # An optimizer that has not run yet has no state beyond its settings.
     if model.compiled and model.optimizer.built:
@@ -168,7 +168,7 @@ def _copy_variables(ours: list[Any], theirs: list[Any], what: str) -> None:
     if [tuple(v.shape) for v in ours] != [tuple(v.shape) for v in theirs]:
         raise ValueError(f"{what} would not fit a model that is built anew; compile it again.")
     for variable, value in zip(theirs, ours, strict=True):
-        # A copy: on JAX, training frees what the two would share.
+        # The copy is needed on JAX, where training frees an array that both would share.
         variable.assign(np.array(keras.ops.convert_to_numpy(value)))
 
 

@@ -1,1 +1,1 @@
-"""Layers that bring a series into a network and its output back, one class a file."""
+"""Holds the layers that bring a series into a network and its output back, one a file."""

@@ -1,4 +1,4 @@
-"""``NormalizeWindow``: each window relative to a statistic of its own.
+"""``NormalizeWindow``: each window relative to its own statistics.
 
 The idea is that of reversible instance normalization (Kim et al., ICLR 2022) and, for the
 last value alone, of NLinear (Zeng et al., AAAI 2023): a net that sees each window relative
@@ -25,7 +25,7 @@ _BEHIND_ALL = 2**31 - 1
 class NormalizeWindow(keras.layers.Layer):
     """Subtracts from each window a location of its own and divides by a scale of its own.
 
-    A model of one's own normalizes its input, and ``RestoreWindow`` brings its output back:
+    A model of your own normalizes its input, and ``RestoreWindow`` brings its output back:
 
     >>> import keras, numpy as np
     >>> from keras_ts import NormalizeWindow, RestoreWindow
@@ -51,9 +51,9 @@ class NormalizeWindow(keras.layers.Layer):
         statistic: ``"last"``: location is the window's last value, scale its standard deviation.
             ``"mean"``: its mean, scale 1. ``"standard"``: its mean and standard deviation.
         period: Reserved for seasonal windows. Only None is taken for now.
-        causal: Let each step use only itself and the steps before it, as it must if every step
-            forecasts its own successor. ``"last"`` then subtracts the step before, and brings back
-            by the step itself. Defaults to False.
+        causal: True to let each step use only itself and the steps before it, which is needed where
+            every step forecasts its own successor. ``"last"`` then subtracts the step before, and
+            the location is the step itself. Defaults to False.
         epsilon: Number added to the variance, so that a constant window divides by no zero, in
             squared units of the series. Defaults to 1e-6.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.

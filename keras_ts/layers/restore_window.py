@@ -24,7 +24,7 @@ class RestoreWindow(keras.layers.Layer):
 
     Args:
         feature: Index of the feature whose statistics bring every output back to its units.
-            Defaults to None: each output goes by its own feature if there are as many of them as
+            Defaults to None: each output goes by its own feature if there are as many features as
             outputs, otherwise all go by the first.
         period: Reserved for seasonal windows. Only None is taken for now.
         gap: Reserved for seasonal windows: steps between a window and its first output. Only 0 is
@@ -36,7 +36,7 @@ class RestoreWindow(keras.layers.Layer):
         scale that ``NormalizeWindow`` returned.
 
     Output shape:
-        That of the outputs, float32 under a half-precision policy.
+        The shape of the outputs, float32 under a half-precision policy.
 
     Raises:
         TypeError: An argument is of the wrong type.

@@ -34,7 +34,7 @@ class ScaleOutput(keras.layers.Layer):
     >>> np.asarray(layer.invert(np.array([[25.0]]))).tolist()
     [[0.25]]
 
-    Read from training data:
+    ``from_series`` reads scale and offset from training data:
 
     >>> layer = ScaleOutput.from_series(np.array([10.0, 30.0]), method="min_max")
     >>> layer.scale, layer.offset
@@ -51,7 +51,7 @@ class ScaleOutput(keras.layers.Layer):
         Any; if ``scale`` is a list, with ``len(scale)`` features on the last axis.
 
     Output shape:
-        The input's.
+        The input's shape.
 
     Raises:
         TypeError: ``scale`` or ``offset`` is not a number or a flat list of numbers.

@@ -1,7 +1,7 @@
-"""Keras's files, with the windows of a model inside: read with suspicion, written whole.
+"""Reads Keras's files without trusting them, and writes them whole, windows inside.
 
 - ``config``: one walk over a saved config.
 - ``archive``, ``hdf5``, ``metadata``: the parts of a file.
-- ``diagnose``: why a file did not load.
-- ``save``, ``load``: what people call.
+- ``diagnose``: the reason that a file did not load.
+- ``save``, ``load``: the functions that people call.
 """

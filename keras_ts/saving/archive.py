@@ -1,4 +1,4 @@
-"""The members of a ``.keras`` file, read and rewritten without trusting it.
+"""Reads and rewrites the members of a ``.keras`` file without trusting it.
 
 A ``.keras`` file is a zip archive, and may come from anywhere: its table of contents is checked
 before anything in it is believed, and each member is read up to a limit. Nothing is ever unpacked
@@ -36,15 +36,15 @@ def opened(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
 
     Raises:
         FileNotFoundError: There is no file at ``path``.
-        ValueError: It is not a ``.keras`` file, or damaged, or made to mislead.
+        ValueError: The file is not a ``.keras`` file, or damaged, or made to mislead.
     """
-    where = existing(path)
+    file = existing(path)
     with contextlib.ExitStack() as stack:
         try:
-            archive = stack.enter_context(zipfile.ZipFile(where))
+            archive = stack.enter_context(zipfile.ZipFile(file))
         except (*_DAMAGE, ValueError):
-            raise ValueError(f"{str(where)!r} {_kind(where)}") from None
-        _check(archive, where)
+            raise ValueError(f"{str(file)!r} {_kind(file)}") from None
+        _check(archive, file)
         yield archive
 
 
@@ -52,7 +52,7 @@ def read(archive: zipfile.ZipFile, name: str) -> bytes:
     """Return the content of a member, which its checksum confirms.
 
     Raises:
-        ValueError: It is damaged.
+        ValueError: The member is damaged.
     """
     with _readable(f"{archive.filename!r}: {name}"):
         return archive.read(name)
@@ -88,7 +88,7 @@ def rewrite(
     target: str | os.PathLike[str],
     members: Mapping[str, bytes],
 ) -> None:
-    """Copy ``source`` to ``target``, which may be the same, with ``members`` in place of its own.
+    """Copy ``source`` to ``target``, maybe the same file, with some ``members`` replaced.
 
     ``target`` is wholly written or not touched.
     """
@@ -139,7 +139,7 @@ def _writer(archive: zipfile.ZipFile, name: str) -> Any:
 
 
 def _kind(path: Path) -> str:
-    """Say of a file that is not a zip archive what it is instead."""
+    """Say what a file is that is no zip archive."""
     with path.open("rb") as file:
         start = file.read(8)
     if start == b"\x89HDF\r\n\x1a\n":

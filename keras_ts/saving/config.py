@@ -1,4 +1,4 @@
-"""A saved config, read as the tree of objects that it is.
+"""Reads a saved config as a tree of objects.
 
 Keras writes every object as a dict of ``class_name`` and ``config``, and objects within objects.
 The walk below is the only one: errors, portable files and migrated ones read configs by it.
@@ -17,7 +17,7 @@ _FUNCTIONS = (
 
 
 class Place(NamedTuple):
-    """Names of the layers that a value stands in, outermost first, and its part in compiling."""
+    """The layers around a value by their names, outermost first, and its part in compiling."""
 
     layers: tuple[str, ...] = ()
     part: str = ""
@@ -31,7 +31,7 @@ class Place(NamedTuple):
 def walk(config: Any) -> Iterator[tuple[Place, Any]]:
     """Yield every dict and list in ``config`` with its place, outer ones first.
 
-    The caller may change a dict or list that it is given: its content is read after that.
+    The caller may change a dict or list once it is yielded: the walk reads its content later.
     """
     pending = [(Place(), config)]
     while pending:
@@ -75,7 +75,7 @@ def title(entry: dict[str, Any]) -> str:
 
 
 def is_stock(entry: dict[str, Any]) -> bool:
-    """Return whether the class or function of an entry is Keras's own."""
+    """Tell if the class or function of an entry is Keras's own."""
     module = entry.get("module")
     if entry["class_name"] == "function":
         return any(hasattr(getattr(keras, part), str(entry["config"])) for part in _FUNCTIONS)

@@ -1,4 +1,4 @@
-"""Why a file did not load: read from its config, after Keras gave up on it.
+"""Reads from a file's config why Keras could not load the file.
 
 The message has at most five lines: the file, the layer, and the cure.
 """
@@ -22,9 +22,9 @@ def explain(
     custom_objects: dict[str, Any] | None,
 ) -> str:
     """Say in a few lines why the file at ``path`` did not load, and what to do."""
-    found = list(entries(config))
+    objects = list(entries(config))
     lines = [f"{path!r} could not be loaded."]
-    for place, entry in found:
+    for place, entry in objects:
         if entry["class_name"] in LAMBDAS:
             name = place.layers[-1] if place.layers else "lambda"
             return "\n".join([
@@ -34,7 +34,7 @@ def explain(
                 "a factor by itself; for others give the layer, "
                 f"migrate_lambdas(path, {{{name!r}: layer}}).",
             ])  # fmt: skip
-    for place, entry in found:
+    for place, entry in objects:
         cure = _cure_of_missing(place, entry, custom_objects or {})
         if cure is not None:
             return "\n".join([*lines, f"{place} needs {title(entry)}, which is not there.", cure])
@@ -44,7 +44,7 @@ def explain(
             f"It was saved by Keras {newer}, and this is {keras.__version__}, which reads files "
             f"of its own version and older: pip install 'keras>={newer}'."
         )
-    for place, entry in found:
+    for place, entry in objects:
         reason = _wrong_setting(entry, custom_objects)
         if reason is not None:
             return "\n".join([*lines[:2], f"{place} holds a wrong setting: {short(reason)}"])
@@ -56,7 +56,7 @@ def explain(
 def _cure_of_missing(
     place: Place, entry: dict[str, Any], custom_objects: dict[str, Any]
 ) -> str | None:
-    """Say what to do about an object that is neither Keras's nor registered; None for others."""
+    """Say what to do about an object that Keras will not find; return None for others."""
     if is_stock(entry):
         return None
     known_as = title(entry)
@@ -80,7 +80,7 @@ def _cure_of_missing(
 def _wrong_setting(
     entry: dict[str, Any], custom_objects: dict[str, Any] | None
 ) -> Exception | None:
-    """Return the error of a single layer's settings, or None. Building it allocates nothing."""
+    """Return the error of a single layer's settings, or None; no weights are made for it."""
     settings = entry["config"]
     whole = not isinstance(settings, dict) or "layers" in settings or "layer" in settings
     if whole or "module" not in entry:
@@ -93,17 +93,17 @@ def _wrong_setting(
 
 
 def _newer_version(version: Any) -> str | None:
-    """Return the version that a file names, if it is newer than this Keras's, or None."""
-    found = [
+    """Return the version of Keras in a file if it is newer than this Keras, else None."""
+    matches = [
         re.match(r"(\d{1,4})\.(\d{1,4})(\.\d{1,4})?", str(v)) for v in (version, keras.__version__)
     ]
-    theirs, ours = ([int(part) for part in m.group(1, 2)] if m else [0, 0] for m in found)
-    return found[0].group() if found[0] and theirs > ours else None
+    theirs, ours = ([int(part) for part in m.group(1, 2)] if m else [0, 0] for m in matches)
+    return matches[0].group() if matches[0] and theirs > ours else None
 
 
 def short(error: BaseException) -> str:
-    """Return the line of an error that says most: Keras quotes whole configs around it."""
-    # Keras sets what a layer said in bold.
+    """Return the most telling line of an error, since Keras quotes whole configs around it."""
+    # Keras sets the words of a layer's error in bold.
     text = re.sub(r"\x1b\[\d*m", "", str(error))
     for mark in ("Exception encountered:", "Example error message for", "Error encountered:"):
         text = text.rpartition(mark)[2] if mark in text else text

@@ -1,6 +1,6 @@
-"""HDF5 files, looked through before anything is read from them.
+"""Looks through HDF5 files before anything is read from them.
 
-HDF5 can point out of its own file, and a data set of a few bytes can declare terabytes.
+An HDF5 file can point to other files, and a data set of a few bytes can declare terabytes.
 Keras writes neither.
 """
 
@@ -24,10 +24,10 @@ def check_content(content: bytes, where: str) -> None:
     from h5py import h5f
 
     with _damaged(where):
-        # In memory, HDF5 asks Python for nothing while it looks around.
+        # HDF5 reads a file in memory without calling back into Python.
         try:
             file = h5f.open_file_image(content, flags=_AS_IT_IS)
-        except ValueError as error:  # The very first bytes are wrong.
+        except ValueError as error:  # The first bytes are wrong.
             raise OSError(str(error)) from error
         # The open file reads from ``content``, and must not outlive it.
         with contextlib.closing(file):

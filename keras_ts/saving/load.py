@@ -1,8 +1,8 @@
-"""Loading a model, with errors that fit on a screen and name the cure.
+"""Loads models, with errors that fit on a screen and name the cure.
 
 An error of Keras's loader takes 7 KB, with its hint last; the loader takes weights whose checksum
-is wrong, and follows links out of a file of weights. Here a file is looked through first, and its
-config is read again, for the cause, when Keras could not load it.
+is wrong, and follows links out of a file of weights. Here a file is looked through first. If Keras
+cannot load it, its config is searched for the cause.
 """
 
 import os
@@ -30,7 +30,7 @@ def load_model(
     """Load a model as ``keras.saving.load_model`` does, with short errors that name the cure.
 
     Window settings that ``keras_ts.save_model`` put into the file stay with the model, and
-    go into the next file that it saves.
+    go into the next file that ``keras_ts.save_model`` writes.
 
     Example:
 
@@ -46,13 +46,14 @@ def load_model(
         filepath: A ``.keras`` or ``.h5`` file, or anything else that Keras loads from.
         custom_objects: Classes and functions by the names that the file gives them, where
             they are not registered with Keras.
-        compile: Compile the model, if it was compiled. Defaults to True.
-        safe_mode: Refuse a ``Lambda``, which would run code from the file. Defaults to True.
+        compile: True to compile the model, if it was compiled. Defaults to True.
+        safe_mode: True to refuse a ``Lambda``, which would run code from the file. Defaults to
+            True.
 
     Raises:
         FileNotFoundError: There is no such file.
         TypeError: ``filepath`` is not a str or a Path, or ``custom_objects`` not a dict.
-        ValueError: It cannot be loaded; the message says why, and what to do.
+        ValueError: The file cannot be loaded; the message says why, and what to do.
     """
     path = path_text("filepath", filepath)
     _check_objects(custom_objects)
@@ -94,7 +95,7 @@ def load_windows(filepath: str | os.PathLike[str]) -> WindowedSeries:
     Raises:
         FileNotFoundError: There is no such file.
         TypeError: ``filepath`` is not a str or a Path.
-        ValueError: It is not a ``.keras`` file, holds no windows, or wrong ones.
+        ValueError: The file is not a ``.keras`` file, or holds no windows, or wrong ones.
     """
     path = path_text("filepath", filepath)
     with archive.opened(path) as opened:
@@ -133,7 +134,7 @@ def _elsewhere(path: str, error: Exception) -> str:
 
 
 def look_through(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the config and metadata of a file, every byte of it checked."""
+    """Check every byte of a file; return its config and metadata."""
     if path.endswith((".h5", ".hdf5")):
         return hdf5.check_model(path)
     if not path.endswith(".keras"):

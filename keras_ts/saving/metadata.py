@@ -1,7 +1,7 @@
-"""The settings of a model's windows, which ride in its file.
+"""Keeps the settings of a model's windows in its file.
 
-They stand in ``metadata.json``, which Keras writes and does not read: a fourth member would make
-Keras unpack the whole archive to disk at every load.
+The windows ride in ``metadata.json``, which Keras writes and does not read: a fourth member would
+make Keras unpack the whole archive to disk at every load.
 """
 
 from pathlib import Path
@@ -36,7 +36,7 @@ def windows_in(metadata: dict[str, Any], path: str) -> WindowedSeries | None:
 
 
 def remember(model: keras.Model, windows: WindowedSeries | None) -> None:
-    """Let ``model`` know its windows."""
+    """Keep ``windows`` with ``model``, for ``remembered`` to return."""
     setattr(model, _ATTRIBUTE, windows)
 
 

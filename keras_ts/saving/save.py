@@ -1,4 +1,4 @@
-"""Saving a model together with the windows it was trained on."""
+"""Saves a model together with the windows it was trained on."""
 
 import os
 from typing import Any
@@ -18,7 +18,7 @@ def save_model(
     """Save a model as a ``.keras`` file, with the settings of its windows inside.
 
     ``keras.saving.load_model`` opens the file as well. A file that is already there is replaced
-    at the end, whole, or not at all.
+    when the new one is complete, or not at all.
 
     Example:
 
@@ -33,8 +33,8 @@ def save_model(
     Args:
         model: The model, with optimizer, loss and metrics if it is compiled.
         filepath: The file to write; its name ends in ``.keras``.
-        windows: The settings to keep with it. Defaults to None: those it was loaded or
-            saved with before, if any.
+        windows: The settings to keep with the model. Defaults to None: those that the model was
+            loaded or saved with before, if any.
 
     Raises:
         TypeError: ``model`` is not a Keras model, ``filepath`` not a path or ``windows`` not a
@@ -51,7 +51,7 @@ def save_model(
 
 
 def check_saveable(model: Any, filepath: Any) -> None:
-    """Refuse anything but a model, and a name that is not a ``.keras`` file's."""
+    """Refuse anything but a model, and a path that does not end in ``.keras``."""
     check_model(model)
     path = path_text("filepath", filepath)
     if not path.endswith(".keras"):
