@@ -1,7 +1,7 @@
-"""Windows one position at a time: what the tests of the arithmetic compare with.
+"""Counts windows one position at a time, for the tests of the arithmetic to compare with.
 
-``helpers.naive_windows`` is an oracle for whole series, and imports Keras. This one knows positions
-alone, so that ``mutants.py`` can run those tests in an interpreter without any framework.
+``helpers.naive_windows`` is an oracle for whole series, and imports Keras. This oracle knows
+positions alone, so that ``mutants.py`` can run those tests in an interpreter without any framework.
 """
 
 from hypothesis import strategies as st
@@ -20,11 +20,11 @@ geometries = st.builds(
 
 
 def inputs_of(start, shape):
-    """The positions of a window's inputs."""
+    """Return the positions of a window's inputs."""
     return [start + shape.sampling_rate * k for k in range(shape.window)]
 
 
 def targets_of(start, shape):
-    """The positions of a window's targets: a row for each input that has some."""
+    """Return the positions of a window's targets: a row for each input that has some."""
     origins = inputs_of(start, shape) if shape.sequence else inputs_of(start, shape)[-1:]
     return [[p + shape.gap + 1 + h for h in range(shape.horizon)] for p in origins]

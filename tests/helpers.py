@@ -1,4 +1,4 @@
-"""What several test files share: an oracle for windows, a fresh interpreter, old files."""
+"""Helps several test files: an oracle for windows, a fresh interpreter, old files."""
 
 import gzip
 import os
@@ -18,7 +18,7 @@ only_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="needs the 
 
 
 def run_fresh(code, *arguments, **environment):
-    """Run ``code`` in a new interpreter, warnings as errors from our package; return its output."""
+    """Run ``code`` in a new interpreter; return its output."""
     result = subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
         capture_output=True,
@@ -31,7 +31,7 @@ def run_fresh(code, *arguments, **environment):
 
 
 def naive_windows(series, w):
-    """All windows of one (time,) or (time, columns) array, by the contract's own words."""
+    """Return all windows of a (time,) or (time, columns) array, by the contract's own words."""
     x, y = [], []
     span = w.sampling_rate * (w.window - 1) + 1 + w.gap + w.horizon
     start = 0
@@ -63,7 +63,7 @@ def joined(batches):
 
 @st.composite
 def window_settings(draw, columns=None):
-    """A small ``WindowedSeries``, its columns chosen from ``columns`` of them."""
+    """Draw a small ``WindowedSeries``, with target columns out of ``columns``."""
     target = None
     if columns:
         some = st.lists(st.integers(0, columns - 1), min_size=1, max_size=columns, unique=True)
@@ -83,20 +83,20 @@ def window_settings(draw, columns=None):
 
 
 def distinct(length, columns=None):
-    """A series in which every value tells where it stands."""
+    """Return a series in which every value tells its place."""
     shape = (length,) if columns is None else (length, columns)
     return np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
 
 
 def compiled(window=4, outputs=1):
-    """A model of one layer, ready to fit."""
+    """Return a model of one layer, ready to fit."""
     model = keras.Sequential([keras.Input((window,)), keras.layers.Dense(outputs)])
     model.compile("sgd", "mse")
     return model
 
 
 def course_dataset(series, window_size, batch_size=32, shuffle_buffer=1000):
-    """The windowing pipeline that the course teaches, in its structure."""
+    """Return a dataset by the windowing pipeline that the course teaches."""
     import tensorflow as tf
 
     dataset = tf.data.Dataset.from_tensor_slices(series)

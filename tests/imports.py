@@ -1,4 +1,4 @@
-"""Which way the package's imports run, read from its sources."""
+"""Reads from the package's sources which way its imports run."""
 
 import ast
 import graphlib
@@ -14,7 +14,7 @@ ROOMS = [
     ["checks", "conversion"],
     ["testing"],
 ]
-# So do the files of these two rooms.
+# The files of these two rooms import by the same rule.
 WITHIN = {
     "windows": [
         ["arithmetic"],
@@ -40,13 +40,13 @@ WITHIN = {
 
 
 def faults(sources):
-    """Say what is wrong with the imports of some modules, given their sources by their names.
+    """Return the faults in the imports of some modules.
 
     Args:
-        sources: For example ``{"keras_ts.windows.spec": "import numpy"}``. The modules of packages
+        sources: Sources by the names of their modules, such as ``{"keras_ts.windows.spec": "import numpy"}``. The modules of packages
             end in ``.__init__``.
     """
-    found, graph = [], {}
+    wrong, graph = [], {}
     for module, source in sources.items():
         if module == "keras_ts.__init__":
             continue
@@ -57,22 +57,22 @@ def faults(sources):
             for name in _imported(node):
                 target = name if name in sources else name.rpartition(".")[0]
                 if target not in sources:
-                    found.append(f"{module} imports {name}, which is no module")
+                    wrong.append(f"{module} imports {name}, which is no module")
                     continue
                 graph[module].add(target)
                 if id(node) not in top:
-                    found.append(f"{module} imports {target} out of sight")
+                    wrong.append(f"{module} imports {target} out of sight")
                 if not _runs_down(module, target):
-                    found.append(f"{module} imports {target}, which stands above or beside it")
+                    wrong.append(f"{module} imports {target}, which stands above or beside it")
     try:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:
-        found.append("circle: " + " -> ".join(error.args[1]))
-    return found
+        wrong.append("circle: " + " -> ".join(error.args[1]))
+    return wrong
 
 
 def _imported(node):
-    """The full names of what a statement imports of the package."""
+    """Return the full names that a statement imports from the package."""
     if isinstance(node, ast.Import):
         names = [alias.name for alias in node.names]
     elif isinstance(node, ast.ImportFrom):

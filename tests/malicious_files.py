@@ -1,7 +1,7 @@
-"""A corpus of files made to mislead, damage or break in, and what tries them all.
+"""Makes a corpus of files that mislead, damage or break in, and opens them all.
 
-Run as a program it opens every file of a folder in a process of its own, where an audit
-hook watches what Python does, and prints what came of each as JSON.
+Run as a program, it opens every file of a folder, under an audit hook that watches Python, and
+writes the outcomes as JSON.
 """
 
 import base64
@@ -25,7 +25,7 @@ _ASCENDING = [float(value) for value in range(1, 1025)]
 
 
 def payload():
-    """The bytecode of a function that leaves a mark when it is called."""
+    """Return the bytecode of a function that leaves a mark when it is called."""
     source = (
         f"lambda x: __import__('pathlib').Path(__import__('os').environ[{MARK!r}]).touch() or x"
     )
@@ -65,12 +65,12 @@ class Corpus:
             self.members = {name: archive.read(name) for name in archive.namelist()}
 
     def raw(self, name, content, suffix=".keras"):
-        """A file with just this content."""
+        """Add a file with this content alone."""
         (self.folder / (name + suffix)).write_bytes(content)
         self.names.append(name + suffix)
 
     def members_of(self, name, compression=zipfile.ZIP_STORED, **changed):
-        """The good file with some members changed; JSON ones by a function."""
+        """Add the good file with some members changed; a function changes a JSON member."""
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", compression) as archive:
             for member, content in self.members.items():
@@ -87,7 +87,7 @@ class Corpus:
         self.raw(name, buffer.getvalue())
 
     def layer(self, name, layer, **changed):
-        """The good file with the entry of one layer changed, or its settings."""
+        """Add the good file with the entry of a layer changed, or its settings."""
 
         def change(config):
             entry = next(e for e in config["config"]["layers"] if e["config"]["name"] == layer)
@@ -109,7 +109,7 @@ def build(good, folder):
 
 
 def with_code(corpus):
-    """Lambdas, functions and modules, wherever a file can name them."""
+    """Add Lambdas, functions and modules, in every place where a file can name them."""
     lambda_ = {"class_name": "__lambda__", "config": {
         "code": payload(), "defaults": None, "closure": None}}  # fmt: skip
     old = {"function": [payload(), None, None], "function_type": "lambda", "arguments": {}}
@@ -163,7 +163,7 @@ def with_code(corpus):
         corpus.members_of(f"model {name}", config=lambda config, function=function: function)
 
 
-# Wrong for every setting of ours; the test of settings tries each field of each class.
+# These values are wrong for every setting of ours; the tests try them in each field of each class.
 WRONG = {
     "text": "1", "empty": "", "minus": -7, "huge": 10**400, "large": 1e39, "nan": float("nan"),
     "infinite": float("-inf"), "list": [], "long": _ASCENDING * 500, "nested": [[1.0]],
@@ -178,7 +178,7 @@ WRONG = {
 
 
 def _settings(corpus):
-    """Wrong types and sizes in the settings of our layers and of the windows."""
+    """Add wrong types and sizes in the settings of our layers and of the windows."""
     fields = {"ExpandSeries": ["axis"], "NormalizeWindow": ["statistic", "causal", "epsilon"],
               "ScaleOutput": ["scale", "offset"], "RestoreWindow": ["feature"]}  # fmt: skip
     for layer, names in fields.items():
@@ -199,7 +199,7 @@ def _settings(corpus):
 
 
 def _names(corpus):
-    """Entries that say two things about what they are."""
+    """Add entries that name two classes."""
     for name in OURS:
         for ours in OURS:
             if name != ours:
@@ -215,7 +215,7 @@ def _names(corpus):
 
 
 def _archives(corpus):
-    """Archives that lie, and pieces of archives."""
+    """Add archives that lie, and pieces of archives."""
     for number, member in enumerate(("../../up", "/absolute", "C:\\drive", "a/../../b", "..\\up")):
         corpus.members_of(f"path {number}", added={member: b"x"})
     corpus.members_of("unpacks to much", zipfile.ZIP_DEFLATED, added={"zeros": bytes(1 << 28)})
@@ -237,14 +237,14 @@ def _archives(corpus):
 
 
 def _hdf5(corpus):
-    """Models in the older format: a payload, links, and nonsense where training is described."""
+    """Add models in the older format: a payload, links, and nonsense for a config."""
     import h5py
     import keras
 
     good = corpus.folder / "good.h5"
     keras.saving.load_model(corpus.good).save(good)
-    lambda_ = {"class_name": "Lambda", "config": {
-        "name": "dense", "function": [payload(), None, None], "function_type": "lambda"}}  # fmt: skip
+    settings = {"name": "dense", "function": [payload(), None, None], "function_type": "lambda"}
+    lambda_ = {"class_name": "Lambda", "config": settings}
 
     def changed(name, change):
         corpus.raw(name, good.read_bytes(), ".h5")
@@ -267,27 +267,27 @@ def _hdf5(corpus):
 
 
 def outcome(path, np):
-    """Return the error's text or the predictions of each of our functions that read a file."""
+    """Return the error or the result of each of our functions that read a file."""
     import keras_ts
 
-    found = {}
+    outcomes = {}
     for open_ in (keras_ts.load_model, keras_ts.migrate_lambdas, keras_ts.load_windows):
         try:
             opened = open_(path)
         except (ValueError, TypeError) as error:
-            found[open_.__name__] = f"{type(error).__name__}: {error}"
+            outcomes[open_.__name__] = f"{type(error).__name__}: {error}"
         except BaseException as error:
-            found[open_.__name__] = f"ESCAPED {type(error).__name__}: {str(error)[:500]}"
+            outcomes[open_.__name__] = f"ESCAPED {type(error).__name__}: {str(error)[:500]}"
         else:
             model = open_ is not keras_ts.load_windows
-            found[open_.__name__] = (
+            outcomes[open_.__name__] = (
                 opened.predict(inputs(np), verbose=0).tolist() if model else opened.get_config()
             )
-    return found
+    return outcomes
 
 
 def main(folder):
-    """Open every file in ``folder``; note outcomes, memory, and what the hook saw."""
+    """Open every file in ``folder``; write outcomes, memory, and the events that the hook saw."""
     import keras
     import numpy as np
 
@@ -301,14 +301,14 @@ def main(folder):
         _forget_peak()
         before = _peak()
         calls.clear()
-        found = outcome(str(path), np)
+        outcomes = outcome(str(path), np)
         seen = sorted(set(filter(None, calls)))
-        results[path.name] = {**found, "calls": seen, "megabytes": (_peak() - before) >> 10}
+        results[path.name] = {**outcomes, "calls": seen, "megabytes": (_peak() - before) >> 10}
     Path(os.environ[RESULTS]).write_text(json.dumps(results))
 
 
 def noted(event, given):
-    """Return an event that no file may cause; an import, too, reads bytecode."""
+    """Return the text of an event that no file may cause, or None for any other event."""
     if event in ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen",
                  "socket.connect"):  # fmt: skip
         return event
@@ -326,7 +326,7 @@ def _forget_peak():
 
 
 def _peak():
-    """The most memory taken so far, in kilobytes."""
+    """Return the most memory taken so far, in kilobytes."""
     try:
         status = Path("/proc/self/status").read_text()
     except OSError:

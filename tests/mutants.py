@@ -1,4 +1,4 @@
-"""Breaks the arithmetic of windows one small step at a time: do the tests notice?
+"""Breaks the arithmetic of windows in one place at a time, to see if the tests notice.
 
 ``python tests/mutants.py geometry`` puts one wrong operator, number, comparison or decorator
 after another into ``keras_ts/windows/arithmetic/geometry.py`` and runs the tests of that folder,
@@ -27,7 +27,7 @@ from cosmic_ray.plugins import get_operator, operator_names
 
 FOLDER = Path("keras_ts/windows/arithmetic")
 TESTS = [str(path) for path in sorted(Path("tests/windows/arithmetic").glob("test_*.py"))]
-# The tests left out take longest, and kill nothing that orders frozen in others do not.
+# The tests left out take longest, and kill no mutant that frozen orders in other tests miss.
 LEFT_OUT = "not uniform and not every_small_size"
 OPTIONS = ["-o", "addopts=", "--import-mode=importlib", "--noconftest", "-p", "no:cacheprovider"]
 OPTIONS += ["--assert=plain", "-x", "-k", LEFT_OUT]
@@ -41,7 +41,7 @@ SECONDS, WAIT, MEMORY = 15, 300, 4 << 30
 
 
 def mutants(code: str) -> Iterator[tuple[str, str]]:
-    """Every mutant of some code, with the name of the operator that made it."""
+    """Yield every mutant of some code, with the name of the operator that made it."""
     for name in operator_names():
         unlike = "BinaryOperator" in name and not LIKE.fullmatch(name)
         if unlike or get_operator(name).arguments():
@@ -53,7 +53,7 @@ def mutants(code: str) -> Iterator[tuple[str, str]]:
 
 
 def run(path: Path, code: str, examples: int) -> int:
-    """Run the tests with ``code`` in place of a module; the exit status."""
+    """Run the tests with ``code`` in place of a module; return the exit status."""
     child = os.fork()
     if child == 0:
         status = 1
@@ -88,7 +88,7 @@ def _run_here(path: Path, code: str, examples: int) -> int:
     module.__spec__ = importlib.machinery.ModuleSpec(name, None)
     sys.modules[name] = module
     exec(compile(code, path, "exec"), module.__dict__)
-    # What fails is not shrunk: that it fails is enough.
+    # A failure is enough, so no phase shrinks it.
     phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
     hypothesis.settings.register_profile(
         "mutants",
@@ -105,17 +105,17 @@ def _run_here(path: Path, code: str, examples: int) -> int:
 
 
 def main(modules: list[str]) -> bool:
-    """Print what survives, and how many were killed; whether that is enough everywhere."""
+    """Print the survivors and the share killed; return True if it is enough in every module."""
     enough = True
     for name in modules:
         path = Path(FOLDER, name).with_suffix(".py")
         code = path.read_text()
         if run(path, code, 50) != 0:
             raise SystemExit(f"The tests fail on {path} as it is.")
-        found, killed = list(mutants(code)), 0
+        broken, killed = list(mutants(code)), 0
         # In any order, so that a run that is cut short has seen a fair sample.
-        random.Random(1).shuffle(found)
-        for number, (operator, mutant) in enumerate(found, 1):
+        random.Random(1).shuffle(broken)
+        for number, (operator, mutant) in enumerate(broken, 1):
             # Few examples kill most.
             dead = run(path, mutant, 6) != 0 or run(path, mutant, 50) != 0
             killed += dead
@@ -123,8 +123,8 @@ def main(modules: list[str]) -> bool:
                 print(f"\n{operator}")
                 print(*list(unified_diff(code.split("\n"), mutant.split("\n"), n=0))[2:], sep="\n")
             print(f"\r{name}: {killed} of {number} killed", end="", flush=True)
-        print(f", of {len(found)}: {killed / len(found):.1%}")
-        enough &= killed >= 0.9 * len(found)
+        print(f", of {len(broken)}: {killed / len(broken):.1%}")
+        enough &= killed >= 0.9 * len(broken)
     return enough
 
 

@@ -1,4 +1,4 @@
-"""Every class that files name, with a call that makes one.
+"""Lists every class that files name, with a call that makes an object of it.
 
 The names are frozen: files saved today hold them. A rename keeps the old name alive.
 """

@@ -1,9 +1,9 @@
-"""Every way out of Keras and back, for models that hold every layer of ours.
+"""Takes every way out of Keras and back, with models that hold every layer of ours.
 
     python tests/roundtrips.py
 
-saves on each backend, loads in a fresh process on each, and writes the table of what comes
-back into docs/guide/saving.md. ``tests/saving/test_roundtrips.py`` runs the same.
+saves on each backend, loads in a fresh process on each, and writes the table of results into
+docs/guide/saving.md. ``tests/saving/test_roundtrips.py`` runs the same.
 """
 
 import copy
@@ -38,7 +38,7 @@ REASONS = {
 
 
 def models():
-    """Builders of the models, by name: every layer, every preset, every window_norm."""
+    """Return builders of models by name: every layer, every preset, every ``window_norm``."""
     import keras
 
     from keras_ts import ExpandSeries, RecurrentPreset, ScaleOutput, from_preset, preset_names
@@ -82,7 +82,7 @@ def models():
 
 
 def save(folder, names):
-    """Save the models of these names by every way, with what they compute beside them."""
+    """Save the models of these names in every way, with their outputs beside them."""
     import keras
     import numpy as np
 
@@ -99,15 +99,15 @@ def save(folder, names):
             variable.assign(rng.uniform(0.1, 0.2, size=variable.shape))
         model.optimizer.iterations.assign(7)
         x = rng.normal(20.0, 3.0, (3, *model.input_shape[1:])).astype("float32")
-        slots = {
-            f"slot{i}": keras.ops.convert_to_numpy(variable)
+        optimizer_state = {
+            f"optimizer{i}": keras.ops.convert_to_numpy(variable)
             for i, variable in enumerate(model.optimizer.variables)
         }
         there = Path(folder) / name
         there.mkdir()
         y = keras.ops.convert_to_numpy(model(x))
         weights = {f"weight{i}": weight for i, weight in enumerate(model.get_weights())}
-        np.savez(there / "expected.npz", x=x, y=y, **slots, **weights)
+        np.savez(there / "expected.npz", x=x, y=y, **optimizer_state, **weights)
         model.save(there / "model.keras")
         (there / "model.pickle").write_bytes(pickle.dumps(model))
         copy.deepcopy(model).save(there / "deepcopy.keras")
@@ -122,7 +122,7 @@ def save(folder, names):
 
 
 def come_back(way, there, stored):
-    """Load one model by one way, as one would: what the way does not hold is put in by hand."""
+    """Load a model in one way, and put in by hand what this way does not hold."""
     import keras
 
     def built():
@@ -149,11 +149,11 @@ def come_back(way, there, stored):
 
 
 def load(folder):
-    """Load every model by every way; write what came back, and how far off it was."""
+    """Load every model in every way; write how far off its outputs are, and if its state is kept."""
     import keras
     import numpy as np
 
-    import keras_ts  # noqa: F401 - all that is asked of a program that loads
+    import keras_ts  # noqa: F401 - a program that loads needs no more
 
     results = {}
     for there in sorted(Path(folder).iterdir()):
@@ -172,7 +172,7 @@ def load(folder):
                 model.compiled
                 and type(model.loss).__name__ == "MeanAbsoluteError"
                 and all(
-                    np.array_equal(keras.ops.convert_to_numpy(v), stored[f"slot{i}"])
+                    np.array_equal(keras.ops.convert_to_numpy(v), stored[f"optimizer{i}"])
                     for i, v in enumerate(model.optimizer.variables)
                 )
             )
@@ -181,7 +181,7 @@ def load(folder):
 
 
 def run(backend, *arguments):
-    """Run this file in a fresh process on ``backend``; return what it prints last."""
+    """Run this file in a fresh process on ``backend``; return the last line that it prints."""
     result = subprocess.run(
         [sys.executable, __file__, *map(str, arguments)],
         capture_output=True,
@@ -198,7 +198,7 @@ def installed(backend):
 
 
 def table():
-    """The table of the guide: way out, what it keeps, and how far off each pair is."""
+    """Return the table of the guide: ways out, differences by backend, and the parts they keep."""
     short = {"tensorflow": "TF", "jax": "JAX", "torch": "torch"}
     pairs, results = [(a, b) for a in BACKENDS for b in BACKENDS], {}
     with tempfile.TemporaryDirectory() as folder:
@@ -217,12 +217,12 @@ def table():
     for way, keeps in KEEPS.items():
         cells = []
         for pair in pairs:
-            found = {
+            outcomes = {
                 k.partition("|")[2]: v for k, v in results[pair].items() if k.startswith(f"{way}|")
             }
-            failed = [name for name, value in found.items() if isinstance(value, str)]
-            numbers = [value for value in found.values() if not isinstance(value, str)]
-            assert all(kept for _, kept in numbers), (way, pair, found)
+            failed = [name for name, value in outcomes.items() if isinstance(value, str)]
+            numbers = [value for value in outcomes.values() if not isinstance(value, str)]
+            assert all(kept for _, kept in numbers), (way, pair, outcomes)
             for name in failed:
                 if REASONS[way, name] not in notes:
                     notes.append(REASONS[way, name])

@@ -1,4 +1,4 @@
-"""Saved configs rewritten, and how a file that does not load is refused."""
+"""Rewrites saved configs, and checks how a file that does not load is refused."""
 
 import json
 

@@ -11,14 +11,14 @@ RATES = np.logspace(-6, 0, 120)
 
 
 def u_shape(noise=0.0, seed=0):
-    """A loss that falls from 1 around 1e-3 and explodes beyond 0.05."""
+    """Return a loss that falls from 1 around 1e-3 and explodes beyond 0.05."""
     log_rate = np.log10(RATES)
     clean = 1 - 0.8 / (1 + np.exp(-4 * (log_rate + 3))) + np.exp(5 * (log_rate + 1.1))
     return clean * (1 + noise * np.random.default_rng(seed).normal(size=len(RATES)))
 
 
 def first_stop(losses):
-    """Return the place at which a sweep stops that takes in one loss after the other, or None."""
+    """Return the place at which a sweep through these losses stops, or None."""
     smoother = Smoother(0.9)
     for place, loss in enumerate(losses):
         smoother.add(loss)
@@ -29,7 +29,7 @@ def first_stop(losses):
 
 @st.composite
 def outlying(draw):
-    """Places and sizes of up to six outliers in 120 losses, no three of them within seven."""
+    """Draw places and sizes of up to six outliers in 120 losses, no three of them within seven."""
     places = sorted(draw(st.lists(st.integers(0, 119), min_size=1, max_size=6, unique=True)))
     assume(all(c - a > 6 for a, c in zip(places, places[2:], strict=False)))
     sizes = st.floats(5, 1e6) | st.floats(-1e6, -5)

@@ -21,13 +21,13 @@ def dense(optimizer="sgd", *, noisy=False, **compiled):
 
 
 def state(model):
-    """Every variable of a model and its optimizer."""
+    """Return every variable of a model and its optimizer."""
     return [keras.ops.convert_to_numpy(v) for v in [*model.variables, *model.optimizer.variables]]
 
 
-def assert_same_bits(one, other):
-    assert len(one) == len(other)
-    for a, b in zip(one, other, strict=True):
+def assert_same_bits(state, other):
+    assert len(state) == len(other)
+    for a, b in zip(state, other, strict=True):
         np.testing.assert_array_equal(a, b)
 
 

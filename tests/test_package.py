@@ -1,4 +1,4 @@
-"""What the package promises as a whole: names, registration, and a cheap, clean import."""
+"""The package keeps its promises: names, registration, and a cheap, clean import."""
 
 import json
 from pathlib import Path
@@ -71,7 +71,7 @@ def package_sources():
 
 
 def test_imports_run_one_way():
-    """``imports`` has the rows. Wholly in sight: none in a function or under TYPE_CHECKING."""
+    """``imports`` has the rows. No import hides in a function or under TYPE_CHECKING."""
     sources = package_sources()
     assert len(sources) > 50
     assert faults(sources) == []
@@ -97,7 +97,7 @@ def test_the_test_of_imports_can_fail(module, statement, says):
 
 
 def test_keras_still_takes_data_adapters_as_they_are():
-    """What _keras_private relies on; if this fails, Keras shuffles our batches again."""
+    """``_keras_private`` relies on this; if it fails, Keras shuffles our batches again."""
     from keras.src.trainers.data_adapters import get_data_adapter
 
     dataset = keras_ts.WindowedSeries(3).build(range(10))

@@ -14,7 +14,7 @@ COLUMNS = [None, 1, 2]
 EVERY = ("horizon", "gap", "stride", "sampling_rate", "targets", "target_columns", "batch_size")
 
 
-# What is right passes.
+# Right functions pass.
 
 
 @pytest.mark.parametrize("columns", COLUMNS)
@@ -98,7 +98,7 @@ def test_settings_may_be_restricted():
     check_windowing(assuming)
 
 
-# What is wrong is shown, in the smallest case.
+# The smallest case shows a wrong function's fault.
 
 
 def message(function, **options):

@@ -21,7 +21,7 @@ SEED = "state of its random numbers"
 
 
 def take(model: keras.Model, x: Any) -> Fingerprint:
-    """Return the fingerprint of ``model``, outputs for ``x`` included; leave the model as it was."""
+    """Return the fingerprint of ``model`` and its outputs for ``x``; leave the model as it was."""
     variables: list[Any] = []
     fingerprint: Fingerprint = {"Model": {"": type(model).__name__, "name": repr(model.name)}}
     for owner, layer in _layers(model):

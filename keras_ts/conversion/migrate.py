@@ -220,7 +220,7 @@ def _replace(entry: dict[str, Any], layer: keras.layers.Layer, proposed: bool) -
 
 
 def _write(source: str, target: str, config: dict[str, Any]) -> Any:
-    """Copy the file with another ``config``; return the settings of compiling in an ``.h5`` file."""
+    """Copy the file with another ``config``; return how an ``.h5`` file was compiled, if at all."""
     if source.endswith(".keras"):
         archive.rewrite(source, target, {archive.CONFIG: json.dumps(config).encode()})
         return None

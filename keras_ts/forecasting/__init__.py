@@ -1,1 +1,1 @@
-"""Forecasts that go on from the end of a series."""
+"""Forecasts from the end of a series on."""

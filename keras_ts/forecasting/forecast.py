@@ -1,4 +1,4 @@
-"""``forecast``: from the end of a series on, as far as one likes."""
+"""``forecast``: values from the end of a series on, for any number of steps."""
 
 from typing import Any
 
@@ -20,8 +20,8 @@ def forecast(
 ) -> Array:
     """Forecast the values that follow ``series``.
 
-    As far as the horizon reaches, the model's own outputs are the forecast; past it they
-    are fed back as inputs, in one compiled loop, and their errors with them.
+    Up to the horizon, the model's outputs are the forecast. Past the horizon, the outputs are fed
+    back as inputs, in one compiled loop, and their errors with them.
 
     Example:
 
@@ -34,19 +34,19 @@ def forecast(
     Args:
         model: A model that takes one window and forecasts a horizon.
         series: Anything that ``windows.build`` takes; a panel is forecast series by series.
-        windows: How the model's training data was windowed.
-        steps: Positions to forecast. Defaults to None: the horizon.
+        windows: The settings of the windows that the model was trained on.
+        steps: Number of positions to forecast. Defaults to None: the horizon.
 
     Output shape:
-        ``(steps,)`` for a single target, ``(steps, targets)`` for several; in front of
-        them an axis for the series of a panel.
+        ``(steps,)`` for a single target, ``(steps, targets)`` for several; for a panel, an axis
+        for the series in front.
 
     Raises:
         TypeError: ``model`` is not a Keras model, or ``windows`` no ``WindowedSeries``.
         ValueError: The model is not built, takes windows of another length or of other columns,
             or gives outputs that do not fit the windows; a series is shorter than a window, or
-            its last window is not whole; or feeding back is asked for where not every column
-            is forecast, or where the model draws random numbers without a seed.
+            its last window is not whole; or ``steps`` goes past the horizon, and the
+            model does not forecast every column, or draws random numbers without a seed.
     """
     check_model(model, built=True)
     if not isinstance(windows, WindowedSeries):
@@ -82,9 +82,9 @@ def _check_takes(model: keras.Model, panel: Panel, windows: WindowedSeries) -> N
     ]
     if stateful:
         raise ValueError(
-            f"The layers {stateful} are stateful: they carry what one window left into the next, so "
-            "a forecast would depend on every call before it. Build the model with stateful=False "
-            "and give it these weights."
+            f"The layers {stateful} are stateful: they carry a state from one window into the "
+            "next, so a forecast would depend on every call before it. Build the model with "
+            "stateful=False and give it these weights."
         )
     outputs = getattr(model, "outputs", None) or [None]
     if len(outputs) > 1 or isinstance(getattr(model, "output", None), dict | list | tuple):

@@ -1,4 +1,4 @@
-"""``Rollout``: a model in a loop over its own outputs, as one Keras model."""
+"""``Rollout``: a Keras model that runs another in a loop over the outputs."""
 
 import math
 from typing import Any
@@ -12,7 +12,7 @@ from keras_ts.windows.windowed_series import WindowedSeries
 
 
 class Rollout(keras.Model):
-    """Feeds a model's outputs back to it as inputs; Keras compiles loop and model as one."""
+    """Feeds a model's outputs back as its inputs; Keras compiles loop and model as one."""
 
     def __init__(
         self,
@@ -26,7 +26,7 @@ class Rollout(keras.Model):
         self.target_shape = target_shape
 
     def call(self, inputs: Any) -> Any:
-        """Forecast ``rounds`` horizons; ``inputs`` reach back one window, unthinned."""
+        """Forecast ``rounds`` horizons; ``inputs`` holds every position that a window spans."""
         rate = self.windows.sampling_rate
         if self.rounds == 1:
             return self._horizon(self.inner(inputs[:, ::rate], training=False))
@@ -46,7 +46,7 @@ class Rollout(keras.Model):
             return ops.slice_update(timeline, [0, now + reach, *rest], fed), state
 
         variables = self.inner.non_trainable_variables
-        # Read outside the loop, and written there again: a seed moves on from step to step.
+        # The loop carries the state, since a seed moves on from step to step.
         state = [variable.value for variable in variables]
         filled, state = ops.fori_loop(0, self.rounds, one_round, (timeline, state))
         for variable, value in zip(variables, state, strict=True):
@@ -71,7 +71,7 @@ class Rollout(keras.Model):
         return output, [scope.get_current_value(variable) for variable in variables]
 
     def _horizon(self, output: Any) -> Any:
-        """The model's output as ``(batch, horizon, ...)``, the last step's of a sequence."""
+        """Return the model's output as ``(batch, horizon, ...)``, of a sequence the last step's."""
         horizon, targets = self.windows.horizon, self.target_shape
         check_output(tuple(output.shape), self.windows, targets)
         if self.windows.targets == "sequence":

@@ -1,1 +1,1 @@
-"""Recurrent forecasters: the description of a model, how to train it, and the named ones."""
+"""Describes recurrent forecasters and how to train them, and names some."""

@@ -1,8 +1,8 @@
-"""The named presets: the eight models of the course, and beside them some that win.
+"""Names presets: the eight models of the course, and one that does better.
 
-The course's recurrent nets lose to "tomorrow is like today" on the course's own series;
-they stand here exactly as taught. ``gru_32x2`` sees each window relative to its last
-value and beats both that forecast and a linear autoregression.
+The course's recurrent nets stand here as taught, and the best-known one loses to "tomorrow is
+like today" on the course's own series. ``gru_32x2`` sees each window relative to the window's last
+value, and beats both that forecast and a linear autoregression.
 """
 
 from typing import Any
@@ -50,7 +50,7 @@ def preset_names() -> list[str]:
 
 
 def from_preset(name: str, **overrides: Any) -> RecurrentPreset:
-    """Return a named preset, with the recipe that it is trained by.
+    """Return a named preset, with the recipe for training its model.
 
     Example:
 
@@ -61,7 +61,7 @@ def from_preset(name: str, **overrides: Any) -> RecurrentPreset:
 
     Args:
         name: One of ``preset_names()``.
-        **overrides: Arguments of ``RecurrentPreset`` to set otherwise.
+        **overrides: Arguments of ``RecurrentPreset`` that replace those of the preset.
 
     Raises:
         ValueError: There is no preset of this name.

@@ -1,4 +1,4 @@
-"""``Recipe``: how a preset is trained, from the loss to the number of epochs."""
+"""``Recipe``: the training of a preset, from the loss to the number of epochs."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from keras_ts import _checks
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a preset is trained.
+    """The training of a preset: loss, optimizer, rate, batch size and epochs.
 
     Example:
 
@@ -24,13 +24,13 @@ class Recipe:
     Args:
         loss: A loss by its Keras name.
         optimizer: ``"sgd"`` or ``"adamw"``.
-        learning_rate: The rate, or the first one where it decays.
+        learning_rate: The rate; with ``cosine_decay``, the first rate.
         batch_size: Windows in a batch.
         epochs: Passes over all windows.
         momentum: Momentum of SGD. Defaults to 0.
         cosine_decay: True for a rate that falls to 0 over the whole fit, along a cosine.
             Defaults to False.
-        steps_per_decade: For a sweep: epochs in which the rate grows tenfold from
+        steps_per_decade: For a sweep, epochs in which the rate grows tenfold. The sweep starts at
             ``learning_rate``. Defaults to None: no sweep.
     """
 
@@ -61,7 +61,7 @@ class Recipe:
 
         Args:
             model: The built model.
-            steps_per_epoch: Batches in an epoch, which a decaying rate needs to know.
+            steps_per_epoch: Batches in an epoch. Only a decaying rate needs them.
 
         Raises:
             ValueError: The rate decays and ``steps_per_epoch`` is missing.

@@ -1,4 +1,4 @@
-"""Recurrent forecasters as frozen descriptions that build a Keras model.
+"""Builds recurrent forecasters from frozen descriptions.
 
 A built model consists of stock Keras layers and keras_ts layers only, so it saves and
 reloads without the preset that made it.
@@ -24,7 +24,7 @@ _CELLS = {"simple_rnn": "SimpleRNN", "gru": "GRU", "lstm": "LSTM"}
 @registered
 @dataclass(frozen=True)
 class RecurrentPreset:
-    """A stack of recurrent layers with what a forecast needs before and behind it.
+    """A stack of recurrent layers, with the layers that a forecast needs before and behind it.
 
     Example:
 
@@ -39,7 +39,7 @@ class RecurrentPreset:
         cell: ``"simple_rnn"``, ``"gru"`` or ``"lstm"``.
         units: Units of each recurrent layer, first to last. Defaults to ``(40, 40)``.
         bidirectional: True for layers that read the window both ways. In sequence to
-            sequence every step but the last then sees the value it forecasts, so only the
+            sequence, every step but the last then sees the value that it forecasts, so only the
             last step's error means anything. Defaults to False.
         window: Steps in a window. Defaults to None: any number.
         features: Columns of the series. Defaults to None: a plain series, ``(window,)``,
@@ -52,12 +52,12 @@ class RecurrentPreset:
             and standard deviation). In sequence to sequence each step uses only the steps up to
             it. Defaults to None: no normalization.
         target: With ``window_norm`` and several features, index of the feature whose statistics
-            bring every output back to its units. Defaults to None: each output is brought back
-            by its own feature where ``outputs == features``, otherwise all by the first. Give
-            it where the outputs are a horizon, or the target is not the first column.
+            bring every output back to its units. Defaults to None: if ``outputs == features``, each
+            output is brought back by its own feature, otherwise all by the first. Give ``target``
+            if the outputs are a horizon, or the target is not the first column.
         dropout: Fraction of inputs to drop in each recurrent layer. Defaults to 0.
-        recipe: How to train it, as the named presets have it: loss, optimizer, rate, batch
-            size and epochs. Defaults to None.
+        recipe: The ``Recipe`` for training the model, which the named presets have. Defaults to
+            None.
 
     Input shape:
         ``(batch, window)``, or ``(batch, window, features)``.

@@ -1,1 +1,1 @@
-"""The learning-rate sweep: rates and curves in NumPy below, Keras's hooks above."""
+"""Sweeps the learning rate: rates and curves in NumPy below, Keras's hooks above."""

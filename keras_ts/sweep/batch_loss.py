@@ -1,4 +1,4 @@
-"""Reads the loss of single batches, of which Keras shows the mean since the epoch began."""
+"""Reads the loss of single batches; Keras itself shows the mean since the epoch began."""
 
 import math
 from typing import Any
@@ -9,8 +9,9 @@ import keras
 class UpdateLoss:
     """Reads the loss of all batches of one update of the weights.
 
-    An update is made of one batch, or of several under gradient accumulation. ``seen`` batches of
-    the optimizer may have begun an update that the next batches finish.
+    An update is made of one batch, or of several under gradient accumulation. The optimizer has
+    ``seen`` a number of batches, and the last of them may belong to an update that the next
+    batches finish.
     """
 
     def __init__(self, batches: int, seen: int) -> None:
@@ -25,7 +26,7 @@ class UpdateLoss:
         self._batch_loss.begin_epoch()
 
     def begin(self, model: keras.Model, batch: int) -> None:
-        """Begin with ``batch``, or the batches of one execution from ``batch`` on."""
+        """Begin with ``batch``, alone or as the first of one execution."""
         self._first = batch
         self._batch_loss.begin(model)
 
@@ -49,10 +50,9 @@ class BatchLoss:
     """Reads the loss of the batches between ``begin`` and ``end``, and leaves the epoch's mean.
 
     Keras keeps the mean in a metric named "loss". A model with a ``train_step`` of its own may
-    keep another metric of that name, or log as its loss the mean in a metric of any name, which
-    is then found by its value after an epoch's first batch. ``begin`` empties the mean, and
-    ``end`` puts back what the mean held. The logs of a model that keeps no mean hold the batch's
-    own loss.
+    keep another metric of that name, or log the mean in a metric of another name, which is then
+    found by its value after an epoch's first batch. ``begin`` empties the mean, and ``end`` puts
+    back the epoch's values. The logs of a model that keeps no mean hold the batch's own loss.
     """
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class BatchLoss:
     def begin(self, model: keras.Model) -> None:
         """Empty the mean."""
         means = _means(model, self._name)
-        # Reading takes time, and ``end`` knows the values that it put there.
+        # Reading takes time, so the values that ``end`` put back are kept.
         self._held = self._held or [_read(mean) for mean in means]
         for mean in means:
             mean.reset_state()
@@ -81,7 +81,7 @@ class BatchLoss:
             held[:] = held[0] + total, held[1] + count
             for variable, value in zip(mean.variables, held, strict=True):
                 variable.assign(value)
-            # A mean that nobody fed is not the loss. A loss that is NaN counts: nan != 0.
+            # A mean that is still empty is not the loss. A loss of NaN counts: nan != 0.
             if total != 0 or count != 0:
                 fed = total, count
                 self._epoch = held
@@ -91,12 +91,12 @@ class BatchLoss:
         return fed or (logged_loss(logs), 1.0)
 
     def end_epoch(self, logs: Any) -> None:
-        """Log the epoch's mean, since the logs of a model's own may be those of the last batch."""
+        """Log the epoch's mean, since a ``train_step`` of its own may log the last batch's loss."""
         if self._epoch is not None and self._epoch[1]:
             logs["loss"] = self._epoch[0] / self._epoch[1]
 
     def _find(self, model: keras.Model, loss: float) -> tuple[float, float] | None:
-        """Find the mean of another name that was logged, and follow that mean from here on."""
+        """Find the mean that was logged under another name, and read that mean from here on."""
         for metric in model.metrics:
             if isinstance(metric, keras.metrics.Mean):
                 total, count = _read(metric)

@@ -18,7 +18,7 @@ from keras_ts.sweep.snapshot import Snapshot
 
 @registered
 class ExponentialLRSweep(keras.callbacks.Callback):
-    """Trains through rates that grow by a constant factor, recording each one's own loss.
+    """Trains through rates that grow by a constant factor, and records the loss at each rate.
 
     Afterwards the model, its optimizer and the random state are as they were before.
 
@@ -34,7 +34,7 @@ class ExponentialLRSweep(keras.callbacks.Callback):
     >>> len(sweep.lrs), sweep.lrs[0], sweep.lrs[-1], sweep.stopped
     (40, 1e-05, 0.1, 'finished')
 
-    The course's own sweep, an epoch a rate and 20 rates a decade:
+    The course's own sweep holds each rate for an epoch, and has 20 rates a decade:
 
     >>> course = ExponentialLRSweep(1e-8, steps_per_decade=20, every="epoch")
 
@@ -49,14 +49,14 @@ class ExponentialLRSweep(keras.callbacks.Callback):
             ``"batch"``.
         smoothing: Weight of the past in the smoothed loss, in [0, 1). Defaults to 0.9.
         stop_factor: Stop once the smoothed loss has risen this many times as far as it
-            had fallen. Defaults to 4.0; None never stops but for a loss that is not
-            finite.
-        restore: Whether to put everything back at the end. Defaults to True. In the list of
-            callbacks, one that changes the model at the end, as ``EarlyStopping`` with
+            had fallen. Defaults to 4.0. With None, only a loss that is not finite stops the
+            sweep early.
+        restore: True to put everything back at the end. Defaults to True. In the list of
+            callbacks, a callback that changes the model at the end, as ``EarlyStopping`` with
             ``restore_best_weights`` does, comes before the sweep.
-        backup: A JSON file to write the curve to after every epoch. A fit that is cut off and
-            that ``keras.callbacks.BackupAndRestore`` takes up again then goes on with the curve
-            too; the sweep comes first in the list of callbacks. Defaults to None.
+        backup: A JSON file to write the curve to after every epoch. If a fit is cut off, and
+            ``keras.callbacks.BackupAndRestore`` takes it up again, the sweep goes on with its
+            curve; it comes first in the list of callbacks. Defaults to None: no file.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -98,9 +98,9 @@ class ExponentialLRSweep(keras.callbacks.Callback):
         self._earlier: tuple[dict[str, Any] | None, Snapshot | None] = None, None
 
     def __bool__(self) -> bool:
-        # On JAX and PyTorch, Keras runs fit(callbacks=sweep), without the list, in threads of its
-        # own, and batches come out of order. Keras asks for the truth of the argument first,
-        # which is the one place to refuse.
+        # On JAX and PyTorch, Keras runs the hooks of fit(callbacks=sweep), without the list, in
+        # threads of its own, and batches come out of order. Keras asks for the truth of the
+        # argument first, and nothing else allows to refuse it.
         raise TypeError(
             "A sweep has no truth value. If fit asked for it, put the sweep in a list: "
             "callbacks=[sweep]. To see whether it has run, look at sweep.stopped."
@@ -113,7 +113,7 @@ class ExponentialLRSweep(keras.callbacks.Callback):
         earlier = self._session
         if earlier is not None:
             earlier.release()
-        # A sweep goes on with a curve, and puts a state back, of the same model alone.
+        # The curve and the state of another model are of no use.
         if self._swept is None or self._swept is model:
             self._earlier = self._earlier_content(), earlier.snapshot if earlier else None
         else:
@@ -123,7 +123,7 @@ class ExponentialLRSweep(keras.callbacks.Callback):
         self._session = SweepSession(model, self.curve)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Go on with an interrupted curve at the first epoch; have the rate set."""
+        """Go on with an interrupted curve at the first epoch; let the next batch set the rate."""
         if self._session is None:
             return
         if not self._session.begun:
@@ -132,20 +132,20 @@ class ExponentialLRSweep(keras.callbacks.Callback):
         self._session.begin_epoch()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Record the epoch's loss, and keep the curve."""
+        """Record the epoch's loss, and write the backup."""
         if self._session is not None:
             self._session.end_epoch(epoch, logs)
             if self.backup is not None:
                 self.to_json(self.backup)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Set the batch's rate, and begin a mean of its own."""
+        """Set the batch's rate, and empty Keras's mean of the losses."""
         if self._session is not None:
             self._session.set_rate()
             self._session.begin_batch(self.model, batch)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Record the batch's loss, and put the epoch's mean together again."""
+        """Record the batch's loss, and put the epoch's mean back."""
         if self._session is not None:
             self._session.end_batch(self.model, batch, logs)
 
@@ -159,7 +159,7 @@ class ExponentialLRSweep(keras.callbacks.Callback):
     def restore(self) -> None:
         """Put the model, its optimizer and the random state back as the sweep found them.
 
-        A fit that ends in an exception needs it, since Keras calls no callback then.
+        Call it after a fit that ended in an exception, since Keras calls no callback then.
         """
         if self._session is not None:
             self._session.restore()
@@ -180,8 +180,8 @@ class ExponentialLRSweep(keras.callbacks.Callback):
         """The debiased exponential moving average of the losses, outliers left out.
 
         A loss that is far from its eight neighbours counts as their median (Hampel's identifier,
-        at five standard deviations); of repeats, each has outliers of its own. A later loss tells
-        an outlier from a rise, so that the last four values may change with the next loss.
+        at five standard deviations); each repeat has outliers of its own. Only a later loss tells
+        an outlier from a rise, so the last four values may change with the next loss.
         """
         return self.curve.smoothed_losses
 
@@ -202,12 +202,12 @@ class ExponentialLRSweep(keras.callbacks.Callback):
 
     @property
     def stop_factor(self) -> float | None:
-        """Stop once the smoothed loss has risen this many times as far as it had fallen."""
+        """The factor of the fall at which a rise of the smoothed loss stops the sweep, or None."""
         return self.curve.stop_factor
 
     @property
     def stopped(self) -> str | None:
-        """Why the sweep ended: "finished", "diverged", "non-finite" or "interrupted".
+        """The reason the sweep ended: "finished", "diverged", "non-finite" or "interrupted".
 
         A fit that ended before the last rate was interrupted, too. The value is "running" while the
         fit runs, and None before.
@@ -220,10 +220,10 @@ class ExponentialLRSweep(keras.callbacks.Callback):
     def suggest(self, rule: Rule = "valley") -> float:
         """Return a rate to train at.
 
-        All rules look at the losses without outliers, smoothed from both sides. That curve is not
-        late, as the moving average is. The rules look at rates before the first loss that is not
-        finite. ``b`` is the rate where the curve is lowest, ``r`` the first rate where the curve
-        has made seven tenths of its way down.
+        All rules read the losses without outliers, smoothed from both sides, up to the first loss
+        that is not finite. Unlike the moving average, this curve is not late. ``b`` is the
+        rate where the curve is lowest, ``r`` the first rate where the curve has made seven tenths
+        of its way down.
 
         Args:
             rule: ``"valley"``: ``sqrt(r * b) / 1.5``.
@@ -236,10 +236,10 @@ class ExponentialLRSweep(keras.callbacks.Callback):
         return self.curve.suggest(rule)
 
     def suggest_interval(self, rule: Rule = "valley") -> tuple[float, float]:
-        """Return how far down and up the suggestion might lie with other seeds.
+        """Return the range in which the suggestion might lie with other seeds.
 
-        The ends are those of the middle nine tenths of the suggestions from averages of repeats,
-        which are drawn with replacement from those there are (B. Efron's bootstrap, 1979).
+        The sweep's repeats are drawn anew with replacement and averaged, many times (B. Efron's
+        bootstrap, 1979). The range holds the middle nine tenths of the suggestions from these.
 
         Args:
             rule: See ``suggest``.
@@ -252,13 +252,13 @@ class ExponentialLRSweep(keras.callbacks.Callback):
     def plot(self, ax: Any = None, path: str | os.PathLike[str] | None = None) -> Any:
         """Draw the losses over a logarithmic axis, with the suggested rate marked.
 
-        The smooth line is the one that ``suggest`` looks at, smoothed from both sides. The picture
-        is shaded from where the loss leaves its start behind for good. Repeats show as a band from
-        their lowest to their highest, and the interval of the suggestion as another.
+        The smooth line is the curve that ``suggest`` reads, smoothed from both sides. The picture
+        is shaded from the rate on at which the loss rises above its start for good. A band spans
+        the repeats from lowest to highest, and another the interval of the suggestion.
 
         Args:
             ax: Axes to draw on. Defaults to a new figure's.
-            path: Where to save the picture. Defaults to None: nowhere.
+            path: File to save the picture in. Defaults to None: no file.
 
         Returns:
             The axes.
@@ -286,7 +286,7 @@ class ExponentialLRSweep(keras.callbacks.Callback):
         step is a rate, so the usual horizontal axis is that of the plot.
 
         Args:
-            log_dir: Folder of the run; made if need be.
+            log_dir: Folder of the run; it is made if it is missing.
 
         Raises:
             ImportError: The ``tensorboard`` package is missing. It needs no TensorFlow.
@@ -344,7 +344,7 @@ class ExponentialLRSweep(keras.callbacks.Callback):
     def _content(self) -> dict[str, Any]:
         """Return everything that ``to_json`` keeps."""
         curve = self.curve.to_dict()
-        # Whoever reads the file of a fit that runs reads it after that fit was cut off.
+        # Someone who reads the file of a running fit does so after that fit was cut off.
         if curve["stopped"] == "running":
             curve["stopped"] = "interrupted"
         return {
@@ -355,7 +355,7 @@ class ExponentialLRSweep(keras.callbacks.Callback):
         }
 
     def _read(self, content: dict[str, Any], points: int | None = None) -> None:
-        """Take over what ``_content`` gave, its first ``points`` points."""
+        """Take over the first ``points`` points of a sweep that ``_content`` returned."""
         self.curve.read_dict(content["curve"], points)
         self.curve.batches_before = content["began"]
         self.curve.epoch_starts = dict(content["epoch_starts"])

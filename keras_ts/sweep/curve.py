@@ -1,4 +1,4 @@
-"""Keeps the curve of a sweep: the losses at each rate, their suggestion, their picture, exports."""
+"""Keeps the losses of a sweep at each rate; suggests a rate, plots and exports them."""
 
 import csv
 import os
@@ -17,9 +17,9 @@ _STOPPED = (None, "finished", "diverged", "non-finite", "interrupted")
 
 
 class SweepCurve:
-    """Losses over rates, and why there are no more of them.
+    """Losses over rates, and the reason that the sweep ended.
 
-    ``ExponentialLRSweep`` documents the attributes and methods that it shows of its curve.
+    ``ExponentialLRSweep`` documents the attributes and methods that the two share.
 
     Attributes:
         every: ``"batch"`` or ``"epoch"``, the time that a rate is held.
@@ -49,13 +49,13 @@ class SweepCurve:
         return SweepCurve(self.every, self.smoothing, self.stop_factor)
 
     def record(self, rate: float, loss: float) -> None:
-        """Take in the loss of one rate."""
+        """Add the loss at one rate."""
         self.lrs.append(rate)
         self.losses.append(loss)
 
     @classmethod
     def mean(cls, repeats: "Sequence[SweepCurve]") -> "SweepCurve":
-        """Return the mean of several curves over the same rates, as far as all of them got."""
+        """Return the mean of several curves over the same rates, up to the end of the shortest."""
         shortest = min(repeats, key=lambda curve: len(curve.lrs))
         mean = shortest.emptied()
         mean.repeats = [curve.losses[: len(shortest.lrs)] for curve in repeats]
@@ -101,14 +101,14 @@ class SweepCurve:
             suggested = self.suggest()
         except ValueError:
             suggested = None
-        many = len(self.repeats) > 1
+        repeated = len(self.repeats) > 1
         return plot_sweep(
             self.lrs,
             self.losses,
             smoothed=suggestion.smooth_curve(self.runs, self.smoothing, self.stop_factor),
             repeats=self.repeats,
             suggested=suggested,
-            interval=self.suggest_interval() if many and suggested is not None else None,
+            interval=self.suggest_interval() if repeated and suggested is not None else None,
             label=f"loss of the {self.every}",
             ax=ax,
             path=path,
@@ -173,7 +173,7 @@ class SweepCurve:
 
 
 def _check_rates(rates: Sequence[float]) -> None:
-    """Raise where a saved curve has rates that no sweep can have run at."""
+    """Raise an error for rates that no sweep can have run at."""
     before = 0.0
     for place, rate in enumerate(rates):
         if _checks.positive(f"lrs[{place}]", rate) < before:

@@ -1,4 +1,4 @@
-"""Decides where the losses of a sweep left the valley for good. NumPy alone."""
+"""Finds the place at which the losses of a sweep left the valley for good. NumPy alone."""
 
 from collections.abc import Sequence
 
@@ -13,13 +13,12 @@ def divergence(
 ) -> int | None:
     """Return the place where the smoothed loss has risen ``factor`` times as far as it had fallen.
 
-    ``losses`` are as recorded, and ``smoothed`` are those of a ``Smoother``, without outliers. The
-    rise counts from the best value: ``smoothed > best + factor * fall``. The fall is
-    ``start - best``, or the typical step from one recorded loss to the next if that is larger, so
-    that noise before the first fall stops nothing. The first few values are means of too few
-    losses to be the best; the highest of them is the start. The place is the first of all, and
-    None if there is none,
-    or ``factor`` is None.
+    ``losses`` are as recorded; ``smoothed`` come from a ``Smoother``, without outliers. The rise
+    counts from the best value: ``smoothed > best + factor * fall``. The fall is ``start - best``,
+    or the typical step from one recorded loss to the next if that is larger, so that noise before
+    the first fall stops nothing. The first few values are means of too few losses to be the best;
+    the highest of them is the start. The result is None if there is no such place, or ``factor``
+    is None.
     """
     if factor is None or len(losses) < FEWEST_POINTS:
         return None

@@ -42,7 +42,8 @@ def find_learning_rate(
     >>> 1e-4 < sweep.suggest() < 1.0
     True
 
-    One sweep is noisy. The mean of several is less so, and they tell how far to trust it:
+    A single sweep is noisy. The mean of several is less so, and their spread tells how far to
+    trust the suggestion:
 
     >>> sweep = find_learning_rate(model, x, x.sum(axis=1), repeats=5, verbose=0)
     >>> low, high = sweep.suggest_interval()
@@ -58,19 +59,19 @@ def find_learning_rate(
         steps: Number of rates, one a batch; epochs are repeated as needed. Defaults to 100.
         smoothing: Weight of the past in the smoothed loss. Defaults to 0.9.
         stop_factor: See ``ExponentialLRSweep``. Defaults to 4.0.
-        repeats: Number of sweeps, each from the model's own weights with random numbers of
-            its own: other batches where the data is shuffled, other dropout (but after
-            ``keras.utils.set_random_seed``, TensorFlow shuffles arrays the same way in all of
-            them; a ``WindowDataset`` is not touched by that). ``losses`` is then their mean,
-            as far as all of them got. Defaults to 1.
+        repeats: Number of sweeps. Each starts from the model's own weights and draws random
+            numbers of its own: other batches if the data is shuffled, and other dropout. (After
+            ``keras.utils.set_random_seed``, TensorFlow shuffles arrays, but not a
+            ``WindowDataset``, the same way in all sweeps.) ``losses`` is the mean of all sweeps, up
+            to the end of the shortest. Defaults to 1.
         **fit_arguments: Arguments of ``fit``, such as ``batch_size`` and ``verbose``.
 
     Returns:
         The finished ``ExponentialLRSweep``.
 
     Raises:
-        TypeError: ``model`` is no Keras model, or ``fit_arguments`` holds ``epochs``, which
-            the steps decide.
+        TypeError: ``model`` is not a Keras model, or ``fit_arguments`` holds ``epochs``, which
+            ``steps`` decides.
         ValueError: The model is not built, or an argument is out of range.
     """
     if "epochs" in fit_arguments:
@@ -83,20 +84,20 @@ def find_learning_rate(
 
     steps = _checks.integer("steps", steps, 2)
     runs = [new_sweep() for _ in range(_checks.integer("repeats", repeats, 1))]
-    # On JAX and PyTorch, fit would build the model on the quiet, so the check comes before.
+    # On JAX and PyTorch, fit would build the model without a word, so the check comes before.
     check_sweepable(model)
     others = keras.tree.flatten(fit_arguments.pop("callbacks", None) or [])
     if fit_arguments.pop("verbose", "auto") != 0:
         others.append(_Progress(runs, steps))
-    # An epoch has at least one batch, so this many are enough; the sweep ends the fit.
+    # An epoch has at least one batch, so these epochs are enough; the sweep ends the fit.
     epochs = (steps + 1) * accumulation(model.optimizer) + fit_arguments.get("initial_epoch", 0)
-    # A later fit depends on the dataset's epochs, too.
+    # The orders of a later fit depend on the dataset's epoch, so that is put back, too.
     position = x.state() if isinstance(x, WindowDataset) else None
     for repeat, sweep in enumerate(runs):
         callbacks = [sweep, _OtherSeeds(repeat), *others] if repeat else [sweep, *others]
         if position is not None:
             x.restore({**position, "epoch": position["epoch"] + repeat})
-        # Other callbacks may change the model at the end of the fit, so it is put back afterwards.
+        # Other callbacks may change the model at the end of the fit, so it is put back after them.
         sweep.restores = False
         try:
             model.fit(x, y, epochs=epochs, verbose=0, callbacks=callbacks, **fit_arguments)
@@ -113,7 +114,7 @@ def find_learning_rate(
 
 
 class _OtherSeeds(keras.callbacks.Callback):
-    """Draws other random numbers in a repeat, once the sweep has remembered the model's own."""
+    """Sets other seeds for a repeat, once the sweep has remembered the model's own."""
 
     def __init__(self, repeat: int) -> None:
         super().__init__()
@@ -134,7 +135,7 @@ class _OtherSeeds(keras.callbacks.Callback):
 
 
 class _Progress(keras.callbacks.Callback):
-    """One bar over all sweeps, where ``fit`` would show one an epoch."""
+    """Shows one bar for all sweeps, since ``fit`` would show a bar for each epoch."""
 
     def __init__(self, runs: list[ExponentialLRSweep], steps: int) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ from keras_ts import _keras_private
 
 
 class HeldRate:
-    """Sets the rate of a model's optimizer, in place of the schedule or function that may set it."""
+    """Sets the rate of an optimizer, and sets aside a schedule or function that would set it."""
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model
@@ -34,7 +34,7 @@ class HeldRate:
 
 
 def inner(optimizer: Any) -> Any:
-    """Return the optimizer that makes the updates, inside the one that may scale the loss."""
+    """Return the optimizer that makes the updates, which a loss-scaling optimizer may wrap."""
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
@@ -45,11 +45,11 @@ def accumulation(optimizer: Any) -> int:
 
 def batches_seen(optimizer: Any) -> int:
     """Return how many batches a built optimizer has seen."""
-    # The first variable counts batches, the property ``iterations`` updates.
+    # The first variable counts batches; the property ``iterations`` counts updates.
     return int(keras.ops.convert_to_numpy(inner(optimizer).variables[0]))
 
 
 def variable_scope(model: keras.Model) -> Any:
-    """Return the scope in which new variables live where the model's do: that of its strategy."""
+    """Return the scope of the model's strategy, which puts new variables beside the model's."""
     strategy = getattr(model, "distribute_strategy", None)
     return strategy.scope() if strategy is not None else contextlib.nullcontext()

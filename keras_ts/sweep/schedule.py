@@ -60,7 +60,7 @@ class GeometricSchedule:
 
 def _check_rate(name: str, value: float) -> float:
     rate = _checks.positive(name, value)
-    # Optimizers keep their rate in float32, where less is zero and more infinite.
+    # Optimizers keep their rate in float32, to which smaller rates are 0 and larger ones infinite.
     if not _SMALLEST <= rate <= _LARGEST:
         raise ValueError(f"{name} must be a rate that float32 can hold. Received: {name}={rate}.")
     return rate

@@ -1,4 +1,4 @@
-"""Writes a sweep as JSON and reads it back, NaN and infinities as strings: JSON has neither."""
+"""Writes a sweep as JSON and reads it back, with strings for NaN and infinities."""
 
 import json
 import math
@@ -22,7 +22,7 @@ def write(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what ``write`` wrote, the same bits.
+    """Return the content that ``write`` wrote, bit for bit.
 
     Raises:
         ValueError: The file is of another kind; the message names what is missing.

@@ -1,4 +1,4 @@
-"""Holds the state of one fit of a sweep: all that must be put back, and how to put it back."""
+"""Holds the state of one fit of a sweep, and puts everything back after it."""
 
 import math
 from typing import Any
@@ -18,8 +18,8 @@ from keras_ts.sweep.snapshot import Snapshot
 class SweepSession:
     """One fit, from the first look at the model until the model is as it was.
 
-    ``begin`` comes with the first epoch, later than the snapshot: in between, other callbacks such
-    as ``BackupAndRestore`` may load another state into the model.
+    The snapshot is taken before the first epoch, and ``begin`` is called with it: in between, other
+    callbacks such as ``BackupAndRestore`` may load another state into the model.
     """
 
     def __init__(self, model: keras.Model, curve: SweepCurve) -> None:
@@ -37,11 +37,11 @@ class SweepSession:
 
     @property
     def begun(self) -> bool:
-        """Whether the first epoch has begun."""
+        """True once the first epoch has begun."""
         return self._schedule is not None
 
     def begin(self, schedule: GeometricSchedule) -> None:
-        """Record at the rates of ``schedule`` from here on, behind the losses that there are."""
+        """Begin to record at the rates of ``schedule``, after the losses that the curve holds."""
         self._schedule = schedule
         self._smoother = Smoother(self.curve.smoothing)
         for loss in self.curve.losses:
@@ -51,7 +51,7 @@ class SweepSession:
         self._rate = HeldRate(self.model)
 
     def begin_epoch(self) -> None:
-        """Have the rate set at the first batch, after callbacks that set a rate of their own."""
+        """Let the first batch set the rate, after callbacks that set a rate of their own."""
         self._rate_due = True
         self._loss.begin_epoch()
 
@@ -64,13 +64,13 @@ class SweepSession:
         self.curve.epoch_starts[epoch + 1] = len(self.curve.lrs)
 
     def set_rate(self) -> None:
-        """Set the rate, if the batch that begins is the first one at a rate or of an epoch."""
+        """Set the rate, if the batch is the first at its rate or in its epoch."""
         if self._rate_due and self._rate is not None and self.curve.stopped == "running":
             self._rate.set(self._next_rate())
         self._rate_due = False
 
     def begin_batch(self, model: keras.Model, batch: int) -> None:
-        """Begin a mean of the batch's own, if a rate is held for a batch."""
+        """Begin to read the batch's own loss, if a rate is held for a batch."""
         if self.curve.every == "batch":
             self._loss.begin(model, batch)
 
@@ -83,7 +83,7 @@ class SweepSession:
                 self._rate_due = True
 
     def release(self) -> None:
-        """Give the rate back to the schedule that sets it, if there is one."""
+        """Give the rate back to the optimizer's schedule, if there is one."""
         if self._rate is not None:
             self._rate.release()
             self._rate = None
@@ -117,7 +117,7 @@ class SweepSession:
 
 
 def check_sweepable(model: keras.Model) -> None:
-    """Raise where a model cannot be swept and put back."""
+    """Raise an error for a model that cannot be swept and put back."""
     check_model(model)
     if not getattr(model, "compiled", False):
         raise ValueError("The model is not compiled: call model.compile(optimizer, loss) first.")

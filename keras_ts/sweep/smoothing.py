@@ -16,9 +16,10 @@ from keras_ts._typing import Array
 # rise in a row are an explosion.
 WINDOW = 9
 _HALF = WINDOW // 2
-# Five standard deviations of normal noise, whose median absolute deviation is 1 / 1.4826 of one.
+# Five standard deviations, in units of the median absolute deviation: that of normal noise is
+# 1 / 1.4826 standard deviations.
 _FARTHEST = 5 * 1.4826
-# The first smoothed losses are means of fewer losses than this, too few to judge by.
+# The first smoothed losses are means of fewer losses than this, which are too few to judge by.
 FEWEST_POINTS = 10
 
 
@@ -49,17 +50,17 @@ def without_outliers(losses: Sequence[float] | Array) -> Array:
         first = max(min(place - _HALF, end - WINDOW), 0)
         neighbours = finite[first : first + WINDOW]
         median = statistics.median(neighbours)
-        spread = statistics.median([abs(each - median) for each in neighbours])
+        spread = statistics.median([abs(neighbour - median) for neighbour in neighbours])
         if abs(loss - median) > _FARTHEST * spread:
             values[place] = median
     return values
 
 
 def without_inner_outliers(losses: Sequence[float] | Array) -> Array:
-    """Return ``without_outliers(losses)``, but with the high ones at the end as they were.
+    """Return ``without_outliers(losses)``, but with high outliers at the end as they were.
 
-    Too few losses follow to tell them from the beginning of an explosion, and a suggestion that
-    takes an outlier for an explosion is the safer one.
+    Too few losses follow to tell such an outlier from the beginning of an explosion, and the safer
+    suggestion is the one that takes an outlier for an explosion.
     """
     recorded, cleaned = np.asarray(losses, dtype=np.float64), without_outliers(losses)
     calm = np.flatnonzero(recorded[: usable(recorded)] <= cleaned[: usable(recorded)])
@@ -68,7 +69,7 @@ def without_inner_outliers(losses: Sequence[float] | Array) -> Array:
 
 
 def moving_average(losses: Sequence[float] | Array, smoothing: float) -> Array:
-    """Return the exponential moving average without the pull of its start.
+    """Return the exponential moving average, without a pull of its start toward 0.
 
     ``average = smoothing * average + (1 - smoothing) * loss``, divided by the sum of its weights
     so far (Kingma and Ba, 2015).
@@ -88,8 +89,8 @@ def moving_average(losses: Sequence[float] | Array, smoothing: float) -> Array:
 class Smoother:
     """Keeps ``moving_average(without_outliers(losses))`` while the losses come in one by one.
 
-    A later loss tells an outlier from a rise, so that the last few smoothed losses may change
-    with the next one; the cost of a loss stays the same.
+    Only a later loss tells an outlier from a rise, so the last few smoothed losses may change with
+    the next loss; every loss costs the same.
 
     Example:
 
@@ -104,11 +105,11 @@ class Smoother:
         self.smoothed: list[float] = []
         self._smoothing = smoothing
         self._recent: deque[float] = deque(maxlen=WINDOW)
-        # The average after the last loss that no later one changes, and after the last loss.
+        # The average up to the last value that no later loss changes, and up to the last loss.
         self._settled = self._latest = (0.0, 0.0)
 
     def add(self, loss: float) -> None:
-        """Take in the next loss."""
+        """Add the next loss."""
         self._recent.append(loss)
         count = len(self.smoothed) + 1
         if all(map(math.isfinite, self._recent)):
@@ -131,8 +132,8 @@ def level_curve(losses: Sequence[float] | Array, smoothing: float) -> Array:
     A loss ``k`` steps away weighs ``s ** k`` with ``s = smoothing / (2 - smoothing)``: both
     sides together average over as many losses as the moving average of ``smoothing`` does.
 
-    Past its lowest point a loss counts at most as much as where the curve began: the
-    explosion at its end would otherwise reach back over the bottom.
+    Past the lowest point of the curve, a loss counts at most as much as the curve's start: the
+    explosion at the end would otherwise reach back over the bottom.
     """
     raw = np.asarray(losses, dtype=np.float64)
     decay = smoothing / (2 - smoothing)
@@ -151,7 +152,7 @@ def _averaged(state: tuple[float, float], loss: float, smoothing: float) -> tupl
 
 
 def _decaying_sum(values: Array, smoothing: float) -> Array:
-    """``sum_j smoothing ** j * values[i - j]`` for every ``i``."""
+    """Return ``sum_j smoothing ** j * values[i - j]`` for every ``i``."""
     total, sums = 0.0, []
     for value in values:
         total = smoothing * total + value

@@ -19,7 +19,7 @@ class Snapshot:
         self._python = random.getstate()
         self._numpy = np.random.get_state()  # noqa: NPY002 - Keras and its users draw from it
         self._torch = sys.modules["torch"].get_rng_state() if "torch" in sys.modules else None
-        # Keras makes its generator at the first draw without a seed; None is the state before.
+        # Keras makes its generator at the first draw without a seed, and has None before.
         self._seeds = _keras_private.global_seed_generator()
         self._seed = None if self._seeds is None else _copy(self._seeds.state)
 
@@ -37,8 +37,8 @@ class Snapshot:
 
 
 def _variables(model: keras.Model) -> list[Any]:
-    # get_weights() leaves out the state of dropout's and other layers' seeds, and an optimizer's
-    # set_weights() that of the optimizer it may wrap.
+    # A model's get_weights() leaves out the state of seeds, such as dropout's, and an optimizer's
+    # set_weights() leaves out the variables of an optimizer that it wraps.
     return [*model.variables, *_recurrent_states(model), *model.optimizer.variables]
 
 

@@ -21,7 +21,7 @@ from keras_ts.sweep.smoothing import (
 
 SHUFFLES = 999
 RESAMPLES = 200
-# The share of random orders that may show a sign of a fall as clearly as the losses do.
+# At most this share of random orders may show a sign of a fall as clearly as the losses do.
 _BY_CHANCE = 0.005
 _VALLEY_DEPTH = 0.7
 
@@ -70,7 +70,7 @@ def suggest(
 def smooth_curve(
     repeats: Sequence[Sequence[float]], smoothing: float, stop_factor: float | None
 ) -> Array:
-    """Return the curve that ``suggest`` looks at, as far as it goes."""
+    """Return the curve that ``suggest`` reads."""
     losses = _before_divergence(repeats, smoothing, stop_factor).mean(axis=0)
     return level_curve(losses, smoothing) if len(losses) else losses
 
@@ -80,9 +80,9 @@ def _before_divergence(
 ) -> Array:
     """Return the repeats without outliers, ``(repeats, rates)``, up to the end of the valley.
 
-    They end before the first loss that is not finite in any of them, and one loss after the first
-    one that had diverged: ``tests/sweep/test_quality.py`` did best so. A sweep notices a divergence
-    only when some losses more have told it from an outlier.
+    All repeats end before the first loss that is not finite in any of them, and one loss after the
+    first divergence: in ``tests/sweep/test_quality.py`` this end did best. A sweep itself goes on
+    for some losses more, which tell a divergence from an outlier.
     """
     ends = []
     for losses in repeats:
@@ -107,8 +107,8 @@ def interval(
 ) -> tuple[float, float]:
     """Return the middle nine tenths of the rates that resampled repeats suggest.
 
-    Each of ``RESAMPLES`` times, as many repeats as there are get drawn with replacement and
-    averaged (Efron's bootstrap): how far the suggestion would move with other seeds.
+    ``RESAMPLES`` times, as many repeats as there are get drawn with replacement and averaged
+    (Efron's bootstrap). The range shows how far the suggestion would move with other seeds.
     """
     runs = _before_divergence(repeats, smoothing, stop_factor)
     drawn = np.random.default_rng(0).integers(len(runs), size=(RESAMPLES, len(runs)))
@@ -121,7 +121,7 @@ def interval(
 
 
 def _explosion(losses: Array, curve: Array) -> int:
-    """Return how many losses come before they leave the valley, on the curve and by themselves."""
+    """Return how many losses come before both the curve and the losses leave the valley."""
     bottom = int(curve.argmin())
     middle = (curve[: bottom + 1].max() + curve[bottom]) / 2
     risen = np.flatnonzero(curve[bottom:] > middle)
@@ -130,7 +130,7 @@ def _explosion(losses: Array, curve: Array) -> int:
 
 
 def falls(repeats: Sequence[Sequence[float]]) -> bool:
-    """Tell whether losses fall more clearly than nearly all of ``SHUFFLES`` random orders of them.
+    """Tell if losses fall more clearly than nearly all of ``SHUFFLES`` random orders of them.
 
     The test looks at two signs of a fall (a permutation test, R. A. Fisher, 1935): a trend,
     ``-sum_i i * loss_i``, which sees few losses without noise; and a step, the largest difference
@@ -138,8 +138,9 @@ def falls(repeats: Sequence[Sequence[float]]) -> bool:
     in much noise. Noise passes for a fall in a few of a hundred curves, however it is
     distributed: to refuse a rate where the model does learn is the worse mistake.
 
-    Outliers count as the tenth that is nearest to the rest (winsorizing), in each repeat apart.
-    To replace them by their neighbours would make a random order unlike the recorded one.
+    In each repeat, the highest and lowest tenth of the losses count as the next ones to them
+    (winsorizing). Outliers replaced by their neighbours would make a random order unlike the
+    recorded one.
     """
     losses = np.mean([_winsorized(run) for run in repeats], axis=0)
     values = losses - losses.mean()
@@ -147,8 +148,8 @@ def falls(repeats: Sequence[Sequence[float]]) -> bool:
     places = np.tile(np.arange(len(values)), (SHUFFLES, 1))
     orders = np.random.default_rng(0).permuted(places, axis=1)
     return any(
-        bool((statistic(each[orders]) >= statistic(each)).mean() <= _BY_CHANCE)
-        for statistic, each in ((_trend, values), (_step, ranks))
+        bool((statistic(series[orders]) >= statistic(series)).mean() <= _BY_CHANCE)
+        for statistic, series in ((_trend, values), (_step, ranks))
     )
 
 
@@ -170,8 +171,9 @@ def _step(values: Array) -> Array:
 
 
 def _valley(log_rates: Array, curve: Array) -> float:
-    """Return two thirds of the middle between the rate of most of the fall and the lowest loss's.
+    """Return two thirds of the mean of two rates: after most of the fall, and at the lowest loss.
 
+    The mean is geometric.
     A sweep spends one batch at the rate of the lowest loss. A fit stays at its rate, and ends
     lower at a rate somewhat below that one.
     """
@@ -185,7 +187,7 @@ def _valley(log_rates: Array, curve: Array) -> float:
 def _steepest(log_rates: Array, curve: Array) -> float:
     """Return the rate where the loss falls fastest per factor of the rate, before it is lowest.
 
-    Past its lowest point the loss may fall again, from an explosion.
+    Past its lowest point the loss may fall again, back from an explosion.
     """
     slopes = np.gradient(curve, log_rates)[: curve.argmin() + 1]
     return float(log_rates[slopes.argmin()])

@@ -1,7 +1,7 @@
-"""Two functions under the names people know, on this package's engine.
+"""Replaces two functions that people know, under the same names.
 
-Each takes what it replaces took and gives the same batches. Only the shuffle is another, a
-fresh permutation of all windows each pass, and what failed in silence is an error.
+Both take the arguments of the function that they replace, and give the same batches, but for two
+things: the shuffle is a fresh permutation of all windows each pass, and silent failures are errors.
 """
 
 import itertools
@@ -22,7 +22,7 @@ from keras_ts.windows.windowed_series import WindowedSeries
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# Single windows are parted from batches of this many.
+# Single windows are cut from batches of this many.
 _SINGLES = 32
 
 
@@ -42,7 +42,7 @@ def windowed_dataset(
     [([[0.0, 1.0, 2.0], [1.0, 2.0, 3.0], [2.0, 3.0, 4.0]], [3.0, 4.0, 5.0])]
 
     Args:
-        series: Anything that ``WindowedSeries.build`` takes; lists of numbers in 32 bits.
+        series: Anything that ``WindowedSeries.build`` takes; lists of numbers are read in 32 bits.
         window_size: Number of inputs in a window.
         batch_size: Windows in a batch; the last may be smaller. Defaults to 32.
         shuffle_buffer: 1 keeps time order, as TensorFlow's ``shuffle(1)`` does. Any larger
@@ -111,7 +111,7 @@ def timeseries_dataset_from_array(
     Raises:
         ValueError: An argument is out of range, or there is no window.
     """
-    # Keras's own tests look for these words and the backticks.
+    # Keras's own tests match the words of this error and the backticks of the next ones.
     if format not in ("tf", "grain"):
         raise ValueError(f'`format` should be "tf" or "grain". Received: format={format!r}.')
     length = _checks.integer("`sequence_length`", sequence_length, 1)
@@ -143,7 +143,7 @@ def timeseries_dataset_from_array(
 
 
 def _read(values: Any, kind: str) -> Array:
-    """An array, of the dtype that Keras gives it: TensorFlow reads lists in 32 bits."""
+    """Return an array of the dtype that Keras would give it: TensorFlow reads lists in 32 bits."""
     if kind == "tf" and not hasattr(values, "__array__"):
         import tensorflow as tf
 
@@ -164,7 +164,7 @@ def _bounds(length: int, start_index: int | None, end_index: int | None) -> tupl
 
 @dataclass
 class _ArraySource:
-    """Windows and their targets: row ``s`` of each array is that of the window at ``s``."""
+    """Windows and their targets: row ``s`` of each array belongs to the window at ``s``."""
 
     arrays: list[Any]
     sampler: BatchSampler
@@ -182,8 +182,8 @@ def _tf_dataset(source: _ArraySource, single: bool) -> "tf.data.Dataset":
     known = tf.data.experimental.assert_cardinality(source.sampler.batches)
     if single:
         source = replace(source, sampler=replace(source.sampler, batch_size=_SINGLES))
-    # Keras's own gives another order to every iterator. So a pass counts here as it begins,
-    # where everywhere else it counts when it is finished.
+    # Keras's function gives another order to every iterator, so a pass counts as it begins here.
+    # Everywhere else a pass counts when it is finished.
     passes = itertools.count()
     batches = to_tf.batches(source, lambda: next(passes))
     batches = batches.unbatch() if single else batches

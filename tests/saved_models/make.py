@@ -61,7 +61,7 @@ OBJECTS = {
 
 
 def layers_by_hand():
-    """A model that no preset builds: a new axis in front, a mask, an offset per output."""
+    """Return a model that no preset builds: a new axis in front, a mask, an offset per output."""
     series = keras.Input((8,), name="series")
     x = keras.layers.Permute((2, 1))(ExpandSeries(axis=1, name="expand")(series))
     x = keras.layers.GRU(2, return_sequences=True)(keras.layers.Masking(0.0)(x))
@@ -73,7 +73,7 @@ def make(name, model, folder):
     random = np.random.RandomState(51)
     columns = model.input_shape[2:]
     x = random.randn(6, 8, *columns).astype("float32")
-    x[0, -2:] = 0.0  # For the one that masks.
+    x[0, -2:] = 0.0  # The masking model needs masked steps.
     y = random.randn(6, *(size or 8 for size in model.output_shape[1:])).astype("float32")
     model.compile(keras.optimizers.Adam(1e-3), "mae", metrics=["mse"])
     model.fit(x, y, verbose=0)

@@ -1,4 +1,4 @@
-"""A small model's file, for whoever reads, damages or rewrites it."""
+"""Saves a small model, for tests that read, damage or rewrite its file."""
 
 import pytest
 

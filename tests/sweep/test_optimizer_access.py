@@ -108,7 +108,7 @@ def test_a_sweep_keeps_to_the_updates_wherever_it_begins(seen):
 @pytest.mark.parametrize("every", ["batch", "epoch"])
 @pytest.mark.parametrize("first", [False, True])
 def test_other_callbacks_do_not_set_the_rate(every, first):
-    """Whether they come first or last, also where an update straddles epochs."""
+    """The callbacks come first or last; an update may straddle epochs."""
     rates = []
 
     class Rates(keras.callbacks.Callback):

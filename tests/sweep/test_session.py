@@ -131,7 +131,7 @@ class CutOff(keras.callbacks.Callback):
 
 
 def test_the_same_sweep_goes_on_in_the_same_process():
-    """Where Keras is told to go on at a later epoch; the first state comes back."""
+    """Keras goes on at a later epoch; the state before the first fit comes back."""
     model = dense("adam")
     model.optimizer.build(model.trainable_variables)
     before = state(model)
@@ -149,7 +149,7 @@ def test_the_same_sweep_goes_on_in_the_same_process():
 
 @pytest.mark.parametrize("backup", [False, True])
 def test_a_sweep_of_another_model_starts_the_curve_anew(tmp_path, backup):
-    """Where Keras is told to go on at a later epoch, too; the second model's own state comes back."""
+    """Keras goes on at a later epoch here, too; the second model's own state comes back."""
     sweep = ExponentialLRSweep(
         1e-4, 1e-1, stop_factor=None, backup=tmp_path / "sweep.json" if backup else None
     )

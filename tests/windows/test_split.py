@@ -107,7 +107,7 @@ def test_timestamps_are_common_to_a_panel(at):
     [
         ("D", "2024-03-20", 19),
         ("D", "2024-05-01", 61),
-        ("h", "2024-03-31T02:00", 30 * 24 + 2),  # which no clock shows: 03:00 comes next
+        ("h", "2024-03-31T02:00", 30 * 24 + 2),  # no clock shows it: 03:00 comes next
         ("h", "2024-05-01", 61 * 24 - 1),
     ],
 )

@@ -1,1 +1,1 @@
-"""Batches for Keras, ``tf.data`` and Grain, and the place that a run has reached."""
+"""Feeds batches to Keras, ``tf.data`` and Grain, and keeps the place that a run has reached."""

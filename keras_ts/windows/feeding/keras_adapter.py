@@ -1,6 +1,6 @@
-"""All that ``fit``, ``evaluate`` and ``predict`` call, on every backend.
+"""Holds the methods that ``fit``, ``evaluate`` and ``predict`` call, on every backend.
 
-``progress`` explains in which order they call it.
+``progress`` explains the order of the calls.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,14 +25,14 @@ class KerasDataAdapter(_keras_private.DataAdapter):
 
     @property
     def num_batches(self) -> int:
-        """Number of batches in an epoch, or left in one that ``restore`` goes on with."""
+        """Number of batches in an epoch, or after ``restore`` those that are left of it."""
         caller = _keras_private.epoch_iterator_calling()
         if caller == "__init__":
             self._refuse_ignored(_keras_private.data_arguments(self))
             if self._progress.in_keras_epoch and _keras_private.feeds_from(self):
                 raise RuntimeError(
-                    "This dataset feeds a fit that is in the middle of an epoch. Evaluate or predict "
-                    "between epochs, or on another dataset built from the same series."
+                    "This dataset feeds a fit that is in the middle of an epoch. Evaluate or "
+                    "predict between epochs, or on another dataset built from the same series."
                 )
             self._progress.begin_run()
         elif caller == "reset":
@@ -41,21 +41,21 @@ class KerasDataAdapter(_keras_private.DataAdapter):
 
     @property
     def batch_size(self) -> None:
-        """Keras takes None where the last batch may be smaller."""
+        """None, since the last batch may be smaller."""
         return None
 
     @property
     def builtin_prefetch(self) -> bool:
-        """Keep Keras 3.12 on JAX from reading ahead, and counting batches not trained on."""
+        """True, since Keras 3.12 on JAX would else read ahead, and count batches too early."""
         return True
 
     def on_epoch_begin(self) -> None:
-        """Take note that one of Keras's epochs begins; Keras calls it."""
+        """Note that one of Keras's epochs begins; Keras calls this method."""
         if _keras_private.epoch_iterator_calling():
             self._progress.begin_epoch()
 
     def on_epoch_end(self) -> None:
-        """Move on to the next epoch's order; Keras calls it."""
+        """Move on to the next epoch's order; Keras calls this, and so may a loop of your own."""
         caller = _keras_private.epoch_iterator_calling()
         if caller == "reset":
             return
@@ -65,15 +65,15 @@ class KerasDataAdapter(_keras_private.DataAdapter):
             self._progress.advance()
 
     def get_numpy_iterator(self) -> Iterator[Any]:
-        """Batches of the current epoch."""
+        """Yield the batches of the current epoch."""
         return self._go_through(self._progress.begin_pass)
 
     def get_jax_iterator(self) -> Iterator[Any]:
-        """Batches of the current epoch, which JAX takes as NumPy arrays."""
+        """Yield the batches of the current epoch as NumPy arrays, which JAX takes."""
         return self._go_through(self._progress.begin_pass, _keras_private.batches_read_ahead())
 
     def get_torch_dataloader(self) -> Any:
-        """A loader that goes through the current epoch each time it is iterated."""
+        """Return a loader that goes through the current epoch each time it is iterated."""
         import torch
 
         adapter = self
@@ -85,7 +85,7 @@ class KerasDataAdapter(_keras_private.DataAdapter):
         return torch.utils.data.DataLoader(Batches(), batch_size=None)
 
     def get_tf_dataset(self) -> "tf.data.Dataset":
-        """A dataset that goes through the current epoch each time it is iterated."""
+        """Return a dataset that goes through the current epoch each time it is iterated."""
         import tensorflow as tf
 
         handed_out = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -105,20 +105,21 @@ class KerasDataAdapter(_keras_private.DataAdapter):
         """Read the batches of one pass, and count them for the progress.
 
         Args:
-            begin: Takes the count as the first batch is asked for; returns the epoch.
-            ahead: Number of batches that wait while Keras trains on another. Defaults to 0.
+            begin: Function of the count that begins the pass, and returns the epoch.
+            ahead: Number of batches that Keras has read, and not trained on. Defaults to 0.
         """
         count = np.zeros((), np.int64)
         epoch, first = begin(count), self._progress.first
         last = self._source.sampler.batches - first
         for number in range(last):
-            # Counted first: whoever asks for the state while using a batch has had it.
+            # The batch counts before it is handed out, so that a state taken while it is in use
+            # goes on after it.
             count[...] = max(number + 1 - ahead, 0)
             yield self._source.read(epoch, *self._source.sampler.bounds(first + number))
         count[...] = last
 
     def _refuse_ignored(self, arguments: dict[str, Any]) -> None:
-        """Refuse what Keras hands to its own adapters only, and would not obey for this one."""
+        """Refuse arguments that Keras passes to its own adapters alone, and here would ignore."""
         batch_size = self._source.sampler.batch_size
         cures = {
             "y": "the targets are in the dataset",

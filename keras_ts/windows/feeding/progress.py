@@ -1,11 +1,11 @@
-"""The place that a run has reached: its epoch, and the batches of it that were handed out.
+"""Keeps the place that a run has reached: an epoch, and how many of its batches were handed out.
 
-One rule holds everywhere: **a pass over all batches that was finished counts as an epoch.** A
-pass that was interrupted is begun again by the next fit, or gone on with after ``restore``.
+One rule holds everywhere: **a pass over all batches that was finished counts as an epoch.** The
+next fit begins an interrupted pass again, or goes on with the pass after ``restore``.
 
-Keras makes the rule hard to keep. These are its calls during a fit, an evaluation or a
-prediction; each ``EpochIterator`` belongs to one of them, but a fit keeps one for all of its
-validations:
+Keras makes the rule hard to keep. The list has Keras's calls during a fit, an evaluation or a
+prediction. Each run has an ``EpochIterator`` of its own, but a fit keeps a second one for all of
+its validations:
 
 1. ``EpochIterator()`` asks for ``num_batches``: a run begins.
 2. If the model is not built yet: ``on_epoch_begin``, and one batch is read to build it.
@@ -13,11 +13,11 @@ validations:
    has ended. The batch of step 2 must not count, even where an epoch has no other. (A prediction
    may leave this step out.)
 4. For every epoch: ``on_epoch_begin``, the batches, ``on_epoch_end``. With ``steps_per_epoch`` a
-   pass goes on through several of Keras's epochs, and ``on_epoch_end`` comes before it is finished.
-   A fit that stops early, at the last batch too, calls no ``on_epoch_end``.
+   pass goes on through several of Keras's epochs, and ``on_epoch_end`` comes before the pass is
+   finished. A fit that stops early, even at the last batch, calls no ``on_epoch_end``.
 
-People call ``on_epoch_end`` as well, in a loop of their own. So the adapter tells this object who
-called, and the arithmetic stays here.
+People call ``on_epoch_end`` as well, in a loop of their own. So the adapter finds out who calls,
+and calls a method of ``Progress`` for each case; the arithmetic stays here.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ import numpy as np
 
 
 class Progress:
-    """An epoch, and the count of its batches that were handed out.
+    """An epoch, and the number of its batches that were handed out.
 
     Args:
         batches: Number of batches in an epoch.
@@ -34,17 +34,17 @@ class Progress:
 
     def __init__(self, batches: int) -> None:
         self._batches = batches
-        # The length of an epoch that Keras was last told.
+        # The length of an epoch, as Keras was last told.
         self._told: int | None = None
         self.restore(0, 0)
 
     def restore(self, epoch: int, batch: int) -> None:
         """Go on at a batch of an epoch."""
         self._epoch, self._first = epoch, batch
-        # The count of the pass under way: an integer array, or a variable of TensorFlow's.
+        # The count of batches of the present pass: an integer array, or a variable of TensorFlow's.
         self._count: Any = None
-        # True from the beginning of one of Keras's epochs to its end, or to the next run if the fit
-        # stopped in between.
+        # True from the beginning of one of Keras's epochs to the end of that epoch, or to the next
+        # run if the fit stopped in between.
         self.in_keras_epoch = False
 
     def __getstate__(self) -> dict[str, Any]:
@@ -54,22 +54,22 @@ class Progress:
 
     @property
     def place(self) -> tuple[int, int]:
-        """The epoch and the batch that come next, were the run to go on elsewhere."""
+        """The epoch and the batch at which the run would go on elsewhere."""
         epochs, batch = divmod(self._handed_out, self._batches)
         return self._epoch + epochs, batch
 
     @property
     def epoch(self) -> int:
-        """The epoch whose order batches are read in by their number.
+        """The epoch whose order ``dataset[i]`` follows.
 
-        A pass that Keras finished counts at once. One that was gone through by hand counts
-        after ``on_epoch_end``, so that going through a dataset twice shows the same batches.
+        A pass that Keras finished counts at once. A pass in a loop by hand counts after
+        ``on_epoch_end``, so that two loops over a dataset show the same batches.
         """
         return self.place[0] if self.in_keras_epoch else self._epoch
 
     @property
     def first(self) -> int:
-        """The first batch of a pass: not 0 in an epoch that ``restore`` goes on with."""
+        """The first batch of a pass, which after ``restore`` may not be 0."""
         return self.first_of(self.epoch)
 
     def first_of(self, epoch: int) -> int:
@@ -82,13 +82,13 @@ class Progress:
         return self._batches - self.first
 
     def begin_pass(self, count: Any) -> int:
-        """Let ``count``, which the pass keeps, be the one that tells; return the pass's epoch."""
+        """Begin a pass of Keras's, whose batches ``count`` will count; return its epoch."""
         self._settle()
         self._count = count
         return self._epoch
 
     def begin_pass_by_hand(self, count: Any) -> int:
-        """Do the same for a loop outside Keras; within an epoch of Keras's, only tell the epoch."""
+        """Begin a pass of a loop outside Keras, whose count does not replace one of Keras's."""
         if not self.in_keras_epoch:
             self._count = count
         return self.epoch
@@ -116,8 +116,8 @@ class Progress:
         self.in_keras_epoch = True
 
     def end_epoch(self) -> None:
-        """End one of Keras's epochs (step 4), which may be a part of a pass."""
-        # Keras reads no pass of ours where it takes batches by their number.
+        """End one of Keras's epochs (step 4), maybe in the middle of a pass."""
+        # Without a count, Keras took batches by their number, and read no pass.
         if self._count is None or self._handed_out >= self._batches:
             self.advance()
         self.in_keras_epoch = False
@@ -129,11 +129,11 @@ class Progress:
 
     @property
     def _handed_out(self) -> int:
-        """Batches of this epoch that were handed out, by this run or the one before."""
+        """Number of batches of this epoch that this run, or the one before, handed out."""
         return self._first + (0 if self._count is None else int(self._count))
 
     def _settle(self) -> None:
-        """Let a pass that Keras finished count, although its fit stopped without a word."""
+        """Count a pass that Keras finished, although its fit never called ``on_epoch_end``."""
         if self.epoch > self._epoch:
             self.advance()
 

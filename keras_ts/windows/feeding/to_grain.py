@@ -1,4 +1,4 @@
-"""Batches as Grain datasets; Grain is imported when one is asked for."""
+"""Gives batches as Grain datasets; Grain is imported when a dataset is asked for."""
 
 import itertools
 from typing import Any
@@ -24,7 +24,7 @@ def to_grain(source: Source) -> Any:
                 raise TypeError(f"The number of a batch must be an integer. Received: {index!r}.")
             if not -len(self) <= index:
                 raise IndexError(f"batch {index} is out of range; an epoch has {len(self)}.")
-            # Counted from the end of the first epoch, where it is negative.
+            # A negative number counts from the end of the first epoch.
             epoch, batch = divmod(index if index >= 0 else index + len(self), len(self))
             return source.read(epoch, *source.sampler.bounds(batch))
 
@@ -32,7 +32,7 @@ def to_grain(source: Source) -> Any:
 
 
 def to_iter_dataset(source: Source, single: bool) -> Any:
-    """Return a ``grain.IterDataset`` of tensors; each pass that begins is the next epoch.
+    """Return a ``grain.IterDataset`` of tensors; each pass that begins reads the next epoch.
 
     Args:
         source: The batches.

@@ -94,7 +94,7 @@ def in_time(clock, utc):
 
 
 def in_days(calendar, clock, utc):
-    """The days of a calendar at one time of day, or later by as much as the clock is put forward."""
+    """Return the days of a calendar at one time of day, or later by a clock put forward."""
     of_day = [moment - datetime.combine(moment, datetime.min.time()) for moment in clock]
     late = [moment - min(of_day) for moment in of_day]
     ahead = [local - moment for local, moment in zip(clock, utc, strict=True)]

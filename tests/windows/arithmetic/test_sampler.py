@@ -31,7 +31,7 @@ def shared_samplers(draw):
     total, shards = draw(st.integers(1, 60)), draw(st.integers(1, 4))
     batch_size, drop = draw(st.integers(1, 9)), draw(st.booleans())
     smallest, largest = total // shards, -(-total // shards)
-    # What WindowDataset.shard refuses: shards too small for as many batches as the largest.
+    # WindowDataset.shard refuses shards too small for as many batches as the largest has.
     assume(drop or smallest >= -(-largest // batch_size))
     runs = WindowRanges(np.array([5]), np.array([total]), np.array([0]), step=3)
     shuffle, seed = draw(st.booleans()), draw(st.integers(0, 9))

@@ -82,7 +82,7 @@ def test_a_day_that_some_months_lack_is_their_last(day):
 @pytest.mark.parametrize("start", [0.0, 1.6e9])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_numbers_as_times(start, dtype):
-    step = 1024.0 if dtype == "float32" and start else 0.1  # what float32 tells apart there
+    step = 1024.0 if dtype == "float32" and start else 0.1  # float32 tells no smaller steps apart
     frame = pd.DataFrame({"t": (start + np.arange(20) * step).astype(dtype), "v": 1.0})
     assert WindowedSeries(3, time_column="t").count(frame) == 17
     with pytest.raises(ValueError, match="1 irregular step"):
