@@ -43,8 +43,9 @@ def faults(sources):
     """Return the faults in the imports of some modules.
 
     Args:
-        sources: Sources by the names of their modules, such as ``{"keras_ts.windows.spec": "import numpy"}``. The modules of packages
-            end in ``.__init__``.
+        sources: Sources by the names of their modules, such as
+            ``{"keras_ts.windows.spec": "import numpy"}``. The modules of packages end in
+            ``.__init__``.
     """
     wrong, graph = [], {}
     for module, source in sources.items():

@@ -149,7 +149,7 @@ def come_back(way, there, stored):
 
 
 def load(folder):
-    """Load every model in every way; write how far off its outputs are, and if its state is kept."""
+    """Load every model in every way; write how far off its outputs are, and if all is kept."""
     import keras
     import numpy as np
 

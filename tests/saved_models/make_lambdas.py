@@ -89,7 +89,8 @@ def keras2():
         return keras.Model(series, inner(series))
 
     compiled = {
-        course: {"loss": keras.losses.Huber(delta=2.0), "optimizer": keras.optimizers.SGD(1e-3, momentum=0.9)},
+        course: {"loss": keras.losses.Huber(delta=2.0),
+                 "optimizer": keras.optimizers.SGD(1e-3, momentum=0.9)},
         convolution: {"loss": "mse", "optimizer": "adam"},
         shared: {"loss": "mse", "optimizer": keras.optimizers.legacy.Adam(1e-3)},
         sequential_inside: {"loss": "mae", "optimizer": "rmsprop"},
