@@ -1,7 +1,6 @@
-"""No sentence of a docstring or a comment opens with What, Where, Whether or Which.
+"""Sentences of docstrings and comments do not open with ``What``, ``Where``, ``Whether``, ``Which``.
 
-The house rule has a reason: such a sentence names its subject only at its end, so that it has to
-be read twice.
+Such a sentence names its subject late, so that it has to be read twice.
 """
 
 import ast
