@@ -1,6 +1,7 @@
-"""Sentences of docstrings and comments do not open with ``What``, ``Where``, ``Whether``, ``Which``.
+"""No sentence of a docstring or a comment opens with a word that hides its subject.
 
-Such a sentence names its subject late, so that it has to be read twice.
+After ``What``, ``Where``, ``Whether`` or ``Which`` the subject of a sentence comes late, so that the
+sentence has to be read twice.
 """
 
 import ast
