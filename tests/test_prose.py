@@ -1,6 +1,6 @@
 """No sentence of a docstring or a comment opens with a word that hides its subject.
 
-After ``What``, ``Where``, ``Whether`` or ``Which`` the subject of a sentence comes late, so that the
+After ``What``, ``Where``, ``Whether`` or ``Which`` the subject of a sentence comes late, so the
 sentence has to be read twice.
 """
 
