@@ -173,11 +173,12 @@ class NormalizeWindow(keras.layers.Layer):
 
 
 def _check_mask(mask: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:
-    """Refuse a mask that would be broadcast: it has one value for every step of every window."""
+    """Refuse a mask that would be broadcast, since it lacks a value for each step of each window."""
     sizes = zip(mask, inputs, strict=False)
     if len(mask) != 2 or any(None not in pair and len(set(pair)) > 1 for pair in sizes):
         raise ValueError(
-            f"mask must be (batch, time), as inputs {inputs} begin. Received a mask of shape {mask}."
+            f"mask must be (batch, time), as inputs {inputs} begin. "
+            f"Received a mask of shape {mask}."
         )
 
 
