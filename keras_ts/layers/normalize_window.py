@@ -173,7 +173,7 @@ class NormalizeWindow(keras.layers.Layer):
 
 
 def _check_mask(mask: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:
-    """Refuse a mask that would be broadcast, since it lacks a value for each step of each window."""
+    """Refuse a mask that lacks a value for each step of each window: it would be broadcast."""
     sizes = zip(mask, inputs, strict=False)
     if len(mask) != 2 or any(None not in pair and len(set(pair)) > 1 for pair in sizes):
         raise ValueError(

@@ -44,6 +44,7 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
 
     Example:
 
+    >>> import numpy as np
     >>> from keras_ts import WindowedSeries
     >>> dataset = WindowedSeries(window=4, batch_size=2).build(np.arange(10.0))
     >>> len(dataset), dataset.num_windows, dataset.origins.tolist()
@@ -101,7 +102,7 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
     def origins(self) -> Array:
         """The last input of every window, in time order: a position or a timestamp.
 
-        Timestamps are NumPy's. Where the time column has a time zone they are Python objects
+        Timestamps are NumPy's. With a time zone they are Python objects
         that keep it (``pandas.Timestamp`` for pandas, else ``datetime`` with its offset from
         UTC, to the microsecond), so that ``split`` takes each for the same instant.
         """
@@ -132,6 +133,7 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
 
         Example:
 
+        >>> import numpy as np
         >>> from keras_ts import WindowedSeries
         >>> dataset = WindowedSeries(window=4, shuffle=True, seed=1).build(np.arange(10.0))
         >>> dataset.on_epoch_end()
@@ -241,8 +243,8 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
     def _refuse_within_fit(self, method: str) -> None:
         if _keras_private.feeds_from(self):
             raise RuntimeError(
-                f"{method}() was called within a fit, an evaluation or a prediction that reads this "
-                "dataset and has counted its batches. Call it before."
+                f"{method}() was called within a fit, an evaluation or a prediction that reads "
+                "this dataset and has counted its batches. Call it before."
             )
 
     def align(self, predictions: Any) -> dict[str, Array]:

@@ -92,8 +92,8 @@ class Clock:
             moment, aware = _moment(at)
         except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(
-                f"at={at!r} is not a timestamp that can be read: {error}. Write it as 2024-05-31 or "
-                "2024-05-31T18:00."
+                f"at={at!r} is not a timestamp that can be read: {error}. Write it as 2024-05-31 "
+                "or 2024-05-31T18:00."
             ) from None
         if np.isnat(moment):
             raise ValueError(f"at={at!r} is a missing timestamp; give one within the series.")
