@@ -119,11 +119,12 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
                 "The number of a batch must be an integer. Received: "
                 f"{_checks.shown(index)} ({type(index).__name__})."
             ) from None
-        batches = len(self)
+        epoch, sampler = self._progress.epoch, self._source.sampler
+        first = self._progress.first_of(epoch)
+        batches = sampler.batches - first
         if not -batches <= index < batches:
             raise IndexError(f"batch {index} is out of range; there are {batches}.")
-        batch = self._progress.first + index % batches
-        return self._source.read(self.epoch, *self._source.sampler.bounds(batch))
+        return self._source.read(epoch, *sampler.bounds(first + index % batches))
 
     def __iter__(self) -> Iterator[Any]:
         return self._go_through(self._progress.begin_pass_by_hand)

@@ -31,6 +31,8 @@ class BatchSampler(PickledByFields):
         shard: Index of this part.
         batches: Number of batches in an epoch.
         size: Number of windows that an epoch reads.
+        uniform: True if every batch but the last is full. Shards all have the same number of
+            batches, although some have a window less than others: they part their windows evenly.
     """
 
     ranges: WindowRanges
@@ -50,21 +52,13 @@ class BatchSampler(PickledByFields):
             largest = -(-self.total // self.shards)
             self.batches = -(-largest // self.batch_size)
             self.size = everyone + (self.shard < self.total % self.shards)
+        self.uniform = self.shards == 1 or self.drop_remainder
         self._stretch: tuple[Any, Any, Any] = None, None, None
 
     @property
     def total(self) -> int:
         """Number of windows that all shards share."""
         return self.ranges.total
-
-    @property
-    def uniform(self) -> bool:
-        """True if every batch but the last is full.
-
-        Shards all have the same number of batches, although some have a window less than
-        others: they part their windows evenly instead.
-        """
-        return self.shards == 1 or self.drop_remainder
 
     def bounds(self, batch: int) -> tuple[int, int]:
         """Return a batch's first position, and the one after its last."""

@@ -6,11 +6,9 @@
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from keras_ts import _checks, _keras_private
 from keras_ts.windows.feeding import to_tf
-from keras_ts.windows.feeding.progress import Progress
+from keras_ts.windows.feeding.progress import Count, Progress
 from keras_ts.windows.feeding.source import WindowSource
 
 if TYPE_CHECKING:
@@ -108,15 +106,16 @@ class KerasDataAdapter(_keras_private.DataAdapter):
             begin: Function of the count that begins the pass, and returns the epoch.
             ahead: Number of batches that Keras has read, and not trained on. Defaults to 0.
         """
-        count = np.zeros((), np.int64)
+        count = Count()
         epoch, first = begin(count), self._progress.first
-        last = self._source.sampler.batches - first
-        for number in range(last):
+        read, bounds = self._source.read, self._source.sampler.bounds
+        batches = self._source.sampler.batches
+        for batch in range(first, batches):
             # The batch counts before it is handed out, so that a state taken while it is in use
             # goes on after it.
-            count[...] = max(number + 1 - ahead, 0)
-            yield self._source.read(epoch, *self._source.sampler.bounds(first + number))
-        count[...] = last
+            count.value = batch + 1 - first - ahead
+            yield read(epoch, *bounds(batch))
+        count.value = batches - first
 
     def _refuse_ignored(self, arguments: dict[str, Any]) -> None:
         """Refuse arguments that Keras passes to its own adapters alone, and here would ignore."""

@@ -22,7 +22,16 @@ and calls a method of ``Progress`` for each case; the arithmetic stays here.
 
 from typing import Any
 
-import numpy as np
+
+class Count:
+    """The number of batches that a pass has handed out."""
+
+    def __init__(self, value: int = 0) -> None:
+        self.value = value
+
+    def __int__(self) -> int:
+        # Below 0 where all batches so far were read ahead.
+        return max(self.value, 0)
 
 
 class Progress:
@@ -41,7 +50,7 @@ class Progress:
     def restore(self, epoch: int, batch: int) -> None:
         """Go on at a batch of an epoch."""
         self._epoch, self._first = epoch, batch
-        # The count of batches of the present pass: an integer array, or a variable of TensorFlow's.
+        # The count of batches of the present pass: a Count, or a variable of TensorFlow's.
         self._count: Any = None
         # True from the beginning of one of Keras's epochs to the end of that epoch, or to the next
         # run if the fit stopped in between.
@@ -49,7 +58,7 @@ class Progress:
 
     def __getstate__(self) -> dict[str, Any]:
         # TensorFlow's variable stays in its process.
-        count = None if self._count is None else np.array(int(self._count))
+        count = None if self._count is None else Count(int(self._count))
         return {**self.__dict__, "_count": count}
 
     @property
