@@ -135,7 +135,7 @@ def timeseries_dataset_from_array(
             raise ValueError(f"targets[{start}:{end}] is empty, so no window has a target.")
     count = -(-min(map(len, arrays)) // stride)
     ranges = WindowRanges(np.array([0]), np.array([count]), np.array([0]), step=stride)
-    sampler = BatchSampler(ranges, batch or 1, drop_remainder=False, shuffle=shuffle, seed=seed)
+    sampler = BatchSampler(ranges, batch or 1, "keep", shuffle=shuffle, seed=seed)
     source = _ArraySource(arrays, sampler)
     if format == "tf":
         return _tf_dataset(source, single=batch is None)

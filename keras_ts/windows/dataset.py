@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 # A state is of use only where these are the same: the windows, and their order.
-_SAME_RUN = ("total", "batch_size", "drop_remainder", "shuffle", "shards", "shard")
+_SAME_RUN = ("total", "batch_size", "remainder", "shuffle", "shards", "shard")
 
 
 class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
@@ -68,13 +68,13 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         sampler = BatchSampler(
             ranges=ranges,
             batch_size=spec.batch_size,
-            drop_remainder=spec.drop_remainder,
+            remainder=spec.remainder,
             shuffle=spec.shuffle if shuffle is None else shuffle,
             seed=random.getrandbits(32) if spec.seed is None else spec.seed,
         )
         if not sampler.batches:
             raise ValueError(
-                f"drop_remainder=True leaves no batch: {ranges.total} windows are fewer than "
+                f'remainder="drop" leaves no batch: {ranges.total} windows are fewer than '
                 f"batch_size={spec.batch_size}."
             )
         weights = None
@@ -150,7 +150,7 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
     def shard(self, count: int, index: int) -> "WindowDataset":
         """Return the part of every epoch that worker ``index`` of ``count`` reads.
 
-        The parts are disjoint, cover all windows (but for ``drop_remainder``), and have
+        The parts are disjoint, cover all windows (but for ``remainder="drop"``), and have
         equal numbers of batches; together they follow the order of the whole.
 
         Args:
@@ -175,11 +175,12 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
             )
         sampler = replace(whole, shards=count, shard=index)
         smallest = whole.total // count
-        if sampler.batches < 1 or smallest < sampler.batches:
-            cure = "fewer workers, a larger batch_size or drop_remainder=True"
-            if whole.drop_remainder:
-                cure = "fewer workers, a smaller batch_size or drop_remainder=False"
-            elif not smallest:
+        fewest = 1 if whole.remainder == "pad" else sampler.batches
+        if sampler.batches < 1 or smallest < fewest:
+            cure = 'fewer workers, a larger batch_size or remainder="pad"'
+            if whole.remainder == "drop":
+                cure = 'fewer workers, a smaller batch_size or remainder="pad"'
+            if not smallest:
                 cure = "fewer workers"
             raise ValueError(
                 f"count={count} workers cannot share {whole.total} windows in batches of "
@@ -222,6 +223,8 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         self._refuse_within_fit("restore")
         if not isinstance(state, dict) or not {"epoch", "batch", "seed"} <= state.keys():
             raise ValueError(f"state must be what state() returned. Received: state={state!r}.")
+        if "drop_remainder" in state:  # As states had it before there was "pad".
+            state = {"remainder": "drop" if state["drop_remainder"] else "keep", **state}
         sampler = self._source.sampler
         for name in _SAME_RUN:
             if state.get(name) != getattr(sampler, name):
@@ -259,8 +262,8 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         ([3, 4, 4, 5], [3.1, 4.1, 4.2, 5.2])
 
         Args:
-            predictions: One prediction per target, in time order: what ``predict`` returns
-                for this dataset if it does not shuffle.
+            predictions: One prediction per target, in time order, as ``predict`` returns them
+                for this dataset if it does not shuffle. Rows of padding are left out.
 
         Returns:
             Columns of equal length, one row per window and step (and, in sequences, per
@@ -277,10 +280,12 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
             raise ValueError(
                 "align needs all windows in time order, and this dataset "
                 + ("shuffles. " if sampler.shuffle else "leaves some out. ")
-                + "Build it with shuffle=False and drop_remainder=False, without shard, and "
+                + 'Build it with shuffle=False and remainder="keep", without shard, and '
                 "predict on that."
             )
         predictions = _checks.numeric(predictions, "predictions")
+        if predictions.ndim and len(predictions) == sampler.positions:
+            predictions = predictions[: sampler.size]  # Without the padding.
         return self._source.placement.table(self._source.targets(), predictions)
 
     def to_numpy(self) -> Any:

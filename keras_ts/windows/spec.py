@@ -5,11 +5,12 @@ series can ask it.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import InitVar, asdict, dataclass, field
 from typing import Any, Literal, Self
 
 from keras_ts import _checks
 from keras_ts.windows.arithmetic.geometry import Geometry
+from keras_ts.windows.arithmetic.sampler import Remainder
 
 Column = int | str
 
@@ -33,9 +34,10 @@ class WindowSpec:
     batch_size: int = field(default=32, kw_only=True)
     shuffle: bool = field(default=False, kw_only=True)
     seed: int | None = field(default=None, kw_only=True)
-    drop_remainder: bool = field(default=False, kw_only=True)
+    remainder: Remainder = field(default="keep", kw_only=True)
+    drop_remainder: InitVar[bool | None] = field(default=None, kw_only=True)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, drop_remainder: bool | None) -> None:
         checked: dict[str, Any] = {
             name: _checks.integer(name, getattr(self, name), minimum)
             for name, minimum in _MINIMUM.items()
@@ -43,7 +45,13 @@ class WindowSpec:
         checked["targets"] = _checks.choice("targets", self.targets, ("vector", "sequence"))
         checked["missing"] = _checks.choice("missing", self.missing, ("raise", "drop", "keep"))
         checked["shuffle"] = _checks.boolean("shuffle", self.shuffle)
-        checked["drop_remainder"] = _checks.boolean("drop_remainder", self.drop_remainder)
+        checked["remainder"] = _checks.choice("remainder", self.remainder, ("keep", "drop", "pad"))
+        if drop_remainder is not None and _checks.boolean("drop_remainder", drop_remainder):
+            if checked["remainder"] == "pad":
+                raise ValueError(
+                    'drop_remainder=True is remainder="drop". Received: remainder="pad".'
+                )
+            checked["remainder"] = "drop"
         if self.seed is not None:
             checked["seed"] = _checks.integer("seed", self.seed, 0)
         checked["target_columns"] = _columns("target_columns", self.target_columns)

@@ -65,7 +65,12 @@ class WindowedSeries(WindowSpec):
             False, time order.
         seed: Integer that fixes the shuffle. Defaults to None: drawn at ``build`` from
             Python's ``random``, which ``keras.utils.set_random_seed`` seeds.
-        drop_remainder: True to leave out a last batch that is not full. Defaults to False.
+        remainder: ``"keep"`` a last batch that is not full, ``"drop"`` it, or ``"pad"`` it: fill
+            it up with windows of weight 0, so that every batch has one shape and JAX compiles one
+            step. The others then weigh a little more, so that the loss and ``weighted_metrics``
+            stay as they are; plain ``metrics`` count the padding, and ``predict`` gives its rows
+            too, which ``align`` leaves out. Defaults to ``"keep"``.
+        drop_remainder: True is the older way to say ``remainder="drop"``.
 
     Input shape:
         A series of shape ``(time,)`` or ``(time, columns)``, a list of them, or a pandas

@@ -81,7 +81,7 @@ def test_a_state_that_cannot_be_gone_on_from_changes_nothing(change, error, says
 
 @given(window_settings(), st.integers(1, 4), st.integers(0, 60), st.booleans())
 def test_shards_are_disjoint_covering_and_even(windows, count, more, drop):
-    config = {**windows.get_config(), "drop_remainder": drop}
+    config = {**windows.get_config(), "remainder": "drop" if drop else "keep"}
     windows = WindowedSeries.from_config(config)
     length = windows.geometry.span + windows.stride * (count * windows.batch_size + more)
     whole = windows.build(distinct(length))
@@ -105,9 +105,7 @@ def test_shards_are_disjoint_covering_and_even(windows, count, more, drop):
         assert len(read) == whole.num_windows
     # Together they go through the order of the whole.
     in_order = joined(
-        list(
-            WindowedSeries.from_config({**config, "drop_remainder": False}).build(distinct(length))
-        )
+        list(WindowedSeries.from_config({**config, "remainder": "keep"}).build(distinct(length)))
     )[0][:, 0]
     for index, shard in enumerate(shards):
         mine = joined(list(shard))[0][:2, 0]

@@ -1,7 +1,7 @@
 """The windows of every batch of every epoch: pure arithmetic, and one cached stretch."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from keras_ts.windows.arithmetic.shuffle import Permutation
 # The order is computed in stretches of this many positions: long enough that NumPy's cost
 # per call vanishes, short enough to stay in a core's cache.
 _STRETCH = 1 << 16
+
+Remainder = Literal["keep", "drop", "pad"]
 
 
 @dataclass
@@ -24,20 +26,23 @@ class BatchSampler(PickledByFields):
     Attributes:
         ranges: The windows.
         batch_size: Largest number of windows in a batch.
-        drop_remainder: True to leave out a batch that is not full.
+        remainder: "keep" a last batch that is not full, "drop" it, or "pad" it: fill it up with
+            the epoch's windows from its first on.
         shuffle: True for a permutation per epoch, False for time order.
         seed: Number that the permutations depend on besides the epoch.
         shards: Number of parts that share the windows, position by position.
         shard: Index of this part.
         batches: Number of batches in an epoch.
         size: Number of windows that an epoch reads.
-        uniform: True if every batch but the last is full. Shards all have the same number of
-            batches, although some have a window less than others: they part their windows evenly.
+        positions: Number of positions in all batches: more than ``size`` if some are padding.
+        uniform: True if every batch but the last is full, or every batch. Shards all have the same
+            number of batches, although some have a window less than others: they part their
+            windows evenly instead, or fill them up.
     """
 
     ranges: WindowRanges
     batch_size: int
-    drop_remainder: bool
+    remainder: Remainder
     shuffle: bool
     seed: int
     shards: int = 1
@@ -45,14 +50,16 @@ class BatchSampler(PickledByFields):
 
     def __post_init__(self) -> None:
         everyone = self.total // self.shards
-        if self.drop_remainder:
+        if self.remainder == "drop":
             self.batches = everyone // self.batch_size
             self.size = self.batches * self.batch_size
         else:
             largest = -(-self.total // self.shards)
             self.batches = -(-largest // self.batch_size)
             self.size = everyone + (self.shard < self.total % self.shards)
-        self.uniform = self.shards == 1 or self.drop_remainder
+        padded = self.remainder == "pad"
+        self.positions = self.batches * self.batch_size if padded else self.size
+        self.uniform = self.shards == 1 or self.remainder != "keep"
         self._stretch: tuple[Any, Any, Any] = None, None, None
 
     @property
@@ -64,15 +71,19 @@ class BatchSampler(PickledByFields):
         """Return a batch's first position, and the one after its last."""
         if self.uniform:
             begin = batch * self.batch_size
-            return begin, min(begin + self.batch_size, self.size)
+            return begin, min(begin + self.batch_size, self.positions)
         return batch * self.size // self.batches, (batch + 1) * self.size // self.batches
 
     def windows(self, epoch: int, begin: int, end: int) -> tuple[IntArray, IntArray]:
         """Return the windows at positions ``begin .. end - 1`` of an epoch.
 
+        Positions from ``size`` on are padding, and repeat the epoch from its beginning.
+
         Returns:
             The windows' numbers in time order, and their flat starts.
         """
+        if end > self.size:
+            return self._padded(epoch, begin, end)
         number, first = divmod(begin, _STRETCH)
         # One tuple, replaced whole: readers in other threads see the old one or the new.
         key, windows, starts = self._stretch
@@ -86,6 +97,16 @@ class BatchSampler(PickledByFields):
             return chosen, chosen if starts is windows else starts[first:last]
         rest = self.windows(epoch, begin - first + _STRETCH, end)
         return np.concatenate([windows[first:], rest[0]]), np.concatenate([starts[first:], rest[1]])
+
+    def _padded(self, epoch: int, begin: int, end: int) -> tuple[IntArray, IntArray]:
+        pieces = []
+        while begin < end:
+            first = begin % self.size
+            last = min(first + end - begin, self.size)
+            pieces.append(self.windows(epoch, first, last))
+            begin += last - first
+        windows, starts = zip(*pieces, strict=True)
+        return np.concatenate(windows), np.concatenate(starts)
 
     def _ordered(self, epoch: int, number: int) -> IntArray:
         begin = number * _STRETCH

@@ -52,7 +52,10 @@ class WindowSource(PickledByFields):
         """Return the windows at positions ``begin .. end - 1`` of an epoch, as a batch."""
         windows, starts = self.sampler.windows(epoch, begin, end)
         x, y = self._gather.pair(starts)
-        batch = (x, y) if self._plain else self._assemble(windows, starts, x, y)
+        if self._plain:
+            batch: Any = x, y
+        else:
+            batch = self._assemble(windows, starts, x, y, self._padding_weights(begin, end))
         if self._check_reads and any(map(_has_missing, keras.tree.flatten(batch))):
             refuse_missing(self.panel)
         return batch
@@ -81,7 +84,21 @@ class WindowSource(PickledByFields):
         """The windows' places in the series."""
         return Placement(self.panel, self.sampler.ranges, self.spec.geometry)
 
-    def _assemble(self, windows: IntArray, starts: Any, x: Array, y: Array) -> Any:
+    def _padding_weights(self, begin: int, end: int) -> Array | None:
+        """Return the weights that leave padding out of a loss, or None if there is no padding.
+
+        Keras averages a loss over the rows of every batch, padding included. So windows weigh as
+        much more as there are more rows than windows.
+        """
+        sampler = self.sampler
+        if sampler.remainder != "pad":
+            return None
+        share = np.float32(sampler.positions / sampler.size)
+        return np.where(np.arange(begin, end) < sampler.size, share, np.float32(0))
+
+    def _assemble(
+        self, windows: IntArray, starts: Any, x: Array, y: Array, factor: Array | None = None
+    ) -> Any:
         inputs: Any = x
         if self.panel.future or self.panel.static is not None:
             inputs = {"past": x}
@@ -89,9 +106,12 @@ class WindowSource(PickledByFields):
                 inputs["future"] = self._gather.ahead(starts)
             if self.panel.static is not None:
                 inputs["static"] = self.panel.static[self.sampler.ranges.series_of(windows)]
-        if self.weights is None:
+        weights = factor
+        if self.weights is not None:
+            weights = self.weights.of(windows, starts)
+            weights = weights if factor is None else weights * factor
+        if weights is None:
             return inputs, y
-        weights = self.weights.of(windows, starts)
         # One axis less than the targets, so that Keras weighs windows and nothing else.
         return inputs, y, weights.reshape(len(weights), *[1] * (y.ndim - 2))
 
@@ -102,7 +122,8 @@ class WindowSource(PickledByFields):
 
     @cached_property
     def _plain(self) -> bool:
-        return self.weights is None and not self.panel.future and self.panel.static is None
+        covariates = self.panel.future or self.panel.static is not None
+        return self.weights is None and not covariates and self.sampler.remainder != "pad"
 
     @cached_property
     def _check_reads(self) -> bool:

@@ -99,7 +99,7 @@ class _Reader:
         # Batches that share windows out evenly differ by one.
         largest = length if sampler.uniform else length + 1
         # Windows in every batch, where all have the same number.
-        self.length = length if sampler.size == length * sampler.batches else None
+        self.length = length if sampler.positions == length * sampler.batches else None
         self._buffers = [Buffers(row.nbytes * largest * self._per_call) for row in self.rows]
 
     def arrays(self, epoch: Any, number: Any) -> list[Any]:

@@ -16,7 +16,7 @@ def test_order_does_not_depend_on_batches(total, one, other, seed):
     runs = WindowRanges(np.array([5]), np.array([total]), np.array([0]), step=3)
 
     def order(batch_size):
-        sampler = BatchSampler(runs, batch_size, False, True, seed)
+        sampler = BatchSampler(runs, batch_size, "keep", True, seed)
         places = [sampler.windows(1, *sampler.bounds(b)) for b in range(sampler.batches)]
         return [np.concatenate(column) for column in zip(*places, strict=True)]
 
@@ -29,14 +29,16 @@ def test_order_does_not_depend_on_batches(total, one, other, seed):
 def shared_samplers(draw):
     """The shards of a few windows, each with a batch to read."""
     total, shards = draw(st.integers(1, 60)), draw(st.integers(1, 4))
-    batch_size, drop = draw(st.integers(1, 9)), draw(st.booleans())
+    batch_size, remainder = draw(st.integers(1, 9)), draw(st.sampled_from(["keep", "drop", "pad"]))
     smallest, largest = total // shards, -(-total // shards)
     # WindowDataset.shard refuses shards too small for as many batches as the largest has.
-    assume(drop or smallest >= -(-largest // batch_size))
+    assume(
+        remainder == "drop" or smallest >= (1 if remainder == "pad" else -(-largest // batch_size))
+    )
     runs = WindowRanges(np.array([5]), np.array([total]), np.array([0]), step=3)
     shuffle, seed = draw(st.booleans()), draw(st.integers(0, 9))
     return [
-        BatchSampler(runs, batch_size, drop, shuffle, seed, shards, shard)
+        BatchSampler(runs, batch_size, remainder, shuffle, seed, shards, shard)
         for shard in range(shards)
     ]
 
@@ -47,10 +49,11 @@ def test_batches_follow_one_another_and_no_shard_has_more(samplers):
     for sampler in samplers:
         bounds = [sampler.bounds(batch) for batch in range(sampler.batches)]
         assert [begin for begin, _ in bounds] == [0, *(end for _, end in bounds)][: len(bounds)]
-        assert (bounds[-1][1] if bounds else 0) == sampler.size
+        assert (bounds[-1][1] if bounds else 0) == sampler.positions
+        assert sampler.positions - sampler.size in range(sampler.batch_size + 1)
         sizes = [end - begin for begin, end in bounds]
         assert all(1 <= size <= sampler.batch_size for size in sizes)
-        if sampler.drop_remainder:
+        if sampler.remainder != "keep":
             assert set(sizes) <= {sampler.batch_size}
         elif len(samplers) == 1:
             assert set(sizes[:-1]) <= {sampler.batch_size}
@@ -71,13 +74,25 @@ def test_shards_take_the_order_of_the_whole_by_turns(samplers, epoch):
         assert starts.tolist() == (5 + 3 * windows).tolist()
         read += sampler.size
     left = first.total - read
-    assert left < first.batch_size * len(samplers) if first.drop_remainder else left == 0
+    assert left < first.batch_size * len(samplers) if first.remainder == "drop" else left == 0
+
+
+@given(shared_samplers(), st.integers(0, 3))
+def test_padding_repeats_the_epoch_from_its_beginning(samplers, epoch):
+    for sampler in samplers:
+        assume(sampler.size)
+        windows = sampler.windows(epoch, 0, sampler.size)[0]
+        positions = np.arange(2 * sampler.size + 3)
+        for begin, end in itertools.pairwise([0, sampler.size - 1, sampler.size, len(positions)]):
+            padded, starts = sampler.windows(epoch, begin, end)
+            assert padded.tolist() == windows[positions[begin:end] % sampler.size].tolist()
+            assert starts.tolist() == (5 + 3 * padded).tolist()
 
 
 def test_any_stretch_of_any_epoch_may_be_read_in_any_order():
     total = 200_000
     runs = WindowRanges(np.array([5]), np.array([total]), np.array([0]), step=3)
-    sampler = BatchSampler(runs, 32, False, True, seed=7)
+    sampler = BatchSampler(runs, 32, "keep", True, seed=7)
     whole = [Permutation(total, 7, epoch)(np.arange(total)) for epoch in range(2)]
     edges = [0, 1, 65_535, 65_536, 65_537, 131_071, 131_072, 199_999, total]
     for begin, end in itertools.combinations(edges, 2):
@@ -95,7 +110,7 @@ def test_batch_after_batch_the_order_is_computed_once_and_a_stretch_at_a_time():
 
     asked = []
     runs = Counted(np.array([0]), np.array([200_000]), np.array([0]), step=1)
-    sampler = BatchSampler(runs, 128, False, True, seed=1)
+    sampler = BatchSampler(runs, 128, "keep", True, seed=1)
     for epoch in range(2):
         for batch in range(sampler.batches):
             sampler.windows(epoch, *sampler.bounds(batch))

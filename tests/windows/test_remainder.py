@@ -1,0 +1,151 @@
+"""A padded last batch changes no loss: what stands in it twice weighs nothing."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers import BACKEND, compiled, distinct, joined, only_tensorflow, window_settings
+from keras_ts import WindowedSeries
+
+
+def pair(windows, series, **arguments):
+    """The same windows with a last batch that is not full, and with one that is padded."""
+    config = windows.get_config()
+    built = [
+        WindowedSeries.from_config({**config, "remainder": remainder}).build(series, **arguments)
+        for remainder in ("keep", "pad")
+    ]
+    assert built[0].num_windows == built[1].num_windows
+    return built
+
+
+@given(window_settings(columns=2), st.booleans())
+def test_padding_comes_last_and_weighs_nothing(windows, weighted):
+    series = distinct(60, 2)
+    weight = np.arange(1.0, windows.count(series) + 1) if weighted else None
+    kept, padded = pair(windows, series, sample_weight=weight)
+    assert {len(y) for _, y, _ in padded} == {windows.batch_size}
+    assert len(padded) == len(kept)
+    x, y, weights = joined(list(padded))
+    real = kept.num_windows
+    wanted = joined(list(kept))
+    np.testing.assert_array_equal(x[:real], wanted[0])
+    np.testing.assert_array_equal(y[:real], wanted[1])
+    assert weights.shape == y.shape[: max(y.ndim - 1, 1)][:1] + (1,) * max(y.ndim - 2, 0)
+    np.testing.assert_array_equal(weights[real:], 0)
+    given = wanted[2] if weighted else np.ones_like(weights[:real])
+    np.testing.assert_allclose(weights[:real], given * (len(weights) / real), rtol=1e-6)
+    for padded_part, kept_part in zip(padded.to_numpy(), kept.to_numpy(), strict=True):
+        np.testing.assert_array_equal(padded_part, kept_part)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("horizon", [1, 2])
+def test_losses_and_weighted_metrics_stay(weighted, horizon):
+    series = np.sin(distinct(50))
+    windows = WindowedSeries(4, horizon, batch_size=8)
+    weight = np.linspace(0, 3, windows.count(series)) if weighted else None
+    kept, padded = pair(windows, series, sample_weight=weight)
+    model = compiled(4, outputs=horizon)
+    model.compile("sgd", "mse", weighted_metrics=["mae"])
+    wanted, got = (model.evaluate(data, verbose=0) for data in (kept, padded))
+    np.testing.assert_allclose(got, wanted, rtol=1e-6)
+    shards = [model.evaluate(data.shard(2, 1), verbose=0) for data in pair(
+        WindowedSeries(4, horizon, batch_size=5), series, sample_weight=weight)]  # fmt: skip
+    # Unpadded shards part their windows evenly instead, and so weigh their batches alike.
+    np.testing.assert_allclose(shards[1], shards[0], rtol=0.05)
+
+
+def test_training_goes_on_from_a_state():
+    windows = WindowedSeries(4, batch_size=8, shuffle=True, seed=3, remainder="pad")
+    first, again = (windows.build(np.sin(distinct(53))) for _ in range(2))
+    batches = list(first)
+    stream = iter(first)
+    for _ in range(4):
+        next(stream)
+    again.restore(first.state())
+    rest = list(again)
+    assert len(rest) == len(batches) - 4
+    for got, wanted in zip(rest, batches[4:], strict=True):
+        for part, wanted_part in zip(got, wanted, strict=True):
+            np.testing.assert_array_equal(part, wanted_part)
+
+
+def test_states_of_before_are_read():
+    dataset = WindowedSeries(4, drop_remainder=True).build(distinct(50))
+    state = dataset.state()
+    assert state.pop("remainder") == "drop"
+    dataset.restore({**state, "drop_remainder": True})
+    with pytest.raises(ValueError, match="remainder='keep', and this dataset has remainder='drop'"):
+        dataset.restore({**state, "drop_remainder": False})
+
+
+def test_shards_are_padded_to_equal_batches():
+    series = distinct(24)
+    windows = WindowedSeries(4, batch_size=4, remainder="pad")
+    shards = [windows.build(series).shard(3, index) for index in range(3)]
+    assert [len(shard) for shard in shards] == [2, 2, 2]
+    read = []
+    for shard in shards:
+        _, y, weights = joined(list(shard))
+        assert len(y) == 8
+        read += y[weights > 0].tolist()
+    assert sorted(read) == list(range(4, 24))
+
+
+def test_align_leaves_the_padding_out():
+    dataset = WindowedSeries(4, batch_size=8, remainder="pad").build(distinct(50))
+    persist = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x[:, -1:])])
+    predictions = persist.predict(dataset, verbose=0)
+    assert len(predictions) == 48
+    table = dataset.align(predictions)
+    np.testing.assert_array_equal(table["prediction"] + 1, table["actual"])
+    assert len(table["actual"]) == 46
+
+
+@only_tensorflow
+def test_to_tf_knows_the_shape_of_every_batch():
+    dataset = WindowedSeries(4, batch_size=8, remainder="pad").build(distinct(50))
+    stream = dataset.to_tf()
+    assert [spec.shape.as_list() for spec in stream.element_spec] == [[8, 4], [8], [8]]
+    for got, wanted in zip(stream.as_numpy_iterator(), dataset, strict=True):
+        for part, wanted_part in zip(got, wanted, strict=True):
+            np.testing.assert_array_equal(part, wanted_part)
+
+
+def test_to_grain_gives_the_padded_batches():
+    dataset = WindowedSeries(4, batch_size=8, remainder="pad").build(distinct(50))
+    for got, wanted in zip(dataset.to_grain(), dataset, strict=True):
+        for part, wanted_part in zip(got, wanted, strict=True):
+            np.testing.assert_array_equal(part, wanted_part)
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="JAX compiles a step for every shape")
+def test_jax_compiles_one_step(monkeypatch):
+    traced = []
+
+    class Traced(keras.layers.Dense):
+        def call(self, inputs):
+            traced.append(inputs.shape[0])
+            return super().call(inputs)
+
+    for data in pair(WindowedSeries(4, batch_size=8), np.sin(distinct(50))):
+        model = keras.Sequential([keras.Input((4,)), Traced(1)])
+        model.compile("sgd", "mse")
+        traced.clear()
+        model.fit(data, verbose=0)
+        shapes = {size for size in traced if size is not None}
+        assert shapes == ({8} if data.windows.remainder == "pad" else {8, 6})
+
+
+def test_both_ways_to_say_it():
+    assert WindowedSeries(4, drop_remainder=True) == WindowedSeries(4, remainder="drop")
+    assert WindowedSeries(4, drop_remainder=False).remainder == "keep"
+    with pytest.raises(ValueError, match="remainder must be one of 'keep', 'drop', 'pad'"):
+        WindowedSeries(4, remainder="fill")
+    with pytest.raises(ValueError, match='drop_remainder=True is remainder="drop"'):
+        WindowedSeries(4, remainder="pad", drop_remainder=True)
+    with pytest.raises(TypeError, match="drop_remainder must be True or False"):
+        WindowedSeries(4, drop_remainder=1)
