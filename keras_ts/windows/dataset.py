@@ -23,8 +23,7 @@ from keras_ts.windows.feeding.to_grain import to_grain
 from keras_ts.windows.feeding.to_tf import to_tf
 from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.spec import WindowSpec
-from keras_ts.windows.split import check_nonempty
-from keras_ts.windows.weights import read_weights
+from keras_ts.windows.weights import WindowWeights
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -60,16 +59,15 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         panel: Panel,
         ranges: WindowRanges,
         *,
-        shuffle: bool | None = None,
-        sample_weight: Any = None,
+        shuffle: bool,
+        weights: WindowWeights | None = None,
     ) -> None:
         super().__init__()
-        check_nonempty(ranges, panel, spec)
         sampler = BatchSampler(
             ranges=ranges,
             batch_size=spec.batch_size,
             remainder=spec.remainder,
-            shuffle=spec.shuffle if shuffle is None else shuffle,
+            shuffle=shuffle,
             seed=random.getrandbits(32) if spec.seed is None else spec.seed,
         )
         if not sampler.batches:
@@ -77,9 +75,6 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
                 f'remainder="drop" leaves no batch: {ranges.total} windows are fewer than '
                 f"batch_size={spec.batch_size}."
             )
-        weights = None
-        if sample_weight is not None:
-            weights = read_weights(panel, ranges, spec.geometry, sample_weight)
         self._source = WindowSource(spec, panel, sampler, weights)
         self._progress = Progress(sampler.batches)
 

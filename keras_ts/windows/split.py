@@ -1,18 +1,17 @@
-"""The windows of a panel, and those of each part of a split."""
+"""The windows of a panel, and the parts of a split or of a fold that they belong to."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from keras_ts._typing import IntArray
+from keras_ts.windows.arithmetic.folds import fold_edges
 from keras_ts.windows.arithmetic.geometry import (
     WindowRanges,
     layout,
     only_where,
-    part_limits,
     windows_reading,
 )
 from keras_ts.windows.reading.panel import Panel, missing_rows
@@ -40,29 +39,6 @@ def all_windows(panel: Panel, spec: WindowSpec) -> WindowRanges:
     return only_where(ranges, complete)
 
 
-def parts(panel: Panel, spec: WindowSpec, at: Any, context: bool) -> Iterator[WindowRanges]:
-    """The windows of each part of a split, in order.
-
-    Raises:
-        ValueError: ``at`` is not usable, or a part gets no window.
-    """
-    borders = _borders(panel, at)
-    ranges = all_windows(panel, spec)
-    check_nonempty(ranges, panel, spec)
-    offset = panel.offsets[:-1]
-    for part in range(borders.shape[1] + 1):
-        low, high = part_limits(borders, panel.lengths, part, spec.geometry, context)
-        inside = ranges.between((low + offset)[ranges.series], (high + offset)[ranges.series])
-        if not inside.total:
-            raise ValueError(
-                f"at={at!r} leaves part {part} without a window: window={spec.window}, "
-                f"gap={spec.gap}, horizon={spec.horizon} span {spec.geometry.span} "
-                "positions, and all targets of a window must lie in its part. Move the border, "
-                "or make the window shorter."
-            )
-        yield inside
-
-
 def check_nonempty(ranges: WindowRanges, panel: Panel, spec: WindowSpec) -> None:
     """Raise where there is no window at all, with the numbers that say why."""
     if ranges.total:
@@ -81,18 +57,62 @@ def check_nonempty(ranges: WindowRanges, panel: Panel, spec: WindowSpec) -> None
     )
 
 
-def _borders(panel: Panel, at: Any) -> IntArray:
-    """Positions at which new parts begin, ``(series, borders)``."""
+@dataclass(frozen=True)
+class Part:
+    """The flat positions ``begin <= position < end`` of each series."""
+
+    begin: IntArray
+    end: IntArray
+
+
+def split_parts(panel: Panel, at: Any) -> list[Part]:
+    """Return the parts between the borders ``at``, or say why they cannot be used."""
     listed = list(at) if _is_list(at) else [at]
     if not listed:
         raise ValueError("at is empty; give the position, fraction or timestamp of a border.")
-    columns = [_border(panel, border) for border in listed]
-    borders = np.column_stack(columns)
-    if (np.diff(borders, axis=1) < 0).any() or any(
-        (later <= earlier).all() for earlier, later in pairwise(columns)
-    ):
-        raise ValueError(f"at must increase. Received: at={at!r}.")
-    return borders
+    borders = [_border(panel, border) for border in listed]
+    for earlier, later in pairwise(borders):
+        if (later < earlier).any() or (later <= earlier).all():
+            raise ValueError(f"at must increase. Received: at={at!r}.")
+    edges = [np.zeros_like(panel.lengths), *borders, panel.lengths]
+    return [
+        Part(begin + panel.offsets[:-1], end + panel.offsets[:-1]) for begin, end in pairwise(edges)
+    ]
+
+
+def fold_parts(
+    panel: Panel, n_splits: int, test_size: int | None, max_train_size: int | None
+) -> list[tuple[Part, Part]]:
+    """Return the training and the validation part of each fold.
+
+    Folds are cut at timestamps that the whole panel shares, or at each series' own positions.
+    """
+    if panel.clock is None:
+        counts = panel.lengths.tolist()
+    else:
+        moments = np.unique(panel.clock.times)
+        counts = [len(moments)]
+    longest, size = max(counts), test_size or max(counts) // (n_splits + 1)
+    if longest <= n_splits * size or not size:
+        unit = "positions" if panel.clock is None else "timestamps"
+        raise ValueError(
+            f"n_splits={n_splits} folds with test_size={size} need more than "
+            f"{max(n_splits * size, n_splits)} {unit}, and the series has {longest}. Use fewer "
+            "folds or a smaller test_size."
+        )
+    each = [fold_edges(count, n_splits, test_size, max_train_size) for count in counts]
+    folds = []
+    for fold in range(n_splits):
+        edges = np.array([series[fold] for series in each])
+        if panel.clock is None:
+            begin, border, end = edges.T + panel.offsets[:-1]
+        else:
+            begin, border, end = (
+                panel.clock.flat_places(moments[edge] if edge < len(moments) else None)
+                for edge in edges[0]
+            )
+        folds.append((Part(begin, border), Part(border, end)))
+    return folds
 
 
 def _is_list(at: Any) -> bool:
@@ -101,6 +121,7 @@ def _is_list(at: Any) -> bool:
 
 
 def _border(panel: Panel, at: Any) -> IntArray:
+    """Return the position of one border in each series."""
     lengths = panel.lengths
     if isinstance(at, np.ndarray) and at.ndim == 0:
         at = at[()]
@@ -116,12 +137,13 @@ def _border(panel: Panel, at: Any) -> IntArray:
     if hasattr(at, "__index__"):
         position = int(at)
         longest = int(lengths.max(initial=0))
-        if not 0 < position < longest:
+        if not 0 < abs(position) < longest:
             raise ValueError(
                 f"at={position} is outside the series: a border lies between 1 and "
-                f"{longest - 1}, the longest series having {longest} positions."
+                f"{longest - 1}, or -1 and {1 - longest} from the end, the longest series having "
+                f"{longest} positions."
             )
-        return np.minimum(position, lengths)
+        return np.minimum(position, lengths) if position > 0 else np.maximum(lengths + position, 0)
     if panel.clock is None:
         raise TypeError(
             f"at={at!r} is not a position or a fraction; a timestamp needs a frame and time_column."

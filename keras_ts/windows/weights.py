@@ -1,48 +1,77 @@
-"""One weight for every window: given as such, or the mean of its targets' weights."""
+"""One weight for every window: given as such, the mean of its targets', or one over its scale."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 
+from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.gather import Gather
 from keras_ts.windows.arithmetic.geometry import Geometry, WindowRanges
+from keras_ts.windows.arithmetic.scale import mean_absolute_steps
 from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.split import Part
 
 
 @dataclass(frozen=True)
 class WindowWeights:
-    """The weights of a panel's windows.
+    """The weights of some windows of a panel.
 
     Attributes:
-        values: One float32 per window, or per flat position.
-        per_window: True if ``values`` holds one weight per window.
+        values: The weights, float32.
+        per: Whose they are: one per window, per flat position, or per series.
+        ranges: The windows.
         geometry: The shape of a window.
     """
 
     values: Array
-    per_window: bool
+    per: Literal["window", "position", "series"]
+    ranges: WindowRanges
     geometry: Geometry
 
     def of(self, windows: IntArray, starts: Any) -> Array:
         """Return one weight for each window, given its number and its flat start."""
-        if self.per_window:
+        if self.per == "window":
             return self.values[windows]
+        if self.per == "series":
+            return self.values[self.ranges.series_of(windows)]
         read = Gather(self.values, None, (), self.geometry).target(starts)
         return read if read.ndim == 1 else read.mean(axis=tuple(range(1, read.ndim)))
 
+    def part(self, ranges: WindowRanges) -> "WindowWeights":
+        """Return the weights of some of the windows."""
+        values = self.values
+        if self.per == "window":
+            values = values[self.ranges.numbers(ranges.starts(np.arange(ranges.total)))]
+        return replace(self, values=values, ranges=ranges)
+
 
 def read_weights(
-    panel: Panel, ranges: WindowRanges, geometry: Geometry, sample_weight: Any
-) -> WindowWeights:
-    """Read ``sample_weight``, or raise an error that says why it does not fit the panel."""
+    panel: Panel, ranges: WindowRanges, geometry: Geometry, sample_weight: Any, train: Part
+) -> WindowWeights | None:
+    """Read ``sample_weight``, or raise an error that says why it does not fit the panel.
+
+    Args:
+        panel: The series.
+        ranges: All windows.
+        geometry: The shape of a window.
+        sample_weight: As ``WindowedSeries.build`` takes it; None for no weights.
+        train: The part that "inverse_scale" looks at.
+    """
+    if sample_weight is None:
+        return None
+    if isinstance(sample_weight, str):
+        _checks.choice("sample_weight", sample_weight, ("inverse_scale",))
+        return WindowWeights(_inverse_scales(panel, train), "series", ranges, geometry)
     arrays = [np.asarray(piece) for piece in _pieces(sample_weight)]
     for array in arrays:
         if array.ndim != 1 or array.dtype.kind not in "biuf":
             raise ValueError(
                 "sample_weight must be one number per position or per window, a list of such "
-                f"arrays for a panel. Received shape {array.shape}, dtype {array.dtype}."
+                'arrays for a panel, or "inverse_scale". Received shape '
+                f"{array.shape}, dtype {array.dtype}."
             )
         if not ((array >= 0).all() and (array <= np.finfo(np.float32).max).all()):
             raise ValueError("sample_weight must be >= 0 everywhere, and finite as a float32.")
@@ -56,10 +85,30 @@ def read_weights(
     weights = np.concatenate(arrays).astype(np.float32)
     if panel.row_order is not None and not per_window:
         weights = weights[panel.row_order]
-    return WindowWeights(weights, per_window, geometry)
+    return WindowWeights(weights, "window" if per_window else "position", ranges, geometry)
 
 
-def _pieces(sample_weight: Any) -> Any:
+def _pieces(sample_weight: Any) -> Sequence[Any]:
     """Return the weights of each series where there is a list of them, else all as one piece."""
     listed = isinstance(sample_weight, list | tuple) and len(sample_weight) > 0
     return sample_weight if listed and np.ndim(sample_weight[0]) > 0 else [sample_weight]
+
+
+def _inverse_scales(panel: Panel, train: Part) -> Array:
+    """Return one over the mean absolute step of each series' targets within its training part.
+
+    The steps of several targets are scaled, by the median step of the panel, before their mean is
+    taken: targets in different units count alike. A series without a step weighs as the median
+    series does.
+    """
+    targets = panel.targets
+    columns = list(range(panel.num_columns)) if targets is None else targets
+    steps = mean_absolute_steps(panel.values, train.begin, train.end, np.atleast_1d(columns))
+    if steps.shape[1] > 1:
+        typical = [np.median(column[column > 0]) if (column > 0).any() else 1 for column in steps.T]
+        steps = steps / typical
+    scales = steps.mean(axis=1)
+    moving = scales > 0
+    if not moving.any():
+        return np.ones(len(scales), np.float32)
+    return (1 / np.where(moving, scales, np.median(scales[moving]))).astype(np.float32)

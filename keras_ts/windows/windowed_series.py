@@ -4,15 +4,18 @@ The description is settings alone, so one serves training, validation and foreca
 in a config, and compares and hashes by value.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from keras_ts import _checks
 from keras_ts._registration import registered
+from keras_ts.windows.arithmetic.geometry import part_of
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.reader import read_panel
 from keras_ts.windows.spec import WindowSpec
-from keras_ts.windows.split import all_windows, parts
+from keras_ts.windows.split import Part, all_windows, check_nonempty, fold_parts, split_parts
+from keras_ts.windows.weights import WindowWeights, read_weights
 
 
 @registered
@@ -118,17 +121,23 @@ class WindowedSeries(WindowSpec):
                 or polars data frame.
             sample_weight: One weight per position of the series (a list of them for a
                 panel); a window gets the mean over its targets. Or one weight per window,
-                in time order. Defaults to None: no weights.
+                in time order. Or ``"inverse_scale"``: a window weighs one over the mean absolute
+                step of its own series' target, so that the ``"mae"`` loss is a scaled error and
+                a large series does not drown the small ones. (Of several targets the steps are
+                scaled by the panel's median step before their mean is taken. A constant series
+                weighs as the median series does.) Defaults to None: no weights.
 
         Raises:
             ValueError: No series is long enough for one window, a value is missing, or
                 the weights do not fit.
         """
-        panel = read_panel(series, self)
-        ranges = all_windows(panel, self)
-        return WindowDataset(self, panel, ranges, sample_weight=sample_weight)
+        cut = _Cut(self, series)
+        whole = Part(cut.panel.offsets[:-1], cut.panel.offsets[1:])
+        return cut.dataset(whole, cut.weights(sample_weight, whole), shuffle=self.shuffle)
 
-    def split(self, series: Any, at: Any, context: bool = True) -> tuple[WindowDataset, ...]:
+    def split(
+        self, series: Any, at: Any, context: bool = True, sample_weight: Any = None
+    ) -> tuple[WindowDataset, ...]:
         """Cut ``series`` at one border or several, one dataset per part, without leakage.
 
         A window belongs to the part that holds all its targets; one whose targets
@@ -145,23 +154,124 @@ class WindowedSeries(WindowSpec):
 
         Args:
             series: Anything that ``build`` takes.
-            at: Beginning of the next part: a position (int), a fraction of the length
+            at: Beginning of the next part: a position (int; a negative one counts from the
+                series' end, so that ``at=-24`` holds out the last 24), a fraction of the length
                 (float between 0 and 1), a timestamp, or an increasing list of them. In a
                 panel a position or fraction is each series' own, a timestamp is common. One
                 without a time zone is read by the clock of the time column's, if that has one;
                 one with a time zone is an instant, and needs a column that has one too.
             context: True if inputs may reach back over the border, as in the usual validation
                 set. Defaults to True.
+            sample_weight: As in ``build``; ``"inverse_scale"`` looks at the first part alone.
 
         Raises:
             TypeError: A border has a time zone, and the time column has none.
             ValueError: A border lies outside the series, its clock shows it twice, or a part
                 gets no window.
         """
-        panel = read_panel(series, self)
-        return tuple(
-            WindowDataset(self, panel, ranges, shuffle=self.shuffle and part == 0)
-            for part, ranges in enumerate(
-                parts(panel, self, at, _checks.boolean("context", context))
+        context = _checks.boolean("context", context)
+        cut = _Cut(self, series)
+        parts = split_parts(cut.panel, at)
+        weights = cut.weights(sample_weight, parts[0])
+        datasets = []
+        for number, part in enumerate(parts):
+            name = f"at={at!r} leaves part {number}"
+            shuffle = self.shuffle and number == 0
+            datasets.append(cut.dataset(part, weights, shuffle, context, name))
+        return tuple(datasets)
+
+    def folds(
+        self,
+        series: Any,
+        n_splits: int = 5,
+        *,
+        test_size: int | None = None,
+        max_train_size: int | None = None,
+        sample_weight: Any = None,
+    ) -> Iterator[tuple[WindowDataset, WindowDataset]]:
+        """Cut ``series`` into folds: training parts that grow, each with the validation after it.
+
+        The arguments mean what they mean to ``sklearn.model_selection.TimeSeriesSplit``: the last
+        ``n_splits * test_size`` positions are parted into validation parts, one after the other.
+        A window belongs to the part that holds all its targets; in validation its inputs may
+        reach back over the border, as in ``split``. Panels with a ``time_column`` are cut at
+        common timestamps, so that no series trains on days that another is validated on; others
+        at each series' own positions.
+
+        Example:
+
+        >>> import numpy as np
+        >>> for train, validation in WindowedSeries(window=20).folds(np.arange(100.0), n_splits=3):
+        ...     print(train.num_windows, validation.num_windows, validation[0][1][0])
+        5 25 25.0
+        30 25 50.0
+        55 25 75.0
+
+        Args:
+            series: Anything that ``build`` takes.
+            n_splits: Number of folds. Defaults to 5.
+            test_size: Positions (or timestamps) in a validation part. Defaults to None: those of
+                the longest series over ``n_splits + 1``; without a ``time_column`` each series'
+                own.
+            max_train_size: Most positions (or timestamps) in a training part, the latest ones.
+                Defaults to None: all.
+            sample_weight: As in ``build``; ``"inverse_scale"`` looks at each training part alone.
+
+        Returns:
+            An iterator of pairs of datasets, the earliest fold first. The training part shuffles
+            as set, the validation part keeps time order.
+
+        Raises:
+            ValueError: The series is too short for the folds, or a part gets no window.
+        """
+        n_splits = _checks.integer("n_splits", n_splits, 1)
+        if test_size is not None:
+            test_size = _checks.integer("test_size", test_size, 1)
+        if max_train_size is not None:
+            max_train_size = _checks.integer("max_train_size", max_train_size, 1)
+        cut = _Cut(self, series)
+        folds = fold_parts(cut.panel, n_splits, test_size, max_train_size)
+
+        def datasets() -> Iterator[tuple[WindowDataset, WindowDataset]]:
+            for number, (train, validation) in enumerate(folds):
+                weights = cut.weights(sample_weight, train)
+                name = f"n_splits={n_splits} leaves the {{}} part of fold {number}"
+                yield (
+                    cut.dataset(train, weights, self.shuffle, False, name.format("training")),
+                    cut.dataset(validation, weights, False, True, name.format("validation")),
+                )
+
+        return datasets()
+
+
+class _Cut:
+    """A series that was read, and all its windows, to be parted into datasets."""
+
+    def __init__(self, spec: WindowedSeries, series: Any) -> None:
+        self.spec, self.panel = spec, read_panel(series, spec)
+        self.ranges = all_windows(self.panel, spec)
+        check_nonempty(self.ranges, self.panel, spec)
+
+    def weights(self, sample_weight: Any, train: Part) -> WindowWeights | None:
+        """Read the weights of all windows, by the scale of the training part if asked for."""
+        return read_weights(self.panel, self.ranges, self.spec.geometry, sample_weight, train)
+
+    def dataset(
+        self,
+        part: Part,
+        weights: WindowWeights | None,
+        shuffle: bool,
+        context: bool = True,
+        name: str = "",
+    ) -> WindowDataset:
+        """Return the windows of a part, or raise an error that begins with its name."""
+        spec = self.spec
+        ranges = part_of(self.ranges, part.begin, part.end, spec.geometry, context)
+        if not ranges.total:
+            raise ValueError(
+                f"{name} without a window: window={spec.window}, gap={spec.gap}, "
+                f"horizon={spec.horizon} span {spec.geometry.span} positions, and all targets of "
+                "a window must lie in its part. Move the border, or make the window shorter."
             )
-        )
+        weights = None if weights is None else weights.part(ranges)
+        return WindowDataset(spec, self.panel, ranges, shuffle=shuffle, weights=weights)

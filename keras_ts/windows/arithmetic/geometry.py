@@ -85,6 +85,12 @@ class WindowRanges(PickledByFields):
         number = self._range_of(windows)
         return self.first[number] + self.step * (windows - self._before[number])
 
+    def numbers(self, starts: IntArray) -> IntArray:
+        """Return the numbers in time order of the windows that have these flat starts."""
+        number = np.searchsorted(self.first, starts, side="right") - 1
+        numbers: IntArray = self._before[number] + (starts - self.first[number]) // self.step
+        return numbers
+
     def series_of(self, windows: Any) -> IntArray:
         """Index of the series that each of ``windows`` reads."""
         return self.series[self._range_of(windows)]
@@ -191,20 +197,18 @@ def windows_reading(
     return (hit | ahead[:span])[:: geometry.stride]
 
 
-def part_limits(
-    borders: IntArray, lengths: IntArray, part: int, geometry: Geometry, context: bool
-) -> tuple[IntArray, IntArray]:
-    """Return the earliest and latest start, in each series, of windows that belong to a part.
-
-    A window belongs to the part that holds all its targets.
+def part_of(
+    ranges: WindowRanges, begin: IntArray, end: IntArray, geometry: Geometry, context: bool
+) -> WindowRanges:
+    """Keep the windows of a part: those whose targets all lie in it.
 
     Args:
-        borders: ``(series, borders)`` positions at which a new part begins.
-        lengths: Length of each series.
-        part: Index of the part.
+        ranges: The windows to choose from.
+        begin: First flat position of the part, in each series.
+        end: Flat position after the part's last, in each series.
         geometry: The shape of a window.
         context: True if inputs may reach back over the part's beginning.
     """
-    edges = np.column_stack([np.zeros_like(lengths), borders, lengths])
     reach_back = geometry.first_target if context else 0
-    return edges[:, part] - reach_back, edges[:, part + 1] - geometry.span
+    low, high = begin - reach_back, end - geometry.span
+    return ranges.between(low[ranges.series], high[ranges.series])

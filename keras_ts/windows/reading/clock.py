@@ -115,6 +115,15 @@ class Clock:
             raise ValueError(f"at={at!r} is outside the series, which runs from {first} to {last}.")
         return places
 
+    def flat_places(self, moment: Any) -> IntArray:
+        """Return the flat position in each series of the first timestamp not before ``moment``.
+
+        ``moment`` is one of ``times``; None gives the ends of the series.
+        """
+        if moment is None:
+            return self.offsets[1:]
+        return self._places(self.times, moment) + self.offsets[:-1]
+
     def _places(self, clock: Array, moment: np.datetime64) -> IntArray:
         """Return the position in each series at which a clock first shows ``moment`` or later."""
         places = []

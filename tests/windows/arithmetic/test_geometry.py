@@ -19,7 +19,7 @@ from keras_ts.windows.arithmetic.geometry import (
     concatenated_offsets,
     layout,
     only_where,
-    part_limits,
+    part_of,
     windowed_any,
     windows_reading,
 )
@@ -76,6 +76,17 @@ def test_windows_may_be_asked_for_in_any_order(panel, shape, random):
     expected = [windows_of(*panel, shape)[number] for number in numbers]
     assert ranges.starts(numbers).tolist() == [start for _, start in expected]
     assert ranges.series_of(numbers).tolist() == [series for series, _ in expected]
+
+
+@given(panels(), geometries, st.data())
+def test_windows_are_known_by_their_starts(panel, shape, data):
+    ranges = laid_out(panel, shape)
+    numbers = np.arange(ranges.total)
+    some = np.array(
+        data.draw(st.lists(st.sampled_from(numbers), max_size=9) if len(numbers) else st.just([])),
+        int,
+    )
+    assert ranges.numbers(ranges.starts(some)).tolist() == some.tolist()
 
 
 def test_positions_behind_the_32nd_bit_stay_exact():
@@ -172,8 +183,8 @@ def test_a_window_belongs_to_the_part_that_holds_all_its_targets(shape, context,
     offsets = concatenated_offsets(lengths)
     ranges, offset = layout(offsets, NO_GAPS, shape), offsets[:-1]
     for part in range(many + 1):
-        low, high = part_limits(borders, lengths, part, shape, context)
-        inside = ranges.between((low + offset)[ranges.series], (high + offset)[ranges.series])
+        flat = np.column_stack([np.zeros_like(lengths), borders, lengths]) + offset[:, None]
+        inside = part_of(ranges, flat[:, part], flat[:, part + 1], shape, context)
         expected = []
         for series, start in listed(ranges):
             edges = [0, *borders[series], lengths[series]] + offset[series]
