@@ -231,10 +231,13 @@ class WindowedSeries(WindowSpec):
             max_train_size = _checks.integer("max_train_size", max_train_size, 1)
         cut = _Cut(self, series)
         folds = fold_parts(cut.panel, n_splits, test_size, max_train_size)
+        # Read now, so that a mistake is told of before the first fold is asked for.
+        weights_of_folds = [cut.weights(sample_weight, train) for train, _ in folds]
 
         def datasets() -> Iterator[tuple[WindowDataset, WindowDataset]]:
-            for number, (train, validation) in enumerate(folds):
-                weights = cut.weights(sample_weight, train)
+            for number, ((train, validation), weights) in enumerate(
+                zip(folds, weights_of_folds, strict=True)
+            ):
                 name = f"n_splits={n_splits} leaves the {{}} part of fold {number}"
                 yield (
                     cut.dataset(train, weights, self.shuffle, False, name.format("training")),

@@ -77,6 +77,17 @@ def test_in_a_panel_positions_are_each_series_own():
     assert y.tolist() == [*range(15, 30), *range(1025, 1050), *range(2006, 2012)]
 
 
+def test_negative_positions_count_from_each_series_end():
+    panel = [distinct(30), distinct(50) + 1000, distinct(4) + 2000]
+    train, validation = WindowedSeries(3).split(panel, -6)
+    assert joined(list(validation))[1].tolist() == [*range(24, 30), *range(1044, 1050), 2003]
+    assert joined(list(train))[1].max() == 1043
+    _, middle, last = WindowedSeries(3).split(distinct(100), [-40, -10])
+    assert (middle.num_windows, last.num_windows) == (30, 10)
+    with pytest.raises(ValueError, match="at must increase"):
+        WindowedSeries(3).split(distinct(100), [-10, -40])
+
+
 @pytest.mark.parametrize(
     "at",
     [
@@ -133,7 +144,7 @@ def test_times_of_a_zone_with_summer_time(polars, freq, local, border):
     [
         (0, ValueError, "at=0 is outside the series: a border lies between 1 and 99"),
         (100, ValueError, "at=100 is outside"),
-        (-1, ValueError, "at=-1 is outside"),
+        (-100, ValueError, "at=-100 is outside the series: a border .* -1 and -99 from the end"),
         (1.0, ValueError, "a fraction lies between 0 and 1"),
         (float("nan"), ValueError, "a fraction lies between 0 and 1"),
         ([80, 60], ValueError, "at must increase"),

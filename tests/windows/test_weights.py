@@ -1,11 +1,15 @@
 """Weights stay with their windows, and weigh windows alone."""
 
+import itertools
+
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from helpers import distinct
+from helpers import compiled, distinct, joined
 from keras_ts import WindowedSeries
 
 
@@ -62,3 +66,87 @@ def test_weights_have_one_axis_less_than_targets(targets, horizon, columns):
     # Keras's mean over an evaluation weighs batches by their number of windows.
     wanted = np.average(errors * weights)
     np.testing.assert_allclose(model.evaluate(dataset, verbose=0), wanted, rtol=1e-4)
+
+
+def scales_by_hand(series, columns):
+    """Mean absolute step of each column between finite neighbours."""
+    steps = []
+    for column in columns:
+        pairs = itertools.pairwise(series[:, column].tolist())
+        known = [abs(b - a) for a, b in pairs if np.isfinite(a) and np.isfinite(b)]
+        steps.append(np.mean(known) if known else 0.0)
+    return steps
+
+
+def test_a_large_series_does_not_drown_a_small_one():
+    rng = np.random.default_rng(0)
+    walk = rng.normal(size=200).cumsum()
+    panel = [walk, 1000 * walk]
+    dataset = WindowedSeries(5, batch_size=16).build(panel, sample_weight="inverse_scale")
+    weights = joined(list(dataset))[2]
+    np.testing.assert_allclose(weights[:195] / weights[195:], 1000, rtol=1e-6)
+    model = compiled(5)
+    model.compile("sgd", "mae")
+    predictions = model.predict(dataset, verbose=0)[:, 0]
+    errors = np.abs(dataset.to_numpy()[1] - predictions)
+    scaled = errors / np.repeat([np.abs(np.diff(series)).mean() for series in panel], 195)
+    np.testing.assert_allclose(model.evaluate(dataset, verbose=0), scaled.mean(), rtol=1e-5)
+
+
+@given(st.data())
+def test_scales_are_those_of_the_training_part_alone(data):
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    lengths = data.draw(st.lists(st.integers(12, 30), min_size=2, max_size=4))
+    panel = [
+        rng.normal(size=(length, 3)).cumsum(axis=0) * 10 ** rng.integers(0, 4) for length in lengths
+    ]
+    for series in panel:
+        series[rng.random(len(series)) < 0.1] = np.nan
+    columns = data.draw(st.sampled_from([[1], [0, 2]]))
+    target = columns[0] if len(columns) == 1 else columns
+    windows = WindowedSeries(2, target_columns=target, missing="keep", batch_size=500)
+    part = data.draw(st.sampled_from(["build", "split", "folds"]))
+    if part == "build":
+        dataset, ends = windows.build(panel, sample_weight="inverse_scale"), lengths
+    elif part == "split":
+        dataset = windows.split(panel, -5, sample_weight="inverse_scale")[1]
+        ends = [length - 5 for length in lengths]
+    else:
+        _, dataset = next(windows.folds(panel, 2, test_size=3, sample_weight="inverse_scale"))
+        ends = [length - 6 for length in lengths]
+    steps = np.array(
+        [scales_by_hand(series[:end], columns) for series, end in zip(panel, ends, strict=True)]
+    )
+    if len(columns) > 1:
+        steps /= np.median(steps, axis=0)
+    wanted = (1 / steps.mean(axis=1))[dataset.align(dataset.to_numpy()[1])["series"]]
+    np.testing.assert_allclose(np.ravel(dataset.to_numpy()[2]), wanted, rtol=1e-5)
+
+
+def test_a_constant_series_weighs_as_the_median_series_does():
+    panel = [np.arange(9.0) * slope for slope in (1, 4, 9, 0)] + [np.full(9, 7.0)]
+    weights = WindowedSeries(2).build(panel, sample_weight="inverse_scale").to_numpy()[2]
+    np.testing.assert_allclose(weights[::7], [1, 1 / 4, 1 / 9, 1 / 4, 1 / 4])
+    constant = WindowedSeries(2).build(np.ones(9), sample_weight="inverse_scale")
+    np.testing.assert_array_equal(constant.to_numpy()[2], 1)
+
+
+@pytest.mark.parametrize("per", ["window", "position"])
+def test_weights_of_a_whole_series_go_with_the_windows_of_each_part(per):
+    series = distinct(40)
+    windows = WindowedSeries(3, horizon=2)
+    count = windows.count(series) if per == "window" else len(series)
+    weights = np.arange(count) + 1.0
+    whole = windows.build(series, sample_weight=weights).to_numpy()
+    by_first_target = dict(zip(whole[1][:, 0].tolist(), whole[2].ravel().tolist(), strict=True))
+    parts = [*windows.split(series, [15, -10], sample_weight=weights)]
+    for pair in windows.folds(series, 2, sample_weight=weights):
+        parts += pair
+    for part in parts:
+        _, y, got = part.to_numpy()
+        assert got.ravel().tolist() == [by_first_target[first] for first in y[:, 0].tolist()]
+
+
+def test_text_that_is_no_weight():
+    with pytest.raises(ValueError, match="sample_weight must be one of 'inverse_scale'"):
+        WindowedSeries(3).build(distinct(20), sample_weight="inverse")

@@ -1,0 +1,38 @@
+"""A series' scale is the mean of its steps, and of no other series' steps."""
+
+import itertools
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_ts.windows.arithmetic.scale import mean_absolute_steps
+
+
+@given(st.data(), st.integers(1, 9), st.booleans())
+def test_steps_are_those_within_each_part(data, block, plain):
+    lengths = data.draw(st.lists(st.integers(0, 8), min_size=1, max_size=4))
+    total = sum(lengths)
+    value = st.integers(-9, 9) | st.just(np.nan)
+    flat = data.draw(st.lists(value, min_size=2 * total, max_size=2 * total))
+    values = np.array(flat, dtype=float).reshape(total, 2)
+    columns = np.array([0]) if plain else np.array(data.draw(st.sampled_from([[0], [1], [1, 0]])))
+    begin = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(int)
+    end = begin + [data.draw(st.integers(0, length)) for length in lengths]
+    later = [
+        data.draw(st.integers(0, int(stop - start))) for start, stop in zip(begin, end, strict=True)
+    ]
+    begin = begin + later
+    means = mean_absolute_steps(values[:, 0] if plain else values, begin, end, columns, block)
+    for series, (start, stop) in enumerate(zip(begin.tolist(), end.tolist(), strict=True)):
+        for place, column in enumerate(columns.tolist()):
+            part = values[start:stop, column].tolist()
+            steps = [abs(b - a) for a, b in itertools.pairwise(part)]
+            known = [step for step in steps if step == step]
+            expected = sum(known) / len(known) if known else 0.0
+            assert abs(means[series, place] - expected) < 1e-12
+
+
+def test_integers_do_not_wrap_around():
+    values = np.array([0, 255, 0], np.uint8)
+    assert mean_absolute_steps(values, np.array([0]), np.array([3]), np.array([0])) == 255
