@@ -59,7 +59,7 @@ def _weekdays(day: Array, offsets: IntArray) -> Count:
 
 def _day_of_month(day: Array, offsets: IntArray) -> Count:
     """Number one day of each month, or the last of a month that lacks it."""
-    month, of_month, last = _month(day)
+    month, of_month, last = parts_of_month(day)
     latest = per_row(np.maximum.reduceat(of_month, offsets[:-1]), offsets)
     return month.astype(np.int64), last | (of_month == latest)
 
@@ -78,14 +78,14 @@ def _last_weekday_of_month(day: Array, offsets: IntArray) -> Count:
 
 def _numbered_weekday_of_month(day: Array, offsets: IntArray) -> Count:
     """Number one weekday of each month: the third Friday, say."""
-    month, of_month, _ = _month(day)
-    kind = of_month // 7 * 7 + day.astype(np.int64) % 7
+    month, of_month, _ = parts_of_month(day)
+    kind = weekday_kind(day, of_month)
     return month.astype(np.int64), kind == per_row(kind[offsets[:-1]], offsets)
 
 
 def _twice_a_month(day: Array, offsets: IntArray) -> Count:
     """Number two days of each month, about half of one apart; the later may be its last."""
-    month, of_month, last = _month(day)
+    month, of_month, last = parts_of_month(day)
     early = per_row(np.minimum.reduceat(of_month, offsets[:-1]), offsets)
     late = per_row(np.maximum.reduceat(of_month, offsets[:-1]), offsets)
     second = of_month != early
@@ -94,7 +94,12 @@ def _twice_a_month(day: Array, offsets: IntArray) -> Count:
     return 2 * month.astype(np.int64) + second, own & half
 
 
-def _month(day: Array) -> tuple[Array, IntArray, BoolArray]:
+def weekday_kind(day: Array, of_month: IntArray) -> IntArray:
+    """Return one number for all third Fridays: seven to a week of the month, from its first day."""
+    return of_month // 7 * 7 + day.astype(np.int64) % 7
+
+
+def parts_of_month(day: Array) -> tuple[Array, IntArray, BoolArray]:
     """Return the month of each day, the day's number in it from 0, and True if it is the last."""
     month = day.astype("datetime64[M]")
     of_month = (day - month.astype(day.dtype)).astype(np.int64)
@@ -109,12 +114,12 @@ def per_row(values: Array, offsets: IntArray) -> Array:
 # Each count has a number of hours that no two of its ticks are closer than, however the clock is
 # changed. A series with a shorter step cannot keep to the count, and is not tried.
 _DAYS, _MONTHS = 20, 200
-BY_LOCAL_CLOCK = [(in_time, 0), (partial(in_days, _every_day), _DAYS)]
-CALENDARS = [
-    (partial(in_days, _day_of_month), _MONTHS),
-    (partial(in_days, _last_weekday_of_month), _MONTHS),
-    (partial(in_days, _first_weekday_of_month), _MONTHS),
-    (partial(in_days, _numbered_weekday_of_month), _MONTHS),
-    (partial(in_days, _twice_a_month), _MONTHS),
-    (partial(in_days, _weekdays), _DAYS),
-]
+CALENDARS = {
+    "day": (partial(in_days, _every_day), _DAYS),
+    "day of month": (partial(in_days, _day_of_month), _MONTHS),
+    "last weekday": (partial(in_days, _last_weekday_of_month), _MONTHS),
+    "first weekday": (partial(in_days, _first_weekday_of_month), _MONTHS),
+    "numbered weekday": (partial(in_days, _numbered_weekday_of_month), _MONTHS),
+    "twice a month": (partial(in_days, _twice_a_month), _MONTHS),
+    "weekday": (partial(in_days, _weekdays), _DAYS),
+}

@@ -3,14 +3,14 @@
 Windows count positions, so a missing week silently shortens every window across it.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.calendars import BY_LOCAL_CLOCK, CALENDARS, per_row
+from keras_ts.windows.arithmetic.calendars import CALENDARS, in_time, per_row
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
+from keras_ts.windows.arithmetic.steps import Frequency, marks_of
 
 
 def disorder(times: Array, offsets: IntArray) -> tuple[str, int] | None:
@@ -39,35 +39,116 @@ def gaps(times: Array, offsets: IntArray, local_times: Array | None = None) -> I
     offsets = np.unique(offsets)  # Without series that are empty.
     if times.dtype.kind == "f":
         with np.errstate(over="ignore", invalid="ignore"):  # A step too long for a float is a gap.
-            return np.flatnonzero(_uneven_floats(times.astype(np.float64), offsets))
+            return np.flatnonzero(_uneven_floats(times.astype(np.float64), offsets)[0])
+    clocks = [False] if local_times is None else [False, True]
+    ways = [_Way(calendar, True) for calendar in (None, "day") for _ in clocks[1:]]
+    ways += [_Way(calendar, clock) for calendar in _NOT_DAILY for clock in clocks]
+    return np.flatnonzero(_fewest_gaps(times, offsets, local_times, ways)[0])
+
+
+def frequencies(
+    times: Array, offsets: IntArray, local_times: Array | None = None
+) -> list[Frequency | None]:
+    """Return the frequency of each series; None if it has none.
+
+    A series has a frequency if more than half of its steps are the regular one. Its last rows
+    should have that of all rows, even if the clock is not changed within them. So where two counts
+    leave as few gaps, months go before days, days by the clock of the time zone before 24 hours,
+    and the clock of the time zone before UTC.
+
+    Args:
+        times: As ``gaps`` takes them.
+        offsets: Flat start of each series, and the end of the last.
+        local_times: As ``gaps`` takes them.
+    """
+    starts = np.unique(offsets)
+    if times.dtype.kind == "f":
+        ways: list[_Way] = []
+        with np.errstate(over="ignore", invalid="ignore"):
+            uneven, steps = _uneven_floats(times.astype(np.float64), starts)
+        chosen = np.full(len(steps), -1)
+    else:
+        clocks = [False] if local_times is None else [True, False]
+        ways = [_Way("day", True, True), _Way(None, True)][: 2 * (len(clocks) - 1)]
+        ways += [_Way("day of month", clocks[0], True)]
+        ways += [_Way(calendar, clock) for clock in clocks for calendar in _NOT_DAILY]
+        uneven, steps, chosen = _fewest_gaps(times, starts, local_times, ways)
+    regular = 2 * _per_series(~uneven, starts) > np.diff(starts) + 1
+    unit = np.datetime_data(times.dtype)[0] if times.dtype.kind == "M" else ""
+    found: list[Frequency | None] = [None] * (len(offsets) - 1)
+    filled = np.flatnonzero(np.diff(offsets))
+    for series, begin, end, step, way in zip(
+        filled[regular], starts[:-1][regular], starts[1:][regular], steps[regular].tolist(),
+        chosen[regular], strict=True,
+    ):  # fmt: skip
+        step = float(f"{step:.6g}") if times.dtype.kind == "f" else step
+        found[series] = Frequency(step, unit=unit)
+        if way >= 0:
+            calendar, local = ways[way].calendar, ways[way].local
+            found[series] = Frequency(step, local=local, unit=unit)
+            if calendar is not None:
+                clock = (times if local_times is None or not local else local_times)[begin:end]
+                day = clock.astype("datetime64[D]")
+                of_day = int((clock - day.astype(clock.dtype)).astype(np.int64).min())
+                marks = marks_of(calendar, day)
+                found[series] = Frequency(step, calendar, local, unit, marks, of_day)
+    return found
+
+
+@dataclass(frozen=True)
+class _Way:
+    """One way to count the steps of a series.
+
+    Attributes:
+        calendar: One of ``CALENDARS``, or None to count in units of time.
+        local: True to go by the clock of the time zone.
+        first: True to take this way before one that leaves as few gaps.
+    """
+
+    calendar: str | None
+    local: bool
+    first: bool = False
+
+
+_NOT_DAILY = [calendar for calendar in CALENDARS if calendar != "day"]
+
+
+def _fewest_gaps(
+    times: Array, offsets: IntArray, local_times: Array | None, ways: list[_Way]
+) -> tuple[BoolArray, Array, IntArray]:
+    """Count each series in time, and in the way that leaves it the fewest gaps.
+
+    Returns:
+        Flags of the steps that are uneven; and, for each series, its regular step and the number
+        of its way, -1 for units of time.
+    """
     uneven, usual = _uneven(times, offsets)
-    if times.dtype.kind == "M":
-        fewest = _per_series(uneven, offsets)
-        usual = usual.view(np.diff(times).dtype)
-        for count, hours, clock in _ways(times, local_times):
-            chosen = (fewest > 0) & (usual >= np.timedelta64(hours, "h"))
-            if not chosen.any():
-                continue
-            inner = concatenated_offsets(np.diff(offsets)[chosen])
-            rows = slice(None) if chosen.all() else per_row(chosen, offsets)
-            utc = times[rows]
-            ticks, holds = count(utc if clock is times else clock[rows], utc, inner)
-            keeps = np.logical_and.reduceat(holds, inner[:-1])
-            if not keeps.any():
-                continue
-            flags, _ = _uneven(ticks, inner)
-            number = _per_series(flags, inner)
-            better = keeps & (number < fewest[chosen])
-            fewest[chosen] = np.where(better, number, fewest[chosen])
-            uneven[rows] = np.where(per_row(better, inner), flags, uneven[rows])
-    return np.flatnonzero(uneven)
-
-
-def _ways(times: Array, local_times: Array | None) -> Iterator[tuple[Any, int, Array]]:
-    """Yield each count, the fewest hours between two of its ticks, and the clock it goes by."""
-    clocks = [] if local_times is None else [local_times]
-    yield from ((*way, clock) for way in BY_LOCAL_CLOCK for clock in clocks)
-    yield from ((*way, clock) for way in CALENDARS for clock in [times, *clocks])
+    steps, chosen = usual.copy(), np.full(len(usual), -1)
+    if times.dtype.kind != "M":
+        return uneven, steps, chosen
+    fewest = _per_series(uneven, offsets)
+    apart = usual.view(np.diff(times).dtype)
+    for number, way in enumerate(ways):
+        count, hours = CALENDARS[way.calendar] if way.calendar else (in_time, 0)
+        tried = (way.first | (fewest > 0)) & (apart >= np.timedelta64(hours, "h"))
+        if not tried.any():
+            continue
+        inner = concatenated_offsets(np.diff(offsets)[tried])
+        rows = slice(None) if tried.all() else per_row(tried, offsets)
+        utc = times[rows]
+        clock = local_times[rows] if way.local and local_times is not None else utc
+        ticks, holds = count(clock, utc, inner)
+        keeps = np.logical_and.reduceat(holds, inner[:-1])
+        if not keeps.any():
+            continue
+        flags, step = _uneven(ticks, inner)
+        left = _per_series(flags, inner)
+        better = keeps & ((left <= fewest[tried]) if way.first else (left < fewest[tried]))
+        fewest[tried] = np.where(better, left, fewest[tried])
+        steps[tried] = np.where(better, step, steps[tried])
+        chosen[tried] = np.where(better, number, chosen[tried])
+        uneven[rows] = np.where(per_row(better, inner), flags, uneven[rows])
+    return uneven, steps, chosen
 
 
 def _uneven(ticks: Array, offsets: IntArray) -> tuple[BoolArray, Array]:
@@ -81,8 +162,8 @@ def _uneven(ticks: Array, offsets: IntArray) -> tuple[BoolArray, Array]:
     return uneven, usual
 
 
-def _uneven_floats(ticks: Array, offsets: IntArray) -> BoolArray:
-    """Flag such steps of floats: 0.1 + 0.2 is not 0.3, so a rounding error makes no step uneven."""
+def _uneven_floats(ticks: Array, offsets: IntArray) -> tuple[BoolArray, Array]:
+    """Do so for floats: 0.1 + 0.2 is not 0.3, so a rounding error makes no step uneven."""
     steps = np.diff(ticks, prepend=ticks[:1])
     steps[offsets[:-1]] = np.inf
     shortest = np.minimum.reduceat(steps, offsets[:-1])
@@ -92,7 +173,7 @@ def _uneven_floats(ticks: Array, offsets: IntArray) -> BoolArray:
     rounding = 1e-6 * usual + 2 * np.spacing(ends)
     uneven = np.abs(steps - per_row(usual, offsets)) > per_row(rounding, offsets)
     uneven[offsets[:-1]] = False
-    return uneven
+    return uneven, usual
 
 
 def _most_frequent(steps: Array, offsets: IntArray) -> Array:

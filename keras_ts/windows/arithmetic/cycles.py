@@ -1,0 +1,63 @@
+"""Cycles of the calendar as sine and cosine: pure NumPy.
+
+A phase is the fraction of a cycle that has passed, from 0 up to 1. Two columns,
+``sin(2 pi phase)`` and ``cos(2 pi phase)``, tell phases apart, and have no jump where a cycle
+begins anew. By a clock that shows ``t``:
+
+- "hour": ``(t - the hour's beginning) / 1 h``
+- "day": ``(t - midnight) / 24 h``, also on a day on which the clock is changed
+- "week": ``(t - Monday's midnight) / 7 d``
+- "year": ``(t - January 1st) / (365 d or 366 d)``, whichever the calendar year has
+- a number ``p``: ``(n mod p) / p`` for a row with number ``n``
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from keras_ts._typing import Array
+
+Cycle = str | int | float
+NAMED = ("hour", "day", "week", "year")
+
+
+def cycle_names(cycles: Sequence[Cycle]) -> list[str]:
+    """Return the names of the columns: ``week_sin``, ``week_cos``, ``365.25_sin``, ..."""
+    return [f"{cycle}_{wave}" for cycle in cycles for wave in ("sin", "cos")]
+
+
+def waves(cycles: Sequence[Cycle], clock: Array | None, numbers: Array | None) -> Array:
+    """Return the sine and cosine of each cycle, float64 ``(rows, 2 * len(cycles))``.
+
+    Args:
+        cycles: "hour", "day", "week", "year" or periods in rows.
+        clock: The time that a clock shows at each row, datetime64; None if no cycle has a name.
+        numbers: The number of each row; None if no cycle is a number.
+    """
+    columns = []
+    for cycle in cycles:
+        if isinstance(cycle, str):
+            assert clock is not None
+            phase = _named_phase(cycle, clock)
+        else:
+            assert numbers is not None
+            phase = numbers % cycle / cycle
+        angle = 2 * np.pi * phase
+        columns += [np.sin(angle), np.cos(angle)]
+    return np.stack(columns, axis=1)
+
+
+def _named_phase(cycle: str, clock: Array) -> Array:
+    day = clock.astype("datetime64[D]")
+    clock = clock.astype(np.promote_types(clock.dtype, "datetime64[h]"))
+    if cycle == "hour":
+        return (clock - clock.astype("datetime64[h]")) / np.timedelta64(1, "h")
+    of_day: Array = (clock - day) / np.timedelta64(1, "D")
+    if cycle == "day":
+        return of_day
+    if cycle == "week":
+        # NumPy's day 0 was a Thursday.
+        return ((day.astype(np.int64) + 3) % 7 + of_day) / 7
+    year = day.astype("datetime64[Y]")
+    begin, end = year.astype(day.dtype), (year + 1).astype(day.dtype)
+    return ((day - begin).astype(np.int64) + of_day) / (end - begin).astype(np.int64)
