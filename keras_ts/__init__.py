@@ -21,6 +21,7 @@ from keras_ts.sweep.callback import ExponentialLRSweep
 from keras_ts.sweep.find import find_learning_rate
 from keras_ts.windows.compat import timeseries_dataset_from_array, windowed_dataset
 from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.reading.calendar import calendar_features
 from keras_ts.windows.windowed_series import WindowedSeries
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "WindowDataset",
     "WindowedSeries",
     "__version__",
+    "calendar_features",
     "check_export",
     "check_reload",
     "course_series",

@@ -149,7 +149,7 @@ def _each_window(
     series: Any, w: WindowedSeries, at: int | None = None, context: bool = True
 ) -> Iterator[tuple[Array, Array, str]]:
     """Yield every window of every series, with the part of a split at ``at`` that holds it."""
-    for name in ("future_columns", "static_columns", "id_column", "time_column"):
+    for name in ("future_columns", "static_columns", "calendar", "id_column", "time_column"):
         if value := getattr(w, name):
             raise ValueError(f"The reference knows plain arrays alone. Received: {name}={value!r}.")
     columns: Any = w.target_columns

@@ -56,9 +56,9 @@ def forecast(
         )
     steps = windows.horizon if steps is None else _checks.integer("steps", steps, 1)
     panel = read_panel(series, windows)
-    if windows.future_columns or panel.static is not None:
+    if panel.future or panel.static is not None:
         raise ValueError(
-            "forecast cannot know the future values of future_columns, nor pass on "
+            "forecast cannot know the future values of future_columns, nor pass on a calendar or "
             "static_columns; predict with model.predict on windows of your own."
         )
     _check_takes(model, panel, windows)

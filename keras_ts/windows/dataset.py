@@ -103,6 +103,29 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         """
         return self._source.placement.origins()
 
+    @property
+    def columns(self) -> dict[str, list[Any]]:
+        """The names of the columns, in the order of the arrays.
+
+        Lists under ``"past"``, ``"future"``, ``"static"`` and ``"target"``; columns of an array are
+        numbers.
+        """
+        return {part: list(names) for part, names in self._source.panel.columns.items()}
+
+    @property
+    def frequency(self) -> str | list[str | None] | None:
+        """The step from one timestamp to the next, read off the timestamps.
+
+        Such as ``"1 day"``, ``"15 minutes"``, ``"2 weekdays"``, ``"month end"`` or ``"month start,
+        every 3 months"``. A list, one for each series, where the series of a panel differ; None
+        for a series too short or without a regular step, and without timestamps.
+        """
+        clock = self._source.panel.clock
+        if clock is None:
+            return None
+        names = [None if one is None else str(one) for one in clock.frequencies]
+        return names[0] if len(set(names)) == 1 else names
+
     def __len__(self) -> int:
         return self._progress.left
 

@@ -9,6 +9,7 @@ from dataclasses import InitVar, asdict, dataclass, field
 from typing import Any, Literal, Self
 
 from keras_ts import _checks
+from keras_ts.windows.arithmetic.cycles import NAMED, Cycle
 from keras_ts.windows.arithmetic.geometry import Geometry
 from keras_ts.windows.arithmetic.sampler import Remainder
 
@@ -28,6 +29,7 @@ class WindowSpec:
     target_columns: Column | Sequence[Column] | None = field(default=None, kw_only=True)
     future_columns: Column | Sequence[Column] | None = field(default=None, kw_only=True)
     static_columns: Column | Sequence[Column] | None = field(default=None, kw_only=True)
+    calendar: Cycle | Sequence[Cycle] | None = field(default=None, kw_only=True)
     id_column: str | None = field(default=None, kw_only=True)
     time_column: str | None = field(default=None, kw_only=True)
     missing: Literal["raise", "drop", "keep"] = field(default="raise", kw_only=True)
@@ -64,6 +66,9 @@ class WindowSpec:
                     f"{name} must be the name of a column. Received: {getattr(self, name)!r}."
                 )
         _check_apart(checked, self.id_column, self.time_column)
+        if self.calendar is not None:
+            checked["calendar"] = cycles("calendar", self.calendar)
+        _check_known_ahead(checked, self.time_column)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         if max(self.geometry.span, self.stride) >= 1 << 62:
@@ -95,6 +100,28 @@ class WindowSpec:
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Return the description that ``config`` holds."""
         return cls(**config)
+
+
+def cycles(name: str, given: Any) -> tuple[Cycle, ...]:
+    """Return one cycle or several as a tuple of distinct ones, as plain Python values."""
+    if hasattr(given, "tolist"):
+        given = given.tolist()
+    listed = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+    found = tuple(_cycle(name, cycle) for cycle in listed)
+    if not found:
+        raise ValueError(f"{name} is empty; name a cycle or leave it out.")
+    if len(set(found)) < len(found):
+        raise ValueError(f"{name} names a cycle twice. Received: {_checks.shown(list(found))}.")
+    return found
+
+
+def _cycle(name: str, cycle: Any) -> Cycle:
+    if isinstance(cycle, str):
+        return _checks.choice(f"a cycle of {name}", cycle, NAMED)
+    period = _checks.real(f"a period of {name}", cycle)
+    if period <= 1:
+        raise ValueError(f"a period of {name} must be > 1, in steps. Received: {period}.")
+    return int(period) if period.is_integer() else period
 
 
 _MINIMUM = {
@@ -150,3 +177,23 @@ def _check_apart(checked: dict[str, Any], id_column: str | None, time_column: st
             if column is not None and column in seen:
                 raise ValueError(f"{seen[column]} and {role} both name {column!r}; use one.")
             seen[column] = role
+
+
+def _check_known_ahead(checked: dict[str, Any], time_column: str | None) -> None:
+    """Refuse a calendar that cannot be read, and sequences whose inner steps would have none."""
+    calendar = checked.get("calendar")
+    named = [cycle for cycle in calendar or () if isinstance(cycle, str)]
+    if named and time_column is None:
+        raise ValueError(
+            f"calendar={_checks.shown(calendar)}: {named[0]!r} is read off timestamps. Pass a data "
+            "frame and name its time_column, or give a period, a number of positions."
+        )
+    ahead = "calendar" if calendar else "future_columns"
+    if checked["targets"] == "sequence" and checked.get(ahead):
+        for name, usual in (("gap", 0), ("sampling_rate", 1)):
+            if checked[name] != usual:
+                raise ValueError(
+                    f'targets="sequence" with {ahead} needs {name}={usual}: the targets of inner '
+                    "inputs lie at positions of which nothing would be passed on. Received: "
+                    f"{name}={checked[name]}."
+                )

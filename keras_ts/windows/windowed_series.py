@@ -55,8 +55,14 @@ class WindowedSeries(WindowSpec):
             position has targets that follow it. Defaults to ``"vector"``.
         target_columns: The column to forecast (its axis is dropped) or a list of them.
             Defaults to every column that is neither future nor static.
-        future_columns: Columns known ahead of time, such as the calendar or a plan.
+        future_columns: Columns known ahead of time, such as holidays or a plan.
         static_columns: Columns that never change within a series.
+        calendar: Cycles whose phase is known ahead, one or a list: ``"hour"``, ``"day"``,
+            ``"week"`` or ``"year"`` by the clock of ``time_column``; or a number greater than 1, a
+            period in positions. Each becomes two columns, sine and cosine, behind all others in
+            ``past`` and in ``future``; ``calendar_features`` has the formulas. Numbers count steps
+            of the series' own frequency since 1970-01-01, or rows from its start where it has no
+            timestamps. Defaults to None.
         id_column: In a long data frame, the column that tells series apart.
         time_column: In a data frame, the column of timestamps. The regular step, which
             ``missing`` minds, is each series' own.
@@ -82,8 +88,10 @@ class WindowedSeries(WindowSpec):
     Output shape:
         Inputs ``(batch, window)`` or ``(batch, window, columns)``; targets ``(batch,)``,
         with an axis for ``window`` in sequences, one for ``horizon`` if it is not 1, and
-        one for the columns unless there is a single target. With future or static columns
-        the inputs are a dict of ``past``, ``future`` and ``static``.
+        one for the columns unless there is a single target. With future columns, static
+        columns or a calendar the inputs are a dict of ``past`` (every column but the static ones,
+        the calendar last), ``future`` (those known ahead, in the same order, at the targets'
+        positions) and ``static``. ``WindowDataset.columns`` names them all.
 
     Raises:
         TypeError: An argument is of the wrong type.

@@ -204,6 +204,14 @@ def columns(value):
     )  # fmt: skip
 
 
+def calendar(value):
+    """No period or cycle: a name needs a time_column, which the config that is tried has not."""
+    return value is None or (
+        isinstance(value, list) and value and len(set(value)) == len(value)
+        and all(number(cycle) and cycle > 1 for cycle in value)
+    )  # fmt: skip
+
+
 def flag(value):
     return isinstance(value, bool)
 
@@ -227,7 +235,8 @@ RIGHT = {
         "id_column": lambda value: isinstance(value, str | None),
         "time_column": lambda value: isinstance(value, str | None),
         "missing": one_of("raise", "drop", "keep"), "shuffle": flag,
-        "seed": maybe(whole(0)), "drop_remainder": flag},
+        "seed": maybe(whole(0)), "remainder": one_of("keep", "drop", "pad"),
+        "calendar": calendar},
     "RecurrentPreset": {
         "kind": one_of("sequence_to_vector", "sequence_to_sequence"),
         "cell": one_of("simple_rnn", "gru", "lstm"), "units": some(whole(1)),

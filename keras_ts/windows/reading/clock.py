@@ -8,12 +8,15 @@ again.
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timezone, tzinfo
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.windows.arithmetic.frequency import frequencies
+from keras_ts.windows.arithmetic.steps import Frequency
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,14 @@ class Zone:
             # Python takes two times of one zone for equal that differ by the offset alone.
             stamps[row] = local.replace(tzinfo=timezone(local.utcoffset()), fold=0)
         return stamps
+
+    def shown(self, utc: Array) -> Array:
+        """Return the times that the clock shows at instants."""
+        local = np.empty_like(utc)
+        for row, moment in enumerate(utc.astype("datetime64[us]").tolist()):
+            offset = moment.replace(tzinfo=UTC).astimezone(self.info).utcoffset()
+            local[row] = utc[row] + np.timedelta64(offset)
+        return local
 
     def readings(self, moment: np.datetime64) -> list[np.datetime64]:
         """Return the instants at which the clock shows ``moment``, or would if not put forward."""
@@ -78,6 +89,40 @@ class Clock:
             rows = asked & np.repeat(series, np.diff(self.offsets))
             stamps[rows] = zone.stamps(self.times[rows])
         return stamps[flat]
+
+    @cached_property
+    def frequencies(self) -> list[Frequency | None]:
+        """The frequency of each series, None for one that is too short or not regular."""
+        return frequencies(self.times, self.offsets, self.local_times)
+
+    @property
+    def shown(self) -> Array:
+        """What the clocks show at every flat position."""
+        return self.times if self.local_times is None else self.local_times
+
+    def numbers(self, series: int, frequency: Frequency) -> Array:
+        """Return the numbers of a series' steps since 1970, by its own frequency."""
+        clock = self.shown if frequency.local else self.times
+        return frequency.number(clock[self.offsets[series] : self.offsets[series + 1]])
+
+    def following(self, series: int, frequency: Frequency, count: int) -> tuple[Array, Array]:
+        """Return the ``count`` timestamps after the last of a series.
+
+        A clock that is put forward does not show some times; the time that it shows in place of
+        such a one is as much later. Of a time that it shows twice, the first is taken.
+
+        Returns:
+            The timestamps as in ``times``, and as the clock of the time zone shows them.
+        """
+        clock = self.shown if frequency.local else self.times
+        ahead = frequency.following(clock[self.offsets[series + 1] - 1], count)
+        if not self.zones:
+            return ahead, ahead
+        zone = self.zones[min(series, len(self.zones) - 1)]
+        utc = ahead
+        if frequency.local:
+            utc = np.array([zone.readings(moment)[0] for moment in ahead], self.times.dtype)
+        return utc, zone.shown(utc)
 
     def border(self, at: Any) -> IntArray:
         """Return the position in each series of the first timestamp not before ``at``.

@@ -30,8 +30,10 @@ def resolve_columns(
     if not varying:
         raise ValueError(f"static_columns leaves no column to window. Received: {list(names)}.")
     future = tuple(
-        _among(varying, column, "future_columns", names)
-        for column in _find("future_columns", _tuple(spec.future_columns), names)
+        sorted(
+            _among(varying, column, "future_columns", names)
+            for column in _find("future_columns", _tuple(spec.future_columns), names)
+        )
     )
     if spec.target_columns is None:
         rest = tuple(i for i in range(len(varying)) if i not in future)
@@ -49,6 +51,24 @@ def resolve_columns(
             f"target_columns={spec.target_columns}, future_columns={spec.future_columns}."
         )
     return varying, static, targets[0] if single else targets, future
+
+
+def fed_columns(
+    names: Sequence[Any],
+    varying: list[int],
+    static: list[int],
+    targets: int | tuple[int, ...] | None,
+    future: tuple[int, ...],
+) -> dict[str, list[Any]]:
+    """Return the names of the columns by the parts they play, in the order of the arrays."""
+    past = [names[column] for column in varying]
+    chosen = range(len(past)) if targets is None else np.atleast_1d(targets).tolist()
+    return {
+        "past": past,
+        "future": [past[column] for column in future],
+        "static": [names[column] for column in static],
+        "target": [past[column] for column in chosen],
+    }
 
 
 def _tuple(columns: Any) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic import frequency
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.reading.clock import Clock
-from keras_ts.windows.reading.columns import constant_rows, resolve_columns
+from keras_ts.windows.reading.columns import constant_rows, fed_columns, resolve_columns
 from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.reading.timestamps import read_clock
 from keras_ts.windows.spec import WindowSpec
@@ -45,6 +45,7 @@ def read_frame(frames: Any, spec: WindowSpec) -> Panel:
         clock=clock,
         labels=labels,
         row_order=row_order,
+        columns=fed_columns(features, varying, fixed, targets, future),
     )
     return panel if clock is None else _with_gaps(panel, clock, spec)
 

@@ -28,6 +28,8 @@ class Panel:
         gaps: Flat positions that must not share a window with the one before.
         labels: The ids of the series, or None for their numbers.
         row_order: The rows of a frame in which the series were interleaved, or None.
+        columns: The names (of an array: the numbers) of the columns under "past", "future",
+            "static" and "target", in the order in which they are fed.
     """
 
     values: Array
@@ -40,6 +42,7 @@ class Panel:
     gaps: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
     labels: tuple[Any, ...] | None = None
     row_order: IntArray | None = None
+    columns: dict[str, list[Any]] = field(default_factory=dict)
 
     @property
     def lengths(self) -> IntArray:
@@ -62,9 +65,13 @@ class Panel:
         inside = f"position {position - int(self.offsets[series])}"
         if self.clock is not None:
             inside += f" ({self.clock.stamps(np.array([position]))[0]})"
+        return inside if self.single else f"{inside} of {self.series(series)}"
+
+    def series(self, number: int) -> str:
+        """Name a series for an error message."""
         if self.single:
-            return inside
-        return f"{inside} of series {self.labels[series] if self.labels else series!r}"
+            return "the series"
+        return f"series {self.labels[number] if self.labels else number!r}"
 
 
 def refuse_missing(panel: Panel, block: int = 1 << 22) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from keras_ts.windows.reading.arrays import read_arrays
+from keras_ts.windows.reading.calendar import with_calendar
 from keras_ts.windows.reading.frames import read_frame
 from keras_ts.windows.reading.panel import Panel, refuse_missing
 from keras_ts.windows.spec import WindowSpec
@@ -15,7 +16,7 @@ def read_panel(series: Any, spec: WindowSpec) -> Panel:
     panel = read_frame(series, spec) if _is_frame(series) else read_arrays(series, spec)
     if spec.missing == "raise" and not panel.on_disk:
         refuse_missing(panel)
-    return panel
+    return panel if spec.calendar is None else with_calendar(panel, spec)
 
 
 def _is_frame(series: Any) -> bool:

@@ -25,7 +25,7 @@ def read_clock(tables: list[Any], name: str, offsets: IntArray) -> Clock:
     columns = []
     for number, table in enumerate(tables):
         where = "" if len(tables) == 1 else f" of series[{number}]"
-        columns.append(_read(table[name], name, where))
+        columns.append(_read(table[name], f"time_column={name!r}", where))
     for kinds in (
         {"dates" if column.times.dtype.kind == "M" else "numbers" for column in columns},
         {"a time zone" if column.zone else "none" for column in columns},
@@ -41,8 +41,57 @@ def read_clock(tables: list[Any], name: str, offsets: IntArray) -> Clock:
     return Clock(times, offsets, np.concatenate(local) if local else None, zones)
 
 
+def read_timestamps(timestamps: Any) -> Clock:
+    """Read dates that stand by themselves: an array of NumPy, a column or index of a frame."""
+    column = _Column(_dates(timestamps)) if _is_numpy(timestamps) else _of_frame(timestamps)
+    if column.times.dtype.kind != "M":
+        raise TypeError(f"timestamps must hold dates. Received {column.times.dtype}.")
+    zones = () if column.zone is None else (column.zone,)
+    return Clock(column.times, np.array([0, len(column.times)]), column.local_times, zones)
+
+
+def _is_numpy(timestamps: Any) -> bool:
+    return isinstance(timestamps, np.ndarray | np.datetime64 | list | tuple)
+
+
+def _dates(timestamps: Any) -> Array:
+    """Read an array of dates, in a unit that the days of a calendar fit."""
+    read = np.asarray(timestamps)
+    if read.dtype.kind != "M" or read.ndim != 1:
+        raise TypeError(
+            "timestamps must be an array of datetime64 of shape (timestamps,), or a column of "
+            f"pandas or polars. Received {read.dtype} of shape {read.shape}. Convert it with "
+            "numpy.asarray(timestamps, 'datetime64[us]'), or with pandas.to_datetime if there are "
+            "time zones."
+        )
+    if np.isnat(read).any():
+        _refuse_missing(np.isnat(read), "timestamps", "")
+    unit = np.datetime_data(read.dtype)[0]
+    return read.astype(f"M8[{'D' if unit in ('Y', 'M', 'W') else unit}]")
+
+
+def _of_frame(timestamps: Any) -> _Column:
+    try:
+        import narwhals as nw
+    except ImportError as error:
+        raise ImportError(
+            "Reading timestamps of pandas or polars needs narwhals: pip install "
+            "'keras-ts[frames]', or pass a NumPy array of datetime64."
+        ) from error
+    if hasattr(timestamps, "to_flat_index"):  # An index of pandas, which narwhals does not read.
+        timestamps = timestamps.to_series()
+    try:
+        column = nw.from_native(timestamps, series_only=True)
+    except TypeError:
+        raise TypeError(
+            "timestamps must be an array of datetime64, or a column or index of pandas or polars. "
+            f"Received: {type(timestamps).__name__}."
+        ) from None
+    return _read(column, "timestamps", "")
+
+
 def _read(column: Any, name: str, where: str) -> _Column:
-    """Read one column; ``where`` names its frame in an error, if there are several."""
+    """Read one column; ``name`` and ``where`` name it and its frame in an error."""
     import narwhals as nw
 
     if column.null_count():
@@ -54,7 +103,7 @@ def _read(column: Any, name: str, where: str) -> _Column:
         column = column.cast(nw.Float64)
     if not (column.dtype.is_numeric() or column.dtype in (nw.Datetime, nw.Date)):
         raise TypeError(
-            f"time_column={name!r} must hold dates, times or numbers. Received {column.dtype}, "
+            f"{name} must hold dates, times or numbers. Received {column.dtype}, "
             f"first value {column[0] if len(column) else None!r}. Parse it first, "
             "for example with pandas.to_datetime."
         )
@@ -107,6 +156,6 @@ def _named(zone: str) -> tzinfo:
 def _refuse_missing(missing: Array, name: str, where: str) -> None:
     count = int(missing.sum())
     raise ValueError(
-        f"time_column={name!r} has {count} missing timestamp{'s' * (count > 1)}, the first in row "
+        f"{name} has {count} missing timestamp{'s' * (count > 1)}, the first in row "
         f"{int(missing.argmax())}{where}. Fill in the time, or leave out such rows."
     )
