@@ -81,7 +81,8 @@ def frequencies(
         filled[regular], starts[:-1][regular], starts[1:][regular], steps[regular].tolist(),
         chosen[regular], strict=True,
     ):  # fmt: skip
-        step = float(f"{step:.6g}") if times.dtype.kind == "f" else step
+        if times.dtype.kind == "f":
+            step = _mean_step(times[begin:end].astype(np.float64), step)
         found[series] = Frequency(step, unit=unit)
         if way >= 0:
             calendar, local = ways[way].calendar, ways[way].local
@@ -93,6 +94,12 @@ def frequencies(
                 marks = marks_of(calendar, day)
                 found[series] = Frequency(step, calendar, local, unit, marks, of_day)
     return found
+
+
+def _mean_step(times: Array, usual: float) -> float:
+    """Return the regular step of floats to six digits, so that the last rows give that of all."""
+    count = np.rint(np.diff(times) / usual).sum()
+    return float(f"{(times[-1] - times[0]) / count:.6g}")
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,8 @@
 Needs no framework, so that ``mutants.py`` can run it in a bare interpreter.
 """
 
-from calendar import monthrange
 from collections import Counter
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import pairwise
 
 import numpy as np
@@ -15,15 +14,20 @@ from hypothesis import strategies as st
 
 from keras_ts.windows.arithmetic.frequency import disorder, gaps
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
-
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-
+from regular_series import (
+    DAY,
+    HOUR,
+    IN_UTC,
+    REGULAR,
+    STARTS,
+    is_last,
+    on_a_clock,
+    picking,
+    stepping,
+    weekdays_of_month,
+)
 
 # The oracle: each calendar numbers the days of one series, or returns None.
-
-
-def is_last(day):
-    return day.day == monthrange(day.year, day.month)[1]
 
 
 def months(days):
@@ -43,11 +47,6 @@ def weekdays(days):
 def day_of_month(days):
     latest = max(day.day for day in days)
     return months(days) if all(is_last(day) or day.day == latest for day in days) else None
-
-
-def weekdays_of_month(day):
-    every = [day.replace(day=number + 1) for number in range(monthrange(day.year, day.month)[1])]
-    return [other for other in every if other.weekday() < 5]
 
 
 def last_weekday(days):
@@ -124,58 +123,6 @@ def found(series, unit="us", zone=True):
     times = np.array([pair[0] for pair in flat], f"M8[{unit}]")
     local = np.array([pair[1] for pair in flat], f"M8[{unit}]") if zone else None
     return gaps(times, concatenated_offsets([len(pairs) for pairs in series]), local).tolist()
-
-
-# Regular series: the moments of some rows from a start on.
-
-
-def stepping(step):
-    return lambda start, rows: [start + step * row for row in range(rows)]
-
-
-def picking(chosen):
-    """Every day of a few years that is chosen."""
-
-    def rows(start, count):
-        days = (start + DAY * number for number in range(20000))
-        return [day for day, _ in zip(filter(chosen, days), range(count), strict=False)]
-
-    return rows
-
-
-REGULAR = {
-    "minutes": stepping(HOUR / 60),
-    "half hours": stepping(HOUR / 2),
-    "hours": stepping(HOUR),
-    "six hours": stepping(6 * HOUR),
-    "days": stepping(DAY),
-    "weeks": stepping(7 * DAY),
-    "weekdays": picking(lambda day: day.weekday() < 5),
-    "fifth of the month": picking(lambda day: day.day == 5),
-    "thirtieth or last": picking(lambda day: day.day == 30 or (is_last(day) and day.day < 30)),
-    "month ends": picking(is_last),
-    "quarter ends": picking(lambda day: is_last(day) and day.month % 3 == 0),
-    "years": picking(lambda day: day.day == 1 and day.month == 1),
-    "last weekdays": picking(lambda day: day.date() == weekdays_of_month(day.date())[-1]),
-    "first weekdays": picking(lambda day: day.date() == weekdays_of_month(day.date())[0]),
-    "third Fridays": picking(lambda day: day.weekday() == 4 and 15 <= day.day <= 21),
-    "second Mondays": picking(lambda day: day.weekday() == 0 and 8 <= day.day <= 14),
-    "twice a month": picking(lambda day: day.day in (1, 15)),
-    "middle and end": picking(lambda day: day.day == 15 or is_last(day)),
-}
-IN_UTC = ["minutes", "half hours", "hours"]
-STARTS = st.builds(
-    lambda day, hour: datetime(1968, 1, 1) + day * DAY + hour * HOUR,
-    st.integers(0, 1500),
-    st.sampled_from([0, 2, 16]),
-)
-
-
-def on_a_clock(moments, change, forward, in_utc):
-    """Pairs of UTC and local time, by a clock that is put forward or back at ``change``."""
-    sign = 1 if in_utc else -1
-    other = [m + sign * forward * (m >= change) for m in moments]
-    return list(zip(moments, other, strict=True) if in_utc else zip(other, moments, strict=True))
 
 
 @st.composite

@@ -1,0 +1,66 @@
+"""Regular series of every kind, by plain loops over Python's dates: for tests of the arithmetic."""
+
+from calendar import monthrange
+from datetime import datetime, timedelta
+
+from hypothesis import strategies as st
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def is_last(day):
+    return day.day == monthrange(day.year, day.month)[1]
+
+
+def weekdays_of_month(day):
+    every = [day.replace(day=number + 1) for number in range(monthrange(day.year, day.month)[1])]
+    return [other for other in every if other.weekday() < 5]
+
+
+def stepping(step):
+    return lambda start, rows: [start + step * row for row in range(rows)]
+
+
+def picking(chosen):
+    """Every day of a few years that is chosen."""
+
+    def rows(start, count):
+        days = (start + DAY * number for number in range(20000))
+        return [day for day, _ in zip(filter(chosen, days), range(count), strict=False)]
+
+    return rows
+
+
+REGULAR = {
+    "minutes": stepping(HOUR / 60),
+    "half hours": stepping(HOUR / 2),
+    "hours": stepping(HOUR),
+    "six hours": stepping(6 * HOUR),
+    "days": stepping(DAY),
+    "weeks": stepping(7 * DAY),
+    "weekdays": picking(lambda day: day.weekday() < 5),
+    "fifth of the month": picking(lambda day: day.day == 5),
+    "thirtieth or last": picking(lambda day: day.day == 30 or (is_last(day) and day.day < 30)),
+    "month ends": picking(is_last),
+    "quarter ends": picking(lambda day: is_last(day) and day.month % 3 == 0),
+    "years": picking(lambda day: day.day == 1 and day.month == 1),
+    "last weekdays": picking(lambda day: day.date() == weekdays_of_month(day.date())[-1]),
+    "first weekdays": picking(lambda day: day.date() == weekdays_of_month(day.date())[0]),
+    "third Fridays": picking(lambda day: day.weekday() == 4 and 15 <= day.day <= 21),
+    "second Mondays": picking(lambda day: day.weekday() == 0 and 8 <= day.day <= 14),
+    "twice a month": picking(lambda day: day.day in (1, 15)),
+    "middle and end": picking(lambda day: day.day == 15 or is_last(day)),
+}
+IN_UTC = ["minutes", "half hours", "hours"]
+STARTS = st.builds(
+    lambda day, hour: datetime(1968, 1, 1) + day * DAY + hour * HOUR,
+    st.integers(0, 1500),
+    st.sampled_from([0, 2, 16]),
+)
+
+
+def on_a_clock(moments, change, forward, in_utc):
+    """Pairs of UTC and local time, by a clock that is put forward or back at ``change``."""
+    sign = 1 if in_utc else -1
+    other = [m + sign * forward * (m >= change) for m in moments]
+    return list(zip(moments, other, strict=True) if in_utc else zip(other, moments, strict=True))

@@ -1,0 +1,76 @@
+"""Cycles, measured against Python's datetimes. Needs no framework, as ``mutants.py`` asks."""
+
+import math
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_ts.windows.arithmetic.cycles import NAMED, cycle_names, waves
+
+MOMENTS = st.datetimes(datetime(1600, 1, 1), datetime(2400, 1, 1))
+
+
+def passed(cycle, moment):
+    """The fraction of a cycle that has passed."""
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    begin, length = {
+        "hour": (moment.replace(minute=0, second=0, microsecond=0), timedelta(hours=1)),
+        "day": (midnight, timedelta(days=1)),
+        "week": (midnight - timedelta(days=moment.weekday()), timedelta(days=7)),
+        "year": (
+            midnight.replace(month=1, day=1),
+            datetime(moment.year + 1, 1, 1) - datetime(moment.year, 1, 1),
+        ),
+    }[cycle]
+    return (moment - begin) / length
+
+
+@given(st.lists(MOMENTS, max_size=5), st.permutations(NAMED), st.sampled_from(["us", "ms", "s"]))
+def test_named_cycles(moments, cycles, unit):
+    clock = np.array(moments, "M8[us]").astype(f"M8[{unit}]")
+    table = waves(cycles, clock, None)
+    assert table.shape == (len(moments), 8)
+    assert table.dtype == np.float64
+    for row, moment in zip(table, clock.astype("M8[us]").tolist(), strict=True):
+        expected = [
+            wave(2 * math.pi * passed(cycle, moment))
+            for cycle in cycles
+            for wave in (math.sin, math.cos)
+        ]
+        np.testing.assert_allclose(row, expected, atol=1e-9)
+
+
+def test_dates_alone_begin_their_day():
+    days = np.array(["2024-01-01", "2024-12-31", "2023-12-31", "1969-12-29"], "M8[D]")
+    table = waves(["hour", "day", "week", "year"], days, None)
+    np.testing.assert_array_equal(table[:, :4], [[0, 1, 0, 1]] * 4)
+    np.testing.assert_allclose(table[:, 4], np.sin(2 * np.pi * np.array([0, 1, 6, 0]) / 7))
+    phases = np.array([0, 365 / 366, 364 / 365, 362 / 365])
+    np.testing.assert_allclose(table[:, 6], np.sin(2 * np.pi * phases), atol=1e-12)
+
+
+@given(st.lists(st.integers(-(10**6), 10**6)), st.sampled_from([2, 7, 12, 365.25, 1.5]))
+def test_periods(numbers, period):
+    table = waves([period, 5], None, np.array(numbers, np.int64))
+    for row, number in zip(table, numbers, strict=True):
+        for place, length in ((0, period), (2, 5)):
+            angle = 2 * math.pi * (number % length) / length
+            np.testing.assert_allclose(
+                row[place : place + 2], [math.sin(angle), math.cos(angle)], atol=1e-9
+            )
+
+
+def test_names():
+    names = ["week_sin", "week_cos", "365.25_sin", "365.25_cos", "7_sin", "7_cos"]
+    assert cycle_names(["week", 365.25, 7]) == names
+
+
+@pytest.mark.parametrize("cycle", NAMED)
+def test_nanoseconds(cycle):
+    moment = np.datetime64("2023-07-19T13:47:11.123456789")
+    exact = waves([cycle], moment[None], None)
+    rounded = waves([cycle], moment[None].astype("M8[us]"), None)
+    np.testing.assert_allclose(exact, rounded, atol=1e-8)

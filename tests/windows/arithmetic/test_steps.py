@@ -1,0 +1,295 @@
+"""Frequencies, measured against plain loops over Python's dates: numbered, continued and named.
+
+Needs no framework, so that ``mutants.py`` can run it in a bare interpreter.
+"""
+
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_ts.windows.arithmetic.frequency import frequencies
+from keras_ts.windows.arithmetic.geometry import concatenated_offsets
+from keras_ts.windows.arithmetic.steps import Frequency
+from regular_series import DAY, HOUR, IN_UTC, REGULAR, STARTS, on_a_clock, picking, stepping
+
+EPOCH = datetime(1970, 1, 1)
+NAMES = {
+    "minutes": "1 minute",
+    "half hours": "30 minutes",
+    "hours": "1 hour",
+    "six hours": "6 hours",
+    "days": "1 day",
+    "weeks": "7 days",
+    "weekdays": "1 weekday",
+    "fifth of the month": "day 5 of the month",
+    "thirtieth or last": "day 30 of the month",
+    "month ends": "month end",
+    "quarter ends": "month end, every 3 months",
+    "years": "month start, every 12 months",
+    "last weekdays": "last weekday of the month",
+    "first weekdays": "first weekday of the month",
+    "third Fridays": "third Friday of the month",
+    "second Mondays": "second Monday of the month",
+    "twice a month": "days 1 and 15 of the month",
+    "middle and end": "days 15 and last of the month",
+}
+
+
+def array(moments, unit="us"):
+    return np.array(moments, "M8[us]").astype(f"M8[{unit}]")
+
+
+def frequency_of(utc, local=None, unit="us"):
+    local = None if local is None else array(local, unit)
+    [found] = frequencies(array(utc, unit), np.array([0, len(utc)]), local)
+    return found
+
+
+@given(
+    st.sampled_from(list(REGULAR)),
+    STARTS,
+    st.sampled_from(["s", "ms", "us", "ns"]),
+    st.integers(25, 35),
+)
+def test_series_are_continued_and_numbered_without_a_zone(kind, start, unit, rows):
+    moments = array(REGULAR[kind](start, 50), unit)
+    [found] = frequencies(moments[:rows], np.array([0, rows]))
+    assert str(found) == NAMES[kind]
+    ahead = found.following(moments[rows - 1], 50 - rows)
+    assert ahead.dtype == f"M8[{unit}]"
+    assert ahead.tolist() == moments[rows:].tolist()
+    numbers = found.number(moments)
+    assert (np.diff(numbers) == 1).all()
+    # The last rows alone give the same numbers.
+    [tail] = frequencies(moments[rows - 20 : rows], np.array([0, 20]))
+    assert tail == found
+
+
+@given(
+    st.sampled_from([kind for kind in REGULAR if kind != "six hours"]),
+    STARTS,
+    st.integers(1, 49),
+    st.sampled_from([-1, 0, 1]),
+    st.sampled_from([-3, -1, 0, 1, 3]),
+)
+def test_and_by_the_clock_of_a_zone(kind, start, at, forward, behind):
+    moments = REGULAR[kind](start, 50)
+    pairs = on_a_clock(moments, moments[at], forward * HOUR, kind in IN_UTC)
+    utc, local = [utc + behind * HOUR for utc, _ in pairs], [local for _, local in pairs]
+    found = frequency_of(utc[:30], local[:30])
+    assert str(found) == NAMES[kind]
+    assert found.local is (kind not in IN_UTC)
+    clock = array(local if found.local else utc)
+    assert found.following(clock[29], 20).tolist() == clock[30:].tolist()
+    assert (np.diff(found.number(clock)) == 1).all()
+    assert frequency_of(utc[10:30], local[10:30]) == found
+
+
+def test_a_clock_that_is_not_changed_says_nothing_of_hours():
+    """Steps of six hours go by the clock of the zone only if a change of it shows that."""
+    moments = REGULAR["six hours"](EPOCH, 50)
+    pairs = on_a_clock(moments, moments[20], HOUR, False)
+    utc, local = [utc for utc, _ in pairs], [local for _, local in pairs]
+    found = frequency_of(utc, local)
+    assert (str(found), found.local) == ("6 hours", True)
+    assert found.following(array(local)[-1], 1) == array(local)[-1] + np.timedelta64(6, "h")
+    assert frequency_of(utc[20:], local[20:]).local is False
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in REGULAR if kind not in ("weeks", "quarter ends")]
+)
+def test_the_first_step_of_1970_has_number_0(kind):
+    moments = REGULAR[kind](datetime(1960, 1, 1), 2000 if kind in IN_UTC else 400)
+    first = next((row for row, moment in enumerate(moments) if moment >= EPOCH), None)
+    found = frequency_of(moments[:100])
+    if first is None:
+        first, moments = 0, REGULAR[kind](EPOCH, 100)
+    numbers = found.number(array(moments))
+    assert numbers.tolist() == [row - first for row in range(len(moments))]
+
+
+def test_rows_between_two_steps_have_the_number_of_the_one_before():
+    found = frequency_of(stepping(6 * HOUR)(EPOCH, 9))
+    odd = array([EPOCH - HOUR, EPOCH, EPOCH + 5 * HOUR, EPOCH + 13 * HOUR])
+    assert found.number(odd).tolist() == [-1, 0, 0, 2]
+
+
+def test_short_series_of_months_are_months():
+    """Four years may have 365 days each, and two months 31."""
+    for month, day in ((1, 1), (6, 30), (12, 31)):
+        years = [datetime(year, month, day) for year in (2021, 2022, 2023)]
+        assert str(frequency_of(years)).endswith(", every 12 months")
+        ahead = frequency_of(years).following(array(years)[-1], 2).tolist()
+        assert ahead == [datetime(2024, month, day), datetime(2025, month, day)]
+    assert str(frequency_of([datetime(2023, 7, 31), datetime(2023, 8, 31)])) == "month end"
+    assert str(frequency_of([datetime(2023, 2, 1), datetime(2023, 3, 1)])) == "month start"
+    four_weeks = stepping(28 * DAY)(datetime(2024, 1, 5), 4)
+    assert str(frequency_of(four_weeks)) == "28 days"
+    assert str(frequency_of(stepping(DAY)(datetime(2024, 1, 1), 5))) == "1 day"
+
+
+def test_days_of_a_zone_go_by_its_clock_even_if_that_is_not_changed_in_them():
+    utc = stepping(DAY)(datetime(2024, 5, 1, 22), 9)
+    local = [moment + 2 * HOUR for moment in utc]
+    found = frequency_of(utc, local)
+    assert (found.calendar, found.local, found.time_of_day) == ("day", True, 0)
+    assert found.number(array(local))[0] == (datetime(2024, 5, 2) - EPOCH).days
+    assert frequency_of(utc).local is False
+
+
+def test_months_in_utc_of_a_zone():
+    """The clock of the zone shows other days, and no calendar holds for those."""
+    utc = REGULAR["month ends"](datetime(2024, 1, 1, 20), 30)
+    local = [moment + (3 + row % 3) * HOUR for row, moment in enumerate(utc)]
+    found = frequency_of(utc, local)
+    assert (found.calendar, found.local) == ("day of month", False)
+    assert str(found) == "month end"
+
+
+def test_calendars_by_the_clock_go_before_those_in_utc():
+    local = REGULAR["last weekdays"](datetime(2024, 1, 1, 12), 30)
+    found = frequency_of([moment - HOUR for moment in local], local)
+    assert (found.calendar, found.local) == ("last weekday", True)
+
+
+def test_a_day_that_begins_late_does_not_move_the_others():
+    days = stepping(DAY)(datetime(2018, 10, 20), 30)
+    utc = [day - HOUR * (day > days[15]) for day in days]
+    local = [*days[:15], days[15] + HOUR, *days[16:]]
+    found = frequency_of(utc[:16], local[:16])
+    assert found.following(array(local)[15], 14).tolist() == days[16:]
+
+
+def test_a_month_without_that_day_ends_earlier():
+    found = frequency_of(REGULAR["thirtieth or last"](datetime(2023, 3, 1), 24))
+    ahead = found.following(np.datetime64("2025-01-30T00:00"), 3).astype("M8[D]").astype(str)
+    assert ahead.tolist() == ["2025-02-28", "2025-03-30", "2025-04-30"]
+    chosen = picking(lambda day: day.day in (14, 28))(datetime(2023, 1, 1), 24)
+    assert str(frequency_of(chosen)) == "days 14 and 28 of the month"
+
+
+WEEK = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+
+
+@pytest.mark.parametrize("weekday", range(7))
+@pytest.mark.parametrize("week", range(4))
+def test_numbered_weekdays(week, weekday):
+    chosen = picking(lambda day: (day.weekday(), (day.day - 1) // 7) == (weekday, week))
+    moments = chosen(datetime(2001, 1, 1, 7), 60)
+    found = frequency_of(moments[:40])
+    ordinal = ["first", "second", "third", "fourth"][week]
+    assert str(found) == f"{ordinal} {WEEK[weekday]} of the month"
+    assert found.following(array(moments)[39], 20).tolist() == moments[40:]
+
+
+@pytest.mark.parametrize(
+    ("step", "unit", "name"),
+    [(1, "D", "1 day"), (14, "D", "14 days"), (24, "h", "1 day"), (36, "h", "36 hours"),
+     (60, "s", "1 minute"), (90, "s", "90 seconds"), (500, "ms", "500 milliseconds"),
+     (3_600_000_000, "us", "1 hour"), (25, "us", "25 microseconds"),
+     (1_000_000_000, "ns", "1 second"), (1, "ns", "1 nanosecond"), (120, "m", "2 hours"),
+     (1000, "ns", "1 microsecond"), (10**6, "ns", "1 millisecond")],
+)  # fmt: skip
+def test_names_of_steps_in_time(step, unit, name):
+    times = np.datetime64(10**6, unit) + np.arange(5) * np.timedelta64(step, unit)
+    [found] = frequencies(times, np.array([0, 5]))
+    assert str(found) == name
+
+
+def test_names_of_steps_in_calendars():
+    assert str(Frequency(2, "weekday", unit="s")) == "2 weekdays"
+    assert str(Frequency(2, "day", unit="s")) == "2 days"
+    assert (
+        str(Frequency(2, "last weekday", unit="s")) == "last weekday of the month, every 2 months"
+    )
+    assert str(Frequency(3, "day of month", unit="s", marks=(1,))) == (
+        "day 2 of the month, every 3 months"
+    )
+    assert str(Frequency(5)) == "steps of 5"
+    assert str(Frequency(0.25)) == "steps of 0.25"
+
+
+# Numbers.
+
+
+@given(
+    st.sampled_from(["int64", "uint64", "float64", "float32"]),
+    st.integers(0, 1000), st.integers(1, 50), st.integers(2, 30),
+)  # fmt: skip
+def test_numbers(dtype, first, step, rows):
+    times = (first + step * np.arange(rows + 5)).astype(dtype)
+    [found] = frequencies(times[:rows], np.array([0, rows]))
+    assert found.step == step
+    ahead = found.following(times[rows - 1], 5)
+    np.testing.assert_array_equal(ahead, times[rows:])
+    numbers = found.number(times)
+    np.testing.assert_allclose(np.diff(numbers), 1)
+    if dtype[0] != "f":
+        assert numbers[0] == first // step
+
+
+def test_floats_count_fractions_and_rounding_does_not_add_up():
+    seconds = 1.7e9 + 0.1 * np.arange(2000)
+    [found] = frequencies(seconds, np.array([0, 2000]))
+    [tail] = frequencies(seconds[-100:], np.array([0, 100]))
+    assert found.step == tail.step == 0.1
+    np.testing.assert_allclose(found.number(seconds)[0], 1.7e10)
+    np.testing.assert_allclose(found.following(seconds[-1], 2), seconds[-1] + [0.1, 0.2])
+
+
+def test_the_largest_numbers():
+    unsigned = np.uint64(2**64 - 24) + np.arange(24, dtype="u8")
+    [found] = frequencies(unsigned, np.array([0, 24]))
+    assert found.number(unsigned).tolist() == unsigned.tolist()
+    far = np.array([-(2**63), 0])
+    [found] = frequencies(far, np.array([0, 2]))
+    assert found.step == 2**63
+    assert found.number(far).tolist() == [-1, 0]
+    steps = np.array([0, 2**63 - 1])
+    [found] = frequencies(steps, np.array([0, 2]))
+    assert found.number(steps).tolist() == [0, 1]
+
+
+def test_no_regular_step_no_frequency():
+    assert frequencies(np.array([5]), np.array([0, 1])) == [None]
+    assert frequencies(np.array([0, 1, 3]), np.array([0, 3])) == [None]
+    assert frequencies(np.array([0, 1, 2, 4]), np.array([0, 4])) == [Frequency(1)]
+    assert frequencies(np.array([0, 1, 2, 4, 6]), np.array([0, 5])) == [None]
+    assert frequencies(np.array([0.0, 1, 3]), np.array([0, 3])) == [None]
+    assert frequencies(np.array([], "M8[s]"), np.array([0, 0, 0])) == [None, None]
+    far = np.array([-1.7e308, 1.7e308])
+    assert frequencies(far, np.array([0, 1, 2])) == [None, None]
+
+
+@given(st.lists(st.sampled_from([*REGULAR, "none", "one"]), max_size=5), st.booleans())
+def test_each_series_of_a_panel_has_its_own(kinds, zone):
+    series = [
+        []
+        if kind == "none"
+        else REGULAR.get(kind, REGULAR["days"])(EPOCH, 50)[: 1 if kind == "one" else 50]
+        for kind in kinds
+    ]
+    flat = array([moment for moments in series for moment in moments])
+    offsets = concatenated_offsets([len(moments) for moments in series])
+    local = flat if zone else None
+    alone = [
+        frequencies(flat[a:b], np.array([0, b - a]), local if local is None else local[a:b])[0]
+        for a, b in pairwise(offsets)
+    ]
+    assert frequencies(flat, offsets, local) == alone
+    assert [None if one is None else str(one) for one in alone] == [
+        NAMES.get(kind) for kind in kinds
+    ]
+
+
+def test_rows_that_are_missing_or_late_do_not_hide_it():
+    days = stepping(DAY)(EPOCH, 40)
+    kept = [day + timedelta(minutes=3) * (row == 30) for row, day in enumerate(days) if row != 7]
+    assert str(frequency_of(kept)) == "1 day"
+    months = REGULAR["month ends"](EPOCH, 40)
+    assert str(frequency_of(months[:10] + months[11:])) == "month end"
