@@ -124,7 +124,7 @@ def _numbers(panel: Panel, cycles: Sequence[Cycle], argument: str, column: str) 
         numbers = [np.arange(length) for length in panel.lengths]
     else:
         numbers = []
-        for series, (begin, end) in enumerate(pairwise(panel.offsets)):
+        for series, (begin, end) in enumerate(pairwise(panel.offsets.tolist())):
             frequency = panel.clock.frequencies[series]
             if frequency is None and begin < end:
                 raise ValueError(

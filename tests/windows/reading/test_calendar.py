@@ -1,0 +1,378 @@
+"""Calendar columns: made from timestamps or rows, known ahead, the same from the last rows alone."""
+
+import json
+import re
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_ts import WindowedSeries, calendar_features, forecast
+from keras_ts.windows.reading.reader import read_panel
+from keras_ts.windows.reading.timestamps import read_timestamps
+
+FREQUENCIES = ["D", "2D", "W", "B", "2B", "C", "MS", "ME", "BMS", "BME", "2BME", "SMS", "SME",
+               "SMS-16", "SME-14", "QS", "QE", "BQS", "BQE", "BQE-JAN", "YS", "YE", "BYS", "BYE",
+               "WOM-3FRI", "h", "6h", "15min", "s"]  # fmt: skip
+ZONES = [None, "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "UTC"]
+
+
+def frame_of(times, **columns):
+    return pd.DataFrame({"time": times, "value": np.arange(float(len(times))), **columns})
+
+
+def expected(times, cycles):
+    """The columns of named cycles, from what pandas reads off the clock."""
+    seconds = times.hour * 3600.0 + times.minute * 60 + times.second
+    phases = {
+        "hour": seconds % 3600 / 3600,
+        "day": seconds / 86400,
+        "week": (times.day_of_week + seconds / 86400) / 7,
+        "year": (times.day_of_year - 1 + seconds / 86400) / (365 + times.is_leap_year),
+    }
+    waves = [wave(2 * np.pi * phases[cycle]) for cycle in cycles for wave in (np.sin, np.cos)]
+    return np.stack(waves, axis=1)
+
+
+@given(
+    st.datetimes(datetime(1950, 1, 1), datetime(2037, 1, 1)),
+    st.sampled_from(["7min", "h", "D", "B", "ME"]),
+    st.sampled_from(ZONES),
+    st.permutations(["hour", "day", "week", "year"]),
+)
+def test_named_cycles_by_the_local_clock(start, freq, zone, cycles):
+    times = pd.date_range(pd.Timestamp(start).floor("s"), periods=50, freq=freq, tz="UTC")
+    times = times.tz_convert(zone) if zone else times.tz_localize(None)
+    made = calendar_features(times, cycles)
+    assert made.dtype == np.float32
+    np.testing.assert_allclose(made, expected(times, cycles), atol=2e-6)
+    series = times.to_series()
+    ours = [series, pl.Series(series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy())
+            .dt.replace_time_zone("UTC").dt.convert_time_zone(zone)] if zone else [
+            times.to_numpy(), pl.Series(times.to_numpy())]  # fmt: skip
+    for column in ours:
+        np.testing.assert_array_equal(calendar_features(column, cycles), made)
+    frame = frame_of(times)
+    spec = WindowedSeries(2, time_column="time", calendar=cycles)
+    x, _ = spec.build(frame).to_numpy()
+    np.testing.assert_allclose(x["past"][:, 0, 1:], made[:-2], rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(x["future"][:, 0], made[2:], rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+@pytest.mark.parametrize("freq", FREQUENCIES)
+def test_future_timestamps_are_those_of_pandas(freq, zone):
+    for start in ("1958-01-29", "2023-02-28"):
+        times = pd.date_range(start, periods=160, freq=freq, tz=zone)
+        for rows in (12, 60, 100):
+            clock = read_panel(frame_of(times[:rows]), _timed()).clock
+            frequency = clock.frequencies[0]
+            utc, local = clock.following(0, frequency, 60)
+            wanted = times[rows : rows + 60]
+            assert local.tolist() == wanted.tz_localize(None).to_numpy().tolist()
+            if zone:
+                wanted = wanted.tz_convert("UTC").tz_localize(None)
+            assert utc.tolist() == wanted.to_numpy().tolist()
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin", "America/New_York"])
+@pytest.mark.parametrize("every", ["1d", "1w", "1mo", "1q", "1y", "1h", "15m", "1s"])
+def test_future_timestamps_are_those_of_polars(every, zone):
+    start = pd.Timestamp("2019-10-01")
+    end = start + {"1d": 170, "1w": 1200, "1mo": 5000, "1q": 15000, "1y": 60000,
+                   "1h": 7, "15m": 2, "1s": 1}[every] * pd.Timedelta("1D")  # fmt: skip
+    times = pl.datetime_range(start, end, every, time_zone=zone, eager=True)[:160]
+    frame = pl.DataFrame({"time": times, "value": np.zeros(len(times))})
+    clock = read_panel(frame[:100], _timed()).clock
+    _, local = clock.following(0, clock.frequencies[0], 60)
+    assert local.tolist() == times[100:160].dt.replace_time_zone(None).to_numpy().tolist()
+
+
+def _timed(**settings):
+    return WindowedSeries(2, time_column="time", **settings)
+
+
+def test_days_that_begin_late_and_hours_that_come_twice():
+    days = pd.date_range("2018-10-01", "2018-12-31").tz_localize(
+        "America/Sao_Paulo", nonexistent="shift_forward"
+    )
+    assert (days.hour == 1).sum() == 1
+    clock = read_panel(frame_of(days[:30]), _timed()).clock
+    utc, _ = clock.following(0, clock.frequencies[0], 60)
+    assert utc.tolist() == days[30:90].tz_convert("UTC").tz_localize(None).to_numpy().tolist()
+    hours = pd.date_range("2024-10-26", periods=60, freq="h", tz="Europe/Berlin")
+    clock = read_panel(frame_of(hours[:20]), _timed()).clock
+    _, local = clock.following(0, clock.frequencies[0], 40)
+    assert local.tolist() == hours[20:].tz_localize(None).to_numpy().tolist()
+
+
+def test_each_series_is_continued_by_the_clock_of_its_own_zone():
+    zones = ["Europe/Berlin", "America/New_York"]
+    times = [pd.date_range("2024-03-01", periods=40, tz=zone) for zone in zones]
+    clock = read_panel([frame_of(one[:5]) for one in times], _timed()).clock
+    for series, one in enumerate(times):
+        utc, _ = clock.following(series, clock.frequencies[series], 35)
+        assert utc.tolist() == one[5:].tz_convert("UTC").tz_localize(None).to_numpy().tolist()
+
+
+@given(st.sampled_from(FREQUENCIES), st.sampled_from([None, "Europe/Berlin"]), st.data())
+def test_the_last_hundred_rows_give_the_phases_of_all(freq, zone, data):
+    start = data.draw(st.sampled_from(["1958-01-29", "2023-02-28"]))
+    times = pd.date_range(start, periods=260, freq=freq, tz=zone)
+    rows = data.draw(st.integers(100, 260))
+    cycles = data.draw(st.permutations([7, 365.25, "week"]))
+    made = calendar_features(times, cycles)
+    np.testing.assert_array_equal(
+        calendar_features(times[:rows][-100:], cycles), made[rows - 100 : rows]
+    )
+    place = 2 * cycles.index(7)
+    angle = np.unwrap(np.arctan2(made[:, place].astype(float), made[:, place + 1].astype(float)))
+    np.testing.assert_allclose(np.diff(angle), 2 * np.pi / 7, atol=1e-5)
+
+
+def test_rows_are_counted_where_there_are_no_timestamps():
+    panel = [np.zeros(9), np.zeros(5)]
+    x, _ = WindowedSeries(2, calendar=4).build(panel).to_numpy()
+    sine = np.sin(2 * np.pi * np.arange(9) / 4)
+    np.testing.assert_allclose(x["past"][:, :, 1], [sine[i : i + 2] for i in [*range(7), 0, 1, 2]],
+                               atol=1e-7)  # fmt: skip
+    np.testing.assert_allclose(x["future"][:, 0, 0], [*sine[2:], *sine[2:5]], atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kept"),
+    [("float32", "float32"), ("float64", "float64"), ("int64", "float64"), ("int16", "float32"),
+     ("bool", "float32"), ("float16", "float32")],
+)  # fmt: skip
+def test_a_plain_series_with_a_calendar(dtype, kept):
+    series = np.arange(40).astype(dtype)
+    spec = WindowedSeries(5, 3, calendar=[7, 365.25], batch_size=4)
+    dataset = spec.build(series)
+    x, y = dataset[0]
+    assert sorted(x) == ["future", "past"]
+    assert x["past"].shape == (4, 5, 5)
+    assert x["future"].shape == (4, 3, 4)
+    assert y.shape == (4, 3)
+    assert x["past"].dtype == x["future"].dtype == y.dtype == kept
+    np.testing.assert_array_equal(y, [series[i + 5 : i + 8] for i in range(4)])
+    np.testing.assert_array_equal(x["past"][..., 0], [series[i : i + 5] for i in range(4)])
+    assert WindowedSeries(5, calendar=7).build(series)[0][1].shape == (32,)
+    names = ["7_sin", "7_cos", "365.25_sin", "365.25_cos"]
+    assert dataset.columns == {"past": [0, *names], "future": names, "static": [], "target": [0]}
+    assert dataset.frequency is None
+
+
+def test_columns_are_in_the_order_of_the_arrays():
+    times = pd.date_range("2024-01-01", periods=40)
+    names = ["price", "sales", "holiday", "visits"]
+    table = {name: np.arange(40.0) + 100 * place for place, name in enumerate(names)}
+    frame = frame_of(times, **table, size=3.0, shop="a")
+    spec = _timed(future_columns=["holiday", "price"], static_columns="size", id_column="shop",
+                  target_columns=["visits", "sales"], calendar="week")  # fmt: skip
+    dataset = spec.build(frame)
+    assert dataset.columns == {
+        "past": ["value", *names, "week_sin", "week_cos"],
+        "future": ["price", "holiday", "week_sin", "week_cos"],
+        "static": ["size"],
+        "target": ["visits", "sales"],
+    }
+    x, y = dataset[0]
+    week = calendar_features(times, "week")
+    np.testing.assert_allclose(x["future"][0, 0], [2, 202, *week[2]], rtol=1e-6)
+    np.testing.assert_allclose(x["past"][0, 1], [1, 1, 101, 201, 301, *week[1]], rtol=1e-6)
+    np.testing.assert_array_equal(y[0], [302, 102])
+    assert x["static"].tolist() == [[3.0]] * 32
+    dataset.columns["past"].clear()
+    assert len(dataset.columns["past"]) == 7
+    # By default the targets are neither known ahead nor static.
+    plain = _timed(future_columns="holiday", calendar="week").build(frame.drop(columns=["shop"]))
+    assert plain.columns["target"] == ["value", "price", "sales", "visits", "size"]
+    without = _timed(calendar="week").build(frame[["time", "value", "price"]])
+    assert without.columns["target"] == ["value", "price"]
+    assert without[0][1].shape == (32, 2)
+
+
+def test_columns_of_arrays_are_numbers():
+    table = np.arange(80.0).reshape(20, 4)
+    table[:, 1] = 5
+    spec = WindowedSeries(3, future_columns=[3, 0], static_columns=1, target_columns=2)
+    dataset = spec.build(table)
+    assert dataset.columns == {"past": [0, 2, 3], "future": [0, 3], "static": [1], "target": [2]}
+    assert dataset[0][0]["future"][0].tolist() == [[12, 15]]
+    whole = WindowedSeries(3).build(table)
+    assert whole.columns == {
+        "past": [0, 1, 2, 3],
+        "future": [],
+        "static": [],
+        "target": [0, 1, 2, 3],
+    }
+    assert WindowedSeries(3).build(table[:, 0]).columns["past"] == [0]
+
+
+def test_frequency():
+    def panel(*freqs):
+        parts = [frame_of(pd.date_range("2024-01-31", periods=20, freq=freq), id=str(number))
+                 for number, freq in enumerate(freqs)]  # fmt: skip
+        return _timed(id_column="id", missing="keep").build(pd.concat(parts))
+
+    assert _timed().build(
+        frame_of(pd.date_range("2024-01-31", periods=9, freq="ME"))
+    ).frequency == ("month end")
+    assert panel("D", "D").frequency == "1 day"
+    assert panel("D", "h").frequency == ["1 day", "1 hour"]
+    one = pd.concat([frame_of(pd.date_range("2024-01-31", periods=9), id="a"),
+                     frame_of(pd.to_datetime(["2024-01-31"]), id="b")])  # fmt: skip
+    assert _timed(id_column="id").build(one).frequency == ["1 day", None]
+
+
+def test_a_series_without_a_frequency_is_named_where_one_is_needed():
+    days = frame_of(pd.date_range("2024-01-31", periods=9), id="a")
+    one = pd.concat([days, frame_of(pd.to_datetime(["2024-01-31"]), id="b")])
+    with pytest.raises(ValueError, match=r"calendar=\[7\].*series 'b' has none.*1 timestamp there"):
+        _timed(id_column="id", calendar=7).build(one)
+    assert _timed(id_column="id", calendar="week").count(one) == 7
+    odd = frame_of(pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-05", "2024-01-13"]))
+    with pytest.raises(
+        ValueError, match=r"the series has none: time_column='time' has 4 timestamps"
+    ):
+        _timed(calendar=["week", 7], missing="keep").build(odd)
+    assert _timed(calendar="year", missing="keep").count(odd) == 2
+    with pytest.raises(ValueError, match=r"cycles=\[7\].*none: timestamps has 4 timestamps"):
+        calendar_features(odd["time"], 7)
+    assert calendar_features(odd["time"][:1], "year").tolist() == [[0, 1]]
+
+
+def test_a_missing_row_is_counted():
+    times = pd.date_range("2024-01-01", periods=50).delete(20)
+    made = calendar_features(times, 7)
+    np.testing.assert_array_equal(made, np.delete(calendar_features(
+        pd.date_range("2024-01-01", periods=50), 7), 20, axis=0))  # fmt: skip
+
+
+def test_windows_that_touch_missing_values_are_left_out_as_without_a_calendar():
+    series = np.arange(30.0)
+    series[12] = np.nan
+    plain, timed = (WindowedSeries(3, 2, missing="drop", calendar=c) for c in (None, 7))
+    assert plain.count(series) == timed.count(series)
+    np.testing.assert_array_equal(
+        plain.build(series).to_numpy()[1], timed.build(series).to_numpy()[1]
+    )
+    with pytest.raises(ValueError, match="1 position with a missing"):
+        WindowedSeries(3, calendar=7).build(series)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("week", ("week",)), (7, (7,)), (7.0, (7,)), (365.25, (365.25,)), (["year", 7], ("year", 7)),
+     (np.array([7, 12]), (7, 12)), (np.float32(2.5), (2.5,)), (("day",), ("day",)), (None, None)],
+)  # fmt: skip
+def test_settings_are_kept_as_a_tuple(given, kept):
+    spec = _timed(calendar=given)
+    assert spec.calendar == kept
+    config = json.loads(json.dumps(spec.get_config(), allow_nan=False))
+    assert WindowedSeries.from_config(config) == spec
+    assert hash(WindowedSeries.from_config(config)) == hash(spec)
+    del config["calendar"]  # As old files have it.
+    assert WindowedSeries.from_config(config) == _timed()
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [("month", ValueError, "must be one of 'hour', 'day', 'week', 'year'. Received"),
+     ([], ValueError, "calendar is empty"), ("", ValueError, "must be one of"),
+     (1, ValueError, "must be > 1"), (-7, ValueError, "must be > 1"), (0.5, ValueError, "> 1"),
+     (float("nan"), ValueError, "must be finite"), (True, TypeError, "must be a finite number"),
+     ([[7]], TypeError, "must be a finite number"), ({"week": 7}, TypeError, "finite number"),
+     ([7, 7.0], ValueError, "names a cycle twice"), (["week", "week"], ValueError, "twice"),
+     ([None], TypeError, "must be a finite number")],
+)  # fmt: skip
+def test_wrong_cycles_are_refused(given, error, words):
+    with pytest.raises(error, match=re.escape(words)):
+        _timed(calendar=given)
+    with pytest.raises(error, match=re.escape(words.replace("calendar", "cycles"))):
+        calendar_features(np.arange(9).astype("M8[D]"), given)
+
+
+def test_what_a_calendar_needs():
+    with pytest.raises(ValueError, match="'week' is read off timestamps"):
+        WindowedSeries(3, calendar=[7, "week"])
+    numbers = pd.DataFrame({"time": range(20), "value": 1.0})
+    with pytest.raises(TypeError, match="read off dates, and time_column='time' holds int64"):
+        _timed(calendar="day").build(numbers)
+    np.testing.assert_allclose(
+        _timed(calendar=4).build(numbers.assign(time=range(10, 50, 2))).to_numpy()[0]["past"][0, :, 1],
+        np.sin(2 * np.pi * np.array([5, 6]) / 4), atol=1e-7)  # fmt: skip
+    clash = frame_of(pd.date_range("2024-01-01", periods=9), week_cos=1.0)
+    for settings in ({}, {"static_columns": "week_cos"}, {"future_columns": "week_cos"}):
+        with pytest.raises(ValueError, match="makes a column 'week_cos', and the series has one"):
+            _timed(calendar="week", **settings).build(clash)
+
+
+@pytest.mark.parametrize("ahead", [{"calendar": 7}, {"future_columns": 1}])
+@pytest.mark.parametrize(("setting", "value"), [("gap", 1), ("sampling_rate", 2)])
+def test_sequences_with_columns_known_ahead_have_no_gap_and_no_rate(ahead, setting, value):
+    with pytest.raises(
+        ValueError, match=f"{next(iter(ahead))} needs {setting}=.*{setting}={value}"
+    ):
+        WindowedSeries(3, targets="sequence", **ahead, **{setting: value})
+    assert WindowedSeries(3, **ahead, **{setting: value})
+    assert WindowedSeries(3, targets="sequence", **ahead)
+    assert WindowedSeries(3, targets="sequence", static_columns=1, **{setting: value})
+
+
+def test_a_memory_map_is_refused_with_the_cure(tmp_path):
+    series = np.memmap(tmp_path / "series", np.float32, "w+", shape=(40,))
+    with pytest.raises(ValueError, match=r"from calendar_features.*future_columns"):
+        WindowedSeries(3, calendar=7).build(series)
+    table = np.memmap(tmp_path / "table", np.float32, "w+", shape=(40, 2))
+    with pytest.raises(ValueError, match="would read a memory map whole"):
+        WindowedSeries(3, calendar=7).build(table)
+
+
+@pytest.mark.parametrize(
+    ("timestamps", "words"),
+    [(np.arange(9), "must be an array of datetime64"), (["2024-01-01"], "must be an array of"),
+     (np.zeros((3, 3), "M8[s]"), r"shape \(3, 3\)"), (7, "column or index of pandas or polars"),
+     (pd.Series(["2024-01-01"]), "must hold dates, times or numbers"),
+     (pd.Series([1, 2, 3]), "must hold dates. Received int64"),
+     (pd.DataFrame({"time": [1]}), "Received: DataFrame")],
+)  # fmt: skip
+def test_what_holds_no_timestamps_is_refused(timestamps, words):
+    with pytest.raises(TypeError, match=words):
+        calendar_features(timestamps, "week")
+
+
+def test_missing_and_unordered_timestamps():
+    for read in (np.asarray, pd.Series, pl.Series):
+        with pytest.raises(
+            ValueError, match="timestamps has 1 missing timestamp, the first in row 1"
+        ):
+            calendar_features(read(np.array(["2024-01-01", "NaT"], "M8[us]")), "week")
+    backwards = np.array(["2024-01-03", "2024-01-02", "2024-01-01"], "M8[D]")
+    with pytest.raises(ValueError, match="timestamps must increase"):
+        calendar_features(backwards, 7)
+    assert calendar_features(backwards, "week").shape == (3, 2)
+    assert calendar_features(backwards[:0], ["week"]).shape == (0, 2)
+    assert calendar_features(backwards[:0], 7).shape == (0, 2)
+
+
+def test_coarse_units_are_days():
+    for unit in ("Y", "M", "W"):
+        times = (np.datetime64("2024", unit) + np.arange(4)).astype(f"M8[{unit}]")
+        np.testing.assert_array_equal(
+            calendar_features(times, ["week", "day"]),
+            calendar_features(times.astype("M8[D]"), ["week", "day"]),
+        )
+    assert str(read_timestamps(np.arange(30).astype("M8[M]")).frequencies[0]) == "month start"
+
+
+def test_forecast_does_not_know_calendars_yet():
+    import keras
+
+    net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    with pytest.raises(ValueError, match="nor pass on a calendar"):
+        forecast(net, np.arange(20.0), WindowedSeries(3, calendar=7))
