@@ -174,6 +174,42 @@ def wide():
         )
 
 
+def covariates():
+    """With a calendar and columns known ahead: past, future and target, read by bare NumPy."""
+    print("\nA calendar of two cycles and a column known ahead, N = 100,000; us a batch")
+    line("", "bare NumPy", "dataset[i]")
+    for window, horizon, columns, batch in ((20, 1, 3, 128), (28, 7, 8, 1024), (168, 24, 8, 128)):
+        series = series_of(100_000, columns)
+        settings = {"target_columns": 0, "future_columns": 1, "calendar": [7, 365.25]}
+        windows = WindowedSeries(
+            window, horizon, batch_size=batch, shuffle=True, seed=1, **settings
+        )
+        dataset = windows.build(series)
+        values = np.concatenate([series, np.zeros((len(series), 4), "float32")], axis=1)
+        ahead = np.ascontiguousarray(values[window:, [1, *range(columns, columns + 4)]])
+        views = [
+            sliding_window_view(values[:-horizon], window, axis=0),
+            sliding_window_view(ahead, horizon, axis=0),
+            sliding_window_view(values[window:, 0].copy(), horizon),
+        ]
+
+        def bare(views=views, batch=batch):
+            order = np.random.permutation(len(views[0]))
+            for begin in range(0, len(order), batch):
+                starts = order[begin : begin + batch]
+                for view in views:
+                    view[starts]
+
+        taken = medians({"bare": bare, "ours": indexed(dataset)})
+        each = {name: value / len(dataset) * 1e6 for name, value in taken.items()}
+        ratio = each["ours"] / each["bare"]
+        line(
+            f"W = {window}, H = {horizon}, F = {columns}, B = {batch}",
+            f"{each['bare']:.0f}",
+            f"{each['ours']:.0f} ({ratio:.2f}x)",
+        )
+
+
 def memory(kind):
     """MiB of this process that are its own, or that show mapped files."""
     for entry in Path("/proc/self/status").read_text().splitlines():
@@ -303,6 +339,7 @@ def main():
         return
     rates = feeding(arguments.quick)
     wide()
+    covariates()
     memmap()
     seconds = linear()
     fit()
