@@ -4,6 +4,7 @@ import json
 import re
 from datetime import datetime
 
+import keras
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers import BACKEND
 from keras_ts import WindowedSeries, calendar_features, forecast
 from keras_ts.windows.reading.reader import read_panel
 from keras_ts.windows.reading.timestamps import read_timestamps
@@ -371,8 +373,27 @@ def test_coarse_units_are_days():
 
 
 def test_forecast_does_not_know_calendars_yet():
-    import keras
-
     net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     with pytest.raises(ValueError, match="nor pass on a calendar"):
         forecast(net, np.arange(20.0), WindowedSeries(3, calendar=7))
+
+
+@pytest.mark.parametrize("remainder", ["keep", "pad"])
+def test_keras_trains_on_it(remainder):
+    times = pd.date_range("2024-01-01", periods=70, tz="Europe/Berlin")
+    frame = frame_of(times, price=1.0).astype({"value": "float32", "price": "float32"})
+    spec = _timed(horizon=3, batch_size=16, target_columns="value", future_columns="price",
+                  calendar=["week", 365.25], remainder=remainder)  # fmt: skip
+    dataset = spec.build(frame)
+    past, future = keras.Input((2, 6), name="past"), keras.Input((3, 5), name="future")
+    flat = [keras.layers.Flatten()(part) for part in (past, future)]
+    steps = keras.layers.Dense(3)(keras.layers.Concatenate()(flat))
+    model = keras.Model({"past": past, "future": future}, steps)
+    model.compile("sgd", "mae")
+    assert np.isfinite(model.fit(dataset, verbose=0).history["loss"]).all()
+    x, y = spec.build(frame).to_numpy()[:2]
+    whole = model.evaluate(x, y, batch_size=16, verbose=0)
+    np.testing.assert_allclose(model.evaluate(dataset, verbose=0), whole, rtol=1e-6)
+    if BACKEND == "tensorflow":
+        spec_of = dataset.to_tf().element_spec[0]
+        assert spec_of["future"].shape.as_list()[1:] == [3, 5]
