@@ -77,8 +77,8 @@ def with_calendar(panel: Panel, spec: WindowSpec) -> Panel:
     if taken.intersection(names):
         name = next(name for name in names if name in taken)
         raise ValueError(
-            f"calendar={list(wanted)} makes a column {name!r}, and the series has one of that name. "
-            "Rename that, or leave one of them out."
+            f"calendar={list(wanted)} makes a column {name!r}, and the series has one of that "
+            "name. Rename that, or leave one of them out."
         )
     if _names(wanted) and panel.clock is not None and panel.clock.times.dtype.kind != "M":
         raise TypeError(

@@ -97,7 +97,7 @@ class Clock:
 
     @property
     def shown(self) -> Array:
-        """What the clocks show at every flat position."""
+        """The times that the clocks show at every flat position."""
         return self.times if self.local_times is None else self.local_times
 
     def numbers(self, series: int, frequency: Frequency) -> Array:
