@@ -11,7 +11,12 @@ from helpers import distinct, joined, window_settings
 from keras_ts import WindowedSeries
 
 
-@given(st.integers(12, 90), st.integers(2, 6), st.none() | st.integers(1, 9), st.none() | st.integers(5, 40))  # fmt: skip
+@given(
+    st.integers(12, 90),
+    st.integers(2, 6),
+    st.none() | st.integers(1, 9),
+    st.none() | st.integers(5, 40),
+)
 def test_folds_are_those_of_sklearn(count, n_splits, test_size, most):
     """With windows of one input and one target, a target is at every position but the first."""
     splitter = TimeSeriesSplit(n_splits, max_train_size=most, test_size=test_size)

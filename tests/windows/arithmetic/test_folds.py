@@ -6,7 +6,12 @@ from hypothesis import strategies as st
 from keras_ts.windows.arithmetic.folds import fold_edges
 
 
-@given(st.integers(0, 60), st.integers(1, 6), st.none() | st.integers(1, 15), st.none() | st.integers(1, 20))  # fmt: skip
+@given(
+    st.integers(0, 60),
+    st.integers(1, 6),
+    st.none() | st.integers(1, 15),
+    st.none() | st.integers(1, 20),
+)
 def test_validation_parts_follow_one_another_to_the_end(count, n_splits, test_size, most):
     edges = fold_edges(count, n_splits, test_size, most)
     size = count // (n_splits + 1) if test_size is None else test_size
