@@ -5,12 +5,15 @@ The oracle reads the contract word by word and shares no arithmetic with ``keras
 """
 
 import copy
+import math
+import operator
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from itertools import zip_longest
 from typing import Any
 
+import keras
 import numpy as np
 from hypothesis import assume, find, settings
 from hypothesis import strategies as st
@@ -98,7 +101,9 @@ def windowed_series(*vary: str, columns: int | None = None) -> Strategy[Windowed
 
     Args:
         *vary: Names of arguments of ``WindowedSeries``; the others keep their defaults,
-            and ``window`` is always drawn. By default all vary but ``shuffle``.
+            and ``window`` is always drawn. ``future_columns``, ``static_columns`` and
+            ``calendar`` turn inputs into a dict, and ``remainder`` brings weights; so they are
+            drawn only if they are named, as is ``shuffle``. By default all others vary.
         columns: Number of columns for ``target_columns`` to choose from. Defaults to
             None: a series of shape ``(time,)``, which has no ``target_columns``.
 
@@ -115,14 +120,41 @@ def windowed_series(*vary: str, columns: int | None = None) -> Strategy[Windowed
         "target_columns": st.none() if columns is None else st.none() | column | some,
         "batch_size": st.just(32) | st.integers(1, 7),
         "shuffle": st.booleans(),
+        "remainder": st.sampled_from(["keep", "drop", "pad"]),
+        "calendar": st.none() | st.lists(st.integers(2, 5), min_size=1, max_size=2, unique=True),
+        "future_columns": st.none() if columns is None else st.none() | some,
+        "static_columns": st.none() if columns is None else st.none() | some,
     }
     if unknown := set(vary) - set(strategies):
         raise ValueError(f"vary takes any of {list(strategies)}. Received: {sorted(unknown)}.")
-    names = {"window", *vary} if vary else strategies.keys() - {"shuffle"}
-    return st.builds(WindowedSeries, **{n: s for n, s in strategies.items() if n in names})
+    names = {"window", *vary} if vary else strategies.keys() - _NAMED_ONLY
+    chosen = {name: strategy for name, strategy in strategies.items() if name in names}
+    return (
+        st.fixed_dictionaries(chosen)
+        .filter(lambda drawn: _fits(drawn, columns))
+        .map(lambda drawn: WindowedSeries(**drawn))
+    )
 
 
-def reference_windows(series: Any, windows: WindowedSeries) -> tuple[Array, Array]:
+_NAMED_ONLY = {"shuffle", "remainder", "calendar", "future_columns", "static_columns"}
+
+
+def _fits(drawn: dict[str, Any], columns: int | None) -> bool:
+    """Tell if settings name no column twice, leave one to forecast, and know all it needs."""
+    targets, future, static = (
+        _listed(drawn.get(f"{role}_columns")) for role in ("target", "future", "static")
+    )
+    roles = targets + future + static
+    ahead = future or drawn.get("calendar")
+    late = drawn.get("gap", 0) > 0 or drawn.get("sampling_rate", 1) > 1
+    return (
+        len(set(roles)) == len(roles)
+        and (bool(targets) or len(future + static) < (columns or 1))
+        and not (ahead and late and drawn.get("targets") == "sequence")
+    )
+
+
+def reference_windows(series: Any, windows: WindowedSeries) -> tuple[Any, Array]:
     """Return all windows in time order, by plain loops that follow the contract word by word.
 
     Example:
@@ -137,44 +169,76 @@ def reference_windows(series: Any, windows: WindowedSeries) -> tuple[Array, Arra
 
     Raises:
         ValueError: There is no window, a value is missing where ``missing="raise"``, or
-            the settings name future or static columns or those of a frame.
+            the settings name columns of a frame.
     """
     cut = list(_each_window(series, windows))
     if not cut:
         raise ValueError(f"series gives no window of {_differing(windows)}.")
-    return np.array([x for x, _, _ in cut]), np.array([y for _, y, _ in cut])
+    inputs, targets = [x for x, _, _ in cut], np.array([y for _, y, _ in cut])
+    if isinstance(inputs[0], dict):
+        return {name: np.array([x[name] for x in inputs]) for name in inputs[0]}, targets
+    return np.array(inputs), targets
 
 
 def _each_window(
     series: Any, w: WindowedSeries, at: int | None = None, context: bool = True
-) -> Iterator[tuple[Array, Array, str]]:
+) -> Iterator[tuple[Any, Array, str]]:
     """Yield every window of every series, with the part of a split at ``at`` that holds it."""
-    for name in ("future_columns", "static_columns", "calendar", "id_column", "time_column"):
+    for name in ("id_column", "time_column"):
         if value := getattr(w, name):
             raise ValueError(f"The reference knows plain arrays alone. Received: {name}={value!r}.")
-    columns: Any = w.target_columns
+    cycles: Any = w.calendar or ()
     panel = isinstance(series, list | tuple) and all(getattr(part, "ndim", 0) for part in series)
     for array in series if panel else [series]:
         values = np.asarray(array)
         if w.missing == "raise" and not np.isfinite(values).all():
             raise ValueError('series has a missing value; pass missing="drop" or "keep".')
-        wanted = values if columns is None else values[:, columns]
+        table = values if values.ndim == 2 else values[:, None]
+        width = table.shape[1]
+        numbers = np.arange(width)
+        static: Any = [numbers[column] for column in _listed(w.static_columns)]
+        future: Any = sorted(numbers[column] for column in _listed(w.future_columns))
+        rest: Any = [c for c in range(width) if c not in static and c not in future]
+        chosen: Any = rest if w.target_columns is None else w.target_columns
+        wanted = values if values.ndim == 1 else table[:, chosen]
         span = w.sampling_rate * (w.window - 1) + 1 + w.gap + w.horizon
         for start in range(0, len(values) - span + 1, w.stride):
             inputs = [start + w.sampling_rate * k for k in range(w.window)]
             origins = inputs if w.targets == "sequence" else inputs[-1:]
             ahead = [[p + w.gap + 1 + h for h in range(w.horizon)] for p in origins]
-            x = np.array([values[p] for p in inputs])
+            x: Any = np.array([values[p] for p in inputs])
+            if cycles or future or static:
+                past: Any = [c for c in range(width) if c not in static]
+                x = {"past": [[*table[p, past], *_waves(p, cycles)] for p in inputs]}
+                if cycles or future:
+                    x["future"] = [[*table[p, future], *_waves(p, cycles)] for p in ahead[-1]]
+                if static:
+                    x["static"] = table[0, static]
+                x = {name: np.array(part) for name, part in x.items()}
             y = np.array([[wanted[p] for p in row] for row in ahead])
             y = y[:, 0] if w.horizon == 1 else y
             y = y if w.targets == "sequence" else y[0]
-            if w.missing == "drop" and not (np.isfinite(x).all() and np.isfinite(y).all()):
+            read = [*x.values(), y] if isinstance(x, dict) else [x, y]
+            if w.missing == "drop" and not all(np.isfinite(part).all() for part in read):
                 continue
             part = "train"
             if at is not None and ahead[-1][-1] >= at:
                 whole = ahead[0][0] >= at and (context or inputs[0] >= at)
                 part = "validation" if whole else "no part"
             yield x, y, part
+
+
+def _listed(columns: Any) -> list[Any]:
+    """Return the columns that an argument names as a list."""
+    if columns is None:
+        return []
+    return [columns] if isinstance(columns, int | str) else list(columns)
+
+
+def _waves(position: int, cycles: Any) -> list[float]:
+    """Return sine and cosine of the phase of a position in each cycle, counted in rows."""
+    angles = [2 * math.pi * (position % cycle) / cycle for cycle in cycles]
+    return [wave(angle) for angle in angles for wave in (math.sin, math.cos)]
 
 
 def check_windowing(
@@ -207,7 +271,8 @@ def check_windowing(
     Args:
         function: ``function(series, windows)`` returns arrays ``(x, y)``, or an iterable of
             batches or of single pairs ``(x, y)``: a tf.data dataset, a PyDataset, a
-            generator. It may call ``hypothesis.assume`` to leave out cases.
+            generator. Batches may bring weights: a window of weight 0 does not count. The
+            function may call ``hypothesis.assume`` to leave out cases.
         windows: The settings to try. Defaults to ``windowed_series(columns=columns)``.
         columns: Number of columns. Defaults to None: series of shape ``(time,)``.
         panel: True to pass lists of series, which no window crosses. Defaults to False.
@@ -255,12 +320,19 @@ def _cases(draw: Any, drawn: Any, columns: Any, panel: bool, split: bool, contex
     span = w.sampling_rate * (w.window - 1) + 1 + w.gap + w.horizon
     most = 2 * span + w.stride + 6 if split else span + 8
     arrays = draw(panels(columns=columns, max_series=3 if panel else 1, max_length=most))
+    for array in arrays:
+        for column in _listed(w.static_columns):
+            array[:, column] = array[:1, column]
+    assume(not (w.shuffle and w.remainder == "drop"))  # Any windows may be left out.
     longest = max(map(len, arrays))
     assume(longest >= span + split)
     at = draw(st.integers(span, longest - 1)) if split else None
     parts: dict[str, list[str]] = {"train": [], "validation": [], "no part": []}
     for x, y, part in _each_window(arrays, w, at, context):
         parts[part].append(_text(x, y))
+    if w.remainder == "drop":
+        for texts in parts.values():
+            del texts[len(texts) // w.batch_size * w.batch_size :]
     assume(parts["train"] and (parts["validation"] or not split))
     values = [array.tolist() for array in arrays]
     text = f"panel = {values}" if panel else f"series = {values[0]}"
@@ -278,8 +350,14 @@ def _differing(windows: WindowedSeries) -> str:
 
 def _text(x: Any, y: Any) -> str:
     """Return a window as exact text, to compare and to show in a message."""
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    return f"x={x.tolist()} y={y.tolist()}"
+    y = np.asarray(y, np.float64).tolist()
+    if isinstance(x, dict):  # Sines and cosines may differ in their last digits.
+        parts = (
+            f"{name}={(np.round(np.asarray(part, np.float64), 5) + 0.0).tolist()}"
+            for name, part in x.items()
+        )
+        return f"x=({' '.join(parts)}) y={y}"
+    return f"x={np.asarray(x, np.float64).tolist()} y={y}"
 
 
 def _fault(function: Callable[..., Any], case: _Case, ordered: bool) -> str:
@@ -305,9 +383,20 @@ def _read(result: Any, case: _Case) -> list[str]:
         result = (result[index] for index in range(len(result)))
     texts: list[str] = []
     for batch in result:
-        x, y = (np.asarray(values) for values in batch)
-        single = x.ndim == case.axes and len(x) > 0
-        texts += [_text(x, y)] if single else [_text(*pair) for pair in zip(x, y, strict=True)]
+        x, y, *weights = batch
+        named = isinstance(x, dict)
+        x = {name: np.asarray(part) for name, part in x.items()} if named else np.asarray(x)
+        y = np.asarray(y)
+        past: Any = x["past"] if named else x
+        if past.ndim == (2 if named else case.axes) and len(past) > 0:
+            texts.append(_text(x, y))
+            continue
+        if len(past) != len(y):
+            raise ValueError(f"{len(past)} inputs and {len(y)} targets")
+        counted = np.ravel(weights[0]) > 0 if weights else np.ones(len(y), dtype=bool)
+        for row in np.flatnonzero(counted):
+            window = keras.tree.map_structure(operator.itemgetter(row), x)
+            texts.append(_text(window, y[row]))
         if len(texts) > 2 * sum(map(len, case.parts.values())):
             break
     return texts

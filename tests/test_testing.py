@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import find, given
 from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
 
 from helpers import course_dataset, only_tensorflow
 from keras_ts import WindowedSeries
@@ -29,6 +30,50 @@ def test_our_own_windows_pass(columns, panel):
     every = windowed_series(*EVERY, "shuffle", columns=columns)
     check_windowing(to_numpy, columns=columns, panel=panel, ordered=True, max_examples=40)
     check_windowing(shuffled, columns=columns, panel=panel, windows=every, max_examples=40)
+
+
+KNOWN_AHEAD = ["future_columns", "static_columns", "calendar", "remainder"]
+
+
+@pytest.mark.parametrize("panel", [False, True])
+@pytest.mark.parametrize("columns", [None, 4])
+def test_our_own_covariates_pass(columns, panel):
+    drawn = windowed_series(*EVERY, *KNOWN_AHEAD, "shuffle", columns=columns)
+    check_windowing(lambda s, w: w.build(s), windows=drawn, columns=columns, panel=panel)
+
+
+@pytest.mark.parametrize("columns", [None, 3])
+def test_our_own_covariates_pass_in_splits(columns):
+    drawn = windowed_series(*EVERY, "calendar", "future_columns", columns=columns)
+    check_windowing(lambda s, w, at: w.split(s, at), windows=drawn, columns=columns, split=True)
+
+
+@pytest.mark.parametrize("name", KNOWN_AHEAD)
+def test_covariates_and_padding_are_drawn_where_they_are_named(name):
+    plain = getattr(WindowedSeries(1), name)
+    find(windowed_series(name, columns=3), lambda w: getattr(w, name) != plain)
+    with pytest.raises(NoSuchExample):
+        find(windowed_series(columns=3), lambda w: getattr(w, name) != plain)
+
+
+def test_covariates_read_one_step_late_are_found():
+    def late(s, w):
+        for x, y in w.build(s):
+            yield {**x, "future": np.roll(x["future"], 1, axis=1)}, y
+
+    drawn = windowed_series("horizon", "calendar").filter(lambda w: w.calendar)
+    with pytest.raises(AssertionError, match=r"extra: x=\(past=.* future=.*no window"):
+        check_windowing(late, windows=drawn)
+
+
+def test_padding_that_weighs_is_found():
+    def heavy(s, w):
+        for x, y, weight in w.build(s):
+            yield x, y, np.ones_like(weight)
+
+    drawn = windowed_series("batch_size", "remainder").filter(lambda w: w.remainder == "pad")
+    with pytest.raises(AssertionError, match="repeated"):
+        check_windowing(heavy, windows=drawn)
 
 
 @pytest.mark.parametrize("columns", COLUMNS)
@@ -264,7 +309,7 @@ def test_the_oracle_drops_what_touches_a_missing_value(data):
     [
         (np.arange(3.0), WindowedSeries(3), "gives no window of WindowedSeries"),
         (np.array([1.0, np.nan, 2.0]), WindowedSeries(1), "has a missing value"),
-        (np.zeros((9, 2)), WindowedSeries(1, future_columns=1), "future_columns"),
+        (np.zeros((9, 2)), WindowedSeries(1, id_column="a"), "plain arrays alone.*id_column"),
     ],
 )
 def test_what_the_oracle_refuses(values, windows, says):
