@@ -5,7 +5,6 @@ in a config, and compares and hashes by value.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from keras_ts import _checks
@@ -19,7 +18,6 @@ from keras_ts.windows.weights import WindowWeights, read_weights
 
 
 @registered
-@dataclass(frozen=True)
 class WindowedSeries(WindowSpec):
     """How to cut one series, or a panel of them, into windows for training and forecasting.
 
