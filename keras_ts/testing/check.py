@@ -1,0 +1,188 @@
+"""``check_windowing``: anyone's own windowing function against the oracle."""
+
+import copy
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+from hypothesis import assume, find, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Flaky, HypothesisException, NoSuchExample
+
+from keras_ts.testing.oracle import each_window, shown_settings
+from keras_ts.testing.strategies import Strategy, panels, windowed_series
+from keras_ts.windows.windowed_series import WindowedSeries
+
+
+def check_windowing(
+    function: Callable[..., Any],
+    *,
+    windows: Strategy[WindowedSeries] | None = None,
+    columns: int | None = None,
+    panel: bool = False,
+    split: bool = False,
+    context: bool = True,
+    ordered: bool = False,
+    max_examples: int = 100,
+) -> None:
+    """Check a windowing function of your own against the oracle, on many small series.
+
+    Hypothesis draws series and settings, the same ones each time, and shrinks a case that fails.
+
+    Example:
+
+    >>> def one_too_few(series, windows):
+    ...     for s in range(len(series) - windows.window - 1):
+    ...         yield series[s : s + windows.window], series[s + windows.window]
+    >>> check_windowing(one_too_few, windows=windowed_series("window"))
+    Traceback (most recent call last):
+    AssertionError: Wrong windows. The smallest case found:
+      series = [0.0, 1.0]
+      windows = WindowedSeries(window=1)
+      missing: x=[0.0] y=1.0
+
+    Args:
+        function: ``function(series, windows)`` returns arrays ``(x, y)``, or an iterable of
+            batches or of single pairs ``(x, y)``: a tf.data dataset, a PyDataset, a
+            generator. Batches may bring weights: a window of weight 0 does not count. The
+            function may call ``hypothesis.assume`` to leave out cases.
+        windows: The settings to try. Defaults to ``windowed_series(columns=columns)``.
+        columns: Number of columns. Defaults to None: series of shape ``(time,)``.
+        panel: True to pass lists of series, which no window crosses. Defaults to False.
+        split: True to call ``function(series, windows, at)`` for ``(train,
+            validation)``, each as above: a window belongs to the part that holds all its
+            targets, and ``at`` is each series' own position. Defaults to False.
+        context: True if inputs of validation reach back over the border. Defaults to True.
+        ordered: True if windows must come in time order, False for any. Defaults to False.
+        max_examples: Number of cases to try before passing. Defaults to 100.
+
+    Raises:
+        AssertionError: A window is wrong, missing or too many, or ``function`` raises. The
+            message shows the smallest case found.
+    """
+    last = [""]
+
+    def fails(case: _Case) -> bool:
+        if fault := _fault(function, case, ordered):
+            last[:] = [case.text, fault]
+        return bool(fault)
+
+    drawn = windowed_series(columns=columns) if windows is None else windows
+    chosen = settings(max_examples=max_examples, deadline=None, derandomize=True, database=None)
+    try:
+        find(_cases(drawn, columns, panel, split, context), fails, settings=chosen)
+    except NoSuchExample:
+        return
+    except Flaky:
+        last.append("(the function does not give the same windows every time)")
+    raise AssertionError("\n  ".join(["Wrong windows. The smallest case found:", *last]))
+
+
+@dataclass(frozen=True)
+class _Case:
+    arguments: list[Any]
+    parts: dict[str, list[str]]  # the windows of each part, as text
+    axes: int  # number of axes of one window's inputs
+    text: str
+
+
+@st.composite
+def _cases(draw: Any, drawn: Any, columns: Any, panel: bool, split: bool, context: bool) -> _Case:
+    """Draw a series and settings that give a window, to both parts if there is a split."""
+    w = draw(drawn)
+    span = w.sampling_rate * (w.window - 1) + 1 + w.gap + w.horizon
+    most = 2 * span + w.stride + 6 if split else span + 8
+    arrays = draw(panels(columns=columns, max_series=3 if panel else 1, max_length=most))
+    for array in arrays:
+        static: Any = w.static_columns or ()
+        for column in static:
+            array[:, column] = array[:1, column]
+    assume(not (w.shuffle and w.remainder == "drop"))  # Any windows may be left out.
+    longest = max(map(len, arrays))
+    assume(longest >= span + split)
+    at = draw(st.integers(span, longest - 1)) if split else None
+    parts: dict[str, list[str]] = {"train": [], "validation": [], "no part": []}
+    for x, y, part in each_window(arrays, w, at, context):
+        parts[part].append(_text(x, y))
+    if w.remainder == "drop":
+        for texts in parts.values():
+            del texts[len(texts) // w.batch_size * w.batch_size :]
+    assume(parts["train"] and (parts["validation"] or not split))
+    values = [array.tolist() for array in arrays]
+    text = f"panel = {values}" if panel else f"series = {values[0]}"
+    text += f"\n  windows = {shown_settings(w)}" + (f"\n  at = {at}" if split else "")
+    arguments = [arrays if panel else arrays[0], w, *([at] if split else [])]
+    return _Case(arguments, parts, 1 + bool(columns), text)
+
+
+def _text(x: Any, y: Any) -> str:
+    """Return a window as exact text, to compare and to show in a message."""
+    y = np.asarray(y, np.float64).tolist()
+    if isinstance(x, dict):  # Sines and cosines may differ in their last digits.
+        parts = (
+            f"{name}={(np.round(np.asarray(part, np.float64), 5) + 0.0).tolist()}"
+            for name, part in x.items()
+        )
+        return f"x=({' '.join(parts)}) y={y}"
+    return f"x={np.asarray(x, np.float64).tolist()} y={y}"
+
+
+def _fault(function: Callable[..., Any], case: _Case, ordered: bool) -> str:
+    """Return the first fault in the windows that the function cuts, or an empty text."""
+    split = len(case.arguments) == 3
+    try:
+        result = function(*copy.deepcopy(case.arguments))
+        names, given = (["train", "validation"], result) if split else (["train"], [result])
+        got = {name: _read(part, case) for name, part in zip(names, given, strict=True)}
+    except HypothesisException:  # the function's own assumptions
+        raise
+    except Exception as error:
+        return f"calling it and reading (x, y) raised {type(error).__name__}: {error}"
+    faults = {name: _difference(got[name], name, case, ordered) for name in got}
+    return next((f"in {name}, {f}" if split else f for name, f in faults.items() if f), "")
+
+
+def _read(result: Any, case: _Case) -> list[str]:
+    """Return the windows in arrays or batches, of an endless dataset the first ones."""
+    if isinstance(result, tuple | list) and len(result) == 2 and not isinstance(result[0], tuple):
+        result = [result]
+    elif not hasattr(result, "__iter__"):
+        result = (result[index] for index in range(len(result)))
+    texts: list[str] = []
+    for batch in result:
+        x, y, *weights = batch
+        named, y = isinstance(x, dict), np.asarray(y)
+        x = {name: np.asarray(part) for name, part in x.items()} if named else np.asarray(x)
+        past: Any = x["past"] if named else x
+        if past.ndim == (2 if named else case.axes) and len(past) > 0:
+            texts.append(_text(x, y))
+            continue
+        if len(past) != len(y):
+            raise ValueError(f"{len(past)} inputs and {len(y)} targets")
+        counted = np.ravel(weights[0]) > 0 if weights else np.ones(len(y), dtype=bool)
+        for row in np.flatnonzero(counted):
+            texts.append(_text(_row_of(x, row), y[row]))
+        if len(texts) > 2 * sum(map(len, case.parts.values())):
+            break
+    return texts
+
+
+def _row_of(x: Any, row: Any) -> Any:
+    """Return one window of an array or of a dict of arrays."""
+    return {name: part[row] for name, part in x.items()} if isinstance(x, dict) else x[row]
+
+
+def _difference(got: list[str], part: str, case: _Case, ordered: bool) -> str:
+    """Return the first window that is wrong, too many or missing, or an empty text."""
+    wanted = case.parts[part]
+    if ordered:
+        pairs = enumerate(zip_longest(got, wanted, fillvalue="nothing"))
+        return next((f"window {i}: {a}, expected: {b}" for i, (a, b) in pairs if a != b), "")
+    extra, missing = (list(Counter(a) - Counter(b)) for a, b in ((got, wanted), (wanted, got)))
+    home = next((name for name, texts in case.parts.items() if extra and extra[0] in texts), None)
+    why = "repeated" if home == part else f"of {home}" if home else "no window of the series"
+    lines = [f"extra: {extra[0]} ({why})"] if extra else []
+    return "\n  ".join(lines + [f"missing: {text}" for text in missing[:1]])

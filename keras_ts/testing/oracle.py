@@ -1,0 +1,102 @@
+"""The oracle: windows by plain loops that follow the contract word by word.
+
+It shares no arithmetic with ``keras_ts.windows``.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from keras_ts._typing import Array
+from keras_ts.windows.windowed_series import WindowedSeries
+
+
+def reference_windows(series: Any, windows: WindowedSeries) -> tuple[Any, Array]:
+    """Return all windows in time order, by plain loops that follow the contract word by word.
+
+    Example:
+
+    >>> x, y = reference_windows(np.arange(5.0), WindowedSeries(window=3))
+    >>> x.tolist(), y.tolist()
+    ([[0.0, 1.0, 2.0], [1.0, 2.0, 3.0]], [3.0, 4.0])
+
+    Args:
+        series: ``(time,)`` or ``(time, columns)``, or a list of such arrays.
+        windows: Settings to cut the series by. Batches and their order make no difference.
+
+    Raises:
+        ValueError: There is no window, a value is missing where ``missing="raise"``, or
+            the settings name columns of a frame.
+    """
+    cut = list(each_window(series, windows))
+    if not cut:
+        raise ValueError(f"series gives no window of {shown_settings(windows)}.")
+    inputs, targets = [x for x, _, _ in cut], np.array([y for _, y, _ in cut])
+    if isinstance(inputs[0], dict):
+        return {name: np.array([x[name] for x in inputs]) for name in inputs[0]}, targets
+    return np.array(inputs), targets
+
+
+def each_window(
+    series: Any, w: WindowedSeries, at: int | None = None, context: bool = True
+) -> Iterator[tuple[Any, Array, str]]:
+    """Yield every window of every series, with the part of a split at ``at`` that holds it."""
+    for name in ("id_column", "time_column"):
+        if value := getattr(w, name):
+            raise ValueError(f"The reference knows plain arrays alone. Received: {name}={value!r}.")
+    cycles: Any = w.calendar or ()
+    panel = isinstance(series, list | tuple) and all(getattr(part, "ndim", 0) for part in series)
+    for array in series if panel else [series]:
+        values = np.asarray(array)
+        if w.missing == "raise" and not np.isfinite(values).all():
+            raise ValueError('series has a missing value; pass missing="drop" or "keep".')
+        table = values if values.ndim == 2 else values[:, None]
+        width = table.shape[1]
+        numbers = np.arange(width)
+        named: Any = w.static_columns or (), w.future_columns or ()
+        static: Any = [numbers[column] for column in named[0]]
+        future: Any = sorted(numbers[column] for column in named[1])
+        rest: Any = [c for c in range(width) if c not in static and c not in future]
+        chosen: Any = rest if w.target_columns is None else w.target_columns
+        wanted = values if values.ndim == 1 else table[:, chosen]
+        span = w.sampling_rate * (w.window - 1) + 1 + w.gap + w.horizon
+        for start in range(0, len(values) - span + 1, w.stride):
+            inputs = [start + w.sampling_rate * k for k in range(w.window)]
+            origins = inputs if w.targets == "sequence" else inputs[-1:]
+            ahead = [[p + w.gap + 1 + h for h in range(w.horizon)] for p in origins]
+            x: Any = np.array([values[p] for p in inputs])
+            if cycles or future or static:
+                past: Any = [c for c in range(width) if c not in static]
+                x = {"past": [[*table[p, past], *_waves(p, cycles)] for p in inputs]}
+                if cycles or future:
+                    x["future"] = [[*table[p, future], *_waves(p, cycles)] for p in ahead[-1]]
+                if static:
+                    x["static"] = table[0, static]
+                x = {name: np.array(part) for name, part in x.items()}
+            y = np.array([[wanted[p] for p in row] for row in ahead])
+            y = y[:, 0] if w.horizon == 1 else y
+            y = y if w.targets == "sequence" else y[0]
+            read = [*x.values(), y] if isinstance(x, dict) else [x, y]
+            if w.missing == "drop" and not all(np.isfinite(part).all() for part in read):
+                continue
+            part = "train"
+            if at is not None and ahead[-1][-1] >= at:
+                whole = ahead[0][0] >= at and (context or inputs[0] >= at)
+                part = "validation" if whole else "no part"
+            yield x, y, part
+
+
+def _waves(position: int, cycles: Any) -> list[float]:
+    """Return sine and cosine of the phase of a position in each cycle, counted in rows."""
+    angles = [2 * math.pi * (position % cycle) / cycle for cycle in cycles]
+    return [wave(angle) for angle in angles for wave in (math.sin, math.cos)]
+
+
+def shown_settings(windows: WindowedSeries) -> str:
+    """Return the code of a description, with the settings that differ from the defaults."""
+    given = [(f.name, getattr(windows, f.name), f.default) for f in fields(windows)]
+    shown = [f"{name}={value!r}" for name, value, default in given if value != default]
+    return f"WindowedSeries({', '.join(shown)})"
