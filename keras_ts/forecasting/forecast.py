@@ -61,6 +61,7 @@ def forecast(
             "forecast cannot know the future values of future_columns, nor pass on a calendar or "
             "static_columns; predict with model.predict on windows of your own."
         )
+    _check_forecasts(model)
     _check_takes(model, panel, windows)
     rounds = -(-steps // windows.horizon)
     if rounds > 1:
@@ -75,8 +76,8 @@ def forecast(
     return out[0, :steps] if panel.single else out[:, :steps]
 
 
-def _check_takes(model: keras.Model, panel: Panel, windows: WindowedSeries) -> None:
-    """Refuse a model that cannot forecast, and windows that do not fit its input."""
+def _check_forecasts(model: keras.Model) -> None:
+    """Refuse a model whose outputs are no forecast of the window alone."""
     stateful = [
         layer.name for layer in _keras_private.layers_within(model) if getattr(layer, "stateful", 0)
     ]
@@ -92,6 +93,10 @@ def _check_takes(model: keras.Model, panel: Panel, windows: WindowedSeries) -> N
             f"forecast needs a model with one output. This one has {len(outputs)}, in a "
             f"{type(model.output).__name__}. Pass keras.Model(model.inputs, one_of_them)."
         )
+
+
+def _check_takes(model: keras.Model, panel: Panel, windows: WindowedSeries) -> None:
+    """Refuse windows of another length, or of other columns, than the model's input."""
     inputs = getattr(model, "inputs", None)
     if not inputs:  # A subclass names no shape.
         return

@@ -67,7 +67,7 @@ class WindowSpec:
                 )
         _check_apart(checked, self.id_column, self.time_column)
         if self.calendar is not None:
-            checked["calendar"] = cycles("calendar", self.calendar)
+            checked["calendar"] = checked_cycles("calendar", self.calendar)
         _check_known_ahead(checked, self.time_column)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
@@ -102,17 +102,12 @@ class WindowSpec:
         return cls(**config)
 
 
-def cycles(name: str, given: Any) -> tuple[Cycle, ...]:
+def checked_cycles(name: str, given: Any) -> tuple[Cycle, ...]:
     """Return one cycle or several as a tuple of distinct ones, as plain Python values."""
     if hasattr(given, "tolist"):
         given = given.tolist()
     listed = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
-    found = tuple(_cycle(name, cycle) for cycle in listed)
-    if not found:
-        raise ValueError(f"{name} is empty; name a cycle or leave it out.")
-    if len(set(found)) < len(found):
-        raise ValueError(f"{name} names a cycle twice. Received: {_checks.shown(list(found))}.")
-    return found
+    return _distinct(name, "cycle", [_cycle(name, cycle) for cycle in listed])
 
 
 def _cycle(name: str, cycle: Any) -> Cycle:
@@ -135,7 +130,7 @@ _MINIMUM = {
 
 
 def _columns(name: str, columns: Any) -> Any:
-    """A column or a non-empty tuple of distinct ones, as plain Python values."""
+    """Return a column, or a tuple of distinct ones, as plain Python values."""
     if columns is None or isinstance(columns, str):
         return columns
     if not isinstance(columns, Sequence) and not hasattr(columns, "tolist"):
@@ -143,12 +138,16 @@ def _columns(name: str, columns: Any) -> Any:
     listed = columns.tolist() if hasattr(columns, "tolist") else list(columns)
     if not isinstance(listed, list):
         return _column(name, listed)
-    found = tuple(_column(name, column) for column in listed)
-    if not found:
-        raise ValueError(f"{name} is empty; name a column or leave it out.")
-    if len(set(found)) < len(found):
-        raise ValueError(f"{name} names a column twice. Received: {list(found)}.")
-    return found
+    return _distinct(name, "column", [_column(name, column) for column in listed])
+
+
+def _distinct(name: str, noun: str, items: list[Any]) -> tuple[Any, ...]:
+    """Return items as a tuple, or raise an error if there is none or one of them twice."""
+    if not items:
+        raise ValueError(f"{name} is empty; name a {noun} or leave it out.")
+    if len(set(items)) < len(items):
+        raise ValueError(f"{name} names a {noun} twice. Received: {_checks.shown(items)}.")
+    return tuple(items)
 
 
 def _column(name: str, column: Any) -> Column:
@@ -162,7 +161,7 @@ def _column(name: str, column: Any) -> Column:
 
 
 def _check_apart(checked: dict[str, Any], id_column: str | None, time_column: str | None) -> None:
-    """No column may play two parts."""
+    """Refuse a column that plays two parts."""
     wanted = checked["target_columns"]
     roles = {
         "target_columns": wanted if isinstance(wanted, tuple) else (wanted,),

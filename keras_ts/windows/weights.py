@@ -1,7 +1,8 @@
 """One weight for every window: given as such, the mean of its targets', or one over its scale."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -9,14 +10,14 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.gather import Gather
-from keras_ts.windows.arithmetic.geometry import Geometry, WindowRanges
+from keras_ts.windows.arithmetic.geometry import Geometry, PickledByFields, WindowRanges
 from keras_ts.windows.arithmetic.scale import mean_absolute_steps
 from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.split import Part
 
 
 @dataclass(frozen=True)
-class WindowWeights:
+class WindowWeights(PickledByFields):
     """The weights of some windows of a panel.
 
     Attributes:
@@ -37,8 +38,12 @@ class WindowWeights:
             return self.values[windows]
         if self.per == "series":
             return self.values[self.ranges.series_of(windows)]
-        read = Gather(self.values, None, (), self.geometry).target(starts)
+        read = self._gather.target(starts)
         return read if read.ndim == 1 else read.mean(axis=tuple(range(1, read.ndim)))
+
+    @cached_property
+    def _gather(self) -> Gather:
+        return Gather(self.values, None, (), self.geometry)
 
     def part(self, ranges: WindowRanges) -> "WindowWeights":
         """Return the weights of some of the windows."""
@@ -49,22 +54,35 @@ class WindowWeights:
 
 
 def read_weights(
-    panel: Panel, ranges: WindowRanges, geometry: Geometry, sample_weight: Any, train: Part
-) -> WindowWeights | None:
-    """Read ``sample_weight``, or raise an error that says why it does not fit the panel.
+    panel: Panel, ranges: WindowRanges, geometry: Geometry, sample_weight: Any
+) -> Callable[[Part], WindowWeights | None]:
+    """Return a function of a training part that returns the weights of all windows.
+
+    Weights that are given are read at once, and are the same for every part.
 
     Args:
         panel: The series.
         ranges: All windows.
         geometry: The shape of a window.
         sample_weight: As ``WindowedSeries.build`` takes it; None for no weights.
-        train: The part that "inverse_scale" looks at.
+
+    Raises:
+        ValueError: ``sample_weight`` does not fit the panel.
     """
-    if sample_weight is None:
-        return None
     if isinstance(sample_weight, str):
         _checks.choice("sample_weight", sample_weight, ("inverse_scale",))
-        return WindowWeights(_inverse_scales(panel, train), "series", ranges, geometry)
+        return lambda train: WindowWeights(
+            _inverse_scales(panel, train), "series", ranges, geometry
+        )
+    given = None
+    if sample_weight is not None:
+        given = _given_weights(panel, ranges, geometry, sample_weight)
+    return lambda train: given
+
+
+def _given_weights(
+    panel: Panel, ranges: WindowRanges, geometry: Geometry, sample_weight: Any
+) -> WindowWeights:
     arrays = [np.asarray(piece) for piece in _pieces(sample_weight)]
     for array in arrays:
         if array.ndim != 1 or array.dtype.kind not in "biuf":

@@ -137,9 +137,9 @@ class WindowedSeries(WindowSpec):
             ValueError: No series is long enough for one window, a value is missing, or
                 the weights do not fit.
         """
-        cut = _Cut(self, series)
+        cut = _Cut(self, series, sample_weight)
         whole = Part(cut.panel.offsets[:-1], cut.panel.offsets[1:])
-        return cut.dataset(whole, cut.weights(sample_weight, whole), shuffle=self.shuffle)
+        return cut.dataset(whole, cut.weights(whole), shuffle=self.shuffle)
 
     def split(
         self, series: Any, at: Any, context: bool = True, sample_weight: Any = None
@@ -176,15 +176,19 @@ class WindowedSeries(WindowSpec):
                 gets no window.
         """
         context = _checks.boolean("context", context)
-        cut = _Cut(self, series)
+        cut = _Cut(self, series, sample_weight)
         parts = split_parts(cut.panel, at)
-        weights = cut.weights(sample_weight, parts[0])
-        datasets = []
-        for number, part in enumerate(parts):
-            name = f"at={at!r} leaves part {number}"
-            shuffle = self.shuffle and number == 0
-            datasets.append(cut.dataset(part, weights, shuffle, context, name))
-        return tuple(datasets)
+        weights = cut.weights(parts[0])
+        return tuple(
+            cut.dataset(
+                part,
+                weights,
+                shuffle=self.shuffle and number == 0,
+                context=context,
+                name=f"at={at!r} leaves part {number}",
+            )
+            for number, part in enumerate(parts)
+        )
 
     def folds(
         self,
@@ -235,35 +239,29 @@ class WindowedSeries(WindowSpec):
             test_size = _checks.integer("test_size", test_size, 1)
         if max_train_size is not None:
             max_train_size = _checks.integer("max_train_size", max_train_size, 1)
-        cut = _Cut(self, series)
+        cut = _Cut(self, series, sample_weight)
         folds = fold_parts(cut.panel, n_splits, test_size, max_train_size)
-        # Read now, so that a mistake is told of before the first fold is asked for.
-        weights_of_folds = [cut.weights(sample_weight, train) for train, _ in folds]
 
-        def datasets() -> Iterator[tuple[WindowDataset, WindowDataset]]:
-            for number, ((train, validation), weights) in enumerate(
-                zip(folds, weights_of_folds, strict=True)
-            ):
-                name = f"n_splits={n_splits} leaves the {{}} part of fold {number}"
-                yield (
-                    cut.dataset(train, weights, self.shuffle, False, name.format("training")),
-                    cut.dataset(validation, weights, False, True, name.format("validation")),
-                )
+        def pair(number: int, train: Part, validation: Part) -> tuple[WindowDataset, WindowDataset]:
+            weights = cut.weights(train)
+            name = f"n_splits={n_splits} leaves the {{}} part of fold {number}"
+            return (
+                cut.dataset(train, weights, self.shuffle, False, name.format("training")),
+                cut.dataset(validation, weights, False, True, name.format("validation")),
+            )
 
-        return datasets()
+        # All mistakes but a part without a window are told of before the first fold is asked for.
+        return (pair(number, *parts) for number, parts in enumerate(folds))
 
 
 class _Cut:
     """A series that was read, and all its windows, to be parted into datasets."""
 
-    def __init__(self, spec: WindowedSeries, series: Any) -> None:
+    def __init__(self, spec: WindowedSeries, series: Any, sample_weight: Any) -> None:
         self.spec, self.panel = spec, read_panel(series, spec)
         self.ranges = all_windows(self.panel, spec)
         check_nonempty(self.ranges, self.panel, spec)
-
-    def weights(self, sample_weight: Any, train: Part) -> WindowWeights | None:
-        """Read the weights of all windows, by the scale of the training part if asked for."""
-        return read_weights(self.panel, self.ranges, self.spec.geometry, sample_weight, train)
+        self.weights = read_weights(self.panel, self.ranges, spec.geometry, sample_weight)
 
     def dataset(
         self,
@@ -273,7 +271,15 @@ class _Cut:
         context: bool = True,
         name: str = "",
     ) -> WindowDataset:
-        """Return the windows of a part, or raise an error that begins with its name."""
+        """Return the windows of a part, or raise an error that begins with its name.
+
+        Args:
+            part: The part.
+            weights: The weights of all windows.
+            shuffle: True for an order of its own each epoch.
+            context: True if inputs may reach back over the part's beginning.
+            name: The part's name in an error.
+        """
         spec = self.spec
         ranges = part_of(self.ranges, part.begin, part.end, spec.geometry, context)
         if not ranges.total:

@@ -54,7 +54,7 @@ def _every_day(day: Array, offsets: IntArray) -> Count:
 
 def _weekdays(day: Array, offsets: IntArray) -> Count:
     """Number Mondays to Fridays."""
-    return np.busday_count(np.datetime64(0, "D"), day), np.is_busday(day)
+    return number_of_weekday(day), np.is_busday(day)
 
 
 def _day_of_month(day: Array, offsets: IntArray) -> Count:
@@ -66,14 +66,12 @@ def _day_of_month(day: Array, offsets: IntArray) -> Count:
 
 def _first_weekday_of_month(day: Array, offsets: IntArray) -> Count:
     month = day.astype("datetime64[M]")
-    first = np.busday_offset(month.astype(day.dtype), 0, roll="forward")
-    return month.astype(np.int64), day == first
+    return month.astype(np.int64), day == first_weekday(month)
 
 
 def _last_weekday_of_month(day: Array, offsets: IntArray) -> Count:
     month = day.astype("datetime64[M]")
-    last = np.busday_offset((month + 1).astype(day.dtype), -1, roll="forward")
-    return month.astype(np.int64), day == last
+    return month.astype(np.int64), day == last_weekday(month)
 
 
 def _numbered_weekday_of_month(day: Array, offsets: IntArray) -> Count:
@@ -92,6 +90,21 @@ def _twice_a_month(day: Array, offsets: IntArray) -> Count:
     own = ~second | (of_month == late) | (last & (of_month >= early + 12))
     half = (late - early >= 12) & (late - early <= 18)
     return 2 * month.astype(np.int64) + second, own & half
+
+
+def number_of_weekday(day: Array) -> IntArray:
+    """Return how many Mondays to Fridays lie between 1970-01-01 and each day."""
+    return np.busday_count(np.datetime64(0, "D"), day)
+
+
+def first_weekday(month: Array) -> Array:
+    """Return the first Monday to Friday of each month."""
+    return np.busday_offset(month.astype("datetime64[D]"), 0, roll="forward")
+
+
+def last_weekday(month: Array) -> Array:
+    """Return the last Monday to Friday of each month."""
+    return np.busday_offset((month + 1).astype("datetime64[D]"), -1, roll="forward")
 
 
 def weekday_kind(day: Array, of_month: IntArray) -> IntArray:

@@ -12,7 +12,13 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.arithmetic.calendars import parts_of_month, weekday_kind
+from keras_ts.windows.arithmetic.calendars import (
+    first_weekday,
+    last_weekday,
+    number_of_weekday,
+    parts_of_month,
+    weekday_kind,
+)
 
 Marks = tuple[int, ...]
 _LAST = 30
@@ -124,7 +130,7 @@ def _number(day: Array, marks: Marks) -> IntArray:
 
 
 def _number_of_weekday(day: Array, marks: Marks) -> IntArray:
-    return np.busday_count(np.datetime64(0, "D"), day)
+    return number_of_weekday(day)
 
 
 def _number_of_month(day: Array, marks: Marks) -> IntArray:
@@ -149,11 +155,11 @@ def _day_of_month(number: IntArray, marks: Marks) -> Array:
 
 
 def _last_weekday(number: IntArray, marks: Marks) -> Array:
-    return np.busday_offset(_in_month(number + 1, 0), -1, roll="forward")
+    return last_weekday(number.astype("datetime64[M]"))
 
 
 def _first_weekday(number: IntArray, marks: Marks) -> Array:
-    return np.busday_offset(_in_month(number, 0), 0, roll="forward")
+    return first_weekday(number.astype("datetime64[M]"))
 
 
 def _numbered_weekday(number: IntArray, marks: Marks) -> Array:

@@ -12,8 +12,7 @@ from keras_ts.windows.arithmetic.cycles import Cycle, cycle_names, waves
 from keras_ts.windows.arithmetic.frequency import disorder
 from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.reading.timestamps import read_timestamps
-from keras_ts.windows.spec import WindowSpec
-from keras_ts.windows.spec import cycles as checked_cycles
+from keras_ts.windows.spec import WindowSpec, checked_cycles
 
 
 def calendar_features(timestamps: Any, cycles: Cycle | Sequence[Cycle]) -> Array:

@@ -16,7 +16,7 @@ def resolve_columns(
     """Find the columns of a table that each argument names.
 
     Args:
-        spec: The settings that names them.
+        spec: The settings that name them.
         names: The table's columns: their names, or 0, 1, ... for an array.
 
     Returns:
