@@ -283,10 +283,12 @@ class _Cut:
         spec = self.spec
         ranges = part_of(self.ranges, part.begin, part.end, spec.geometry, context)
         if not ranges.total:
+            # Inputs that may reach back need no room in the part, unless each has its targets.
+            shorter = "horizon" if context and spec.targets == "vector" else "window"
             raise ValueError(
                 f"{name} without a window: window={spec.window}, gap={spec.gap}, "
                 f"horizon={spec.horizon} span {spec.geometry.span} positions, and all targets of "
-                "a window must lie in its part. Move the border, or make the window shorter."
+                f"a window must lie in its part. Move the border, or make the {shorter} shorter."
             )
         weights = None if weights is None else weights.part(ranges)
         return WindowDataset(spec, self.panel, ranges, shuffle=shuffle, weights=weights)

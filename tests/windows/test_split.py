@@ -166,6 +166,20 @@ def test_bad_borders(at, error, says):
 
 
 @pytest.mark.parametrize(
+    ("settings", "context", "says"),
+    [
+        ({}, True, "make the horizon shorter"),
+        ({}, False, "make the window shorter"),
+        ({"targets": "sequence"}, True, "make the window shorter"),
+    ],
+)
+def test_a_part_without_a_window_says_which_length_is_in_the_way(settings, context, says):
+    windows = WindowedSeries(5, horizon=7, **settings)
+    with pytest.raises(ValueError, match=f"leaves part 1 without a window: .* {says}"):
+        windows.split(np.arange(100.0), 95, context=context)
+
+
+@pytest.mark.parametrize(
     ("at", "says"),
     [
         (pd.NaT, "at=NaT is a missing timestamp"),
