@@ -22,6 +22,7 @@ from keras_ts.sweep.find import find_learning_rate
 from keras_ts.windows.compat import timeseries_dataset_from_array, windowed_dataset
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.calendar import calendar_features
+from keras_ts.windows.windowed_input import WindowedInput
 from keras_ts.windows.windowed_series import WindowedSeries
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "RestoreWindow",
     "ScaleOutput",
     "WindowDataset",
+    "WindowedInput",
     "WindowedSeries",
     "__version__",
     "calendar_features",

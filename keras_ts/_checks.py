@@ -9,11 +9,15 @@ import math
 import operator
 import reprlib
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from keras_ts._typing import Array
+
+# Percentiles take 99. A file that asks for more is broken or malicious.
+_MOST_LEVELS = 1000
 
 _SHORT = reprlib.Repr()
 _SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = 20
@@ -114,3 +118,24 @@ def numeric(values: Any, what: str) -> Array:
             + (" For a panel pass a list of arrays." if isinstance(values, Mapping) else "")
         )
     return array
+
+
+def levels(name: str, value: Any) -> tuple[float, ...]:
+    """Return the levels of quantiles as floats, or raise an error that names them."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if not isinstance(value, list | tuple):
+        raise TypeError(
+            f"{name} must be a list of numbers between 0 and 1. Received: {name}={shown(value)} "
+            f"({type(value).__name__})."
+        )
+    if len(value) > _MOST_LEVELS:
+        raise ValueError(f"{name} must be at most {_MOST_LEVELS}. Received {len(value)}.")
+    checked = tuple(real(f"{name}[{i}]", level) for i, level in enumerate(value))
+    increasing = all(low < high for low, high in pairwise((0.0, *checked, 1.0)))
+    if 0.5 not in checked or not increasing:
+        raise ValueError(
+            f"{name} must increase, lie between 0 and 1, and hold 0.5, the median. "
+            f"Received: {name}={shown(list(value))}."
+        )
+    return checked

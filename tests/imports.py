@@ -25,7 +25,8 @@ WITHIN = {
         ["feeding"],
         ["dataset"],
         ["windowed_series"],
-        ["compat"],
+        ["compat", "carried"],
+        ["windowed_input"],
     ],
     "sweep": [
         ["schedule", "smoothing"],

@@ -11,6 +11,9 @@ REGISTERED = {
     "keras_ts>NormalizeWindow": lambda: keras_ts.NormalizeWindow("last", causal=True),
     "keras_ts>RestoreWindow": keras_ts.RestoreWindow,
     "keras_ts>WindowedSeries": lambda: keras_ts.WindowedSeries(5, target_columns=["a"]),
+    "keras_ts>WindowedInput": lambda: keras_ts.WindowedInput(
+        keras_ts.WindowedSeries(5, target_columns=["a"]), frequency="1 day", levels=(0.1, 0.5)
+    ),
     "keras_ts>RecurrentPreset": lambda: keras_ts.from_preset("bilstm_32"),
     "keras_ts>ExponentialLRSweep": lambda: keras_ts.ExponentialLRSweep(1e-4, 1.0, steps=7),
 }

@@ -8,4 +8,5 @@ From the bottom up:
 - ``split``, ``weights``, ``align``: parts of a split, weights, and predictions on their places.
 - ``feeding/``: batches for Keras, ``tf.data`` and Grain.
 - ``dataset``, ``windowed_series``, ``compat``: the classes and functions that people call.
+- ``carried``, ``windowed_input``: the layer by which a model takes its windows along.
 """

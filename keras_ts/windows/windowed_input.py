@@ -1,0 +1,137 @@
+"""``WindowedInput``: a layer that changes nothing, and carries what a forecast needs.
+
+Keras saves, clones, copies and pickles a model by the configs of its layers. Windows and the names
+of columns that stand in a layer's config therefore go wherever the model goes, through Keras's own
+``model.save`` too.
+"""
+
+from typing import Any, Self
+
+import keras
+
+from keras_ts import _checks, _keras_private
+from keras_ts._registration import registered
+from keras_ts.windows.carried import Carried, windows_of
+from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.spec import Column
+from keras_ts.windows.windowed_series import WindowedSeries
+
+
+@registered
+class WindowedInput(keras.layers.Layer):
+    """Passes windows on as they are, and keeps in its config how they were cut.
+
+    The layer stands on the input of a model of one's own, on ``past`` if there are several, and
+    makes the model a forecaster in one file: ``load_windows`` reads the windows from it, whichever
+    way the model was saved.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from keras_ts import WindowedInput, WindowedSeries
+    >>> dataset = WindowedSeries(window=20, horizon=7).build(np.arange(100.0))
+    >>> series = keras.Input((20,))
+    >>> x = WindowedInput.of(dataset)(series)
+    >>> model = keras.Model(series, keras.layers.Dense(7)(x))
+    >>> again = keras.models.clone_model(model)
+    >>> again.layers[1].windows == dataset.windows
+    True
+
+    Args:
+        windows: The ``WindowedSeries`` that the model is trained on, or its config.
+        columns: The columns by the parts they play, as ``WindowDataset.columns`` has them. Defaults
+            to None: unknown, so that columns go by position.
+        frequency: The step from one timestamp to the next, as ``WindowDataset.frequency`` has it.
+            Defaults to None.
+        levels: The levels of the quantiles that the model gives, as for ``SortedQuantiles``.
+            Defaults to None: it gives a point.
+        **kwargs: Arguments of ``keras.layers.Layer``, such as ``name``.
+
+    Input shape:
+        Any, of any dtype.
+
+    Output shape:
+        The input's, its dtype too.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: ``columns`` and ``windows`` disagree, or ``levels`` do not increase within
+            (0, 1) or lack 0.5.
+    """
+
+    def __init__(
+        self,
+        windows: WindowedSeries | dict[str, Any],
+        *,
+        columns: dict[str, list[Column]] | None = None,
+        frequency: str | None = None,
+        levels: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        # Keras would cast the series to half precision, which loses its level.
+        super().__init__(autocast=False, **kwargs)
+        self._carried = Carried(windows_of(windows), columns, frequency, levels)
+        self.supports_masking = True
+
+    @classmethod
+    def of(cls, dataset: WindowDataset, levels: Any = None, **kwargs: Any) -> Self:
+        """Read windows, columns and frequency from a dataset.
+
+        Args:
+            dataset: The dataset that the model is trained on.
+            levels: As for the layer.
+            **kwargs: Arguments of the layer.
+        """
+        carried = Carried.of(dataset, levels)
+        return cls(
+            carried.windows,
+            columns=carried.columns,
+            frequency=carried.frequency,
+            levels=carried.levels,
+            **kwargs,
+        )
+
+    @property
+    def carried(self) -> Carried:
+        """All that the layer carries, in one."""
+        return self._carried
+
+    @property
+    def windows(self) -> WindowedSeries:
+        """The windows that the model was trained on."""
+        return self._carried.windows
+
+    def call(self, inputs: Any) -> Any:
+        """Return the inputs."""
+        return inputs
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the input's shape."""
+        return input_shape
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """Return the input's shape and dtype."""
+        return keras.KerasTensor(inputs.shape, inputs.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the layer's settings."""
+        return {**super().get_config(), **self._carried.get_config()}
+
+
+def carried_by(model: keras.Model) -> Carried | None:
+    """Return what the ``WindowedInput`` within a model carries, or None if it has none.
+
+    Raises:
+        ValueError: The model holds several that differ.
+    """
+    layers = [
+        layer for layer in _keras_private.layers_within(model) if isinstance(layer, WindowedInput)
+    ]
+    for layer in layers[1:]:
+        if layer.carried != layers[0].carried:
+            raise ValueError(
+                f"The model's layers {layers[0].name!r} and {layer.name!r} carry different "
+                f"windows: {_checks.shown(layers[0].carried)} and {_checks.shown(layer.carried)}. "
+                "Keep one of them."
+            )
+    return layers[0].carried if layers else None

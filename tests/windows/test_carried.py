@@ -1,0 +1,184 @@
+"""``Carried`` holds what a dataset has, and refuses what contradicts itself."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_ts import WindowedSeries
+from keras_ts.windows.carried import Carried
+
+COLUMNS = {"past": ["a", "b", "c"], "future": ["b"], "static": ["shop"], "target": ["c"]}
+WINDOWS = WindowedSeries(5, target_columns="c", future_columns="b", static_columns="shop")
+
+
+def frame(names="abc", periods=30, freq="D"):
+    columns = {name: np.arange(periods) * 1.0 for name in names}
+    return pd.DataFrame({**columns, "day": pd.date_range("2024", periods=periods, freq=freq)})
+
+
+def through_json(carried):
+    return Carried.from_config(json.loads(json.dumps(carried.get_config(), allow_nan=False)))
+
+
+@st.composite
+def cases(draw):
+    """Draw settings and a series with columns of every part, of an array or of a frame."""
+    count = draw(st.integers(1, 5))
+    numbers = list(range(count))
+    target = draw(st.integers(0, count - 1))
+    parts = draw(st.lists(st.sampled_from("-fs"), min_size=count, max_size=count))
+    future = [n for n in numbers if parts[n] == "f" and n != target]
+    static = [n for n in numbers if parts[n] == "s" and n != target]
+    named = draw(st.booleans())
+
+    def called(column):
+        if named:
+            return "abcde"[column]
+        return column - count if draw(st.booleans()) else column
+
+    wanted = draw(st.sampled_from(["default", "single", "list"]))
+    settings = {
+        "future_columns": [called(n) for n in draw(st.permutations(future))] or None,
+        "static_columns": [called(n) for n in static] or None,
+        "target_columns": {"default": None, "single": called(target), "list": [called(target)]}[
+            wanted
+        ],
+        "calendar": draw(st.sampled_from([None, 7, [7, 3.5]])),
+        "targets": draw(st.sampled_from(["vector", "sequence"])),
+    }
+    time_column = "day" if named else None
+    series = frame("abcde"[:count]) if named else np.ones((30, count))
+    if named:
+        series[["abcde"[n] for n in static]] = 1.0
+    return WindowedSeries(4, time_column=time_column, seed=1, **settings), series
+
+
+@given(case=cases())
+def test_every_dataset_agrees_with_its_own_windows_and_survives_json(case):
+    windows, series = case
+    dataset = windows.build(series)
+    carried = Carried.of(dataset, [0.1, 0.5])
+    assert carried.windows == dataset.windows
+    assert carried.columns == dataset.columns
+    assert carried.frequency == dataset.frequency
+    assert through_json(carried) == carried
+    assert carried.disagreement(Carried(dataset.windows)) is None
+
+
+def test_a_plain_series_and_a_panel_of_two_frequencies():
+    assert Carried.of(WindowedSeries(3).build(np.arange(9.0))).columns["past"] == [0]
+    panel = WindowedSeries(3, time_column="day").build([frame(), frame(freq="h")])
+    assert panel.frequency == ["1 day", "1 hour"]
+    assert Carried.of(panel).frequency is None
+    panel = WindowedSeries(3, time_column="day").build([frame(), frame()])
+    assert Carried.of(panel).frequency == "1 day"
+
+
+def test_numpy_values_become_plain():
+    given = Carried(
+        WindowedSeries(3),
+        {"past": np.arange(2), "future": [], "static": (), "target": np.arange(2)},
+        np.str_("1 day"),
+        np.array([0.25, 0.5]),
+    )
+    assert [type(name) for name in given.columns["past"]] == [int, int]
+    assert type(given.frequency) is str
+    assert [type(level) for level in given.levels] == [float, float]
+    assert through_json(given) == given
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"past": ["a", "c"]}, r"'future'\] must name columns of columns\['past'\].*\['b'\]"),
+        ({"target": ["d"]}, r"'target'\] must name columns of columns\['past'\].*\['d'\]"),
+        ({"target": ["a"]}, r"must be \['c'\], as windows has target_columns='c'.*\['a'\]"),
+        ({"target": ["c", "a"]}, r"must be \['c'\]"),
+        ({"target": []}, r"must be \['c'\].*\[\]"),
+        ({"target": ["b"]}, r"a target is not known ahead"),
+        ({"future": []}, r"'future'\] must be those of future_columns=\('b',\)"),
+        ({"future": ["b", "a"]}, r"in the order of columns\['past'\]"),
+        ({"static": []}, r"'static'\] must be those of static_columns=\('shop',\)"),
+        ({"static": ["a"]}, r"share no column.*\['a'\]"),
+        ({"past": ["a", "a", "b", "c"]}, "names a column twice"),
+        ({"past": ["a", 1.5, "b", "c"]}, "a column of columns.* must be an integer"),
+        ({"past": ["a", True, "b", "c"]}, "a column of columns.* must be an integer"),
+        ({"past": ["a", -1, "b", "c"]}, "must be >= 0"),
+        ({"past": ["a" * 1001, "b", "c"]}, "at most 1,000 characters. Received 1,001"),
+        ({"past": "abc"}, "must be a list of at most 65,536 names"),
+        ({"past": list(range(70_000))}, "must be a list of at most 65,536 names"),
+        ({"more": []}, "must be a dict with the keys past, future, static, target"),
+    ],
+)
+def test_columns_that_contradict_themselves_or_the_windows(changes, says):
+    assert Carried(WINDOWS, COLUMNS).columns == COLUMNS
+    with pytest.raises((TypeError, ValueError), match=says) as error:
+        Carried(WINDOWS, {**COLUMNS, **changes})
+    assert len(str(error.value)) < 1000
+
+
+def test_a_calendar_stands_last():
+    windows = WindowedSeries(5, calendar=7)
+    ends = ["7_sin", "7_cos"]
+    good = {"past": [0, *ends], "future": ends, "static": [], "target": [0]}
+    assert Carried(windows, good).columns == good
+    with pytest.raises(ValueError, match=r"must end in those of calendar=\(7,\)"):
+        Carried(windows, {**good, "past": [*ends, 0]})
+    with pytest.raises(ValueError, match=r"'target'\] must be \[\]"):
+        Carried(windows, {**good, "past": ends, "target": []})
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"windows": 7}, "windows must be a WindowedSeries, or the dict"),
+        ({"windows": {"window": 0}}, "window must be >= 1"),
+        ({"windows": {"window": 5, "command": "x"}}, "command"),
+        ({"columns": 7}, "columns must be a dict"),
+        ({"frequency": 7}, "frequency must be a short text"),
+        ({"frequency": "x" * 2000}, "frequency must be a short text"),
+        ({"frequency": ""}, "frequency must be a short text"),
+        ({"levels": [0.1, 0.9]}, "hold 0.5"),
+        ({"more": 7}, "more"),
+    ],
+)
+def test_configs_that_make_no_sense(settings, says):
+    config = {**Carried(WINDOWS, COLUMNS, "1 day", (0.5,)).get_config(), **settings}
+    with pytest.raises((TypeError, ValueError), match=says) as error:
+        Carried.from_config(config)
+    assert len(str(error.value)) < 1000
+
+
+@pytest.mark.parametrize("config", [None, 7, "x", ["windows"], {}])
+def test_no_config_at_all(config):
+    with pytest.raises(TypeError, match="must be a"):
+        Carried.from_config(config)
+
+
+def test_not_a_dataset():
+    with pytest.raises(TypeError, match=r"dataset must be a WindowDataset.*Received: ndarray"):
+        Carried.of(np.arange(9.0))
+
+
+def test_a_disagreement_names_the_setting_and_both_values():
+    ours = Carried(WINDOWS, COLUMNS, "1 day", (0.1, 0.5, 0.9))
+    trained = WindowedSeries.from_config(
+        {**WINDOWS.get_config(), "shuffle": True, "batch_size": 7, "stride": 3}
+    )
+    assert ours.disagreement(Carried(trained)) is None
+    for other, says in {
+        Carried(WindowedSeries(6)): "window=5 against window=6",
+        Carried(WindowedSeries(5, target_columns="a")): "target_columns='c' against .*='a'",
+        Carried(WINDOWS, frequency="1 hour"): "frequency='1 day' against frequency='1 hour'",
+        Carried(WINDOWS, levels=[0.5]): r"levels=\(0.1, 0.5, 0.9\) against levels=\(0.5,\)",
+    }.items():
+        clause = ours.disagreement(other)
+        assert clause is not None
+        assert re.search(says, clause)
+    renamed = {**COLUMNS, "past": ["b", "a", "c"]}
+    assert "columns={" in ours.disagreement(Carried(WINDOWS, renamed))
