@@ -8,9 +8,11 @@ from keras_ts.conversion.portable import save_portable
 from keras_ts.datasets import course_series
 from keras_ts.forecasting.forecast import forecast
 from keras_ts.layers.expand_series import ExpandSeries
+from keras_ts.layers.known_ahead import KnownAhead
 from keras_ts.layers.normalize_window import NormalizeWindow
 from keras_ts.layers.restore_window import RestoreWindow
 from keras_ts.layers.scale_output import ScaleOutput
+from keras_ts.layers.select_columns import SelectColumns
 from keras_ts.plotting import plot_forecast, plot_history, plot_series
 from keras_ts.presets.catalog import from_preset, preset_names
 from keras_ts.presets.recipe import Recipe
@@ -29,6 +31,7 @@ __all__ = [
     "ExpandSeries",
     "ExponentialLRSweep",
     "ExportReport",
+    "KnownAhead",
     "NormalizeWindow",
     "Recipe",
     "RecurrentPreset",
@@ -36,6 +39,7 @@ __all__ = [
     "ReloadReport",
     "RestoreWindow",
     "ScaleOutput",
+    "SelectColumns",
     "WindowDataset",
     "WindowedInput",
     "WindowedSeries",

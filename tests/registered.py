@@ -10,6 +10,8 @@ REGISTERED = {
     "keras_ts>ScaleOutput": lambda: keras_ts.ScaleOutput([1.0, 2.0], 3.0),
     "keras_ts>NormalizeWindow": lambda: keras_ts.NormalizeWindow("last", causal=True),
     "keras_ts>RestoreWindow": keras_ts.RestoreWindow,
+    "keras_ts>SelectColumns": lambda: keras_ts.SelectColumns([1, 0]),
+    "keras_ts>KnownAhead": keras_ts.KnownAhead,
     "keras_ts>WindowedSeries": lambda: keras_ts.WindowedSeries(5, target_columns=["a"]),
     "keras_ts>WindowedInput": lambda: keras_ts.WindowedInput(
         keras_ts.WindowedSeries(5, target_columns=["a"]), frequency="1 day", levels=(0.1, 0.5)

@@ -1,8 +1,10 @@
 """``RestoreWindow``: a normalized output in the units of its window again."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_ts import _checks
@@ -23,29 +25,30 @@ class RestoreWindow(keras.layers.Layer):
     [[5.0]]
 
     Args:
-        feature: Index of the feature whose statistics bring every output back to its units.
-            Defaults to None: each output goes by its own feature if there are as many features as
-            outputs, otherwise all go by the first.
+        feature: Index of the feature whose statistics bring every output back to its units, or a
+            list with one index for each output. Defaults to None: each output goes by its own
+            feature if there are as many features as outputs, otherwise all go by the first.
         period: Reserved for seasonal windows. Only None is taken for now.
         gap: Reserved for seasonal windows: steps between a window and its first output. Only 0 is
             taken for now.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
-        A list: outputs ``(batch, outputs)`` or ``(batch, time, outputs)``, and the location and
-        scale that ``NormalizeWindow`` returned.
+        A list: outputs ``(batch, outputs)`` or ``(batch, time, ..., outputs)``, and the location
+        and scale that ``NormalizeWindow`` returned.
 
     Output shape:
         The shape of the outputs, float32 under a half-precision policy.
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: ``feature`` is the index of no feature, or ``period`` or ``gap`` is set.
+        ValueError: ``feature`` is the index of no feature, or a list of another length than the
+            outputs; or ``period`` or ``gap`` is set.
     """
 
     def __init__(
         self,
-        feature: int | None = None,
+        feature: int | Sequence[int] | None = None,
         *,
         period: int | None = None,
         gap: int = 0,
@@ -53,7 +56,7 @@ class RestoreWindow(keras.layers.Layer):
     ) -> None:
         # Keras would cast the statistics to half precision first, which loses the level.
         super().__init__(autocast=False, **kwargs)
-        self.feature = None if feature is None else _checks.integer("feature", feature, 0)
+        self.feature = _feature(feature)
         self.gap = _checks.integer("gap", gap, 0)
         if period is not None or self.gap:
             raise ValueError(
@@ -66,16 +69,26 @@ class RestoreWindow(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Scale and shift each output by the statistics of its window."""
         outputs, location, scale = (ops.cast(x, at_least_float32(self)) for x in inputs)
-        if self.feature is not None and self.feature >= location.shape[-1]:
+        feature, features = self.feature, location.shape[-1]
+        if feature is not None and np.max(feature) >= features:
             raise ValueError(
-                f"feature must be the index of one of {location.shape[-1]} features. "
-                f"Received: feature={self.feature}."
+                f"feature must be the index of one of {features} features. "
+                f"Received: feature={feature}."
             )
-        if self.feature is not None or outputs.shape[-1] != location.shape[-1]:
-            first = self.feature or 0
+        if isinstance(feature, list):
+            if len(feature) != outputs.shape[-1]:
+                raise ValueError(
+                    f"feature must have one index for each of {outputs.shape[-1]} outputs. "
+                    f"Received: feature={feature}."
+                )
+            location, scale = (ops.take(x, feature, axis=-1) for x in (location, scale))
+        elif feature is not None or outputs.shape[-1] != features:
+            first = feature or 0
             location, scale = (x[..., first : first + 1] for x in (location, scale))
         if len(outputs.shape) == 2:
             location, scale = location[:, -1], scale[:, -1]
+        for _ in range(len(outputs.shape) - len(location.shape)):
+            location, scale = location[..., None, :], scale[..., None, :]
         return outputs * scale + location
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
@@ -94,3 +107,11 @@ class RestoreWindow(keras.layers.Layer):
             "period": self.period,
             "gap": self.gap,
         }
+
+
+def _feature(feature: Any) -> int | list[int] | None:
+    if feature is None:
+        return None
+    if isinstance(feature, list | tuple) and feature:
+        return [_checks.integer(f"feature[{i}]", index, 0) for i, index in enumerate(feature)]
+    return _checks.integer("feature", feature, 0)

@@ -4,34 +4,62 @@ A built model consists of stock Keras layers and keras_ts layers only, so it sav
 reloads without the preset that made it.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+import math
+from dataclasses import dataclass
+from typing import Any
 
 import keras
 
-from keras_ts import _checks
 from keras_ts._registration import registered
-from keras_ts.layers.expand_series import ExpandSeries
-from keras_ts.layers.normalize_window import STATISTICS, NormalizeWindow
-from keras_ts.layers.restore_window import RestoreWindow
-from keras_ts.layers.scale_output import ScaleOutput
-from keras_ts.presets.recipe import Recipe
-
-_CELLS = {"simple_rnn": "SimpleRNN", "gru": "GRU", "lstm": "LSTM"}
+from keras_ts.presets.requirements import Requirements, required_by
+from keras_ts.presets.settings import PresetSettings
+from keras_ts.presets.wiring import wire
+from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.windowed_input import WindowedInput
 
 
 @registered
 @dataclass(frozen=True)
-class RecurrentPreset:
+class RecurrentPreset(PresetSettings):
     """A stack of recurrent layers, with the layers that a forecast needs before and behind it.
 
-    Example:
+    Built for a dataset, the model takes its windows and gives its targets, in their own units:
 
-    >>> from keras_ts import RecurrentPreset
+    >>> import numpy as np
+    >>> from keras_ts import RecurrentPreset, WindowedSeries
+    >>> table = np.random.default_rng(0).normal(size=(60, 3))
+    >>> train = WindowedSeries(window=20, horizon=7, target_columns=1).build(table)
+    >>> model = RecurrentPreset(cell="gru", units=(16,), window_norm="last").build(train)
+    >>> model.input_shape, model.output_shape
+    ((None, 20, 3), (None, 7))
+
+    Built alone, it follows its settings and nothing else:
+
     >>> model = RecurrentPreset(cell="gru", units=(16,), window=20, window_norm="last").build()
     >>> model.input_shape, model.output_shape
     ((None, 20), (None, 1))
+
+    The wiring, where there is a dataset, and the reason for each choice:
+
+    - Columns that are not known ahead are normalized by ``window_norm``. Without it (and without
+      ``output_scale``), constants of the training part standardize them and bring the outputs
+      back: a recurrent layer's ``tanh`` answers to nothing far from 0.
+    - Columns known ahead and static columns are standardized by constants of the training part,
+      for a window's own statistics would hide that a promotion runs all week. The sines and
+      cosines of a calendar stay as they are. A column that is constant there becomes 0.
+    - The recurrent layers read all columns of ``past`` side by side, and the static columns at every
+      step: that holds for every cell, and for layers that read both ways, where an initial state
+      would need another form for each.
+    - One dense layer forecasts all steps from what the recurrent layers give. Each step's columns
+      known ahead add an effect to the targets of that step alone: a small net of two dense layers
+      takes the columns and the recurrent layers' outputs, and is the same for all steps, since a
+      promotion does on the fifth day what it does on the first.
+    - If the dataset is a single series, that effect is in units of the training part, outside
+      ``window_norm``: a window without a promotion has a small scale, and would shrink the
+      promotion that follows it. In a panel, whose series differ in size, it is in units of the
+      window.
+    - Quantiles are brought to their units, and sorted last. All of this is float32 where the
+      policy is half precision, which holds a series' level to three digits.
 
     Args:
         kind: ``"sequence_to_vector"``: one forecast per window.
@@ -41,125 +69,124 @@ class RecurrentPreset:
         bidirectional: True for layers that read the window both ways. In sequence to
             sequence, every step but the last then sees the value that it forecasts, so only the
             last step's error means anything. Defaults to False.
-        window: Steps in a window. Defaults to None: any number.
+        window: Steps in a window. Defaults to None: any number, or the dataset's.
         features: Columns of the series. Defaults to None: a plain series, ``(window,)``,
-            which ``ExpandSeries`` gives its axis.
-        outputs: Values forecast at once: a horizon, or the target columns. Defaults to 1.
+            which ``ExpandSeries`` gives its axis, or the dataset's columns.
+        outputs: Values forecast at once: a horizon, the target columns, or with several of both
+            their product. Defaults to None: 1, or what the dataset asks for.
         output_scale: Factor that brings the last layer's output to the units of the series: a
             number, or one per output. Defaults to None: no factor.
         window_norm: Statistic that normalizes each window, and brings the output back:
             ``"last"`` (last value and standard deviation), ``"mean"``, or ``"standard"`` (mean
             and standard deviation). In sequence to sequence each step uses only the steps up to
-            it. Defaults to None: no normalization.
-        target: With ``window_norm`` and several features, index of the feature whose statistics
-            bring every output back to its units. Defaults to None: if ``outputs == features``, each
-            output is brought back by its own feature, otherwise all by the first. Give ``target``
-            if the outputs are a horizon, or the target is not the first column.
+            it. Defaults to None: no normalization by windows.
+        target: With ``window_norm``, several features and no dataset, index of the feature whose
+            statistics bring every output back to its units. Defaults to None: if
+            ``outputs == features``, each output is brought back by its own feature, otherwise all
+            by the first. A dataset knows its target.
+        quantiles: Levels of the quantiles to forecast, as for ``SortedQuantiles``: they increase,
+            lie between 0 and 1, and hold 0.5. Defaults to None: a point.
         dropout: Fraction of inputs to drop in each recurrent layer. Defaults to 0.
         recipe: The ``Recipe`` for training the model, which the named presets have. Defaults to
             None.
 
     Input shape:
-        ``(batch, window)``, or ``(batch, window, features)``.
+        ``(batch, window)``, or ``(batch, window, features)``; with a dataset whose inputs are a
+        dict, that dict: ``past (batch, window, features)``, ``future (batch, horizon, columns)``
+        and ``static (batch, columns)``.
 
     Output shape:
-        ``(batch, outputs)``, or ``(batch, window, outputs)`` for sequence to sequence.
+        ``(batch, outputs)``, or ``(batch, window, outputs)`` for sequence to sequence. With a
+        dataset the shape of its targets, but that a single value keeps its axis: ``(batch, 1)``,
+        ``(batch, window, 1)``. A last axis for the quantiles if there are any.
 
     Raises:
         TypeError: An argument is of the wrong type.
         ValueError: An argument is out of range, or two of them disagree.
     """
 
-    kind: Literal["sequence_to_vector", "sequence_to_sequence"] = "sequence_to_vector"
-    cell: Literal["simple_rnn", "gru", "lstm"] = "simple_rnn"
-    units: Sequence[int] = (40, 40)
-    bidirectional: bool = field(default=False, kw_only=True)
-    window: int | None = field(default=None, kw_only=True)
-    features: int | None = field(default=None, kw_only=True)
-    outputs: int = field(default=1, kw_only=True)
-    output_scale: float | Sequence[float] | None = field(default=None, kw_only=True)
-    window_norm: Literal["last", "mean", "standard"] | None = field(default=None, kw_only=True)
-    target: int | None = field(default=None, kw_only=True)
-    dropout: float = field(default=0.0, kw_only=True)
-    recipe: Recipe | None = field(default=None, kw_only=True)
+    def build(self, dataset: WindowDataset | None = None) -> keras.Model:
+        """Return the model, not yet compiled.
 
-    def __post_init__(self) -> None:
-        checked: dict[str, Any] = {
-            "kind": _checks.choice(
-                "kind", self.kind, ("sequence_to_vector", "sequence_to_sequence")
-            ),
-            "cell": _checks.choice("cell", self.cell, tuple(_CELLS)),
-            "units": _units(self.units),
-            "bidirectional": _checks.boolean("bidirectional", self.bidirectional),
-            "outputs": _checks.integer("outputs", self.outputs, 1),
-            "dropout": _checks.real("dropout", self.dropout),
-        }
-        for name in ("window", "features"):
-            if getattr(self, name) is not None:
-                checked[name] = _checks.integer(name, getattr(self, name), 1)
-        if self.output_scale is not None:
-            scale = ScaleOutput(self.output_scale).scale
-            checked["output_scale"] = tuple(scale) if isinstance(scale, list) else scale
-        if self.window_norm is not None:
-            _checks.choice("window_norm", self.window_norm, STATISTICS)
+        Example:
+
+        >>> import numpy as np
+        >>> from keras_ts import RecurrentPreset, WindowedSeries
+        >>> table = np.random.default_rng(0).normal(size=(60, 3))
+        >>> windows = WindowedSeries(window=20, horizon=7, target_columns=1, future_columns=[2])
+        >>> train = windows.build(table)
+        >>> model = RecurrentPreset(cell="gru", units=(16,), window_norm="last").build(train)
+        >>> model.predict(train, verbose=0).shape
+        (34, 7)
+
+        Args:
+            dataset: The training part, whose windows, columns and constants the model is made for.
+                Defaults to None: the model follows the preset's settings alone.
+
+        Raises:
+            TypeError: ``dataset`` is not a ``WindowDataset``.
+            ValueError: A setting of the preset disagrees with the dataset.
+        """
+        if dataset is None:
+            return wire(self, self._alone())
+        if not isinstance(dataset, WindowDataset):
+            hint = " Pass windows.build(series)." if hasattr(dataset, "build") else ""
+            raise TypeError(
+                f"dataset must be a WindowDataset. Received: {type(dataset).__name__}.{hint}"
+            )
+        needs = required_by(dataset)
+        self._check_agrees(needs, dataset)
+        return wire(self, needs, WindowedInput.of(dataset, levels=self.quantiles))
+
+    def _alone(self) -> Requirements:
+        """Return what the preset requires where there is no dataset to ask."""
+        outputs, features = self.outputs or 1, self.features or 1
+        by_own = self.window_norm is not None and self.target is None and outputs == features
+        return Requirements(
+            window=self.window,
+            features=self.features,
+            steps=1 if by_own else outputs,
+            targets=None,
+            shape=(outputs,),
+        )
+
+    def _check_agrees(self, needs: Requirements, dataset: WindowDataset) -> None:
+        """Refuse a dataset that disagrees with what was set by hand."""
+        windows = dataset.windows
+        if self.kind != f"sequence_to_{windows.targets}":
+            raise ValueError(
+                f"kind={self.kind!r} forecasts otherwise than the dataset's windows, "
+                f"targets={windows.targets!r}. Use kind='sequence_to_{windows.targets}', or "
+                f"windows with targets={self.kind.removeprefix('sequence_to_')!r}."
+            )
+        columns = 1 if needs.features is None else needs.features
+        values = math.prod(needs.shape)
+        _agree("window", self.window, windows.window, f"windows of {windows.window} steps")
+        _agree("features", self.features, columns, f"{columns} columns, {dataset.columns['past']}")
+        _agree(
+            "outputs", self.outputs, values,
+            f"{values} values to forecast at once, {needs.steps} steps of "
+            f"{needs.targets_per_step} targets",
+        )  # fmt: skip
         if self.target is not None:
-            checked["target"] = _checks.integer("target", self.target, 0)
-            if self.window_norm is None or self.target >= (self.features or 1):
-                raise ValueError(
-                    "target is the index of a feature for window_norm to bring outputs back by. "
-                    f"Received: target={self.target}, features={self.features}, "
-                    f"window_norm={self.window_norm!r}."
-                )
-        if not 0 <= checked["dropout"] < 1:
-            raise ValueError(f"dropout must lie in [0, 1). Received: dropout={self.dropout}.")
-        if isinstance(self.recipe, dict):
-            checked["recipe"] = Recipe(**self.recipe)
-        elif not isinstance(self.recipe, Recipe | None):
-            raise TypeError(f"recipe must be a Recipe or None. Received: {self.recipe!r}.")
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)
+            target = dataset.columns["target"]
+            places = [dataset.columns["past"].index(name) for name in target]
+            alone = places[0] if len(places) == 1 else places
+            _agree("target", self.target, alone, f"the target {target}, column {alone}")
+        scales = len(self.output_scale) if isinstance(self.output_scale, tuple) else 1
+        if scales not in (1, values, needs.targets_per_step):
+            raise ValueError(
+                f"output_scale has {scales} entries, and the dataset has {values} values to "
+                "forecast at once. Give a number, or leave output_scale out."
+            )
 
-    def build(self) -> keras.Model:
-        """Return the model, not yet compiled."""
-        inputs = keras.Input(
-            (self.window,) if self.features is None else (self.window, self.features)
+
+def _agree(name: str, given: int | None, read: Any, told: str) -> None:
+    if given is not None and given != read:
+        raise ValueError(
+            f"{name}={given} disagrees with the dataset, which has {told}. Leave {name} out: "
+            "build(dataset) reads it."
         )
-        x = inputs
-        if self.features is None:
-            # Levels are subtracted before half precision may lose them.
-            half = keras.config.dtype_policy().compute_dtype in ("float16", "bfloat16")
-            x = ExpandSeries(dtype="float32" if half and self.window_norm else None)(x)
-        if self.window_norm is not None:
-            x, location, scale = NormalizeWindow(
-                self.window_norm, causal=self.kind == "sequence_to_sequence"
-            )(x)
-        for position, units in enumerate(self.units):
-            last = position == len(self.units) - 1
-            x = self._recurrent(units, self.kind == "sequence_to_sequence" or not last)(x)
-        x = keras.layers.Dense(self.outputs)(x)
-        if self.output_scale is not None:
-            x = ScaleOutput(self.output_scale)(x)
-        if self.window_norm is not None:
-            x = RestoreWindow(self.target)([x, location, scale])
-        return keras.Model(inputs, x)
-
-    def _recurrent(self, units: int, return_sequences: bool) -> keras.layers.Layer:
-        layer = getattr(keras.layers, _CELLS[self.cell])(
-            units, return_sequences=return_sequences, dropout=self.dropout
-        )
-        return keras.layers.Bidirectional(layer) if self.bidirectional else layer
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the settings as plain Python values that JSON takes."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in asdict(self).items()
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "RecurrentPreset":
-        """Return the preset that ``config`` holds."""
-        return cls(**config)
 
 
 def sequence_to_vector(**settings: Any) -> keras.Model:
@@ -190,11 +217,3 @@ def sequence_to_sequence(**settings: Any) -> keras.Model:
         **settings: Arguments of ``RecurrentPreset`` other than ``kind``.
     """
     return RecurrentPreset("sequence_to_sequence", **settings).build()
-
-
-def _units(units: Any) -> tuple[int, ...]:
-    if isinstance(units, str | bytes) or not isinstance(units, Sequence):
-        units = (units,)
-    if not units:
-        raise ValueError("units is empty; give the units of at least one recurrent layer.")
-    return tuple(_checks.integer(f"units[{i}]", value, 1) for i, value in enumerate(units))

@@ -11,10 +11,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 
 from keras_ts import _checks, _keras_private
 from keras_ts._typing import Array
 from keras_ts.windows.arithmetic.geometry import WindowRanges
+from keras_ts.windows.arithmetic.moments import merged, moments
 from keras_ts.windows.arithmetic.sampler import BatchSampler
 from keras_ts.windows.feeding.keras_adapter import KerasDataAdapter
 from keras_ts.windows.feeding.progress import Progress
@@ -89,6 +91,11 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         return self._source.sampler.size
 
     @property
+    def num_series(self) -> int:
+        """Number of series that the windows come from."""
+        return len(np.unique(self._source.sampler.ranges.series))
+
+    @property
     def epoch(self) -> int:
         """The epoch whose order ``dataset[i]`` follows, from 0."""
         return self._progress.epoch
@@ -125,6 +132,34 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
             return None
         names = [None if one is None else str(one) for one in clock.frequencies]
         return names[0] if len(set(names)) == 1 else names
+
+    def statistics(self) -> dict[str, tuple[list[float], list[float]]]:
+        """Return mean and standard deviation of each column, over the rows that the windows read.
+
+        A training part so tells nothing of the rows behind its border. Values that are not finite
+        are left out.
+
+        Example:
+
+        >>> import numpy as np
+        >>> from keras_ts import WindowedSeries
+        >>> train, validation = WindowedSeries(window=2).split(np.arange(10.0), at=5)
+        >>> train.statistics()
+        {'past': ([2.0], [1.4142135623730951])}
+
+        Returns:
+            A mean and a standard deviation for each of ``columns["past"]`` under ``"past"``; with
+            static columns also those under ``"static"``, over the series.
+        """
+        panel, ranges = self._source.panel, self._source.sampler.ranges
+        span = self._source.spec.geometry.span
+        ends = ranges.first + ranges.step * (ranges.count - 1) + span
+        rows = merged(list(zip(ranges.first.tolist(), ends.tolist(), strict=True)))
+        told = {"past": moments(panel.values, rows)}
+        if panel.static is not None:
+            static = panel.static[np.unique(ranges.series)]
+            told["static"] = moments(static, [(0, len(static))])
+        return {part: (mean.tolist(), std.tolist()) for part, (mean, std) in told.items()}
 
     def __len__(self) -> int:
         return self._progress.left

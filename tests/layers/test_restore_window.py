@@ -57,3 +57,25 @@ def test_a_config_from_before_period_and_gap_were_reserved():
     assert config.pop("period") is None
     assert config.pop("gap") == 0
     assert RestoreWindow.from_config(config).feature == 1
+
+
+def test_a_list_names_the_feature_of_each_output():
+    assert restored([[1.0, 1.0]], feature=[2, 0]) == [[33.0, 11.0]]
+    assert restored([[[1.0, 1.0], [2.0, 2.0]]], feature=[2, 0]) == [[[33.0, 11.0], [36.0, 12.0]]]
+    assert RestoreWindow.from_config(RestoreWindow((2, 0)).get_config()).feature == [2, 0]
+
+
+def test_outputs_with_more_axes_go_by_the_statistics_of_their_step():
+    location, scale = np.array([[[1.0, 10.0], [2.0, 20.0]]]), np.ones((1, 2, 2))
+    outputs = np.zeros((1, 2, 3, 2))
+    expected = np.broadcast_to(location[:, :, None], outputs.shape)
+    assert restored(outputs, None, location, scale) == expected.tolist()
+
+
+def test_a_list_of_another_length_or_of_features_that_are_not_there():
+    with pytest.raises(ValueError, match=r"one index for each of 2 outputs\. Received: .*\[0\]"):
+        restored([[1.0, 1.0]], feature=[0])
+    with pytest.raises(ValueError, match=r"one of 3 features\. Received: feature=\[0, 3\]"):
+        restored([[1.0, 1.0]], feature=[0, 3])
+    with pytest.raises(ValueError, match=r"feature\[1\] must be >= 0"):
+        RestoreWindow([0, -1])

@@ -1,0 +1,67 @@
+"""``KnownAhead``: for every step of a window, the known values of the steps that it forecasts."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_ts import _checks
+from keras_ts._registration import registered
+
+
+@registered
+class KnownAhead(keras.layers.Layer):
+    """Gives each step of a window the columns known ahead of the steps that follow it.
+
+    A sequence-to-sequence net forecasts ``horizon`` steps at every step of its window. Of a step
+    within the window, the values known ahead are those of the window itself; past its end they are
+    those of ``future``.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_ts import KnownAhead
+    >>> past, future = np.array([[[1.0], [2.0], [3.0]]]), np.array([[[4.0], [5.0]]])
+    >>> np.asarray(KnownAhead()([past, future]))[..., 0].tolist()
+    [[[2.0, 3.0], [3.0, 4.0], [4.0, 5.0]]]
+
+    Args:
+        **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
+
+    Input shape:
+        A list: the columns known ahead within the window, ``(batch, window, columns)``, and
+        behind it, ``(batch, horizon, columns)``. Window and horizon are fixed lengths.
+
+    Output shape:
+        ``(batch, window, horizon, columns)``.
+
+    Raises:
+        ValueError: The inputs are not two windows of the same columns, or a length is open.
+    """
+
+    def build(self, input_shape: Any) -> None:
+        """Check that the two inputs continue each other."""
+        shapes = [tuple(shape) for shape in input_shape] if len(input_shape) == 2 else []
+        fits = len(shapes) == 2 and all(len(shape) == 3 for shape in shapes)
+        if not fits or shapes[0][2] != shapes[1][2] or None in (shapes[0][1], shapes[1][1]):
+            raise ValueError(
+                "KnownAhead takes [past, future], (batch, window, columns) and (batch, horizon, "
+                "columns), the same columns and fixed lengths. Received shapes "
+                f"{_checks.shown(input_shape)}."
+            )
+        super().build(input_shape)
+
+    def call(self, inputs: Any) -> Any:
+        """Read the steps ahead of every step."""
+        past, future = inputs
+        window, horizon, columns = past.shape[1], future.shape[1], past.shape[2]
+        timeline = ops.concatenate([past, future], axis=1)
+        steps = np.arange(window)[:, None] + np.arange(1, horizon + 1)
+        ahead = ops.take(timeline, steps.ravel(), axis=1)
+        return ops.reshape(ahead, (-1, window, horizon, columns))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return ``(batch, window, horizon, columns)``."""
+        past, future = input_shape
+        return (past[0], past[1], future[1], past[2])

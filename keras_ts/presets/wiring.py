@@ -1,0 +1,199 @@
+"""Wires a recurrent preset: from its inputs to outputs in the units of the series.
+
+The docstring of ``RecurrentPreset`` has the reason for each choice, for those who use it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_ts.layers.expand_series import ExpandSeries
+from keras_ts.layers.known_ahead import KnownAhead
+from keras_ts.layers.normalize_window import NormalizeWindow
+from keras_ts.layers.restore_window import RestoreWindow
+from keras_ts.layers.scale_output import ScaleOutput
+from keras_ts.layers.select_columns import SelectColumns
+from keras_ts.layers.sorted_quantiles import SortedQuantiles
+from keras_ts.presets.requirements import Constants, Requirements
+from keras_ts.presets.settings import CELLS, PresetSettings
+from keras_ts.windows.windowed_input import WindowedInput
+
+# Brings outputs, whose last axis is the targets of a step, to the units of the series.
+Restore = Callable[[Any], Any]
+
+
+def wire(
+    settings: PresetSettings, needs: Requirements, carrier: WindowedInput | None = None
+) -> keras.Model:
+    """Return the model that ``settings`` describe, for the inputs and outputs that are needed.
+
+    Args:
+        settings: The preset.
+        needs: The inputs and outputs.
+        carrier: The layer that keeps the windows' settings in the model's file, or None.
+    """
+    sequence = settings.kind == "sequence_to_sequence"
+    inputs = _inputs(needs, named=carrier is not None)
+    window = inputs["past"] if carrier is None else carrier(inputs["past"])
+    if needs.features is None:
+        # Levels are subtracted before half precision may lose them.
+        window = ExpandSeries(dtype=_whole_precision() if settings.window_norm else None)(window)
+    own = SelectColumns(needs.own)(window) if needs.known and needs.own else window
+    x, restore = _normalized(settings, needs, own)
+    parts, ahead = [x], None
+    if needs.known:
+        assert needs.past_constants is not None
+        standardize = _standardize(needs.past_constants[needs.known])
+        within = standardize(SelectColumns(needs.known)(window))
+        ahead = standardize(inputs["future"])
+        parts.append(within)
+        if sequence:
+            ahead = KnownAhead()([within, ahead])
+    if needs.static:
+        assert needs.static_constants is not None
+        static = _standardize(needs.static_constants)(inputs["static"])
+        parts.append(keras.layers.RepeatVector(needs.window)(static))
+    if len(parts) > 1:
+        x = keras.layers.Concatenate()(parts)
+    for position, units in enumerate(settings.units):
+        last = position == len(settings.units) - 1
+        x = _recurrent(settings, units, sequence or not last)(x)
+    outputs = _head(settings, needs, x, ahead, restore)
+    return keras.Model(inputs if needs.bundled else inputs["past"], outputs)
+
+
+def _inputs(needs: Requirements, named: bool) -> dict[str, Any]:
+    shapes: dict[str, tuple[int | None, ...]] = {
+        "past": (needs.window,) if needs.features is None else (needs.window, needs.features)
+    }
+    if needs.known:
+        shapes["future"] = (needs.steps, len(needs.known))
+    if needs.static:
+        shapes["static"] = (needs.static,)
+    return {
+        part: keras.Input(shape, name=part if named else None) for part, shape in shapes.items()
+    }
+
+
+def _normalized(
+    settings: PresetSettings, needs: Requirements, own: Any
+) -> tuple[Any, Restore | None]:
+    """Return the columns that are not known ahead, normalized, and the way back for outputs."""
+    if settings.window_norm is not None:
+        causal = settings.kind == "sequence_to_sequence"
+        x, location, scale = NormalizeWindow(settings.window_norm, causal=causal)(own)
+        layer = RestoreWindow(_feature(settings, needs))
+        return x, lambda outputs: layer([outputs, location, scale])
+    if needs.past_constants is None or settings.output_scale is not None:
+        return own, None
+    assert needs.own is not None
+    assert needs.targets is not None
+    constants = needs.past_constants[needs.own]
+    targets = constants[needs.targets]
+    back = ScaleOutput(list(targets.std), list(targets.mean))
+    if len(needs.targets) == 1:
+        back = ScaleOutput(targets.std[0], targets.mean[0])
+    return _standardize(constants)(own), back
+
+
+def _feature(settings: PresetSettings, needs: Requirements) -> int | list[int] | None:
+    """Return the feature that ``RestoreWindow`` brings the outputs back by."""
+    if needs.targets is None:
+        alone = needs.targets_per_step == 1 and settings.quantiles is not None
+        return (settings.target or 0) if alone else settings.target
+    if len(needs.targets) == 1:
+        return needs.targets[0]
+    every = needs.own is not None and needs.targets == tuple(range(len(needs.own)))
+    return None if every else list(needs.targets)
+
+
+def _standardize(constants: Constants) -> Callable[[Any], Any]:
+    """Return the layer that standardizes by constants; columns of a calendar alone need none."""
+    if constants.idle:
+        return lambda columns: columns
+    return keras.layers.Normalization(
+        mean=list(constants.mean),
+        variance=[std**2 for std in constants.std],
+        dtype=_whole_precision(),
+    )
+
+
+def _recurrent(settings: PresetSettings, units: int, return_sequences: bool) -> keras.layers.Layer:
+    layer = getattr(keras.layers, CELLS[settings.cell])(
+        units, return_sequences=return_sequences, dropout=settings.dropout
+    )
+    return keras.layers.Bidirectional(layer) if settings.bidirectional else layer
+
+
+def _head(
+    settings: PresetSettings, needs: Requirements, x: Any, ahead: Any, restore: Restore | None
+) -> Any:
+    """Return the outputs, in units of the series.
+
+    A dense layer's outputs stand in the order steps, quantiles, targets, so that the targets are
+    the last axis, where the layers that bring them to their units have theirs.
+    """
+    levels = 1 if settings.quantiles is None else len(settings.quantiles)
+    targets, steps = needs.targets_per_step, needs.steps
+    lead = () if settings.kind == "sequence_to_vector" else (needs.window or -1,)
+    flat = (*lead, steps * levels * targets)
+    outputs = keras.layers.Dense(flat[-1])(x)
+    effect = (
+        None if ahead is None else _shaped(_effect(settings, x, ahead, levels * targets), *flat)
+    )
+    own_units = needs.units is not None and settings.window_norm is not None
+    if effect is not None and not own_units:
+        outputs = keras.layers.Add()([outputs, effect])
+    if settings.output_scale is not None:
+        outputs = ScaleOutput(_scales(settings.output_scale, steps, levels, targets))(outputs)
+    by_target = flat if targets == 1 else (*lead, steps * levels, targets)
+    if restore is not None:
+        outputs = restore(_shaped(outputs, *by_target))
+    if effect is not None and own_units:
+        assert needs.units is not None
+        units = needs.units if targets > 1 else needs.units[0]
+        effect = ScaleOutput(units)(_shaped(effect, *by_target))
+        outputs = keras.layers.Add(dtype=_whole_precision())([outputs, effect])
+    if settings.quantiles is None:
+        return _shaped(outputs, *lead, *needs.shape)
+    if targets > 1:
+        outputs = _shaped(outputs, *lead, steps, levels, targets)
+        order = [*range(1, len(lead) + 2), len(lead) + 3, len(lead) + 2]
+        outputs = keras.layers.Permute(order, dtype=_whole_precision())(outputs)
+    return SortedQuantiles(settings.quantiles)(_shaped(outputs, *lead, *needs.shape, levels))
+
+
+def _effect(settings: PresetSettings, x: Any, ahead: Any, values: int) -> Any:
+    """Return the effect of the columns known ahead on the outputs of their own step."""
+    steps = ahead.shape[-2]
+    repeat: keras.layers.Layer = keras.layers.RepeatVector(steps)
+    if len(ahead.shape) == 4:
+        repeat = keras.layers.TimeDistributed(repeat)
+    both = keras.layers.Concatenate()([repeat(x), ahead])
+    hidden = keras.layers.Dense(settings.units[-1], activation="relu")(both)
+    return keras.layers.Dense(values, use_bias=False)(hidden)
+
+
+def _scales(scale: Any, steps: int, levels: int, targets: int) -> Any:
+    """Return the scales of a dense layer's outputs, from a number or one for each value."""
+    if not isinstance(scale, tuple):
+        return scale
+    if len(scale) not in (targets, steps * targets):
+        return list(scale)  # ScaleOutput says how many there must be.
+    each = np.reshape(scale, (-1, 1, targets))
+    return np.broadcast_to(each, (steps, levels, targets)).ravel().tolist()
+
+
+def _shaped(outputs: Any, *shape: int) -> Any:
+    if tuple(size or -1 for size in outputs.shape[1:]) == shape:
+        return outputs
+    # Outputs may be in the units of the series by now, which half precision would lose.
+    return keras.layers.Reshape(shape, dtype=_whole_precision())(outputs)
+
+
+def _whole_precision() -> str | None:
+    """Return float32 where the global policy computes in half precision, else None."""
+    half = keras.config.dtype_policy().compute_dtype in ("float16", "bfloat16")
+    return "float32" if half else None
