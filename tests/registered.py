@@ -10,6 +10,10 @@ REGISTERED = {
     "keras_ts>ScaleOutput": lambda: keras_ts.ScaleOutput([1.0, 2.0], 3.0),
     "keras_ts>NormalizeWindow": lambda: keras_ts.NormalizeWindow("last", causal=True),
     "keras_ts>RestoreWindow": keras_ts.RestoreWindow,
+    "keras_ts>SortedQuantiles": lambda: keras_ts.SortedQuantiles([0.1, 0.5, 0.9]),
+    "keras_ts>QuantileLoss": lambda: keras_ts.QuantileLoss([0.1, 0.5], reduction="sum"),
+    "keras_ts>MedianMAE": lambda: keras_ts.MedianMAE([0.1, 0.5], name="error"),
+    "keras_ts>IntervalCoverage": lambda: keras_ts.IntervalCoverage([0.1, 0.5]),
     "keras_ts>WindowedSeries": lambda: keras_ts.WindowedSeries(5, target_columns=["a"]),
     "keras_ts>WindowedInput": lambda: keras_ts.WindowedInput(
         keras_ts.WindowedSeries(5, target_columns=["a"]), frequency="1 day", levels=(0.1, 0.5)
