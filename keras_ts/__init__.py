@@ -13,6 +13,8 @@ from keras_ts.layers.normalize_window import NormalizeWindow
 from keras_ts.layers.restore_window import RestoreWindow
 from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.layers.select_columns import SelectColumns
+from keras_ts.layers.sorted_quantiles import SortedQuantiles
+from keras_ts.losses import IntervalCoverage, MedianMAE, QuantileLoss
 from keras_ts.plotting import plot_forecast, plot_history, plot_series
 from keras_ts.presets.catalog import from_preset, preset_names
 from keras_ts.presets.recipe import Recipe
@@ -31,8 +33,11 @@ __all__ = [
     "ExpandSeries",
     "ExponentialLRSweep",
     "ExportReport",
+    "IntervalCoverage",
     "KnownAhead",
+    "MedianMAE",
     "NormalizeWindow",
+    "QuantileLoss",
     "Recipe",
     "RecurrentPreset",
     "ReloadDifference",
@@ -40,6 +45,7 @@ __all__ = [
     "RestoreWindow",
     "ScaleOutput",
     "SelectColumns",
+    "SortedQuantiles",
     "WindowDataset",
     "WindowedInput",
     "WindowedSeries",

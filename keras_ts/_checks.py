@@ -17,7 +17,7 @@ import numpy as np
 from keras_ts._typing import Array
 
 # Percentiles take 99. A file that asks for more is broken or malicious.
-_MOST_LEVELS = 1000
+_MOST_LEVELS = 200
 
 _SHORT = reprlib.Repr()
 _SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = 20

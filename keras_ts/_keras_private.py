@@ -27,6 +27,10 @@ Keras ignores ``y``, ``sample_weight``, ``class_weight`` and ``batch_size`` besi
 without a word to it. Here these arguments are read from the frame of the method that asks the
 adapter for its length, so that the adapter can refuse them.
 ``tests/windows/feeding/test_keras_adapter.py`` notices when that changes.
+
+Keras keeps the mask of an output with the tensor, by means that differ between backends, and
+multiplies losses by it. A loss that has its own way with masks must read it;
+``tests/test_losses.py`` notices when that changes.
 """
 
 import sys
@@ -51,6 +55,11 @@ try:
     from keras.src.backend.common import global_state
 except ImportError:  # pragma: no cover - a future Keras: its generator is left as it is
     global_state = None
+
+try:
+    from keras.src.backend import get_keras_mask
+except ImportError:  # pragma: no cover - a future Keras
+    get_keras_mask = None
 
 _SEED_GENERATOR = "global_seed_generator"
 
@@ -132,6 +141,13 @@ def set_global_seed_generator(generator: Any) -> None:
         global_state.set_global_attribute(_SEED_GENERATOR, generator)
 
 
+def mask_of(tensor: Any) -> Any:
+    """Return the mask that Keras keeps with a layer's output, or None."""
+    if get_keras_mask is None:  # pragma: no cover - a future Keras
+        return getattr(tensor, "_keras_mask", None)
+    return get_keras_mask(tensor)
+
+
 def layers_within(model: keras.Model) -> list[Any]:
     """Return a model and its layers, also those inside other layers."""
     return list(model._flatten_layers())
@@ -145,6 +161,7 @@ __all__ = [
     "feeds_from",
     "global_seed_generator",
     "layers_within",
+    "mask_of",
     "schedule_of",
     "set_aside_schedule",
     "set_global_seed_generator",

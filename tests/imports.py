@@ -7,7 +7,7 @@ import graphlib
 # but for the files in the first.
 ROOMS = [
     ["_checks", "_dtypes", "_files", "_keras_private", "_models", "_registration", "_typing"],
-    ["layers", "plotting", "datasets"],
+    ["layers", "losses", "plotting", "datasets"],
     ["windows"],
     ["presets", "sweep", "saving"],
     ["forecasting"],

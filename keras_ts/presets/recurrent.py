@@ -47,9 +47,9 @@ class RecurrentPreset(PresetSettings):
     - Columns known ahead and static columns are standardized by constants of the training part,
       for a window's own statistics would hide that a promotion runs all week. The sines and
       cosines of a calendar stay as they are. A column that is constant there becomes 0.
-    - The recurrent layers read all columns of ``past`` side by side, and the static columns at every
-      step: that holds for every cell, and for layers that read both ways, where an initial state
-      would need another form for each.
+    - The recurrent layers read all columns of ``past`` side by side, and the static columns at
+      every step: that holds for every cell, and for layers that read both ways, where an initial
+      state would need another form for each.
     - One dense layer forecasts all steps from what the recurrent layers give. Each step's columns
       known ahead add an effect to the targets of that step alone: a small net of two dense layers
       takes the columns and the recurrent layers' outputs, and is the same for all steps, since a

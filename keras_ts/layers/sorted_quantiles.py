@@ -1,0 +1,96 @@
+"""``SortedQuantiles``: quantiles that never cross.
+
+A network that gives several quantiles learns each of them by itself, and now and then gives the
+0.1 quantile above the 0.9. Sorting them is the rearrangement of Chernozhukov, Fernandez-Val and
+Galichon ("Quantile and Probability Curves Without Crossing", Econometrica 2010), who show that it
+never moves an estimate away from the truth.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_ts import _checks
+from keras_ts._dtypes import at_least_float32
+from keras_ts._registration import registered
+
+
+@registered
+class SortedQuantiles(keras.layers.Layer):
+    """Puts the quantiles of each output in increasing order.
+
+    It is the last layer of a network that gives quantiles, and trains with ``QuantileLoss``.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_ts import SortedQuantiles
+    >>> layer = SortedQuantiles([0.1, 0.5, 0.9])
+    >>> np.asarray(layer(np.array([[3.0, 1.0, 2.0]]))).tolist()
+    [[1.0, 2.0, 3.0]]
+
+    Two outputs, each with its three quantiles:
+
+    >>> np.asarray(layer(np.array([[3.0, 1.0, 2.0, 40.0, 60.0, 50.0]]))).tolist()
+    [[[1.0, 2.0, 3.0], [40.0, 50.0, 60.0]]]
+
+    Args:
+        levels: The levels of the quantiles, increasing between 0 and 1, with 0.5, the median,
+            among them.
+        **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
+
+    Input shape:
+        ``(..., outputs * len(levels))``, the quantiles of an output side by side.
+
+    Output shape:
+        ``(..., outputs, len(levels))``; for a single output ``(..., len(levels))``. Float32 under a
+        half-precision policy. A NaN among the quantiles of an output makes all of them NaN.
+
+    Raises:
+        TypeError: ``levels`` is not a list of numbers.
+        ValueError: ``levels`` do not increase between 0 and 1, or lack 0.5; or the last axis of
+            the input is no multiple of ``len(levels)``.
+    """
+
+    def __init__(self, levels: Sequence[float], **kwargs: Any) -> None:
+        # Keras would cast the quantiles to half precision first, which loses the level.
+        super().__init__(autocast=False, **kwargs)
+        self.levels = _checks.levels("levels", levels)
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        """Part the outputs, and sort the quantiles of each."""
+        count = len(self.levels)
+        outputs = self._outputs(inputs.shape)
+        x = ops.cast(inputs, at_least_float32(self))
+        if outputs > 1:
+            x = ops.stack([x[..., level::count] for level in range(count)], axis=-1)
+        # TensorFlow's sort leaves the numbers beside a NaN out of order, and the others put it on
+        # the highest level alone, where a median would hide it. Its sum with the others is NaN.
+        broken = ops.any(ops.isnan(x), axis=-1, keepdims=True)
+        return ops.where(broken, ops.sum(x, axis=-1, keepdims=True), ops.sort(x, axis=-1))
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """Return the input's shape with its last axis parted."""
+        outputs = self._outputs(input_shape)
+        return (*input_shape[:-1], *([outputs] if outputs > 1 else []), len(self.levels))
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """Return the shape of the sorted quantiles, and their dtype."""
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), at_least_float32(self))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the layer's settings."""
+        return {**super().get_config(), "levels": list(self.levels)}
+
+    def _outputs(self, shape: Any) -> int:
+        """Return how many outputs there are, each with its quantiles."""
+        count, last = len(self.levels), shape[-1] if len(shape) > 1 else None
+        if not last or last % count:
+            raise ValueError(
+                f"SortedQuantiles needs {count} values per output on the last axis, as many as "
+                f"levels={_checks.shown(list(self.levels))}. Received shape {tuple(shape)}."
+            )
+        return int(last) // count

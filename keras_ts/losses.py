@@ -1,0 +1,261 @@
+"""``QuantileLoss`` and the metrics that go with it: training for quantiles.
+
+Keras's own losses compare outputs with targets of the same shape, and broadcast or crash where the
+outputs have one more axis, that of the quantiles. All three here check shapes, and reduce to one
+value for each window, so that weights weigh windows and nothing else.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_ts import _checks
+from keras_ts._keras_private import mask_of
+from keras_ts._registration import registered
+
+
+@registered
+class QuantileLoss(keras.losses.Loss):
+    """The pinball loss of quantiles, for a model that ends in ``SortedQuantiles``.
+
+    For the quantile ``q`` of level ``p`` and the target ``y`` it is ``max(p (y - q), (p - 1) (y -
+    q))``: least, on average, where a share ``p`` of the targets lies below ``q`` (Koenker and
+    Bassett, Econometrica 1978). A window's loss is the mean over its steps, targets and levels; at
+    the level 0.5 alone that is half the mean absolute error.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_ts import QuantileLoss
+    >>> loss = QuantileLoss([0.1, 0.5, 0.9])
+    >>> targets, quantiles = np.array([10.0]), np.array([[8.0, 9.0, 12.0]])
+    >>> round(float(loss(targets, quantiles)), 3)  # (0.1 * 2 + 0.5 * 1 + 0.1 * 2) / 3
+    0.3
+
+    Args:
+        levels: The levels of the quantiles on the last axis of the outputs, increasing between 0
+            and 1, with 0.5 among them.
+        reduction: As for every Keras loss; it reduces windows. None or ``"none"``: one loss for
+            each window. Defaults to ``"sum_over_batch_size"``, the mean.
+        name: Name of the loss.
+        dtype: As for every Keras loss. Defaults to None, Keras's ``floatx``.
+
+    Input shape:
+        Targets of any shape ``(batch, ...)``; outputs of the targets' shape with an axis of
+        ``len(levels)`` behind it. An axis of length 1 may stand between, as in ``(batch,)`` and
+        ``(batch, 1, levels)``. Weights ``(batch,)``, or with further axes of length 1. A mask of
+        the outputs, ``(batch, time)``, leaves out the steps that it masks, and windows of which
+        every step is masked.
+
+    Raises:
+        TypeError: ``levels`` is not a list of numbers.
+        ValueError: ``levels`` do not increase between 0 and 1, or lack 0.5; or the shapes of
+            targets, outputs, weights and mask do not fit each other.
+    """
+
+    def __init__(
+        self,
+        levels: Sequence[float],
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "quantile_loss",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.levels = _checks.levels("levels", levels)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the reduced loss.
+
+        Keras would multiply losses ``(batch,)`` by weights ``(batch, 1, 1)`` or by a mask
+        ``(batch, time)`` as they are, which broadcasts.
+        """
+        errors, mask = _errors(self, y_true, y_pred)
+        losses, present = _per_window(self._pinball(errors), mask)
+        weights = _window_weights(self, sample_weight, losses)
+        if present is not None:
+            if self.reduction in ("sum_over_batch_size", "mean"):
+                # As Keras does it, the mean over windows is made that over those present.
+                present *= 1.0 / ops.maximum(ops.mean(present), keras.config.epsilon())
+            weights = present if weights is None else weights * present
+        return _Reduce(reduction=self.reduction, dtype=self.dtype)(losses, losses, weights)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return one loss for each window, ``(batch,)``."""
+        errors, mask = _errors(self, y_true, y_pred)
+        return _per_window(self._pinball(errors), mask)[0]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the loss's settings, its dtype too, which Keras's own losses lose."""
+        return {**super().get_config(), "levels": list(self.levels), "dtype": self.dtype}
+
+    def _pinball(self, errors: Any) -> Any:
+        levels = ops.convert_to_tensor(self.levels, dtype=errors.dtype)
+        return ops.maximum(levels * errors, (levels - 1.0) * errors)
+
+
+class _Reduce(keras.losses.Loss):
+    """Reduces and weighs losses as Keras does, under a distribution strategy too."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return y_pred
+
+
+class _QuantileMetric(keras.metrics.Mean):
+    """The mean over windows of something read off the quantiles."""
+
+    def __init__(self, levels: Sequence[float], name: str, dtype: Any = None) -> None:
+        super().__init__(name=name, dtype=dtype)
+        self.levels = _checks.levels("levels", levels)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add the windows of a batch."""
+        errors, mask = _errors(self, y_true, y_pred)
+        values, present = _per_window(self._measured(errors), mask)
+        weights = _window_weights(self, sample_weight, values)
+        if present is not None:
+            weights = present if weights is None else weights * present
+        super().update_state(values, sample_weight=weights)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the metric's settings."""
+        return {**super().get_config(), "levels": list(self.levels)}
+
+    def _measured(self, errors: Any) -> Any:
+        """Return what is measured, from the distances of targets from quantiles."""
+        raise NotImplementedError
+
+
+@registered
+class MedianMAE(_QuantileMetric):
+    """The mean absolute error of the median, for a model that gives quantiles.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_ts import MedianMAE
+    >>> metric = MedianMAE([0.1, 0.5, 0.9])
+    >>> metric.update_state(np.array([10.0, 11.0]), np.array([[8.0, 9.0, 12.0], [8.0, 9.0, 12.0]]))
+    >>> float(metric.result())
+    1.5
+
+    Args:
+        levels: The levels of the quantiles on the last axis of the outputs, as for
+            ``QuantileLoss``, which says how shapes, weights and masks are taken.
+        name: Name of the metric. Defaults to ``"mae"``.
+        dtype: As for every Keras metric.
+    """
+
+    def __init__(self, levels: Sequence[float], name: str = "mae", dtype: Any = None) -> None:
+        super().__init__(levels, name=name, dtype=dtype)
+
+    def _measured(self, errors: Any) -> Any:
+        return ops.abs(errors[..., self.levels.index(0.5)])
+
+
+@registered
+class IntervalCoverage(_QuantileMetric):
+    """The share of targets between the lowest and the highest quantile.
+
+    It should come near the difference of their levels: 0.8 for levels from 0.1 to 0.9.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_ts import IntervalCoverage
+    >>> metric = IntervalCoverage([0.1, 0.5, 0.9])
+    >>> metric.update_state(np.array([10.0, 13.0]), np.array([[8.0, 9.0, 12.0], [8.0, 9.0, 12.0]]))
+    >>> float(metric.result())
+    0.5
+
+    Args:
+        levels: The levels of the quantiles on the last axis of the outputs, two or more, as for
+            ``QuantileLoss``, which says how shapes, weights and masks are taken.
+        name: Name of the metric. Defaults to ``"coverage"``.
+        dtype: As for every Keras metric.
+    """
+
+    def __init__(self, levels: Sequence[float], name: str = "coverage", dtype: Any = None) -> None:
+        super().__init__(levels, name=name, dtype=dtype)
+        if len(self.levels) < 2:
+            raise ValueError(
+                f"levels must be two or more to cover anything. Received: levels={self.levels}."
+            )
+
+    def _measured(self, errors: Any) -> Any:
+        lowest, highest = errors[..., 0], errors[..., -1]
+        covered = ops.logical_and(lowest >= 0, highest <= 0)
+        # A comparison with NaN is False, and would pass for a target outside.
+        broken = ops.isnan(lowest + highest)
+        return ops.where(broken, lowest + highest, ops.cast(covered, errors.dtype))
+
+
+def _errors(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Return targets minus quantiles, ``(batch, ..., levels)``, and the mask ``(batch, ...)``.
+
+    Masked steps have errors of 0, so that no gradient comes from them, and no NaN.
+    """
+    mask = mask_of(y_pred)
+    y_pred = ops.convert_to_tensor(y_pred, dtype=owner.dtype)
+    y_true = ops.convert_to_tensor(y_true, dtype=owner.dtype)
+    targets, outputs = tuple(y_true.shape), tuple(y_pred.shape)
+    count, places = len(owner.levels), outputs[:-1]
+    fits = _equal(places, targets) or _equal(places, (*targets, 1)) or _equal((*places, 1), targets)
+    if not targets or not places or outputs[-1] != count or not fits:
+        raise ValueError(
+            f"{type(owner).__name__} takes outputs of the targets' shape with an axis of {count} "
+            f"quantiles behind it, as many as levels={_checks.shown(list(owner.levels))}. "
+            f"Received targets {targets} and outputs {outputs}: end the model in "
+            "SortedQuantiles(levels)."
+        )
+    errors = ops.reshape(y_true, (*ops.shape(y_pred)[:-1], 1)) - y_pred
+    if mask is None:
+        return errors, None
+    kept = tuple(mask.shape)
+    if len(kept) >= len(outputs) or not _equal(kept, outputs[: len(kept)]):
+        raise ValueError(
+            f"{type(owner).__name__} takes a mask of the outputs' leading axes. Received a mask "
+            f"{kept} of outputs {outputs}."
+        )
+    mask = ops.cast(mask, "bool")
+    wide = ops.reshape(mask, (*ops.shape(mask), *[1] * (len(outputs) - len(kept))))
+    return ops.where(wide, errors, ops.zeros_like(errors)), mask
+
+
+def _per_window(values: Any, mask: Any) -> tuple[Any, Any]:
+    """Return the mean of each window over steps that are kept, and 1 or 0 if it has any.
+
+    The second is None without a mask.
+    """
+    first = 1 if mask is None else len(mask.shape)
+    if len(values.shape) > first:
+        values = ops.mean(values, axis=tuple(range(first, len(values.shape))))
+    if mask is None:
+        return values, None
+    steps = tuple(range(1, first))
+    kept = ops.cast(mask, values.dtype)
+    if steps:
+        values, kept = ops.sum(values, axis=steps), ops.sum(kept, axis=steps)
+    return values / ops.maximum(kept, 1.0), ops.cast(kept > 0, values.dtype)
+
+
+def _window_weights(owner: Any, weights: Any, values: Any) -> Any:
+    """Return weights as ``(batch,)``, or None."""
+    if weights is None:
+        return None
+    weights = ops.convert_to_tensor(weights, dtype=values.dtype)
+    shape = tuple(weights.shape)
+    if not _equal(shape, (values.shape[0], *[1] * (len(shape) - 1))):
+        raise ValueError(
+            f"{type(owner).__name__} takes one weight for each window, (batch,), maybe with axes "
+            f"of length 1 behind it. Received weights {shape} for {values.shape[0]} windows."
+        )
+    return ops.reshape(weights, ops.shape(values))
+
+
+def _equal(first: tuple[Any, ...], second: tuple[Any, ...]) -> bool:
+    """Tell if two shapes are equal, as far as they are known."""
+    return len(first) == len(second) and all(
+        None in (a, b) or a == b for a, b in zip(first, second, strict=True)
+    )
