@@ -6,7 +6,7 @@ from typing import Any, Literal
 import keras
 
 from keras_ts import _checks
-from keras_ts.layers.sorted_quantiles import SortedQuantiles
+from keras_ts.layers.sorted_quantiles import levels_of
 from keras_ts.losses import IntervalCoverage, MedianMAE, QuantileLoss
 from keras_ts.windows.windowed_input import carried_by
 
@@ -102,16 +102,11 @@ class Recipe:
 
 def _levels(model: keras.Model) -> tuple[float, ...] | None:
     """Return the levels of the quantiles that a model gives, or None for a point."""
-    carried = carried_by(model)
+    carried, sorted_levels = carried_by(model), levels_of(model)
     levels = None if carried is None else carried.levels
-    last: Any = model
-    while getattr(last, "layers", None):
-        last = last.layers[-1]
-    if not isinstance(last, SortedQuantiles):
-        return levels
-    if levels is not None and levels != last.levels:
+    if None not in (levels, sorted_levels) and levels != sorted_levels:
         raise ValueError(
             f"model carries levels={levels} in its WindowedInput, and ends in "
-            f"SortedQuantiles({list(last.levels)}). Give both the same levels."
+            f"SortedQuantiles({sorted_levels}). Give both the same levels."
         )
-    return last.levels
+    return sorted_levels or levels

@@ -35,7 +35,7 @@ def test_a_failed_save_leaves_the_old_file(model, tmp_path, monkeypatch):
 def test_misuse(model, tmp_path):
     with pytest.raises(ValueError, match=r"must end in .keras"):
         save_model(model, tmp_path / "model.h5")
-    with pytest.raises(TypeError, match="WindowedSeries or None"):
+    with pytest.raises(TypeError, match="WindowedSeries, a WindowDataset or None"):
         save_model(model, tmp_path / "model.keras", windows={"window": 5})
     with pytest.raises(TypeError, match="must be a Keras model"):
         save_model("model", tmp_path / "model.keras")
