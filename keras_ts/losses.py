@@ -194,7 +194,7 @@ class IntervalCoverage(_QuantileMetric):
 def _errors(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     """Return targets minus quantiles, ``(batch, ..., levels)``, and the mask ``(batch, ...)``.
 
-    Masked steps have errors of 0, so that no gradient comes from them, and no NaN.
+    Masked steps have errors of 0, so that neither a gradient nor a NaN comes from them.
     """
     mask = mask_of(y_pred)
     y_pred = ops.convert_to_tensor(y_pred, dtype=owner.dtype)
@@ -235,6 +235,7 @@ def _per_window(values: Any, mask: Any) -> tuple[Any, Any]:
         return values, None
     steps = tuple(range(1, first))
     kept = ops.cast(mask, values.dtype)
+    values = values * kept
     if steps:
         values, kept = ops.sum(values, axis=steps), ops.sum(kept, axis=steps)
     return values / ops.maximum(kept, 1.0), ops.cast(kept > 0, values.dtype)

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from keras_ts._typing import Array
+from keras_ts.losses import QuantileLoss
 
 # Owner ("Layer 'dense'") -> place within it ("units") -> a setting as text, or numbers.
 Fingerprint = dict[str, dict[str, Any]]
@@ -74,6 +75,8 @@ def _results(model: keras.Model, x: Any) -> dict[str, Any]:
     try:
         model.reset_metrics()
         y = keras.tree.map_structure(_with_errors, outputs)
+        if isinstance(model.loss, QuantileLoss):
+            y = y[..., 0]
         results["loss"] = _numbers(model.compute_loss(x=x, y=y, y_pred=outputs, training=False))
         values = model.compute_metrics(x, y, outputs)
         # The metric of that name averages the loss so far.

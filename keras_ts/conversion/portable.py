@@ -20,9 +20,12 @@ from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.normalize_window import NormalizeWindow
 from keras_ts.layers.restore_window import RestoreWindow
 from keras_ts.layers.scale_output import ScaleOutput
+from keras_ts.layers.sorted_quantiles import SortedQuantiles
+from keras_ts.losses import QuantileLoss
 from keras_ts.saving.config import LAMBDAS, Place, entries, is_stock, title
-from keras_ts.saving.metadata import remembered
+from keras_ts.saving.metadata import carried
 from keras_ts.saving.save import check_saveable, write
+from keras_ts.windows.windowed_input import WindowedInput
 
 
 @takes_path
@@ -32,6 +35,11 @@ def save_portable(model: keras.Model, filepath: str | os.PathLike[str]) -> None:
     Weights, loss, metrics, and the optimizer with its state are kept; predictions are the
     same up to rounding. The model itself is left as it is. The stock form takes no ragged
     batches, and no masks that are passed in by hand.
+
+    A ``WindowedInput`` has no stock form: a stock ``Identity`` stands in its place, which carries
+    nothing. The windows go into the file's metadata, for ``load_windows`` to read; they
+    are gone from the next file that plain Keras writes. ``QuantileLoss`` and its metrics have none
+    either, so that a model that trained for quantiles is saved portably only uncompiled.
 
     Example:
 
@@ -50,8 +58,9 @@ def save_portable(model: keras.Model, filepath: str | os.PathLike[str]) -> None:
 
     Raises:
         TypeError: ``model`` is not a Keras model, or ``filepath`` not a path.
-        ValueError: ``filepath`` does not end in ``.keras``, or stock layers would not give the
-            same results; the message says where.
+        ValueError: ``filepath`` does not end in ``.keras``, the model is compiled with
+            ``QuantileLoss``, or stock layers would not give the same results; the message says
+            where.
     """
     check_saveable(model, filepath)
     _check_stock(model)
@@ -66,7 +75,7 @@ def save_portable(model: keras.Model, filepath: str | os.PathLike[str]) -> None:
                 "and metrics, and no layer of keras_ts inside a wrapper."
             )
     _copy_state(model, lowered)
-    write(lowered, filepath, remembered(model))
+    write(lowered, filepath, carried(model))
 
 
 def _check_stock(model: keras.Model) -> None:
@@ -77,6 +86,13 @@ def _check_stock(model: keras.Model) -> None:
             f"Received: {type(model).__name__}."
         )
     check_model(model, built=True)
+    if model.compiled and isinstance(model.loss, QuantileLoss):
+        raise ValueError(
+            "The model is compiled with QuantileLoss, which has no stock form. To predict where "
+            "keras_ts is not installed, save it uncompiled: "
+            "keras_ts.save_model(model, path), then "
+            "save_portable(keras_ts.load_model(path, compile=False), filepath)."
+        )
     for place, entry in _entries(model):
         if entry["class_name"] in LAMBDAS:
             raise ValueError(f"{place} is a Lambda, which does not load elsewhere: replace it.")
@@ -104,7 +120,8 @@ def _check_masks(model: keras.Model) -> None:
 
 
 def _drops_masks(layer: keras.layers.Layer) -> bool:
-    return type(layer) in _STOCK and not (type(layer) is ScaleOutput and _is_scalar(layer))
+    keeps = type(layer) is WindowedInput or (type(layer) is ScaleOutput and _is_scalar(layer))
+    return type(layer) in _STOCK and not keeps
 
 
 def _is_scalar(layer: ScaleOutput) -> bool:
@@ -134,6 +151,14 @@ def _rescaling(layer: ScaleOutput) -> keras.layers.Layer:
     )
 
 
+def _identity(layer: WindowedInput) -> keras.layers.Layer:
+    # In the input's own dtype: under a half-precision policy, Identity would cast a series to it.
+    dtype = layer.input.dtype
+    return keras.layers.Identity(
+        name=layer.name, dtype=dtype if keras.backend.is_float_dtype(dtype) else "float32"
+    )
+
+
 def _traced(layer: keras.layers.Layer) -> keras.layers.Layer:
     """Return a small model of the operations that the layer runs, under the layer's name."""
     # Lengths stay open: the layer may be called on several.
@@ -149,6 +174,8 @@ _STOCK: dict[type, Callable[[Any], keras.layers.Layer]] = {
     ScaleOutput: _rescaling,
     NormalizeWindow: _traced,
     RestoreWindow: _traced,
+    SortedQuantiles: _traced,
+    WindowedInput: _identity,
 }
 
 

@@ -6,6 +6,9 @@ from typing import Any, Literal
 import keras
 
 from keras_ts import _checks
+from keras_ts.layers.sorted_quantiles import levels_of
+from keras_ts.losses import IntervalCoverage, MedianMAE, QuantileLoss
+from keras_ts.windows.windowed_input import carried_by
 
 
 @dataclass(frozen=True)
@@ -59,12 +62,21 @@ class Recipe:
     def compile(self, model: keras.Model, steps_per_epoch: int | None = None) -> None:
         """Compile ``model`` as the recipe says, with the mean absolute error as a metric.
 
+        A model that gives quantiles, which ends in ``SortedQuantiles`` or whose ``WindowedInput``
+        carries levels, takes ``QuantileLoss`` in place of the recipe's loss. Its metrics are
+        ``mae``, the mean absolute error of the median, and ``coverage``, the share of targets
+        between the outer quantiles. Keras's own ``"mae"`` is no loss for such outputs, and no
+        metric: with 3 levels and batches of 32 it stops with shapes that do not broadcast; with a
+        batch of 1 or 3, or targets ``(batch, 1)``, it broadcasts and returns a number without a
+        meaning.
+
         Args:
             model: The built model.
             steps_per_epoch: Batches in an epoch. Only a decaying rate needs them.
 
         Raises:
-            ValueError: The rate decays and ``steps_per_epoch`` is missing.
+            ValueError: The rate decays and ``steps_per_epoch`` is missing, or the levels that the
+                model carries are not those it ends in.
         """
         rate: Any = self.learning_rate
         if self.cosine_decay:
@@ -78,4 +90,23 @@ class Recipe:
             optimizer = keras.optimizers.SGD(rate, momentum=self.momentum)
         else:
             optimizer = keras.optimizers.AdamW(rate)
-        model.compile(loss=self.loss, optimizer=optimizer, metrics=["mae"])
+        loss: Any = self.loss
+        metrics: list[Any] = ["mae"]
+        levels = _levels(model)
+        if levels is not None:
+            loss, metrics = QuantileLoss(levels), [MedianMAE(levels)]
+            if len(levels) > 1:
+                metrics.append(IntervalCoverage(levels))
+        model.compile(loss=loss, optimizer=optimizer, metrics=metrics)
+
+
+def _levels(model: keras.Model) -> tuple[float, ...] | None:
+    """Return the levels of the quantiles that a model gives, or None for a point."""
+    carried, sorted_levels = carried_by(model), levels_of(model)
+    levels = None if carried is None else carried.levels
+    if None not in (levels, sorted_levels) and levels != sorted_levels:
+        raise ValueError(
+            f"model carries levels={levels} in its WindowedInput, and ends in "
+            f"SortedQuantiles({sorted_levels}). Give both the same levels."
+        )
+    return sorted_levels or levels

@@ -16,8 +16,10 @@ from keras_ts._checks import shown
 from keras_ts._files import path_text, takes_path
 from keras_ts.saving import archive, hdf5
 from keras_ts.saving.diagnose import explain, short
-from keras_ts.saving.metadata import remember, windows_in
+from keras_ts.saving.metadata import carried_in, remember
 from keras_ts.windows.windowed_series import WindowedSeries
+
+_HDF5 = (".h5", ".hdf5")
 
 
 @takes_path
@@ -29,8 +31,8 @@ def load_model(
 ) -> keras.Model:
     """Load a model as ``keras.saving.load_model`` does, with short errors that name the cure.
 
-    Window settings that ``keras_ts.save_model`` put into the file stay with the model, and
-    go into the next file that ``keras_ts.save_model`` writes.
+    Window settings that ``keras_ts.save_model`` put into the file's metadata stay with the model,
+    and go into the next file that ``keras_ts.save_model`` writes.
 
     Example:
 
@@ -64,19 +66,22 @@ def load_model(
         except Exception as error:
             raise ValueError(_elsewhere(path, error)) from None
     config, metadata = look_through(path)
-    windows = windows_in(metadata, path)
+    carried = carried_in(config, metadata, path)
     try:
         model = keras.saving.load_model(path, custom_objects, compile, safe_mode)
     except Exception as error:
         version = metadata.get("keras_version")
         raise ValueError(explain(path, error, config, version, custom_objects)) from None
-    remember(model, windows)
+    remember(model, carried)
     return model
 
 
 @takes_path
 def load_windows(filepath: str | os.PathLike[str]) -> WindowedSeries:
-    """Return the window settings that ``save_model`` put into a ``.keras`` file.
+    """Return the window settings of the model in a file, which is not built.
+
+    They are those of its ``WindowedInput``, whichever way it was saved, or else those that
+    ``save_model`` or ``save_portable`` put into the file's metadata.
 
     Example:
 
@@ -95,17 +100,23 @@ def load_windows(filepath: str | os.PathLike[str]) -> WindowedSeries:
     Raises:
         FileNotFoundError: There is no such file.
         TypeError: ``filepath`` is not a str or a Path.
-        ValueError: The file is not a ``.keras`` file, or holds no windows, or wrong ones.
+        ValueError: The file is neither a ``.keras`` nor an ``.h5`` file, or holds no windows, or
+            wrong ones.
     """
     path = path_text("filepath", filepath)
-    with archive.opened(path) as opened:
-        windows = windows_in(archive.read_json(opened, archive.METADATA), path)
-    if windows is None:
+    if path.endswith(_HDF5):
+        config, metadata = hdf5.check_model(path)
+    else:
+        with archive.opened(path) as opened:
+            config = archive.read_json(opened, archive.CONFIG)
+            metadata = archive.read_json(opened, archive.METADATA)
+    carried = carried_in(config, metadata, path)
+    if carried is None:
         raise ValueError(
-            f"{path!r} holds no windows. Put them in when saving: "
-            "keras_ts.save_model(model, filepath, windows=...)."
+            f"{path!r} holds no windows. Put a keras_ts.WindowedInput into the model, or the "
+            "windows into the file: keras_ts.save_model(model, filepath, windows=...)."
         )
-    return windows
+    return carried.windows
 
 
 def _check_objects(custom_objects: Any) -> None:
@@ -135,7 +146,7 @@ def _elsewhere(path: str, error: Exception) -> str:
 
 def look_through(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Check every byte of a file; return its config and metadata."""
-    if path.endswith((".h5", ".hdf5")):
+    if path.endswith(_HDF5):
         return hdf5.check_model(path)
     if not path.endswith(".keras"):
         raise ValueError(

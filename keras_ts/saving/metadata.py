@@ -1,45 +1,73 @@
-"""Keeps the settings of a model's windows in its file.
+"""Keeps what a forecast needs beside a model that has no ``WindowedInput``.
 
-The windows ride in ``metadata.json``, which Keras writes and does not read: a fourth member would
-make Keras unpack the whole archive to disk at every load.
+It rides in ``metadata.json``, which Keras writes and does not read: a fourth member would make
+Keras unpack the whole archive to disk at every load. Files of keras_ts 0.1 hold the windows alone.
 """
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from keras_ts.saving import archive
+from keras_ts.saving.config import entries, title
 from keras_ts.saving.diagnose import short
-from keras_ts.windows.windowed_series import WindowedSeries
+from keras_ts.windows.carried import Carried
+from keras_ts.windows.windowed_input import carried_by
 
-# A model remembers its windows, so that they outlive being loaded and saved again.
+# A model remembers what it was loaded or saved with, so that a second save keeps it.
 _ATTRIBUTE = "_keras_ts_windows"
 _KEY = "keras_ts"
+_LAYER = "keras_ts>WindowedInput"
+_FIELDS = tuple(field.name for field in fields(Carried))
 
 
-def put_windows(path: Path, windows: WindowedSeries) -> None:
-    """Put ``windows`` into a ``.keras`` file that nobody else sees yet."""
-    archive.update_json(path, archive.METADATA, {_KEY: {"windows": windows.get_config()}})
+def put_carried(path: Path, carried: Carried) -> None:
+    """Put ``carried`` into a ``.keras`` file that nobody else sees yet."""
+    archive.update_json(path, archive.METADATA, {_KEY: carried.get_config()})
 
 
-def windows_in(metadata: dict[str, Any], path: str) -> WindowedSeries | None:
-    """Return the windows that the metadata of the file at ``path`` holds, or None."""
-    ours = metadata.get(_KEY)
-    config = ours.get("windows") if isinstance(ours, dict) else ours
-    if config is None:
-        return None
+def carried_in(config: dict[str, Any], metadata: dict[str, Any], path: str) -> Carried | None:
+    """Return what the file at ``path`` carries, in a layer or else in its metadata, or None.
+
+    The model is not built: the settings of a ``WindowedInput`` are read from its config.
+    """
+    places = [
+        entry["config"]
+        for place, entry in entries(config)
+        if title(entry) == _LAYER and not place.part
+    ]
+    if not places:
+        ours = metadata.get(_KEY)
+        if ours is None or (isinstance(ours, dict) and ours.get("windows") is None):
+            return None
+        places = [ours]
     try:
-        return WindowedSeries.from_config(config)
+        carried = [_read(settings) for settings in places]
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path!r} holds windows that make no sense: {short(error)}") from None
+    if any(other != carried[0] for other in carried):
+        raise ValueError(f"{path!r} holds layers that carry different windows; keep one of them.")
+    return carried[0]
 
 
-def remember(model: keras.Model, windows: WindowedSeries | None) -> None:
-    """Keep ``windows`` with ``model``, for ``remembered`` to return."""
-    setattr(model, _ATTRIBUTE, windows)
+def _read(settings: Any) -> Carried:
+    if not isinstance(settings, dict):
+        return Carried.from_config(settings)
+    return Carried.from_config({name: settings.get(name) for name in _FIELDS})
 
 
-def remembered(model: keras.Model) -> WindowedSeries | None:
-    """Return the windows that ``model`` was loaded or saved with, or None."""
+def remember(model: keras.Model, carried: Carried | None) -> None:
+    """Keep ``carried`` with ``model``, for ``remembered`` to return."""
+    setattr(model, _ATTRIBUTE, carried)
+
+
+def remembered(model: keras.Model) -> Carried | None:
+    """Return what ``model`` was loaded or saved with, or None."""
     return getattr(model, _ATTRIBUTE, None)
+
+
+def carried(model: keras.Model) -> Carried | None:
+    """Return what a model carries in its ``WindowedInput``, or was loaded or saved with."""
+    return carried_by(model) or remembered(model)

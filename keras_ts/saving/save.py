@@ -7,18 +7,28 @@ import keras
 
 from keras_ts._files import path_text, replacing, takes_path
 from keras_ts._models import check_model
-from keras_ts.saving.metadata import put_windows, remember, remembered
+from keras_ts.layers.sorted_quantiles import levels_of
+from keras_ts.saving.metadata import put_carried, remember, remembered
+from keras_ts.windows.carried import Carried
+from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.windowed_input import carried_by
 from keras_ts.windows.windowed_series import WindowedSeries
 
 
 @takes_path
 def save_model(
-    model: keras.Model, filepath: str | os.PathLike[str], windows: WindowedSeries | None = None
+    model: keras.Model,
+    filepath: str | os.PathLike[str],
+    windows: WindowedSeries | WindowDataset | None = None,
 ) -> None:
     """Save a model as a ``.keras`` file, with the settings of its windows inside.
 
     ``keras.saving.load_model`` opens the file as well. A file that is already there is replaced
     when the new one is complete, or not at all.
+
+    A model with a ``WindowedInput`` carries its windows already, and takes them into files of
+    Keras's own ``model.save``, too. For any other model they go into the file's metadata, which
+    only this function writes.
 
     Example:
 
@@ -33,21 +43,44 @@ def save_model(
     Args:
         model: The model, with optimizer, loss and metrics if it is compiled.
         filepath: The file to write; its name ends in ``.keras``.
-        windows: The settings to keep with the model. Defaults to None: those that the model was
+        windows: The settings to keep with the model; or a dataset, of which the names of its
+            columns and the frequency are kept, too. The levels of a model that ends in
+            ``SortedQuantiles`` are kept with them. Defaults to None: those that the model was
             loaded or saved with before, if any.
 
     Raises:
-        TypeError: ``model`` is not a Keras model, ``filepath`` not a path or ``windows`` not a
-            ``WindowedSeries``.
-        ValueError: ``filepath`` does not end in ``.keras``, or names of columns fill megabytes.
+        TypeError: ``model`` is not a Keras model, ``filepath`` not a path or ``windows`` neither a
+            ``WindowedSeries`` nor a ``WindowDataset``.
+        ValueError: ``filepath`` does not end in ``.keras``, names of columns fill megabytes, or
+            ``windows`` cut other windows than those that the model's ``WindowedInput`` carries.
         FileNotFoundError: The folder of ``filepath`` does not exist.
     """
-    if not isinstance(windows, WindowedSeries | None):
-        raise TypeError(f"windows must be a WindowedSeries or None. Received: {windows!r}.")
     check_saveable(model, filepath)
-    windows = windows or remembered(model)
-    write(model, filepath, windows)
-    remember(model, windows)
+    given, own = _given(model, windows), carried_by(model)
+    if given is not None and own is not None:
+        disagreement = own.disagreement(given)
+        if disagreement is not None:
+            raise ValueError(
+                "windows are not those that the model's WindowedInput carries: it has "
+                f"{disagreement}. Leave windows out, or build the model for these."
+            )
+    kept = None if own is not None else given or remembered(model)
+    write(model, filepath, kept)
+    remember(model, kept)
+
+
+def _given(model: keras.Model, windows: Any) -> Carried | None:
+    """Return what is to be kept with a model that has no ``WindowedInput``."""
+    if windows is None:
+        return None
+    levels = levels_of(model)
+    if isinstance(windows, WindowDataset):
+        return Carried.of(windows, levels)
+    if isinstance(windows, WindowedSeries):
+        return Carried(windows, levels=levels)
+    raise TypeError(
+        f"windows must be a WindowedSeries, a WindowDataset or None. Received: {windows!r}."
+    )
 
 
 def check_saveable(model: Any, filepath: Any) -> None:
@@ -58,11 +91,9 @@ def check_saveable(model: Any, filepath: Any) -> None:
         raise ValueError(f"filepath must end in .keras. Received: filepath={path!r}.")
 
 
-def write(
-    model: keras.Model, filepath: str | os.PathLike[str], windows: WindowedSeries | None
-) -> None:
-    """Write Keras's file, with ``windows`` in its metadata."""
+def write(model: keras.Model, filepath: str | os.PathLike[str], carried: Carried | None) -> None:
+    """Write Keras's file, with ``carried`` in its metadata."""
     with replacing(filepath) as temporary:
         keras.saving.save_model(model, temporary)
-        if windows is not None:
-            put_windows(temporary, windows)
+        if carried is not None:
+            put_carried(temporary, carried)

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from helpers import BACKEND, run_fresh
-from keras_ts import ExpandSeries, RecurrentPreset, ScaleOutput, check_export
+from keras_ts import (
+    ExpandSeries,
+    RecurrentPreset,
+    ScaleOutput,
+    SortedQuantiles,
+    WindowedInput,
+    WindowedSeries,
+    check_export,
+)
 from keras_ts.checks import export
 
 X = np.random.default_rng(0).normal(size=(3, 12)).astype("float32")
@@ -70,6 +78,17 @@ def test_a_fixed_window_exports(format):
     assert report.magnitude > 0
     assert report.difference <= 1e-4 * report.magnitude
     assert str(report).startswith(f"{format}: the same outputs up to ")
+
+
+@pytest.mark.parametrize("format", LOOPS[BACKEND])
+@pytest.mark.parametrize("batch", [5, 2])
+def test_quantiles_and_the_windows_that_a_model_carries(format, batch):
+    needs(format)
+    past = keras.Input((None, 4))
+    x = keras.layers.Dense(6)(WindowedInput(WindowedSeries(6, target_columns=[0, 1]))(past))
+    model = keras.Model(past, SortedQuantiles([0.1, 0.5, 0.9])(x))
+    values = np.random.default_rng(0).normal(size=(batch, 6, 4)).astype("float32")
+    assert check_export(model, values, format).shapes == ([(batch, 6, 4)], [(batch, 3, 4)])
 
 
 @pytest.mark.parametrize("format", LOOPS[BACKEND])

@@ -9,16 +9,24 @@ from helpers import run_fresh
 from keras_ts import (
     ExpandSeries,
     NormalizeWindow,
+    QuantileLoss,
     RecurrentPreset,
     RestoreWindow,
     ScaleOutput,
+    SortedQuantiles,
+    WindowedInput,
     WindowedSeries,
     from_preset,
+    load_model,
     load_windows,
     preset_names,
     save_model,
     save_portable,
 )
+from keras_ts.saving.metadata import carried
+from keras_ts.windows.carried import Carried
+
+CARRIED = Carried(WindowedSeries(9, horizon=2), levels=(0.1, 0.5, 0.9))
 
 # Loads every model of a folder where importing keras_ts raises.
 WITHOUT_US = """
@@ -103,6 +111,22 @@ def integers():
     return keras.Model(inputs, layers.SimpleRNN(2)(ExpandSeries()(inputs)))
 
 
+def quantiles():
+    """Two steps ahead, three quantiles each, behind the windows that the model carries."""
+    inputs = keras.Input((9, 2))
+    x = layers.GRU(3)(WindowedInput(**CARRIED.get_config(), name="windows")(inputs))
+    return keras.Model(inputs, SortedQuantiles(CARRIED.levels)(layers.Dense(6)(x)))
+
+
+def quantiles_of_sequences():
+    """A mask goes through WindowedInput, and no further than the recurrent layer."""
+    carrier = WindowedInput(**CARRIED.get_config())
+    return keras.Sequential([
+        keras.Input((None, 2)), layers.Masking(), carrier, layers.GRU(3),
+        layers.RepeatVector(4), layers.Dense(3), SortedQuantiles(CARRIED.levels),
+    ])  # fmt: skip
+
+
 def mask_behind():
     """Padding is masked behind ExpandSeries, and the mask crosses ScaleOutput."""
     inputs = keras.Input((9,))
@@ -125,6 +149,8 @@ MODELS = {
     "mask_behind": mask_behind,
     "masked_sequential": masked_sequential,
     "called_twice": called_twice,
+    "quantiles": quantiles,
+    "quantiles_of_sequences": quantiles_of_sequences,
     **{
         f"{kind}_{norm}_{features}": (
             lambda kind=kind, norm=norm, features=features: RecurrentPreset(
@@ -176,7 +202,8 @@ def same_without_us(folder, builders):
 
 def test_the_same_results_without_keras_ts(tmp_path):
     names = (
-        "plain", "nested", "mask_behind", "masked_sequential", "called_twice",
+        "plain", "nested", "mask_behind", "masked_sequential", "called_twice", "quantiles",
+        "quantiles_of_sequences",
         "sequence_to_sequence_last_2",
     )  # fmt: skip
     same_without_us(tmp_path, {name: MODELS[name] for name in names})
@@ -223,6 +250,45 @@ def test_windows_stay_inside(tmp_path):
     save_model(model, tmp_path / "model.keras", windows=WindowedSeries(9))
     save_portable(model, tmp_path / "portable.keras")
     assert load_windows(tmp_path / "portable.keras") == WindowedSeries(9)
+
+
+def test_what_a_layer_carries_goes_into_the_metadata(tmp_path):
+    model = quantiles()
+    save_portable(model, tmp_path / "model.keras")
+    assert load_windows(tmp_path / "model.keras") == CARRIED.windows
+    again = load_model(tmp_path / "model.keras")
+    assert carried(again) == CARRIED
+    assert [type(layer).__name__ for layer in again.layers[:2]] == ["InputLayer", "Identity"]
+
+
+def test_the_level_of_a_series_survives_in_half_precision(tmp_path):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        for dtype in ("float32", "float16", "int32"):
+            inputs = keras.Input((9,), dtype=dtype)
+            model = keras.Model(inputs, WindowedInput(WindowedSeries(9))(inputs))
+            x = np.array([[2049.0] * 9]).astype(dtype)
+            save_portable(model, tmp_path / "model.keras")
+            got = keras.saving.load_model(tmp_path / "model.keras")(x)
+            assert keras.backend.standardize_dtype(got.dtype) == dtype
+            np.testing.assert_array_equal(ops.convert_to_numpy(got), x)
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def trained_for_quantiles():
+    model = quantiles()
+    model.compile("sgd", QuantileLoss(CARRIED.levels))
+    return model
+
+
+def test_the_cure_for_a_loss_without_stock_form(tmp_path):
+    model = trained_for_quantiles()
+    save_model(model, tmp_path / "ours.keras")
+    save_portable(load_model(tmp_path / "ours.keras", compile=False), tmp_path / "model.keras")
+    x = windows_of(model)
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(outputs(again, x), outputs(model, x), rtol=1e-5)
 
 
 def masked():
@@ -310,6 +376,7 @@ class Subclass(keras.Model):
         (a_lambda, "'twice' is a Lambda"),
         (foreign, "'padded' needs .*Padded, which is neither"),
         (own_loss, "The model's loss needs squares, which is neither"),
+        (trained_for_quantiles, r"compiled with QuantileLoss.*save it uncompiled.*compile=False"),
         (unbuilt, "not built yet"),
         (Subclass, "functional or sequential"),
     ],

@@ -2,7 +2,9 @@
 
 Run it once per release, with the oldest Keras that is supported (files only go forward):
     KERAS_BACKEND=tensorflow python make.py
-A folder that is there already is left alone: it holds what people have.
+A folder that is there already is left alone: it holds what people have. A model of a kind that no
+release has yet goes into next/, so that its files stay readable until then, too:
+    KERAS_BACKEND=tensorflow python make.py quantiles
 """
 
 import gzip
@@ -18,13 +20,19 @@ import keras_ts
 from keras_ts import (
     ExpandSeries,
     ExponentialLRSweep,
+    IntervalCoverage,
+    MedianMAE,
     NormalizeWindow,
+    QuantileLoss,
     RecurrentPreset,
     RestoreWindow,
     ScaleOutput,
+    SortedQuantiles,
+    WindowedInput,
     WindowedSeries,
 )
 
+LEVELS = [0.1, 0.5, 0.9]
 SEQUENCE = "sequence_to_sequence"
 PRESETS = {
     "scaled": RecurrentPreset(units=(2, 2), output_scale=100.0),
@@ -56,6 +64,14 @@ OBJECTS = {
         drop_remainder=True,
     ),
     "RecurrentPreset": keras_ts.from_preset("gru_32x2", window=20),
+    "SortedQuantiles": SortedQuantiles([0.1, 0.5, 0.9], dtype="mixed_float16", name="sorted"),
+    "QuantileLoss": QuantileLoss([0.1, 0.5, 0.9], "sum", name="pinball"),
+    "WindowedInput": WindowedInput(
+        WindowedSeries(5, target_columns=0), frequency="1 day", levels=LEVELS, name="windows",
+        columns={"past": [0, 1], "future": [], "static": [], "target": [0]},
+    ),
+    "MedianMAE": MedianMAE([0.1, 0.5, 0.9], name="error"),
+    "IntervalCoverage": IntervalCoverage([0.1, 0.5, 0.9], name="within"),
     "ExponentialLRSweep": ExponentialLRSweep(1e-6, 1.0, steps=50, every="epoch", stop_factor=None),
 }  # fmt: skip
 
@@ -69,13 +85,35 @@ def layers_by_hand():
     return keras.Model(series, x)
 
 
+def quantiles():
+    """Return a model that carries its windows and gives three quantiles of two steps ahead."""
+    windows = WindowedSeries(
+        8, 2, target_columns="sales", future_columns=["plan"], calendar="week", time_column="day"
+    )
+    ahead = ["plan", "week_sin", "week_cos"]
+    columns = {"past": ["sales", *ahead], "future": ahead, "static": [], "target": ["sales"]}
+    past = keras.Input((8, 4), name="past")
+    x = WindowedInput(windows, columns=columns, frequency="1 day", levels=LEVELS, name="windows")
+    x = keras.layers.GRU(2)(x(past))
+    return keras.Model(past, SortedQuantiles(LEVELS, name="sorted")(keras.layers.Dense(6)(x)))
+
+
+def compile_for(name, model):
+    """Compile a model for its kind of outputs."""
+    loss, metrics = "mae", ["mse"]
+    if name == "quantiles":
+        loss, metrics = QuantileLoss(LEVELS), [MedianMAE(LEVELS), IntervalCoverage(LEVELS)]
+    model.compile(keras.optimizers.Adam(1e-3), loss, metrics=metrics)
+
+
 def make(name, model, folder):
     random = np.random.RandomState(51)
     columns = model.input_shape[2:]
+    targets = model.output_shape[1 : -1 if name == "quantiles" else None]
     x = random.randn(6, 8, *columns).astype("float32")
     x[0, -2:] = 0.0  # The masking model needs masked steps.
-    y = random.randn(6, *(size or 8 for size in model.output_shape[1:])).astype("float32")
-    model.compile(keras.optimizers.Adam(1e-3), "mae", metrics=["mse"])
+    y = random.randn(6, *(size or 8 for size in targets)).astype("float32")
+    compile_for(name, model)
     model.fit(x, y, verbose=0)
     np.savez_compressed(
         folder / f"{name}.npz",
@@ -89,7 +127,8 @@ def make(name, model, folder):
     (folder / f"{name}.json").write_text(model.to_json())
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary)
-        keras_ts.save_model(model, path / f"{name}.keras", WindowedSeries(8, seed=51))
+        windows = None if name == "quantiles" else WindowedSeries(8, seed=51)
+        keras_ts.save_model(model, path / f"{name}.keras", windows)
         model.save_weights(path / f"{name}.weights.h5")
         if name != "by_hand":  # Keras loads no .h5 file of a functional model with a mask.
             model.save(path / f"{name}.h5")
@@ -99,14 +138,18 @@ def make(name, model, folder):
 
 
 def main():
+    keras.utils.set_random_seed(51)
+    if sys.argv[1:] == ["quantiles"]:
+        make("quantiles", quantiles(), Path(__file__).resolve().parent / "next")
+        return
     folder = Path(__file__).resolve().parent / keras_ts.__version__
     if folder.exists():
         sys.exit(f"{folder} is there already")
     folder.mkdir()
-    keras.utils.set_random_seed(51)
     for name, preset in PRESETS.items():
         make(name, preset.build(), folder)
     make("by_hand", layers_by_hand(), folder)
+    make("quantiles", quantiles(), folder)
     stored = {name: keras.saving.serialize_keras_object(item) for name, item in OBJECTS.items()}
     (folder / "objects.json").write_text(json.dumps(stored, indent=1) + "\n")
     made = {"keras": keras.__version__, "backend": keras.backend.backend()}

@@ -1,4 +1,7 @@
-"""Files of every release so far load with this code, and give what they gave then."""
+"""Files of every release so far load with this code, and give what they gave then.
+
+So do those in ``next/``, of kinds of models that came after the last release.
+"""
 
 import gzip
 import json
@@ -9,6 +12,8 @@ import numpy as np
 import pytest
 
 from keras_ts import WindowedSeries, load_model, load_windows
+from keras_ts.saving.metadata import carried
+from keras_ts.windows.carried import Carried
 
 SAVED = Path(__file__).parents[1] / "saved_models"
 VERSIONS = sorted(path.parent for path in SAVED.glob("*/made_with.json"))
@@ -16,6 +21,21 @@ MODELS = sorted(
     path.with_suffix("").with_suffix("")
     for folder in VERSIONS
     for path in folder.glob("*.keras.gz")
+)
+NEXT = [SAVED / "next" / "quantiles"]
+LEVELS = (0.1, 0.5, 0.9)
+QUANTILES = Carried(
+    WindowedSeries(
+        8, 2, target_columns="sales", future_columns=["plan"], calendar="week", time_column="day"
+    ),
+    {
+        "past": ["sales", "plan", "week_sin", "week_cos"],
+        "future": ["plan", "week_sin", "week_cos"],
+        "static": [],
+        "target": ["sales"],
+    },
+    "1 day",
+    LEVELS,
 )
 OBJECTS = [
     pytest.param(entry, id=f"{folder.name}-{name}")
@@ -42,7 +62,9 @@ def test_there_are_files_of_a_release():
     assert len(OBJECTS) >= 7 * len(VERSIONS)
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda path: f"{path.parent.name}-{path.name}")
+@pytest.mark.parametrize(
+    "model", [*MODELS, *NEXT], ids=lambda path: f"{path.parent.name}-{path.name}"
+)
 def test_keras_files(model, tmp_path):
     path, truth = unpacked(model, ".keras", tmp_path)
     again = load_model(path)
@@ -51,11 +73,26 @@ def test_keras_files(model, tmp_path):
     np.testing.assert_allclose(metrics, truth["metrics"], rtol=1e-5)
     for number, variable in enumerate(again.optimizer.variables):
         np.testing.assert_array_equal(variable.numpy(), truth[f"slot{number}"])
-    assert load_windows(path) == WindowedSeries(8, seed=51)
+    plain = Carried(WindowedSeries(8, seed=51))
+    kept = QUANTILES if model.name == "quantiles" else plain
+    assert load_windows(path) == kept.windows
+    assert carried(again) == kept
+
+
+def test_the_loss_and_the_layers_of_quantiles(tmp_path):
+    path, truth = unpacked(NEXT[0], ".keras", tmp_path)
+    again = load_model(path)
+    assert again.loss.levels == LEVELS
+    assert again.layers[-1].levels == LEVELS
+    assert truth["predictions"].shape == (6, 2, 3)
+    names = again.evaluate(truth["x"], truth["y"], verbose=0, return_dict=True)
+    assert set(names) == {"loss", "mae", "coverage"}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", MODELS, ids=lambda path: f"{path.parent.name}-{path.name}")
+@pytest.mark.parametrize(
+    "model", [*MODELS, *NEXT], ids=lambda path: f"{path.parent.name}-{path.name}"
+)
 def test_h5_files_and_weights(model, tmp_path):
     if model.name != "by_hand":
         path, truth = unpacked(model, ".h5", tmp_path)

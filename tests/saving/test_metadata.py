@@ -1,4 +1,4 @@
-"""The settings of the windows ride inside the file, which stays Keras's own."""
+"""What a model carries rides inside the file, which stays Keras's own."""
 
 import json
 import zipfile
@@ -10,12 +10,15 @@ import pytest
 from helpers import run_fresh
 from keras_ts import (
     RecurrentPreset,
+    WindowedInput,
     WindowedSeries,
     load_model,
     load_windows,
     save_model,
 )
 from keras_ts.saving import archive
+from keras_ts.saving.metadata import carried
+from keras_ts.windows.carried import Carried
 
 WINDOWS = WindowedSeries(
     20, horizon=2, gap=1, target_columns=["a"], static_columns=["shop"], id_column="id", seed=3
@@ -96,12 +99,107 @@ def test_settings_that_would_not_load_are_not_saved(model, tmp_path):
         {"windows": {"window": 5, "target_columns": [[["a"]]]}},
         {"windows": {"window": 5, "id_column": "x" * 1_000_000, "time_column": 5}},
         {"windows": {"window": float("nan")}},
+        {"windows": {"window": 5}, "columns": ["a"]},
+        {"windows": {"window": 5}, "columns": {"past": ["a"]}},
+        {"windows": {"window": 5}, "frequency": 7},
+        {"windows": {"window": 5}, "frequency": "x" * 1_000_000},
+        {"windows": {"window": 5}, "levels": [0.9, 0.1]},
+        {"windows": {"window": 5}, "levels": [0.5] * 100_000},
     ],
 )
 def test_wrong_windows_are_refused(model, tmp_path, ours):
     path = tmp_path / "model.keras"
     save_model(model, path)
     with_metadata(path, {"keras_version": keras.__version__, "keras_ts": ours})
+    for load in (load_windows, load_model):
+        with pytest.raises(ValueError, match="windows that make no sense") as error:
+            load(path)
+        assert len(str(error.value)) < 1_000
+
+
+def test_windows_of_another_version_load_as_far_as_they_are_known(model, tmp_path):
+    """Files of 0.1 hold the windows alone, and those of later versions may hold more."""
+    path = tmp_path / "model.keras"
+    save_model(model, path)
+    for more in ({}, {"command": "x"}):
+        ours = {"windows": {"window": 5}, **more}
+        with_metadata(path, {"keras_version": keras.__version__, "keras_ts": ours})
+        assert load_windows(path) == WindowedSeries(5)
+        assert carried(load_model(path)) == Carried(WindowedSeries(5))
+
+
+CARRIED = Carried(
+    WindowedSeries(4, horizon=2, target_columns="b"),
+    {"past": ["a", "b"], "future": [], "static": [], "target": ["b"]},
+    "1 day",
+    (0.1, 0.5, 0.9),
+)
+
+
+def carrier(*layers):
+    past = keras.Input((4, 2))
+    x = past
+    for layer in layers:
+        x = layer(x)
+    return keras.Model(past, keras.layers.Dense(2)(x))
+
+
+def windowed(carried=CARRIED, **settings):
+    return WindowedInput(**{**carried.get_config(), **settings})
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_a_layer_is_read_from_plain_keras_files(suffix, tmp_path):
+    path = tmp_path / f"model{suffix}"
+    carrier(carrier(windowed())).save(path)
+    assert load_windows(path) == CARRIED.windows
+    assert carried(load_model(path)) == CARRIED
+    assert carried(keras.saving.load_model(path)) == CARRIED
+
+
+def test_a_layer_comes_before_the_metadata(tmp_path):
+    path = tmp_path / "model.keras"
+    model = carrier(windowed())
+    model.save(path)
+    with_metadata(
+        path, {"keras_version": keras.__version__, "keras_ts": {"windows": {"window": 9}}}
+    )
+    assert load_windows(path) == CARRIED.windows
+    assert carried(load_model(path)) == CARRIED
+
+
+def test_layers_that_differ_are_refused_and_equal_ones_are_not(tmp_path):
+    path = tmp_path / "model.keras"
+    carrier(windowed(), windowed()).save(path)
+    assert load_windows(path) == CARRIED.windows
+    carrier(windowed(), windowed(frequency="1 hour")).save(path)
+    for load in (load_windows, load_model):
+        with pytest.raises(ValueError, match="layers that carry different windows; keep one"):
+            load(path)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"windows": 7},
+        {"windows": {"window": 0}},
+        {"windows": {"window": 5, "command": "x"}},
+        {"columns": {"past": ["b"], "future": [], "static": [], "target": ["a"]}},
+        {"frequency": ["1 day"]},
+        {"levels": [0.1, 0.9]},
+    ],
+)
+def test_a_wrong_layer_is_refused_without_building_the_model(tmp_path, settings):
+    path = tmp_path / "model.keras"
+    carrier(windowed()).save(path)
+    with archive.opened(path) as opened:
+        config = archive.read_json(opened, archive.CONFIG)
+    layer = next(e for e in config["config"]["layers"] if e["class_name"] == "WindowedInput")
+    layer["config"].update(settings)
+    # A layer that nobody knows would stop a loader that builds.
+    config["config"]["layers"][0]["registered_name"] = "nobody>Knows"
+    archive.rewrite(path, path, {archive.CONFIG: json.dumps(config).encode()})
     for load in (load_windows, load_model):
         with pytest.raises(ValueError, match="windows that make no sense") as error:
             load(path)

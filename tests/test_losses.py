@@ -1,0 +1,296 @@
+"""The loss and the metrics of quantiles give what their formulas say, and broadcast nothing."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from keras.ops import convert_to_numpy as numpy
+from keras.src import backend
+
+from keras_ts import (
+    IntervalCoverage,
+    MedianMAE,
+    QuantileLoss,
+    SortedQuantiles,
+    WindowedSeries,
+    check_reload,
+    load_model,
+)
+
+LEVELS = [0.1, 0.5, 0.9]
+SHAPES = [(), (4,), (4, 2), (5, 4, 2)]
+REDUCTIONS = ["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None]
+
+
+def pinball(y, quantiles, levels):
+    """Return the loss of each window by the formula, number by number."""
+    y, flat = y.reshape(-1), quantiles.reshape(-1, len(levels))
+    losses = [
+        np.mean([max(p * (v - q), (p - 1) * (v - q)) for p, q in zip(levels, row, strict=True)])
+        for v, row in zip(y, flat, strict=True)
+    ]
+    return np.mean(np.reshape(losses, (len(quantiles), -1)), axis=1)
+
+
+def data(shape=(), windows=6, single=False, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.normal(size=(windows, *shape)).astype("float32")
+    axis = (1,) if single else ()
+    quantiles = rng.normal(size=(windows, *shape, *axis, 3)).astype("float32")
+    return y, quantiles
+
+
+@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_loss_is_that_of_the_formula(shape, single):
+    y, quantiles = data(shape, single=single)
+    expected = pinball(y, quantiles, LEVELS)
+    loss = QuantileLoss(LEVELS)
+    np.testing.assert_allclose(numpy(loss.call(y, quantiles)), expected, rtol=1e-5)
+    np.testing.assert_allclose(float(loss(y, quantiles)), expected.mean(), rtol=1e-5)
+    each = numpy(QuantileLoss(LEVELS, reduction=None)(y, quantiles))
+    np.testing.assert_allclose(each, expected, rtol=1e-5)
+
+
+def test_targets_with_an_axis_that_the_outputs_lack():
+    y, quantiles = data()
+    assert float(QuantileLoss(LEVELS)(y[:, None], quantiles)) == float(
+        QuantileLoss(LEVELS)(y, quantiles)
+    )
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("axes", [(), (1,), (1, 1)])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_weights_weigh_windows_as_keras_does(shape, axes, reduction):
+    y, quantiles = data(shape)
+    weights = np.array([0.0, 1.0, 2.0, 0.5, 1.0, 4.0], "float32")
+    got = QuantileLoss(LEVELS, reduction)(y, quantiles, weights.reshape(-1, *axes))
+    values = pinball(y, quantiles, LEVELS)
+    expected = {
+        "sum": (weights * values).sum(),
+        "mean_with_sample_weight": (weights * values).sum() / weights.sum(),
+        "none": weights * values,
+        None: weights * values,
+    }.get(reduction, (weights * values).mean())
+    np.testing.assert_allclose(numpy(got), expected, rtol=1e-5)
+    metric = MedianMAE(LEVELS)
+    metric.update_state(y, quantiles, weights.reshape(-1, *axes))
+    errors = np.abs(y - quantiles[..., 1]).reshape(6, -1).mean(axis=1)
+    np.testing.assert_allclose(float(metric.result()), np.average(errors, weights=weights), 1e-5)
+
+
+@given(
+    data=st.data(),
+    levels=st.lists(st.sampled_from([0.01, 0.2, 0.4, 0.7, 0.95]), unique=True, max_size=4),
+)
+def test_the_best_quantiles_are_those_of_the_data(data, levels):
+    """No other value has a smaller loss than the empirical quantile."""
+    levels = sorted([*levels, 0.5])
+    y = np.array(data.draw(st.lists(st.integers(-20, 20), min_size=1, max_size=12)), "float32")
+    best = np.quantile(y, levels, method="inverted_cdf").astype("float32")
+    loss = QuantileLoss(levels)
+    least = float(loss(y, np.tile(best, (len(y), 1))))
+    other = data.draw(st.lists(st.integers(-20, 20), min_size=len(levels), max_size=len(levels)))
+    assert float(loss(y, np.tile(np.array(other, "float32"), (len(y), 1)))) >= least - 1e-5
+
+
+@pytest.mark.parametrize("batch", [1, 3, 6])
+@pytest.mark.parametrize(
+    ("targets", "outputs"),
+    [
+        ((), (2,)),
+        ((), (2, 3)),
+        ((3,), (3,)),
+        ((3,), (1, 3)),
+        ((4,), (1, 3)),
+        ((1,), (4, 3)),
+        ((4, 2), (2, 4, 3)),
+        ((4,), (4, 2, 3)),
+        ((4,), (4, 1, 1, 3)),
+        ((4,), ()),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused_whatever_the_batch(targets, outputs, batch):
+    y, quantiles = np.ones((batch, *targets)), np.ones((batch, *outputs))
+    for take in (QuantileLoss(LEVELS), MedianMAE(LEVELS).update_state):
+        with pytest.raises(ValueError, match=r"Received targets \(.*and outputs \("):
+            take(y, quantiles)
+
+
+def test_windows_without_number_are_refused_too():
+    with pytest.raises(ValueError, match=r"Received targets \(6,\) and outputs \(3, 3\)"):
+        QuantileLoss(LEVELS)(np.ones(6), np.ones((3, 3)))
+    with pytest.raises(ValueError, match="Received targets"):
+        QuantileLoss(LEVELS)(np.ones(()), np.ones(3))
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (1,), (3,), (6, 1, 4), ()])
+def test_weights_of_anything_but_windows_are_refused(shape):
+    y, quantiles = data((4,))
+    for take in (QuantileLoss(LEVELS), IntervalCoverage(LEVELS).update_state):
+        with pytest.raises(ValueError, match=r"one weight for each window.*for 6 windows"):
+            take(y, quantiles, np.ones(shape))
+
+
+def test_a_nan_is_seen():
+    y, quantiles = data()
+    for place in (y, quantiles):
+        kept = place[0].copy()
+        place[0, ...] = np.nan
+        assert np.isnan(float(QuantileLoss(LEVELS)(y, quantiles)))
+        for metric in (MedianMAE(LEVELS), IntervalCoverage(LEVELS)):
+            metric.update_state(y, quantiles)
+            assert np.isnan(float(metric.result()))
+        place[0] = kept
+
+
+def test_coverage_counts_targets_between_the_outer_quantiles():
+    quantiles = np.tile(np.array([1.0, 2.0, 3.0], "float32"), (4, 2, 1))
+    y = np.array([[0.9, 1.0], [2.9, 3.0], [3.1, 2.0], [-9.0, 9.0]], "float32")
+    metric = IntervalCoverage(LEVELS)
+    metric.update_state(y, quantiles)
+    assert float(metric.result()) == 0.5
+    metric.reset_state()
+    metric.update_state(y, quantiles, np.array([0.0, 1.0, 0.0, 1.0]))
+    assert float(metric.result()) == 0.5
+    metric.reset_state()
+    metric.update_state(y[1:3], quantiles[1:3])
+    assert float(metric.result()) == 0.75
+    with pytest.raises(ValueError, match=r"two or more to cover.*\(0\.5,\)"):
+        IntervalCoverage([0.5])
+
+
+def with_mask(values, mask):
+    """Return a tensor with a mask, as the output of a layer has it."""
+    tensor = keras.ops.convert_to_tensor(values)
+    backend.set_keras_mask(tensor, keras.ops.convert_to_tensor(mask))
+    return tensor
+
+
+def masked(quantiles, steps):
+    """Return quantiles of which each window has a number of steps of its own, the rest masked."""
+    return with_mask(quantiles, np.arange(quantiles.shape[1]) < np.array(steps)[:, None])
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("shape", [(4,), (4, 2)])
+def test_a_masked_window_counts_as_the_short_one_does(shape, reduction):
+    """Steps that are masked do not count, and neither does a window that is masked wholly."""
+    y, quantiles = data(shape, windows=4)
+    steps = [4, 2, 1, 0]
+    weights = np.array([1.0, 3.0, 0.5, 7.0], "float32")
+    # Nobody looks behind a mask: not even at a NaN.
+    y[1, 2:] = np.nan
+    short = np.array([
+        pinball(y[i : i + 1, :n], quantiles[i : i + 1, :n], LEVELS)[0] if n else 0.0
+        for i, n in enumerate(steps)
+    ])  # fmt: skip
+    for given_weights, used in ((None, np.ones(4)), (weights, weights)):
+        used = used * np.array([1.0, 1.0, 1.0, 0.0])
+        expected = {
+            "sum": (used * short).sum(),
+            "mean_with_sample_weight": (used * short).sum() / used.sum(),
+            "none": used * short,
+            None: used * short,
+        }.get(reduction, (used * short).sum() / 3)
+        got = QuantileLoss(LEVELS, reduction)(y, masked(quantiles, steps), given_weights)
+        np.testing.assert_allclose(numpy(got), expected, rtol=1e-5)
+
+
+def test_metrics_leave_out_what_is_masked():
+    y, quantiles = data((4,), windows=3)
+    steps = [4, 2, 0]
+    for metric, measure in (
+        (MedianMAE(LEVELS), lambda y, q: np.abs(y - q[..., 1])),
+        (IntervalCoverage(LEVELS), lambda y, q: (q[..., 0] <= y) & (y <= q[..., 2])),
+    ):
+        metric.update_state(y, masked(quantiles, steps))
+        kept = [measure(y[i, :n], quantiles[i, :n]).mean() for i, n in ((0, 4), (1, 2))]
+        np.testing.assert_allclose(float(metric.result()), np.mean(kept), rtol=1e-5)
+
+
+def test_a_mask_of_another_shape_is_refused():
+    y, quantiles = data((4,))
+    for shape in [(6, 3), (6, 1), (5, 4), (6, 4, 3), (4,)]:
+        with pytest.raises(ValueError, match=r"takes a mask of the outputs' leading axes"):
+            QuantileLoss(LEVELS)(y, with_mask(quantiles, np.ones(shape, "bool")))
+
+
+def test_a_mask_of_windows():
+    y, quantiles = data((4,))
+    kept = np.array([True, True, False, True, False, True])
+    got = QuantileLoss(LEVELS)(y, with_mask(quantiles, kept))
+    np.testing.assert_allclose(float(got), pinball(y[kept], quantiles[kept], LEVELS).mean(), 1e-5)
+
+
+def recurrent(steps=None):
+    series = keras.Input((steps, 1))
+    x = keras.layers.GRU(3, return_sequences=True)(keras.layers.Masking()(series))
+    return keras.Model(series, SortedQuantiles(LEVELS)(keras.layers.Dense(3)(x)))
+
+
+def test_a_masked_model_learns_the_same_from_padded_windows():
+    """Fit and evaluate take the mask along, on every backend."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(6, 5, 1)) + 5.0, rng.normal(size=(6, 5))
+    padded_x = np.concatenate([x, np.zeros((6, 3, 1))], axis=1)
+    padded_y = np.concatenate([y, np.full((6, 3), np.nan)], axis=1)
+    results = []
+    for inputs, targets in ((x, y), (padded_x, padded_y)):
+        keras.utils.set_random_seed(3)
+        model = recurrent()
+        model.compile(
+            keras.optimizers.SGD(0.1),
+            QuantileLoss(LEVELS),
+            metrics=[MedianMAE(LEVELS), IntervalCoverage(LEVELS)],
+        )
+        model.fit(inputs, targets, epochs=2, batch_size=3, shuffle=False, verbose=0)
+        results.append(model.evaluate(inputs, targets, verbose=0, return_dict=True))
+    assert results[0].keys() == {"loss", "mae", "coverage"}
+    for name, value in results[0].items():
+        np.testing.assert_allclose(results[1][name], value, rtol=1e-5)
+
+
+def test_windows_with_weights_train():
+    """The weights that windows bring have an axis less than targets, and further ones of 1."""
+    series = np.random.default_rng(0).normal(size=(60, 2)).astype("float32")
+    dataset = WindowedSeries(6, horizon=4).build(series, sample_weight="inverse_scale")
+    _, y, weights = dataset[0]
+    assert (y.shape[1:], weights.shape[1:]) == ((4, 2), (1,))
+    model = keras.Sequential([
+        keras.Input((6, 2)),
+        keras.layers.Flatten(),
+        keras.layers.Dense(24),
+        keras.layers.Reshape((4, 6)),
+        SortedQuantiles(LEVELS),
+    ])  # fmt: skip
+    model.compile("sgd", QuantileLoss(LEVELS), weighted_metrics=[MedianMAE(LEVELS)])
+    x, y = dataset.to_numpy()[:2]
+    weights = np.concatenate([batch[2] for batch in dataset])[:, 0]
+    expected = np.mean(weights * pinball(y, model.predict(x, verbose=0), LEVELS))
+    result = model.evaluate(dataset, verbose=0, return_dict=True)
+    np.testing.assert_allclose(result["loss"], expected, rtol=1e-5)
+    model.fit(dataset, verbose=0)
+
+
+def test_arguments_survive_a_file(tmp_path):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), SortedQuantiles(LEVELS)])
+    model.compile(
+        "sgd",
+        QuantileLoss(LEVELS, "sum", name="pinball", dtype="bfloat16"),
+        metrics=[MedianMAE(LEVELS), IntervalCoverage(LEVELS)],
+    )
+    x = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
+    model.evaluate(x, x[:, 0], verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = load_model(tmp_path / "model.keras")
+    assert again.loss.get_config() == model.loss.get_config()
+    assert (again.loss.levels, again.loss.reduction, again.loss.name, again.loss.dtype) == (
+        (0.1, 0.5, 0.9), "sum", "pinball", "bfloat16",
+    )  # fmt: skip
+    assert again.evaluate(x, x[:, 0], verbose=0) == model.evaluate(x, x[:, 0], verbose=0)
+    report = check_reload(model, x)
+    assert report.ok, report
+    assert [metric.levels for metric in again.metrics[1].metrics] == [(0.1, 0.5, 0.9)] * 2
