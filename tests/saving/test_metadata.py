@@ -1,4 +1,4 @@
-"""What a model carries rides inside the file, which stays Keras's own."""
+"""The settings that a model carries ride inside the file, which stays Keras's own."""
 
 import json
 import zipfile
