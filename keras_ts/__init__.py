@@ -15,7 +15,9 @@ from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.layers.select_columns import SelectColumns
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.losses import IntervalCoverage, MedianMAE, QuantileLoss
-from keras_ts.plotting import plot_forecast, plot_history, plot_series
+from keras_ts.plotting.forecast import plot_forecast
+from keras_ts.plotting.series import plot_series
+from keras_ts.plotting.training import plot_history
 from keras_ts.presets.catalog import from_preset, preset_names
 from keras_ts.presets.recipe import Recipe
 from keras_ts.presets.recurrent import RecurrentPreset, sequence_to_sequence, sequence_to_vector

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._files import replacing
-from keras_ts.plotting import plot_sweep
+from keras_ts.plotting.training import plot_sweep
 from keras_ts.sweep import smoothing, suggestion
 
 Rule = Literal["valley", "steepest", "minimum"]

@@ -1,0 +1,1 @@
+"""Pictures: arrays, or frames and the names of their columns, in; matplotlib's axes out."""

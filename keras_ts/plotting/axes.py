@@ -1,0 +1,56 @@
+"""Axes for every picture: made when a picture is asked for, finished alike, saved whole.
+
+matplotlib is imported here, and only when a picture is asked for. Each public function takes axes
+or makes new ones, may save a file, and returns the axes.
+"""
+
+import os
+from typing import Any
+
+import numpy as np
+
+from keras_ts._files import replacing
+from keras_ts._typing import Array
+
+Path = str | os.PathLike[str] | None
+
+DATA, MODEL, QUIET, ALARM = "#33414e", "#d1495b", "#9aa5b1", "#edae49"
+
+
+def ready_axes(ax: Any) -> Any:
+    """Return ``ax``, or the axes of a new figure for None."""
+    if isinstance(ax, str | os.PathLike):
+        raise TypeError(f"ax must be matplotlib axes; to save the picture pass path={str(ax)!r}.")
+    if ax is not None:
+        return ax
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise ImportError("Plots need matplotlib: pip install 'keras-ts[plot]'.") from error
+    return pyplot.subplots(figsize=(8, 4), layout="constrained")[1]
+
+
+def finished_axes(ax: Any, path: Path) -> Any:
+    """Return the axes without the frame's upper and right line, saved to ``path`` if given."""
+    ax.spines[["top", "right"]].set_visible(False)
+    if path is not None:
+        with replacing(path) as temporary:
+            ax.figure.savefig(temporary, dpi=120, format=temporary.suffix[1:] or "png")
+    return ax
+
+
+def label_time(ax: Any, moments: Array | None) -> None:
+    """Label the horizontal axis; dates are shortened, so that their labels do not overlap.
+
+    Args:
+        ax: The axes.
+        moments: Timestamps or numbers of the horizontal axis; None for positions.
+    """
+    ax.set_xlabel("position" if moments is None else "time")
+    ax.margins(x=0.01)
+    if moments is not None and np.issubdtype(moments.dtype, np.datetime64):
+        from matplotlib import dates
+
+        locator = dates.AutoDateLocator(minticks=3, maxticks=8)
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))

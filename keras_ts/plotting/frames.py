@@ -1,0 +1,192 @@
+"""Reads, for ``plot_forecast``, a forecast's frame and the frame that it continues.
+
+A forecast's frame names its columns by a rule: those of the series' ids and timestamps, if there
+are any, then ``step``, then the targets, with quantiles and bands as ``units_0.1``. So the frame
+itself says what is to be drawn.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._typing import Array
+
+_MOST_SERIES = 6
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One series and its forecast.
+
+    Attributes:
+        label: The id of the series; None for a single one.
+        values: The values of the series.
+        moments: The timestamps or positions of the values.
+        ahead: The forecast.
+        ahead_moments: The timestamps or positions of the forecast.
+        bands: Lower and upper bounds by the share of the values that they should hold, such as
+            0.8.
+    """
+
+    label: Any
+    values: Array
+    moments: Array
+    ahead: Array
+    ahead_moments: Array
+    bands: dict[float, tuple[Array, Array]]
+
+
+def is_frame(data: Any) -> bool:
+    """Tell a frame from an array."""
+    return hasattr(type(data), "columns")
+
+
+def read_frames(
+    series: Any, forecast: Any, column: str | None, ids: Any
+) -> tuple[str, bool, list[Drawn], int]:
+    """Read a forecast's frame and the frame of the series that it continues.
+
+    Args:
+        series: The frame of the series.
+        forecast: The frame that ``forecast`` returned for it.
+        column: The target to draw; None for the first.
+        ids: The ids of the series to draw; None for the first few.
+
+    Returns:
+        The name of the target, True if the frames have timestamps, what is to be drawn, and the
+        number of series that there are.
+    """
+    history, ahead = _table(series, "series"), _table(forecast, "predictions")
+    if "step" not in ahead.columns or not len(ahead):
+        raise ValueError(
+            "predictions must be the frame that forecast returns, with a column 'step' and at "
+            f"least one row. Received the columns {_checks.shown(list(ahead.columns))}."
+        )
+    place = ahead.columns.index("step")
+    keys, outputs = ahead.columns[:place], ahead.columns[place + 1 :]
+    target = _target(outputs, history.columns, column)
+    id_column, time_column = _key_columns(ahead, history, keys)
+    labels = [None] if id_column is None else ahead[id_column].unique(maintain_order=True).to_list()
+    drawn = []
+    for label in _wanted(labels, ids):
+        past, future = history, ahead
+        if id_column is not None:
+            past = history.filter(history[id_column] == label)
+            future = ahead.filter(ahead[id_column] == label)
+            if not len(past):
+                raise ValueError(f"series has no row of {id_column}={label!r}, which was forecast.")
+        values = past[target].to_numpy().astype(float)
+        moments: Array = np.arange(len(values))
+        ahead_moments: Array = len(values) - 1 + future["step"].to_numpy()
+        if time_column is not None:
+            moments, ahead_moments = _moments(past[time_column]), _moments(future[time_column])
+            order = np.argsort(moments, kind="stable")
+            values, moments = values[order], moments[order]
+        outer = _bands(future, target, outputs)
+        shown = future[target].to_numpy().astype(float)
+        drawn.append(Drawn(label, values, moments, shown, ahead_moments, outer))
+    return target, time_column is not None, drawn, len(labels)
+
+
+def bands_of(levels: list[float], values: Array) -> dict[float, tuple[Array, Array]]:
+    """Return the bands that pairs of levels make, the widest first.
+
+    Args:
+        levels: The levels of the last axis.
+        values: ``(steps, levels)``.
+    """
+    order = np.argsort(levels)
+    levels, values = [levels[index] for index in order], values[:, order]
+    return {
+        round(high - low, 6): (values[:, index], values[:, -1 - index])
+        for index, (low, high) in enumerate(zip(levels, reversed(levels), strict=True))
+        if low < high and abs(low + high - 1) < 1e-6
+    }
+
+
+def _table(frame: Any, argument: str) -> Any:
+    try:
+        import narwhals as nw
+    except ImportError as error:
+        raise ImportError(
+            "Drawing a data frame needs narwhals: pip install 'keras-ts[frames]', or pass arrays."
+        ) from error
+    try:
+        return nw.from_native(frame, eager_only=True)
+    except TypeError:
+        raise TypeError(
+            f"{argument} must be an eager pandas or polars frame where the other one is a frame. "
+            f"Received: {type(frame).__name__}."
+        ) from None
+
+
+def _target(outputs: list[str], known: list[str], column: str | None) -> str:
+    targets = [name for name in outputs if name in known]
+    if column is None and targets:
+        return targets[0]
+    if column not in targets:
+        raise ValueError(
+            "column must be a target that both frames have. Received: "
+            f"column={_checks.shown(column)}; both have {_checks.shown(targets)}, the series "
+            f"{_checks.shown(known)}, the forecast {_checks.shown(outputs)}."
+        )
+    return column
+
+
+def _key_columns(ahead: Any, history: Any, keys: list[str]) -> tuple[str | None, str | None]:
+    """Return the names of the columns of ids and of timestamps, or None."""
+    lacking = [name for name in keys if name not in history.columns]
+    if lacking or len(keys) > 2:
+        raise ValueError(
+            f"series must have the columns {_checks.shown(keys)}, which stand before 'step' in "
+            f"the forecast. It has {_checks.shown(list(history.columns))}."
+        )
+    if len(keys) == 2:
+        return keys[0], keys[1]
+    if not keys:
+        return None, None
+    # Steps of one series have times that differ; steps of several share no column of ids.
+    steps, values = ahead["step"], ahead[keys[0]]
+    several = int((steps == steps[0]).sum()) > 1
+    is_time = not several and values.n_unique() == len(ahead)
+    if len(ahead) == 1:
+        is_time = values[0] not in set(history[keys[0]].to_list())
+    return (None, keys[0]) if is_time else (keys[0], None)
+
+
+def _wanted(labels: list[Any], ids: Any) -> list[Any]:
+    if ids is None:
+        return labels[:_MOST_SERIES]
+    wanted = list(ids) if isinstance(ids, list | tuple | np.ndarray) else [ids]
+    strangers = [label for label in wanted if label not in labels]
+    if strangers or not wanted:
+        raise ValueError(
+            f"ids must be ids of the forecast, such as {_checks.shown(labels[:3])}. Received: "
+            f"{_checks.shown(strangers or ids)}."
+        )
+    return wanted
+
+
+def _moments(column: Any) -> Array:
+    """Return timestamps as the clock of their time zone shows them, or numbers."""
+    import narwhals as nw
+
+    if column.dtype == nw.Datetime and getattr(column.dtype, "time_zone", None):
+        column = column.dt.replace_time_zone(None)
+    values = column.to_numpy()
+    return values.astype("datetime64[us]") if values.dtype == object else values
+
+
+def _bands(future: Any, target: str, outputs: list[str]) -> dict[float, tuple[Array, Array]]:
+    levels: dict[float, str] = {}
+    for name in outputs:
+        begin, _, end = name.rpartition("_")
+        if begin == target:
+            try:
+                levels[float(end)] = name
+            except ValueError:
+                continue
+    values = [future[name].to_numpy().astype(float) for name in levels.values()]
+    return bands_of(list(levels), np.stack(values, axis=1)) if levels else {}

@@ -1,0 +1,68 @@
+"""``plot_series``: a series over time."""
+
+from typing import Any
+
+import numpy as np
+
+from keras_ts._typing import Array
+from keras_ts.plotting.axes import Path, finished_axes, label_time, ready_axes
+
+
+def plot_series(
+    series: Any, *, times: Any = None, label: str | None = None, ax: Any = None, path: Path = None
+) -> Any:
+    """Draw a series over time; missing values leave gaps.
+
+    Example:
+
+    >>> from keras_ts import course_series, plot_series
+    >>> axes = plot_series(course_series())
+    >>> len(axes.lines)
+    1
+
+    Args:
+        series: ``(time,)`` or ``(time, columns)``.
+        times: Timestamps or numbers for the horizontal axis, one per position. Defaults to
+            None: the positions.
+        label: Name for the legend.
+        ax: Axes to draw on. Defaults to a new figure's.
+        path: File to save the picture in. Defaults to None: no file.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: The series has no values, or ``times`` another length.
+    """
+    values = checked_series(series)
+    moments = checked_times(times, len(values))
+    ax = ready_axes(ax)
+    ax.plot(np.arange(len(values)) if moments is None else moments, values, linewidth=1.0,
+            label=label)  # fmt: skip
+    label_time(ax, moments)
+    ax.set_ylabel("value")
+    if label is not None:
+        ax.legend(frameon=False)
+    return finished_axes(ax, path)
+
+
+def checked_series(series: Any) -> Array:
+    """Return a series as an array of floats, or refuse it."""
+    values = np.asarray(series, dtype=float)
+    if values.ndim not in (1, 2) or not len(values):
+        raise ValueError(
+            f"series must be (time,) or (time, columns), and not empty. Received {values.shape}."
+        )
+    return values
+
+
+def checked_times(times: Any, length: int) -> Array | None:
+    """Return the timestamps or numbers of the positions, or None."""
+    if times is None:
+        return None
+    moments = np.asarray(times)
+    if len(moments) != length:
+        raise ValueError(
+            f"times must have one entry per position, {length}. It has {len(moments)}."
+        )
+    return moments

@@ -1,0 +1,119 @@
+"""Pictures of training: a metric over epochs, and losses over learning rates."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_ts.plotting.axes import ALARM, DATA, MODEL, QUIET, Path, finished_axes, ready_axes
+
+
+def plot_history(
+    history: Any,
+    *,
+    last: int | None = None,
+    metric: str = "loss",
+    ax: Any = None,
+    path: Path = None,
+) -> Any:
+    """Draw a metric over the epochs of a fit, with its validation curve if there is one.
+
+    Example:
+
+    >>> from keras_ts import plot_history
+    >>> axes = plot_history({"loss": [3.0, 2.0, 1.5], "val_loss": [3.2, 2.4, 2.0]}, last=2)
+    >>> [line.get_label() for line in axes.lines][:2]
+    ['training', 'validation']
+
+    Args:
+        history: The ``History`` that ``fit`` returned, or its ``history`` dict.
+        last: Draw only this many of the last epochs, which high early losses would flatten.
+            Defaults to None: all.
+        metric: Name of the metric. Defaults to ``"loss"``.
+        ax: Axes to draw on. Defaults to a new figure's.
+        path: File to save the picture in. Defaults to None: no file.
+
+    Returns:
+        The axes.
+    """
+    curves: Mapping[str, Sequence[float]] = getattr(history, "history", history)
+    if metric not in curves:
+        raise ValueError(f"metric={metric!r} is not in the history: {sorted(curves)}.")
+    if last is not None and last < 1:
+        raise ValueError(f"last must be >= 1. Received: last={last}.")
+    ax = ready_axes(ax)
+    for name, label, color in (
+        (metric, "training", DATA),
+        (f"val_{metric}", "validation", MODEL),
+    ):
+        if name in curves:
+            values = np.asarray(curves[name], dtype=float)
+            epochs = np.arange(1, len(values) + 1)
+            shown = slice(None) if last is None else slice(-last, None)
+            ax.plot(epochs[shown], values[shown], color=color, linewidth=1.3, label=label)
+    ax.set_xlabel("epoch")
+    ax.set_ylabel(metric)
+    ax.legend(frameon=False)
+    return finished_axes(ax, path)
+
+
+def plot_sweep(
+    rates: Any,
+    losses: Any,
+    *,
+    smoothed: Any = (),
+    repeats: Any = (),
+    suggested: float | None = None,
+    interval: tuple[float, float] | None = None,
+    label: str = "loss",
+    ax: Any = None,
+    path: Path = None,
+) -> Any:
+    """Draw losses over rates, as ``ExponentialLRSweep.plot`` does.
+
+    Args:
+        rates: ``(rates,)``, increasing.
+        losses: ``(rates,)``.
+        smoothed: The smooth curve at the first rates, as far as losses are finite.
+        repeats: ``(repeats, rates)``, where ``losses`` is their mean; drawn as a band.
+        suggested: The rate to mark. Defaults to None: the legend says that there is none.
+        interval: Rates to shade around the suggested one. Defaults to None.
+        label: Name of the losses for the legend.
+        ax: Axes to draw on. Defaults to a new figure's.
+        path: File to save the picture in. Defaults to None: no file.
+
+    Returns:
+        The axes.
+    """
+    rates, losses, smoothed = np.asarray(rates), np.asarray(losses), np.asarray(smoothed)
+    ax = ready_axes(ax)
+    ax.set_xscale("log")
+    if len(repeats):
+        low, high = np.min(repeats, axis=0), np.max(repeats, axis=0)
+        band = f"{len(repeats)} repeats"
+        ax.fill_between(rates, low, high, color=QUIET, alpha=0.25, linewidth=0, label=band)
+        label += ", mean"
+    ax.plot(rates, losses, color=QUIET, linewidth=0.8, label=label)
+    if len(smoothed):
+        ax.plot(rates[: len(smoothed)], smoothed, color=DATA, linewidth=1.6, label="smoothed")
+        # The limits leave divergence out, since it dwarfs everything else.
+        bottom, start = losses[: len(smoothed)].min(), smoothed.max()
+        top = start + 0.35 * (start - bottom)
+        if top > bottom:
+            ax.set_ylim(bottom - 0.05 * (top - bottom), top)
+        if not losses[-1] <= top:
+            below = np.flatnonzero(losses <= start)
+            begin = min(below[-1] + 1, len(rates) - 1) if len(below) else 0
+            ax.axvspan(rates[begin], rates[-1], color=ALARM, alpha=0.25, label="diverged")
+    if suggested is None:
+        ax.plot([], [], " ", label="no rate suggested")
+    else:
+        name = f"suggested: {suggested:.2e}"
+        if interval is not None:
+            ax.axvspan(*interval, color=MODEL, alpha=0.15, linewidth=0)
+            name += f" ({interval[0]:.2e} to {interval[1]:.2e})"
+        ax.axvline(suggested, color=MODEL, linewidth=1.3, label=name)
+    ax.set_xlabel("learning rate")
+    ax.set_ylabel("loss")
+    ax.legend(frameon=False, loc="best")
+    return finished_axes(ax, path)

@@ -1,0 +1,130 @@
+"""A forecast is drawn behind its series, or over it, from arrays and from frames."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from keras_ts import plot_forecast
+
+
+def test_forecast_continues_the_series_or_lies_over_it():
+    axes = plot_forecast(np.arange(30.0), [30.0, 31.0], last=5)
+    series, ahead = axes.lines[:2]
+    assert series.get_xdata().tolist() == [25, 26, 27, 28, 29]
+    assert ahead.get_xdata().tolist() == [29, 30, 31]
+    assert ahead.get_ydata().tolist() == [29, 30, 31]
+    over = plot_forecast(np.arange(30.0), np.zeros(10), start=20).lines[1]
+    assert over.get_xdata().tolist() == list(range(20, 30))
+    with pytest.raises(ValueError, match=r"start must lie in the series or at its end, 0\.\.30"):
+        plot_forecast(np.arange(30.0), [1.0], start=31)
+    with pytest.raises(ValueError, match="draws one series"):
+        plot_forecast(np.zeros((30, 2)), [1.0])
+
+
+def frames(library, panel=True, zone=None):
+    """Return a frame of two shops (or one) and a forecast of it, as `forecast` gives them."""
+    days = pd.date_range("2024-01-01", periods=30, tz=zone)
+    ahead = pd.date_range(days[-1] + days.freq, periods=3)
+    parts, forecasts = [], []
+    for number, shop in enumerate(["north", "south"] if panel else ["north"]):
+        units = np.arange(30.0) + 100 * number
+        parts.append(pd.DataFrame({"shop": shop, "day": days, "units": units, "other": 0.0}))
+        middle = units[-1] + np.arange(1.0, 4.0)
+        values = {"units": middle, "units_0.1": middle - 2, "units_0.5": middle,
+                  "units_0.9": middle + 2}  # fmt: skip
+        forecasts.append(pd.DataFrame({"shop": shop, "day": ahead, "step": [1, 2, 3], **values}))
+    out = [pd.concat(parts, ignore_index=True), pd.concat(forecasts, ignore_index=True)]
+    if not panel:
+        out = [frame.drop(columns="shop") for frame in out]
+    return [pl.from_pandas(frame) if library == "polars" else frame for frame in out]
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize("zone", [None, "Europe/Helsinki"])
+def test_frame_of_one_series(library, zone):
+    series, ahead = frames(library, panel=False, zone=zone)
+    axes = plot_forecast(series, ahead, last=5)
+    past, line = axes.lines[:2]
+    days = np.datetime64("2024-01-26") + np.arange(8)
+    np.testing.assert_array_equal(np.asarray(past.get_xdata(), "datetime64[D]"), days[:5])
+    np.testing.assert_array_equal(np.asarray(line.get_xdata(), "datetime64[D]"), days[4:])
+    assert past.get_ydata().tolist() == [25, 26, 27, 28, 29]
+    assert line.get_ydata().tolist() == [29, 30, 31, 32]
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert texts == ["series", "forecast", "80% band"]
+    band = axes.collections[0].get_paths()[0].vertices[:, 1]
+    assert (band.min(), band.max()) == (28, 34)
+    assert axes.get_ylabel() == "units"
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_frame_of_a_panel(library):
+    series, ahead = frames(library)
+    axes = plot_forecast(series, ahead)
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert texts == ["north", "south"]
+    assert axes.lines[3].get_ydata().tolist() == [129, 130, 131, 132]
+    assert axes.lines[2].get_color() == axes.lines[3].get_color() != axes.lines[0].get_color()
+    one = plot_forecast(series, ahead, ids="south")
+    assert one.lines[0].get_ydata()[0] == 100
+    with pytest.raises(ValueError, match=r"ids must be ids of the forecast.*north.*'west'"):
+        plot_forecast(series, ahead, ids=["west"])
+    with pytest.raises(ValueError, match="column must be a target that both frames have"):
+        plot_forecast(series, ahead, column="other")
+
+
+def test_many_series_are_said_to_be_cut():
+    ids = [f"s{number}" for number in range(9)]
+    series = pd.DataFrame({"id": np.repeat(ids, 3), "x": np.arange(27.0)})
+    ahead = pd.DataFrame({"id": ids, "step": 1, "x": 1.0})
+    axes = plot_forecast(series, ahead)
+    assert axes.get_title(loc="left") == "The first 6 of 9 series"
+    assert len(axes.lines) == 12
+    assert axes.get_xlabel() == "position"
+    assert axes.lines[1].get_xdata().tolist() == [2, 3]
+    assert not plot_forecast(series, ahead, ids=ids[:2]).get_title(loc="left")
+
+
+def test_columns_of_times_and_of_ids_are_told_apart():
+    whole = pd.DataFrame({"t": [1, 2, 3], "x": [1.0, 2.0, 3.0]})
+    axes = plot_forecast(whole, pd.DataFrame({"t": [4, 5], "step": [1, 2], "x": [4.0, 5.0]}))
+    assert axes.lines[1].get_xdata().tolist() == [3, 4, 5]
+    axes = plot_forecast(whole, pd.DataFrame({"t": [4], "step": [1], "x": [4.0]}))
+    assert axes.lines[1].get_xdata().tolist() == [3, 4]
+    same = pd.DataFrame({"id": [7, 7, 7], "x": [1.0, 2.0, 3.0]})
+    axes = plot_forecast(same, pd.DataFrame({"id": [7], "step": [1], "x": [4.0]}))
+    assert axes.lines[1].get_xdata().tolist() == [2, 3]
+    assert axes.get_legend().get_texts()[0].get_text() == "7"
+    bare = plot_forecast(whole[["x"]], pd.DataFrame({"step": [1, 2], "x": [4.0, 5.0]}))
+    assert bare.lines[1].get_xdata().tolist() == [2, 3, 4]
+
+
+def test_array_of_quantiles():
+    values = np.arange(10.0)[:, None] + [-3.0, -1.0, 0.0, 1.0, 3.0]
+    axes = plot_forecast(np.arange(5.0), values[5:], levels=[0.05, 0.25, 0.5, 0.75, 0.95])
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert texts == ["series", "forecast", "90% band", "50% band"]
+    assert axes.lines[1].get_ydata().tolist() == [4, 5, 6, 7, 8, 9]
+    with pytest.raises(ValueError, match="one entry for each of the 5 quantiles"):
+        plot_forecast(np.arange(5.0), values, levels=[0.5])
+    with pytest.raises(ValueError, match="quantiles need levels"):
+        plot_forecast(np.arange(5.0), values)
+
+
+def test_mistakes():
+    series, ahead = frames("pandas")
+    with pytest.raises(TypeError, match="series must be an eager pandas or polars frame"):
+        plot_forecast(np.arange(5.0), ahead)
+    with pytest.raises(TypeError, match="predictions must be an eager"):
+        plot_forecast(series, np.arange(5.0))
+    with pytest.raises(ValueError, match="start is for arrays, and plot_forecast received frames"):
+        plot_forecast(series, ahead, start=3)
+    with pytest.raises(ValueError, match="ids is for frames, and plot_forecast received arrays"):
+        plot_forecast(np.arange(5.0), [1.0], ids="a")
+    with pytest.raises(ValueError, match="the frame that forecast returns, with a column 'step'"):
+        plot_forecast(series, series)
+    with pytest.raises(ValueError, match=r"series must have the columns .*'shop'"):
+        plot_forecast(series.drop(columns="shop"), ahead)
+    with pytest.raises(ValueError, match="no row of shop='south'"):
+        plot_forecast(series[series["shop"] == "north"], ahead)

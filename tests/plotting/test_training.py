@@ -1,0 +1,32 @@
+"""Curves of a fit and of a sweep show what they were given."""
+
+import numpy as np
+import pytest
+
+from keras_ts import plot_history
+from keras_ts.plotting.training import plot_sweep
+
+
+def test_history():
+    curves = {"loss": [3.0, 2.0, 1.0], "val_loss": [4.0, 3.0, 2.0]}
+    axes = plot_history(curves, last=2)
+    assert [line.get_xdata().tolist() for line in axes.lines] == [[2, 3], [2, 3]]
+    assert [line.get_ydata().tolist() for line in axes.lines] == [[2, 1], [3, 2]]
+    with pytest.raises(ValueError, match=r"metric='mae' is not in the history: \['loss'"):
+        plot_history(curves, metric="mae")
+
+
+def test_sweep_draws_arrays(tmp_path):
+    rates = np.logspace(-6, 0, 20)
+    losses = np.linspace(2.0, 1.0, 20)
+    axes = plot_sweep(
+        rates, losses, smoothed=losses[:15], repeats=[losses, losses], suggested=1e-3,
+        interval=(5e-4, 2e-3), path=tmp_path / "sweep.png",
+    )  # fmt: skip
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    marked = "suggested: 1.00e-03 (5.00e-04 to 2.00e-03)"
+    assert labels == ["2 repeats", "loss, mean", "smoothed", marked]
+    assert [len(line.get_xdata()) for line in axes.lines[:2]] == [20, 15]
+    assert axes.get_xscale() == "log"
+    bare = plot_sweep([1e-3, 1e-2], [1.0, np.nan])
+    assert [t.get_text() for t in bare.get_legend().get_texts()] == ["loss", "no rate suggested"]
