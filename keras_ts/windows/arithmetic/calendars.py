@@ -1,18 +1,53 @@
 """Calendars by which timestamps are evenly spaced although their distances differ: pure NumPy.
 
-A count gives every row a tick (month ends 1, 2, 3, ...) and flags the rows that it holds for. A
-series keeps to a count if the count holds for all its rows. Then a missing row is a tick that was
-skipped.
+A calendar numbers its days (month ends 1, 2, 3, ...) and knows the day of each number. A series
+keeps to a calendar if every one of its days is the day of its own number. Then a missing row is a
+number that was skipped, and the days to come are those of the numbers that follow.
+
+Two series of one calendar differ by their *marks*: the days of the month from 0 (30 is every
+month's last), or the kind of weekday.
 """
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 
 Count = tuple[Array, BoolArray]
+# The marks of one series, or of each of many days.
+Marks = Sequence[int] | IntArray
+_LAST = 30
+_WEEKS = ("first", "second", "third", "fourth", "fifth")
+# NumPy's day 0 was a Thursday.
+_WEEKDAYS = ("Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday")
+
+
+def _no_marks(day: Array, offsets: IntArray) -> IntArray:
+    return np.empty((0, len(offsets) - 1), dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """How a calendar numbers its days.
+
+    Attributes:
+        tick: The distance between two of its days, in words.
+        hours: No two of its days are closer than so many hours, however the clock is changed. A
+            series with a shorter step cannot keep to the calendar, and is not tried.
+        number: Returns the numbers of days.
+        day: Returns the days of numbers.
+        marks: Reads the marks ``(marks, series)`` off the days of a panel, given its offsets.
+        name: Names the days that have these marks; None: by ``tick``.
+    """
+
+    tick: str
+    hours: int
+    number: Callable[[Array, Marks], IntArray]
+    day: Callable[[IntArray, Marks], Array]
+    marks: Callable[[Array, IntArray], IntArray] = _no_marks
+    name: Callable[[Marks], str] | None = None
 
 
 def in_time(clock: Array, utc: Array, offsets: IntArray) -> Count:
@@ -20,6 +55,9 @@ def in_time(clock: Array, utc: Array, offsets: IntArray) -> Count:
 
     The count does not hold for a step that is no longer than the change of the clock: an hour
     that is missing when the clock is put back by an hour would leave no trace.
+
+    Returns:
+        The tick of every row, and True if the count holds for it.
     """
     steps = np.diff(clock)
     holds = np.ones(len(clock), dtype=bool)
@@ -28,12 +66,13 @@ def in_time(clock: Array, utc: Array, offsets: IntArray) -> Count:
     return clock, holds
 
 
-def in_days(
-    calendar: Callable[[Array, IntArray], Count], clock: Array, utc: Array, offsets: IntArray
-) -> Count:
+def in_days(calendar: Calendar, clock: Array, utc: Array, offsets: IntArray) -> Count:
     """Count in the days of a calendar, all at the same time of day.
 
     If the clock is put forward at midnight, that day begins as much later.
+
+    Returns:
+        The number of every row's day, and True if the count holds for the row.
     """
     day = clock.astype("datetime64[D]")
     of_day = clock - day.astype(clock.dtype)
@@ -43,96 +82,138 @@ def in_days(
         forward = np.diff(clock) - np.diff(utc)
         forward[offsets[1:-1] - 1] = 0
         at_time[1:] |= of_day[1:] - usual[1:] == forward
-    ticks, holds = calendar(day, offsets)
-    return ticks, holds & at_time
-
-
-def _every_day(day: Array, offsets: IntArray) -> Count:
-    """Number every day: a clock with summer time shows days that are not 24 hours apart."""
-    return day.astype(np.int64), np.ones(len(day), dtype=bool)
-
-
-def _weekdays(day: Array, offsets: IntArray) -> Count:
-    """Number Mondays to Fridays."""
-    return number_of_weekday(day), np.is_busday(day)
-
-
-def _day_of_month(day: Array, offsets: IntArray) -> Count:
-    """Number one day of each month, or the last of a month that lacks it."""
-    month, of_month, last = parts_of_month(day)
-    latest = per_row(np.maximum.reduceat(of_month, offsets[:-1]), offsets)
-    return month.astype(np.int64), last | (of_month == latest)
-
-
-def _first_weekday_of_month(day: Array, offsets: IntArray) -> Count:
-    month = day.astype("datetime64[M]")
-    return month.astype(np.int64), day == first_weekday(month)
-
-
-def _last_weekday_of_month(day: Array, offsets: IntArray) -> Count:
-    month = day.astype("datetime64[M]")
-    return month.astype(np.int64), day == last_weekday(month)
-
-
-def _numbered_weekday_of_month(day: Array, offsets: IntArray) -> Count:
-    """Number one weekday of each month: the third Friday, say."""
-    month, of_month, _ = parts_of_month(day)
-    kind = weekday_kind(day, of_month)
-    return month.astype(np.int64), kind == per_row(kind[offsets[:-1]], offsets)
-
-
-def _twice_a_month(day: Array, offsets: IntArray) -> Count:
-    """Number two days of each month, about half of one apart; the later may be its last."""
-    month, of_month, last = parts_of_month(day)
-    early = per_row(np.minimum.reduceat(of_month, offsets[:-1]), offsets)
-    late = per_row(np.maximum.reduceat(of_month, offsets[:-1]), offsets)
-    second = of_month != early
-    own = ~second | (of_month == late) | (last & (of_month >= early + 12))
-    half = (late - early >= 12) & (late - early <= 18)
-    return 2 * month.astype(np.int64) + second, own & half
-
-
-def number_of_weekday(day: Array) -> IntArray:
-    """Return how many Mondays to Fridays lie between 1970-01-01 and each day."""
-    return np.busday_count(np.datetime64(0, "D"), day)
-
-
-def first_weekday(month: Array) -> Array:
-    """Return the first Monday to Friday of each month."""
-    return np.busday_offset(month.astype("datetime64[D]"), 0, roll="forward")
-
-
-def last_weekday(month: Array) -> Array:
-    """Return the last Monday to Friday of each month."""
-    return np.busday_offset((month + 1).astype("datetime64[D]"), -1, roll="forward")
-
-
-def weekday_kind(day: Array, of_month: IntArray) -> IntArray:
-    """Return one number for all third Fridays: seven to a week of the month, from its first day."""
-    return of_month // 7 * 7 + day.astype(np.int64) % 7
-
-
-def parts_of_month(day: Array) -> tuple[Array, IntArray, BoolArray]:
-    """Return the month of each day, the day's number in it from 0, and True if it is the last."""
-    month = day.astype("datetime64[M]")
-    of_month = (day - month.astype(day.dtype)).astype(np.int64)
-    return month, of_month, (month + 1).astype(day.dtype) == day + 1
+    marks = per_row(calendar.marks(day, offsets), offsets)
+    number = calendar.number(day, marks)
+    return number, at_time & (calendar.day(number, marks) == day)
 
 
 def per_row(values: Array, offsets: IntArray) -> Array:
-    """Repeat the value of each series at each of its rows."""
-    return np.repeat(values, np.diff(offsets))
+    """Repeat the value of each series, on the last axis, at each of its rows."""
+    return np.repeat(values, np.diff(offsets), axis=-1)
 
 
-# Each count has a number of hours that no two of its ticks are closer than, however the clock is
-# changed. A series with a shorter step cannot keep to the count, and is not tried.
-_DAYS, _MONTHS = 20, 200
+# Days, all of them or Mondays to Fridays.
+
+
+def _number(day: Array, marks: Marks) -> IntArray:
+    return day.astype(np.int64)
+
+
+def _day(number: IntArray, marks: Marks) -> Array:
+    return number.astype("datetime64[D]")
+
+
+def _number_of_weekday(day: Array, marks: Marks) -> IntArray:
+    return np.busday_count(np.datetime64(0, "D"), day)
+
+
+def _weekday(number: IntArray, marks: Marks) -> Array:
+    return np.busday_offset(np.datetime64(0, "D"), number)
+
+
+# One day of each month.
+
+
+def _number_of_month(day: Array, marks: Marks) -> IntArray:
+    return day.astype("datetime64[M]").astype(np.int64)
+
+
+def _day_of_month(number: IntArray, marks: Marks) -> Array:
+    """Return a day of each month, or the last of a month that lacks it."""
+    month = number.astype("datetime64[M]")
+    last = (month + 1).astype("datetime64[D]") - 1
+    return np.minimum(month.astype("datetime64[D]") + marks[0], last)
+
+
+def _mark_of_day(day: Array, offsets: IntArray) -> IntArray:
+    of_month, last = _parts_of_month(day)
+    latest = np.maximum.reduceat(of_month, offsets[:-1])
+    return np.where(np.logical_and.reduceat(last, offsets[:-1]), _LAST, latest)[None]
+
+
+def _name_of_day(marks: Marks) -> str:
+    return {0: "month start", _LAST: "month end"}.get(marks[0], f"day {marks[0] + 1} of the month")
+
+
+def _last_weekday(number: IntArray, marks: Marks) -> Array:
+    month = number.astype("datetime64[M]")
+    return np.busday_offset((month + 1).astype("datetime64[D]"), -1, roll="forward")
+
+
+def _first_weekday(number: IntArray, marks: Marks) -> Array:
+    month = number.astype("datetime64[M]")
+    return np.busday_offset(month.astype("datetime64[D]"), 0, roll="forward")
+
+
+def _numbered_weekday(number: IntArray, marks: Marks) -> Array:
+    first = number.astype("datetime64[M]").astype("datetime64[D]")
+    week, weekday = divmod(marks[0], 7)
+    return first + (weekday - first.astype(np.int64)) % 7 + 7 * week
+
+
+def _mark_of_weekday(day: Array, offsets: IntArray) -> IntArray:
+    """Return one number for all third Fridays: seven to a week of the month, from its first day."""
+    day = day[offsets[:-1]]
+    of_month, _ = _parts_of_month(day)
+    return (of_month // 7 * 7 + day.astype(np.int64) % 7)[None]
+
+
+def _name_of_weekday(marks: Marks) -> str:
+    week, weekday = divmod(marks[0], 7)
+    return f"{_WEEKS[week]} {_WEEKDAYS[weekday]} of the month"
+
+
+# Two days of each month, about half of one apart.
+
+
+def _number_of_half(day: Array, marks: Marks) -> IntArray:
+    of_month, _ = _parts_of_month(day)
+    return 2 * _number_of_month(day, marks) + (of_month > marks[0])
+
+
+def _half(number: IntArray, marks: Marks) -> Array:
+    return _day_of_month(number // 2, np.where(number % 2, marks[1], marks[0])[None])
+
+
+def _marks_of_halves(day: Array, offsets: IntArray) -> IntArray:
+    """Return the earlier day and the later; -1 twice, if they are not half a month apart."""
+    of_month, last = _parts_of_month(day)
+    early = np.minimum.reduceat(of_month, offsets[:-1])
+    late = np.maximum.reduceat(of_month, offsets[:-1])
+    apart = of_month - per_row(early, offsets)
+    ends = np.logical_and.reduceat(last | (apart == 0), offsets[:-1])
+    odd = np.logical_or.reduceat((apart > 0) & (np.abs(apart - 15) > 3), offsets[:-1])
+    return np.where(odd, -1, [early, np.where(ends, _LAST, late)])
+
+
+def _name_of_half(marks: Marks) -> str:
+    early, late = marks
+    return f"days {early + 1} and {'last' if late == _LAST else late + 1} of the month"
+
+
+def _parts_of_month(day: Array) -> tuple[IntArray, BoolArray]:
+    """Return each day's number in its month, from 0, and True if it is the month's last."""
+    month = day.astype("datetime64[M]")
+    of_month = (day - month.astype(day.dtype)).astype(np.int64)
+    return of_month, (month + 1).astype(day.dtype) == day + 1
+
+
 CALENDARS = {
-    "day": (partial(in_days, _every_day), _DAYS),
-    "day of month": (partial(in_days, _day_of_month), _MONTHS),
-    "last weekday": (partial(in_days, _last_weekday_of_month), _MONTHS),
-    "first weekday": (partial(in_days, _first_weekday_of_month), _MONTHS),
-    "numbered weekday": (partial(in_days, _numbered_weekday_of_month), _MONTHS),
-    "twice a month": (partial(in_days, _twice_a_month), _MONTHS),
-    "weekday": (partial(in_days, _weekdays), _DAYS),
+    "day": Calendar("day", 20, _number, _day),
+    "day of month": Calendar(
+        "month", 200, _number_of_month, _day_of_month, _mark_of_day, _name_of_day
+    ),
+    "last weekday": Calendar(
+        "month", 200, _number_of_month, _last_weekday, name=lambda _: "last weekday of the month"
+    ),
+    "first weekday": Calendar(
+        "month", 200, _number_of_month, _first_weekday, name=lambda _: "first weekday of the month"
+    ),
+    "numbered weekday": Calendar(
+        "month", 200, _number_of_month, _numbered_weekday, _mark_of_weekday, _name_of_weekday
+    ),
+    "twice a month": Calendar(
+        "half month", 200, _number_of_half, _half, _marks_of_halves, _name_of_half
+    ),
+    "weekday": Calendar("weekday", 20, _number_of_weekday, _weekday),
 }

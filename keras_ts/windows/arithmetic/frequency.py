@@ -8,9 +8,27 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.calendars import CALENDARS, in_time, per_row
+from keras_ts.windows.arithmetic.calendars import CALENDARS, in_days, in_time, per_row
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
-from keras_ts.windows.arithmetic.steps import Frequency, marks_of
+from keras_ts.windows.arithmetic.steps import Frequency
+
+
+@dataclass(frozen=True)
+class _Way:
+    """One way to count the steps of a series.
+
+    Attributes:
+        calendar: One of ``CALENDARS``, or None to count in units of time.
+        local: True to go by the clock of the time zone.
+        first: True to take this way before one that leaves as few gaps.
+    """
+
+    calendar: str | None
+    local: bool
+    first: bool = False
+
+
+_NOT_DAILY = [calendar for calendar in CALENDARS if calendar != "day"]
 
 
 def disorder(times: Array, offsets: IntArray) -> tuple[str, int] | None:
@@ -74,50 +92,35 @@ def frequencies(
         ways += [_Way(calendar, clock) for clock in clocks for calendar in _NOT_DAILY]
         uneven, steps, chosen = _fewest_gaps(times, starts, local_times, ways)
     regular = 2 * _per_series(~uneven, starts) > np.diff(starts) + 1
-    unit = np.datetime_data(times.dtype)[0] if times.dtype.kind == "M" else ""
     found: list[Frequency | None] = [None] * (len(offsets) - 1)
     filled = np.flatnonzero(np.diff(offsets))
-    for series, begin, end, step, way in zip(
-        filled[regular], starts[:-1][regular], starts[1:][regular], steps[regular].tolist(),
-        chosen[regular], strict=True,
-    ):  # fmt: skip
-        if times.dtype.kind == "f":
-            step = _mean_step(times[begin:end].astype(np.float64), step)
-        found[series] = Frequency(step, unit=unit)
-        if way >= 0:
-            calendar, local = ways[way].calendar, ways[way].local
-            found[series] = Frequency(step, local=local, unit=unit)
-            if calendar is not None:
-                clock = (times if local_times is None or not local else local_times)[begin:end]
-                day = clock.astype("datetime64[D]")
-                of_day = int((clock - day.astype(clock.dtype)).astype(np.int64).min())
-                marks = marks_of(calendar, day)
-                found[series] = Frequency(step, calendar, local, unit, marks, of_day)
+    for number in np.flatnonzero(regular).tolist():
+        rows = slice(starts[number], starts[number + 1])
+        way = None if chosen[number] < 0 else ways[chosen[number]]
+        clock = local_times if local_times is not None and way is not None and way.local else times
+        found[filled[number]] = _frequency(clock[rows], steps[number].item(), way)
     return found
+
+
+def _frequency(clock: Array, step: int | float, way: _Way | None) -> Frequency:
+    """Return the frequency of one series; ``way`` is None if its steps are counted in time."""
+    if clock.dtype.kind == "f":
+        return Frequency(_mean_step(clock.astype(np.float64), step))
+    unit = np.datetime_data(clock.dtype)[0] if clock.dtype.kind == "M" else ""
+    if way is None:
+        return Frequency(step, unit=unit)
+    if way.calendar is None:
+        return Frequency(step, local=way.local, unit=unit)
+    day = clock.astype("datetime64[D]")
+    of_day = int((clock - day.astype(clock.dtype)).astype(np.int64).min())
+    marks = CALENDARS[way.calendar].marks(day, np.array([0, len(day)]))
+    return Frequency(step, way.calendar, way.local, unit, tuple(marks[:, 0].tolist()), of_day)
 
 
 def _mean_step(times: Array, usual: float) -> float:
     """Return the regular step of floats to six digits, so that the last rows give that of all."""
     count = np.rint(np.diff(times) / usual).sum()
     return float(f"{(times[-1] - times[0]) / count:.6g}")
-
-
-@dataclass(frozen=True)
-class _Way:
-    """One way to count the steps of a series.
-
-    Attributes:
-        calendar: One of ``CALENDARS``, or None to count in units of time.
-        local: True to go by the clock of the time zone.
-        first: True to take this way before one that leaves as few gaps.
-    """
-
-    calendar: str | None
-    local: bool
-    first: bool = False
-
-
-_NOT_DAILY = [calendar for calendar in CALENDARS if calendar != "day"]
 
 
 def _fewest_gaps(
@@ -136,15 +139,20 @@ def _fewest_gaps(
     fewest = _per_series(uneven, offsets)
     apart = usual.view(np.diff(times).dtype)
     for number, way in enumerate(ways):
-        count, hours = CALENDARS[way.calendar] if way.calendar else (in_time, 0)
-        tried = (way.first | (fewest > 0)) & (apart >= np.timedelta64(hours, "h"))
+        calendar = None if way.calendar is None else CALENDARS[way.calendar]
+        tried = way.first | (fewest > 0)
+        if calendar is not None:
+            tried = tried & (apart >= np.timedelta64(calendar.hours, "h"))
         if not tried.any():
             continue
         inner = concatenated_offsets(np.diff(offsets)[tried])
         rows = slice(None) if tried.all() else per_row(tried, offsets)
         utc = times[rows]
         clock = local_times[rows] if way.local and local_times is not None else utc
-        ticks, holds = count(clock, utc, inner)
+        if calendar is None:
+            ticks, holds = in_time(clock, utc, inner)
+        else:
+            ticks, holds = in_days(calendar, clock, utc, inner)
         keeps = np.logical_and.reduceat(holds, inner[:-1])
         if not keeps.any():
             continue
