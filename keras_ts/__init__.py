@@ -6,6 +6,8 @@ from keras_ts.checks.reload import ReloadDifference, ReloadReport, check_reload
 from keras_ts.conversion.migrate import migrate_lambdas
 from keras_ts.conversion.portable import save_portable
 from keras_ts.datasets import course_series
+from keras_ts.evaluation.compare import baselines, compare
+from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.forecasting.forecast import forecast
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.known_ahead import KnownAhead
@@ -32,6 +34,7 @@ from keras_ts.windows.windowed_input import WindowedInput
 from keras_ts.windows.windowed_series import WindowedSeries
 
 __all__ = [
+    "ComparisonReport",
     "ExpandSeries",
     "ExponentialLRSweep",
     "ExportReport",
@@ -52,9 +55,11 @@ __all__ = [
     "WindowedInput",
     "WindowedSeries",
     "__version__",
+    "baselines",
     "calendar_features",
     "check_export",
     "check_reload",
+    "compare",
     "course_series",
     "find_learning_rate",
     "forecast",

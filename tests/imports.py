@@ -11,7 +11,7 @@ ROOMS = [
     ["windows"],
     ["presets", "sweep", "saving"],
     ["forecasting"],
-    ["checks", "conversion"],
+    ["evaluation", "checks", "conversion"],
     ["testing"],
 ]
 # The files of these two rooms import by the same rule.

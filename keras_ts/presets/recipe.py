@@ -6,9 +6,8 @@ from typing import Any, Literal
 import keras
 
 from keras_ts import _checks
-from keras_ts.layers.sorted_quantiles import levels_of
 from keras_ts.losses import IntervalCoverage, MedianMAE, QuantileLoss
-from keras_ts.windows.windowed_input import carried_by
+from keras_ts.windows.windowed_input import levels_given_by
 
 
 @dataclass(frozen=True)
@@ -92,21 +91,9 @@ class Recipe:
             optimizer = keras.optimizers.AdamW(rate)
         loss: Any = self.loss
         metrics: list[Any] = ["mae"]
-        levels = _levels(model)
+        levels = levels_given_by(model)
         if levels is not None:
             loss, metrics = QuantileLoss(levels), [MedianMAE(levels)]
             if len(levels) > 1:
                 metrics.append(IntervalCoverage(levels))
         model.compile(loss=loss, optimizer=optimizer, metrics=metrics)
-
-
-def _levels(model: keras.Model) -> tuple[float, ...] | None:
-    """Return the levels of the quantiles that a model gives, or None for a point."""
-    carried, sorted_levels = carried_by(model), levels_of(model)
-    levels = None if carried is None else carried.levels
-    if None not in (levels, sorted_levels) and levels != sorted_levels:
-        raise ValueError(
-            f"model carries levels={levels} in its WindowedInput, and ends in "
-            f"SortedQuantiles({sorted_levels}). Give both the same levels."
-        )
-    return sorted_levels or levels

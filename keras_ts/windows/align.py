@@ -66,7 +66,7 @@ class Placement:
         }
 
     def _labels(self, series: IntArray) -> Array:
-        return series if self.panel.labels is None else _column(self.panel.labels)[series]
+        return series if self.panel.labels is None else label_column(self.panel.labels)[series]
 
     def _moments(self, flat: IntArray, series: IntArray) -> Array:
         if self.panel.clock is not None:
@@ -74,8 +74,8 @@ class Placement:
         return flat - self.panel.offsets[series]
 
 
-def _column(labels: tuple[Any, ...]) -> Array:
-    """Labels as a one-dimensional array that gives them back as they are."""
+def label_column(labels: tuple[Any, ...]) -> Array:
+    """Return labels as a one-dimensional array that gives them back as they are."""
     kinds = {type(label) for label in labels}
     if len(kinds) == 1 and isinstance(labels[0], str | int | float):
         array = np.asarray(labels)

@@ -355,3 +355,14 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
     def to_tf(self) -> "tf.data.Dataset":
         """Return a ``tf.data.Dataset`` of the batches; each full pass is the next epoch."""
         return to_tf(self._source)
+
+
+def in_time_order(dataset: WindowDataset) -> WindowSource:
+    """Return the source of all windows of a dataset in time order, without weights and padding.
+
+    ``source.read(0, begin, end)`` then returns ``(x, y)`` of the windows ``begin .. end - 1``,
+    whatever order and shard the dataset has.
+    """
+    source = dataset._source
+    sampler = replace(source.sampler, shuffle=False, remainder="keep", shards=1, shard=0)
+    return replace(source, sampler=sampler, weights=None)

@@ -11,6 +11,7 @@ import keras
 
 from keras_ts import _checks, _keras_private
 from keras_ts._registration import registered
+from keras_ts.layers.sorted_quantiles import levels_of
 from keras_ts.windows.carried import Carried, windows_of
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.spec import Column
@@ -135,3 +136,19 @@ def carried_by(model: keras.Model) -> Carried | None:
                 "Keep one of them."
             )
     return layers[0].carried if layers else None
+
+
+def levels_given_by(model: keras.Model) -> tuple[float, ...] | None:
+    """Return the levels of the quantiles that a model gives, or None for a point.
+
+    Raises:
+        ValueError: The levels that the model carries are not those it ends in.
+    """
+    carried, sorted_levels = carried_by(model), levels_of(model)
+    levels = None if carried is None else carried.levels
+    if None not in (levels, sorted_levels) and levels != sorted_levels:
+        raise ValueError(
+            f"model carries levels={levels} in its WindowedInput, and ends in "
+            f"SortedQuantiles({sorted_levels}). Give both the same levels."
+        )
+    return sorted_levels or levels

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_ts.windows.arithmetic.scale import mean_absolute_steps
+from keras_ts.windows.arithmetic.scale import absolute_steps, mean_absolute_steps
 
 
 @given(st.data(), st.integers(1, 9), st.booleans())
@@ -36,3 +36,17 @@ def test_steps_are_those_within_each_part(data, block, plain):
 def test_integers_do_not_wrap_around():
     values = np.array([0, 255, 0], np.uint8)
     assert mean_absolute_steps(values, np.array([0]), np.array([3]), np.array([0])) == 255
+
+
+@given(st.integers(1, 9), st.integers(1, 5), st.integers(0, 99))
+def test_steps_may_be_a_season_apart(block, lag, seed):
+    rng = np.random.default_rng(seed)
+    values = rng.integers(-9, 9, 24).astype(float)
+    values[rng.integers(24)] = np.nan
+    begin, end = np.array([0, 5, 14]), np.array([5, 12, 24])
+    total, count = absolute_steps(values, begin, end, np.array([0]), lag, block)
+    for span, (start, stop) in enumerate(zip(begin.tolist(), end.tolist(), strict=True)):
+        steps = [abs(values[t] - values[t - lag]) for t in range(start + lag, stop)]
+        known = [step for step in steps if step == step]
+        assert count[span, 0] == len(known)
+        assert abs(total[span, 0] - sum(known)) < 1e-12

@@ -1,0 +1,1 @@
+"""Judging: baselines, a comparison with a verdict, and backtests."""

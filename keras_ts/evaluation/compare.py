@@ -1,0 +1,270 @@
+"""``baselines`` and ``compare``: forecasters judged on exactly the same targets."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._models import check_model
+from keras_ts._typing import Array, BoolArray
+from keras_ts.evaluation import baselines as rivals
+from keras_ts.evaluation.metrics import all_losses
+from keras_ts.evaluation.reading import Block, JudgedWindows
+from keras_ts.evaluation.report import ComparisonReport
+from keras_ts.evaluation.tally import Tally
+from keras_ts.evaluation.verdict import Skill, block_length, skill
+from keras_ts.windows.carried import Carried
+from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.windowed_input import carried_by, levels_given_by
+
+# With fewer series than this, blocks of origins are drawn anew, and not whole series.
+_FEW_SERIES = 10
+# Datasets that are judged together agree in these.
+_ALIKE = ("window", "horizon", "gap", "sampling_rate", "targets")
+
+
+def baselines(
+    train: WindowDataset, validation: WindowDataset, season: int | None = None
+) -> ComparisonReport:
+    """Score the forecasts that a model has to beat, on the targets of ``validation``.
+
+    - ``"naive"``: the last value.
+    - ``"drift"``: the last value, and the window's mean step carried on.
+    - ``"moving average"``: the mean of the window.
+    - ``"linear autoregression"``: a ridge regression of each step on the window, fitted on
+      ``train``; for each target on its own past, shared by the series of a panel. Its penalty is
+      a thousandth of the mean diagonal.
+    - ``"seasonal naive"``, with ``season``: the latest known value a whole number of seasons before
+      the target, also from before the window.
+
+    Example:
+
+    >>> from keras_ts import WindowedSeries, baselines, course_series
+    >>> train, validation = WindowedSeries(20).split(course_series(), at=1000)
+    >>> report = baselines(train, validation)
+    >>> for name, mae in zip(report.table["name"], report.table["mae"]):
+    ...     print(name, round(float(mae), 2))
+    naive 5.94
+    drift 6.09
+    moving average 6.03
+    linear autoregression 4.95
+    >>> report.best
+    'linear autoregression'
+
+    Args:
+        train: The training part, for the regression and for the scale of MASE.
+        validation: The part to judge on, every window and the whole horizon of it.
+        season: Positions in a season, such as 12 for months or 7 for days. It adds the seasonal
+            naive forecast, and MASE is then scaled by steps ``season`` apart. Defaults to None.
+
+    Returns:
+        A ``ComparisonReport``.
+
+    Raises:
+        TypeError: ``train`` or ``validation`` is no ``WindowDataset``.
+        ValueError: The two differ in windows or columns, or a season reaches back over the
+            beginning of a series.
+    """
+    return _judge({}, train, validation, season)
+
+
+def compare(
+    model: keras.Model | Mapping[str, keras.Model],
+    train: WindowDataset,
+    validation: WindowDataset,
+    season: int | None = None,
+) -> ComparisonReport:
+    """Score a model beside the baselines, and tell if it beats the best of them.
+
+    The verdict rests on errors in pairs, the model's and the best baseline's for the same targets.
+    A block bootstrap gives the 95 % interval of the skill, one minus the model's MAE over that of
+    the baseline. ``"beats"`` and ``"loses to"`` are said if the interval leaves out 0, else
+    ``"cannot be told from"``. Blocks are of neighbouring origins, at least a horizon of them; of
+    a panel with 10 series or more, whole series are drawn.
+
+    A model that gives quantiles is scored by its median, and also has a pinball loss, and the
+    coverage and width of the interval between its outer quantiles. Of sequences the last step is
+    judged. Windows with a missing value among the targets or their past, which ``missing="keep"``
+    lets through, are left out for all alike.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_ts import WindowedSeries, compare, course_series
+    >>> train, validation = WindowedSeries(20).split(course_series(), at=1000)
+    >>> model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(1)])
+    >>> print(compare(model, train, validation).verdicts)
+    {'model': 'loses to'}
+
+    Args:
+        model: The model, or a dict of models by name.
+        train: The training part, for the baselines and for the scale of MASE.
+        validation: The part to judge on, which no model has been trained on. In time order,
+            whatever order the dataset has; without its weights.
+        season: As for ``baselines``.
+
+    Returns:
+        A ``ComparisonReport``.
+
+    Raises:
+        TypeError: ``model`` is not a Keras model or a dict of them, or a part is no
+            ``WindowDataset``.
+        ValueError: The parts differ in windows or columns, or a model does not fit them, or its
+            predictions are not finite.
+    """
+    models = dict(model) if isinstance(model, Mapping) else {"model": model}
+    if not models:
+        raise ValueError("model is an empty dict; name a model in it.")
+    for name, one in models.items():
+        if not isinstance(name, str) or name in _names(season=1):
+            raise ValueError(
+                f"model must name models by texts other than {', '.join(_names(season=1))}. "
+                f"Received: {_checks.shown(name)}."
+            )
+        check_model(one, built=True)
+    return _judge(models, train, validation, season)
+
+
+def _judge(
+    models: dict[str, keras.Model], train: Any, validation: Any, season: int | None
+) -> ComparisonReport:
+    if season is not None:
+        season = _checks.integer("season", season, 2)
+    trained, judged = JudgedWindows("train", train), JudgedWindows("validation", validation)
+    _check_alike(trained, judged)
+    levels = {name: _levels(name, model, judged) for name, model in models.items()}
+    linear = _fitted(trained)
+    scales = trained.scales_for(judged, season or 1)
+    names = [*models, *_names(season)]
+    sizes = judged.count, len(judged.labels), judged.geometry.horizon
+    tallies = {name: Tally(*sizes) for name in names}
+    for block in judged.blocks():
+        forecasts, whole = _baseline_forecasts(block, judged, linear, season)
+        whole &= _finite(block.actual)
+        numbers = block.begin + np.flatnonzero(whole)
+        actual, series = block.actual[whole], block.series[whole]
+        scale = scales[series][:, None]
+        for name in names:
+            given = levels.get(name)
+            if name in models:
+                forecast = judged.predictions(name, models[name], given, block)[whole]
+                _check_finite(name, forecast)
+            else:
+                forecast = forecasts[name][whole]
+            losses = all_losses(actual, forecast, scale, given)
+            tallies[name].add(numbers, series, losses)
+    return _report(tallies, list(models), judged)
+
+
+def _names(season: int | None) -> list[str]:
+    names = [rivals.NAIVE, rivals.DRIFT, rivals.MOVING_AVERAGE, rivals.LINEAR]
+    return names if season is None else [*names, rivals.SEASONAL]
+
+
+def _check_alike(train: JudgedWindows, validation: JudgedWindows) -> None:
+    pairs = [
+        (name, getattr(train.dataset.windows, name), getattr(validation.dataset.windows, name))
+        for name in _ALIKE
+    ]
+    pairs.append(("columns", train.dataset.columns, validation.dataset.columns))
+    for name, ours, theirs in pairs:
+        if ours != theirs:
+            raise ValueError(
+                f"train and validation must be parts of the same windows. Received: {name}="
+                f"{_checks.shown(ours)} and {name}={_checks.shown(theirs)}."
+            )
+    if None in (train.panel.labels, validation.panel.labels):
+        counts = len(train.labels), len(validation.labels)
+        if counts[0] != counts[1]:
+            raise ValueError(
+                f"train and validation must be parts of the same series. Received {counts[0]} and "
+                f"{counts[1]} series."
+            )
+
+
+def _levels(name: str, model: keras.Model, judged: JudgedWindows) -> tuple[float, ...] | None:
+    """Return the levels of a model's quantiles, or refuse windows that it was not made for."""
+    carried = carried_by(model)
+    if carried is not None:
+        clash = carried.disagreement(Carried.of(judged.dataset))
+        if clash:
+            raise ValueError(
+                f"{name} was made for other windows than those of validation: {clash}. "
+                "Judge it on windows like those it was trained on."
+            )
+    return levels_given_by(model)
+
+
+def _check_finite(name: str, forecast: Array) -> None:
+    bad = ~_finite(forecast)
+    if bad.any():
+        raise ValueError(
+            f"{name} gives predictions that are not finite, for {int(bad.sum())} of {len(bad)} "
+            "windows. Its training has diverged, or its inputs hold missing values."
+        )
+
+
+def _fitted(train: JudgedWindows) -> rivals.LinearAutoregression:
+    shape = train.geometry
+    linear = rivals.LinearAutoregression(shape.window, shape.horizon, len(train.columns))
+    for block in train.blocks():
+        whole = _finite(block.past) & _finite(block.actual)
+        linear.add(block.past[whole], block.actual[whole])
+    linear.fit()
+    return linear
+
+
+def _baseline_forecasts(
+    block: Block, judged: JudgedWindows, linear: rivals.LinearAutoregression, season: int | None
+) -> tuple[dict[str, Array], BoolArray]:
+    """Return the forecasts by name, and True for each window in which no value is missing."""
+    past, ahead = block.past, judged.ahead
+    forecasts = {
+        rivals.NAIVE: rivals.naive(past, ahead),
+        rivals.DRIFT: rivals.drift(past, ahead, judged.geometry.sampling_rate),
+        rivals.MOVING_AVERAGE: rivals.moving_average(past, ahead),
+        rivals.LINEAR: linear.predict(past),
+    }
+    whole = _finite(past)
+    if season is not None:
+        values, without_gap = judged.seasonal(block, season)
+        forecasts[rivals.SEASONAL] = values
+        whole &= without_gap & _finite(values)
+    return forecasts, whole
+
+
+def _finite(values: Array) -> BoolArray:
+    """Tell for each window if all its values are finite."""
+    return np.logical_and.reduce(np.isfinite(values).reshape(len(values), -1), axis=1)
+
+
+def _report(
+    tallies: dict[str, Tally], models: list[str], judged: JudgedWindows
+) -> ComparisonReport:
+    first = next(iter(tallies.values()))
+    known = np.isfinite(first.errors)
+    if not known.any():
+        raise ValueError(
+            "validation has no window without a missing value, so there is nothing to judge on."
+        )
+    notes = []
+    if not known.all():
+        notes.append(f"{int((~known).sum())} windows with a missing value are left out.")
+    unscaled = int(np.isnan(first.metric("mase", "series")[first.series()]).sum())
+    if unscaled:
+        notes.append(f"MASE leaves out {unscaled} series without a step in the training part.")
+    rival = min((n for n in tallies if n not in models), key=lambda n: tallies[n].metric("mae"))
+    skills = {name: _skill(tally, tallies[rival], judged) for name, tally in tallies.items()}
+    return ComparisonReport(tallies, skills, rival, models, judged.labels, notes)
+
+
+def _skill(tally: Tally, rival: Tally, judged: JudgedWindows) -> Skill:
+    """Return the skill of a forecaster beside the best baseline."""
+    if len(tally.series()) >= _FEW_SERIES:
+        return skill(tally.sums_by_series(), rival.sums_by_series(), 1)
+    known = np.isfinite(tally.errors)
+    shape = judged.geometry
+    length = block_length(int(known.sum()), shape.horizon, shape.stride)
+    return skill(tally.errors[known], rival.errors[known], length)

@@ -1,0 +1,193 @@
+"""Windows of a dataset as judging needs them: in time order, a block at a time.
+
+Targets and predictions become ``(windows, steps, targets)`` in float64, whatever axes a model and
+its dataset leave out. Of sequences the last step counts, the one that a forecast is made at.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.evaluation.baselines import seasons_back
+from keras_ts.windows.arithmetic.scale import absolute_steps
+from keras_ts.windows.dataset import WindowDataset, in_time_order
+
+# Numbers in the inputs of a block, and windows in it at most: so memory stays bounded.
+_NUMBERS, _WINDOWS = 1 << 23, 1 << 16
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some windows of a dataset.
+
+    Attributes:
+        begin: Number of the first, in time order.
+        inputs: The inputs, as a model takes them.
+        past: ``(windows, inputs, targets)``, the past of the target columns.
+        actual: ``(windows, steps, targets)``.
+        series: ``(windows,)``, the number of each window's series.
+        origins: ``(windows,)``, the flat position of each last input.
+    """
+
+    begin: int
+    inputs: Any
+    past: Array
+    actual: Array
+    series: IntArray
+    origins: IntArray
+
+
+class JudgedWindows:
+    """All windows of a dataset, in time order."""
+
+    def __init__(self, name: str, dataset: Any) -> None:
+        if not isinstance(dataset, WindowDataset):
+            raise TypeError(
+                f"{name} must be a WindowDataset, as WindowedSeries.split and folds return. "
+                f"Received: {type(dataset).__name__}."
+            )
+        self.dataset, self._source = dataset, in_time_order(dataset)
+        self.panel, self.ranges = self._source.panel, self._source.sampler.ranges
+        self.geometry = self._source.spec.geometry
+        targets, columns = self.panel.targets, self.panel.num_columns
+        self.columns = np.arange(columns) if targets is None else np.atleast_1d(targets)
+
+    @property
+    def count(self) -> int:
+        """Number of windows."""
+        return self.ranges.total
+
+    @property
+    def ahead(self) -> IntArray:
+        """Distance of each step's target from the origin."""
+        return self.geometry.gap + np.arange(1, self.geometry.horizon + 1)
+
+    @cached_property
+    def labels(self) -> list[Any]:
+        """The id of every series of the panel, or its number."""
+        return list(self.panel.labels or range(len(self.panel.lengths)))
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the windows, some at a time."""
+        row = self.geometry.window * self.panel.num_columns
+        batch = self._source.spec.batch_size
+        # Whole batches: the model then meets one shape, and another at the end.
+        size = max(min(_NUMBERS // row, _WINDOWS) // batch, 1) * batch
+        for begin in range(0, self.count, size):
+            numbers = np.arange(begin, min(begin + size, self.count))
+            inputs, targets = self._source.read(0, begin, int(numbers[-1]) + 1)
+            past = inputs["past"] if isinstance(inputs, dict) else inputs
+            past = past.reshape(len(numbers), self.geometry.window, -1)[..., self.columns]
+            yield Block(
+                begin=begin,
+                inputs=inputs,
+                past=past.astype(np.float64),
+                actual=self._last_step(targets).astype(np.float64),
+                series=self.ranges.series_of(numbers),
+                origins=self.ranges.starts(numbers) + self.geometry.reach - 1,
+            )
+
+    def predictions(
+        self, name: str, model: keras.Model, levels: tuple[float, ...] | None, block: Block
+    ) -> Array:
+        """Return a model's predictions, ``(windows, steps, targets)``, and maybe an axis of levels.
+
+        Args:
+            name: Name of the model, for an error.
+            model: The model.
+            levels: Levels of its quantiles, or None.
+            block: The windows to predict.
+        """
+        given = model.predict(block.inputs, batch_size=self._source.spec.batch_size, verbose=0)
+        given = _checks.numeric(given, f"the output of {name}")
+        shape = self._target_shape(len(block.series))
+        tail = () if levels is None else (len(levels),)
+        # Keras itself adds and drops a last axis of length 1; any other shape is a mistake.
+        fitting = {(*shape, *tail), (*shape, 1, *tail)}
+        if shape[-1:] == (1,) and len(shape) > 1:
+            fitting.add((*shape[:-1], *tail))
+        if given.shape not in fitting:
+            quantiles = f" for each of its {tail[0]} quantile levels" if tail else ""
+            raise ValueError(
+                f"{name} must give one value per target, {(*shape, *tail)}{quantiles}. Received "
+                f"shape {given.shape}. Judge it on windows like those it was trained on."
+            )
+        last = given.reshape(*shape, *tail)
+        if self.geometry.sequence:
+            last = last[:, -1]
+        steps = (len(last), self.geometry.horizon, len(self.columns), *tail)
+        return last.reshape(steps).astype(np.float64)
+
+    def seasonal(self, block: Block, season: int) -> tuple[Array, BoolArray]:
+        """Return the latest known values a whole number of seasons before the targets.
+
+        Returns:
+            ``(windows, steps, targets)``; and True for the windows between whose values and origin
+            time has no gap.
+        """
+        back = seasons_back(self.ahead, season)
+        begin = block.origins - back.max()
+        early = begin < self.panel.offsets[block.series]
+        if early.any():
+            first = int(early.argmax())
+            raise ValueError(
+                f"season={season} needs a value {back.max()} positions before each origin, and "
+                f"{int(early.sum())} windows have none, the first of them in "
+                f"{self.panel.series(int(block.series[first]))}. Use a shorter season, or leave it "
+                "out."
+            )
+        values = self.panel.values[block.origins[:, None] - back]
+        values = values.reshape(len(begin), len(back), -1)[..., self.columns]
+        gaps = self.panel.gaps
+        whole: BoolArray = np.searchsorted(gaps, begin, side="right") == np.searchsorted(
+            gaps, block.origins, side="right"
+        )
+        return values.astype(np.float64), whole
+
+    def scales(self, season: int) -> Array:
+        """Return the mean absolute step of each series and target, ``(series, targets)``.
+
+        It is taken over the rows that the windows read, ``season`` apart. NaN where there is no
+        step, or none but 0.
+        """
+        order = np.argsort(self.ranges.first, kind="stable")
+        first = self.ranges.first[order]
+        last = first + self.ranges.step * (self.ranges.count[order] - 1)
+        end = last + self.geometry.span
+        # Windows on both sides of a missing row may read some rows in common.
+        begin = np.maximum(first, np.concatenate([[0], np.maximum.accumulate(end)[:-1]]))
+        total, count = absolute_steps(self.panel.values, begin, end, self.columns, season)
+        sums = np.zeros((2, len(self.panel.lengths), len(self.columns)))
+        np.add.at(sums[0], self.ranges.series[order], total)
+        np.add.at(sums[1], self.ranges.series[order], count)
+        scales: Array = sums[0] / np.maximum(sums[1], 1)
+        return np.where(scales > 0, scales, np.nan)
+
+    def scales_for(self, other: "JudgedWindows", season: int) -> Array:
+        """Return ``scales`` for the series of another panel, NaN for those that are not here."""
+        scales = self.scales(season)
+        if self.panel is other.panel:
+            return scales
+        place = {label: number for number, label in enumerate(self.labels)}
+        known = np.array([place.get(label, -1) for label in other.labels])
+        return np.where((known >= 0)[:, None], scales[known], np.nan)
+
+    def _target_shape(self, windows: int) -> tuple[int, ...]:
+        """Return the shape of the targets as the dataset gives them."""
+        shape: tuple[int, ...] = (windows,)
+        if self.geometry.sequence:
+            shape += (self.geometry.window,)
+        if self.geometry.horizon > 1:
+            shape += (self.geometry.horizon,)
+        single = self.panel.values.ndim == 1 or isinstance(self.panel.targets, int)
+        return shape if single else (*shape, len(self.columns))
+
+    def _last_step(self, values: Array) -> Array:
+        values = values[:, -1] if self.geometry.sequence else values
+        return values.reshape(len(values), self.geometry.horizon, len(self.columns))

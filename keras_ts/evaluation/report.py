@@ -1,0 +1,181 @@
+"""``ComparisonReport``: the scores of forecasters side by side, and the sentence they end in."""
+
+import html
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._typing import Array
+from keras_ts.evaluation.metrics import POINT, QUANTILE
+from keras_ts.evaluation.tally import Tally
+from keras_ts.evaluation.verdict import Skill
+from keras_ts.windows.align import label_column
+
+_HEADINGS = {"mae": "MAE", "rmse": "RMSE", "mase": "MASE", "smape": "sMAPE"}
+
+
+class ComparisonReport:
+    """The scores of models and baselines; print it for a table that ends in a verdict.
+
+    Returned by ``compare`` and ``baselines``.
+
+    Attributes:
+        table: A dict of columns of equal length, one row for each forecaster, models first:
+            ``name``, ``mae``, ``rmse``, ``mase``, ``smape`` (in per cent), ``skill``,
+            ``skill_low`` and ``skill_high``; if a model gives quantiles also ``pinball``,
+            ``coverage`` and ``width``. The skill is one minus the MAE over that of the best
+            baseline, with the ends of its 95 % interval.
+        best: The name of the best baseline, that of the lowest MAE.
+        verdicts: By the name of each model ``"beats"``, ``"loses to"`` or
+            ``"cannot be told from"``: the best baseline.
+        windows: The number of windows that were judged.
+    """
+
+    def __init__(
+        self,
+        tallies: Mapping[str, Tally],
+        skills: Mapping[str, Skill],
+        best: str,
+        models: list[str],
+        labels: list[Any],
+        notes: list[str],
+    ) -> None:
+        self._tallies, self._models, self._labels = dict(tallies), models, labels
+        self._notes = notes
+        self._skills = dict(skills)
+        self.best = best
+        self.verdicts = {name: skills[name].verdict for name in models}
+        self.windows = int(np.isfinite(tallies[best].errors).sum())
+        self.table: dict[str, Array] = {"name": np.array(list(tallies))}
+        for metric in POINT:
+            self.table[metric] = np.array([float(t.metric(metric)) for t in tallies.values()])
+        for column, end in (("skill", "value"), ("skill_low", "low"), ("skill_high", "high")):
+            self.table[column] = np.array([getattr(skills[name], end) for name in tallies])
+        for metric in self._quantile_metrics():
+            self.table[metric] = np.array([float(t.metric(metric)) for t in tallies.values()])
+
+    def scores(self, by: str) -> dict[str, Array]:
+        """Return the scores of every forecaster at each step, or of each series.
+
+        Example:
+
+        >>> from keras_ts import WindowedSeries, baselines, course_series
+        >>> train, validation = WindowedSeries(20, 3).split(course_series(), at=1000)
+        >>> scores = baselines(train, validation).scores(by="step")
+        >>> scores["name"][:4].tolist(), scores["step"][:4].tolist()
+        (['naive', 'naive', 'naive', 'drift'], [1, 2, 3, 1])
+        >>> scores["mae"][:3].round(2).tolist()
+        [5.88, 5.86, 5.86]
+
+        Args:
+            by: ``"step"`` or ``"series"``.
+
+        Returns:
+            A dict of columns of equal length: ``name``, ``step`` (from 1) or ``series`` (its id or
+            number), and the metrics of ``table``.
+        """
+        _checks.choice("by", by, ("step", "series"))
+        metrics = [*POINT, *self._quantile_metrics()]
+        tallies = list(self._tallies.values())
+        places = tallies[0].series() if by == "series" else np.arange(tallies[0].steps)
+        keys = label_column(tuple(self._labels))[places] if by == "series" else places + 1
+        return {
+            "name": np.repeat(self.table["name"], len(places)),
+            by: np.tile(keys, len(tallies)),
+            **{
+                metric: np.concatenate([tally.metric(metric, by)[places] for tally in tallies])
+                for metric in metrics
+            },
+        }
+
+    def to_frame(self, library: str = "pandas") -> Any:
+        """Return ``table`` as a data frame.
+
+        Args:
+            library: ``"pandas"`` or ``"polars"``. Defaults to ``"pandas"``.
+        """
+        _checks.choice("library", library, ("pandas", "polars"))
+        return importlib.import_module(library).DataFrame(self.table)
+
+    def __str__(self) -> str:
+        rows = [self._heading(), *self._rows()]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            "  ".join(
+                cell.rjust(width) if place else cell.ljust(width)
+                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in rows
+        ]
+        return "\n".join([*lines, "", *self._notes, *self._sentences()])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """Return the table and the sentences for a notebook."""
+
+        def row(cells: list[str], tag: str) -> str:
+            inner = "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells)
+            return f"<tr>{inner}</tr>"
+
+        body = "".join(row(cells, "td") for cells in self._rows())
+        text = "<br>".join(html.escape(line) for line in [*self._notes, *self._sentences()])
+        return (
+            f"<table><thead>{row(self._heading(), 'th')}</thead><tbody>{body}</tbody></table>"
+            f"<p>{text}</p>"
+        )
+
+    def _heading(self) -> list[str]:
+        metrics = [*_HEADINGS.values(), *self._quantile_metrics()]
+        return ["", *metrics, "skill", "95 % interval"]
+
+    def _rows(self) -> Iterator[list[str]]:
+        metrics = [*POINT, *self._quantile_metrics()]
+        for place, name in enumerate(self.table["name"].tolist()):
+            numbers = [_number(self.table[metric][place]) for metric in metrics]
+            skill = self._skills[name]
+            interval = f"{_percent(skill.low)} to {_percent(skill.high)}"
+            if name == self.best:
+                interval = ""
+            elif np.isnan(skill.low):
+                interval = "too few windows"
+            yield [name, *numbers, _percent(skill.value), interval]
+
+    def _sentences(self) -> Iterator[str]:
+        if not self._models:
+            error = _number(self._tallies[self.best].metric("mae"))
+            yield (
+                f"The best baseline is {self.best}, with an MAE of {error} over {self.windows} "
+                f"windows{self._panel()}."
+            )
+        for name in self._models:
+            skill = self._skills[name]
+            interval = (
+                f"95 % interval {_percent(skill.low)} to {_percent(skill.high)}"
+                if not np.isnan(skill.low)
+                else "too few windows for an interval"
+            )
+            yield (
+                f"{name} {skill.verdict} the best baseline, {self.best}: skill "
+                f"{_percent(skill.value)}, {interval}, over {self.windows} "
+                f"windows{self._panel()}."
+            )
+
+    def _panel(self) -> str:
+        count = len(self._tallies[self.best].series())
+        return f" of {count} series" if count > 1 else ""
+
+    def _quantile_metrics(self) -> tuple[str, ...]:
+        given = [t.metric("pinball") for t in self._tallies.values()]
+        return () if np.isnan(given).all() else QUANTILE
+
+
+def _number(value: Any) -> str:
+    return "-" if np.isnan(value) else f"{float(value):.4g}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %" if np.isfinite(share) else "-"

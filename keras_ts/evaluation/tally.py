@@ -1,0 +1,60 @@
+"""Means of losses over everything, over each step and over each series, from block after block."""
+
+import numpy as np
+
+from keras_ts._typing import Array, IntArray
+from keras_ts.evaluation.metrics import of_means
+
+
+class Tally:
+    """The sums of one forecaster's losses. Memory grows with steps, series and windows alone."""
+
+    def __init__(self, windows: int, series: int, steps: int) -> None:
+        # A mean absolute error for each window, by which forecasters are compared.
+        self.errors = np.full(windows, np.nan)
+        self._shape = {"step": steps, "series": series}
+        self._sums: dict[tuple[str, str], Array] = {}
+
+    def add(self, windows: IntArray, series: IntArray, losses: dict[str, Array]) -> None:
+        """Add windows.
+
+        Args:
+            windows: Their numbers.
+            series: The number of each one's series.
+            losses: Losses ``(windows, steps, targets)`` by the name of their metric. NaN, such as
+                an error scaled by the step of a constant series, is left out.
+        """
+        self.errors[windows] = losses["mae"].mean(axis=(1, 2))
+        for name, loss in losses.items():
+            known = ~np.isnan(loss)
+            by_series, by_step = self._total(name, "series"), self._total(name, "step")
+            for place, values in enumerate((np.where(known, loss, 0.0), known)):
+                sums = values.sum(axis=(1, 2))
+                by_series[place] += np.bincount(series, sums, minlength=self._shape["series"])
+                by_step[place] += values.sum(axis=(0, 2))
+
+    def metric(self, name: str, by: str | None = None) -> Array:
+        """Return a metric: of everything, or one for each step or series; NaN without losses."""
+        if ("step", name) not in self._sums:
+            return np.full(self._shape[by] if by else (), np.nan)
+        total, count = self._total(name, by or "step")
+        if by is None:
+            total, count = total.sum(), count.sum()
+        means = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+        return of_means(name, means)
+
+    @property
+    def steps(self) -> int:
+        """Number of steps."""
+        return self._shape["step"]
+
+    def series(self) -> IntArray:
+        """Return the numbers of the series that have windows."""
+        return np.flatnonzero(self._total("mae", "series")[1])
+
+    def sums_by_series(self) -> Array:
+        """Return the sum of absolute errors of each series that has windows."""
+        return self._total("mae", "series")[0][self.series()]
+
+    def _total(self, name: str, by: str) -> Array:
+        return self._sums.setdefault((by, name), np.zeros((2, self._shape[by])))
