@@ -12,9 +12,15 @@ def is_last(day):
     return day.day == monthrange(day.year, day.month)[1]
 
 
-def weekdays_of_month(day):
-    every = [day.replace(day=number + 1) for number in range(monthrange(day.year, day.month)[1])]
-    return [other for other in every if other.weekday() < 5]
+def is_first_weekday(day):
+    """The first of the month, or a Monday behind a weekend that began it."""
+    return day.weekday() < 5 and (day.day == 1 or (day.weekday() == 0 and day.day <= 3))
+
+
+def is_last_weekday(day):
+    """The last of the month, or a Friday ahead of a weekend that ends it."""
+    left = monthrange(day.year, day.month)[1] - day.day
+    return day.weekday() < 5 and (left == 0 or (day.weekday() == 4 and left <= 2))
 
 
 def stepping(step):
@@ -44,8 +50,8 @@ REGULAR = {
     "month ends": picking(is_last),
     "quarter ends": picking(lambda day: is_last(day) and day.month % 3 == 0),
     "years": picking(lambda day: day.day == 1 and day.month == 1),
-    "last weekdays": picking(lambda day: day.date() == weekdays_of_month(day.date())[-1]),
-    "first weekdays": picking(lambda day: day.date() == weekdays_of_month(day.date())[0]),
+    "last weekdays": picking(is_last_weekday),
+    "first weekdays": picking(is_first_weekday),
     "third Fridays": picking(lambda day: day.weekday() == 4 and 15 <= day.day <= 21),
     "second Mondays": picking(lambda day: day.weekday() == 0 and 8 <= day.day <= 14),
     "twice a month": picking(lambda day: day.day in (1, 15)),

@@ -20,11 +20,12 @@ from regular_series import (
     IN_UTC,
     REGULAR,
     STARTS,
+    is_first_weekday,
     is_last,
+    is_last_weekday,
     on_a_clock,
     picking,
     stepping,
-    weekdays_of_month,
 )
 
 # The oracle: each calendar numbers the days of one series, or returns None.
@@ -50,11 +51,11 @@ def day_of_month(days):
 
 
 def last_weekday(days):
-    return months(days) if all(day == weekdays_of_month(day)[-1] for day in days) else None
+    return months(days) if all(map(is_last_weekday, days)) else None
 
 
 def first_weekday(days):
-    return months(days) if all(day == weekdays_of_month(day)[0] for day in days) else None
+    return months(days) if all(map(is_first_weekday, days)) else None
 
 
 def third_friday(days):

@@ -1,0 +1,182 @@
+"""Calendars, measured against plain loops over Python's dates: numbers, days of numbers, marks.
+
+Needs no framework, so that ``mutants.py`` can run it in a bare interpreter.
+"""
+
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_ts.windows.arithmetic.calendars import CALENDARS, in_days, in_time, per_row
+from keras_ts.windows.arithmetic.geometry import concatenated_offsets
+from regular_series import HOUR, is_first_weekday, is_last, is_last_weekday
+
+EVERY_DAY = [date(1967, 12, 31) + timedelta(days=number) for number in range(4000)]
+
+# Days of a calendar with their marks: the oracle says which days they are.
+CHOSEN = [
+    ("day", (), lambda day: True),
+    ("weekday", (), lambda day: day.weekday() < 5),
+    ("day of month", (0,), lambda day: day.day == 1),
+    ("day of month", (14,), lambda day: day.day == 15),
+    ("day of month", (29,), lambda day: day.day == 30 or (is_last(day) and day.day < 30)),
+    ("day of month", (30,), is_last),
+    ("last weekday", (), is_last_weekday),
+    ("first weekday", (), is_first_weekday),
+    ("numbered weekday", (15,), lambda day: day.weekday() == 4 and 15 <= day.day <= 21),
+    ("numbered weekday", (0,), lambda day: day.weekday() == 3 and day.day <= 7),
+    ("numbered weekday", (27,), lambda day: day.weekday() == 2 and 22 <= day.day <= 28),
+    ("twice a month", (0, 14), lambda day: day.day in (1, 15)),
+    ("twice a month", (14, 30), lambda day: day.day == 15 or is_last(day)),
+    ("twice a month", (14, 29), lambda day: day.day in (15, 30) or (is_last(day) and day.day < 30)),
+    ("twice a month", (9, 27), lambda day: day.day in (10, 28)),
+    ("twice a month", (9, 21), lambda day: day.day in (10, 22)),
+]
+KINDS = [(name, marks, [day for day in EVERY_DAY if chosen(day)]) for name, marks, chosen in CHOSEN]
+
+
+def array(days):
+    return np.array(days, "M8[D]")
+
+
+@pytest.mark.parametrize(("name", "marks", "days"), KINDS)
+def test_days_are_numbered_from_1970_and_found_again(name, marks, days):
+    calendar = CALENDARS[name]
+    numbers = calendar.number(array(days), marks)
+    assert numbers.dtype == np.int64
+    before = sum(day < date(1970, 1, 1) for day in days)
+    assert numbers.tolist() == list(range(-before, len(days) - before))
+    assert calendar.day(numbers, marks).tolist() == days
+    # No other day is the day of its number.
+    every = array(EVERY_DAY)
+    kept = calendar.day(calendar.number(every, marks), marks) == every
+    assert every[kept].tolist() == days
+
+
+@pytest.mark.parametrize(("name", "marks", "days"), KINDS)
+def test_marks_are_read_off_the_days(name, marks, days):
+    read = CALENDARS[name].marks(array(days), np.array([0, len(days)]))
+    assert read.shape == (len(marks), 1)
+    assert tuple(read[:, 0].tolist()) == marks
+
+
+def test_every_series_of_a_panel_has_marks_of_its_own():
+    for name, calendar in CALENDARS.items():
+        own = [(marks, days[:40]) for other, marks, days in KINDS if other == name]
+        panel = array([day for _, days in own for day in days])
+        offsets = concatenated_offsets([len(days) for _, days in own])
+        want = [marks for marks, _ in own]
+        assert [tuple(read) for read in calendar.marks(panel, offsets).T.tolist()] == want
+        rows = per_row(calendar.marks(panel, offsets), offsets)
+        numbers = calendar.number(panel, rows)
+        assert calendar.day(numbers, rows).tolist() == panel.tolist()
+        assert all((np.diff(numbers[a:b]) == 1).all() for a, b in pairwise(offsets))
+
+
+@pytest.mark.parametrize(
+    ("early", "late", "half"),
+    [(1, 12, False), (1, 13, True), (1, 19, True), (1, 20, False), (16, 31, True),
+     (17, 31, False), (14, 28, True)],
+)  # fmt: skip
+def test_days_that_are_not_half_a_month_apart_are_no_half_months(early, late, half):
+    days = [
+        day for day in EVERY_DAY if day.day in (early, late) or (is_last(day) and day.day < late)
+    ]
+    calendar = CALENDARS["twice a month"]
+    marks = calendar.marks(array(days), np.array([0, len(days)]))[:, 0]
+    kept = calendar.day(calendar.number(array(days), marks), marks) == array(days)
+    assert kept.all() == half
+    assert (marks.tolist() == [-1, -1]) is not half
+
+
+def test_no_two_days_are_closer_than_their_calendar_says():
+    """A clock is put forward by a few hours at most."""
+    for name, _, days in KINDS:
+        closest = min(after - before for before, after in pairwise(days))
+        assert CALENDARS[name].hours <= closest / HOUR - 4
+
+
+NAMES = {
+    ("day of month", (0,)): "month start",
+    ("day of month", (30,)): "month end",
+    ("day of month", (14,)): "day 15 of the month",
+    ("last weekday", ()): "last weekday of the month",
+    ("first weekday", ()): "first weekday of the month",
+    ("numbered weekday", (0,)): "first Thursday of the month",
+    ("numbered weekday", (15,)): "third Friday of the month",
+    ("numbered weekday", (34,)): "fifth Wednesday of the month",
+    ("twice a month", (0, 14)): "days 1 and 15 of the month",
+    ("twice a month", (14, 30)): "days 15 and last of the month",
+}
+
+
+@pytest.mark.parametrize(("name", "marks"), NAMES)
+def test_names(name, marks):
+    assert CALENDARS[name].name(marks) == NAMES[name, marks]
+
+
+def test_days_without_marks_go_by_their_tick():
+    assert (CALENDARS["day"].name, CALENDARS["day"].tick) == (None, "day")
+    assert (CALENDARS["weekday"].name, CALENDARS["weekday"].tick) == (None, "weekday")
+    assert CALENDARS["twice a month"].tick == "half month"
+    assert {CALENDARS[name].tick for name, *_ in KINDS} == {
+        "day", "weekday", "month", "half month",
+    }  # fmt: skip
+
+
+# A calendar's days are all at one time of day, or later by as much as the clock is put forward.
+
+
+def clock_array(moments):
+    return np.array(moments, "M8[us]")
+
+
+@given(st.lists(st.lists(st.tuples(st.sampled_from([0, 0, 0, 1, 2]), st.sampled_from([0, 0, 1])),
+                         min_size=1, max_size=6), min_size=1, max_size=3))  # fmt: skip
+def test_a_day_may_begin_late_by_as_much_as_the_clock_is_put_forward(panel):
+    utc, local, want = [], [], []
+    for series in panel:
+        usual, ahead = min(late for late, _ in series), 0
+        for row, (late, forward) in enumerate(series):
+            moment = datetime(2024, 1, 1 + row) + late * HOUR
+            before, ahead = ahead, ahead + forward if row else 0
+            local.append(moment)
+            utc.append(moment - ahead * HOUR)
+            want.append(late - usual in ((0, ahead - before) if row else (0,)))
+    offsets = concatenated_offsets([len(series) for series in panel])
+    number, holds = in_days(CALENDARS["day"], clock_array(local), clock_array(utc), offsets)
+    assert holds.tolist() == want
+    assert number.tolist() == clock_array(local).astype("M8[D]").astype(int).tolist()
+    same = clock_array(local)
+    alone = in_days(CALENDARS["day"], same, same, offsets)[1]
+    lowest = [min(late for late, _ in series) for series in panel]
+    assert alone.tolist() == [late == low for series, low in zip(panel, lowest, strict=True)
+                              for late, _ in series]  # fmt: skip
+
+
+def test_days_of_no_calendar_do_not_hold():
+    moments = clock_array([datetime(2024, 1, day, 7) for day in (5, 6, 7, 8)])
+    number, holds = in_days(CALENDARS["weekday"], moments, moments, np.array([0, 4]))
+    assert holds.tolist() == [True, False, False, True]
+    assert number[3] - number[0] == 1
+
+
+@given(st.lists(st.lists(st.tuples(st.integers(1, 5), st.integers(-4, 4)), min_size=1, max_size=6),
+                min_size=1, max_size=3))  # fmt: skip
+def test_a_step_in_time_is_longer_than_the_change_of_the_clock(panel):
+    utc, local, want = [], [], []
+    for series in panel:
+        moment, ahead = 0, 0
+        for row, (step, change) in enumerate(series):
+            moment, ahead = moment + step, ahead + change
+            utc.append(moment)
+            local.append(moment + ahead)
+            want.append(row == 0 or step + change > abs(change))
+    offsets = concatenated_offsets([len(series) for series in panel])
+    ticks, holds = in_time(np.array(local, "M8[h]"), np.array(utc, "M8[h]"), offsets)
+    assert ticks.astype(int).tolist() == local
+    assert holds.tolist() == want
