@@ -20,11 +20,11 @@ def read_frame(frames: Any, spec: WindowSpec) -> Panel:
     listed = isinstance(frames, list | tuple)
     if listed and spec.id_column is not None:
         raise ValueError("Pass a list of frames, or one long frame with id_column, not both.")
-    tables = [_table(frame) for frame in (frames if listed else [frames])]
+    tables = [open_frame(frame) for frame in (frames if listed else [frames])]
     names = _column_names(tables, spec)
     features = [name for name in names if name not in (spec.id_column, spec.time_column)]
     varying, fixed, targets, future = resolve_columns(spec, features)
-    values = np.concatenate([_matrix(table, features) for table in tables])
+    values = np.concatenate([matrix(table, features) for table in tables])
     offsets = concatenated_offsets([len(table) for table in tables])
     clock = None if spec.time_column is None else read_clock(tables, spec.time_column, offsets)
     labels, row_order = None, None
@@ -111,7 +111,8 @@ def _with_gaps(panel: Panel, clock: Clock, spec: WindowSpec) -> Panel:
     return replace(panel, gaps=gaps)
 
 
-def _table(frame: Any) -> Any:
+def open_frame(frame: Any) -> Any:
+    """Return a frame as narwhals reads it, or say why it cannot be read."""
     try:
         import narwhals as nw
     except ImportError as error:
@@ -128,7 +129,8 @@ def _table(frame: Any) -> Any:
         ) from error
 
 
-def _matrix(table: Any, features: list[str]) -> Array:
+def matrix(table: Any, features: list[str]) -> Array:
+    """Return columns of a frame side by side, or say which of them holds no numbers."""
     import narwhals as nw
 
     columns = []

@@ -13,13 +13,14 @@ from keras_ts.windows.spec import WindowSpec
 
 def read_panel(series: Any, spec: WindowSpec) -> Panel:
     """Read anything that may be windowed, or raise an error that says why it may not be."""
-    panel = read_frame(series, spec) if _is_frame(series) else read_arrays(series, spec)
+    panel = read_frame(series, spec) if is_frame(series) else read_arrays(series, spec)
     if spec.missing == "raise" and not panel.on_disk:
         refuse_missing(panel)
     return panel if spec.calendar is None else with_calendar(panel, spec)
 
 
-def _is_frame(series: Any) -> bool:
+def is_frame(series: Any) -> bool:
+    """Tell a frame, or a list of frames, from arrays."""
     items = series if isinstance(series, list | tuple) and series else (series,)
     # Asked of its type: a lazy frame works out its columns to answer, and warns.
     return all(

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers import BACKEND
-from keras_ts import WindowedSeries, calendar_features, forecast
+from keras_ts import WindowedSeries, calendar_features
 from keras_ts.windows.reading.reader import read_panel
 from keras_ts.windows.reading.timestamps import read_timestamps
 
@@ -369,12 +369,6 @@ def test_coarse_units_are_days():
             calendar_features(times.astype("M8[D]"), ["week", "day"]),
         )
     assert str(read_timestamps(np.arange(30).astype("M8[M]")).frequencies[0]) == "month start"
-
-
-def test_forecast_does_not_know_calendars_yet():
-    net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
-    with pytest.raises(ValueError, match="nor pass on a calendar"):
-        forecast(net, np.arange(20.0), WindowedSeries(3, calendar=7))
 
 
 @pytest.mark.parametrize("remainder", ["keep", "pad"])

@@ -1,0 +1,264 @@
+"""The columns known ahead, in the rows that follow a series: given, or read off a calendar."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.forecasting.ends import Ends
+from keras_ts.forecasting.layout import selected
+from keras_ts.forecasting.times import Following
+from keras_ts.windows.arithmetic.cycles import Cycle, waves
+from keras_ts.windows.reading.frames import matrix, open_frame
+from keras_ts.windows.reading.panel import missing_rows
+from keras_ts.windows.reading.reader import is_frame
+from keras_ts.windows.reading.timestamps import read_clock
+
+
+def calendar(
+    ends: Ends, following: Following | None, cycles: Sequence[Cycle], rows: int, start: Any
+) -> tuple[Array, Array]:
+    """Return the calendar's columns at the last rows and at the rows that follow.
+
+    Args:
+        ends: The last rows.
+        following: The timestamps that follow; None without timestamps.
+        cycles: The cycles of the calendar.
+        rows: Number of rows that follow.
+        start: Number of rows that came before each series; None for 0.
+
+    Returns:
+        Arrays ``(chosen, reach, columns)`` and ``(chosen, rows, columns)``.
+    """
+    panel, chosen, reach = ends.panel, ends.chosen, ends.windows.geometry.reach
+    periods = [cycle for cycle in cycles if not isinstance(cycle, str)]
+    if following is not None:
+        check_no_start(start)
+    shown: Array | None = None
+    numbers: Array | None = None
+    if following is None:
+        before = _starts(start, len(panel.lengths)) + panel.lengths
+        ahead = ends.windows.gap + np.arange(rows)
+        numbers = before[chosen][:, None] + np.concatenate([np.arange(-reach, 0), ahead])
+    else:
+        assert panel.clock is not None
+        shown = np.concatenate([panel.clock.shown[ends.rows], following.shown[chosen]], axis=1)
+        if periods:
+            times = np.concatenate([panel.clock.times[ends.rows], following.times[chosen]], axis=1)
+            numbers = _numbers(ends, following, times, shown)
+    made = waves(
+        cycles,
+        None if shown is None or len(periods) == len(cycles) else shown.ravel(),
+        None if numbers is None else numbers.ravel(),
+    )
+    made = made.reshape(len(chosen), reach + rows, -1)
+    return made[:, :reach], made[:, reach:]
+
+
+def _numbers(ends: Ends, following: Following, times: Array, shown: Array) -> Array:
+    """Return the numbers of rows by each series' own frequency."""
+    own = [following.frequencies[number] for number in ends.chosen]
+    numbers = np.zeros(times.shape)
+    for frequency in set(own):
+        of_it = np.array([other == frequency for other in own])
+        if frequency is None:
+            number = int(ends.chosen[of_it.argmax()])
+            raise ValueError(
+                f"calendar={_checks.shown(ends.windows.calendar)} counts steps of a series' own "
+                f"frequency, and {ends.panel.series(number)} has none: its timestamps have no "
+                "regular step."
+            )
+        numbers[of_it] = frequency.number((shown if frequency.local else times)[of_it])
+    return numbers
+
+
+def check_no_start(start: Any) -> None:
+    """Refuse ``start`` for windows that count no rows."""
+    if start is not None:
+        raise ValueError(
+            "start counts the rows before the series, for a calendar of numbers without "
+            f"timestamps. Received: start={_checks.shown(start)}; leave it out."
+        )
+
+
+def _starts(start: Any, series: int) -> IntArray:
+    if start is None:
+        return np.zeros(series, np.int64)
+    if np.ndim(start) == 0:
+        return np.full(series, _checks.integer("start", start, 0))
+    counts = [_checks.integer(f"start[{i}]", item, 0) for i, item in enumerate(start)]
+    if len(counts) != series:
+        raise ValueError(
+            f"start must be one number, or one for each of {series} series. Received {len(counts)}."
+        )
+    return np.array(counts, np.int64)
+
+
+def check_future(future: Any, names: Sequence[Any], calendar: bool) -> None:
+    """Refuse values known ahead that are missing, or that no column takes."""
+    if future is None and names:
+        raise ValueError(
+            f"The windows have future_columns, {_checks.shown(list(names))}: pass their values in "
+            "the rows that follow, future=, as a frame or an array."
+        )
+    if future is not None and not names:
+        also = " The columns of a calendar are computed." if calendar else ""
+        raise ValueError(f"The windows have no future_columns, so leave future out.{also}")
+
+
+def given_ahead(
+    future: Any,
+    names: Sequence[Any],
+    ends: Ends,
+    following: Following | None,
+    steps: int,
+    rows: int,
+) -> Array:
+    """Return the values of ``future_columns`` in the rows that follow, ``(chosen, rows, columns)``.
+
+    The rows after ``steps`` repeat the last one, unless there are values for them.
+
+    Args:
+        future: A frame, a list of frames, or an array.
+        names: The names of the columns.
+        ends: The last rows, and all series.
+        following: The timestamps of the rows that follow, or None.
+        steps: Rows that are forecast.
+        rows: Rows that the rounds read.
+    """
+    if is_frame(future):
+        values, known = _of_frames(future, names, ends, following, rows)
+    else:
+        values = _of_array(future, names, ends, steps)[ends.chosen, :rows]
+        known = np.ones(values.shape[:2], bool)
+    short = ~known[:, :steps].all(axis=1)
+    if short.any():
+        place = int(short.argmax())
+        _refuse_few(ends, following, int(ends.chosen[place]), known[place, :steps])
+    missing = missing_rows(values[:, :steps].reshape(len(values), -1))
+    if missing.any():
+        number = int(ends.chosen[missing.argmax()])
+        raise ValueError(
+            f"future has missing or infinite values in the rows that {ends.panel.series(number)} "
+            f"needs, of the columns {_checks.shown(list(names))}. Fill them in."
+        )
+    whole = np.empty((len(values), rows, len(names)))
+    whole[:, : values.shape[1]] = values
+    given = np.zeros((len(values), rows), bool)
+    given[:, : values.shape[1]] = known & np.isfinite(values).all(axis=2)
+    for row in range(steps, rows):
+        whole[:, row] = np.where(given[:, row, None], whole[:, row], whole[:, row - 1])
+    return whole
+
+
+def _refuse_few(ends: Ends, following: Following | None, number: int, known: BoolArray) -> None:
+    lacking = ""
+    if following is not None:
+        lacking = f"; the first that it lacks is {following.times[number, known.argmin()]}"
+    raise ValueError(
+        f"future has {int(known.sum())} of the {len(known)} rows that follow "
+        f"{ends.panel.series(number)}{lacking}. Give a row for each step of the forecast."
+    )
+
+
+def _of_array(future: Any, names: Sequence[Any], ends: Ends, steps: int) -> Array:
+    values = _checks.numeric(future, "future").astype(np.float64)
+    series = len(ends.panel.lengths)
+    shape = "(steps, columns)" if ends.panel.single else "(series, steps, columns)"
+    wanted = (steps, len(names)) if ends.panel.single else (series, steps, len(names))
+    fits = values.ndim == len(wanted) and values.shape[-1] == len(names)
+    if not fits or (not ends.panel.single and len(values) != series):
+        raise ValueError(
+            f"future must have the shape {shape}, here {wanted}, its columns "
+            f"{_checks.shown(list(names))}. Received shape {values.shape}."
+        )
+    values = values[None] if ends.panel.single else values
+    if values.shape[1] < steps:
+        known = np.arange(steps) < values.shape[1]
+        _refuse_few(ends, None, 0, known)
+    return values
+
+
+def _of_frames(
+    future: Any, names: Sequence[Any], ends: Ends, following: Following | None, rows: int
+) -> tuple[Array, BoolArray]:
+    """Return values and, for each row, True if the frames have it; found by id and time."""
+    windows, panel = ends.windows, ends.panel
+    listed = isinstance(future, list | tuple)
+    frames = list(future) if listed else [future]
+    alike = panel.single or windows.id_column is not None
+    if (listed and alike) or (not alike and (not listed or len(frames) != len(panel.lengths))):
+        raise ValueError(
+            "future must be of the same kind as the series: one frame for one, a list of as many "
+            f"frames for a list. Received: {type(future).__name__}."
+        )
+    tables = [
+        _table(frame, names, windows, f"future[{i}]" if listed else "future")
+        for i, frame in enumerate(frames)
+    ]
+    values = np.concatenate([matrix(table, list(names)) for table in tables]).astype(np.float64)
+    lengths = [len(table) for table in tables]
+    series = np.repeat(np.arange(len(tables)), lengths)
+    if panel.labels is not None:
+        numbers = {label: i for i, label in enumerate(panel.labels)}
+        ids = tables[0][windows.id_column].to_list()
+        series = np.array([numbers.get(label, -1) for label in ids], np.int64)
+    offsets = np.concatenate(([0], np.cumsum(lengths)))
+    places = _places(tables, series, offsets, ends, following, rows)
+    out = np.zeros((len(panel.lengths), rows, len(names)))
+    known = np.zeros((len(panel.lengths), rows), bool)
+    used = (series >= 0) & (places >= 0) & (places < rows)
+    flat = series[used] * rows + places[used]
+    if len(np.unique(flat)) < len(flat):
+        order = np.sort(flat)
+        number = int(order[1:][np.diff(order) == 0][0]) // rows
+        raise ValueError(
+            f"future has several rows for one time of {panel.series(number)}. Keep one of them."
+        )
+    out.reshape(-1, len(names))[flat] = values[used]
+    known.ravel()[flat] = True
+    return out[ends.chosen], known[ends.chosen]
+
+
+def _table(frame: Any, names: Sequence[Any], windows: Any, what: str) -> Any:
+    needed = [name for name in (windows.id_column, windows.time_column, *names) if name is not None]
+    return open_frame(selected(frame, needed, windows, what))
+
+
+def _places(
+    tables: list[Any],
+    series: IntArray,
+    offsets: IntArray,
+    ends: Ends,
+    following: Following | None,
+    rows: int,
+) -> IntArray:
+    """Return the place of each row among those that follow its series, -1 for another time."""
+    if following is None:
+        # Without times, the rows of a series count in their order.
+        order = np.argsort(series, kind="stable")
+        first = np.searchsorted(series[order], series)
+        places = np.empty(len(series), np.int64)
+        places[order] = np.arange(len(series)) - first[order]
+        return places
+    clock, own = read_clock(tables, ends.windows.time_column or "", offsets), ends.panel.clock
+    assert own is not None
+    kinds = [{"M": "dates"}.get(times.dtype.kind, "numbers") for times in (clock.times, own.times)]
+    if kinds[0] != kinds[1] or bool(clock.zones) != bool(own.zones):
+        raise TypeError(
+            f"time_column={ends.windows.time_column!r} must be alike in series and future. "
+            f"Received {own.times.dtype}{' with a time zone' if own.zones else ''} and "
+            f"{clock.times.dtype}{' with a time zone' if clock.zones else ''}."
+        )
+    places = np.full(len(series), -1, np.int64)
+    kind = np.promote_types(clock.times.dtype, own.times.dtype)
+    times, wanted = clock.times.astype(kind), following.times.astype(kind)
+    order = np.argsort(series, kind="stable")
+    bounds = np.searchsorted(series[order], np.arange(len(wanted) + 1))
+    for number, ahead in enumerate(wanted):
+        mine = order[bounds[number] : bounds[number + 1]]
+        found = np.minimum(np.searchsorted(ahead, times[mine]), rows - 1)
+        places[mine] = np.where(ahead[found] == times[mine], found, -1)
+    return places

@@ -1,0 +1,218 @@
+"""The arithmetic of a forecast's rounds, as a layer that calls a model on its own outputs.
+
+A round forecasts one horizon. Past the horizon, outputs and the columns known ahead stand behind
+the inputs, and the next round reads the window that ends there. ``forecast`` compiles the layer,
+and ``Rollout`` saves and exports it.
+
+The inputs and the finished steps are carried as arrays of one shape, each moved on by a horizon:
+converters to ONNX know concatenation, and none knows an update in place.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_ts import _keras_private
+from keras_ts._dtypes import at_least_float32
+from keras_ts.windows.arithmetic.geometry import Geometry
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """The rounds of a forecast.
+
+    Attributes:
+        geometry: The shape of a window.
+        count: Number of rounds.
+        targets: Shape of the targets at one step: ``()`` or ``(n,)``.
+        quantiles: Quantiles on the last axis of the output; 0 for a point.
+        sources: Of each past column, its place among the targets and, behind these, the columns
+            known ahead; None if some column is neither, so that there is one round only.
+    """
+
+    geometry: Geometry
+    count: int
+    targets: tuple[int, ...]
+    quantiles: int = 0
+    sources: tuple[int, ...] | None = None
+
+    @property
+    def steps(self) -> int:
+        """Number of steps that all rounds forecast."""
+        return self.count * self.geometry.horizon
+
+    @property
+    def step_shape(self) -> tuple[int, ...]:
+        """Shape of the forecast at one step."""
+        return (*self.targets, self.quantiles) if self.quantiles else self.targets
+
+
+class Loop(keras.layers.Layer):
+    """Calls a model once a round, on the inputs and on the outputs of the rounds before.
+
+    Args:
+        model: The model.
+        rounds: The rounds.
+        steps: Number of steps to return. Defaults to None: those of all rounds.
+        unrolled: True for a plain loop of Python, which a debugger can step through.
+    """
+
+    def __init__(
+        self, model: keras.Model, rounds: Rounds, steps: int | None = None, unrolled: bool = False
+    ) -> None:
+        super().__init__(dtype=at_least_float32(model), name="loop")
+        self.model, self.rounds, self.unrolled = model, rounds, unrolled
+        self.steps = rounds.steps if steps is None else steps
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """Return the shape of the forecast."""
+        batch = keras.tree.flatten(inputs)[0].shape[0]
+        return keras.KerasTensor((batch, self.steps, *self.rounds.step_shape), self.compute_dtype)
+
+    def call(self, inputs: Any) -> Any:
+        """Forecast from the last positions that a window spans, and the rows that follow them."""
+        parts = dict(inputs) if isinstance(inputs, dict) else {"past": inputs}
+        static = parts.get("static")
+        carried = {"recent": parts["past"]}
+        if "future" in parts:
+            carried["future"] = self._whole_rounds(parts["future"])
+        if self.rounds.count == 1:
+            ahead = self._horizon(self.model(self._window(carried, static), training=False))
+            return ahead[:, : self.steps]
+        # The first round tells which variables a call changes, as generators of random numbers do:
+        # a compiled loop cannot write to them, and has to carry their values.
+        ahead, values = self._call_apart(self._window(carried, static), {})
+        variables = [
+            variable for variable in self.model.non_trainable_variables if id(variable) in values
+        ]
+        carried = self._moved_on(carried, ahead)
+        carried["done"] = ops.concatenate([ahead] * self.rounds.count, axis=1)
+        carried["state"] = [values[id(variable)] for variable in variables]
+
+        def one_round(_: Any, carried: Any) -> Any:
+            state = dict(zip(map(id, variables), carried["state"], strict=True))
+            ahead, values = self._call_apart(self._window(carried, static), state)
+            done = carried["done"][:, self.rounds.geometry.horizon :]
+            return {
+                **self._moved_on(carried, ahead),
+                "done": ops.concatenate([done, ahead], axis=1),
+                "state": [values[id(variable)] for variable in variables],
+            }
+
+        if self.unrolled:
+            for number in range(1, self.rounds.count):
+                carried = one_round(number, carried)
+        else:
+            carried = ops.fori_loop(1, self.rounds.count, one_round, carried)
+        for variable, value in zip(variables, carried["state"], strict=True):
+            variable.assign(value)
+        return carried["done"][:, : self.steps]
+
+    def _whole_rounds(self, future: Any) -> Any:
+        """Repeat the last row known ahead until there are rows for every round."""
+        missing = self.rounds.steps - future.shape[1]
+        return ops.concatenate([future] + [future[:, -1:]] * missing, axis=1)
+
+    def _window(self, carried: dict[str, Any], static: Any) -> Any:
+        """Return the model's inputs in one round."""
+        past = carried["recent"][:, :: self.rounds.geometry.sampling_rate]
+        window = {"past": past}
+        if "future" in carried:
+            window["future"] = carried["future"][:, : self.rounds.geometry.horizon]
+        if static is not None:
+            window["static"] = static
+        return window if len(window) > 1 else past
+
+    def _moved_on(self, carried: dict[str, Any], ahead: Any) -> dict[str, Any]:
+        """Return the inputs of the next round: the rows of this one stand behind its inputs."""
+        horizon, sources = self.rounds.geometry.horizon, self.rounds.sources
+        assert sources is not None
+        recent = carried["recent"]
+        rows = ops.reshape(ahead, (-1, horizon, math.prod(self.rounds.targets)))
+        rows = ops.cast(rows, recent.dtype)
+        moved = {}
+        if "future" in carried:
+            future = carried["future"]
+            rows = ops.concatenate([rows, future[:, :horizon]], axis=-1)
+            moved["future"] = ops.concatenate([future[:, horizon:], future[:, :horizon]], axis=1)
+        if sources != tuple(range(rows.shape[-1])):
+            rows = ops.take(rows, list(sources), axis=-1)
+        rows = ops.reshape(rows, (-1, horizon, *recent.shape[2:]))
+        moved["recent"] = ops.concatenate([recent[:, horizon:], rows], axis=1)
+        if horizon > recent.shape[1]:
+            moved["recent"] = rows[:, horizon - recent.shape[1] :]
+        return moved
+
+    def _call_apart(self, inputs: Any, state: dict[int, Any]) -> tuple[Any, dict[int, Any]]:
+        """Call the model without writing to its variables.
+
+        Args:
+            inputs: The model's inputs.
+            state: Values, by the ``id`` of the variables that have them.
+
+        Returns:
+            The output as a horizon, and the values after the call of those variables that ``state``
+            holds or the call changed.
+        """
+        variables = self.model.variables
+        given = [(each, state.get(id(each), each.value)) for each in variables]
+        with keras.StatelessScope(given) as scope:
+            before = [scope.get_current_value(variable) for variable in variables]
+            output = self._horizon(self.model(inputs, training=False))
+        unseeded = _keras_private.global_seed_generator()
+        if unseeded is not None and scope.get_current_value(unseeded.state) is not None:
+            raise ValueError(
+                "The model draws random numbers without a seed, and would draw the same ones at "
+                "every step that it feeds back. Give its layer a keras.random.SeedGenerator."
+            )
+        after = [scope.get_current_value(variable) for variable in variables]
+        return output, {
+            id(variable): value
+            for variable, old, value in zip(variables, before, after, strict=True)
+            if value is not old or id(variable) in state
+        }
+
+    def _horizon(self, output: Any) -> Any:
+        """Return the model's output as ``(batch, horizon, ...)``, of a sequence the last step's."""
+        if not hasattr(output, "shape"):
+            raise ValueError(
+                "forecast needs a model with one output, an array. This one returns a "
+                f"{type(output).__name__}. Pass a model that returns one of them."
+            )
+        geometry = self.rounds.geometry
+        check_output(tuple(output.shape), self.rounds)
+        if geometry.sequence:
+            output = output[:, -1]
+        ahead = ops.reshape(output, (-1, geometry.horizon, *self.rounds.step_shape))
+        return ops.cast(ahead, self.compute_dtype)
+
+
+def check_output(shape: tuple[int | None, ...], rounds: Rounds) -> None:
+    """Refuse outputs of another shape than a window's targets, or as many values in a row.
+
+    Args:
+        shape: Shape of the model's output, its batch in front.
+        rounds: The rounds, which have the shape of the targets.
+    """
+    geometry, targets = rounds.geometry, rounds.targets
+    ahead = shape[2:] if geometry.sequence else shape[1:]
+    kept = len(shape) >= 2 + geometry.sequence
+    quantiles = ""
+    if rounds.quantiles:
+        quantiles = f" in {rounds.quantiles} quantiles each"
+        kept = kept and ahead[-1] == rounds.quantiles
+        ahead = ahead[:-1]
+    wanted = geometry.horizon * math.prod(targets)
+    shaped = len(ahead) < 2 or ahead == (geometry.horizon, *targets)
+    if not kept or not shaped or math.prod(size or 0 for size in ahead) != wanted:
+        hint = ""
+        if len(shape) == 3 and not geometry.sequence and not quantiles:
+            hint = ' A sequence-to-sequence model takes windows with targets="sequence".'
+        raise ValueError(
+            f"The model gives outputs of shape {shape[1:]} per window; horizon={geometry.horizon} "
+            f"and targets of shape {targets} need {wanted} values{quantiles}. Build the model with "
+            f"that many outputs, or use the windows that it was trained on.{hint}"
+        )
