@@ -19,7 +19,7 @@ def as_frames(
 
     Args:
         series: The frame, or the list of frames, that the series came in.
-        panel: What was read from it.
+        panel: The series that were read from it.
         told: The windows, and the levels of quantiles.
         following: The timestamps of the steps, or None.
         values: The forecast, ``(series, steps, ...)``.
