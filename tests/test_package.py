@@ -96,6 +96,27 @@ def test_the_test_of_imports_can_fail(module, statement, says):
     assert any(says in fault for fault in faults(sources))
 
 
+MIRRORED = ["checks", "conversion", "layers", "saving", "sweep", "windows"]
+
+
+def untested(modules, tests):
+    """Return the modules without a test file of their own, in the same place under tests/."""
+    mirrored = [path.with_name(f"test_{path.name}") for path in modules if path.stem != "__init__"]
+    return sorted(str(path) for path in set(mirrored) - set(tests))
+
+
+def test_tests_mirror_the_code():
+    folders = Path(keras_ts.__file__).parent, Path(__file__).parent
+    modules, tests = [
+        [path.relative_to(folder) for room in MIRRORED for path in (folder / room).rglob("*.py")]
+        for folder in folders
+    ]
+    assert len(modules) > 60
+    assert untested(modules, tests) == []
+    tests.remove(Path("windows/reading/test_panel.py"))
+    assert untested(modules, tests) == ["windows/reading/test_panel.py"]
+
+
 def test_keras_still_takes_data_adapters_as_they_are():
     """``_keras_private`` relies on this; if it fails, Keras shuffles our batches again."""
     from keras.src.trainers.data_adapters import get_data_adapter

@@ -13,52 +13,6 @@ from helpers import compiled, distinct, joined, window_settings
 from keras_ts import WindowedSeries
 
 
-def test_to_numpy_copies_nothing_and_cannot_be_written():
-    series = distinct(100)
-    x, y = WindowedSeries(10, stride=3).build(series).to_numpy()
-    assert np.shares_memory(x, series)
-    assert not x.flags.writeable
-    assert not y.flags.writeable
-
-
-def test_batches_are_the_callers_own():
-    series = distinct(100)
-    x, y = WindowedSeries(10, targets="sequence").build(series)[0]
-    x += 1000
-    y += 1000
-    np.testing.assert_array_equal(series, distinct(100))
-    np.testing.assert_array_equal(x[0], np.arange(1000, 1010))
-    np.testing.assert_array_equal(y[0], np.arange(1001, 1011))
-
-
-@pytest.mark.parametrize("dtype", ["int8", "uint16", "int64", "float16", "float64", "bool"])
-def test_dtypes_pass_through(dtype):
-    x, y = WindowedSeries(3).build(np.ones(10, dtype))[0]
-    assert x.dtype == y.dtype == dtype
-
-
-def test_memory_map(tmp_path):
-    path = tmp_path / "series.npy"
-    np.save(path, distinct(1000))
-    mapped = np.load(path, mmap_mode="r")
-    plain = WindowedSeries(7, shuffle=True, seed=2).build(distinct(1000))
-    for got, want in zip(WindowedSeries(7, shuffle=True, seed=2).build(mapped), plain, strict=True):
-        np.testing.assert_array_equal(got[0], want[0])
-        np.testing.assert_array_equal(got[1], want[1])
-
-
-def test_memory_map_is_checked_as_it_is_read(tmp_path):
-    values = distinct(1000)
-    values[500] = np.nan
-    np.save(tmp_path / "series.npy", values)
-    dataset = WindowedSeries(7).build(np.load(tmp_path / "series.npy", mmap_mode="r"))
-    dataset[0]
-    with pytest.raises(ValueError, match=r"1 position .* position 500"):
-        list(dataset)
-    with pytest.raises(ValueError, match="position 500"):
-        dataset.to_numpy()
-
-
 @pytest.mark.parametrize(
     ("change", "error", "says"),
     [
@@ -160,20 +114,6 @@ def test_restore_refuses_the_state_of_other_windows():
     state = WindowedSeries(3).build(distinct(50)).state()
     with pytest.raises(ValueError, match="total=47, and this dataset has total=57"):
         WindowedSeries(3).build(distinct(60)).restore(state)
-
-
-@pytest.mark.parametrize("targets", ["vector", "sequence"])
-def test_missing_future_values_are_met(targets, tmp_path):
-    table = distinct(10, 2)
-    table[9, 1] = np.nan
-    settings = {"targets": targets, "target_columns": 0, "future_columns": [1]}
-    dropped = WindowedSeries(3, 2, missing="drop", **settings).build(table)
-    assert np.isfinite(dropped.to_numpy()[0]["future"]).all()
-    assert dropped.num_windows == 5
-    np.save(tmp_path / "table.npy", table)
-    mapped = np.load(tmp_path / "table.npy", mmap_mode="r")
-    with pytest.raises(ValueError, match="position 9"):
-        list(WindowedSeries(3, 2, **settings).build(mapped))
 
 
 def test_batches_are_asked_for_by_number():

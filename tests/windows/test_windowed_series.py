@@ -94,21 +94,6 @@ def test_to_tf_gives_the_batches_of_each_epoch(case):
         dataset.on_epoch_end()
 
 
-def test_future_and_static_columns():
-    table = np.stack(
-        [np.arange(20.0), 100 + np.arange(20.0), np.full(20, 7.0), 200 + np.arange(20.0)], axis=1
-    )
-    windows = WindowedSeries(3, horizon=2, gap=1, future_columns=[1], static_columns=[2])
-    x, y = windows.build([table, table + 1000])[0]
-    assert sorted(x) == ["future", "past", "static"]
-    assert x["past"].shape == (30, 3, 3)
-    np.testing.assert_array_equal(x["past"][0], table[:3][:, [0, 1, 3]])
-    np.testing.assert_array_equal(x["future"][0], table[4:6][:, [1]])
-    np.testing.assert_array_equal(y[0], table[4:6][:, [0, 3]])
-    assert x["static"][0].tolist() == [7.0]
-    assert x["static"][-1].tolist() == [1007.0]
-
-
 def test_seed_none_follows_set_random_seed():
     def first():
         keras.utils.set_random_seed(3)

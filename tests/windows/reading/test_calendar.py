@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from helpers import BACKEND
 from keras_ts import WindowedSeries, calendar_features
 from keras_ts.windows.reading.reader import read_panel
-from keras_ts.windows.reading.timestamps import read_timestamps
 
 FREQUENCIES = ["D", "2D", "W", "B", "2B", "C", "MS", "ME", "BMS", "BME", "2BME", "SMS", "SME",
                "SMS-16", "SME-14", "QS", "QE", "BQS", "BQE", "BQE-JAN", "YS", "YE", "BYS", "BYE",
@@ -168,53 +167,6 @@ def test_a_plain_series_with_a_calendar(dtype, kept):
     assert dataset.frequency is None
 
 
-def test_columns_are_in_the_order_of_the_arrays():
-    times = pd.date_range("2024-01-01", periods=40)
-    names = ["price", "sales", "holiday", "visits"]
-    table = {name: np.arange(40.0) + 100 * place for place, name in enumerate(names)}
-    frame = frame_of(times, **table, size=3.0, shop="a")
-    spec = _timed(future_columns=["holiday", "price"], static_columns="size", id_column="shop",
-                  target_columns=["visits", "sales"], calendar="week")  # fmt: skip
-    dataset = spec.build(frame)
-    assert dataset.columns == {
-        "past": ["value", *names, "week_sin", "week_cos"],
-        "future": ["price", "holiday", "week_sin", "week_cos"],
-        "static": ["size"],
-        "target": ["visits", "sales"],
-    }
-    x, y = dataset[0]
-    week = calendar_features(times, "week")
-    np.testing.assert_allclose(x["future"][0, 0], [2, 202, *week[2]], rtol=1e-6)
-    np.testing.assert_allclose(x["past"][0, 1], [1, 1, 101, 201, 301, *week[1]], rtol=1e-6)
-    np.testing.assert_array_equal(y[0], [302, 102])
-    assert x["static"].tolist() == [[3.0]] * 32
-    dataset.columns["past"].clear()
-    assert len(dataset.columns["past"]) == 7
-    # By default the targets are neither known ahead nor static.
-    plain = _timed(future_columns="holiday", calendar="week").build(frame.drop(columns=["shop"]))
-    assert plain.columns["target"] == ["value", "price", "sales", "visits", "size"]
-    without = _timed(calendar="week").build(frame[["time", "value", "price"]])
-    assert without.columns["target"] == ["value", "price"]
-    assert without[0][1].shape == (32, 2)
-
-
-def test_columns_of_arrays_are_numbers():
-    table = np.arange(80.0).reshape(20, 4)
-    table[:, 1] = 5
-    spec = WindowedSeries(3, future_columns=[3, 0], static_columns=1, target_columns=2)
-    dataset = spec.build(table)
-    assert dataset.columns == {"past": [0, 2, 3], "future": [0, 3], "static": [1], "target": [2]}
-    assert dataset[0][0]["future"][0].tolist() == [[12, 15]]
-    whole = WindowedSeries(3).build(table)
-    assert whole.columns == {
-        "past": [0, 1, 2, 3],
-        "future": [],
-        "static": [],
-        "target": [0, 1, 2, 3],
-    }
-    assert WindowedSeries(3).build(table[:, 0]).columns["past"] == [0]
-
-
 def test_frequency():
     def panel(*freqs):
         parts = [frame_of(pd.date_range("2024-01-31", periods=20, freq=freq), id=str(number))
@@ -332,43 +284,6 @@ def test_a_memory_map_is_refused_with_the_cure(tmp_path):
     table = np.memmap(tmp_path / "table", np.float32, "w+", shape=(40, 2))
     with pytest.raises(ValueError, match="would read a memory map whole"):
         WindowedSeries(3, calendar=7).build(table)
-
-
-@pytest.mark.parametrize(
-    ("timestamps", "words"),
-    [(np.arange(9), "must be an array of datetime64"), (["2024-01-01"], "must be an array of"),
-     (np.zeros((3, 3), "M8[s]"), r"shape \(3, 3\)"), (7, "column or index of pandas or polars"),
-     (pd.Series(["2024-01-01"]), "must hold dates, times or numbers"),
-     (pd.Series([1, 2, 3]), "must hold dates. Received int64"),
-     (pd.DataFrame({"time": [1]}), "Received: DataFrame")],
-)  # fmt: skip
-def test_what_holds_no_timestamps_is_refused(timestamps, words):
-    with pytest.raises(TypeError, match=words):
-        calendar_features(timestamps, "week")
-
-
-def test_missing_and_unordered_timestamps():
-    for read in (np.asarray, pd.Series, pl.Series):
-        with pytest.raises(
-            ValueError, match="timestamps has 1 missing timestamp, the first in row 1"
-        ):
-            calendar_features(read(np.array(["2024-01-01", "NaT"], "M8[us]")), "week")
-    backwards = np.array(["2024-01-03", "2024-01-02", "2024-01-01"], "M8[D]")
-    with pytest.raises(ValueError, match="timestamps must increase"):
-        calendar_features(backwards, 7)
-    assert calendar_features(backwards, "week").shape == (3, 2)
-    assert calendar_features(backwards[:0], ["week"]).shape == (0, 2)
-    assert calendar_features(backwards[:0], 7).shape == (0, 2)
-
-
-def test_coarse_units_are_days():
-    for unit in ("Y", "M", "W"):
-        times = (np.datetime64("2024", unit) + np.arange(4)).astype(f"M8[{unit}]")
-        np.testing.assert_array_equal(
-            calendar_features(times, ["week", "day"]),
-            calendar_features(times.astype("M8[D]"), ["week", "day"]),
-        )
-    assert str(read_timestamps(np.arange(30).astype("M8[M]")).frequencies[0]) == "month start"
 
 
 @pytest.mark.parametrize("remainder", ["keep", "pad"])

@@ -209,16 +209,6 @@ def test_borders_of_another_age_are_outside(zone, at):
     assert first_target(windows().split(frame_of(days, "pandas"), "20240111")[1]) == 10
 
 
-def test_arrow_tables():
-    pa = pytest.importorskip("pyarrow")
-    for zone in ("America/New_York", "+05:30"):
-        days = pd.date_range("2024-01-01", periods=30, tz=zone)
-        table = pa.Table.from_pandas(frame_of(days, "pandas"))
-        _, later = windows().split(table, "2024-01-11")
-        assert later.origins[0] == days[9]
-        assert first_target(windows().split(table, later.origins[0])[1]) == 9
-
-
 def test_frames_of_a_list_may_have_zones_of_their_own():
     shops = {zone: pd.date_range("2024-03-20", periods=30, tz=zone) for zone in ZONES[:4]}
     frames = [frame_of(days, "pandas") for days in shops.values()]
@@ -295,53 +285,6 @@ def test_calendars_are_regular_and_a_missing_row_is_a_gap(kind, hour, freq, star
         windows().count(frame_of(pd.DatetimeIndex(late), kind))
 
 
-@pytest.mark.parametrize(
-    "dtype", ["int8", "uint8", "int16", "uint32", "int64", "uint64", "float32"]
-)
-def test_numbers_of_any_type_are_times(dtype):
-    times = np.arange(-120, 120, 10) if dtype[0] in "if" else np.arange(10, 250, 10)
-    frame = pd.DataFrame({"time": times.astype(dtype), "value": 1.0})
-    for one in (frame, pl.DataFrame({name: frame[name].to_numpy() for name in frame})):
-        assert windows().count(one) == 22
-    with pytest.raises(ValueError, match="1 irregular step"):
-        windows().count(frame.drop(index=range(5, 19)))  # 150: more than an int8 holds
-    with pytest.raises(ValueError, match="goes back in time at position 1"):
-        windows().count(frame[::-1])
-
-
-def test_the_largest_numbers_are_times():
-    unsigned = np.uint64(2**64 - 24) + np.arange(24, dtype="u8")
-    for times in (unsigned, np.array([-(2**63), 0, 2**63 - 1])):
-        frame = pd.DataFrame({"time": times, "value": 1.0})
-        dataset = windows(missing="keep").build(frame)
-        assert dataset.origins[0] == times[1]
-    steps = np.array([-(2**63), -(2**62), 0, 2**62], "i8")
-    assert windows().count(pd.DataFrame({"time": steps, "value": 1.0})) == 2
-
-
 def test_steps_too_long_for_a_float_are_gaps():
     times = np.array([-1.7e308, 0.0, 5e-324, 1e-323, 1.5e-323, 1e300, 1.7e308])
     assert windows(missing="drop").count(pd.DataFrame({"time": times, "value": 1.0})) == 2
-
-
-NAN = float("nan")
-
-
-@pytest.mark.parametrize(
-    "frame",
-    [
-        pl.DataFrame({"time": [1.0, 2.0, NAN, NAN, 5.0], "value": 1.0}),
-        pl.DataFrame({"time": [1.0, 2.0, None, None, 5.0], "value": 1.0}),
-        pl.DataFrame({"time": [1.0, 2.0, float("inf"), NAN, 5.0], "value": 1.0}),
-        pl.DataFrame({"time": [1, 2, None, None, 5], "value": 1.0}),
-        pl.DataFrame({"time": pl.Series([1, 2, None, None, 5]).cast(pl.Date), "value": 1.0}),
-        pd.DataFrame({"time": [1.0, 2.0, NAN, NAN, 5.0], "value": 1.0}),
-        pd.DataFrame({"time": pd.array([1, 2, None, None, 5], "Int64"), "value": 1.0}),
-        pd.DataFrame({"time": pd.to_datetime(["2024", "2025", None, None, "2027"]), "value": 1.0}),
-    ],
-)
-def test_missing_timestamps_are_named(frame):
-    with pytest.raises(ValueError, match="'time' has 2 missing timestamps, the first in row 2"):
-        windows().build(frame)
-    with pytest.raises(ValueError, match=r"in row 2 of series\[1\]"):
-        windows().build([frame[:2], frame])

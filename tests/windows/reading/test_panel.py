@@ -1,0 +1,77 @@
+"""A panel names its places, and finds the values that are missing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_ts.windows.reading.clock import Clock
+from keras_ts.windows.reading.panel import Panel, missing_rows, refuse_missing
+
+OFFSETS = np.array([0, 3, 3, 8])
+
+
+def test_sizes():
+    plain = Panel(np.zeros(8), OFFSETS, single=False)
+    assert (plain.lengths.tolist(), plain.num_columns, plain.on_disk) == ([3, 0, 5], 1, False)
+    assert Panel(np.zeros((8, 4)), OFFSETS, single=False).num_columns == 4
+
+
+@pytest.mark.parametrize(
+    ("position", "place"),
+    [(0, "position 0 of series 0"), (2, "position 2 of series 0"), (3, "position 0 of series 2"),
+     (7, "position 4 of series 2")],
+)  # fmt: skip
+def test_places_are_named_by_series_and_position(position, place):
+    panel = Panel(np.zeros(8), OFFSETS, single=False)
+    assert panel.place(position) == place
+    named = Panel(np.zeros(8), OFFSETS, single=False, labels=("a", "b", "c"))
+    wanted = place.replace("series 0", "series 'a'").replace("series 2", "series 'c'")
+    assert named.place(position) == wanted
+    alone = Panel(np.zeros(8), np.array([0, 8]), single=True)
+    assert alone.place(position) == f"position {position}"
+    assert (alone.series(0), named.series(2)) == ("the series", "series 'c'")
+
+
+def test_places_have_their_timestamps_beside_them():
+    days = np.arange("2024-02-27", "2024-03-06", dtype="M8[D]")
+    alone = Panel(np.zeros(8), np.array([0, 8]), True, clock=Clock(days, np.array([0, 8])))
+    assert alone.place(2) == "position 2 (2024-02-29)"
+    several = Panel(np.zeros(8), OFFSETS, False, clock=Clock(days, OFFSETS))
+    assert several.place(3) == "position 0 (2024-03-01) of series 2"
+
+
+@given(st.lists(st.sampled_from([0.0, 1.0, np.nan, np.inf]), min_size=1, max_size=30),
+       st.integers(1, 7))  # fmt: skip
+def test_missing_values_are_counted_and_the_first_is_named_whatever_the_block(values, block):
+    panel = Panel(np.array(values), np.array([0, len(values)]), single=True)
+    bad = [position for position, value in enumerate(values) if not np.isfinite(value)]
+    if not bad:
+        assert refuse_missing(panel, block) is None
+        return
+    says = f"series has {len(bad)} position.*the first at position {bad[0]}. Fill them"
+    with pytest.raises(ValueError, match=says):
+        refuse_missing(panel, block)
+
+
+def test_rows_with_a_missing_value():
+    table = np.array([[0, 1, 2], [np.nan, 1, 2], [0, 1, np.inf], [0, -np.inf, 2]], np.float32)
+    assert missing_rows(table).tolist() == [False, True, True, True]
+    assert missing_rows(table, 0).tolist() == [False, True, False, False]
+    assert missing_rows(table, (0, 2)).tolist() == [False, True, True, False]
+    assert missing_rows(table[:, 0], 0).tolist() == [False, True, False, False]
+    assert missing_rows(table, ()).tolist() == [False] * 4
+    for dtype in ("int8", "uint64", "bool"):
+        assert missing_rows(np.ones((3, 2), dtype)).tolist() == [False] * 3
+
+
+def test_a_memory_map_is_on_disk(tmp_path):
+    mapped = np.memmap(tmp_path / "series", np.float32, "w+", shape=(8,))
+    assert Panel(mapped, OFFSETS, single=False).on_disk
+    assert not Panel(np.array(mapped), OFFSETS, single=False).on_disk
+
+
+def test_pandas_series_of_ids_are_labels():
+    labels = tuple(pd.Series(["north", "south", "east"]))
+    assert Panel(np.zeros(8), OFFSETS, False, labels=labels).series(1) == "series 'south'"
