@@ -6,6 +6,8 @@ from keras_ts.checks.reload import ReloadDifference, ReloadReport, check_reload
 from keras_ts.conversion.migrate import migrate_lambdas
 from keras_ts.conversion.portable import save_portable
 from keras_ts.datasets import course_series
+from keras_ts.evaluation.backtest import backtest
+from keras_ts.evaluation.backtest_report import BacktestReport
 from keras_ts.evaluation.compare import baselines, compare
 from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.forecasting.forecast import forecast
@@ -17,6 +19,7 @@ from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.layers.select_columns import SelectColumns
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.losses import IntervalCoverage, MedianMAE, QuantileLoss
+from keras_ts.plotting.backtest import plot_backtest
 from keras_ts.plotting.forecast import plot_forecast
 from keras_ts.plotting.series import plot_series
 from keras_ts.plotting.training import plot_history
@@ -34,6 +37,7 @@ from keras_ts.windows.windowed_input import WindowedInput
 from keras_ts.windows.windowed_series import WindowedSeries
 
 __all__ = [
+    "BacktestReport",
     "ComparisonReport",
     "ExpandSeries",
     "ExponentialLRSweep",
@@ -55,6 +59,7 @@ __all__ = [
     "WindowedInput",
     "WindowedSeries",
     "__version__",
+    "backtest",
     "baselines",
     "calendar_features",
     "check_export",
@@ -67,6 +72,7 @@ __all__ = [
     "load_model",
     "load_windows",
     "migrate_lambdas",
+    "plot_backtest",
     "plot_forecast",
     "plot_history",
     "plot_series",

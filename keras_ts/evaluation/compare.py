@@ -11,13 +11,11 @@ from keras_ts._models import check_model
 from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation import baselines as rivals
 from keras_ts.evaluation.metrics import all_losses
-from keras_ts.evaluation.reading import Block, JudgedWindows
+from keras_ts.evaluation.reading import Block, JudgedWindows, levels_for
 from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.evaluation.tally import Tally
 from keras_ts.evaluation.verdict import Skill, block_length, skill
-from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.windowed_input import carried_by, levels_given_by
 
 # With fewer series than this, blocks of origins are drawn anew, and not whole series.
 _FEW_SERIES = 10
@@ -134,7 +132,7 @@ def _judge(
         season = _checks.integer("season", season, 2)
     trained, judged = JudgedWindows("train", train), JudgedWindows("validation", validation)
     _check_alike(trained, judged)
-    levels = {name: _levels(name, model, judged) for name, model in models.items()}
+    levels = {name: levels_for(name, model, judged) for name, model in models.items()}
     linear = _fitted(trained)
     scales = trained.scales_for(judged, season or 1)
     names = [*models, *_names(season)]
@@ -182,19 +180,6 @@ def _check_alike(train: JudgedWindows, validation: JudgedWindows) -> None:
                 f"train and validation must be parts of the same series. Received {counts[0]} and "
                 f"{counts[1]} series."
             )
-
-
-def _levels(name: str, model: keras.Model, judged: JudgedWindows) -> tuple[float, ...] | None:
-    """Return the levels of a model's quantiles, or refuse windows that it was not made for."""
-    carried = carried_by(model)
-    if carried is not None:
-        clash = carried.disagreement(Carried.of(judged.dataset))
-        if clash:
-            raise ValueError(
-                f"{name} was made for other windows than those of validation: {clash}. "
-                "Judge it on windows like those it was trained on."
-            )
-    return levels_given_by(model)
 
 
 def _check_finite(name: str, forecast: Array) -> None:

@@ -5,7 +5,7 @@ its dataset leave out. Of sequences the last step counts, the one that a forecas
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,9 @@ from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.baselines import seasons_back
 from keras_ts.windows.arithmetic.scale import absolute_steps
+from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset, in_time_order
+from keras_ts.windows.windowed_input import carried_by, levels_given_by
 
 # Numbers in the inputs of a block, and windows in it at most: so memory stays bounded.
 _NUMBERS, _WINDOWS = 1 << 23, 1 << 16
@@ -124,6 +126,17 @@ class JudgedWindows:
         steps = (len(last), self.geometry.horizon, len(self.columns), *tail)
         return last.reshape(steps).astype(np.float64)
 
+    def table(self, predictions: Array) -> dict[str, Array]:
+        """Put predictions on their places in the columns of ``WindowDataset.align``.
+
+        Args:
+            predictions: ``(windows, steps, targets)``, of all windows.
+        """
+        placement = self._source.placement
+        last = replace(placement, geometry=replace(self.geometry, sequence=False))
+        actual = self._last_step(self._source.targets()).astype(np.float64)
+        return last.table(actual, predictions)
+
     def seasonal(self, block: Block, season: int) -> tuple[Array, BoolArray]:
         """Return the latest known values a whole number of seasons before the targets.
 
@@ -191,3 +204,16 @@ class JudgedWindows:
     def _last_step(self, values: Array) -> Array:
         values = values[:, -1] if self.geometry.sequence else values
         return values.reshape(len(values), self.geometry.horizon, len(self.columns))
+
+
+def levels_for(name: str, model: keras.Model, judged: JudgedWindows) -> tuple[float, ...] | None:
+    """Return the levels of a model's quantiles, or refuse windows that it was not made for."""
+    carried = carried_by(model)
+    if carried is not None:
+        clash = carried.disagreement(Carried.of(judged.dataset))
+        if clash:
+            raise ValueError(
+                f"{name} was made for other windows than those that it is judged on: {clash}. "
+                "Judge it on windows like those it was trained on."
+            )
+    return levels_given_by(model)

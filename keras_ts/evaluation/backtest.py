@@ -1,0 +1,215 @@
+"""``backtest``: a model as it would have forecast, had it been trained again and again.
+
+One split judges a model on one stretch of time. Folds judge it on several, each with a model that
+was trained on what came before.
+"""
+
+import os
+import random
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._models import check_model
+from keras_ts._typing import Array
+from keras_ts.evaluation.backtest_report import BacktestReport, joined
+from keras_ts.evaluation.fold_store import Fold, FoldStore, digest
+from keras_ts.evaluation.reading import JudgedWindows, levels_for
+from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.windowed_series import WindowedSeries
+
+Build = Callable[[WindowDataset], keras.Model]
+
+
+def backtest(
+    build: Build,
+    series: Any,
+    windows: WindowedSeries,
+    n_splits: int = 5,
+    *,
+    test_size: int | None = None,
+    sample_weight: Any = None,
+    refit: bool = True,
+    folder: str | os.PathLike[str] | None = None,
+    **fit_arguments: Any,
+) -> BacktestReport:
+    """Train and judge a fresh model on each fold of a series.
+
+    The folds are those of ``WindowedSeries.folds``: training parts that grow, each with the
+    validation part after it. No fold's model sees a value from behind its training part, and
+    nothing is carried from one fold to the next: before each, the random numbers of Keras, Python
+    and NumPy are seeded anew, by the number of the fold and the seed of ``windows``, and left so.
+    A fold's forecasts so are the same, whatever came before it.
+
+    Of sequences the last step is judged, as in ``compare``.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_ts import WindowedSeries, backtest, course_series
+    >>> def build(train):
+    ...     model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(1)])
+    ...     model.compile(keras.optimizers.Adam(1e-3), "mae")
+    ...     return model
+    >>> windows = WindowedSeries(20, shuffle=True, seed=1)
+    >>> report = backtest(build, course_series(), windows, n_splits=3, epochs=1, verbose=0)
+    >>> list(report.table)
+    ['fold', 'series', 'origin', 'step', 'target', 'actual', 'prediction']
+    >>> len(report.scores(by="fold")["mae"])
+    3
+
+    Args:
+        build: A function of a fold's training part that returns a fresh, compiled model. Whatever
+            it does with data, such as ``preset.build(train)``, is right if it uses that part alone.
+        series: Anything that ``windows.build`` takes.
+        windows: The settings of the windows. Its ``seed`` fixes every result; without one, a seed
+            is drawn from Python's ``random``, which ``keras.utils.set_random_seed`` seeds.
+        n_splits: Number of folds. Defaults to 5.
+        test_size: As for ``WindowedSeries.folds``.
+        sample_weight: As for ``WindowedSeries.build``; the scores are not weighted.
+        refit: False to train on the first fold alone, and to judge that model on every fold.
+            Defaults to True.
+        folder: A folder that keeps the predictions of finished folds. After an interruption, the
+            same call goes on from there. Nobody can compare the code of ``build``, so name another
+            folder for another model. Defaults to None.
+        **fit_arguments: Arguments of ``fit``, such as ``epochs``. ``verbose="auto"``, the default,
+            shows a bar of the folds, and 0 nothing; other values are those of ``fit``.
+
+    Returns:
+        A ``BacktestReport``.
+
+    Raises:
+        TypeError: ``build`` is no function, or returns no Keras model.
+        ValueError: ``build`` returns a model that is not compiled, or one that shares weights with
+            an earlier fold's; the series is too short for the folds; or ``folder`` holds a backtest
+            of other settings or other data.
+    """
+    if isinstance(build, keras.Model) or not callable(build):
+        raise TypeError(
+            "build must be a function that takes a fold's training part and returns a fresh, "
+            f"compiled model. Received: {type(build).__name__}."
+        )
+    if not isinstance(windows, WindowedSeries):
+        raise TypeError(f"windows must be a WindowedSeries. Received: {type(windows).__name__}.")
+    refit = _checks.boolean("refit", refit)
+    store = None if folder is None else FoldStore(folder)
+    seed = windows.seed
+    if seed is None:
+        seed = random.getrandbits(32) if store is None or store.seed is None else store.seed
+    pairs = windows.folds(series, n_splits, test_size=test_size, sample_weight=sample_weight)
+    trainer = _Trainer(build, dict(fit_arguments))
+    verbose = fit_arguments.get("verbose", "auto")
+    bar = keras.utils.Progbar(n_splits, verbose=int(verbose == "auto"), unit_name="fold")
+    folds, levels = [], None
+    for number in range(n_splits):
+        # The order of the training windows, too, may be drawn as the dataset is made.
+        keras.utils.set_random_seed(_fold_seed(seed, number))
+        train, validation = next(pairs)
+        judged = JudgedWindows("validation", validation)
+        if store is not None and number == 0:
+            settings = {
+                "seed": seed,
+                "n_splits": n_splits,
+                "test_size": test_size,
+                "refit": refit,
+                "windows": windows.get_config(),
+                "fit_arguments": _plain(fit_arguments),
+                "backend": keras.backend.backend(),
+                "data": digest(judged.panel, sample_weight),
+            }
+            store.begin(settings)
+        if refit or number == 0:
+            trainer.reset(train)
+        done = None if store is None else store.load(number)
+        if done is None:
+            done = _predicted(trainer.model(), judged)
+            if store is not None:
+                store.save(number, *done)
+        predictions, given = done
+        if number and given != levels:
+            raise ValueError(
+                f"build must return models of one kind. Those of folds {number - 1} and {number} "
+                f"have the quantile levels {levels} and {given}."
+            )
+        levels = given
+        folds.append(_rows(JudgedWindows("train", train), judged, predictions, levels))
+        bar.update(number + 1)
+    return joined(folds, levels)
+
+
+class _Trainer:
+    """Makes the model of a fold when it is asked for, and sees that it is a fresh one."""
+
+    def __init__(self, build: Build, fit_arguments: dict[str, Any]) -> None:
+        self._build, self._arguments = build, fit_arguments
+        if self._arguments.get("verbose", "auto") == "auto":
+            self._arguments["verbose"] = 0
+        self._earlier: list[weakref.ref[Any]] = []
+        self._model: keras.Model | None = None
+
+    def reset(self, train: WindowDataset) -> None:
+        """Forget the model, and train the next on ``train``."""
+        self._train, self._model = train, None
+
+    def model(self) -> keras.Model:
+        """Return the trained model."""
+        if self._model is None:
+            model = self._build(self._train)
+            self._check_fresh(model)
+            model.fit(self._train, **self._arguments)
+            self._earlier = [weakref.ref(variable) for variable in model.variables]
+            self._model = model
+        return self._model
+
+    def _check_fresh(self, model: Any) -> None:
+        if not isinstance(model, keras.Model):
+            raise TypeError(
+                f"build must return a Keras model. It returned: {type(model).__name__}."
+            )
+        check_model(model)
+        if not model.compiled:
+            raise ValueError("build must return a compiled model: call model.compile in it.")
+        earlier = {id(reference()) for reference in self._earlier if reference() is not None}
+        if any(id(variable) in earlier for variable in model.variables):
+            raise ValueError(
+                "build returned a model that shares weights with an earlier fold's, which has been "
+                "trained on. Make the layers within build, or clone the model there: "
+                "keras.models.clone_model."
+            )
+
+
+def _fold_seed(seed: int, fold: int) -> int:
+    return int(np.random.SeedSequence([seed, fold]).generate_state(1)[0])
+
+
+def _predicted(model: keras.Model, judged: JudgedWindows) -> Fold:
+    levels = levels_for("the model", model, judged)
+    blocks = [judged.predictions("the model", model, levels, block) for block in judged.blocks()]
+    return np.concatenate(blocks), levels
+
+
+def _rows(
+    train: JudgedWindows,
+    judged: JudgedWindows,
+    predictions: Array,
+    levels: tuple[float, ...] | None,
+) -> tuple[dict[str, Array], Array, Array]:
+    """Return a fold's table, its predictions, and the scale of each of its values."""
+    points = predictions if levels is None else predictions[..., levels.index(0.5)]
+    table = judged.table(points)
+    series = judged.ranges.series_of(np.arange(judged.count))
+    scales = np.repeat(train.scales(1)[series], judged.geometry.horizon, axis=0)
+    return table, predictions, scales.reshape(table["actual"].shape)
+
+
+def _plain(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments as JSON takes them: of an object, the name of its class."""
+    return {
+        name: value if isinstance(value, str | int | float | None) else type(value).__name__
+        for name, value in sorted(arguments.items())
+        if name != "verbose"
+    }

@@ -1,0 +1,135 @@
+"""``BacktestReport``: what a backtest forecast and what came, row by row."""
+
+import importlib
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._typing import Array, IntArray
+from keras_ts.evaluation.metrics import all_losses, of_means
+from keras_ts.plotting.backtest import plot_backtest
+from keras_ts.windows.align import label_column
+
+
+class BacktestReport:
+    """The forecasts of a backtest beside what came; print it for the scores of its folds.
+
+    Returned by ``backtest``.
+
+    Attributes:
+        table: A dict of columns of equal length, one row for each fold, window and step: ``fold``
+            (from 0), ``series`` (its id or number), ``origin`` and ``target`` (positions, or
+            timestamps where the series has them), ``step`` (from 1), ``actual`` and
+            ``prediction`` (with an axis for several target columns). Of quantiles, ``prediction``
+            is the median, and ``prediction_0.1`` and so on are the others.
+    """
+
+    def __init__(
+        self, table: dict[str, Array], scales: Array, levels: Sequence[float] | None
+    ) -> None:
+        self.table, self._scales, self._levels = table, scales, levels
+
+    def scores(self, by: str | None = None) -> dict[str, Array]:
+        """Return the scores of each fold, step or series, or of everything.
+
+        Args:
+            by: ``"fold"``, ``"step"`` or ``"series"``. Defaults to None: everything.
+
+        Returns:
+            A dict of columns of equal length: that of ``by``, if given, and ``mae``, ``rmse``,
+            ``mase`` (scaled by the mean absolute step of each fold's own training part) and
+            ``smape`` (in per cent); of quantiles also ``pinball``, ``coverage`` and ``width``.
+        """
+        rows = len(self.table["fold"])
+        keys, group = None, np.zeros(rows, np.int64)
+        if by is not None:
+            _checks.choice("by", by, ("fold", "step", "series"))
+            keys, group = _grouped(self.table[by])
+        count = 1 if keys is None else len(keys)
+        predicted = self.table["prediction"]
+        if self._levels is not None:
+            names = [_name(level) for level in self._levels]
+            predicted = np.stack([self.table[name] for name in names], axis=-1)
+        losses = all_losses(self.table["actual"], predicted, self._scales, self._levels)
+        scores = {} if by is None or keys is None else {by: keys}
+        came = np.isfinite(self.table["actual"]).reshape(rows, -1)
+        for metric, loss in losses.items():
+            loss = loss.reshape(rows, -1)
+            # A forecast that is NaN must show; only a scaled error may be without its scale.
+            known = came & ~np.isnan(loss) if metric == "mase" else came
+            total = np.bincount(group, np.where(known, loss, 0).sum(axis=1), count)
+            number = np.bincount(group, known.sum(axis=1), count)
+            means = np.divide(total, number, out=np.full(count, np.nan), where=number > 0)
+            scores[metric] = of_means(metric, means)
+        return scores
+
+    def plot(self, ax: Any = None, path: str | os.PathLike[str] | None = None) -> Any:
+        """Draw the error by step; see ``plot_backtest``."""
+        return plot_backtest(self.table, ax=ax, path=path)
+
+    def to_frame(self, library: str = "pandas") -> Any:
+        """Return ``table`` as a data frame.
+
+        Several target columns become columns of their own: ``actual_0``, ``actual_1``, ...
+
+        Args:
+            library: ``"pandas"`` or ``"polars"``. Defaults to ``"pandas"``.
+        """
+        _checks.choice("library", library, ("pandas", "polars"))
+        columns = {}
+        for name, values in self.table.items():
+            if values.ndim == 1:
+                columns[name] = values
+            else:
+                columns.update({f"{name}_{i}": part for i, part in enumerate(values.T)})
+        return importlib.import_module(library).DataFrame(columns)
+
+    def __str__(self) -> str:
+        scores, whole = self.scores("fold"), self.scores()
+        metrics = list(whole)
+        rows = [["fold", *metrics]]
+        for place, fold in enumerate(scores["fold"].tolist()):
+            rows.append([str(fold), *[f"{float(scores[m][place]):.4g}" for m in metrics]])
+        rows.append(["all", *[f"{float(whole[m][0]):.4g}" for m in metrics]])
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join(
+            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+            for row in rows
+        )
+
+    __repr__ = __str__
+
+
+def joined(
+    folds: Sequence[tuple[dict[str, Array], Array, Array]], levels: Sequence[float] | None
+) -> BacktestReport:
+    """Return the report of folds.
+
+    Args:
+        folds: Of each fold the table without quantiles, the quantiles or other predictions,
+            ``(windows, steps, targets, ...)``, and the scale of each row.
+        levels: The levels of the quantiles, or None.
+    """
+    tables = []
+    for number, (table, predictions, _) in enumerate(folds):
+        table = {"fold": np.full(len(table["step"]), number), **table}
+        for place, level in enumerate(levels or ()):
+            quantiles = predictions[..., place].reshape(table["prediction"].shape)
+            table[_name(level)] = quantiles
+        tables.append(table)
+    whole = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+    return BacktestReport(whole, np.concatenate([scales for *_, scales in folds]), levels)
+
+
+def _name(level: float) -> str:
+    return "prediction" if level == 0.5 else f"prediction_{level:g}"
+
+
+def _grouped(column: Array) -> tuple[Array, IntArray]:
+    """Return the distinct values of a column in the order they come in, and the place of each."""
+    places: dict[Any, int] = {}
+    group = [places.setdefault(value, len(places)) for value in column.tolist()]
+    return label_column(tuple(places)), np.array(group, np.int64)

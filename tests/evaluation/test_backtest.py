@@ -1,0 +1,273 @@
+"""A backtest trains a fresh model for each fold, and no fold sees a later value."""
+
+import json
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from keras_ts import (
+    QuantileLoss,
+    RecurrentPreset,
+    SortedQuantiles,
+    WindowedSeries,
+    backtest,
+    course_series,
+)
+
+WINDOWS = WindowedSeries(6, 2, shuffle=True, seed=3, batch_size=16)
+
+
+def build(train):
+    """Return a model whose training draws random numbers: weights, dropout, the order."""
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            keras.layers.Dense(4, "relu"),
+            keras.layers.Dropout(0.5),
+            keras.layers.Dense(2),
+        ]
+    )
+    # Compiling costs seconds on some backends, and every fold would compile anew.
+    model.compile(keras.optimizers.Adam(1e-2), "mae", run_eagerly=True)
+    return model
+
+
+def run(series, windows=WINDOWS, maker=build, **arguments):
+    return backtest(
+        maker, series, windows, **{"n_splits": 2, "epochs": 2, "verbose": 0, **arguments}
+    )
+
+
+def equal(table, other, rows=slice(None)):
+    return all(np.array_equal(table[name][rows], other[name][rows]) for name in table)
+
+
+@pytest.fixture(scope="module")
+def series():
+    return course_series(90)
+
+
+@pytest.fixture(scope="module")
+def report(series):
+    return run(series)
+
+
+def test_rows_stand_on_their_places(report, series):
+    table = report.table
+    assert list(table) == ["fold", "series", "origin", "step", "target", "actual", "prediction"]
+    np.testing.assert_array_equal(table["actual"], series[table["target"]])
+    np.testing.assert_array_equal(table["target"], table["origin"] + table["step"])
+    # The targets of a fold's windows lie within its validation part.
+    for fold in range(2):
+        targets = table["target"][table["fold"] == fold]
+        assert (targets.min(), targets.max()) == (30 * (fold + 1), 30 * (fold + 2) - 1)
+
+
+def test_each_fold_is_what_its_number_and_the_seed_say(report, series):
+    keras.utils.set_random_seed(9)
+    np.random.default_rng().normal()
+    again = run(series)
+    assert equal(report.table, again.table)
+    other = run(series, windows=WindowedSeries(6, 2, shuffle=True, seed=4, batch_size=16))
+    assert not np.array_equal(other.table["prediction"], report.table["prediction"])
+
+
+def test_no_fold_sees_a_later_value(report, series):
+    for fold in range(2):
+        rows = report.table["fold"] <= fold
+        changed = series.copy()
+        changed[30 * (fold + 2) :] += 1000.0
+        assert equal(report.table, run(changed).table, rows)
+        # The model of a fold does not even see its own validation part, but as inputs.
+        changed = series.copy()
+        changed[30 * (fold + 1) :] -= 1000.0
+        table = run(changed).table
+        first = (table["fold"] == fold) & (table["origin"] < 30 * (fold + 1))
+        assert first.sum() == 2
+        assert np.array_equal(table["prediction"][first], report.table["prediction"][first])
+        # The test can fail: inputs behind the border move the forecasts that read them.
+        later = (table["fold"] == fold) & (table["origin"] >= 30 * (fold + 1))
+        assert (table["prediction"] != report.table["prediction"])[later].all()
+
+
+def test_folds_do_not_depend_on_those_before(report, series, tmp_path):
+    """A fold that is read from a folder draws no random numbers."""
+    run(series, folder=tmp_path)
+    (tmp_path / "fold_0.npz").unlink()
+    assert equal(report.table, run(series, folder=tmp_path).table)
+
+
+def test_scores_are_those_of_the_rows(report, series):
+    table = report.table
+    errors = np.abs(table["actual"] - table["prediction"])
+    whole = report.scores()
+    assert whole["mae"].tolist() == [pytest.approx(errors.mean())]
+    for by, count in (("fold", 2), ("step", 2), ("series", 1)):
+        scores = report.scores(by)
+        assert len(scores[by]) == count
+        for place, key in enumerate(scores[by].tolist()):
+            rows = table[by] == key
+            assert scores["mae"][place] == pytest.approx(errors[rows].mean())
+            assert scores["rmse"][place] == pytest.approx(np.sqrt((errors[rows] ** 2).mean()))
+    for fold in range(2):
+        scale = np.abs(np.diff(series[: 30 * (fold + 1)].astype(float))).mean()
+        expected = errors[table["fold"] == fold].mean() / scale
+        assert report.scores("fold")["mase"][fold] == pytest.approx(expected)
+    assert [line.split()[0] for line in str(report).splitlines()] == ["fold", "0", "1", "all"]
+    assert len(report.to_frame()) == len(errors)
+    with pytest.raises(ValueError, match="by must be one of 'fold', 'step', 'series'"):
+        report.scores("origin")
+
+
+def test_without_refit_the_first_fold_is_the_only_one_trained(report, series):
+    calls = []
+
+    def counted(train):
+        calls.append(train.num_windows)
+        return build(train)
+
+    once = run(series, maker=counted, refit=False)
+    assert calls == [23]
+    first = report.table["fold"] == 0
+    assert equal(report.table, once.table, first)
+    assert not np.array_equal(report.table["prediction"], once.table["prediction"])
+
+
+def test_an_interrupted_backtest_goes_on(report, series, tmp_path):
+    folder = tmp_path / "new" / "backtest"
+    calls = []
+
+    def interrupted(train):
+        calls.append(train.num_windows)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return build(train)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(series, maker=interrupted, folder=folder)
+    assert sorted(path.name for path in folder.iterdir()) == ["backtest.json", "fold_0.npz"]
+    assert equal(report.table, run(series, maker=interrupted, folder=folder).table)
+    assert len(calls) == 3  # Fold 1 twice.
+    assert equal(report.table, run(series, maker=interrupted, folder=folder).table)
+    assert len(calls) == 3
+
+
+def test_a_drawn_seed_stays_with_its_folder(series, tmp_path):
+    windows = WindowedSeries(6, 2, shuffle=True, batch_size=16)
+    first = run(series, windows=windows, folder=tmp_path)
+    (tmp_path / "fold_1.npz").unlink()
+    keras.utils.set_random_seed(1234)
+    assert equal(first.table, run(series, windows=windows, folder=tmp_path).table)
+    keras.utils.set_random_seed(51)
+    assert equal(first.table, run(series, windows=windows).table)
+
+
+def test_a_folder_of_something_else_is_refused(series, tmp_path):
+    run(series, folder=tmp_path)
+    with pytest.raises(ValueError, match=r"holds a backtest with fit_arguments=\{'epochs': 2\}"):
+        run(series, folder=tmp_path, epochs=1)
+    with pytest.raises(ValueError, match="with n_splits=2, and this one has n_splits=3"):
+        run(series, folder=tmp_path, n_splits=3)
+    with pytest.raises(ValueError, match="holds a backtest with data="):
+        run(series + np.float32(1), folder=tmp_path)
+    with pytest.raises(ValueError, match="holds a backtest with data="):
+        run(series, folder=tmp_path, sample_weight="inverse_scale")
+    with pytest.raises(ValueError, match="holds a backtest with windows="):
+        run(series, folder=tmp_path, windows=WindowedSeries(5, 2, seed=3))
+    with pytest.raises(NotADirectoryError, match="name a folder"):
+        run(series, folder=tmp_path / "backtest.json")
+    assert json.loads((tmp_path / "backtest.json").read_text())["seed"] == 3
+
+
+def test_panels_with_times_and_several_targets():
+    days = pd.date_range("2024-01-01", periods=40)
+    frame = pd.concat(
+        [
+            pd.DataFrame({"day": days, "shop": shop, "a": np.arange(40.0), "b": np.arange(40.0)})
+            for shop in ("y", "x")
+        ]
+    )
+    windows = WindowedSeries(
+        4, 2, id_column="shop", time_column="day", target_columns=["b", "a"], seed=1
+    )
+
+    def preset(train):
+        model = RecurrentPreset(units=(2,), window_norm="last").build(train)
+        model.compile("adam", "mae")
+        return model
+
+    report = backtest(preset, frame, windows, 2, test_size=5, epochs=1, verbose=0)
+    table = report.table
+    assert table["actual"].shape == (len(table["fold"]), 2)
+    assert set(table["series"].tolist()) == {"x", "y"}
+    assert table["target"].min() == np.datetime64("2024-01-31")
+    assert len(report.scores("series")["mae"]) == 2
+    assert list(report.to_frame("polars").columns)[-2:] == ["prediction_0", "prediction_1"]
+
+
+def test_quantiles_have_columns_of_their_own(series):
+    levels = (0.1, 0.5, 0.9)
+
+    def quantiles(train):
+        model = keras.Sequential(
+            [
+                keras.Input((6,)),
+                keras.layers.Dense(6),
+                keras.layers.Lambda(lambda x: x),
+                SortedQuantiles(levels),
+            ]
+        )
+        model.compile("adam", QuantileLoss(levels))
+        return model
+
+    report = run(series, maker=quantiles)
+    table = report.table
+    assert list(table)[-3:] == ["prediction", "prediction_0.1", "prediction_0.9"]
+    assert (table["prediction_0.1"] <= table["prediction"]).all()
+    inside = (table["prediction_0.1"] <= table["actual"]) & (
+        table["actual"] <= table["prediction_0.9"]
+    )
+    scores = report.scores()
+    assert scores["coverage"][0] == pytest.approx(inside.mean())
+    assert scores["width"][0] > 0
+    assert set(scores) == {"mae", "rmse", "mase", "smape", "pinball", "coverage", "width"}
+
+
+def test_of_sequences_the_last_step_is_judged(series):
+    windows = WindowedSeries(6, targets="sequence", seed=1)
+
+    def identity(train):
+        model = keras.Sequential([keras.Input((6, 1)), keras.layers.Dense(1)])
+        model.compile("sgd", "mae")
+        return model
+
+    table = run(series, windows=windows, maker=identity).table
+    assert np.array_equal(table["target"], table["origin"] + 1)
+    assert np.array_equal(table["actual"], series[table["target"]])
+
+
+def test_progress_is_shown_unless_told(series, capsys):
+    run(series, verbose="auto")
+    assert "2/2" in capsys.readouterr().out
+    run(series)
+    assert not capsys.readouterr().out
+
+
+def test_misuse_is_told(series):
+    model = build(None)
+    with pytest.raises(TypeError, match="build must be a function"):
+        run(series, maker=model)
+    with pytest.raises(ValueError, match="shares weights with an earlier fold's"):
+        run(series, maker=lambda train: model)
+    with pytest.raises(TypeError, match=r"build must return a Keras model\. It returned: NoneType"):
+        run(series, maker=lambda train: None)
+    with pytest.raises(ValueError, match="build must return a compiled model"):
+        run(series, maker=lambda train: keras.Sequential([keras.Input((6,))]))
+    with pytest.raises(TypeError, match="windows must be a WindowedSeries"):
+        run(series, windows=6)
+    with pytest.raises(ValueError, match="n_splits=60 folds"):
+        run(series, n_splits=60, test_size=30)
+    with pytest.raises(TypeError, match="refit must be True or False"):
+        run(series, refit=1)

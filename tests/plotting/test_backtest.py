@@ -1,0 +1,37 @@
+"""The picture of a backtest has a line for each fold, and one for all."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from keras_ts import plot_backtest
+
+
+def table(steps, columns=()):
+    rows = 2 * 3 * steps
+    return {
+        "fold": np.repeat([0, 1], 3 * steps),
+        "step": np.tile(np.arange(1, steps + 1), 6),
+        "actual": np.zeros((rows, *columns)),
+        "prediction": np.ones((rows, *columns))
+        * np.arange(rows).reshape(rows, *[1] * len(columns)),
+    }
+
+
+@pytest.mark.parametrize("columns", [(), (2,)])
+def test_errors_by_step(tmp_path, columns):
+    axes = plt.figure().subplots()
+    rows = table(4, columns)
+    assert plot_backtest(rows, ax=axes, path=tmp_path / "b.png") is axes
+    assert (tmp_path / "b.png").read_bytes()[:4] == b"\x89PNG"
+    first, second, whole = (line.get_ydata() for line in axes.lines)
+    np.testing.assert_allclose(first, [4, 5, 6, 7])
+    np.testing.assert_allclose(second, [16, 17, 18, 19])
+    np.testing.assert_allclose(whole, (first + second) / 2)
+    assert [line.get_label() for line in axes.lines][::2] == ["each fold", "all folds"]
+    assert axes.lines[0].get_xdata().tolist() == [1, 2, 3, 4]
+
+
+def test_what_is_no_backtest_is_refused():
+    with pytest.raises(ValueError, match="It has no 'fold'"):
+        plot_backtest({"step": [1]})
