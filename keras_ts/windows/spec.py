@@ -106,7 +106,7 @@ def checked_cycles(name: str, given: Any) -> tuple[Cycle, ...]:
     """Return one cycle or several as a tuple of distinct ones, as plain Python values."""
     if hasattr(given, "tolist"):
         given = given.tolist()
-    listed = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+    listed = given if isinstance(given, list | tuple) else [given]
     return _distinct(name, "cycle", [_cycle(name, cycle) for cycle in listed])
 
 
@@ -116,7 +116,7 @@ def _cycle(name: str, cycle: Any) -> Cycle:
     period = _checks.real(f"a period of {name}", cycle)
     if period <= 1:
         raise ValueError(f"a period of {name} must be > 1, in steps. Received: {period}.")
-    return int(period) if period.is_integer() else period
+    return int(period) if period.is_integer() and period < 1 << 53 else period
 
 
 _MINIMUM = {

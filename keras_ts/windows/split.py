@@ -92,13 +92,12 @@ def fold_parts(
     else:
         moments = np.unique(panel.clock.times)
         counts = [len(moments)]
-    longest, size = max(counts), test_size or max(counts) // (n_splits + 1)
-    if longest <= n_splits * size or not size:
+    longest, size = max(counts), test_size or max(max(counts) // (n_splits + 1), 1)
+    if longest <= n_splits * size:
         unit = "positions" if panel.clock is None else "timestamps"
         raise ValueError(
-            f"n_splits={n_splits} folds with test_size={size} need more than "
-            f"{max(n_splits * size, n_splits)} {unit}, and the series has {longest}. Use fewer "
-            "folds or a smaller test_size."
+            f"n_splits={n_splits} folds with test_size={size} need more than {n_splits * size} "
+            f"{unit}, and there are {longest}. Use fewer folds or a smaller test_size."
         )
     each = [fold_edges(count, n_splits, test_size, max_train_size) for count in counts]
     folds = []
@@ -138,10 +137,12 @@ def _border(panel: Panel, at: Any) -> IntArray:
         position = int(at)
         longest = int(lengths.max(initial=0))
         if not 0 < abs(position) < longest:
+            dated = panel.clock is not None and panel.clock.times.dtype.kind == "M"
             raise ValueError(
                 f"at={position} is outside the series: a border lies between 1 and "
                 f"{longest - 1}, or -1 and {1 - longest} from the end, the longest series having "
                 f"{longest} positions."
+                + (" An int is a position: write a date as '2024-05-31'." if dated else "")
             )
         return np.minimum(position, lengths) if position > 0 else np.maximum(lengths + position, 0)
     if panel.clock is None:

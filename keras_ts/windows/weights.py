@@ -129,4 +129,14 @@ def _inverse_scales(panel: Panel, train: Part) -> Array:
     moving = scales > 0
     if not moving.any():
         return np.ones(len(scales), np.float32)
-    return (1 / np.where(moving, scales, np.median(scales[moving]))).astype(np.float32)
+    weights = 1 / np.where(moving, scales, np.median(scales[moving]))
+    limits = np.finfo(np.float32)
+    unfit = (weights > limits.max) | (weights < limits.tiny)
+    if unfit.any():
+        series = int(unfit.argmax())
+        raise ValueError(
+            f'sample_weight="inverse_scale": {panel.series(series)} moves by {scales[series]:.2g} '
+            "from one position to the next, and one over that does not fit float32. Scale the "
+            "series to other units."
+        )
+    return weights.astype(np.float32)

@@ -245,9 +245,10 @@ class WindowedSeries(WindowSpec):
         def pair(number: int, train: Part, validation: Part) -> tuple[WindowDataset, WindowDataset]:
             weights = cut.weights(train)
             name = f"n_splits={n_splits} leaves the {{}} part of fold {number}"
+            cure = "Use fewer folds" + (", a larger max_train_size" if max_train_size else "")
             return (
-                cut.dataset(train, weights, self.shuffle, False, name.format("training")),
-                cut.dataset(validation, weights, False, True, name.format("validation")),
+                cut.dataset(train, weights, self.shuffle, False, name.format("training"), cure),
+                cut.dataset(validation, weights, False, True, name.format("validation"), cure),
             )
 
         # All mistakes but a part without a window are told of before the first fold is asked for.
@@ -270,6 +271,7 @@ class _Cut:
         shuffle: bool,
         context: bool = True,
         name: str = "",
+        cure: str = "Move the border",
     ) -> WindowDataset:
         """Return the windows of a part, or raise an error that begins with its name.
 
@@ -279,6 +281,7 @@ class _Cut:
             shuffle: True for an order of its own each epoch.
             context: True if inputs may reach back over the part's beginning.
             name: The part's name in an error.
+            cure: First half of the error's last sentence.
         """
         spec = self.spec
         ranges = part_of(self.ranges, part.begin, part.end, spec.geometry, context)
@@ -288,7 +291,7 @@ class _Cut:
             raise ValueError(
                 f"{name} without a window: window={spec.window}, gap={spec.gap}, "
                 f"horizon={spec.horizon} span {spec.geometry.span} positions, and all targets of "
-                f"a window must lie in its part. Move the border, or make the {shorter} shorter."
+                f"a window must lie in its part. {cure}, or make the {shorter} shorter."
             )
         weights = None if weights is None else weights.part(ranges)
         return WindowDataset(spec, self.panel, ranges, shuffle=shuffle, weights=weights)

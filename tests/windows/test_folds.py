@@ -108,7 +108,10 @@ def test_training_shuffles_and_validation_does_not():
     ("arguments", "says"),
     [
         ({"n_splits": 0}, "n_splits must be >= 1"),
-        ({"n_splits": 99}, r"n_splits=99 folds .* the series has 50"),
+        (
+            {"n_splits": 99},
+            r"n_splits=99 folds with test_size=1 need more than 99 positions, and there are 50",
+        ),
         ({"n_splits": 5, "test_size": 10}, "test_size=10 need more than 50 positions"),
         ({"test_size": 0}, "test_size must be >= 1"),
         ({"max_train_size": 0}, "max_train_size must be >= 1"),
@@ -123,5 +126,13 @@ def test_misuse_is_noticed_at_once(arguments, says):
 
 def test_a_fold_without_a_window_is_named():
     folds = WindowedSeries(14).folds(distinct(50), 3)
-    with pytest.raises(ValueError, match="training part of fold 0 without a window: window=14"):
+    with pytest.raises(
+        ValueError,
+        match=r"training part of fold 0 without a window: window=14.* Use fewer folds, or",
+    ):
+        next(folds)
+    folds = WindowedSeries(3).folds(distinct(50), 3, max_train_size=2)
+    with pytest.raises(
+        ValueError, match="Use fewer folds, a larger max_train_size, or make the win"
+    ):
         next(folds)

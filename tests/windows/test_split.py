@@ -213,3 +213,20 @@ def test_drop_leaves_out_exactly_the_windows_that_touch_a_missing_value(windows,
     got_x, got_y = drop.build(series).to_numpy()
     np.testing.assert_array_equal(got_x, x[whole])
     np.testing.assert_array_equal(got_y, y[whole])
+
+
+def test_a_date_written_as_a_number_is_told_of():
+    days = pd.date_range("2024-01-01", periods=30)
+    dated = WindowedSeries(3, time_column="t")
+    with pytest.raises(ValueError, match=r"at=20240115 is outside.*write a date as '2024-05-31'"):
+        dated.split(pd.DataFrame({"t": days, "v": 1.0}), 20240115)
+    for frame in (pd.DataFrame({"t": range(30), "v": 1.0}), np.zeros(30)):
+        windows = dated if isinstance(frame, pd.DataFrame) else WindowedSeries(3)
+        with pytest.raises(ValueError, match=r"having 30 positions\.$"):
+            windows.split(frame, 20240115)
+
+
+def test_what_a_series_runs_from_and_to_is_written_without_a_fraction():
+    days = pd.date_range("2024-01-01 12:00", periods=30, freq="12h")
+    with pytest.raises(ValueError, match=r"runs from 2024-01-01T12:00:00 to 2024-01-16\.$"):
+        WindowedSeries(3, time_column="t").split(pd.DataFrame({"t": days, "v": 1.0}), "2025")

@@ -127,6 +127,11 @@ def test_a_constant_series_weighs_as_the_median_series_does():
     panel = [np.arange(9.0) * slope for slope in (1, 4, 9, 0)] + [np.full(9, 7.0)]
     weights = WindowedSeries(2).build(panel, sample_weight="inverse_scale").to_numpy()[2]
     np.testing.assert_allclose(weights[::7], [1, 1 / 4, 1 / 9, 1 / 4, 1 / 4])
+    # Rounding makes no series move: one over it would weigh 1e16 times as much as another.
+    panel[-1] = np.array([0.3, 0.1 + 0.2, 0.1 * 3] * 3)
+    assert np.diff(panel[-1]).any()
+    noisy = WindowedSeries(2).build(panel, sample_weight="inverse_scale").to_numpy()[2]
+    np.testing.assert_array_equal(noisy, weights)
     constant = WindowedSeries(2).build(np.ones(9), sample_weight="inverse_scale")
     np.testing.assert_array_equal(constant.to_numpy()[2], 1)
 
@@ -150,3 +155,17 @@ def test_weights_of_a_whole_series_go_with_the_windows_of_each_part(per):
 def test_text_that_is_no_weight():
     with pytest.raises(ValueError, match="sample_weight must be one of 'inverse_scale'"):
         WindowedSeries(3).build(distinct(20), sample_weight="inverse")
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-42, 1e42, 1e300])
+def test_a_scale_whose_inverse_does_not_fit_is_refused(scale):
+    panel = [np.arange(20.0), np.arange(20.0) * scale]
+    with pytest.raises(ValueError, match=r"inverse_scale\": series 1 moves by 1e.*other units"):
+        WindowedSeries(3).build(panel, sample_weight="inverse_scale")
+
+
+def test_a_series_without_a_finite_step_weighs_as_the_median_series_does():
+    panel = [np.arange(20.0), np.full(20, np.nan), np.where(np.arange(20) % 2, np.inf, 1.0)]
+    windows = WindowedSeries(3, missing="keep", batch_size=99)
+    weights = windows.build(panel, sample_weight="inverse_scale")[0][2]
+    np.testing.assert_array_equal(weights, 1)

@@ -29,7 +29,8 @@ def absolute_steps(
 ) -> tuple[Array, Array]:
     """Return the sum and the number of absolute steps, each ``(spans, columns)``.
 
-    Steps are ``|y[t] - y[t - lag]|``, both values finite and within the span.
+    Steps are ``|y[t] - y[t - lag]|``, both values finite and within the span. A step that rounding
+    alone can make is 0: one over it would be a huge weight for a series that is constant.
 
     Args:
         values: ``(positions,)`` or ``(positions, columns)``.
@@ -48,7 +49,12 @@ def absolute_steps(
         inside = (position >= begin[span] + lag) & (position < end[span])
         read = values[start - lag : stop]
         read = read[:, columns] if read.ndim == 2 else read[:, None]
-        steps = np.abs(read[lag:].astype(np.float64) - read[:-lag])
+        read = read.astype(np.result_type(read, np.float32))
+        before, after = read[:-lag], read[lag:]
+        with np.errstate(invalid="ignore"):  # Steps to or from what is not finite are left out.
+            steps = np.abs(after.astype(np.float64) - before)
+            rounding = np.spacing(np.maximum(np.abs(before), np.abs(after)))
+            steps[steps <= 2 * rounding] = 0
         for column, step in enumerate(steps.T):
             known = inside & np.isfinite(step)
             total[:, column] += np.bincount(span[known], step[known], len(begin))

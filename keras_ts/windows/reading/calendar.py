@@ -84,7 +84,7 @@ def with_calendar(panel: Panel, spec: WindowSpec) -> Panel:
             f"calendar={list(wanted)} is read off dates, and time_column={spec.time_column!r} "
             f"holds {panel.clock.times.dtype}. Give periods, numbers of steps."
         )
-    values = panel.values.reshape(len(panel.values), -1)
+    values = panel.values[:, None] if panel.values.ndim == 1 else panel.values
     count = values.shape[1]
     # The panel's rows, in units that a calendar's can stand beside.
     kind = np.result_type(values, np.float32)

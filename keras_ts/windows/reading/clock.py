@@ -90,6 +90,13 @@ class Clock:
             stamps[rows] = zone.stamps(self.times[rows])
         return stamps[flat]
 
+    def written(self, position: int) -> str:
+        """Return the timestamp at a flat position as people write it: a midnight is a date."""
+        stamp = self.stamps(np.array([position]))[0]
+        if not isinstance(stamp, np.datetime64):
+            return str(stamp)
+        return re.sub(r"(T00(:00)*)?(\.0+)?$", "", str(stamp))
+
     @cached_property
     def frequencies(self) -> list[Frequency | None]:
         """The frequency of each series, None for one that is too short or not regular."""
@@ -156,8 +163,10 @@ class Clock:
         if (places == 0).all() or (places == np.diff(self.offsets)).all():
             ends = np.concatenate([self.offsets[:-1], self.offsets[1:] - 1])
             first, last = ends[[self.times[ends].argmin(), self.times[ends].argmax()]]
-            first, last = self.stamps(np.array([first, last]))
-            raise ValueError(f"at={at!r} is outside the series, which runs from {first} to {last}.")
+            raise ValueError(
+                f"at={at!r} is outside the series, which runs from {self.written(first)} to "
+                f"{self.written(last)}."
+            )
         return places
 
     def flat_places(self, moment: Any) -> IntArray:

@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic import frequency
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.columns import constant_rows, fed_columns, resolve_columns
 from keras_ts.windows.reading.panel import Panel
-from keras_ts.windows.reading.timestamps import read_clock
+from keras_ts.windows.reading.timestamps import is_period, read_clock, received
 from keras_ts.windows.spec import WindowSpec
 
 
@@ -101,7 +102,7 @@ def _with_gaps(panel: Panel, clock: Clock, spec: WindowSpec) -> Panel:
         return panel
     gaps = frequency.gaps(clock.times, panel.offsets, clock.local_times)
     if len(gaps) and spec.missing == "raise":
-        before, after = clock.stamps(gaps[0] + np.array([-1, 0]))
+        before, after = clock.written(gaps[0] - 1), clock.written(gaps[0])
         raise ValueError(
             f"time_column={spec.time_column!r} has {len(gaps)} irregular step"
             f"{'s' * (len(gaps) > 1)}, the first from {before} to {after}. Insert the missing "
@@ -127,6 +128,11 @@ def open_frame(frame: Any) -> Any:
             "series must be an array, a list of arrays, or an eager pandas or polars frame "
             f"(collect a lazy one first). Received: {type(frame).__name__}."
         ) from error
+    except nw.exceptions.DuplicateError:
+        raise ValueError(
+            "Columns of a frame must have names of their own. Received "
+            f"{_checks.shown(list(frame.columns))}. Rename or drop those that come twice."
+        ) from None
 
 
 def matrix(table: Any, features: list[str]) -> Array:
@@ -139,11 +145,10 @@ def matrix(table: Any, features: list[str]) -> Array:
         if column.dtype == nw.Decimal:
             column = column.cast(nw.Float64)
         if not (column.dtype.is_numeric() or column.dtype == nw.Boolean):
-            hint = "time_column" if column.dtype.is_temporal() else "id_column"
+            temporal = column.dtype.is_temporal() or is_period(column)
             raise TypeError(
-                f"column {name!r} must hold numbers. Received {column.dtype}, "
-                f"first value {column[0] if len(column) else None!r}. Drop it, encode it, "
-                f"or name it in {hint}."
+                f"column {name!r} must hold numbers. Received {received(column)}. Drop it, encode "
+                f"it, or name it in {'time_column' if temporal else 'id_column'}."
             )
         if column.null_count():
             column = column.cast(nw.Float64)

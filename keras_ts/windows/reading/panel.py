@@ -64,7 +64,7 @@ class Panel:
         series = int(np.searchsorted(self.offsets, position, side="right")) - 1
         inside = f"position {position - int(self.offsets[series])}"
         if self.clock is not None:
-            inside += f" ({self.clock.stamps(np.array([position]))[0]})"
+            inside += f" ({self.clock.written(position)})"
         return inside if self.single else f"{inside} of {self.series(series)}"
 
     def series(self, number: int) -> str:

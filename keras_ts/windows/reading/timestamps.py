@@ -103,9 +103,8 @@ def _read(column: Any, name: str, where: str) -> _Column:
         column = column.cast(nw.Float64)
     if not (column.dtype.is_numeric() or column.dtype in (nw.Datetime, nw.Date)):
         raise TypeError(
-            f"{name} must hold dates, times or numbers. Received {column.dtype}, "
-            f"first value {column[0] if len(column) else None!r}. Parse it first, "
-            "for example with pandas.to_datetime."
+            f"{name} must hold dates, timestamps or numbers. Received {received(column)}. "
+            + _cure(column)
         )
     times = column.to_numpy()
     if column.dtype == nw.Date:
@@ -117,6 +116,29 @@ def _read(column: Any, name: str, where: str) -> _Column:
     elif times.dtype.kind in "iu" and (times.dtype != np.uint64 or times.max(initial=0) >> 63 == 0):
         times = times.astype(np.int64)  # Differences of small or unsigned integers wrap around.
     return _Column(times)
+
+
+def received(column: Any) -> str:
+    """Return the type and the first value of a column, for an error."""
+    dtype = column.to_native().dtype if is_period(column) else column.dtype
+    return f"{dtype}, first value {column[0] if len(column) else None!r}"
+
+
+def is_period(column: Any) -> bool:
+    """Tell if a column holds periods of pandas, which narwhals does not know."""
+    return str(getattr(column.to_native(), "dtype", "")).startswith("period[")
+
+
+def _cure(column: Any) -> str:
+    import narwhals as nw
+
+    if is_period(column):
+        return "Take the timestamp at which each period begins, with dt.to_timestamp()."
+    if column.dtype == nw.Duration:
+        return "Add the durations to a date, or make numbers of them."
+    if column.dtype in (nw.Time, nw.Boolean):
+        return "Name a column that grows from row to row."
+    return "Parse it first, for example with pandas.to_datetime."
 
 
 def _aware(column: Any) -> _Column | None:

@@ -50,3 +50,25 @@ def test_steps_may_be_a_season_apart(block, lag, seed):
         known = [step for step in steps if step == step]
         assert count[span, 0] == len(known)
         assert abs(total[span, 0] - sum(known)) < 1e-12
+
+
+def test_what_rounding_alone_makes_is_no_step():
+    third = np.array([0.3, 0.1 + 0.2, 0.3, 0.1 * 3])
+    assert np.diff(third).any()
+    whole = np.array([0]), np.array([4]), np.array([0])
+    for scale in (1e-20, 1, 1e20):
+        assert mean_absolute_steps(third * scale, *whole) == 0
+        noisy = np.array([1, 1 + 1e-7, 1, 1], np.float32) * np.float32(scale)
+        assert mean_absolute_steps(noisy, *whole) == 0
+    # Three units in the last place are a step, two are none.
+    unit = np.spacing(np.float64(1))
+    for units, steps in ((2, 0), (3, 3 * unit)):
+        assert mean_absolute_steps(np.array([1, 1 + units * unit]), *whole) == steps
+    # Half precision has steps as small as its rounding.
+    half = np.array([50, 50.03125, 50], np.float16)
+    assert mean_absolute_steps(half, *whole) == 0.03125
+
+
+def test_values_that_are_not_finite_make_no_step():
+    values = np.array([1, np.inf, np.inf, -np.inf, 3, 5])
+    assert mean_absolute_steps(values, np.array([0]), np.array([6]), np.array([0])) == 2

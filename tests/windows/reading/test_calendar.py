@@ -305,3 +305,19 @@ def test_keras_trains_on_it(remainder):
     if BACKEND == "tensorflow":
         spec_of = dataset.to_tf().element_spec[0]
         assert spec_of["future"].shape.as_list()[1:] == [3, 5]
+
+
+def test_an_empty_frame_is_too_short():
+    for calendar in ("week", 7):
+        with pytest.raises(ValueError, match="series is too short"):
+            _timed(calendar=calendar).build(frame_of(pd.date_range("2024-01-01", periods=0)))
+
+
+@pytest.mark.parametrize("period", [2**62, 2**63, 1e300])
+def test_a_period_longer_than_any_series_hardly_moves(period):
+    spec = _timed(calendar=period)
+    config = json.loads(json.dumps(spec.get_config(), allow_nan=False))
+    assert WindowedSeries.from_config(config) == spec
+    x, _ = spec.build(frame_of(pd.date_range("2024-01-01", periods=30))).to_numpy()
+    np.testing.assert_allclose(x["past"][..., 1], 0, atol=1e-12)
+    np.testing.assert_allclose(x["past"][..., 2], 1)

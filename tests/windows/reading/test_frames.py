@@ -87,3 +87,33 @@ def test_numbers_as_times(start, dtype):
     assert WindowedSeries(3, time_column="t").count(frame) == 17
     with pytest.raises(ValueError, match="1 irregular step"):
         WindowedSeries(3, time_column="t").count(frame.drop(index=7))
+
+
+def test_a_column_of_dates_that_is_no_number_is_said_to_be_a_time_column():
+    months = pd.period_range("2024-01", periods=9, freq="M")
+    for column in (months, months.to_timestamp()):
+        with pytest.raises(TypeError, match=r"column 'month' must hold numbers.*in time_column\."):
+            WindowedSeries(3).build(pd.DataFrame({"month": column, "v": 1.0}))
+
+
+def test_two_columns_of_one_name_are_refused():
+    frame = pd.DataFrame(np.zeros((9, 3)), columns=["a", "b", "a"])
+    with pytest.raises(ValueError, match=r"names of their own. Received \['a', 'b', 'a'\]. Rename"):
+        WindowedSeries(3).build(frame)
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_a_midnight_is_written_as_a_date(unit):
+    def error(times):
+        frame = pd.DataFrame({"day": times.as_unit(unit), "value": 1.0})
+        with pytest.raises(ValueError, match="1 irregular step") as caught:
+            WindowedSeries(3, time_column="day").build(frame)
+        return str(caught.value)
+
+    assert "the first from 2024-01-10 to 2024-01-12. Insert" in error(DAYS.delete(10))
+    hours = pd.date_range("2024-01-10 22:00", periods=9, freq="h").delete(1)
+    assert "the first from 2024-01-10T22:00:00 to 2024-01-11. Insert" in error(hours)
+    halves = pd.date_range("2024-01-01", periods=9, freq="500ms").delete(2)
+    if unit != "s":
+        written = "the first from 2024-01-01T00:00:00.500"
+        assert written in error(halves)

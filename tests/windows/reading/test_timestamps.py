@@ -61,7 +61,9 @@ def test_each_frame_of_a_list_is_named_in_an_error():
     text = whole.assign(time=["2024-01-01", "2024-01-02"])
     with pytest.raises(TypeError, match=r"must be alike in all frames.*dates and numbers"):
         windows().build([whole, whole.assign(time=[1, 2])])
-    with pytest.raises(TypeError, match="time_column='time' must hold dates, times or numbers"):
+    with pytest.raises(
+        TypeError, match="time_column='time' must hold dates, timestamps or numbers"
+    ):
         windows().build([whole, text])
 
 
@@ -126,7 +128,7 @@ def test_missing_timestamps_are_named(frame):
     ("timestamps", "words"),
     [(np.arange(9), "must be an array of datetime64"), (["2024-01-01"], "must be an array of"),
      (np.zeros((3, 3), "M8[s]"), r"shape \(3, 3\)"), (7, "column or index of pandas or polars"),
-     (pd.Series(["2024-01-01"]), "must hold dates, times or numbers"),
+     (pd.Series(["2024-01-01"]), "must hold dates, timestamps or numbers"),
      (pd.Series([1, 2, 3]), "must hold dates. Received int64"),
      (pd.DataFrame({"time": [1]}), "Received: DataFrame")],
 )  # fmt: skip
@@ -157,3 +159,30 @@ def test_coarse_units_are_days():
             calendar_features(times.astype("M8[D]"), ["week", "day"]),
         )
     assert str(read_timestamps(np.arange(30).astype("M8[M]")).frequencies[0]) == "month start"
+
+
+@pytest.mark.parametrize(
+    ("column", "received", "cure"),
+    [(pd.Series(pd.period_range("2024-01", periods=9, freq="M")), "period[M], first value Period(",
+      "Take the timestamp at which each period begins, with dt.to_timestamp()."),
+     (pd.Series(pd.to_timedelta(range(9), "D")), "Duration", "Add the durations to a date"),
+     (pl.Series([datetime.time(hour) for hour in range(9)]), "Time", "that grows from row to row"),
+     (pd.Series([False] * 9), "Boolean", "Name a column that grows from row to row"),
+     (pd.Series(["2024-01-01"] * 9), "String, first value '2024-01-01'", "with pandas.to_datetime"),
+     (pl.Series(["2024-01-01"] * 9), "String, first value '2024-01-01'", "with pandas.to_datetime"),
+     (pd.Series([datetime.date(2024, 1, 1)] * 9, dtype=object), "Object", "pandas.to_datetime")],
+)  # fmt: skip
+def test_columns_that_hold_no_timestamps_are_refused_with_a_cure(column, received, cure):
+    frame = (pd if isinstance(column, pd.Series) else pl).DataFrame({"time": column, "value": 1.0})
+    for name, read in (
+        ("time_column='time'", lambda: windows().build(frame)),
+        ("timestamps", lambda: calendar_features(column, "week")),
+    ):
+        with pytest.raises(TypeError, match="must hold dates, timestamps or numbers") as caught:
+            read()
+        told = str(caught.value)
+        assert told.startswith(name)
+        assert f"Received {received}" in told
+        assert cure in told
+    begins = pd.Series(pd.period_range("2024-01", periods=9, freq="M")).dt.to_timestamp()
+    assert windows().build(pd.DataFrame({"time": begins, "value": 1.0})).frequency == "month start"
