@@ -2,12 +2,13 @@
 
 ``python tests/mutants.py geometry`` puts one wrong operator, number, comparison or decorator
 after another into ``keras_ts/windows/arithmetic/geometry.py`` and runs ``test_geometry.py`` on
-each, and on its survivors the other tests of that folder. They need no framework, and run in a fork
-and in memory: no file changes. Every survivor is printed; below 90 % killed the exit code is 1.
-Cosmic Ray makes the mutants; its own runner starts Python anew for each, which takes most of the
+each, and on its survivors the other tests that use the module. They need no framework, and run in
+a fork and in memory: no file changes. Every survivor is printed; below 90 % killed the exit code is
+1. Cosmic Ray makes the mutants; its own runner starts Python anew for each, which takes most of the
 time, and counts those that a filter skips as killed.
 """
 
+import functools
 import importlib.machinery
 import os
 import random
@@ -56,11 +57,22 @@ def mutants(code: str) -> Iterator[tuple[str, str]]:
 def noticed(path: Path, code: str) -> bool:
     """Return True if a test fails with ``code`` in place of a module: the likely ones run first."""
     own = TESTS[0].with_stem(f"test_{path.stem}")
-    others = [test for test in TESTS if test != own]
+    others = [test for test in TESTS if test != own and path.stem in modules_behind(test)]
     # Few examples kill most.
-    return any(
-        run(path, code, tests, examples) != 0 for examples in (6, 50) for tests in ([own], others)
-    )
+    ways = [([own], 6), ([own], 50), (others, 50)]
+    return any(run(path, code, tests, examples) != 0 for tests, examples in ways if tests)
+
+
+@functools.cache
+def modules_behind(test: Path) -> set[str]:
+    """Return the modules of the folder that a test imports, and those that they import."""
+    found: set[str] = set()
+    files = [test]
+    while files:
+        named = set(re.findall(r"windows\.arithmetic\.(\w+)", files.pop().read_text())) - found
+        found |= named
+        files += [FOLDER / f"{name}.py" for name in named]
+    return found
 
 
 def run(path: Path, code: str, tests: list[Path], examples: int) -> int:

@@ -19,6 +19,7 @@ Count = tuple[Array, BoolArray]
 # The marks of one series, or of each of many days.
 Marks = Sequence[int] | IntArray
 _LAST = 30
+_DAYS, _MONTHS = 20, 200
 _WEEKS = ("first", "second", "third", "fourth", "fifth")
 # NumPy's day 0 was a Thursday.
 _WEEKDAYS = ("Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday")
@@ -35,7 +36,7 @@ class Calendar:
     Attributes:
         tick: The distance between two of its days, in words.
         hours: No two of its days are closer than so many hours, however the clock is changed. A
-            series with a shorter step cannot keep to the calendar, and is not tried.
+            series with a shorter step is not tried.
         number: Returns the numbers of days.
         day: Returns the days of numbers.
         marks: Reads the marks ``(marks, series)`` off the days of a panel, given its offsets.
@@ -199,21 +200,29 @@ def _parts_of_month(day: Array) -> tuple[IntArray, BoolArray]:
 
 
 CALENDARS = {
-    "day": Calendar("day", 20, _number, _day),
+    "day": Calendar("day", _DAYS, _number, _day),
     "day of month": Calendar(
-        "month", 200, _number_of_month, _day_of_month, _mark_of_day, _name_of_day
+        "month", _MONTHS, _number_of_month, _day_of_month, _mark_of_day, _name_of_day
     ),
     "last weekday": Calendar(
-        "month", 200, _number_of_month, _last_weekday, name=lambda _: "last weekday of the month"
+        "month",
+        _MONTHS,
+        _number_of_month,
+        _last_weekday,
+        name=lambda _: "last weekday of the month",
     ),
     "first weekday": Calendar(
-        "month", 200, _number_of_month, _first_weekday, name=lambda _: "first weekday of the month"
+        "month",
+        _MONTHS,
+        _number_of_month,
+        _first_weekday,
+        name=lambda _: "first weekday of the month",
     ),
     "numbered weekday": Calendar(
-        "month", 200, _number_of_month, _numbered_weekday, _mark_of_weekday, _name_of_weekday
+        "month", _MONTHS, _number_of_month, _numbered_weekday, _mark_of_weekday, _name_of_weekday
     ),
     "twice a month": Calendar(
-        "half month", 200, _number_of_half, _half, _marks_of_halves, _name_of_half
+        "half month", _MONTHS, _number_of_half, _half, _marks_of_halves, _name_of_half
     ),
-    "weekday": Calendar("weekday", 20, _number_of_weekday, _weekday),
+    "weekday": Calendar("weekday", _DAYS, _number_of_weekday, _weekday),
 }

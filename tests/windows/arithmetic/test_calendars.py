@@ -64,6 +64,19 @@ def test_marks_are_read_off_the_days(name, marks, days):
     assert tuple(read[:, 0].tolist()) == marks
 
 
+@pytest.mark.parametrize(
+    ("days", "marks"),
+    [(["2023-02-28", "2023-04-30"], (30,)), (["2023-04-30", "2023-06-30"], (30,)),
+     (["2023-02-27", "2023-04-30"], (29,)), (["2024-02-28", "2024-03-28"], (27,))],
+)  # fmt: skip
+def test_a_series_without_long_months_may_end_them(days, marks):
+    read = CALENDARS["day of month"].marks(np.array(days, "M8[D]"), np.array([0, 2]))
+    assert tuple(read[:, 0].tolist()) == marks
+    half = np.array(["2023-02-14", days[0], "2023-04-14", days[1]], "M8[D]")
+    read = CALENDARS["twice a month"].marks(half, np.array([0, 4]))
+    assert tuple(read[:, 0].tolist()) == (13, *marks)
+
+
 def test_every_series_of_a_panel_has_marks_of_its_own():
     for name, calendar in CALENDARS.items():
         own = [(marks, days[:40]) for other, marks, days in KINDS if other == name]
