@@ -30,7 +30,7 @@ from keras_ts.windows.weights import WindowWeights
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# A state is of use only where these are the same: the windows, and their order.
+# A state fits a dataset only if these are equal: they fix the windows and their order.
 _SAME_RUN = ("total", "batch_size", "remainder", "shuffle", "shards", "shard")
 
 
@@ -136,8 +136,8 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
     def statistics(self) -> dict[str, tuple[list[float], list[float]]]:
         """Return mean and standard deviation of each column, over the rows that the windows read.
 
-        A training part so tells nothing of the rows behind its border. Values that are not finite
-        are left out.
+        So the statistics of a training part know nothing of the rows behind its border. Values
+        that are not finite are left out.
 
         Example:
 

@@ -22,7 +22,7 @@ class WindowWeights(PickledByFields):
 
     Attributes:
         values: The weights, float32.
-        per: Whose they are: one per window, per flat position, or per series.
+        per: "window", "position" or "series": there is one weight for each of them.
         ranges: The windows.
         geometry: The shape of a window.
     """

@@ -20,7 +20,7 @@ class _Way:
     Attributes:
         calendar: One of ``CALENDARS``, or None to count in units of time.
         local: True to go by the clock of the time zone.
-        first: True to take this way before one that leaves as few gaps.
+        first: True to prefer this way to one before it that leaves equally few gaps.
     """
 
     calendar: str | None
@@ -69,10 +69,10 @@ def frequencies(
 ) -> list[Frequency | None]:
     """Return the frequency of each series; None if it has none.
 
-    A series has a frequency if more than half of its steps are the regular one. Its last rows
-    should have that of all rows, even if the clock is not changed within them. So where two counts
-    leave as few gaps, months go before days, days by the clock of the time zone before 24 hours,
-    and the clock of the time zone before UTC.
+    A series has a frequency if more than half of its steps are the regular one. The last rows of a
+    series should have the frequency of all its rows, even if the clock is not changed within them.
+    So where two counts leave equally few gaps, months go before days, days by the clock of the time
+    zone before 24 hours, and the clock of the time zone before UTC.
 
     Args:
         times: As ``gaps`` takes them.
@@ -178,7 +178,7 @@ def _uneven(ticks: Array, offsets: IntArray) -> tuple[BoolArray, Array]:
 
 
 def _uneven_floats(ticks: Array, offsets: IntArray) -> tuple[BoolArray, Array]:
-    """Do so for floats: 0.1 + 0.2 is not 0.3, so a rounding error makes no step uneven."""
+    """Flag uneven steps of floats: 0.1 + 0.2 is not 0.3, so rounding makes no step uneven."""
     steps = np.diff(ticks, prepend=ticks[:1])
     steps[offsets[:-1]] = np.inf
     shortest = np.minimum.reduceat(steps, offsets[:-1])

@@ -57,7 +57,7 @@ def opaque(values: Array, count: int) -> Array | None:
     """Return every ``count`` neighbours as one item without a type, or None if that cannot be."""
     if not values.flags.c_contiguous or len(values) < count or not values.size:
         return None
-    if values.dtype.hasobject:  # Python counts who holds its objects
+    if values.dtype.hasobject:  # Python counts references, and a copy of bytes does not.
         return None
     row = values[0].nbytes
     item = np.dtype((np.void, count * row))

@@ -35,9 +35,9 @@ class BatchSampler(PickledByFields):
         batches: Number of batches in an epoch.
         size: Number of windows that an epoch reads.
         positions: Number of positions in all batches: more than ``size`` if some are padding.
-        uniform: True if every batch but the last is full, or every batch. Shards all have the same
-            number of batches, although some have a window less than others: they part their
-            windows evenly instead, or fill them up.
+        uniform: True if every batch is full, but perhaps the last. Shards that "keep" the last
+            batch are not uniform: they need equal numbers of batches, although some have a window
+            less than others, and so each parts its windows evenly.
     """
 
     ranges: WindowRanges

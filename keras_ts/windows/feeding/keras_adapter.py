@@ -44,7 +44,7 @@ class KerasDataAdapter(_keras_private.DataAdapter):
 
     @property
     def builtin_prefetch(self) -> bool:
-        """True, since Keras 3.12 on JAX would else read ahead, and count batches too early."""
+        """True, so that Keras 3.12 on JAX does not read ahead, and count batches too early."""
         return True
 
     def on_epoch_begin(self) -> None:

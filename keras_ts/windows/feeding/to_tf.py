@@ -30,14 +30,14 @@ _ALIGNMENT = 64
 
 
 class _Loan:
-    """The base that NumPy keeps for an array on lent memory, for its views, and for theirs."""
+    """Owns lent memory: NumPy keeps it as long as an array on the memory, or a view, is in use."""
 
     def __init__(self, raw: Array) -> None:
         self.__array_interface__ = raw.__array_interface__
 
 
 class Buffers:
-    """Memory that is lent out as arrays, and again when none of them is in use any more.
+    """Memory that is lent out as arrays, and lent again once no array on it is in use.
 
     Fresh memory costs more than filling it, since the system clears each page first.
     """
@@ -63,7 +63,8 @@ class Buffers:
         return raw[skipped : skipped + self._size]
 
     def _take_back(self, raw: Array) -> None:
-        # One is read into, one waits, one is handed out; what a caller kept longer goes.
+        # Three are enough: one is filled, one waits, one is handed out. Memory that a caller kept
+        # for longer is freed.
         if len(self._free) < 3:
             self._free.append(raw)
 
@@ -177,7 +178,7 @@ def batches(
     # A scan rather than a map: its state is the pass's own, so that passes that overlap
     # keep each to its epoch.
     pieces = tf.data.Dataset.range(calls).scan(np.int64(-1), call).prefetch(1)
-    # tf.data would read a batch ahead of the consumer, and so of whoever counts.
+    # tf.data would read a batch ahead of the consumer, and the batch would be counted too early.
     options = tf.data.Options()
     options.experimental_optimization.inject_prefetch = False
     dataset = pieces.flat_map(hand_out).with_options(options)

@@ -86,7 +86,7 @@ def with_calendar(panel: Panel, spec: WindowSpec) -> Panel:
         )
     values = panel.values[:, None] if panel.values.ndim == 1 else panel.values
     count = values.shape[1]
-    # The panel's rows, in units that a calendar's can stand beside.
+    # The type of an array that holds the panel's values and sines beside each other.
     kind = np.result_type(values, np.float32)
     made = _columns(panel, wanted, "calendar", f"time_column={spec.time_column!r}")
     values = np.concatenate([values.astype(kind), made.astype(kind)], axis=1)

@@ -103,7 +103,7 @@ def _among(varying: list[int], column: int, argument: str, names: Sequence[Any])
 def constant_rows(
     table: Array, offsets: IntArray, static: list[int], names: Sequence[Any]
 ) -> Array:
-    """The static columns' one value per series, or an error where it changes."""
+    """Return the static columns' values, one row per series, or raise where a value changes."""
     first = table[np.minimum(offsets[:-1], len(table) - 1)][:, static]
     if missing_rows(first).any():
         raise ValueError(

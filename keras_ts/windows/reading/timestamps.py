@@ -142,10 +142,10 @@ def _cure(column: Any) -> str:
 
 
 def _aware(column: Any) -> _Column | None:
-    """The timestamps of a column with a time zone, or None if it has none.
+    """Return the timestamps of a column with a time zone, or None for a column without.
 
-    narwhals reads a zone of pandas only if its name has neither digits nor "_", so pandas
-    is asked itself.
+    narwhals reads a zone of pandas only if the zone's name has neither digits nor "_", so pandas
+    itself is asked.
     """
     import narwhals as nw
 
@@ -169,7 +169,7 @@ def _aware(column: Any) -> _Column | None:
 
 
 def _named(zone: str) -> tzinfo:
-    """The zone of a name, or of an offset such as "+05:30", as Arrow has them."""
+    """Return the time zone of a name, or of an offset such as "+05:30", which Arrow allows."""
     if zone[0] in "+-":
         return cast(tzinfo, datetime.fromisoformat(f"2000-01-01T00:00{zone}").tzinfo)
     return ZoneInfo(zone)
