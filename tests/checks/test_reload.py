@@ -107,6 +107,53 @@ def test_every_recipe_is_clean(name):
     assert report.ok, str(report)
 
 
+BUILT = {
+    "panel": ({"cell": "gru", "window_norm": "standard", "quantiles": (0.1, 0.5, 0.9)}, {}),
+    "sequence": (
+        {"kind": "sequence_to_sequence", "cell": "lstm", "bidirectional": True},
+        {"targets": "sequence"},
+    ),
+    "targets": (
+        {"window_norm": "last", "quantiles": (0.25, 0.5), "dropout": 0.2},
+        {"target_columns": [1, 0]},
+    ),
+}
+
+
+def built(name):
+    """Return a model made for a dataset with a calendar, known and static columns, and a batch."""
+    preset, windows = BUILT[name]
+    series = [np.random.default_rng(number).normal(size=(30, 4)) for number in (1, 2)]
+    for number, values in enumerate(series):
+        values[:, 3] = number
+    dataset = WindowedSeries(
+        **{
+            "window": 6, "horizon": 3, "target_columns": 0, "future_columns": [2],
+            "static_columns": [3], "calendar": [7], "batch_size": 8, **windows,
+        }
+    ).build(series)  # fmt: skip
+    model = RecurrentPreset(units=(3,), **preset).build(dataset)
+    from_preset("gru_32x2").recipe.compile(model, steps_per_epoch=len(dataset))
+    model.fit(dataset, epochs=1, verbose=0)
+    return model, dataset[0][0]
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_models_made_for_a_dataset_are_clean(name, tmp_path):
+    model, x = built(name)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert compare(fingerprint.take(model, x), fingerprint.take(again, x)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BUILT)
+def test_models_made_for_a_dataset_are_clean_in_a_fresh_process(name):
+    model, x = built(name)
+    report = check_reload(model, x)
+    assert report.ok, str(report)
+
+
 def test_an_optimizer_popped_by_an_h5_save(tmp_path):
     model = fitted(net(), keras.optimizers.SGD(0.1, momentum=0.9), "mae")
     assert here(model, tmp_path / "model.keras") == []
