@@ -1,12 +1,34 @@
 """Executes every example in README, docs and docstrings, as part of the tests."""
 
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
 from sybil import Sybil
 from sybil.document import PythonDocStringDocument
 from sybil.parsers.markdown import PythonCodeBlockParser
 from sybil.parsers.rest import DocTestParser
 
+
+def _enter_folder(namespace: dict[str, Any]) -> None:
+    """Run a page in a folder of its own, since pages save files as a reader would."""
+    folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    namespace["_left"] = Path.cwd(), folder
+    os.chdir(folder.name)
+
+
+def _leave_folder(namespace: dict[str, Any]) -> None:
+    before, folder = namespace["_left"]
+    os.chdir(before)
+    folder.cleanup()
+
+
 _pages = Sybil(
-    parsers=[PythonCodeBlockParser()], patterns=["README.md", "docs/*.md", "docs/**/*.md"]
+    parsers=[PythonCodeBlockParser()],
+    patterns=["README.md", "docs/*.md", "docs/**/*.md"],
+    setup=_enter_folder,
+    teardown=_leave_folder,
 )
 _docstrings = Sybil(
     parsers=[DocTestParser()],

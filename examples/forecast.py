@@ -1,4 +1,4 @@
-"""From a series to a forecast, the whole way: windows, split, sweep, training, saving, reloading.
+r"""From a table to a forecast with dates, the whole way: one Keras file, judged before it is used.
 
 By default on the weekly carbon dioxide record of Mauna Loa that statsmodels ships:
 
@@ -6,7 +6,11 @@ By default on the weekly carbon dioxide record of Mauna Loa that statsmodels shi
 
 and on anyone's own:
 
-    python examples/forecast.py --csv sales.csv --column units --window 30 --steps 30
+    python examples/forecast.py --csv sales.csv --column units --time day --id shop \
+        --future promotion --calendar week --season 7 --window 28 --horizon 14
+
+The last rows of the file may hold columns known ahead (--future) and no value yet to forecast: they
+are the plan that the forecast follows.
 """
 
 import argparse
@@ -14,7 +18,9 @@ import dataclasses
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -24,52 +30,80 @@ import pandas as pd
 
 import keras_ts
 
-RELOAD = """
-import sys, keras, keras_ts, numpy as np
+# An 80 % band about the median.
+LEVELS = (0.1, 0.5, 0.9)
+FRESH = """
+import sys, keras, keras_ts, pandas as pd
 model = keras.saving.load_model(sys.argv[1])
-np.save(sys.argv[3], model.predict(np.load(sys.argv[2]), verbose=0))
+series, future = pd.read_pickle(sys.argv[2])
+keras_ts.forecast(model, series, future=future).to_pickle(sys.argv[3])
 """
 
 
 class UserError(Exception):
-    """Something the person who called can put right."""
+    """A mistake that the person who called can put right."""
 
 
 def main() -> None:
     """Run the example; a mistake in the call is one line and exit status 2."""
     arguments = parse_arguments()
     try:
-        name, series = read_series(arguments)
-        run(arguments, name, series)
+        table = read_table(arguments)
+        series, future = fill_gaps(table, arguments)
+        run(arguments, series, future)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
 
 
 def parse_arguments() -> argparse.Namespace:
-    """Read the command line."""
+    """Read the command line; without a file, fill in the settings for the carbon dioxide record."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--csv", type=Path, metavar="FILE", help="a CSV file of your own")
-    parser.add_argument("--column", metavar="NAME", help="the column of it to forecast")
-    parser.add_argument("--window", type=int, default=52, help="values seen (default 52)")
-    parser.add_argument("--steps", type=int, default=52, help="values to forecast (default 52)")
+    parser.add_argument("--column", metavar="NAME", help="the column to forecast")
+    parser.add_argument("--time", metavar="NAME", help="the column of dates (default: none)")
+    parser.add_argument("--id", metavar="NAME", help="the column that tells series apart")
+    parser.add_argument(
+        "--future", metavar="NAME", nargs="+", default=[], help="columns that are known ahead"
+    )
+    parser.add_argument(
+        "--calendar", nargs="+", metavar="CYCLE", default=[],
+        help="hour, day, week, year, or a period in rows",
+    )  # fmt: skip
+    parser.add_argument("--season", type=int, help="rows in a season, for the seasonal naive")
+    parser.add_argument("--window", type=int, default=52, help="rows seen (default 52)")
+    parser.add_argument("--horizon", type=int, default=26, help="rows to forecast (default 26)")
     parser.add_argument("--preset", default="gru_32x2", choices=keras_ts.preset_names())
     parser.add_argument("--epochs", type=int, help="passes over the data (default: the recipe's)")
     parser.add_argument("--seed", type=int, default=51)
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for what it writes")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.csv is None and arguments.column is None:
+        arguments.column, arguments.time = "co2", "week"
+        arguments.calendar = arguments.calendar or ["year"]
+        arguments.season = arguments.season or 52
+    arguments.calendar = [_cycle(name) for name in arguments.calendar]
+    return arguments
 
 
-def read_series(arguments: argparse.Namespace) -> tuple[str, pd.Series]:
-    """Return the series' name and its values, gaps and all."""
+def _cycle(name: str) -> str | float:
+    try:
+        return float(name)
+    except ValueError:
+        return name
+
+
+def read_table(arguments: argparse.Namespace) -> pd.DataFrame:
+    """Return the columns that were asked for, with dates parsed."""
     if arguments.csv is None:
-        if arguments.column is not None:
+        if arguments.column != "co2":
             raise UserError("--column names a column of a CSV file: pass --csv FILE too.")
         from statsmodels.datasets import co2
 
-        return "co2 (weekly, ppm)", co2.load_pandas().data["co2"]
+        print("Carbon dioxide at Mauna Loa, weekly, in parts per million")
+        return co2.load_pandas().data.rename_axis("week").reset_index()
     try:
         table = pd.read_csv(arguments.csv)
     except FileNotFoundError:
@@ -80,81 +114,114 @@ def read_series(arguments: argparse.Namespace) -> tuple[str, pd.Series]:
     columns = ", ".join(map(str, table.columns))
     if arguments.column is None:
         raise UserError(f"--csv needs --column NAME too; {arguments.csv} has: {columns}.")
-    if arguments.column not in table:
-        raise UserError(
-            f"--column {arguments.column} is not in {arguments.csv}, which has: {columns}."
-        )
-    values = table[arguments.column]
+    named = {"column": [arguments.column], "time": [arguments.time], "id": [arguments.id]}
+    named["future"] = arguments.future
+    for option, names in named.items():
+        for name in names:
+            if name is not None and name not in table:
+                raise UserError(
+                    f"--{option} {name} is not in {arguments.csv}, which has: {columns}."
+                )
+    for option, name in (("column", arguments.column), *(("future", n) for n in arguments.future)):
+        table[name] = _numbers(option, table[name])
+    if arguments.time is not None:
+        try:
+            table[arguments.time] = pd.to_datetime(table[arguments.time], format="ISO8601")
+        except (ValueError, TypeError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"--time {arguments.time} must hold dates such as 2024-05-31: {reason}"
+            ) from None
+    kept = [arguments.id, arguments.time, arguments.column, *arguments.future]
+    table = table[[name for name in kept if name is not None]]
+    order = [name for name in (arguments.id, arguments.time) if name is not None]
+    return table.sort_values(order, kind="stable") if order else table
+
+
+def _numbers(option: str, values: pd.Series) -> pd.Series:
     if not pd.api.types.is_numeric_dtype(values):
         text = values[pd.to_numeric(values, errors="coerce").isna() & values.notna()]
         example = f", such as {text.iloc[0]!r} in line {text.index[0] + 2}" if len(text) else ""
-        raise UserError(
-            f"--column {arguments.column} holds text{example}; name a column of numbers."
-        )
+        raise UserError(f"--{option} {values.name} holds text{example}; name a column of numbers.")
     try:
-        return arguments.column, values.astype(float)
+        return values.astype(float).replace([np.inf, -np.inf], np.nan)
     except OverflowError:
-        raise UserError(f"--column {arguments.column} holds a number too large.") from None
+        raise UserError(f"--{option} {values.name} holds a number too large.") from None
 
 
-def fill_gaps(series: pd.Series) -> np.ndarray:
-    """Say what is missing, and fill it along straight lines."""
-    series = series.replace([np.inf, -np.inf], np.nan)
-    known = series.loc[series.first_valid_index() : series.last_valid_index()].dropna()
-    if known.empty:
+def fill_gaps(
+    table: pd.DataFrame, arguments: argparse.Namespace
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Return the series, its holes filled, and the rows behind it, which hold the plan.
+
+    A hole is filled with the value before it: a straight line across it would draw on values that
+    come after, and let a forecast see past its origin.
+    """
+    ids = pd.Series(0, table.index) if arguments.id is None else table[arguments.id]
+    values = table[arguments.column]
+    if values.isna().all():
         raise UserError("every value of the series is missing.")
-    inner = series.loc[known.index[0] : known.index[-1]]
-    print(f"{len(series):,} values, {int(series.isna().sum())} of them missing", end="")
-    if inner.isna().any():
-        lengths = inner.isna().groupby(inner.notna().cumsum()).sum()
-        print(
-            f": {int((lengths > 0).sum())} gaps of up to {int(lengths.max())} in a row, the first "
-            f"at {inner.index[inner.isna()][0]}; filled along straight lines",
-            end="",
-        )
-    if len(inner) < len(series):
-        print(f"; {len(series) - len(inner)} at the ends left out", end="")
+    groups = values.groupby(ids, sort=False)
+    begun, ended = groups.ffill().notna(), groups.bfill().notna()
+    series = table[begun & ended].copy()
+    holes = int(series[arguments.column].isna().sum())
+    series[arguments.column] = series[arguments.column].groupby(ids, sort=False).ffill()
+    behind = table[begun & ~ended].drop(columns=arguments.column)
+    print(f"{len(series):,} rows in {ids.nunique():,} series", end="")
+    if holes:
+        print(f", {holes:,} of them without a value and filled with the one before", end="")
+    if len(behind):
+        use = "the plan for what follows" if arguments.future else "left out"
+        print(f"; {len(behind):,} rows at the end have no value yet: {use}", end="")
     print(".")
-    return inner.interpolate().to_numpy()
+    for name in arguments.future:
+        if series[name].isna().any():
+            raise UserError(f"--future {name} has no value in line {_first_line(series[name])}.")
+    return series, behind if arguments.future else None
 
 
-def run(arguments: argparse.Namespace, name: str, series: pd.Series) -> None:
-    """Window, split, sweep, train, judge, save, reload, forecast and draw."""
-    print(f"Series: {name}")
-    values = fill_gaps(series)
+def _first_line(values: pd.Series) -> int:
+    return int(values.index[values.isna()][0]) + 2
+
+
+def run(arguments: argparse.Namespace, series: pd.DataFrame, future: pd.DataFrame | None) -> None:
+    """Window, split, sweep, train, judge, save, forecast and draw."""
     if not 0 <= arguments.seed < 2**32:
         raise UserError("--seed must lie between 0 and 2**32 - 1.")
     keras.utils.set_random_seed(arguments.seed)
     try:
-        preset = keras_ts.from_preset(arguments.preset, window=arguments.window)
+        # A preset reads windows and columns off the data.
+        preset = keras_ts.from_preset(arguments.preset, features=None, quantiles=LEVELS)
         recipe = preset.recipe or keras_ts.from_preset("simple_rnn_40x2").recipe
         if arguments.epochs is not None:
             recipe = dataclasses.replace(recipe, epochs=arguments.epochs)
         windows = keras_ts.WindowedSeries(
-            window=arguments.window,
-            targets="sequence" if preset.kind == "sequence_to_sequence" else "vector",
+            arguments.window,
+            arguments.horizon,
+            targets=preset.kind.removeprefix("sequence_to_"),
+            target_columns=arguments.column,
+            future_columns=arguments.future or None,
+            calendar=arguments.calendar or None,
+            id_column=arguments.id,
+            time_column=arguments.time,
             batch_size=recipe.batch_size,
             shuffle=True,
             seed=arguments.seed,
         )
-        train, validation = windows.split(values, at=0.8)
-        if arguments.steps < 1:
-            raise ValueError("--steps must be >= 1.")
+        train, validation = split(windows, series, arguments)
+        # Larger batches than those of training, for a curve with less noise.
+        calm, _ = split(dataclasses.replace(windows, batch_size=128), series, arguments)
         arguments.out.mkdir(parents=True, exist_ok=True)
+        model = preset.build(train)
     except (ValueError, TypeError, OSError) as error:
         raise UserError(str(error)) from None
-    border = len(values) - validation.num_windows
     print(
-        f"Windows of {arguments.window}: {train.num_windows:,} to train on, "
-        f"{validation.num_windows:,} held out, whose targets begin at position {border:,}."
+        f"Windows of {arguments.window} rows, and {arguments.horizon} to forecast: "
+        f"{train.num_windows:,} to train on, {validation.num_windows:,} held out."
     )
 
-    model = preset.build()
-    plain = dataclasses.replace(recipe, cosine_decay=False)
-    plain.compile(model)
     print("\nSweeping the learning rate")
-    # Larger batches than those of training, for a curve with less noise.
-    calm, _ = dataclasses.replace(windows, batch_size=128).split(values, at=0.8)
+    dataclasses.replace(recipe, cosine_decay=False).compile(model)
     sweep = keras_ts.find_learning_rate(model, calm, start_lr=1e-6, end_lr=10.0, steps=100)
     try:
         rate = sweep.suggest()
@@ -168,73 +235,55 @@ def run(arguments: argparse.Namespace, name: str, series: pd.Series) -> None:
 
     print(f"\nTraining {arguments.preset} for {recipe.epochs} epochs")
     dataclasses.replace(recipe, learning_rate=rate).compile(model, steps_per_epoch=len(train))
-    history = model.fit(train, validation_data=validation, epochs=recipe.epochs, verbose=1)
+    history = model.fit(train, validation_data=validation, epochs=recipe.epochs, verbose=2)
     keras_ts.plot_history(history, metric="mae", path=arguments.out / "history.png")
 
-    inputs, targets = validation.to_numpy()
-    predictions = model.predict(inputs, verbose=0)
-    judge(windows, values, train, (inputs, targets), predictions, arguments.preset)
+    print(f"\nErrors over all {arguments.horizon} steps, on the part that was held out")
+    print(keras_ts.compare(model, train, validation, season=arguments.season))
 
     path = arguments.out / "model.keras"
     model.save(path)
-    same = reload_elsewhere(path, inputs, predictions)
-    print(f"\nSaved {path}; reloaded in a fresh process, its predictions are {same}.")
-
-    ahead = keras_ts.forecast(model, values, windows, steps=arguments.steps)
+    try:
+        ahead = keras_ts.forecast(model, series, future=future)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    same = forecast_elsewhere(path, (series, future), ahead)
+    print(f"\nSaved {path}. A fresh process, given that file alone, forecasts {same}.")
+    ahead.to_csv(arguments.out / "forecast.csv", index=False)
     keras_ts.plot_forecast(
-        values, ahead, last=6 * arguments.steps, path=arguments.out / "forecast.png"
+        series, ahead, last=6 * arguments.horizon, path=arguments.out / "forecast.png"
     )
-    print(
-        f"Forecast of the next {arguments.steps}: {ahead[0]:.2f} ... {ahead[-1]:.2f} "
-        f"(last known value {values[-1]:.2f})."
-    )
-    print(f"Pictures: {', '.join(str(p) for p in sorted(arguments.out.glob('*.png')))}")
+    print(f"\nThe next {arguments.horizon} rows ({arguments.out / 'forecast.csv'}):")
+    print(ahead.head(5).to_string(index=False))
+    print(f"\nPictures: {', '.join(str(p) for p in sorted(arguments.out.glob('*.png')))}")
 
 
-def judge(
-    windows: keras_ts.WindowedSeries,
-    values: np.ndarray,
-    train: keras_ts.WindowDataset,
-    held_out: tuple[np.ndarray, np.ndarray],
-    predictions: np.ndarray,
-    name: str,
-) -> None:
-    """Print errors on the same held-out targets: the model's, and those of simple forecasts."""
-    inputs, targets = held_out
-    last = targets.reshape(len(targets), -1)[:, -1]
-    model_error = np.abs(predictions.reshape(len(last), -1)[:, -1] - last).mean()
-    naive_error = np.abs(inputs[:, -1] - last).mean()
-    seen, follow = train.to_numpy()
-    follow = follow.reshape(len(follow), -1)[:, -1]
-    # Relative to the last value, so that a trend does not carry it away.
-    design = np.column_stack([seen, np.ones(len(seen))])
-    weights = np.linalg.lstsq(design, follow, rcond=None)[0]
-    linear = np.column_stack([inputs, np.ones(len(inputs))]) @ weights
-    linear_error = np.abs(linear - last).mean()
-    print(f"\nMean absolute error one step ahead, on {len(last):,} held-out targets")
-    rows = {
-        name: model_error,
-        "naive (last value)": naive_error,
-        f"linear autoregression on {windows.window}": linear_error,
-    }
-    for label, error in sorted(rows.items(), key=lambda row: row[1]):
-        print(f"  {error:10.4f}  {label}")
-    lost_to = [label for label, error in rows.items() if error < model_error]
-    if lost_to:
-        print(f"  The model loses to: {', '.join(lost_to)}.")
+def split(
+    windows: keras_ts.WindowedSeries, series: pd.DataFrame, arguments: argparse.Namespace
+) -> tuple[keras_ts.WindowDataset, keras_ts.WindowDataset]:
+    """Hold out the last fifth: of a panel with dates, from one date on for all series."""
+    at: Any = 0.8
+    if arguments.id is not None and arguments.time is not None:
+        at = series[arguments.time].quantile(0.8, interpolation="nearest")
+    # In a panel a large series would drown the small ones.
+    weight = None if arguments.id is None else "inverse_scale"
+    train, validation = windows.split(series, at=at, sample_weight=weight)
+    return train, validation
 
 
-def reload_elsewhere(path: Path, inputs: np.ndarray, predictions: np.ndarray) -> str:
-    """Predict in a new interpreter that only imports keras_ts, and compare."""
-    given, got = path.with_name("inputs.npy"), path.with_name("predictions.npy")
-    np.save(given, inputs)
-    subprocess.run(
-        [sys.executable, "-c", RELOAD, path, given, got], check=True, capture_output=True
-    )
-    difference = np.abs(np.load(got) - predictions).max()
-    for file in (given, got):
-        file.unlink()
-    return "the same, bit for bit" if difference == 0 else f"the same within {difference:.1e}"
+def forecast_elsewhere(path: Path, data: Any, ahead: pd.DataFrame) -> str:
+    """Forecast in a new interpreter that has the model's file and the series, and compare."""
+    with tempfile.TemporaryDirectory() as folder:
+        given, got = Path(folder) / "series.pickle", Path(folder) / "forecast.pickle"
+        pd.to_pickle(data, given)
+        subprocess.run(
+            [sys.executable, "-c", FRESH, path, given, got], check=True, capture_output=True
+        )
+        again = pd.read_pickle(got)  # noqa: S301 - written by the line above
+    if again.equals(ahead):
+        return "the same, bit for bit"
+    columns = ahead.columns[list(ahead.columns).index("step") + 1 :]
+    return f"the same within {(again[columns] - ahead[columns]).abs().max().max():.1e}"
 
 
 if __name__ == "__main__":

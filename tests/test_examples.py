@@ -1,6 +1,7 @@
 """The examples answer mistakes in one line; the whole run is the README's first command."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,28 +29,39 @@ def folder(tmp_path_factory):
     days = pd.date_range("2024-01-01", periods=200)
     values = np.sin(np.arange(200) / 5) + np.arange(200) / 50
     table = pd.DataFrame({"day": days, "sold": values, "city": "Oulu", "none": np.nan})
+    table["promotion"] = np.arange(200) % 9 == 0
     table.loc[[3, 50, 51], "sold"] = np.nan
     table.to_csv(path / "sales.csv", index=False)
     table[:9].to_csv(path / "short.csv", index=False)
+    planned = table.copy()
+    planned.loc[193:, "sold"] = np.nan
+    cities = [planned, planned.assign(city="Turku", sold=planned["sold"] * 100)]
+    pd.concat(cities).sample(frac=1, random_state=0).to_csv(path / "cities.csv", index=False)
     (path / "empty.csv").write_text("")
     (path / "binary.csv").write_bytes(bytes(range(256)))
     return path
 
 
 @pytest.mark.parametrize(
-    ("file", "column", "says"),
+    ("file", "options", "says"),
     [
-        ("absent.csv", "sold", "there is no such file"),
-        ("sales.csv", "soldd", "is not in"),
-        ("sales.csv", "city", "holds text, such as 'Oulu' in line 2"),
-        ("short.csv", "sold", "too short"),
-        ("empty.csv", "sold", "cannot be read as a CSV file"),
-        ("binary.csv", "sold", "cannot be read as a CSV file"),
-        ("sales.csv", "none", "every value of the series is missing"),
+        ("absent.csv", "--column sold", "there is no such file"),
+        ("sales.csv", "--column soldd", "--column soldd is not in"),
+        ("sales.csv", "--column sold --time dy", "--time dy is not in"),
+        ("sales.csv", "--column city", "holds text, such as 'Oulu' in line 2"),
+        ("sales.csv", "--column sold --time city", "--time city must hold dates such as"),
+        ("sales.csv", "--column sold --future city", "--future city holds text"),
+        ("sales.csv", "--column sold --calendar moon", "calendar"),
+        ("short.csv", "--column sold", "too short"),
+        ("empty.csv", "--column sold", "cannot be read as a CSV file"),
+        ("binary.csv", "--column sold", "cannot be read as a CSV file"),
+        ("sales.csv", "--column none", "every value of the series is missing"),
+        ("sales.csv", "--column sold --window 10 --horizon 7 --epochs 1 --future promotion",
+         "future"),
     ],
-)
-def test_mistakes_are_one_line_and_status_2(folder, file, column, says):
-    result = call("forecast.py", "--csv", folder / file, "--column", column, "--out", folder / "o")
+)  # fmt: skip
+def test_mistakes_are_one_line_and_status_2(folder, file, options, says):
+    result = call("forecast.py", "--csv", folder / file, *options.split(), "--out", folder / "o")
     errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert result.returncode == 2, result.stderr
     assert len(errors) == 1
@@ -60,13 +72,40 @@ def test_mistakes_are_one_line_and_status_2(folder, file, column, says):
 def test_a_csv_of_ones_own(folder):
     out = folder / "out"
     result = call("forecast.py", "--csv", folder / "sales.csv", "--column", "sold", "--window", 10,
-                  "--steps", 7, "--epochs", 1, "--out", out)  # fmt: skip
+                  "--horizon", 7, "--epochs", 1, "--out", out)  # fmt: skip
     assert result.returncode == 0, result.stderr[-2000:]
-    assert "200 values, 3 of them missing: 2 gaps of up to 2 in a row" in result.stdout
-    assert "its predictions are the same" in result.stdout
+    assert "200 rows in 1 series, 3 of them without a value" in result.stdout
+    assert "given that file alone, forecasts the same" in result.stdout
+    assert re.search("beats|loses to|cannot be told from", result.stdout)
     assert sorted(p.name for p in out.iterdir()) == [
-        "forecast.png", "history.png", "model.keras", "sweep.png",
+        "forecast.csv", "forecast.png", "history.png", "model.keras", "sweep.png",
     ]  # fmt: skip
+    assert list(pd.read_csv(out / "forecast.csv")) == [
+        "step", "sold_0.1", "sold", "sold_0.9",
+    ]  # fmt: skip
+
+
+def test_a_panel_with_dates_and_a_plan(folder):
+    out = folder / "panel"
+    result = call("forecast.py", "--csv", folder / "cities.csv", "--column", "sold", "--time",
+                  "day", "--id", "city", "--future", "promotion", "--calendar", "week",
+                  "--season", 7, "--window", 14, "--horizon", 7, "--epochs", 1,
+                  "--out", out)  # fmt: skip
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert "14 rows at the end have no value yet: the plan for what follows" in result.stdout
+    assert "seasonal naive" in result.stdout
+    ahead = pd.read_csv(out / "forecast.csv")
+    assert ahead["city"].tolist() == ["Oulu"] * 7 + ["Turku"] * 7
+    assert ahead["day"].tolist() == [f"2024-07-{day}" for day in range(12, 19)] * 2
+    assert (ahead["sold"][7:].to_numpy() > 10 * ahead["sold"][:7].to_numpy()).all()
+
+
+def test_weather_example(tmp_path):
+    result = call("weather.py", "--epochs", 1, "--out", tmp_path)
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert "future: year_sin, year_cos" in result.stdout
+    assert "temp_max_0.1" in result.stdout
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["weather.keras", "weather.png"]
 
 
 def test_course_example():
