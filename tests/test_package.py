@@ -96,7 +96,7 @@ def test_the_test_of_imports_can_fail(module, statement, says):
     assert any(says in fault for fault in faults(sources))
 
 
-MIRRORED = ["checks", "conversion", "layers", "saving", "sweep", "windows"]
+MIRRORED = ["checks", "conversion", "evaluation", "layers", "saving", "sweep", "windows"]
 
 
 def untested(modules, tests):

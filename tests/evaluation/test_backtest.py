@@ -1,16 +1,12 @@
 """A backtest trains a fresh model for each fold, and no fold sees a later value."""
 
-import json
-
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 
 from keras_ts import (
-    QuantileLoss,
     RecurrentPreset,
-    SortedQuantiles,
     WindowedSeries,
     backtest,
     course_series,
@@ -99,28 +95,6 @@ def test_folds_do_not_depend_on_those_before(report, series, tmp_path):
     assert equal(report.table, run(series, folder=tmp_path).table)
 
 
-def test_scores_are_those_of_the_rows(report, series):
-    table = report.table
-    errors = np.abs(table["actual"] - table["prediction"])
-    whole = report.scores()
-    assert whole["mae"].tolist() == [pytest.approx(errors.mean())]
-    for by, count in (("fold", 2), ("step", 2), ("series", 1)):
-        scores = report.scores(by)
-        assert len(scores[by]) == count
-        for place, key in enumerate(scores[by].tolist()):
-            rows = table[by] == key
-            assert scores["mae"][place] == pytest.approx(errors[rows].mean())
-            assert scores["rmse"][place] == pytest.approx(np.sqrt((errors[rows] ** 2).mean()))
-    for fold in range(2):
-        scale = np.abs(np.diff(series[: 30 * (fold + 1)].astype(float))).mean()
-        expected = errors[table["fold"] == fold].mean() / scale
-        assert report.scores("fold")["mase"][fold] == pytest.approx(expected)
-    assert [line.split()[0] for line in str(report).splitlines()] == ["fold", "0", "1", "all"]
-    assert len(report.to_frame()) == len(errors)
-    with pytest.raises(ValueError, match="by must be one of 'fold', 'step', 'series'"):
-        report.scores("origin")
-
-
 def test_without_refit_the_first_fold_is_the_only_one_trained(report, series):
     calls = []
 
@@ -164,23 +138,6 @@ def test_a_drawn_seed_stays_with_its_folder(series, tmp_path):
     assert equal(first.table, run(series, windows=windows).table)
 
 
-def test_a_folder_of_something_else_is_refused(series, tmp_path):
-    run(series, folder=tmp_path)
-    with pytest.raises(ValueError, match=r"holds a backtest with fit_arguments=\{'epochs': 2\}"):
-        run(series, folder=tmp_path, epochs=1)
-    with pytest.raises(ValueError, match="with n_splits=2, and this one has n_splits=3"):
-        run(series, folder=tmp_path, n_splits=3)
-    with pytest.raises(ValueError, match="holds a backtest with data="):
-        run(series + np.float32(1), folder=tmp_path)
-    with pytest.raises(ValueError, match="holds a backtest with data="):
-        run(series, folder=tmp_path, sample_weight="inverse_scale")
-    with pytest.raises(ValueError, match="holds a backtest with windows="):
-        run(series, folder=tmp_path, windows=WindowedSeries(5, 2, seed=3))
-    with pytest.raises(NotADirectoryError, match="name a folder"):
-        run(series, folder=tmp_path / "backtest.json")
-    assert json.loads((tmp_path / "backtest.json").read_text())["seed"] == 3
-
-
 def test_panels_with_times_and_several_targets():
     days = pd.date_range("2024-01-01", periods=40)
     frame = pd.concat(
@@ -205,34 +162,6 @@ def test_panels_with_times_and_several_targets():
     assert table["target"].min() == np.datetime64("2024-01-31")
     assert len(report.scores("series")["mae"]) == 2
     assert list(report.to_frame("polars").columns)[-2:] == ["prediction_0", "prediction_1"]
-
-
-def test_quantiles_have_columns_of_their_own(series):
-    levels = (0.1, 0.5, 0.9)
-
-    def quantiles(train):
-        model = keras.Sequential(
-            [
-                keras.Input((6,)),
-                keras.layers.Dense(6),
-                keras.layers.Lambda(lambda x: x),
-                SortedQuantiles(levels),
-            ]
-        )
-        model.compile("adam", QuantileLoss(levels))
-        return model
-
-    report = run(series, maker=quantiles)
-    table = report.table
-    assert list(table)[-3:] == ["prediction", "prediction_0.1", "prediction_0.9"]
-    assert (table["prediction_0.1"] <= table["prediction"]).all()
-    inside = (table["prediction_0.1"] <= table["actual"]) & (
-        table["actual"] <= table["prediction_0.9"]
-    )
-    scores = report.scores()
-    assert scores["coverage"][0] == pytest.approx(inside.mean())
-    assert scores["width"][0] > 0
-    assert set(scores) == {"mae", "rmse", "mase", "smape", "pinball", "coverage", "width"}
 
 
 def test_of_sequences_the_last_step_is_judged(series):
