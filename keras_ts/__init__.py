@@ -11,6 +11,7 @@ from keras_ts.evaluation.backtest_report import BacktestReport
 from keras_ts.evaluation.compare import baselines, compare
 from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.forecasting.forecast import forecast
+from keras_ts.forecasting.rollout import Rollout
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.known_ahead import KnownAhead
 from keras_ts.layers.normalize_window import NormalizeWindow
@@ -52,6 +53,7 @@ __all__ = [
     "ReloadDifference",
     "ReloadReport",
     "RestoreWindow",
+    "Rollout",
     "ScaleOutput",
     "SelectColumns",
     "SortedQuantiles",

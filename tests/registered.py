@@ -21,5 +21,8 @@ REGISTERED = {
         keras_ts.WindowedSeries(5, target_columns=["a"]), frequency="1 day", levels=(0.1, 0.5)
     ),
     "keras_ts>RecurrentPreset": lambda: keras_ts.from_preset("bilstm_32"),
+    "keras_ts>Rollout": lambda: keras_ts.Rollout(
+        keras_ts.sequence_to_vector(units=(2,), window=5), keras_ts.WindowedSeries(5), 3
+    ),
     "keras_ts>ExponentialLRSweep": lambda: keras_ts.ExponentialLRSweep(1e-4, 1.0, steps=7),
 }

@@ -58,7 +58,7 @@ class Layout:
             alone: True if a target that is the only column beside a calendar has no axis.
         """
         windows = told.windows
-        calendar = len(_cycles(windows))
+        calendar = len(cycles_of(windows))
         own = past[1] - calendar if len(past) > 1 else None
         if own is None or (alone and own == 1 and calendar and windows.target_columns is None):
             return cls._with_calendar(None, None, (), static, windows)
@@ -77,7 +77,7 @@ class Layout:
         static: int,
         windows: WindowedSeries,
     ) -> Self:
-        calendar = len(_cycles(windows))
+        calendar = len(cycles_of(windows))
         if targets is None:
             targets = 0 if own is None else tuple(range(own))
         count = (own or 1) + calendar
@@ -113,7 +113,7 @@ class Layout:
 def own_columns(told: Carried, part: str) -> list[Any]:
     """Return the names of a part's columns, without those of a calendar."""
     assert told.columns is not None
-    cycles = set(_cycles(told.windows))
+    cycles = set(cycles_of(told.windows))
     return [name for name in told.columns[part] if name not in cycles]
 
 
@@ -150,7 +150,7 @@ def selected(frame: Any, needed: list[str], windows: WindowedSeries, what: str) 
     return table.select([*keys, *needed]).to_native()
 
 
-def _cycles(windows: WindowedSeries) -> list[str]:
-    """Return the names of the columns of a calendar."""
+def cycles_of(windows: WindowedSeries) -> list[str]:
+    """Return the names of a calendar's columns."""
     cycles: Any = windows.calendar or ()
     return cycle_names(cycles)

@@ -9,7 +9,7 @@ converters to ONNX know concatenation, and none knows an update in place.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
@@ -71,6 +71,10 @@ class Loop(keras.layers.Layer):
         """Return the shape of the forecast."""
         batch = keras.tree.flatten(inputs)[0].shape[0]
         return keras.KerasTensor((batch, self.steps, *self.rounds.step_shape), self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the settings but for the model, which a ``Rollout`` keeps."""
+        return {**super().get_config(), "rounds": asdict(self.rounds), "steps": self.steps}
 
     def call(self, inputs: Any) -> Any:
         """Forecast from the last positions that a window spans, and the rows that follow them."""

@@ -113,11 +113,11 @@ def _standardize(constants: Constants) -> Callable[[Any], Any]:
     """Return the layer that standardizes by constants; columns of a calendar alone need none."""
     if constants.idle:
         return lambda columns: columns
-    return keras.layers.Normalization(
-        mean=list(constants.mean),
-        variance=[std**2 for std in constants.std],
-        dtype=_whole_precision(),
-    )
+    # ``keras.layers.Normalization`` keeps its constants outside of the graph, and an ONNX file from
+    # TensorFlow then asks for them as inputs. Subtracted first, a level costs no precision.
+    center = ScaleOutput(1.0, [-mean for mean in constants.mean])
+    spread = ScaleOutput([1 / std for std in constants.std])
+    return lambda columns: spread(center(columns))
 
 
 def _recurrent(settings: PresetSettings, units: int, return_sequences: bool) -> keras.layers.Layer:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_ts import RecurrentPreset, WindowedInput, WindowedSeries, from_preset
+from keras_ts import RecurrentPreset, ScaleOutput, WindowedInput, WindowedSeries, from_preset
 
 LEVELS = (0.1, 0.5, 0.9)
 OPTIONS = {
@@ -246,10 +246,10 @@ def test_constants_are_those_of_the_training_part():
     windows = WindowedSeries(6, target_columns=0, future_columns=[1])
     train, _ = windows.split(table, at=60)
     model = RecurrentPreset(units=(2,), window_norm="last").build(train)
-    (layer,) = (x for x in model.layers if isinstance(x, keras.layers.Normalization))
-    config = layer.get_config()
-    assert config["mean"] == [1.0]
-    assert config["variance"] == [1.0]
+    scales = [layer for layer in model.layers if isinstance(layer, ScaleOutput)]
+    center, spread = scales[:2]
+    assert (center.scale, center.offset) == (1.0, [-1.0])
+    assert (spread.scale, spread.offset) == ([1.0], 0.0)
 
 
 @pytest.mark.parametrize(

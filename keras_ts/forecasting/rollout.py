@@ -1,0 +1,150 @@
+"""``Rollout``: the whole forecast of many steps as one Keras model, to save and to serve."""
+
+from typing import Any, Self
+
+import keras
+
+from keras_ts import _checks
+from keras_ts._models import check_model
+from keras_ts._registration import registered
+from keras_ts.forecasting.fits import check_forecaster, check_inputs, check_rounds, inputs_by_part
+from keras_ts.forecasting.kept import loop_inputs
+from keras_ts.forecasting.layout import Layout
+from keras_ts.forecasting.loop import Loop, Rounds
+from keras_ts.forecasting.resolve import resolve
+from keras_ts.saving.metadata import remember
+from keras_ts.windows.carried import Carried
+from keras_ts.windows.windowed_series import WindowedSeries
+
+_NOT_EXPORTED = {
+    "litert": "LiteRT runs no loop over a recurrent layer",
+    "openvino": "OpenVINO converts no loop",
+}
+
+
+@registered
+class Rollout(keras.Model):
+    """A model that forecasts many steps by feeding its outputs back, as ``forecast`` does.
+
+    An exported ``Rollout`` is a forecaster by itself: whoever runs the file gives it the last rows
+    of a series, and gets the steps that follow, in units of the series.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from keras_ts import Rollout, WindowedSeries
+    >>> persist = keras.Sequential([keras.Input((3,)), keras.layers.Lambda(lambda x: x[:, -1:])])
+    >>> ahead = Rollout(persist, WindowedSeries(3), steps=4)
+    >>> np.asarray(ahead(np.array([[1.0, 2.0, 3.0]]))).tolist()
+    [[3.0, 3.0, 3.0, 3.0]]
+
+    Args:
+        model: The model that takes one window and forecasts a horizon. The weights are shared.
+        windows: The settings of the windows that the model was trained on. Defaults to None: those
+            that the model carries.
+        steps: Number of steps to forecast. Defaults to None: the horizon.
+        **kwargs: ``name``, as for any model.
+
+    Input shape:
+        ``(batch, reach)`` or ``(batch, reach, columns)``, the last
+        ``reach = sampling_rate * (window - 1) + 1`` rows of each series. With columns known ahead
+        or static ones a dict: that under "past", ``(batch, steps, columns)`` under "future", with
+        the columns of a calendar last, and ``(batch, columns)`` under "static".
+
+    Output shape:
+        ``(batch, steps)`` for a single target, ``(batch, steps, targets)`` for several, with a last
+        axis for quantiles.
+
+    Raises:
+        TypeError: ``model`` is not a Keras model, or ``windows`` no ``WindowedSeries``.
+        ValueError: The model does not fit the windows, or cannot be fed its outputs, as in
+            ``forecast``; or its columns are not known.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        windows: WindowedSeries | None = None,
+        steps: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        check_model(model, built=True)
+        told = resolve(model, windows)
+        steps = told.windows.horizon if steps is None else _checks.integer("steps", steps, 1)
+        check_forecaster(model)
+        layout = _layout(model, told)
+        check_inputs(model, layout, told)
+        geometry = told.windows.geometry
+        rounds = Rounds(
+            geometry,
+            -(-steps // geometry.horizon),
+            layout.target_shape,
+            len(told.levels or ()),
+            layout.sources,
+        )
+        check_rounds(model, rounds, told, steps)
+        inputs = loop_inputs(model, layout.shapes(geometry, steps))
+        super().__init__(inputs, Loop(model, rounds, steps)(inputs), **kwargs)
+        self._settings = {"model": model, "told": told, "steps": steps}
+
+    def export(self, filepath: Any, format: str = "tf_saved_model", **kwargs: Any) -> Any:  # noqa: A002 - Keras's name
+        """Export the forecast of all steps, as ``keras.Model.export`` does.
+
+        Raises:
+            ValueError: The backend or the format cannot hold the loop.
+        """
+        reason = _NOT_EXPORTED.get(format)
+        if keras.backend.backend() == "torch":
+            reason = "PyTorch's exporters run the loop once and write down its steps for one batch"
+        if reason is not None:
+            raise ValueError(
+                f"A Rollout cannot be exported as {format!r} from the {keras.backend.backend()} "
+                f"backend: {reason}. Export it as 'tf_saved_model' or 'onnx' from the TensorFlow "
+                "or JAX backend, which load the same .keras file."
+            )
+        return super().export(filepath, format=format, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the model, its windows and the number of steps."""
+        settings = self._settings
+        return {
+            "name": self.name,
+            "model": keras.saving.serialize_keras_object(settings["model"]),
+            "told": settings["told"].get_config(),
+            "steps": settings["steps"],
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        """Return the rollout that ``config`` describes."""
+        model = keras.saving.deserialize_keras_object(
+            config["model"], custom_objects=custom_objects
+        )
+        told = Carried.from_config(config["told"])
+        remember(model, told)
+        return cls(model, told.windows, config["steps"], name=config["name"])
+
+
+def _layout(model: keras.Model, told: Carried) -> Layout:
+    """Return the layout of a model's inputs, from their shapes or from the columns it carries."""
+    windows, inputs = told.windows, inputs_by_part(model)
+    if "past" in inputs:
+        past: tuple[Any, ...] = tuple(inputs["past"].shape[1:])
+        static = inputs["static"].shape[1] if "static" in inputs else 0
+    elif told.columns is not None:
+        past = (windows.window, len(told.columns["past"]))
+        static = len(told.columns["static"])
+    else:
+        past, static = (None, None), None
+    if static is None or None in past[1:]:
+        raise ValueError(
+            "The model does not say how many columns it takes, so a Rollout has no inputs. Put "
+            "WindowedInput.of(dataset) into it, or build it from keras.Input of a known shape."
+        )
+    return Layout.told(told, past, static, _has_no_target_axis(model, told))
+
+
+def _has_no_target_axis(model: keras.Model, told: Carried) -> bool:
+    """Tell if the outputs of a single column beside a calendar are those of a plain series."""
+    shape = getattr(model, "output_shape", None)
+    return not (isinstance(shape, tuple) and shape[-2:] == (told.windows.horizon, 1))
