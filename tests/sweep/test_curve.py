@@ -8,7 +8,7 @@ from keras_ts import (
     ExponentialLRSweep,
     find_learning_rate,
 )
-from sweep_helpers import X, Y, dense, repeated_sweep
+from sweep_helpers import X, Y, dense
 
 
 def test_too_few_points_say_so():
@@ -19,11 +19,6 @@ def test_too_few_points_say_so():
         find_learning_rate(dense(), X, Y, steps=1)
     with pytest.raises(ValueError, match="steps=None takes the length of the fit, which is 1"):
         dense().fit(X, Y, batch_size=96, verbose=0, callbacks=[ExponentialLRSweep(1e-3, 1e-1)])
-
-
-@pytest.fixture(scope="module")
-def sweep():
-    return repeated_sweep()
 
 
 def test_the_plot_shows_repeats_and_interval(sweep):

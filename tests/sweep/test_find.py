@@ -9,12 +9,7 @@ from keras_ts import (
     course_series,
     find_learning_rate,
 )
-from sweep_helpers import X, Y, assert_same_bits, dense, repeated_sweep, state
-
-
-@pytest.fixture(scope="module")
-def sweep():
-    return repeated_sweep()
+from sweep_helpers import X, Y, assert_same_bits, dense, state
 
 
 def test_losses_are_the_mean_and_the_interval_holds_the_suggestion(sweep):

@@ -9,7 +9,7 @@ import pytest
 from keras_ts import (
     ExponentialLRSweep,
 )
-from sweep_helpers import X, Y, dense, fit, repeated_sweep
+from sweep_helpers import X, Y, dense, fit
 
 
 def test_out_and_back_the_same_bits(tmp_path):
@@ -30,11 +30,6 @@ def test_out_and_back_the_same_bits(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
     with pytest.raises(FileNotFoundError, match="does not exist"):
         sweep.to_json(tmp_path / "no" / "sweep.json")
-
-
-@pytest.fixture(scope="module")
-def sweep():
-    return repeated_sweep()
 
 
 def test_out_and_back_the_same_bits_with_repeats(sweep, tmp_path):
