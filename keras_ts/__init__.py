@@ -8,10 +8,12 @@ from keras_ts.conversion.portable import save_portable
 from keras_ts.datasets import course_series
 from keras_ts.evaluation.backtest import backtest
 from keras_ts.evaluation.backtest_report import BacktestReport
+from keras_ts.evaluation.calibrate import calibrate
 from keras_ts.evaluation.compare import baselines, compare
 from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.forecasting.forecast import forecast
 from keras_ts.forecasting.rollout import Rollout
+from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.known_ahead import KnownAhead
 from keras_ts.layers.normalize_window import NormalizeWindow
@@ -40,6 +42,7 @@ from keras_ts.windows.windowed_series import WindowedSeries
 __all__ = [
     "BacktestReport",
     "ComparisonReport",
+    "ConformalInterval",
     "ExpandSeries",
     "ExponentialLRSweep",
     "ExportReport",
@@ -64,6 +67,7 @@ __all__ = [
     "backtest",
     "baselines",
     "calendar_features",
+    "calibrate",
     "check_export",
     "check_reload",
     "compare",

@@ -13,6 +13,7 @@ REGISTERED = {
     "keras_ts>SelectColumns": lambda: keras_ts.SelectColumns([1, 0]),
     "keras_ts>KnownAhead": keras_ts.KnownAhead,
     "keras_ts>SortedQuantiles": lambda: keras_ts.SortedQuantiles([0.1, 0.5, 0.9]),
+    "keras_ts>ConformalInterval": lambda: keras_ts.ConformalInterval([0.5, 0.8], targets=[1]),
     "keras_ts>QuantileLoss": lambda: keras_ts.QuantileLoss([0.1, 0.5], reduction="sum"),
     "keras_ts>MedianMAE": lambda: keras_ts.MedianMAE([0.1, 0.5], name="error"),
     "keras_ts>IntervalCoverage": lambda: keras_ts.IntervalCoverage([0.1, 0.5]),

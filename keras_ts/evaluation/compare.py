@@ -1,5 +1,6 @@
 """``baselines`` and ``compare``: forecasters judged on exactly the same targets."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from keras_ts.evaluation.reading import Block, JudgedWindows, levels_for
 from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.evaluation.tally import Tally
 from keras_ts.evaluation.verdict import Skill, block_length, skill
+from keras_ts.layers.levels import last_layer
 from keras_ts.windows.dataset import WindowDataset
 
 # With fewer series than this, blocks of origins are drawn anew, and not whole series.
@@ -133,6 +135,7 @@ def _judge(
     trained, judged = JudgedWindows("train", train), JudgedWindows("validation", validation)
     _check_alike(trained, judged)
     levels = {name: levels_for(name, model, judged) for name, model in models.items()}
+    _warn_calibrated_on(models, judged)
     linear = _fitted(trained)
     scales = trained.scales_for(judged, season or 1)
     names = [*models, *_names(season)]
@@ -154,6 +157,21 @@ def _judge(
             losses = all_losses(actual, forecast, scale, given)
             tallies[name].add(numbers, series, losses)
     return _report(tallies, list(models), judged)
+
+
+def _warn_calibrated_on(models: dict[str, keras.Model], judged: JudgedWindows) -> None:
+    """Warn of models whose bands were made as wide as these very targets ask."""
+    marks = {name: getattr(last_layer(one), "calibrated_on", None) for name, one in models.items()}
+    if not any(marks.values()):
+        return
+    here = judged.mark()
+    for name, mark in marks.items():
+        if mark == here:
+            warnings.warn(
+                f"{name} was calibrated on the windows of validation, so the coverage of its bands "
+                "is that asked for by construction. Judge it on windows after those.",
+                stacklevel=4,
+            )
 
 
 def _names(season: int | None) -> list[str]:

@@ -4,6 +4,7 @@ Targets and predictions become ``(windows, steps, targets)`` in float64, whateve
 its dataset leave out. Of sequences the last step counts, the one that a forecast is made at.
 """
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -125,6 +126,11 @@ class JudgedWindows:
             last = last[:, -1]
         steps = (len(last), self.geometry.horizon, len(self.columns), *tail)
         return last.reshape(steps).astype(np.float64)
+
+    def mark(self) -> str:
+        """Return a short text that tells the targets from all others."""
+        targets = np.ascontiguousarray(self._source.targets(), dtype=np.float64)
+        return hashlib.blake2b(targets.tobytes(), digest_size=16).hexdigest()
 
     def table(self, predictions: Array) -> dict[str, Array]:
         """Put predictions on their places in the columns of ``WindowDataset.align``.

@@ -6,10 +6,10 @@ from typing import Any
 import keras
 
 from keras_ts import _checks
-from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.saving.metadata import carried
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.windowed_input import levels_given_by
 from keras_ts.windows.windowed_series import WindowedSeries
 
 
@@ -43,17 +43,7 @@ def resolve(model: keras.Model, windows: Any) -> Carried:
                 "windows out, to forecast with those that it was trained on."
             )
         told = replace(told, windows=windows)
-    if told.levels is None:
-        told = told.with_levels(_levels_of(model))
-    return told
-
-
-def _levels_of(model: keras.Model) -> tuple[float, ...] | None:
-    """Return the levels of a model that ends in ``SortedQuantiles``."""
-    last = model
-    while isinstance(last, keras.Model) and last.layers:
-        last = last.layers[-1]
-    return last.levels if isinstance(last, SortedQuantiles) else None
+    return told.with_levels(levels_given_by(model) or told.levels)
 
 
 def check_frequency(told: Carried, panel: Panel) -> None:

@@ -94,11 +94,3 @@ class SortedQuantiles(keras.layers.Layer):
                 f"levels={_checks.shown(list(self.levels))}. Received shape {tuple(shape)}."
             )
         return int(last) // count
-
-
-def levels_of(model: keras.Model) -> tuple[float, ...] | None:
-    """Return the levels of the ``SortedQuantiles`` that a model ends in, or None."""
-    last: Any = model
-    while getattr(last, "layers", None):
-        last = last.layers[-1]
-    return last.levels if isinstance(last, SortedQuantiles) else None

@@ -7,7 +7,7 @@ import keras
 
 from keras_ts._files import path_text, replacing, takes_path
 from keras_ts._models import check_model
-from keras_ts.layers.sorted_quantiles import levels_of
+from keras_ts.layers.levels import levels_of
 from keras_ts.saving.metadata import put_carried, remember, remembered
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset

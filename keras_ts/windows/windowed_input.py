@@ -11,7 +11,8 @@ import keras
 
 from keras_ts import _checks, _keras_private
 from keras_ts._registration import registered
-from keras_ts.layers.sorted_quantiles import levels_of
+from keras_ts.layers.conformal_interval import ConformalInterval
+from keras_ts.layers.levels import last_layer, levels_of
 from keras_ts.windows.carried import Carried, windows_of
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.spec import Column
@@ -146,6 +147,8 @@ def levels_given_by(model: keras.Model) -> tuple[float, ...] | None:
     """
     carried, sorted_levels = carried_by(model), levels_of(model)
     levels = None if carried is None else carried.levels
+    if isinstance(last_layer(model), ConformalInterval):
+        return sorted_levels  # Its bounds stand in place of the quantiles before them.
     if None not in (levels, sorted_levels) and levels != sorted_levels:
         raise ValueError(
             f"model carries levels={levels} in its WindowedInput, and ends in "

@@ -1,0 +1,159 @@
+"""``calibrate``: a model whose bands hold the share of values that they say."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._models import check_model
+from keras_ts._typing import Array
+from keras_ts.evaluation.conformal import floors, margins, window_scales, windows_needed
+from keras_ts.evaluation.reading import JudgedWindows, levels_for
+from keras_ts.layers.conformal_interval import ConformalInterval, checked_coverage, pair_of
+from keras_ts.layers.levels import last_layer
+from keras_ts.windows.dataset import WindowDataset
+
+
+def calibrate(
+    model: keras.Model, validation: WindowDataset, coverage: Any = (0.8, 0.95)
+) -> keras.Model:
+    """Return a model with bands about its forecasts, as wide as its held-out errors ask.
+
+    The bands of a step hold a new value with probability ``coverage``, if its error can be
+    exchanged for those on ``validation``: split conformal prediction, with its correction for a
+    finite number of windows. Errors of a series are not quite so: neighbouring windows overlap, and
+    a series changes. Keep the part long, recent, and free of anything the model was trained on.
+
+    The result ends in a ``ConformalInterval``, and is a model like any other: ``forecast`` gives
+    the bounds in columns of their own, and it is saved and exported with its bands. It shares its
+    weights with ``model``: calibrate again after training on.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_ts import RecurrentPreset, WindowedSeries, calibrate, course_series
+    >>> windows = WindowedSeries(20, horizon=3)
+    >>> train, validation = windows.split(course_series(), at=1000)
+    >>> model = RecurrentPreset(units=(4,), window_norm="last").build(train)
+    >>> calibrated = calibrate(model, validation, coverage=[0.8, 0.95])
+    >>> calibrated.output_shape  # at each step two lower bounds, the point, two upper bounds
+    (None, 3, 5)
+
+    Args:
+        model: The model, which gives a point, or quantiles with a pair of levels for each coverage.
+        validation: Windows that the model was not trained on. Judge the result on others: on
+            these, ``compare`` warns.
+        coverage: Share of values that a band is to hold, or an increasing list of them. Defaults to
+            ``(0.8, 0.95)``.
+
+    Returns:
+        The calibrated model, not compiled, whose outputs have a last axis: lower bounds, the point
+        or median, upper bounds.
+
+    Raises:
+        TypeError: ``model`` is not a Keras model, or ``validation`` no ``WindowDataset``.
+        ValueError: The model is calibrated already or lacks the quantiles of a coverage, or the
+            windows are too few.
+    """
+    check_model(model, built=True)
+    shares = checked_coverage(coverage)
+    if isinstance(last_layer(model), ConformalInterval):
+        raise ValueError(
+            "model ends in a ConformalInterval already. Calibrate the model that it was made of."
+        )
+    judged = JudgedWindows("validation", validation)
+    levels = levels_for("model", model, judged)
+    pairs = [None if levels is None else pair_of(share, levels) for share in shares]
+    lower, upper, scales = _errors(model, judged, levels, pairs)
+    _check_enough(len(scales), shares)
+    floor = floors(scales).astype(np.float32)
+    divisor = np.maximum(scales, floor)[:, None]
+    found = [
+        margins(np.maximum(lower[number], upper[number]) / divisor, share)
+        for number, share in enumerate(shares)
+    ]
+    several = not isinstance(judged.panel.targets, int) and judged.panel.values.ndim > 1
+    layer = ConformalInterval(
+        shares,
+        levels=levels,
+        targets=_targets(judged, several),
+        sequence=judged.geometry.sequence,
+        calibrated_on=judged.mark(),
+    )
+    inputs, outputs, past = _tensors(model, validation)
+    if len(outputs.shape) < 2 + judged.geometry.sequence + several + (levels is not None):
+        # A model of one's own may leave out the axis of a single step.
+        lead = outputs.shape[1 : 2 + judged.geometry.sequence - 1]
+        outputs = keras.layers.Reshape((*lead, 1, *outputs.shape[1 + len(lead) :]))(outputs)
+    calibrated = keras.Model(inputs, layer([outputs, past]), name=f"{model.name}_calibrated")
+    layer.margins.assign(np.stack(found).reshape(layer.margins.shape))
+    layer.floor.assign(floor)
+    return calibrated
+
+
+def _errors(
+    model: keras.Model, judged: JudgedWindows, levels: Any, pairs: list[Any]
+) -> tuple[list[Array], list[Array], Array]:
+    """Return how far targets lie below and above each pair, and the scales of their windows.
+
+    Windows with a value that is not finite, among the targets or the predictions, are left out.
+    """
+    below: list[list[Array]] = [[] for _ in pairs]
+    above: list[list[Array]] = [[] for _ in pairs]
+    scales = []
+    for block in judged.blocks():
+        predicted = judged.predictions("model", model, levels, block)
+        ends = [
+            (predicted, predicted) if pair is None else (predicted[..., p] for p in pair)
+            for pair in pairs
+        ]
+        whole = np.isfinite(block.actual).all(axis=(1, 2))
+        whole &= np.isfinite(predicted.reshape(len(predicted), -1)).all(axis=1)
+        scales.append(window_scales(block.past)[whole])
+        for number, (low, high) in enumerate(ends):
+            below[number].append((low - block.actual)[whole])
+            above[number].append((block.actual - high)[whole])
+    joined = [np.concatenate(parts) for parts in below], [np.concatenate(parts) for parts in above]
+    return *joined, np.concatenate(scales)
+
+
+def _check_enough(count: int, shares: tuple[float, ...]) -> None:
+    needed = windows_needed(shares[-1])
+    if count < needed:
+        raise ValueError(
+            f"validation has {count} whole windows, and coverage={shares[-1]} needs at least "
+            f"{needed}. Hold out a longer part, or ask for less."
+        )
+
+
+def _targets(judged: JudgedWindows, several: bool) -> int | list[int] | None:
+    if judged.panel.values.ndim == 1:
+        return None
+    return judged.columns.tolist() if several else int(judged.columns[0])
+
+
+def _tensors(model: keras.Model, dataset: WindowDataset) -> tuple[Any, Any, Any]:
+    """Return the model's inputs and output as symbolic tensors, and the one of its windows."""
+    if getattr(model, "inputs", None):
+        inputs, outputs = model.input, model.output
+    else:  # A subclass has no tensors of its own.
+        given = dataset[0][0]
+        if isinstance(given, dict):
+            inputs = {
+                part: keras.Input(x.shape[1:], dtype=str(x.dtype), name=part)
+                for part, x in given.items()
+            }
+        else:
+            inputs = keras.Input(given.shape[1:], dtype=str(given.dtype))
+        outputs = model(inputs)
+    tensors = keras.tree.flatten(inputs)
+    named = [tensor for tensor in tensors if tensor.name == "past"]
+    if isinstance(inputs, dict) and "past" in inputs:
+        return inputs, outputs, inputs["past"]
+    if len(tensors) == 1 or named:
+        return inputs, outputs, (named or tensors)[0]
+    raise ValueError(
+        f"model has {len(tensors)} inputs, {_checks.shown([t.name for t in tensors])}, and none of "
+        "them is named 'past'. Name the one that takes the windows 'past'."
+    )

@@ -1,0 +1,265 @@
+"""``ConformalInterval``: bands about a forecast whose width was read off held-out errors.
+
+A band is the forecast and a margin for each step. Margins are in units of the window's own mean
+absolute step, so one model serves series of any size. ``calibrate`` puts the layer behind a model.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_ts import _checks
+from keras_ts._dtypes import at_least_float32
+from keras_ts._registration import registered
+
+# A config that asks for more is broken or malicious.
+_MOST_COVERAGES = 100
+
+
+@registered
+class ConformalInterval(keras.layers.Layer):
+    """Puts calibrated bands about forecasts: lower bounds, the point or median, upper bounds.
+
+    ``calibrate`` makes the layer and sets its weights: ``margins``, one for each coverage, step and
+    target, and ``floor``, the least scale of a window. By itself, all margins are 0.
+
+    - About a point, a band is ``point - margin * scale`` to ``point + margin * scale``: split
+      conformal prediction (Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, "Distribution-Free
+      Predictive Inference for Regression", JASA 2018).
+    - About quantiles, the margin moves the pair of quantiles that belongs to a coverage, outwards
+      or inwards: conformalized quantile regression (Romano, Patterson and Candes, NeurIPS 2019).
+
+    The scale of a window is the mean absolute step of the target's past within the window, steps to
+    or from what is not finite left out.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_ts import ConformalInterval
+    >>> layer = ConformalInterval(0.8)
+    >>> past, point = np.array([[1.0, 3.0, 5.0]]), np.array([[7.0, 9.0]])
+    >>> _ = layer([point, past])
+    >>> _ = layer.margins.assign([[1.0, 2.0]])
+    >>> np.asarray(layer([point, past])).tolist()
+    [[[5.0, 7.0, 9.0], [5.0, 9.0, 13.0]]]
+
+    Args:
+        coverage: Share of values that a band is to hold, between 0 and 1, or a list of them,
+            increasing.
+        levels: Levels of the quantiles on the last axis of the forecasts, among them both of each
+            coverage: 0.1 and 0.9 for 0.8. Defaults to None: forecasts are points.
+        targets: Index of the target in the last axis of the window, or a list of them where
+            forecasts have an axis for targets. Defaults to None: the window is
+            ``(batch, window)``.
+        sequence: True where forecasts have an axis for the steps of the window. Defaults to False.
+        calibrated_on: Mark of the targets that the margins were read off, for ``compare`` to
+            notice. Defaults to None.
+        **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
+
+    Input shape:
+        A list: the forecasts, ``(batch, steps)``, with more axes in front of the steps for
+        ``sequence``, and behind them for targets and for levels; and the window in the units of the
+        series, ``(batch, window)`` or ``(batch, window, columns)``.
+
+    Output shape:
+        The forecasts' without the axis of levels, and a last axis of
+        ``2 * len(coverage) + 1``: lower bounds, point or median, upper bounds, increasing. Float32
+        under a half-precision policy.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: An argument is out of range, ``levels`` lack those of a coverage, or the inputs
+            do not fit the settings.
+    """
+
+    def __init__(
+        self,
+        coverage: float | Sequence[float],
+        *,
+        levels: Sequence[float] | None = None,
+        targets: int | Sequence[int] | None = None,
+        sequence: bool = False,
+        calibrated_on: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        # Keras would cast the series to half precision first, which loses the level.
+        super().__init__(autocast=False, **kwargs)
+        self.coverage = checked_coverage(coverage)
+        self.given_levels = None if levels is None else _checks.levels("levels", levels)
+        self._pairs = [
+            None if self.given_levels is None else pair_of(share, self.given_levels)
+            for share in self.coverage
+        ]
+        self.targets = _indices(targets)
+        self.sequence = _checks.boolean("sequence", sequence)
+        if calibrated_on is not None and not isinstance(calibrated_on, str):
+            raise TypeError(
+                "calibrated_on must be a text that calibrate made, or None. Received: "
+                f"calibrated_on={_checks.shown(calibrated_on)}."
+            )
+        self.calibrated_on = calibrated_on
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The levels of the output's last axis: those of the bounds, and 0.5."""
+        low = [outer_levels(share)[0] for share in reversed(self.coverage)]
+        high = [outer_levels(share)[1] for share in self.coverage]
+        return (*low, 0.5, *high)
+
+    def build(self, input_shape: Any) -> None:
+        """Make a margin for each coverage, step and target."""
+        steps = self._forecast_axes(input_shape)
+        self.margins = self.add_weight(
+            shape=(len(self.coverage), *steps), initializer="zeros", trainable=False,
+            name="margins", dtype=at_least_float32(self),
+        )  # fmt: skip
+        self.floor = self.add_weight(
+            shape=(len(self.targets) if isinstance(self.targets, list) else 1,),
+            initializer="zeros", trainable=False, name="floor", dtype=at_least_float32(self),
+        )  # fmt: skip
+        super().build(input_shape)
+
+    def call(self, inputs: Any) -> Any:
+        """Return bounds and point, in increasing order."""
+        forecasts, past = (ops.cast(x, at_least_float32(self)) for x in inputs)
+        scale = self._scale(past)
+        point = forecasts
+        if self.given_levels is not None:
+            point = forecasts[..., self.given_levels.index(0.5)]
+        while len(scale.shape) < len(point.shape):
+            scale = ops.expand_dims(scale, 1)
+        low, high = point, point
+        lower: list[Any] = []
+        upper: list[Any] = []
+        for number, pair in enumerate(self._pairs):
+            margin = self.margins[number] * scale
+            begin, end = (
+                (point, point) if pair is None else (forecasts[..., place] for place in pair)
+            )
+            # A wider coverage holds the narrower, and every band the point.
+            low, high = ops.minimum(low, begin - margin), ops.maximum(high, end + margin)
+            lower.insert(0, low)
+            upper.append(high)
+        return ops.stack([*lower, point, *upper], axis=-1)
+
+    def _scale(self, past: Any) -> Any:
+        """Return the scale of each window, ``(batch, 1)`` or ``(batch, targets)``."""
+        if self.targets is None:
+            own = past[:, :, None] if len(past.shape) == 2 else past
+        elif isinstance(self.targets, int):
+            own = past[..., self.targets : self.targets + 1]
+        else:
+            own = ops.take(past, self.targets, axis=-1)
+        steps = ops.abs(own[:, 1:] - own[:, :-1])
+        known = ops.isfinite(steps)
+        total = ops.sum(ops.where(known, steps, ops.zeros_like(steps)), axis=1)
+        count = ops.sum(ops.cast(known, total.dtype), axis=1)
+        return ops.maximum(total / ops.maximum(count, 1.0), self.floor)
+
+    def _forecast_axes(self, input_shape: Any) -> tuple[int, ...]:
+        """Return the axes of a forecast that margins have: of steps and targets."""
+        shapes = [tuple(shape) for shape in input_shape] if len(input_shape) == 2 else []
+        axes = shapes[0][1:] if shapes else ()
+        if self.given_levels is not None:
+            axes, last = axes[:-1], axes[-1:]
+            if last != (len(self.given_levels),):
+                axes = ()
+        axes = axes[1:] if self.sequence else axes
+        several = isinstance(self.targets, list)
+        columns = len(self.targets) if isinstance(self.targets, list) else 0
+        window = shapes[1] if shapes else ()
+        plain = len(window) == 2 or (len(window) == 3 and window[2] == 1)
+        if (
+            not axes
+            or None in axes
+            or len(axes) > 1 + several
+            or (several and axes[-1] != columns)
+            or not (plain if self.targets is None else len(window) == 3)
+        ):
+            raise ValueError(
+                "ConformalInterval takes [forecasts, window]: forecasts (batch, steps), with an "
+                "axis in front for sequence=True and axes behind for a list of targets and for "
+                "levels; the window (batch, window, columns), or (batch, window) without targets. "
+                f"Received shapes {_checks.shown(input_shape)} with levels="
+                f"{_checks.shown(self.given_levels)}, targets={_checks.shown(self.targets)}, "
+                f"sequence={self.sequence}."
+            )
+        return axes
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """Return the forecasts' shape, with bounds and point on the last axis."""
+        shape = tuple(input_shape[0])
+        shape = shape if self.given_levels is None else shape[:-1]
+        return (*shape, len(self.levels))
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """Return the shape of the bands, and their dtype."""
+        shape = self.compute_output_shape([x.shape for x in inputs])
+        return keras.KerasTensor(shape, at_least_float32(self))
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Pass on the mask of the forecasts."""
+        return previous_mask[0] if isinstance(previous_mask, list | tuple) else None
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the layer's settings; margins are weights."""
+        return {
+            **super().get_config(),
+            "coverage": list(self.coverage),
+            "levels": None if self.given_levels is None else list(self.given_levels),
+            "targets": self.targets,
+            "sequence": self.sequence,
+            "calibrated_on": self.calibrated_on,
+        }
+
+
+def checked_coverage(coverage: Any) -> tuple[float, ...]:
+    """Return coverages as increasing floats, or raise an error that names them."""
+    if hasattr(coverage, "tolist"):
+        coverage = coverage.tolist()
+    listed = coverage if isinstance(coverage, list | tuple) else [coverage]
+    shares = tuple(_checks.real("coverage", share) for share in listed)
+    increasing = all(low < high for low, high in pairwise((0.0, *shares, 1.0)))
+    if not shares or len(shares) > _MOST_COVERAGES or not increasing:
+        raise ValueError(
+            "coverage must be a number between 0 and 1, such as 0.8, or a list of them, "
+            f"increasing, {_MOST_COVERAGES} at most. Received: coverage={_checks.shown(coverage)}."
+        )
+    return shares
+
+
+def outer_levels(share: float) -> tuple[float, float]:
+    """Return the levels of the bounds of a coverage: 0.1 and 0.9 for 0.8."""
+    low = round((1 - share) / 2, 12)
+    return low, round(1 - low, 12)
+
+
+def pair_of(share: float, levels: tuple[float, ...]) -> tuple[int, int]:
+    """Return the places of a coverage's two quantiles among ``levels``."""
+    places = [
+        [place for place, given in enumerate(levels) if abs(given - level) < 1e-9]
+        for level in outer_levels(share)
+    ]
+    if not all(places):
+        having = [
+            round(1 - 2 * low, 12)
+            for low in levels
+            if low < 0.5 and any(abs(1 - low - high) < 1e-9 for high in levels)
+        ]
+        can = f"It has those of coverage={having}." if having else "It has those of no coverage."
+        raise ValueError(
+            f"coverage={share} needs the levels {list(outer_levels(share))}, and the model gives "
+            f"{list(levels)}. {can}"
+        )
+    return places[0][0], places[1][0]
+
+
+def _indices(targets: Any) -> int | list[int] | None:
+    if targets is None:
+        return None
+    if isinstance(targets, list | tuple) and targets:
+        return [_checks.integer(f"targets[{i}]", index, 0) for i, index in enumerate(targets)]
+    return _checks.integer("targets", targets, 0)

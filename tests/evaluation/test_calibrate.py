@@ -1,0 +1,254 @@
+"""Calibrated bands hold the share of new values that they say, and the model takes them along."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from keras import ops
+
+from keras_ts import (
+    RecurrentPreset,
+    Rollout,
+    SortedQuantiles,
+    WindowedSeries,
+    calibrate,
+    check_reload,
+    compare,
+    forecast,
+    load_model,
+    save_portable,
+)
+
+
+def persistence(windows, past=(6,)):
+    """Return a model that repeats the last value, so that its errors are those of the series."""
+    inputs = keras.Input(past)
+    last = inputs if len(past) == 1 else inputs[..., 0]
+    outputs = keras.layers.RepeatVector(windows.horizon)(last[:, -1:])
+    return keras.Model(inputs, outputs[..., 0])
+
+
+def walks(count, length, seed, scale=1.0):
+    generator = np.random.default_rng(seed)
+    return [np.cumsum(generator.normal(size=length)) * scale for _ in range(count)]
+
+
+def held(model, dataset, places=(0, -1)):
+    """Return the share of targets between two bounds, for each step."""
+    x, y = dataset.to_numpy()
+    bands = model.predict(x, verbose=0)
+    return ((bands[..., places[0]] <= y) & (y <= bands[..., places[1]])).mean(axis=0)
+
+
+def test_coverage_on_new_series():
+    windows = WindowedSeries(6, horizon=4, stride=10)
+    model = persistence(windows)
+    calibrated = calibrate(model, windows.build(walks(60, 100, 0)), coverage=[0.8, 0.95])
+    fresh = windows.build(walks(200, 100, 1))
+    # Over 2,000 windows a share's standard error is 0.9 %, and the margins' own is 1.6 %.
+    assert np.abs(held(calibrated, fresh, (1, -2)) - 0.8).max() < 0.06
+    assert np.abs(held(calibrated, fresh) - 0.95).max() < 0.03
+    widths = np.diff(calibrated.predict(fresh.to_numpy()[0][:1], verbose=0)[0][:, [0, -1]])
+    assert (np.diff(widths[:, 0]) > 0).all()
+
+
+@pytest.mark.parametrize("levels", [None, (0.1, 0.5, 0.9)])
+def test_series_a_thousand_times_larger(levels):
+    """Margins go by the window's own scale, so that each series is held as often as the others."""
+    windows = WindowedSeries(20, horizon=2, stride=5)
+    model = persistence(windows, (20,))
+    if levels:
+        step = ops.mean(ops.abs(model.input[:, 1:] - model.input[:, :-1]), axis=1)[:, None]
+        bounds = keras.layers.Concatenate()([
+            model.output[..., None] + share * step[..., None] for share in (-1.0, 0.0, 1.0)
+        ])  # fmt: skip
+        flat = keras.layers.Reshape((2, 3))(bounds)
+        model = keras.Model(model.input, SortedQuantiles(levels)(flat))
+    small, large = walks(40, 120, 0), walks(40, 120, 1, scale=1000.0)
+    calibrated = calibrate(model, windows.build(small + large), coverage=0.8)
+    for series in (walks(80, 120, 2), walks(80, 120, 3, scale=1000.0)):
+        share = held(calibrated, windows.build(series))
+        assert np.abs(share - 0.8).max() < 0.05
+
+
+@pytest.mark.parametrize("columns", [None, 1, [1], [2, 0]])
+@pytest.mark.parametrize("horizon", [1, 3])
+@pytest.mark.parametrize("targets", ["vector", "sequence"])
+@pytest.mark.parametrize("levels", [None, (0.1, 0.25, 0.5, 0.75, 0.9)])
+def test_bands_equal_a_plain_computation(columns, horizon, targets, levels):
+    shape = (60,) if columns is None else (60, 3)
+    series = np.random.default_rng(0).normal(size=shape).cumsum(axis=0)
+    windows = WindowedSeries(5, horizon, targets=targets, target_columns=columns, batch_size=7)
+    dataset = windows.build(series)
+    model = RecurrentPreset(f"sequence_to_{targets}", units=(2,), quantiles=levels).build(dataset)
+    coverage = (0.5, 0.8)
+    calibrated = calibrate(model, dataset, coverage)
+    x, y = dataset.to_numpy()
+    before, bands = (np.asarray(one.predict(x, verbose=0), float) for one in (model, calibrated))
+    places = {None: None, 1: [1], (1,): [1], (2, 0): [2, 0]}[
+        tuple(columns) if isinstance(columns, list) else columns
+    ]
+    past = x[..., None] if places is None else x[..., places]
+    count = len(past[0, 0])
+    lead = (len(x), *((5,) if targets == "sequence" else ()))
+    outputs = before.reshape(*lead, horizon, count, *before.shape[-1:] * (levels is not None))
+    actual = y.reshape(*lead, horizon, count)
+    got = bands.reshape(*lead, horizon, count, 5)
+    if targets == "sequence":
+        outputs, actual, got = outputs[:, -1], actual[:, -1], got[:, -1]
+    scale = np.abs(np.diff(past, axis=1)).mean(axis=1)[:, None]
+    point = outputs if levels is None else outputs[..., 2]
+    np.testing.assert_allclose(got[..., 2], point, rtol=1e-5, atol=1e-5)
+    for number, share in enumerate(coverage):
+        low, high = (
+            (point, point)
+            if levels is None
+            else (outputs[..., 1 - number], outputs[..., 3 + number])
+        )
+        scores = np.maximum(low - actual, actual - high) / scale
+        rank = int(np.ceil((len(x) + 1) * share))
+        margin = np.sort(scores, axis=0)[rank - 1]
+        bottom, top = low - margin * scale, high + margin * scale
+        if levels is not None:  # Bands hold the point, and the wider holds the narrower.
+            bottom, top = np.minimum(bottom, point), np.maximum(top, point)
+            if number:
+                bottom, top = np.minimum(bottom, got[..., 1]), np.maximum(top, got[..., 3])
+        np.testing.assert_allclose(got[..., 1 - number], bottom, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(got[..., 3 + number], top, rtol=1e-4, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def built():
+    days = pd.date_range("2024-01-01", periods=90)
+    generator = np.random.default_rng(3)
+    frame = pd.DataFrame({
+        "shop": np.repeat(["a", "b"], 90), "day": [*days, *days],
+        "units": np.concatenate(walks(2, 90, 5)), "promo": generator.integers(2, size=180),
+    })  # fmt: skip
+    windows = WindowedSeries(
+        10, 3, target_columns="units", future_columns=["promo"], id_column="shop",
+        time_column="day", calendar=["week"],
+    )  # fmt: skip
+    train, validation = windows.split(frame, at="2024-02-20")
+    model = RecurrentPreset(units=(3,), window_norm="last").build(train)
+    future = pd.DataFrame({
+        "shop": np.repeat(["a", "b"], 3), "promo": [0, 1, 0] * 2,
+        "day": [*pd.date_range("2024-03-31", periods=3)] * 2,
+    })  # fmt: skip
+    return model, calibrate(model, validation), (train, validation), frame, future
+
+
+def test_forecast_gives_columns_of_the_bounds(built, tmp_path):
+    model, calibrated, _, frame, future = built
+    ahead = forecast(calibrated, frame, future=future)
+    bounds = ["units_0.025", "units_0.1", "units", "units_0.9", "units_0.975"]
+    assert list(ahead) == ["shop", "day", "step", *bounds]
+    assert (np.diff(ahead[bounds].to_numpy(), axis=1) > 0).all()
+    point = forecast(model, frame, future=future)["units"]
+    np.testing.assert_allclose(ahead["units"], point, rtol=1e-5)
+    with pytest.raises(ValueError, match="horizon"):
+        forecast(calibrated, frame, future=future, steps=4)
+    calibrated.save(tmp_path / "model.keras")
+    again = forecast(load_model(tmp_path / "model.keras"), frame, future=future)
+    pd.testing.assert_frame_equal(again, ahead)
+
+
+def test_reload_is_clean(built):
+    _, calibrated, (_, validation), _, _ = built
+    assert check_reload(calibrated, validation[0][0]).ok
+
+
+def test_portable_files_are_refused(tmp_path):
+    windows = WindowedSeries(6, horizon=2)
+    dataset = windows.build(np.random.default_rng(0).normal(size=60))
+    calibrated = calibrate(persistence(windows), dataset, coverage=0.8)
+    with pytest.raises(ValueError, match="ConformalInterval, which has no stock form"):
+        save_portable(calibrated, tmp_path / "model.keras")
+    assert not list(tmp_path.iterdir())
+
+
+# PyTorch's tensors warn of it, and pytest.warns tells what it did not ask for anew.
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept")
+def test_compare_warns_on_the_part_it_was_calibrated_on(built):
+    model, calibrated, (train, validation), _, _ = built
+    with pytest.warns(UserWarning, match="model was calibrated on the windows of validation"):
+        report = compare(calibrated, train, validation)
+    assert 0.7 <= report.table["coverage"][0] <= 1.0
+    compare({"plain": model, "bands": calibrated}, validation, train)
+
+
+def test_a_model_of_ones_own_without_an_axis_for_its_step():
+    series = np.random.default_rng(0).normal(size=80)
+    dataset = WindowedSeries(4, targets="sequence").build(series)
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Activation("linear")(inputs))
+    calibrated = calibrate(model, dataset, coverage=0.8)
+    assert calibrated.output_shape == (None, 4, 1, 3)
+    bands = calibrated.predict(dataset.to_numpy()[0], verbose=0)[:, -1, 0]
+    actual = dataset.to_numpy()[1][:, -1]
+    assert ((bands[:, 0] <= actual) & (actual <= bands[:, 2])).sum() == np.ceil(77 * 0.8)
+
+
+def test_windows_that_stand_still_have_bands_of_some_width():
+    series = np.concatenate([np.zeros(30), np.random.default_rng(0).normal(size=60)])
+    windows = WindowedSeries(6, horizon=2)
+    calibrated = calibrate(persistence(windows), windows.build(series), coverage=0.8)
+    bands = calibrated.predict(np.zeros((1, 6)), verbose=0)
+    assert (np.diff(bands[0]) > 0).all()
+    assert np.isfinite(bands).all()
+
+
+def test_half_precision_keeps_the_level():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        windows = WindowedSeries(6, horizon=2)
+        dataset = windows.build(1e5 + np.random.default_rng(0).normal(size=60))
+        model = RecurrentPreset(units=(2,), window_norm="last").build(dataset)
+        calibrated = calibrate(model, dataset, coverage=0.8)
+        bands = calibrated.predict(dataset.to_numpy()[0], verbose=0)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert bands.dtype == np.float32
+    assert np.abs(bands - 1e5).max() < 20
+
+
+def test_subclassed_models():
+    class Repeat(keras.Model):
+        def call(self, x):
+            return keras.ops.repeat(x[:, -1:], 2, axis=1)
+
+    windows = WindowedSeries(6, horizon=2)
+    dataset = windows.build(np.random.default_rng(0).normal(size=60))
+    model = Repeat()
+    model(dataset[0][0])
+    assert calibrate(model, dataset, coverage=0.8)(dataset[0][0]).shape == (32, 2, 3)
+
+
+def test_mistakes(built):
+    model, calibrated, (_, validation), _, _ = built
+    with pytest.raises(ValueError, match=r"ConformalInterval already. Calibrate the model that"):
+        calibrate(calibrated, validation)
+    with pytest.raises(TypeError, match="validation must be a WindowDataset"):
+        calibrate(model, np.zeros(9))
+    with pytest.raises(TypeError, match="model must be a Keras model"):
+        calibrate("model", validation)
+    for coverage in (0, 1, 1.5, [0.9, 0.8], [], float("nan")):
+        with pytest.raises(ValueError, match="coverage must be"):
+            calibrate(model, validation, coverage)
+    few = WindowedSeries(6, horizon=2).build(np.arange(20.0))
+    with pytest.raises(ValueError, match=r"13 whole windows, and coverage=0.95 needs at least 19"):
+        calibrate(persistence(few.windows), few)
+    series = WindowedSeries(6, horizon=2).build(np.random.default_rng(0).normal(size=60))
+    quantiles = RecurrentPreset(units=(2,), quantiles=(0.1, 0.5, 0.9)).build(series)
+    with pytest.raises(ValueError, match=r"coverage=0.95 needs the levels \[0.025, 0.975\], and"):
+        calibrate(quantiles, series)
+
+
+def test_a_rollout_gives_the_bands(built):
+    _, calibrated, (_, validation), _, _ = built
+    rollout = Rollout(calibrated, validation.windows, 3)
+    inputs = validation[0][0]
+    np.testing.assert_allclose(
+        rollout.predict(inputs, verbose=0), calibrated.predict(inputs, verbose=0), rtol=1e-5
+    )

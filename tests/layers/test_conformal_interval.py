@@ -1,0 +1,116 @@
+"""Bands follow the margins and the window's own scale, and the weights survive a save."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from keras_ts import ConformalInterval
+
+
+def bands(layer, margins, forecasts, past, floor=0.0):
+    layer.build([forecasts.shape, past.shape])
+    layer.margins.assign(np.broadcast_to(margins, layer.margins.shape))
+    layer.floor.assign(np.full(layer.floor.shape, floor))
+    return keras.ops.convert_to_numpy(layer([forecasts, past]))
+
+
+PAST = np.array([[1.0, 2.0, 4.0], [10.0, 30.0, 20.0]], "float32")
+POINT = np.array([[5.0, 6.0], [40.0, 50.0]], "float32")
+
+
+def test_bands_about_points():
+    out = bands(ConformalInterval([0.5, 0.8]), [[1.0], [2.0]], POINT, PAST)
+    scale = np.array([1.5, 15.0])[:, None]
+    expected = [POINT - 2 * scale, POINT - scale, POINT, POINT + scale, POINT + 2 * scale]
+    np.testing.assert_allclose(out, np.stack(expected, axis=-1))
+    assert ConformalInterval([0.5, 0.8]).levels == (0.1, 0.25, 0.5, 0.75, 0.9)
+
+
+def test_bands_about_quantiles_move_both_ways():
+    quantiles = np.array([[[1.0, 2.0, 4.0]]], "float32")
+    past = np.array([[0.0, 1.0]], "float32")
+    layer = ConformalInterval(0.8, levels=[0.1, 0.5, 0.9])
+    assert bands(layer, 0.5, quantiles, past).tolist() == [[[0.5, 2.0, 4.5]]]
+    layer = ConformalInterval(0.8, levels=[0.1, 0.5, 0.9])
+    assert bands(layer, -0.5, quantiles, past).tolist() == [[[1.5, 2.0, 3.5]]]
+    layer = ConformalInterval(0.8, levels=[0.1, 0.5, 0.9])
+    assert bands(layer, -5.0, quantiles, past).tolist() == [[[2.0, 2.0, 2.0]]]
+
+
+def test_each_target_has_its_own_scale():
+    past = np.stack([PAST, 100 * PAST, 0 * PAST], axis=-1)
+    point = np.ones((2, 4, 2), "float32")
+    out = bands(ConformalInterval(0.8, targets=[1, 0]), 1.0, point, past)
+    half = (out[..., 2] - out[..., 0]) / 2
+    np.testing.assert_allclose(half[:, 0], [[150.0, 1.5], [1500.0, 15.0]])
+    one = bands(ConformalInterval(0.8, targets=1), 1.0, POINT, past)
+    np.testing.assert_allclose(one[0, 0, 2] - POINT[0, 0], 150.0)
+
+
+def test_values_that_are_missing_and_windows_that_stand_still():
+    past = np.array([[1.0, np.nan, 2.0, 5.0], [7.0, 7.0, 7.0, 7.0]], "float32")
+    point = np.zeros((2, 1), "float32")
+    out = bands(ConformalInterval(0.8), 1.0, point, past, floor=0.25)
+    assert out[:, 0, 2].tolist() == [3.0, 0.25]
+
+
+@pytest.mark.parametrize("sequence", [False, True])
+def test_config_and_weights_survive(sequence, tmp_path):
+    inputs = keras.Input((3,))
+    forecasts = keras.layers.Dense(2)(inputs)
+    if sequence:
+        forecasts = keras.layers.RepeatVector(3)(forecasts)
+    layer = ConformalInterval([0.5, 0.8], sequence=sequence, calibrated_on="abc")
+    model = keras.Model(inputs, layer([forecasts, inputs]))
+    layer.margins.assign(np.arange(4.0).reshape(2, 2))
+    config = layer.get_config()
+    assert json.loads(json.dumps(config, allow_nan=False)) == config
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert again.layers[-1].get_config() == config
+    np.testing.assert_allclose(
+        again.predict(PAST, verbose=0), model.predict(PAST, verbose=0), rtol=1e-6
+    )
+    assert not model.layers[-1].trainable_weights
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "says"),
+    [
+        ({"coverage": 1.0}, ValueError, "coverage must be a number between 0 and 1"),
+        ({"coverage": "0.8"}, TypeError, "coverage"),
+        ({"coverage": [0.8, 0.5]}, ValueError, "increasing"),
+        (
+            {"coverage": 0.8, "levels": [0.2, 0.5, 0.8]},
+            ValueError,
+            r"It has those of coverage=\[0.6",
+        ),
+        ({"coverage": 0.8, "levels": [0.5]}, ValueError, "those of no coverage"),
+        ({"coverage": 0.8, "targets": -1}, ValueError, "targets"),
+        ({"coverage": 0.8, "targets": "a"}, TypeError, "targets"),
+        ({"coverage": 0.8, "sequence": 1}, TypeError, "sequence must be True or False"),
+        ({"coverage": 0.8, "calibrated_on": 5}, TypeError, "calibrated_on must be a text"),
+    ],
+)
+def test_settings_that_are_refused(settings, error, says):
+    with pytest.raises(error, match=says):
+        ConformalInterval(**settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "shapes"),
+    [
+        ({}, [(None, 2), (None, 3, 2)]),
+        ({"targets": 0}, [(None, 2), (None, 3)]),
+        ({"targets": [0, 1]}, [(None, 4, 3), (None, 3, 2)]),
+        ({"levels": [0.1, 0.5, 0.9]}, [(None, 4, 2), (None, 3)]),
+        ({"sequence": True}, [(None, 4), (None, 3)]),
+        ({}, [(None, None), (None, 3)]),
+        ({}, [(None, 3)]),
+    ],
+)
+def test_inputs_that_do_not_fit(settings, shapes):
+    with pytest.raises(ValueError, match=r"ConformalInterval takes .forecasts, window."):
+        ConformalInterval(0.8, **settings).build(shapes)
