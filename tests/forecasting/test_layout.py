@@ -1,0 +1,56 @@
+"""Columns are matched by name: their order does not matter, and none is missed without a word."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecasting_models import PANEL, adding, after, sales, until
+from keras_ts import RecurrentPreset, WindowedSeries, forecast
+
+PAST, FUTURE = until(sales(), 25), after(sales(), 25)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return adding(PANEL.build(PAST))
+
+
+def test_reordered_columns_and_rows_give_the_same_forecast(model):
+    wanted = forecast(model, PAST, future=FUTURE)
+    moved = PAST[PAST.columns[::-1]].assign(note="extra", also=1.0)
+    shuffled = FUTURE.sample(frac=1, random_state=1)[["promo", "day", "shop", "units"]]
+    pd.testing.assert_frame_equal(forecast(model, moved, future=shuffled), wanted)
+    interleaved = moved.sort_values(["day", "shop"], ascending=[True, False])
+    pd.testing.assert_frame_equal(forecast(model, interleaved, future=shuffled), wanted)
+
+
+@pytest.mark.parametrize("name", ["units", "promo", "size"])
+def test_missing_and_renamed_columns_are_refused_by_name(model, name):
+    with pytest.raises(ValueError, match=rf"series lacks \['{name}'\].*It has .*'other'"):
+        forecast(model, PAST.rename(columns={name: "other"}), future=FUTURE)
+
+
+def test_a_missing_id_or_time_is_named(model):
+    for name in ("shop", "day"):
+        with pytest.raises(ValueError, match=f"_column='{name}' is not in the frame"):
+            forecast(model, PAST.drop(columns=name), future=FUTURE)
+
+
+def test_a_frame_for_a_model_that_carries_names_is_no_array(model):
+    with pytest.raises(ValueError, match="id_column='shop' needs a pandas or polars frame"):
+        forecast(model, PAST[["units", "promo", "size"]].to_numpy(), future=FUTURE)
+
+
+def test_columns_of_an_array_are_counted():
+    model = RecurrentPreset(units=(2,)).build(WindowedSeries(4).build(np.ones((20, 2))))
+    with pytest.raises(ValueError, match=r"takes 2 columns under 'past', \[0, 1\], and .* has 3"):
+        forecast(model, np.ones((20, 3)))
+
+
+def test_a_frame_without_names_to_match_goes_by_position():
+    model = RecurrentPreset(units=(2,), window=4, features=2, outputs=2).build()
+    frame = pd.DataFrame({"a": np.arange(20.0), "b": np.arange(20.0)[::-1]})
+    ahead = forecast(model, frame, WindowedSeries(4))
+    assert ahead.columns.tolist() == ["step", "a", "b"]
+    values = forecast(model, frame.to_numpy(), WindowedSeries(4))
+    np.testing.assert_allclose(ahead[["a", "b"]], values, rtol=1e-5)

@@ -1,0 +1,80 @@
+"""A forecast goes by what the model carries, and refuses what disagrees with that."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecasting_models import PANEL, adding, after, sales, until
+from helpers import run_fresh
+from keras_ts import (
+    RecurrentPreset,
+    SortedQuantiles,
+    WindowedSeries,
+    forecast,
+    load_model,
+    save_model,
+)
+
+PAST, FUTURE = until(sales(), 25), after(sales(), 25)
+SERIES = np.arange(20.0)
+
+
+def test_a_model_without_windows_says_so():
+    model = RecurrentPreset(units=(2,), window=4).build()
+    with pytest.raises(ValueError, match=r"carries no windows: pass windows=dataset\.windows"):
+        forecast(model, SERIES)
+
+
+@pytest.mark.parametrize("saved", [False, True])
+def test_windows_that_disagree_are_refused(saved, tmp_path):
+    dataset = WindowedSeries(4, 2).build(SERIES)
+    model = RecurrentPreset(units=(2,), window=4, outputs=2).build()
+    if saved:
+        save_model(model, tmp_path / "model.keras", windows=dataset)
+        model = load_model(tmp_path / "model.keras")
+    else:
+        model = RecurrentPreset(units=(2,)).build(dataset)
+    assert forecast(model, SERIES).shape == (2,)
+    assert forecast(model, SERIES, WindowedSeries(4, 2, shuffle=True, stride=2)).shape == (2,)
+    with pytest.raises(ValueError, match="sampling_rate=2 against sampling_rate=1"):
+        forecast(model, SERIES, WindowedSeries(4, 2, sampling_rate=2))
+
+
+def test_data_of_another_frequency_are_refused():
+    model = adding(PANEL.build(PAST))
+    hours = sales(25, freq="h")
+    with pytest.raises(ValueError, match="steps of '1 day', and the steps of series 'north' are "):
+        forecast(model, hours, future=FUTURE)
+
+
+def test_levels_are_those_of_the_last_layer_of_a_model_that_carries_none():
+    inputs = keras.Input((4,))
+    outputs = SortedQuantiles([0.1, 0.5, 0.9])(keras.layers.Dense(6)(inputs))
+    model = keras.Model(inputs, outputs)
+    frame = pd.DataFrame({"x": SERIES})
+    assert forecast(model, SERIES, WindowedSeries(4, 2)).shape == (2, 3)
+    ahead = forecast(model, frame, WindowedSeries(4, 2, target_columns="x"))
+    assert ahead.columns.tolist() == ["step", "x_0.1", "x", "x_0.9"]
+
+
+def test_a_fresh_process_forecasts_the_same_from_the_file_alone(tmp_path):
+    windows = WindowedSeries(
+        6, 3, target_columns="units", future_columns="promo", calendar=["week", "year"],
+        id_column="shop", time_column="day",
+    )  # fmt: skip
+    model = RecurrentPreset(units=(3,)).build(windows.build(PAST.drop(columns="size")))
+    model.save(tmp_path / "model.keras")
+    PAST.to_pickle(tmp_path / "past.pkl")
+    FUTURE.to_pickle(tmp_path / "future.pkl")
+    run_fresh(
+        "import sys, pandas as pd, keras_ts\n"
+        "model, past, future, out = sys.argv[1:]\n"
+        "past, future = pd.read_pickle(past), pd.read_pickle(future)\n"
+        "keras_ts.forecast(keras_ts.load_model(model), past, steps=5, future=future)"
+        ".to_pickle(out)\n",
+        *[tmp_path / name for name in ("model.keras", "past.pkl", "future.pkl", "out.pkl")],
+    )
+    again = pd.read_pickle(tmp_path / "out.pkl")
+    wanted = forecast(model, PAST, steps=5, future=FUTURE)
+    pd.testing.assert_frame_equal(again, wanted, rtol=1e-5)
