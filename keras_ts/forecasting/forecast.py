@@ -126,10 +126,11 @@ def forecast(
     gap = told.windows.gap
     following = Following.of(panel, gap + rounds.steps)
     following = following and following.after(gap)
-    inputs = _inputs(ends, layout, following, told, future, start, steps, rounds)
+    ahead.check_future(future, panel.columns["future"], told.windows.calendar is not None)
     dtype = at_least_float32(model)
     values = np.full((len(panel.lengths), rounds.steps, *rounds.step_shape), np.nan, dtype)
     if len(ends.chosen):
+        inputs = _inputs(ends, following, told, future, start, steps, rounds.steps)
         shapes = layout.shapes(told.windows.geometry, rounds.steps)
         fed = {part: inputs[part].astype(dtype) for part in shapes}
         values[ends.chosen] = predict(compiled_loop(model, rounds, shapes), fed)
@@ -142,27 +143,25 @@ def forecast(
 
 def _inputs(
     ends: Ends,
-    layout: Layout,
     following: Following | None,
     told: Carried,
     future: Any,
     start: Any,
     steps: int,
-    rounds: Rounds,
+    rows: int,
 ) -> dict[str, Array]:
     """Return what the loop is fed, by parts: for each series that can be forecast, one row."""
     names = ends.panel.columns["future"]
-    cycles: Any = told.windows.calendar or ()
-    ahead.check_future(future, names, bool(cycles))
+    cycles: Any = told.windows.calendar
     past, known = ends.past, []
     if names:
-        known.append(ahead.given_ahead(future, names, ends, following, steps, rounds.steps))
-    if cycles:
-        within, after = ahead.calendar(ends, following, cycles, rounds.steps, start)
+        known.append(ahead.given_ahead(future, names, ends, following, steps, rows))
+    if cycles is None:
+        ahead.check_no_start(start)
+    else:
+        within, after = ahead.calendar(ends, following, cycles, rows, start)
         past = np.concatenate([past.reshape(*past.shape[:2], -1), within], axis=2)
         known.append(after)
-    elif start is not None:
-        ahead.check_no_start(start)
     inputs = {"past": past}
     if known:
         inputs["future"] = np.concatenate(known, axis=2)

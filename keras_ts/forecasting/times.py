@@ -29,23 +29,26 @@ class Following:
     def of(cls, panel: Panel, rows: int) -> Self | None:
         """Return the ``rows`` timestamps after each series, or None if the panel has none.
 
-        A series too short to have a frequency goes on at that of most others.
+        A series of a single row goes on at the frequency of most others.
         """
         clock = panel.clock
         if clock is None:
             return None
-        own = clock.frequencies
-        counted = Counter(frequency for frequency in own if frequency is not None)
+        counted = Counter(frequency for frequency in clock.frequencies if frequency is not None)
         usual = counted.most_common(1)[0][0] if counted else None
+        own = [
+            usual if frequency is None and length == 1 else frequency
+            for frequency, length in zip(clock.frequencies, panel.lengths.tolist(), strict=True)
+        ]
         kind: Any = clock.times.dtype
-        if kind.kind in "iu" and usual is None:
-            kind = np.dtype(np.float64)
-        missing: Any = {"M": "NaT", "f": np.nan}.get(kind.kind, 0)
-        times = np.full((len(own), rows), missing, kind)
+        if kind.kind in "iu" and None in own:
+            kind = np.dtype(np.float64)  # Integers have no word for a missing one.
+        times = np.full((len(own), rows), "NaT" if kind.kind == "M" else 0, kind)
+        if kind.kind == "f":
+            times[:] = np.nan
         shown = times.copy()
         continued: dict[Any, tuple[Array, Array]] = {}
         for number, frequency in enumerate(own):
-            frequency = usual if frequency is None else frequency
             if frequency is None or not panel.lengths[number]:
                 continue
             zone = min(number, len(clock.zones) - 1)

@@ -1,0 +1,79 @@
+"""Only the last rows of a series are read; one that lacks them is named, or gives rows of NaN."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecasting_models import PANEL, adding, after, sales, until
+from keras_ts import WindowedSeries, forecast
+
+PAST, FUTURE = until(sales(), 25), after(sales(), 25)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return adding(PANEL.build(PAST))
+
+
+def test_a_hole_before_the_last_rows_does_not_matter(model):
+    broken = PAST.copy()
+    broken.loc[[3, 33], "units"] = np.nan
+    broken = broken.drop(index=[10, 40])
+    wanted = forecast(model, PAST, future=FUTURE)
+    pd.testing.assert_frame_equal(forecast(model, broken, future=FUTURE), wanted)
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [
+        (PAST.drop(index=range(30, 51)), "series 'east' is too short: .* and it has 4"),
+        (PAST.assign(units=PAST["units"].where(PAST.index != 52)), r"position 22 \(2024-01-23"),
+        (PAST.drop(index=52), r"gap at position 22 \(2024-01-24.* of series 'east'"),
+    ],
+)
+def test_a_series_that_lacks_them(model, broken, says):
+    with pytest.raises(ValueError, match=says):
+        forecast(model, broken, future=FUTURE)
+    # The rows that follow a series left out need not be known.
+    known = FUTURE[FUTURE["shop"] == "north"]
+    ahead = forecast(model, broken, future=known, incomplete="nan")
+    wanted = forecast(model, PAST, future=FUTURE)
+    wanted.loc[3:, "units"] = np.nan
+    pd.testing.assert_frame_equal(ahead, wanted)
+
+
+def test_nothing_to_forecast_from_at_all(model):
+    ahead = forecast(model, until(PAST, 3), future=FUTURE, incomplete="nan")
+    assert ahead["units"].isna().all()
+    assert ahead["day"].dt.day.tolist() == [4, 5, 6] * 2
+
+
+def test_arrays_in_part():
+    windows = WindowedSeries(4, 2)
+    model = adding(windows.build(np.arange(20.0)))
+    panel = [np.arange(9.0), np.arange(3.0), np.array([1.0, 2.0, np.inf, 4.0, 5.0])]
+    ahead = forecast(model, panel, incomplete="nan")
+    np.testing.assert_array_equal(ahead, [[8.0, 8.0], [np.nan] * 2, [np.nan] * 2])
+    with pytest.raises(ValueError, match="incomplete must be one of 'raise', 'nan'"):
+        forecast(model, panel, incomplete="drop")
+
+
+def test_a_memory_map_is_not_read_whole(tmp_path):
+    path = tmp_path / "series.dat"
+    written = np.memmap(path, "float32", "w+", shape=(1000,))
+    written[:] = np.arange(1000)
+    written[5] = np.nan
+    written.flush()
+    series = np.memmap(path, "float32", "r", shape=(1000,))
+    model = adding(WindowedSeries(4, 2).build(np.arange(20.0)))
+    assert forecast(model, series).tolist() == [999.0, 999.0]
+
+
+def test_ids_without_times_stay_apart():
+    windows = WindowedSeries(5, 2, target_columns="units", id_column="shop")
+    frame = PAST[["shop", "units"]].sample(frac=1, random_state=3).sort_values("units")
+    ahead = forecast(adding(windows.build(frame)), frame)
+    assert ahead.groupby("shop", sort=False)["units"].first().to_dict() == {
+        "north": 24.0,
+        "east": 1024.0,
+    }
