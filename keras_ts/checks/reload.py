@@ -92,19 +92,15 @@ def check_reload(model: keras.Model, x: Any) -> ReloadReport:
 
     Example:
 
-    >>> import numpy as np
+    Keras does not save all settings of this loss.
+
+    >>> import keras, numpy as np
     >>> from keras_ts import RecurrentPreset, check_reload
     >>> model = RecurrentPreset(units=(4,), window=20).build()
-    >>> check_reload(model, np.ones((2, 20))).ok
-    True
-
-    Keras does not save all settings of this loss:
-
-    >>> import keras
     >>> model.compile("sgd", keras.losses.Huber(delta=2.0))
     >>> report = check_reload(model, np.ones((2, 20)))
-    >>> [difference.where for difference in report.differences]
-    ['Loss', 'Results']
+    >>> report.ok, [difference.where for difference in report.differences]
+    (False, ['Loss', 'Results'])
 
     Args:
         model: The model, built.
