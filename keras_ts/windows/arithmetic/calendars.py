@@ -133,7 +133,8 @@ def _mark_of_day(day: Array, offsets: IntArray) -> IntArray:
 
 
 def _name_of_day(marks: Marks) -> str:
-    return {0: "month start", _LAST: "month end"}.get(marks[0], f"day {marks[0] + 1} of the month")
+    [of_month] = marks
+    return {0: "month start", _LAST: "month end"}.get(of_month, f"day {of_month + 1} of the month")
 
 
 def _last_weekday(number: IntArray, marks: Marks) -> Array:
@@ -160,7 +161,8 @@ def _mark_of_weekday(day: Array, offsets: IntArray) -> IntArray:
 
 
 def _name_of_weekday(marks: Marks) -> str:
-    week, weekday = divmod(marks[0], 7)
+    [kind] = marks
+    week, weekday = divmod(kind, 7)
     return f"{_WEEKS[week]} {_WEEKDAYS[weekday]} of the month"
 
 
