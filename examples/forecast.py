@@ -31,7 +31,7 @@ import pandas as pd
 import keras_ts
 
 # An 80 % band about the median.
-LEVELS = (0.1, 0.5, 0.9)
+LEVELS, COVERAGE = (0.1, 0.5, 0.9), 0.8
 FRESH = """
 import sys, keras, keras_ts, pandas as pd
 model = keras.saving.load_model(sys.argv[1])
@@ -208,16 +208,17 @@ def run(arguments: argparse.Namespace, series: pd.DataFrame, future: pd.DataFram
             shuffle=True,
             seed=arguments.seed,
         )
-        train, validation = split(windows, series, arguments)
+        train, calibration, held_out = split(windows, series, arguments)
         # Larger batches than those of training, for a curve with less noise.
-        calm, _ = split(dataclasses.replace(windows, batch_size=128), series, arguments)
+        calm, *_ = split(dataclasses.replace(windows, batch_size=128), series, arguments)
         arguments.out.mkdir(parents=True, exist_ok=True)
         model = preset.build(train)
     except (ValueError, TypeError, OSError) as error:
         raise UserError(str(error)) from None
     print(
         f"Windows of {arguments.window} rows, and {arguments.horizon} to forecast: "
-        f"{train.num_windows:,} to train on, {validation.num_windows:,} held out."
+        f"{train.num_windows:,} to train on, {calibration.num_windows:,} to calibrate the band on, "
+        f"{held_out.num_windows:,} to judge on."
     )
 
     print("\nSweeping the learning rate")
@@ -235,11 +236,16 @@ def run(arguments: argparse.Namespace, series: pd.DataFrame, future: pd.DataFram
 
     print(f"\nTraining {arguments.preset} for {recipe.epochs} epochs")
     dataclasses.replace(recipe, learning_rate=rate).compile(model, steps_per_epoch=len(train))
-    history = model.fit(train, validation_data=validation, epochs=recipe.epochs, verbose=2)
+    history = model.fit(train, validation_data=calibration, epochs=recipe.epochs, verbose=2)
     keras_ts.plot_history(history, metric="mae", path=arguments.out / "history.png")
 
-    print(f"\nErrors over all {arguments.horizon} steps, on the part that was held out")
-    print(keras_ts.compare(model, train, validation, season=arguments.season))
+    print(f"\nErrors over all {arguments.horizon} steps, on the part that nothing has seen")
+    try:
+        model = keras_ts.calibrate(model, calibration, COVERAGE)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    judged = {arguments.preset: model}
+    print(keras_ts.compare(judged, train, held_out, season=arguments.season))
 
     path = arguments.out / "model.keras"
     model.save(path)
@@ -260,15 +266,18 @@ def run(arguments: argparse.Namespace, series: pd.DataFrame, future: pd.DataFram
 
 def split(
     windows: keras_ts.WindowedSeries, series: pd.DataFrame, arguments: argparse.Namespace
-) -> tuple[keras_ts.WindowDataset, keras_ts.WindowDataset]:
-    """Hold out the last fifth: of a panel with dates, from one date on for all series."""
-    at: Any = 0.8
+) -> list[keras_ts.WindowDataset]:
+    """Return parts to train on, to calibrate on, and to judge on: the last fifth.
+
+    The parts of a panel with dates end at the same dates for all series.
+    """
+    at: list[Any] = [0.65, 0.8]
     if arguments.id is not None and arguments.time is not None:
-        at = series[arguments.time].quantile(0.8, interpolation="nearest")
+        dates = series[arguments.time]
+        at = [dates.quantile(share, interpolation="nearest") for share in at]
     # In a panel a large series would drown the small ones.
     weight = None if arguments.id is None else "inverse_scale"
-    train, validation = windows.split(series, at=at, sample_weight=weight)
-    return train, validation
+    return windows.split(series, at=at, sample_weight=weight)
 
 
 def forecast_elsewhere(path: Path, data: Any, ahead: pd.DataFrame) -> str:
