@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import utilsforecast.losses as theirs
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_ts.evaluation.metrics import all_losses, of_means, symmetric_percentages
@@ -31,6 +31,7 @@ def test_metrics_by_hand():
     assert metrics["width"] == pytest.approx((3 + 2 + 6) / 3)
 
 
+@settings(max_examples=10)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.sampled_from([1, 4]))
 def test_metrics_are_those_of_utilsforecast(seed, series, season):
     rng = np.random.default_rng(seed)
