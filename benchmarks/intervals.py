@@ -3,12 +3,12 @@
     python benchmarks/intervals.py
 
 Each series is cut into a part to train on, one to calibrate on, and one to judge on. ``gru_32x2``
-is trained with quantiles and, in a second model, without: for 15 epochs with a dropout of 0.1, since
-60 epochs without one make quantiles of the training part, whose band is too narrow later. Printed
-are the share of targets of the last part within the band, over all steps, and the band's mean width:
-of the quantiles as they come, of the same quantiles conformalized, and of a conformal band about
-the second model's point. Targets: 75 to 85 %, and the width beside it, since a band can cover by
-being wide.
+is trained with quantiles and, in a second model, without: for 15 epochs with a dropout of 0.1,
+since 60 epochs without one make quantiles of the training part, whose band is too narrow later.
+Printed are the share of targets of the last part within the band, over all steps, and the band's
+mean width: of the quantiles as they come, of the same quantiles conformalized, and of a conformal
+band about the second model's point. Targets: 75 to 85 %, and the width beside it, since a band can
+cover by being wide.
 """
 
 import argparse

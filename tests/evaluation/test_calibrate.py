@@ -52,6 +52,29 @@ def test_coverage_on_new_series():
     assert (np.diff(widths[:, 0]) > 0).all()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("scale", [1.0, 1000.0])
+def test_coverage_over_a_hundred_simulated_series(scale):
+    """Each series calibrates on its first half, and the second is held as often as chance says.
+
+    With n windows to calibrate on, the share held has the mean k / (n + 1), k the margin's rank,
+    and each half adds a variance of c (1 - c) / n.
+    """
+    windows = WindowedSeries(6, horizon=2, stride=8)
+    model = persistence(windows)
+    shares = []
+    for series in walks(100, 1000, 7, scale):
+        first, second = windows.build(series[:500]), windows.build(series[500:])
+        calibrated = calibrate(model, first, coverage=[0.8, 0.95])
+        shares.append([held(calibrated, second, pair) for pair in ((1, -2), (0, -1))])
+    count = first.num_windows
+    means = np.mean(shares, axis=0)
+    for mean, coverage in zip(means, (0.8, 0.95), strict=True):
+        expected = np.ceil((count + 1) * coverage) / (count + 1)
+        limit = 3 * np.sqrt(2 * coverage * (1 - coverage) / count / 100)
+        assert np.abs(mean - expected).max() < limit
+
+
 @pytest.mark.parametrize("levels", [None, (0.1, 0.5, 0.9)])
 def test_series_a_thousand_times_larger(levels):
     """Margins go by the window's own scale, so that each series is held as often as the others."""
