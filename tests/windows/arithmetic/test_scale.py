@@ -45,6 +45,8 @@ def test_steps_may_be_a_season_apart(block, lag, seed):
     values[rng.integers(24)] = np.nan
     begin, end = np.array([0, 5, 14]), np.array([5, 12, 24])
     total, count = absolute_steps(values, begin, end, np.array([0]), lag, block)
+    whole = absolute_steps(values, begin, end, np.array([0]), lag)
+    np.testing.assert_array_equal(whole, (total, count))
     for span, (start, stop) in enumerate(zip(begin.tolist(), end.tolist(), strict=True)):
         steps = [abs(values[t] - values[t - lag]) for t in range(start + lag, stop)]
         known = [step for step in steps if step == step]

@@ -252,6 +252,8 @@ def test_the_largest_numbers():
     steps = np.array([0, 2**63 - 1])
     [found] = frequencies(steps, np.array([0, 2]))
     assert found.number(steps).tolist() == [0, 1]
+    # Integers that fit are divided as integers.
+    assert found.number(np.array([2**62])).tolist() == [0]
 
 
 def test_no_regular_step_no_frequency():
