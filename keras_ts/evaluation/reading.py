@@ -80,7 +80,7 @@ class JudgedWindows:
         """Yield the windows, some at a time."""
         row = self.geometry.window * self.panel.num_columns
         batch = self._source.spec.batch_size
-        # Whole batches: the model then meets one shape, and another at the end.
+        # Whole batches, but for the last block's.
         size = max(min(_NUMBERS // row, _WINDOWS) // batch, 1) * batch
         for begin in range(0, self.count, size):
             numbers = np.arange(begin, min(begin + size, self.count))
@@ -107,8 +107,12 @@ class JudgedWindows:
             levels: Levels of its quantiles, or None.
             block: The windows to predict.
         """
-        given = model.predict(block.inputs, batch_size=self._source.spec.batch_size, verbose=0)
-        given = _checks.numeric(given, f"the output of {name}")
+        batch, count = self._source.spec.batch_size, len(block.series)
+        # Whole batches alone: on JAX another shape compiles anew, which takes seconds.
+        places = np.minimum(np.arange(-(-count // batch) * batch), count - 1)
+        inputs = keras.tree.map_structure(lambda part: part[places], block.inputs)
+        given = model.predict(inputs, batch_size=batch, verbose=0)
+        given = _checks.numeric(given, f"the output of {name}")[:count]
         shape = self._target_shape(len(block.series))
         tail = () if levels is None else (len(levels),)
         # Keras itself adds and drops a last axis of length 1; any other shape is a mistake.
