@@ -50,8 +50,10 @@ def check_frequency(told: Carried, panel: Panel) -> None:
     """Refuse data whose timestamps go by other steps than those that the model was trained on."""
     if told.frequency is None or panel.clock is None:
         return
-    for number, frequency in enumerate(panel.clock.frequencies):
+    own = panel.clock.frequencies
+    for frequency in set(own):
         if frequency is not None and str(frequency) != told.frequency:
+            number = own.index(frequency)
             raise ValueError(
                 f"The model was trained on steps of {_checks.shown(told.frequency)}, and the steps "
                 f"of {panel.series(number)} are {str(frequency)!r} by "

@@ -36,9 +36,10 @@ class Following:
             return None
         counted = Counter(frequency for frequency in clock.frequencies if frequency is not None)
         usual = counted.most_common(1)[0][0] if counted else None
+        lengths = panel.lengths.tolist()
         own = [
             usual if frequency is None and length == 1 else frequency
-            for frequency, length in zip(clock.frequencies, panel.lengths.tolist(), strict=True)
+            for frequency, length in zip(clock.frequencies, lengths, strict=True)
         ]
         kind: Any = clock.times.dtype
         if kind.kind in "iu" and None in own:
@@ -47,15 +48,15 @@ class Following:
         if kind.kind == "f":
             times[:] = np.nan
         shown = times.copy()
-        continued: dict[Any, tuple[Array, Array]] = {}
-        for number, frequency in enumerate(own):
-            if frequency is None or not panel.lengths[number]:
-                continue
-            zone = min(number, len(clock.zones) - 1)
-            key = frequency, clock.times[panel.offsets[number + 1] - 1], zone
-            if key not in continued:
-                continued[key] = clock.following(number, frequency, rows)
-            times[number], shown[number] = continued[key]
+        # Series of a panel mostly end together, and are continued once.
+        alike: dict[Any, list[int]] = {}
+        ends = clock.times[panel.offsets[1:] - 1].tolist() if len(clock.times) else []
+        for number, (frequency, end) in enumerate(zip(own, ends, strict=True)):
+            if frequency is not None and lengths[number]:
+                zone = min(number, len(clock.zones) - 1)
+                alike.setdefault((frequency, end, zone), []).append(number)
+        for (frequency, _, _), numbers in alike.items():
+            times[numbers], shown[numbers] = clock.following(numbers[0], frequency, rows)
         return cls(times, shown, own)
 
     def after(self, rows: int) -> Self:
