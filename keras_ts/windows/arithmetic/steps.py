@@ -53,9 +53,8 @@ class Frequency:
         last = np.asarray(last)
         ahead = np.arange(1, count + 1) * self.step
         if self.calendar is None:
-            kind = "timedelta64" if last.dtype.kind == "M" else last.dtype.kind
-            width = f"[{self.unit}]" if self.unit else "8"
-            return last + ahead.astype(kind + width)
+            steps = f"timedelta64[{self.unit}]" if self.unit else f"{last.dtype.kind}8"
+            return last + ahead.astype(steps)
         day = CALENDARS[self.calendar].day(self._ticks(last[None]) + ahead, self.marks)
         return day.astype(last.dtype) + np.array(self.time_of_day, f"m8[{self.unit}]")
 
@@ -74,7 +73,7 @@ class Frequency:
         if not self.unit:
             return f"steps of {self.step:g}"
         length = int(self.step) * _NANOSECONDS[_UNITS[self.unit]]
-        unit = next(name for name, size in _NANOSECONDS.items() if length % size == 0)
+        unit = next(name for name, size in _NANOSECONDS.items() if not length % size)
         return _plural(length // _NANOSECONDS[unit], unit)
 
 

@@ -262,6 +262,7 @@ def test_no_regular_step_no_frequency():
     assert frequencies(np.array([0, 1, 2, 4]), np.array([0, 4])) == [Frequency(1)]
     assert frequencies(np.array([0, 1, 2, 4, 6]), np.array([0, 5])) == [None]
     assert frequencies(np.array([0.0, 1, 3]), np.array([0, 3])) == [None]
+    assert frequencies(np.array([0, 1, 3, 6, 10, 15]), np.array([0, 6])) == [None]
     assert frequencies(np.array([], "M8[s]"), np.array([0, 0, 0])) == [None, None]
     far = np.array([-1.7e308, 1.7e308])
     assert frequencies(far, np.array([0, 1, 2])) == [None, None]
