@@ -127,7 +127,8 @@ def _day_of_month(number: IntArray, marks: Marks) -> Array:
 
 
 def _mark_of_day(day: Array, offsets: IntArray) -> IntArray:
-    of_month, last = _parts_of_month(day)
+    month, of_month = _parts(day)
+    last = _ends(month, day)
     latest = np.maximum.reduceat(of_month, offsets[:-1])
     return np.where(np.logical_and.reduceat(last, offsets[:-1]), _LAST, latest)[None]
 
@@ -156,7 +157,7 @@ def _numbered_weekday(number: IntArray, marks: Marks) -> Array:
 def _mark_of_weekday(day: Array, offsets: IntArray) -> IntArray:
     """Return one number for all third Fridays: seven to a week of the month, from its first day."""
     day = day[offsets[:-1]]
-    of_month, _ = _parts_of_month(day)
+    _, of_month = _parts(day)
     return (of_month // 7 * 7 + day.astype(np.int64) % 7)[None]
 
 
@@ -170,8 +171,8 @@ def _name_of_weekday(marks: Marks) -> str:
 
 
 def _number_of_half(day: Array, marks: Marks) -> IntArray:
-    of_month, _ = _parts_of_month(day)
-    return 2 * _number_of_month(day, marks) + (of_month > marks[0])
+    month, of_month = _parts(day)
+    return 2 * month.astype(np.int64) + (of_month > marks[0])
 
 
 def _half(number: IntArray, marks: Marks) -> Array:
@@ -180,7 +181,8 @@ def _half(number: IntArray, marks: Marks) -> Array:
 
 def _marks_of_halves(day: Array, offsets: IntArray) -> IntArray:
     """Return the earlier day and the later; -1 twice, if they are not half a month apart."""
-    of_month, last = _parts_of_month(day)
+    month, of_month = _parts(day)
+    last = _ends(month, day)
     early = np.minimum.reduceat(of_month, offsets[:-1])
     late = np.maximum.reduceat(of_month, offsets[:-1])
     apart = of_month - per_row(early, offsets)
@@ -194,11 +196,15 @@ def _name_of_half(marks: Marks) -> str:
     return f"days {early + 1} and {'last' if late == _LAST else late + 1} of the month"
 
 
-def _parts_of_month(day: Array) -> tuple[IntArray, BoolArray]:
-    """Return each day's number in its month, from 0, and True if it is the month's last."""
+def _parts(day: Array) -> tuple[Array, IntArray]:
+    """Return the month of each day, and the day's number in the month, from 0."""
     month = day.astype("datetime64[M]")
-    of_month = (day - month.astype(day.dtype)).astype(np.int64)
-    return of_month, (month + 1).astype(day.dtype) == day + 1
+    return month, (day - month.astype(day.dtype)).astype(np.int64)
+
+
+def _ends(month: Array, day: Array) -> BoolArray:
+    """Return True for a day that is the last of its month."""
+    return (month + 1).astype(day.dtype) == day + 1
 
 
 CALENDARS = {
