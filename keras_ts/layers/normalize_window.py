@@ -10,13 +10,15 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
+from keras_ts.layers.season import season
 
-STATISTICS = ("last", "mean", "standard")
+STATISTICS = ("last", "mean", "standard", "seasonal")
 # Sorts masked steps behind all others.
 _BEHIND_ALL = 2**31 - 1
 
@@ -50,7 +52,11 @@ class NormalizeWindow(keras.layers.Layer):
     Args:
         statistic: ``"last"``: location is the window's last value, scale its standard deviation.
             ``"mean"``: its mean, scale 1. ``"standard"``: its mean and standard deviation.
-        period: Reserved for seasonal windows. Only None is taken for now.
+            ``"seasonal"``: each phase's own mean, less the level and slope about it and shrunk
+            where it looks like noise, is taken off; the rest as for ``"last"``. Location is the
+            level in each phase.
+        period: Steps in a season, for ``"seasonal"``: the window holds a whole number of them, two
+            or more. Defaults to None.
         causal: True to let each step use only itself and the steps before it, which is needed where
             every step forecasts its own successor. ``"last"`` then subtracts the step before, and
             the location is the step itself. Defaults to False.
@@ -63,14 +69,16 @@ class NormalizeWindow(keras.layers.Layer):
 
     Output shape:
         Three arrays: the normalized windows, shaped as they came, masked steps 0; and location and
-        scale, each ``(batch, 1, features)``, or ``(batch, time, features)`` if causal. ``"last"``
-        is the last step that is not masked. Location is 0 and scale 1 as long as every step is
-        masked. Under a half-precision policy all three are float32.
+        scale, each ``(batch, 1, features)``, or ``(batch, time, features)`` if causal. For
+        ``"seasonal"`` the location is ``(batch, period, features)``, from the phase that follows
+        the window on. ``"last"`` is the last step that is not masked. Location is 0 and scale 1 as
+        long as every step is masked. Under a half-precision policy all three are float32.
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: ``statistic`` or ``period`` is not one that is taken, or ``epsilon`` is not
-            positive or does not fit the dtype.
+        ValueError: ``statistic`` is not one of these, ``period`` or ``causal`` does not go with
+            it or the window holds no whole number of periods, or ``epsilon`` is not positive or
+            does not fit the dtype.
     """
 
     def __init__(
@@ -84,18 +92,28 @@ class NormalizeWindow(keras.layers.Layer):
     ) -> None:
         # Keras would cast the input to half precision first, which loses the level.
         super().__init__(autocast=False, **kwargs)
-        if statistic == "seasonal" or period is not None:
-            raise ValueError(
-                "statistic='seasonal' and period are not there yet: use one of "
-                f"{', '.join(map(repr, STATISTICS))}, and leave period out. "
-                f"Received: statistic={_checks.shown(statistic)}, period={_checks.shown(period)}."
-            )
         self.statistic = _checks.choice("statistic", statistic, STATISTICS)
-        self.period = period
+        self.period = checked_period(statistic, "statistic", period)
         self.causal = _checks.boolean("causal", causal)
+        if self.causal and period is not None:
+            raise ValueError(
+                "statistic='seasonal' reads a season off the whole window, so causal=True is not "
+                "to be had with it. Use another statistic."
+            )
         epsilon = _checks.positive("epsilon", epsilon)
         self.epsilon = _checks.fits("epsilon", epsilon, at_least_float32(self))
         self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        """Check that a window holds whole periods."""
+        length, period = input_shape[1], self.period
+        if period is not None and (length is None or length % period or length < 2 * period):
+            raise ValueError(
+                f"statistic='seasonal' with period={period} needs windows of a whole number of "
+                f"periods, two or more: {2 * period}, {3 * period}, ... steps. Received windows of "
+                f"{length} steps."
+            )
+        super().build(input_shape)
 
     def call(self, inputs: Any, mask: Any = None) -> tuple[Any, Any, Any]:
         """Return the normalized windows, their locations and their scales."""
@@ -106,7 +124,13 @@ class NormalizeWindow(keras.layers.Layer):
             return self._masked(inputs, mask[..., None])
         if self.causal:
             return self._stepwise(inputs)
-        return self._normalized(inputs, inputs[:, -1:], *_whole(inputs, ops.mean))
+        found = None
+        if self.period is not None:
+            every, last = ops.ones_like(inputs[..., :1]), inputs.shape[1] - 1
+            found = season(inputs - inputs[:, -1:], every, np.full((1, 1, 1), last), self.period)
+            inputs = inputs - found[1]
+        results = self._normalized(inputs, inputs[:, -1:], *_whole(inputs, ops.mean))
+        return _in_phases(results, found)
 
     def _masked(self, inputs: Any, kept: Any) -> tuple[Any, Any, Any]:
         """Normalize the window of the steps that ``kept``, ``(batch, time, 1)``, leaves."""
@@ -123,13 +147,20 @@ class NormalizeWindow(keras.layers.Layer):
         else:
             counts = counts[:, -1:]
             latest = ops.max(ops.where(kept, positions, 0), axis=1, keepdims=True)
-            last = ops.sum(_zero_unless(positions == latest, inputs), axis=1, keepdims=True)
+            at_last, found = positions == latest, None
+            if self.period is not None:
+                last = ops.sum(_zero_unless(at_last, inputs), axis=1, keepdims=True)
+                weights, place = ops.cast(kept, inputs.dtype), ops.maximum(latest - 1, 0)
+                found = season(inputs - last, weights, place, self.period)
+                inputs = _zero_unless(kept, inputs - found[1])
+            last = ops.sum(_zero_unless(at_last, inputs), axis=1, keepdims=True)
             total = ops.cast(ops.maximum(counts, 1), inputs.dtype)
 
             def mean(values: Any, axis: int, keepdims: bool) -> Any:
                 return ops.sum(_zero_unless(kept, values), axis, keepdims) / total
 
-            normal, location, scale = self._normalized(inputs, last, *_whole(inputs, mean))
+            results = self._normalized(inputs, last, *_whole(inputs, mean))
+            normal, location, scale = _in_phases(results, found)
         known = counts > 0
         return (
             _zero_unless(kept, normal),
@@ -141,7 +172,7 @@ class NormalizeWindow(keras.layers.Layer):
         scale = ops.sqrt(variance + self.epsilon)
         if self.statistic == "mean":
             scale = ops.ones_like(mean)
-        location = last if self.statistic == "last" else mean
+        location = mean if self.statistic in ("mean", "standard") else last
         return (inputs - location) / scale, location, scale
 
     def _stepwise(self, inputs: Any) -> tuple[Any, Any, Any]:
@@ -170,6 +201,28 @@ class NormalizeWindow(keras.layers.Layer):
             "causal": self.causal,
             "epsilon": self.epsilon,
         }
+
+
+def checked_period(statistic: str | None, name: str, period: Any) -> int | None:
+    """Return the period of a seasonal statistic, or None for the others, which have none.
+
+    Args:
+        statistic: The statistic.
+        name: Name of the argument that gives it.
+        period: The period that is given.
+    """
+    if (statistic == "seasonal") != (period is not None):
+        raise ValueError(
+            f"{name}='seasonal' and period, the steps in a season, go together. "
+            f"Received: {name}={statistic!r}, period={_checks.shown(period)}."
+        )
+    return None if period is None else _checks.integer("period", period, 2)
+
+
+def _in_phases(results: tuple[Any, Any, Any], found: Any) -> tuple[Any, Any, Any]:
+    """Return results with the location as the level in each phase, if there is a season."""
+    normal, location, scale = results
+    return results if found is None else (normal, location + found[0], scale)
 
 
 def _check_mask(mask: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:

@@ -28,14 +28,16 @@ class RestoreWindow(keras.layers.Layer):
         feature: Index of the feature whose statistics bring every output back to its units, or a
             list with one index for each output. Defaults to None: each output goes by its own
             feature if there are as many features as outputs, otherwise all go by the first.
-        period: Reserved for seasonal windows. Only None is taken for now.
-        gap: Reserved for seasonal windows: steps between a window and its first output. Only 0 is
-            taken for now.
+        period: Steps in a season, where ``NormalizeWindow("seasonal")`` made the location: each
+            output goes by the phase of its step. Defaults to None.
+        gap: Steps between a window and its first output, with ``period``. Defaults to 0.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
         A list: outputs ``(batch, outputs)`` or ``(batch, time, ..., outputs)``, and the location
-        and scale that ``NormalizeWindow`` returned.
+        and scale that ``NormalizeWindow`` returned. With ``period``, outputs are
+        ``(batch, steps, ..., outputs)``; or ``(batch, steps)`` for a single feature, and
+        ``(batch, outputs)`` for one step of several.
 
     Output shape:
         The shape of the outputs, float32 under a half-precision policy.
@@ -43,7 +45,7 @@ class RestoreWindow(keras.layers.Layer):
     Raises:
         TypeError: An argument is of the wrong type.
         ValueError: ``feature`` is the index of no feature, or a list of another length than the
-            outputs; or ``period`` or ``gap`` is set.
+            outputs; or ``gap`` is set without ``period``, or the location has another period.
     """
 
     def __init__(
@@ -57,13 +59,13 @@ class RestoreWindow(keras.layers.Layer):
         # Keras would cast the statistics to half precision first, which loses the level.
         super().__init__(autocast=False, **kwargs)
         self.feature = _feature(feature)
+        self.period = None if period is None else _checks.integer("period", period, 2)
         self.gap = _checks.integer("gap", gap, 0)
-        if period is not None or self.gap:
+        if self.gap and period is None:
             raise ValueError(
-                "period and gap serve seasonal windows, which are not there yet: leave them out. "
-                f"Received: period={_checks.shown(period)}, gap={gap}."
+                "gap tells in which phase of a period the first output stands: it needs period. "
+                f"Received: gap={gap}, period=None."
             )
-        self.period = period
         self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:
@@ -75,6 +77,25 @@ class RestoreWindow(keras.layers.Layer):
                 f"feature must be the index of one of {features} features. "
                 f"Received: feature={feature}."
             )
+        if self.period is None:
+            return self._restored(outputs, location, scale)
+        if location.shape[1] != self.period:
+            raise ValueError(
+                f"period={self.period} needs the location of that many phases, as "
+                f"NormalizeWindow('seasonal', period={self.period}) returns it. Received a "
+                f"location of shape {tuple(location.shape)}."
+            )
+        bare = len(outputs.shape) == 2
+        own = feature is None and features > 1 and outputs.shape[-1] == features
+        axis = 1 if own or isinstance(feature, list) else 2
+        outputs = ops.expand_dims(outputs, axis) if bare else outputs
+        phases = (self.gap + np.arange(outputs.shape[1])) % self.period
+        outputs = self._restored(outputs, ops.take(location, phases, axis=1), scale)
+        return ops.squeeze(outputs, axis) if bare else outputs
+
+    def _restored(self, outputs: Any, location: Any, scale: Any) -> Any:
+        """Scale and shift outputs by the statistics of the features that they go by."""
+        feature, features = self.feature, location.shape[-1]
         if isinstance(feature, list):
             if len(feature) != outputs.shape[-1]:
                 raise ValueError(

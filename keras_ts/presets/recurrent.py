@@ -77,9 +77,13 @@ class RecurrentPreset(PresetSettings):
         output_scale: Factor that brings the last layer's output to the units of the series: a
             number, or one per output. Defaults to None: no factor.
         window_norm: Statistic that normalizes each window, and brings the output back:
-            ``"last"`` (last value and standard deviation), ``"mean"``, or ``"standard"`` (mean
-            and standard deviation). In sequence to sequence each step uses only the steps up to
-            it. Defaults to None: no normalization by windows.
+            ``"last"`` (last value and standard deviation), ``"mean"``, ``"standard"`` (mean
+            and standard deviation), or ``"seasonal"`` (the season with ``period``, then as
+            ``"last"``; the window is a whole number of periods, two or more). In sequence to
+            sequence each step uses only the steps up to it, and ``"seasonal"`` is refused. Defaults
+            to None: no normalization by windows.
+        period: Steps in a season, for ``window_norm="seasonal"``, such as 12 for months. Defaults
+            to None.
         target: With ``window_norm``, several features and no dataset, index of the feature whose
             statistics bring every output back to its units. Defaults to None: if
             ``outputs == features``, each output is brought back by its own feature, otherwise all
@@ -158,6 +162,12 @@ class RecurrentPreset(PresetSettings):
                 f"kind={self.kind!r} forecasts otherwise than the dataset's windows, "
                 f"targets={windows.targets!r}. Use kind='sequence_to_{windows.targets}', or "
                 f"windows with targets={self.kind.removeprefix('sequence_to_')!r}."
+            )
+        if self.period is not None and windows.sampling_rate > 1:
+            raise ValueError(
+                "window_norm='seasonal' counts the steps of a period in a window, and the "
+                f"dataset's windows leave some out: sampling_rate={windows.sampling_rate}. Use "
+                "windows with sampling_rate=1, or another window_norm."
             )
         columns = 1 if needs.features is None else needs.features
         values = math.prod(needs.shape)

@@ -55,6 +55,7 @@ class Requirements:
         static_constants: Of the static columns; None without any.
         units: Of each target of a step, the unit in which columns known ahead add to it; None to
             add in units of each window, as fits series of many sizes.
+        gap: Steps between a window and its first target.
         bundled: True if the inputs are a dict.
     """
 
@@ -69,6 +70,7 @@ class Requirements:
     past_constants: Constants | None = None
     static_constants: Constants | None = None
     units: tuple[float, ...] | None = None
+    gap: int = 0
     bundled: bool = False
 
     @property
@@ -107,6 +109,7 @@ def required_by(dataset: WindowDataset) -> Requirements:
         past_constants=constants,
         static_constants=None if static is None else _constants(*static),
         units=constants[own][targets].std if alone else None,
+        gap=windows.gap,
         bundled=bundled,
     )
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
 from keras_ts import _checks
-from keras_ts.layers.normalize_window import STATISTICS
+from keras_ts.layers.normalize_window import STATISTICS, checked_period
 from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.presets.recipe import Recipe
 
@@ -24,7 +24,10 @@ class PresetSettings:
     features: int | None = field(default=None, kw_only=True)
     outputs: int | None = field(default=None, kw_only=True)
     output_scale: float | Sequence[float] | None = field(default=None, kw_only=True)
-    window_norm: Literal["last", "mean", "standard"] | None = field(default=None, kw_only=True)
+    window_norm: Literal["last", "mean", "standard", "seasonal"] | None = field(
+        default=None, kw_only=True
+    )
+    period: int | None = field(default=None, kw_only=True)
     target: int | None = field(default=None, kw_only=True)
     quantiles: Sequence[float] | None = field(default=None, kw_only=True)
     dropout: float = field(default=0.0, kw_only=True)
@@ -48,6 +51,12 @@ class PresetSettings:
             checked["output_scale"] = tuple(scale) if isinstance(scale, list) else scale
         if self.window_norm is not None:
             _checks.choice("window_norm", self.window_norm, STATISTICS)
+        checked["period"] = checked_period(self.window_norm, "window_norm", self.period)
+        if self.window_norm == "seasonal" and self.kind == "sequence_to_sequence":
+            raise ValueError(
+                "window_norm='seasonal' reads a season off the whole window, and "
+                "kind='sequence_to_sequence' forecasts within it. Use another window_norm."
+            )
         if self.target is not None:
             checked["target"] = _checks.integer("target", self.target, 0)
             if self.window_norm is None or self.target >= (self.features or 1):

@@ -83,8 +83,12 @@ def _normalized(
     """Return the columns that are not known ahead, normalized, and the way back for outputs."""
     if settings.window_norm is not None:
         causal = settings.kind == "sequence_to_sequence"
-        x, location, scale = NormalizeWindow(settings.window_norm, causal=causal)(own)
-        layer = RestoreWindow(_feature(settings, needs))
+        period = settings.period
+        x, location, scale = NormalizeWindow(settings.window_norm, period=period, causal=causal)(
+            own
+        )
+        gap = needs.gap if period is not None else 0
+        layer = RestoreWindow(_feature(settings, needs), period=period, gap=gap)
         return x, lambda outputs: layer([outputs, location, scale])
     if needs.past_constants is None or settings.output_scale is not None:
         return own, None
@@ -149,6 +153,8 @@ def _head(
     if settings.output_scale is not None:
         outputs = ScaleOutput(_scales(settings.output_scale, steps, levels, targets))(outputs)
     by_target = flat if targets == 1 else (*lead, steps * levels, targets)
+    if settings.period is not None and (levels > 1 or targets > 1):
+        by_target = (steps, levels, targets)  # A season is another at each step.
     if restore is not None:
         outputs = restore(_shaped(outputs, *by_target))
     if effect is not None and own_units:

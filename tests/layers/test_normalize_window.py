@@ -209,17 +209,6 @@ def test_constant_windows_stay_finite():
             assert np.abs(numpy(normal)).max() < 1e-3
 
 
-@pytest.mark.parametrize(
-    "settings", [{"statistic": "seasonal"}, {"statistic": "mean", "period": 7}]
-)
-def test_what_is_reserved_for_seasonal_windows_is_refused(settings):
-    with pytest.raises(ValueError, match=r"not there yet.*Received: statistic='\w+', period="):
-        NormalizeWindow(**settings)
-    config = {**NormalizeWindow("mean").get_config(), **settings}
-    with pytest.raises((TypeError, ValueError), match="not there yet"):
-        NormalizeWindow.from_config(config)
-
-
 def test_a_config_from_before_period_was_reserved():
     config = NormalizeWindow("last", causal=True, epsilon=1e-3).get_config()
     assert config.pop("period") is None

@@ -46,12 +46,6 @@ def test_a_feature_that_is_not_there():
         restored([[1.0]], feature=3)
 
 
-@pytest.mark.parametrize("settings", [{"period": 7}, {"gap": 1}])
-def test_what_is_reserved_for_seasonal_windows_is_refused(settings):
-    with pytest.raises(ValueError, match=r"not there yet.*Received: period=.*, gap="):
-        RestoreWindow(**settings)
-
-
 def test_a_config_from_before_period_and_gap_were_reserved():
     config = RestoreWindow(1).get_config()
     assert config.pop("period") is None

@@ -1,0 +1,71 @@
+"""The season of a window: how each phase of a period departs from the level about it.
+
+Phases and years (periods) are counted back from the last step that is kept, so the step after a
+window always has phase 0, however the window is padded.
+
+With ``m`` the period, ``x[t]`` a step in year ``y`` and phase ``p``, and ``Y`` whole years:
+
+- ``M[y]``: the mean of year ``y``. ``b = mean(x[t + m] - x[t]) / m``: the slope, which no season
+  moves.
+- ``d[t] = x[t] - M[y] - b (p - (m - 1) / 2)``: the departures. ``s[p]``: their mean over the years.
+- ``F = (Y mean(s^2)) / mean((d - s)^2 Y / (Y - 1))``: the size of the season beside what is left.
+- ``max(0, 1 - 1 / F) s[p]``: the season, shrunk by the share of it that noise alone would leave,
+  the positive part of James and Stein's estimator ("Estimation with quadratic loss", 1961).
+"""
+
+from typing import Any
+
+from keras import ops
+
+
+def season(values: Any, weights: Any, last: Any, period: int) -> tuple[Any, Any]:
+    """Return the season of each phase, and at each step.
+
+    Args:
+        values: ``(batch, time, features)``, finite, and near 0, since a high level costs digits.
+        weights: ``(batch, time, 1)``: 1 for the steps that count, and 0 for the others.
+        last: ``(batch, 1, 1)``: position of the last step that counts, an integer.
+        period: Steps in a period.
+
+    Returns:
+        ``(batch, period, features)``, from the phase that follows the window on, and
+        ``(batch, time, features)``.
+    """
+    length = values.shape[1]
+    values = weights * values
+    steps = ops.reshape(ops.arange(length, dtype="int32"), (1, length, 1))
+    back = ops.cast(last, "int32") - steps  # Steps before the last one that counts.
+    phases = _one_hot(period - 1 - ops.mod(back, period), period, values.dtype)
+    years = _one_hot(ops.floor_divide(back, period), -(-length // period), values.dtype)
+    level = ops.matmul(years, _means(years, values, weights))
+    both = weights[:, period:] * weights[:, :-period]
+    rise = ops.sum(both * (values[:, period:] - values[:, :-period]), axis=1, keepdims=True)
+    slope = rise / (ops.maximum(ops.sum(both, axis=1, keepdims=True), 1.0) * period)
+    middle = (period - 1) / 2
+    centred = ops.reshape(ops.arange(period, dtype=values.dtype) - middle, (period, 1))
+    offsets = ops.matmul(phases, centred)
+    departures = weights * (values - level - slope * offsets)
+    found = _means(phases, departures, weights)
+    found = found - ops.mean(found, axis=1, keepdims=True)
+    left = weights * (departures - ops.matmul(phases, found))
+    count = ops.sum(weights, axis=1, keepdims=True)
+    many = ops.maximum(count / period, 1.0)  # Years that count.
+    noise = ops.sum(ops.square(left), axis=1, keepdims=True) / ops.maximum(count - period, 1.0)
+    size = ops.mean(ops.square(found), axis=1, keepdims=True) * many
+    # Without any season, or in a window that stands still, nothing is taken off.
+    kept = ops.where(size > noise, 1.0 - noise / ops.where(size > 0, size, 1.0), 0.0)
+    found = kept * found
+    return found, ops.matmul(phases, found)
+
+
+def _one_hot(numbers: Any, count: int, dtype: str) -> Any:
+    """Return ``(batch, time, count)``: 1 where a step has the number."""
+    every = ops.reshape(ops.arange(count, dtype="int32"), (1, 1, count))
+    return ops.cast(ops.equal(numbers, every), dtype)
+
+
+def _means(groups: Any, values: Any, weights: Any) -> Any:
+    """Return the mean of each group of steps, ``(batch, groups, features)``; 0 for an empty one."""
+    weighted = ops.transpose(groups * weights, (0, 2, 1))
+    counts = ops.sum(weighted, axis=2, keepdims=True)
+    return ops.matmul(weighted, values) / ops.maximum(counts, 1.0)

@@ -1,0 +1,183 @@
+"""A season is found as the formulas say, put on the phases that follow, and not seen in noise."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keras_ts import NormalizeWindow, RecurrentPreset, RestoreWindow, WindowedSeries
+
+
+def plain(window, period):
+    """The season of one window without holes, by the formulas as they are written."""
+    years = window.reshape(-1, period)
+    rises = [window[t + period] - window[t] for t in range(len(window) - period)]
+    slope = np.mean(rises) / period
+    departures = np.array([
+        [x - year.mean() - slope * (phase - (period - 1) / 2) for phase, x in enumerate(year)]
+        for year in years
+    ])  # fmt: skip
+    found = departures.mean(axis=0)
+    found -= found.mean()
+    left = ((departures - found) ** 2).sum() / (len(window) - period)
+    size = len(years) * (found**2).mean()
+    return max(0.0, 1 - left / size) * found if size > 0 else 0 * found
+
+
+def normalized(windows, period, mask=None):
+    layer = NormalizeWindow("seasonal", period=period)
+    given = layer(np.asarray(windows, "float32"), mask=mask)
+    return [keras.ops.convert_to_numpy(one) for one in given]
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    period=st.integers(2, 7), years=st.integers(2, 4), features=st.integers(1, 2),
+    strength=st.sampled_from([0.0, 0.3, 3.0]), seed=st.integers(0, 99),
+)  # fmt: skip
+def test_equals_the_formulas(period, years, features, strength, seed):
+    generator = np.random.default_rng(seed)
+    length = period * years
+    season = strength * np.tile(generator.normal(size=(period, features)), (years, 1))
+    windows = generator.normal(size=(3, length, features)).cumsum(axis=1) + season
+    normal, location, scale = normalized(windows, period)
+    assert location.shape == (3, period, features)
+    assert scale.shape == (3, 1, features)
+    for batch in range(3):
+        for feature in range(features):
+            found = plain(windows[batch, :, feature], period)
+            rest = windows[batch, :, feature] - np.tile(found, years)
+            np.testing.assert_allclose(location[batch, :, feature], rest[-1] + found, atol=1e-3)
+            np.testing.assert_allclose(scale[batch, 0, feature], rest.std(), rtol=1e-3, atol=1e-3)
+            expected = (rest - rest[-1]) / np.sqrt(rest.var() + 1e-6)
+            np.testing.assert_allclose(normal[batch, :, feature], expected, atol=1e-2)
+
+
+@pytest.mark.parametrize("gap", [0, 1, 5, 13])
+def test_outputs_stand_in_the_phases_that_follow(gap):
+    """Without noise, a net that gives 0 forecasts the season on its last level."""
+    time = np.arange(80)
+    season = 5 * np.sin(2 * np.pi * time / 12) + 2 * np.cos(4 * np.pi * time / 12)
+    series = 1000.0 + season
+    _, location, scale = normalized(series[None, 6:30, None], 12)
+    following = series[30 + gap : 30 + gap + 20]
+    for shape in ((1, 20), (1, 20, 1), (1, 20, 3)):
+        out = RestoreWindow(period=12, gap=gap)([np.zeros(shape, "float32"), location, scale])
+        out = keras.ops.convert_to_numpy(out)
+        expected = following.reshape(1, 20, *[1] * (len(shape) - 2))
+        np.testing.assert_allclose(out, np.broadcast_to(expected, shape), atol=2e-3)
+
+
+def test_features_keep_their_own_seasons():
+    time = np.arange(24)
+    table = np.stack([np.sin(2 * np.pi * time / 4), 10 * np.cos(2 * np.pi * time / 4)], axis=-1)
+    _, location, scale = normalized(table[None], 4)
+    out = RestoreWindow([1, 0], period=4)([np.zeros((1, 4, 2), "float32"), location, scale])
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(out)[0], table[:4, ::-1], atol=1e-3)
+    one = RestoreWindow(period=4)([np.zeros((1, 2), "float32"), location, scale])
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(one)[0], table[0], atol=1e-3)
+    by_first = RestoreWindow(1, period=4)([np.zeros((1, 3), "float32"), location, scale])
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(by_first)[0], table[:3, 1], atol=1e-3)
+
+
+def test_noise_is_not_taken_for_a_season():
+    windows = np.random.default_rng(0).normal(size=(400, 36, 1))
+    _, location, _ = normalized(windows, 12)
+    means = windows.reshape(400, 3, 12).mean(axis=1)
+    # The means of three years of noise vary by 0.58; little of it is kept.
+    assert location.std(axis=1).mean() < 0.25 * means.std(axis=1).mean()
+    strong = windows + 5 * np.tile(np.sin(2 * np.pi * np.arange(12) / 12), 3)[None, :, None]
+    _, location, _ = normalized(strong, 12)
+    assert 3.2 < location.std(axis=1).mean() < 3.8
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("padding", [4, 6, 12])
+def test_a_padded_masked_window_gives_what_the_short_one_gives(side, padding):
+    window = np.random.default_rng(0).normal(size=(2, 12, 2)).cumsum(axis=1) + 50
+    rest = np.full((2, padding, 2), np.nan)
+    parts = [rest, window] if side == "left" else [window, rest]
+    period = 4 if padding != 6 else 6
+    padded = np.concatenate(parts, axis=1)
+    mask = np.isfinite(padded[..., 0])
+    short, long = normalized(window, period), normalized(padded, period, mask)
+    np.testing.assert_allclose(long[0][mask].reshape(short[0].shape), short[0], atol=1e-4)
+    assert (long[0][~mask] == 0).all()
+    for mine, other in zip(long[1:], short[1:], strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-5)
+
+
+def test_windows_that_stand_still_and_windows_without_a_step():
+    normal, location, scale = normalized(np.full((1, 8, 1), 7.0), 4)
+    assert (normal == 0).all()
+    assert (location == 7).all()
+    np.testing.assert_allclose(scale, 1e-3, rtol=1e-3)
+    _, location, scale = normalized(np.ones((1, 8, 1)), 4, mask=np.zeros((1, 8), bool))
+    assert (location == 0).all()
+    assert (scale == 1).all()
+
+
+def test_shifting_a_series_shifts_its_forecast():
+    series = np.random.default_rng(0).normal(size=200).cumsum()
+    dataset = WindowedSeries(24, 6).build(series)
+    model = RecurrentPreset("sequence_to_vector", "gru", (4,), window_norm="seasonal",
+                            period=12).build(dataset)  # fmt: skip
+    windows = dataset.to_numpy()[0][:5]
+    low, high = (model.predict(windows + level, verbose=0) - level for level in (0.0, 1e4))
+    np.testing.assert_allclose(low, high, atol=0.02)
+
+
+@pytest.mark.parametrize("columns", [1, [1], [2, 0], None])
+@pytest.mark.parametrize("quantiles", [None, (0.1, 0.5, 0.9)])
+@pytest.mark.parametrize(("horizon", "gap"), [(1, 0), (7, 3)])
+def test_presets_forecast_the_season_of_each_target(columns, quantiles, horizon, gap):
+    """An untrained net's outputs of 0 are the season of the target on its last level."""
+    time = np.arange(60)
+    table = np.stack([
+        scale * np.sin(2 * np.pi * (time + scale) / 4) for scale in (1.0, 10.0, 100.0)
+    ], axis=-1)  # fmt: skip
+    windows = WindowedSeries(12, horizon, gap=gap, target_columns=columns)
+    dataset = windows.build(table)
+    model = RecurrentPreset(
+        "sequence_to_vector", "gru", (3,), window_norm="seasonal", period=4, quantiles=quantiles
+    ).build(dataset)
+    dense = next(layer for layer in model.layers if isinstance(layer, keras.layers.Dense))
+    dense.set_weights([np.zeros_like(weight) for weight in dense.get_weights()])
+    x, y = dataset.to_numpy()
+    out = model.predict(x, verbose=0)
+    if quantiles:
+        assert np.ptp(out, axis=-1).max() == 0
+        out = out[..., 0]
+    np.testing.assert_allclose(out.reshape(y.shape), y, atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"statistic": "seasonal"}, "statistic='seasonal' and period, .* go together"),
+        ({"statistic": "last", "period": 4}, "go together"),
+        ({"statistic": "seasonal", "period": 1}, "period must be >= 2"),
+        ({"statistic": "seasonal", "period": 4, "causal": True}, "causal=True is not to be had"),
+    ],
+)
+def test_settings_that_are_refused(settings, says):
+    with pytest.raises(ValueError, match=says):
+        NormalizeWindow(**settings)
+
+
+def test_windows_and_outputs_that_are_refused():
+    for length in (4, 9, None):
+        with pytest.raises(ValueError, match=r"whole number of periods, two or more: 8, 12, ..."):
+            NormalizeWindow("seasonal", period=4)(keras.Input((length, 1)))
+    with pytest.raises(ValueError, match="gap tells in which phase"):
+        RestoreWindow(gap=1)
+    with pytest.raises(ValueError, match="period=4 needs the location of that many phases"):
+        RestoreWindow(period=4)([np.zeros((1, 2)), np.zeros((1, 1, 1)), np.ones((1, 1, 1))])
+    with pytest.raises(ValueError, match="window_norm='seasonal' and period"):
+        RecurrentPreset(window_norm="seasonal")
+    with pytest.raises(ValueError, match="reads a season off the whole window"):
+        RecurrentPreset("sequence_to_sequence", window_norm="seasonal", period=4)
+    dataset = WindowedSeries(8, sampling_rate=2).build(np.arange(60.0))
+    with pytest.raises(ValueError, match="sampling_rate=2"):
+        RecurrentPreset(window_norm="seasonal", period=4).build(dataset)
