@@ -117,12 +117,14 @@ class Rollout(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         """Return the rollout that ``config`` describes."""
+        rest = dict(config)
         model = keras.saving.deserialize_keras_object(
-            config["model"], custom_objects=custom_objects
+            rest.pop("model"), custom_objects=custom_objects
         )
-        told = Carried.from_config(config["told"])
+        check_model(model, built=True)
+        told = Carried.from_config(rest.pop("told"))
         remember(model, told)
-        return cls(model, told.windows, config["steps"], name=config["name"])
+        return cls(model, told.windows, rest.pop("steps"), **rest)
 
 
 def _layout(model: keras.Model, told: Carried) -> Layout:

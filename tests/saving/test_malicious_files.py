@@ -239,7 +239,8 @@ RIGHT = {
     "NormalizeWindow": {
         "statistic": one_of("last", "mean", "standard"), "period": one_of(None),
         "causal": flag, "epsilon": lambda value: fits(value) and value > 1e-38},
-    "RestoreWindow": {"feature": maybe(index_or_indices), "period": maybe(whole(2)), "gap": whole(0, 1)},
+    "RestoreWindow": {
+        "feature": maybe(index_or_indices), "period": maybe(whole(2)), "gap": whole(0, 1)},
     "SelectColumns": {"columns": lambda value: isinstance(value, list) and index_or_indices(value)},
     "KnownAhead": {},
     "SortedQuantiles": {"levels": levels},
@@ -250,7 +251,9 @@ RIGHT = {
         ),
         "levels": one_of(None), "targets": maybe(index_or_indices), "sequence": flag,
         "calibrated_on": lambda value: isinstance(value, str | None)},
-    **dict.fromkeys(("QuantileLoss", "MedianMAE", "IntervalCoverage"), {"levels": levels}),
+    "QuantileLoss": {"levels": levels},
+    "MedianMAE": {"levels": levels},
+    "IntervalCoverage": {"levels": levels},
     "WindowedInput": {
         "windows": lambda value: isinstance(value, dict), "columns": one_of(None),
         "frequency": lambda value: isinstance(value, str | None), "levels": maybe(levels)},
