@@ -43,7 +43,7 @@ class Rollout(keras.Model):
         windows: The settings of the windows that the model was trained on. Defaults to None: those
             that the model carries.
         steps: Number of steps to forecast. Defaults to None: the horizon.
-        **kwargs: ``name``, as for any model.
+        name: Name of the model. Defaults to None: one that Keras makes up.
 
     Input shape:
         ``(batch, reach)`` or ``(batch, reach, columns)``, the last
@@ -66,7 +66,7 @@ class Rollout(keras.Model):
         model: keras.Model,
         windows: WindowedSeries | None = None,
         steps: int | None = None,
-        **kwargs: Any,
+        name: str | None = None,
     ) -> None:
         check_model(model, built=True)
         told = resolve(model, windows)
@@ -84,7 +84,7 @@ class Rollout(keras.Model):
         )
         check_rounds(model, rounds, told, steps)
         inputs = loop_inputs(model, layout.shapes(geometry, steps))
-        super().__init__(inputs, Loop(model, rounds, steps)(inputs), **kwargs)
+        super().__init__(inputs, Loop(model, rounds, steps)(inputs), name=name)
         self._settings = {"model": model, "told": told, "steps": steps}
 
     def export(self, filepath: Any, format: str = "tf_saved_model", **kwargs: Any) -> Any:  # noqa: A002 - Keras's name
