@@ -2,6 +2,8 @@
 
 from keras_ts._version import __version__
 from keras_ts.checks.export import ExportReport, check_export
+from keras_ts.checks.leakage import check_leakage
+from keras_ts.checks.leakage_report import LeakageReport
 from keras_ts.checks.reload import ReloadDifference, ReloadReport, check_reload
 from keras_ts.conversion.migrate import migrate_lambdas
 from keras_ts.conversion.portable import save_portable
@@ -48,6 +50,7 @@ __all__ = [
     "ExportReport",
     "IntervalCoverage",
     "KnownAhead",
+    "LeakageReport",
     "MedianMAE",
     "NormalizeWindow",
     "QuantileLoss",
@@ -69,6 +72,7 @@ __all__ = [
     "calendar_features",
     "calibrate",
     "check_export",
+    "check_leakage",
     "check_reload",
     "compare",
     "course_series",

@@ -1,0 +1,252 @@
+"""A series of any kind as something to change: the same kind comes back, with other later values.
+
+The room for windows reads arrays, panels and frames into one shape, and here they go the other way.
+"""
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.checks.copies import Copy, find_copy
+from keras_ts.checks.plausible import PlausibleColumn
+from keras_ts.windows.arithmetic.geometry import WindowRanges, concatenated_offsets
+from keras_ts.windows.reading.frames import open_frame
+from keras_ts.windows.reading.panel import missing_rows
+from keras_ts.windows.reading.reader import is_frame, read_panel
+from keras_ts.windows.spec import WindowSpec
+from keras_ts.windows.split import all_windows, check_nonempty
+
+
+class ChangeableSeries:
+    """A series, or a panel of them, whose values after a moment can be changed.
+
+    Moments are numbered from 0: the distinct timestamps of the whole panel, or the positions, which
+    series without timestamps count from their beginnings.
+
+    Args:
+        series: Anything that ``WindowedSeries.build`` takes, holes included.
+        windows: The windows. Columns that they name and ``series`` lacks are left to whoever
+            makes them.
+    """
+
+    def __init__(self, series: Any, windows: WindowSpec) -> None:
+        self._items, self._listed = _items(series)
+        self._tables = [_numbers_alone(item, windows) for item in self._items]
+        self._windows = replace(_without_absent(windows, self._tables[0]), calendar=None)
+        given = self._tables if self._listed else self._tables[0]
+        self.panel = read_panel(given, replace(self._windows, missing="keep"))
+        panel = self.panel
+        self.series = np.repeat(np.arange(len(panel.lengths)), panel.lengths)
+        places = np.arange(len(self.series)) - panel.offsets[self.series]
+        times = places if panel.clock is None else panel.clock.times
+        self.moments: IntArray = np.unique(times, return_inverse=True)[1].reshape(-1)
+        self._names = panel.columns["past"]
+        values = panel.values.reshape(len(places), -1).astype(np.float64)
+        self._columns = [
+            PlausibleColumn(values[:, c], self.series, _dtype(self._tables[0], name))
+            for c, name in enumerate(self._names)
+        ]
+        self._unknown = [c for c in range(len(self._names)) if c not in panel.future]
+        self._copies = self._found_copies(values)
+        self._finite: BoolArray = np.logical_or.reduce(
+            np.isfinite(values[:, self._unknown]), axis=1
+        )
+        self._rows = np.arange(len(places)) if panel.row_order is None else panel.row_order
+        self._item_offsets = concatenated_offsets([len(item) for item in self._items])
+
+    def layouts(self) -> list[WindowRanges]:
+        """Return the windows as they lie with holes filled, and as holes and gaps leave them."""
+        whole = all_windows(self.panel, replace(self._windows, missing="keep"))
+        check_nonempty(whole, self.panel, self._windows)
+        if self._windows.missing != "drop":
+            return [whole]
+        dropping = read_panel(self._tables if self._listed else self._tables[0], self._windows)
+        filled = all_windows(dropping, replace(self._windows, missing="keep"))
+        return [whole, filled, all_windows(dropping, self._windows)]
+
+    def holes(self) -> IntArray:
+        """Return the flat positions of values that are missing while the next row has them."""
+        bad = missing_rows(self.panel.values)
+        ends = bad[:-1] & ~bad[1:] & (np.diff(self.series) == 0)
+        return np.flatnonzero(ends)
+
+    def copied(self) -> Any:
+        """Return a copy, so that a function may write into what it is given."""
+        return self._as_given([copy.deepcopy(item) for item in self._items])
+
+    def changed(self, after: int, kind: str) -> Any:
+        """Return a copy in which every value later than moment ``after`` is another one.
+
+        Columns known ahead, static columns and holes stay, and so do types and the order of rows.
+        """
+        later = self.moments > after
+        generator = np.random.default_rng(after)
+        new = {c: self._columns[c].changed(kind, later, generator) for c in self._unknown}
+        for found in self._copies:
+            column = self._columns[found.column]
+            derived = found.derived(column.values, new[found.source], later, self.series)
+            new[found.column] = column.kept(derived)
+        items = []
+        for number, item in enumerate(self._items):
+            begin, end = self._item_offsets[number : number + 2]
+            here = (self._rows >= begin) & (self._rows < end)
+            writes = {}
+            for c, values in new.items():
+                # A hole differs from itself.
+                other = (values != self._columns[c].values) & np.isfinite(values)
+                at = np.flatnonzero(here & other)
+                writes[self._names[c]] = (self._rows[at] - begin, values[at])
+            items.append(_written(item, writes))
+        return self._as_given(items)
+
+    def copies(self) -> dict[Any, tuple[Any, int]]:
+        """Return the columns that hold a target some rows on: the target, and how many rows."""
+        names = self._names
+        return {names[c.column]: (names[c.source], c.ahead) for c in self._copies}
+
+    def _found_copies(self, values: Array) -> list[Copy]:
+        shape, targets = self._windows.geometry, self.panel.targets
+        if targets is None:
+            return []
+        found = []
+        for column in sorted({*range(values.shape[1])} - {*np.atleast_1d(targets).tolist()}):
+            known = -(shape.gap + shape.horizon) if column in self.panel.future else 0
+            copies = (
+                find_copy(values, self.panel.offsets, column, source, known, shape.span)
+                for source in np.atleast_1d(targets).tolist()
+            )
+            found += [copy for copy in copies if copy is not None][:1]
+        return found
+
+    @property
+    def last_moment(self) -> int:
+        """The last moment at which there is a value that can be changed."""
+        return int(self.moments[self._finite].max(initial=-1))
+
+    def position(self, moment: int, beside: int | None = None) -> int:
+        """Return a flat position of a moment, in the series of position ``beside`` if it can be."""
+        at = np.flatnonzero(self.moments == moment)
+        same = at if beside is None else at[self.series[at] == self.series[beside]]
+        return int(same[0] if len(same) else at[0])
+
+    def stamp(self, flat: int) -> Any:
+        """Return the timestamp at a flat position, or the position in its series."""
+        if self.panel.clock is not None:
+            return self.panel.clock.stamps(np.array([flat]))[0]
+        return int(flat - self.panel.offsets[self.series[flat]])
+
+    def written(self, flat: int) -> str:
+        """Return the same as people write it."""
+        clock = self.panel.clock
+        return str(self.stamp(flat)) if clock is None else clock.written(flat)
+
+    def label(self, flat: int) -> Any:
+        """Return the id or number of a position's series, or None if there is one series alone."""
+        number = int(self.series[flat])
+        if self.panel.single:
+            return None
+        return self.panel.labels[number] if self.panel.labels else number
+
+    def _as_given(self, items: list[Any]) -> Any:
+        return items if self._listed else items[0]
+
+
+def _items(series: Any) -> tuple[list[Any], bool]:
+    """Return the arrays, frames or columns of a panel, or the one series; and if it is a list."""
+    listed = isinstance(series, list | tuple) and bool(series)
+    listed = listed and all(is_frame(item) or np.ndim(item) > 0 for item in series)
+    if listed and not all(hasattr(item, "__array__") or is_frame(item) for item in series):
+        listed = False  # Rows of numbers.
+    items = list(series) if listed else [series]
+    return [item if is_frame(item) or _is_column(item) else np.asarray(item) for item in items], (
+        listed
+    )
+
+
+def _is_column(item: Any) -> bool:
+    """Tell a column of pandas or polars from an array."""
+    return hasattr(item, "to_numpy") and hasattr(item, "to_list")
+
+
+def _numbers_alone(item: Any, windows: WindowSpec) -> Any:
+    """Return a frame without the columns that are neither numbers nor named by the windows."""
+    if not is_frame(item):
+        return item
+    import narwhals as nw
+
+    table = open_frame(item)
+    kept = [
+        name
+        for name in table.columns
+        if name in (windows.id_column, windows.time_column)
+        or table[name].dtype.is_numeric()
+        or table[name].dtype == nw.Boolean
+    ]
+    return table.select(kept).to_native()
+
+
+def _without_absent(windows: WindowSpec, table: Any) -> WindowSpec:
+    """Return the windows without columns that a series lacks: a pipeline may make them."""
+    if is_frame(table):
+        known: Callable[[Any], bool] = set(table.columns).__contains__
+    else:
+        count = 0 if np.ndim(table) < 2 else np.shape(table)[1]
+
+        def known(column: Any) -> bool:
+            return isinstance(column, int) and -count <= column < count
+
+    left: dict[str, Any] = {}
+    for role in ("target_columns", "future_columns", "static_columns"):
+        named = getattr(windows, role)
+        if isinstance(named, tuple):
+            left[role] = tuple(column for column in named if known(column)) or None
+        elif named is not None and not known(named):
+            left[role] = None
+    return replace(windows, **left)
+
+
+def _dtype(item: Any, name: Any) -> np.dtype[Any]:
+    """Return the type of numbers that a column holds, as NumPy calls it."""
+    if isinstance(item, np.ndarray):
+        return item.dtype
+    import narwhals as nw
+
+    if _is_column(item) and not is_frame(item):
+        dtype = nw.from_native(item, series_only=True).dtype
+    else:
+        dtype = open_frame(item)[name].dtype
+    if dtype == nw.Boolean:
+        return np.dtype(bool)
+    known = dtype.is_integer() or dtype == nw.Float32
+    return np.dtype(str(dtype).lower()) if known else np.dtype(np.float64)
+
+
+def _written(item: Any, writes: dict[Any, tuple[IntArray, Array]]) -> Any:
+    """Return a copy of an item with values written into rows of its columns."""
+    if isinstance(item, np.ndarray):
+        new = np.array(item)
+        for name, (rows, values) in writes.items():
+            new[rows if new.ndim == 1 else (rows, name)] = values.astype(new.dtype)
+        return new
+    import narwhals as nw
+
+    if not is_frame(item):
+        ((rows, values),) = writes.values()
+        return _scattered(nw.from_native(item, series_only=True), rows, values).to_native()
+    table = open_frame(copy.deepcopy(item))
+    columns = [_scattered(table[name], *write) for name, write in writes.items()]
+    return table.with_columns(*columns).to_native()
+
+
+def _scattered(column: Any, rows: IntArray, values: Array) -> Any:
+    import narwhals as nw
+
+    if column.dtype.is_integer():
+        values = values.astype(np.int64 if values.min(initial=0) < 0 else np.uint64)
+    native = nw.get_native_namespace(column)
+    new = nw.new_series(column.name or "", values, backend=native).cast(column.dtype)
+    return column.scatter(rows.tolist(), new)

@@ -1,0 +1,258 @@
+"""``check_leakage``: changes what comes later, and looks for forecasts that move.
+
+A leak makes a forecast look good until the day on which it is made for the first time. It hides
+between the data and the model: in a scaler, a filled hole, a smoothed column. So the check takes a
+person's whole pipeline as one function, and asks nothing of how it is made.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import cycle
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._typing import Array, IntArray
+from keras_ts.checks.changeable import ChangeableSeries
+from keras_ts.checks.farthest import farthest
+from keras_ts.checks.leakage_report import LeakageReport
+from keras_ts.checks.plausible import KINDS
+from keras_ts.windows.windowed_series import WindowedSeries
+
+Predict = Callable[[Any], Any]
+
+# Places beside the first origin after which values are changed, and holes that are looked at.
+_PLACES, _HOLES = 5, 4
+
+
+def check_leakage(
+    predict: keras.Model | Predict, series: Any, windows: WindowedSeries
+) -> LeakageReport:
+    """Tell if a pipeline looks ahead: if later values move a forecast that was made before them.
+
+    Values after an origin are changed, never cut off, and the forecasts made up to it must stay,
+    bit for bit. The check does so at some places, with values that rise, fall and change places, in
+    about fifteen calls of ``predict``; a leak takes some more, which find how far ahead it looks.
+
+    Columns known ahead (``future_columns``), static columns, and columns that hold no numbers stay
+    as they are. Holes stay holes: a leak through filled holes shows only in a series that has some.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_ts import WindowedSeries, check_leakage
+    >>> windows = WindowedSeries(window=4)
+    >>> def scaled_by_all(series):
+    ...     scaled = (series - series.mean()) / series.std()
+    ...     return windows.build(scaled).to_numpy()[0].mean(axis=1)
+    >>> def scaled_by_the_past(series):
+    ...     count = np.arange(1, len(series) + 1)
+    ...     scaled = series - np.cumsum(series) / count
+    ...     return windows.build(scaled).to_numpy()[0].mean(axis=1)
+    >>> series = np.random.default_rng(0).normal(size=100)
+    >>> report = check_leakage(scaled_by_all, series, windows)
+    >>> report.ok, report.origin, report.ahead
+    (False, 3, 96)
+    >>> check_leakage(scaled_by_the_past, series, windows).ok
+    True
+
+    Args:
+        predict: A function of a series that returns the predictions for all its windows, in time
+            order, with whatever lies in between: scaling, filling, smoothing, lags. It gets a copy
+            of ``series`` in the same form (of numbers in a list, an array). Whatever is fitted
+            outside of it counts as known. Or a Keras model, which is run on
+            ``windows.build(series)``.
+        series: Anything that ``windows.build`` takes; it may have holes if ``predict`` fills them.
+        windows: The windows that are predicted. Columns that they name and the series lacks are
+            taken for columns that ``predict`` makes. Of ``targets="sequence"``, every input has a
+            forecast of its own.
+
+    Returns:
+        A ``LeakageReport``: its ``ok`` is True if no forecast moved.
+
+    Raises:
+        TypeError: ``predict`` is no function or model, or does not return numbers; or ``windows``
+            is no ``WindowedSeries``.
+        ValueError: ``predict`` gives other predictions when it is called again, not one for each
+            window, the same ones whatever the series holds, or fails on changed values.
+    """
+    if not isinstance(windows, WindowedSeries):
+        raise TypeError(f"windows must be a WindowedSeries. Received: {type(windows).__name__}.")
+    changeable = ChangeableSeries(series, windows)
+    passes = _Passes(_function(predict, windows), changeable, windows)
+    places, holes = _places(changeable, passes.made_at)
+    seen: list[_Move] = []
+    middle = places[len(places) // 2]
+    plan = [(place, kind) for place in dict.fromkeys([places[0], middle]) for kind in KINDS]
+    others = [place for place in [*places[1:], *holes] if place != middle]
+    plan += list(zip(others, cycle(KINDS), strict=False))
+    for place, kind in plan:
+        sizes = passes.sizes(place, kind)
+        if sizes.any():
+            seen.append(_first(sizes, passes.made_at, place))
+    passes.check_answered()
+    clean = [place for place, _ in plan if place > max((move.after for move in seen), default=-1)]
+    copies, forecasts = changeable.copies(), len(passes.made_at)
+    if not seen:
+        return LeakageReport(passes.count, forecasts, len(holes), copies)
+    moment = min(move.moment for move in seen)
+    here = [move for move in seen if move.moment == moment]
+    reach = passes.changed_last - moment
+
+    def looks(beyond: int) -> bool:
+        found = (passes.sizes(moment + beyond, kind) for kind in KINDS)
+        return any(sizes[passes.made_at == moment].any() for sizes in found)
+
+    known = max(move.after for move in here) - moment
+    ahead = farthest(looks, known, reach - 1) + 1
+    origin = passes.flat[here[0].forecast]
+    return LeakageReport(
+        passes.count,
+        forecasts,
+        len(holes),
+        copies,
+        series=changeable.label(origin),
+        origin=changeable.stamp(origin),
+        ahead=ahead,
+        seen=changeable.stamp(changeable.position(moment + ahead, origin)),
+        rows_left=reach,
+        change=max(move.size for move in here),
+        clean_from=changeable.stamp(changeable.position(min(clean), origin)) if clean else None,
+    )
+
+
+@dataclass(frozen=True)
+class _Move:
+    """The first forecast that moved in a pass: its moment and number, and how far it moved."""
+
+    moment: int
+    forecast: int
+    size: float
+    after: int
+
+
+def _first(sizes: Array, made_at: IntArray, after: int) -> _Move:
+    moved = np.flatnonzero(sizes)
+    moment = int(made_at[moved].min())
+    here = moved[made_at[moved] == moment]
+    forecast = int(here[sizes[here].argmax()])
+    return _Move(moment, forecast, float(sizes[forecast]), after)
+
+
+class _Passes:
+    """Calls of ``predict``, each compared with the first."""
+
+    def __init__(
+        self, predict: Predict, changeable: ChangeableSeries, windows: WindowedSeries
+    ) -> None:
+        self._predict, self._changeable = predict, changeable
+        self.count, self._answered = 0, False
+        layouts = changeable.layouts()
+        first = self._run(changeable.copied())
+        ranges = next((r for r in layouts if first.ndim and r.total == len(first)), None)
+        geometry = windows.geometry
+        if ranges is None or (geometry.sequence and first.shape[1:2] != (geometry.window,)):
+            counts = sorted({layout.total for layout in layouts})
+            shape = f"({' or '.join(map(str, counts))}{f', {geometry.window}' * geometry.sequence}"
+            raise ValueError(
+                "predict must return the predictions of all windows in time order, an array of "
+                f"shape {shape}, ...). Received shape {first.shape}. If features of yours take up "
+                "the first rows, keep those rows, or pass windows that are as much longer: only "
+                "the origins matter here."
+            )
+        inputs = np.arange(geometry.window) if geometry.sequence else [geometry.window - 1]
+        starts = ranges.starts(np.arange(ranges.total))
+        flat = starts[:, None] + geometry.sampling_rate * np.asarray(inputs)
+        self.flat = flat.reshape(-1)
+        self.made_at = changeable.moments[self.flat]
+        self.changed_last = changeable.last_moment
+        self._shape = first.shape
+        self._first = self._rows(first)
+        if self._differences(self._run(changeable.copied())).any():
+            raise ValueError(
+                "predict gives other predictions when it is called again on the same series, so "
+                "nothing can be told from those that move. Fit models outside of it or seed them "
+                "within, and let no dropout or shuffle run."
+            )
+
+    def sizes(self, after: int, kind: str) -> Array:
+        """Return by how much each forecast made up to a moment moves as later values change."""
+        if after >= self.changed_last:
+            return np.zeros(len(self.made_at))
+        try:
+            new = self._run(self._changeable.changed(after, kind))
+        except Exception as error:
+            place = self._changeable.written(self._changeable.position(after))
+            raise ValueError(
+                f"predict fails on a series whose values after {place} are {kind}, while it runs "
+                "on the series as given. It must take other values of the same kind. It said: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        sizes = self._differences(new)
+        self._answered |= bool(sizes.any())
+        return np.where(self.made_at <= after, sizes, 0.0)
+
+    def check_answered(self) -> None:
+        """Refuse a function that never gave another forecast."""
+        if not self._answered:
+            raise ValueError(
+                "predict gives the same predictions whatever the series holds. Let it work on the "
+                "series that it is given, and not on data from outside."
+            )
+
+    def _run(self, series: Any) -> Array:
+        self.count += 1
+        predictions = self._predict(series)
+        if keras.ops.is_tensor(predictions):
+            predictions = keras.ops.convert_to_numpy(predictions)
+        return _checks.numeric(predictions, "the result of predict")
+
+    def _rows(self, predictions: Array) -> Array:
+        return predictions.reshape(len(self.made_at), -1).astype(np.float64)
+
+    def _differences(self, predictions: Array) -> Array:
+        """Return the largest difference of each forecast; one that is no number is infinite."""
+        if predictions.shape != self._shape:
+            raise ValueError(
+                f"predict returned shape {self._shape} and then {predictions.shape} for a series "
+                "of the same length. It must predict the same windows, whatever their values."
+            )
+        new, old = self._rows(predictions), self._first
+        same = (new == old) | (np.isnan(new) & np.isnan(old))
+        with np.errstate(invalid="ignore"):
+            sizes = np.where(same, 0.0, np.abs(new - old))
+        return np.where(np.isnan(sizes), np.inf, sizes).max(axis=1, initial=0.0)
+
+
+def _function(predict: Any, windows: WindowedSeries) -> Predict:
+    if isinstance(predict, keras.Model):
+        in_order = replace(windows, shuffle=False, remainder="keep")
+        return lambda series: predict.predict(in_order.build(series), verbose=0)
+    if isinstance(predict, type) or not callable(predict):
+        raise TypeError(
+            "predict must be a function of a series that returns the predictions of all its "
+            f"windows, or a Keras model. Received: {type(predict).__name__}."
+        )
+    return predict
+
+
+def _places(changeable: ChangeableSeries, made_at: IntArray) -> tuple[list[int], list[int]]:
+    """Return the moments after which values are changed: some of all, and ends of holes.
+
+    The first origin is one of them, for a look at the whole series shows there at once. The others
+    are drawn, since evenly spaced ones might all fall on Sundays.
+    """
+    moments = np.unique(made_at)
+    generator = np.random.default_rng(0)
+    parts = np.array_split(moments[1:], _PLACES)
+    places = [int(moments[0]), *(int(generator.choice(part)) for part in parts if len(part))]
+    # Of the forecasts that read a hole with nothing behind it, the last: the next value fills it.
+    ends = changeable.holes()
+    before = np.searchsorted(moments, ends, side="right") - 1
+    holes = np.unique(moments[before[before >= 0]])
+    if len(holes) > _HOLES:
+        drawn = generator.choice(holes[1:], _HOLES - 1, replace=False)
+        holes = np.concatenate([holes[:1], np.sort(drawn)])
+    return places, [int(hole) for hole in holes if hole not in places]

@@ -1,0 +1,99 @@
+"""``LeakageReport``: if a pipeline looked ahead, and if so, from where and how far."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class LeakageReport:
+    """The result of ``check_leakage``; print it for a text.
+
+    Attributes:
+        passes: Number of calls of ``predict``.
+        forecasts: Number of forecasts that each of them made.
+        holes: Number of holes in the series that were looked at.
+        copies: The columns that hold values of a target some rows on, up to a factor and an offset:
+            by their names the target, and how many rows. They were changed along with it.
+        origin: The first origin whose forecast moved, a position or a timestamp; None if none did.
+        series: The id or number of its series, or None if there is one series alone.
+        ahead: Steps from that origin to the latest value that moved its forecast. 0 if none did.
+        seen: The place of that value, a position or a timestamp.
+        rows_left: Steps from that origin to the last value that could be changed.
+        change: The most that the forecast moved, for changes as large as the series' range. If it
+            is near the rounding of the numbers, later values enter and cancel, as in an FFT.
+        clean_from: The first place after which changes moved no forecast, nor at later ones; None
+            if there is none.
+    """
+
+    passes: int
+    forecasts: int
+    holes: int = 0
+    copies: dict[Any, tuple[Any, int]] = field(default_factory=dict)
+    origin: Any = None
+    series: Any = None
+    ahead: int = 0
+    seen: Any = None
+    rows_left: int = 0
+    change: float = 0.0
+    clean_from: Any = None
+
+    @property
+    def ok(self) -> bool:
+        """True if no forecast moved."""
+        return not self.ahead
+
+    def __str__(self) -> str:
+        if self.ok:
+            lines = [
+                f"Looks at nothing later: none of {self.forecasts} forecasts moved as values after "
+                f"their origins changed, in {self.passes} passes.",
+            ]
+        else:
+            of = "" if self.series is None else f" of series {self.series!r}"
+            by = "to no number" if math.isinf(self.change) else f"by {self.change:.3g}"
+            lines = [
+                f"Looks ahead: the forecast at {_written(self.origin)}{of} moves {by} as values "
+                "after it change.",
+                self._distance(),
+            ]
+        lines += [
+            f"Column {column!r} holds {target!r} of {_rows(ahead)}, and was changed along with it."
+            for column, (target, ahead) in self.copies.items()
+        ]
+        if self.clean_from is not None:
+            lines.append(
+                f"Changes after {_written(self.clean_from)}, and at later places, moved nothing "
+                "made before them."
+            )
+        return "\n".join(lines)
+
+    def _distance(self) -> str:
+        steps = f"It looks {self.ahead} step{'s' * (self.ahead > 1)} ahead, to"
+        to = _written(self.seen)
+        if self.ahead == 1:
+            return f"{steps} {to}, as a column shifted by one does, or a centred window of three."
+        if self.ahead == self.rows_left:
+            return (
+                f"{steps} {to}, the last value, as a scaler, a smoother or a decomposition of the "
+                "whole series does."
+            )
+        return (
+            f"{steps} {to}, as a centred window, a hole filled from behind or a shifted column "
+            "does, or a fit to the rows up to there."
+        )
+
+
+def _rows(ahead: int) -> str:
+    if not ahead:
+        return "the same row"
+    return f"{abs(ahead)} row{'s' * (abs(ahead) > 1)} {'later' if ahead > 0 else 'earlier'}"
+
+
+def _written(place: Any) -> str:
+    """Return a place as people write it: a midnight is a date."""
+    if isinstance(place, np.datetime64):
+        place = str(place.astype("datetime64[ms]")).removesuffix(".000").removesuffix("T00:00:00")
+    return str(place)

@@ -1,0 +1,97 @@
+"""Other values for some rows of a column: large enough to be seen, and of the column's own kind.
+
+A look ahead shows by a forecast that moves as later values change. A scaler moves if the change is
+large. A pipeline breaks if a change makes a count negative or a flag 2.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from keras_ts._typing import Array, BoolArray, IntArray
+
+# Statistics differ in the changes that they see: a maximum moves as values rise, a minimum as they
+# fall. A pipeline may cut off all that lies outside of the range; values that change places stay in
+# it.
+KINDS = ("raised", "lowered", "shuffled")
+
+
+class PlausibleColumn:
+    """A column of several series laid end to end, whose rows can be given other values.
+
+    Args:
+        values: ``(positions,)``, in float64.
+        series: The number of each position's series.
+        dtype: The type that the values are kept in where they come from.
+    """
+
+    def __init__(self, values: Array, series: IntArray, dtype: np.dtype[Any]) -> None:
+        self.values = values
+        self._series, self._dtype = series, dtype
+        self._finite = np.isfinite(values)
+        held = values[self._finite]
+        low, high = np.full((2, int(series.max(initial=0)) + 1), np.nan)
+        np.fmin.at(low, series[self._finite], held)
+        np.fmax.at(high, series[self._finite], held)
+        self._low, self._high = low, high
+        distinct = np.unique(held[: 1 << 12])
+        self._pair = len(distinct) <= 2 and len(distinct := np.unique(held)) == 2
+        self._ends = distinct[[0, -1]] if len(distinct) else np.zeros(2)
+        self._positive = bool((held >= 0).all())
+        self._share = self._positive and dtype.kind == "f" and bool((held <= 1).all())
+
+    def changed(self, kind: str, rows: BoolArray, generator: np.random.Generator) -> Array:
+        """Return the column with other values in ``rows``, holes apart.
+
+        Values that are raised or lowered leave their series' range, unless 0 or, for shares, 1
+        ends it. A column of two values takes the other one.
+
+        Args:
+            kind: One of ``KINDS``.
+            rows: ``(positions,)``, True for those to change.
+            generator: The source of the amounts, and of the order of a shuffle.
+        """
+        rows = rows & self._finite
+        old, series = self.values[rows], self._series[rows]
+        if self._pair:
+            new = self._ends.sum() - old
+        elif kind == "shuffled":
+            new = np.empty_like(old)
+            new[np.argsort(series, kind="stable")] = old[
+                np.lexsort((generator.random(len(old)), series))
+            ]
+        else:
+            new = self._beyond(kind, old, series, generator)
+        result = self.values.copy()
+        result[rows] = self.kept(new)
+        return result
+
+    def kept(self, values: Array) -> Array:
+        """Return values as the column's own type can hold them."""
+        if self._dtype.kind in "iu":
+            limits = np.iinfo(self._dtype)
+            # No float64 lies between this and the largest integer of eight bytes.
+            highest = min(int(limits.max), (1 << 63) - 1024)
+            return np.clip(np.rint(values), limits.min, highest)
+        if self._dtype.kind == "f":
+            largest = float(np.finfo(self._dtype).max) / 4
+            return np.clip(values, -largest, largest).astype(self._dtype).astype(np.float64)
+        return values
+
+    def _beyond(
+        self, kind: str, old: Array, series: IntArray, generator: np.random.Generator
+    ) -> Array:
+        low, high = self._low[series], self._high[series]
+        spread = high - low
+        spread = np.where(spread > 0, spread, np.maximum(np.abs(old), 1.0))
+        amount = generator.uniform(1.1, 2.0, len(old))
+        share = generator.uniform(0.1, 0.6, len(old))
+        if kind == "raised":
+            if self._share:
+                # Halfway to 1, from the largest; or from the value, if the largest is 1.
+                return np.where(high < 1, high + (1 - high) * share, old + (1 - old) * share)
+            return old + spread * amount
+        if self._positive:
+            lowest = np.where(low > 0, low, old) * share
+            return np.maximum(lowest, 1.0 * (low > 0)) if self._dtype.kind in "iu" else lowest
+        return old - spread * amount

@@ -1,0 +1,357 @@
+"""A pipeline that looks ahead is told, from where and how far; one that does not, never."""
+
+import keras
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_ts import RecurrentPreset, WindowedSeries, check_leakage, course_series
+
+WINDOW = 14
+WINDOWS = WindowedSeries(WINDOW, batch_size=64)
+RULE = np.linspace(-1, 2, WINDOW)
+
+
+def rule(windows, series):
+    """Return a linear forecast for every window."""
+    past = windows.build(series).to_numpy()[0]
+    past = past["past"][..., 0] + past["future"].sum((1, 2))[:, None] if "future" in past else past
+    return past.reshape(len(past), WINDOW, -1)[..., 0] @ RULE
+
+
+def with_holes(series):
+    series = series.copy()
+    series[[40, 41, 42, 90, 200, 201]] = np.nan
+    return series
+
+
+SERIES = course_series()[:300].astype(np.float64)
+HOLES = pd.DataFrame({"units": with_holes(SERIES), "week": ["x"] * 300})
+POLARS = pl.from_pandas(HOLES[["units"]]).with_columns(pl.col("units").fill_nan(None))
+FRAME = WindowedSeries(WINDOW, target_columns="units")
+SHOPS = pd.DataFrame({
+    "shop": np.repeat(["a", "b"], 150),
+    "day": np.tile(pd.date_range("2024-01-01", periods=150), 2),
+    "units": np.random.default_rng(0).poisson(20, 300),
+})  # fmt: skip
+AHEAD = WindowedSeries(
+    WINDOW,
+    horizon=3,
+    target_columns="units",
+    future_columns="hint",
+    id_column="shop",
+    time_column="day",
+)
+
+
+def net(**settings):
+    """Return a small model, made for windows of WINDOW inputs."""
+    keras.utils.set_random_seed(0)
+    return RecurrentPreset(units=(4,), window=WINDOW, **settings).build()
+
+
+def scaled_by_all(series):
+    low, high = series.min(), series.max()
+    return NET.predict(WINDOWS.build((series - low) / (high - low)), verbose=0)
+
+
+def centred(series):
+    return rule(WINDOWS, np.convolve(series, np.ones(7) / 7, "same"))
+
+
+def trailing(series):
+    return rule(WINDOWS, np.convolve(series, np.ones(7) / 7)[: len(series)])
+
+
+def interpolated(frame):
+    return rule(FRAME, frame[["units"]].interpolate())
+
+
+def filled_forward(frame):
+    return rule(FRAME, frame[["units"]].ffill())
+
+
+def filled_backward(frame):
+    return rule(FRAME, frame.fill_null(strategy="backward"))
+
+
+def filled_by_a_constant(frame):
+    return rule(FRAME, frame.fill_null(strategy="forward").fill_null(0.0))
+
+
+def seasonal_by_all(series):
+    phases = np.arange(len(series)) % 7
+    means = np.array([series[phases == phase].mean() for phase in range(7)])
+    return rule(WINDOWS, series - means[phases])
+
+
+def seasonal_by_the_past(series):
+    phases = [series[i::7] for i in range(7)]
+    means = [np.cumsum(phase) / np.arange(1, len(phase) + 1) for phase in phases]
+    rest = series.copy()
+    for i in range(7):
+        rest[i::7] -= means[i]
+    return rule(WINDOWS, rest)
+
+
+def hinted(days):
+    def predict(frame):
+        hint = frame.groupby("shop")["units"].shift(days).fillna(0)
+        return rule(AHEAD, frame.assign(hint=hint))
+
+    return predict
+
+
+NET = net()
+CORPUS = {  # The pipeline, the series, the windows, and if there is a leak: first origin, distance.
+    "scaler of everything": (scaled_by_all, SERIES, WINDOWS, (13, 286)),
+    "scaler in the window": (net(window_norm="standard"), SERIES, WINDOWS, None),
+    "centred average": (centred, SERIES, WINDOWS, (13, 3)),
+    "trailing average": (trailing, SERIES, WINDOWS, None),
+    "interpolation": (interpolated, HOLES, FRAME, (40, 3)),
+    "last value": (filled_forward, HOLES, FRAME, None),
+    "back-filling": (filled_backward, POLARS, FRAME, (40, 3)),
+    "constant": (filled_by_a_constant, POLARS, FRAME, None),
+    "seasons of everything": (seasonal_by_all, SERIES, WINDOWS, (13, 286)),
+    "seasons of the past": (seasonal_by_the_past, SERIES, WINDOWS, None),
+    "hint of next week": (hinted(-2), SHOPS, AHEAD, (pd.Timestamp("2024-01-14"), 5)),
+    "hint of last week": (hinted(3), SHOPS, AHEAD, None),
+}
+
+
+@pytest.mark.parametrize("name", CORPUS)
+def test_twelve_verdicts(name):
+    predict, series, windows, leak = CORPUS[name]
+    report = check_leakage(predict, series, windows)
+    assert report.ok == (leak is None), str(report)
+    if leak is None:
+        assert (report.ahead, report.origin, report.change, report.clean_from) == (0, None, 0, None)
+        assert report.passes <= 2 + 6 + 4 + 4
+    else:
+        assert (report.origin, report.ahead) == leak
+        assert report.change > 0
+        assert report.passes <= 40
+
+
+@pytest.mark.parametrize(
+    "statistic",
+    [np.mean, np.std, np.median, np.max, np.min, np.ptp, lambda v: np.quantile(v, 0.99)],
+)
+@pytest.mark.parametrize("level", [0.0, 1000.0])
+def test_every_global_statistic_shows(statistic, level):
+    series = np.random.default_rng(0).normal(size=200) + level
+    report = check_leakage(lambda v: rule(WINDOWS, v + statistic(v)), series, WINDOWS)
+    assert report.origin == 13
+    assert report.ahead > 150
+
+
+@st.composite
+def causal(draw):
+    """Draw a pipeline that knows nothing later, and the windows and the series that it takes."""
+    windows = WindowedSeries(
+        draw(st.integers(1, 6)),
+        horizon=draw(st.integers(1, 3)),
+        gap=draw(st.integers(0, 2)),
+        stride=draw(st.integers(1, 3)),
+        sampling_rate=draw(st.integers(1, 2)),
+        targets=draw(st.sampled_from(["vector", "sequence"])),
+        shuffle=draw(st.booleans()),
+    )
+    length = draw(st.integers(windows.geometry.span + 3, 60))
+    generator = np.random.default_rng(draw(st.integers(0, 99)))
+    series = generator.normal(size=length)
+    kind = draw(
+        st.sampled_from(["float", "counts", "flags", "shares", "positive", "holes", "list"])
+    )
+    if kind == "counts":
+        series = generator.poisson(1.0, length)
+    elif kind == "flags":
+        series = generator.normal(size=length) > 0
+        series[-1] = ~series[-2]
+    elif kind in ("shares", "positive"):
+        series = generator.uniform(0.1, 1.0, length) * (1 if kind == "shares" else 50)
+    elif kind == "holes":
+        series[generator.random(length) < 0.1] = np.nan
+        series[[0, -1]] = 1.0
+    elif kind == "list":
+        series = [series, generator.normal(size=length + 3)]
+    return windows, series
+
+
+def summed(windows, series):
+    """Return forecasts of which each sums the inputs up to its own."""
+    in_order = WindowedSeries(**{**windows.get_config(), "shuffle": False})
+    x, y = in_order.build(series).to_numpy()
+    sums = np.cumsum(x, axis=1)
+    sums = sums if windows.targets == "sequence" else sums[:, -1]
+    return np.broadcast_to(sums.reshape(sums.shape + (1,) * (y.ndim - sums.ndim)), y.shape)
+
+
+def shifted(series, steps):
+    """Return a series whose rows hold the values some steps later, and zeros at the end."""
+    if isinstance(series, list):
+        return [shifted(item, steps) for item in series]
+    filled = pd.Series(series, dtype=np.float64).ffill().to_numpy()
+    return np.concatenate([filled[steps:], np.zeros(steps)])
+
+
+@given(causal())
+def test_a_causal_pipeline_is_never_accused(drawn):
+    windows, series = drawn
+
+    def predict(given):
+        listed = given if isinstance(given, list) else [given]
+        assert all(isinstance(item, np.ndarray) for item in listed)
+        return summed(windows, shifted(given, 0))
+
+    report = check_leakage(predict, series, windows)
+    assert report.ok, str(report)
+
+
+@given(causal(), st.integers(1, 9))
+def test_a_shift_is_measured(drawn, steps):
+    windows, series = drawn
+    shortest = len(series[0] if isinstance(series, list) else series)
+    steps = min(steps, shortest - windows.geometry.reach)
+    report = check_leakage(lambda v: summed(windows, shifted(v, steps)), series, windows)
+    if isinstance(series, np.ndarray) and np.isfinite(series).all():
+        assert report.origin == (0 if windows.targets == "sequence" else windows.geometry.reach - 1)
+        assert report.ahead == steps
+        assert report.seen == report.origin + steps
+    else:
+        assert not report.ok
+
+
+def test_what_is_seen_at_some_places_only():
+    """Means of whole weeks know their week's end; nothing is known ahead on its last day."""
+
+    def weekly(series):
+        weeks = pd.Series(series).groupby(np.arange(len(series)) // 7)
+        return rule(WINDOWS, weeks.transform("mean").to_numpy())
+
+    assert not check_leakage(weekly, SERIES, WINDOWS).ok
+
+
+def test_a_fit_to_the_training_part_names_its_border():
+    report = check_leakage(lambda v: rule(WINDOWS, v - v[:200].mean()), SERIES, WINDOWS)
+    assert (report.origin, report.seen) == (13, 199)
+    assert 199 <= report.clean_from < 299
+    assert f"Changes after {report.clean_from}" in str(report)
+
+
+def test_columns_known_ahead_stay():
+    frame = SHOPS.assign(hint=np.random.default_rng(1).normal(size=300))
+    calls = []
+
+    def predict(given):
+        calls.append(given)
+        # The plan as a whole is known.
+        return rule(AHEAD, given.assign(hint=given["hint"] - given["hint"].mean()))
+
+    assert check_leakage(predict, frame, AHEAD).ok
+    assert all(given["hint"].equals(frame["hint"]) for given in calls)
+    assert any((given["units"] != frame["units"]).any() for given in calls)
+
+
+def test_a_column_that_was_derived_beforehand():
+    shifted_before = SHOPS.assign(hint=SHOPS.groupby("shop")["units"].shift(-2).fillna(0.0) * 3 + 1)
+    report = check_leakage(lambda v: rule(AHEAD, v), shifted_before, AHEAD)
+    assert (report.origin, report.ahead) == (pd.Timestamp("2024-01-14"), 5)
+    assert report.copies == {"hint": ("units", 2)}
+    assert "Column 'hint' holds 'units' of 2 rows later" in str(report)
+    unused = check_leakage(lambda v: rule(AHEAD, v.assign(hint=0)), shifted_before, AHEAD)
+    assert unused.ok
+    assert unused.copies
+    lag = SHOPS.assign(hint=SHOPS.groupby("shop")["units"].shift(3).fillna(0.0))
+    report = check_leakage(lambda v: rule(AHEAD, v), lag, AHEAD)
+    assert report.ok
+    assert not report.copies
+
+
+def test_a_scaler_fitted_to_other_series():
+    def predict(frame):
+        return rule(shops, frame.assign(units=frame["units"] / frame["units"].max()))
+
+    shops = WindowedSeries(WINDOW, id_column="shop", time_column="day")
+    report = check_leakage(predict, SHOPS, shops)
+    assert (report.series, report.ahead) == ("a", 136)
+    assert "2024-01-14 of series 'a'" in str(report)
+
+
+def test_series_are_compared_at_common_times():
+    """The mean over shops of one day is known on that day, though the rows of one follow later."""
+
+    def predict(frame):
+        return rule(shops, frame.assign(units=frame.groupby("day")["units"].transform("mean")))
+
+    shops = WindowedSeries(WINDOW, target_columns="units", id_column="shop", time_column="day")
+    assert check_leakage(predict, SHOPS, shops).ok
+    shuffled = SHOPS.sample(frac=1, random_state=0).sort_values("day", kind="stable")
+    assert check_leakage(predict, shuffled, shops).ok
+
+
+def test_sequences_are_forecasts_of_every_input():
+    windows = WindowedSeries(6, targets="sequence")
+    for bidirectional in (False, True):
+        preset = RecurrentPreset("sequence_to_sequence", units=(3,), bidirectional=bidirectional)
+        report = check_leakage(preset.build(), SERIES[:60] / 50, windows)
+        assert report.ok != bidirectional
+    assert (report.origin, report.ahead) == (0, 5)
+
+
+def test_a_pipeline_may_write_into_its_series():
+    def predict(series):
+        series -= 1.0
+        return rule(WINDOWS, series)
+
+    before = SERIES.copy()
+    assert check_leakage(predict, SERIES, WINDOWS).ok
+    assert (before == SERIES).all()
+
+
+def test_dropped_windows():
+    windows = WindowedSeries(WINDOW, missing="drop")
+    series = with_holes(SERIES)
+    report = check_leakage(lambda v: rule(windows, v), series, windows)
+    assert report.ok
+    assert report.forecasts == windows.count(series)
+    filled = check_leakage(lambda v: rule(windows, shifted(v, 0)), series, windows)
+    assert filled.forecasts == 300 - WINDOW
+
+
+def test_results_of_a_backend():
+    report = check_leakage(
+        lambda v: NET(WINDOWS.build(v).to_numpy()[0].astype("float32")), SERIES, WINDOWS
+    )
+    assert report.ok
+
+
+@pytest.mark.parametrize(
+    ("predict", "error", "says"),
+    [
+        (None, TypeError, "predict must be a function"),
+        (keras.Model, TypeError, "predict must be a function"),
+        (lambda v: np.random.normal(size=300 - WINDOW), ValueError, "called again"),
+        (lambda v: rule(WINDOWS, SERIES), ValueError, "whatever the series holds"),
+        (lambda v: rule(WINDOWS, v)[7:], ValueError, r"shape \(286, ...\). Received shape \(279,"),
+        (lambda v: 3.0, ValueError, r"Received shape \(\)"),
+        (lambda v: ["a"] * 286, TypeError, "result of predict must hold real numbers"),
+        (lambda v: np.array([rule(WINDOWS, v)[i] for i in range(286)])[: 280 + int(v[5] == SERIES[5]
+          and v[20] == SERIES[20]) * 6], ValueError, "and then"),
+        (lambda v: 1 / 0 if v[50] != SERIES[50] else rule(WINDOWS, v), ValueError,
+         "predict fails on a series whose values after 13 are raised.*ZeroDivisionError"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_the_function(predict, error, says):
+    with pytest.raises(error, match=says):
+        check_leakage(predict, SERIES, WINDOWS)
+
+
+def test_mistakes_in_the_rest():
+    with pytest.raises(TypeError, match="windows must be a WindowedSeries"):
+        check_leakage(centred, SERIES, 20)
+    with pytest.raises(ValueError, match="series is too short"):
+        check_leakage(centred, SERIES[:10], WINDOWS)
