@@ -90,16 +90,19 @@ class ChangeableSeries:
             column = self._columns[found.column]
             derived = found.derived(column.values, new[found.source], later, self.series)
             new[found.column] = column.kept(derived)
+        # A hole differs from itself.
+        other = {
+            c: np.flatnonzero((values != self._columns[c].values) & np.isfinite(values))
+            for c, values in new.items()
+        }
         items = []
         for number, item in enumerate(self._items):
             begin, end = self._item_offsets[number : number + 2]
-            here = (self._rows >= begin) & (self._rows < end)
             writes = {}
-            for c, values in new.items():
-                # A hole differs from itself.
-                other = (values != self._columns[c].values) & np.isfinite(values)
-                at = np.flatnonzero(here & other)
-                writes[self._names[c]] = (self._rows[at] - begin, values[at])
+            for c, at in other.items():
+                # Rows are out of order in one long frame alone, and that is all of them.
+                here = at[np.searchsorted(at, begin) : np.searchsorted(at, end)]
+                writes[self._names[c]] = (self._rows[here] - begin, new[c][here])
             items.append(_written(item, writes))
         return self._as_given(items)
 
