@@ -44,8 +44,8 @@ class PlausibleColumn:
         """Return the column with other values in ``rows``, holes apart.
 
         Values that are raised or lowered leave their series' range, unless 0 or, for shares, 1
-        ends it. A column of two values takes the larger or the smaller everywhere, or, shuffled, the
-        other one.
+        ends it. A column of two values takes the larger or the smaller everywhere, or, shuffled,
+        the other one.
 
         Args:
             kind: One of ``KINDS``.
@@ -57,7 +57,8 @@ class PlausibleColumn:
         if self._pair:
             # If each took the other value, sums of several might stay.
             low, high = self._ends
-            new = {"raised": high, "lowered": low, "shuffled": low + high - old}[kind]
+            lone = {"raised": high, "lowered": low}
+            new = np.full_like(old, lone[kind]) if kind in lone else low + high - old
         elif kind == "shuffled":
             new = np.empty_like(old)
             new[np.argsort(series, kind="stable")] = old[

@@ -26,8 +26,7 @@ class KnownAhead(keras.layers.Layer):
     >>> np.asarray(KnownAhead()([past, future]))[..., 0].tolist()
     [[[2.0, 3.0], [3.0, 4.0], [4.0, 5.0]]]
 
-    Args:
-        **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
+    It takes no settings of its own beside those of ``keras.layers.Layer``, such as ``name``.
 
     Input shape:
         A list: the columns known ahead within the window, ``(batch, window, columns)``, and
