@@ -9,8 +9,9 @@ and on anyone's own:
     python examples/forecast.py --csv sales.csv --column units --time day --id shop \
         --future promotion --calendar week --season 7 --window 28 --horizon 14
 
-The last rows of the file may hold columns known ahead (--future) and no value yet to forecast: they
-are the plan that the forecast follows.
+With --future, the file goes on behind the last value of each series: those rows hold the columns
+known ahead, and no value yet to forecast. They are the plan that the forecast follows, a row for
+each step of the horizon.
 """
 
 import argparse
@@ -71,6 +72,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--calendar", nargs="+", metavar="CYCLE", default=[],
         help="hour, day, week, year, or a period in rows",
+    )  # fmt: skip
+    parser.add_argument(
+        "--missing", choices=["drop", "keep"],
+        help="where dates are skipped: drop the windows across a gap, or keep them and count rows",
     )  # fmt: skip
     parser.add_argument("--season", type=int, help="rows in a season, for the seasonal naive")
     parser.add_argument("--window", type=int, default=52, help="rows seen (default 52)")
@@ -204,6 +209,7 @@ def run(arguments: argparse.Namespace, series: pd.DataFrame, future: pd.DataFram
             calendar=arguments.calendar or None,
             id_column=arguments.id,
             time_column=arguments.time,
+            missing=arguments.missing or "raise",
             batch_size=recipe.batch_size,
             shuffle=True,
             seed=arguments.seed,
@@ -213,6 +219,8 @@ def run(arguments: argparse.Namespace, series: pd.DataFrame, future: pd.DataFram
         calm, *_ = split(dataclasses.replace(windows, batch_size=128), series, arguments)
         arguments.out.mkdir(parents=True, exist_ok=True)
         model = preset.build(train)
+        # The untrained model reads the same rows, so a plan that lacks some is refused at once.
+        keras_ts.forecast(model, series, future=future)
     except (ValueError, TypeError, OSError) as error:
         raise UserError(str(error)) from None
     print(
@@ -249,10 +257,7 @@ def run(arguments: argparse.Namespace, series: pd.DataFrame, future: pd.DataFram
 
     path = arguments.out / "model.keras"
     model.save(path)
-    try:
-        ahead = keras_ts.forecast(model, series, future=future)
-    except ValueError as error:
-        raise UserError(str(error)) from None
+    ahead = keras_ts.forecast(model, series, future=future)
     same = forecast_elsewhere(path, (series, future), ahead)
     print(f"\nSaved {path}. A fresh process, given that file alone, forecasts {same}.")
     ahead.to_csv(arguments.out / "forecast.csv", index=False)

@@ -36,6 +36,8 @@ def folder(tmp_path_factory):
     table[:9].to_csv(path / "short.csv", index=False)
     planned = table.copy()
     planned.loc[193:, "sold"] = np.nan
+    planned = planned.drop(index=60)
+    table.drop(index=60).to_csv(path / "gap.csv", index=False)
     cities = [planned, planned.assign(city="Turku", sold=planned["sold"] * 100)]
     pd.concat(cities).sample(frac=1, random_state=0).to_csv(path / "cities.csv", index=False)
     (path / "empty.csv").write_text("")
@@ -55,8 +57,9 @@ MISTAKES = [
     ("empty.csv", "--column sold", "cannot be read as a CSV file"),
     ("binary.csv", "--column sold", "cannot be read as a CSV file"),
     ("sales.csv", "--column none", "every value of the series is missing"),
+    ("gap.csv", "--column sold --time day", "1 irregular step"),
     ("sales.csv", "--column sold --window 10 --horizon 7 --epochs 1 --future promotion",
-     "future"),
+     "future has 0 of the 7 rows"),
 ]  # fmt: skip
 # TensorFlow takes most of the time of a process, so all mistakes are made in one.
 IN_ONE_PROCESS = """
@@ -100,6 +103,10 @@ def test_mistakes_are_one_line_and_status_2(results, number):
     assert "Traceback" not in told
 
 
+def test_a_plan_that_lacks_rows_is_refused_before_training(results, folder):
+    assert not list((folder / "o").glob("*.png"))
+
+
 def test_a_recipe_that_is_unknown_is_status_2(results):
     assert results[-1][0] == 2
 
@@ -125,7 +132,7 @@ def test_a_panel_with_dates_and_a_plan(folder):
     result = call("forecast.py", "--csv", folder / "cities.csv", "--column", "sold", "--time",
                   "day", "--id", "city", "--future", "promotion", "--calendar", "week",
                   "--season", 7, "--window", 14, "--horizon", 7, "--epochs", 1,
-                  "--out", out)  # fmt: skip
+                  "--missing", "drop", "--out", out)  # fmt: skip
     assert result.returncode == 0, result.stderr[-2000:]
     assert "14 rows at the end have no value yet: the plan for what follows" in result.stdout
     assert "seasonal naive" in result.stdout

@@ -11,6 +11,7 @@ from keras_ts.forecasting.ends import Ends
 from keras_ts.forecasting.layout import selected
 from keras_ts.forecasting.times import Following
 from keras_ts.windows.arithmetic.cycles import Cycle, waves
+from keras_ts.windows.reading.clock import as_written
 from keras_ts.windows.reading.frames import matrix, open_frame
 from keras_ts.windows.reading.panel import missing_rows
 from keras_ts.windows.reading.reader import is_frame
@@ -156,7 +157,9 @@ def given_ahead(
 def _refuse_few(ends: Ends, following: Following | None, number: int, known: BoolArray) -> None:
     lacking = ""
     if following is not None:
-        lacking = f"; the first that it lacks is {following.times[number, known.argmin()]}"
+        lacking = (
+            f"; the first that it lacks is {as_written(following.shown[number, known.argmin()])}"
+        )
     raise ValueError(
         f"future has {int(known.sum())} of the {len(known)} rows that follow "
         f"{ends.panel.series(number)}{lacking}. Give a row for each step of the forecast."

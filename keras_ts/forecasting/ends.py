@@ -67,11 +67,14 @@ class Ends:
         rows = self.rows[place]
         missing = missing_rows(self.panel.values[rows])
         missing[1:] |= np.isin(rows[1:], self.panel.gaps)
+        plan = ""
+        if self.windows.future_columns and missing[-1]:
+            plan = " If the last rows are a plan of what follows, pass them as future= instead."
         raise ValueError(
             f"The last window of the series has a missing value or a gap at "
             f"{self.panel.place(int(rows[missing.argmax()]))}, so there is nothing whole to "
             'forecast from. Fill it, pass missing="keep" in the windows to let it through, or '
-            'incomplete="nan" for rows of NaN.'
+            f'incomplete="nan" for rows of NaN.{plan}'
         )
 
 

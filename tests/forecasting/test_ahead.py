@@ -70,7 +70,7 @@ def test_a_gap_before_the_targets_is_left_out():
         (FUTURE.drop(columns="promo"), r"future lacks \['promo'\]"),
         (
             FUTURE[FUTURE["shop"] == "north"],
-            "0 of the 3 rows that follow series 'east'.*2024-01-26",
+            "0 of the 3 rows that follow series 'east'.* is 2024-01-26[.] Give",
         ),
         (FUTURE.drop(index=[26, 28]), "2 of the 3 rows that follow series 'north'.*2024-01-27"),
         (pd.concat([FUTURE, FUTURE.iloc[1:2]]), "several rows for one time of series 'north'"),

@@ -19,6 +19,13 @@ from keras_ts.windows.arithmetic.frequency import frequencies
 from keras_ts.windows.arithmetic.steps import Frequency
 
 
+def as_written(stamp: Any) -> str:
+    """Return a timestamp as people write it: a midnight is a date."""
+    if not isinstance(stamp, np.datetime64):
+        return str(stamp)
+    return re.sub(r"(T00(:00)*)?(\.0+)?$", "", str(stamp))
+
+
 @dataclass(frozen=True)
 class Zone:
     """The time zone of a column.
@@ -91,11 +98,8 @@ class Clock:
         return stamps[flat]
 
     def written(self, position: int) -> str:
-        """Return the timestamp at a flat position as people write it: a midnight is a date."""
-        stamp = self.stamps(np.array([position]))[0]
-        if not isinstance(stamp, np.datetime64):
-            return str(stamp)
-        return re.sub(r"(T00(:00)*)?(\.0+)?$", "", str(stamp))
+        """Return the timestamp at a flat position as people write it."""
+        return as_written(self.stamps(np.array([position]))[0])
 
     @cached_property
     def frequencies(self) -> list[Frequency | None]:
