@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_ts._typing import Array
 from keras_ts.plotting.axes import Path, finished_axes, label_time, ready_axes
+from keras_ts.plotting.frames import is_frame
 
 
 def plot_series(
@@ -32,6 +33,7 @@ def plot_series(
         The axes.
 
     Raises:
+        TypeError: The series is a frame with columns of dates or text.
         ValueError: The series has no values, or ``times`` another length.
     """
     values = checked_series(series)
@@ -48,7 +50,15 @@ def plot_series(
 
 def checked_series(series: Any) -> Array:
     """Return a series as an array of floats, or refuse it."""
-    values = np.asarray(series, dtype=float)
+    try:
+        values = np.asarray(series, dtype=float)
+    except (TypeError, ValueError):
+        if not is_frame(series):
+            raise
+        raise TypeError(
+            "series must hold numbers alone. Received a frame with other columns: pass a column, "
+            "and that of the dates as times, such as frame['units'] and times=frame['day']."
+        ) from None
     if values.ndim not in (1, 2) or not len(values):
         raise ValueError(
             f"series must be (time,) or (time, columns), and not empty. Received {values.shape}."

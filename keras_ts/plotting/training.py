@@ -52,6 +52,7 @@ def plot_history(
             shown = slice(None) if last is None else slice(-last, None)
             ax.plot(epochs[shown], values[shown], color=color, linewidth=1.3, label=label)
     ax.set_xlabel("epoch")
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_ylabel(metric)
     ax.legend(frameon=False)
     return finished_axes(ax, path)

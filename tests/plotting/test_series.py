@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 from keras_ts import plot_series
@@ -18,6 +19,14 @@ def test_series(tmp_path):
         plot_series(values, times=[1, 2])
     with pytest.raises(ValueError, match="not empty"):
         plot_series([])
+
+
+def test_a_frame_is_refused():
+    days = pd.date_range("2024-01-01", periods=3)
+    frame = pd.DataFrame({"day": days, "units": [1.0, 2.0, 3.0]})
+    with pytest.raises(TypeError, match=r"pass a column, and that of the dates as times"):
+        plot_series(frame)
+    assert plot_series(frame["units"], times=frame["day"]).get_xlabel() == "time"
 
 
 def test_dates_are_shortened():

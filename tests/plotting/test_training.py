@@ -16,6 +16,11 @@ def test_history():
         plot_history(curves, metric="mae")
 
 
+def test_epochs_are_whole_numbers():
+    axes = plot_history({"loss": [2.0, 1.0]})
+    assert set(axes.get_xticks()) <= {0, 1, 2, 3}
+
+
 def test_sweep_draws_arrays(tmp_path):
     rates = np.logspace(-6, 0, 20)
     losses = np.linspace(2.0, 1.0, 20)
