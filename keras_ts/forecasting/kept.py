@@ -43,7 +43,7 @@ def compiled_loop(
         kept = _Kept()
         setattr(model, _ATTRIBUTE, kept)
     eager, jit = bool(model.run_eagerly), model.jit_compile
-    key = (rounds, tuple(shapes.items()), eager, jit)
+    key = (rounds, tuple(shapes.items()), eager, jit, *_variables(model))
     loop = kept.loops.get(key)
     if loop is None:
         inputs = loop_inputs(model, shapes)
@@ -54,6 +54,15 @@ def compiled_loop(
     while len(kept.loops) > _MOST:
         kept.loops.popitem(last=False)
     return loop
+
+
+def _variables(model: keras.Model) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return what tells the variables of a model from those that it had, or had to train, before.
+
+    A compiled loop takes the values of both lists by their places, and does not notice that
+    another layer was frozen, or that LoRA or quantization put other variables there.
+    """
+    return tuple(map(id, model.trainable_variables)), tuple(map(id, model.non_trainable_variables))
 
 
 def loop_inputs(model: keras.Model, shapes: dict[str, tuple[int, ...]]) -> Any:

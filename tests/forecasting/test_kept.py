@@ -118,3 +118,38 @@ def test_a_model_that_was_forecast_with_is_as_it_was(tmp_path):
     for other in copies:
         assert forecast(other, SERIES, WINDOWS, 3).tolist() == [0.0] * 3
     assert forecast(model, SERIES, WINDOWS, 3).tolist() == [5.0] * 3
+
+
+def reference(model, steps):
+    """The same forecast, by calling the model step after step."""
+    values = SERIES.astype("float32")
+    for _ in range(steps):
+        ahead = keras.ops.convert_to_numpy(model(values[None, -4:]))
+        values = np.append(values, ahead[0])
+    return values[len(SERIES) :]
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_another_layer_that_is_frozen_moves_no_forecast(steps):
+    # JAX takes weights by their places among those to train and those not to.
+    layers = [keras.layers.Dense(4), keras.layers.Dense(4)]
+    model = keras.Sequential([keras.Input((4,)), *layers, keras.layers.Dense(1)])
+    for frozen in layers:
+        for layer in layers:
+            layer.trainable = layer is not frozen
+        model.compile("sgd", "mse")
+        np.testing.assert_allclose(
+            forecast(model, SERIES, WINDOWS, steps), reference(model, steps), rtol=1e-4
+        )
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_variables_that_a_layer_got_since_show(steps):
+    model = dense()
+    forecast(model, SERIES, WINDOWS, steps)
+    layer = model.layers[-1]
+    layer.enable_lora(2)
+    layer.lora_kernel_b.assign(np.ones(layer.lora_kernel_b.shape))
+    wanted = reference(model, steps)
+    assert abs(wanted[0]) > 1e-3
+    np.testing.assert_allclose(forecast(model, SERIES, WINDOWS, steps), wanted, rtol=1e-4)
