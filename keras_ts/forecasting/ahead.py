@@ -166,6 +166,18 @@ def _refuse_few(ends: Ends, following: Following | None, number: int, known: Boo
     )
 
 
+def _check_known(ends: Ends, following: Following) -> None:
+    """Refuse to look for rows by time behind a series without a regular step."""
+    # A missing time, and no other, differs from itself.
+    unknown = (following.times != following.times).any(axis=1)[ends.chosen]
+    if unknown.any():
+        number = int(ends.chosen[unknown.argmax()])
+        raise ValueError(
+            f"The timestamps of {ends.panel.series(number)} have no regular step, so the rows of "
+            "future that follow it are not known by their time. Pass future as an array."
+        )
+
+
 def _of_array(future: Any, names: Sequence[Any], ends: Ends, steps: int) -> Array:
     values = _checks.numeric(future, "future").astype(np.float64)
     series = len(ends.panel.lengths)
@@ -208,6 +220,15 @@ def _of_frames(
         numbers = {label: i for i, label in enumerate(panel.labels)}
         ids = tables[0][windows.id_column].to_list()
         series = np.array([numbers.get(label, -1) for label in ids], np.int64)
+        absent = ends.chosen[~np.isin(ends.chosen, series)]
+        if len(absent):
+            raise ValueError(
+                f"future has no row of {panel.series(int(absent[0]))}, by id_column="
+                f"{windows.id_column!r}. Its ids are {_checks.shown(list(dict.fromkeys(ids)))}: "
+                "write them as those of the series are, and give a row for each step of each."
+            )
+    if following is not None:
+        _check_known(ends, following)
     offsets = np.concatenate(([0], np.cumsum(lengths)))
     places = _places(tables, series, offsets, ends, following, rows)
     out = np.zeros((len(panel.lengths), rows, len(names)))

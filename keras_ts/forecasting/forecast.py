@@ -110,6 +110,8 @@ def forecast(
     # Holes are looked for in the last rows alone, and a calendar is computed there alone.
     reading: Any = replace(told.windows, missing="drop", calendar=None)
     panel = read_panel(matched(series, told), reading)
+    if not len(panel.lengths):
+        raise ValueError("series is a frame without a row, so there is no series to continue.")
     layout = Layout.of(panel, told.windows)
     check_columns(layout, told)
     check_inputs(model, layout, told)

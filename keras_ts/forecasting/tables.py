@@ -100,16 +100,26 @@ def _times(column: Any, times: Array) -> Any:
     if times.dtype.kind == "M" and np.datetime_data(times.dtype)[0] == "D":
         times = times.astype("datetime64[us]")
     made = nw.new_series(column.name, times, backend=column.implementation)
+    if column.dtype.is_integer() and not _holds(column.dtype, times):
+        return made
     if not column.implementation.is_pandas_like():
         zone = getattr(column.dtype, "time_zone", None)
         if zone is not None:
             return made.dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
-        return made if times.dtype.kind == "f" else made.cast(column.dtype)
+        return made.cast(column.dtype)
     native, kind = made.to_native(), column.to_native().dtype
     arrow = getattr(kind, "pyarrow_dtype", None)
     if getattr(kind if arrow is None else arrow, "tz", None) is not None:
         native = native.dt.tz_localize("UTC").dt.tz_convert(
             column.to_native().dt.tz if arrow is None else arrow.tz
         )
-    unknown = times.dtype.kind == "f" and kind.kind in "iu"
-    return nw.from_native(native if unknown else native.astype(kind), series_only=True)
+    return nw.from_native(native.astype(kind), series_only=True)
+
+
+def _holds(dtype: Any, times: Array) -> bool:
+    """Tell if integers of a type of narwhals hold all of some times."""
+    if times.dtype.kind == "f":  # Some are missing.
+        return False
+    limits = np.iinfo(str(dtype).lower())
+    inside: bool = bool(((times >= limits.min) & (times <= limits.max)).all())
+    return inside

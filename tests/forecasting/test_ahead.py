@@ -70,7 +70,11 @@ def test_a_gap_before_the_targets_is_left_out():
         (FUTURE.drop(columns="promo"), r"future lacks \['promo'\]"),
         (
             FUTURE[FUTURE["shop"] == "north"],
-            "0 of the 3 rows that follow series 'east'.* is 2024-01-26[.] Give",
+            r"no row of series 'east', by id_column='shop'\. Its ids are \['north'\]",
+        ),
+        (
+            FUTURE[FUTURE["day"] > "2024-01-28"],
+            "0 of the 3 rows that follow series 'north'.* is 2024-01-26[.] Give",
         ),
         (FUTURE.drop(index=[26, 28]), "2 of the 3 rows that follow series 'north'.*2024-01-27"),
         (pd.concat([FUTURE, FUTURE.iloc[1:2]]), "several rows for one time of series 'north'"),
@@ -84,6 +88,19 @@ def test_a_gap_before_the_targets_is_left_out():
 def test_futures_that_do_not_fit(model, future, says):
     with pytest.raises(ValueError, match=says):
         forecast(model, PAST, future=future)
+
+
+def test_times_that_nobody_can_continue():
+    days = np.cumsum([0, 1, 3, 4, 11, 13, 7, 2]).astype("datetime64[D]").astype("M8[us]")
+    past = pd.DataFrame({"day": days, "units": np.arange(8.0), "promo": 0.0})
+    windows = WindowedSeries(
+        3, 2, target_columns="units", future_columns="promo", time_column="day", missing="keep"
+    )
+    model = adding(windows.build(past))
+    ahead = past[-2:].assign(day=days[-2:] + np.timedelta64(30, "D"), promo=1.0)
+    with pytest.raises(ValueError, match=r"the series have no regular step.*Pass future as an arr"):
+        forecast(model, past, future=ahead)
+    assert forecast(model, past, future=np.ones((2, 1)))["units"].tolist() == [17.0, 17.0]
 
 
 def test_times_of_another_kind(model):

@@ -111,3 +111,21 @@ def test_numbers_as_times_go_on():
         ahead = forecast(adding(windows.build(frame)), frame)
         assert ahead["hour"].tolist() == [60, 63]
         assert ahead["hour"].dtype == kind
+
+
+@pytest.mark.parametrize("library", [pd, pl])
+@pytest.mark.parametrize(("kind", "last"), [("uint8", 255), ("int8", 126), ("int16", 32767)])
+def test_numbers_as_times_go_on_past_the_largest_of_their_type(library, kind, last):
+    windows = WindowedSeries(4, 2, target_columns="units", time_column="hour")
+    hours = np.arange(last - 19, last + 1).astype(kind)
+    frame = library.DataFrame({"hour": hours, "units": np.arange(20.0)})
+    ahead = forecast(adding(windows.build(frame)), frame)
+    assert ahead["hour"].to_list() == [last + 1, last + 2]
+
+
+@pytest.mark.parametrize("incomplete", ["raise", "nan"])
+@pytest.mark.parametrize("convert", [lambda frame: frame, pl.from_pandas])
+def test_a_frame_without_a_row_is_refused(model, convert, incomplete):
+    empty = convert(PAST)[:0]
+    with pytest.raises(ValueError, match="a frame without a row"):
+        forecast(model, empty, future=FUTURE, incomplete=incomplete)

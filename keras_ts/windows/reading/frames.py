@@ -175,6 +175,7 @@ def _groups(table: Any, name: str) -> tuple[IntArray | None, IntArray, tuple[Any
     else:
         labels = column.unique(maintain_order=True).to_list()
         codes = column.replace_strict(labels, range(len(labels)), return_dtype=nw.Int64).to_numpy()
+        codes = codes.astype(np.int64)  # Polars gives texts if there is no row.
     lengths = np.bincount(codes, minlength=len(labels))
     in_order = (np.diff(codes) >= 0).all()
     rows = None if in_order else np.argsort(codes, kind="stable")
