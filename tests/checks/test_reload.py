@@ -114,7 +114,7 @@ BUILT = {
         {"targets": "sequence"},
     ),
     "targets": (
-        {"window_norm": "last", "quantiles": (0.25, 0.5), "dropout": 0.2},
+        {"window_norm": "last", "quantiles": (0.25, 0.5)},
         {"target_columns": [1, 0]},
     ),
 }
