@@ -84,22 +84,35 @@ def _normalized(
     if settings.window_norm is not None:
         causal = settings.kind == "sequence_to_sequence"
         period = settings.period
-        x, location, scale = NormalizeWindow(settings.window_norm, period=period, causal=causal)(
-            own
+        layer = NormalizeWindow(
+            settings.window_norm, period=period, causal=causal, epsilon=_epsilon(needs)
         )
+        x, location, scale = layer(own)
         gap = needs.gap if period is not None else 0
-        layer = RestoreWindow(_feature(settings, needs), period=period, gap=gap)
-        return x, lambda outputs: layer([outputs, location, scale])
+        back = RestoreWindow(_feature(settings, needs), period=period, gap=gap)
+        return x, lambda outputs: back([outputs, location, scale])
     if needs.past_constants is None or settings.output_scale is not None:
         return own, None
     assert needs.own is not None
     assert needs.targets is not None
     constants = needs.past_constants[needs.own]
     targets = constants[needs.targets]
-    back = ScaleOutput(list(targets.std), list(targets.mean))
+    scaled = ScaleOutput(list(targets.std), list(targets.mean))
     if len(needs.targets) == 1:
-        back = ScaleOutput(targets.std[0], targets.mean[0])
-    return _standardize(constants)(own), back
+        scaled = ScaleOutput(targets.std[0], targets.mean[0])
+    return _standardize(constants)(own), scaled
+
+
+def _epsilon(needs: Requirements) -> float:
+    """Return what is added to the variance of a window: less where a column has small units.
+
+    Beside the steps of an exchange rate, or of a column in tons that moves by grams, 1e-6 is no
+    small number, and would leave nothing of a window for the net to see.
+    """
+    if needs.past_constants is None or needs.own is None:
+        return 1e-6
+    smallest = min(1.0, *needs.past_constants[needs.own].std)
+    return max(1e-6 * smallest**2, 1e-30)
 
 
 def _feature(settings: PresetSettings, needs: Requirements) -> int | list[int] | None:

@@ -172,6 +172,23 @@ def test_outputs_come_back_in_the_units_of_their_own_columns(window_norm, quanti
     np.testing.assert_allclose(outputs, y, rtol=0.01)
 
 
+@pytest.mark.parametrize("window_norm", ["last", "standard"])
+@pytest.mark.parametrize("kind", ["vector", "sequence"])
+def test_small_units_change_no_forecast(window_norm, kind):
+    """The same series in other units has the same forecast in those units."""
+    series = np.random.default_rng(0).normal(size=(40, 2)).cumsum(axis=0)
+    outputs = []
+    for unit in (1e-2, 1e-5):
+        dataset = WindowedSeries(8, 2, targets=kind).build(series * [unit, 1.0])
+        keras.utils.set_random_seed(0)
+        preset = RecurrentPreset(f"sequence_to_{kind}", units=(4,), window_norm=window_norm)
+        x, _ = dataset[0]
+        outputs.append(keras.ops.convert_to_numpy(preset.build(dataset)(x)) / [unit, 1.0])
+    if kind == "sequence":  # The first step of a window has no scale of its own.
+        outputs = [output[:, 1:] for output in outputs]
+    np.testing.assert_allclose(*outputs, rtol=1e-2, atol=1e-2)
+
+
 def test_every_quantile_of_every_step_and_target_stands_in_its_place():
     """Biases number a dense layer's outputs; nothing else reaches them."""
     series = np.random.default_rng(0).normal(size=(40, 2))
