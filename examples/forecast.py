@@ -117,6 +117,8 @@ def read_table(arguments: argparse.Namespace) -> pd.DataFrame:
         reason = str(error).splitlines()[0]
         raise UserError(f"--csv {arguments.csv} cannot be read as a CSV file: {reason}") from None
     columns = ", ".join(map(str, table.columns))
+    if table.empty:
+        raise UserError(f"--csv {arguments.csv} has no row below its header: {columns}.")
     if arguments.column is None:
         raise UserError(f"--csv needs --column NAME too; {arguments.csv} has: {columns}.")
     named = {"column": [arguments.column], "time": [arguments.time], "id": [arguments.id]}

@@ -40,6 +40,7 @@ def folder(tmp_path_factory):
     table.drop(index=60).to_csv(path / "gap.csv", index=False)
     cities = [planned, planned.assign(city="Turku", sold=planned["sold"] * 100)]
     pd.concat(cities).sample(frac=1, random_state=0).to_csv(path / "cities.csv", index=False)
+    table[:0].to_csv(path / "header.csv", index=False)
     (path / "empty.csv").write_text("")
     (path / "binary.csv").write_bytes(bytes(range(256)))
     return path
@@ -55,6 +56,7 @@ MISTAKES = [
     ("sales.csv", "--column sold --calendar moon", "calendar"),
     ("short.csv", "--column sold", "too short"),
     ("empty.csv", "--column sold", "cannot be read as a CSV file"),
+    ("header.csv", "--column sold", "no row below its header"),
     ("binary.csv", "--column sold", "cannot be read as a CSV file"),
     ("sales.csv", "--column none", "every value of the series is missing"),
     ("gap.csv", "--column sold --time day", "1 irregular step"),

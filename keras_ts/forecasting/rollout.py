@@ -149,4 +149,7 @@ def _layout(model: keras.Model, told: Carried) -> Layout:
 def _has_no_target_axis(model: keras.Model, told: Carried) -> bool:
     """Tell if the outputs of a single column beside a calendar are those of a plain series."""
     shape = getattr(model, "output_shape", None)
-    return not (isinstance(shape, tuple) and shape[-2:] == (told.windows.horizon, 1))
+    if not isinstance(shape, tuple):
+        return True
+    steps = shape if told.levels is None else shape[:-1]
+    return steps[-2:] != (told.windows.horizon, 1)

@@ -64,6 +64,15 @@ def test_columns_known_ahead_are_inputs():
     np.testing.assert_allclose(out[0], forecast(model, TABLE, steps=5, future=ahead), rtol=1e-5)
 
 
+@pytest.mark.parametrize("quantiles", [None, (0.1, 0.5, 0.9)])
+@pytest.mark.parametrize("table", [SERIES, SERIES[:, None]])
+def test_a_single_column_beside_a_calendar_has_the_axes_that_the_series_has(table, quantiles):
+    dataset = WindowedSeries(6, 2, calendar=[7]).build(table)
+    model = RecurrentPreset(units=(3,), quantiles=quantiles).build(dataset)
+    wanted = forecast(model, table)
+    assert Rollout(model).output_shape == (None, *wanted.shape)
+
+
 def test_shows_a_changed_weight_and_shares_it():
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     rollout = Rollout(model, WindowedSeries(3), 2)
