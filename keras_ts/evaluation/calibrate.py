@@ -140,12 +140,9 @@ def _tensors(model: keras.Model, dataset: WindowDataset) -> tuple[Any, Any, Any]
     else:  # A subclass has no tensors of its own.
         given = dataset[0][0]
         if isinstance(given, dict):
-            inputs = {
-                part: keras.Input(x.shape[1:], dtype=str(x.dtype), name=part)
-                for part, x in given.items()
-            }
+            inputs = {part: keras.Input(x.shape[1:], name=part) for part, x in given.items()}
         else:
-            inputs = keras.Input(given.shape[1:], dtype=str(given.dtype))
+            inputs = keras.Input(given.shape[1:])
         outputs = model(inputs)
     tensors = keras.tree.flatten(inputs)
     named = [tensor for tensor in tensors if tensor.name == "past"]
