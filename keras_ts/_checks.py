@@ -9,6 +9,7 @@ import math
 import operator
 import reprlib
 from collections.abc import Mapping
+from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
@@ -64,6 +65,15 @@ def real(name: str, value: Any) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{name} must be finite. Received: {name}={number}.")
     return number
+
+
+def indices(name: str, value: Any) -> int | list[int] | None:
+    """Return an index, a list of them or None, or raise an error that names it."""
+    if value is None:
+        return None
+    if isinstance(value, list | tuple) and value:
+        return [integer(f"{name}[{place}]", index, 0) for place, index in enumerate(value)]
+    return integer(name, value, 0)
 
 
 def positive(name: str, value: Any) -> float:
@@ -139,3 +149,11 @@ def levels(name: str, value: Any) -> tuple[float, ...]:
             f"Received: {name}={shown(list(value))}."
         )
     return checked
+
+
+def plain_config(settings: Any) -> dict[str, Any]:
+    """Return the settings of a dataclass as plain Python values that JSON takes."""
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in asdict(settings).items()
+    }

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
+from keras_ts.windows.reading.clock import as_written
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class LeakageReport:
             of = "" if self.series is None else f" of series {self.series!r}"
             by = "to no number" if math.isinf(self.change) else f"by {self.change:.3g}"
             lines = [
-                f"Looks ahead: the forecast at {_written(self.origin)}{of} moves {by} as values "
+                f"Looks ahead: the forecast at {as_written(self.origin)}{of} moves {by} as values "
                 "after it change.",
                 self._distance(),
             ]
@@ -65,14 +65,14 @@ class LeakageReport:
         ]
         if self.clean_from is not None:
             lines.append(
-                f"Changes after {_written(self.clean_from)}, and at later places, moved nothing "
+                f"Changes after {as_written(self.clean_from)}, and at later places, moved nothing "
                 "made before them."
             )
         return "\n".join(lines)
 
     def _distance(self) -> str:
         steps = f"It looks {self.ahead} step{'s' * (self.ahead > 1)} ahead, to"
-        to = _written(self.seen)
+        to = as_written(self.seen)
         if self.ahead == 1:
             return f"{steps} {to}, as a column shifted by one does, or a centred window of three."
         if self.ahead == self.rows_left:
@@ -90,10 +90,3 @@ def _rows(ahead: int) -> str:
     if not ahead:
         return "the same row"
     return f"{abs(ahead)} row{'s' * (abs(ahead) > 1)} {'later' if ahead > 0 else 'earlier'}"
-
-
-def _written(place: Any) -> str:
-    """Return a place as people write it: a midnight is a date."""
-    if isinstance(place, np.datetime64):
-        place = str(place.astype("datetime64[ms]")).removesuffix(".000").removesuffix("T00:00:00")
-    return str(place)

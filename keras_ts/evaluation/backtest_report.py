@@ -10,6 +10,8 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.metrics import all_losses, of_means
+from keras_ts.evaluation.text import aligned
+from keras_ts.forecasting.tables import output_names
 from keras_ts.plotting.backtest import plot_backtest
 from keras_ts.windows.align import label_column
 
@@ -51,7 +53,7 @@ class BacktestReport:
         count = 1 if keys is None else len(keys)
         predicted = self.table["prediction"]
         if self._levels is not None:
-            names = [_name(level) for level in self._levels]
+            names = output_names("prediction", self._levels)
             predicted = np.stack([self.table[name] for name in names], axis=-1)
         losses = all_losses(self.table["actual"], predicted, self._scales, self._levels)
         scores = {} if by is None or keys is None else {by: keys}
@@ -94,11 +96,7 @@ class BacktestReport:
         for place, fold in enumerate(scores["fold"].tolist()):
             rows.append([str(fold), *[f"{float(scores[m][place]):.4g}" for m in metrics]])
         rows.append(["all", *[f"{float(whole[m][0]):.4g}" for m in metrics]])
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join(
-            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-            for row in rows
-        )
+        return "\n".join(aligned(rows))
 
     __repr__ = __str__
 
@@ -116,16 +114,11 @@ def joined(
     tables = []
     for number, (table, predictions, _) in enumerate(folds):
         table = {"fold": np.full(len(table["step"]), number), **table}
-        for place, level in enumerate(levels or ()):
-            quantiles = predictions[..., place].reshape(table["prediction"].shape)
-            table[_name(level)] = quantiles
+        for place, name in enumerate(output_names("prediction", levels) if levels else []):
+            table[name] = predictions[..., place].reshape(table["prediction"].shape)
         tables.append(table)
     whole = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
     return BacktestReport(whole, np.concatenate([scales for *_, scales in folds]), levels)
-
-
-def _name(level: float) -> str:
-    return "prediction" if level == 0.5 else f"prediction_{level:g}"
 
 
 def _grouped(column: Array) -> tuple[Array, IntArray]:

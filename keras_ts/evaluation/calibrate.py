@@ -10,6 +10,7 @@ from keras_ts._models import check_model
 from keras_ts._typing import Array
 from keras_ts.evaluation.conformal import floors, margins, window_scales, windows_needed
 from keras_ts.evaluation.reading import JudgedWindows, levels_for
+from keras_ts.forecasting.fits import inputs_by_part
 from keras_ts.layers.conformal_interval import ConformalInterval, checked_coverage, pair_of
 from keras_ts.layers.levels import last_layer
 from keras_ts.windows.dataset import WindowDataset
@@ -136,21 +137,16 @@ def _targets(judged: JudgedWindows, several: bool) -> int | list[int] | None:
 def _tensors(model: keras.Model, dataset: WindowDataset) -> tuple[Any, Any, Any]:
     """Return the model's inputs and output as symbolic tensors, and the one of its windows."""
     if getattr(model, "inputs", None):
-        inputs, outputs = model.input, model.output
+        inputs, outputs, parts = model.input, model.output, inputs_by_part(model)
     else:  # A subclass has no tensors of its own.
         given = dataset[0][0]
-        if isinstance(given, dict):
-            inputs = {part: keras.Input(x.shape[1:], name=part) for part, x in given.items()}
-        else:
-            inputs = keras.Input(given.shape[1:])
+        shapes = given if isinstance(given, dict) else {"past": given}
+        parts = {part: keras.Input(x.shape[1:], name=part) for part, x in shapes.items()}
+        inputs = parts if isinstance(given, dict) else parts["past"]
         outputs = model(inputs)
-    tensors = keras.tree.flatten(inputs)
-    named = [tensor for tensor in tensors if tensor.name == "past"]
-    if isinstance(inputs, dict) and "past" in inputs:
-        return inputs, outputs, inputs["past"]
-    if len(tensors) == 1 or named:
-        return inputs, outputs, (named or tensors)[0]
-    raise ValueError(
-        f"model has {len(tensors)} inputs, {_checks.shown([t.name for t in tensors])}, and none of "
-        "them is named 'past'. Name the one that takes the windows 'past'."
-    )
+    if "past" not in parts:
+        raise ValueError(
+            f"model has {len(parts)} inputs, {_checks.shown(list(parts))}, and none of them is "
+            "named 'past'. Name the one that takes the windows 'past'."
+        )
+    return inputs, outputs, parts["past"]

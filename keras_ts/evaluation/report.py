@@ -11,6 +11,7 @@ from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.evaluation.metrics import POINT, QUANTILE
 from keras_ts.evaluation.tally import Tally
+from keras_ts.evaluation.text import aligned
 from keras_ts.evaluation.verdict import Skill
 from keras_ts.windows.align import label_column
 
@@ -101,15 +102,7 @@ class ComparisonReport:
         return importlib.import_module(library).DataFrame(self.table)
 
     def __str__(self) -> str:
-        rows = [self._heading(), *self._rows()]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join(
-                cell.rjust(width) if place else cell.ljust(width)
-                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in rows
-        ]
+        lines = aligned([self._heading(), *self._rows()], left=1)
         return "\n".join([*lines, "", *self._notes, *self._sentences()])
 
     __repr__ = __str__

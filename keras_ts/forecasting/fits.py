@@ -95,13 +95,23 @@ def check_columns(layout: Layout, told: Carried) -> None:
             )
 
 
-def check_rounds(model: keras.Model, rounds: Rounds, told: Carried, steps: int) -> None:
-    """Refuse outputs of another shape than the targets, and steps that cannot be fed back."""
+def checked_rounds(model: keras.Model, layout: Layout, told: Carried, steps: int) -> Rounds:
+    """Return the rounds of a forecast.
+
+    Outputs of another shape than the targets are refused, and steps that cannot be fed back.
+    """
+    windows = told.windows
+    rounds = Rounds(
+        windows.geometry,
+        -(-steps // windows.horizon),
+        layout.target_shape,
+        len(told.levels or ()),
+        layout.sources,
+    )
     if isinstance(getattr(model, "output_shape", None), tuple):
         check_output(model.output_shape, rounds)
     if rounds.count == 1:
-        return
-    windows = told.windows
+        return rounds
     beyond = f"steps={steps} goes past horizon={windows.horizon}, which needs forecasts as inputs"
     if told.levels is not None:
         raise ValueError(
@@ -116,6 +126,7 @@ def check_rounds(model: keras.Model, rounds: Rounds, told: Carried, steps: int) 
             f"{beyond}, and {reason}. Train with horizon={steps}, or forecast every column without "
             "a gap."
         )
+    return rounds
 
 
 def _listed(parts: Any) -> str:

@@ -13,10 +13,9 @@ from keras_ts._typing import Array
 from keras_ts.forecasting import ahead
 from keras_ts.forecasting.batches import predict
 from keras_ts.forecasting.ends import Ends
-from keras_ts.forecasting.fits import check_columns, check_forecaster, check_inputs, check_rounds
+from keras_ts.forecasting.fits import check_columns, check_forecaster, check_inputs, checked_rounds
 from keras_ts.forecasting.kept import compiled_loop
 from keras_ts.forecasting.layout import Layout, matched
-from keras_ts.forecasting.loop import Rounds
 from keras_ts.forecasting.resolve import check_frequency, resolve
 from keras_ts.forecasting.tables import as_frames
 from keras_ts.forecasting.times import Following
@@ -115,14 +114,7 @@ def forecast(
     layout = Layout.of(panel, told.windows)
     check_columns(layout, told)
     check_inputs(model, layout, told)
-    rounds = Rounds(
-        told.windows.geometry,
-        -(-steps // told.windows.horizon),
-        layout.target_shape,
-        len(told.levels or ()),
-        layout.sources,
-    )
-    check_rounds(model, rounds, told, steps)
+    rounds = checked_rounds(model, layout, told, steps)
     check_frequency(told, panel)
     ends = Ends.of(panel, told.windows, incomplete)
     gap = told.windows.gap

@@ -7,10 +7,15 @@ import keras
 from keras_ts import _checks
 from keras_ts._models import check_model
 from keras_ts._registration import registered
-from keras_ts.forecasting.fits import check_forecaster, check_inputs, check_rounds, inputs_by_part
+from keras_ts.forecasting.fits import (
+    check_forecaster,
+    check_inputs,
+    checked_rounds,
+    inputs_by_part,
+)
 from keras_ts.forecasting.kept import loop_inputs
 from keras_ts.forecasting.layout import Layout
-from keras_ts.forecasting.loop import Loop, Rounds
+from keras_ts.forecasting.loop import Loop
 from keras_ts.forecasting.resolve import resolve
 from keras_ts.saving.metadata import remember
 from keras_ts.windows.carried import Carried
@@ -74,16 +79,8 @@ class Rollout(keras.Model):
         check_forecaster(model)
         layout = _layout(model, told)
         check_inputs(model, layout, told)
-        geometry = told.windows.geometry
-        rounds = Rounds(
-            geometry,
-            -(-steps // geometry.horizon),
-            layout.target_shape,
-            len(told.levels or ()),
-            layout.sources,
-        )
-        check_rounds(model, rounds, told, steps)
-        inputs = loop_inputs(model, layout.shapes(geometry, steps))
+        rounds = checked_rounds(model, layout, told, steps)
+        inputs = loop_inputs(model, layout.shapes(told.windows.geometry, steps))
         super().__init__(inputs, Loop(model, rounds, steps)(inputs), name=name)
         self._settings = {"model": model, "told": told, "steps": steps}
 

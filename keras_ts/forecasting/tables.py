@@ -1,5 +1,6 @@
 """Puts a forecast into a frame of the library that the series came in."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def as_frames(
     return frames if listed else frames[0]
 
 
-def output_names(target: str, levels: tuple[float, ...] | None) -> list[str]:
+def output_names(target: str, levels: Sequence[float] | None) -> list[str]:
     """Return the names of a target's columns: its own for the point, or the median."""
     if levels is None:
         return [target]

@@ -93,7 +93,7 @@ class ConformalInterval(keras.layers.Layer):
             None if self.given_levels is None else pair_of(share, self.given_levels)
             for share in self.coverage
         ]
-        self.targets = _indices(targets)
+        self.targets = _checks.indices("targets", targets)
         self.sequence = _checks.boolean("sequence", sequence)
         if calibrated_on is not None and not isinstance(calibrated_on, str):
             raise TypeError(
@@ -255,11 +255,3 @@ def pair_of(share: float, levels: tuple[float, ...]) -> tuple[int, int]:
             f"{list(levels)}. {can}"
         )
     return places[0][0], places[1][0]
-
-
-def _indices(targets: Any) -> int | list[int] | None:
-    if targets is None:
-        return None
-    if isinstance(targets, list | tuple) and targets:
-        return [_checks.integer(f"targets[{i}]", index, 0) for i, index in enumerate(targets)]
-    return _checks.integer("targets", targets, 0)

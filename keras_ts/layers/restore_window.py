@@ -58,7 +58,7 @@ class RestoreWindow(keras.layers.Layer):
     ) -> None:
         # Keras would cast the statistics to half precision first, which loses the level.
         super().__init__(autocast=False, **kwargs)
-        self.feature = _feature(feature)
+        self.feature = _checks.indices("feature", feature)
         self.period = None if period is None else _checks.integer("period", period, 2)
         self.gap = _checks.integer("gap", gap, 0)
         if self.gap and period is None:
@@ -128,11 +128,3 @@ class RestoreWindow(keras.layers.Layer):
             "period": self.period,
             "gap": self.gap,
         }
-
-
-def _feature(feature: Any) -> int | list[int] | None:
-    if feature is None:
-        return None
-    if isinstance(feature, list | tuple) and feature:
-        return [_checks.integer(f"feature[{i}]", index, 0) for i, index in enumerate(feature)]
-    return _checks.integer("feature", feature, 0)

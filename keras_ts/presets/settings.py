@@ -1,7 +1,7 @@
 """``PresetSettings``: the settings of a recurrent preset, their checks and their config."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from keras_ts import _checks
@@ -78,10 +78,7 @@ class PresetSettings:
 
     def get_config(self) -> dict[str, Any]:
         """Return the settings as plain Python values that JSON takes."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in asdict(self).items()
-        }
+        return _checks.plain_config(self)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:

@@ -5,7 +5,7 @@ series can ask it.
 """
 
 from collections.abc import Sequence
-from dataclasses import InitVar, asdict, dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Any, Literal, Self
 
 from keras_ts import _checks
@@ -91,10 +91,7 @@ class WindowSpec:
 
     def get_config(self) -> dict[str, Any]:
         """Return the settings as plain Python values that JSON takes."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in asdict(self).items()
-        }
+        return _checks.plain_config(self)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
