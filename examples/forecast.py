@@ -110,7 +110,9 @@ def read_table(arguments: argparse.Namespace) -> pd.DataFrame:
         print("Carbon dioxide at Mauna Loa, weekly, in parts per million")
         return co2.load_pandas().data.rename_axis("week").reset_index()
     try:
-        table = pd.read_csv(arguments.csv)
+        # Read as numbers, the shop 007 would become 7, and the year 2024 some nanoseconds.
+        texts = {name: str for name in (arguments.id, arguments.time) if name is not None}
+        table = pd.read_csv(arguments.csv, dtype=texts)
     except FileNotFoundError:
         raise UserError(f"--csv {arguments.csv}: there is no such file.") from None
     except (OSError, ValueError) as error:
@@ -129,6 +131,14 @@ def read_table(arguments: argparse.Namespace) -> pd.DataFrame:
                 raise UserError(
                     f"--{option} {name} is not in {arguments.csv}, which has: {columns}."
                 )
+    chosen = [name for names in named.values() for name in names if name is not None]
+    for name in chosen:
+        if chosen.count(name) > 1:
+            raise UserError(f"two options name the column {name}; use one of them.")
+    if arguments.id is not None and table[arguments.id].isna().any():
+        raise UserError(
+            f"--id {arguments.id} has no value in line {_first_line(table[arguments.id])}."
+        )
     for option, name in (("column", arguments.column), *(("future", n) for n in arguments.future)):
         table[name] = _numbers(option, table[name])
     if arguments.time is not None:
@@ -174,9 +184,12 @@ def fill_gaps(
     holes = int(series[arguments.column].isna().sum())
     series[arguments.column] = series[arguments.column].groupby(ids, sort=False).ffill()
     behind = table[begun & ~ended].drop(columns=arguments.column)
-    print(f"{len(series):,} rows in {ids.nunique():,} series", end="")
+    whole = ids[series.index].nunique()
+    print(f"{len(series):,} rows in {whole:,} series", end="")
     if holes:
         print(f", {holes:,} of them without a value and filled with the one before", end="")
+    if whole < ids.nunique():
+        print(f"; {ids.nunique() - whole:,} series without any value left out", end="")
     if len(behind):
         use = "the plan for what follows" if arguments.future else "left out"
         print(f"; {len(behind):,} rows at the end have no value yet: {use}", end="")
@@ -221,6 +234,8 @@ def run(arguments: argparse.Namespace, series: pd.DataFrame, future: pd.DataFram
         calm, *_ = split(dataclasses.replace(windows, batch_size=128), series, arguments)
         arguments.out.mkdir(parents=True, exist_ok=True)
         model = preset.build(train)
+        # A season that reaches back too far is refused before anything is trained.
+        keras_ts.baselines(train, held_out, season=arguments.season)
         # The untrained model reads the same rows, so a plan that lacks some is refused at once.
         keras_ts.forecast(model, series, future=future)
     except (ValueError, TypeError, OSError) as error:

@@ -38,9 +38,12 @@ def folder(tmp_path_factory):
     planned.loc[193:, "sold"] = np.nan
     planned = planned.drop(index=60)
     table.drop(index=60).to_csv(path / "gap.csv", index=False)
-    cities = [planned, planned.assign(city="Turku", sold=planned["sold"] * 100)]
+    cities = [planned.assign(city="007"), planned.assign(city="Turku", sold=planned["sold"] * 100)]
+    cities.append(planned.assign(city="Vaasa", sold=np.nan))
     pd.concat(cities).sample(frac=1, random_state=0).to_csv(path / "cities.csv", index=False)
     table[:0].to_csv(path / "header.csv", index=False)
+    nameless = table.assign(city=table["city"].where(table.index != 3))
+    nameless.to_csv(path / "nameless.csv", index=False)
     (path / "empty.csv").write_text("")
     (path / "binary.csv").write_bytes(bytes(range(256)))
     return path
@@ -56,6 +59,10 @@ MISTAKES = [
     ("sales.csv", "--column sold --calendar moon", "calendar"),
     ("short.csv", "--column sold", "too short"),
     ("empty.csv", "--column sold", "cannot be read as a CSV file"),
+    ("nameless.csv", "--column sold --time day --id city", "--id city has no value in line 5"),
+    ("sales.csv", "--column sold --future sold", "two options name the column sold"),
+    ("sales.csv", "--column sold --window 10 --horizon 7 --epochs 1 --season 1", "must be >= 2"),
+    ("sales.csv", "--column sold --window 10 --horizon 7 --epochs 1 --season 180", "season=180"),
     ("header.csv", "--column sold", "no row below its header"),
     ("binary.csv", "--column sold", "cannot be read as a CSV file"),
     ("sales.csv", "--column none", "every value of the series is missing"),
@@ -137,9 +144,10 @@ def test_a_panel_with_dates_and_a_plan(folder):
                   "--missing", "drop", "--out", out)  # fmt: skip
     assert result.returncode == 0, result.stderr[-2000:]
     assert "14 rows at the end have no value yet: the plan for what follows" in result.stdout
+    assert "; 1 series without any value left out" in result.stdout
     assert "seasonal naive" in result.stdout
-    ahead = pd.read_csv(out / "forecast.csv")
-    assert ahead["city"].tolist() == ["Oulu"] * 7 + ["Turku"] * 7
+    ahead = pd.read_csv(out / "forecast.csv", dtype={"city": str})
+    assert ahead["city"].tolist() == ["007"] * 7 + ["Turku"] * 7
     assert ahead["day"].tolist() == [f"2024-07-{day}" for day in range(12, 19)] * 2
     assert (ahead["sold"][7:].to_numpy() > 10 * ahead["sold"][:7].to_numpy()).all()
 
