@@ -3,12 +3,13 @@
 Needs no framework, so that ``mutants.py`` can run it in a bare interpreter.
 """
 
+from dataclasses import FrozenInstanceError
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from keras_ts.windows.arithmetic.calendars import CALENDARS, in_days, in_time, per_row
@@ -55,6 +56,8 @@ def test_days_are_numbered_from_1970_and_found_again(name, marks, days):
     every = array(EVERY_DAY)
     kept = calendar.day(calendar.number(every, marks), marks) == every
     assert every[kept].tolist() == days
+    # A day in between has the number of a neighbour: numbers never fall.
+    assert (np.diff(calendar.number(every, marks)) >= 0).all()
 
 
 @pytest.mark.parametrize(("name", "marks", "days"), KINDS)
@@ -64,17 +67,31 @@ def test_marks_are_read_off_the_days(name, marks, days):
     assert tuple(read[:, 0].tolist()) == marks
 
 
-@pytest.mark.parametrize(
-    ("days", "marks"),
-    [(["2023-02-28", "2023-04-30"], (30,)), (["2023-04-30", "2023-06-30"], (30,)),
-     (["2023-02-27", "2023-04-30"], (29,)), (["2024-02-28", "2024-03-28"], (27,))],
-)  # fmt: skip
-def test_a_series_without_long_months_may_end_them(days, marks):
+SHORT = [
+    (["2023-02-28", "2023-04-30"], 30), (["2023-04-30", "2023-06-30"], 30),
+    (["2023-02-27", "2023-04-30"], 29), (["2024-02-28", "2024-03-28"], 27),
+]  # fmt: skip
+
+
+def halves(days):
+    return ["2023-02-14", days[0], "2023-04-14", days[1]]
+
+
+@pytest.mark.parametrize(("days", "mark"), SHORT)
+def test_a_series_without_long_months_may_end_them(days, mark):
     read = CALENDARS["day of month"].marks(np.array(days, "M8[D]"), np.array([0, 2]))
-    assert tuple(read[:, 0].tolist()) == marks
-    half = np.array(["2023-02-14", days[0], "2023-04-14", days[1]], "M8[D]")
-    read = CALENDARS["twice a month"].marks(half, np.array([0, 4]))
-    assert tuple(read[:, 0].tolist()) == (13, *marks)
+    assert read.tolist() == [[mark]]
+    read = CALENDARS["twice a month"].marks(np.array(halves(days), "M8[D]"), np.array([0, 4]))
+    assert read.tolist() == [[13], [mark]]
+
+
+def test_other_series_of_a_panel_do_not_change_whether_a_series_ends_its_months():
+    days = np.array([day for own, _ in SHORT for day in own], "M8[D]")
+    read = CALENDARS["day of month"].marks(days, np.arange(0, 9, 2))
+    assert read.tolist() == [[mark for _, mark in SHORT]]
+    days = np.array([day for own, _ in SHORT for day in halves(own)], "M8[D]")
+    read = CALENDARS["twice a month"].marks(days, np.arange(0, 17, 4))
+    assert read.tolist() == [[13] * 4, [mark for _, mark in SHORT]]
 
 
 def test_every_series_of_a_panel_has_marks_of_its_own():
@@ -104,6 +121,12 @@ def test_days_that_are_not_half_a_month_apart_are_no_half_months(early, late, ha
     kept = calendar.day(calendar.number(array(days), marks), marks) == array(days)
     assert kept.all() == half
     assert (marks.tolist() == [-1, -1]) is not half
+    # Another series of the panel, of half months or not, does not change that.
+    for other in ([1, 12], [1, 15]):
+        more = [date(2024, month, day) for month in (1, 2, 3) for day in other]
+        panel, offsets = array([*days, *more]), np.array([0, len(days), len(days) + 6])
+        assert (calendar.marks(panel, offsets)[:, 0] == marks).all()
+        assert (calendar.marks(panel, offsets)[0, 1] == -1) == (other == [1, 12])
 
 
 def test_no_two_days_are_closer_than_their_calendar_says():
@@ -132,6 +155,13 @@ def test_names(name, marks):
     assert CALENDARS[name].name(marks) == NAMES[name, marks]
 
 
+@pytest.mark.parametrize("calendar", CALENDARS.values())
+def test_calendars_do_not_change(calendar):
+    """Every series of a process goes by the same ones."""
+    with pytest.raises(FrozenInstanceError):
+        calendar.hours = 1
+
+
 def test_days_without_marks_go_by_their_tick():
     assert (CALENDARS["day"].name, CALENDARS["day"].tick) == (None, "day")
     assert (CALENDARS["weekday"].name, CALENDARS["weekday"].tick) == (None, "weekday")
@@ -145,11 +175,13 @@ def test_days_without_marks_go_by_their_tick():
 
 
 def clock_array(moments):
-    return np.array(moments, "M8[us]")
+    """Moments in whole hours, so that a day may also be late by one tick."""
+    return np.array(moments, "M8[h]")
 
 
 @given(st.lists(st.lists(st.tuples(st.sampled_from([0, 0, 0, 1, 2]), st.sampled_from([0, 0, 1])),
                          min_size=1, max_size=6), min_size=1, max_size=3))  # fmt: skip
+@example([[(0, 0)], [(1, 0), (0, 0)]])
 def test_a_day_may_begin_late_by_as_much_as_the_clock_is_put_forward(panel):
     utc, local, want = [], [], []
     for series in panel:

@@ -1,5 +1,6 @@
 """Cycles, measured against Python's datetimes. Needs no framework, as ``mutants.py`` asks."""
 
+import json
 import math
 from datetime import datetime, timedelta
 
@@ -41,6 +42,14 @@ def test_named_cycles(moments, cycles, unit):
             for wave in (math.sin, math.cos)
         ]
         np.testing.assert_allclose(row, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("cycle", NAMED)
+def test_a_name_read_from_a_file_is_as_good_as_one_in_the_code(cycle):
+    clock = np.array(["2024-05-17T13:47:11"], "M8[s]")
+    read = json.loads(json.dumps(cycle))
+    assert read is not cycle
+    np.testing.assert_array_equal(waves([read], clock, None), waves([cycle], clock, None))
 
 
 def test_dates_alone_begin_their_day():

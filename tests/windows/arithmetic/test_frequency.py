@@ -296,8 +296,19 @@ def test_floats_far_from_zero():
     for off, places in ((2, []), (3, [4])):
         units = np.cumsum([0, 8, 8, 8, 8 + off, 8])
         assert gaps(2.0**30 + unit * units, np.array([0, 6])).tolist() == places
+        # The place is that of the largest number, even if it alone has reached a power of two.
+        assert gaps(2.0**30 + unit * (units - units[-1]), np.array([0, 6])).tolist() == places
+        assert gaps(unit * units - 2.0**30, np.array([0, 6])).tolist() == places
     # A part in a thousand is no rounding.
     assert gaps(np.array([0, 1, 2, 3.001, 4.001]), np.array([0, 5])).tolist() == [3]
+
+
+def test_floats_are_equal_steps_to_a_millionth_of_the_shortest():
+    """A tenth of that parts no steps, and twice that does: two steps of 1 are then most."""
+    for off, places in ((1e-7, [1, 2]), (2e-6, [3, 4, 5])):
+        steps = np.array([1, 1, 2, 2 + off, 2 + 2 * off])
+        times = np.concatenate([[0], np.cumsum(steps)])
+        assert gaps(times, np.array([0, 6])).tolist() == places
 
 
 def test_steps_too_long_for_a_float_are_gaps():

@@ -56,6 +56,7 @@ def test_series_are_continued_and_numbered_without_a_zone(kind, start, unit, row
     moments = array(REGULAR[kind](start, 50), unit)
     [found] = frequencies(moments[:rows], np.array([0, rows]))
     assert str(found) == NAMES[kind]
+    assert found.local is False
     ahead = found.following(moments[rows - 1], 50 - rows)
     assert ahead.dtype == f"M8[{unit}]"
     assert ahead.tolist() == moments[rows:].tolist()
@@ -148,12 +149,28 @@ def test_months_in_utc_of_a_zone():
     found = frequency_of(utc, local)
     assert (found.calendar, found.local) == ("day of month", False)
     assert str(found) == "month end"
+    # The time of day is that in UTC, too.
+    assert found.following(array(utc)[27], 2).tolist() == utc[28:]
 
 
 def test_calendars_by_the_clock_go_before_those_in_utc():
     local = REGULAR["last weekdays"](datetime(2024, 1, 1, 12), 30)
     found = frequency_of([moment - HOUR for moment in local], local)
     assert (found.calendar, found.local) == ("last weekday", True)
+
+
+def test_steps_shorter_than_those_of_a_calendar_are_none_of_its_days():
+    """Half a day stays half a day, even if the clock is put forward over the other half."""
+    found = frequency_of([EPOCH, EPOCH + DAY / 2], [EPOCH, EPOCH + DAY])
+    assert (str(found), found.calendar) == ("12 hours", None)
+
+
+def test_a_day_that_a_clock_leaves_out_is_no_missing_row():
+    """Samoa had no 30 December 2011: by its clock one day is skipped, and none in UTC."""
+    utc = stepping(DAY)(datetime(2011, 12, 26, 10), 9)
+    local = [moment + DAY * (moment.day < 20 or moment.day > 29) for moment in utc]
+    found = frequency_of(utc, local)
+    assert (str(found), found.calendar, found.local) == ("1 day", None, False)
 
 
 def test_a_day_that_begins_late_does_not_move_the_others():
