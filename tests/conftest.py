@@ -1,4 +1,4 @@
-"""Hypothesis profiles, and a clean random state for every test."""
+"""Hypothesis profiles, a clean random state for every test, and iterators that go at once."""
 
 import os
 
@@ -15,6 +15,25 @@ settings.register_profile(
     "slow", max_examples=500, deadline=None, suppress_health_check=_SLOW_START
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def _iterate_untuned() -> None:
+    """Turn off the autotuning of tf.data, whose thread keeps an iterator from being freed.
+
+    The thread tunes after 10 ms, 20 ms, 40 ms and so on, up to a minute. TensorFlow wakes it
+    before it marks it as cancelled, so the thread may sleep on until its next turn, and whoever
+    frees the iterator waits for it: a garbage collection of old ones took one to three minutes.
+    """
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    iterate = tf.data.Dataset.__iter__
+    tf.data.Dataset.__iter__ = lambda dataset: iterate(dataset.with_options(options))
+
+
+if keras.backend.backend() == "tensorflow":
+    _iterate_untuned()
 
 
 @pytest.fixture(autouse=True)
