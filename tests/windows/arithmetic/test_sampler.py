@@ -1,8 +1,10 @@
 """Batches and shards part the order of an epoch, which does not depend on them."""
 
 import itertools
+import json
 
 import numpy as np
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -52,6 +54,7 @@ def test_batches_follow_one_another_and_no_shard_has_more(samplers):
         assert (bounds[-1][1] if bounds else 0) == sampler.positions
         assert sampler.positions - sampler.size in range(sampler.batch_size + 1)
         sizes = [end - begin for begin, end in bounds]
+        assert sampler.uniform is (sampler.remainder != "keep" or len(samplers) == 1)
         assert all(1 <= size <= sampler.batch_size for size in sizes)
         if sampler.remainder != "keep":
             assert set(sizes) <= {sampler.batch_size}
@@ -83,10 +86,31 @@ def test_padding_repeats_the_epoch_from_its_beginning(samplers, epoch):
         assume(sampler.size)
         windows = sampler.windows(epoch, 0, sampler.size)[0]
         positions = np.arange(2 * sampler.size + 3)
-        for begin, end in itertools.pairwise([0, sampler.size - 1, sampler.size, len(positions)]):
+        edges = [0, sampler.size // 2, sampler.size, sampler.size + 1, len(positions)]
+        for begin, end in itertools.combinations(edges, 2):
             padded, starts = sampler.windows(epoch, begin, end)
             assert padded.tolist() == windows[positions[begin:end] % sampler.size].tolist()
             assert starts.tolist() == (5 + 3 * padded).tolist()
+
+
+def test_a_long_last_batch_is_filled_up():
+    ranges = WindowRanges(np.array([5]), np.array([1000]), np.array([0]), step=3)
+    sampler = BatchSampler(ranges, 300, "pad", True, seed=7)
+    order = Permutation(1000, 7, 2)(np.arange(1000))
+    windows, starts = sampler.windows(2, *sampler.bounds(3))
+    np.testing.assert_array_equal(windows, [*order[900:], *order[:200]])
+    np.testing.assert_array_equal(starts, 5 + 3 * windows)
+
+
+@pytest.mark.parametrize("remainder", ["keep", "drop", "pad"])
+def test_a_remainder_read_from_a_file_is_as_good_as_one_in_the_code(remainder):
+    ranges = WindowRanges(np.array([0]), np.array([9]), np.array([0]), step=1)
+    read = json.loads(json.dumps(remainder))
+    assert read is not remainder
+    one, other = (BatchSampler(ranges, 2, word, False, 0, shards=2) for word in (remainder, read))
+    assert one.batches == other.batches
+    for batch in range(one.batches):
+        assert one.bounds(batch) == other.bounds(batch)
 
 
 def test_any_stretch_of_any_epoch_may_be_read_in_any_order():
