@@ -230,6 +230,11 @@ def test_names_of_steps_in_calendars():
     assert str(Frequency(0.25)) == "steps of 0.25"
 
 
+def test_days_begin_at_midnight_unless_told():
+    ahead = Frequency(2, "day", unit="s").following(np.datetime64("2024-02-28T00:00:00"), 2)
+    assert ahead.tolist() == [datetime(2024, 3, 1), datetime(2024, 3, 3)]
+
+
 # Numbers.
 
 
@@ -266,6 +271,10 @@ def test_the_largest_numbers():
     [found] = frequencies(far, np.array([0, 2]))
     assert found.step == 2**63
     assert found.number(far).tolist() == [-1, 0]
+    ends = np.array([-(2**63), 2**63 - 1])
+    [found] = frequencies(ends, np.array([0, 2]))
+    assert found.step == 2**64 - 1
+    np.testing.assert_allclose(found.number(ends), [-0.5, 0.5])
     steps = np.array([0, 2**63 - 1])
     [found] = frequencies(steps, np.array([0, 2]))
     assert found.number(steps).tolist() == [0, 1]
