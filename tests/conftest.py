@@ -5,9 +5,14 @@ import os
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import types
+
 import keras
 import pytest
 from hypothesis import HealthCheck, settings
+
+import forks
+from keras_ts.checks import reload
 
 _SLOW_START = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile("ci", max_examples=50, deadline=None, suppress_health_check=_SLOW_START)
@@ -39,3 +44,13 @@ if keras.backend.backend() == "tensorflow":
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     keras.utils.set_random_seed(51)
+
+
+@pytest.fixture
+def forked_reload(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ``check_reload`` fork a process that has imported Keras, and start no interpreter."""
+
+    def run(command, *, env, cwd, **_):  # type: ignore[no-untyped-def]
+        return forks.run(command[2], command[3:], env, cwd)
+
+    monkeypatch.setattr(reload, "subprocess", types.SimpleNamespace(run=run))

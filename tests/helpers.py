@@ -1,9 +1,7 @@
-"""Helps several test files: an oracle for windows, a fresh interpreter, old files."""
+"""Helps several test files: an oracle for windows, a fresh process, old files."""
 
 import gzip
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -11,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
+import forks
 from keras_ts import WindowedSeries
 
 BACKEND = keras.backend.backend()
@@ -18,16 +17,16 @@ only_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="needs the 
 
 
 def run_fresh(code, *arguments, **environment):
-    """Run ``code`` in a new interpreter; return its output."""
-    result = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "KERAS_BACKEND": BACKEND, **environment},
-        check=False,
-    )
+    """Run ``code`` in a process that has imported Keras at most; return its output."""
+    environment = {**os.environ, "KERAS_BACKEND": BACKEND, **environment}
+    result = forks.run(code, arguments, environment)
     assert result.returncode == 0, result.stderr[-3000:]
     return result.stdout
+
+
+def called(model, x):
+    """Return the outputs of a model as an array; compile no function for it, as predict does."""
+    return keras.ops.convert_to_numpy(model(x))
 
 
 def naive_windows(series, w):

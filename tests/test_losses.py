@@ -275,7 +275,7 @@ def test_windows_with_weights_train():
     model.fit(dataset, verbose=0)
 
 
-def test_arguments_survive_a_file(tmp_path):
+def test_arguments_survive_a_file(forked_reload, tmp_path):
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), SortedQuantiles(LEVELS)])
     model.compile(
         "sgd",

@@ -68,7 +68,7 @@ def test_losses_are_named_one_a_line():
     np.testing.assert_array_equal(ops.convert_to_numpy(model.layers[0].states[0]), states)
 
 
-def test_a_clean_model_is_said_to_be_whole():
+def test_a_clean_model_is_said_to_be_whole(forked_reload):
     model = RecurrentPreset(
         "sequence_to_sequence", "gru", (3,), window=9, features=1, window_norm="last",
         output_scale=2.0,
@@ -85,7 +85,7 @@ def test_a_clean_model_is_said_to_be_whole():
         np.testing.assert_array_equal(now, then)
 
 
-def test_functions_that_are_not_registered():
+def test_functions_that_are_not_registered(forked_reload):
     """A model that does not load compiled is compared uncompiled."""
     model = fitted(net(), "sgd", squares)
     report = check_reload(model, X)
@@ -96,7 +96,7 @@ def test_functions_that_are_not_registered():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", preset_names())
-def test_every_recipe_is_clean(name):
+def test_every_recipe_is_clean(forked_reload, name):
     preset = from_preset(name)
     model = preset.build()
     if preset.recipe:
@@ -148,7 +148,7 @@ def test_models_made_for_a_dataset_are_clean(name, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BUILT)
-def test_models_made_for_a_dataset_are_clean_in_a_fresh_process(name):
+def test_models_made_for_a_dataset_are_clean_in_a_fresh_process(forked_reload, name):
     model, x = built(name)
     report = check_reload(model, x)
     assert report.ok, str(report)
@@ -227,7 +227,7 @@ def test_a_variable_that_differs(tmp_path):
     assert len(lost) == 2
 
 
-def test_inner_models_lists_and_dicts():
+def test_inner_models_lists_and_dicts(forked_reload):
     first, second = keras.Input((9, 1), name="first"), keras.Input((9, 1), name="second")
     inner = keras.Sequential([keras.Input((9, 1)), layers.Dense(2, name="deep")], name="inner")
     x = layers.Concatenate()([inner(first), inner(second)])

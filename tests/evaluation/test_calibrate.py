@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from keras import ops
 
+from helpers import called
 from keras_ts import (
     RecurrentPreset,
     Rollout,
@@ -36,7 +37,7 @@ def walks(count, length, seed, scale=1.0):
 def held(model, dataset, places=(0, -1)):
     """Return the share of targets between two bounds, for each step."""
     x, y = dataset.to_numpy()
-    bands = model.predict(x, verbose=0)
+    bands = called(model, x)
     return ((bands[..., places[0]] <= y) & (y <= bands[..., places[1]])).mean(axis=0)
 
 
@@ -48,7 +49,7 @@ def test_coverage_on_new_series():
     # Over 2,000 windows a share's standard error is 0.9 %, and the margins' own is 1.6 %.
     assert np.abs(held(calibrated, fresh, (1, -2)) - 0.8).max() < 0.06
     assert np.abs(held(calibrated, fresh) - 0.95).max() < 0.03
-    widths = np.diff(calibrated.predict(fresh.to_numpy()[0][:1], verbose=0)[0][:, [0, -1]])
+    widths = np.diff(called(calibrated, fresh.to_numpy()[0][:1])[0][:, [0, -1]])
     assert (np.diff(widths[:, 0]) > 0).all()
 
 
@@ -107,7 +108,7 @@ def test_bands_equal_a_plain_computation(columns, horizon, targets, levels):
     coverage = (0.5, 0.8)
     calibrated = calibrate(model, dataset, coverage)
     x, y = dataset.to_numpy()
-    before, bands = (np.asarray(one.predict(x, verbose=0), float) for one in (model, calibrated))
+    before, bands = (np.asarray(called(one, x), float) for one in (model, calibrated))
     places = {None: None, 1: [1], (1,): [1], (2, 0): [2, 0]}[
         tuple(columns) if isinstance(columns, list) else columns
     ]
@@ -176,7 +177,7 @@ def test_forecast_gives_columns_of_the_bounds(built, tmp_path):
     pd.testing.assert_frame_equal(again, ahead)
 
 
-def test_reload_is_clean(built):
+def test_reload_is_clean(forked_reload, built):
     _, calibrated, (_, validation), _, _ = built
     assert check_reload(calibrated, validation[0][0]).ok
 
@@ -207,7 +208,7 @@ def test_a_model_of_ones_own_without_an_axis_for_its_step():
     model = keras.Model(inputs, keras.layers.Activation("linear")(inputs))
     calibrated = calibrate(model, dataset, coverage=0.8)
     assert calibrated.output_shape == (None, 4, 1, 3)
-    bands = calibrated.predict(dataset.to_numpy()[0], verbose=0)[:, -1, 0]
+    bands = called(calibrated, dataset.to_numpy()[0])[:, -1, 0]
     actual = dataset.to_numpy()[1][:, -1]
     assert ((bands[:, 0] <= actual) & (actual <= bands[:, 2])).sum() == np.ceil(77 * 0.8)
 
@@ -216,7 +217,7 @@ def test_windows_that_stand_still_have_bands_of_some_width():
     series = np.concatenate([np.zeros(30), np.random.default_rng(0).normal(size=60)])
     windows = WindowedSeries(6, horizon=2)
     calibrated = calibrate(persistence(windows), windows.build(series), coverage=0.8)
-    bands = calibrated.predict(np.zeros((1, 6)), verbose=0)
+    bands = called(calibrated, np.zeros((1, 6)))
     assert (np.diff(bands[0]) > 0).all()
     assert np.isfinite(bands).all()
 
@@ -229,7 +230,7 @@ def test_half_precision_keeps_the_level():
         dataset = windows.build(1e5 + np.random.default_rng(0).normal(size=60))
         model = RecurrentPreset(units=(2,), window_norm="last").build(dataset)
         calibrated = calibrate(model, dataset, coverage=0.8)
-        bands = calibrated.predict(dataset.to_numpy()[0], verbose=0)
+        bands = called(calibrated, dataset.to_numpy()[0])
     finally:
         keras.config.set_dtype_policy(before)
     assert bands.dtype == np.float32
@@ -272,6 +273,4 @@ def test_a_rollout_gives_the_bands(built):
     _, calibrated, (_, validation), _, _ = built
     rollout = Rollout(calibrated, validation.windows, 3)
     inputs = validation[0][0]
-    np.testing.assert_allclose(
-        rollout.predict(inputs, verbose=0), calibrated.predict(inputs, verbose=0), rtol=1e-5
-    )
+    np.testing.assert_allclose(called(rollout, inputs), called(calibrated, inputs), rtol=1e-5)

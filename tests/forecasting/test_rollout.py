@@ -81,7 +81,7 @@ def test_shows_a_changed_weight_and_shares_it():
     assert rollout.predict(np.ones((1, 3)), verbose=0).tolist() == [[4.0, 4.0]]
 
 
-def test_reloads_as_it_is():
+def test_reloads_as_it_is(forked_reload):
     model = with_covariates()
     assert check_reload(Rollout(model, steps=5), inputs(5, 2)).ok
 
