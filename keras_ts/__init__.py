@@ -18,10 +18,12 @@ from keras_ts.forecasting.rollout import Rollout
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.known_ahead import KnownAhead
+from keras_ts.layers.mask_missing import MaskMissing
 from keras_ts.layers.normalize_window import NormalizeWindow
 from keras_ts.layers.restore_window import RestoreWindow
 from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.layers.select_columns import SelectColumns
+from keras_ts.layers.smoothed_forecast import SmoothedForecast
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.losses import IntervalCoverage, MedianMAE, QuantileLoss
 from keras_ts.plotting.backtest import plot_backtest
@@ -51,6 +53,7 @@ __all__ = [
     "IntervalCoverage",
     "KnownAhead",
     "LeakageReport",
+    "MaskMissing",
     "MedianMAE",
     "NormalizeWindow",
     "QuantileLoss",
@@ -62,6 +65,7 @@ __all__ = [
     "Rollout",
     "ScaleOutput",
     "SelectColumns",
+    "SmoothedForecast",
     "SortedQuantiles",
     "WindowDataset",
     "WindowedInput",

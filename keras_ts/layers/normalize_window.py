@@ -216,7 +216,7 @@ def checked_period(statistic: str | None, name: str, period: Any) -> int | None:
             f"{name}='seasonal' and period, the steps in a season, go together. "
             f"Received: {name}={statistic!r}, period={_checks.shown(period)}."
         )
-    return None if period is None else _checks.integer("period", period, 2)
+    return None if period is None else _checks.integer("period", period, 1)
 
 
 def _in_phases(results: tuple[Any, Any, Any], found: Any) -> tuple[Any, Any, Any]:

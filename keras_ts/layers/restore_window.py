@@ -59,7 +59,7 @@ class RestoreWindow(keras.layers.Layer):
         # Keras would cast the statistics to half precision first, which loses the level.
         super().__init__(autocast=False, **kwargs)
         self.feature = _checks.indices("feature", feature)
-        self.period = None if period is None else _checks.integer("period", period, 2)
+        self.period = None if period is None else _checks.integer("period", period, 1)
         self.gap = _checks.integer("gap", gap, 0)
         if self.gap and period is None:
             raise ValueError(

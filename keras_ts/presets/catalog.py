@@ -15,6 +15,8 @@ _HUBER = Recipe("huber", "sgd", 5e-5, 128, 500, momentum=0.9)
 _SQUARED = Recipe("mse", "sgd", 1e-6, 32, 100, momentum=0.9)
 _DECAYING = Recipe("mae", "adamw", 1e-3, 32, 60, cosine_decay=True)
 
+_PANEL = Recipe("mae", "adamw", 2e-3, 256, 8, cosine_decay=True)
+
 
 def _rnn(units: int, **settings: Any) -> dict[str, Any]:
     return {"cell": "simple_rnn", "units": (units, units), **settings}
@@ -33,6 +35,14 @@ _NAMED: dict[str, tuple[dict[str, Any], Recipe | None]] = {
     "bilstm_32": (_bilstm(1), _SQUARED),
     "bilstm_32x2": (_bilstm(2), _SQUARED),
     "bilstm_32x3": (_bilstm(3), _SQUARED),
+    "smooth_gru": (
+        {"cell": "gru", "units": (32, 32), "window_norm": "last", "smoothing": "linear"},
+        _DECAYING,
+    ),
+    "seasonal_gru": (
+        {"cell": "gru", "units": (64,), "window_norm": "seasonal", "smoothing": "mixed"},
+        _PANEL,
+    ),
     "gru_32x2": ({"cell": "gru", "units": (32, 32), "window_norm": "last"}, _DECAYING),
 }
 

@@ -57,6 +57,7 @@ class Requirements:
             add in units of each window, as fits series of many sizes.
         gap: Steps between a window and its first target.
         bundled: True if the inputs are a dict.
+        holes: True if windows may lack values.
     """
 
     window: int | None
@@ -72,6 +73,7 @@ class Requirements:
     units: tuple[float, ...] | None = None
     gap: int = 0
     bundled: bool = False
+    holes: bool = False
 
     @property
     def targets_per_step(self) -> int:
@@ -111,6 +113,7 @@ def required_by(dataset: WindowDataset) -> Requirements:
         units=constants[own][targets].std if alone else None,
         gap=windows.gap,
         bundled=bundled,
+        holes=windows.missing == "keep",
     )
 
 

@@ -28,6 +28,7 @@ class PresetSettings:
         default=None, kw_only=True
     )
     period: int | None = field(default=None, kw_only=True)
+    smoothing: Literal["mixed", "linear"] | None = field(default=None, kw_only=True)
     target: int | None = field(default=None, kw_only=True)
     quantiles: Sequence[float] | None = field(default=None, kw_only=True)
     dropout: float = field(default=0.0, kw_only=True)
@@ -57,6 +58,9 @@ class PresetSettings:
                 "window_norm='seasonal' reads a season off the whole window, and "
                 "kind='sequence_to_sequence' forecasts within it. Use another window_norm."
             )
+        if self.smoothing is not None:
+            _checks.choice("smoothing", self.smoothing, ("mixed", "linear"))
+            self._check_smoothing()
         if self.target is not None:
             checked["target"] = _checks.integer("target", self.target, 0)
             if self.window_norm is None or self.target >= (self.features or 1):
@@ -75,6 +79,21 @@ class PresetSettings:
             raise TypeError(f"recipe must be a Recipe or None. Received: {self.recipe!r}.")
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+
+    def _check_smoothing(self) -> None:
+        """Refuse smoothing where no step follows the window, or nothing normalizes it."""
+        given = f"Received: smoothing={self.smoothing!r}"
+        if self.kind == "sequence_to_sequence":
+            raise ValueError(
+                "smoothing forecasts the steps behind a window, and kind='sequence_to_sequence' "
+                f"those within it. {given}, kind={self.kind!r}."
+            )
+        if self.window_norm is None or self.output_scale is not None:
+            raise ValueError(
+                "smoothing stands between window_norm and its way back: set window_norm, and leave "
+                f"output_scale out. {given}, window_norm={self.window_norm!r}, "
+                f"output_scale={self.output_scale!r}."
+            )
 
     def get_config(self) -> dict[str, Any]:
         """Return the settings as plain Python values that JSON takes."""

@@ -11,10 +11,12 @@ import numpy as np
 
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.known_ahead import KnownAhead
+from keras_ts.layers.mask_missing import MaskMissing
 from keras_ts.layers.normalize_window import NormalizeWindow
 from keras_ts.layers.restore_window import RestoreWindow
 from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.layers.select_columns import SelectColumns
+from keras_ts.layers.smoothed_forecast import SmoothedForecast
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.presets.requirements import Constants, Requirements
 from keras_ts.presets.settings import CELLS, PresetSettings
@@ -40,9 +42,11 @@ def wire(
     if needs.features is None:
         # Levels are subtracted before half precision may lose them.
         window = ExpandSeries(dtype=_whole_precision() if settings.window_norm else None)(window)
+    if needs.holes:
+        window = MaskMissing()(window)
     own = SelectColumns(needs.own)(window) if needs.known and needs.own else window
-    x, restore = _normalized(settings, needs, own)
-    parts, ahead = [x], None
+    normal, scale, restore = _normalized(settings, needs, own)
+    parts, ahead = [normal], None
     if needs.known:
         assert needs.past_constants is not None
         standardize = _standardize(needs.past_constants[needs.known])
@@ -55,12 +59,14 @@ def wire(
         assert needs.static_constants is not None
         static = _standardize(needs.static_constants)(inputs["static"])
         parts.append(keras.layers.RepeatVector(needs.window)(static))
-    if len(parts) > 1:
-        x = keras.layers.Concatenate()(parts)
+    x = normal if len(parts) == 1 else keras.layers.Concatenate()(parts)
     for position, units in enumerate(settings.units):
         last = position == len(settings.units) - 1
         x = _recurrent(settings, units, sequence or not last)(x)
-    outputs = _head(settings, needs, x, ahead, restore)
+    smoothed = None
+    if settings.smoothing:
+        smoothed, x = _smoothed(settings, needs, normal, scale, x)
+    outputs = _head(settings, needs, x, smoothed, ahead, restore)
     return keras.Model(inputs if needs.bundled else inputs["past"], outputs)
 
 
@@ -79,8 +85,8 @@ def _inputs(needs: Requirements, named: bool) -> dict[str, Any]:
 
 def _normalized(
     settings: PresetSettings, needs: Requirements, own: Any
-) -> tuple[Any, Restore | None]:
-    """Return the columns that are not known ahead, normalized, and the way back for outputs."""
+) -> tuple[Any, Any, Restore | None]:
+    """Return the columns that are not known ahead, normalized, their scale, and the way back."""
     if settings.window_norm is not None:
         causal = settings.kind == "sequence_to_sequence"
         period = settings.period
@@ -90,9 +96,9 @@ def _normalized(
         x, location, scale = layer(own)
         gap = needs.gap if period is not None else 0
         back = RestoreWindow(_feature(settings, needs), period=period, gap=gap)
-        return x, lambda outputs: back([outputs, location, scale])
+        return x, scale, lambda outputs: back([outputs, location, scale])
     if needs.past_constants is None or settings.output_scale is not None:
-        return own, None
+        return own, None, None
     assert needs.own is not None
     assert needs.targets is not None
     constants = needs.past_constants[needs.own]
@@ -100,7 +106,7 @@ def _normalized(
     scaled = ScaleOutput(list(targets.std), list(targets.mean))
     if len(needs.targets) == 1:
         scaled = ScaleOutput(targets.std[0], targets.mean[0])
-    return _standardize(constants)(own), scaled
+    return _standardize(constants)(own), None, scaled
 
 
 def _epsilon(needs: Requirements) -> float:
@@ -126,6 +132,31 @@ def _feature(settings: PresetSettings, needs: Requirements) -> int | list[int] |
     return None if every else list(needs.targets)
 
 
+def _smoothed(
+    settings: PresetSettings, needs: Requirements, normal: Any, scale: Any, x: Any
+) -> tuple[Any, Any]:
+    """Return forecasts by smoothing, and what the net then knows."""
+    inputs, units = [normal, x, scale], None
+    columns = _targets(settings, needs)
+    if columns is not None:
+        inputs = [SelectColumns(columns)(normal), x, SelectColumns(columns)(scale)]
+    if needs.past_constants is not None and needs.targets is not None:
+        assert needs.own is not None
+        units = list(needs.past_constants[needs.own][needs.targets].std)
+    layer = SmoothedForecast(needs.steps, needs.gap, units, linear=settings.smoothing == "linear")
+    smoothed, x = layer(inputs if units else inputs[:2])
+    return smoothed, x
+
+
+def _targets(settings: PresetSettings, needs: Requirements) -> list[int] | None:
+    """Return the columns to smooth, one for each target of a step; None for all columns."""
+    feature = _feature(settings, needs)
+    if feature is None and needs.targets is None and needs.targets_per_step != needs.features:
+        feature = 0
+    columns = [feature] if isinstance(feature, int) else feature
+    return None if columns == [*range(needs.features or 1)] else columns
+
+
 def _standardize(constants: Constants) -> Callable[[Any], Any]:
     """Return the layer that standardizes by constants; columns of a calendar alone need none."""
     if constants.idle:
@@ -145,7 +176,12 @@ def _recurrent(settings: PresetSettings, units: int, return_sequences: bool) -> 
 
 
 def _head(
-    settings: PresetSettings, needs: Requirements, x: Any, ahead: Any, restore: Restore | None
+    settings: PresetSettings,
+    needs: Requirements,
+    x: Any,
+    smoothed: Any,
+    ahead: Any,
+    restore: Restore | None,
 ) -> Any:
     """Return the outputs, in units of the series.
 
@@ -156,7 +192,13 @@ def _head(
     targets, steps = needs.targets_per_step, needs.steps
     lead = () if settings.kind == "sequence_to_vector" else (needs.window or -1,)
     flat = (*lead, steps * levels * targets)
-    outputs = keras.layers.Dense(flat[-1])(x)
+    if smoothed is None:
+        outputs = keras.layers.Dense(flat[-1])(x)
+    else:
+        # What the net adds begins at 0, so that smoothing alone leads at first.
+        outputs = keras.layers.Dense(flat[-1], kernel_initializer="zeros")(x)
+        both = [_shaped(outputs, steps, levels, targets), _shaped(smoothed, steps, 1, targets)]
+        outputs = _shaped(keras.layers.Add(dtype=_whole_precision())(both), *flat)
     effect = (
         None if ahead is None else _shaped(_effect(settings, x, ahead, levels * targets), *flat)
     )

@@ -1,0 +1,59 @@
+"""``MaskMissing``: windows with holes, and series shorter than a window, as masked steps.
+
+A panel holds series of many lengths. Windows as short as its shortest series would forget most of
+what the longest knows; with missing rows in front, each series fills a window as far as it goes.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_ts._dtypes import at_least_float32
+from keras_ts._registration import registered
+
+
+@registered
+class MaskMissing(keras.layers.Layer):
+    """Masks each step at which a value is missing, and puts 0 in the place of that value.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_ts import MaskMissing
+    >>> layer = MaskMissing()
+    >>> windows = np.array([[[np.nan], [2.0], [3.0]]])
+    >>> np.asarray(layer(windows)).ravel().tolist()
+    [0.0, 2.0, 3.0]
+    >>> np.asarray(layer.compute_mask(windows)).tolist()
+    [[False, True, True]]
+
+    Args:
+        **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
+
+    Input shape:
+        ``(batch, time, features)``, with NaN or an infinite number for a missing value.
+
+    Output shape:
+        The shape of the input, with a mask ``(batch, time)``: True where every feature has a
+        value, and where a mask of the input is True, too. Float32 under a half-precision policy.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        # Keras would cast the input to half precision first, which makes large values infinite.
+        super().__init__(autocast=False, **kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        """Return the windows with 0 for missing values."""
+        inputs = ops.cast(inputs, at_least_float32(self))
+        return ops.where(ops.isfinite(inputs), inputs, ops.zeros_like(inputs))
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Return True for each step without a missing value."""
+        known = ops.all(ops.isfinite(inputs), axis=-1)
+        return known if previous_mask is None else ops.logical_and(known, previous_mask)
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """Return the shape of the input."""
+        return keras.KerasTensor(inputs.shape, dtype=at_least_float32(self))

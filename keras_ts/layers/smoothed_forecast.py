@@ -1,0 +1,255 @@
+"""``SmoothedForecast``: forecasts by exponential smoothing, mixed for each window by a net.
+
+Simple smoothing, damped trends and Theta are hard to beat on series of a few dozen steps, and are
+linear in the window: a net need not learn them from such series, only when to use which. So the
+layer computes a fixed set of them in closed form, and a softmax on what the net knows of a window
+gives each its share.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_ts import _checks
+from keras_ts._dtypes import at_least_float32
+from keras_ts._registration import registered
+
+# By what a step counts less than the one after it. A level of discount 0 is the last value; a
+# discount of 1 lets all steps count alike.
+_LEVELS = (0.0, 0.3, 0.5, 0.65, 0.8, 0.9, 0.96, 1.0)
+_LINES = (0.3, 0.6, 0.8, 0.9, 1.0)
+# By what a trend grows less in a step than in the one before.
+_DAMPINGS = (0.6, 0.85, 1.0)
+# Added to the squared spread of a line's steps, so that two or three of them give no steep slope.
+_RIDGE = 0.02
+# Bound of the logarithm of a window's size beside the usual one.
+_SIZES = 5.0
+# Logit of the share without a trend, at first.
+_NO_TREND = 2.0
+
+
+@registered
+class SmoothedForecast(keras.layers.Layer):
+    """Mixes forecasts by exponential smoothing, with shares that depend on the window.
+
+    With ``k`` the number of steps between a step ``x[k]`` and the last one, and ``h`` that
+    between the last one and a step of the forecast:
+
+    - Levels: ``sum(l^k x[k]) / sum(l^k)`` for the discounts 0 (the last value), 0.3, 0.5, 0.65,
+      0.8, 0.9, 0.96 and 1 (the mean), as in simple exponential smoothing (Brown, "Exponential
+      smoothing for predicting demand", 1956); and the ends of the lines below.
+    - Trends: ``slope * (d + d^2 + ... + d^h)`` for the dampings 0.6, 0.85 and 1 (Gardner and
+      McKenzie, "Forecasting trends in time series", 1985). The slopes are those of lines through
+      the steps, by least squares with the weights ``l^k``, for the discounts 0.3, 0.6, 0.8, 0.9
+      and 1. Half a slope of discount 1 beside a level is Theta's forecast (Hyndman and Billah,
+      "Unmasking the Theta method", 2003). One share goes to no trend.
+    - The forecast: the sum of levels, each times its share, and of trends, each times its share.
+      Both kinds of shares are a softmax of a dense layer, which begins at 0: at first, all levels
+      count alike, and 15 trends together for two thirds.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from keras_ts import SmoothedForecast
+    >>> windows = keras.Input((24, 1))
+    >>> state = keras.layers.GRU(8)(windows)
+    >>> forecast, evidence = SmoothedForecast(steps=6)([windows, state])
+    >>> forecast.shape
+    (None, 6, 1)
+
+    Args:
+        steps: Steps to forecast.
+        gap: Steps between the window and the first of them. Defaults to 0.
+        unit: Scale of a usual window, a number or a list with one for each feature. The scale of
+            each window beside it then tells the net, within bounds, how large the window is: in a
+            panel, series of a kind are of a size. Defaults to None: the net knows no sizes.
+        linear: True to add a linear map from the window to all steps, whose weights begin at 0.
+            It needs windows of a fixed length. It pays for a long series, which tells its
+            weights, and costs in a panel of short ones. Defaults to False.
+        **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
+
+    Input shape:
+        A list: windows ``(batch, time, features)``, relative to a location and a scale of
+        their own, as ``NormalizeWindow`` returns them, with a mask ``(batch, time)`` if they have
+        one; what a net knows of them, ``(batch, units)``; and with ``unit`` their scales,
+        ``(batch, 1, features)``.
+
+    Output shape:
+        Two arrays: forecasts ``(batch, steps, features)``; and the evidence,
+        ``(batch, units + 2 + 18 * features)``: what the net knows, levels and slopes, the logarithm
+        of the number of steps, that of their mean change, and with ``unit`` one number more for
+        each feature, its size. Float32 under a half-precision
+        policy.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: An argument is out of range, or ``linear`` stands before windows of any length.
+    """
+
+    def __init__(
+        self,
+        steps: int,
+        gap: int = 0,
+        unit: float | Sequence[float] | None = None,
+        linear: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        # Keras would cast the windows to half precision first.
+        super().__init__(autocast=False, **kwargs)
+        self.steps = _checks.integer("steps", steps, 1)
+        self.gap = _checks.integer("gap", gap, 0)
+        self.unit = None if unit is None else _units(unit)
+        self.linear = _checks.boolean("linear", linear)
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights of the shares."""
+        length, features = input_shape[0][1:]
+        known = self._known(features, input_shape[1][-1])
+        levels, trends = len(_LEVELS) + len(_LINES), 1 + len(_LINES) * len(_DAMPINGS)
+        at_first = np.zeros((trends, features), "float32")
+        at_first[0] = _NO_TREND
+        self.level_kernel = self._weight("level_kernel", (known, levels * features))
+        self.level_bias = self._weight("level_bias", (levels * features,))
+        self.trend_kernel = self._weight("trend_kernel", (known, trends * features))
+        self.trend_bias = self._weight("trend_bias", (trends * features,), at_first.ravel())
+        if self.linear:
+            if length is None:
+                raise ValueError(
+                    "linear=True needs windows of a fixed length. Received windows of shape "
+                    f"{tuple(input_shape[0])}: give their length, or set linear=False."
+                )
+            self.linear_kernel = self._weight("linear_kernel", (features, length, self.steps))
+        super().build(input_shape)
+
+    def _known(self, features: int, units: int) -> int:
+        """Return how many numbers the evidence has."""
+        sizes = 0 if self.unit is None else features
+        return int(units + 2 + features * (len(_LEVELS) + 2 * len(_LINES)) + sizes)
+
+    def _weight(self, name: str, shape: tuple[int, ...], values: Any = None) -> Any:
+        initializer = "zeros" if values is None else lambda *_, **__: ops.convert_to_tensor(values)
+        return self.add_weight(
+            shape=shape, initializer=initializer, dtype=at_least_float32(self), name=name
+        )
+
+    def call(self, inputs: Any, mask: Any = None) -> tuple[Any, Any]:
+        """Return the forecasts and the evidence."""
+        dtype = at_least_float32(self)
+        windows, state, *scale = (ops.cast(x, dtype) for x in inputs)
+        mask = mask[0] if isinstance(mask, list | tuple) else mask
+        weights = ops.ones_like(windows[:1, :, :1])
+        positions = ops.cast(ops.cumsum(weights, axis=1), dtype)
+        if mask is not None:
+            weights = ops.cast(ops.convert_to_tensor(mask), dtype)[..., None]
+        last = ops.max(weights * positions, axis=1, keepdims=True)
+        # Masked steps behind the last one count 0, whatever their power.
+        back = ops.maximum(last - positions, 0.0)
+        windows = weights * windows
+        levels = _weighted(_powers(_LEVELS, back, weights), windows)
+        ends, slopes = _lines(_powers(_LINES, back, weights), back, windows)
+        levels = ops.concatenate([levels, ends], axis=1)
+        counts = ops.log(ops.maximum(ops.sum(weights, axis=1), 1.0))
+        every = ops.zeros_like(state[:, :1])
+        evidence = [state, every + counts, ops.log(_mean_change(windows, weights) + 1e-3)]
+        evidence += [_flat(ops.arcsinh(levels)), _flat(ops.arcsinh(5.0 * slopes))]
+        if self.unit is not None:
+            # Within bounds, so that a series of a size never met sets no share by that alone.
+            sizes = ops.log(scale[0][:, 0] / ops.cast(self.unit, dtype))
+            evidence.append(ops.clip(sizes, -_SIZES, _SIZES))
+        known = ops.concatenate(evidence, axis=-1)
+        forecast = self._mixed(known, levels, slopes)
+        if self.linear:
+            by_feature = ops.transpose(windows, (2, 0, 1))
+            mapped = ops.matmul(by_feature, ops.cast(self.linear_kernel, dtype))
+            forecast = forecast + ops.transpose(mapped, (1, 2, 0))
+        return forecast, known
+
+    def _mixed(self, known: Any, levels: Any, slopes: Any) -> Any:
+        """Return the forecast: levels and trends by the shares that they get."""
+        shares = self._shares(known, self.level_kernel, self.level_bias, levels.shape)
+        level = ops.sum(shares * levels, axis=1, keepdims=True)
+        features = slopes.shape[2]
+        dampings, lines = len(_DAMPINGS), len(_LINES)
+        shape = (-1, 1 + lines * dampings, features)
+        shares = self._shares(known, self.trend_kernel, self.trend_bias, shape)[:, 1:]
+        shares = ops.reshape(shares, (-1, dampings, lines, features))
+        slope = ops.sum(shares * slopes[:, None], axis=2)
+        ahead = np.arange(1, self.gap + self.steps + 1)
+        grown = np.cumsum([np.power(d, ahead) for d in _DAMPINGS], axis=1)[:, self.gap :]
+        return level + ops.matmul(ops.cast(grown.T[None], slope.dtype), slope)
+
+    def _shares(self, known: Any, kernel: Any, bias: Any, shape: Any) -> Any:
+        logits = ops.matmul(known, ops.cast(kernel, known.dtype)) + ops.cast(bias, known.dtype)
+        return ops.softmax(ops.reshape(logits, (-1, shape[1], shape[2])), axis=1)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> tuple[None, None]:
+        """Return no mask: every forecast counts."""
+        return None, None
+
+    def compute_output_spec(self, inputs: Any, mask: Any = None) -> Any:
+        """Return the shapes of the forecasts and of the evidence."""
+        batch, _, features = inputs[0].shape
+        known = self._known(features, inputs[1].shape[-1])
+        dtype = at_least_float32(self)
+        return (
+            keras.KerasTensor((batch, self.steps, features), dtype=dtype),
+            keras.KerasTensor((batch, known), dtype=dtype),
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the layer's settings."""
+        return {
+            **super().get_config(),
+            "steps": self.steps,
+            "gap": self.gap,
+            "unit": self.unit,
+            "linear": self.linear,
+        }
+
+
+def _units(unit: Any) -> float | list[float]:
+    if isinstance(unit, Sequence) and not isinstance(unit, str | bytes):
+        return [_checks.positive(f"unit[{i}]", value) for i, value in enumerate(unit)]
+    return _checks.positive("unit", unit)
+
+
+def _powers(discounts: tuple[float, ...], back: Any, weights: Any) -> Any:
+    """Return the weight of each step under each discount, ``(batch, discounts, time)``."""
+    # A discount of 0 leaves the last step alone: that of 1e-30 does, and has a logarithm.
+    logs = np.log(np.maximum(discounts, 1e-30))[None, None]
+    powers = weights * ops.exp(back * ops.cast(logs, back.dtype))
+    return ops.transpose(powers, (0, 2, 1))
+
+
+def _weighted(powers: Any, windows: Any) -> Any:
+    """Return the weighted means, ``(batch, discounts, features)``; 0 if every step is masked."""
+    total = ops.sum(powers, axis=2, keepdims=True)
+    return ops.matmul(powers, windows) / ops.where(total > 0, total, 1.0)
+
+
+def _lines(powers: Any, back: Any, windows: Any) -> tuple[Any, Any]:
+    """Return the end and the slope of the line through the steps, for each discount."""
+    back = ops.transpose(back, (0, 2, 1))
+    total = ops.sum(powers, axis=2, keepdims=True)
+    total = ops.where(total > 0, total, 1.0)
+    means = ops.matmul(powers, windows) / total
+    centre = ops.sum(powers * back, axis=2, keepdims=True) / total
+    apart = powers * (back - centre)
+    spread = ops.sum(apart * (back - centre), axis=2, keepdims=True) / total
+    slopes = -(ops.matmul(apart, windows) / total) / (spread + _RIDGE)
+    return means + slopes * centre, slopes
+
+
+def _mean_change(windows: Any, weights: Any) -> Any:
+    """Return the mean absolute change from a step to the next, ``(batch, features)`` averaged."""
+    both = weights[:, 1:] * weights[:, :-1]
+    changes = ops.sum(both * ops.abs(windows[:, 1:] - windows[:, :-1]), axis=1)
+    changes = changes / ops.maximum(ops.sum(both, axis=1), 1.0)
+    return ops.mean(changes, axis=-1, keepdims=True)
+
+
+def _flat(values: Any) -> Any:
+    return ops.reshape(values, (-1, values.shape[1] * values.shape[2]))
