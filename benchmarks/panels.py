@@ -28,7 +28,7 @@ from keras_ts import WindowedSeries, forecast, from_preset
 M3 = {"monthly": (12, 18), "quarterly": (4, 8), "yearly": (1, 6)}
 # The season that AutoETS and the others are told; sunk costs of a panel's fit stay bearable.
 LEVELS = (0.1, 0.5, 0.9)
-PERIODS, AT_LEAST, MOST_WINDOWS = 6, 30, 60_000
+PERIODS, AT_LEAST, MOST_WINDOWS = 6, 30, 20_000
 
 
 def m3(kind):

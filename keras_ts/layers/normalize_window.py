@@ -56,7 +56,7 @@ class NormalizeWindow(keras.layers.Layer):
             where it looks like noise, is taken off; the rest as for ``"last"``. Location is the
             level in each phase.
         period: Steps in a season, for ``"seasonal"``: the window holds a whole number of them, two
-            or more. Defaults to None.
+            or more. A period of 1 is no season, and windows then have any length. Defaults to None.
         causal: True to let each step use only itself and the steps before it, which is needed where
             every step forecasts its own successor. ``"last"`` then subtracts the step before, and
             the location is the step itself. Defaults to False.
@@ -104,9 +104,14 @@ class NormalizeWindow(keras.layers.Layer):
         self.epsilon = _checks.fits("epsilon", epsilon, at_least_float32(self))
         self.supports_masking = True
 
+    @property
+    def _season(self) -> int | None:
+        """Steps in a season that is to be taken off; a period of 1 has a single phase, and none."""
+        return None if self.period == 1 else self.period
+
     def build(self, input_shape: Any) -> None:
         """Check that a window holds whole periods."""
-        length, period = input_shape[1], self.period
+        length, period = input_shape[1], self._season
         if period is not None and (length is None or length % period or length < 2 * period):
             raise ValueError(
                 f"statistic='seasonal' with period={period} needs windows of a whole number of "
@@ -124,10 +129,10 @@ class NormalizeWindow(keras.layers.Layer):
             return self._masked(inputs, mask[..., None])
         if self.causal:
             return self._stepwise(inputs)
-        found = None
-        if self.period is not None:
+        found, period = None, self._season
+        if period is not None:
             every, last = ops.ones_like(inputs[..., :1]), inputs.shape[1] - 1
-            found = season(inputs - inputs[:, -1:], every, np.full((1, 1, 1), last), self.period)
+            found = season(inputs - inputs[:, -1:], every, np.full((1, 1, 1), last), period)
             inputs = inputs - found[1]
         results = self._normalized(inputs, inputs[:, -1:], *_whole(inputs, ops.mean))
         return _in_phases(results, found)
@@ -147,11 +152,11 @@ class NormalizeWindow(keras.layers.Layer):
         else:
             counts = counts[:, -1:]
             latest = ops.max(ops.where(kept, positions, 0), axis=1, keepdims=True)
-            at_last, found = positions == latest, None
-            if self.period is not None:
+            at_last, found, period = positions == latest, None, self._season
+            if period is not None:
                 last = ops.sum(_zero_unless(at_last, inputs), axis=1, keepdims=True)
                 weights, place = ops.cast(kept, inputs.dtype), ops.maximum(latest - 1, 0)
-                found = season(inputs - last, weights, place, self.period)
+                found = season(inputs - last, weights, place, period)
                 inputs = _zero_unless(kept, inputs - found[1])
             last = ops.sum(_zero_unless(at_last, inputs), axis=1, keepdims=True)
             total = ops.cast(ops.maximum(counts, 1), inputs.dtype)

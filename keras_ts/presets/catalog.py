@@ -1,8 +1,11 @@
-"""Names presets: the eight models of the course, and one that does better.
+"""Names presets: the eight models of the course, and three that do better.
 
 The course's recurrent nets stand here as taught, and the best-known one loses to "tomorrow is
 like today" on the course's own series. ``gru_32x2`` sees each window relative to the window's last
-value, and beats both that forecast and a linear autoregression.
+value, and beats both that forecast and a linear autoregression. ``smooth_gru``, for one long
+series, adds exponential smoothing and a linear map to it. ``seasonal_gru``, for panels of short
+series, takes the season off each window; it needs ``period``, the steps in a season, if there is
+one.
 """
 
 from typing import Any
@@ -40,7 +43,13 @@ _NAMED: dict[str, tuple[dict[str, Any], Recipe | None]] = {
         _DECAYING,
     ),
     "seasonal_gru": (
-        {"cell": "gru", "units": (64,), "window_norm": "seasonal", "smoothing": "mixed"},
+        {
+            "cell": "gru",
+            "units": (64,),
+            "window_norm": "seasonal",
+            "period": 1,
+            "smoothing": "mixed",
+        },
         _PANEL,
     ),
     "gru_32x2": ({"cell": "gru", "units": (32, 32), "window_norm": "last"}, _DECAYING),

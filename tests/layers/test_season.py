@@ -152,12 +152,36 @@ def test_presets_forecast_the_season_of_each_target(columns, quantiles, horizon,
     np.testing.assert_allclose(out.reshape(y.shape), y, atol=0.05)
 
 
+@pytest.mark.parametrize("first", [1, 2, 3])
+def test_a_year_half_empty_leaves_the_season_as_it_is(first):
+    """Its mean is that of the phases it has, and must not be taken for its level."""
+    season = np.array([10.0, -6.0, 2.0, -6.0])
+    window = np.tile(season, 3) + 5.0
+    mask = np.arange(12)[None] >= first
+    _, location, _ = normalized(window[None, :, None], 4, mask)
+    np.testing.assert_allclose(location[0, :, 0], season + 5.0, atol=0.2)
+
+
+def test_less_than_two_years_have_no_season():
+    window = np.tile([10.0, -6.0, 2.0, -6.0], 2)
+    _, location, _ = normalized(window[None, :, None], 4, np.arange(8)[None] >= 1)
+    np.testing.assert_allclose(location[0, :, 0], np.full(4, -6.0), atol=1e-5)
+
+
+def test_a_period_of_one_is_the_last_value_in_windows_of_any_length():
+    window = np.random.default_rng(0).normal(size=(2, 7, 2)).astype("float32")
+    for one, other in zip(normalized(window, 1), NormalizeWindow("last")(window), strict=True):
+        np.testing.assert_array_equal(one, keras.ops.convert_to_numpy(other))
+    normal, location, scale = NormalizeWindow("seasonal", period=1)(keras.Input((None, 2)))
+    assert RestoreWindow(period=1)([keras.Input((3, 2)), location, scale]).shape == (None, 3, 2)
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
         ({"statistic": "seasonal"}, "statistic='seasonal' and period, .* go together"),
         ({"statistic": "last", "period": 4}, "go together"),
-        ({"statistic": "seasonal", "period": 1}, "period must be >= 2"),
+        ({"statistic": "seasonal", "period": 0}, "period must be >= 1"),
         ({"statistic": "seasonal", "period": 4, "causal": True}, "causal=True is not to be had"),
     ],
 )

@@ -240,9 +240,12 @@ RIGHT = {
         "statistic": one_of("last", "mean", "standard"), "period": one_of(None),
         "causal": flag, "epsilon": lambda value: fits(value) and value > 1e-38},
     "RestoreWindow": {
-        "feature": maybe(index_or_indices), "period": maybe(whole(2)), "gap": whole(0, 1)},
+        "feature": maybe(index_or_indices), "period": maybe(whole(1)), "gap": whole(0, 1)},
     "SelectColumns": {"columns": lambda value: isinstance(value, list) and index_or_indices(value)},
     "KnownAhead": {},
+    "MaskMissing": {},
+    "SmoothedForecast": {
+        "steps": whole(1), "gap": whole(0), "unit": maybe(some(positive)), "linear": flag},
     "SortedQuantiles": {"levels": levels},
     "ConformalInterval": {
         "coverage": lambda value: (

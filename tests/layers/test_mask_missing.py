@@ -1,0 +1,34 @@
+"""``MaskMissing`` turns missing values into masked steps, whatever reads them next."""
+
+import keras
+import numpy as np
+import pytest
+from keras.ops import convert_to_numpy as numpy
+
+from keras_ts import MaskMissing, NormalizeWindow
+
+
+@pytest.mark.parametrize("hole", [np.nan, np.inf, -np.inf])
+def test_a_step_is_masked_if_any_of_its_values_is_missing(hole):
+    x = np.array([[[1.0, 2.0], [hole, 3.0], [4.0, 5.0]]], "float32")
+    layer = MaskMissing()
+    assert numpy(layer(x)).tolist() == [[[1.0, 2.0], [0.0, 3.0], [4.0, 5.0]]]
+    assert numpy(layer.compute_mask(x)).tolist() == [[True, False, True]]
+    before = np.array([[False, True, True]])
+    assert numpy(layer.compute_mask(x, before)).tolist() == [[False, False, True]]
+
+
+def test_layers_behind_it_see_the_short_window():
+    inputs = keras.Input((None, 1))
+    normal, location, scale = NormalizeWindow("standard")(MaskMissing()(inputs))
+    model = keras.Model(inputs, [keras.layers.SimpleRNN(3)(normal), location, scale])
+    x = np.random.default_rng(0).normal(size=(2, 5, 1)).astype("float32")
+    padded = np.concatenate([np.full((2, 3, 1), np.nan, "float32"), x], axis=1)
+    for long, short in zip(model(padded), model(x), strict=True):
+        np.testing.assert_allclose(numpy(long), numpy(short), rtol=1e-5, atol=1e-6)
+
+
+def test_half_precision_keeps_the_level():
+    layer = MaskMissing(dtype="mixed_float16")
+    assert numpy(layer(np.array([[[100_000.25]]], "float32"))).tolist() == [[[100_000.25]]]
+    assert layer(keras.Input((4, 1))).dtype == "float32"

@@ -1,0 +1,128 @@
+"""``SmoothedForecast`` forecasts as its formulas say, and masked steps count for nothing."""
+
+import keras
+import numpy as np
+import pytest
+from keras.ops import convert_to_numpy as numpy
+
+from keras_ts import SmoothedForecast
+
+LEVELS = (0.0, 0.3, 0.5, 0.65, 0.8, 0.9, 0.96, 1.0)
+LINES = (0.3, 0.6, 0.8, 0.9, 1.0)
+DAMPINGS = (0.6, 0.85, 1.0)
+
+
+def line(steps, discount):
+    """End and slope of the weighted least-squares line, by NumPy's polyfit."""
+    back = np.arange(len(steps))[::-1]
+    slope, end = np.polyfit(-back, steps, 1, w=np.sqrt(float(discount) ** back))
+    return end, slope
+
+
+def plain(window, horizon, gap):
+    """All levels and all trends of one window, by the formulas as they are written."""
+    back = np.arange(len(window))[::-1]
+    weights = [np.where(back == 0, 1.0, d**back) for d in LEVELS]
+    lines = [line(window, discount) for discount in LINES]
+    levels = [np.average(window, weights=weight) for weight in weights] + [end for end, _ in lines]
+    ahead = range(gap + 1, gap + horizon + 1)
+    grown = [[sum(d**i for i in range(1, h + 1)) for h in ahead] for d in DAMPINGS]
+    trends = [np.zeros(horizon)]
+    trends += [np.array(steps) * slope for steps in grown for _, slope in lines]
+    return np.array(levels), np.array(trends)
+
+
+def with_shares(layer, level, trend):
+    """Give one level and one trend all of the share."""
+    for bias, chosen, count in ((layer.level_bias, level, 13), (layer.trend_bias, trend, 16)):
+        bias.assign(np.where(np.arange(count) == chosen, 100.0, 0.0))
+
+
+@pytest.mark.parametrize("gap", [0, 2])
+def test_every_level_and_trend_equals_its_formula(gap):
+    window = np.random.default_rng(0).normal(size=12).cumsum()
+    levels, trends = plain(window, 4, gap)
+    layer = SmoothedForecast(4, gap)
+    inputs = [window[None, :, None].astype("float32"), np.zeros((1, 2), "float32")]
+    layer(inputs)
+    for level in range(13):
+        with_shares(layer, level, 0)
+        np.testing.assert_allclose(
+            numpy(layer(inputs)[0])[0, :, 0], np.full(4, levels[level]), rtol=0.02, atol=0.03
+        )
+    for trend in range(16):
+        with_shares(layer, 0, trend)
+        got = numpy(layer(inputs)[0])[0, :, 0] - window[-1]
+        # The ridge takes up to a tenth of the slope of the steepest discount.
+        np.testing.assert_allclose(got, trends[trend], rtol=0.12, atol=1e-3)
+
+
+def test_at_first_all_levels_count_alike_and_trends_for_two_thirds():
+    window = np.random.default_rng(1).normal(size=12).cumsum()
+    levels, trends = plain(window, 3, 0)
+    forecast, _ = SmoothedForecast(3)([window[None, :, None], np.ones((1, 5))])
+    share = 1 / (np.exp(2.0) + 15)
+    expected = levels.mean() + share * trends.sum(axis=0)
+    np.testing.assert_allclose(numpy(forecast)[0, :, 0], expected, rtol=0.02, atol=0.02)
+
+
+@pytest.mark.parametrize("linear", [False, True])
+@pytest.mark.parametrize("behind", [False, True])
+def test_padding_changes_nothing(behind, linear):
+    generator = np.random.default_rng(2)
+    x = generator.normal(size=(3, 8, 2)).astype("float32")
+    state = generator.normal(size=(3, 4)).astype("float32")
+    noise = generator.normal(size=(3, 5, 2)).astype("float32")
+    order = [x, noise] if behind else [noise, x]
+    mask = np.concatenate([np.full((3, part.shape[1]), part is x) for part in order], axis=1)
+    layer = SmoothedForecast(3, linear=linear)
+    layer.build([(None, 13, 2), (None, 4)])
+    for weight in layer.weights[:4]:
+        weight.assign(0.1 * generator.normal(size=weight.shape))
+    long = layer([np.concatenate(order, axis=1), state], mask=[mask, None])
+    short = SmoothedForecast(3)
+    short.build([(None, 8, 2), (None, 4)])
+    short.set_weights(layer.get_weights()[:4])
+    for got, expected in zip(long, short([x, state]), strict=True):
+        np.testing.assert_allclose(numpy(got), numpy(expected), rtol=1e-4, atol=1e-5)
+
+
+def test_sizes_stand_among_the_evidence_within_bounds():
+    layer = SmoothedForecast(2, unit=10.0)
+    window, state = np.ones((3, 6, 1), "float32"), np.zeros((3, 1), "float32")
+    scale = np.array([10.0, 20.0, 1e9], "float32").reshape(3, 1, 1)
+    _, evidence = layer([window, state, scale])
+    assert evidence.shape == (3, 1 + 2 + 18 + 1)
+    np.testing.assert_allclose(numpy(evidence)[:, -1], [0.0, np.log(2.0), 5.0], rtol=1e-5)
+
+
+def test_a_linear_map_is_learned_and_stands_alone_for_each_feature():
+    layer = SmoothedForecast(2, linear=True)
+    x = np.random.default_rng(3).normal(size=(4, 6, 2)).astype("float32")
+    state = np.zeros((4, 1), "float32")
+    before = numpy(layer([x, state])[0])
+    kernel = np.random.default_rng(4).normal(size=(2, 6, 2)).astype("float32")
+    layer.linear_kernel.assign(kernel)
+    added = numpy(layer([x, state])[0]) - before
+    np.testing.assert_allclose(added, np.einsum("btf,fts->bsf", x, kernel), rtol=1e-3, atol=1e-4)
+
+
+def test_the_symbolic_output_is_the_eager_one():
+    layer = SmoothedForecast(4, unit=[1.0, 2.0], dtype="mixed_float16")
+    inputs = [keras.Input((None, 2)), keras.Input((3,)), keras.Input((1, 2))]
+    symbolic = layer(inputs)
+    eager = layer([np.ones((5, 7, 2)), np.ones((5, 3)), np.ones((5, 1, 2))])
+    for one, other in zip(symbolic, eager, strict=True):
+        assert one.shape[1:] == tuple(other.shape)[1:]
+        assert keras.backend.standardize_dtype(other.dtype) == one.dtype == "float32"
+
+
+def test_bad_settings_are_refused():
+    with pytest.raises(ValueError, match="linear=True needs windows of a fixed length"):
+        SmoothedForecast(2, linear=True)([keras.Input((None, 1)), keras.Input((3,))])
+    with pytest.raises(ValueError, match="steps"):
+        SmoothedForecast(0)
+    with pytest.raises(ValueError, match=r"unit\[1\]"):
+        SmoothedForecast(1, unit=[1.0, -2.0])
+    with pytest.raises(TypeError, match="unit"):
+        SmoothedForecast(1, unit="large")
