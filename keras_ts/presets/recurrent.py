@@ -86,8 +86,9 @@ class RecurrentPreset(PresetSettings):
             to None.
         smoothing: ``"mixed"`` to begin with forecasts by exponential smoothing, which
             ``SmoothedForecast`` mixes for each window by what the recurrent layers give, and to let
-            the dense layer correct them; ``"linear"`` to add a linear map of the window besides.
-            It needs ``window_norm``, and is refused in sequence to sequence. Defaults to None.
+            the dense layer correct them; ``"linear"`` to add a linear map of the window besides,
+            which windows of any length have not. It needs ``window_norm``, and is refused in
+            sequence to sequence. Defaults to None.
         target: With ``window_norm``, several features and no dataset, index of the feature whose
             statistics bring every output back to its units. Defaults to None: if
             ``outputs == features``, each output is brought back by its own feature, otherwise all

@@ -143,7 +143,8 @@ def _smoothed(
     if needs.past_constants is not None and needs.targets is not None:
         assert needs.own is not None
         units = list(needs.past_constants[needs.own][needs.targets].std)
-    layer = SmoothedForecast(needs.steps, needs.gap, units, linear=settings.smoothing == "linear")
+    linear = settings.smoothing == "linear" and needs.window is not None
+    layer = SmoothedForecast(needs.steps, needs.gap, units, linear)
     smoothed, x = layer(inputs if units else inputs[:2])
     return smoothed, x
 
@@ -195,7 +196,7 @@ def _head(
     if smoothed is None:
         outputs = keras.layers.Dense(flat[-1])(x)
     else:
-        # What the net adds begins at 0, so that smoothing alone leads at first.
+        # The net's own part begins at 0, so that smoothing alone leads at first.
         outputs = keras.layers.Dense(flat[-1], kernel_initializer="zeros")(x)
         both = [_shaped(outputs, steps, levels, targets), _shaped(smoothed, steps, 1, targets)]
         outputs = _shaped(keras.layers.Add(dtype=_whole_precision())(both), *flat)

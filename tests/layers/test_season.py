@@ -172,7 +172,7 @@ def test_a_period_of_one_is_the_last_value_in_windows_of_any_length():
     window = np.random.default_rng(0).normal(size=(2, 7, 2)).astype("float32")
     for one, other in zip(normalized(window, 1), NormalizeWindow("last")(window), strict=True):
         np.testing.assert_array_equal(one, keras.ops.convert_to_numpy(other))
-    normal, location, scale = NormalizeWindow("seasonal", period=1)(keras.Input((None, 2)))
+    _, location, scale = NormalizeWindow("seasonal", period=1)(keras.Input((None, 2)))
     assert RestoreWindow(period=1)([keras.Input((3, 2)), location, scale]).shape == (None, 3, 2)
 
 

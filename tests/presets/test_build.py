@@ -328,3 +328,53 @@ def test_quantiles_without_a_dataset():
     x = np.random.default_rng(0).normal(1e4, 1.0, (2, 7, 3)).astype("float32")
     x[..., 1:] = 0.0
     np.testing.assert_allclose(keras.ops.convert_to_numpy(model(x)), 1e4, rtol=0.01)
+
+
+@pytest.mark.parametrize("quantiles", [None, LEVELS])
+@pytest.mark.parametrize("columns", [None, [2, 0], 1])
+@pytest.mark.parametrize("smoothing", ["mixed", "linear"])
+def test_smoothing_goes_with_several_targets_gaps_quantiles_and_holes(
+    smoothing, columns, quantiles
+):
+    """At first the median of a table of constants and lines is near the lines' continuation."""
+    time = np.arange(40.0)
+    table = np.stack([time, 50.0 - 0.0 * time, -3.0 * time], axis=1)
+    padded = np.concatenate([np.full((9, 3), np.nan), table[:20]])
+    windows = WindowedSeries(12, 4, gap=2, target_columns=columns, missing="keep")
+    dataset = windows.build([table, padded])
+    preset = RecurrentPreset(
+        cell="gru", units=(3,), window_norm="seasonal", period=4, smoothing=smoothing,
+        quantiles=quantiles,
+    )  # fmt: skip
+    model = preset.build(dataset)
+    y = dataset[0][1]
+    out = model.predict(dataset[0][0], verbose=0)
+    assert out.shape == (*y.shape, *(() if quantiles is None else (len(quantiles),)))
+    assert np.isfinite(out).all()
+    if quantiles:
+        out = out[..., 1]
+    # A third of the share goes to no trend, and levels lie within the window behind its end.
+    slopes = {None: [1.0, 0.0, -3.0], 1: [0.0]}.get(columns if columns == 1 else None)
+    slopes = [-3.0, 1.0] if columns == [2, 0] else slopes
+    apart = np.abs(out - y).reshape(len(y), 4, -1).max(axis=(0, 1))
+    np.testing.assert_array_less(apart, 14 * np.abs(slopes) + 1e-3)
+
+
+def test_settings_that_smoothing_refuses():
+    with pytest.raises(ValueError, match="kind='sequence_to_sequence'"):
+        RecurrentPreset("sequence_to_sequence", window_norm="last", smoothing="mixed")
+    with pytest.raises(ValueError, match="set window_norm"):
+        RecurrentPreset(smoothing="mixed")
+    with pytest.raises(ValueError, match="smoothing must be one of"):
+        RecurrentPreset(window_norm="last", smoothing="holt")
+
+
+def test_a_seasonal_preset_is_exact_in_level():
+    """A series that is shifted shifts its forecast, sizes known or not."""
+    time = np.arange(80)
+    series = np.sin(time * np.pi / 2) * 3 + np.random.default_rng(0).normal(size=80)
+    dataset = WindowedSeries(16, 3).build(series)
+    model = from_preset("seasonal_gru", period=4).build(dataset)
+    x = dataset[0][0]
+    moved = model.predict(x + 64.0, verbose=0) - 64.0
+    np.testing.assert_allclose(moved, model.predict(x, verbose=0), atol=1e-3)
