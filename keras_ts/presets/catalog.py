@@ -38,6 +38,7 @@ _NAMED: dict[str, tuple[dict[str, Any], Recipe | None]] = {
     "bilstm_32": (_bilstm(1), _SQUARED),
     "bilstm_32x2": (_bilstm(2), _SQUARED),
     "bilstm_32x3": (_bilstm(3), _SQUARED),
+    "gru_32x2": ({"cell": "gru", "units": (32, 32), "window_norm": "last"}, _DECAYING),
     "smooth_gru": (
         {"cell": "gru", "units": (32, 32), "window_norm": "last", "smoothing": "linear"},
         _DECAYING,
@@ -52,7 +53,6 @@ _NAMED: dict[str, tuple[dict[str, Any], Recipe | None]] = {
         },
         _PANEL,
     ),
-    "gru_32x2": ({"cell": "gru", "units": (32, 32), "window_norm": "last"}, _DECAYING),
 }
 
 
