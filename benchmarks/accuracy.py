@@ -1,0 +1,140 @@
+"""One long series, one step ahead: the presets of docs/guide/presets.md beside the baselines.
+
+    pip install statsmodels pmdarima vega_datasets    # for development only
+    KERAS_BACKEND=jax python benchmarks/accuracy.py [--seeds N] [--only NAME ...] [--fold 1]
+
+Each preset is trained by its own recipe from several seeds, and judged by ``compare`` on the last
+fifth of the series, which it has not seen: the table has the median of the seeds' mean absolute
+errors, their range, and the median of the seconds that building, compiling and training took. The
+series named ``_24`` are forecast 24 steps at once, beside a seasonal naive forecast as well.
+
+``--fold 1`` drops that fifth, and judges on the last fifth of what is left, on which every choice
+in a preset is made. ``--presets`` names others, such as ``simple_rnn_40x2`` for its seconds.
+"""
+
+import argparse
+import os
+import time
+from dataclasses import dataclass
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+
+from keras_ts import WindowedSeries, baselines, compare, course_series, from_preset
+
+SHOWN = ("naive", "linear autoregression", "seasonal naive")
+
+
+def co2():
+    from statsmodels.datasets import co2 as data
+
+    return data.load_pandas().data["co2"].interpolate().to_numpy()
+
+
+def sunspots():
+    from pmdarima.datasets import load_sunspots
+
+    return load_sunspots()
+
+
+def seattle():
+    from vega_datasets import data
+
+    return data.seattle_weather()["temp_max"].to_numpy()
+
+
+def taylor():
+    from pmdarima.datasets import load_taylor
+
+    return load_taylor()
+
+
+@dataclass(frozen=True)
+class Task:
+    """A series, the steps of a window, and the position where the held-out part begins."""
+
+    read: object
+    window: int
+    at: int | None = None
+    horizon: int = 1
+    season: int | None = None
+    calendar: tuple[int, ...] | None = None
+
+    def parts(self, fold, seed, batch_size):
+        """Return the training part and the part to judge on."""
+        series = np.asarray(self.read(), float)
+        at = self.at or int(0.8 * len(series))
+        if fold:
+            series, at = series[:at], int(0.8 * at)
+        windows = WindowedSeries(
+            self.window,
+            self.horizon,
+            calendar=self.calendar,
+            batch_size=batch_size,
+            shuffle=True,
+            seed=seed,
+        )
+        return windows.split(series, at=at)
+
+
+TASKS = {
+    "course": Task(course_series, 20, at=1000),
+    "co2": Task(co2, 52),
+    "sunspots": Task(sunspots, 60),
+    "seattle": Task(seattle, 30, at=1169),
+    "taylor": Task(taylor, 48),
+    "course_calendar": Task(course_series, 20, at=1000, calendar=(365,)),
+    "seattle_24": Task(seattle, 30, at=1169, horizon=24, season=365),
+    "taylor_24": Task(taylor, 48, horizon=24, season=48),
+}
+
+
+def trained(name, task, fold, seed):
+    """Return the error of a preset's model on the part to judge on, and the seconds of its fit."""
+    begin = time.perf_counter()
+    keras.utils.set_random_seed(seed)
+    recipe = from_preset(name).recipe
+    train, validation = task.parts(fold, seed, recipe.batch_size)
+    model = from_preset(name).build(train)
+    recipe.compile(model, len(train))
+    model.fit(train, epochs=recipe.epochs, verbose=0)
+    seconds = time.perf_counter() - begin
+    report = compare(model, train, validation, task.season)
+    return report.table["mae"][0], seconds, report.verdicts["model"]
+
+
+def run(title, task, presets, seeds, fold):
+    """Print the lines of a series."""
+    report = baselines(*task.parts(fold, 0, 32), task.season)
+    for name, error in zip(report.table["name"], report.table["mae"], strict=True):
+        if name in SHOWN:
+            season = f" ({task.season})" if name == SHOWN[-1] else ""
+            print(f"| {title} | {name}{season} | {error:.4g} | - | |", flush=True)
+    for name in presets:
+        errors, seconds, verdicts = zip(
+            *(trained(name, task, fold, seed) for seed in seeds), strict=True
+        )
+        spread = f"{np.median(errors):.4g} ({min(errors):.4g} to {max(errors):.4g})"
+        counts = ", ".join(f"{v} ({verdicts.count(v)})" for v in sorted(set(verdicts)))
+        print(
+            f"| {title} | `{name}` | {spread} | {np.median(seconds):.0f} | "
+            f"{counts} the {report.best} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", nargs="*", choices=list(TASKS), default=list(TASKS))
+    parser.add_argument("--presets", nargs="*", default=["smooth_gru", "gru_32x2"])
+    parser.add_argument("--fold", type=int, choices=[0, 1], default=0)
+    arguments = parser.parse_args()
+    seeds = range(51, 51 + arguments.seeds)
+    print(f"{keras.backend.backend()}, Keras {keras.__version__}, seeds {[*seeds]}\n")
+    print(f"| series | forecaster | MAE: median of {len(seeds)} (range) | seconds | verdict |")
+    print("| --- | --- | --- | --- | --- |", flush=True)
+    for title in arguments.only:
+        run(title, TASKS[title], arguments.presets, seeds, arguments.fold)
