@@ -26,9 +26,9 @@ import numpy as np
 from keras_ts import WindowedSeries, forecast, from_preset
 
 M3 = {"monthly": (12, 18), "quarterly": (4, 8), "yearly": (1, 6)}
-# The season that AutoETS and the others are told; sunk costs of a panel's fit stay bearable.
+# A window holds six periods and twelve steps at least; more windows than this are thinned out.
 LEVELS = (0.1, 0.5, 0.9)
-PERIODS, AT_LEAST, MOST_WINDOWS = 6, 30, 20_000
+PERIODS, AT_LEAST, MOST_WINDOWS = 6, 12, 20_000
 
 
 def m3(kind):
@@ -51,7 +51,7 @@ def of_file(path):
 
 
 def window_of(train, period, horizon):
-    """Return the steps of a window: six periods and 20 steps at least, if series are as long."""
+    """Return the steps of a window: six periods and 12 steps at least, if series are as long."""
     wanted = max(PERIODS * period, AT_LEAST)
     longest = max(len(one) for one in train) - horizon
     periods = max(2, min(-(-wanted // period), longest // period))
