@@ -26,8 +26,10 @@ import numpy as np
 from keras_ts import WindowedSeries, forecast, from_preset
 
 M3 = {"monthly": (12, 18), "quarterly": (4, 8), "yearly": (1, 6)}
-# A window holds six periods and twelve steps at least; more windows than this are thinned out.
 LEVELS = (0.1, 0.5, 0.9)
+# Beyond that, a series that hardly moved in its training part would be all that counts.
+HEAVIEST = 100.0
+# A window holds six periods, and twelve steps at least. Of more windows, some are left out.
 PERIODS, AT_LEAST, MOST_WINDOWS = 6, 12, 20_000
 
 
@@ -77,7 +79,7 @@ def ours(train, period, horizon, seed, quantiles=None):
     scales = scales_of(train, period)
     usual = np.nanmedian(scales)
     weights = [
-        np.full(len(one), usual / (scale if np.isfinite(scale) else usual))
+        np.full(len(one), min(usual / scale, HEAVIEST) if np.isfinite(scale) else 1.0)
         for one, scale in zip(series, scales, strict=True)
     ]
     dataset = windows.build(series, sample_weight=weights)
