@@ -47,13 +47,19 @@ class MaskMissing(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Return the windows with 0 for missing values."""
         inputs = ops.cast(inputs, at_least_float32(self))
-        return ops.where(ops.isfinite(inputs), inputs, ops.zeros_like(inputs))
+        return ops.where(_missing(inputs), ops.zeros_like(inputs), inputs)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return True for each step without a missing value."""
-        known = ops.all(ops.isfinite(inputs), axis=-1)
+        inputs = ops.cast(inputs, at_least_float32(self))
+        known = ops.logical_not(ops.any(_missing(inputs), axis=-1))
         return known if previous_mask is None else ops.logical_and(known, previous_mask)
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """Return the shape of the input."""
         return keras.KerasTensor(inputs.shape, dtype=at_least_float32(self))
+
+
+def _missing(values: Any) -> Any:
+    # NaN and infinite numbers times 0 are NaN. tf2onnx takes ``isfinite`` for True at NaN.
+    return ops.isnan(0.0 * values)

@@ -79,7 +79,7 @@ class RestoreWindow(keras.layers.Layer):
             )
         if self.period is None:
             return self._restored(outputs, location, scale)
-        if location.shape[1] != self.period:
+        if location.shape[1] not in (None, self.period):
             raise ValueError(
                 f"period={self.period} needs the location of that many phases, as "
                 f"NormalizeWindow('seasonal', period={self.period}) returns it. Received a "

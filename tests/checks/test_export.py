@@ -10,6 +10,7 @@ import pytest
 from helpers import BACKEND, run_fresh
 from keras_ts import (
     ExpandSeries,
+    MaskMissing,
     RecurrentPreset,
     ScaleOutput,
     SortedQuantiles,
@@ -67,6 +68,15 @@ def test_a_format_that_this_keras_does_not_know(monkeypatch):
     monkeypatch.setitem(export.RUNTIMES, "tape", (None, ".tape", None))
     with pytest.raises(ValueError, match=f"Keras {keras.__version__} does not export to 'tape'"):
         export._exported(recurrent(12), X, "tape", Path())
+
+
+@pytest.mark.parametrize("format", WORK[:2])
+def test_missing_values_stay_masked_in_the_file(format):
+    needs(format)
+    inputs = keras.Input((12, 1))
+    x = keras.layers.Dense(2)(MaskMissing()(inputs))
+    holes = np.where(np.arange(12) < 3, np.nan, X)[..., None].astype("float32")
+    assert check_export(keras.Model(inputs, x), holes, format=format).ok
 
 
 @pytest.mark.parametrize("format", WORK)

@@ -14,6 +14,9 @@ def test_a_step_is_masked_if_any_of_its_values_is_missing(hole):
     layer = MaskMissing()
     assert numpy(layer(x)).tolist() == [[[1.0, 2.0], [0.0, 3.0], [4.0, 5.0]]]
     assert numpy(layer.compute_mask(x)).tolist() == [[True, False, True]]
+    compiled = keras.Sequential([keras.Input((3, 2)), layer])
+    compiled.compile(jit_compile=keras.backend.backend() != "torch")
+    assert compiled.predict(x, verbose=0).tolist() == [[[1.0, 2.0], [0.0, 3.0], [4.0, 5.0]]]
     before = np.array([[False, True, True]])
     assert numpy(layer.compute_mask(x, before)).tolist() == [[False, False, True]]
 
