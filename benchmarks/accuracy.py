@@ -6,7 +6,8 @@
 Each preset is trained by its own recipe from several seeds, and judged by ``compare`` on the last
 fifth of the series, which it has not seen: the table has the median of the seeds' mean absolute
 errors, their range, and the median of the seconds that building, compiling and training took. The
-series named ``_24`` are forecast 24 steps at once, beside a seasonal naive forecast as well.
+series named ``_24`` are forecast 24 steps at once, beside a seasonal naive forecast as well. Those
+named ``_calendar`` tell the preset the day of the year; the baselines do not know it.
 
 ``--fold 1`` drops that fifth, and judges on the last fifth of what is left, on which every choice
 in a preset is made. ``--presets`` names others, such as ``simple_rnn_40x2`` for its seconds.
@@ -87,6 +88,7 @@ TASKS = {
     "taylor": Task(taylor, 48),
     "course_calendar": Task(course_series, 20, at=1000, calendar=(365,)),
     "seattle_24": Task(seattle, 30, at=1169, horizon=24, season=365),
+    "seattle_24_calendar": Task(seattle, 30, at=1169, horizon=24, season=365, calendar=(365,)),
     "taylor_24": Task(taylor, 48, horizon=24, season=48),
 }
 
