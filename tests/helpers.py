@@ -29,6 +29,12 @@ def called(model, x):
     return keras.ops.convert_to_numpy(model(x))
 
 
+def untraced(model):
+    """Let a compiled model of TensorFlow run its few batches op by op; tracing costs more."""
+    model.run_eagerly = BACKEND == "tensorflow"
+    return model
+
+
 def naive_windows(series, w):
     """Return all windows of a (time,) or (time, columns) array, by the contract's own words."""
     x, y = [], []

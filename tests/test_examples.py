@@ -3,25 +3,28 @@
 import json
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import forks
 from helpers import BACKEND, run_fresh
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
+RUN = """
+import runpy, sys
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
 def call(script, *arguments):
-    return subprocess.run(
-        [sys.executable, EXAMPLES / script, *map(str, arguments)],
-        capture_output=True, text=True, check=False,
-        env={**os.environ, "KERAS_BACKEND": BACKEND, "MPLBACKEND": "agg"},
-    )  # fmt: skip
+    environment = {**os.environ, "KERAS_BACKEND": BACKEND, "MPLBACKEND": "agg"}
+    return forks.run(RUN, [EXAMPLES / script, *arguments], environment)
 
 
 @pytest.fixture(scope="module")

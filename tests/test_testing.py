@@ -3,7 +3,7 @@
 import hypothesis
 import numpy as np
 import pytest
-from hypothesis import find, given
+from hypothesis import find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
@@ -51,9 +51,11 @@ def test_our_own_covariates_pass_in_splits(columns):
 @pytest.mark.parametrize("name", KNOWN_AHEAD)
 def test_covariates_and_padding_are_drawn_where_they_are_named(name):
     plain = getattr(WindowedSeries(1), name)
+    # Of itself ``find`` tries 2000.
+    tries = settings(max_examples=4 * settings().max_examples)
     find(windowed_series(name, columns=3), lambda w: getattr(w, name) != plain)
     with pytest.raises(NoSuchExample):
-        find(windowed_series(columns=3), lambda w: getattr(w, name) != plain)
+        find(windowed_series(columns=3), lambda w: getattr(w, name) != plain, settings=tries)
 
 
 def test_covariates_read_one_step_late_are_found():
@@ -195,7 +197,7 @@ def test_windows_that_cross_from_series_to_series():
     def wrong(panel, windows):
         return ours(np.concatenate(panel), windows)
 
-    assert message(wrong, panel=True) == [
+    assert message(wrong, windows=windowed_series("window", "stride"), panel=True) == [
         "panel = [[0.0], [100.0, 101.0]]",
         "windows = WindowedSeries(window=1)",
         "extra: x=[0.0] y=100.0 (no window of the series)",
@@ -259,13 +261,15 @@ def test_an_endless_dataset():
         while True:
             yield ours(series, windows)
 
-    assert message(wrong)[-1] == "extra: x=[0.0] y=1.0 (repeated)"
+    shown = message(wrong, windows=windowed_series("window", "stride"))
+    assert shown[-1] == "extra: x=[0.0] y=1.0 (repeated)"
 
 
 def test_a_function_that_raises_or_returns_something_else():
-    shown = message(lambda series, windows: {}[windows.window], max_examples=5)
+    few = {"windows": windowed_series("window"), "max_examples": 5}
+    shown = message(lambda series, windows: {}[windows.window], **few)
     assert shown[-1] == "calling it and reading (x, y) raised KeyError: 1"
-    shown = message(lambda series, windows: ours(series, windows)[0], max_examples=5)
+    shown = message(lambda series, windows: ours(series, windows)[0], **few)
     assert "reading (x, y) raised" in shown[-1]
 
 

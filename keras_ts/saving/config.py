@@ -38,7 +38,7 @@ def walk(config: Any) -> Iterator[tuple[Place, Any]]:
         place, value = pending.pop()
         if isinstance(value, list):
             yield place, value
-            pending.extend((place, item) for item in reversed(value))
+            pending.extend((place, item) for item in reversed(value) if _holds(item))
         elif isinstance(value, dict):
             name = layer_name(value)
             # Losses and optimizers have names, too, but are known by their part.
@@ -49,7 +49,13 @@ def walk(config: Any) -> Iterator[tuple[Place, Any]]:
             pending.extend(
                 (Place(place.layers, key) if compiling else place, item)
                 for key, item in reversed(value.items())
+                if _holds(item)
             )
+
+
+def _holds(value: Any) -> bool:
+    """Tell if the walk goes into a value. A list of a million numbers would fill it for nothing."""
+    return isinstance(value, dict | list)
 
 
 def entries(config: Any) -> Iterator[tuple[Place, dict[str, Any]]]:

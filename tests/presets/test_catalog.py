@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+from helpers import untraced
 from keras_ts import (
     RecurrentPreset,
     WindowedSeries,
@@ -86,7 +87,7 @@ def test_recipes_train_as_the_lambda_models_do(name):
     ours, theirs = preset.build(), as_taught(name)
     theirs.set_weights(ours.get_weights())
     recipe = preset.recipe or from_preset("simple_rnn_40x2").recipe
-    series = course_series()[:120]
+    series = course_series()[:52]
     windows = WindowedSeries(
         20,
         targets="sequence" if preset.kind == "sequence_to_sequence" else "vector",
@@ -97,7 +98,8 @@ def test_recipes_train_as_the_lambda_models_do(name):
     curves = []
     for model in (ours, theirs):
         recipe.compile(model)
-        curves.append(model.fit(windows.build(series), epochs=3, verbose=0).history["loss"])
+        fit = untraced(model).fit(windows.build(series), epochs=3, verbose=0)
+        curves.append(fit.history["loss"])
     np.testing.assert_allclose(curves[0], curves[1], rtol=1e-4)
     assert curves[0][0] != curves[0][-1]
 

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import forks
 import malicious_files
 from helpers import BACKEND
 from keras_ts import ScaleOutput, load_model, migrate_lambdas
@@ -49,8 +50,8 @@ def corpus(good, tmp_path_factory):
         malicious_files.MARK: str(mark),
         malicious_files.RESULTS: str(results),
     }
-    command = [sys.executable, malicious_files.__file__, str(folder)]
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    source = Path(malicious_files.__file__).read_text()
+    ran = forks.run(source, [folder], environment)
     assert ran.returncode == 0, ran.stderr[-3000:]
     found = json.loads(results.read_text())
     assert sorted(found) == sorted(names)
@@ -297,7 +298,8 @@ RECIPE = {
 }  # fmt: skip
 KERAS_OWN = {"name", "trainable", "dtype", "activity_regularizer", "autocast", "reduction"}
 VALUES = [
-    *malicious_files.WRONG.values(),
+    # A list of twice the most that a setting may have is as wrong as one of half a million.
+    *{**malicious_files.WRONG, "long": malicious_files.WRONG["long"][:2048]}.values(),
     None,
     True,
     0,
