@@ -1,4 +1,4 @@
-"""Hypothesis profiles, a clean random state for every test, and iterators that go at once."""
+"""Hypothesis profiles, a clean random state for every test, and less waiting for backends."""
 
 import os
 
@@ -11,6 +11,7 @@ import keras
 import pytest
 from hypothesis import HealthCheck, settings
 
+import backends
 import forks
 from keras_ts.checks import reload
 
@@ -21,24 +22,12 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
-
-def _iterate_untuned() -> None:
-    """Turn off the autotuning of tf.data, whose thread keeps an iterator from being freed.
-
-    The thread tunes after 10 ms, 20 ms, 40 ms and so on, up to a minute. TensorFlow wakes it
-    before it marks it as cancelled, so the thread may sleep on until its next turn, and whoever
-    frees the iterator waits for it: a garbage collection of old ones took one to three minutes.
-    """
-    import tensorflow as tf
-
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    iterate = tf.data.Dataset.__iter__
-    tf.data.Dataset.__iter__ = lambda dataset: iterate(dataset.with_options(options))
+backends.iterate_untuned()
 
 
-if keras.backend.backend() == "tensorflow":
-    _iterate_untuned()
+@pytest.fixture(autouse=True, scope="session")
+def _compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
+    backends.keep_compiled(tmp_path_factory.mktemp("compiled"))
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Runs code in forks of one process, which has done nothing but import Keras.
+"""Runs code in forks of one process, which has hardly done more than import Keras.
 
 Importing Keras and its backend takes seconds, and every new process has to. So one process imports
 them, waits for code, and forks to run it: a fork knows nothing of the tests, of keras_ts, or of
@@ -16,8 +16,17 @@ import types
 import warnings
 from pathlib import Path
 
+import backends
+
 # Apple's own libraries break in a fork.
 POSSIBLE = hasattr(os, "fork") and sys.platform != "darwin"
+_SERVER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import forks
+del sys.path[0]
+forks.serve()
+"""
 _waiting = {}
 
 
@@ -47,7 +56,7 @@ def run(code, arguments, environment, folder="."):
 
 def _start(backend, environment):
     server = _waiting[backend] = subprocess.Popen(
-        [sys.executable, "-c", Path(__file__).read_text()],
+        [sys.executable, "-c", _SERVER, str(Path(__file__).parent)],
         env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     atexit.register(_end, server)
@@ -60,12 +69,11 @@ def _end(server):
     server.stdout.close()
 
 
-def _serve():
+def serve():
     """Answer each request, a line of the input, with the exit status of a fork."""
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    import keras  # noqa: F401
-
+    backends.iterate_untuned()
     for line in iter(sys.stdin.readline, ""):
         with warnings.catch_warnings():
             # Python warns of threads; those of pyarrow's and NumPy's libraries take a fork well.
@@ -101,7 +109,3 @@ def _answer(code, arguments, environment, folder, printed, errors):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
-
-
-if __name__ == "__main__":
-    _serve()

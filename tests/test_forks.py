@@ -19,7 +19,7 @@ def run(code, *arguments, **settings):
 def test_a_fork_knows_of_no_test_and_of_no_fork_before_it():
     before = run(NAMES).stdout.split()
     assert "keras" in before
-    assert not {"keras_ts", "pytest", "forks", "Path"} & set(before)
+    assert not {"keras_ts", "pytest", "helpers", "Path"} & set(before)
     later = run("import keras_ts, sys\nPath = 1\n" + NAMES).stdout.split()
     assert {"keras_ts", "Path"} <= set(later)
     assert run(NAMES).stdout.split() == before
@@ -44,8 +44,8 @@ def test_a_fork_ends_as_an_interpreter_does(code, status, says):
 
 
 def test_a_fork_has_arguments_a_folder_and_an_environment(tmp_path):
-    (tmp_path / "beside.py").write_text("print('imported')")
-    code = "import beside, os, sys\nprint(sys.argv, os.environ['WORD'], os.getcwd())"
+    (tmp_path / "helpers.py").write_text("print('imported')")
+    code = "import helpers, os, sys\nprint(sys.argv, os.environ['WORD'], os.getcwd())"
     environment = {**os.environ, "KERAS_BACKEND": BACKEND, "WORD": "told", "PYTHONPATH": "."}
     result = forks.run(code, [1, "two"], environment, tmp_path)
     assert result.stdout.split("\n")[:2] == [

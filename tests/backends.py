@@ -1,0 +1,42 @@
+"""Keeps the tests from waiting for a backend, and changes nothing that it computes."""
+
+import os
+
+import keras
+
+
+def iterate_untuned():
+    """Turn off the autotuning of tf.data, whose thread keeps an iterator from being freed.
+
+    The thread tunes after 10 ms, 20 ms, 40 ms and so on, up to a minute. TensorFlow wakes it
+    before it marks it as cancelled, so the thread may sleep on until its next turn, and whoever
+    frees the iterator waits for it: a garbage collection of old ones took one to three minutes.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    iterate = tf.data.Dataset.__iter__
+    tf.data.Dataset.__iter__ = lambda dataset: iterate(dataset.with_options(options))
+
+
+def keep_compiled(folder):
+    """Let JAX keep what it compiles in a folder, here and in processes that are started later.
+
+    The tests build the same small models over and over, and JAX would compile each anew. Workers
+    must not share a folder, since one may read a file that another has half written.
+    """
+    if keras.backend.backend() != "jax":
+        return
+    import jax
+
+    settings = {
+        "jax_compilation_cache_dir": str(folder),
+        "jax_persistent_cache_min_compile_time_secs": 0,
+        "jax_persistent_cache_min_entry_size_bytes": -1,
+    }
+    for name, value in settings.items():
+        jax.config.update(name, value)
+        os.environ[name.upper()] = str(value)
