@@ -27,6 +27,7 @@ _DAMPINGS = (0.6, 0.85, 1.0)
 _RIDGE = 0.02
 # Bound of the logarithm of a window's size beside the usual one.
 _SIZES = 5.0
+_MOST_FEATURES = 1024
 # Logit of the share without a trend, at first.
 _NO_TREND = 2.0
 
@@ -212,6 +213,11 @@ class SmoothedForecast(keras.layers.Layer):
 
 def _units(unit: Any) -> float | list[float]:
     if isinstance(unit, Sequence) and not isinstance(unit, str | bytes):
+        if not 1 <= len(unit) <= _MOST_FEATURES:
+            raise ValueError(
+                f"unit must be a number, or have one for each feature, 1 to {_MOST_FEATURES} of "
+                f"them. Received {len(unit)}."
+            )
         return [_checks.positive(f"unit[{i}]", value) for i, value in enumerate(unit)]
     return _checks.positive("unit", unit)
 

@@ -279,7 +279,7 @@ RIGHT = {
         "bidirectional": flag, "window": maybe(whole(1)), "features": maybe(whole(1)),
         "outputs": maybe(whole(1)), "output_scale": maybe(some(scale)),
         "window_norm": one_of(None, "last", "mean", "standard"), "target": maybe(whole(0)),
-        "period": one_of(None), "quantiles": maybe(levels),
+        "period": one_of(None), "smoothing": one_of(None), "quantiles": maybe(levels),
         "dropout": lambda value: number(value) and 0 <= value < 1,
         "recipe": lambda value: value is None or (
             isinstance(value, dict) and all(RECIPE[name](item) for name, item in value.items()))},
