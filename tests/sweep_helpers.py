@@ -32,7 +32,7 @@ def assert_same_bits(state, other):
 
 
 def repeated_sweep():
-    return find_learning_rate(dense("adam"), X, Y, repeats=5, steps=60, batch_size=32, verbose=0)
+    return find_learning_rate(dense("adam"), X, Y, repeats=5, steps=60, batch_size=8, verbose=0)
 
 
 def fit(sweep, *others, model=None, **arguments):

@@ -1,12 +1,13 @@
 """Files are wholly written or not there, whoever else writes, and a path is a path."""
 
 import os
-import subprocess
-import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import pytest
 
+from helpers import run_fresh
 from keras_ts import (
     RecurrentPreset,
     WindowedSeries,
@@ -37,14 +38,16 @@ keras_ts.save_model(keras_ts.RecurrentPreset(units=(2,), window=5).build(), sys.
 """
 
 WAITING = """
-import sys
+import pathlib, sys, time
 import keras, keras_ts
 
 write = keras.saving.save_model
+begun, gone = map(pathlib.Path, sys.argv[2:])
 
 def waiting(model, path):
-    print("writing", flush=True)
-    sys.stdin.readline()
+    begun.touch()
+    while not gone.exists():
+        time.sleep(0.01)
     write(model, path)
 
 keras.saving.save_model = waiting
@@ -52,20 +55,10 @@ keras_ts.save_model(keras_ts.RecurrentPreset(units=(2,), window=5).build(), sys.
 """
 
 
-def start(code, *arguments):
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
 @pytest.mark.skipif(os.name == "nt", reason="Windows has neither this signal nor these locks")
 def test_what_a_killed_process_leaves_is_cleared_by_the_next_save(model, tmp_path):
-    with start(KILLED, tmp_path / "model.keras") as process:
-        assert process.wait() == -9
+    with pytest.raises(AssertionError):
+        run_fresh(KILLED, tmp_path / "model.keras")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"half"]
     (tmp_path / ".keras_ts.mine.keras").touch()
     save_model(model, tmp_path / "model.keras")
@@ -73,13 +66,19 @@ def test_what_a_killed_process_leaves_is_cleared_by_the_next_save(model, tmp_pat
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such locks")
-def test_two_processes_that_save_at_once_leave_each_other_alone(model, tmp_path):
-    with start(WAITING, tmp_path / "theirs.keras") as process:
-        assert process.stdout.readline() == "writing\n"
-        save_model(model, tmp_path / "ours.keras")
-        assert len(list(tmp_path.iterdir())) == 2
-        process.communicate("\n")
-    assert process.returncode == 0
+def test_two_processes_that_save_at_once_leave_each_other_alone(model, tmp_path, tmp_path_factory):
+    signals = tmp_path_factory.mktemp("signals")
+    begun, gone = signals / "begun", signals / "gone"
+    with ThreadPoolExecutor() as pool:
+        theirs = pool.submit(run_fresh, WAITING, tmp_path / "theirs.keras", begun, gone)
+        try:
+            while not begun.exists() and not theirs.done():
+                time.sleep(0.01)
+            save_model(model, tmp_path / "ours.keras")
+            assert len(list(tmp_path.iterdir())) == 2
+        finally:
+            gone.touch()
+        theirs.result()
     assert {path.name for path in tmp_path.iterdir()} == {"ours.keras", "theirs.keras"}
     assert load_model(tmp_path / "theirs.keras").input_shape == (None, 5)
 

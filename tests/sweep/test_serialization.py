@@ -45,6 +45,16 @@ def test_out_and_back_the_same_bits_with_repeats(sweep, tmp_path):
     assert columns == [sweep.lrs, sweep.losses, sweep.smoothed_losses, *sweep.repeats]
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """The text of a good file."""
+    path = tmp_path_factory.mktemp("written") / "sweep.json"
+    sweep = ExponentialLRSweep(1e-4, 1e-1)
+    fit(sweep)
+    sweep.to_json(path)
+    return path.read_text()
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -88,11 +98,8 @@ def test_out_and_back_the_same_bits_with_repeats(sweep, tmp_path):
         ),
     ],
 )
-def test_files_of_another_kind_are_refused(tmp_path, change, says):
+def test_files_of_another_kind_are_refused(written, tmp_path, change, says):
     path = tmp_path / "sweep.json"
-    sweep = ExponentialLRSweep(1e-4, 1e-1)
-    fit(sweep)
-    sweep.to_json(path)
-    path.write_text(change(json.loads(path.read_text())))
+    path.write_text(change(json.loads(written)))
     with pytest.raises(ValueError, match=says):
         ExponentialLRSweep.from_json(path)
