@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from helpers import run_fresh
+from helpers import run_fresh, untraced
 from keras_ts import (
     ExpandSeries,
     NormalizeWindow,
@@ -65,7 +65,7 @@ print("loaded", len(list(pathlib.Path(sys.argv[1]).glob("*.keras"))))
 
 def trained(model, x):
     model.compile(keras.optimizers.Adam(1e-3), keras.losses.MeanAbsoluteError(), metrics=["mse"])
-    model.fit(x, outputs(model, x) + 0.1, epochs=1, verbose=0)
+    untraced(model).fit(x, outputs(model, x) + 0.1, epochs=1, verbose=0)
     return model
 
 
@@ -240,7 +240,7 @@ def test_training_goes_on_from_the_optimizer_as_it_was(tmp_path):
     save_portable(model, tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     for either in (model, again):
-        either.fit(x, x[:, :1], epochs=2, verbose=0, shuffle=False)
+        untraced(either).fit(x, x[:, :1], epochs=2, verbose=0, shuffle=False)
     for ours, theirs in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_allclose(theirs, ours, rtol=1e-5, atol=1e-7)
 
