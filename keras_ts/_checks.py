@@ -8,7 +8,7 @@ import contextlib
 import math
 import operator
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
@@ -17,8 +17,9 @@ import numpy as np
 
 from keras_ts._typing import Array
 
-# Percentiles take 99. A file that asks for more is broken or malicious.
+# Percentiles take 99. A file that asks for more, of levels or of features, is broken or malicious.
 _MOST_LEVELS = 200
+_MOST_FEATURES = 1024
 
 _SHORT = reprlib.Repr()
 _SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = 20
@@ -82,6 +83,20 @@ def positive(name: str, value: Any) -> float:
     if number <= 0:
         raise ValueError(f"{name} must be > 0. Received: {name}={number}.")
     return number
+
+
+def each(name: str, value: Any, check: Callable[[str, Any], float]) -> float | list[float]:
+    """Return a number, or a flat list with one for each feature, that pass ``check``."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if not isinstance(value, list | tuple):
+        return check(name, value)
+    if not 1 <= len(value) <= _MOST_FEATURES:
+        raise ValueError(
+            f"{name} must be a number, or have one for each feature, 1 to {_MOST_FEATURES} of "
+            f"them. Received {len(value)}."
+        )
+    return [check(f"{name}[{i}]", entry) for i, entry in enumerate(value)]
 
 
 def fits(name: str, value: float, dtype: str, may_vanish: bool = False) -> float:

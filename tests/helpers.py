@@ -16,11 +16,11 @@ BACKEND = keras.backend.backend()
 only_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="needs the TensorFlow backend")
 
 
-def run_fresh(code, *arguments, **environment):
+def run_fresh(code, *arguments, status=0, **environment):
     """Run ``code`` in a process that has imported Keras at most; return its output."""
     environment = {**os.environ, "KERAS_BACKEND": BACKEND, **environment}
     result = forks.run(code, arguments, environment)
-    assert result.returncode == 0, result.stderr[-3000:]
+    assert result.returncode == status, result.stderr[-3000:]
     return result.stdout
 
 

@@ -132,7 +132,7 @@ class NormalizeWindow(keras.layers.Layer):
         found, period = None, self._season
         if period is not None:
             every, last = ops.ones_like(inputs[..., :1]), inputs.shape[1] - 1
-            found = season(inputs - inputs[:, -1:], every, np.full((1, 1, 1), last), period)
+            found = season(inputs - inputs[:, -1:], every, np.full((1, 1, 1), last), period, True)
             inputs = inputs - found[1]
         results = self._normalized(inputs, inputs[:, -1:], *_whole(inputs, ops.mean))
         return _in_phases(results, found)
@@ -156,7 +156,7 @@ class NormalizeWindow(keras.layers.Layer):
             if period is not None:
                 last = ops.sum(_zero_unless(at_last, inputs), axis=1, keepdims=True)
                 weights, place = ops.cast(kept, inputs.dtype), ops.maximum(latest - 1, 0)
-                found = season(inputs - last, weights, place, period)
+                found = season(inputs - last, weights, place, period, False)
                 inputs = _zero_unless(kept, inputs - found[1])
             last = ops.sum(_zero_unless(at_last, inputs), axis=1, keepdims=True)
             total = ops.cast(ops.maximum(counts, 1), inputs.dtype)

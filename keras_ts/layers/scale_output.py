@@ -12,9 +12,6 @@ from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
 from keras_ts._typing import Array
 
-# One entry per output feature. A file that asks for more is broken or malicious.
-_MOST_FEATURES = 1024
-
 
 @registered
 class ScaleOutput(keras.layers.Layer):
@@ -66,8 +63,8 @@ class ScaleOutput(keras.layers.Layer):
     ) -> None:
         # Keras would cast the input to half precision first, where 70,000 is infinite.
         super().__init__(autocast=False, **kwargs)
-        self.scale = _factors("scale", scale)
-        self.offset = _factors("offset", offset)
+        self.scale = _checks.each("scale", scale, _checks.real)
+        self.offset = _checks.each("offset", offset, _checks.real)
         self._check_range()
         lengths = {len(v) for v in (self.scale, self.offset) if isinstance(v, list)}
         if len(lengths) > 1:
@@ -156,20 +153,6 @@ class ScaleOutput(keras.layers.Layer):
             _checks.fits("scale", float(scale), dtype)
         for offset in np.atleast_1d(self.offset):
             _checks.fits("offset", float(offset), dtype, may_vanish=True)
-
-
-def _factors(name: str, value: Any) -> float | list[float]:
-    """Return a finite number, or a flat list of them, as plain Python floats."""
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    if not isinstance(value, list | tuple):
-        return _checks.real(name, value)
-    if not 1 <= len(value) <= _MOST_FEATURES:
-        raise ValueError(
-            f"{name} must have one entry per output feature, 1 to {_MOST_FEATURES} of them. "
-            f"Received {len(value)}."
-        )
-    return [_checks.real(f"{name}[{i}]", entry) for i, entry in enumerate(value)]
 
 
 def _stacked(series: Any) -> Array:

@@ -19,12 +19,12 @@ from typing import Any
 
 from keras import ops
 
-# Turns in which year means and phase means are found. One is enough where all steps count; with a
-# year half empty, five leave a hundredth of what the first gets wrong.
+# Turns in which year means and phase means are found where some steps do not count: with a year
+# half empty, five leave a hundredth of what the first gets wrong.
 _ROUNDS = 5
 
 
-def season(values: Any, weights: Any, last: Any, period: int) -> tuple[Any, Any]:
+def season(values: Any, weights: Any, last: Any, period: int, whole: bool) -> tuple[Any, Any]:
     """Return the season of each phase, and at each step.
 
     Args:
@@ -32,6 +32,7 @@ def season(values: Any, weights: Any, last: Any, period: int) -> tuple[Any, Any]
         weights: ``(batch, time, 1)``: 1 for the steps that count, and 0 for the others.
         last: ``(batch, 1, 1)``: position of the last step that counts, an integer.
         period: Steps in a period.
+        whole: True if all steps count, so that the first turn finds the exact means.
 
     Returns:
         ``(batch, period, features)``, from the phase that follows the window on, and
@@ -50,7 +51,7 @@ def season(values: Any, weights: Any, last: Any, period: int) -> tuple[Any, Any]
     centred = ops.reshape(ops.arange(period, dtype=values.dtype) - middle, (period, 1))
     values = weights * (values - slope * ops.matmul(phases, centred))
     found = ops.zeros_like(values[:, :period])
-    for _ in range(_ROUNDS):
+    for _ in range(1 if whole else _ROUNDS):
         level = _means(years, values - weights * ops.matmul(phases, found), weights)
         departures = weights * (values - ops.matmul(years, level))
         found = _means(phases, departures, weights)

@@ -27,7 +27,6 @@ _DAMPINGS = (0.6, 0.85, 1.0)
 _RIDGE = 0.02
 # Bound of the logarithm of a window's size beside the usual one.
 _SIZES = 5.0
-_MOST_FEATURES = 1024
 # Logit of the share without a trend, at first.
 _NO_TREND = 2.0
 
@@ -82,8 +81,7 @@ class SmoothedForecast(keras.layers.Layer):
         Two arrays: forecasts ``(batch, steps, features)``; and the evidence,
         ``(batch, units + 2 + 18 * features)``: what the net knows, levels and slopes, the logarithm
         of the number of steps, that of their mean change, and with ``unit`` one number more for
-        each feature, its size. Float32 under a half-precision
-        policy.
+        each feature, its size. Float32 under a half-precision policy.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -102,7 +100,7 @@ class SmoothedForecast(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         self.steps = _checks.integer("steps", steps, 1)
         self.gap = _checks.integer("gap", gap, 0)
-        self.unit = None if unit is None else _units(unit)
+        self.unit = None if unit is None else _checks.each("unit", unit, _checks.positive)
         self.linear = _checks.boolean("linear", linear)
 
     def build(self, input_shape: Any) -> None:
@@ -149,8 +147,8 @@ class SmoothedForecast(keras.layers.Layer):
         # Masked steps behind the last one count 0, whatever their power.
         back = ops.maximum(last - positions, 0.0)
         windows = weights * windows
-        levels = _weighted(_powers(_LEVELS, back, weights), windows)
-        ends, slopes = _lines(_powers(_LINES, back, weights), back, windows)
+        levels = ops.matmul(_shares(_LEVELS, back, weights), windows)
+        ends, slopes = _lines(_shares(_LINES, back, weights), back, windows)
         levels = ops.concatenate([levels, ends], axis=1)
         counts = ops.log(ops.maximum(ops.sum(weights, axis=1), 1.0))
         every = ops.zeros_like(state[:, :1])
@@ -170,21 +168,17 @@ class SmoothedForecast(keras.layers.Layer):
 
     def _mixed(self, known: Any, levels: Any, slopes: Any) -> Any:
         """Return the forecast: levels and trends by the shares that they get."""
-        shares = self._shares(known, self.level_kernel, self.level_bias, levels.shape)
+        shares = _softmax(known, self.level_kernel, self.level_bias, levels.shape)
         level = ops.sum(shares * levels, axis=1, keepdims=True)
         features = slopes.shape[2]
         dampings, lines = len(_DAMPINGS), len(_LINES)
         shape = (-1, 1 + lines * dampings, features)
-        shares = self._shares(known, self.trend_kernel, self.trend_bias, shape)[:, 1:]
+        shares = _softmax(known, self.trend_kernel, self.trend_bias, shape)[:, 1:]
         shares = ops.reshape(shares, (-1, dampings, lines, features))
         slope = ops.sum(shares * slopes[:, None], axis=2)
         ahead = np.arange(1, self.gap + self.steps + 1)
         grown = np.cumsum([np.power(d, ahead) for d in _DAMPINGS], axis=1)[:, self.gap :]
         return level + ops.matmul(ops.cast(grown.T[None], slope.dtype), slope)
-
-    def _shares(self, known: Any, kernel: Any, bias: Any, shape: Any) -> Any:
-        logits = ops.matmul(known, ops.cast(kernel, known.dtype)) + ops.cast(bias, known.dtype)
-        return ops.softmax(ops.reshape(logits, (-1, shape[1], shape[2])), axis=1)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> tuple[None, None]:
         """Return no mask: every forecast counts."""
@@ -211,42 +205,31 @@ class SmoothedForecast(keras.layers.Layer):
         }
 
 
-def _units(unit: Any) -> float | list[float]:
-    if isinstance(unit, Sequence) and not isinstance(unit, str | bytes):
-        if not 1 <= len(unit) <= _MOST_FEATURES:
-            raise ValueError(
-                f"unit must be a number, or have one for each feature, 1 to {_MOST_FEATURES} of "
-                f"them. Received {len(unit)}."
-            )
-        return [_checks.positive(f"unit[{i}]", value) for i, value in enumerate(unit)]
-    return _checks.positive("unit", unit)
+def _softmax(known: Any, kernel: Any, bias: Any, shape: Any) -> Any:
+    logits = ops.matmul(known, ops.cast(kernel, known.dtype)) + ops.cast(bias, known.dtype)
+    return ops.softmax(ops.reshape(logits, (-1, shape[1], shape[2])), axis=1)
 
 
-def _powers(discounts: tuple[float, ...], back: Any, weights: Any) -> Any:
-    """Return the weight of each step under each discount, ``(batch, discounts, time)``."""
+def _shares(discounts: tuple[float, ...], back: Any, weights: Any) -> Any:
+    """Return the share of each step under each discount, ``(batch, discounts, time)``.
+
+    The shares of a discount add up to 1, or are all 0 if every step is masked.
+    """
     # A discount of 0 leaves the last step alone: that of 1e-30 does, and has a logarithm.
     logs = np.log(np.maximum(discounts, 1e-30))[None, None]
     powers = weights * ops.exp(back * ops.cast(logs, back.dtype))
-    return ops.transpose(powers, (0, 2, 1))
+    total = ops.sum(powers, axis=1, keepdims=True)
+    return ops.transpose(powers / ops.where(total > 0, total, 1.0), (0, 2, 1))
 
 
-def _weighted(powers: Any, windows: Any) -> Any:
-    """Return the weighted means, ``(batch, discounts, features)``; 0 if every step is masked."""
-    total = ops.sum(powers, axis=2, keepdims=True)
-    return ops.matmul(powers, windows) / ops.where(total > 0, total, 1.0)
-
-
-def _lines(powers: Any, back: Any, windows: Any) -> tuple[Any, Any]:
+def _lines(shares: Any, back: Any, windows: Any) -> tuple[Any, Any]:
     """Return the end and the slope of the line through the steps, for each discount."""
     back = ops.transpose(back, (0, 2, 1))
-    total = ops.sum(powers, axis=2, keepdims=True)
-    total = ops.where(total > 0, total, 1.0)
-    means = ops.matmul(powers, windows) / total
-    centre = ops.sum(powers * back, axis=2, keepdims=True) / total
-    apart = powers * (back - centre)
-    spread = ops.sum(apart * (back - centre), axis=2, keepdims=True) / total
-    slopes = -(ops.matmul(apart, windows) / total) / (spread + _RIDGE)
-    return means + slopes * centre, slopes
+    centre = ops.sum(shares * back, axis=2, keepdims=True)
+    apart = shares * (back - centre)
+    spread = ops.sum(apart * (back - centre), axis=2, keepdims=True)
+    slopes = -ops.matmul(apart, windows) / (spread + _RIDGE)
+    return ops.matmul(shares, windows) + slopes * centre, slopes
 
 
 def _mean_change(windows: Any, weights: Any) -> Any:

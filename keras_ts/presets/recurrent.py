@@ -58,6 +58,11 @@ class RecurrentPreset(PresetSettings):
       ``window_norm``: a window without a promotion has a small scale, and would shrink the
       promotion that follows it. In a panel, whose series differ in size, it is in units of the
       window.
+    - With ``smoothing``, ``SmoothedForecast`` stands between the recurrent layers and the dense
+      one, whose weights then begin at 0: at first the net forecasts as smoothing does, and learns
+      where to depart from it.
+    - Windows with ``missing="keep"`` may lack values. ``MaskMissing`` comes first there, so that a
+      step without a value enters neither statistics nor recurrent layers.
     - Quantiles are brought to their units, and sorted last. All of this is float32 where the
       policy is half precision, which holds a series' level to three digits.
 

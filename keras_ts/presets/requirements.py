@@ -80,6 +80,20 @@ class Requirements:
         """Number of outputs at each step."""
         return math.prod(self.shape) // self.steps
 
+    @property
+    def own_constants(self) -> Constants | None:
+        """Constants of the own columns, or None."""
+        if self.past_constants is None or self.own is None:
+            return None
+        return self.past_constants[self.own]
+
+    @property
+    def target_constants(self) -> Constants | None:
+        """Constants of the targets of a step, or None."""
+        if self.own_constants is None or self.targets is None:
+            return None
+        return self.own_constants[self.targets]
+
 
 def required_by(dataset: WindowDataset) -> Requirements:
     """Read off a dataset what its model must take and give."""

@@ -97,14 +97,11 @@ def _normalized(
         gap = needs.gap if period is not None else 0
         back = RestoreWindow(_feature(settings, needs), period=period, gap=gap)
         return x, scale, lambda outputs: back([outputs, location, scale])
-    if needs.past_constants is None or settings.output_scale is not None:
+    constants, targets = needs.own_constants, needs.target_constants
+    if constants is None or targets is None or settings.output_scale is not None:
         return own, None, None
-    assert needs.own is not None
-    assert needs.targets is not None
-    constants = needs.past_constants[needs.own]
-    targets = constants[needs.targets]
     scaled = ScaleOutput(list(targets.std), list(targets.mean))
-    if len(needs.targets) == 1:
+    if len(targets.std) == 1:
         scaled = ScaleOutput(targets.std[0], targets.mean[0])
     return _standardize(constants)(own), None, scaled
 
@@ -115,9 +112,9 @@ def _epsilon(needs: Requirements) -> float:
     Beside the steps of an exchange rate, or of a column in tons that moves by grams, 1e-6 is no
     small number, and would leave nothing of a window for the net to see.
     """
-    if needs.past_constants is None or needs.own is None:
+    if needs.own_constants is None:
         return 1e-6
-    smallest = min(1.0, *needs.past_constants[needs.own].std)
+    smallest = min(1.0, *needs.own_constants.std)
     return max(1e-6 * smallest**2, 1e-30)
 
 
@@ -136,17 +133,14 @@ def _smoothed(
     settings: PresetSettings, needs: Requirements, normal: Any, scale: Any, x: Any
 ) -> tuple[Any, Any]:
     """Return forecasts by smoothing, and what the net then knows."""
-    inputs, units = [normal, x, scale], None
     columns = _targets(settings, needs)
     if columns is not None:
-        inputs = [SelectColumns(columns)(normal), x, SelectColumns(columns)(scale)]
-    if needs.past_constants is not None and needs.targets is not None:
-        assert needs.own is not None
-        units = list(needs.past_constants[needs.own][needs.targets].std)
+        normal, scale = SelectColumns(columns)(normal), SelectColumns(columns)(scale)
     linear = settings.smoothing == "linear" and needs.window is not None
-    layer = SmoothedForecast(needs.steps, needs.gap, units, linear)
-    smoothed, x = layer(inputs if units else inputs[:2])
-    return smoothed, x
+    if needs.target_constants is None:
+        return SmoothedForecast(needs.steps, needs.gap, linear=linear)([normal, x])
+    units = list(needs.target_constants.std)
+    return SmoothedForecast(needs.steps, needs.gap, units, linear)([normal, x, scale])
 
 
 def _targets(settings: PresetSettings, needs: Requirements) -> list[int] | None:
