@@ -22,6 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+import picture
 
 from keras_ts import WindowedSeries, baselines, compare, course_series, from_preset
 
@@ -108,23 +109,26 @@ def trained(name, task, fold, seed):
 
 
 def run(title, task, presets, seeds, fold):
-    """Print the lines of a series."""
+    """Print the lines of a series; return the error by forecaster."""
     report = baselines(*task.parts(fold, 0, 32), task.season)
-    for name, error in zip(report.table["name"], report.table["mae"], strict=True):
-        if name in SHOWN:
-            season = f" ({task.season})" if name == SHOWN[-1] else ""
-            print(f"| {title} | {name}{season} | {error:.4g} | - | |", flush=True)
+    told = zip(report.table["name"], report.table["mae"], strict=True)
+    table = {name: error for name, error in told if name in SHOWN}
+    for name, error in table.items():
+        season = f" ({task.season})" if name == SHOWN[-1] else ""
+        print(f"| {title} | {name}{season} | {error:.4g} | - | |", flush=True)
     for name in presets:
         errors, seconds, verdicts = zip(
             *(trained(name, task, fold, seed) for seed in seeds), strict=True
         )
         spread = f"{np.median(errors):.4g} ({min(errors):.4g} to {max(errors):.4g})"
+        table[name] = float(np.median(errors))
         counts = ", ".join(f"{v} ({verdicts.count(v)})" for v in sorted(set(verdicts)))
         print(
             f"| {title} | `{name}` | {spread} | {np.median(seconds):.0f} | "
             f"{counts} the {report.best} |",
             flush=True,
         )
+    return table
 
 
 if __name__ == "__main__":
@@ -133,10 +137,15 @@ if __name__ == "__main__":
     parser.add_argument("--only", nargs="*", choices=list(TASKS), default=list(TASKS))
     parser.add_argument("--presets", nargs="*", default=["smooth_gru", "gru_32x2"])
     parser.add_argument("--fold", type=int, choices=[0, 1], default=0)
+    parser.add_argument("--picture", metavar="FILE", help="an SVG of the errors")
     arguments = parser.parse_args()
     seeds = range(51, 51 + arguments.seeds)
     print(f"{keras.backend.backend()}, Keras {keras.__version__}, seeds {[*seeds]}\n")
     print(f"| series | forecaster | MAE: median of {len(seeds)} (range) | seconds | verdict |")
     print("| --- | --- | --- | --- | --- |", flush=True)
-    for title in arguments.only:
-        run(title, TASKS[title], arguments.presets, seeds, arguments.fold)
+    tables = {
+        title: run(title, TASKS[title], arguments.presets, seeds, arguments.fold)
+        for title in arguments.only
+    }
+    if arguments.picture:
+        picture.draw(tables, arguments.presets[0], "mean absolute error", arguments.picture)

@@ -25,6 +25,7 @@ from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.layers.select_columns import SelectColumns
 from keras_ts.layers.smoothed_forecast import SmoothedForecast
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
+from keras_ts.layers.unmask import Unmask
 from keras_ts.losses import IntervalCoverage, MedianMAE, QuantileLoss
 from keras_ts.plotting.backtest import plot_backtest
 from keras_ts.plotting.forecast import plot_forecast
@@ -67,6 +68,7 @@ __all__ = [
     "SelectColumns",
     "SmoothedForecast",
     "SortedQuantiles",
+    "Unmask",
     "WindowDataset",
     "WindowedInput",
     "WindowedSeries",

@@ -13,6 +13,7 @@ REGISTERED = {
     "keras_ts>SelectColumns": lambda: keras_ts.SelectColumns([1, 0]),
     "keras_ts>KnownAhead": keras_ts.KnownAhead,
     "keras_ts>MaskMissing": keras_ts.MaskMissing,
+    "keras_ts>Unmask": keras_ts.Unmask,
     "keras_ts>SmoothedForecast": lambda: keras_ts.SmoothedForecast(3, 1, [2.0, 0.5], linear=True),
     "keras_ts>SortedQuantiles": lambda: keras_ts.SortedQuantiles([0.1, 0.5, 0.9]),
     "keras_ts>ConformalInterval": lambda: keras_ts.ConformalInterval([0.5, 0.8], targets=[1]),

@@ -33,11 +33,16 @@ class KnownAhead(keras.layers.Layer):
         behind it, ``(batch, horizon, columns)``. Window and horizon are fixed lengths.
 
     Output shape:
-        ``(batch, window, horizon, columns)``.
+        ``(batch, window, horizon, columns)``, without a mask: what is ahead of a step is known,
+        whatever the step itself lacks.
 
     Raises:
         ValueError: The inputs are not two windows of the same columns, or a length is open.
     """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         """Check that the two inputs continue each other."""
@@ -64,3 +69,6 @@ class KnownAhead(keras.layers.Layer):
         """Return ``(batch, window, horizon, columns)``."""
         past, future = input_shape
         return (past[0], past[1], future[1], past[2])
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """Return no mask."""

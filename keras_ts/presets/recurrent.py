@@ -62,7 +62,8 @@ class RecurrentPreset(PresetSettings):
       one, whose weights then begin at 0: at first the net forecasts as smoothing does, and learns
       where to depart from it.
     - Windows with ``missing="keep"`` may lack values. ``MaskMissing`` comes first there, so that a
-      step without a value enters neither statistics nor recurrent layers.
+      step without a value enters neither statistics nor recurrent layers. In sequence to sequence
+      ``Unmask`` stands behind these: such a step is forecast from what came before it.
     - Quantiles are brought to their units, and sorted last. All of this is float32 where the
       policy is half precision, which holds a series' level to three digits.
 

@@ -18,6 +18,7 @@ from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.layers.select_columns import SelectColumns
 from keras_ts.layers.smoothed_forecast import SmoothedForecast
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
+from keras_ts.layers.unmask import Unmask
 from keras_ts.presets.requirements import Constants, Requirements
 from keras_ts.presets.settings import CELLS, PresetSettings
 from keras_ts.windows.windowed_input import WindowedInput
@@ -63,6 +64,8 @@ def wire(
     for position, units in enumerate(settings.units):
         last = position == len(settings.units) - 1
         x = _recurrent(settings, units, sequence or not last)(x)
+    if needs.holes and sequence:
+        x = Unmask()(x)
     smoothed = None
     if settings.smoothing:
         smoothed, x = _smoothed(settings, needs, normal, scale, x)

@@ -71,7 +71,8 @@ class BatchSampler(PickledByFields):
         """Return a batch's first position, and the one after its last."""
         if self.uniform:
             begin = batch * self.batch_size
-            return begin, min(begin + self.batch_size, self.positions)
+            end = begin + self.batch_size
+            return begin, end if end <= self.positions else self.positions
         return batch * self.size // self.batches, (batch + 1) * self.size // self.batches
 
     def windows(self, epoch: int, begin: int, end: int) -> tuple[IntArray, IntArray]:

@@ -1,0 +1,53 @@
+"""``Unmask``: ends a mask where it has done its work.
+
+A mask tells recurrent layers which steps to leave out. Stock layers behind them, such as
+``Reshape``, warn of a mask that they cannot carry on, and a loss would not count the masked steps.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_ts._registration import registered
+
+
+@registered
+class Unmask(keras.layers.Layer):
+    """Passes its input on without the mask.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_ts import MaskMissing, Unmask
+    >>> windows = keras.Input((6, 1))
+    >>> states = keras.layers.GRU(4, return_sequences=True)(MaskMissing()(windows))
+    >>> forecasts = keras.layers.Reshape((6, 2, 2))(Unmask()(states))
+    >>> forecasts.shape
+    (None, 6, 2, 2)
+
+    Args:
+        **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        The shape of the input, without a mask.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        """Return the input."""
+        # The input itself would bring its mask along.
+        return ops.copy(inputs)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """Return no mask."""
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """Return the shape of the input."""
+        return keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
