@@ -53,6 +53,8 @@ class Requirements:
         static: Number of static columns.
         past_constants: Of the columns of ``past``; None without a dataset.
         static_constants: Of the static columns; None without any.
+        own_step: How far the own column and the series that move least go in a step; None without a
+            dataset.
         units: Of each target of a step, the unit in which columns known ahead add to it; None to
             add in units of each window, as fits series of many sizes.
         gap: Steps between a window and its first target.
@@ -70,6 +72,7 @@ class Requirements:
     static: int = 0
     past_constants: Constants | None = None
     static_constants: Constants | None = None
+    own_step: float | None = None
     units: tuple[float, ...] | None = None
     gap: int = 0
     bundled: bool = False
@@ -113,6 +116,7 @@ def required_by(dataset: WindowDataset) -> Requirements:
     # A calendar's sines and cosines stand last, and lie between -1 and 1 as they are.
     constants = _constants(*statistics["past"], as_they_are=2 * len(calendar))
     alone = dataset.num_series == 1
+    steps = dataset.smallest_steps()
     return Requirements(
         window=windows.window,
         features=past.shape[2] if past.ndim == 3 else None,
@@ -124,6 +128,7 @@ def required_by(dataset: WindowDataset) -> Requirements:
         static=len(columns["static"]),
         past_constants=constants,
         static_constants=None if static is None else _constants(*static),
+        own_step=min((steps[column] for column in own), default=None),
         units=constants[own][targets].std if alone else None,
         gap=windows.gap,
         bundled=bundled,

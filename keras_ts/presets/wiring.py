@@ -110,14 +110,13 @@ def _normalized(
 
 
 def _epsilon(needs: Requirements) -> float:
-    """Return what is added to the variance of a window: less where a column has small units.
+    """Return what is added to the variance of a window: less where a series has small units.
 
     Beside the steps of an exchange rate, or of a column in tons that moves by grams, 1e-6 is no
-    small number, and would leave nothing of a window for the net to see.
+    small number. It would leave nothing of a window for the net to see, and what the net adds would
+    be large beside the series.
     """
-    if needs.own_constants is None:
-        return 1e-6
-    smallest = min(1.0, *needs.own_constants.std)
+    smallest = 1.0 if needs.own_step is None else min(1.0, needs.own_step)
     return max(1e-6 * smallest**2, 1e-30)
 
 

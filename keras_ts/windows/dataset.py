@@ -18,6 +18,7 @@ from keras_ts._typing import Array
 from keras_ts.windows.arithmetic.geometry import WindowRanges
 from keras_ts.windows.arithmetic.moments import merged, moments
 from keras_ts.windows.arithmetic.sampler import BatchSampler
+from keras_ts.windows.arithmetic.scale import mean_absolute_steps
 from keras_ts.windows.feeding.keras_adapter import KerasDataAdapter
 from keras_ts.windows.feeding.progress import Progress
 from keras_ts.windows.feeding.source import WindowSource
@@ -152,14 +153,38 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
             static columns also those under ``"static"``, over the series.
         """
         panel, ranges = self._source.panel, self._source.sampler.ranges
-        span = self._source.spec.geometry.span
-        ends = ranges.first + ranges.step * (ranges.count - 1) + span
-        rows = merged(list(zip(ranges.first.tolist(), ends.tolist(), strict=True)))
+        begins, ends = ranges.rows(self._source.spec.geometry.span)
+        rows = merged(list(zip(begins.tolist(), ends.tolist(), strict=True)))
         told = {"past": moments(panel.values, rows)}
         if panel.static is not None:
             static = panel.static[np.unique(ranges.series)]
             told["static"] = moments(static, [(0, len(static))])
         return {part: (mean.tolist(), std.tolist()) for part, (mean, std) in told.items()}
+
+    def smallest_steps(self) -> list[float]:
+        """Return how far the series that moves least goes in a step, for each column.
+
+        The mean absolute step of each series, over the rows that the windows read, and of these
+        the smallest that is not 0. A column in which no series moves gets 1.
+
+        Example:
+
+        >>> import numpy as np
+        >>> from keras_ts import WindowedSeries
+        >>> panel = [np.arange(10.0), np.arange(10.0) / 1000]
+        >>> WindowedSeries(window=2).build(panel).smallest_steps()
+        [0.001]
+
+        Returns:
+            A number for each of ``columns["past"]``, in the units of the column.
+        """
+        panel, ranges = self._source.panel, self._source.sampler.ranges
+        begins, ends = ranges.rows(self._source.spec.geometry.span)
+        _, first = np.unique(ranges.series, return_index=True)
+        ends, columns = np.maximum.reduceat(ends, first), np.arange(panel.num_columns)
+        steps = mean_absolute_steps(panel.values, begins[first], ends, columns)
+        smallest = np.where(steps > 0, steps, np.inf).min(axis=0)
+        return np.where(np.isfinite(smallest), smallest, 1.0).tolist()
 
     def __len__(self) -> int:
         return self._progress.left

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import untraced
+from helpers import called, untraced
 from keras_ts import RecurrentPreset, ScaleOutput, WindowedInput, WindowedSeries, from_preset
 
 LEVELS = (0.1, 0.5, 0.9)
@@ -395,3 +395,16 @@ def test_a_seasonal_preset_is_exact_in_level():
     x = dataset[0][0]
     moved = model.predict(x + 64.0, verbose=0) - 64.0
     np.testing.assert_allclose(moved, model.predict(x, verbose=0), atol=1e-3)
+
+
+@pytest.mark.parametrize("window_norm", ["last", "standard", "seasonal"])
+def test_a_series_in_tiny_units_is_forecast_as_one_in_large_units_beside_it(window_norm):
+    series = np.random.default_rng(0).normal(size=30)
+    dataset = WindowedSeries(12, 2).build([1e7 * series, 1e-7 * series])
+    model = RecurrentPreset(
+        cell="gru", units=(4,), window_norm=window_norm,
+        period=4 if window_norm == "seasonal" else None,
+    ).build(dataset)  # fmt: skip
+    x, _ = dataset.to_numpy()
+    large, tiny = np.split(called(model, x), 2)
+    np.testing.assert_allclose(tiny * 1e14, large, rtol=1e-3, atol=1e4)

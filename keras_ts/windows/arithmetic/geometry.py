@@ -76,6 +76,10 @@ class WindowRanges(PickledByFields):
         """Number of windows in all ranges."""
         return int(self._before[-1])
 
+    def rows(self, span: int) -> tuple[IntArray, IntArray]:
+        """The flat rows that each range's windows of ``span`` rows read: begins and ends."""
+        return self.first, self.first + self.step * (self.count - 1) + span
+
     def starts(self, windows: Any) -> IntArray:
         """Flat starts of the windows numbered ``windows`` in time order."""
         if len(self.first) == 1:
