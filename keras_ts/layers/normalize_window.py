@@ -62,6 +62,10 @@ class NormalizeWindow(keras.layers.Layer):
             the location is the step itself. Defaults to False.
         epsilon: Number added to the variance, so that a constant window divides by no zero, in
             squared units of the series. Defaults to 1e-6.
+        holes: True if masked steps are values that nobody knows: time passes in them, and for
+            ``"seasonal"`` the phase that follows the window is that behind its last step, masked
+            or not. False if they are padding: it is that behind the last step that is not masked.
+            Padding in front is the same to both. Defaults to False.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
@@ -88,6 +92,7 @@ class NormalizeWindow(keras.layers.Layer):
         period: int | None = None,
         causal: bool = False,
         epsilon: float = 1e-6,
+        holes: bool = False,
         **kwargs: Any,
     ) -> None:
         # Keras would cast the input to half precision first, which loses the level.
@@ -102,6 +107,7 @@ class NormalizeWindow(keras.layers.Layer):
             )
         epsilon = _checks.positive("epsilon", epsilon)
         self.epsilon = _checks.fits("epsilon", epsilon, at_least_float32(self))
+        self.holes = _checks.boolean("holes", holes)
         self.supports_masking = True
 
     @property
@@ -155,7 +161,9 @@ class NormalizeWindow(keras.layers.Layer):
             at_last, found, period = positions == latest, None, self._season
             if period is not None:
                 last = ops.sum(_zero_unless(at_last, inputs), axis=1, keepdims=True)
-                weights, place = ops.cast(kept, inputs.dtype), ops.maximum(latest - 1, 0)
+                weights = ops.cast(kept, inputs.dtype)
+                place = positions[:, -1:] if self.holes else ops.maximum(latest, 1)
+                place = place - 1
                 found = season(inputs - last, weights, place, period, False)
                 inputs = _zero_unless(kept, inputs - found[1])
             last = ops.sum(_zero_unless(at_last, inputs), axis=1, keepdims=True)
@@ -205,6 +213,7 @@ class NormalizeWindow(keras.layers.Layer):
             "period": self.period,
             "causal": self.causal,
             "epsilon": self.epsilon,
+            "holes": self.holes,
         }
 
 

@@ -69,6 +69,10 @@ class SmoothedForecast(keras.layers.Layer):
         linear: True to add a linear map from the window to all steps, whose weights begin at 0.
             It needs windows of a fixed length. It pays for a long series, which tells its
             weights, and costs in a panel of short ones. Defaults to False.
+        holes: True if masked steps are values that nobody knows: time passes in them, and the
+            forecast begins behind the last step of the window, masked or not. False if they are
+            padding: it begins behind the last step that is not masked. Padding in front is the
+            same to both. Defaults to False.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
@@ -94,6 +98,7 @@ class SmoothedForecast(keras.layers.Layer):
         gap: int = 0,
         unit: float | Sequence[float] | None = None,
         linear: bool = False,
+        holes: bool = False,
         **kwargs: Any,
     ) -> None:
         # Keras would cast the windows to half precision first.
@@ -102,6 +107,7 @@ class SmoothedForecast(keras.layers.Layer):
         self.gap = _checks.integer("gap", gap, 0)
         self.unit = None if unit is None else _checks.each("unit", unit, _checks.positive)
         self.linear = _checks.boolean("linear", linear)
+        self.holes = _checks.boolean("holes", holes)
 
     def build(self, input_shape: Any) -> None:
         """Make the weights of the shares."""
@@ -129,7 +135,7 @@ class SmoothedForecast(keras.layers.Layer):
         return int(units + 2 + features * (len(_LEVELS) + 2 * len(_LINES)) + sizes)
 
     def _weight(self, name: str, shape: tuple[int, ...], values: Any = None) -> Any:
-        initializer = "zeros" if values is None else lambda *_, **__: ops.convert_to_tensor(values)
+        initializer = "zeros" if values is None else keras.initializers.Constant(values)
         return self.add_weight(
             shape=shape, initializer=initializer, dtype=at_least_float32(self), name=name
         )
@@ -159,15 +165,20 @@ class SmoothedForecast(keras.layers.Layer):
             sizes = ops.log(scale[0][:, 0] / ops.cast(self.unit, dtype))
             evidence.append(ops.clip(sizes, -_SIZES, _SIZES))
         known = ops.concatenate(evidence, axis=-1)
-        forecast = self._mixed(known, levels, slopes)
+        passed = positions[:, -1:] - last if self.holes else ops.zeros_like(last)
+        forecast = self._mixed(known, levels, slopes, passed)
         if self.linear:
             by_feature = ops.transpose(windows, (2, 0, 1))
             mapped = ops.matmul(by_feature, ops.cast(self.linear_kernel, dtype))
             forecast = forecast + ops.transpose(mapped, (1, 2, 0))
         return forecast, known
 
-    def _mixed(self, known: Any, levels: Any, slopes: Any) -> Any:
-        """Return the forecast: levels and trends by the shares that they get."""
+    def _mixed(self, known: Any, levels: Any, slopes: Any, passed: Any) -> Any:
+        """Return the forecast: levels and trends by the shares that they get.
+
+        ``passed``, ``(batch, 1, 1)``, are the steps since the last one that counts, in which
+        trends go on.
+        """
         shares = _softmax(known, self.level_kernel, self.level_bias, levels.shape)
         level = ops.sum(shares * levels, axis=1, keepdims=True)
         features = slopes.shape[2]
@@ -176,9 +187,9 @@ class SmoothedForecast(keras.layers.Layer):
         shares = _softmax(known, self.trend_kernel, self.trend_bias, shape)[:, 1:]
         shares = ops.reshape(shares, (-1, dampings, lines, features))
         slope = ops.sum(shares * slopes[:, None], axis=2)
-        ahead = np.arange(1, self.gap + self.steps + 1)
-        grown = np.cumsum([np.power(d, ahead) for d in _DAMPINGS], axis=1)[:, self.gap :]
-        return level + ops.matmul(ops.cast(grown.T[None], slope.dtype), slope)
+        ahead = np.arange(1, self.steps + 1)[None, :, None] + self.gap
+        ahead = passed + ops.cast(ahead, slope.dtype)
+        return level + ops.matmul(_grown(ahead), slope)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> tuple[None, None]:
         """Return no mask: every forecast counts."""
@@ -202,6 +213,7 @@ class SmoothedForecast(keras.layers.Layer):
             "gap": self.gap,
             "unit": self.unit,
             "linear": self.linear,
+            "holes": self.holes,
         }
 
 
@@ -230,6 +242,15 @@ def _lines(shares: Any, back: Any, windows: Any) -> tuple[Any, Any]:
     spread = ops.sum(apart * (back - centre), axis=2, keepdims=True)
     slopes = -ops.matmul(apart, windows) / (spread + _RIDGE)
     return ops.matmul(shares, windows) + slopes * centre, slopes
+
+
+def _grown(ahead: Any) -> Any:
+    """Return the sum ``d + d^2 + ... + d^h`` for each number of steps and each damping."""
+    sums = []
+    for d in _DAMPINGS:
+        power = ops.exp(ahead * float(np.log(d)))
+        sums.append(ahead if d == 1.0 else (1.0 - power) * (d / (1.0 - d)))
+    return ops.concatenate(sums, axis=-1)
 
 
 def _mean_change(windows: Any, weights: Any) -> Any:

@@ -94,7 +94,11 @@ def _normalized(
         causal = settings.kind == "sequence_to_sequence"
         period = settings.period
         layer = NormalizeWindow(
-            settings.window_norm, period=period, causal=causal, epsilon=_epsilon(needs)
+            settings.window_norm,
+            period=period,
+            causal=causal,
+            epsilon=_epsilon(needs),
+            holes=needs.holes,
         )
         x, location, scale = layer(own)
         gap = needs.gap if period is not None else 0
@@ -142,7 +146,8 @@ def _smoothed(
     if needs.target_constants is None:
         return SmoothedForecast(needs.steps, needs.gap, linear=linear)([normal, x])
     units = list(needs.target_constants.std)
-    return SmoothedForecast(needs.steps, needs.gap, units, linear)([normal, x, scale])
+    layer = SmoothedForecast(needs.steps, needs.gap, units, linear, holes=needs.holes)
+    return layer([normal, x, scale])
 
 
 def _targets(settings: PresetSettings, needs: Requirements) -> list[int] | None:

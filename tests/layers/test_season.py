@@ -54,6 +54,20 @@ def test_equals_the_formulas(period, years, features, strength, seed):
             np.testing.assert_allclose(normal[batch, :, feature], expected, atol=1e-2)
 
 
+@pytest.mark.parametrize("missing", [0, 1, 3, 6])
+def test_with_holes_phases_count_from_the_last_step_masked_or_not(missing):
+    """Of padding behind a window they count from the last step that is kept."""
+    season = np.tile([0.0, 5.0, -4.0, -1.0], 8)[:28]
+    mask = np.arange(28)[None] < 28 - missing
+    for holes, first in ((True, 28), (False, 28 - missing)):
+        layer = NormalizeWindow("seasonal", period=4, holes=holes)
+        windows = np.where(mask, season, 99.0)[..., None].astype("float32")
+        location = keras.ops.convert_to_numpy(layer(windows, mask=mask)[1])
+        expected = np.tile([0.0, 5.0, -4.0, -1.0], 9)[first : first + 4]
+        np.testing.assert_allclose(location[0, :, 0], expected, atol=1e-3)
+        assert NormalizeWindow.from_config(layer.get_config()).holes == holes
+
+
 @pytest.mark.parametrize("gap", [0, 1, 5, 13])
 def test_outputs_stand_in_the_phases_that_follow(gap):
     """Without noise, a net that gives 0 forecasts the season on its last level."""

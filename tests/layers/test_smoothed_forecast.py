@@ -10,6 +10,8 @@ from keras_ts import SmoothedForecast
 LEVELS = (0.0, 0.3, 0.5, 0.65, 0.8, 0.9, 0.96, 1.0)
 LINES = (0.3, 0.6, 0.8, 0.9, 1.0)
 DAMPINGS = (0.6, 0.85, 1.0)
+# JAX has no float64 unless told so.
+POLICIES = ["mixed_float16"] + ["float64"] * (keras.backend.backend() != "jax")
 
 
 def line(steps, discount):
@@ -87,6 +89,19 @@ def test_padding_changes_nothing(behind, linear):
         np.testing.assert_allclose(numpy(got), numpy(expected), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("behind", [0, 1, 7])
+def test_trends_go_on_in_holes_behind_the_last_value(behind):
+    """Forecasts after a hole at the end are those that a gap of its length gives."""
+    window = np.random.default_rng(5).normal(size=(2, 10, 2)).cumsum(axis=1).astype("float32")
+    state = np.zeros((2, 1), "float32")
+    holed = np.concatenate([window, np.full((2, behind, 2), 9.0, "float32")], axis=1)
+    mask = np.arange(10 + behind)[None] < np.full((2, 1), 10)
+    got = SmoothedForecast(3, gap=1, holes=True)([holed, state], mask=[mask, None])
+    expected = SmoothedForecast(3, gap=1 + behind)([window, state])
+    for one, other in zip(got, expected, strict=True):
+        np.testing.assert_allclose(numpy(one), numpy(other), rtol=1e-4, atol=1e-4)
+
+
 def test_sizes_stand_among_the_evidence_within_bounds():
     layer = SmoothedForecast(2, unit=10.0)
     window, state = np.ones((3, 6, 1), "float32"), np.zeros((3, 1), "float32")
@@ -107,14 +122,16 @@ def test_a_linear_map_is_learned_and_stands_alone_for_each_feature():
     np.testing.assert_allclose(added, np.einsum("btf,fts->bsf", x, kernel), rtol=1e-3, atol=1e-4)
 
 
-def test_the_symbolic_output_is_the_eager_one():
-    layer = SmoothedForecast(4, unit=[1.0, 2.0], dtype="mixed_float16")
+@pytest.mark.parametrize("policy", POLICIES)
+def test_the_symbolic_output_is_the_eager_one(policy):
+    layer = SmoothedForecast(4, unit=[1.0, 2.0], dtype=policy)
+    dtype = "float64" if policy == "float64" else "float32"
     inputs = [keras.Input((None, 2)), keras.Input((3,)), keras.Input((1, 2))]
     symbolic = layer(inputs)
     eager = layer([np.ones((5, 7, 2)), np.ones((5, 3)), np.ones((5, 1, 2))])
     for one, other in zip(symbolic, eager, strict=True):
         assert one.shape[1:] == tuple(other.shape)[1:]
-        assert keras.backend.standardize_dtype(other.dtype) == one.dtype == "float32"
+        assert keras.backend.standardize_dtype(other.dtype) == one.dtype == dtype
 
 
 def test_bad_settings_are_refused():
@@ -126,3 +143,5 @@ def test_bad_settings_are_refused():
         SmoothedForecast(1, unit=[1.0, -2.0])
     with pytest.raises(TypeError, match="unit"):
         SmoothedForecast(1, unit="large")
+    with pytest.raises(TypeError, match="holes"):
+        SmoothedForecast(1, holes=1)

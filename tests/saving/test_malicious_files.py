@@ -239,14 +239,17 @@ RIGHT = {
     "ScaleOutput": {"scale": some(scale), "offset": some(fits)},
     "NormalizeWindow": {
         "statistic": one_of("last", "mean", "standard"), "period": one_of(None),
-        "causal": flag, "epsilon": lambda value: fits(value) and value > 1e-38},
+        "causal": flag, "epsilon": lambda value: fits(value) and value > 1e-38,
+        "holes": flag},
     "RestoreWindow": {
         "feature": maybe(index_or_indices), "period": maybe(whole(1)), "gap": whole(0, 1)},
     "SelectColumns": {"columns": lambda value: isinstance(value, list) and index_or_indices(value)},
     "KnownAhead": {},
     "MaskMissing": {},
+    "Unmask": {},
     "SmoothedForecast": {
-        "steps": whole(1), "gap": whole(0), "unit": maybe(some(positive)), "linear": flag},
+        "steps": whole(1), "gap": whole(0), "unit": maybe(some(positive)), "linear": flag,
+        "holes": flag},
     "SortedQuantiles": {"levels": levels},
     "ConformalInterval": {
         "coverage": lambda value: (

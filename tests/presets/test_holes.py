@@ -1,0 +1,32 @@
+"""A preset for windows with holes: time passes in them, up to the last step of a window."""
+
+import numpy as np
+import pytest
+
+from keras_ts import WindowedSeries, forecast, from_preset
+
+TIME = np.arange(96.0)
+SEASON = np.where(TIME % 12 == 3, 30.0, 0.0) + 10 * np.sin(2 * np.pi * TIME / 12) + 100
+
+
+@pytest.mark.parametrize("missing", [0, 1, 5, 14])
+def test_a_season_keeps_its_phase_behind_missing_last_values(missing):
+    """At first the net forecasts a season without noise as it is."""
+    windows = WindowedSeries(48, 6, missing="keep")
+    model = from_preset("seasonal_gru", period=12, units=(3,)).build(windows.build([SEASON] * 2))
+    ended = SEASON[:90].copy()
+    ended[90 - missing :] = np.nan
+    np.testing.assert_allclose(forecast(model, [ended])[0], SEASON[90:], rtol=1e-3)
+
+
+def test_a_trend_goes_on_through_missing_last_values():
+    """The step behind two missing values is the third of the forecast from the last value."""
+    windows = WindowedSeries(24, 6, missing="keep")
+    line = 50 + TIME
+    model = from_preset("seasonal_gru", units=(3,)).build(windows.build([line, -line]))
+    ended = np.r_[line[:80], np.nan, np.nan]
+    whole = np.r_[[np.nan] * 2, line[:80]]
+    # Two steps more in front of the window are as good as none to all but the levels' mean.
+    later, before = forecast(model, [ended])[0], forecast(model, [whole])[0]
+    np.testing.assert_allclose(later[:4], before[2:], atol=0.2)
+    assert (later[:4] - before[:4] > 0.2).all()
