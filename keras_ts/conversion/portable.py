@@ -93,6 +93,7 @@ def _check_stock(model: keras.Model) -> None:
             "keras_ts.save_model(model, path), then "
             "save_portable(keras_ts.load_model(path, compile=False), filepath)."
         )
+    replaced = {f"{PACKAGE}>{layer.__name__}" for layer in _STOCK}
     for place, entry in _entries(model):
         if entry["class_name"] in LAMBDAS:
             raise ValueError(f"{place} is a Lambda, which does not load elsewhere: replace it.")
@@ -100,6 +101,11 @@ def _check_stock(model: keras.Model) -> None:
             raise ValueError(
                 f"{place} needs {title(entry)}, which is neither Keras's nor of keras_ts: the file "
                 "would not load without it."
+            )
+        if not is_stock(entry) and title(entry) not in replaced:
+            raise ValueError(
+                f"{place} holds {title(entry)}, which has no stock form: the model loads only "
+                "where keras_ts is. Save it with keras_ts.save_model."
             )
 
 

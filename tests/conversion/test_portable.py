@@ -27,6 +27,7 @@ from keras_ts.saving.metadata import carried
 from keras_ts.windows.carried import Carried
 
 CARRIED = Carried(WindowedSeries(9, horizon=2), levels=(0.1, 0.5, 0.9))
+HOLED = WindowedSeries(4, missing="keep").build(np.arange(9.0))
 
 # Loads every model of a folder where importing keras_ts raises.
 WITHOUT_US = """
@@ -373,6 +374,8 @@ class Subclass(keras.Model):
         (masked_in_an_inner_model, "mask reaches 'norm'"),
         (other_axis, r"'expand': ExpandSeries\(axis=1\) has no stock form"),
         (wrapped, "'scale_output.*' holds keras_ts>ScaleOutput, which has no stock form there"),
+        (lambda: from_preset("smooth_gru", window=9).build(), "keras_ts>SmoothedForecast, which"),
+        (lambda: RecurrentPreset(units=2).build(HOLED), "keras_ts>MaskMissing, which has no stock"),
         (a_lambda, "'twice' is a Lambda"),
         (foreign, "'padded' needs .*Padded, which is neither"),
         (own_loss, "The model's loss needs squares, which is neither"),
