@@ -5,6 +5,7 @@ reloads without the preset that made it.
 """
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,8 @@ from keras_ts._registration import registered
 from keras_ts.presets.requirements import Requirements, required_by
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.presets.wiring import wire
-from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.dataset import WindowDataset, in_time_order
+from keras_ts.windows.split import without_missing_targets
 from keras_ts.windows.windowed_input import WindowedInput
 
 
@@ -63,7 +65,8 @@ class RecurrentPreset(PresetSettings):
       where to depart from it.
     - Windows with ``missing="keep"`` may lack values. ``MaskMissing`` comes first there, so that a
       step without a value enters neither statistics nor recurrent layers. In sequence to sequence
-      ``Unmask`` stands behind these: such a step is forecast from what came before it.
+      ``Unmask`` stands behind these: such a step is forecast from what came before it. A missing
+      value among the targets makes the loss NaN, and ``build`` warns of it.
     - Quantiles are brought to their units, and sorted last. All of this is float32 where the
       policy is half precision, which holds a series' level to three digits.
 
@@ -151,6 +154,8 @@ class RecurrentPreset(PresetSettings):
             )
         needs = required_by(dataset)
         self._check_agrees(needs, dataset)
+        if needs.holes:
+            _warn_of_missing_targets(dataset)
         return wire(self, needs, WindowedInput.of(dataset, levels=self.quantiles))
 
     def _alone(self) -> Requirements:
@@ -200,6 +205,21 @@ class RecurrentPreset(PresetSettings):
                 f"output_scale has {scales} entries, and the dataset has {values} values to "
                 "forecast at once. Give a number, or leave output_scale out."
             )
+
+
+def _warn_of_missing_targets(dataset: WindowDataset) -> None:
+    """Warn of windows that make the loss NaN: no mask of inputs keeps a target out of it."""
+    source = in_time_order(dataset)
+    windows = source.sampler.ranges
+    kept = without_missing_targets(source.panel, source.spec, windows)
+    if kept.total < windows.total:
+        warnings.warn(
+            f"{windows.total - kept.total} of {windows.total} windows have a missing value among "
+            "their targets. The loss of a batch with one of them is NaN, and so may be all "
+            "weights after it. To train, fill these values, or cut the series at them, as the "
+            "guide to panels of short series shows.",
+            stacklevel=3,
+        )
 
 
 def _agree(name: str, given: int | None, read: Any, told: str) -> None:

@@ -39,6 +39,18 @@ def all_windows(panel: Panel, spec: WindowSpec) -> WindowRanges:
     return only_where(ranges, complete)
 
 
+def without_missing_targets(panel: Panel, spec: WindowSpec, ranges: WindowRanges) -> WindowRanges:
+    """Keep the windows whose targets are all finite, whatever their inputs are."""
+    geometry = spec.geometry
+
+    def told(begin: int, count: int) -> Any:
+        stop = begin + geometry.stride * (count - 1) + geometry.span
+        missing = missing_rows(panel.values[begin:stop], panel.targets)
+        return ~windows_reading(np.zeros_like(missing), missing, geometry, count)
+
+    return only_where(ranges, told)
+
+
 def check_nonempty(ranges: WindowRanges, panel: Panel, spec: WindowSpec) -> None:
     """Raise where there is no window at all, with the numbers that say why."""
     if ranges.total:

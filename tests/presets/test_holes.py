@@ -1,9 +1,11 @@
 """A preset for windows with holes: time passes in them, up to the last step of a window."""
 
+import warnings
+
 import numpy as np
 import pytest
 
-from keras_ts import WindowedSeries, forecast, from_preset
+from keras_ts import RecurrentPreset, WindowedSeries, forecast, from_preset
 
 TIME = np.arange(96.0)
 SEASON = np.where(TIME % 12 == 3, 30.0, 0.0) + 10 * np.sin(2 * np.pi * TIME / 12) + 100
@@ -30,3 +32,21 @@ def test_a_trend_goes_on_through_missing_last_values():
     later, before = forecast(model, [ended])[0], forecast(model, [whole])[0]
     np.testing.assert_allclose(later[:4], before[2:], atol=0.2)
     assert (later[:4] - before[:4] > 0.2).all()
+
+
+@pytest.mark.parametrize("targets", ["vector", "sequence"])
+def test_warns_of_missing_targets_which_make_the_loss_nan(targets):
+    series = np.r_[np.full(8, np.nan), TIME]
+    series[50] = np.nan
+    kind = f"sequence_to_{targets}"
+    windows = WindowedSeries(10, 3, gap=1, targets=targets, missing="keep")
+    preset = RecurrentPreset(kind, units=(2,), window_norm="last")
+    dataset = windows.build([series, TIME])
+    broken = np.isnan(dataset.to_numpy()[1].reshape(dataset.num_windows, -1)).any(axis=1).sum()
+    with pytest.warns(UserWarning, match=f"^{broken} of {dataset.num_windows} windows"):
+        preset.build(dataset)
+    inner = TIME.copy()
+    inner[0] = np.nan  # An input of the first window, and no target.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        preset.build(windows.build(inner))
