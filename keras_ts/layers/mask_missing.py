@@ -37,12 +37,24 @@ class MaskMissing(keras.layers.Layer):
     Output shape:
         The shape of the input, with a mask ``(batch, time)``: True where every feature has a
         value, and where a mask of the input is True, too. Float32 under a half-precision policy.
+
+    Raises:
+        ValueError: The input has another number of axes.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         # Keras would cast the input to half precision first, which makes large values infinite.
         super().__init__(autocast=False, **kwargs)
         self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        """Check that there are features: a step of plain series would pass for a feature."""
+        if len(input_shape) != 3:
+            raise ValueError(
+                "MaskMissing takes windows (batch, time, features). Received: shape "
+                f"{tuple(input_shape)}. Put ExpandSeries in front of it for plain series."
+            )
+        super().build(input_shape)
 
     def call(self, inputs: Any) -> Any:
         """Return the windows with 0 for missing values."""

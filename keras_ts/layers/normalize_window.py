@@ -131,7 +131,7 @@ class NormalizeWindow(keras.layers.Layer):
         inputs = ops.cast(inputs, at_least_float32(self))
         if mask is not None:
             mask = ops.cast(ops.convert_to_tensor(mask), "bool")
-            _check_mask(tuple(mask.shape), tuple(inputs.shape))
+            check_mask(tuple(mask.shape), tuple(inputs.shape))
             return self._masked(inputs, mask[..., None])
         if self.causal:
             return self._stepwise(inputs)
@@ -239,7 +239,7 @@ def _in_phases(results: tuple[Any, Any, Any], found: Any) -> tuple[Any, Any, Any
     return results if found is None else (normal, location + found[0], scale)
 
 
-def _check_mask(mask: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:
+def check_mask(mask: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:
     """Refuse a mask that lacks a value for each step of each window: it would be broadcast."""
     sizes = zip(mask, inputs, strict=False)
     if len(mask) != 2 or any(None not in pair and len(set(pair)) > 1 for pair in sizes):

@@ -16,6 +16,7 @@ from keras import ops
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
+from keras_ts.layers.normalize_window import check_mask
 
 # By what a step counts less than the one after it. A level of discount 0 is the last value; a
 # discount of 1 lets all steps count alike.
@@ -111,6 +112,7 @@ class SmoothedForecast(keras.layers.Layer):
 
     def build(self, input_shape: Any) -> None:
         """Make the weights of the shares."""
+        _check_shapes(input_shape, self.unit)
         length, features = input_shape[0][1:]
         known = self._known(features, input_shape[1][-1])
         levels, trends = len(_LEVELS) + len(_LINES), 1 + len(_LINES) * len(_DAMPINGS)
@@ -148,6 +150,7 @@ class SmoothedForecast(keras.layers.Layer):
         weights = ops.ones_like(windows[:1, :, :1])
         positions = ops.cast(ops.cumsum(weights, axis=1), dtype)
         if mask is not None:
+            check_mask(tuple(mask.shape), tuple(windows.shape))
             weights = ops.cast(ops.convert_to_tensor(mask), dtype)[..., None]
         last = ops.max(weights * positions, axis=1, keepdims=True)
         # Masked steps behind the last one count 0, whatever their power.
@@ -215,6 +218,23 @@ class SmoothedForecast(keras.layers.Layer):
             "linear": self.linear,
             "holes": self.holes,
         }
+
+
+def _check_shapes(shapes: Any, unit: Any) -> None:
+    """Refuse inputs that are not windows, what a net knows of them and, with unit, scales."""
+    wanted = [3, 2] if unit is None else [3, 2, 3]
+    listed = isinstance(shapes, list | tuple) and all(isinstance(x, list | tuple) for x in shapes)
+    if not listed or [len(shape) for shape in shapes[: len(wanted)]] != wanted:
+        scales = "" if unit is None else ", and for unit their scales (batch, 1, features)"
+        raise ValueError(
+            "SmoothedForecast takes a list: windows (batch, time, features), what a net knows of "
+            f"them (batch, units){scales}. Received shapes: {shapes}."
+        )
+    if isinstance(unit, list) and len(unit) != shapes[0][-1]:
+        raise ValueError(
+            f"unit must be a number, or a list with one for each of {shapes[0][-1]} features. "
+            f"Received: unit={unit}."
+        )
 
 
 def _softmax(known: Any, kernel: Any, bias: Any, shape: Any) -> Any:

@@ -35,3 +35,9 @@ def test_half_precision_keeps_the_level():
     layer = MaskMissing(dtype="mixed_float16")
     assert numpy(layer(np.array([[[100_000.25]]], "float32"))).tolist() == [[[100_000.25]]]
     assert layer(keras.Input((4, 1))).dtype == "float32"
+
+
+@pytest.mark.parametrize("shape", [(2, 5), (2, 5, 3, 1)])
+def test_another_number_of_axes_is_refused(shape):
+    with pytest.raises(ValueError, match=r"\(batch, time, features\).*ExpandSeries"):
+        MaskMissing()(np.ones(shape, "float32"))
