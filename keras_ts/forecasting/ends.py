@@ -27,15 +27,22 @@ class Ends:
     chosen: IntArray
 
     @classmethod
-    def of(cls, panel: Panel, windows: WindowedSeries, incomplete: str) -> "Ends":
-        """Find the series with whole last rows; refuse others, or leave them out for "nan"."""
+    def of(cls, panel: Panel, windows: WindowedSeries, incomplete: str, masking: bool) -> "Ends":
+        """Find the series with whole last rows; refuse others, or leave them out for "nan".
+
+        With ``missing="keep"`` the last rows may have holes. A model that masks them would forecast
+        0 from rows that all have one: such a series is treated as one that is too short.
+        """
         reach = windows.geometry.reach
         whole = panel.lengths >= reach
         if incomplete == "raise" and not whole.all():
             _refuse_short(panel, windows, int(whole.argmin()))
         ends = cls(panel, windows, np.flatnonzero(whole))
         if windows.missing == "keep":
-            return ends
+            empty = ends._empty() if masking else np.zeros(len(ends.chosen), bool)
+            if incomplete == "raise" and empty.any():
+                _refuse_empty(panel, int(ends.chosen[empty.argmax()]))
+            return replace(ends, chosen=ends.chosen[~empty])
         broken = ends._broken()
         if incomplete == "raise" and broken.any():
             ends._refuse_broken(int(broken.argmax()))
@@ -63,6 +70,13 @@ class Ends:
         # A gap lies before its row, and no row of the window stands before the first.
         return missing | gap[self.rows[:, 1:]].any(axis=1)
 
+    def _empty(self) -> BoolArray:
+        """Tell for each chosen series if every row that the window reads lacks a value."""
+        read = self.past[:, :: self.windows.sampling_rate]
+        missing = missing_rows(read.reshape(-1, *read.shape[2:])).reshape(read.shape[:2])
+        empty: BoolArray = np.logical_and.reduce(missing, axis=1)
+        return empty
+
     def _refuse_broken(self, place: int) -> None:
         rows = self.rows[place]
         missing = missing_rows(self.panel.values[rows])
@@ -76,6 +90,14 @@ class Ends:
             'forecast from. Fill it, pass missing="keep" in the windows to let it through, or '
             f'incomplete="nan" for rows of NaN.{plan}'
         )
+
+
+def _refuse_empty(panel: Panel, number: int) -> None:
+    raise ValueError(
+        f"{panel.series(number) if not panel.single else 'series'} has a missing value in every "
+        "row of its last window, and the model masks such rows: it has nothing to forecast from. "
+        'Leave it out, or pass incomplete="nan" for rows of NaN.'
+    )
 
 
 def _refuse_short(panel: Panel, windows: WindowedSeries, number: int) -> None:

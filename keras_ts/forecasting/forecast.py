@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
+from keras_ts._keras_private import layers_within
 from keras_ts._models import check_model
 from keras_ts._typing import Array
 from keras_ts.forecasting import ahead
@@ -19,6 +20,7 @@ from keras_ts.forecasting.layout import Layout, matched
 from keras_ts.forecasting.resolve import check_frequency, resolve
 from keras_ts.forecasting.tables import as_frames
 from keras_ts.forecasting.times import Following
+from keras_ts.layers.mask_missing import MaskMissing
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.reading.reader import is_frame, read_panel
 from keras_ts.windows.windowed_series import WindowedSeries
@@ -81,7 +83,8 @@ def forecast(
             the last row again there, unless ``future`` goes on.
         start: For a calendar of numbers without timestamps, the number of rows that came before the
             series, or a list with one for each series. Defaults to None: 0.
-        incomplete: "raise" refuses a series that is too short, or has a hole in its last rows;
+        incomplete: "raise" refuses a series that is too short, or has a hole in its last rows (or,
+            where the model masks holes, one in each of them);
             "nan" forecasts the others, and gives rows of NaN for that one. Defaults to "raise".
 
     Output shape:
@@ -116,7 +119,8 @@ def forecast(
     check_inputs(model, layout, told)
     rounds = checked_rounds(model, layout, told, steps)
     check_frequency(told, panel)
-    ends = Ends.of(panel, told.windows, incomplete)
+    masking = any(isinstance(layer, MaskMissing) for layer in layers_within(model))
+    ends = Ends.of(panel, told.windows, incomplete, masking)
     gap = told.windows.gap
     following = Following.of(panel, gap + rounds.steps)
     following = following and following.after(gap)

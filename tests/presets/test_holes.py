@@ -50,3 +50,20 @@ def test_warns_of_missing_targets_which_make_the_loss_nan(targets):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         preset.build(windows.build(inner))
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.parametrize("rate", [1, 2])
+def test_a_window_without_a_whole_row_gives_no_forecast(columns, rate):
+    """The net would forecast 0 from it: it sees no level."""
+    windows = WindowedSeries(8, 3, target_columns=0, sampling_rate=rate, missing="keep")
+    table = np.stack([TIME] * columns, axis=1)
+    model = RecurrentPreset(units=(2,), window_norm="last").build(windows.build(table))
+    empty, last = table.copy(), table.copy()
+    empty[-8 * rate :, -1] = np.nan
+    last[-8 * rate : -1] = np.nan
+    with pytest.raises(ValueError, match="series 1 has a missing value in every row of its last"):
+        forecast(model, [table, empty])
+    given = forecast(model, [table, empty, last], incomplete="nan")
+    assert np.isnan(given[1]).all()
+    assert np.isfinite(given[[0, 2]]).all()
