@@ -16,7 +16,7 @@ from keras_ts.presets.requirements import Requirements, required_by
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.presets.wiring import wire
 from keras_ts.windows.dataset import WindowDataset, in_time_order
-from keras_ts.windows.split import without_missing_targets
+from keras_ts.windows.split import whole_ahead
 from keras_ts.windows.windowed_input import WindowedInput
 
 
@@ -66,7 +66,7 @@ class RecurrentPreset(PresetSettings):
     - Windows with ``missing="keep"`` may lack values. ``MaskMissing`` comes first there, so that a
       step without a value enters neither statistics nor recurrent layers. In sequence to sequence
       ``Unmask`` stands behind these: such a step is forecast from what came before it. A missing
-      value among the targets makes the loss NaN, and ``build`` warns of it.
+      value among targets or ``future`` makes the loss NaN, and ``build`` warns of it.
     - Quantiles are brought to their units, and sorted last. All of this is float32 where the
       policy is half precision, which holds a series' level to three digits.
 
@@ -155,7 +155,7 @@ class RecurrentPreset(PresetSettings):
         needs = required_by(dataset)
         self._check_agrees(needs, dataset)
         if needs.holes:
-            _warn_of_missing_targets(dataset)
+            _warn_of_missing_ahead(dataset)
         return wire(self, needs, WindowedInput.of(dataset, levels=self.quantiles))
 
     def _alone(self) -> Requirements:
@@ -207,17 +207,17 @@ class RecurrentPreset(PresetSettings):
             )
 
 
-def _warn_of_missing_targets(dataset: WindowDataset) -> None:
+def _warn_of_missing_ahead(dataset: WindowDataset) -> None:
     """Warn of windows that make the loss NaN: no mask of inputs keeps a target out of it."""
     source = in_time_order(dataset)
     windows = source.sampler.ranges
-    kept = without_missing_targets(source.panel, source.spec, windows)
+    kept = whole_ahead(source.panel, source.spec, windows)
     if kept.total < windows.total:
         warnings.warn(
             f"{windows.total - kept.total} of {windows.total} windows have a missing value among "
-            "their targets. The loss of a batch with one of them is NaN, and so may be all "
-            "weights after it. To train, fill these values, or cut the series at them, as the "
-            "guide to panels of short series shows.",
+            "their targets or future columns. The loss of a batch with one of them is NaN, and so "
+            "may be all weights after it. To train, fill these values, or cut the series at them, "
+            "as the guide to panels of short series shows.",
             stacklevel=3,
         )
 

@@ -39,16 +39,23 @@ def all_windows(panel: Panel, spec: WindowSpec) -> WindowRanges:
     return only_where(ranges, complete)
 
 
-def without_missing_targets(panel: Panel, spec: WindowSpec, ranges: WindowRanges) -> WindowRanges:
-    """Keep the windows whose targets are all finite, whatever their inputs are."""
+def whole_ahead(panel: Panel, spec: WindowSpec, ranges: WindowRanges) -> WindowRanges:
+    """Keep the windows whose targets and future columns are finite, whatever their inputs are."""
     geometry = spec.geometry
+    # Future columns of a window stand behind its origin also where every input has targets.
+    ahead = replace(geometry, sequence=False)
 
-    def told(begin: int, count: int) -> Any:
+    def whole(begin: int, count: int) -> Any:
         stop = begin + geometry.stride * (count - 1) + geometry.span
-        missing = missing_rows(panel.values[begin:stop], panel.targets)
-        return ~windows_reading(np.zeros_like(missing), missing, geometry, count)
+        values = panel.values[begin:stop]
+        missing = missing_rows(values, panel.targets)
+        hit = windows_reading(np.zeros_like(missing), missing, geometry, count)
+        if panel.future:
+            missing = missing_rows(values, panel.future)
+            hit = hit | windows_reading(np.zeros_like(missing), missing, ahead, count)
+        return ~hit
 
-    return only_where(ranges, told)
+    return only_where(ranges, whole)
 
 
 def check_nonempty(ranges: WindowRanges, panel: Panel, spec: WindowSpec) -> None:

@@ -45,6 +45,12 @@ def test_warns_of_missing_targets_which_make_the_loss_nan(targets):
     broken = np.isnan(dataset.to_numpy()[1].reshape(dataset.num_windows, -1)).any(axis=1).sum()
     with pytest.warns(UserWarning, match=f"^{broken} of {dataset.num_windows} windows"):
         preset.build(dataset)
+    priced = WindowedSeries(
+        10, 3, gap=1, targets="vector", target_columns=0, future_columns=[1], missing="keep"
+    ).build(np.stack([TIME, series[:96]], axis=1))
+    gone = np.isnan(priced.to_numpy()[0]["future"]).any(axis=(1, 2)).sum()
+    with pytest.warns(UserWarning, match=f"^{gone} of {priced.num_windows} windows"):
+        RecurrentPreset(units=(2,), window_norm="last").build(priced)
     inner = TIME.copy()
     inner[0] = np.nan  # An input of the first window, and no target.
     with warnings.catch_warnings():
