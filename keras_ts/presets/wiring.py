@@ -43,15 +43,18 @@ def wire(
     if needs.features is None:
         # Levels are subtracted before half precision may lose them.
         window = ExpandSeries(dtype=_whole_precision() if settings.window_norm else None)(window)
-    if needs.holes:
-        window = MaskMissing()(window)
-    own = SelectColumns(needs.own)(window) if needs.known and needs.own else window
+    masked = MaskMissing()(window) if needs.holes else window
+    own = SelectColumns(needs.own)(masked) if needs.known and needs.own else masked
     normal, scale, restore = _normalized(settings, needs, own)
     parts, ahead = [normal], None
     if needs.known:
         assert needs.past_constants is not None
         standardize = _standardize(needs.past_constants[needs.known])
         within = standardize(SelectColumns(needs.known)(window))
+        if needs.holes:
+            # Standardized first: the 0 that takes a hole's place is then the column's mean, which
+            # the steps of a sequence before it read ahead.
+            within = MaskMissing()(within)
         ahead = standardize(inputs["future"])
         parts.append(within)
         if sequence:

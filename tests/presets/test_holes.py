@@ -73,3 +73,20 @@ def test_a_window_without_a_whole_row_gives_no_forecast(columns, rate):
     given = forecast(model, [table, empty, last], incomplete="nan")
     assert np.isnan(given[1]).all()
     assert np.isfinite(given[[0, 2]]).all()
+
+
+def test_a_hole_in_a_known_column_counts_as_its_mean_to_the_steps_before_it():
+    """In a sequence these steps are not masked themselves, and read the column ahead."""
+    price = 100 + np.random.default_rng(0).normal(size=96)
+    windows = WindowedSeries(
+        12, 2, targets="sequence", target_columns=0, future_columns=[1], missing="keep"
+    )
+    dataset = windows.build(np.stack([SEASON, price], axis=1))
+    model = RecurrentPreset("sequence_to_sequence", units=(3,), window_norm="last").build(dataset)
+    mean = dataset.statistics()["past"][0][1]
+    got = []
+    for value in (np.nan, mean):
+        x = {part: values.copy() for part, values in dataset[0][0].items()}
+        x["past"][:, 6, 1] = value
+        got.append(model.predict(x, verbose=0)[:, :6])
+    np.testing.assert_allclose(got[0], got[1], rtol=1e-5)
