@@ -62,7 +62,7 @@ class ChangeableSeries:
         """Return the windows as they lie with holes filled, and as holes and gaps leave them."""
         whole = all_windows(self.panel, replace(self._windows, missing="keep"))
         check_nonempty(whole, self.panel, self._windows)
-        if self._windows.missing != "drop":
+        if self._windows.missing not in ("drop", "mask"):
             return [whole]
         dropping = read_panel(self._tables if self._listed else self._tables[0], self._windows)
         filled = all_windows(dropping, replace(self._windows, missing="keep"))

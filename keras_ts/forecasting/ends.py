@@ -1,6 +1,7 @@
 """``Ends``: the last rows of each series, the only ones that a forecast reads.
 
-A hole before these rows does not matter, whatever ``missing`` says.
+A hole before these rows does not matter, whatever ``missing`` says. With ``"mask"``, a hole within
+them does not either, nor a series that is shorter than they are.
 """
 
 from dataclasses import dataclass, replace
@@ -30,74 +31,99 @@ class Ends:
     def of(cls, panel: Panel, windows: WindowedSeries, incomplete: str, masking: bool) -> "Ends":
         """Find the series with whole last rows; refuse others, or leave them out for "nan".
 
-        With ``missing="keep"`` the last rows may have holes. A model that masks them would forecast
-        0 from rows that all have one: such a series is treated as one that is too short.
+        Args:
+            panel: All series, without the columns of a calendar.
+            windows: The windows.
+            incomplete: ``"raise"`` or ``"nan"``.
+            masking: True if the model masks missing values. It would forecast 0 from rows that all
+                lack one.
         """
-        reach = windows.geometry.reach
-        whole = panel.lengths >= reach
+        whole = panel.lengths >= (1 if windows.missing == "mask" else windows.geometry.reach)
         if incomplete == "raise" and not whole.all():
             _refuse_short(panel, windows, int(whole.argmin()))
         ends = cls(panel, windows, np.flatnonzero(whole))
-        if windows.missing == "keep":
-            empty = ends._empty() if masking else np.zeros(len(ends.chosen), bool)
-            if incomplete == "raise" and empty.any():
-                _refuse_empty(panel, int(ends.chosen[empty.argmax()]))
-            return replace(ends, chosen=ends.chosen[~empty])
-        broken = ends._broken()
+        broken = ends._broken(masking)
         if incomplete == "raise" and broken.any():
             ends._refuse_broken(int(broken.argmax()))
         return replace(ends, chosen=ends.chosen[~broken])
 
     @property
     def past(self) -> Array:
-        """The last rows, ``(chosen, reach)`` or ``(chosen, reach, columns)``."""
-        return self.panel.values[self.rows]
+        """The last rows, ``(chosen, reach)`` or ``(chosen, reach, columns)``.
+
+        Rows before the first of a series, which ``missing="mask"`` allows, are missing.
+        """
+        past = self.panel.values[self.rows]
+        before = self._wanted < self._first
+        if before.any():
+            past = past.astype(np.result_type(past, np.float32))
+            past[before] = np.nan
+        return past
 
     @property
     def rows(self) -> IntArray:
-        """Flat positions of the last rows, ``(chosen, reach)``."""
+        """Flat positions of the last rows, ``(chosen, reach)``; the first one for those before."""
+        return np.maximum(self._wanted, self._first)
+
+    @property
+    def _wanted(self) -> IntArray:
         reach = self.windows.geometry.reach
         return self.panel.offsets[1:][self.chosen][:, None] + np.arange(-reach, 0)
 
-    def _broken(self) -> BoolArray:
-        """Tell for each chosen series if a value is missing, or a row between two others."""
+    @property
+    def _first(self) -> IntArray:
+        return self.panel.offsets[:-1][self.chosen][:, None]
+
+    def _broken(self, masking: bool) -> BoolArray:
+        """Tell for each chosen series if its last rows lack what the model needs."""
+        read = self._missing[:, :: self.windows.sampling_rate]
+        gaps = np.logical_or.reduce(self._gaps, axis=1)
+        empty: BoolArray = np.logical_and.reduce(read, axis=1)
+        if self.windows.missing == "keep":
+            return empty if masking else np.zeros_like(empty)
+        if self.windows.missing == "mask":
+            return empty | gaps
+        return np.logical_or.reduce(self._missing, axis=1) | gaps
+
+    @property
+    def _missing(self) -> BoolArray:
+        """Tell for each of the last rows if a value is missing."""
         past = self.past
-        missing = missing_rows(past.reshape(len(past), -1)) if past.size else np.zeros(0, bool)
-        if not len(self.panel.gaps):
-            return missing
+        return missing_rows(past.reshape(-1, *past.shape[2:])).reshape(past.shape[:2])
+
+    @property
+    def _gaps(self) -> BoolArray:
+        """Tell for each of the last rows if rows are missing between it and the one before."""
         gap = np.zeros(len(self.panel.values) + 1, bool)
         gap[self.panel.gaps] = True
-        # A gap lies before its row, and no row of the window stands before the first.
-        return missing | gap[self.rows[:, 1:]].any(axis=1)
-
-    def _empty(self) -> BoolArray:
-        """Tell for each chosen series if every row that the window reads lacks a value."""
-        read = self.past[:, :: self.windows.sampling_rate]
-        missing = missing_rows(read.reshape(-1, *read.shape[2:])).reshape(read.shape[:2])
-        empty: BoolArray = np.logical_and.reduce(missing, axis=1)
-        return empty
+        gaps = gap[self.rows]
+        gaps[:, 0] = (
+            False  # A gap lies before its row, and none of the window lies before this one.
+        )
+        return gaps
 
     def _refuse_broken(self, place: int) -> None:
-        rows = self.rows[place]
-        missing = missing_rows(self.panel.values[rows])
-        missing[1:] |= np.isin(rows[1:], self.panel.gaps)
+        rows, gaps, missing = self.rows[place], self._gaps[place], self._missing[place]
+        if self.windows.missing in ("keep", "mask"):
+            name = self.panel.series(int(self.chosen[place])) if not self.panel.single else "series"
+            what = "a missing value in every row of its last window"
+            cure = "the model masks such rows, and has nothing to forecast from. Leave it out"
+            if self.windows.missing == "mask" and gaps.any():
+                where = self.panel.place(int(rows[gaps.argmax()]))
+                what = f"a gap in time in its last window, at {where}"
+                cure = "a mask covers missing values alone. Insert the rows that are missing"
+            raise ValueError(
+                f'{name} has {what}: {cure}, or pass incomplete="nan" for rows of NaN.'
+            )
         plan = ""
         if self.windows.future_columns and missing[-1]:
             plan = " If the last rows are a plan of what follows, pass them as future= instead."
         raise ValueError(
-            f"The last window of the series has a missing value or a gap at "
-            f"{self.panel.place(int(rows[missing.argmax()]))}, so there is nothing whole to "
-            'forecast from. Fill it, pass missing="keep" in the windows to let it through, or '
-            f'incomplete="nan" for rows of NaN.{plan}'
+            "The last window of the series has a missing value or a gap at "
+            f"{self.panel.place(int(rows[(missing | gaps).argmax()]))}, so there is nothing whole "
+            'to forecast from. Fill it, build a preset on windows with missing="mask", which masks '
+            f'it, or pass incomplete="nan" for rows of NaN.{plan}'
         )
-
-
-def _refuse_empty(panel: Panel, number: int) -> None:
-    raise ValueError(
-        f"{panel.series(number) if not panel.single else 'series'} has a missing value in every "
-        "row of its last window, and the model masks such rows: it has nothing to forecast from. "
-        'Leave it out, or pass incomplete="nan" for rows of NaN.'
-    )
 
 
 def _refuse_short(panel: Panel, windows: WindowedSeries, number: int) -> None:
@@ -105,6 +131,7 @@ def _refuse_short(panel: Panel, windows: WindowedSeries, number: int) -> None:
     raise ValueError(
         f"{panel.series(number) if not panel.single else 'series'} is too short: "
         f"window={windows.window}, sampling_rate={windows.sampling_rate} read back "
-        f"{windows.geometry.reach} positions, and it has {rows}. Leave it out, or pass "
+        f"{windows.geometry.reach} positions, and it has {rows}. Leave it out, build a "
+        'preset on windows with missing="mask", which masks the steps before a series, or pass '
         'incomplete="nan" for rows of NaN.'
     )

@@ -16,7 +16,7 @@ from keras_ts.presets.requirements import Requirements, required_by
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.presets.wiring import wire
 from keras_ts.windows.dataset import WindowDataset, in_time_order
-from keras_ts.windows.split import whole_ahead
+from keras_ts.windows.split import without_missing
 from keras_ts.windows.windowed_input import WindowedInput
 
 
@@ -63,10 +63,11 @@ class RecurrentPreset(PresetSettings):
     - With ``smoothing``, ``SmoothedForecast`` stands between the recurrent layers and the dense
       one, whose weights then begin at 0: at first the net forecasts as smoothing does, and learns
       where to depart from it.
-    - Windows with ``missing="keep"`` may lack values. ``MaskMissing`` comes first there, so that a
-      step without a value enters neither statistics nor recurrent layers. In sequence to sequence
-      ``Unmask`` stands behind these: such a step is forecast from what came before it. A missing
-      value among targets or ``future`` makes the loss NaN, and ``build`` warns of it.
+    - Windows with ``missing="mask"`` or ``"keep"`` may lack values. ``MaskMissing`` comes first
+      there, so that a step without a value enters neither statistics nor recurrent layers. In
+      sequence to sequence ``Unmask`` stands behind these: such a step is forecast from what came
+      before it. With ``"keep"``, a missing value among targets or ``future`` makes the loss NaN,
+      and ``build`` warns of it.
     - Quantiles are brought to their units, and sorted last. All of this is float32 where the
       policy is half precision, which holds a series' level to three digits.
 
@@ -211,13 +212,13 @@ def _warn_of_missing_ahead(dataset: WindowDataset) -> None:
     """Warn of windows that make the loss NaN: no mask of inputs keeps a target out of it."""
     source = in_time_order(dataset)
     windows = source.sampler.ranges
-    kept = whole_ahead(source.panel, source.spec, windows)
+    kept = without_missing(source.panel, source.spec, windows, inputs=False)
     if kept.total < windows.total:
         warnings.warn(
             f"{windows.total - kept.total} of {windows.total} windows have a missing value among "
             "their targets or future columns. The loss of a batch with one of them is NaN, and so "
-            "may be all weights after it. To train, fill these values, or cut the series at them, "
-            "as the guide to panels of short series shows.",
+            'may be all weights after it. To train, use windows with missing="mask", which leave '
+            "these out, or fill the values.",
             stacklevel=3,
         )
 

@@ -132,7 +132,7 @@ def required_by(dataset: WindowDataset) -> Requirements:
         units=constants[own][targets].std if alone else None,
         gap=windows.gap,
         bundled=bundled,
-        holes=windows.missing == "keep",
+        holes=windows.missing in ("mask", "keep"),
     )
 
 

@@ -52,7 +52,7 @@ def each_window(
     for array in series if panel else [series]:
         values = np.asarray(array)
         if w.missing == "raise" and not np.isfinite(values).all():
-            raise ValueError('series has a missing value; pass missing="drop" or "keep".')
+            raise ValueError('series has a missing value; pass missing="drop", "mask" or "keep".')
         table = values if values.ndim == 2 else values[:, None]
         width = table.shape[1]
         numbers = np.arange(width)
@@ -79,8 +79,11 @@ def each_window(
             y = np.array([[wanted[p] for p in row] for row in ahead])
             y = y[:, 0] if w.horizon == 1 else y
             y = y if w.targets == "sequence" else y[0]
-            read = [*x.values(), y] if isinstance(x, dict) else [x, y]
-            if w.missing == "drop" and not all(np.isfinite(part).all() for part in read):
+            parts = x if isinstance(x, dict) else {"past": x}
+            if w.missing == "mask":
+                parts = {name: part for name, part in parts.items() if name == "future"}
+            read = [*parts.values(), y]
+            if w.missing in ("drop", "mask") and not all(np.isfinite(part).all() for part in read):
                 continue
             part = "train"
             if at is not None and ahead[-1][-1] >= at:

@@ -32,7 +32,7 @@ class WindowSpec:
     calendar: Cycle | Sequence[Cycle] | None = field(default=None, kw_only=True)
     id_column: str | None = field(default=None, kw_only=True)
     time_column: str | None = field(default=None, kw_only=True)
-    missing: Literal["raise", "drop", "keep"] = field(default="raise", kw_only=True)
+    missing: Literal["raise", "drop", "mask", "keep"] = field(default="raise", kw_only=True)
     batch_size: int = field(default=32, kw_only=True)
     shuffle: bool = field(default=False, kw_only=True)
     seed: int | None = field(default=None, kw_only=True)
@@ -45,7 +45,9 @@ class WindowSpec:
             for name, minimum in _MINIMUM.items()
         }
         checked["targets"] = _checks.choice("targets", self.targets, ("vector", "sequence"))
-        checked["missing"] = _checks.choice("missing", self.missing, ("raise", "drop", "keep"))
+        checked["missing"] = _checks.choice(
+            "missing", self.missing, ("raise", "drop", "mask", "keep")
+        )
         checked["shuffle"] = _checks.boolean("shuffle", self.shuffle)
         checked["remainder"] = _checks.choice("remainder", self.remainder, ("keep", "drop", "pad"))
         if drop_remainder is not None and _checks.boolean("drop_remainder", drop_remainder):

@@ -19,16 +19,23 @@ from keras_ts.windows.spec import WindowSpec
 
 
 def all_windows(panel: Panel, spec: WindowSpec) -> WindowRanges:
-    """Every window of the panel, without those that ``missing="drop"`` leaves out."""
-    geometry = spec.geometry
-    ranges = layout(panel.offsets, panel.gaps, geometry)
-    if spec.missing != "drop" or panel.values.dtype.kind != "f":
+    """Every window of the panel, without those that ``spec.missing`` leaves out."""
+    ranges = layout(panel.offsets, panel.gaps, spec.geometry)
+    if spec.missing not in ("drop", "mask") or panel.values.dtype.kind != "f":
         return ranges
+    return without_missing(panel, spec, ranges, inputs=spec.missing == "drop")
+
+
+def without_missing(
+    panel: Panel, spec: WindowSpec, ranges: WindowRanges, inputs: bool
+) -> WindowRanges:
+    """Keep the windows whose targets and columns known ahead are finite, maybe ``inputs``, too."""
+    geometry = spec.geometry
 
     def complete(begin: int, count: int) -> Any:
         stop = begin + geometry.stride * (count - 1) + geometry.span
         values = panel.values[begin:stop]
-        bad = missing_rows(values)
+        bad = missing_rows(values) if inputs else np.zeros(len(values), bool)
         hit = windows_reading(bad, missing_rows(values, panel.targets), geometry, count)
         if panel.future:
             # Covariates are read behind the origin also where every input has targets.
@@ -39,35 +46,21 @@ def all_windows(panel: Panel, spec: WindowSpec) -> WindowRanges:
     return only_where(ranges, complete)
 
 
-def whole_ahead(panel: Panel, spec: WindowSpec, ranges: WindowRanges) -> WindowRanges:
-    """Keep the windows whose targets and future columns are finite, whatever their inputs are."""
-    geometry = spec.geometry
-    # Future columns of a window stand behind its origin also where every input has targets.
-    ahead = replace(geometry, sequence=False)
-
-    def whole(begin: int, count: int) -> Any:
-        stop = begin + geometry.stride * (count - 1) + geometry.span
-        values = panel.values[begin:stop]
-        missing = missing_rows(values, panel.targets)
-        hit = windows_reading(np.zeros_like(missing), missing, geometry, count)
-        if panel.future:
-            missing = missing_rows(values, panel.future)
-            hit = hit | windows_reading(np.zeros_like(missing), missing, ahead, count)
-        return ~hit
-
-    return only_where(ranges, whole)
-
-
 def check_nonempty(ranges: WindowRanges, panel: Panel, spec: WindowSpec) -> None:
     """Raise where there is no window at all, with the numbers that say why."""
     if ranges.total:
         return
     longest = int(panel.lengths.max(initial=0))
     span = spec.geometry.span
-    if longest >= span:
+    if longest >= span and spec.missing == "drop":
         raise ValueError(
             f'missing="drop" leaves no window: every one of the {span} positions that a window '
             "spans must be finite. Fill the missing values, or make the window shorter."
+        )
+    if longest >= span:
+        raise ValueError(
+            f'missing="mask" leaves no window: nowhere are {spec.horizon} targets in a row finite, '
+            "with the columns known ahead beside them. Fill the missing values."
         )
     raise ValueError(
         f"series is too short: window={spec.window}, sampling_rate={spec.sampling_rate}, "

@@ -3,8 +3,10 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from helpers import untraced
 from keras_ts import RecurrentPreset, WindowedSeries, forecast, from_preset
 
 TIME = np.arange(96.0)
@@ -90,3 +92,75 @@ def test_a_hole_in_a_known_column_counts_as_its_mean_to_the_steps_before_it():
         x["past"][:, 6, 1] = value
         got.append(model.predict(x, verbose=0)[:, :6])
     np.testing.assert_allclose(got[0], got[1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("targets", ["vector", "sequence"])
+def test_masked_windows_train_without_a_missing_target(targets):
+    generator = np.random.default_rng(0)
+    table = generator.normal(size=(90, 3))
+    for hole in (slice(0, 9), 40, slice(60, 63)):
+        table[hole, 0] = np.nan
+    table[70, 2] = np.nan
+    windows = WindowedSeries(
+        6, 2, targets=targets, target_columns=0, future_columns=[1], missing="mask"
+    )
+    dataset = windows.build([table, table[::-1]])
+    model = RecurrentPreset(f"sequence_to_{targets}", "gru", (3,), window_norm="last").build(
+        dataset
+    )
+    model.compile("adam", "mse")
+    history = untraced(model).fit(dataset, epochs=2, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    assert all(np.isfinite(weights).all() for weights in model.get_weights())
+
+
+@pytest.mark.parametrize("columns", [None, 2])
+@pytest.mark.parametrize("calendar", [None, [12]])
+def test_a_series_shorter_than_a_window_is_forecast_as_with_missing_rows_in_front(
+    columns, calendar
+):
+    generator = np.random.default_rng(0)
+    panel = [50 + generator.normal(size=n if columns is None else (n, columns)) for n in (60, 9, 1)]
+    windows = WindowedSeries(
+        24, 3, missing="mask", calendar=calendar, target_columns=columns and [0]
+    )
+    model = from_preset("smooth_gru", units=(3,)).build(windows.build(panel))
+    padded = []
+    for series in panel:
+        rows = np.full((max(24 - len(series), 0), *series.shape[1:]), np.nan)
+        padded.append(np.concatenate([rows, series]))
+    start = calendar and [0, 0, 0]
+    before = calendar and [-min(len(series) - 24, 0) for series in panel]
+    got = forecast(model, panel, start=calendar and before)
+    np.testing.assert_allclose(got, forecast(model, padded, start=start), rtol=1e-5)
+    assert np.isfinite(got).all()
+
+
+def test_a_window_without_a_value_or_with_a_gap_in_time_is_refused():
+    days = pd.date_range("2024-01-01", periods=40)
+    frame = pd.DataFrame({"day": days, "y": np.arange(40.0), "shop": "a"})
+    windows = WindowedSeries(
+        8, 2, missing="mask", id_column="shop", time_column="day", target_columns="y"
+    )
+    model = RecurrentPreset(cell="gru", units=(2,), window_norm="last").build(windows.build(frame))
+    empty = frame.assign(y=np.nan)
+    gap = frame.drop(index=35)
+    for broken, says in (
+        (empty, "series 'a' has a missing value in every row of its last window"),
+        (
+            gap,
+            r"a gap in time in its last window, at position 35 \(2024-02-06.*Insert the rows",
+        ),
+    ):
+        with pytest.raises(ValueError, match=says):
+            forecast(model, broken)
+        assert np.isnan(forecast(model, broken, incomplete="nan")["y"]).all()
+    assert np.isfinite(forecast(model, frame.drop(index=20))["y"]).all()
+    with pytest.raises(ValueError, match=r"irregular step.*a mask then covers them"):
+        windows.build(gap)
+
+
+def test_masked_windows_that_are_all_left_out_are_refused():
+    holes = np.where(np.arange(40) % 2, np.nan, 1.0)
+    with pytest.raises(ValueError, match='missing="mask" leaves no window: nowhere are 2 targets'):
+        WindowedSeries(5, 2, missing="mask").build(holes)

@@ -85,8 +85,9 @@ def refuse_missing(panel: Panel, block: int = 1 << 22) -> None:
     if first is not None:
         raise ValueError(
             f"series has {total} position{'s' * (total > 1)} with a missing or infinite value, "
-            f'the first at {panel.place(first)}. Fill them, or pass missing="drop" to leave '
-            f'out the windows that touch one, or missing="keep" to let them through.'
+            f'the first at {panel.place(first)}. Fill them, or pass missing="drop" to leave out '
+            f'the windows that touch one, missing="mask" for a model that masks missing inputs, or '
+            'missing="keep" to let them through.'
         )
 
 
