@@ -32,7 +32,7 @@ LEVELS = (0.1, 0.5, 0.9)
 # Beyond that, a series that hardly moved in its training part would be all that counts.
 HEAVIEST = 100.0
 # A window holds six periods, and twelve steps at least. Of more windows, some are left out.
-PERIODS, AT_LEAST, MOST_WINDOWS = 6, 12, 20_000
+PERIODS, AT_LEAST, MOST_STEPS, MOST_WINDOWS = 6, 12, 300, 20_000
 
 
 def m3(kind):
@@ -53,11 +53,14 @@ def of_file(path):
 
 
 def window_of(train, period, horizon):
-    """Return the steps of a window: six periods and 12 steps at least, if series are as long."""
+    """Return the steps of a window: six periods and 12 steps at least, if series are as long.
+
+    Long periods get fewer, so that a panel of hours or weeks takes minutes, and two at least.
+    """
     wanted = max(PERIODS * period, AT_LEAST)
     longest = max(len(one) for one in train) - horizon
-    periods = max(2, min(-(-wanted // period), longest // period))
-    return period * periods
+    periods = min(-(-wanted // period), longest // period, MOST_STEPS // period)
+    return period * max(2, periods)
 
 
 def padded(train, window, seen):
@@ -85,7 +88,7 @@ def ours(train, period, horizon, seed, quantiles=None):
     dataset = windows.build(series, sample_weight=weights)
     model = preset.build(dataset)
     preset.recipe.compile(model, len(dataset))
-    model.fit(dataset, epochs=preset.recipe.epochs, verbose=0)
+    model.fit(dataset, epochs=preset.recipe.epochs_for(len(dataset)), verbose=0)
     ahead = forecast(model, series)
     return np.asarray(ahead), time.perf_counter() - begin
 

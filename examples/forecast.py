@@ -214,7 +214,7 @@ def run(arguments: argparse.Namespace, series: pd.DataFrame, future: pd.DataFram
         preset = keras_ts.from_preset(arguments.preset, features=None, quantiles=LEVELS)
         recipe = preset.recipe or keras_ts.from_preset("simple_rnn_40x2").recipe
         if arguments.epochs is not None:
-            recipe = dataclasses.replace(recipe, epochs=arguments.epochs)
+            recipe = dataclasses.replace(recipe, epochs=arguments.epochs, least_updates=0)
         windows = keras_ts.WindowedSeries(
             arguments.window,
             arguments.horizon,
@@ -259,9 +259,10 @@ def run(arguments: argparse.Namespace, series: pd.DataFrame, future: pd.DataFram
         print(f"No suggestion, so the recipe's own rate {rate:.2e}: {error}")
     sweep.plot(path=arguments.out / "sweep.png")
 
-    print(f"\nTraining {arguments.preset} for {recipe.epochs} epochs")
+    epochs = recipe.epochs_for(len(train))
+    print(f"\nTraining {arguments.preset} for {epochs} epochs")
     dataclasses.replace(recipe, learning_rate=rate).compile(model, steps_per_epoch=len(train))
-    history = model.fit(train, validation_data=calibration, epochs=recipe.epochs, verbose=2)
+    history = model.fit(train, validation_data=calibration, epochs=epochs, verbose=2)
     keras_ts.plot_history(history, metric="mae", path=arguments.out / "history.png")
 
     print(f"\nErrors over all {arguments.horizon} steps, on the part that nothing has seen")

@@ -28,12 +28,14 @@ class Recipe:
         optimizer: ``"sgd"`` or ``"adamw"``.
         learning_rate: The rate; with ``cosine_decay``, the first rate.
         batch_size: Windows in a batch.
-        epochs: Passes over all windows.
+        epochs: Passes over all windows. ``epochs_for`` gives more where there are few windows.
         momentum: Momentum of SGD. Defaults to 0.
         cosine_decay: True for a rate that falls to 0 over the whole fit, along a cosine.
             Defaults to False.
         steps_per_decade: For a sweep, epochs in which the rate grows tenfold. The sweep starts at
             ``learning_rate``. Defaults to None: no sweep.
+        least_updates: Fewest updates of the weights, one a batch, for ``epochs_for``. Defaults to
+            0: ``epochs`` passes are enough for any number of windows.
     """
 
     loss: str
@@ -44,6 +46,7 @@ class Recipe:
     momentum: float = 0.0
     cosine_decay: bool = False
     steps_per_decade: int | None = None
+    least_updates: int = 0
 
     def __post_init__(self) -> None:
         _checks.choice("optimizer", self.optimizer, ("sgd", "adamw"))
@@ -53,10 +56,27 @@ class Recipe:
         _checks.boolean("cosine_decay", self.cosine_decay)
         if self.steps_per_decade is not None:
             _checks.integer("steps_per_decade", self.steps_per_decade, 1)
+        _checks.integer("least_updates", self.least_updates, 0)
         if not 0 <= _checks.real("momentum", self.momentum) < 1:
             raise ValueError(f"momentum must lie in [0, 1). Received: momentum={self.momentum}.")
         if not isinstance(self.loss, str):
             raise TypeError(f"loss must be a loss by its name. Received: loss={self.loss!r}.")
+
+    def epochs_for(self, steps_per_epoch: int) -> int:
+        """Return the epochs to fit: ``epochs``, or as many as make ``least_updates``.
+
+        Example:
+
+        >>> from keras_ts import from_preset
+        >>> recipe = from_preset("seasonal_gru").recipe
+        >>> recipe.epochs_for(steps_per_epoch=80), recipe.epochs_for(steps_per_epoch=4)
+        (8, 60)
+
+        Args:
+            steps_per_epoch: Batches in an epoch, ``len(dataset)``.
+        """
+        steps = _checks.integer("steps_per_epoch", steps_per_epoch, 1)
+        return max(self.epochs, -(-self.least_updates // steps))
 
     def compile(self, model: keras.Model, steps_per_epoch: int | None = None) -> None:
         """Compile ``model`` as the recipe says, with the mean absolute error as a metric.
@@ -71,7 +91,8 @@ class Recipe:
 
         Args:
             model: The built model.
-            steps_per_epoch: Batches in an epoch. Only a decaying rate needs them.
+            steps_per_epoch: Batches in an epoch. Only a decaying rate needs them: it falls over
+                ``epochs_for(steps_per_epoch)`` epochs.
 
         Raises:
             ValueError: The rate decays and ``steps_per_epoch`` is missing, or the levels that the
@@ -84,7 +105,8 @@ class Recipe:
                     "This recipe's rate decays over the whole fit: pass "
                     "steps_per_epoch=len(dataset)."
                 )
-            rate = keras.optimizers.schedules.CosineDecay(rate, self.epochs * steps_per_epoch)
+            updates = self.epochs_for(steps_per_epoch) * steps_per_epoch
+            rate = keras.optimizers.schedules.CosineDecay(rate, updates)
         if self.optimizer == "sgd":
             optimizer = keras.optimizers.SGD(rate, momentum=self.momentum)
         else:

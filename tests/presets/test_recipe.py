@@ -30,6 +30,16 @@ def test_recipes_compile():
     assert model.loss == "huber"
 
 
+@pytest.mark.parametrize(("steps", "epochs"), [(1, 10), (2, 5), (3, 4), (4, 3), (5, 3), (99, 3)])
+def test_few_windows_take_more_epochs_over_which_the_rate_falls(steps, epochs):
+    recipe = dataclasses.replace(from_preset("gru_32x2").recipe, epochs=3, least_updates=10)
+    assert recipe.epochs_for(steps) == epochs
+    model = from_preset("gru_32x2", window=5).build()
+    recipe.compile(model, steps_per_epoch=steps)
+    rate = model.optimizer.get_config()["learning_rate"]["config"]
+    assert rate["decay_steps"] == steps * epochs
+
+
 def ends_in(*layers):
     return keras.Sequential([keras.Input((4,)), *layers])
 
