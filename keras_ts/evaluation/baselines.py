@@ -13,6 +13,18 @@ NAIVE, DRIFT, MOVING_AVERAGE = "naive", "drift", "moving average"
 LINEAR, SEASONAL = "linear autoregression", "seasonal naive"
 
 
+def filled(past: Array) -> Array:
+    """Return windows with each missing value replaced by the last one before it.
+
+    Those before the first known value are replaced by it. A window without any stays as it is.
+    """
+    known = np.isfinite(past)
+    steps = np.where(known, np.arange(past.shape[1])[:, None], -1)
+    before = np.maximum.accumulate(steps, axis=1)
+    first = known.argmax(axis=1)[:, None]
+    return np.take_along_axis(past, np.where(before < 0, first, before), axis=1)
+
+
 def naive(past: Array, ahead: IntArray) -> Array:
     """Return the last value, at every step."""
     return np.repeat(past[:, -1:], len(ahead), axis=1)

@@ -87,7 +87,8 @@ def compare(
     A model that gives quantiles is scored by its median, and also has a pinball loss, and the
     coverage and width of the interval between its outer quantiles. Of sequences the last step is
     judged. Windows with a missing value among the targets or their past, which ``missing="keep"``
-    lets through, are left out for all alike.
+    lets through, are left out for all alike. With ``missing="mask"`` they are judged, and the
+    baselines take the last known value for a missing one, or the first known one before it.
 
     Example:
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.evaluation.baselines import seasons_back
+from keras_ts.evaluation.baselines import filled, naive, seasons_back
 from keras_ts.windows.arithmetic.scale import absolute_steps
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset, in_time_order
@@ -62,6 +62,11 @@ class JudgedWindows:
         self.columns = np.arange(columns) if targets is None else np.atleast_1d(targets)
 
     @property
+    def masks(self) -> bool:
+        """True if the models mask missing inputs, so that the baselines, too, must do with them."""
+        return self._source.spec.missing == "mask"
+
+    @property
     def count(self) -> int:
         """Number of windows."""
         return self.ranges.total
@@ -87,10 +92,11 @@ class JudgedWindows:
             inputs, targets = self._source.read(0, begin, int(numbers[-1]) + 1)
             past = inputs["past"] if isinstance(inputs, dict) else inputs
             past = past.reshape(len(numbers), self.geometry.window, -1)[..., self.columns]
+            past = filled(past.astype(np.float64)) if self.masks else past.astype(np.float64)
             yield Block(
                 begin=begin,
                 inputs=inputs,
-                past=past.astype(np.float64),
+                past=past,
                 actual=self._last_step(targets).astype(np.float64),
                 series=self.ranges.series_of(numbers),
                 origins=self.ranges.starts(numbers) + self.geometry.reach - 1,
@@ -150,14 +156,17 @@ class JudgedWindows:
     def seasonal(self, block: Block, season: int) -> tuple[Array, BoolArray]:
         """Return the latest known values a whole number of seasons before the targets.
 
+        Where a mask may cover them, and before a series, the last value stands in.
+
         Returns:
             ``(windows, steps, targets)``; and True for the windows between whose values and origin
             time has no gap.
         """
         back = seasons_back(self.ahead, season)
         begin = block.origins - back.max()
-        early = begin < self.panel.offsets[block.series]
-        if early.any():
+        starts = self.panel.offsets[block.series]
+        early = begin < starts
+        if early.any() and not self.masks:
             first = int(early.argmax())
             raise ValueError(
                 f"season={season} needs a value {back.max()} positions before each origin, and "
@@ -165,8 +174,12 @@ class JudgedWindows:
                 f"{self.panel.series(int(block.series[first]))}. Use a shorter season, or leave it "
                 "out."
             )
-        values = self.panel.values[block.origins[:, None] - back]
+        places = block.origins[:, None] - back
+        values = self.panel.values[np.maximum(places, starts[:, None])]
         values = values.reshape(len(begin), len(back), -1)[..., self.columns]
+        if self.masks:
+            there = np.isfinite(values) & (places >= starts[:, None])[..., None]
+            values = np.where(there, values, naive(block.past, self.ahead))
         gaps = self.panel.gaps
         whole: BoolArray = np.searchsorted(gaps, begin, side="right") == np.searchsorted(
             gaps, block.origins, side="right"

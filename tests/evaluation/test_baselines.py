@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from keras_ts.evaluation.baselines import (
     LinearAutoregression,
     drift,
+    filled,
     moving_average,
     naive,
     seasons_back,
@@ -23,6 +24,13 @@ def test_baselines_by_hand():
     slopes = np.array([4.0, -2.0]) / 6
     expected = [[[5, 6] + 3 * slopes, [5, 6] + 4 * slopes]]
     np.testing.assert_allclose(drift(past, AHEAD, 3), expected)
+
+
+def test_missing_values_are_the_last_known_one_or_the_first():
+    nan = np.nan
+    past = np.array([[[nan, 1.0], [2.0, nan], [nan, nan], [3.0, 4.0]], [[nan, nan]] * 4])
+    expected = [[[2.0, 1.0], [2.0, 1.0], [2.0, 1.0], [3.0, 4.0]], [[nan, nan]] * 4]
+    np.testing.assert_array_equal(filled(past), expected)
 
 
 def test_drift_of_one_input_is_naive():

@@ -241,6 +241,31 @@ def test_windows_with_missing_values_are_left_out_for_all_alike():
     assert kept.windows == dropped.windows == validation.num_windows - 7
 
 
+def test_masked_windows_are_judged_by_what_they_know():
+    """The short series has a window that begins before it, and a season that does, too."""
+    series = np.arange(40.0)
+    panel = [series.copy(), np.r_[np.full(6, np.nan), series[:14]]]
+    panel[0][33] = np.nan
+    windows = WindowedSeries(8, 2, missing="mask")
+    train, validation = windows.split(panel, at=-6)
+    report = baselines(train, validation, season=12)
+    x, y = validation.to_numpy()
+    last = [known[np.isfinite(known)][-1] for known in x]
+    assert np.isfinite(y).all()
+    assert np.isnan(x).any(axis=1).sum() > 1
+    assert report.windows == validation.num_windows
+    naive = np.abs(y - np.array(last)[:, None])
+    assert row(report, "naive")["mae"] == pytest.approx(naive.mean())
+    # A season back it is 12 less, but where that value is missing, or before the series.
+    back = np.array([[12.0, 12.0]] * len(y))
+    short = np.flatnonzero(y[:, 0] < 20)
+    for window in short:
+        for step in range(2):
+            if y[window, step] - 12 < 0:
+                back[window, step] = naive[window, step]
+    assert row(report, "seasonal naive")["mae"] == pytest.approx(back.mean())
+
+
 def test_a_season_does_not_reach_over_a_missing_row():
     days = pd.date_range("2024-01-01", periods=80).delete(60)
     table = pd.DataFrame({"day": days, "y": np.arange(79.0)})
