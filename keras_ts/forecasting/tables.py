@@ -11,6 +11,7 @@ from keras_ts.forecasting.times import Following
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.reading.frames import open_frame
 from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.timestamps import as_column
 
 
 def as_frames(
@@ -77,7 +78,7 @@ def _frame(
         steps = len(columns["step"]) // len(panel.lengths)
         made.append(_ids(table[windows.id_column], panel, steps))
     if times is not None:
-        made.append(_times(table[windows.time_column], times))
+        made.append(as_column(table[windows.time_column], times))
     made += [
         nw.new_series(name, np.ascontiguousarray(column), backend=backend)
         for name, column in columns.items()
@@ -92,35 +93,3 @@ def _ids(column: Any, panel: Panel, steps: int) -> Any:
     first: IntArray = panel.offsets[:-1]
     rows = first if panel.row_order is None else panel.row_order[first]
     return nw.maybe_reset_index(column[np.repeat(rows, steps).tolist()])
-
-
-def _times(column: Any, times: Array) -> Any:
-    """Return timestamps of the type, and in the time zone, of a series' own."""
-    import narwhals as nw
-
-    if times.dtype.kind == "M" and np.datetime_data(times.dtype)[0] == "D":
-        times = times.astype("datetime64[us]")
-    made = nw.new_series(column.name, times, backend=column.implementation)
-    if column.dtype.is_integer() and not _holds(column.dtype, times):
-        return made
-    if not column.implementation.is_pandas_like():
-        zone = getattr(column.dtype, "time_zone", None)
-        if zone is not None:
-            return made.dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
-        return made.cast(column.dtype)
-    native, kind = made.to_native(), column.to_native().dtype
-    arrow = getattr(kind, "pyarrow_dtype", None)
-    if getattr(kind if arrow is None else arrow, "tz", None) is not None:
-        native = native.dt.tz_localize("UTC").dt.tz_convert(
-            column.to_native().dt.tz if arrow is None else arrow.tz
-        )
-    return nw.from_native(native.astype(kind), series_only=True)
-
-
-def _holds(dtype: Any, times: Array) -> bool:
-    """Tell if integers of a type of narwhals hold all of some times."""
-    if times.dtype.kind == "f":  # Some are missing.
-        return False
-    limits = np.iinfo(str(dtype).lower())
-    inside: bool = bool(((times >= limits.min) & (times <= limits.max)).all())
-    return inside

@@ -1,6 +1,5 @@
 """``Following``: the timestamps after the end of each series, at its own frequency."""
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from keras_ts._typing import Array
 from keras_ts.windows.arithmetic.steps import Frequency
+from keras_ts.windows.reading.continued import continued, own_frequencies
 from keras_ts.windows.reading.panel import Panel
 
 
@@ -27,20 +27,11 @@ class Following:
 
     @classmethod
     def of(cls, panel: Panel, rows: int) -> Self | None:
-        """Return the ``rows`` timestamps after each series, or None if the panel has none.
-
-        A series of a single row goes on at the frequency of most others.
-        """
+        """Return the ``rows`` timestamps after each series, or None if the panel has none."""
         clock = panel.clock
         if clock is None:
             return None
-        counted = Counter(frequency for frequency in clock.frequencies if frequency is not None)
-        usual = counted.most_common(1)[0][0] if counted else None
-        lengths = panel.lengths.tolist()
-        own = [
-            usual if frequency is None and length == 1 else frequency
-            for frequency, length in zip(clock.frequencies, lengths, strict=True)
-        ]
+        own = own_frequencies(panel)
         kind: Any = clock.times.dtype
         if kind.kind in "iu" and None in own:
             kind = np.dtype(np.float64)  # Integers have no word for a missing one.
@@ -48,15 +39,8 @@ class Following:
         if kind.kind == "f":
             times[:] = np.nan
         shown = times.copy()
-        # Series of a panel mostly end together, and are continued once.
-        alike: dict[Any, list[int]] = {}
-        ends = clock.times[panel.offsets[1:] - 1].tolist() if len(clock.times) else []
-        for number, (frequency, end) in enumerate(zip(own, ends, strict=True)):
-            if frequency is not None and lengths[number]:
-                zone = min(number, len(clock.zones) - 1)
-                alike.setdefault((frequency, end, zone), []).append(number)
-        for (frequency, _, _), numbers in alike.items():
-            times[numbers], shown[numbers] = clock.following(numbers[0], frequency, rows)
+        for numbers, after, shown_after in continued(panel, own, rows):
+            times[numbers], shown[numbers] = after, shown_after
         return cls(times, shown, own)
 
     def after(self, rows: int) -> Self:

@@ -49,9 +49,12 @@ class Frequency:
         return ticks // ticks.dtype.type(self.step)
 
     def following(self, last: Any, count: int) -> Array:
-        """Return the ``count`` timestamps after ``last``, which has one of the series' own."""
+        """Return the ``count`` timestamps after ``last``, which has one of the series' own.
+
+        If ``count`` is negative, return as many before it, in order.
+        """
         last = np.asarray(last)
-        ahead = np.arange(1, count + 1) * self.step
+        ahead = (np.arange(1, count + 1) if count > 0 else np.arange(count, 0)) * self.step
         if self.calendar is None:
             steps = f"timedelta64[{self.unit}]" if self.unit else f"{last.dtype.kind}8"
             return last + ahead.astype(steps)

@@ -21,11 +21,8 @@ def read_arrays(series: Any, spec: WindowSpec) -> Panel:
                 f"{argument}={getattr(spec, argument)!r} needs a pandas or polars frame. "
                 f"Received: {type(series).__name__}."
             )
-    single = not _is_list_of_arrays(series)
-    if single:
-        arrays = [_one_array(series, "series")]
-    else:
-        arrays = [_one_array(item, f"series[{i}]") for i, item in enumerate(series)]
+    arrays, single = open_arrays(series)
+    if not single:
         shapes = {array.shape[1:] for array in arrays}
         if len(shapes) > 1:
             raise ValueError(
@@ -44,6 +41,13 @@ def read_arrays(series: Any, spec: WindowSpec) -> Panel:
     values = values[:, varying] if fixed else values
     columns = fed_columns(names, varying, fixed, targets, future)
     return Panel(values, offsets, single, targets, future, static, columns=columns)
+
+
+def open_arrays(series: Any) -> tuple[list[Array], bool]:
+    """Return the arrays of a list, or the only one there is and True."""
+    if not _is_list_of_arrays(series):
+        return [_one_array(series, "series")], True
+    return [_one_array(item, f"series[{i}]") for i, item in enumerate(series)], False
 
 
 def _is_list_of_arrays(series: Any) -> bool:

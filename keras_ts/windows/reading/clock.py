@@ -119,6 +119,8 @@ class Clock:
     def following(self, series: int, frequency: Frequency, count: int) -> tuple[Array, Array]:
         """Return the ``count`` timestamps after the last of a series.
 
+        If ``count`` is negative, return as many before the first, in order.
+
         A clock that is put forward does not show some times; the time that it shows in place of
         such a one is as much later. Of a time that it shows twice, the first is taken.
 
@@ -126,7 +128,7 @@ class Clock:
             The timestamps as in ``times``, and as the clock of the time zone shows them.
         """
         clock = self.shown if frequency.local else self.times
-        ahead = frequency.following(clock[self.offsets[series + 1] - 1], count)
+        ahead = frequency.following(clock[self.border_row(series, count)], count)
         if not self.zones:
             return ahead, ahead
         zone = self.zones[min(series, len(self.zones) - 1)]
@@ -134,6 +136,10 @@ class Clock:
         if frequency.local:
             utc = np.array([zone.readings(moment)[0] for moment in ahead], self.times.dtype)
         return utc, zone.shown(utc)
+
+    def border_row(self, series: int, count: int) -> int:
+        """Return the flat position that ``count`` more rows go on from: the first if negative."""
+        return int(self.offsets[series] if count < 0 else self.offsets[series + 1] - 1)
 
     def border(self, at: Any) -> IntArray:
         """Return the position in each series of the first timestamp not before ``at``.

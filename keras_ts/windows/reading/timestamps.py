@@ -50,6 +50,43 @@ def read_timestamps(timestamps: Any) -> Clock:
     return Clock(column.times, np.array([0, len(column.times)]), column.local_times, zones)
 
 
+def as_column(column: Any, times: Array) -> Any:
+    """Return timestamps as a column of narwhals, of the type and in the time zone of ``column``.
+
+    Args:
+        column: The time column of a series.
+        times: Timestamps as in ``Clock.times``. Integers that the type does not hold keep theirs.
+    """
+    import narwhals as nw
+
+    if times.dtype.kind == "M" and np.datetime_data(times.dtype)[0] == "D":
+        times = times.astype("datetime64[us]")
+    made = nw.new_series(column.name, times, backend=column.implementation)
+    if column.dtype.is_integer() and not _holds(column.dtype, times):
+        return made
+    if not column.implementation.is_pandas_like():
+        zone = getattr(column.dtype, "time_zone", None)
+        if zone is not None:
+            return made.dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
+        return made.cast(column.dtype)
+    native, kind = made.to_native(), column.to_native().dtype
+    arrow = getattr(kind, "pyarrow_dtype", None)
+    if getattr(kind if arrow is None else arrow, "tz", None) is not None:
+        native = native.dt.tz_localize("UTC").dt.tz_convert(
+            column.to_native().dt.tz if arrow is None else arrow.tz
+        )
+    return nw.from_native(native.astype(kind), series_only=True)
+
+
+def _holds(dtype: Any, times: Array) -> bool:
+    """Tell if integers of a type of narwhals hold all of some times."""
+    if times.dtype.kind == "f":  # Some are missing.
+        return False
+    limits = np.iinfo(str(dtype).lower())
+    inside: bool = bool(((times >= limits.min) & (times <= limits.max)).all())
+    return inside
+
+
 def _is_numpy(timestamps: Any) -> bool:
     return isinstance(timestamps, np.ndarray | np.datetime64 | list | tuple)
 

@@ -1,0 +1,51 @@
+"""Series go on at their own frequency, forward and back; alike ones once."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from keras_ts import WindowedSeries
+from keras_ts.windows.reading.continued import continued, own_frequencies
+from keras_ts.windows.reading.reader import read_panel
+
+WINDOWS = WindowedSeries(2, id_column="id", time_column="t", missing="keep")
+
+
+def panel_of(**times):
+    parts = [pd.DataFrame({"id": name, "t": t, "y": 1.0}) for name, t in times.items()]
+    return read_panel(pd.concat(parts), WINDOWS)
+
+
+def test_a_single_row_has_the_frequency_of_most():
+    days, months = pd.date_range("2024", periods=5), pd.date_range("2024", periods=5, freq="MS")
+    panel = panel_of(a=months, b=days[:1], c=days, d=days[1:], e=days[[0, 1, 3]][[0, 2]])
+    assert [str(f) for f in own_frequencies(panel)] == [
+        "month start", "1 day", "1 day", "1 day", "3 days",
+    ]  # fmt: skip
+    assert own_frequencies(read_panel([np.ones(3), np.ones(1)], WindowedSeries(2))) == [None, None]
+    assert own_frequencies(panel_of(a=days[:1], b=days[:1])) == [None, None]
+
+
+@pytest.mark.parametrize("rows", [4, -4])
+def test_series_that_go_on_alike_are_continued_once(rows):
+    days = pd.date_range("2024-03-01", periods=20)
+    panel = panel_of(a=days[8:12], b=days[8:12], c=days[8:14], d=days[6:12], e=days[[0, 1, 9]])
+    shared = {4: [[0, 1, 3], [2]], -4: [[0, 1, 2], [3]]}[rows]
+    uneven = own_frequencies(panel)
+    uneven[4] = None
+    made = [(numbers, times.tolist()) for numbers, times, _ in continued(panel, uneven, rows)]
+    assert [numbers for numbers, _ in made] == shared
+    starts = {4: (12, 14), -4: (4, 2)}[rows]
+    units = days.to_numpy().astype(panel.clock.times.dtype)
+    assert [times for _, times in made] == [units[at : at + 4].tolist() for at in starts]
+
+
+@pytest.mark.parametrize("rows", [30, -30])
+def test_clocks_of_a_zone(rows):
+    hours = pd.date_range("2024-10-26", periods=90, freq="h", tz="Europe/Berlin")
+    panel = panel_of(a=hours[30:60])
+    [(numbers, times, shown)] = continued(panel, own_frequencies(panel), rows)
+    want = hours[60:] if rows > 0 else hours[:30]
+    assert numbers == [0]
+    np.testing.assert_array_equal(times, want.tz_convert("UTC").tz_localize(None).to_numpy())
+    np.testing.assert_array_equal(shown, want.tz_localize(None).to_numpy())
