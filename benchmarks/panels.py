@@ -24,7 +24,7 @@ import keras
 import numpy as np
 import picture
 
-from keras_ts import WindowedSeries, forecast, from_preset
+from keras_ts import WindowedSeries, forecast, from_preset, pad_front
 from keras_ts.evaluation import metrics
 
 M3 = {"monthly": (12, 18), "quarterly": (4, 8), "yearly": (1, 6)}
@@ -63,21 +63,16 @@ def window_of(train, period, horizon):
     return period * max(2, periods)
 
 
-def padded(train, window, seen):
-    """Return series with missing values in front: their first windows see ``seen`` steps."""
-    return [np.r_[np.full(max(window - seen, window - len(one)), np.nan), one] for one in train]
-
-
 def ours(train, period, horizon, seed, quantiles=None):
     """Return the forecasts of ``seasonal_gru`` for each series, and the seconds that it took."""
     begin = time.perf_counter()
     keras.utils.set_random_seed(seed)
     preset = from_preset("seasonal_gru", period=period, quantiles=quantiles)
     window = window_of(train, period, horizon)
-    series = padded(train, window, seen=max(2 * period + 1, 4))
     settings = {"missing": "keep", "shuffle": True, "seed": seed, "remainder": "pad"}
     settings |= {"batch_size": preset.recipe.batch_size}
     windows = WindowedSeries(window, horizon, **settings)
+    series = pad_front(train, windows, seen=min(max(2 * period + 1, 4), window))
     windows = replace(windows, stride=-(-windows.count(series) // MOST_WINDOWS))
     scales = scales_of(train, period)
     usual = np.nanmedian(scales)

@@ -40,6 +40,7 @@ from keras_ts.sweep.callback import ExponentialLRSweep
 from keras_ts.sweep.find import find_learning_rate
 from keras_ts.windows.compat import timeseries_dataset_from_array, windowed_dataset
 from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.pad import pad_front
 from keras_ts.windows.reading.calendar import calendar_features
 from keras_ts.windows.windowed_input import WindowedInput
 from keras_ts.windows.windowed_series import WindowedSeries
@@ -88,6 +89,7 @@ __all__ = [
     "load_model",
     "load_windows",
     "migrate_lambdas",
+    "pad_front",
     "plot_backtest",
     "plot_forecast",
     "plot_history",

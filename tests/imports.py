@@ -20,7 +20,7 @@ WITHIN = {
         ["arithmetic"],
         ["spec"],
         ["reading"],
-        ["split"],
+        ["split", "pad"],
         ["weights", "align"],
         ["feeding"],
         ["dataset"],
