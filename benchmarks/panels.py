@@ -47,8 +47,17 @@ def m3(kind):
 def of_file(path):
     """Return the training parts and the held-out parts that a file holds."""
     with np.load(path) as arrays:
-        numbers = range(sum(not name.startswith("t") for name in arrays.files))
-        train, test = [arrays[f"{i}"] for i in numbers], [arrays[f"t{i}"] for i in numbers]
+        count = sum(not name.startswith("t") for name in arrays.files)
+        wanted = {f"{side}{i}" for i in range(count) for side in ("", "t")}
+        if not count or wanted != set(arrays.files):
+            raise SystemExit(
+                f"{path} must hold the training parts as the arrays 0, 1, ... and the held-out "
+                f"parts as t0, t1, .... It holds {', '.join(sorted(arrays.files)[:6])}, ..."
+            )
+        train, test = (
+            [arrays[f"{i}"] for i in range(count)],
+            [arrays[f"t{i}"] for i in range(count)],
+        )
     return [one.astype(float) for one in train], [one.astype(float) for one in test]
 
 
@@ -177,9 +186,9 @@ def line(name, told, seconds, *band):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--m3", nargs="*", choices=list(M3), default=list(M3))
-    parser.add_argument("--npz", metavar="FILE")
-    parser.add_argument("--period", type=int)
-    parser.add_argument("--horizon", type=int)
+    parser.add_argument("--npz", metavar="FILE", help="arrays 0, 1, ... and t0, t1, ...")
+    parser.add_argument("--period", type=int, help="steps in a season; 1 for none")
+    parser.add_argument("--horizon", type=int, help="steps in every held-out part")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--fold", type=int, default=0)
     parser.add_argument("--without-peers", action="store_true")

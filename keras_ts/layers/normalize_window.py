@@ -226,9 +226,10 @@ def checked_period(statistic: str | None, name: str, period: Any) -> int | None:
         period: The period that is given.
     """
     if (statistic == "seasonal") != (period is not None):
+        cure = "Set period" if period is None else f"Set {name}='seasonal', or period=None"
         raise ValueError(
             f"{name}='seasonal' and period, the steps in a season, go together. "
-            f"Received: {name}={statistic!r}, period={_checks.shown(period)}."
+            f"Received: {name}={statistic!r}, period={_checks.shown(period)}. {cure}."
         )
     return None if period is None else _checks.integer("period", period, 1)
 

@@ -43,9 +43,12 @@ class Placement:
         if actual.shape not in (given, (*given, 1)) and given != (*actual.shape, 1):
             axes = ["windows", *["inputs"] * shape.sequence, *["steps"] * (shape.horizon > 1)]
             axes += ["columns"] * (actual.ndim > len(axes))
+            quantiles = ""
+            if given[:-1] == actual.shape:
+                quantiles = " Of quantiles pass one level, such as predictions[..., 1]."
             raise ValueError(
                 f"predictions must have one value per target, {actual.shape}. Received shape "
-                f"{given}. The axes are {', '.join(axes)}, in this order."
+                f"{given}. The axes are {', '.join(axes)}, in this order.{quantiles}"
             )
 
         def rows(values: Array) -> Array:
