@@ -21,14 +21,13 @@ def pad_front(series: Any, windows: WindowSpec, seen: int) -> Any:
     """Put rows of missing values in front of each series, so that short ones fill a window.
 
     The first window of a series then holds ``seen`` of its own steps, or all steps of a series that
-    has fewer, and is missing before them. Train with ``missing="keep"``: a built preset masks the
-    steps without a value.
+    has fewer, and is missing before them. Built presets mask the steps without a value.
 
     Example:
 
     >>> import numpy as np
     >>> from keras_ts import WindowedSeries
-    >>> windows = WindowedSeries(window=4, horizon=1, missing="keep")
+    >>> windows = WindowedSeries(window=4, horizon=1, missing="mask")
     >>> panel = [np.array([1.0, 2.0, 3.0]), np.arange(10.0, 16.0)]
     >>> first, second = pad_front(panel, windows, seen=2)
     >>> first.tolist(), second.tolist()
@@ -41,7 +40,7 @@ def pad_front(series: Any, windows: WindowSpec, seen: int) -> Any:
     >>> import pandas as pd
     >>> months = pd.date_range("2024-01-31", periods=3, freq="ME")
     >>> sales = pd.DataFrame({"shop": "a", "month": months, "sold": [5, 7, 6]})
-    >>> windows = WindowedSeries(4, id_column="shop", time_column="month", missing="keep")
+    >>> windows = WindowedSeries(4, id_column="shop", time_column="month", missing="mask")
     >>> pad_front(sales, windows, seen=2)
       shop      month  sold
     0    a 2023-11-30   NaN
@@ -53,7 +52,8 @@ def pad_front(series: Any, windows: WindowSpec, seen: int) -> Any:
     Args:
         series: Anything that ``WindowedSeries.build`` takes: ``(time,)`` or ``(time, columns)``, a
             list of such arrays, a data frame, or a list of them.
-        windows: The ``WindowedSeries`` to train with, whose ``missing`` is ``"keep"``.
+        windows: The ``WindowedSeries`` to train with, whose ``missing`` is ``"mask"`` or
+            ``"keep"``.
         seen: Fewest steps of a first window that lie within its series, counted in positions: from
             1 to ``sampling_rate * (window - 1) + 1``, the positions from the first input of a
             window to the last. With the largest, only series shorter than that get rows.
@@ -112,7 +112,7 @@ def _check_windows(windows: Any) -> None:
         raise ValueError(
             "pad_front puts missing values in front of series, and windows has "
             f"missing={windows.missing!r}, so no window could read them. Pass "
-            'WindowedSeries(..., missing="keep").'
+            'WindowedSeries(..., missing="mask"), or missing="keep".'
         )
 
 

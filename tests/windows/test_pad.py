@@ -57,7 +57,7 @@ def counted(lengths, windows, seen):
 def cases(draw):
     windows = WindowedSeries(
         draw(st.integers(1, 6)), draw(st.integers(1, 3)), gap=draw(st.integers(0, 2)),
-        sampling_rate=draw(st.integers(1, 3)), missing="keep",
+        sampling_rate=draw(st.integers(1, 3)), missing=draw(st.sampled_from(["mask", "keep"])),
     )  # fmt: skip
     kind = draw(st.sampled_from(["int8", "int32", "bool", "float16", "float32", "float64"]))
     width = draw(st.sampled_from([(), (1,), (3,)]))
