@@ -7,7 +7,8 @@ Each preset is trained by its own recipe from several seeds, and judged by ``com
 fifth of the series, which it has not seen: the table has the median of the seeds' mean absolute
 errors, their range, and the median of the seconds that building, compiling and training took. The
 series named ``_24`` are forecast 24 steps at once, beside a seasonal naive forecast as well. Those
-named ``_calendar`` tell the preset the day of the year; the baselines do not know it.
+named ``_calendar`` tell the preset the day of the year, or the half hour of the day and of the
+week; the baselines do not know it.
 
 ``--fold 1`` drops that fifth, and judges on the last fifth of what is left, on which every choice
 in a preset is made. ``--presets`` names others, such as ``simple_rnn_40x2`` for its seconds.
@@ -90,7 +91,8 @@ TASKS = {
     "course_calendar": Task(course_series, 20, at=1000, calendar=(365,)),
     "seattle_24": Task(seattle, 30, at=1169, horizon=24, season=365),
     "seattle_24_calendar": Task(seattle, 30, at=1169, horizon=24, season=365, calendar=(365,)),
-    "taylor_24": Task(taylor, 48, horizon=24, season=48),
+    "taylor_24": Task(taylor, 48, horizon=24, season=336),
+    "taylor_24_calendar": Task(taylor, 48, horizon=24, season=336, calendar=(48, 336)),
 }
 
 
