@@ -78,7 +78,7 @@ def ours(train, period, horizon, seed, quantiles=None):
     keras.utils.set_random_seed(seed)
     preset = from_preset("seasonal_gru", period=period, quantiles=quantiles)
     window = window_of(train, period, horizon)
-    settings = {"missing": "keep", "shuffle": True, "seed": seed, "remainder": "pad"}
+    settings = {"missing": "mask", "shuffle": True, "seed": seed, "remainder": "pad"}
     settings |= {"batch_size": preset.recipe.batch_size}
     windows = WindowedSeries(window, horizon, **settings)
     series = pad_front(train, windows, seen=min(max(2 * period + 1, 4), window))
@@ -93,7 +93,7 @@ def ours(train, period, horizon, seed, quantiles=None):
     model = preset.build(dataset)
     preset.recipe.compile(model, len(dataset))
     model.fit(dataset, epochs=preset.recipe.epochs_for(len(dataset)), verbose=0)
-    ahead = forecast(model, series)
+    ahead = forecast(model, train)
     return np.asarray(ahead), time.perf_counter() - begin
 
 
