@@ -141,11 +141,11 @@ def _padded_array(array: Array, rows: int, ahead: list[int]) -> Array:
     return np.concatenate([front, array])
 
 
-def _times_before(panel: Panel, windows: WindowSpec, rows: IntArray) -> list[Array] | None:
-    """Return the timestamps of the rows in front of each series, or None without a clock."""
+def _times_before(panel: Panel, windows: WindowSpec, rows: IntArray) -> list[Array]:
+    """Return the timestamps of the rows in front of each series; none without a clock."""
     clock = panel.clock
     if clock is None:
-        return None
+        return []
     frequencies = own_frequencies(panel)
     for number in np.flatnonzero(rows).tolist():
         if frequencies[number] is None:
@@ -175,7 +175,7 @@ def _padded_frame(
     windows: WindowSpec,
     chosen: slice,
     rows: IntArray,
-    times: list[Array] | None,
+    times: list[Array],
     ahead: list[str],
 ) -> Any:
     """Return a frame with rows in front of its series, which are ``chosen`` of the panel."""
@@ -194,8 +194,9 @@ def _padded_frame(
     changed = []
     for name in table.columns:
         column = table[name]
-        if name == windows.time_column and times is not None:
-            values = as_column(column, np.concatenate(times[chosen]))
+        if name == windows.time_column and panel.clock is not None:
+            nothing = panel.clock.times[:0]  # NumPy cannot join the times of no series.
+            values = as_column(column, np.concatenate([nothing, *times[chosen]]))
             column = column if values.dtype == column.dtype else column.cast(values.dtype)
         elif name in (windows.id_column, *ahead):
             continue

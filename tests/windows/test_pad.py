@@ -134,6 +134,14 @@ def test_a_series_without_rows_stays_without():
     assert (len(empty), len(full)) == (0, 5)
 
 
+@pytest.mark.parametrize("kind", KINDS[:3])
+def test_a_frame_without_rows_stays_without(kind):
+    frame = as_kind(panel_frame(pd.date_range("2024", periods=9)), kind)
+    padded = pad_front(frame[:0], KEYS, 2)
+    assert type(padded) is type(frame)
+    assert (padded.shape[0], KEYS.count(padded)) == (0, 0)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("freq", "zone", "unit"),
