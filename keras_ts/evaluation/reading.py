@@ -156,7 +156,7 @@ class JudgedWindows:
     def seasonal(self, block: Block, season: int) -> tuple[Array, BoolArray]:
         """Return the latest known values a whole number of seasons before the targets.
 
-        With ``missing="mask"`` the last value stands in for one that is missing, or before its series.
+        With ``missing="mask"`` the last value stands in for one that is missing.
 
         Returns:
             ``(windows, steps, targets)``; and True for the windows between whose values and origin
