@@ -77,7 +77,7 @@ def parse_arguments() -> argparse.Namespace:
         "--missing", choices=["drop", "keep"],
         help="where dates are skipped: drop the windows across a gap, or keep them and count rows",
     )  # fmt: skip
-    parser.add_argument("--season", type=int, help="rows in a season, for the seasonal naive")
+    parser.add_argument("--season", type=int, help="rows in a season")
     parser.add_argument("--window", type=int, default=52, help="rows seen (default 52)")
     parser.add_argument("--horizon", type=int, default=26, help="rows to forecast (default 26)")
     parser.add_argument("--preset", default="gru_32x2", choices=keras_ts.preset_names())
@@ -212,6 +212,8 @@ def run(arguments: argparse.Namespace, series: pd.DataFrame, future: pd.DataFram
     try:
         # A preset reads windows and columns off the data.
         preset = keras_ts.from_preset(arguments.preset, features=None, quantiles=LEVELS)
+        if preset.window_norm == "seasonal" and arguments.season:
+            preset = dataclasses.replace(preset, period=arguments.season)
         recipe = preset.recipe or keras_ts.from_preset("simple_rnn_40x2").recipe
         if arguments.epochs is not None:
             recipe = dataclasses.replace(recipe, epochs=arguments.epochs, least_updates=0)
