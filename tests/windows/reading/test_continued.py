@@ -49,3 +49,18 @@ def test_clocks_of_a_zone(rows):
     assert numbers == [0]
     np.testing.assert_array_equal(times, want.tz_convert("UTC").tz_localize(None).to_numpy())
     np.testing.assert_array_equal(shown, want.tz_localize(None).to_numpy())
+
+
+def test_zones_part_series_that_begin_together():
+    """Berlin shows Lagos's time in winter, and another in summer."""
+    zones = ["Africa/Lagos", "Europe/Berlin"]
+    days = [pd.date_range("2024-01-01", periods=40, tz=zone) for zone in zones]
+    frames = [pd.DataFrame({"t": column[20:30], "y": 1.0}) for column in days]
+    panel = read_panel(frames, WindowedSeries(2, time_column="t"))
+    assert len(set(own_frequencies(panel))) == 1
+    for rows in (150, -150):
+        for [number], times, _ in continued(panel, own_frequencies(panel), rows):
+            border = days[number][29 if rows > 0 else 20]
+            first = border + pd.DateOffset(days=1) if rows > 0 else border - pd.DateOffset(days=150)
+            want = pd.date_range(first, periods=150)
+            np.testing.assert_array_equal(times, want.tz_convert("UTC").tz_localize(None))
