@@ -81,7 +81,10 @@ def ours(train, period, horizon, seed, quantiles=None):
     settings = {"missing": "mask", "shuffle": True, "seed": seed, "remainder": "pad"}
     settings |= {"batch_size": preset.recipe.batch_size}
     windows = WindowedSeries(window, horizon, **settings)
-    series = pad_front(train, windows, seen=min(max(2 * period + 1, 4), window))
+    longest = max(len(one) for one in train) - horizon
+    if longest < 1:
+        raise SystemExit(f"no training part is longer than the horizon of {horizon} steps")
+    series = pad_front(train, windows, seen=min(max(2 * period + 1, 4), window, longest))
     windows = replace(windows, stride=-(-windows.count(series) // MOST_WINDOWS))
     scales = scales_of(train, period)
     usual = np.nanmedian(scales)
