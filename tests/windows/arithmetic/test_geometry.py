@@ -89,6 +89,17 @@ def test_windows_are_known_by_their_starts(panel, shape, data):
     assert ranges.numbers(ranges.starts(some)).tolist() == some.tolist()
 
 
+@given(panels(), geometries)
+def test_rows_are_those_from_the_first_window_of_a_range_to_the_end_of_its_last(panel, shape):
+    ranges = laid_out(panel, shape)
+    begins, ends = ranges.rows(shape.span)
+    starts, number = ranges.starts(np.arange(ranges.total)), 0
+    for begin, end, count in zip(begins, ends, ranges.count, strict=True):
+        own = starts[number : number + count]
+        assert (begin, end) == (own.min(), own.max() + shape.span)
+        number += count
+
+
 def test_positions_behind_the_32nd_bit_stay_exact():
     lengths = np.array([2**31 - 1] * 3, np.int32)
     offsets = concatenated_offsets(lengths)
