@@ -94,12 +94,14 @@ class Ends:
     @property
     def _gaps(self) -> BoolArray:
         """Tell for each of the last rows if rows are missing between it and the one before."""
-        gap = np.zeros(len(self.panel.values) + 1, bool)
+        rows = self.rows
+        if not len(self.panel.gaps):
+            return np.zeros(rows.shape, bool)
+        gap = np.zeros(len(self.panel.values), bool)
         gap[self.panel.gaps] = True
-        gaps = gap[self.rows]
-        gaps[:, 0] = (
-            False  # A gap lies before its row, and none of the window lies before this one.
-        )
+        gaps: BoolArray = gap[rows]
+        # A gap lies before its row, and nothing of a window lies before the first.
+        gaps[:, 0] = False
         return gaps
 
     def _refuse_broken(self, place: int) -> None:

@@ -296,6 +296,7 @@ RIGHT = {
 RECIPE = {
     "loss": lambda value: isinstance(value, str), "optimizer": one_of("sgd", "adamw"),
     "learning_rate": positive, "batch_size": whole(1), "epochs": whole(1),
+    "least_updates": whole(0),
     "momentum": lambda value: number(value) and 0 <= value < 1, "cosine_decay": flag,
     "steps_per_decade": maybe(whole(1)),
 }  # fmt: skip
