@@ -43,7 +43,8 @@ def forecast(
     each model, windows and number of steps.
 
     Only the last ``sampling_rate * (window - 1) + 1`` rows of each series are read: holes before
-    them do not matter, whatever ``missing`` says.
+    them do not matter, whatever ``missing`` says. With ``missing="mask"``, holes in these rows are
+    masked, and so are the rows that a shorter series lacks.
 
     Example:
 
@@ -84,8 +85,8 @@ def forecast(
         start: For a calendar of numbers without timestamps, the number of rows that came before the
             series, or a list with one for each series. Defaults to None: 0.
         incomplete: "raise" refuses a series that is too short, or has a hole in its last rows (or,
-            where the model masks holes, one in each of them);
-            "nan" forecasts the others, and gives rows of NaN for that one. Defaults to "raise".
+            where the model masks holes, one in each of them); "nan" forecasts the others, and gives
+            rows of NaN for that one. Defaults to "raise".
 
     Output shape:
         ``(steps,)`` for a single target, ``(steps, targets)`` for several, with a last axis for
