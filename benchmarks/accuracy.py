@@ -10,6 +10,9 @@ series named ``_24`` are forecast 24 steps at once, beside a seasonal naive fore
 named ``_calendar`` tell the preset the day of the year, or the half hour of the day and of the
 week; the baselines do not know it.
 
+``--limit`` trains on 150 series of the course's curve with other noise instead, and judges on the
+course's own: what a window tells a net that has learned all there is to learn.
+
 ``--fold 1`` drops that fifth, and judges on the last fifth of what is left, on which every choice
 in a preset is made. ``--presets`` names others, such as ``simple_rnn_40x2`` for its seconds.
 """
@@ -17,7 +20,7 @@ in a preset is made. ``--presets`` names others, such as ``simple_rnn_40x2`` for
 import argparse
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -110,6 +113,20 @@ def trained(name, task, fold, seed):
     return report.table["mae"][0], seconds, report.verdicts["model"]
 
 
+def limit(name, calendar):
+    """Return the error on the course's series of a net that has learned its curve from others."""
+    keras.utils.set_random_seed(0)
+    preset = from_preset(name)
+    recipe = replace(preset.recipe, epochs=15)
+    windows = WindowedSeries(20, calendar=calendar, batch_size=128, shuffle=True, seed=0)
+    train = windows.build([course_series(seed=seed)[:1000] for seed in range(1000, 1150)])
+    model = preset.build(train)
+    recipe.compile(model, len(train))
+    model.fit(train, epochs=recipe.epochs, verbose=0)
+    x, y = windows.split(course_series(), at=1000)[1].to_numpy()
+    return np.abs(model.predict(x, batch_size=512, verbose=0).reshape(y.shape) - y).mean()
+
+
 def run(title, task, presets, seeds, fold):
     """Print the lines of a series; return the error by forecaster."""
     report = baselines(*task.parts(fold, 0, 32), task.season)
@@ -140,7 +157,13 @@ if __name__ == "__main__":
     parser.add_argument("--presets", nargs="*", default=["smooth_gru", "gru_32x2"])
     parser.add_argument("--fold", type=int, choices=[0, 1], default=0)
     parser.add_argument("--picture", metavar="FILE", help="an SVG of the errors")
+    parser.add_argument("--limit", action="store_true")
     arguments = parser.parse_args()
+    if arguments.limit:
+        for calendar in (None, (365,)):
+            error = limit(arguments.presets[0], calendar)
+            print(f"{arguments.presets[0]}, calendar={calendar}: {error:.4g}", flush=True)
+        raise SystemExit
     seeds = range(51, 51 + arguments.seeds)
     print(f"{keras.backend.backend()}, Keras {keras.__version__}, seeds {[*seeds]}\n")
     print(f"| series | forecaster | MAE: median of {len(seeds)} (range) | seconds | verdict |")
