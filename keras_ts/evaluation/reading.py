@@ -92,11 +92,11 @@ class JudgedWindows:
             inputs, targets = self._source.read(0, begin, int(numbers[-1]) + 1)
             past = inputs["past"] if isinstance(inputs, dict) else inputs
             past = past.reshape(len(numbers), self.geometry.window, -1)[..., self.columns]
-            past = filled(past.astype(np.float64)) if self.masks else past.astype(np.float64)
+            past = past.astype(np.float64)
             yield Block(
                 begin=begin,
                 inputs=inputs,
-                past=past,
+                past=filled(past) if self.masks else past,
                 actual=self._last_step(targets).astype(np.float64),
                 series=self.ranges.series_of(numbers),
                 origins=self.ranges.starts(numbers) + self.geometry.reach - 1,

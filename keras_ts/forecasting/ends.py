@@ -76,14 +76,17 @@ class Ends:
 
     def _broken(self, masking: bool) -> BoolArray:
         """Tell for each chosen series if its last rows lack what the model needs."""
-        read = self._missing[:, :: self.windows.sampling_rate]
-        gaps = np.logical_or.reduce(self._gaps, axis=1)
-        empty: BoolArray = np.logical_and.reduce(read, axis=1)
-        if self.windows.missing == "keep":
-            return empty if masking else np.zeros_like(empty)
-        if self.windows.missing == "mask":
-            return empty | gaps
-        return np.logical_or.reduce(self._missing, axis=1) | gaps
+        handling = self.windows.missing
+        if handling == "keep" and not masking:
+            return np.zeros(len(self.chosen), bool)
+        missing = self._missing
+        if handling in ("keep", "mask"):
+            read = missing[:, :: self.windows.sampling_rate]
+            broken: BoolArray = np.logical_and.reduce(read, axis=1)
+        else:
+            broken = np.logical_or.reduce(missing, axis=1)
+        # Windows with "keep" count rows and not time, so that a gap does not break them.
+        return broken if handling == "keep" else broken | np.logical_or.reduce(self._gaps, axis=1)
 
     @property
     def _missing(self) -> BoolArray:
@@ -107,7 +110,7 @@ class Ends:
     def _refuse_broken(self, place: int) -> None:
         rows, gaps, missing = self.rows[place], self._gaps[place], self._missing[place]
         if self.windows.missing in ("keep", "mask"):
-            name = self.panel.series(int(self.chosen[place])) if not self.panel.single else "series"
+            name = _named(self.panel, int(self.chosen[place]))
             what = "a missing value in every row of its last window"
             cure = "the model masks such rows, and has nothing to forecast from. Leave it out"
             if self.windows.missing == "mask" and gaps.any():
@@ -128,10 +131,15 @@ class Ends:
         )
 
 
+def _named(panel: Panel, number: int) -> str:
+    """Name a series, or the argument that holds the only one."""
+    return "series" if panel.single else panel.series(number)
+
+
 def _refuse_short(panel: Panel, windows: WindowedSeries, number: int) -> None:
     rows = int(panel.lengths[number])
     raise ValueError(
-        f"{panel.series(number) if not panel.single else 'series'} is too short: "
+        f"{_named(panel, number)} is too short: "
         f"window={windows.window}, sampling_rate={windows.sampling_rate} read back "
         f"{windows.geometry.reach} positions, and it has {rows}. Leave it out, build a "
         'preset on windows with missing="mask", which masks the steps before a series, or pass '

@@ -40,10 +40,6 @@ class KnownAhead(keras.layers.Layer):
         ValueError: The inputs are not two windows of the same columns, or a length is open.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
-
     def build(self, input_shape: Any) -> None:
         """Check that the two inputs continue each other."""
         shapes = [tuple(shape) for shape in input_shape] if len(input_shape) == 2 else []

@@ -162,9 +162,8 @@ class NormalizeWindow(keras.layers.Layer):
             if period is not None:
                 last = ops.sum(_zero_unless(at_last, inputs), axis=1, keepdims=True)
                 weights = ops.cast(kept, inputs.dtype)
-                place = positions[:, -1:] if self.holes else ops.maximum(latest, 1)
-                place = place - 1
-                found = season(inputs - last, weights, place, period, False)
+                after = positions[:, -1:] if self.holes else ops.maximum(latest, 1)
+                found = season(inputs - last, weights, after - 1, period, False)
                 inputs = _zero_unless(kept, inputs - found[1])
             last = ops.sum(_zero_unless(at_last, inputs), axis=1, keepdims=True)
             total = ops.cast(ops.maximum(counts, 1), inputs.dtype)

@@ -26,8 +26,7 @@ class Unmask(keras.layers.Layer):
     >>> forecasts.shape
     (None, 6, 2, 2)
 
-    Args:
-        **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
+    It takes no settings of its own beside those of ``keras.layers.Layer``, such as ``name``.
 
     Input shape:
         Any.
@@ -36,10 +35,6 @@ class Unmask(keras.layers.Layer):
         The shape of the input, without a mask.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
-
     def call(self, inputs: Any) -> Any:
         """Return the input."""
         # The input itself would bring its mask along.
@@ -47,7 +42,3 @@ class Unmask(keras.layers.Layer):
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
         """Return no mask."""
-
-    def compute_output_spec(self, inputs: Any) -> Any:
-        """Return the shape of the input."""
-        return keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)

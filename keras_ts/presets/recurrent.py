@@ -155,7 +155,7 @@ class RecurrentPreset(PresetSettings):
             )
         needs = required_by(dataset)
         self._check_agrees(needs, dataset)
-        if needs.holes:
+        if dataset.windows.missing == "keep":
             _warn_of_missing_ahead(dataset)
         return wire(self, needs, WindowedInput.of(dataset, levels=self.quantiles))
 

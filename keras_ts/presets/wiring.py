@@ -146,11 +146,10 @@ def _smoothed(
     if columns is not None:
         normal, scale = SelectColumns(columns)(normal), SelectColumns(columns)(scale)
     linear = settings.smoothing == "linear" and needs.window is not None
-    if needs.target_constants is None:
-        return SmoothedForecast(needs.steps, needs.gap, linear=linear)([normal, x])
-    units = list(needs.target_constants.std)
-    layer = SmoothedForecast(needs.steps, needs.gap, units, linear, holes=needs.holes)
-    return layer([normal, x, scale])
+    constants = needs.target_constants
+    unit = None if constants is None else list(constants.std)
+    layer = SmoothedForecast(needs.steps, needs.gap, unit, linear, needs.holes)
+    return layer([normal, x] if unit is None else [normal, x, scale])
 
 
 def _targets(settings: PresetSettings, needs: Requirements) -> list[int] | None:

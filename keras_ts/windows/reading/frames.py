@@ -101,18 +101,17 @@ def _with_gaps(panel: Panel, clock: Clock, spec: WindowSpec) -> Panel:
     if spec.missing == "keep":
         return panel
     gaps = frequency.gaps(clock.times, panel.offsets, clock.local_times)
-    if len(gaps) and spec.missing in ("raise", "mask"):
+    cures = {
+        "raise": ', or pass missing="drop" to leave out the windows that cross one, or '
+        'missing="keep" to count rows and not time.',
+        "mask": "; their values may be missing, and a mask then covers them.",
+    }
+    if len(gaps) and spec.missing in cures:
         before, after = clock.written(gaps[0] - 1), clock.written(gaps[0])
-        cures = (
-            ', or pass missing="drop" to leave out the windows that cross one, or '
-            'missing="keep" to count rows and not time.'
-        )
-        if spec.missing == "mask":
-            cures = "; their values may be missing, and a mask then covers them."
         raise ValueError(
             f"time_column={spec.time_column!r} has {len(gaps)} irregular step"
             f"{'s' * (len(gaps) > 1)}, the first from {before} to {after}. Insert the missing "
-            f"rows{cures}"
+            f"rows{cures[spec.missing]}"
         )
     return replace(panel, gaps=gaps)
 
