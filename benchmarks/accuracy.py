@@ -99,15 +99,21 @@ TASKS = {
 }
 
 
+def fitted(preset, train):
+    """Return the model of a preset, trained by its recipe."""
+    model = preset.build(train)
+    preset.recipe.compile(model, len(train))
+    model.fit(train, epochs=preset.recipe.epochs, verbose=0)
+    return model
+
+
 def trained(name, task, fold, seed):
     """Return the error of a preset's model on the part to judge on, and the seconds of its fit."""
     begin = time.perf_counter()
     keras.utils.set_random_seed(seed)
     preset = from_preset(name)
     train, validation = task.parts(fold, seed, preset.recipe.batch_size)
-    model = preset.build(train)
-    preset.recipe.compile(model, len(train))
-    model.fit(train, epochs=preset.recipe.epochs, verbose=0)
+    model = fitted(preset, train)
     seconds = time.perf_counter() - begin
     report = compare(model, train, validation, task.season)
     return report.table["mae"][0], seconds, report.verdicts["model"]
@@ -116,13 +122,10 @@ def trained(name, task, fold, seed):
 def limit(name, calendar):
     """Return the error on the course's series of a net that has learned its curve from others."""
     keras.utils.set_random_seed(0)
-    preset = from_preset(name)
-    recipe = replace(preset.recipe, epochs=15)
+    preset = from_preset(name, recipe=replace(from_preset(name).recipe, epochs=15))
     windows = WindowedSeries(20, calendar=calendar, batch_size=128, shuffle=True, seed=0)
     train = windows.build([course_series(seed=seed)[:1000] for seed in range(1000, 1150)])
-    model = preset.build(train)
-    recipe.compile(model, len(train))
-    model.fit(train, epochs=recipe.epochs, verbose=0)
+    model = fitted(preset, train)
     x, y = windows.split(course_series(), at=1000)[1].to_numpy()
     return np.abs(model.predict(x, batch_size=512, verbose=0).reshape(y.shape) - y).mean()
 

