@@ -68,17 +68,20 @@ class Task:
     season: int | None = None
     calendar: tuple[int, ...] | None = None
 
-    def parts(self, fold, seed, batch_size):
-        """Return the training part and the part to judge on."""
+    def parts(self, fold, seed, recipe=None):
+        """Return the training part and the part to judge on, in windows as the recipe says."""
         series = np.asarray(self.read(), float)
         at = self.at or int(0.8 * len(series))
         if fold:
             series, at = series[:at], int(0.8 * at)
+        window = self.window
+        if recipe and recipe.window_share:
+            window = recipe.window_for(at, self.horizon)
         windows = WindowedSeries(
-            self.window,
+            window,
             self.horizon,
             calendar=self.calendar,
-            batch_size=batch_size,
+            batch_size=recipe.batch_size if recipe else 32,
             shuffle=True,
             seed=seed,
         )
@@ -112,7 +115,7 @@ def trained(name, task, fold, seed):
     begin = time.perf_counter()
     keras.utils.set_random_seed(seed)
     preset = from_preset(name)
-    train, validation = task.parts(fold, seed, preset.recipe.batch_size)
+    train, validation = task.parts(fold, seed, preset.recipe)
     model = fitted(preset, train)
     seconds = time.perf_counter() - begin
     report = compare(model, train, validation, task.season)
@@ -132,7 +135,7 @@ def limit(name, calendar):
 
 def run(title, task, presets, seeds, fold):
     """Print the lines of a series; return the error by forecaster."""
-    report = baselines(*task.parts(fold, 0, 32), task.season)
+    report = baselines(*task.parts(fold, 0), task.season)
     told = zip(report.table["name"], report.table["mae"], strict=True)
     table = {name: error for name, error in told if name in SHOWN}
     for name, error in table.items():

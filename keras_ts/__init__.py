@@ -18,6 +18,8 @@ from keras_ts.forecasting.rollout import Rollout
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.known_ahead import KnownAhead
+from keras_ts.layers.last_steps import LastSteps
+from keras_ts.layers.linear_forecast import LinearForecast
 from keras_ts.layers.mask_missing import MaskMissing
 from keras_ts.layers.normalize_window import NormalizeWindow
 from keras_ts.layers.restore_window import RestoreWindow
@@ -26,7 +28,7 @@ from keras_ts.layers.select_columns import SelectColumns
 from keras_ts.layers.smoothed_forecast import SmoothedForecast
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.layers.unmask import Unmask
-from keras_ts.losses import IntervalCoverage, MedianMAE, QuantileLoss
+from keras_ts.losses import IntervalCoverage, MedianMAE, QuantileLoss, StandardizedMSE
 from keras_ts.plotting.backtest import plot_backtest
 from keras_ts.plotting.forecast import plot_forecast
 from keras_ts.plotting.series import plot_series
@@ -54,7 +56,9 @@ __all__ = [
     "ExportReport",
     "IntervalCoverage",
     "KnownAhead",
+    "LastSteps",
     "LeakageReport",
+    "LinearForecast",
     "MaskMissing",
     "MedianMAE",
     "NormalizeWindow",
@@ -69,6 +73,7 @@ __all__ = [
     "SelectColumns",
     "SmoothedForecast",
     "SortedQuantiles",
+    "StandardizedMSE",
     "Unmask",
     "WindowDataset",
     "WindowedInput",

@@ -95,6 +95,64 @@ class QuantileLoss(keras.losses.Loss):
         return ops.maximum(levels * errors, (levels - 1.0) * errors)
 
 
+@registered
+class StandardizedMSE(keras.losses.MeanSquaredError):
+    """The mean squared error in units of each target, whatever these are.
+
+    A squared error in the units of a series is beyond float32 for populations, and below what
+    optimizers tell from 0 for exchange rates; of two targets, the larger would be all that counts.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_ts import StandardizedMSE
+    >>> loss = StandardizedMSE(unit=[100.0, 0.1])
+    >>> round(float(loss(np.array([[500.0, 2.0]]), np.array([[600.0, 2.2]]))), 3)
+    2.5
+
+    Args:
+        unit: Scale of the targets, such as their standard deviation: a number, or a list with one
+            for each entry of the last axis.
+        reduction: As for every Keras loss. Defaults to ``"sum_over_batch_size"``, the mean.
+        name: Name of the loss.
+        dtype: As for every Keras loss. Defaults to None, Keras's ``floatx``.
+
+    Input shape:
+        Targets and outputs of one shape, with weights, as for Keras's ``MeanSquaredError``.
+
+    Raises:
+        TypeError: ``unit`` is not a number or a list of numbers.
+        ValueError: A unit is not above 0, or targets and outputs differ in shape.
+    """
+
+    def __init__(
+        self,
+        unit: float | Sequence[float],
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "standardized_mse",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(reduction=reduction, name=name, dtype=dtype)
+        self.unit = _checks.each("unit", unit, _checks.positive)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return one loss for each window, or for each step of it."""
+        if len(y_true.shape) + 1 == len(y_pred.shape) and y_pred.shape[-1] == 1:
+            y_true = ops.expand_dims(y_true, -1)
+        if len(y_true.shape) != len(y_pred.shape) or y_true.shape[1:] != y_pred.shape[1:]:
+            raise ValueError(
+                "StandardizedMSE takes targets and outputs of one shape. Received: targets "
+                f"{tuple(y_true.shape)}, outputs {tuple(y_pred.shape)}."
+            )
+        # Subtracted first: divided by a small unit, a large level would lose digits.
+        errors = (y_true - y_pred) / ops.convert_to_tensor(self.unit, dtype=y_pred.dtype)
+        return super().call(ops.zeros_like(errors), errors)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the loss's settings, its dtype too, which Keras's own losses lose."""
+        return {**super().get_config(), "unit": self.unit, "dtype": self.dtype}
+
+
 class _Reduce(keras.losses.Loss):
     """Reduces and weighs losses as Keras does, under a distribution strategy too."""
 

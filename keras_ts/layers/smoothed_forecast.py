@@ -67,9 +67,6 @@ class SmoothedForecast(keras.layers.Layer):
         unit: Scale of a usual window, a number or a list with one for each feature. The scale of
             each window beside it then tells the net, within bounds, how large the window is: in a
             panel, series of a kind are of a size. Defaults to None: the net knows no sizes.
-        linear: True to add a linear map from the window to all steps, whose weights begin at 0.
-            It needs windows of a fixed length. It pays for a long series, which tells its
-            weights, and costs in a panel of short ones. Defaults to False.
         holes: True if masked steps are values that nobody knows: time passes in them, and the
             forecast begins behind the last step of the window, masked or not. False if they are
             padding: it begins behind the last step that is not masked. Padding in front is the
@@ -90,7 +87,7 @@ class SmoothedForecast(keras.layers.Layer):
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: An argument is out of range, or ``linear`` stands before windows of any length.
+        ValueError: An argument is out of range.
     """
 
     def __init__(
@@ -98,7 +95,6 @@ class SmoothedForecast(keras.layers.Layer):
         steps: int,
         gap: int = 0,
         unit: float | Sequence[float] | None = None,
-        linear: bool = False,
         holes: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -107,13 +103,12 @@ class SmoothedForecast(keras.layers.Layer):
         self.steps = _checks.integer("steps", steps, 1)
         self.gap = _checks.integer("gap", gap, 0)
         self.unit = None if unit is None else _checks.each("unit", unit, _checks.positive)
-        self.linear = _checks.boolean("linear", linear)
         self.holes = _checks.boolean("holes", holes)
 
     def build(self, input_shape: Any) -> None:
         """Make the weights of the shares."""
         _check_shapes(input_shape, self.unit)
-        length, features = input_shape[0][1:]
+        features = input_shape[0][-1]
         known = self._known(features, input_shape[1][-1])
         levels, trends = len(_LEVELS) + len(_LINES), 1 + len(_LINES) * len(_DAMPINGS)
         at_first = np.zeros((trends, features), "float32")
@@ -122,13 +117,6 @@ class SmoothedForecast(keras.layers.Layer):
         self.level_bias = self._weight("level_bias", (levels * features,))
         self.trend_kernel = self._weight("trend_kernel", (known, trends * features))
         self.trend_bias = self._weight("trend_bias", (trends * features,), at_first.ravel())
-        if self.linear:
-            if length is None:
-                raise ValueError(
-                    "linear=True needs windows of a fixed length. Received windows of shape "
-                    f"{tuple(input_shape[0])}: give their length, or set linear=False."
-                )
-            self.linear_kernel = self._weight("linear_kernel", (features, length, self.steps))
         super().build(input_shape)
 
     def _known(self, features: int, units: int) -> int:
@@ -169,12 +157,7 @@ class SmoothedForecast(keras.layers.Layer):
             evidence.append(ops.clip(sizes, -_SIZES, _SIZES))
         known = ops.concatenate(evidence, axis=-1)
         passed = positions[:, -1:] - last if self.holes else ops.zeros_like(last)
-        forecast = self._mixed(known, levels, slopes, passed)
-        if self.linear:
-            by_feature = ops.transpose(windows, (2, 0, 1))
-            mapped = ops.matmul(by_feature, ops.cast(self.linear_kernel, dtype))
-            forecast = forecast + ops.transpose(mapped, (1, 2, 0))
-        return forecast, known
+        return self._mixed(known, levels, slopes, passed), known
 
     def _mixed(self, known: Any, levels: Any, slopes: Any, passed: Any) -> Any:
         """Return the forecast: levels and trends by the shares that they get.
@@ -215,7 +198,6 @@ class SmoothedForecast(keras.layers.Layer):
             "steps": self.steps,
             "gap": self.gap,
             "unit": self.unit,
-            "linear": self.linear,
             "holes": self.holes,
         }
 

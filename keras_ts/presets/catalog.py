@@ -13,12 +13,17 @@ from typing import Any
 from keras_ts.presets.recipe import Recipe
 from keras_ts.presets.recurrent import RecurrentPreset
 
-_SWEEP = Recipe("huber", "sgd", 1e-8, 128, 100, momentum=0.9, steps_per_decade=20)
-_HUBER = Recipe("huber", "sgd", 5e-5, 128, 500, momentum=0.9)
-_SQUARED = Recipe("mse", "sgd", 1e-6, 32, 100, momentum=0.9)
-_DECAYING = Recipe("mae", "adamw", 1e-3, 32, 60, cosine_decay=True)
+_SWEEP = Recipe("huber", "sgd", 1e-8, 128, 100, momentum=0.9, steps_per_decade=20, window=20)
+_HUBER = Recipe("huber", "sgd", 5e-5, 128, 500, momentum=0.9, window=20)
+_SQUARED = Recipe("mse", "sgd", 1e-6, 32, 100, momentum=0.9, window=20)
+_DECAYING = Recipe("mae", "adamw", 1e-3, 32, 60, cosine_decay=True, window=20)
+_LONG = Recipe(
+    "standardized_mse", "adamw", 1e-3, 32, 60, cosine_decay=True, window=12, window_share=1 / 16
+)
 # A panel of a thousand series has enough windows for 8 epochs; one of forty has four batches.
-_PANEL = Recipe("mae", "adamw", 2e-3, 256, 8, cosine_decay=True, least_updates=240)
+_PANEL = Recipe(
+    "mae", "adamw", 2e-3, 256, 8, cosine_decay=True, least_updates=240, window=12, window_periods=6
+)
 
 
 def _rnn(units: int, **settings: Any) -> dict[str, Any]:
@@ -40,8 +45,14 @@ _NAMED: dict[str, tuple[dict[str, Any], Recipe | None]] = {
     "bilstm_32x3": (_bilstm(3), _SQUARED),
     "gru_32x2": ({"cell": "gru", "units": (32, 32), "window_norm": "last"}, _DECAYING),
     "smooth_gru": (
-        {"cell": "gru", "units": (32, 32), "window_norm": "last", "smoothing": "linear"},
-        _DECAYING,
+        {
+            "cell": "gru",
+            "units": (32,),
+            "window_norm": "last",
+            "smoothing": "linear",
+            "memory": 32,
+        },
+        _LONG,
     ),
     "seasonal_gru": (
         {

@@ -6,8 +6,12 @@ from typing import Any, Literal
 import keras
 
 from keras_ts import _checks
-from keras_ts.losses import IntervalCoverage, MedianMAE, QuantileLoss
+from keras_ts.layers.smoothed_forecast import SmoothedForecast
+from keras_ts.losses import IntervalCoverage, MedianMAE, QuantileLoss, StandardizedMSE
 from keras_ts.windows.windowed_input import levels_given_by
+
+# Longer windows take minutes to read, and their weights take thousands of steps to tell.
+_MOST_STEPS = 300
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class Recipe:
     ('huber', True)
 
     Args:
-        loss: A loss by its Keras name.
+        loss: A loss by its Keras name; or ``"standardized_mse"``, ``StandardizedMSE`` in units of
+            the training part, which a model with smoothing carries if it was built for a dataset.
         optimizer: ``"sgd"`` or ``"adamw"``.
         learning_rate: The rate; with ``cosine_decay``, the first rate.
         batch_size: Windows in a batch.
@@ -36,6 +41,11 @@ class Recipe:
             ``learning_rate``. Defaults to None: no sweep.
         least_updates: Fewest updates of the weights, one a batch, for ``epochs_for``. Defaults to
             0: ``epochs`` passes are enough for any number of windows.
+        window: Steps in a window, for ``window_for``: the least, if there is a share or a number
+            of periods. Defaults to None: any window will do.
+        window_share: Steps in a window beside those of the longest series to train on. Defaults
+            to 0.
+        window_periods: Seasons in a window. Defaults to 0.
     """
 
     loss: str
@@ -47,6 +57,9 @@ class Recipe:
     cosine_decay: bool = False
     steps_per_decade: int | None = None
     least_updates: int = 0
+    window: int | None = None
+    window_share: float = 0.0
+    window_periods: int = 0
 
     def __post_init__(self) -> None:
         _checks.choice("optimizer", self.optimizer, ("sgd", "adamw"))
@@ -57,6 +70,13 @@ class Recipe:
         if self.steps_per_decade is not None:
             _checks.integer("steps_per_decade", self.steps_per_decade, 1)
         _checks.integer("least_updates", self.least_updates, 0)
+        _checks.integer("window_periods", self.window_periods, 0)
+        if self.window is not None:
+            _checks.integer("window", self.window, 1)
+        if not 0 <= _checks.real("window_share", self.window_share) < 1:
+            raise ValueError(
+                f"window_share must lie in [0, 1). Received: window_share={self.window_share}."
+            )
         if not 0 <= _checks.real("momentum", self.momentum) < 1:
             raise ValueError(f"momentum must lie in [0, 1). Received: momentum={self.momentum}.")
         if not isinstance(self.loss, str):
@@ -77,6 +97,43 @@ class Recipe:
         """
         steps = _checks.integer("steps_per_epoch", steps_per_epoch, 1)
         return max(self.epochs, -(-self.least_updates // steps))
+
+    def window_for(self, steps: int, horizon: int = 1, period: int = 1) -> int:
+        """Return the steps of a window for series to train on.
+
+        As many as the recipe asks for, 300 at most, and at most as many as the longest series has
+        before its last ``horizon`` steps. With a ``period`` they are whole periods, two at least.
+
+        Example:
+
+        >>> from keras_ts import from_preset
+        >>> from_preset("smooth_gru").recipe.window_for(1000)
+        62
+        >>> from_preset("seasonal_gru").recipe.window_for(120, horizon=18, period=12)
+        72
+
+        Args:
+            steps: Steps of the longest series to train on, up to where the held-out part begins.
+            horizon: Steps to forecast. Defaults to 1.
+            period: Steps in a season. Defaults to 1: none.
+
+        Raises:
+            ValueError: The recipe names no window, or the series has too few steps for one.
+        """
+        steps = _checks.integer("steps", steps, 1)
+        horizon = _checks.integer("horizon", horizon, 1)
+        period = _checks.integer("period", period, 1)
+        if self.window is None:
+            raise ValueError("This recipe names no window: any will do.")
+        wanted = max(self.window, round(self.window_share * steps), self.window_periods * period)
+        longest = min(steps - horizon, _MOST_STEPS)
+        least = 2 * period if period > 1 else 1
+        if steps - horizon < least:
+            raise ValueError(
+                f"steps={steps} are too few for a window of {least} and a horizon of {horizon}: "
+                f"no series gives a window to train on."
+            )
+        return int(period * max(least // period, min(-(-wanted // period), longest // period)))
 
     def compile(self, model: keras.Model, steps_per_epoch: int | None = None) -> None:
         """Compile ``model`` as the recipe says, with the mean absolute error as a metric.
@@ -112,6 +169,8 @@ class Recipe:
         else:
             optimizer = keras.optimizers.AdamW(rate)
         loss: Any = self.loss
+        if loss == "standardized_mse":
+            loss = StandardizedMSE(_unit_of(model))
         metrics: list[Any] = ["mae"]
         levels = levels_given_by(model)
         if levels is not None:
@@ -119,3 +178,9 @@ class Recipe:
             if len(levels) > 1:
                 metrics.append(IntervalCoverage(levels))
         model.compile(loss=loss, optimizer=optimizer, metrics=metrics)
+
+
+def _unit_of(model: keras.Model) -> float | list[float]:
+    """Return the units of the targets that the model carries, or 1."""
+    layers = [layer for layer in model.layers if isinstance(layer, SmoothedForecast)]
+    return layers[0].unit if layers and layers[0].unit is not None else 1.0

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from keras_ts._registration import registered
+from keras_ts.presets.linear_path import fit_linear_path
 from keras_ts.presets.requirements import Requirements, required_by
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.presets.wiring import wire
@@ -62,7 +63,11 @@ class RecurrentPreset(PresetSettings):
       window.
     - With ``smoothing``, ``SmoothedForecast`` stands between the recurrent layers and the dense
       one, whose weights then begin at 0: at first the net forecasts as smoothing does, and learns
-      where to depart from it.
+      where to depart from it. The effect of columns known ahead then begins at 0, too.
+    - ``smoothing="linear"`` adds ``LinearForecast``, the ridge regression on the window of what
+      smoothing leaves, with the penalty that generalized cross-validation chooses. It reads up to
+      65,536 windows of the training part, evenly spread. Trained beside the net instead, it would
+      fit the noise of windows that the net has seen often.
     - Windows with ``missing="mask"`` or ``"keep"`` may lack values. ``MaskMissing`` comes first
       there, so that a step without a value enters neither statistics nor recurrent layers. In
       sequence to sequence ``Unmask`` stands behind these: such a step is forecast from what came
@@ -97,8 +102,12 @@ class RecurrentPreset(PresetSettings):
         smoothing: ``"mixed"`` to begin with forecasts by exponential smoothing, which
             ``SmoothedForecast`` mixes for each window by what the recurrent layers give, and to let
             the dense layer correct them; ``"linear"`` to add a linear map of the window besides,
-            which windows of any length have not. It needs ``window_norm``, and is refused in
-            sequence to sequence. Defaults to None.
+            which windows of any length have not. ``build(dataset)`` sets that map by ridge
+            regression and freezes it; built alone, it begins at 0 and is trained. Smoothing needs
+            ``window_norm``, and is refused in sequence to sequence. Defaults to None.
+        memory: Steps that the recurrent layers read, the last ones of the window; smoothing, the
+            linear map and ``window_norm`` take all. Refused in sequence to sequence. Defaults to
+            None: all steps.
         target: With ``window_norm``, several features and no dataset, index of the feature whose
             statistics bring every output back to its units. Defaults to None: if
             ``outputs == features``, each output is brought back by its own feature, otherwise all
@@ -157,7 +166,9 @@ class RecurrentPreset(PresetSettings):
         self._check_agrees(needs, dataset)
         if dataset.windows.missing == "keep":
             _warn_of_missing_ahead(dataset)
-        return wire(self, needs, WindowedInput.of(dataset, levels=self.quantiles))
+        model = wire(self, needs, WindowedInput.of(dataset, levels=self.quantiles))
+        fit_linear_path(model, dataset)
+        return model
 
     def _alone(self) -> Requirements:
         """Return what the preset requires where there is no dataset to ask."""

@@ -29,6 +29,7 @@ class PresetSettings:
     )
     period: int | None = field(default=None, kw_only=True)
     smoothing: Literal["mixed", "linear"] | None = field(default=None, kw_only=True)
+    memory: int | None = field(default=None, kw_only=True)
     target: int | None = field(default=None, kw_only=True)
     quantiles: Sequence[float] | None = field(default=None, kw_only=True)
     dropout: float = field(default=0.0, kw_only=True)
@@ -44,7 +45,7 @@ class PresetSettings:
             "bidirectional": _checks.boolean("bidirectional", self.bidirectional),
             "dropout": _checks.real("dropout", self.dropout),
         }
-        for name in ("window", "features", "outputs"):
+        for name in ("window", "features", "outputs", "memory"):
             if getattr(self, name) is not None:
                 checked[name] = _checks.integer(name, getattr(self, name), 1)
         if self.output_scale is not None:
@@ -61,6 +62,11 @@ class PresetSettings:
         if self.smoothing is not None:
             _checks.choice("smoothing", self.smoothing, ("mixed", "linear"))
             self._check_smoothing()
+        if self.memory is not None and self.kind == "sequence_to_sequence":
+            raise ValueError(
+                "memory leaves out the first steps of a window, and kind='sequence_to_sequence' "
+                f"forecasts at each of them. Received: memory={self.memory}. Leave it out."
+            )
         if self.target is not None:
             checked["target"] = _checks.integer("target", self.target, 0)
             if self.window_norm is None or self.target >= (self.features or 1):

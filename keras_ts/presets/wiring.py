@@ -11,6 +11,8 @@ import numpy as np
 
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.known_ahead import KnownAhead
+from keras_ts.layers.last_steps import LastSteps
+from keras_ts.layers.linear_forecast import LinearForecast
 from keras_ts.layers.mask_missing import MaskMissing
 from keras_ts.layers.normalize_window import NormalizeWindow
 from keras_ts.layers.restore_window import RestoreWindow
@@ -64,6 +66,8 @@ def wire(
         static = _standardize(needs.static_constants)(inputs["static"])
         parts.append(keras.layers.RepeatVector(needs.window)(static))
     x = normal if len(parts) == 1 else keras.layers.Concatenate()(parts)
+    if settings.memory is not None and (needs.window is None or settings.memory < needs.window):
+        x = LastSteps(settings.memory)(x)
     for position, units in enumerate(settings.units):
         last = position == len(settings.units) - 1
         x = _recurrent(settings, units, sequence or not last)(x)
@@ -141,15 +145,18 @@ def _feature(settings: PresetSettings, needs: Requirements) -> int | list[int] |
 def _smoothed(
     settings: PresetSettings, needs: Requirements, normal: Any, scale: Any, x: Any
 ) -> tuple[Any, Any]:
-    """Return forecasts by smoothing, and what the net then knows."""
+    """Return forecasts by smoothing and a linear map, and what the net then knows."""
     columns = _targets(settings, needs)
     if columns is not None:
         normal, scale = SelectColumns(columns)(normal), SelectColumns(columns)(scale)
-    linear = settings.smoothing == "linear" and needs.window is not None
     constants = needs.target_constants
     unit = None if constants is None else list(constants.std)
-    layer = SmoothedForecast(needs.steps, needs.gap, unit, linear, needs.holes)
-    return layer([normal, x] if unit is None else [normal, x, scale])
+    layer = SmoothedForecast(needs.steps, needs.gap, unit, needs.holes)
+    smoothed, known = layer([normal, x] if unit is None else [normal, x, scale])
+    if settings.smoothing == "linear" and needs.window is not None:
+        linear = LinearForecast(needs.steps)(normal)
+        smoothed = keras.layers.Add(dtype=_whole_precision())([smoothed, linear])
+    return smoothed, known
 
 
 def _targets(settings: PresetSettings, needs: Requirements) -> list[int] | None:
@@ -238,7 +245,9 @@ def _effect(settings: PresetSettings, x: Any, ahead: Any, values: int) -> Any:
         repeat = keras.layers.TimeDistributed(repeat)
     both = keras.layers.Concatenate()([repeat(x), ahead])
     hidden = keras.layers.Dense(settings.units[-1], activation="relu")(both)
-    return keras.layers.Dense(values, use_bias=False)(hidden)
+    # Beside smoothing, all that the net adds begins at 0.
+    initial = "zeros" if settings.smoothing else "glorot_uniform"
+    return keras.layers.Dense(values, use_bias=False, kernel_initializer=initial)(hidden)
 
 
 def _scales(scale: Any, steps: int, levels: int, targets: int) -> Any:

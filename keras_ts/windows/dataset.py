@@ -384,12 +384,13 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         return to_tf(self._source)
 
 
-def in_time_order(dataset: WindowDataset) -> WindowSource:
-    """Return the source of all windows of a dataset in time order, without weights and padding.
+def in_time_order(dataset: WindowDataset, weighted: bool = False) -> WindowSource:
+    """Return the source of all windows of a dataset in time order, without padding.
 
     ``source.read(0, begin, end)`` then returns ``(x, y)`` of the windows ``begin .. end - 1``,
-    whatever order and shard the dataset has.
+    whatever order and shard the dataset has; with ``weighted``, their weights as well, if they have
+    any.
     """
     source = dataset._source
     sampler = replace(source.sampler, shuffle=False, remainder="keep", shards=1, shard=0)
-    return replace(source, sampler=sampler, weights=None)
+    return replace(source, sampler=sampler, weights=source.weights if weighted else None)

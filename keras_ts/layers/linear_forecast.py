@@ -1,0 +1,94 @@
+"""``LinearForecast``: a linear map from a window to its forecast.
+
+A linear autoregression is hard to beat on a long series, and a recurrent net comes near it slowly.
+Added to the net, it leaves to the net what is not linear.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_ts import _checks
+from keras_ts._dtypes import at_least_float32
+from keras_ts._registration import registered
+from keras_ts.layers.normalize_window import check_mask
+
+
+@registered
+class LinearForecast(keras.layers.Layer):
+    """Forecasts each feature by a linear map of its window, whose weights begin at 0.
+
+    ``RecurrentPreset(smoothing="linear")`` sets the weights of a model for a dataset by ridge
+    regression, and freezes them.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_ts import LinearForecast
+    >>> layer = LinearForecast(steps=2)
+    >>> layer.build((None, 3, 1))
+    >>> layer.kernel.assign([[[0, 0], [0, 1], [1, 0]]])  # (features, time, steps)
+    >>> np.asarray(layer(np.array([[[5.0], [6.0], [7.0]]])))[0, :, 0].tolist()
+    [7.0, 6.0]
+
+    Args:
+        steps: Steps to forecast.
+        **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
+
+    Input shape:
+        Windows of a fixed length, ``(batch, time, features)``, relative to a location of their
+        own, as ``NormalizeWindow`` returns them: masked steps count as 0.
+
+    Output shape:
+        ``(batch, steps, features)``, without a mask. Float32 under a half-precision policy.
+
+    Raises:
+        TypeError: ``steps`` is not an integer.
+        ValueError: ``steps`` is below 1, or the windows are of any length.
+    """
+
+    def __init__(self, steps: int, **kwargs: Any) -> None:
+        # Keras would cast the windows to half precision first.
+        super().__init__(autocast=False, **kwargs)
+        self.steps = _checks.integer("steps", steps, 1)
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights."""
+        if len(input_shape) != 3 or None in input_shape[1:]:
+            raise ValueError(
+                "LinearForecast takes windows (batch, time, features) of a fixed length. Received "
+                f"shape {tuple(input_shape)}."
+            )
+        _, length, features = input_shape
+        self.kernel = self.add_weight(
+            shape=(features, length, self.steps),
+            initializer="zeros",
+            dtype=at_least_float32(self),
+            name="kernel",
+        )
+        super().build(input_shape)
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Return the forecasts."""
+        dtype = at_least_float32(self)
+        windows = ops.cast(inputs, dtype)
+        if mask is not None:
+            check_mask(tuple(mask.shape), tuple(windows.shape))
+            kept = ops.cast(ops.convert_to_tensor(mask), "bool")[..., None]
+            windows = ops.where(kept, windows, ops.zeros_like(windows))
+        by_feature = ops.transpose(windows, (2, 0, 1))
+        mapped = ops.matmul(by_feature, ops.cast(self.kernel, dtype))
+        return ops.transpose(mapped, (1, 2, 0))
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """Return no mask: every forecast counts."""
+
+    def compute_output_spec(self, inputs: Any, mask: Any = None) -> Any:
+        """Return the shape of the forecasts."""
+        batch, _, features = inputs.shape
+        return keras.KerasTensor((batch, self.steps, features), dtype=at_least_float32(self))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the layer's settings."""
+        return {**super().get_config(), "steps": self.steps}

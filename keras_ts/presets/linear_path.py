@@ -1,0 +1,62 @@
+"""Fits the linear path of a built preset in closed form, before any training.
+
+A linear map that is trained beside a net fits its noise and slows the net down; solved for first,
+with the penalty that cross-validation chooses, and frozen, it does neither. The net then learns
+what is left.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_ts._typing import Array
+from keras_ts.layers.levels import levels_of
+from keras_ts.layers.linear_forecast import LinearForecast
+from keras_ts.layers.smoothed_forecast import SmoothedForecast
+from keras_ts.windows.arithmetic.ridge import RidgeSums
+from keras_ts.windows.dataset import WindowDataset, in_time_order
+
+# Windows to read at once, and blocks of them to read: more windows tell no more about a few dozen
+# weights, and would keep a user of a million series waiting.
+_BLOCK, _MOST_BLOCKS = 1024, 64
+
+
+def fit_linear_path(model: keras.Model, dataset: WindowDataset) -> None:
+    """Set the weights of the model's ``LinearForecast`` by ridge regression, and freeze them.
+
+    They map each window to what the model, as it begins, leaves of the targets. Windows count in
+    the units of the series and by their weights, as they do in a squared error.
+
+    Args:
+        model: The model, as built for the dataset. Without a ``LinearForecast`` it stays as it is.
+        dataset: The training part.
+    """
+    linear = next((layer for layer in model.layers if isinstance(layer, LinearForecast)), None)
+    if linear is None:
+        return
+    smoothed = next(layer for layer in model.layers if isinstance(layer, SmoothedForecast))
+    probe = keras.Model(model.input, [linear.input, smoothed.input[2], model.output])
+    features, length, steps = linear.kernel.shape
+    sums = [RidgeSums(length, steps) for _ in range(features)]
+    for x, y, weights in _blocks(dataset):
+        windows, scale, forecasts = map(np.asarray, probe.predict_on_batch(x))
+        # All quantiles are alike at the beginning.
+        forecasts = forecasts if levels_of(model) is None else forecasts[..., 0]
+        left = weights * (y.reshape(-1, steps, features) - forecasts.reshape(-1, steps, features))
+        windows = weights * scale * windows
+        known = np.isfinite(left).all(axis=(1, 2)) & np.isfinite(windows).all(axis=(1, 2))
+        for feature, of_feature in enumerate(sums):
+            of_feature.add(windows[known, :, feature], left[known, :, feature])
+    linear.kernel.assign(np.stack([of_feature.coefficients() for of_feature in sums]))
+    linear.trainable = False
+
+
+def _blocks(dataset: WindowDataset) -> Iterator[tuple[Any, Array, Array]]:
+    """Yield inputs, targets and weights ``(batch, 1, 1)`` of blocks spread evenly over windows."""
+    source = in_time_order(dataset, weighted=True)
+    total = source.sampler.size
+    for begin in range(0, total, max(_BLOCK, -(-total // _MOST_BLOCKS))):
+        x, y, *weights = source.read(0, begin, min(begin + _BLOCK, total))
+        yield x, y, np.reshape(weights[0] if weights else np.ones(len(y)), (-1, 1, 1))
