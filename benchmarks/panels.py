@@ -31,8 +31,8 @@ M3 = {"monthly": (12, 18), "quarterly": (4, 8), "yearly": (1, 6)}
 LEVELS = (0.1, 0.5, 0.9)
 # Beyond that, a series that hardly moved in its training part would be all that counts.
 HEAVIEST = 100.0
-# A window holds six periods, and twelve steps at least. Of more windows, some are left out.
-PERIODS, AT_LEAST, MOST_STEPS, MOST_WINDOWS = 6, 12, 300, 20_000
+# Of more windows, some are left out.
+MOST_WINDOWS = 20_000
 
 
 def m3(kind):
@@ -58,23 +58,10 @@ def of_file(path):
         )
 
 
-def longest_past(train, horizon):
-    """Return the most steps that a series has before a target of its training part."""
-    longest = max(len(one) for one in train) - horizon
-    if longest < 1:
-        raise SystemExit(f"no training part is longer than the horizon of {horizon} steps")
-    return longest
-
-
 def window_of(train, period, horizon):
-    """Return the steps of a window: six periods and 12 steps at least, if series are as long.
-
-    Long periods get fewer, so that a panel of hours or weeks takes minutes, and two at least.
-    """
-    wanted = max(PERIODS * period, AT_LEAST)
-    most = min(longest_past(train, horizon), MOST_STEPS)
-    periods = min(-(-wanted // period), most // period)
-    return period * max(2, periods)
+    """Return the steps of a window, as the recipe says."""
+    recipe = from_preset("seasonal_gru", period=period).recipe
+    return recipe.window_for(max(len(one) for one in train), horizon, period)
 
 
 def ours(train, period, horizon, seed, quantiles=None):
@@ -86,7 +73,7 @@ def ours(train, period, horizon, seed, quantiles=None):
     settings = {"missing": "mask", "shuffle": True, "seed": seed, "remainder": "pad"}
     settings |= {"batch_size": preset.recipe.batch_size}
     windows = WindowedSeries(window, horizon, **settings)
-    seen = min(max(2 * period + 1, 4), window, longest_past(train, horizon))
+    seen = min(max(2 * period + 1, 4), window, max(len(one) for one in train) - horizon)
     series = pad_front(train, windows, seen)
     windows = replace(windows, stride=-(-windows.count(series) // MOST_WINDOWS))
     scales = scales_of(train, period)

@@ -13,6 +13,7 @@ from keras_ts import (
     MedianMAE,
     QuantileLoss,
     SortedQuantiles,
+    StandardizedMSE,
     WindowedSeries,
     check_reload,
     load_model,
@@ -294,3 +295,31 @@ def test_arguments_survive_a_file(forked_reload, tmp_path):
     report = check_reload(model, x)
     assert report.ok, report
     assert [metric.levels for metric in again.metrics[1].metrics] == [(0.1, 0.5, 0.9)] * 2
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("targets", "outputs"), [((4,), (4, 1)), ((4, 3), (4, 3)), ((4, 3, 2), (4, 3, 2))]
+)
+def test_the_standardized_error_is_keras_own_in_other_units(targets, outputs, weighted):
+    generator = np.random.default_rng(0)
+    unit = [100.0, 0.1][: targets[-1]] if len(targets) == 3 else 7.0
+    y, out = generator.normal(size=targets), generator.normal(size=outputs)
+    weights = generator.random((4, *[1] * (len(targets) - 2))) if weighted else None
+    got = StandardizedMSE(unit)(y * np.asarray(unit), out * np.asarray(unit), weights)
+    expected = keras.losses.MeanSquaredError()(y, out, weights)
+    assert float(got) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_the_standardized_error_keeps_the_digits_of_a_high_level():
+    y = np.array([[1e6 + 0.5]], "float32")
+    assert float(StandardizedMSE(1e-3)(y, y - 0.5)) == pytest.approx(2.5e5)
+
+
+def test_the_standardized_error_refuses_what_would_broadcast():
+    with pytest.raises(ValueError, match="targets and outputs of one shape"):
+        StandardizedMSE(1.0)(np.zeros((4,)), np.zeros((4, 3)))
+    with pytest.raises(ValueError, match="targets and outputs of one shape"):
+        StandardizedMSE(1.0)(np.zeros((4, 1)), np.zeros((4, 3)))
+    with pytest.raises(ValueError, match=r"unit\[1\]"):
+        StandardizedMSE([1.0, 0.0])

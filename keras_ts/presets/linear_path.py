@@ -37,7 +37,9 @@ def fit_linear_path(model: keras.Model, dataset: WindowDataset) -> None:
     if linear is None:
         return
     smoothed = next(layer for layer in model.layers if isinstance(layer, SmoothedForecast))
-    probe = keras.Model(model.input, [linear.input, smoothed.input[2], model.output])
+    # A mask, where there is one, stands behind the inputs.
+    windows, scale = keras.tree.flatten(linear.input)[0], keras.tree.flatten(smoothed.input)[2]
+    probe = keras.Model(model.input, [windows, scale, model.output])
     features, length, steps = linear.kernel.shape
     sums = [RidgeSums(length, steps) for _ in range(features)]
     for x, y, weights in _blocks(dataset):

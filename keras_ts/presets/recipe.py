@@ -102,7 +102,8 @@ class Recipe:
         """Return the steps of a window for series to train on.
 
         As many as the recipe asks for, 300 at most, and at most as many as the longest series has
-        before its last ``horizon`` steps. With a ``period`` they are whole periods, two at least.
+        before its last ``horizon`` steps. With a ``period`` they are whole periods, and two even
+        where no series is as long: ``pad_front`` fills up.
 
         Example:
 
@@ -118,22 +119,21 @@ class Recipe:
             period: Steps in a season. Defaults to 1: none.
 
         Raises:
-            ValueError: The recipe names no window, or the series has too few steps for one.
+            ValueError: The recipe names no window, or the series is no longer than the horizon.
         """
         steps = _checks.integer("steps", steps, 1)
         horizon = _checks.integer("horizon", horizon, 1)
         period = _checks.integer("period", period, 1)
         if self.window is None:
             raise ValueError("This recipe names no window: any will do.")
-        wanted = max(self.window, round(self.window_share * steps), self.window_periods * period)
-        longest = min(steps - horizon, _MOST_STEPS)
-        least = 2 * period if period > 1 else 1
-        if steps - horizon < least:
+        if steps <= horizon:
             raise ValueError(
-                f"steps={steps} are too few for a window of {least} and a horizon of {horizon}: "
-                f"no series gives a window to train on."
+                f"steps={steps} leave no window before a horizon of {horizon}: no series is long "
+                "enough to train on."
             )
-        return int(period * max(least // period, min(-(-wanted // period), longest // period)))
+        wanted = max(self.window, round(self.window_share * steps), self.window_periods * period)
+        periods = min(-(-wanted // period), min(steps - horizon, _MOST_STEPS) // period)
+        return period * max(periods, 1 if period == 1 else 2)
 
     def compile(self, model: keras.Model, steps_per_epoch: int | None = None) -> None:
         """Compile ``model`` as the recipe says, with the mean absolute error as a metric.

@@ -68,23 +68,22 @@ def test_at_first_all_levels_count_alike_and_trends_for_two_thirds():
     np.testing.assert_allclose(numpy(forecast)[0, :, 0], expected, rtol=0.02, atol=0.02)
 
 
-@pytest.mark.parametrize("linear", [False, True])
 @pytest.mark.parametrize("behind", [False, True])
-def test_padding_changes_nothing(behind, linear):
+def test_padding_changes_nothing(behind):
     generator = np.random.default_rng(2)
     x = generator.normal(size=(3, 8, 2)).astype("float32")
     state = generator.normal(size=(3, 4)).astype("float32")
     noise = generator.normal(size=(3, 5, 2)).astype("float32")
     order = [x, noise] if behind else [noise, x]
     mask = np.concatenate([np.full((3, part.shape[1]), part is x) for part in order], axis=1)
-    layer = SmoothedForecast(3, linear=linear)
+    layer = SmoothedForecast(3)
     layer.build([(None, 13, 2), (None, 4)])
-    for weight in layer.weights[:4]:
+    for weight in layer.weights:
         weight.assign(0.1 * generator.normal(size=weight.shape))
     long = layer([np.concatenate(order, axis=1), state], mask=[mask, None])
     short = SmoothedForecast(3)
     short.build([(None, 8, 2), (None, 4)])
-    short.set_weights(layer.get_weights()[:4])
+    short.set_weights(layer.get_weights())
     for got, expected in zip(long, short([x, state]), strict=True):
         np.testing.assert_allclose(numpy(got), numpy(expected), rtol=1e-4, atol=1e-5)
 
@@ -111,17 +110,6 @@ def test_sizes_stand_among_the_evidence_within_bounds():
     np.testing.assert_allclose(numpy(evidence)[:, -1], [0.0, np.log(2.0), 5.0], rtol=1e-5)
 
 
-def test_a_linear_map_is_learned_and_stands_alone_for_each_feature():
-    layer = SmoothedForecast(2, linear=True)
-    x = np.random.default_rng(3).normal(size=(4, 6, 2)).astype("float32")
-    state = np.zeros((4, 1), "float32")
-    before = numpy(layer([x, state])[0])
-    kernel = np.random.default_rng(4).normal(size=(2, 6, 2)).astype("float32")
-    layer.linear_kernel.assign(kernel)
-    added = numpy(layer([x, state])[0]) - before
-    np.testing.assert_allclose(added, np.einsum("btf,fts->bsf", x, kernel), rtol=1e-3, atol=1e-4)
-
-
 @pytest.mark.parametrize("policy", POLICIES)
 def test_the_symbolic_output_is_the_eager_one(policy):
     layer = SmoothedForecast(4, unit=[1.0, 2.0], dtype=policy)
@@ -135,8 +123,6 @@ def test_the_symbolic_output_is_the_eager_one(policy):
 
 
 def test_bad_settings_are_refused():
-    with pytest.raises(ValueError, match="linear=True needs windows of a fixed length"):
-        SmoothedForecast(2, linear=True)([keras.Input((None, 1)), keras.Input((3,))])
     with pytest.raises(ValueError, match="steps"):
         SmoothedForecast(0)
     with pytest.raises(ValueError, match=r"unit\[1\]"):

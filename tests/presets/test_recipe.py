@@ -6,11 +6,13 @@ import keras
 import numpy as np
 import pytest
 
+from helpers import untraced
 from keras_ts import (
     IntervalCoverage,
     MedianMAE,
     QuantileLoss,
     SortedQuantiles,
+    StandardizedMSE,
     WindowedInput,
     WindowedSeries,
     from_preset,
@@ -38,6 +40,71 @@ def test_few_windows_take_more_epochs_over_which_the_rate_falls(steps, epochs):
     recipe.compile(model, steps_per_epoch=steps)
     rate = model.optimizer.get_config()["learning_rate"]["config"]
     assert rate["decay_steps"] == steps * epochs
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "window"),
+    [
+        ("simple_rnn_40x2", {"steps": 1000}, 20),
+        ("simple_rnn_40x2", {"steps": 15, "horizon": 3}, 12),
+        ("smooth_gru", {"steps": 1000}, 62),
+        ("smooth_gru", {"steps": 50}, 12),
+        ("smooth_gru", {"steps": 10}, 9),
+        ("smooth_gru", {"steps": 10**6}, 300),
+        ("seasonal_gru", {"steps": 126, "horizon": 18, "period": 12}, 72),
+        ("seasonal_gru", {"steps": 60, "horizon": 18, "period": 12}, 36),
+        ("seasonal_gru", {"steps": 20, "horizon": 18, "period": 12}, 24),
+        ("seasonal_gru", {"steps": 100, "horizon": 8, "period": 4}, 24),
+        ("seasonal_gru", {"steps": 100, "horizon": 8, "period": 5}, 30),
+        ("seasonal_gru", {"steps": 41, "horizon": 6}, 12),
+        ("seasonal_gru", {"steps": 1000, "horizon": 24, "period": 168}, 336),
+    ],
+)
+def test_recipes_say_the_window(name, arguments, window):
+    assert from_preset(name).recipe.window_for(**arguments) == window
+
+
+def test_windows_that_no_recipe_gives_are_refused():
+    with pytest.raises(ValueError, match="leave no window before a horizon of 6"):
+        from_preset("seasonal_gru").recipe.window_for(6, horizon=6)
+    with pytest.raises(ValueError, match="names no window"):
+        dataclasses.replace(RECIPE, window=None).window_for(100)
+    with pytest.raises(ValueError, match="window_share must lie"):
+        dataclasses.replace(RECIPE, window_share=1.0)
+    with pytest.raises(ValueError, match="window"):
+        dataclasses.replace(RECIPE, window=0)
+    with pytest.raises(TypeError, match="window_periods"):
+        dataclasses.replace(RECIPE, window_periods=0.5)
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1.0, 1e12])
+def test_the_recipe_for_a_long_series_trains_alike_in_every_unit(unit):
+    """A squared error in units of 1e-12 would be nothing to the optimizer, and of 1e25 infinite."""
+    series = np.random.default_rng(0).normal(size=150).cumsum()
+    errors = []
+    for factor in (1.0, unit):
+        keras.utils.set_random_seed(0)
+        dataset = WindowedSeries(12, batch_size=32).build(series * factor)
+        preset = from_preset("smooth_gru", units=(4,))
+        model = untraced(preset.build(dataset))
+        preset.recipe.compile(model, steps_per_epoch=len(dataset))
+        untraced(model).fit(dataset, epochs=2, verbose=0)
+        x, y = dataset.to_numpy()
+        errors.append(np.abs(model.predict(x, verbose=0)[:, 0] - y).mean() / factor)
+    assert errors[1] == pytest.approx(errors[0], rel=1e-2)
+
+
+def test_several_targets_count_alike_in_the_standardized_error():
+    table = np.random.default_rng(0).normal(size=(50, 2)) * [1e3, 1e-3]
+    dataset = WindowedSeries(8, 3).build(table)
+    preset = from_preset("smooth_gru", units=(3,))
+    model = preset.build(dataset)
+    preset.recipe.compile(model, steps_per_epoch=len(dataset))
+    assert isinstance(model.loss, StandardizedMSE)
+    np.testing.assert_allclose(model.loss.unit, table[:].std(axis=0), rtol=0.1)
+    alone = from_preset("smooth_gru", window=8).build()
+    preset.recipe.compile(alone, steps_per_epoch=2)
+    assert alone.loss.unit == 1.0
 
 
 def ends_in(*layers):
