@@ -28,7 +28,7 @@ class LinearForecast(keras.layers.Layer):
     >>> from keras_ts import LinearForecast
     >>> layer = LinearForecast(steps=2)
     >>> layer.build((None, 3, 1))
-    >>> layer.kernel.assign([[[0, 0], [0, 1], [1, 0]]])  # (features, time, steps)
+    >>> layer.set_weights([np.array([[[0, 0], [0, 1], [1, 0]]])])  # (features, time, steps)
     >>> np.asarray(layer(np.array([[[5.0], [6.0], [7.0]]])))[0, :, 0].tolist()
     [7.0, 6.0]
 
