@@ -11,8 +11,6 @@ from keras_ts._typing import Array
 
 # Penalties to choose among, in units of the mean diagonal of the inputs' products.
 _PENALTIES = np.logspace(-5, 2, 29)
-# Directions whose share of the largest one is below this are rounding.
-_ROUNDING = 1e-12
 
 
 class RidgeSums:
@@ -40,18 +38,16 @@ class RidgeSums:
 
     def coefficients(self) -> Array:
         """Return the coefficients, float64 ``(inputs, outputs)``; 0 if no row tells anything."""
-        sizes, directions = np.linalg.eigh(self._gram)
-        if not sizes[-1] > 0:
+        unit = np.trace(self._gram) / len(self._gram)
+        if not unit > 0:
             return np.zeros_like(self._cross)
-        # Directions without any spread keep coefficients of 0.
-        kept = sizes > _ROUNDING * sizes[-1]
-        sizes, directions = sizes[kept], directions[:, kept]
+        sizes, directions = np.linalg.eigh(self._gram)
+        sizes = np.maximum(sizes, 0.0)  # Of directions without any spread rounding is all there is.
         along = directions.T @ self._cross
-        penalties = _PENALTIES * np.trace(self._gram) / len(self._gram)
-        shares = sizes / (sizes + penalties[:, None])
-        explained = (shares * (2 - shares)) @ (np.square(along) / sizes[:, None])
-        left = np.maximum(self._squares - explained, 0.0)
-        free = np.maximum(1 - shares.sum(axis=1) / self._count, 1e-9)
-        best = np.argmin(left / np.square(free)[:, None], axis=0)
-        coefficients: Array = directions @ (along / (sizes[:, None] + penalties[best]))
+        shrunk = sizes + _PENALTIES[:, None] * unit
+        shares = sizes / shrunk
+        left = np.maximum(self._squares - ((2 - shares) / shrunk) @ np.square(along), 0.0)
+        free = 1 - shares.sum(axis=1, keepdims=True) / self._count
+        best = np.argmin(left / np.square(free), axis=0)
+        coefficients: Array = directions @ (along / shrunk[best].T)
         return coefficients
