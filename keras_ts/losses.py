@@ -97,7 +97,7 @@ class QuantileLoss(keras.losses.Loss):
 
 @registered
 class StandardizedMSE(keras.losses.MeanSquaredError):
-    """The mean squared error in units of each target, whatever these are.
+    """The mean squared error in units of each target.
 
     A squared error in the units of a series is beyond float32 for populations, and below what
     optimizers tell from 0 for exchange rates; of two targets, the larger would be all that counts.
@@ -122,7 +122,8 @@ class StandardizedMSE(keras.losses.MeanSquaredError):
 
     Raises:
         TypeError: ``unit`` is not a number or a list of numbers.
-        ValueError: A unit is not above 0, or targets and outputs differ in shape.
+        ValueError: A unit is not above 0, or beyond float32; targets and outputs differ in shape;
+            or their last axis has another number of entries than ``unit``.
     """
 
     def __init__(
@@ -133,24 +134,38 @@ class StandardizedMSE(keras.losses.MeanSquaredError):
         dtype: Any = None,
     ) -> None:
         super().__init__(reduction=reduction, name=name, dtype=dtype)
-        self.unit = _checks.each("unit", unit, _checks.positive)
+        self.unit = _checks.each("unit", unit, _unit)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return one loss for each window, or for each step of it."""
         if len(y_true.shape) + 1 == len(y_pred.shape) and y_pred.shape[-1] == 1:
             y_true = ops.expand_dims(y_true, -1)
-        if len(y_true.shape) != len(y_pred.shape) or y_true.shape[1:] != y_pred.shape[1:]:
+        both = zip(y_true.shape, y_pred.shape, strict=False)
+        if len(y_true.shape) != len(y_pred.shape) or any(
+            None not in sizes and len(set(sizes)) > 1 for sizes in both
+        ):
             raise ValueError(
                 "StandardizedMSE takes targets and outputs of one shape. Received: targets "
                 f"{tuple(y_true.shape)}, outputs {tuple(y_pred.shape)}."
             )
+        units = len(self.unit) if isinstance(self.unit, list) else None
+        if units is not None and (len(y_pred.shape) < 2 or y_pred.shape[-1] != units):
+            raise ValueError(
+                f"unit has {units} entries, one for each entry of the last axis. Received: outputs "
+                f"{tuple(y_pred.shape)}."
+            )
         # Subtracted first: divided by a small unit, a large level would lose digits.
-        errors = (y_true - y_pred) / ops.convert_to_tensor(self.unit, dtype=y_pred.dtype)
+        errors = ops.cast(y_true - y_pred, self.dtype)
+        errors = errors / ops.convert_to_tensor(self.unit, dtype=errors.dtype)
         return super().call(ops.zeros_like(errors), errors)
 
     def get_config(self) -> dict[str, Any]:
         """Return the loss's settings, its dtype too, which Keras's own losses lose."""
         return {**super().get_config(), "unit": self.unit, "dtype": self.dtype}
+
+
+def _unit(name: str, value: Any) -> float:
+    return _checks.fits(name, _checks.positive(name, value), "float32")
 
 
 class _Reduce(keras.losses.Loss):

@@ -321,5 +321,14 @@ def test_the_standardized_error_refuses_what_would_broadcast():
         StandardizedMSE(1.0)(np.zeros((4,)), np.zeros((4, 3)))
     with pytest.raises(ValueError, match="targets and outputs of one shape"):
         StandardizedMSE(1.0)(np.zeros((4, 1)), np.zeros((4, 3)))
+    with pytest.raises(ValueError, match="targets and outputs of one shape"):
+        StandardizedMSE(1.0)(np.zeros(4), np.zeros(1))
+    for shape in ((4, 1), (2,)):
+        with pytest.raises(ValueError, match="unit has 2 entries"):
+            StandardizedMSE([100.0, 0.1])(np.ones(shape), np.zeros(shape))
+
+
+@pytest.mark.parametrize("unit", [[1.0, 0.0], [1.0, 1e-50], [1.0, -1.0], [1.0, 1e50]])
+def test_a_unit_beyond_float32_is_refused(unit):
     with pytest.raises(ValueError, match=r"unit\[1\]"):
-        StandardizedMSE([1.0, 0.0])
+        StandardizedMSE(unit)

@@ -26,8 +26,9 @@ _BLOCK, _MOST_BLOCKS = 1024, 64
 def fit_linear_path(model: keras.Model, dataset: WindowDataset) -> None:
     """Set the weights of the model's ``LinearForecast`` by ridge regression, and freeze them.
 
-    They map each window to what the model, as it begins, leaves of the targets. Windows count in
-    the units of the series and by their weights, as they do in a squared error.
+    They map each window to what the model, as it begins, leaves of the targets. The error of a
+    window, in units of the series, is multiplied by the window's weight and then squared: weights
+    that make absolute errors comparable, such as ``"inverse_scale"``, do the same to squares.
 
     Args:
         model: The model, as built for the dataset. Without a ``LinearForecast`` it stays as it is.
@@ -46,19 +47,21 @@ def fit_linear_path(model: keras.Model, dataset: WindowDataset) -> None:
         windows, scale, forecasts = map(np.asarray, probe.predict_on_batch(x))
         # All quantiles are alike at the beginning.
         forecasts = forecasts if levels_of(model) is None else forecasts[..., 0]
-        left = weights * (y.reshape(-1, steps, features) - forecasts.reshape(-1, steps, features))
-        windows = weights * scale * windows
+        left = y.reshape(-1, steps, features).astype("float64") - forecasts.reshape(
+            -1, steps, features
+        )
+        windows = windows.astype("float64") * scale
         known = np.isfinite(left).all(axis=(1, 2)) & np.isfinite(windows).all(axis=(1, 2))
         for feature, of_feature in enumerate(sums):
-            of_feature.add(windows[known, :, feature], left[known, :, feature])
+            of_feature.add(windows[known, :, feature], left[known, :, feature], weights[known])
     linear.kernel.assign(np.stack([of_feature.coefficients() for of_feature in sums]))
     linear.trainable = False
 
 
 def _blocks(dataset: WindowDataset) -> Iterator[tuple[Any, Array, Array]]:
-    """Yield inputs, targets and weights ``(batch, 1, 1)`` of blocks spread evenly over windows."""
+    """Yield inputs, targets and squared weights of blocks that lie evenly over all windows."""
     source = in_time_order(dataset, weighted=True)
     total = source.sampler.size
     for begin in range(0, total, max(_BLOCK, -(-total // _MOST_BLOCKS))):
         x, y, *weights = source.read(0, begin, min(begin + _BLOCK, total))
-        yield x, y, np.reshape(weights[0] if weights else np.ones(len(y)), (-1, 1, 1))
+        yield x, y, np.square(weights[0].ravel(), dtype="float64") if weights else np.ones(len(y))

@@ -29,7 +29,8 @@ class Recipe:
 
     Args:
         loss: A loss by its Keras name; or ``"standardized_mse"``, ``StandardizedMSE`` in units of
-            the training part, which a model with smoothing carries if it was built for a dataset.
+            the training part, which a model with smoothing carries if it was built for a dataset;
+            built alone, its unit is 1.
         optimizer: ``"sgd"`` or ``"adamw"``.
         learning_rate: The rate; with ``cosine_decay``, the first rate.
         batch_size: Windows in a batch.
@@ -102,8 +103,8 @@ class Recipe:
         """Return the steps of a window for series to train on.
 
         As many as the recipe asks for, 300 at most, and at most as many as the longest series has
-        before its last ``horizon`` steps. With a ``period`` they are whole periods, and two even
-        where no series is as long: ``pad_front`` fills up.
+        before its last ``horizon`` steps. With a ``period`` they are whole periods, and two at
+        least, be that more than 300 or than any series has: ``pad_front`` fills up.
 
         Example:
 
@@ -152,8 +153,8 @@ class Recipe:
                 ``epochs_for(steps_per_epoch)`` epochs.
 
         Raises:
-            ValueError: The rate decays and ``steps_per_epoch`` is missing, or the levels that the
-                model carries are not those it ends in.
+            ValueError: The rate decays and ``steps_per_epoch`` is missing; the levels that the
+                model carries are not those it ends in; or it lacks the units that the loss needs.
         """
         rate: Any = self.learning_rate
         if self.cosine_decay:
@@ -167,7 +168,9 @@ class Recipe:
         if self.optimizer == "sgd":
             optimizer = keras.optimizers.SGD(rate, momentum=self.momentum)
         else:
-            optimizer = keras.optimizers.AdamW(rate)
+            # Keras's own epsilon, 1e-7, is more than the gradients of a loss with small weights.
+            epsilon = 1e-15 if self.loss == "standardized_mse" else 1e-7
+            optimizer = keras.optimizers.AdamW(rate, epsilon=epsilon)
         loss: Any = self.loss
         if loss == "standardized_mse":
             loss = StandardizedMSE(_unit_of(model))
@@ -181,6 +184,11 @@ class Recipe:
 
 
 def _unit_of(model: keras.Model) -> float | list[float]:
-    """Return the units of the targets that the model carries, or 1."""
-    layers = [layer for layer in model.layers if isinstance(layer, SmoothedForecast)]
-    return layers[0].unit if layers and layers[0].unit is not None else 1.0
+    """Return the units of the targets that the model carries, or 1 if it was built alone."""
+    layer = next((layer for layer in model.layers if isinstance(layer, SmoothedForecast)), None)
+    if layer is None:
+        raise ValueError(
+            'The loss "standardized_mse" needs the units of the targets, and only a model with '
+            "smoothing carries them. Use a preset with smoothing, or replace(recipe, loss='mse')."
+        )
+    return 1.0 if layer.unit is None else layer.unit

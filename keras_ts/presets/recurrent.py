@@ -65,9 +65,10 @@ class RecurrentPreset(PresetSettings):
       one, whose weights then begin at 0: at first the net forecasts as smoothing does, and learns
       where to depart from it. The effect of columns known ahead then begins at 0, too.
     - ``smoothing="linear"`` adds ``LinearForecast``, the ridge regression on the window of what
-      smoothing leaves, with the penalty that generalized cross-validation chooses. It reads up to
-      65,536 windows of the training part, evenly spread. Trained beside the net instead, it would
-      fit the noise of windows that the net has seen often.
+      smoothing leaves, with the penalty that an information criterion chooses (Hurvich, Simonoff
+      and Tsai, "Smoothing parameter selection in nonparametric regression", 1998); few windows give
+      no map. It reads up to 65,536 windows of the training part, evenly spread. Trained beside the
+      net instead, it would fit the noise of windows that the net has seen often.
     - Windows with ``missing="mask"`` or ``"keep"`` may lack values. ``MaskMissing`` comes first
       there, so that a step without a value enters neither statistics nor recurrent layers. In
       sequence to sequence ``Unmask`` stands behind these: such a step is forecast from what came

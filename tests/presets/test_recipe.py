@@ -58,6 +58,7 @@ def test_few_windows_take_more_epochs_over_which_the_rate_falls(steps, epochs):
         ("seasonal_gru", {"steps": 100, "horizon": 8, "period": 5}, 30),
         ("seasonal_gru", {"steps": 41, "horizon": 6}, 12),
         ("seasonal_gru", {"steps": 1000, "horizon": 24, "period": 168}, 336),
+        ("smooth_gru", {"steps": 1000, "period": 365}, 730),
     ],
 )
 def test_recipes_say_the_window(name, arguments, window):
@@ -92,6 +93,31 @@ def test_the_recipe_for_a_long_series_trains_alike_in_every_unit(unit):
         x, y = dataset.to_numpy()
         errors.append(np.abs(model.predict(x, verbose=0)[:, 0] - y).mean() / factor)
     assert errors[1] == pytest.approx(errors[0], rel=1e-2)
+
+
+def test_small_weights_train_as_far_as_large_ones():
+    """A loss a million times smaller is still more to the optimizer than nothing."""
+    series = np.random.default_rng(0).normal(size=150).cumsum()
+    moved = []
+    for weight in (1.0, 1e-6):
+        keras.utils.set_random_seed(0)
+        windows = WindowedSeries(12, batch_size=32)
+        dataset = windows.build(series, sample_weight=np.full(150, weight))
+        preset = from_preset("smooth_gru", units=(4,))
+        model = untraced(preset.build(dataset))
+        preset.recipe.compile(model, steps_per_epoch=len(dataset))
+        before = np.concatenate([w.ravel() for w in model.get_weights()])
+        untraced(model).fit(dataset, epochs=1, verbose=0)
+        after = np.concatenate([w.ravel() for w in model.get_weights()])
+        moved.append(np.abs(after - before).mean())
+    assert moved[0] > 1e-4
+    assert moved[1] == pytest.approx(moved[0], rel=0.3)
+
+
+def test_a_model_without_units_is_refused_where_the_loss_needs_them():
+    preset = from_preset("smooth_gru", smoothing=None, window=8)
+    with pytest.raises(ValueError, match="only a model with smoothing carries"):
+        preset.recipe.compile(preset.build(), steps_per_epoch=2)
 
 
 def test_several_targets_count_alike_in_the_standardized_error():

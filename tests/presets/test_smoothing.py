@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras.ops import convert_to_numpy as numpy
 
+from helpers import untraced
 from keras_ts import LastSteps, LinearForecast, RecurrentPreset, WindowedSeries, from_preset
 from keras_ts.presets import linear_path
 
@@ -81,6 +82,45 @@ def test_missing_values_and_unlike_windows_stay_out_of_the_sums():
     kept = linear(cells().build(WindowedSeries(6, missing="mask").build(holed)))
     assert np.isfinite(numpy(kept.kernel)).all()
     assert np.abs(numpy(whole.kernel)).max() > 0.1
+
+
+def kernel_of(series, weights=None):
+    windows = WindowedSeries(2)
+    return numpy(linear(cells().build(windows.build(series, sample_weight=weights))).kernel)
+
+
+def test_a_weight_counts_as_its_square_of_copies_and_windows_of_weight_0_as_none():
+    """Twice an error is four times its square. A weight of 1e37 has no square in float32."""
+    generator = np.random.default_rng(1)
+    up, down = np.zeros(200), np.zeros(200)
+    for i in range(1, 200):
+        up[i] = 0.9 * up[i - 1] + generator.normal()
+        down[i] = -0.9 * down[i - 1] + generator.normal()
+    copies = kernel_of([up] * 4 + [down])
+    weighted = kernel_of([up, down], [np.full(200, 2.0), np.ones(200)])
+    np.testing.assert_allclose(weighted, copies, rtol=0.05, atol=0.01)
+    alone = kernel_of([up])
+    np.testing.assert_allclose(
+        kernel_of([up, down], [np.ones(200), np.zeros(200)]), alone, rtol=1e-4, atol=1e-5
+    )
+    large = kernel_of([up], [np.full(200, 1e37)])
+    np.testing.assert_allclose(large, alone, rtol=1e-4, atol=1e-5)
+
+
+def test_few_windows_give_no_map_that_is_worse_than_none():
+    """Of random walks a map of sixty steps learned from fifteen windows would be noise alone."""
+    errors = []
+    for seed in range(4):
+        walk = np.random.default_rng(seed).normal(size=400).cumsum()
+        windows = WindowedSeries(60)
+        x, y = windows.build(walk[15:]).to_numpy()
+        for smoothing in ("linear", "mixed"):
+            preset = RecurrentPreset(
+                cell="gru", units=(2,), window_norm="last", smoothing=smoothing
+            )
+            model = untraced(preset.build(windows.build(walk[:75])))
+            errors.append(np.abs(np.asarray(model.predict(x, verbose=0))[:, 0] - y).mean())
+    assert np.mean(errors[::2]) < 1.1 * np.mean(errors[1::2])
 
 
 def test_many_windows_are_sampled_evenly(monkeypatch):

@@ -1,40 +1,50 @@
-"""Ridge regression from sums alone, with a penalty that cross-validation chooses.
+"""Ridge regression from sums alone, with a penalty that the rows choose.
 
 A linear map of a window has as many weights as the window has steps, and a series of a thousand
 steps tells a few of them apart. A penalty shrinks the others. How large it must be depends on the
-noise, which nobody knows beforehand, and generalized cross-validation reads it off the same sums.
+noise, which nobody knows beforehand, and an information criterion reads it off the same sums.
 """
 
 import numpy as np
 
 from keras_ts._typing import Array
 
-# Penalties to choose among, in units of the mean diagonal of the inputs' products.
-_PENALTIES = np.logspace(-5, 2, 29)
+# Penalties to choose among, in units of the mean diagonal of the inputs' products. The last leaves
+# nothing of any map.
+_PENALTIES = np.append(np.logspace(-5, 2, 29), np.inf)
+_TINY = np.finfo("float64").tiny
+# In place of rows that a map leaves free, where it leaves none: such a map is never chosen.
+_NO_ROWS = 1e-9
 
 
 class RidgeSums:
     """Sums over rows of inputs and outputs, and the coefficients that they give.
 
-    With the inputs ``X`` and an output ``y``, the coefficients are ``(X'X + k I)^-1 X'y``. Of 29
-    penalties ``k`` each output gets the one with the least generalized cross-validation
-    ``(|y - Xb|^2 / n) / (1 - trace(H) / n)^2``, where ``H`` maps ``y`` to its fit (Golub, Heath and
-    Wahba, Technometrics 1979). There is no intercept, so that inputs of 0 give outputs of 0.
+    With the inputs ``X``, an output ``y`` and weights ``w``, the coefficients minimize ``sum(w (y -
+    Xb)^2) + k |b|^2``. Of 30 penalties ``k`` each output gets the one with the least corrected
+    information criterion ``log(sum(w (y - Xb)^2)) + 2 (t + 1) / (n - t - 2)``, where ``t`` is the
+    trace of the matrix that maps ``y`` to its fit, and stays below ``n - 2`` (Hurvich, Simonoff and
+    Tsai, Journal of the Royal Statistical Society B 1998). For many rows that is generalized
+    cross-validation, which in few rows takes noise for a law. The number of rows ``n`` is
+    ``sum(w)^2 / sum(w^2)``, so that rows of weight 0 are none. The largest penalty is infinite:
+    where no map is better than none, the coefficients are 0. There is no intercept, so that inputs
+    of 0 give outputs of 0.
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
-        self._count = 0
+        self._weight, self._squared_weight = 0.0, 0.0
         self._gram = np.zeros((inputs, inputs))
         self._cross = np.zeros((inputs, outputs))
         self._squares = np.zeros(outputs)
 
-    def add(self, inputs: Array, outputs: Array) -> None:
-        """Add rows: inputs ``(rows, inputs)`` and outputs ``(rows, outputs)``."""
-        inputs, outputs = inputs.astype("float64"), outputs.astype("float64")
-        self._count += len(inputs)
-        self._gram += inputs.T @ inputs
-        self._cross += inputs.T @ outputs
-        self._squares += np.square(outputs).sum(axis=0)
+    def add(self, inputs: Array, outputs: Array, weights: Array) -> None:
+        """Add rows: inputs ``(rows, inputs)``, outputs ``(rows, outputs)``, weights ``(rows,)``."""
+        weighted = inputs.astype("float64") * weights[:, None]
+        self._weight += weights.sum()
+        self._squared_weight += np.square(weights).sum()
+        self._gram += inputs.T @ weighted
+        self._cross += weighted.T @ outputs
+        self._squares += weights @ np.square(outputs, dtype="float64")
 
     def coefficients(self) -> Array:
         """Return the coefficients, float64 ``(inputs, outputs)``; 0 if no row tells anything."""
@@ -46,8 +56,10 @@ class RidgeSums:
         along = directions.T @ self._cross
         shrunk = sizes + _PENALTIES[:, None] * unit
         shares = sizes / shrunk
-        left = np.maximum(self._squares - ((2 - shares) / shrunk) @ np.square(along), 0.0)
-        free = 1 - shares.sum(axis=1, keepdims=True) / self._count
-        best = np.argmin(left / np.square(free), axis=0)
+        left = self._squares - ((2 - shares) / shrunk) @ np.square(along)
+        used = shares.sum(axis=1, keepdims=True)
+        free = self._weight**2 / self._squared_weight - used - 2
+        scores = np.log(np.maximum(left, _TINY)) + 2 * (used + 1) / np.maximum(free, _NO_ROWS)
+        best = np.argmin(scores, axis=0)
         coefficients: Array = directions @ (along / shrunk[best].T)
         return coefficients

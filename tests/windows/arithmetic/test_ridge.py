@@ -8,17 +8,22 @@ from keras_ts.windows.arithmetic.ridge import RidgeSums
 PENALTIES = np.logspace(-5, 2, 29)
 
 
-def by_definition(inputs, output):
-    """Coefficients and penalty with the least generalized cross-validation, row by row."""
+def by_definition(inputs, output, weights):
+    """Coefficients and penalty with the least criterion, row by row."""
+    root = np.sqrt(weights)
+    inputs, output = inputs * root[:, None], output * root
+    rows = weights.sum() ** 2 / np.square(weights).sum()
     gram = inputs.T @ inputs
     unit = np.trace(gram) / len(gram)
-    scores, found = [], []
+    scores, found = [np.log(output @ output) + 2 / (rows - 2)], [np.zeros(inputs.shape[1])]
     for penalty in PENALTIES:
         inverse = np.linalg.inv(gram + penalty * unit * np.eye(len(gram)))
         found.append(inverse @ inputs.T @ output)
         hat = inputs @ inverse @ inputs.T
-        errors = output - hat @ output
-        scores.append(np.mean(errors**2) / (1 - np.trace(hat) / len(output)) ** 2)
+        errors, used = output - hat @ output, np.trace(hat)
+        allowed = rows - used - 2 > 0
+        score = np.log(errors @ errors) + 2 * (used + 1) / (rows - used - 2) if allowed else np.inf
+        scores.append(score)
     best = int(np.argmin(scores))
     return found[best], best
 
@@ -30,33 +35,57 @@ def drawn(seed, rows, noise):
     return inputs, inputs @ truth + noise * generator.normal(size=rows)
 
 
-def solved(inputs, outputs, blocks=3):
+def solved(inputs, outputs, weights=None, blocks=3):
+    weights = np.ones(len(inputs)) if weights is None else weights
     sums = RidgeSums(inputs.shape[1], outputs.shape[1])
-    for x, y in zip(np.array_split(inputs, blocks), np.array_split(outputs, blocks), strict=True):
-        sums.add(x, y)
+    parts = (np.array_split(values, blocks) for values in (inputs, outputs, weights))
+    for x, y, w in zip(*parts, strict=True):
+        sums.add(x, y, w)
     return sums.coefficients()
 
 
-def test_each_output_has_the_coefficients_and_the_penalty_of_the_definition():
+@pytest.mark.parametrize("weighted", [False, True])
+def test_each_output_has_the_coefficients_and_the_penalty_of_the_definition(weighted):
     cases = [drawn(seed, rows, noise) for seed, rows, noise in
              [(0, 60, 0.01), (1, 60, 3.0), (2, 60, 30.0), (3, 60, 300.0)]]  # fmt: skip
     inputs = cases[0][0]
     outputs = np.stack([output for _, output in cases], axis=1)
-    expected, chosen = zip(*(by_definition(inputs, output) for output in outputs.T), strict=True)
+    weights = np.random.default_rng(9).random(60) if weighted else np.ones(60)
+    expected, chosen = zip(
+        *(by_definition(inputs, output, weights) for output in outputs.T), strict=True
+    )
     assert len(set(chosen)) > 2  # The noise decides how much is shrunk.
-    np.testing.assert_allclose(solved(inputs, outputs), np.stack(expected, axis=1), rtol=1e-8)
+    np.testing.assert_allclose(
+        solved(inputs, outputs, weights), np.stack(expected, axis=1), rtol=1e-8
+    )
 
 
-@pytest.mark.parametrize("rows", [5, 7, 9])
+@pytest.mark.parametrize("weight", [1e-9, 1.0, 4.0, 1e9])
+def test_the_unit_of_weights_does_not_matter_and_rows_of_weight_0_are_none(weight):
+    """Rows of weight 0 would pass for evidence if they were counted."""
+    inputs, output = drawn(8, 20, 5.0)
+    expected = solved(inputs, output[:, None])
+    idle = np.random.default_rng(1).normal(size=(500, 7))
+    got = solved(
+        np.concatenate([inputs, idle[:, :6]]),
+        np.concatenate([output, idle[:, 6]])[:, None],
+        np.repeat([weight, 0.0], [20, 500]),
+    )
+    np.testing.assert_allclose(got, expected, rtol=1e-7)
+
+
+@pytest.mark.parametrize("rows", [5, 7, 9, 14])
 def test_so_few_rows_that_each_counts(rows):
     """Of forty draws a number of rows off by one would choose another penalty somewhere."""
     chosen = set()
     for seed in range(40):
         inputs, output = drawn(seed, rows, 5.0)
-        expected, best = by_definition(inputs, output)
+        expected, best = by_definition(inputs, output, np.ones(rows))
         chosen.add(best)
-        np.testing.assert_allclose(solved(inputs, output[:, None])[:, 0], expected, rtol=1e-5)
-    assert len(chosen) > 5
+        np.testing.assert_allclose(
+            solved(inputs, output[:, None])[:, 0], expected, rtol=1e-5, atol=1e-9
+        )
+    assert len(chosen) > 3
 
 
 def test_blocks_do_not_matter():
@@ -73,7 +102,7 @@ def test_units_do_not_matter():
         np.testing.assert_allclose(scaled, whole, rtol=1e-7)
 
 
-@pytest.mark.parametrize("rows", [3, 40])
+@pytest.mark.parametrize("rows", [4, 40])
 def test_columns_that_say_nothing_get_no_weight(rows):
     """A column of zeros, a column twice, and fewer rows than columns."""
     inputs, output = drawn(6, rows, 1.0)
@@ -83,6 +112,22 @@ def test_columns_that_say_nothing_get_no_weight(rows):
     assert np.isfinite(coefficients).all()
     assert coefficients[1] == pytest.approx(0, abs=1e-9)
     assert coefficients[2] == pytest.approx(coefficients[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_two_rows_give_no_map(rows):
+    inputs, output = drawn(3, rows, 0.0)
+    assert not solved(inputs, output[:, None]).any()
+
+
+def test_pure_noise_gets_no_map():
+    """Of two hundred draws of few rows, few get a map, and none a large one."""
+    generator = np.random.default_rng(0)
+    inputs, outputs = generator.normal(size=(30, 20)), generator.normal(size=(30, 200))
+    sizes = np.abs(solved(inputs, outputs)).sum(axis=0)
+    assert np.mean(sizes < 0.5) > 0.8
+    free = np.abs(np.linalg.lstsq(inputs, outputs, rcond=None)[0]).sum(axis=0)
+    assert sizes.max() < 0.9 * np.median(free)
 
 
 def test_nothing_to_learn_from_gives_zeros():
@@ -102,6 +147,6 @@ def test_noise_is_shrunk_to_nearly_nothing_and_a_law_is_kept():
 
 
 def test_products_of_integers_do_not_overflow_as_floats():
-    inputs = np.array([[2**15, 0], [0, 2**15]] * 2, "int32")
-    outputs = np.array([[2**16], [2**15]] * 2, "int32")
+    inputs = np.array([[2**15, 0], [0, 2**15]] * 10, "int32")
+    outputs = np.array([[2**16], [2**15]] * 10, "int32")
     np.testing.assert_allclose(solved(inputs, outputs)[:, 0], [2.0, 1.0], rtol=1e-3)
