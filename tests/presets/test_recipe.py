@@ -78,7 +78,7 @@ def test_windows_that_no_recipe_gives_are_refused():
         dataclasses.replace(RECIPE, window_periods=0.5)
 
 
-@pytest.mark.parametrize("unit", [1e-12, 1.0, 1e12])
+@pytest.mark.parametrize("unit", [1e-12, 1e12])
 def test_the_recipe_for_a_long_series_trains_alike_in_every_unit(unit):
     """A squared error in units of 1e-12 would be nothing to the optimizer, and of 1e25 infinite."""
     series = np.random.default_rng(0).normal(size=150).cumsum()
@@ -86,10 +86,10 @@ def test_the_recipe_for_a_long_series_trains_alike_in_every_unit(unit):
     for factor in (1.0, unit):
         keras.utils.set_random_seed(0)
         dataset = WindowedSeries(12, batch_size=32).build(series * factor)
-        preset = from_preset("smooth_gru", units=(4,))
+        preset = from_preset("smooth_gru", units=(4,), memory=3)
         model = untraced(preset.build(dataset))
         preset.recipe.compile(model, steps_per_epoch=len(dataset))
-        untraced(model).fit(dataset, epochs=2, verbose=0)
+        untraced(model).fit(dataset, epochs=1, verbose=0)
         x, y = dataset.to_numpy()
         errors.append(np.abs(model.predict(x, verbose=0)[:, 0] - y).mean() / factor)
     assert errors[1] == pytest.approx(errors[0], rel=1e-2)
@@ -103,7 +103,7 @@ def test_small_weights_train_as_far_as_large_ones():
         keras.utils.set_random_seed(0)
         windows = WindowedSeries(12, batch_size=32)
         dataset = windows.build(series, sample_weight=np.full(150, weight))
-        preset = from_preset("smooth_gru", units=(4,))
+        preset = from_preset("smooth_gru", units=(4,), memory=3)
         model = untraced(preset.build(dataset))
         preset.recipe.compile(model, steps_per_epoch=len(dataset))
         before = np.concatenate([w.ravel() for w in model.get_weights()])

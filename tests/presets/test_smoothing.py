@@ -116,7 +116,7 @@ def test_few_windows_give_no_map_that_is_worse_than_none():
         x, y = windows.build(walk[15:]).to_numpy()
         for smoothing in ("linear", "mixed"):
             preset = RecurrentPreset(
-                cell="gru", units=(2,), window_norm="last", smoothing=smoothing
+                cell="gru", units=(2,), window_norm="last", smoothing=smoothing, memory=2
             )
             model = untraced(preset.build(windows.build(walk[:75])))
             errors.append(np.abs(np.asarray(model.predict(x, verbose=0))[:, 0] - y).mean())
