@@ -120,6 +120,20 @@ def test_a_model_without_units_is_refused_where_the_loss_needs_them():
         preset.recipe.compile(preset.build(), steps_per_epoch=2)
 
 
+@pytest.mark.parametrize("columns", [None, 1, [2, 0]])
+@pytest.mark.parametrize("horizon", [1, 3])
+@pytest.mark.parametrize("weight", [None, "inverse_scale"])
+def test_the_recipe_for_a_long_series_trains_every_shape_of_targets(columns, horizon, weight):
+    table = np.random.default_rng(0).normal(size=(40, 3)) * [1.0, 1e3, 1e-3]
+    windows = WindowedSeries(8, horizon, target_columns=columns)
+    dataset = windows.build(table, sample_weight=weight)
+    preset = from_preset("smooth_gru", units=(3,), memory=3)
+    model = untraced(preset.build(dataset))
+    preset.recipe.compile(model, steps_per_epoch=len(dataset))
+    losses = untraced(model).fit(dataset, epochs=1, verbose=0).history["loss"]
+    assert np.isfinite(losses).all()
+
+
 def test_several_targets_count_alike_in_the_standardized_error():
     table = np.random.default_rng(0).normal(size=(50, 2)) * [1e3, 1e-3]
     dataset = WindowedSeries(8, 3).build(table)
