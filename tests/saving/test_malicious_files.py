@@ -248,8 +248,9 @@ RIGHT = {
     "MaskMissing": {},
     "Unmask": {},
     "SmoothedForecast": {
-        "steps": whole(1), "gap": whole(0), "unit": maybe(some(positive)), "linear": flag,
-        "holes": flag},
+        "steps": whole(1), "gap": whole(0), "unit": maybe(some(positive)), "holes": flag},
+    "LinearForecast": {"steps": whole(1)},
+    "LastSteps": {"steps": whole(1)},
     "SortedQuantiles": {"levels": levels},
     "ConformalInterval": {
         "coverage": lambda value: (
@@ -259,6 +260,7 @@ RIGHT = {
         "levels": one_of(None), "targets": maybe(index_or_indices), "sequence": flag,
         "calibrated_on": lambda value: isinstance(value, str | None)},
     "QuantileLoss": {"levels": levels},
+    "StandardizedMSE": {"unit": some(positive)},
     "MedianMAE": {"levels": levels},
     "IntervalCoverage": {"levels": levels},
     "WindowedInput": {
@@ -283,6 +285,7 @@ RIGHT = {
         "outputs": maybe(whole(1)), "output_scale": maybe(some(scale)),
         "window_norm": one_of(None, "last", "mean", "standard"), "target": maybe(whole(0)),
         "period": one_of(None), "smoothing": one_of(None), "quantiles": maybe(levels),
+        "memory": maybe(whole(1)),
         "dropout": lambda value: number(value) and 0 <= value < 1,
         "recipe": lambda value: value is None or (
             isinstance(value, dict) and all(RECIPE[name](item) for name, item in value.items()))},
@@ -296,7 +299,8 @@ RIGHT = {
 RECIPE = {
     "loss": lambda value: isinstance(value, str), "optimizer": one_of("sgd", "adamw"),
     "learning_rate": positive, "batch_size": whole(1), "epochs": whole(1),
-    "least_updates": whole(0),
+    "least_updates": whole(0), "window": maybe(whole(1)), "window_periods": whole(0),
+    "window_share": lambda value: number(value) and 0 <= value < 1,
     "momentum": lambda value: number(value) and 0 <= value < 1, "cosine_decay": flag,
     "steps_per_decade": maybe(whole(1)),
 }  # fmt: skip
