@@ -58,10 +58,14 @@ def of_file(path):
         )
 
 
+def longest(train):
+    """Return the steps of the longest training part."""
+    return max(len(one) for one in train)
+
+
 def window_of(train, period, horizon):
     """Return the steps of a window, as the recipe says."""
-    recipe = from_preset("seasonal_gru", period=period).recipe
-    return recipe.window_for(max(len(one) for one in train), horizon, period)
+    return from_preset("seasonal_gru").recipe.window_for(longest(train), horizon, period)
 
 
 def ours(train, period, horizon, seed, quantiles=None):
@@ -73,7 +77,7 @@ def ours(train, period, horizon, seed, quantiles=None):
     settings = {"missing": "mask", "shuffle": True, "seed": seed, "remainder": "pad"}
     settings |= {"batch_size": preset.recipe.batch_size}
     windows = WindowedSeries(window, horizon, **settings)
-    seen = min(max(2 * period + 1, 4), window, max(len(one) for one in train) - horizon)
+    seen = min(max(2 * period + 1, 4), window, longest(train) - horizon)
     series = pad_front(train, windows, seen)
     windows = replace(windows, stride=-(-windows.count(series) // MOST_WINDOWS))
     scales = scales_of(train, period)

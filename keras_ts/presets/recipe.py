@@ -191,6 +191,4 @@ def _unit_of(model: keras.Model) -> float | list[float]:
             'The loss "standardized_mse" needs the units of the targets, and only a model with '
             "smoothing carries them. Use a preset with smoothing, or replace(recipe, loss='mse')."
         )
-    if isinstance(layer.unit, list) and len(layer.unit) == 1:
-        return layer.unit[0]  # The last axis may be that of the steps.
     return 1.0 if layer.unit is None else layer.unit

@@ -149,8 +149,10 @@ def _smoothed(
     columns = _targets(settings, needs)
     if columns is not None:
         normal, scale = SelectColumns(columns)(normal), SelectColumns(columns)(scale)
-    constants = needs.target_constants
-    unit = None if constants is None else list(constants.std)
+    unit: float | list[float] | None = None
+    if needs.target_constants is not None:
+        stds = needs.target_constants.std
+        unit = stds[0] if len(stds) == 1 else list(stds)
     layer = SmoothedForecast(needs.steps, needs.gap, unit, needs.holes)
     smoothed, known = layer([normal, x] if unit is None else [normal, x, scale])
     if settings.smoothing == "linear" and needs.window is not None:
