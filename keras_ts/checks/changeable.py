@@ -81,10 +81,11 @@ class ChangeableSeries:
     def changed(self, after: int, kind: str) -> Any:
         """Return a copy in which every value later than moment ``after`` is another one.
 
+        All values are later than moment -1.
         Columns known ahead, static columns and holes stay, and so do types and the order of rows.
         """
         later = self.moments > after
-        generator = np.random.default_rng(after)
+        generator = np.random.default_rng(after + 1)
         new = {c: self._columns[c].changed(kind, later, generator) for c in self._unknown}
         for found in self._copies:
             column = self._columns[found.column]

@@ -181,26 +181,31 @@ class _Passes:
         """Return by how much each forecast made up to a moment moves as later values change."""
         if after >= self.changed_last:
             return np.zeros(len(self.made_at))
+        return np.where(self.made_at <= after, self._moved(after, kind), 0.0)
+
+    def check_answered(self) -> None:
+        """Refuse a function that never gives another forecast, even if every value changes."""
+        # A short series may have nothing but holes in its windows after the first origin.
+        if not self._answered and not any(self._moved(-1, kind).any() for kind in KINDS):
+            raise ValueError(
+                "predict gives the same predictions whatever the series holds. Let it work on the "
+                "series that it is given, and not on data from outside."
+            )
+
+    def _moved(self, after: int, kind: str) -> Array:
         try:
             new = self._run(self._changeable.changed(after, kind))
         except Exception as error:
-            place = self._changeable.written(self._changeable.position(after))
+            places = self._changeable
+            after_which = f" after {places.written(places.position(after))}" if after >= 0 else ""
             raise ValueError(
-                f"predict fails on a series whose values after {place} are {kind}, while it runs "
+                f"predict fails on a series whose values{after_which} are {kind}, while it runs "
                 "on the series as given. It must take other values of the same kind. It said: "
                 f"{type(error).__name__}: {error}"
             ) from error
         sizes = self._differences(new)
         self._answered |= bool(sizes.any())
-        return np.where(self.made_at <= after, sizes, 0.0)
-
-    def check_answered(self) -> None:
-        """Refuse a function that never gave another forecast."""
-        if not self._answered:
-            raise ValueError(
-                "predict gives the same predictions whatever the series holds. Let it work on the "
-                "series that it is given, and not on data from outside."
-            )
+        return sizes
 
     def _run(self, series: Any) -> Array:
         self.count += 1

@@ -24,12 +24,13 @@ class LinearForecast(keras.layers.Layer):
 
     Example:
 
+    >>> import keras
     >>> import numpy as np
     >>> from keras_ts import LinearForecast
     >>> layer = LinearForecast(steps=2)
     >>> layer.build((None, 3, 1))
     >>> layer.set_weights([np.array([[[0, 0], [0, 1], [1, 0]]])])  # (features, time, steps)
-    >>> np.asarray(layer(np.array([[[5.0], [6.0], [7.0]]])))[0, :, 0].tolist()
+    >>> keras.ops.convert_to_numpy(layer(np.array([[[5.0], [6.0], [7.0]]])))[0, :, 0].tolist()
     [7.0, 6.0]
 
     Args:

@@ -211,6 +211,15 @@ def test_a_causal_pipeline_is_never_accused(drawn):
     assert report.ok, str(report)
 
 
+def test_a_series_with_holes_in_every_window_but_the_first():
+    """Nothing that comes later moves a forecast, and yet the pipeline is no constant."""
+    windows = WindowedSeries(1, gap=1, stride=2)
+    series = np.array([1, np.nan, np.nan, 0.4, 1.1, 1])
+    assert check_leakage(lambda v: summed(windows, shifted(v, 0)), series, windows).ok
+    with pytest.raises(ValueError, match="whatever the series holds"):
+        check_leakage(lambda v: np.ones(2), series, windows)
+
+
 @given(causal(), st.integers(1, 9))
 def test_a_shift_is_measured(drawn, steps):
     windows, series = drawn
