@@ -15,6 +15,7 @@ from keras_ts.evaluation.compare import baselines, compare
 from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.forecasting.forecast import forecast
 from keras_ts.forecasting.rollout import Rollout
+from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.known_ahead import KnownAhead
@@ -49,6 +50,7 @@ from keras_ts.windows.windowed_series import WindowedSeries
 
 __all__ = [
     "BacktestReport",
+    "CalendarEvents",
     "ComparisonReport",
     "ConformalInterval",
     "ExpandSeries",

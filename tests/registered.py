@@ -16,6 +16,7 @@ REGISTERED = {
     "keras_ts>Unmask": keras_ts.Unmask,
     "keras_ts>SmoothedForecast": lambda: keras_ts.SmoothedForecast(3, 1, [2.0, 0.5], holes=True),
     "keras_ts>LinearForecast": lambda: keras_ts.LinearForecast(3),
+    "keras_ts>CalendarEvents": lambda: keras_ts.CalendarEvents(3),
     "keras_ts>LastSteps": lambda: keras_ts.LastSteps(3),
     "keras_ts>StandardizedMSE": lambda: keras_ts.StandardizedMSE([2.0, 0.5], reduction="sum"),
     "keras_ts>SortedQuantiles": lambda: keras_ts.SortedQuantiles([0.1, 0.5, 0.9]),

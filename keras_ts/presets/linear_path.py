@@ -43,7 +43,7 @@ def fit_linear_path(model: keras.Model, dataset: WindowDataset) -> None:
     probe = keras.Model(model.input, [windows, scale, model.output])
     features, length, steps = linear.kernel.shape
     sums = [RidgeSums(length, steps) for _ in range(features)]
-    for x, y, weights in _blocks(dataset):
+    for x, y, weights in blocks(dataset):
         windows, scale, forecasts = map(np.asarray, probe.predict_on_batch(x))
         # All quantiles are alike at the beginning.
         forecasts = forecasts if levels_of(model) is None else forecasts[..., 0]
@@ -58,7 +58,7 @@ def fit_linear_path(model: keras.Model, dataset: WindowDataset) -> None:
     linear.trainable = False
 
 
-def _blocks(dataset: WindowDataset) -> Iterator[tuple[Any, Array, Array]]:
+def blocks(dataset: WindowDataset) -> Iterator[tuple[Any, Array, Array]]:
     """Yield inputs, targets and squared weights of blocks that lie evenly over all windows."""
     source = in_time_order(dataset, weighted=True)
     total = source.sampler.size

@@ -12,10 +12,11 @@ from typing import Any
 import keras
 
 from keras_ts._registration import registered
+from keras_ts.presets.events import set_calendar_events
 from keras_ts.presets.linear_path import fit_linear_path
 from keras_ts.presets.requirements import Requirements, required_by
 from keras_ts.presets.settings import PresetSettings
-from keras_ts.presets.wiring import wire
+from keras_ts.presets.wiring import has_events, wire
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 from keras_ts.windows.split import without_missing
 from keras_ts.windows.windowed_input import WindowedInput
@@ -69,6 +70,11 @@ class RecurrentPreset(PresetSettings):
       and Tsai, "Smoothing parameter selection in nonparametric regression", 1998); few windows give
       no map. It reads up to 65,536 windows of the training part, evenly spread. Trained beside the
       net instead, it would fit the noise of windows that the net has seen often.
+    - ``smoothing="linear"`` for a single series with a ``calendar`` adds ``CalendarEvents`` as
+      well: at a phase where the forecasts that the model begins with err again and again by more
+      than noise would explain, their median error is added. So one day of a year, which a net
+      takes for an outlier, is known from the second time on. Leap years move the days from March
+      on by up to a day in ``"year"``, and an event with them.
     - Windows with ``missing="mask"`` or ``"keep"`` may lack values. ``MaskMissing`` comes first
       there, so that a step without a value enters neither statistics nor recurrent layers. In
       sequence to sequence ``Unmask`` stands behind these: such a step is forecast from what came
@@ -169,6 +175,9 @@ class RecurrentPreset(PresetSettings):
             _warn_of_missing_ahead(dataset)
         model = wire(self, needs, WindowedInput.of(dataset, levels=self.quantiles))
         fit_linear_path(model, dataset)
+        if has_events(self, needs):
+            assert needs.units is not None
+            set_calendar_events(model, dataset, needs.units)
         return model
 
     def _alone(self) -> Requirements:

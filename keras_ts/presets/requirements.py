@@ -50,6 +50,7 @@ class Requirements:
         shape: Shape of the outputs, behind the axis of the batch and that of a sequence's window.
         own: Columns of ``past`` that are not known ahead; None for all.
         known: Columns of ``past`` that ``future`` continues.
+        cycles: Cycles of a calendar, whose sines and cosines stand last among those columns.
         static: Number of static columns.
         past_constants: Of the columns of ``past``; None without a dataset.
         static_constants: Of the static columns; None without any.
@@ -69,6 +70,7 @@ class Requirements:
     shape: tuple[int, ...]
     own: tuple[int, ...] | None = None
     known: tuple[int, ...] = ()
+    cycles: int = 0
     static: int = 0
     past_constants: Constants | None = None
     static_constants: Constants | None = None
@@ -125,6 +127,7 @@ def required_by(dataset: WindowDataset) -> Requirements:
         shape=tuple(shape) or (1,),
         own=own,
         known=known,
+        cycles=len(calendar),
         static=len(columns["static"]),
         past_constants=constants,
         static_constants=None if static is None else _constants(*static),

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.known_ahead import KnownAhead
 from keras_ts.layers.last_steps import LastSteps
@@ -76,8 +77,17 @@ def wire(
     smoothed = None
     if settings.smoothing:
         smoothed, x = _smoothed(settings, needs, normal, scale, x)
-    outputs = _head(settings, needs, x, smoothed, ahead, restore)
+    effect = None if ahead is None else _effect(settings, needs, x, ahead)
+    if has_events(settings, needs):
+        effect = _with_events(needs, effect, inputs["future"])
+    outputs = _head(settings, needs, x, smoothed, effect, restore)
     return keras.Model(inputs if needs.bundled else inputs["past"], outputs)
+
+
+def has_events(settings: PresetSettings, needs: Requirements) -> bool:
+    """Return if the model has a ``CalendarEvents``: in one unit, behind a linear map."""
+    alone = needs.units is not None and needs.window != 1
+    return settings.smoothing == "linear" and needs.cycles > 0 and alone
 
 
 def _inputs(needs: Requirements, named: bool) -> dict[str, Any]:
@@ -193,7 +203,7 @@ def _head(
     needs: Requirements,
     x: Any,
     smoothed: Any,
-    ahead: Any,
+    effect: Any,
     restore: Restore | None,
 ) -> Any:
     """Return the outputs, in units of the series.
@@ -201,7 +211,7 @@ def _head(
     A dense layer's outputs stand in the order steps, quantiles, targets, so that the targets are
     the last axis, where the layers that bring them to their units have theirs.
     """
-    levels = 1 if settings.quantiles is None else len(settings.quantiles)
+    levels = _levels(settings)
     targets, steps = needs.targets_per_step, needs.steps
     lead = () if settings.kind == "sequence_to_vector" else (needs.window or -1,)
     flat = (*lead, steps * levels * targets)
@@ -212,9 +222,8 @@ def _head(
         outputs = keras.layers.Dense(flat[-1], kernel_initializer="zeros")(x)
         both = [_shaped(outputs, steps, levels, targets), _shaped(smoothed, steps, 1, targets)]
         outputs = _shaped(keras.layers.Add(dtype=_whole_precision())(both), *flat)
-    effect = (
-        None if ahead is None else _shaped(_effect(settings, x, ahead, levels * targets), *flat)
-    )
+    if effect is not None:
+        effect = _shaped(effect, *flat)
     own_units = needs.units is not None and settings.window_norm is not None
     if effect is not None and not own_units:
         outputs = keras.layers.Add()([outputs, effect])
@@ -239,8 +248,9 @@ def _head(
     return SortedQuantiles(settings.quantiles)(_shaped(outputs, *lead, *needs.shape, levels))
 
 
-def _effect(settings: PresetSettings, x: Any, ahead: Any, values: int) -> Any:
+def _effect(settings: PresetSettings, needs: Requirements, x: Any, ahead: Any) -> Any:
     """Return the effect of the columns known ahead on the outputs of their own step."""
+    values = _levels(settings) * needs.targets_per_step
     steps = ahead.shape[-2]
     repeat: keras.layers.Layer = keras.layers.RepeatVector(steps)
     if len(ahead.shape) == 4:
@@ -250,6 +260,18 @@ def _effect(settings: PresetSettings, x: Any, ahead: Any, values: int) -> Any:
     # Beside smoothing, all that the net adds begins at 0.
     initial = "zeros" if settings.smoothing else "glorot_uniform"
     return keras.layers.Dense(values, use_bias=False, kernel_initializer=initial)(hidden)
+
+
+def _with_events(needs: Requirements, effect: Any, future: Any) -> Any:
+    """Return the effect of the columns known ahead and that of a calendar's events."""
+    width = future.shape[-1]
+    calendar = SelectColumns([*range(width - 2 * needs.cycles, width)], dtype=_whole_precision())
+    events = CalendarEvents(effect.shape[-1])(calendar(future))
+    return keras.layers.Add(dtype=_whole_precision())([effect, events])
+
+
+def _levels(settings: PresetSettings) -> int:
+    return 1 if settings.quantiles is None else len(settings.quantiles)
 
 
 def _scales(scale: Any, steps: int, levels: int, targets: int) -> Any:

@@ -250,6 +250,7 @@ RIGHT = {
     "SmoothedForecast": {
         "steps": whole(1), "gap": whole(0), "unit": maybe(some(positive)), "holes": flag},
     "LinearForecast": {"steps": whole(1)},
+    "CalendarEvents": {"outputs": whole(1)},
     "LastSteps": {"steps": whole(1)},
     "SortedQuantiles": {"levels": levels},
     "ConformalInterval": {

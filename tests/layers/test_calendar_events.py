@@ -1,0 +1,85 @@
+"""``CalendarEvents`` adds an event at its own point of a cycle, and nowhere else."""
+
+import keras
+import numpy as np
+import pytest
+from keras.ops import convert_to_numpy as numpy
+
+from keras_ts import CalendarEvents, calendar_features
+
+
+def at(timestamps, *cycles):
+    return calendar_features(np.asarray(timestamps), list(cycles)).astype("float32")
+
+
+def built(cycles, outputs=1, **settings):
+    layer = CalendarEvents(outputs, **settings)
+    layer.build((None, None, 2 * cycles))
+    return layer
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+@pytest.mark.parametrize("hour", [0, 1, 4000, 8759])
+def test_an_hour_of_a_year_is_met_at_that_hour_alone(hour, policy):
+    hours = np.arange("2023-01-01", "2024-01-01", dtype="datetime64[h]")
+    year = at(hours, "year")
+    layer = built(1, dtype=policy)
+    layer.set_events(0, year[[hour]], 2 * np.pi / 8760, [[5.0]])
+    effects = numpy(layer(year[None]))[0, :, 0]
+    assert np.flatnonzero(effects).tolist() == [hour]
+    assert effects[hour] == 5.0
+
+
+def test_before_any_event_there_is_no_effect():
+    week = at(np.arange("2024-01-01", "2024-01-15", dtype="datetime64[D]"), "week", 14)
+    assert not numpy(built(2, 3)(week[None])).any()
+
+
+def test_events_of_several_cycles_add_up_by_output():
+    days = np.arange("2024-01-01", "2024-01-15", dtype="datetime64[D]")
+    columns = calendar_features(days, ["week", "year"])
+    layer = built(2, 2)
+    layer.set_events(0, columns[[0, 3], :2], 2 * np.pi / 7, [[1.0, 0.0], [0.0, 2.0]])
+    layer.set_events(1, columns[[7], 2:], 2 * np.pi / 365, [[10.0, 20.0]])
+    expected = np.zeros((14, 2))
+    expected[[0, 7], 0] += 1
+    expected[[3, 10], 1] += 2
+    expected[7] += [10, 20]
+    np.testing.assert_allclose(numpy(layer(columns[None]))[0], expected)
+    # A cycle's events are set anew, and the other cycle keeps its own.
+    layer.set_events(0, np.zeros((0, 2)), 1.0, np.zeros((0, 2)))
+    expected[:] = 0
+    expected[7] = [10, 20]
+    np.testing.assert_allclose(numpy(layer(columns[None]))[0], expected)
+
+
+def test_of_too_many_events_the_largest_are_kept():
+    hours = at(np.arange("2024-01-01", "2024-01-08", dtype="datetime64[h]"), "week")
+    sizes = np.random.default_rng(0).permutation(168) + 1.0
+    layer = built(1)
+    layer.set_events(0, hours, 2 * np.pi / 168, -sizes[:, None])
+    effects = numpy(layer(hours[None]))[0, :, 0]
+    np.testing.assert_array_equal(effects, np.where(sizes > 168 - 64, -sizes, 0.0))
+
+
+def test_the_symbolic_output_is_the_eager_one_and_nothing_is_trained():
+    layer = CalendarEvents(3, dtype="mixed_float16")
+    symbolic = layer(keras.Input((7, 4)))
+    eager = layer(np.ones((5, 7, 4), "float32"))
+    assert symbolic.shape == (None, 7, 3)
+    assert tuple(eager.shape) == (5, 7, 3)
+    assert keras.backend.standardize_dtype(eager.dtype) == symbolic.dtype == "float32"
+    assert layer.trainable_variables == []
+
+
+@pytest.mark.parametrize("shape", [(None, 4), (None, 3, 3), (None, 3, 0), (None, 3, None)])
+def test_other_inputs_than_pairs_are_refused(shape):
+    with pytest.raises(ValueError, match="sine and cosine of each cycle"):
+        CalendarEvents().build(shape)
+
+
+def test_bad_settings_are_refused():
+    with pytest.raises(ValueError, match="outputs"):
+        CalendarEvents(0)
+    with pytest.raises(TypeError, match="outputs"):
+        CalendarEvents(1.5)
