@@ -14,8 +14,8 @@ from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
 
-# Events of a cycle; there are as many places for them in the layer, whatever a series has.
-MOST = 64
+# Points of a cycle; there are as many places for them in the layer, whatever a series has.
+MOST = 256
 
 
 @registered
@@ -32,11 +32,11 @@ class CalendarEvents(keras.layers.Layer):
     >>> import keras
     >>> import numpy as np
     >>> from keras_ts import CalendarEvents, calendar_features
-    >>> days = np.arange("2024-12-23", "2024-12-27", dtype="datetime64[D]")
+    >>> days = np.arange("2023-12-23", "2023-12-27", dtype="datetime64[D]")
     >>> year = calendar_features(days, "year")[None]
     >>> layer = CalendarEvents()
     >>> layer.build(year.shape)
-    >>> layer.set_events(0, year[0, 2:3], 2 * np.pi / 365, [[-9.0]])  # The 25th
+    >>> layer.set_events(0, year[0, 2:3], [[-9.0]])  # The 25th, if it is no leap year
     >>> keras.ops.convert_to_numpy(layer(year))[0, :, 0].tolist()
     [0.0, 0.0, -9.0, 0.0]
 
@@ -70,6 +70,7 @@ class CalendarEvents(keras.layers.Layer):
                 f"cycles). Received shape {shape}."
             )
         cycles = shape[2] // 2
+        self.input_spec = keras.InputSpec(ndim=3, axes={-1: shape[2]})
         # No step is within a reach of 0: such a place has no event.
         self.points = self._weight("points", (cycles, MOST, 2))
         self.reaches = self._weight("reaches", (cycles, MOST))
@@ -77,25 +78,47 @@ class CalendarEvents(keras.layers.Layer):
         super().build(input_shape)
 
     def _weight(self, name: str, shape: tuple[int, ...]) -> Any:
-        dtype = at_least_float32(self)
         return self.add_weight(
-            shape=shape, initializer="zeros", dtype=dtype, trainable=False, name=name
+            shape=shape,
+            initializer="zeros",
+            dtype=at_least_float32(self),
+            trainable=False,
+            autocast=False,
+            name=name,
         )
 
-    def set_events(self, cycle: int, points: Any, width: float, effects: Any) -> None:
+    def set_events(self, cycle: int, points: Any, effects: Any, width: float = 2e-6) -> None:
         """Set the events of a cycle, in place of those that it had.
 
         Args:
             cycle: Number of the cycle, from 0.
-            points: Sine and cosine of each event, ``(events, 2)``. Of more than 64 events those of
-                the largest effects are kept.
-            width: How long an event takes, as an angle: ``2 pi / 365`` for a day of the year.
+            points: Sine and cosine of each event, ``(events, 2)``. Of more than 256 those of the
+                largest effects are kept. A date of ``"year"`` has two, for leap years and others.
             effects: What each event adds to each output, ``(events, outputs)``.
+            width: The angle around a point that counts as the point, in radians, up to pi.
+                Defaults to 2e-6, which is the point itself in float32.
+
+        Raises:
+            ValueError: There is no such cycle, or the values do not fit.
         """
-        effects = np.asarray(effects, "float64")
+        cycles = self.points.shape[0]
+        points, effects = np.asarray(points, "float64"), np.asarray(effects, "float64")
+        if _checks.integer("cycle", cycle, 0) >= cycles:
+            raise ValueError(
+                f"cycle must be below {cycles}, the number of cycles. Received: {cycle}."
+            )
+        if points.shape != (len(effects), 2) or effects.shape != (len(effects), self.outputs):
+            raise ValueError(
+                f"points must be (events, 2) and effects (events, {self.outputs}). Received shapes "
+                f"{points.shape} and {effects.shape}."
+            )
+        if not (np.isfinite(effects).all() and np.allclose(np.square(points).sum(axis=1), 1)):
+            raise ValueError("effects must be finite, and points the sine and cosine of an angle.")
+        if not 0 < width <= np.pi:
+            raise ValueError(f"width must be an angle above 0 and up to pi. Received: {width}.")
         largest = np.abs(effects).max(axis=1, initial=0.0).argsort()[::-1][:MOST]
         for weight, values in (
-            (self.points, np.asarray(points)[largest]),
+            (self.points, points[largest]),
             (self.reaches, np.full(len(largest), 2 * np.sin(width / 4))),
             (self.effects, effects[largest]),
         ):

@@ -66,6 +66,7 @@ class LinearForecast(keras.layers.Layer):
             shape=(features, length, self.steps),
             initializer="zeros",
             dtype=at_least_float32(self),
+            autocast=False,
             name="kernel",
         )
         super().build(input_shape)

@@ -127,7 +127,11 @@ class SmoothedForecast(keras.layers.Layer):
     def _weight(self, name: str, shape: tuple[int, ...], values: Any = None) -> Any:
         initializer = "zeros" if values is None else keras.initializers.Constant(values)
         return self.add_weight(
-            shape=shape, initializer=initializer, dtype=at_least_float32(self), name=name
+            shape=shape,
+            initializer=initializer,
+            dtype=at_least_float32(self),
+            autocast=False,
+            name=name,
         )
 
     def call(self, inputs: Any, mask: Any = None) -> tuple[Any, Any]:

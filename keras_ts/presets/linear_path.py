@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_ts._typing import Array
+from keras_ts._typing import Array, IntArray
 from keras_ts.layers.levels import levels_of
 from keras_ts.layers.linear_forecast import LinearForecast
 from keras_ts.layers.smoothed_forecast import SmoothedForecast
@@ -43,7 +43,7 @@ def fit_linear_path(model: keras.Model, dataset: WindowDataset) -> None:
     probe = keras.Model(model.input, [windows, scale, model.output])
     features, length, steps = linear.kernel.shape
     sums = [RidgeSums(length, steps) for _ in range(features)]
-    for x, y, weights in blocks(dataset):
+    for _, x, y, weights in blocks(dataset):
         windows, scale, forecasts = map(np.asarray, probe.predict_on_batch(x))
         # All quantiles are alike at the beginning.
         forecasts = forecasts if levels_of(model) is None else forecasts[..., 0]
@@ -58,10 +58,20 @@ def fit_linear_path(model: keras.Model, dataset: WindowDataset) -> None:
     linear.trainable = False
 
 
-def blocks(dataset: WindowDataset) -> Iterator[tuple[Any, Array, Array]]:
-    """Yield inputs, targets and squared weights of blocks that lie evenly over all windows."""
+def blocks(dataset: WindowDataset) -> Iterator[tuple[IntArray, Any, Array, Array]]:
+    """Yield starts, inputs, targets and squared weights of blocks evenly spread over all windows.
+
+    The starts are places in the rows of the panel.
+    """
     source = in_time_order(dataset, weighted=True)
     total = source.sampler.size
     for begin in range(0, total, max(_BLOCK, -(-total // _MOST_BLOCKS))):
-        x, y, *weights = source.read(0, begin, min(begin + _BLOCK, total))
-        yield x, y, np.square(weights[0].ravel(), dtype="float64") if weights else np.ones(len(y))
+        end = min(begin + _BLOCK, total)
+        x, y, *weights = source.read(0, begin, end)
+        starts = source.sampler.ranges.starts(np.arange(begin, end))
+        yield (
+            starts,
+            x,
+            y,
+            np.square(weights[0].ravel(), dtype="float64") if weights else np.ones(len(y)),
+        )

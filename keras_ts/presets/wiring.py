@@ -79,15 +79,18 @@ def wire(
         smoothed, x = _smoothed(settings, needs, normal, scale, x)
     effect = None if ahead is None else _effect(settings, needs, x, ahead)
     if has_events(settings, needs):
-        effect = _with_events(needs, effect, inputs["future"])
+        effect = _with_events(effect, inputs["future"])
     outputs = _head(settings, needs, x, smoothed, effect, restore)
     return keras.Model(inputs if needs.bundled else inputs["past"], outputs)
 
 
 def has_events(settings: PresetSettings, needs: Requirements) -> bool:
-    """Return if the model has a ``CalendarEvents``: in one unit, behind a linear map."""
-    alone = needs.units is not None and needs.window != 1
-    return settings.smoothing == "linear" and needs.cycles > 0 and alone
+    """Return if the model has a ``CalendarEvents``: one series, and nothing but a calendar ahead.
+
+    Another column known ahead may be what explains an event, and the net learns that by itself.
+    """
+    calendar_alone = needs.cycles > 0 and len(needs.known) == 2 * needs.cycles
+    return settings.smoothing == "linear" and calendar_alone and needs.units is not None
 
 
 def _inputs(needs: Requirements, named: bool) -> dict[str, Any]:
@@ -262,11 +265,9 @@ def _effect(settings: PresetSettings, needs: Requirements, x: Any, ahead: Any) -
     return keras.layers.Dense(values, use_bias=False, kernel_initializer=initial)(hidden)
 
 
-def _with_events(needs: Requirements, effect: Any, future: Any) -> Any:
-    """Return the effect of the columns known ahead and that of a calendar's events."""
-    width = future.shape[-1]
-    calendar = SelectColumns([*range(width - 2 * needs.cycles, width)], dtype=_whole_precision())
-    events = CalendarEvents(effect.shape[-1])(calendar(future))
+def _with_events(effect: Any, calendar: Any) -> Any:
+    """Return the effect of a calendar, with that of its events."""
+    events = CalendarEvents(effect.shape[-1])(calendar)
     return keras.layers.Add(dtype=_whole_precision())([effect, events])
 
 

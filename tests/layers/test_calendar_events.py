@@ -24,8 +24,8 @@ def test_an_hour_of_a_year_is_met_at_that_hour_alone(hour, policy):
     hours = np.arange("2023-01-01", "2024-01-01", dtype="datetime64[h]")
     year = at(hours, "year")
     layer = built(1, dtype=policy)
-    layer.set_events(0, year[[hour]], 2 * np.pi / 8760, [[5.0]])
-    effects = numpy(layer(year[None]))[0, :, 0]
+    layer.set_events(0, year[[hour]], [[5.0]])
+    effects = numpy(layer(keras.ops.convert_to_tensor(year[None])))[0, :, 0]
     assert np.flatnonzero(effects).tolist() == [hour]
     assert effects[hour] == 5.0
 
@@ -39,27 +39,35 @@ def test_events_of_several_cycles_add_up_by_output():
     days = np.arange("2024-01-01", "2024-01-15", dtype="datetime64[D]")
     columns = calendar_features(days, ["week", "year"])
     layer = built(2, 2)
-    layer.set_events(0, columns[[0, 3], :2], 2 * np.pi / 7, [[1.0, 0.0], [0.0, 2.0]])
-    layer.set_events(1, columns[[7], 2:], 2 * np.pi / 365, [[10.0, 20.0]])
+    layer.set_events(0, columns[[0, 3], :2], [[1.0, 0.0], [0.0, 2.0]])
+    layer.set_events(1, columns[[7], 2:], [[10.0, 20.0]])
     expected = np.zeros((14, 2))
     expected[[0, 7], 0] += 1
     expected[[3, 10], 1] += 2
     expected[7] += [10, 20]
     np.testing.assert_allclose(numpy(layer(columns[None]))[0], expected)
     # A cycle's events are set anew, and the other cycle keeps its own.
-    layer.set_events(0, np.zeros((0, 2)), 1.0, np.zeros((0, 2)))
+    layer.set_events(0, np.zeros((0, 2)), np.zeros((0, 2)))
     expected[:] = 0
     expected[7] = [10, 20]
     np.testing.assert_allclose(numpy(layer(columns[None]))[0], expected)
 
 
 def test_of_too_many_events_the_largest_are_kept():
-    hours = at(np.arange("2024-01-01", "2024-01-08", dtype="datetime64[h]"), "week")
-    sizes = np.random.default_rng(0).permutation(168) + 1.0
+    days = at(np.arange("2023-01-01", "2024-01-01", dtype="datetime64[D]"), "year")
+    sizes = np.random.default_rng(0).permutation(365) + 1.0
     layer = built(1)
-    layer.set_events(0, hours, 2 * np.pi / 168, -sizes[:, None])
-    effects = numpy(layer(hours[None]))[0, :, 0]
-    np.testing.assert_array_equal(effects, np.where(sizes > 168 - 64, -sizes, 0.0))
+    layer.set_events(0, days, -sizes[:, None])
+    effects = numpy(layer(days[None]))[0, :, 0]
+    np.testing.assert_array_equal(effects, np.where(sizes > 365 - 256, -sizes, 0.0))
+
+
+def test_a_width_lets_an_event_last():
+    """365.25 days are a cycle that no day meets at the same point as the year before."""
+    days = calendar_features(np.arange("2021-01-01", "2023-01-01", dtype="datetime64[D]"), 365.25)
+    layer = built(1)
+    layer.set_events(0, days[[100]], [[1.0]], 2 * np.pi / 365)
+    assert np.flatnonzero(numpy(layer(days[None]))[0, :, 0]).tolist() == [100, 465]
 
 
 def test_the_symbolic_output_is_the_eager_one_and_nothing_is_trained():
@@ -83,3 +91,30 @@ def test_bad_settings_are_refused():
         CalendarEvents(0)
     with pytest.raises(TypeError, match="outputs"):
         CalendarEvents(1.5)
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"cycle": 2}, "cycle must be below 2"),
+        ({"cycle": -1}, "cycle"),
+        ({"points": [[0.0, 1.0]] * 2}, "shapes"),
+        ({"effects": [1.0, 2.0]}, "shapes"),
+        ({"effects": [[np.nan, 0.0]]}, "finite"),
+        ({"points": [[5.0, 1.0]]}, "sine and cosine of an angle"),
+        ({"width": 0}, "width"),
+        ({"width": 20.0}, "width"),
+    ],
+)
+def test_events_that_do_not_fit_are_refused(changed, says):
+    layer = built(2, 2)
+    fitting = {"cycle": 1, "points": [[0.0, 1.0]], "effects": [[1.0, 2.0]]}
+    layer.set_events(**fitting)
+    with pytest.raises(ValueError, match=says):
+        layer.set_events(**{**fitting, **changed})
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 6), (2, 6, 2), (2, 4)])
+def test_inputs_of_other_cycles_are_refused(shape):
+    with pytest.raises(ValueError, match="incompatible"):
+        built(2)(np.ones(shape, "float32"))

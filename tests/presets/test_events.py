@@ -40,8 +40,9 @@ def events(model):
 def forecasts(model, spec, table):
     """Return the forecasts of every window, by the day of their first step."""
     dataset = spec.build(table)
-    first = dataset.origins + np.timedelta64(1 + spec.gap, "D")
-    return pd.Series(list(untraced(model).predict(dataset, verbose=0)), index=first)
+    told = untraced(model).predict(dataset, verbose=0)
+    first = pd.Index(dataset.align(np.broadcast_to(0.0, dataset.to_numpy()[1].shape))["target"])
+    return pd.Series(list(told), index=first[:: spec.horizon])
 
 
 @pytest.mark.parametrize("weights", [None, "inverse_scale"])
@@ -97,12 +98,56 @@ def test_other_models_have_no_place_for_events():
     assert not events(preset().build())
 
 
-def test_hours_of_a_week_are_found_beside_a_day_that_stands_still():
-    """The time of day does not turn in a series of days; a window of one step shows no turn."""
-    table = shop()[:-365]
-    model = preset().build(windows(calendar=["day", "year"]).build(table))
+def test_a_cycle_that_stands_still_has_no_events():
+    """Days have one time of day; and the 25th has a point in leap years, too."""
+    model = preset().build(windows(calendar=["day", "year"]).build(shop()[:-365]))
     effects = keras.ops.convert_to_numpy(events(model)[0].effects)
-    assert [np.count_nonzero(cycle) for cycle in effects] == [0, 1]
-    one = RecurrentPreset(cell="gru", units=(2,), window_norm="last", smoothing="linear")
-    spec = WindowedSeries(1, target_columns="sold", time_column="day", calendar="year")
-    assert not events(one.build(spec.build(table)))
+    assert [np.count_nonzero(cycle) for cycle in effects] == [0, 2]
+
+
+@pytest.mark.parametrize("spring", ["03-08", "02-03"])
+@pytest.mark.parametrize("frequency", ["D", "12h"])
+def test_a_date_is_the_same_in_leap_years(spring, frequency):
+    """In 2024 the 8th of March stands where the middle of the 7th stands in other years."""
+    days = pd.date_range("2021-01-01", "2024-12-31", freq=frequency, tz="Europe/Helsinki")
+    table = shop(0.0, days)
+    table.loc[days.strftime("%m-%d %H") == f"{spring} 00", "sold"] -= 40
+    spec = windows()
+    told = forecasts(preset().build(spec.build(table[days.year < 2024])), spec, table)
+    low = told[told.map(lambda forecast: forecast[0] < 35)]
+    assert [str(day)[5:10] for day in low.index if day.year == 2024] == [spring]
+
+
+def test_the_day_after_is_no_event_of_forecasts_that_have_not_seen_the_holiday():
+    """A forecast from the 25th misses the 26th, and one from before it does not."""
+    table = shop(60.0)
+    table["sold"] += 3 * np.random.default_rng(0).normal(size=len(table)).cumsum()
+    one, far = (
+        keras.ops.convert_to_numpy(events(preset().build(windows(steps).build(table)))[0].effects)
+        for steps in (1, 7)
+    )
+    assert (one > 0).any()
+    assert not (far > 0).any()
+    assert np.count_nonzero(far < 0) == 2
+
+
+def test_rows_that_some_windows_lack_are_seen_by_others():
+    """A day that is missing soon after takes away the windows that begin with the holiday."""
+    table = shop()[:-365]
+    table.loc[table["day"].astype(str).isin(["2021-12-28", "2022-12-29"]), "sold"] = np.nan
+    [layer] = events(preset().build(windows(7, missing="mask").build(table)))
+    assert np.count_nonzero(keras.ops.convert_to_numpy(layer.effects)) == 2
+
+
+def test_what_another_column_explains_is_no_event():
+    table = shop().assign(promotion=0.0)
+    assert not events(preset().build(windows(future_columns="promotion").build(table)))
+
+
+@pytest.mark.parametrize("shift", ["0h", "12h", "7h"])
+@pytest.mark.parametrize("cycle", ["year", 365.25])
+def test_events_are_found_at_any_time_of_day(shift, cycle):
+    table = shop()
+    table["day"] += pd.Timedelta(shift)
+    [layer] = events(preset().build(windows(calendar=[cycle]).build(table)))
+    assert np.count_nonzero(keras.ops.convert_to_numpy(layer.effects)) == 1 + (cycle == "year")

@@ -128,11 +128,11 @@ def test_many_windows_are_sampled_evenly(monkeypatch):
     series = np.random.default_rng(0).normal(size=1007)
     dataset = WindowedSeries(7, shuffle=True, seed=3).build(series)
     monkeypatch.setattr(linear_path, "_BLOCK", 100)
-    read = np.concatenate([y for _, y, _ in linear_path.blocks(dataset)])
+    read = np.concatenate([y for _, _, y, _ in linear_path.blocks(dataset)])
     np.testing.assert_array_equal(read, series[7:])
     monkeypatch.setattr(linear_path, "_BLOCK", 10)
     monkeypatch.setattr(linear_path, "_MOST_BLOCKS", 10)
-    read = np.concatenate([y for _, y, _ in linear_path.blocks(dataset)])
+    read = np.concatenate([y for _, _, y, _ in linear_path.blocks(dataset)])
     np.testing.assert_array_equal(read, series[7:].reshape(10, 100)[:, :10].ravel())
 
 

@@ -15,10 +15,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_ts._typing import Array
+from keras_ts._typing import Array, IntArray
 
 Cycle = str | int | float
 NAMED = ("hour", "day", "week", "year")
+_TO_MARCH = 59  # Days of a year that is no leap year.
 
 
 def cycle_names(cycles: Sequence[Cycle]) -> list[str]:
@@ -61,3 +62,29 @@ def _named_phase(cycle: str, clock: Array) -> Array:
     year = day.astype("datetime64[Y]")
     begin, end = year.astype(day.dtype), (year + 1).astype(day.dtype)
     return ((day - begin).astype(np.int64) + of_day) / (end - begin).astype(np.int64)
+
+
+def dates_of_2024(clock: Array) -> Array:
+    """Return the date and time that a clock shows, in 2024: a date is the same in every year.
+
+    The phase of ``"year"`` is not: in a leap year it lags by up to a day.
+    """
+    day = clock.astype("datetime64[D]")
+    year = day.astype("datetime64[Y]")
+    begin, end = year.astype(day.dtype), (year + 1).astype(day.dtype)
+    late = ((end - begin).astype(np.int64) == 365) & ((day - begin).astype(np.int64) >= _TO_MARCH)
+    moved = np.datetime64("2024-01-01") - begin + late.astype("timedelta64[D]")
+    return clock + moved
+
+
+def points_of_dates(dates: Array) -> tuple[Array, IntArray]:
+    """Return sine and cosine of dates of 2024, in leap years and in others.
+
+    Returns:
+        The points ``(points, 2)``, and the index of each one's date. February 29th has one.
+    """
+    days = (dates.astype("datetime64[D]") - np.datetime64("2024-01-01")).astype(np.int64)
+    others = np.flatnonzero(days != _TO_MARCH)
+    moved = (365 + (days > _TO_MARCH)).astype("timedelta64[D]")
+    points = waves(["year"], np.concatenate([dates, (dates - moved)[others]]), None)
+    return points, np.concatenate([np.arange(len(dates)), others])

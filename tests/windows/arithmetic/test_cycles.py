@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_ts.windows.arithmetic.cycles import NAMED, cycle_names, waves
+from keras_ts.windows.arithmetic.cycles import (
+    NAMED,
+    cycle_names,
+    dates_of_2024,
+    points_of_dates,
+    waves,
+)
 
 MOMENTS = st.datetimes(datetime(1600, 1, 1), datetime(2400, 1, 1))
 
@@ -83,3 +89,25 @@ def test_nanoseconds(cycle):
     exact = waves([cycle], moment[None], None)
     rounded = waves([cycle], moment[None].astype("M8[us]"), None)
     np.testing.assert_allclose(exact, rounded, atol=1e-8)
+
+
+@pytest.mark.parametrize("unit", ["D", "h", "ns"])
+def test_a_date_of_2024_is_the_same_date(unit):
+    days = np.arange("1999-01-01", "2025-01-01", dtype="datetime64[D]")
+    clock = days.astype(f"datetime64[{unit}]")
+    clock = clock + (np.timedelta64(5, "h") if unit != "D" else np.timedelta64(0, "D"))
+    dates = dates_of_2024(clock)
+    assert [str(date)[4:13] for date in dates] == [str(time)[4:13] for time in clock]
+    assert {str(date)[:4] for date in dates} == {"2024"}
+
+
+def test_the_points_of_dates_are_those_of_every_year():
+    """Each date has the points of leap years and of others, and February 29th one."""
+    dates = np.array(["2024-01-01", "2024-02-28", "2024-02-29", "2024-03-01", "2024-12-31T06"],
+                     dtype="datetime64[h]")  # fmt: skip
+    points, index = points_of_dates(dates)
+    for date in range(5):
+        years = [2024] if date == 2 else [2024, 2023]
+        same = [np.datetime64(f"{year}{str(dates[date])[4:]}") for year in years]
+        expected = waves(["year"], np.array(same), None)
+        np.testing.assert_array_equal(points[index == date], expected)
