@@ -23,9 +23,8 @@ class CalendarEvents(keras.layers.Layer):
     """Gives the effect of events, such as holidays, by the sine and cosine of a calendar.
 
     An event is a point of a cycle, and what it adds to each output of a step that falls on it. At
-    first there are none. ``RecurrentPreset(smoothing="linear")`` finds those of a single series:
-    the phases at which the first forecasts of its model are wrong again and again, by more than
-    noise would explain. They are not trained.
+    first there are none, and training makes none: ``RecurrentPreset(smoothing="linear")`` finds
+    those of a single series, and tells how.
 
     Example:
 

@@ -70,11 +70,13 @@ class RecurrentPreset(PresetSettings):
       and Tsai, "Smoothing parameter selection in nonparametric regression", 1998); few windows give
       no map. It reads up to 65,536 windows of the training part, evenly spread. Trained beside the
       net instead, it would fit the noise of windows that the net has seen often.
-    - ``smoothing="linear"`` for a single series with a ``calendar`` adds ``CalendarEvents`` as
-      well: at a phase where the forecasts that the model begins with err again and again by more
-      than noise would explain, their median error is added. So one day of a year, which a net
-      takes for an outlier, is known from the second time on. Leap years move the days from March
-      on by up to a day in ``"year"``, and an event with them.
+    - ``smoothing="linear"`` for a single series adds ``CalendarEvents`` as well, if a ``calendar`` is
+      all that is known ahead. An event is a date, or a phase of another cycle, at which the
+      forecasts that the model begins with err each time: the median error is large beside the
+      others, so is the latest, and chance would not repeat it. So one day of a year, which a net
+      takes for an outlier, is known from the second time on. Early forecasts must miss half of it
+      too: the day after a holiday is no event. Beside other columns known ahead there are no
+      events, for one of those may be the reason.
     - Windows with ``missing="mask"`` or ``"keep"`` may lack values. ``MaskMissing`` comes first
       there, so that a step without a value enters neither statistics nor recurrent layers. In
       sequence to sequence ``Unmask`` stands behind these: such a step is forecast from what came
