@@ -22,6 +22,22 @@ def iterate_untuned():
     tf.data.Dataset.__iter__ = lambda dataset: iterate(dataset.with_options(options))
 
 
+def predict_untraced():
+    """Let models of TensorFlow that are not compiled predict a batch op by op.
+
+    A preset that is built reads a few batches by such a model, and tracing it costs more.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return
+    predict_on_batch = keras.Model.predict_on_batch
+
+    def untraced(model, x):
+        model.run_eagerly = model.run_eagerly or not model.compiled
+        return predict_on_batch(model, x)
+
+    keras.Model.predict_on_batch = untraced
+
+
 def keep_compiled(folder):
     """Let JAX keep what it compiles in a folder, here and in processes that are started later.
 

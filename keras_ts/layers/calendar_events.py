@@ -1,4 +1,4 @@
-"""``CalendarEvents``: what a series does each time its calendar comes to the same point.
+"""``CalendarEvents``: effects of the points that a calendar comes to again and again.
 
 A net learns smooth seasons from the sine and cosine of a calendar. It does not learn one day of a
 year from the three times that a series has seen it.
@@ -93,7 +93,7 @@ class CalendarEvents(keras.layers.Layer):
             cycle: Number of the cycle, from 0.
             points: Sine and cosine of each event, ``(events, 2)``. Of more than 256 those of the
                 largest effects are kept. A date of ``"year"`` has two, for leap years and others.
-            effects: What each event adds to each output, ``(events, outputs)``.
+            effects: Amounts that the events add to each output, ``(events, outputs)``.
             width: The angle around a point that counts as the point, in radians, up to pi.
                 Defaults to 2e-6, which is the point itself in float32.
 

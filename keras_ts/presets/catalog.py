@@ -8,6 +8,7 @@ of short series, takes the season off each window; it needs ``period``, the step
 there is one.
 """
 
+from dataclasses import fields
 from typing import Any
 
 from keras_ts.presets.recipe import Recipe
@@ -95,9 +96,17 @@ def from_preset(name: str, **overrides: Any) -> RecurrentPreset:
         **overrides: Arguments of ``RecurrentPreset`` that replace those of the preset.
 
     Raises:
+        TypeError: ``RecurrentPreset`` has no such argument.
         ValueError: There is no preset of this name.
     """
     if name not in _NAMED:
         raise ValueError(f"name must be one of {', '.join(_NAMED)}. Received: name={name!r}.")
+    known = [field.name for field in fields(RecurrentPreset)]
+    if unknown := [argument for argument in overrides if argument not in known]:
+        raise TypeError(
+            f"from_preset takes the arguments of RecurrentPreset, {', '.join(known)}. Received: "
+            f"{', '.join(unknown)}. Horizon and columns are those of the dataset that build is "
+            "given; loss, rate and epochs are in recipe."
+        )
     settings, recipe = _NAMED[name]
     return RecurrentPreset(**{**settings, "recipe": recipe, **overrides})

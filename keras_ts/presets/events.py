@@ -15,20 +15,23 @@ from keras_ts.windows.arithmetic.events import medians, returning
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 
 
-def set_calendar_events(model: keras.Model, dataset: WindowDataset, units: Sequence[float]) -> None:
+def set_calendar_events(
+    model: keras.Model, probe: keras.Model, dataset: WindowDataset, units: Sequence[float]
+) -> None:
     """Set the events of the model's ``CalendarEvents``: errors that return with a cycle's phase.
 
     The errors are those that the model makes as it begins, in the latest forecast of each row.
 
     Args:
         model: The model, as built for the dataset.
+        probe: The model that ``fit_linear_path`` returned, which has run by now.
         dataset: The training part, a single series.
         units: Of each target, the unit that the layer's outputs are in.
     """
     layer = next(layer for layer in model.layers if isinstance(layer, CalendarEvents))
     calendar: Any = dataset.windows.calendar
     panel = in_time_order(dataset).panel
-    near, far = _errors(model, dataset)
+    near, far = _errors(probe, levels_of(model) is not None, dataset)
     rows = np.flatnonzero(np.isfinite(near).all(axis=1))
     near, far = (errors[rows] - np.median(errors[rows], axis=0) for errors in (near, far))
     clock = None if panel.clock is None else panel.clock.shown[rows]
@@ -65,7 +68,7 @@ def _lasting(phases: IntArray, near: Array, far: Array) -> Array:
     return np.where(before * np.sign(effects) >= np.abs(effects) / 2, effects, 0.0)
 
 
-def _errors(model: keras.Model, dataset: WindowDataset) -> tuple[Array, Array]:
+def _errors(probe: keras.Model, quantiles: bool, dataset: WindowDataset) -> tuple[Array, Array]:
     """Return the error at each row by its latest forecast, and by its earliest: NaN if none.
 
     A row is forecast by several windows if they forecast several steps, and by the rest of them
@@ -77,9 +80,9 @@ def _errors(model: keras.Model, dataset: WindowDataset) -> tuple[Array, Array]:
     near, far = np.full((2, len(panel.values), targets), np.nan)
     nearest, farthest = np.full(len(near), geometry.horizon), np.full(len(near), -1)
     for starts, x, y, weights in blocks(dataset):
-        forecasts = np.asarray(model.predict_on_batch(x))
+        *_, forecasts = map(np.asarray, probe.predict_on_batch(x))
         # All quantiles are alike at the beginning.
-        forecasts = forecasts if levels_of(model) is None else forecasts[..., 0]
+        forecasts = forecasts[..., 0] if quantiles else forecasts
         left = y.astype("float64") - forecasts.reshape(y.shape)
         left = left.reshape(len(y), geometry.horizon, targets)
         known = np.isfinite(left).all(axis=(1, 2)) & (weights > 0)

@@ -23,7 +23,7 @@ from keras_ts.windows.dataset import WindowDataset, in_time_order
 _BLOCK, _MOST_BLOCKS = 1024, 64
 
 
-def fit_linear_path(model: keras.Model, dataset: WindowDataset) -> None:
+def fit_linear_path(model: keras.Model, dataset: WindowDataset) -> keras.Model | None:
     """Set the weights of the model's ``LinearForecast`` by ridge regression, and freeze them.
 
     They map each window to what the model, as it begins, leaves of the targets. The error of a
@@ -33,10 +33,14 @@ def fit_linear_path(model: keras.Model, dataset: WindowDataset) -> None:
     Args:
         model: The model, as built for the dataset. Without a ``LinearForecast`` it stays as it is.
         dataset: The training part.
+
+    Returns:
+        A model that gives the windows of the linear map, their scales and the forecasts, in that
+        order; None without a ``LinearForecast``.
     """
     linear = next((layer for layer in model.layers if isinstance(layer, LinearForecast)), None)
     if linear is None:
-        return
+        return None
     smoothed = next(layer for layer in model.layers if isinstance(layer, SmoothedForecast))
     # A mask, where there is one, stands behind the inputs.
     windows, scale = keras.tree.flatten(linear.input)[0], keras.tree.flatten(smoothed.input)[2]
@@ -56,6 +60,7 @@ def fit_linear_path(model: keras.Model, dataset: WindowDataset) -> None:
             of_feature.add(windows[known, :, feature], left[known, :, feature], weights[known])
     linear.kernel.assign(np.stack([of_feature.coefficients() for of_feature in sums]))
     linear.trainable = False
+    return probe
 
 
 def blocks(dataset: WindowDataset) -> Iterator[tuple[IntArray, Any, Array, Array]]:

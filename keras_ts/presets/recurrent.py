@@ -70,8 +70,8 @@ class RecurrentPreset(PresetSettings):
       and Tsai, "Smoothing parameter selection in nonparametric regression", 1998); few windows give
       no map. It reads up to 65,536 windows of the training part, evenly spread. Trained beside the
       net instead, it would fit the noise of windows that the net has seen often.
-    - ``smoothing="linear"`` for a single series adds ``CalendarEvents`` as well, if a ``calendar`` is
-      all that is known ahead. An event is a date, or a phase of another cycle, at which the
+    - ``smoothing="linear"`` for a single series adds ``CalendarEvents`` as well, if a ``calendar``
+      is all that is known ahead. An event is a date, or a phase of another cycle, at which the
       forecasts that the model begins with err each time: the median error is large beside the
       others, so is the latest, and chance would not repeat it. So one day of a year, which a net
       takes for an outlier, is known from the second time on. Early forecasts must miss half of it
@@ -176,10 +176,11 @@ class RecurrentPreset(PresetSettings):
         if dataset.windows.missing == "keep":
             _warn_of_missing_ahead(dataset)
         model = wire(self, needs, WindowedInput.of(dataset, levels=self.quantiles))
-        fit_linear_path(model, dataset)
+        probe = fit_linear_path(model, dataset)
         if has_events(self, needs):
+            assert probe is not None
             assert needs.units is not None
-            set_calendar_events(model, dataset, needs.units)
+            set_calendar_events(model, probe, dataset, needs.units)
         return model
 
     def _alone(self) -> Requirements:

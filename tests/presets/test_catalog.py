@@ -109,3 +109,8 @@ def test_named_presets_go_through_json(name):
     preset = from_preset(name, window=20)
     config = json.loads(json.dumps(preset.get_config(), allow_nan=False))
     assert RecurrentPreset.from_config(config) == preset
+
+
+def test_an_argument_that_no_preset_has_is_named():
+    with pytest.raises(TypeError, match="Received: horizon, lr"):
+        from_preset("smooth_gru", horizon=14, window=20, lr=0.1)

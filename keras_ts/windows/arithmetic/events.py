@@ -1,4 +1,4 @@
-"""What returns each time a cycle comes to the same phase, and is too large to be noise.
+"""Errors that return each time a cycle comes to the same phase, and are too large to be noise.
 
 A holiday is one day of a year, and a series has few years: a net takes its errors there for
 outliers. That they return, to the day, tells one from the other.
@@ -17,8 +17,8 @@ def returning(phases: IntArray, errors: Array) -> Array:
 
     Errors are large beyond ``s sqrt(2 log(n))``, which the largest of ``n`` hardly exceeds if they
     are normal, where ``s`` is their standard deviation and ``n`` the number of phases (the
-    universal threshold of Donoho and Johnstone, Biometrika 1994). What returns at a phase is the
-    median of its errors, if all of this holds:
+    universal threshold of Donoho and Johnstone, Biometrika 1994). The median of a phase's errors
+    returns, if all of this holds:
 
     - The median is large, and so is the latest error, on the same side of 0.
     - Chance would not do it. If a share ``p`` of the errors at other phases is as large, then ``n
