@@ -41,6 +41,7 @@ def fit_linear_path(model: keras.Model, dataset: WindowDataset) -> keras.Model |
     linear = next((layer for layer in model.layers if isinstance(layer, LinearForecast)), None)
     if linear is None:
         return None
+    linear.trainable = False  # First, since JAX compiles anew for other trained weights.
     smoothed = next(layer for layer in model.layers if isinstance(layer, SmoothedForecast))
     # A mask, where there is one, stands behind the inputs.
     windows, scale = keras.tree.flatten(linear.input)[0], keras.tree.flatten(smoothed.input)[2]
@@ -59,7 +60,6 @@ def fit_linear_path(model: keras.Model, dataset: WindowDataset) -> keras.Model |
         for feature, of_feature in enumerate(sums):
             of_feature.add(windows[known, :, feature], left[known, :, feature], weights[known])
     linear.kernel.assign(np.stack([of_feature.coefficients() for of_feature in sums]))
-    linear.trainable = False
     return probe
 
 
