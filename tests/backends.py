@@ -22,20 +22,29 @@ def iterate_untuned():
     tf.data.Dataset.__iter__ = lambda dataset: iterate(dataset.with_options(options))
 
 
-def predict_untraced():
-    """Let models of TensorFlow that are not compiled predict a batch op by op.
+def build_untraced():
+    """Let TensorFlow read the windows of a preset that is built op by op.
 
-    A preset that is built reads a few batches by such a model, and tracing it costs more.
+    They are a few batches, and tracing a function for them costs more.
     """
     if keras.backend.backend() != "tensorflow":
         return
-    predict_on_batch = keras.Model.predict_on_batch
+    import tensorflow as tf
 
-    def untraced(model, x):
-        model.run_eagerly = model.run_eagerly or not model.compiled
-        return predict_on_batch(model, x)
+    from keras_ts.presets import recurrent
 
-    keras.Model.predict_on_batch = untraced
+    def untraced(read):
+        def wrapped(*arguments):
+            tf.config.run_functions_eagerly(True)
+            try:
+                return read(*arguments)
+            finally:
+                tf.config.run_functions_eagerly(False)
+
+        return wrapped
+
+    for name in ("fit_linear_path", "set_calendar_events"):
+        setattr(recurrent, name, untraced(getattr(recurrent, name)))
 
 
 def keep_compiled(folder):

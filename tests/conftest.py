@@ -23,7 +23,7 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 backends.iterate_untuned()
-backends.predict_untraced()
+backends.build_untraced()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -28,6 +28,10 @@ class Place(NamedTuple):
         return f"Layer {self.layers[-1]!r}" if self.layers else "The model"
 
 
+# The walk goes into these. A list of a million numbers would fill it for nothing.
+_GO_ON = (dict, list)
+
+
 def walk(config: Any) -> Iterator[tuple[Place, Any]]:
     """Yield every dict and list in ``config`` with its place, outer ones first.
 
@@ -38,7 +42,7 @@ def walk(config: Any) -> Iterator[tuple[Place, Any]]:
         place, value = pending.pop()
         if isinstance(value, list):
             yield place, value
-            pending.extend((place, item) for item in reversed(value) if _holds(item))
+            pending.extend([(place, item) for item in reversed(value) if isinstance(item, _GO_ON)])
         elif isinstance(value, dict):
             name = layer_name(value)
             # Losses and optimizers have names, too, but are known by their part.
@@ -49,13 +53,8 @@ def walk(config: Any) -> Iterator[tuple[Place, Any]]:
             pending.extend(
                 (Place(place.layers, key) if compiling else place, item)
                 for key, item in reversed(value.items())
-                if _holds(item)
+                if isinstance(item, _GO_ON)
             )
-
-
-def _holds(value: Any) -> bool:
-    """Tell if the walk goes into a value. A list of a million numbers would fill it for nothing."""
-    return isinstance(value, dict | list)
 
 
 def entries(config: Any) -> Iterator[tuple[Place, dict[str, Any]]]:

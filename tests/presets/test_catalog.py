@@ -81,7 +81,9 @@ def test_names():
         from_preset("lstm_99")
 
 
-@pytest.mark.parametrize("name", COURSE)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n == "bilstm_32x2" else n for n in COURSE]
+)
 def test_recipes_train_as_the_lambda_models_do(name):
     preset = from_preset(name)
     ours, theirs = preset.build(), as_taught(name)

@@ -119,7 +119,9 @@ def test_few_windows_give_no_map_that_is_worse_than_none():
                 cell="gru", units=(2,), window_norm="last", smoothing=smoothing, memory=2
             )
             model = untraced(preset.build(windows.build(walk[:75])))
-            errors.append(np.abs(np.asarray(model.predict(x, verbose=0))[:, 0] - y).mean())
+            errors.append(
+                np.abs(np.asarray(model.predict(x, batch_size=len(x), verbose=0))[:, 0] - y).mean()
+            )
     assert np.mean(errors[::2]) < 1.1 * np.mean(errors[1::2])
 
 

@@ -40,10 +40,10 @@ def test_injective_and_in_range_for_huge_sizes(size, seed, data):
     assert images.max() < size
 
 
-LONG = [pytest.param(size, marks=pytest.mark.slow) for size in (17, 33)]
+LONG = [pytest.param(size, marks=pytest.mark.slow) for size in (4, 8, 17, 33)]
 
 
-@pytest.mark.parametrize("size", [2, 3, 4, 5, 7, 8, 9, 16, *LONG])
+@pytest.mark.parametrize("size", [2, 3, 5, 7, 9, 16, *LONG])
 def test_positions_and_pairs_are_uniform(size):
     keys = 6000
     images = np.array([Permutation(size, seed, epoch=5)(np.arange(size)) for seed in range(keys)])
