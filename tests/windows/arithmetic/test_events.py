@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_ts.windows.arithmetic.events import medians, returning
+from keras_ts.windows.arithmetic.events import _by_chance, medians, returning
 
 
 def by_definition(phases, errors):
@@ -89,14 +89,28 @@ def test_a_year_has_many_holidays():
     assert found(phases, errors) == holidays.tolist()
 
 
+@given(st.integers(0, 10_000), st.integers(1, 60), st.floats(0, 1))
+def test_chance_is_that_of_the_definition(seed, rows, share):
+    generator = np.random.default_rng(seed)
+    phases = np.unique(generator.integers(0, 9, rows), return_inverse=True)[1]
+    large = generator.random(rows) < share
+    for phase, expected in enumerate(_by_chance(phases, large)):
+        here = phases == phase
+        elsewhere = (np.sum(large[~here]) + 1) / (np.sum(~here) + 1)
+        ways = math.comb(np.sum(here), np.sum(large[here]))
+        count = len(set(phases.tolist()))
+        assert expected == pytest.approx(count * ways * elsewhere ** np.sum(large[here]))
+
+
+@pytest.mark.parametrize("size", [40, -40])
 @pytest.mark.parametrize("years", [2, 3, 4])
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.04, 0.08])
-def test_rare_shocks_of_random_days_are_no_events(share, years):
+def test_rare_shocks_of_random_days_are_no_events(share, years, size):
     """At most one of twenty series has an event that is none."""
     told = 0
     for seed in range(20):
         phases, errors = days(years, seed)
-        errors -= 40 * (np.random.default_rng(seed + 100).random(len(errors)) < share)
+        errors += size * (np.random.default_rng(seed + 100).random(len(errors)) < share)
         told += len(found(phases, errors))
     assert told <= 1
 
