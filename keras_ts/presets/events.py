@@ -9,7 +9,7 @@ import numpy as np
 from keras_ts._typing import Array, IntArray
 from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.layers.levels import levels_of
-from keras_ts.presets.linear_path import blocks
+from keras_ts.presets.linear_path import blocks, errors_of
 from keras_ts.windows.arithmetic.cycles import Cycle, dates_of_2024, points_of_dates
 from keras_ts.windows.arithmetic.events import medians, returning
 from keras_ts.windows.dataset import WindowDataset, in_time_order
@@ -81,10 +81,7 @@ def _errors(probe: keras.Model, quantiles: bool, dataset: WindowDataset) -> tupl
     nearest, farthest = np.full(len(near), geometry.horizon), np.full(len(near), -1)
     for starts, x, y, weights in blocks(dataset):
         *_, forecasts = map(np.asarray, probe.predict_on_batch(x))
-        # All quantiles are alike at the beginning.
-        forecasts = forecasts[..., 0] if quantiles else forecasts
-        left = y.astype("float64") - forecasts.reshape(y.shape)
-        left = left.reshape(len(y), geometry.horizon, targets)
+        left = errors_of(forecasts, y, geometry.horizon, quantiles)
         known = np.isfinite(left).all(axis=(1, 2)) & (weights > 0)
         for step in range(geometry.horizon):
             rows, errors = (starts + geometry.first_target + step)[known], left[known, step]

@@ -48,19 +48,23 @@ def fit_linear_path(model: keras.Model, dataset: WindowDataset) -> keras.Model |
     probe = keras.Model(model.input, [windows, scale, model.output])
     features, length, steps = linear.kernel.shape
     sums = [RidgeSums(length, steps) for _ in range(features)]
+    quantiles = levels_of(model) is not None
     for _, x, y, weights in blocks(dataset):
         windows, scale, forecasts = map(np.asarray, probe.predict_on_batch(x))
-        # All quantiles are alike at the beginning.
-        forecasts = forecasts if levels_of(model) is None else forecasts[..., 0]
-        left = y.reshape(-1, steps, features).astype("float64") - forecasts.reshape(
-            -1, steps, features
-        )
+        left = errors_of(forecasts, y, steps, quantiles)
         windows = windows.astype("float64") * scale
         known = np.isfinite(left).all(axis=(1, 2)) & np.isfinite(windows).all(axis=(1, 2))
         for feature, of_feature in enumerate(sums):
             of_feature.add(windows[known, :, feature], left[known, :, feature], weights[known])
     linear.kernel.assign(np.stack([of_feature.coefficients() for of_feature in sums]))
     return probe
+
+
+def errors_of(forecasts: Array, y: Array, steps: int, quantiles: bool) -> Array:
+    """Return targets less forecasts, ``(windows, steps, targets)`` in float64."""
+    # All quantiles are alike at the beginning.
+    forecasts = forecasts[..., 0] if quantiles else forecasts
+    return (y.astype("float64") - forecasts.reshape(y.shape)).reshape(len(y), steps, -1)
 
 
 def blocks(dataset: WindowDataset) -> Iterator[tuple[IntArray, Any, Array, Array]]:

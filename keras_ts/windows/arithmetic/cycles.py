@@ -59,9 +59,14 @@ def _named_phase(cycle: str, clock: Array) -> Array:
     if cycle == "week":
         # NumPy's day 0 was a Thursday.
         return ((day.astype(np.int64) + 3) % 7 + of_day) / 7
-    year = day.astype("datetime64[Y]")
-    begin, end = year.astype(day.dtype), (year + 1).astype(day.dtype)
+    begin, end = _year_of(day)
     return ((day - begin).astype(np.int64) + of_day) / (end - begin).astype(np.int64)
+
+
+def _year_of(day: Array) -> tuple[Array, Array]:
+    """Return January 1st of each day's year, and of the next."""
+    year = day.astype("datetime64[Y]")
+    return year.astype(day.dtype), (year + 1).astype(day.dtype)
 
 
 def dates_of_2024(clock: Array) -> Array:
@@ -70,8 +75,7 @@ def dates_of_2024(clock: Array) -> Array:
     The phase of ``"year"`` is not: in a leap year it lags by up to a day.
     """
     day = clock.astype("datetime64[D]")
-    year = day.astype("datetime64[Y]")
-    begin, end = year.astype(day.dtype), (year + 1).astype(day.dtype)
+    begin, end = _year_of(day)
     late = ((end - begin).astype(np.int64) == 365) & ((day - begin).astype(np.int64) >= _TO_MARCH)
     moved = np.datetime64("2024-01-01") - begin + late.astype("timedelta64[D]")
     return clock + moved
