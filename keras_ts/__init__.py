@@ -16,11 +16,13 @@ from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.forecasting.forecast import forecast
 from keras_ts.forecasting.rollout import Rollout
 from keras_ts.layers.calendar_events import CalendarEvents
+from keras_ts.layers.carry_forward import CarryForward
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.known_ahead import KnownAhead
 from keras_ts.layers.last_steps import LastSteps
 from keras_ts.layers.linear_forecast import LinearForecast
+from keras_ts.layers.mask_like import MaskLike
 from keras_ts.layers.mask_missing import MaskMissing
 from keras_ts.layers.normalize_window import NormalizeWindow
 from keras_ts.layers.restore_window import RestoreWindow
@@ -51,6 +53,7 @@ from keras_ts.windows.windowed_series import WindowedSeries
 __all__ = [
     "BacktestReport",
     "CalendarEvents",
+    "CarryForward",
     "ComparisonReport",
     "ConformalInterval",
     "ExpandSeries",
@@ -61,6 +64,7 @@ __all__ = [
     "LastSteps",
     "LeakageReport",
     "LinearForecast",
+    "MaskLike",
     "MaskMissing",
     "MedianMAE",
     "NormalizeWindow",

@@ -111,7 +111,7 @@ def _errors(
         ]
         whole = np.isfinite(block.actual).all(axis=(1, 2))
         whole &= np.isfinite(predicted.reshape(len(predicted), -1)).all(axis=1)
-        scales.append(window_scales(block.past)[whole])
+        scales.append(window_scales(block.past_as_read)[whole])
         for number, (low, high) in enumerate(ends):
             below[number].append((low - block.actual)[whole])
             above[number].append((block.actual - high)[whole])

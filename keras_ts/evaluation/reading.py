@@ -32,7 +32,9 @@ class Block:
     Attributes:
         begin: Number of the first, in time order.
         inputs: The inputs, as a model takes them.
-        past: ``(windows, inputs, targets)``, the past of the target columns.
+        past: ``(windows, inputs, targets)``, the past of the target columns. Where the models mask,
+            missing values are filled for the baselines.
+        past_as_read: The same, missing values not finite.
         actual: ``(windows, steps, targets)``.
         series: ``(windows,)``, the number of each window's series.
         origins: ``(windows,)``, the flat position of each last input.
@@ -41,6 +43,7 @@ class Block:
     begin: int
     inputs: Any
     past: Array
+    past_as_read: Array
     actual: Array
     series: IntArray
     origins: IntArray
@@ -97,6 +100,7 @@ class JudgedWindows:
                 begin=begin,
                 inputs=inputs,
                 past=filled(past) if self.masks else past,
+                past_as_read=past,
                 actual=self._last_step(targets).astype(np.float64),
                 series=self.ranges.series_of(numbers),
                 origins=self.ranges.starts(numbers) + self.geometry.reach - 1,

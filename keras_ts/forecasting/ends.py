@@ -28,23 +28,26 @@ class Ends:
     chosen: IntArray
 
     @classmethod
-    def of(cls, panel: Panel, windows: WindowedSeries, incomplete: str, masking: bool) -> "Ends":
+    def of(
+        cls, panel: Panel, windows: WindowedSeries, incomplete: str, masked: str | None
+    ) -> "Ends":
         """Find the series with whole last rows; refuse others, or leave them out for "nan".
 
         Args:
             panel: All series, without the columns of a calendar.
             windows: The windows.
             incomplete: ``"raise"`` or ``"nan"``.
-            masking: True if the model masks missing values. It would forecast 0 from rows that all
-                lack one.
+            masked: The rows that the model masks, for it would forecast 0 if it masked all:
+                ``"targets"`` for those without any target, ``"any"`` for those that lack a value,
+                or None.
         """
         whole = panel.lengths >= (1 if windows.missing == "mask" else windows.geometry.reach)
         if incomplete == "raise" and not whole.all():
             _refuse_short(panel, windows, int(whole.argmin()))
         ends = cls(panel, windows, np.flatnonzero(whole))
-        broken = ends._broken(masking)
+        broken = ends._broken(masked)
         if incomplete == "raise" and broken.any():
-            ends._refuse_broken(int(broken.argmax()))
+            ends._refuse_broken(int(broken.argmax()), masked)
         return replace(ends, chosen=ends.chosen[~broken])
 
     @property
@@ -74,17 +77,17 @@ class Ends:
     def _first(self) -> IntArray:
         return self.panel.offsets[:-1][self.chosen][:, None]
 
-    def _broken(self, masking: bool) -> BoolArray:
+    def _broken(self, masked: str | None) -> BoolArray:
         """Tell for each chosen series if its last rows lack what the model needs."""
         handling = self.windows.missing
-        if handling == "keep" and not masking:
+        if handling == "keep" and masked is None:
             return np.zeros(len(self.chosen), bool)
-        missing = self._missing
         if handling in ("keep", "mask"):
+            missing = self._without_targets if masked == "targets" else self._missing
             read = missing[:, :: self.windows.sampling_rate]
             broken: BoolArray = np.logical_and.reduce(read, axis=1)
         else:
-            broken = np.logical_or.reduce(missing, axis=1)
+            broken = np.logical_or.reduce(self._missing, axis=1)
         # Windows with "keep" count rows and not time, so that a gap does not break them.
         return broken if handling == "keep" else broken | np.logical_or.reduce(self._gaps, axis=1)
 
@@ -93,6 +96,17 @@ class Ends:
         """Tell for each of the last rows if a value is missing."""
         past = self.past
         return missing_rows(past.reshape(-1, *past.shape[2:])).reshape(past.shape[:2])
+
+    @property
+    def _without_targets(self) -> BoolArray:
+        """Tell for each of the last rows if it has none of the targets."""
+        past = self.past
+        targets = np.arange(self.panel.num_columns)
+        if self.panel.targets is not None:
+            targets = np.atleast_1d(self.panel.targets)
+        values = past.reshape(*past.shape[:2], -1)[..., targets]
+        without: BoolArray = ~np.logical_or.reduce(np.isfinite(values), axis=2)
+        return without
 
     @property
     def _gaps(self) -> BoolArray:
@@ -107,11 +121,13 @@ class Ends:
         gaps[:, 0] = False
         return gaps
 
-    def _refuse_broken(self, place: int) -> None:
+    def _refuse_broken(self, place: int, masked: str | None) -> None:
         rows, gaps, missing = self.rows[place], self._gaps[place], self._missing[place]
         if self.windows.missing in ("keep", "mask"):
             name = _named(self.panel, int(self.chosen[place]))
             what = "a missing value in every row of its last window"
+            if masked == "targets":
+                what = "no known target in its last window"
             cure = "the model masks such rows, and has nothing to forecast from. Leave it out"
             if self.windows.missing == "mask" and gaps.any():
                 where = self.panel.place(int(rows[gaps.argmax()]))

@@ -120,8 +120,7 @@ def forecast(
     check_inputs(model, layout, told)
     rounds = checked_rounds(model, layout, told, steps)
     check_frequency(told, panel)
-    masking = any(isinstance(layer, MaskMissing) for layer in layers_within(model))
-    ends = Ends.of(panel, told.windows, incomplete, masking)
+    ends = Ends.of(panel, told.windows, incomplete, _masked_rows(model))
     gap = told.windows.gap
     following = Following.of(panel, gap + rounds.steps)
     following = following and following.after(gap)
@@ -138,6 +137,14 @@ def forecast(
         following = following and following.until(steps)
         return as_frames(series, panel, told, following, values)
     return values[0] if panel.single else values
+
+
+def _masked_rows(model: keras.Model) -> str | None:
+    """Return the rows that a model masks, as ``Ends.of`` takes them."""
+    masks = [layer.features for layer in layers_within(model) if isinstance(layer, MaskMissing)]
+    if not masks:
+        return None
+    return "any" if "any" in masks else "targets"
 
 
 def _inputs(

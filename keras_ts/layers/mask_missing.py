@@ -9,13 +9,14 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
 
 
 @registered
 class MaskMissing(keras.layers.Layer):
-    """Masks each step at which a value is missing, and puts 0 in the place of that value.
+    """Masks each step at which values are missing, and puts 0 in the place of each such value.
 
     Example:
 
@@ -29,22 +30,25 @@ class MaskMissing(keras.layers.Layer):
     [[False, True, True]]
 
     Args:
+        features: ``"any"`` to mask a step if any feature lacks a value, or ``"all"`` to mask it if
+            all do, as fits several targets of one series. Defaults to ``"any"``.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
         ``(batch, time, features)``, with NaN or an infinite number for a missing value.
 
     Output shape:
-        The shape of the input, with a mask ``(batch, time)``: True where every feature has a
-        value, and where a mask of the input is True, too. Float32 under a half-precision policy.
+        The shape of the input, with a mask ``(batch, time)``: False where ``features`` lack a
+        value, and where a mask of the input is False, too. Float32 under a half-precision policy.
 
     Raises:
-        ValueError: The input has another number of axes.
+        ValueError: ``features`` is neither of these, or the input has another number of axes.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, features: str = "any", **kwargs: Any) -> None:
         # Keras would cast the input to half precision first, which makes large values infinite.
         super().__init__(autocast=False, **kwargs)
+        self.features = _checks.choice("features", features, ("any", "all"))
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
@@ -59,19 +63,25 @@ class MaskMissing(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Return the windows with 0 for missing values."""
         inputs = ops.cast(inputs, at_least_float32(self))
-        return ops.where(_missing(inputs), ops.zeros_like(inputs), inputs)
+        return ops.where(missing(inputs), ops.zeros_like(inputs), inputs)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """Return True for each step without a missing value."""
-        inputs = ops.cast(inputs, at_least_float32(self))
-        known = ops.logical_not(ops.any(_missing(inputs), axis=-1))
+        """Return True for each step that is not masked."""
+        absent = missing(ops.cast(inputs, at_least_float32(self)))
+        lacking = ops.any if self.features == "any" else ops.all
+        known = ops.logical_not(lacking(absent, axis=-1))
         return known if previous_mask is None else ops.logical_and(known, previous_mask)
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """Return the shape of the input."""
         return keras.KerasTensor(inputs.shape, dtype=at_least_float32(self))
 
+    def get_config(self) -> dict[str, Any]:
+        """Return the layer's settings."""
+        return {**super().get_config(), "features": self.features}
 
-def _missing(values: Any) -> Any:
+
+def missing(values: Any) -> Any:
+    """Return True for each value that is NaN or infinite."""
     # NaN and infinite numbers times 0 are NaN. tf2onnx takes ``isfinite`` for True at NaN.
     return ops.isnan(0.0 * values)

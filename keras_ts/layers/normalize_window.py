@@ -16,6 +16,7 @@ from keras import ops
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
+from keras_ts.layers.mask_missing import missing
 from keras_ts.layers.season import season
 
 STATISTICS = ("last", "mean", "standard", "seasonal")
@@ -64,8 +65,9 @@ class NormalizeWindow(keras.layers.Layer):
             squared units of the series. Defaults to 1e-6.
         holes: True if masked steps are values that nobody knows: time passes in them, and for
             ``"seasonal"`` the phase that follows the window is that behind its last step, masked
-            or not. False if they are padding: it is that behind the last step that is not masked.
-            Padding in front is the same to both. Defaults to False.
+            or not. A NaN at a step that is not masked is such a value, too: it enters no statistic
+            of its feature, and becomes 0. False if they are padding: it is that behind the last
+            step that is not masked. Padding in front is the same to both. Defaults to False.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
@@ -132,7 +134,10 @@ class NormalizeWindow(keras.layers.Layer):
         if mask is not None:
             mask = ops.cast(ops.convert_to_tensor(mask), "bool")
             check_mask(tuple(mask.shape), tuple(inputs.shape))
-            return self._masked(inputs, mask[..., None])
+            kept = mask[..., None]
+            if self.holes:
+                kept = ops.logical_and(kept, ops.logical_not(missing(inputs)))
+            return self._masked(inputs, kept)
         if self.causal:
             return self._stepwise(inputs)
         found, period = None, self._season
@@ -144,7 +149,10 @@ class NormalizeWindow(keras.layers.Layer):
         return _in_phases(results, found)
 
     def _masked(self, inputs: Any, kept: Any) -> tuple[Any, Any, Any]:
-        """Normalize the window of the steps that ``kept``, ``(batch, time, 1)``, leaves."""
+        """Normalize the windows of the values that ``kept`` leaves.
+
+        ``kept`` is ``(batch, time, 1)``, or ``(batch, time, features)`` with ``holes``.
+        """
         # NaN in the padding would stay NaN under any weight, and in gradients: it goes first.
         inputs = _zero_unless(kept, inputs)
         positions = ops.cumsum(ops.ones_like(kept, "int32"), axis=1)
@@ -162,7 +170,7 @@ class NormalizeWindow(keras.layers.Layer):
             if period is not None:
                 last = ops.sum(_zero_unless(at_last, inputs), axis=1, keepdims=True)
                 weights = ops.cast(kept, inputs.dtype)
-                after = positions[:, -1:] if self.holes else ops.maximum(latest, 1)
+                after = positions[:, -1:, :1] if self.holes else ops.maximum(latest, 1)
                 found = season(inputs - last, weights, after - 1, period, False)
                 inputs = _zero_unless(kept, inputs - found[1])
             last = ops.sum(_zero_unless(at_last, inputs), axis=1, keepdims=True)

@@ -29,7 +29,8 @@ def season(values: Any, weights: Any, last: Any, period: int, whole: bool) -> tu
 
     Args:
         values: ``(batch, time, features)``, finite, and near 0, since a high level costs digits.
-        weights: ``(batch, time, 1)``: 1 for the steps that count, and 0 for the others.
+        weights: ``(batch, time, 1)`` or ``(batch, time, features)``: 1 for the values that count,
+            and 0 for the others.
         last: ``(batch, 1, 1)``: position of the last step that counts, an integer.
         period: Steps in a period.
         whole: True if all steps count, so that the first turn finds the exact means.
@@ -77,6 +78,6 @@ def _one_hot(numbers: Any, count: int, dtype: str) -> Any:
 
 def _means(groups: Any, values: Any, weights: Any) -> Any:
     """Return the mean of each group of steps, ``(batch, groups, features)``; 0 for an empty one."""
-    weighted = ops.transpose(groups * weights, (0, 2, 1))
-    counts = ops.sum(weighted, axis=2, keepdims=True)
-    return ops.matmul(weighted, values) / ops.maximum(counts, 1.0)
+    groups = ops.transpose(groups, (0, 2, 1))
+    counts = ops.matmul(groups, weights)
+    return ops.matmul(groups, weights * values) / ops.maximum(counts, 1.0)

@@ -77,11 +77,15 @@ class RecurrentPreset(PresetSettings):
       takes for an outlier, is known from the second time on. Early forecasts must miss half of it
       too: the day after a holiday is no event. Beside other columns known ahead there are no
       events, for one of those may be the reason.
-    - Windows with ``missing="mask"`` or ``"keep"`` may lack values. ``MaskMissing`` comes first
-      there, so that a step without a value enters neither statistics nor recurrent layers. In
-      sequence to sequence ``Unmask`` stands behind these: such a step is forecast from what came
-      before it. With ``"keep"``, a missing value among targets or ``future`` makes the loss NaN,
-      and ``build`` warns of it.
+    - Windows with ``missing="mask"`` or ``"keep"`` may lack values. ``MaskMissing`` masks each step
+      at which no target has a value, and ``MaskLike`` puts that mask on all columns, so that such a
+      step enters neither statistics nor recurrent layers, whatever its other columns hold. At the
+      other steps ``CarryForward`` fills a missing value with the last known one of its column;
+      before a column's first value in a window, it counts as the column's level in that window
+      (``window_norm``), or as its mean over the training part. In sequence to sequence ``Unmask``
+      stands behind the recurrent layers: a masked step is forecast from what came before it. With
+      ``"keep"``, a missing value among targets or ``future`` makes the loss NaN, and ``build`` warns
+      of it.
     - Quantiles are brought to their units, and sorted last. All of this is float32 where the
       policy is half precision, which holds a series' level to three digits.
 

@@ -10,10 +10,12 @@ import keras
 import numpy as np
 
 from keras_ts.layers.calendar_events import CalendarEvents
+from keras_ts.layers.carry_forward import CarryForward
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.known_ahead import KnownAhead
 from keras_ts.layers.last_steps import LastSteps
 from keras_ts.layers.linear_forecast import LinearForecast
+from keras_ts.layers.mask_like import MaskLike
 from keras_ts.layers.mask_missing import MaskMissing
 from keras_ts.layers.normalize_window import NormalizeWindow
 from keras_ts.layers.restore_window import RestoreWindow
@@ -46,18 +48,16 @@ def wire(
     if needs.features is None:
         # Levels are subtracted before half precision may lose them.
         window = ExpandSeries(dtype=_whole_precision() if settings.window_norm else None)(window)
-    masked = MaskMissing()(window) if needs.holes else window
-    own = SelectColumns(needs.own)(masked) if needs.known and needs.own else masked
+    own = SelectColumns(needs.own)(window) if needs.known and needs.own else window
     normal, scale, restore = _normalized(settings, needs, own)
     parts, ahead = [normal], None
     if needs.known:
         assert needs.past_constants is not None
         standardize = _standardize(needs.past_constants[needs.known])
         within = standardize(SelectColumns(needs.known)(window))
-        if needs.holes:
-            # Standardized first: the 0 that takes a hole's place is then the column's mean, which
-            # the steps of a sequence before it read ahead.
-            within = MaskMissing()(within)
+        if needs.holes and len(needs.known) > 2 * needs.cycles:
+            # Standardized first, so that it begins with the column's mean. A calendar has no holes.
+            within = CarryForward()(within)
         ahead = standardize(inputs["future"])
         parts.append(within)
         if sequence:
@@ -67,6 +67,8 @@ def wire(
         static = _standardize(needs.static_constants)(inputs["static"])
         parts.append(keras.layers.RepeatVector(needs.window)(static))
     x = normal if len(parts) == 1 else keras.layers.Concatenate()(parts)
+    if needs.holes and len(parts) > 1:
+        x = MaskLike()([x, normal])
     if settings.memory is not None and (needs.window is None or settings.memory < needs.window):
         x = LastSteps(settings.memory)(x)
     for position, units in enumerate(settings.units):
@@ -111,6 +113,8 @@ def _normalized(
 ) -> tuple[Any, Any, Restore | None]:
     """Return the columns that are not known ahead, normalized, their scale, and the way back."""
     if settings.window_norm is not None:
+        # Until its first known value, a column has no level that its steps could be relative to.
+        own = _masked(needs, own, own, start=None)
         causal = settings.kind == "sequence_to_sequence"
         period = settings.period
         layer = NormalizeWindow(
@@ -126,11 +130,29 @@ def _normalized(
         return x, scale, lambda outputs: back([outputs, location, scale])
     constants, targets = needs.own_constants, needs.target_constants
     if constants is None or targets is None or settings.output_scale is not None:
-        return own, None, None
+        return _masked(needs, own, own), None, None
     scaled = ScaleOutput(list(targets.std), list(targets.mean))
     if len(targets.std) == 1:
         scaled = ScaleOutput(targets.std[0], targets.mean[0])
-    return _standardize(constants)(own), None, scaled
+    return _masked(needs, own, _standardize(constants)(own)), None, scaled
+
+
+def _masked(needs: Requirements, own: Any, values: Any, start: float | None = 0.0) -> Any:
+    """Return the own columns under a mask of the steps at which no target is known.
+
+    Args:
+        needs: The inputs and outputs.
+        own: The own columns as they came.
+        values: The same, or the same standardized.
+        start: What stands for a value before the first known one of its column.
+    """
+    if not needs.holes:
+        return values
+    if values.shape[-1] == 1:
+        return MaskMissing("all")(values)
+    assert needs.targets is not None
+    steps = MaskMissing("all")(SelectColumns(needs.targets)(own))
+    return MaskLike()([CarryForward(start)(values), steps])
 
 
 def _epsilon(needs: Requirements) -> float:

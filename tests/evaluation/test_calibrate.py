@@ -17,6 +17,7 @@ from keras_ts import (
     compare,
     forecast,
     load_model,
+    pad_front,
     save_portable,
 )
 
@@ -51,6 +52,27 @@ def test_coverage_on_new_series():
     assert np.abs(held(calibrated, fresh) - 0.95).max() < 0.03
     widths = np.diff(called(calibrated, fresh.to_numpy()[0][:1])[0][:, [0, -1]])
     assert (np.diff(widths[:, 0]) > 0).all()
+
+
+@pytest.mark.parametrize("levels", [None, (0.1, 0.5, 0.9)])
+@pytest.mark.parametrize("columns", [None, [0, 1]])
+def test_windows_with_holes_are_held_as_often_as_margins_say(levels, columns):
+    """The scale of a window goes by its known steps, when margins are read and when they are used.
+
+    On the windows that a margin was read off, it holds exactly as many as its rank.
+    """
+    generator = np.random.default_rng(0)
+    panel = []
+    for length in generator.integers(8, 60, 40):
+        series = generator.normal(size=(length, 2)).cumsum(axis=0)
+        series[generator.random(series.shape) < 0.1] = np.nan
+        panel.append(series if columns else series[:, 0])
+    windows = WindowedSeries(24, 2, missing="mask", target_columns=columns)
+    dataset = windows.build(pad_front(panel, windows, seen=6))
+    preset = RecurrentPreset(units=(2,), window_norm="last", quantiles=levels)
+    calibrated = calibrate(preset.build(dataset), dataset, coverage=0.8)
+    rank = np.ceil((dataset.num_windows + 1) * 0.8)
+    np.testing.assert_allclose(held(calibrated, dataset), rank / dataset.num_windows, atol=0.003)
 
 
 @pytest.mark.slow

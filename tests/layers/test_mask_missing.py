@@ -21,6 +21,15 @@ def test_a_step_is_masked_if_any_of_its_values_is_missing(hole):
     assert numpy(layer.compute_mask(x, before)).tolist() == [[False, False, True]]
 
 
+def test_a_step_of_several_targets_is_masked_if_all_are_missing():
+    x = np.array([[[1.0, 2.0], [np.nan, 3.0], [np.inf, np.nan]]], "float32")
+    layer = MaskMissing("all")
+    assert numpy(layer(x)).tolist() == [[[1.0, 2.0], [0.0, 3.0], [0.0, 0.0]]]
+    assert numpy(layer.compute_mask(x)).tolist() == [[True, True, False]]
+    with pytest.raises(ValueError, match="features must be one of"):
+        MaskMissing("some")
+
+
 def test_layers_behind_it_see_the_short_window():
     inputs = keras.Input((None, 1))
     normal, location, scale = NormalizeWindow("standard")(MaskMissing()(inputs))

@@ -158,6 +158,31 @@ def test_training_on_padded_windows_is_training_on_short_ones(statistic, kind):
         np.testing.assert_allclose(long, short, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *({"statistic": statistic, "causal": causal}
+          for statistic in STATISTICS for causal in (False, True)),
+        {"statistic": "seasonal", "period": 3},
+    ],
+)  # fmt: skip
+def test_a_missing_value_enters_no_statistic_of_its_feature(settings):
+    """Each feature is normalized as if its missing values were masked steps of its own."""
+    generator = np.random.default_rng(4)
+    x = generator.normal(50, 9, (20, 12, 3)).astype("float32")
+    mask = generator.random((20, 12)) < 0.8
+    holes = generator.random(x.shape) < generator.choice([0.1, 0.6, 1.0], (20, 1, 3))
+    layer = NormalizeWindow(holes=True, **settings)
+    got = layer(np.where(holes, np.nan, x), mask=ops.convert_to_tensor(mask))
+    for feature in range(3):
+        alone = ops.convert_to_tensor(mask & ~holes[..., feature])
+        want = layer(x[..., feature : feature + 1], mask=alone)
+        for ours, theirs in zip(got, want, strict=True):
+            np.testing.assert_allclose(
+                numpy(ours)[..., feature], numpy(theirs)[..., 0], rtol=1e-4, atol=1e-4
+            )
+
+
 @pytest.mark.parametrize("policy", ["mixed_float16", "float16"])
 def test_masked_windows_keep_their_level_in_half_precision(policy):
     layer = NormalizeWindow("mean", dtype=policy)

@@ -2,12 +2,13 @@
 
 import warnings
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 
 from helpers import untraced
-from keras_ts import RecurrentPreset, WindowedSeries, forecast, from_preset
+from keras_ts import MaskMissing, RecurrentPreset, WindowedSeries, forecast, from_preset
 
 TIME = np.arange(96.0)
 SEASON = np.where(TIME % 12 == 3, 30.0, 0.0) + 10 * np.sin(2 * np.pi * TIME / 12) + 100
@@ -62,35 +63,47 @@ def test_warns_of_missing_targets_which_make_the_loss_nan(targets):
 
 @pytest.mark.parametrize("columns", [1, 2])
 @pytest.mark.parametrize("rate", [1, 2])
-def test_a_window_without_a_whole_row_gives_no_forecast(columns, rate):
-    """The net would forecast 0 from it: it sees no level."""
+def test_a_window_without_a_target_gives_no_forecast(columns, rate):
+    """The net would forecast 0 from it: it sees no level. Other columns may be missing."""
     windows = WindowedSeries(8, 3, target_columns=0, sampling_rate=rate, missing="keep")
     table = np.stack([TIME] * columns, axis=1)
     model = RecurrentPreset(units=(2,), window_norm="last").build(windows.build(table))
-    empty, last = table.copy(), table.copy()
-    empty[-8 * rate :, -1] = np.nan
+    empty, last, alone = table.copy(), table.copy(), table.copy()
+    empty[-8 * rate :, 0] = np.nan
     last[-8 * rate : -1] = np.nan
-    with pytest.raises(ValueError, match="series 1 has a missing value in every row of its last"):
+    alone[-8 * rate :, 1:] = np.nan
+    with pytest.raises(ValueError, match="series 1 has no known target in its last window"):
         forecast(model, [table, empty])
-    given = forecast(model, [table, empty, last], incomplete="nan")
+    given = forecast(model, [table, empty, last, alone], incomplete="nan")
     assert np.isnan(given[1]).all()
-    assert np.isfinite(given[[0, 2]]).all()
+    assert np.isfinite(given[[0, 2, 3]]).all()
 
 
-def test_a_hole_in_a_known_column_counts_as_its_mean_to_the_steps_before_it():
-    """In a sequence these steps are not masked themselves, and read the column ahead."""
+def test_a_model_that_masks_rows_lacking_any_value_gives_no_forecast_from_such_rows_alone():
+    inputs = keras.Input((8, 2))
+    state = keras.layers.GRU(2)(MaskMissing()(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(1)(state))
+    table = np.stack([TIME, TIME], axis=1)
+    table[-8:, 1] = np.nan
+    windows = WindowedSeries(8, target_columns=0, missing="mask")
+    with pytest.raises(ValueError, match="a missing value in every row of its last window"):
+        forecast(model, table, windows)
+
+
+def test_a_hole_in_a_known_column_counts_as_the_value_before_it():
+    """In a sequence the steps in front of it are not masked themselves, and read it ahead."""
     price = 100 + np.random.default_rng(0).normal(size=96)
     windows = WindowedSeries(
         12, 2, targets="sequence", target_columns=0, future_columns=[1], missing="keep"
     )
     dataset = windows.build(np.stack([SEASON, price], axis=1))
     model = RecurrentPreset("sequence_to_sequence", units=(3,), window_norm="last").build(dataset)
-    mean = dataset.statistics()["past"][0][1]
+    whole = dataset[0][0]["past"]
     got = []
-    for value in (np.nan, mean):
+    for value in (np.nan, whole[:, 5, 1]):
         x = {part: values.copy() for part, values in dataset[0][0].items()}
         x["past"][:, 6, 1] = value
-        got.append(model.predict(x, verbose=0)[:, :6])
+        got.append(model.predict(x, verbose=0))
     np.testing.assert_allclose(got[0], got[1], rtol=1e-5)
 
 
@@ -146,7 +159,7 @@ def test_a_window_without_a_value_or_with_a_gap_in_time_is_refused():
     empty = frame.assign(y=np.nan)
     gap = frame.drop(index=35)
     for broken, says in (
-        (empty, "series 'a' has a missing value in every row of its last window"),
+        (empty, "series 'a' has no known target in its last window"),
         (
             gap,
             r"a gap in time in its last window, at position 35 \(2024-02-06.*Insert the rows",

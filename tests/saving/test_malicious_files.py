@@ -245,7 +245,9 @@ RIGHT = {
         "feature": maybe(index_or_indices), "period": maybe(whole(1)), "gap": whole(0, 1)},
     "SelectColumns": {"columns": lambda value: isinstance(value, list) and index_or_indices(value)},
     "KnownAhead": {},
-    "MaskMissing": {},
+    "MaskMissing": {"features": one_of("any", "all")},
+    "CarryForward": {"start": maybe(number)},
+    "MaskLike": {},
     "Unmask": {},
     "SmoothedForecast": {
         "steps": whole(1), "gap": whole(0), "unit": maybe(some(positive)), "holes": flag},
