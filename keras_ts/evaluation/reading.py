@@ -32,8 +32,8 @@ class Block:
     Attributes:
         begin: Number of the first, in time order.
         inputs: The inputs, as a model takes them.
-        past: ``(windows, inputs, targets)``, the past of the target columns. Where the models mask,
-            missing values are filled for the baselines.
+        past: ``(windows, inputs, targets)``, the past of the target columns. If the models mask
+            missing values, they are filled for the baselines.
         past_as_read: The same, missing values not finite.
         actual: ``(windows, steps, targets)``.
         series: ``(windows,)``, the number of each window's series.

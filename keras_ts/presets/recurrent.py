@@ -83,9 +83,9 @@ class RecurrentPreset(PresetSettings):
       other steps ``CarryForward`` fills a missing value with the last known one of its column;
       before a column's first value in a window, it counts as the column's level in that window
       (``window_norm``), or as its mean over the training part. In sequence to sequence ``Unmask``
-      stands behind the recurrent layers: a masked step is forecast from what came before it. With
-      ``"keep"``, a missing value among targets or ``future`` makes the loss NaN, and ``build`` warns
-      of it.
+      stands behind the recurrent layers: a masked step is forecast from what came before it. A
+      missing value among targets or ``future``, which ``"keep"`` lets through, makes the loss NaN,
+      and ``build`` warns of it.
     - Quantiles are brought to their units, and sorted last. All of this is float32 where the
       policy is half precision, which holds a series' level to three digits.
 

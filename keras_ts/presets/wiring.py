@@ -144,7 +144,7 @@ def _masked(needs: Requirements, own: Any, values: Any, start: float | None = 0.
         needs: The inputs and outputs.
         own: The own columns as they came.
         values: The same, or the same standardized.
-        start: What stands for a value before the first known one of its column.
+        start: Value of the steps before the first known one of a column; None to leave them NaN.
     """
     if not needs.holes:
         return values
