@@ -49,6 +49,14 @@ def pairs(session: nox.Session) -> None:
 
 
 @nox.session
+@nox.parametrize("backend", BACKENDS)
+def pages(session: nox.Session, backend: str) -> None:
+    """The code of each page with an install line, after that line alone."""
+    session.install("packaging")
+    session.run("python", "tests/pages.py", backend)
+
+
+@nox.session
 def mutants(session: nox.Session) -> None:
     """Faults put into the arithmetic of windows, one at a time: the tests notice 90 % at least."""
     session.install("cosmic-ray>=8.4", "hypothesis>=6.130", "numpy>=1.26", "pytest>=8.3")

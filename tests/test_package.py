@@ -1,6 +1,7 @@
 """The package keeps its promises: names, registration, and a cheap, clean import."""
 
 import json
+import sys
 from pathlib import Path
 
 import keras
@@ -124,3 +125,36 @@ def test_keras_still_takes_data_adapters_as_they_are():
 
     dataset = keras_ts.WindowedSeries(3).build(range(10))
     assert get_data_adapter(dataset, shuffle=True) is dataset
+
+
+class Column:
+    """A column of a library that is neither pandas nor polars."""
+
+    columns = ("x",)
+
+    def to_numpy(self):
+        return None
+
+
+@pytest.mark.parametrize(
+    ("package", "call"),
+    [
+        ("matplotlib", lambda: keras_ts.plot_series([1.0, 2.0])),
+        ("narwhals", lambda: keras_ts.plot_forecast(Column(), Column())),
+        ("narwhals", lambda: keras_ts.WindowedSeries(3).build(Column())),
+        ("narwhals", lambda: keras_ts.calendar_features(Column(), ["day"])),
+        ("grain", lambda: keras_ts.WindowedSeries(3).build(range(9)).to_grain()),
+        (
+            "tensorboard",
+            lambda: keras_ts.ExponentialLRSweep(end_lr=1.0, steps=9).to_tensorboard("logs"),
+        ),
+    ],
+)
+def test_the_error_of_a_missing_package_names_the_package(monkeypatch, package, call):
+    """No index has this package yet, so its extras cannot be installed by name."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImportError, match=rf"pip install {package}\b") as caught:
+        call()
+    assert "keras-ts" not in str(caught.value)

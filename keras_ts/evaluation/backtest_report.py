@@ -1,6 +1,5 @@
 """``BacktestReport``: what a backtest forecast and what came, row by row."""
 
-import importlib
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
+from keras_ts.evaluation.frames import as_frame
 from keras_ts.evaluation.metrics import all_losses, of_means
 from keras_ts.evaluation.text import aligned
 from keras_ts.forecasting.tables import output_names
@@ -80,14 +80,13 @@ class BacktestReport:
         Args:
             library: ``"pandas"`` or ``"polars"``. Defaults to ``"pandas"``.
         """
-        _checks.choice("library", library, ("pandas", "polars"))
         columns = {}
         for name, values in self.table.items():
             if values.ndim == 1:
                 columns[name] = values
             else:
                 columns.update({f"{name}_{i}": part for i, part in enumerate(values.T)})
-        return importlib.import_module(library).DataFrame(columns)
+        return as_frame(columns, library)
 
     def __str__(self) -> str:
         scores, whole = self.scores("fold"), self.scores()

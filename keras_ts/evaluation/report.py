@@ -1,7 +1,6 @@
 """``ComparisonReport``: the scores of forecasters side by side, and the sentence they end in."""
 
 import html
-import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array
+from keras_ts.evaluation.frames import as_frame
 from keras_ts.evaluation.metrics import POINT, QUANTILE
 from keras_ts.evaluation.tally import Tally
 from keras_ts.evaluation.text import aligned
@@ -98,8 +98,7 @@ class ComparisonReport:
         Args:
             library: ``"pandas"`` or ``"polars"``. Defaults to ``"pandas"``.
         """
-        _checks.choice("library", library, ("pandas", "polars"))
-        return importlib.import_module(library).DataFrame(self.table)
+        return as_frame(self.table, library)
 
     def __str__(self) -> str:
         lines = aligned([self._heading(), *self._rows()], left=1)

@@ -26,7 +26,7 @@ def ready_axes(ax: Any) -> Any:
     try:
         from matplotlib import pyplot
     except ImportError as error:
-        raise ImportError("Plots need matplotlib: pip install 'keras-ts[plot]'.") from error
+        raise ImportError("Plots need matplotlib: pip install matplotlib.") from error
     return pyplot.subplots(figsize=(8, 4), layout="constrained")[1]
 
 

@@ -111,7 +111,7 @@ def _table(frame: Any, argument: str) -> Any:
         import narwhals as nw
     except ImportError as error:
         raise ImportError(
-            "Drawing a data frame needs narwhals: pip install 'keras-ts[frames]', or pass arrays."
+            "Drawing a data frame needs narwhals: pip install narwhals, or pass arrays."
         ) from error
     try:
         return nw.from_native(frame, eager_only=True)

@@ -122,8 +122,7 @@ def open_frame(frame: Any) -> Any:
         import narwhals as nw
     except ImportError as error:
         raise ImportError(
-            "Windowing a data frame needs narwhals: pip install 'keras-ts[frames]', "
-            "or pass frame.to_numpy()."
+            "Windowing a data frame needs narwhals: pip install narwhals, or pass frame.to_numpy()."
         ) from error
     try:
         return nw.from_native(frame, eager_only=True)

@@ -112,8 +112,8 @@ def _of_frame(timestamps: Any) -> _Column:
         import narwhals as nw
     except ImportError as error:
         raise ImportError(
-            "Reading timestamps of pandas or polars needs narwhals: pip install "
-            "'keras-ts[frames]', or pass a NumPy array of datetime64."
+            "Reading timestamps of pandas or polars needs narwhals: pip install narwhals, or pass "
+            "a NumPy array of datetime64."
         ) from error
     if hasattr(timestamps, "to_flat_index"):  # An index of pandas, which narwhals does not read.
         timestamps = timestamps.to_series()

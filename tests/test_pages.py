@@ -1,0 +1,77 @@
+"""The code of the pages that name an install line needs no more than that line brings."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import keras_ts
+import pages
+from helpers import BACKEND
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """Make environments, one for all pages with the same install line."""
+    made = {}
+
+    def make(how, wanted, *arguments):
+        key = how, *wanted
+        if key not in made:
+            made[key] = how(tmp_path_factory.mktemp("environment"), wanted, *arguments)
+        return made[key]
+
+    return make
+
+
+@pytest.mark.parametrize("page", pages.FRONT_PAGES)
+def test_front_page_runs_on_what_its_install_line_brings(environment, page):
+    wanted = pages.requirements(page, BACKEND)
+    package = Path(keras_ts.__file__).parent
+    result = pages.run(page, environment(pages.linked, wanted, package), BACKEND)
+    assert result.returncode == 0, result.stderr[-3000:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", pages.PAGES)
+def test_page_runs_after_its_install_line(environment, page):
+    wanted = pages.requirements(page, BACKEND)
+    result = pages.run(page, environment(pages.installed, wanted), BACKEND)
+    assert result.returncode == 0, result.stderr[-3000:]
+
+
+def test_an_environment_has_no_more_than_its_line_brings(environment):
+    python = environment(pages.linked, [f".[{BACKEND}]"], Path(keras_ts.__file__).parent)
+    code = "import importlib.util as i; print([bool(i.find_spec(n)) for n in {}])"
+    names = ["keras_ts", "keras", BACKEND, "pandas", "matplotlib", "narwhals"]
+    found = subprocess.run([python, "-c", code.format(names)], capture_output=True, text=True)
+    assert found.stdout.strip() == "[True, True, True, False, False, False]"
+
+
+def brought(wanted):
+    """Return the modules that an installation would bring."""
+    return {
+        Path(file.parts[0]).stem
+        for distribution in pages.distributions(wanted)
+        for file in distribution.files
+    }
+
+
+GUIDES = sorted(str(path.relative_to(pages.ROOT)) for path in pages.ROOT.glob("docs/guide/*.md"))
+
+
+@pytest.mark.parametrize("page", GUIDES)
+def test_guides_name_what_they_import_beyond_the_start(page):
+    tree = ast.parse(pages.blocks(page))
+    names = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            names.append(node.module)
+        elif isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+    modules = {name.split(".")[0] for name in names} - sys.stdlib_module_names
+    extras = ["start", *re.findall(r"the `(\w+)` extra", (pages.ROOT / page).read_text())]
+    assert modules - {"keras_ts"} <= brought([f".[{','.join(extras)}]"])
