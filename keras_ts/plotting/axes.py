@@ -14,6 +14,8 @@ from keras_ts._typing import Array
 
 Path = str | os.PathLike[str] | None
 
+_LONGEST_NAME = 40
+
 DATA, MODEL, QUIET, ALARM = "#33414e", "#d1495b", "#9aa5b1", "#edae49"
 
 
@@ -37,6 +39,20 @@ def finished_axes(ax: Any, path: Path) -> Any:
         with replacing(path) as temporary:
             ax.figure.savefig(temporary, dpi=120, format=temporary.suffix[1:] or "png")
     return ax
+
+
+def written(name: Any) -> str:
+    """Return a name from the data as text that matplotlib draws letter by letter.
+
+    matplotlib reads the text between two ``$`` as a formula, and leaves a label that begins with
+    ``_`` out of a legend. A long name loses its middle, since names of one kind often begin alike.
+    """
+    text = "".join(letter if letter.isprintable() else " " for letter in str(name))
+    text = " ".join(text.split()) or repr(str(name))
+    if len(text) > _LONGEST_NAME:
+        text = f"{text[: _LONGEST_NAME // 2]}…{text[1 - _LONGEST_NAME // 2 :]}"
+    text = text.replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
 
 
 def label_time(ax: Any, moments: Array | None) -> None:

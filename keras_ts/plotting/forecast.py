@@ -6,7 +6,16 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array
-from keras_ts.plotting.axes import DATA, MODEL, QUIET, Path, finished_axes, label_time, ready_axes
+from keras_ts.plotting.axes import (
+    DATA,
+    MODEL,
+    QUIET,
+    Path,
+    finished_axes,
+    label_time,
+    ready_axes,
+    written,
+)
 from keras_ts.plotting.frames import Drawn, bands_of, is_frame, read_frames
 from keras_ts.plotting.series import checked_series, checked_times
 
@@ -77,7 +86,7 @@ def plot_forecast(
     if len(drawn) < count and ids is None:
         ax.set_title(f"The first {len(drawn)} of {count:,} series", fontsize="medium", loc="left")
     label_time(ax, drawn[0].ahead_moments if timed else None)
-    ax.set_ylabel(name)
+    ax.set_ylabel(written(name))
     ax.legend(frameon=False, loc="best")
     return finished_axes(ax, path)
 
@@ -130,7 +139,7 @@ def _draw(ax: Any, drawn: Drawn, last: int | None, color: str) -> None:
             share: (np.concatenate([values[-1:], low]), np.concatenate([values[-1:], high]))
             for share, (low, high) in bands.items()
         }
-    name = "series" if single else str(drawn.label)
+    name = "series" if single else written(drawn.label)
     ax.plot(moments, values, color=DATA if single else color, linewidth=1.1, label=name)
     ax.plot(ahead_moments, ahead, color=color, linewidth=1.6, label="forecast" if single else None)
     for share, (low, high) in bands.items():

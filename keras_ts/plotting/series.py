@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array
-from keras_ts.plotting.axes import Path, finished_axes, label_time, ready_axes
+from keras_ts.plotting.axes import Path, finished_axes, label_time, ready_axes, written
 from keras_ts.plotting.frames import is_frame
 
 
@@ -39,8 +39,10 @@ def plot_series(
     values = checked_series(series)
     moments = checked_times(times, len(values))
     ax = ready_axes(ax)
-    ax.plot(np.arange(len(values)) if moments is None else moments, values, linewidth=1.0,
-            label=label)  # fmt: skip
+    name = None if label is None else written(label)
+    ax.plot(
+        np.arange(len(values)) if moments is None else moments, values, linewidth=1.0, label=name
+    )
     label_time(ax, moments)
     ax.set_ylabel("value")
     if label is not None:

@@ -5,7 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from keras_ts.plotting.axes import ALARM, DATA, MODEL, QUIET, Path, finished_axes, ready_axes
+from keras_ts.plotting.axes import (
+    ALARM,
+    DATA,
+    MODEL,
+    QUIET,
+    Path,
+    finished_axes,
+    ready_axes,
+    written,
+)
 
 
 def plot_history(
@@ -53,7 +62,7 @@ def plot_history(
             ax.plot(epochs[shown], values[shown], color=color, linewidth=1.3, label=label)
     ax.set_xlabel("epoch")
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.set_ylabel(metric)
+    ax.set_ylabel(written(metric))
     ax.legend(frameon=False)
     return finished_axes(ax, path)
 
