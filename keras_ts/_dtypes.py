@@ -1,11 +1,54 @@
-"""Chooses the precision of layers that handle a series in its own units.
+"""Keeps the values of a series whole: in what precision layers compute, and what a backend takes.
 
 Half precision serves the inside of a network, and overflows at the levels of many series.
 """
 
 from typing import Any
 
+import keras
+import numpy as np
+
+from keras_ts._typing import Array
+
 
 def at_least_float32(layer: Any) -> str:
     """Return the dtype in which ``layer`` computes: its own, or float32 for a half one."""
     return "float32" if layer.compute_dtype in ("float16", "bfloat16") else str(layer.compute_dtype)
+
+
+def changes_integers(kind: np.dtype[Any]) -> bool:
+    """Tell if the backend changes or refuses some integers of a type."""
+    return _widest_integer(kind) is not None
+
+
+def with_exact_integers(batch: Any) -> Any:
+    """Return arrays, in whatever structure, whose integers no backend changes or refuses.
+
+    JAX cuts integers of eight bytes to four, and says nothing of those that do not fit; on PyTorch
+    Keras takes no uint64. Integers that are too large become floats, as every layer makes of them.
+    """
+    return keras.tree.map_structure(_exact, batch)
+
+
+def _exact(values: Array) -> Array:
+    kind = _widest_integer(values.dtype)
+    if kind is None or not values.size:
+        return values
+    limits = np.iinfo(kind)
+    fits = limits.min <= values.min() and values.max() <= limits.max
+    return values.astype(kind if fits else np.float64)
+
+
+def _widest_integer(kind: np.dtype[Any]) -> Any:
+    """Return the type that the backend takes integers of a type in, or None for the same."""
+    if kind.kind not in "iu" or kind.itemsize < 8:
+        return None
+    backend = keras.backend.backend()
+    if backend == "torch":
+        return np.int64 if kind.kind == "u" else None
+    if backend == "jax":
+        import jax
+
+        wide = jax.config.jax_enable_x64
+        return None if wide else np.dtype(f"{kind.kind}4")
+    return None

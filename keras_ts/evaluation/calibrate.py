@@ -137,7 +137,9 @@ def _targets(judged: JudgedWindows, several: bool) -> int | list[int] | None:
 def _tensors(model: keras.Model, dataset: WindowDataset) -> tuple[Any, Any, Any]:
     """Return the model's inputs and output as symbolic tensors, and the one of its windows."""
     if getattr(model, "inputs", None):
-        inputs, outputs, parts = model.input, model.output, inputs_by_part(model)
+        # A Sequential has no ``input``.
+        inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+        outputs, parts = model.outputs[0], inputs_by_part(model)
     else:  # A subclass has no tensors of its own.
         given = dataset[0][0]
         shapes = given if isinstance(given, dict) else {"past": given}

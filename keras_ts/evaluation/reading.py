@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts._dtypes import with_exact_integers
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.baselines import filled, naive, seasons_back
 from keras_ts.windows.arithmetic.scale import absolute_steps
@@ -121,7 +122,7 @@ class JudgedWindows:
         # Whole batches alone: on JAX another shape compiles anew, which takes seconds.
         places = np.minimum(np.arange(-(-count // batch) * batch), count - 1)
         inputs = keras.tree.map_structure(lambda part: part[places], block.inputs)
-        given = model.predict(inputs, batch_size=batch, verbose=0)
+        given = model.predict(with_exact_integers(inputs), batch_size=batch, verbose=0)
         given = _checks.numeric(given, f"the output of {name}")[:count]
         shape = self._target_shape(len(block.series))
         tail = () if levels is None else (len(levels),)

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_ts._dtypes import with_exact_integers
 from keras_ts._typing import Array, IntArray
 from keras_ts.layers.levels import levels_of
 from keras_ts.layers.linear_forecast import LinearForecast
@@ -80,7 +81,7 @@ def blocks(dataset: WindowDataset) -> Iterator[tuple[IntArray, Any, Array, Array
         starts = source.sampler.ranges.starts(np.arange(begin, end))
         yield (
             starts,
-            x,
+            with_exact_integers(x),
             y,
             np.square(weights[0].ravel(), dtype="float64") if weights else np.ones(len(y)),
         )

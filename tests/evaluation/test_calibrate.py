@@ -271,6 +271,19 @@ def test_subclassed_models():
     assert calibrate(model, dataset, coverage=0.8)(dataset[0][0]).shape == (32, 2, 3)
 
 
+@pytest.mark.parametrize("first", [[], [keras.Input((6,))]], ids=["built by data", "built"])
+def test_sequential_models(first):
+    windows = WindowedSeries(6, horizon=2)
+    dataset = windows.build(np.random.default_rng(0).normal(size=60))
+    model = keras.Sequential([*first, keras.layers.Dense(2)])
+    point, x = called(model, dataset[0][0]), dataset[0][0]
+    calibrated = calibrate(model, dataset, coverage=0.8)
+    np.testing.assert_allclose(called(calibrated, x)[..., 1], point, rtol=1e-6)
+    whole = keras.Model(model.inputs[0], model.outputs)
+    same = calibrate(whole, dataset, coverage=0.8)
+    np.testing.assert_array_equal(called(calibrated, x), called(same, x))
+
+
 def test_mistakes(built):
     model, calibrated, (_, validation), _, _ = built
     with pytest.raises(ValueError, match=r"ConformalInterval already. Calibrate the model that"):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from keras_ts import _checks, _keras_private
+from keras_ts._dtypes import changes_integers, with_exact_integers
 from keras_ts.windows.feeding import to_tf
 from keras_ts.windows.feeding.progress import Count, Progress
 from keras_ts.windows.feeding.source import WindowSource
@@ -110,11 +111,13 @@ class KerasDataAdapter(_keras_private.DataAdapter):
         epoch, first = begin(count), self._progress.first
         read, bounds = self._source.read, self._source.sampler.bounds
         batches = self._source.sampler.batches
+        inexact = changes_integers(self._source.panel.values.dtype)
         for batch in range(first, batches):
             # The batch counts before it is handed out, so that a state taken while it is in use
             # goes on after it.
             count.value = batch + 1 - first - ahead
-            yield read(epoch, *bounds(batch))
+            windows = read(epoch, *bounds(batch))
+            yield with_exact_integers(windows) if inexact else windows
         count.value = batches - first
 
     def _refuse_ignored(self, arguments: dict[str, Any]) -> None:

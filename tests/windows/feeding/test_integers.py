@@ -1,0 +1,76 @@
+"""Integers of every size reach a model as the numbers that they are, on every backend."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_ts
+from helpers import BACKEND
+from keras_ts import WindowedSeries
+from keras_ts._dtypes import changes_integers, with_exact_integers
+
+STEPS = np.arange(40) % 7
+SMALL = ["uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "bool"]
+LARGE = [
+    STEPS.astype("int64") + 2**40,
+    STEPS.astype("int64") - 2**40,
+    STEPS.astype("uint32") + np.uint32(2**31),
+    STEPS.astype("uint64") + np.uint64(2**32),
+    STEPS.astype("uint64") + np.uint64(2**63),
+    STEPS.astype(">i8") + 2**40,
+]
+
+
+def adding():
+    """Return a model that adds up its windows of four."""
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, kernel_initializer="ones")])
+
+
+@pytest.mark.parametrize(
+    "series",
+    [(STEPS % 2).astype(kind) for kind in SMALL] + LARGE,
+    ids=lambda series: f"{series.dtype} from {series.min()}",
+)
+def test_predictions_and_losses_are_those_of_floats(series):
+    windows = WindowedSeries(4, batch_size=16)
+    floats = series.astype("float64")
+    model = adding()
+    model.compile("sgd", "mae")
+    dataset, wanted = windows.build(series), windows.build(floats)
+    assert dataset[0][0].dtype == series.dtype.newbyteorder("=")
+    sums = [floats[place : place + 4].sum() for place in range(36)]
+    np.testing.assert_allclose(model.predict(dataset, verbose=0)[:, 0], sums, rtol=1e-6)
+    loss = np.abs(np.subtract(sums, floats[4:])).mean()
+    np.testing.assert_allclose(model.evaluate(dataset, verbose=0), loss, rtol=1e-6)
+    np.testing.assert_allclose(model.evaluate(wanted, verbose=0), loss, rtol=1e-6)
+
+
+@pytest.mark.parametrize("series", [STEPS.astype("uint64"), LARGE[0]], ids=["uint64", "int64"])
+def test_judging_and_presets_read_the_same_integers(series):
+    """The preset reads its windows for a ridge regression, and a Sequential is built by its fit."""
+    windows = WindowedSeries(7, batch_size=8)
+    tables = []
+    for values in (series, series.astype("float64")):
+        keras.utils.set_random_seed(1)
+        train, validation = windows.split(values, at=25)
+        preset = keras_ts.RecurrentPreset(units=(2,), window_norm="last", smoothing="linear")
+        unbuilt = keras.Sequential([keras.layers.Dense(1, kernel_initializer="ones")])
+        unbuilt.compile(keras.optimizers.SGD(0.0), "mae")
+        unbuilt.fit(train, verbose=0)
+        models = {"preset": preset.build(train), "unbuilt": unbuilt}
+        tables.append(keras_ts.compare(models, train, validation).table["mae"])
+    np.testing.assert_allclose(*tables, rtol=1e-4, atol=1e-9)
+
+
+def test_integers_that_fit_stay_integers():
+    assert changes_integers(np.dtype("uint64")) == (BACKEND != "tensorflow")
+    assert changes_integers(np.dtype("int64")) == (BACKEND == "jax")
+    assert not changes_integers(np.dtype("int32"))
+    assert not changes_integers(np.dtype("float64"))
+    batch = {"past": STEPS.astype("uint64")}, np.full(3, 2**63, "uint64"), np.ones(3)
+    inputs, targets, weights = with_exact_integers(batch)
+    assert inputs["past"].dtype.kind == ("i" if BACKEND == "torch" else "u")
+    assert targets.dtype == ("uint64" if BACKEND == "tensorflow" else "float64")
+    assert targets[0] == 2**63
+    assert weights is batch[2]
+    assert with_exact_integers(np.empty(0, "uint64")).size == 0
