@@ -93,7 +93,13 @@ def _reserved(folder: Path, suffix: str) -> Iterator[Path]:
         # The name is short, since that of the target may be as long as a name can be. The suffix
         # stays, since Keras and matplotlib choose a format by it.
         path = folder / f".keras_ts.{secrets.token_hex(8)}{suffix}"
-        with path.open("xb") as file:
+        try:
+            file = path.open("xb")
+        except OSError as error:
+            # The name of the temporary file would say nothing to whoever named the other.
+            reason = f"{error.strerror}: no file can be made in this folder"
+            raise OSError(error.errno, reason, str(folder)) from None
+        with file:
             if not _lock(file, wait=True):
                 # Windows moves no open file.
                 file.close()

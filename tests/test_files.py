@@ -159,3 +159,15 @@ def test_path_still_names_the_file(model, tmp_path):
         load_model(tmp_path / "model.keras", path=tmp_path / "model.keras")
     with pytest.raises(TypeError, match="path"):
         load_model(filepath=tmp_path / "model.keras", path=tmp_path / "model.keras")
+
+
+def test_a_folder_that_takes_no_file_is_named(model, tmp_path, monkeypatch):
+    """The superuser, as tests often are, may write everywhere."""
+    (tmp_path / "locked").mkdir()
+
+    def refuse(path, mode="r", *rest, **settings):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("pathlib.Path.open", refuse)
+    with pytest.raises(PermissionError, match=r"no file can be made in this folder: .*locked'$"):
+        save_model(model, tmp_path / "locked" / "model.keras")

@@ -5,6 +5,7 @@ or makes new ones, may save a file, and returns the axes.
 """
 
 import os
+import pathlib
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,11 @@ def ready_axes(ax: Any) -> Any:
     if isinstance(ax, str | os.PathLike):
         raise TypeError(f"ax must be matplotlib axes; to save the picture pass path={str(ax)!r}.")
     if ax is not None:
+        if not hasattr(ax, "spines"):
+            raise TypeError(
+                "ax must be matplotlib axes, one of those that plt.subplots returns. Received: "
+                f"{type(ax).__name__}."
+            )
         return ax
     try:
         from matplotlib import pyplot
@@ -37,7 +43,7 @@ def finished_axes(ax: Any, path: Path) -> Any:
     ax.spines[["top", "right"]].set_visible(False)
     if path is not None:
         with replacing(path) as temporary:
-            ax.figure.savefig(temporary, dpi=120, format=temporary.suffix[1:] or "png")
+            ax.figure.savefig(temporary, dpi=120, format=pathlib.Path(path).suffix[1:] or "png")
     return ax
 
 

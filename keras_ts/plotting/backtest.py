@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.plotting.axes import MODEL, QUIET, Path, finished_axes, ready_axes
+from keras_ts.plotting.series import numbers
 
 
 def plot_backtest(backtest: Any, *, ax: Any = None, path: Path = None) -> Any:
@@ -28,22 +30,28 @@ def plot_backtest(backtest: Any, *, ax: Any = None, path: Path = None) -> Any:
         The axes.
     """
     table = getattr(backtest, "table", backtest)
-    missing = [name for name in ("fold", "step", "actual", "prediction") if name not in table]
+    names = ("fold", "step", "actual", "prediction")
+    missing = [n for n in names if not hasattr(table, "__contains__") or n not in table]
     if missing:
         raise ValueError(
             f"backtest must be what backtest returned, or its table. It has no {missing[0]!r}."
         )
     fold, step = np.asarray(table["fold"]), np.asarray(table["step"])
-    errors = np.abs(np.asarray(table["actual"]) - np.asarray(table["prediction"]))
-    errors = errors.reshape(len(errors), -1).mean(axis=1)
-    steps, folds = np.unique(step), np.unique(fold)
+    if not len(fold):
+        raise ValueError("backtest must have at least one row. It has none.")
+    actual = numbers("actual", table["actual"]).reshape(len(fold), -1)
+    errors = np.abs(actual - numbers("prediction", table["prediction"]).reshape(len(fold), -1))
+    # A value that never came has no error; a forecast that is NaN must show.
+    known = np.isfinite(actual)
+    errors[~known] = 0.0
+    (steps, places), folds = np.unique(step, return_inverse=True), np.unique(fold)
     ax = ready_axes(ax)
-    for place, number in enumerate(folds):
-        within = fold == number
-        means = [errors[within & (step == one)].mean() for one in steps]
-        label = "each fold" if place == 0 else None
+    for number, one in enumerate(folds):
+        within = fold == one
+        means = _means(errors[within], known[within], places[within], len(steps))
+        label = "each fold" if number == 0 else None
         ax.plot(steps, means, color=QUIET, linewidth=0.9, marker=".", label=label)
-    means = [errors[step == one].mean() for one in steps]
+    means = _means(errors, known, places, len(steps))
     ax.plot(steps, means, color=MODEL, linewidth=1.6, marker="o", label="all folds")
     ax.set_xlabel("step")
     ax.xaxis.get_major_locator().set_params(integer=True)
@@ -51,3 +59,10 @@ def plot_backtest(backtest: Any, *, ax: Any = None, path: Path = None) -> Any:
     ax.set_ylim(bottom=0)
     ax.legend(frameon=False, loc="best")
     return finished_axes(ax, path)
+
+
+def _means(errors: Array, known: BoolArray, places: IntArray, steps: int) -> Array:
+    """Return the mean error at each step; NaN where nothing is known."""
+    total = np.bincount(places, errors.sum(axis=1), steps)
+    count = np.bincount(places, known.sum(axis=1), steps)
+    return np.divide(total, count, out=np.full(steps, np.nan), where=count > 0)

@@ -17,7 +17,7 @@ from keras_ts.plotting.axes import (
     written,
 )
 from keras_ts.plotting.frames import Drawn, bands_of, is_frame, read_frames
-from keras_ts.plotting.series import checked_series, checked_times
+from keras_ts.plotting.series import checked_series, checked_times, numbers
 
 
 def plot_forecast(
@@ -92,7 +92,7 @@ def plot_forecast(
 
 
 def _read_arrays(series: Any, predictions: Any, start: Any, times: Any, levels: Any) -> Drawn:
-    values, forecast = checked_series(series), np.asarray(predictions, dtype=float)
+    values, forecast = checked_series(series), numbers("predictions", predictions)
     wanted = 1 if levels is None else 2
     if values.ndim != 1 or forecast.ndim != wanted:
         steps = "(steps,)" if levels is None else "(steps, levels)"
@@ -101,14 +101,18 @@ def _read_arrays(series: Any, predictions: Any, start: Any, times: Any, levels: 
             f"shapes {values.shape} and {forecast.shape}. Pass one column of each; quantiles need "
             "levels."
         )
-    start = len(values) if start is None else start
-    if not 0 <= start <= len(values):
+    start = len(values) if start is None else _checks.integer("start", start, 0)
+    if start > len(values):
         raise ValueError(
             f"start must lie in the series or at its end, 0..{len(values)}. Received: {start}."
         )
     bands: dict[float, tuple[Array, Array]] = {}
     if levels is not None:
-        shares = np.asarray(levels, dtype=float).ravel().tolist()
+        shares = [_checks.real("levels", level) for level in np.ravel(levels)]
+        if not shares or not all(0 < share < 1 for share in shares):
+            raise ValueError(
+                f"levels must lie between 0 and 1. Received: levels={_checks.shown(levels)}."
+            )
         if len(shares) != forecast.shape[1]:
             raise ValueError(
                 f"levels must have one entry for each of the {forecast.shape[1]} quantiles. "

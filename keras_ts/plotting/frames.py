@@ -59,10 +59,10 @@ def read_frames(
         number of series that there are.
     """
     history, ahead = _table(series, "series"), _table(forecast, "predictions")
-    if "step" not in ahead.columns or not len(ahead):
+    if "step" not in ahead.columns or not len(ahead) or not ahead["step"].dtype.is_integer():
         raise ValueError(
-            "predictions must be the frame that forecast returns, with a column 'step' and at "
-            f"least one row. Received the columns {_checks.shown(list(ahead.columns))}."
+            "predictions must be the frame that forecast returns, with a column 'step' of integers "
+            f"and at least one row. Received the columns {_checks.shown(list(ahead.columns))}."
         )
     place = ahead.columns.index("step")
     keys, outputs = ahead.columns[:place], ahead.columns[place + 1 :]
@@ -77,7 +77,7 @@ def read_frames(
             future = ahead.filter(ahead[id_column] == label)
             if not len(past):
                 raise ValueError(f"series has no row of {id_column}={label!r}, which was forecast.")
-        values = past[target].to_numpy().astype(float)
+        values = _floats(past[target], "series")
         moments: Array = np.arange(len(values))
         ahead_moments: Array = len(values) - 1 + future["step"].to_numpy()
         if time_column is not None:
@@ -85,7 +85,7 @@ def read_frames(
             order = np.argsort(moments, kind="stable")
             values, moments = values[order], moments[order]
         outer = _bands(future, target, outputs)
-        shown = future[target].to_numpy().astype(float)
+        shown = _floats(future[target], "predictions")
         drawn.append(Drawn(label, values, moments, shown, ahead_moments, outer))
     return target, time_column is not None, drawn, len(labels)
 
@@ -114,12 +114,20 @@ def _table(frame: Any, argument: str) -> Any:
             "Drawing a data frame needs narwhals: pip install narwhals, or pass arrays."
         ) from error
     try:
-        return nw.from_native(frame, eager_only=True)
+        table = nw.from_native(frame, eager_only=True)
     except TypeError:
         raise TypeError(
             f"{argument} must be an eager pandas or polars frame where the other one is a frame. "
             f"Received: {type(frame).__name__}."
         ) from None
+    except nw.exceptions.DuplicateError:
+        table = None
+    if table is None or not all(isinstance(name, str) for name in table.columns):
+        raise ValueError(
+            f"The columns of {argument} must have names of their own, which are strings. Received "
+            f"{_checks.shown(list(frame.columns))}."
+        )
+    return table
 
 
 def _target(outputs: list[str], known: list[str], column: str | None) -> str:
@@ -159,7 +167,8 @@ def _key_columns(ahead: Any, history: Any, keys: list[str]) -> tuple[str | None,
 def _wanted(labels: list[Any], ids: Any) -> list[Any]:
     if ids is None:
         return labels[:_MOST_SERIES]
-    wanted = list(ids) if isinstance(ids, list | tuple | np.ndarray) else [ids]
+    several = isinstance(ids, list | tuple | np.ndarray) or hasattr(ids, "to_list")
+    wanted = list(ids) if several else [ids]
     strangers = [label for label in wanted if label not in labels]
     if strangers or not wanted:
         raise ValueError(
@@ -167,6 +176,16 @@ def _wanted(labels: list[Any], ids: Any) -> list[Any]:
             f"{_checks.shown(strangers or ids)}."
         )
     return wanted
+
+
+def _floats(column: Any, argument: str) -> Array:
+    import narwhals as nw
+
+    if not (column.dtype.is_numeric() or column.dtype in (nw.Boolean, nw.Unknown)):
+        raise TypeError(
+            f"column {column.name!r} of {argument} must hold numbers. Received: {column.dtype}."
+        )
+    return column.to_numpy().astype(float)
 
 
 def _moments(column: Any) -> Array:

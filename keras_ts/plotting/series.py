@@ -1,9 +1,12 @@
 """``plot_series``: a series over time."""
 
+import warnings
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
 
+from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.plotting.axes import Path, finished_axes, label_time, ready_axes, written
 from keras_ts.plotting.frames import is_frame
@@ -33,7 +36,8 @@ def plot_series(
         The axes.
 
     Raises:
-        TypeError: The series is a frame with columns of dates or text.
+        TypeError: The series is no array of numbers, or a frame with columns of dates or text;
+            or ``times`` are neither numbers nor dates.
         ValueError: The series has no values, or ``times`` another length.
     """
     values = checked_series(series)
@@ -52,15 +56,7 @@ def plot_series(
 
 def checked_series(series: Any) -> Array:
     """Return a series as an array of floats, or refuse it."""
-    try:
-        values = np.asarray(series, dtype=float)
-    except (TypeError, ValueError):
-        if not is_frame(series):
-            raise
-        raise TypeError(
-            "series must hold numbers alone. Received a frame with other columns: pass a column, "
-            "and that of the dates as times, such as frame['units'] and times=frame['day']."
-        ) from None
+    values = numbers("series", series)
     if values.ndim not in (1, 2) or not len(values):
         raise ValueError(
             f"series must be (time,) or (time, columns), and not empty. Received {values.shape}."
@@ -68,11 +64,41 @@ def checked_series(series: Any) -> Array:
     return values
 
 
+def numbers(name: str, values: Any) -> Array:
+    """Return values as an array of floats, or raise an error that names them."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)
+            return np.asarray(values, dtype=float)
+    except (TypeError, ValueError, np.exceptions.ComplexWarning):
+        if is_frame(values):
+            raise TypeError(
+                f"{name} must hold numbers alone. Received a frame with other columns: pass a "
+                "column, and that of the dates as times, such as frame['units'] and "
+                "times=frame['day']."
+            ) from None
+        raise TypeError(
+            f"{name} must be one array of real numbers. Received: {_checks.shown(values)}."
+        ) from None
+
+
 def checked_times(times: Any, length: int) -> Array | None:
-    """Return the timestamps or numbers of the positions, or None."""
+    """Return the timestamps or numbers of the positions, or None.
+
+    Timestamps with a time zone are read as its clock shows them.
+    """
     if times is None:
         return None
     moments = np.asarray(times)
+    if moments.dtype == object and all(isinstance(moment, date) for moment in moments.flat):
+        clock = [m.replace(tzinfo=None) if isinstance(m, datetime) else m for m in moments.flat]
+        moments = np.array(clock, "datetime64[us]")
+    if moments.ndim != 1 or moments.dtype.kind not in "biufmM":
+        raise TypeError(
+            "times must be a list of numbers or dates. Received "
+            f"{moments.dtype} of shape {moments.shape}: {_checks.shown(times)}. Dates in other "
+            "forms become such by pandas.to_datetime(times)."
+        )
     if len(moments) != length:
         raise ValueError(
             f"times must have one entry per position, {length}. It has {len(moments)}."

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_ts import _checks
 from keras_ts.plotting.axes import (
     ALARM,
     DATA,
@@ -15,6 +16,7 @@ from keras_ts.plotting.axes import (
     ready_axes,
     written,
 )
+from keras_ts.plotting.series import numbers
 
 
 def plot_history(
@@ -46,17 +48,22 @@ def plot_history(
         The axes.
     """
     curves: Mapping[str, Sequence[float]] = getattr(history, "history", history)
-    if metric not in curves:
+    if not hasattr(curves, "keys"):
+        raise TypeError(
+            "history must be what fit returned, or its history dict. Received: "
+            f"{_checks.shown(history)}."
+        )
+    if metric not in list(curves):
         raise ValueError(f"metric={metric!r} is not in the history: {sorted(curves)}.")
-    if last is not None and last < 1:
-        raise ValueError(f"last must be >= 1. Received: last={last}.")
+    if last is not None:
+        last = _checks.integer("last", last, 1)
     ax = ready_axes(ax)
     for name, label, color in (
         (metric, "training", DATA),
         (f"val_{metric}", "validation", MODEL),
     ):
         if name in curves:
-            values = np.asarray(curves[name], dtype=float)
+            values = numbers(f"{name} of the history", curves[name])
             epochs = np.arange(1, len(values) + 1)
             shown = slice(None) if last is None else slice(-last, None)
             ax.plot(epochs[shown], values[shown], color=color, linewidth=1.3, label=label)

@@ -18,6 +18,10 @@ def test_forecast_continues_the_series_or_lies_over_it():
     assert over.get_xdata().tolist() == list(range(20, 30))
     with pytest.raises(ValueError, match=r"start must lie in the series or at its end, 0\.\.30"):
         plot_forecast(np.arange(30.0), [1.0], start=31)
+    with pytest.raises(TypeError, match=r"start must be an integer >= 0. Received: start=2\.5"):
+        plot_forecast(np.arange(30.0), [1.0], start=2.5)
+    with pytest.raises(TypeError, match="predictions must be one array of real numbers"):
+        plot_forecast(np.arange(30.0), "abc")
     with pytest.raises(ValueError, match="draws one series"):
         plot_forecast(np.zeros((30, 2)), [1.0])
 
@@ -108,6 +112,9 @@ def test_array_of_quantiles():
     assert axes.lines[1].get_ydata().tolist() == [4, 5, 6, 7, 8, 9]
     with pytest.raises(ValueError, match="one entry for each of the 5 quantiles"):
         plot_forecast(np.arange(5.0), values, levels=[0.5])
+    for levels in ([], [-3, 0, 0.5, 1, 17]):
+        with pytest.raises(ValueError, match=r"levels must lie between 0 and 1. Received: levels="):
+            plot_forecast(np.arange(5.0), values, levels=levels)
     with pytest.raises(ValueError, match="quantiles need levels"):
         plot_forecast(np.arange(5.0), values)
 
@@ -128,3 +135,16 @@ def test_mistakes():
         plot_forecast(series.drop(columns="shop"), ahead)
     with pytest.raises(ValueError, match="no row of shop='south'"):
         plot_forecast(series[series["shop"] == "north"], ahead)
+    with pytest.raises(TypeError, match="column 'units' of series must hold numbers"):
+        plot_forecast(series.assign(units="many"), ahead)
+    with pytest.raises(ValueError, match="The columns of series must have names of their own"):
+        plot_forecast(pd.concat([series, series], axis=1), ahead)
+    with pytest.raises(ValueError, match="The columns of predictions must have names"):
+        plot_forecast(series, ahead.rename(columns={"units": 0}))
+
+
+def test_ids_in_a_column():
+    series, ahead = frames("pandas")
+    for ids in (pd.Series(["south"]), pl.Series(["south"]), np.array(["south"])):
+        axes = plot_forecast(series, ahead, ids=ids)
+        assert [text.get_text() for text in axes.get_legend().get_texts()] == ["south"]

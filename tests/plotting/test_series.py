@@ -1,5 +1,7 @@
 """A series is drawn with its holes, on the axes that are given, into a file that is whole."""
 
+from datetime import date, datetime, timedelta, timezone
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -37,3 +39,41 @@ def test_dates_are_shortened():
     assert 2 < len(labels) < 10
     assert max(map(len, labels)) <= len("2024-01")
     assert axes.get_xlabel() == "time"
+
+
+@pytest.mark.parametrize("one_day", [date(2024, 5, 1), datetime(2024, 5, 1, 9)])
+def test_dates_of_python_and_of_a_zone_stand_by_their_clock(one_day):
+    zone = timezone(timedelta(hours=9))
+    moments = [one_day.replace(day=day) for day in (1, 2, 3)]
+    if isinstance(one_day, datetime):
+        moments = [moment.replace(tzinfo=zone) for moment in moments]
+    axes = plot_series([1.0, 2.0, 3.0], times=moments)
+    wanted = np.array(["2024-05-01", "2024-05-02", "2024-05-03"], "datetime64[h]")
+    wanted += np.timedelta64(9 if isinstance(one_day, datetime) else 0, "h")
+    np.testing.assert_array_equal(axes.lines[0].get_xdata(), wanted)
+
+
+def test_a_name_without_a_suffix_is_a_png(tmp_path):
+    plot_series([1.0, 2.0], path=tmp_path / "picture")
+    assert (tmp_path / "picture").read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize(
+    ("series", "settings", "says"),
+    [
+        ("abc", {}, "series must be one array of real numbers. Received: 'abc'"),
+        ([1.0, 2j], {}, "series must be one array of real numbers"),
+        ([np.zeros(3), np.zeros(2)], {}, "series must be one array of real numbers"),
+        ([1.0], {"times": ["2024-01-01"]}, "times must be a list of numbers or dates. Received <U"),
+        (
+            [1.0],
+            {"times": 3},
+            r"times must be a list of numbers or dates. Received int64 of shape",
+        ),
+        ([1.0], {"ax": np.zeros(3)}, "ax must be matplotlib axes.* Received: ndarray"),
+        ([1.0], {"ax": "s.png"}, "to save the picture pass path='s.png'"),
+    ],
+)
+def test_mistakes(series, settings, says):
+    with pytest.raises(TypeError, match=says):
+        plot_series(series, **settings)

@@ -14,6 +14,11 @@ def test_history():
     assert [line.get_ydata().tolist() for line in axes.lines] == [[2, 1], [3, 2]]
     with pytest.raises(ValueError, match=r"metric='mae' is not in the history: \['loss'"):
         plot_history(curves, metric="mae")
+    with pytest.raises(TypeError, match=r"last must be an integer >= 1\. Received: last=1\.5"):
+        plot_history(curves, last=1.5)
+    for history in (None, [1.0], "loss"):
+        with pytest.raises(TypeError, match="history must be what fit returned"):
+            plot_history(history)
 
 
 def test_epochs_are_whole_numbers():
