@@ -304,7 +304,7 @@ def test_the_oracle_leaves_out_what_lacks_values(missing, data):
     try:
         x, y = ours(one, windows)
     except ValueError:
-        with pytest.raises(ValueError, match="gives no window"):
+        with pytest.raises(ValueError, match=r"gives no window|counts rows from the first value"):
             reference_windows(one, windows)
         return
     wanted_x, wanted_y = reference_windows(one, windows)

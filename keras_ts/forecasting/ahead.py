@@ -11,9 +11,10 @@ from keras_ts.forecasting.ends import Ends
 from keras_ts.forecasting.layout import selected
 from keras_ts.forecasting.times import Following
 from keras_ts.windows.arithmetic.cycles import Cycle, waves
+from keras_ts.windows.reading.calendar import check_front, refuse_slips
 from keras_ts.windows.reading.clock import as_written
-from keras_ts.windows.reading.frames import matrix, open_frame
-from keras_ts.windows.reading.panel import missing_rows
+from keras_ts.windows.reading.frames import ids_of, matrix, open_frame
+from keras_ts.windows.reading.panel import missing_rows, rows_in_front
 from keras_ts.windows.reading.reader import is_frame
 from keras_ts.windows.reading.timestamps import read_clock
 
@@ -28,7 +29,8 @@ def calendar(
         following: The timestamps that follow; None without timestamps.
         cycles: The cycles of the calendar.
         rows: Number of rows that follow.
-        start: Number of rows that came before each series; None for 0.
+        start: Number of rows that came before each series, from the first with a value; None if
+            the series begins with that.
 
     Returns:
         Arrays ``(chosen, reach, columns)`` and ``(chosen, rows, columns)``.
@@ -40,7 +42,7 @@ def calendar(
     shown: Array | None = None
     numbers: Array | None = None
     if following is None:
-        before = _starts(start, len(panel.lengths)) + panel.lengths
+        before = _starts(start, ends) + panel.lengths
         ahead = ends.windows.gap + np.arange(rows)
         numbers = before[chosen][:, None] + np.concatenate([np.arange(-reach, 0), ahead])
     else:
@@ -60,18 +62,26 @@ def calendar(
 
 def _numbers(ends: Ends, following: Following, times: Array, shown: Array) -> Array:
     """Return the numbers of rows by each series' own frequency."""
+    panel, windows, clock = ends.panel, ends.windows, ends.panel.clock
+    assert clock is not None
     own = [following.frequencies[number] for number in ends.chosen]
     numbers = np.zeros(times.shape)
     for frequency in set(own):
-        of_it = np.array([other == frequency for other in own])
+        rows = np.flatnonzero([other == frequency for other in own])
         if frequency is None:
-            number = int(ends.chosen[of_it.argmax()])
+            number = int(ends.chosen[rows[0]])
             raise ValueError(
-                f"calendar={_checks.shown(ends.windows.calendar)} counts steps of a series' own "
-                f"frequency, and {ends.panel.series(number)} has none: its timestamps have no "
+                f"calendar={_checks.shown(windows.calendar)} counts steps of a series' own "
+                f"frequency, and {panel.series(number)} has none: its timestamps have no "
                 "regular step."
             )
-        numbers[of_it] = frequency.number((shown if frequency.local else times)[of_it])
+        for row in rows if frequency.unusual else ():
+            number = int(ends.chosen[row])
+            if clock.slips(number, frequency) or frequency.slips(times[row], shown[row]):
+                calendar = f"calendar={_checks.shown(windows.calendar)}"
+                column = f"time_column={windows.time_column!r}"
+                refuse_slips(panel, number, frequency, calendar, column)
+        numbers[rows] = frequency.numbers(times[rows], shown[rows])
     return numbers
 
 
@@ -84,9 +94,14 @@ def check_no_start(start: Any) -> None:
         )
 
 
-def _starts(start: Any, series: int) -> IntArray:
+def _starts(start: Any, ends: Ends) -> IntArray:
+    """Return the number of each series' first row: as given, or such that its first value has 0."""
+    panel, series = ends.panel, len(ends.panel.lengths)
     if start is None:
-        return np.zeros(series, np.int64)
+        front = rows_in_front(panel)
+        calendar = f"calendar={_checks.shown(ends.windows.calendar)}"
+        check_front(panel, front, calendar, " Pass start=0 if rows count from the first one given.")
+        return -front
     if np.ndim(start) == 0:
         return np.full(series, _checks.integer("start", start, 0))
     counts = [_checks.integer(f"start[{i}]", item, 0) for i, item in enumerate(start)]
@@ -218,7 +233,7 @@ def _of_frames(
     series = np.repeat(np.arange(len(tables)), lengths)
     if panel.labels is not None:
         numbers = {label: i for i, label in enumerate(panel.labels)}
-        ids = tables[0][windows.id_column].to_list()
+        ids = ids_of(tables[0][windows.id_column])
         series = np.array([numbers.get(label, -1) for label in ids], np.int64)
         absent = ends.chosen[~np.isin(ends.chosen, series)]
         if len(absent):

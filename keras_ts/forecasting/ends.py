@@ -54,13 +54,16 @@ class Ends:
     def past(self) -> Array:
         """The last rows, ``(chosen, reach)`` or ``(chosen, reach, columns)``.
 
-        Rows before the first of a series, which ``missing="mask"`` allows, are missing.
+        Rows before the first of a series, which ``missing="mask"`` allows, are missing, but for
+        columns known ahead: these hold the values of the first row, as after ``pad_front``.
         """
         past = self.panel.values[self.rows]
         before = self._wanted < self._first
         if before.any():
             past = past.astype(np.result_type(past, np.float32))
-            past[before] = np.nan
+            own = [c for c in range(self.panel.num_columns) if c not in self.panel.future]
+            columns = past.reshape(*past.shape[:2], -1)
+            columns[..., own] = np.where(before[..., None], np.nan, columns[..., own])
         return past
 
     @property

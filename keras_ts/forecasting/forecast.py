@@ -14,6 +14,7 @@ from keras_ts._typing import Array
 from keras_ts.forecasting import ahead
 from keras_ts.forecasting.batches import predict
 from keras_ts.forecasting.ends import Ends
+from keras_ts.forecasting.finite import check_finite, fed
 from keras_ts.forecasting.fits import check_columns, check_forecaster, check_inputs, checked_rounds
 from keras_ts.forecasting.kept import compiled_loop
 from keras_ts.forecasting.layout import Layout, matched
@@ -83,7 +84,9 @@ def forecast(
             Columns of a calendar are computed. A model whose horizon reaches past ``steps`` is told
             the last row again there, unless ``future`` goes on.
         start: For a calendar of numbers without timestamps, the number of rows that came before the
-            series, or a list with one for each series. Defaults to None: 0.
+            series, or a list with one for each series. They count from the first row with a value
+            of the whole series, as in training. Defaults to None: the whole series is given, and
+            its rows count from its first value, whatever is put in front.
         incomplete: "raise" refuses a series that is too short, or has a hole in its last rows (or,
             where the model masks holes, one in each of them); "nan" forecasts the others, and gives
             rows of NaN for that one. Defaults to "raise".
@@ -101,8 +104,9 @@ def forecast(
         ValueError: The model is not built, is stateful, carries no windows or other ones, takes
             windows of another length or of other columns, or gives outputs that do not fit the
             windows; the data have another frequency, or lack a column; ``future`` is missing or has
-            too few rows; a series is too short, or its last window is not whole; or ``steps`` goes
-            past the horizon, and the model gives quantiles, does not forecast every column that is
+            too few rows; a series is too short, or its last window is not whole; a forecast is not
+            finite, as the precision cannot hold it or the weights are not; or ``steps`` goes past
+            the horizon, and the model gives quantiles, does not forecast every column that is
             not known ahead, or draws random numbers without a seed.
     """
     check_model(model, built=True)
@@ -113,6 +117,8 @@ def forecast(
     # Holes are looked for in the last rows alone, and a calendar is computed there alone.
     reading: Any = replace(told.windows, missing="drop", calendar=None)
     panel = read_panel(matched(series, told), reading)
+    if panel.clock is not None:
+        panel = replace(panel, clock=replace(panel.clock, expected=told.frequency))
     if not len(panel.lengths):
         raise ValueError("series is a frame without a row, so there is no series to continue.")
     layout = Layout.of(panel, told.windows)
@@ -130,8 +136,10 @@ def forecast(
     if len(ends.chosen):
         inputs = _inputs(ends, following, told, future, start, steps, rounds.steps)
         shapes = layout.shapes(told.windows.geometry, rounds.steps)
-        fed = {part: inputs[part].astype(dtype) for part in shapes}
-        values[ends.chosen] = predict(compiled_loop(model, rounds, shapes), fed)
+        inputs = fed({part: inputs[part] for part in shapes}, dtype, panel, ends.chosen)
+        made = predict(compiled_loop(model, rounds, shapes), inputs)
+        check_finite(made[:, :steps], inputs, masking, panel, ends.chosen)
+        values[ends.chosen] = made
     values = values[:, :steps]
     if is_frame(series):
         following = following and following.until(steps)

@@ -7,6 +7,7 @@ import keras
 
 from keras_ts import _checks
 from keras_ts.saving.metadata import carried
+from keras_ts.windows.arithmetic.steps import same_steps
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.windowed_input import levels_given_by
@@ -52,7 +53,7 @@ def check_frequency(told: Carried, panel: Panel) -> None:
         return
     own = panel.clock.frequencies
     for frequency in set(own):
-        if frequency is not None and str(frequency) != told.frequency:
+        if frequency is not None and not same_steps(str(frequency), told.frequency):
             number = own.index(frequency)
             raise ValueError(
                 f"The model was trained on steps of {_checks.shown(told.frequency)}, and the steps "

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_ts._typing import Array
 from keras_ts.windows.arithmetic.steps import Frequency
-from keras_ts.windows.reading.continued import continued, own_frequencies
+from keras_ts.windows.reading.continued import continued, own_frequencies, refuse_unreached
 from keras_ts.windows.reading.panel import Panel
 
 
@@ -40,6 +40,9 @@ class Following:
             times[:] = np.nan
         shown = times.copy()
         for numbers, after, shown_after in continued(panel, own, rows):
+            # A missing time is after no other.
+            if not (after > clock.times[panel.offsets[numbers[0] + 1] - 1]).all():
+                refuse_unreached(panel, numbers[0], rows)
             times[numbers], shown[numbers] = after, shown_after
         return cls(times, shown, own)
 

@@ -48,6 +48,7 @@ def each_window(
         if value := getattr(w, name):
             raise ValueError(f"The reference knows plain arrays alone. Received: {name}={value!r}.")
     cycles: Any = w.calendar or ()
+    fronts: set[int] = set()
     panel = isinstance(series, list | tuple) and all(getattr(part, "ndim", 0) for part in series)
     for array in series if panel else [series]:
         values = np.asarray(array)
@@ -62,6 +63,11 @@ def each_window(
         rest: Any = [c for c in range(width) if c not in static and c not in future]
         chosen: Any = rest if w.target_columns is None else w.target_columns
         wanted = values if values.ndim == 1 else table[:, chosen]
+        known = [p for p in range(len(values)) if np.isfinite(table[p, rest]).any() or not rest]
+        first = known[0] if known else 0
+        fronts.update(known[:1])
+        if cycles and len(fronts) > 1:
+            raise ValueError("calendar counts rows from the first value, in all series the same.")
         span = w.sampling_rate * (w.window - 1) + 1 + w.gap + w.horizon
         for start in range(0, len(values) - span + 1, w.stride):
             inputs = [start + w.sampling_rate * k for k in range(w.window)]
@@ -70,9 +76,13 @@ def each_window(
             x: Any = np.array([values[p] for p in inputs])
             if cycles or future or static:
                 past: Any = [c for c in range(width) if c not in static]
-                x = {"past": [[*table[p, past], *_waves(p, cycles)] for p in inputs]}
+                x = {"past": [[*table[p, past], *_waves(p - first, cycles)] for p in inputs]}
                 if cycles or future:
-                    x["future"] = [[*table[p, future], *_waves(p, cycles)] for p in ahead[-1]]
+                    phases = [_waves(p - first, cycles) for p in ahead[-1]]
+                    x["future"] = [
+                        [*table[p, future], *waves]
+                        for p, waves in zip(ahead[-1], phases, strict=True)
+                    ]
                 if static:
                     x["static"] = table[0, static]
                 x = {name: np.array(part) for name, part in x.items()}

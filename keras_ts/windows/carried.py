@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from keras_ts import _checks
 from keras_ts.windows.arithmetic.cycles import cycle_names
+from keras_ts.windows.arithmetic.steps import same_steps
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.spec import Column
 from keras_ts.windows.windowed_series import WindowedSeries
@@ -93,7 +94,9 @@ class Carried:
                 return f"{name}={_checks.shown(ours)} against {name}={_checks.shown(theirs)}"
         for name in ("columns", "frequency", "levels"):
             ours, theirs = getattr(self, name), getattr(other, name)
-            if None not in (ours, theirs) and ours != theirs:
+            if None in (ours, theirs) or ours == theirs:
+                continue
+            if name != "frequency" or not same_steps(ours, theirs):
                 return f"{name}={_checks.shown(ours)} against {name}={_checks.shown(theirs)}"
         return None
 

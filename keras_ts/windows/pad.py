@@ -9,9 +9,9 @@ from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.reading.arrays import open_arrays
-from keras_ts.windows.reading.continued import continued, own_frequencies
+from keras_ts.windows.reading.continued import continued, own_frequencies, refuse_unreached
 from keras_ts.windows.reading.frames import open_frame
-from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.panel import Panel, rows_in_front
 from keras_ts.windows.reading.reader import is_frame, read_panel
 from keras_ts.windows.reading.timestamps import as_column
 from keras_ts.windows.spec import WindowSpec
@@ -66,14 +66,14 @@ def pad_front(series: Any, windows: WindowSpec, seen: int) -> Any:
         together, in their order; an index of pandas is numbered afresh. Ids are repeated, and
         timestamps go on backwards at the series' own frequency (of a single row: at that of most
         other series), in its time zone. Without timestamps, the periods of a ``calendar`` count
-        the rows in front, too.
+        rows from the first with a value, so that no phase moves.
 
     Raises:
         TypeError: An argument is of the wrong type.
         ValueError: ``build`` refuses the series; ``seen`` is out of range; ``missing`` is
             ``"raise"`` or ``"drop"``; a series that needs rows has no frequency, or its timestamps
             do not reach so far back; or periods of ``calendar`` count rows, as there are no
-            timestamps, and not all series get equally many.
+            timestamps, and not all series would begin with equally many without a value.
     """
     _check_windows(windows)
     reach = windows.geometry.reach
@@ -117,19 +117,21 @@ def _check_windows(windows: Any) -> None:
 
 
 def _check_phases(panel: Panel, windows: WindowSpec, rows: IntArray) -> None:
-    """Refuse to move the periods of a calendar that count rows, unless all move together."""
+    """Refuse rows in front that a calendar of periods could not tell from missing ones."""
     if windows.calendar is None or panel.clock is not None:
         return
-    filled = np.flatnonzero(panel.lengths)
-    other = filled[rows[filled] != rows[filled[:1]]]
+    front = rows_in_front(panel)
+    known = np.flatnonzero(front < panel.lengths)
+    before = (rows + front)[known]
+    other = known[before != before[:1]]
     if len(other):
-        first, moved = (int(numbers[0]) for numbers in (filled, other))
+        first, moved = (int(numbers[0]) for numbers in (known, other))
         raise ValueError(
-            f"calendar={_checks.shown(windows.calendar)} counts rows from the start of each "
-            f"series, and {panel.series(first)} would get {rows[first]} in front and "
-            f"{panel.series(moved)} {rows[moved]}: their phases would drift apart. Pass a data "
-            "frame and name its time_column, or at most "
-            f"seen={panel.lengths[filled].min()}."
+            f"calendar={_checks.shown(windows.calendar)} counts rows from the first with a value, "
+            f"and {panel.series(first)} would get {rows[first]} in front and "
+            f"{panel.series(moved)} {rows[moved]}, with {front[first]} and {front[moved]} missing "
+            "ones of their own: their phases might drift apart. Pass a data frame and name its "
+            f"time_column, or at most seen={panel.lengths[known].min()}."
         )
 
 
@@ -160,12 +162,9 @@ def _times_before(panel: Panel, windows: WindowSpec, rows: IntArray) -> list[Arr
     for numbers, before, _ in continued(panel, frequencies, -int(rows.max(initial=0))):
         for number in numbers:
             made[number] = before[len(before) - rows[number] :]
-            if (made[number] >= clock.times[panel.offsets[number]]).any():
-                raise ValueError(
-                    f"time_column={windows.time_column!r} holds {clock.times.dtype}, which does "
-                    f"not reach {rows[number]} steps back from the start of "
-                    f"{panel.series(number)}. Give it a coarser unit."
-                )
+            # A missing time is before no other.
+            if not (made[number] < clock.times[panel.offsets[number]]).all():
+                refuse_unreached(panel, number, -int(rows[number]))
     return made
 
 

@@ -59,8 +59,8 @@ class WindowedSeries(WindowSpec):
             ``"week"`` or ``"year"`` by the clock of ``time_column``; or a number greater than 1, a
             period in positions. Each becomes two columns, sine and cosine, behind all others in
             ``past`` and in ``future``; ``calendar_features`` has the formulas. Numbers count steps
-            of the series' own frequency since 1970-01-01, or rows from its start where it has no
-            timestamps. Defaults to None.
+            of the series' own frequency since 1970-01-01, or rows from its first value where it has
+            no timestamps. Defaults to None.
         id_column: In a long data frame, the column that tells series apart.
         time_column: In a data frame, the column of timestamps. The regular step, which
             ``missing`` minds, is each series' own.

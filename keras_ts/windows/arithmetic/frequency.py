@@ -79,17 +79,71 @@ def frequencies(
         offsets: Flat start of each series, and the end of the last.
         local_times: As ``gaps`` takes them.
     """
+    return _by_ways(times, offsets, local_times, _ways(local_times))
+
+
+def kept(
+    times: Array,
+    offsets: IntArray,
+    local_times: Array | None,
+    own: list[Frequency | None],
+    like: Frequency | str,
+) -> list[Frequency | None]:
+    """Return one frequency for each series whose rows keep to it as well as to their own.
+
+    Few rows say little: Monday to Friday are days and weekdays. Other series, or the rows that a
+    model was trained on, tell which.
+
+    Args:
+        times: As ``gaps`` takes them.
+        offsets: As ``gaps`` takes them.
+        local_times: As ``gaps`` takes them.
+        own: The series' own frequencies, which the others keep.
+        like: The frequency, or its text.
+    """
+    found = list(own)
+    if times.dtype.kind != "M":
+        return found
+    clocks = [False] if local_times is None else [True, False]
+    ways = [_Way(calendar, clock, True) for clock in clocks for calendar in (None, *CALENDARS)]
+    if isinstance(like, Frequency):
+        ways = [_Way(like.calendar, like.local, True)]
+    usual, name = _ways(local_times), str(like)
+    for way in ways:
+        # Thousands of series have few frequencies among them.
+        different = {one for one in set(found) if one is not None and str(one) != name}
+        if not different:
+            break
+        others = [number for number, one in enumerate(found) if one in different]
+        chosen = np.zeros(len(found), bool)
+        chosen[others] = True
+        rows = per_row(chosen, offsets)
+        local = None if local_times is None else local_times[rows]
+        inner = concatenated_offsets(np.diff(offsets)[chosen])
+        again = _by_ways(times[rows], inner, local, [*usual, way])
+        for number, one in zip(others, again, strict=True):
+            if str(one) == name:
+                found[number] = one
+    return found
+
+
+def _ways(local_times: Array | None) -> list[_Way]:
+    clocks = [False] if local_times is None else [True, False]
+    ways = [_Way("day", True, True), _Way(None, True)][: 2 * (len(clocks) - 1)]
+    ways += [_Way("day of month", clocks[0], True)]
+    return ways + [_Way(calendar, clock) for clock in clocks for calendar in _NOT_DAILY]
+
+
+def _by_ways(
+    times: Array, offsets: IntArray, local_times: Array | None, ways: list[_Way]
+) -> list[Frequency | None]:
+    """Return the frequency of each series, by time in UTC or the first best of ``ways``."""
     starts = np.unique(offsets)
     if times.dtype.kind == "f":
-        ways: list[_Way] = []
         with np.errstate(over="ignore", invalid="ignore"):
             uneven, steps = _uneven_floats(times.astype(np.float64), starts)
         chosen = np.full(len(steps), -1)
     else:
-        clocks = [False] if local_times is None else [True, False]
-        ways = [_Way("day", True, True), _Way(None, True)][: 2 * (len(clocks) - 1)]
-        ways += [_Way("day of month", clocks[0], True)]
-        ways += [_Way(calendar, clock) for clock in clocks for calendar in _NOT_DAILY]
         uneven, steps, chosen = _fewest_gaps(times, starts, local_times, ways)
     regular = 2 * _per_series(~uneven, starts) > np.diff(starts) + 1
     found: list[Frequency | None] = [None] * (len(offsets) - 1)
@@ -98,23 +152,25 @@ def frequencies(
         rows = slice(starts[number], starts[number + 1])
         way = None if chosen[number] < 0 else ways[chosen[number]]
         clock = local_times if local_times is not None and way is not None and way.local else times
-        found[filled[number]] = _frequency(clock[rows], steps[number].item(), way)
+        zoned = local_times is not None
+        found[filled[number]] = _frequency(clock[rows], steps[number].item(), way, zoned)
     return found
 
 
-def _frequency(clock: Array, step: int | float, way: _Way | None) -> Frequency:
+def _frequency(clock: Array, step: int | float, way: _Way | None, zoned: bool) -> Frequency:
     """Return the frequency of one series; ``way`` is None if its steps are counted in time."""
     if clock.dtype.kind == "f":
         return Frequency(_mean_step(clock.astype(np.float64), step))
     unit = np.datetime_data(clock.dtype)[0] if clock.dtype.kind == "M" else ""
     if way is None:
-        return Frequency(step, unit=unit)
+        return Frequency(step, unit=unit, zoned=zoned)
     if way.calendar is None:
-        return Frequency(step, local=way.local, unit=unit)
+        return Frequency(step, local=way.local, unit=unit, zoned=zoned)
     day = clock.astype("datetime64[D]")
     of_day = int((clock - day.astype(clock.dtype)).astype(np.int64).min())
     marks = CALENDARS[way.calendar].marks(day, np.array([0, len(day)]))
-    return Frequency(step, way.calendar, way.local, unit, tuple(marks[:, 0].tolist()), of_day)
+    marked = tuple(marks[:, 0].tolist())
+    return Frequency(step, way.calendar, way.local, unit, marked, of_day, zoned)
 
 
 def _mean_step(times: Array, usual: float) -> float:

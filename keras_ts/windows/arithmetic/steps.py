@@ -17,6 +17,8 @@ _NANOSECONDS = {
     "microsecond": 1_000,
     "nanosecond": 1,
 }
+# Ends of a frequency's text, for steps that are even by the other clock than usual.
+BY_CLOCK, IN_UTC = " by the local clock", " in UTC"
 _UNITS = dict(zip(("D", "h", "m", "s", "ms", "us", "ns"), _NANOSECONDS, strict=True))
 
 
@@ -32,6 +34,7 @@ class Frequency:
         unit: The timestamps' unit; "" for numbers.
         marks: Those of the calendar, which tell one series from another.
         time_of_day: Of a calendar's days, in the timestamps' unit.
+        zoned: True if there is a time zone.
     """
 
     step: int | float
@@ -40,6 +43,35 @@ class Frequency:
     unit: str = ""
     marks: tuple[int, ...] = ()
     time_of_day: int = 0
+    zoned: bool = False
+
+    @property
+    def counts_days(self) -> bool:
+        """True for steps of whole days, counted by the clock of the time zone; others are in UTC.
+
+        Rows without a change of the clock do not tell by which of the two their steps are even. So
+        neither do numbers: that of a timestamp is the same, whatever rows stand beside it.
+        """
+        if self.calendar is not None:
+            return True
+        day = _NANOSECONDS["day"]
+        return bool(self.unit) and int(self.step) * _NANOSECONDS[_UNITS[self.unit]] % day == 0
+
+    @property
+    def unusual(self) -> bool:
+        """True if the steps are even by the other clock than the one that counts them."""
+        return self.zoned and self.local != self.counts_days
+
+    def numbers(self, utc: Array, shown: Array) -> Array:
+        """Return the number of each timestamp's step, given in UTC and by the zone's clock."""
+        return self.number(shown if self.counts_days else utc)
+
+    def slips(self, utc: Array, shown: Array) -> bool:
+        """Tell if a change of the clock leaves out a number of a series, or gives one twice."""
+        if not self.unusual:
+            return False
+        apart = self.number(shown) - self.number(utc)
+        return bool((apart != apart[:1]).any())
 
     def number(self, times: Array) -> Array:
         """Return the number of each timestamp's step, counted from 1970-01-01, or from 0."""
@@ -67,6 +99,13 @@ class Frequency:
         return times if times.dtype.kind == "u" else times.astype(np.int64)
 
     def __str__(self) -> str:
+        if self.unusual:
+            return self.name + (BY_CLOCK if self.local else IN_UTC)
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """The name of the steps, by whichever clock."""
         if self.calendar is not None:
             calendar = CALENDARS[self.calendar]
             if calendar.name is None:
@@ -78,6 +117,12 @@ class Frequency:
         length = int(self.step) * _NANOSECONDS[_UNITS[self.unit]]
         unit = next(name for name, size in _NANOSECONDS.items() if not length % size)
         return _plural(length // _NANOSECONDS[unit], unit)
+
+
+def same_steps(one: str, other: str) -> bool:
+    """Tell if two frequencies, as text, have the same steps, by whichever clock."""
+    names = [text.removesuffix(BY_CLOCK).removesuffix(IN_UTC) for text in (one, other)]
+    return names[0] == names[1]
 
 
 def _plural(number: int | float, noun: str) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from keras_ts._typing import Array
+from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.cycles import Cycle, cycle_names, waves
 from keras_ts.windows.arithmetic.frequency import disorder
-from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.arithmetic.steps import Frequency
+from keras_ts.windows.reading.panel import Panel, rows_in_front
 from keras_ts.windows.reading.timestamps import read_timestamps
 from keras_ts.windows.spec import WindowSpec, checked_cycles
 
@@ -28,7 +29,8 @@ def calendar_features(timestamps: Any, cycles: Cycle | Sequence[Cycle]) -> Array
     - A number ``p``: ``(n mod p) / p``, where ``n`` counts steps of the timestamps' own frequency
       since 1970-01-01: months for month ends, Mondays to Fridays for business days.
 
-    Times are read as the clock of their own time zone shows them.
+    Times are read as the clock of their own time zone shows them, but for steps of a number that
+    are no whole days: these are counted in UTC, so that none is left out as the clock is changed.
 
     Example:
 
@@ -49,7 +51,7 @@ def calendar_features(timestamps: Any, cycles: Cycle | Sequence[Cycle]) -> Array
     Raises:
         TypeError: The timestamps are no dates.
         ValueError: A cycle is unknown or named twice, or a number is among them and the timestamps
-            are out of order or not regular.
+            are out of order or not regular, or a change of their clock leaves out a step.
     """
     wanted = checked_cycles("cycles", cycles)
     clock = read_timestamps(timestamps)
@@ -118,9 +120,16 @@ def _columns(panel: Panel, cycles: Sequence[Cycle], argument: str, column: str) 
 
 
 def _numbers(panel: Panel, cycles: Sequence[Cycle], argument: str, column: str) -> Array:
-    """Return the number of every row's step: since 1970 by timestamps, else of the row."""
+    """Return the number of every row's step: since 1970 by timestamps, else from the first value.
+
+    Rows put in front of a series, which have no values, do not move the phases of the others.
+    """
     if panel.clock is None:
-        numbers = [np.arange(length) for length in panel.lengths]
+        front = rows_in_front(panel)
+        check_front(panel, front, f"{argument}={list(cycles)}")
+        numbers = [
+            np.arange(length) - rows for length, rows in zip(panel.lengths, front, strict=True)
+        ]
     else:
         numbers = []
         for series, (begin, end) in enumerate(pairwise(panel.offsets.tolist())):
@@ -134,5 +143,44 @@ def _numbers(panel: Panel, cycles: Sequence[Cycle], argument: str, column: str) 
                     "missing rows, or leave that series out."
                 )
             if frequency is not None:
+                if panel.clock.slips(series, frequency):
+                    refuse_slips(panel, series, frequency, f"{argument}={list(cycles)}", column)
                 numbers.append(panel.clock.numbers(series, frequency))
     return np.concatenate(numbers) if numbers else np.empty(0, np.int64)
+
+
+def refuse_slips(
+    panel: Panel, series: int, frequency: Frequency, calendar: str, column: str
+) -> None:
+    """Raise an error that steps are not even by the clock that counts them."""
+    counted, even = "by the clock of the time zone", "in UTC"
+    cure = "in UTC, with dt.tz_convert in pandas or dt.convert_time_zone in polars"
+    if not frequency.counts_days:
+        counted, even = even, f"{counted} alone"
+        cure = (
+            "without its time zone, with dt.tz_localize(None) in pandas or "
+            "dt.replace_time_zone(None) in polars"
+        )
+    raise ValueError(
+        f"{calendar} counts steps of {frequency.name} {counted}, and those of "
+        f"{panel.series(series)} are even {even}: as that clock is changed, the count leaves out a "
+        f'step or takes one twice. Give {column} {cure}; or use "day", "week" or "year".'
+    )
+
+
+def check_front(panel: Panel, front: IntArray, calendar: str, cure: str = "") -> None:
+    """Refuse a panel that begins with rows without a value, unless all its series do alike.
+
+    Such rows may be put in front, and do not count; or they are there, and values are missing.
+    """
+    known = np.flatnonzero(front < panel.lengths)
+    other = known[front[known] != front[known[:1]]]
+    if len(other):
+        first, moved = int(known[0]), int(other[0])
+        raise ValueError(
+            f"{calendar} counts rows from the first with a value, and {panel.series(first)} has "
+            f"{front[first]} before that and {panel.series(moved)} {front[moved]}: "
+            "their phases might drift apart. Begin all series with a value, or with as many rows "
+            "without one; or pass a data frame and name its time_column, where numbers of rows "
+            f"do.{cure}"
+        )

@@ -6,8 +6,9 @@ again.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timezone, tzinfo
+from datetime import UTC, datetime
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -15,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.frequency import frequencies
+from keras_ts.windows.arithmetic.frequency import frequencies, kept
 from keras_ts.windows.arithmetic.steps import Frequency
+from keras_ts.windows.reading.zone import Zone, in_zones
 
 
 def as_written(stamp: Any) -> str:
@@ -24,48 +26,6 @@ def as_written(stamp: Any) -> str:
     if not isinstance(stamp, np.datetime64):
         return str(stamp)
     return re.sub(r"(T00(:00)*)?(\.0+)?$", "", str(stamp))
-
-
-@dataclass(frozen=True)
-class Zone:
-    """The time zone of a column.
-
-    Attributes:
-        info: The zone.
-        pandas: True if the column is one of pandas, which has timestamps of its own.
-    """
-
-    info: tzinfo
-    pandas: bool
-
-    def stamps(self, utc: Array) -> Array:
-        """Return instants with their offset from UTC: timestamps of pandas, or of Python."""
-        if self.pandas:
-            import pandas as pd
-
-            return pd.DatetimeIndex(utc, tz="UTC").tz_convert(self.info).astype(object).to_numpy()
-        stamps = np.empty(len(utc), dtype=object)
-        for row, moment in enumerate(utc.astype("datetime64[us]").tolist()):
-            local = moment.replace(tzinfo=UTC).astimezone(self.info)
-            # Python takes two times of one zone for equal that differ by the offset alone.
-            stamps[row] = local.replace(tzinfo=timezone(local.utcoffset()), fold=0)
-        return stamps
-
-    def shown(self, utc: Array) -> Array:
-        """Return the times that the clock shows at instants."""
-        local = np.empty_like(utc)
-        for row, moment in enumerate(utc.astype("datetime64[us]").tolist()):
-            offset = moment.replace(tzinfo=UTC).astimezone(self.info).utcoffset()
-            local[row] = utc[row] + np.timedelta64(offset)
-        return local
-
-    def readings(self, moment: np.datetime64) -> list[np.datetime64]:
-        """Return the instants at which the clock shows ``moment``, or would if not put forward."""
-        plain = moment.astype("datetime64[us]").item()
-        if not isinstance(plain, datetime):  # Python has no such year.
-            return [moment, moment]
-        offsets = [plain.replace(tzinfo=self.info, fold=fold).utcoffset() for fold in (0, 1)]
-        return [moment - np.timedelta64(offset) for offset in offsets if offset is not None]
 
 
 @dataclass(frozen=True)
@@ -77,12 +37,15 @@ class Clock:
         offsets: Flat start of each series, and the end of the last.
         local_times: The same timestamps as the clocks of their time zones show them, or None.
         zones: Those zones: one for all series or each series' own; none without time zones.
+        expected: The frequency that a model was trained on, as text, or None. Series whose rows
+            keep to it have it.
     """
 
     times: Array
     offsets: IntArray
     local_times: Array | None = None
     zones: tuple[Zone, ...] = ()
+    expected: str | None = None
 
     def stamps(self, flat: IntArray) -> Array:
         """Return the timestamps at flat positions, with their offsets if there are time zones."""
@@ -103,8 +66,19 @@ class Clock:
 
     @cached_property
     def frequencies(self) -> list[Frequency | None]:
-        """The frequency of each series, None for one that is too short or not regular."""
-        return frequencies(self.times, self.offsets, self.local_times)
+        """The frequency of each series, None for one that is too short or not regular.
+
+        A series whose rows keep to the frequency of the longest one, too, has that, since few rows
+        say little. One that is even by the other clock of a time zone says most.
+        """
+        timing = self.times, self.offsets, self.local_times
+        own = frequencies(*timing)
+        lengths = np.diff(self.offsets).tolist()
+        known = [(one.unusual, n, one) for one, n in zip(own, lengths, strict=True) if one]
+        if not known:
+            return own
+        *_, most = max(known, key=lambda ranked: ranked[:2])
+        return kept(*timing, own, self.expected or most)
 
     @property
     def shown(self) -> Array:
@@ -112,12 +86,21 @@ class Clock:
         return self.times if self.local_times is None else self.local_times
 
     def numbers(self, series: int, frequency: Frequency) -> Array:
-        """Return the numbers of a series' steps since 1970, by its own frequency."""
-        clock = self.shown if frequency.local else self.times
-        return frequency.number(clock[self.offsets[series] : self.offsets[series + 1]])
+        """Return the numbers of a series' steps since 1970, by a frequency."""
+        return frequency.numbers(*self._both(series))
 
-    def following(self, series: int, frequency: Frequency, count: int) -> tuple[Array, Array]:
-        """Return the ``count`` timestamps after the last of a series.
+    def slips(self, series: int, frequency: Frequency) -> bool:
+        """Tell if a change of the clock leaves out a number of a series, or gives one twice."""
+        return frequency.slips(*self._both(series))
+
+    def _both(self, series: int) -> tuple[Array, Array]:
+        rows = slice(self.offsets[series], self.offsets[series + 1])
+        return self.times[rows], self.shown[rows]
+
+    def following(
+        self, series: Sequence[int], frequencies: Sequence[Frequency], count: int
+    ) -> tuple[Array, Array]:
+        """Return the ``count`` timestamps after the last of some series, at their frequencies.
 
         If ``count`` is negative, return as many before the first, in order.
 
@@ -125,17 +108,26 @@ class Clock:
         such a one is as much later. Of a time that it shows twice, the first is taken.
 
         Returns:
-            The timestamps as in ``times``, and as the clock of the time zone shows them.
+            The timestamps as in ``times``, and as the clock of the time zone shows them, both
+            ``(series, count)``; NaT for those that no clock of a time zone shows.
         """
-        clock = self.shown if frequency.local else self.times
-        ahead = frequency.following(clock[self.border_row(series, count)], count)
+        ahead = np.empty((len(series), abs(count)), self.times.dtype)
+        for row, (number, frequency) in enumerate(zip(series, frequencies, strict=True)):
+            clock = self.shown if frequency.local else self.times
+            ahead[row] = frequency.following(clock[self.border_row(number, count)], count)
         if not self.zones:
             return ahead, ahead
-        zone = self.zones[min(series, len(self.zones) - 1)]
-        utc = ahead
-        if frequency.local:
-            utc = np.array([zone.readings(moment)[0] for moment in ahead], self.times.dtype)
-        return utc, zone.shown(utc)
+        utc, shown = np.full_like(ahead, "NaT"), np.full_like(ahead, "NaT")
+        local = np.array([frequency.local for frequency in frequencies])
+        known = in_zones(ahead)
+        for zone, own in self._by_zone():
+            # All at once: a library takes its time to convert a single one.
+            mine = known & own[list(series)][:, None]
+            by_clock = mine & local[:, None]
+            utc[mine] = ahead[mine]
+            utc[by_clock] = zone.readings(ahead[by_clock])[0]
+            shown[mine] = zone.shown(utc[mine])
+        return utc, shown
 
     def border_row(self, series: int, count: int) -> int:
         """Return the flat position that ``count`` more rows go on from: the first if negative."""
@@ -200,12 +192,15 @@ class Clock:
 
     def _refuse_ambiguous(self, moment: np.datetime64, at: Any) -> None:
         """Raise if the clock of a time zone shows ``moment`` twice, and rows lie between."""
+        moments: Array = np.array([moment])
+        if not in_zones(moments)[0]:
+            return
+        moments = moments.astype(np.promote_types(moments.dtype, "M8[us]"))
         for zone, series in self._by_zone():
-            first, second = (
-                self._places(self.times, instant)[series] for instant in zone.readings(moment)
-            )
+            readings = np.concatenate(zone.readings(moments))
+            first, second = (self._places(self.times, reading)[series] for reading in readings)
             if (first < second).any():
-                once, again = zone.stamps(np.array(zone.readings(moment)))
+                once, again = zone.stamps(readings)
                 raise ValueError(
                     f"at={at!r} is shown twice by the clock of {zone.info}, which is put back: at "
                     f"{once} and at {again}. Give one of them, with its offset."

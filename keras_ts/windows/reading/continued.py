@@ -26,6 +26,17 @@ def own_frequencies(panel: Panel) -> list[Frequency | None]:
     ]
 
 
+def refuse_unreached(panel: Panel, number: int, rows: int) -> None:
+    """Raise an error that timestamps go on past those that their type or time zone has."""
+    clock: Any = panel.clock
+    zone = ", and a time zone the years 1 to 9999" if clock.zones else ""
+    raise ValueError(
+        f"time_column holds {clock.times.dtype}{zone}, which does not reach {abs(rows)} steps "
+        f"{'back from the start' if rows < 0 else 'on from the end'} of {panel.series(number)}. "
+        "Give it a coarser unit, or ask for fewer."
+    )
+
+
 def continued(
     panel: Panel, frequencies: list[Frequency | None], rows: int
 ) -> Iterator[tuple[list[int], Array, Array]]:
@@ -37,7 +48,8 @@ def continued(
         rows: Number of timestamps after the last one of each series; if negative, before its first.
 
     Yields:
-        The numbers of some series, and their timestamps as ``Clock.following`` returns them.
+        The numbers of some series, and their timestamps as ``Clock.following`` returns them: past
+        the ends of their type they begin anew.
     """
     clock: Any = panel.clock
     alike: dict[Any, list[int]] = {}
@@ -46,5 +58,6 @@ def continued(
             border = clock.times[clock.border_row(number, rows)].item()
             zone = min(number, len(clock.zones) - 1)
             alike.setdefault((frequency, border, zone), []).append(number)
-    for (frequency, _, _), numbers in alike.items():
-        yield numbers, *clock.following(numbers[0], frequency, rows)
+    own = [frequency for frequency, *_ in alike]
+    first = [numbers[0] for numbers in alike.values()]
+    yield from zip(alike.values(), *clock.following(first, own, rows), strict=True)

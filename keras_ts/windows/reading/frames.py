@@ -173,16 +173,24 @@ def _groups(table: Any, name: str) -> tuple[IntArray | None, IntArray, tuple[Any
             f"id_column={name!r} has {count} missing value{'s' * (count > 1)}, the first in row "
             f"{int(missing.argmax())}. Name the series of every row, or leave out such rows."
         )
-    if column.dtype in (nw.Object, nw.Decimal):
-        labels, codes = _numbered(column.to_list(), name)
+    # Libraries find no moments by Python's, which have another unit.
+    if not len(column) or column.dtype.is_temporal() or column.dtype in (nw.Object, nw.Decimal):
+        labels, codes = _numbered(ids_of(column), name)
     else:
         labels = column.unique(maintain_order=True).to_list()
         codes = column.replace_strict(labels, range(len(labels)), return_dtype=nw.Int64).to_numpy()
-        codes = codes.astype(np.int64)  # Polars gives texts if there is no row.
     lengths = np.bincount(codes, minlength=len(labels))
     in_order = (np.diff(codes) >= 0).all()
     rows = None if in_order else np.argsort(codes, kind="stable")
     return rows, concatenated_offsets(lengths), tuple(labels)
+
+
+def ids_of(column: Any) -> list[Any]:
+    """Return the ids of a column: Python's values, or NumPy's where Python has no nanoseconds."""
+    native = column.implementation.is_pandas_like()  # pandas has them.
+    if not native and getattr(column.dtype, "time_unit", "") == "ns":
+        return list(column.to_numpy())
+    return list(column.to_list())
 
 
 def _numbered(values: list[Any], name: str) -> tuple[list[Any], IntArray]:

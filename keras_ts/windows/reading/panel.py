@@ -99,3 +99,28 @@ def missing_rows(values: Array, columns: int | tuple[int, ...] | None = None) ->
         values = values[:, np.atleast_1d(np.asarray(columns, dtype=np.intp))]
     bad: BoolArray = ~np.isfinite(values)
     return bad if bad.ndim == 1 else np.logical_or.reduce(bad, axis=1)
+
+
+def rows_in_front(panel: Panel, block: int = 1 << 16) -> IntArray:
+    """Return how many rows of each series come before its first value; all, if it has none.
+
+    Columns known ahead hold values in rows that were put in front, too, and do not count.
+    """
+    own = [column for column in range(panel.num_columns) if column not in panel.future]
+    front = np.zeros(len(panel.lengths), np.int64)
+    if panel.values.dtype.kind != "f" or not own:
+        return front
+
+    def known(rows: Any) -> BoolArray:
+        values: BoolArray = np.isfinite(panel.values[rows])
+        return values if values.ndim == 1 else np.logical_or.reduce(values[:, own], axis=1)
+
+    filled = np.flatnonzero(panel.lengths)
+    for number in filled[~known(panel.offsets[filled])].tolist():
+        end = int(panel.offsets[number + 1])
+        for row in range(int(panel.offsets[number]), end, block):
+            values = known(slice(row, min(row + block, end)))
+            front[number] += values.argmax() if values.any() else len(values)
+            if values.any():
+                break
+    return front

@@ -1,14 +1,13 @@
 """Time columns of frames, read through narwhals into NumPy's instants and the clocks' own times."""
 
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
-from typing import Any, cast
-from zoneinfo import ZoneInfo
+from typing import Any
 
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.reading.clock import Clock, Zone
+from keras_ts.windows.reading.clock import Clock
+from keras_ts.windows.reading.zone import Zone, in_zones
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,7 @@ def _read(column: Any, name: str, where: str) -> _Column:
 
     if column.null_count():
         _refuse_missing(column.is_null().to_numpy(), name, where)
-    read = _aware(column)
+    read = _aware(column, name, where)
     if read is not None:
         return read
     if column.dtype == nw.Decimal:
@@ -178,7 +177,7 @@ def _cure(column: Any) -> str:
     return "Parse it first, for example with pandas.to_datetime."
 
 
-def _aware(column: Any) -> _Column | None:
+def _aware(column: Any, name: str, where: str) -> _Column | None:
     """Return the timestamps of a column with a time zone, or None for a column without.
 
     narwhals reads a zone of pandas only if the zone's name has neither digits nor "_", so pandas
@@ -193,23 +192,22 @@ def _aware(column: Any) -> _Column | None:
             return None
         if arrow is not None:  # Without its zone pandas hands that out in UTC.
             native = native.astype(f"datetime64[{arrow.unit}, {arrow.tz}]")
-        local = native.dt.tz_localize(None).to_numpy()
         utc = native.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
-        # The zones of pytz are no tzinfo to ask for an offset; their names are those of zoneinfo.
-        named = getattr(native.dt.tz, "zone", None)
-        return _Column(utc, local, Zone(_named(named) if named else native.dt.tz, True))
-    if not isinstance(column.dtype, nw.Datetime) or column.dtype.time_zone is None:
+        zone = Zone(native.dt.tz, "pandas")
+    elif isinstance(column.dtype, nw.Datetime) and column.dtype.time_zone is not None:
+        utc = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None).to_numpy()
+        zone = Zone(column.dtype.time_zone, column.implementation.value)
+    else:
         return None
-    local = column.dt.replace_time_zone(None).to_numpy()
-    utc = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None).to_numpy()
-    return _Column(utc, local, Zone(_named(column.dtype.time_zone), False))
-
-
-def _named(zone: str) -> tzinfo:
-    """Return the time zone of a name, or of an offset such as "+05:30", which Arrow allows."""
-    if zone[0] in "+-":
-        return cast(tzinfo, datetime.fromisoformat(f"2000-01-01T00:00{zone}").tzinfo)
-    return ZoneInfo(zone)
+    strange = ~in_zones(utc)
+    if strange.any():
+        row = int(strange.argmax())
+        raise ValueError(
+            f"{name} has a time zone, and holds {utc[row]} UTC in row {row}{where}. The clock of a "
+            "time zone is known from 0001-01-02 to 9999-12-30: leave out such rows, or give the "
+            "times without their zone."
+        )
+    return _Column(utc, zone.shown(utc), zone)
 
 
 def _refuse_missing(missing: Array, name: str, where: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_ts.windows.arithmetic.frequency import disorder, gaps
+from keras_ts.windows.arithmetic.frequency import disorder, frequencies, gaps, kept
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from regular_series import (
     DAY,
@@ -343,3 +343,28 @@ def test_disorder_is_the_first_duplicate_or_step_back(series, data):
     offsets = concatenated_offsets([len(values) for values in series])
     for dtype in ("uint8", "int64", "float64", "M8[s]"):
         assert disorder(np.array(flat, "int64").astype(dtype), offsets) == expected
+
+
+def test_few_rows_have_the_frequency_that_they_are_expected_to_if_they_keep_to_it():
+    week = np.arange("2024-01-01", "2024-01-06", dtype="M8[D]").astype("M8[us]")
+    fall = np.array(["2024-10-26T00", "2024-10-26T06", "2024-10-26T12"], "M8[us]")
+    times, offsets = np.concatenate([week, fall]), np.array([0, 5, 5, 8])
+    local = times + np.timedelta64(2, "h")
+    for zoned in (None, local):
+        own = frequencies(times, offsets, zoned)
+        assert [one and str(one) for one in own] == ["1 day", None, "6 hours"]
+        for like in ("1 weekday", kept(times, offsets, zoned, own, "1 weekday")[0]):
+            found = kept(times, offsets, zoned, own, like)
+            assert [one and str(one) for one in found] == ["1 weekday", None, "6 hours"]
+        for like in ("2 days", "1 hour", "month end", "nothing", "7 days"):
+            assert kept(times, offsets, zoned, own, like) == own
+    found = kept(times, offsets, local, own, "6 hours by the local clock")
+    assert [one and one.local for one in found] == [True, None, True]
+    assert [one and str(one) for one in found] == ["1 day", None, "6 hours by the local clock"]
+    # Seven days hold a weekend, and a missing row is one by either count.
+    whole = np.arange("2024-01-01", "2024-01-08", dtype="M8[D]").astype("M8[us]")
+    days = frequencies(whole, np.array([0, 7]))
+    assert kept(whole, np.array([0, 7]), None, days, "1 weekday") == days
+    numbers = np.arange(5)
+    steps = frequencies(numbers, np.array([0, 5]))
+    assert kept(numbers, np.array([0, 5]), None, steps, "1 weekday") == steps

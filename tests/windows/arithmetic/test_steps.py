@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from keras_ts.windows.arithmetic.frequency import frequencies
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
-from keras_ts.windows.arithmetic.steps import Frequency
+from keras_ts.windows.arithmetic.steps import Frequency, same_steps
 from regular_series import DAY, HOUR, IN_UTC, REGULAR, STARTS, on_a_clock, picking, stepping
 
 EPOCH = datetime(1970, 1, 1)
@@ -96,14 +96,27 @@ def test_and_by_the_clock_of_a_zone(kind, start, at, forward, behind):
 
 
 def test_a_clock_that_is_not_changed_says_nothing_of_hours():
-    """Steps of six hours go by the clock of the zone only if a change of it shows that."""
+    """Steps of six hours are even by the clock of the zone only if a change of it shows that."""
     moments = REGULAR["six hours"](EPOCH, 50)
     pairs = on_a_clock(moments, moments[20], HOUR, False)
     utc, local = [utc for utc, _ in pairs], [local for _, local in pairs]
     found = frequency_of(utc, local)
-    assert (str(found), found.local) == ("6 hours", True)
+    assert (str(found), found.local) == ("6 hours by the local clock", True)
     assert found.following(array(local)[-1], 1) == array(local)[-1] + np.timedelta64(6, "h")
-    assert frequency_of(utc[20:], local[20:]).local is False
+    late = frequency_of(utc[20:], local[20:])
+    assert (str(late), late.local) == ("6 hours", False)
+    assert same_steps(str(found), str(late))
+    assert not same_steps(str(found), "7 hours")
+    # Both count in UTC; 22, 4, 10, 16 o'clock and 23, 5, 11, 17 have the same numbers.
+    for hour in range(6):
+        moved = [array([moment + hour * HOUR for moment in clock]) for clock in (utc, local)]
+        numbers = found.numbers(*moved)
+        assert numbers.tolist() == [
+            (moment + hour * HOUR - EPOCH) // (6 * HOUR) for moment in utc
+        ]  # fmt: skip
+        np.testing.assert_array_equal(numbers, late.numbers(*moved))
+        assert found.slips(*moved) is bool((np.diff(numbers) != 1).any())
+        assert late.slips(*moved) is False
 
 
 @pytest.mark.parametrize(
@@ -154,7 +167,7 @@ def test_months_in_utc_of_a_zone():
     local = [moment + (3 + row % 3) * HOUR for row, moment in enumerate(utc)]
     found = frequency_of(utc, local)
     assert (found.calendar, found.local) == ("day of month", False)
-    assert str(found) == "month end"
+    assert str(found) == "month end in UTC"
     # The time of day is that in UTC, too.
     assert found.following(array(utc)[27], 2).tolist() == utc[28:]
 
@@ -176,7 +189,10 @@ def test_a_day_that_a_clock_leaves_out_is_no_missing_row():
     utc = stepping(DAY)(datetime(2011, 12, 26, 10), 9)
     local = [moment + DAY * (moment.day < 20 or moment.day > 29) for moment in utc]
     found = frequency_of(utc, local)
-    assert (str(found), found.calendar, found.local) == ("1 day", None, False)
+    assert (str(found), found.calendar, found.local) == ("1 day in UTC", None, False)
+    assert found.slips(array(utc), array(local))
+    numbers = frequency_of(utc[:3], local[:3]).number(array(local))
+    assert found.numbers(array(utc), array(local)).tolist() == numbers.tolist()
 
 
 def test_a_day_that_begins_late_does_not_move_the_others():

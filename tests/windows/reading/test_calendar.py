@@ -72,7 +72,7 @@ def test_future_timestamps_are_those_of_pandas(freq, zone):
         for rows in (12, 60, 100):
             clock = read_panel(frame_of(times[:rows]), _timed()).clock
             frequency = clock.frequencies[0]
-            utc, local = clock.following(0, frequency, 60)
+            [utc], [local] = clock.following([0], [frequency], 60)
             wanted = times[rows : rows + 60]
             assert local.tolist() == wanted.tz_localize(None).to_numpy().tolist()
             if zone:
@@ -89,7 +89,7 @@ def test_future_timestamps_are_those_of_polars(every, zone):
     times = pl.datetime_range(start, end, every, time_zone=zone, eager=True)[:160]
     frame = pl.DataFrame({"time": times, "value": np.zeros(len(times))})
     clock = read_panel(frame[:100], _timed()).clock
-    _, local = clock.following(0, clock.frequencies[0], 60)
+    _, [local] = clock.following([0], clock.frequencies, 60)
     assert local.tolist() == times[100:160].dt.replace_time_zone(None).to_numpy().tolist()
 
 
@@ -103,11 +103,11 @@ def test_days_that_begin_late_and_hours_that_come_twice():
     )
     assert (days.hour == 1).sum() == 1
     clock = read_panel(frame_of(days[:30]), _timed()).clock
-    utc, _ = clock.following(0, clock.frequencies[0], 60)
+    [utc], _ = clock.following([0], clock.frequencies, 60)
     assert utc.tolist() == days[30:90].tz_convert("UTC").tz_localize(None).to_numpy().tolist()
     hours = pd.date_range("2024-10-26", periods=60, freq="h", tz="Europe/Berlin")
     clock = read_panel(frame_of(hours[:20]), _timed()).clock
-    _, local = clock.following(0, clock.frequencies[0], 40)
+    _, [local] = clock.following([0], clock.frequencies, 40)
     assert local.tolist() == hours[20:].tz_localize(None).to_numpy().tolist()
 
 
@@ -115,15 +115,15 @@ def test_each_series_is_continued_by_the_clock_of_its_own_zone():
     zones = ["Europe/Berlin", "America/New_York"]
     times = [pd.date_range("2024-03-01", periods=40, tz=zone) for zone in zones]
     clock = read_panel([frame_of(one[:5]) for one in times], _timed()).clock
-    for series, one in enumerate(times):
-        utc, _ = clock.following(series, clock.frequencies[series], 35)
+    instants, _ = clock.following([0, 1], clock.frequencies, 35)
+    for utc, one in zip(instants, times, strict=True):
         assert utc.tolist() == one[5:].tz_convert("UTC").tz_localize(None).to_numpy().tolist()
 
 
 @given(st.sampled_from(FREQUENCIES), st.sampled_from([None, "Europe/Berlin"]), st.data())
 def test_the_last_hundred_rows_give_the_phases_of_all(freq, zone, data):
     start = data.draw(st.sampled_from(["1958-01-29", "2023-02-28"]))
-    times = pd.date_range(start, periods=260, freq=freq, tz=zone)
+    times = pd.date_range(start, periods=260, freq=freq, tz=zone, unit="us")
     rows = data.draw(st.integers(100, 260))
     cycles = data.draw(st.permutations([7, 365.25, "week"]))
     made = calendar_features(times, cycles)

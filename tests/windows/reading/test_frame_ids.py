@@ -8,7 +8,8 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from keras_ts import WindowedSeries
+from forecasting_models import adding
+from keras_ts import WindowedSeries, forecast
 
 
 def objects(*values):
@@ -102,3 +103,50 @@ def test_ids_that_cannot_be_told_apart_are_refused():
     frame = pd.DataFrame({"id": objects([1], [2]), "value": 1.0})
     with pytest.raises(TypeError, match=r"id_column='id' must hold ids .* unhashable type"):
         WindowedSeries(1, id_column="id").build(frame)
+
+
+@pytest.mark.parametrize("unit", ["ns", "us", "ms"])
+@pytest.mark.parametrize("kind", ["m8", "M8"])
+@pytest.mark.parametrize("library", ["pandas", "polars", "table", "arrow"])
+def test_ids_are_moments_of_any_unit(library, kind, unit):
+    """Two of a microsecond are two ids in nanoseconds, too."""
+    ids = np.array([5, 7], f"{kind}[{unit}]")
+    columns = {"id": np.tile(ids, 8), "y": np.arange(16.0), "p": 0.0}
+    frame = pd.DataFrame(columns) if library == "pandas" else pl.DataFrame(columns)
+    if library in ("table", "arrow"):
+        pytest.importorskip("pyarrow")
+        frame = frame.to_arrow()
+    if library == "arrow":
+        frame = frame.to_pandas(types_mapper=pd.ArrowDtype)
+    windows = WindowedSeries(2, id_column="id", target_columns="y", future_columns="p")
+    dataset = windows.build(frame)
+    aligned = dataset.align(dataset.to_numpy()[1])
+    labels = [getattr(label, "asm8", label) for label in aligned["series"]]
+    assert np.array(labels, ids.dtype).tolist() == np.repeat(ids, 6).tolist()
+    assert aligned["actual"].tolist() == [*range(4, 16, 2), *range(5, 16, 2)]
+    future = frame.slice(0, 4) if library == "table" else frame[:4]
+    ahead = forecast(adding(dataset), frame, steps=1, future=future)
+    assert ahead.shape[0] == 2
+    assert type(ahead) is type(frame)
+
+
+@pytest.mark.parametrize(
+    "kind", ["string", "int64", "null", "dictionary", "duration", "timestamp", "date", "bool"]
+)
+def test_a_table_of_arrow_without_rows_is_too_short(kind):
+    pyarrow = pytest.importorskip("pyarrow")
+    kinds = {
+        "dictionary": pyarrow.dictionary(pyarrow.int32(), pyarrow.string()),
+        "duration": pyarrow.duration("ns"), "timestamp": pyarrow.timestamp("ns", "UTC"),
+        "date": pyarrow.date32(), "bool": pyarrow.bool_(),
+    }  # fmt: skip
+    kinds = {name: getattr(pyarrow, name)() for name in ("string", "int64", "null")} | kinds
+    table = pyarrow.table({"id": pyarrow.array([], kinds[kind]), "y": pyarrow.array([], "double")})
+    windows = WindowedSeries(3, id_column="id")
+    assert windows.count(table) == 0
+    with pytest.raises(ValueError, match="series is too short"):
+        windows.build(table)
+    times = pyarrow.array([], pyarrow.timestamp("us", "Europe/Berlin"))
+    assert WindowedSeries(3, id_column="id", time_column="t").count(
+        table.append_column("t", times)
+    ) == 0  # fmt: skip
