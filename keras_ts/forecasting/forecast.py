@@ -126,7 +126,8 @@ def forecast(
     check_inputs(model, layout, told)
     rounds = checked_rounds(model, layout, told, steps)
     check_frequency(told, panel)
-    ends = Ends.of(panel, told.windows, incomplete, _masked_rows(model))
+    masked = _masked_rows(model)
+    ends = Ends.of(panel, told.windows, incomplete, masked)
     gap = told.windows.gap
     following = Following.of(panel, gap + rounds.steps)
     following = following and following.after(gap)
@@ -138,7 +139,7 @@ def forecast(
         shapes = layout.shapes(told.windows.geometry, rounds.steps)
         inputs = fed({part: inputs[part] for part in shapes}, dtype, panel, ends.chosen)
         made = predict(compiled_loop(model, rounds, shapes), inputs)
-        check_finite(made[:, :steps], inputs, masking, panel, ends.chosen)
+        check_finite(made[:, :steps], inputs, masked is not None, panel, ends.chosen)
         values[ends.chosen] = made
     values = values[:, :steps]
     if is_frame(series):
