@@ -28,12 +28,20 @@ without a word to it. Here these arguments are read from the frame of the method
 adapter for its length, so that the adapter can refuse them.
 ``tests/windows/feeding/test_keras_adapter.py`` notices when that changes.
 
+Keras tells a dataset neither the epoch that a fit begins with nor what a callback has restored. The
+frame of ``fit`` shows both. An epoch whose first batches were trained on before is shorter than
+Keras was told, and Keras reads the length of the next one from its ``EpochIterator``. A
+``BackupAndRestore`` that saves every so many batches forgets the epoch that it has restored, and
+after the last batch of an epoch it writes that the epoch is not finished; both are put right here.
+``tests/windows/feeding/test_fits.py`` notices when that changes.
+
 Keras keeps the mask of an output with the tensor, by means that differ between backends, and
 multiplies losses by it. A loss that has its own way with masks must read it;
 ``tests/test_losses.py`` notices when that changes.
 """
 
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -55,6 +63,16 @@ try:
     from keras.src.backend.common import global_state
 except ImportError:  # pragma: no cover - a future Keras: its generator is left as it is
     global_state = None
+
+try:
+    # Reads cloud storage too, where backups may lie.
+    from keras.src.utils.file_utils import exists as _exists
+except ImportError:  # pragma: no cover - a future Keras
+    from pathlib import Path
+
+    def _exists(path: str) -> bool:
+        return Path(path).exists()
+
 
 try:
     from keras.src.backend import get_keras_mask
@@ -116,6 +134,117 @@ def data_arguments(dataset: Any) -> dict[str, Any]:
     return given
 
 
+@dataclass(frozen=True)
+class Fit:
+    """A fit of Keras's that reads a dataset.
+
+    Attributes:
+        model: The model.
+        epoch: The epoch that it is in, or the one it was told to begin with.
+        epochs: The epoch before which it ends.
+        steps_per_epoch: Batches in one of its epochs, or None: as many as the dataset has.
+        callbacks: The callbacks.
+        validates: True if the dataset is its own validation set.
+        iterator: Keras's ``EpochIterator``, or None before there is one.
+    """
+
+    model: keras.Model
+    epoch: int
+    epochs: int
+    steps_per_epoch: int | None
+    callbacks: list[Any]
+    validates: bool
+    iterator: Any
+
+
+def fit_beginning(dataset: Any) -> Fit | None:
+    """Return the fit that asks ``dataset`` for its length before anything else, or None."""
+    told = _locals_of_fit()
+    if told.get("x") is not dataset or "epoch_iterator" in told:
+        return None
+    return _fit(told, told["initial_epoch"], dataset)
+
+
+def fit_in_epoch(dataset: Any) -> Fit | None:
+    """Return the fit one of whose epochs begins or ends in ``dataset``, or None."""
+    told = _locals_of_fit()
+    # The batch that builds a model is read before there is an epoch.
+    if "epoch" not in told or told["epoch_iterator"].data_adapter is not dataset:
+        return None
+    return _fit(told, told["epoch"], dataset)
+
+
+def _locals_of_fit() -> dict[str, Any]:
+    """Return the variables of the ``fit`` that calls, or none if another method of Keras's does."""
+    frame: Any = sys._getframe(2)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("keras"):
+        if frame.f_code.co_name in ("fit", "evaluate", "predict"):
+            return dict(frame.f_locals) if frame.f_code.co_name == "fit" else {}
+        frame = frame.f_back
+    return {}
+
+
+def _fit(told: dict[str, Any], epoch: int, dataset: Any) -> Fit:
+    callbacks = told["callbacks"]
+    return Fit(
+        model=told["self"],
+        epoch=epoch,
+        epochs=told["epochs"],
+        steps_per_epoch=told["steps_per_epoch"],
+        callbacks=keras.tree.flatten(getattr(callbacks, "callbacks", callbacks)),
+        validates=told.get("val_x") is dataset,
+        iterator=told.get("epoch_iterator"),
+    )
+
+
+def tell_length(iterator: Any, batches: int) -> bool:
+    """Tell an ``EpochIterator`` the length of the pass that begins; return False if it cannot."""
+    known = hasattr(iterator, "_num_batches")
+    if known:
+        iterator._num_batches = batches
+    return known
+
+
+def updates_of(optimizer: Any) -> int:
+    """Return the number of updates by which an optimizer's schedule sets the rate."""
+    # The public ``iterations`` counts the batches of an accumulated update once.
+    return int(keras.ops.convert_to_numpy(optimizer._iterations))
+
+
+def restored_backup(fit: Fit) -> Any:
+    """Return the ``BackupAndRestore`` from whose backup a fit went on, or None.
+
+    A backup is there before the first batch only if an earlier fit took it.
+    """
+    found = [callback for callback in _backups(fit) if _exists(callback._weights_path)]
+    return found[-1] if found else None
+
+
+def begin_backups(fit: Fit) -> None:
+    """Let the backups of an epoch that begins name that epoch, also where it was restored."""
+    for callback in _backups(fit):
+        callback._current_epoch = fit.epoch
+
+
+def finish_backups(fit: Fit) -> None:
+    """Let a backup that was taken after the last batch of an epoch name the next one."""
+    for callback in _backups(fit):
+        if callback.save_freq != "epoch" and not callback._batches_seen_since_last_saving:
+            callback._current_epoch = fit.epoch + 1
+            callback._save_model()
+
+
+def _backups(fit: Fit) -> list[Any]:
+    """Return the callbacks that save backups, if Keras keeps in them what it used to."""
+    kind = keras.callbacks.BackupAndRestore
+    kept = ("_weights_path", "_current_epoch", "_batches_seen_since_last_saving", "_save_model")
+    return [
+        callback
+        for callback in fit.callbacks
+        if isinstance(callback, kind) and all(hasattr(callback, name) for name in kept)
+    ]
+
+
 def schedule_of(optimizer: Any) -> Any:
     """Return the schedule or function that sets an optimizer's rate, or None for a plain rate."""
     rate = optimizer._learning_rate
@@ -155,16 +284,24 @@ def layers_within(model: keras.Model) -> list[Any]:
 
 __all__ = [
     "DataAdapter",
+    "Fit",
     "batches_read_ahead",
+    "begin_backups",
     "data_arguments",
     "epoch_iterator_calling",
     "feeds_from",
+    "finish_backups",
+    "fit_beginning",
+    "fit_in_epoch",
     "global_seed_generator",
     "layers_within",
     "mask_of",
+    "restored_backup",
     "schedule_of",
     "set_aside_schedule",
     "set_global_seed_generator",
+    "tell_length",
+    "updates_of",
 ]
 
 

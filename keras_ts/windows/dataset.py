@@ -24,6 +24,7 @@ from keras_ts.windows.feeding.progress import Progress
 from keras_ts.windows.feeding.source import WindowSource
 from keras_ts.windows.feeding.to_grain import to_grain
 from keras_ts.windows.feeding.to_tf import to_tf
+from keras_ts.windows.feeding.workers import cut
 from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.weights import WindowWeights
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 # A state fits a dataset only if these are equal: they fix the windows and their order.
-_SAME_RUN = ("total", "batch_size", "remainder", "shuffle", "shards", "shard")
+_SAME_RUN = ("total", "batch_size", "remainder", "shuffle")
 
 
 class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
@@ -225,56 +226,50 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         0
         """
         self._refuse_within_fit("reset")
-        self._progress.restore(0, 0)
+        self._progress.go_to(0, 0)
 
     def shard(self, count: int, index: int) -> "WindowDataset":
-        """Return the part of every epoch that worker ``index`` of ``count`` reads.
+        """Return the rows of every batch that worker ``index`` of ``count`` reads.
 
-        The parts are disjoint, cover all windows (but for ``remainder="drop"``), and have
-        equal numbers of batches; together they follow the order of the whole.
+        The workers cut each batch of the whole, so that together they make exactly the steps that
+        one worker makes. A last batch that is not full is filled up, to a multiple of ``count``
+        times the devices of a worker, with windows of weight 0. Its own windows weigh as much more,
+        so that the mean of the workers' losses is the loss of that batch, and those of all other
+        batches weigh 1. With ``remainder="drop"`` there is no such batch, and with ``"pad"`` it is
+        full already.
+
+        Under a ``keras.distribution`` a worker has as many devices as its process, so call
+        ``shard`` once that is set. In a single process, ``shard(1, 0)`` fills up for its devices.
+
+        Example:
+
+        >>> import numpy as np
+        >>> from keras_ts import WindowedSeries
+        >>> whole = WindowedSeries(window=2, batch_size=4).build(np.arange(9.0))
+        >>> [y.tolist() for _, y in whole]
+        [[2.0, 3.0, 4.0, 5.0], [6.0, 7.0, 8.0]]
+        >>> [(y.tolist(), weights.tolist()) for _, y, weights in whole.shard(2, 1)]
+        [([4.0, 5.0], [1.0, 1.0]), ([8.0, 2.0], [1.3333333730697632, 0.0])]
 
         Args:
             count: Number of workers.
             index: Number of this worker, from 0.
 
         Raises:
-            ValueError: ``index`` is out of range, the windows are too few, or the dataset was
-                restored in the middle of an epoch.
+            ValueError: ``index`` is out of range, ``batch_size`` is no multiple of ``count`` times
+                the devices of a worker, or the dataset is a shard.
         """
-        count, index = _checks.integer("count", count, 1), _checks.integer("index", index, 0)
-        if index >= count:
-            raise ValueError(f"index must be < count. Received: count={count}, index={index}.")
-        whole = self._source.sampler
-        if whole.shards > 1:
-            raise ValueError("This dataset is a shard already; shard the whole one.")
-        if self._progress.first:
-            raise ValueError(
-                f"This dataset was restored at batch {self._progress.first} of epoch {self.epoch}, "
-                "and its shards would read the batches before that again. Finish the epoch first, "
-                "or shard a dataset that was not restored and restore the state of each shard."
-            )
-        sampler = replace(whole, shards=count, shard=index)
-        smallest = whole.total // count
-        fewest = 1 if whole.remainder == "pad" else sampler.batches
-        if sampler.batches < 1 or smallest < fewest:
-            cure = 'fewer workers, a larger batch_size or remainder="pad"'
-            if whole.remainder == "drop":
-                cure = 'fewer workers, a smaller batch_size or remainder="pad"'
-            if not smallest:
-                cure = "fewer workers"
-            raise ValueError(
-                f"count={count} workers cannot share {whole.total} windows in batches of "
-                f"{whole.batch_size} with equal numbers of batches. Use {cure}."
-            )
+        sampler = cut(self._source.sampler, count, index)
         part = copy.copy(self)
         part._source = replace(self._source, sampler=sampler)
         part._progress = Progress(sampler.batches)
-        part._progress.restore(self.epoch, 0)
+        part._progress.go_to(self.epoch, self._progress.first, self._progress.placed)
         return part
 
     def state(self) -> dict[str, Any]:
         """Return where the run is, as plain Python values that JSON takes.
 
+        It counts batches of the whole, and is the same for all workers that share them.
         Taken in a callback's ``on_train_batch_end`` (or while using a batch in a loop of
         one's own), it counts the batches trained on so far.
         """
@@ -290,11 +285,12 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
     def restore(self, state: dict[str, Any]) -> None:
         """Go on where ``state`` was taken, in this process or another.
 
-        The dataset then holds what is left of the epoch: finish that in a ``fit`` of its
-        own, and fit the epochs after it in the next.
+        The dataset then holds what is left of the epoch, and ``fit(initial_epoch=dataset.epoch)``
+        goes on with that, and with whole epochs.
 
         Args:
-            state: The dict that ``state()`` returned for the same series and settings.
+            state: The dict that ``state()`` returned for the same series and settings, whatever
+                the number of workers.
 
         Raises:
             RuntimeError: A ``fit`` reads the dataset.
@@ -305,6 +301,11 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
             raise ValueError(f"state must be what state() returned. Received: state={state!r}.")
         if "drop_remainder" in state:  # As states had it before there was "pad".
             state = {"remainder": "drop" if state["drop_remainder"] else "keep", **state}
+        if state.get("shards", 1) != 1:  # Batches of a shard were its own then.
+            raise ValueError(
+                "state was taken of a shard by an earlier version of keras_ts, which counted other "
+                f"batches. Received: shards={state['shards']!r}."
+            )
         sampler = self._source.sampler
         for name in _SAME_RUN:
             if state.get(name) != getattr(sampler, name):
@@ -322,7 +323,7 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
                 f"Received: {batch}."
             )
         self._source = replace(self._source, sampler=replace(sampler, seed=seed))
-        self._progress.restore(epoch, batch)
+        self._progress.go_to(epoch, batch, placed=True)
 
     def _refuse_within_fit(self, method: str) -> None:
         if _keras_private.feeds_from(self):
@@ -392,5 +393,5 @@ def in_time_order(dataset: WindowDataset, weighted: bool = False) -> WindowSourc
     any.
     """
     source = dataset._source
-    sampler = replace(source.sampler, shuffle=False, remainder="keep", shards=1, shard=0)
+    sampler = replace(source.sampler, shuffle=False, remainder="keep", shards=1, shard=0, devices=1)
     return replace(source, sampler=sampler, weights=source.weights if weighted else None)

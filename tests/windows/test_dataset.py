@@ -33,37 +33,32 @@ def test_a_state_that_cannot_be_gone_on_from_changes_nothing(change, error, says
     assert dataset.state() == before
 
 
-@given(window_settings(), st.integers(1, 4), st.integers(0, 60), st.booleans())
-def test_shards_are_disjoint_covering_and_even(windows, count, more, drop):
-    config = {**windows.get_config(), "remainder": "drop" if drop else "keep"}
+@given(window_settings(columns=2), st.integers(1, 4), st.integers(0, 2), st.data())
+def test_workers_cut_every_batch_of_the_whole(windows, count, epoch, data):
+    remainder = data.draw(st.sampled_from(["keep", "drop", "pad"]))
+    weighted = data.draw(st.booleans())
+    batch_size = count * data.draw(st.integers(1, 4))
+    config = {**windows.get_config(), "remainder": remainder, "batch_size": batch_size}
     windows = WindowedSeries.from_config(config)
-    length = windows.geometry.span + windows.stride * (count * windows.batch_size + more)
-    whole = windows.build(distinct(length))
-    total = whole.num_windows if not drop else windows.count(distinct(length))
-    smallest, largest = total // count, -(-total // count)
-    if not drop and smallest < -(-largest // windows.batch_size):
-        with pytest.raises(ValueError, match="equal numbers of batches"):
-            whole.shard(count, 0)
-        return
-    shards = [whole.shard(count, index) for index in range(count)]
-    assert len({len(shard) for shard in shards}) == 1
-    read = np.concatenate([joined(list(shard))[0][:, 0] for shard in shards])
-    sizes = [len(y) for shard in shards for _, y in shard]
-    assert max(sizes) <= windows.batch_size
-    assert min(sizes) >= 1
-    assert len(set(read.tolist())) == len(read)
-    if drop:
-        assert set(sizes) == {windows.batch_size}
-        assert len(read) > total - count * windows.batch_size
-    else:
-        assert len(read) == whole.num_windows
-    # Together they go through the order of the whole.
-    in_order = joined(
-        list(WindowedSeries.from_config({**config, "remainder": "keep"}).build(distinct(length)))
-    )[0][:, 0]
-    for index, shard in enumerate(shards):
-        mine = joined(list(shard))[0][:2, 0]
-        np.testing.assert_array_equal(mine, in_order[index::count][: len(mine)])
+    length = windows.geometry.span + windows.stride * (batch_size + data.draw(st.integers(0, 30)))
+    weight = np.linspace(0.5, 2, windows.count(distinct(length, 2))) if weighted else None
+    whole = windows.build(distinct(length, 2), sample_weight=weight)
+    workers = [whole.shard(count, index) for index in range(count)]
+    for dataset in [whole, *workers] * epoch:
+        dataset.on_epoch_end()
+    assert {len(worker) for worker in workers} == {len(whole)}
+    assert sum(worker.num_windows for worker in workers) == whole.num_windows
+    for batch, shares in zip(whole, zip(*workers, strict=True), strict=True):
+        assert len({len(share[1]) for share in shares}) == 1
+        x, y, *weights = joined(list(shares))
+        rows = len(batch[1])
+        assert len(y) - rows < count
+        np.testing.assert_array_equal(x[:rows], batch[0])
+        np.testing.assert_array_equal(y[:rows], batch[1])
+        weights = weights[0] if weights else np.ones(len(y))
+        wanted = batch[2] if len(batch) == 3 else np.ones(rows)
+        np.testing.assert_allclose(weights[:rows], wanted * (len(y) / rows), rtol=1e-6)
+        np.testing.assert_array_equal(weights[rows:], 0)
 
 
 def test_shard_misuse():
@@ -72,13 +67,17 @@ def test_shard_misuse():
         dataset.shard(2, 2)
     with pytest.raises(ValueError, match="count must be >= 1"):
         dataset.shard(0, 0)
-    with pytest.raises(ValueError, match=r"cannot share 47 windows.*Use fewer workers\.$"):
-        dataset.shard(48, 0)
-    full = WindowedSeries(3, drop_remainder=True).build(distinct(50))
-    with pytest.raises(ValueError, match=r"cannot share 47 windows.*a smaller batch_size"):
-        full.shard(2, 0)
+    with pytest.raises(ValueError, match=r"multiple of 3, since count=3 .* batch_size=32"):
+        dataset.shard(3, 0)
     with pytest.raises(ValueError, match="a shard already"):
         dataset.shard(2, 0).shard(2, 0)
+
+
+def test_the_state_of_a_shard_that_counted_its_own_batches_is_refused():
+    dataset = WindowedSeries(3).build(distinct(50))
+    with pytest.raises(ValueError, match=r"an earlier version of keras_ts.*shards=2"):
+        dataset.restore({**dataset.state(), "shards": 2, "shard": 0})
+    dataset.restore({**dataset.state(), "shards": 1, "shard": 0})
 
 
 @given(window_settings(), st.integers(0, 3), st.integers(0, 100))

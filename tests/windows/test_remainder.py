@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from helpers import BACKEND, compiled, distinct, joined, only_tensorflow, window_settings
 from keras_ts import WindowedSeries
+from keras_ts.windows.feeding.workers import Workers
 
 
 def pair(windows, series, **arguments):
@@ -52,10 +53,13 @@ def test_losses_and_weighted_metrics_stay(weighted, horizon):
     model.compile("sgd", "mse", weighted_metrics=["mae"])
     wanted, got = (model.evaluate(data, verbose=0) for data in (kept, padded))
     np.testing.assert_allclose(got, wanted, rtol=1e-6)
-    shards = [model.evaluate(data.shard(2, 1), verbose=0) for data in pair(
-        WindowedSeries(4, horizon, batch_size=5), series, sample_weight=weight)]  # fmt: skip
-    # Unpadded shards part their windows evenly instead, and so weigh their batches alike.
-    np.testing.assert_allclose(shards[1], shards[0], rtol=0.05)
+    for data in (kept, padded):
+        losses = []
+        for batches in zip(*(data.shard(4, index) for index in range(4)), strict=True):
+            model.reset_metrics()
+            losses.append(np.mean([model.test_on_batch(*batch)[0] for batch in batches]))
+        each = [model.test_on_batch(*batch)[0] for batch in data]
+        np.testing.assert_allclose(losses, each, rtol=1e-5)
 
 
 def test_training_goes_on_from_a_state():
@@ -82,17 +86,18 @@ def test_states_of_before_are_read():
         dataset.restore({**state, "drop_remainder": False})
 
 
-def test_shards_are_padded_to_equal_batches():
-    series = distinct(24)
-    windows = WindowedSeries(4, batch_size=4, remainder="pad")
-    shards = [windows.build(series).shard(3, index) for index in range(3)]
-    assert [len(shard) for shard in shards] == [2, 2, 2]
-    read = []
-    for shard in shards:
-        _, y, weights = joined(list(shard))
-        assert len(y) == 8
-        read += y[weights > 0].tolist()
-    assert sorted(read) == list(range(4, 24))
+def test_one_worker_of_several_devices_pads_and_aligns(monkeypatch):
+    """As in one process whose devices part every batch."""
+    monkeypatch.setattr(Workers, "of_this_run", lambda: Workers(devices=4))
+    dataset = WindowedSeries(4, batch_size=8).build(distinct(46)).shard(1, 0)
+    assert [len(y) for _, y, _ in dataset] == [8, 8, 8, 8, 8, 4]
+    x, _, weights = joined(list(dataset))
+    np.testing.assert_array_equal(weights, [*np.ones(40), 2, 2, 0, 0])
+    table = dataset.align(x[:, -1])
+    np.testing.assert_array_equal(table["prediction"] + 1, table["actual"])
+    assert len(table["actual"]) == 42
+    with pytest.raises(ValueError, match="multiple of 12, since count=3 workers of 4 devices"):
+        WindowedSeries(4, batch_size=8).build(distinct(46)).shard(3, 0)
 
 
 def test_align_leaves_the_padding_out():

@@ -1,11 +1,15 @@
-"""The windows of every batch of every epoch: pure arithmetic, and one cached stretch."""
+"""The windows of every batch of every epoch: pure arithmetic, and one cached stretch.
+
+Workers share every batch. The order of the windows, the batches and the padding are those of the
+whole, whatever the number of workers, so that together they make the steps that one would make.
+"""
 
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from keras_ts._typing import IntArray
+from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.geometry import PickledByFields, WindowRanges
 from keras_ts.windows.arithmetic.shuffle import Permutation
 
@@ -18,26 +22,27 @@ Remainder = Literal["keep", "drop", "pad"]
 
 @dataclass
 class BatchSampler(PickledByFields):
-    """The order of all windows, epoch by epoch, and its division into batches.
+    """The order of all windows, epoch by epoch, its division into batches, and a worker's rows.
 
-    A *position* is a place in the order of one epoch: position 0 holds the first window that
-    the epoch reads.
+    A *place* is one in the order of an epoch of the whole: place 0 holds the first window that the
+    epoch reads. A *position* is a place among the rows of this worker, batch after batch.
 
     Attributes:
         ranges: The windows.
-        batch_size: Largest number of windows in a batch.
+        batch_size: Number of windows in a batch of the whole: a multiple of ``shards * devices``.
         remainder: "keep" a last batch that is not full, "drop" it, or "pad" it: fill it up with
             the epoch's windows from its first on.
         shuffle: True for a permutation per epoch, False for time order.
         seed: Number that the permutations depend on besides the epoch.
-        shards: Number of parts that share the windows, position by position.
-        shard: Index of this part.
+        shards: Number of workers that share every batch: each reads as many rows of it.
+        shard: Index of this worker, whose rows stand behind those of the workers before it.
+        devices: Number of devices of a worker, which share its rows of every batch. A last batch
+            that is kept is filled up to a multiple of ``shards * devices``.
         batches: Number of batches in an epoch.
         size: Number of windows that an epoch reads.
-        positions: Number of positions in all batches: more than ``size`` if some are padding.
-        uniform: True if every batch is full, but perhaps the last. Shards that "keep" the last
-            batch are not uniform: they need equal numbers of batches, although some have a window
-            less than others, and so each parts its windows evenly.
+        positions: Number of positions in all batches: more than ``size`` if some are padding,
+            which come last.
+        weighted: True if windows weigh something: there may be padding in an epoch of the whole.
     """
 
     ranges: WindowRanges
@@ -47,44 +52,46 @@ class BatchSampler(PickledByFields):
     seed: int
     shards: int = 1
     shard: int = 0
+    devices: int = 1
 
     def __post_init__(self) -> None:
-        everyone = self.total // self.shards
+        full, rest = divmod(self.total, self.batch_size)
         if self.remainder == "drop":
-            self.batches = everyone // self.batch_size
-            self.size = self.batches * self.batch_size
-        else:
-            largest = -(-self.total // self.shards)
-            self.batches = -(-largest // self.batch_size)
-            self.size = everyone + (self.shard < self.total % self.shards)
-        padded = self.remainder == "pad"
-        self.positions = self.batches * self.batch_size if padded else self.size
-        self.uniform = self.shards == 1 or self.remainder != "keep"
+            rest = 0
+        self.batches = full + (rest > 0)
+        together = self.batch_size if self.remainder == "pad" else self.shards * self.devices
+        filled = -(-rest // together) * together
+        # Rows of this worker in a full batch, and in a last one that is not.
+        self._rows, self._last_rows = self.batch_size // self.shards, filled // self.shards
+        self._last = full * self._rows
+        self.positions = self._last + self._last_rows
+        begin = self.shard * self._last_rows
+        self.size = self._last + min(max(rest - begin, 0), self._last_rows)
+        self.weighted = self.remainder == "pad" or filled > rest
+        self._weights = np.float32(1), np.float32(filled / max(rest, 1))
+        if self.remainder == "pad":
+            self._weights = (np.float32(self.batches * self.batch_size / self.total),) * 2
         self._stretch: tuple[Any, Any, Any] = None, None, None
 
     @property
     def total(self) -> int:
-        """Number of windows that all shards share."""
+        """Number of windows that all workers share."""
         return self.ranges.total
 
     def bounds(self, batch: int) -> tuple[int, int]:
         """Return a batch's first position, and the one after its last."""
-        if self.uniform:
-            begin = batch * self.batch_size
-            end = begin + self.batch_size
-            return begin, end if end <= self.positions else self.positions
-        return batch * self.size // self.batches, (batch + 1) * self.size // self.batches
+        begin = batch * self._rows
+        end = begin + self._rows
+        return begin, end if end <= self.positions else self.positions
 
     def windows(self, epoch: int, begin: int, end: int) -> tuple[IntArray, IntArray]:
         """Return the windows at positions ``begin .. end - 1`` of an epoch.
 
-        Positions from ``size`` on are padding, and repeat the epoch from its beginning.
+        Positions from ``size`` on are padding, and repeat the whole's epoch from its beginning.
 
         Returns:
             The windows' numbers in time order, and their flat starts.
         """
-        if end > self.size:
-            return self._padded(epoch, begin, end)
         number, first = divmod(begin, _STRETCH)
         # One tuple, replaced whole: readers in other threads see the old one or the new.
         key, windows, starts = self._stretch
@@ -99,19 +106,31 @@ class BatchSampler(PickledByFields):
         rest = self.windows(epoch, begin - first + _STRETCH, end)
         return np.concatenate([windows[first:], rest[0]]), np.concatenate([starts[first:], rest[1]])
 
-    def _padded(self, epoch: int, begin: int, end: int) -> tuple[IntArray, IntArray]:
-        pieces = []
-        while begin < end:
-            first = begin % self.size
-            last = min(first + end - begin, self.size)
-            pieces.append(self.windows(epoch, first, last))
-            begin += last - first
-        windows, starts = zip(*pieces, strict=True)
-        return np.concatenate(windows), np.concatenate(starts)
+    def weights(self, begin: int, end: int) -> Array:
+        """Return the weights that leave padding out of the loss of positions ``begin .. end - 1``.
+
+        Keras averages a loss over the rows of a batch, padding included. So windows weigh as much
+        more as there are more rows than windows: with "pad" those of all batches, since every batch
+        counts alike in the loss of an epoch; else those of the last batch alone, so that every
+        step is the one of a batch without padding.
+        """
+        positions = np.arange(begin, end)
+        weights = np.where(positions < self._last, *self._weights)
+        weights[positions >= self.size] = 0
+        return weights
 
     def _ordered(self, epoch: int, number: int) -> IntArray:
         begin = number * _STRETCH
-        positions = np.arange(begin, min(begin + _STRETCH, self.size)) * self.shards + self.shard
+        places = self._places(np.arange(begin, min(begin + _STRETCH, self.positions)))
+        if begin + _STRETCH > self.size:  # Padding begins anew.
+            places %= self.total
         if not self.shuffle:
+            return places
+        return Permutation(self.total, self.seed, epoch)(places)
+
+    def _places(self, positions: IntArray) -> IntArray:
+        if self.shards == 1:
             return positions
-        return Permutation(self.total, self.seed, epoch)(positions)
+        batch, row = np.divmod(positions, self._rows)
+        rows = np.where(positions < self._last, self._rows, self._last_rows)
+        return batch * self.batch_size + self.shard * rows + row

@@ -4,13 +4,16 @@
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from keras_ts import _checks, _keras_private
 from keras_ts._dtypes import changes_integers, with_exact_integers
 from keras_ts.windows.feeding import to_tf
+from keras_ts.windows.feeding.fits import Beginning, trained_before, warn_of_rate_zero
 from keras_ts.windows.feeding.progress import Count, Progress
 from keras_ts.windows.feeding.source import WindowSource
+from keras_ts.windows.feeding.workers import refuse_unaveraged, refuse_unshared
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -21,6 +24,8 @@ class KerasDataAdapter(_keras_private.DataAdapter):
 
     _source: WindowSource
     _progress: Progress
+    # A fit that has not begun its first epoch.
+    _beginning: Beginning | None = None
 
     @property
     def num_batches(self) -> int:
@@ -33,6 +38,11 @@ class KerasDataAdapter(_keras_private.DataAdapter):
                     "This dataset feeds a fit that is in the middle of an epoch. Evaluate or "
                     "predict between epochs, or on another dataset built from the same series."
                 )
+            refuse_unshared(self._source.sampler)
+            fit = _keras_private.fit_beginning(self)
+            if fit is not None:
+                refuse_unaveraged()
+                self._beginning = Beginning.of(fit)
             self._progress.begin_run()
         elif caller == "reset":
             self._progress.discard_pass()
@@ -50,8 +60,14 @@ class KerasDataAdapter(_keras_private.DataAdapter):
 
     def on_epoch_begin(self) -> None:
         """Note that one of Keras's epochs begins; Keras calls this method."""
-        if _keras_private.epoch_iterator_calling():
-            self._progress.begin_epoch()
+        if not _keras_private.epoch_iterator_calling():
+            return
+        fit = _keras_private.fit_in_epoch(self)
+        if fit is not None:
+            if self._beginning is not None:
+                self._begin_fit(fit, self._beginning)
+            self._progress.tell(partial(_keras_private.tell_length, fit.iterator))
+        self._progress.begin_epoch()
 
     def on_epoch_end(self) -> None:
         """Move on to the next epoch's order; Keras calls this, and so may a loop of your own."""
@@ -60,6 +76,9 @@ class KerasDataAdapter(_keras_private.DataAdapter):
             return
         if caller:
             self._progress.end_epoch()
+            fit = _keras_private.fit_in_epoch(self)
+            if fit is not None:
+                _keras_private.finish_backups(fit)
         else:
             self._progress.advance()
 
@@ -99,6 +118,16 @@ class KerasDataAdapter(_keras_private.DataAdapter):
             return epoch
 
         return to_tf.batches(self._source, begin, self._progress.first_of).map(count)
+
+    def _begin_fit(self, fit: _keras_private.Fit, beginning: Beginning) -> None:
+        """Follow a fit that goes on where another stopped, and see if it will learn."""
+        self._beginning = None
+        batches = self._source.sampler.batches
+        self._progress.follow(
+            fit.epoch, lambda fresh: trained_before(fit, beginning, batches, fresh)
+        )
+        _keras_private.begin_backups(fit)
+        warn_of_rate_zero(fit, batches)
 
     def _go_through(self, begin: Callable[[Any], int], ahead: int = 0) -> Iterator[Any]:
         """Read the batches of one pass, and count them for the progress.

@@ -20,6 +20,7 @@ People call ``on_epoch_end`` as well, in a loop of their own. So the adapter fin
 and calls a method of ``Progress`` for each case; the arithmetic stays here.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 
@@ -41,15 +42,24 @@ class Progress:
         batches: Number of batches in an epoch.
     """
 
+    # Pickles of before have none.
+    placed = False
+
     def __init__(self, batches: int) -> None:
         self._batches = batches
         # The length of an epoch, as Keras was last told.
         self._told: int | None = None
-        self.restore(0, 0)
+        self.go_to(0, 0)
 
-    def restore(self, epoch: int, batch: int) -> None:
-        """Go on at a batch of an epoch."""
-        self._epoch, self._first = epoch, batch
+    def go_to(self, epoch: int, batch: int, placed: bool = False) -> None:
+        """Go on at a batch of an epoch.
+
+        Args:
+            epoch: The epoch.
+            batch: The batch.
+            placed: True if the next fit has to begin there, whatever its callbacks restore.
+        """
+        self._epoch, self._first, self.placed = epoch, batch, placed
         # The count of batches of the present pass: a Count, or a variable of TensorFlow's.
         self._count: Any = None
         # True from the beginning of one of Keras's epochs to the end of that epoch, or to the next
@@ -114,7 +124,11 @@ class Progress:
         self._told = self.left
 
     def begin_epoch(self) -> None:
-        """Begin one of Keras's epochs (step 4, and 2)."""
+        """Begin one of Keras's epochs (step 4, and 2).
+
+        Raises:
+            RuntimeError: Keras asks for lengths in another way than this file knows.
+        """
         if self._told not in (None, self.left):
             raise RuntimeError(
                 f"Keras was told of {self._told} batches in an epoch, and this one has "
@@ -130,6 +144,26 @@ class Progress:
         if self._count is None or self._handed_out >= self._batches:
             self.advance()
         self.in_keras_epoch = False
+
+    def follow(self, epoch: int, trained_before: Callable[[bool], tuple[int, int]]) -> None:
+        """Go on where earlier fits stopped, as a fit begins with its ``epoch``.
+
+        Args:
+            epoch: The number by which Keras calls the epoch.
+            trained_before: Function of whether nothing has read the dataset. Returns the passes
+                that were finished, and the batches of the next one.
+        """
+        placed, self.placed = self.placed, False
+        if placed and self.epoch == epoch:
+            return  # A restore has led here already.
+        passes, batch = trained_before(not placed and self.place == (0, 0))
+        if passes or batch:
+            self.go_to(self.epoch + passes, batch)
+
+    def tell(self, tell: Callable[[int], bool]) -> None:
+        """Tell Keras the length of a pass that begins, if it is not what Keras was told."""
+        if self._told not in (None, self.left) and tell(self.left):
+            self._told = self.left
 
     def advance(self) -> None:
         """Go on to the next epoch."""

@@ -55,7 +55,8 @@ class WindowSource(PickledByFields):
         if self._plain:
             batch: Any = x, y
         else:
-            batch = self._assemble(windows, starts, x, y, self._padding_weights(begin, end))
+            factor = self.sampler.weights(begin, end) if self.sampler.weighted else None
+            batch = self._assemble(windows, starts, x, y, factor)
         if self._check_reads and any(map(_has_missing, keras.tree.flatten(batch))):
             refuse_missing(self.panel)
         return batch
@@ -84,18 +85,6 @@ class WindowSource(PickledByFields):
         """The windows' places in the series."""
         return Placement(self.panel, self.sampler.ranges, self.spec.geometry)
 
-    def _padding_weights(self, begin: int, end: int) -> Array | None:
-        """Return the weights that leave padding out of a loss, or None if there is no padding.
-
-        Keras averages a loss over the rows of every batch, padding included. So windows weigh as
-        much more as there are more rows than windows.
-        """
-        sampler = self.sampler
-        if sampler.remainder != "pad":
-            return None
-        share = np.float32(sampler.positions / sampler.size)
-        return np.where(np.arange(begin, end) < sampler.size, share, np.float32(0))
-
     def _assemble(
         self, windows: IntArray, starts: Any, x: Array, y: Array, factor: Array | None = None
     ) -> Any:
@@ -123,7 +112,7 @@ class WindowSource(PickledByFields):
     @cached_property
     def _plain(self) -> bool:
         covariates = self.panel.future or self.panel.static is not None
-        return self.weights is None and not covariates and self.sampler.remainder != "pad"
+        return self.weights is None and not covariates and not self.sampler.weighted
 
     @cached_property
     def _check_reads(self) -> bool:

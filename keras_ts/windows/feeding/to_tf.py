@@ -91,17 +91,14 @@ class _Reader:
         )
         self.rows = keras.tree.flatten(self.structure)
         bytes_each = max(1, sum(length * row.nbytes for row in self.rows))
-        together = min(max(1, _CALL_BYTES // bytes_each), _CALL_BATCHES)
-        self._per_call = together if sampler.uniform else 1
+        self._per_call = min(max(1, _CALL_BYTES // bytes_each), _CALL_BATCHES)
         self._piece = max(1, _PIECE_BYTES * length // bytes_each)
         self._source, self._begin, self._first = source, begin, first
         self._last = sampler.batches - 1
         self.calls = -(-self._last // self._per_call) + 1
-        # Batches that share windows out evenly differ by one.
-        largest = length if sampler.uniform else length + 1
         # Windows in every batch, where all have the same number.
         self.length = length if sampler.positions == length * sampler.batches else None
-        self._buffers = [Buffers(row.nbytes * largest * self._per_call) for row in self.rows]
+        self._buffers = [Buffers(row.nbytes * length * self._per_call) for row in self.rows]
 
     def arrays(self, epoch: Any, number: Any) -> list[Any]:
         """Return the epoch of a pass, begun where it is negative, and a call's batches."""

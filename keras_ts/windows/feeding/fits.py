@@ -1,0 +1,134 @@
+"""Reads from a fit that begins how far earlier fits came, and if its rate lets any weight move.
+
+A fit that was killed is called again in a new process, with a dataset that was built anew. Keras's
+``BackupAndRestore`` brings back the weights and the epoch, and the dataset has to follow: the order
+of its windows depends on the epoch.
+"""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from keras_ts import _keras_private
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """A fit before its callbacks restore anything.
+
+    Attributes:
+        epoch: The epoch that it was told to begin with.
+        batches: The batches that its optimizer has counted, or None if it leaves some out.
+    """
+
+    epoch: int
+    batches: int | None
+
+    @classmethod
+    def of(cls, fit: _keras_private.Fit) -> "Beginning":
+        """Return where ``fit`` begins."""
+        return cls(fit.epoch, _batches_counted(fit))
+
+
+def trained_before(
+    fit: _keras_private.Fit, beginning: Beginning, batches: int, fresh: bool
+) -> tuple[int, int]:
+    """Return how far earlier fits came: passes through the dataset, and batches of the next one.
+
+    Both count from where the dataset is. The fit that was killed began there, since the same
+    program had led to it.
+
+    Args:
+        fit: The fit, in its first epoch.
+        beginning: The fit, as it was called.
+        batches: Batches in a pass.
+        fresh: True if nothing has read the dataset. Its epochs then are those of the fit, also
+            those left out by ``initial_epoch``.
+    """
+    backup = _keras_private.restored_backup(fit)
+    steps = min(fit.steps_per_epoch or batches, batches)
+    epochs, more = fit.epoch, 0
+    if not fresh:
+        epochs = 0 if backup is None else fit.epoch - beginning.epoch
+    if backup is not None and backup.save_freq != "epoch":
+        more = _batches_of_epoch(fit, beginning, steps)
+    if fit.validates and (epochs or more):
+        return _not_followed("the dataset is its own validation set, and reads on for that")
+    if batches % steps and (epochs or more):
+        return _not_followed(f"steps_per_epoch={steps} does not divide its {batches} batches")
+    if not 0 <= more < steps or (more and steps < batches):
+        _not_followed("the backup was taken in the middle of an epoch, which begins again")
+        more = 0
+    passes, parts = divmod(epochs, batches // steps)
+    return passes, parts * steps + more
+
+
+def _batches_of_epoch(fit: _keras_private.Fit, beginning: Beginning, steps: int) -> int:
+    """Return how many batches of its first epoch a fit had trained on, or -1 if nobody counted."""
+    counted = _batches_counted(fit)
+    if counted is None or beginning.batches is None:
+        return -1
+    return counted - beginning.batches - (fit.epoch - beginning.epoch) * steps
+
+
+def _batches_counted(fit: _keras_private.Fit) -> int | None:
+    optimizer = getattr(fit.model, "optimizer", None)
+    # An optimizer that scales losses leaves out batches whose gradients are not finite.
+    if optimizer is None or hasattr(optimizer, "inner_optimizer"):
+        return None
+    return _keras_private.updates_of(optimizer)
+
+
+def _not_followed(reason: str) -> tuple[int, int]:
+    warnings.warn(
+        "This fit goes on where another stopped, and the dataset cannot follow to its place in the "
+        f"order of windows: {reason}. The weights will not be those of a fit that was never "
+        'stopped. Use BackupAndRestore(save_freq="epoch"), or save dataset.state() with the model '
+        "and call dataset.restore(state) before fit.",
+        stacklevel=2,
+    )
+    return 0, 0
+
+
+def warn_of_rate_zero(fit: _keras_private.Fit, batches: int) -> None:
+    """Warn if a fit begins at a learning rate of 0, and nothing is seen to raise it.
+
+    Args:
+        fit: The fit, in its first epoch.
+        batches: Batches in a pass through the dataset.
+    """
+    optimizer = getattr(fit.model, "optimizer", None)
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    if optimizer is None or _number(optimizer.learning_rate):
+        return
+    schedule = _keras_private.schedule_of(optimizer)
+    if schedule is None:
+        rises = any(_may_set_rates(callback) for callback in fit.callbacks)
+    elif isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        begin = _keras_private.updates_of(optimizer)
+        last = (fit.epochs - fit.epoch) * (fit.steps_per_epoch or batches) - 1
+        # The next updates, and each twice as far ahead as the one before, to the end of the fit.
+        ahead = [min(1 << power, last) for power in range(last.bit_length() + 1)]
+        rises = any(_number(schedule(begin + updates)) for updates in ahead)
+    else:
+        rises = True  # A function: nobody knows.
+    if not rises:
+        warnings.warn(
+            "This fit begins at a learning rate of 0 that does not rise, so no weight will move. A "
+            "schedule that has come to its end leaves a model so, and its file too. Compile the "
+            "model again: by recipe.compile(model, ...), or with an optimizer whose rate is above "
+            "0, such as keras.optimizers.Adam(1e-4).",
+            stacklevel=2,
+        )
+
+
+def _may_set_rates(callback: Any) -> bool:
+    """Tell if a callback may raise a rate of 0: anybody's, but of Keras's one alone."""
+    of_keras = type(callback).__module__.startswith("keras.")
+    return not of_keras or isinstance(callback, keras.callbacks.LearningRateScheduler)
+
+
+def _number(value: Any) -> float:
+    return float(keras.ops.convert_to_numpy(value))
