@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from helpers import untraced
+from helpers import run_fresh, untraced
 from keras_ts import (
     IntervalCoverage,
     MedianMAE,
@@ -40,6 +40,30 @@ def test_few_windows_take_more_epochs_over_which_the_rate_falls(steps, epochs):
     recipe.compile(model, steps_per_epoch=steps)
     rate = model.optimizer.get_config()["learning_rate"]["config"]
     assert rate["decay_steps"] == steps * epochs
+
+
+RELOADED = """
+import sys, keras, numpy as np
+import keras_ts
+model = keras.saving.load_model(sys.argv[1])
+train = keras_ts.load_windows(sys.argv[1]).build(np.sin(np.arange(60.0)))
+before = model.get_weights()
+model.fit(train, epochs=1, verbose=0)
+moved = [np.abs(one - two).max() for one, two in zip(before, model.get_weights())]
+assert min(moved) > 1e-6, moved
+"""
+
+
+def test_a_model_trained_to_the_end_of_its_recipe_learns_on_when_it_is_loaded(tmp_path):
+    recipe = dataclasses.replace(from_preset("gru_32x2").recipe, epochs=2, learning_rate=0.01)
+    preset = dataclasses.replace(from_preset("gru_32x2"), units=(2,), recipe=recipe)
+    train = WindowedSeries(5, batch_size=16).build(np.sin(np.arange(60.0)))
+    model = preset.build(train)
+    recipe.compile(model, steps_per_epoch=len(train))
+    model.fit(train, epochs=2, verbose=0)
+    np.testing.assert_allclose(float(model.optimizer.learning_rate), 1e-4, rtol=1e-6)
+    model.save(tmp_path / "model.keras")
+    run_fresh(RELOADED, tmp_path / "model.keras")
 
 
 @pytest.mark.parametrize(
