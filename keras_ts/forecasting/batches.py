@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_ts._typing import Array
+from keras_ts.forecasting.kept import Run
 
 # Rows, and values of ``past``, in a batch at most.
 _MOST_ROWS, _MOST_VALUES = 1024, 1 << 24
@@ -15,8 +16,8 @@ _MOST_ROWS, _MOST_VALUES = 1024, 1 << 24
 _PATIENCE_SECONDS = 5.0
 
 
-def predict(loop: keras.Model, inputs: dict[str, Array]) -> Array:
-    """Return the outputs of ``loop`` for all rows of ``inputs``.
+def predict(run: Run, inputs: dict[str, Array]) -> Array:
+    """Return the outputs of a loop for all rows of ``inputs``; ``run`` runs it on a batch.
 
     Every new shape would be compiled, so a batch has a power of two of rows. The last one is filled
     up with rows repeated from its beginning.
@@ -28,7 +29,7 @@ def predict(loop: keras.Model, inputs: dict[str, Array]) -> Array:
     outputs: list[Array] = []
     for first in range(0, rows, size):
         batch = {part: _filled(array[first : first + size], size) for part, array in inputs.items()}
-        out = loop.predict_on_batch(batch if len(batch) > 1 else batch["past"])
+        out = run(batch if len(batch) > 1 else batch["past"])
         outputs.append(np.asarray(ops.convert_to_numpy(out))[: rows - first])
         done = first + size
         if progress is None and done < rows and time.perf_counter() - begin > _PATIENCE_SECONDS:

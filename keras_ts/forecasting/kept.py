@@ -5,7 +5,9 @@ even one whose keys are weak references. Here the model holds its loops, and Pyt
 them together.
 """
 
+import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -16,6 +18,11 @@ from keras_ts.forecasting.loop import Loop, Rounds
 _ATTRIBUTE = "_keras_ts_loops"
 # A loop that is compiled takes some megabytes.
 _MOST = 8
+# Held while loops are looked up or made, which takes little; a loop compiles when it is first run.
+_LOOKING_UP = threading.Lock()
+
+# Runs a loop on a batch of inputs, in any number of threads at once.
+Run = Callable[[Any], Any]
 
 
 class _Kept:
@@ -25,35 +32,65 @@ class _Kept:
     """
 
     def __init__(self) -> None:
-        self.loops: OrderedDict[Any, keras.Model] = OrderedDict()
+        self.loops: OrderedDict[Any, Run] = OrderedDict()
 
 
-def compiled_loop(
-    model: keras.Model, rounds: Rounds, shapes: dict[str, tuple[int, ...]]
-) -> keras.Model:
-    """Return the loop of ``model`` through ``rounds``, made and compiled at the first call.
+def compiled_loop(model: keras.Model, rounds: Rounds, shapes: dict[str, tuple[int, ...]]) -> Run:
+    """Return what runs the loop of ``model`` through ``rounds``, compiled when it is first run.
 
     Args:
         model: The model.
         rounds: The rounds.
         shapes: The shapes of the inputs by their parts, without the batch.
     """
-    kept = getattr(model, _ATTRIBUTE, None)
-    if kept is None:
-        kept = _Kept()
-        setattr(model, _ATTRIBUTE, kept)
     eager, jit = bool(model.run_eagerly), model.jit_compile
     key = (rounds, tuple(shapes.items()), eager, jit, *_variables(model))
-    loop = kept.loops.get(key)
-    if loop is None:
-        inputs = loop_inputs(model, shapes)
-        loop = keras.Model(inputs, Loop(model, rounds, unrolled=eager)(inputs), name="forecast")
-        loop.run_eagerly, loop.jit_compile = eager, jit
-        kept.loops[key] = loop
-    kept.loops.move_to_end(key)
-    while len(kept.loops) > _MOST:
-        kept.loops.popitem(last=False)
-    return loop
+    with _LOOKING_UP:
+        kept = getattr(model, _ATTRIBUTE, None)
+        if kept is None:
+            kept = _Kept()
+            setattr(model, _ATTRIBUTE, kept)
+        run = kept.loops.get(key)
+        if run is None:
+            inputs = loop_inputs(model, shapes)
+            loop = keras.Model(inputs, Loop(model, rounds, unrolled=eager)(inputs), name="forecast")
+            loop.run_eagerly, loop.jit_compile = eager, jit
+            run = _run_by_jax(loop) if keras.backend.backend() == "jax" else loop.predict_on_batch
+            kept.loops[key] = run
+        kept.loops.move_to_end(key)
+        while len(kept.loops) > _MOST:
+            kept.loops.popitem(last=False)
+    return run
+
+
+def _run_by_jax(loop: keras.Model) -> Run:
+    """Return what runs a loop on JAX, and leaves the arrays of its variables alone.
+
+    ``predict_on_batch`` donates them to the compiled function, and assigns those that it returns:
+    any other thread that reads the variables meanwhile finds arrays that are deleted.
+    """
+    import jax
+
+    def step(trainable: list[Any], non_trainable: list[Any], inputs: Any) -> tuple[Any, list[Any]]:
+        output, after = loop.stateless_call(trainable, non_trainable, inputs, training=False)
+        changed = [
+            None if value is old else value for value, old in zip(after, non_trainable, strict=True)
+        ]
+        return output, changed
+
+    compiled = jax.jit(step) if loop.jit_compile and not loop.run_eagerly else step
+
+    def run(inputs: Any) -> Any:
+        variables = loop.non_trainable_variables
+        trainable = [variable.value for variable in loop.trainable_variables]
+        output, changed = compiled(trainable, [each.value for each in variables], inputs)
+        for variable, value in zip(variables, changed, strict=True):
+            # A generator of random numbers moves on; all else stays.
+            if value is not None:
+                variable.assign(value)
+        return output
+
+    return run
 
 
 def _variables(model: keras.Model) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -4,6 +4,7 @@ import copy
 import gc
 import pickle
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -153,3 +154,36 @@ def test_variables_that_a_layer_got_since_show(steps):
     wanted = reference(model, steps)
     assert abs(wanted[0]) > 1e-3
     np.testing.assert_allclose(forecast(model, SERIES, WINDOWS, steps), wanted, rtol=1e-4)
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_threads_forecast_as_one_does(steps):
+    """Keras's own calls on JAX donate the weights, so that other threads find them deleted."""
+    model = keras.Sequential([
+        keras.Input((4,)),
+        keras.layers.Dense(4, activation="tanh"),
+        keras.layers.Dense(1),
+    ])  # fmt: skip
+    weights = model.get_weights()
+    parts = [SERIES[:length] / 20 for length in range(4, 21)]
+    alone = [forecast(model, part, WINDOWS, steps) for part in parts]
+    with ThreadPoolExecutor(8) as threads:
+        together = list(
+            threads.map(lambda n: forecast(model, parts[n % 17], WINDOWS, steps), range(400))
+        )
+    for number, ahead in enumerate(together):
+        np.testing.assert_array_equal(ahead, alone[number % 17])
+    for was, now in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(was, now)
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="PyTorch compiles nothing")
+def test_threads_that_forecast_first_compile_once():
+    model = counted()
+    with ThreadPoolExecutor(8) as threads:
+        together = list(threads.map(lambda _: forecast(model, SERIES, WINDOWS, 3), range(8)))
+    assert np.array_equal(together, [[20.0, 21.0, 22.0]] * 8)
+    calls = Counted.calls
+    model = counted()
+    forecast(model, SERIES, WINDOWS, 3)
+    assert Counted.calls == calls
