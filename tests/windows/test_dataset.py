@@ -55,8 +55,8 @@ def test_workers_cut_every_batch_of_the_whole(windows, count, epoch, data):
         assert len(y) - rows < count
         np.testing.assert_array_equal(x[:rows], batch[0])
         np.testing.assert_array_equal(y[:rows], batch[1])
-        weights = weights[0] if weights else np.ones(len(y))
-        wanted = batch[2] if len(batch) == 3 else np.ones(rows)
+        weights = np.reshape(weights[0] if weights else np.ones(len(y)), len(y))
+        wanted = np.reshape(batch[2] if len(batch) == 3 else np.ones(rows), rows)
         np.testing.assert_allclose(weights[:rows], wanted * (len(y) / rows), rtol=1e-6)
         np.testing.assert_array_equal(weights[rows:], 0)
 

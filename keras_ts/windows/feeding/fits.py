@@ -51,7 +51,7 @@ def trained_before(
     steps = min(fit.steps_per_epoch or batches, batches)
     epochs, more = fit.epoch, 0
     if not fresh:
-        epochs = 0 if backup is None else fit.epoch - beginning.epoch
+        epochs = 0 if backup is None else max(0, fit.epoch - beginning.epoch)
     if backup is not None and backup.save_freq != "epoch":
         more = _batches_of_epoch(fit, beginning, steps)
     if fit.validates and (epochs or more):

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from helpers import distinct, run_fresh
+from helpers import distinct, run_fresh, untraced
 from keras_ts import WindowedSeries
 
 BATCHES = 6
@@ -19,7 +19,7 @@ def built():
     keras.utils.set_random_seed(1)
     model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(1)])
     model.compile("adam", "mse")
-    return model, WINDOWS.build(np.sin(distinct(BATCHES * 8 + 6)))
+    return untraced(model), WINDOWS.build(np.sin(distinct(BATCHES * 8 + 6)))
 
 
 class CutOff(keras.callbacks.Callback):
@@ -78,9 +78,10 @@ import os, pathlib, signal, sys, keras, numpy as np
 from keras_ts import WindowedSeries
 folder, kill = pathlib.Path(sys.argv[1]), int(sys.argv[2])
 keras.utils.set_random_seed(1)
-data = WindowedSeries(6, batch_size=8, shuffle=True, seed=11).build(np.sin(np.arange(54.0)))
+series = np.sin(np.arange(54, dtype="float32"))
+data = WindowedSeries(6, batch_size=8, shuffle=True, seed=11).build(series)
 model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(1)])
-model.compile("adam", "mse")
+model.compile("adam", "mse", run_eagerly=keras.backend.backend() == "tensorflow")
 
 class Kill(keras.callbacks.Callback):
     seen = 0
