@@ -45,7 +45,7 @@ class ChangeableSeries:
         times = places if panel.clock is None else panel.clock.times
         self.moments: IntArray = np.unique(times, return_inverse=True)[1].reshape(-1)
         self._names = panel.columns["past"]
-        values = panel.values.reshape(len(places), -1).astype(np.float64)
+        values = panel.values.reshape(len(places), panel.num_columns).astype(np.float64)
         self._columns = [
             PlausibleColumn(values[:, c], self.series, _dtype(self._tables[0], name))
             for c, name in enumerate(self._names)

@@ -120,6 +120,9 @@ def check_reload(model: keras.Model, x: Any) -> ReloadReport:
             f"Received: {type(x).__name__}."
         )
     x = keras.tree.map_structure(np.asarray, x)
+    shapes = [array.shape for array in keras.tree.flatten(x)]
+    if any(0 in shape for shape in shapes):
+        raise ValueError(f"x must have at least one row. Received the shapes {shapes}.")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write(model, folder / "model.keras", None)
@@ -145,9 +148,18 @@ def check_reload(model: keras.Model, x: Any) -> ReloadReport:
 
 def _taken(model: keras.Model, x: Any) -> Fingerprint:
     try:
-        return take(model, x)
+        taken = take(model, x)
     except Exception as error:
         raise ValueError(f"x: the model does not run on it: {short(error)}") from error
+    results = taken["Results"].items()
+    outputs = [value for place, value in results if place.startswith("output")]
+    floats = [out for out in outputs if isinstance(out, np.ndarray) and out.dtype.kind == "f"]
+    if floats and not any(np.isfinite(out).any() for out in floats):
+        raise ValueError(
+            "x: the model gives no finite number on it, and NaN would hide every difference. Give "
+            "windows without missing values."
+        )
+    return taken
 
 
 def _settings() -> dict[str, Any]:

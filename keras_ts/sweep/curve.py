@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._files import replacing
+from keras_ts._files import path_text, replacing
 from keras_ts.plotting.training import plot_sweep
 from keras_ts.sweep import smoothing, suggestion
 
@@ -154,13 +154,14 @@ class SweepCurve:
 
     def to_tensorboard(self, log_dir: str | os.PathLike[str]) -> None:
         """See ``ExponentialLRSweep``."""
+        folder = path_text("log_dir", log_dir)
         try:
             from tensorboard.summary import Writer
         except ImportError as error:
             raise ImportError(
                 "to_tensorboard needs the tensorboard package: pip install tensorboard."
             ) from error
-        writer = Writer(os.fspath(log_dir))
+        writer = Writer(folder)
         columns = {
             "loss": self.losses,
             "smoothed_loss": self.smoothed_losses,

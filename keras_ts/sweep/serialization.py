@@ -3,10 +3,9 @@
 import json
 import math
 import os
-from pathlib import Path
 from typing import Any
 
-from keras_ts._files import replacing
+from keras_ts._files import existing, path_text, replacing
 
 _KEYS = {
     "": ("config", "curve", "began", "epoch_starts"),
@@ -27,8 +26,9 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         ValueError: The file is of another kind; the message names what is missing.
     """
+    file = existing(path_text("path", path))
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not a sweep that to_json wrote: {error}.") from None
     for name, keys in _KEYS.items():

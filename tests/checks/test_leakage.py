@@ -364,3 +364,5 @@ def test_mistakes_in_the_rest():
         check_leakage(centred, SERIES, 20)
     with pytest.raises(ValueError, match="series is too short"):
         check_leakage(centred, SERIES[:10], WINDOWS)
+    with pytest.raises(ValueError, match=r"series is too short.* has 0"):
+        check_leakage(centred, [], WINDOWS)

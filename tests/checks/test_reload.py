@@ -248,3 +248,7 @@ def test_misuse():
         check_reload(net(), WindowedSeries(9).build(np.arange(20.0)))
     with pytest.raises(ValueError, match="the model does not run on it: "):
         check_reload(RecurrentPreset(units=(2,), window=9).build(), X[:, :4, 0])
+    with pytest.raises(ValueError, match=r"x must have at least one row.*\(0, 9, 1\)"):
+        check_reload(net(), np.zeros((0, 9, 1)))
+    with pytest.raises(ValueError, match="the model gives no finite number on it"):
+        check_reload(net(), np.full((2, 9, 1), np.nan))

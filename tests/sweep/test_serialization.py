@@ -103,3 +103,14 @@ def test_files_of_another_kind_are_refused(written, tmp_path, change, says):
     path.write_text(change(json.loads(written)))
     with pytest.raises(ValueError, match=says):
         ExponentialLRSweep.from_json(path)
+
+
+def test_what_is_no_path_of_a_file_is_refused_by_name(tmp_path):
+    with pytest.raises(TypeError, match=r"path must be a str or a Path\. Received: path=None"):
+        ExponentialLRSweep.from_json(None)
+    with pytest.raises(ValueError, match="is not a file"):
+        ExponentialLRSweep.from_json(tmp_path)
+    with pytest.raises(FileNotFoundError, match="there is no such file"):
+        ExponentialLRSweep.from_json(tmp_path / "sweep.json")
+    with pytest.raises(TypeError, match=r"log_dir must be a str or a Path\. Received: log_dir=None"):
+        ExponentialLRSweep(end_lr=1.0, steps=9).to_tensorboard(None)
