@@ -112,5 +112,5 @@ def test_what_is_no_path_of_a_file_is_refused_by_name(tmp_path):
         ExponentialLRSweep.from_json(tmp_path)
     with pytest.raises(FileNotFoundError, match="there is no such file"):
         ExponentialLRSweep.from_json(tmp_path / "sweep.json")
-    with pytest.raises(TypeError, match=r"log_dir must be a str or a Path\. Received: log_dir=None"):
+    with pytest.raises(TypeError, match="log_dir must be a str or a Path"):
         ExponentialLRSweep(end_lr=1.0, steps=9).to_tensorboard(None)
