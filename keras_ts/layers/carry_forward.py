@@ -76,8 +76,10 @@ class CarryForward(keras.layers.Layer):
             values = values + (1.0 - known) * _earlier(values, reach)
             known = ops.maximum(known, _earlier(known, reach))
             reach *= 2
-        start = float("nan") if self.start is None else self.start
-        return ops.where(known > 0, values, ops.full_like(values, start))
+        if self.start is None:
+            # 0 / 0 is NaN. tf2onnx would let NaN through ``where`` at the steps that have a value.
+            return values / known
+        return values + (1.0 - known) * self.start
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """Return the shape of the input."""

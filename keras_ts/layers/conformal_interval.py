@@ -14,6 +14,7 @@ from keras import ops
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
+from keras_ts.layers.mask_missing import missing
 
 # A config that asks for more is broken or malicious.
 _MOST_COVERAGES = 100
@@ -154,9 +155,9 @@ class ConformalInterval(keras.layers.Layer):
         else:
             own = ops.take(past, self.targets, axis=-1)
         steps = ops.abs(own[:, 1:] - own[:, :-1])
-        known = ops.isfinite(steps)
-        total = ops.sum(ops.where(known, steps, ops.zeros_like(steps)), axis=1)
-        count = ops.sum(ops.cast(known, total.dtype), axis=1)
+        absent = missing(steps)
+        total = ops.sum(ops.where(absent, ops.zeros_like(steps), steps), axis=1)
+        count = ops.sum(1.0 - ops.cast(absent, total.dtype), axis=1)
         return ops.maximum(total / ops.maximum(count, 1.0), self.floor)
 
     def _forecast_axes(self, input_shape: Any) -> tuple[int, ...]:

@@ -83,5 +83,6 @@ class MaskMissing(keras.layers.Layer):
 
 def missing(values: Any) -> Any:
     """Return True for each value that is NaN or infinite."""
-    # NaN and infinite numbers times 0 are NaN. tf2onnx takes ``isfinite`` for True at NaN.
+    # NaN and infinite numbers times 0 are NaN. tf2onnx turns ``where`` into a sum of products, in
+    # which the value that is not chosen counts NaN * 0, unless its condition is an ``isnan``.
     return ops.isnan(0.0 * values)

@@ -136,7 +136,10 @@ class NormalizeWindow(keras.layers.Layer):
             check_mask(tuple(mask.shape), tuple(inputs.shape))
             kept = mask[..., None]
             if self.holes:
-                kept = ops.logical_and(kept, ops.logical_not(missing(inputs)))
+                absent = missing(inputs)
+                # tf2onnx lets NaN through ``where`` unless its condition is the test for NaN.
+                inputs = ops.where(absent, ops.zeros_like(inputs), inputs)
+                kept = ops.logical_and(kept, ops.logical_not(absent))
             return self._masked(inputs, kept)
         if self.causal:
             return self._stepwise(inputs)

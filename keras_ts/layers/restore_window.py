@@ -45,7 +45,8 @@ class RestoreWindow(keras.layers.Layer):
     Raises:
         TypeError: An argument is of the wrong type.
         ValueError: ``feature`` is the index of no feature, or a list of another length than the
-            outputs; or ``gap`` is set without ``period``, or the location has another period.
+            outputs; ``gap`` is set without ``period``; or location and scale were made with another
+            period, or with one where ``period`` is None.
     """
 
     def __init__(
@@ -77,14 +78,9 @@ class RestoreWindow(keras.layers.Layer):
                 f"feature must be the index of one of {features} features. "
                 f"Received: feature={feature}."
             )
+        self._check_period(outputs.shape, location.shape, scale.shape)
         if self.period is None:
             return self._restored(outputs, location, scale)
-        if location.shape[1] not in (None, self.period):
-            raise ValueError(
-                f"period={self.period} needs the location of that many phases, as "
-                f"NormalizeWindow('seasonal', period={self.period}) returns it. Received a "
-                f"location of shape {tuple(location.shape)}."
-            )
         bare = len(outputs.shape) == 2
         own = feature is None and features > 1 and outputs.shape[-1] == features
         axis = 1 if own or isinstance(feature, list) else 2
@@ -92,6 +88,30 @@ class RestoreWindow(keras.layers.Layer):
         phases = (self.gap + np.arange(outputs.shape[1])) % self.period
         outputs = self._restored(outputs, ops.take(location, phases, axis=1), scale)
         return ops.squeeze(outputs, axis) if bare else outputs
+
+    def _check_period(self, outputs: Any, location: Any, scale: Any) -> None:
+        """Refuse shapes of statistics that were made with another period."""
+        phases, period = location[1], self.period
+        received = (
+            f"Received: period={period}, outputs of shape {tuple(outputs)}, a location of shape "
+            f"{tuple(location)}, a scale of shape {tuple(scale)}."
+        )
+        # A season has one scale for all its phases; causal statistics have one for each step.
+        if period is not None:
+            if phases not in (None, period) or scale[1] not in (None, 1):
+                raise ValueError(
+                    f"period={period} needs the location of that many phases and the one scale "
+                    f"that NormalizeWindow('seasonal', period={period}) returns; leave period out "
+                    f"for another statistic. {received}"
+                )
+        elif isinstance(phases, int) and phases > 1:
+            each_step = scale[1] != 1 if len(outputs) == 2 else outputs[1] in (None, phases)
+            if not each_step:
+                raise ValueError(
+                    "Without period, the location has one step, or one for each step of the "
+                    f"outputs. If NormalizeWindow('seasonal', period={phases}) made it, use "
+                    f"RestoreWindow(period={phases}). {received}"
+                )
 
     def _restored(self, outputs: Any, location: Any, scale: Any) -> Any:
         """Scale and shift outputs by the statistics of the features that they go by."""

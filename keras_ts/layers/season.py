@@ -17,6 +17,7 @@ With ``m`` the period, ``x[t]`` a step in year ``y`` and phase ``p``, and ``Y`` 
 
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 # Turns in which year means and phase means are found where some steps do not count: with a year
@@ -41,15 +42,18 @@ def season(values: Any, weights: Any, last: Any, period: int, whole: bool) -> tu
     """
     length = values.shape[1]
     values = weights * values
-    steps = ops.reshape(ops.arange(length, dtype="int32"), (1, length, 1))
+    # Constants come from NumPy: jax2onnx takes no ``ops.arange``.
+    steps = ops.convert_to_tensor(np.arange(length).reshape(1, length, 1), "int32")
     back = ops.cast(last, "int32") - steps  # Steps before the last one that counts.
-    phases = _one_hot(period - 1 - ops.mod(back, period), period, values.dtype)
-    years = _one_hot(ops.floor_divide(back, period), -(-length // period), values.dtype)
+    # jax2onnx divides no integers of an open batch. Halves keep rounding away from whole numbers.
+    year = ops.cast(ops.floor((ops.cast(back, values.dtype) + 0.5) / period), "int32")
+    phases = _one_hot(period - 1 - (back - period * year), period, values.dtype)
+    years = _one_hot(year, -(-length // period), values.dtype)
     both = weights[:, period:] * weights[:, :-period]
     rise = ops.sum(both * (values[:, period:] - values[:, :-period]), axis=1, keepdims=True)
     slope = rise / (ops.maximum(ops.sum(both, axis=1, keepdims=True), 1.0) * period)
     middle = (period - 1) / 2
-    centred = ops.reshape(ops.arange(period, dtype=values.dtype) - middle, (period, 1))
+    centred = ops.convert_to_tensor(np.arange(period).reshape(period, 1) - middle, values.dtype)
     values = weights * (values - slope * ops.matmul(phases, centred))
     found = ops.zeros_like(values[:, :period])
     for _ in range(1 if whole else _ROUNDS):
@@ -72,7 +76,7 @@ def season(values: Any, weights: Any, last: Any, period: int, whole: bool) -> tu
 
 def _one_hot(numbers: Any, count: int, dtype: str) -> Any:
     """Return ``(batch, time, count)``: 1 where a step has the number."""
-    every = ops.reshape(ops.arange(count, dtype="int32"), (1, 1, count))
+    every = ops.convert_to_tensor(np.arange(count).reshape(1, 1, count), "int32")
     return ops.cast(ops.equal(numbers, every), dtype)
 
 

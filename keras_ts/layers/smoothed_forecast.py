@@ -154,7 +154,7 @@ class SmoothedForecast(keras.layers.Layer):
         counts = ops.log(ops.maximum(ops.sum(weights, axis=1), 1.0))
         every = ops.zeros_like(state[:, :1])
         evidence = [state, every + counts, ops.log(_mean_change(windows, weights) + 1e-3)]
-        evidence += [_flat(ops.arcsinh(levels)), _flat(ops.arcsinh(5.0 * slopes))]
+        evidence.append(_flat(_arcsinh(ops.concatenate([levels, 5.0 * slopes], axis=1))))
         if self.unit is not None:
             # Within bounds, so that a series of a size never met sets no share by that alone.
             sizes = ops.log(scale[0][:, 0] / ops.cast(self.unit, dtype))
@@ -265,6 +265,25 @@ def _mean_change(windows: Any, weights: Any) -> Any:
     changes = ops.sum(both * ops.abs(windows[:, 1:] - windows[:, :-1]), axis=1)
     changes = changes / ops.maximum(ops.sum(both, axis=1), 1.0)
     return ops.mean(changes, axis=-1, keepdims=True)
+
+
+def _arcsinh(values: Any) -> Any:
+    """Return the inverse hyperbolic sine, by operations that every export has.
+
+    TensorFlow cannot run what ``ops.arcsinh`` on JAX becomes, and tf2onnx knows no ``log1p``. The
+    textbook's ``log(x + sqrt(x^2 + 1))`` loses the digits of small values, and overflows at large
+    ones. So a value up to 1/2 is ``2 artanh(z)`` for ``z = x / (1 + sqrt(1 + x^2))``, by the series
+    ``z + z^3 / 3 + z^5 / 5 + ...``, and a larger one ``log(x) + log(1 + sqrt(1 + 1 / x^2))``.
+    """
+    sizes = ops.abs(values)
+    # Each branch gets values that it can take, since gradients go through both.
+    small, large = ops.clip(values, -0.51, 0.51), ops.maximum(sizes, 0.49)
+    z = small / (1.0 + ops.sqrt(1.0 + ops.square(small)))
+    series = ops.zeros_like(z)
+    for odd in (11, 9, 7, 5, 3, 1):
+        series = series * ops.square(z) + 1.0 / odd
+    logarithm = ops.log(large) + ops.log(1.0 + ops.sqrt(1.0 + ops.square(1.0 / large)))
+    return ops.where(sizes > 0.5, ops.sign(values) * logarithm, 2.0 * z * series)
 
 
 def _flat(values: Any) -> Any:

@@ -9,11 +9,13 @@ import pytest
 
 from helpers import BACKEND, run_fresh
 from keras_ts import (
+    ConformalInterval,
     ExpandSeries,
     MaskMissing,
     RecurrentPreset,
     ScaleOutput,
     SortedQuantiles,
+    Unmask,
     WindowedInput,
     WindowedSeries,
     check_export,
@@ -77,6 +79,74 @@ def test_missing_values_stay_masked_in_the_file(format):
     x = keras.layers.Dense(2)(MaskMissing()(inputs))
     holes = np.where(np.arange(12) < 3, np.nan, X)[..., None].astype("float32")
     assert check_export(keras.Model(inputs, x), holes, format=format).ok
+
+
+@pytest.mark.parametrize("format", WORK[:2])
+def test_bands_of_windows_with_missing_values(format):
+    """The scale of a window, read by ``isfinite``, was NaN in ONNX files from TensorFlow."""
+    needs(format)
+    past = keras.Input((12, 1))
+    points = keras.layers.Dense(2)(keras.layers.Flatten()(Unmask()(MaskMissing()(past))))
+    layer = ConformalInterval(0.8, targets=0)
+    model = keras.Model(past, layer([points, past]))
+    layer.margins.assign([[1.0, 2.0]])
+    report = check_export(model, X[..., None], format)
+    assert report.holes
+    assert str(report).endswith("(3, 12, 1), with and without missing values.")
+
+
+def masking(window=12):
+    return keras.Sequential([
+        keras.Input((window, 1)), MaskMissing(), keras.layers.GlobalAveragePooling1D()
+    ])  # fmt: skip
+
+
+def test_a_file_that_misreads_missing_values_is_refused(monkeypatch):
+    """Its outputs on whole windows are right."""
+    model = masking()
+
+    def runtime(path, names):
+        return lambda arrays: [np.asarray(model.predict(np.nan_to_num(arrays[0]), verbose=0))]
+
+    faked(monkeypatch, model, None)
+    monkeypatch.setitem(export.RUNTIMES, "onnx", ("numpy", ".onnx", runtime))
+    with pytest.raises(ValueError, match=r"\(3, 12, 1\)\], with missing values, they differ by"):
+        check_export(model, X[..., None], "onnx")
+
+
+def test_a_file_that_gives_nan_for_missing_values_is_refused(monkeypatch):
+    model = masking()
+
+    def runtime(path, names):
+        return lambda arrays: [
+            model.predict(arrays[0], verbose=0) + arrays[0].sum(axis=1)
+            - np.nan_to_num(arrays[0]).sum(axis=1)
+        ]  # fmt: skip
+
+    faked(monkeypatch, model, None)
+    monkeypatch.setitem(export.RUNTIMES, "onnx", ("numpy", ".onnx", runtime))
+    with pytest.raises(ValueError, match="with missing values, they are NaN or of other shapes"):
+        check_export(model, X[..., None], "onnx")
+
+
+def test_an_input_that_the_model_does_not_mask_has_no_holes(monkeypatch):
+    past, other = keras.Input((12, 1), name="sales"), keras.Input((12, 1), name="other")
+    pooled = keras.layers.GlobalAveragePooling1D()
+    model = keras.Model([past, other], [pooled(MaskMissing()(past)), pooled(other)])
+    fed = []
+
+    def runtime(path, names):
+        def run(arrays):
+            fed.append([bool(np.isnan(array).any()) for array in arrays])
+            return [np.asarray(output) for output in model.predict(arrays, verbose=0)]
+
+        return run
+
+    faked(monkeypatch, model, None)
+    monkeypatch.setitem(export.RUNTIMES, "onnx", ("numpy", ".onnx", runtime))
+    assert check_export(model, [X[..., None], X[..., None]], "onnx").holes
+    assert [True, False] in fed
+    assert not any(other for _, other in fed)
 
 
 @pytest.mark.parametrize("format", WORK)

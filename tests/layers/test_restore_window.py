@@ -73,3 +73,30 @@ def test_a_list_of_another_length_or_of_features_that_are_not_there():
         restored([[1.0, 1.0]], feature=[0, 3])
     with pytest.raises(ValueError, match=r"feature\[1\] must be >= 0"):
         RestoreWindow([0, -1])
+
+
+WINDOWS = np.random.default_rng(0).normal(size=(2, 8, 1)).astype("float32")
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 1), (2, 3, 2, 1)])
+def test_a_season_without_its_period(shape):
+    """Two axes gave every step the last phase, more of them an error of the backend."""
+    statistics = NormalizeWindow("seasonal", period=4)(WINDOWS)[1:]
+    with pytest.raises(ValueError, match=r"period=4\) made it, use RestoreWindow\(period=4\)"):
+        RestoreWindow()([np.ones(shape, "float32"), *statistics])
+
+
+@pytest.mark.parametrize(
+    "normalize",
+    [
+        NormalizeWindow("last"),
+        NormalizeWindow("last", causal=True),
+        NormalizeWindow("seasonal", period=2),
+    ],
+    ids=["last", "causal, of as many steps", "another period"],
+)
+def test_a_period_without_its_season(normalize):
+    statistics = normalize(WINDOWS[:, :4])[1:]
+    for shape in [(2, 3), (2, 3, 1)]:
+        with pytest.raises(ValueError, match="leave period out for another statistic"):
+            RestoreWindow(period=4)([np.ones(shape, "float32"), *statistics])

@@ -5,13 +5,47 @@ import numpy as np
 import pytest
 from keras.ops import convert_to_numpy as numpy
 
+from helpers import BACKEND
 from keras_ts import SmoothedForecast
+from keras_ts.layers.smoothed_forecast import _arcsinh
 
 LEVELS = (0.0, 0.3, 0.5, 0.65, 0.8, 0.9, 0.96, 1.0)
 LINES = (0.3, 0.6, 0.8, 0.9, 1.0)
 DAMPINGS = (0.6, 0.85, 1.0)
 # JAX has no float64 unless told so.
-POLICIES = ["mixed_float16"] + ["float64"] * (keras.backend.backend() != "jax")
+POLICIES = ["mixed_float16"] + ["float64"] * (BACKEND != "jax")
+
+
+def slopes(function, values):
+    """The derivative of a function of each value, by the backend."""
+    if BACKEND == "jax":
+        import jax
+
+        return np.asarray(jax.grad(lambda x: function(x).sum())(values))
+    tensor = keras.ops.convert_to_tensor(values)
+    if BACKEND == "torch":
+        tensor.requires_grad_()
+        function(tensor).sum().backward()
+        return numpy(tensor.grad)
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(tensor)
+        outputs = function(tensor)
+    return numpy(tape.gradient(outputs, tensor))
+
+
+def test_the_inverse_hyperbolic_sine_and_its_slope_at_every_size():
+    sizes = np.append(np.geomspace(1e-36, 3e38, 4000), [0.0, 0.49, 0.5, 0.50001, 0.51, 1.0])
+    values = np.concatenate([sizes, -sizes]).astype("float32")
+    exact = values.astype("float64")
+    np.testing.assert_allclose(numpy(_arcsinh(values)), np.arcsinh(exact), rtol=1e-6)
+    # TensorFlow divides by a large number to three digits.
+    np.testing.assert_allclose(
+        slopes(_arcsinh, values), 1 / np.sqrt(1 + exact**2), rtol=1e-3, atol=1e-37
+    )
+    ends = np.array([np.inf, -np.inf, np.nan], "float32")
+    np.testing.assert_array_equal(numpy(_arcsinh(ends)), ends)
 
 
 def line(steps, discount):

@@ -1,0 +1,64 @@
+"""Windows with missing values, for models that mask them.
+
+A converter may misread the test for a missing value: the exported file then gives the outputs of
+the model on whole windows alone, and others, or NaN, where a value is missing.
+"""
+
+import math
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+
+from keras_ts._keras_private import layers_within
+from keras_ts._typing import Array, BoolArray
+from keras_ts.layers.mask_missing import MaskMissing
+from keras_ts.saving.metadata import carried
+
+
+def with_holes(model: keras.Model, inputs: list[Array]) -> Iterator[list[Array]]:
+    """Yield inputs with values missing at different places; nothing if the model masks none.
+
+    Args:
+        model: The model. It masks if it holds a ``MaskMissing``, or carries windows that may lack
+            values. Where it has an input "past", values are missing from that alone, else from one
+            input of floating point at a time.
+        inputs: Arrays in the order of ``model.inputs``.
+    """
+    if not _masks(model):
+        return
+    names = [tensor.name for tensor in model.inputs]
+    for place, array in enumerate(inputs):
+        named = "past" not in names or names[place] == "past"
+        if named and array.ndim > 1 and np.issubdtype(array.dtype, np.floating):
+            for missing in _places(array.shape[1:]):
+                holed = array.copy()
+                holed[:, missing] = np.nan
+                yield [*inputs[:place], holed, *inputs[place + 1 :]]
+
+
+def _masks(model: keras.Model) -> bool:
+    """Tell if a model says that windows may lack values."""
+    if any(isinstance(layer, MaskMissing) for layer in layers_within(model)):
+        return True
+    told = carried(model)
+    return told is not None and told.windows.missing not in ("raise", "drop")
+
+
+def _places(shape: tuple[int, ...]) -> list[BoolArray]:
+    """Return masks of a window, ``(time, ...)``, True where a value is missing.
+
+    Values are missing in the first half, as in series shorter than a window; within; at the end;
+    here and there; and, where there are several columns, in one of them alone.
+    """
+    time, columns = shape[0], math.prod(shape[1:])
+    steps, column = np.arange(time)[:, None], np.arange(columns)
+    every = np.ones((1, columns), bool)
+    masks = [
+        (steps < time // 2) & every,
+        (steps == time // 2) & every,
+        (steps == time - 1) & every,
+        (steps % 3 == 1) & every,
+        (steps == 0) & (column == 0),
+    ]
+    return [mask.reshape(shape) for mask in masks if mask.any() and not mask.all()]
