@@ -16,9 +16,15 @@ def at_least_float32(layer: Any) -> str:
     return "float32" if layer.compute_dtype in ("float16", "bfloat16") else str(layer.compute_dtype)
 
 
-def changes_integers(kind: np.dtype[Any]) -> bool:
-    """Tell if the backend changes or refuses some integers of a type."""
-    return _widest_integer(kind) is not None
+def changes_integers(values: Array, unread: bool = False) -> bool:
+    """Tell if the backend changes or refuses integers among the values.
+
+    With ``unread``, tell by their type alone if it may.
+    """
+    kind = _widest_integer(values.dtype)
+    if kind is None:
+        return False
+    return unread or keras.backend.backend() == "torch" or not _fit(values, kind)
 
 
 def with_exact_integers(batch: Any) -> Any:
@@ -32,11 +38,14 @@ def with_exact_integers(batch: Any) -> Any:
 
 def _exact(values: Array) -> Array:
     kind = _widest_integer(values.dtype)
-    if kind is None or not values.size:
+    if kind is None:
         return values
+    return values.astype(kind if _fit(values, kind) else np.float64)
+
+
+def _fit(values: Array, kind: Any) -> bool:
     limits = np.iinfo(kind)
-    fits = limits.min <= values.min() and values.max() <= limits.max
-    return values.astype(kind if fits else np.float64)
+    return bool(limits.min <= values.min(initial=0) and values.max(initial=0) <= limits.max)
 
 
 def _widest_integer(kind: np.dtype[Any]) -> Any:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from keras_ts import _checks, _keras_private
-from keras_ts._dtypes import changes_integers, with_exact_integers
+from keras_ts._dtypes import with_exact_integers
 from keras_ts.windows.feeding import to_tf
 from keras_ts.windows.feeding.fits import Beginning, trained_before, warn_of_rate_zero
 from keras_ts.windows.feeding.progress import Count, Progress
@@ -140,7 +140,7 @@ class KerasDataAdapter(_keras_private.DataAdapter):
         epoch, first = begin(count), self._progress.first
         read, bounds = self._source.read, self._source.sampler.bounds
         batches = self._source.sampler.batches
-        inexact = changes_integers(self._source.panel.values.dtype)
+        inexact = self._source.has_inexact_integers
         for batch in range(first, batches):
             # The batch counts before it is handed out, so that a state taken while it is in use
             # goes on after it.

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
+from keras_ts._dtypes import changes_integers
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.align import Placement
 from keras_ts.windows.arithmetic.gather import Gather
@@ -113,6 +114,13 @@ class WindowSource(PickledByFields):
     def _plain(self) -> bool:
         covariates = self.panel.future or self.panel.static is not None
         return self.weights is None and not covariates and not self.sampler.weighted
+
+    @cached_property
+    def has_inexact_integers(self) -> bool:
+        """True if the backend changes integers of the series; of those on disk, if it may."""
+        panel = self.panel
+        parts = [panel.values] if panel.static is None else [panel.values, panel.static]
+        return any(changes_integers(part, unread=panel.on_disk) for part in parts)
 
     @cached_property
     def _check_reads(self) -> bool:

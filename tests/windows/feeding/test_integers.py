@@ -45,9 +45,9 @@ def test_predictions_and_losses_are_those_of_floats(series):
     np.testing.assert_allclose(model.evaluate(wanted, verbose=0), loss, rtol=1e-6)
 
 
-@pytest.mark.parametrize("series", [STEPS.astype("uint64"), LARGE[0]], ids=["uint64", "int64"])
-def test_judging_and_presets_read_the_same_integers(series):
+def test_judging_and_presets_read_the_same_integers():
     """The preset reads its windows for a ridge regression, and a Sequential is built by its fit."""
+    series = STEPS.astype("uint64") if BACKEND == "torch" else LARGE[0]
     windows = WindowedSeries(7, batch_size=8)
     tables = []
     for values in (series, series.astype("float64")):
@@ -62,11 +62,21 @@ def test_judging_and_presets_read_the_same_integers(series):
     np.testing.assert_allclose(*tables, rtol=1e-4, atol=1e-9)
 
 
+def test_a_memory_map_of_integers(tmp_path):
+    np.save(tmp_path / "series.npy", LARGE[0])
+    dataset = WindowedSeries(4).build(np.load(tmp_path / "series.npy", mmap_mode="r"))
+    sums = [LARGE[0][place : place + 4].sum() for place in range(36)]
+    np.testing.assert_allclose(adding().predict(dataset, verbose=0)[:, 0], sums, rtol=1e-6)
+
+
 def test_integers_that_fit_stay_integers():
-    assert changes_integers(np.dtype("uint64")) == (BACKEND != "tensorflow")
-    assert changes_integers(np.dtype("int64")) == (BACKEND == "jax")
-    assert not changes_integers(np.dtype("int32"))
-    assert not changes_integers(np.dtype("float64"))
+    small, large = STEPS.astype("int64"), LARGE[0]
+    assert changes_integers(STEPS.astype("uint64")) == (BACKEND == "torch")
+    assert not changes_integers(small)
+    assert changes_integers(small, unread=True) == (BACKEND == "jax")
+    assert changes_integers(large) == (BACKEND == "jax")
+    assert not changes_integers(STEPS.astype("int32"), unread=True)
+    assert not changes_integers(STEPS.astype("float64"), unread=True)
     batch = {"past": STEPS.astype("uint64")}, np.full(3, 2**63, "uint64"), np.ones(3)
     inputs, targets, weights = with_exact_integers(batch)
     assert inputs["past"].dtype.kind == ("i" if BACKEND == "torch" else "u")
@@ -74,3 +84,15 @@ def test_integers_that_fit_stay_integers():
     assert targets[0] == 2**63
     assert weights is batch[2]
     assert with_exact_integers(np.empty(0, "uint64")).size == 0
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="the mode is one of JAX")
+def test_wide_integers_stay_where_jax_takes_them():
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    try:
+        assert not changes_integers(LARGE[0])
+        assert with_exact_integers(LARGE[0]) is LARGE[0]
+    finally:
+        jax.config.update("jax_enable_x64", False)
