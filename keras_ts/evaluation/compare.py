@@ -15,12 +15,10 @@ from keras_ts.evaluation.metrics import all_losses
 from keras_ts.evaluation.reading import Block, JudgedWindows, levels_for
 from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.evaluation.tally import Tally
-from keras_ts.evaluation.verdict import Skill, block_length, skill
+from keras_ts.evaluation.verdict import skill
 from keras_ts.layers.levels import last_layer
 from keras_ts.windows.dataset import WindowDataset
 
-# With fewer series than this, blocks of origins are drawn anew, and not whole series.
-_FEW_SERIES = 10
 # Datasets that are judged together agree in these.
 _ALIKE = ("window", "horizon", "gap", "sampling_rate", "targets")
 
@@ -259,16 +257,25 @@ def _report(
     unscaled = int(np.isnan(first.metric("mase", "series")[first.series()]).sum())
     if unscaled:
         notes.append(f"MASE leaves out {unscaled} series without a step in the training part.")
+    more = judged.beyond_targets()
+    if models and more:
+        notes.append(
+            "The baselines know only the past of the targets. What else a model is given: "
+            f"{'; '.join(more)}."
+        )
+    origins = judged.origins_of(np.flatnonzero(known))
+    if origins.num_series > 1 and origins.at_one_time:
+        notes.append(
+            "Each series is judged at one time, so intervals tell of other series, not of other "
+            "times."
+        )
     rival = min((n for n in tallies if n not in models), key=lambda n: tallies[n].metric("mae"))
-    skills = {name: _skill(tally, tallies[rival], judged) for name, tally in tallies.items()}
+    errors = {name: tally.errors[known] for name, tally in tallies.items()}
+    skills = {
+        name: skill(errors[name], errors[rival], origins) for name in tallies if name not in models
+    }
+    # The best baseline is the luckiest of all that are as good.
+    as_good = sum(one.verdict == "cannot be told from" for one in skills.values())
+    for name in models:
+        skills[name] = skill(errors[name], errors[rival], origins, as_good)
     return ComparisonReport(tallies, skills, rival, models, judged.labels, notes)
-
-
-def _skill(tally: Tally, rival: Tally, judged: JudgedWindows) -> Skill:
-    """Return the skill of a forecaster beside the best baseline."""
-    if len(tally.series()) >= _FEW_SERIES:
-        return skill(tally.sums_by_series(), rival.sums_by_series(), 1)
-    known = np.isfinite(tally.errors)
-    shape = judged.geometry
-    length = block_length(int(known.sum()), shape.horizon, shape.stride)
-    return skill(tally.errors[known], rival.errors[known], length)

@@ -17,6 +17,8 @@ from keras_ts import _checks
 from keras_ts._dtypes import with_exact_integers
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.baselines import filled, naive, seasons_back
+from keras_ts.evaluation.verdict import Origins
+from keras_ts.windows.arithmetic.cycles import cycle_names
 from keras_ts.windows.arithmetic.scale import absolute_steps
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset, in_time_order
@@ -85,6 +87,21 @@ class JudgedWindows:
         """The id of every series of the panel, or its number."""
         return list(self.panel.labels or range(len(self.panel.lengths)))
 
+    def beyond_targets(self) -> list[str]:
+        """Name in plain words what the inputs hold beside the past of the targets."""
+        columns = self.dataset.columns
+        cycles: Any = self.dataset.windows.calendar or ()
+        waves = cycle_names(cycles)
+        ahead = [name for name in columns["future"] if name not in waves]
+        others = {*columns["target"], *columns["future"], *waves}
+        parts = {
+            "known ahead": ahead,
+            "the calendar": list(cycles),
+            "static": columns["static"],
+            "the past of other columns": [c for c in columns["past"] if c not in others],
+        }
+        return [f"{part} ({', '.join(map(str, names))})" for part, names in parts.items() if names]
+
     def blocks(self) -> Iterator[Block]:
         """Yield the windows, some at a time."""
         row = self.geometry.window * self.panel.num_columns
@@ -141,6 +158,21 @@ class JudgedWindows:
             last = last[:, -1]
         steps = (len(last), self.geometry.horizon, len(self.columns), *tail)
         return last.reshape(steps).astype(np.float64)
+
+    def origins_of(self, windows: IntArray) -> Origins:
+        """Return the origins of windows, by their timestamps.
+
+        Without timestamps, by the distance from each series' first origin.
+        """
+        flat = self.ranges.starts(windows) + self.geometry.reach - 1
+        series = self.ranges.series_of(windows)
+        if self.panel.clock is None:
+            first = np.full(len(self.panel.lengths), np.iinfo(np.int64).max)
+            np.minimum.at(first, self.ranges.series, self.ranges.first)
+            times = flat - first[series]
+        else:
+            times = self.panel.clock.times[flat]
+        return Origins.of(series, times, -(-self.geometry.horizon // self.geometry.stride))
 
     def mark(self) -> str:
         """Return a short text that tells the targets from all others."""

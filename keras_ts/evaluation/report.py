@@ -12,7 +12,7 @@ from keras_ts.evaluation.frames import as_frame
 from keras_ts.evaluation.metrics import POINT, QUANTILE
 from keras_ts.evaluation.tally import Tally
 from keras_ts.evaluation.text import aligned
-from keras_ts.evaluation.verdict import Skill
+from keras_ts.evaluation.verdict import FEWEST, Skill
 from keras_ts.windows.align import label_column
 
 _HEADINGS = {"mae": "MAE", "rmse": "RMSE", "mase": "MASE", "smape": "sMAPE"}
@@ -133,7 +133,7 @@ class ComparisonReport:
             if name == self.best:
                 interval = ""
             elif np.isnan(skill.low):
-                interval = "too few windows"
+                interval = f"too few {skill.few}"
             yield [name, *numbers, _percent(skill.value), interval]
 
     def _sentences(self) -> Iterator[str]:
@@ -148,7 +148,7 @@ class ComparisonReport:
             interval = (
                 f"95 % interval {_percent(skill.low)} to {_percent(skill.high)}"
                 if not np.isnan(skill.low)
-                else "too few windows for an interval"
+                else _too_few(skill)
             )
             yield (
                 f"{name} {skill.verdict} the best baseline, {self.best}: skill "
@@ -163,6 +163,13 @@ class ComparisonReport:
     def _quantile_metrics(self) -> tuple[str, ...]:
         given = [t.metric("pinball") for t in self._tallies.values()]
         return () if np.isnan(given).all() else QUANTILE
+
+
+def _too_few(skill: Skill) -> str:
+    if skill.few == "series":
+        return f"too few series for an interval ({FEWEST} are needed)"
+    lasts = f"stretches of {skill.stretch} windows" if skill.stretch > 1 else "windows"
+    return f"too few windows for an interval ({FEWEST} {lasts} are needed: so long do errors last)"
 
 
 def _number(value: Any) -> str:

@@ -52,9 +52,5 @@ class Tally:
         """Return the numbers of the series that have windows."""
         return np.flatnonzero(self._total("mae", "series")[1])
 
-    def sums_by_series(self) -> Array:
-        """Return the sum of absolute errors of each series that has windows."""
-        return self._total("mae", "series")[0][self.series()]
-
     def _total(self, name: str, by: str) -> Array:
         return self._sums.setdefault((by, name), np.zeros((2, self._shape[by])))

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_ts._typing import Array
+from keras_ts._typing import Array, IntArray
+from keras_ts.evaluation.lasting import lasting
 
 DRAWS = 1000
 CONFIDENCE = 0.95
-# Fewer blocks tell nothing of the spread between blocks.
-_FEWEST = 4
+# Five blocks, or series, all favour one of two equal forecasters in 2 of 32 cases: too often.
+FEWEST = 6
 # Draws are made some at a time, so that this many numbers are in memory at once.
 _AT_ONCE = 1 << 20
 
@@ -32,11 +33,15 @@ class Skill:
         value: The skill: 0.1 for a tenth less error.
         low: Lower end of the 95 % interval. NaN if there are too few errors for one.
         high: Upper end.
+        few: ``"windows"`` or ``"series"`` if there are too few of them for an interval, else empty.
+        stretch: The number of neighbouring windows that are drawn together.
     """
 
     value: float
     low: float
     high: float
+    few: str = ""
+    stretch: int = 1
 
     @property
     def verdict(self) -> str:
@@ -46,35 +51,136 @@ class Skill:
         return "loses to" if self.high < 0 else "cannot be told from"
 
 
-def block_length(count: int, horizon: int, stride: int) -> int:
-    """Return the number of neighbouring origins to draw together.
+@dataclass(frozen=True)
+class Origins:
+    """The origins whose errors are compared.
 
-    At least those whose targets overlap, and twice as many where eight blocks are left. For steps
-    far apart, blocks grow with the cube root of the number of origins, the rate at which the error
-    of a block bootstrap falls fastest.
+    Attributes:
+        series: ``(count,)``, the number of each one's series, from 0 without a gap.
+        times: ``(count,)``, the number of each one's time, from 0 without a gap. In time order
+            where there is one series.
+        overlap: The number of neighbouring times whose targets overlap.
     """
-    overlap = -(-horizon // stride)
-    return max(overlap, min(2 * overlap, count // 8), int(np.ceil(1.5 * count ** (1 / 3))))
+
+    series: IntArray
+    times: IntArray
+    overlap: int
+
+    @classmethod
+    def of(cls, series: IntArray, times: Array, overlap: int) -> "Origins":
+        """Number series and times anew.
+
+        Args:
+            series: ``(count,)``, any numbers.
+            times: ``(count,)``, timestamps or positions.
+            overlap: The number of neighbouring origins of one series whose targets overlap.
+        """
+        series = np.unique(series, return_inverse=True)[1]
+        times = np.unique(times, return_inverse=True)[1]
+        # Other series may have origins between two neighbours of one series.
+        steps = np.diff(times)[np.diff(series) == 0]
+        step = float(np.median(steps)) if len(steps) else 1.0
+        return cls(series, times, int(np.ceil(overlap * step)))
+
+    @property
+    def num_series(self) -> int:
+        """Number of series."""
+        return int(self.series.max()) + 1
+
+    @property
+    def at_one_time(self) -> bool:
+        """True if the origins tell nothing of other times, since most targets overlap."""
+        return int(self.times.max()) + 1 < max(2 * self.overlap, 2)
 
 
-def skill(errors: Array, others: Array, length: int) -> Skill:
+def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Skill:
     """Return the skill of a forecaster beside another, from paired errors.
 
     Args:
         errors: ``(count,)``, the errors of the forecaster, not negative.
         others: ``(count,)``, the errors of the other, for the same targets.
-        length: The number of neighbours to draw together. 1 if errors are independent, as those
-            of the series of a panel.
+        origins: The origins of both.
+        rivals: The number of forecasters as good as the other, out of which it had the lowest
+            error. Its luck makes the skill too low, so the upper end lies higher for more of them:
+            each rival has its share of the 2.5 %. Defaults to 1.
     """
     total, other = float(errors.sum()), float(others.sum())
-    value = 0.0 if total == other else -np.inf
-    if other > 0:
-        value = 1.0 - total / other
-    count, blocks = len(errors), len(errors) // length
-    if blocks < _FEWEST:
-        return Skill(value, np.nan, np.nan)
-    if not total > 0 or not other > 0:  # A ratio of 0 has no logarithm, and no spread.
+    value = (0.0 if total == other else -np.inf) if other == 0 else 1.0 - total / other
+    shares = errors / (total or 1.0) - others / (other or 1.0)
+    # Rounding is no difference.
+    shares[np.abs(shares) <= 1e-12 * errors / (total or 1.0)] = 0.0
+    if origins.num_series == 1:
+        length, bias = _blocks(shares, origins.overlap)
+        if len(errors) // length < FEWEST:
+            return Skill(value, np.nan, np.nan, "windows", length)
+    elif origins.num_series < FEWEST:
+        return Skill(value, np.nan, np.nan, "series")
+    # A ratio of 0 has no logarithm, and one that never changes has no spread.
+    if not total or not other or not shares.any():
         return Skill(value, value, value)
+    if origins.num_series == 1:
+        spread, distances = _drawn(errors, others, length)
+        # Few errors show too little of the bias, so it counts twice.
+        distances = np.sqrt(1 + 2 * bias) * spread * distances
+    else:
+        sums = np.bincount(origins.series, errors), np.bincount(origins.series, others)
+        spread, distances = _drawn(*sums, 1)
+        shared, stretches, length = _shocks(shares, origins)
+        if shared > spread**2 and stretches < FEWEST:
+            return Skill(value, np.nan, np.nan, "windows", length)
+        # Stretches are few, and their shocks are drawn from Student's distribution.
+        draws = np.random.default_rng(1).standard_t(max(stretches - 1, 1), size=DRAWS)
+        distances = np.abs(spread * distances + np.sqrt(shared) * draws)
+    ratio = np.log(total / other)
+    levels = [CONFIDENCE, 1 - (1 - CONFIDENCE) / rivals]
+    reach, more = np.quantile(distances, levels, method="higher")
+    return Skill(value, 1 - np.exp(ratio + reach), 1 - np.exp(ratio - more))
+
+
+def _blocks(shares: Array, overlap: int) -> tuple[int, float]:
+    """Return the length of blocks and the bias of their variance, as ``lasting`` does.
+
+    It estimates too long blocks from few errors as often as too short ones. Overlap alone makes
+    errors of neighbours alike, and is known; so there six blocks of two thirds of that length do.
+    """
+    length, bias = lasting(shares, overlap)
+    shorter = len(shares) // FEWEST
+    if overlap > 1 and length > shorter >= max(overlap, 2 * length / 3):
+        return shorter, bias * length / shorter
+    return length, bias
+
+
+def _shocks(shares: Array, origins: Origins) -> tuple[float, int, int]:
+    """Return what shocks that several series share at a time add to the variance.
+
+    It is the sum, over pairs of series, of what both have in common in a stretch of time: as in
+    Cameron, Gelbach and Miller, *Robust inference with multiway clustering*, Journal of Business &
+    Economic Statistics 29 (2011).
+
+    Returns:
+        The variance, the number of stretches and their length.
+    """
+    count = int(origins.times.max()) + 1
+    if origins.at_one_time:
+        return 0.0, 1, count
+    length, bias = lasting(np.bincount(origins.times, shares), origins.overlap)
+    # A variance needs some stretches, if only short ones, to show at all.
+    stretches = max(count // length, min(count // origins.overlap, FEWEST))
+    shape = (origins.num_series, stretches)
+    cells = origins.series * stretches + origins.times * stretches // count
+    number = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
+    sums = np.bincount(cells, shares, shape[0] * shape[1]).reshape(shape)
+    # A series that is better at all times is no shock.
+    rest = sums - sums.sum(axis=1, keepdims=True) * number / number.sum(axis=1, keepdims=True)
+    pairs = float(np.sum(rest.sum(axis=0) ** 2) - np.sum(rest**2))
+    shared = max(pairs, 0.0) * stretches / (stretches - 1) * (1 + 2 * bias)
+    return shared, count // length, length
+
+
+def _drawn(errors: Array, others: Array, length: int) -> tuple[float, Array]:
+    """Return the standard error of the logarithm of the ratio, and distances of draws in theirs."""
+    total, other = errors.sum(), others.sum()
+    count, blocks = len(errors), len(errors) // length
     sums = np.stack([_block_sums(errors, length), _block_sums(others, length)])
     shares = sums[0] / total - sums[1] / other
     spread = np.sqrt(count / length * np.mean(shares**2) / (1 - length / count))
@@ -90,9 +196,7 @@ def skill(errors: Array, others: Array, length: int) -> Skill:
             distance = np.abs(np.log(totals[0] / totals[1])[:, 0] - ratio) / spreads
         # Draws without a spread tell nothing if they have no distance either.
         distances.append(np.where(np.isnan(distance), 0.0, distance))
-    reach = float(np.quantile(np.concatenate(distances), CONFIDENCE, method="higher")) * spread
-    reach = 0.0 if np.isnan(reach) else reach
-    return Skill(value, 1 - np.exp(ratio + reach), 1 - np.exp(ratio - reach))
+    return float(spread), np.concatenate(distances)
 
 
 def _block_sums(errors: Array, length: int) -> Array:

@@ -102,6 +102,10 @@ def test_a_model_that_knows_more_beats():
     report = compare(model, train, validation)
     assert report.verdicts == {"model": "beats"}
     assert "model beats the best baseline" in str(report).splitlines()[-1]
+    note = "What else a model is given: known ahead (1)."
+    assert note in str(report)
+    assert note in report._repr_html_()
+    assert note not in str(baselines(train, validation))
     assert row(report, "model")["skill_low"] > 0.8
 
 
@@ -168,8 +172,22 @@ def test_many_series_are_drawn_whole():
     report = baselines(train, validation)
     assert validation.num_windows == 40
     assert row(report, "drift")["skill_high"] < 0
-    few = baselines(*WindowedSeries(6, 3).split(panel[:3], at=-3))
-    assert np.isnan(row(few, "drift")["skill_high"])
+    assert "intervals tell of other series, not of other times" in str(report)
+
+
+def test_few_series_that_suit_either_forecaster_have_no_verdict():
+    """The naive forecast suits a walk, and the model noise: of which more comes is chance."""
+    rng = np.random.default_rng(0)
+    panel = [100 + rng.normal(size=300).cumsum(), 100 + 9 * rng.normal(size=300)]
+    train, validation = WindowedSeries(8).split(panel, at=100)
+    inputs = keras.Input((8,))
+    mean = keras.Model(inputs, keras.ops.mean(inputs, axis=1, keepdims=True) + 1.0)
+    report = compare(mean, train, validation)
+    assert report.verdicts == {"model": "cannot be told from"}
+    assert np.isnan([row(report, "model")[end] for end in ("skill_low", "skill_high")]).all()
+    last = str(report).splitlines()[-1]
+    assert "too few series for an interval (6 are needed), over 400 windows of 2 series" in last
+    assert str(report).splitlines()[1].endswith("too few series")
 
 
 def test_several_targets_each_have_their_own_scale():

@@ -2,6 +2,8 @@
 
 import keras
 import numpy as np
+import pandas as pd
+import polars
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,3 +82,40 @@ def test_scales_are_found_by_the_label_of_a_series():
     other = JudgedWindows("validation", shops(["b", "c", "a"]))
     first, second = train.scales(1)[:, 0]
     np.testing.assert_array_equal(train.scales_for(other, 1)[:, 0], [second, np.nan, first])
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_columns_beside_the_targets_are_named(library):
+    days = pd.date_range("2024-01-01", periods=20)
+    table = pd.DataFrame({"day": days, "shop": "a", "y": 1.0, "promo": 0.0, "wind": 2.0, "size": 3})
+    if library == "polars":
+        table = polars.from_pandas(table)
+    windows = WindowedSeries(
+        4, 2, target_columns="y", future_columns="promo", static_columns="size",
+        calendar=["week", 365.25], id_column="shop", time_column="day",
+    )  # fmt: skip
+    assert JudgedWindows("validation", windows.build(table)).beyond_targets() == [
+        "known ahead (promo)",
+        "the calendar (week, 365.25)",
+        "static (size)",
+        "the past of other columns (wind)",
+    ]
+    numbers = WindowedSeries(4, target_columns=1).build(np.zeros((20, 3)))
+    assert JudgedWindows("train", numbers).beyond_targets() == ["the past of other columns (0, 2)"]
+    assert JudgedWindows("train", WindowedSeries(4).build(np.zeros(20))).beyond_targets() == []
+
+
+def test_origins_of_a_panel_are_put_beside_each_other_by_their_times():
+    """One series begins three days after the other; without times, both begin at once."""
+    days = pd.date_range("2024-01-01", periods=12)
+    table = pd.DataFrame({"day": [*days, *days[3:]], "shop": [*"a" * 12, *"b" * 9], "y": 1.0})
+    windows = WindowedSeries(4, 2, id_column="shop", time_column="day", target_columns="y")
+    timed = JudgedWindows("train", windows.build(table)).origins_of(np.arange(11))
+    assert timed.series.tolist() == [0] * 7 + [1] * 4
+    assert timed.times.tolist() == [0, 1, 2, 3, 4, 5, 6, 3, 4, 5, 6]
+    assert timed.overlap == 2
+    arrays = WindowedSeries(4, 2, stride=2).build([np.zeros(12), np.zeros(9)])
+    counted = JudgedWindows("train", arrays).origins_of(np.array([0, 2, 3, 4, 5]))
+    assert counted.series.tolist() == [0, 0, 0, 1, 1]
+    assert counted.times.tolist() == [0, 2, 3, 0, 1]
+    assert counted.overlap == 1
