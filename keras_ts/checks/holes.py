@@ -21,7 +21,7 @@ def with_holes(model: keras.Model, inputs: list[Array]) -> Iterator[list[Array]]
 
     Args:
         model: The model. It masks if it holds a ``MaskMissing``, or carries windows that may lack
-            values. Where it has an input "past", values are missing from that alone, else from one
+            values. If it has an input "past", values are missing from that alone, else from one
             input of floating point at a time.
         inputs: Arrays in the order of ``model.inputs``.
     """

@@ -79,8 +79,8 @@ class RecurrentPreset(PresetSettings):
       events, for one of those may be the reason.
     - Windows with ``missing="mask"`` or ``"keep"`` may lack values. ``MaskMissing`` masks each step
       at which no target has a value, and ``MaskLike`` puts that mask on all columns, so that such a
-      step enters neither statistics nor recurrent layers, whatever its other columns hold. At the
-      other steps ``CarryForward`` fills a missing value with the last known one of its column;
+      step enters neither statistics nor recurrent layers. At the other steps ``CarryForward`` fills
+      a missing value with the last known one of its column in the window, masked step or not;
       before a column's first value in a window, it counts as the column's level in that window
       (``window_norm``), or as its mean over the training part. In sequence to sequence ``Unmask``
       stands behind the recurrent layers: a masked step is forecast from what came before it. A
