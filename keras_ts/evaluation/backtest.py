@@ -6,6 +6,7 @@ was trained on what came before.
 
 import os
 import random
+import warnings
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,7 @@ from keras_ts import _checks
 from keras_ts._models import check_model
 from keras_ts._typing import Array
 from keras_ts.evaluation.backtest_report import BacktestReport, joined
+from keras_ts.evaluation.described import described
 from keras_ts.evaluation.fold_store import Fold, FoldStore, digest
 from keras_ts.evaluation.reading import JudgedWindows, levels_for
 from keras_ts.windows.dataset import WindowDataset
@@ -73,9 +75,11 @@ def backtest(
         sample_weight: As for ``WindowedSeries.build``; the scores are not weighted.
         refit: False to train on the first fold alone, and to judge that model on every fold.
             Defaults to True.
-        folder: A folder that keeps the predictions of finished folds. After an interruption, the
-            same call goes on from there. Nobody can compare the code of ``build``, so name another
-            folder for another model. Defaults to None.
+        folder: A folder that keeps the predictions of finished folds, and without ``refit`` the
+            weights of the model. After an interruption, the same call goes on from there, to the
+            same result. Arguments of ``fit`` are compared by their values, callbacks by their
+            attributes and their code; a warning names those that cannot be. Nobody can compare the
+            code of ``build``, so name another folder for another model. Defaults to None.
         **fit_arguments: Arguments of ``fit``, such as ``epochs``. ``verbose="auto"``, the default,
             shows a bar of the folds, and 0 nothing; other values are those of ``fit``.
 
@@ -86,7 +90,7 @@ def backtest(
         TypeError: ``build`` is no function, or returns no Keras model.
         ValueError: ``build`` returns a model that is not compiled, or one that shares weights with
             an earlier fold's; the series is too short for the folds; or ``folder`` holds a backtest
-            of other settings or other data.
+            of other settings or other data, or a broken file.
     """
     if isinstance(build, keras.Model) or not callable(build):
         raise TypeError(
@@ -104,29 +108,32 @@ def backtest(
     trainer = _Trainer(build, dict(fit_arguments))
     verbose = fit_arguments.get("verbose", "auto")
     bar = keras.utils.Progbar(n_splits, verbose=int(verbose == "auto"), unit_name="fold")
-    folds, levels = [], None
+    folds, levels, once = [], None, None
     for number in range(n_splits):
         # The order of the training windows, too, may be drawn as the dataset is made.
         keras.utils.set_random_seed(_fold_seed(seed, number))
         train, validation = next(pairs)
         judged = JudgedWindows("validation", validation)
-        if store is not None and number == 0:
-            settings = {
-                "seed": seed,
-                "n_splits": n_splits,
-                "test_size": test_size,
-                "refit": refit,
-                "windows": windows.get_config(),
-                "fit_arguments": _plain(fit_arguments),
-                "backend": keras.backend.backend(),
-                "data": digest(judged.panel, sample_weight),
-            }
-            store.begin(settings)
-        if refit or number == 0:
-            trainer.reset(train)
-        done = None if store is None else store.load(number)
+        if number == 0:
+            if store is not None:
+                settings = {
+                    "seed": seed,
+                    **described({"n_splits": n_splits, "test_size": test_size})[0],
+                    "refit": refit,
+                    "windows": windows.get_config(),
+                    "fit_arguments": _described(fit_arguments),
+                    "backend": keras.backend.backend(),
+                    "data": digest(judged.panel, sample_weight),
+                }
+                store.begin(settings)
+            if not refit:
+                once = trainer.once(train, store, n_splits)
+        done = None if store is None else store.load(number, judged.shape)
         if done is None:
-            done = _predicted(trainer.model(), judged)
+            model = trainer.model(train) if once is None else once()
+            if once is not None:
+                keras.utils.set_random_seed(_fold_seed(seed, number))
+            done = _predicted(model, judged)
             if store is not None:
                 store.save(number, *done)
         predictions, given = done
@@ -149,21 +156,54 @@ class _Trainer:
         if self._arguments.get("verbose", "auto") == "auto":
             self._arguments["verbose"] = 0
         self._earlier: list[weakref.ref[Any]] = []
-        self._model: keras.Model | None = None
 
-    def reset(self, train: WindowDataset) -> None:
-        """Forget the model, and train the next on ``train``."""
-        self._train, self._model = train, None
+    def model(self, train: WindowDataset) -> keras.Model:
+        """Return a fresh model, trained on ``train``."""
+        model = self._fresh(train)
+        model.fit(train, **self._arguments)
+        self._earlier = [weakref.ref(variable) for variable in model.variables]
+        return model
 
-    def model(self) -> keras.Model:
-        """Return the trained model."""
-        if self._model is None:
-            model = self._build(self._train)
-            self._check_fresh(model)
-            model.fit(self._train, **self._arguments)
-            self._earlier = [weakref.ref(variable) for variable in model.variables]
-            self._model = model
-        return self._model
+    def once(
+        self, train: WindowDataset, store: FoldStore | None, n_splits: int
+    ) -> Callable[[], keras.Model] | None:
+        """Return a function that returns one model, each time as it was when its training ended.
+
+        So no fold depends on those before it, even if predicting changes the model, and a model
+        that ``store`` keeps is the one that an unbroken backtest would have. None if all folds are
+        done.
+        """
+        kept = None if store is None else store.load_model()
+        if kept is None:
+            model = self.model(train)
+            # Some backends give views.
+            kept = [np.array(keras.ops.convert_to_numpy(v)) for v in model.variables]
+            if store is not None:
+                store.save_model(kept)
+        elif store is not None and all(store.has(fold) for fold in range(n_splits)):
+            return None
+        else:
+            model = self._fresh(train)
+            if not model.built:
+                model.predict_on_batch(train[0][0])
+        variables, values = model.variables, kept
+        if [tuple(v.shape) for v in variables] != [v.shape for v in values]:
+            raise ValueError(
+                "build returns a model with other weights than that of which folder keeps folds. "
+                "Name another folder, or remove this one."
+            )
+
+        def restored() -> keras.Model:
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+            return model
+
+        return restored
+
+    def _fresh(self, train: WindowDataset) -> keras.Model:
+        model = self._build(train)
+        self._check_fresh(model)
+        return model
 
     def _check_fresh(self, model: Any) -> None:
         if not isinstance(model, keras.Model):
@@ -206,10 +246,15 @@ def _rows(
     return table, predictions, scales.reshape(table["actual"].shape)
 
 
-def _plain(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return arguments as JSON takes them: of an object, the name of its class."""
-    return {
-        name: value if isinstance(value, str | int | float | None) else type(value).__name__
-        for name, value in sorted(arguments.items())
-        if name != "verbose"
-    }
+def _described(fit_arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return what a folder keeps of the arguments, and warn of those that it cannot tell apart."""
+    values, unknown = described(
+        {name: value for name, value in fit_arguments.items() if name != "verbose"}
+    )
+    if unknown:
+        warnings.warn(
+            f"folder cannot tell if {', '.join(unknown)} will be the same when the backtest goes "
+            "on: name another folder if you change that.",
+            stacklevel=3,
+        )
+    return values

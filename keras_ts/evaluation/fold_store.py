@@ -1,8 +1,11 @@
 """A folder that keeps the predictions of finished folds, so that a backtest can go on."""
 
+import contextlib
 import hashlib
 import json
 import os
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from keras_ts._typing import Array
 from keras_ts.windows.reading.panel import Panel
 
 _SETTINGS = "backtest.json"
+_MODEL = "model.npz"
 _BLOCK = 1 << 22
 
 Fold = tuple[Array, tuple[float, ...] | None]
@@ -27,12 +31,17 @@ class FoldStore:
         if self._folder.exists() and not self._folder.is_dir():
             raise NotADirectoryError(f"folder={str(folder)!r} is a file: name a folder.")
         path = self._folder / _SETTINGS
-        self._earlier = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        self._earlier = _settings(path) if path.is_file() else None
+        if self._earlier is None and (done := sorted(self._folder.glob("fold_*.npz"))):
+            raise ValueError(
+                f"folder={str(folder)!r} holds {done[0].name} without {_SETTINGS}, so nobody knows "
+                "of which backtest it is. Name another folder, or remove this one."
+            )
 
     @property
     def seed(self) -> int | None:
         """The seed of the backtest that began here, or None."""
-        return None if self._earlier is None else _checks.integer("seed", self._earlier["seed"], 0)
+        return None if self._earlier is None else int(self._earlier["seed"])
 
     def begin(self, settings: dict[str, Any]) -> None:
         """Go on with a backtest of the same settings, or write those of a new one.
@@ -49,29 +58,99 @@ class FoldStore:
             return
         for name, value in settings.items():
             earlier = self._earlier.get(name)
-            if earlier != value:
-                raise ValueError(
-                    f"folder={str(self._folder)!r} holds a backtest with {name}="
-                    f"{_checks.shown(earlier)}, and this one has {name}={_checks.shown(value)}. "
-                    "Name another folder, or remove this one."
-                )
+            if earlier == value:
+                continue
+            if isinstance(earlier, dict) and isinstance(value, dict):
+                places = sorted({*earlier, *value})
+                name = next(p for p in places if earlier.get(p) != value.get(p))
+                earlier, value = earlier.get(name), value.get(name)
+            raise ValueError(
+                f"folder={str(self._folder)!r} holds a backtest with {name}="
+                f"{_checks.shown(earlier)}, and this one has {name}={_checks.shown(value)}. "
+                "Name another folder, or remove this one."
+            )
 
-    def load(self, fold: int) -> Fold | None:
-        """Return a fold's predictions and the levels of their quantiles, or None if not done."""
-        path = self._path(fold)
-        if not path.is_file():
+    def has(self, fold: int) -> bool:
+        """Tell if a fold is done."""
+        return self._path(fold).is_file()
+
+    def load(self, fold: int, shape: tuple[int, ...]) -> Fold | None:
+        """Return a fold's predictions and the levels of their quantiles, or None if not done.
+
+        Args:
+            fold: Its number.
+            shape: The shape of its predictions, without an axis of levels.
+        """
+        if not self.has(fold):
             return None
-        with np.load(path, allow_pickle=False) as file:
-            levels = tuple(file["levels"].tolist())
-            return file["predictions"], levels or None
+        path = self._path(fold)
+        with _reading(path):
+            file = _arrays(path)
+            predictions, levels = file["predictions"], tuple(file["levels"].tolist())
+            if predictions.shape != shape + ((len(levels),) if levels else ()):
+                raise ValueError(f"its predictions have the shape {predictions.shape}")
+        return predictions, levels or None
 
     def save(self, fold: int, predictions: Array, levels: tuple[float, ...] | None) -> None:
         """Keep a fold's predictions."""
         with replacing(self._path(fold)) as path:
             np.savez(path, predictions=predictions, levels=np.array(levels or ()))
 
+    def load_model(self) -> list[Array] | None:
+        """Return the variables of the one model that all folds share, or None if not trained."""
+        path = self._folder / _MODEL
+        if not path.is_file():
+            return None
+        with _reading(path):
+            file = _arrays(path)
+            return [file[f"arr_{place}"] for place in range(len(file))]
+
+    def save_model(self, variables: list[Array]) -> None:
+        """Keep the variables of the one model, and forget the folds of an earlier one."""
+        for done in self._folder.glob("fold_*.npz"):
+            done.unlink()
+        # NumPy's files know no bfloat16.
+        kept = [v.astype(np.float32) if v.dtype.kind == "V" else v for v in variables]
+        with replacing(self._folder / _MODEL) as path:
+            np.savez(path, *kept)
+
     def _path(self, fold: int) -> Path:
         return self._folder / f"fold_{fold}.npz"
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    try:
+        settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        _checks.integer("seed", settings["seed"], 0)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{str(path)!r} does not hold the settings of a backtest ({_short(error)}). Name "
+            "another folder, or remove this one: without them nobody knows of which backtest its "
+            "folds are."
+        ) from None
+    return settings
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{str(path)!r} is broken ({_short(error)}). Remove that file, and the same call makes "
+            "it anew."
+        ) from None
+
+
+def _arrays(path: Path) -> dict[str, Array]:
+    # NumPy leaves a file open that it cannot read.
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        return dict(file)
+
+
+def _short(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return lines[0][:100] if lines else type(error).__name__
 
 
 def digest(panel: Panel, sample_weight: Any) -> str:

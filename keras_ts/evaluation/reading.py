@@ -78,6 +78,11 @@ class JudgedWindows:
         return self.ranges.total
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        """The shape of the targets: windows, steps, targets."""
+        return self.count, self.geometry.horizon, len(self.columns)
+
+    @property
     def ahead(self) -> IntArray:
         """Distance of each step's target from the origin."""
         return self.geometry.gap + np.arange(1, self.geometry.horizon + 1)

@@ -141,11 +141,11 @@ def _blocks(shares: Array, overlap: int) -> tuple[int, float]:
     """Return the length of blocks and the bias of their variance, as ``lasting`` does.
 
     It estimates too long blocks from few errors as often as too short ones. Overlap alone makes
-    errors of neighbours alike, and is known; so there six blocks of two thirds of that length do.
+    errors of neighbours alike, and is known; so there six blocks of five sixths of it do.
     """
     length, bias = lasting(shares, overlap)
     shorter = len(shares) // FEWEST
-    if overlap > 1 and length > shorter >= max(overlap, 2 * length / 3):
+    if overlap > 1 and length > shorter >= max(overlap, 5 * length / 6):
         return shorter, bias * length / shorter
     return length, bias
 

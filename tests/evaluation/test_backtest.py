@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers import run_fresh
 from keras_ts import (
     RecurrentPreset,
     WindowedSeries,
@@ -126,6 +127,142 @@ def test_an_interrupted_backtest_goes_on(report, series, tmp_path):
     assert len(calls) == 3  # Fold 1 twice.
     assert equal(report.table, run(series, maker=interrupted, folder=folder).table)
     assert len(calls) == 3
+
+
+# A model that draws random numbers as it predicts, too, and whose layer nobody registered.
+NOISY = """
+import keras
+from keras_ts import WindowedSeries, backtest, course_series
+
+class Noise(keras.layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.seeds = keras.random.SeedGenerator(1)
+
+    def call(self, x):
+        return x + keras.random.normal((1,), seed=self.seeds, dtype=x.dtype)
+
+def build(train):
+    layers = [keras.layers.Dense(3, "relu"), keras.layers.Dropout(0.5), Noise()]
+    model = keras.Sequential([*layers, keras.layers.Dense(2)])
+    model.compile(keras.optimizers.Adam(1e-2), "mae", run_eagerly=True)
+    return model
+
+def run(**arguments):
+    windows = WindowedSeries(6, 2, shuffle=True, batch_size=16, **arguments.pop("windows", {}))
+    arguments = {"epochs": 2, "verbose": 0, **arguments}
+    return backtest(build, course_series(60), windows, 2, **arguments)
+"""
+KILLED = """
+import os, sys
+import keras
+from keras_ts.evaluation.fold_store import FoldStore
+
+save = FoldStore.save
+
+def killed(self, fold, *arguments):
+    if fold == 1:
+        os._exit(9)
+    save(self, fold, *arguments)
+
+FoldStore.save = killed
+keras.utils.set_random_seed(7)
+run(folder=sys.argv[1], refit=sys.argv[2] == "True", windows={"seed": eval(sys.argv[3])})
+"""
+
+
+@pytest.mark.parametrize(
+    ("refit", "seed"),
+    [
+        (False, None),
+        *[pytest.param(*case, marks=pytest.mark.slow) for case in [(False, 3), (True, None)]],
+    ],
+)
+def test_a_backtest_that_was_killed_goes_on_to_the_same_result(refit, seed, tmp_path):
+    space = {}
+    exec(NOISY, space)
+    keras.utils.set_random_seed(7)
+    unbroken = space["run"](refit=refit, windows={"seed": seed}).table
+    run_fresh(NOISY + KILLED, tmp_path, refit, seed, status=9)
+    names = {path.name for path in tmp_path.glob("[a-z]*")}
+    assert names == {"backtest.json", "fold_0.npz"} | (set() if refit else {"model.npz"})
+    keras.utils.set_random_seed(8)
+    resumed = space["run"](refit=refit, windows={"seed": seed}, folder=tmp_path).table
+    assert equal(unbroken, resumed)
+    # The test can fail: the model draws noise as it predicts.
+    assert len(np.unique(unbroken["prediction"])) > 40
+
+
+def test_without_refit_folds_do_not_depend_on_those_before(tmp_path):
+    space = {}
+    exec(NOISY, space)
+    whole = space["run"](refit=False, windows={"seed": 3}, folder=tmp_path).table
+    (tmp_path / "fold_0.npz").unlink()
+    assert equal(whole, space["run"](refit=False, windows={"seed": 3}, folder=tmp_path).table)
+
+
+def test_folds_of_a_model_that_is_gone_are_made_anew(report, series, tmp_path):
+    calls = []
+
+    def counted(train):
+        calls.append(train.num_windows)
+        return build(train)
+
+    once = run(series, maker=counted, refit=False, folder=tmp_path)
+    for _ in range(2):
+        assert equal(once.table, run(series, maker=counted, refit=False, folder=tmp_path).table)
+    assert len(calls) == 1
+    (tmp_path / "model.npz").unlink()
+    assert equal(once.table, run(series, maker=counted, refit=False, folder=tmp_path).table)
+    assert len(calls) == 2
+
+
+def test_another_model_than_the_one_kept_is_refused(series, tmp_path):
+    run(series, refit=False, folder=tmp_path)
+    (tmp_path / "fold_1.npz").unlink()
+
+    def wider(train):
+        model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(2)])
+        model.compile("sgd", "mae")
+        return model
+
+    with pytest.raises(ValueError, match="other weights than that of which folder keeps folds"):
+        run(series, maker=wider, refit=False, folder=tmp_path)
+
+
+def test_other_arguments_of_fit_are_refused(series, tmp_path):
+    stop = [keras.callbacks.EarlyStopping("loss", patience=3)]
+    first = run(series, folder=tmp_path, epochs=np.int64(2), callbacks=stop)
+    assert equal(first.table, run(series, folder=tmp_path, epochs=2, callbacks=stop).table)
+    with pytest.raises(ValueError, match="with epochs=2, and this one has epochs=60"):
+        run(series, folder=tmp_path, epochs=np.int64(60), callbacks=stop)
+    other = [keras.callbacks.EarlyStopping("loss", patience=4)]
+    with pytest.raises(ValueError, match=r"callbacks\[0\]\.patience=3, and this one has .*=4"):
+        run(series, folder=tmp_path, callbacks=other)
+    weighed = {"class_weight": {0: 1.0}}
+    with pytest.raises(ValueError, match=r"holds a backtest with class_weight=None"):
+        run(series, folder=tmp_path, callbacks=stop, **weighed)
+    with pytest.raises(ValueError, match="with n_splits=2, and this one has n_splits=3"):
+        run(series, folder=tmp_path, callbacks=stop, n_splits=np.int64(3))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Of Keras on PyTorch.
+def test_an_argument_that_a_folder_cannot_tell_apart_is_named(series, tmp_path):
+    class Holding(keras.callbacks.Callback):
+        source = None
+
+    holding = Holding()
+    holding.source = iter([1])
+    with pytest.warns(UserWarning, match=r"cannot tell if callbacks\[0\]\.source will be the same"):
+        run(series, folder=tmp_path, callbacks=[holding])
+
+
+def test_a_broken_fold_is_named(series, tmp_path):
+    run(series, folder=tmp_path)
+    path = tmp_path / "fold_1.npz"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ValueError, match=r"fold_1\.npz' is broken .* Remove that file"):
+        run(series, folder=tmp_path)
 
 
 def test_a_drawn_seed_stays_with_its_folder(series, tmp_path):

@@ -1,0 +1,252 @@
+"""Describes the arguments of ``fit`` in plain values, so that other arguments can be told apart.
+
+A folder of folds outlives the process, and so does the description: it goes by values and by code,
+never by addresses.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import inspect
+import os
+import re
+import types
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_ts._typing import Array
+from keras_ts.evaluation.fold_store import digest
+from keras_ts.windows.dataset import WindowDataset, in_time_order
+
+# Attributes that Keras sets on every callback.
+_KERAS_SETS = ("model", "_model", "params")
+# These write or show what others do, often to a path with the time in it.
+_ONLOOKERS = (
+    keras.callbacks.BackupAndRestore,
+    keras.callbacks.CSVLogger,
+    keras.callbacks.History,
+    keras.callbacks.ModelCheckpoint,
+    keras.callbacks.ProgbarLogger,
+    keras.callbacks.RemoteMonitor,
+    keras.callbacks.TensorBoard,
+)
+
+# Their code changes with their version alone.
+_LIBRARIES = (
+    "keras",
+    "keras_ts",
+    "tensorflow",
+    "torch",
+    "jax",
+    "flax",
+    "builtins",
+    "abc",
+    "typing",
+)
+
+Places = Iterator[tuple[str, Any]]
+
+
+class Unknown(str):
+    """The class of a value that cannot be told from others of its class."""
+
+
+def described(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return arguments as plain values by their places, such as ``"callbacks[0].patience"``.
+
+    Args:
+        arguments: The arguments by their names.
+
+    Returns:
+        The values, which JSON takes, and the places of those of which only the class is known.
+    """
+    values: dict[str, Any] = {}
+    for name in sorted(arguments):
+        values.update(_places(name, arguments[name], ()))
+    unknown = [place for place, value in values.items() if isinstance(value, Unknown)]
+    return values, unknown
+
+
+def _places(place: str, value: Any, above: tuple[int, ...]) -> Places:
+    """Yield the places in a value, and what stands there.
+
+    Args:
+        place: The place of the value.
+        value: The value.
+        above: The objects that hold it, by their ids, lest a circle has no end.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | int | str):
+        yield place, value
+    elif isinstance(value, float | complex):
+        yield place, value if isinstance(value, float) and np.isfinite(value) else repr(value)
+    elif isinstance(value, os.PathLike):
+        yield place, os.fspath(value)
+    elif isinstance(value, bytes):
+        yield place, hashlib.sha256(value).hexdigest()
+    elif isinstance(value, type | types.ModuleType):
+        yield place, _named(value)
+    elif id(value) in above:
+        yield place, "itself"
+    else:
+        yield from _object(place, value, (*above, id(value)))
+
+
+def _object(place: str, value: Any, above: tuple[int, ...]) -> Places:
+    if isinstance(value, Mapping):
+        yield place, _named(type(value))
+        for key in sorted(value, key=repr):
+            yield from _places(f"{place}[{key!r}]", value[key], above)
+    elif isinstance(value, set | frozenset):
+        yield place, f"{_named(type(value))} of {sorted(map(repr, value))}"
+    elif isinstance(value, list | tuple):
+        yield place, f"{_named(type(value))} of {len(value)}"
+        for number, one in enumerate(value):
+            yield from _places(f"{place}[{number}]", one, above)
+    elif isinstance(value, WindowDataset):
+        yield place, _dataset(value)
+    elif keras.ops.is_tensor(value):
+        yield place, _numbers(keras.ops.convert_to_numpy(value))
+    elif hasattr(value, "__array__"):
+        array = np.asarray(value)
+        if array.dtype == object:
+            yield from _places(place, array.tolist(), above)
+        else:
+            yield place, _numbers(array)
+    elif isinstance(value, functools.partial):
+        parts = {"func": value.func, "args": value.args, "keywords": value.keywords}
+        yield from _places(place, parts, above)
+    elif isinstance(value, types.MethodType):
+        yield from _places(f"{place}.__self__", value.__self__, above)
+        yield from _places(place, value.__func__, above)
+    elif isinstance(value, types.FunctionType):
+        yield from _function(place, value, above)
+    elif isinstance(value, np.ufunc | types.BuiltinFunctionType):
+        yield place, _named(value)
+    else:
+        yield from _instance(place, value, above)
+
+
+def _instance(place: str, value: Any, above: tuple[int, ...]) -> Places:
+    kind = type(value)
+    name = _named(kind)
+    if isinstance(value, keras.callbacks.Callback):
+        yield place, name
+        if kind not in _ONLOOKERS:
+            yield from _callback(place, value, above)
+        return
+    if dataclasses.is_dataclass(value):
+        settings: Any = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    else:
+        try:
+            settings = value.get_config()
+        except (AttributeError, NotImplementedError, TypeError):
+            yield place, Unknown(name)
+            return
+    yield place, name
+    yield from _code_of(place, kind, above)
+    for inner, setting in _places(f"{place}.config", settings, above):
+        # Keras counts the layers of a process in their names.
+        yield inner, re.sub(r"_\d+$", "", setting) if type(setting) is str else setting
+    if isinstance(value, keras.layers.Layer):
+        for number, variable in enumerate(value.variables):
+            yield f"{place}.variables[{number}]", _numbers(keras.ops.convert_to_numpy(variable))
+    else:
+        # Some losses of Keras leave settings out of their config.
+        for inner, setting in sorted(getattr(value, "__dict__", {}).items()):
+            if isinstance(setting, Mapping):
+                yield from _places(f"{place}.{inner}", setting, above)
+
+
+def _callback(place: str, callback: Any, above: tuple[int, ...]) -> Places:
+    settings = {name: value for name, value in vars(callback).items() if name not in _KERAS_SETS}
+    if _package(type(callback)) in ("keras", "keras_ts"):
+        # The other attributes are its state, which begins anew with every fit.
+        taken = inspect.signature(type(callback).__init__).parameters
+        settings = {name: value for name, value in settings.items() if name in taken}
+        settings.pop("verbose", None)
+        if "min_delta" in settings:  # Keras turns its sign for losses that fall.
+            settings["min_delta"] = abs(settings["min_delta"])
+    yield from _code_of(place, type(callback), above)
+    for name in sorted(settings):
+        yield from _places(f"{place}.{name}", settings[name], above)
+
+
+def _code_of(place: str, kind: type, above: tuple[int, ...]) -> Places:
+    """Yield the methods and plain attributes of a class and of those above it."""
+    for one in kind.__mro__:
+        if _package(one) in _LIBRARIES:
+            continue
+        for name, member in sorted(vars(one).items()):
+            member = getattr(member, "fget", None) or getattr(member, "__func__", member)
+            if isinstance(member, types.FunctionType):
+                yield from _function(f"{place}.{one.__name__}.{name}()", member, above)
+            elif not name.startswith("__") and _is_plain(member):
+                yield from _places(f"{place}.{one.__name__}.{name}", member, above)
+
+
+def _function(place: str, function: types.FunctionType, above: tuple[int, ...]) -> Places:
+    """Yield a function's name and code, and the values that it takes along."""
+    code = function.__code__
+    found = hashlib.sha256()
+    names = _hash(code, found)
+    yield place, f"{_named(function)} {found.hexdigest()}"
+    yield from _places(f"{place} defaults", function.__defaults__ or (), above)
+    yield from _places(f"{place} defaults", function.__kwdefaults__ or {}, above)
+    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+        # A cell is empty until its variable is assigned; such a name raises where it is used.
+        held = cell.cell_contents if cell != types.CellType() else None
+        yield from _places(f"{place} {name}", held, above)
+    for name in sorted(names & function.__globals__.keys()):
+        value = function.__globals__[name]
+        ours = isinstance(value, types.FunctionType) and value.__module__ == function.__module__
+        if ours or _is_plain(value):
+            yield from _places(f"{place} {name}", value, above)
+
+
+def _hash(code: types.CodeType, found: Any) -> set[str]:
+    """Add a code object to a hash; return the names of globals and attributes in it."""
+    found.update(code.co_code)
+    names = set(code.co_names)
+    found.update(repr((code.co_names, code.co_varnames)).encode())
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names |= _hash(constant, found)
+        else:
+            # A set of texts has another order in each process.
+            is_set = isinstance(constant, frozenset)
+            found.update(repr(sorted(map(repr, constant)) if is_set else constant).encode())
+    return names
+
+
+def _dataset(dataset: WindowDataset) -> str:
+    source = in_time_order(dataset, weighted=True)
+    weights = source.weights and source.weights.values
+    found = hashlib.sha256(digest(source.panel, weights).encode())
+    found.update(repr(dataset.windows.get_config()).encode())
+    for array in (source.sampler.ranges.first, source.sampler.ranges.count):
+        found.update(array.tobytes())
+    return f"{_named(WindowDataset)} {found.hexdigest()}"
+
+
+def _numbers(array: Array) -> str:
+    kept = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+    return f"{array.dtype} {array.shape} {kept}"
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float | str | tuple | np.generic)
+
+
+def _package(kind: type) -> str:
+    return kind.__module__.split(".")[0]
+
+
+def _named(value: Any) -> str:
+    module = getattr(value, "__module__", None)
+    name = getattr(value, "__qualname__", getattr(value, "__name__", repr(type(value))))
+    return name if module in (None, "builtins") else f"{module}.{name}"
