@@ -4,6 +4,8 @@ Windows count positions, so a missing week silently shortens every window across
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -148,29 +150,39 @@ def _by_ways(
     regular = 2 * _per_series(~uneven, starts) > np.diff(starts) + 1
     found: list[Frequency | None] = [None] * (len(offsets) - 1)
     filled = np.flatnonzero(np.diff(offsets))
-    for number in np.flatnonzero(regular).tolist():
-        rows = slice(starts[number], starts[number + 1])
-        way = None if chosen[number] < 0 else ways[chosen[number]]
-        clock = local_times if local_times is not None and way is not None and way.local else times
-        zoned = local_times is not None
-        found[filled[number]] = _frequency(clock[rows], steps[number].item(), way, zoned)
+    for number in np.unique(chosen[regular]).tolist():
+        way = _Way(None, False) if number < 0 else ways[number]
+        alike = regular & (chosen == number)
+        rows = per_row(alike, starts)
+        clock = local_times if local_times is not None and way.local else times
+        inner = concatenated_offsets(np.diff(starts)[alike])
+        made = _of_one_way(clock[rows], inner, steps[alike].tolist(), way, local_times is not None)
+        for place, frequency in zip(filled[alike].tolist(), made, strict=True):
+            found[place] = frequency
     return found
 
 
-def _frequency(clock: Array, step: int | float, way: _Way | None, zoned: bool) -> Frequency:
-    """Return the frequency of one series; ``way`` is None if its steps are counted in time."""
+def _of_one_way(
+    clock: Array, offsets: IntArray, steps: list[Any], way: _Way, zoned: bool
+) -> list[Frequency]:
+    """Return the frequencies of series whose regular steps are counted in one way."""
     if clock.dtype.kind == "f":
-        return Frequency(_mean_step(clock.astype(np.float64), step))
+        rows = [slice(*ends) for ends in pairwise(offsets.tolist())]
+        exact = clock.astype(np.float64)
+        return [
+            Frequency(_mean_step(exact[own], step)) for own, step in zip(rows, steps, strict=True)
+        ]
     unit = np.datetime_data(clock.dtype)[0] if clock.dtype.kind == "M" else ""
-    if way is None:
-        return Frequency(step, unit=unit, zoned=zoned)
     if way.calendar is None:
-        return Frequency(step, local=way.local, unit=unit, zoned=zoned)
+        return [Frequency(step, None, way.local, unit, zoned=zoned) for step in steps]
     day = clock.astype("datetime64[D]")
-    of_day = int((clock - day.astype(clock.dtype)).astype(np.int64).min())
-    marks = CALENDARS[way.calendar].marks(day, np.array([0, len(day)]))
-    marked = tuple(marks[:, 0].tolist())
-    return Frequency(step, way.calendar, way.local, unit, marked, of_day, zoned)
+    of_day = (clock - day.astype(clock.dtype)).astype(np.int64)
+    times = np.minimum.reduceat(of_day, offsets[:-1]).tolist()
+    marks = CALENDARS[way.calendar].marks(day, offsets).T.tolist()
+    return [
+        Frequency(step, way.calendar, way.local, unit, tuple(own), time, zoned)
+        for step, own, time in zip(steps, marks, times, strict=True)
+    ]
 
 
 def _mean_step(times: Array, usual: float) -> float:

@@ -52,10 +52,9 @@ class Frequency:
         Rows without a change of the clock do not tell by which of the two their steps are even. So
         neither do numbers: that of a timestamp is the same, whatever rows stand beside it.
         """
-        if self.calendar is not None:
+        if self.calendar is not None or not self.zoned:  # Without a zone there is one clock.
             return True
-        day = _NANOSECONDS["day"]
-        return bool(self.unit) and int(self.step) * _NANOSECONDS[_UNITS[self.unit]] % day == 0
+        return int(self.step) * _NANOSECONDS[_UNITS[self.unit]] % _NANOSECONDS["day"] == 0
 
     @property
     def unusual(self) -> bool:

@@ -40,7 +40,7 @@ def expected(times, cycles):
 
 
 @given(
-    st.datetimes(datetime(1950, 1, 1), datetime(2037, 1, 1)),
+    st.datetimes(datetime(1950, 1, 1), datetime(2032, 1, 1)),  # pytz ends in 2037.
     st.sampled_from(["7min", "h", "D", "B", "ME"]),
     st.sampled_from(ZONES),
     st.permutations(["hour", "day", "week", "year"]),
