@@ -220,6 +220,11 @@ def restored_backup(fit: Fit) -> Any:
     return found[-1] if found else None
 
 
+def backup_paths(fit: Fit) -> list[str]:
+    """Return the paths of the backups that a fit takes."""
+    return [callback._weights_path for callback in _backups(fit)]
+
+
 def begin_backups(fit: Fit) -> None:
     """Let the backups of an epoch that begins name that epoch, also where it was restored."""
     for callback in _backups(fit):
@@ -285,6 +290,7 @@ def layers_within(model: keras.Model) -> list[Any]:
 __all__ = [
     "DataAdapter",
     "Fit",
+    "backup_paths",
     "batches_read_ahead",
     "begin_backups",
     "data_arguments",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.reading.panel import Panel, missing_rows
 from keras_ts.windows.windowed_series import WindowedSeries
@@ -37,9 +38,9 @@ class Ends:
             panel: All series, without the columns of a calendar.
             windows: The windows.
             incomplete: ``"raise"`` or ``"nan"``.
-            masked: The rows that the model masks, for it would forecast 0 if it masked all:
-                ``"targets"`` for those without any target, ``"any"`` for those that lack a value,
-                or None.
+            masked: ``"targets"`` if the model masks the rows without any target, ``"any"`` if it
+                masks those that lack a value, or None. It would forecast 0 if it masked all rows,
+                and a target of which it sees no value.
         """
         whole = panel.lengths >= (1 if windows.missing == "mask" else windows.geometry.reach)
         if incomplete == "raise" and not whole.all():
@@ -86,9 +87,9 @@ class Ends:
         if handling == "keep" and masked is None:
             return np.zeros(len(self.chosen), bool)
         if handling in ("keep", "mask"):
-            missing = self._without_targets if masked == "targets" else self._missing
+            missing = self._missing_targets if masked == "targets" else self._missing[..., None]
             read = missing[:, :: self.windows.sampling_rate]
-            broken: BoolArray = np.logical_and.reduce(read, axis=1)
+            broken: BoolArray = np.logical_or.reduce(np.logical_and.reduce(read, axis=1), axis=1)
         else:
             broken = np.logical_or.reduce(self._missing, axis=1)
         # Windows with "keep" count rows and not time, so that a gap does not break them.
@@ -101,15 +102,14 @@ class Ends:
         return missing_rows(past.reshape(-1, *past.shape[2:])).reshape(past.shape[:2])
 
     @property
-    def _without_targets(self) -> BoolArray:
-        """Tell for each of the last rows if it has none of the targets."""
+    def _missing_targets(self) -> BoolArray:
+        """Tell for each of the last rows and each target if its value is missing."""
         past = self.past
         targets = np.arange(self.panel.num_columns)
         if self.panel.targets is not None:
             targets = np.atleast_1d(self.panel.targets)
-        values = past.reshape(*past.shape[:2], -1)[..., targets]
-        without: BoolArray = ~np.logical_or.reduce(np.isfinite(values), axis=2)
-        return without
+        missing: BoolArray = ~np.isfinite(past.reshape(*past.shape[:2], -1)[..., targets])
+        return missing
 
     @property
     def _gaps(self) -> BoolArray:
@@ -129,9 +129,12 @@ class Ends:
         if self.windows.missing in ("keep", "mask"):
             name = _named(self.panel, int(self.chosen[place]))
             what = "a missing value in every row of its last window"
-            if masked == "targets":
-                what = "no known target in its last window"
             cure = "the model masks such rows, and has nothing to forecast from. Leave it out"
+            if masked == "targets":
+                none = self._missing_targets[place, :: self.windows.sampling_rate].all(axis=0)
+                target = self.panel.columns["target"][int(none.argmax())]
+                what = f"no value of its target {_checks.shown(target)} in its last window"
+                cure = "the model has nothing to forecast it from. Leave the series out"
             if self.windows.missing == "mask" and gaps.any():
                 where = self.panel.place(int(rows[gaps.argmax()]))
                 what = f"a gap in time in its last window, at {where}"

@@ -65,9 +65,9 @@ class NormalizeWindow(keras.layers.Layer):
             squared units of the series. Defaults to 1e-6.
         holes: True if masked steps are values that nobody knows: time passes in them, and for
             ``"seasonal"`` the phase that follows the window is that behind its last step, masked
-            or not. A NaN at a step that is not masked is such a value, too: it enters no statistic
-            of its feature, and becomes 0. False if they are padding: it is that behind the last
-            step that is not masked. Padding in front is the same to both. Defaults to False.
+            or not. A NaN is such a value, too: it enters no statistic of its feature, and becomes 0.
+            False if they are padding: it is that behind the last step that is not masked. Padding
+            in front is the same to both. Defaults to False.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
@@ -131,15 +131,17 @@ class NormalizeWindow(keras.layers.Layer):
     def call(self, inputs: Any, mask: Any = None) -> tuple[Any, Any, Any]:
         """Return the normalized windows, their locations and their scales."""
         inputs = ops.cast(inputs, at_least_float32(self))
+        kept = None
+        if self.holes:
+            absent = missing(inputs)
+            # tf2onnx lets NaN through ``where`` unless its condition is the test for NaN.
+            inputs = ops.where(absent, ops.zeros_like(inputs), inputs)
+            kept = ops.logical_not(absent)
         if mask is not None:
             mask = ops.cast(ops.convert_to_tensor(mask), "bool")
             check_mask(tuple(mask.shape), tuple(inputs.shape))
-            kept = mask[..., None]
-            if self.holes:
-                absent = missing(inputs)
-                # tf2onnx lets NaN through ``where`` unless its condition is the test for NaN.
-                inputs = ops.where(absent, ops.zeros_like(inputs), inputs)
-                kept = ops.logical_and(kept, ops.logical_not(absent))
+            kept = mask[..., None] if kept is None else ops.logical_and(kept, mask[..., None])
+        if kept is not None:
             return self._masked(inputs, kept)
         if self.causal:
             return self._stepwise(inputs)

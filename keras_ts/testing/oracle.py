@@ -91,6 +91,9 @@ def each_window(
             y = y if w.targets == "sequence" else y[0]
             parts = x if isinstance(x, dict) else {"past": x}
             if w.missing == "mask":
+                levels = np.array([wanted[p] for p in inputs]).reshape(len(inputs), -1)
+                if not np.isfinite(levels).any(axis=0).all():
+                    continue
                 parts = {name: part for name, part in parts.items() if name == "future"}
             read = [*parts.values(), y]
             if w.missing in ("drop", "mask") and not all(np.isfinite(part).all() for part in read):

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from keras_ts._typing import IntArray
+from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.folds import fold_edges
 from keras_ts.windows.arithmetic.geometry import (
+    Geometry,
     WindowRanges,
     layout,
     only_where,
+    windowed_any,
     windows_reading,
 )
 from keras_ts.windows.reading.panel import Panel, missing_rows
@@ -41,9 +43,27 @@ def without_missing(
             # Covariates are read behind the origin also where every input has targets.
             ahead = replace(geometry, sequence=False)
             hit = hit | windows_reading(bad, missing_rows(values, panel.future), ahead, count)
+        if spec.missing == "mask":
+            hit = hit | _without_a_level(panel, values, geometry, count)
         return ~hit
 
     return only_where(ranges, complete)
+
+
+def _without_a_level(panel: Panel, values: Array, geometry: Geometry, count: int) -> BoolArray:
+    """Tell for each window if one of its targets has no value among the inputs.
+
+    A model that masks would forecast such a target from 0, whatever the level of the series.
+    """
+    known = np.isfinite(
+        values if panel.targets is None else values[:, np.atleast_1d(panel.targets)]
+    )
+    found = np.zeros(count, bool)
+    for column in known.reshape(len(values), -1).T:
+        if not column.all():
+            there = windowed_any(column, geometry.window, geometry.sampling_rate)
+            found |= ~there[: geometry.stride * (count - 1) + 1 : geometry.stride]
+    return found
 
 
 def check_nonempty(ranges: WindowRanges, panel: Panel, spec: WindowSpec) -> None:
@@ -60,7 +80,8 @@ def check_nonempty(ranges: WindowRanges, panel: Panel, spec: WindowSpec) -> None
     if longest >= span:
         raise ValueError(
             f'missing="mask" leaves no window: nowhere are {spec.horizon} targets in a row finite, '
-            "with the columns known ahead beside them. Fill the missing values."
+            "with the columns known ahead beside them, and a value of each target in the window "
+            "before. Fill the missing values."
         )
     raise ValueError(
         f"series is too short: window={spec.window}, sampling_rate={spec.sampling_rate}, "

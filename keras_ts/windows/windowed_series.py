@@ -67,8 +67,9 @@ class WindowedSeries(WindowSpec):
         missing: ``"raise"`` an error where a value is not finite or time has a gap, ``"drop"``
             the windows that touch one, or ``"keep"`` them. ``"mask"`` is for models that mask
             missing inputs, as built presets do: it keeps windows whose inputs lack values, drops
-            those whose targets or columns known ahead do, and refuses gaps in time. A memory map is
-            checked as it is read. Defaults to ``"raise"``.
+            those whose targets or columns known ahead do, or in which a target has no value at all,
+            and refuses gaps in time. A memory map is checked as it is read. Defaults to
+            ``"raise"``.
         batch_size: Windows in a batch. Defaults to 32.
         shuffle: True for a fresh uniform permutation of all windows each epoch. Defaults to
             False, time order.

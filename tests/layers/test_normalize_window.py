@@ -181,6 +181,11 @@ def test_a_missing_value_enters_no_statistic_of_its_feature(settings):
             np.testing.assert_allclose(
                 numpy(ours)[..., feature], numpy(theirs)[..., 0], rtol=1e-4, atol=1e-4
             )
+    # Without a mask, NaN alone tells.
+    alone = layer(np.where(holes, np.nan, x))
+    every = layer(np.where(holes, np.nan, x), mask=ops.convert_to_tensor(np.ones_like(mask)))
+    for ours, theirs in zip(alone, every, strict=True):
+        np.testing.assert_array_equal(numpy(ours), numpy(theirs))
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "float16"])

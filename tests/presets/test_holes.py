@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import untraced
+from helpers import called, untraced
 from keras_ts import MaskMissing, RecurrentPreset, WindowedSeries, forecast, from_preset
 
 TIME = np.arange(96.0)
@@ -72,11 +72,30 @@ def test_a_window_without_a_target_gives_no_forecast(columns, rate):
     empty[-8 * rate :, 0] = np.nan
     last[-8 * rate : -1] = np.nan
     alone[-8 * rate :, 1:] = np.nan
-    with pytest.raises(ValueError, match="series 1 has no known target in its last window"):
+    with pytest.raises(
+        ValueError, match="series 1 has no value of its target 0 in its last window"
+    ):
         forecast(model, [table, empty])
     given = forecast(model, [table, empty, last, alone], incomplete="nan")
     assert np.isnan(given[1]).all()
     assert np.isfinite(given[[0, 2, 3]]).all()
+
+
+def test_a_target_of_which_a_window_has_no_value_is_neither_trained_on_nor_forecast():
+    """The net would forecast it from 0, beside another target that it sees."""
+    table = np.stack([TIME, 5000 + TIME], axis=1)
+    late, ended = table.copy(), table.copy()
+    late[:30, 1] = np.nan
+    ended[-12:, 1] = np.nan
+    windows = WindowedSeries(12, 2, missing="mask")
+    dataset = windows.build(late)
+    assert dataset.origins[0] == 30
+    model = RecurrentPreset(units=(2,), window_norm="last").build(dataset)
+    x, y = dataset.to_numpy()
+    assert np.abs(called(model, x) - y).max() < 100
+    with pytest.raises(ValueError, match="series 1 has no value of its target 1 in its last"):
+        forecast(model, [table, ended])
+    assert np.isnan(forecast(model, [table, ended], incomplete="nan")[1]).all()
 
 
 def test_a_model_that_masks_rows_lacking_any_value_gives_no_forecast_from_such_rows_alone():
@@ -159,7 +178,7 @@ def test_a_window_without_a_value_or_with_a_gap_in_time_is_refused():
     empty = frame.assign(y=np.nan)
     gap = frame.drop(index=35)
     for broken, says in (
-        (empty, "series 'a' has no known target in its last window"),
+        (empty, "series 'a' has no value of its target 'y' in its last window"),
         (
             gap,
             r"a gap in time in its last window, at position 35 \(2024-02-06.*Insert the rows",

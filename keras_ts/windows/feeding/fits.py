@@ -34,11 +34,11 @@ class Beginning:
 
 def trained_before(
     fit: _keras_private.Fit, beginning: Beginning, batches: int, fresh: bool
-) -> tuple[int, int]:
+) -> tuple[int, int] | None:
     """Return how far earlier fits came: passes through the dataset, and batches of the next one.
 
-    Both count from where the dataset is. The fit that was killed began there, since the same
-    program had led to it.
+    Both count from where the fit began that is gone on with. In a new process that is where the
+    dataset is, since the same program has led to it.
 
     Args:
         fit: The fit, in its first epoch.
@@ -55,9 +55,11 @@ def trained_before(
     if backup is not None and backup.save_freq != "epoch":
         more = _batches_of_epoch(fit, beginning, steps)
     if fit.validates and (epochs or more):
-        return _not_followed("the dataset is its own validation set, and reads on for that")
+        _not_followed("the dataset is its own validation set, and reads on for that")
+        return None
     if batches % steps and (epochs or more):
-        return _not_followed(f"steps_per_epoch={steps} does not divide its {batches} batches")
+        _not_followed(f"steps_per_epoch={steps} does not divide its {batches} batches")
+        return None
     if not 0 <= more < steps or (more and steps < batches):
         _not_followed("the backup was taken in the middle of an epoch, which begins again")
         more = 0
@@ -81,7 +83,7 @@ def _batches_counted(fit: _keras_private.Fit) -> int | None:
     return _keras_private.updates_of(optimizer)
 
 
-def _not_followed(reason: str) -> tuple[int, int]:
+def _not_followed(reason: str) -> None:
     warnings.warn(
         "This fit goes on where another stopped, and the dataset cannot follow to its place in the "
         f"order of windows: {reason}. The weights will not be those of a fit that was never "
@@ -89,7 +91,6 @@ def _not_followed(reason: str) -> tuple[int, int]:
         "and call dataset.restore(state) before fit.",
         stacklevel=2,
     )
-    return 0, 0
 
 
 def warn_of_rate_zero(fit: _keras_private.Fit, batches: int) -> None:
@@ -109,8 +110,9 @@ def warn_of_rate_zero(fit: _keras_private.Fit, batches: int) -> None:
     elif isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
         begin = _keras_private.updates_of(optimizer)
         last = (fit.epochs - fit.epoch) * (fit.steps_per_epoch or batches) - 1
-        # The next updates, and each twice as far ahead as the one before, to the end of the fit.
-        ahead = [min(1 << power, last) for power in range(last.bit_length() + 1)]
+        # The next updates, each twice as far ahead as the one before, and 64 to the fit's end.
+        ahead = {min(1 << power, last) for power in range(last.bit_length() + 1)}
+        ahead |= {last * part // 64 for part in range(64)}
         rises = any(_number(schedule(begin + updates)) for updates in ahead)
     else:
         rises = True  # A function: nobody knows.
@@ -125,9 +127,10 @@ def warn_of_rate_zero(fit: _keras_private.Fit, batches: int) -> None:
 
 
 def _may_set_rates(callback: Any) -> bool:
-    """Tell if a callback may raise a rate of 0: anybody's, but of Keras's one alone."""
+    """Tell if a callback may raise a rate of 0: anybody's, but of Keras's two alone."""
     of_keras = type(callback).__module__.startswith("keras.")
-    return not of_keras or isinstance(callback, keras.callbacks.LearningRateScheduler)
+    may = (keras.callbacks.LearningRateScheduler, keras.callbacks.LambdaCallback)
+    return not of_keras or isinstance(callback, may)
 
 
 def _number(value: Any) -> float:

@@ -3,8 +3,9 @@
 ``progress`` explains the order of the calls.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from keras_ts import _checks, _keras_private
@@ -26,6 +27,8 @@ class KerasDataAdapter(_keras_private.DataAdapter):
     _progress: Progress
     # A fit that has not begun its first epoch.
     _beginning: Beginning | None = None
+    # By the path of its backup, each fit as it began, and the dataset then: see Progress.follow.
+    _begun: Mapping[str, tuple[Beginning, tuple[int, bool]]] = MappingProxyType({})
 
     @property
     def num_batches(self) -> int:
@@ -122,10 +125,15 @@ class KerasDataAdapter(_keras_private.DataAdapter):
     def _begin_fit(self, fit: _keras_private.Fit, beginning: Beginning) -> None:
         """Follow a fit that goes on where another stopped, and see if it will learn."""
         self._beginning = None
-        batches = self._source.sampler.batches
-        self._progress.follow(
-            fit.epoch, lambda fresh: trained_before(fit, beginning, batches, fresh)
+        batches, paths = self._source.sampler.batches, _keras_private.backup_paths(fit)
+        earlier = None
+        if _keras_private.restored_backup(fit) is not None:
+            earlier = next((self._begun[path] for path in paths if path in self._begun), None)
+        beginning, begun = earlier or (beginning, None)
+        begun = self._progress.follow(
+            fit.epoch, lambda fresh: trained_before(fit, beginning, batches, fresh), begun
         )
+        self._begun = {**self._begun, **dict.fromkeys(paths, (beginning, begun))}
         _keras_private.begin_backups(fit)
         warn_of_rate_zero(fit, batches)
 

@@ -145,20 +145,33 @@ class Progress:
             self.advance()
         self.in_keras_epoch = False
 
-    def follow(self, epoch: int, trained_before: Callable[[bool], tuple[int, int]]) -> None:
+    def follow(
+        self,
+        epoch: int,
+        trained_before: Callable[[bool], tuple[int, int] | None],
+        begun: tuple[int, bool] | None = None,
+    ) -> tuple[int, bool]:
         """Go on where earlier fits stopped, as a fit begins with its ``epoch``.
 
         Args:
             epoch: The number by which Keras calls the epoch.
-            trained_before: Function of whether nothing has read the dataset. Returns the passes
-                that were finished, and the batches of the next one.
+            trained_before: Function of whether nothing had read the dataset. Returns the passes
+                that were finished, and the batches of the next one, or None if nobody knows.
+            begun: What ``follow`` returned for the fit that is gone on with, if that read this
+                dataset. Defaults to None: it read another, and began where this one is.
+
+        Returns:
+            The epoch at which the fit began, and True if nothing had read the dataset.
         """
         placed, self.placed = self.placed, False
+        again = begun is not None
+        begun = begun or (self.epoch, not placed and self.place == (0, 0))
         if placed and self.epoch == epoch:
-            return  # A restore has led here already.
-        passes, batch = trained_before(not placed and self.place == (0, 0))
-        if passes or batch:
-            self.go_to(self.epoch + passes, batch)
+            return begun  # A restore has led here already.
+        done = trained_before(begun[1])
+        if done is not None and (again or any(done)):
+            self.go_to(begun[0] + done[0], done[1])
+        return begun
 
     def tell(self, tell: Callable[[int], bool]) -> None:
         """Tell Keras the length of a pass that begins, if it is not what Keras was told."""

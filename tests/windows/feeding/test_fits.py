@@ -1,5 +1,6 @@
 """A fit that was cut off goes on as if it had not been, and one at a rate of 0 says so."""
 
+import contextlib
 import json
 import warnings
 
@@ -71,6 +72,36 @@ def test_a_fit_with_backups_goes_on_as_if_it_had_not_been_cut_off(save_freq, sto
     assert_equal(model, whole)
     assert dataset.epoch == data.epoch == 3
     assert int(model.optimizer.iterations) == 3 * BATCHES
+
+
+@pytest.mark.parametrize("built_anew", [False, True])
+@pytest.mark.parametrize(("save_freq", "stop"), [("epoch", 15), ("epoch", 12), (4, 9)])
+def test_a_notebook_fits_the_same_dataset_again(save_freq, stop, built_anew, tmp_path):
+    """The dataset was read by the fit that was cut off, so it is not where that began."""
+    model, dataset = built()
+    dataset.on_epoch_end()
+    for callbacks in ([CutOff(stop)], []):
+        backup = keras.callbacks.BackupAndRestore(tmp_path / "backup", save_freq)
+        with contextlib.suppress(KeyboardInterrupt):
+            model.fit(dataset, epochs=3, verbose=0, callbacks=[backup, *callbacks])
+        if callbacks and built_anew:
+            model = built()[0]
+    whole, data = built()
+    data.on_epoch_end()
+    whole.fit(data, epochs=3, verbose=0)
+    assert_equal(model, whole)
+    assert dataset.epoch == data.epoch == 4
+
+
+def test_a_finished_fit_goes_on_for_more_epochs_from_the_backup_that_it_kept(tmp_path):
+    model, dataset = built()
+    for epochs in (2, 4):
+        backup = keras.callbacks.BackupAndRestore(tmp_path / "backup", delete_checkpoint=False)
+        model.fit(dataset, epochs=epochs, verbose=0, callbacks=[backup])
+    whole, data = built()
+    whole.fit(data, epochs=4, verbose=0)
+    assert_equal(model, whole)
+    assert dataset.epoch == 4
 
 
 RUN = """
@@ -228,6 +259,7 @@ RATES = {
     ),
     "a warm-up that rests first": (SCHEDULES.PiecewiseConstantDecay([9], [0.0, 0.1]), 0, True),
     "one that rises at the last": (SCHEDULES.PiecewiseConstantDecay([10], [0.0, 0.1]), 0, True),
+    "a rate between rests": (SCHEDULES.PiecewiseConstantDecay([5, 7], [0.0, 0.1, 0.0]), 0, True),
     "a restart": (SCHEDULES.CosineDecayRestarts(0.1, 8), 8, True),
     "a decay at its end": (SCHEDULES.CosineDecay(0.1, 30), 30, False),
     "a decay behind its end": (SCHEDULES.CosineDecay(0.1, 30), 99, False),
