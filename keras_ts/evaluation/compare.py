@@ -79,8 +79,12 @@ def compare(
     The verdict rests on errors in pairs, the model's and the best baseline's for the same targets.
     A block bootstrap gives the 95 % interval of the skill, one minus the model's MAE over that of
     the baseline. ``"beats"`` and ``"loses to"`` are said if the interval leaves out 0, else
-    ``"cannot be told from"``. Blocks are of neighbouring origins, at least a horizon of them; of
-    a panel with 10 series or more, whole series are drawn.
+    ``"cannot be told from"``. Blocks are of neighbouring origins, at least a horizon of them and as
+    many as the differences of errors last; six are needed for an interval. Of a panel whole series
+    are drawn, six or more, and shocks that they share at a time widen the interval. So does, at its
+    upper end, the number of baselines that cannot be told from the best.
+
+    The report names columns that a model is given and the baselines are not.
 
     A model that gives quantiles is scored by its median, and also has a pinball loss, and the
     coverage and width of the interval between its outer quantiles. Of sequences the last step is

@@ -28,7 +28,8 @@ class ComparisonReport:
             ``name``, ``mae``, ``rmse``, ``mase``, ``smape`` (in per cent), ``skill``,
             ``skill_low`` and ``skill_high``; if a model gives quantiles also ``pinball``,
             ``coverage`` and ``width``. The skill is one minus the MAE over that of the best
-            baseline, with the ends of its 95 % interval.
+            baseline, with the ends of its 95 % interval; NaN if there are too few windows or series
+            for one.
         best: The name of the best baseline, that of the lowest MAE.
         verdicts: By the name of each model ``"beats"``, ``"loses to"`` or
             ``"cannot be told from"``: the best baseline.

@@ -5,6 +5,9 @@ lasts. So whole blocks of neighbours are drawn anew, and not single errors: the 
 bootstrap of Künsch, *The jackknife and the bootstrap for general stationary observations*, Annals
 of Statistics 17 (1989), on a circle, so that every origin is drawn equally often.
 
+Blocks are as long as the differences of errors last, which ``lasting`` estimates. With fewer than
+six there is no interval: so few tell nothing of the spread between blocks.
+
 The interval is that of the logarithm of the ratio of both mean errors, which is symmetric in the
 two. It is studentized: each draw's distance is measured in its own standard error, which holds
 what it promises with fewer origins than percentiles of the draws do.
