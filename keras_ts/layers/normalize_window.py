@@ -66,8 +66,8 @@ class NormalizeWindow(keras.layers.Layer):
         holes: True if masked steps are values that nobody knows: time passes in them, and for
             ``"seasonal"`` the phase that follows the window is that behind its last step, masked
             or not. A NaN is such a value, too: it enters no statistic of its feature, and becomes
-            0. False if they are padding: it is that behind the last step that is not masked. Padding
-            in front is the same to both. Defaults to False.
+            0. False if they are padding: it is that behind the last step that is not masked.
+            Padding in front is the same to both. Defaults to False.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
