@@ -31,16 +31,36 @@ CONVERTERS = {
     ("litert", "torch"): "litert-torch",
 }
 _FIXED = "From the TensorFlow backend, recurrent layers need unroll=True and a fixed window."
-_CURES = {
-    "tf_saved_model": "TensorFlow must be able to trace every layer; it does not from PyTorch.",
-    "onnx": "Try it from another backend.",
-    "litert": _FIXED,
-    "openvino": _FIXED,
-}
 _TRACED = (
     "From PyTorch a recurrent layer's loop is unrolled at one length: build the model with a "
     "fixed window, or export it from the TensorFlow or JAX backend."
 )
+_ELSEWHERE = "{} Save the model, and export the .keras file from the {} backend."
+# By format and backend: the likely reason, and what to do.
+_CURES = {
+    ("tf_saved_model", "tensorflow"): "TensorFlow must be able to trace every layer.",
+    ("tf_saved_model", "jax"): _ELSEWHERE.format(
+        "TensorFlow must know each operation that JAX makes of the layers.", "TensorFlow"
+    ),
+    ("tf_saved_model", "torch"): _ELSEWHERE.format(
+        "TensorFlow does not trace layers that run on PyTorch.", "TensorFlow or JAX"
+    ),
+    ("onnx", "tensorflow"): _ELSEWHERE.format(
+        "tf2onnx must know each operation of the layers.", "JAX"
+    ),
+    ("onnx", "jax"): _ELSEWHERE.format(
+        "jax2onnx must know each operation of the layers; a loop that runs backwards, as in "
+        "Bidirectional, it does not.",
+        "TensorFlow",
+    ),
+    ("onnx", "torch"): _TRACED,
+    ("litert", "tensorflow"): _FIXED,
+    ("litert", "jax"): _ELSEWHERE.format("Keras exports no LiteRT from JAX.", "TensorFlow"),
+    ("litert", "torch"): _TRACED,
+    ("openvino", "tensorflow"): _FIXED,
+    ("openvino", "jax"): _ELSEWHERE.format("OpenVINO reads nothing that JAX compiles.", "PyTorch"),
+    ("openvino", "torch"): _TRACED,
+}
 
 
 @dataclass(frozen=True)
@@ -266,8 +286,7 @@ def _refused(kind: str, what: str, error: Exception) -> ValueError:
 
 
 def _cure(kind: str) -> str:
-    traced = keras.backend.backend() == "torch" and kind in ("onnx", "openvino")
-    return _TRACED if traced else _CURES[kind]
+    return _CURES[kind, keras.backend.backend()]
 
 
 def _difference(expected: list[Array], results: list[Array]) -> tuple[float, float]:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_ts import _checks
@@ -55,11 +54,10 @@ class KnownAhead(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Read the steps ahead of every step."""
         past, future = inputs
-        window, horizon, columns = past.shape[1], future.shape[1], past.shape[2]
+        window, horizon = past.shape[1], future.shape[1]
         timeline = ops.concatenate([past, future], axis=1)
-        steps = np.arange(window)[:, None] + np.arange(1, horizon + 1)
-        ahead = ops.take(timeline, steps.ravel(), axis=1)
-        return ops.reshape(ahead, (-1, window, horizon, columns))
+        ahead = [timeline[:, step : step + window] for step in range(1, horizon + 1)]
+        return ops.stack(ahead, axis=2)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return ``(batch, window, horizon, columns)``."""

@@ -255,7 +255,8 @@ def _in_phases(results: tuple[Any, Any, Any], found: Any) -> tuple[Any, Any, Any
 def check_mask(mask: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:
     """Refuse a mask that lacks a value for each step of each window: it would be broadcast."""
     sizes = zip(mask, inputs, strict=False)
-    if len(mask) != 2 or any(None not in pair and len(set(pair)) > 1 for pair in sizes):
+    # Sizes are tensors where PyTorch traces, which are compared, and not hashed, by value.
+    if len(mask) != 2 or any(None not in pair and pair[0] != pair[1] for pair in sizes):
         raise ValueError(
             f"mask must be (batch, time), as inputs {inputs} begin. "
             f"Received a mask of shape {mask}."

@@ -10,6 +10,7 @@ from keras import ops
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
+from keras_ts.layers.select_columns import selected
 
 
 @registered
@@ -85,8 +86,11 @@ class RestoreWindow(keras.layers.Layer):
         own = feature is None and features > 1 and outputs.shape[-1] == features
         axis = 1 if own or isinstance(feature, list) else 2
         outputs = ops.expand_dims(outputs, axis) if bare else outputs
-        phases = (self.gap + np.arange(outputs.shape[1])) % self.period
-        outputs = self._restored(outputs, ops.take(location, phases, axis=1), scale)
+        # By slices, as in ``selected``.
+        first = self.gap % self.period
+        end = first + int(outputs.shape[1])
+        seasons = ops.concatenate([location] * -(-end // self.period), axis=1)
+        outputs = self._restored(outputs, seasons[:, first:end], scale)
         return ops.squeeze(outputs, axis) if bare else outputs
 
     def _check_period(self, outputs: Any, location: Any, scale: Any) -> None:
@@ -122,7 +126,7 @@ class RestoreWindow(keras.layers.Layer):
                     f"feature must have one index for each of {outputs.shape[-1]} outputs. "
                     f"Received: feature={feature}."
                 )
-            location, scale = (ops.take(x, feature, axis=-1) for x in (location, scale))
+            location, scale = selected(location, feature), selected(scale, feature)
         elif feature is not None or outputs.shape[-1] != features:
             first = feature or 0
             location, scale = (x[..., first : first + 1] for x in (location, scale))

@@ -1,6 +1,7 @@
 """``SelectColumns``: some columns of a window, for the parts of a net that take not all."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import keras
@@ -59,7 +60,7 @@ class SelectColumns(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the columns."""
-        return ops.take(inputs, self.columns, axis=-1)
+        return selected(inputs, self.columns)
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """Return the shape of the columns, in the dtype of the input."""
@@ -68,3 +69,14 @@ class SelectColumns(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the layer's settings."""
         return {**super().get_config(), "columns": self.columns}
+
+
+def selected(values: Any, columns: Sequence[int]) -> Any:
+    """Return columns of the last axis, by one slice for each run of neighbours.
+
+    Exporters know slices; Keras's ``take`` on PyTorch makes an operation that they do not.
+    """
+    begins = [place for place, c in enumerate(columns) if not place or c != columns[place - 1] + 1]
+    runs = [columns[begin:end] for begin, end in pairwise([*begins, len(columns)])]
+    parts = [values[..., run[0] : run[-1] + 1] for run in runs]
+    return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)

@@ -1,19 +1,22 @@
 """An export that passes computes what the model does; one that would not is refused."""
 
-import importlib.util
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+from export_helpers import needs
 from helpers import BACKEND, run_fresh
 from keras_ts import (
     ConformalInterval,
     ExpandSeries,
     MaskMissing,
+    NormalizeWindow,
     RecurrentPreset,
+    RestoreWindow,
     ScaleOutput,
+    SmoothedForecast,
     SortedQuantiles,
     Unmask,
     WindowedInput,
@@ -44,16 +47,6 @@ def two_inputs():
     ])  # fmt: skip
     outputs = [keras.layers.Dense(2)(joined), keras.layers.Dense(3)(joined)]
     return keras.Model({"past": past, "future": future}, outputs)
-
-
-def needs(format):
-    """Skip, naming what is missing; only what the check itself asks for."""
-    packages = (export.RUNTIMES[format][0], export.CONVERTERS.get((format, BACKEND)))
-    for package in filter(None, packages):
-        if importlib.util.find_spec(package.replace("-", "_")) is None:
-            pytest.skip(f"{package} is not installed")
-    if format == "litert" and keras.version().startswith("3.12."):
-        pytest.skip("Keras 3.12 does not export to it")
 
 
 WORK = {
@@ -93,6 +86,19 @@ def test_bands_of_windows_with_missing_values(format):
     report = check_export(model, X[..., None], format)
     assert report.holes
     assert str(report).endswith("(3, 12, 1), with and without missing values.")
+
+
+@pytest.mark.parametrize("format", WORK[:2])
+def test_a_season_and_smoothing(format):
+    """From JAX, ``arcsinh`` made files that TensorFlow cannot run, and ``arange`` no ONNX file."""
+    needs(format)
+    past = keras.Input((8, 1))
+    normalize = NormalizeWindow("seasonal", period=2, holes=True)
+    normal, location, scale = normalize(MaskMissing()(past))
+    state = keras.layers.Flatten()(Unmask()(normal))
+    ahead, evidence = SmoothedForecast(3, holes=True)([normal, state])
+    outputs = RestoreWindow(period=2)([ahead, location, scale])
+    assert check_export(keras.Model(past, [outputs, evidence]), X[:, :8, None], format).holes
 
 
 def masking(window=12):
