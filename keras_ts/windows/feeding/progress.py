@@ -157,8 +157,8 @@ class Progress:
             epoch: The number by which Keras calls the epoch.
             trained_before: Function of whether nothing had read the dataset. Returns the passes
                 that were finished, and the batches of the next one, or None if nobody knows.
-            begun: What ``follow`` returned for the fit that is gone on with, if that read this
-                dataset. Defaults to None: it read another, and began where this one is.
+            begun: The result of ``follow`` for the earlier fit that this one continues, if that fit
+                read this dataset. Defaults to None: it read another, and began where this one is.
 
         Returns:
             The epoch at which the fit began, and True if nothing had read the dataset.
