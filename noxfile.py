@@ -56,6 +56,17 @@ def pages(session: nox.Session, backend: str) -> None:
     session.run("python", "tests/pages.py", backend)
 
 
+def exports(session: nox.Session, backend: str) -> None:
+    """Exports of every named preset, with all converters and runtimes installed."""
+    session.install(
+        ".[test,tensorflow,jax,torch]", "ai-edge-litert", "jax2onnx", "onnxruntime", "onnxscript",
+        "openvino", "tf2onnx",
+    )  # fmt: skip
+    tests = ("tests/checks/test_export.py", "tests/checks/test_export_presets.py")
+    env = {"KERAS_BACKEND": backend, "PYTHONSAFEPATH": "1"}
+    session.run("pytest", "-n", "2", "-m", "slow or not slow", *tests, env=env)
+
+
 @nox.session
 def mutants(session: nox.Session) -> None:
     """Faults put into the arithmetic of windows, one at a time: the tests notice 90 % at least."""

@@ -88,6 +88,7 @@ def test_bands_of_windows_with_missing_values(format):
     assert str(report).endswith("(3, 12, 1), with and without missing values.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", WORK[:2])
 def test_a_season_and_smoothing(format):
     """From JAX, ``arcsinh`` made files that TensorFlow cannot run, and ``arange`` no ONNX file."""

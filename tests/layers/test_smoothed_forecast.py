@@ -48,6 +48,18 @@ def test_the_inverse_hyperbolic_sine_and_its_slope_at_every_size():
     np.testing.assert_array_equal(numpy(_arcsinh(ends)), ends)
 
 
+@pytest.mark.skipif(BACKEND != "jax", reason="TensorFlow cannot run what JAX lowers it to")
+def test_jax_lowers_no_inverse_hyperbolic_sine():
+    import jax
+
+    layer = SmoothedForecast(2)
+    inputs = [np.ones((3, 6, 1), "float32"), np.ones((3, 2), "float32")]
+    layer.build([x.shape for x in inputs])
+    lowered = jax.jit(lambda windows, state: layer([windows, state])).lower(*inputs).as_text()
+    assert "stablehlo.log" in lowered
+    assert "asinh" not in lowered
+
+
 def line(steps, discount):
     """End and slope of the weighted least-squares line, by NumPy's polyfit."""
     back = np.arange(len(steps))[::-1]
