@@ -56,6 +56,8 @@ def pages(session: nox.Session, backend: str) -> None:
     session.run("python", "tests/pages.py", backend)
 
 
+@nox.session
+@nox.parametrize("backend", BACKENDS)
 def exports(session: nox.Session, backend: str) -> None:
     """Exports of every named preset, with all converters and runtimes installed."""
     session.install(
