@@ -64,8 +64,7 @@ class JudgedWindows:
         self.dataset, self._source = dataset, in_time_order(dataset)
         self.panel, self.ranges = self._source.panel, self._source.sampler.ranges
         self.geometry = self._source.spec.geometry
-        targets, columns = self.panel.targets, self.panel.num_columns
-        self.columns = np.arange(columns) if targets is None else np.atleast_1d(targets)
+        self.columns = self.panel.target_columns
 
     @property
     def masks(self) -> bool:

@@ -105,10 +105,8 @@ class Ends:
     def _missing_targets(self) -> BoolArray:
         """Tell for each of the last rows and each target if its value is missing."""
         past = self.past
-        targets = np.arange(self.panel.num_columns)
-        if self.panel.targets is not None:
-            targets = np.atleast_1d(self.panel.targets)
-        missing: BoolArray = ~np.isfinite(past.reshape(*past.shape[:2], -1)[..., targets])
+        values = past.reshape(*past.shape[:2], -1)[..., self.panel.target_columns]
+        missing: BoolArray = ~np.isfinite(values)
         return missing
 
     @property

@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_ts._typing import Array
-from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.panel import Panel, missing_rows
 
 
 def fed(inputs: dict[str, Array], dtype: str, panel: Panel, chosen: Array) -> dict[str, Array]:
@@ -43,9 +43,10 @@ def check_finite(
         panel: All series, for an error.
         chosen: The numbers of the series that are forecast.
     """
-    bad = ~_whole(ahead)
+    bad = missing_rows(ahead.reshape(len(ahead), -1))
     if bad.any() and not masking:
-        bad &= np.logical_and.reduce([_whole(values) for values in inputs.values()])
+        for values in inputs.values():
+            bad &= ~missing_rows(values.reshape(len(values), -1))
     if bad.any():
         row = int(bad.argmax())
         values = np.concatenate([part[row].ravel() for part in inputs.values()])
@@ -57,8 +58,3 @@ def check_finite(
             "the inputs are no larger than in training, that has diverged, and the weights are "
             "not finite: train with a smaller learning rate."
         )
-
-
-def _whole(values: Array) -> Array:
-    finite = np.isfinite(values)
-    return np.logical_and.reduce(finite.reshape(len(finite), -1), axis=1)

@@ -12,7 +12,7 @@ from keras import ops
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
-from keras_ts.layers.mask_missing import missing
+from keras_ts.layers.mask_missing import parted
 
 
 @registered
@@ -65,10 +65,8 @@ class CarryForward(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the windows with missing values filled."""
-        inputs = ops.cast(inputs, at_least_float32(self))
-        absent = missing(inputs)
-        values = ops.where(absent, ops.zeros_like(inputs), inputs)
-        known = ops.cast(ops.logical_not(absent), values.dtype)
+        values, missing = parted(ops.cast(inputs, at_least_float32(self)))
+        known = ops.cast(ops.logical_not(missing), values.dtype)
         # Each step holds the last known value of the latest ``reach`` steps, and reads on from the
         # step that lies as far back: the logarithm of the window's length in rounds.
         reach = 1

@@ -14,7 +14,8 @@ from keras import ops
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
-from keras_ts.layers.mask_missing import missing
+from keras_ts.layers.mask_missing import parted
+from keras_ts.layers.select_columns import selected
 
 # A config that asks for more is broken or malicious.
 _MOST_COVERAGES = 100
@@ -153,11 +154,10 @@ class ConformalInterval(keras.layers.Layer):
         elif isinstance(self.targets, int):
             own = past[..., self.targets : self.targets + 1]
         else:
-            own = ops.take(past, self.targets, axis=-1)
-        steps = ops.abs(own[:, 1:] - own[:, :-1])
-        absent = missing(steps)
-        total = ops.sum(ops.where(absent, ops.zeros_like(steps), steps), axis=1)
-        count = ops.sum(1.0 - ops.cast(absent, total.dtype), axis=1)
+            own = selected(past, self.targets)
+        steps, missing = parted(ops.abs(own[:, 1:] - own[:, :-1]))
+        total = ops.sum(steps, axis=1)
+        count = ops.sum(1.0 - ops.cast(missing, total.dtype), axis=1)
         return ops.maximum(total / ops.maximum(count, 1.0), self.floor)
 
     def _forecast_axes(self, input_shape: Any) -> tuple[int, ...]:

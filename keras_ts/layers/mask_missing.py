@@ -62,12 +62,11 @@ class MaskMissing(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the windows with 0 for missing values."""
-        inputs = ops.cast(inputs, at_least_float32(self))
-        return ops.where(missing(inputs), ops.zeros_like(inputs), inputs)
+        return parted(ops.cast(inputs, at_least_float32(self)))[0]
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return True for each step that is not masked."""
-        absent = missing(ops.cast(inputs, at_least_float32(self)))
+        _, absent = parted(ops.cast(inputs, at_least_float32(self)))
         lacking = ops.any if self.features == "any" else ops.all
         known = ops.logical_not(lacking(absent, axis=-1))
         return known if previous_mask is None else ops.logical_and(known, previous_mask)
@@ -81,8 +80,9 @@ class MaskMissing(keras.layers.Layer):
         return {**super().get_config(), "features": self.features}
 
 
-def missing(values: Any) -> Any:
-    """Return True for each value that is NaN or infinite."""
+def parted(values: Any) -> tuple[Any, Any]:
+    """Return the values with 0 for each that is NaN or infinite, and True for each of these."""
     # NaN and infinite numbers times 0 are NaN. tf2onnx turns ``where`` into a sum of products, in
     # which the value that is not chosen counts NaN * 0, unless its condition is an ``isnan``.
-    return ops.isnan(0.0 * values)
+    missing = ops.isnan(0.0 * values)
+    return ops.where(missing, ops.zeros_like(values), values), missing

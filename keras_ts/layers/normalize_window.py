@@ -16,7 +16,7 @@ from keras import ops
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
-from keras_ts.layers.mask_missing import missing
+from keras_ts.layers.mask_missing import parted
 from keras_ts.layers.season import season
 
 STATISTICS = ("last", "mean", "standard", "seasonal")
@@ -133,10 +133,8 @@ class NormalizeWindow(keras.layers.Layer):
         inputs = ops.cast(inputs, at_least_float32(self))
         kept = None
         if self.holes:
-            absent = missing(inputs)
-            # tf2onnx lets NaN through ``where`` unless its condition is the test for NaN.
-            inputs = ops.where(absent, ops.zeros_like(inputs), inputs)
-            kept = ops.logical_not(absent)
+            inputs, missing = parted(inputs)
+            kept = ops.logical_not(missing)
         if mask is not None:
             mask = ops.cast(ops.convert_to_tensor(mask), "bool")
             check_mask(tuple(mask.shape), tuple(inputs.shape))

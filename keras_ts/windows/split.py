@@ -55,11 +55,9 @@ def _without_a_level(panel: Panel, values: Array, geometry: Geometry, count: int
 
     A model that masks would forecast such a target from 0, whatever the level of the series.
     """
-    known = np.isfinite(
-        values if panel.targets is None else values[:, np.atleast_1d(panel.targets)]
-    )
+    known = np.isfinite(values.reshape(len(values), -1)[:, panel.target_columns])
     found = np.zeros(count, bool)
-    for column in known.reshape(len(values), -1).T:
+    for column in known.T:
         if not column.all():
             there = windowed_any(column, geometry.window, geometry.sampling_rate)
             found |= ~there[: geometry.stride * (count - 1) + 1 : geometry.stride]

@@ -33,7 +33,7 @@ class Beginning:
 
 
 def trained_before(
-    fit: _keras_private.Fit, beginning: Beginning, batches: int, fresh: bool
+    fit: _keras_private.Fit, backup: Any, beginning: Beginning, batches: int, fresh: bool
 ) -> tuple[int, int] | None:
     """Return how far earlier fits came: passes through the dataset, and batches of the next one.
 
@@ -42,12 +42,12 @@ def trained_before(
 
     Args:
         fit: The fit, in its first epoch.
+        backup: The ``BackupAndRestore`` from whose backup it went on, or None.
         beginning: The fit, as it was called.
         batches: Batches in a pass.
         fresh: True if nothing has read the dataset. Its epochs then are those of the fit, also
             those left out by ``initial_epoch``.
     """
-    backup = _keras_private.restored_backup(fit)
     steps = min(fit.steps_per_epoch or batches, batches)
     epochs, more = fit.epoch, 0
     if not fresh:

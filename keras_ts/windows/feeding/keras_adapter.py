@@ -126,12 +126,12 @@ class KerasDataAdapter(_keras_private.DataAdapter):
         """Follow a fit that goes on where another stopped, and see if it will learn."""
         self._beginning = None
         batches, paths = self._source.sampler.batches, _keras_private.backup_paths(fit)
-        earlier = None
-        if _keras_private.restored_backup(fit) is not None:
+        backup, earlier = _keras_private.restored_backup(fit), None
+        if backup is not None:
             earlier = next((self._begun[path] for path in paths if path in self._begun), None)
         beginning, begun = earlier or (beginning, None)
         begun = self._progress.follow(
-            fit.epoch, lambda fresh: trained_before(fit, beginning, batches, fresh), begun
+            fit.epoch, lambda fresh: trained_before(fit, backup, beginning, batches, fresh), begun
         )
         self._begun = {**self._begun, **dict.fromkeys(paths, (beginning, begun))}
         _keras_private.begin_backups(fit)

@@ -55,6 +55,13 @@ class Panel:
         return 1 if self.values.ndim == 1 else int(self.values.shape[1])
 
     @property
+    def target_columns(self) -> IntArray:
+        """The indices of the targets, one or several."""
+        if self.targets is None:
+            return np.arange(self.num_columns)
+        return np.atleast_1d(self.targets)
+
+    @property
     def on_disk(self) -> bool:
         """True for a memory map, whose values are read only as they are needed."""
         return isinstance(self.values, np.memmap)
