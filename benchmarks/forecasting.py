@@ -20,9 +20,7 @@ import numpy as np
 import pandas as pd
 
 from keras_ts import WindowedSeries, forecast, from_preset
-from keras_ts.forecasting.batches import predict
-from keras_ts.forecasting.kept import compiled_loop
-from keras_ts.forecasting.layout import Layout
+from keras_ts.forecasting.compiled import compiled_loop, predict
 from keras_ts.forecasting.loop import Rounds
 from keras_ts.windows.reading.reader import read_panel
 
@@ -56,11 +54,11 @@ def megabytes():
 
 def loop_of(model, windows, panel, steps):
     """Return a call of the compiled loop alone, on the inputs that a forecast gives it."""
-    layout = Layout.of(panel, windows)
+    columns = panel.columns.with_calendar(windows.calendar_columns)
     rounds = Rounds(
-        windows.geometry, -(-steps // windows.horizon), layout.target_shape, 0, layout.sources
+        windows.geometry, -(-steps // windows.horizon), columns.target_shape, 0, columns.sources
     )
-    shapes = layout.shapes(windows.geometry, rounds.steps)
+    shapes = columns.input_shapes(windows.geometry, rounds.steps)
     rows = panel.offsets[1:, None] + np.arange(-windows.geometry.reach, 0)
     past = panel.values[rows].astype("float32")
     loop = compiled_loop(model, rounds, shapes)

@@ -31,6 +31,7 @@ from keras_ts.layers.select_columns import SelectColumns
 from keras_ts.layers.smoothed_forecast import SmoothedForecast
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.layers.unmask import Unmask
+from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.losses import IntervalCoverage, MedianMAE, QuantileLoss, StandardizedMSE
 from keras_ts.plotting.backtest import plot_backtest
 from keras_ts.plotting.forecast import plot_forecast
@@ -47,7 +48,6 @@ from keras_ts.windows.compat import timeseries_dataset_from_array, windowed_data
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.pad import pad_front
 from keras_ts.windows.reading.calendar import calendar_features
-from keras_ts.windows.windowed_input import WindowedInput
 from keras_ts.windows.windowed_series import WindowedSeries
 
 __all__ = [

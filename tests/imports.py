@@ -7,8 +7,10 @@ import graphlib
 # but for the files in the first.
 ROOMS = [
     ["_checks", "_dtypes", "_files", "_keras_private", "_models", "_registration", "_typing"],
-    ["layers", "losses", "plotting", "datasets"],
+    ["losses", "plotting", "datasets"],
     ["windows"],
+    ["layers"],
+    ["interface"],
     ["presets", "sweep", "saving"],
     ["forecasting"],
     ["evaluation", "checks", "conversion"],
@@ -18,15 +20,16 @@ ROOMS = [
 WITHIN = {
     "windows": [
         ["arithmetic"],
+        ["missing"],
         ["spec"],
+        ["roles"],
         ["reading"],
         ["split", "pad"],
         ["weights", "align"],
         ["feeding"],
         ["dataset"],
-        ["windowed_series"],
+        ["windowed_series", "training_constants"],
         ["compat", "carried"],
-        ["windowed_input"],
     ],
     "sweep": [
         ["schedule", "smoothing"],

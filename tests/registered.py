@@ -28,7 +28,7 @@ REGISTERED = {
     "keras_ts>IntervalCoverage": lambda: keras_ts.IntervalCoverage([0.1, 0.5]),
     "keras_ts>WindowedSeries": lambda: keras_ts.WindowedSeries(5, target_columns=["a"]),
     "keras_ts>WindowedInput": lambda: keras_ts.WindowedInput(
-        keras_ts.WindowedSeries(5, target_columns=["a"]), frequency="1 day", levels=(0.1, 0.5)
+        keras_ts.WindowedSeries(5, target_columns=["a"]), frequency="1 day", quantiles=(0.1, 0.5)
     ),
     "keras_ts>RecurrentPreset": lambda: keras_ts.from_preset("bilstm_32"),
     "keras_ts>Rollout": lambda: keras_ts.Rollout(

@@ -44,13 +44,13 @@ class ChangeableSeries:
         places = np.arange(len(self.series)) - panel.offsets[self.series]
         times = places if panel.clock is None else panel.clock.times
         self.moments: IntArray = np.unique(times, return_inverse=True)[1].reshape(-1)
-        self._names = panel.columns["past"]
+        self._names = panel.columns.past
         values = panel.values.reshape(len(places), panel.num_columns).astype(np.float64)
         self._columns = [
             PlausibleColumn(values[:, c], self.series, _dtype(self._tables[0], name))
             for c, name in enumerate(self._names)
         ]
-        self._unknown = [c for c in range(len(self._names)) if c not in panel.future]
+        self._unknown = list(panel.columns.own)
         self._copies = self._found_copies(values)
         self._finite: BoolArray = np.logical_or.reduce(
             np.isfinite(values[:, self._unknown]), axis=1
@@ -62,7 +62,7 @@ class ChangeableSeries:
         """Return the windows as they lie with holes filled, and as holes and gaps leave them."""
         whole = all_windows(self.panel, replace(self._windows, missing="keep"))
         check_nonempty(whole, self.panel, self._windows)
-        if self._windows.missing not in ("drop", "mask"):
+        if not self._windows.handling.filters:
             return [whole]
         dropping = read_panel(self._tables if self._listed else self._tables[0], self._windows)
         filled = all_windows(dropping, replace(self._windows, missing="keep"))
@@ -113,15 +113,13 @@ class ChangeableSeries:
         return {names[c.column]: (names[c.source], c.ahead) for c in self._copies}
 
     def _found_copies(self, values: Array) -> list[Copy]:
-        shape, targets = self._windows.geometry, self.panel.targets
-        if targets is None:
-            return []
+        shape, columns = self._windows.geometry, self.panel.columns
         found = []
-        for column in sorted({*range(values.shape[1])} - {*np.atleast_1d(targets).tolist()}):
-            known = -(shape.gap + shape.horizon) if column in self.panel.future else 0
+        for column in sorted({*range(values.shape[1])}.difference(columns.targets)):
+            known = -(shape.gap + shape.horizon) if column in columns.future else 0
             copies = (
                 find_copy(values, self.panel.offsets, column, source, known, shape.span)
-                for source in np.atleast_1d(targets).tolist()
+                for source in columns.targets
             )
             found += [copy for copy in copies if copy is not None][:1]
         return found

@@ -10,10 +10,8 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
-from keras_ts._keras_private import layers_within
 from keras_ts._typing import Array, BoolArray
-from keras_ts.layers.mask_missing import MaskMissing
-from keras_ts.saving.metadata import carried
+from keras_ts.interface import Interface
 
 
 def with_holes(model: keras.Model, inputs: list[Array]) -> Iterator[list[Array]]:
@@ -25,7 +23,7 @@ def with_holes(model: keras.Model, inputs: list[Array]) -> Iterator[list[Array]]
             input of floating point at a time.
         inputs: Arrays in the order of ``model.inputs``.
     """
-    if not _masks(model):
+    if not Interface.of(model).takes_missing:
         return
     names = [tensor.name for tensor in model.inputs]
     for place, array in enumerate(inputs):
@@ -35,14 +33,6 @@ def with_holes(model: keras.Model, inputs: list[Array]) -> Iterator[list[Array]]
                 holed = array.copy()
                 holed[:, missing] = np.nan
                 yield [*inputs[:place], holed, *inputs[place + 1 :]]
-
-
-def _masks(model: keras.Model) -> bool:
-    """Tell if a model says that windows may lack values."""
-    if any(isinstance(layer, MaskMissing) for layer in layers_within(model)):
-        return True
-    told = carried(model)
-    return told is not None and told.windows.missing not in ("raise", "drop")
 
 
 def _places(shape: tuple[int, ...]) -> list[BoolArray]:

@@ -19,6 +19,7 @@ from keras_ts.checks.changeable import ChangeableSeries
 from keras_ts.checks.farthest import farthest
 from keras_ts.checks.leakage_report import LeakageReport
 from keras_ts.checks.plausible import KINDS
+from keras_ts.interface import Interface
 from keras_ts.windows.windowed_series import WindowedSeries
 
 Predict = Callable[[Any], Any]
@@ -233,6 +234,7 @@ class _Passes:
 
 def _function(predict: Any, windows: WindowedSeries) -> Predict:
     if isinstance(predict, keras.Model):
+        Interface.of(predict, windows)  # Refuses windows other than those of its training.
         in_order = replace(windows, shuffle=False, remainder="keep")
         return lambda series: predict.predict(in_order.build(series), verbose=0)
     if isinstance(predict, type) or not callable(predict):

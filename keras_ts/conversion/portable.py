@@ -16,16 +16,16 @@ from keras_ts._files import takes_path
 from keras_ts._models import check_model
 from keras_ts._registration import PACKAGE
 from keras_ts.conversion.mask_flow import LENGTHS, copied, reached_layers
+from keras_ts.interface import carried_by
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.normalize_window import NormalizeWindow
 from keras_ts.layers.restore_window import RestoreWindow
 from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
+from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.losses import QuantileLoss
 from keras_ts.saving.config import LAMBDAS, Place, entries, is_stock, title
-from keras_ts.saving.metadata import carried
 from keras_ts.saving.save import check_saveable, write
-from keras_ts.windows.windowed_input import WindowedInput
 
 
 @takes_path
@@ -75,7 +75,7 @@ def save_portable(model: keras.Model, filepath: str | os.PathLike[str]) -> None:
                 "and metrics, and no layer of keras_ts inside a wrapper."
             )
     _copy_state(model, lowered)
-    write(lowered, filepath, carried(model))
+    write(lowered, filepath, carried_by(model))
 
 
 def _check_stock(model: keras.Model) -> None:

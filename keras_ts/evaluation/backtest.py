@@ -20,7 +20,8 @@ from keras_ts._typing import Array
 from keras_ts.evaluation.backtest_report import BacktestReport, joined
 from keras_ts.evaluation.described import described
 from keras_ts.evaluation.fold_store import Fold, FoldStore, digest
-from keras_ts.evaluation.reading import JudgedWindows, levels_for
+from keras_ts.evaluation.reading import JudgedWindows
+from keras_ts.interface import Interface
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.windowed_series import WindowedSeries
 
@@ -227,7 +228,7 @@ def _fold_seed(seed: int, fold: int) -> int:
 
 
 def _predicted(model: keras.Model, judged: JudgedWindows) -> Fold:
-    levels = levels_for("the model", model, judged)
+    levels = Interface.of(model, judged.dataset).quantiles
     blocks = [judged.predictions("the model", model, levels, block) for block in judged.blocks()]
     return np.concatenate(blocks), levels
 

@@ -11,7 +11,7 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.frames import as_frame
 from keras_ts.evaluation.metrics import all_losses, of_means
 from keras_ts.evaluation.text import aligned
-from keras_ts.forecasting.tables import output_names
+from keras_ts.forecasting.frames import output_names
 from keras_ts.plotting.backtest import plot_backtest
 from keras_ts.windows.align import label_column
 

@@ -8,11 +8,11 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._models import check_model
 from keras_ts._typing import Array
-from keras_ts.evaluation.conformal import floors, margins, window_scales, windows_needed
-from keras_ts.evaluation.reading import JudgedWindows, levels_for
-from keras_ts.forecasting.fits import inputs_by_part
+from keras_ts.evaluation.conformal import floors, margins, windows_needed
+from keras_ts.evaluation.reading import JudgedWindows
+from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import ConformalInterval, checked_coverage, pair_of
-from keras_ts.layers.levels import last_layer
+from keras_ts.windows.arithmetic.scale import window_scales
 from keras_ts.windows.dataset import WindowDataset
 
 
@@ -59,12 +59,13 @@ def calibrate(
     """
     check_model(model, built=True)
     shares = checked_coverage(coverage)
-    if isinstance(last_layer(model), ConformalInterval):
+    judged = JudgedWindows("validation", validation)
+    interface = Interface.of(model, validation)
+    if isinstance(interface.last_layer, ConformalInterval):
         raise ValueError(
             "model ends in a ConformalInterval already. Calibrate the model that it was made of."
         )
-    judged = JudgedWindows("validation", validation)
-    levels = levels_for("model", model, judged)
+    levels = interface.quantiles
     pairs = [None if levels is None else pair_of(share, levels) for share in shares]
     lower, upper, scales = _errors(model, judged, levels, pairs)
     _check_enough(len(scales), shares)
@@ -74,7 +75,7 @@ def calibrate(
         margins(np.maximum(lower[number], upper[number]) / divisor, share)
         for number, share in enumerate(shares)
     ]
-    several = not isinstance(judged.panel.targets, int) and judged.panel.values.ndim > 1
+    several = not judged.panel.columns.squeeze
     layer = ConformalInterval(
         shares,
         levels=levels,
@@ -82,7 +83,7 @@ def calibrate(
         sequence=judged.geometry.sequence,
         calibrated_on=judged.mark(),
     )
-    inputs, outputs, past = _tensors(model, validation)
+    inputs, outputs, past = _tensors(interface, validation)
     if len(outputs.shape) < 2 + judged.geometry.sequence + several + (levels is not None):
         # A model of one's own may leave out the axis of a single step.
         lead = outputs.shape[1 : 2 + judged.geometry.sequence - 1]
@@ -129,17 +130,18 @@ def _check_enough(count: int, shares: tuple[float, ...]) -> None:
 
 
 def _targets(judged: JudgedWindows, several: bool) -> int | list[int] | None:
-    if judged.panel.values.ndim == 1:
+    if judged.panel.columns.plain:
         return None
     return judged.columns.tolist() if several else int(judged.columns[0])
 
 
-def _tensors(model: keras.Model, dataset: WindowDataset) -> tuple[Any, Any, Any]:
+def _tensors(interface: Interface, dataset: WindowDataset) -> tuple[Any, Any, Any]:
     """Return the model's inputs and output as symbolic tensors, and the one of its windows."""
-    if getattr(model, "inputs", None):
+    model, parts = interface.model, interface.inputs
+    if parts:
         # A Sequential has no ``input``.
         inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
-        outputs, parts = model.outputs[0], inputs_by_part(model)
+        outputs = model.outputs[0]
     else:  # A subclass has no tensors of its own.
         given = dataset[0][0]
         shapes = given if isinstance(given, dict) else {"past": given}

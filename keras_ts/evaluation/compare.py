@@ -12,11 +12,11 @@ from keras_ts._models import check_model
 from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation import baselines as rivals
 from keras_ts.evaluation.metrics import all_losses
-from keras_ts.evaluation.reading import Block, JudgedWindows, levels_for
+from keras_ts.evaluation.reading import Block, JudgedWindows
 from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.evaluation.tally import Tally
 from keras_ts.evaluation.verdict import skill
-from keras_ts.layers.levels import last_layer
+from keras_ts.interface import Interface
 from keras_ts.windows.dataset import WindowDataset
 
 # Datasets that are judged together agree in these.
@@ -137,8 +137,9 @@ def _judge(
         season = _checks.integer("season", season, 2)
     trained, judged = JudgedWindows("train", train), JudgedWindows("validation", validation)
     _check_alike(trained, judged)
-    levels = {name: levels_for(name, model, judged) for name, model in models.items()}
-    _warn_calibrated_on(models, judged)
+    interfaces = {name: Interface.of(model, validation, name) for name, model in models.items()}
+    levels = {name: interface.quantiles for name, interface in interfaces.items()}
+    _warn_calibrated_on(interfaces, judged)
     linear = _fitted(trained)
     scales = trained.scales_for(judged, season or 1)
     names = [*models, *_names(season)]
@@ -162,9 +163,12 @@ def _judge(
     return _report(tallies, list(models), judged)
 
 
-def _warn_calibrated_on(models: dict[str, keras.Model], judged: JudgedWindows) -> None:
-    """Warn of models whose bands were made as wide as these very targets ask."""
-    marks = {name: getattr(last_layer(one), "calibrated_on", None) for name, one in models.items()}
+def _warn_calibrated_on(interfaces: dict[str, Interface], judged: JudgedWindows) -> None:
+    """Warn of models whose intervals were calibrated on these very targets."""
+    marks = {
+        name: getattr(interface.last_layer, "calibrated_on", None)
+        for name, interface in interfaces.items()
+    }
     if not any(marks.values()):
         return
     here = judged.mark()

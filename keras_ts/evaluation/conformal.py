@@ -1,6 +1,6 @@
 """Margins of calibrated bands, read off held-out errors: split conformal prediction.
 
-NumPy alone. ``ConformalInterval`` does the same arithmetic on new windows.
+NumPy alone.
 """
 
 import math
@@ -36,22 +36,6 @@ def margins(scores: Array, coverage: float) -> Array:
         raise ValueError(f"{len(scores)} scores are fewer than coverage={coverage} needs.")
     found: Array = np.partition(scores, rank - 1, axis=0)[rank - 1]
     return found
-
-
-def window_scales(past: Array) -> Array:
-    """Return the mean absolute step of each window and target, ``(windows, targets)``.
-
-    Steps to or from a value that is not finite are left out; without any step it is 0.
-
-    Args:
-        past: ``(windows, inputs, targets)``.
-    """
-    with np.errstate(invalid="ignore"):
-        steps = np.abs(np.diff(past, axis=1))
-    known = np.isfinite(steps)
-    total = np.where(known, steps, 0.0).sum(axis=1)
-    scales: Array = total / np.maximum(known.sum(axis=1), 1)
-    return scales
 
 
 def floors(scales: Array) -> Array:

@@ -163,7 +163,7 @@ def digest(panel: Panel, sample_weight: Any) -> str:
         found.update(f"{array.dtype} {array.shape}".encode())
         for begin in range(0, len(array), _BLOCK):
             found.update(np.ascontiguousarray(array[begin : begin + _BLOCK]).tobytes())
-    found.update(repr((panel.labels, panel.columns)).encode())
+    found.update(repr((panel.labels, panel.columns.by_part())).encode())
     weights = sample_weight
     if weights is not None and not isinstance(weights, str):
         parts = weights if isinstance(weights, list | tuple) else [weights]

@@ -18,11 +18,8 @@ from keras_ts._dtypes import with_exact_integers
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.baselines import filled, naive, seasons_back
 from keras_ts.evaluation.verdict import Origins
-from keras_ts.windows.arithmetic.cycles import cycle_names
 from keras_ts.windows.arithmetic.scale import absolute_steps
-from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset, in_time_order
-from keras_ts.windows.windowed_input import carried_by, levels_given_by
 
 # Numbers in the inputs of a block, and windows in it at most: so memory stays bounded.
 _NUMBERS, _WINDOWS = 1 << 23, 1 << 16
@@ -64,12 +61,12 @@ class JudgedWindows:
         self.dataset, self._source = dataset, in_time_order(dataset)
         self.panel, self.ranges = self._source.panel, self._source.sampler.ranges
         self.geometry = self._source.spec.geometry
-        self.columns = self.panel.target_columns
+        self.columns = np.array(self.panel.columns.targets)
 
     @property
     def masks(self) -> bool:
         """True if the models mask missing inputs, so that the baselines, too, must do with them."""
-        return self._source.spec.missing == "mask"
+        return self._source.spec.handling.masked
 
     @property
     def count(self) -> int:
@@ -93,16 +90,13 @@ class JudgedWindows:
 
     def beyond_targets(self) -> list[str]:
         """Name in plain words what the inputs hold beside the past of the targets."""
-        columns = self.dataset.columns
-        cycles: Any = self.dataset.windows.calendar or ()
-        waves = cycle_names(cycles)
-        ahead = [name for name in columns["future"] if name not in waves]
-        others = {*columns["target"], *columns["future"], *waves}
+        columns, spec = self.panel.columns, self._source.spec
+        own = [columns.past[place] for place in columns.own if place not in columns.targets]
         parts = {
-            "known ahead": ahead,
-            "the calendar": list(cycles),
-            "static": columns["static"],
-            "the past of other columns": [c for c in columns["past"] if c not in others],
+            "known ahead": [name for name in columns.read if name in columns.by_part()["future"]],
+            "the calendar": spec.cycles,
+            "static": columns.static,
+            "the past of other columns": own,
         }
         return [f"{part} ({', '.join(map(str, names))})" for part, names in parts.items() if names]
 
@@ -262,22 +256,8 @@ class JudgedWindows:
             shape += (self.geometry.window,)
         if self.geometry.horizon > 1:
             shape += (self.geometry.horizon,)
-        single = self.panel.values.ndim == 1 or isinstance(self.panel.targets, int)
-        return shape if single else (*shape, len(self.columns))
+        return shape + self.panel.columns.target_shape
 
     def _last_step(self, values: Array) -> Array:
         values = values[:, -1] if self.geometry.sequence else values
         return values.reshape(len(values), self.geometry.horizon, len(self.columns))
-
-
-def levels_for(name: str, model: keras.Model, judged: JudgedWindows) -> tuple[float, ...] | None:
-    """Return the levels of a model's quantiles, or refuse windows that it was not made for."""
-    carried = carried_by(model)
-    if carried is not None:
-        clash = carried.disagreement(Carried.of(judged.dataset))
-        if clash:
-            raise ValueError(
-                f"{name} was made for other windows than those that it is judged on: {clash}. "
-                "Judge it on windows like those it was trained on."
-            )
-    return levels_given_by(model)

@@ -8,21 +8,14 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
-from keras_ts._keras_private import layers_within
 from keras_ts._models import check_model
-from keras_ts._typing import Array
-from keras_ts.forecasting import ahead
-from keras_ts.forecasting.batches import predict
-from keras_ts.forecasting.ends import Ends
-from keras_ts.forecasting.finite import check_finite, fed
-from keras_ts.forecasting.fits import check_columns, check_forecaster, check_inputs, checked_rounds
-from keras_ts.forecasting.kept import compiled_loop
-from keras_ts.forecasting.layout import Layout, matched
-from keras_ts.forecasting.resolve import check_frequency, resolve
-from keras_ts.forecasting.tables import as_frames
-from keras_ts.forecasting.times import Following
-from keras_ts.layers.mask_missing import MaskMissing
-from keras_ts.windows.carried import Carried
+from keras_ts.forecasting.compiled import check_finite, compiled_loop, fed, predict
+from keras_ts.forecasting.frames import as_frames, matched
+from keras_ts.forecasting.future import Following, check_future, inputs_of
+from keras_ts.forecasting.history import History
+from keras_ts.forecasting.loop import checked_rounds
+from keras_ts.interface import Interface
+from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.reading.reader import is_frame, read_panel
 from keras_ts.windows.windowed_series import WindowedSeries
 
@@ -110,76 +103,43 @@ def forecast(
             not known ahead, or draws random numbers without a seed.
     """
     check_model(model, built=True)
-    told = resolve(model, windows)
+    interface = Interface.of(model, windows)
     _checks.choice("incomplete", incomplete, ("raise", "nan"))
-    steps = told.windows.horizon if steps is None else _checks.integer("steps", steps, 1)
-    check_forecaster(model)
-    # Holes are looked for in the last rows alone, and a calendar is computed there alone.
-    reading: Any = replace(told.windows, missing="drop", calendar=None)
-    panel = read_panel(matched(series, told), reading)
-    if panel.clock is not None:
-        panel = replace(panel, clock=replace(panel.clock, expected=told.frequency))
-    if not len(panel.lengths):
-        raise ValueError("series is a frame without a row, so there is no series to continue.")
-    layout = Layout.of(panel, told.windows)
-    check_columns(layout, told)
-    check_inputs(model, layout, told)
-    rounds = checked_rounds(model, layout, told, steps)
-    check_frequency(told, panel)
-    masked = _masked_rows(model)
-    ends = Ends.of(panel, told.windows, incomplete, masked)
-    gap = told.windows.gap
-    following = Following.of(panel, gap + rounds.steps)
-    following = following and following.after(gap)
-    ahead.check_future(future, panel.columns["future"], told.windows.calendar is not None)
+    settings = interface.windows
+    steps = settings.horizon if steps is None else _checks.integer("steps", steps, 1)
+    interface.check_forecaster()
+    panel = _read(matched(series, interface), interface)
+    columns = panel.columns.with_calendar(settings.calendar_columns)
+    interface.check_columns(columns)
+    interface.check_frequency(panel)
+    history = History.of(panel, settings, incomplete, interface.masked)
+    rounds = checked_rounds(interface, columns, steps)
+    check_future(future, panel, settings)
+    following = Following.of(panel, settings.gap, rounds.steps)
     dtype = at_least_float32(model)
     values = np.full((len(panel.lengths), rounds.steps, *rounds.step_shape), np.nan, dtype)
-    if len(ends.chosen):
-        inputs = _inputs(ends, following, told, future, start, steps, rounds.steps)
-        shapes = layout.shapes(told.windows.geometry, rounds.steps)
-        inputs = fed({part: inputs[part] for part in shapes}, dtype, panel, ends.chosen)
+    if len(history.chosen):
+        inputs = inputs_of(history, following, future, start, steps, rounds.steps)
+        shapes = columns.input_shapes(settings.geometry, rounds.steps)
+        inputs = fed({part: inputs[part] for part in shapes}, dtype, panel, history.chosen)
         made = predict(compiled_loop(model, rounds, shapes), inputs)
-        check_finite(made[:, :steps], inputs, masked is not None, panel, ends.chosen)
-        values[ends.chosen] = made
+        masks = interface.masked is not None
+        check_finite(made[:, :steps], inputs, masks, panel, history.chosen)
+        values[history.chosen] = made
     values = values[:, :steps]
     if is_frame(series):
-        following = following and following.until(steps)
-        return as_frames(series, panel, told, following, values)
+        times = None if following is None else following.times[:, :steps]
+        return as_frames(series, panel, interface, times, values)
     return values[0] if panel.single else values
 
 
-def _masked_rows(model: keras.Model) -> str | None:
-    """Return the rows that a model masks, as ``Ends.of`` takes them."""
-    masks = [layer.features for layer in layers_within(model) if isinstance(layer, MaskMissing)]
-    if not masks:
-        return None
-    return "any" if "any" in masks else "targets"
-
-
-def _inputs(
-    ends: Ends,
-    following: Following | None,
-    told: Carried,
-    future: Any,
-    start: Any,
-    steps: int,
-    rows: int,
-) -> dict[str, Array]:
-    """Return what the loop is fed, by parts: for each series that can be forecast, one row."""
-    names = ends.panel.columns["future"]
-    cycles: Any = told.windows.calendar
-    past, known = ends.past, []
-    if names:
-        known.append(ahead.given_ahead(future, names, ends, following, steps, rows))
-    if cycles is None:
-        ahead.check_no_start(start)
-    else:
-        within, after = ahead.calendar(ends, following, cycles, rows, start)
-        past = np.concatenate([past.reshape(*past.shape[:2], -1), within], axis=2)
-        known.append(after)
-    inputs = {"past": past}
-    if known:
-        inputs["future"] = np.concatenate(known, axis=2)
-    if ends.panel.static is not None:
-        inputs["static"] = ends.panel.static[ends.chosen]
-    return inputs
+def _read(series: Any, interface: Interface) -> Panel:
+    """Return the series without a calendar, which is computed at the last rows alone."""
+    # Missing values are looked for in the last rows alone, too.
+    reading: Any = replace(interface.windows, missing="drop", calendar=None)
+    panel = read_panel(series, reading)
+    if not len(panel.lengths):
+        raise ValueError("series is a frame without a row, so there is no series to continue.")
+    if panel.clock is not None:
+        panel = replace(panel, clock=replace(panel.clock, expected=interface.frequency))
+    return panel

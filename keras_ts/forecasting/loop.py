@@ -17,7 +17,9 @@ from keras import ops
 
 from keras_ts import _keras_private
 from keras_ts._dtypes import at_least_float32
+from keras_ts.interface import Interface
 from keras_ts.windows.arithmetic.geometry import Geometry
+from keras_ts.windows.roles import Columns
 
 
 @dataclass(frozen=True)
@@ -220,3 +222,43 @@ def check_output(shape: tuple[int | None, ...], rounds: Rounds) -> None:
             f"and targets of shape {targets} need {wanted} values{quantiles}. Build the model with "
             f"that many outputs, or use the windows that it was trained on.{hint}"
         )
+
+
+def checked_rounds(interface: Interface, columns: Columns, steps: int) -> Rounds:
+    """Return the rounds of a forecast.
+
+    Outputs of another shape than the targets are refused, and steps that cannot be fed back.
+
+    Args:
+        interface: The model's interface.
+        columns: The columns that it is fed, those of the calendar included.
+        steps: Steps to forecast.
+    """
+    windows = interface.windows
+    rounds = Rounds(
+        windows.geometry,
+        -(-steps // windows.horizon),
+        columns.target_shape,
+        len(interface.quantiles or ()),
+        columns.sources,
+    )
+    shape = getattr(interface.model, "output_shape", None)
+    if isinstance(shape, tuple):
+        check_output(shape, rounds)
+    if rounds.count == 1:
+        return rounds
+    beyond = f"steps={steps} goes past horizon={windows.horizon}, which needs forecasts as inputs"
+    if interface.quantiles is not None:
+        raise ValueError(
+            f"{beyond}, and the model gives quantiles: a median fed back would make those of later "
+            f"steps too narrow. Train with horizon={steps}."
+        )
+    if rounds.sources is None or windows.gap:
+        reason = f"gap={windows.gap}"
+        if not windows.gap:
+            reason = "not every column is a target, known ahead or one of a calendar"
+        raise ValueError(
+            f"{beyond}, and {reason}. Train with horizon={steps}, or forecast every column without "
+            "a gap."
+        )
+    return rounds

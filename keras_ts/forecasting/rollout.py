@@ -7,18 +7,11 @@ import keras
 from keras_ts import _checks
 from keras_ts._models import check_model
 from keras_ts._registration import registered
-from keras_ts.forecasting.fits import (
-    check_forecaster,
-    check_inputs,
-    checked_rounds,
-    inputs_by_part,
-)
-from keras_ts.forecasting.kept import loop_inputs
-from keras_ts.forecasting.layout import Layout
-from keras_ts.forecasting.loop import Loop
-from keras_ts.forecasting.resolve import resolve
-from keras_ts.saving.metadata import remember
+from keras_ts.forecasting.compiled import loop_inputs
+from keras_ts.forecasting.loop import Loop, checked_rounds
+from keras_ts.interface import Interface, remember
 from keras_ts.windows.carried import Carried
+from keras_ts.windows.roles import PLAIN, Columns
 from keras_ts.windows.windowed_series import WindowedSeries
 
 _NOT_EXPORTED = {
@@ -74,15 +67,17 @@ class Rollout(keras.Model):
         name: str | None = None,
     ) -> None:
         check_model(model, built=True)
-        told = resolve(model, windows)
-        steps = told.windows.horizon if steps is None else _checks.integer("steps", steps, 1)
-        check_forecaster(model)
-        layout = _layout(model, told)
-        check_inputs(model, layout, told)
-        rounds = checked_rounds(model, layout, told, steps)
-        inputs = loop_inputs(model, layout.shapes(told.windows.geometry, steps))
+        interface = Interface.of(model, windows)
+        settings = interface.windows
+        steps = settings.horizon if steps is None else _checks.integer("steps", steps, 1)
+        interface.check_forecaster()
+        columns = _columns(interface)
+        interface.check_columns(columns)
+        rounds = checked_rounds(interface, columns, steps)
+        inputs = loop_inputs(model, columns.input_shapes(settings.geometry, steps))
         super().__init__(inputs, Loop(model, rounds, steps)(inputs), name=name)
-        self._settings = {"model": model, "told": told, "steps": steps}
+        carried = Carried(settings, interface.columns, interface.frequency, interface.quantiles)
+        self._settings = {"model": model, "carried": carried, "steps": steps}
 
     def export(self, filepath: Any, format: str = "tf_saved_model", **kwargs: Any) -> Any:  # noqa: A002 - Keras's name
         """Export the forecast of all steps, as ``keras.Model.export`` does.
@@ -107,7 +102,7 @@ class Rollout(keras.Model):
         return {
             "name": self.name,
             "model": keras.saving.serialize_keras_object(settings["model"]),
-            "told": settings["told"].get_config(),
+            "carried": settings["carried"].get_config(),
             "steps": settings["steps"],
         }
 
@@ -119,34 +114,44 @@ class Rollout(keras.Model):
             rest.pop("model"), custom_objects=custom_objects
         )
         check_model(model, built=True)
-        told = Carried.from_config(rest.pop("told"))
-        remember(model, told)
-        return cls(model, told.windows, rest.pop("steps"), **rest)
+        # An earlier version called it "told".
+        carried = Carried.from_config(rest.pop("told", None) or rest.pop("carried"))
+        remember(model, carried)
+        return cls(model, carried.windows, rest.pop("steps"), **rest)
 
 
-def _layout(model: keras.Model, told: Carried) -> Layout:
-    """Return the layout of a model's inputs, from their shapes or from the columns it carries."""
-    windows, inputs = told.windows, inputs_by_part(model)
+def _columns(interface: Interface) -> Columns:
+    """Return the columns of a model's inputs, from their shapes or from those that it carries."""
+    windows, inputs, carried = interface.windows, interface.inputs, interface.columns
+    past: tuple[Any, ...] = ()
+    static: int | None = 0
     if "past" in inputs:
-        past: tuple[Any, ...] = tuple(inputs["past"].shape[1:])
+        past = tuple(inputs["past"].shape[2:])
         static = inputs["static"].shape[1] if "static" in inputs else 0
-    elif told.columns is not None:
-        past = (windows.window, len(told.columns["past"]))
-        static = len(told.columns["static"])
+    elif carried is not None:
+        past, static = (len(carried.past),), len(carried.static)
     else:
-        past, static = (None, None), None
-    if static is None or None in past[1:]:
+        static = None
+    if static is None or None in past:
         raise ValueError(
             "The model does not say how many columns it takes, so a Rollout has no inputs. Put "
             "WindowedInput.of(dataset) into it, or build it from keras.Input of a known shape."
         )
-    return Layout.told(told, past, static, _has_no_target_axis(model, told))
+    calendar = windows.calendar_columns
+    read = past[0] - len(calendar) if past else None
+    # A single column beside a calendar is a plain series, if the outputs have no axis for it.
+    lone = read == 1 and bool(calendar) and windows.target_columns is None
+    if read is None or (lone and _has_no_target_axis(interface)):
+        return PLAIN.with_calendar(calendar)
+    if carried is not None:
+        return carried
+    return Columns.of(windows, range(read + static)).with_calendar(calendar)
 
 
-def _has_no_target_axis(model: keras.Model, told: Carried) -> bool:
-    """Tell if the outputs of a single column beside a calendar are those of a plain series."""
-    shape = getattr(model, "output_shape", None)
+def _has_no_target_axis(interface: Interface) -> bool:
+    """Return True if the outputs of a single column are those of a plain series."""
+    shape = getattr(interface.model, "output_shape", None)
     if not isinstance(shape, tuple):
         return True
-    steps = shape if told.levels is None else shape[:-1]
-    return steps[-2:] != (told.windows.horizon, 1)
+    steps = shape if interface.quantiles is None else shape[:-1]
+    return steps[-2:] != (interface.windows.horizon, 1)

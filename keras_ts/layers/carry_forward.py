@@ -12,7 +12,7 @@ from keras import ops
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
-from keras_ts.layers.mask_missing import parted
+from keras_ts.windows.arithmetic.parted import parted
 
 
 @registered
@@ -65,7 +65,7 @@ class CarryForward(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the windows with missing values filled."""
-        values, missing = parted(ops.cast(inputs, at_least_float32(self)))
+        values, missing = parted(ops.cast(inputs, at_least_float32(self)), ops)
         known = ops.cast(ops.logical_not(missing), values.dtype)
         # Each step holds the last known value of the latest ``reach`` steps, and reads on from the
         # step that lies as far back: the logarithm of the window's length in rounds.

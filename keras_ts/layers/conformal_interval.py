@@ -14,8 +14,8 @@ from keras import ops
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
-from keras_ts.layers.mask_missing import parted
 from keras_ts.layers.select_columns import selected
+from keras_ts.windows.arithmetic.scale import window_scales
 
 # A config that asks for more is broken or malicious.
 _MOST_COVERAGES = 100
@@ -155,10 +155,7 @@ class ConformalInterval(keras.layers.Layer):
             own = past[..., self.targets : self.targets + 1]
         else:
             own = selected(past, self.targets)
-        steps, missing = parted(ops.abs(own[:, 1:] - own[:, :-1]))
-        total = ops.sum(steps, axis=1)
-        count = ops.sum(1.0 - ops.cast(missing, total.dtype), axis=1)
-        return ops.maximum(total / ops.maximum(count, 1.0), self.floor)
+        return ops.maximum(window_scales(own, ops), self.floor)
 
     def _forecast_axes(self, input_shape: Any) -> tuple[int, ...]:
         """Return the axes of a forecast that margins have: of steps and targets."""

@@ -12,6 +12,7 @@ from keras import ops
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
+from keras_ts.windows.arithmetic.parted import parted
 
 
 @registered
@@ -62,11 +63,11 @@ class MaskMissing(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the windows with 0 for missing values."""
-        return parted(ops.cast(inputs, at_least_float32(self)))[0]
+        return parted(ops.cast(inputs, at_least_float32(self)), ops)[0]
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return True for each step that is not masked."""
-        _, absent = parted(ops.cast(inputs, at_least_float32(self)))
+        _, absent = parted(ops.cast(inputs, at_least_float32(self)), ops)
         lacking = ops.any if self.features == "any" else ops.all
         known = ops.logical_not(lacking(absent, axis=-1))
         return known if previous_mask is None else ops.logical_and(known, previous_mask)
@@ -78,11 +79,3 @@ class MaskMissing(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the layer's settings."""
         return {**super().get_config(), "features": self.features}
-
-
-def parted(values: Any) -> tuple[Any, Any]:
-    """Return the values with 0 for each that is NaN or infinite, and True for each of these."""
-    # NaN and infinite numbers times 0 are NaN. tf2onnx turns ``where`` into a sum of products, in
-    # which the value that is not chosen counts NaN * 0, unless its condition is an ``isnan``.
-    missing = ops.isnan(0.0 * values)
-    return ops.where(missing, ops.zeros_like(values), values), missing

@@ -16,8 +16,8 @@ from keras import ops
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
-from keras_ts.layers.mask_missing import parted
 from keras_ts.layers.season import season
+from keras_ts.windows.arithmetic.parted import parted
 
 STATISTICS = ("last", "mean", "standard", "seasonal")
 # Sorts masked steps behind all others.
@@ -133,7 +133,7 @@ class NormalizeWindow(keras.layers.Layer):
         inputs = ops.cast(inputs, at_least_float32(self))
         kept = None
         if self.holes:
-            inputs, missing = parted(inputs)
+            inputs, missing = parted(inputs, ops)
             kept = ops.logical_not(missing)
         if mask is not None:
             mask = ops.cast(ops.convert_to_tensor(mask), "bool")

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
+from keras_ts.interface import Interface
 from keras_ts.layers.calendar_events import CalendarEvents
-from keras_ts.layers.levels import levels_of
 from keras_ts.presets.linear_path import blocks, errors_of
 from keras_ts.windows.arithmetic.cycles import Cycle, dates_of_2024, points_of_dates
 from keras_ts.windows.arithmetic.events import medians, returning
@@ -31,7 +31,7 @@ def set_calendar_events(
     layer = next(layer for layer in model.layers if isinstance(layer, CalendarEvents))
     calendar: Any = dataset.windows.calendar
     panel = in_time_order(dataset).panel
-    near, far = _errors(probe, levels_of(model) is not None, dataset)
+    near, far = _errors(probe, Interface.of(model).quantiles is not None, dataset)
     rows = np.flatnonzero(np.isfinite(near).all(axis=1))
     near, far = (errors[rows] - np.median(errors[rows], axis=0) for errors in (near, far))
     clock = None if panel.clock is None else panel.clock.shown[rows]

@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_ts._dtypes import with_exact_integers
 from keras_ts._typing import Array, IntArray
-from keras_ts.layers.levels import levels_of
+from keras_ts.interface import Interface
 from keras_ts.layers.linear_forecast import LinearForecast
 from keras_ts.layers.smoothed_forecast import SmoothedForecast
 from keras_ts.windows.arithmetic.ridge import RidgeSums
@@ -49,7 +49,7 @@ def fit_linear_path(model: keras.Model, dataset: WindowDataset) -> keras.Model |
     probe = keras.Model(model.input, [windows, scale, model.output])
     features, length, steps = linear.kernel.shape
     sums = [RidgeSums(length, steps) for _ in range(features)]
-    quantiles = levels_of(model) is not None
+    quantiles = Interface.of(model).quantiles is not None
     for _, x, y, weights in blocks(dataset):
         windows, scale, forecasts = map(np.asarray, probe.predict_on_batch(x))
         left = errors_of(forecasts, y, steps, quantiles)

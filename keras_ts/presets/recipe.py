@@ -6,9 +6,9 @@ from typing import Any, Literal
 import keras
 
 from keras_ts import _checks
+from keras_ts.interface import Interface
 from keras_ts.layers.smoothed_forecast import SmoothedForecast
 from keras_ts.losses import IntervalCoverage, MedianMAE, QuantileLoss, StandardizedMSE
-from keras_ts.windows.windowed_input import levels_given_by
 
 # Longer windows take minutes to read, and their weights take thousands of steps to tell.
 _MOST_STEPS = 300
@@ -180,7 +180,7 @@ class Recipe:
         if loss == "standardized_mse":
             loss = StandardizedMSE(_unit_of(model))
         metrics: list[Any] = ["mae"]
-        levels = levels_given_by(model)
+        levels = Interface.of(model).quantiles
         if levels is not None:
             loss, metrics = QuantileLoss(levels), [MedianMAE(levels)]
             if len(levels) > 1:

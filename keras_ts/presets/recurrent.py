@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from keras_ts._registration import registered
+from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.presets.events import set_calendar_events
 from keras_ts.presets.linear_path import fit_linear_path
 from keras_ts.presets.requirements import Requirements, required_by
@@ -19,7 +20,6 @@ from keras_ts.presets.settings import PresetSettings
 from keras_ts.presets.wiring import has_events, wire
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 from keras_ts.windows.split import without_missing
-from keras_ts.windows.windowed_input import WindowedInput
 
 
 @registered
@@ -179,7 +179,7 @@ class RecurrentPreset(PresetSettings):
         self._check_agrees(needs, dataset)
         if dataset.windows.missing == "keep":
             _warn_of_missing_ahead(dataset)
-        model = wire(self, needs, WindowedInput.of(dataset, levels=self.quantiles))
+        model = wire(self, needs, WindowedInput.of(dataset, quantiles=self.quantiles))
         probe = fit_linear_path(model, dataset)
         if has_events(self, needs):
             assert probe is not None

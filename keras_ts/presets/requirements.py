@@ -7,10 +7,10 @@ this file asks again which of the two it was.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from keras_ts._typing import Array
 from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.training_constants import TrainingConstants
 
 # Standard deviations below this share of a column's mean are rounding: the column is constant.
 _ROUNDING = 1e-6
@@ -112,13 +112,9 @@ def required_by(dataset: WindowDataset) -> Requirements:
     own = tuple(column for column in range(len(names)) if column not in known)
     targets = tuple(own.index(names.index(name)) for name in columns["target"])
     shape = y.shape[2:] if windows.targets == "sequence" else y.shape[1:]
-    statistics = dataset.statistics()
-    calendar: Any = windows.calendar or ()
-    static = statistics.get("static")
+    read = TrainingConstants.of(dataset)
     # A calendar's sines and cosines stand last, and lie between -1 and 1 as they are.
-    constants = _constants(*statistics["past"], as_they_are=2 * len(calendar))
-    alone = dataset.num_series == 1
-    steps = dataset.smallest_steps()
+    constants = _constants(read.past, as_they_are=len(windows.calendar_columns))
     return Requirements(
         window=windows.window,
         features=past.shape[2] if past.ndim == 3 else None,
@@ -127,19 +123,20 @@ def required_by(dataset: WindowDataset) -> Requirements:
         shape=tuple(shape) or (1,),
         own=own,
         known=known,
-        cycles=len(calendar),
+        cycles=len(windows.cycles),
         static=len(columns["static"]),
         past_constants=constants,
-        static_constants=None if static is None else _constants(*static),
-        own_step=min((steps[column] for column in own), default=None),
-        units=constants[own][targets].std if alone else None,
+        static_constants=None if read.static is None else _constants(read.static),
+        own_step=min((float(read.smallest_steps[column]) for column in own), default=None),
+        units=constants[own][targets].std if read.num_series == 1 else None,
         gap=windows.gap,
         bundled=bundled,
-        holes=windows.missing in ("mask", "keep"),
+        holes=windows.handling.inputs,
     )
 
 
-def _constants(mean: list[float], std: list[float], as_they_are: int = 0) -> Constants:
+def _constants(moments: tuple[Array, Array], as_they_are: int = 0) -> Constants:
+    mean, std = (values.tolist() for values in moments)
     counted = len(mean) - as_they_are
     return Constants(
         tuple(mean[:counted]) + (0.0,) * as_they_are,

@@ -24,9 +24,9 @@ from keras_ts.layers.select_columns import SelectColumns
 from keras_ts.layers.smoothed_forecast import SmoothedForecast
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.layers.unmask import Unmask
+from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.presets.requirements import Constants, Requirements
 from keras_ts.presets.settings import CELLS, PresetSettings
-from keras_ts.windows.windowed_input import WindowedInput
 
 # Brings outputs, whose last axis is the targets of a step, to the units of the series.
 Restore = Callable[[Any], Any]

@@ -14,9 +14,10 @@ import keras
 
 from keras_ts._checks import shown
 from keras_ts._files import path_text, takes_path
+from keras_ts.interface import remember
 from keras_ts.saving import archive, hdf5
 from keras_ts.saving.diagnose import explain, short
-from keras_ts.saving.metadata import carried_in, remember
+from keras_ts.saving.metadata import carried_in
 from keras_ts.windows.windowed_series import WindowedSeries
 
 _HDF5 = (".h5", ".hdf5")

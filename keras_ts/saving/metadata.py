@@ -8,16 +8,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from keras_ts.saving import archive
 from keras_ts.saving.config import entries, title
 from keras_ts.saving.diagnose import short
-from keras_ts.windows.carried import Carried
-from keras_ts.windows.windowed_input import carried_by
+from keras_ts.windows.carried import Carried, renamed
 
-# A model remembers what it was loaded or saved with, so that a second save keeps it.
-_ATTRIBUTE = "_keras_ts_windows"
 _KEY = "keras_ts"
 _LAYER = "keras_ts>WindowedInput"
 _FIELDS = tuple(field.name for field in fields(Carried))
@@ -55,19 +50,5 @@ def carried_in(config: dict[str, Any], metadata: dict[str, Any], path: str) -> C
 def _read(settings: Any) -> Carried:
     if not isinstance(settings, dict):
         return Carried.from_config(settings)
+    settings = renamed(settings)
     return Carried.from_config({name: settings.get(name) for name in _FIELDS})
-
-
-def remember(model: keras.Model, carried: Carried | None) -> None:
-    """Keep ``carried`` with ``model``, for ``remembered`` to return."""
-    setattr(model, _ATTRIBUTE, carried)
-
-
-def remembered(model: keras.Model) -> Carried | None:
-    """Return what ``model`` was loaded or saved with, or None."""
-    return getattr(model, _ATTRIBUTE, None)
-
-
-def carried(model: keras.Model) -> Carried | None:
-    """Return what a model carries in its ``WindowedInput``, or was loaded or saved with."""
-    return carried_by(model) or remembered(model)

@@ -7,11 +7,10 @@ import keras
 
 from keras_ts._files import path_text, replacing, takes_path
 from keras_ts._models import check_model
-from keras_ts.layers.levels import levels_of
-from keras_ts.saving.metadata import put_carried, remember, remembered
+from keras_ts.interface import Interface, in_layers, remember, remembered
+from keras_ts.saving.metadata import put_carried
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.windowed_input import carried_by
 from keras_ts.windows.windowed_series import WindowedSeries
 
 
@@ -56,7 +55,7 @@ def save_model(
         FileNotFoundError: The folder of ``filepath`` does not exist.
     """
     check_saveable(model, filepath)
-    given, own = _given(model, windows), carried_by(model)
+    given, own = _given(model, windows), in_layers(model)
     if given is not None and own is not None:
         disagreement = own.disagreement(given)
         if disagreement is not None:
@@ -73,11 +72,11 @@ def _given(model: keras.Model, windows: Any) -> Carried | None:
     """Return what is to be kept with a model that has no ``WindowedInput``."""
     if windows is None:
         return None
-    levels = levels_of(model)
+    quantiles = Interface(model, None).quantiles
     if isinstance(windows, WindowDataset):
-        return Carried.of(windows, levels)
+        return Carried.of(windows, quantiles)
     if isinstance(windows, WindowedSeries):
-        return Carried(windows, levels=levels)
+        return Carried(windows, quantiles=quantiles)
     raise TypeError(
         f"windows must be a WindowedSeries, a WindowDataset or None. Received: {windows!r}."
     )

@@ -11,14 +11,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import keras
-import numpy as np
 
 from keras_ts import _checks, _keras_private
 from keras_ts._typing import Array
 from keras_ts.windows.arithmetic.geometry import WindowRanges
-from keras_ts.windows.arithmetic.moments import merged, moments
 from keras_ts.windows.arithmetic.sampler import BatchSampler
-from keras_ts.windows.arithmetic.scale import mean_absolute_steps
 from keras_ts.windows.feeding.keras_adapter import KerasDataAdapter
 from keras_ts.windows.feeding.progress import Progress
 from keras_ts.windows.feeding.source import WindowSource
@@ -93,11 +90,6 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         return self._source.sampler.size
 
     @property
-    def num_series(self) -> int:
-        """Number of series that the windows come from."""
-        return len(np.unique(self._source.sampler.ranges.series))
-
-    @property
     def epoch(self) -> int:
         """The epoch whose order ``dataset[i]`` follows, from 0."""
         return self._progress.epoch
@@ -119,7 +111,7 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         Lists under ``"past"``, ``"future"``, ``"static"`` and ``"target"``; columns of an array are
         numbers.
         """
-        return {part: list(names) for part, names in self._source.panel.columns.items()}
+        return self._source.panel.columns.by_part()
 
     @property
     def frequency(self) -> str | list[str | None] | None:
@@ -134,58 +126,6 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
             return None
         names = [None if one is None else str(one) for one in clock.frequencies]
         return names[0] if len(set(names)) == 1 else names
-
-    def statistics(self) -> dict[str, tuple[list[float], list[float]]]:
-        """Return mean and standard deviation of each column, over the rows that the windows read.
-
-        So the statistics of a training part know nothing of the rows behind its border. Values
-        that are not finite are left out.
-
-        Example:
-
-        >>> import numpy as np
-        >>> from keras_ts import WindowedSeries
-        >>> train, validation = WindowedSeries(window=2).split(np.arange(10.0), at=5)
-        >>> train.statistics()
-        {'past': ([2.0], [1.4142135623730951])}
-
-        Returns:
-            A mean and a standard deviation for each of ``columns["past"]`` under ``"past"``; with
-            static columns also those under ``"static"``, over the series.
-        """
-        panel, ranges = self._source.panel, self._source.sampler.ranges
-        begins, ends = ranges.rows(self._source.spec.geometry.span)
-        rows = merged(list(zip(begins.tolist(), ends.tolist(), strict=True)))
-        told = {"past": moments(panel.values, rows)}
-        if panel.static is not None:
-            static = panel.static[np.unique(ranges.series)]
-            told["static"] = moments(static, [(0, len(static))])
-        return {part: (mean.tolist(), std.tolist()) for part, (mean, std) in told.items()}
-
-    def smallest_steps(self) -> list[float]:
-        """Return how far the series that moves least goes in a step, for each column.
-
-        The mean absolute step of each series, over the rows that the windows read, and of these
-        the smallest that is not 0. A column in which no series moves gets 1.
-
-        Example:
-
-        >>> import numpy as np
-        >>> from keras_ts import WindowedSeries
-        >>> panel = [np.arange(10.0), np.arange(10.0) / 1000]
-        >>> WindowedSeries(window=2).build(panel).smallest_steps()
-        [0.001]
-
-        Returns:
-            A number for each of ``columns["past"]``, in the units of the column.
-        """
-        panel, ranges = self._source.panel, self._source.sampler.ranges
-        begins, ends = ranges.rows(self._source.spec.geometry.span)
-        _, first = np.unique(ranges.series, return_index=True)
-        ends, columns = np.maximum.reduceat(ends, first), np.arange(panel.num_columns)
-        steps = mean_absolute_steps(panel.values, begins[first], ends, columns)
-        smallest = np.where(steps > 0, steps, np.inf).min(axis=0)
-        return np.where(np.isfinite(smallest), smallest, 1.0).tolist()
 
     def __len__(self) -> int:
         return self._progress.left

@@ -88,7 +88,8 @@ def pad_front(series: Any, windows: WindowSpec, seen: int) -> Any:
     lengths = panel.lengths
     rows = np.where(lengths > 0, reach - np.minimum(seen, lengths), 0)
     _check_phases(panel, windows, rows)
-    ahead = [*panel.columns["future"], *panel.columns["static"]]
+    parts = panel.columns.by_part()
+    ahead: list[Any] = [*parts["future"], *parts["static"]]
     if not is_frame(series):
         arrays, single = open_arrays(series)
         padded = [
@@ -108,7 +109,7 @@ def pad_front(series: Any, windows: WindowSpec, seen: int) -> Any:
 def _check_windows(windows: Any) -> None:
     if not isinstance(windows, WindowSpec):
         raise TypeError(f"windows must be a WindowedSeries. Received: {_checks.shown(windows)}.")
-    if windows.missing in ("raise", "drop"):
+    if not windows.handling.inputs:
         raise ValueError(
             "pad_front puts missing values in front of series, and windows has "
             f"missing={windows.missing!r}, so no window could read them. Pass "

@@ -5,13 +5,14 @@ series can ask it.
 """
 
 from collections.abc import Sequence
-from dataclasses import InitVar, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from keras_ts import _checks
-from keras_ts.windows.arithmetic.cycles import NAMED, Cycle
+from keras_ts.windows.arithmetic.cycles import NAMED, Cycle, cycle_names
 from keras_ts.windows.arithmetic.geometry import Geometry
 from keras_ts.windows.arithmetic.sampler import Remainder
+from keras_ts.windows.missing import HANDLING, Handling
 
 Column = int | str
 
@@ -37,25 +38,16 @@ class WindowSpec:
     shuffle: bool = field(default=False, kw_only=True)
     seed: int | None = field(default=None, kw_only=True)
     remainder: Remainder = field(default="keep", kw_only=True)
-    drop_remainder: InitVar[bool | None] = field(default=None, kw_only=True)
 
-    def __post_init__(self, drop_remainder: bool | None) -> None:
+    def __post_init__(self) -> None:
         checked: dict[str, Any] = {
             name: _checks.integer(name, getattr(self, name), minimum)
             for name, minimum in _MINIMUM.items()
         }
         checked["targets"] = _checks.choice("targets", self.targets, ("vector", "sequence"))
-        checked["missing"] = _checks.choice(
-            "missing", self.missing, ("raise", "drop", "mask", "keep")
-        )
+        checked["missing"] = _checks.choice("missing", self.missing, tuple(HANDLING))
         checked["shuffle"] = _checks.boolean("shuffle", self.shuffle)
         checked["remainder"] = _checks.choice("remainder", self.remainder, ("keep", "drop", "pad"))
-        if drop_remainder is not None and _checks.boolean("drop_remainder", drop_remainder):
-            if checked["remainder"] == "pad":
-                raise ValueError(
-                    'drop_remainder=True is remainder="drop". Received: remainder="pad".'
-                )
-            checked["remainder"] = "drop"
         if self.seed is not None:
             checked["seed"] = _checks.integer("seed", self.seed, 0)
         checked["target_columns"] = _columns("target_columns", self.target_columns)
@@ -91,14 +83,34 @@ class WindowSpec:
             self.targets == "sequence",
         )
 
+    @property
+    def handling(self) -> Handling:
+        """What ``missing`` allows."""
+        return HANDLING[self.missing]
+
+    @property
+    def cycles(self) -> tuple[Cycle, ...]:
+        """The cycles of ``calendar``; none without one."""
+        cycles: Any = self.calendar
+        return cycles or ()
+
+    @property
+    def calendar_columns(self) -> list[str]:
+        """The names of the columns that ``calendar`` makes."""
+        return cycle_names(self.cycles)
+
     def get_config(self) -> dict[str, Any]:
         """Return the settings as plain Python values that JSON takes."""
         return _checks.plain_config(self)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Return the description that ``config`` holds."""
-        return cls(**config)
+        """Return the description that ``config`` holds, which an earlier version may have made."""
+        if "drop_remainder" not in config:
+            return cls(**config)
+        rest = dict(config)
+        dropped = rest.pop("drop_remainder")
+        return cls(**{"remainder": "drop" if dropped else "keep", **rest})
 
 
 def checked_cycles(name: str, given: Any) -> tuple[Cycle, ...]:

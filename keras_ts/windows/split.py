@@ -23,27 +23,27 @@ from keras_ts.windows.spec import WindowSpec
 def all_windows(panel: Panel, spec: WindowSpec) -> WindowRanges:
     """Every window of the panel, without those that ``spec.missing`` leaves out."""
     ranges = layout(panel.offsets, panel.gaps, spec.geometry)
-    if spec.missing not in ("drop", "mask") or panel.values.dtype.kind != "f":
+    if not spec.handling.filters or panel.values.dtype.kind != "f":
         return ranges
-    return without_missing(panel, spec, ranges, inputs=spec.missing == "drop")
+    return without_missing(panel, spec, ranges, inputs=not spec.handling.inputs)
 
 
 def without_missing(
     panel: Panel, spec: WindowSpec, ranges: WindowRanges, inputs: bool
 ) -> WindowRanges:
     """Keep the windows whose targets and columns known ahead are finite, maybe ``inputs``, too."""
-    geometry = spec.geometry
+    geometry, columns = spec.geometry, panel.columns
 
     def complete(begin: int, count: int) -> Any:
         stop = begin + geometry.stride * (count - 1) + geometry.span
         values = panel.values[begin:stop]
         bad = missing_rows(values) if inputs else np.zeros(len(values), bool)
-        hit = windows_reading(bad, missing_rows(values, panel.targets), geometry, count)
-        if panel.future:
+        hit = windows_reading(bad, missing_rows(values, columns.targets), geometry, count)
+        if columns.future:
             # Covariates are read behind the origin also where every input has targets.
             ahead = replace(geometry, sequence=False)
-            hit = hit | windows_reading(bad, missing_rows(values, panel.future), ahead, count)
-        if spec.missing == "mask":
+            hit = hit | windows_reading(bad, missing_rows(values, columns.future), ahead, count)
+        if spec.handling.masked:
             hit = hit | _without_a_level(panel, values, geometry, count)
         return ~hit
 
@@ -55,7 +55,7 @@ def _without_a_level(panel: Panel, values: Array, geometry: Geometry, count: int
 
     A model that masks would forecast such a target from 0, whatever the level of the series.
     """
-    known = np.isfinite(values.reshape(len(values), -1)[:, panel.target_columns])
+    known = np.isfinite(values.reshape(len(values), -1)[:, panel.columns.targets])
     found = np.zeros(count, bool)
     for column in known.T:
         if not column.all():
@@ -70,7 +70,7 @@ def check_nonempty(ranges: WindowRanges, panel: Panel, spec: WindowSpec) -> None
         return
     longest = int(panel.lengths.max(initial=0))
     span = spec.geometry.span
-    if longest >= span and spec.missing == "drop":
+    if longest >= span and not spec.handling.inputs:
         raise ValueError(
             f'missing="drop" leaves no window: every one of the {span} positions that a window '
             "spans must be finite. Fill the missing values, or make the window shorter."

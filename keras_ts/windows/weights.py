@@ -119,9 +119,8 @@ def _inverse_scales(panel: Panel, train: Part) -> Array:
     taken: targets in different units count alike. A series without a step weighs as the median
     series does.
     """
-    targets = panel.targets
-    columns = list(range(panel.num_columns)) if targets is None else targets
-    steps = mean_absolute_steps(panel.values, train.begin, train.end, np.atleast_1d(columns))
+    targets = np.array(panel.columns.targets)
+    steps = mean_absolute_steps(panel.values, train.begin, train.end, targets)
     if steps.shape[1] > 1:
         typical = [np.median(column[column > 0]) if (column > 0).any() else 1 for column in steps.T]
         steps = steps / typical

@@ -80,7 +80,6 @@ class WindowedSeries(WindowSpec):
             step. The others then weigh a little more, so that the loss and ``weighted_metrics``
             stay as they are; plain ``metrics`` count the padding, and ``predict`` gives its rows
             too, which ``align`` leaves out. Defaults to ``"keep"``.
-        drop_remainder: True is the older way to say ``remainder="drop"``.
 
     Input shape:
         A series of shape ``(time,)`` or ``(time, columns)``, a list of them, or a pandas

@@ -23,10 +23,10 @@ from keras_ts import (
     save_model,
     save_portable,
 )
-from keras_ts.saving.metadata import carried
+from keras_ts.interface import carried_by
 from keras_ts.windows.carried import Carried
 
-CARRIED = Carried(WindowedSeries(9, horizon=2), levels=(0.1, 0.5, 0.9))
+CARRIED = Carried(WindowedSeries(9, horizon=2), quantiles=(0.1, 0.5, 0.9))
 HOLED = WindowedSeries(4, missing="keep").build(np.arange(9.0))
 
 # Loads every model of a folder where importing keras_ts raises.
@@ -116,7 +116,7 @@ def quantiles():
     """Two steps ahead, three quantiles each, behind the windows that the model carries."""
     inputs = keras.Input((9, 2))
     x = layers.GRU(3)(WindowedInput(**CARRIED.get_config(), name="windows")(inputs))
-    return keras.Model(inputs, SortedQuantiles(CARRIED.levels)(layers.Dense(6)(x)))
+    return keras.Model(inputs, SortedQuantiles(CARRIED.quantiles)(layers.Dense(6)(x)))
 
 
 def quantiles_of_sequences():
@@ -124,7 +124,7 @@ def quantiles_of_sequences():
     carrier = WindowedInput(**CARRIED.get_config())
     return keras.Sequential([
         keras.Input((None, 2)), layers.Masking(), carrier, layers.GRU(3),
-        layers.RepeatVector(4), layers.Dense(3), SortedQuantiles(CARRIED.levels),
+        layers.RepeatVector(4), layers.Dense(3), SortedQuantiles(CARRIED.quantiles),
     ])  # fmt: skip
 
 
@@ -258,7 +258,7 @@ def test_what_a_layer_carries_goes_into_the_metadata(tmp_path):
     save_portable(model, tmp_path / "model.keras")
     assert load_windows(tmp_path / "model.keras") == CARRIED.windows
     again = load_model(tmp_path / "model.keras")
-    assert carried(again) == CARRIED
+    assert carried_by(again) == CARRIED
     assert [type(layer).__name__ for layer in again.layers[:2]] == ["InputLayer", "Identity"]
 
 
@@ -279,7 +279,7 @@ def test_the_level_of_a_series_survives_in_half_precision(tmp_path):
 
 def trained_for_quantiles():
     model = quantiles()
-    model.compile("sgd", QuantileLoss(CARRIED.levels))
+    model.compile("sgd", QuantileLoss(CARRIED.quantiles))
     return model
 
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_ts.evaluation.conformal import floors, margins, window_scales, windows_needed
+from keras_ts.evaluation.conformal import floors, margins, windows_needed
+from keras_ts.windows.arithmetic.scale import window_scales
 
 
 @given(

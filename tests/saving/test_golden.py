@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from keras_ts import WindowedSeries, load_model, load_windows
-from keras_ts.saving.metadata import carried
+from keras_ts.interface import carried_by
 from keras_ts.windows.carried import Carried
+from keras_ts.windows.roles import Columns
 
 SAVED = Path(__file__).parents[1] / "saved_models"
 VERSIONS = sorted(path.parent for path in SAVED.glob("*/made_with.json"))
@@ -24,16 +25,12 @@ MODELS = sorted(
 )
 NEXT = [SAVED / "next" / "quantiles"]
 LEVELS = (0.1, 0.5, 0.9)
+SALES = WindowedSeries(
+    8, 2, target_columns="sales", future_columns=["plan"], calendar="week", time_column="day"
+)
 QUANTILES = Carried(
-    WindowedSeries(
-        8, 2, target_columns="sales", future_columns=["plan"], calendar="week", time_column="day"
-    ),
-    {
-        "past": ["sales", "plan", "week_sin", "week_cos"],
-        "future": ["plan", "week_sin", "week_cos"],
-        "static": [],
-        "target": ["sales"],
-    },
+    SALES,
+    Columns.of(SALES, ["sales", "plan"]).with_calendar(["week_sin", "week_cos"]),
     "1 day",
     LEVELS,
 )
@@ -76,7 +73,7 @@ def test_keras_files(model, tmp_path):
     plain = Carried(WindowedSeries(8, seed=51))
     kept = QUANTILES if model.name == "quantiles" else plain
     assert load_windows(path) == kept.windows
-    assert carried(again) == kept
+    assert carried_by(again) == kept
 
 
 def test_the_loss_and_the_layers_of_quantiles(tmp_path):

@@ -268,7 +268,7 @@ RIGHT = {
     "IntervalCoverage": {"levels": levels},
     "WindowedInput": {
         "windows": lambda value: isinstance(value, dict), "columns": one_of(None),
-        "frequency": lambda value: isinstance(value, str | None), "levels": maybe(levels)},
+        "frequency": lambda value: isinstance(value, str | None), "quantiles": maybe(levels)},
     "Rollout": {
         "model": lambda value: isinstance(value, dict),
         "told": lambda value: isinstance(value, dict), "steps": whole(1)},

@@ -16,9 +16,9 @@ from keras_ts import (
     load_windows,
     save_model,
 )
+from keras_ts.interface import carried_by
 from keras_ts.saving import archive
-from keras_ts.saving.metadata import carried
-from keras_ts.windows.carried import Carried
+from keras_ts.windows.carried import Carried, columns_of
 
 WINDOWS = WindowedSeries(
     20, horizon=2, gap=1, target_columns=["a"], static_columns=["shop"], id_column="id", seed=3
@@ -103,8 +103,8 @@ def test_settings_that_would_not_load_are_not_saved(model, tmp_path):
         {"windows": {"window": 5}, "columns": {"past": ["a"]}},
         {"windows": {"window": 5}, "frequency": 7},
         {"windows": {"window": 5}, "frequency": "x" * 1_000_000},
-        {"windows": {"window": 5}, "levels": [0.9, 0.1]},
-        {"windows": {"window": 5}, "levels": [0.5] * 100_000},
+        {"windows": {"window": 5}, "quantiles": [0.9, 0.1]},
+        {"windows": {"window": 5}, "quantiles": [0.5] * 100_000},
     ],
 )
 def test_wrong_windows_are_refused(model, tmp_path, ours):
@@ -125,12 +125,13 @@ def test_windows_of_another_version_load_as_far_as_they_are_known(model, tmp_pat
         ours = {"windows": {"window": 5}, **more}
         with_metadata(path, {"keras_version": keras.__version__, "keras_ts": ours})
         assert load_windows(path) == WindowedSeries(5)
-        assert carried(load_model(path)) == Carried(WindowedSeries(5))
+        assert carried_by(load_model(path)) == Carried(WindowedSeries(5))
 
 
+B = WindowedSeries(4, horizon=2, target_columns="b")
 CARRIED = Carried(
-    WindowedSeries(4, horizon=2, target_columns="b"),
-    {"past": ["a", "b"], "future": [], "static": [], "target": ["b"]},
+    B,
+    columns_of(B, {"past": ["a", "b"], "future": [], "static": [], "target": ["b"]}),
     "1 day",
     (0.1, 0.5, 0.9),
 )
@@ -154,8 +155,8 @@ def test_a_layer_is_read_from_plain_keras_files(suffix, tmp_path):
     path = tmp_path / f"model{suffix}"
     carrier(carrier(windowed())).save(path)
     assert load_windows(path) == CARRIED.windows
-    assert carried(load_model(path)) == CARRIED
-    assert carried(keras.saving.load_model(path)) == CARRIED
+    assert carried_by(load_model(path)) == CARRIED
+    assert carried_by(keras.saving.load_model(path)) == CARRIED
 
 
 def test_a_layer_comes_before_the_metadata(tmp_path):
@@ -166,7 +167,7 @@ def test_a_layer_comes_before_the_metadata(tmp_path):
         path, {"keras_version": keras.__version__, "keras_ts": {"windows": {"window": 9}}}
     )
     assert load_windows(path) == CARRIED.windows
-    assert carried(load_model(path)) == CARRIED
+    assert carried_by(load_model(path)) == CARRIED
 
 
 def test_layers_that_differ_are_refused_and_equal_ones_are_not(tmp_path):
@@ -187,7 +188,7 @@ def test_layers_that_differ_are_refused_and_equal_ones_are_not(tmp_path):
         {"windows": {"window": 5, "command": "x"}},
         {"columns": {"past": ["b"], "future": [], "static": [], "target": ["a"]}},
         {"frequency": ["1 day"]},
-        {"levels": [0.1, 0.9]},
+        {"quantiles": [0.1, 0.9]},
     ],
 )
 def test_a_wrong_layer_is_refused_without_building_the_model(tmp_path, settings):

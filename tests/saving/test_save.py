@@ -13,8 +13,8 @@ from keras_ts import (
     load_windows,
     save_model,
 )
+from keras_ts.interface import carried_by
 from keras_ts.saving import archive
-from keras_ts.saving.metadata import carried
 from keras_ts.windows.carried import Carried
 
 WINDOWS = WindowedSeries(5)
@@ -71,11 +71,11 @@ def test_a_dataset_brings_columns_and_frequency_and_the_model_its_levels(tmp_pat
         ]
     )
     save_model(model, path, windows=dataset)
-    assert carried(load_model(path)) == Carried.of(dataset, [0.1, 0.5]) == carried(model)
+    assert carried_by(load_model(path)) == Carried.of(dataset, [0.1, 0.5]) == carried_by(model)
     save_model(load_model(path), path)
-    assert carried(load_model(path)) == Carried.of(dataset, [0.1, 0.5])
+    assert carried_by(load_model(path)) == Carried.of(dataset, [0.1, 0.5])
     save_model(model, path, windows=windows)
-    assert carried(load_model(path)) == Carried(windows, levels=[0.1, 0.5])
+    assert carried_by(load_model(path)) == Carried(windows, quantiles=[0.1, 0.5])
 
 
 def test_a_model_that_carries_windows_keeps_its_own(tmp_path):
@@ -85,7 +85,7 @@ def test_a_model_that_carries_windows_keeps_its_own(tmp_path):
     for given in (None, WindowedSeries(5, shuffle=True, stride=2), windows.build(np.ones(9))):
         save_model(model, path, windows=given)
         assert load_windows(path) == windows
-        assert carried(load_model(path)) == carried(model) == Carried(windows)
+        assert carried_by(load_model(path)) == carried_by(model) == Carried(windows)
         with archive.opened(path) as opened:
             assert "keras_ts" not in archive.read_json(opened, archive.METADATA)
 

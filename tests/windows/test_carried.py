@@ -10,10 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_ts import WindowedSeries
-from keras_ts.windows.carried import Carried
+from keras_ts.windows.carried import Carried, columns_of
 
 COLUMNS = {"past": ["a", "b", "c"], "future": ["b"], "static": ["shop"], "target": ["c"]}
 WINDOWS = WindowedSeries(5, target_columns="c", future_columns="b", static_columns="shop")
+
+
+def named(windows=WINDOWS, columns=COLUMNS, *more):
+    return Carried(windows, columns_of(windows, columns), *more)
 
 
 def frame(names="abc", periods=30, freq="D"):
@@ -64,14 +68,14 @@ def test_every_dataset_agrees_with_its_own_windows_and_survives_json(case):
     dataset = windows.build(series)
     carried = Carried.of(dataset, [0.1, 0.5])
     assert carried.windows == dataset.windows
-    assert carried.columns == dataset.columns
+    assert carried.columns.by_part() == dataset.columns
     assert carried.frequency == dataset.frequency
     assert through_json(carried) == carried
     assert carried.disagreement(Carried(dataset.windows)) is None
 
 
 def test_a_plain_series_and_a_panel_of_two_frequencies():
-    assert Carried.of(WindowedSeries(3).build(np.arange(9.0))).columns["past"] == [0]
+    assert Carried.of(WindowedSeries(3).build(np.arange(9.0))).columns.past == (0,)
     panel = WindowedSeries(3, time_column="day").build([frame(), frame(freq="h")])
     assert panel.frequency == ["1 day", "1 hour"]
     assert Carried.of(panel).frequency is None
@@ -80,16 +84,16 @@ def test_a_plain_series_and_a_panel_of_two_frequencies():
 
 
 def test_numpy_values_become_plain():
-    given = Carried(
+    carried = named(
         WindowedSeries(3),
         {"past": np.arange(2), "future": [], "static": (), "target": np.arange(2)},
         np.str_("1 day"),
         np.array([0.25, 0.5]),
     )
-    assert [type(name) for name in given.columns["past"]] == [int, int]
-    assert type(given.frequency) is str
-    assert [type(level) for level in given.levels] == [float, float]
-    assert through_json(given) == given
+    assert [type(name) for name in carried.columns.past] == [int, int]
+    assert type(carried.frequency) is str
+    assert [type(level) for level in carried.quantiles] == [float, float]
+    assert through_json(carried) == carried
 
 
 @pytest.mark.parametrize(
@@ -116,9 +120,9 @@ def test_numpy_values_become_plain():
     ],
 )
 def test_columns_that_contradict_themselves_or_the_windows(changes, says):
-    assert Carried(WINDOWS, COLUMNS).columns == COLUMNS
+    assert named().columns.by_part() == COLUMNS
     with pytest.raises((TypeError, ValueError), match=says) as error:
-        Carried(WINDOWS, {**COLUMNS, **changes})
+        named(WINDOWS, {**COLUMNS, **changes})
     assert len(str(error.value)) < 1000
 
 
@@ -126,11 +130,11 @@ def test_a_calendar_stands_last():
     windows = WindowedSeries(5, calendar=7)
     ends = ["7_sin", "7_cos"]
     good = {"past": [0, *ends], "future": ends, "static": [], "target": [0]}
-    assert Carried(windows, good).columns == good
+    assert named(windows, good).columns.by_part() == good
     with pytest.raises(ValueError, match=r"must end in those of calendar=\(7,\)"):
-        Carried(windows, {**good, "past": [*ends, 0]})
+        named(windows, {**good, "past": [*ends, 0]})
     with pytest.raises(ValueError, match=r"'target'\] must be \[\]"):
-        Carried(windows, {**good, "past": ends, "target": []})
+        named(windows, {**good, "past": ends, "target": []})
 
 
 @pytest.mark.parametrize(
@@ -143,12 +147,12 @@ def test_a_calendar_stands_last():
         ({"frequency": 7}, "frequency must be a short text"),
         ({"frequency": "x" * 2000}, "frequency must be a short text"),
         ({"frequency": ""}, "frequency must be a short text"),
-        ({"levels": [0.1, 0.9]}, "hold 0.5"),
+        ({"quantiles": [0.1, 0.9]}, "hold 0.5"),
         ({"more": 7}, "more"),
     ],
 )
 def test_configs_that_make_no_sense(settings, says):
-    config = {**Carried(WINDOWS, COLUMNS, "1 day", (0.5,)).get_config(), **settings}
+    config = {**named(WINDOWS, COLUMNS, "1 day", (0.5,)).get_config(), **settings}
     with pytest.raises((TypeError, ValueError), match=says) as error:
         Carried.from_config(config)
     assert len(str(error.value)) < 1000
@@ -160,13 +164,21 @@ def test_no_config_at_all(config):
         Carried.from_config(config)
 
 
+def test_configs_of_before_are_read():
+    """They said ``levels``."""
+    carried = Carried(WINDOWS, quantiles=(0.1, 0.5))
+    config = carried.get_config()
+    config["levels"] = config.pop("quantiles")
+    assert through_json(carried) == carried == Carried.from_config(config)
+
+
 def test_not_a_dataset():
     with pytest.raises(TypeError, match=r"dataset must be a WindowDataset.*Received: ndarray"):
         Carried.of(np.arange(9.0))
 
 
 def test_a_disagreement_names_the_setting_and_both_values():
-    ours = Carried(WINDOWS, COLUMNS, "1 day", (0.1, 0.5, 0.9))
+    ours = named(WINDOWS, COLUMNS, "1 day", (0.1, 0.5, 0.9))
     trained = WindowedSeries.from_config(
         {**WINDOWS.get_config(), "shuffle": True, "batch_size": 7, "stride": 3}
     )
@@ -175,10 +187,10 @@ def test_a_disagreement_names_the_setting_and_both_values():
         Carried(WindowedSeries(6)): "window=5 against window=6",
         Carried(WindowedSeries(5, target_columns="a")): "target_columns='c' against .*='a'",
         Carried(WINDOWS, frequency="1 hour"): "frequency='1 day' against frequency='1 hour'",
-        Carried(WINDOWS, levels=[0.5]): r"levels=\(0.1, 0.5, 0.9\) against levels=\(0.5,\)",
+        Carried(WINDOWS, quantiles=[0.5]): r"quantiles=\(0.1, 0.5, 0.9\) against quantiles=\(0.5,",
     }.items():
         clause = ours.disagreement(other)
         assert clause is not None
         assert re.search(says, clause)
     renamed = {**COLUMNS, "past": ["b", "a", "c"]}
-    assert "columns={" in ours.disagreement(Carried(WINDOWS, renamed))
+    assert "columns={" in ours.disagreement(named(WINDOWS, renamed))

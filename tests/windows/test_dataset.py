@@ -146,18 +146,3 @@ def test_copies_and_pickles_hold_the_series_once(targets):
     for again in (pickle.loads(stored), copy.deepcopy(dataset)):
         np.testing.assert_array_equal(again[3][0], dataset[3][0])
         assert again.state() == dataset.state()
-
-
-@given(st.lists(st.integers(5, 9), min_size=1, max_size=4), st.integers(1, 3), st.data())
-def test_the_smallest_steps_are_those_of_the_series_that_moves_least(lengths, stride, data):
-    """Rows that no window reads do not count, nor do steps to what is missing."""
-    panel = [np.cumsum(np.full((n, 2), [1.0, 0.0]), axis=0) for n in lengths]
-    for number, series in enumerate(panel):
-        series[:, 0] *= data.draw(st.sampled_from([0.0, 1e-9, 0.5, 3e8]), label="size")
-        series[1, 0] = np.nan if number else series[1, 0]
-    dataset = WindowedSeries(3, stride=stride, missing="keep").build(panel)
-    read = [series[: (len(series) - 4) // stride * stride + 4] for series in panel]
-    steps = [np.nanmean(np.abs(np.diff(series[:, 0]))) for series in read]
-    moving = [step for step in steps if step > 0]
-    expected = [min(moving, default=1.0), 1.0]
-    np.testing.assert_allclose(dataset.smallest_steps(), expected, rtol=1e-6)

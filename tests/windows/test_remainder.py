@@ -80,7 +80,7 @@ def test_training_goes_on_from_a_state():
 
 
 def test_states_of_before_are_read():
-    dataset = WindowedSeries(4, drop_remainder=True).build(distinct(50))
+    dataset = WindowedSeries(4, remainder="drop").build(distinct(50))
     state = dataset.state()
     assert state.pop("remainder") == "drop"
     dataset.restore({**state, "drop_remainder": True})
@@ -147,12 +147,17 @@ def test_jax_compiles_one_step(monkeypatch):
         assert shapes == ({8} if data.windows.remainder == "pad" else {8, 6})
 
 
-def test_both_ways_to_say_it():
-    assert WindowedSeries(4, drop_remainder=True) == WindowedSeries(4, remainder="drop")
-    assert WindowedSeries(4, drop_remainder=False).remainder == "keep"
+def test_configs_of_before_are_read():
+    """They said ``drop_remainder``, when a remainder was not padded."""
+    config = WindowedSeries(4).get_config()
+    del config["remainder"]
+    for dropped, remainder in ((True, "drop"), (False, "keep")):
+        again = WindowedSeries.from_config({**config, "drop_remainder": dropped})
+        assert again == WindowedSeries(4, remainder=remainder)
+
+
+def test_another_remainder_is_refused():
     with pytest.raises(ValueError, match="remainder must be one of 'keep', 'drop', 'pad'"):
         WindowedSeries(4, remainder="fill")
-    with pytest.raises(ValueError, match='drop_remainder=True is remainder="drop"'):
-        WindowedSeries(4, remainder="pad", drop_remainder=True)
-    with pytest.raises(TypeError, match="drop_remainder must be True or False"):
-        WindowedSeries(4, drop_remainder=1)
+    with pytest.raises(TypeError, match="drop_remainder"):
+        WindowedSeries(4, drop_remainder=True)

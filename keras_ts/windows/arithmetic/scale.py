@@ -1,8 +1,11 @@
-"""The scale of a series: how far it moves from one position to the next."""
+"""The scale of a series or of a window: how far it moves from one position to the next."""
+
+from typing import Any
 
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
+from keras_ts.windows.arithmetic.parted import parted
 
 
 def mean_absolute_steps(
@@ -17,6 +20,23 @@ def mean_absolute_steps(
     total, count = absolute_steps(values, begin, end, columns, block=block)
     means: Array = total / np.maximum(count, 1)
     return means
+
+
+def window_scales(past: Any, ops: Any = np) -> Any:
+    """Return the mean absolute step within each window, ``(windows, columns)``.
+
+    The scale of conformal prediction: ``ConformalInterval`` reads it off new windows, ``calibrate``
+    off held-out ones. Steps to or from a value that is not finite are left out; without any step it
+    is 0.
+
+    Args:
+        past: ``(windows, inputs, columns)``.
+        ops: ``numpy``, or ``keras.ops`` for tensors.
+    """
+    with np.errstate(invalid="ignore"):
+        steps, missing = parted(ops.abs(past[:, 1:] - past[:, :-1]), ops)
+    count = ops.sum(ops.where(missing, ops.zeros_like(steps), ops.ones_like(steps)), axis=1)
+    return ops.sum(steps, axis=1) / ops.maximum(count, 1.0)
 
 
 def absolute_steps(

@@ -90,9 +90,9 @@ class WindowSource(PickledByFields):
         self, windows: IntArray, starts: Any, x: Array, y: Array, factor: Array | None = None
     ) -> Any:
         inputs: Any = x
-        if self.panel.future or self.panel.static is not None:
+        if self.panel.columns.future or self.panel.static is not None:
             inputs = {"past": x}
-            if self.panel.future:
+            if self.panel.columns.future:
                 inputs["future"] = self._gather.ahead(starts)
             if self.panel.static is not None:
                 inputs["static"] = self.panel.static[self.sampler.ranges.series_of(windows)]
@@ -107,12 +107,12 @@ class WindowSource(PickledByFields):
 
     @cached_property
     def _gather(self) -> Gather:
-        panel = self.panel
-        return Gather(panel.values, panel.targets, panel.future, self.spec.geometry)
+        columns = self.panel.columns
+        return Gather(self.panel.values, columns.target_index, columns.future, self.spec.geometry)
 
     @cached_property
     def _plain(self) -> bool:
-        covariates = self.panel.future or self.panel.static is not None
+        covariates = self.panel.columns.future or self.panel.static is not None
         return self.weights is None and not covariates and not self.sampler.weighted
 
     @cached_property
@@ -125,7 +125,7 @@ class WindowSource(PickledByFields):
     @cached_property
     def _check_reads(self) -> bool:
         """True for a memory map, whose values are checked as they are read."""
-        return self.panel.on_disk and self.spec.missing == "raise"
+        return self.panel.on_disk and not self.spec.handling.series
 
 
 def _has_missing(values: Array) -> bool:

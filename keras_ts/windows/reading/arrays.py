@@ -8,8 +8,8 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
-from keras_ts.windows.reading.columns import constant_rows, fed_columns, resolve_columns
-from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.panel import Panel, static_parted
+from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import WindowSpec
 
 
@@ -33,14 +33,11 @@ def read_arrays(series: Any, spec: WindowSpec) -> Panel:
     values = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
     if values.ndim == 1:
         _check_one_column(spec)
-        columns = fed_columns([0], [0], [], None, ())
-        return Panel(values, offsets, single, columns=columns)
+        return Panel(values, offsets, single)
     names = range(values.shape[1])
-    varying, fixed, targets, future = resolve_columns(spec, names)
-    static = constant_rows(values, offsets, fixed, names) if fixed else None
-    values = values[:, varying] if fixed else values
-    columns = fed_columns(names, varying, fixed, targets, future)
-    return Panel(values, offsets, single, targets, future, static, columns=columns)
+    columns = Columns.of(spec, names)
+    values, static = static_parted(values, names, columns, offsets)
+    return Panel(values, offsets, single, columns, static)
 
 
 def open_arrays(series: Any) -> tuple[list[Array], bool]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.arithmetic.cycles import Cycle, cycle_names, waves
+from keras_ts.windows.arithmetic.cycles import Cycle, waves
 from keras_ts.windows.arithmetic.frequency import disorder
 from keras_ts.windows.arithmetic.steps import Frequency
 from keras_ts.windows.reading.panel import Panel, rows_in_front
@@ -66,15 +66,15 @@ def calendar_features(timestamps: Any, cycles: Cycle | Sequence[Cycle]) -> Array
 
 def with_calendar(panel: Panel, spec: WindowSpec) -> Panel:
     """Return the panel with the columns of ``calendar`` behind the others, known ahead."""
-    wanted: Any = spec.calendar
+    wanted = spec.cycles
     if panel.on_disk:
         raise ValueError(
             f"calendar={list(wanted)} would read a memory map whole, to put columns beside it. "
             "Write the columns into the file, from calendar_features or by the formulas of its "
             "docstring, and name them in future_columns."
         )
-    names = cycle_names(wanted)
-    taken = {*panel.columns["past"], *panel.columns["static"], spec.id_column, spec.time_column}
+    names = spec.calendar_columns
+    taken = {*panel.columns.past, *panel.columns.static, spec.id_column, spec.time_column}
     if taken.intersection(names):
         name = next(name for name in names if name in taken)
         raise ValueError(
@@ -87,21 +87,11 @@ def with_calendar(panel: Panel, spec: WindowSpec) -> Panel:
             f"holds {panel.clock.times.dtype}. Give periods, numbers of steps."
         )
     values = panel.values[:, None] if panel.values.ndim == 1 else panel.values
-    count = values.shape[1]
     # The type of an array that holds the panel's values and sines beside each other.
     kind = np.result_type(values, np.float32)
     made = _columns(panel, wanted, "calendar", f"time_column={spec.time_column!r}")
     values = np.concatenate([values.astype(kind), made.astype(kind)], axis=1)
-    targets = panel.targets
-    if targets is None:
-        targets = 0 if panel.values.ndim == 1 else tuple(range(count))
-    columns = {
-        **panel.columns,
-        "past": panel.columns["past"] + names,
-        "future": panel.columns["future"] + names,
-    }
-    future = (*panel.future, *range(count, values.shape[1]))
-    return replace(panel, values=values, targets=targets, future=future, columns=columns)
+    return replace(panel, values=values, columns=panel.columns.with_calendar(names))
 
 
 def _names(cycles: Sequence[Cycle]) -> list[Cycle]:

@@ -10,9 +10,9 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic import frequency
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.reading.clock import Clock
-from keras_ts.windows.reading.columns import constant_rows, fed_columns, resolve_columns
-from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.panel import Panel, static_parted
 from keras_ts.windows.reading.timestamps import is_period, read_clock, received
+from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import WindowSpec
 
 
@@ -24,7 +24,7 @@ def read_frame(frames: Any, spec: WindowSpec) -> Panel:
     tables = [open_frame(frame) for frame in (frames if listed else [frames])]
     names = _column_names(tables, spec)
     features = [name for name in names if name not in (spec.id_column, spec.time_column)]
-    varying, fixed, targets, future = resolve_columns(spec, features)
+    columns = Columns.of(spec, features)
     values = np.concatenate([matrix(table, features) for table in tables])
     offsets = concatenated_offsets([len(table) for table in tables])
     clock = None if spec.time_column is None else read_clock(tables, spec.time_column, offsets)
@@ -35,18 +35,16 @@ def read_frame(frames: Any, spec: WindowSpec) -> Panel:
             values = values[row_order]
         if clock is not None:
             clock = _reordered(clock, row_order, offsets)
-    static = constant_rows(values, offsets, fixed, features) if fixed else None
+    values, static = static_parted(values, features, columns, offsets)
     panel = Panel(
-        values[:, varying] if fixed else values,
+        values,
         offsets,
         single=not listed and labels is None,
-        targets=targets,
-        future=future,
+        columns=columns,
         static=static,
         clock=clock,
         labels=labels,
         row_order=row_order,
-        columns=fed_columns(features, varying, fixed, targets, future),
     )
     return panel if clock is None else _with_gaps(panel, clock, spec)
 
@@ -98,20 +96,21 @@ def _with_gaps(panel: Panel, clock: Clock, spec: WindowSpec) -> Panel:
                 else "."
             )
         )
-    if spec.missing == "keep":
+    if spec.handling.gaps == "ignore":
         return panel
     gaps = frequency.gaps(clock.times, panel.offsets, clock.local_times)
-    cures = {
-        "raise": ', or pass missing="drop" to leave out the windows that cross one, or '
-        'missing="keep" to count rows and not time.',
-        "mask": "; their values may be missing, and a mask then covers them.",
-    }
-    if len(gaps) and spec.missing in cures:
+    if len(gaps) and spec.handling.gaps == "refuse":
+        cure = (
+            "; their values may be missing, and a mask then covers them."
+            if spec.handling.masked
+            else ', or pass missing="drop" to leave out the windows that cross one, or '
+            'missing="keep" to count rows and not time.'
+        )
         before, after = clock.written(gaps[0] - 1), clock.written(gaps[0])
         raise ValueError(
             f"time_column={spec.time_column!r} has {len(gaps)} irregular step"
             f"{'s' * (len(gaps) > 1)}, the first from {before} to {after}. Insert the missing "
-            f"rows{cures[spec.missing]}"
+            f"rows{cure}"
         )
     return replace(panel, gaps=gaps)
 

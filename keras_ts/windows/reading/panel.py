@@ -4,6 +4,7 @@ Arrays, memory maps, lists of arrays and data frames all become series laid end 
 above this folder asks how the data came.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.reading.clock import Clock
+from keras_ts.windows.roles import PLAIN, Columns
 
 
 @dataclass(frozen=True)
@@ -21,28 +23,23 @@ class Panel:
         values: ``(positions,)`` or ``(positions, columns)``, static columns left out.
         offsets: Flat start of each series, and the end of the last.
         single: True for one series, rather than a list or a long frame.
-        targets: Index of the target column, whose axis is dropped; a tuple of them; None for all.
-        future: Indices of the columns known ahead.
-        static: ``(series, columns)``, or None.
+        columns: The parts that the columns play. Defaults to those of a plain series.
+        static: The values of the static columns, ``(series, columns)``, or None.
         clock: The timestamps, or None.
         gaps: Flat positions that must not share a window with the one before.
         labels: The ids of the series, or None for their numbers.
         row_order: The rows of a frame in which the series were interleaved, or None.
-        columns: The names (of an array: the numbers) of the columns under "past", "future",
-            "static" and "target", in the order in which they are fed.
     """
 
     values: Array
     offsets: IntArray
     single: bool
-    targets: int | tuple[int, ...] | None = None
-    future: tuple[int, ...] = ()
+    columns: Columns = PLAIN
     static: Array | None = None
     clock: Clock | None = None
     gaps: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
     labels: tuple[Any, ...] | None = None
     row_order: IntArray | None = None
-    columns: dict[str, list[Any]] = field(default_factory=dict)
 
     @property
     def lengths(self) -> IntArray:
@@ -53,13 +50,6 @@ class Panel:
     def num_columns(self) -> int:
         """Number of columns that vary: 1 for a plain series."""
         return 1 if self.values.ndim == 1 else int(self.values.shape[1])
-
-    @property
-    def target_columns(self) -> IntArray:
-        """The indices of the targets, one or several."""
-        if self.targets is None:
-            return np.arange(self.num_columns)
-        return np.atleast_1d(self.targets)
 
     @property
     def on_disk(self) -> bool:
@@ -98,12 +88,45 @@ def refuse_missing(panel: Panel, block: int = 1 << 22) -> None:
         )
 
 
-def missing_rows(values: Array, columns: int | tuple[int, ...] | None = None) -> BoolArray:
+def static_parted(
+    table: Array, names: Sequence[Any], columns: Columns, offsets: IntArray
+) -> tuple[Array, Array | None]:
+    """Part the columns that vary from the static ones, which have one row per series.
+
+    Args:
+        table: The values of all columns, ``(positions, columns)``.
+        names: Their names.
+        columns: The parts that they play.
+        offsets: Flat start of each series, and the end of the last.
+
+    Raises:
+        ValueError: A static column changes within a series, or lacks a value.
+    """
+    if not columns.static:
+        return table, None
+    static = [list(names).index(name) for name in columns.static]
+    first = table[np.minimum(offsets[:-1], len(table) - 1)][:, static]
+    if missing_rows(first).any():
+        raise ValueError(
+            f"static_columns={list(columns.static)} holds missing values. "
+            "Fill them, or leave the column out."
+        )
+    moved = table[:, static] != np.repeat(first, np.diff(offsets), axis=0)
+    if moved.any():
+        row, column = np.argwhere(moved)[0]
+        raise ValueError(
+            f"static_columns={columns.static[column]!r} changes within a series, first at row "
+            f"{row}. A static column has one value per series; leave it out of static_columns."
+        )
+    return table[:, [place for place in range(len(names)) if place not in static]], first
+
+
+def missing_rows(values: Array, columns: Sequence[int] | None = None) -> BoolArray:
     """Tell for each position if it holds a non-finite value in any of ``columns``."""
     if values.dtype.kind != "f":
         return np.zeros(len(values), dtype=bool)
     if columns is not None and values.ndim == 2:
-        values = values[:, np.atleast_1d(np.asarray(columns, dtype=np.intp))]
+        values = values[:, list(columns)]
     bad: BoolArray = ~np.isfinite(values)
     return bad if bad.ndim == 1 else np.logical_or.reduce(bad, axis=1)
 
@@ -113,7 +136,7 @@ def rows_in_front(panel: Panel, block: int = 1 << 16) -> IntArray:
 
     Columns known ahead hold values in rows that were put in front, too, and do not count.
     """
-    own = [column for column in range(panel.num_columns) if column not in panel.future]
+    own = list(panel.columns.own)
     front = np.zeros(len(panel.lengths), np.int64)
     if panel.values.dtype.kind != "f" or not own:
         return front

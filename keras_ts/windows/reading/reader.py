@@ -14,7 +14,7 @@ from keras_ts.windows.spec import WindowSpec
 def read_panel(series: Any, spec: WindowSpec) -> Panel:
     """Read anything that may be windowed, or raise an error that says why it may not be."""
     panel = read_frame(series, spec) if is_frame(series) else read_arrays(series, spec)
-    if spec.missing == "raise" and not panel.on_disk:
+    if not spec.handling.series and not panel.on_disk:
         refuse_missing(panel)
     return panel if spec.calendar is None else with_calendar(panel, spec)
 

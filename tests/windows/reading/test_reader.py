@@ -69,7 +69,7 @@ CASES = [
     ({"time_column": "t"}, of(v=[1.0], t=[pd.NaT]), ValueError, "1 missing timestamp.* in row 0"),
     ({"time_column": "t"}, of(v=[1.0], t=["2024"]), TypeError, "must hold dates, timestamps or nu"),
     ({"id_column": "i"}, of(v=[1.0], i=[None]), ValueError, "id_column='i' has 1 missing"),
-    ({"drop_remainder": True}, np.zeros(9), ValueError, "remainder=\"drop\" leaves no batch"),
+    ({"remainder": "drop"}, np.zeros(9), ValueError, "remainder=\"drop\" leaves no batch"),
     ({"missing": "drop"}, np.full(9, np.nan), ValueError, 'missing="drop" leaves no window'),
 ]  # fmt: skip
 

@@ -10,18 +10,18 @@ import pytest
 from keras.ops import convert_to_numpy as numpy
 
 from keras_ts import WindowedInput, WindowedSeries
-from keras_ts.windows.carried import Carried
-from keras_ts.windows.windowed_input import carried_by
+from keras_ts.interface import carried_by
+from keras_ts.windows.carried import Carried, columns_of
 
 WINDOWS = WindowedSeries(4, horizon=2, target_columns=1)
 COLUMNS = {"past": [0, 1], "future": [], "static": [], "target": [1]}
-CARRIED = Carried(WINDOWS, COLUMNS, "1 day", (0.1, 0.5, 0.9))
+CARRIED = Carried(WINDOWS, columns_of(WINDOWS, COLUMNS), "1 day", (0.1, 0.5, 0.9))
 
 
 def layer(**settings):
     return WindowedInput(
         **{"windows": WINDOWS, "columns": COLUMNS, "frequency": "1 day",
-           "levels": [0.1, 0.5, 0.9], **settings}
+           "quantiles": [0.1, 0.5, 0.9], **settings}
     )  # fmt: skip
 
 
@@ -90,7 +90,7 @@ def test_it_is_read_off_a_dataset():
     assert carrier.name == "past"
     assert carrier.windows == windows
     assert carrier.carried == Carried.of(dataset, [0.5])
-    assert carrier.carried.columns["target"] == [1]
+    assert carrier.carried.columns.targets == (1,)
 
 
 def test_the_layer_within_a_model():
@@ -100,7 +100,7 @@ def test_the_layer_within_a_model():
     assert carried_by(outer) == CARRIED
     twice = keras.Model(past, forecaster()(layer()(past)))
     assert carried_by(twice) == CARRIED
-    differ = keras.Model(past, forecaster()(layer(levels=None, name="other")(past)))
+    differ = keras.Model(past, forecaster()(layer(quantiles=None, name="other")(past)))
     with pytest.raises(ValueError, match=r"'other'.*carry different windows.*Keep one"):
         carried_by(differ)
 
@@ -114,8 +114,8 @@ def test_the_layer_within_a_model():
         {"columns": ["past"]},
         {"columns": {**COLUMNS, "target": [0]}},
         {"frequency": ["1 day"]},
-        {"levels": [0.9, 0.5]},
-        {"levels": "0.5"},
+        {"quantiles": [0.9, 0.5]},
+        {"quantiles": "0.5"},
     ],
 )
 def test_what_a_file_may_not_say(settings):

@@ -9,11 +9,8 @@ from typing import Any, Self
 
 import keras
 
-from keras_ts import _checks, _keras_private
 from keras_ts._registration import registered
-from keras_ts.layers.conformal_interval import ConformalInterval
-from keras_ts.layers.levels import last_layer, levels_of
-from keras_ts.windows.carried import Carried, windows_of
+from keras_ts.windows.carried import Carried, columns_of, renamed, windows_of
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.spec import Column
 from keras_ts.windows.windowed_series import WindowedSeries
@@ -45,7 +42,7 @@ class WindowedInput(keras.layers.Layer):
             to None: unknown, so that columns go by position.
         frequency: The step from one timestamp to the next, as ``WindowDataset.frequency`` has it.
             Defaults to None.
-        levels: The levels of the quantiles that the model gives, as for ``SortedQuantiles``.
+        quantiles: The levels of the quantiles that the model gives, as for ``SortedQuantiles``.
             Defaults to None: it gives a point.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name``.
 
@@ -57,7 +54,7 @@ class WindowedInput(keras.layers.Layer):
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: ``columns`` and ``windows`` disagree, or ``levels`` do not increase within
+        ValueError: ``columns`` and ``windows`` disagree, or ``quantiles`` do not increase within
             (0, 1) or lack 0.5.
     """
 
@@ -67,29 +64,30 @@ class WindowedInput(keras.layers.Layer):
         *,
         columns: dict[str, list[Column]] | None = None,
         frequency: str | None = None,
-        levels: Any = None,
+        quantiles: Any = None,
         **kwargs: Any,
     ) -> None:
         # Keras would cast the series to half precision, which loses its level.
         super().__init__(autocast=False, **kwargs)
-        self._carried = Carried(windows_of(windows), columns, frequency, levels)
+        windows = windows_of(windows)
+        self._carried = Carried(windows, columns_of(windows, columns), frequency, quantiles)
         self.supports_masking = True
 
     @classmethod
-    def of(cls, dataset: WindowDataset, levels: Any = None, **kwargs: Any) -> Self:
+    def of(cls, dataset: WindowDataset, quantiles: Any = None, **kwargs: Any) -> Self:
         """Read windows, columns and frequency from a dataset.
 
         Args:
             dataset: The dataset that the model is trained on.
-            levels: As for the layer.
+            quantiles: As for the layer.
             **kwargs: Arguments of the layer.
         """
-        carried = Carried.of(dataset, levels)
+        carried = Carried.of(dataset, quantiles)
         return cls(
             carried.windows,
-            columns=carried.columns,
+            columns=dataset.columns,
             frequency=carried.frequency,
-            levels=carried.levels,
+            quantiles=carried.quantiles,
             **kwargs,
         )
 
@@ -119,39 +117,7 @@ class WindowedInput(keras.layers.Layer):
         """Return the layer's settings."""
         return {**super().get_config(), **self._carried.get_config()}
 
-
-def carried_by(model: keras.Model) -> Carried | None:
-    """Return what the ``WindowedInput`` within a model carries, or None if it has none.
-
-    Raises:
-        ValueError: The model holds several that differ.
-    """
-    layers = [
-        layer for layer in _keras_private.layers_within(model) if isinstance(layer, WindowedInput)
-    ]
-    for layer in layers[1:]:
-        if layer.carried != layers[0].carried:
-            raise ValueError(
-                f"The model's layers {layers[0].name!r} and {layer.name!r} carry different "
-                f"windows: {_checks.shown(layers[0].carried)} and {_checks.shown(layer.carried)}. "
-                "Keep one of them."
-            )
-    return layers[0].carried if layers else None
-
-
-def levels_given_by(model: keras.Model) -> tuple[float, ...] | None:
-    """Return the levels of the quantiles that a model gives, or None for a point.
-
-    Raises:
-        ValueError: The levels that the model carries are not those it ends in.
-    """
-    carried, sorted_levels = carried_by(model), levels_of(model)
-    levels = None if carried is None else carried.levels
-    if isinstance(last_layer(model), ConformalInterval):
-        return sorted_levels  # Its bounds stand in place of the quantiles before them.
-    if None not in (levels, sorted_levels) and levels != sorted_levels:
-        raise ValueError(
-            f"model carries levels={levels} in its WindowedInput, and ends in "
-            f"SortedQuantiles({sorted_levels}). Give both the same levels."
-        )
-    return sorted_levels or levels
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Return the layer that ``config`` describes, which an earlier version may have made."""
+        return cls(**renamed(config))

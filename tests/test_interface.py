@@ -1,4 +1,4 @@
-"""A forecast goes by what the model carries, and refuses what disagrees with that."""
+"""Everything that uses a model goes by what it carries, and refuses what disagrees with that."""
 
 import keras
 import numpy as np
@@ -8,6 +8,7 @@ import pytest
 from forecasting_models import PANEL, adding, after, sales, until
 from helpers import run_fresh
 from keras_ts import (
+    ConformalInterval,
     RecurrentPreset,
     SortedQuantiles,
     WindowedSeries,
@@ -15,6 +16,7 @@ from keras_ts import (
     load_model,
     save_model,
 )
+from keras_ts.interface import Interface
 
 PAST, FUTURE = until(sales(), 25), after(sales(), 25)
 SERIES = np.arange(20.0)
@@ -78,3 +80,18 @@ def test_a_fresh_process_forecasts_the_same_from_the_file_alone(tmp_path):
     again = pd.read_pickle(tmp_path / "out.pkl")
     wanted = forecast(model, PAST, steps=5, future=FUTURE)
     pd.testing.assert_frame_equal(again, wanted, rtol=1e-5)
+
+
+def test_quantiles_are_those_of_the_last_layer_however_deep_that_stands():
+    inputs = keras.Input((3,))
+    point = keras.Model(inputs, keras.layers.Dense(3)(inputs))
+    assert Interface.of(point).quantiles is None
+    quantiles = keras.Sequential([keras.Input((3,)), point, SortedQuantiles([0.1, 0.5, 0.9])])
+    assert Interface.of(quantiles).quantiles == (0.1, 0.5, 0.9)
+    wrapped = keras.Sequential([keras.Input((3,)), quantiles])
+    assert Interface.of(wrapped).quantiles == (0.1, 0.5, 0.9)
+    assert isinstance(Interface.of(wrapped).last_layer, SortedQuantiles)
+    banded = keras.Model(inputs, ConformalInterval(0.5)([point(inputs), inputs]))
+    assert Interface.of(banded).quantiles == (0.25, 0.5, 0.75)
+    middle = keras.Model(inputs, keras.layers.Dense(1)(quantiles(inputs)))
+    assert Interface.of(middle).quantiles is None

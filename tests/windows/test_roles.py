@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_ts import WindowedSeries, calendar_features
-from keras_ts.windows.reading.columns import fed_columns, resolve_columns
+from keras_ts.windows.roles import Columns, named_columns
 from keras_ts.windows.spec import WindowSpec
 
 FOUR = ["price", "sales", "holiday", "size"]
@@ -30,29 +30,41 @@ def test_every_column_plays_the_part_that_it_is_named_for(case, numbered):
         return
     spec = WindowSpec(2, target_columns=named["t"], future_columns=named["f"] or None,
                       static_columns=named["s"] or None)  # fmt: skip
-    varying, static, targets, future = resolve_columns(spec, names)
-    fed = fed_columns(names, varying, static, targets, future)
+    columns = Columns.of(spec, names)
+    fed = columns.by_part()
     assert fed["past"] == [name for name, part in zip(names, played, strict=True) if part != "s"]
     assert fed["future"] == [name for name, part in zip(names, played, strict=True) if part == "f"]
     assert sorted(fed["static"]) == sorted(named["s"])
     assert fed["target"] == named["t"]
+    assert named_columns(spec, fed) == columns
+    waves = columns.with_calendar(["7_sin", "7_cos"])
+    assert waves.by_part()["future"] == [*fed["future"], "7_sin", "7_cos"]
+    assert waves.read == columns.past
 
 
 def test_targets_are_by_default_all_that_is_neither_static_nor_known_ahead():
     spec = WindowSpec(2, future_columns="holiday", static_columns="size")
-    varying, static, targets, future = resolve_columns(spec, FOUR)
-    assert (varying, static, targets, future) == ([0, 1, 2], [3], (0, 1), (2,))
-    assert resolve_columns(WindowSpec(2), FOUR) == ([0, 1, 2, 3], [], None, ())
+    columns = Columns.of(spec, FOUR)
+    assert columns.past == ("price", "sales", "holiday")
+    assert (columns.static, columns.targets, columns.future) == (("size",), (0, 1), (2,))
+    assert columns.target_index == (0, 1)
+    every = Columns.of(WindowSpec(2), FOUR)
+    assert every.past == tuple(FOUR)
+    assert (every.targets, every.target_index) == ((0, 1, 2, 3), None)
 
 
 def test_one_name_alone_drops_its_axis():
-    assert resolve_columns(WindowSpec(2, target_columns="sales"), FOUR)[2] == 1
-    assert resolve_columns(WindowSpec(2, target_columns=["sales"]), FOUR)[2] == (1,)
+    alone = Columns.of(WindowSpec(2, target_columns="sales"), FOUR)
+    assert (alone.target_index, alone.target_shape) == (1, ())
+    listed = Columns.of(WindowSpec(2, target_columns=["sales"]), FOUR)
+    assert (listed.target_index, listed.target_shape) == ((1,), (1,))
 
 
 def test_columns_of_an_array_count_from_its_end_as_well():
     spec = WindowSpec(2, target_columns=-1, future_columns=[-2], static_columns=-4)
-    assert resolve_columns(spec, range(4)) == ([1, 2, 3], [0], 2, (1,))
+    columns = Columns.of(spec, range(4))
+    assert (columns.past, columns.static) == ((1, 2, 3), (0,))
+    assert (columns.target_index, columns.future) == (2, (1,))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +78,7 @@ def test_columns_of_an_array_count_from_its_end_as_well():
 )  # fmt: skip
 def test_parts_that_cannot_be_played(settings, says):
     with pytest.raises(ValueError, match=says):
-        resolve_columns(WindowSpec(2, **settings), FOUR)
+        Columns.of(WindowSpec(2, **settings), FOUR)
 
 
 @pytest.mark.parametrize(("settings", "says"), [

@@ -1,4 +1,4 @@
-"""``Ends``: the last rows of each series, the only ones that a forecast reads.
+"""``History``: the last rows of each series, the only ones that a forecast reads.
 
 A hole before these rows does not matter, whatever ``missing`` says. With ``"mask"``, a hole within
 them does not either, nor a series that is shorter than they are.
@@ -15,7 +15,7 @@ from keras_ts.windows.windowed_series import WindowedSeries
 
 
 @dataclass(frozen=True)
-class Ends:
+class History:
     """The last rows of those series that can be forecast.
 
     Attributes:
@@ -31,7 +31,7 @@ class Ends:
     @classmethod
     def of(
         cls, panel: Panel, windows: WindowedSeries, incomplete: str, masked: str | None
-    ) -> "Ends":
+    ) -> "History":
         """Find the series with whole last rows; refuse others, or leave them out for "nan".
 
         Args:
@@ -42,14 +42,14 @@ class Ends:
                 masks those that lack a value, or None. It would forecast 0 if it masked all rows,
                 and a target of which it sees no value.
         """
-        whole = panel.lengths >= (1 if windows.missing == "mask" else windows.geometry.reach)
+        whole = panel.lengths >= (1 if windows.handling.masked else windows.geometry.reach)
         if incomplete == "raise" and not whole.all():
             _refuse_short(panel, windows, int(whole.argmin()))
-        ends = cls(panel, windows, np.flatnonzero(whole))
-        broken = ends._broken(masked)
+        history = cls(panel, windows, np.flatnonzero(whole))
+        broken = history._broken(masked)
         if incomplete == "raise" and broken.any():
-            ends._refuse_broken(int(broken.argmax()), masked)
-        return replace(ends, chosen=ends.chosen[~broken])
+            history._refuse_broken(int(broken.argmax()), masked)
+        return replace(history, chosen=history.chosen[~broken])
 
     @property
     def past(self) -> Array:
@@ -62,7 +62,7 @@ class Ends:
         before = self._wanted < self._first
         if before.any():
             past = past.astype(np.result_type(past, np.float32))
-            own = [c for c in range(self.panel.num_columns) if c not in self.panel.future]
+            own = list(self.panel.columns.own)
             columns = past.reshape(*past.shape[:2], -1)
             columns[..., own] = np.where(before[..., None], np.nan, columns[..., own])
         return past
@@ -83,17 +83,18 @@ class Ends:
 
     def _broken(self, masked: str | None) -> BoolArray:
         """Tell for each chosen series if its last rows lack what the model needs."""
-        handling = self.windows.missing
-        if handling == "keep" and masked is None:
+        handling = self.windows.handling
+        counts_rows = handling.gaps == "ignore"
+        if counts_rows and masked is None:
             return np.zeros(len(self.chosen), bool)
-        if handling in ("keep", "mask"):
+        if handling.inputs:
             missing = self._missing_targets if masked == "targets" else self._missing[..., None]
             read = missing[:, :: self.windows.sampling_rate]
             broken: BoolArray = np.logical_or.reduce(np.logical_and.reduce(read, axis=1), axis=1)
         else:
             broken = np.logical_or.reduce(self._missing, axis=1)
-        # Windows with "keep" count rows and not time, so that a gap does not break them.
-        return broken if handling == "keep" else broken | np.logical_or.reduce(self._gaps, axis=1)
+        # A gap in time does not break windows that count rows.
+        return broken if counts_rows else broken | np.logical_or.reduce(self._gaps, axis=1)
 
     @property
     def _missing(self) -> BoolArray:
@@ -105,7 +106,7 @@ class Ends:
     def _missing_targets(self) -> BoolArray:
         """Tell for each of the last rows and each target if its value is missing."""
         past = self.past
-        values = past.reshape(*past.shape[:2], -1)[..., self.panel.target_columns]
+        values = past.reshape(*past.shape[:2], -1)[..., self.panel.columns.targets]
         missing: BoolArray = ~np.isfinite(values)
         return missing
 
@@ -124,16 +125,16 @@ class Ends:
 
     def _refuse_broken(self, place: int, masked: str | None) -> None:
         rows, gaps, missing = self.rows[place], self._gaps[place], self._missing[place]
-        if self.windows.missing in ("keep", "mask"):
+        if self.windows.handling.inputs:
             name = _named(self.panel, int(self.chosen[place]))
             what = "a missing value in every row of its last window"
             cure = "the model masks such rows, and has nothing to forecast from. Leave it out"
             if masked == "targets":
                 none = self._missing_targets[place, :: self.windows.sampling_rate].all(axis=0)
-                target = self.panel.columns["target"][int(none.argmax())]
+                target = self.panel.columns.by_part()["target"][int(none.argmax())]
                 what = f"no value of its target {_checks.shown(target)} in its last window"
                 cure = "the model has nothing to forecast it from. Leave the series out"
-            if self.windows.missing == "mask" and gaps.any():
+            if self.windows.handling.masked and gaps.any():
                 where = self.panel.place(int(rows[gaps.argmax()]))
                 what = f"a gap in time in its last window, at {where}"
                 cure = "a mask covers missing values alone. Insert the rows that are missing"

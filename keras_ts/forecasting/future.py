@@ -1,33 +1,104 @@
-"""The columns known ahead, in the rows that follow a series: given, or read off a calendar."""
+"""The rows that follow each series: their timestamps, and the columns known ahead.
+
+These are passed as ``future=``, or read off a calendar.
+"""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.forecasting.ends import Ends
-from keras_ts.forecasting.layout import selected
-from keras_ts.forecasting.times import Following
-from keras_ts.windows.arithmetic.cycles import Cycle, waves
+from keras_ts.forecasting.frames import selected
+from keras_ts.forecasting.history import History
+from keras_ts.windows.arithmetic.cycles import waves
+from keras_ts.windows.arithmetic.steps import Frequency
 from keras_ts.windows.reading.calendar import check_front, refuse_slips
 from keras_ts.windows.reading.clock import as_written
+from keras_ts.windows.reading.continued import continued, own_frequencies, refuse_unreached
 from keras_ts.windows.reading.frames import ids_of, matrix, open_frame
-from keras_ts.windows.reading.panel import missing_rows, rows_in_front
+from keras_ts.windows.reading.panel import Panel, missing_rows, rows_in_front
 from keras_ts.windows.reading.reader import is_frame
 from keras_ts.windows.reading.timestamps import read_clock
+from keras_ts.windows.spec import WindowSpec
 
 
-def calendar(
-    ends: Ends, following: Following | None, cycles: Sequence[Cycle], rows: int, start: Any
+@dataclass(frozen=True)
+class Following:
+    """The timestamps that follow the series of a panel.
+
+    Attributes:
+        times: ``(series, rows)``, as in the panel's clock; NaT or NaN where no frequency is known.
+        shown: The same as the clocks of the time zones show them.
+        frequencies: The frequency of each series, or None.
+    """
+
+    times: Array
+    shown: Array
+    frequencies: list[Frequency | None]
+
+    @classmethod
+    def of(cls, panel: Panel, gap: int, rows: int) -> Self | None:
+        """Return ``rows`` timestamps after each series and ``gap`` more; None without a clock."""
+        clock, rows = panel.clock, gap + rows
+        if clock is None:
+            return None
+        own = own_frequencies(panel)
+        kind: Any = clock.times.dtype
+        if kind.kind in "iu" and None in own:
+            kind = np.dtype(np.float64)  # Integers have no word for a missing one.
+        times = np.full((len(own), rows), "NaT" if kind.kind == "M" else 0, kind)
+        if kind.kind == "f":
+            times[:] = np.nan
+        shown = times.copy()
+        for numbers, after, shown_after in continued(panel, own, rows):
+            # A missing time is after no other.
+            if not (after > clock.times[panel.offsets[numbers[0] + 1] - 1]).all():
+                refuse_unreached(panel, numbers[0], rows)
+            times[numbers], shown[numbers] = after, shown_after
+        return cls(times[:, gap:], shown[:, gap:], own)
+
+
+def inputs_of(
+    history: History, following: Following | None, future: Any, start: Any, steps: int, rows: int
+) -> dict[str, Array]:
+    """Return what a model is fed, by parts: for each series that can be forecast, one row.
+
+    Args:
+        history: The last rows.
+        following: The timestamps that follow; None without timestamps.
+        future: As for ``forecast``.
+        start: As for ``forecast``.
+        steps: Rows that are forecast.
+        rows: Rows that the rounds read.
+    """
+    past, ahead = history.past, []
+    if history.panel.columns.future:
+        ahead.append(_given(future, history, following, steps, rows))
+    if history.windows.calendar is None:
+        check_no_start(start)
+    else:
+        within, after = _calendar(history, following, rows, start)
+        past = np.concatenate([past.reshape(*past.shape[:2], -1), within], axis=2)
+        ahead.append(after)
+    inputs = {"past": past}
+    if ahead:
+        inputs["future"] = np.concatenate(ahead, axis=2)
+    if history.panel.static is not None:
+        inputs["static"] = history.panel.static[history.chosen]
+    return inputs
+
+
+def _calendar(
+    history: History, following: Following | None, rows: int, start: Any
 ) -> tuple[Array, Array]:
     """Return the calendar's columns at the last rows and at the rows that follow.
 
     Args:
-        ends: The last rows.
+        history: The last rows.
         following: The timestamps that follow; None without timestamps.
-        cycles: The cycles of the calendar.
         rows: Number of rows that follow.
         start: Number of rows that came before each series, from the first with a value; None if
             the series begins with that.
@@ -35,22 +106,24 @@ def calendar(
     Returns:
         Arrays ``(chosen, reach, columns)`` and ``(chosen, rows, columns)``.
     """
-    panel, chosen, reach = ends.panel, ends.chosen, ends.windows.geometry.reach
+    panel, chosen, reach = history.panel, history.chosen, history.windows.geometry.reach
+    cycles = history.windows.cycles
     periods = [cycle for cycle in cycles if not isinstance(cycle, str)]
     if following is not None:
         check_no_start(start)
     shown: Array | None = None
     numbers: Array | None = None
     if following is None:
-        before = _starts(start, ends) + panel.lengths
-        ahead = ends.windows.gap + np.arange(rows)
+        before = _starts(start, history) + panel.lengths
+        ahead = history.windows.gap + np.arange(rows)
         numbers = before[chosen][:, None] + np.concatenate([np.arange(-reach, 0), ahead])
     else:
         assert panel.clock is not None
-        shown = np.concatenate([panel.clock.shown[ends.rows], following.shown[chosen]], axis=1)
+        shown = np.concatenate([panel.clock.shown[history.rows], following.shown[chosen]], axis=1)
         if periods:
-            times = np.concatenate([panel.clock.times[ends.rows], following.times[chosen]], axis=1)
-            numbers = _numbers(ends, following, times, shown)
+            past = panel.clock.times[history.rows]
+            times = np.concatenate([past, following.times[chosen]], axis=1)
+            numbers = _numbers(history, following, times, shown)
     made = waves(
         cycles,
         None if shown is None or len(periods) == len(cycles) else shown.ravel(),
@@ -60,23 +133,23 @@ def calendar(
     return made[:, :reach], made[:, reach:]
 
 
-def _numbers(ends: Ends, following: Following, times: Array, shown: Array) -> Array:
+def _numbers(history: History, following: Following, times: Array, shown: Array) -> Array:
     """Return the numbers of rows by each series' own frequency."""
-    panel, windows, clock = ends.panel, ends.windows, ends.panel.clock
+    panel, windows, clock = history.panel, history.windows, history.panel.clock
     assert clock is not None
-    own = [following.frequencies[number] for number in ends.chosen]
+    own = [following.frequencies[number] for number in history.chosen]
     numbers = np.zeros(times.shape)
     for frequency in set(own):
         rows = np.flatnonzero([other == frequency for other in own])
         if frequency is None:
-            number = int(ends.chosen[rows[0]])
+            number = int(history.chosen[rows[0]])
             raise ValueError(
                 f"calendar={_checks.shown(windows.calendar)} counts steps of a series' own "
                 f"frequency, and {panel.series(number)} has none: its timestamps have no "
                 "regular step."
             )
         for row in rows if frequency.unusual else ():
-            number = int(ends.chosen[row])
+            number = int(history.chosen[row])
             if clock.slips(number, frequency) or frequency.slips(times[row], shown[row]):
                 calendar = f"calendar={_checks.shown(windows.calendar)}"
                 column = f"time_column={windows.time_column!r}"
@@ -94,12 +167,12 @@ def check_no_start(start: Any) -> None:
         )
 
 
-def _starts(start: Any, ends: Ends) -> IntArray:
+def _starts(start: Any, history: History) -> IntArray:
     """Return the number of each series' first row: as given, or such that its first value has 0."""
-    panel, series = ends.panel, len(ends.panel.lengths)
+    panel, series = history.panel, len(history.panel.lengths)
     if start is None:
         front = rows_in_front(panel)
-        calendar = f"calendar={_checks.shown(ends.windows.calendar)}"
+        calendar = f"calendar={_checks.shown(history.windows.calendar)}"
         check_front(panel, front, calendar, " Pass start=0 if rows count from the first one given.")
         return -front
     if np.ndim(start) == 0:
@@ -112,25 +185,21 @@ def _starts(start: Any, ends: Ends) -> IntArray:
     return np.array(counts, np.int64)
 
 
-def check_future(future: Any, names: Sequence[Any], calendar: bool) -> None:
+def check_future(future: Any, panel: Panel, windows: WindowSpec) -> None:
     """Refuse values known ahead that are missing, or that no column takes."""
+    names = panel.columns.by_part()["future"]
     if future is None and names:
         raise ValueError(
-            f"The windows have future_columns, {_checks.shown(list(names))}: pass their values in "
+            f"The windows have future_columns, {_checks.shown(names)}: pass their values in "
             "the rows that follow, future=, as a frame or an array."
         )
     if future is not None and not names:
-        also = " The columns of a calendar are computed." if calendar else ""
+        also = " The columns of a calendar are computed." if windows.cycles else ""
         raise ValueError(f"The windows have no future_columns, so leave future out.{also}")
 
 
-def given_ahead(
-    future: Any,
-    names: Sequence[Any],
-    ends: Ends,
-    following: Following | None,
-    steps: int,
-    rows: int,
+def _given(
+    future: Any, history: History, following: Following | None, steps: int, rows: int
 ) -> Array:
     """Return the values of ``future_columns`` in the rows that follow, ``(chosen, rows, columns)``.
 
@@ -138,27 +207,28 @@ def given_ahead(
 
     Args:
         future: A frame, a list of frames, or an array.
-        names: The names of the columns.
-        ends: The last rows, and all series.
+        history: The last rows, and all series.
         following: The timestamps of the rows that follow, or None.
         steps: Rows that are forecast.
         rows: Rows that the rounds read.
     """
+    names = history.panel.columns.by_part()["future"]
     if is_frame(future):
-        values, known = _of_frames(future, names, ends, following, rows)
+        values, known = _of_frames(future, names, history, following, rows)
     else:
-        values = _of_array(future, names, ends, steps)[ends.chosen, :rows]
+        values = _of_array(future, names, history, steps)[history.chosen, :rows]
         known = np.ones(values.shape[:2], bool)
     short = ~known[:, :steps].all(axis=1)
     if short.any():
         place = int(short.argmax())
-        _refuse_few(ends, following, int(ends.chosen[place]), known[place, :steps])
+        _refuse_few(history, following, int(history.chosen[place]), known[place, :steps])
     missing = missing_rows(values[:, :steps].reshape(len(values), -1))
     if missing.any():
-        number = int(ends.chosen[missing.argmax()])
+        number = int(history.chosen[missing.argmax()])
         raise ValueError(
-            f"future has missing or infinite values in the rows that {ends.panel.series(number)} "
-            f"needs, of the columns {_checks.shown(list(names))}. Fill them in."
+            "future has missing or infinite values in the rows that "
+            f"{history.panel.series(number)} needs, of the columns {_checks.shown(names)}. "
+            "Fill them in."
         )
     whole = np.empty((len(values), rows, len(names)))
     whole[:, : values.shape[1]] = values
@@ -169,7 +239,9 @@ def given_ahead(
     return whole
 
 
-def _refuse_few(ends: Ends, following: Following | None, number: int, known: BoolArray) -> None:
+def _refuse_few(
+    history: History, following: Following | None, number: int, known: BoolArray
+) -> None:
     lacking = ""
     if following is not None:
         lacking = (
@@ -177,45 +249,45 @@ def _refuse_few(ends: Ends, following: Following | None, number: int, known: Boo
         )
     raise ValueError(
         f"future has {int(known.sum())} of the {len(known)} rows that follow "
-        f"{ends.panel.series(number)}{lacking}. Give a row for each step of the forecast."
+        f"{history.panel.series(number)}{lacking}. Give a row for each step of the forecast."
     )
 
 
-def _check_known(ends: Ends, following: Following) -> None:
+def _check_known(history: History, following: Following) -> None:
     """Refuse to look for rows by time behind a series without a regular step."""
     # A missing time, and no other, differs from itself.
-    unknown = (following.times != following.times).any(axis=1)[ends.chosen]
+    unknown = (following.times != following.times).any(axis=1)[history.chosen]
     if unknown.any():
-        number = int(ends.chosen[unknown.argmax()])
+        number = int(history.chosen[unknown.argmax()])
         raise ValueError(
-            f"The timestamps of {ends.panel.series(number)} have no regular step, so the rows of "
-            "future that follow it are not known by their time. Pass future as an array."
+            f"The timestamps of {history.panel.series(number)} have no regular step, so the rows "
+            "of future that follow it are not known by their time. Pass future as an array."
         )
 
 
-def _of_array(future: Any, names: Sequence[Any], ends: Ends, steps: int) -> Array:
+def _of_array(future: Any, names: Sequence[Any], history: History, steps: int) -> Array:
     values = _checks.numeric(future, "future").astype(np.float64)
-    series = len(ends.panel.lengths)
-    shape = "(steps, columns)" if ends.panel.single else "(series, steps, columns)"
-    wanted = (steps, len(names)) if ends.panel.single else (series, steps, len(names))
+    series = len(history.panel.lengths)
+    shape = "(steps, columns)" if history.panel.single else "(series, steps, columns)"
+    wanted = (steps, len(names)) if history.panel.single else (series, steps, len(names))
     fits = values.ndim == len(wanted) and values.shape[-1] == len(names)
-    if not fits or (not ends.panel.single and len(values) != series):
+    if not fits or (not history.panel.single and len(values) != series):
         raise ValueError(
             f"future must have the shape {shape}, here {wanted}, its columns "
             f"{_checks.shown(list(names))}. Received shape {values.shape}."
         )
-    values = values[None] if ends.panel.single else values
+    values = values[None] if history.panel.single else values
     if values.shape[1] < steps:
         known = np.arange(steps) < values.shape[1]
-        _refuse_few(ends, None, 0, known)
+        _refuse_few(history, None, 0, known)
     return values
 
 
 def _of_frames(
-    future: Any, names: Sequence[Any], ends: Ends, following: Following | None, rows: int
+    future: Any, names: Sequence[Any], history: History, following: Following | None, rows: int
 ) -> tuple[Array, BoolArray]:
     """Return values and, for each row, True if the frames have it; found by id and time."""
-    windows, panel = ends.windows, ends.panel
+    windows, panel = history.windows, history.panel
     listed = isinstance(future, list | tuple)
     frames = list(future) if listed else [future]
     alike = panel.single or windows.id_column is not None
@@ -235,7 +307,7 @@ def _of_frames(
         numbers = {label: i for i, label in enumerate(panel.labels)}
         ids = ids_of(tables[0][windows.id_column])
         series = np.array([numbers.get(label, -1) for label in ids], np.int64)
-        absent = ends.chosen[~np.isin(ends.chosen, series)]
+        absent = history.chosen[~np.isin(history.chosen, series)]
         if len(absent):
             raise ValueError(
                 f"future has no row of {panel.series(int(absent[0]))}, by id_column="
@@ -243,9 +315,9 @@ def _of_frames(
                 "write them as those of the series are, and give a row for each step of each."
             )
     if following is not None:
-        _check_known(ends, following)
+        _check_known(history, following)
     offsets = np.concatenate(([0], np.cumsum(lengths)))
-    places = _places(tables, series, offsets, ends, following, rows)
+    places = _places(tables, series, offsets, history, following, rows)
     out = np.zeros((len(panel.lengths), rows, len(names)))
     known = np.zeros((len(panel.lengths), rows), bool)
     used = (series >= 0) & (places >= 0) & (places < rows)
@@ -258,7 +330,7 @@ def _of_frames(
         )
     out.reshape(-1, len(names))[flat] = values[used]
     known.ravel()[flat] = True
-    return out[ends.chosen], known[ends.chosen]
+    return out[history.chosen], known[history.chosen]
 
 
 def _table(frame: Any, names: Sequence[Any], windows: Any, what: str) -> Any:
@@ -270,7 +342,7 @@ def _places(
     tables: list[Any],
     series: IntArray,
     offsets: IntArray,
-    ends: Ends,
+    history: History,
     following: Following | None,
     rows: int,
 ) -> IntArray:
@@ -282,12 +354,12 @@ def _places(
         places = np.empty(len(series), np.int64)
         places[order] = np.arange(len(series)) - first[order]
         return places
-    clock, own = read_clock(tables, ends.windows.time_column or "", offsets), ends.panel.clock
+    clock, own = read_clock(tables, history.windows.time_column or "", offsets), history.panel.clock
     assert own is not None
     kinds = [{"M": "dates"}.get(times.dtype.kind, "numbers") for times in (clock.times, own.times)]
     if kinds[0] != kinds[1] or bool(clock.zones) != bool(own.zones):
         raise TypeError(
-            f"time_column={ends.windows.time_column!r} must be alike in series and future. "
+            f"time_column={history.windows.time_column!r} must be alike in series and future. "
             f"Received {own.times.dtype}{' with a time zone' if own.zones else ''} and "
             f"{clock.times.dtype}{' with a time zone' if clock.zones else ''}."
         )

@@ -1,0 +1,201 @@
+"""Runs a forecast's loop: compiled once, on batches of few shapes, with finite results.
+
+The compiled loops of a model are kept with the model, so that they are freed with it. A loop holds
+its model: a dictionary from models to loops would keep every model for ever, even one whose keys
+are weak references. Here the model holds its loops, and Python frees the two of them together.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_ts._dtypes import at_least_float32
+from keras_ts._typing import Array
+from keras_ts.forecasting.loop import Loop, Rounds
+from keras_ts.windows.reading.panel import Panel, missing_rows
+
+_ATTRIBUTE = "_keras_ts_loops"
+# Rows, and values of ``past``, in a batch at most.
+_MOST_ROWS, _MOST_VALUES = 1024, 1 << 24
+# A panel that takes longer shows its progress.
+_PATIENCE_SECONDS = 5.0
+# A loop that is compiled takes some megabytes.
+_MOST = 8
+# Held while loops are looked up or made, which takes little; a loop compiles when it is first run.
+_LOOKING_UP = threading.Lock()
+
+# Runs a loop on a batch of inputs, in any number of threads at once.
+Run = Callable[[Any], Any]
+
+
+class _Kept:
+    """The loops of one model, the latest used last.
+
+    Keras would track a dictionary, or a loop by itself, as a part of the model.
+    """
+
+    def __init__(self) -> None:
+        self.loops: OrderedDict[Any, Run] = OrderedDict()
+
+
+def compiled_loop(model: keras.Model, rounds: Rounds, shapes: dict[str, tuple[int, ...]]) -> Run:
+    """Return what runs the loop of ``model`` through ``rounds``, compiled when it is first run.
+
+    Args:
+        model: The model.
+        rounds: The rounds.
+        shapes: The shapes of the inputs by their parts, without the batch.
+    """
+    eager, jit = bool(model.run_eagerly), model.jit_compile
+    key = (rounds, tuple(shapes.items()), eager, jit, *_variables(model))
+    with _LOOKING_UP:
+        kept = getattr(model, _ATTRIBUTE, None)
+        if kept is None:
+            kept = _Kept()
+            setattr(model, _ATTRIBUTE, kept)
+        run = kept.loops.get(key)
+        if run is None:
+            inputs = loop_inputs(model, shapes)
+            loop = keras.Model(inputs, Loop(model, rounds, unrolled=eager)(inputs), name="forecast")
+            loop.run_eagerly, loop.jit_compile = eager, jit
+            run = _run_by_jax(loop) if keras.backend.backend() == "jax" else loop.predict_on_batch
+            kept.loops[key] = run
+        kept.loops.move_to_end(key)
+        while len(kept.loops) > _MOST:
+            kept.loops.popitem(last=False)
+    return run
+
+
+def _run_by_jax(loop: keras.Model) -> Run:
+    """Return what runs a loop on JAX, and leaves the arrays of its variables alone.
+
+    ``predict_on_batch`` donates them to the compiled function, and assigns those that it returns:
+    any other thread that reads the variables meanwhile finds arrays that are deleted.
+    """
+    import jax
+
+    def step(trainable: list[Any], non_trainable: list[Any], inputs: Any) -> tuple[Any, list[Any]]:
+        output, after = loop.stateless_call(trainable, non_trainable, inputs, training=False)
+        changed = [
+            None if value is old else value for value, old in zip(after, non_trainable, strict=True)
+        ]
+        return output, changed
+
+    compiled = jax.jit(step) if loop.jit_compile and not loop.run_eagerly else step
+
+    def run(inputs: Any) -> Any:
+        variables = loop.non_trainable_variables
+        trainable = [variable.value for variable in loop.trainable_variables]
+        output, changed = compiled(trainable, [each.value for each in variables], inputs)
+        for variable, value in zip(variables, changed, strict=True):
+            # A generator of random numbers moves on; all else stays.
+            if value is not None:
+                variable.assign(value)
+        return output
+
+    return run
+
+
+def _variables(model: keras.Model) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return what tells the variables of a model from those that it had, or had to train, before.
+
+    A compiled loop takes the values of both lists by their places, and does not notice that
+    another layer was frozen, or that LoRA or quantization put other variables there.
+    """
+    return tuple(map(id, model.trainable_variables)), tuple(map(id, model.non_trainable_variables))
+
+
+def loop_inputs(model: keras.Model, shapes: dict[str, tuple[int, ...]]) -> Any:
+    """Return the inputs of a loop, as a dict if there are several."""
+    dtype = at_least_float32(model)
+    inputs = {part: keras.Input(shape, name=part, dtype=dtype) for part, shape in shapes.items()}
+    return inputs if len(inputs) > 1 else inputs["past"]
+
+
+def predict(run: Run, inputs: dict[str, Array]) -> Array:
+    """Return the outputs of a loop for all rows of ``inputs``; ``run`` runs it on a batch.
+
+    Every new shape would be compiled, so a batch has a power of two of rows. The last one is filled
+    up with rows repeated from its beginning.
+    """
+    rows = len(inputs["past"])
+    most = min(_MOST_ROWS, max(1, _MOST_VALUES // max(1, inputs["past"][0].size)))
+    size = min(1 << (rows - 1).bit_length(), 1 << (most.bit_length() - 1))
+    begin, progress = time.perf_counter(), None
+    outputs: list[Array] = []
+    for first in range(0, rows, size):
+        batch = {part: _filled(array[first : first + size], size) for part, array in inputs.items()}
+        out = run(batch if len(batch) > 1 else batch["past"])
+        outputs.append(np.asarray(ops.convert_to_numpy(out))[: rows - first])
+        done = first + size
+        if progress is None and done < rows and time.perf_counter() - begin > _PATIENCE_SECONDS:
+            progress = keras.utils.Progbar(rows, unit_name="series")
+        if progress is not None:
+            progress.update(min(done, rows))
+    return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+
+
+def _filled(batch: Any, size: int) -> Array:
+    if len(batch) == size:
+        return batch
+    return batch[np.arange(size) % len(batch)]
+
+
+def fed(inputs: dict[str, Array], dtype: str, panel: Panel, chosen: Array) -> dict[str, Array]:
+    """Return a model's inputs in its precision, or refuse values that this cannot hold.
+
+    Args:
+        inputs: The inputs by parts, ``(chosen, ...)``.
+        dtype: The precision.
+        panel: All series, for an error.
+        chosen: The numbers of the series that are forecast.
+    """
+    with np.errstate(over="ignore"):
+        cast = {part: values.astype(dtype) for part, values in inputs.items()}
+    for part, values in inputs.items():
+        if values.dtype.kind == "f" and values.dtype.itemsize <= cast[part].dtype.itemsize:
+            continue
+        lost = ~np.isfinite(cast[part]) & np.isfinite(values)
+        if lost.any():
+            row = int(np.argwhere(lost)[0][0])
+            raise ValueError(
+                f"{panel.series(int(chosen[row]))} holds {values[lost][0]:.3g} in the columns of "
+                f"{part!r}, more than {dtype} holds, with which the model works. Divide the column "
+                "by a number, before training, too."
+            )
+    return cast
+
+
+def check_finite(
+    ahead: Array, inputs: dict[str, Array], masking: bool, panel: Panel, chosen: Array
+) -> None:
+    """Refuse a forecast that is not finite, unless its inputs are not and nothing masks them.
+
+    Args:
+        ahead: The forecast, ``(chosen, steps, ...)``.
+        inputs: The inputs by parts, as ``fed`` returns them.
+        masking: True if the model masks missing values.
+        panel: All series, for an error.
+        chosen: The numbers of the series that are forecast.
+    """
+    bad = missing_rows(ahead.reshape(len(ahead), -1))
+    if bad.any() and not masking:
+        for values in inputs.values():
+            bad &= ~missing_rows(values.reshape(len(values), -1))
+    if bad.any():
+        row = int(bad.argmax())
+        values = np.concatenate([part[row].ravel() for part in inputs.values()])
+        largest, most = np.nanmax(np.abs(values)), np.sqrt(np.finfo(values.dtype).max)
+        raise ValueError(
+            f"The model's forecast of {panel.series(int(chosen[row]))} is not finite. Its inputs "
+            f"go up to {largest:.3g}: models square values, and {values.dtype} holds no square of "
+            f"more than {most:.3g}. Divide the series by a number, and multiply the forecast. If "
+            "the inputs are no larger than in training, that has diverged, and the weights are "
+            "not finite: train with a smaller learning rate."
+        )

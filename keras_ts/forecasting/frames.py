@@ -1,0 +1,132 @@
+"""Frames in, frames out: columns matched to the model's by name, forecasts as tables.
+
+Windows name columns, a frame has them in whatever order, and a model takes them by position.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._typing import Array, IntArray
+from keras_ts.interface import Interface
+from keras_ts.windows.reading.frames import open_frame
+from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.reader import is_frame
+from keras_ts.windows.reading.timestamps import as_column
+from keras_ts.windows.spec import WindowSpec
+
+
+def matched(series: Any, interface: Interface) -> Any:
+    """Return frames with the columns that the model was trained on, in its order.
+
+    Arrays, and frames of a model that carries no names, come back as they are.
+    """
+    columns = interface.columns
+    if columns is None or not is_frame(series):
+        return series
+    needed = [name for name in (*columns.read, *columns.static) if isinstance(name, str)]
+    if len(needed) < len(columns.read) + len(columns.static):
+        return series
+    if not isinstance(series, list | tuple):
+        return selected(series, needed, interface.windows, "series")
+    return [
+        selected(frame, needed, interface.windows, f"series[{number}]")
+        for number, frame in enumerate(series)
+    ]
+
+
+def selected(frame: Any, needed: list[str], windows: WindowSpec, what: str) -> Any:
+    """Return a frame with the columns that are needed, and those of ids and times if it has any."""
+    table = open_frame(frame)
+    lacking = [name for name in needed if name not in table.columns]
+    if lacking:
+        raise ValueError(
+            f"{what} lacks {_checks.shown(lacking)}, of the columns {_checks.shown(needed)} that "
+            f"the model was trained on. It has {_checks.shown(list(table.columns))}: rename a "
+            "column, or add what is missing."
+        )
+    keys = [windows.id_column, windows.time_column]
+    keys = [name for name in keys if name in table.columns and name not in needed]
+    return table.select([*keys, *needed]).to_native()
+
+
+def as_frames(
+    series: Any, panel: Panel, interface: Interface, times: Array | None, values: Array
+) -> Any:
+    """Return a forecast as a frame, or as a list of frames for a list.
+
+    Args:
+        series: The frame, or the list of frames, that the series came in.
+        panel: The series that were read from it.
+        interface: The model's windows and quantiles.
+        times: The timestamps of the steps, ``(series, steps)``, or None.
+        values: The forecast, ``(series, steps, ...)``.
+    """
+    columns = _columns(panel, interface, values)
+    listed = isinstance(series, list | tuple)
+    frames = []
+    for number, frame in enumerate(series if listed else [series]):
+        table = open_frame(frame)
+        rows = slice(number, number + 1) if listed else slice(None)
+        own = {name: column[rows].ravel() for name, column in columns.items()}
+        stamps = None if times is None else times[rows].ravel()
+        frames.append(_frame(table, panel, interface.windows, stamps, own))
+    return frames if listed else frames[0]
+
+
+def output_names(target: str, quantiles: Sequence[float] | None) -> list[str]:
+    """Return the names of a target's columns: its own for the point, or the median."""
+    if quantiles is None:
+        return [target]
+    return [target if level == 0.5 else f"{target}_{level:g}" for level in quantiles]
+
+
+def _columns(panel: Panel, interface: Interface, values: Array) -> dict[str, Array]:
+    """Return the columns of the forecast by their names, ``(series, steps)`` each."""
+    series, steps = values.shape[:2]
+    targets = [str(name) for name in panel.columns.by_part()["target"]]
+    names = [name for target in targets for name in output_names(target, interface.quantiles)]
+    keys = [interface.windows.id_column, interface.windows.time_column]
+    taken = [*[name for name in keys if name is not None], "step", *names]
+    twice = sorted({name for name in taken if taken.count(name) > 1})
+    if twice:
+        raise ValueError(
+            f"The forecast would have several columns of the name {_checks.shown(twice[0])}. It "
+            f"has the columns {_checks.shown(taken)}: rename the column in the series, and train "
+            "with that name."
+        )
+    flat = values.reshape(series, steps, len(names))
+    return {
+        "step": np.broadcast_to(np.arange(1, steps + 1), (series, steps)),
+        **{name: flat[:, :, place] for place, name in enumerate(names)},
+    }
+
+
+def _frame(
+    table: Any, panel: Panel, windows: WindowSpec, times: Array | None, columns: dict[str, Array]
+) -> Any:
+    """Return one frame: ids and times of the kind that ``table`` has, then the columns."""
+    import narwhals as nw
+
+    backend, made = table.implementation, []
+    if windows.id_column is not None:
+        steps = len(columns["step"]) // len(panel.lengths)
+        made.append(_ids(table[windows.id_column], panel, steps))
+    if times is not None:
+        made.append(as_column(table[windows.time_column], times))
+    made += [
+        nw.new_series(name, np.ascontiguousarray(column), backend=backend)
+        for name, column in columns.items()
+    ]
+    return nw.from_dict({column.name: column for column in made}).to_native()
+
+
+def _ids(column: Any, panel: Panel, steps: int) -> Any:
+    """Return the id of every row, of the type that the ids of the series have."""
+    import narwhals as nw
+
+    first: IntArray = panel.offsets[:-1]
+    rows = first if panel.row_order is None else panel.row_order[first]
+    return nw.maybe_reset_index(column[np.repeat(rows, steps).tolist()])

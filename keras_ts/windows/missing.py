@@ -1,0 +1,42 @@
+"""The table of ``missing``: what each of its values allows.
+
+Readers, windows, presets, forecasts and baselines ask the table, so that a new value of ``missing``
+is one more row.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Handling:
+    """What a value of ``missing`` allows.
+
+    Attributes:
+        series: True if a series may lack values at all; False to refuse one that does.
+        inputs: True if the inputs of a window may lack values.
+        targets: True if its targets and the columns known ahead may.
+        gaps: How gaps in time are met: "refuse" the series, "part" it, so that no window crosses
+            one, or "ignore" them and count rows.
+        masked: True if the model masks missing inputs, so that a window may begin before its
+            series does.
+    """
+
+    series: bool
+    inputs: bool
+    targets: bool
+    gaps: Literal["refuse", "part", "ignore"]
+    masked: bool = False
+
+    @property
+    def filters(self) -> bool:
+        """True if windows that lack values are left out."""
+        return self.series and not self.targets
+
+
+HANDLING = {
+    "raise": Handling(series=False, inputs=False, targets=False, gaps="refuse"),
+    "drop": Handling(series=True, inputs=False, targets=False, gaps="part"),
+    "mask": Handling(series=True, inputs=True, targets=False, gaps="refuse", masked=True),
+    "keep": Handling(series=True, inputs=True, targets=True, gaps="ignore"),
+}

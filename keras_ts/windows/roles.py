@@ -1,0 +1,197 @@
+"""``Columns``: which columns of a series play which part.
+
+Readers, batches, models and forecasts all ask which columns are inputs, known ahead, static or
+targets, and what shapes follow from that. The answer is worked out here, once, from the settings of
+windows and the names of a table's columns.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from keras_ts.windows.arithmetic.geometry import Geometry
+from keras_ts.windows.spec import Column, WindowSpec
+
+PARTS = ("past", "future", "static", "target")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a series, by the parts they play.
+
+    The defaults are those of a plain series, whose values have no axis for columns.
+
+    Attributes:
+        past: Names (of an array: numbers) of the columns that vary, in the order in which they are
+            fed; those of a calendar last.
+        static: Names of the static columns.
+        targets: Places in ``past`` of the targets.
+        future: Places in ``past`` of the columns known ahead, those of a calendar last.
+        calendar: Number of columns of a calendar.
+        plain: True if windows have no axis for columns.
+        squeeze: True if the only target has no axis of its own.
+    """
+
+    past: tuple[Column, ...] = (0,)
+    static: tuple[Column, ...] = ()
+    targets: tuple[int, ...] = (0,)
+    future: tuple[int, ...] = ()
+    calendar: int = 0
+    plain: bool = True
+    squeeze: bool = True
+
+    @classmethod
+    def of(cls, spec: WindowSpec, names: Sequence[Any]) -> Self:
+        """Find the columns of a table that the settings name.
+
+        Args:
+            spec: The settings.
+            names: The table's columns: their names, or 0, 1, ... for an array.
+        """
+        if not names:
+            raise ValueError("series has no column to window beside id_column and time_column.")
+        static = [names[place] for place in _find("static_columns", spec.static_columns, names)]
+        past = [name for name in names if name not in static]
+        if not past:
+            raise ValueError(f"static_columns leaves no column to window. Received: {list(names)}.")
+        future = sorted(_among(past, "future_columns", spec.future_columns, names))
+        if spec.target_columns is None:
+            targets = [place for place in range(len(past)) if place not in future]
+            if not targets:
+                raise ValueError("future_columns leaves no column to forecast; name fewer of them.")
+        else:
+            targets = _among(past, "target_columns", spec.target_columns, names)
+        if len({*targets, *future}) < len(targets) + len(future):
+            raise ValueError(
+                "target_columns and future_columns name a column twice. Received: "
+                f"target_columns={spec.target_columns}, future_columns={spec.future_columns}."
+            )
+        return cls(
+            tuple(past),
+            tuple(static),
+            tuple(targets),
+            tuple(future),
+            plain=False,
+            squeeze=spec.target_columns is not None and not isinstance(spec.target_columns, tuple),
+        )
+
+    def with_calendar(self, names: Sequence[str]) -> Self:
+        """Return the same with the columns of a calendar behind the others, known ahead."""
+        if not names:
+            return self
+        past = (*self.past, *names)
+        future = (*self.future, *range(len(self.past), len(past)))
+        return replace(self, past=past, future=future, calendar=len(names), plain=False)
+
+    @property
+    def own(self) -> tuple[int, ...]:
+        """Places in ``past`` of the columns that are not known ahead."""
+        return tuple(place for place in range(len(self.past)) if place not in self.future)
+
+    @property
+    def read(self) -> tuple[Column, ...]:
+        """The names of the columns of ``past`` that are read, those before a calendar's."""
+        return self.past[: len(self.past) - self.calendar]
+
+    @property
+    def target_index(self) -> int | tuple[int, ...] | None:
+        """The index that picks the targets off the last axis of values; None for all of them."""
+        if self.plain or (not self.squeeze and self.targets == tuple(range(len(self.past)))):
+            return None
+        return self.targets[0] if self.squeeze else self.targets
+
+    @property
+    def target_shape(self) -> tuple[int, ...]:
+        """Shape of the targets at one step: ``()`` or ``(targets,)``."""
+        return () if self.squeeze else (len(self.targets),)
+
+    @property
+    def sources(self) -> tuple[int, ...] | None:
+        """Of each past column, its place among targets and columns known ahead.
+
+        None if a column is neither, so that no forecast gives its next value.
+        """
+        ahead = (*self.targets, *self.future)
+        if set(ahead) != set(range(len(self.past))):
+            return None
+        return tuple(ahead.index(place) for place in range(len(self.past)))
+
+    def input_shapes(self, geometry: Geometry, rows: int) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of a forecast's inputs by their parts, without the batch.
+
+        Args:
+            geometry: The shape of a window.
+            rows: Rows that are known ahead.
+        """
+        shapes: dict[str, tuple[int, ...]] = {
+            "past": (geometry.reach, *([] if self.plain else [len(self.past)]))
+        }
+        if self.future:
+            shapes["future"] = (rows, len(self.future))
+        if self.static:
+            shapes["static"] = (len(self.static),)
+        return shapes
+
+    def by_part(self) -> dict[str, list[Column]]:
+        """Return the names under "past", "future", "static" and "target", in the arrays' order."""
+        return {
+            "past": list(self.past),
+            "future": [self.past[place] for place in self.future],
+            "static": list(self.static),
+            "target": [self.past[place] for place in self.targets],
+        }
+
+
+PLAIN = Columns()
+
+
+def named_columns(spec: WindowSpec, names: Mapping[str, Sequence[Column]]) -> Columns:
+    """Return the columns of the given names by part, as ``by_part`` returns them.
+
+    Raises:
+        ValueError: The settings name other columns, or part them otherwise.
+    """
+    cycles = spec.calendar_columns
+    read = list(names["past"])[: len(names["past"]) - len(cycles)]
+    table = [*read, *names["static"]]
+    if table and all(isinstance(name, int) for name in table):
+        table = list(range(len(table)))  # Of an array, static columns may stand between others.
+    columns = Columns.of(spec, table).with_calendar(cycles)
+    for part, wanted in columns.by_part().items():
+        if list(names[part]) != wanted:
+            raise ValueError(
+                f"columns[{part!r}] must be {wanted} by windows with target_columns="
+                f"{spec.target_columns!r}, future_columns={spec.future_columns!r}, "
+                f"static_columns={spec.static_columns!r} and calendar={spec.calendar!r}. "
+                f"Received: {list(names[part])}."
+            )
+    return columns
+
+
+def _find(argument: str, wanted: Any, names: Sequence[Any]) -> list[int]:
+    """Return the places among ``names`` of the columns that an argument names."""
+    if wanted is None:
+        return []
+    numbered = all(isinstance(name, int) for name in names)
+    places = []
+    for column in wanted if isinstance(wanted, tuple) else (wanted,):
+        if numbered and isinstance(column, int) and -len(names) <= column < len(names):
+            places.append(column % len(names))
+        elif not numbered and column in names:
+            places.append(list(names).index(column))
+        else:
+            known = f"columns 0..{len(names) - 1}" if numbered else f"columns {list(names)}"
+            raise ValueError(f"{argument}={column!r} is not in the series, which has {known}.")
+    return places
+
+
+def _among(past: list[Any], argument: str, wanted: Any, names: Sequence[Any]) -> list[int]:
+    """Return the places among ``past`` of the columns that an argument names."""
+    columns = [names[place] for place in _find(argument, wanted, names)]
+    for column in columns:
+        if column not in past:
+            raise ValueError(
+                f"{argument} and static_columns both name {column!r}; "
+                "a column that never changes can be neither a target nor known ahead."
+            )
+    return [past.index(column) for column in columns]

@@ -1,0 +1,55 @@
+"""Constants of the training part: what presets normalize and start a model by."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_ts._typing import Array
+from keras_ts.windows.arithmetic.moments import merged, moments
+from keras_ts.windows.arithmetic.scale import mean_absolute_steps
+from keras_ts.windows.dataset import WindowDataset, in_time_order
+
+
+@dataclass(frozen=True)
+class TrainingConstants:
+    """Constants of the rows that the windows of a dataset read, and of no row behind them.
+
+    Attributes:
+        past: Mean and standard deviation of each column of ``past``. Values that are not finite are
+            left out.
+        static: The same of each static column, over the series; None without any.
+        smallest_steps: Of each column of ``past``, the mean absolute step of the series that moves
+            least, but for those that do not move; 1 if none does.
+        num_series: Number of series that the windows come from.
+    """
+
+    past: tuple[Array, Array]
+    static: tuple[Array, Array] | None
+    smallest_steps: Array
+    num_series: int
+
+    @classmethod
+    def of(cls, dataset: WindowDataset) -> "TrainingConstants":
+        """Read the constants of a training part.
+
+        Example:
+
+        >>> from keras_ts import WindowedSeries
+        >>> train, validation = WindowedSeries(window=2).split(np.arange(10.0), at=5)
+        >>> constants = TrainingConstants.of(train)
+        >>> [values.tolist() for values in constants.past], constants.smallest_steps.tolist()
+        ([[2.0], [1.4142135623730951]], [1.0])
+        """
+        source = in_time_order(dataset)
+        panel, ranges = source.panel, source.sampler.ranges
+        begins, ends = ranges.rows(source.spec.geometry.span)
+        rows = merged(list(zip(begins.tolist(), ends.tolist(), strict=True)))
+        series, first = np.unique(ranges.series, return_index=True)
+        static = None
+        if panel.static is not None:
+            static = moments(panel.static[series], [(0, len(series))])
+        ends, columns = np.maximum.reduceat(ends, first), np.arange(panel.num_columns)
+        steps = mean_absolute_steps(panel.values, begins[first], ends, columns)
+        smallest = np.where(steps > 0, steps, np.inf).min(axis=0)
+        smallest = np.where(np.isfinite(smallest), smallest, 1.0)
+        return cls(moments(panel.values, rows), static, smallest, len(series))
