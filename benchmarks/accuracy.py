@@ -65,7 +65,7 @@ class Task:
     window: int
     at: int | None = None
     horizon: int = 1
-    season: int | None = None
+    period: int | None = None
     calendar: tuple[int, ...] | None = None
 
     def parts(self, fold, seed, recipe=None):
@@ -95,10 +95,10 @@ TASKS = {
     "seattle": Task(seattle, 30, at=1169),
     "taylor": Task(taylor, 48),
     "course_calendar": Task(course_series, 20, at=1000, calendar=(365,)),
-    "seattle_24": Task(seattle, 30, at=1169, horizon=24, season=365),
-    "seattle_24_calendar": Task(seattle, 30, at=1169, horizon=24, season=365, calendar=(365,)),
-    "taylor_24": Task(taylor, 48, horizon=24, season=336),
-    "taylor_24_calendar": Task(taylor, 48, horizon=24, season=336, calendar=(48, 336)),
+    "seattle_24": Task(seattle, 30, at=1169, horizon=24, period=365),
+    "seattle_24_calendar": Task(seattle, 30, at=1169, horizon=24, period=365, calendar=(365,)),
+    "taylor_24": Task(taylor, 48, horizon=24, period=336),
+    "taylor_24_calendar": Task(taylor, 48, horizon=24, period=336, calendar=(48, 336)),
 }
 
 
@@ -118,7 +118,7 @@ def trained(name, task, fold, seed):
     train, validation = task.parts(fold, seed, preset.recipe)
     model = fitted(preset, train)
     seconds = time.perf_counter() - begin
-    report = compare(model, train, validation, task.season)
+    report = compare(model, train, validation, task.period)
     return report.table["mae"][0], seconds, report.verdicts["model"]
 
 
@@ -135,11 +135,11 @@ def limit(name, calendar):
 
 def run(title, task, presets, seeds, fold):
     """Print the lines of a series; return the error by forecaster."""
-    report = baselines(*task.parts(fold, 0), task.season)
+    report = baselines(*task.parts(fold, 0), task.period)
     told = zip(report.table["name"], report.table["mae"], strict=True)
     table = {name: error for name, error in told if name in SHOWN}
     for name, error in table.items():
-        season = f" ({task.season})" if name == SHOWN[-1] else ""
+        season = f" ({task.period})" if name == SHOWN[-1] else ""
         print(f"| {title} | {name}{season} | {error:.4g} | - | |", flush=True)
     for name in presets:
         errors, seconds, verdicts = zip(

@@ -7,7 +7,7 @@ By default on the weekly carbon dioxide record of Mauna Loa that statsmodels shi
 and on anyone's own:
 
     python examples/forecast.py --csv sales.csv --column units --time day --id shop \
-        --future promotion --calendar week --season 7 --window 28 --horizon 14
+        --future promotion --calendar week --period 7 --window 28 --horizon 14
 
 With --future, the file goes on behind the last value of each series: those rows hold the columns
 known ahead, and no value yet to forecast. They are the plan that the forecast follows, a row for
@@ -77,7 +77,7 @@ def parse_arguments() -> argparse.Namespace:
         "--missing", choices=["drop", "keep"],
         help="where dates are skipped: drop the windows across a gap, or keep them and count rows",
     )  # fmt: skip
-    parser.add_argument("--season", type=int, help="rows in a season")
+    parser.add_argument("--period", type=int, help="rows in a season")
     parser.add_argument("--window", type=int, default=52, help="rows seen (default 52)")
     parser.add_argument("--horizon", type=int, default=26, help="rows to forecast (default 26)")
     parser.add_argument("--preset", default="gru_32x2", choices=keras_ts.preset_names())
@@ -88,7 +88,7 @@ def parse_arguments() -> argparse.Namespace:
     if arguments.csv is None and arguments.column is None:
         arguments.column, arguments.time = "co2", "week"
         arguments.calendar = arguments.calendar or ["year"]
-        arguments.season = arguments.season or 52
+        arguments.period = arguments.period or 52
     arguments.calendar = [_cycle(name) for name in arguments.calendar]
     return arguments
 
@@ -212,8 +212,8 @@ def run(arguments: argparse.Namespace, series: pd.DataFrame, future: pd.DataFram
     try:
         # A preset reads windows and columns off the data.
         preset = keras_ts.from_preset(arguments.preset, features=None, quantiles=LEVELS)
-        if preset.window_norm == "seasonal" and arguments.season:
-            preset = dataclasses.replace(preset, period=arguments.season)
+        if preset.window_norm == "seasonal" and arguments.period:
+            preset = dataclasses.replace(preset, period=arguments.period)
         recipe = preset.recipe or keras_ts.from_preset("simple_rnn_40x2").recipe
         if arguments.epochs is not None:
             recipe = dataclasses.replace(recipe, epochs=arguments.epochs, least_updates=0)
@@ -237,7 +237,7 @@ def run(arguments: argparse.Namespace, series: pd.DataFrame, future: pd.DataFram
         arguments.out.mkdir(parents=True, exist_ok=True)
         model = preset.build(train)
         # A season that reaches back too far is refused before anything is trained.
-        keras_ts.baselines(train, held_out, season=arguments.season)
+        keras_ts.baselines(train, held_out, period=arguments.period)
         # The untrained model reads the same rows, so a plan that lacks some is refused at once.
         keras_ts.forecast(model, series, future=future)
     except (ValueError, TypeError, OSError) as error:
@@ -259,13 +259,13 @@ def run(arguments: argparse.Namespace, series: pd.DataFrame, future: pd.DataFram
     except ValueError as error:
         rate = recipe.learning_rate
         print(f"No suggestion, so the recipe's own rate {rate:.2e}: {error}")
-    sweep.plot(path=arguments.out / "sweep.png")
+    sweep.plot(filepath=arguments.out / "sweep.png")
 
     epochs = recipe.epochs_for(len(train))
     print(f"\nTraining {arguments.preset} for {epochs} epochs")
     dataclasses.replace(recipe, learning_rate=rate).compile(model, steps_per_epoch=len(train))
     history = model.fit(train, validation_data=calibration, epochs=epochs, verbose=2)
-    keras_ts.plot_history(history, metric="mae", path=arguments.out / "history.png")
+    keras_ts.plot_history(history, metric="mae", filepath=arguments.out / "history.png")
 
     print(f"\nErrors over all {arguments.horizon} steps, on the part that nothing has seen")
     try:
@@ -273,7 +273,7 @@ def run(arguments: argparse.Namespace, series: pd.DataFrame, future: pd.DataFram
     except ValueError as error:
         raise UserError(str(error)) from None
     judged = {arguments.preset: model}
-    print(keras_ts.compare(judged, train, held_out, season=arguments.season))
+    print(keras_ts.compare(judged, train, held_out, period=arguments.period))
 
     path = arguments.out / "model.keras"
     model.save(path)
@@ -282,7 +282,7 @@ def run(arguments: argparse.Namespace, series: pd.DataFrame, future: pd.DataFram
     print(f"\nSaved {path}. A fresh process, given that file alone, forecasts {same}.")
     ahead.to_csv(arguments.out / "forecast.csv", index=False)
     keras_ts.plot_forecast(
-        series, ahead, last=6 * arguments.horizon, path=arguments.out / "forecast.png"
+        series, ahead, last=6 * arguments.horizon, filepath=arguments.out / "forecast.png"
     )
     print(f"\nThe next {arguments.horizon} rows ({arguments.out / 'forecast.csv'}):")
     print(ahead.head(5).to_string(index=False))

@@ -69,7 +69,7 @@ def main() -> None:
     ahead = keras_ts.forecast(keras.saving.load_model(path), weather)
     print(f"\nFrom {path} alone:\n{ahead.head(5).to_string(index=False)}")
     picture = arguments.out / "weather.png"
-    keras_ts.plot_forecast(weather, ahead, last=90, path=picture)
+    keras_ts.plot_forecast(weather, ahead, last=90, filepath=picture)
     print(f"Picture: {picture}")
 
 

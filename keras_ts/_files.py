@@ -1,19 +1,15 @@
 """Reads paths, and writes files whole or not at all."""
 
 import contextlib
-import functools
 import os
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from keras_ts import _checks
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 try:
     import fcntl
@@ -47,27 +43,15 @@ def existing(path: str | os.PathLike[str]) -> Path:
     return where
 
 
-def takes_path(function: Callable[P, T]) -> Callable[P, T]:
-    """Let callers name the argument ``filepath`` by its former name, ``path``."""
-
-    @functools.wraps(function)
-    def renamed(*args: P.args, **kwargs: P.kwargs) -> T:
-        if "path" in kwargs and "filepath" not in kwargs:
-            kwargs["filepath"] = kwargs.pop("path")
-        return function(*args, **kwargs)
-
-    return renamed
-
-
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; move it there if the block succeeds.
+def replacing(filepath: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path beside ``filepath``; move it there if the block succeeds.
 
     A link stays, and the file that it points to is replaced. Permissions stay. A process that is
     killed leaves its temporary file behind, and the next process that writes to the folder
     removes that file.
     """
-    path = path_text("path", path)
+    path = path_text("filepath", filepath)
     target = Path(path).resolve()
     if not target.parent.is_dir():
         raise FileNotFoundError(f"{path!r}: the folder {target.parent} does not exist.")

@@ -6,7 +6,7 @@ may move without breaking anybody's saved model.
 """
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import keras
 
@@ -14,9 +14,34 @@ PACKAGE = "keras_ts"
 
 T = TypeVar("T", bound=type)
 
+# Every registered class by its name, for ``keras_ts.__getattr__``.
+CLASSES: dict[str, type] = {}
+
 
 def registered(cls: T) -> T:
     """Register ``cls`` with Keras as ``keras_ts>ClassName``, its module ``keras_ts``."""
     cls.__module__ = PACKAGE
+    CLASSES[cls.__name__] = cls
     register: Callable[[T], T] = keras.saving.register_keras_serializable(package=PACKAGE)
     return register(cls)
+
+
+def renamed(**names: str) -> Callable[[T], T]:
+    """Let a class read configs whose keys have former names: ``@renamed(old="new")``.
+
+    Arguments may take better names, and the files that people saved before still load.
+    """
+
+    def decorated(cls: T) -> T:
+        read: Any = cls.from_config.__func__  # type: ignore[attr-defined]
+
+        def from_config(cls: type, config: dict[str, Any]) -> Any:
+            """Return an object with these settings, former names of arguments among them."""
+            # With both names in a config, the former one stays, and is refused as no argument.
+            now = {old: new for old, new in names.items() if new not in config}
+            return read(cls, {now.get(key, key): value for key, value in config.items()})
+
+        cls.from_config = classmethod(from_config)  # type: ignore[attr-defined]
+        return cls
+
+    return decorated

@@ -13,9 +13,10 @@ from keras import ops
 
 from keras_ts import _checks
 from keras_ts._keras_private import mask_of
-from keras_ts._registration import registered
+from keras_ts._registration import registered, renamed
 
 
+@renamed(levels="quantiles")
 @registered
 class QuantileLoss(keras.losses.Loss):
     """The pinball loss of quantiles, for a model that ends in ``SortedQuantiles``.
@@ -35,7 +36,7 @@ class QuantileLoss(keras.losses.Loss):
     0.3
 
     Args:
-        levels: The levels of the quantiles on the last axis of the outputs, increasing between 0
+        quantiles: The levels of the quantiles on the last axis of the outputs, increasing between 0
             and 1, with 0.5 among them.
         reduction: As for every Keras loss; it reduces windows. None or ``"none"``: one loss for
             each window. Defaults to ``"sum_over_batch_size"``, the mean.
@@ -44,26 +45,26 @@ class QuantileLoss(keras.losses.Loss):
 
     Input shape:
         Targets of any shape ``(batch, ...)``; outputs of the targets' shape with an axis of
-        ``len(levels)`` behind it. An axis of length 1 may stand between, as in ``(batch,)`` and
-        ``(batch, 1, levels)``. Weights ``(batch,)``, or with further axes of length 1. A mask of
+        ``len(quantiles)`` behind it. An axis of length 1 may stand between, as in ``(batch,)`` and
+        ``(batch, 1, quantiles)``. Weights ``(batch,)``, or with further axes of length 1. A mask of
         the outputs, ``(batch, time)``, leaves out the steps that it masks, and windows of which
         every step is masked.
 
     Raises:
-        TypeError: ``levels`` is not a list of numbers.
-        ValueError: ``levels`` do not increase between 0 and 1, or lack 0.5; or the shapes of
+        TypeError: ``quantiles`` is not a list of numbers.
+        ValueError: ``quantiles`` do not increase between 0 and 1, or lack 0.5; or the shapes of
             targets, outputs, weights and mask do not fit each other.
     """
 
     def __init__(
         self,
-        levels: Sequence[float],
+        quantiles: Sequence[float],
         reduction: str | None = "sum_over_batch_size",
         name: str = "quantile_loss",
         dtype: Any = None,
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
-        self.levels = _checks.levels("levels", levels)
+        self.quantiles = _checks.levels("quantiles", quantiles)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Return the reduced loss.
@@ -88,10 +89,10 @@ class QuantileLoss(keras.losses.Loss):
 
     def get_config(self) -> dict[str, Any]:
         """Return the loss's settings, its dtype too, which Keras's own losses lose."""
-        return {**super().get_config(), "levels": list(self.levels), "dtype": self.dtype}
+        return {**super().get_config(), "quantiles": list(self.quantiles), "dtype": self.dtype}
 
     def _pinball(self, errors: Any) -> Any:
-        levels = ops.convert_to_tensor(self.levels, dtype=errors.dtype)
+        levels = ops.convert_to_tensor(self.quantiles, dtype=errors.dtype)
         return ops.maximum(levels * errors, (levels - 1.0) * errors)
 
 
@@ -178,9 +179,9 @@ class _Reduce(keras.losses.Loss):
 class _QuantileMetric(keras.metrics.Mean):
     """The mean over windows of something read off the quantiles."""
 
-    def __init__(self, levels: Sequence[float], name: str, dtype: Any = None) -> None:
+    def __init__(self, quantiles: Sequence[float], name: str, dtype: Any = None) -> None:
         super().__init__(name=name, dtype=dtype)
-        self.levels = _checks.levels("levels", levels)
+        self.quantiles = _checks.levels("quantiles", quantiles)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add the windows of a batch."""
@@ -193,13 +194,14 @@ class _QuantileMetric(keras.metrics.Mean):
 
     def get_config(self) -> dict[str, Any]:
         """Return the metric's settings."""
-        return {**super().get_config(), "levels": list(self.levels)}
+        return {**super().get_config(), "quantiles": list(self.quantiles)}
 
     def _measured(self, errors: Any) -> Any:
         """Return what is measured, from the distances of targets from quantiles."""
         raise NotImplementedError
 
 
+@renamed(levels="quantiles")
 @registered
 class MedianMAE(_QuantileMetric):
     """The mean absolute error of the median, for a model that gives quantiles.
@@ -214,19 +216,20 @@ class MedianMAE(_QuantileMetric):
     1.5
 
     Args:
-        levels: The levels of the quantiles on the last axis of the outputs, as for
+        quantiles: The levels of the quantiles on the last axis of the outputs, as for
             ``QuantileLoss``, which says how shapes, weights and masks are taken.
         name: Name of the metric. Defaults to ``"mae"``.
         dtype: As for every Keras metric.
     """
 
-    def __init__(self, levels: Sequence[float], name: str = "mae", dtype: Any = None) -> None:
-        super().__init__(levels, name=name, dtype=dtype)
+    def __init__(self, quantiles: Sequence[float], name: str = "mae", dtype: Any = None) -> None:
+        super().__init__(quantiles, name=name, dtype=dtype)
 
     def _measured(self, errors: Any) -> Any:
-        return ops.abs(errors[..., self.levels.index(0.5)])
+        return ops.abs(errors[..., self.quantiles.index(0.5)])
 
 
+@renamed(levels="quantiles")
 @registered
 class IntervalCoverage(_QuantileMetric):
     """The share of targets between the lowest and the highest quantile.
@@ -243,17 +246,20 @@ class IntervalCoverage(_QuantileMetric):
     0.5
 
     Args:
-        levels: The levels of the quantiles on the last axis of the outputs, two or more, as for
+        quantiles: The levels of the quantiles on the last axis of the outputs, two or more, as for
             ``QuantileLoss``, which says how shapes, weights and masks are taken.
         name: Name of the metric. Defaults to ``"coverage"``.
         dtype: As for every Keras metric.
     """
 
-    def __init__(self, levels: Sequence[float], name: str = "coverage", dtype: Any = None) -> None:
-        super().__init__(levels, name=name, dtype=dtype)
-        if len(self.levels) < 2:
+    def __init__(
+        self, quantiles: Sequence[float], name: str = "coverage", dtype: Any = None
+    ) -> None:
+        super().__init__(quantiles, name=name, dtype=dtype)
+        if len(self.quantiles) < 2:
             raise ValueError(
-                f"levels must be two or more to cover anything. Received: levels={self.levels}."
+                "quantiles must be two or more to cover anything. Received: "
+                f"quantiles={self.quantiles}."
             )
 
     def _measured(self, errors: Any) -> Any:
@@ -265,7 +271,7 @@ class IntervalCoverage(_QuantileMetric):
 
 
 def _errors(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-    """Return targets minus quantiles, ``(batch, ..., levels)``, and the mask ``(batch, ...)``.
+    """Return targets minus quantiles, ``(batch, ..., quantiles)``, and the mask ``(batch, ...)``.
 
     Masked steps have errors of 0, so that neither a gradient nor a NaN comes from them.
     """
@@ -273,14 +279,14 @@ def _errors(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     y_pred = ops.convert_to_tensor(y_pred, dtype=owner.dtype)
     y_true = ops.convert_to_tensor(y_true, dtype=owner.dtype)
     targets, outputs = tuple(y_true.shape), tuple(y_pred.shape)
-    count, places = len(owner.levels), outputs[:-1]
+    count, places = len(owner.quantiles), outputs[:-1]
     fits = _equal(places, targets) or _equal(places, (*targets, 1)) or _equal((*places, 1), targets)
     if not targets or not places or outputs[-1] != count or not fits:
         raise ValueError(
             f"{type(owner).__name__} takes outputs of the targets' shape with an axis of {count} "
-            f"quantiles behind it, as many as levels={_checks.shown(list(owner.levels))}. "
+            f"quantiles behind it, as many as quantiles={_checks.shown(list(owner.quantiles))}. "
             f"Received targets {targets} and outputs {outputs}: end the model in "
-            "SortedQuantiles(levels)."
+            "SortedQuantiles(quantiles)."
         )
     errors = ops.reshape(y_true, (*ops.shape(y_pred)[:-1], 1)) - y_pred
     if mask is None:

@@ -16,7 +16,7 @@ REGISTERED = {
     "keras_ts>CarryForward": lambda: keras_ts.CarryForward(None),
     "keras_ts>MaskLike": keras_ts.MaskLike,
     "keras_ts>Unmask": keras_ts.Unmask,
-    "keras_ts>SmoothedForecast": lambda: keras_ts.SmoothedForecast(3, 1, [2.0, 0.5], holes=True),
+    "keras_ts>SmoothedForecast": lambda: keras_ts.SmoothedForecast(3, 1, [2.0, 0.5], masked=True),
     "keras_ts>LinearForecast": lambda: keras_ts.LinearForecast(3),
     "keras_ts>CalendarEvents": lambda: keras_ts.CalendarEvents(3),
     "keras_ts>LastSteps": lambda: keras_ts.LastSteps(3),

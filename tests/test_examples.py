@@ -65,8 +65,8 @@ MISTAKES = [
     ("empty.csv", "--column sold", "cannot be read as a CSV file"),
     ("nameless.csv", "--column sold --time day --id city", "--id city has no value in line 5"),
     ("sales.csv", "--column sold --future sold", "two options name the column sold"),
-    ("sales.csv", "--column sold --window 10 --horizon 7 --epochs 1 --season 1", "must be >= 2"),
-    ("sales.csv", "--column sold --window 10 --horizon 7 --epochs 1 --season 180", "season=180"),
+    ("sales.csv", "--column sold --window 10 --horizon 7 --epochs 1 --period 1", "must be >= 2"),
+    ("sales.csv", "--column sold --window 10 --horizon 7 --epochs 1 --period 180", "period=180"),
     ("header.csv", "--column sold", "no row below its header"),
     ("binary.csv", "--column sold", "cannot be read as a CSV file"),
     ("sales.csv", "--column none", "every value of the series is missing"),
@@ -144,7 +144,7 @@ def test_a_panel_with_dates_and_a_plan(folder):
     out = folder / "panel"
     result = call("forecast.py", "--csv", folder / "cities.csv", "--column", "sold", "--time",
                   "day", "--id", "city", "--future", "promotion", "--calendar", "week",
-                  "--season", 7, "--window", 14, "--horizon", 7, "--epochs", 1,
+                  "--period", 7, "--window", 14, "--horizon", 7, "--epochs", 1,
                   "--missing", "drop", "--out", out)  # fmt: skip
     assert result.returncode == 0, result.stderr[-2000:]
     assert "14 rows at the end have no value yet: the plan for what follows" in result.stdout

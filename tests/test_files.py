@@ -130,10 +130,10 @@ def test_what_is_no_path_is_refused_by_name(model, bad):
 @pytest.mark.parametrize(("path", "says"), [("", "is empty"), ("a\0", "holds a null character")])
 def test_a_text_that_is_no_path_is_refused_by_name(model, path, says):
     for call in (load_model, load_windows, migrate_lambdas):
-        with pytest.raises(ValueError, match=rf"^(file)?path {says}: name a file"):
+        with pytest.raises(ValueError, match=rf"^filepath {says}: name a file"):
             call(path)
     for call in (save_model, save_portable):
-        with pytest.raises(ValueError, match=rf"^(file)?path {says}: name a file"):
+        with pytest.raises(ValueError, match=rf"^filepath {says}: name a file"):
             call(model, path)
 
 
@@ -145,20 +145,6 @@ def test_a_folder_is_no_file(model, tmp_path):
             call(folder)
     with pytest.raises(IsADirectoryError, match=r"folder.keras' is a folder"):
         save_portable(model, folder)
-
-
-def test_path_still_names_the_file(model, tmp_path):
-    """As it did before the argument took the name that Keras gives it."""
-    save_model(model, path=tmp_path / "model.keras", windows=WindowedSeries(5))
-    save_portable(model, path=tmp_path / "portable.keras")
-    assert load_windows(path=tmp_path / "model.keras") == WindowedSeries(5)
-    assert load_model(path=tmp_path / "portable.keras").output_shape == (None, 1)
-    with pytest.raises(ValueError, match="holds no Lambda"):
-        migrate_lambdas(path=tmp_path / "model.keras")
-    with pytest.raises(TypeError, match="path"):
-        load_model(tmp_path / "model.keras", path=tmp_path / "model.keras")
-    with pytest.raises(TypeError, match="path"):
-        load_model(filepath=tmp_path / "model.keras", path=tmp_path / "model.keras")
 
 
 def test_a_folder_that_takes_no_file_is_named(model, tmp_path, monkeypatch):

@@ -288,13 +288,13 @@ def test_arguments_survive_a_file(forked_reload, tmp_path):
     model.save(tmp_path / "model.keras")
     again = load_model(tmp_path / "model.keras")
     assert again.loss.get_config() == model.loss.get_config()
-    assert (again.loss.levels, again.loss.reduction, again.loss.name, again.loss.dtype) == (
+    assert (again.loss.quantiles, again.loss.reduction, again.loss.name, again.loss.dtype) == (
         (0.1, 0.5, 0.9), "sum", "pinball", "bfloat16",
     )  # fmt: skip
     assert again.evaluate(x, x[:, 0], verbose=0) == model.evaluate(x, x[:, 0], verbose=0)
     report = check_reload(model, x)
     assert report.ok, report
-    assert [metric.levels for metric in again.metrics[1].metrics] == [(0.1, 0.5, 0.9)] * 2
+    assert [metric.quantiles for metric in again.metrics[1].metrics] == [(0.1, 0.5, 0.9)] * 2
 
 
 @pytest.mark.parametrize("weighted", [False, True])

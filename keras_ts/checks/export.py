@@ -73,7 +73,7 @@ class ExportReport:
         difference: The largest difference of any output from ``model.predict``.
         magnitude: The largest output, to compare the difference with.
         rtol: The largest difference allowed, relative to the largest output.
-        holes: True if windows with missing values were run, too.
+        missing: True if windows with missing values were run, too.
     """
 
     format: str
@@ -81,7 +81,7 @@ class ExportReport:
     difference: float
     magnitude: float
     rtol: float
-    holes: bool = False
+    missing: bool = False
 
     @property
     def ok(self) -> bool:
@@ -93,7 +93,7 @@ class ExportReport:
         return (
             f"{self.format}: the same outputs up to {self.difference:.2g} "
             f"(they reach {self.magnitude:.4g}), at input shapes {ran}"
-            + (", with and without missing values." if self.holes else ".")
+            + (", with and without missing values." if self.missing else ".")
         )
 
 
@@ -107,7 +107,7 @@ def check_export(
 
     A model that takes any length is run at two: that of ``x``, and half of it. A model that masks
     missing values is run on windows of ``x`` that lack some, too. Afterwards,
-    ``model.export(path, format=...)`` exports what was checked.
+    ``model.export(filepath, format=...)`` exports what was checked.
 
     Example:
 

@@ -14,7 +14,7 @@ class LeakageReport:
     Attributes:
         passes: Number of calls of ``predict``.
         forecasts: Number of forecasts that each of them made.
-        holes: Number of holes in the series that were looked at.
+        missing: Number of stretches of missing values in the series that were looked at.
         copies: The columns that hold values of a target some rows on, up to a factor and an offset:
             by their names the target, and how many rows. They were changed along with it.
         origin: The first origin whose forecast moved, a position or a timestamp; None if none did.
@@ -30,7 +30,7 @@ class LeakageReport:
 
     passes: int
     forecasts: int
-    holes: int = 0
+    missing: int = 0
     copies: dict[Any, tuple[Any, int]] = field(default_factory=dict)
     origin: Any = None
     series: Any = None

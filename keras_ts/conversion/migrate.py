@@ -16,7 +16,7 @@ from typing import Any
 
 import keras
 
-from keras_ts._files import path_text, takes_path
+from keras_ts._files import path_text
 from keras_ts.conversion import keras2, lambda_bytecode
 from keras_ts.conversion.mask_flow import reached_layers
 from keras_ts.layers.expand_series import ExpandSeries
@@ -27,7 +27,6 @@ from keras_ts.saving.diagnose import short
 from keras_ts.saving.load import load_model, look_through
 
 
-@takes_path
 def migrate_lambdas(
     filepath: str | os.PathLike[str],
     replacements: Mapping[str, keras.layers.Layer] | None = None,
@@ -161,7 +160,7 @@ def _matched(
         given = ", ".join(f"{where!r}: ..." for where in missing)
         raise ValueError(
             f"{source!r}: say which layers stand in for what is not recognised:{reasons}\n"
-            f"migrate_lambdas(path, {{{given}}})"
+            f"migrate_lambdas(filepath, {{{given}}})"
         )
     return layers
 
@@ -299,5 +298,5 @@ def _check_masks(model: keras.Model, proposed: dict[str, Any], source: str) -> N
             raise ValueError(
                 f"{source!r}: a mask {what} {where!r}. The Lambda ended it, and {title} would "
                 "pass it on, which changes results. If that is what you want, say so: "
-                f"migrate_lambdas(path, {{{where!r}: {title}(...)}})"
+                f"migrate_lambdas(filepath, {{{where!r}: {title}(...)}})"
             )

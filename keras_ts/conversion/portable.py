@@ -12,7 +12,6 @@ import keras
 import numpy as np
 
 from keras_ts._dtypes import at_least_float32
-from keras_ts._files import takes_path
 from keras_ts._models import check_model
 from keras_ts._registration import PACKAGE
 from keras_ts.conversion.mask_flow import LENGTHS, copied, reached_layers
@@ -28,7 +27,6 @@ from keras_ts.saving.config import LAMBDAS, Place, entries, is_stock, title
 from keras_ts.saving.save import check_saveable, write
 
 
-@takes_path
 def save_portable(model: keras.Model, filepath: str | os.PathLike[str]) -> None:
     """Save a model as a ``.keras`` file of stock layers, which loads without keras_ts.
 
@@ -90,8 +88,8 @@ def _check_stock(model: keras.Model) -> None:
         raise ValueError(
             "The model is compiled with QuantileLoss, which has no stock form. To predict where "
             "keras_ts is not installed, save it uncompiled: "
-            "keras_ts.save_model(model, path), then "
-            "save_portable(keras_ts.load_model(path, compile=False), filepath)."
+            "keras_ts.save_model(model, filepath), then "
+            "save_portable(keras_ts.load_model(filepath, compile=False), filepath)."
         )
     replaced = {f"{PACKAGE}>{layer.__name__}" for layer in _STOCK}
     for place, entry in _entries(model):

@@ -68,9 +68,9 @@ class BacktestReport:
             scores[metric] = of_means(metric, means)
         return scores
 
-    def plot(self, ax: Any = None, path: str | os.PathLike[str] | None = None) -> Any:
+    def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
         """Draw the error by step; see ``plot_backtest``."""
-        return plot_backtest(self.table, ax=ax, path=path)
+        return plot_backtest(self.table, ax=ax, filepath=filepath)
 
     def to_frame(self, library: str = "pandas") -> Any:
         """Return ``table`` as a data frame.

@@ -42,12 +42,12 @@ def moving_average(past: Array, ahead: IntArray) -> Array:
     return np.repeat(past.mean(axis=1, keepdims=True), len(ahead), axis=1)
 
 
-def seasons_back(ahead: IntArray, season: int) -> IntArray:
+def periods_back(ahead: IntArray, period: int) -> IntArray:
     """Return how far before the origin the seasonal naive forecast of each step lies.
 
-    It is the latest known value a whole number of seasons before the target.
+    It is the latest known value a whole number of periods before the target.
     """
-    distances: IntArray = -(-ahead // season) * season - ahead
+    distances: IntArray = -(-ahead // period) * period - ahead
     return distances
 
 

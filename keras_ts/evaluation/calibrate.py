@@ -78,7 +78,7 @@ def calibrate(
     several = not judged.panel.columns.squeeze
     layer = ConformalInterval(
         shares,
-        levels=levels,
+        quantiles=levels,
         targets=_targets(judged, several),
         sequence=judged.geometry.sequence,
         calibrated_on=judged.mark(),

@@ -24,7 +24,7 @@ _ALIKE = ("window", "horizon", "gap", "sampling_rate", "targets")
 
 
 def baselines(
-    train: WindowDataset, validation: WindowDataset, season: int | None = None
+    train: WindowDataset, validation: WindowDataset, period: int | None = None
 ) -> ComparisonReport:
     """Score the forecasts that a model has to beat, on the targets of ``validation``.
 
@@ -34,7 +34,7 @@ def baselines(
     - ``"linear autoregression"``: a ridge regression of each step on the window, fitted on
       ``train``; for each target on its own past, shared by the series of a panel. Its penalty is
       a thousandth of the mean diagonal.
-    - ``"seasonal naive"``, with ``season``: the latest known value a whole number of seasons before
+    - ``"seasonal naive"``, with ``period``: the latest known value a whole number of periods before
       the target, also from before the window.
 
     Example:
@@ -54,25 +54,25 @@ def baselines(
     Args:
         train: The training part, for the regression and for the scale of MASE.
         validation: The part to judge on, every window and the whole horizon of it.
-        season: Positions in a season, such as 12 for months or 7 for days. It adds the seasonal
-            naive forecast, and MASE is then scaled by steps ``season`` apart. Defaults to None.
+        period: Positions in a season, such as 12 for months or 7 for days. It adds the seasonal
+            naive forecast, and MASE is then scaled by steps ``period`` apart. Defaults to None.
 
     Returns:
         A ``ComparisonReport``.
 
     Raises:
         TypeError: ``train`` or ``validation`` is no ``WindowDataset``.
-        ValueError: The two differ in windows or columns, or a season reaches back over the
+        ValueError: The two differ in windows or columns, or a period reaches back over the
             beginning of a series.
     """
-    return _judge({}, train, validation, season)
+    return _judge({}, train, validation, period)
 
 
 def compare(
     model: keras.Model | Mapping[str, keras.Model],
     train: WindowDataset,
     validation: WindowDataset,
-    season: int | None = None,
+    period: int | None = None,
 ) -> ComparisonReport:
     """Score a model beside the baselines, and tell if it beats the best of them.
 
@@ -106,7 +106,7 @@ def compare(
         train: The training part, for the baselines and for the scale of MASE.
         validation: The part to judge on, which no model has been trained on. In time order,
             whatever order the dataset has; without its weights.
-        season: As for ``baselines``.
+        period: As for ``baselines``.
 
     Returns:
         A ``ComparisonReport``.
@@ -121,32 +121,32 @@ def compare(
     if not models:
         raise ValueError("model is an empty dict; name a model in it.")
     for name, one in models.items():
-        if not isinstance(name, str) or name in _names(season=1):
+        if not isinstance(name, str) or name in _names(period=1):
             raise ValueError(
-                f"model must name models by texts other than {', '.join(_names(season=1))}. "
+                f"model must name models by texts other than {', '.join(_names(period=1))}. "
                 f"Received: {_checks.shown(name)}."
             )
         check_model(one, built=True)
-    return _judge(models, train, validation, season)
+    return _judge(models, train, validation, period)
 
 
 def _judge(
-    models: dict[str, keras.Model], train: Any, validation: Any, season: int | None
+    models: dict[str, keras.Model], train: Any, validation: Any, period: int | None
 ) -> ComparisonReport:
-    if season is not None:
-        season = _checks.integer("season", season, 2)
+    if period is not None:
+        period = _checks.integer("period", period, 2)
     trained, judged = JudgedWindows("train", train), JudgedWindows("validation", validation)
     _check_alike(trained, judged)
     interfaces = {name: Interface.of(model, validation, name) for name, model in models.items()}
     levels = {name: interface.quantiles for name, interface in interfaces.items()}
     _warn_calibrated_on(interfaces, judged)
     linear = _fitted(trained)
-    scales = trained.scales_for(judged, season or 1)
-    names = [*models, *_names(season)]
+    scales = trained.scales_for(judged, period or 1)
+    names = [*models, *_names(period)]
     sizes = judged.count, len(judged.labels), judged.geometry.horizon
     tallies = {name: Tally(*sizes) for name in names}
     for block in judged.blocks():
-        forecasts, whole = _baseline_forecasts(block, judged, linear, season)
+        forecasts, whole = _baseline_forecasts(block, judged, linear, period)
         whole &= _finite(block.actual)
         numbers = block.begin + np.flatnonzero(whole)
         actual, series = block.actual[whole], block.series[whole]
@@ -181,9 +181,9 @@ def _warn_calibrated_on(interfaces: dict[str, Interface], judged: JudgedWindows)
             )
 
 
-def _names(season: int | None) -> list[str]:
+def _names(period: int | None) -> list[str]:
     names = [rivals.NAIVE, rivals.DRIFT, rivals.MOVING_AVERAGE, rivals.LINEAR]
-    return names if season is None else [*names, rivals.SEASONAL]
+    return names if period is None else [*names, rivals.SEASONAL]
 
 
 def _check_alike(train: JudgedWindows, validation: JudgedWindows) -> None:
@@ -227,7 +227,7 @@ def _fitted(train: JudgedWindows) -> rivals.LinearAutoregression:
 
 
 def _baseline_forecasts(
-    block: Block, judged: JudgedWindows, linear: rivals.LinearAutoregression, season: int | None
+    block: Block, judged: JudgedWindows, linear: rivals.LinearAutoregression, period: int | None
 ) -> tuple[dict[str, Array], BoolArray]:
     """Return the forecasts by name, and True for each window in which no value is missing."""
     past, ahead = block.past, judged.ahead
@@ -238,8 +238,8 @@ def _baseline_forecasts(
         rivals.LINEAR: linear.predict(past),
     }
     whole = _finite(past)
-    if season is not None:
-        values, without_gap = judged.seasonal(block, season)
+    if period is not None:
+        values, without_gap = judged.seasonal(block, period)
         forecasts[rivals.SEASONAL] = values
         whole &= without_gap & _finite(values)
     return forecasts, whole

@@ -29,7 +29,7 @@ def squared_errors(actual: Array, predicted: Array) -> Array:
 def scaled_errors(actual: Array, predicted: Array, scale: Array) -> Array:
     """Return ``|y - f| / scale``. Their mean is MASE, the mean absolute scaled error.
 
-    The scale is the mean absolute step of the training part, ``mean |y[t] - y[t - season]|``:
+    The scale is the mean absolute step of the training part, ``mean |y[t] - y[t - period]|``:
     Hyndman and Koehler, *Another look at measures of forecast accuracy*, International Journal of
     Forecasting 22 (2006). NaN where the scale is NaN.
     """

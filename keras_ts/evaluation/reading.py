@@ -16,7 +16,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._dtypes import with_exact_integers
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.evaluation.baselines import filled, naive, seasons_back
+from keras_ts.evaluation.baselines import filled, naive, periods_back
 from keras_ts.evaluation.verdict import Origins
 from keras_ts.windows.arithmetic.scale import absolute_steps
 from keras_ts.windows.dataset import WindowDataset, in_time_order
@@ -188,8 +188,8 @@ class JudgedWindows:
         actual = self._last_step(self._source.targets()).astype(np.float64)
         return last.table(actual, predictions)
 
-    def seasonal(self, block: Block, season: int) -> tuple[Array, BoolArray]:
-        """Return the latest known values a whole number of seasons before the targets.
+    def seasonal(self, block: Block, period: int) -> tuple[Array, BoolArray]:
+        """Return the latest known values a whole number of periods before the targets.
 
         With ``missing="mask"`` the last value stands in for one that is missing.
 
@@ -197,16 +197,16 @@ class JudgedWindows:
             ``(windows, steps, targets)``; and True for the windows between whose values and origin
             time has no gap.
         """
-        back = seasons_back(self.ahead, season)
+        back = periods_back(self.ahead, period)
         begin = block.origins - back.max()
         starts = self.panel.offsets[block.series]
         early = begin < starts
         if early.any() and not self.masks:
             first = int(early.argmax())
             raise ValueError(
-                f"season={season} needs a value {back.max()} positions before each origin, and "
+                f"period={period} needs a value {back.max()} positions before each origin, and "
                 f"{int(early.sum())} windows have none, the first of them in "
-                f"{self.panel.series(int(block.series[first]))}. Use a shorter season, or leave it "
+                f"{self.panel.series(int(block.series[first]))}. Use a shorter period, or leave it "
                 "out."
             )
         places = block.origins[:, None] - back
@@ -221,10 +221,10 @@ class JudgedWindows:
         )
         return values.astype(np.float64), whole
 
-    def scales(self, season: int) -> Array:
+    def scales(self, period: int) -> Array:
         """Return the mean absolute step of each series and target, ``(series, targets)``.
 
-        It is taken over the rows that the windows read, ``season`` apart. NaN where there is no
+        It is taken over the rows that the windows read, ``period`` apart. NaN where there is no
         step, or none but 0.
         """
         order = np.argsort(self.ranges.first, kind="stable")
@@ -233,16 +233,16 @@ class JudgedWindows:
         end = last + self.geometry.span
         # Windows on both sides of a missing row may read some rows in common.
         begin = np.maximum(first, np.concatenate([[0], np.maximum.accumulate(end)[:-1]]))
-        total, count = absolute_steps(self.panel.values, begin, end, self.columns, season)
+        total, count = absolute_steps(self.panel.values, begin, end, self.columns, period)
         sums = np.zeros((2, len(self.panel.lengths), len(self.columns)))
         np.add.at(sums[0], self.ranges.series[order], total)
         np.add.at(sums[1], self.ranges.series[order], count)
         scales: Array = sums[0] / np.maximum(sums[1], 1)
         return np.where(scales > 0, scales, np.nan)
 
-    def scales_for(self, other: "JudgedWindows", season: int) -> Array:
+    def scales_for(self, other: "JudgedWindows", period: int) -> Array:
         """Return ``scales`` for the series of another panel, NaN for those that are not here."""
-        scales = self.scales(season)
+        scales = self.scales(period)
         if self.panel is other.panel:
             return scales
         place = {label: number for number, label in enumerate(self.labels)}

@@ -31,7 +31,7 @@ class CarryForward(keras.layers.Layer):
 
     Args:
         start: Value of the steps before a column's first known value. Defaults to 0, the mean of a
-            standardized column. None leaves them NaN, for ``NormalizeWindow(holes=True)``, which
+            standardized column. None leaves them NaN, for ``NormalizeWindow(masked=True)``, which
             keeps them out of the column's statistics.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 

@@ -13,7 +13,7 @@ from keras import ops
 
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
-from keras_ts._registration import registered
+from keras_ts._registration import registered, renamed
 from keras_ts.layers.select_columns import selected
 from keras_ts.windows.arithmetic.scale import window_scales
 
@@ -21,6 +21,7 @@ from keras_ts.windows.arithmetic.scale import window_scales
 _MOST_COVERAGES = 100
 
 
+@renamed(levels="quantiles")
 @registered
 class ConformalInterval(keras.layers.Layer):
     """Puts calibrated bands about forecasts: lower bounds, the point or median, upper bounds.
@@ -51,8 +52,8 @@ class ConformalInterval(keras.layers.Layer):
     Args:
         coverage: Share of values that a band is to hold, between 0 and 1, or a list of them,
             increasing.
-        levels: Levels of the quantiles on the last axis of the forecasts, among them both of each
-            coverage: 0.1 and 0.9 for 0.8. Defaults to None: forecasts are points.
+        quantiles: Levels of the quantiles on the last axis of the forecasts, among them both of
+            each coverage: 0.1 and 0.9 for 0.8. Defaults to None: forecasts are points.
         targets: Index of the target in the last axis of the window, or a list of them where
             forecasts have an axis for targets. Defaults to None: the window is
             ``(batch, window)``.
@@ -63,25 +64,25 @@ class ConformalInterval(keras.layers.Layer):
 
     Input shape:
         A list: the forecasts, ``(batch, steps)``, with more axes in front of the steps for
-        ``sequence``, and behind them for targets and for levels; and the window in the units of the
-        series, ``(batch, window)`` or ``(batch, window, columns)``.
+        ``sequence``, and behind them for targets and for quantiles; and the window in the units of
+        the series, ``(batch, window)`` or ``(batch, window, columns)``.
 
     Output shape:
-        The forecasts' without the axis of levels, and a last axis of
+        The forecasts' without the axis of quantiles, and a last axis of
         ``2 * len(coverage) + 1``: lower bounds, point or median, upper bounds, increasing. Float32
         under a half-precision policy.
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: An argument is out of range, ``levels`` lack those of a coverage, or the inputs
-            do not fit the settings.
+        ValueError: An argument is out of range, ``quantiles`` lack those of a coverage, or the
+            inputs do not fit the settings.
     """
 
     def __init__(
         self,
         coverage: float | Sequence[float],
         *,
-        levels: Sequence[float] | None = None,
+        quantiles: Sequence[float] | None = None,
         targets: int | Sequence[int] | None = None,
         sequence: bool = False,
         calibrated_on: str | None = None,
@@ -90,9 +91,9 @@ class ConformalInterval(keras.layers.Layer):
         # Keras would cast the series to half precision first, which loses the level.
         super().__init__(autocast=False, **kwargs)
         self.coverage = checked_coverage(coverage)
-        self.given_levels = None if levels is None else _checks.levels("levels", levels)
+        self.given_quantiles = None if quantiles is None else _checks.levels("quantiles", quantiles)
         self._pairs = [
-            None if self.given_levels is None else pair_of(share, self.given_levels)
+            None if self.given_quantiles is None else pair_of(share, self.given_quantiles)
             for share in self.coverage
         ]
         self.targets = _checks.indices("targets", targets)
@@ -105,7 +106,7 @@ class ConformalInterval(keras.layers.Layer):
         self.calibrated_on = calibrated_on
 
     @property
-    def levels(self) -> tuple[float, ...]:
+    def quantiles(self) -> tuple[float, ...]:
         """The levels of the output's last axis: those of the bounds, and 0.5."""
         low = [outer_levels(share)[0] for share in reversed(self.coverage)]
         high = [outer_levels(share)[1] for share in self.coverage]
@@ -129,8 +130,8 @@ class ConformalInterval(keras.layers.Layer):
         forecasts, past = (ops.cast(x, at_least_float32(self)) for x in inputs)
         scale = self._scale(past)
         point = forecasts
-        if self.given_levels is not None:
-            point = forecasts[..., self.given_levels.index(0.5)]
+        if self.given_quantiles is not None:
+            point = forecasts[..., self.given_quantiles.index(0.5)]
         while len(scale.shape) < len(point.shape):
             scale = ops.expand_dims(scale, 1)
         low, high = point, point
@@ -161,9 +162,9 @@ class ConformalInterval(keras.layers.Layer):
         """Return the axes of a forecast that margins have: of steps and targets."""
         shapes = [tuple(shape) for shape in input_shape] if len(input_shape) == 2 else []
         axes = shapes[0][1:] if shapes else ()
-        if self.given_levels is not None:
+        if self.given_quantiles is not None:
             axes, last = axes[:-1], axes[-1:]
-            if last != (len(self.given_levels),):
+            if last != (len(self.given_quantiles),):
                 axes = ()
         axes = axes[1:] if self.sequence else axes
         several = isinstance(self.targets, list)
@@ -180,9 +181,9 @@ class ConformalInterval(keras.layers.Layer):
             raise ValueError(
                 "ConformalInterval takes [forecasts, window]: forecasts (batch, steps), with an "
                 "axis in front for sequence=True and axes behind for a list of targets and for "
-                "levels; the window (batch, window, columns), or (batch, window) without targets. "
-                f"Received shapes {_checks.shown(input_shape)} with levels="
-                f"{_checks.shown(self.given_levels)}, targets={_checks.shown(self.targets)}, "
+                "quantiles; the window (batch, window, columns), or (batch, window) without "
+                f"targets. Received shapes {_checks.shown(input_shape)} with quantiles="
+                f"{_checks.shown(self.given_quantiles)}, targets={_checks.shown(self.targets)}, "
                 f"sequence={self.sequence}."
             )
         return axes
@@ -190,8 +191,8 @@ class ConformalInterval(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Return the forecasts' shape, with bounds and point on the last axis."""
         shape = tuple(input_shape[0])
-        shape = shape if self.given_levels is None else shape[:-1]
-        return (*shape, len(self.levels))
+        shape = shape if self.given_quantiles is None else shape[:-1]
+        return (*shape, len(self.quantiles))
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """Return the shape of the bands, and their dtype."""
@@ -207,7 +208,7 @@ class ConformalInterval(keras.layers.Layer):
         return {
             **super().get_config(),
             "coverage": list(self.coverage),
-            "levels": None if self.given_levels is None else list(self.given_levels),
+            "quantiles": None if self.given_quantiles is None else list(self.given_quantiles),
             "targets": self.targets,
             "sequence": self.sequence,
             "calibrated_on": self.calibrated_on,

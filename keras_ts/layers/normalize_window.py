@@ -15,7 +15,7 @@ from keras import ops
 
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
-from keras_ts._registration import registered
+from keras_ts._registration import registered, renamed
 from keras_ts.layers.season import season
 from keras_ts.windows.arithmetic.parted import parted
 
@@ -24,6 +24,7 @@ STATISTICS = ("last", "mean", "standard", "seasonal")
 _BEHIND_ALL = 2**31 - 1
 
 
+@renamed(holes="masked")
 @registered
 class NormalizeWindow(keras.layers.Layer):
     """Subtracts from each window a location of its own and divides by a scale of its own.
@@ -63,7 +64,7 @@ class NormalizeWindow(keras.layers.Layer):
             the location is the step itself. Defaults to False.
         epsilon: Number added to the variance, so that a constant window divides by no zero, in
             squared units of the series. Defaults to 1e-6.
-        holes: True if masked steps are values that nobody knows: time passes in them, and for
+        masked: True if masked steps are values that nobody knows: time passes in them, and for
             ``"seasonal"`` the phase that follows the window is that behind its last step, masked
             or not. A NaN is such a value, too: it enters no statistic of its feature, and becomes
             0. False if they are padding: it is that behind the last step that is not masked.
@@ -94,7 +95,7 @@ class NormalizeWindow(keras.layers.Layer):
         period: int | None = None,
         causal: bool = False,
         epsilon: float = 1e-6,
-        holes: bool = False,
+        masked: bool = False,
         **kwargs: Any,
     ) -> None:
         # Keras would cast the input to half precision first, which loses the level.
@@ -109,7 +110,7 @@ class NormalizeWindow(keras.layers.Layer):
             )
         epsilon = _checks.positive("epsilon", epsilon)
         self.epsilon = _checks.fits("epsilon", epsilon, at_least_float32(self))
-        self.holes = _checks.boolean("holes", holes)
+        self.masked = _checks.boolean("masked", masked)
         self.supports_masking = True
 
     @property
@@ -132,7 +133,7 @@ class NormalizeWindow(keras.layers.Layer):
         """Return the normalized windows, their locations and their scales."""
         inputs = ops.cast(inputs, at_least_float32(self))
         kept = None
-        if self.holes:
+        if self.masked:
             inputs, missing = parted(inputs, ops)
             kept = ops.logical_not(missing)
         if mask is not None:
@@ -154,7 +155,7 @@ class NormalizeWindow(keras.layers.Layer):
     def _masked(self, inputs: Any, kept: Any) -> tuple[Any, Any, Any]:
         """Normalize the windows of the values that ``kept`` leaves.
 
-        ``kept`` is ``(batch, time, 1)``, or ``(batch, time, features)`` with ``holes``.
+        ``kept`` is ``(batch, time, 1)``, or ``(batch, time, features)`` with ``masked``.
         """
         # NaN in the padding would stay NaN under any weight, and in gradients: it goes first.
         inputs = _zero_unless(kept, inputs)
@@ -173,7 +174,7 @@ class NormalizeWindow(keras.layers.Layer):
             if period is not None:
                 last = ops.sum(_zero_unless(at_last, inputs), axis=1, keepdims=True)
                 weights = ops.cast(kept, inputs.dtype)
-                after = positions[:, -1:, :1] if self.holes else ops.maximum(latest, 1)
+                after = positions[:, -1:, :1] if self.masked else ops.maximum(latest, 1)
                 found = season(inputs - last, weights, after - 1, period, False)
                 inputs = _zero_unless(kept, inputs - found[1])
             last = ops.sum(_zero_unless(at_last, inputs), axis=1, keepdims=True)
@@ -223,7 +224,7 @@ class NormalizeWindow(keras.layers.Layer):
             "period": self.period,
             "causal": self.causal,
             "epsilon": self.epsilon,
-            "holes": self.holes,
+            "masked": self.masked,
         }
 
 

@@ -15,7 +15,7 @@ from keras import ops
 
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
-from keras_ts._registration import registered
+from keras_ts._registration import registered, renamed
 from keras_ts.layers.normalize_window import check_mask
 
 # By what a step counts less than the one after it. A level of discount 0 is the last value; a
@@ -32,6 +32,7 @@ _SIZES = 5.0
 _NO_TREND = 2.0
 
 
+@renamed(holes="masked")
 @registered
 class SmoothedForecast(keras.layers.Layer):
     """Mixes forecasts by exponential smoothing, with shares that depend on the window.
@@ -67,7 +68,7 @@ class SmoothedForecast(keras.layers.Layer):
         unit: Scale of a usual window, a number or a list with one for each feature. The scale of
             each window beside it then tells the net, within bounds, how large the window is: in a
             panel, series of a kind are of a size. Defaults to None: the net knows no sizes.
-        holes: True if masked steps are values that nobody knows: time passes in them, and the
+        masked: True if masked steps are values that nobody knows: time passes in them, and the
             forecast begins behind the last step of the window, masked or not. False if they are
             padding: it begins behind the last step that is not masked. Padding in front is the
             same to both. Defaults to False.
@@ -95,7 +96,7 @@ class SmoothedForecast(keras.layers.Layer):
         steps: int,
         gap: int = 0,
         unit: float | Sequence[float] | None = None,
-        holes: bool = False,
+        masked: bool = False,
         **kwargs: Any,
     ) -> None:
         # Keras would cast the windows to half precision first.
@@ -103,7 +104,7 @@ class SmoothedForecast(keras.layers.Layer):
         self.steps = _checks.integer("steps", steps, 1)
         self.gap = _checks.integer("gap", gap, 0)
         self.unit = None if unit is None else _checks.each("unit", unit, _checks.positive)
-        self.holes = _checks.boolean("holes", holes)
+        self.masked = _checks.boolean("masked", masked)
 
     def build(self, input_shape: Any) -> None:
         """Make the weights of the shares."""
@@ -160,7 +161,7 @@ class SmoothedForecast(keras.layers.Layer):
             sizes = ops.log(scale[0][:, 0] / ops.cast(self.unit, dtype))
             evidence.append(ops.clip(sizes, -_SIZES, _SIZES))
         known = ops.concatenate(evidence, axis=-1)
-        passed = positions[:, -1:] - last if self.holes else ops.zeros_like(last)
+        passed = positions[:, -1:] - last if self.masked else ops.zeros_like(last)
         return self._mixed(known, levels, slopes, passed), known
 
     def _mixed(self, known: Any, levels: Any, slopes: Any, passed: Any) -> Any:
@@ -202,7 +203,7 @@ class SmoothedForecast(keras.layers.Layer):
             "steps": self.steps,
             "gap": self.gap,
             "unit": self.unit,
-            "holes": self.holes,
+            "masked": self.masked,
         }
 
 

@@ -14,9 +14,10 @@ from keras import ops
 
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
-from keras_ts._registration import registered
+from keras_ts._registration import registered, renamed
 
 
+@renamed(levels="quantiles")
 @registered
 class SortedQuantiles(keras.layers.Layer):
     """Puts the quantiles of each output in increasing order.
@@ -37,32 +38,32 @@ class SortedQuantiles(keras.layers.Layer):
     [[[1.0, 2.0, 3.0], [40.0, 50.0, 60.0]]]
 
     Args:
-        levels: The levels of the quantiles, increasing between 0 and 1, with 0.5, the median,
+        quantiles: The levels of the quantiles, increasing between 0 and 1, with 0.5, the median,
             among them.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
-        ``(..., outputs * len(levels))``, the quantiles of an output side by side.
+        ``(..., outputs * len(quantiles))``, the quantiles of an output side by side.
 
     Output shape:
-        ``(..., outputs, len(levels))``; for a single output ``(..., len(levels))``. Float32 under a
-        half-precision policy. A NaN among the quantiles of an output makes all of them NaN.
+        ``(..., outputs, len(quantiles))``; for a single output ``(..., len(quantiles))``. Float32
+        under a half-precision policy. A NaN among the quantiles of an output makes all of them NaN.
 
     Raises:
-        TypeError: ``levels`` is not a list of numbers.
-        ValueError: ``levels`` do not increase between 0 and 1, or lack 0.5; or the last axis of
-            the input is no multiple of ``len(levels)``.
+        TypeError: ``quantiles`` is not a list of numbers.
+        ValueError: ``quantiles`` do not increase between 0 and 1, or lack 0.5; or the last axis of
+            the input is no multiple of ``len(quantiles)``.
     """
 
-    def __init__(self, levels: Sequence[float], **kwargs: Any) -> None:
+    def __init__(self, quantiles: Sequence[float], **kwargs: Any) -> None:
         # Keras would cast the quantiles to half precision first, which loses the level.
         super().__init__(autocast=False, **kwargs)
-        self.levels = _checks.levels("levels", levels)
+        self.quantiles = _checks.levels("quantiles", quantiles)
         self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:
         """Part the outputs, and sort the quantiles of each."""
-        count = len(self.levels)
+        count = len(self.quantiles)
         outputs = self._outputs(inputs.shape)
         x = ops.cast(inputs, at_least_float32(self))
         if outputs > 1:
@@ -75,7 +76,7 @@ class SortedQuantiles(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Return the input's shape with its last axis parted."""
         outputs = self._outputs(input_shape)
-        return (*input_shape[:-1], *([outputs] if outputs > 1 else []), len(self.levels))
+        return (*input_shape[:-1], *([outputs] if outputs > 1 else []), len(self.quantiles))
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """Return the shape of the sorted quantiles, and their dtype."""
@@ -83,14 +84,14 @@ class SortedQuantiles(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the layer's settings."""
-        return {**super().get_config(), "levels": list(self.levels)}
+        return {**super().get_config(), "quantiles": list(self.quantiles)}
 
     def _outputs(self, shape: Any) -> int:
         """Return how many outputs there are, each with its quantiles."""
-        count, last = len(self.levels), shape[-1] if len(shape) > 1 else None
+        count, last = len(self.quantiles), shape[-1] if len(shape) > 1 else None
         if not last or last % count:
             raise ValueError(
                 f"SortedQuantiles needs {count} values per output on the last axis, as many as "
-                f"levels={_checks.shown(list(self.levels))}. Received shape {tuple(shape)}."
+                f"quantiles={_checks.shown(list(self.quantiles))}. Received shape {tuple(shape)}."
             )
         return int(last) // count

@@ -23,7 +23,9 @@ DATA, MODEL, QUIET, ALARM = "#33414e", "#d1495b", "#9aa5b1", "#edae49"
 def ready_axes(ax: Any) -> Any:
     """Return ``ax``, or the axes of a new figure for None."""
     if isinstance(ax, str | os.PathLike):
-        raise TypeError(f"ax must be matplotlib axes; to save the picture pass path={str(ax)!r}.")
+        raise TypeError(
+            f"ax must be matplotlib axes; to save the picture pass filepath={str(ax)!r}."
+        )
     if ax is not None:
         if not hasattr(ax, "spines"):
             raise TypeError(
@@ -38,12 +40,12 @@ def ready_axes(ax: Any) -> Any:
     return pyplot.subplots(figsize=(8, 4), layout="constrained")[1]
 
 
-def finished_axes(ax: Any, path: Path) -> Any:
-    """Return the axes without the frame's upper and right line, saved to ``path`` if given."""
+def finished_axes(ax: Any, filepath: Path) -> Any:
+    """Return the axes without the frame's upper and right line, saved to ``filepath`` if given."""
     ax.spines[["top", "right"]].set_visible(False)
-    if path is not None:
-        with replacing(path) as temporary:
-            ax.figure.savefig(temporary, dpi=120, format=pathlib.Path(path).suffix[1:] or "png")
+    if filepath is not None:
+        with replacing(filepath) as temporary:
+            ax.figure.savefig(temporary, dpi=120, format=pathlib.Path(filepath).suffix[1:] or "png")
     return ax
 
 

@@ -9,7 +9,7 @@ from keras_ts.plotting.axes import MODEL, QUIET, Path, finished_axes, ready_axes
 from keras_ts.plotting.series import numbers
 
 
-def plot_backtest(backtest: Any, *, ax: Any = None, path: Path = None) -> Any:
+def plot_backtest(backtest: Any, *, ax: Any = None, filepath: Path = None) -> Any:
     """Draw the mean absolute error by step: of every fold, and of all folds together.
 
     Example:
@@ -24,7 +24,7 @@ def plot_backtest(backtest: Any, *, ax: Any = None, path: Path = None) -> Any:
     Args:
         backtest: The ``BacktestReport`` that ``backtest`` returned, or its ``table``.
         ax: Axes to draw on. Defaults to a new figure's.
-        path: File to save the picture in. Defaults to None: no file.
+        filepath: File to save the picture in. Defaults to None: no file.
 
     Returns:
         The axes.
@@ -58,7 +58,7 @@ def plot_backtest(backtest: Any, *, ax: Any = None, path: Path = None) -> Any:
     ax.set_ylabel("mean absolute error")
     ax.set_ylim(bottom=0)
     ax.legend(frameon=False, loc="best")
-    return finished_axes(ax, path)
+    return finished_axes(ax, filepath)
 
 
 def _means(errors: Array, known: BoolArray, places: IntArray, steps: int) -> Array:

@@ -26,12 +26,12 @@ def plot_forecast(
     *,
     start: int | None = None,
     times: Any = None,
-    levels: Any = None,
+    quantiles: Any = None,
     column: str | None = None,
     ids: Any = None,
     last: int | None = None,
     ax: Any = None,
-    path: Path = None,
+    filepath: Path = None,
 ) -> Any:
     """Draw predictions over the series they continue, or over the part they try to match.
 
@@ -48,19 +48,19 @@ def plot_forecast(
 
     Args:
         series: ``(time,)``, or the frame that was forecast.
-        predictions: ``(steps,)``, one step after the other; with ``levels``, ``(steps, levels)``;
-            or the frame that ``forecast`` returned.
+        predictions: ``(steps,)``, one step after the other; with ``quantiles``, ``(steps,
+            quantiles)``; or the frame that ``forecast`` returned.
         start: Position of the first prediction, for arrays. Defaults to None: the end of the
             series.
         times: Timestamps or numbers for the series and, behind it, the predictions, for arrays.
             Defaults to None: the positions.
-        levels: Levels of the quantiles on the last axis of an array; the one nearest to 0.5 is
+        quantiles: Levels of the quantiles on the last axis of an array; the one nearest to 0.5 is
             drawn as the forecast. Defaults to None: there are none.
         column: Name of the target to draw, for frames. Defaults to None: the first.
         ids: The ids of the series to draw, for frames. Defaults to None: the first six.
         last: Draw only this many positions of each series. Defaults to None: all.
         ax: Axes to draw on. Defaults to a new figure's.
-        path: File to save the picture in. Defaults to None: no file.
+        filepath: File to save the picture in. Defaults to None: no file.
 
     Returns:
         The axes.
@@ -72,13 +72,13 @@ def plot_forecast(
     if last is not None:
         last = _checks.integer("last", last, 1)
     if is_frame(series) or is_frame(predictions):
-        _refuse_given("frames", start=start, times=times, levels=levels)
+        _refuse_given("frames", start=start, times=times, quantiles=quantiles)
         name, timed, drawn, count = read_frames(series, predictions, column, ids)
     else:
         _refuse_given("arrays", column=column, ids=ids)
         timed = times is not None
         name, count = "value", 1
-        drawn = [_read_arrays(series, predictions, start, times, levels)]
+        drawn = [_read_arrays(series, predictions, start, times, quantiles)]
     ax = ready_axes(ax)
     for number, one in enumerate(drawn):
         color = MODEL if len(drawn) == 1 else f"C{number}"
@@ -88,18 +88,18 @@ def plot_forecast(
     label_time(ax, drawn[0].ahead_moments if timed else None)
     ax.set_ylabel(written(name))
     ax.legend(frameon=False, loc="best")
-    return finished_axes(ax, path)
+    return finished_axes(ax, filepath)
 
 
-def _read_arrays(series: Any, predictions: Any, start: Any, times: Any, levels: Any) -> Drawn:
+def _read_arrays(series: Any, predictions: Any, start: Any, times: Any, quantiles: Any) -> Drawn:
     values, forecast = checked_series(series), numbers("predictions", predictions)
-    wanted = 1 if levels is None else 2
+    wanted = 1 if quantiles is None else 2
     if values.ndim != 1 or forecast.ndim != wanted:
-        steps = "(steps,)" if levels is None else "(steps, levels)"
+        steps = "(steps,)" if quantiles is None else "(steps, quantiles)"
         raise ValueError(
             f"plot_forecast draws one series, (time,), and one forecast of it, {steps}. Received "
-            f"shapes {values.shape} and {forecast.shape}. Pass one column of each; quantiles need "
-            "levels."
+            f"shapes {values.shape} and {forecast.shape}. Pass one column of each; an axis of "
+            "quantiles needs quantiles=."
         )
     start = len(values) if start is None else _checks.integer("start", start, 0)
     if start > len(values):
@@ -107,16 +107,17 @@ def _read_arrays(series: Any, predictions: Any, start: Any, times: Any, levels: 
             f"start must lie in the series or at its end, 0..{len(values)}. Received: {start}."
         )
     bands: dict[float, tuple[Array, Array]] = {}
-    if levels is not None:
-        shares = [_checks.real("levels", level) for level in np.ravel(levels)]
+    if quantiles is not None:
+        shares = [_checks.real("quantiles", level) for level in np.ravel(quantiles)]
         if not shares or not all(0 < share < 1 for share in shares):
             raise ValueError(
-                f"levels must lie between 0 and 1. Received: levels={_checks.shown(levels)}."
+                "quantiles must lie between 0 and 1. Received: "
+                f"quantiles={_checks.shown(quantiles)}."
             )
         if len(shares) != forecast.shape[1]:
             raise ValueError(
-                f"levels must have one entry for each of the {forecast.shape[1]} quantiles. "
-                f"Received: {_checks.shown(levels)}."
+                f"quantiles must have one level for each of the {forecast.shape[1]} on the last "
+                f"axis of predictions. Received: quantiles={_checks.shown(quantiles)}."
             )
         bands = bands_of(shares, forecast)
         forecast = forecast[:, np.abs(np.subtract(shares, 0.5)).argmin()]

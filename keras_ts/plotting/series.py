@@ -13,7 +13,12 @@ from keras_ts.plotting.frames import is_frame
 
 
 def plot_series(
-    series: Any, *, times: Any = None, label: str | None = None, ax: Any = None, path: Path = None
+    series: Any,
+    *,
+    times: Any = None,
+    label: str | None = None,
+    ax: Any = None,
+    filepath: Path = None,
 ) -> Any:
     """Draw a series over time; missing values leave gaps.
 
@@ -30,7 +35,7 @@ def plot_series(
             None: the positions.
         label: Name for the legend.
         ax: Axes to draw on. Defaults to a new figure's.
-        path: File to save the picture in. Defaults to None: no file.
+        filepath: File to save the picture in. Defaults to None: no file.
 
     Returns:
         The axes.
@@ -51,7 +56,7 @@ def plot_series(
     ax.set_ylabel("value")
     if label is not None:
         ax.legend(frameon=False)
-    return finished_axes(ax, path)
+    return finished_axes(ax, filepath)
 
 
 def checked_series(series: Any) -> Array:

@@ -25,7 +25,7 @@ def plot_history(
     last: int | None = None,
     metric: str = "loss",
     ax: Any = None,
-    path: Path = None,
+    filepath: Path = None,
 ) -> Any:
     """Draw a metric over the epochs of a fit, with its validation curve if there is one.
 
@@ -42,7 +42,7 @@ def plot_history(
             Defaults to None: all.
         metric: Name of the metric. Defaults to ``"loss"``.
         ax: Axes to draw on. Defaults to a new figure's.
-        path: File to save the picture in. Defaults to None: no file.
+        filepath: File to save the picture in. Defaults to None: no file.
 
     Returns:
         The axes.
@@ -71,7 +71,7 @@ def plot_history(
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_ylabel(written(metric))
     ax.legend(frameon=False)
-    return finished_axes(ax, path)
+    return finished_axes(ax, filepath)
 
 
 def plot_sweep(
@@ -84,7 +84,7 @@ def plot_sweep(
     interval: tuple[float, float] | None = None,
     label: str = "loss",
     ax: Any = None,
-    path: Path = None,
+    filepath: Path = None,
 ) -> Any:
     """Draw losses over rates, as ``ExponentialLRSweep.plot`` does.
 
@@ -97,7 +97,7 @@ def plot_sweep(
         interval: Rates to shade around the suggested one. Defaults to None.
         label: Name of the losses for the legend.
         ax: Axes to draw on. Defaults to a new figure's.
-        path: File to save the picture in. Defaults to None: no file.
+        filepath: File to save the picture in. Defaults to None: no file.
 
     Returns:
         The axes.
@@ -133,4 +133,4 @@ def plot_sweep(
     ax.set_xlabel("learning rate")
     ax.set_ylabel("loss")
     ax.legend(frameon=False, loc="best")
-    return finished_axes(ax, path)
+    return finished_axes(ax, filepath)

@@ -122,7 +122,7 @@ def _normalized(
             period=period,
             causal=causal,
             epsilon=_epsilon(needs),
-            holes=needs.holes,
+            masked=needs.holes,
         )
         x, location, scale = layer(own)
         gap = needs.gap if period is not None else 0

@@ -51,7 +51,7 @@ def check_model(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
     if text is None:
         raise ValueError(
             f"{where} holds no model, at most weights: build the model first, then "
-            "model.load_weights(path)."
+            "model.load_weights(filepath)."
         )
     try:
         config = json.loads(text) if len(text) <= _MOST_CONFIG else None

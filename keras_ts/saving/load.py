@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from keras_ts._checks import shown
-from keras_ts._files import path_text, takes_path
+from keras_ts._files import path_text
 from keras_ts.interface import remember
 from keras_ts.saving import archive, hdf5
 from keras_ts.saving.diagnose import explain, short
@@ -23,7 +23,6 @@ from keras_ts.windows.windowed_series import WindowedSeries
 _HDF5 = (".h5", ".hdf5")
 
 
-@takes_path
 def load_model(
     filepath: str | os.PathLike[str],
     custom_objects: dict[str, Any] | None = None,
@@ -77,7 +76,6 @@ def load_model(
     return model
 
 
-@takes_path
 def load_windows(filepath: str | os.PathLike[str]) -> WindowedSeries:
     """Return the window settings of the model in a file, which is not built.
 
@@ -139,7 +137,7 @@ def _elsewhere(path: str, error: Exception) -> str:
     if (Path(path) / "saved_model.pb").exists():
         return (
             f"{path!r} is a SavedModel, which Keras 3 runs but does not load: "
-            "keras.layers.TFSMLayer(path, call_endpoint='serving_default')."
+            "keras.layers.TFSMLayer(filepath, call_endpoint='serving_default')."
         )
     kind = "is a folder, and" if Path(path).is_dir() else "could not be loaded:"
     return f"{path!r} {kind} Keras says: {short(error)}"

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from keras_ts._files import path_text, replacing, takes_path
+from keras_ts._files import path_text, replacing
 from keras_ts._models import check_model
 from keras_ts.interface import Interface, in_layers, remember, remembered
 from keras_ts.saving.metadata import put_carried
@@ -14,7 +14,6 @@ from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.windowed_series import WindowedSeries
 
 
-@takes_path
 def save_model(
     model: keras.Model,
     filepath: str | os.PathLike[str],

@@ -249,7 +249,7 @@ class ExponentialLRSweep(keras.callbacks.Callback):
         """
         return self.curve.suggest_interval(rule)
 
-    def plot(self, ax: Any = None, path: str | os.PathLike[str] | None = None) -> Any:
+    def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
         """Draw the losses over a logarithmic axis, with the suggested rate marked.
 
         The smooth line is the curve that ``suggest`` reads, smoothed from both sides. The picture
@@ -258,7 +258,7 @@ class ExponentialLRSweep(keras.callbacks.Callback):
 
         Args:
             ax: Axes to draw on. Defaults to a new figure's.
-            path: File to save the picture in. Defaults to None: no file.
+            filepath: File to save the picture in. Defaults to None: no file.
 
         Returns:
             The axes.
@@ -266,18 +266,18 @@ class ExponentialLRSweep(keras.callbacks.Callback):
         Raises:
             ValueError: The sweep has recorded nothing yet.
         """
-        return self.curve.plot(ax, path)
+        return self.curve.plot(ax, filepath)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the curve as plain Python lists; ``repeats`` only where there are any."""
         return {**self.curve.to_dict(), "stopped": self.stopped}
 
-    def to_csv(self, path: str | os.PathLike[str]) -> None:
+    def to_csv(self, filepath: str | os.PathLike[str]) -> None:
         """Write the curve as a table.
 
         Its columns are ``lr, loss, smoothed_loss``, and ``loss_0, loss_1, ...`` of repeats.
         """
-        self.curve.to_csv(path)
+        self.curve.to_csv(filepath)
 
     def to_tensorboard(self, log_dir: str | os.PathLike[str]) -> None:
         """Write the curve as a run for TensorBoard.
@@ -293,19 +293,19 @@ class ExponentialLRSweep(keras.callbacks.Callback):
         """
         self.curve.to_tensorboard(log_dir)
 
-    def to_json(self, path: str | os.PathLike[str]) -> None:
+    def to_json(self, filepath: str | os.PathLike[str]) -> None:
         """Write the curve and the settings, to be read back by ``from_json``."""
-        serialization.write(path, self._content())
+        serialization.write(filepath, self._content())
 
     @classmethod
-    def from_json(cls, path: str | os.PathLike[str]) -> "ExponentialLRSweep":
+    def from_json(cls, filepath: str | os.PathLike[str]) -> "ExponentialLRSweep":
         """Return the sweep that ``to_json`` wrote, with the same bits."""
-        content = serialization.read(path)
+        content = serialization.read(filepath)
         try:
             sweep = cls.from_config(content["config"])
             sweep._read(content)
         except (TypeError, ValueError, OverflowError) as error:
-            raise ValueError(f"{path} is not a sweep that to_json wrote: {error}") from None
+            raise ValueError(f"{filepath} is not a sweep that to_json wrote: {error}") from None
         return sweep
 
     def get_config(self) -> dict[str, Any]:

@@ -93,7 +93,7 @@ class SweepCurve:
         )
         return min(low, rate), max(high, rate)
 
-    def plot(self, ax: Any = None, path: str | os.PathLike[str] | None = None) -> Any:
+    def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
         """See ``ExponentialLRSweep``."""
         if not self.lrs:
             raise ValueError("The sweep has recorded nothing yet: fit with it first.")
@@ -111,7 +111,7 @@ class SweepCurve:
             interval=self.suggest_interval() if repeated and suggested is not None else None,
             label=f"loss of the {self.every}",
             ax=ax,
-            path=path,
+            filepath=filepath,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -140,10 +140,10 @@ class SweepCurve:
             raise ValueError(f"stopped must be one of {_STOPPED}. Received: {curve['stopped']!r}.")
         self.stopped = curve["stopped"]
 
-    def to_csv(self, path: str | os.PathLike[str]) -> None:
+    def to_csv(self, filepath: str | os.PathLike[str]) -> None:
         """See ``ExponentialLRSweep``."""
         with (
-            replacing(path) as temporary,
+            replacing(filepath) as temporary,
             temporary.open("w", newline="", encoding="utf-8") as file,
         ):
             writer = csv.writer(file)

@@ -13,31 +13,31 @@ _KEYS = {
 }
 
 
-def write(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
+def write(filepath: str | os.PathLike[str], content: dict[str, Any]) -> None:
     """Write ``content`` whole or not at all."""
     text = json.dumps(_mapped(content, _encoded), allow_nan=False, indent=1)
-    with replacing(path) as temporary:
+    with replacing(filepath) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def read(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read(filepath: str | os.PathLike[str]) -> dict[str, Any]:
     """Return the content that ``write`` wrote, bit for bit.
 
     Raises:
         ValueError: The file is of another kind; the message names what is missing.
     """
-    file = existing(path_text("path", path))
+    file = existing(path_text("filepath", filepath))
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not a sweep that to_json wrote: {error}.") from None
+        raise ValueError(f"{filepath} is not a sweep that to_json wrote: {error}.") from None
     for name, keys in _KEYS.items():
         part = content.get(name) if name and isinstance(content, dict) else content
         held = part if isinstance(part, dict) else {}
         missing = [f"{name}.{key}".lstrip(".") for key in keys if key not in held]
         if missing:
             raise ValueError(
-                f"{path} is not a sweep that to_json wrote: it lacks {', '.join(missing)}."
+                f"{filepath} is not a sweep that to_json wrote: it lacks {', '.join(missing)}."
             )
     curve = content["curve"]
     content["curve"] = {key: _mapped(value, _decoded) for key, value in curve.items()}

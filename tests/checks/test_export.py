@@ -84,7 +84,7 @@ def test_bands_of_windows_with_missing_values(format):
     model = keras.Model(past, layer([points, past]))
     layer.margins.assign([[1.0, 2.0]])
     report = check_export(model, X[..., None], format)
-    assert report.holes
+    assert report.missing
     assert str(report).endswith("(3, 12, 1), with and without missing values.")
 
 
@@ -94,12 +94,12 @@ def test_a_season_and_smoothing(format):
     """From JAX, ``arcsinh`` made files that TensorFlow cannot run, and ``arange`` no ONNX file."""
     needs(format)
     past = keras.Input((8, 1))
-    normalize = NormalizeWindow("seasonal", period=2, holes=True)
+    normalize = NormalizeWindow("seasonal", period=2, masked=True)
     normal, location, scale = normalize(MaskMissing()(past))
     state = keras.layers.Flatten()(Unmask()(normal))
-    ahead, evidence = SmoothedForecast(3, holes=True)([normal, state])
+    ahead, evidence = SmoothedForecast(3, masked=True)([normal, state])
     outputs = RestoreWindow(period=2)([ahead, location, scale])
-    assert check_export(keras.Model(past, [outputs, evidence]), X[:, :8, None], format).holes
+    assert check_export(keras.Model(past, [outputs, evidence]), X[:, :8, None], format).missing
 
 
 def masking(window=12):
@@ -151,7 +151,7 @@ def test_an_input_that_the_model_does_not_mask_has_no_holes(monkeypatch):
 
     faked(monkeypatch, model, None)
     monkeypatch.setitem(export.RUNTIMES, "onnx", ("numpy", ".onnx", runtime))
-    assert check_export(model, [X[..., None], X[..., None]], "onnx").holes
+    assert check_export(model, [X[..., None], X[..., None]], "onnx").missing
     assert [True, False] in fed
     assert not any(other for _, other in fed)
 

@@ -71,14 +71,14 @@ def checked(model, dataset, format, backwards=False):
 def test_a_named_preset(name, format):
     model, dataset = built(name)
     report = checked(model, dataset, format, backwards=from_preset(name).bidirectional)
-    assert report is None or not report.holes
+    assert report is None or not report.missing
 
 
 @pytest.mark.parametrize("format", export.RUNTIMES)
 @pytest.mark.parametrize(("name", "settings"), MASKING)
 def test_a_named_preset_on_windows_with_missing_values(name, settings, format):
     report = checked(*built(name, "mask", **settings), format)
-    assert report is None or report.holes
+    assert report is None or report.missing
 
 
 @pytest.mark.parametrize("format", export.RUNTIMES)
@@ -86,7 +86,7 @@ def test_a_named_preset_on_windows_with_missing_values(name, settings, format):
 def test_bands_on_windows_with_missing_values(quantiles, format):
     model, dataset = built("seasonal_gru", "mask", period=4, quantiles=quantiles)
     report = checked(calibrate(model, dataset, 0.8), dataset, format)
-    assert report is None or report.holes
+    assert report is None or report.missing
 
 
 @pytest.mark.parametrize("format", export.RUNTIMES)
@@ -101,4 +101,4 @@ def test_columns_of_every_kind(format):
     dataset = windows.build([rows, rows[::-1] * [1, 1, 1, 2]])
     model = RecurrentPreset(cell="gru", units=(4,), window_norm="last").build(dataset)
     report = checked(model, dataset, format)
-    assert report is None or report.holes
+    assert report is None or report.missing

@@ -74,7 +74,7 @@ def test_it_prints_the_scores_of_its_folds_and_draws_them(tmp_path):
     lines = str(report).splitlines()
     assert [line.split()[0] for line in lines] == ["fold", "0", "1", "all"]
     assert repr(report) == str(report)
-    assert len(report.plot(path=tmp_path / "b.png").lines) == 3
+    assert len(report.plot(filepath=tmp_path / "b.png").lines) == 3
     assert (tmp_path / "b.png").is_file()
 
 

@@ -10,7 +10,7 @@ from keras_ts.evaluation.baselines import (
     filled,
     moving_average,
     naive,
-    seasons_back,
+    periods_back,
 )
 
 AHEAD = np.array([3, 4])  # A horizon of 2 behind a gap of 2.
@@ -41,7 +41,7 @@ def test_drift_of_one_input_is_naive():
 @given(st.integers(1, 20), st.integers(1, 12), st.integers(0, 5))
 def test_the_season_before_is_known_and_in_phase(horizon, season, gap):
     ahead = gap + np.arange(1, horizon + 1)
-    back = seasons_back(ahead, season)
+    back = periods_back(ahead, season)
     assert ((ahead + back) % season == 0).all()
     assert ((back >= 0) & (back < season)).all()
 

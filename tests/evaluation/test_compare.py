@@ -36,7 +36,7 @@ def test_scores_are_those_by_hand(horizon, settings):
     windows = WindowedSeries(7, horizon, batch_size=30, **settings)
     series = course_series(400)
     train, validation = windows.split(series, at=300)
-    report = compare(persistence(windows), train, validation, season=9)
+    report = compare(persistence(windows), train, validation, period=9)
     assert report.table["name"].tolist() == ["model", *NAMES, "seasonal naive"]
     origins = np.asarray(validation.origins)
     ahead = windows.gap + np.arange(1, horizon + 1)
@@ -252,8 +252,8 @@ def test_windows_with_missing_values_are_left_out_for_all_alike():
     windows = WindowedSeries(5, 2, missing="keep")
     train, validation = windows.split(series, at=200)
     whole = WindowedSeries(5, 2, missing="drop").split(series, at=200)
-    kept = baselines(train, validation, season=3)
-    dropped = baselines(*whole, season=3)
+    kept = baselines(train, validation, period=3)
+    dropped = baselines(*whole, period=3)
     assert row(kept, "naive") == pytest.approx(row(dropped, "naive") | {"name": "naive"})
     assert "7 windows with a missing value are left out." in str(kept)
     assert kept.windows == dropped.windows == validation.num_windows - 7
@@ -266,7 +266,7 @@ def test_masked_windows_are_judged_by_what_they_know():
     panel[0][33] = np.nan
     windows = WindowedSeries(8, 2, missing="mask")
     train, validation = windows.split(panel, at=-6)
-    report = baselines(train, validation, season=12)
+    report = baselines(train, validation, period=12)
     x, y = validation.to_numpy()
     last = [known[np.isfinite(known)][-1] for known in x]
     assert np.isfinite(y).all()
@@ -284,7 +284,7 @@ def test_a_season_does_not_reach_over_a_missing_row():
     table = pd.DataFrame({"day": days, "y": np.arange(79.0)})
     windows = WindowedSeries(2, time_column="day", missing="drop")
     train, validation = windows.split(table, at=40)
-    report = baselines(train, validation, season=7)
+    report = baselines(train, validation, period=7)
     # Every value is one day and one more than the last; over the gap, positions miscount.
     assert row(report, "seasonal naive")["mae"] == pytest.approx(7.0)
     assert report.windows < validation.num_windows
@@ -313,9 +313,9 @@ def test_misuse_is_told():
     with pytest.raises(ValueError, match="texts other than naive, "):
         compare({"naive": model}, train, validation)
     with pytest.raises(ValueError, match="season must be >= 2"):
-        baselines(train, validation, season=1)
-    with pytest.raises(ValueError, match=r"season=99 needs a value 98 positions before .* 19 win"):
-        baselines(train, validation, season=99)
+        baselines(train, validation, period=1)
+    with pytest.raises(ValueError, match=r"period=99 needs a value 98 positions before .* 19 win"):
+        baselines(train, validation, period=99)
     with pytest.raises(ValueError, match=r"parts of the same windows\. Received: window=6 and"):
         baselines(WindowedSeries(6).build(series), validation)
     with pytest.raises(ValueError, match=r"parts of the same series\. Received 2 and 1 series"):

@@ -25,17 +25,17 @@ def test_bands_about_points():
     scale = np.array([1.5, 15.0])[:, None]
     expected = [POINT - 2 * scale, POINT - scale, POINT, POINT + scale, POINT + 2 * scale]
     np.testing.assert_allclose(out, np.stack(expected, axis=-1))
-    assert ConformalInterval([0.5, 0.8]).levels == (0.1, 0.25, 0.5, 0.75, 0.9)
+    assert ConformalInterval([0.5, 0.8]).quantiles == (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
 def test_bands_about_quantiles_move_both_ways():
     quantiles = np.array([[[1.0, 2.0, 4.0]]], "float32")
     past = np.array([[0.0, 1.0]], "float32")
-    layer = ConformalInterval(0.8, levels=[0.1, 0.5, 0.9])
+    layer = ConformalInterval(0.8, quantiles=[0.1, 0.5, 0.9])
     assert bands(layer, 0.5, quantiles, past).tolist() == [[[0.5, 2.0, 4.5]]]
-    layer = ConformalInterval(0.8, levels=[0.1, 0.5, 0.9])
+    layer = ConformalInterval(0.8, quantiles=[0.1, 0.5, 0.9])
     assert bands(layer, -0.5, quantiles, past).tolist() == [[[1.5, 2.0, 3.5]]]
-    layer = ConformalInterval(0.8, levels=[0.1, 0.5, 0.9])
+    layer = ConformalInterval(0.8, quantiles=[0.1, 0.5, 0.9])
     assert bands(layer, -5.0, quantiles, past).tolist() == [[[2.0, 2.0, 2.0]]]
 
 
@@ -83,11 +83,11 @@ def test_config_and_weights_survive(sequence, tmp_path):
         ({"coverage": "0.8"}, TypeError, "coverage"),
         ({"coverage": [0.8, 0.5]}, ValueError, "increasing"),
         (
-            {"coverage": 0.8, "levels": [0.2, 0.5, 0.8]},
+            {"coverage": 0.8, "quantiles": [0.2, 0.5, 0.8]},
             ValueError,
             r"It has those of coverage=\[0.6",
         ),
-        ({"coverage": 0.8, "levels": [0.5]}, ValueError, "those of no coverage"),
+        ({"coverage": 0.8, "quantiles": [0.5]}, ValueError, "those of no coverage"),
         ({"coverage": 0.8, "targets": -1}, ValueError, "targets"),
         ({"coverage": 0.8, "targets": "a"}, TypeError, "targets"),
         ({"coverage": 0.8, "sequence": 1}, TypeError, "sequence must be True or False"),
@@ -105,7 +105,7 @@ def test_settings_that_are_refused(settings, error, says):
         ({}, [(None, 2), (None, 3, 2)]),
         ({"targets": 0}, [(None, 2), (None, 3)]),
         ({"targets": [0, 1]}, [(None, 4, 3), (None, 3, 2)]),
-        ({"levels": [0.1, 0.5, 0.9]}, [(None, 4, 2), (None, 3)]),
+        ({"quantiles": [0.1, 0.5, 0.9]}, [(None, 4, 2), (None, 3)]),
         ({"sequence": True}, [(None, 4), (None, 3)]),
         ({}, [(None, None), (None, 3)]),
         ({}, [(None, 3)]),

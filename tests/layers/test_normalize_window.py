@@ -172,7 +172,7 @@ def test_a_missing_value_enters_no_statistic_of_its_feature(settings):
     x = generator.normal(50, 9, (20, 12, 3)).astype("float32")
     mask = generator.random((20, 12)) < 0.8
     holes = generator.random(x.shape) < generator.choice([0.1, 0.6, 1.0], (20, 1, 3))
-    layer = NormalizeWindow(holes=True, **settings)
+    layer = NormalizeWindow(masked=True, **settings)
     got = layer(np.where(holes, np.nan, x), mask=ops.convert_to_tensor(mask))
     for feature in range(3):
         alone = ops.convert_to_tensor(mask & ~holes[..., feature])

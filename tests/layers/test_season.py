@@ -59,13 +59,13 @@ def test_with_holes_phases_count_from_the_last_step_masked_or_not(missing):
     """Of padding behind a window they count from the last step that is kept."""
     season = np.tile([0.0, 5.0, -4.0, -1.0], 8)[:28]
     mask = np.arange(28)[None] < 28 - missing
-    for holes, first in ((True, 28), (False, 28 - missing)):
-        layer = NormalizeWindow("seasonal", period=4, holes=holes)
+    for masked, first in ((True, 28), (False, 28 - missing)):
+        layer = NormalizeWindow("seasonal", period=4, masked=masked)
         windows = np.where(mask, season, 99.0)[..., None].astype("float32")
         location = keras.ops.convert_to_numpy(layer(windows, mask=mask)[1])
         expected = np.tile([0.0, 5.0, -4.0, -1.0], 9)[first : first + 4]
         np.testing.assert_allclose(location[0, :, 0], expected, atol=1e-3)
-        assert NormalizeWindow.from_config(layer.get_config()).holes == holes
+        assert NormalizeWindow.from_config(layer.get_config()).masked == masked
 
 
 @pytest.mark.parametrize("gap", [0, 1, 5, 13])

@@ -141,7 +141,7 @@ def test_trends_go_on_in_holes_behind_the_last_value(behind):
     state = np.zeros((2, 1), "float32")
     holed = np.concatenate([window, np.full((2, behind, 2), 9.0, "float32")], axis=1)
     mask = np.arange(10 + behind)[None] < np.full((2, 1), 10)
-    got = SmoothedForecast(3, gap=1, holes=True)([holed, state], mask=[mask, None])
+    got = SmoothedForecast(3, gap=1, masked=True)([holed, state], mask=[mask, None])
     expected = SmoothedForecast(3, gap=1 + behind)([window, state])
     for one, other in zip(got, expected, strict=True):
         np.testing.assert_allclose(numpy(one), numpy(other), rtol=1e-4, atol=1e-4)
@@ -176,7 +176,7 @@ def test_bad_settings_are_refused():
     with pytest.raises(TypeError, match="unit"):
         SmoothedForecast(1, unit="large")
     with pytest.raises(TypeError, match="holes"):
-        SmoothedForecast(1, holes=1)
+        SmoothedForecast(1, masked=1)
 
 
 @pytest.mark.parametrize(

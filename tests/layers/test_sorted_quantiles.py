@@ -107,14 +107,14 @@ def test_an_axis_that_holds_no_quantiles(shape):
         ([0.0, 0.5], "lie between 0 and 1"),
         ([0.5, 1.0], "lie between 0 and 1"),
         ([], "hold 0.5"),
-        ([0.5, float("nan")], r"levels\[1\] must be finite"),
-        ([0.5, "0.9"], r"levels\[1\] must be a finite number"),
-        ([0.5, True], r"levels\[1\] must be a finite number"),
+        ([0.5, float("nan")], r"quantiles\[1\] must be finite"),
+        ([0.5, "0.9"], r"quantiles\[1\] must be a finite number"),
+        ([0.5, True], r"quantiles\[1\] must be a finite number"),
         (0.5, "must be a list of numbers"),
         ("0.5", "must be a list of numbers"),
         (None, "must be a list of numbers"),
         ({0.5: 1}, "must be a list of numbers"),
-        ([[0.5]], r"levels\[0\] must be a finite number"),
+        ([[0.5]], r"quantiles\[0\] must be a finite number"),
         (np.linspace(0, 1, 1001)[1:-1], "must be at most 200. Received 999"),
     ],
 )
@@ -127,5 +127,5 @@ def test_levels_that_make_no_sense(levels, says):
 def test_levels_become_plain_floats():
     for levels in (np.array([0.25, 0.5]), (np.float32(0.25), 0.5), [0.25, np.float64(0.5)]):
         config = SortedQuantiles(levels).get_config()
-        assert config["levels"] == [0.25, 0.5]
-        assert {type(level) for level in config["levels"]} == {float}
+        assert config["quantiles"] == [0.25, 0.5]
+        assert {type(level) for level in config["quantiles"]} == {float}

@@ -40,7 +40,7 @@ def test_a_panel_and_a_column_of_any_names(tmp_path):
     target = r"$\frac{_units$"
     panel = [{"id": name, target: value} for name in NAMES for value in (1.0, 2.0)]
     ahead = [{"id": name, "step": 1, target: 3.0} for name in NAMES]
-    axes = plot_forecast(pd.DataFrame(panel), pd.DataFrame(ahead), path=tmp_path / "names.png")
+    axes = plot_forecast(pd.DataFrame(panel), pd.DataFrame(ahead), filepath=tmp_path / "names.png")
     *texts, last = shown([text.get_text() for text in axes.get_legend().get_texts()])
     assert texts == DRAWN
     assert set(last) == {"n", "…"}
@@ -48,8 +48,8 @@ def test_a_panel_and_a_column_of_any_names(tmp_path):
 
 
 def test_a_label_and_a_metric_of_any_name(tmp_path):
-    axes = plot_series(np.arange(3.0), label="_$\\frac$", path=tmp_path / "series.png")
+    axes = plot_series(np.arange(3.0), label="_$\\frac$", filepath=tmp_path / "series.png")
     assert shown([axes.get_legend().get_texts()[0].get_text()]) == [" _$\\frac$"]
     metric = "$\\frac$"
-    axes = plot_history({metric: [2.0, 1.0]}, metric=metric, path=tmp_path / "history.png")
+    axes = plot_history({metric: [2.0, 1.0]}, metric=metric, filepath=tmp_path / "history.png")
     assert shown([axes.get_ylabel()]) == [metric]

@@ -24,7 +24,7 @@ def table(steps, columns=()):
 def test_errors_by_step(tmp_path, columns):
     axes = plt.figure().subplots()
     rows = table(4, columns)
-    assert plot_backtest(rows, ax=axes, path=tmp_path / "b.png") is axes
+    assert plot_backtest(rows, ax=axes, filepath=tmp_path / "b.png") is axes
     assert (tmp_path / "b.png").read_bytes()[:4] == b"\x89PNG"
     first, second, whole = (line.get_ydata() for line in axes.lines)
     np.testing.assert_allclose(first, [4, 5, 6, 7])

@@ -106,16 +106,18 @@ def test_columns_of_times_and_of_ids_are_told_apart():
 
 def test_array_of_quantiles():
     values = np.arange(10.0)[:, None] + [-3.0, -1.0, 0.0, 1.0, 3.0]
-    axes = plot_forecast(np.arange(5.0), values[5:], levels=[0.05, 0.25, 0.5, 0.75, 0.95])
+    axes = plot_forecast(np.arange(5.0), values[5:], quantiles=[0.05, 0.25, 0.5, 0.75, 0.95])
     texts = [text.get_text() for text in axes.get_legend().get_texts()]
     assert texts == ["series", "forecast", "90% band", "50% band"]
     assert axes.lines[1].get_ydata().tolist() == [4, 5, 6, 7, 8, 9]
-    with pytest.raises(ValueError, match="one entry for each of the 5 quantiles"):
-        plot_forecast(np.arange(5.0), values, levels=[0.5])
+    with pytest.raises(ValueError, match="one level for each of the 5 on the last"):
+        plot_forecast(np.arange(5.0), values, quantiles=[0.5])
     for levels in ([], [-3, 0, 0.5, 1, 17]):
-        with pytest.raises(ValueError, match=r"levels must lie between 0 and 1. Received: levels="):
-            plot_forecast(np.arange(5.0), values, levels=levels)
-    with pytest.raises(ValueError, match="quantiles need levels"):
+        with pytest.raises(
+            ValueError, match=r"quantiles must lie between 0 and 1. Received: quantiles="
+        ):
+            plot_forecast(np.arange(5.0), values, quantiles=levels)
+    with pytest.raises(ValueError, match="quantiles needs quantiles="):
         plot_forecast(np.arange(5.0), values)
 
 

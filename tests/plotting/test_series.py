@@ -13,7 +13,7 @@ from keras_ts import plot_series
 def test_series(tmp_path):
     axes = plt.figure().subplots()
     values = np.array([1.0, np.nan, 3.0])
-    assert plot_series(values, ax=axes, path=tmp_path / "s.png", label="x") is axes
+    assert plot_series(values, ax=axes, filepath=tmp_path / "s.png", label="x") is axes
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), values)
     assert (tmp_path / "s.png").read_bytes()[:4] == b"\x89PNG"
     assert [p.name for p in tmp_path.iterdir()] == ["s.png"]
@@ -54,7 +54,7 @@ def test_dates_of_python_and_of_a_zone_stand_by_their_clock(one_day):
 
 
 def test_a_name_without_a_suffix_is_a_png(tmp_path):
-    plot_series([1.0, 2.0], path=tmp_path / "picture")
+    plot_series([1.0, 2.0], filepath=tmp_path / "picture")
     assert (tmp_path / "picture").read_bytes()[:4] == b"\x89PNG"
 
 
@@ -71,7 +71,7 @@ def test_a_name_without_a_suffix_is_a_png(tmp_path):
             r"times must be a list of numbers or dates. Received int64 of shape",
         ),
         ([1.0], {"ax": np.zeros(3)}, "ax must be matplotlib axes.* Received: ndarray"),
-        ([1.0], {"ax": "s.png"}, "to save the picture pass path='s.png'"),
+        ([1.0], {"ax": "s.png"}, "to save the picture pass filepath='s.png'"),
     ],
 )
 def test_mistakes(series, settings, says):

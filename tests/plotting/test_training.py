@@ -31,7 +31,7 @@ def test_sweep_draws_arrays(tmp_path):
     losses = np.linspace(2.0, 1.0, 20)
     axes = plot_sweep(
         rates, losses, smoothed=losses[:15], repeats=[losses, losses], suggested=1e-3,
-        interval=(5e-4, 2e-3), path=tmp_path / "sweep.png",
+        interval=(5e-4, 2e-3), filepath=tmp_path / "sweep.png",
     )  # fmt: skip
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     marked = "suggested: 1.00e-03 (5.00e-04 to 2.00e-03)"

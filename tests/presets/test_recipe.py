@@ -197,7 +197,7 @@ def quantiles(levels):
 def test_quantiles_take_their_own_loss_and_metrics(model):
     RECIPE.compile(model)
     assert isinstance(model.loss, QuantileLoss)
-    assert model.loss.levels == (0.1, 0.5, 0.9)
+    assert model.loss.quantiles == (0.1, 0.5, 0.9)
     x = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
     result = model.evaluate(x, x[:, 0], verbose=0, return_dict=True)
     outputs = model.predict(x, verbose=0)

@@ -79,8 +79,8 @@ def test_keras_files(model, tmp_path):
 def test_the_loss_and_the_layers_of_quantiles(tmp_path):
     path, truth = unpacked(NEXT[0], ".keras", tmp_path)
     again = load_model(path)
-    assert again.loss.levels == LEVELS
-    assert again.layers[-1].levels == LEVELS
+    assert again.loss.quantiles == LEVELS
+    assert again.layers[-1].quantiles == LEVELS
     assert truth["predictions"].shape == (6, 2, 3)
     names = again.evaluate(truth["x"], truth["y"], verbose=0, return_dict=True)
     assert set(names) == {"loss", "mae", "coverage"}

@@ -254,18 +254,18 @@ RIGHT = {
     "LinearForecast": {"steps": whole(1)},
     "CalendarEvents": {"outputs": whole(1)},
     "LastSteps": {"steps": whole(1)},
-    "SortedQuantiles": {"levels": levels},
+    "SortedQuantiles": {"quantiles": levels},
     "ConformalInterval": {
         "coverage": lambda value: (
             isinstance(value, list) and value
             and all(low < high for low, high in itertools.pairwise([0, *value, 1]))
         ),
-        "levels": one_of(None), "targets": maybe(index_or_indices), "sequence": flag,
+        "quantiles": one_of(None), "targets": maybe(index_or_indices), "sequence": flag,
         "calibrated_on": lambda value: isinstance(value, str | None)},
-    "QuantileLoss": {"levels": levels},
+    "QuantileLoss": {"quantiles": levels},
     "StandardizedMSE": {"unit": some(positive)},
-    "MedianMAE": {"levels": levels},
-    "IntervalCoverage": {"levels": levels},
+    "MedianMAE": {"quantiles": levels},
+    "IntervalCoverage": {"quantiles": levels},
     "WindowedInput": {
         "windows": lambda value: isinstance(value, dict), "columns": one_of(None),
         "frequency": lambda value: isinstance(value, str | None), "quantiles": maybe(levels)},

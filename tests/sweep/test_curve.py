@@ -65,7 +65,7 @@ def test_sweep_marks_suggestion_and_divergence(tmp_path):
         fall = 1 / (1 + np.exp(0.3 * (i - 25)))
         sweep.curve.record(10 ** (-6 + i / 10), fall + np.exp(0.5 * (i - 55)))
     sweep.curve.stopped = "diverged"
-    axes = sweep.plot(path=tmp_path / "sweep.png")
+    axes = sweep.plot(filepath=tmp_path / "sweep.png")
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels[:2] == ["loss of the batch", "smoothed"]
     assert f"suggested: {sweep.suggest():.2e}" in labels

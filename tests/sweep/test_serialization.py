@@ -106,7 +106,9 @@ def test_files_of_another_kind_are_refused(written, tmp_path, change, says):
 
 
 def test_what_is_no_path_of_a_file_is_refused_by_name(tmp_path):
-    with pytest.raises(TypeError, match=r"path must be a str or a Path\. Received: path=None"):
+    with pytest.raises(
+        TypeError, match=r"filepath must be a str or a Path\. Received: filepath=None"
+    ):
         ExponentialLRSweep.from_json(None)
     with pytest.raises(ValueError, match="is not a file"):
         ExponentialLRSweep.from_json(tmp_path)
