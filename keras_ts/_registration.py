@@ -5,7 +5,7 @@ records ``keras_ts`` there: the error then names the package to import, and sour
 may move without breaking anybody's saved model.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import keras
@@ -37,6 +37,8 @@ def renamed(**names: str) -> Callable[[T], T]:
 
         def from_config(cls: type, config: dict[str, Any]) -> Any:
             """Return an object with these settings, former names of arguments among them."""
+            if not isinstance(config, Mapping):
+                return read(cls, config)
             # With both names in a config, the former one stays, and is refused as no argument.
             now = {old: new for old, new in names.items() if new not in config}
             return read(cls, {now.get(key, key): value for key, value in config.items()})

@@ -39,7 +39,7 @@ def test_windows_that_disagree_are_refused(saved, tmp_path):
         model = RecurrentPreset(units=(2,)).build(dataset)
     assert forecast(model, SERIES).shape == (2,)
     assert forecast(model, SERIES, WindowedSeries(4, 2, shuffle=True, stride=2)).shape == (2,)
-    with pytest.raises(ValueError, match="sampling_rate=2 against sampling_rate=1"):
+    with pytest.raises(ValueError, match="sampling_rate=1 against sampling_rate=2"):
         forecast(model, SERIES, WindowedSeries(4, 2, sampling_rate=2))
 
 

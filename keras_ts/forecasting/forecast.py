@@ -15,6 +15,7 @@ from keras_ts.forecasting.future import Following, check_future, inputs_of
 from keras_ts.forecasting.history import History
 from keras_ts.forecasting.loop import checked_rounds
 from keras_ts.interface import Interface
+from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.reading.reader import is_frame, read_panel
 from keras_ts.windows.windowed_series import WindowedSeries
@@ -23,7 +24,7 @@ from keras_ts.windows.windowed_series import WindowedSeries
 def forecast(
     model: keras.Model,
     series: Any,
-    windows: WindowedSeries | None = None,
+    windows: WindowedSeries | WindowDataset | None = None,
     steps: int | None = None,
     *,
     future: Any = None,
@@ -68,8 +69,8 @@ def forecast(
         series: Anything that ``windows.build`` takes; a panel is forecast series by series. The
             columns of a frame are matched by name if the model carries names: in any order, and
             with others beside them.
-        windows: The settings of the windows that the model was trained on. Defaults to None: those
-            that the model carries.
+        windows: The settings of the windows that the model was trained on, or a dataset that has
+            them. Defaults to None: those that the model carries.
         steps: Number of positions to forecast. Defaults to None: the horizon.
         future: The values of ``future_columns`` in the rows that follow: a frame, whose rows are
             found by id and time in any order, or an array ``(steps, columns)``, for a panel

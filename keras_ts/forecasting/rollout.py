@@ -6,11 +6,12 @@ import keras
 
 from keras_ts import _checks
 from keras_ts._models import check_model
-from keras_ts._registration import registered
+from keras_ts._registration import registered, renamed
 from keras_ts.forecasting.compiled import loop_inputs
 from keras_ts.forecasting.loop import Loop, checked_rounds
 from keras_ts.interface import Interface, remember
 from keras_ts.windows.carried import Carried
+from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.roles import PLAIN, Columns
 from keras_ts.windows.windowed_series import WindowedSeries
 
@@ -21,6 +22,7 @@ _NOT_EXPORTED = {
 
 
 @registered
+@renamed(told="carried")
 class Rollout(keras.Model):
     """A model that forecasts many steps by feeding its outputs back, as ``forecast`` does.
 
@@ -38,8 +40,8 @@ class Rollout(keras.Model):
 
     Args:
         model: The model that takes one window and forecasts a horizon. The weights are shared.
-        windows: The settings of the windows that the model was trained on. Defaults to None: those
-            that the model carries.
+        windows: The settings of the windows that the model was trained on, or a dataset that has
+            them. Defaults to None: those that the model carries.
         steps: Number of steps to forecast. Defaults to None: the horizon.
         name: Name of the model. Defaults to None: one that Keras makes up.
 
@@ -62,7 +64,7 @@ class Rollout(keras.Model):
     def __init__(
         self,
         model: keras.Model,
-        windows: WindowedSeries | None = None,
+        windows: WindowedSeries | WindowDataset | None = None,
         steps: int | None = None,
         name: str | None = None,
     ) -> None:
@@ -114,8 +116,7 @@ class Rollout(keras.Model):
             rest.pop("model"), custom_objects=custom_objects
         )
         check_model(model, built=True)
-        # An earlier version called it "told".
-        carried = Carried.from_config(rest.pop("told", None) or rest.pop("carried"))
+        carried = Carried.from_config(rest.pop("carried"))
         remember(model, carried)
         return cls(model, carried.windows, rest.pop("steps"), **rest)
 

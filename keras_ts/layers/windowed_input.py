@@ -9,14 +9,15 @@ from typing import Any, Self
 
 import keras
 
-from keras_ts._registration import registered
-from keras_ts.windows.carried import Carried, columns_of, renamed, windows_of
+from keras_ts._registration import registered, renamed
+from keras_ts.windows.carried import Carried, columns_of, windows_of
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.spec import Column
 from keras_ts.windows.windowed_series import WindowedSeries
 
 
 @registered
+@renamed(levels="quantiles")
 class WindowedInput(keras.layers.Layer):
     """Passes windows on as they are, and keeps in its config how they were cut.
 
@@ -116,8 +117,3 @@ class WindowedInput(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the layer's settings."""
         return {**super().get_config(), **self._carried.get_config()}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """Return the layer that ``config`` describes, which an earlier version may have made."""
-        return cls(**renamed(config))

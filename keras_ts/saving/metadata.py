@@ -11,11 +11,12 @@ from typing import Any
 from keras_ts.saving import archive
 from keras_ts.saving.config import entries, title
 from keras_ts.saving.diagnose import short
-from keras_ts.windows.carried import Carried, renamed
+from keras_ts.windows.carried import Carried
 
 _KEY = "keras_ts"
 _LAYER = "keras_ts>WindowedInput"
-_FIELDS = tuple(field.name for field in fields(Carried))
+# "levels" is the former name of quantiles.
+_FIELDS = (*(field.name for field in fields(Carried)), "levels")
 
 
 def put_carried(path: Path, carried: Carried) -> None:
@@ -50,5 +51,4 @@ def carried_in(config: dict[str, Any], metadata: dict[str, Any], path: str) -> C
 def _read(settings: Any) -> Carried:
     if not isinstance(settings, dict):
         return Carried.from_config(settings)
-    settings = renamed(settings)
-    return Carried.from_config({name: settings.get(name) for name in _FIELDS})
+    return Carried.from_config({name: settings[name] for name in _FIELDS if name in settings})

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from keras_ts import _checks
+from keras_ts._registration import renamed
 from keras_ts.windows.arithmetic.steps import same_steps
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.roles import PARTS, Columns, named_columns
@@ -26,6 +27,7 @@ _MOST_COLUMNS = 1 << 16
 _LONGEST_NAME = 1000
 
 
+@renamed(levels="quantiles")
 @dataclass(frozen=True)
 class Carried:
     """The part of a model's data that a forecast needs.
@@ -107,17 +109,9 @@ class Carried:
         """Return what a config holds, which may come from anywhere."""
         if not isinstance(config, Mapping):
             raise TypeError(f"config must be a dict. Received: {_checks.shown(config)}.")
-        rest = renamed(config)
+        rest = dict(config)
         windows = windows_of(rest.pop("windows", None))
         return cls(windows, columns_of(windows, rest.pop("columns", None)), **rest)
-
-
-def renamed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a config with the names of today: ``quantiles`` were ``levels`` before."""
-    rest = dict(config)
-    if "levels" in rest:
-        rest.setdefault("quantiles", rest.pop("levels"))
-    return rest
 
 
 def windows_of(windows: Any) -> WindowedSeries:

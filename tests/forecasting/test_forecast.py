@@ -197,14 +197,12 @@ def test_states_that_would_be_carried_from_call_to_call():
         forecast(model, SERIES, WindowedSeries(4))
 
 
-def test_windows_are_settings_and_no_dataset():
+def test_windows_are_settings_or_a_dataset():
     dataset = WindowedSeries(4).build(SERIES)
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
-    with pytest.raises(TypeError, match=r"must be a WindowedSeries.*Pass its windows: dataset\."):
-        forecast(model, SERIES, dataset)
-    with pytest.raises(TypeError, match=r"must be a WindowedSeries\. Received: int"):
+    assert forecast(model, SERIES, dataset) == forecast(model, SERIES, dataset.windows)
+    with pytest.raises(TypeError, match=r"must be a WindowedSeries\. Received: 4"):
         forecast(model, SERIES, 4)
-    assert len(forecast(model, SERIES, dataset.windows)) == 1
 
 
 def test_outputs_that_do_not_fit_are_refused_before_anything_is_compiled():

@@ -271,7 +271,7 @@ RIGHT = {
         "frequency": lambda value: isinstance(value, str | None), "quantiles": maybe(levels)},
     "Rollout": {
         "model": lambda value: isinstance(value, dict),
-        "told": lambda value: isinstance(value, dict), "steps": whole(1)},
+        "carried": lambda value: isinstance(value, dict), "steps": whole(1)},
     "WindowedSeries": {
         **dict.fromkeys(("window", "horizon", "stride", "sampling_rate", "batch_size"), whole(1)),
         "gap": whole(0), "targets": one_of("vector", "sequence"), "target_columns": columns,

@@ -58,9 +58,9 @@ def test_missing_values_are_counted_and_the_first_is_named_whatever_the_block(va
 def test_rows_with_a_missing_value():
     table = np.array([[0, 1, 2], [np.nan, 1, 2], [0, 1, np.inf], [0, -np.inf, 2]], np.float32)
     assert missing_rows(table).tolist() == [False, True, True, True]
-    assert missing_rows(table, 0).tolist() == [False, True, False, False]
+    assert missing_rows(table, [0]).tolist() == [False, True, False, False]
     assert missing_rows(table, (0, 2)).tolist() == [False, True, True, False]
-    assert missing_rows(table[:, 0], 0).tolist() == [False, True, False, False]
+    assert missing_rows(table[:, 0], [0]).tolist() == [False, True, False, False]
     assert missing_rows(table, ()).tolist() == [False] * 4
     for dtype in ("int8", "uint64", "bool"):
         assert missing_rows(np.ones((3, 2), dtype)).tolist() == [False] * 3
