@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 import keras
 
 from keras_ts import _checks, _keras_private
+from keras_ts._models import check_model
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.layers.mask_missing import MaskMissing
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
@@ -40,7 +41,13 @@ class Interface:
     carried: Carried | None
 
     @classmethod
-    def of(cls, model: keras.Model, windows: Any = None, name: str = "The model") -> Self:
+    def of(
+        cls,
+        model: keras.Model,
+        windows: Any = None,
+        name: str = "The model",
+        built: bool = False,
+    ) -> Self:
         """Read the interface of a model, and refuse windows other than those that it carries.
 
         Args:
@@ -49,10 +56,13 @@ class Interface:
             windows: The ``WindowedSeries`` to use the model with, or a dataset. Defaults to None:
                 those that it carries.
             name: The model's name in an error.
+            built: True to refuse a model that is not built.
 
         Raises:
+            TypeError: ``model`` is no Keras model, or ``windows`` are none.
             ValueError: The windows differ, or the model's parts carry different ones.
         """
+        check_model(model, built=built)
         carried = carried_by(model)
         if windows is None:
             return cls(model, carried)

@@ -8,7 +8,6 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
-from keras_ts._models import check_model
 from keras_ts.forecasting.compiled import check_finite, compiled_loop, fed, predict
 from keras_ts.forecasting.frames import as_frames, matched
 from keras_ts.forecasting.future import Following, check_future, inputs_of
@@ -103,8 +102,7 @@ def forecast(
             the horizon, and the model gives quantiles, does not forecast every column that is
             not known ahead, or draws random numbers without a seed.
     """
-    check_model(model, built=True)
-    interface = Interface.of(model, windows)
+    interface = Interface.of(model, windows, built=True)
     _checks.choice("incomplete", incomplete, ("raise", "nan"))
     settings = interface.windows
     steps = settings.horizon if steps is None else _checks.integer("steps", steps, 1)

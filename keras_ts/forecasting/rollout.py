@@ -68,8 +68,7 @@ class Rollout(keras.Model):
         steps: int | None = None,
         name: str | None = None,
     ) -> None:
-        check_model(model, built=True)
-        interface = Interface.of(model, windows)
+        interface = Interface.of(model, windows, built=True)
         settings = interface.windows
         steps = settings.horizon if steps is None else _checks.integer("steps", steps, 1)
         interface.check_forecaster()

@@ -71,7 +71,7 @@ class WindowedInput(keras.layers.Layer):
         # Keras would cast the series to half precision, which loses its level.
         super().__init__(autocast=False, **kwargs)
         windows = windows_of(windows)
-        self._carried = Carried(windows, columns_of(windows, columns), frequency, quantiles)
+        self.carried = Carried(windows, columns_of(windows, columns), frequency, quantiles)
         self.supports_masking = True
 
     @classmethod
@@ -93,14 +93,9 @@ class WindowedInput(keras.layers.Layer):
         )
 
     @property
-    def carried(self) -> Carried:
-        """All that the layer carries, in one."""
-        return self._carried
-
-    @property
     def windows(self) -> WindowedSeries:
         """The windows that the model was trained on."""
-        return self._carried.windows
+        return self.carried.windows
 
     def call(self, inputs: Any) -> Any:
         """Return the inputs."""
@@ -116,4 +111,4 @@ class WindowedInput(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the layer's settings."""
-        return {**super().get_config(), **self._carried.get_config()}
+        return {**super().get_config(), **self.carried.get_config()}
