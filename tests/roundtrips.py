@@ -3,7 +3,7 @@
     python tests/roundtrips.py
 
 saves on each backend, loads in a fresh process on each, and writes the table of results into
-docs/guide/saving.md. ``tests/saving/test_roundtrips.py`` runs the same.
+docs/benchmarks.md. ``tests/saving/test_roundtrips.py`` runs the same.
 """
 
 import copy
@@ -198,7 +198,7 @@ def installed(backend):
 
 
 def table():
-    """Return the table of the guide: ways out, differences by backend, and the parts they keep."""
+    """Return the table of the benchmarks: ways out, differences by backend, and what they keep."""
     short = {"tensorflow": "TF", "jax": "JAX", "torch": "torch"}
     pairs, results = [(a, b) for a in BACKENDS for b in BACKENDS], {}
     with tempfile.TemporaryDirectory() as folder:
@@ -244,12 +244,12 @@ def table():
 
 
 def write_table():
-    guide = Path(__file__).parents[1] / "docs" / "guide" / "saving.md"
-    before, begin, rest = guide.read_text().partition("<!-- table of tests/roundtrips.py -->\n")
+    page = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+    before, begin, rest = page.read_text().partition("<!-- table of tests/roundtrips.py -->\n")
     _, end, after = rest.partition("<!-- end of table -->")
     assert begin
     assert end
-    guide.write_text(f"{before}{begin}\n{table()}\n\n{end}{after}")
+    page.write_text(f"{before}{begin}\n{table()}\n\n{end}{after}")
 
 
 if __name__ == "__main__":
