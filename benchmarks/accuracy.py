@@ -28,7 +28,7 @@ import keras
 import numpy as np
 import picture
 
-from keras_ts import WindowedSeries, baselines, compare, course_series, from_preset
+from keras_ts import WindowedSeries, compare, course_series, from_preset
 
 SHOWN = ("naive", "linear autoregression", "seasonal naive")
 
@@ -118,7 +118,7 @@ def trained(name, task, fold, seed):
     train, validation = task.parts(fold, seed, preset.recipe)
     model = fitted(preset, train)
     seconds = time.perf_counter() - begin
-    report = compare(model, train, validation, task.period)
+    report = compare(model, train, validation, period=task.period)
     return report.table["mae"][0], seconds, report.verdicts["model"]
 
 
@@ -135,7 +135,7 @@ def limit(name, calendar):
 
 def run(title, task, presets, seeds, fold):
     """Print the lines of a series; return the error by forecaster."""
-    report = baselines(*task.parts(fold, 0), task.period)
+    report = compare(None, *task.parts(fold, 0), period=task.period)
     told = zip(report.table["name"], report.table["mae"], strict=True)
     table = {name: error for name, error in told if name in SHOWN}
     for name, error in table.items():

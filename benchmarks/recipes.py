@@ -20,7 +20,6 @@ from keras_ts import (
     ExponentialLRSweep,
     Recipe,
     WindowedSeries,
-    baselines,
     compare,
     course_series,
     from_preset,
@@ -95,7 +94,7 @@ if __name__ == "__main__":
     parser.add_argument("--only", nargs="*", default=preset_names())
     arguments = parser.parse_args()
     seeds = range(51, 51 + arguments.seeds)
-    report = baselines(*WindowedSeries(WINDOW).split(course_series(), at=AT))
+    report = compare(None, *WindowedSeries(WINDOW).split(course_series(), at=AT))
     best = f"the best baseline, {report.best}"
     print(f"{keras.backend.backend()}, Keras {keras.__version__}, seeds {[*seeds]}\n")
     print(f"| forecaster | MAE: median of {len(seeds)} seeds (range) | skill | {best} |")

@@ -237,7 +237,7 @@ def run(arguments: argparse.Namespace, series: pd.DataFrame, future: pd.DataFram
         arguments.out.mkdir(parents=True, exist_ok=True)
         model = preset.build(train)
         # A season that reaches back too far is refused before anything is trained.
-        keras_ts.baselines(train, held_out, period=arguments.period)
+        keras_ts.compare(None, train, held_out, period=arguments.period)
         # The untrained model reads the same rows, so a plan that lacks some is refused at once.
         keras_ts.forecast(model, series, future=future)
     except (ValueError, TypeError, OSError) as error:

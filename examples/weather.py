@@ -55,7 +55,7 @@ def main() -> None:
     preset = keras_ts.RecurrentPreset(cell="gru", units=(32,), quantiles=LEVELS, dropout=0.2)
     model = preset.build(train)
     rate = keras.optimizers.schedules.CosineDecay(2e-3, arguments.epochs * len(train))
-    model.compile(keras.optimizers.AdamW(rate), keras_ts.QuantileLoss(LEVELS))
+    model.compile(keras.optimizers.AdamW(rate), keras_ts.losses.QuantileLoss(LEVELS))
     model.fit(train, epochs=arguments.epochs, verbose=2)
 
     report = keras_ts.compare(model, train, validation)

@@ -1,38 +1,29 @@
-"""keras_ts: time-series forecasting for Keras 3."""
+"""keras_ts: time-series forecasting for Keras 3.
 
+What people call stands here; layers, losses, metrics and baselines stand in modules of their own,
+as in Keras.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from keras_ts import baselines as baselines
+from keras_ts import layers as layers
+from keras_ts import losses as losses
+from keras_ts import metrics as metrics
+from keras_ts._registration import CLASSES
 from keras_ts._version import __version__
-from keras_ts.checks.export import ExportReport, check_export
+from keras_ts.checks.export import check_export
 from keras_ts.checks.leakage import check_leakage
-from keras_ts.checks.leakage_report import LeakageReport
-from keras_ts.checks.reload import ReloadDifference, ReloadReport, check_reload
+from keras_ts.checks.reload import check_reload
 from keras_ts.conversion.migrate import migrate_lambdas
 from keras_ts.conversion.portable import save_portable
 from keras_ts.datasets import course_series
 from keras_ts.evaluation.backtest import backtest
-from keras_ts.evaluation.backtest_report import BacktestReport
 from keras_ts.evaluation.calibrate import calibrate
-from keras_ts.evaluation.compare import baselines, compare
-from keras_ts.evaluation.report import ComparisonReport
+from keras_ts.evaluation.compare import compare
 from keras_ts.forecasting.forecast import forecast
 from keras_ts.forecasting.rollout import Rollout
-from keras_ts.layers.calendar_events import CalendarEvents
-from keras_ts.layers.carry_forward import CarryForward
-from keras_ts.layers.conformal_interval import ConformalInterval
-from keras_ts.layers.expand_series import ExpandSeries
-from keras_ts.layers.known_ahead import KnownAhead
-from keras_ts.layers.last_steps import LastSteps
-from keras_ts.layers.linear_forecast import LinearForecast
-from keras_ts.layers.mask_like import MaskLike
-from keras_ts.layers.mask_missing import MaskMissing
-from keras_ts.layers.normalize_window import NormalizeWindow
-from keras_ts.layers.restore_window import RestoreWindow
-from keras_ts.layers.scale_output import ScaleOutput
-from keras_ts.layers.select_columns import SelectColumns
-from keras_ts.layers.smoothed_forecast import SmoothedForecast
-from keras_ts.layers.sorted_quantiles import SortedQuantiles
-from keras_ts.layers.unmask import Unmask
-from keras_ts.layers.windowed_input import WindowedInput
-from keras_ts.losses import IntervalCoverage, MedianMAE, QuantileLoss, StandardizedMSE
+from keras_ts.layers import ExpandSeries, ScaleOutput, WindowedInput
 from keras_ts.plotting.backtest import plot_backtest
 from keras_ts.plotting.forecast import plot_forecast
 from keras_ts.plotting.series import plot_series
@@ -51,42 +42,17 @@ from keras_ts.windows.reading.calendar import calendar_features
 from keras_ts.windows.windowed_series import WindowedSeries
 
 __all__ = [
-    "BacktestReport",
-    "CalendarEvents",
-    "CarryForward",
-    "ComparisonReport",
-    "ConformalInterval",
     "ExpandSeries",
     "ExponentialLRSweep",
-    "ExportReport",
-    "IntervalCoverage",
-    "KnownAhead",
-    "LastSteps",
-    "LeakageReport",
-    "LinearForecast",
-    "MaskLike",
-    "MaskMissing",
-    "MedianMAE",
-    "NormalizeWindow",
-    "QuantileLoss",
     "Recipe",
     "RecurrentPreset",
-    "ReloadDifference",
-    "ReloadReport",
-    "RestoreWindow",
     "Rollout",
     "ScaleOutput",
-    "SelectColumns",
-    "SmoothedForecast",
-    "SortedQuantiles",
-    "StandardizedMSE",
-    "Unmask",
     "WindowDataset",
     "WindowedInput",
     "WindowedSeries",
     "__version__",
     "backtest",
-    "baselines",
     "calendar_features",
     "calibrate",
     "check_export",
@@ -113,3 +79,11 @@ __all__ = [
     "timeseries_dataset_from_array",
     "windowed_dataset",
 ]
+
+if not TYPE_CHECKING:  # A type checker would take any name for one of ours.
+
+    def __getattr__(name: str) -> Any:
+        """Return a registered class: files and pickles name ``keras_ts`` as the module of each."""
+        if name in CLASSES:
+            return CLASSES[name]
+        raise AttributeError(f"module 'keras_ts' has no attribute {name!r}")

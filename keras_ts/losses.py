@@ -1,8 +1,8 @@
-"""``QuantileLoss`` and the metrics that go with it: training for quantiles.
+"""Losses: the pinball loss of quantiles, and the squared error in units of each target.
 
 Keras's own losses compare outputs with targets of the same shape, and broadcast or crash where the
-outputs have one more axis, that of the quantiles. All three here check shapes, and reduce to one
-value for each window, so that weights weigh windows and nothing else.
+outputs have one more axis, that of the quantiles. These check shapes. ``QuantileLoss`` reduces to
+one value for each window, so that weights weigh windows and nothing else.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,10 @@ import keras
 from keras import ops
 
 from keras_ts import _checks
-from keras_ts._keras_private import mask_of
+from keras_ts._per_window import per_window, quantile_errors, window_weights
 from keras_ts._registration import registered, renamed
+
+__all__ = ["QuantileLoss", "StandardizedMSE"]
 
 
 @renamed(levels="quantiles")
@@ -29,7 +31,7 @@ class QuantileLoss(keras.losses.Loss):
     Example:
 
     >>> import numpy as np
-    >>> from keras_ts import QuantileLoss
+    >>> from keras_ts.losses import QuantileLoss
     >>> loss = QuantileLoss([0.1, 0.5, 0.9])
     >>> targets, quantiles = np.array([10.0]), np.array([[8.0, 9.0, 12.0]])
     >>> round(float(loss(targets, quantiles)), 3)  # (0.1 * 2 + 0.5 * 1 + 0.1 * 2) / 3
@@ -72,9 +74,9 @@ class QuantileLoss(keras.losses.Loss):
         Keras would multiply losses ``(batch,)`` by weights ``(batch, 1, 1)`` or by a mask
         ``(batch, time)`` as they are, which broadcasts.
         """
-        errors, mask = _errors(self, y_true, y_pred)
-        losses, present = _per_window(self._pinball(errors), mask)
-        weights = _window_weights(self, sample_weight, losses)
+        errors, mask = quantile_errors(self, y_true, y_pred)
+        losses, present = per_window(self._pinball(errors), mask)
+        weights = window_weights(self, sample_weight, losses)
         if present is not None:
             if self.reduction in ("sum_over_batch_size", "mean"):
                 # As Keras does it, the mean over windows is made that over those present.
@@ -84,8 +86,8 @@ class QuantileLoss(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return one loss for each window, ``(batch,)``."""
-        errors, mask = _errors(self, y_true, y_pred)
-        return _per_window(self._pinball(errors), mask)[0]
+        errors, mask = quantile_errors(self, y_true, y_pred)
+        return per_window(self._pinball(errors), mask)[0]
 
     def get_config(self) -> dict[str, Any]:
         """Return the loss's settings, its dtype too, which Keras's own losses lose."""
@@ -106,7 +108,7 @@ class StandardizedMSE(keras.losses.MeanSquaredError):
     Example:
 
     >>> import numpy as np
-    >>> from keras_ts import StandardizedMSE
+    >>> from keras_ts.losses import StandardizedMSE
     >>> loss = StandardizedMSE(unit=[100.0, 0.1])
     >>> round(float(loss(np.array([[500.0, 2.0]]), np.array([[600.0, 2.2]]))), 3)
     2.5
@@ -174,168 +176,3 @@ class _Reduce(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return y_pred
-
-
-class _QuantileMetric(keras.metrics.Mean):
-    """The mean over windows of something read off the quantiles."""
-
-    def __init__(self, quantiles: Sequence[float], name: str, dtype: Any = None) -> None:
-        super().__init__(name=name, dtype=dtype)
-        self.quantiles = _checks.levels("quantiles", quantiles)
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Add the windows of a batch."""
-        errors, mask = _errors(self, y_true, y_pred)
-        values, present = _per_window(self._measured(errors), mask)
-        weights = _window_weights(self, sample_weight, values)
-        if present is not None:
-            weights = present if weights is None else weights * present
-        super().update_state(values, sample_weight=weights)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the metric's settings."""
-        return {**super().get_config(), "quantiles": list(self.quantiles)}
-
-    def _measured(self, errors: Any) -> Any:
-        """Return what is measured, from the distances of targets from quantiles."""
-        raise NotImplementedError
-
-
-@renamed(levels="quantiles")
-@registered
-class MedianMAE(_QuantileMetric):
-    """The mean absolute error of the median, for a model that gives quantiles.
-
-    Example:
-
-    >>> import numpy as np
-    >>> from keras_ts import MedianMAE
-    >>> metric = MedianMAE([0.1, 0.5, 0.9])
-    >>> metric.update_state(np.array([10.0, 11.0]), np.array([[8.0, 9.0, 12.0], [8.0, 9.0, 12.0]]))
-    >>> float(metric.result())
-    1.5
-
-    Args:
-        quantiles: The levels of the quantiles on the last axis of the outputs, as for
-            ``QuantileLoss``, which says how shapes, weights and masks are taken.
-        name: Name of the metric. Defaults to ``"mae"``.
-        dtype: As for every Keras metric.
-    """
-
-    def __init__(self, quantiles: Sequence[float], name: str = "mae", dtype: Any = None) -> None:
-        super().__init__(quantiles, name=name, dtype=dtype)
-
-    def _measured(self, errors: Any) -> Any:
-        return ops.abs(errors[..., self.quantiles.index(0.5)])
-
-
-@renamed(levels="quantiles")
-@registered
-class IntervalCoverage(_QuantileMetric):
-    """The share of targets between the lowest and the highest quantile.
-
-    It should come near the difference of their levels: 0.8 for levels from 0.1 to 0.9.
-
-    Example:
-
-    >>> import numpy as np
-    >>> from keras_ts import IntervalCoverage
-    >>> metric = IntervalCoverage([0.1, 0.5, 0.9])
-    >>> metric.update_state(np.array([10.0, 13.0]), np.array([[8.0, 9.0, 12.0], [8.0, 9.0, 12.0]]))
-    >>> float(metric.result())
-    0.5
-
-    Args:
-        quantiles: The levels of the quantiles on the last axis of the outputs, two or more, as for
-            ``QuantileLoss``, which says how shapes, weights and masks are taken.
-        name: Name of the metric. Defaults to ``"coverage"``.
-        dtype: As for every Keras metric.
-    """
-
-    def __init__(
-        self, quantiles: Sequence[float], name: str = "coverage", dtype: Any = None
-    ) -> None:
-        super().__init__(quantiles, name=name, dtype=dtype)
-        if len(self.quantiles) < 2:
-            raise ValueError(
-                "quantiles must be two or more to cover anything. Received: "
-                f"quantiles={self.quantiles}."
-            )
-
-    def _measured(self, errors: Any) -> Any:
-        lowest, highest = errors[..., 0], errors[..., -1]
-        covered = ops.logical_and(lowest >= 0, highest <= 0)
-        # A comparison with NaN is False, and would pass for a target outside.
-        broken = ops.isnan(lowest + highest)
-        return ops.where(broken, lowest + highest, ops.cast(covered, errors.dtype))
-
-
-def _errors(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-    """Return targets minus quantiles, ``(batch, ..., quantiles)``, and the mask ``(batch, ...)``.
-
-    Masked steps have errors of 0, so that neither a gradient nor a NaN comes from them.
-    """
-    mask = mask_of(y_pred)
-    y_pred = ops.convert_to_tensor(y_pred, dtype=owner.dtype)
-    y_true = ops.convert_to_tensor(y_true, dtype=owner.dtype)
-    targets, outputs = tuple(y_true.shape), tuple(y_pred.shape)
-    count, places = len(owner.quantiles), outputs[:-1]
-    fits = _equal(places, targets) or _equal(places, (*targets, 1)) or _equal((*places, 1), targets)
-    if not targets or not places or outputs[-1] != count or not fits:
-        raise ValueError(
-            f"{type(owner).__name__} takes outputs of the targets' shape with an axis of {count} "
-            f"quantiles behind it, as many as quantiles={_checks.shown(list(owner.quantiles))}. "
-            f"Received targets {targets} and outputs {outputs}: end the model in "
-            "SortedQuantiles(quantiles)."
-        )
-    errors = ops.reshape(y_true, (*ops.shape(y_pred)[:-1], 1)) - y_pred
-    if mask is None:
-        return errors, None
-    kept = tuple(mask.shape)
-    if len(kept) >= len(outputs) or not _equal(kept, outputs[: len(kept)]):
-        raise ValueError(
-            f"{type(owner).__name__} takes a mask of the outputs' leading axes. Received a mask "
-            f"{kept} of outputs {outputs}."
-        )
-    mask = ops.cast(mask, "bool")
-    wide = ops.reshape(mask, (*ops.shape(mask), *[1] * (len(outputs) - len(kept))))
-    return ops.where(wide, errors, ops.zeros_like(errors)), mask
-
-
-def _per_window(values: Any, mask: Any) -> tuple[Any, Any]:
-    """Return the mean of each window over steps that are kept, and 1 or 0 if it has any.
-
-    The second is None without a mask.
-    """
-    first = 1 if mask is None else len(mask.shape)
-    if len(values.shape) > first:
-        values = ops.mean(values, axis=tuple(range(first, len(values.shape))))
-    if mask is None:
-        return values, None
-    steps = tuple(range(1, first))
-    kept = ops.cast(mask, values.dtype)
-    values = values * kept
-    if steps:
-        values, kept = ops.sum(values, axis=steps), ops.sum(kept, axis=steps)
-    return values / ops.maximum(kept, 1.0), ops.cast(kept > 0, values.dtype)
-
-
-def _window_weights(owner: Any, weights: Any, values: Any) -> Any:
-    """Return weights as ``(batch,)``, or None."""
-    if weights is None:
-        return None
-    weights = ops.convert_to_tensor(weights, dtype=values.dtype)
-    shape = tuple(weights.shape)
-    if not _equal(shape, (values.shape[0], *[1] * (len(shape) - 1))):
-        raise ValueError(
-            f"{type(owner).__name__} takes one weight for each window, (batch,), maybe with axes "
-            f"of length 1 behind it. Received weights {shape} for {values.shape[0]} windows."
-        )
-    return ops.reshape(weights, ops.shape(values))
-
-
-def _equal(first: tuple[Any, ...], second: tuple[Any, ...]) -> bool:
-    """Tell if two shapes are equal, as far as they are known."""
-    return len(first) == len(second) and all(
-        None in (a, b) or a == b for a, b in zip(first, second, strict=True)
-    )

@@ -41,10 +41,10 @@ def base_model(path):
 
     series = keras.Input((8,), name="series")
     x = keras_ts.ExpandSeries(name="ExpandSeries")(series)
-    x, location, scale = keras_ts.NormalizeWindow("mean", name="NormalizeWindow")(x)
+    x, location, scale = keras_ts.layers.NormalizeWindow("mean", name="NormalizeWindow")(x)
     x = keras.layers.GlobalAveragePooling1D()(keras.layers.Dense(2, name="inner")(x))
     x = keras_ts.ScaleOutput(100.0, name="ScaleOutput")(keras.layers.Dense(1, name="dense")(x))
-    x = keras_ts.RestoreWindow(name="RestoreWindow")([x, location, scale])
+    x = keras_ts.layers.RestoreWindow(name="RestoreWindow")([x, location, scale])
     model = keras.Model(series, x)
     model.compile(keras.optimizers.SGD(1e-3), "mae")
     keras_ts.save_model(model, path, keras_ts.WindowedSeries(8))

@@ -7,16 +7,9 @@ import pytest
 
 from forecasting_models import PANEL, adding, after, sales, until
 from helpers import run_fresh
-from keras_ts import (
-    ConformalInterval,
-    RecurrentPreset,
-    SortedQuantiles,
-    WindowedSeries,
-    forecast,
-    load_model,
-    save_model,
-)
+from keras_ts import RecurrentPreset, WindowedSeries, forecast, load_model, save_model
 from keras_ts.interface import Interface
+from keras_ts.layers import ConformalInterval, SortedQuantiles
 
 PAST, FUTURE = until(sales(), 25), after(sales(), 25)
 SERIES = np.arange(20.0)

@@ -1,4 +1,4 @@
-"""The loss and the metrics of quantiles give what their formulas say, and broadcast nothing."""
+"""Losses give what their formulas say, and broadcast nothing."""
 
 import keras
 import numpy as np
@@ -6,20 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from keras.ops import convert_to_numpy as numpy
-from keras.src import backend
 
-from keras_ts import (
-    IntervalCoverage,
-    MedianMAE,
-    QuantileLoss,
-    SortedQuantiles,
-    StandardizedMSE,
-    WindowedSeries,
-    check_reload,
-    load_model,
-)
+from keras_ts import WindowedSeries, check_reload, load_model
+from keras_ts.layers import SortedQuantiles
+from keras_ts.losses import QuantileLoss, StandardizedMSE
+from keras_ts.metrics import IntervalCoverage, MedianMAE
+from quantile_outputs import LEVELS, data, masked, with_mask
 
-LEVELS = [0.1, 0.5, 0.9]
 SHAPES = [(), (4,), (4, 2), (5, 4, 2)]
 REDUCTIONS = ["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None]
 
@@ -32,14 +25,6 @@ def pinball(y, quantiles, levels):
         for v, row in zip(y, flat, strict=True)
     ]
     return np.mean(np.reshape(losses, (len(quantiles), -1)), axis=1)
-
-
-def data(shape=(), windows=6, single=False, seed=0):
-    rng = np.random.default_rng(seed)
-    y = rng.normal(size=(windows, *shape)).astype("float32")
-    axis = (1,) if single else ()
-    quantiles = rng.normal(size=(windows, *shape, *axis, 3)).astype("float32")
-    return y, quantiles
 
 
 @pytest.mark.parametrize("single", [False, True])
@@ -147,34 +132,6 @@ def test_a_nan_is_seen():
         place[0] = kept
 
 
-def test_coverage_counts_targets_between_the_outer_quantiles():
-    quantiles = np.tile(np.array([1.0, 2.0, 3.0], "float32"), (4, 2, 1))
-    y = np.array([[0.9, 1.0], [2.9, 3.0], [3.1, 2.0], [-9.0, 9.0]], "float32")
-    metric = IntervalCoverage(LEVELS)
-    metric.update_state(y, quantiles)
-    assert float(metric.result()) == 0.5
-    metric.reset_state()
-    metric.update_state(y, quantiles, np.array([0.0, 1.0, 0.0, 1.0]))
-    assert float(metric.result()) == 0.5
-    metric.reset_state()
-    metric.update_state(y[1:3], quantiles[1:3])
-    assert float(metric.result()) == 0.75
-    with pytest.raises(ValueError, match=r"two or more to cover.*\(0\.5,\)"):
-        IntervalCoverage([0.5])
-
-
-def with_mask(values, mask):
-    """Return a tensor with a mask, as the output of a layer has it."""
-    tensor = keras.ops.convert_to_tensor(values)
-    backend.set_keras_mask(tensor, keras.ops.convert_to_tensor(mask))
-    return tensor
-
-
-def masked(quantiles, steps):
-    """Return quantiles of which each window has a number of steps of its own, the rest masked."""
-    return with_mask(quantiles, np.arange(quantiles.shape[1]) < np.array(steps)[:, None])
-
-
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("shape", [(4,), (4, 2)])
 def test_a_masked_window_counts_as_the_short_one_does(shape, reduction):
@@ -198,18 +155,6 @@ def test_a_masked_window_counts_as_the_short_one_does(shape, reduction):
         }.get(reduction, (used * short).sum() / 3)
         got = QuantileLoss(LEVELS, reduction)(y, masked(quantiles, steps), given_weights)
         np.testing.assert_allclose(numpy(got), expected, rtol=1e-5)
-
-
-def test_metrics_leave_out_what_is_masked():
-    y, quantiles = data((4,), windows=3)
-    steps = [4, 2, 0]
-    for metric, measure in (
-        (MedianMAE(LEVELS), lambda y, q: np.abs(y - q[..., 1])),
-        (IntervalCoverage(LEVELS), lambda y, q: (q[..., 0] <= y) & (y <= q[..., 2])),
-    ):
-        metric.update_state(y, masked(quantiles, steps))
-        kept = [measure(y[i, :n], quantiles[i, :n]).mean() for i, n in ((0, 4), (1, 2))]
-        np.testing.assert_allclose(float(metric.result()), np.mean(kept), rtol=1e-5)
 
 
 def test_a_mask_of_another_shape_is_refused():

@@ -37,7 +37,7 @@ def test_a_config_with_the_former_name_of_an_argument_loads(name):
 def test_an_old_layer_computes_what_the_new_one_does():
     x = np.array([[[1.0], [5.0], [np.nan], [3.0]]], "float32")
     old, new = (
-        keras_ts.NormalizeWindow.from_config({"statistic": "mean", key: True})
+        keras_ts.layers.NormalizeWindow.from_config({"statistic": "mean", key: True})
         for key in ("holes", "masked")
     )
     for ours, theirs in zip(old(x), new(x), strict=True):
@@ -48,7 +48,7 @@ def test_an_old_layer_computes_what_the_new_one_does():
 def test_both_names_of_an_argument_are_refused():
     config = {"quantiles": [0.5], "levels": [0.1, 0.5]}
     with pytest.raises((TypeError, ValueError), match="levels"):
-        keras_ts.SortedQuantiles.from_config(config)
+        keras_ts.layers.SortedQuantiles.from_config(config)
     assert config == {"quantiles": [0.5], "levels": [0.1, 0.5]}
 
 

@@ -1,100 +1,141 @@
-"""Forecasts that cost nothing, or next to nothing, and that a model has to beat. Arithmetic alone.
+"""The forecasts that a model has to beat: one class each, in the table that ``compare`` asks.
 
-Windows are ``(windows, inputs, targets)``: the past of the target columns. A forecast is
-``(windows, steps, targets)``. ``ahead`` are the distances of the steps from the origin, the last
-input: ``gap + 1, ..., gap + horizon``.
+All of them cost nothing, or next to nothing. A baseline that is not here is one class more.
 """
+
+from typing import ClassVar
 
 import numpy as np
 
-from keras_ts._typing import Array, IntArray
+from keras_ts import _checks
+from keras_ts._typing import Array, BoolArray
+from keras_ts.evaluation.reading import Block, JudgedWindows
 
-NAIVE, DRIFT, MOVING_AVERAGE = "naive", "drift", "moving average"
-LINEAR, SEASONAL = "linear autoregression", "seasonal naive"
 
+class Baseline:
+    """A forecaster that is fitted once, and then asked for some windows at a time.
 
-def filled(past: Array) -> Array:
-    """Return windows with each missing value replaced by the last one before it.
-
-    Those before the first known value are replaced by it. A window without any stays as it is.
+    Attributes:
+        name: Its name in the table of ``compare``.
     """
-    known = np.isfinite(past)
-    steps = np.where(known, np.arange(past.shape[1])[:, None], -1)
-    before = np.maximum.accumulate(steps, axis=1)
-    first = known.argmax(axis=1)[:, None]
-    return np.take_along_axis(past, np.where(before < 0, first, before), axis=1)
+
+    name: ClassVar[str]
+
+    def fit(self, train: JudgedWindows) -> None:
+        """Learn from the training part; most baselines have nothing to learn."""
+
+    def predict(self, validation: JudgedWindows, block: Block) -> Array:
+        """Return forecasts of a block of windows, ``(windows, steps, targets)``.
+
+        Where a forecast lacks a value that it needs it is NaN, and no forecaster is judged there.
+        """
+        raise NotImplementedError
 
 
-def naive(past: Array, ahead: IntArray) -> Array:
-    """Return the last value, at every step."""
-    return np.repeat(past[:, -1:], len(ahead), axis=1)
+class Naive(Baseline):
+    """Forecasts the last value, at every step."""
+
+    name = "naive"
+
+    def predict(self, validation: JudgedWindows, block: Block) -> Array:
+        """Return the last value of each window."""
+        return np.repeat(block.past[:, -1:], len(validation.ahead), axis=1)
 
 
-def drift(past: Array, ahead: IntArray, sampling_rate: int) -> Array:
-    """Return the last value, and the window's mean step carried on from it."""
-    positions = sampling_rate * (past.shape[1] - 1)
-    slope = (past[:, -1:] - past[:, :1]) / max(positions, 1)
-    return past[:, -1:] + slope * ahead[:, None]
+class Drift(Baseline):
+    """Carries the window's mean step on from the last value."""
+
+    name = "drift"
+
+    def predict(self, validation: JudgedWindows, block: Block) -> Array:
+        """Return the last value and as many mean steps as lie between it and the target."""
+        past = block.past
+        positions = validation.geometry.sampling_rate * (past.shape[1] - 1)
+        slope = (past[:, -1:] - past[:, :1]) / max(positions, 1)
+        return past[:, -1:] + slope * validation.ahead[:, None]
 
 
-def moving_average(past: Array, ahead: IntArray) -> Array:
-    """Return the mean of the window, at every step."""
-    return np.repeat(past.mean(axis=1, keepdims=True), len(ahead), axis=1)
+class MovingAverage(Baseline):
+    """Forecasts the mean of the window, at every step."""
+
+    name = "moving average"
+
+    def predict(self, validation: JudgedWindows, block: Block) -> Array:
+        """Return the mean of each window."""
+        return np.repeat(block.past.mean(axis=1, keepdims=True), len(validation.ahead), axis=1)
 
 
-def periods_back(ahead: IntArray, period: int) -> IntArray:
-    """Return how far before the origin the seasonal naive forecast of each step lies.
-
-    It is the latest known value a whole number of periods before the target.
-    """
-    distances: IntArray = -(-ahead // period) * period - ahead
-    return distances
-
-
-class LinearAutoregression:
-    """A ridge regression of each step on the window, one for each target column.
+class LinearRegression(Baseline):
+    """Fits a ridge regression of each step on the window, for each target on its own past.
 
     With the inputs ``X`` and the targets ``Y`` of the training windows, both less their means, the
     coefficients are ``(X'X + k I)^-1 X'Y``, and ``k`` is a thousandth of the mean diagonal of
     ``X'X``. All series of a panel share them. Only sums are kept, so that any number of windows can
-    be added, a block at a time.
+    be read, a block at a time.
     """
 
-    def __init__(self, inputs: int, steps: int, targets: int) -> None:
-        self._count = 0
+    name = "linear autoregression"
+
+    def fit(self, train: JudgedWindows) -> None:
+        """Add up the training windows in which no value is missing, and solve."""
+        inputs, targets = train.geometry.window, len(train.columns)
+        width, count = inputs + train.geometry.horizon, 0
         # Less values near them, large numbers lose no digits in the sums of products.
-        self._origin = np.zeros((targets, 1, inputs + steps))
-        self._products = np.zeros((targets, inputs, inputs + steps))
-        self._sums = np.zeros((targets, inputs + steps))
-
-    def add(self, past: Array, actual: Array) -> None:
-        """Add training windows and their targets."""
-        if not len(past):
-            return
-        rows = np.concatenate([past, actual], axis=1).transpose(2, 0, 1)
-        if not self._count:
-            self._origin = rows.mean(axis=1, keepdims=True)
-        rows = rows - self._origin
-        self._count += len(past)
-        self._sums += rows.sum(axis=1)
-        self._products += rows[..., : past.shape[1]].transpose(0, 2, 1) @ rows
-
-    def fit(self) -> None:
-        """Solve for the coefficients."""
-        inputs = self._products.shape[1]
-        means = self._sums / max(self._count, 1)
-        centred = self._products - self._count * means[:, :inputs, None] * means[:, None]
+        origin = np.zeros((targets, 1, width))
+        products, sums = np.zeros((targets, inputs, width)), np.zeros((targets, width))
+        for block in train.blocks():
+            whole = finite(block.past) & finite(block.actual)
+            rows = np.concatenate([block.past[whole], block.actual[whole]], axis=1)
+            rows = rows.transpose(2, 0, 1)
+            if not count and whole.any():
+                origin = rows.mean(axis=1, keepdims=True)
+            rows = rows - origin
+            count += rows.shape[1]
+            sums += rows.sum(axis=1)
+            products += rows[..., :inputs].transpose(0, 2, 1) @ rows
+        means = sums / max(count, 1)
+        centred = products - count * means[:, :inputs, None] * means[:, None]
         gram, cross = centred[..., :inputs], centred[..., inputs:]
         diagonal = np.trace(gram, axis1=1, axis2=2)[:, None, None] / inputs
         # A constant series has no coefficients but 0.
         penalty = np.where(diagonal > 0, 1e-3 * diagonal, 1.0)
         self._coefficients = np.linalg.solve(gram + penalty * np.eye(inputs), cross)
-        self._means = means
+        self._means = means[:, None] + origin
 
-    def predict(self, past: Array) -> Array:
-        """Return the forecasts of windows."""
-        inputs = past.shape[1]
-        means = self._means[:, None] + self._origin
-        columns = past.transpose(2, 0, 1) - means[..., :inputs]
-        ahead = columns @ self._coefficients + means[..., inputs:]
+    def predict(self, validation: JudgedWindows, block: Block) -> Array:
+        """Return what the coefficients make of each window."""
+        inputs = block.past.shape[1]
+        columns = block.past.transpose(2, 0, 1) - self._means[..., :inputs]
+        ahead = columns @ self._coefficients + self._means[..., inputs:]
         return ahead.transpose(1, 2, 0)
+
+
+class SeasonalNaive(Baseline):
+    """Forecasts the latest known value a whole number of periods before the target.
+
+    The value may lie in front of the window.
+
+    Args:
+        period: Positions in a season, such as 12 for months or 7 for days; 2 or more.
+    """
+
+    name = "seasonal naive"
+
+    def __init__(self, period: int) -> None:
+        self.period = _checks.integer("period", period, 2)
+
+    def predict(self, validation: JudgedWindows, block: Block) -> Array:
+        """Return the values a number of periods back; NaN where a row is missing since then."""
+        values, whole = validation.seasonal(block, self.period)
+        return np.where(whole[:, None, None], values, np.nan)
+
+
+def default_baselines(period: int | None) -> list[Baseline]:
+    """Return the baselines that every model is judged beside; with a period, the seasonal one."""
+    seasonal = [] if period is None else [SeasonalNaive(period)]
+    return [Naive(), Drift(), MovingAverage(), LinearRegression(), *seasonal]
+
+
+def finite(values: Array) -> BoolArray:
+    """Tell for each window if all its values are finite."""
+    return np.logical_and.reduce(np.isfinite(values).reshape(len(values), -1), axis=1)

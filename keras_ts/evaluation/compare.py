@@ -1,4 +1,4 @@
-"""``baselines`` and ``compare``: forecasters judged on exactly the same targets."""
+"""``compare``: models and baselines judged on exactly the same targets."""
 
 import warnings
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._models import check_model
-from keras_ts._typing import Array, BoolArray
-from keras_ts.evaluation import baselines as rivals
+from keras_ts._typing import Array
+from keras_ts.evaluation.baselines import default_baselines, finite
 from keras_ts.evaluation.metrics import all_losses
-from keras_ts.evaluation.reading import Block, JudgedWindows
+from keras_ts.evaluation.reading import JudgedWindows
 from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.evaluation.tally import Tally
 from keras_ts.evaluation.verdict import skill
@@ -23,58 +23,24 @@ from keras_ts.windows.dataset import WindowDataset
 _ALIKE = ("window", "horizon", "gap", "sampling_rate", "targets")
 
 
-def baselines(
-    train: WindowDataset, validation: WindowDataset, period: int | None = None
+def compare(
+    models: keras.Model | Mapping[str, keras.Model] | None,
+    train: WindowDataset,
+    validation: WindowDataset,
+    *,
+    period: int | None = None,
 ) -> ComparisonReport:
-    """Score the forecasts that a model has to beat, on the targets of ``validation``.
+    """Score models beside baselines, and tell if they beat the best of these.
+
+    The baselines cost next to nothing, and are judged on exactly the same targets:
 
     - ``"naive"``: the last value.
     - ``"drift"``: the last value, and the window's mean step carried on.
     - ``"moving average"``: the mean of the window.
     - ``"linear autoregression"``: a ridge regression of each step on the window, fitted on
-      ``train``; for each target on its own past, shared by the series of a panel. Its penalty is
-      a thousandth of the mean diagonal.
+      ``train``; for each target on its own past, shared by the series of a panel.
     - ``"seasonal naive"``, with ``period``: the latest known value a whole number of periods before
-      the target, also from before the window.
-
-    Example:
-
-    >>> from keras_ts import WindowedSeries, baselines, course_series
-    >>> train, validation = WindowedSeries(20).split(course_series(), at=1000)
-    >>> report = baselines(train, validation)
-    >>> for name, mae in zip(report.table["name"], report.table["mae"]):
-    ...     print(name, round(float(mae), 2))
-    naive 5.94
-    drift 6.09
-    moving average 6.03
-    linear autoregression 4.95
-    >>> report.best
-    'linear autoregression'
-
-    Args:
-        train: The training part, for the regression and for the scale of MASE.
-        validation: The part to judge on, every window and the whole horizon of it.
-        period: Positions in a season, such as 12 for months or 7 for days. It adds the seasonal
-            naive forecast, and MASE is then scaled by steps ``period`` apart. Defaults to None.
-
-    Returns:
-        A ``ComparisonReport``.
-
-    Raises:
-        TypeError: ``train`` or ``validation`` is no ``WindowDataset``.
-        ValueError: The two differ in windows or columns, or a period reaches back over the
-            beginning of a series.
-    """
-    return _judge({}, train, validation, period)
-
-
-def compare(
-    model: keras.Model | Mapping[str, keras.Model],
-    train: WindowDataset,
-    validation: WindowDataset,
-    period: int | None = None,
-) -> ComparisonReport:
-    """Score a model beside the baselines, and tell if it beats the best of them.
+      the target, also from in front of the window.
 
     The verdict rests on errors in pairs, the model's and the best baseline's for the same targets.
     A block bootstrap gives the 95 % interval of the skill, one minus the model's MAE over that of
@@ -101,66 +67,80 @@ def compare(
     >>> print(compare(model, train, validation).verdicts)
     {'model': 'loses to'}
 
+    The baselines alone, before there is a model:
+
+    >>> report = compare(None, train, validation)
+    >>> for name, mae in zip(report.table["name"], report.table["mae"]):
+    ...     print(name, round(float(mae), 2))
+    naive 5.94
+    drift 6.09
+    moving average 6.03
+    linear autoregression 4.95
+    >>> report.best
+    'linear autoregression'
+
     Args:
-        model: The model, or a dict of models by name.
-        train: The training part, for the baselines and for the scale of MASE.
-        validation: The part to judge on, which no model has been trained on. In time order,
-            whatever order the dataset has; without its weights.
-        period: As for ``baselines``.
+        models: A model, a dict of models by name, or None: the baselines alone.
+        train: The training part, for the regression and for the scale of MASE.
+        validation: The part to judge on, which no model has been trained on: every window, the
+            whole horizon. In time order, whatever order the dataset has; without its weights.
+        period: Positions in a season, such as 12 for months or 7 for days. It adds the seasonal
+            naive forecast, and MASE is then scaled by steps ``period`` apart. Defaults to None.
 
     Returns:
         A ``ComparisonReport``.
 
     Raises:
-        TypeError: ``model`` is not a Keras model or a dict of them, or a part is no
+        TypeError: ``models`` is not a Keras model or a dict of them, or a part is no
             ``WindowDataset``.
-        ValueError: The parts differ in windows or columns, or a model does not fit them, or its
-            predictions are not finite.
+        ValueError: The parts differ in windows or columns, a model does not fit them, its
+            predictions are not finite, or a period reaches back over the beginning of a series.
     """
-    models = dict(model) if isinstance(model, Mapping) else {"model": model}
-    if not models:
-        raise ValueError("model is an empty dict; name a model in it.")
-    for name, one in models.items():
-        if not isinstance(name, str) or name in _names(period=1):
-            raise ValueError(
-                f"model must name models by texts other than {', '.join(_names(period=1))}. "
-                f"Received: {_checks.shown(name)}."
-            )
-        check_model(one, built=True)
-    return _judge(models, train, validation, period)
-
-
-def _judge(
-    models: dict[str, keras.Model], train: Any, validation: Any, period: int | None
-) -> ComparisonReport:
-    if period is not None:
-        period = _checks.integer("period", period, 2)
+    named = _named(models)
+    baselines = default_baselines(period)
     trained, judged = JudgedWindows("train", train), JudgedWindows("validation", validation)
     _check_alike(trained, judged)
-    interfaces = {name: Interface.of(model, validation, name) for name, model in models.items()}
-    levels = {name: interface.quantiles for name, interface in interfaces.items()}
+    interfaces = {name: Interface.of(model, validation, name) for name, model in named.items()}
+    quantiles = {name: interface.quantiles for name, interface in interfaces.items()}
     _warn_calibrated_on(interfaces, judged)
-    linear = _fitted(trained)
+    for baseline in baselines:
+        baseline.fit(trained)
     scales = trained.scales_for(judged, period or 1)
-    names = [*models, *_names(period)]
     sizes = judged.count, len(judged.labels), judged.geometry.horizon
-    tallies = {name: Tally(*sizes) for name in names}
+    tallies = {name: Tally(*sizes) for name in [*named, *(b.name for b in baselines)]}
     for block in judged.blocks():
-        forecasts, whole = _baseline_forecasts(block, judged, linear, period)
-        whole &= _finite(block.actual)
+        forecasts = {baseline.name: baseline.predict(judged, block) for baseline in baselines}
+        needed = [block.past, block.actual, *forecasts.values()]
+        whole = np.logical_and.reduce([finite(values) for values in needed])
         numbers = block.begin + np.flatnonzero(whole)
         actual, series = block.actual[whole], block.series[whole]
         scale = scales[series][:, None]
-        for name in names:
-            given = levels.get(name)
-            if name in models:
-                forecast = judged.predictions(name, models[name], given, block)[whole]
+        for name, tally in tallies.items():
+            if name in named:
+                forecast = judged.predictions(name, named[name], quantiles[name], block)[whole]
                 _check_finite(name, forecast)
             else:
                 forecast = forecasts[name][whole]
-            losses = all_losses(actual, forecast, scale, given)
-            tallies[name].add(numbers, series, losses)
-    return _report(tallies, list(models), judged)
+            tally.add(numbers, series, all_losses(actual, forecast, scale, quantiles.get(name)))
+    return _report(tallies, list(named), judged)
+
+
+def _named(models: Any) -> dict[str, keras.Model]:
+    """Return models by name, or raise an error for what is none."""
+    if models is None:
+        return {}
+    named = dict(models) if isinstance(models, Mapping) else {"model": models}
+    if not named:
+        raise ValueError("models is an empty dict: name a model in it, or pass None for none.")
+    reserved = [baseline.name for baseline in default_baselines(period=2)]
+    for name, model in named.items():
+        if not isinstance(name, str) or name in reserved:
+            raise ValueError(
+                f"models must name models by texts other than {', '.join(reserved)}. "
+                f"Received: {_checks.shown(name)}."
+            )
+        check_model(model, built=True)
+    return named
 
 
 def _warn_calibrated_on(interfaces: dict[str, Interface], judged: JudgedWindows) -> None:
@@ -177,13 +157,8 @@ def _warn_calibrated_on(interfaces: dict[str, Interface], judged: JudgedWindows)
             warnings.warn(
                 f"{name} was calibrated on the windows of validation, so the coverage of its bands "
                 "is that asked for by construction. Judge it on windows after those.",
-                stacklevel=4,
+                stacklevel=3,
             )
-
-
-def _names(period: int | None) -> list[str]:
-    names = [rivals.NAIVE, rivals.DRIFT, rivals.MOVING_AVERAGE, rivals.LINEAR]
-    return names if period is None else [*names, rivals.SEASONAL]
 
 
 def _check_alike(train: JudgedWindows, validation: JudgedWindows) -> None:
@@ -208,46 +183,12 @@ def _check_alike(train: JudgedWindows, validation: JudgedWindows) -> None:
 
 
 def _check_finite(name: str, forecast: Array) -> None:
-    bad = ~_finite(forecast)
+    bad = ~finite(forecast)
     if bad.any():
         raise ValueError(
             f"{name} gives predictions that are not finite, for {int(bad.sum())} of {len(bad)} "
             "windows. Its training has diverged, or its inputs hold missing values."
         )
-
-
-def _fitted(train: JudgedWindows) -> rivals.LinearAutoregression:
-    shape = train.geometry
-    linear = rivals.LinearAutoregression(shape.window, shape.horizon, len(train.columns))
-    for block in train.blocks():
-        whole = _finite(block.past) & _finite(block.actual)
-        linear.add(block.past[whole], block.actual[whole])
-    linear.fit()
-    return linear
-
-
-def _baseline_forecasts(
-    block: Block, judged: JudgedWindows, linear: rivals.LinearAutoregression, period: int | None
-) -> tuple[dict[str, Array], BoolArray]:
-    """Return the forecasts by name, and True for each window in which no value is missing."""
-    past, ahead = block.past, judged.ahead
-    forecasts = {
-        rivals.NAIVE: rivals.naive(past, ahead),
-        rivals.DRIFT: rivals.drift(past, ahead, judged.geometry.sampling_rate),
-        rivals.MOVING_AVERAGE: rivals.moving_average(past, ahead),
-        rivals.LINEAR: linear.predict(past),
-    }
-    whole = _finite(past)
-    if period is not None:
-        values, without_gap = judged.seasonal(block, period)
-        forecasts[rivals.SEASONAL] = values
-        whole &= without_gap & _finite(values)
-    return forecasts, whole
-
-
-def _finite(values: Array) -> BoolArray:
-    """Tell for each window if all its values are finite."""
-    return np.logical_and.reduce(np.isfinite(values).reshape(len(values), -1), axis=1)
 
 
 def _report(
@@ -265,11 +206,11 @@ def _report(
     unscaled = int(np.isnan(first.metric("mase", "series")[first.series()]).sum())
     if unscaled:
         notes.append(f"MASE leaves out {unscaled} series without a step in the training part.")
-    more = judged.beyond_targets()
-    if models and more:
+    covariates = judged.beyond_targets()
+    if models and covariates:
         notes.append(
             "The baselines know only the past of the targets. What else a model is given: "
-            f"{'; '.join(more)}."
+            f"{'; '.join(covariates)}."
         )
     origins = judged.origins_of(np.flatnonzero(known))
     if origins.num_series > 1 and origins.at_one_time:
@@ -277,13 +218,12 @@ def _report(
             "Each series is judged at one time, so intervals tell of other series, not of other "
             "times."
         )
-    rival = min((n for n in tallies if n not in models), key=lambda n: tallies[n].metric("mae"))
+    baselines = [name for name in tallies if name not in models]
+    best = min(baselines, key=lambda name: tallies[name].metric("mae"))
     errors = {name: tally.errors[known] for name, tally in tallies.items()}
-    skills = {
-        name: skill(errors[name], errors[rival], origins) for name in tallies if name not in models
-    }
+    skills = {name: skill(errors[name], errors[best], origins) for name in baselines}
     # The best baseline is the luckiest of all that are as good.
-    as_good = sum(one.verdict == "cannot be told from" for one in skills.values())
+    as_good = sum(rival.verdict == "cannot be told from" for rival in skills.values())
     for name in models:
-        skills[name] = skill(errors[name], errors[rival], origins, as_good)
-    return ComparisonReport(tallies, skills, rival, models, judged.labels, notes)
+        skills[name] = skill(errors[name], errors[best], origins, as_good)
+    return ComparisonReport(tallies, skills, best, models, judged.labels, notes)

@@ -16,7 +16,6 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._dtypes import with_exact_integers
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.evaluation.baselines import filled, naive, periods_back
 from keras_ts.evaluation.verdict import Origins
 from keras_ts.windows.arithmetic.scale import absolute_steps
 from keras_ts.windows.dataset import WindowDataset, in_time_order
@@ -214,7 +213,7 @@ class JudgedWindows:
         values = values.reshape(len(begin), len(back), -1)[..., self.columns]
         if self.masks:
             there = np.isfinite(values) & (places >= starts[:, None])[..., None]
-            values = np.where(there, values, naive(block.past, self.ahead))
+            values = np.where(there, values, block.past[:, -1:])
         gaps = self.panel.gaps
         whole: BoolArray = np.searchsorted(gaps, begin, side="right") == np.searchsorted(
             gaps, block.origins, side="right"
@@ -261,3 +260,24 @@ class JudgedWindows:
     def _last_step(self, values: Array) -> Array:
         values = values[:, -1] if self.geometry.sequence else values
         return values.reshape(len(values), self.geometry.horizon, len(self.columns))
+
+
+def filled(past: Array) -> Array:
+    """Return windows with each missing value replaced by the last one before it.
+
+    Those before the first known value are replaced by it. A window without any stays as it is.
+    """
+    known = np.isfinite(past)
+    steps = np.where(known, np.arange(past.shape[1])[:, None], -1)
+    before = np.maximum.accumulate(steps, axis=1)
+    first = known.argmax(axis=1)[:, None]
+    return np.take_along_axis(past, np.where(before < 0, first, before), axis=1)
+
+
+def periods_back(ahead: IntArray, period: int) -> IntArray:
+    """Return how far before the origin the seasonal naive forecast of each step lies.
+
+    It is the latest known value a whole number of periods before the target.
+    """
+    distances: IntArray = -(-ahead // period) * period - ahead
+    return distances

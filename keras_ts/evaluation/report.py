@@ -21,7 +21,7 @@ _HEADINGS = {"mae": "MAE", "rmse": "RMSE", "mase": "MASE", "smape": "sMAPE"}
 class ComparisonReport:
     """The scores of models and baselines; print it for a table that ends in a verdict.
 
-    Returned by ``compare`` and ``baselines``.
+    Returned by ``compare``.
 
     Attributes:
         table: A dict of columns of equal length, one row for each forecaster, models first:
@@ -64,9 +64,9 @@ class ComparisonReport:
 
         Example:
 
-        >>> from keras_ts import WindowedSeries, baselines, course_series
+        >>> from keras_ts import WindowedSeries, compare, course_series
         >>> train, validation = WindowedSeries(20, 3).split(course_series(), at=1000)
-        >>> scores = baselines(train, validation).scores(by="step")
+        >>> scores = compare(None, train, validation).scores(by="step")
         >>> scores["name"][:4].tolist(), scores["step"][:4].tolist()
         (['naive', 'naive', 'naive', 'drift'], [1, 2, 3, 1])
         >>> scores["mae"][:3].round(2).tolist()

@@ -30,7 +30,8 @@ class CalendarEvents(keras.layers.Layer):
 
     >>> import keras
     >>> import numpy as np
-    >>> from keras_ts import CalendarEvents, calendar_features
+    >>> from keras_ts import calendar_features
+    >>> from keras_ts.layers import CalendarEvents
     >>> days = np.arange("2023-12-23", "2023-12-27", dtype="datetime64[D]")
     >>> year = calendar_features(days, "year")[None]
     >>> layer = CalendarEvents()

@@ -24,7 +24,7 @@ class CarryForward(keras.layers.Layer):
     Example:
 
     >>> import numpy as np
-    >>> from keras_ts import CarryForward
+    >>> from keras_ts.layers import CarryForward
     >>> windows = np.array([[[np.nan], [2.0], [np.nan], [5.0]]])
     >>> np.asarray(CarryForward()(windows)).ravel().tolist()
     [0.0, 2.0, 2.0, 5.0]

@@ -41,7 +41,7 @@ class ConformalInterval(keras.layers.Layer):
     Example:
 
     >>> import numpy as np
-    >>> from keras_ts import ConformalInterval
+    >>> from keras_ts.layers import ConformalInterval
     >>> layer = ConformalInterval(0.8)
     >>> past, point = np.array([[1.0, 3.0, 5.0]]), np.array([[7.0, 9.0]])
     >>> _ = layer([point, past])

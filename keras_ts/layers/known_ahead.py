@@ -20,7 +20,7 @@ class KnownAhead(keras.layers.Layer):
     Example:
 
     >>> import numpy as np
-    >>> from keras_ts import KnownAhead
+    >>> from keras_ts.layers import KnownAhead
     >>> past, future = np.array([[[1.0], [2.0], [3.0]]]), np.array([[[4.0], [5.0]]])
     >>> np.asarray(KnownAhead()([past, future]))[..., 0].tolist()
     [[[2.0, 3.0], [3.0, 4.0], [4.0, 5.0]]]

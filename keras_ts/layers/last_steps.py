@@ -19,7 +19,7 @@ class LastSteps(keras.layers.Layer):
     Example:
 
     >>> import numpy as np
-    >>> from keras_ts import LastSteps
+    >>> from keras_ts.layers import LastSteps
     >>> np.asarray(LastSteps(2)(np.array([[[1], [2], [3]]]))).tolist()
     [[[2], [3]]]
 

@@ -26,7 +26,7 @@ class LinearForecast(keras.layers.Layer):
 
     >>> import keras
     >>> import numpy as np
-    >>> from keras_ts import LinearForecast
+    >>> from keras_ts.layers import LinearForecast
     >>> layer = LinearForecast(steps=2)
     >>> layer.build((None, 3, 1))
     >>> layer.set_weights([np.array([[[0, 0], [0, 1], [1, 0]]])])  # (features, time, steps)

@@ -21,7 +21,7 @@ class MaskLike(keras.layers.Layer):
     Example:
 
     >>> import keras
-    >>> from keras_ts import MaskLike, MaskMissing
+    >>> from keras_ts.layers import MaskLike, MaskMissing
     >>> sales, calendar = keras.Input((14, 1)), keras.Input((14, 2))
     >>> sold = MaskMissing()(sales)
     >>> both = keras.layers.Concatenate()([sold, calendar])

@@ -22,7 +22,7 @@ class MaskMissing(keras.layers.Layer):
     Example:
 
     >>> import numpy as np
-    >>> from keras_ts import MaskMissing
+    >>> from keras_ts.layers import MaskMissing
     >>> layer = MaskMissing()
     >>> windows = np.array([[[np.nan], [2.0], [3.0]]])
     >>> np.asarray(layer(windows)).ravel().tolist()

@@ -32,7 +32,7 @@ class NormalizeWindow(keras.layers.Layer):
     A model of your own normalizes its input, and ``RestoreWindow`` brings its output back:
 
     >>> import keras, numpy as np
-    >>> from keras_ts import NormalizeWindow, RestoreWindow
+    >>> from keras_ts.layers import NormalizeWindow, RestoreWindow
     >>> windows = keras.Input((None, 1))
     >>> normal, location, scale = NormalizeWindow("last")(windows)
     >>> output = keras.layers.Dense(1)(keras.layers.GRU(4)(normal))

@@ -20,7 +20,7 @@ class RestoreWindow(keras.layers.Layer):
     Example:
 
     >>> import numpy as np
-    >>> from keras_ts import RestoreWindow
+    >>> from keras_ts.layers import RestoreWindow
     >>> location, scale = np.full((1, 1, 1), 4.0), np.full((1, 1, 1), 2.0)
     >>> np.asarray(RestoreWindow()([np.array([[0.5]]), location, scale])).tolist()
     [[5.0]]

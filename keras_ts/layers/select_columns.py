@@ -18,7 +18,7 @@ class SelectColumns(keras.layers.Layer):
     Example:
 
     >>> import numpy as np
-    >>> from keras_ts import SelectColumns
+    >>> from keras_ts.layers import SelectColumns
     >>> np.asarray(SelectColumns([2, 0])(np.array([[[1, 2, 3], [4, 5, 6]]]))).tolist()
     [[[3, 1], [6, 4]]]
 

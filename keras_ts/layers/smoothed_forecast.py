@@ -55,7 +55,7 @@ class SmoothedForecast(keras.layers.Layer):
     Example:
 
     >>> import keras, numpy as np
-    >>> from keras_ts import SmoothedForecast
+    >>> from keras_ts.layers import SmoothedForecast
     >>> windows = keras.Input((24, 1))
     >>> state = keras.layers.GRU(8)(windows)
     >>> forecast, evidence = SmoothedForecast(steps=6)([windows, state])

@@ -27,7 +27,7 @@ class SortedQuantiles(keras.layers.Layer):
     Example:
 
     >>> import numpy as np
-    >>> from keras_ts import SortedQuantiles
+    >>> from keras_ts.layers import SortedQuantiles
     >>> layer = SortedQuantiles([0.1, 0.5, 0.9])
     >>> np.asarray(layer(np.array([[3.0, 1.0, 2.0]]))).tolist()
     [[1.0, 2.0, 3.0]]

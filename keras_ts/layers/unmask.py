@@ -19,7 +19,7 @@ class Unmask(keras.layers.Layer):
     Example:
 
     >>> import keras
-    >>> from keras_ts import MaskMissing, Unmask
+    >>> from keras_ts.layers import MaskMissing, Unmask
     >>> windows = keras.Input((6, 1))
     >>> states = keras.layers.GRU(4, return_sequences=True)(MaskMissing()(windows))
     >>> forecasts = keras.layers.Reshape((6, 2, 2))(Unmask()(states))

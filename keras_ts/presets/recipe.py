@@ -8,7 +8,8 @@ import keras
 from keras_ts import _checks
 from keras_ts.interface import Interface
 from keras_ts.layers.smoothed_forecast import SmoothedForecast
-from keras_ts.losses import IntervalCoverage, MedianMAE, QuantileLoss, StandardizedMSE
+from keras_ts.losses import QuantileLoss, StandardizedMSE
+from keras_ts.metrics import IntervalCoverage, MedianMAE
 
 # Longer windows take minutes to read, and their weights take thousands of steps to tell.
 _MOST_STEPS = 300

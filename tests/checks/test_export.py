@@ -9,21 +9,23 @@ import pytest
 from export_helpers import needs
 from helpers import BACKEND, run_fresh
 from keras_ts import (
-    ConformalInterval,
     ExpandSeries,
-    MaskMissing,
-    NormalizeWindow,
     RecurrentPreset,
-    RestoreWindow,
     ScaleOutput,
-    SmoothedForecast,
-    SortedQuantiles,
-    Unmask,
     WindowedInput,
     WindowedSeries,
     check_export,
 )
 from keras_ts.checks import export
+from keras_ts.layers import (
+    ConformalInterval,
+    MaskMissing,
+    NormalizeWindow,
+    RestoreWindow,
+    SmoothedForecast,
+    SortedQuantiles,
+    Unmask,
+)
 
 X = np.random.default_rng(0).normal(size=(3, 12)).astype("float32")
 # Warnings of converters and runtimes are theirs.

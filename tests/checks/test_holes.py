@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from keras_ts import MaskMissing, WindowedInput, WindowedSeries
+from keras_ts import WindowedInput, WindowedSeries
 from keras_ts.checks.holes import with_holes
+from keras_ts.layers import MaskMissing
 
 X = np.random.default_rng(0).normal(size=(3, 8, 2)).astype("float32")
 PLAN = np.ones((3, 4, 1), "float32")

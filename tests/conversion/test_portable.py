@@ -8,12 +8,8 @@ from keras import layers, ops
 from helpers import run_fresh, untraced
 from keras_ts import (
     ExpandSeries,
-    NormalizeWindow,
-    QuantileLoss,
     RecurrentPreset,
-    RestoreWindow,
     ScaleOutput,
-    SortedQuantiles,
     WindowedInput,
     WindowedSeries,
     from_preset,
@@ -24,6 +20,8 @@ from keras_ts import (
     save_portable,
 )
 from keras_ts.interface import carried_by
+from keras_ts.layers import NormalizeWindow, RestoreWindow, SortedQuantiles
+from keras_ts.losses import QuantileLoss
 from keras_ts.windows.carried import Carried
 
 CARRIED = Carried(WindowedSeries(9, horizon=2), quantiles=(0.1, 0.5, 0.9))

@@ -1,61 +1,70 @@
 """Baselines forecast as their names say; the regression is the ridge that its formula says."""
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
 
-from keras_ts.evaluation.baselines import (
-    LinearAutoregression,
-    drift,
-    filled,
-    moving_average,
-    naive,
-    periods_back,
-)
+from keras_ts import WindowedSeries, compare
+from keras_ts.baselines import Drift, LinearRegression, MovingAverage, Naive, SeasonalNaive
+from keras_ts.evaluation import reading
+from keras_ts.evaluation.baselines import default_baselines
+from keras_ts.evaluation.reading import JudgedWindows
 
-AHEAD = np.array([3, 4])  # A horizon of 2 behind a gap of 2.
+
+def forecasts(baseline, train, validation):
+    """Return the forecasts of a fitted baseline, ``(windows, steps, targets)``."""
+    judged = JudgedWindows("validation", validation)
+    baseline.fit(JudgedWindows("train", train))
+    return np.concatenate([baseline.predict(judged, block) for block in judged.blocks()])
+
+
+# Windows of 3 rows, every third one, and a horizon of 2 behind a gap of 2.
+PARTED = WindowedSeries(3, horizon=2, gap=2, sampling_rate=3)
 
 
 def test_baselines_by_hand():
-    past = np.array([[[1.0, 8.0], [3.0, 4.0], [5.0, 6.0]]])
-    assert naive(past, AHEAD).tolist() == [[[5.0, 6.0], [5.0, 6.0]]]
-    assert moving_average(past, AHEAD).tolist() == [[[3.0, 6.0], [3.0, 6.0]]]
+    rows = np.zeros((11, 2))
+    rows[[0, 3, 6]] = [[1.0, 8.0], [3.0, 4.0], [5.0, 6.0]]
+    windows = PARTED.build(rows)
+    assert forecasts(Naive(), windows, windows).tolist() == [[[5.0, 6.0], [5.0, 6.0]]]
+    assert forecasts(MovingAverage(), windows, windows).tolist() == [[[3.0, 6.0], [3.0, 6.0]]]
     # The first column rises by 4 in 2 inputs, 6 positions; the second falls by 2.
     slopes = np.array([4.0, -2.0]) / 6
     expected = [[[5, 6] + 3 * slopes, [5, 6] + 4 * slopes]]
-    np.testing.assert_allclose(drift(past, AHEAD, 3), expected)
-
-
-def test_missing_values_are_the_last_known_one_or_the_first():
-    nan = np.nan
-    past = np.array([[[nan, 1.0], [2.0, nan], [nan, nan], [3.0, 4.0]], [[nan, nan]] * 4])
-    expected = [[[2.0, 1.0], [2.0, 1.0], [2.0, 1.0], [3.0, 4.0]], [[nan, nan]] * 4]
-    np.testing.assert_array_equal(filled(past), expected)
+    np.testing.assert_allclose(forecasts(Drift(), windows, windows), expected)
 
 
 def test_drift_of_one_input_is_naive():
-    past = np.array([[[2.0]], [[3.0]]])
-    assert drift(past, AHEAD, 1).tolist() == naive(past, AHEAD).tolist()
+    windows = WindowedSeries(1, horizon=3).build([2.0, 3.0, 9.0, 4.0, 1.0])
+    both = (forecasts(baseline, windows, windows) for baseline in (Drift(), Naive()))
+    np.testing.assert_array_equal(*both)
 
 
-@given(st.integers(1, 20), st.integers(1, 12), st.integers(0, 5))
-def test_the_season_before_is_known_and_in_phase(horizon, season, gap):
-    ahead = gap + np.arange(1, horizon + 1)
-    back = periods_back(ahead, season)
-    assert ((ahead + back) % season == 0).all()
-    assert ((back >= 0) & (back < season)).all()
+def test_the_seasonal_naive_is_exact_on_a_season_however_far_ahead_and_nan_over_a_gap():
+    season = np.tile([3.0, -1.0, 4.0, 9.0, 2.0], 9)
+    windows = WindowedSeries(2, horizon=7, gap=1)
+    _, validation = windows.split(season, at=-20)
+    predicted = forecasts(SeasonalNaive(5), validation, validation)
+    np.testing.assert_array_equal(predicted[..., 0], validation.to_numpy()[1])
+    times = np.datetime64("2024-01-01") + np.delete(np.arange(46), 24)
+    table = {"day": times, "sold": season}
+    dated = WindowedSeries(2, time_column="day", missing="drop")
+    pandas = pytest.importorskip("pandas")
+    _, validation = dated.split(pandas.DataFrame(table), at=-25)
+    predicted = forecasts(SeasonalNaive(5), validation, validation)
+    # The first origin behind the missing day is the fifth; from three of them 4 days lead over it.
+    assert np.flatnonzero(np.isnan(predicted)).tolist() == [4, 5, 6]
 
 
-def test_linear_autoregression_is_a_ridge_with_the_means_taken_off():
+@pytest.mark.parametrize("numbers", [1 << 23, 64])
+def test_linear_regression_is_a_ridge_with_the_means_taken_off(numbers, monkeypatch):
+    """Whether the windows are read in one block or in many."""
+    monkeypatch.setattr(reading, "_NUMBERS", numbers)
     rng = np.random.default_rng(1)
-    past, actual = rng.normal(1e6, 3.0, (200, 5, 2)), rng.normal(-1e6, 3.0, (200, 3, 2))
-    actual[:, 0] += past[:, -1] - past[:, 0]
-    linear = LinearAutoregression(5, 3, 2)
-    for begin in range(0, 200, 70):
-        linear.add(past[begin : begin + 70], actual[begin : begin + 70])
-    linear.add(past[:0], actual[:0])
-    linear.fit()
-    forecast = linear.predict(past)
+    rows = rng.normal([1e6, -1e6], 3.0, (200, 2))
+    windows = WindowedSeries(5, horizon=3, batch_size=2).build(rows)
+    assert len(list(JudgedWindows("train", windows).blocks())) == (1 if numbers > 64 else 33)
+    past, actual = windows.to_numpy()
+    forecast = forecasts(LinearRegression(), windows, windows)
     for target in range(2):
         x, y = past[..., target], actual[..., target]
         centred = x - x.mean(axis=0)
@@ -66,8 +75,23 @@ def test_linear_autoregression_is_a_ridge_with_the_means_taken_off():
         np.testing.assert_allclose(forecast[..., target], expected, rtol=0, atol=1e-6)
 
 
-def test_linear_autoregression_of_a_constant_series_is_the_constant():
-    linear = LinearAutoregression(3, 1, 1)
-    linear.add(np.full((9, 3, 1), 7.0), np.full((9, 1, 1), 7.0))
-    linear.fit()
-    assert linear.predict(np.full((1, 3, 1), 7.0)).tolist() == [[[7.0]]]
+def test_linear_regression_of_a_constant_series_is_the_constant():
+    windows = WindowedSeries(3).build(np.full(12, 7.0))
+    assert (forecasts(LinearRegression(), windows, windows) == 7.0).all()
+
+
+def test_every_baseline_of_the_table_is_judged_and_no_model_takes_its_name():
+    names = [baseline.name for baseline in default_baselines(period=4)]
+    assert len(set(names)) == len(names) == 5
+    parts = WindowedSeries(4).split(np.arange(60.0) % 7, at=40)
+    assert compare(None, *parts, period=4).table["name"].tolist() == names
+    assert compare(None, *parts).table["name"].tolist() == names[:-1]
+    for name in names:
+        with pytest.raises(ValueError, match="must name models by texts other than"):
+            compare({name: None}, *parts)
+
+
+@pytest.mark.parametrize("period", [1, 2.5, True])
+def test_a_period_is_an_integer_of_two_or_more(period):
+    with pytest.raises((TypeError, ValueError), match="period must be"):
+        SeasonalNaive(period)

@@ -10,7 +10,6 @@ from helpers import called
 from keras_ts import (
     RecurrentPreset,
     Rollout,
-    SortedQuantiles,
     WindowedSeries,
     calibrate,
     check_reload,
@@ -20,6 +19,7 @@ from keras_ts import (
     pad_front,
     save_portable,
 )
+from keras_ts.layers import SortedQuantiles
 
 
 def persistence(windows, past=(6,)):

@@ -7,13 +7,12 @@ import pytest
 
 from keras_ts import (
     RecurrentPreset,
-    SortedQuantiles,
     WindowedInput,
     WindowedSeries,
-    baselines,
     compare,
     course_series,
 )
+from keras_ts.layers import SortedQuantiles
 
 NAMES = ["naive", "drift", "moving average", "linear autoregression"]
 
@@ -105,7 +104,7 @@ def test_a_model_that_knows_more_beats():
     note = "What else a model is given: known ahead (1)."
     assert note in str(report)
     assert note in report._repr_html_()
-    assert note not in str(baselines(train, validation))
+    assert note not in str(compare(None, train, validation))
     assert row(report, "model")["skill_low"] > 0.8
 
 
@@ -169,7 +168,7 @@ def test_many_series_are_drawn_whole():
     rng = np.random.default_rng(0)
     panel = [rng.normal(10, 1, 30) for _ in range(40)]
     train, validation = WindowedSeries(6, 3).split(panel, at=-3)
-    report = baselines(train, validation)
+    report = compare(None, train, validation)
     assert validation.num_windows == 40
     assert row(report, "drift")["skill_high"] < 0
     assert "intervals tell of other series, not of other times" in str(report)
@@ -195,7 +194,7 @@ def test_several_targets_each_have_their_own_scale():
     table = rng.normal(size=(200, 3)) * [1.0, 100.0, 1e4]
     windows = WindowedSeries(4, 2, target_columns=[2, 0])
     train, validation = windows.split(table, at=150)
-    report = baselines(train, validation)
+    report = compare(None, train, validation)
     targets = table[:, [2, 0]]
     origins = np.asarray(validation.origins)
     errors = np.abs(targets[origins[:, None] + [1, 2]] - targets[origins][:, None])
@@ -213,7 +212,7 @@ def test_of_sequences_the_last_step_counts():
     model = keras.Model(inputs, keras.ops.repeat(steps, 3, axis=2))
     scores = compare(model, train, validation)
     assert row(scores, "model")["mae"] == pytest.approx(row(scores, "naive")["mae"], rel=1e-5)
-    vector = baselines(*WindowedSeries(6, 3).split(series, at=155))
+    vector = compare(None, *WindowedSeries(6, 3).split(series, at=155))
     # A sequence part begins later: the targets of all its inputs lie within.
     assert row(scores, "naive")["mae"] == pytest.approx(row(vector, "naive")["mae"])
 
@@ -252,8 +251,8 @@ def test_windows_with_missing_values_are_left_out_for_all_alike():
     windows = WindowedSeries(5, 2, missing="keep")
     train, validation = windows.split(series, at=200)
     whole = WindowedSeries(5, 2, missing="drop").split(series, at=200)
-    kept = baselines(train, validation, period=3)
-    dropped = baselines(*whole, period=3)
+    kept = compare(None, train, validation, period=3)
+    dropped = compare(None, *whole, period=3)
     assert row(kept, "naive") == pytest.approx(row(dropped, "naive") | {"name": "naive"})
     assert "7 windows with a missing value are left out." in str(kept)
     assert kept.windows == dropped.windows == validation.num_windows - 7
@@ -266,7 +265,7 @@ def test_masked_windows_are_judged_by_what_they_know():
     panel[0][33] = np.nan
     windows = WindowedSeries(8, 2, missing="mask")
     train, validation = windows.split(panel, at=-6)
-    report = baselines(train, validation, period=12)
+    report = compare(None, train, validation, period=12)
     x, y = validation.to_numpy()
     last = [known[np.isfinite(known)][-1] for known in x]
     assert np.isfinite(y).all()
@@ -284,7 +283,7 @@ def test_a_season_does_not_reach_over_a_missing_row():
     table = pd.DataFrame({"day": days, "y": np.arange(79.0)})
     windows = WindowedSeries(2, time_column="day", missing="drop")
     train, validation = windows.split(table, at=40)
-    report = baselines(train, validation, period=7)
+    report = compare(None, train, validation, period=7)
     # Every value is one day and one more than the last; over the gap, positions miscount.
     assert row(report, "seasonal naive")["mae"] == pytest.approx(7.0)
     assert report.windows < validation.num_windows
@@ -293,7 +292,7 @@ def test_a_season_does_not_reach_over_a_missing_row():
 
 def test_a_constant_series_has_no_scale():
     panel = [course_series(100), np.concatenate([np.ones(80), course_series(20)])]
-    report = baselines(*WindowedSeries(5).split(panel, at=80))
+    report = compare(None, *WindowedSeries(5).split(panel, at=80))
     assert "MASE leaves out 1 series without a step in the training part." in str(report)
     assert np.isnan(report.scores("series")["mase"][1])
     assert np.isfinite(report.table["mase"]).all()
@@ -312,18 +311,18 @@ def test_misuse_is_told():
         compare({}, train, validation)
     with pytest.raises(ValueError, match="texts other than naive, "):
         compare({"naive": model}, train, validation)
-    with pytest.raises(ValueError, match="season must be >= 2"):
-        baselines(train, validation, period=1)
+    with pytest.raises(ValueError, match="period must be >= 2"):
+        compare(None, train, validation, period=1)
     with pytest.raises(ValueError, match=r"period=99 needs a value 98 positions before .* 19 win"):
-        baselines(train, validation, period=99)
+        compare(None, train, validation, period=99)
     with pytest.raises(ValueError, match=r"parts of the same windows\. Received: window=6 and"):
-        baselines(WindowedSeries(6).build(series), validation)
+        compare(None, WindowedSeries(6).build(series), validation)
     with pytest.raises(ValueError, match=r"parts of the same series\. Received 2 and 1 series"):
-        baselines(windows.build([series, series]), validation)
+        compare(None, windows.build([series, series]), validation)
     with pytest.raises(ValueError, match=r"one value per target, \(20,\). Received shape \(20, 3"):
         compare(persistence(windows, outputs=3), train, validation)
     with pytest.raises(ValueError, match="by must be one of 'step', 'series'"):
-        baselines(train, validation).scores(by="fold")
+        compare(None, train, validation).scores(by="fold")
     diverged = keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)])
     diverged.set_weights([np.full((5, 1), np.nan), np.zeros(1)])
     with pytest.raises(ValueError, match="not finite, for 20 of 20 windows"):
@@ -334,4 +333,4 @@ def test_misuse_is_told():
     empty = WindowedSeries(5, missing="keep")
     parts = empty.split(np.concatenate([series, np.full(20, np.nan)]), at=110)
     with pytest.raises(ValueError, match="nothing to judge on"):
-        baselines(*parts)
+        compare(None, *parts)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from helpers import naive_windows, window_settings
 from keras_ts import WindowedSeries
 from keras_ts.evaluation import reading
-from keras_ts.evaluation.reading import JudgedWindows
+from keras_ts.evaluation.reading import JudgedWindows, filled, periods_back
 
 
 def stacked(judged):
@@ -119,3 +119,18 @@ def test_origins_of_a_panel_are_put_beside_each_other_by_their_times():
     assert counted.series.tolist() == [0, 0, 0, 1, 1]
     assert counted.times.tolist() == [0, 2, 3, 0, 1]
     assert counted.overlap == 1
+
+
+def test_missing_values_are_the_last_known_one_or_the_first():
+    nan = np.nan
+    past = np.array([[[nan, 1.0], [2.0, nan], [nan, nan], [3.0, 4.0]], [[nan, nan]] * 4])
+    expected = [[[2.0, 1.0], [2.0, 1.0], [2.0, 1.0], [3.0, 4.0]], [[nan, nan]] * 4]
+    np.testing.assert_array_equal(filled(past), expected)
+
+
+@given(st.integers(1, 20), st.integers(1, 12), st.integers(0, 5))
+def test_the_period_before_is_known_and_in_phase(horizon, period, gap):
+    ahead = gap + np.arange(1, horizon + 1)
+    back = periods_back(ahead, period)
+    assert ((ahead + back) % period == 0).all()
+    assert ((back >= 0) & (back < period)).all()

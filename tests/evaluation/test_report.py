@@ -5,7 +5,7 @@ import pandas as pd
 import polars
 import pytest
 
-from keras_ts import WindowedSeries, baselines, compare, course_series
+from keras_ts import WindowedSeries, compare, course_series
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +14,7 @@ def parts():
 
 
 def test_it_prints_a_table_that_ends_in_a_sentence(parts):
-    lines = str(baselines(*parts)).splitlines()
+    lines = str(compare(None, *parts)).splitlines()
     assert lines[0].split() == ["MAE", "RMSE", "MASE", "sMAPE", "skill", "95", "%", "interval"]
     assert lines[1].split()[:2] == ["naive", "5.938"]
     assert lines[-1] == (
@@ -46,7 +46,7 @@ def test_a_notebook_shows_html(parts):
 
 
 def test_it_becomes_a_frame(parts):
-    report = baselines(*parts)
+    report = compare(None, *parts)
     table = report.to_frame()
     assert isinstance(table, pd.DataFrame)
     assert table["name"].tolist() == report.table["name"].tolist()
@@ -56,5 +56,5 @@ def test_it_becomes_a_frame(parts):
 
 
 def test_too_few_windows_have_no_interval():
-    report = baselines(*WindowedSeries(5).split(course_series(60), at=50))
+    report = compare(None, *WindowedSeries(5).split(course_series(60), at=50))
     assert "too few windows" in str(report)

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_ts import KnownAhead, RecurrentPreset, WindowedSeries, forecast
+from keras_ts import RecurrentPreset, WindowedSeries, forecast
+from keras_ts.layers import KnownAhead
 
 RNG = np.random.default_rng(0)
 TABLE = RNG.normal(size=(40, 3)).astype("float32")

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from keras.ops import convert_to_numpy as numpy
 
-from keras_ts import CalendarEvents, calendar_features
+from keras_ts import calendar_features
+from keras_ts.layers import CalendarEvents
 
 
 def at(timestamps, *cycles):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from keras.ops import convert_to_numpy as numpy
 
-from keras_ts import CarryForward, MaskMissing
+from keras_ts.layers import CarryForward, MaskMissing
 
 VALUES = st.sampled_from([np.nan, np.inf, -np.inf, 0.0, 1.0, -2.5, 3e30])
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_ts import ConformalInterval
+from keras_ts.layers import ConformalInterval
 
 
 def bands(layer, margins, forecasts, past, floor=0.0):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from keras.ops import convert_to_numpy as numpy
 
-from keras_ts import KnownAhead
+from keras_ts.layers import KnownAhead
 
 
 @given(window=st.integers(1, 6), horizon=st.integers(1, 6), columns=st.integers(1, 3))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras.ops import convert_to_numpy as numpy
 
-from keras_ts import LastSteps
+from keras_ts.layers import LastSteps
 
 
 @pytest.mark.parametrize("length", [2, 3, 7])

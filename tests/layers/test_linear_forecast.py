@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras.ops import convert_to_numpy as numpy
 
-from keras_ts import LinearForecast
+from keras_ts.layers import LinearForecast
 
 
 def with_kernel(layer, length, features, seed=0):

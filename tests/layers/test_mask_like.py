@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras.ops import convert_to_numpy as numpy
 
-from keras_ts import MaskLike, MaskMissing
+from keras_ts.layers import MaskLike, MaskMissing
 
 
 def test_recurrent_layers_leave_out_the_steps_that_the_second_input_lacks():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras.ops import convert_to_numpy as numpy
 
-from keras_ts import MaskMissing, NormalizeWindow
+from keras_ts.layers import MaskMissing, NormalizeWindow
 
 
 @pytest.mark.parametrize("hole", [np.nan, np.inf, -np.inf])

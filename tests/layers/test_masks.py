@@ -6,7 +6,8 @@ import pytest
 from keras import ops
 from keras.ops import convert_to_numpy as numpy
 
-from keras_ts import NormalizeWindow, RestoreWindow, ScaleOutput
+from keras_ts import ScaleOutput
+from keras_ts.layers import NormalizeWindow, RestoreWindow
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from keras import ops
 from keras.ops import convert_to_numpy as numpy
 
 from helpers import called, untraced
-from keras_ts import NormalizeWindow, RecurrentPreset, RestoreWindow
+from keras_ts import RecurrentPreset
+from keras_ts.layers import NormalizeWindow, RestoreWindow
 
 STATISTICS = ("last", "mean", "standard")
 # Handed to a model from outside, a mask makes Keras say that the model as a layer ends it.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras.ops import convert_to_numpy as numpy
 
-from keras_ts import NormalizeWindow, RestoreWindow
+from keras_ts.layers import NormalizeWindow, RestoreWindow
 
 LOCATION = np.array([[[10.0, 20.0, 30.0]]], "float32")
 SCALE = np.array([[[1.0, 2.0, 3.0]]], "float32")

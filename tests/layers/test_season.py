@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_ts import NormalizeWindow, RecurrentPreset, RestoreWindow, WindowedSeries
+from keras_ts import RecurrentPreset, WindowedSeries
+from keras_ts.layers import NormalizeWindow, RestoreWindow
 
 
 def plain(window, period):

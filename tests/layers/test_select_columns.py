@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from keras.ops import convert_to_numpy as numpy
 
-from keras_ts import SelectColumns
+from keras_ts.layers import SelectColumns
 
 
 @given(

@@ -6,7 +6,7 @@ import pytest
 from keras.ops import convert_to_numpy as numpy
 
 from helpers import BACKEND
-from keras_ts import SmoothedForecast
+from keras_ts.layers import SmoothedForecast
 from keras_ts.layers.smoothed_forecast import _arcsinh
 
 LEVELS = (0.0, 0.3, 0.5, 0.65, 0.8, 0.9, 0.96, 1.0)
@@ -175,7 +175,7 @@ def test_bad_settings_are_refused():
         SmoothedForecast(1, unit=[1.0, -2.0])
     with pytest.raises(TypeError, match="unit"):
         SmoothedForecast(1, unit="large")
-    with pytest.raises(TypeError, match="holes"):
+    with pytest.raises(TypeError, match="masked"):
         SmoothedForecast(1, masked=1)
 
 

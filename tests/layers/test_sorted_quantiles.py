@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from keras.ops import convert_to_numpy as numpy
 
-from keras_ts import SortedQuantiles
+from keras_ts.layers import SortedQuantiles
 
 LEVELS = [0.1, 0.5, 0.9]
 

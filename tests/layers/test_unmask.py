@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_ts import KnownAhead, MaskMissing, Unmask
+from keras_ts.layers import KnownAhead, MaskMissing, Unmask
 
 WINDOWS = np.array([[[np.nan], [2.0], [3.0]], [[1.0], [np.nan], [5.0]]], "float32")
 

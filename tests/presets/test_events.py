@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from helpers import untraced
-from keras_ts import CalendarEvents, RecurrentPreset, WindowedSeries, from_preset
+from keras_ts import RecurrentPreset, WindowedSeries, from_preset
+from keras_ts.layers import CalendarEvents
 
 DAYS = pd.date_range("2021-01-01", "2023-12-31")
 

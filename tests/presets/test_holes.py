@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from helpers import called, untraced
-from keras_ts import MaskMissing, RecurrentPreset, WindowedSeries, forecast, from_preset
+from keras_ts import RecurrentPreset, WindowedSeries, forecast, from_preset
+from keras_ts.layers import MaskMissing
 
 TIME = np.arange(96.0)
 SEASON = np.where(TIME % 12 == 3, 30.0, 0.0) + 10 * np.sin(2 * np.pi * TIME / 12) + 100

@@ -7,16 +7,10 @@ import numpy as np
 import pytest
 
 from helpers import run_fresh, untraced
-from keras_ts import (
-    IntervalCoverage,
-    MedianMAE,
-    QuantileLoss,
-    SortedQuantiles,
-    StandardizedMSE,
-    WindowedInput,
-    WindowedSeries,
-    from_preset,
-)
+from keras_ts import WindowedInput, WindowedSeries, from_preset
+from keras_ts.layers import SortedQuantiles
+from keras_ts.losses import QuantileLoss, StandardizedMSE
+from keras_ts.metrics import IntervalCoverage, MedianMAE
 
 RECIPE = from_preset("simple_rnn_40x2").recipe
 

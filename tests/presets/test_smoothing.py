@@ -6,7 +6,8 @@ import pytest
 from keras.ops import convert_to_numpy as numpy
 
 from helpers import untraced
-from keras_ts import LastSteps, LinearForecast, RecurrentPreset, WindowedSeries, from_preset
+from keras_ts import RecurrentPreset, WindowedSeries, from_preset
+from keras_ts.layers import LastSteps, LinearForecast
 from keras_ts.presets import linear_path
 
 LEVELS = (0.1, 0.5, 0.9)

@@ -20,17 +20,14 @@ import keras_ts
 from keras_ts import (
     ExpandSeries,
     ExponentialLRSweep,
-    IntervalCoverage,
-    MedianMAE,
-    NormalizeWindow,
-    QuantileLoss,
     RecurrentPreset,
-    RestoreWindow,
     ScaleOutput,
-    SortedQuantiles,
     WindowedInput,
     WindowedSeries,
 )
+from keras_ts.layers import NormalizeWindow, RestoreWindow, SortedQuantiles
+from keras_ts.losses import QuantileLoss
+from keras_ts.metrics import IntervalCoverage, MedianMAE
 
 LEVELS = [0.1, 0.5, 0.9]
 SEQUENCE = "sequence_to_sequence"

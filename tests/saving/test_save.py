@@ -6,7 +6,6 @@ import pytest
 
 from keras_ts import (
     RecurrentPreset,
-    SortedQuantiles,
     WindowedInput,
     WindowedSeries,
     load_model,
@@ -14,6 +13,7 @@ from keras_ts import (
     save_model,
 )
 from keras_ts.interface import carried_by
+from keras_ts.layers import SortedQuantiles
 from keras_ts.saving import archive
 from keras_ts.windows.carried import Carried
 

@@ -1,0 +1,111 @@
+"""Metrics of models that give quantiles: the error of the median, and the coverage.
+
+Keras's own metrics would broadcast targets ``(batch, steps)`` against outputs ``(batch, steps,
+quantiles)``. These take what ``QuantileLoss`` takes.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_ts import _checks
+from keras_ts._per_window import per_window, quantile_errors, window_weights
+from keras_ts._registration import registered, renamed
+
+__all__ = ["IntervalCoverage", "MedianMAE"]
+
+
+class _QuantileMetric(keras.metrics.Mean):
+    """The mean over windows of something read off the quantiles."""
+
+    def __init__(self, quantiles: Sequence[float], name: str, dtype: Any = None) -> None:
+        super().__init__(name=name, dtype=dtype)
+        self.quantiles = _checks.levels("quantiles", quantiles)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add the windows of a batch."""
+        errors, mask = quantile_errors(self, y_true, y_pred)
+        values, present = per_window(self._measured(errors), mask)
+        weights = window_weights(self, sample_weight, values)
+        if present is not None:
+            weights = present if weights is None else weights * present
+        super().update_state(values, sample_weight=weights)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the metric's settings."""
+        return {**super().get_config(), "quantiles": list(self.quantiles)}
+
+    def _measured(self, errors: Any) -> Any:
+        """Return what is measured, from the distances of targets from quantiles."""
+        raise NotImplementedError
+
+
+@renamed(levels="quantiles")
+@registered
+class MedianMAE(_QuantileMetric):
+    """The mean absolute error of the median, for a model that gives quantiles.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_ts.metrics import MedianMAE
+    >>> metric = MedianMAE([0.1, 0.5, 0.9])
+    >>> metric.update_state(np.array([10.0, 11.0]), np.array([[8.0, 9.0, 12.0], [8.0, 9.0, 12.0]]))
+    >>> float(metric.result())
+    1.5
+
+    Args:
+        quantiles: The levels of the quantiles on the last axis of the outputs, as for
+            ``QuantileLoss``, which says how shapes, weights and masks are taken.
+        name: Name of the metric. Defaults to ``"mae"``.
+        dtype: As for every Keras metric.
+    """
+
+    def __init__(self, quantiles: Sequence[float], name: str = "mae", dtype: Any = None) -> None:
+        super().__init__(quantiles, name=name, dtype=dtype)
+
+    def _measured(self, errors: Any) -> Any:
+        return ops.abs(errors[..., self.quantiles.index(0.5)])
+
+
+@renamed(levels="quantiles")
+@registered
+class IntervalCoverage(_QuantileMetric):
+    """The share of targets between the lowest and the highest quantile.
+
+    It should come near the difference of their levels: 0.8 for levels from 0.1 to 0.9.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_ts.metrics import IntervalCoverage
+    >>> metric = IntervalCoverage([0.1, 0.5, 0.9])
+    >>> metric.update_state(np.array([10.0, 13.0]), np.array([[8.0, 9.0, 12.0], [8.0, 9.0, 12.0]]))
+    >>> float(metric.result())
+    0.5
+
+    Args:
+        quantiles: The levels of the quantiles on the last axis of the outputs, two or more, as for
+            ``QuantileLoss``, which says how shapes, weights and masks are taken.
+        name: Name of the metric. Defaults to ``"coverage"``.
+        dtype: As for every Keras metric.
+    """
+
+    def __init__(
+        self, quantiles: Sequence[float], name: str = "coverage", dtype: Any = None
+    ) -> None:
+        super().__init__(quantiles, name=name, dtype=dtype)
+        if len(self.quantiles) < 2:
+            raise ValueError(
+                "quantiles must be two or more to cover anything. Received: "
+                f"quantiles={self.quantiles}."
+            )
+
+    def _measured(self, errors: Any) -> Any:
+        lowest, highest = errors[..., 0], errors[..., -1]
+        covered = ops.logical_and(lowest >= 0, highest <= 0)
+        # A comparison with NaN is False, and would pass for a target outside.
+        broken = ops.isnan(lowest + highest)
+        return ops.where(broken, lowest + highest, ops.cast(covered, errors.dtype))
