@@ -16,6 +16,12 @@ def at_least_float32(layer: Any) -> str:
     return "float32" if layer.compute_dtype in ("float16", "bfloat16") else str(layer.compute_dtype)
 
 
+def whole_precision() -> str | None:
+    """Return float32 if the global policy computes in half precision, else None."""
+    half = keras.config.dtype_policy().compute_dtype in ("float16", "bfloat16")
+    return "float32" if half else None
+
+
 def changes_integers(values: Array, unread: bool = False) -> bool:
     """Tell if the backend changes or refuses integers among the values.
 

@@ -31,7 +31,7 @@ def build_untraced():
         return
     import tensorflow as tf
 
-    from keras_ts.presets import recurrent
+    from keras_ts.presets import description
 
     def untraced(read):
         def wrapped(*arguments):
@@ -43,8 +43,8 @@ def build_untraced():
 
         return wrapped
 
-    for name in ("fit_linear_path", "set_calendar_events"):
-        setattr(recurrent, name, untraced(getattr(recurrent, name)))
+    for name in ("fit_linear", "fit_events"):
+        setattr(description, name, untraced(getattr(description, name)))
 
 
 def keep_compiled(folder):

@@ -25,7 +25,7 @@ ROOMS = [
     ["evaluation", "checks", "conversion"],
     ["testing", "baselines"],
 ]
-# The files of these two rooms import by the same rule.
+# The files of these rooms import by the same rule.
 WITHIN = {
     "windows": [
         ["arithmetic"],
@@ -39,6 +39,16 @@ WITHIN = {
         ["dataset"],
         ["windowed_series", "training_constants"],
         ["compat", "carried"],
+    ],
+    "presets": [
+        ["recipe"],
+        ["settings"],
+        ["requirements"],
+        ["blocks"],
+        ["wiring"],
+        ["initial_fit"],
+        ["description"],
+        ["catalog"],
     ],
     "sweep": [
         ["schedule", "smoothing"],

@@ -1,4 +1,8 @@
-"""``Recipe``: the training of a preset, from the loss to the number of epochs."""
+"""``Recipe``: the training of a preset, from the loss to the number of epochs.
+
+A recipe knows no dataset. It asks a model for its quantiles and units, so that a model that was
+loaded from a file can be compiled again.
+"""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -7,14 +11,14 @@ import keras
 
 from keras_ts import _checks
 from keras_ts.interface import Interface
-from keras_ts.layers.smoothed_forecast import SmoothedForecast
+from keras_ts.layers.units import units_of
 from keras_ts.losses import QuantileLoss, StandardizedMSE
 from keras_ts.metrics import IntervalCoverage, MedianMAE
 
-# Longer windows take minutes to read, and their weights take thousands of steps to tell.
+# Longer windows take minutes to read, and thousands of steps to determine their weights.
 _MOST_STEPS = 300
-# Share of the first rate at which a decay ends. At 0 a model that is loaded and fitted again would
-# stay as it is. This much adds 1 % to the sum of a fit's rates, and lets a loaded model learn as
+# A decay ends at this share of the first rate. At 0 a model that is loaded and fitted again would
+# stay as it is. This share adds 1 % to the sum of a fit's rates, and lets a loaded model learn as
 # fast as the fit did 6 % before its end.
 _FLOOR = 0.01
 
@@ -26,33 +30,32 @@ class Recipe:
     Example:
 
     >>> from keras_ts import from_preset
-    >>> preset = from_preset("simple_rnn_40x2", window=20)
-    >>> model = preset.build()
+    >>> preset = from_preset("simple_rnn_40x2")
+    >>> model = preset.build(window=20)
     >>> preset.recipe.compile(model)
     >>> model.loss, float(model.optimizer.learning_rate) < 1e-4
     ('huber', True)
 
     Args:
-        loss: A loss by its Keras name; or ``"standardized_mse"``, ``StandardizedMSE`` in units of
-            the training part, which a model with smoothing carries if it was built for a dataset;
-            built alone, its unit is 1.
+        loss: A loss by its Keras name; or ``"standardized_mse"``, a ``StandardizedMSE`` in units of
+            the training part. Only a model with smoothing keeps these units; they are 1 if it was
+            built without a dataset.
         optimizer: ``"sgd"`` or ``"adamw"``.
-        learning_rate: The rate; with ``cosine_decay``, the first rate.
+        learning_rate: The learning rate; with ``cosine_decay``, the first one.
         batch_size: Windows in a batch.
-        epochs: Passes over all windows. ``epochs_for`` gives more where there are few windows.
+        epochs: Passes over all windows. ``epochs_for`` gives more if there are few windows.
         momentum: Momentum of SGD. Defaults to 0.
-        cosine_decay: True for a rate that falls to 1 % of ``learning_rate`` over the whole fit,
-            along a cosine, and stays there: a fit that goes on later still learns. Defaults to
-            False.
+        cosine_decay: True for a rate that falls along a cosine over the whole fit, to 1 % of
+            ``learning_rate``, and stays there, so that a fit that goes on later still learns.
+            Defaults to False.
         steps_per_decade: For a sweep, epochs in which the rate grows tenfold. The sweep starts at
             ``learning_rate``. Defaults to None: no sweep.
-        least_updates: Fewest updates of the weights, one a batch, for ``epochs_for``. Defaults to
-            0: ``epochs`` passes are enough for any number of windows.
-        window: Steps in a window, for ``window_for``: the least, if there is a share or a number
-            of periods. Defaults to None: any window will do.
-        window_share: Steps in a window beside those of the longest series to train on. Defaults
-            to 0.
-        window_periods: Seasons in a window. Defaults to 0.
+        least_updates: For ``epochs_for``, the least number of updates of the weights, one for each
+            batch. Defaults to 0: ``epochs`` passes are enough for any number of windows.
+        window: For ``window_for``, steps in a window; the least number of them, if
+            ``window_share`` or ``window_periods`` is set. Defaults to None: any window will do.
+        window_share: Window length as a fraction of the longest training series. Defaults to 0.
+        window_periods: Window length in periods. Defaults to 0.
     """
 
     loss: str
@@ -106,11 +109,12 @@ class Recipe:
         return max(self.epochs, -(-self.least_updates // steps))
 
     def window_for(self, steps: int, horizon: int = 1, period: int = 1) -> int:
-        """Return the steps of a window for series to train on.
+        """Return the number of steps in a window for series to train on.
 
-        As many as the recipe asks for, 300 at most, and at most as many as the longest series has
-        before its last ``horizon`` steps. With a ``period`` they are whole periods, and two at
-        least, be that more than 300 or than any series has: ``pad_front`` fills up.
+        The window has the length that the recipe asks for, but at most 300 steps, and at most the
+        steps of the longest series before its last ``horizon``. With a ``period`` it is a whole
+        number of periods, and always two or more, even if no series is as long; ``pad_front`` then
+        fills the series up.
 
         Example:
 
@@ -123,7 +127,7 @@ class Recipe:
         Args:
             steps: Steps of the longest series to train on, up to where the held-out part begins.
             horizon: Steps to forecast. Defaults to 1.
-            period: Steps in a season. Defaults to 1: none.
+            period: Steps after which a season repeats. Defaults to 1: no season.
 
         Raises:
             ValueError: The recipe names no window, or the series is no longer than the horizon.
@@ -145,13 +149,12 @@ class Recipe:
     def compile(self, model: keras.Model, steps_per_epoch: int | None = None) -> None:
         """Compile ``model`` as the recipe says, with the mean absolute error as a metric.
 
-        A model that gives quantiles, which ends in ``SortedQuantiles`` or whose ``WindowedInput``
-        carries levels, takes ``QuantileLoss`` in place of the recipe's loss. Its metrics are
-        ``mae``, the mean absolute error of the median, and ``coverage``, the share of targets
-        between the outer quantiles. Keras's own ``"mae"`` is no loss for such outputs, and no
-        metric: with 3 levels and batches of 32 it stops with shapes that do not broadcast; with a
-        batch of 1 or 3, or targets ``(batch, 1)``, it broadcasts and returns a number without a
-        meaning.
+        A model of quantiles ends in ``SortedQuantiles``, or its ``WindowedInput`` carries them. It
+        gets ``QuantileLoss`` in place of the recipe's loss, and the metrics ``mae``, the mean
+        absolute error of the median, and ``coverage``, the share of targets between the outer
+        quantiles. Keras's own ``"mae"`` does not suit such outputs. With 3 quantiles and batches
+        of 32 it stops, since the shapes do not broadcast; with a batch of 1 or 3, or targets
+        ``(batch, 1)``, they do, and it returns a number without a meaning.
 
         Args:
             model: The built model.
@@ -159,14 +162,14 @@ class Recipe:
                 ``epochs_for(steps_per_epoch)`` epochs.
 
         Raises:
-            ValueError: The rate decays and ``steps_per_epoch`` is missing; the levels that the
+            ValueError: The rate decays and ``steps_per_epoch`` is missing; the quantiles that the
                 model carries are not those it ends in; or it lacks the units that the loss needs.
         """
         rate: Any = self.learning_rate
         if self.cosine_decay:
             if steps_per_epoch is None:
                 raise ValueError(
-                    "This recipe's rate decays over the whole fit: pass "
+                    "The recipe's learning rate decays over the whole fit: pass "
                     "steps_per_epoch=len(dataset)."
                 )
             updates = self.epochs_for(steps_per_epoch) * steps_per_epoch
@@ -179,22 +182,11 @@ class Recipe:
             optimizer = keras.optimizers.AdamW(rate, epsilon=epsilon)
         loss: Any = self.loss
         if loss == "standardized_mse":
-            loss = StandardizedMSE(_unit_of(model))
+            loss = StandardizedMSE(units_of(model))
         metrics: list[Any] = ["mae"]
-        levels = Interface.of(model).quantiles
-        if levels is not None:
-            loss, metrics = QuantileLoss(levels), [MedianMAE(levels)]
-            if len(levels) > 1:
-                metrics.append(IntervalCoverage(levels))
+        quantiles = Interface.of(model).quantiles
+        if quantiles is not None:
+            loss, metrics = QuantileLoss(quantiles), [MedianMAE(quantiles)]
+            if len(quantiles) > 1:
+                metrics.append(IntervalCoverage(quantiles))
         model.compile(loss=loss, optimizer=optimizer, metrics=metrics)
-
-
-def _unit_of(model: keras.Model) -> float | list[float]:
-    """Return the units of the targets that the model carries, or 1 if it was built alone."""
-    layer = next((layer for layer in model.layers if isinstance(layer, SmoothedForecast)), None)
-    if layer is None:
-        raise ValueError(
-            'The loss "standardized_mse" needs the units of the targets, and only a model with '
-            "smoothing carries them. Use a preset with smoothing, or replace(recipe, loss='mse')."
-        )
-    return 1.0 if layer.unit is None else layer.unit

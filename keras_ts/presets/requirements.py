@@ -1,15 +1,20 @@
-"""``Requirements``: the inputs that a model must take and the outputs that it must give.
+"""The inputs that a model must take and the outputs that it must give.
 
-They are read off a dataset, or stand in for it where a preset is built without one. Nothing behind
-this file asks again which of the two it was.
+They are read from a dataset, or follow from arguments if a model is built without one. The files
+that wire the model do not ask again which of the two it was. A setting that disagrees with the
+dataset is refused: it would be ignored without a word, or end in an error of Keras about shapes.
 """
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keras_ts._typing import Array
-from keras_ts.windows.dataset import WindowDataset
+from keras_ts.layers.windowed_input import WindowedInput
+from keras_ts.presets.settings import PresetSettings
+from keras_ts.windows.dataset import WindowDataset, in_time_order
+from keras_ts.windows.split import without_missing
 from keras_ts.windows.training_constants import TrainingConstants
 
 # Standard deviations below this share of a column's mean are rounding: the column is constant.
@@ -45,22 +50,24 @@ class Requirements:
         window: Steps in a window, or None for any number.
         features: Columns of ``past``; None for a plain series, whose windows have no such axis.
         steps: Steps to forecast.
-        targets: Of each output of a step, its index among the own columns; None if every output
-            goes by the first column, or by its own if there are as many as columns.
-        shape: Shape of the outputs, behind the axis of the batch and that of a sequence's window.
+        targets: For each target of a step, its index among the own columns. A single index is that
+            of all outputs. None if unknown: each output is a column of its own if there are as many
+            of both, and all outputs are the first column otherwise.
+        shape: Shape of the outputs, after the axes of the batch and of a sequence's window.
         own: Columns of ``past`` that are not known ahead; None for all.
-        known: Columns of ``past`` that ``future`` continues.
+        ahead: Columns of ``past`` that ``future`` continues.
         cycles: Cycles of a calendar, whose sines and cosines stand last among those columns.
-        static: Number of static columns.
-        past_constants: Of the columns of ``past``; None without a dataset.
-        static_constants: Of the static columns; None without any.
-        own_step: How far the own column and the series that move least go in a step; None without a
-            dataset.
-        units: Of each target of a step, the unit in which columns known ahead add to it; None to
-            add in units of each window, as fits series of many sizes.
+        own_constants: Constants of the own columns; None without a dataset, as for the next two.
+        target_constants: Constants of the targets of a step.
+        ahead_constants: Constants of the columns known ahead.
+        static_constants: Constants of the static columns; None if there are none.
+        own_step: The smallest mean absolute step of a series in one of the own columns; None
+            without a dataset.
+        units: For each target of a step, the unit of the effect of columns known ahead. None for
+            the unit of each window, which suits a panel, whose series differ in size.
         gap: Steps between a window and its first target.
-        bundled: True if the inputs are a dict.
-        holes: True if windows may lack values.
+        masked: True if windows may lack values, so that steps without a target are masked.
+        carrier: The layer that keeps the windows' settings in the model's file, or None.
     """
 
     window: int | None
@@ -69,70 +76,91 @@ class Requirements:
     targets: tuple[int, ...] | None
     shape: tuple[int, ...]
     own: tuple[int, ...] | None = None
-    known: tuple[int, ...] = ()
+    ahead: tuple[int, ...] = ()
     cycles: int = 0
-    static: int = 0
-    past_constants: Constants | None = None
+    own_constants: Constants | None = None
+    target_constants: Constants | None = None
+    ahead_constants: Constants | None = None
     static_constants: Constants | None = None
     own_step: float | None = None
     units: tuple[float, ...] | None = None
     gap: int = 0
-    bundled: bool = False
-    holes: bool = False
+    masked: bool = False
+    carrier: WindowedInput | None = None
 
     @property
     def targets_per_step(self) -> int:
         """Number of outputs at each step."""
         return math.prod(self.shape) // self.steps
 
-    @property
-    def own_constants(self) -> Constants | None:
-        """Constants of the own columns, or None."""
-        if self.past_constants is None or self.own is None:
-            return None
-        return self.past_constants[self.own]
 
-    @property
-    def target_constants(self) -> Constants | None:
-        """Constants of the targets of a step, or None."""
-        if self.own_constants is None or self.targets is None:
-            return None
-        return self.own_constants[self.targets]
+def required_alone(settings: PresetSettings, by_hand: dict[str, Any]) -> Requirements:
+    """Return what a model must take and give if it is built without a dataset.
 
-
-def required_by(dataset: WindowDataset) -> Requirements:
-    """Read off a dataset what its model must take and give."""
-    batch = dataset[0]
-    x, y = batch[0], batch[1]
-    bundled = isinstance(x, dict)
-    past: Array = x["past"] if bundled else x
-    windows, columns = dataset.windows, dataset.columns
-    names = columns["past"]
-    known = tuple(names.index(name) for name in columns["future"])
-    own = tuple(column for column in range(len(names)) if column not in known)
-    targets = tuple(own.index(names.index(name)) for name in columns["target"])
-    shape = y.shape[2:] if windows.targets == "sequence" else y.shape[1:]
-    read = TrainingConstants.of(dataset)
-    # A calendar's sines and cosines stand last, and lie between -1 and 1 as they are.
-    constants = _constants(read.past, as_they_are=len(windows.calendar_columns))
+    Args:
+        settings: The preset.
+        by_hand: The arguments ``window``, ``outputs`` and ``target`` of ``build``.
+    """
+    features, target = settings.features or 1, by_hand["target"]
+    outputs = by_hand["outputs"] or 1
+    if target is not None and (settings.window_norm is None or target >= features):
+        raise ValueError(
+            "target is the index of a feature whose statistics bring outputs back, for a preset "
+            f"with window_norm and features. Received: target={target}, "
+            f"features={settings.features}, window_norm={settings.window_norm!r}."
+        )
+    by_own = settings.window_norm is not None and target is None and outputs == features
     return Requirements(
+        window=by_hand["window"],
+        features=settings.features,
+        steps=1 if by_own else outputs,
+        targets=None if target is None else (target,),
+        shape=(outputs,),
+    )
+
+
+def required_by(
+    settings: PresetSettings, dataset: WindowDataset, by_hand: dict[str, Any]
+) -> Requirements:
+    """Return what the model for a dataset must take and give.
+
+    Args:
+        settings: The preset.
+        dataset: The training part.
+        by_hand: The arguments ``window``, ``outputs`` and ``target`` of ``build``, which must agree
+            with the dataset.
+    """
+    carrier = WindowedInput.of(dataset, quantiles=settings.quantiles)
+    windows, columns = dataset.windows, in_time_order(dataset).panel.columns
+    constants = TrainingConstants.of(dataset)
+    # A calendar's sines and cosines stand last, and lie between -1 and 1 as they are.
+    past = _constants(constants.past, as_they_are=columns.calendar)
+    static = None if constants.static is None else _constants(constants.static)
+    targets = tuple(columns.own.index(place) for place in columns.targets)
+    steps = () if windows.horizon == 1 else (windows.horizon,)
+    needs = Requirements(
         window=windows.window,
-        features=past.shape[2] if past.ndim == 3 else None,
+        features=None if columns.plain else len(columns.past),
         steps=windows.horizon,
         targets=targets,
-        shape=tuple(shape) or (1,),
-        own=own,
-        known=known,
-        cycles=len(windows.cycles),
-        static=len(columns["static"]),
-        past_constants=constants,
-        static_constants=None if read.static is None else _constants(read.static),
-        own_step=min((float(read.smallest_steps[column]) for column in own), default=None),
-        units=constants[own][targets].std if read.num_series == 1 else None,
+        shape=(*steps, *columns.target_shape) or (1,),
+        own=columns.own,
+        ahead=columns.future,
+        cycles=columns.calendar // 2,
+        own_constants=past[columns.own],
+        target_constants=past[columns.targets],
+        ahead_constants=past[columns.future],
+        static_constants=static,
+        own_step=float(constants.smallest_steps[list(columns.own)].min()),
+        units=past[columns.targets].std if constants.num_series == 1 else None,
         gap=windows.gap,
-        bundled=bundled,
-        holes=windows.handling.inputs,
+        masked=windows.handling.inputs,
+        carrier=carrier,
     )
+    _check_agreement(settings, dataset, needs, by_hand)
+    if windows.handling.targets:
+        _warn_of_missing(dataset)
+    return needs
 
 
 def _constants(moments: tuple[Array, Array], as_they_are: int = 0) -> Constants:
@@ -146,3 +174,60 @@ def _constants(moments: tuple[Array, Array], as_they_are: int = 0) -> Constants:
         )
         + (1.0,) * as_they_are,
     )
+
+
+def _check_agreement(
+    settings: PresetSettings, dataset: WindowDataset, needs: Requirements, by_hand: dict[str, Any]
+) -> None:
+    """Refuse a dataset that disagrees with a preset or with arguments of ``build``."""
+    windows = dataset.windows
+    if settings.kind != f"sequence_to_{windows.targets}":
+        raise ValueError(
+            f"kind={settings.kind!r} does not forecast what the dataset's windows have as "
+            f"targets={windows.targets!r}. Use kind='sequence_to_{windows.targets}', or windows "
+            f"with targets={settings.kind.removeprefix('sequence_to_')!r}."
+        )
+    if settings.period is not None and windows.sampling_rate > 1:
+        raise ValueError(
+            "window_norm='seasonal' counts the steps of a period in a window, and the dataset's "
+            f"windows leave some out: sampling_rate={windows.sampling_rate}. Use windows with "
+            "sampling_rate=1, or another window_norm."
+        )
+    past, target = dataset.columns["past"], dataset.columns["target"]
+    features, values = needs.features or 1, math.prod(needs.shape)
+    places = [past.index(name) for name in target]
+    place = places[0] if len(places) == 1 else places
+    outputs = f"{needs.steps} steps of {needs.targets_per_step} targets"
+    for name, of_dataset, clause in (
+        ("window", windows.window, f"windows of {windows.window} steps"),
+        ("features", features, f"{features} columns, {past}"),
+        ("outputs", values, f"{values} values to forecast at once, {outputs}"),
+        ("target", place, f"the target {target}, column {place}"),
+    ):
+        value = settings.features if name == "features" else by_hand[name]
+        if value not in (None, of_dataset):
+            raise ValueError(
+                f"{name}={value} disagrees with the dataset, which has {clause}. Leave {name} out: "
+                "build(dataset) reads it."
+            )
+    scales = len(settings.output_scale) if isinstance(settings.output_scale, tuple) else 1
+    if scales not in (1, values, needs.targets_per_step):
+        raise ValueError(
+            f"output_scale has {scales} entries, and the dataset has {values} values to forecast "
+            "at once. Give a number, or leave output_scale out."
+        )
+
+
+def _warn_of_missing(dataset: WindowDataset) -> None:
+    """Warn of windows whose loss is NaN: no mask of inputs keeps a missing target out of it."""
+    source = in_time_order(dataset)
+    windows = source.sampler.ranges
+    complete = without_missing(source.panel, source.spec, windows, inputs=False)
+    if complete.total < windows.total:
+        warnings.warn(
+            f"{windows.total - complete.total} of {windows.total} windows have a missing value "
+            "among their targets or future columns. The loss of a batch with one of them is NaN, "
+            'and so may be all weights after it. To train, use windows with missing="mask", which '
+            "leave these out, or fill the values.",
+            stacklevel=4,
+        )

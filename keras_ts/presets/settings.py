@@ -1,7 +1,12 @@
-"""``PresetSettings``: the settings of a recurrent preset, their checks and their config."""
+"""The settings of a recurrent preset, with their checks and their config.
 
+They stand apart from ``RecurrentPreset``, which builds models, so that the blocks of a model can
+read them.
+"""
+
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self
 
 from keras_ts import _checks
@@ -10,30 +15,40 @@ from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.presets.recipe import Recipe
 
 CELLS = {"simple_rnn": "SimpleRNN", "gru": "GRU", "lstm": "LSTM"}
+# What belongs to the data, not to the preset. Saved presets of old have it among their settings.
+_OF_BUILD = ("window", "outputs", "target")
 
 
 @dataclass(frozen=True)
 class PresetSettings:
-    """The settings of a ``RecurrentPreset``, which explains each of them."""
+    """The settings of a ``RecurrentPreset``, whose docstring explains each of them."""
 
     kind: Literal["sequence_to_vector", "sequence_to_sequence"] = "sequence_to_vector"
     cell: Literal["simple_rnn", "gru", "lstm"] = "simple_rnn"
     units: Sequence[int] = (40, 40)
     bidirectional: bool = field(default=False, kw_only=True)
-    window: int | None = field(default=None, kw_only=True)
+    memory: int | None = field(default=None, kw_only=True)
     features: int | None = field(default=None, kw_only=True)
-    outputs: int | None = field(default=None, kw_only=True)
     output_scale: float | Sequence[float] | None = field(default=None, kw_only=True)
     window_norm: Literal["last", "mean", "standard", "seasonal"] | None = field(
         default=None, kw_only=True
     )
     period: int | None = field(default=None, kw_only=True)
     smoothing: Literal["mixed", "linear"] | None = field(default=None, kw_only=True)
-    memory: int | None = field(default=None, kw_only=True)
-    target: int | None = field(default=None, kw_only=True)
     quantiles: Sequence[float] | None = field(default=None, kw_only=True)
     dropout: float = field(default=0.0, kw_only=True)
     recipe: Recipe | None = field(default=None, kw_only=True)
+
+    def __new__(cls, *args: Any, **settings: Any) -> Self:
+        """Refuse unknown settings; a dataclass would not say where they belong."""
+        names = [setting.name for setting in fields(cls)]
+        if unknown := [setting for setting in settings if setting not in names]:
+            raise TypeError(
+                f"RecurrentPreset takes {', '.join(names)}. Received: {', '.join(unknown)}. What "
+                f"belongs to the data is an argument of build: {', '.join(_OF_BUILD)}, or a "
+                "dataset, which has horizon and columns too. Loss, rate and epochs are in recipe."
+            )
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         checked: dict[str, Any] = {
@@ -45,7 +60,7 @@ class PresetSettings:
             "bidirectional": _checks.boolean("bidirectional", self.bidirectional),
             "dropout": _checks.real("dropout", self.dropout),
         }
-        for name in ("window", "features", "outputs", "memory"):
+        for name in ("features", "memory"):
             if getattr(self, name) is not None:
                 checked[name] = _checks.integer(name, getattr(self, name), 1)
         if self.output_scale is not None:
@@ -56,7 +71,7 @@ class PresetSettings:
         checked["period"] = checked_period(self.window_norm, "window_norm", self.period)
         if self.window_norm == "seasonal" and self.kind == "sequence_to_sequence":
             raise ValueError(
-                "window_norm='seasonal' reads a season off the whole window, and "
+                "window_norm='seasonal' reads the season off the whole window, and "
                 "kind='sequence_to_sequence' forecasts within it. Use another window_norm."
             )
         if self.smoothing is not None:
@@ -67,14 +82,6 @@ class PresetSettings:
                 "memory leaves out the first steps of a window, and kind='sequence_to_sequence' "
                 f"forecasts at each of them. Received: memory={self.memory}. Leave it out."
             )
-        if self.target is not None:
-            checked["target"] = _checks.integer("target", self.target, 0)
-            if self.window_norm is None or self.target >= (self.features or 1):
-                raise ValueError(
-                    "target is the index of a feature for window_norm to bring outputs back by. "
-                    f"Received: target={self.target}, features={self.features}, "
-                    f"window_norm={self.window_norm!r}."
-                )
         if self.quantiles is not None:
             checked["quantiles"] = _checks.levels("quantiles", self.quantiles)
         if not 0 <= checked["dropout"] < 1:
@@ -87,17 +94,17 @@ class PresetSettings:
             object.__setattr__(self, name, value)
 
     def _check_smoothing(self) -> None:
-        """Refuse smoothing where no step follows the window, or nothing normalizes it."""
-        given = f"Received: smoothing={self.smoothing!r}"
+        """Refuse smoothing if no step follows the window, or nothing normalizes it."""
+        received = f"Received: smoothing={self.smoothing!r}"
         if self.kind == "sequence_to_sequence":
             raise ValueError(
-                "smoothing forecasts the steps behind a window, and kind='sequence_to_sequence' "
-                f"those within it. {given}, kind={self.kind!r}."
+                "smoothing forecasts the steps after a window, and kind='sequence_to_sequence' "
+                f"those within it. {received}, kind={self.kind!r}."
             )
         if self.window_norm is None or self.output_scale is not None:
             raise ValueError(
-                "smoothing stands between window_norm and its way back: set window_norm, and leave "
-                f"output_scale out. {given}, window_norm={self.window_norm!r}, "
+                "smoothing works on normalized windows: set window_norm, and leave output_scale "
+                f"out. {received}, window_norm={self.window_norm!r}, "
                 f"output_scale={self.output_scale!r}."
             )
 
@@ -107,8 +114,25 @@ class PresetSettings:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Return the preset that ``config`` holds."""
-        return cls(**config)
+        """Return the preset that ``config`` holds; warn of an argument of ``build`` in it."""
+        return cls(**_without_data(config))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the settings that a pickle holds, as ``from_config`` does."""
+        vars(self).update(_without_data(state))
+
+
+def _without_data(config: dict[str, Any]) -> dict[str, Any]:
+    """Return settings without those of old that are arguments of ``build`` by now."""
+    for name in _OF_BUILD:
+        if config.get(name) is not None:
+            value = _checks.shown(config[name])
+            warnings.warn(
+                f"The preset was saved with {name}={value}, which is an argument of build now: "
+                f"pass {name}={value} to build.",
+                stacklevel=3,
+            )
+    return {name: value for name, value in config.items() if name not in _OF_BUILD}
 
 
 def _units(units: Any) -> tuple[int, ...]:

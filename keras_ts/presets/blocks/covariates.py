@@ -1,0 +1,99 @@
+"""Adds columns known ahead, static columns and calendar events to what the net reads and forecasts.
+
+Columns known ahead and static columns are standardized by constants of the training part, since a
+window's own statistics would hide that a promotion runs all week. A column that is constant there
+becomes 0, and the sines and cosines of a calendar stay as they are.
+
+The net reads the columns known ahead beside the others, and the static columns at every step. That
+fits every cell, and layers that read both ways; an initial state would need another form for each.
+
+Each step of the forecast gets an effect of the columns known ahead at that step alone. A small net,
+the same for all steps, computes it, since a promotion does on the fifth day what it does on the
+first. For a single series the effect is in units of the training part: a window without a promotion
+has a small scale, and would shrink the promotion that follows it. In a panel, whose series differ
+in size, it is in units of the window.
+
+``CalendarEvents`` stands where the calendar is all that is known ahead of a single series. Another
+column known ahead may be what explains an event, and the net learns that by itself.
+"""
+
+from typing import Any
+
+import keras
+
+from keras_ts._dtypes import whole_precision
+from keras_ts.layers.calendar_events import CalendarEvents
+from keras_ts.layers.carry_forward import CarryForward
+from keras_ts.layers.known_ahead import KnownAhead
+from keras_ts.layers.mask_like import MaskLike
+from keras_ts.layers.select_columns import SelectColumns
+from keras_ts.presets.blocks.normalization import standardization
+from keras_ts.presets.requirements import Requirements
+from keras_ts.presets.settings import PresetSettings
+
+
+class Covariates:
+    """Joins covariates to the window, and computes their effect on the forecast."""
+
+    def __init__(self, settings: PresetSettings, needs: Requirements) -> None:
+        self._settings, self._needs = settings, needs
+        calendar_alone = needs.cycles > 0 and len(needs.ahead) == 2 * needs.cycles
+        self._has_events = (
+            settings.smoothing == "linear" and calendar_alone and needs.units is not None
+        )
+
+    def __call__(self, inputs: dict[str, Any], window: Any, normal: Any) -> tuple[Any, Any]:
+        """Return all columns that the net reads, and those of the forecast's steps.
+
+        Args:
+            inputs: The inputs of the model.
+            window: The columns of ``inputs["past"]``, in their units.
+            normal: Those that are not known ahead, normalized.
+        """
+        needs, parts, ahead = self._needs, [normal], None
+        if needs.ahead and needs.ahead_constants is not None:
+            standardize = standardization(needs.ahead_constants)
+            within = standardize(SelectColumns(needs.ahead)(window))
+            if needs.masked and len(needs.ahead) > 2 * needs.cycles:
+                # Standardized first, so that it begins with the column's mean. No value of a
+                # calendar is missing.
+                within = CarryForward()(within)
+            ahead = standardize(inputs["future"])
+            parts.append(within)
+            if self._settings.kind == "sequence_to_sequence":
+                ahead = KnownAhead()([within, ahead])
+        if needs.static_constants is not None:
+            static = standardization(needs.static_constants)(inputs["static"])
+            parts.append(keras.layers.RepeatVector(needs.window)(static))
+        if len(parts) == 1:
+            return normal, None
+        columns = keras.layers.Concatenate()(parts)
+        return MaskLike()([columns, normal]) if needs.masked else columns, ahead
+
+    def effect(
+        self, inputs: dict[str, Any], ahead: Any, state: Any
+    ) -> tuple[Any, CalendarEvents | None]:
+        """Return what the columns known ahead add to the outputs of their own step, and its events.
+
+        Args:
+            inputs: The inputs of the model.
+            ahead: The columns of the forecast's steps, or None if nothing is known ahead.
+            state: What the net gives for the window.
+        """
+        if ahead is None:
+            return None, None
+        repeat: keras.layers.Layer = keras.layers.RepeatVector(ahead.shape[-2])
+        if len(ahead.shape) == 4:
+            repeat = keras.layers.TimeDistributed(repeat)
+        columns = keras.layers.Concatenate()([repeat(state), ahead])
+        hidden = keras.layers.Dense(self._settings.units[-1], activation="relu")(columns)
+        outputs = self._needs.targets_per_step * len(self._settings.quantiles or (0.5,))
+        # Beside smoothing, all that the net adds begins at 0.
+        initial = "zeros" if self._settings.smoothing else "glorot_uniform"
+        layer = keras.layers.Dense(outputs, use_bias=False, kernel_initializer=initial)
+        effect = layer(hidden)
+        if not self._has_events:
+            return effect, None
+        events = CalendarEvents(outputs)
+        both = [effect, events(inputs["future"])]
+        return keras.layers.Add(dtype=whole_precision())(both), events

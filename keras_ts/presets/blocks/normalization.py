@@ -1,0 +1,122 @@
+"""Normalizes the columns that are not known ahead, and brings forecasts back to their units.
+
+A recurrent layer's ``tanh`` answers to nothing far from 0, so a net must not see a series in its
+own units. Without ``window_norm`` and ``output_scale``, constants of the training part standardize
+the columns.
+
+Windows may lack values. A step at which no target has a value is masked, and enters neither
+statistics nor recurrent layers. At the other steps a missing value becomes the last value of its
+column in the window, from a masked step too. Before the first value of a column in a window, it
+counts as the level of the column there (``window_norm``), or as its mean over the training part.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from keras_ts.layers.carry_forward import CarryForward
+from keras_ts.layers.mask_like import MaskLike
+from keras_ts.layers.mask_missing import MaskMissing
+from keras_ts.layers.normalize_window import NormalizeWindow
+from keras_ts.layers.restore_window import RestoreWindow
+from keras_ts.layers.scale_output import ScaleOutput
+from keras_ts.layers.select_columns import SelectColumns
+from keras_ts.presets.requirements import Constants, Requirements
+from keras_ts.presets.settings import PresetSettings
+
+# Brings outputs, whose last axis is the targets of a step, to the units of the series.
+Restore = Callable[[Any], Any]
+
+
+class Normalization:
+    """Normalizes by the statistics of each window, or by constants of the training part."""
+
+    def __init__(self, settings: PresetSettings, needs: Requirements) -> None:
+        self._settings, self._needs = settings, needs
+
+    def __call__(self, window: Any) -> tuple[Any, Any, Restore | None]:
+        """Return the columns that are not known ahead, normalized, their scale, and the way back.
+
+        Scale and way back are None if the outputs are in the units of the series already.
+
+        Args:
+            window: All columns, ``(batch, window, features)``.
+        """
+        needs = self._needs
+        own = SelectColumns(needs.own)(window) if needs.ahead and needs.own else window
+        if self._settings.window_norm is not None:
+            return self._by_window(own, self._settings.window_norm, self._settings.period)
+        constants, targets = needs.own_constants, needs.target_constants
+        if constants is None or targets is None or self._settings.output_scale is not None:
+            return self._masked(own, own), None, None
+        restore = ScaleOutput(list(targets.std), list(targets.mean))
+        if len(targets.std) == 1:
+            restore = ScaleOutput(targets.std[0], targets.mean[0])
+        return self._masked(own, standardization(constants)(own)), None, restore
+
+    def _by_window(self, own: Any, statistic: str, period: int | None) -> tuple[Any, Any, Restore]:
+        needs = self._needs
+        # Until its first value, a column has no level that its steps could be relative to.
+        own = self._masked(own, own, start=None)
+        normalize = NormalizeWindow(
+            statistic,
+            period=period,
+            causal=self._settings.kind == "sequence_to_sequence",
+            epsilon=_epsilon(needs),
+            masked=needs.masked,
+        )
+        values, location, scale = normalize(own)
+        feature = restored_feature(self._settings, needs)
+        layer = RestoreWindow(feature, period=period, gap=0 if period is None else needs.gap)
+        return values, scale, lambda outputs: layer([outputs, location, scale])
+
+    def _masked(self, own: Any, values: Any, start: float | None = 0.0) -> Any:
+        """Return the columns with a mask of the steps at which no target has a value.
+
+        Args:
+            own: The columns in their units.
+            values: The same, or the same standardized.
+            start: Value of the steps before the first value of a column; None to leave them NaN.
+        """
+        needs = self._needs
+        if not needs.masked:
+            return values
+        if values.shape[-1] == 1:
+            return MaskMissing("all")(values)
+        assert needs.targets is not None
+        steps = MaskMissing("all")(SelectColumns(needs.targets)(own))
+        return MaskLike()([CarryForward(start)(values), steps])
+
+
+def standardization(constants: Constants) -> Callable[[Any], Any]:
+    """Return a function that standardizes columns; a calendar alone stays as it is."""
+    if constants.idle:
+        return lambda columns: columns
+    # ``keras.layers.Normalization`` keeps its constants outside of the graph, and an ONNX file from
+    # TensorFlow then asks for them as inputs. Subtracted first, a level costs no precision.
+    center = ScaleOutput(1.0, [-mean for mean in constants.mean])
+    spread = ScaleOutput([1 / std for std in constants.std])
+    return lambda columns: spread(center(columns))
+
+
+def restored_feature(settings: PresetSettings, needs: Requirements) -> int | list[int] | None:
+    """Return the column, or for each target the column, whose statistics restore the outputs.
+
+    None leaves it to ``RestoreWindow``: each output goes by its own column if there are as many.
+    """
+    if needs.targets is None:
+        return 0 if needs.targets_per_step == 1 and settings.quantiles is not None else None
+    if len(needs.targets) == 1:
+        return needs.targets[0]
+    every = needs.own is not None and needs.targets == tuple(range(len(needs.own)))
+    return None if every else list(needs.targets)
+
+
+def _epsilon(needs: Requirements) -> float:
+    """Return what is added to the variance of a window: less if a series has small units.
+
+    Beside the steps of an exchange rate, or of a column in tons that moves by grams, 1e-6 is no
+    small number. It would leave nothing of a window for the net to see, and what the net adds would
+    be large beside the series.
+    """
+    smallest = 1.0 if needs.own_step is None else min(1.0, needs.own_step)
+    return max(1e-6 * smallest**2, 1e-30)

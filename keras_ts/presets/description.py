@@ -1,0 +1,211 @@
+"""``RecurrentPreset``: the frozen description of a recurrent forecaster, which builds its model.
+
+A built model consists of stock Keras layers and keras_ts layers only, so it saves and reloads
+without the preset that made it.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from keras_ts import _checks
+from keras_ts._registration import registered
+from keras_ts.presets.initial_fit.events import fit_events
+from keras_ts.presets.initial_fit.linear import fit_linear
+from keras_ts.presets.requirements import required_alone, required_by
+from keras_ts.presets.settings import PresetSettings
+from keras_ts.presets.wiring import wire
+from keras_ts.windows.dataset import WindowDataset
+
+
+@registered
+@dataclass(frozen=True)
+class RecurrentPreset(PresetSettings):
+    """A stack of recurrent layers, with the layers that a forecast needs before and behind it.
+
+    Built for a dataset, the model takes its windows and gives its targets, in their own units:
+
+    >>> import numpy as np
+    >>> from keras_ts import RecurrentPreset, WindowedSeries
+    >>> table = np.random.default_rng(0).normal(size=(60, 3))
+    >>> train = WindowedSeries(window=20, horizon=7, target_columns=1).build(table)
+    >>> model = RecurrentPreset(cell="gru", units=(16,), window_norm="last").build(train)
+    >>> model.input_shape, model.output_shape
+    ((None, 20, 3), (None, 7))
+
+    Built alone, it follows its settings and the arguments of ``build``:
+
+    >>> model = RecurrentPreset(cell="gru", units=(16,), window_norm="last").build(window=20)
+    >>> model.input_shape, model.output_shape
+    ((None, 20), (None, 1))
+
+    A model for a dataset works as follows:
+
+    - The columns that are not known ahead are normalized by ``window_norm``. Without it, and
+      without ``output_scale``, means and standard deviations of the training part standardize them.
+    - Columns known ahead and static columns are standardized by the training part. The sines and
+      cosines of a calendar stay as they are.
+    - The recurrent layers read all columns of ``past`` side by side, and the static columns at
+      every step. One dense layer then forecasts all steps.
+    - Each step's columns known ahead add an effect to the forecast of that step alone, by a small
+      dense net that all steps share. For a single series the effect is in units of the training
+      part, for a panel in units of each window.
+    - With ``smoothing``, the forecast begins as exponential smoothing, ``SmoothedForecast``, and
+      training corrects it.
+    - ``smoothing="linear"`` also adds ``LinearForecast``, a ridge regression of the window on what
+      smoothing leaves. It is fitted on up to 65,536 windows, evenly spread over the training part,
+      with a penalty that an information criterion chooses (Hurvich, Simonoff and Tsai, "Smoothing
+      parameter selection in nonparametric regression", 1998); from few windows it is 0.
+    - ``smoothing="linear"`` for a single series also adds ``CalendarEvents``, if a ``calendar`` is
+      all that is known ahead: dates, or phases of another cycle, at which the forecasts before
+      training err each time, such as a holiday. A date must have been seen twice.
+    - If windows have ``missing="mask"`` or ``"keep"``, a step at which no target has a value is
+      masked. At other steps a missing value becomes the last value of its column in the window, or
+      before the first, the column's level in the window (``window_norm``) or its mean over the
+      training part. ``build`` warns if ``"keep"`` lets through a missing value among targets or
+      ``future``, since the loss is then NaN.
+    - The outputs are in the units of their targets, and quantiles are sorted. All of this is
+      float32 even if the dtype policy is half precision.
+
+    Args:
+        kind: ``"sequence_to_vector"``: one forecast per window.
+            ``"sequence_to_sequence"``: one per step.
+        cell: ``"simple_rnn"``, ``"gru"`` or ``"lstm"``.
+        units: Units of each recurrent layer, first to last. Defaults to ``(40, 40)``.
+        bidirectional: True for layers that read the window both ways. In sequence to
+            sequence, every step but the last then sees the value that it forecasts, so only the
+            last step's error means anything. Defaults to False.
+        memory: Steps that the recurrent layers read, the last ones of the window; smoothing, the
+            linear map and ``window_norm`` take all. Refused in sequence to sequence. Defaults to
+            None: all steps.
+        features: Columns of the series. Defaults to None: the dataset's columns, or without a
+            dataset a plain series, ``(window,)``, to which ``ExpandSeries`` gives an axis.
+        output_scale: Factor that brings the last layer's output to the units of the series: a
+            number, or one per output. Defaults to None: no factor.
+        window_norm: Statistic that normalizes each window and brings the outputs back to its level:
+            ``"last"`` (last value and standard deviation), ``"mean"``, ``"standard"`` (mean
+            and standard deviation), or ``"seasonal"`` (the season of ``period`` steps is taken off,
+            and the rest is as for ``"last"``; the window is a whole number of periods, two or
+            more). In sequence to sequence each step uses only the steps up to it, and
+            ``"seasonal"`` is refused. Defaults to None: windows are not normalized.
+        period: Steps after which a season repeats, for ``window_norm="seasonal"``, such as 12 for
+            months. Defaults to None.
+        smoothing: ``"mixed"`` to begin with forecasts by exponential smoothing, which
+            ``SmoothedForecast`` mixes for each window by what the recurrent layers give, and to let
+            the dense layer correct them. ``"linear"`` to add a linear map of the window, which
+            ``build(dataset)`` sets by ridge regression and freezes; built alone, it begins at 0 and
+            is trained, and without ``window`` there is none. Smoothing needs ``window_norm``, and
+            is refused in sequence to sequence. Defaults to None.
+        quantiles: The quantiles to forecast, as for ``SortedQuantiles``: they increase, lie between
+            0 and 1, and hold 0.5. Defaults to None: a point.
+        dropout: Fraction of inputs to drop in each recurrent layer. Defaults to 0.
+        recipe: The ``Recipe`` for training the model, which the named presets have. Defaults to
+            None.
+
+    Input shape:
+        ``(batch, window)``, or ``(batch, window, features)``; with a dataset whose inputs are a
+        dict, that dict: ``past (batch, window, features)``, ``future (batch, horizon, columns)``
+        and ``static (batch, columns)``.
+
+    Output shape:
+        ``(batch, outputs)``, or ``(batch, window, outputs)`` for sequence to sequence. With a
+        dataset the shape of its targets, but that a single value keeps its axis: ``(batch, 1)``,
+        ``(batch, window, 1)``. A last axis for the quantiles if there are any.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: An argument is out of range, or two of them disagree.
+    """
+
+    def build(
+        self,
+        dataset: WindowDataset | None = None,
+        *,
+        window: int | None = None,
+        outputs: int | None = None,
+        target: int | None = None,
+    ) -> keras.Model:
+        """Return the model, not yet compiled.
+
+        Example:
+
+        >>> import numpy as np
+        >>> from keras_ts import RecurrentPreset, WindowedSeries
+        >>> table = np.random.default_rng(0).normal(size=(60, 3))
+        >>> windows = WindowedSeries(window=20, horizon=7, target_columns=1, future_columns=[2])
+        >>> train = windows.build(table)
+        >>> model = RecurrentPreset(cell="gru", units=(16,), window_norm="last").build(train)
+        >>> model.predict(train, verbose=0).shape
+        (34, 7)
+
+        Args:
+            dataset: The training part, from which windows, columns, targets and the constants that
+                standardize are read. Defaults to None: the model follows the preset and the other
+                arguments. With a dataset these may be left out, and must agree with it.
+            window: Steps in a window. Defaults to None: any number.
+            outputs: Values forecast at once: a horizon, the target columns, or with several of both
+                their product. Defaults to None: 1.
+            target: With ``window_norm`` and several features, index of the feature whose statistics
+                bring every output back to its units. Defaults to None: if ``outputs == features``,
+                each output is brought back by its own feature, otherwise all by the first.
+
+        Raises:
+            TypeError: ``dataset`` is no ``WindowDataset``, or another argument is no integer.
+            ValueError: An argument is out of range, or an argument or a setting of the preset
+                disagrees with the dataset.
+        """
+        by_hand: dict[str, Any] = {"window": window, "outputs": outputs, "target": target}
+        for name, value in by_hand.items():
+            if value is not None:
+                by_hand[name] = _checks.integer(name, value, 0 if name == "target" else 1)
+        if dataset is None:
+            return wire(self, required_alone(self, by_hand)).model
+        if not isinstance(dataset, WindowDataset):
+            hint = " Pass windows.build(series)." if hasattr(dataset, "build") else ""
+            raise TypeError(
+                f"dataset must be a WindowDataset. Received: {type(dataset).__name__}.{hint}"
+            )
+        needs = required_by(self, dataset, by_hand)
+        wired = wire(self, needs)
+        if wired.linear is not None and wired.probe is not None:
+            fit_linear(wired.linear, wired.probe, dataset)
+            if wired.events is not None and needs.units is not None:
+                fit_events(wired.events, wired.probe, dataset, needs.units)
+        return wired.model
+
+
+def sequence_to_vector(**settings: Any) -> keras.Model:
+    """Build a model that forecasts once per window.
+
+    Example:
+
+    >>> from keras_ts import sequence_to_vector
+    >>> sequence_to_vector(cell="lstm", units=(8,), window=20).output_shape
+    (None, 1)
+
+    Args:
+        **settings: Arguments of ``RecurrentPreset`` other than ``kind``, and of its ``build``.
+    """
+    return _built("sequence_to_vector", settings)
+
+
+def sequence_to_sequence(**settings: Any) -> keras.Model:
+    """Build a model that forecasts at every step of a window.
+
+    Example:
+
+    >>> from keras_ts import sequence_to_sequence
+    >>> sequence_to_sequence(units=(8,), window=20).output_shape
+    (None, 20, 1)
+
+    Args:
+        **settings: Arguments of ``RecurrentPreset`` other than ``kind``, and of its ``build``.
+    """
+    return _built("sequence_to_sequence", settings)
+
+
+def _built(kind: Any, settings: dict[str, Any]) -> keras.Model:
+    names = ("dataset", "window", "outputs", "target")
+    of_build = {name: settings.pop(name) for name in names if name in settings}
+    return RecurrentPreset(kind, **settings).build(**of_build)

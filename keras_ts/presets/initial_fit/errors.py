@@ -1,0 +1,54 @@
+"""Reads the windows of a dataset, and what a model that is not trained yet leaves of their targets.
+
+Both fits begin from these errors. They read at most 65,536 windows: more tell no more about a few
+dozen weights, and would keep a user of a million series waiting.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from keras_ts._dtypes import with_exact_integers
+from keras_ts._typing import Array, IntArray
+from keras_ts.windows.dataset import WindowDataset, in_time_order
+
+_CHUNK, _MOST_CHUNKS = 1024, 64
+
+
+class Chunk(NamedTuple):
+    """Some windows, and the errors of their forecasts.
+
+    Attributes:
+        starts: Their first rows, among those of the panel.
+        windows: The windows of the linear map.
+        scale: Their scales.
+        errors: Targets less forecasts, ``(windows, steps, targets)``, float64.
+        weights: Their squared weights, float64.
+    """
+
+    starts: IntArray
+    windows: Array
+    scale: Array
+    errors: Array
+    weights: Array
+
+
+def chunks(probe: keras.Model, dataset: WindowDataset) -> Iterator[Chunk]:
+    """Yield chunks that are spread evenly over the windows of a dataset, in time order."""
+    source = in_time_order(dataset, weighted=True)
+    total, horizon = source.sampler.size, dataset.windows.horizon
+    for begin in range(0, total, max(_CHUNK, -(-total // _MOST_CHUNKS))):
+        end = min(begin + _CHUNK, total)
+        x, y, *weights = source.read(0, begin, end)
+        windows, scale, forecasts = map(np.asarray, probe.predict_on_batch(with_exact_integers(x)))
+        # Quantiles are the last axis, and all alike before training.
+        errors = y.astype("float64") - forecasts.reshape(*y.shape, -1)[..., 0]
+        yield Chunk(
+            source.sampler.ranges.starts(np.arange(begin, end)),
+            windows,
+            scale,
+            errors.reshape(len(y), horizon, -1),
+            np.square(weights[0].ravel(), dtype="float64") if weights else np.ones(len(y)),
+        )
