@@ -15,6 +15,7 @@ from keras_ts import _checks, _keras_private
 from keras_ts._models import check_model
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.layers.mask_missing import MaskMissing
+from keras_ts.layers.smoothed_forecast import SmoothedForecast
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.windows.arithmetic.steps import same_steps
@@ -125,6 +126,14 @@ class Interface:
         while getattr(last, "layers", None):
             last = last.layers[-1]
         return last
+
+    @property
+    def units(self) -> float | list[float] | None:
+        """The unit of each target that a model with smoothing was built for, or None."""
+        for layer in self.model.layers:
+            if isinstance(layer, SmoothedForecast):
+                return 1.0 if layer.unit is None else layer.unit
+        return None
 
     @cached_property
     def masked(self) -> Literal["any", "targets"] | None:

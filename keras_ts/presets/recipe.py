@@ -11,7 +11,6 @@ import keras
 
 from keras_ts import _checks
 from keras_ts.interface import Interface
-from keras_ts.layers.units import units_of
 from keras_ts.losses import QuantileLoss, StandardizedMSE
 from keras_ts.metrics import IntervalCoverage, MedianMAE
 
@@ -165,7 +164,7 @@ class Recipe:
             ValueError: The rate decays and ``steps_per_epoch`` is missing; the quantiles that the
                 model carries are not those it ends in; or it lacks the units that the loss needs.
         """
-        rate: Any = self.learning_rate
+        interface, rate = Interface.of(model), self.learning_rate
         if self.cosine_decay:
             if steps_per_epoch is None:
                 raise ValueError(
@@ -182,9 +181,16 @@ class Recipe:
             optimizer = keras.optimizers.AdamW(rate, epsilon=epsilon)
         loss: Any = self.loss
         if loss == "standardized_mse":
-            loss = StandardizedMSE(units_of(model))
+            units = interface.units
+            if units is None:
+                raise ValueError(
+                    'The loss "standardized_mse" needs the units of the targets, and only a model '
+                    "with smoothing keeps them. Use a preset with smoothing, or "
+                    "replace(recipe, loss='mse')."
+                )
+            loss = StandardizedMSE(units)
         metrics: list[Any] = ["mae"]
-        quantiles = Interface.of(model).quantiles
+        quantiles = interface.quantiles
         if quantiles is not None:
             loss, metrics = QuantileLoss(quantiles), [MedianMAE(quantiles)]
             if len(quantiles) > 1:

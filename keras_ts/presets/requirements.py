@@ -9,6 +9,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from keras_ts._typing import Array
 from keras_ts.layers.windowed_input import WindowedInput
