@@ -7,7 +7,19 @@ import pytest
 
 from forecasting_models import PANEL, adding, after, sales, until
 from helpers import run_fresh
-from keras_ts import RecurrentPreset, WindowedSeries, forecast, load_model, save_model
+from keras_ts import (
+    RecurrentPreset,
+    Rollout,
+    WindowedInput,
+    WindowedSeries,
+    backtest,
+    calibrate,
+    check_leakage,
+    compare,
+    forecast,
+    load_model,
+    save_model,
+)
 from keras_ts.interface import Interface
 from keras_ts.layers import ConformalInterval, SortedQuantiles
 
@@ -88,3 +100,31 @@ def test_quantiles_are_those_of_the_last_layer_however_deep_that_stands():
     assert Interface.of(banded).quantiles == (0.25, 0.5, 0.75)
     middle = keras.Model(inputs, keras.layers.Dense(1)(quantiles(inputs)))
     assert Interface.of(middle).quantiles is None
+
+
+USES = {
+    "forecast": lambda model, windows: forecast(model, SERIES, windows),
+    "Rollout": Rollout,
+    "compare": lambda model, windows: compare(model, *windows.split(SERIES, 10)),
+    "calibrate": lambda model, windows: calibrate(model, windows.build(SERIES), 0.5),
+    "backtest": lambda model, windows: backtest(
+        lambda train: model, SERIES, windows, 1, verbose=0, epochs=1
+    ),
+    "check_leakage": lambda model, windows: check_leakage(model, SERIES, windows),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("place", ["layer", "metadata"])
+def test_windows_of_a_layer_and_of_a_file_are_honoured_by_all_alike(use, place, tmp_path):
+    """With ``gap=1`` the shapes are the same, and the figures would be those of another model."""
+    windows = WindowedSeries(4)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    if place == "layer":
+        model = keras.Sequential([keras.Input((4,)), WindowedInput(windows), keras.layers.Dense(1)])
+    else:
+        save_model(model, tmp_path / "model.keras", windows=windows)
+        model = load_model(tmp_path / "model.keras")
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="gap=0 against gap=1"):
+        USES[use](model, WindowedSeries(4, gap=1))

@@ -10,6 +10,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.reading import Block, JudgedWindows
+from keras_ts.windows.arithmetic.ridge import Spectrum
 
 
 class Baseline:
@@ -96,10 +97,10 @@ class LinearRegression(Baseline):
         means = sums / max(count, 1)
         centred = products - count * means[:, :inputs, None] * means[:, None]
         gram, cross = centred[..., :inputs], centred[..., inputs:]
-        diagonal = np.trace(gram, axis1=1, axis2=2)[:, None, None] / inputs
+        diagonal = np.trace(gram, axis1=1, axis2=2)[:, None] / inputs
         # A constant series has no coefficients but 0.
         penalty = np.where(diagonal > 0, 1e-3 * diagonal, 1.0)
-        self._coefficients = np.linalg.solve(gram + penalty * np.eye(inputs), cross)
+        self._coefficients = Spectrum(gram, cross).coefficients(penalty)
         self._means = means[:, None] + origin
 
     def predict(self, validation: JudgedWindows, block: Block) -> Array:

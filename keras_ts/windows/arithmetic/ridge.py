@@ -13,8 +13,28 @@ from keras_ts._typing import Array
 # nothing of any map.
 _PENALTIES = np.append(np.logspace(-5, 2, 29), np.inf)
 _TINY = np.finfo("float64").tiny
-# In place of rows that a map leaves free, where it leaves none: such a map is never chosen.
+# Stands for zero residual degrees of freedom; such a fit is never chosen.
 _NO_ROWS = 1e-9
+
+
+class Spectrum:
+    """The eigenvalues of ``X'X``, by which ridge regression is solved for any penalty.
+
+    Args:
+        gram: ``X'X``, ``(..., inputs, inputs)``.
+        cross: ``X'Y``, ``(..., inputs, outputs)``.
+    """
+
+    def __init__(self, gram: Array, cross: Array) -> None:
+        sizes, self._directions = np.linalg.eigh(gram)
+        self.sizes = np.maximum(sizes, 0.0)  # Directions without any spread hold rounding alone.
+        self.along = np.swapaxes(self._directions, -1, -2) @ cross
+
+    def coefficients(self, penalty: Array) -> Array:
+        """Return ``(X'X + k I)^-1 X'Y``, with ``(..., outputs)`` penalties ``k``."""
+        shrunk = self.sizes[..., None] + penalty[..., None, :]
+        coefficients: Array = self._directions @ (self.along / shrunk)
+        return coefficients
 
 
 class RidgeSums:
@@ -51,15 +71,11 @@ class RidgeSums:
         unit = np.trace(self._gram) / len(self._gram)
         if not unit > 0:
             return np.zeros_like(self._cross)
-        sizes, directions = np.linalg.eigh(self._gram)
-        sizes = np.maximum(sizes, 0.0)  # Of directions without any spread rounding is all there is.
-        along = directions.T @ self._cross
-        shrunk = sizes + _PENALTIES[:, None] * unit
-        shares = sizes / shrunk
-        left = self._squares - ((2 - shares) / shrunk) @ np.square(along)
+        spectrum = Spectrum(self._gram, self._cross)
+        shrunk = spectrum.sizes + _PENALTIES[:, None] * unit
+        shares = spectrum.sizes / shrunk
+        left = self._squares - ((2 - shares) / shrunk) @ np.square(spectrum.along)
         used = shares.sum(axis=1, keepdims=True)
         free = self._weight**2 / self._squared_weight - used - 2
         scores = np.log(np.maximum(left, _TINY)) + 2 * (used + 1) / np.maximum(free, _NO_ROWS)
-        best = np.argmin(scores, axis=0)
-        coefficients: Array = directions @ (along / shrunk[best].T)
-        return coefficients
+        return spectrum.coefficients(_PENALTIES[np.argmin(scores, axis=0)] * unit)
