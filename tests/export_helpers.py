@@ -3,17 +3,43 @@
 import importlib.util
 
 import keras
+import numpy as np
 import pytest
 
 from helpers import BACKEND
-from keras_ts.checks import export
+from keras_ts import ExpandSeries, ScaleOutput
+from keras_ts.checks import runtimes
+
+X = np.random.default_rng(0).normal(size=(3, 12)).astype("float32")
 
 
 def needs(format):
     """Skip, naming what is missing; only what the check itself asks for."""
-    packages = (export.RUNTIMES[format][0], export.CONVERTERS.get((format, BACKEND)))
+    packages = (runtimes.RUNTIMES[format][0], runtimes.CONVERTERS.get((format, BACKEND)))
     for package in filter(None, packages):
         if importlib.util.find_spec(package.replace("-", "_")) is None:
             pytest.skip(f"{package} is not installed")
     if format == "litert" and keras.version().startswith("3.12."):
         pytest.skip("Keras 3.12 does not export to it")
+
+
+def recurrent(window, unroll=False):
+    return keras.Sequential([
+        keras.Input((window,)),
+        ExpandSeries(),
+        keras.layers.GRU(4, unroll=unroll),
+        keras.layers.Dense(2),
+        ScaleOutput([100.0, 5.0], 1.0),
+    ])  # fmt: skip
+
+
+def faked(monkeypatch, model, change):
+    """A runtime that computes the model itself, then changes the outputs."""
+
+    def runtime(path, names):
+        return lambda arrays: change([np.asarray(model.predict(arrays[0], verbose=0))])
+
+    monkeypatch.setitem(runtimes.RUNTIMES, "onnx", ("numpy", ".onnx", runtime))
+    monkeypatch.setattr(runtimes, "CONVERTERS", {})
+    monkeypatch.setattr(model, "export", lambda path, **options: None, raising=False)
+    return model

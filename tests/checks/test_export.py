@@ -1,22 +1,18 @@
-"""An export that passes computes what the model does; one that would not is refused."""
-
-from pathlib import Path
+"""An export that passes computes what the model does; of another, the differences are named."""
 
 import keras
 import numpy as np
 import pytest
 
-from export_helpers import needs
-from helpers import BACKEND, run_fresh
+from export_helpers import X, faked, needs, recurrent
+from helpers import BACKEND
 from keras_ts import (
-    ExpandSeries,
     RecurrentPreset,
-    ScaleOutput,
     WindowedInput,
     WindowedSeries,
     check_export,
 )
-from keras_ts.checks import export
+from keras_ts.checks import runtimes
 from keras_ts.layers import (
     ConformalInterval,
     MaskMissing,
@@ -27,19 +23,8 @@ from keras_ts.layers import (
     Unmask,
 )
 
-X = np.random.default_rng(0).normal(size=(3, 12)).astype("float32")
 # Warnings of converters and runtimes are theirs.
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-
-def recurrent(window, unroll=False):
-    return keras.Sequential([
-        keras.Input((window,)),
-        ExpandSeries(),
-        keras.layers.GRU(4, unroll=unroll),
-        keras.layers.Dense(2),
-        ScaleOutput([100.0, 5.0], 1.0),
-    ])  # fmt: skip
 
 
 def two_inputs():
@@ -58,13 +43,6 @@ WORK = {
 }[BACKEND]
 # A loop that stays a loop takes any length.
 LOOPS = {"tensorflow": ["tf_saved_model", "onnx"], "jax": ["tf_saved_model", "onnx"], "torch": []}
-
-
-def test_a_format_that_this_keras_does_not_know(monkeypatch):
-    """As LiteRT in Keras 3.12."""
-    monkeypatch.setitem(export.RUNTIMES, "tape", (None, ".tape", None))
-    with pytest.raises(ValueError, match=f"Keras {keras.__version__} does not export to 'tape'"):
-        export._exported(recurrent(12), X, "tape", Path())
 
 
 @pytest.mark.parametrize("format", WORK[:2])
@@ -110,7 +88,7 @@ def masking(window=12):
     ])  # fmt: skip
 
 
-def test_a_file_that_misreads_missing_values_is_refused(monkeypatch):
+def test_a_file_that_misreads_missing_values_is_reported(monkeypatch):
     """Its outputs on whole windows are right."""
     model = masking()
 
@@ -118,12 +96,14 @@ def test_a_file_that_misreads_missing_values_is_refused(monkeypatch):
         return lambda arrays: [np.asarray(model.predict(np.nan_to_num(arrays[0]), verbose=0))]
 
     faked(monkeypatch, model, None)
-    monkeypatch.setitem(export.RUNTIMES, "onnx", ("numpy", ".onnx", runtime))
-    with pytest.raises(ValueError, match=r"\(3, 12, 1\)\], with missing values, they differ by"):
-        check_export(model, X[..., None], "onnx")
+    monkeypatch.setitem(runtimes.RUNTIMES, "onnx", ("numpy", ".onnx", runtime))
+    report = check_export(model, X[..., None], "onnx")
+    assert not report.ok
+    assert report.missing
+    assert "[(3, 12, 1)], with missing values, they differ by" in str(report)
 
 
-def test_a_file_that_gives_nan_for_missing_values_is_refused(monkeypatch):
+def test_a_file_that_gives_nan_for_missing_values_is_reported(monkeypatch):
     model = masking()
 
     def runtime(path, names):
@@ -133,9 +113,10 @@ def test_a_file_that_gives_nan_for_missing_values_is_refused(monkeypatch):
         ]  # fmt: skip
 
     faked(monkeypatch, model, None)
-    monkeypatch.setitem(export.RUNTIMES, "onnx", ("numpy", ".onnx", runtime))
-    with pytest.raises(ValueError, match="with missing values, they are NaN or of other shapes"):
-        check_export(model, X[..., None], "onnx")
+    monkeypatch.setitem(runtimes.RUNTIMES, "onnx", ("numpy", ".onnx", runtime))
+    report = check_export(model, X[..., None], "onnx")
+    assert not report.ok
+    assert "with missing values, they are NaN or of other shapes" in str(report)
 
 
 def test_an_input_that_the_model_does_not_mask_has_no_holes(monkeypatch):
@@ -152,7 +133,7 @@ def test_an_input_that_the_model_does_not_mask_has_no_holes(monkeypatch):
         return run
 
     faked(monkeypatch, model, None)
-    monkeypatch.setitem(export.RUNTIMES, "onnx", ("numpy", ".onnx", runtime))
+    monkeypatch.setitem(runtimes.RUNTIMES, "onnx", ("numpy", ".onnx", runtime))
     assert check_export(model, [X[..., None], X[..., None]], "onnx").missing
     assert [True, False] in fed
     assert not any(other for _, other in fed)
@@ -198,10 +179,11 @@ def test_several_inputs_and_outputs(format):
 
 @pytest.mark.skipif(BACKEND != "torch", reason="PyTorch's exporters unroll loops")
 @pytest.mark.parametrize("format", ["onnx", "openvino"])
-def test_a_loop_unrolled_at_one_length_is_refused(format):
+def test_a_loop_unrolled_at_one_length_is_reported(format):
     needs(format)
-    with pytest.raises(ValueError, match="unrolled at one length: build the model with a fixed"):
-        check_export(recurrent(None), X, format)
+    report = check_export(recurrent(None), X, format)
+    assert not report.ok
+    assert "unrolled at one length: build the model with a fixed" in str(report)
 
 
 # OpenVINO's tracer refuses PyTorch's dicts, and says so.
@@ -222,23 +204,11 @@ def test_many_outputs():
     assert check_export(model, X, WORK[0]).difference < 1e-4
 
 
-@pytest.mark.parametrize("format", sorted(set(export.RUNTIMES) - set(WORK)))
+@pytest.mark.parametrize("format", sorted(set(runtimes.RUNTIMES) - set(WORK)))
 def test_what_keras_cannot_export_says_so(format):
     needs(format)
     with pytest.raises(ValueError, match=f"cannot be exported as '{format}' from the {BACKEND}"):
         check_export(recurrent(12), X, format)
-
-
-def faked(monkeypatch, model, change):
-    """A runtime that computes the model itself, then changes the outputs."""
-
-    def runtime(path, names):
-        return lambda arrays: change([np.asarray(model.predict(arrays[0], verbose=0))])
-
-    monkeypatch.setitem(export.RUNTIMES, "onnx", ("numpy", ".onnx", runtime))
-    monkeypatch.setattr(export, "CONVERTERS", {})
-    monkeypatch.setattr(model, "export", lambda path, **options: None, raising=False)
-    return model
 
 
 def test_the_comparison_passes_what_is_equal(monkeypatch):
@@ -265,83 +235,39 @@ def _one_length(outputs, lengths=[]):  # noqa: B006 - remembers the calls of one
     ],
     ids=["shifted", "another shape", "nan", "none", "right at one length only"],
 )
-def test_the_comparison_refuses_what_differs(monkeypatch, change):
+def test_the_comparison_names_what_differs(monkeypatch, change):
     model = faked(monkeypatch, recurrent(None), change)
-    with pytest.raises(ValueError, match="gives other outputs than the model: at input shapes"):
-        check_export(model, X, "onnx")
+    report = check_export(model, X, "onnx")
+    assert not report.ok
+    assert report.difference > 1e-4 * report.magnitude
+    first, *named, cure = str(report).splitlines()
+    assert first == "The exported 'onnx' file gives other outputs than the model:"
+    lengths = [(3, 6)] if change is _one_length else [(3, 12), (3, 6)]
+    assert [line.partition("]")[0] for line in named] == [f"At input shapes [{n}" for n in lengths]
+    assert cure == runtimes.cure("onnx")
 
 
-def test_a_file_that_does_not_run_is_an_error(monkeypatch):
+def test_a_file_that_does_not_run_is_reported_with_its_reason(monkeypatch):
     def fail(outputs):
         raise RuntimeError("no such operation")
 
-    model = faked(monkeypatch, recurrent(None), fail)
-    with pytest.raises(ValueError, match=r"does not run at input shapes .*no such operation"):
-        check_export(model, X, "onnx")
-
-
-def test_a_missing_package_is_named(monkeypatch):
-    monkeypatch.setattr(export.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"needs ai-edge-litert, .*pip install ai-edge-litert"):
-        check_export(recurrent(12), X, "litert")
-
-
-def unimportable(error):
-    """As Keras reports that a converter did not import: without the reason."""
-
-    def fail(*_, **__):
-        try:
-            raise error
-        except ImportError:
-            raise ImportError("This requires converter: pip install converter")  # noqa: B904 - as Keras
-
-    return fail
-
-
-@pytest.mark.parametrize(
-    ("error", "says"),
-    [
-        (
-            ModuleNotFoundError("No module", name="graphs.core"),
-            "needs graphs, .*pip install graphs",
-        ),
-        (
-            ImportError("cannot import name 'f' from 'graphs'"),
-            "needs a package that cannot be imported: cannot import",
-        ),
-    ],
-)
-def test_a_package_that_a_converter_lacks_is_named(monkeypatch, error, says):
-    model = faked(monkeypatch, recurrent(None), lambda outputs: outputs)
-    monkeypatch.setattr(model, "export", unimportable(error), raising=False)
-    with pytest.raises(ImportError, match=f"'onnx'.* on the {BACKEND} backend {says}"):
-        check_export(model, X, "onnx")
-
-
-def test_a_package_that_a_runtime_lacks_is_named(monkeypatch):
-    def fail(outputs):
-        raise ModuleNotFoundError("No module named 'graphs'", name="graphs")
-
-    model = faked(monkeypatch, recurrent(None), fail)
-    with pytest.raises(ImportError, match=r"needs graphs, .*pip install graphs"):
-        check_export(model, X, "onnx")
-
-
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="tf2onnx converts from TensorFlow")
-def test_a_real_converter_without_a_package_of_its_own(tmp_path):
-    needs("onnx")
-    run_fresh(
-        "import sys\n"
-        "sys.modules['onnx'] = None\n"
-        "import numpy as np, keras_ts\n"
-        "model = keras_ts.RecurrentPreset(units=(2,), window=5).build()\n"
-        "try:\n"
-        "    keras_ts.check_export(model, np.ones((2, 5)), 'onnx')\n"
-        "except ImportError as error:\n"
-        "    assert 'pip install onnx' in str(error), error\n"
-        "else:\n"
-        "    raise AssertionError\n"
+    report = check_export(faked(monkeypatch, recurrent(12), fail), X, "onnx")
+    assert (report.ok, report.shapes, report.difference) == (False, (), np.inf)
+    assert report.differences == (
+        "At input shapes [(3, 12)], the file does not run: no such operation",
     )
+
+
+def test_a_file_that_does_not_load_is_reported(monkeypatch):
+    def runtime(path, names):
+        raise RuntimeError("no conversion rule")
+
+    model = faked(monkeypatch, masking(), None)
+    monkeypatch.setitem(runtimes.RUNTIMES, "onnx", ("numpy", ".onnx", runtime))
+    report = check_export(model, X[..., None], "onnx")
+    assert not report.ok
+    assert not report.missing
+    assert "no conversion rule" in str(report)
 
 
 class Subclassed(keras.Model):

@@ -1,11 +1,10 @@
 """A ``Rollout`` is the forecast as a model: it saves, reloads and exports, and gives its steps."""
 
-import importlib.util
-
 import keras
 import numpy as np
 import pytest
 
+from export_helpers import needs
 from helpers import BACKEND, run_fresh
 from keras_ts import (
     RecurrentPreset,
@@ -18,7 +17,6 @@ from keras_ts import (
     load_model,
     save_model,
 )
-from keras_ts.checks import export
 
 RNG = np.random.default_rng(0)
 SERIES = RNG.normal(size=60).astype("float32")
@@ -108,9 +106,7 @@ def test_windows_of_the_metadata_go_along(tmp_path):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.skipif(BACKEND == "torch", reason="PyTorch's loops are refused")
 def test_the_exported_file_gives_all_steps(format):
-    for package in (export.RUNTIMES[format][0], export.CONVERTERS.get((format, BACKEND))):
-        if package and importlib.util.find_spec(package.replace("-", "_")) is None:
-            pytest.skip(f"{package} is not installed")
+    needs(format)
     rollout = Rollout(with_covariates(), steps=5)
     for batch in (1, 4):
         assert check_export(rollout, inputs(5, batch), format).ok
