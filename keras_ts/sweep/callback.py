@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,14 +11,19 @@ import keras
 from keras_ts import _checks, _keras_private
 from keras_ts._registration import registered
 from keras_ts.sweep import serialization
-from keras_ts.sweep.curve import Rule, SweepCurve
+from keras_ts.sweep.curve import RecordedCurve, SweepCurve
 from keras_ts.sweep.schedule import GeometricSchedule
 from keras_ts.sweep.session import SweepSession, check_sweepable, steps_of_fit
 from keras_ts.sweep.snapshot import Snapshot
 
 
+def _of_curve(name: str) -> Any:
+    """Return a property that reads an attribute of the sweep's curve, which each fit replaces."""
+    return property(attrgetter(f"curve.{name}"))
+
+
 @registered
-class ExponentialLRSweep(keras.callbacks.Callback):
+class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
     """Trains through rates that grow by a constant factor, and records the loss at each rate.
 
     Afterwards the model, its optimizer and the random state are as they were before.
@@ -165,45 +171,18 @@ class ExponentialLRSweep(keras.callbacks.Callback):
             self._session.restore()
             self._session = None
 
-    @property
-    def lrs(self) -> list[float]:
-        """The rates that ran, in order."""
-        return self.curve.lrs
-
-    @property
-    def losses(self) -> list[float]:
-        """The loss of exactly the batches (or the epoch) that ran at each rate."""
-        return self.curve.losses
-
-    @property
-    def smoothed_losses(self) -> list[float]:
-        """The debiased exponential moving average of the losses, outliers left out.
-
-        A loss that is far from its eight neighbours counts as their median (Hampel's identifier,
-        at five standard deviations); each repeat has outliers of its own. Only a later loss tells
-        an outlier from a rise, so the last four values may change with the next loss.
-        """
-        return self.curve.smoothed_losses
-
-    @property
-    def repeats(self) -> list[list[float]]:
-        """The losses of each repeat, where ``losses`` is their mean; else empty."""
-        return self.curve.repeats
-
-    @property
-    def every(self) -> str:
-        """The time that a rate is held, ``"batch"`` or ``"epoch"``."""
-        return self.curve.every
-
-    @property
-    def smoothing(self) -> float:
-        """Weight of the past in the smoothed loss."""
-        return self.curve.smoothing
-
-    @property
-    def stop_factor(self) -> float | None:
-        """The factor of the fall at which a rise of the smoothed loss stops the sweep, or None."""
-        return self.curve.stop_factor
+    lrs: list[float] = _of_curve("lrs")
+    """The rates that ran, in order."""
+    losses: list[float] = _of_curve("losses")
+    """The loss of exactly the batches (or the epoch) that ran at each rate."""
+    repeats: list[list[float]] = _of_curve("repeats")
+    """The losses of each repeat, where ``losses`` is their mean; else empty."""
+    every: str = _of_curve("every")
+    """The time that a rate is held, ``"batch"`` or ``"epoch"``."""
+    smoothing: float = _of_curve("smoothing")
+    """Weight of the past in the smoothed loss."""
+    stop_factor: float | None = _of_curve("stop_factor")
+    """The factor of the fall at which a rise of the smoothed loss stops the sweep, or None."""
 
     @property
     def stopped(self) -> str | None:
@@ -216,82 +195,6 @@ class ExponentialLRSweep(keras.callbacks.Callback):
         if self.curve.stopped == "running" and not _keras_private.is_fitting(self._swept):
             return "interrupted"
         return self.curve.stopped
-
-    def suggest(self, rule: Rule = "valley") -> float:
-        """Return a rate to train at.
-
-        All rules read the losses without outliers, smoothed from both sides, up to the first loss
-        that is not finite. Unlike the moving average, this curve is not late. ``b`` is the
-        rate where the curve is lowest, ``r`` the first rate where the curve has made seven tenths
-        of its way down.
-
-        Args:
-            rule: ``"valley"``: ``sqrt(r * b) / 1.5``.
-                ``"steepest"``: the rate below ``b`` where the curve falls fastest per factor of
-                the rate. ``"minimum"``: ``b / 10``.
-
-        Raises:
-            ValueError: No rate can be given; the message says why.
-        """
-        return self.curve.suggest(rule)
-
-    def suggest_interval(self, rule: Rule = "valley") -> tuple[float, float]:
-        """Return the range in which the suggestion might lie with other seeds.
-
-        The sweep's repeats are drawn anew with replacement and averaged, many times (B. Efron's
-        bootstrap, 1979). The range holds the middle nine tenths of the suggestions from these.
-
-        Args:
-            rule: See ``suggest``.
-
-        Raises:
-            ValueError: No rate can be suggested, or the sweep was not repeated.
-        """
-        return self.curve.suggest_interval(rule)
-
-    def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
-        """Draw the losses over a logarithmic axis, with the suggested rate marked.
-
-        The smooth line is the curve that ``suggest`` reads, smoothed from both sides. The picture
-        is shaded from the rate on at which the loss rises above its start for good. A band spans
-        the repeats from lowest to highest, and another the interval of the suggestion.
-
-        Args:
-            ax: Axes to draw on. Defaults to a new figure's.
-            filepath: File to save the picture in. Defaults to None: no file.
-
-        Returns:
-            The axes.
-
-        Raises:
-            ValueError: The sweep has recorded nothing yet.
-        """
-        return self.curve.plot(ax, filepath)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the curve as plain Python lists; ``repeats`` only where there are any."""
-        return {**self.curve.to_dict(), "stopped": self.stopped}
-
-    def to_csv(self, filepath: str | os.PathLike[str]) -> None:
-        """Write the curve as a table.
-
-        Its columns are ``lr, loss, smoothed_loss``, and ``loss_0, loss_1, ...`` of repeats.
-        """
-        self.curve.to_csv(filepath)
-
-    def to_tensorboard(self, log_dir: str | os.PathLike[str]) -> None:
-        """Write the curve as a run for TensorBoard.
-
-        Its scalars are ``sweep/loss``, ``sweep/smoothed_loss`` and ``sweep/learning_rate``. A
-        step is a rate, so the usual horizontal axis is that of the plot.
-
-        Args:
-            log_dir: Folder of the run; it is made if it is missing.
-
-        Raises:
-            ImportError: The ``tensorboard`` package is missing. It needs no TensorFlow.
-        """
-        self.curve.to_tensorboard(log_dir)
 
     def to_json(self, filepath: str | os.PathLike[str]) -> None:
         """Write the curve and the settings, to be read back by ``from_json``."""

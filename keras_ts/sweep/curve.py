@@ -16,18 +16,190 @@ Rule = Literal["valley", "steepest", "minimum"]
 _STOPPED = (None, "finished", "diverged", "non-finite", "interrupted")
 
 
-class SweepCurve:
-    """Losses over rates, and the reason that the sweep ended.
-
-    ``ExponentialLRSweep`` documents the attributes and methods that the two share.
+class RecordedCurve:
+    """What people do with the losses of a sweep, whether it keeps them itself or in its curve.
 
     Attributes:
+        lrs: The rates that ran, in order.
+        losses: The loss at each rate.
+        repeats: The losses of each repeat, where ``losses`` is their mean; else empty.
         every: ``"batch"`` or ``"epoch"``, the time that a rate is held.
         smoothing: Weight of the past in ``smoothed_losses``.
         stop_factor: Factor of the fall at which a rise is a divergence, or None.
+    """
+
+    lrs: list[float]
+    losses: list[float]
+    repeats: list[list[float]]
+    every: str
+    smoothing: float
+    stop_factor: float | None
+
+    @property
+    def stopped(self) -> str | None:
+        """The reason that the sweep ended."""
+        raise NotImplementedError
+
+    @property
+    def smoothed_losses(self) -> list[float]:
+        """The debiased exponential moving average of the losses, outliers left out.
+
+        A loss that is far from its eight neighbours counts as their median (Hampel's identifier,
+        at five standard deviations); each repeat has outliers of its own. Only a later loss tells
+        an outlier from a rise, so the last four values may change with the next loss.
+        """
+        cleaned = np.mean([smoothing.without_outliers(run) for run in self._runs], axis=0)
+        return smoothing.moving_average(cleaned, self.smoothing).tolist()
+
+    def suggest(self, rule: Rule = "valley") -> float:
+        """Return a rate to train at.
+
+        All rules read the losses without outliers, smoothed from both sides, up to the first loss
+        that is not finite. Unlike the moving average, this curve is not late. ``b`` is the
+        rate where the curve is lowest, ``r`` the first rate where the curve has made seven tenths
+        of its way down.
+
+        Args:
+            rule: ``"valley"``: ``sqrt(r * b) / 1.5``.
+                ``"steepest"``: the rate below ``b`` where the curve falls fastest per factor of
+                the rate. ``"minimum"``: ``b / 10``.
+
+        Raises:
+            ValueError: No rate can be given; the message says why.
+        """
+        _checks.choice("rule", rule, tuple(suggestion.RULES))
+        return suggestion.suggest(self.lrs, self._runs, self.smoothing, self.stop_factor, rule)
+
+    def suggest_interval(self, rule: Rule = "valley") -> tuple[float, float]:
+        """Return the range in which the suggestion might lie with other seeds.
+
+        The sweep's repeats are drawn anew with replacement and averaged, many times (B. Efron's
+        bootstrap, 1979). The range holds the middle nine tenths of the suggestions from these.
+
+        Args:
+            rule: See ``suggest``.
+
+        Raises:
+            ValueError: No rate can be suggested, or the sweep was not repeated.
+        """
+        rate = self.suggest(rule)
+        if len(self.repeats) < 2:
+            raise ValueError(
+                "An interval needs repeats, and this sweep is a single one: call "
+                "find_learning_rate(..., repeats=5)."
+            )
+        low, high = suggestion.interval(
+            self.lrs, self.repeats, self.smoothing, self.stop_factor, rule
+        )
+        return min(low, rate), max(high, rate)
+
+    def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
+        """Draw the losses over a logarithmic axis, with the suggested rate marked.
+
+        The smooth line is the curve that ``suggest`` reads, smoothed from both sides. The picture
+        is shaded from the rate on at which the loss rises above its start for good. A band spans
+        the repeats from lowest to highest, and another the interval of the suggestion.
+
+        Args:
+            ax: Axes to draw on. Defaults to a new figure's.
+            filepath: File to save the picture in. Defaults to None: no file.
+
+        Returns:
+            The axes.
+
+        Raises:
+            ValueError: The sweep has recorded nothing yet.
+        """
+        if not self.lrs:
+            raise ValueError("The sweep has recorded nothing yet: fit with it first.")
+        try:
+            suggested = self.suggest()
+        except ValueError:
+            suggested = None
+        repeated = len(self.repeats) > 1
+        return plot_sweep(
+            self.lrs,
+            self.losses,
+            smoothed=suggestion.smooth_curve(self._runs, self.smoothing, self.stop_factor),
+            repeats=self.repeats,
+            suggested=suggested,
+            interval=self.suggest_interval() if repeated and suggested is not None else None,
+            label=f"loss of the {self.every}",
+            ax=ax,
+            filepath=filepath,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the curve as plain Python lists; ``repeats`` only where there are any."""
+        curve = {
+            "lrs": list(self.lrs),
+            "losses": list(self.losses),
+            "smoothed_losses": self.smoothed_losses,
+            "stopped": self.stopped,
+        }
+        return {**curve, "repeats": [list(run) for run in self.repeats]} if self.repeats else curve
+
+    def to_csv(self, filepath: str | os.PathLike[str]) -> None:
+        """Write the curve as a table.
+
+        Its columns are ``lr, loss, smoothed_loss``, and ``loss_0, loss_1, ...`` of repeats.
+        """
+        with (
+            replacing(filepath) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
+            writer = csv.writer(file)
+            names = [f"loss_{i}" for i in range(len(self.repeats))]
+            writer.writerow(["lr", "loss", "smoothed_loss", *names])
+            columns = (self.lrs, self.losses, self.smoothed_losses, *self.repeats)
+            writer.writerows(zip(*columns, strict=True))
+
+    def to_tensorboard(self, log_dir: str | os.PathLike[str]) -> None:
+        """Write the curve as a run for TensorBoard.
+
+        Its scalars are ``sweep/loss``, ``sweep/smoothed_loss`` and ``sweep/learning_rate``. A
+        step is a rate, so the usual horizontal axis is that of the plot.
+
+        Args:
+            log_dir: Folder of the run; it is made if it is missing.
+
+        Raises:
+            ImportError: The ``tensorboard`` package is missing. It needs no TensorFlow.
+        """
+        folder = path_text("log_dir", log_dir)
+        try:
+            from tensorboard.summary import Writer
+        except ImportError as error:
+            raise ImportError(
+                "to_tensorboard needs the tensorboard package: pip install tensorboard."
+            ) from error
+        writer = Writer(folder)
+        columns = {
+            "loss": self.losses,
+            "smoothed_loss": self.smoothed_losses,
+            "learning_rate": self.lrs,
+        }
+        for name, values in columns.items():
+            for step, value in enumerate(values):
+                writer.add_scalar(f"sweep/{name}", value, step)
+        writer.close()
+
+    @property
+    def _runs(self) -> list[list[float]]:
+        """The losses of every repeat; a sweep without repeats is one run."""
+        return self.repeats or [self.losses]
+
+
+class SweepCurve(RecordedCurve):
+    """Losses over rates, and the reason that the sweep ended.
+
+    Attributes:
+        stopped: As for ``ExponentialLRSweep``, or "running".
         epoch_starts: Number of losses before each epoch, by the epoch's number.
         batches_before: Number of batches that the optimizer had seen before the sweep.
     """
+
+    stopped: str | None = None
 
     def __init__(self, every: str, smoothing: float, stop_factor: float | None) -> None:
         self.every = every
@@ -40,7 +212,6 @@ class SweepCurve:
         self.lrs: list[float] = []
         self.losses: list[float] = []
         self.repeats: list[list[float]] = []
-        self.stopped: str | None = None
         self.epoch_starts: dict[int, int] = {}
         self.batches_before = 0
 
@@ -64,66 +235,6 @@ class SweepCurve:
         mean.stopped = shortest.stopped
         return mean
 
-    @property
-    def runs(self) -> list[list[float]]:
-        """The losses of every repeat; a sweep without repeats is one run."""
-        return self.repeats or [self.losses]
-
-    @property
-    def smoothed_losses(self) -> list[float]:
-        """See ``ExponentialLRSweep``."""
-        cleaned = np.mean([smoothing.without_outliers(run) for run in self.runs], axis=0)
-        return smoothing.moving_average(cleaned, self.smoothing).tolist()
-
-    def suggest(self, rule: Rule = "valley") -> float:
-        """See ``ExponentialLRSweep``."""
-        _checks.choice("rule", rule, tuple(suggestion.RULES))
-        return suggestion.suggest(self.lrs, self.runs, self.smoothing, self.stop_factor, rule)
-
-    def suggest_interval(self, rule: Rule = "valley") -> tuple[float, float]:
-        """See ``ExponentialLRSweep``."""
-        rate = self.suggest(rule)
-        if len(self.repeats) < 2:
-            raise ValueError(
-                "An interval needs repeats, and this sweep is a single one: call "
-                "find_learning_rate(..., repeats=5)."
-            )
-        low, high = suggestion.interval(
-            self.lrs, self.repeats, self.smoothing, self.stop_factor, rule
-        )
-        return min(low, rate), max(high, rate)
-
-    def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
-        """See ``ExponentialLRSweep``."""
-        if not self.lrs:
-            raise ValueError("The sweep has recorded nothing yet: fit with it first.")
-        try:
-            suggested = self.suggest()
-        except ValueError:
-            suggested = None
-        repeated = len(self.repeats) > 1
-        return plot_sweep(
-            self.lrs,
-            self.losses,
-            smoothed=suggestion.smooth_curve(self.runs, self.smoothing, self.stop_factor),
-            repeats=self.repeats,
-            suggested=suggested,
-            interval=self.suggest_interval() if repeated and suggested is not None else None,
-            label=f"loss of the {self.every}",
-            ax=ax,
-            filepath=filepath,
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """See ``ExponentialLRSweep``."""
-        curve = {
-            "lrs": list(self.lrs),
-            "losses": list(self.losses),
-            "smoothed_losses": self.smoothed_losses,
-            "stopped": self.stopped,
-        }
-        return {**curve, "repeats": [list(run) for run in self.repeats]} if self.repeats else curve
-
     def read_dict(self, curve: dict[str, Any], points: int | None = None) -> None:
         """Take over the first ``points`` of the curve that ``to_dict`` gave.
 
@@ -139,38 +250,6 @@ class SweepCurve:
         if curve["stopped"] not in _STOPPED:
             raise ValueError(f"stopped must be one of {_STOPPED}. Received: {curve['stopped']!r}.")
         self.stopped = curve["stopped"]
-
-    def to_csv(self, filepath: str | os.PathLike[str]) -> None:
-        """See ``ExponentialLRSweep``."""
-        with (
-            replacing(filepath) as temporary,
-            temporary.open("w", newline="", encoding="utf-8") as file,
-        ):
-            writer = csv.writer(file)
-            names = [f"loss_{i}" for i in range(len(self.repeats))]
-            writer.writerow(["lr", "loss", "smoothed_loss", *names])
-            columns = (self.lrs, self.losses, self.smoothed_losses, *self.repeats)
-            writer.writerows(zip(*columns, strict=True))
-
-    def to_tensorboard(self, log_dir: str | os.PathLike[str]) -> None:
-        """See ``ExponentialLRSweep``."""
-        folder = path_text("log_dir", log_dir)
-        try:
-            from tensorboard.summary import Writer
-        except ImportError as error:
-            raise ImportError(
-                "to_tensorboard needs the tensorboard package: pip install tensorboard."
-            ) from error
-        writer = Writer(folder)
-        columns = {
-            "loss": self.losses,
-            "smoothed_loss": self.smoothed_losses,
-            "learning_rate": self.lrs,
-        }
-        for name, values in columns.items():
-            for step, value in enumerate(values):
-                writer.add_scalar(f"sweep/{name}", value, step)
-        writer.close()
 
 
 def _check_rates(rates: Sequence[float]) -> None:
