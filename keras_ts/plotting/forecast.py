@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._typing import Array
+from keras_ts.plotting.arrays import read_arrays
 from keras_ts.plotting.axes import (
     DATA,
     MODEL,
@@ -16,8 +16,8 @@ from keras_ts.plotting.axes import (
     ready_axes,
     written,
 )
-from keras_ts.plotting.frames import Drawn, bands_of, is_frame, read_frames
-from keras_ts.plotting.series import checked_series, checked_times, numbers
+from keras_ts.plotting.drawn import Drawn
+from keras_ts.plotting.frames import is_frame, read_frames
 
 
 def plot_forecast(
@@ -35,8 +35,9 @@ def plot_forecast(
 ) -> Any:
     """Draw predictions over the series they continue, or over the part they try to match.
 
-    It takes the frame that ``forecast`` returns beside the frame that was forecast, and then draws
-    each series in a color of its own and its quantiles as bands; or two arrays.
+    Pass the frame that ``forecast`` returned, with the frame that was forecast: each series gets a
+    color of its own, and quantiles become bands. ``column`` and ``ids`` choose what is drawn. Or
+    pass two arrays, of one series: ``start``, ``times`` and ``quantiles`` say what they lack.
 
     Example:
 
@@ -73,59 +74,21 @@ def plot_forecast(
         last = _checks.integer("last", last, 1)
     if is_frame(series) or is_frame(predictions):
         _refuse_given("frames", start=start, times=times, quantiles=quantiles)
-        name, timed, drawn, count = read_frames(series, predictions, column, ids)
+        picture = read_frames(series, predictions, column, ids)
     else:
         _refuse_given("arrays", column=column, ids=ids)
-        timed = times is not None
-        name, count = "value", 1
-        drawn = [_read_arrays(series, predictions, start, times, quantiles)]
+        picture = read_arrays(series, predictions, start, times, quantiles)
+    shown = picture.drawn
     ax = ready_axes(ax)
-    for number, one in enumerate(drawn):
-        color = MODEL if len(drawn) == 1 else f"C{number}"
-        _draw(ax, one, last, color)
-    if len(drawn) < count and ids is None:
-        ax.set_title(f"The first {len(drawn)} of {count:,} series", fontsize="medium", loc="left")
-    label_time(ax, drawn[0].ahead_moments if timed else None)
-    ax.set_ylabel(written(name))
+    for number, pair in enumerate(shown):
+        _draw(ax, pair, last, MODEL if len(shown) == 1 else f"C{number}")
+    if len(shown) < picture.count and ids is None:
+        title = f"The first {len(shown)} of {picture.count:,} series"
+        ax.set_title(title, fontsize="medium", loc="left")
+    label_time(ax, shown[0].ahead_moments if picture.timed else None)
+    ax.set_ylabel(written(picture.name))
     ax.legend(frameon=False, loc="best")
     return finished_axes(ax, filepath)
-
-
-def _read_arrays(series: Any, predictions: Any, start: Any, times: Any, quantiles: Any) -> Drawn:
-    values, forecast = checked_series(series), numbers("predictions", predictions)
-    wanted = 1 if quantiles is None else 2
-    if values.ndim != 1 or forecast.ndim != wanted:
-        steps = "(steps,)" if quantiles is None else "(steps, quantiles)"
-        raise ValueError(
-            f"plot_forecast draws one series, (time,), and one forecast of it, {steps}. Received "
-            f"shapes {values.shape} and {forecast.shape}. Pass one column of each; an axis of "
-            "quantiles needs quantiles=."
-        )
-    start = len(values) if start is None else _checks.integer("start", start, 0)
-    if start > len(values):
-        raise ValueError(
-            f"start must lie in the series or at its end, 0..{len(values)}. Received: {start}."
-        )
-    bands: dict[float, tuple[Array, Array]] = {}
-    if quantiles is not None:
-        shares = [_checks.real("quantiles", level) for level in np.ravel(quantiles)]
-        if not shares or not all(0 < share < 1 for share in shares):
-            raise ValueError(
-                "quantiles must lie between 0 and 1. Received: "
-                f"quantiles={_checks.shown(quantiles)}."
-            )
-        if len(shares) != forecast.shape[1]:
-            raise ValueError(
-                f"quantiles must have one level for each of the {forecast.shape[1]} on the last "
-                f"axis of predictions. Received: quantiles={_checks.shown(quantiles)}."
-            )
-        bands = bands_of(shares, forecast)
-        forecast = forecast[:, np.abs(np.subtract(shares, 0.5)).argmin()]
-    end = start + len(forecast)
-    moments = checked_times(times, max(len(values), end))
-    if moments is None:
-        moments = np.arange(max(len(values), end))
-    return Drawn(None, values, moments[: len(values)], forecast, moments[start:end], bands)
 
 
 def _draw(ax: Any, drawn: Drawn, last: int | None, color: str) -> None:

@@ -5,37 +5,15 @@ are any, then ``step``, then the targets, with quantiles and bands as ``units_0.
 itself says what is to be drawn.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array
+from keras_ts.plotting.drawn import Drawn, Picture, bands_of
 
 _MOST_SERIES = 6
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """One series and its forecast.
-
-    Attributes:
-        label: The id of the series; None for a single one.
-        values: The values of the series.
-        moments: The timestamps or positions of the values.
-        ahead: The forecast.
-        ahead_moments: The timestamps or positions of the forecast.
-        bands: Lower and upper bounds by the share of the values that they should hold, such as
-            0.8.
-    """
-
-    label: Any
-    values: Array
-    moments: Array
-    ahead: Array
-    ahead_moments: Array
-    bands: dict[float, tuple[Array, Array]]
 
 
 def is_frame(data: Any) -> bool:
@@ -43,9 +21,7 @@ def is_frame(data: Any) -> bool:
     return hasattr(type(data), "columns")
 
 
-def read_frames(
-    series: Any, forecast: Any, column: str | None, ids: Any
-) -> tuple[str, bool, list[Drawn], int]:
+def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Picture:
     """Read a forecast's frame and the frame of the series that it continues.
 
     Args:
@@ -53,10 +29,6 @@ def read_frames(
         forecast: The frame that ``forecast`` returned for it.
         column: The target to draw; None for the first.
         ids: The ids of the series to draw; None for the first few.
-
-    Returns:
-        The name of the target, True if the frames have timestamps, what is to be drawn, and the
-        number of series that there are.
     """
     history, ahead = _table(series, "series"), _table(forecast, "predictions")
     if "step" not in ahead.columns or not len(ahead) or not ahead["step"].dtype.is_integer():
@@ -87,23 +59,7 @@ def read_frames(
         outer = _bands(future, target, outputs)
         shown = _floats(future[target], "predictions")
         drawn.append(Drawn(label, values, moments, shown, ahead_moments, outer))
-    return target, time_column is not None, drawn, len(labels)
-
-
-def bands_of(levels: list[float], values: Array) -> dict[float, tuple[Array, Array]]:
-    """Return the bands that pairs of levels make, the widest first.
-
-    Args:
-        levels: The levels of the last axis.
-        values: ``(steps, levels)``.
-    """
-    order = np.argsort(levels)
-    levels, values = [levels[index] for index in order], values[:, order]
-    return {
-        round(high - low, 6): (values[:, index], values[:, -1 - index])
-        for index, (low, high) in enumerate(zip(levels, reversed(levels), strict=True))
-        if low < high and abs(low + high - 1) < 1e-6
-    }
+    return Picture(drawn, target, time_column is not None, len(labels))
 
 
 def _table(frame: Any, argument: str) -> Any:
