@@ -33,7 +33,7 @@ FOR_THOSE_WITHOUT = Recipe("huber", "adamw", 1e-3, batch_size=32, epochs=100)
 def trained(name, seed):
     """Return a preset's model as its recipe trains it, and the parts of the series."""
     keras.utils.set_random_seed(seed)
-    preset = from_preset(name, window=WINDOW)
+    preset = from_preset(name)
     recipe = preset.recipe or FOR_THOSE_WITHOUT
     sequence = preset.kind == "sequence_to_sequence"
     windows = WindowedSeries(

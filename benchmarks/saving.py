@@ -61,9 +61,9 @@ def trained(model):
 
 def main():
     models = {
-        "simple_rnn_40x2": from_preset("simple_rnn_40x2", window=20).build(),
-        "gru_32x2": from_preset("gru_32x2", window=20).build(),
-        "bilstm_32x3": from_preset("bilstm_32x3", window=20).build(),
+        "simple_rnn_40x2": from_preset("simple_rnn_40x2").build(window=20),
+        "gru_32x2": from_preset("gru_32x2").build(window=20),
+        "bilstm_32x3": from_preset("bilstm_32x3").build(window=20),
         "lstm 300x2, 13 MB": RecurrentPreset(cell="lstm", units=(300, 300)).build(),
     }
     windows = WindowedSeries(20)

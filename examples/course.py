@@ -37,7 +37,7 @@ def main() -> None:
 def run(name: str, epochs: int | None, seed: int) -> None:
     """Train the recipe ``name`` as it is taught: split at 1000, windows of 20."""
     keras.utils.set_random_seed(seed)
-    preset = keras_ts.from_preset(name, window=20)
+    preset = keras_ts.from_preset(name)
     # Three of the course's models come without a fit of their own; they get that of the fourth.
     recipe = preset.recipe or keras_ts.from_preset("simple_rnn_40x2").recipe
     epochs = epochs or recipe.epochs
@@ -54,7 +54,7 @@ def run(name: str, epochs: int | None, seed: int) -> None:
         keras_ts.WindowedSeries(20).split(keras_ts.course_series(), at=1000)[1].to_numpy()
     )
 
-    model = preset.build()
+    model = preset.build(window=20)
     recipe.compile(model, steps_per_epoch=len(train))
     if recipe.steps_per_decade is not None:
         model = sweep_and_set(model, recipe, train, epochs)

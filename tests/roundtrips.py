@@ -54,27 +54,22 @@ def models():
         x = ScaleOutput(0.1)(keras.layers.Masking()(ExpandSeries()(inputs)))
         return keras.Model(inputs, keras.layers.SimpleRNN(3)(x))
 
-    def preset(**settings):
-        return lambda: RecurrentPreset(units=(3, 2), window=6, **settings).build()
+    def preset(kind, norm):
+        preset = RecurrentPreset(
+            kind, "gru", units=(3, 2), window_norm=norm, features=2, dropout=0.1
+        )
+        return lambda: preset.build(window=6, outputs=2, target=1)
 
     def named(name):
-        preset = from_preset(name, window=6)
-        return lambda: from_preset(name, window=6, units=(3,) * len(preset.units)).build()
+        preset = from_preset(name)
+        return lambda: from_preset(name, units=(3,) * len(preset.units)).build(window=6)
 
     return {
         "layers": layers,
         "masked": masked,
         **{name: named(name) for name in preset_names()},
         **{
-            f"{kind}_{norm}": preset(
-                kind=kind,
-                cell="gru",
-                window_norm=norm,
-                features=2,
-                outputs=2,
-                target=1,
-                dropout=0.1,
-            )
+            f"{kind}_{norm}": preset(kind, norm)
             for kind in ("sequence_to_vector", "sequence_to_sequence")
             for norm in ("last", "mean", "standard")
         },

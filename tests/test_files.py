@@ -22,7 +22,7 @@ from keras_ts import (
 
 @pytest.fixture(scope="module")
 def model():
-    return RecurrentPreset(units=(2,), window=5).build()
+    return RecurrentPreset(units=(2,)).build(window=5)
 
 
 KILLED = """
@@ -35,7 +35,7 @@ def killed(model, path):
     os.kill(os.getpid(), signal.SIGKILL)
 
 keras.saving.save_model = killed
-keras_ts.save_model(keras_ts.RecurrentPreset(units=(2,), window=5).build(), sys.argv[1])
+keras_ts.save_model(keras_ts.RecurrentPreset(units=(2,)).build(window=5), sys.argv[1])
 """
 
 WAITING = """
@@ -52,7 +52,7 @@ def waiting(model, path):
     write(model, path)
 
 keras.saving.save_model = waiting
-keras_ts.save_model(keras_ts.RecurrentPreset(units=(2,), window=5).build(), sys.argv[1])
+keras_ts.save_model(keras_ts.RecurrentPreset(units=(2,)).build(window=5), sys.argv[1])
 """
 
 

@@ -28,7 +28,7 @@ SERIES = np.arange(20.0)
 
 
 def test_a_model_without_windows_says_so():
-    model = RecurrentPreset(units=(2,), window=4).build()
+    model = RecurrentPreset(units=(2,)).build(window=4)
     with pytest.raises(ValueError, match=r"carries no windows: pass windows=dataset\.windows"):
         forecast(model, SERIES)
 
@@ -36,7 +36,7 @@ def test_a_model_without_windows_says_so():
 @pytest.mark.parametrize("saved", [False, True])
 def test_windows_that_disagree_are_refused(saved, tmp_path):
     dataset = WindowedSeries(4, 2).build(SERIES)
-    model = RecurrentPreset(units=(2,), window=4, outputs=2).build()
+    model = RecurrentPreset(units=(2,)).build(window=4, outputs=2)
     if saved:
         save_model(model, tmp_path / "model.keras", windows=dataset)
         model = load_model(tmp_path / "model.keras")

@@ -42,7 +42,7 @@ def check_export(
 
     >>> import numpy as np
     >>> from keras_ts import RecurrentPreset, check_export
-    >>> model = RecurrentPreset(units=(4,), window=20).build()
+    >>> model = RecurrentPreset(units=(4,)).build(window=20)
     >>> report = check_export(model, np.ones((2, 20)), "onnx")  # doctest: +SKIP
     >>> report.ok  # doctest: +SKIP
     True

@@ -96,7 +96,7 @@ def check_reload(model: keras.Model, x: Any) -> ReloadReport:
 
     >>> import keras, numpy as np
     >>> from keras_ts import RecurrentPreset, check_reload
-    >>> model = RecurrentPreset(units=(4,), window=20).build()
+    >>> model = RecurrentPreset(units=(4,)).build(window=20)
     >>> model.compile("sgd", keras.losses.Huber(delta=2.0))
     >>> report = check_reload(model, np.ones((2, 20)))
     >>> report.ok, [difference.where for difference in report.differences]

@@ -43,7 +43,7 @@ def save_portable(model: keras.Model, filepath: str | os.PathLike[str]) -> None:
 
     >>> import tempfile, keras
     >>> from keras_ts import RecurrentPreset, save_portable
-    >>> model = RecurrentPreset(units=(4,), window=20, output_scale=100.0).build()
+    >>> model = RecurrentPreset(units=(4,), output_scale=100.0).build(window=20)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_portable(model, folder + "/model.keras")
     ...     again = keras.saving.load_model(folder + "/model.keras")

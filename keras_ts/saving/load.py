@@ -38,7 +38,7 @@ def load_model(
 
     >>> import tempfile
     >>> from keras_ts import RecurrentPreset, load_model, save_model
-    >>> model = RecurrentPreset(units=(4,), window=20).build()
+    >>> model = RecurrentPreset(units=(4,)).build(window=20)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_model(model, folder + "/model.keras")
     ...     load_model(folder + "/model.keras").output_shape
@@ -87,7 +87,7 @@ def load_windows(filepath: str | os.PathLike[str]) -> WindowedSeries:
     >>> import tempfile
     >>> from keras_ts import RecurrentPreset, WindowedSeries, load_windows, save_model
     >>> windows = WindowedSeries(20, horizon=7, shuffle=True, seed=1)
-    >>> model = RecurrentPreset(units=(4,), window=20, outputs=7).build()
+    >>> model = RecurrentPreset(units=(4,)).build(window=20, outputs=7)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_model(model, folder + "/model.keras", windows=windows)
     ...     load_windows(folder + "/model.keras") == windows

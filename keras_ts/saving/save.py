@@ -32,7 +32,7 @@ def save_model(
 
     >>> import tempfile
     >>> from keras_ts import RecurrentPreset, WindowedSeries, load_windows, save_model
-    >>> model = RecurrentPreset(units=(4,), window=20).build()
+    >>> model = RecurrentPreset(units=(4,)).build(window=20)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_model(model, folder + "/model.keras", windows=WindowedSeries(20))
     ...     load_windows(folder + "/model.keras").window

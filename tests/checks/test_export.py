@@ -294,4 +294,4 @@ def test_bad_input(model, x, error, message):
 
 def test_bad_format():
     with pytest.raises(ValueError, match=r"'tf_saved_model', 'onnx', 'litert', 'openvino'.*'h5'"):
-        check_export(RecurrentPreset(units=(2,), window=5).build(), X, "h5")
+        check_export(RecurrentPreset(units=(2,)).build(window=5), X, "h5")

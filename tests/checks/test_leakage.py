@@ -50,7 +50,7 @@ AHEAD = WindowedSeries(
 def net(**settings):
     """Return a small model, made for windows of WINDOW inputs."""
     keras.utils.set_random_seed(0)
-    return RecurrentPreset(units=(4,), window=WINDOW, **settings).build()
+    return RecurrentPreset(units=(4,), **settings).build(window=WINDOW)
 
 
 def scaled_by_all(series):

@@ -70,9 +70,9 @@ def test_losses_are_named_one_a_line():
 
 def test_a_clean_model_is_said_to_be_whole(forked_reload):
     model = RecurrentPreset(
-        "sequence_to_sequence", "gru", (3,), window=9, features=1, window_norm="last",
+        "sequence_to_sequence", "gru", (3,), features=1, window_norm="last",
         output_scale=2.0,
-    ).build()  # fmt: skip
+    ).build(window=9)  # fmt: skip
     model.compile(
         keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(0.01, 100)), "mae",
         metrics=["mse"],
@@ -247,7 +247,7 @@ def test_misuse():
     with pytest.raises(TypeError, match=r"give the inputs of a batch, dataset\[0\]\[0\]"):
         check_reload(net(), WindowedSeries(9).build(np.arange(20.0)))
     with pytest.raises(ValueError, match="the model does not run on it: "):
-        check_reload(RecurrentPreset(units=(2,), window=9).build(), X[:, :4, 0])
+        check_reload(RecurrentPreset(units=(2,)).build(window=9), X[:, :4, 0])
     with pytest.raises(ValueError, match=r"x must have at least one row.*\(0, 9, 1\)"):
         check_reload(net(), np.zeros((0, 9, 1)))
     with pytest.raises(ValueError, match="the model gives no finite number on it"):

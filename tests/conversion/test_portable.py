@@ -153,9 +153,9 @@ MODELS = {
     **{
         f"{kind}_{norm}_{features}": (
             lambda kind=kind, norm=norm, features=features: RecurrentPreset(
-                kind, "gru", (3,), window_norm=norm, features=features, outputs=2,
+                kind, "gru", (3,), window_norm=norm, features=features,
                 output_scale=(2.0, 0.5),
-            ).build()
+            ).build(outputs=2)
         )
         for kind in ("sequence_to_vector", "sequence_to_sequence")
         for norm in ("last", "mean", "standard")
@@ -372,7 +372,7 @@ class Subclass(keras.Model):
         (masked_in_an_inner_model, "mask reaches 'norm'"),
         (other_axis, r"'expand': ExpandSeries\(axis=1\) has no stock form"),
         (wrapped, "'scale_output.*' holds keras_ts>ScaleOutput, which has no stock form there"),
-        (lambda: from_preset("smooth_gru", window=9).build(), "keras_ts>SmoothedForecast, which"),
+        (lambda: from_preset("smooth_gru").build(window=9), "keras_ts>SmoothedForecast, which"),
         (lambda: RecurrentPreset(units=2).build(HOLED), "keras_ts>MaskMissing, which has no stock"),
         (a_lambda, "'twice' is a Lambda"),
         (foreign, "'padded' needs .*Padded, which is neither"),

@@ -48,7 +48,7 @@ def test_columns_of_an_array_are_counted():
 
 
 def test_a_frame_without_names_to_match_goes_by_position():
-    model = RecurrentPreset(units=(2,), window=4, features=2, outputs=2).build()
+    model = RecurrentPreset(units=(2,), features=2).build(window=4, outputs=2)
     frame = pd.DataFrame({"a": np.arange(20.0), "b": np.arange(20.0)[::-1]})
     ahead = forecast(model, frame, WindowedSeries(4))
     assert ahead.columns.tolist() == ["step", "a", "b"]

@@ -35,9 +35,8 @@ def test_equals_predicting_by_hand(kind, features, horizon, steps, rate):
         8, horizon, sampling_rate=rate,
         targets="sequence" if kind == "sequence_to_sequence" else "vector",
     )  # fmt: skip
-    model = RecurrentPreset(
-        kind, "gru", (3,), features=features, outputs=horizon * (features or 1), window_norm="last"
-    ).build()
+    preset = RecurrentPreset(kind, "gru", (3,), features=features, window_norm="last")
+    model = preset.build(outputs=horizon * (features or 1))
     series = SERIES if features is None else np.stack([SERIES, SERIES[::-1]], axis=1)
     got = forecast(model, series, windows, steps)
     want = by_hand(model, series, windows, steps or horizon)
@@ -47,7 +46,7 @@ def test_equals_predicting_by_hand(kind, features, horizon, steps, rate):
 
 def test_panels_series_by_series():
     windows = WindowedSeries(8)
-    model = RecurrentPreset(units=(3,), window=8).build()
+    model = RecurrentPreset(units=(3,)).build(window=8)
     panel = [SERIES, SERIES[:20], SERIES[5:40]]
     got = forecast(model, panel, windows, steps=4)
     assert got.shape == (3, 4)
@@ -56,7 +55,7 @@ def test_panels_series_by_series():
 
 
 def test_integers():
-    model = RecurrentPreset(units=(3,), window=8).build()
+    model = RecurrentPreset(units=(3,)).build(window=8)
     counts = np.arange(20)
     got = forecast(model, counts, WindowedSeries(8), steps=3)
     np.testing.assert_allclose(got, forecast(model, counts * 1.0, WindowedSeries(8), steps=3))
@@ -75,13 +74,13 @@ def test_integers():
 )
 def test_misuse(settings, series, steps, says):
     features = None if series.ndim == 1 else 2
-    model = RecurrentPreset(units=(3,), window=8, features=features).build()
+    model = RecurrentPreset(units=(3,), features=features).build(window=8)
     with pytest.raises(ValueError, match=says):
         forecast(model, series, WindowedSeries(8, **settings), steps)
 
 
 def test_gaps_in_the_last_window_are_met():
-    model = RecurrentPreset(units=(3,), window=8).build()
+    model = RecurrentPreset(units=(3,)).build(window=8)
     broken = SERIES.copy()
     broken[-3] = np.nan
     drop, keep = WindowedSeries(8, missing="drop"), WindowedSeries(8, missing="keep")
@@ -93,14 +92,14 @@ def test_gaps_in_the_last_window_are_met():
 
 
 def test_sequence_models_are_told_apart():
-    model = RecurrentPreset("sequence_to_sequence", units=(3,), window=8).build()
+    model = RecurrentPreset("sequence_to_sequence", units=(3,)).build(window=8)
     with pytest.raises(ValueError, match='targets="sequence"'):
         forecast(model, SERIES, WindowedSeries(8))
 
 
 def test_dropout_is_off():
     keras.utils.set_random_seed(1)
-    model = RecurrentPreset(units=(3,), window=8, dropout=0.5).build()
+    model = RecurrentPreset(units=(3,), dropout=0.5).build(window=8)
     one = forecast(model, SERIES, WindowedSeries(8), steps=5)
     np.testing.assert_array_equal(one, forecast(model, SERIES, WindowedSeries(8), steps=5))
 
@@ -156,7 +155,7 @@ def test_the_models_precision_decides(steps):
 @pytest.mark.parametrize("steps", [1, 3])
 def test_windows_that_the_model_was_not_made_for(features, steps):
     columns = features or 1
-    model = RecurrentPreset(units=(3,), window=20, features=features, outputs=columns).build()
+    model = RecurrentPreset(units=(3,), features=features).build(window=20, outputs=columns)
     table = np.stack([SERIES] * columns, axis=1)
     assert np.isfinite(forecast(model, table, WindowedSeries(20), steps)).all()
     with pytest.raises(ValueError, match=r"windows of 20 inputs\. Received: window=10"):

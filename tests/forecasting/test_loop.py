@@ -69,7 +69,7 @@ def test_sequences_with_columns_known_ahead():
 
 def test_a_horizon_longer_than_the_window():
     windows = WindowedSeries(3, 5)
-    model = RecurrentPreset(units=(3,), window=3, features=3, outputs=15).build()
+    model = RecurrentPreset(units=(3,), features=3).build(window=3, outputs=15)
     got = forecast(model, TABLE, windows, steps=12)
     want = by_hand(model, TABLE, windows, 12, [0, 1, 2], AHEAD, [])
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)

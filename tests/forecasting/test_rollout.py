@@ -39,7 +39,7 @@ def inputs(steps, batch):
 @pytest.mark.parametrize("steps", [1, 2, 5])
 def test_gives_what_forecast_gives(steps):
     windows = WindowedSeries(6, 2, sampling_rate=2)
-    model = RecurrentPreset(units=(3,), window=6, outputs=2).build()
+    model = RecurrentPreset(units=(3,)).build(window=6, outputs=2)
     rollout = Rollout(model, windows, steps)
     assert rollout.input_shape == (None, 11)
     assert rollout.output_shape == (None, steps)
@@ -86,7 +86,7 @@ def test_reloads_as_it_is(forked_reload):
 
 def test_windows_of_the_metadata_go_along(tmp_path):
     """The model that it holds has no ``WindowedInput``."""
-    model = RecurrentPreset(units=(3,), window=6, features=3, outputs=3).build()
+    model = RecurrentPreset(units=(3,), features=3).build(window=6, outputs=3)
     dataset = WindowedSeries(6).build(TABLE)
     save_model(model, tmp_path / "model.keras", windows=dataset)
     rollout = Rollout(load_model(tmp_path / "model.keras"), steps=3)
@@ -115,7 +115,7 @@ def test_the_exported_file_gives_all_steps(format):
 @pytest.mark.skipif(BACKEND != "torch", reason="others export loops")
 @pytest.mark.parametrize("format", ["tf_saved_model", "onnx"])
 def test_loops_of_pytorch_are_refused(format, tmp_path):
-    rollout = Rollout(RecurrentPreset(units=(3,), window=6).build(), WindowedSeries(6), 3)
+    rollout = Rollout(RecurrentPreset(units=(3,)).build(window=6), WindowedSeries(6), 3)
     with pytest.raises(ValueError, match="PyTorch's exporters run the loop once"):
         rollout.export(tmp_path / "file", format=format)
 
@@ -124,7 +124,7 @@ def test_loops_of_pytorch_are_refused(format, tmp_path):
     ("format", "says"), [("litert", "LiteRT runs no loop"), ("openvino", "OpenVINO converts no")]
 )
 def test_formats_that_hold_no_loop_say_so(format, says, tmp_path):
-    rollout = Rollout(RecurrentPreset(units=(3,), window=6).build(), WindowedSeries(6), 3)
+    rollout = Rollout(RecurrentPreset(units=(3,)).build(window=6), WindowedSeries(6), 3)
     with pytest.raises(ValueError, match="PyTorch" if BACKEND == "torch" else says):
         rollout.export(tmp_path / "file", format=format)
 

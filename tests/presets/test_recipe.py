@@ -16,7 +16,7 @@ RECIPE = from_preset("simple_rnn_40x2").recipe
 
 
 def test_recipes_compile():
-    preset = from_preset("gru_32x2", window=5)
+    preset = from_preset("gru_32x2")
     with pytest.raises(ValueError, match="steps_per_epoch"):
         preset.recipe.compile(preset.build())
     assert dataclasses.asdict(RECIPE)["momentum"] == 0.9
@@ -30,7 +30,7 @@ def test_recipes_compile():
 def test_few_windows_take_more_epochs_over_which_the_rate_falls(steps, epochs):
     recipe = dataclasses.replace(from_preset("gru_32x2").recipe, epochs=3, least_updates=10)
     assert recipe.epochs_for(steps) == epochs
-    model = from_preset("gru_32x2", window=5).build()
+    model = from_preset("gru_32x2").build(window=5)
     recipe.compile(model, steps_per_epoch=steps)
     rate = model.optimizer.get_config()["learning_rate"]["config"]
     assert rate["decay_steps"] == steps * epochs
@@ -133,7 +133,7 @@ def test_small_weights_train_as_far_as_large_ones():
 
 
 def test_a_model_without_units_is_refused_where_the_loss_needs_them():
-    preset = from_preset("smooth_gru", smoothing=None, window=8)
+    preset = from_preset("smooth_gru", smoothing=None)
     with pytest.raises(ValueError, match="only a model with smoothing carries"):
         preset.recipe.compile(preset.build(), steps_per_epoch=2)
 
@@ -160,7 +160,7 @@ def test_several_targets_count_alike_in_the_standardized_error():
     preset.recipe.compile(model, steps_per_epoch=len(dataset))
     assert isinstance(model.loss, StandardizedMSE)
     np.testing.assert_allclose(model.loss.unit, table[:].std(axis=0), rtol=0.1)
-    alone = from_preset("smooth_gru", window=8).build()
+    alone = from_preset("smooth_gru").build(window=8)
     preset.recipe.compile(alone, steps_per_epoch=2)
     assert alone.loss.unit == 1.0
 

@@ -20,36 +20,17 @@ import keras_ts
 from keras_ts import (
     ExpandSeries,
     ExponentialLRSweep,
-    RecurrentPreset,
     ScaleOutput,
     WindowedInput,
     WindowedSeries,
+    sequence_to_sequence,
+    sequence_to_vector,
 )
 from keras_ts.layers import NormalizeWindow, RestoreWindow, SortedQuantiles
 from keras_ts.losses import QuantileLoss
 from keras_ts.metrics import IntervalCoverage, MedianMAE
 
 LEVELS = [0.1, 0.5, 0.9]
-SEQUENCE = "sequence_to_sequence"
-PRESETS = {
-    "scaled": RecurrentPreset(units=(2, 2), output_scale=100.0),
-    "sequence": RecurrentPreset(SEQUENCE, units=(2,), features=1),
-    "bilstm": RecurrentPreset(
-        cell="lstm", units=(2,), bidirectional=True, window=8, outputs=2, output_scale=(2.0, 5.0)
-    ),
-    "last": RecurrentPreset(cell="gru", units=(2,), window=8, window_norm="last"),
-    "last_sequence": RecurrentPreset(SEQUENCE, cell="gru", units=(2,), window_norm="last"),
-    "mean": RecurrentPreset(units=(2,), features=2, window_norm="mean", outputs=2),
-    "standard": RecurrentPreset(
-        cell="lstm",
-        units=(2,),
-        features=2,
-        window_norm="standard",
-        target=1,
-        outputs=3,
-        dropout=0.1,
-    ),
-}
 OBJECTS = {
     "ExpandSeries": ExpandSeries(axis=1, name="expand"),
     "ScaleOutput": ScaleOutput([2.0, -5.0], 1.5, dtype="mixed_float16", name="scale"),
@@ -60,7 +41,7 @@ OBJECTS = {
         id_column="shop", time_column="day", missing="drop", batch_size=16, shuffle=True, seed=7,
         drop_remainder=True,
     ),
-    "RecurrentPreset": keras_ts.from_preset("gru_32x2", window=20),
+    "RecurrentPreset": keras_ts.from_preset("gru_32x2"),
     "SortedQuantiles": SortedQuantiles([0.1, 0.5, 0.9], dtype="mixed_float16", name="sorted"),
     "QuantileLoss": QuantileLoss([0.1, 0.5, 0.9], "sum", name="pinball"),
     "WindowedInput": WindowedInput(
@@ -71,6 +52,34 @@ OBJECTS = {
     "IntervalCoverage": IntervalCoverage([0.1, 0.5, 0.9], name="within"),
     "ExponentialLRSweep": ExponentialLRSweep(1e-6, 1.0, steps=50, every="epoch", stop_factor=None),
 }  # fmt: skip
+
+
+def of_presets():
+    """Return a model of each kind that presets build."""
+    return {
+        "scaled": sequence_to_vector(units=(2, 2), output_scale=100.0),
+        "sequence": sequence_to_sequence(units=(2,), features=1),
+        "bilstm": sequence_to_vector(
+            cell="lstm",
+            units=(2,),
+            bidirectional=True,
+            window=8,
+            outputs=2,
+            output_scale=(2.0, 5.0),
+        ),
+        "last": sequence_to_vector(cell="gru", units=(2,), window=8, window_norm="last"),
+        "last_sequence": sequence_to_sequence(cell="gru", units=(2,), window_norm="last"),
+        "mean": sequence_to_vector(units=(2,), features=2, window_norm="mean", outputs=2),
+        "standard": sequence_to_vector(
+            cell="lstm",
+            units=(2,),
+            features=2,
+            window_norm="standard",
+            target=1,
+            outputs=3,
+            dropout=0.1,
+        ),
+    }
 
 
 def layers_by_hand():
@@ -143,8 +152,8 @@ def main():
     if folder.exists():
         sys.exit(f"{folder} is there already")
     folder.mkdir()
-    for name, preset in PRESETS.items():
-        make(name, preset.build(), folder)
+    for name, model in of_presets().items():
+        make(name, model, folder)
     make("by_hand", layers_by_hand(), folder)
     make("quantiles", quantiles(), folder)
     stored = {name: keras.saving.serialize_keras_object(item) for name, item in OBJECTS.items()}

@@ -7,7 +7,7 @@ from keras_ts import RecurrentPreset
 
 @pytest.fixture
 def saved(tmp_path):
-    model = RecurrentPreset(units=(3,), window=5, output_scale=100.0).build()
+    model = RecurrentPreset(units=(3,), output_scale=100.0).build(window=5)
     model.compile("sgd", "mse")
     model.save(tmp_path / "model.keras")
     return tmp_path / "model.keras"

@@ -100,6 +100,7 @@ def test_h5_files_and_weights(model, tmp_path):
     same(empty, truth)
 
 
+@pytest.mark.filterwarnings("ignore:The preset was saved with")
 @pytest.mark.parametrize("entry", OBJECTS)
 def test_objects(entry):
     item = keras.saving.deserialize_keras_object(json.loads(json.dumps(entry)))
@@ -108,6 +109,8 @@ def test_objects(entry):
     wanted = dict(entry["config"])
     if "drop_remainder" in wanted:  # Said by another argument since.
         wanted["remainder"] = "drop" if wanted.pop("drop_remainder") else "keep"
+    if entry["class_name"] == "RecurrentPreset":  # Arguments of build since.
+        wanted = {name: wanted[name] for name in wanted.keys() - {"window", "outputs", "target"}}
     assert _only(wanted, config) == wanted
 
 

@@ -284,9 +284,9 @@ RIGHT = {
     "RecurrentPreset": {
         "kind": one_of("sequence_to_vector", "sequence_to_sequence"),
         "cell": one_of("simple_rnn", "gru", "lstm"), "units": some(whole(1)),
-        "bidirectional": flag, "window": maybe(whole(1)), "features": maybe(whole(1)),
-        "outputs": maybe(whole(1)), "output_scale": maybe(some(scale)),
-        "window_norm": one_of(None, "last", "mean", "standard"), "target": maybe(whole(0)),
+        "bidirectional": flag, "features": maybe(whole(1)),
+        "output_scale": maybe(some(scale)),
+        "window_norm": one_of(None, "last", "mean", "standard"),
         "period": one_of(None), "smoothing": one_of(None), "quantiles": maybe(levels),
         "memory": maybe(whole(1)),
         "dropout": lambda value: number(value) and 0 <= value < 1,

@@ -27,7 +27,7 @@ WINDOWS = WindowedSeries(
 
 @pytest.fixture(scope="module")
 def model():
-    model = RecurrentPreset(units=(4,), window=20, output_scale=100.0).build()
+    model = RecurrentPreset(units=(4,), output_scale=100.0).build(window=20)
     model.compile("adam", "huber")
     model.fit(np.ones((4, 20)), np.ones((4, 1)), verbose=0)
     return model
@@ -74,7 +74,7 @@ def test_new_windows_take_the_place_of_old_ones(model, tmp_path):
 
 def test_a_model_without_windows(tmp_path):
     path = tmp_path / "model.keras"
-    save_model(RecurrentPreset(units=(2,), window=5).build(), path)
+    save_model(RecurrentPreset(units=(2,)).build(window=5), path)
     assert load_model(path).output_shape == (None, 1)
     with pytest.raises(ValueError, match=r"holds no windows.*windows=\.\.\."):
         load_windows(path)

@@ -22,7 +22,7 @@ WINDOWS = WindowedSeries(5)
 
 @pytest.fixture(scope="module")
 def model():
-    return RecurrentPreset(units=(2,), window=5).build()
+    return RecurrentPreset(units=(2,)).build(window=5)
 
 
 def test_a_failed_save_leaves_the_old_file(model, tmp_path, monkeypatch):

@@ -77,9 +77,9 @@ def test_a_noisy_regression_is_lowest_where_it_is_about_to_diverge(seeds, record
 )
 def test_the_courses_sweep(length, epochs):
     """Same rates and losses as ``LearningRateScheduler``, an epoch each."""
-    preset = from_preset("simple_rnn_40x2_sweep", window=20)
+    preset = from_preset("simple_rnn_40x2_sweep")
     windows = WindowedSeries(20, batch_size=preset.recipe.batch_size, shuffle=True, seed=3)
-    models = [preset.build() for _ in range(2)]
+    models = [preset.build(window=20) for _ in range(2)]
     models[1].set_weights(models[0].get_weights())
     sweep = ExponentialLRSweep(1e-8, steps_per_decade=20, every="epoch", stop_factor=None)
     schedule = keras.callbacks.LearningRateScheduler(lambda epoch: 1e-8 * 10 ** (epoch / 20))
@@ -121,9 +121,9 @@ def test_an_outlier_in_the_series_does_not_end_the_sweep(seed):
     series = course_series()
     series[500] += 1000
     keras.utils.set_random_seed(seed)
-    preset = from_preset("gru_32x2", window=20)
+    preset = from_preset("gru_32x2")
     windows = WindowedSeries(20, batch_size=32).build(series)
-    model = preset.build()
+    model = preset.build(window=20)
     preset.recipe.compile(model, len(windows))
     sweep = find_learning_rate(model, windows, verbose=0)
     assert max(sweep.losses) > 5 * np.median(sweep.losses)

@@ -1,4 +1,6 @@
-"""One mask for all columns: a step counts if a target has a value, and other columns follow it.
+"""Normalization: outputs come back in their units, and one mask stands on all columns.
+
+A step counts if a target has a value, and other columns follow it.
 
 Weights are drawn at random, since a preset with smoothing begins with a net that adds nothing.
 """
@@ -11,8 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import called
-from keras_ts import RecurrentPreset, WindowedSeries, forecast, pad_front
+from keras_ts import (
+    RecurrentPreset,
+    WindowedSeries,
+    forecast,
+    from_preset,
+    pad_front,
+    sequence_to_sequence,
+    sequence_to_vector,
+)
 
+LEVELS = (0.1, 0.5, 0.9)
 WINDOW = 12
 SHOPS = 4
 
@@ -188,3 +199,93 @@ def test_a_saved_model_masks_the_same(of_shops, tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(called(again, x), called(model, x), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("window_norm", "quantiles", "targets", "kind"),
+    [
+        (None, None, 1, "vector"),
+        (None, LEVELS, [3, 1], "sequence"),
+        ("last", LEVELS, 1, "sequence"),
+        ("last", None, [3, 1], "vector"),
+        ("mean", None, [0, 1, 2, 3], "sequence"),
+        ("mean", LEVELS, [1], "vector"),
+        ("standard", LEVELS, [0, 1, 2, 3], "vector"),
+        ("standard", None, [1], "sequence"),
+    ],
+)
+def test_outputs_come_back_in_the_units_of_their_own_columns(window_norm, quantiles, targets, kind):
+    """A net whose dense layers give 0 forecasts each target's own level: a thousand apart."""
+    levels = np.array([1.0, 1e3, 1e6, -1e4])
+    noise = np.random.default_rng(0).normal(size=(40, 4))
+    series = levels * (1 + 0.001 * noise)
+    dataset = WindowedSeries(8, 2, target_columns=targets, targets=kind).build(series)
+    preset = RecurrentPreset(
+        f"sequence_to_{kind}", units=(2,), window_norm=window_norm, quantiles=quantiles
+    )
+    model = preset.build(dataset)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Dense):
+            layer.set_weights([np.zeros_like(weights) for weights in layer.get_weights()])
+    x, y = dataset[0]
+    outputs = keras.ops.convert_to_numpy(model(x))
+    if quantiles:
+        outputs = outputs[..., 1]
+    np.testing.assert_allclose(outputs, y, rtol=0.01)
+
+
+@pytest.mark.parametrize("window_norm", ["last", "standard"])
+@pytest.mark.parametrize("kind", ["vector", "sequence"])
+def test_small_units_change_no_forecast(window_norm, kind):
+    """The same series in other units has the same forecast in those units."""
+    series = np.random.default_rng(0).normal(size=(40, 2)).cumsum(axis=0)
+    outputs = []
+    for unit in (1e-2, 1e-5):
+        dataset = WindowedSeries(8, 2, targets=kind).build(series * [unit, 1.0])
+        keras.utils.set_random_seed(0)
+        preset = RecurrentPreset(f"sequence_to_{kind}", units=(4,), window_norm=window_norm)
+        x, _ = dataset[0]
+        outputs.append(keras.ops.convert_to_numpy(preset.build(dataset)(x)) / [unit, 1.0])
+    if kind == "sequence":  # The first step of a window has no scale of its own.
+        outputs = [output[:, 1:] for output in outputs]
+    np.testing.assert_allclose(*outputs, rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.parametrize("window_norm", ["last", "standard", "seasonal"])
+def test_a_series_in_tiny_units_is_forecast_as_one_in_large_units_beside_it(window_norm):
+    series = np.random.default_rng(0).normal(size=30)
+    dataset = WindowedSeries(12, 2).build([1e7 * series, 1e-7 * series])
+    model = RecurrentPreset(
+        cell="gru", units=(4,), window_norm=window_norm,
+        period=4 if window_norm == "seasonal" else None,
+    ).build(dataset)  # fmt: skip
+    x, _ = dataset.to_numpy()
+    large, tiny = np.split(called(model, x), 2)
+    np.testing.assert_allclose(tiny * 1e14, large, rtol=1e-3, atol=1e4)
+
+
+def test_a_seasonal_preset_is_exact_in_level():
+    """A series that is shifted shifts its forecast, sizes known or not."""
+    time = np.arange(80)
+    series = np.sin(time * np.pi / 2) * 3 + np.random.default_rng(0).normal(size=80)
+    dataset = WindowedSeries(16, 3).build(series)
+    model = from_preset("seasonal_gru", period=4).build(dataset)
+    x = dataset[0][0]
+    moved = model.predict(x + 64.0, verbose=0) - 64.0
+    np.testing.assert_allclose(moved, model.predict(x, verbose=0), atol=1e-3)
+
+
+@pytest.mark.parametrize("norm", ["last", "mean", "standard"])
+def test_normalized_forecasts_move_with_the_level(norm):
+    model = sequence_to_vector(cell="gru", units=(4,), window=10, window_norm=norm)
+    x = np.random.default_rng(0).normal(size=(5, 10)).astype("float32")
+    np.testing.assert_allclose(called(model, x + 64), called(model, x) + 64, atol=1e-3)
+
+
+@pytest.mark.parametrize("norm", [None, "last", "mean", "standard"])
+def test_sequence_to_sequence_looks_only_back(norm):
+    model = sequence_to_sequence(units=(4,), window_norm=norm)
+    x = np.random.default_rng(0).normal(size=(2, 10)).astype("float32")
+    changed = x.copy()
+    changed[:, 6:] += 50
+    np.testing.assert_allclose(called(model, changed)[:, :6], called(model, x)[:, :6], atol=1e-5)

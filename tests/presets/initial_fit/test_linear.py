@@ -1,0 +1,98 @@
+"""The linear map of a preset is fitted before any training, and frozen."""
+
+import numpy as np
+import pytest
+from keras.ops import convert_to_numpy as numpy
+
+from helpers import untraced
+from keras_ts import LinearForecast, RecurrentPreset, WindowedSeries
+
+LEVELS = (0.1, 0.5, 0.9)
+
+
+def linear(model):
+    return next(layer for layer in model.layers if isinstance(layer, LinearForecast))
+
+
+def cells(**settings):
+    return RecurrentPreset(
+        cell="gru", units=(3,), window_norm="last", smoothing="linear", **settings
+    )
+
+
+def kernel_of(series, weights=None):
+    windows = WindowedSeries(2)
+    return numpy(linear(cells().build(windows.build(series, sample_weight=weights))).kernel)
+
+
+@pytest.mark.parametrize("quantiles", [None, LEVELS])
+@pytest.mark.parametrize("weight", [None, "inverse_scale"])
+@pytest.mark.parametrize("columns", [None, [2, 0], 1])
+def test_the_linear_map_leaves_nothing_that_is_linear(columns, weight, quantiles):
+    """Three recurrences, the second of another size, are forecast exactly before any training."""
+    time = np.arange(160.0)
+    table = np.stack([np.sin(time), 1e4 * np.cos(0.4 * time + 1), np.sin(0.7 * time)], axis=1)
+    windows = WindowedSeries(8, 2, gap=1, target_columns=columns, batch_size=16, shuffle=True)
+    dataset = windows.build(table, sample_weight=weight)
+    model = cells(quantiles=quantiles).build(dataset)
+    x, y = windows.build(np.add(table, [3.0, -2e4, 50.0])).to_numpy()[:2]
+    out = model.predict(x, verbose=0)
+    out = out if quantiles is None else out[..., 1]
+    np.testing.assert_allclose(out, y, rtol=1e-3, atol=1e-2 * np.std(y, axis=0).max())
+    assert not linear(model).trainable
+    assert np.abs(numpy(linear(model).kernel)).max() > 0.1
+
+
+def test_missing_values_and_unlike_windows_stay_out_of_the_sums():
+    """Windows with missing targets say nothing, and missing inputs count as the last value."""
+    time = np.arange(300.0)
+    series = np.sin(0.3 * time)
+    whole = linear(cells().build(WindowedSeries(6).build(series)))
+    holed = series.copy()
+    holed[150] = np.nan
+    kept = linear(cells().build(WindowedSeries(6, missing="mask").build(holed)))
+    assert np.isfinite(numpy(kept.kernel)).all()
+    assert np.abs(numpy(whole.kernel)).max() > 0.1
+
+
+def test_a_weight_counts_as_its_square_of_copies_and_windows_of_weight_0_as_none():
+    """Twice an error is four times its square. A weight of 1e37 has no square in float32."""
+    generator = np.random.default_rng(1)
+    up, down = np.zeros(200), np.zeros(200)
+    for i in range(1, 200):
+        up[i] = 0.9 * up[i - 1] + generator.normal()
+        down[i] = -0.9 * down[i - 1] + generator.normal()
+    copies = kernel_of([up] * 4 + [down])
+    weighted = kernel_of([up, down], [np.full(200, 2.0), np.ones(200)])
+    np.testing.assert_allclose(weighted, copies, rtol=0.05, atol=0.01)
+    alone = kernel_of([up])
+    np.testing.assert_allclose(
+        kernel_of([up, down], [np.ones(200), np.zeros(200)]), alone, rtol=1e-4, atol=1e-5
+    )
+    large = kernel_of([up], [np.full(200, 1e37)])
+    np.testing.assert_allclose(large, alone, rtol=1e-4, atol=1e-5)
+
+
+def test_few_windows_give_no_map_that_is_worse_than_none():
+    """Of random walks a map of sixty steps learned from fifteen windows would be noise alone."""
+    errors = []
+    for seed in range(4):
+        walk = np.random.default_rng(seed).normal(size=400).cumsum()
+        windows = WindowedSeries(60)
+        x, y = windows.build(walk[15:]).to_numpy()
+        for smoothing in ("linear", "mixed"):
+            preset = RecurrentPreset(
+                cell="gru", units=(2,), window_norm="last", smoothing=smoothing, memory=2
+            )
+            model = untraced(preset.build(windows.build(walk[:75])))
+            errors.append(
+                np.abs(np.asarray(model.predict(x, batch_size=len(x), verbose=0))[:, 0] - y).mean()
+            )
+    assert np.mean(errors[::2]) < 1.1 * np.mean(errors[1::2])
+
+
+def test_built_alone_the_map_begins_at_zero_and_is_trained():
+    model = cells(window=8).build()
+    assert linear(model).trainable
+    assert not numpy(linear(model).kernel).any()
+    assert not any(isinstance(layer, LinearForecast) for layer in cells().build().layers)
