@@ -160,14 +160,14 @@ class RecurrentPreset(PresetSettings):
             if value is not None:
                 by_hand[name] = _checks.integer(name, value, 0 if name == "target" else 1)
         if dataset is None:
-            return wire(self, required_alone(self, by_hand)).model
+            return wire(required_alone(self, by_hand)).model
         if not isinstance(dataset, WindowDataset):
             hint = " Pass windows.build(series)." if hasattr(dataset, "build") else ""
             raise TypeError(
                 f"dataset must be a WindowDataset. Received: {type(dataset).__name__}.{hint}"
             )
         needs = required_by(self, dataset, by_hand)
-        wired = wire(self, needs)
+        wired = wire(needs)
         if wired.linear is not None and wired.probe is not None:
             fit_linear(wired.linear, wired.probe, dataset)
             if wired.events is not None and needs.units is not None:

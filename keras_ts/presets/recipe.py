@@ -73,21 +73,17 @@ class Recipe:
     def __post_init__(self) -> None:
         _checks.choice("optimizer", self.optimizer, ("sgd", "adamw"))
         _checks.positive("learning_rate", self.learning_rate)
-        _checks.integer("batch_size", self.batch_size, 1)
-        _checks.integer("epochs", self.epochs, 1)
         _checks.boolean("cosine_decay", self.cosine_decay)
-        if self.steps_per_decade is not None:
-            _checks.integer("steps_per_decade", self.steps_per_decade, 1)
-        _checks.integer("least_updates", self.least_updates, 0)
-        _checks.integer("window_periods", self.window_periods, 0)
-        if self.window is not None:
-            _checks.integer("window", self.window, 1)
-        if not 0 <= _checks.real("window_share", self.window_share) < 1:
-            raise ValueError(
-                f"window_share must lie in [0, 1). Received: window_share={self.window_share}."
-            )
-        if not 0 <= _checks.real("momentum", self.momentum) < 1:
-            raise ValueError(f"momentum must lie in [0, 1). Received: momentum={self.momentum}.")
+        for name in ("batch_size", "epochs", "steps_per_decade", "window"):
+            if getattr(self, name) is not None or name in ("batch_size", "epochs"):
+                _checks.integer(name, getattr(self, name), 1)
+        for name in ("least_updates", "window_periods"):
+            _checks.integer(name, getattr(self, name), 0)
+        for name in ("window_share", "momentum"):
+            if not 0 <= _checks.real(name, getattr(self, name)) < 1:
+                raise ValueError(
+                    f"{name} must lie in [0, 1). Received: {name}={getattr(self, name)}."
+                )
         if not isinstance(self.loss, str):
             raise TypeError(f"loss must be a loss by its name. Received: loss={self.loss!r}.")
 

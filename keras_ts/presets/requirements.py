@@ -1,4 +1,4 @@
-"""The inputs that a model must take and the outputs that it must give.
+"""What a model is built for: a preset, the inputs that it must take, the outputs that it must give.
 
 They are read from a dataset, or follow from arguments if a model is built without one. The files
 that wire the model do not ask again which of the two it was. A setting that disagrees with the
@@ -45,9 +45,10 @@ class Constants:
 
 @dataclass(frozen=True)
 class Requirements:
-    """The inputs that a model must take, and the outputs that it must give.
+    """A preset, the inputs that its model must take, and the outputs that it must give.
 
     Attributes:
+        settings: The preset.
         window: Steps in a window, or None for any number.
         features: Columns of ``past``; None for a plain series, whose windows have no such axis.
         steps: Steps to forecast.
@@ -57,7 +58,7 @@ class Requirements:
         shape: Shape of the outputs, after the axes of the batch and of a sequence's window.
         own: Columns of ``past`` that are not known ahead; None for all.
         ahead: Columns of ``past`` that ``future`` continues.
-        cycles: Cycles of a calendar, whose sines and cosines stand last among those columns.
+        calendar: Columns of a calendar, which stand last among those.
         own_constants: Constants of the own columns; None without a dataset, as for the next two.
         target_constants: Constants of the targets of a step.
         ahead_constants: Constants of the columns known ahead.
@@ -71,6 +72,7 @@ class Requirements:
         carrier: The layer that keeps the windows' settings in the model's file, or None.
     """
 
+    settings: PresetSettings
     window: int | None
     features: int | None
     steps: int
@@ -78,7 +80,7 @@ class Requirements:
     shape: tuple[int, ...]
     own: tuple[int, ...] | None = None
     ahead: tuple[int, ...] = ()
-    cycles: int = 0
+    calendar: int = 0
     own_constants: Constants | None = None
     target_constants: Constants | None = None
     ahead_constants: Constants | None = None
@@ -112,12 +114,9 @@ def required_alone(settings: PresetSettings, by_hand: dict[str, Any]) -> Require
         )
     by_own = settings.window_norm is not None and target is None and outputs == features
     return Requirements(
-        window=by_hand["window"],
-        features=settings.features,
-        steps=1 if by_own else outputs,
-        targets=None if target is None else (target,),
-        shape=(outputs,),
-    )
+        settings, window=by_hand["window"], features=settings.features, shape=(outputs,),
+        steps=1 if by_own else outputs, targets=None if target is None else (target,),
+    )  # fmt: skip
 
 
 def required_by(
@@ -135,53 +134,40 @@ def required_by(
     windows, columns = dataset.windows, in_time_order(dataset).panel.columns
     constants = TrainingConstants.of(dataset)
     # A calendar's sines and cosines stand last, and lie between -1 and 1 as they are.
-    past = _constants(constants.past, as_they_are=columns.calendar)
-    static = None if constants.static is None else _constants(constants.static)
-    targets = tuple(columns.own.index(place) for place in columns.targets)
-    steps = () if windows.horizon == 1 else (windows.horizon,)
+    past = _constants(constants.past, calendar=columns.calendar)
+    horizon = () if windows.horizon == 1 else (windows.horizon,)
     needs = Requirements(
-        window=windows.window,
-        features=None if columns.plain else len(columns.past),
-        steps=windows.horizon,
-        targets=targets,
-        shape=(*steps, *columns.target_shape) or (1,),
-        own=columns.own,
-        ahead=columns.future,
-        cycles=columns.calendar // 2,
-        own_constants=past[columns.own],
-        target_constants=past[columns.targets],
+        settings, window=windows.window, features=None if columns.plain else len(columns.past),
+        steps=windows.horizon, targets=tuple(map(columns.own.index, columns.targets)),
+        gap=windows.gap, shape=(*horizon, *columns.target_shape) or (1,),
+        own=columns.own, ahead=columns.future, calendar=columns.calendar,
+        own_constants=past[columns.own], target_constants=past[columns.targets],
         ahead_constants=past[columns.future],
-        static_constants=static,
+        static_constants=constants.static and _constants(constants.static),
         own_step=float(constants.smallest_steps[list(columns.own)].min()),
         units=past[columns.targets].std if constants.num_series == 1 else None,
-        gap=windows.gap,
-        masked=windows.handling.inputs,
-        carrier=carrier,
-    )
-    _check_agreement(settings, dataset, needs, by_hand)
+        masked=windows.handling.inputs, carrier=carrier,
+    )  # fmt: skip
+    _check_agreement(dataset, needs, by_hand)
     if windows.handling.targets:
         _warn_of_missing(dataset)
     return needs
 
 
-def _constants(moments: tuple[Array, Array], as_they_are: int = 0) -> Constants:
-    mean, std = (values.tolist() for values in moments)
-    counted = len(mean) - as_they_are
-    return Constants(
-        tuple(mean[:counted]) + (0.0,) * as_they_are,
-        tuple(
-            spread if spread > _ROUNDING * abs(middle) else 1.0
-            for middle, spread in zip(mean[:counted], std[:counted], strict=True)
-        )
-        + (1.0,) * as_they_are,
-    )
+def _constants(moments: tuple[Array, Array], calendar: int = 0) -> Constants:
+    """Return constants, of which the last ones, those of a calendar, change nothing."""
+    means, stds = (values.tolist() for values in moments)
+    counted = len(means) - calendar
+    stds = [
+        std if std > _ROUNDING * abs(mean) else 1.0 for mean, std in zip(means, stds, strict=True)
+    ]
+    zeros, ones = (0.0,) * calendar, (1.0,) * calendar
+    return Constants((*means[:counted], *zeros), (*stds[:counted], *ones))
 
 
-def _check_agreement(
-    settings: PresetSettings, dataset: WindowDataset, needs: Requirements, by_hand: dict[str, Any]
-) -> None:
+def _check_agreement(dataset: WindowDataset, needs: Requirements, by_hand: dict[str, Any]) -> None:
     """Refuse a dataset that disagrees with a preset or with arguments of ``build``."""
-    windows = dataset.windows
+    windows, settings = dataset.windows, needs.settings
     if settings.kind != f"sequence_to_{windows.targets}":
         raise ValueError(
             f"kind={settings.kind!r} does not forecast what the dataset's windows have as "

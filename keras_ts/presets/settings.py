@@ -6,7 +6,7 @@ read them.
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any, Literal, Self
 
 from keras_ts import _checks
@@ -26,18 +26,17 @@ class PresetSettings:
     kind: Literal["sequence_to_vector", "sequence_to_sequence"] = "sequence_to_vector"
     cell: Literal["simple_rnn", "gru", "lstm"] = "simple_rnn"
     units: Sequence[int] = (40, 40)
-    bidirectional: bool = field(default=False, kw_only=True)
-    memory: int | None = field(default=None, kw_only=True)
-    features: int | None = field(default=None, kw_only=True)
-    output_scale: float | Sequence[float] | None = field(default=None, kw_only=True)
-    window_norm: Literal["last", "mean", "standard", "seasonal"] | None = field(
-        default=None, kw_only=True
-    )
-    period: int | None = field(default=None, kw_only=True)
-    smoothing: Literal["mixed", "linear"] | None = field(default=None, kw_only=True)
-    quantiles: Sequence[float] | None = field(default=None, kw_only=True)
-    dropout: float = field(default=0.0, kw_only=True)
-    recipe: Recipe | None = field(default=None, kw_only=True)
+    _: KW_ONLY
+    bidirectional: bool = False
+    memory: int | None = None
+    features: int | None = None
+    output_scale: float | Sequence[float] | None = None
+    window_norm: Literal["last", "mean", "standard", "seasonal"] | None = None
+    period: int | None = None
+    smoothing: Literal["mixed", "linear"] | None = None
+    quantiles: Sequence[float] | None = None
+    dropout: float = 0.0
+    recipe: Recipe | None = None
 
     def __new__(cls, *args: Any, **settings: Any) -> Self:
         """Refuse unknown settings; a dataclass would not say where they belong."""
@@ -51,11 +50,9 @@ class PresetSettings:
         return super().__new__(cls)
 
     def __post_init__(self) -> None:
+        _checks.choice("kind", self.kind, ("sequence_to_vector", "sequence_to_sequence"))
+        _checks.choice("cell", self.cell, tuple(CELLS))
         checked: dict[str, Any] = {
-            "kind": _checks.choice(
-                "kind", self.kind, ("sequence_to_vector", "sequence_to_sequence")
-            ),
-            "cell": _checks.choice("cell", self.cell, tuple(CELLS)),
             "units": _units(self.units),
             "bidirectional": _checks.boolean("bidirectional", self.bidirectional),
             "dropout": _checks.real("dropout", self.dropout),

@@ -1,7 +1,7 @@
 """Wires the model of a preset from its blocks, and keeps the parts that are fitted before training.
 
-All blocks are made before the first of them is called, so that settings and requirements are read
-first, and tensors then pass through one block after the other.
+All blocks are made before the first of them is called: the requirements are read first, and tensors
+then pass through one block after the other.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,6 @@ from keras_ts.presets.blocks.head import Head
 from keras_ts.presets.blocks.normalization import Normalization
 from keras_ts.presets.blocks.smoothing import Smoothing
 from keras_ts.presets.requirements import Requirements
-from keras_ts.presets.settings import PresetSettings
 
 
 @dataclass(frozen=True)
@@ -40,17 +39,18 @@ class Wired:
     events: CalendarEvents | None = None
 
 
-def wire(settings: PresetSettings, needs: Requirements) -> Wired:
-    """Return the model that ``settings`` describe, for the inputs and outputs that are needed."""
-    normalize, covariates = Normalization(settings, needs), Covariates(settings, needs)
-    core, head = RecurrentCore(settings, needs), Head(settings, needs)
-    smooth = Smoothing(settings, needs) if settings.smoothing else None
+def wire(needs: Requirements) -> Wired:
+    """Return the model of a preset for the inputs and outputs that are needed."""
+    normalize, covariates = Normalization(needs), Covariates(needs)
+    core, head = RecurrentCore(needs), Head(needs)
+    smooth = Smoothing(needs) if needs.settings.smoothing else None
 
     inputs = _inputs(needs)
     window = inputs["past"] if needs.carrier is None else needs.carrier(inputs["past"])
     if needs.features is None:
         # Levels are subtracted before half precision may lose them.
-        window = ExpandSeries(dtype=whole_precision() if settings.window_norm else None)(window)
+        precision = whole_precision() if needs.settings.window_norm else None
+        window = ExpandSeries(dtype=precision)(window)
     normal, scale, restore = normalize(window)
     columns, ahead = covariates(inputs, window, normal)
     state, smoothed, linear = core(columns), None, None

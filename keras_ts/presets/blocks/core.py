@@ -12,14 +12,14 @@ import keras
 from keras_ts.layers.last_steps import LastSteps
 from keras_ts.layers.unmask import Unmask
 from keras_ts.presets.requirements import Requirements
-from keras_ts.presets.settings import CELLS, PresetSettings
+from keras_ts.presets.settings import CELLS
 
 
 class RecurrentCore:
     """A stack of recurrent layers."""
 
-    def __init__(self, settings: PresetSettings, needs: Requirements) -> None:
-        self._settings, self._needs = settings, needs
+    def __init__(self, needs: Requirements) -> None:
+        self._settings, self._needs = needs.settings, needs
 
     def __call__(self, columns: Any) -> Any:
         """Return the state ``(batch, units)``, or ``(batch, window, units)`` for a sequence."""
@@ -29,11 +29,10 @@ class RecurrentCore:
         if settings.memory is not None and (window is None or settings.memory < window):
             state = LastSteps(settings.memory)(state)
         for position, units in enumerate(settings.units, start=1):
-            state = self._layer(units, sequence or position < len(settings.units))(state)
+            layer = getattr(keras.layers, CELLS[settings.cell])(
+                units,
+                return_sequences=sequence or position < len(settings.units),
+                dropout=settings.dropout,
+            )
+            state = (keras.layers.Bidirectional(layer) if settings.bidirectional else layer)(state)
         return Unmask()(state) if self._needs.masked and sequence else state
-
-    def _layer(self, units: int, return_sequences: bool) -> keras.layers.Layer:
-        layer = getattr(keras.layers, CELLS[self._settings.cell])(
-            units, return_sequences=return_sequences, dropout=self._settings.dropout
-        )
-        return keras.layers.Bidirectional(layer) if self._settings.bidirectional else layer

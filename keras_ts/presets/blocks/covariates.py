@@ -29,18 +29,16 @@ from keras_ts.layers.mask_like import MaskLike
 from keras_ts.layers.select_columns import SelectColumns
 from keras_ts.presets.blocks.normalization import standardization
 from keras_ts.presets.requirements import Requirements
-from keras_ts.presets.settings import PresetSettings
 
 
 class Covariates:
     """Joins covariates to the window, and computes their effect on the forecast."""
 
-    def __init__(self, settings: PresetSettings, needs: Requirements) -> None:
-        self._settings, self._needs = settings, needs
-        calendar_alone = needs.cycles > 0 and len(needs.ahead) == 2 * needs.cycles
-        self._has_events = (
-            settings.smoothing == "linear" and calendar_alone and needs.units is not None
-        )
+    def __init__(self, needs: Requirements) -> None:
+        self._settings, self._needs = needs.settings, needs
+        calendar_alone = 0 < needs.calendar == len(needs.ahead)
+        linear = needs.settings.smoothing == "linear"
+        self._has_events = linear and calendar_alone and needs.units is not None
 
     def __call__(self, inputs: dict[str, Any], window: Any, normal: Any) -> tuple[Any, Any]:
         """Return all columns that the net reads, and those of the forecast's steps.
@@ -54,7 +52,7 @@ class Covariates:
         if needs.ahead and needs.ahead_constants is not None:
             standardize = standardization(needs.ahead_constants)
             within = standardize(SelectColumns(needs.ahead)(window))
-            if needs.masked and len(needs.ahead) > 2 * needs.cycles:
+            if needs.masked and len(needs.ahead) > needs.calendar:
                 # Standardized first, so that it begins with the column's mean. No value of a
                 # calendar is missing.
                 within = CarryForward()(within)

@@ -15,17 +15,20 @@ from keras_ts._dtypes import whole_precision
 from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.presets.requirements import Requirements
-from keras_ts.presets.settings import PresetSettings
 
 
 class Head:
     """Forecasts from the state, and adds smoothing and the effect of columns known ahead."""
 
-    def __init__(self, settings: PresetSettings, needs: Requirements) -> None:
-        self._settings, self._needs = settings, needs
+    def __init__(self, needs: Requirements) -> None:
+        self._settings, self._needs = needs.settings, needs
         # The axis of a sequence's window, if there is one.
-        self._lead = () if settings.kind == "sequence_to_vector" else (needs.window or -1,)
-        self._values = (needs.steps, len(settings.quantiles or (0.5,)), needs.targets_per_step)
+        self._lead = () if needs.settings.kind == "sequence_to_vector" else (needs.window or -1,)
+        self._values = (
+            needs.steps,
+            len(needs.settings.quantiles or (0.5,)),
+            needs.targets_per_step,
+        )
 
     def __call__(
         self, state: Any, smoothed: Any, effect: Any, restore: Callable[[Any], Any] | None

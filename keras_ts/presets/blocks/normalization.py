@@ -21,7 +21,6 @@ from keras_ts.layers.restore_window import RestoreWindow
 from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.layers.select_columns import SelectColumns
 from keras_ts.presets.requirements import Constants, Requirements
-from keras_ts.presets.settings import PresetSettings
 
 # Brings outputs, whose last axis is the targets of a step, to the units of the series.
 Restore = Callable[[Any], Any]
@@ -30,8 +29,8 @@ Restore = Callable[[Any], Any]
 class Normalization:
     """Normalizes by the statistics of each window, or by constants of the training part."""
 
-    def __init__(self, settings: PresetSettings, needs: Requirements) -> None:
-        self._settings, self._needs = settings, needs
+    def __init__(self, needs: Requirements) -> None:
+        self._settings, self._needs = needs.settings, needs
 
     def __call__(self, window: Any) -> tuple[Any, Any, Restore | None]:
         """Return the columns that are not known ahead, normalized, their scale, and the way back.
@@ -57,15 +56,12 @@ class Normalization:
         needs = self._needs
         # Until its first value, a column has no level that its steps could be relative to.
         own = self._masked(own, own, start=None)
+        causal = self._settings.kind == "sequence_to_sequence"
         normalize = NormalizeWindow(
-            statistic,
-            period=period,
-            causal=self._settings.kind == "sequence_to_sequence",
-            epsilon=_epsilon(needs),
-            masked=needs.masked,
+            statistic, period=period, causal=causal, epsilon=_epsilon(needs), masked=needs.masked
         )
         values, location, scale = normalize(own)
-        feature = restored_feature(self._settings, needs)
+        feature = restored_feature(needs)
         layer = RestoreWindow(feature, period=period, gap=0 if period is None else needs.gap)
         return values, scale, lambda outputs: layer([outputs, location, scale])
 
@@ -98,13 +94,13 @@ def standardization(constants: Constants) -> Callable[[Any], Any]:
     return lambda columns: spread(center(columns))
 
 
-def restored_feature(settings: PresetSettings, needs: Requirements) -> int | list[int] | None:
+def restored_feature(needs: Requirements) -> int | list[int] | None:
     """Return the column, or for each target the column, whose statistics restore the outputs.
 
     None leaves it to ``RestoreWindow``: each output goes by its own column if there are as many.
     """
     if needs.targets is None:
-        return 0 if needs.targets_per_step == 1 and settings.quantiles is not None else None
+        return 0 if needs.targets_per_step == 1 and needs.settings.quantiles is not None else None
     if len(needs.targets) == 1:
         return needs.targets[0]
     every = needs.own is not None and needs.targets == tuple(range(len(needs.own)))

@@ -15,15 +15,14 @@ from keras_ts.layers.select_columns import SelectColumns
 from keras_ts.layers.smoothed_forecast import SmoothedForecast
 from keras_ts.presets.blocks.normalization import restored_feature
 from keras_ts.presets.requirements import Requirements
-from keras_ts.presets.settings import PresetSettings
 
 
 class Smoothing:
     """Smooths the columns of the targets."""
 
-    def __init__(self, settings: PresetSettings, needs: Requirements) -> None:
-        self._settings, self._needs = settings, needs
-        self._columns = _columns(settings, needs)
+    def __init__(self, needs: Requirements) -> None:
+        self._settings, self._needs = needs.settings, needs
+        self._columns = _columns(needs)
         self._unit: float | list[float] | None = None
         if needs.target_constants is not None:
             stds = needs.target_constants.std
@@ -54,9 +53,9 @@ class Smoothing:
         return forecasts, state, (linear, windows, scale)
 
 
-def _columns(settings: PresetSettings, needs: Requirements) -> list[int] | None:
+def _columns(needs: Requirements) -> list[int] | None:
     """Return the columns to smooth, one for each target of a step; None for all columns."""
-    feature = restored_feature(settings, needs)
+    feature = restored_feature(needs)
     if feature is None and needs.targets is None and needs.targets_per_step != needs.features:
         feature = 0
     columns = [feature] if isinstance(feature, int) else feature

@@ -45,10 +45,6 @@ def chunks(probe: keras.Model, dataset: WindowDataset) -> Iterator[Chunk]:
         windows, scale, forecasts = map(np.asarray, probe.predict_on_batch(with_exact_integers(x)))
         # Quantiles are the last axis, and all alike before training.
         errors = y.astype("float64") - forecasts.reshape(*y.shape, -1)[..., 0]
-        yield Chunk(
-            source.sampler.ranges.starts(np.arange(begin, end)),
-            windows,
-            scale,
-            errors.reshape(len(y), horizon, -1),
-            np.square(weights[0].ravel(), dtype="float64") if weights else np.ones(len(y)),
-        )
+        starts = source.sampler.ranges.starts(np.arange(begin, end))
+        squares = np.square(weights[0].ravel(), dtype="float64") if weights else np.ones(len(y))
+        yield Chunk(starts, windows, scale, errors.reshape(len(y), horizon, -1), squares)

@@ -33,15 +33,12 @@ def fit_events(
         dataset: The training part, a single series.
         units: For each target, the unit of the layer's outputs.
     """
-    calendar: Any = dataset.windows.calendar
-    panel = in_time_order(dataset).panel
+    calendar, panel = dataset.windows.cycles, in_time_order(dataset).panel
     latest, earliest = _errors(probe, dataset)
     rows = np.flatnonzero(np.isfinite(latest).all(axis=1))
-    latest, earliest = (
-        errors[rows] - np.median(errors[rows], axis=0) for errors in (latest, earliest)
-    )
+    latest, earliest = (of[rows] - np.median(of[rows], axis=0) for of in (latest, earliest))
     clock = None if panel.clock is None else panel.clock.shown[rows]
-    columns = panel.values[rows][:, -2 * len(calendar) :].astype("float64")
+    columns = panel.values[rows][:, -panel.columns.calendar :].astype("float64")
     numbered = [
         _numbered(cycle, columns[:, 2 * i : 2 * i + 2], clock) for i, cycle in enumerate(calendar)
     ]
