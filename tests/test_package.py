@@ -119,7 +119,7 @@ def test_imports_run_one_way():
 @pytest.mark.parametrize(
     ("module", "statement", "says"),
     [
-        ("keras_ts.layers.scale_output", "from keras_ts.windows.spec import WindowSpec", "above"),
+        ("keras_ts.windows.spec", "from keras_ts.layers.scale_output import ScaleOutput", "above"),
         ("keras_ts.presets.recipe", "from keras_ts.saving import load", "beside it"),
         ("keras_ts.windows.spec", "import keras_ts.windows.dataset", "above"),
         ("keras_ts.windows.reading.panel", "from keras_ts.windows.split import parts", "above"),

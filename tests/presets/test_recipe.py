@@ -179,11 +179,11 @@ def quantiles(levels):
         quantiles([0.1, 0.5, 0.9]),
         ends_in(quantiles([0.1, 0.5, 0.9])),
         ends_in(
-            WindowedInput(WindowedSeries(4), levels=[0.1, 0.5, 0.9]),
+            WindowedInput(WindowedSeries(4), quantiles=[0.1, 0.5, 0.9]),
             keras.layers.Dense(3),
         ),
         ends_in(
-            WindowedInput(WindowedSeries(4), levels=[0.1, 0.5, 0.9]),
+            WindowedInput(WindowedSeries(4), quantiles=[0.1, 0.5, 0.9]),
             quantiles([0.1, 0.5, 0.9]),
         ),
     ],
@@ -215,8 +215,8 @@ def test_a_model_that_carries_windows_alone_gives_a_point():
 
 
 def test_levels_that_differ_are_refused_with_both():
-    model = ends_in(WindowedInput(WindowedSeries(4), levels=[0.5]), quantiles([0.1, 0.5]))
-    with pytest.raises(ValueError, match=r"levels=\(0\.5,\).*SortedQuantiles\(\(0\.1, 0\.5\)\)"):
+    model = ends_in(WindowedInput(WindowedSeries(4), quantiles=[0.5]), quantiles([0.1, 0.5]))
+    with pytest.raises(ValueError, match=r"quantiles=\(0\.5,\).*SortedQuantiles\(\(0\.1, 0\.5\)\)"):
         RECIPE.compile(model)
 
 

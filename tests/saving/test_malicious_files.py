@@ -240,7 +240,7 @@ RIGHT = {
     "NormalizeWindow": {
         "statistic": one_of("last", "mean", "standard"), "period": one_of(None),
         "causal": flag, "epsilon": lambda value: fits(value) and value > 1e-38,
-        "holes": flag},
+        "masked": flag},
     "RestoreWindow": {
         "feature": maybe(index_or_indices), "period": maybe(whole(1)), "gap": whole(0, 1)},
     "SelectColumns": {"columns": lambda value: isinstance(value, list) and index_or_indices(value)},
@@ -250,7 +250,7 @@ RIGHT = {
     "MaskLike": {},
     "Unmask": {},
     "SmoothedForecast": {
-        "steps": whole(1), "gap": whole(0), "unit": maybe(some(positive)), "holes": flag},
+        "steps": whole(1), "gap": whole(0), "unit": maybe(some(positive)), "masked": flag},
     "LinearForecast": {"steps": whole(1)},
     "CalendarEvents": {"outputs": whole(1)},
     "LastSteps": {"steps": whole(1)},

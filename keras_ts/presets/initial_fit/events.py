@@ -9,7 +9,6 @@ before the holiday, those errors would be wrong.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np

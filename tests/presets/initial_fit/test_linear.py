@@ -92,7 +92,7 @@ def test_few_windows_give_no_map_that_is_worse_than_none():
 
 
 def test_built_alone_the_map_begins_at_zero_and_is_trained():
-    model = cells(window=8).build()
+    model = cells().build(window=8)
     assert linear(model).trainable
     assert not numpy(linear(model).kernel).any()
     assert not any(isinstance(layer, LinearForecast) for layer in cells().build().layers)
