@@ -1,6 +1,7 @@
 """The package keeps its promises: names, registration, and a cheap, clean import."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -59,6 +60,20 @@ def test_public_names():
     assert len(keras_ts.__all__) <= 42
     for name in keras_ts.__all__:
         assert getattr(keras_ts, name) is not None
+
+
+def test_every_public_name_has_a_page():
+    folder = Path(__file__).parent.parent / "docs" / "api"
+    pages = "\n".join(path.read_text() for path in folder.glob("*.md"))
+    documented = set(re.findall(r"^::: ([\w.]+)$", pages, re.MULTILINE))
+    public = {f"keras_ts.{name}" for name in keras_ts.__all__ if name in vars(keras_ts)}
+    at_the_top = {getattr(keras_ts, name) for name in keras_ts.__all__}
+    for module in (keras_ts.layers, keras_ts.losses, keras_ts.metrics, keras_ts.baselines):
+        others = (name for name in module.__all__ if getattr(module, name) not in at_the_top)
+        public |= {f"{module.__name__}.{name}" for name in others}
+    # The rest are reports, on the pages of the functions that return them.
+    assert public - documented == {"keras_ts.__version__"}
+    assert all(name.endswith(("Report", "ReloadDifference")) for name in documented - public)
 
 
 PICKLED = """

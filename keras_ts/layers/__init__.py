@@ -19,21 +19,9 @@ from keras_ts.layers.unmask import Unmask
 from keras_ts.layers.windowed_input import WindowedInput
 
 __all__ = [
-    "CalendarEvents",
-    "CarryForward",
-    "ConformalInterval",
-    "ExpandSeries",
-    "KnownAhead",
-    "LastSteps",
-    "LinearForecast",
-    "MaskLike",
-    "MaskMissing",
-    "NormalizeWindow",
-    "RestoreWindow",
-    "ScaleOutput",
-    "SelectColumns",
-    "SmoothedForecast",
-    "SortedQuantiles",
+    "CalendarEvents", "CarryForward", "ConformalInterval", "ExpandSeries", "KnownAhead",
+    "LastSteps", "LinearForecast", "MaskLike", "MaskMissing", "NormalizeWindow",
+    "RestoreWindow", "ScaleOutput", "SelectColumns", "SmoothedForecast", "SortedQuantiles",
     "Unmask",
     "WindowedInput",
-]
+]  # fmt: skip

@@ -124,7 +124,7 @@ def check_fits(case):
     carried = next(layer for layer in model.layers if isinstance(layer, WindowedInput)).carried
     assert carried.windows == dataset.windows
     assert carried.columns.by_part() == dataset.columns
-    assert carried.levels == case["quantiles"]
+    assert carried.quantiles == case["quantiles"]
 
 
 @pytest.mark.filterwarnings("ignore:.* missing value among their targets")
