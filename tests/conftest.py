@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 import backends
 import forks
+import quick
 from keras_ts.checks import reload
 
 _SLOW_START = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -24,6 +25,15 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 backends.iterate_untuned()
 backends.build_untraced()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the quick tests, before pytest selects by marks."""
+    beginnings = quick.beginnings()
+    for item in items:
+        if item.nodeid.startswith(beginnings) and not item.get_closest_marker("slow"):
+            item.add_marker("quick")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,0 +1,76 @@
+"""Which tests are tried first after any change: some in every room, a minute in all.
+
+    python -m pytest -m quick tests
+
+They are the fastest of those that prove most: an oracle, an equivalence, a file of old that loads.
+"""
+
+# By room of ``imports.ROOMS``: files below ``tests/``, or the first letters of names in them. What
+# every room needs has one row.
+QUICK = {
+    "_": [
+        "test_files.py::test_a",
+        "test_package.py::test_imports",
+        "test_package.py::test_public_names",
+    ],
+    "layers": [
+        "layers/test_calendar_events.py",
+        "layers/test_conformal_interval.py",
+        "layers/test_expand_series.py",
+        "layers/test_normalize_window.py::test_a_later_step_changes_no_earlier_output_bit_for_bit[mask2",
+        "layers/test_restore_window.py",
+        "layers/test_scale_output.py",
+        "layers/test_smoothed_forecast.py",
+        "layers/test_sorted_quantiles.py",
+    ],
+    "losses": [
+        "test_losses.py::test_the_loss_is_that_of_the_formula",
+        "test_losses.py::test_weights_weigh_windows_as_keras_does",
+        "test_losses.py::test_the_standardized_error_is_keras_own",
+    ],
+    "plotting": ["plotting/test_backtest.py", "plotting/test_forecast.py"],
+    "datasets": ["test_datasets.py"],
+    "windows": [
+        "windows/arithmetic/test_gather.py",
+        "windows/arithmetic/test_geometry.py",
+        "windows/arithmetic/test_shuffle.py::test_bijective_for_larger_sizes",
+        "windows/feeding/test_source.py",
+        "windows/reading/test_frames.py",
+        "windows/test_align.py",
+        "windows/test_split.py",
+        "windows/test_weights.py::test_a_large_series_does_not_drown_a_small_one",
+    ],
+    "presets": [
+        "presets/test_build.py::test_inputs_and_outputs_are_those_of_the_dataset[vector-3",
+        "presets/test_build.py::test_outputs_come_back_in_the_units_of_their_own_columns",
+    ],
+    "sweep": [
+        "sweep/test_schedule.py",
+        "sweep/test_smoothing.py",
+        "sweep/test_suggestion.py::test_suggestions_do_not_mind_shift_and_scale",
+        "sweep/test_session.py::test_also_where_the_fit_is_interrupted[KeyboardInterrupt",
+    ],
+    "saving": ["saving/test_golden.py::test_keras_files[0.1.0-last", "saving/test_save.py"],
+    "forecasting": [
+        "forecasting/test_ahead.py",
+        "forecasting/test_tables.py",
+        "forecasting/test_forecast.py::test_panels_series_by_series",
+    ],
+    "evaluation": [
+        "evaluation/test_compare.py",
+        "evaluation/test_conformal.py",
+        "evaluation/test_metrics.py",
+    ],
+    "checks": ["checks/test_changeable.py", "checks/test_copies.py", "checks/test_fingerprint.py"],
+    "conversion": [
+        "conversion/test_mask_flow.py",
+        "conversion/test_migrate.py::test_replacements_by_name",
+        "conversion/test_portable.py::test_refuses_what_would_differ",
+    ],
+    "testing": ["test_testing.py::test_our_own_windows_pass", "test_testing.py::test_off_by_one"],
+}
+
+
+def beginnings():
+    """Return the beginnings of the ids of all quick tests."""
+    return tuple(f"tests/{beginning}" for tests in QUICK.values() for beginning in tests)
