@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from helpers import BACKEND
+from helpers import BACKEND, untraced
 from keras_ts import RecurrentPreset, WindowedSeries, check_reload, from_preset, preset_names
 from keras_ts.checks import fingerprint
 from keras_ts.checks.reload import compare
@@ -29,7 +29,7 @@ def net(*inner, **settings):
 
 def fitted(model, optimizer, loss, **settings):
     model.compile(optimizer, loss, **settings)
-    model.fit(X, X[:, -1], batch_size=4, epochs=3, verbose=0)
+    untraced(model).fit(X, X[:, -1], batch_size=4, epochs=3, verbose=0)
     return model
 
 
@@ -44,7 +44,7 @@ def squares(y, prediction):
     return ops.mean(ops.square(y - prediction), axis=-1)
 
 
-def test_losses_are_named_one_a_line():
+def test_losses_are_named_one_a_line(forked_reload):
     model = fitted(net(stateful=True), "adam", keras.losses.Huber(delta=2.0))
     model.layers[1].trainable = False
     model(X)
@@ -134,7 +134,7 @@ def built(name):
     ).build(series)  # fmt: skip
     model = RecurrentPreset(units=(3,), **preset).build(dataset)
     from_preset("gru_32x2").recipe.compile(model, steps_per_epoch=len(dataset))
-    model.fit(dataset, epochs=1, verbose=0)
+    untraced(model).fit(dataset, epochs=1, verbose=0)
     return model, dataset[0][0]
 
 

@@ -65,6 +65,7 @@ def test_a_package_that_a_runtime_lacks_is_named(monkeypatch):
         check_export(model, X, "onnx")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="tf2onnx converts from TensorFlow")
 def test_a_real_converter_without_a_package_of_its_own(tmp_path):
     needs("onnx")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from helpers import called
 from keras_ts import LinearForecast, RecurrentPreset, WindowedSeries
 
 LEVELS = (0.1, 0.5, 0.9)
@@ -30,7 +31,7 @@ def test_smoothing_goes_with_several_targets_gaps_quantiles_and_holes(
     if smoothing == "linear":
         linear(model).kernel.assign(0.0 * linear(model).kernel)
     y = dataset[0][1]
-    out = model.predict(dataset[0][0], verbose=0)
+    out = called(model, dataset[0][0])
     assert out.shape == (*y.shape, *(() if quantiles is None else (len(quantiles),)))
     assert np.isfinite(out).all()
     if quantiles:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras.ops import convert_to_numpy as numpy
 
-from helpers import untraced
+from helpers import called
 from keras_ts import LinearForecast, RecurrentPreset, WindowedSeries
 
 LEVELS = (0.1, 0.5, 0.9)
@@ -36,7 +36,7 @@ def test_the_linear_map_leaves_nothing_that_is_linear(columns, weight, quantiles
     dataset = windows.build(table, sample_weight=weight)
     model = cells(quantiles=quantiles).build(dataset)
     x, y = windows.build(np.add(table, [3.0, -2e4, 50.0])).to_numpy()[:2]
-    out = model.predict(x, verbose=0)
+    out = called(model, x)
     out = out if quantiles is None else out[..., 1]
     np.testing.assert_allclose(out, y, rtol=1e-3, atol=1e-2 * np.std(y, axis=0).max())
     assert not linear(model).trainable
@@ -84,10 +84,8 @@ def test_few_windows_give_no_map_that_is_worse_than_none():
             preset = RecurrentPreset(
                 cell="gru", units=(2,), window_norm="last", smoothing=smoothing, memory=2
             )
-            model = untraced(preset.build(windows.build(walk[:75])))
-            errors.append(
-                np.abs(np.asarray(model.predict(x, batch_size=len(x), verbose=0))[:, 0] - y).mean()
-            )
+            model = preset.build(windows.build(walk[:75]))
+            errors.append(np.abs(called(model, x)[:, 0] - y).mean())
     assert np.mean(errors[::2]) < 1.1 * np.mean(errors[1::2])
 
 
