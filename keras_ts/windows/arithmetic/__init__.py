@@ -1,1 +1,1 @@
-"""The places of windows and their order: NumPy alone, held by mutation tests."""
+"""Index and date arithmetic of windows: only NumPy, guarded by mutation tests."""

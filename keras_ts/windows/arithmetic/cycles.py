@@ -1,13 +1,13 @@
-"""Cycles of the calendar as sine and cosine: pure NumPy.
+"""Calendar cycles as sine and cosine: pure NumPy.
 
-A phase is the fraction of a cycle that has passed, from 0 up to 1. Two columns,
-``sin(2 pi phase)`` and ``cos(2 pi phase)``, tell phases apart, and have no jump where a cycle
-begins anew. By a clock that shows ``t``:
+A phase is the fraction of a cycle that has passed, from 0 up to 1. The two columns
+``sin(2 pi phase)`` and ``cos(2 pi phase)`` are different for each phase, and do not jump where a
+cycle starts over. By a clock that shows ``t``:
 
 - "hour": ``(t - the hour's beginning) / 1 h``
 - "day": ``(t - midnight) / 24 h``, also on a day on which the clock is changed
 - "week": ``(t - Monday's midnight) / 7 d``
-- "year": ``(t - January 1st) / (365 d or 366 d)``, whichever the calendar year has
+- "year": ``(t - January 1st) / (365 d or 366 d)``, the length of the calendar year
 - a number ``p``: ``(n mod p) / p`` for a row with number ``n``
 """
 
@@ -19,7 +19,7 @@ from keras_ts._typing import Array, IntArray
 
 Cycle = str | int | float
 NAMED = ("hour", "day", "week", "year")
-_TO_MARCH = 59  # Days of a year that is no leap year.
+_TO_MARCH = 59  # Days before March 1st, except in a leap year.
 
 
 def cycle_names(cycles: Sequence[Cycle]) -> list[str]:
@@ -32,7 +32,7 @@ def waves(cycles: Sequence[Cycle], clock: Array | None, numbers: Array | None) -
 
     Args:
         cycles: "hour", "day", "week", "year" or periods in rows.
-        clock: The time that a clock shows at each row, datetime64; None if no cycle has a name.
+        clock: The local time of each row, datetime64; None if no cycle has a name.
         numbers: The number of each row; None if no cycle is a number.
     """
     columns = []
@@ -64,15 +64,15 @@ def _named_phase(cycle: str, clock: Array) -> Array:
 
 
 def _year_of(day: Array) -> tuple[Array, Array]:
-    """Return January 1st of each day's year, and of the next."""
+    """Return January 1st of each day's year, and of the year after."""
     year = day.astype("datetime64[Y]")
     return year.astype(day.dtype), (year + 1).astype(day.dtype)
 
 
 def dates_of_2024(clock: Array) -> Array:
-    """Return the date and time that a clock shows, in 2024: a date is the same in every year.
+    """Move each time to the same date of 2024, so that a date is equal in all years.
 
-    The phase of ``"year"`` is not: in a leap year it lags by up to a day.
+    The phase of ``"year"`` is not equal: in a leap year it lags by up to a day.
     """
     day = clock.astype("datetime64[D]")
     begin, end = _year_of(day)
@@ -82,10 +82,11 @@ def dates_of_2024(clock: Array) -> Array:
 
 
 def points_of_dates(dates: Array) -> tuple[Array, IntArray]:
-    """Return sine and cosine of dates of 2024, in leap years and in others.
+    """Return sine and cosine of the phase of ``"year"`` of dates of 2024, in every kind of year.
 
     Returns:
-        The points ``(points, 2)``, and the index of each one's date. February 29th has one.
+        The points ``(points, 2)``, and the index of each point's date. Each date has one point in
+        leap years and one in other years; February 29th has only the first.
     """
     days = (dates.astype("datetime64[D]") - np.datetime64("2024-01-01")).astype(np.int64)
     others = np.flatnonzero(days != _TO_MARCH)

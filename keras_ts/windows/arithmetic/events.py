@@ -1,33 +1,34 @@
-"""Errors that return each time a cycle comes to the same phase, and are too large to be noise.
+"""Recurring events: large errors that return at the same phase of every cycle.
 
-A holiday is one day of a year, and a series has few years: a net takes its errors there for
-outliers. That they return, to the day, tells one from the other.
+A holiday is one day of the year, and a series has few years: a network takes its errors there for
+outliers. Unlike outliers, they return on the same day.
 """
 
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 
-# Events that chance may feign in a cycle, on average.
+# Expected number of false events in a cycle.
 _BY_CHANCE = 0.05
 
 
 def returning(phases: IntArray, errors: Array) -> Array:
-    """Return the error to expect at each phase, ``(phases,)``: 0 where none returns.
+    """Return the recurring error of each phase, ``(phases,)``; 0 where errors do not recur.
 
-    Errors are large beyond ``s sqrt(2 log(n))``, which the largest of ``n`` hardly exceeds if they
-    are normal, where ``s`` is their standard deviation and ``n`` the number of phases (the
-    universal threshold of Donoho and Johnstone, Biometrika 1994). The median of a phase's errors
-    returns, if all of this holds:
+    An error is large beyond ``s sqrt(2 log(n))``, where ``s`` is the standard deviation of the
+    errors and ``n`` the number of phases: the largest of ``n`` normal errors hardly exceeds it (the
+    universal threshold of Donoho and Johnstone, Biometrika 1994). A phase's error recurs if both
+    of these hold, and is then the median of the phase's errors:
 
-    - The median is large, and so is the latest error, on the same side of 0.
-    - Chance would not do it. If a share ``p`` of the errors at other phases is as large, then ``n
-      C(m, k) p^k`` phases have ``k`` large errors or more among ``m``: at most 0.05 on average.
+    - The median is large, and so is the latest error, with the same sign.
+    - It is no coincidence. If a share ``p`` of the errors at other phases is as large, then about
+      ``n C(m, k) p^k`` phases have ``k`` or more large errors among ``m``: this must be 0.05 or
+      less.
 
     Args:
-        phases: The number of each row's phase, ``(rows,)``, from 0 without any left out. The rows
-            are in the order of time.
-        errors: Errors of the forecasts, ``(rows,)``, about 0.
+        phases: Index of each row's phase, ``(rows,)``; every phase from 0 on occurs. The rows are
+            in time order.
+        errors: Errors of the forecasts, ``(rows,)``, centered at 0.
     """
     effects = medians(phases, errors)
     if len(effects) < 2:
@@ -35,7 +36,7 @@ def returning(phases: IntArray, errors: Array) -> Array:
     bound = errors.std() * np.sqrt(2 * np.log(len(effects)))
     large = np.where(np.abs(errors) > bound, np.sign(errors), 0.0)
     latest = np.zeros(len(effects))
-    latest[phases] = large  # Of several rows the last one stays.
+    latest[phases] = large  # The last row of a phase wins.
     kept = (np.abs(effects) > bound) & (latest == np.sign(effects))
     for side in (-1.0, 1.0):
         kept &= (latest != side) | (_by_chance(phases, large == side) <= _BY_CHANCE)
@@ -43,10 +44,10 @@ def returning(phases: IntArray, errors: Array) -> Array:
 
 
 def _by_chance(phases: IntArray, large: BoolArray) -> Array:
-    """Return how many phases would have as many large errors as each one, if they were spread."""
+    """Return the expected number of phases with as many large errors, if they fell at random."""
     seen = np.bincount(phases)
     there = np.bincount(phases, large).astype("int64")
-    # One more than there are, for what has not been seen is not impossible.
+    # Plus one, since an error that has not been seen is not impossible.
     share = (large.sum() - there + 1) / (len(phases) - seen + 1)
     logs = np.append(0.0, np.log(np.arange(1, seen.max() + 1)).cumsum())
     ways = logs[seen] - logs[there] - logs[seen - there]
@@ -57,8 +58,8 @@ def _by_chance(phases: IntArray, large: BoolArray) -> Array:
 def medians(phases: IntArray, errors: Array) -> Array:
     """Return the median of the errors at each phase, ``(phases,)``.
 
-    Of an even number it is the one of the two in the middle that is nearer to 0; it is 0 if these
-    two differ in sign, or if there is one error alone.
+    Of an even number of errors, it is the one of the middle two that is nearer to 0. It is 0 if
+    these two differ in sign, or if there is only one error.
     """
     counts = np.bincount(phases)
     begins = np.cumsum(counts) - counts

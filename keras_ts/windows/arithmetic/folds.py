@@ -1,4 +1,4 @@
-"""Folds of a series that grow in time: pure arithmetic."""
+"""Borders of folds whose training parts grow in time: pure arithmetic."""
 
 
 def fold_edges(
@@ -6,8 +6,8 @@ def fold_edges(
 ) -> list[tuple[int, int, int]]:
     """Return the first training position of each fold, its border, and its end.
 
-    The last ``n_splits * test_size`` positions are parted into as many validation parts, and each
-    is preceded by all that comes before it, as in ``sklearn.model_selection.TimeSeriesSplit``.
+    The last ``n_splits * test_size`` positions are divided into ``n_splits`` validation parts. Each
+    fold trains on all positions before its part, as in ``sklearn.model_selection.TimeSeriesSplit``.
 
     Args:
         count: Number of positions.

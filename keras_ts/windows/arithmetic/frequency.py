@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.calendars import CALENDARS, in_days, in_time, per_row
+from keras_ts.windows.arithmetic.frequency_rules import FREQUENCY_RULES, in_days, in_time, per_row
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.arithmetic.steps import Frequency
 
@@ -20,24 +20,24 @@ class _Way:
     """One way to count the steps of a series.
 
     Attributes:
-        calendar: One of ``CALENDARS``, or None to count in units of time.
-        local: True to go by the clock of the time zone.
-        first: True to prefer this way to one before it that leaves equally few gaps.
+        rule: Name of one of ``FREQUENCY_RULES``, or None to count in units of time.
+        local: True to count by the clock of the time zone.
+        first: True to prefer this way over an earlier one that leaves equally few gaps.
     """
 
-    calendar: str | None
+    rule: str | None
     local: bool
     first: bool = False
 
 
-_NOT_DAILY = [calendar for calendar in CALENDARS if calendar != "day"]
+_NOT_DAILY = [rule for rule in FREQUENCY_RULES if rule != "day"]
 
 
 def disorder(times: Array, offsets: IntArray) -> tuple[str, int] | None:
-    """Return "duplicate" or "backwards" and the first position out of order, or None."""
+    """Return "duplicate" or "backwards", and the first position out of order; or None."""
     # Compared, not subtracted: differences of small or unsigned integers wrap around.
     wrong = times[1:] <= times[:-1]
-    wrong[np.unique(offsets)[1:-1] - 1] = False  # From one series into the next.
+    wrong[np.unique(offsets)[1:-1] - 1] = False  # Between two series.
     if not wrong.any():
         return None
     first = int(wrong.argmax())
@@ -45,24 +45,24 @@ def disorder(times: Array, offsets: IntArray) -> tuple[str, int] | None:
 
 
 def gaps(times: Array, offsets: IntArray, local_times: Array | None = None) -> IntArray:
-    """Return the positions whose distance to the one before is not the series' regular step.
+    """Return the positions that do not follow the one before by the series' regular step.
 
     The regular step of a series is its most frequent one. Steps are counted in units of time or
-    in the days of a calendar, in UTC or by the clock of the time zone: the series takes the count
-    that leaves it the fewest gaps.
+    in the days of a frequency rule, in UTC or by the clock of the time zone: whichever leaves the
+    series the fewest gaps.
 
     Args:
-        times: Timestamps or numbers, increasing within each series; in UTC if aware.
+        times: Timestamps or numbers, increasing within each series; in UTC if there is a time zone.
         offsets: Flat start of each series, and the end of the last.
         local_times: The same timestamps by the clock of their time zone, if they have one.
     """
-    offsets = np.unique(offsets)  # Without series that are empty.
+    offsets = np.unique(offsets)  # Without empty series.
     if times.dtype.kind == "f":
         with np.errstate(over="ignore", invalid="ignore"):  # A step too long for a float is a gap.
             return np.flatnonzero(_uneven_floats(times.astype(np.float64), offsets)[0])
     clocks = [False] if local_times is None else [False, True]
-    ways = [_Way(calendar, True) for calendar in (None, "day") for _ in clocks[1:]]
-    ways += [_Way(calendar, clock) for calendar in _NOT_DAILY for clock in clocks]
+    ways = [_Way(rule, True) for rule in (None, "day") for _ in clocks[1:]]
+    ways += [_Way(rule, clock) for rule in _NOT_DAILY for clock in clocks]
     return np.flatnonzero(_fewest_gaps(times, offsets, local_times, ways)[0])
 
 
@@ -77,9 +77,9 @@ def frequencies(
     zone before 24 hours, and the clock of the time zone before UTC.
 
     Args:
-        times: As ``gaps`` takes them.
+        times: As in ``gaps``.
         offsets: Flat start of each series, and the end of the last.
-        local_times: As ``gaps`` takes them.
+        local_times: As in ``gaps``.
     """
     return _by_ways(times, offsets, local_times, _ways(local_times))
 
@@ -91,55 +91,55 @@ def kept(
     own: list[Frequency | None],
     like: Frequency | str,
 ) -> list[Frequency | None]:
-    """Return one frequency for each series whose rows keep to it as well as to their own.
+    """Return the frequency ``like`` for each series that fits it as well as its own.
 
-    Few rows say little: Monday to Friday are days and weekdays. Other series, or the rows that a
-    model was trained on, tell which.
+    A few rows fit several frequencies: Monday to Friday are days, and weekdays too. Other series,
+    or the rows that a model was trained on, decide between them.
 
     Args:
-        times: As ``gaps`` takes them.
-        offsets: As ``gaps`` takes them.
-        local_times: As ``gaps`` takes them.
-        own: The series' own frequencies, which the others keep.
-        like: The frequency, or its text.
+        times: As in ``gaps``.
+        offsets: As in ``gaps``.
+        local_times: As in ``gaps``.
+        own: The frequency of each series; one that does not fit ``like`` keeps it.
+        like: The frequency, or its name.
     """
-    found = list(own)
+    kept = list(own)
     if times.dtype.kind != "M":
-        return found
+        return kept
     clocks = [False] if local_times is None else [True, False]
-    ways = [_Way(calendar, clock, True) for clock in clocks for calendar in (None, *CALENDARS)]
+    ways = [_Way(rule, clock, True) for clock in clocks for rule in (None, *FREQUENCY_RULES)]
     if isinstance(like, Frequency):
-        ways = [_Way(like.calendar, like.local, True)]
+        ways = [_Way(like.rule, like.local, True)]
     usual, name = _ways(local_times), str(like)
     for way in ways:
-        # Thousands of series have few frequencies among them.
-        different = {one for one in set(found) if one is not None and str(one) != name}
+        # Thousands of series share a few frequencies.
+        different = {seen for seen in set(kept) if seen is not None and str(seen) != name}
         if not different:
             break
-        others = [number for number, one in enumerate(found) if one in different]
-        chosen = np.zeros(len(found), bool)
+        others = [number for number, seen in enumerate(kept) if seen in different]
+        chosen = np.zeros(len(kept), bool)
         chosen[others] = True
         rows = per_row(chosen, offsets)
         local = None if local_times is None else local_times[rows]
         inner = concatenated_offsets(np.diff(offsets)[chosen])
         again = _by_ways(times[rows], inner, local, [*usual, way])
-        for number, one in zip(others, again, strict=True):
-            if str(one) == name:
-                found[number] = one
-    return found
+        for number, frequency in zip(others, again, strict=True):
+            if str(frequency) == name:
+                kept[number] = frequency
+    return kept
 
 
 def _ways(local_times: Array | None) -> list[_Way]:
     clocks = [False] if local_times is None else [True, False]
     ways = [_Way("day", True, True), _Way(None, True)][: 2 * (len(clocks) - 1)]
     ways += [_Way("day of month", clocks[0], True)]
-    return ways + [_Way(calendar, clock) for clock in clocks for calendar in _NOT_DAILY]
+    return ways + [_Way(rule, clock) for clock in clocks for rule in _NOT_DAILY]
 
 
 def _by_ways(
     times: Array, offsets: IntArray, local_times: Array | None, ways: list[_Way]
 ) -> list[Frequency | None]:
-    """Return the frequency of each series, by time in UTC or the first best of ``ways``."""
+    """Return the frequency of each series, counted in UTC or by the first best of ``ways``."""
     starts = np.unique(offsets)
     if times.dtype.kind == "f":
         with np.errstate(over="ignore", invalid="ignore"):
@@ -148,7 +148,7 @@ def _by_ways(
     else:
         uneven, steps, chosen = _fewest_gaps(times, starts, local_times, ways)
     regular = 2 * _per_series(~uneven, starts) > np.diff(starts) + 1
-    found: list[Frequency | None] = [None] * (len(offsets) - 1)
+    frequencies: list[Frequency | None] = [None] * (len(offsets) - 1)
     filled = np.flatnonzero(np.diff(offsets))
     for number in np.unique(chosen[regular]).tolist():
         way = _Way(None, False) if number < 0 else ways[number]
@@ -158,8 +158,8 @@ def _by_ways(
         inner = concatenated_offsets(np.diff(starts)[alike])
         made = _of_one_way(clock[rows], inner, steps[alike].tolist(), way, local_times is not None)
         for place, frequency in zip(filled[alike].tolist(), made, strict=True):
-            found[place] = frequency
-    return found
+            frequencies[place] = frequency
+    return frequencies
 
 
 def _of_one_way(
@@ -173,20 +173,20 @@ def _of_one_way(
             Frequency(_mean_step(exact[own], step)) for own, step in zip(rows, steps, strict=True)
         ]
     unit = np.datetime_data(clock.dtype)[0] if clock.dtype.kind == "M" else ""
-    if way.calendar is None:
+    if way.rule is None:
         return [Frequency(step, None, way.local, unit, zoned=zoned) for step in steps]
     day = clock.astype("datetime64[D]")
     of_day = (clock - day.astype(clock.dtype)).astype(np.int64)
     times = np.minimum.reduceat(of_day, offsets[:-1]).tolist()
-    marks = CALENDARS[way.calendar].marks(day, offsets).T.tolist()
+    marks = FREQUENCY_RULES[way.rule].marks(day, offsets).T.tolist()
     return [
-        Frequency(step, way.calendar, way.local, unit, tuple(own), time, zoned)
+        Frequency(step, way.rule, way.local, unit, tuple(own), time, zoned)
         for step, own, time in zip(steps, marks, times, strict=True)
     ]
 
 
 def _mean_step(times: Array, usual: float) -> float:
-    """Return the regular step of floats to six digits, so that the last rows give that of all."""
+    """Return the mean step of floats to six digits, so that it is the same for the last rows."""
     count = np.rint(np.diff(times) / usual).sum()
     return float(f"{(times[-1] - times[0]) / count:.6g}")
 
@@ -194,11 +194,11 @@ def _mean_step(times: Array, usual: float) -> float:
 def _fewest_gaps(
     times: Array, offsets: IntArray, local_times: Array | None, ways: list[_Way]
 ) -> tuple[BoolArray, Array, IntArray]:
-    """Count each series in time, and in the way that leaves it the fewest gaps.
+    """Count the steps of each series in the way that leaves it the fewest gaps.
 
     Returns:
-        Flags of the steps that are uneven; and, for each series, its regular step and the number
-        of its way, -1 for units of time.
+        Flags of the uneven steps; and, for each series, its regular step and the index of its way,
+        -1 for units of time in UTC.
     """
     uneven, usual = _uneven(times, offsets)
     steps, chosen = usual.copy(), np.full(len(usual), -1)
@@ -207,20 +207,20 @@ def _fewest_gaps(
     fewest = _per_series(uneven, offsets)
     apart = usual.view(np.diff(times).dtype)
     for number, way in enumerate(ways):
-        calendar = None if way.calendar is None else CALENDARS[way.calendar]
+        rule = None if way.rule is None else FREQUENCY_RULES[way.rule]
         tried = way.first | (fewest > 0)
-        if calendar is not None:
-            tried = tried & (apart >= np.timedelta64(calendar.hours, "h"))
+        if rule is not None:
+            tried = tried & (apart >= np.timedelta64(rule.hours, "h"))
         if not tried.any():
             continue
         inner = concatenated_offsets(np.diff(offsets)[tried])
         rows = slice(None) if tried.all() else per_row(tried, offsets)
         utc = times[rows]
         clock = local_times[rows] if way.local and local_times is not None else utc
-        if calendar is None:
+        if rule is None:
             ticks, holds = in_time(clock, utc, inner)
         else:
-            ticks, holds = in_days(calendar, clock, utc, inner)
+            ticks, holds = in_days(rule, clock, utc, inner)
         keeps = np.logical_and.reduceat(holds, inner[:-1])
         if not keeps.any():
             continue
@@ -235,7 +235,7 @@ def _fewest_gaps(
 
 
 def _uneven(ticks: Array, offsets: IntArray) -> tuple[BoolArray, Array]:
-    """Flag the steps that are not their series' most frequent one, and return that step too."""
+    """Return flags of the steps other than the series' most frequent one, and that step."""
     # Ticks increase, so modulo 2**64 every difference is exact.
     ticks = ticks.view(np.uint64)
     steps = np.diff(ticks, prepend=ticks[:1])
@@ -246,7 +246,7 @@ def _uneven(ticks: Array, offsets: IntArray) -> tuple[BoolArray, Array]:
 
 
 def _uneven_floats(ticks: Array, offsets: IntArray) -> tuple[BoolArray, Array]:
-    """Flag uneven steps of floats: 0.1 + 0.2 is not 0.3, so rounding makes no step uneven."""
+    """Return the same for floats, with room for rounding: 0.1 + 0.2 is not 0.3."""
     steps = np.diff(ticks, prepend=ticks[:1])
     steps[offsets[:-1]] = np.inf
     shortest = np.minimum.reduceat(steps, offsets[:-1])
@@ -260,13 +260,13 @@ def _uneven_floats(ticks: Array, offsets: IntArray) -> tuple[BoolArray, Array]:
 
 
 def _most_frequent(steps: Array, offsets: IntArray) -> Array:
-    """Return the most frequent step of each series, the shortest of several."""
+    """Return the most frequent step of each series; of several equally frequent, the shortest."""
     starts, lengths = offsets[:-1], np.diff(offsets)
     usual = steps[starts + lengths // 2]
     equal = steps == per_row(usual, offsets)
     equal[starts] = False
-    # A step that makes up more than half is the most frequent. Mostly the middle one is such a
-    # step, and sorting is spared.
+    # A step that makes up more than half is the most frequent. The middle one usually does, which
+    # saves the sorting.
     unsure = per_row(2 * _per_series(equal, offsets) < lengths, offsets)
     unsure[starts] = False
     series, steps = np.repeat(np.arange(len(lengths)), lengths)[unsure], steps[unsure]
@@ -275,12 +275,12 @@ def _most_frequent(steps: Array, offsets: IntArray) -> Array:
     changed = (np.diff(series, prepend=-1) != 0) | (np.diff(steps, prepend=steps[:1]) != 0)
     runs = np.flatnonzero(changed)
     often = np.diff(runs, append=len(steps))
-    # The last assignment to a series stands: its most frequent step, the shortest of several.
+    # The last assignment to a series wins: its most frequent step, or the shortest of several.
     runs = runs[::-1][np.argsort(often[::-1], kind="stable")]
     usual[series[runs]] = steps[runs]
     return usual
 
 
 def _per_series(flags: BoolArray, offsets: IntArray) -> IntArray:
-    """Return how many rows of each series are flagged."""
+    """Return the number of flagged rows of each series."""
     return np.add.reduceat(flags, offsets[:-1], dtype=np.int64)

@@ -1,7 +1,7 @@
-"""Reading windows out of an array: strided views, and one fancy index a batch.
+"""Reads windows out of an array: strided views, and one fancy index per batch.
 
-A window whose values lie side by side is one opaque item to NumPy, which copies such items
-faster than ``sliding_window_view(values, span)[starts]`` copies rows of numbers.
+NumPy copies a window whose values lie side by side as one opaque item, which is faster than
+``sliding_window_view(values, span)[starts]``, a copy of rows of numbers.
 """
 
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from numpy.lib.stride_tricks import as_strided
 from keras_ts._typing import Array
 from keras_ts.windows.arithmetic.geometry import Geometry, PickledByFields
 
-# Below this many bytes a window, inputs and targets are best read together and left in one
-# block; above it, reading targets by themselves costs little, and inputs come contiguous.
+# Windows of fewer bytes are read fastest with inputs and targets together, in one block. For larger
+# ones a separate read of the targets costs little, and the inputs are contiguous.
 _READ_TOGETHER = 1024
 
 
 @dataclass(frozen=True)
 class StridedWindows(PickledByFields):
-    """Row ``s`` holds ``values[s + offset + step * k]``, ``k < count``."""
+    """An array whose row ``s`` holds ``values[s + offset + step * k]`` for ``k < count``."""
 
     values: Array
     offset: int
@@ -54,14 +54,14 @@ class StridedWindows(PickledByFields):
 
 
 def opaque(values: Array, count: int) -> Array | None:
-    """Return every ``count`` neighbours as one item without a type, or None if that cannot be."""
+    """Return each run of ``count`` values as one untyped item, or None if that is impossible."""
     if not values.flags.c_contiguous or len(values) < count or not values.size:
         return None
-    if values.dtype.hasobject:  # Python counts references, and a copy of bytes does not.
+    if values.dtype.hasobject:  # A copy of bytes would skip Python's reference counts.
         return None
     row = values[0].nbytes
     item = np.dtype((np.void, count * row))
-    # As bytes, since not every type (bfloat16, dates) hands out its memory.
+    # As bytes, since some types (bfloat16, dates) do not expose their memory.
     memory = values.view(np.uint8).data
     return np.ndarray((len(values) - count + 1,), item, memory, strides=(row,))
 
@@ -72,8 +72,8 @@ class Gather(PickledByFields):
 
     Attributes:
         values: ``(positions,)`` or ``(positions, columns)``.
-        targets: Columns that are targets: None for all, an int for one without its axis, or a
-            tuple.
+        targets: Columns that are targets: None for all, a tuple, or an int for one column whose
+            axis is dropped.
         future: Columns known ahead, read at the targets' positions.
         geometry: The shape of a window.
     """
@@ -88,15 +88,15 @@ class Gather(PickledByFields):
         return self._inputs[starts]
 
     def ahead(self, starts: Any) -> Array:
-        """Return the columns known ahead, ``(batch, horizon, columns)``, at the vector targets."""
+        """Return the columns known ahead, ``(batch, horizon, columns)``, after the last input."""
         return _columns(self._horizons[starts], self.future)
 
     def target(self, starts: Any) -> Array:
-        """Return the targets, with an axis for each of: window (sequences), horizon, columns."""
+        """Return the targets, ``(batch, [window,] [horizon,] [columns])``."""
         return _columns(self._targets[starts], self.targets)
 
     def pair(self, starts: Any) -> tuple[Array, Array]:
-        """Return inputs and targets of a batch, read together if that is the cheaper way."""
+        """Return the inputs and targets of a batch, read together where that is cheaper."""
         if self._together is None:
             return self.past(starts), self.target(starts)
         read, (inputs, ahead) = self._together[starts], self._parts
@@ -114,7 +114,7 @@ class Gather(PickledByFields):
 
     @cached_property
     def _targets(self) -> Any:
-        """An array that gives the targets of every column when it is indexed by starts."""
+        """An array which, indexed by starts, returns the targets in every column."""
         shape, first = self.geometry, self.geometry.first_target
         if not shape.sequence:
             if shape.horizon > 1:
@@ -138,7 +138,7 @@ class Gather(PickledByFields):
 
     @cached_property
     def _parts(self) -> Any:
-        """The dtypes within such an item: of the inputs, and of the targets with their offset."""
+        """The dtypes of inputs and targets within such an item, with the offset of the targets."""
         values, shape = self.values, self.geometry
         columns, row = values.shape[1:], values[0].nbytes
         ahead = columns if shape.horizon == 1 else (shape.horizon, *columns)

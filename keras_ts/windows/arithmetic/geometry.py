@@ -1,8 +1,8 @@
-"""The starts of windows, the positions that they read, and the part of a split they belong to.
+"""Where windows start, which positions they read, and which part of a split they belong to.
 
-This is index arithmetic over *flat* positions: a panel is laid end to end, and its windows
-start in a few ranges ``first, first + stride, ...``. A range costs three integers however many
-windows it holds, and so a thousand million windows can be described at once.
+This is index arithmetic over *flat* positions: the series of a panel are laid end to end, and
+windows start in a few ranges ``first, first + stride, ...``. A range takes three integers however
+many windows it holds, so a thousand million windows fit in memory.
 """
 
 from dataclasses import dataclass, fields
@@ -15,9 +15,9 @@ from keras_ts._typing import BoolArray, IntArray
 
 
 class PickledByFields:
-    """A dataclass whose copies and pickles hold its fields alone, and nothing computed from them.
+    """A dataclass whose copies and pickles hold only its fields, not what is computed from them.
 
-    Pickle writes a cached view of all windows out in full: 401 MB for a series of 0.8.
+    Pickle would write a cached view of all windows in full: 401 MB for a series of 0.8 MB.
     """
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -77,11 +77,11 @@ class WindowRanges(PickledByFields):
         return int(self._before[-1])
 
     def rows(self, span: int) -> tuple[IntArray, IntArray]:
-        """The flat rows that each range's windows of ``span`` rows read: begins and ends."""
+        """Return begins and ends of the flat rows that each range reads, in windows of ``span``."""
         return self.first, self.first + self.step * (self.count - 1) + span
 
     def starts(self, windows: Any) -> IntArray:
-        """Flat starts of the windows numbered ``windows`` in time order."""
+        """Return the flat starts of windows, given their numbers in time order."""
         if len(self.first) == 1:
             if self.step == 1 and self.first[0] == 0:
                 return windows
@@ -90,21 +90,21 @@ class WindowRanges(PickledByFields):
         return self.first[number] + self.step * (windows - self._before[number])
 
     def numbers(self, starts: IntArray) -> IntArray:
-        """Return the numbers in time order of the windows that have these flat starts."""
+        """Return the numbers of windows in time order, given their flat starts."""
         number = np.searchsorted(self.first, starts, side="right") - 1
         numbers: IntArray = self._before[number] + (starts - self.first[number]) // self.step
         return numbers
 
     def series_of(self, windows: Any) -> IntArray:
-        """Index of the series that each of ``windows`` reads."""
+        """Return the index of the series that each window reads, given the windows' numbers."""
         return self.series[self._range_of(windows)]
 
     def between(self, low: IntArray, high: IntArray) -> "WindowRanges":
-        """Keep the windows that start at ``low`` or later and at ``high`` or earlier.
+        """Keep the windows that start between ``low`` and ``high``, both included.
 
         Args:
-            low: Smallest flat start allowed, one per range.
-            high: Largest flat start allowed, one per range.
+            low: Smallest allowed flat start of each range.
+            high: Largest allowed flat start of each range.
         """
         last = self.first + self.step * (self.count - 1)
         skipped = np.maximum(-((self.first - low) // self.step), 0)
@@ -122,12 +122,12 @@ class WindowRanges(PickledByFields):
 
 
 def concatenated_offsets(lengths: Any) -> IntArray:
-    """Return the flat start of each series laid end to end, and the end of the last."""
+    """Return the flat start of each series, laid end to end, and the end of the last."""
     return np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
 
 
 def layout(offsets: IntArray, gaps: IntArray, geometry: Geometry) -> WindowRanges:
-    """Return all windows of a panel that cross neither a series' end nor a gap.
+    """Return all windows of a panel that cross neither the end of a series nor a gap.
 
     Args:
         offsets: Flat start of each series, and the end of the last: ``0, len, ...``.
@@ -138,7 +138,7 @@ def layout(offsets: IntArray, gaps: IntArray, geometry: Geometry) -> WindowRange
     low, high = cuts[:-1], cuts[1:]
     series = np.searchsorted(offsets, low, side="right") - 1
     begin = offsets[series]
-    # Starts lie on the series' own grid also behind a gap.
+    # Starts stay on the series' own grid after a gap.
     first = begin - (begin - low) // geometry.stride * geometry.stride
     count = (high - geometry.span - first) // geometry.stride + 1
     return WindowRanges._nonempty(first, count, series, geometry.stride)
@@ -149,10 +149,10 @@ def only_where(ranges: WindowRanges, allowed: Any, block: int = 1 << 22) -> Wind
 
     Args:
         ranges: The windows to choose from.
-        allowed: Function of a flat start and a number of neighbouring windows that
-            returns one bool per window. Called with at most ``block`` windows at a time,
-            so that memory stays bounded on a series larger than memory.
-        block: Largest number of windows to ask for at once.
+        allowed: Function of a flat start and a number of neighbouring windows that returns one bool
+            per window.
+        block: Largest number of windows in one call of ``allowed``, which bounds the memory for a
+            series on disk.
     """
     first, count, series = [], [], []
     for begin, total, reads in zip(ranges.first, ranges.count, ranges.series, strict=True):
@@ -172,7 +172,7 @@ def only_where(ranges: WindowRanges, allowed: Any, block: int = 1 << 22) -> Wind
 
 
 def windowed_any(flags: BoolArray, count: int, step: int) -> BoolArray:
-    """Tell for every i if any of ``flags[i], flags[i + step], ...`` (``count`` of them) is set."""
+    """Return, for every ``i``, True if any of the ``count`` flags ``i, i + step, ...`` is set."""
     length = len(flags) - step * (count - 1)
     rows = -(-len(flags) // step)
     padded = np.zeros((rows + 1, step), dtype=np.int64)
@@ -185,10 +185,10 @@ def windowed_any(flags: BoolArray, count: int, step: int) -> BoolArray:
 def windows_reading(
     inputs: BoolArray, targets: BoolArray, geometry: Geometry, count: int
 ) -> BoolArray:
-    """Tell for each of ``count`` windows if it reads a flagged input or target.
+    """Return, for each of ``count`` windows, True if it reads a flagged input or target.
 
     Args:
-        inputs: Flags of the positions as inputs, from the first window's start on.
+        inputs: Flags of the positions as inputs, from the start of the first window on.
         targets: Flags of the same positions as targets.
         geometry: The shape of a window.
         count: Number of windows; neighbouring ones start ``geometry.stride`` apart.
@@ -208,10 +208,10 @@ def part_of(
 
     Args:
         ranges: The windows to choose from.
-        begin: First flat position of the part, in each series.
-        end: Flat position after the part's last, in each series.
+        begin: First flat position of the part in each series.
+        end: Flat position after the last of the part in each series.
         geometry: The shape of a window.
-        context: True if inputs may reach back over the part's beginning.
+        context: True if inputs may lie before the part.
     """
     reach_back = geometry.first_target if context else 0
     low, high = begin - reach_back, end - geometry.span

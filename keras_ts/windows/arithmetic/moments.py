@@ -1,4 +1,4 @@
-"""Mean and standard deviation of columns, block by block: a memory map is never read whole."""
+"""Mean and standard deviation of columns, in blocks: a memory map is never read whole."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +10,7 @@ _BLOCK = 1 << 20
 
 
 def merged(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return spans ``(begin, end)`` of rows as disjoint ones in order."""
+    """Merge spans ``(begin, end)`` of rows into disjoint ones, in order."""
     joined: list[tuple[int, int]] = []
     for begin, end in sorted(spans):
         if joined and begin <= joined[-1][1]:
@@ -37,7 +37,7 @@ def moments(values: Array, spans: Sequence[tuple[int, int]]) -> tuple[Array, Arr
         count += finite.sum(axis=0)
         total += block.sum(axis=0)
     mean = total / np.maximum(count, 1)
-    # A second pass: the difference of squares would cancel for a column far from 0.
+    # A second pass, since E[x^2] - E[x]^2 loses its digits for a column far from 0.
     squares = np.zeros(columns)
     for block, finite in _blocks(values, spans):
         squares += np.square(np.where(finite, block - mean, 0.0)).sum(axis=0)
@@ -45,7 +45,7 @@ def moments(values: Array, spans: Sequence[tuple[int, int]]) -> tuple[Array, Arr
 
 
 def _blocks(values: Array, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[Array, Array]]:
-    """Yield blocks of rows as float64, 0 in place of values that are not finite, and a mask."""
+    """Yield blocks of rows as float64, 0 where a value is not finite, and masks of the finite."""
     for begin, end in spans:
         for first in range(begin, end, _BLOCK):
             block = np.asarray(values[first : min(first + _BLOCK, end)], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Missing values parted from the others, by NumPy or by ``keras.ops`` alike."""
+"""Separates missing values from the others, in NumPy arrays or Keras tensors."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ import numpy as np
 
 
 def parted(values: Any, ops: Any = np) -> tuple[Any, Any]:
-    """Return the values with 0 for each that is NaN or infinite, and True for each of these.
+    """Return the values with 0 in place of NaN and infinity, and a mask that is True there.
 
     Args:
-        values: Numbers of floating point.
+        values: Floating-point numbers.
         ops: ``numpy``, or ``keras.ops`` for tensors.
     """
-    # NaN and infinite numbers times 0 are NaN. tf2onnx turns ``where`` into a sum of products, in
-    # which the value that is not chosen counts NaN * 0, unless its condition is an ``isnan``.
+    # NaN and infinity times 0 are NaN. The condition has to be an ``isnan``: any other ``where``
+    # becomes a sum of products in tf2onnx, to which the NaN that is not chosen adds NaN * 0.
     with np.errstate(invalid="ignore"):
         missing = ops.isnan(0.0 * values)
     return ops.where(missing, ops.zeros_like(values), values), missing

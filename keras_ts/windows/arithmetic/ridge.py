@@ -1,16 +1,16 @@
-"""Ridge regression from sums alone, with a penalty that the rows choose.
+"""Ridge regression from sums over rows, with a penalty chosen by the data.
 
-A linear map of a window has as many weights as the window has steps, and a series of a thousand
-steps tells a few of them apart. A penalty shrinks the others. How large it must be depends on the
-noise, which nobody knows beforehand, and an information criterion reads it off the same sums.
+A linear map of a window has one weight per step, and a series of a thousand steps determines only
+a few of them. A penalty shrinks the others. How large it must be depends on the noise, which is
+unknown beforehand; an information criterion chooses it from the same sums.
 """
 
 import numpy as np
 
 from keras_ts._typing import Array
 
-# Penalties to choose among, in units of the mean diagonal of the inputs' products. The last leaves
-# nothing of any map.
+# Penalties to choose from, in units of the mean diagonal of ``X'X``. The last shrinks every weight
+# to 0.
 _PENALTIES = np.append(np.logspace(-5, 2, 29), np.inf)
 _TINY = np.finfo("float64").tiny
 # Stands for zero residual degrees of freedom; such a fit is never chosen.
@@ -18,7 +18,7 @@ _NO_ROWS = 1e-9
 
 
 class Spectrum:
-    """The eigenvalues of ``X'X``, by which ridge regression is solved for any penalty.
+    """The eigenvalues of ``X'X``, which solve ridge regression for any penalty.
 
     Args:
         gram: ``X'X``, ``(..., inputs, inputs)``.
@@ -27,7 +27,7 @@ class Spectrum:
 
     def __init__(self, gram: Array, cross: Array) -> None:
         sizes, self._directions = np.linalg.eigh(gram)
-        self.sizes = np.maximum(sizes, 0.0)  # Directions without any spread hold rounding alone.
+        self.sizes = np.maximum(sizes, 0.0)  # Below 0 there is only rounding.
         self.along = np.swapaxes(self._directions, -1, -2) @ cross
 
     def coefficients(self, penalty: Array) -> Array:
@@ -38,17 +38,16 @@ class Spectrum:
 
 
 class RidgeSums:
-    """Sums over rows of inputs and outputs, and the coefficients that they give.
+    """Sums over rows of inputs and outputs, and the ridge coefficients that follow from them.
 
     With the inputs ``X``, an output ``y`` and weights ``w``, the coefficients minimize ``sum(w (y -
     Xb)^2) + k |b|^2``. Of 30 penalties ``k`` each output gets the one with the least corrected
     information criterion ``log(sum(w (y - Xb)^2)) + 2 (t + 1) / (n - t - 2)``, where ``t`` is the
     trace of the matrix that maps ``y`` to its fit, and stays below ``n - 2`` (Hurvich, Simonoff and
-    Tsai, Journal of the Royal Statistical Society B 1998). For many rows that is generalized
-    cross-validation, which in few rows takes noise for a law. The number of rows ``n`` is
-    ``sum(w)^2 / sum(w^2)``, so that rows of weight 0 are none. The largest penalty is infinite:
-    where no map is better than none, the coefficients are 0. There is no intercept, so that inputs
-    of 0 give outputs of 0.
+    Tsai, Journal of the Royal Statistical Society B 1998). For many rows this is generalized
+    cross-validation, which overfits few rows. The number of rows ``n`` is ``sum(w)^2 / sum(w^2)``,
+    so that rows of weight 0 do not count. The largest penalty is infinite: if no map is better than
+    none, the coefficients are 0. There is no intercept, so that inputs of 0 give outputs of 0.
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -67,7 +66,7 @@ class RidgeSums:
         self._squares += weights @ np.square(outputs, dtype="float64")
 
     def coefficients(self) -> Array:
-        """Return the coefficients, float64 ``(inputs, outputs)``; 0 if no row tells anything."""
+        """Return the coefficients, float64 ``(inputs, outputs)``; 0 if all inputs are 0."""
         unit = np.trace(self._gram) / len(self._gram)
         if not unit > 0:
             return np.zeros_like(self._cross)

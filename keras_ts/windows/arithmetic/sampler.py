@@ -1,7 +1,7 @@
-"""The windows of every batch of every epoch: pure arithmetic, and one cached stretch.
+"""Which windows each batch of each epoch holds: pure arithmetic, and one cached stretch.
 
-Workers share every batch. The order of the windows, the batches and the padding are those of the
-whole, whatever the number of workers, so that together they make the steps that one would make.
+Several workers may share every batch. The order, the batches and the padding do not depend on the
+number of workers, so that together they make the same steps as a single one.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.geometry import PickledByFields, WindowRanges
 from keras_ts.windows.arithmetic.shuffle import Permutation
 
-# The order is computed in stretches of this many positions: long enough that NumPy's cost
-# per call vanishes, short enough to stay in a core's cache.
+# The order is computed in stretches of this many positions: long enough to hide NumPy's cost per
+# call, short enough to stay in a core's cache.
 _STRETCH = 1 << 16
 
 Remainder = Literal["keep", "drop", "pad"]
@@ -22,27 +22,28 @@ Remainder = Literal["keep", "drop", "pad"]
 
 @dataclass
 class BatchSampler(PickledByFields):
-    """The order of all windows, epoch by epoch, its division into batches, and a worker's rows.
+    """The order of all windows in each epoch, the batches, and the rows of one worker.
 
-    A *place* is one in the order of an epoch of the whole: place 0 holds the first window that the
-    epoch reads. A *position* is a place among the rows of this worker, batch after batch.
+    A *place* is an index into an epoch's order of all windows: place 0 holds the first window that
+    the epoch reads. A *position* is an index into the rows of this worker, batch after batch.
 
     Attributes:
         ranges: The windows.
-        batch_size: Number of windows in a batch of the whole: a multiple of ``shards * devices``.
+        batch_size: Number of windows that all workers read in a batch: a multiple of ``shards *
+            devices``.
         remainder: "keep" a last batch that is not full, "drop" it, or "pad" it: fill it up with
-            the epoch's windows from its first on.
+            the first windows of the epoch.
         shuffle: True for a permutation per epoch, False for time order.
-        seed: Number that the permutations depend on besides the epoch.
-        shards: Number of workers that share every batch: each reads as many rows of it.
-        shard: Index of this worker, whose rows stand behind those of the workers before it.
+        seed: Number that the permutations depend on, together with the epoch.
+        shards: Number of workers that share every batch in equal parts.
+        shard: Index of this worker. Its rows follow those of the workers before it.
         devices: Number of devices of a worker, which share its rows of every batch. A last batch
             that is kept is filled up to a multiple of ``shards * devices``.
         batches: Number of batches in an epoch.
-        size: Number of windows that an epoch reads.
-        positions: Number of positions in all batches: more than ``size`` if some are padding,
-            which come last.
-        weighted: True if windows weigh something: there may be padding in an epoch of the whole.
+        size: Number of windows that this worker reads in an epoch.
+        positions: Number of positions in all batches: more than ``size`` if there is padding, which
+            comes last.
+        weighted: True if windows have weights, since some worker's epoch may have padding.
     """
 
     ranges: WindowRanges
@@ -61,7 +62,7 @@ class BatchSampler(PickledByFields):
         self.batches = full + (rest > 0)
         together = self.batch_size if self.remainder == "pad" else self.shards * self.devices
         filled = -(-rest // together) * together
-        # Rows of this worker in a full batch, and in a last one that is not.
+        # Rows of this worker in a full batch, and in a smaller last one.
         self._rows, self._last_rows = self.batch_size // self.shards, filled // self.shards
         self._last = full * self._rows
         self.positions = self._last + self._last_rows
@@ -79,7 +80,7 @@ class BatchSampler(PickledByFields):
         return self.ranges.total
 
     def bounds(self, batch: int) -> tuple[int, int]:
-        """Return a batch's first position, and the one after its last."""
+        """Return the first position of a batch, and the one after its last."""
         begin = batch * self._rows
         end = begin + self._rows
         return begin, end if end <= self.positions else self.positions
@@ -87,13 +88,13 @@ class BatchSampler(PickledByFields):
     def windows(self, epoch: int, begin: int, end: int) -> tuple[IntArray, IntArray]:
         """Return the windows at positions ``begin .. end - 1`` of an epoch.
 
-        Positions from ``size`` on are padding, and repeat the whole's epoch from its beginning.
+        Positions from ``size`` on are padding: the first windows of the epoch again.
 
         Returns:
             The windows' numbers in time order, and their flat starts.
         """
         number, first = divmod(begin, _STRETCH)
-        # One tuple, replaced whole: readers in other threads see the old one or the new.
+        # One tuple, replaced at once, so that other threads see either the old one or the new.
         key, windows, starts = self._stretch
         if key != (epoch, number):
             windows = self._ordered(epoch, number)
@@ -107,12 +108,12 @@ class BatchSampler(PickledByFields):
         return np.concatenate([windows[first:], rest[0]]), np.concatenate([starts[first:], rest[1]])
 
     def weights(self, begin: int, end: int) -> Array:
-        """Return the weights that leave padding out of the loss of positions ``begin .. end - 1``.
+        """Return the weights of positions ``begin .. end - 1`` that keep padding out of the loss.
 
-        Keras averages a loss over the rows of a batch, padding included. So windows weigh as much
-        more as there are more rows than windows: with "pad" those of all batches, since every batch
-        counts alike in the loss of an epoch; else those of the last batch alone, so that every
-        step is the one of a batch without padding.
+        Keras averages a loss over the rows of a batch, padding included. So padding weighs 0, and
+        windows weigh the number of rows over the number of windows: with "pad" of the whole epoch,
+        since every batch counts equally in its loss; else of the last batch, and only there, so
+        that every step is that of a batch without padding.
         """
         positions = np.arange(begin, end)
         weights = np.where(positions < self._last, *self._weights)
@@ -122,7 +123,7 @@ class BatchSampler(PickledByFields):
     def _ordered(self, epoch: int, number: int) -> IntArray:
         begin = number * _STRETCH
         places = self._places(np.arange(begin, min(begin + _STRETCH, self.positions)))
-        if begin + _STRETCH > self.size:  # Padding begins anew.
+        if begin + _STRETCH > self.size:  # Padding starts over at the first place.
             places %= self.total
         if not self.shuffle:
             return places

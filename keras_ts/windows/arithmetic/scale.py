@@ -1,4 +1,4 @@
-"""The scale of a series or of a window: how far it moves from one position to the next."""
+"""The scale of a series or of a window: the mean size of its steps."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ def mean_absolute_steps(
 ) -> Array:
     """Return the mean absolute step of each series and column, ``(series, columns)``.
 
-    The mean of ``|y[t] - y[t - 1]|`` over ``begin < t < end``, both values finite: the scale of
-    Hyndman and Koehler, *Another look at measures of forecast accuracy* (2006). It is 0 where there
-    is no such step. The arguments are those of ``absolute_steps``.
+    It is the mean of ``|y[t] - y[t - 1]|`` over ``begin < t < end``, where both values are finite:
+    the scale of Hyndman and Koehler, *Another look at measures of forecast accuracy* (2006). It is
+    0 if there is no such step. The arguments are those of ``absolute_steps``.
     """
     total, count = absolute_steps(values, begin, end, columns, block=block)
     means: Array = total / np.maximum(count, 1)
@@ -25,9 +25,9 @@ def mean_absolute_steps(
 def window_scales(past: Any, ops: Any = np) -> Any:
     """Return the mean absolute step within each window, ``(windows, columns)``.
 
-    The scale of conformal prediction: ``ConformalInterval`` reads it off new windows, ``calibrate``
-    off held-out ones. Steps to or from a value that is not finite are left out; without any step it
-    is 0.
+    This is the scale of conformal prediction: ``ConformalInterval`` computes it for new windows,
+    ``calibrate`` for held-out ones. Steps to or from a value that is not finite are left out; if
+    none is left, the scale is 0.
 
     Args:
         past: ``(windows, inputs, columns)``.
@@ -49,17 +49,17 @@ def absolute_steps(
 ) -> tuple[Array, Array]:
     """Return the sum and the number of absolute steps, each ``(spans, columns)``.
 
-    Steps are ``|y[t] - y[t - lag]|``, both values finite and within the span. A step that rounding
-    alone can make is 0: one over it would be a huge weight for a series that is constant.
+    Steps are ``|y[t] - y[t - lag]|``, where both values are finite and within the span. A step no
+    larger than rounding counts as 0: its inverse would be a huge weight for a constant series.
 
     Args:
         values: ``(positions,)`` or ``(positions, columns)``.
-        begin: First flat position to look at in each span; the spans are disjoint and in order,
-            such as one for each series.
-        end: Flat position after the last, in each span.
-        columns: Columns to look at.
+        begin: First flat position of each span. Spans, such as one per series, are disjoint and in
+            order.
+        end: Flat position after the last of each span.
+        columns: Columns to read.
         lag: Positions between the values of a step. Defaults to 1.
-        block: Most positions to read at once, so that memory stays bounded.
+        block: Largest number of positions to read at once, which bounds the memory.
     """
     total, count = np.zeros((2, len(begin), len(columns)))
     for start in range(lag, len(values), block):
@@ -71,12 +71,12 @@ def absolute_steps(
         read = read[:, columns] if read.ndim == 2 else read[:, None]
         read = read.astype(np.result_type(read, np.float32))
         before, after = read[:-lag], read[lag:]
-        with np.errstate(invalid="ignore"):  # Steps to or from what is not finite are left out.
+        with np.errstate(invalid="ignore"):  # Steps that are not finite are left out.
             steps = np.abs(after.astype(np.float64) - before)
             rounding = np.spacing(np.maximum(np.abs(before), np.abs(after)))
             steps[steps <= 2 * rounding] = 0
         for column, step in enumerate(steps.T):
-            known = inside & np.isfinite(step)
-            total[:, column] += np.bincount(span[known], step[known], len(begin))
-            count[:, column] += np.bincount(span[known], minlength=len(begin))
+            counted = inside & np.isfinite(step)
+            total[:, column] += np.bincount(span[counted], step[counted], len(begin))
+            count[:, column] += np.bincount(span[counted], minlength=len(begin))
     return total, count

@@ -1,4 +1,4 @@
-"""``Frequency``: the regular steps of one series, numbered and continued. Pure NumPy."""
+"""``Frequency``: numbers the regular steps of one series, and continues them. Pure NumPy."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array
-from keras_ts.windows.arithmetic.calendars import CALENDARS
+from keras_ts.windows.arithmetic.frequency_rules import FREQUENCY_RULES
 
 _NANOSECONDS = {
     "day": 86_400_000_000_000,
@@ -17,28 +17,28 @@ _NANOSECONDS = {
     "microsecond": 1_000,
     "nanosecond": 1,
 }
-# Ends of a frequency's text, for steps that are even by the other clock than usual.
+# Ends of a frequency's name, for steps that are even by the clock that does not count them.
 BY_CLOCK, IN_UTC = " by the local clock", " in UTC"
 _UNITS = dict(zip(("D", "h", "m", "s", "ms", "us", "ns"), _NANOSECONDS, strict=True))
 
 
 @dataclass(frozen=True)
 class Frequency:
-    """The steps of one series, read off its timestamps.
+    """The regular step of one series, read off its timestamps.
 
     Attributes:
-        step: Ticks of the calendar (or, without one, units of time) in one step.
-        calendar: One of ``CALENDARS``, or None for steps in time.
-        local: True if timestamps are those of the clock of the time zone, False if in UTC or
-            without a zone.
+        step: Ticks of the rule (or, without one, units of time) in one step.
+        rule: Name of one of ``FREQUENCY_RULES``, or None for steps in time.
+        local: True if the steps are even by the clock of the time zone; False for UTC, or without
+            a zone.
         unit: The timestamps' unit; "" for numbers.
-        marks: Those of the calendar, which tell one series from another.
-        time_of_day: Of a calendar's days, in the timestamps' unit.
+        marks: The series' marks by the rule.
+        time_of_day: Time of day of a rule's days, in the timestamps' unit.
         zoned: True if there is a time zone.
     """
 
     step: int | float
-    calendar: str | None = None
+    rule: str | None = None
     local: bool = False
     unit: str = ""
     marks: tuple[int, ...] = ()
@@ -47,26 +47,31 @@ class Frequency:
 
     @property
     def counts_days(self) -> bool:
-        """True for steps of whole days, counted by the clock of the time zone; others are in UTC.
+        """True for steps of whole days, which the clock of the time zone counts; UTC counts others.
 
-        Rows without a change of the clock do not tell by which of the two their steps are even. So
-        neither do numbers: that of a timestamp is the same, whatever rows stand beside it.
+        Rows without a change of the clock are even by both. So the length of the step decides, and
+        a timestamp has the same number whatever other rows there are.
         """
-        if self.calendar is not None or not self.zoned:  # Without a zone there is one clock.
+        if self.rule is not None or not self.zoned:  # Without a zone there is one clock.
             return True
         return int(self.step) * _NANOSECONDS[_UNITS[self.unit]] % _NANOSECONDS["day"] == 0
 
     @property
     def unusual(self) -> bool:
-        """True if the steps are even by the other clock than the one that counts them."""
+        """True if the steps are even by one clock, and counted by the other."""
         return self.zoned and self.local != self.counts_days
 
     def numbers(self, utc: Array, shown: Array) -> Array:
-        """Return the number of each timestamp's step, given in UTC and by the zone's clock."""
+        """Return the number of each timestamp's step.
+
+        Args:
+            utc: The timestamps in UTC.
+            shown: The same by the clock of the time zone.
+        """
         return self.number(shown if self.counts_days else utc)
 
     def slips(self, utc: Array, shown: Array) -> bool:
-        """Tell if a change of the clock leaves out a number of a series, or gives one twice."""
+        """Return True if a change of the clock skips a number of the series, or repeats one."""
         if not self.unusual:
             return False
         apart = self.number(shown) - self.number(utc)
@@ -74,27 +79,27 @@ class Frequency:
 
     def number(self, times: Array) -> Array:
         """Return the number of each timestamp's step, counted from 1970-01-01, or from 0."""
-        if self.calendar is None and (times.dtype.kind == "f" or self.step >= 1 << 63):
+        if self.rule is None and (times.dtype.kind == "f" or self.step >= 1 << 63):
             return times.astype(np.float64) / self.step
         ticks = self._ticks(times)
         return ticks // ticks.dtype.type(self.step)
 
     def following(self, last: Any, count: int) -> Array:
-        """Return the ``count`` timestamps after ``last``, which has one of the series' own.
+        """Return the ``count`` timestamps after ``last``, which is one of the series' own.
 
-        If ``count`` is negative, return as many before it, in order.
+        A negative ``count`` returns as many before it, in order.
         """
         last = np.asarray(last)
         ahead = (np.arange(1, count + 1) if count > 0 else np.arange(count, 0)) * self.step
-        if self.calendar is None:
+        if self.rule is None:
             steps = f"timedelta64[{self.unit}]" if self.unit else f"{last.dtype.kind}8"
             return last + ahead.astype(steps)
-        day = CALENDARS[self.calendar].day(self._ticks(last[None]) + ahead, self.marks)
+        day = FREQUENCY_RULES[self.rule].day(self._ticks(last[None]) + ahead, self.marks)
         return day.astype(last.dtype) + np.array(self.time_of_day, f"m8[{self.unit}]")
 
     def _ticks(self, times: Array) -> Array:
-        if self.calendar is not None:
-            return CALENDARS[self.calendar].number(times.astype("datetime64[D]"), self.marks)
+        if self.rule is not None:
+            return FREQUENCY_RULES[self.rule].number(times.astype("datetime64[D]"), self.marks)
         return times if times.dtype.kind == "u" else times.astype(np.int64)
 
     def __str__(self) -> str:
@@ -104,13 +109,13 @@ class Frequency:
 
     @property
     def name(self) -> str:
-        """The name of the steps, by whichever clock."""
-        if self.calendar is not None:
-            calendar = CALENDARS[self.calendar]
-            if calendar.name is None:
-                return _plural(self.step, calendar.tick)
-            every = f", every {_plural(self.step, calendar.tick)}" if self.step > 1 else ""
-            return calendar.name(self.marks) + every
+        """The name of the step, such as "2 weekdays", without the clock."""
+        if self.rule is not None:
+            rule = FREQUENCY_RULES[self.rule]
+            if rule.name is None:
+                return _plural(self.step, rule.tick)
+            every = f", every {_plural(self.step, rule.tick)}" if self.step > 1 else ""
+            return rule.name(self.marks) + every
         if not self.unit:
             return f"steps of {self.step:g}"
         length = int(self.step) * _NANOSECONDS[_UNITS[self.unit]]
@@ -118,9 +123,9 @@ class Frequency:
         return _plural(length // _NANOSECONDS[unit], unit)
 
 
-def same_steps(one: str, other: str) -> bool:
-    """Tell if two frequencies, as text, have the same steps, by whichever clock."""
-    names = [text.removesuffix(BY_CLOCK).removesuffix(IN_UTC) for text in (one, other)]
+def same_steps(text: str, other: str) -> bool:
+    """Return True if the names of two frequencies differ in nothing but the clock."""
+    names = [name.removesuffix(BY_CLOCK).removesuffix(IN_UTC) for name in (text, other)]
     return names[0] == names[1]
 
 

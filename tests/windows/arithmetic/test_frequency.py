@@ -28,7 +28,7 @@ from regular_series import (
     stepping,
 )
 
-# The oracle: each calendar numbers the days of one series, or returns None.
+# The oracle: each rule numbers the days of one series, or returns None.
 
 
 def months(days):
@@ -73,7 +73,7 @@ def twice_a_month(days):
     return [2 * month + (day.day != early) for month, day in zip(months(days), days, strict=True)]
 
 
-CALENDARS = [every_day, day_of_month, last_weekday, first_weekday, third_friday, twice_a_month,
+RULES = [every_day, day_of_month, last_weekday, first_weekday, third_friday, twice_a_month,
              weekdays]  # fmt: skip
 
 
@@ -93,15 +93,15 @@ def in_time(clock, utc):
     return clock
 
 
-def in_days(calendar, clock, utc):
-    """Return the days of a calendar at one time of day, or later by a clock put forward."""
+def in_days(rule, clock, utc):
+    """Return the days of a rule at one time of day, or later by a clock put forward."""
     of_day = [moment - datetime.combine(moment, datetime.min.time()) for moment in clock]
     late = [moment - min(of_day) for moment in of_day]
     ahead = [local - moment for local, moment in zip(clock, utc, strict=True)]
     forward = [0 * DAY, *(after - before for before, after in pairwise(ahead))]
     if any(late[i] not in (0 * DAY, forward[i]) for i in range(len(clock))):
         return None
-    return calendar([moment.date() for moment in clock])
+    return rule([moment.date() for moment in clock])
 
 
 def naive_gaps(series):
@@ -111,7 +111,7 @@ def naive_gaps(series):
         utc, local = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         if utc:
             counts = [utc, in_time(local, utc)]
-            counts += [in_days(c, clock, utc) for c in CALENDARS for clock in (utc, local)]
+            counts += [in_days(rule, clock, utc) for rule in RULES for clock in (utc, local)]
             fewest = min((uneven(ticks) for ticks in counts if ticks is not None), key=len)
             listed += [begin + position for position in fewest]
         begin += len(utc)
@@ -147,13 +147,13 @@ def test_gaps_are_where_rows_were_removed(series, unit):
 
 
 @pytest.mark.parametrize("kind", REGULAR)
-def test_every_calendar_is_regular_and_a_missing_row_a_gap(kind):
+def test_every_rule_is_regular_and_a_missing_row_a_gap(kind):
     moments = REGULAR[kind](datetime(1969, 1, 1, 16), 40)
     pairs = list(zip(moments, moments, strict=True))
     for zone in (False, True):
         assert found([pairs], zone=zone) == []
         assert found([pairs[:20] + pairs[21:]], zone=zone) == [20]
-        # The calendar of the others does not hold for a series with a row that is late.
+        # The rule of the others does not hold for a series with a row that is late.
         late = [*pairs[:20], (pairs[20][0] + HOUR / 60 / 2,) * 2, *pairs[21:]]
         assert {20, 21} <= set(found([late], zone=zone))
         for days in (-2, -1, 1, 2):

@@ -156,32 +156,32 @@ def test_days_of_a_zone_go_by_its_clock_even_if_that_is_not_changed_in_them():
     utc = stepping(DAY)(datetime(2024, 5, 1, 22), 9)
     local = [moment + 2 * HOUR for moment in utc]
     found = frequency_of(utc, local)
-    assert (found.calendar, found.local, found.time_of_day) == ("day", True, 0)
+    assert (found.rule, found.local, found.time_of_day) == ("day", True, 0)
     assert found.number(array(local))[0] == (datetime(2024, 5, 2) - EPOCH).days
     assert frequency_of(utc).local is False
 
 
 def test_months_in_utc_of_a_zone():
-    """The clock of the zone shows other days, and no calendar holds for those."""
+    """The clock of the zone shows other days, and no rule holds for those."""
     utc = REGULAR["month ends"](datetime(2024, 1, 1, 20), 30)
     local = [moment + (3 + row % 3) * HOUR for row, moment in enumerate(utc)]
     found = frequency_of(utc, local)
-    assert (found.calendar, found.local) == ("day of month", False)
+    assert (found.rule, found.local) == ("day of month", False)
     assert str(found) == "month end in UTC"
     # The time of day is that in UTC, too.
     assert found.following(array(utc)[27], 2).tolist() == utc[28:]
 
 
-def test_calendars_by_the_clock_go_before_those_in_utc():
+def test_rules_by_the_clock_go_before_those_in_utc():
     local = REGULAR["last weekdays"](datetime(2024, 1, 1, 12), 30)
     found = frequency_of([moment - HOUR for moment in local], local)
-    assert (found.calendar, found.local) == ("last weekday", True)
+    assert (found.rule, found.local) == ("last weekday", True)
 
 
-def test_steps_shorter_than_those_of_a_calendar_are_none_of_its_days():
+def test_steps_shorter_than_those_of_a_rule_are_none_of_its_days():
     """Half a day stays half a day, even if the clock is put forward over the other half."""
     found = frequency_of([EPOCH, EPOCH + DAY / 2], [EPOCH, EPOCH + DAY])
-    assert (str(found), found.calendar) == ("12 hours", None)
+    assert (str(found), found.rule) == ("12 hours", None)
 
 
 def test_a_day_that_a_clock_leaves_out_is_no_missing_row():
@@ -189,7 +189,7 @@ def test_a_day_that_a_clock_leaves_out_is_no_missing_row():
     utc = stepping(DAY)(datetime(2011, 12, 26, 10), 9)
     local = [moment + DAY * (moment.day < 20 or moment.day > 29) for moment in utc]
     found = frequency_of(utc, local)
-    assert (str(found), found.calendar, found.local) == ("1 day in UTC", None, False)
+    assert (str(found), found.rule, found.local) == ("1 day in UTC", None, False)
     assert found.slips(array(utc), array(local))
     numbers = frequency_of(utc[:3], local[:3]).number(array(local))
     assert found.numbers(array(utc), array(local)).tolist() == numbers.tolist()
@@ -239,7 +239,7 @@ def test_names_of_steps_in_time(step, unit, name):
     assert str(found) == name
 
 
-def test_names_of_steps_in_calendars():
+def test_names_of_steps_by_frequency_rules():
     assert str(Frequency(2, "weekday", unit="s")) == "2 weekdays"
     assert str(Frequency(2, "day", unit="s")) == "2 days"
     assert (

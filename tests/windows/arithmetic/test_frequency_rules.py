@@ -1,4 +1,4 @@
-"""Calendars, measured against plain loops over Python's dates: numbers, days of numbers, marks.
+"""Frequency rules against plain loops over Python's dates: numbers, days of numbers, marks.
 
 Needs no framework, so that ``mutants.py`` can run it in a bare interpreter.
 """
@@ -12,13 +12,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from keras_ts.windows.arithmetic.calendars import CALENDARS, in_days, in_time, per_row
+from keras_ts.windows.arithmetic.frequency_rules import FREQUENCY_RULES, in_days, in_time, per_row
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from regular_series import HOUR, is_first_weekday, is_last, is_last_weekday
 
 EVERY_DAY = [date(1967, 12, 31) + timedelta(days=number) for number in range(4000)]
 
-# Days of a calendar with their marks: the oracle says which days they are.
+# Days of a rule with their marks: the oracle says which days they are.
 CHOSEN = [
     ("day", (), lambda day: True),
     ("weekday", (), lambda day: day.weekday() < 5),
@@ -46,23 +46,23 @@ def array(days):
 
 @pytest.mark.parametrize(("name", "marks", "days"), KINDS)
 def test_days_are_numbered_from_1970_and_found_again(name, marks, days):
-    calendar = CALENDARS[name]
-    numbers = calendar.number(array(days), marks)
+    rule = FREQUENCY_RULES[name]
+    numbers = rule.number(array(days), marks)
     assert numbers.dtype == np.int64
     before = sum(day < date(1970, 1, 1) for day in days)
     assert numbers.tolist() == list(range(-before, len(days) - before))
-    assert calendar.day(numbers, marks).tolist() == days
+    assert rule.day(numbers, marks).tolist() == days
     # No other day is the day of its number.
     every = array(EVERY_DAY)
-    kept = calendar.day(calendar.number(every, marks), marks) == every
+    kept = rule.day(rule.number(every, marks), marks) == every
     assert every[kept].tolist() == days
     # A day in between has the number of a neighbour: numbers never fall.
-    assert (np.diff(calendar.number(every, marks)) >= 0).all()
+    assert (np.diff(rule.number(every, marks)) >= 0).all()
 
 
 @pytest.mark.parametrize(("name", "marks", "days"), KINDS)
 def test_marks_are_read_off_the_days(name, marks, days):
-    read = CALENDARS[name].marks(array(days), np.array([0, len(days)]))
+    read = FREQUENCY_RULES[name].marks(array(days), np.array([0, len(days)]))
     assert read.shape == (len(marks), 1)
     assert tuple(read[:, 0].tolist()) == marks
 
@@ -79,31 +79,31 @@ def halves(days):
 
 @pytest.mark.parametrize(("days", "mark"), SHORT)
 def test_a_series_without_long_months_may_end_them(days, mark):
-    read = CALENDARS["day of month"].marks(np.array(days, "M8[D]"), np.array([0, 2]))
+    read = FREQUENCY_RULES["day of month"].marks(np.array(days, "M8[D]"), np.array([0, 2]))
     assert read.tolist() == [[mark]]
-    read = CALENDARS["twice a month"].marks(np.array(halves(days), "M8[D]"), np.array([0, 4]))
+    read = FREQUENCY_RULES["twice a month"].marks(np.array(halves(days), "M8[D]"), np.array([0, 4]))
     assert read.tolist() == [[13], [mark]]
 
 
 def test_other_series_of_a_panel_do_not_change_whether_a_series_ends_its_months():
     days = np.array([day for own, _ in SHORT for day in own], "M8[D]")
-    read = CALENDARS["day of month"].marks(days, np.arange(0, 9, 2))
+    read = FREQUENCY_RULES["day of month"].marks(days, np.arange(0, 9, 2))
     assert read.tolist() == [[mark for _, mark in SHORT]]
     days = np.array([day for own, _ in SHORT for day in halves(own)], "M8[D]")
-    read = CALENDARS["twice a month"].marks(days, np.arange(0, 17, 4))
+    read = FREQUENCY_RULES["twice a month"].marks(days, np.arange(0, 17, 4))
     assert read.tolist() == [[13] * 4, [mark for _, mark in SHORT]]
 
 
 def test_every_series_of_a_panel_has_marks_of_its_own():
-    for name, calendar in CALENDARS.items():
+    for name, rule in FREQUENCY_RULES.items():
         own = [(marks, days[:40]) for other, marks, days in KINDS if other == name]
         panel = array([day for _, days in own for day in days])
         offsets = concatenated_offsets([len(days) for _, days in own])
         want = [marks for marks, _ in own]
-        assert [tuple(read) for read in calendar.marks(panel, offsets).T.tolist()] == want
-        rows = per_row(calendar.marks(panel, offsets), offsets)
-        numbers = calendar.number(panel, rows)
-        assert calendar.day(numbers, rows).tolist() == panel.tolist()
+        assert [tuple(read) for read in rule.marks(panel, offsets).T.tolist()] == want
+        rows = per_row(rule.marks(panel, offsets), offsets)
+        numbers = rule.number(panel, rows)
+        assert rule.day(numbers, rows).tolist() == panel.tolist()
         assert all((np.diff(numbers[a:b]) == 1).all() for a, b in pairwise(offsets))
 
 
@@ -116,24 +116,24 @@ def test_days_that_are_not_half_a_month_apart_are_no_half_months(early, late, ha
     days = [
         day for day in EVERY_DAY if day.day in (early, late) or (is_last(day) and day.day < late)
     ]
-    calendar = CALENDARS["twice a month"]
-    marks = calendar.marks(array(days), np.array([0, len(days)]))[:, 0]
-    kept = calendar.day(calendar.number(array(days), marks), marks) == array(days)
+    rule = FREQUENCY_RULES["twice a month"]
+    marks = rule.marks(array(days), np.array([0, len(days)]))[:, 0]
+    kept = rule.day(rule.number(array(days), marks), marks) == array(days)
     assert kept.all() == half
     assert (marks.tolist() == [-1, -1]) is not half
     # Another series of the panel, of half months or not, does not change that.
     for other in ([1, 12], [1, 15]):
         more = [date(2024, month, day) for month in (1, 2, 3) for day in other]
         panel, offsets = array([*days, *more]), np.array([0, len(days), len(days) + 6])
-        assert (calendar.marks(panel, offsets)[:, 0] == marks).all()
-        assert (calendar.marks(panel, offsets)[0, 1] == -1) == (other == [1, 12])
+        assert (rule.marks(panel, offsets)[:, 0] == marks).all()
+        assert (rule.marks(panel, offsets)[0, 1] == -1) == (other == [1, 12])
 
 
-def test_no_two_days_are_closer_than_their_calendar_says():
+def test_no_two_days_are_closer_than_their_rule_says():
     """A clock is put forward by a few hours at most."""
     for name, _, days in KINDS:
         closest = min(after - before for before, after in pairwise(days))
-        assert CALENDARS[name].hours <= closest / HOUR - 4
+        assert FREQUENCY_RULES[name].hours <= closest / HOUR - 4
 
 
 NAMES = {
@@ -152,26 +152,26 @@ NAMES = {
 
 @pytest.mark.parametrize(("name", "marks"), NAMES)
 def test_names(name, marks):
-    assert CALENDARS[name].name(marks) == NAMES[name, marks]
+    assert FREQUENCY_RULES[name].name(marks) == NAMES[name, marks]
 
 
-@pytest.mark.parametrize("calendar", CALENDARS.values())
-def test_calendars_do_not_change(calendar):
+@pytest.mark.parametrize("rule", FREQUENCY_RULES.values())
+def test_rules_do_not_change(rule):
     """Every series of a process goes by the same ones."""
     with pytest.raises(FrozenInstanceError):
-        calendar.hours = 1
+        rule.hours = 1
 
 
 def test_days_without_marks_go_by_their_tick():
-    assert (CALENDARS["day"].name, CALENDARS["day"].tick) == (None, "day")
-    assert (CALENDARS["weekday"].name, CALENDARS["weekday"].tick) == (None, "weekday")
-    assert CALENDARS["twice a month"].tick == "half month"
-    assert {CALENDARS[name].tick for name, *_ in KINDS} == {
+    assert (FREQUENCY_RULES["day"].name, FREQUENCY_RULES["day"].tick) == (None, "day")
+    assert (FREQUENCY_RULES["weekday"].name, FREQUENCY_RULES["weekday"].tick) == (None, "weekday")
+    assert FREQUENCY_RULES["twice a month"].tick == "half month"
+    assert {FREQUENCY_RULES[name].tick for name, *_ in KINDS} == {
         "day", "weekday", "month", "half month",
     }  # fmt: skip
 
 
-# A calendar's days are all at one time of day, or later by as much as the clock is put forward.
+# A rule's days are all at one time of day, or later by as much as the clock is put forward.
 
 
 def clock_array(moments):
@@ -193,19 +193,19 @@ def test_a_day_may_begin_late_by_as_much_as_the_clock_is_put_forward(panel):
             utc.append(moment - ahead * HOUR)
             want.append(late - usual in ((0, ahead - before) if row else (0,)))
     offsets = concatenated_offsets([len(series) for series in panel])
-    number, holds = in_days(CALENDARS["day"], clock_array(local), clock_array(utc), offsets)
+    number, holds = in_days(FREQUENCY_RULES["day"], clock_array(local), clock_array(utc), offsets)
     assert holds.tolist() == want
     assert number.tolist() == clock_array(local).astype("M8[D]").astype(int).tolist()
     same = clock_array(local)
-    alone = in_days(CALENDARS["day"], same, same, offsets)[1]
+    alone = in_days(FREQUENCY_RULES["day"], same, same, offsets)[1]
     lowest = [min(late for late, _ in series) for series in panel]
     assert alone.tolist() == [late == low for series, low in zip(panel, lowest, strict=True)
                               for late, _ in series]  # fmt: skip
 
 
-def test_days_of_no_calendar_do_not_hold():
+def test_other_days_than_those_of_the_rule_do_not_hold():
     moments = clock_array([datetime(2024, 1, day, 7) for day in (5, 6, 7, 8)])
-    number, holds = in_days(CALENDARS["weekday"], moments, moments, np.array([0, 4]))
+    number, holds = in_days(FREQUENCY_RULES["weekday"], moments, moments, np.array([0, 4]))
     assert holds.tolist() == [True, False, False, True]
     assert number[3] - number[0] == 1
 

@@ -1,11 +1,12 @@
-"""Calendars by which timestamps are evenly spaced although their distances differ: pure NumPy.
+"""Frequency rules, by which dates are regular although their distances differ: pure NumPy.
 
-A calendar numbers its days (month ends 1, 2, 3, ...) and knows the day of each number. A series
-keeps to a calendar if every one of its days is the day of its own number. Then a missing row is a
-number that was skipped, and the days to come are those of the numbers that follow.
+Month ends are 28 to 31 days apart, yet no month is missing. A rule numbers its days (month ends 1,
+2, 3, ...) and returns the day of each number. A series follows a rule if each of its days is the
+day of its own number. Then a missing row is a skipped number, and the next days are those of the
+next numbers.
 
-Two series of one calendar differ by their *marks*: the days of the month from 0 (30 is every
-month's last), or the kind of weekday.
+Two series of one rule differ by their *marks*: the days of the month from 0 (30 is every month's
+last), or the kind of weekday.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,17 +31,17 @@ def _no_marks(day: Array, offsets: IntArray) -> IntArray:
 
 
 @dataclass(frozen=True)
-class Calendar:
-    """How a calendar numbers its days.
+class FrequencyRule:
+    """A rule by which the dates of a series follow each other.
 
     Attributes:
-        tick: The distance between two of its days, in words.
-        hours: No two of its days are closer than so many hours, however the clock is changed. A
-            series with a shorter step is not tried.
+        tick: The distance between two neighbouring days, in words.
+        hours: Two days are at least this many hours apart, also where the clock is changed. The
+            rule is not tried on a series with a shorter step.
         number: Returns the numbers of days.
         day: Returns the days of numbers.
         marks: Reads the marks ``(marks, series)`` off the days of a panel, given its offsets.
-        name: Names the days that have these marks; None: by ``tick``.
+        name: Names the days that have these marks. Defaults to None: they are named by ``tick``.
     """
 
     tick: str
@@ -52,13 +53,13 @@ class Calendar:
 
 
 def in_time(clock: Array, utc: Array, offsets: IntArray) -> Count:
-    """Count in units of time, by a clock that may be put forward and back.
+    """Count rows in units of time, by a clock that may be put forward and back.
 
-    The count does not hold for a step that is no longer than the change of the clock: an hour
-    that is missing when the clock is put back by an hour would leave no trace.
+    The count is invalid for a step that is no longer than the change of the clock: an hour that is
+    missing as the clock is put back by an hour would go unnoticed.
 
     Returns:
-        The tick of every row, and True if the count holds for it.
+        The tick of every row, and True where the count is valid.
     """
     steps = np.diff(clock)
     holds = np.ones(len(clock), dtype=bool)
@@ -67,13 +68,13 @@ def in_time(clock: Array, utc: Array, offsets: IntArray) -> Count:
     return clock, holds
 
 
-def in_days(calendar: Calendar, clock: Array, utc: Array, offsets: IntArray) -> Count:
-    """Count in the days of a calendar, all at the same time of day.
+def in_days(rule: FrequencyRule, clock: Array, utc: Array, offsets: IntArray) -> Count:
+    """Count rows in the days of a rule, all at the same time of day.
 
     If the clock is put forward at midnight, that day begins as much later.
 
     Returns:
-        The number of every row's day, and True if the count holds for the row.
+        The number of every row's day, and True where the count is valid.
     """
     day = clock.astype("datetime64[D]")
     of_day = clock - day.astype(clock.dtype)
@@ -83,17 +84,17 @@ def in_days(calendar: Calendar, clock: Array, utc: Array, offsets: IntArray) -> 
         forward = np.diff(clock) - np.diff(utc)
         forward[offsets[1:-1] - 1] = 0
         at_time[1:] |= of_day[1:] - usual[1:] == forward
-    marks = per_row(calendar.marks(day, offsets), offsets)
-    number = calendar.number(day, marks)
-    return number, at_time & (calendar.day(number, marks) == day)
+    marks = per_row(rule.marks(day, offsets), offsets)
+    number = rule.number(day, marks)
+    return number, at_time & (rule.day(number, marks) == day)
 
 
 def per_row(values: Array, offsets: IntArray) -> Array:
-    """Repeat the value of each series, on the last axis, at each of its rows."""
+    """Repeat the values of each series, on the last axis, for each of its rows."""
     return np.repeat(values, np.diff(offsets), axis=-1)
 
 
-# Days, all of them or Mondays to Fridays.
+# Every day, or Mondays to Fridays.
 
 
 def _number(day: Array, marks: Marks) -> IntArray:
@@ -120,7 +121,7 @@ def _number_of_month(day: Array, marks: Marks) -> IntArray:
 
 
 def _day_of_month(number: IntArray, marks: Marks) -> Array:
-    """Return a day of each month, or the last of a month that lacks it."""
+    """Return the marked day of each month, or the last day of a month that is too short."""
     month = number.astype("datetime64[M]")
     last = (month + 1).astype("datetime64[D]") - 1
     return np.minimum(month.astype("datetime64[D]") + marks[0], last)
@@ -155,7 +156,7 @@ def _numbered_weekday(number: IntArray, marks: Marks) -> Array:
 
 
 def _mark_of_weekday(day: Array, offsets: IntArray) -> IntArray:
-    """Return one number for all third Fridays: seven to a week of the month, from its first day."""
+    """Return one number for each week of the month and weekday: all third Fridays share one."""
     day = day[offsets[:-1]]
     _, of_month = _parts(day)
     return (of_month // 7 * 7 + day.astype(np.int64) % 7)[None]
@@ -167,7 +168,7 @@ def _name_of_weekday(marks: Marks) -> str:
     return f"{_WEEKS[week]} {_WEEKDAYS[weekday]} of the month"
 
 
-# Two days of each month, about half of one apart.
+# Two days of each month, about half a month apart.
 
 
 def _number_of_half(day: Array, marks: Marks) -> IntArray:
@@ -180,7 +181,7 @@ def _half(number: IntArray, marks: Marks) -> Array:
 
 
 def _marks_of_halves(day: Array, offsets: IntArray) -> IntArray:
-    """Return the earlier day and the later; -1 twice, if they are not half a month apart."""
+    """Return the earlier day and the later one, or -1 for both if not half a month apart."""
     month, of_month = _parts(day)
     last = _ends(month, day)
     early = np.minimum.reduceat(of_month, offsets[:-1])
@@ -197,40 +198,40 @@ def _name_of_half(marks: Marks) -> str:
 
 
 def _parts(day: Array) -> tuple[Array, IntArray]:
-    """Return the month of each day, and the day's number in the month, from 0."""
+    """Return the month of each day, and the day of the month from 0."""
     month = day.astype("datetime64[M]")
     return month, (day - month.astype(day.dtype)).astype(np.int64)
 
 
 def _ends(month: Array, day: Array) -> BoolArray:
-    """Return True for a day that is the last of its month."""
+    """Return True for each day that is the last of its month."""
     return (month + 1).astype(day.dtype) == day + 1
 
 
-CALENDARS = {
-    "day": Calendar("day", _DAYS, _number, _day),
-    "day of month": Calendar(
+FREQUENCY_RULES = {
+    "day": FrequencyRule("day", _DAYS, _number, _day),
+    "day of month": FrequencyRule(
         "month", _MONTHS, _number_of_month, _day_of_month, _mark_of_day, _name_of_day
     ),
-    "last weekday": Calendar(
+    "last weekday": FrequencyRule(
         "month",
         _MONTHS,
         _number_of_month,
         _last_weekday,
         name=lambda _: "last weekday of the month",
     ),
-    "first weekday": Calendar(
+    "first weekday": FrequencyRule(
         "month",
         _MONTHS,
         _number_of_month,
         _first_weekday,
         name=lambda _: "first weekday of the month",
     ),
-    "numbered weekday": Calendar(
+    "numbered weekday": FrequencyRule(
         "month", _MONTHS, _number_of_month, _numbered_weekday, _mark_of_weekday, _name_of_weekday
     ),
-    "twice a month": Calendar(
+    "twice a month": FrequencyRule(
         "half month", _MONTHS, _number_of_half, _half, _marks_of_halves, _name_of_half
     ),
-    "weekday": Calendar("weekday", _DAYS, _number_of_weekday, _weekday),
+    "weekday": FrequencyRule("weekday", _DAYS, _number_of_weekday, _weekday),
 }
