@@ -189,7 +189,7 @@ def test_a_window_without_a_value_or_with_a_gap_in_time_is_refused():
             forecast(model, broken)
         assert np.isnan(forecast(model, broken, incomplete="nan")["y"]).all()
     assert np.isfinite(forecast(model, frame.drop(index=20))["y"]).all()
-    with pytest.raises(ValueError, match=r"irregular step.*a mask then covers them"):
+    with pytest.raises(ValueError, match=r"irregular step.*and are then masked"):
         windows.build(gap)
 
 

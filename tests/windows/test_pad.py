@@ -290,7 +290,7 @@ def test_times_out_of_the_reach_of_their_unit_are_refused():
         {"t": pd.date_range("1700-01-01", periods=4, freq="YS", unit="ns"), "y": 1}
     )
     windows = WindowedSeries(40, time_column="t", missing="keep")
-    with pytest.raises(ValueError, match=r"datetime64\[ns\], which does not reach 38 steps back"):
+    with pytest.raises(ValueError, match=r"datetime64\[ns\]. That does not reach 38 steps back"):
         pad_front(frame, windows, 2)
     coarser = frame.assign(t=frame["t"].astype("datetime64[us]"))
     assert pad_front(coarser, windows, 2)["t"].iloc[0] == pd.Timestamp("1662-01-01")

@@ -1,1 +1,1 @@
-"""Arrays and data frames, read into one shape: the panel."""
+"""Reads arrays and data frames into one shape, the ``Panel``."""

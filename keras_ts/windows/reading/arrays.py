@@ -1,4 +1,4 @@
-"""Arrays, memory maps and lists of arrays become a panel."""
+"""Reads arrays, memory maps and lists of arrays into a ``Panel``."""
 
 import os
 from typing import Any
@@ -41,7 +41,7 @@ def read_arrays(series: Any, spec: WindowSpec) -> Panel:
 
 
 def open_arrays(series: Any) -> tuple[list[Array], bool]:
-    """Return the arrays of a list, or the only one there is and True."""
+    """Return the arrays of a list and False, or the only array in a list and True."""
     if not _is_list_of_arrays(series):
         return [_one_array(series, "series")], True
     return [_one_array(item, f"series[{i}]") for i, item in enumerate(series)], False
@@ -58,8 +58,8 @@ def _is_list_of_arrays(series: Any) -> bool:
 def _one_array(values: Any, what: str) -> Array:
     if isinstance(values, str | os.PathLike):
         raise TypeError(
-            f"{what} must hold numbers, and {values!r} is a text. Read a file first, for example "
-            "with pandas.read_csv."
+            f"{what} must hold numbers. Received the string {values!r}. Read a file first, for "
+            "example with pandas.read_csv."
         )
     try:
         array = _checks.numeric(values, what)

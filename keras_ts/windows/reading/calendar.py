@@ -1,4 +1,4 @@
-"""Cycles of the calendar as columns that are known ahead."""
+"""Calendar cycles as columns that are known ahead, made from timestamps or row numbers."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ from keras_ts.windows.spec import WindowSpec, checked_cycles
 
 
 def calendar_features(timestamps: Any, cycles: Cycle | Sequence[Cycle]) -> Array:
-    """Return the sine and cosine of where each timestamp stands in cycles of the calendar.
+    """Return the sine and cosine of each timestamp's phase in calendar cycles.
 
     ``WindowedSeries(calendar=...)`` makes the same columns. A phase is the fraction of a cycle
     that has passed, and its columns are ``sin(2 pi phase)`` and ``cos(2 pi phase)``:
@@ -29,8 +29,8 @@ def calendar_features(timestamps: Any, cycles: Cycle | Sequence[Cycle]) -> Array
     - A number ``p``: ``(n mod p) / p``, where ``n`` counts steps of the timestamps' own frequency
       since 1970-01-01: months for month ends, Mondays to Fridays for business days.
 
-    Times are read as the clock of their own time zone shows them, but for steps of a number that
-    are no whole days: these are counted in UTC, so that none is left out as the clock is changed.
+    Timestamps are read as local times of their own time zone. Only for a number, steps that are not
+    whole days are counted in UTC, so that a change of the clock skips none.
 
     Example:
 
@@ -41,36 +41,36 @@ def calendar_features(timestamps: Any, cycles: Cycle | Sequence[Cycle]) -> Array
 
     Args:
         timestamps: A NumPy array of ``datetime64``, or a column or index of pandas or polars, with
-            a time zone or without. For a number among the cycles they must be in order.
-        cycles: One cycle or several, as above. A period is greater than 1.
+            or without a time zone. They must increase if ``cycles`` has a number.
+        cycles: One cycle or several, as above. A number is a period in steps, greater than 1.
 
     Output shape:
         ``(timestamps, 2 * len(cycles))``, float32: sine and cosine of the first cycle, then of the
         next.
 
     Raises:
-        TypeError: The timestamps are no dates.
-        ValueError: A cycle is unknown or named twice, or a number is among them and the timestamps
-            are out of order or not regular, or a change of their clock leaves out a step.
+        TypeError: The timestamps are not dates.
+        ValueError: A cycle is unknown or named twice; or ``cycles`` has a number, and the
+            timestamps are out of order or not regular, or a change of their clock skips a step.
     """
     wanted = checked_cycles("cycles", cycles)
     clock = read_timestamps(timestamps)
     if _periods(wanted) and disorder(clock.times, clock.offsets) is not None:
         raise ValueError(
-            f"timestamps must increase for cycles={list(wanted)}: steps of their frequency are "
-            "counted. Sort them, and pass each series by itself."
+            f"timestamps must increase for cycles={list(wanted)}, which counts steps of their "
+            "frequency. Sort them, and pass one series at a time."
         )
     panel = Panel(clock.times, clock.offsets, True, clock=clock)
     return _columns(panel, wanted, "cycles", "timestamps").astype(np.float32)
 
 
 def with_calendar(panel: Panel, spec: WindowSpec) -> Panel:
-    """Return the panel with the columns of ``calendar`` behind the others, known ahead."""
+    """Return the panel with the columns of ``calendar`` added last, known ahead."""
     wanted = spec.cycles
     if panel.on_disk:
         raise ValueError(
-            f"calendar={list(wanted)} would read a memory map whole, to put columns beside it. "
-            "Write the columns into the file, from calendar_features or by the formulas of its "
+            f"calendar={list(wanted)} would read a memory map whole, to add columns to it. Write "
+            "the columns into the file, from calendar_features or by the formulas of its "
             "docstring, and name them in future_columns."
         )
     names = spec.calendar_columns
@@ -79,15 +79,15 @@ def with_calendar(panel: Panel, spec: WindowSpec) -> Panel:
         name = next(name for name in names if name in taken)
         raise ValueError(
             f"calendar={list(wanted)} makes a column {name!r}, and the series has one of that "
-            "name. Rename that, or leave one of them out."
+            "name. Rename the column, or leave out one of the two."
         )
     if _names(wanted) and panel.clock is not None and panel.clock.times.dtype.kind != "M":
         raise TypeError(
             f"calendar={list(wanted)} is read off dates, and time_column={spec.time_column!r} "
-            f"holds {panel.clock.times.dtype}. Give periods, numbers of steps."
+            f"holds {panel.clock.times.dtype}. Pass numbers instead, periods in steps."
         )
     values = panel.values[:, None] if panel.values.ndim == 1 else panel.values
-    # The type of an array that holds the panel's values and sines beside each other.
+    # The dtype of an array that holds both the panel's values and sines.
     kind = np.result_type(values, np.float32)
     made = _columns(panel, wanted, "calendar", f"time_column={spec.time_column!r}")
     values = np.concatenate([values.astype(kind), made.astype(kind)], axis=1)
@@ -103,16 +103,17 @@ def _periods(cycles: Sequence[Cycle]) -> list[Cycle]:
 
 
 def _columns(panel: Panel, cycles: Sequence[Cycle], argument: str, column: str) -> Array:
-    """Return sine and cosine of the cycles at every row of a panel."""
+    """Return the sine and cosine of each cycle at every row of a panel."""
     shown = panel.clock.shown if panel.clock is not None and _names(cycles) else None
     numbers = _numbers(panel, cycles, argument, column) if _periods(cycles) else None
     return waves(cycles, shown, numbers)
 
 
 def _numbers(panel: Panel, cycles: Sequence[Cycle], argument: str, column: str) -> Array:
-    """Return the number of every row's step: since 1970 by timestamps, else from the first value.
+    """Return the number of every row: steps since 1970, or rows from the first with a value.
 
-    Rows put in front of a series, which have no values, do not move the phases of the others.
+    Empty rows in front of a series are numbered below 0, so that they do not move the phases of the
+    others.
     """
     if panel.clock is None:
         front = rows_in_front(panel)
@@ -128,9 +129,9 @@ def _numbers(panel: Panel, cycles: Sequence[Cycle], argument: str, column: str) 
                 raise ValueError(
                     f"{argument}={list(cycles)} counts steps of a series' own frequency, and "
                     f"{panel.series(series)} has none: {column} has {end - begin} "
-                    f"timestamp{'s' * (end - begin > 1)} there, of which no step is the regular "
-                    'one more often than not. Use "hour", "day", "week" or "year", insert the '
-                    "missing rows, or leave that series out."
+                    f"timestamp{'s' * (end - begin > 1)} there, and no step makes up more than "
+                    'half of the steps. Use "hour", "day", "week" or "year", insert the missing '
+                    "rows, or leave that series out."
                 )
             if frequency is not None:
                 if panel.clock.slips(series, frequency):
@@ -142,35 +143,35 @@ def _numbers(panel: Panel, cycles: Sequence[Cycle], argument: str, column: str) 
 def refuse_slips(
     panel: Panel, series: int, frequency: Frequency, calendar: str, column: str
 ) -> None:
-    """Raise an error that steps are not even by the clock that counts them."""
-    counted, even = "by the clock of the time zone", "in UTC"
+    """Raise an error: the steps of a series are not even by the clock that counts them."""
+    counted, even = "by the clock of the time zone", "only in UTC"
     cure = "in UTC, with dt.tz_convert in pandas or dt.convert_time_zone in polars"
     if not frequency.counts_days:
-        counted, even = even, f"{counted} alone"
+        counted, even = "in UTC", f"only {counted}"
         cure = (
             "without its time zone, with dt.tz_localize(None) in pandas or "
             "dt.replace_time_zone(None) in polars"
         )
     raise ValueError(
         f"{calendar} counts steps of {frequency.name} {counted}, and those of "
-        f"{panel.series(series)} are even {even}: as that clock is changed, the count leaves out a "
-        f'step or takes one twice. Give {column} {cure}; or use "day", "week" or "year".'
+        f"{panel.series(series)} are even {even}: where that clock is changed, the count skips or "
+        f'repeats a step. Pass {column} {cure}; or use "day", "week" or "year".'
     )
 
 
 def check_front(panel: Panel, front: IntArray, calendar: str, cure: str = "") -> None:
-    """Refuse a panel that begins with rows without a value, unless all its series do alike.
+    """Refuse a panel whose series begin with different numbers of rows without a value.
 
-    Such rows may be put in front, and do not count; or they are there, and values are missing.
+    Such a row may be padding, which does not count, or a missing value, which does.
     """
-    known = np.flatnonzero(front < panel.lengths)
-    other = known[front[known] != front[known[:1]]]
+    filled = np.flatnonzero(front < panel.lengths)
+    other = filled[front[filled] != front[filled[:1]]]
     if len(other):
-        first, moved = int(known[0]), int(other[0])
+        first, moved = int(filled[0]), int(other[0])
         raise ValueError(
             f"{calendar} counts rows from the first with a value, and {panel.series(first)} has "
             f"{front[first]} before that and {panel.series(moved)} {front[moved]}: "
-            "their phases might drift apart. Begin all series with a value, or with as many rows "
-            "without one; or pass a data frame and name its time_column, where numbers of rows "
-            f"do.{cure}"
+            "their phases might drift apart. Begin all series with a value, or with equally many "
+            "rows without one; or pass a data frame and name its time_column, where numbers of "
+            f"rows do.{cure}"
         )

@@ -1,8 +1,7 @@
-"""The clock of a panel: timestamps, and the time zones by which they are read and handed out.
+"""``Clock``: the timestamps of a panel, and their time zones.
 
-Inside, timestamps with a time zone are instants: NumPy's, in UTC. They are handed out with their
-offset, because a clock shows an hour twice when it is put back; so ``split`` finds the same place
-again.
+Inside, timestamps with a time zone are NumPy's, in UTC. Users get them with their offset: a clock
+that is put back shows an hour twice, and only the offset tells ``split`` which of the two.
 """
 
 import re
@@ -22,7 +21,7 @@ from keras_ts.windows.reading.zone import Zone, in_zones
 
 
 def as_written(stamp: Any) -> str:
-    """Return a timestamp as people write it: a midnight is a date."""
+    """Return a timestamp as people write it, such as 2024-05-31 for its midnight."""
     if not isinstance(stamp, np.datetime64):
         return str(stamp)
     return re.sub(r"(T00(:00)*)?(\.0+)?$", "", str(stamp))
@@ -33,12 +32,12 @@ class Clock:
     """The timestamps of a panel.
 
     Attributes:
-        times: Timestamp of every flat position, or a number; in UTC if there are time zones.
+        times: Timestamp or number of every flat position; in UTC if there are time zones.
         offsets: Flat start of each series, and the end of the last.
-        local_times: The same timestamps as the clocks of their time zones show them, or None.
-        zones: Those zones: one for all series or each series' own; none without time zones.
-        expected: The frequency that a model was trained on, as text, or None. Series whose rows
-            keep to it have it.
+        local_times: The same timestamps by the clocks of their time zones, or None.
+        zones: The time zones: one for all series, one per series, or none.
+        expected: Name of the frequency that a model was trained on, or None. Every series that fits
+            it has this frequency.
     """
 
     times: Array
@@ -48,10 +47,10 @@ class Clock:
     expected: str | None = None
 
     def stamps(self, flat: IntArray) -> Array:
-        """Return the timestamps at flat positions, with their offsets if there are time zones."""
+        """Return the timestamps at flat positions, with their offsets from UTC if zoned."""
         if not self.zones:
             return self.times[flat]
-        # A target is asked for once for every origin, and objects are dear.
+        # A position may be asked for many times, and making Python objects is slow.
         asked = np.zeros(len(self.times), dtype=bool)
         asked[flat] = True
         stamps = np.empty(len(self.times), dtype=object)
@@ -68,30 +67,30 @@ class Clock:
     def frequencies(self) -> list[Frequency | None]:
         """The frequency of each series, None for one that is too short or not regular.
 
-        A series whose rows keep to the frequency of the longest one, too, has that, since few rows
-        say little. One that is even by the other clock of a time zone says most.
+        Few rows fit several frequencies, so a series that fits the frequency of the longest series
+        has that. A frequency that is even only by the clock that does not count it goes first.
         """
         timing = self.times, self.offsets, self.local_times
         own = frequencies(*timing)
-        distinct = [one for one in set(own) if one]
+        distinct = [frequency for frequency in set(own) if frequency]
         if not distinct or (len(distinct) == 1 and self.expected in (None, str(distinct[0]))):
             return own
         lengths = np.diff(self.offsets).tolist()
-        known = [(one.unusual, n, one) for one, n in zip(own, lengths, strict=True) if one]
-        *_, most = max(known, key=lambda ranked: ranked[:2])
+        ranked = [(own.unusual, n, own) for own, n in zip(own, lengths, strict=True) if own]
+        *_, most = max(ranked, key=lambda rank: rank[:2])
         return kept(*timing, own, self.expected or most)
 
     @property
     def shown(self) -> Array:
-        """The times that the clocks show at every flat position."""
+        """The local time of every flat position."""
         return self.times if self.local_times is None else self.local_times
 
     def numbers(self, series: int, frequency: Frequency) -> Array:
-        """Return the numbers of a series' steps since 1970, by a frequency."""
+        """Return the number of each step of a series since 1970, by a frequency."""
         return frequency.numbers(*self._both(series))
 
     def slips(self, series: int, frequency: Frequency) -> bool:
-        """Tell if a change of the clock leaves out a number of a series, or gives one twice."""
+        """Return True if a change of the clock skips a number of the series, or repeats one."""
         return frequency.slips(*self._both(series))
 
     def _both(self, series: int) -> tuple[Array, Array]:
@@ -103,14 +102,14 @@ class Clock:
     ) -> tuple[Array, Array]:
         """Return the ``count`` timestamps after the last of some series, at their frequencies.
 
-        If ``count`` is negative, return as many before the first, in order.
+        A negative ``count`` returns as many before the first, in order.
 
-        A clock that is put forward does not show some times; the time that it shows in place of
-        such a one is as much later. Of a time that it shows twice, the first is taken.
+        A local time that is skipped as the clock is put forward becomes as much later. Of a local
+        time that occurs twice, the first one is returned.
 
         Returns:
-            The timestamps as in ``times``, and as the clock of the time zone shows them, both
-            ``(series, count)``; NaT for those that no clock of a time zone shows.
+            The timestamps as in ``times``, and by the clock of the time zone, both
+            ``(series, count)``; NaT outside the years that time zones cover.
         """
         ahead = np.empty((len(series), abs(count)), self.times.dtype)
         for row, (number, frequency) in enumerate(zip(series, frequencies, strict=True)):
@@ -120,10 +119,10 @@ class Clock:
             return ahead, ahead
         utc, shown = np.full_like(ahead, "NaT"), np.full_like(ahead, "NaT")
         local = np.array([frequency.local for frequency in frequencies])
-        known = in_zones(ahead)
+        covered = in_zones(ahead)
         for zone, own in self._by_zone():
-            # All at once: a library takes its time to convert a single one.
-            mine = known & own[list(series)][:, None]
+            # All at once, since converting single timestamps is slow.
+            mine = covered & own[list(series)][:, None]
             by_clock = mine & local[:, None]
             utc[mine] = ahead[mine]
             utc[by_clock] = zone.readings(ahead[by_clock])[0]
@@ -131,15 +130,15 @@ class Clock:
         return utc, shown
 
     def border_row(self, series: int, count: int) -> int:
-        """Return the flat position that ``count`` more rows go on from: the first if negative."""
+        """Return the flat position of the last row of a series; of the first if ``count < 0``."""
         return int(self.offsets[series] if count < 0 else self.offsets[series + 1] - 1)
 
     def border(self, at: Any) -> IntArray:
         """Return the position in each series of the first timestamp not before ``at``.
 
         Raises:
-            TypeError: The clock shows numbers, or ``at`` has a time zone and the clock has none.
-            ValueError: ``at`` cannot be read, lies outside the series, or is shown twice.
+            TypeError: The clock holds numbers, or ``at`` has a time zone and the clock has none.
+            ValueError: ``at`` cannot be read, is outside the series, or is shown twice.
         """
         if not np.issubdtype(self.times.dtype, np.datetime64):
             raise TypeError(f"at={at!r}: the time column holds {self.times.dtype}, not dates.")
@@ -151,12 +150,12 @@ class Clock:
                 "or 2024-05-31T18:00."
             ) from None
         if np.isnat(moment):
-            raise ValueError(f"at={at!r} is a missing timestamp; give one within the series.")
+            raise ValueError(f"at={at!r} is a missing timestamp; pass one within the series.")
         if aware and not self.zones:
             raise TypeError(
-                f"at={at!r} has a time zone, and the time column has none. Give at without one, as "
-                "the column's clock shows it, or give the column its zone, with dt.tz_localize in "
-                "pandas or dt.replace_time_zone in polars."
+                f"at={at!r} has a time zone, and the time column has none. Pass at without a zone, "
+                "as a local time of the column, or give the column its zone, with dt.tz_localize "
+                "in pandas or dt.replace_time_zone in polars."
             )
         if self.local_times is None or aware:
             places = self._places(self.times, moment)
@@ -175,24 +174,24 @@ class Clock:
     def flat_places(self, moment: Any) -> IntArray:
         """Return the flat position in each series of the first timestamp not before ``moment``.
 
-        ``moment`` is one of ``times``; None gives the ends of the series.
+        ``moment`` is one of ``times``. None returns the ends of the series.
         """
         if moment is None:
             return self.offsets[1:]
         return self._places(self.times, moment) + self.offsets[:-1]
 
     def _places(self, clock: Array, moment: np.datetime64) -> IntArray:
-        """Return the position in each series at which a clock first shows ``moment`` or later."""
+        """Return the first position in each series that is at or after ``moment`` by a clock."""
         places = []
         for begin, end in pairwise(self.offsets):
             shown = clock[begin:end]
-            if clock is self.local_times:  # It goes back when it is put back.
+            if clock is self.local_times:  # Local times run back where the clock is put back.
                 shown = np.maximum.accumulate(shown)
             places.append(np.searchsorted(shown, moment))
         return np.array(places, dtype=np.int64)
 
     def _refuse_ambiguous(self, moment: np.datetime64, at: Any) -> None:
-        """Raise if the clock of a time zone shows ``moment`` twice, and rows lie between."""
+        """Raise if a time zone's clock shows ``moment`` twice, with rows in between."""
         moments: Array = np.array([moment])
         if not in_zones(moments)[0]:
             return
@@ -204,34 +203,34 @@ class Clock:
                 once, again = zone.stamps(readings)
                 raise ValueError(
                     f"at={at!r} is shown twice by the clock of {zone.info}, which is put back: at "
-                    f"{once} and at {again}. Give one of them, with its offset."
+                    f"{once} and at {again}. Pass one of them, with its offset."
                 )
 
     def _by_zone(self) -> list[tuple[Zone, BoolArray]]:
-        """Return the time zones, each with the series that have it."""
+        """Return each time zone, with flags of the series that have it."""
         own = np.array([self.zones.index(zone) for zone in self.zones])
         every = np.zeros(len(self.offsets) - 1, dtype=bool)
         return [(self.zones[number], (own == number) | every) for number in np.unique(own)]
 
 
 def _moment(at: Any) -> tuple[np.datetime64, bool]:
-    """Return a timestamp as NumPy's, in UTC if it has a time zone, and True if it has one."""
+    """Return a timestamp as NumPy's, in UTC if it has a time zone, and True if it has a zone."""
     finer = ""
     if isinstance(at, str):
-        # Python takes the sign of an offset behind a date for the mark between date and time.
+        # After a bare date, Python would take the sign of the offset for the separator of the time.
         midnight = re.fullmatch(r"(\d{4}-?\d\d-?\d\d) ?(Z|[+-]\d\d(?::?\d\d)?)", at)
         at = "T00:00".join(midnight.groups()) if midnight else at
         if len(at) > len("2024-01-31") and not re.search("[T ]", at):
-            raise ValueError("date and time are parted by a T or a space")
+            raise ValueError("date and time must be separated by a T or a space")
         try:
-            # NumPy reads no time zones, and Python no nanoseconds.
+            # NumPy reads no time zones, and Python reads no nanoseconds.
             read = datetime.fromisoformat(at)
-        except ValueError:  # A year or a month alone, or nothing that can be read.
+        except ValueError:  # Only a year or a month, or not a timestamp.
             return np.datetime64(at), False
         finer = "".join(re.findall(r"[.,]\d{6}(\d{1,3})", at))
         at = read
     aware = getattr(at, "tzinfo", None) is not None
-    if hasattr(at, "to_datetime64"):  # One of pandas, which knows nanoseconds.
+    if hasattr(at, "to_datetime64"):  # A timestamp of pandas, which has nanoseconds.
         return at.to_datetime64(), aware
     moment = np.datetime64(at.astimezone(UTC).replace(tzinfo=None) if aware else at)
     return moment + np.timedelta64(int(finer.ljust(3, "0")), "ns") if finer else moment, aware

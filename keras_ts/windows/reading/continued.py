@@ -1,4 +1,4 @@
-"""Timestamps beyond the ends of each series of a panel, at its own frequency."""
+"""Continues the timestamps of a panel past the ends of each series, at its own frequency."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,46 +10,46 @@ from keras_ts.windows.reading.panel import Panel
 
 
 def own_frequencies(panel: Panel) -> list[Frequency | None]:
-    """Return the frequency of each series; None for one that has none, or for all without a clock.
+    """Return the frequency of each series; None for one without, and for all without a clock.
 
-    A series of a single row has that of most others.
+    A series of a single row gets the most common frequency of the others.
     """
     lengths = panel.lengths.tolist()
     if panel.clock is None:
         return [None] * len(lengths)
-    known = panel.clock.frequencies
-    counted = Counter(frequency for frequency in known if frequency is not None)
+    own = panel.clock.frequencies
+    counted = Counter(frequency for frequency in own if frequency is not None)
     usual = counted.most_common(1)[0][0] if counted else None
     return [
         usual if frequency is None and length == 1 else frequency
-        for frequency, length in zip(known, lengths, strict=True)
+        for frequency, length in zip(own, lengths, strict=True)
     ]
 
 
 def refuse_unreached(panel: Panel, number: int, rows: int) -> None:
-    """Raise an error that timestamps go on past those that their type or time zone has."""
+    """Raise an error: timestamps would leave the range of their dtype or time zone."""
     clock: Any = panel.clock
-    zone = ", and a time zone the years 1 to 9999" if clock.zones else ""
+    zone = " with a time zone, which covers the years 1 to 9999" if clock.zones else ""
     raise ValueError(
-        f"time_column holds {clock.times.dtype}{zone}, which does not reach {abs(rows)} steps "
+        f"time_column holds {clock.times.dtype}{zone}. That does not reach {abs(rows)} steps "
         f"{'back from the start' if rows < 0 else 'on from the end'} of {panel.series(number)}. "
-        "Give it a coarser unit, or ask for fewer."
+        "Convert it to a coarser unit, or ask for fewer steps."
     )
 
 
 def continued(
     panel: Panel, frequencies: list[Frequency | None], rows: int
 ) -> Iterator[tuple[list[int], Array, Array]]:
-    """Continue the series that have rows and a frequency; those that go on alike, once.
+    """Continue all series that have rows and a frequency; those that continue equally, once.
 
     Args:
         panel: The series, with a clock.
         frequencies: The frequency of each series, or None.
-        rows: Number of timestamps after the last one of each series; if negative, before its first.
+        rows: Number of timestamps after the last row of each series; if negative, before the first.
 
     Yields:
-        The numbers of some series, and their timestamps as ``Clock.following`` returns them: past
-        the ends of their type they begin anew.
+        The numbers of some series, and their timestamps as ``Clock.following`` returns them. Past
+        the range of their dtype they wrap around.
     """
     clock: Any = panel.clock
     alike: dict[Any, list[int]] = {}

@@ -1,4 +1,4 @@
-"""Reading pandas and polars frames, both through narwhals: columns by name, long panels."""
+"""Reads pandas and polars frames, both through narwhals, into a ``Panel``."""
 
 from dataclasses import replace
 from typing import Any
@@ -20,7 +20,10 @@ def read_frame(frames: Any, spec: WindowSpec) -> Panel:
     """Read one frame, or a list of frames with the same columns."""
     listed = isinstance(frames, list | tuple)
     if listed and spec.id_column is not None:
-        raise ValueError("Pass a list of frames, or one long frame with id_column, not both.")
+        raise ValueError(
+            f"id_column={spec.id_column!r} needs one long frame. Received a list of "
+            f"{len(frames)} frames: leave out id_column, or concatenate them."
+        )
     tables = [open_frame(frame) for frame in (frames if listed else [frames])]
     names = _column_names(tables, spec)
     features = [name for name in names if name not in (spec.id_column, spec.time_column)]
@@ -50,11 +53,11 @@ def read_frame(frames: Any, spec: WindowSpec) -> Panel:
 
 
 def _column_names(tables: list[Any], spec: WindowSpec) -> list[str]:
-    """Return the names of the columns, which all tables share, or say why they cannot be used."""
+    """Return the names of the columns that all tables share, or raise an error."""
     names = list(tables[0].columns)
     if not all(isinstance(name, str) for name in names):
         raise TypeError(
-            f"Columns of a frame must have names that are strings. Received {names}. "
+            f"Columns of a frame must have names that are strings. Received: {names}. "
             "Rename them, frame.columns = map(str, frame.columns), or pass frame.to_numpy()."
         )
     for number, table in enumerate(tables):
@@ -73,7 +76,7 @@ def _column_names(tables: list[Any], spec: WindowSpec) -> list[str]:
 
 
 def _reordered(clock: Clock, rows: IntArray | None, offsets: IntArray) -> Clock:
-    """Return the clock of a long frame whose rows were put in the order of its series."""
+    """Return the clock of a long frame, whose rows were sorted by series."""
     clock = replace(clock, offsets=offsets)
     if rows is None:
         return clock
@@ -82,7 +85,7 @@ def _reordered(clock: Clock, rows: IntArray | None, offsets: IntArray) -> Clock:
 
 
 def _with_gaps(panel: Panel, clock: Clock, spec: WindowSpec) -> Panel:
-    """Return the panel with its gaps in time, or refuse them, and times out of order."""
+    """Return the panel with its gaps in time; refuse times out of order, and maybe gaps."""
     wrong = frequency.disorder(clock.times, panel.offsets)
     if wrong is not None:
         kind, position = wrong
@@ -101,10 +104,10 @@ def _with_gaps(panel: Panel, clock: Clock, spec: WindowSpec) -> Panel:
     gaps = frequency.gaps(clock.times, panel.offsets, clock.local_times)
     if len(gaps) and spec.handling.gaps == "refuse":
         cure = (
-            "; their values may be missing, and a mask then covers them."
+            "; their values may be missing, and are then masked."
             if spec.handling.masked
-            else ', or pass missing="drop" to leave out the windows that cross one, or '
-            'missing="keep" to count rows and not time.'
+            else ', or pass missing="drop" to leave out the windows that cross a gap, or '
+            'missing="keep" to count rows instead of time.'
         )
         before, after = clock.written(gaps[0] - 1), clock.written(gaps[0])
         raise ValueError(
@@ -116,7 +119,7 @@ def _with_gaps(panel: Panel, clock: Clock, spec: WindowSpec) -> Panel:
 
 
 def open_frame(frame: Any) -> Any:
-    """Return a frame as narwhals reads it, or say why it cannot be read."""
+    """Return a frame as a narwhals frame, or raise an error."""
     try:
         import narwhals as nw
     except ImportError as error:
@@ -132,13 +135,13 @@ def open_frame(frame: Any) -> Any:
         ) from error
     except nw.exceptions.DuplicateError:
         raise ValueError(
-            "Columns of a frame must have names of their own. Received "
-            f"{_checks.shown(list(frame.columns))}. Rename or drop those that come twice."
+            "Columns of a frame must have different names. Received: "
+            f"{_checks.shown(list(frame.columns))}. Rename or drop the repeated ones."
         ) from None
 
 
 def matrix(table: Any, features: list[str]) -> Array:
-    """Return columns of a frame side by side, or say which of them holds no numbers."""
+    """Return columns of a frame as one array; refuse a column that does not hold numbers."""
     import narwhals as nw
 
     columns = []
@@ -159,7 +162,7 @@ def matrix(table: Any, features: list[str]) -> Array:
 
 
 def _groups(table: Any, name: str) -> tuple[IntArray | None, IntArray, tuple[Any, ...]]:
-    """Return the order of rows that brings series together, their offsets, and their ids."""
+    """Return the order of rows that groups them by series, the series' offsets, and their ids."""
     import narwhals as nw
 
     column = table[name]
@@ -170,9 +173,9 @@ def _groups(table: Any, name: str) -> tuple[IntArray | None, IntArray, tuple[Any
         count = int(missing.sum())
         raise ValueError(
             f"id_column={name!r} has {count} missing value{'s' * (count > 1)}, the first in row "
-            f"{int(missing.argmax())}. Name the series of every row, or leave out such rows."
+            f"{int(missing.argmax())}. Fill in the id of every row, or drop such rows."
         )
-    # Libraries find no moments by Python's, which have another unit.
+    # Libraries do not find their timestamps by Python's values, which have another unit.
     if not len(column) or column.dtype.is_temporal() or column.dtype in (nw.Object, nw.Decimal):
         labels, codes = _numbered(ids_of(column), name)
     else:
@@ -186,19 +189,19 @@ def _groups(table: Any, name: str) -> tuple[IntArray | None, IntArray, tuple[Any
 
 def ids_of(column: Any) -> list[Any]:
     """Return the ids of a column: Python's values, or NumPy's where Python has no nanoseconds."""
-    native = column.implementation.is_pandas_like()  # pandas has them.
+    native = column.implementation.is_pandas_like()  # pandas has nanoseconds.
     if not native and getattr(column.dtype, "time_unit", "") == "ns":
         return list(column.to_numpy())
     return list(column.to_list())
 
 
 def _numbered(values: list[Any], name: str) -> tuple[list[Any], IntArray]:
-    """Number Python objects by when they first occur."""
-    known: dict[Any, int] = {}
+    """Return Python objects in order of first occurrence, and the number of each value's object."""
+    numbers: dict[Any, int] = {}
     try:
-        codes = [known.setdefault(value, len(known)) for value in values]
+        codes = [numbers.setdefault(value, len(numbers)) for value in values]
     except TypeError as error:
         raise TypeError(
-            f"id_column={name!r} must hold ids that can be told apart: {error}."
+            f"id_column={name!r} must hold ids that can be compared and hashed: {error}."
         ) from None
-    return list(known), np.array(codes, dtype=np.int64)
+    return list(numbers), np.array(codes, dtype=np.int64)

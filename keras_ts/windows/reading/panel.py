@@ -1,7 +1,7 @@
-"""``Panel``: the one shape that everything which can be windowed is read into.
+"""``Panel``: the one shape into which all data are read.
 
-Arrays, memory maps, lists of arrays and data frames all become series laid end to end. Nothing
-above this folder asks how the data came.
+Arrays, memory maps, lists of arrays and data frames all become series laid end to end, so that no
+code above this folder asks which of them it was.
 """
 
 from collections.abc import Sequence
@@ -22,13 +22,14 @@ class Panel:
     Attributes:
         values: ``(positions,)`` or ``(positions, columns)``, static columns left out.
         offsets: Flat start of each series, and the end of the last.
-        single: True for one series, rather than a list or a long frame.
-        columns: The parts that the columns play. Defaults to those of a plain series.
+        single: True for one series, False for a list or a long frame.
+        columns: The roles of the columns. Defaults to those of a plain series.
         static: The values of the static columns, ``(series, columns)``, or None.
         clock: The timestamps, or None.
         gaps: Flat positions that must not share a window with the one before.
         labels: The ids of the series, or None for their numbers.
-        row_order: The rows of a frame in which the series were interleaved, or None.
+        row_order: The frame's row of each flat position, where a frame was sorted by series; else
+            None.
     """
 
     values: Array
@@ -53,7 +54,7 @@ class Panel:
 
     @property
     def on_disk(self) -> bool:
-        """True for a memory map, whose values are read only as they are needed."""
+        """True for a memory map, whose values are read only when needed."""
         return isinstance(self.values, np.memmap)
 
     def place(self, position: int) -> str:
@@ -72,7 +73,7 @@ class Panel:
 
 
 def refuse_missing(panel: Panel, block: int = 1 << 22) -> None:
-    """Raise if a value is not finite; the error says how many are not, and names the first."""
+    """Raise an error if a value is not finite, with the number of such positions and the first."""
     total, first = 0, None
     for begin in range(0, len(panel.values), block):
         bad = missing_rows(panel.values[begin : begin + block])
@@ -91,16 +92,16 @@ def refuse_missing(panel: Panel, block: int = 1 << 22) -> None:
 def static_parted(
     table: Array, names: Sequence[Any], columns: Columns, offsets: IntArray
 ) -> tuple[Array, Array | None]:
-    """Part the columns that vary from the static ones, which have one row per series.
+    """Separate the static columns, with one row per series, from those that vary.
 
     Args:
         table: The values of all columns, ``(positions, columns)``.
         names: Their names.
-        columns: The parts that they play.
+        columns: Their roles.
         offsets: Flat start of each series, and the end of the last.
 
     Raises:
-        ValueError: A static column changes within a series, or lacks a value.
+        ValueError: A static column changes within a series, or has a missing value.
     """
     if not columns.static:
         return table, None
@@ -122,7 +123,7 @@ def static_parted(
 
 
 def missing_rows(values: Array, columns: Sequence[int] | None = None) -> BoolArray:
-    """Tell for each position if it holds a non-finite value in any of ``columns``."""
+    """Return True for each position with a value that is not finite in any of ``columns``."""
     if values.dtype.kind != "f":
         return np.zeros(len(values), dtype=bool)
     if columns is not None and values.ndim == 2:
@@ -132,24 +133,24 @@ def missing_rows(values: Array, columns: Sequence[int] | None = None) -> BoolArr
 
 
 def rows_in_front(panel: Panel, block: int = 1 << 16) -> IntArray:
-    """Return how many rows of each series come before its first value; all, if it has none.
+    """Return the number of rows before the first value of each series; all rows if it has none.
 
-    Columns known ahead hold values in rows that were put in front, too, and do not count.
+    Columns known ahead do not count: they have values in rows of padding too.
     """
     own = list(panel.columns.own)
     front = np.zeros(len(panel.lengths), np.int64)
     if panel.values.dtype.kind != "f" or not own:
         return front
 
-    def known(rows: Any) -> BoolArray:
+    def has_value(rows: Any) -> BoolArray:
         values: BoolArray = np.isfinite(panel.values[rows])
         return values if values.ndim == 1 else np.logical_or.reduce(values[:, own], axis=1)
 
     filled = np.flatnonzero(panel.lengths)
-    for number in filled[~known(panel.offsets[filled])].tolist():
+    for number in filled[~has_value(panel.offsets[filled])].tolist():
         end = int(panel.offsets[number + 1])
         for row in range(int(panel.offsets[number]), end, block):
-            values = known(slice(row, min(row + block, end)))
+            values = has_value(slice(row, min(row + block, end)))
             front[number] += values.argmax() if values.any() else len(values)
             if values.any():
                 break

@@ -1,4 +1,4 @@
-"""``read_panel``: finds out what a series is, and has it read."""
+"""``read_panel``: reads whatever the user passed as a series."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from keras_ts.windows.spec import WindowSpec
 
 
 def read_panel(series: Any, spec: WindowSpec) -> Panel:
-    """Read anything that may be windowed, or raise an error that says why it may not be."""
+    """Read arrays or frames into a panel, or raise an error that says what is wrong with them."""
     panel = read_frame(series, spec) if is_frame(series) else read_arrays(series, spec)
     if not spec.handling.series and not panel.on_disk:
         refuse_missing(panel)
@@ -20,9 +20,9 @@ def read_panel(series: Any, spec: WindowSpec) -> Panel:
 
 
 def is_frame(series: Any) -> bool:
-    """Tell a frame, or a list of frames, from arrays."""
+    """Return True for a frame or a list of frames, False for arrays."""
     items = series if isinstance(series, list | tuple) and series else (series,)
-    # Asked of its type: a lazy frame works out its columns to answer, and warns.
+    # The type is asked, since a lazy frame would compute its columns, and warn.
     return all(
         hasattr(type(item), "columns") and not isinstance(item, np.ndarray) for item in items
     )

@@ -1,4 +1,4 @@
-"""Time columns of frames, read through narwhals into NumPy's instants and the clocks' own times."""
+"""Reads time columns of frames, through narwhals, into NumPy's UTC and local times."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from keras_ts.windows.reading.zone import Zone, in_zones
 
 @dataclass(frozen=True)
 class _Column:
-    """The time column of one frame: see ``Clock``."""
+    """The time column of one frame; the attributes are those of ``Clock``."""
 
     times: Array
     local_times: Array | None = None
@@ -20,7 +20,7 @@ class _Column:
 
 
 def read_clock(tables: list[Any], name: str, offsets: IntArray) -> Clock:
-    """Read the time column of one or several narwhals frames, laid end to end."""
+    """Read the time columns of one narwhals frame or several, laid end to end."""
     columns = []
     for number, table in enumerate(tables):
         where = "" if len(tables) == 1 else f" of series[{number}]"
@@ -41,7 +41,7 @@ def read_clock(tables: list[Any], name: str, offsets: IntArray) -> Clock:
 
 
 def read_timestamps(timestamps: Any) -> Clock:
-    """Read dates that stand by themselves: an array of NumPy, a column or index of a frame."""
+    """Read dates without a frame: a NumPy array, or a column or index of pandas or polars."""
     column = _Column(_dates(timestamps)) if _is_numpy(timestamps) else _of_frame(timestamps)
     if column.times.dtype.kind != "M":
         raise TypeError(f"timestamps must hold dates. Received {column.times.dtype}.")
@@ -50,11 +50,11 @@ def read_timestamps(timestamps: Any) -> Clock:
 
 
 def as_column(column: Any, times: Array) -> Any:
-    """Return timestamps as a column of narwhals, of the type and in the time zone of ``column``.
+    """Return timestamps as a narwhals column with the dtype and time zone of ``column``.
 
     Args:
         column: The time column of a series.
-        times: Timestamps as in ``Clock.times``. Integers that the type does not hold keep theirs.
+        times: Timestamps as in ``Clock.times``. Integers that do not fit the dtype keep their own.
     """
     import narwhals as nw
 
@@ -78,8 +78,8 @@ def as_column(column: Any, times: Array) -> Any:
 
 
 def _holds(dtype: Any, times: Array) -> bool:
-    """Tell if integers of a type of narwhals hold all of some times."""
-    if times.dtype.kind == "f":  # Some are missing.
+    """Return True if an integer dtype of narwhals can hold all of the times."""
+    if times.dtype.kind == "f":  # Floats, since some are missing.
         return False
     limits = np.iinfo(str(dtype).lower())
     inside: bool = bool(((times >= limits.min) & (times <= limits.max)).all())
@@ -91,7 +91,7 @@ def _is_numpy(timestamps: Any) -> bool:
 
 
 def _dates(timestamps: Any) -> Array:
-    """Read an array of dates, in a unit that the days of a calendar fit."""
+    """Read an array of dates, in days or a finer unit."""
     read = np.asarray(timestamps)
     if read.dtype.kind != "M" or read.ndim != 1:
         raise TypeError(
@@ -114,7 +114,7 @@ def _of_frame(timestamps: Any) -> _Column:
             "Reading timestamps of pandas or polars needs narwhals: pip install narwhals, or pass "
             "a NumPy array of datetime64."
         ) from error
-    if hasattr(timestamps, "to_flat_index"):  # An index of pandas, which narwhals does not read.
+    if hasattr(timestamps, "to_flat_index"):  # A pandas index, which narwhals does not read.
         timestamps = timestamps.to_series()
     try:
         column = nw.from_native(timestamps, series_only=True)
@@ -127,7 +127,7 @@ def _of_frame(timestamps: Any) -> _Column:
 
 
 def _read(column: Any, name: str, where: str) -> _Column:
-    """Read one column; ``name`` and ``where`` name it and its frame in an error."""
+    """Read one column; ``name`` and ``where`` say in an error which column and frame it is."""
     import narwhals as nw
 
     if column.null_count():
@@ -161,7 +161,7 @@ def received(column: Any) -> str:
 
 
 def is_period(column: Any) -> bool:
-    """Tell if a column holds periods of pandas, which narwhals does not know."""
+    """Return True if a column holds pandas periods, which narwhals does not know."""
     return str(getattr(column.to_native(), "dtype", "")).startswith("period[")
 
 
@@ -171,17 +171,17 @@ def _cure(column: Any) -> str:
     if is_period(column):
         return "Take the timestamp at which each period begins, with dt.to_timestamp()."
     if column.dtype == nw.Duration:
-        return "Add the durations to a date, or make numbers of them."
+        return "Add the durations to a date, or convert them to numbers."
     if column.dtype in (nw.Time, nw.Boolean):
-        return "Name a column that grows from row to row."
+        return "Name a column that increases from row to row."
     return "Parse it first, for example with pandas.to_datetime."
 
 
 def _aware(column: Any, name: str, where: str) -> _Column | None:
     """Return the timestamps of a column with a time zone, or None for a column without.
 
-    narwhals reads a zone of pandas only if the zone's name has neither digits nor "_", so pandas
-    itself is asked.
+    narwhals reads a pandas zone only if its name has neither digits nor "_", so pandas is asked
+    directly.
     """
     import narwhals as nw
 
@@ -190,7 +190,7 @@ def _aware(column: Any, name: str, where: str) -> _Column | None:
         arrow = getattr(native.dtype, "pyarrow_dtype", None)
         if getattr(native.dtype if arrow is None else arrow, "tz", None) is None:
             return None
-        if arrow is not None:  # Without its zone pandas hands that out in UTC.
+        if arrow is not None:  # pandas would drop the zone of an Arrow column, and return UTC.
             native = native.astype(f"datetime64[{arrow.unit}, {arrow.tz}]")
         utc = native.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
         zone = Zone(native.dt.tz, "pandas")
@@ -199,13 +199,12 @@ def _aware(column: Any, name: str, where: str) -> _Column | None:
         zone = Zone(column.dtype.time_zone, column.implementation.value)
     else:
         return None
-    strange = ~in_zones(utc)
-    if strange.any():
-        row = int(strange.argmax())
+    outside = ~in_zones(utc)
+    if outside.any():
+        row = int(outside.argmax())
         raise ValueError(
-            f"{name} has a time zone, and holds {utc[row]} UTC in row {row}{where}. The clock of a "
-            "time zone is known from 0001-01-02 to 9999-12-30: leave out such rows, or give the "
-            "times without their zone."
+            f"{name} has a time zone, and holds {utc[row]} UTC in row {row}{where}. Time zones "
+            "cover 0001-01-02 to 9999-12-30: drop such rows, or pass the times without their zone."
         )
     return _Column(utc, zone.shown(utc), zone)
 
@@ -214,5 +213,5 @@ def _refuse_missing(missing: Array, name: str, where: str) -> None:
     count = int(missing.sum())
     raise ValueError(
         f"{name} has {count} missing timestamp{'s' * (count > 1)}, the first in row "
-        f"{int(missing.argmax())}{where}. Fill in the time, or leave out such rows."
+        f"{int(missing.argmax())}{where}. Fill in the time, or drop such rows."
     )

@@ -1,7 +1,7 @@
-"""``Zone``: the time zone of a column, as the column's own library has it.
+"""``Zone``: the time zone of a column, read by the column's own library.
 
-Libraries differ: pytz, and so pandas 2, knows no summer time after 2037, polars none after 2100. A
-timestamp that goes on behind a series has to show the same on its column's clock as those before.
+Libraries differ: pytz, and so pandas 2, has no summer time after 2037, polars none after 2100. The
+timestamps that continue a series have to follow the same library as those before them.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ import numpy as np
 from keras_ts._typing import Array, BoolArray
 
 _DAY = np.timedelta64(1, "D")
-# Python has the years 1 to 9999, and a clock is less than a day from UTC.
+# Python covers the years 1 to 9999, and local time is less than a day from UTC.
 _FIRST, _LAST = (np.datetime64(day) for day in ("0001-01-02T00:00:00", "9999-12-30T00:00:00"))
 
 
 def in_zones(utc: Array) -> BoolArray:
-    """Tell which instants a clock of a time zone can show: those of the years 1 to 9999."""
+    """Return True for each time that a time zone covers: those in the years 1 to 9999."""
     if np.datetime_data(utc.dtype)[0] == "ns":  # From 1677 to 2262.
         return ~np.isnat(utc)
     return (utc >= _FIRST) & (utc <= _LAST)
@@ -29,16 +29,16 @@ class Zone:
     """The time zone of a column.
 
     Attributes:
-        info: The zone: one of Python's for pandas, else its name.
-        library: The library of the column, as narwhals names it; "pandas" has timestamps of its
-            own.
+        info: The zone: a ``tzinfo`` for pandas, else its name.
+        library: The library of the column, by its name in narwhals; "pandas" has its own type of
+            timestamps.
     """
 
     info: tzinfo | str
     library: str
 
     def stamps(self, utc: Array) -> Array:
-        """Return instants with their offset from UTC: timestamps of pandas, or of Python."""
+        """Return timestamps with their offset from UTC, as objects of pandas or of Python."""
         if self.library == "pandas":
             import pandas as pd
 
@@ -51,7 +51,7 @@ class Zone:
         return stamps
 
     def shown(self, utc: Array) -> Array:
-        """Return the times that the clock shows at instants that are ``in_zones``."""
+        """Return the local times of timestamps that are ``in_zones``."""
         if self.library == "pandas":
             import pandas as pd
 
@@ -66,12 +66,12 @@ class Zone:
         return np.asarray(shown.to_numpy().astype(utc.dtype))
 
     def readings(self, local: Array) -> tuple[Array, Array]:
-        """Return the first and the second instant at which the clock shows each of some times.
+        """Return the first and the second UTC time at which the clock shows each local time.
 
-        They are the same for a time that it shows once. A time that it is put forward over is read
-        as if the clock were put forward later, and earlier.
+        They are equal for a local time that occurs once. A local time that is skipped is read as if
+        the clock were put forward later, and as if it were put forward earlier.
         """
-        # A clock is less than a day from UTC, so a day off is before or after a change near by.
+        # Local time is less than a day from UTC, so a day before or after is past any change.
         around = np.concatenate([local - _DAY, local + _DAY])
         before, after = np.split(self.shown(around) - around, 2)
         first, second = local - before, local - after

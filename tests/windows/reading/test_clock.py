@@ -156,7 +156,7 @@ def test_marks_that_part_date_and_time():
     frame = frame_of(pd.date_range("2024-01-01", periods=400, freq="h"), "pandas")
     for at in ("2024-01-10T05:00", "2024-01-10 05:00"):
         assert first_target(windows().split(frame, at)[1]) == 9 * 24 + 5
-    with pytest.raises(ValueError, match="parted by a T or a space"):
+    with pytest.raises(ValueError, match="separated by a T or a space"):
         windows().split(frame, "2024-01-10-05:00:00")
 
 

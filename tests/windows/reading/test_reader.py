@@ -63,7 +63,7 @@ CASES = [
     ({"target_columns": "w"}, of(v=[1.0] * 9), ValueError, r"'w' is not in the series.*\['v'\]"),
     ({"time_column": "t"}, of(v=[1.0] * 9), ValueError, "time_column='t' is not in the frame"),
     ({"time_column": "t"}, of(v=1.0, t=DAYS).set_index("t"), ValueError, "pass frame.reset_index"),
-    ({}, "sales.csv", TypeError, "'sales.csv' is a text. Read a file first.*read_csv"),
+    ({}, "sales.csv", TypeError, "the string 'sales.csv'. Read a file first.*read_csv"),
     ({"time_column": "t"}, of(v=1.0, t=DAYS[::-1]), ValueError, "goes back in time at position 1"),
     ({"time_column": "t"}, of(v=1.0, t=DAYS[[0, 1, 1]]), ValueError, "repeats time at position 2"),
     ({"time_column": "t"}, of(v=[1.0], t=[pd.NaT]), ValueError, "1 missing timestamp.* in row 0"),
