@@ -1,1 +1,1 @@
-"""Judging: baselines, a comparison with a verdict, and backtests."""
+"""Evaluates forecasts: baselines, a comparison with a verdict, backtests, and calibration."""

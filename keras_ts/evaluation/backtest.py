@@ -1,4 +1,4 @@
-"""``backtest``: a model as it would have forecast, had it been trained again and again.
+"""Backtests a model: trains it anew on each fold of a series, and judges its forecasts after it.
 
 One split judges a model on one stretch of time. Folds judge it on several, each with a model that
 was trained on what came before.
@@ -42,13 +42,13 @@ def backtest(
 ) -> BacktestReport:
     """Train and judge a fresh model on each fold of a series.
 
-    The folds are those of ``WindowedSeries.folds``: training parts that grow, each with the
-    validation part after it. No fold's model sees a value from behind its training part, and
-    nothing is carried from one fold to the next: before each, the random numbers of Keras, Python
-    and NumPy are seeded anew, by the number of the fold and the seed of ``windows``, and left so.
-    A fold's forecasts so are the same, whatever came before it.
+    The folds are those of ``WindowedSeries.folds``: training parts that grow, each followed by its
+    validation part. A fold's model sees no value later than its training part, and nothing is
+    carried from one fold to the next. Before each fold, the random numbers of Keras, Python and
+    NumPy are seeded from the number of the fold and the seed of ``windows``, so a fold's forecasts
+    are the same whatever ran before it. The random state is not put back afterwards.
 
-    Of sequences the last step is judged, as in ``compare``.
+    With ``targets="sequence"`` only the last step of a window is judged, as in ``compare``.
 
     Example:
 
@@ -66,32 +66,34 @@ def backtest(
     3
 
     Args:
-        build: A function of a fold's training part that returns a fresh, compiled model. Whatever
-            it does with data, such as ``preset.build(train)``, is right if it uses that part alone.
+        build: A function that takes a fold's training part, a ``WindowDataset``, and returns a
+            fresh, compiled model. It may fit anything to that part, as ``preset.build(train)``
+            does, and must use no other data.
         series: Anything that ``windows.build`` takes.
         windows: The settings of the windows. Its ``seed`` fixes every result; without one, a seed
             is drawn from Python's ``random``, which ``keras.utils.set_random_seed`` seeds.
         n_splits: Number of folds. Defaults to 5.
         test_size: As for ``WindowedSeries.folds``.
         sample_weight: As for ``WindowedSeries.build``; the scores are not weighted.
-        refit: False to train on the first fold alone, and to judge that model on every fold.
+        refit: False to train only on the first fold, and to judge that model on every fold.
             Defaults to True.
-        folder: A folder that keeps the predictions of finished folds, and without ``refit`` the
-            weights of the model. After an interruption, the same call goes on from there, to the
-            same result. Arguments of ``fit`` are compared by their values, callbacks by their
-            attributes and their code; a warning names those that cannot be. Nobody can compare the
-            code of ``build``, so name another folder for another model. Defaults to None.
+        folder: A folder that keeps the predictions of finished folds and, with ``refit=False``, the
+            weights of the model. After an interruption, the same call resumes from it, with the
+            same result. Arguments of ``fit`` are compared by value, callbacks by their attributes
+            and code; a warning names those that cannot be compared. The code of ``build`` is not
+            compared, so name another folder for another model. Defaults to None: nothing is kept.
         **fit_arguments: Arguments of ``fit``, such as ``epochs``. ``verbose="auto"``, the default,
-            shows a bar of the folds, and 0 nothing; other values are those of ``fit``.
+            shows a progress bar of the folds, and 0 shows nothing; other values go to ``fit``.
 
     Returns:
         A ``BacktestReport``.
 
     Raises:
-        TypeError: ``build`` is no function, or returns no Keras model.
+        TypeError: ``build`` is not a function or does not return a Keras model, or ``windows`` is
+            not a ``WindowedSeries``.
         ValueError: ``build`` returns a model that is not compiled, or one that shares weights with
             an earlier fold's; the series is too short for the folds; or ``folder`` holds a backtest
-            of other settings or other data, or a broken file.
+            with other settings or data, or a broken file.
     """
     if isinstance(build, keras.Model) or not callable(build):
         raise TypeError(
@@ -111,7 +113,7 @@ def backtest(
     bar = keras.utils.Progbar(n_splits, verbose=int(verbose == "auto"), unit_name="fold")
     folds, levels, once = [], None, None
     for number in range(n_splits):
-        # The order of the training windows, too, may be drawn as the dataset is made.
+        # Seeded first, since making the dataset may draw the order of its training windows.
         keras.utils.set_random_seed(_fold_seed(seed, number))
         train, validation = next(pairs)
         judged = JudgedWindows("validation", validation)
@@ -137,20 +139,20 @@ def backtest(
             done = _predicted(model, judged)
             if store is not None:
                 store.save(number, *done)
-        predictions, given = done
-        if number and given != levels:
+        predictions, fold_levels = done
+        if number and fold_levels != levels:
             raise ValueError(
-                f"build must return models of one kind. Those of folds {number - 1} and {number} "
-                f"have the quantile levels {levels} and {given}."
+                "build must return models with the same quantiles for every fold. Received: "
+                f"{levels} in fold {number - 1} and {fold_levels} in fold {number}."
             )
-        levels = given
+        levels = fold_levels
         folds.append(_rows(JudgedWindows("train", train), judged, predictions, levels))
         bar.update(number + 1)
     return joined(folds, levels)
 
 
 class _Trainer:
-    """Makes the model of a fold when it is asked for, and sees that it is a fresh one."""
+    """Builds and trains the model of a fold, and checks that it is a fresh one."""
 
     def __init__(self, build: Build, fit_arguments: dict[str, Any]) -> None:
         self._build, self._arguments = build, fit_arguments
@@ -170,14 +172,14 @@ class _Trainer:
     ) -> Callable[[], keras.Model] | None:
         """Return a function that returns one model, each time as it was when its training ended.
 
-        So no fold depends on those before it, even if predicting changes the model, and a model
-        that ``store`` keeps is the one that an unbroken backtest would have. None if all folds are
-        done.
+        Its variables are restored each time, so no fold depends on those before it, even if
+        predicting changes the model, and a resumed backtest uses the model of an uninterrupted one.
+        Return None if all folds are done.
         """
         kept = None if store is None else store.load_model()
         if kept is None:
             model = self.model(train)
-            # Some backends give views.
+            # Copied, since some backends return views.
             kept = [np.array(keras.ops.convert_to_numpy(v)) for v in model.variables]
             if store is not None:
                 store.save_model(kept)
@@ -190,7 +192,7 @@ class _Trainer:
         variables, values = model.variables, kept
         if [tuple(v.shape) for v in variables] != [v.shape for v in values]:
             raise ValueError(
-                "build returns a model with other weights than that of which folder keeps folds. "
+                "build returns a model whose weights have other shapes than those kept in folder. "
                 "Name another folder, or remove this one."
             )
 
@@ -239,7 +241,7 @@ def _rows(
     predictions: Array,
     levels: tuple[float, ...] | None,
 ) -> tuple[dict[str, Array], Array, Array]:
-    """Return a fold's table, its predictions, and the scale of each of its values."""
+    """Return a fold's table, its predictions, and the scale of each value for MASE."""
     points = predictions if levels is None else predictions[..., levels.index(0.5)]
     table = judged.table(points)
     series = judged.ranges.series_of(np.arange(judged.count))
@@ -248,14 +250,14 @@ def _rows(
 
 
 def _described(fit_arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return what a folder keeps of the arguments, and warn of those that it cannot tell apart."""
+    """Return the arguments as plain values for ``folder``; warn of those it cannot compare."""
     values, unknown = described(
         {name: value for name, value in fit_arguments.items() if name != "verbose"}
     )
     if unknown:
         warnings.warn(
-            f"folder cannot tell if {', '.join(unknown)} will be the same when the backtest goes "
-            "on: name another folder if you change that.",
+            f"folder cannot compare {', '.join(unknown)} when the backtest is resumed: name "
+            "another folder if you change that.",
             stacklevel=3,
         )
     return values

@@ -1,4 +1,4 @@
-"""``BacktestReport``: what a backtest forecast and what came, row by row."""
+"""``BacktestReport``: the forecasts of a backtest and the actual values, row by row."""
 
 import os
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from keras_ts.windows.align import label_column
 
 
 class BacktestReport:
-    """The forecasts of a backtest beside what came; print it for the scores of its folds.
+    """Holds the forecasts of a backtest and the actual values; print it for the folds' scores.
 
     Returned by ``backtest``.
 
@@ -25,8 +25,8 @@ class BacktestReport:
         table: A dict of columns of equal length, one row for each fold, window and step: ``fold``
             (from 0), ``series`` (its id or number), ``origin`` and ``target`` (positions, or
             timestamps where the series has them), ``step`` (from 1), ``actual`` and
-            ``prediction`` (with an axis for several target columns). Of quantiles, ``prediction``
-            is the median, and ``prediction_0.1`` and so on are the others.
+            ``prediction`` (with an axis for several target columns). If models forecast quantiles,
+            ``prediction`` is the median, and ``prediction_0.1`` and so on are the others.
     """
 
     def __init__(
@@ -35,15 +35,15 @@ class BacktestReport:
         self.table, self._scales, self._levels = table, scales, levels
 
     def scores(self, by: str | None = None) -> dict[str, Array]:
-        """Return the scores of each fold, step or series, or of everything.
+        """Return the scores of each fold, step or series, or of all rows.
 
         Args:
-            by: ``"fold"``, ``"step"`` or ``"series"``. Defaults to None: everything.
+            by: ``"fold"``, ``"step"`` or ``"series"``. Defaults to None: all rows.
 
         Returns:
-            A dict of columns of equal length: that of ``by``, if given, and ``mae``, ``rmse``,
-            ``mase`` (scaled by the mean absolute step of each fold's own training part) and
-            ``smape`` (in per cent); of quantiles also ``pinball``, ``coverage`` and ``width``.
+            A dict of columns of equal length: the one named by ``by``, ``mae``, ``rmse``, ``mase``
+            (scaled by the mean absolute step of each fold's own training part) and ``smape`` (in
+            per cent); with quantiles also ``pinball``, ``coverage`` and ``width``.
         """
         rows = len(self.table["fold"])
         keys, group = None, np.zeros(rows, np.int64)
@@ -57,13 +57,13 @@ class BacktestReport:
             predicted = np.stack([self.table[name] for name in names], axis=-1)
         losses = all_losses(self.table["actual"], predicted, self._scales, self._levels)
         scores = {} if by is None or keys is None else {by: keys}
-        came = np.isfinite(self.table["actual"]).reshape(rows, -1)
+        observed = np.isfinite(self.table["actual"]).reshape(rows, -1)
         for metric, loss in losses.items():
             loss = loss.reshape(rows, -1)
-            # A forecast that is NaN must show; only a scaled error may be without its scale.
-            known = came & ~np.isnan(loss) if metric == "mase" else came
-            total = np.bincount(group, np.where(known, loss, 0).sum(axis=1), count)
-            number = np.bincount(group, known.sum(axis=1), count)
+            # A NaN forecast must show in every score; only MASE leaves out rows, without a scale.
+            counted = observed & ~np.isnan(loss) if metric == "mase" else observed
+            total = np.bincount(group, np.where(counted, loss, 0).sum(axis=1), count)
+            number = np.bincount(group, counted.sum(axis=1), count)
             means = np.divide(total, number, out=np.full(count, np.nan), where=number > 0)
             scores[metric] = of_means(metric, means)
         return scores
@@ -103,11 +103,12 @@ class BacktestReport:
 def joined(
     folds: Sequence[tuple[dict[str, Array], Array, Array]], levels: Sequence[float] | None
 ) -> BacktestReport:
-    """Return the report of folds.
+    """Return the report of all folds.
 
     Args:
-        folds: Of each fold the table without quantiles, the quantiles or other predictions,
-            ``(windows, steps, targets, ...)``, and the scale of each row.
+        folds: For each fold its table without quantiles, its predictions
+            ``(windows, steps, targets)``, with a last axis of quantiles if there are any, and the
+            scale of each value.
         levels: The levels of the quantiles, or None.
     """
     tables = []
@@ -121,7 +122,7 @@ def joined(
 
 
 def _grouped(column: Array) -> tuple[Array, IntArray]:
-    """Return the distinct values of a column in the order they come in, and the place of each."""
+    """Return a column's distinct values in order of appearance, and each row's place in them."""
     places: dict[Any, int] = {}
     group = [places.setdefault(value, len(places)) for value in column.tolist()]
     return label_column(tuple(places)), np.array(group, np.int64)

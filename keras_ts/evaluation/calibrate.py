@@ -1,4 +1,4 @@
-"""``calibrate``: a model whose bands hold the share of values that they say."""
+"""Calibrates a model: adds prediction intervals that contain the share of values they promise."""
 
 from typing import Any
 
@@ -19,16 +19,16 @@ from keras_ts.windows.dataset import WindowDataset
 def calibrate(
     model: keras.Model, validation: WindowDataset, coverage: Any = (0.8, 0.95)
 ) -> keras.Model:
-    """Return a model with bands about its forecasts, as wide as its held-out errors ask.
+    """Return a model with prediction intervals whose width comes from held-out errors.
 
-    The bands of a step hold a new value with probability ``coverage``, if its error can be
-    exchanged for those on ``validation``: split conformal prediction, with its correction for a
-    finite number of windows. Errors of a series are not quite so: neighbouring windows overlap, and
-    a series changes. Keep the part long, recent, and free of anything the model was trained on.
+    At each step, an interval contains a new value with probability ``coverage`` if the new error is
+    exchangeable with those on ``validation``: split conformal prediction, with its correction for a
+    finite number of windows. Errors of a series are only roughly so: neighbouring windows overlap,
+    and a series changes. Keep the part long, recent, and free of anything the model was trained on.
 
-    The result ends in a ``ConformalInterval``, and is a model like any other: ``forecast`` gives
-    the bounds in columns of their own, and it is saved and exported with its bands. It shares its
-    weights with ``model``: calibrate again after training on.
+    The result ends in a ``ConformalInterval``, and is a model like any other: ``forecast`` returns
+    the bounds in columns of their own, and saving and exporting keep the intervals. It shares its
+    weights with ``model``: if you train that further, calibrate it again.
 
     Example:
 
@@ -42,18 +42,19 @@ def calibrate(
     (None, 3, 5)
 
     Args:
-        model: The model, which gives a point, or quantiles with a pair of levels for each coverage.
-        validation: Windows that the model was not trained on. Judge the result on others: on
+        model: The model. It forecasts points, or quantiles that include the two outer levels of
+            each coverage: 0.1 and 0.9 for 0.8.
+        validation: Windows that the model was not trained on. Judge the result on other windows: on
             these, ``compare`` warns.
-        coverage: Share of values that a band is to hold, or an increasing list of them. Defaults to
-            ``(0.8, 0.95)``.
+        coverage: Share of values that an interval shall contain, or an increasing list of shares.
+            Defaults to ``(0.8, 0.95)``.
 
     Returns:
         The calibrated model, not compiled, whose outputs have a last axis: lower bounds, the point
         or median, upper bounds.
 
     Raises:
-        TypeError: ``model`` is not a Keras model, or ``validation`` no ``WindowDataset``.
+        TypeError: ``model`` is not a Keras model, or ``validation`` not a ``WindowDataset``.
         ValueError: The model is calibrated already or lacks the quantiles of a coverage, or the
             windows are too few.
     """
@@ -63,7 +64,8 @@ def calibrate(
     interface = Interface.of(model, validation)
     if isinstance(interface.last_layer, ConformalInterval):
         raise ValueError(
-            "model ends in a ConformalInterval already. Calibrate the model that it was made of."
+            "model is calibrated already: it ends in a ConformalInterval. Calibrate the model that "
+            "it was made from."
         )
     levels = interface.quantiles
     pairs = [None if levels is None else pair_of(share, levels) for share in shares]
@@ -71,7 +73,7 @@ def calibrate(
     _check_enough(len(scales), shares)
     floor = floors(scales).astype(np.float32)
     divisor = np.maximum(scales, floor)[:, None]
-    found = [
+    by_share = [
         margins(np.maximum(lower[number], upper[number]) / divisor, share)
         for number, share in enumerate(shares)
     ]
@@ -85,11 +87,11 @@ def calibrate(
     )
     inputs, outputs, past = _tensors(interface, validation)
     if len(outputs.shape) < 2 + judged.geometry.sequence + several + (levels is not None):
-        # A model of one's own may leave out the axis of a single step.
+        # A custom model may leave out the axis of a single step.
         lead = outputs.shape[1 : 2 + judged.geometry.sequence - 1]
         outputs = keras.layers.Reshape((*lead, 1, *outputs.shape[1 + len(lead) :]))(outputs)
     calibrated = keras.Model(inputs, layer([outputs, past]), name=f"{model.name}_calibrated")
-    layer.margins.assign(np.stack(found).reshape(layer.margins.shape))
+    layer.margins.assign(np.stack(by_share).reshape(layer.margins.shape))
     layer.floor.assign(floor)
     return calibrated
 
@@ -97,9 +99,10 @@ def calibrate(
 def _errors(
     model: keras.Model, judged: JudgedWindows, levels: Any, pairs: list[Any]
 ) -> tuple[list[Array], list[Array], Array]:
-    """Return how far targets lie below and above each pair, and the scales of their windows.
+    """Return how far targets lie below and above each interval, and the scales of their windows.
 
-    Windows with a value that is not finite, among the targets or the predictions, are left out.
+    The intervals are pairs of quantiles, or the point twice. Windows in which a target or a
+    prediction is not finite are left out.
     """
     below: list[list[Array]] = [[] for _ in pairs]
     above: list[list[Array]] = [[] for _ in pairs]
@@ -124,8 +127,8 @@ def _check_enough(count: int, shares: tuple[float, ...]) -> None:
     needed = windows_needed(shares[-1])
     if count < needed:
         raise ValueError(
-            f"validation has {count} whole windows, and coverage={shares[-1]} needs at least "
-            f"{needed}. Hold out a longer part, or ask for less."
+            f"validation has {count} windows without a missing value, and coverage={shares[-1]} "
+            f"needs at least {needed}. Hold out a longer part, or ask for a smaller coverage."
         )
 
 
@@ -136,17 +139,17 @@ def _targets(judged: JudgedWindows, several: bool) -> int | list[int] | None:
 
 
 def _tensors(interface: Interface, dataset: WindowDataset) -> tuple[Any, Any, Any]:
-    """Return the model's inputs and output as symbolic tensors, and the one of its windows."""
+    """Return the symbolic inputs and output of the model, and the input that takes windows."""
     model, parts = interface.model, interface.inputs
     if parts:
         # A Sequential has no ``input``.
         inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
         outputs = model.outputs[0]
     else:  # A subclass has no tensors of its own.
-        given = dataset[0][0]
-        shapes = given if isinstance(given, dict) else {"past": given}
+        batch = dataset[0][0]
+        shapes = batch if isinstance(batch, dict) else {"past": batch}
         parts = {part: keras.Input(x.shape[1:], name=part) for part, x in shapes.items()}
-        inputs = parts if isinstance(given, dict) else parts["past"]
+        inputs = parts if isinstance(batch, dict) else parts["past"]
         outputs = model(inputs)
     if "past" not in parts:
         raise ValueError(

@@ -19,7 +19,7 @@ from keras_ts.evaluation.verdict import skill
 from keras_ts.interface import Interface
 from keras_ts.windows.dataset import WindowDataset
 
-# Datasets that are judged together agree in these.
+# The settings that train and validation must share.
 _ALIKE = ("window", "horizon", "gap", "sampling_rate", "targets")
 
 
@@ -30,7 +30,7 @@ def compare(
     *,
     period: int | None = None,
 ) -> ComparisonReport:
-    """Score models beside baselines, and tell if they beat the best of these.
+    """Score models and baselines, and test if each model beats the best baseline.
 
     The baselines cost next to nothing, and are judged on exactly the same targets:
 
@@ -42,21 +42,22 @@ def compare(
     - ``"seasonal naive"``, with ``period``: the latest known value a whole number of periods before
       the target, also from in front of the window.
 
-    The verdict rests on errors in pairs, the model's and the best baseline's for the same targets.
-    A block bootstrap gives the 95 % interval of the skill, one minus the model's MAE over that of
-    the baseline. ``"beats"`` and ``"loses to"`` are said if the interval leaves out 0, else
-    ``"cannot be told from"``. Blocks are of neighbouring origins, at least a horizon of them and as
-    many as the differences of errors last; six are needed for an interval. Of a panel whole series
-    are drawn, six or more, and shocks that they share at a time widen the interval. So does, at its
-    upper end, the number of baselines that cannot be told from the best.
+    The verdict compares the errors of the model and of the best baseline on the same targets. The
+    skill is one minus the model's MAE over that of the baseline, and a block bootstrap gives its
+    95 % interval. The verdict is ``"beats"`` or ``"loses to"`` if the interval leaves out 0, else
+    ``"cannot be told from"``. A block is a run of neighbouring origins, at least a horizon long, or
+    as long as the differences of errors last; an interval takes six blocks. In a panel the
+    bootstrap draws whole series, six or more, and shocks that several series share at one time
+    widen the interval. Each baseline that cannot be told from the best one raises its upper end.
 
-    The report names columns that a model is given and the baselines are not.
+    The report names the inputs that models read and the baselines do not.
 
-    A model that gives quantiles is scored by its median, and also has a pinball loss, and the
-    coverage and width of the interval between its outer quantiles. Of sequences the last step is
-    judged. Windows with a missing value among the targets or their past, which ``missing="keep"``
-    lets through, are left out for all alike. With ``missing="mask"`` they are judged, and the
-    baselines take the last known value for a missing one, or the first known one before it.
+    A model that forecasts quantiles is scored by its median, and also by the pinball loss and by
+    the coverage and width of the interval between its outer quantiles. With ``targets="sequence"``
+    only the last step of a window is judged. Windows with a missing value among the targets or
+    their past, which ``missing="keep"`` lets through, are left out for all forecasters. With
+    ``missing="mask"`` they are judged, and the baselines replace a missing value by the last known
+    one, or by the first known one if none came before.
 
     Example:
 
@@ -67,7 +68,7 @@ def compare(
     >>> print(compare(model, train, validation).verdicts)
     {'model': 'loses to'}
 
-    The baselines alone, before there is a model:
+    Only the baselines, before there is a model:
 
     >>> report = compare(None, train, validation)
     >>> for name, mae in zip(report.table["name"], report.table["mae"]):
@@ -80,21 +81,21 @@ def compare(
     'linear autoregression'
 
     Args:
-        models: A model, a dict of models by name, or None: the baselines alone.
+        models: A model, a dict of models by name, or None to score only the baselines.
         train: The training part, for the regression and for the scale of MASE.
-        validation: The part to judge on, which no model has been trained on: every window, the
-            whole horizon. In time order, whatever order the dataset has; without its weights.
-        period: Positions in a season, such as 12 for months or 7 for days. It adds the seasonal
+        validation: The part to judge on, which no model was trained on. Every window and the whole
+            horizon count, whatever the order and the weights of the dataset.
+        period: Rows in a seasonal cycle, such as 12 for months or 7 for days. It adds the seasonal
             naive forecast, and MASE is then scaled by steps ``period`` apart. Defaults to None.
 
     Returns:
         A ``ComparisonReport``.
 
     Raises:
-        TypeError: ``models`` is not a Keras model or a dict of them, or a part is no
+        TypeError: ``models`` is not a Keras model or a dict of them, or a part is not a
             ``WindowDataset``.
         ValueError: The parts differ in windows or columns, a model does not fit them, its
-            predictions are not finite, or a period reaches back over the beginning of a series.
+            predictions are not finite, or a period reaches back beyond the start of a series.
     """
     named = _named(models)
     baselines = default_baselines(period)
@@ -126,17 +127,17 @@ def compare(
 
 
 def _named(models: Any) -> dict[str, keras.Model]:
-    """Return models by name, or raise an error for what is none."""
+    """Return the models by name, or raise an error for anything that is not a model."""
     if models is None:
         return {}
     named = dict(models) if isinstance(models, Mapping) else {"model": models}
     if not named:
-        raise ValueError("models is an empty dict: name a model in it, or pass None for none.")
+        raise ValueError("models is an empty dict: put a model into it, or pass None for none.")
     reserved = [baseline.name for baseline in default_baselines(period=2)]
     for name, model in named.items():
         if not isinstance(name, str) or name in reserved:
             raise ValueError(
-                f"models must name models by texts other than {', '.join(reserved)}. "
+                f"models must have strings for keys, other than {', '.join(reserved)}. "
                 f"Received: {_checks.shown(name)}."
             )
         check_model(model, built=True)
@@ -144,7 +145,7 @@ def _named(models: Any) -> dict[str, keras.Model]:
 
 
 def _warn_calibrated_on(interfaces: dict[str, Interface], judged: JudgedWindows) -> None:
-    """Warn of models whose intervals were calibrated on these very targets."""
+    """Warn of models whose prediction intervals were calibrated on these very targets."""
     marks = {
         name: getattr(interface.last_layer, "calibrated_on", None)
         for name, interface in interfaces.items()
@@ -155,8 +156,8 @@ def _warn_calibrated_on(interfaces: dict[str, Interface], judged: JudgedWindows)
     for name, mark in marks.items():
         if mark == here:
             warnings.warn(
-                f"{name} was calibrated on the windows of validation, so the coverage of its bands "
-                "is that asked for by construction. Judge it on windows after those.",
+                f"{name} was calibrated on the windows of validation, so its coverage there is the "
+                "one asked for, by construction. Judge it on later windows.",
                 stacklevel=3,
             )
 
@@ -170,15 +171,15 @@ def _check_alike(train: JudgedWindows, validation: JudgedWindows) -> None:
     for name, ours, theirs in pairs:
         if ours != theirs:
             raise ValueError(
-                f"train and validation must be parts of the same windows. Received: {name}="
-                f"{_checks.shown(ours)} and {name}={_checks.shown(theirs)}."
+                f"train and validation must have the same {name}, from one WindowedSeries. "
+                f"Received: {name}={_checks.shown(ours)} and {name}={_checks.shown(theirs)}."
             )
     if None in (train.panel.labels, validation.panel.labels):
         counts = len(train.labels), len(validation.labels)
         if counts[0] != counts[1]:
             raise ValueError(
-                f"train and validation must be parts of the same series. Received {counts[0]} and "
-                f"{counts[1]} series."
+                "train and validation must hold the same series. Received "
+                f"{counts[0]} and {counts[1]} series."
             )
 
 
@@ -195,34 +196,34 @@ def _report(
     tallies: dict[str, Tally], models: list[str], judged: JudgedWindows
 ) -> ComparisonReport:
     first = next(iter(tallies.values()))
-    known = np.isfinite(first.errors)
-    if not known.any():
+    scored = np.isfinite(first.errors)
+    if not scored.any():
         raise ValueError(
-            "validation has no window without a missing value, so there is nothing to judge on."
+            "validation must have a window without a missing value to judge on. It has none."
         )
     notes = []
-    if not known.all():
-        notes.append(f"{int((~known).sum())} windows with a missing value are left out.")
+    if not scored.all():
+        notes.append(f"{int((~scored).sum())} windows with a missing value are left out.")
     unscaled = int(np.isnan(first.metric("mase", "series")[first.series()]).sum())
     if unscaled:
-        notes.append(f"MASE leaves out {unscaled} series without a step in the training part.")
+        notes.append(f"MASE leaves out {unscaled} series, missing or constant in train.")
     covariates = judged.beyond_targets()
     if models and covariates:
         notes.append(
-            "The baselines know only the past of the targets. What else a model is given: "
+            "The baselines read only the past of the targets. Models may also read: "
             f"{'; '.join(covariates)}."
         )
-    origins = judged.origins_of(np.flatnonzero(known))
+    origins = judged.origins_of(np.flatnonzero(scored))
     if origins.num_series > 1 and origins.at_one_time:
         notes.append(
-            "Each series is judged at one time, so intervals tell of other series, not of other "
-            "times."
+            "Each series is judged at a single time, so intervals hold for other series, not for "
+            "other times."
         )
     baselines = [name for name in tallies if name not in models]
     best = min(baselines, key=lambda name: tallies[name].metric("mae"))
-    errors = {name: tally.errors[known] for name, tally in tallies.items()}
+    errors = {name: tally.errors[scored] for name, tally in tallies.items()}
     skills = {name: skill(errors[name], errors[best], origins) for name in baselines}
-    # The best baseline is the luckiest of all that are as good.
+    # The best baseline may only be the luckiest of several equally good ones.
     as_good = sum(rival.verdict == "cannot be told from" for rival in skills.values())
     for name in models:
         skills[name] = skill(errors[name], errors[best], origins, as_good)

@@ -1,7 +1,7 @@
-"""Describes the arguments of ``fit`` in plain values, so that other arguments can be told apart.
+"""Describes the arguments of ``fit`` as plain values, so that a resumed backtest notices changes.
 
-A folder of folds outlives the process, and so does the description: it goes by values and by code,
-never by addresses.
+A folder of folds outlives the process, so the description holds values and hashes of code, never
+addresses.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ from keras_ts.windows.dataset import WindowDataset, in_time_order
 
 # Attributes that Keras sets on every callback.
 _KERAS_SETS = ("model", "_model", "params")
-# These write or show what others do, often to a path with the time in it.
+# These only record or show a training, often in a path with the time in it: settings are left out.
 _ONLOOKERS = (
     keras.callbacks.BackupAndRestore,
     keras.callbacks.CSVLogger,
@@ -34,7 +34,7 @@ _ONLOOKERS = (
     keras.callbacks.TensorBoard,
 )
 
-# Their code changes with their version alone.
+# Code of these packages changes only with their version, and is not hashed.
 _LIBRARIES = (
     "keras",
     "keras_ts",
@@ -51,7 +51,7 @@ Places = Iterator[tuple[str, Any]]
 
 
 class Unknown(str):
-    """The class of a value that cannot be told from others of its class."""
+    """The class name of a value that cannot be compared with others of its class."""
 
 
 def described(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -61,7 +61,7 @@ def described(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         arguments: The arguments by their names.
 
     Returns:
-        The values, which JSON takes, and the places of those of which only the class is known.
+        The values, which JSON takes, and the places at which only a class name stands.
     """
     values: dict[str, Any] = {}
     for name in sorted(arguments):
@@ -71,12 +71,12 @@ def described(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 
 def _places(place: str, value: Any, above: tuple[int, ...]) -> Places:
-    """Yield the places in a value, and what stands there.
+    """Yield every place within a value, with the plain value there.
 
     Args:
         place: The place of the value.
         value: The value.
-        above: The objects that hold it, by their ids, lest a circle has no end.
+        above: The ids of the objects that contain it, so that a cycle ends.
     """
     if isinstance(value, np.generic):
         value = value.item()
@@ -105,8 +105,8 @@ def _object(place: str, value: Any, above: tuple[int, ...]) -> Places:
         yield place, f"{_named(type(value))} of {sorted(map(repr, value))}"
     elif isinstance(value, list | tuple):
         yield place, f"{_named(type(value))} of {len(value)}"
-        for number, one in enumerate(value):
-            yield from _places(f"{place}[{number}]", one, above)
+        for number, item in enumerate(value):
+            yield from _places(f"{place}[{number}]", item, above)
     elif isinstance(value, WindowDataset):
         yield place, _dataset(value)
     elif keras.ops.is_tensor(value):
@@ -150,7 +150,7 @@ def _instance(place: str, value: Any, above: tuple[int, ...]) -> Places:
     yield place, name
     yield from _code_of(place, kind, above)
     for inner, setting in _places(f"{place}.config", settings, above):
-        # Keras counts the layers of a process in their names.
+        # Keras numbers the layers of a process in their names.
         yield inner, re.sub(r"_\d+$", "", setting) if type(setting) is str else setting
     if isinstance(value, keras.layers.Layer):
         for number, variable in enumerate(value.variables):
@@ -165,11 +165,11 @@ def _instance(place: str, value: Any, above: tuple[int, ...]) -> Places:
 def _callback(place: str, callback: Any, above: tuple[int, ...]) -> Places:
     settings = {name: value for name, value in vars(callback).items() if name not in _KERAS_SETS}
     if _package(type(callback)) in ("keras", "keras_ts"):
-        # The other attributes are its state, which begins anew with every fit.
-        taken = inspect.signature(type(callback).__init__).parameters
-        settings = {name: value for name, value in settings.items() if name in taken}
+        # The other attributes are its state, which every fit resets.
+        parameters = inspect.signature(type(callback).__init__).parameters
+        settings = {name: value for name, value in settings.items() if name in parameters}
         settings.pop("verbose", None)
-        if "min_delta" in settings:  # Keras turns its sign for losses that fall.
+        if "min_delta" in settings:  # Keras negates it for metrics to be minimized.
             settings["min_delta"] = abs(settings["min_delta"])
     yield from _code_of(place, type(callback), above)
     for name in sorted(settings):
@@ -177,28 +177,28 @@ def _callback(place: str, callback: Any, above: tuple[int, ...]) -> Places:
 
 
 def _code_of(place: str, kind: type, above: tuple[int, ...]) -> Places:
-    """Yield the methods and plain attributes of a class and of those above it."""
-    for one in kind.__mro__:
-        if _package(one) in _LIBRARIES:
+    """Yield the methods and plain attributes of a class and its bases, libraries left out."""
+    for base in kind.__mro__:
+        if _package(base) in _LIBRARIES:
             continue
-        for name, member in sorted(vars(one).items()):
+        for name, member in sorted(vars(base).items()):
             member = getattr(member, "fget", None) or getattr(member, "__func__", member)
             if isinstance(member, types.FunctionType):
-                yield from _function(f"{place}.{one.__name__}.{name}()", member, above)
+                yield from _function(f"{place}.{base.__name__}.{name}()", member, above)
             elif not name.startswith("__") and _is_plain(member):
-                yield from _places(f"{place}.{one.__name__}.{name}", member, above)
+                yield from _places(f"{place}.{base.__name__}.{name}", member, above)
 
 
 def _function(place: str, function: types.FunctionType, above: tuple[int, ...]) -> Places:
-    """Yield a function's name and code, and the values that it takes along."""
+    """Yield a function's name and code, then its defaults, closure and globals."""
     code = function.__code__
-    found = hashlib.sha256()
-    names = _hash(code, found)
-    yield place, f"{_named(function)} {found.hexdigest()}"
+    hasher = hashlib.sha256()
+    names = _hash(code, hasher)
+    yield place, f"{_named(function)} {hasher.hexdigest()}"
     yield from _places(f"{place} defaults", function.__defaults__ or (), above)
     yield from _places(f"{place} defaults", function.__kwdefaults__ or {}, above)
     for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-        # A cell is empty until its variable is assigned; such a name raises where it is used.
+        # A cell is empty until its variable is assigned.
         held = cell.cell_contents if cell != types.CellType() else None
         yield from _places(f"{place} {name}", held, above)
     for name in sorted(names & function.__globals__.keys()):
@@ -208,34 +208,34 @@ def _function(place: str, function: types.FunctionType, above: tuple[int, ...]) 
             yield from _places(f"{place} {name}", value, above)
 
 
-def _hash(code: types.CodeType, found: Any) -> set[str]:
+def _hash(code: types.CodeType, hasher: Any) -> set[str]:
     """Add a code object to a hash; return the names of globals and attributes in it."""
-    found.update(code.co_code)
+    hasher.update(code.co_code)
     names = set(code.co_names)
-    found.update(repr((code.co_names, code.co_varnames)).encode())
+    hasher.update(repr((code.co_names, code.co_varnames)).encode())
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            names |= _hash(constant, found)
+            names |= _hash(constant, hasher)
         else:
-            # A set of texts has another order in each process.
+            # The order of a set of strings differs between processes.
             is_set = isinstance(constant, frozenset)
-            found.update(repr(sorted(map(repr, constant)) if is_set else constant).encode())
+            hasher.update(repr(sorted(map(repr, constant)) if is_set else constant).encode())
     return names
 
 
 def _dataset(dataset: WindowDataset) -> str:
     source = in_time_order(dataset, weighted=True)
     weights = source.weights and source.weights.values
-    found = hashlib.sha256(digest(source.panel, weights).encode())
-    found.update(repr(dataset.windows.get_config()).encode())
+    hasher = hashlib.sha256(digest(source.panel, weights).encode())
+    hasher.update(repr(dataset.windows.get_config()).encode())
     for array in (source.sampler.ranges.first, source.sampler.ranges.count):
-        found.update(array.tobytes())
-    return f"{_named(WindowDataset)} {found.hexdigest()}"
+        hasher.update(array.tobytes())
+    return f"{_named(WindowDataset)} {hasher.hexdigest()}"
 
 
 def _numbers(array: Array) -> str:
-    kept = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
-    return f"{array.dtype} {array.shape} {kept}"
+    content = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+    return f"{array.dtype} {array.shape} {content}"
 
 
 def _is_plain(value: Any) -> bool:

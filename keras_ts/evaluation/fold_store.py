@@ -1,4 +1,4 @@
-"""A folder that keeps the predictions of finished folds, so that a backtest can go on."""
+"""Keeps the predictions of finished folds in a folder, so that a backtest can be resumed."""
 
 import contextlib
 import hashlib
@@ -24,7 +24,7 @@ Fold = tuple[Array, tuple[float, ...] | None]
 
 
 class FoldStore:
-    """The folds that are done, with the settings and the data that they were done with."""
+    """The finished folds, with the settings and a digest of the data they were made from."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self._folder = Path(path_text("folder", folder))
@@ -34,22 +34,22 @@ class FoldStore:
         self._earlier = _settings(path) if path.is_file() else None
         if self._earlier is None and (done := sorted(self._folder.glob("fold_*.npz"))):
             raise ValueError(
-                f"folder={str(folder)!r} holds {done[0].name} without {_SETTINGS}, so nobody knows "
-                "of which backtest it is. Name another folder, or remove this one."
+                f"folder={str(folder)!r} holds {done[0].name} without {_SETTINGS}, which says what "
+                "backtest it belongs to. Name another folder, or remove this one."
             )
 
     @property
     def seed(self) -> int | None:
-        """The seed of the backtest that began here, or None."""
+        """The seed of the backtest in this folder, or None if it holds none yet."""
         return None if self._earlier is None else int(self._earlier["seed"])
 
     def begin(self, settings: dict[str, Any]) -> None:
-        """Go on with a backtest of the same settings, or write those of a new one.
+        """Resume a backtest that has the same settings, or write the settings of a new one.
 
         Raises:
-            ValueError: The folder holds a backtest of other settings or data.
+            ValueError: The folder holds a backtest with other settings or data.
         """
-        # JSON makes lists of tuples.
+        # JSON turns tuples into lists.
         settings = json.loads(json.dumps(settings))
         if self._earlier is None:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -71,14 +71,14 @@ class FoldStore:
             )
 
     def has(self, fold: int) -> bool:
-        """Tell if a fold is done."""
+        """Return True if a fold is finished."""
         return self._path(fold).is_file()
 
     def load(self, fold: int, shape: tuple[int, ...]) -> Fold | None:
-        """Return a fold's predictions and the levels of their quantiles, or None if not done.
+        """Return a fold's predictions and their quantiles' levels, or None if not finished.
 
         Args:
-            fold: Its number.
+            fold: Number of the fold.
             shape: The shape of its predictions, without an axis of levels.
         """
         if not self.has(fold):
@@ -97,7 +97,7 @@ class FoldStore:
             np.savez(path, predictions=predictions, levels=np.array(levels or ()))
 
     def load_model(self) -> list[Array] | None:
-        """Return the variables of the one model that all folds share, or None if not trained."""
+        """Return the variables of the model that all folds share, or None if none is kept."""
         path = self._folder / _MODEL
         if not path.is_file():
             return None
@@ -106,10 +106,10 @@ class FoldStore:
             return [file[f"arr_{place}"] for place in range(len(file))]
 
     def save_model(self, variables: list[Array]) -> None:
-        """Keep the variables of the one model, and forget the folds of an earlier one."""
+        """Keep the variables of the model that all folds share; remove an earlier model's folds."""
         for done in self._folder.glob("fold_*.npz"):
             done.unlink()
-        # NumPy's files know no bfloat16.
+        # NumPy's files cannot hold bfloat16.
         kept = [v.astype(np.float32) if v.dtype.kind == "V" else v for v in variables]
         with replacing(self._folder / _MODEL) as path:
             np.savez(path, *kept)
@@ -124,9 +124,8 @@ def _settings(path: Path) -> dict[str, Any]:
         _checks.integer("seed", settings["seed"], 0)
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"{str(path)!r} does not hold the settings of a backtest ({_short(error)}). Name "
-            "another folder, or remove this one: without them nobody knows of which backtest its "
-            "folds are."
+            f"{str(path)!r} does not hold the settings of a backtest ({_short(error)}), which say "
+            "what backtest the folds belong to. Name another folder, or remove this one."
         ) from None
     return settings
 
@@ -137,13 +136,13 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise ValueError(
-            f"{str(path)!r} is broken ({_short(error)}). Remove that file, and the same call makes "
-            "it anew."
+            f"{str(path)!r} is broken ({_short(error)}). Remove that file, and the same call "
+            "writes it again."
         ) from None
 
 
 def _arrays(path: Path) -> dict[str, Array]:
-    # NumPy leaves a file open that it cannot read.
+    # Opened here, since NumPy leaves a file open that it cannot read.
     with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         return dict(file)
 
@@ -154,19 +153,19 @@ def _short(error: Exception) -> str:
 
 
 def digest(panel: Panel, sample_weight: Any) -> str:
-    """Return a number of the data, as text, that changes with every value and timestamp."""
-    found = hashlib.sha256()
+    """Return a SHA-256 hex digest of the data: values, timestamps, columns and weights."""
+    hasher = hashlib.sha256()
     arrays = [panel.values, panel.offsets, panel.gaps]
     arrays += [] if panel.static is None else [panel.static]
     arrays += [] if panel.clock is None else [panel.clock.times]
     for array in arrays:
-        found.update(f"{array.dtype} {array.shape}".encode())
+        hasher.update(f"{array.dtype} {array.shape}".encode())
         for begin in range(0, len(array), _BLOCK):
-            found.update(np.ascontiguousarray(array[begin : begin + _BLOCK]).tobytes())
-    found.update(repr((panel.labels, panel.columns.by_part())).encode())
+            hasher.update(np.ascontiguousarray(array[begin : begin + _BLOCK]).tobytes())
+    hasher.update(repr((panel.labels, panel.columns.by_part())).encode())
     weights = sample_weight
     if weights is not None and not isinstance(weights, str):
         parts = weights if isinstance(weights, list | tuple) else [weights]
         weights = [np.asarray(part).tolist() for part in parts]
-    found.update(repr(weights).encode())
-    return found.hexdigest()
+    hasher.update(repr(weights).encode())
+    return hasher.hexdigest()

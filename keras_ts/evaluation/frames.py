@@ -1,4 +1,4 @@
-"""The tables of reports as data frames."""
+"""Turns the tables of reports into data frames of pandas or polars."""
 
 import importlib
 from typing import Any

@@ -1,7 +1,7 @@
-"""The losses that metrics are means of, each with its formula and its source.
+"""Computes the losses whose means are the metrics, each with its formula and its source.
 
-``y`` is what came, ``f`` what was forecast. Every function returns one loss for each target, so
-that a mean can be taken over all of them, over a step or over a series. Arithmetic alone.
+``y`` is the actual value and ``f`` the forecast. Every function returns one loss for each target,
+so that a mean can be taken over all targets, a step or a series. Plain NumPy, without a framework.
 """
 
 from collections.abc import Sequence
@@ -48,10 +48,10 @@ def symmetric_percentages(actual: Array, predicted: Array) -> Array:
 
 
 def pinball_losses(actual: Array, quantiles: Array, levels: Sequence[float]) -> Array:
-    """Return the mean over levels of ``max(p (y - q), (p - 1) (y - q))``. Their mean is the loss.
+    """Return the mean over levels of ``max(p (y - q), (p - 1) (y - q))``.
 
-    ``q`` is the quantile of level ``p``: Koenker and Bassett, *Regression quantiles*,
-    Econometrica 46 (1978).
+    Their mean is the pinball loss. ``q`` is the quantile of level ``p``: Koenker and Bassett,
+    *Regression quantiles*, Econometrica 46 (1978).
 
     Args:
         actual: Of any shape.
@@ -65,7 +65,7 @@ def pinball_losses(actual: Array, quantiles: Array, levels: Sequence[float]) -> 
 
 
 def covered(actual: Array, low: Array, high: Array) -> BoolArray:
-    """Tell if ``low <= y <= high``. The mean is the coverage of the interval."""
+    """Return True where ``low <= y <= high``. The mean is the coverage of the interval."""
     inside: BoolArray = (low <= actual) & (actual <= high)
     return inside
 
@@ -78,12 +78,12 @@ def widths(low: Array, high: Array) -> Array:
 def all_losses(
     actual: Array, predicted: Array, scale: Array, levels: Sequence[float] | None = None
 ) -> dict[str, Array]:
-    """Return the losses behind each of ``POINT``, and with levels each of ``QUANTILE``.
+    """Return the losses of each metric in ``POINT`` and, with levels, in ``QUANTILE``.
 
     Args:
         actual: Of any shape.
-        predicted: Of the same shape; with levels, of theirs behind it. The median then is the
-            forecast, and the interval is that between the outer quantiles.
+        predicted: Of the same shape; with levels, with a last axis of quantiles. The median then is
+            the point forecast, and the outer quantiles bound the interval.
         scale: The scale of each target, as for ``scaled_errors``.
         levels: The levels of quantiles, 0.5 among them, or None for a point.
     """

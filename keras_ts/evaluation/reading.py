@@ -1,7 +1,7 @@
-"""Windows of a dataset as judging needs them: in time order, a block at a time.
+"""Reads the windows of a dataset for evaluation: in time order, a block at a time.
 
 Targets and predictions become ``(windows, steps, targets)`` in float64, whatever axes a model and
-its dataset leave out. Of sequences the last step counts, the one that a forecast is made at.
+its dataset leave out. With ``targets="sequence"`` only a window's last step counts, its origin.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from keras_ts.evaluation.verdict import Origins
 from keras_ts.windows.arithmetic.scale import absolute_steps
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 
-# Numbers in the inputs of a block, and windows in it at most: so memory stays bounded.
+# The most numbers in the inputs of a block, and the most windows in it: memory stays bounded.
 _NUMBERS, _WINDOWS = 1 << 23, 1 << 16
 
 
@@ -29,14 +29,14 @@ class Block:
     """Some windows of a dataset.
 
     Attributes:
-        begin: Number of the first, in time order.
+        begin: Number of the first window, in time order.
         inputs: The inputs, as a model takes them.
         past: ``(windows, inputs, targets)``, the past of the target columns. If the models mask
-            missing values, they are filled for the baselines.
-        past_as_read: The same, missing values not finite.
+            missing values, these are filled here, for the baselines.
+        past_as_read: The same, but missing values stay, not finite.
         actual: ``(windows, steps, targets)``.
         series: ``(windows,)``, the number of each window's series.
-        origins: ``(windows,)``, the flat position of each last input.
+        origins: ``(windows,)``, the flat position of each window's last input.
     """
 
     begin: int
@@ -64,7 +64,7 @@ class JudgedWindows:
 
     @property
     def masks(self) -> bool:
-        """True if the models mask missing inputs, so that the baselines, too, must do with them."""
+        """True if the models mask missing inputs, so that baselines must cope with them, too."""
         return self._source.spec.handling.masked
 
     @property
@@ -88,7 +88,7 @@ class JudgedWindows:
         return list(self.panel.labels or range(len(self.panel.lengths)))
 
     def beyond_targets(self) -> list[str]:
-        """Name in plain words what the inputs hold beside the past of the targets."""
+        """Name the inputs other than the past of the targets, in words for a report."""
         columns, spec = self.panel.columns, self._source.spec
         own = [columns.past[place] for place in columns.own if place not in columns.targets]
         parts = {
@@ -124,7 +124,9 @@ class JudgedWindows:
     def predictions(
         self, name: str, model: keras.Model, levels: tuple[float, ...] | None, block: Block
     ) -> Array:
-        """Return a model's predictions, ``(windows, steps, targets)``, and maybe an axis of levels.
+        """Return a model's predictions for a block, ``(windows, steps, targets)`` in float64.
+
+        With ``levels`` there is a last axis of quantiles.
 
         Args:
             name: Name of the model, for an error.
@@ -133,33 +135,33 @@ class JudgedWindows:
             block: The windows to predict.
         """
         batch, count = self._source.spec.batch_size, len(block.series)
-        # Whole batches alone: on JAX another shape compiles anew, which takes seconds.
+        # Only whole batches: JAX compiles anew for another shape, which takes seconds.
         places = np.minimum(np.arange(-(-count // batch) * batch), count - 1)
         inputs = keras.tree.map_structure(lambda part: part[places], block.inputs)
-        given = model.predict(with_exact_integers(inputs), batch_size=batch, verbose=0)
-        given = _checks.numeric(given, f"the output of {name}")[:count]
+        outputs = model.predict(with_exact_integers(inputs), batch_size=batch, verbose=0)
+        outputs = _checks.numeric(outputs, f"the output of {name}")[:count]
         shape = self._target_shape(len(block.series))
         tail = () if levels is None else (len(levels),)
         # Keras itself adds and drops a last axis of length 1; any other shape is a mistake.
         fitting = {(*shape, *tail), (*shape, 1, *tail)}
         if shape[-1:] == (1,) and len(shape) > 1:
             fitting.add((*shape[:-1], *tail))
-        if given.shape not in fitting:
-            quantiles = f" for each of its {tail[0]} quantile levels" if tail else ""
+        if outputs.shape not in fitting:
+            quantile = " and quantile" if tail else ""
             raise ValueError(
-                f"{name} must give one value per target, {(*shape, *tail)}{quantiles}. Received "
-                f"shape {given.shape}. Judge it on windows like those it was trained on."
+                f"{name} must give one value per target{quantile}, {(*shape, *tail)}. Received "
+                f"shape {outputs.shape}. Judge it on windows like those it was trained on."
             )
-        last = given.reshape(*shape, *tail)
+        last = outputs.reshape(*shape, *tail)
         if self.geometry.sequence:
             last = last[:, -1]
         steps = (len(last), self.geometry.horizon, len(self.columns), *tail)
         return last.reshape(steps).astype(np.float64)
 
     def origins_of(self, windows: IntArray) -> Origins:
-        """Return the origins of windows, by their timestamps.
+        """Return the origins of windows, ordered by their timestamps.
 
-        Without timestamps, by the distance from each series' first origin.
+        Without timestamps, they are ordered by their distance from each series' first origin.
         """
         flat = self.ranges.starts(windows) + self.geometry.reach - 1
         series = self.ranges.series_of(windows)
@@ -172,12 +174,12 @@ class JudgedWindows:
         return Origins.of(series, times, -(-self.geometry.horizon // self.geometry.stride))
 
     def mark(self) -> str:
-        """Return a short text that tells the targets from all others."""
+        """Return a hex digest of the targets, by which they are recognized."""
         targets = np.ascontiguousarray(self._source.targets(), dtype=np.float64)
         return hashlib.blake2b(targets.tobytes(), digest_size=16).hexdigest()
 
     def table(self, predictions: Array) -> dict[str, Array]:
-        """Put predictions on their places in the columns of ``WindowDataset.align``.
+        """Return predictions beside the actual values, in the columns of ``WindowDataset.align``.
 
         Args:
             predictions: ``(windows, steps, targets)``, of all windows.
@@ -190,11 +192,11 @@ class JudgedWindows:
     def seasonal(self, block: Block, period: int) -> tuple[Array, BoolArray]:
         """Return the latest known values a whole number of periods before the targets.
 
-        With ``missing="mask"`` the last value stands in for one that is missing.
+        With ``missing="mask"`` a missing one is replaced by the last value of the window.
 
         Returns:
-            ``(windows, steps, targets)``; and True for the windows between whose values and origin
-            time has no gap.
+            ``(windows, steps, targets)``, and True for the windows without a gap in time between
+            those values and the origin.
         """
         back = periods_back(self.ahead, period)
         begin = block.origins - back.max()
@@ -212,8 +214,8 @@ class JudgedWindows:
         values = self.panel.values[np.maximum(places, starts[:, None])]
         values = values.reshape(len(begin), len(back), -1)[..., self.columns]
         if self.masks:
-            there = np.isfinite(values) & (places >= starts[:, None])[..., None]
-            values = np.where(there, values, block.past[:, -1:])
+            present = np.isfinite(values) & (places >= starts[:, None])[..., None]
+            values = np.where(present, values, block.past[:, -1:])
         gaps = self.panel.gaps
         whole: BoolArray = np.searchsorted(gaps, begin, side="right") == np.searchsorted(
             gaps, block.origins, side="right"
@@ -223,8 +225,8 @@ class JudgedWindows:
     def scales(self, period: int) -> Array:
         """Return the mean absolute step of each series and target, ``(series, targets)``.
 
-        It is taken over the rows that the windows read, ``period`` apart. NaN where there is no
-        step, or none but 0.
+        The steps lie between rows ``period`` apart, among the rows that the windows read. NaN where
+        there are none, or all are 0.
         """
         order = np.argsort(self.ranges.first, kind="stable")
         first = self.ranges.first[order]
@@ -240,13 +242,13 @@ class JudgedWindows:
         return np.where(scales > 0, scales, np.nan)
 
     def scales_for(self, other: "JudgedWindows", period: int) -> Array:
-        """Return ``scales`` for the series of another panel, NaN for those that are not here."""
+        """Return ``scales`` for the series of another panel, NaN for those that this one lacks."""
         scales = self.scales(period)
         if self.panel is other.panel:
             return scales
         place = {label: number for number, label in enumerate(self.labels)}
-        known = np.array([place.get(label, -1) for label in other.labels])
-        return np.where((known >= 0)[:, None], scales[known], np.nan)
+        places = np.array([place.get(label, -1) for label in other.labels])
+        return np.where((places >= 0)[:, None], scales[places], np.nan)
 
     def _target_shape(self, windows: int) -> tuple[int, ...]:
         """Return the shape of the targets as the dataset gives them."""
@@ -263,14 +265,15 @@ class JudgedWindows:
 
 
 def filled(past: Array) -> Array:
-    """Return windows with each missing value replaced by the last one before it.
+    """Return windows with each missing value replaced by the last known one before it.
 
-    Those before the first known value are replaced by it. A window without any stays as it is.
+    Missing values before the first known one are replaced by that. A window without any known value
+    stays as it is.
     """
-    known = np.isfinite(past)
-    steps = np.where(known, np.arange(past.shape[1])[:, None], -1)
+    present = np.isfinite(past)
+    steps = np.where(present, np.arange(past.shape[1])[:, None], -1)
     before = np.maximum.accumulate(steps, axis=1)
-    first = known.argmax(axis=1)[:, None]
+    first = present.argmax(axis=1)[:, None]
     return np.take_along_axis(past, np.where(before < 0, first, before), axis=1)
 
 

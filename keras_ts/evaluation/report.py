@@ -1,4 +1,4 @@
-"""``ComparisonReport``: the scores of forecasters side by side, and the sentence they end in."""
+"""``ComparisonReport``: the scores of forecasters in a table, with a verdict on each model."""
 
 import html
 from collections.abc import Iterator, Mapping
@@ -26,13 +26,13 @@ class ComparisonReport:
     Attributes:
         table: A dict of columns of equal length, one row for each forecaster, models first:
             ``name``, ``mae``, ``rmse``, ``mase``, ``smape`` (in per cent), ``skill``,
-            ``skill_low`` and ``skill_high``; if a model gives quantiles also ``pinball``,
+            ``skill_low`` and ``skill_high``; if a model forecasts quantiles also ``pinball``,
             ``coverage`` and ``width``. The skill is one minus the MAE over that of the best
             baseline, with the ends of its 95 % interval; NaN if there are too few windows or series
-            for one.
-        best: The name of the best baseline, that of the lowest MAE.
-        verdicts: By the name of each model ``"beats"``, ``"loses to"`` or
-            ``"cannot be told from"``: the best baseline.
+            for an interval.
+        best: The name of the best baseline, the one with the lowest MAE.
+        verdicts: A dict from the name of each model to ``"beats"``, ``"loses to"`` or
+            ``"cannot be told from"``, all said of the best baseline.
         windows: The number of windows that were judged.
     """
 
@@ -60,7 +60,7 @@ class ComparisonReport:
             self.table[metric] = np.array([float(t.metric(metric)) for t in tallies.values()])
 
     def scores(self, by: str) -> dict[str, Array]:
-        """Return the scores of every forecaster at each step, or of each series.
+        """Return the scores of every forecaster for each step, or for each series.
 
         Example:
 
@@ -162,15 +162,15 @@ class ComparisonReport:
         return f" of {count} series" if count > 1 else ""
 
     def _quantile_metrics(self) -> tuple[str, ...]:
-        given = [t.metric("pinball") for t in self._tallies.values()]
-        return () if np.isnan(given).all() else QUANTILE
+        losses = [t.metric("pinball") for t in self._tallies.values()]
+        return () if np.isnan(losses).all() else QUANTILE
 
 
 def _too_few(skill: Skill) -> str:
     if skill.few == "series":
         return f"too few series for an interval ({FEWEST} are needed)"
-    lasts = f"stretches of {skill.stretch} windows" if skill.stretch > 1 else "windows"
-    return f"too few windows for an interval ({FEWEST} {lasts} are needed: so long do errors last)"
+    needed = f"stretches of {skill.stretch} windows" if skill.stretch > 1 else "windows"
+    return f"too few windows for an interval ({FEWEST} {needed} are needed: errors last that long)"
 
 
 def _number(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Means of losses over everything, over each step and over each series, from block after block."""
+"""Sums losses block by block, for their means over all targets, each step and each series."""
 
 import numpy as np
 
@@ -7,34 +7,34 @@ from keras_ts.evaluation.metrics import of_means
 
 
 class Tally:
-    """The sums of one forecaster's losses. Memory grows with steps, series and windows alone."""
+    """Sums of one forecaster's losses; memory grows only with steps, series and windows."""
 
     def __init__(self, windows: int, series: int, steps: int) -> None:
-        # A mean absolute error for each window, by which forecasters are compared.
+        # The mean absolute error of each window, by which forecasters are compared.
         self.errors = np.full(windows, np.nan)
         self._shape = {"step": steps, "series": series}
         self._sums: dict[tuple[str, str], Array] = {}
 
     def add(self, windows: IntArray, series: IntArray, losses: dict[str, Array]) -> None:
-        """Add windows.
+        """Add the losses of some windows.
 
         Args:
-            windows: Their numbers.
-            series: The number of each one's series.
+            windows: Numbers of the windows.
+            series: Number of each window's series.
             losses: Losses ``(windows, steps, targets)`` by the name of their metric. NaN, such as
                 an error scaled by the step of a constant series, is left out.
         """
         self.errors[windows] = losses["mae"].mean(axis=(1, 2))
         for name, loss in losses.items():
-            known = ~np.isnan(loss)
+            counted = ~np.isnan(loss)
             by_series, by_step = self._total(name, "series"), self._total(name, "step")
-            for place, values in enumerate((np.where(known, loss, 0.0), known)):
+            for place, values in enumerate((np.where(counted, loss, 0.0), counted)):
                 sums = values.sum(axis=(1, 2))
                 by_series[place] += np.bincount(series, sums, minlength=self._shape["series"])
                 by_step[place] += values.sum(axis=(0, 2))
 
     def metric(self, name: str, by: str | None = None) -> Array:
-        """Return a metric: of everything, or one for each step or series; NaN without losses."""
+        """Return a metric over all targets, or for each step or series; NaN without losses."""
         if ("step", name) not in self._sums:
             return np.full(self._shape[by] if by else (), np.nan)
         total, count = self._total(name, by or "step")

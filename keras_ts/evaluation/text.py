@@ -1,4 +1,4 @@
-"""Columns of text, for reports that print as a table."""
+"""Aligns text in columns, for reports that print as a table."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ def aligned(rows: Sequence[Sequence[str]], left: int = 0) -> list[str]:
 
     Args:
         rows: Rows of equal length.
-        left: Number of columns, from the first on, that stand flush left. Defaults to 0.
+        left: Number of leading columns that are aligned left. Defaults to 0.
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [

@@ -1,16 +1,16 @@
-"""Tells with an interval if one forecaster's error is smaller than another's. Arithmetic alone.
+"""Tests with an interval if one forecaster's error is smaller than another's. Plain NumPy.
 
-Errors of neighbouring origins are alike, because their targets overlap and because a bad spell
-lasts. So whole blocks of neighbours are drawn anew, and not single errors: the moving-block
+Errors of neighbouring origins are correlated, because their targets overlap and because bad spells
+last. So the bootstrap draws whole blocks of neighbours, not single errors: the moving-block
 bootstrap of Künsch, *The jackknife and the bootstrap for general stationary observations*, Annals
 of Statistics 17 (1989), on a circle, so that every origin is drawn equally often.
 
 Blocks are as long as the differences of errors last, which ``lasting`` estimates. With fewer than
-six there is no interval: so few tell nothing of the spread between blocks.
+six there is no interval, since they do not show the spread between blocks.
 
-The interval is that of the logarithm of the ratio of both mean errors, which is symmetric in the
-two. It is studentized: each draw's distance is measured in its own standard error, which holds
-what it promises with fewer origins than percentiles of the draws do.
+The interval is that of the logarithm of the ratio of both mean errors, which treats the two alike.
+It is studentized: each draw's distance is divided by the draw's own standard error. So it reaches
+its coverage with fewer origins than an interval of percentiles does.
 """
 
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ DRAWS = 1000
 CONFIDENCE = 0.95
 # Five blocks, or series, all favour one of two equal forecasters in 2 of 32 cases: too often.
 FEWEST = 6
-# Draws are made some at a time, so that this many numbers are in memory at once.
+# The most numbers of the draws that are in memory at once.
 _AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
 class Skill:
-    """One minus a mean error over another, with its interval.
+    """The skill of a forecaster, one minus its mean error over another's, with its interval.
 
     Attributes:
         value: The skill: 0.1 for a tenth less error.
@@ -59,8 +59,8 @@ class Origins:
     """The origins whose errors are compared.
 
     Attributes:
-        series: ``(count,)``, the number of each one's series, from 0 without a gap.
-        times: ``(count,)``, the number of each one's time, from 0 without a gap. In time order
+        series: ``(count,)``, the number of each origin's series, from 0 without a gap.
+        times: ``(count,)``, the number of each origin's time, from 0 without a gap. In time order
             where there is one series.
         overlap: The number of neighbouring times whose targets overlap.
     """
@@ -71,7 +71,7 @@ class Origins:
 
     @classmethod
     def of(cls, series: IntArray, times: Array, overlap: int) -> "Origins":
-        """Number series and times anew.
+        """Number series and times from 0 without gaps.
 
         Args:
             series: ``(count,)``, any numbers.
@@ -92,25 +92,25 @@ class Origins:
 
     @property
     def at_one_time(self) -> bool:
-        """True if the origins tell nothing of other times, since most targets overlap."""
+        """True if most targets overlap, so that the errors say nothing about other times."""
         return int(self.times.max()) + 1 < max(2 * self.overlap, 2)
 
 
 def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Skill:
-    """Return the skill of a forecaster beside another, from paired errors.
+    """Return the skill of a forecaster over another one, from paired errors.
 
     Args:
-        errors: ``(count,)``, the errors of the forecaster, not negative.
-        others: ``(count,)``, the errors of the other, for the same targets.
+        errors: ``(count,)``, the absolute errors of the forecaster.
+        others: ``(count,)``, the absolute errors of the other one, for the same targets.
         origins: The origins of both.
-        rivals: The number of forecasters as good as the other, out of which it had the lowest
-            error. Its luck makes the skill too low, so the upper end lies higher for more of them:
-            each rival has its share of the 2.5 %. Defaults to 1.
+        rivals: The number of equally good forecasters, the other one included, of which it had the
+            lowest error. It was chosen for its luck, which makes the skill too low, so the upper
+            end is raised: each rival gets its share of the 2.5 %. Defaults to 1.
     """
     total, other = float(errors.sum()), float(others.sum())
     value = (0.0 if total == other else -np.inf) if other == 0 else 1.0 - total / other
     shares = errors / (total or 1.0) - others / (other or 1.0)
-    # Rounding is no difference.
+    # Rounding errors are no difference.
     shares[np.abs(shares) <= 1e-12 * errors / (total or 1.0)] = 0.0
     if origins.num_series == 1:
         length, bias = _blocks(shares, origins.overlap)
@@ -123,7 +123,7 @@ def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Sk
         return Skill(value, value, value)
     if origins.num_series == 1:
         spread, distances = _drawn(errors, others, length)
-        # Few errors show too little of the bias, so it counts twice.
+        # Few errors show only part of the bias, so it is doubled.
         distances = np.sqrt(1 + 2 * bias) * spread * distances
     else:
         sums = np.bincount(origins.series, errors), np.bincount(origins.series, others)
@@ -131,7 +131,7 @@ def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Sk
         shared, stretches, length = _shocks(shares, origins)
         if shared > spread**2 and stretches < FEWEST:
             return Skill(value, np.nan, np.nan, "windows", length)
-        # Stretches are few, and their shocks are drawn from Student's distribution.
+        # Stretches are few, so their shocks are drawn from Student's t distribution.
         draws = np.random.default_rng(1).standard_t(max(stretches - 1, 1), size=DRAWS)
         distances = np.abs(spread * distances + np.sqrt(shared) * draws)
     ratio = np.log(total / other)
@@ -143,8 +143,9 @@ def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Sk
 def _blocks(shares: Array, overlap: int) -> tuple[int, float]:
     """Return the length of blocks and the bias of their variance, as ``lasting`` does.
 
-    It estimates too long blocks from few errors as often as too short ones. Overlap alone makes
-    errors of neighbours alike, and is known; so there six blocks of five sixths of it do.
+    From few errors, ``lasting`` estimates too long blocks as often as too short ones. Where targets
+    overlap, the overlap is known, so six blocks of at least that length and five sixths of the
+    estimate are accepted.
     """
     length, bias = lasting(shares, overlap)
     shorter = len(shares) // FEWEST
@@ -154,9 +155,9 @@ def _blocks(shares: Array, overlap: int) -> tuple[int, float]:
 
 
 def _shocks(shares: Array, origins: Origins) -> tuple[float, int, int]:
-    """Return what shocks that several series share at a time add to the variance.
+    """Return the variance that is added by shocks which several series share at one time.
 
-    It is the sum, over pairs of series, of what both have in common in a stretch of time: as in
+    It is the covariance of two series within stretches of time, summed over all pairs: as in
     Cameron, Gelbach and Miller, *Robust inference with multiway clustering*, Journal of Business &
     Economic Statistics 29 (2011).
 
@@ -167,13 +168,13 @@ def _shocks(shares: Array, origins: Origins) -> tuple[float, int, int]:
     if origins.at_one_time:
         return 0.0, 1, count
     length, bias = lasting(np.bincount(origins.times, shares), origins.overlap)
-    # A variance needs some stretches, if only short ones, to show at all.
+    # A variance can only be estimated from several stretches, even if they are short.
     stretches = max(count // length, min(count // origins.overlap, FEWEST))
     shape = (origins.num_series, stretches)
     cells = origins.series * stretches + origins.times * stretches // count
     number = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
     sums = np.bincount(cells, shares, shape[0] * shape[1]).reshape(shape)
-    # A series that is better at all times is no shock.
+    # Without each series' mean: a series that is better at all times has no shock.
     rest = sums - sums.sum(axis=1, keepdims=True) * number / number.sum(axis=1, keepdims=True)
     pairs = float(np.sum(rest.sum(axis=0) ** 2) - np.sum(rest**2))
     shared = max(pairs, 0.0) * stretches / (stretches - 1) * (1 + 2 * bias)
@@ -181,7 +182,7 @@ def _shocks(shares: Array, origins: Origins) -> tuple[float, int, int]:
 
 
 def _drawn(errors: Array, others: Array, length: int) -> tuple[float, Array]:
-    """Return the standard error of the logarithm of the ratio, and distances of draws in theirs."""
+    """Return the standard error of the log ratio, and the studentized distance of each draw."""
     total, other = errors.sum(), others.sum()
     count, blocks = len(errors), len(errors) // length
     sums = np.stack([_block_sums(errors, length), _block_sums(others, length)])
@@ -197,13 +198,13 @@ def _drawn(errors: Array, others: Array, length: int) -> tuple[float, Array]:
             shares = drawn[0] / totals[0] - drawn[1] / totals[1]
             spreads = np.sqrt(np.sum(shares**2, axis=1) * blocks / (blocks - 1))
             distance = np.abs(np.log(totals[0] / totals[1])[:, 0] - ratio) / spreads
-        # Draws without a spread tell nothing if they have no distance either.
+        # 0 / 0: a draw with neither a distance nor a spread.
         distances.append(np.where(np.isnan(distance), 0.0, distance))
     return float(spread), np.concatenate(distances)
 
 
 def _block_sums(errors: Array, length: int) -> Array:
-    """Return the sum of each run of ``length`` neighbours on a circle, one for each beginning."""
+    """Return the sum of ``length`` neighbours on a circle, one for each start."""
     before = np.concatenate([[0.0], np.cumsum(np.concatenate([errors, errors[: length - 1]]))])
     return before[length:] - before[:-length]
 

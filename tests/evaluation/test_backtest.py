@@ -226,7 +226,7 @@ def test_another_model_than_the_one_kept_is_refused(series, tmp_path):
         model.compile("sgd", "mae")
         return model
 
-    with pytest.raises(ValueError, match="other weights than that of which folder keeps folds"):
+    with pytest.raises(ValueError, match="other shapes than those kept in folder"):
         run(series, maker=wider, refit=False, folder=tmp_path)
 
 
@@ -253,7 +253,7 @@ def test_an_argument_that_a_folder_cannot_tell_apart_is_named(series, tmp_path):
 
     holding = Holding()
     holding.source = iter([1])
-    with pytest.warns(UserWarning, match=r"cannot tell if callbacks\[0\]\.source will be the same"):
+    with pytest.warns(UserWarning, match=r"cannot compare callbacks\[0\]\.source when"):
         run(series, folder=tmp_path, callbacks=[holding])
 
 

@@ -101,7 +101,7 @@ def test_a_model_that_knows_more_beats():
     report = compare(model, train, validation)
     assert report.verdicts == {"model": "beats"}
     assert "model beats the best baseline" in str(report).splitlines()[-1]
-    note = "What else a model is given: known ahead (1)."
+    note = "Models may also read: known ahead (1)."
     assert note in str(report)
     assert note in report._repr_html_()
     assert note not in str(compare(None, train, validation))
@@ -171,7 +171,7 @@ def test_many_series_are_drawn_whole():
     report = compare(None, train, validation)
     assert validation.num_windows == 40
     assert row(report, "drift")["skill_high"] < 0
-    assert "intervals tell of other series, not of other times" in str(report)
+    assert "intervals hold for other series, not for other times" in str(report)
 
 
 def test_few_series_that_suit_either_forecaster_have_no_verdict():
@@ -293,7 +293,7 @@ def test_a_season_does_not_reach_over_a_missing_row():
 def test_a_constant_series_has_no_scale():
     panel = [course_series(100), np.concatenate([np.ones(80), course_series(20)])]
     report = compare(None, *WindowedSeries(5).split(panel, at=80))
-    assert "MASE leaves out 1 series without a step in the training part." in str(report)
+    assert "MASE leaves out 1 series, missing or constant in train." in str(report)
     assert np.isnan(report.scores("series")["mase"][1])
     assert np.isfinite(report.table["mase"]).all()
 
@@ -309,15 +309,15 @@ def test_misuse_is_told():
         compare("naive", train, validation)
     with pytest.raises(ValueError, match="empty dict"):
         compare({}, train, validation)
-    with pytest.raises(ValueError, match="texts other than naive, "):
+    with pytest.raises(ValueError, match="strings for keys, other than naive, "):
         compare({"naive": model}, train, validation)
     with pytest.raises(ValueError, match="period must be >= 2"):
         compare(None, train, validation, period=1)
     with pytest.raises(ValueError, match=r"period=99 needs a value 98 positions before .* 19 win"):
         compare(None, train, validation, period=99)
-    with pytest.raises(ValueError, match=r"parts of the same windows\. Received: window=6 and"):
+    with pytest.raises(ValueError, match=r"the same window, .* Received: window=6 and"):
         compare(None, WindowedSeries(6).build(series), validation)
-    with pytest.raises(ValueError, match=r"parts of the same series\. Received 2 and 1 series"):
+    with pytest.raises(ValueError, match=r"the same series\. Received 2 and 1 series"):
         compare(None, windows.build([series, series]), validation)
     with pytest.raises(ValueError, match=r"one value per target, \(20,\). Received shape \(20, 3"):
         compare(persistence(windows, outputs=3), train, validation)
@@ -332,5 +332,5 @@ def test_misuse_is_told():
         compare(other, train, validation)
     empty = WindowedSeries(5, missing="keep")
     parts = empty.split(np.concatenate([series, np.full(20, np.nan)]), at=110)
-    with pytest.raises(ValueError, match="nothing to judge on"):
+    with pytest.raises(ValueError, match="to judge on. It has none"):
         compare(None, *parts)
