@@ -1,1 +1,1 @@
-"""Checks what a reload of a model loses, and if an exported file computes the same."""
+"""Checks models before they are relied on: for looks ahead, and what a reload or export changes."""

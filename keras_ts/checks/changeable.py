@@ -1,6 +1,7 @@
-"""A series of any kind as something to change: the same kind comes back, with other later values.
+"""Changes later values of a series of any kind, and returns it in the form in which it came.
 
-The room for windows reads arrays, panels and frames into one shape, and here they go the other way.
+Reading turns arrays, panels and frames into one shape. A pipeline takes the form that it was
+written for, so the new values go back into that form here.
 """
 
 import copy
@@ -24,21 +25,21 @@ from keras_ts.windows.split import all_windows, check_nonempty
 class ChangeableSeries:
     """A series, or a panel of them, whose values after a moment can be changed.
 
-    Moments are numbered from 0: the distinct timestamps of the whole panel, or the positions, which
-    series without timestamps count from their beginnings.
+    Moments are numbered from 0. They are the distinct timestamps of the whole panel or, without
+    timestamps, the positions from the start of each series.
 
     Args:
-        series: Anything that ``WindowedSeries.build`` takes, holes included.
-        windows: The windows. Columns that they name and ``series`` lacks are left to whoever
-            makes them.
+        series: Anything that ``WindowedSeries.build`` takes, with or without missing values.
+        windows: The windows. Columns that they name and ``series`` lacks are ignored: a pipeline
+            may make them.
     """
 
     def __init__(self, series: Any, windows: WindowSpec) -> None:
         self._items, self._listed = _items(series)
-        self._tables = [_numbers_alone(item, windows) for item in self._items]
+        self._tables = [_numeric_columns(item, windows) for item in self._items]
         self._windows = replace(_without_absent(windows, self._tables[0]), calendar=None)
-        given = self._tables if self._listed else self._tables[0]
-        self.panel = read_panel(given, replace(self._windows, missing="keep"))
+        tables = self._tables if self._listed else self._tables[0]
+        self.panel = read_panel(tables, replace(self._windows, missing="keep"))
         panel = self.panel
         self.series = np.repeat(np.arange(len(panel.lengths)), panel.lengths)
         places = np.arange(len(self.series)) - panel.offsets[self.series]
@@ -59,7 +60,7 @@ class ChangeableSeries:
         self._item_offsets = concatenated_offsets([len(item) for item in self._items])
 
     def layouts(self) -> list[WindowRanges]:
-        """Return the windows as they lie with holes filled, and as holes and gaps leave them."""
+        """Return where windows lie: with missing values filled, and as they and gaps leave them."""
         whole = all_windows(self.panel, replace(self._windows, missing="keep"))
         check_nonempty(whole, self.panel, self._windows)
         if not self._windows.handling.filters:
@@ -69,29 +70,29 @@ class ChangeableSeries:
         return [whole, filled, all_windows(dropping, self._windows)]
 
     def holes(self) -> IntArray:
-        """Return the flat positions of values that are missing while the next row has them."""
+        """Return the flat positions of missing values whose next row is not missing."""
         bad = missing_rows(self.panel.values)
         ends = bad[:-1] & ~bad[1:] & (np.diff(self.series) == 0)
         return np.flatnonzero(ends)
 
     def copied(self) -> Any:
-        """Return a copy, so that a function may write into what it is given."""
+        """Return a copy, so that a function may write into its argument."""
         return self._as_given([copy.deepcopy(item) for item in self._items])
 
     def changed(self, after: int, kind: str) -> Any:
-        """Return a copy in which every value later than moment ``after`` is another one.
+        """Return a copy in which every value later than moment ``after`` is changed.
 
-        All values are later than moment -1.
-        Columns known ahead, static columns and holes stay, and so do types and the order of rows.
+        All values are later than moment -1. Columns known ahead, static columns and missing values
+        stay, and so do dtypes and the order of rows.
         """
         later = self.moments > after
         generator = np.random.default_rng(after + 1)
         new = {c: self._columns[c].changed(kind, later, generator) for c in self._unknown}
-        for found in self._copies:
-            column = self._columns[found.column]
-            derived = found.derived(column.values, new[found.source], later, self.series)
-            new[found.column] = column.kept(derived)
-        # A hole differs from itself.
+        for shifted in self._copies:
+            column = self._columns[shifted.column]
+            derived = shifted.derived(column.values, new[shifted.source], later, self.series)
+            new[shifted.column] = column.kept(derived)
+        # NaN differs from itself.
         other = {
             c: np.flatnonzero((values != self._columns[c].values) & np.isfinite(values))
             for c, values in new.items()
@@ -101,28 +102,28 @@ class ChangeableSeries:
             begin, end = self._item_offsets[number : number + 2]
             writes = {}
             for c, at in other.items():
-                # Rows are out of order in one long frame alone, and that is all of them.
+                # Rows are only out of order in a long frame, and then that is the only item.
                 here = at[np.searchsorted(at, begin) : np.searchsorted(at, end)]
                 writes[self._names[c]] = (self._rows[here] - begin, new[c][here])
             items.append(_written(item, writes))
         return self._as_given(items)
 
     def copies(self) -> dict[Any, tuple[Any, int]]:
-        """Return the columns that hold a target some rows on: the target, and how many rows."""
+        """Return, by column, the target that it copies and how many rows ahead it holds it."""
         names = self._names
         return {names[c.column]: (names[c.source], c.ahead) for c in self._copies}
 
     def _found_copies(self, values: Array) -> list[Copy]:
         shape, columns = self._windows.geometry, self.panel.columns
-        found = []
+        copies = []
         for column in sorted({*range(values.shape[1])}.difference(columns.targets)):
-            known = -(shape.gap + shape.horizon) if column in columns.future else 0
-            copies = (
-                find_copy(values, self.panel.offsets, column, source, known, shape.span)
+            latest = -(shape.gap + shape.horizon) if column in columns.future else 0
+            candidates = (
+                find_copy(values, self.panel.offsets, column, source, latest, shape.span)
                 for source in columns.targets
             )
-            found += [copy for copy in copies if copy is not None][:1]
-        return found
+            copies += [copy for copy in candidates if copy is not None][:1]
+        return copies
 
     @property
     def last_moment(self) -> int:
@@ -130,7 +131,7 @@ class ChangeableSeries:
         return int(self.moments[self._finite].max(initial=-1))
 
     def position(self, moment: int, beside: int | None = None) -> int:
-        """Return a flat position of a moment, in the series of position ``beside`` if it can be."""
+        """Return a flat position of a moment, if possible in the series of position ``beside``."""
         at = np.flatnonzero(self.moments == moment)
         same = at if beside is None else at[self.series[at] == self.series[beside]]
         return int(same[0] if len(same) else at[0])
@@ -142,12 +143,12 @@ class ChangeableSeries:
         return int(flat - self.panel.offsets[self.series[flat]])
 
     def written(self, flat: int) -> str:
-        """Return the same as people write it."""
+        """Return the timestamp or position as text."""
         clock = self.panel.clock
         return str(self.stamp(flat)) if clock is None else clock.written(flat)
 
     def label(self, flat: int) -> Any:
-        """Return the id or number of a position's series, or None if there is one series alone."""
+        """Return the id or number of a position's series, or None if there is only one series."""
         number = int(self.series[flat])
         if self.panel.single:
             return None
@@ -158,7 +159,7 @@ class ChangeableSeries:
 
 
 def _items(series: Any) -> tuple[list[Any], bool]:
-    """Return the arrays, frames or columns of a panel, or the one series; and if it is a list."""
+    """Return the series of a panel, or the single one, as a list; and True if a list was given."""
     listed = isinstance(series, list | tuple) and bool(series)
     listed = listed and all(is_frame(item) or np.ndim(item) > 0 for item in series)
     if listed and not all(hasattr(item, "__array__") or is_frame(item) for item in series):
@@ -170,12 +171,12 @@ def _items(series: Any) -> tuple[list[Any], bool]:
 
 
 def _is_column(item: Any) -> bool:
-    """Tell a column of pandas or polars from an array."""
+    """Return True for a column of pandas or polars, False for an array."""
     return hasattr(item, "to_numpy") and hasattr(item, "to_list")
 
 
-def _numbers_alone(item: Any, windows: WindowSpec) -> Any:
-    """Return a frame without the columns that are neither numbers nor named by the windows."""
+def _numeric_columns(item: Any, windows: WindowSpec) -> Any:
+    """Return a frame with only its columns of numbers and bools, its ids and its times."""
     if not is_frame(item):
         return item
     import narwhals as nw
@@ -194,25 +195,25 @@ def _numbers_alone(item: Any, windows: WindowSpec) -> Any:
 def _without_absent(windows: WindowSpec, table: Any) -> WindowSpec:
     """Return the windows without columns that a series lacks: a pipeline may make them."""
     if is_frame(table):
-        known: Callable[[Any], bool] = set(table.columns).__contains__
+        present: Callable[[Any], bool] = set(table.columns).__contains__
     else:
         count = 0 if np.ndim(table) < 2 else np.shape(table)[1]
 
-        def known(column: Any) -> bool:
+        def present(column: Any) -> bool:
             return isinstance(column, int) and -count <= column < count
 
     left: dict[str, Any] = {}
     for role in ("target_columns", "future_columns", "static_columns"):
         named = getattr(windows, role)
         if isinstance(named, tuple):
-            left[role] = tuple(column for column in named if known(column)) or None
-        elif named is not None and not known(named):
+            left[role] = tuple(column for column in named if present(column)) or None
+        elif named is not None and not present(named):
             left[role] = None
     return replace(windows, **left)
 
 
 def _dtype(item: Any, name: Any) -> np.dtype[Any]:
-    """Return the type of numbers that a column holds, as NumPy calls it."""
+    """Return the NumPy dtype of the numbers in a column."""
     if isinstance(item, np.ndarray):
         return item.dtype
     import narwhals as nw
@@ -223,8 +224,8 @@ def _dtype(item: Any, name: Any) -> np.dtype[Any]:
         dtype = open_frame(item)[name].dtype
     if dtype == nw.Boolean:
         return np.dtype(bool)
-    known = dtype.is_integer() or dtype == nw.Float32
-    return np.dtype(str(dtype).lower()) if known else np.dtype(np.float64)
+    namesake = dtype.is_integer() or dtype == nw.Float32
+    return np.dtype(str(dtype).lower()) if namesake else np.dtype(np.float64)
 
 
 def _written(item: Any, writes: dict[Any, tuple[IntArray, Array]]) -> Any:

@@ -1,7 +1,7 @@
-"""Columns that hold a target's later values, found in the data.
+"""Finds columns that hold a target's later values.
 
-A column that was shifted before the check sees it does not move as the target is changed. So it is
-looked for: if it equals the target some rows on, it has to change along with it.
+A column that was shifted before the check sees it would stay when the target is changed, and hide
+its leak. So the check looks for columns that equal the target some rows later, and changes both.
 """
 
 from collections.abc import Iterable
@@ -12,21 +12,21 @@ import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 
-# Pairs of values that have to agree, values that have to differ, and pairs that are tried first.
+# Fewest pairs of values that agree, fewest distinct values, and the pairs that are tried first.
 _FEWEST, _DISTINCT, _HEAD = 20, 3, 64
-# The largest error, relative to the column's range: float32 and back.
+# The largest error, relative to the column's range: what a conversion to float32 leaves.
 _TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True)
 class Copy:
-    """A column that holds, up to a factor and an offset, another one's values ``ahead`` rows on.
+    """A column that holds another one's values ``ahead`` rows later, up to a factor and an offset.
 
     Attributes:
         column: Index of the column.
         source: Index of the other one.
         ahead: Number of rows.
-        scale: The factor in each series; NaN for a series that tells nothing.
+        scale: The factor in each series; NaN for a series that is too short or constant.
         offset: The offset in each series.
     """
 
@@ -37,7 +37,7 @@ class Copy:
     offset: Array
 
     def derived(self, copy: Array, source: Array, changed: BoolArray, series: IntArray) -> Array:
-        """Return the column as it would be for other values of its source.
+        """Return the column as it follows from new values of its source.
 
         Args:
             copy: The column as it is.
@@ -58,31 +58,31 @@ class Copy:
 
 
 def find_copy(
-    values: Array, offsets: IntArray, column: int, source: int, known: int, farthest: int
+    values: Array, offsets: IntArray, column: int, source: int, latest: int, farthest: int
 ) -> Copy | None:
-    """Return how a column tells another one's later values, or None if it does not.
+    """Return how a column follows from another one's later values, or None if it does not.
 
-    A column that is told as well by values known when it is used, as in a series that repeats
-    itself or runs straight, is none.
+    A column is no copy if it follows as well from values that are known when it is read, as in a
+    series that repeats itself or runs straight.
 
     Args:
         values: ``(positions, columns)``.
         offsets: Flat start of each series, and the end of the last.
         column: Index of the column.
         source: Index of the other one.
-        known: The largest number of rows on at which the other one's value is known when the column
-            is read. 0 for a column of the past, negative for one that is read ahead.
-        farthest: The largest number of rows on that is tried.
+        latest: Rows from the column's to the latest value of the other one that is known when the
+            column is read: 0 for a column of the past, negative for one that is read ahead.
+        farthest: The most rows later that are tried.
     """
-    told = values[:, column]
-    if len(np.unique(told[np.isfinite(told)][: 1 << 12])) < _DISTINCT:
+    held = values[:, column]
+    if len(np.unique(held[np.isfinite(held)][: 1 << 12])) < _DISTINCT:
         return None
-    found = _fitting(values, offsets, column, source, range(known + 1, farthest + 1))
-    if found is None:
+    copy = _fitting(values, offsets, column, source, range(latest + 1, farthest + 1))
+    if copy is None:
         return None
     longest = int(np.diff(offsets).max())
-    before = range(known, -longest, -1)
-    return found if _fitting(values, offsets, column, source, before) is None else None
+    before = range(latest, -longest, -1)
+    return copy if _fitting(values, offsets, column, source, before) is None else None
 
 
 def _fitting(

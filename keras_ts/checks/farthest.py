@@ -1,29 +1,29 @@
-"""How far ahead something looks, found by halving."""
+"""Finds how far ahead a pipeline looks, by bisection: each question costs a run of it."""
 
 from collections.abc import Callable
 
 
-def farthest(looks: Callable[[int], bool], known: int, last: int) -> int:
-    """Return the largest number of rows beyond which something still looks.
+def farthest(looks: Callable[[int], bool], reached: int, last: int) -> int:
+    """Return the largest number of rows beyond which a pipeline still looks.
 
-    A scaler looks as far as there are rows, a centred window some rows: so the last row is asked
-    for first, and then distances that double.
+    A scaler looks as far as there are rows, a centred window only some rows. So the last row is
+    tried first, and then distances that double.
 
     Args:
-        looks: A function of a number of rows. It tells if anything beyond that many is looked at;
-            if not, it says the same of any larger number.
-        known: A number for which the answer is known to be yes.
-        last: The largest number that can be asked for.
+        looks: A function of a number of rows that returns True if the pipeline looks at anything
+            beyond that many. Once it returns False, it does so for every larger number.
+        reached: A number for which ``looks`` is known to return True.
+        last: The largest number that can be tried.
     """
-    if known >= last or looks(last):
-        return max(known, last)
-    step, no = 1, last
-    while known + step < no:
-        if looks(known + step):
-            known, step = known + step, 2 * step
+    if reached >= last or looks(last):
+        return max(reached, last)
+    step, unseen = 1, last
+    while reached + step < unseen:
+        if looks(reached + step):
+            reached, step = reached + step, 2 * step
         else:
-            no = known + step
-    while no - known > 1:
-        middle = (known + no) // 2
-        known, no = (middle, no) if looks(middle) else (known, middle)
-    return known
+            unseen = reached + step
+    while unseen - reached > 1:
+        middle = (reached + unseen) // 2
+        reached, unseen = (middle, unseen) if looks(middle) else (reached, middle)
+    return reached

@@ -79,7 +79,7 @@ def _results(model: keras.Model, x: Any) -> dict[str, Any]:
             y = y[..., 0]
         results["loss"] = _numbers(model.compute_loss(x=x, y=y, y_pred=outputs, training=False))
         values = model.compute_metrics(x, y, outputs)
-        # The metric of that name averages the loss so far.
+        # The metric "loss" averages the loss so far.
         values.pop("loss", None)
         results |= {f"metric {name!r}": _numbers(value) for name, value in values.items()}
         model.reset_metrics()
@@ -90,7 +90,7 @@ def _results(model: keras.Model, x: Any) -> dict[str, Any]:
 
 
 def _with_errors(output: Any) -> Array:
-    """Return targets with errors of all sizes, so that a loss such as Huber's shows its border."""
+    """Return targets with errors of all sizes, on both sides of a threshold such as Huber's."""
     values = _numbers(output)
     errors = np.geomspace(20.0, 0.03, values.size) * np.resize([1, -1], values.size)
     return values + errors.reshape(values.shape).astype(values.dtype)
@@ -125,7 +125,7 @@ def _inside(item: Any, variables: list[Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _attributes(item: Any) -> dict[str, Any]:
-    """Return the attributes of an object, without those that Keras gives to all of its kind."""
+    """Return the attributes of an object, without those that every object of its kind has."""
     if isinstance(item, keras.optimizers.Optimizer):
         public = {name: v for name, v in vars(item).items() if not name.startswith("_")}
         return {name: v for name, v in public.items() if name not in ("built", "iterations")}

@@ -1,7 +1,7 @@
-"""Windows with missing values, for models that mask them.
+"""Makes windows with missing values, to run models and exported files on that mask them.
 
-A converter may misread the test for a missing value: the exported file then gives the outputs of
-the model on whole windows alone, and others, or NaN, where a value is missing.
+A converter may misread the test for a missing value. The exported file then agrees with the model
+only on complete windows, and gives other outputs, or NaN, where a value is missing.
 """
 
 import math
@@ -19,8 +19,8 @@ def with_holes(model: keras.Model, inputs: list[Array]) -> Iterator[list[Array]]
 
     Args:
         model: The model. It masks if it holds a ``MaskMissing``, or carries windows that may lack
-            values. If it has an input "past", values are missing from that alone, else from one
-            input of floating point at a time.
+            values. If it has an input "past", values are missing only from that, else from one
+            floating-point input at a time.
         inputs: Arrays in the order of ``model.inputs``.
     """
     if not Interface.of(model).takes_missing:
@@ -38,8 +38,8 @@ def with_holes(model: keras.Model, inputs: list[Array]) -> Iterator[list[Array]]
 def _places(shape: tuple[int, ...]) -> list[BoolArray]:
     """Return masks of a window, ``(time, ...)``, True where a value is missing.
 
-    Values are missing in the first half, as in series shorter than a window; within; at the end;
-    here and there; and, where there are several columns, in one of them alone.
+    Values are missing in the first half, as in series shorter than a window; in the middle; at the
+    end; at every third step; and, if there are several columns, in only one of them.
     """
     time, columns = shape[0], math.prod(shape[1:])
     steps, column = np.arange(time)[:, None], np.arange(columns)

@@ -1,8 +1,8 @@
-"""``check_leakage``: changes what comes later, and looks for forecasts that move.
+"""Finds pipelines that look ahead: changes later values, and looks for forecasts that move.
 
-A leak makes a forecast look good until the day on which it is made for the first time. It hides
-between the data and the model: in a scaler, a filled hole, a smoothed column. So the check takes a
-person's whole pipeline as one function, and asks nothing of how it is made.
+A leak makes forecasts look good until the first one that is made in earnest. It hides between the
+data and the model: in a scaler, a filled gap, a smoothed column. So the check takes the whole
+pipeline as one function, and needs to know nothing of what is inside.
 """
 
 from collections.abc import Callable
@@ -24,21 +24,23 @@ from keras_ts.windows.windowed_series import WindowedSeries
 
 Predict = Callable[[Any], Any]
 
-# Places beside the first origin after which values are changed, and holes that are looked at.
+# Origins that are tried besides the first one, and the most stretches of missing values.
 _PLACES, _HOLES = 5, 4
 
 
 def check_leakage(
     predict: keras.Model | Predict, series: Any, windows: WindowedSeries
 ) -> LeakageReport:
-    """Tell if a pipeline looks ahead: if later values move a forecast that was made before them.
+    """Check if a pipeline looks ahead: if later values move a forecast that was made before them.
 
-    Values after an origin are changed, never cut off, and the forecasts made up to it must stay,
-    bit for bit. The check does so at some places, with values that rise, fall and change places, in
-    about fifteen calls of ``predict``; a leak takes some more, which find how far ahead it looks.
+    The check changes the values after an origin, without cutting any off, and the forecasts made up
+    to it must stay, bit for bit. It does so at several origins, with values raised, lowered and
+    shuffled, in about fifteen calls of ``predict``. If there is a leak, some more calls find how
+    far ahead it looks.
 
     Columns known ahead (``future_columns``), static columns, and columns that hold no numbers stay
-    as they are. Holes stay holes: a leak through filled holes shows only in a series that has some.
+    as they are. Missing values stay missing, so a leak through filling them shows only in a series
+    that has some.
 
     Example:
 
@@ -60,31 +62,32 @@ def check_leakage(
     True
 
     Args:
-        predict: A function of a series that returns the predictions for all its windows, in time
-            order, with whatever lies in between: scaling, filling, smoothing, lags. It gets a copy
-            of ``series`` in the same form (of numbers in a list, an array). Whatever is fitted
+        predict: A function that takes a series and returns the predictions for all its windows, in
+            time order, and does everything in between: scaling, filling, smoothing, lags. It gets a
+            copy of ``series`` in the same form (an array for a list of numbers). Anything fitted
             outside of it counts as known. Or a Keras model, which is run on
             ``windows.build(series)``.
-        series: Anything that ``windows.build`` takes; it may have holes if ``predict`` fills them.
+        series: Anything that ``windows.build`` takes; values may be missing if ``predict`` fills
+            them.
         windows: The windows that are predicted. Columns that they name and the series lacks are
-            taken for columns that ``predict`` makes. Of ``targets="sequence"``, every input has a
-            forecast of its own.
+            taken for columns that ``predict`` makes. With ``targets="sequence"``, every input step
+            has a forecast of its own.
 
     Returns:
         A ``LeakageReport``: its ``ok`` is True if no forecast moved.
 
     Raises:
-        TypeError: ``predict`` is no function or model, or does not return numbers; or ``windows``
-            is no ``WindowedSeries``.
-        ValueError: ``predict`` gives other predictions when it is called again, not one for each
-            window, the same ones whatever the series holds, or fails on changed values.
+        TypeError: ``predict`` is not a function or model, or does not return numbers; or
+            ``windows`` is not a ``WindowedSeries``.
+        ValueError: ``predict`` fails on changed values, or returns other predictions when it is
+            called again, the same ones for every series, or not one for each window.
     """
     if not isinstance(windows, WindowedSeries):
         raise TypeError(f"windows must be a WindowedSeries. Received: {type(windows).__name__}.")
     changeable = ChangeableSeries(series, windows)
     passes = _Passes(_function(predict, windows), changeable, windows)
     places, holes = _places(changeable, passes.made_at)
-    seen: list[_Move] = []
+    moves: list[_Move] = []
     middle = places[len(places) // 2]
     plan = [(place, kind) for place in dict.fromkeys([places[0], middle]) for kind in KINDS]
     others = [place for place in [*places[1:], *holes] if place != middle]
@@ -92,22 +95,22 @@ def check_leakage(
     for place, kind in plan:
         sizes = passes.sizes(place, kind)
         if sizes.any():
-            seen.append(_first(sizes, passes.made_at, place))
+            moves.append(_first(sizes, passes.made_at, place))
     passes.check_answered()
-    clean = [place for place, _ in plan if place > max((move.after for move in seen), default=-1)]
+    clean = [place for place, _ in plan if place > max((move.after for move in moves), default=-1)]
     copies, forecasts = changeable.copies(), len(passes.made_at)
-    if not seen:
+    if not moves:
         return LeakageReport(passes.count, forecasts, len(holes), copies)
-    moment = min(move.moment for move in seen)
-    here = [move for move in seen if move.moment == moment]
+    moment = min(move.moment for move in moves)
+    here = [move for move in moves if move.moment == moment]
     reach = passes.changed_last - moment
 
     def looks(beyond: int) -> bool:
-        found = (passes.sizes(moment + beyond, kind) for kind in KINDS)
-        return any(sizes[passes.made_at == moment].any() for sizes in found)
+        changes = (passes.sizes(moment + beyond, kind) for kind in KINDS)
+        return any(sizes[passes.made_at == moment].any() for sizes in changes)
 
-    known = max(move.after for move in here) - moment
-    ahead = farthest(looks, known, reach - 1) + 1
+    reached = max(move.after for move in here) - moment
+    ahead = farthest(looks, reached, reach - 1) + 1
     origin = passes.flat[here[0].forecast]
     return LeakageReport(
         passes.count,
@@ -159,9 +162,9 @@ class _Passes:
             shape = f"({' or '.join(map(str, counts))}{f', {geometry.window}' * geometry.sequence}"
             raise ValueError(
                 "predict must return the predictions of all windows in time order, an array of "
-                f"shape {shape}, ...). Received shape {first.shape}. If features of yours take up "
-                "the first rows, keep those rows, or pass windows that are as much longer: only "
-                "the origins matter here."
+                f"shape {shape}, ...). Received shape {first.shape}. If your features use up the "
+                "first rows, keep those rows, or pass windows that are longer by as many: only the "
+                "origins matter here."
             )
         inputs = np.arange(geometry.window) if geometry.sequence else [geometry.window - 1]
         starts = ranges.starts(np.arange(ranges.total))
@@ -173,24 +176,24 @@ class _Passes:
         self._first = self._rows(first)
         if self._differences(self._run(changeable.copied())).any():
             raise ValueError(
-                "predict gives other predictions when it is called again on the same series, so "
-                "nothing can be told from those that move. Fit models outside of it or seed them "
-                "within, and let no dropout or shuffle run."
+                "predict returns other predictions when it is called again on the same series, so "
+                "forecasts that move prove nothing. Fit models outside of it or seed them inside, "
+                "and switch off dropout and shuffling."
             )
 
     def sizes(self, after: int, kind: str) -> Array:
-        """Return by how much each forecast made up to a moment moves as later values change."""
+        """Return by how much each forecast made up to a moment moves when later values change."""
         if after >= self.changed_last:
             return np.zeros(len(self.made_at))
         return np.where(self.made_at <= after, self._moved(after, kind), 0.0)
 
     def check_answered(self) -> None:
-        """Refuse a function that never gives another forecast, even if every value changes."""
-        # A short series may have nothing but holes in its windows after the first origin.
+        """Raise an error if no forecast ever moves, even when every value changes."""
+        # In a short series, all values after the first origin may be missing.
         if not self._answered and not any(self._moved(-1, kind).any() for kind in KINDS):
             raise ValueError(
-                "predict gives the same predictions whatever the series holds. Let it work on the "
-                "series that it is given, and not on data from outside."
+                "predict returns the same predictions for every series. It must use the series "
+                "that it is passed, not data from outside."
             )
 
     def _moved(self, after: int, kind: str) -> Array:
@@ -200,8 +203,8 @@ class _Passes:
             places = self._changeable
             after_which = f" after {places.written(places.position(after))}" if after >= 0 else ""
             raise ValueError(
-                f"predict fails on a series whose values{after_which} are {kind}, while it runs "
-                "on the series as given. It must take other values of the same kind. It said: "
+                f"predict fails on a series whose values{after_which} are {kind}, but not on the "
+                "original one. It must take other values of the same kind. It raised: "
                 f"{type(error).__name__}: {error}"
             ) from error
         sizes = self._differences(new)
@@ -219,11 +222,11 @@ class _Passes:
         return predictions.reshape(len(self.made_at), -1).astype(np.float64)
 
     def _differences(self, predictions: Array) -> Array:
-        """Return the largest difference of each forecast; one that is no number is infinite."""
+        """Return the largest difference of each forecast; infinite for a change to or from NaN."""
         if predictions.shape != self._shape:
             raise ValueError(
-                f"predict returned shape {self._shape} and then {predictions.shape} for a series "
-                "of the same length. It must predict the same windows, whatever their values."
+                f"predict returned shape {self._shape} and then {predictions.shape} for series of "
+                "the same length. It must predict the same windows, whatever their values."
             )
         new, old = self._rows(predictions), self._first
         same = (new == old) | (np.isnan(new) & np.isnan(old))
@@ -246,16 +249,16 @@ def _function(predict: Any, windows: WindowedSeries) -> Predict:
 
 
 def _places(changeable: ChangeableSeries, made_at: IntArray) -> tuple[list[int], list[int]]:
-    """Return the moments after which values are changed: some of all, and ends of holes.
+    """Return the moments after which values are changed: some origins, and ends of missing values.
 
-    The first origin is one of them, for a look at the whole series shows there at once. The others
-    are drawn, since evenly spaced ones might all fall on Sundays.
+    The first origin is one of them, since a look at the whole series shows there at once. The
+    others are drawn at random, since evenly spaced ones might all fall on Sundays.
     """
     moments = np.unique(made_at)
     generator = np.random.default_rng(0)
     parts = np.array_split(moments[1:], _PLACES)
     places = [int(moments[0]), *(int(generator.choice(part)) for part in parts if len(part))]
-    # Of the forecasts that read a hole with nothing behind it, the last: the next value fills it.
+    # The last origin before each stretch of missing values ends: the next value might fill it.
     ends = changeable.holes()
     before = np.searchsorted(moments, ends, side="right") - 1
     holes = np.unique(moments[before[before >= 0]])

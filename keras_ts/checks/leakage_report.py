@@ -1,4 +1,4 @@
-"""``LeakageReport``: if a pipeline looked ahead, and if so, from where and how far."""
+"""``LeakageReport``: whether a pipeline looked ahead, and if so, from where and how far."""
 
 import math
 from dataclasses import dataclass, field
@@ -14,18 +14,19 @@ class LeakageReport:
     Attributes:
         passes: Number of calls of ``predict``.
         forecasts: Number of forecasts that each of them made.
-        missing: Number of stretches of missing values in the series that were looked at.
-        copies: The columns that hold values of a target some rows on, up to a factor and an offset:
-            by their names the target, and how many rows. They were changed along with it.
+        missing: Number of stretches of missing values in the series that were tried.
+        copies: The columns that hold a target's values some rows later, up to a factor and an
+            offset, and were changed along with it: a dict from each to the target and the number of
+            rows.
         origin: The first origin whose forecast moved, a position or a timestamp; None if none did.
-        series: The id or number of its series, or None if there is one series alone.
+        series: The id or number of its series, or None if there is only one.
         ahead: Steps from that origin to the latest value that moved its forecast. 0 if none did.
         seen: The place of that value, a position or a timestamp.
         rows_left: Steps from that origin to the last value that could be changed.
         change: The most that the forecast moved, for changes as large as the series' range. If it
             is near the rounding of the numbers, later values enter and cancel, as in an FFT.
-        clean_from: The first place after which changes moved no forecast, nor at later ones; None
-            if there is none.
+        clean_from: The first place at and after which changes moved no forecast; None if there is
+            none.
     """
 
     passes: int
@@ -48,15 +49,15 @@ class LeakageReport:
     def __str__(self) -> str:
         if self.ok:
             lines = [
-                f"Looks at nothing later: none of {self.forecasts} forecasts moved as values after "
+                f"Does not look ahead: none of {self.forecasts} forecasts moved when values after "
                 f"their origins changed, in {self.passes} passes.",
             ]
         else:
             of = "" if self.series is None else f" of series {self.series!r}"
-            by = "to no number" if math.isinf(self.change) else f"by {self.change:.3g}"
+            by = "to or from NaN or inf" if math.isinf(self.change) else f"by {self.change:.3g}"
             lines = [
-                f"Looks ahead: the forecast at {as_written(self.origin)}{of} moves {by} as values "
-                "after it change.",
+                f"Looks ahead: the forecast at {as_written(self.origin)}{of} moves {by} when "
+                "values after it change.",
                 self._distance(),
             ]
         lines += [
@@ -65,7 +66,7 @@ class LeakageReport:
         ]
         if self.clean_from is not None:
             lines.append(
-                f"Changes after {as_written(self.clean_from)}, and at later places, moved nothing "
+                f"Changes after {as_written(self.clean_from)}, and later ones, moved no forecast "
                 "made before them."
             )
         return "\n".join(lines)
@@ -81,8 +82,8 @@ class LeakageReport:
                 "whole series does."
             )
         return (
-            f"{steps} {to}, as a centred window, a hole filled from behind or a shifted column "
-            "does, or a fit to the rows up to there."
+            f"{steps} {to}, as a centred window, a backward fill or a shifted column does, or a "
+            "fit to the rows up to there."
         )
 
 

@@ -1,7 +1,7 @@
-"""Other values for some rows of a column: large enough to be seen, and of the column's own kind.
+"""Replaces rows of a column by plausible other values: far enough off to show, of the same kind.
 
-A look ahead shows by a forecast that moves as later values change. A scaler moves if the change is
-large. A pipeline breaks if a change makes a count negative or a flag 2.
+A look ahead shows in a forecast that moves when later values change. A scaler moves only if the
+change is large, but a pipeline breaks if a change makes a count negative or a flag 2.
 """
 
 from typing import Any
@@ -10,9 +10,8 @@ import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 
-# Statistics differ in the changes that they see: a maximum moves as values rise, a minimum as they
-# fall. A pipeline may cut off all that lies outside of the range; values that change places stay in
-# it.
+# Statistics react to different changes: a maximum moves when values are raised, a minimum when they
+# are lowered. A pipeline may clip all that lies outside of the range; shuffled values stay in it.
 KINDS = ("raised", "lowered", "shuffled")
 
 
@@ -22,7 +21,7 @@ class PlausibleColumn:
     Args:
         values: ``(positions,)``, in float64.
         series: The number of each position's series.
-        dtype: The type that the values are kept in where they come from.
+        dtype: The dtype of the column in the original series.
     """
 
     def __init__(self, values: Array, series: IntArray, dtype: np.dtype[Any]) -> None:
@@ -41,11 +40,11 @@ class PlausibleColumn:
         self._share = self._positive and dtype.kind == "f" and bool((held <= 1).all())
 
     def changed(self, kind: str, rows: BoolArray, generator: np.random.Generator) -> Array:
-        """Return the column with other values in ``rows``, holes apart.
+        """Return the column with other values in ``rows``; missing values stay.
 
-        Values that are raised or lowered leave their series' range, unless 0 or, for shares, 1
-        ends it. A column of two values takes the larger or the smaller everywhere, or, shuffled,
-        the other one.
+        Values that are raised or lowered leave the range of their series, but stay at or above 0 in
+        a column that does, and at or below 1 in one of shares. In a column of two values all become
+        the larger or the smaller one or, shuffled, each becomes the other one.
 
         Args:
             kind: One of ``KINDS``.
@@ -55,7 +54,7 @@ class PlausibleColumn:
         rows = rows & self._finite
         old, series = self.values[rows], self._series[rows]
         if self._pair:
-            # If each took the other value, sums of several might stay.
+            # Not each to the other value: sums of several might stay.
             low, high = self._ends
             lone = {"raised": high, "lowered": low}
             new = np.full_like(old, lone[kind]) if kind in lone else low + high - old
@@ -71,7 +70,7 @@ class PlausibleColumn:
         return result
 
     def kept(self, values: Array) -> Array:
-        """Return values as the column's own type can hold them."""
+        """Return values rounded and clipped to what the column's dtype holds."""
         if self._dtype.kind in "iu":
             limits = np.iinfo(self._dtype)
             # No float64 lies between this and the largest integer of eight bytes.
@@ -92,7 +91,7 @@ class PlausibleColumn:
         share = generator.uniform(0.1, 0.6, len(old))
         if kind == "raised":
             if self._share:
-                # Halfway to 1, from the largest; or from the value, if the largest is 1.
+                # Part of the way to 1: from the largest value or, if that is 1, from the old one.
                 return np.where(high < 1, high + (1 - high) * share, old + (1 - old) * share)
             return old + spread * amount
         if self._positive:

@@ -1,7 +1,7 @@
 """Reloads a model in another process, and compares the result with the saved model.
 
-Keras loses some things without a word, and every version loses others. So the check compares
-everything, and looks for no loss by name.
+Keras loses some settings without a word, and every version loses others. So the check compares
+everything, and needs no list of known losses.
 """
 
 import os
@@ -32,7 +32,7 @@ from keras_ts.checks.reload import child
 child(sys.argv[1])
 """
 _RTOL = 1e-5
-# More variables than this share a line, since one part loses them together.
+# More changed variables than this share one line, since a part loses them together.
 _MOST_LINES = 3
 
 
@@ -116,7 +116,7 @@ def check_reload(model: keras.Model, x: Any) -> ReloadReport:
     check_model(model, built=True)
     if isinstance(x, keras.utils.PyDataset):
         raise TypeError(
-            "x must be arrays: of a WindowDataset, give the inputs of a batch, dataset[0][0]. "
+            "x must be arrays: of a WindowDataset, pass the inputs of a batch, dataset[0][0]. "
             f"Received: {type(x).__name__}."
         )
     x = keras.tree.map_structure(np.asarray, x)
@@ -150,13 +150,13 @@ def _taken(model: keras.Model, x: Any) -> Fingerprint:
     try:
         taken = take(model, x)
     except Exception as error:
-        raise ValueError(f"x: the model does not run on it: {short(error)}") from error
+        raise ValueError(f"The model does not run on x: {short(error)}") from error
     results = taken["Results"].items()
     outputs = [value for place, value in results if place.startswith("output")]
     floats = [out for out in outputs if isinstance(out, np.ndarray) and out.dtype.kind == "f"]
     if floats and not any(np.isfinite(out).any() for out in floats):
         raise ValueError(
-            "x: the model gives no finite number on it, and NaN would hide every difference. Give "
+            "The model returns no finite number on x, and NaN would hide every difference. Pass "
             "windows without missing values."
         )
     return taken
@@ -212,7 +212,7 @@ def compare(
 
 
 def _within(before: dict[str, Any], after: dict[str, Any], uncompiled: bool) -> Iterator[str]:
-    """Yield the differences in one part: each setting by itself, variables together."""
+    """Yield the differences in one part: a line for each setting, and one for many variables."""
     changed = []
     for place in dict.fromkeys([*before, *after]):
         was, now = before.get(place), after.get(place)
@@ -233,7 +233,7 @@ def _change(place: str, was: Any, now: Any) -> str:
     if not isinstance(now, np.ndarray):
         return f"{_readable(place)} is lost"
     if place.endswith(SEED):
-        return f"{SEED} is another, so that training that goes on draws others"
+        return f"{SEED} differs, so that further training draws other numbers"
     if was.shape != now.shape:
         return f"{_readable(place)} had shape {was.shape}, has {now.shape}"
     if was.size == 1:

@@ -1,1 +1,1 @@
-"""Converts models to stock layers alone, and opens old files with Lambdas."""
+"""Converts models to stock Keras layers, and opens old files with Lambdas."""

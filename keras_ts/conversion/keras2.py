@@ -1,10 +1,10 @@
 """Translates files of tf.keras 2, and ``.h5`` files, for Keras 3.
 
-Keras 3 loads the weights of Keras 2, but stumbles over a few settings that it has dropped, over
-the count of calls of models inside models, and over the settings that a model was compiled with.
-Keras 3 restores no optimizer state from ``.h5`` files; in ``.keras`` files of Keras 2 it misses one
-variable, since the rate was no variable there. A setting that cannot be translated stays as it is,
-and Keras's own error names it.
+Keras 3 loads the weights of Keras 2, but fails on a few settings that it has dropped, on how calls
+of inner models are counted, and on the settings that a model was compiled with. It restores no
+optimizer state from ``.h5`` files, and misses one variable in ``.keras`` files of Keras 2, whose
+learning rate was not a variable. A setting that cannot be translated stays as it is, and Keras's
+own error names it.
 """
 
 import io
@@ -18,24 +18,24 @@ from keras_ts._typing import Array
 from keras_ts.saving import archive
 from keras_ts.saving.config import walk
 
-# Settings that Keras 3 lacks, each with the value that changes nothing.
+# Settings that Keras 3 lacks, each with the values that can be dropped without effect.
 _DROPPED: dict[str, tuple[Any, ...]] = {
     "time_major": (False,),
     "implementation": (0, 1, 2),
     "input_length": (None,),
 }
 _MODELS = ("Functional", "Model", "Sequential")
-# Keras 2 and 3 keep the variables of these optimizers in one order: m, v of the first weight, ...
+# Keras 2 and 3 order the variables of these optimizers alike: m, v of the first weight, ...
 _SAME_ORDER = ("SGD", "Adam", "AdamW", "RMSprop")
 
 
 def is_keras2(version: Any) -> bool:
-    """Tell if a file with this version of Keras was written by Keras 2."""
+    """Return True if ``version``, which a file names, is one of Keras 2."""
     return str(version).startswith("2.")
 
 
 def translate(config: Any) -> None:
-    """Translate the config of a model, or of its compiling, in place."""
+    """Translate the config of a model, or its compile settings, in place."""
     for _, value in walk(config):
         if isinstance(value, dict):
             _translate(value)
@@ -80,12 +80,12 @@ def compile_config(training: dict[str, Any]) -> dict[str, Any]:
 
 def _of_one_output(metrics: Any) -> Any:
     """Return the metrics without the outer list that Keras 2 wrote and Keras 3.12 refuses."""
-    alone = isinstance(metrics, list) and len(metrics) == 1 and isinstance(metrics[0], list)
-    return metrics[0] if alone else metrics
+    nested = isinstance(metrics, list) and len(metrics) == 1 and isinstance(metrics[0], list)
+    return metrics[0] if nested else metrics
 
 
 def is_legacy(training: dict[str, Any]) -> bool:
-    """Tell if the optimizer is of the kind that tf.keras had up to 2.10."""
+    """Return True if the optimizer is of the kind that tf.keras had up to 2.10."""
     optimizer = training.get("optimizer", training.get("optimizer_config"))
     settings = optimizer.get("config") if isinstance(optimizer, dict) else None
     return isinstance(settings, dict) and (
@@ -96,7 +96,7 @@ def is_legacy(training: dict[str, Any]) -> bool:
 def _entry(value: Any, module: str) -> Any:
     """Return the config of a loss, metric or optimizer, or of several, with the module named."""
     if isinstance(value, str) and module == "keras.losses":
-        # Keras itself would not look for the loss before the first fit.
+        # An unknown loss fails here; Keras itself looks it up only at the first fit.
         keras.losses.get(value)
     if isinstance(value, list):
         return [_entry(item, module) for item in value]
@@ -137,13 +137,13 @@ def _count_from_zero(config: dict[str, Any], layers: list[dict[str, Any]]) -> No
 
 def _shift(calls: Any, inner: dict[Any, Any]) -> None:
     for _, call in walk(calls):
-        known = isinstance(call, list) and len(call) >= 3 and isinstance(call[0], str)
-        if known and isinstance(call[1], int):
+        named = isinstance(call, list) and len(call) >= 3 and isinstance(call[0], str)
+        if named and isinstance(call[1], int):
             call[1] -= call[0] in inner
 
 
 def restore_optimizer(optimizer: Any, path: str, legacy: bool) -> None:
-    """Restore the optimizer's state from the file, or warn that its momentum starts afresh.
+    """Restore the optimizer's state from the file, or warn that its momentum starts from zero.
 
     The optimizers of tf.keras up to 2.10 (``legacy``) kept every m before the first v.
     """
@@ -157,12 +157,12 @@ def restore_optimizer(optimizer: Any, path: str, legacy: bool) -> None:
     variables = optimizer.variables
     if len(saved) == len(variables) - 1:
         saved.insert(1, np.asarray(float(optimizer.learning_rate)))
-    known = ("SGD",) if legacy else _SAME_ORDER
+    same_order = ("SGD",) if legacy else _SAME_ORDER
     fits = [tuple(variable.shape) for variable in variables] == [value.shape for value in saved]
-    if not fits or type(optimizer).__name__ not in known:
+    if not fits or type(optimizer).__name__ not in same_order:
         warnings.warn(
-            f"{path!r}: the state of {type(optimizer).__name__} could not be brought over. "
-            "Its settings are kept, and its momentum starts afresh.",
+            f"{path!r}: the state of {type(optimizer).__name__} could not be restored. "
+            "Its settings are kept, and its momentum starts from zero.",
             stacklevel=5,
         )
         return

@@ -1,10 +1,10 @@
 """Reads the bytecode stored in a Lambda, and never runs it.
 
-Keras keeps a Lambda's function as marshalled CPython bytecode. ``marshal.loads`` may crash
-on bytes from elsewhere, and to run them is to run whatever the file says. Here the few
-types that a small function needs are read byte by byte, and the instructions of the function are
-compared with the bytecode of CPython 3.6 to 3.13 for two sources: ``expand_dims(x, n)`` and
-``x * n``. Nothing but these two is recognised.
+Keras keeps a Lambda's function as marshalled CPython bytecode. ``marshal.loads`` may crash on
+untrusted bytes, and running them runs whatever the file says. So the few types that a small
+function needs are read byte by byte here, and its instructions are compared with the bytecode of
+CPython 3.6 to 3.13 for two sources: ``expand_dims(x, n)`` and ``x * n``. Only these two are
+recognised.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""Finds the layers that a mask reaches, since their replacements may treat the mask otherwise.
+"""Finds the layers that a mask reaches, since their replacements may treat it differently.
 
 Masks pass in and out of inner models only together with data, so zeros are sent through.
 """
@@ -51,7 +51,7 @@ def _makes_mask(entry: dict[str, Any]) -> bool:
 
 
 def _runs(model: keras.Model, length: int) -> bool:
-    """Send zeros through, with ``length`` for open axes; tell if the model takes them."""
+    """Send zeros through, with ``length`` for open axes; return True if the model takes them."""
     # A Sequential that was never called on symbolic tensors has no ``input``.
     inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
     try:

@@ -1,7 +1,7 @@
 """Opens old models whose Lambdas no longer load, with layers in place of the Lambdas.
 
-Keras loads a temporary file, to which the config is rewritten without Lambdas. No stored code is
-run, or handed to anything that could run it.
+Keras loads a temporary copy of the file, whose config holds no Lambdas. No stored code is run, or
+handed to anything that could run it.
 """
 
 import copy
@@ -33,10 +33,10 @@ def migrate_lambdas(
 ) -> keras.Model:
     """Open a ``.keras`` or ``.h5`` file with layers in place of its Lambdas.
 
-    Files of Keras 3 and of tf.keras 2 are taken. ``Lambda(lambda x: expand_dims(x, -1))``
-    and ``Lambda(lambda x: x * 100.0)`` are recognised by their bytecode, which is read and
-    not run; for other Lambdas, give the layers that stand in. Weights, loss, metrics and optimizer
-    are kept. Save the result, and the Lambdas are gone for good.
+    The file may come from Keras 3 or tf.keras 2. ``Lambda(lambda x: expand_dims(x, -1))`` and
+    ``Lambda(lambda x: x * 100.0)`` are recognised by their bytecode, which is read and not run; for
+    other Lambdas, pass the layers that replace them. Weights, loss, metrics and optimizer are kept.
+    Save the result, and the Lambdas are gone for good.
 
     Example:
 
@@ -57,10 +57,10 @@ def migrate_lambdas(
 
     Args:
         filepath: The file.
-        replacements: Layers by the names of the Lambdas they stand in for, such as
+        replacements: Layers by the names of the Lambdas that they replace, such as
             ``{"scale": ScaleOutput(400.0)}``; inside another model, if names repeat,
-            ``"inner/scale"``. The layers have no weights to train, since a Lambda has none.
-            Defaults to None: every Lambda must be one that is recognised.
+            ``"inner/scale"``. The layers must have no weights, since a Lambda has none. Defaults to
+            None: every Lambda must be one that is recognised.
 
     Returns:
         The model, with the new layers under the Lambdas' names. The model is compiled if the saved
@@ -68,7 +68,7 @@ def migrate_lambdas(
 
     Raises:
         FileNotFoundError: There is no such file.
-        TypeError: ``filepath`` is not a str or a Path, or a replacement not a layer.
+        TypeError: ``filepath`` is not a str or a Path, or a replacement is not a layer.
         ValueError: The file holds no Lambda, a replacement names none of them, a Lambda that is
             not recognised has no replacement, the model does not load with a replacement, or a
             mask ends at a Lambda for which you gave no replacement.
@@ -135,7 +135,7 @@ def _lambdas(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def _matched(
     wanted: dict[str, keras.layers.Layer], lambdas: dict[str, dict[str, Any]], source: str
 ) -> dict[str, keras.layers.Layer]:
-    """Return a layer for each Lambda: the given one, or the one that its code proposes."""
+    """Return a layer for each Lambda: its replacement, or the one that its code proposes."""
     layers = {}
     for name, layer in wanted.items():
         meant = [where for where in lambdas if where.rpartition("/")[2] == name]
@@ -157,10 +157,10 @@ def _matched(
                 layers[where] = layer
     if missing:
         reasons = "".join(f"\n{where!r}: {reason}" for where, reason in missing.items())
-        given = ", ".join(f"{where!r}: ..." for where in missing)
+        items = ", ".join(f"{where!r}: ..." for where in missing)
         raise ValueError(
-            f"{source!r}: say which layers stand in for what is not recognised:{reasons}\n"
-            f"migrate_lambdas(filepath, {{{given}}})"
+            f"{source!r}: pass layers to replace the Lambdas that are not recognised:{reasons}\n"
+            f"migrate_lambdas(filepath, {{{items}}})"
         )
     return layers
 
@@ -177,11 +177,11 @@ def _proposed(settings: dict[str, Any]) -> tuple[keras.layers.Layer | None, str]
         parts = [function.get(key) for key in ("code", "defaults", "closure")] if isinstance(
             function, dict) else []  # fmt: skip
     else:
-        # Keras 2 keeps a lambda as a list, and a function by its name alone.
+        # Keras 2 keeps a lambda as a list, and of a function only the name.
         parts = function if isinstance(function, list) else []
     if len(parts) != 3:
         name = function.get("config") if isinstance(function, dict) else function
-        return None, f"the file knows its function by name alone, {str(name)[:60]!r}"
+        return None, f"the file holds only the name of its function, {str(name)[:60]!r}"
     code = lambda_bytecode.read(parts[0])
     if code is None:
         return None, "its code cannot be read"
@@ -209,13 +209,13 @@ def _replace(entry: dict[str, Any], layer: keras.layers.Layer, proposed: bool) -
         new["config"]["dtype"] = entry["config"]["dtype"]
     entry.update({key: new[key] for key in ("module", "class_name", "config", "registered_name")})
     for call in entry.get("inbound_nodes") or ():
-        # Keras passes mask and training to a Lambda by name; other layers get them by themselves.
+        # Keras passes mask and training to a Lambda by name, and to other layers on its own.
         calls = [call] if isinstance(call, dict) else call
         for item in calls if isinstance(calls, list) else ():
-            given = item.get("kwargs") if isinstance(item, dict) else item[-1]
+            arguments = item.get("kwargs") if isinstance(item, dict) else item[-1]
             for name in ("mask", "training"):
-                if isinstance(given, dict) and given.get(name) is None:
-                    given.pop(name, None)
+                if isinstance(arguments, dict) and arguments.get(name) is None:
+                    arguments.pop(name, None)
 
 
 def _write(source: str, target: str, config: dict[str, Any]) -> Any:
@@ -281,8 +281,8 @@ def _check_weightless(built: Any, where: str, layer: keras.layers.Layer) -> None
     """Refuse a layer with weights, since the file holds none for a Lambda."""
     if built.weights:
         raise ValueError(
-            f"replacements[{where!r}]: {type(layer).__name__} has weights, and the file has none "
-            "for it, as a Lambda holds none."
+            f"replacements[{where!r}]: {type(layer).__name__} has weights, and the file holds none "
+            "for a Lambda. Pass a layer without weights."
         )
 
 

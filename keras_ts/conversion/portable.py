@@ -1,7 +1,7 @@
 """Saves a model as one of stock Keras layers, for machines without keras_ts.
 
-Stock layers that give the same result stand in for ours: ``Reshape``, ``Rescaling``, or a small
-model of the operations that the layer runs. A model whose result would change is not saved.
+Stock layers with the same result replace ours: ``Reshape``, ``Rescaling``, or a small model of the
+operations that the layer runs. A model whose result would change is not saved.
 """
 
 import os
@@ -30,14 +30,14 @@ from keras_ts.saving.save import check_saveable, write
 def save_portable(model: keras.Model, filepath: str | os.PathLike[str]) -> None:
     """Save a model as a ``.keras`` file of stock layers, which loads without keras_ts.
 
-    Weights, loss, metrics, and the optimizer with its state are kept; predictions are the
-    same up to rounding. The model itself is left as it is. The stock form takes no ragged
-    batches, and no masks that are passed in by hand.
+    Weights, loss, metrics, and the optimizer with its state are kept; predictions are the same up
+    to rounding. The model itself does not change. The stock form takes no ragged batches, and no
+    masks that are passed in by hand.
 
-    A ``WindowedInput`` has no stock form: a stock ``Identity`` stands in its place, which carries
-    nothing. The windows go into the file's metadata, for ``load_windows`` to read; they
-    are gone from the next file that plain Keras writes. ``QuantileLoss`` and its metrics have none
-    either, so that a model that trained for quantiles is saved portably only uncompiled.
+    A ``WindowedInput`` has no stock form: a stock ``Identity`` takes its place, which carries
+    nothing. The windows go into the file's metadata, where ``load_windows`` reads them; the next
+    file that plain Keras writes lacks them. ``QuantileLoss`` and its metrics have no stock form
+    either, so a model that was trained for quantiles must be saved uncompiled.
 
     Example:
 
@@ -97,8 +97,8 @@ def _check_stock(model: keras.Model) -> None:
             raise ValueError(f"{place} is a Lambda, which does not load elsewhere: replace it.")
         if not is_stock(entry) and not title(entry).startswith(f"{PACKAGE}>"):
             raise ValueError(
-                f"{place} needs {title(entry)}, which is neither Keras's nor of keras_ts: the file "
-                "would not load without it."
+                f"{place} needs {title(entry)}, which is neither Keras's nor keras_ts's: the file "
+                "would not load without it. Replace it."
             )
         if not is_stock(entry) and title(entry) not in replaced:
             raise ValueError(
@@ -112,14 +112,14 @@ def _check_masks(model: keras.Model) -> None:
     reached = reached_layers(model, _drops_masks)
     if reached is None:
         raise ValueError(
-            "model masks its input, and where the mask goes could not be followed: no window "
-            f"of zeros of length {', '.join(map(str, LENGTHS))} ran through it."
+            "model masks its input, and the way of the mask could not be followed: zeros of the "
+            f"lengths {', '.join(map(str, LENGTHS))} did not run. Save with keras_ts.save_model."
         )
     for layer in reached:
         raise ValueError(
             f"A mask reaches {layer.name!r} ({type(layer).__name__}), and its stock form would "
-            "drop it: the layers behind would read the padding. Mask behind it, if you can; or "
-            "save with keras_ts.save_model."
+            "drop it: later layers would read the padding. Mask after this layer, or save with "
+            "keras_ts.save_model."
         )
 
 
@@ -134,7 +134,7 @@ def _is_scalar(layer: ScaleOutput) -> bool:
 
 
 def _lowered(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """Return the layer that stands for ``layer`` in the portable model."""
+    """Return the layer that replaces ``layer`` in the portable model."""
     return _STOCK.get(type(layer), copied)(layer)
 
 
@@ -197,7 +197,7 @@ def _copy_state(model: keras.Model, lowered: keras.Model) -> None:
 
 def _copy_variables(ours: list[Any], theirs: list[Any], what: str) -> None:
     if [tuple(v.shape) for v in ours] != [tuple(v.shape) for v in theirs]:
-        raise ValueError(f"{what} would not fit a model that is built anew; compile it again.")
+        raise ValueError(f"{what} would not fit a newly built model; compile it again.")
     for variable, value in zip(theirs, ours, strict=True):
         # The copy is needed on JAX, where training frees an array that both would share.
         variable.assign(np.array(keras.ops.convert_to_numpy(value)))

@@ -179,7 +179,7 @@ class JudgedWindows:
         return hashlib.blake2b(targets.tobytes(), digest_size=16).hexdigest()
 
     def table(self, predictions: Array) -> dict[str, Array]:
-        """Return predictions beside the actual values, in the columns of ``WindowDataset.align``.
+        """Return actual values and predictions, in the columns of ``WindowDataset.align``.
 
         Args:
             predictions: ``(windows, steps, targets)``, of all windows.

@@ -216,7 +216,7 @@ def test_a_series_with_holes_in_every_window_but_the_first():
     windows = WindowedSeries(1, gap=1, stride=2)
     series = np.array([1, np.nan, np.nan, 0.4, 1.1, 1])
     assert check_leakage(lambda v: summed(windows, shifted(v, 0)), series, windows).ok
-    with pytest.raises(ValueError, match="whatever the series holds"):
+    with pytest.raises(ValueError, match="for every series"):
         check_leakage(lambda v: np.ones(2), series, windows)
 
 
@@ -344,7 +344,7 @@ def test_results_of_a_backend():
         (None, TypeError, "predict must be a function"),
         (keras.Model, TypeError, "predict must be a function"),
         (lambda v: np.random.normal(size=300 - WINDOW), ValueError, "called again"),
-        (lambda v: rule(WINDOWS, SERIES), ValueError, "whatever the series holds"),
+        (lambda v: rule(WINDOWS, SERIES), ValueError, "for every series"),
         (lambda v: rule(WINDOWS, v)[7:], ValueError, r"shape \(286, ...\). Received shape \(279,"),
         (lambda v: 3.0, ValueError, r"Received shape \(\)"),
         (lambda v: ["a"] * 286, TypeError, "result of predict must hold real numbers"),

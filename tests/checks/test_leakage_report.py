@@ -10,7 +10,7 @@ def test_nothing_is_looked_at():
     report = LeakageReport(12, 286)
     assert report.ok
     assert str(report) == (
-        "Looks at nothing later: none of 286 forecasts moved as values after their origins "
+        "Does not look ahead: none of 286 forecasts moved when values after their origins "
         "changed, in 12 passes."
     )
 
@@ -27,7 +27,7 @@ def test_distances_have_their_usual_causes(ahead, says):
     report = LeakageReport(20, 100, origin=19, ahead=ahead, seen=20, rows_left=81, change=12.345)
     assert not report.ok
     first, second = str(report).splitlines()
-    assert first == "Looks ahead: the forecast at 19 moves by 12.3 as values after it change."
+    assert first == "Looks ahead: the forecast at 19 moves by 12.3 when values after it change."
     assert second.startswith(says)
 
 
@@ -45,11 +45,11 @@ def test_dates_ids_copies_and_what_is_clean():
         clean_from=np.datetime64("2024-03-01"),
     )
     first, second, *copies, last = str(report).splitlines()
-    assert "at 2024-01-14 of series 'north' moves to no number" in first
+    assert "at 2024-01-14 of series 'north' moves to or from NaN" in first
     assert "2 steps ahead, to 2024-01-14T02:00:00," in second
     assert [line.partition(" holds ")[2].partition(",")[0] for line in copies] == [
         "'units' of 1 row later",
         "'units' of the same row",
         "'units' of 2 rows earlier",
     ]
-    assert last.startswith("Changes after 2024-03-01, and at later places, moved nothing")
+    assert last.startswith("Changes after 2024-03-01, and later ones, moved no forecast")

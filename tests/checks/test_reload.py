@@ -182,7 +182,7 @@ def test_random_numbers_count_only_where_training_draws_them(tmp_path):
         assert lost == []
     else:
         (line,) = lost
-        assert line.startswith("Layer 'drop': state of its random numbers is another")
+        assert line.startswith("Layer 'drop': state of its random numbers differs")
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -244,11 +244,11 @@ def test_misuse():
         check_reload("model", X)
     with pytest.raises(ValueError, match="not built"):
         check_reload(keras.Sequential([layers.Dense(1)]), X)
-    with pytest.raises(TypeError, match=r"give the inputs of a batch, dataset\[0\]\[0\]"):
+    with pytest.raises(TypeError, match=r"pass the inputs of a batch, dataset\[0\]\[0\]"):
         check_reload(net(), WindowedSeries(9).build(np.arange(20.0)))
-    with pytest.raises(ValueError, match="the model does not run on it: "):
+    with pytest.raises(ValueError, match="The model does not run on x: "):
         check_reload(RecurrentPreset(units=(2,)).build(window=9), X[:, :4, 0])
     with pytest.raises(ValueError, match=r"x must have at least one row.*\(0, 9, 1\)"):
         check_reload(net(), np.zeros((0, 9, 1)))
-    with pytest.raises(ValueError, match="the model gives no finite number on it"):
+    with pytest.raises(ValueError, match="The model returns no finite number on x"):
         check_reload(net(), np.full((2, 9, 1), np.nan))

@@ -124,7 +124,7 @@ def test_replacements_by_name(other, layer):
 
 
 def test_what_is_not_recognised_is_asked_for_all_at_once(other):
-    with pytest.raises(ValueError, match="say which layers stand in") as caught:
+    with pytest.raises(ValueError, match="pass layers to replace the Lambdas") as caught:
         migrate_lambdas(other[0], {"wave": Sine()})
     lines = str(caught.value).splitlines()
     assert lines[1] == "'first/wave': its code has the names keras, ops, sin"
@@ -137,7 +137,7 @@ def test_a_function_known_by_name_alone_is_asked_for(tmp_path):
     model = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(keras.ops.sin, name="wave")])
     model.save(tmp_path / "model.keras")
     with pytest.raises(
-        ValueError, match="'wave': the file knows its function by name alone, 'sin'"
+        ValueError, match="'wave': the file holds only the name of its function, 'sin'"
     ):
         migrate_lambdas(tmp_path / "model.keras")
 
