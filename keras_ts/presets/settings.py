@@ -9,12 +9,19 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any, Literal, Self
 
+import keras
+
 from keras_ts import _checks
 from keras_ts.layers.normalize_window import STATISTICS, checked_period
 from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.presets.recipe import Recipe
 
-CELLS = {"simple_rnn": "SimpleRNN", "gru": "GRU", "lstm": "LSTM"}
+# A cell more is a layer here, and a word in the type of ``cell``.
+CELLS = {
+    "simple_rnn": keras.layers.SimpleRNN,
+    "gru": keras.layers.GRU,
+    "lstm": keras.layers.LSTM,
+}
 # What belongs to the data, not to the preset. Saved presets of old have it among their settings.
 _OF_BUILD = ("window", "outputs", "target")
 

@@ -29,7 +29,7 @@ class RecurrentCore:
         if settings.memory is not None and (window is None or settings.memory < window):
             state = LastSteps(settings.memory)(state)
         for position, units in enumerate(settings.units, start=1):
-            layer = getattr(keras.layers, CELLS[settings.cell])(
+            layer = CELLS[settings.cell](
                 units,
                 return_sequences=sequence or position < len(settings.units),
                 dropout=settings.dropout,
