@@ -124,6 +124,7 @@ def test_a_recipe_that_is_unknown_is_status_2(results):
     assert results[-1][0] == 2
 
 
+@pytest.mark.slow
 def test_a_csv_of_ones_own(folder):
     out = folder / "out"
     result = call("forecast.py", "--csv", folder / "sales.csv", "--column", "sold", "--window", 10,
@@ -150,6 +151,9 @@ def test_a_panel_with_dates_and_a_plan(folder):
     assert "14 rows at the end have no value yet: the plan for what follows" in result.stdout
     assert "; 1 series without any value left out" in result.stdout
     assert "seasonal naive" in result.stdout
+    assert "given that file alone, forecasts the same" in result.stdout
+    assert re.search("beats|loses to|cannot be told from", result.stdout)
+    assert {"forecast.csv", "history.png", "model.keras"} <= {p.name for p in out.iterdir()}
     ahead = pd.read_csv(out / "forecast.csv", dtype={"city": str})
     assert ahead["city"].tolist() == [TURKU] * 7 + ["007"] * 7
     assert ahead["day"].tolist() == [f"2024-07-{day}" for day in range(12, 19)] * 2
