@@ -1,1 +1,1 @@
-"""Feeds batches to Keras, ``tf.data`` and Grain, and keeps the place that a run has reached."""
+"""Feeds batches to Keras, ``tf.data`` and Grain, and keeps track of how far a run has come."""

@@ -1,6 +1,6 @@
-"""Holds the methods that ``fit``, ``evaluate`` and ``predict`` call, on every backend.
+"""The methods that ``fit``, ``evaluate`` and ``predict`` call on a dataset, on every backend.
 
-``progress`` explains the order of the calls.
+The docstring of ``progress`` lists the order of the calls.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,18 +21,19 @@ if TYPE_CHECKING:
 
 
 class KerasDataAdapter(_keras_private.DataAdapter):
-    """The side of a ``WindowDataset`` that faces Keras."""
+    """The part of a ``WindowDataset`` that Keras calls."""
 
     _source: WindowSource
     _progress: Progress
     # A fit that has not begun its first epoch.
     _beginning: Beginning | None = None
-    # By the path of its backup, each fit as it began, and the dataset then: see Progress.follow.
+    # Each fit as it began, and the dataset at that time, by the path of its backup: see
+    # ``Progress.follow``.
     _begun: Mapping[str, tuple[Beginning, tuple[int, bool]]] = MappingProxyType({})
 
     @property
     def num_batches(self) -> int:
-        """Number of batches in an epoch, or after ``restore`` those that are left of it."""
+        """Number of batches in an epoch, or after ``restore`` the number that is left of it."""
         caller = _keras_private.epoch_iterator_calling()
         if caller == "__init__":
             self._refuse_ignored(_keras_private.data_arguments(self))
@@ -58,11 +59,11 @@ class KerasDataAdapter(_keras_private.DataAdapter):
 
     @property
     def builtin_prefetch(self) -> bool:
-        """True, so that Keras 3.12 on JAX does not read ahead, and count batches too early."""
+        """True, to keep Keras 3.12 on JAX from reading ahead, which would count batches early."""
         return True
 
     def on_epoch_begin(self) -> None:
-        """Note that one of Keras's epochs begins; Keras calls this method."""
+        """Begin one of Keras's epochs; Keras calls this method."""
         if not _keras_private.epoch_iterator_calling():
             return
         fit = _keras_private.fit_in_epoch(self)
@@ -73,7 +74,7 @@ class KerasDataAdapter(_keras_private.DataAdapter):
         self._progress.begin_epoch()
 
     def on_epoch_end(self) -> None:
-        """Move on to the next epoch's order; Keras calls this, and so may a loop of your own."""
+        """Move on to the order of the next epoch; Keras and custom loops call this method."""
         caller = _keras_private.epoch_iterator_calling()
         if caller == "reset":
             return
@@ -123,7 +124,7 @@ class KerasDataAdapter(_keras_private.DataAdapter):
         return to_tf.batches(self._source, begin, self._progress.first_of).map(count)
 
     def _begin_fit(self, fit: _keras_private.Fit, beginning: Beginning) -> None:
-        """Follow a fit that goes on where another stopped, and see if it will learn."""
+        """Move to where a continued fit stopped, and warn if the fit cannot learn."""
         self._beginning = None
         batches, paths = self._source.sampler.batches, _keras_private.backup_paths(fit)
         backup, earlier = _keras_private.restored_backup(fit), None
@@ -141,8 +142,8 @@ class KerasDataAdapter(_keras_private.DataAdapter):
         """Read the batches of one pass, and count them for the progress.
 
         Args:
-            begin: Function of the count that begins the pass, and returns the epoch.
-            ahead: Number of batches that Keras has read, and not trained on. Defaults to 0.
+            begin: Function of the count that begins the pass and returns the epoch.
+            ahead: Number of batches that Keras reads before it trains on them. Defaults to 0.
         """
         count = Count()
         epoch, first = begin(count), self._progress.first
@@ -150,20 +151,20 @@ class KerasDataAdapter(_keras_private.DataAdapter):
         batches = self._source.sampler.batches
         inexact = self._source.has_inexact_integers
         for batch in range(first, batches):
-            # The batch counts before it is handed out, so that a state taken while it is in use
-            # goes on after it.
+            # The batch counts before it is yielded, so that a state taken while it is in use
+            # continues after it.
             count.value = batch + 1 - first - ahead
             windows = read(epoch, *bounds(batch))
             yield with_exact_integers(windows) if inexact else windows
         count.value = batches - first
 
     def _refuse_ignored(self, arguments: dict[str, Any]) -> None:
-        """Refuse arguments that Keras passes to its own adapters alone, and here would ignore."""
+        """Refuse arguments that Keras passes only to its own adapters, and would ignore here."""
         batch_size = self._source.sampler.batch_size
         cures = {
             "y": "the targets are in the dataset",
             "sample_weight": "pass them to WindowedSeries.build(series, sample_weight=...)",
-            "class_weight": "pass one weight a window to build(series, sample_weight=...)",
+            "class_weight": "pass one weight per window to build(series, sample_weight=...)",
             "batch_size": f"its batches hold {batch_size} windows, as WindowedSeries("
             "batch_size=...) says",
         }
@@ -171,6 +172,6 @@ class KerasDataAdapter(_keras_private.DataAdapter):
             value = arguments.get(name)
             if value is not None and not (name == "batch_size" and value == batch_size):
                 raise ValueError(
-                    f"{name} cannot be passed beside a WindowDataset: {cure}. "
+                    f"{name} cannot be passed with a WindowDataset: {cure}. "
                     f"Received: {name}={_checks.shown(value)}."
                 )

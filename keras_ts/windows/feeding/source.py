@@ -1,6 +1,6 @@
-"""A batch of windows from an epoch and a place in its order: everything that feeds reads here.
+"""``WindowSource``: returns the batch at a place in the order of an epoch, for every framework.
 
-A source holds no position: two readers, in whatever threads or frameworks, cannot disturb each
+A source has no position, so that readers in several threads or frameworks cannot disturb each
 other.
 """
 
@@ -23,7 +23,7 @@ from keras_ts.windows.weights import WindowWeights
 
 
 class Source(Protocol):
-    """The one thing that pipelines ask for: batches of an epoch, and their order."""
+    """What a pipeline needs: the batches of an epoch, and their order."""
 
     @property
     def sampler(self) -> BatchSampler:
@@ -63,7 +63,7 @@ class WindowSource(PickledByFields):
         return batch
 
     def read_all(self) -> Any:
-        """Return all windows in time order, as views where one series allows it."""
+        """Return all windows in time order, as views if one range of windows holds them all."""
         if self._check_reads:
             refuse_missing(self.panel)
         ranges = self.sampler.ranges
@@ -83,7 +83,7 @@ class WindowSource(PickledByFields):
 
     @property
     def placement(self) -> Placement:
-        """The windows' places in the series."""
+        """The places of the windows in the series."""
         return Placement(self.panel, self.sampler.ranges, self.spec.geometry)
 
     def _assemble(
@@ -117,7 +117,7 @@ class WindowSource(PickledByFields):
 
     @cached_property
     def has_inexact_integers(self) -> bool:
-        """True if the backend changes integers of the series; of those on disk, if it may."""
+        """True if the backend changes integers of the series; for a memory map, if it could."""
         panel = self.panel
         parts = [panel.values] if panel.static is None else [panel.values, panel.static]
         return any(changes_integers(part, unread=panel.on_disk) for part in parts)

@@ -1,4 +1,4 @@
-"""Gives batches as Grain datasets; Grain is imported when a dataset is asked for."""
+"""Returns batches as Grain datasets; Grain is imported only when one is asked for."""
 
 import itertools
 from typing import Any
@@ -7,7 +7,7 @@ from keras_ts.windows.feeding.source import Source
 
 
 def to_grain(source: Source) -> Any:
-    """Return a ``grain.MapDataset`` of the batches; its repetitions are the next epochs."""
+    """Return a ``grain.MapDataset`` of the batches, whose repetitions are the next epochs."""
     try:
         import grain
     except ImportError as error:
@@ -32,11 +32,11 @@ def to_grain(source: Source) -> Any:
 
 
 def to_iter_dataset(source: Source, single: bool) -> Any:
-    """Return a ``grain.IterDataset`` of tensors; each pass that begins reads the next epoch.
+    """Return a ``grain.IterDataset`` of tensors, of which each new pass reads the next epoch.
 
     Args:
         source: The batches.
-        single: True to hand out windows one by one, as NumPy arrays, from batches of one.
+        single: True to yield single windows, as NumPy arrays, from batches of one.
     """
     import grain
     from keras import device, ops, tree

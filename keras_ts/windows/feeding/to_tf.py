@@ -1,8 +1,8 @@
-"""Batches through tf.data at its own speed: many in one call into Python, then parted.
+"""Returns batches as a ``tf.data.Dataset`` that reads many in one call into Python.
 
-A call out of tf.data costs as much as several of its elements, and each function in a
-pipeline costs milliseconds at the start of every pass. So batches are read by the dozen,
-ahead of time, by one function, into memory that TensorFlow takes over as it is.
+A call from tf.data into Python costs as much as several elements, and each function in a pipeline
+costs milliseconds at the start of every pass. So a single function reads dozens of batches ahead,
+into memory that TensorFlow uses without copying it, and they are then split up.
 """
 
 import math
@@ -19,25 +19,25 @@ from keras_ts.windows.feeding.source import Source
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# A call reads as many batches as fit into this many bytes, but no more than hide its cost:
-# beyond these, memory is spent and nothing gained.
+# A call reads as many batches as fit into these bytes, up to a number that hides the cost of the
+# call. More would only cost memory.
 _CALL_BYTES = 1 << 23
 _CALL_BATCHES = 64
-# Windows are gathered in pieces of this size, and copied while in a core's cache.
+# Windows are gathered in pieces of this size, and copied while they are in a core's cache.
 _PIECE_BYTES = 1 << 18
-# TensorFlow takes an array that begins at a multiple of this without copying it.
+# TensorFlow does not copy an array whose address is a multiple of this.
 _ALIGNMENT = 64
 
 
 class _Loan:
-    """Owns lent memory: NumPy keeps it as long as an array on the memory, or a view, is in use."""
+    """Owner of lent memory, which lives as long as any array or view on the memory."""
 
     def __init__(self, raw: Array) -> None:
         self.__array_interface__ = raw.__array_interface__
 
 
 class Buffers:
-    """Memory that is lent out as arrays, and lent again once no array on it is in use.
+    """Memory that is lent as arrays, and reused once no array on it is in use.
 
     Fresh memory costs more than filling it, since the system clears each page first.
     """
@@ -47,7 +47,7 @@ class Buffers:
         self._free: list[Array] = []
 
     def lend(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        """An array, not initialized, of at most as many bytes as the buffers have."""
+        """Return an uninitialized array, of at most as many bytes as a buffer has."""
         if np.dtype(dtype).hasobject:
             return np.empty(shape, dtype)
         raw = self._free.pop() if self._free else self._allocate()
@@ -63,8 +63,8 @@ class Buffers:
         return raw[skipped : skipped + self._size]
 
     def _take_back(self, raw: Array) -> None:
-        # Three are enough: one is filled, one waits, one is handed out. Memory that a caller kept
-        # for longer is freed.
+        # Three are enough: one is filled, one waits, one is in use. More, which a caller kept for
+        # longer, are freed.
         if len(self._free) < 3:
             self._free.append(raw)
 
@@ -72,9 +72,9 @@ class Buffers:
 class _Reader:
     """Reads the batches of one call into lent memory.
 
-    TensorFlow keeps a function that a pipeline calls for as long as the process lives, and all
-    that the function holds. So the pipeline's function holds this object weakly, and the
-    ``tf.data.Dataset`` holds it: buffers and series go when the dataset does.
+    TensorFlow keeps a function that a pipeline calls until the process ends, with all that the
+    function refers to. So that function refers to this object weakly, and the ``tf.data.Dataset``
+    owns it: buffers and series are freed with the dataset.
     """
 
     def __init__(
@@ -96,12 +96,12 @@ class _Reader:
         self._source, self._begin, self._first = source, begin, first
         self._last = sampler.batches - 1
         self.calls = -(-self._last // self._per_call) + 1
-        # Windows in every batch, where all have the same number.
+        # Windows in every batch, if all batches have the same number.
         self.length = length if sampler.positions == length * sampler.batches else None
         self._buffers = [Buffers(row.nbytes * length * self._per_call) for row in self.rows]
 
     def arrays(self, epoch: Any, number: Any) -> list[Any]:
-        """Return the epoch of a pass, begun where it is negative, and a call's batches."""
+        """Return the epoch of a pass, and the batches of a call; a negative epoch begins a pass."""
         sampler = self._source.sampler
         epoch = np.int64(self._begin() if epoch < 0 else epoch)
         # The last batch, which may be smaller, has the last call to itself.
@@ -109,7 +109,7 @@ class _Reader:
         start = self._last if number == self.calls - 1 else start
         stop = sampler.batches if start == self._last else min(start + self._per_call, self._last)
         start = max(start, self._first(int(epoch)))
-        if start >= stop:  # The pass begins behind this call.
+        if start >= stop:  # The pass begins after this call.
             length = self.length or 1
             return [epoch, *(np.empty((0, length, *row.shape[1:]), row.dtype) for row in self.rows)]
         begins, ends = sampler.bounds(start)[0], sampler.bounds(stop - 1)[1]
@@ -131,14 +131,15 @@ def batches(
     first: Callable[[int], int] = lambda epoch: 0,
     with_last: Callable[[Any], Any] | None = None,
 ) -> "tf.data.Dataset":
-    """Return a ``tf.data.Dataset`` whose every pass goes through the batches of an epoch.
+    """Return a ``tf.data.Dataset`` of which every pass reads the batches of one epoch.
 
     Args:
         source: The batches.
-        begin: Called once as a pass begins; returns the pass's epoch.
+        begin: Called once as a pass begins; returns the epoch of the pass.
         first: Returns the first batch of a pass, given its epoch. Defaults to batch 0 for all.
-        with_last: Called in the graph for every group of batches, as the group's first batch is
-            asked for, with a bool: True for the group that is the pass's last batch.
+        with_last: Called in the graph for every group of batches, as its first batch is read, with
+            a bool that is True for the group that holds the last batch of the pass. Defaults to
+            None.
     """
     import tensorflow as tf
 
@@ -146,7 +147,7 @@ def batches(
     calls, length, structure = reader.calls, reader.length, reader.structure
     shapes = [row.shape[1:] for row in reader.rows]
     dtypes = [tf.int64, *(tf.as_dtype(row.dtype) for row in reader.rows)]
-    # A function that is being traced keeps no dataset, only what the dataset's functions hold.
+    # While a function is traced, only the dataset's functions survive, so they own the reader.
     held: Callable[[], _Reader | None] = (
         weakref.ref(reader) if tf.executing_eagerly() else lambda: reader
     )
@@ -155,8 +156,8 @@ def batches(
         reader = held()
         if reader is None:
             raise RuntimeError(
-                "The tf.data.Dataset that this iterator goes through is gone: keep the dataset "
-                "for as long as you iterate."
+                "The tf.data.Dataset of this iterator was deleted: keep a reference to it for as "
+                "long as you iterate."
             )
         return reader.arrays(epoch, number)
 
@@ -172,26 +173,26 @@ def batches(
             with_last(tf.equal(number, calls - 1))
         return tf.data.Dataset.from_tensor_slices(parts)
 
-    # A scan rather than a map: its state is the pass's own, so that passes that overlap
-    # keep each to its epoch.
+    # A scan, not a map: its state belongs to the pass, so that overlapping passes each keep their
+    # epoch.
     pieces = tf.data.Dataset.range(calls).scan(np.int64(-1), call).prefetch(1)
-    # tf.data would read a batch ahead of the consumer, and the batch would be counted too early.
+    # tf.data would else read a batch ahead of the consumer, and count it too early.
     options = tf.data.Options()
     options.experimental_optimization.inject_prefetch = False
     dataset = pieces.flat_map(hand_out).with_options(options)
-    # Whatever is made of a dataset, iterators among it, holds the dataset.
+    # Everything made from a dataset, iterators too, keeps the dataset alive.
     dataset._keras_ts_reader = reader
     return dataset
 
 
 def to_tf(source: Source) -> "tf.data.Dataset":
-    """Return a ``tf.data.Dataset`` whose every full pass is the next epoch, from 0."""
+    """Return a ``tf.data.Dataset`` of which every full pass is the next epoch, from 0."""
     import tensorflow as tf
 
     passes = tf.Variable(0, dtype=tf.int64, trainable=False)
 
-    # Counted with the last batch, which is never read ahead: a pass that was only begun,
-    # or read ahead and thrown away, uses up no epoch.
+    # A pass counts with its last batch, which is never read ahead. So a pass that was only begun,
+    # or read ahead and thrown away, does not use up an epoch.
     def with_last(is_last: Any) -> None:
         passes.assign_add(tf.cast(is_last, tf.int64))
 

@@ -66,7 +66,7 @@ def test_arguments_that_keras_would_ignore_are_refused(method, argument, value):
     if (method, argument) == ("evaluate", "class_weight"):
         pytest.skip("evaluate has no class_weight")
     dataset = WindowedSeries(4).build(np.sin(distinct(20)))
-    with pytest.raises(ValueError, match=f"{argument} cannot be passed beside a WindowDataset"):
+    with pytest.raises(ValueError, match=f"{argument} cannot be passed with a WindowDataset"):
         getattr(compiled(), method)(dataset, verbose=0, **{argument: value})
 
 

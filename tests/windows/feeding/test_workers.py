@@ -53,7 +53,7 @@ def test_whoever_says_that_data_are_parted_is_believed(monkeypatch):
 
 @pytest.mark.parametrize(
     ("batch_size", "windows", "says"),
-    [(8, 19, "cannot part batch 2, which has 3 windows"), (9, 18, "part batch 0, which has 9")],
+    [(8, 19, "cannot share batch 2, which has 3 windows"), (9, 18, "share batch 0, which has 9")],
 )
 def test_devices_must_divide_every_batch(batch_size, windows, says, monkeypatch):
     distribute(monkeypatch, 1, 0, devices=2)
