@@ -1,7 +1,7 @@
 """keras_ts: time-series forecasting for Keras 3.
 
-What people call stands here; layers, losses, metrics and baselines stand in modules of their own,
-as in Keras.
+Functions and main classes are here; layers, losses, metrics and baselines have modules of their
+own, as in Keras.
 """
 
 from typing import TYPE_CHECKING, Any

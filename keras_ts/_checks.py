@@ -1,7 +1,7 @@
-"""Checks arguments for several rooms, so that equal mistakes read alike.
+"""Checks arguments for several rooms, so that equal mistakes get equal messages.
 
-Every check returns its value as a plain Python one: configs stay free of NumPy types, and
-JSON takes them as they are.
+Every check returns its value as a plain Python one: configs stay free of NumPy types, and JSON
+takes them as they are.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ import numpy as np
 
 from keras_ts._typing import Array
 
-# Percentiles take 99. A file that asks for more, of levels or of features, is broken or malicious.
+# Percentiles take 99 levels. A file that asks for more than these is broken or malicious.
 _MOST_LEVELS = 200
 _MOST_FEATURES = 1024
 
@@ -27,7 +27,7 @@ _SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 200
 
 
 def shown(value: Any) -> str:
-    """Return ``repr(value)`` for an error, cut off where a file holds more than people write."""
+    """Return ``repr(value)`` for an error message, cut off if it is long."""
     return _SHORT.repr(value)
 
 
@@ -35,7 +35,7 @@ def integer(name: str, value: Any, minimum: int) -> int:
     """Return ``value`` as an int >= ``minimum``, or raise an error that names it."""
     number = None
     if not isinstance(value, bool):
-        # NumPy's arrays and bools, too, have an __index__, but one that raises.
+        # NumPy's arrays and bools have an __index__, too, but theirs raises.
         with contextlib.suppress(TypeError):
             number = operator.index(value)
     if number is None:
@@ -86,7 +86,7 @@ def positive(name: str, value: Any) -> float:
 
 
 def each(name: str, value: Any, check: Callable[[str, Any], float]) -> float | list[float]:
-    """Return a number, or a flat list with one for each feature, that pass ``check``."""
+    """Return a number, or a flat list with one per feature, each passed through ``check``."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if not isinstance(value, list | tuple):
@@ -102,8 +102,7 @@ def each(name: str, value: Any, check: Callable[[str, Any], float]) -> float | l
 def fits(name: str, value: float, dtype: str, may_vanish: bool = False) -> float:
     """Return ``value`` if ``dtype`` holds it, or raise an error that names it.
 
-    Arithmetic may flush a number below the smallest normal one to 0. With ``may_vanish`` that is
-    no error.
+    Arithmetic may flush a number below the smallest normal one to 0. ``may_vanish`` allows that.
     """
     smallest, largest = float(np.finfo(dtype).tiny), float(np.finfo(dtype).max)
     if abs(value) > largest or (abs(value) < smallest and not may_vanish):

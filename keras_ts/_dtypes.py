@@ -1,6 +1,6 @@
-"""Keeps the values of a series whole: in what precision layers compute, and what a backend takes.
+"""Keeps the values of a series exact: the precision of layers, and integers that a backend takes.
 
-Half precision serves the inside of a network, and overflows at the levels of many series.
+Half precision suits the inside of a network, but the values of many series overflow in it.
 """
 
 from typing import Any
@@ -23,9 +23,9 @@ def whole_precision() -> str | None:
 
 
 def changes_integers(values: Array, unread: bool = False) -> bool:
-    """Tell if the backend changes or refuses integers among the values.
+    """Return True if the backend changes or refuses integers among the values.
 
-    With ``unread``, tell by their type alone if it may.
+    With ``unread``, return True if it might, judging only by their dtype.
     """
     kind = _widest_integer(values.dtype)
     if kind is None:
@@ -34,10 +34,10 @@ def changes_integers(values: Array, unread: bool = False) -> bool:
 
 
 def with_exact_integers(batch: Any) -> Any:
-    """Return arrays, in whatever structure, whose integers no backend changes or refuses.
+    """Return a structure of arrays whose integers the backend neither changes nor refuses.
 
-    JAX cuts integers of eight bytes to four, and says nothing of those that do not fit; on PyTorch
-    Keras takes no uint64. Integers that are too large become floats, as every layer makes of them.
+    JAX cuts integers of eight bytes to four, without a word about those that do not fit; on PyTorch
+    Keras takes no uint64. Integers that are too large become floats, as in every layer.
     """
     return keras.tree.map_structure(_exact, batch)
 
@@ -55,7 +55,7 @@ def _fit(values: Array, kind: Any) -> bool:
 
 
 def _widest_integer(kind: np.dtype[Any]) -> Any:
-    """Return the type that the backend takes integers of a type in, or None for the same."""
+    """Return the integer dtype that the backend uses in place of ``kind``, or None for the same."""
     if kind.kind not in "iu" or kind.itemsize < 8:
         return None
     backend = keras.backend.backend()

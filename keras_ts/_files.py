@@ -72,7 +72,7 @@ def replacing(filepath: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _reserved(folder: Path, suffix: str) -> Iterator[Path]:
-    """Yield the path of a new file, locked so that no other process clears it."""
+    """Yield the path of a new file, locked so that no other process removes it."""
     while True:
         # The name is short, since that of the target may be as long as a name can be. The suffix
         # stays, since Keras and matplotlib choose a format by it.
@@ -80,7 +80,7 @@ def _reserved(folder: Path, suffix: str) -> Iterator[Path]:
         try:
             file = path.open("xb")
         except OSError as error:
-            # The name of the temporary file would say nothing to whoever named the other.
+            # The caller named the target, and would not recognize the temporary file's name.
             reason = f"{error.strerror}: no file can be made in this folder"
             raise OSError(error.errno, reason, str(folder)) from None
         with file:

@@ -1,10 +1,10 @@
-"""Touches what Keras does not promise to keep; no other file does.
+"""Uses parts of Keras that are not public; no other file does.
 
-``fit(dataset)`` shuffles the batches of a ``PyDataset`` with Python's global ``random``
-unless told ``shuffle=False``, so the order of training would depend on whatever else drew
-from it. Keras (3.12.4 to 3.15.1) asks an object that is itself a ``DataAdapter`` for its
-batches and leaves their order alone. ``tests/test_package.py`` notices when that
-changes; then datasets fall back to plain PyDatasets, which differ in nothing but that order.
+``fit(dataset)`` shuffles the batches of a ``PyDataset`` with Python's global ``random`` unless it
+gets ``shuffle=False``, so the order of training would depend on whatever else drew from it. Keras
+(3.12.4 to 3.15.1) takes batches in their own order from an object that is itself a ``DataAdapter``.
+``tests/test_package.py`` notices when that changes; then datasets fall back to plain PyDatasets,
+which differ only in that order.
 
 A sweep sets an optimizer's rate, which Keras refuses where a schedule sets the rate: here a plain
 variable takes the place of the schedule, and the public setter puts the schedule back. Random
@@ -19,24 +19,24 @@ the calling method of Keras's ``EpochIterator`` tells these apart;
 ``tests/windows/feeding/test_progress.py`` notices when that changes. Keras's JAX trainer reads one
 batch ahead on accelerators, which a count of the batches trained on must leave out.
 
-Keras calls no callback where an exception ends a fit. Only the stack tells whether a fit still
+Keras calls no callback when an exception ends a fit. Only the stack shows whether a fit still
 runs: the frame of a method ``fit`` whose ``self`` is the model. ``tests/sweep/test_callback.py``
 notices when that changes; then a sweep says "interrupted" while it runs.
 
-Keras ignores ``y``, ``sample_weight``, ``class_weight`` and ``batch_size`` beside an adapter,
-without a word to it. Here these arguments are read from the frame of the method that asks the
+Keras silently ignores ``y``, ``sample_weight``, ``class_weight`` and ``batch_size`` if the data is
+an adapter. Here these arguments are read from the frame of the method that asks the
 adapter for its length, so that the adapter can refuse them.
 ``tests/windows/feeding/test_keras_adapter.py`` notices when that changes.
 
 Keras tells a dataset neither the epoch that a fit begins with nor what a callback has restored. The
-frame of ``fit`` shows both. An epoch whose first batches were trained on before is shorter than
-Keras was told, and Keras reads the length of the next one from its ``EpochIterator``. A
+frame of ``fit`` shows both. An epoch whose first batches were trained on before is shorter than the
+length that Keras got, and Keras reads the length of the next one from its ``EpochIterator``. A
 ``BackupAndRestore`` that saves every so many batches forgets the epoch that it has restored, and
 after the last batch of an epoch it writes that the epoch is not finished; both are put right here.
 ``tests/windows/feeding/test_fits.py`` notices when that changes.
 
 Keras keeps the mask of an output with the tensor, by means that differ between backends, and
-multiplies losses by it. A loss that has its own way with masks must read it;
+multiplies losses by it. A loss that handles masks itself must read it;
 ``tests/test_losses.py`` notices when that changes.
 """
 
@@ -93,7 +93,7 @@ def epoch_iterator_calling() -> str | None:
 
 
 def feeds_from(dataset: Any) -> bool:
-    """Tell if a fit, evaluation or prediction that runs in this thread reads ``dataset``."""
+    """Return True if a fit, evaluation or prediction in this thread reads ``dataset``."""
     frame: Any = sys._getframe(2)
     while frame is not None:
         if frame.f_globals.get("__name__", "").startswith("keras."):
@@ -111,27 +111,27 @@ def batches_read_ahead() -> int:
 
     # Keras 3.12 reads ahead only if the adapter's ``builtin_prefetch`` is False, and ours is True.
     looks_ahead = hasattr(trainer.JAXEpochIterator, "_one_batch_ahead_iterator")
-    alone = keras.distribution.distribution() is None
-    return int(looks_ahead and alone and jax.default_backend() != "cpu")
+    undistributed = keras.distribution.distribution() is None
+    return int(looks_ahead and undistributed and jax.default_backend() != "cpu")
 
 
 def data_arguments(dataset: Any) -> dict[str, Any]:
-    """Return the arguments that a fit, evaluate or predict takes beside ``dataset``.
+    """Return the arguments that a fit, evaluate or predict got in addition to ``dataset``.
 
-    The caller answers Keras's question for its length; if anybody else asks, there are none.
+    Call it while Keras asks the dataset for its length; at any other time there are none.
     ``batch_size`` is left out for a validation set, since it is not meant for that.
     """
     frame: Any = sys._getframe(2)
     if EpochIterator is None or frame.f_code is not EpochIterator.__init__.__code__:
         return {}
-    given = dict(frame.f_locals)
+    arguments = dict(frame.f_locals)
     # TensorFlow's iterator is a subclass: the method that makes it is one frame further up.
     caller = frame.f_back
     while caller is not None and caller.f_code.co_name == "__init__":
         caller = caller.f_back
     if caller is None or caller.f_locals.get("x") is not dataset:
-        given.pop("batch_size", None)
-    return given
+        arguments.pop("batch_size", None)
+    return arguments
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class Fit:
 
     Attributes:
         model: The model.
-        epoch: The epoch that it is in, or the one it was told to begin with.
+        epoch: The epoch that it is in, or the one that it begins with.
         epochs: The epoch before which it ends.
         steps_per_epoch: Batches in one of its epochs, or None: as many as the dataset has.
         callbacks: The callbacks.
@@ -159,23 +159,23 @@ class Fit:
 
 def fit_beginning(dataset: Any) -> Fit | None:
     """Return the fit that asks ``dataset`` for its length before anything else, or None."""
-    told = _locals_of_fit()
-    if told.get("x") is not dataset or "epoch_iterator" in told:
+    variables = _locals_of_fit()
+    if variables.get("x") is not dataset or "epoch_iterator" in variables:
         return None
-    return _fit(told, told["initial_epoch"], dataset)
+    return _fit(variables, variables["initial_epoch"], dataset)
 
 
 def fit_in_epoch(dataset: Any) -> Fit | None:
-    """Return the fit one of whose epochs begins or ends in ``dataset``, or None."""
-    told = _locals_of_fit()
+    """Return the fit that begins or ends an epoch of ``dataset``, or None."""
+    variables = _locals_of_fit()
     # The batch that builds a model is read before there is an epoch.
-    if "epoch" not in told or told["epoch_iterator"].data_adapter is not dataset:
+    if "epoch" not in variables or variables["epoch_iterator"].data_adapter is not dataset:
         return None
-    return _fit(told, told["epoch"], dataset)
+    return _fit(variables, variables["epoch"], dataset)
 
 
 def _locals_of_fit() -> dict[str, Any]:
-    """Return the variables of the ``fit`` that calls, or none if another method of Keras's does."""
+    """Return the variables of the calling ``fit``, or none if another method of Keras calls."""
     frame: Any = sys._getframe(2)
     while frame is not None and frame.f_globals.get("__name__", "").startswith("keras"):
         if frame.f_code.co_name in ("fit", "evaluate", "predict"):
@@ -184,25 +184,25 @@ def _locals_of_fit() -> dict[str, Any]:
     return {}
 
 
-def _fit(told: dict[str, Any], epoch: int, dataset: Any) -> Fit:
-    callbacks = told["callbacks"]
+def _fit(variables: dict[str, Any], epoch: int, dataset: Any) -> Fit:
+    callbacks = variables["callbacks"]
     return Fit(
-        model=told["self"],
+        model=variables["self"],
         epoch=epoch,
-        epochs=told["epochs"],
-        steps_per_epoch=told["steps_per_epoch"],
+        epochs=variables["epochs"],
+        steps_per_epoch=variables["steps_per_epoch"],
         callbacks=keras.tree.flatten(getattr(callbacks, "callbacks", callbacks)),
-        validates=told.get("val_x") is dataset,
-        iterator=told.get("epoch_iterator"),
+        validates=variables.get("val_x") is dataset,
+        iterator=variables.get("epoch_iterator"),
     )
 
 
 def tell_length(iterator: Any, batches: int) -> bool:
     """Tell an ``EpochIterator`` the length of the pass that begins; return False if it cannot."""
-    known = hasattr(iterator, "_num_batches")
-    if known:
+    takes_length = hasattr(iterator, "_num_batches")
+    if takes_length:
         iterator._num_batches = batches
-    return known
+    return takes_length
 
 
 def updates_of(optimizer: Any) -> int:
@@ -212,12 +212,12 @@ def updates_of(optimizer: Any) -> int:
 
 
 def restored_backup(fit: Fit) -> Any:
-    """Return the ``BackupAndRestore`` from whose backup a fit went on, or None.
+    """Return the ``BackupAndRestore`` whose backup a fit was resumed from, or None.
 
-    A backup is there before the first batch only if an earlier fit took it.
+    Before the first batch there is a backup only if an earlier fit took it.
     """
-    found = [callback for callback in _backups(fit) if _exists(callback._weights_path)]
-    return found[-1] if found else None
+    restored = [callback for callback in _backups(fit) if _exists(callback._weights_path)]
+    return restored[-1] if restored else None
 
 
 def backup_paths(fit: Fit) -> list[str]:
@@ -226,13 +226,13 @@ def backup_paths(fit: Fit) -> list[str]:
 
 
 def begin_backups(fit: Fit) -> None:
-    """Let the backups of an epoch that begins name that epoch, also where it was restored."""
+    """Write the epoch that begins into its backups, also if it was restored."""
     for callback in _backups(fit):
         callback._current_epoch = fit.epoch
 
 
 def finish_backups(fit: Fit) -> None:
-    """Let a backup that was taken after the last batch of an epoch name the next one."""
+    """Write the next epoch into a backup that was taken after the last batch of one."""
     for callback in _backups(fit):
         if callback.save_freq != "epoch" and not callback._batches_seen_since_last_saving:
             callback._current_epoch = fit.epoch + 1
@@ -240,7 +240,7 @@ def finish_backups(fit: Fit) -> None:
 
 
 def _backups(fit: Fit) -> list[Any]:
-    """Return the callbacks that save backups, if Keras keeps in them what it used to."""
+    """Return the callbacks that save backups, if they still have the attributes used here."""
     kind = keras.callbacks.BackupAndRestore
     kept = ("_weights_path", "_current_epoch", "_batches_seen_since_last_saving", "_save_model")
     return [
@@ -258,7 +258,7 @@ def schedule_of(optimizer: Any) -> Any:
 
 def set_aside_schedule(optimizer: Any) -> None:
     """Give an optimizer a rate that can be set, until a schedule is assigned to it again."""
-    # Assigning the variable tracks it, and the public setter lets go of it.
+    # Assigning the variable tracks it; the public setter later untracks it.
     optimizer._learning_rate = keras.Variable(
         0.0, dtype="float32", trainable=False, name="learning_rate"
     )
@@ -312,7 +312,7 @@ __all__ = [
 
 
 def is_fitting(model: keras.Model) -> bool:
-    """Tell if a fit of ``model`` runs, in any thread."""
+    """Return True if a fit of ``model`` runs, in any thread."""
     for frame in list(sys._current_frames().values()):
         caller: Any = frame
         while caller is not None:

@@ -1,4 +1,4 @@
-"""Checks models for several rooms, so that equal mistakes read alike."""
+"""Checks models for several rooms, so that equal mistakes get equal messages."""
 
 from typing import Any
 

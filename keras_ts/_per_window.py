@@ -11,7 +11,7 @@ from keras_ts._keras_private import mask_of
 def quantile_errors(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     """Return targets minus quantiles, ``(batch, ..., quantiles)``, and the mask ``(batch, ...)``.
 
-    Masked steps have errors of 0, so that neither a gradient nor a NaN comes from them.
+    Masked steps have errors of 0, so that they give neither a gradient nor NaN.
     """
     mask = mask_of(y_pred)
     y_pred = ops.convert_to_tensor(y_pred, dtype=owner.dtype)
@@ -41,7 +41,7 @@ def quantile_errors(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
 
 
 def per_window(values: Any, mask: Any) -> tuple[Any, Any]:
-    """Return the mean of each window over steps that are kept, and 1 or 0 if it has any.
+    """Return each window's mean over unmasked steps, and 1 if it has any such step, else 0.
 
     The second is None without a mask.
     """
@@ -73,7 +73,7 @@ def window_weights(owner: Any, weights: Any, values: Any) -> Any:
 
 
 def _equal(first: tuple[Any, ...], second: tuple[Any, ...]) -> bool:
-    """Tell if two shapes are equal, as far as they are known."""
+    """Return True if two shapes are equal, as far as they are known."""
     return len(first) == len(second) and all(
         None in (a, b) or a == b for a, b in zip(first, second, strict=True)
     )

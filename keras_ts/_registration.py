@@ -1,8 +1,8 @@
 """Makes a class saveable by Keras and findable by the people who load it.
 
-Keras prints the ``module`` of a saved object that it cannot find, so every object
-records ``keras_ts`` there: the error then names the package to import, and source files
-may move without breaking anybody's saved model.
+Keras prints the ``module`` of a saved object that it cannot find, so every object records
+``keras_ts`` there: the error then names the package to import, and source files may move without
+breaking anybody's saved model.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,17 +29,17 @@ def registered(cls: T) -> T:
 def renamed(**names: str) -> Callable[[T], T]:
     """Let a class read configs whose keys have former names: ``@renamed(old="new")``.
 
-    Arguments may take better names, and the files that people saved before still load.
+    Arguments can be renamed, and files that were saved before still load.
     """
 
     def decorated(cls: T) -> T:
         read: Any = cls.from_config.__func__  # type: ignore[attr-defined]
 
         def from_config(cls: type, config: dict[str, Any]) -> Any:
-            """Return an object with these settings, former names of arguments among them."""
+            """Return an object with these settings, whose keys may be former names."""
             if not isinstance(config, Mapping):
                 return read(cls, config)
-            # With both names in a config, the former one stays, and is refused as no argument.
+            # If a config has both names, the former one stays, and is refused as unknown.
             now = {old: new for old, new in names.items() if new not in config}
             return read(cls, {now.get(key, key): value for key, value in config.items()})
 

@@ -1,3 +1,3 @@
-"""Holds the version alone, so that building the wheel imports nothing."""
+"""Holds only the version, so that building the wheel imports nothing."""
 
 __version__ = "0.1.0"

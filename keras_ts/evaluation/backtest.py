@@ -1,4 +1,4 @@
-"""Backtests a model: trains it anew on each fold of a series, and judges its forecasts after it.
+"""Backtests a model: trains it anew for each fold of a series, and judges its later forecasts.
 
 One split judges a model on one stretch of time. Folds judge it on several, each with a model that
 was trained on what came before.

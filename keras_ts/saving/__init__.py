@@ -1,7 +1,7 @@
-"""Reads Keras's files without trusting them, and writes them whole, windows inside.
+"""Reads Keras's files without trusting them, and writes them whole, with a model's windows inside.
 
 - ``config``: one walk over a saved config.
 - ``archive``, ``hdf5``, ``metadata``: the parts of a file.
-- ``diagnose``: the reason that a file did not load.
-- ``save``, ``load``: the functions that people call.
+- ``diagnose``: the reason why a file did not load.
+- ``save``, ``load``: the public functions.
 """

@@ -49,7 +49,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
 
 
 def read(archive: zipfile.ZipFile, name: str) -> bytes:
-    """Return the content of a member, which its checksum confirms.
+    """Return the content of a member, checked against its checksum.
 
     Raises:
         ValueError: The member is damaged.
@@ -108,9 +108,9 @@ def rewrite(
 
 
 def update_json(path: Path, name: str, values: Mapping[str, Any]) -> None:
-    """Set ``values`` in a JSON member of a file that nobody else sees yet, copying no other.
+    """Set ``values`` in a JSON member of a file that nobody else sees yet, without copying others.
 
-    The old member's bytes stay where they were, and the table of contents forgets them.
+    The bytes of the old member stay in the file, but the table of contents no longer lists them.
 
     Raises:
         ValueError: The member would be too large to be read again.
@@ -139,18 +139,18 @@ def _writer(archive: zipfile.ZipFile, name: str) -> Any:
 
 
 def _kind(path: Path) -> str:
-    """Say what a file is that is no zip archive."""
+    """Describe a file that is not a zip archive."""
     with path.open("rb") as file:
         start = file.read(8)
     if start == b"\x89HDF\r\n\x1a\n":
         if path.suffix == ".keras":
             return "is an HDF5 file under the wrong name: rename it to end in .h5."
-        return "is an HDF5 file, and only .keras files hold what is looked for."
+        return "is an HDF5 file. Pass a .keras file."
     if not start:
         return "is empty: copy or download it again."
     if start.startswith(ZIP):
         return "is cut off or damaged: copy or download it again."
-    return "is not a .keras file: Keras's are zip archives."
+    return "is not a .keras file, which would be a zip archive."
 
 
 def _check(archive: zipfile.ZipFile, path: Path) -> None:

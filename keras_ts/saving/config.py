@@ -1,7 +1,7 @@
 """Reads a saved config as a tree of objects.
 
 Keras writes every object as a dict of ``class_name`` and ``config``, and objects within objects.
-The walk below is the only one: errors, portable files and migrated ones read configs by it.
+Error messages, portable files and migrated ones all read configs by the walk below.
 """
 
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 import keras
 
 LAMBDAS = ("Lambda", "__lambda__")
-# Keras looks here for functions that a file knows by name alone.
+# Keras looks here for functions of which a file holds only the name.
 _FUNCTIONS = (
     "activations", "constraints", "initializers", "losses", "metrics", "regularizers",
 )  # fmt: skip
 
 
 class Place(NamedTuple):
-    """The layers around a value by their names, outermost first, and its part in compiling."""
+    """The names of the layers around a value, outermost first, and the compile setting it is in."""
 
     layers: tuple[str, ...] = ()
     part: str = ""
@@ -28,7 +28,7 @@ class Place(NamedTuple):
         return f"Layer {self.layers[-1]!r}" if self.layers else "The model"
 
 
-# The walk goes into these. A list of a million numbers would fill it for nothing.
+# The walk enters only these, so that a list of a million numbers does not fill it.
 _GO_ON = (dict, list)
 
 
@@ -45,7 +45,7 @@ def walk(config: Any) -> Iterator[tuple[Place, Any]]:
             pending.extend([(place, item) for item in reversed(value) if isinstance(item, _GO_ON)])
         elif isinstance(value, dict):
             name = layer_name(value)
-            # Losses and optimizers have names, too, but are known by their part.
+            # Losses and optimizers have names, too, but their part identifies them.
             if name is not None and not place.part:
                 place = Place((*place.layers, name))
             yield place, value
@@ -66,7 +66,7 @@ def entries(config: Any) -> Iterator[tuple[Place, dict[str, Any]]]:
 
 
 def layer_name(entry: dict[str, Any]) -> str | None:
-    """Return the name of the layer that ``entry`` describes, or None where it describes none."""
+    """Return the name of the layer that ``entry`` describes, or None if it describes none."""
     settings = entry.get("config")
     name = settings.get("name") if isinstance(settings, dict) else None
     return name if isinstance(name, str) and isinstance(entry.get("class_name"), str) else None
@@ -80,7 +80,7 @@ def title(entry: dict[str, Any]) -> str:
 
 
 def is_stock(entry: dict[str, Any]) -> bool:
-    """Tell if the class or function of an entry is Keras's own."""
+    """Return True if the class or function of an entry is Keras's own."""
     module = entry.get("module")
     if entry["class_name"] == "function":
         return any(hasattr(getattr(keras, part), str(entry["config"])) for part in _FUNCTIONS)

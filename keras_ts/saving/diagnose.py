@@ -1,6 +1,6 @@
-"""Reads from a file's config why Keras could not load the file.
+"""Explains by a file's config why Keras could not load the file.
 
-The message has at most five lines: the file, the layer, and the cure.
+The message has at most five lines: the file, the layer, and what to do.
 """
 
 import re
@@ -30,9 +30,9 @@ def explain(
             return "\n".join([
                 *lines,
                 f"{place} is a Lambda: its Python code would run, and often runs no longer.",
-                "Open the file with keras_ts.migrate_lambdas(path), which knows an expand_dims and "
-                "a factor by itself; for others give the layer, "
-                f"migrate_lambdas(path, {{{name!r}: layer}}).",
+                "Open the file with keras_ts.migrate_lambdas(filepath), which recognises expand_dims "
+                "and a factor; for other Lambdas pass a layer, "
+                f"migrate_lambdas(filepath, {{{name!r}: layer}}).",
             ])  # fmt: skip
     for place, entry in objects:
         cure = _cure_of_missing(place, entry, custom_objects or {})
@@ -47,16 +47,16 @@ def explain(
     for place, entry in objects:
         reason = _wrong_setting(entry, custom_objects)
         if reason is not None:
-            return "\n".join([*lines[:2], f"{place} holds a wrong setting: {short(reason)}"])
+            return "\n".join([*lines[:2], f"{place} has a wrong setting: {short(reason)}"])
     if path.endswith(("h5", "hdf5")):
-        lines.append("If only its loss or optimizer is at fault: pass compile=False, and compile.")
+        lines.append("If only its loss or optimizer is at fault: load it with compile=False.")
     return "\n".join([*lines, f"Keras says: {short(error)}"])
 
 
 def _cure_of_missing(
     place: Place, entry: dict[str, Any], custom_objects: dict[str, Any]
 ) -> str | None:
-    """Say what to do about an object that Keras will not find; return None for others."""
+    """Return what to do about an object that Keras will not find, or None for other objects."""
     if is_stock(entry):
         return None
     known_as = title(entry)
@@ -69,7 +69,7 @@ def _cure_of_missing(
         return "It comes from a newer keras_ts: pip install --upgrade keras-ts."
     if module not in ("builtins", "__main__", "None"):
         if str(entry.get("module")) in sys.modules:
-            return f"{module} is imported and knows no such thing: another version of it may."
+            return f"{module} is imported, but holds no such name: another version of it may."
         return f"Run `import {module}` before loading; pip install it if that fails."
     name = known_as.rpartition(">")[2]
     return f"Define it before loading and pass custom_objects={{{known_as!r}: {name}}}" + (
@@ -80,7 +80,7 @@ def _cure_of_missing(
 def _wrong_setting(
     entry: dict[str, Any], custom_objects: dict[str, Any] | None
 ) -> Exception | None:
-    """Return the error of a single layer's settings, or None; no weights are made for it."""
+    """Return the error that an object's settings raise, or None; no weights are made for it."""
     settings = entry["config"]
     whole = not isinstance(settings, dict) or "layers" in settings or "layer" in settings
     if whole or "module" not in entry:
@@ -102,13 +102,13 @@ def _newer_version(version: Any) -> str | None:
 
 
 def short(error: BaseException) -> str:
-    """Return the most telling line of an error, since Keras quotes whole configs around it."""
-    # Keras sets the words of a layer's error in bold.
+    """Return the line of an error that names its cause; Keras quotes whole configs around it."""
+    # Keras prints a layer's error in bold.
     text = re.sub(r"\x1b\[\d*m", "", str(error))
     for mark in ("Exception encountered:", "Example error message for", "Error encountered:"):
         text = text.rpartition(mark)[2] if mark in text else text
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    # OpenVINO heads its reason with a place in its own sources, and marks it.
+    # OpenVINO puts places in its own sources before the reason, and marks the reason.
     lines = [line for line in lines if line.startswith("--")] or lines
     if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
         del lines[0]

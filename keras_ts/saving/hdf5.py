@@ -1,7 +1,7 @@
-"""Looks through HDF5 files before anything is read from them.
+"""Checks HDF5 files before anything is read from them.
 
-An HDF5 file can point to other files, and a data set of a few bytes can declare terabytes.
-Keras writes neither.
+An HDF5 file can point to other files, and a data set of a few bytes can declare terabytes. Keras
+writes neither.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ _AS_IT_IS = 0x2 | 0x4
 
 
 def check_content(content: bytes, where: str) -> None:
-    """Look through the weights that a ``.keras`` file holds."""
+    """Check the weights that a ``.keras`` file holds."""
     from h5py import h5f
 
     with _damaged(where):
@@ -35,14 +35,14 @@ def check_content(content: bytes, where: str) -> None:
 
 
 def check_model(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Look through an ``.h5`` model; return its config and the version of Keras that it names."""
+    """Check an ``.h5`` model; return its config and the version of Keras that it names."""
     where = repr(path)
     file_path = existing(path)
     size = file_path.stat().st_size
     with file_path.open("rb") as start:
         zipped = start.read(len(ZIP)) == ZIP
     if zipped:
-        raise ValueError(f"{where} is a .keras file under the wrong name: rename it to end so.")
+        raise ValueError(f"{where} is a .keras file under the wrong name: rename it to .keras.")
     import h5py
 
     with _damaged(where), h5py.File(path, "r") as file:
@@ -74,7 +74,7 @@ def _damaged(where: str) -> Iterator[None]:
 def _check(file: Any, size: int, where: str) -> None:
     """Refuse links out of the file, and data sets larger than it could hold.
 
-    h5py's low-level interface takes a tenth of the time of its objects.
+    The low-level interface of h5py takes a tenth of the time of its high-level objects.
     """
     from h5py import h5d, h5l, h5o
 

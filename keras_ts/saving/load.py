@@ -1,7 +1,7 @@
-"""Loads models, with errors that fit on a screen and name the cure.
+"""Loads models, with errors that fit on a screen and say what to do.
 
-An error of Keras's loader takes 7 KB, with its hint last; the loader takes weights whose checksum
-is wrong, and follows links out of a file of weights. Here a file is looked through first. If Keras
+Keras's loader raises errors of 7 KB with the hint at their end, accepts weights with a wrong
+checksum, and follows links out of a file of weights. So a file is checked here first. If Keras
 cannot load it, its config is searched for the cause.
 """
 
@@ -29,7 +29,7 @@ def load_model(
     compile: bool = True,  # noqa: A002 - Keras's name
     safe_mode: bool = True,
 ) -> keras.Model:
-    """Load a model as ``keras.saving.load_model`` does, with short errors that name the cure.
+    """Load a model as ``keras.saving.load_model`` does, with short errors that say what to do.
 
     Window settings that ``keras_ts.save_model`` put into the file's metadata stay with the model,
     and go into the next file that ``keras_ts.save_model`` writes.
@@ -54,13 +54,13 @@ def load_model(
 
     Raises:
         FileNotFoundError: There is no such file.
-        TypeError: ``filepath`` is not a str or a Path, or ``custom_objects`` not a dict.
+        TypeError: ``filepath`` is not a str or a Path, or ``custom_objects`` is not a dict.
         ValueError: The file cannot be loaded; the message says why, and what to do.
     """
     path = path_text("filepath", filepath)
     _check_objects(custom_objects)
     if Path(path).is_dir() or "://" in path:
-        # Unpacked models, checkpoints and remote places are Keras's own to read.
+        # Only Keras reads unpacked models, checkpoints and remote places.
         try:
             return keras.saving.load_model(filepath, custom_objects, compile, safe_mode)
         except Exception as error:
@@ -77,9 +77,9 @@ def load_model(
 
 
 def load_windows(filepath: str | os.PathLike[str]) -> WindowedSeries:
-    """Return the window settings of the model in a file, which is not built.
+    """Return the window settings of the model in a file, without building the model.
 
-    They are those of its ``WindowedInput``, whichever way it was saved, or else those that
+    They are those of its ``WindowedInput``, however the file was saved, or else those that
     ``save_model`` or ``save_portable`` put into the file's metadata.
 
     Example:
@@ -99,8 +99,8 @@ def load_windows(filepath: str | os.PathLike[str]) -> WindowedSeries:
     Raises:
         FileNotFoundError: There is no such file.
         TypeError: ``filepath`` is not a str or a Path.
-        ValueError: The file is neither a ``.keras`` nor an ``.h5`` file, or holds no windows, or
-            wrong ones.
+        ValueError: The file is neither a ``.keras`` nor an ``.h5`` file, or holds no windows or
+            invalid ones.
     """
     path = path_text("filepath", filepath)
     if path.endswith(_HDF5):
@@ -133,7 +133,7 @@ def _check_objects(custom_objects: Any) -> None:
 
 
 def _elsewhere(path: str, error: Exception) -> str:
-    """Say why a folder or a remote place did not load."""
+    """Return why a folder or a remote place did not load."""
     if (Path(path) / "saved_model.pb").exists():
         return (
             f"{path!r} is a SavedModel, which Keras 3 runs but does not load: "

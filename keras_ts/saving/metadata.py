@@ -1,7 +1,7 @@
-"""Keeps what a forecast needs beside a model that has no ``WindowedInput``.
+"""Keeps a model's windows, columns and frequency in its file if it has no ``WindowedInput``.
 
-It rides in ``metadata.json``, which Keras writes and does not read: a fourth member would make
-Keras unpack the whole archive to disk at every load. Files of keras_ts 0.1 hold the windows alone.
+They ride in ``metadata.json``, which Keras writes and does not read: a fourth member would make
+Keras unpack the whole archive to disk at every load. Files of keras_ts 0.1 hold only the windows.
 """
 
 from dataclasses import fields
@@ -25,9 +25,9 @@ def put_carried(path: Path, carried: Carried) -> None:
 
 
 def carried_in(config: dict[str, Any], metadata: dict[str, Any], path: str) -> Carried | None:
-    """Return what the file at ``path`` carries, in a layer or else in its metadata, or None.
+    """Return what the file at ``path`` carries in a layer, or else in its metadata, or None.
 
-    The model is not built: the settings of a ``WindowedInput`` are read from its config.
+    The settings of a ``WindowedInput`` are read from its config, without building the model.
     """
     places = [
         entry["config"]
@@ -42,7 +42,7 @@ def carried_in(config: dict[str, Any], metadata: dict[str, Any], path: str) -> C
     try:
         carried = [_read(settings) for settings in places]
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{path!r} holds windows that make no sense: {short(error)}") from None
+        raise ValueError(f"{path!r} holds invalid windows: {short(error)}") from None
     if any(other != carried[0] for other in carried):
         raise ValueError(f"{path!r} holds layers that carry different windows; keep one of them.")
     return carried[0]

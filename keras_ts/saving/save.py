@@ -21,12 +21,12 @@ def save_model(
 ) -> None:
     """Save a model as a ``.keras`` file, with the settings of its windows inside.
 
-    ``keras.saving.load_model`` opens the file as well. A file that is already there is replaced
-    when the new one is complete, or not at all.
+    ``keras.saving.load_model`` opens the file as well. An existing file is replaced only once the
+    new one is complete.
 
-    A model with a ``WindowedInput`` carries its windows already, and takes them into files of
-    Keras's own ``model.save``, too. For any other model they go into the file's metadata, which
-    only this function writes.
+    A model with a ``WindowedInput`` carries its windows already, also into files that Keras's own
+    ``model.save`` writes. For any other model they go into the file's metadata, which only this
+    function writes.
 
     Example:
 
@@ -41,34 +41,33 @@ def save_model(
     Args:
         model: The model, with optimizer, loss and metrics if it is compiled.
         filepath: The file to write; its name ends in ``.keras``.
-        windows: The settings to keep with the model; or a dataset, of which the names of its
-            columns and the frequency are kept, too. The levels of a model that ends in
-            ``SortedQuantiles`` are kept with them. Defaults to None: those that the model was
-            loaded or saved with before, if any.
+        windows: The settings to keep with the model, or a dataset, whose column names and frequency
+            are kept, too. If the model ends in ``SortedQuantiles``, its quantiles are kept with
+            them. Defaults to None: those that the model was loaded or saved with before, if any.
 
     Raises:
-        TypeError: ``model`` is not a Keras model, ``filepath`` not a path or ``windows`` neither a
-            ``WindowedSeries`` nor a ``WindowDataset``.
-        ValueError: ``filepath`` does not end in ``.keras``, names of columns fill megabytes, or
-            ``windows`` cut other windows than those that the model's ``WindowedInput`` carries.
+        TypeError: ``model`` is not a Keras model, ``filepath`` is not a path, or ``windows`` is
+            neither a ``WindowedSeries`` nor a ``WindowDataset``.
+        ValueError: ``filepath`` does not end in ``.keras``, the names of columns take megabytes, or
+            ``windows`` differ from those that the model's ``WindowedInput`` carries.
         FileNotFoundError: The folder of ``filepath`` does not exist.
     """
     check_saveable(model, filepath)
-    given, own = _given(model, windows), in_layers(model)
-    if given is not None and own is not None:
-        disagreement = own.disagreement(given)
+    passed, own = _carried(model, windows), in_layers(model)
+    if passed is not None and own is not None:
+        disagreement = own.disagreement(passed)
         if disagreement is not None:
             raise ValueError(
                 "windows are not those that the model's WindowedInput carries: it has "
                 f"{disagreement}. Leave windows out, or build the model for these."
             )
-    kept = None if own is not None else given or remembered(model)
+    kept = None if own is not None else passed or remembered(model)
     write(model, filepath, kept)
     remember(model, kept)
 
 
-def _given(model: keras.Model, windows: Any) -> Carried | None:
-    """Return what is to be kept with a model that has no ``WindowedInput``."""
+def _carried(model: keras.Model, windows: Any) -> Carried | None:
+    """Return what the argument ``windows`` asks to keep with a model, or None."""
     if windows is None:
         return None
     quantiles = Interface(model, None).quantiles

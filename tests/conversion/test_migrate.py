@@ -130,7 +130,7 @@ def test_what_is_not_recognised_is_asked_for_all_at_once(other):
     assert lines[1] == "'first/wave': its code has the names keras, ops, sin"
     assert lines[3] == "'steps/step': its code has the names keras, ops, sin"
     assert lines[4] == "'factor': it takes values from outside; its code names nothing"
-    assert lines[5].startswith("migrate_lambdas(path, {'first/wave': ..., 'second/wave': ...")
+    assert lines[5].startswith("migrate_lambdas(filepath, {'first/wave': ..., 'second/wave': ...")
 
 
 def test_a_function_known_by_name_alone_is_asked_for(tmp_path):

@@ -79,7 +79,7 @@ def test_not_a_file(tmp_path):
     ("content", "reason"),
     [
         (b"", "is empty"),
-        (b"text", "zip archives"),
+        (b"text", "zip archive"),
         (b"\x89HDF\r\n\x1a\n more", "rename it to end in .h5"),
         (b"PK\x03\x04 more", "cut off or damaged"),
     ],

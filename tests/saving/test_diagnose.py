@@ -67,7 +67,7 @@ def test_a_lambda(tmp_path, suffix):
     x = layers.Lambda(lambda x: ops.expand_dims(x, -1), name="expand")(inputs)
     path = tmp_path / f"model{suffix}"
     keras.Model(inputs, layers.SimpleRNN(2)(x)).save(path)
-    refused(path, "'expand'", "Lambda", "migrate_lambdas(path)", "{'expand': layer}")
+    refused(path, "'expand'", "Lambda", "migrate_lambdas(filepath)", "{'expand': layer}")
 
 
 def test_a_newer_keras(saved):
@@ -103,7 +103,7 @@ def test_weights_of_another_shape(saved):
 def test_a_package_that_is_imported_is_not_asked_for(saved):
     # Keras 3.12 takes a class by its name, whatever it was registered as.
     edited(saved, only("SimpleRNN", class_name="Other", registered_name="Others>Other"))
-    refused(saved, "keras is imported and knows no such thing")
+    refused(saved, "keras is imported, but holds no such name")
 
 
 def test_a_wrong_setting_beside_a_custom_layer(tmp_path):
@@ -114,7 +114,7 @@ def test_a_wrong_setting_beside_a_custom_layer(tmp_path):
     path = tmp_path / "model.keras"
     keras.Sequential([keras.Input((5,)), Mine(), layers.Dense(1)]).save(path)
     edited(path, setting("Dense", activation="reluu"))
-    refused(path, "'dense", "holds a wrong setting", "reluu", custom_objects={"Mine": Mine})
+    refused(path, "'dense", "has a wrong setting", "reluu", custom_objects={"Mine": Mine})
 
 
 def test_h5_with_a_loss_that_keras_cannot_read(saved):
