@@ -30,8 +30,8 @@ def explain(
             return "\n".join([
                 *lines,
                 f"{place} is a Lambda: its Python code would run, and often runs no longer.",
-                "Open the file with keras_ts.migrate_lambdas(filepath), which recognises expand_dims "
-                "and a factor; for other Lambdas pass a layer, "
+                "Open the file with keras_ts.migrate_lambdas(filepath), which recognises "
+                "expand_dims and a factor; for other Lambdas pass a layer, "
                 f"migrate_lambdas(filepath, {{{name!r}: layer}}).",
             ])  # fmt: skip
     for place, entry in objects:
