@@ -1,4 +1,4 @@
-"""The places of windows and their targets in the series: positions, timestamps and labels."""
+"""``Placement``: finds the positions, timestamps and labels of windows and of their targets."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from keras_ts.windows.reading.panel import Panel
 
 @dataclass(frozen=True)
 class Placement:
-    """The windows of a panel, on their places.
+    """The windows of a panel, and their places in the series.
 
     Attributes:
         panel: The series.
@@ -25,13 +25,13 @@ class Placement:
     geometry: Geometry
 
     def origins(self) -> Array:
-        """The last input of every window."""
+        """Return the position or timestamp of the last input of every window."""
         windows = np.arange(self.ranges.total)
         flat = self.ranges.starts(windows) + self.geometry.reach - 1
         return self._moments(flat, self.ranges.series_of(windows))
 
     def table(self, actual: Array, predictions: Array) -> dict[str, Array]:
-        """One row per window, input (in sequences) and step; see ``WindowDataset.align``."""
+        """Return one row per window, input (in sequences) and step: see ``WindowDataset.align``."""
         shape = self.geometry
         windows = np.arange(self.ranges.total)
         inputs = np.arange(shape.window) if shape.sequence else np.array([shape.window - 1])
@@ -39,16 +39,16 @@ class Placement:
         grid = (len(windows), len(inputs), len(steps))
         columns = actual.size // int(np.prod(grid))
         # Keras itself adds and drops a last axis of length 1; any other shape is a mistake.
-        given = predictions.shape
-        if actual.shape not in (given, (*given, 1)) and given != (*actual.shape, 1):
+        received = predictions.shape
+        if actual.shape not in (received, (*received, 1)) and received != (*actual.shape, 1):
             axes = ["windows", *["inputs"] * shape.sequence, *["steps"] * (shape.horizon > 1)]
             axes += ["columns"] * (actual.ndim > len(axes))
             quantiles = ""
-            if given[:-1] == actual.shape:
-                quantiles = " Of quantiles pass one level, such as predictions[..., 1]."
+            if received[:-1] == actual.shape:
+                quantiles = " Of several quantiles pass one, such as predictions[..., 1]."
             raise ValueError(
                 f"predictions must have one value per target, {actual.shape}. Received shape "
-                f"{given}. The axes are {', '.join(axes)}, in this order.{quantiles}"
+                f"{received}. The axes are {', '.join(axes)}, in this order.{quantiles}"
             )
 
         def rows(values: Array) -> Array:
@@ -78,7 +78,7 @@ class Placement:
 
 
 def label_column(labels: tuple[Any, ...]) -> Array:
-    """Return labels as a one-dimensional array that gives them back as they are."""
+    """Return labels as a one-dimensional array that keeps their values and types."""
     kinds = {type(label) for label in labels}
     if len(kinds) == 1 and isinstance(labels[0], str | int | float):
         array = np.asarray(labels)

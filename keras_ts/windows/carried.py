@@ -1,13 +1,13 @@
-"""``Carried``: the windows, columns, frequency and quantiles that a model takes along.
+"""``Carried``: the windows, columns, frequency and quantiles that a model keeps in its file.
 
-A model forecasts from raw data only with more than its weights: how windows are cut, which column
-stands where, the step of time, and the levels of its quantiles. One value holds all of it, so that
-a layer, a file's metadata and a forecast agree on its checks.
+To forecast from raw data, a model needs more than its weights: how windows are cut, the order of
+the columns, the frequency, and its quantiles. One object holds all of it, so that a layer, a file's
+metadata and ``forecast`` apply the same checks.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from keras_ts import _checks
 from keras_ts._registration import renamed
@@ -17,7 +17,7 @@ from keras_ts.windows.roles import PARTS, Columns, named_columns
 from keras_ts.windows.spec import Column
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# The settings that a forecast depends on. The others say how to train, or mind the training data.
+# The settings that a forecast depends on. The others only concern training and its data.
 _FORECAST = (
     "window", "horizon", "gap", "sampling_rate", "targets", "target_columns", "future_columns",
     "static_columns", "calendar", "id_column", "time_column",
@@ -30,14 +30,14 @@ _LONGEST_NAME = 1000
 @renamed(levels="quantiles")
 @dataclass(frozen=True)
 class Carried:
-    """The part of a model's data that a forecast needs.
+    """What a forecast needs of the data that a model was trained on.
 
     Attributes:
         windows: The windows that the model was trained on.
         columns: The columns; None if unknown.
-        frequency: The step from one timestamp to the next, such as "1 day"; None without
-            timestamps, and for a panel whose series differ.
-        quantiles: The levels of the quantiles on the last axis of the output; None for a point.
+        frequency: The step from one timestamp to the next, such as "1 day"; None without timestamps
+            and for a panel whose series have different ones.
+        quantiles: The quantiles on the last axis of the output; None for a point forecast.
     """
 
     windows: WindowedSeries
@@ -58,11 +58,11 @@ class Carried:
 
     @classmethod
     def of(cls, dataset: WindowDataset, quantiles: Any = None) -> Self:
-        """Read what is carried from a dataset.
+        """Return what a model for a dataset carries.
 
         Args:
-            dataset: The dataset that a model is made for, or trained on.
-            quantiles: The levels of the model's quantiles, if it has any.
+            dataset: The dataset that the model is built for or trained on.
+            quantiles: The model's quantiles. Defaults to None: a point forecast.
         """
         if not isinstance(dataset, WindowDataset):
             raise TypeError(
@@ -72,14 +72,14 @@ class Carried:
         frequency = dataset.frequency
         if isinstance(frequency, list):
             frequency = None
-        windows: Any = dataset.windows
+        windows = cast(WindowedSeries, dataset.windows)
         return cls(windows, columns_of(windows, dataset.columns), frequency, quantiles)
 
     def disagreement(self, other: "Carried") -> str | None:
-        """Return a clause that names the first setting in which two differ, or None.
+        """Return a clause that names the first setting in which the two differ, or None.
 
-        Settings that only one of them knows are no disagreement, and neither are those that a
-        forecast does not depend on, such as ``batch_size``, ``shuffle`` and ``stride``.
+        A setting that is None in one of them does not differ. Settings that a forecast does not
+        depend on, such as ``batch_size``, ``shuffle`` and ``stride``, are not compared.
         """
         for name in _FORECAST:
             ours, theirs = getattr(self.windows, name), getattr(other.windows, name)
@@ -96,7 +96,7 @@ class Carried:
         return None
 
     def get_config(self) -> dict[str, Any]:
-        """Return all of it as plain Python values that JSON takes."""
+        """Return the settings as plain Python values that JSON takes."""
         return {
             "windows": self.windows.get_config(),
             "columns": self.columns and self.columns.by_part(),
@@ -106,7 +106,7 @@ class Carried:
 
     @classmethod
     def from_config(cls, config: Any) -> Self:
-        """Return what a config holds, which may come from anywhere."""
+        """Return the object that a config describes; the config may come from an untrusted file."""
         if not isinstance(config, Mapping):
             raise TypeError(f"config must be a dict. Received: {_checks.shown(config)}.")
         rest = dict(config)
@@ -115,7 +115,7 @@ class Carried:
 
 
 def windows_of(windows: Any) -> WindowedSeries:
-    """Return a ``WindowedSeries``, given as it is or as its config."""
+    """Return a ``WindowedSeries``, from one or from its config."""
     if isinstance(windows, WindowedSeries):
         return windows
     if not isinstance(windows, Mapping):
@@ -131,18 +131,18 @@ def _frequency(frequency: Any) -> str | None:
         return None
     if not isinstance(frequency, str) or not 0 < len(frequency) <= _LONGEST_NAME:
         raise TypeError(
-            'frequency must be a short text such as "1 day", or None. '
+            'frequency must be a short string such as "1 day", or None. '
             f"Received: frequency={_checks.shown(frequency)}."
         )
     return str(frequency)
 
 
 def columns_of(windows: WindowedSeries, columns: Any) -> Columns | None:
-    """Return the ``Columns`` of a dict of names by part, or raise an error that names the part.
+    """Return the ``Columns`` of a dict of names by role, or raise an error that names the role.
 
     Args:
-        windows: The settings of the windows, with which the names have to agree.
-        columns: The dict, as ``WindowDataset.columns`` has it; or None.
+        windows: The settings of the windows, which the names have to match.
+        columns: A dict like ``WindowDataset.columns``, or None.
     """
     if columns is None:
         return None
@@ -156,22 +156,22 @@ def columns_of(windows: WindowedSeries, columns: Any) -> Columns | None:
     )
 
 
-def _names(part: str, given: Any) -> list[Column]:
-    if hasattr(given, "tolist"):
-        given = given.tolist()
-    if not isinstance(given, list | tuple) or len(given) > _MOST_COLUMNS:
+def _names(part: str, columns: Any) -> list[Column]:
+    if hasattr(columns, "tolist"):
+        columns = columns.tolist()
+    if not isinstance(columns, list | tuple) or len(columns) > _MOST_COLUMNS:
         raise TypeError(
             f"{part} must be a list of at most {_MOST_COLUMNS:,} names or numbers of columns. "
-            f"Received: {_checks.shown(given)}."
+            f"Received: {_checks.shown(columns)}."
         )
     names: list[Column] = []
-    for name in given:
+    for name in columns:
         if isinstance(name, str) and len(name) <= _LONGEST_NAME:
             names.append(str(name))
         elif isinstance(name, str):
             raise ValueError(
                 f"{part} must hold names of at most {_LONGEST_NAME:,} characters. "
-                f"Received {len(name):,}."
+                f"Received one of {len(name):,}."
             )
         else:
             names.append(_checks.integer(f"a column of {part}", name, 0))

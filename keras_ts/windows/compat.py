@@ -1,7 +1,7 @@
-"""Replaces two functions that people know, under the same names.
+"""Drop-in replacements of two well-known functions, under the same names.
 
-Both take the arguments of the function that they replace, and give the same batches, but for two
-things: the shuffle is a fresh permutation of all windows each pass, and silent failures are errors.
+Both take the same arguments as the originals and return the same batches, with two exceptions: the
+shuffle is a new permutation of all windows in each pass, and silent failures are errors.
 """
 
 import itertools
@@ -29,7 +29,7 @@ _SINGLES = 32
 def windowed_dataset(
     series: Any, window_size: int, batch_size: int = 32, shuffle_buffer: int = 1000
 ) -> "tf.data.Dataset":
-    """Cut a series into pairs of a window and the value after it: the course's helper.
+    """Cut a series into pairs of a window and the value after it, as the course's helper does.
 
     The pairs are those of ``window(window_size + 1, shift=1, drop_remainder=True)``, mapped
     to ``(window[:-1], window[-1])``. Needs TensorFlow.
@@ -46,7 +46,7 @@ def windowed_dataset(
         window_size: Number of inputs in a window.
         batch_size: Windows in a batch; the last may be smaller. Defaults to 32.
         shuffle_buffer: 1 keeps time order, as TensorFlow's ``shuffle(1)`` does. Any larger
-            number shuffles all windows, afresh each full pass. Defaults to 1000.
+            number shuffles all windows, in a new order each full pass. Defaults to 1000.
 
     Returns:
         A ``tf.data.Dataset`` of ``(batch, window_size, ...)`` and ``(batch, ...)``.
@@ -80,7 +80,7 @@ def timeseries_dataset_from_array(
     ``targets[i]`` belongs to the window that **starts** at ``i``, as in Keras. To forecast
     the value after each window, pass all of ``data`` and ``targets=data[sequence_length:]``.
     (``data[:-sequence_length]``, as Keras's docstring has it, loses the last windows; and
-    ``targets=data`` asks a model for the first value that it is shown.)
+    ``targets=data`` makes the first value of each window its target.)
 
     Example:
 
@@ -98,15 +98,15 @@ def timeseries_dataset_from_array(
         sequence_stride: Positions between the starts of neighbouring windows. Defaults to 1.
         sampling_rate: Positions between neighbouring values of a window. Defaults to 1.
         batch_size: Windows in a batch. None for single windows. Defaults to 128.
-        shuffle: True for a fresh uniform permutation of all windows each pass, a function of
-            the seed and the number of the pass alone. Defaults to False, time order.
+        shuffle: True for a new uniform permutation of all windows in each pass, which depends only
+            on the seed and the number of the pass. Defaults to False, time order.
         seed: Integer that fixes the shuffle. Defaults to None: drawn from ``random``.
-        start_index: First position that is used. Defaults to None: 0.
-        end_index: Position after the last that is used. Defaults to None: ``len(data)``.
+        start_index: First position used. Defaults to None: 0.
+        end_index: Position after the last one used. Defaults to None: ``len(data)``.
         format: ``"tf"`` or ``"grain"``, which needs no TensorFlow. Defaults to ``"tf"``.
 
     Returns:
-        A ``tf.data.Dataset`` or ``grain.IterDataset`` of ``(x, y)``, or of ``x`` alone.
+        A ``tf.data.Dataset`` or ``grain.IterDataset`` of ``(x, y)``, or of ``x`` without targets.
 
     Raises:
         ValueError: An argument is out of range, or there is no window.
@@ -143,7 +143,7 @@ def timeseries_dataset_from_array(
 
 
 def _read(values: Any, kind: str) -> Array:
-    """Return an array of the dtype that Keras would give it: TensorFlow reads lists in 32 bits."""
+    """Return an array of the dtype that Keras uses: TensorFlow reads lists in 32 bits."""
     if kind == "tf" and not hasattr(values, "__array__"):
         import tensorflow as tf
 
@@ -179,12 +179,12 @@ class _ArraySource:
 def _tf_dataset(source: _ArraySource, single: bool) -> "tf.data.Dataset":
     import tensorflow as tf
 
-    known = tf.data.experimental.assert_cardinality(source.sampler.batches)
+    counted = tf.data.experimental.assert_cardinality(source.sampler.batches)
     if single:
         source = replace(source, sampler=replace(source.sampler, batch_size=_SINGLES))
-    # Keras's function gives another order to every iterator, so a pass counts as it begins here.
-    # Everywhere else a pass counts when it is finished.
+    # A pass counts as it begins, since Keras's function gives every iterator another order.
+    # Elsewhere a pass counts when it is finished.
     passes = itertools.count()
     batches = to_tf.batches(source, lambda: next(passes))
     batches = batches.unbatch() if single else batches
-    return batches.prefetch(2).apply(known)
+    return batches.prefetch(2).apply(counted)

@@ -1,6 +1,6 @@
-"""``WindowDataset``: windows of a series as batches that Keras trains on.
+"""``WindowDataset``: the windows of a series as batches that Keras trains on.
 
-It is a source of batches and the progress of a run through them; ``feeding`` has both.
+It joins a source of batches with the progress of a run through them; both are in ``feeding``.
 """
 
 import copy
@@ -29,18 +29,18 @@ from keras_ts.windows.weights import WindowWeights
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# A state fits a dataset only if these are equal: they fix the windows and their order.
+# A state fits a dataset only if these are equal, since they determine the windows and their order.
 _SAME_RUN = ("total", "batch_size", "remainder", "shuffle")
 
 
 class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
-    """Batches of windows: what ``WindowedSeries.build`` and ``split`` return.
+    """Batches of windows, as ``WindowedSeries.build`` and ``split`` return them.
 
-    A ``keras.utils.PyDataset``, so ``fit``, ``evaluate`` and ``predict`` take it on every
-    backend. Memory is that of a batch, whatever the number of windows. Under ``fit`` the
-    order of batches is the dataset's own, whatever ``fit(shuffle=...)`` says; weights go
-    into ``build(series, sample_weight=...)``, not into ``fit``. ``predict`` follows that
-    order too: predict on a dataset that does not shuffle.
+    It is a ``keras.utils.PyDataset``, so ``fit``, ``evaluate`` and ``predict`` take it on every
+    backend. It needs the memory of one batch, whatever the number of windows. ``fit`` reads the
+    batches in the dataset's own order and ignores ``fit(shuffle=...)``; weights go into
+    ``build(series, sample_weight=...)``, not into ``fit``. ``predict`` follows the same order, so
+    predict on a dataset that does not shuffle.
 
     Example:
 
@@ -86,7 +86,7 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
 
     @property
     def num_windows(self) -> int:
-        """Number of windows that one epoch goes through."""
+        """Number of windows in one epoch."""
         return self._source.sampler.size
 
     @property
@@ -96,11 +96,11 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
 
     @property
     def origins(self) -> Array:
-        """The last input of every window, in time order: a position or a timestamp.
+        """The position or timestamp of the last input of every window, in time order.
 
-        Timestamps are NumPy's. With a time zone they are Python objects
-        that keep it (``pandas.Timestamp`` for pandas, else ``datetime`` with its offset from
-        UTC, to the microsecond), so that ``split`` takes each for the same instant.
+        Timestamps are NumPy's. With a time zone they are Python objects (``pandas.Timestamp`` for
+        pandas, else ``datetime`` with its offset from UTC, to the microsecond), so that ``split``
+        can take each of them.
         """
         return self._source.placement.origins()
 
@@ -108,8 +108,8 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
     def columns(self) -> dict[str, list[Any]]:
         """The names of the columns, in the order of the arrays.
 
-        Lists under ``"past"``, ``"future"``, ``"static"`` and ``"target"``; columns of an array are
-        numbers.
+        There is a list for each of ``"past"``, ``"future"``, ``"static"`` and ``"target"``. The
+        columns of an array are numbers.
         """
         return self._source.panel.columns.by_part()
 
@@ -117,14 +117,14 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
     def frequency(self) -> str | list[str | None] | None:
         """The step from one timestamp to the next, read off the timestamps.
 
-        Such as ``"1 day"``, ``"15 minutes"``, ``"2 weekdays"``, ``"month end"`` or ``"month start,
-        every 3 months"``. A list, one for each series, where the series of a panel differ; None
-        for a series too short or without a regular step, and without timestamps.
+        Examples are ``"1 day"``, ``"15 minutes"``, ``"2 weekdays"``, ``"month end"`` and ``"month
+        start, every 3 months"``. It is None without timestamps, and for a series that is too short
+        or has no regular step. If the series of a panel differ, it is a list with one for each.
         """
         clock = self._source.panel.clock
         if clock is None:
             return None
-        names = [None if one is None else str(one) for one in clock.frequencies]
+        names = [None if own is None else str(own) for own in clock.frequencies]
         return names[0] if len(set(names)) == 1 else names
 
     def __len__(self) -> int:
@@ -143,7 +143,7 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         batches = sampler.batches - first
         if not -batches <= index < batches:
             raise IndexError(f"batch {index} is out of range; there are {batches}.")
-        # read(epoch, *bounds) would take longer by a tenth: Python inlines no call with a star.
+        # read(epoch, *bounds) would take a tenth longer: Python does not inline calls with a star.
         begin, end = sampler.bounds(first + index % batches)
         return self._source.read(epoch, begin, end)
 
@@ -151,7 +151,7 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         return self._go_through(self._progress.begin_pass_by_hand)
 
     def reset(self) -> None:
-        """Go back to the first batch of epoch 0: the next ``fit`` reads what the first one read.
+        """Go back to the first batch of epoch 0, so that the next ``fit`` reads what the first did.
 
         Example:
 
@@ -171,15 +171,15 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
     def shard(self, count: int, index: int) -> "WindowDataset":
         """Return the rows of every batch that worker ``index`` of ``count`` reads.
 
-        The workers cut each batch of the whole, so that together they make exactly the steps that
-        one worker makes. A last batch that is not full is filled up, to a multiple of ``count``
-        times the devices of a worker, with windows of weight 0. Its own windows weigh as much more,
-        so that the mean of the workers' losses is the loss of that batch, and those of all other
-        batches weigh 1. With ``remainder="drop"`` there is no such batch, and with ``"pad"`` it is
-        full already.
+        The workers share each batch, so that together they make exactly the steps that one worker
+        would make. A last batch that is not full is filled up, to a multiple of ``count`` times the
+        devices of a worker, with windows of weight 0. Its own windows weigh more in return, so that
+        the mean of the workers' losses is the loss of that batch; the windows of all other batches
+        weigh 1. With ``remainder="drop"`` there is no such batch, and with ``"pad"`` it is full
+        already.
 
-        Under a ``keras.distribution`` a worker has as many devices as its process, so call
-        ``shard`` once that is set. In a single process, ``shard(1, 0)`` fills up for its devices.
+        Under a ``keras.distribution`` a worker has the devices of its process, so call ``shard``
+        after setting it. In a single process, ``shard(1, 0)`` fills up for its devices.
 
         Example:
 
@@ -196,8 +196,8 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
             index: Number of this worker, from 0.
 
         Raises:
-            ValueError: ``index`` is out of range, ``batch_size`` is no multiple of ``count`` times
-                the devices of a worker, or the dataset is a shard.
+            ValueError: ``index`` is out of range, ``batch_size`` is not a multiple of ``count``
+                times the devices of a worker, or the dataset is a shard.
         """
         sampler = cut(self._source.sampler, count, index)
         part = copy.copy(self)
@@ -207,11 +207,11 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         return part
 
     def state(self) -> dict[str, Any]:
-        """Return where the run is, as plain Python values that JSON takes.
+        """Return how far the run has come, as plain Python values that JSON takes.
 
-        It counts batches of the whole, and is the same for all workers that share them.
-        Taken in a callback's ``on_train_batch_end`` (or while using a batch in a loop of
-        one's own), it counts the batches trained on so far.
+        All workers that share the batches have the same state. In a callback's
+        ``on_train_batch_end``, or while a custom loop uses a batch, it counts the batches trained
+        on so far, that one included.
         """
         epoch, batch = self._progress.place
         sampler = self._source.sampler
@@ -223,28 +223,28 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where ``state`` was taken, in this process or another.
+        """Continue where ``state`` was taken, in this process or another.
 
-        The dataset then holds what is left of the epoch, and ``fit(initial_epoch=dataset.epoch)``
-        goes on with that, and with whole epochs.
+        The dataset then holds the rest of the epoch. ``fit(initial_epoch=dataset.epoch)`` trains on
+        that, and then on whole epochs.
 
         Args:
-            state: The dict that ``state()`` returned for the same series and settings, whatever
-                the number of workers.
+            state: The dict that ``state()`` returned for the same series and settings, for any
+                number of workers.
 
         Raises:
-            RuntimeError: A ``fit`` reads the dataset.
-            ValueError: The state is of another dataset.
+            RuntimeError: A ``fit`` is reading the dataset.
+            ValueError: The state belongs to another dataset.
         """
         self._refuse_within_fit("restore")
         if not isinstance(state, dict) or not {"epoch", "batch", "seed"} <= state.keys():
-            raise ValueError(f"state must be what state() returned. Received: state={state!r}.")
-        if "drop_remainder" in state:  # As states had it before there was "pad".
+            raise ValueError(f"state must be a dict from state(). Received: state={state!r}.")
+        if "drop_remainder" in state:  # A state from before there was "pad".
             state = {"remainder": "drop" if state["drop_remainder"] else "keep", **state}
-        if state.get("shards", 1) != 1:  # Batches of a shard were its own then.
+        if state.get("shards", 1) != 1:  # A shard once counted its own batches.
             raise ValueError(
-                "state was taken of a shard by an earlier version of keras_ts, which counted other "
-                f"batches. Received: shards={state['shards']!r}."
+                "state comes from a shard of an earlier version of keras_ts, which counted batches "
+                f"differently. Take a new one. Received: shards={state['shards']!r}."
             )
         sampler = self._source.sampler
         for name in _SAME_RUN:
@@ -269,11 +269,11 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         if _keras_private.feeds_from(self):
             raise RuntimeError(
                 f"{method}() was called within a fit, an evaluation or a prediction that reads "
-                "this dataset and has counted its batches. Call it before."
+                "this dataset and has counted its batches. Call it before that."
             )
 
     def align(self, predictions: Any) -> dict[str, Array]:
-        """Put the predictions for all windows back on their places in the series.
+        """Return a table of the predictions for all windows, with their places in the series.
 
         Example:
 
@@ -284,17 +284,17 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
 
         Args:
             predictions: One prediction per target, in time order, as ``predict`` returns them
-                for this dataset if it does not shuffle. Rows of padding are left out.
+                for this dataset if it does not shuffle. Rows of padding are dropped.
 
         Returns:
-            Columns of equal length, one row per window and step (and, in sequences, per
-            input): ``series`` (its label or number), ``origin`` and ``target`` (positions,
-            or timestamps where the series has them, as in ``origins``), ``step`` (from 1),
-            ``actual`` and ``prediction`` (with an axis for several target columns).
+            Columns of equal length, with one row per window and step (and, in sequences, per
+            input): ``series`` (its label or number), ``origin`` and ``target`` (positions, or
+            timestamps as in ``origins``), ``step`` (from 1), ``actual`` and ``prediction`` (with
+            an axis for several target columns).
 
         Raises:
             TypeError: The predictions are not real numbers.
-            ValueError: The dataset shuffles or leaves windows out, or the shape does not fit.
+            ValueError: The dataset shuffles or leaves out windows, or the shape does not fit.
         """
         sampler = self._source.sampler
         if sampler.shuffle or sampler.size < sampler.total:
@@ -312,25 +312,24 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
     def to_numpy(self) -> Any:
         """Return all windows ``(x, y)`` in time order, with weights if there are any.
 
-        For a single series without gaps, these are read-only views that copy nothing.
+        For a single series without gaps, these are read-only views, without a copy.
         """
         return self._source.read_all()
 
     def to_grain(self) -> Any:
-        """Return a Grain dataset of the batches; its repetitions are the next epochs."""
+        """Return a Grain dataset of the batches, whose repetitions are the next epochs."""
         return to_grain(self._source)
 
     def to_tf(self) -> "tf.data.Dataset":
-        """Return a ``tf.data.Dataset`` of the batches; each full pass is the next epoch."""
+        """Return a ``tf.data.Dataset`` of the batches, whose full passes are the next epochs."""
         return to_tf(self._source)
 
 
 def in_time_order(dataset: WindowDataset, weighted: bool = False) -> WindowSource:
-    """Return the source of all windows of a dataset in time order, without padding.
+    """Return a source of all windows of a dataset in time order, without padding.
 
-    ``source.read(0, begin, end)`` then returns ``(x, y)`` of the windows ``begin .. end - 1``,
-    whatever order and shard the dataset has; with ``weighted``, their weights as well, if they have
-    any.
+    ``source.read(0, begin, end)`` returns ``(x, y)`` of the windows ``begin .. end - 1``, whatever
+    the order and the shard of the dataset; if ``weighted``, also their weights, if they have any.
     """
     source = dataset._source
     sampler = replace(source.sampler, shuffle=False, remainder="keep", shards=1, shard=0, devices=1)

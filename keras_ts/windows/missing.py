@@ -1,7 +1,7 @@
-"""The table of ``missing``: what each of its values allows.
+"""The table of ``missing``: what each value of that argument allows.
 
-Readers, windows, presets, forecasts and baselines ask the table, so that a new value of ``missing``
-is one more row.
+Readers, windows, presets, forecasts and baselines all ask this table, so that a new value of
+``missing`` is one more row.
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ class Handling:
     """What a value of ``missing`` allows.
 
     Attributes:
-        series: True if a series may lack values at all; False to refuse one that does.
-        inputs: True if the inputs of a window may lack values.
-        targets: True if its targets and the columns known ahead may.
-        gaps: How gaps in time are met: "refuse" the series, "part" it, so that no window crosses
-            one, or "ignore" them and count rows.
+        series: True if a series may have missing values; False to refuse it.
+        inputs: True if the inputs of a window may have missing values.
+        targets: True if the targets and the columns known ahead may have missing values.
+        gaps: What to do with gaps in time: "refuse" the series, "part" it so that no window crosses
+            a gap, or "ignore" them and count rows.
         masked: True if the model masks missing inputs, so that a window may begin before its
-            series does.
+            series.
     """
 
     series: bool
@@ -30,7 +30,7 @@ class Handling:
 
     @property
     def filters(self) -> bool:
-        """True if windows that lack values are left out."""
+        """True if windows with missing values are left out."""
         return self.series and not self.targets
 
 

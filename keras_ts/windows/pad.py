@@ -1,4 +1,4 @@
-"""``pad_front``: rows of missing values in front of series that are shorter than a window."""
+"""``pad_front``: puts rows of missing values in front of series shorter than a window."""
 
 from dataclasses import replace
 from typing import Any
@@ -20,8 +20,8 @@ from keras_ts.windows.spec import WindowSpec
 def pad_front(series: Any, windows: WindowSpec, seen: int) -> Any:
     """Put rows of missing values in front of each series, so that short ones fill a window.
 
-    The first window of a series then holds ``seen`` of its own steps, or all steps of a series that
-    has fewer, and is missing before them. Built presets mask the steps without a value.
+    The first window of a series then ends with ``seen`` steps of the series (or all, if it has
+    fewer), and is missing before them. Built presets mask the missing steps.
 
     Example:
 
@@ -35,7 +35,7 @@ def pad_front(series: Any, windows: WindowSpec, seen: int) -> Any:
     >>> windows.count(panel), windows.count([first, second])
     (2, 5)
 
-    In a data frame, ids are repeated, and time goes on backwards:
+    In a data frame, ids are repeated, and timestamps continue backwards:
 
     >>> import pandas as pd
     >>> months = pd.date_range("2024-01-31", periods=3, freq="ME")
@@ -54,17 +54,17 @@ def pad_front(series: Any, windows: WindowSpec, seen: int) -> Any:
             list of such arrays, a data frame, or a list of them.
         windows: The ``WindowedSeries`` to train with, whose ``missing`` is ``"mask"`` or
             ``"keep"``.
-        seen: Fewest steps of a first window that lie within its series, counted in positions: from
-            1 to ``sampling_rate * (window - 1) + 1``, the positions from the first input of a
-            window to the last. With the largest, only series shorter than that get rows.
+        seen: Smallest number of a series' own steps in its first window, in positions: from 1 to
+            ``sampling_rate * (window - 1) + 1``, the positions from the first input of a window to
+            the last. With the largest, only series shorter than that get rows.
 
     Returns:
-        A copy of the same kind, in memory for a memory map too, and a list for a list. Each series
-        of ``n`` rows gets ``positions - min(seen, n)`` more, and one without rows stays without. In
-        these ``future_columns`` and ``static_columns`` hold the values of the first row, and other
-        columns NaN, for which integers become floats. A frame has the rows of each series
-        together, in their order; an index of pandas is numbered afresh. Ids are repeated, and
-        timestamps go on backwards at the series' own frequency (of a single row: at that of most
+        A copy of the same kind: a list for a list, and an array in memory for a memory map. Each
+        series of ``n`` rows gets ``positions - min(seen, n)`` more; an empty series gets none. In
+        these rows, ``future_columns`` and ``static_columns`` have the values of the first row, and
+        other columns NaN, for which integers become floats. A frame has the rows of each series
+        together, in their order, and a new pandas index. Ids are repeated, and timestamps continue
+        backwards at the series' own frequency (for a single row, at the most common one of the
         other series), in its time zone. Without timestamps, the periods of a ``calendar`` count
         rows from the first with a value, so that no phase moves.
 
@@ -72,8 +72,8 @@ def pad_front(series: Any, windows: WindowSpec, seen: int) -> Any:
         TypeError: An argument is of the wrong type.
         ValueError: ``build`` refuses the series; ``seen`` is out of range; ``missing`` is
             ``"raise"`` or ``"drop"``; a series that needs rows has no frequency, or its timestamps
-            do not reach so far back; or periods of ``calendar`` count rows, as there are no
-            timestamps, and not all series would begin with equally many without a value.
+            cannot reach so far back; or ``calendar`` has periods, there are no timestamps, and the
+            series would begin with different numbers of rows without a value.
     """
     _check_windows(windows)
     reach = windows.geometry.reach
@@ -83,7 +83,7 @@ def pad_front(series: Any, windows: WindowSpec, seen: int) -> Any:
             f"seen must be at most {reach}, the positions from the first input of a window to the "
             f"last. Received: seen={seen}."
         )
-    # A calendar may need the frequency that only the padded series has.
+    # Without ``calendar``, which may need a frequency that only the padded series has.
     panel = read_panel(series, replace(windows, calendar=None))
     lengths = panel.lengths
     rows = np.where(lengths > 0, reach - np.minimum(seen, lengths), 0)
@@ -118,21 +118,21 @@ def _check_windows(windows: Any) -> None:
 
 
 def _check_phases(panel: Panel, windows: WindowSpec, rows: IntArray) -> None:
-    """Refuse rows in front that a calendar of periods could not tell from missing ones."""
+    """Refuse padding that the periods of a calendar could not tell from missing values."""
     if windows.calendar is None or panel.clock is not None:
         return
     front = rows_in_front(panel)
-    known = np.flatnonzero(front < panel.lengths)
-    before = (rows + front)[known]
-    other = known[before != before[:1]]
+    filled = np.flatnonzero(front < panel.lengths)
+    before = (rows + front)[filled]
+    other = filled[before != before[:1]]
     if len(other):
-        first, moved = (int(numbers[0]) for numbers in (known, other))
+        first, moved = (int(numbers[0]) for numbers in (filled, other))
         raise ValueError(
             f"calendar={_checks.shown(windows.calendar)} counts rows from the first with a value, "
             f"and {panel.series(first)} would get {rows[first]} in front and "
-            f"{panel.series(moved)} {rows[moved]}, with {front[first]} and {front[moved]} missing "
-            "ones of their own: their phases might drift apart. Pass a data frame and name its "
-            f"time_column, or at most seen={panel.lengths[known].min()}."
+            f"{panel.series(moved)} {rows[moved]}, before {front[first]} and {front[moved]} of "
+            "their own without a value: their phases might drift apart. Pass a data frame and name "
+            f"its time_column, or at most seen={panel.lengths[filled].min()}."
         )
 
 
@@ -145,7 +145,7 @@ def _padded_array(array: Array, rows: int, ahead: list[int]) -> Array:
 
 
 def _times_before(panel: Panel, windows: WindowSpec, rows: IntArray) -> list[Array]:
-    """Return the timestamps of the rows in front of each series; none without a clock."""
+    """Return the timestamps of the rows in front of each series; an empty list without a clock."""
     clock = panel.clock
     if clock is None:
         return []
@@ -154,16 +154,16 @@ def _times_before(panel: Panel, windows: WindowSpec, rows: IntArray) -> list[Arr
         if frequencies[number] is None:
             count = int(panel.lengths[number])
             raise ValueError(
-                f"{panel.series(number)} has no frequency at which its timestamps would go on "
-                f"backwards: time_column={windows.time_column!r} has {count} timestamp"
-                f"{'s' * (count > 1)} there, of which no step is the regular one more often than "
-                "not. Insert the missing rows, or leave that series out."
+                f"{panel.series(number)} has no frequency to continue its timestamps backwards: "
+                f"time_column={windows.time_column!r} has {count} timestamp{'s' * (count > 1)} "
+                "there, and no step makes up more than half of the steps. Insert the missing rows, "
+                "or leave that series out."
             )
     made = [clock.times[:0]] * len(rows)
     for numbers, before, _ in continued(panel, frequencies, -int(rows.max(initial=0))):
         for number in numbers:
             made[number] = before[len(before) - rows[number] :]
-            # A missing time is before no other.
+            # NaT compares as False.
             if not (made[number] < clock.times[panel.offsets[number]]).all():
                 refuse_unreached(panel, number, -int(rows[number]))
     return made
@@ -178,7 +178,7 @@ def _padded_frame(
     times: list[Array],
     ahead: list[str],
 ) -> Any:
-    """Return a frame with rows in front of its series, which are ``chosen`` of the panel."""
+    """Return a frame with rows in front of its series, the ``chosen`` ones of the panel."""
     import narwhals as nw
 
     table = open_frame(frame)
@@ -186,7 +186,7 @@ def _padded_frame(
     padded = concatenated_offsets(rows + lengths)
     place = np.arange(padded[-1]) - np.repeat(padded[:-1] + rows, rows + lengths)
     front = np.flatnonzero(place < 0)
-    # A row in front is the first of its series, until other values are put there.
+    # A row in front repeats the first row of its series; columns are overwritten below.
     take = np.repeat(concatenated_offsets(lengths)[:-1], rows + lengths) + np.maximum(place, 0)
     if panel.row_order is not None:
         take = panel.row_order[take]
@@ -195,7 +195,7 @@ def _padded_frame(
     for name in table.columns:
         column = table[name]
         if name == windows.time_column and panel.clock is not None:
-            nothing = panel.clock.times[:0]  # NumPy cannot join the times of no series.
+            nothing = panel.clock.times[:0]  # NumPy cannot concatenate an empty list.
             values = as_column(column, np.concatenate([nothing, *times[chosen]]))
             column = column if values.dtype == column.dtype else column.cast(values.dtype)
         elif name in (windows.id_column, *ahead):

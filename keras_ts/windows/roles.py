@@ -1,7 +1,7 @@
-"""``Columns``: which columns of a series play which part.
+"""``Columns``: the roles of the columns of a series.
 
 Readers, batches, models and forecasts all ask which columns are inputs, known ahead, static or
-targets, and what shapes follow from that. The answer is worked out here, once, from the settings of
+targets, and what shapes follow from that. It is computed here, once, from the settings of the
 windows and the names of a table's columns.
 """
 
@@ -17,19 +17,19 @@ PARTS = ("past", "future", "static", "target")
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a series, by the parts they play.
+    """The columns of a series by their roles.
 
     The defaults are those of a plain series, whose values have no axis for columns.
 
     Attributes:
-        past: Names (of an array: numbers) of the columns that vary, in the order in which they are
-            fed; those of a calendar last.
+        past: Names (for an array, numbers) of the columns that vary, in the order of the model's
+            input, with those of a calendar last.
         static: Names of the static columns.
-        targets: Places in ``past`` of the targets.
-        future: Places in ``past`` of the columns known ahead, those of a calendar last.
+        targets: Indices in ``past`` of the targets.
+        future: Indices in ``past`` of the columns known ahead, with those of a calendar last.
         calendar: Number of columns of a calendar.
         plain: True if windows have no axis for columns.
-        squeeze: True if the only target has no axis of its own.
+        squeeze: True if there is a single target, without an axis of its own.
     """
 
     past: tuple[Column, ...] = (0,)
@@ -42,18 +42,20 @@ class Columns:
 
     @classmethod
     def of(cls, spec: WindowSpec, names: Sequence[Any]) -> Self:
-        """Find the columns of a table that the settings name.
+        """Return the roles that the settings give to the columns of a table.
 
         Args:
             spec: The settings.
             names: The table's columns: their names, or 0, 1, ... for an array.
         """
         if not names:
-            raise ValueError("series has no column to window beside id_column and time_column.")
+            raise ValueError("series has no column to window except id_column and time_column.")
         static = [names[place] for place in _find("static_columns", spec.static_columns, names)]
         past = [name for name in names if name not in static]
         if not past:
-            raise ValueError(f"static_columns leaves no column to window. Received: {list(names)}.")
+            raise ValueError(
+                f"static_columns leaves no column to window; the series has {list(names)}."
+            )
         future = sorted(_among(past, "future_columns", spec.future_columns, names))
         if spec.target_columns is None:
             targets = [place for place in range(len(past)) if place not in future]
@@ -76,7 +78,7 @@ class Columns:
         )
 
     def with_calendar(self, names: Sequence[str]) -> Self:
-        """Return the same with the columns of a calendar behind the others, known ahead."""
+        """Return the columns with those of a calendar added last, known ahead."""
         if not names:
             return self
         past = (*self.past, *names)
@@ -85,17 +87,17 @@ class Columns:
 
     @property
     def own(self) -> tuple[int, ...]:
-        """Places in ``past`` of the columns that are not known ahead."""
+        """Indices in ``past`` of the columns that are not known ahead."""
         return tuple(place for place in range(len(self.past)) if place not in self.future)
 
     @property
     def read(self) -> tuple[Column, ...]:
-        """The names of the columns of ``past`` that are read, those before a calendar's."""
+        """The names in ``past`` that the series itself has: all except those of a calendar."""
         return self.past[: len(self.past) - self.calendar]
 
     @property
     def target_index(self) -> int | tuple[int, ...] | None:
-        """The index that picks the targets off the last axis of values; None for all of them."""
+        """The index of the targets on the last axis of the values; None for all columns."""
         if self.plain or (not self.squeeze and self.targets == tuple(range(len(self.past)))):
             return None
         return self.targets[0] if self.squeeze else self.targets
@@ -107,9 +109,9 @@ class Columns:
 
     @property
     def sources(self) -> tuple[int, ...] | None:
-        """Of each past column, its place among targets and columns known ahead.
+        """The index of each past column among the targets and, after them, the columns known ahead.
 
-        None if a column is neither, so that no forecast gives its next value.
+        It is None if a column is neither, so that a forecast cannot continue it.
         """
         ahead = (*self.targets, *self.future)
         if set(ahead) != set(range(len(self.past))):
@@ -117,11 +119,11 @@ class Columns:
         return tuple(ahead.index(place) for place in range(len(self.past)))
 
     def input_shapes(self, geometry: Geometry, rows: int) -> dict[str, tuple[int, ...]]:
-        """Return the shapes of a forecast's inputs by their parts, without the batch.
+        """Return the shapes of a forecast's inputs by their roles, without the batch.
 
         Args:
             geometry: The shape of a window.
-            rows: Rows that are known ahead.
+            rows: Number of rows known ahead.
         """
         shapes: dict[str, tuple[int, ...]] = {
             "past": (geometry.reach, *([] if self.plain else [len(self.past)]))
@@ -133,7 +135,7 @@ class Columns:
         return shapes
 
     def by_part(self) -> dict[str, list[Column]]:
-        """Return the names under "past", "future", "static" and "target", in the arrays' order."""
+        """Return the names by "past", "future", "static" and "target", in the arrays' order."""
         return {
             "past": list(self.past),
             "future": [self.past[place] for place in self.future],
@@ -146,16 +148,16 @@ PLAIN = Columns()
 
 
 def named_columns(spec: WindowSpec, names: Mapping[str, Sequence[Column]]) -> Columns:
-    """Return the columns of the given names by part, as ``by_part`` returns them.
+    """Return the ``Columns`` of names by role, as ``by_part`` returns them.
 
     Raises:
-        ValueError: The settings name other columns, or part them otherwise.
+        ValueError: The settings give other roles to these columns.
     """
     cycles = spec.calendar_columns
     read = list(names["past"])[: len(names["past"]) - len(cycles)]
     table = [*read, *names["static"]]
     if table and all(isinstance(name, int) for name in table):
-        table = list(range(len(table)))  # Of an array, static columns may stand between others.
+        table = list(range(len(table)))  # In an array, static columns may lie between others.
     columns = Columns.of(spec, table).with_calendar(cycles)
     for part, wanted in columns.by_part().items():
         if list(names[part]) != wanted:
@@ -169,7 +171,7 @@ def named_columns(spec: WindowSpec, names: Mapping[str, Sequence[Column]]) -> Co
 
 
 def _find(argument: str, wanted: Any, names: Sequence[Any]) -> list[int]:
-    """Return the places among ``names`` of the columns that an argument names."""
+    """Return the indices in ``names`` of the columns that an argument names."""
     if wanted is None:
         return []
     numbered = all(isinstance(name, int) for name in names)
@@ -180,13 +182,13 @@ def _find(argument: str, wanted: Any, names: Sequence[Any]) -> list[int]:
         elif not numbered and column in names:
             places.append(list(names).index(column))
         else:
-            known = f"columns 0..{len(names) - 1}" if numbered else f"columns {list(names)}"
-            raise ValueError(f"{argument}={column!r} is not in the series, which has {known}.")
+            columns = f"columns 0..{len(names) - 1}" if numbered else f"columns {list(names)}"
+            raise ValueError(f"{argument}={column!r} is not in the series, which has {columns}.")
     return places
 
 
 def _among(past: list[Any], argument: str, wanted: Any, names: Sequence[Any]) -> list[int]:
-    """Return the places among ``past`` of the columns that an argument names."""
+    """Return the indices in ``past`` of the columns that an argument names."""
     columns = [names[place] for place in _find(argument, wanted, names)]
     for column in columns:
         if column not in past:

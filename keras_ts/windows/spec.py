@@ -1,12 +1,12 @@
 """``WindowSpec``: the settings of windowing, their checks and their config.
 
-A spec holds no data and knows no Keras data set, so that everything that reads, parts or feeds
-series can ask it.
+A spec holds no data and does not depend on Keras datasets, so that all code that reads, splits or
+feeds series can use it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 from keras_ts import _checks
 from keras_ts.windows.arithmetic.cycles import NAMED, Cycle, cycle_names
@@ -19,7 +19,7 @@ Column = int | str
 
 @dataclass(frozen=True)
 class WindowSpec:
-    """The settings of a ``WindowedSeries``, which explains each of them."""
+    """The settings of a ``WindowedSeries``, whose docstring explains each of them."""
 
     window: int
     horizon: int = 1
@@ -73,7 +73,7 @@ class WindowSpec:
 
     @property
     def geometry(self) -> Geometry:
-        """The distances within one window, for index arithmetic."""
+        """The shape of a window, for index arithmetic."""
         return Geometry(
             self.window,
             self.horizon,
@@ -90,9 +90,8 @@ class WindowSpec:
 
     @property
     def cycles(self) -> tuple[Cycle, ...]:
-        """The cycles of ``calendar``; none without one."""
-        cycles: Any = self.calendar
-        return cycles or ()
+        """The cycles of ``calendar``; an empty tuple without one."""
+        return cast("tuple[Cycle, ...]", self.calendar or ())
 
     @property
     def calendar_columns(self) -> list[str]:
@@ -105,7 +104,7 @@ class WindowSpec:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Return the description that ``config`` holds, which an earlier version may have made."""
+        """Return the settings of ``config``, which an earlier version may have written."""
         if "drop_remainder" not in config:
             return cls(**config)
         rest = dict(config)
@@ -113,11 +112,11 @@ class WindowSpec:
         return cls(**{"remainder": "drop" if dropped else "keep", **rest})
 
 
-def checked_cycles(name: str, given: Any) -> tuple[Cycle, ...]:
-    """Return one cycle or several as a tuple of distinct ones, as plain Python values."""
-    if hasattr(given, "tolist"):
-        given = given.tolist()
-    listed = given if isinstance(given, list | tuple) else [given]
+def checked_cycles(name: str, cycles: Any) -> tuple[Cycle, ...]:
+    """Return one cycle or several as a tuple of distinct, plain Python values."""
+    if hasattr(cycles, "tolist"):
+        cycles = cycles.tolist()
+    listed = cycles if isinstance(cycles, list | tuple) else [cycles]
     return _distinct(name, "cycle", [_cycle(name, cycle) for cycle in listed])
 
 
@@ -141,7 +140,7 @@ _MINIMUM = {
 
 
 def _columns(name: str, columns: Any) -> Any:
-    """Return a column, or a tuple of distinct ones, as plain Python values."""
+    """Return one column, or a tuple of distinct ones, as plain Python values."""
     if columns is None or isinstance(columns, str):
         return columns
     if not isinstance(columns, Sequence) and not hasattr(columns, "tolist"):
@@ -153,7 +152,7 @@ def _columns(name: str, columns: Any) -> Any:
 
 
 def _distinct(name: str, noun: str, items: list[Any]) -> tuple[Any, ...]:
-    """Return items as a tuple, or raise an error if there is none or one of them twice."""
+    """Return items as a tuple, or raise an error if there are none or some are equal."""
     if not items:
         raise ValueError(f"{name} is empty; name a {noun} or leave it out.")
     if len(set(items)) < len(items):
@@ -172,7 +171,7 @@ def _column(name: str, column: Any) -> Column:
 
 
 def _check_apart(checked: dict[str, Any], id_column: str | None, time_column: str | None) -> None:
-    """Refuse a column that plays two parts."""
+    """Refuse a column with two roles."""
     wanted = checked["target_columns"]
     roles = {
         "target_columns": wanted if isinstance(wanted, tuple) else (wanted,),
@@ -190,20 +189,20 @@ def _check_apart(checked: dict[str, Any], id_column: str | None, time_column: st
 
 
 def _check_known_ahead(checked: dict[str, Any], time_column: str | None) -> None:
-    """Refuse a calendar that cannot be read, and sequences whose inner steps would have none."""
+    """Refuse a calendar without timestamps, and sequences whose inputs would lack covariates."""
     calendar = checked.get("calendar")
     named = [cycle for cycle in calendar or () if isinstance(cycle, str)]
     if named and time_column is None:
         raise ValueError(
             f"calendar={_checks.shown(calendar)}: {named[0]!r} is read off timestamps. Pass a data "
-            "frame and name its time_column, or give a period, a number of positions."
+            "frame and name its time_column, or give a number, a period in positions."
         )
     ahead = "calendar" if calendar else "future_columns"
     if checked["targets"] == "sequence" and checked.get(ahead):
         for name, usual in (("gap", 0), ("sampling_rate", 1)):
             if checked[name] != usual:
                 raise ValueError(
-                    f'targets="sequence" with {ahead} needs {name}={usual}: the targets of inner '
-                    "inputs lie at positions of which nothing would be passed on. Received: "
-                    f"{name}={checked[name]}."
+                    f'targets="sequence" with {ahead} needs {name}={usual}: otherwise the targets '
+                    "of inner inputs lie at positions whose covariates the model does not get. "
+                    f"Received: {name}={checked[name]}."
                 )

@@ -1,4 +1,4 @@
-"""The windows of a panel, and the parts of a split or of a fold that they belong to."""
+"""Finds the windows of a panel, and the parts of a split or fold that they belong to."""
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -21,7 +21,7 @@ from keras_ts.windows.spec import WindowSpec
 
 
 def all_windows(panel: Panel, spec: WindowSpec) -> WindowRanges:
-    """Every window of the panel, without those that ``spec.missing`` leaves out."""
+    """Return all windows of the panel, except those that ``spec.missing`` leaves out."""
     ranges = layout(panel.offsets, panel.gaps, spec.geometry)
     if not spec.handling.filters or panel.values.dtype.kind != "f":
         return ranges
@@ -31,7 +31,7 @@ def all_windows(panel: Panel, spec: WindowSpec) -> WindowRanges:
 def without_missing(
     panel: Panel, spec: WindowSpec, ranges: WindowRanges, inputs: bool
 ) -> WindowRanges:
-    """Keep the windows whose targets and columns known ahead are finite, maybe ``inputs``, too."""
+    """Keep the windows whose targets and columns known ahead, and maybe ``inputs``, are finite."""
     geometry, columns = spec.geometry, panel.columns
 
     def complete(begin: int, count: int) -> Any:
@@ -40,7 +40,7 @@ def without_missing(
         bad = missing_rows(values) if inputs else np.zeros(len(values), bool)
         hit = windows_reading(bad, missing_rows(values, columns.targets), geometry, count)
         if columns.future:
-            # Covariates are read behind the origin also where every input has targets.
+            # Also in sequences, covariates are read only after the origin.
             ahead = replace(geometry, sequence=False)
             hit = hit | windows_reading(bad, missing_rows(values, columns.future), ahead, count)
         if spec.handling.masked:
@@ -51,21 +51,21 @@ def without_missing(
 
 
 def _without_a_level(panel: Panel, values: Array, geometry: Geometry, count: int) -> BoolArray:
-    """Tell for each window if one of its targets has no value among the inputs.
+    """Return True for each window in which some target has no value among the inputs.
 
     A model that masks would forecast such a target from 0, whatever the level of the series.
     """
-    known = np.isfinite(values.reshape(len(values), -1)[:, panel.columns.targets])
-    found = np.zeros(count, bool)
-    for column in known.T:
+    finite = np.isfinite(values.reshape(len(values), -1)[:, panel.columns.targets])
+    without = np.zeros(count, bool)
+    for column in finite.T:
         if not column.all():
-            there = windowed_any(column, geometry.window, geometry.sampling_rate)
-            found |= ~there[: geometry.stride * (count - 1) + 1 : geometry.stride]
-    return found
+            any_value = windowed_any(column, geometry.window, geometry.sampling_rate)
+            without |= ~any_value[: geometry.stride * (count - 1) + 1 : geometry.stride]
+    return without
 
 
 def check_nonempty(ranges: WindowRanges, panel: Panel, spec: WindowSpec) -> None:
-    """Raise where there is no window at all, with the numbers that say why."""
+    """Raise an error if there is no window, with the numbers that explain it."""
     if ranges.total:
         return
     longest = int(panel.lengths.max(initial=0))
@@ -78,8 +78,8 @@ def check_nonempty(ranges: WindowRanges, panel: Panel, spec: WindowSpec) -> None
     if longest >= span:
         raise ValueError(
             f'missing="mask" leaves no window: nowhere are {spec.horizon} targets in a row finite, '
-            "with the columns known ahead beside them, and a value of each target in the window "
-            "before. Fill the missing values."
+            "together with the columns known ahead, after a window with a value of each target. "
+            "Fill the missing values."
         )
     raise ValueError(
         f"series is too short: window={spec.window}, sampling_rate={spec.sampling_rate}, "
@@ -97,10 +97,10 @@ class Part:
 
 
 def split_parts(panel: Panel, at: Any) -> list[Part]:
-    """Return the parts between the borders ``at``, or say why they cannot be used."""
+    """Return the parts between the borders ``at``, or raise an error."""
     listed = list(at) if _is_list(at) else [at]
     if not listed:
-        raise ValueError("at is empty; give the position, fraction or timestamp of a border.")
+        raise ValueError("at is empty; pass the position, fraction or timestamp of a border.")
     borders = [_border(panel, border) for border in listed]
     for earlier, later in pairwise(borders):
         if (later < earlier).any() or (later <= earlier).all():
@@ -116,7 +116,7 @@ def fold_parts(
 ) -> list[tuple[Part, Part]]:
     """Return the training and the validation part of each fold.
 
-    Folds are cut at timestamps that the whole panel shares, or at each series' own positions.
+    Folds are cut at timestamps of the whole panel, or without timestamps at each series' positions.
     """
     if panel.clock is None:
         counts = panel.lengths.tolist()
@@ -130,10 +130,10 @@ def fold_parts(
             f"n_splits={n_splits} folds with test_size={size} need more than {n_splits * size} "
             f"{unit}, and there are {longest}. Use fewer folds or a smaller test_size."
         )
-    each = [fold_edges(count, n_splits, test_size, max_train_size) for count in counts]
+    all_edges = [fold_edges(count, n_splits, test_size, max_train_size) for count in counts]
     folds = []
     for fold in range(n_splits):
-        edges = np.array([series[fold] for series in each])
+        edges = np.array([series[fold] for series in all_edges])
         if panel.clock is None:
             begin, border, end = edges.T + panel.offsets[:-1]
         else:
@@ -146,12 +146,12 @@ def fold_parts(
 
 
 def _is_list(at: Any) -> bool:
-    """Tell a list, an array, a pandas index or column from a single value."""
+    """Return True for a list, an array, or a pandas index or column, False for a single value."""
     return hasattr(at, "__len__") and not isinstance(at, str | bytes) and np.shape(at) != ()
 
 
 def _border(panel: Panel, at: Any) -> IntArray:
-    """Return the position of one border in each series."""
+    """Return the position of a border in each series."""
     lengths = panel.lengths
     if isinstance(at, np.ndarray) and at.ndim == 0:
         at = at[()]
@@ -161,7 +161,7 @@ def _border(panel: Panel, at: Any) -> IntArray:
         if not 0 < at < 1:
             raise ValueError(
                 f"at={at!r} is outside the series: a fraction lies between 0 and 1. "
-                "For a position pass an int."
+                "For a position, pass an int."
             )
         return np.rint(lengths * at).astype(np.int64)
     if hasattr(at, "__index__"):
@@ -171,8 +171,8 @@ def _border(panel: Panel, at: Any) -> IntArray:
             dated = panel.clock is not None and panel.clock.times.dtype.kind == "M"
             raise ValueError(
                 f"at={position} is outside the series: a border lies between 1 and "
-                f"{longest - 1}, or -1 and {1 - longest} from the end, the longest series having "
-                f"{longest} positions."
+                f"{longest - 1}, or from the end between -1 and {1 - longest}, the longest series "
+                f"having {longest} positions."
                 + (" An int is a position: write a date as '2024-05-31'." if dated else "")
             )
         return np.minimum(position, lengths) if position > 0 else np.maximum(lengths + position, 0)

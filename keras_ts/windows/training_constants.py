@@ -1,4 +1,4 @@
-"""Constants of the training part: what presets normalize and start a model by."""
+"""``TrainingConstants``: the statistics of a training part that presets normalize by."""
 
 from dataclasses import dataclass
 
@@ -12,14 +12,14 @@ from keras_ts.windows.dataset import WindowDataset, in_time_order
 
 @dataclass(frozen=True)
 class TrainingConstants:
-    """Constants of the rows that the windows of a dataset read, and of no row behind them.
+    """Statistics of the rows that the windows of a dataset read, and of no later row.
 
     Attributes:
         past: Mean and standard deviation of each column of ``past``. Values that are not finite are
             left out.
-        static: The same of each static column, over the series; None without any.
-        smallest_steps: Of each column of ``past``, the mean absolute step of the series that moves
-            least, but for those that do not move; 1 if none does.
+        static: Mean and standard deviation of each static column over the series; None without any.
+        smallest_steps: For each column of ``past``, the smallest mean absolute step of a series,
+            without those that are constant; 1 if all are.
         num_series: Number of series that the windows come from.
     """
 
@@ -30,7 +30,7 @@ class TrainingConstants:
 
     @classmethod
     def of(cls, dataset: WindowDataset) -> "TrainingConstants":
-        """Read the constants of a training part.
+        """Compute the constants of a training part.
 
         Example:
 

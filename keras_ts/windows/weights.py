@@ -1,4 +1,4 @@
-"""One weight for every window: given as such, the mean of its targets', or one over its scale."""
+"""One weight per window: given, averaged over its targets, or the inverse of its series' scale."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ class WindowWeights(PickledByFields):
 
     Attributes:
         values: The weights, float32.
-        per: "window", "position" or "series": there is one weight for each of them.
+        per: "window", "position" or "series": ``values`` holds one weight for each.
         ranges: The windows.
         geometry: The shape of a window.
     """
@@ -58,7 +58,7 @@ def read_weights(
 ) -> Callable[[Part], WindowWeights | None]:
     """Return a function of a training part that returns the weights of all windows.
 
-    Weights that are given are read at once, and are the same for every part.
+    An array of weights is checked at once, and is the same for every part.
 
     Args:
         panel: The series.
@@ -74,13 +74,13 @@ def read_weights(
         return lambda train: WindowWeights(
             _inverse_scales(panel, train), "series", ranges, geometry
         )
-    given = None
+    weights = None
     if sample_weight is not None:
-        given = _given_weights(panel, ranges, geometry, sample_weight)
-    return lambda train: given
+        weights = _array_weights(panel, ranges, geometry, sample_weight)
+    return lambda train: weights
 
 
-def _given_weights(
+def _array_weights(
     panel: Panel, ranges: WindowRanges, geometry: Geometry, sample_weight: Any
 ) -> WindowWeights:
     arrays = [np.asarray(piece) for piece in _pieces(sample_weight)]
@@ -98,7 +98,7 @@ def _given_weights(
     if not per_window and lengths not in (panel.lengths.tolist(), [len(panel.values)]):
         raise ValueError(
             f"sample_weight has length {lengths}; the series has {panel.lengths.tolist()} "
-            f"positions and {ranges.total} windows. Give one weight for each of either."
+            f"positions and {ranges.total} windows. Pass one weight per position or per window."
         )
     weights = np.concatenate(arrays).astype(np.float32)
     if panel.row_order is not None and not per_window:
@@ -107,17 +107,17 @@ def _given_weights(
 
 
 def _pieces(sample_weight: Any) -> Sequence[Any]:
-    """Return the weights of each series where there is a list of them, else all as one piece."""
+    """Return a list of weights by series as it is, and an array of weights as one piece."""
     listed = isinstance(sample_weight, list | tuple) and len(sample_weight) > 0
     return sample_weight if listed and np.ndim(sample_weight[0]) > 0 else [sample_weight]
 
 
 def _inverse_scales(panel: Panel, train: Part) -> Array:
-    """Return one over the mean absolute step of each series' targets within its training part.
+    """Return the inverse of the mean absolute step of each series' targets in the training part.
 
-    The steps of several targets are scaled, by the median step of the panel, before their mean is
-    taken: targets in different units count alike. A series without a step weighs as the median
-    series does.
+    Of several targets, each target's step is divided by its median in the panel before they are
+    averaged, so that targets in different units count equally. A series without a step gets the
+    weight of the median series.
     """
     targets = np.array(panel.columns.targets)
     steps = mean_absolute_steps(panel.values, train.begin, train.end, targets)
@@ -135,7 +135,7 @@ def _inverse_scales(panel: Panel, train: Part) -> Array:
         series = int(unfit.argmax())
         raise ValueError(
             f'sample_weight="inverse_scale": {panel.series(series)} moves by {scales[series]:.2g} '
-            "from one position to the next, and one over that does not fit float32. Scale the "
-            "series to other units."
+            "from one position to the next, and the inverse of that does not fit float32. Convert "
+            "the series to other units."
         )
     return weights.astype(np.float32)

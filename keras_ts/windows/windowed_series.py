@@ -1,7 +1,7 @@
-"""``WindowedSeries``: the description of how a series is cut into windows, and its use.
+"""``WindowedSeries``: describes how a series is cut into windows, and cuts it.
 
-The description is settings alone, so one serves training, validation and forecasting, travels
-in a config, and compares and hashes by value.
+The description holds only settings. So the same one serves training, validation and forecasting, is
+saved in a config, and compares and hashes by value.
 """
 
 from collections.abc import Iterator
@@ -49,37 +49,37 @@ class WindowedSeries(WindowSpec):
         gap: Positions left out between the origin and the first target. Defaults to 0.
         stride: Positions between the starts of neighbouring windows. Defaults to 1.
         sampling_rate: Positions between neighbouring inputs of a window. Defaults to 1.
-        targets: ``"vector"``: the targets follow the origin. ``"sequence"``: every input
-            position has targets that follow it. Defaults to ``"vector"``.
+        targets: ``"vector"``: the targets follow the origin. ``"sequence"``: every input has
+            targets that follow it. Defaults to ``"vector"``.
         target_columns: The column to forecast (its axis is dropped) or a list of them.
             Defaults to every column that is neither future nor static.
         future_columns: Columns known ahead of time, such as holidays or a plan.
         static_columns: Columns that never change within a series.
         calendar: Cycles whose phase is known ahead, one or a list: ``"hour"``, ``"day"``,
             ``"week"`` or ``"year"`` by the clock of ``time_column``; or a number greater than 1, a
-            period in positions. Each becomes two columns, sine and cosine, behind all others in
+            period in positions. Each becomes two columns, sine and cosine, after all others in
             ``past`` and in ``future``; ``calendar_features`` has the formulas. Numbers count steps
-            of the series' own frequency since 1970-01-01, or rows from its first value where it has
-            no timestamps. Defaults to None.
-        id_column: In a long data frame, the column that tells series apart.
-        time_column: In a data frame, the column of timestamps. The regular step, which
-            ``missing`` minds, is each series' own.
-        missing: ``"raise"`` an error where a value is not finite or time has a gap, ``"drop"``
-            the windows that touch one, or ``"keep"`` them. ``"mask"`` is for models that mask
-            missing inputs, as built presets do: it keeps windows whose inputs lack values, drops
-            those whose targets or columns known ahead do, or in which a target has no value at all,
-            and refuses gaps in time. A memory map is checked as it is read. Defaults to
+            of the series' own frequency since 1970-01-01, or without timestamps rows from its first
+            value. Defaults to None.
+        id_column: In a long data frame, the column with the id of each row's series.
+        time_column: In a data frame, the column of timestamps. Gaps are measured by each series'
+            own regular step.
+        missing: ``"raise"`` an error if a value is not finite or time has a gap, ``"drop"`` the
+            windows that touch one, or ``"keep"`` them. ``"mask"`` is for models that mask missing
+            inputs, as built presets do: it keeps windows with missing inputs, drops those with
+            missing targets or columns known ahead, or with a target that has no value among the
+            inputs, and refuses gaps in time. A memory map is checked as it is read. Defaults to
             ``"raise"``.
         batch_size: Windows in a batch. Defaults to 32.
-        shuffle: True for a fresh uniform permutation of all windows each epoch. Defaults to
+        shuffle: True for a new uniform permutation of all windows in each epoch. Defaults to
             False, time order.
         seed: Integer that fixes the shuffle. Defaults to None: drawn at ``build`` from
             Python's ``random``, which ``keras.utils.set_random_seed`` seeds.
         remainder: ``"keep"`` a last batch that is not full, ``"drop"`` it, or ``"pad"`` it: fill
             it up with windows of weight 0, so that every batch has one shape and JAX compiles one
             step. The others then weigh a little more, so that the loss and ``weighted_metrics``
-            stay as they are; plain ``metrics`` count the padding, and ``predict`` gives its rows
-            too, which ``align`` leaves out. Defaults to ``"keep"``.
+            stay the same; plain ``metrics`` count the padding, and ``predict`` returns its rows
+            too, which ``align`` drops. Defaults to ``"keep"``.
 
     Input shape:
         A series of shape ``(time,)`` or ``(time, columns)``, a list of them, or a pandas
@@ -89,8 +89,8 @@ class WindowedSeries(WindowSpec):
         Inputs ``(batch, window)`` or ``(batch, window, columns)``; targets ``(batch,)``,
         with an axis for ``window`` in sequences, one for ``horizon`` if it is not 1, and
         one for the columns unless there is a single target. With future columns, static
-        columns or a calendar the inputs are a dict of ``past`` (every column but the static ones,
-        the calendar last), ``future`` (those known ahead, in the same order, at the targets'
+        columns or a calendar the inputs are a dict of ``past`` (every column except the static
+        ones, the calendar last), ``future`` (those known ahead, in the same order, at the targets'
         positions) and ``static``. ``WindowDataset.columns`` names them all.
 
     Raises:
@@ -127,13 +127,13 @@ class WindowedSeries(WindowSpec):
         Args:
             series: ``(time,)`` or ``(time, columns)``, a list of such arrays, or a pandas
                 or polars data frame.
-            sample_weight: One weight per position of the series (a list of them for a
-                panel); a window gets the mean over its targets. Or one weight per window,
-                in time order. Or ``"inverse_scale"``: a window weighs one over the mean absolute
-                step of its own series' target, so that the ``"mae"`` loss is a scaled error and
-                a large series does not drown the small ones. (Of several targets the steps are
-                scaled by the panel's median step before their mean is taken. A constant series
-                weighs as the median series does.) Defaults to None: no weights.
+            sample_weight: One weight per position of the series (a list of arrays for a panel),
+                averaged over the targets of a window. Or one weight per window, in time order. Or
+                ``"inverse_scale"``: the inverse of the mean absolute step of the series' target, so
+                that the ``"mae"`` loss is a scaled error and large series do not drown small ones.
+                (Of several targets, each target's step is divided by its median in the panel before
+                they are averaged. A constant series gets the weight of the median series.)
+                Defaults to None: no weights.
 
         Raises:
             ValueError: No series is long enough for one window, a value is missing, or
@@ -148,9 +148,8 @@ class WindowedSeries(WindowSpec):
     ) -> tuple[WindowDataset, ...]:
         """Cut ``series`` at one border or several, one dataset per part, without leakage.
 
-        A window belongs to the part that holds all its targets; one whose targets
-        straddle a border belongs to none. The first part shuffles as set, the later ones
-        keep time order.
+        A window belongs to the part that holds all its targets; one whose targets straddle a border
+        belongs to none. The first part follows ``shuffle``, the others keep time order.
 
         Example:
 
@@ -165,16 +164,16 @@ class WindowedSeries(WindowSpec):
             at: Beginning of the next part: a position (int; a negative one counts from the
                 series' end, so that ``at=-24`` holds out the last 24), a fraction of the length
                 (float between 0 and 1), a timestamp, or an increasing list of them. In a
-                panel a position or fraction is each series' own, a timestamp is common. One
-                without a time zone is read by the clock of the time column's, if that has one;
-                one with a time zone is an instant, and needs a column that has one too.
-            context: True if inputs may reach back over the border, as in the usual validation
-                set. Defaults to True.
-            sample_weight: As in ``build``; ``"inverse_scale"`` looks at the first part alone.
+                panel a position or fraction is each series' own, a timestamp is common. A timestamp
+                without a time zone is a local time of the time column; one with a time zone needs a
+                column that has one too.
+            context: True if inputs may reach back over the border, as is usual for validation.
+                Defaults to True.
+            sample_weight: As in ``build``; ``"inverse_scale"`` uses only the first part.
 
         Raises:
             TypeError: A border has a time zone, and the time column has none.
-            ValueError: A border lies outside the series, its clock shows it twice, or a part
+            ValueError: A border is outside the series, a local time that occurs twice, or a part
                 gets no window.
         """
         context = _checks.boolean("context", context)
@@ -201,14 +200,14 @@ class WindowedSeries(WindowSpec):
         max_train_size: int | None = None,
         sample_weight: Any = None,
     ) -> Iterator[tuple[WindowDataset, WindowDataset]]:
-        """Cut ``series`` into folds: training parts that grow, each with the validation after it.
+        """Cut ``series`` into folds: growing training parts, each followed by its validation part.
 
-        The arguments mean what they mean to ``sklearn.model_selection.TimeSeriesSplit``: the last
-        ``n_splits * test_size`` positions are parted into validation parts, one after the other.
-        A window belongs to the part that holds all its targets; in validation its inputs may
-        reach back over the border, as in ``split``. Panels with a ``time_column`` are cut at
-        common timestamps, so that no series trains on days that another is validated on; others
-        at each series' own positions.
+        The arguments mean the same as in ``sklearn.model_selection.TimeSeriesSplit``: the last
+        ``n_splits * test_size`` positions are divided into validation parts, one after the other.
+        A window belongs to the part that holds all its targets; in validation its inputs may reach
+        back over the border, as in ``split``. Panels with a ``time_column`` are cut at common
+        timestamps, so that no series trains on days that another is validated on; other panels at
+        each series' own positions.
 
         Example:
 
@@ -222,16 +221,16 @@ class WindowedSeries(WindowSpec):
         Args:
             series: Anything that ``build`` takes.
             n_splits: Number of folds. Defaults to 5.
-            test_size: Positions (or timestamps) in a validation part. Defaults to None: those of
-                the longest series over ``n_splits + 1``; without a ``time_column`` each series'
-                own.
+            test_size: Positions (or timestamps) in a validation part. Defaults to None: the number
+                of timestamps over ``n_splits + 1``; without a ``time_column``, the positions of
+                each series over that.
             max_train_size: Most positions (or timestamps) in a training part, the latest ones.
                 Defaults to None: all.
-            sample_weight: As in ``build``; ``"inverse_scale"`` looks at each training part alone.
+            sample_weight: As in ``build``; ``"inverse_scale"`` uses only the training part.
 
         Returns:
-            An iterator of pairs of datasets, the earliest fold first. The training part shuffles
-            as set, the validation part keeps time order.
+            An iterator of pairs of datasets, the earliest fold first. The training part follows
+            ``shuffle``, the validation part keeps time order.
 
         Raises:
             ValueError: The series is too short for the folds, or a part gets no window.
@@ -253,12 +252,12 @@ class WindowedSeries(WindowSpec):
                 cut.dataset(validation, weights, False, True, name.format("validation"), cure),
             )
 
-        # All mistakes but a part without a window are told of before the first fold is asked for.
+        # All errors but a part without a window are raised now, not at the first fold.
         return (pair(number, *parts) for number, parts in enumerate(folds))
 
 
 class _Cut:
-    """A series that was read, and all its windows, to be parted into datasets."""
+    """A series and all its windows, to be divided into datasets."""
 
     def __init__(self, spec: WindowedSeries, series: Any, sample_weight: Any) -> None:
         self.spec, self.panel = spec, read_panel(series, spec)
@@ -275,20 +274,20 @@ class _Cut:
         name: str = "",
         cure: str = "Move the border",
     ) -> WindowDataset:
-        """Return the windows of a part, or raise an error that begins with its name.
+        """Return the windows of a part, or raise an error that begins with the part's name.
 
         Args:
             part: The part.
             weights: The weights of all windows.
-            shuffle: True for an order of its own each epoch.
-            context: True if inputs may reach back over the part's beginning.
+            shuffle: True for a new order in each epoch.
+            context: True if inputs may lie before the part.
             name: The part's name in an error.
             cure: First half of the error's last sentence.
         """
         spec = self.spec
         ranges = part_of(self.ranges, part.begin, part.end, spec.geometry, context)
         if not ranges.total:
-            # Inputs that may reach back need no room in the part, unless each has its targets.
+            # Inputs need room in the part if they may not lie before it, or if they have targets.
             shorter = "horizon" if context and spec.targets == "vector" else "window"
             raise ValueError(
                 f"{name} without a window: window={spec.window}, gap={spec.gap}, "

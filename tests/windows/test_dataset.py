@@ -16,8 +16,8 @@ from keras_ts import WindowedSeries
 @pytest.mark.parametrize(
     ("change", "error", "says"),
     [
-        (None, ValueError, "state must be what state\\(\\) returned. Received: state=None"),
-        ({"seed": ...}, ValueError, "must be what state"),
+        (None, ValueError, "state must be a dict from state\\(\\). Received: state=None"),
+        ({"seed": ...}, ValueError, "must be a dict from state"),
         ({"total": 5}, ValueError, "total=5, and this dataset has total=48"),
         ({"batch": 6}, ValueError, "must be < 6, the batches in an epoch. Received: 6"),
         ({"epoch": 1, "batch": -1}, ValueError, "must be >= 0"),
