@@ -135,7 +135,7 @@ def test_small_weights_train_as_far_as_large_ones():
 
 def test_a_model_without_units_is_refused_where_the_loss_needs_them():
     preset = from_preset("smooth_gru", smoothing=None)
-    with pytest.raises(ValueError, match="only a model with smoothing carries"):
+    with pytest.raises(ValueError, match="only a model with smoothing keeps"):
         preset.recipe.compile(preset.build(), steps_per_epoch=2)
 
 
