@@ -28,6 +28,7 @@ QUICK = {
         "test_losses.py::test_weights_weigh_windows_as_keras_does",
         "test_losses.py::test_the_standardized_error_is_keras_own",
     ],
+    "metrics": ["test_metrics.py"],
     "plotting": ["plotting/test_backtest.py", "plotting/test_forecast.py"],
     "datasets": ["test_datasets.py"],
     "windows": [
@@ -40,9 +41,13 @@ QUICK = {
         "windows/test_split.py",
         "windows/test_weights.py::test_a_large_series_does_not_drown_a_small_one",
     ],
+    "interface": [
+        "test_interface.py::test_quantiles_are_those_of_the_last_layer",
+        "test_interface.py::test_windows_that_disagree_are_refused",
+    ],
     "presets": [
-        "presets/test_build.py::test_inputs_and_outputs_are_those_of_the_dataset[vector-3",
-        "presets/test_build.py::test_outputs_come_back_in_the_units_of_their_own_columns",
+        "presets/test_description.py::test_inputs_and_outputs_are_those_of_the_dataset[vector-3",
+        "presets/test_description.py::test_outputs_come_back_in_the_units_of_their_own_columns",
     ],
     "sweep": [
         "sweep/test_schedule.py",
@@ -52,8 +57,8 @@ QUICK = {
     ],
     "saving": ["saving/test_golden.py::test_keras_files[0.1.0-last", "saving/test_save.py"],
     "forecasting": [
-        "forecasting/test_ahead.py",
-        "forecasting/test_tables.py",
+        "forecasting/test_future.py",
+        "forecasting/test_frames.py",
         "forecasting/test_forecast.py::test_panels_series_by_series",
     ],
     "evaluation": [
