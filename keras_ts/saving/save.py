@@ -49,7 +49,7 @@ def save_model(
         TypeError: ``model`` is not a Keras model, ``filepath`` is not a path, or ``windows`` is
             neither a ``WindowedSeries`` nor a ``WindowDataset``.
         ValueError: ``filepath`` does not end in ``.keras``, the names of columns take megabytes, or
-            ``windows`` differ from those that the model's ``WindowedInput`` carries.
+            ``windows`` cut other windows than the model's ``WindowedInput`` carries.
         FileNotFoundError: The folder of ``filepath`` does not exist.
     """
     check_saveable(model, filepath)
