@@ -47,7 +47,7 @@ QUICK = {
     ],
     "presets": [
         "presets/test_description.py::test_inputs_and_outputs_are_those_of_the_dataset[vector-3",
-        "presets/test_description.py::test_outputs_come_back_in_the_units_of_their_own_columns",
+        "presets/blocks/test_normalization.py::test_outputs_come_back_in_the_units_of_their_own_columns",
     ],
     "sweep": [
         "sweep/test_schedule.py",

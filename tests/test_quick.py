@@ -12,7 +12,8 @@ TESTS = Path(__file__).parent
 
 def test_every_room_has_quick_tests():
     first, *rows = ROOMS
-    assert QUICK.keys() == {"_", *(room for row in rows for room in row)}
+    rooms = {room for row in rows for room in row} - {"baselines"}  # A door to evaluation's.
+    assert QUICK.keys() == {"_", *rooms}
     assert all(room.startswith("_") for room in first)
     assert all(QUICK.values())
 

@@ -259,7 +259,7 @@ def _places(changeable: ChangeableSeries, made_at: IntArray) -> tuple[list[int],
     parts = np.array_split(moments[1:], _PLACES)
     places = [int(moments[0]), *(int(generator.choice(part)) for part in parts if len(part))]
     # The last origin before each stretch of missing values ends: the next value might fill it.
-    ends = changeable.holes()
+    ends = changeable.moments[changeable.holes()]
     before = np.searchsorted(moments, ends, side="right") - 1
     holes = np.unique(moments[before[before >= 0]])
     if len(holes) > _HOLES:

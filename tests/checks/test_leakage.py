@@ -366,3 +366,19 @@ def test_mistakes_in_the_rest():
         check_leakage(centred, SERIES[:10], WINDOWS)
     with pytest.raises(ValueError, match=r"series is too short.* has 0"):
         check_leakage(centred, [], WINDOWS)
+
+
+@pytest.mark.parametrize("reversed_order", [False, True])
+def test_a_leak_through_missing_values_of_one_series_of_a_panel(reversed_order):
+    """Filled from the next value, a row looks ahead, in whichever series it stands."""
+    panel = [np.random.default_rng(n).normal(size=200) for n in range(3)]
+    panel[2][[50, 90]] = np.nan
+    panel = panel[::-1] if reversed_order else panel
+
+    def filled(panel, method):
+        frames = [getattr(pd.Series(series), method)().to_numpy() for series in panel]
+        return rule(WINDOWS, frames)
+
+    ahead = check_leakage(lambda panel: filled(panel, "bfill"), panel, WINDOWS)
+    assert (ahead.ok, ahead.origin) == (False, 50)
+    assert check_leakage(lambda panel: filled(panel, "ffill"), panel, WINDOWS).ok
