@@ -1,1 +1,1 @@
-"""Forecasts from the end of a series on."""
+"""Forecasts the values that follow a series."""

@@ -1,8 +1,8 @@
-"""Runs a forecast's loop: compiled once, on batches of few shapes, with finite results.
+"""Compiles the loop of a forecast once, runs it on batches of few shapes, and checks the result.
 
-The compiled loops of a model are kept with the model, so that they are freed with it. A loop holds
-its model: a dictionary from models to loops would keep every model for ever, even one whose keys
-are weak references. Here the model holds its loops, and Python frees the two of them together.
+A model holds its compiled loops, and each loop holds the model, so that Python frees them together.
+A dictionary from models to loops would keep every model forever, even with weak keys, since its
+values hold the models.
 """
 
 import threading
@@ -21,13 +21,13 @@ from keras_ts.forecasting.loop import Loop, Rounds
 from keras_ts.windows.reading.panel import Panel, missing_rows
 
 _ATTRIBUTE = "_keras_ts_loops"
-# Rows, and values of ``past``, in a batch at most.
+# Largest numbers of rows, and of values of ``past``, in a batch.
 _MOST_ROWS, _MOST_VALUES = 1024, 1 << 24
 # A panel that takes longer shows its progress.
 _PATIENCE_SECONDS = 5.0
-# A loop that is compiled takes some megabytes.
+# Most loops that a model keeps: a compiled one takes some megabytes.
 _MOST = 8
-# Held while loops are looked up or made, which takes little; a loop compiles when it is first run.
+# Held while a loop is looked up or made, which is fast; the loop compiles in its first run.
 _LOOKING_UP = threading.Lock()
 
 # Runs a loop on a batch of inputs, in any number of threads at once.
@@ -35,9 +35,9 @@ Run = Callable[[Any], Any]
 
 
 class _Kept:
-    """The loops of one model, the latest used last.
+    """The loops of one model, the most recently used last.
 
-    Keras would track a dictionary, or a loop by itself, as a part of the model.
+    An object of a plain class, since Keras would track a dictionary or a loop as part of the model.
     """
 
     def __init__(self) -> None:
@@ -45,12 +45,12 @@ class _Kept:
 
 
 def compiled_loop(model: keras.Model, rounds: Rounds, shapes: dict[str, tuple[int, ...]]) -> Run:
-    """Return what runs the loop of ``model`` through ``rounds``, compiled when it is first run.
+    """Return a function that runs the loop of ``model``, and compiles it in its first run.
 
     Args:
         model: The model.
         rounds: The rounds.
-        shapes: The shapes of the inputs by their parts, without the batch.
+        shapes: The shapes of the inputs by their roles, without the batch.
     """
     eager, jit = bool(model.run_eagerly), model.jit_compile
     key = (rounds, tuple(shapes.items()), eager, jit, *_variables(model))
@@ -73,10 +73,10 @@ def compiled_loop(model: keras.Model, rounds: Rounds, shapes: dict[str, tuple[in
 
 
 def _run_by_jax(loop: keras.Model) -> Run:
-    """Return what runs a loop on JAX, and leaves the arrays of its variables alone.
+    """Return a function that runs a loop on JAX without replacing the arrays of its variables.
 
-    ``predict_on_batch`` donates them to the compiled function, and assigns those that it returns:
-    any other thread that reads the variables meanwhile finds arrays that are deleted.
+    ``predict_on_batch`` would donate the arrays to the compiled function and assign the arrays that
+    it returns, so that other threads could read deleted arrays in the meantime.
     """
     import jax
 
@@ -92,9 +92,9 @@ def _run_by_jax(loop: keras.Model) -> Run:
     def run(inputs: Any) -> Any:
         variables = loop.non_trainable_variables
         trainable = [variable.value for variable in loop.trainable_variables]
-        output, changed = compiled(trainable, [each.value for each in variables], inputs)
+        output, changed = compiled(trainable, [variable.value for variable in variables], inputs)
         for variable, value in zip(variables, changed, strict=True):
-            # A generator of random numbers moves on; all else stays.
+            # Only random number generators change their state.
             if value is not None:
                 variable.assign(value)
         return output
@@ -103,10 +103,10 @@ def _run_by_jax(loop: keras.Model) -> Run:
 
 
 def _variables(model: keras.Model) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return what tells the variables of a model from those that it had, or had to train, before.
+    """Return a key that changes if the model gets other variables, or other trainable ones.
 
-    A compiled loop takes the values of both lists by their places, and does not notice that
-    another layer was frozen, or that LoRA or quantization put other variables there.
+    A compiled loop takes the values of both lists by their order, and would not notice that another
+    layer was frozen, or that LoRA or quantization replaced variables.
     """
     return tuple(map(id, model.trainable_variables)), tuple(map(id, model.non_trainable_variables))
 
@@ -121,8 +121,8 @@ def loop_inputs(model: keras.Model, shapes: dict[str, tuple[int, ...]]) -> Any:
 def predict(run: Run, inputs: dict[str, Array]) -> Array:
     """Return the outputs of a loop for all rows of ``inputs``; ``run`` runs it on a batch.
 
-    Every new shape would be compiled, so a batch has a power of two of rows. The last one is filled
-    up with rows repeated from its beginning.
+    Every new shape is compiled, so the number of rows in a batch is a power of two. The last batch
+    is filled up with its own rows.
     """
     rows = len(inputs["past"])
     most = min(_MOST_ROWS, max(1, _MOST_VALUES // max(1, inputs["past"][0].size)))
@@ -148,13 +148,13 @@ def _filled(batch: Any, size: int) -> Array:
 
 
 def fed(inputs: dict[str, Array], dtype: str, panel: Panel, chosen: Array) -> dict[str, Array]:
-    """Return a model's inputs in its precision, or refuse values that this cannot hold.
+    """Return the inputs in the model's precision, or refuse values that do not fit it.
 
     Args:
-        inputs: The inputs by parts, ``(chosen, ...)``.
+        inputs: The inputs by roles, ``(chosen, ...)``.
         dtype: The precision.
         panel: All series, for an error.
-        chosen: The numbers of the series that are forecast.
+        chosen: The numbers of the series to forecast.
     """
     with np.errstate(over="ignore"):
         cast = {part: values.astype(dtype) for part, values in inputs.items()}
@@ -166,8 +166,8 @@ def fed(inputs: dict[str, Array], dtype: str, panel: Panel, chosen: Array) -> di
             row = int(np.argwhere(lost)[0][0])
             raise ValueError(
                 f"{panel.series(int(chosen[row]))} holds {values[lost][0]:.3g} in the columns of "
-                f"{part!r}, more than {dtype} holds, with which the model works. Divide the column "
-                "by a number, before training, too."
+                f"{part!r}, more than the model's precision, {dtype}, can hold. Divide the column "
+                "by a number, before training too."
             )
     return cast
 
@@ -175,14 +175,14 @@ def fed(inputs: dict[str, Array], dtype: str, panel: Panel, chosen: Array) -> di
 def check_finite(
     ahead: Array, inputs: dict[str, Array], masking: bool, panel: Panel, chosen: Array
 ) -> None:
-    """Refuse a forecast that is not finite, unless its inputs are not and nothing masks them.
+    """Refuse a forecast that is not finite, except from missing inputs that are not masked.
 
     Args:
         ahead: The forecast, ``(chosen, steps, ...)``.
-        inputs: The inputs by parts, as ``fed`` returns them.
+        inputs: The inputs by roles, as ``fed`` returns them.
         masking: True if the model masks missing values.
         panel: All series, for an error.
-        chosen: The numbers of the series that are forecast.
+        chosen: The numbers of the series to forecast.
     """
     bad = missing_rows(ahead.reshape(len(ahead), -1))
     if bad.any() and not masking:
@@ -194,8 +194,8 @@ def check_finite(
         largest, most = np.nanmax(np.abs(values)), np.sqrt(np.finfo(values.dtype).max)
         raise ValueError(
             f"The model's forecast of {panel.series(int(chosen[row]))} is not finite. Its inputs "
-            f"go up to {largest:.3g}: models square values, and {values.dtype} holds no square of "
-            f"more than {most:.3g}. Divide the series by a number, and multiply the forecast. If "
-            "the inputs are no larger than in training, that has diverged, and the weights are "
-            "not finite: train with a smaller learning rate."
+            f"go up to {largest:.3g}: models square values, and {values.dtype} cannot hold squares "
+            f"of values above {most:.3g}. Divide the series by a number, and multiply the forecast "
+            "by it. If the inputs are no larger than in training, the training has diverged, and "
+            "the weights are not finite: train with a smaller learning rate."
         )

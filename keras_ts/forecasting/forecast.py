@@ -1,4 +1,4 @@
-"""``forecast``: values from the end of a series on, for any number of steps."""
+"""``forecast``: forecasts the values that follow a series, for any number of steps."""
 
 from dataclasses import replace
 from typing import Any, Literal
@@ -33,12 +33,12 @@ def forecast(
     """Forecast the values that follow ``series``: arrays for arrays, a frame for a frame.
 
     Up to the horizon, the model's outputs are the forecast. Past the horizon, the outputs are fed
-    back as inputs, in one compiled loop, and their errors with them. The loop is compiled once for
-    each model, windows and number of steps.
+    back as inputs, with their errors, in one loop. The loop is compiled once for each model,
+    windows and number of steps.
 
-    Only the last ``sampling_rate * (window - 1) + 1`` rows of each series are read: holes before
-    them do not matter, whatever ``missing`` says. With ``missing="mask"``, holes in these rows are
-    masked, and so are the rows that a shorter series lacks.
+    Only the last ``sampling_rate * (window - 1) + 1`` rows of each series are read: values missing
+    before them do not matter, whatever ``missing`` says. With ``missing="mask"``, values missing in
+    these rows are masked, and so are the rows that a shorter series does not have.
 
     Example:
 
@@ -65,42 +65,42 @@ def forecast(
     Args:
         model: A model that takes one window and forecasts a horizon. Its precision is that of the
             forecast, at least float32.
-        series: Anything that ``windows.build`` takes; a panel is forecast series by series. The
-            columns of a frame are matched by name if the model carries names: in any order, and
-            with others beside them.
+        series: Anything that ``windows.build`` takes; each series of a panel is forecast. If the
+            model carries the names of its columns, those of a frame are matched by name: they may
+            be in any order, with other columns among them.
         windows: The settings of the windows that the model was trained on, or a dataset that has
             them. Defaults to None: those that the model carries.
         steps: Number of positions to forecast. Defaults to None: the horizon.
         future: The values of ``future_columns`` in the rows that follow: a frame, whose rows are
             found by id and time in any order, or an array ``(steps, columns)``, for a panel
             ``(series, steps, columns)``, its columns in the order of ``dataset.columns["future"]``.
-            Columns of a calendar are computed. A model whose horizon reaches past ``steps`` is told
-            the last row again there, unless ``future`` goes on.
+            Columns of a calendar are computed. If the horizon exceeds ``steps`` and ``future`` ends
+            early, its last row is repeated.
         start: For a calendar of numbers without timestamps, the number of rows that came before the
             series, or a list with one for each series. They count from the first row with a value
-            of the whole series, as in training. Defaults to None: the whole series is given, and
-            its rows count from its first value, whatever is put in front.
-        incomplete: "raise" refuses a series that is too short, or has a hole in its last rows (or,
-            where the model masks holes, one in each of them); "nan" forecasts the others, and gives
-            rows of NaN for that one. Defaults to "raise".
+            of the whole series, as in training. Defaults to None: ``series`` is the whole series,
+            and its rows count from its first value, whatever padding is in front.
+        incomplete: "raise" refuses a series that is too short, or has a missing value in its last
+            rows (or, if the model masks missing values, in each of them); "nan" forecasts the other
+            series, and returns rows of NaN for that one. Defaults to "raise".
 
     Output shape:
         ``(steps,)`` for a single target, ``(steps, targets)`` for several, with a last axis for
         quantiles; for a panel, an axis for the series in front. For a frame, a frame of the same
         library with one row for each series and step, in the order of the series: the columns
         ``id_column``, ``time_column`` (continued at each series' own frequency), ``step`` from 1,
-        and the targets by their names; with quantiles the median by the target's name, and others
-        as ``units_0.1``. A list of frames for a list of frames.
+        and the targets by their names; of quantiles, the median has the target's name, and others
+        are named like ``units_0.1``. A list of frames for a list of frames.
 
     Raises:
         TypeError: ``model`` is not a Keras model, or ``windows`` no ``WindowedSeries``.
         ValueError: The model is not built, is stateful, carries no windows or other ones, takes
-            windows of another length or of other columns, or gives outputs that do not fit the
+            windows of another length or other columns, or returns outputs that do not fit the
             windows; the data have another frequency, or lack a column; ``future`` is missing or has
-            too few rows; a series is too short, or its last window is not whole; a forecast is not
-            finite, as the precision cannot hold it or the weights are not; or ``steps`` goes past
-            the horizon, and the model gives quantiles, does not forecast every column that is
-            not known ahead, or draws random numbers without a seed.
+            too few rows; a series is too short, or has missing values in its last window; a
+            forecast is not finite, since the precision cannot hold it or the weights are not
+            finite; or ``steps`` goes past the horizon, and the model returns quantiles, does not
+            forecast every column that is not known ahead, or draws random numbers without a seed.
     """
     interface = Interface.of(model, windows, built=True)
     _checks.choice("incomplete", incomplete, ("raise", "nan"))
@@ -133,12 +133,11 @@ def forecast(
 
 
 def _read(series: Any, interface: Interface) -> Panel:
-    """Return the series without a calendar, which is computed at the last rows alone."""
-    # Missing values are looked for in the last rows alone, too.
-    reading: Any = replace(interface.windows, missing="drop", calendar=None)
-    panel = read_panel(series, reading)
+    """Return the series without a calendar, which is computed only at the last rows."""
+    # ``History`` looks for missing values, only in the last rows too.
+    panel = read_panel(series, replace(interface.windows, missing="drop", calendar=None))
     if not len(panel.lengths):
-        raise ValueError("series is a frame without a row, so there is no series to continue.")
+        raise ValueError("series is a frame without a row, so there is no series to forecast.")
     if panel.clock is not None:
         panel = replace(panel, clock=replace(panel.clock, expected=interface.frequency))
     return panel

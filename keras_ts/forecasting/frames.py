@@ -1,6 +1,6 @@
-"""Frames in, frames out: columns matched to the model's by name, forecasts as tables.
+"""Selects the columns of frames by name, and returns forecasts as frames.
 
-Windows name columns, a frame has them in whatever order, and a model takes them by position.
+A model takes columns by position, and a frame may have them in any order.
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ from keras_ts.windows.spec import WindowSpec
 
 
 def matched(series: Any, interface: Interface) -> Any:
-    """Return frames with the columns that the model was trained on, in its order.
+    """Return frames with the columns that the model was trained on, in the model's order.
 
-    Arrays, and frames of a model that carries no names, come back as they are.
+    Arrays are returned unchanged, and so are frames if the model carries no names.
     """
     columns = interface.columns
     if columns is None or not is_frame(series):
@@ -38,14 +38,14 @@ def matched(series: Any, interface: Interface) -> Any:
 
 
 def selected(frame: Any, needed: list[str], windows: WindowSpec, what: str) -> Any:
-    """Return a frame with the columns that are needed, and those of ids and times if it has any."""
+    """Return a frame of the needed columns, with those of ids and timestamps if there are any."""
     table = open_frame(frame)
     lacking = [name for name in needed if name not in table.columns]
     if lacking:
         raise ValueError(
             f"{what} lacks {_checks.shown(lacking)}, of the columns {_checks.shown(needed)} that "
             f"the model was trained on. It has {_checks.shown(list(table.columns))}: rename a "
-            "column, or add what is missing."
+            "column, or add the missing ones."
         )
     keys = [windows.id_column, windows.time_column]
     keys = [name for name in keys if name in table.columns and name not in needed]
@@ -58,7 +58,7 @@ def as_frames(
     """Return a forecast as a frame, or as a list of frames for a list.
 
     Args:
-        series: The frame, or the list of frames, that the series came in.
+        series: The frame or the list of frames that was forecast.
         panel: The series that were read from it.
         interface: The model's windows and quantiles.
         times: The timestamps of the steps, ``(series, steps)``, or None.
@@ -77,14 +77,14 @@ def as_frames(
 
 
 def output_names(target: str, quantiles: Sequence[float] | None) -> list[str]:
-    """Return the names of a target's columns: its own for the point, or the median."""
+    """Return the names of a target's columns; a point or the median has the target's own."""
     if quantiles is None:
         return [target]
     return [target if level == 0.5 else f"{target}_{level:g}" for level in quantiles]
 
 
 def _columns(panel: Panel, interface: Interface, values: Array) -> dict[str, Array]:
-    """Return the columns of the forecast by their names, ``(series, steps)`` each."""
+    """Return the columns of the forecast by name, each ``(series, steps)``."""
     series, steps = values.shape[:2]
     targets = [str(name) for name in panel.columns.by_part()["target"]]
     names = [name for target in targets for name in output_names(target, interface.quantiles)]
@@ -93,9 +93,8 @@ def _columns(panel: Panel, interface: Interface, values: Array) -> dict[str, Arr
     twice = sorted({name for name in taken if taken.count(name) > 1})
     if twice:
         raise ValueError(
-            f"The forecast would have several columns of the name {_checks.shown(twice[0])}. It "
-            f"has the columns {_checks.shown(taken)}: rename the column in the series, and train "
-            "with that name."
+            f"The forecast would have several columns of the name {_checks.shown(twice[0])}: "
+            f"{_checks.shown(taken)}. Rename the column in the series, and train with the new name."
         )
     flat = values.reshape(series, steps, len(names))
     return {
@@ -107,7 +106,7 @@ def _columns(panel: Panel, interface: Interface, values: Array) -> dict[str, Arr
 def _frame(
     table: Any, panel: Panel, windows: WindowSpec, times: Array | None, columns: dict[str, Array]
 ) -> Any:
-    """Return one frame: ids and times of the kind that ``table`` has, then the columns."""
+    """Return a frame: ids and timestamps of the same types as in ``table``, then the columns."""
     import narwhals as nw
 
     backend, made = table.implementation, []
@@ -124,7 +123,7 @@ def _frame(
 
 
 def _ids(column: Any, panel: Panel, steps: int) -> Any:
-    """Return the id of every row, of the type that the ids of the series have."""
+    """Return the id of every row, with the type of the series' ids."""
     import narwhals as nw
 
     first: IntArray = panel.offsets[:-1]

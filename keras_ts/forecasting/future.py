@@ -1,6 +1,6 @@
-"""The rows that follow each series: their timestamps, and the columns known ahead.
+"""The rows that follow each series: their timestamps, and their columns known ahead.
 
-These are passed as ``future=``, or read off a calendar.
+The columns are passed as ``future=``, or computed from the timestamps.
 """
 
 from collections.abc import Sequence
@@ -30,8 +30,9 @@ class Following:
     """The timestamps that follow the series of a panel.
 
     Attributes:
-        times: ``(series, rows)``, as in the panel's clock; NaT or NaN where no frequency is known.
-        shown: The same as the clocks of the time zones show them.
+        times: ``(series, rows)``, as in the panel's clock; NaT or NaN for a series without a
+            frequency.
+        shown: The same as local times of the time zones.
         frequencies: The frequency of each series, or None.
     """
 
@@ -41,20 +42,20 @@ class Following:
 
     @classmethod
     def of(cls, panel: Panel, gap: int, rows: int) -> Self | None:
-        """Return ``rows`` timestamps after each series and ``gap`` more; None without a clock."""
+        """Return the ``rows`` timestamps after each series and a gap; None without a clock."""
         clock, rows = panel.clock, gap + rows
         if clock is None:
             return None
         own = own_frequencies(panel)
         kind: Any = clock.times.dtype
         if kind.kind in "iu" and None in own:
-            kind = np.dtype(np.float64)  # Integers have no word for a missing one.
+            kind = np.dtype(np.float64)  # Integers cannot be missing.
         times = np.full((len(own), rows), "NaT" if kind.kind == "M" else 0, kind)
         if kind.kind == "f":
             times[:] = np.nan
         shown = times.copy()
         for numbers, after, shown_after in continued(panel, own, rows):
-            # A missing time is after no other.
+            # NaT compares as False.
             if not (after > clock.times[panel.offsets[numbers[0] + 1] - 1]).all():
                 refuse_unreached(panel, numbers[0], rows)
             times[numbers], shown[numbers] = after, shown_after
@@ -64,19 +65,19 @@ class Following:
 def inputs_of(
     history: History, following: Following | None, future: Any, start: Any, steps: int, rows: int
 ) -> dict[str, Array]:
-    """Return what a model is fed, by parts: for each series that can be forecast, one row.
+    """Return the model's inputs by roles, with one row for each series that can be forecast.
 
     Args:
         history: The last rows.
         following: The timestamps that follow; None without timestamps.
-        future: As for ``forecast``.
-        start: As for ``forecast``.
-        steps: Rows that are forecast.
-        rows: Rows that the rounds read.
+        future: As in ``forecast``.
+        start: As in ``forecast``.
+        steps: Number of steps to forecast.
+        rows: Number of rows known ahead that the rounds read.
     """
     past, ahead = history.past, []
     if history.panel.columns.future:
-        ahead.append(_given(future, history, following, steps, rows))
+        ahead.append(_values_ahead(future, history, following, steps, rows))
     if history.windows.calendar is None:
         check_no_start(start)
     else:
@@ -94,14 +95,13 @@ def inputs_of(
 def _calendar(
     history: History, following: Following | None, rows: int, start: Any
 ) -> tuple[Array, Array]:
-    """Return the calendar's columns at the last rows and at the rows that follow.
+    """Return the columns of the calendar at the last rows and at the rows that follow.
 
     Args:
         history: The last rows.
         following: The timestamps that follow; None without timestamps.
         rows: Number of rows that follow.
-        start: Number of rows that came before each series, from the first with a value; None if
-            the series begins with that.
+        start: As in ``forecast``.
 
     Returns:
         Arrays ``(chosen, reach, columns)`` and ``(chosen, rows, columns)``.
@@ -134,7 +134,7 @@ def _calendar(
 
 
 def _numbers(history: History, following: Following, times: Array, shown: Array) -> Array:
-    """Return the numbers of rows by each series' own frequency."""
+    """Return the numbers of rows, counted at each series' own frequency."""
     panel, windows, clock = history.panel, history.windows, history.panel.clock
     assert clock is not None
     own = [following.frequencies[number] for number in history.chosen]
@@ -162,18 +162,20 @@ def check_no_start(start: Any) -> None:
     """Refuse ``start`` for windows that count no rows."""
     if start is not None:
         raise ValueError(
-            "start counts the rows before the series, for a calendar of numbers without "
+            "start is the number of rows before the series, only for a calendar of numbers without "
             f"timestamps. Received: start={_checks.shown(start)}; leave it out."
         )
 
 
 def _starts(start: Any, history: History) -> IntArray:
-    """Return the number of each series' first row: as given, or such that its first value has 0."""
+    """Return the number of each series' first row: ``start``, or so that its first value has 0."""
     panel, series = history.panel, len(history.panel.lengths)
     if start is None:
         front = rows_in_front(panel)
         calendar = f"calendar={_checks.shown(history.windows.calendar)}"
-        check_front(panel, front, calendar, " Pass start=0 if rows count from the first one given.")
+        check_front(
+            panel, front, calendar, " Pass start=0 to count from the first row of each series."
+        )
         return -front
     if np.ndim(start) == 0:
         return np.full(series, _checks.integer("start", start, 0))
@@ -186,82 +188,80 @@ def _starts(start: Any, history: History) -> IntArray:
 
 
 def check_future(future: Any, panel: Panel, windows: WindowSpec) -> None:
-    """Refuse values known ahead that are missing, or that no column takes."""
+    """Refuse ``future`` if the windows have no ``future_columns``, or its absence if they do."""
     names = panel.columns.by_part()["future"]
     if future is None and names:
         raise ValueError(
-            f"The windows have future_columns, {_checks.shown(names)}: pass their values in "
-            "the rows that follow, future=, as a frame or an array."
+            f"The windows have future_columns, {_checks.shown(names)}: pass their values in the "
+            "rows that follow as future=, a frame or an array."
         )
     if future is not None and not names:
         also = " The columns of a calendar are computed." if windows.cycles else ""
         raise ValueError(f"The windows have no future_columns, so leave future out.{also}")
 
 
-def _given(
+def _values_ahead(
     future: Any, history: History, following: Following | None, steps: int, rows: int
 ) -> Array:
     """Return the values of ``future_columns`` in the rows that follow, ``(chosen, rows, columns)``.
 
-    The rows after ``steps`` repeat the last one, unless there are values for them.
+    Rows after ``steps`` that ``future`` does not have repeat the row before them.
 
     Args:
         future: A frame, a list of frames, or an array.
         history: The last rows, and all series.
         following: The timestamps of the rows that follow, or None.
-        steps: Rows that are forecast.
-        rows: Rows that the rounds read.
+        steps: Number of steps to forecast.
+        rows: Number of rows that the rounds read.
     """
     names = history.panel.columns.by_part()["future"]
     if is_frame(future):
-        values, known = _of_frames(future, names, history, following, rows)
+        values, present = _of_frames(future, names, history, following, rows)
     else:
         values = _of_array(future, names, history, steps)[history.chosen, :rows]
-        known = np.ones(values.shape[:2], bool)
-    short = ~known[:, :steps].all(axis=1)
+        present = np.ones(values.shape[:2], bool)
+    short = ~present[:, :steps].all(axis=1)
     if short.any():
         place = int(short.argmax())
-        _refuse_few(history, following, int(history.chosen[place]), known[place, :steps])
+        _refuse_few(history, following, int(history.chosen[place]), present[place, :steps])
     missing = missing_rows(values[:, :steps].reshape(len(values), -1))
     if missing.any():
         number = int(history.chosen[missing.argmax()])
         raise ValueError(
-            "future has missing or infinite values in the rows that "
-            f"{history.panel.series(number)} needs, of the columns {_checks.shown(names)}. "
-            "Fill them in."
+            f"future has missing or infinite values of the columns {_checks.shown(names)} in the "
+            f"rows that {history.panel.series(number)} needs. Fill them in."
         )
     whole = np.empty((len(values), rows, len(names)))
     whole[:, : values.shape[1]] = values
-    given = np.zeros((len(values), rows), bool)
-    given[:, : values.shape[1]] = known & np.isfinite(values).all(axis=2)
+    filled = np.zeros((len(values), rows), bool)
+    filled[:, : values.shape[1]] = present & np.isfinite(values).all(axis=2)
     for row in range(steps, rows):
-        whole[:, row] = np.where(given[:, row, None], whole[:, row], whole[:, row - 1])
+        whole[:, row] = np.where(filled[:, row, None], whole[:, row], whole[:, row - 1])
     return whole
 
 
 def _refuse_few(
-    history: History, following: Following | None, number: int, known: BoolArray
+    history: History, following: Following | None, number: int, present: BoolArray
 ) -> None:
     lacking = ""
     if following is not None:
-        lacking = (
-            f"; the first that it lacks is {as_written(following.shown[number, known.argmin()])}"
-        )
+        first = as_written(following.shown[number, present.argmin()])
+        lacking = f"; the first missing one is {first}"
     raise ValueError(
-        f"future has {int(known.sum())} of the {len(known)} rows that follow "
-        f"{history.panel.series(number)}{lacking}. Give a row for each step of the forecast."
+        f"future has {int(present.sum())} of the {len(present)} rows that follow "
+        f"{history.panel.series(number)}{lacking}. Pass a row for each step of the forecast."
     )
 
 
-def _check_known(history: History, following: Following) -> None:
-    """Refuse to look for rows by time behind a series without a regular step."""
-    # A missing time, and no other, differs from itself.
+def _check_dated(history: History, following: Following) -> None:
+    """Refuse to find rows by their timestamps after a series without a regular step."""
+    # Only NaT and NaN differ from themselves.
     unknown = (following.times != following.times).any(axis=1)[history.chosen]
     if unknown.any():
         number = int(history.chosen[unknown.argmax()])
         raise ValueError(
             f"The timestamps of {history.panel.series(number)} have no regular step, so the rows "
-            "of future that follow it are not known by their time. Pass future as an array."
+            "of future that follow it cannot be found by time. Pass future as an array."
         )
 
 
@@ -273,28 +273,27 @@ def _of_array(future: Any, names: Sequence[Any], history: History, steps: int) -
     fits = values.ndim == len(wanted) and values.shape[-1] == len(names)
     if not fits or (not history.panel.single and len(values) != series):
         raise ValueError(
-            f"future must have the shape {shape}, here {wanted}, its columns "
+            f"future must have the shape {shape}, here {wanted}, with the columns "
             f"{_checks.shown(list(names))}. Received shape {values.shape}."
         )
     values = values[None] if history.panel.single else values
     if values.shape[1] < steps:
-        known = np.arange(steps) < values.shape[1]
-        _refuse_few(history, None, 0, known)
+        _refuse_few(history, None, 0, np.arange(steps) < values.shape[1])
     return values
 
 
 def _of_frames(
     future: Any, names: Sequence[Any], history: History, following: Following | None, rows: int
 ) -> tuple[Array, BoolArray]:
-    """Return values and, for each row, True if the frames have it; found by id and time."""
+    """Return the values of each row, found by id and time, and True if the frames have it."""
     windows, panel = history.windows, history.panel
     listed = isinstance(future, list | tuple)
     frames = list(future) if listed else [future]
     alike = panel.single or windows.id_column is not None
     if (listed and alike) or (not alike and (not listed or len(frames) != len(panel.lengths))):
         raise ValueError(
-            "future must be of the same kind as the series: one frame for one, a list of as many "
-            f"frames for a list. Received: {type(future).__name__}."
+            "future must be like series: one frame for one frame, a list of equally many frames "
+            f"for a list. Received: {type(future).__name__}."
         )
     tables = [
         _table(frame, names, windows, f"future[{i}]" if listed else "future")
@@ -312,14 +311,14 @@ def _of_frames(
             raise ValueError(
                 f"future has no row of {panel.series(int(absent[0]))}, by id_column="
                 f"{windows.id_column!r}. Its ids are {_checks.shown(list(dict.fromkeys(ids)))}: "
-                "write them as those of the series are, and give a row for each step of each."
+                "use the ids of the series, with a row for each step of each series."
             )
     if following is not None:
-        _check_known(history, following)
+        _check_dated(history, following)
     offsets = np.concatenate(([0], np.cumsum(lengths)))
     places = _places(tables, series, offsets, history, following, rows)
     out = np.zeros((len(panel.lengths), rows, len(names)))
-    known = np.zeros((len(panel.lengths), rows), bool)
+    present = np.zeros((len(panel.lengths), rows), bool)
     used = (series >= 0) & (places >= 0) & (places < rows)
     flat = series[used] * rows + places[used]
     if len(np.unique(flat)) < len(flat):
@@ -329,11 +328,11 @@ def _of_frames(
             f"future has several rows for one time of {panel.series(number)}. Keep one of them."
         )
     out.reshape(-1, len(names))[flat] = values[used]
-    known.ravel()[flat] = True
-    return out[history.chosen], known[history.chosen]
+    present.ravel()[flat] = True
+    return out[history.chosen], present[history.chosen]
 
 
-def _table(frame: Any, names: Sequence[Any], windows: Any, what: str) -> Any:
+def _table(frame: Any, names: Sequence[Any], windows: WindowSpec, what: str) -> Any:
     needed = [name for name in (windows.id_column, windows.time_column, *names) if name is not None]
     return open_frame(selected(frame, needed, windows, what))
 
@@ -346,9 +345,9 @@ def _places(
     following: Following | None,
     rows: int,
 ) -> IntArray:
-    """Return the place of each row among those that follow its series, -1 for another time."""
+    """Return the index of each row among those that follow its series, -1 for another time."""
     if following is None:
-        # Without times, the rows of a series count in their order.
+        # Without timestamps, the rows of a series are in order.
         order = np.argsort(series, kind="stable")
         first = np.searchsorted(series[order], series)
         places = np.empty(len(series), np.int64)
@@ -370,6 +369,6 @@ def _places(
     bounds = np.searchsorted(series[order], np.arange(len(wanted) + 1))
     for number, ahead in enumerate(wanted):
         mine = order[bounds[number] : bounds[number + 1]]
-        found = np.minimum(np.searchsorted(ahead, times[mine]), rows - 1)
-        places[mine] = np.where(ahead[found] == times[mine], found, -1)
+        nearest = np.minimum(np.searchsorted(ahead, times[mine]), rows - 1)
+        places[mine] = np.where(ahead[nearest] == times[mine], nearest, -1)
     return places

@@ -1,7 +1,7 @@
 """``History``: the last rows of each series, the only ones that a forecast reads.
 
-A hole before these rows does not matter, whatever ``missing`` says. With ``"mask"``, a hole within
-them does not either, nor a series that is shorter than they are.
+A value missing before these rows does not matter, whatever ``missing`` says. With ``"mask"``,
+values missing within them do not matter either, and a series may be shorter.
 """
 
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from keras_ts.windows.windowed_series import WindowedSeries
 
 @dataclass(frozen=True)
 class History:
-    """The last rows of those series that can be forecast.
+    """The last rows of the series that can be forecast.
 
     Attributes:
         panel: All series, without the columns of a calendar.
@@ -32,15 +32,15 @@ class History:
     def of(
         cls, panel: Panel, windows: WindowedSeries, incomplete: str, masked: str | None
     ) -> "History":
-        """Find the series with whole last rows; refuse others, or leave them out for "nan".
+        """Return the last rows of complete series; refuse incomplete ones, or skip them for "nan".
 
         Args:
             panel: All series, without the columns of a calendar.
             windows: The windows.
             incomplete: ``"raise"`` or ``"nan"``.
-            masked: ``"targets"`` if the model masks the rows without any target, ``"any"`` if it
-                masks those that lack a value, or None. It would forecast 0 if it masked all rows,
-                and a target of which it sees no value.
+            masked: ``"targets"`` if the model masks rows in which all targets are missing,
+                ``"any"`` if it masks rows with any missing value, or None. A model would forecast 0
+                if it masked all rows, or for a target without a value.
         """
         whole = panel.lengths >= (1 if windows.handling.masked else windows.geometry.reach)
         if incomplete == "raise" and not whole.all():
@@ -55,8 +55,8 @@ class History:
     def past(self) -> Array:
         """The last rows, ``(chosen, reach)`` or ``(chosen, reach, columns)``.
 
-        Rows before the first of a series, which ``missing="mask"`` allows, are missing, but for
-        columns known ahead: these hold the values of the first row, as after ``pad_front``.
+        Rows before the first of a series, which ``missing="mask"`` allows, are missing, except for
+        columns known ahead, which repeat the first row, as after ``pad_front``.
         """
         past = self.panel.values[self.rows]
         before = self._wanted < self._first
@@ -69,7 +69,7 @@ class History:
 
     @property
     def rows(self) -> IntArray:
-        """Flat positions of the last rows, ``(chosen, reach)``; the first one for those before."""
+        """Flat positions of the last rows, ``(chosen, reach)``, clamped to the series' first."""
         return np.maximum(self._wanted, self._first)
 
     @property
@@ -82,7 +82,7 @@ class History:
         return self.panel.offsets[:-1][self.chosen][:, None]
 
     def _broken(self, masked: str | None) -> BoolArray:
-        """Tell for each chosen series if its last rows lack what the model needs."""
+        """Return True for each chosen series whose last rows lack values that the model needs."""
         handling = self.windows.handling
         counts_rows = handling.gaps == "ignore"
         if counts_rows and masked is None:
@@ -93,18 +93,18 @@ class History:
             broken: BoolArray = np.logical_or.reduce(np.logical_and.reduce(read, axis=1), axis=1)
         else:
             broken = np.logical_or.reduce(self._missing, axis=1)
-        # A gap in time does not break windows that count rows.
+        # A gap in time does not matter to windows that count rows.
         return broken if counts_rows else broken | np.logical_or.reduce(self._gaps, axis=1)
 
     @property
     def _missing(self) -> BoolArray:
-        """Tell for each of the last rows if a value is missing."""
+        """True for each of the last rows with a missing value."""
         past = self.past
         return missing_rows(past.reshape(-1, *past.shape[2:])).reshape(past.shape[:2])
 
     @property
     def _missing_targets(self) -> BoolArray:
-        """Tell for each of the last rows and each target if its value is missing."""
+        """True for each missing target in the last rows, ``(chosen, reach, targets)``."""
         past = self.past
         values = past.reshape(*past.shape[:2], -1)[..., self.panel.columns.targets]
         missing: BoolArray = ~np.isfinite(values)
@@ -112,14 +112,14 @@ class History:
 
     @property
     def _gaps(self) -> BoolArray:
-        """Tell for each of the last rows if rows are missing between it and the one before."""
+        """True for each of the last rows that follows a gap in time."""
         rows = self.rows
         if not len(self.panel.gaps):
             return np.zeros(rows.shape, bool)
         gap = np.zeros(len(self.panel.values), bool)
         gap[self.panel.gaps] = True
         gaps: BoolArray = gap[rows]
-        # A gap lies before its row, and nothing of a window lies before the first.
+        # A gap before the first row is outside the window.
         gaps[:, 0] = False
         return gaps
 
@@ -137,7 +137,7 @@ class History:
             if self.windows.handling.masked and gaps.any():
                 where = self.panel.place(int(rows[gaps.argmax()]))
                 what = f"a gap in time in its last window, at {where}"
-                cure = "a mask covers missing values alone. Insert the rows that are missing"
+                cure = "a mask covers only missing values. Insert the missing rows"
             raise ValueError(
                 f'{name} has {what}: {cure}, or pass incomplete="nan" for rows of NaN.'
             )
@@ -146,14 +146,14 @@ class History:
             plan = " If the last rows are a plan of what follows, pass them as future= instead."
         raise ValueError(
             "The last window of the series has a missing value or a gap at "
-            f"{self.panel.place(int(rows[(missing | gaps).argmax()]))}, so there is nothing whole "
-            'to forecast from. Fill it, build a preset on windows with missing="mask", which masks '
-            f'it, or pass incomplete="nan" for rows of NaN.{plan}'
+            f"{self.panel.place(int(rows[(missing | gaps).argmax()]))}, so it is incomplete. Fill "
+            'it in, build a preset on windows with missing="mask", which masks it, or pass '
+            f'incomplete="nan" for rows of NaN.{plan}'
         )
 
 
 def _named(panel: Panel, number: int) -> str:
-    """Name a series, or the argument that holds the only one."""
+    """Name a series in an error; the only one by its argument."""
     return "series" if panel.single else panel.series(number)
 
 
@@ -161,7 +161,7 @@ def _refuse_short(panel: Panel, windows: WindowedSeries, number: int) -> None:
     rows = int(panel.lengths[number])
     raise ValueError(
         f"{_named(panel, number)} is too short: "
-        f"window={windows.window}, sampling_rate={windows.sampling_rate} read back "
+        f"window={windows.window}, sampling_rate={windows.sampling_rate} read "
         f"{windows.geometry.reach} positions, and it has {rows}. Leave it out, build a "
         'preset on windows with missing="mask", which masks the steps before a series, or pass '
         'incomplete="nan" for rows of NaN.'

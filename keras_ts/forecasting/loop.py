@@ -1,11 +1,11 @@
-"""The arithmetic of a forecast's rounds, as a layer that calls a model on its own outputs.
+"""``Loop``: a layer that calls a model on its own outputs, one horizon per round.
 
-A round forecasts one horizon. Past the horizon, outputs and the columns known ahead stand behind
-the inputs, and the next round reads the window that ends there. ``forecast`` compiles the layer,
-and ``Rollout`` saves and exports it.
+After each round, the outputs and the columns known ahead are appended to the inputs, and the next
+round reads the window that ends there. ``forecast`` compiles the layer, and ``Rollout`` saves and
+exports it.
 
-The inputs and the finished steps are carried as arrays of one shape, each moved on by a horizon:
-converters to ONNX know concatenation, and none knows an update in place.
+The inputs and the finished steps are arrays of constant shape, shifted by one horizon per round:
+converters to ONNX support concatenation, but no update in place.
 """
 
 import math
@@ -30,9 +30,9 @@ class Rounds:
         geometry: The shape of a window.
         count: Number of rounds.
         targets: Shape of the targets at one step: ``()`` or ``(n,)``.
-        quantiles: Quantiles on the last axis of the output; 0 for a point.
-        sources: Of each past column, its place among the targets and, behind these, the columns
-            known ahead; None if some column is neither, so that there is one round only.
+        quantiles: Number of quantiles on the last axis of the output; 0 for a point forecast.
+        sources: The index of each past column among the targets and, after them, the columns known
+            ahead; None if a column is neither, so that there can be only one round.
     """
 
     geometry: Geometry
@@ -43,7 +43,7 @@ class Rounds:
 
     @property
     def steps(self) -> int:
-        """Number of steps that all rounds forecast."""
+        """Number of steps that all rounds forecast together."""
         return self.count * self.geometry.horizon
 
     @property
@@ -53,13 +53,13 @@ class Rounds:
 
 
 class Loop(keras.layers.Layer):
-    """Calls a model once a round, on the inputs and on the outputs of the rounds before.
+    """Calls a model once per round, on the inputs and on the outputs of earlier rounds.
 
     Args:
         model: The model.
         rounds: The rounds.
         steps: Number of steps to return. Defaults to None: those of all rounds.
-        unrolled: True for a plain loop of Python, which a debugger can step through.
+        unrolled: True for a plain Python loop, which a debugger can step through.
     """
 
     def __init__(
@@ -75,11 +75,11 @@ class Loop(keras.layers.Layer):
         return keras.KerasTensor((batch, self.steps, *self.rounds.step_shape), self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the settings but for the model, which a ``Rollout`` keeps."""
+        """Return the settings except the model, which a ``Rollout`` saves."""
         return {**super().get_config(), "rounds": asdict(self.rounds), "steps": self.steps}
 
     def call(self, inputs: Any) -> Any:
-        """Forecast from the last positions that a window spans, and the rows that follow them."""
+        """Forecast from the last rows of each series and the columns known ahead after them."""
         parts = dict(inputs) if isinstance(inputs, dict) else {"past": inputs}
         static = parts.get("static")
         carried = {"recent": parts["past"]}
@@ -88,8 +88,8 @@ class Loop(keras.layers.Layer):
         if self.rounds.count == 1:
             ahead = self._horizon(self.model(self._window(carried, static), training=False))
             return ahead[:, : self.steps]
-        # The first round tells which variables a call changes, as generators of random numbers do:
-        # a compiled loop cannot write to them, and has to carry their values.
+        # The first round shows which variables a call changes, such as those of random number
+        # generators. A compiled loop cannot write to them, and has to carry their values.
         ahead, values = self._call_apart(self._window(carried, static), {})
         variables = [
             variable for variable in self.model.non_trainable_variables if id(variable) in values
@@ -118,12 +118,12 @@ class Loop(keras.layers.Layer):
         return carried["done"][:, : self.steps]
 
     def _whole_rounds(self, future: Any) -> Any:
-        """Repeat the last row known ahead until there are rows for every round."""
+        """Repeat the last row known ahead until there are enough rows for all rounds."""
         missing = self.rounds.steps - future.shape[1]
         return ops.concatenate([future] + [future[:, -1:]] * missing, axis=1)
 
     def _window(self, carried: dict[str, Any], static: Any) -> Any:
-        """Return the model's inputs in one round."""
+        """Return the model's inputs of a round."""
         past = carried["recent"][:, :: self.rounds.geometry.sampling_rate]
         window = {"past": past}
         if "future" in carried:
@@ -133,7 +133,7 @@ class Loop(keras.layers.Layer):
         return window if len(window) > 1 else past
 
     def _moved_on(self, carried: dict[str, Any], ahead: Any) -> dict[str, Any]:
-        """Return the inputs of the next round: the rows of this one stand behind its inputs."""
+        """Return the inputs of the next round, with the rows of this one appended."""
         horizon, sources = self.rounds.geometry.horizon, self.rounds.sources
         assert sources is not None
         recent = carried["recent"]
@@ -157,22 +157,22 @@ class Loop(keras.layers.Layer):
 
         Args:
             inputs: The model's inputs.
-            state: Values, by the ``id`` of the variables that have them.
+            state: Values of some variables, by the ``id`` of the variable.
 
         Returns:
-            The output as a horizon, and the values after the call of those variables that ``state``
-            holds or the call changed.
+            The output as a horizon, and the new values of the variables that ``state`` holds or the
+            call changed.
         """
         variables = self.model.variables
-        given = [(each, state.get(id(each), each.value)) for each in variables]
-        with keras.StatelessScope(given) as scope:
+        values = [state.get(id(variable), variable.value) for variable in variables]
+        with keras.StatelessScope(list(zip(variables, values, strict=True))) as scope:
             before = [scope.get_current_value(variable) for variable in variables]
             output = self._horizon(self.model(inputs, training=False))
         unseeded = _keras_private.global_seed_generator()
         if unseeded is not None and scope.get_current_value(unseeded.state) is not None:
             raise ValueError(
-                "The model draws random numbers without a seed, and would draw the same ones at "
-                "every step that it feeds back. Give its layer a keras.random.SeedGenerator."
+                "The model draws random numbers without a seed, and would draw the same ones in "
+                "every round. Pass seed=keras.random.SeedGenerator(...) to its layer."
             )
         after = [scope.get_current_value(variable) for variable in variables]
         return output, {
@@ -182,11 +182,11 @@ class Loop(keras.layers.Layer):
         }
 
     def _horizon(self, output: Any) -> Any:
-        """Return the model's output as ``(batch, horizon, ...)``, of a sequence the last step's."""
+        """Return the model's output as ``(batch, horizon, ...)``; of sequences, the last step's."""
         if not hasattr(output, "shape"):
             raise ValueError(
                 "forecast needs a model with one output, an array. This one returns a "
-                f"{type(output).__name__}. Pass a model that returns one of them."
+                f"{type(output).__name__}. Pass a model that returns one array."
             )
         geometry = self.rounds.geometry
         check_output(tuple(output.shape), self.rounds)
@@ -197,11 +197,11 @@ class Loop(keras.layers.Layer):
 
 
 def check_output(shape: tuple[int | None, ...], rounds: Rounds) -> None:
-    """Refuse outputs of another shape than a window's targets, or as many values in a row.
+    """Refuse outputs that have neither the targets' shape nor all their values on one axis.
 
     Args:
-        shape: Shape of the model's output, its batch in front.
-        rounds: The rounds, which have the shape of the targets.
+        shape: Shape of the model's output, with the batch.
+        rounds: The rounds, which hold the shape of the targets.
     """
     geometry, targets = rounds.geometry, rounds.targets
     ahead = shape[2:] if geometry.sequence else shape[1:]
@@ -225,14 +225,12 @@ def check_output(shape: tuple[int | None, ...], rounds: Rounds) -> None:
 
 
 def checked_rounds(interface: Interface, columns: Columns, steps: int) -> Rounds:
-    """Return the rounds of a forecast.
-
-    Outputs of another shape than the targets are refused, and steps that cannot be fed back.
+    """Return the rounds of a forecast, or refuse a model that does not fit them.
 
     Args:
         interface: The model's interface.
-        columns: The columns that it is fed, those of the calendar included.
-        steps: Steps to forecast.
+        columns: The columns of its inputs, with those of the calendar.
+        steps: Number of steps to forecast.
     """
     windows = interface.windows
     rounds = Rounds(
@@ -250,15 +248,15 @@ def checked_rounds(interface: Interface, columns: Columns, steps: int) -> Rounds
     beyond = f"steps={steps} goes past horizon={windows.horizon}, which needs forecasts as inputs"
     if interface.quantiles is not None:
         raise ValueError(
-            f"{beyond}, and the model gives quantiles: a median fed back would make those of later "
-            f"steps too narrow. Train with horizon={steps}."
+            f"{beyond}, and the model returns quantiles: a median fed back would make those of "
+            f"later steps too narrow. Train with horizon={steps}."
         )
     if rounds.sources is None or windows.gap:
         reason = f"gap={windows.gap}"
         if not windows.gap:
             reason = "not every column is a target, known ahead or one of a calendar"
         raise ValueError(
-            f"{beyond}, and {reason}. Train with horizon={steps}, or forecast every column without "
-            "a gap."
+            f"{beyond}, and {reason}. Train with horizon={steps}, or with gap=0 and every column a "
+            "target or known ahead."
         )
     return rounds

@@ -1,4 +1,4 @@
-"""``Rollout``: the whole forecast of many steps as one Keras model, to save and to serve."""
+"""``Rollout``: a forecast of many steps as one Keras model, to save, export and serve."""
 
 from typing import Any, Self
 
@@ -26,8 +26,8 @@ _NOT_EXPORTED = {
 class Rollout(keras.Model):
     """A model that forecasts many steps by feeding its outputs back, as ``forecast`` does.
 
-    An exported ``Rollout`` is a forecaster by itself: whoever runs the file gives it the last rows
-    of a series, and gets the steps that follow, in units of the series.
+    An exported ``Rollout`` needs no other code: the file takes the last rows of a series and
+    returns the steps that follow, in units of the series.
 
     Example:
 
@@ -39,7 +39,7 @@ class Rollout(keras.Model):
     [[3.0, 3.0, 3.0, 3.0]]
 
     Args:
-        model: The model that takes one window and forecasts a horizon. The weights are shared.
+        model: A model that takes one window and forecasts a horizon. Its weights are shared.
         windows: The settings of the windows that the model was trained on, or a dataset that has
             them. Defaults to None: those that the model carries.
         steps: Number of steps to forecast. Defaults to None: the horizon.
@@ -48,8 +48,8 @@ class Rollout(keras.Model):
     Input shape:
         ``(batch, reach)`` or ``(batch, reach, columns)``, the last
         ``reach = sampling_rate * (window - 1) + 1`` rows of each series. With columns known ahead
-        or static ones a dict: that under "past", ``(batch, steps, columns)`` under "future", with
-        the columns of a calendar last, and ``(batch, columns)`` under "static".
+        or static columns, a dict: that array as "past", ``(batch, steps, columns)`` as "future",
+        with the columns of a calendar last, and ``(batch, columns)`` as "static".
 
     Output shape:
         ``(batch, steps)`` for a single target, ``(batch, steps, targets)`` for several, with a last
@@ -57,8 +57,8 @@ class Rollout(keras.Model):
 
     Raises:
         TypeError: ``model`` is not a Keras model, or ``windows`` no ``WindowedSeries``.
-        ValueError: The model does not fit the windows, or cannot be fed its outputs, as in
-            ``forecast``; or its columns are not known.
+        ValueError: The model does not fit the windows or cannot be fed its outputs, as in
+            ``forecast``; or the number of its columns is unknown.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Rollout(keras.Model):
         """
         reason = _NOT_EXPORTED.get(format)
         if keras.backend.backend() == "torch":
-            reason = "PyTorch's exporters run the loop once and write down its steps for one batch"
+            reason = "PyTorch's exporters run the loop once and record its steps for one batch size"
         if reason is not None:
             raise ValueError(
                 f"A Rollout cannot be exported as {format!r} from the {keras.backend.backend()} "
@@ -121,7 +121,7 @@ class Rollout(keras.Model):
 
 
 def _columns(interface: Interface) -> Columns:
-    """Return the columns of a model's inputs, from their shapes or from those that it carries."""
+    """Return the columns of a model's inputs, from their shapes or from what it carries."""
     windows, inputs, carried = interface.windows, interface.inputs, interface.columns
     past: tuple[Any, ...] = ()
     static: int | None = 0
@@ -135,11 +135,11 @@ def _columns(interface: Interface) -> Columns:
     if static is None or None in past:
         raise ValueError(
             "The model does not say how many columns it takes, so a Rollout has no inputs. Put "
-            "WindowedInput.of(dataset) into it, or build it from keras.Input of a known shape."
+            "WindowedInput.of(dataset) into the model, or build it from keras.Input with a shape."
         )
     calendar = windows.calendar_columns
     read = past[0] - len(calendar) if past else None
-    # A single column beside a calendar is a plain series, if the outputs have no axis for it.
+    # A single column with a calendar is a plain series if the outputs have no axis for it.
     lone = read == 1 and bool(calendar) and windows.target_columns is None
     if read is None or (lone and _has_no_target_axis(interface)):
         return PLAIN.with_calendar(calendar)

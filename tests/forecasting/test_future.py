@@ -74,15 +74,18 @@ def test_a_gap_before_the_targets_is_left_out():
         ),
         (
             FUTURE[FUTURE["day"] > "2024-01-28"],
-            "0 of the 3 rows that follow series 'north'.* is 2024-01-26[.] Give",
+            "0 of the 3 rows that follow series 'north'.* is 2024-01-26[.] Pass",
         ),
         (FUTURE.drop(index=[26, 28]), "2 of the 3 rows that follow series 'north'.*2024-01-27"),
         (pd.concat([FUTURE, FUTURE.iloc[1:2]]), "several rows for one time of series 'north'"),
-        (FUTURE.assign(promo=np.nan), "missing or infinite values in the rows that series 'north'"),
+        (
+            FUTURE.assign(promo=np.nan),
+            "missing or infinite values of .* in the rows that series 'north'",
+        ),
         (np.ones((2, 2, 1)), "2 of the 3 rows that follow series 'north'"),
         (np.ones((2, 3, 2)), r"shape \(series, steps, columns\), here \(2, 3, 1\)"),
         (np.ones((3, 1)), r"shape \(series, steps, columns\)"),
-        ([FUTURE, FUTURE], "same kind as the series"),
+        ([FUTURE, FUTURE], "future must be like series"),
     ],
 )
 def test_futures_that_do_not_fit(model, future, says):
