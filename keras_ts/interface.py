@@ -1,8 +1,8 @@
-"""``Interface``: what a model takes and gives, in one place.
+"""``Interface``: the one answer to what a model takes and returns.
 
 ``forecast``, ``Rollout``, ``compare``, ``calibrate``, ``backtest``, ``check_leakage``, recipes and
-files all ask it: the windows that the model was trained on, its columns, their frequency, the
-levels of its quantiles, its inputs, and the missing values that it masks.
+files all ask it for the windows that the model was trained on, their columns and frequency, the
+model's quantiles and inputs, and the missing values that it masks.
 """
 
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# A model remembers the windows that it was loaded or saved with, so that a second save keeps them.
+# A model keeps what it was loaded or saved with, so that the next save has it too.
 _ATTRIBUTE = "_keras_ts_windows"
 
 
@@ -49,79 +49,79 @@ class Interface:
         name: str = "The model",
         built: bool = False,
     ) -> Self:
-        """Read the interface of a model, and refuse windows other than those that it carries.
+        """Return the interface of a model; refuse windows other than those that it carries.
 
         Args:
             model: The model. It carries windows in its ``WindowedInput``, or in the file that it
                 was loaded from or saved in.
             windows: The ``WindowedSeries`` to use the model with, or a dataset. Defaults to None:
-                those that it carries.
+                the windows that the model carries.
             name: The model's name in an error.
-            built: True to refuse a model that is not built.
+            built: True to refuse a model that is not built. Defaults to False.
 
         Raises:
-            TypeError: ``model`` is no Keras model, or ``windows`` are none.
-            ValueError: The windows differ, or the model's parts carry different ones.
+            TypeError: ``model`` is not a Keras model, or ``windows`` are not windows.
+            ValueError: The windows differ, or the model's layers carry different ones.
         """
         check_model(model, built=built)
         carried = carried_by(model)
         if windows is None:
             return cls(model, carried)
-        given = Carried.of(windows) if isinstance(windows, WindowDataset) else Carried(windows)
+        wanted = Carried.of(windows) if isinstance(windows, WindowDataset) else Carried(windows)
         if carried is None:
-            return cls(model, given)
-        clause = carried.disagreement(given)
+            return cls(model, wanted)
+        clause = carried.disagreement(wanted)
         if clause is not None:
             raise ValueError(
-                f"{name} was made for other windows than those given: {clause}. Use windows like "
-                "those that it was trained on; where windows may be left out, it brings its own."
+                f"{name} was made for other windows than those passed: {clause}. Pass windows like "
+                "those that it was trained on, or leave windows out to use the model's own."
             )
-        return cls(model, replace(carried, windows=given.windows))
+        return cls(model, replace(carried, windows=wanted.windows))
 
     @property
     def windows(self) -> WindowedSeries:
-        """The windows, or an error if the model carries none."""
+        """The windows. Raises an error if the model carries none."""
         if self.carried is None:
             raise ValueError(
-                "The model carries no windows: pass windows=dataset.windows. A model whose input "
-                "goes through WindowedInput.of(dataset), as preset.build(dataset) makes it, or "
-                "that was saved by save_model(model, filepath, windows=dataset), carries them."
+                "The model carries no windows: pass windows=dataset.windows. A model carries them "
+                "if its input goes through WindowedInput.of(dataset), as in preset.build(dataset), "
+                "or if it was saved by save_model(model, filepath, windows=dataset)."
             )
         return self.carried.windows
 
     @property
     def columns(self) -> Columns | None:
-        """The columns that the model was trained on, or None if it does not carry them."""
+        """The columns that the model was trained on; None if it does not carry them."""
         return None if self.carried is None else self.carried.columns
 
     @property
     def frequency(self) -> str | None:
-        """The step of time that the model was trained on, or None."""
+        """The frequency of the data that the model was trained on, or None."""
         return None if self.carried is None else self.carried.frequency
 
     @cached_property
     def quantiles(self) -> tuple[float, ...] | None:
-        """The levels of the quantiles or calibrated bounds of the output, or None for a point.
+        """The quantiles or calibrated bounds of the output; None for a point forecast.
 
         Raises:
-            ValueError: The levels that the model carries are not those it ends in.
+            ValueError: The model carries other quantiles than its last layer has.
         """
         carried = None if self.carried is None else self.carried.quantiles
         last = self.last_layer
         if isinstance(last, ConformalInterval):
-            return last.quantiles  # Its bounds stand in place of the quantiles before them.
+            return last.quantiles  # Its bounds replace the quantiles before it.
         if not isinstance(last, SortedQuantiles):
             return carried
         if carried is not None and carried != last.quantiles:
             raise ValueError(
                 f"model carries quantiles={carried} in its WindowedInput, and ends in "
-                f"SortedQuantiles({last.quantiles}). Give both the same ones."
+                f"SortedQuantiles({last.quantiles}). Build both with the same ones."
             )
         return last.quantiles
 
     @property
     def last_layer(self) -> Any:
-        """The layer that the model ends in, within inner models too."""
+        """The last layer of the model, or of the inner model that it ends in."""
         last: Any = self.model
         while getattr(last, "layers", None):
             last = last.layers[-1]
@@ -129,7 +129,7 @@ class Interface:
 
     @property
     def units(self) -> float | list[float] | None:
-        """The unit of each target that a model with smoothing was built for, or None."""
+        """The unit of each target, if the model has smoothing; else None."""
         for layer in self.model.layers:
             if isinstance(layer, SmoothedForecast):
                 return 1.0 if layer.unit is None else layer.unit
@@ -137,7 +137,7 @@ class Interface:
 
     @cached_property
     def masked(self) -> Literal["any", "targets"] | None:
-        """The rows that the model masks: those without "any" value or all "targets"; or None."""
+        """The rows that the model masks: "any" value or all "targets" missing; None for no rows."""
         features = {
             layer.features
             for layer in _keras_private.layers_within(self.model)
@@ -149,14 +149,14 @@ class Interface:
 
     @property
     def takes_missing(self) -> bool:
-        """True if windows given to the model may lack values."""
+        """True if the model's inputs may have missing values."""
         return self.masked is not None or (
             self.carried is not None and self.carried.windows.handling.inputs
         )
 
     @property
     def inputs(self) -> dict[str, Any]:
-        """The model's inputs by "past", "future" and "static"; none for a subclass."""
+        """The model's inputs by "past", "future" and "static"; empty for a subclassed model."""
         inputs = getattr(self.model, "inputs", None) or []
         if len(inputs) == 1:
             return {"past": inputs[0]}
@@ -165,7 +165,7 @@ class Interface:
         return {tensor.name: tensor for tensor in inputs}
 
     def check_forecaster(self) -> None:
-        """Refuse a model whose outputs are no forecast of the window alone."""
+        """Refuse a stateful model, and one with several outputs."""
         model = self.model
         stateful = [
             layer.name
@@ -176,7 +176,7 @@ class Interface:
             raise ValueError(
                 f"The layers {stateful} are stateful: they carry a state from one window into the "
                 "next, so a forecast would depend on every call before it. Build the model with "
-                "stateful=False and give it these weights."
+                "stateful=False and the same weights."
             )
         outputs = getattr(model, "outputs", None) or [None]
         if len(outputs) > 1 or isinstance(getattr(model, "output", None), dict | list | tuple):
@@ -189,18 +189,18 @@ class Interface:
         """Refuse columns other than those that the model takes.
 
         Args:
-            columns: The columns of a series, those of the calendar included.
+            columns: The columns of a series, with those of the calendar.
         """
         if self.columns is not None:
             for part in ("past", "static"):
-                names, given = getattr(self.columns, part), getattr(columns, part)
-                if len(names) != len(given):
+                names, received = getattr(self.columns, part), getattr(columns, part)
+                if len(names) != len(received):
                     raise ValueError(
                         f"The model takes {len(names)} column{'s' * (len(names) != 1)} under "
-                        f"{part!r}, {list(names)}, and the series has {len(given)}. Forecast from "
-                        "the columns that the model was trained on."
+                        f"{part!r}, {list(names)}, and the series has {len(received)}. Forecast "
+                        "from the columns that the model was trained on."
                     )
-        if self.inputs:  # A subclass names no shape.
+        if self.inputs:  # A subclassed model has no shapes.
             self._check_inputs(columns)
 
     def _check_inputs(self, columns: Columns) -> None:
@@ -208,7 +208,7 @@ class Interface:
         fed = columns.input_shapes(windows.geometry, windows.horizon)
         if set(inputs) != set(fed):
             raise ValueError(
-                f"By the windows the model takes {' and '.join(map(repr, fed))}, and it has "
+                f"The windows give the inputs {' and '.join(map(repr, fed))}, and the model has "
                 f"{len(inputs)}: {list(inputs)}. Use the windows that the model was trained on, "
                 "and name its inputs past, future and static."
             )
@@ -241,7 +241,7 @@ class Interface:
                 )
 
     def check_frequency(self, panel: Panel) -> None:
-        """Refuse data whose timestamps go by other steps than those of the training data."""
+        """Refuse data whose timestamps have another frequency than the training data."""
         if self.frequency is None or panel.clock is None:
             return
         own = panel.clock.frequencies
@@ -262,20 +262,20 @@ def remember(model: keras.Model, carried: Carried | None) -> None:
 
 
 def remembered(model: keras.Model) -> Carried | None:
-    """Return what ``model`` was loaded or saved with, or None."""
+    """Return what ``remember`` kept with ``model``, or None."""
     return getattr(model, _ATTRIBUTE, None)
 
 
 def carried_by(model: keras.Model) -> Carried | None:
-    """Return what a model carries in a layer, or was loaded or saved with, or None."""
+    """Return what a model carries in a layer or was loaded or saved with, or None."""
     return in_layers(model) or remembered(model)
 
 
 def in_layers(model: keras.Model) -> Carried | None:
-    """Return what the ``WindowedInput`` within a model carries, or None if it has none.
+    """Return what the ``WindowedInput`` of a model carries, or None if there is none.
 
     Raises:
-        ValueError: The model holds several that differ.
+        ValueError: The model has several that carry different windows.
     """
     layers = [
         layer for layer in _keras_private.layers_within(model) if isinstance(layer, WindowedInput)
