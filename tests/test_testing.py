@@ -322,7 +322,7 @@ def test_the_oracle_leaves_out_what_lacks_values(missing, data):
     [
         (np.arange(3.0), WindowedSeries(3), "gives no window of WindowedSeries"),
         (np.array([1.0, np.nan, 2.0]), WindowedSeries(1), "has a missing value"),
-        (np.zeros((9, 2)), WindowedSeries(1, id_column="a"), "plain arrays alone.*id_column"),
+        (np.zeros((9, 2)), WindowedSeries(1, id_column="a"), "only plain arrays.*id_column"),
     ],
 )
 def test_what_the_oracle_refuses(values, windows, says):

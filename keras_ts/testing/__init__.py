@@ -1,6 +1,6 @@
-"""Checks functions that cut windows, ours and anyone's own, against an oracle.
+"""Checks windowing functions, ours and your own, against an oracle.
 
-This package needs Hypothesis, and no other does, so ``import keras_ts`` leaves it out.
+Only this package needs Hypothesis, so ``import keras_ts`` does not import it.
 """
 
 from keras_ts.testing.check import check_windowing

@@ -1,4 +1,4 @@
-"""``check_windowing``: anyone's own windowing function against the oracle."""
+"""``check_windowing``: checks a windowing function of your own against the oracle."""
 
 import copy
 from collections import Counter
@@ -30,7 +30,7 @@ def check_windowing(
 ) -> None:
     """Check a windowing function of your own against the oracle, on many small series.
 
-    Hypothesis draws series and settings, the same ones each time, and shrinks a case that fails.
+    Hypothesis draws the same series and settings each time, and shrinks a case that fails.
 
     Example:
 
@@ -45,22 +45,22 @@ def check_windowing(
       missing: x=[0.0] y=1.0
 
     Args:
-        function: ``function(series, windows)`` returns arrays ``(x, y)``, or an iterable of
-            batches or of single pairs ``(x, y)``: a tf.data dataset, a PyDataset, a
-            generator. Batches may bring weights: a window of weight 0 does not count. The
-            function may call ``hypothesis.assume`` to leave out cases.
+        function: ``function(series, windows)`` returns arrays ``(x, y)``, or an iterable of batches
+            or single pairs ``(x, y)``: a tf.data dataset, a PyDataset, a generator. Batches may
+            have weights: a window of weight 0 does not count. The function may call
+            ``hypothesis.assume`` to skip cases.
         windows: The settings to try. Defaults to ``windowed_series(columns=columns)``.
         columns: Number of columns. Defaults to None: series of shape ``(time,)``.
         panel: True to pass lists of series, which no window crosses. Defaults to False.
-        split: True to call ``function(series, windows, at)`` for ``(train,
+        split: True to call ``function(series, windows, at)``, which returns ``(train,
             validation)``, each as above: a window belongs to the part that holds all its
-            targets, and ``at`` is each series' own position. Defaults to False.
+            targets, and ``at`` is a position in each series. Defaults to False.
         context: True if inputs of validation reach back over the border. Defaults to True.
         ordered: True if windows must come in time order, False for any. Defaults to False.
         max_examples: Number of cases to try before passing. Defaults to 100.
 
     Raises:
-        AssertionError: A window is wrong, missing or too many, or ``function`` raises. The
+        AssertionError: A window is wrong, missing or one too many, or ``function`` raises. The
             message shows the smallest case found.
     """
     last = [""]
@@ -91,7 +91,7 @@ class _Case:
 
 @st.composite
 def _cases(draw: Any, drawn: Any, columns: Any, panel: bool, split: bool, context: bool) -> _Case:
-    """Draw a series and settings that give a window, to both parts if there is a split."""
+    """Draw a series and settings with at least one window, in both parts if there is a split."""
     w = draw(drawn)
     span = w.sampling_rate * (w.window - 1) + 1 + w.gap + w.horizon
     most = 2 * span + w.stride + 6 if split else span + 8
@@ -100,7 +100,7 @@ def _cases(draw: Any, drawn: Any, columns: Any, panel: bool, split: bool, contex
         static: Any = w.static_columns or ()
         for column in static:
             array[:, column] = array[:1, column]
-    assume(not (w.shuffle and w.remainder == "drop"))  # Any windows may be left out.
+    assume(not (w.shuffle and w.remainder == "drop"))  # Which windows are dropped is undefined.
     longest = max(map(len, arrays))
     assume(longest >= span + split)
     at = draw(st.integers(span, longest - 1)) if split else None
@@ -131,12 +131,12 @@ def _text(x: Any, y: Any) -> str:
 
 
 def _fault(function: Callable[..., Any], case: _Case, ordered: bool) -> str:
-    """Return the first fault in the windows that the function cuts, or an empty text."""
+    """Return the first fault in the windows that the function cuts, or an empty string."""
     split = len(case.arguments) == 3
     try:
         result = function(*copy.deepcopy(case.arguments))
-        names, given = (["train", "validation"], result) if split else (["train"], [result])
-        got = {name: _read(part, case) for name, part in zip(names, given, strict=True)}
+        names, parts = (["train", "validation"], result) if split else (["train"], [result])
+        got = {name: _read(part, case) for name, part in zip(names, parts, strict=True)}
     except HypothesisException:  # the function's own assumptions
         raise
     except Exception as error:
@@ -146,7 +146,7 @@ def _fault(function: Callable[..., Any], case: _Case, ordered: bool) -> str:
 
 
 def _read(result: Any, case: _Case) -> list[str]:
-    """Return the windows in arrays or batches, of an endless dataset the first ones."""
+    """Return the windows in arrays or batches; of an endless dataset, the first ones."""
     if isinstance(result, tuple | list) and len(result) == 2 and not isinstance(result[0], tuple):
         result = [result]
     elif not hasattr(result, "__iter__"):
@@ -176,7 +176,7 @@ def _row_of(x: Any, row: Any) -> Any:
 
 
 def _difference(got: list[str], part: str, case: _Case, ordered: bool) -> str:
-    """Return the first window that is wrong, too many or missing, or an empty text."""
+    """Return the first window that is wrong, one too many or missing, or an empty string."""
     wanted = case.parts[part]
     if ordered:
         pairs = enumerate(zip_longest(got, wanted, fillvalue="nothing"))

@@ -1,4 +1,4 @@
-"""The oracle: windows by plain loops that follow the contract word by word.
+"""The oracle: cuts windows by plain loops that follow the documentation word by word.
 
 It shares no arithmetic with ``keras_ts.windows``.
 """
@@ -15,7 +15,7 @@ from keras_ts.windows.windowed_series import WindowedSeries
 
 
 def reference_windows(series: Any, windows: WindowedSeries) -> tuple[Any, Array]:
-    """Return all windows in time order, by plain loops that follow the contract word by word.
+    """Return all windows in time order, by plain loops that follow the documentation.
 
     Example:
 
@@ -25,7 +25,7 @@ def reference_windows(series: Any, windows: WindowedSeries) -> tuple[Any, Array]
 
     Args:
         series: ``(time,)`` or ``(time, columns)``, or a list of such arrays.
-        windows: Settings to cut the series by. Batches and their order make no difference.
+        windows: Settings to cut the series by. Those of batches and their order are ignored.
 
     Raises:
         ValueError: There is no window, a value is missing where ``missing="raise"``, or
@@ -46,8 +46,8 @@ def each_window(
     """Yield every window of every series, with the part of a split at ``at`` that holds it."""
     for name in ("id_column", "time_column"):
         if value := getattr(w, name):
-            raise ValueError(f"The reference knows plain arrays alone. Received: {name}={value!r}.")
-    cycles: Any = w.calendar or ()
+            raise ValueError(f"The reference takes only plain arrays. Received: {name}={value!r}.")
+    cycles = w.cycles
     fronts: set[int] = set()
     panel = isinstance(series, list | tuple) and all(getattr(part, "ndim", 0) for part in series)
     for array in series if panel else [series]:
@@ -63,11 +63,13 @@ def each_window(
         rest: Any = [c for c in range(width) if c not in static and c not in future]
         chosen: Any = rest if w.target_columns is None else w.target_columns
         wanted = values if values.ndim == 1 else table[:, chosen]
-        known = [p for p in range(len(values)) if np.isfinite(table[p, rest]).any() or not rest]
-        first = known[0] if known else 0
-        fronts.update(known[:1])
+        filled = [p for p in range(len(values)) if np.isfinite(table[p, rest]).any() or not rest]
+        first = filled[0] if filled else 0
+        fronts.update(filled[:1])
         if cycles and len(fronts) > 1:
-            raise ValueError("calendar counts rows from the first value, in all series the same.")
+            raise ValueError(
+                "calendar counts rows from the first value, at one place in all series."
+            )
         span = w.sampling_rate * (w.window - 1) + 1 + w.gap + w.horizon
         for start in range(0, len(values) - span + 1, w.stride):
             inputs = [start + w.sampling_rate * k for k in range(w.window)]
@@ -106,13 +108,13 @@ def each_window(
 
 
 def _waves(position: int, cycles: Any) -> list[float]:
-    """Return sine and cosine of the phase of a position in each cycle, counted in rows."""
+    """Return sine and cosine of a position's phase in each cycle, a period in rows."""
     angles = [2 * math.pi * (position % cycle) / cycle for cycle in cycles]
     return [wave(angle) for angle in angles for wave in (math.sin, math.cos)]
 
 
 def shown_settings(windows: WindowedSeries) -> str:
-    """Return the code of a description, with the settings that differ from the defaults."""
-    given = [(f.name, getattr(windows, f.name), f.default) for f in fields(windows)]
-    shown = [f"{name}={value!r}" for name, value, default in given if value != default]
+    """Return ``windows`` as code, with the settings that differ from the defaults."""
+    settings = [(f.name, getattr(windows, f.name), f.default) for f in fields(windows)]
+    shown = [f"{name}={value!r}" for name, value, default in settings if value != default]
     return f"WindowedSeries({', '.join(shown)})"

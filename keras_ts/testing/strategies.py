@@ -1,4 +1,4 @@
-"""Small series, panels and settings for Hypothesis to draw."""
+"""Hypothesis strategies of small series, panels and settings."""
 
 from typing import Any
 
@@ -11,12 +11,13 @@ from keras_ts.windows.windowed_series import WindowedSeries
 Strategy = st.SearchStrategy
 
 
-# These bring inputs in a dict, weights or another order: a function has to be made for them.
+# These settings turn inputs into a dict, add weights or change the order, so a function has to
+# support them explicitly.
 _NAMED_ONLY = {"shuffle", "remainder", "calendar", "future_columns", "static_columns"}
 
 
 def series(*, min_length: int = 1, max_length: int = 20, **kind: Any) -> Strategy[Array]:
-    """Return a strategy of series in which every value tells its place, or is drawn.
+    """Return a strategy of series whose values encode their positions, or are drawn.
 
     Example:
 
@@ -45,7 +46,7 @@ def panels(
     dtype: Any = "float32",
     elements: Strategy[Any] | None = None,
 ) -> Strategy[list[Array]]:
-    """Return a strategy of lists of series of unequal length, also empty and short ones.
+    """Return a strategy of lists of series of unequal length, empty and short ones included.
 
     Example:
 
@@ -60,8 +61,8 @@ def panels(
         max_length: Most positions in a series. Defaults to 20.
         columns: Number of columns. Defaults to None: shape ``(time,)``.
         dtype: Dtype of the arrays. Defaults to ``"float32"``.
-        elements: A strategy for single values, NaN among them if you like. Defaults to
-            None: no two values of a panel are equal, and each tells its place.
+        elements: A strategy of single values, which may include NaN. Defaults to None: each value
+            encodes its position, and no two values of a panel are equal.
     """
     width = columns or 1
     place = 1 if width == 1 else 10 ** len(str(width - 1))
@@ -83,7 +84,7 @@ def panels(
 
 
 def windowed_series(*vary: str, columns: int | None = None) -> Strategy[WindowedSeries]:
-    """Return a strategy of settings for small windows, of which those in ``vary`` vary.
+    """Return a strategy of settings for small windows, in which those named in ``vary`` vary.
 
     Example:
 
@@ -93,12 +94,12 @@ def windowed_series(*vary: str, columns: int | None = None) -> Strategy[Windowed
     True
 
     Args:
-        *vary: Names of arguments of ``WindowedSeries``; the others keep their defaults,
-            and ``window`` is always drawn. ``future_columns``, ``static_columns`` and
-            ``calendar`` turn inputs into a dict, and ``remainder`` brings weights; so they are
-            drawn only if they are named, as is ``shuffle``. By default all others vary.
-        columns: Number of columns for ``target_columns`` to choose from. Defaults to
-            None: a series of shape ``(time,)``, which has no ``target_columns``.
+        *vary: Names of arguments of ``WindowedSeries``; the others keep their defaults, and
+            ``window`` is always drawn. ``future_columns``, ``static_columns`` and ``calendar`` turn
+            inputs into a dict, ``remainder`` adds weights, and ``shuffle`` changes the order, so
+            these are drawn only if named. By default all others vary.
+        columns: Number of columns from which ``target_columns`` chooses. Defaults to None: a series
+            of shape ``(time,)``, which has no ``target_columns``.
 
     Raises:
         ValueError: ``vary`` names an argument that is not drawn here.
@@ -127,7 +128,7 @@ def windowed_series(*vary: str, columns: int | None = None) -> Strategy[Windowed
 
 
 def _built(settings: dict[str, Any]) -> WindowedSeries | None:
-    """Return the description of these settings, or None if two of them disagree."""
+    """Return the windows with these settings, or None if two settings disagree."""
     try:
         return WindowedSeries(**settings)
     except ValueError:
@@ -135,7 +136,7 @@ def _built(settings: dict[str, Any]) -> WindowedSeries | None:
 
 
 def _leaves_a_target(w: WindowedSeries, columns: int) -> bool:
-    """Tell if a column is left to forecast."""
+    """Return True if a column is left to forecast."""
     future: Any = w.future_columns or ()
     static: Any = w.static_columns or ()
     return w.target_columns is not None or len(future) + len(static) < columns
