@@ -67,9 +67,7 @@ def each_window(
         first = filled[0] if filled else 0
         fronts.update(filled[:1])
         if cycles and len(fronts) > 1:
-            raise ValueError(
-                "calendar counts rows from the first value, at one place in all series."
-            )
+            raise ValueError("calendar counts rows from the first value, at one row in all series.")
         span = w.sampling_rate * (w.window - 1) + 1 + w.gap + w.horizon
         for start in range(0, len(values) - span + 1, w.stride):
             inputs = [start + w.sampling_rate * k for k in range(w.window)]
