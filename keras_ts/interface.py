@@ -45,7 +45,7 @@ class Interface:
     def of(
         cls,
         model: keras.Model,
-        windows: Any = None,
+        windows: WindowedSeries | WindowDataset | None = None,
         name: str = "The model",
         built: bool = False,
     ) -> Self:

@@ -182,7 +182,7 @@ def test_a_window_without_a_value_or_with_a_gap_in_time_is_refused():
         (empty, "series 'a' has no value of its target 'y' in its last window"),
         (
             gap,
-            r"a gap in time in its last window, at position 35 \(2024-02-06.*Insert the missing rows",
+            r"a gap in time in its last window, at position 35 \(2024-02-06.*Insert the missing",
         ),
     ):
         with pytest.raises(ValueError, match=says):

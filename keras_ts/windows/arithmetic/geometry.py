@@ -80,7 +80,7 @@ class WindowRanges(PickledByFields):
         """Return begins and ends of the flat rows that each range reads, in windows of ``span``."""
         return self.first, self.first + self.step * (self.count - 1) + span
 
-    def starts(self, windows: Any) -> IntArray:
+    def starts(self, windows: IntArray) -> IntArray:
         """Return the flat starts of windows, given their numbers in time order."""
         if len(self.first) == 1:
             if self.step == 1 and self.first[0] == 0:
@@ -95,7 +95,7 @@ class WindowRanges(PickledByFields):
         numbers: IntArray = self._before[number] + (starts - self.first[number]) // self.step
         return numbers
 
-    def series_of(self, windows: Any) -> IntArray:
+    def series_of(self, windows: IntArray) -> IntArray:
         """Return the index of the series that each window reads, given the windows' numbers."""
         return self.series[self._range_of(windows)]
 
@@ -112,7 +112,7 @@ class WindowRanges(PickledByFields):
         count = (np.minimum(last, high) - first) // self.step + 1
         return self._nonempty(first, count, self.series, self.step)
 
-    def _range_of(self, windows: Any) -> IntArray:
+    def _range_of(self, windows: IntArray) -> IntArray:
         return np.searchsorted(self._before, windows, side="right") - 1
 
     @staticmethod
