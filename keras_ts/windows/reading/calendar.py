@@ -149,7 +149,7 @@ def refuse_slips(
     if not frequency.counts_days:
         counted, even = "in UTC", f"only {counted}"
         cure = (
-            "without its time zone, with dt.tz_localize(None) in pandas or "
+            "without a time zone, with dt.tz_localize(None) in pandas or "
             "dt.replace_time_zone(None) in polars"
         )
     raise ValueError(
