@@ -98,7 +98,7 @@ def test_a_model_of_hours_by_the_clock_forecasts_the_same_from_the_last_rows(kin
         (
             pd.date_range("2024-01-01", periods=500, freq="6h").tz_localize("Europe/London"),
             r"counts steps of 6 hours in UTC, and those of series 'b' are even "
-            r"only by the clock of the time zone.*Pass time_column='t' without its time zone",
+            r"only by the clock of the time zone.*Pass time_column='t' without a time zone",
         ),
         (
             pd.date_range("2024-01-01 04:30", periods=500, freq="24h", tz="UTC").tz_convert(
