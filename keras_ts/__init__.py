@@ -1,7 +1,8 @@
 """keras_ts: time-series forecasting for Keras 3.
 
-Functions and main classes are here; layers, losses, metrics and baselines have modules of their
-own, as in Keras.
+Cut a series into windows (``WindowedSeries``), build a model for them (``from_preset``), forecast
+with it (``forecast``) and judge it (``compare``). Layers, losses, metrics and baselines have
+modules of those names, as in Keras; the layers at the ends of most models stand here, too.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -80,7 +81,7 @@ __all__ = [
     "windowed_dataset",
 ]
 
-if not TYPE_CHECKING:  # A type checker would take any name for one of ours.
+if not TYPE_CHECKING:  # Type checkers would accept any attribute.
 
     def __getattr__(name: str) -> Any:
         """Return a registered class: files and pickles name ``keras_ts`` as the module of each."""

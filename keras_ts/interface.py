@@ -25,7 +25,7 @@ from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# A model keeps what it was loaded or saved with, so that the next save has it too.
+# Under this attribute a model without a WindowedInput keeps its windows, for its next save.
 _ATTRIBUTE = "_keras_ts_windows"
 
 
@@ -137,7 +137,7 @@ class Interface:
 
     @cached_property
     def masked(self) -> Literal["any", "targets"] | None:
-        """The rows that the model masks: "any" value or all "targets" missing; None for no rows."""
+        """Rows that are masked: "any" if one value is missing, "targets" if all are; or None."""
         features = {
             layer.features
             for layer in _keras_private.layers_within(self.model)
@@ -257,7 +257,7 @@ class Interface:
 
 
 def remember(model: keras.Model, carried: Carried | None) -> None:
-    """Keep ``carried`` with a model that has no ``WindowedInput``, as its file does."""
+    """Attach ``carried`` to a model that has no ``WindowedInput`` to hold it."""
     setattr(model, _ATTRIBUTE, carried)
 
 

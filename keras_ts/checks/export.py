@@ -77,7 +77,7 @@ def check_export(
         load = functools.cache(lambda: runtimes.RUNTIMES[format][2](path, names))
         runs = _Runs(model, x, format, rtol, load)
         for arrays in _lengths(model, inputs):
-            # A file that differs on whole windows says nothing of missing values.
+            # If the file differs on whole windows already, missing values would tell nothing more.
             if runs.agree(arrays):
                 for holed in with_holes(model, arrays):
                     runs.agree(holed, missing=True)
@@ -165,8 +165,8 @@ def _inputs(model: Any, x: Any) -> list[Array]:
             )
         if _free(spec) and array.shape[1] < 2:
             raise ValueError(
-                "x must have at least 2 steps: this model takes any length, so two are tried. "
-                f"Received: {array.shape}."
+                "x must have at least 2 steps: this model takes any length, so it is run at this "
+                f"one and at half of it. Received: {array.shape}."
             )
     return [
         array.astype(keras.backend.standardize_dtype(spec.dtype))

@@ -119,7 +119,7 @@ def check_imports(kind: str, error: Exception) -> None:
 
 def cure(kind: str) -> str:
     """Return the likely reason that an export fails or differs, and what to do."""
-    return _CURES[kind, keras.backend.backend()]
+    return _CURES.get((kind, keras.backend.backend()), "")
 
 
 def _saved_model(path: str, names: list[str]) -> Run:

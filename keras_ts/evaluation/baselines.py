@@ -1,6 +1,7 @@
 """The forecasts that a model has to beat: one class each, in the table that ``compare`` asks.
 
-All of them cost nothing, or next to nothing. A baseline that is not here is one class more.
+All of them cost nothing, or next to nothing. Another baseline is one class more, a line in
+``default_baselines`` below, and one in ``keras_ts/baselines.py``.
 """
 
 from typing import ClassVar

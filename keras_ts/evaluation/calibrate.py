@@ -23,8 +23,9 @@ def calibrate(
 
     At each step, an interval contains a new value with probability ``coverage`` if the new error is
     exchangeable with those on ``validation``: split conformal prediction, with its correction for a
-    finite number of windows. Errors of a series are only roughly so: neighbouring windows overlap,
-    and a series changes. Keep the part long, recent, and free of anything the model was trained on.
+    finite number of windows. Errors of a series are only roughly exchangeable: neighbouring windows
+    overlap, and a series changes. Keep the part long, recent, and free of anything the model was
+    trained on.
 
     The result ends in a ``ConformalInterval``, and is a model like any other: ``forecast`` returns
     the bounds in columns of their own, and saving and exporting keep the intervals. It shares its
@@ -88,7 +89,7 @@ def calibrate(
     inputs, outputs, past = _tensors(interface, validation)
     if len(outputs.shape) < 2 + judged.geometry.sequence + several + (levels is not None):
         # A custom model may leave out the axis of a single step.
-        lead = outputs.shape[1 : 2 + judged.geometry.sequence - 1]
+        lead = outputs.shape[1 : 1 + judged.geometry.sequence]
         outputs = keras.layers.Reshape((*lead, 1, *outputs.shape[1 + len(lead) :]))(outputs)
     calibrated = keras.Model(inputs, layer([outputs, past]), name=f"{model.name}_calibrated")
     layer.margins.assign(np.stack(by_share).reshape(layer.margins.shape))
@@ -99,7 +100,7 @@ def calibrate(
 def _errors(
     model: keras.Model, judged: JudgedWindows, levels: Any, pairs: list[Any]
 ) -> tuple[list[Array], list[Array], Array]:
-    """Return how far targets lie below and above each interval, and the scales of their windows.
+    """Return how far targets lie below and above each interval (negative inside), and the scales.
 
     The intervals are pairs of quantiles, or the point twice. Windows in which a target or a
     prediction is not finite are left out.

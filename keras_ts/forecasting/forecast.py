@@ -128,7 +128,7 @@ def forecast(
     values = values[:, :steps]
     if is_frame(series):
         times = None if following is None else following.times[:, :steps]
-        return as_frames(series, panel, interface, times, values)
+        return as_frames(series, panel, settings, interface.quantiles, times, values)
     return values[0] if panel.single else values
 
 

@@ -53,18 +53,24 @@ def selected(frame: Any, needed: list[str], windows: WindowSpec, what: str) -> A
 
 
 def as_frames(
-    series: Any, panel: Panel, interface: Interface, times: Array | None, values: Array
+    series: Any,
+    panel: Panel,
+    windows: WindowSpec,
+    quantiles: Sequence[float] | None,
+    times: Array | None,
+    values: Array,
 ) -> Any:
     """Return a forecast as a frame, or as a list of frames for a list.
 
     Args:
         series: The frame or the list of frames that was forecast.
         panel: The series that were read from it.
-        interface: The model's windows and quantiles.
+        windows: The model's windows.
+        quantiles: The quantiles on the last axis of the forecast, or None.
         times: The timestamps of the steps, ``(series, steps)``, or None.
         values: The forecast, ``(series, steps, ...)``.
     """
-    columns = _columns(panel, interface, values)
+    columns = _columns(panel, windows, quantiles, values)
     listed = isinstance(series, list | tuple)
     frames = []
     for number, frame in enumerate(series if listed else [series]):
@@ -72,7 +78,7 @@ def as_frames(
         rows = slice(number, number + 1) if listed else slice(None)
         own = {name: column[rows].ravel() for name, column in columns.items()}
         stamps = None if times is None else times[rows].ravel()
-        frames.append(_frame(table, panel, interface.windows, stamps, own))
+        frames.append(_frame(table, panel, windows, stamps, own))
     return frames if listed else frames[0]
 
 
@@ -83,12 +89,14 @@ def output_names(target: str, quantiles: Sequence[float] | None) -> list[str]:
     return [target if level == 0.5 else f"{target}_{level:g}" for level in quantiles]
 
 
-def _columns(panel: Panel, interface: Interface, values: Array) -> dict[str, Array]:
+def _columns(
+    panel: Panel, windows: WindowSpec, quantiles: Sequence[float] | None, values: Array
+) -> dict[str, Array]:
     """Return the columns of the forecast by name, each ``(series, steps)``."""
     series, steps = values.shape[:2]
     targets = [str(name) for name in panel.columns.by_part()["target"]]
-    names = [name for target in targets for name in output_names(target, interface.quantiles)]
-    keys = [interface.windows.id_column, interface.windows.time_column]
+    names = [name for target in targets for name in output_names(target, quantiles)]
+    keys = [windows.id_column, windows.time_column]
     taken = [*[name for name in keys if name is not None], "step", *names]
     twice = sorted({name for name in taken if taken.count(name) > 1})
     if twice:

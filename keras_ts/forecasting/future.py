@@ -32,7 +32,7 @@ class Following:
     Attributes:
         times: ``(series, rows)``, as in the panel's clock; NaT or NaN for a series without a
             frequency.
-        shown: The same as local times of the time zones.
+        shown: The same instants, as the clock of their time zone shows them.
         frequencies: The frequency of each series, or None.
     """
 
@@ -162,8 +162,8 @@ def check_no_start(start: Any) -> None:
     """Refuse ``start`` for windows that count no rows."""
     if start is not None:
         raise ValueError(
-            "start is the number of rows before the series, only for a calendar of numbers without "
-            f"timestamps. Received: start={_checks.shown(start)}; leave it out."
+            "start is for a calendar of numbers without timestamps: the number of rows before the "
+            f"series. Received: start={_checks.shown(start)}; leave it out."
         )
 
 
@@ -205,7 +205,7 @@ def _values_ahead(
 ) -> Array:
     """Return the values of ``future_columns`` in the rows that follow, ``(chosen, rows, columns)``.
 
-    Rows after ``steps`` that ``future`` does not have repeat the row before them.
+    After the first ``steps`` rows, a row that ``future`` lacks repeats the one before it.
 
     Args:
         future: A frame, a list of frames, or an array.

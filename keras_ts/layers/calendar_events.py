@@ -1,4 +1,4 @@
-"""``CalendarEvents``: effects of the points that a calendar comes to again and again.
+"""``CalendarEvents``: effects of recurring events, such as a holiday on the same date each year.
 
 A net learns smooth seasons from the sine and cosine of a calendar. It does not learn one day of a
 year from the three times that a series has seen it.
@@ -14,7 +14,7 @@ from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
 
-# Points of a cycle; there are as many places for them in the layer, whatever a series has.
+# Events of a cycle that the layer has room for.
 MOST = 256
 
 
@@ -22,9 +22,9 @@ MOST = 256
 class CalendarEvents(keras.layers.Layer):
     """Gives the effect of events, such as holidays, by the sine and cosine of a calendar.
 
-    An event is a point of a cycle, and what it adds to each output of a step that falls on it. At
-    first there are none, and training makes none: ``RecurrentPreset(smoothing="linear")`` finds
-    those of a single series, and tells how.
+    An event is a point of a cycle, and the amount that it adds to each output of a step that falls
+    on it. A new layer has none, and training adds none: ``RecurrentPreset(smoothing="linear")``
+    finds those of a single series.
 
     Example:
 
@@ -92,8 +92,9 @@ class CalendarEvents(keras.layers.Layer):
 
         Args:
             cycle: Number of the cycle, from 0.
-            points: Sine and cosine of each event, ``(events, 2)``. Of more than 256 those of the
-                largest effects are kept. A date of ``"year"`` has two, for leap years and others.
+            points: Sine and cosine of each event, ``(events, 2)``. If there are more than 256,
+                those with the largest effects are kept. A date of ``"year"`` has two, for leap
+                years and others.
             effects: Amounts that the events add to each output, ``(events, outputs)``.
             width: The angle around a point that counts as the point, in radians, up to pi.
                 Defaults to 2e-6, which is the point itself in float32.

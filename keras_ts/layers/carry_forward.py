@@ -1,7 +1,7 @@
-"""``CarryForward``: a covariate that is not known at every step holds its last known value.
+"""``CarryForward``: fills the steps at which a covariate is missing with its last value.
 
-A monthly column beside daily ones has a value on one day a month. Masking every step without one
-would leave a net a single day of each month, and 0 in its place is a value that it never had.
+A monthly column among daily ones has a value on one day a month. Masking every step without a value
+would leave a net a single day of each month, and 0 is a value that the column never had.
 """
 
 from typing import Any
@@ -66,18 +66,18 @@ class CarryForward(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Return the windows with missing values filled."""
         values, missing = parted(ops.cast(inputs, at_least_float32(self)), ops)
-        known = ops.cast(ops.logical_not(missing), values.dtype)
+        present = ops.cast(ops.logical_not(missing), values.dtype)
         # Each step holds the last known value of the latest ``reach`` steps, and reads on from the
         # step that lies as far back: the logarithm of the window's length in rounds.
         reach = 1
         while reach < inputs.shape[1]:
-            values = values + (1.0 - known) * _earlier(values, reach)
-            known = ops.maximum(known, _earlier(known, reach))
+            values = values + (1.0 - present) * _earlier(values, reach)
+            present = ops.maximum(present, _earlier(present, reach))
             reach *= 2
         if self.start is None:
             # 0 / 0 is NaN. tf2onnx would let NaN through ``where`` at the steps that have a value.
-            return values / known
-        return values + (1.0 - known) * self.start
+            return values / present
+        return values + (1.0 - present) * self.start
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """Return the shape of the input."""

@@ -1,7 +1,8 @@
-"""``ConformalInterval``: bands about a forecast whose width was read off held-out errors.
+"""``ConformalInterval``: prediction intervals whose width comes from held-out errors.
 
-A band is the forecast and a margin for each step. Margins are in units of the window's own mean
-absolute step, so one model serves series of any size. ``calibrate`` puts the layer behind a model.
+An interval is the forecast plus and minus a margin for each step. Margins are in units of the
+window's own mean absolute step, so one model serves series of any size. ``calibrate`` puts the
+layer behind a model.
 """
 
 from collections.abc import Sequence
@@ -24,19 +25,19 @@ _MOST_COVERAGES = 100
 @renamed(levels="quantiles")
 @registered
 class ConformalInterval(keras.layers.Layer):
-    """Puts calibrated bands about forecasts: lower bounds, the point or median, upper bounds.
+    """Adds calibrated intervals to forecasts: lower bounds, point or median, upper bounds.
 
     ``calibrate`` makes the layer and sets its weights: ``margins``, one for each coverage, step and
-    target, and ``floor``, the least scale of a window. By itself, all margins are 0.
+    target, and ``floor``, the least scale of a window. In a new layer, all margins are 0.
 
-    - About a point, a band is ``point - margin * scale`` to ``point + margin * scale``: split
+    - Around a point, an interval is ``point - margin * scale`` to ``point + margin * scale``: split
       conformal prediction (Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, "Distribution-Free
       Predictive Inference for Regression", JASA 2018).
-    - About quantiles, the margin moves the pair of quantiles that belongs to a coverage, outwards
+    - Around quantiles, the margin moves the pair of quantiles that belongs to a coverage, outwards
       or inwards: conformalized quantile regression (Romano, Patterson and Candes, NeurIPS 2019).
 
-    The scale of a window is the mean absolute step of the target's past within the window, steps to
-    or from what is not finite left out.
+    The scale of a window is the mean absolute step of the target's past within the window. Steps
+    to or from a value that is not finite are left out.
 
     Example:
 
@@ -50,7 +51,7 @@ class ConformalInterval(keras.layers.Layer):
     [[[5.0, 7.0, 9.0], [5.0, 9.0, 13.0]]]
 
     Args:
-        coverage: Share of values that a band is to hold, between 0 and 1, or a list of them,
+        coverage: Share of values that an interval shall hold, between 0 and 1, or a list of them,
             increasing.
         quantiles: Levels of the quantiles on the last axis of the forecasts, among them both of
             each coverage: 0.1 and 0.9 for 0.8. Defaults to None: forecasts are points.
@@ -58,8 +59,8 @@ class ConformalInterval(keras.layers.Layer):
             forecasts have an axis for targets. Defaults to None: the window is
             ``(batch, window)``.
         sequence: True where forecasts have an axis for the steps of the window. Defaults to False.
-        calibrated_on: Mark of the targets that the margins were read off, for ``compare`` to
-            notice. Defaults to None.
+        calibrated_on: Fingerprint of the held-out targets that set the margins; ``compare`` warns
+            if it judges on them. Defaults to None.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
@@ -142,7 +143,7 @@ class ConformalInterval(keras.layers.Layer):
             begin, end = (
                 (point, point) if pair is None else (forecasts[..., place] for place in pair)
             )
-            # A wider coverage holds the narrower, and every band the point.
+            # A wider interval holds the narrower one, and every interval the point.
             low, high = ops.minimum(low, begin - margin), ops.maximum(high, end + margin)
             lower.insert(0, low)
             upper.append(high)
@@ -195,7 +196,7 @@ class ConformalInterval(keras.layers.Layer):
         return (*shape, len(self.quantiles))
 
     def compute_output_spec(self, inputs: Any) -> Any:
-        """Return the shape of the bands, and their dtype."""
+        """Return the shape of the intervals, and their dtype."""
         shape = self.compute_output_shape([x.shape for x in inputs])
         return keras.KerasTensor(shape, at_least_float32(self))
 
@@ -239,8 +240,8 @@ def outer_levels(share: float) -> tuple[float, float]:
 def pair_of(share: float, levels: tuple[float, ...]) -> tuple[int, int]:
     """Return the places of a coverage's two quantiles among ``levels``."""
     places = [
-        [place for place, given in enumerate(levels) if abs(given - level) < 1e-9]
-        for level in outer_levels(share)
+        [place for place, level in enumerate(levels) if abs(level - bound) < 1e-9]
+        for bound in outer_levels(share)
     ]
     if not all(places):
         having = [

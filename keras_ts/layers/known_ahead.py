@@ -13,9 +13,8 @@ from keras_ts._registration import registered
 class KnownAhead(keras.layers.Layer):
     """Gives each step of a window the columns known ahead of the steps that follow it.
 
-    A sequence-to-sequence net forecasts ``horizon`` steps at every step of its window. Of a step
-    within the window, the values known ahead are those of the window itself; past its end they are
-    those of ``future``.
+    A sequence-to-sequence net forecasts ``horizon`` steps at every step of its window. The values
+    known ahead come from the window itself up to its end, and from ``future`` after it.
 
     Example:
 
@@ -25,15 +24,15 @@ class KnownAhead(keras.layers.Layer):
     >>> np.asarray(KnownAhead()([past, future]))[..., 0].tolist()
     [[[2.0, 3.0], [3.0, 4.0], [4.0, 5.0]]]
 
-    It takes no settings of its own beside those of ``keras.layers.Layer``, such as ``name``.
+    It takes only the arguments of ``keras.layers.Layer``, such as ``name``.
 
     Input shape:
         A list: the columns known ahead within the window, ``(batch, window, columns)``, and
         behind it, ``(batch, horizon, columns)``. Window and horizon are fixed lengths.
 
     Output shape:
-        ``(batch, window, horizon, columns)``, without a mask: what is ahead of a step is known,
-        whatever the step itself lacks.
+        ``(batch, window, horizon, columns)``, without a mask: the values ahead of a step are known,
+        even if the step itself is masked.
 
     Raises:
         ValueError: The inputs are not two windows of the same columns, or a length is open.

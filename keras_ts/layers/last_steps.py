@@ -1,7 +1,7 @@
 """``LastSteps``: the end of a window, for the parts of a net that need not read all of it.
 
-The time of a recurrent layer grows with every step that it reads, and after some dozens it has
-forgotten the first. A linear map costs next to nothing, and can tell a year back.
+A recurrent layer takes longer with every step that it reads, and after some dozens it has forgotten
+the first. A linear map costs next to nothing, and can use a value of a year ago.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""``MaskLike``: one mask for all that a net reads at a step.
+"""``MaskLike``: puts one mask on all columns that a net reads.
 
 Keras calls a step of concatenated windows present if it is present in any of them, and windows
 without a mask, such as a calendar's, are present at every step. Behind ``Concatenate`` recurrent
@@ -27,11 +27,11 @@ class MaskLike(keras.layers.Layer):
     >>> both = keras.layers.Concatenate()([sold, calendar])
     >>> state = keras.layers.GRU(4)(MaskLike()([both, sold]))
 
-    It takes no settings of its own beside those of ``keras.layers.Layer``, such as ``name``.
+    It takes only the arguments of ``keras.layers.Layer``, such as ``name``.
 
     Input shape:
-        A list of two: windows ``(batch, time, ...)``, and windows of the same batch and time, which
-        bring the mask.
+        A list of two: windows ``(batch, time, ...)``, and windows of the same batch and time whose
+        mask is used.
 
     Output shape:
         The first input, with the mask of the second, or without one if that has none.

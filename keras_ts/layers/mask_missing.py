@@ -1,4 +1,4 @@
-"""``MaskMissing``: windows with holes, and series shorter than a window, as masked steps.
+"""``MaskMissing``: masks missing steps, within a series and before a short one begins.
 
 A panel holds series of many lengths. Windows as short as its shortest series would forget most of
 what the longest knows; with missing rows in front, each series fills a window as far as it goes.
@@ -67,10 +67,10 @@ class MaskMissing(keras.layers.Layer):
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return True for each step that is not masked."""
-        _, absent = parted(ops.cast(inputs, at_least_float32(self)), ops)
+        _, missing = parted(ops.cast(inputs, at_least_float32(self)), ops)
         lacking = ops.any if self.features == "any" else ops.all
-        known = ops.logical_not(lacking(absent, axis=-1))
-        return known if previous_mask is None else ops.logical_and(known, previous_mask)
+        kept = ops.logical_not(lacking(missing, axis=-1))
+        return kept if previous_mask is None else ops.logical_and(kept, previous_mask)
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """Return the shape of the input."""

@@ -27,7 +27,7 @@ _BEHIND_ALL = 2**31 - 1
 @renamed(holes="masked")
 @registered
 class NormalizeWindow(keras.layers.Layer):
-    """Subtracts from each window a location of its own and divides by a scale of its own.
+    """Normalizes each window by its own location and scale.
 
     A model of your own normalizes its input, and ``RestoreWindow`` brings its output back:
 
@@ -62,13 +62,13 @@ class NormalizeWindow(keras.layers.Layer):
         causal: True to let each step use only itself and the steps before it, which is needed where
             every step forecasts its own successor. ``"last"`` then subtracts the step before, and
             the location is the step itself. Defaults to False.
-        epsilon: Number added to the variance, so that a constant window divides by no zero, in
-            squared units of the series. Defaults to 1e-6.
-        masked: True if masked steps are values that nobody knows: time passes in them, and for
-            ``"seasonal"`` the phase that follows the window is that behind its last step, masked
-            or not. A NaN is such a value, too: it enters no statistic of its feature, and becomes
-            0. False if they are padding: it is that behind the last step that is not masked.
-            Padding in front is the same to both. Defaults to False.
+        epsilon: Number added to the variance, which avoids division by zero in a constant window,
+            in squared units of the series. Defaults to 1e-6.
+        masked: True if masked steps are missing values: time passes in them, and for
+            ``"seasonal"`` the phase after the window follows its last step, masked or not. NaN
+            counts as missing, too: it enters no statistic of its feature, and becomes 0. False if
+            masked steps are padding: the phase follows the last step that is not masked. Padding
+            in front makes no difference. Defaults to False.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
@@ -105,8 +105,8 @@ class NormalizeWindow(keras.layers.Layer):
         self.causal = _checks.boolean("causal", causal)
         if self.causal and period is not None:
             raise ValueError(
-                "statistic='seasonal' reads a season off the whole window, so causal=True is not "
-                "to be had with it. Use another statistic."
+                "causal=True is not supported with statistic='seasonal', which reads the season "
+                "off the whole window. Use another statistic."
             )
         epsilon = _checks.positive("epsilon", epsilon)
         self.epsilon = _checks.fits("epsilon", epsilon, at_least_float32(self))
@@ -115,7 +115,7 @@ class NormalizeWindow(keras.layers.Layer):
 
     @property
     def _season(self) -> int | None:
-        """Steps in a season that is to be taken off; a period of 1 has a single phase, and none."""
+        """The period whose season is taken off; None for a period of 1, which has no season."""
         return None if self.period == 1 else self.period
 
     def build(self, input_shape: Any) -> None:
@@ -144,13 +144,15 @@ class NormalizeWindow(keras.layers.Layer):
             return self._masked(inputs, kept)
         if self.causal:
             return self._stepwise(inputs)
-        found, period = None, self._season
+        seasonal, period = None, self._season
         if period is not None:
             every, last = ops.ones_like(inputs[..., :1]), inputs.shape[1] - 1
-            found = season(inputs - inputs[:, -1:], every, np.full((1, 1, 1), last), period, True)
-            inputs = inputs - found[1]
+            seasonal = season(
+                inputs - inputs[:, -1:], every, np.full((1, 1, 1), last), period, True
+            )
+            inputs = inputs - seasonal[1]
         results = self._normalized(inputs, inputs[:, -1:], *_whole(inputs, ops.mean))
-        return _in_phases(results, found)
+        return _in_phases(results, seasonal)
 
     def _masked(self, inputs: Any, kept: Any) -> tuple[Any, Any, Any]:
         """Normalize the windows of the values that ``kept`` leaves.
@@ -170,13 +172,13 @@ class NormalizeWindow(keras.layers.Layer):
         else:
             counts = counts[:, -1:]
             latest = ops.max(ops.where(kept, positions, 0), axis=1, keepdims=True)
-            at_last, found, period = positions == latest, None, self._season
+            at_last, seasonal, period = positions == latest, None, self._season
             if period is not None:
                 last = ops.sum(_zero_unless(at_last, inputs), axis=1, keepdims=True)
                 weights = ops.cast(kept, inputs.dtype)
                 after = positions[:, -1:, :1] if self.masked else ops.maximum(latest, 1)
-                found = season(inputs - last, weights, after - 1, period, False)
-                inputs = _zero_unless(kept, inputs - found[1])
+                seasonal = season(inputs - last, weights, after - 1, period, False)
+                inputs = _zero_unless(kept, inputs - seasonal[1])
             last = ops.sum(_zero_unless(at_last, inputs), axis=1, keepdims=True)
             total = ops.cast(ops.maximum(counts, 1), inputs.dtype)
 
@@ -184,19 +186,22 @@ class NormalizeWindow(keras.layers.Layer):
                 return ops.sum(_zero_unless(kept, values), axis, keepdims) / total
 
             results = self._normalized(inputs, last, *_whole(inputs, mean))
-            normal, location, scale = _in_phases(results, found)
-        known = counts > 0
+            normal, location, scale = _in_phases(results, seasonal)
+        started = counts > 0
         return (
             _zero_unless(kept, normal),
-            _zero_unless(known, location),
-            ops.where(known, scale, ops.ones_like(scale)),
+            _zero_unless(started, location),
+            ops.where(started, scale, ops.ones_like(scale)),
         )
 
     def _normalized(self, inputs: Any, last: Any, mean: Any, variance: Any) -> tuple[Any, Any, Any]:
-        scale = ops.sqrt(variance + self.epsilon)
-        if self.statistic == "mean":
-            scale = ops.ones_like(mean)
-        location = mean if self.statistic in ("mean", "standard") else last
+        deviation = ops.sqrt(variance + self.epsilon)
+        location, scale = {
+            "last": (last, deviation),
+            "mean": (mean, ops.ones_like(mean)),
+            "standard": (mean, deviation),
+            "seasonal": (last, deviation),
+        }[self.statistic]
         return (inputs - location) / scale, location, scale
 
     def _stepwise(self, inputs: Any) -> tuple[Any, Any, Any]:
@@ -245,10 +250,10 @@ def checked_period(statistic: str | None, name: str, period: Any) -> int | None:
     return None if period is None else _checks.integer("period", period, 1)
 
 
-def _in_phases(results: tuple[Any, Any, Any], found: Any) -> tuple[Any, Any, Any]:
+def _in_phases(results: tuple[Any, Any, Any], seasonal: Any) -> tuple[Any, Any, Any]:
     """Return results with the location as the level in each phase, if there is a season."""
     normal, location, scale = results
-    return results if found is None else (normal, location + found[0], scale)
+    return results if seasonal is None else (normal, location + seasonal[0], scale)
 
 
 def check_mask(mask: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:

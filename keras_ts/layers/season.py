@@ -8,7 +8,7 @@ With ``m`` the period, ``x[t]`` a step in year ``y`` and phase ``p``, and ``Y`` 
 - ``M[y]``: the mean of year ``y``. ``b = mean(x[t + m] - x[t]) / m``: the slope, which no season
   moves.
 - ``d[t] = x[t] - M[y] - b (p - (m - 1) / 2)``: the departures. ``s[p]``: their mean over the years.
-  In a year with steps that do not count, ``M`` and ``s`` depend on each other, and are found in
+  In a year with steps that do not count, ``M`` and ``s`` depend on each other, and are computed in
   turn, each from the other (least squares by backfitting).
 - ``F = (Y mean(s^2)) / mean((d - s)^2 Y / (Y - 1))``: the size of the season beside what is left.
 - ``max(0, 1 - 1 / F) s[p]``: the season, shrunk by the share of it that noise alone would leave,
@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-# Turns in which year means and phase means are found where some steps do not count: with a year
-# half empty, five leave a hundredth of what the first gets wrong.
+# Turns in which year means and phase means are computed if some steps do not count: with a year
+# half empty, five leave a hundredth of the error of the first.
 _ROUNDS = 5
 
 
@@ -34,7 +34,7 @@ def season(values: Any, weights: Any, last: Any, period: int, whole: bool) -> tu
             and 0 for the others.
         last: ``(batch, 1, 1)``: position of the last step that counts, an integer.
         period: Steps in a period.
-        whole: True if all steps count, so that the first turn finds the exact means.
+        whole: True if all steps count, so that the first turn gives the exact means.
 
     Returns:
         ``(batch, period, features)``, from the phase that follows the window on, and
@@ -55,23 +55,23 @@ def season(values: Any, weights: Any, last: Any, period: int, whole: bool) -> tu
     middle = (period - 1) / 2
     centred = ops.convert_to_tensor(np.arange(period).reshape(period, 1) - middle, values.dtype)
     values = weights * (values - slope * ops.matmul(phases, centred))
-    found = ops.zeros_like(values[:, :period])
+    seasonal = ops.zeros_like(values[:, :period])
     for _ in range(1 if whole else _ROUNDS):
-        level = _means(years, values - weights * ops.matmul(phases, found), weights)
+        level = _means(years, values - weights * ops.matmul(phases, seasonal), weights)
         departures = weights * (values - ops.matmul(years, level))
-        found = _means(phases, departures, weights)
-        found = found - ops.mean(found, axis=1, keepdims=True)
-    left = weights * (departures - ops.matmul(phases, found))
+        seasonal = _means(phases, departures, weights)
+        seasonal = seasonal - ops.mean(seasonal, axis=1, keepdims=True)
+    left = weights * (departures - ops.matmul(phases, seasonal))
     count = ops.sum(weights, axis=1, keepdims=True)
     many = ops.maximum(count / period, 1.0)  # Years that count.
     noise = ops.sum(ops.square(left), axis=1, keepdims=True) / ops.maximum(count - period, 1.0)
-    size = ops.mean(ops.square(found), axis=1, keepdims=True) * many
+    size = ops.mean(ops.square(seasonal), axis=1, keepdims=True) * many
     # Without any season, in a window that stands still, and in less than two years, nothing is
     # taken off.
-    told = ops.logical_and(size > noise, count >= 2 * period)
-    kept = ops.where(told, 1.0 - noise / ops.where(size > 0, size, 1.0), 0.0)
-    found = kept * found
-    return found, ops.matmul(phases, found)
+    evident = ops.logical_and(size > noise, count >= 2 * period)
+    kept = ops.where(evident, 1.0 - noise / ops.where(size > 0, size, 1.0), 0.0)
+    seasonal = kept * seasonal
+    return seasonal, ops.matmul(phases, seasonal)
 
 
 def _one_hot(numbers: Any, count: int, dtype: str) -> Any:

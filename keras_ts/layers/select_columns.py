@@ -1,4 +1,4 @@
-"""``SelectColumns``: some columns of a window, for the parts of a net that take not all."""
+"""``SelectColumns``: some columns of a window, for the parts of a net that do not take all."""
 
 from collections.abc import Sequence
 from itertools import pairwise

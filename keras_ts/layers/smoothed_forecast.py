@@ -2,8 +2,8 @@
 
 Simple smoothing, damped trends and Theta are hard to beat on series of a few dozen steps, and are
 linear in the window: a net need not learn them from such series, only when to use which. So the
-layer computes a fixed set of them in closed form, and a softmax on what the net knows of a window
-gives each its share.
+layer computes a fixed set of them in closed form, and a softmax on the state of the net gives each
+its share for a window.
 """
 
 from collections.abc import Sequence
@@ -18,17 +18,17 @@ from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered, renamed
 from keras_ts.layers.normalize_window import check_mask
 
-# By what a step counts less than the one after it. A level of discount 0 is the last value; a
-# discount of 1 lets all steps count alike.
+# Factors by which a step counts less than the one after it. A level of discount 0 is the last
+# value; with a discount of 1 all steps count alike.
 _LEVELS = (0.0, 0.3, 0.5, 0.65, 0.8, 0.9, 0.96, 1.0)
 _LINES = (0.3, 0.6, 0.8, 0.9, 1.0)
-# By what a trend grows less in a step than in the one before.
+# Factors by which a trend grows less in a step than in the one before.
 _DAMPINGS = (0.6, 0.85, 1.0)
 # Added to the squared spread of a line's steps, so that two or three of them give no steep slope.
 _RIDGE = 0.02
-# Bound of the logarithm of a window's size beside the usual one.
+# Bound of the logarithm of a window's size relative to the usual one.
 _SIZES = 5.0
-# Logit of the share without a trend, at first.
+# Initial logit of the share without a trend.
 _NO_TREND = 2.0
 
 
@@ -65,26 +65,27 @@ class SmoothedForecast(keras.layers.Layer):
     Args:
         steps: Steps to forecast.
         gap: Steps between the window and the first of them. Defaults to 0.
-        unit: Scale of a usual window, a number or a list with one for each feature. The scale of
-            each window beside it then tells the net, within bounds, how large the window is: in a
-            panel, series of a kind are of a size. Defaults to None: the net knows no sizes.
-        masked: True if masked steps are values that nobody knows: time passes in them, and the
-            forecast begins behind the last step of the window, masked or not. False if they are
-            padding: it begins behind the last step that is not masked. Padding in front is the
-            same to both. Defaults to False.
+        unit: Scale of a usual window, a number or a list with one for each feature. The net then
+            also gets the scale of each window relative to it, within bounds: in a panel, similar
+            series have similar sizes. Defaults to None: the net gets no sizes.
+        masked: True if masked steps are missing values: time passes in them, and the forecast
+            begins after the last step of the window, masked or not. False if they are padding: it
+            begins after the last step that is not masked. Padding in front makes no difference.
+            Defaults to False.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
         A list: windows ``(batch, time, features)``, relative to a location and a scale of
         their own, as ``NormalizeWindow`` returns them, with a mask ``(batch, time)`` if they have
-        one; what a net knows of them, ``(batch, units)``; and with ``unit`` their scales,
+        one; the state of the net for them, ``(batch, units)``; and with ``unit`` their scales,
         ``(batch, 1, features)``.
 
     Output shape:
         Two arrays: forecasts ``(batch, steps, features)``; and the evidence,
-        ``(batch, units + 2 + 18 * features)``: what the net knows, levels and slopes, the logarithm
-        of the number of steps, that of their mean change, and with ``unit`` one number more for
-        each feature, its size. Float32 under a half-precision policy.
+        ``(batch, units + 2 + 18 * features)``: the state of the net, the logarithm of the number of
+        steps, that of their mean change, the inverse hyperbolic sine of levels and of slopes times
+        5, and with ``unit`` one number more for each feature, its size. Float32 under a
+        half-precision policy.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -110,18 +111,18 @@ class SmoothedForecast(keras.layers.Layer):
         """Make the weights of the shares."""
         _check_shapes(input_shape, self.unit)
         features = input_shape[0][-1]
-        known = self._known(features, input_shape[1][-1])
+        size = self._evidence_size(features, input_shape[1][-1])
         levels, trends = len(_LEVELS) + len(_LINES), 1 + len(_LINES) * len(_DAMPINGS)
         at_first = np.zeros((trends, features), "float32")
         at_first[0] = _NO_TREND
-        self.level_kernel = self._weight("level_kernel", (known, levels * features))
+        self.level_kernel = self._weight("level_kernel", (size, levels * features))
         self.level_bias = self._weight("level_bias", (levels * features,))
-        self.trend_kernel = self._weight("trend_kernel", (known, trends * features))
+        self.trend_kernel = self._weight("trend_kernel", (size, trends * features))
         self.trend_bias = self._weight("trend_bias", (trends * features,), at_first.ravel())
         super().build(input_shape)
 
-    def _known(self, features: int, units: int) -> int:
-        """Return how many numbers the evidence has."""
+    def _evidence_size(self, features: int, units: int) -> int:
+        """Return the length of the evidence."""
         sizes = 0 if self.unit is None else features
         return int(units + 2 + features * (len(_LEVELS) + 2 * len(_LINES)) + sizes)
 
@@ -154,28 +155,28 @@ class SmoothedForecast(keras.layers.Layer):
         levels = ops.concatenate([levels, ends], axis=1)
         counts = ops.log(ops.maximum(ops.sum(weights, axis=1), 1.0))
         every = ops.zeros_like(state[:, :1])
-        evidence = [state, every + counts, ops.log(_mean_change(windows, weights) + 1e-3)]
-        evidence.append(_flat(_arcsinh(ops.concatenate([levels, 5.0 * slopes], axis=1))))
+        parts = [state, every + counts, ops.log(_mean_change(windows, weights) + 1e-3)]
+        parts.append(_flat(_arcsinh(ops.concatenate([levels, 5.0 * slopes], axis=1))))
         if self.unit is not None:
-            # Within bounds, so that a series of a size never met sets no share by that alone.
+            # Clipped, so that an unusually large series cannot fix the mixture by its size.
             sizes = ops.log(scale[0][:, 0] / ops.cast(self.unit, dtype))
-            evidence.append(ops.clip(sizes, -_SIZES, _SIZES))
-        known = ops.concatenate(evidence, axis=-1)
+            parts.append(ops.clip(sizes, -_SIZES, _SIZES))
+        evidence = ops.concatenate(parts, axis=-1)
         passed = positions[:, -1:] - last if self.masked else ops.zeros_like(last)
-        return self._mixed(known, levels, slopes, passed), known
+        return self._mixed(evidence, levels, slopes, passed), evidence
 
-    def _mixed(self, known: Any, levels: Any, slopes: Any, passed: Any) -> Any:
+    def _mixed(self, evidence: Any, levels: Any, slopes: Any, passed: Any) -> Any:
         """Return the forecast: levels and trends by the shares that they get.
 
         ``passed``, ``(batch, 1, 1)``, are the steps since the last one that counts, in which
         trends go on.
         """
-        shares = _softmax(known, self.level_kernel, self.level_bias, levels.shape)
+        shares = _softmax(evidence, self.level_kernel, self.level_bias, levels.shape)
         level = ops.sum(shares * levels, axis=1, keepdims=True)
         features = slopes.shape[2]
         dampings, lines = len(_DAMPINGS), len(_LINES)
         shape = (-1, 1 + lines * dampings, features)
-        shares = _softmax(known, self.trend_kernel, self.trend_bias, shape)[:, 1:]
+        shares = _softmax(evidence, self.trend_kernel, self.trend_bias, shape)[:, 1:]
         shares = ops.reshape(shares, (-1, dampings, lines, features))
         slope = ops.sum(shares * slopes[:, None], axis=2)
         ahead = np.arange(1, self.steps + 1)[None, :, None] + self.gap
@@ -189,11 +190,11 @@ class SmoothedForecast(keras.layers.Layer):
     def compute_output_spec(self, inputs: Any, mask: Any = None) -> Any:
         """Return the shapes of the forecasts and of the evidence."""
         batch, _, features = inputs[0].shape
-        known = self._known(features, inputs[1].shape[-1])
+        size = self._evidence_size(features, inputs[1].shape[-1])
         dtype = at_least_float32(self)
         return (
             keras.KerasTensor((batch, self.steps, features), dtype=dtype),
-            keras.KerasTensor((batch, known), dtype=dtype),
+            keras.KerasTensor((batch, size), dtype=dtype),
         )
 
     def get_config(self) -> dict[str, Any]:
@@ -208,14 +209,14 @@ class SmoothedForecast(keras.layers.Layer):
 
 
 def _check_shapes(shapes: Any, unit: Any) -> None:
-    """Refuse inputs that are not windows, what a net knows of them and, with unit, scales."""
+    """Refuse inputs that are not windows, the state of a net and, with unit, scales."""
     wanted = [3, 2] if unit is None else [3, 2, 3]
     listed = isinstance(shapes, list | tuple) and all(isinstance(x, list | tuple) for x in shapes)
     if not listed or [len(shape) for shape in shapes[: len(wanted)]] != wanted:
         scales = "" if unit is None else ", and for unit their scales (batch, 1, features)"
         raise ValueError(
-            "SmoothedForecast takes a list: windows (batch, time, features), what a net knows of "
-            f"them (batch, units){scales}. Received shapes: {shapes}."
+            "SmoothedForecast takes a list: windows (batch, time, features), the state of a net "
+            f"for them (batch, units){scales}. Received shapes: {shapes}."
         )
     if isinstance(unit, list) and len(unit) != shapes[0][-1]:
         raise ValueError(
@@ -224,8 +225,8 @@ def _check_shapes(shapes: Any, unit: Any) -> None:
         )
 
 
-def _softmax(known: Any, kernel: Any, bias: Any, shape: Any) -> Any:
-    logits = ops.matmul(known, ops.cast(kernel, known.dtype)) + ops.cast(bias, known.dtype)
+def _softmax(evidence: Any, kernel: Any, bias: Any, shape: Any) -> Any:
+    logits = ops.matmul(evidence, ops.cast(kernel, evidence.dtype)) + ops.cast(bias, evidence.dtype)
     return ops.softmax(ops.reshape(logits, (-1, shape[1], shape[2])), axis=1)
 
 

@@ -1,9 +1,9 @@
 """``SortedQuantiles``: quantiles that never cross.
 
-A network that gives several quantiles learns each of them by itself, and now and then gives the
-0.1 quantile above the 0.9. Sorting them is the rearrangement of Chernozhukov, Fernandez-Val and
-Galichon ("Quantile and Probability Curves Without Crossing", Econometrica 2010), who show that it
-never moves an estimate away from the truth.
+A network learns each quantile separately, and now and then its 0.1 quantile lies above its 0.9.
+Sorting them is the rearrangement of Chernozhukov, Fernandez-Val and Galichon ("Quantile and
+Probability Curves Without Crossing", Econometrica 2010), who show that it never moves an estimate
+away from the truth.
 """
 
 from collections.abc import Sequence

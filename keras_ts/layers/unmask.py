@@ -1,7 +1,7 @@
-"""``Unmask``: ends a mask where it has done its work.
+"""``Unmask``: removes the mask after the recurrent layers.
 
-A mask tells recurrent layers which steps to leave out. Stock layers behind them, such as
-``Reshape``, warn of a mask that they cannot carry on, and a loss would not count the masked steps.
+Recurrent layers skip masked steps. Stock layers after them, such as ``Reshape``, warn of a mask
+that they cannot pass on, and a loss would not count the masked steps.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ class Unmask(keras.layers.Layer):
     >>> forecasts.shape
     (None, 6, 2, 2)
 
-    It takes no settings of its own beside those of ``keras.layers.Layer``, such as ``name``.
+    It takes only the arguments of ``keras.layers.Layer``, such as ``name``.
 
     Input shape:
         Any.

@@ -20,6 +20,8 @@ _MOST_STEPS = 300
 # stay as it is. This share adds 1 % to the sum of a fit's rates, and lets a loaded model learn as
 # fast as the fit did 6 % before its end.
 _FLOOR = 0.01
+# Losses of keras_ts by their names in a recipe, in units of the targets; other names are Keras's.
+_IN_UNITS = {"standardized_mse": StandardizedMSE}
 
 
 @dataclass(frozen=True)
@@ -173,18 +175,18 @@ class Recipe:
             optimizer = keras.optimizers.SGD(rate, momentum=self.momentum)
         else:
             # Keras's own epsilon, 1e-7, is more than the gradients of a loss with small weights.
-            epsilon = 1e-15 if self.loss == "standardized_mse" else 1e-7
+            epsilon = 1e-15 if self.loss in _IN_UNITS else 1e-7
             optimizer = keras.optimizers.AdamW(rate, epsilon=epsilon)
         loss: Any = self.loss
-        if loss == "standardized_mse":
+        if loss in _IN_UNITS:
             units = interface.units
             if units is None:
                 raise ValueError(
-                    'The loss "standardized_mse" needs the units of the targets, and only a model '
+                    f'The loss "{loss}" needs the units of the targets, and only a model '
                     "with smoothing keeps them. Use a preset with smoothing, or "
                     "replace(recipe, loss='mse')."
                 )
-            loss = StandardizedMSE(units)
+            loss = _IN_UNITS[loss](units)
         metrics: list[Any] = ["mae"]
         quantiles = interface.quantiles
         if quantiles is not None:

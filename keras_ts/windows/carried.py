@@ -6,7 +6,7 @@ metadata and ``forecast`` apply the same checks.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Self, cast
 
 from keras_ts import _checks
@@ -17,11 +17,8 @@ from keras_ts.windows.roles import PARTS, Columns, named_columns
 from keras_ts.windows.spec import Column
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# The settings that a forecast depends on. The others only concern training and its data.
-_FORECAST = (
-    "window", "horizon", "gap", "sampling_rate", "targets", "target_columns", "future_columns",
-    "static_columns", "calendar", "id_column", "time_column",
-)  # fmt: skip
+# The settings that a forecast does not depend on: they only concern training and its data.
+_TRAINING = {"stride", "missing", "batch_size", "shuffle", "seed", "remainder"}
 # A file that holds more is broken or malicious.
 _MOST_COLUMNS = 1 << 16
 _LONGEST_NAME = 1000
@@ -81,9 +78,9 @@ class Carried:
         A setting that is None in one of them does not differ. Settings that a forecast does not
         depend on, such as ``batch_size``, ``shuffle`` and ``stride``, are not compared.
         """
-        for name in _FORECAST:
+        for name in (setting.name for setting in fields(self.windows)):
             ours, theirs = getattr(self.windows, name), getattr(other.windows, name)
-            if ours != theirs:
+            if ours != theirs and name not in _TRAINING:
                 return f"{name}={_checks.shown(ours)} against {name}={_checks.shown(theirs)}"
         for name in ("columns", "frequency", "quantiles"):
             ours, theirs = getattr(self, name), getattr(other, name)

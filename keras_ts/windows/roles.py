@@ -109,7 +109,7 @@ class Columns:
 
     @property
     def sources(self) -> tuple[int, ...] | None:
-        """The index of each past column among the targets and, after them, the columns known ahead.
+        """For each past column, its index in the targets followed by the columns known ahead.
 
         It is None if a column is neither, so that a forecast cannot continue it.
         """
@@ -148,16 +148,16 @@ PLAIN = Columns()
 
 
 def named_columns(spec: WindowSpec, names: Mapping[str, Sequence[Column]]) -> Columns:
-    """Return the ``Columns`` of names by role, as ``by_part`` returns them.
+    """Return the ``Columns`` that a dict of names describes, such as ``by_part`` returns.
 
     Raises:
-        ValueError: The settings give other roles to these columns.
+        ValueError: By the settings, these columns have other roles than in the dict.
     """
     cycles = spec.calendar_columns
     read = list(names["past"])[: len(names["past"]) - len(cycles)]
     table = [*read, *names["static"]]
     if table and all(isinstance(name, int) for name in table):
-        table = list(range(len(table)))  # In an array, static columns may lie between others.
+        table = list(range(len(table)))  # Static columns of an array may lie between others.
     columns = Columns.of(spec, table).with_calendar(cycles)
     for part, wanted in columns.by_part().items():
         if list(names[part]) != wanted:

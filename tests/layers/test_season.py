@@ -198,7 +198,7 @@ def test_a_period_of_one_is_the_last_value_in_windows_of_any_length():
         ({"statistic": "seasonal"}, "statistic='seasonal' and period, .* go together"),
         ({"statistic": "last", "period": 4}, "go together"),
         ({"statistic": "seasonal", "period": 0}, "period must be >= 1"),
-        ({"statistic": "seasonal", "period": 4, "causal": True}, "causal=True is not to be had"),
+        ({"statistic": "seasonal", "period": 4, "causal": True}, "causal=True is not supported"),
     ],
 )
 def test_settings_that_are_refused(settings, says):

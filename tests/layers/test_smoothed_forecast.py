@@ -183,7 +183,7 @@ def test_bad_settings_are_refused():
     ("unit", "shapes", "message"),
     [
         (None, [(2, 5), (2, 3)], r"takes a list: windows \(batch, time, features\)"),
-        (None, [(2, 5, 1), (2, 5, 3)], r"what a net knows of them \(batch, units\)"),
+        (None, [(2, 5, 1), (2, 5, 3)], r"the state of a net for them \(batch, units\)"),
         (None, [(2, 5, 1)], "SmoothedForecast takes a list"),
         (1.0, [(2, 5, 1), (2, 3)], r"for unit their scales \(batch, 1, features\)"),
         ([1.0, 2.0, 3.0], [(2, 5, 2), (2, 3), (2, 1, 2)], "one for each of 2 features"),

@@ -1,11 +1,11 @@
-"""Adds columns known ahead, static columns and calendar events to what the net reads and forecasts.
+"""Gives the net the covariates to read, and adds the effects of those known ahead to the forecast.
 
 Columns known ahead and static columns are standardized by constants of the training part, since a
 window's own statistics would hide that a promotion runs all week. A column that is constant there
 becomes 0, and the sines and cosines of a calendar stay as they are.
 
 The net reads the columns known ahead beside the others, and the static columns at every step. That
-fits every cell, and layers that read both ways; an initial state would need another form for each.
+works for every cell, bidirectional ones too; an initial state would need a form for each.
 
 Each step of the forecast gets an effect of the columns known ahead at that step alone. A small net,
 the same for all steps, computes it, since a promotion does on the fifth day what it does on the
@@ -13,7 +13,7 @@ first. For a single series the effect is in units of the training part: a window
 has a small scale, and would shrink the promotion that follows it. In a panel, whose series differ
 in size, it is in units of the window.
 
-``CalendarEvents`` stands where the calendar is all that is known ahead of a single series. Another
+``CalendarEvents`` is added for a single series if only a calendar is known ahead. Another
 column known ahead may be what explains an event, and the net learns that by itself.
 """
 
@@ -53,8 +53,8 @@ class Covariates:
             standardize = standardization(needs.ahead_constants)
             within = standardize(SelectColumns(needs.ahead)(window))
             if needs.masked and len(needs.ahead) > needs.calendar:
-                # Standardized first, so that it begins with the column's mean. No value of a
-                # calendar is missing.
+                # Standardized before it is filled, so that the 0 before a first value is the
+                # column's mean. No value of a calendar is missing.
                 within = CarryForward()(within)
             ahead = standardize(inputs["future"])
             parts.append(within)
@@ -71,7 +71,7 @@ class Covariates:
     def effect(
         self, inputs: dict[str, Any], ahead: Any, state: Any
     ) -> tuple[Any, CalendarEvents | None]:
-        """Return what the columns known ahead add to the outputs of their own step, and its events.
+        """Return the effect of columns known ahead on their own step, and the layer of events.
 
         Args:
             inputs: The inputs of the model.

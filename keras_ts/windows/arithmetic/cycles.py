@@ -18,7 +18,6 @@ import numpy as np
 from keras_ts._typing import Array, IntArray
 
 Cycle = str | int | float
-NAMED = ("hour", "day", "week", "year")
 _TO_MARCH = 59  # Days before March 1st, except in a leap year.
 
 
@@ -39,7 +38,7 @@ def waves(cycles: Sequence[Cycle], clock: Array | None, numbers: Array | None) -
     for cycle in cycles:
         if isinstance(cycle, str):
             assert clock is not None
-            phase = _named_phase(cycle, clock)
+            phase = _PHASES[cycle](clock.astype(np.promote_types(clock.dtype, "datetime64[h]")))
         else:
             assert numbers is not None
             phase = numbers % cycle / cycle
@@ -48,19 +47,29 @@ def waves(cycles: Sequence[Cycle], clock: Array | None, numbers: Array | None) -
     return np.stack(columns, axis=1)
 
 
-def _named_phase(cycle: str, clock: Array) -> Array:
+def _of_hour(clock: Array) -> Array:
+    return (clock - clock.astype("datetime64[h]")) / np.timedelta64(1, "h")
+
+
+def _of_day(clock: Array) -> Array:
+    return (clock - clock.astype("datetime64[D]")) / np.timedelta64(1, "D")
+
+
+def _of_week(clock: Array) -> Array:
+    # NumPy's day 0 was a Thursday.
+    return ((clock.astype("datetime64[D]").astype(np.int64) + 3) % 7 + _of_day(clock)) / 7
+
+
+def _of_year(clock: Array) -> Array:
     day = clock.astype("datetime64[D]")
-    clock = clock.astype(np.promote_types(clock.dtype, "datetime64[h]"))
-    if cycle == "hour":
-        return (clock - clock.astype("datetime64[h]")) / np.timedelta64(1, "h")
-    of_day: Array = (clock - day) / np.timedelta64(1, "D")
-    if cycle == "day":
-        return of_day
-    if cycle == "week":
-        # NumPy's day 0 was a Thursday.
-        return ((day.astype(np.int64) + 3) % 7 + of_day) / 7
     begin, end = _year_of(day)
-    return ((day - begin).astype(np.int64) + of_day) / (end - begin).astype(np.int64)
+    return ((day - begin).astype(np.int64) + _of_day(clock)) / (end - begin).astype(np.int64)
+
+
+# The cycles that have a name, and the phase in each. Recurring events of a cycle whose length
+# varies are found by date: presets/initial_fit/events.py does that for the year.
+_PHASES = {"hour": _of_hour, "day": _of_day, "week": _of_week, "year": _of_year}
+NAMED = tuple(_PHASES)
 
 
 def _year_of(day: Array) -> tuple[Array, Array]:
