@@ -15,11 +15,16 @@ from keras_ts.forecasting.frames import selected
 from keras_ts.forecasting.history import History
 from keras_ts.windows.arithmetic.cycles import waves
 from keras_ts.windows.arithmetic.steps import Frequency
-from keras_ts.windows.reading.calendar import check_front, refuse_slips
+from keras_ts.windows.reading.calendar import checked_front, refuse_slips
 from keras_ts.windows.reading.clock import as_written
-from keras_ts.windows.reading.continued import continued, own_frequencies, refuse_unreached
+from keras_ts.windows.reading.continued import (
+    continued,
+    own_frequencies,
+    refuse_irregular,
+    refuse_unreached,
+)
 from keras_ts.windows.reading.frames import ids_of, matrix, open_frame
-from keras_ts.windows.reading.panel import Panel, missing_rows, rows_in_front
+from keras_ts.windows.reading.panel import Panel, missing_rows
 from keras_ts.windows.reading.reader import is_frame
 from keras_ts.windows.reading.timestamps import read_clock
 from keras_ts.windows.spec import WindowSpec
@@ -139,20 +144,16 @@ def _numbers(history: History, following: Following, times: Array, shown: Array)
     assert clock is not None
     own = [following.frequencies[number] for number in history.chosen]
     numbers = np.zeros(times.shape)
+    calendar = f"calendar={_checks.shown(windows.calendar)}"
+    column = f"time_column={windows.time_column!r}"
     for frequency in set(own):
         rows = np.flatnonzero([other == frequency for other in own])
         if frequency is None:
             number = int(history.chosen[rows[0]])
-            raise ValueError(
-                f"calendar={_checks.shown(windows.calendar)} counts steps of a series' own "
-                f"frequency, and {panel.series(number)} has none: its timestamps have no "
-                "regular step."
-            )
+            refuse_irregular(panel, number, f"{calendar} counts steps of", column)
         for row in rows if frequency.unusual else ():
             number = int(history.chosen[row])
             if clock.slips(number, frequency) or frequency.slips(times[row], shown[row]):
-                calendar = f"calendar={_checks.shown(windows.calendar)}"
-                column = f"time_column={windows.time_column!r}"
                 refuse_slips(panel, number, frequency, calendar, column)
         numbers[rows] = frequency.numbers(times[rows], shown[rows])
     return numbers
@@ -171,12 +172,9 @@ def _starts(start: Any, history: History) -> IntArray:
     """Return the number of each series' first row: ``start``, or so that its first value has 0."""
     panel, series = history.panel, len(history.panel.lengths)
     if start is None:
-        front = rows_in_front(panel)
         calendar = f"calendar={_checks.shown(history.windows.calendar)}"
-        check_front(
-            panel, front, calendar, " Pass start=0 to count from the first row of each series."
-        )
-        return -front
+        cure = " Pass start=0 to count from the first row of each series."
+        return -checked_front(panel, calendar, cure)
     if np.ndim(start) == 0:
         return np.full(series, _checks.integer("start", start, 0))
     counts = [_checks.integer(f"start[{i}]", item, 0) for i, item in enumerate(start)]

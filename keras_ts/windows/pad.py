@@ -9,9 +9,15 @@ from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.reading.arrays import open_arrays
-from keras_ts.windows.reading.continued import continued, own_frequencies, refuse_unreached
+from keras_ts.windows.reading.calendar import checked_front
+from keras_ts.windows.reading.continued import (
+    continued,
+    own_frequencies,
+    refuse_irregular,
+    refuse_unreached,
+)
 from keras_ts.windows.reading.frames import open_frame
-from keras_ts.windows.reading.panel import Panel, rows_in_front
+from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.reading.reader import is_frame, read_panel
 from keras_ts.windows.reading.timestamps import as_column
 from keras_ts.windows.spec import WindowSpec
@@ -121,19 +127,9 @@ def _check_phases(panel: Panel, windows: WindowSpec, rows: IntArray) -> None:
     """Refuse padding that the periods of a calendar could not tell from missing values."""
     if windows.calendar is None or panel.clock is not None:
         return
-    front = rows_in_front(panel)
-    filled = np.flatnonzero(front < panel.lengths)
-    before = (rows + front)[filled]
-    other = filled[before != before[:1]]
-    if len(other):
-        first, moved = (int(numbers[0]) for numbers in (filled, other))
-        raise ValueError(
-            f"calendar={_checks.shown(windows.calendar)} counts rows from the first with a value, "
-            f"and {panel.series(first)} would get {rows[first]} in front and "
-            f"{panel.series(moved)} {rows[moved]}, before {front[first]} and {front[moved]} of "
-            "their own without a value: their phases might drift apart. Pass a data frame and name "
-            f"its time_column, or at most seen={panel.lengths[filled].min()}."
-        )
+    fewest = panel.lengths[panel.lengths > 0].min()
+    calendar = f"calendar={_checks.shown(windows.calendar)}"
+    checked_front(panel, calendar, f" Or pass at most seen={fewest}.", padding=rows)
 
 
 def _padded_array(array: Array, rows: int, ahead: list[int]) -> Array:
@@ -152,13 +148,8 @@ def _times_before(panel: Panel, windows: WindowSpec, rows: IntArray) -> list[Arr
     frequencies = own_frequencies(panel)
     for number in np.flatnonzero(rows).tolist():
         if frequencies[number] is None:
-            count = int(panel.lengths[number])
-            raise ValueError(
-                f"{panel.series(number)} has no frequency to continue its timestamps backwards: "
-                f"time_column={windows.time_column!r} has {count} timestamp{'s' * (count > 1)} "
-                "there, and no step makes up more than half of the steps. Insert the missing rows, "
-                "or leave that series out."
-            )
+            column = f"time_column={windows.time_column!r}"
+            refuse_irregular(panel, number, "pad_front continues timestamps backwards at", column)
     made = [clock.times[:0]] * len(rows)
     for numbers, before, _ in continued(panel, frequencies, -int(rows.max(initial=0))):
         for number in numbers:

@@ -11,6 +11,7 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.cycles import Cycle, waves
 from keras_ts.windows.arithmetic.frequency import disorder
 from keras_ts.windows.arithmetic.steps import Frequency
+from keras_ts.windows.reading.continued import refuse_irregular
 from keras_ts.windows.reading.panel import Panel, rows_in_front
 from keras_ts.windows.reading.timestamps import read_timestamps
 from keras_ts.windows.spec import WindowSpec, checked_cycles
@@ -116,8 +117,7 @@ def _numbers(panel: Panel, cycles: Sequence[Cycle], argument: str, column: str) 
     others.
     """
     if panel.clock is None:
-        front = rows_in_front(panel)
-        check_front(panel, front, f"{argument}={list(cycles)}")
+        front = checked_front(panel, f"{argument}={list(cycles)}")
         numbers = [
             np.arange(length) - rows for length, rows in zip(panel.lengths, front, strict=True)
         ]
@@ -126,13 +126,9 @@ def _numbers(panel: Panel, cycles: Sequence[Cycle], argument: str, column: str) 
         for series, (begin, end) in enumerate(pairwise(panel.offsets.tolist())):
             frequency = panel.clock.frequencies[series]
             if frequency is None and begin < end:
-                raise ValueError(
-                    f"{argument}={list(cycles)} counts steps of a series' own frequency, and "
-                    f"{panel.series(series)} has none: {column} has {end - begin} "
-                    f"timestamp{'s' * (end - begin > 1)} there, and no step makes up more than "
-                    'half of the steps. Use "hour", "day", "week" or "year", insert the missing '
-                    "rows, or leave that series out."
-                )
+                need = f"{argument}={list(cycles)} counts steps of"
+                cure = 'Use "hour", "day", "week" or "year". '
+                refuse_irregular(panel, series, need, column, cure)
             if frequency is not None:
                 if panel.clock.slips(series, frequency):
                     refuse_slips(panel, series, frequency, f"{argument}={list(cycles)}", column)
@@ -159,12 +155,22 @@ def refuse_slips(
     )
 
 
-def check_front(panel: Panel, front: IntArray, calendar: str, cure: str = "") -> None:
-    """Refuse a panel whose series begin with different numbers of rows without a value.
+def checked_front(
+    panel: Panel, calendar: str, cure: str = "", padding: IntArray | int = 0
+) -> IntArray:
+    """Return the rows before each series' first value, or refuse series that differ in them.
 
     Such a row may be padding, which does not count, or a missing value, which does.
+
+    Args:
+        panel: The series.
+        calendar: The calendar, for an error.
+        cure: The end of the error.
+        padding: Rows that each series will get in front.
     """
+    front = rows_in_front(panel)
     filled = np.flatnonzero(front < panel.lengths)
+    front = front + padding
     other = filled[front[filled] != front[filled[:1]]]
     if len(other):
         first, moved = int(filled[0]), int(other[0])
@@ -175,3 +181,4 @@ def check_front(panel: Panel, front: IntArray, calendar: str, cure: str = "") ->
             "rows without one; or pass a data frame and name its time_column, where numbers of "
             f"rows do.{cure}"
         )
+    return front

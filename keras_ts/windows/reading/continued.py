@@ -26,6 +26,16 @@ def own_frequencies(panel: Panel) -> list[Frequency | None]:
     ]
 
 
+def refuse_irregular(panel: Panel, number: int, need: str, column: str, cure: str = "") -> None:
+    """Raise an error that begins with what needs a frequency, for a series that has none."""
+    count = int(panel.lengths[number])
+    raise ValueError(
+        f"{need} a series' own frequency, and {panel.series(number)} has none: {column} has "
+        f"{count} timestamp{'s' * (count > 1)} there, and no step makes up more than half of the steps. "
+        f"{cure}Insert the missing rows, or leave that series out."
+    )
+
+
 def refuse_unreached(panel: Panel, number: int, rows: int) -> None:
     """Raise an error: timestamps would leave the range of their dtype or time zone."""
     clock: Any = panel.clock
