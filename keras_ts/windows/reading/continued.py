@@ -31,8 +31,8 @@ def refuse_irregular(panel: Panel, number: int, need: str, column: str, cure: st
     count = int(panel.lengths[number])
     raise ValueError(
         f"{need} a series' own frequency, and {panel.series(number)} has none: {column} has "
-        f"{count} timestamp{'s' * (count > 1)} there, and no step makes up more than half of the steps. "
-        f"{cure}Insert the missing rows, or leave that series out."
+        f"{count} timestamp{'s' * (count > 1)} there, and no step makes up more than half of the "
+        f"steps. {cure}Insert the missing rows, or leave that series out."
     )
 
 
