@@ -83,7 +83,7 @@ class LinearRegression(Baseline):
         inputs, targets = train.geometry.window, len(train.columns)
         width, count = inputs + train.geometry.horizon, 0
         # Less values near them, large numbers lose no digits in the sums of products.
-        origin = np.zeros((targets, 1, width))
+        origin, unit = np.zeros((targets, 1, width)), 1.0
         products, sums = np.zeros((targets, inputs, width)), np.zeros((targets, width))
         for block in train.blocks():
             whole = finite(block.past) & finite(block.actual)
@@ -91,7 +91,9 @@ class LinearRegression(Baseline):
             rows = rows.transpose(2, 0, 1)
             if not count and whole.any():
                 origin = rows.mean(axis=1, keepdims=True)
-            rows = rows - origin
+                # A power of two, so that squares of large values stay finite and no digit is lost.
+                unit = np.exp2(np.ceil(np.log2(np.abs(rows - origin).max(initial=1e-300))))
+            rows = (rows - origin) / unit
             count += rows.shape[1]
             sums += rows.sum(axis=1)
             products += rows[..., :inputs].transpose(0, 2, 1) @ rows
@@ -102,7 +104,7 @@ class LinearRegression(Baseline):
         # A constant series has no coefficients but 0.
         penalty = np.where(diagonal > 0, 1e-3 * diagonal, 1.0)
         self._coefficients = Spectrum(gram, cross).coefficients(penalty)
-        self._means = means[:, None] + origin
+        self._means = means[:, None] * unit + origin
 
     def predict(self, validation: JudgedWindows, block: Block) -> Array:
         """Return what the coefficients make of each window."""

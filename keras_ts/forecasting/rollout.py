@@ -1,5 +1,6 @@
 """``Rollout``: a forecast of many steps as one Keras model, to save, export and serve."""
 
+from dataclasses import replace
 from typing import Any, Self
 
 import keras
@@ -142,7 +143,7 @@ def _columns(interface: Interface) -> Columns:
     # A single column with a calendar is a plain series if the outputs have no axis for it.
     lone = read == 1 and bool(calendar) and windows.target_columns is None
     if read is None or (lone and _has_no_target_axis(interface)):
-        return PLAIN.with_calendar(calendar)
+        return replace(PLAIN, static=tuple(range(1, 1 + static))).with_calendar(calendar)
     if carried is not None:
         return carried
     return Columns.of(windows, range(read + static)).with_calendar(calendar)

@@ -105,11 +105,11 @@ class WindowSpec:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Return the settings of ``config``, which an earlier version may have written."""
-        if "drop_remainder" not in config:
+        if "drop_remainder" not in config or "remainder" in config:
             return cls(**config)
         rest = dict(config)
-        dropped = rest.pop("drop_remainder")
-        return cls(**{"remainder": "drop" if dropped else "keep", **rest})
+        dropped = _checks.boolean("drop_remainder", rest.pop("drop_remainder"))
+        return cls(remainder="drop" if dropped else "keep", **rest)
 
 
 def checked_cycles(name: str, cycles: Any) -> tuple[Cycle, ...]:

@@ -95,3 +95,12 @@ def test_every_baseline_of_the_table_is_judged_and_no_model_takes_its_name():
 def test_a_period_is_an_integer_of_two_or_more(period):
     with pytest.raises((TypeError, ValueError), match="period must be"):
         SeasonalNaive(period)
+
+
+@pytest.mark.parametrize("power", [-500, 500])
+def test_the_regression_is_the_same_in_any_unit(power):
+    """The squares of such values are 0 or infinite in float64."""
+    series = np.sin(np.arange(60.0)) + np.arange(60.0) % 7
+    parts = [WindowedSeries(5, horizon=2).split(series * unit, 40) for unit in (1, 2.0**power)]
+    usual, moved = (forecasts(LinearRegression(), *pair) for pair in parts)
+    np.testing.assert_allclose(moved * 2.0**-power, usual, rtol=1e-12)

@@ -71,6 +71,21 @@ def test_a_single_column_beside_a_calendar_has_the_axes_that_the_series_has(tabl
     assert Rollout(model).output_shape == (None, *wanted.shape)
 
 
+@pytest.mark.parametrize("quantiles", [None, (0.1, 0.5, 0.9)])
+@pytest.mark.parametrize("horizon", [1, 2])
+def test_a_single_column_beside_a_calendar_and_a_static_one(horizon, quantiles, tmp_path):
+    table = np.stack([SERIES, np.full(len(SERIES), 3.0)], axis=1)
+    dataset = WindowedSeries(6, horizon, calendar=[7], static_columns=1).build(table)
+    model = RecurrentPreset(units=(3,), quantiles=quantiles).build(dataset)
+    rollout = Rollout(model)
+    rollout.save(tmp_path / "rollout.keras")
+    x = {part: values[-1:] for part, values in dataset.to_numpy()[0].items()}
+    wanted = forecast(model, table[:-horizon])
+    for loaded in (rollout, load_model(tmp_path / "rollout.keras")):
+        out = loaded.predict(x, verbose=0)[0]
+        np.testing.assert_allclose(np.ravel(out), np.ravel(wanted), rtol=1e-5)
+
+
 def test_shows_a_changed_weight_and_shares_it():
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     rollout = Rollout(model, WindowedSeries(3), 2)

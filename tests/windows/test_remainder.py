@@ -156,6 +156,11 @@ def test_configs_of_before_are_read():
         assert again == WindowedSeries(4, remainder=remainder)
 
 
+def test_a_config_with_both_is_refused():
+    with pytest.raises(TypeError, match="drop_remainder"):
+        WindowedSeries.from_config({**WindowedSeries(4).get_config(), "drop_remainder": True})
+
+
 def test_another_remainder_is_refused():
     with pytest.raises(ValueError, match="remainder must be one of 'keep', 'drop', 'pad'"):
         WindowedSeries(4, remainder="fill")

@@ -42,6 +42,15 @@ class Panel:
     labels: tuple[Any, ...] | None = None
     row_order: IntArray | None = None
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Refuse a panel that an earlier version pickled, with its columns in other fields."""
+        if "targets" in state:
+            raise ValueError(
+                "This dataset was pickled by an earlier version of keras_ts. Build it again from "
+                "the series; restore(state) continues a run."
+            )
+        vars(self).update(state)
+
     @property
     def lengths(self) -> IntArray:
         """Length of each series."""

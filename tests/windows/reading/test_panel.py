@@ -1,5 +1,7 @@
 """A panel names its places, and finds the values that are missing."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -75,3 +77,12 @@ def test_a_memory_map_is_on_disk(tmp_path):
 def test_pandas_series_of_ids_are_labels():
     labels = tuple(pd.Series(["north", "south", "east"]))
     assert Panel(np.zeros(8), OFFSETS, False, labels=labels).series(1) == "series 'south'"
+
+
+def test_a_pickle_of_before_is_refused():
+    """Its columns were in fields of their own, and its frequencies had other names."""
+    panel = Panel(np.zeros(8), OFFSETS, False)
+    again = pickle.loads(pickle.dumps(panel))
+    assert again.columns == panel.columns
+    with pytest.raises(ValueError, match=r"pickled by an earlier version.*Build it again"):
+        Panel.__new__(Panel).__setstate__({**vars(panel), "targets": None, "columns": {}})
