@@ -6,6 +6,8 @@ import pytest
 from keras.ops import convert_to_numpy as numpy
 
 from keras_ts.layers import MaskMissing, NormalizeWindow
+from keras_ts.windows.arithmetic.parted import parted
+from keras_ts.windows.arithmetic.scale import window_scales
 
 
 @pytest.mark.parametrize("hole", [np.nan, np.inf, -np.inf])
@@ -50,3 +52,15 @@ def test_half_precision_keeps_the_level():
 def test_another_number_of_axes_is_refused(shape):
     with pytest.raises(ValueError, match=r"\(batch, time, features\).*ExpandSeries"):
         MaskMissing()(np.ones(shape, "float32"))
+
+
+def test_keras_parts_and_scales_windows_as_numpy_does():
+    """The arithmetic is one function for both: layers call it with ``keras.ops``."""
+    rng = np.random.default_rng(0)
+    windows = rng.normal(size=(30, 9, 2)).astype("float32")
+    windows[rng.random(windows.shape) < 0.3] = np.nan
+    windows[0, 3], windows[1, 4], windows[2] = np.inf, -np.inf, np.nan
+    for ours, tensors in zip(parted(windows), parted(windows, keras.ops), strict=True):
+        np.testing.assert_array_equal(numpy(tensors), ours)
+    scales = numpy(window_scales(windows, keras.ops))
+    np.testing.assert_allclose(scales, window_scales(windows), rtol=1e-5)
