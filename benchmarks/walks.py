@@ -7,20 +7,18 @@ file before it.
 Usage: python benchmarks/walks.py [--files]
 """
 
+import runpy
 import sys
 from itertools import pairwise
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+import numpy as np
+import pandas as pd
 
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
+import keras_ts
+from keras_ts import RecurrentPreset, WindowedSeries, forecast
 
-import keras_ts  # noqa: E402
-from imports import ROOMS  # noqa: E402
-from keras_ts import RecurrentPreset, WindowedSeries, forecast  # noqa: E402
-
+ROOMS = runpy.run_path(str(Path(__file__).parents[1] / "tests" / "imports.py"))["ROOMS"]
 PACKAGE = Path(keras_ts.__file__).parent
 
 
