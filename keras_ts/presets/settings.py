@@ -119,14 +119,14 @@ class PresetSettings:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Return the preset that ``config`` holds; warn of an argument of ``build`` in it."""
-        return cls(**_without_data(config))
+        return cls(**_without_data(**config))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take the settings that a pickle holds, as ``from_config`` does."""
-        vars(self).update(_without_data(state))
+        vars(self).update(_without_data(**state))
 
 
-def _without_data(config: dict[str, Any]) -> dict[str, Any]:
+def _without_data(**config: Any) -> dict[str, Any]:
     """Return settings without those of old that are arguments of ``build`` by now."""
     for name in _OF_BUILD:
         if config.get(name) is not None:
