@@ -167,7 +167,10 @@ def levels(name: str, value: Any) -> tuple[float, ...]:
 
 def plain_config(settings: Any) -> dict[str, Any]:
     """Return the settings of a dataclass as plain Python values that JSON takes."""
-    return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in asdict(settings).items()
-    }
+    return {name: _plain(value) for name, value in asdict(settings).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return list(value) if isinstance(value, tuple) else value

@@ -149,7 +149,7 @@ def required_by(
         masked=windows.handling.inputs, carrier=carrier,
     )  # fmt: skip
     _check_agreement(dataset, needs, by_hand)
-    if windows.handling.targets:
+    if windows.handling.complete == "none":
         _warn_of_missing(dataset)
     return needs
 

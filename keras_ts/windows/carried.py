@@ -18,7 +18,7 @@ from keras_ts.windows.spec import Column
 from keras_ts.windows.windowed_series import WindowedSeries
 
 # The settings that a forecast does not depend on: they only concern training and its data.
-_TRAINING = {"stride", "missing", "batch_size", "shuffle", "seed", "remainder"}
+_TRAINING = {"stride", "missing", "weighting", "batch_size", "shuffle", "seed", "remainder"}
 # A file that holds more is broken or malicious.
 _MOST_COLUMNS = 1 << 16
 _LONGEST_NAME = 1000

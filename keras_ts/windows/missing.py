@@ -15,28 +15,31 @@ class Handling:
     Attributes:
         series: True if a series may have missing values; False to refuse it.
         inputs: True if the inputs of a window may have missing values.
-        targets: True if the targets and the columns known ahead may have missing values.
+        complete: Which targets of a window must have values, and with them the columns known ahead
+            at their steps: "all" of them, "some" (one is enough), or "none". Other windows are left
+            out.
         gaps: What to do with gaps in time: "refuse" the series, "part" it so that no window crosses
-            a gap, or "ignore" them and count rows.
+            a gap, "fill" a gap with the rows that are missing, or "ignore" gaps and count rows.
         masked: True if the model masks missing inputs, so that a window may begin before its
             series.
     """
 
     series: bool
     inputs: bool
-    targets: bool
-    gaps: Literal["refuse", "part", "ignore"]
+    complete: Literal["all", "some", "none"]
+    gaps: Literal["refuse", "part", "fill", "ignore"]
     masked: bool = False
 
     @property
     def filters(self) -> bool:
         """True if windows with missing values are left out."""
-        return self.series and not self.targets
+        return self.series and self.complete != "none"
 
 
 HANDLING = {
-    "raise": Handling(series=False, inputs=False, targets=False, gaps="refuse"),
-    "drop": Handling(series=True, inputs=False, targets=False, gaps="part"),
-    "mask": Handling(series=True, inputs=True, targets=False, gaps="refuse", masked=True),
-    "keep": Handling(series=True, inputs=True, targets=True, gaps="ignore"),
+    "raise": Handling(series=False, inputs=False, complete="all", gaps="refuse"),
+    "drop": Handling(series=True, inputs=False, complete="all", gaps="part"),
+    "mask": Handling(series=True, inputs=True, complete="all", gaps="fill", masked=True),
+    "mask_targets": Handling(series=True, inputs=True, complete="some", gaps="fill", masked=True),
+    "keep": Handling(series=True, inputs=True, complete="none", gaps="ignore"),
 }

@@ -4,7 +4,7 @@ A spec holds no data and does not depend on Keras datasets, so that all code tha
 feeds series can use it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self, cast
 
@@ -30,10 +30,16 @@ class WindowSpec:
     target_columns: Column | Sequence[Column] | None = field(default=None, kw_only=True)
     future_columns: Column | Sequence[Column] | None = field(default=None, kw_only=True)
     static_columns: Column | Sequence[Column] | None = field(default=None, kw_only=True)
+    # Not hashed, since a dict has no hash; compared like all other settings.
+    categories: Mapping[str, Sequence[str]] | None = field(default=None, kw_only=True, hash=False)
     calendar: Cycle | Sequence[Cycle] | None = field(default=None, kw_only=True)
     id_column: str | None = field(default=None, kw_only=True)
     time_column: str | None = field(default=None, kw_only=True)
-    missing: Literal["raise", "drop", "mask", "keep"] = field(default="raise", kw_only=True)
+    missing: Literal["raise", "drop", "mask", "mask_targets", "keep"] = field(
+        default="raise", kw_only=True
+    )
+    min_inputs: int | None = field(default=None, kw_only=True)
+    weighting: Literal["inverse_scale"] | int | None = field(default=None, kw_only=True)
     batch_size: int = field(default=32, kw_only=True)
     shuffle: bool = field(default=False, kw_only=True)
     seed: int | None = field(default=None, kw_only=True)
@@ -63,6 +69,12 @@ class WindowSpec:
         if self.calendar is not None:
             checked["calendar"] = checked_cycles("calendar", self.calendar)
         _check_known_ahead(checked, self.time_column)
+        if self.categories is not None:
+            checked["categories"] = _categories(self.categories, checked)
+        if self.min_inputs is not None:
+            checked["min_inputs"] = self._checked_min_inputs(checked)
+        if self.weighting is not None and self.weighting != "inverse_scale":
+            checked["weighting"] = _period(self.weighting)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         if max(self.geometry.span, self.stride) >= 1 << 62:
@@ -70,6 +82,28 @@ class WindowSpec:
                 f"window={self.window}, sampling_rate={self.sampling_rate}, gap={self.gap}, "
                 f"horizon={self.horizon} and stride={self.stride}: no series is that long."
             )
+
+    def _checked_min_inputs(self, checked: dict[str, Any]) -> int:
+        """Return ``min_inputs``, or refuse it for windows that cannot lack inputs."""
+        count = _checks.integer("min_inputs", self.min_inputs, 1)
+        if count > checked["window"]:
+            raise ValueError(
+                f"min_inputs must be at most window={checked['window']}, the inputs of a window. "
+                f"Received: min_inputs={count}."
+            )
+        if not HANDLING[checked["missing"]].masked:
+            raise ValueError(
+                "min_inputs lets windows begin before their series, with inputs that are missing. "
+                'Pass missing="mask" or missing="mask_targets" with it. Received: '
+                f"min_inputs={count}, missing={checked['missing']!r}."
+            )
+        if checked["targets"] == "sequence" and checked["missing"] == "mask":
+            raise ValueError(
+                'targets="sequence" has targets at every input, also before a series begins, and '
+                'missing="mask" leaves out windows with a missing target. Pass min_inputs with '
+                f'missing="mask_targets". Received: min_inputs={count}.'
+            )
+        return count
 
     @property
     def geometry(self) -> Geometry:
@@ -127,6 +161,40 @@ def _cycle(name: str, cycle: Any) -> Cycle:
     if period <= 1:
         raise ValueError(f"a period of {name} must be > 1, in steps. Received: {period}.")
     return int(period) if period.is_integer() and period < 1 << 53 else period
+
+
+def _categories(categories: Any, checked: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return the categories of each column of text, or raise an error that names the column."""
+    if not isinstance(categories, Mapping):
+        raise TypeError(
+            "categories must be a dict from the name of a column to its categories. Received: "
+            f"{_checks.shown(categories)}."
+        )
+    named = {*(checked["static_columns"] or ()), *(checked["future_columns"] or ())}
+    read: dict[str, tuple[str, ...]] = {}
+    for column, texts in categories.items():
+        if column not in named:
+            raise ValueError(
+                f"categories names {column!r}, which is neither in static_columns nor in "
+                "future_columns. Name it there, or leave it out."
+            )
+        listed = texts.tolist() if hasattr(texts, "tolist") else texts
+        if not isinstance(listed, list | tuple) or not all(isinstance(t, str) for t in listed):
+            raise TypeError(
+                f"categories[{column!r}] must be a list of texts. Received: {_checks.shown(texts)}."
+            )
+        read[str(column)] = _distinct(f"categories[{column!r}]", "category", list(listed))
+    return read
+
+
+def _period(weighting: Any) -> int:
+    """Return the period of a weighting; ``inverse_scale`` has none."""
+    if isinstance(weighting, str) or isinstance(weighting, bool):
+        raise ValueError(
+            'weighting must be "inverse_scale", or a period in positions, such as 12 for months. '
+            f"Received: weighting={_checks.shown(weighting)}."
+        )
+    return _checks.integer("weighting", weighting, 1)
 
 
 _MINIMUM = {

@@ -55,6 +55,10 @@ class WindowedSeries(WindowSpec):
             Defaults to every column that is neither future nor static.
         future_columns: Columns known ahead of time, such as holidays or a plan.
         static_columns: Columns that never change within a series.
+        categories: For each column of text among the future and static columns, its categories.
+            Each becomes a column of 0 and 1, named like ``type=a``. Defaults to None: ``build``
+            reads them from the series, ``split`` and ``folds`` from the training part; the
+            dataset's ``windows`` have them.
         calendar: Cycles whose phase is known ahead, one or a list: ``"hour"``, ``"day"``,
             ``"week"`` or ``"year"`` by the clock of ``time_column``; or a number greater than 1, a
             period in positions. Each becomes two columns, sine and cosine, after all others in
@@ -66,10 +70,23 @@ class WindowedSeries(WindowSpec):
             own regular step.
         missing: ``"raise"`` an error if a value is not finite or time has a gap, ``"drop"`` the
             windows that touch one, or ``"keep"`` them. ``"mask"`` is for models that mask missing
-            inputs, as built presets do: it keeps windows with missing inputs, drops those with
+            inputs, as built presets do: it keeps windows with missing inputs, and drops those with
             missing targets or columns known ahead, or with a target that has no value among the
-            inputs, and refuses gaps in time. A memory map is checked as it is read. Defaults to
+            inputs. ``"mask_targets"`` also keeps windows of which one target has a value. The
+            missing ones are NaN, and the losses and metrics of keras_ts leave them out; columns
+            known ahead may be missing at steps where all targets are. With both, a gap in time is
+            read as rows without a value. A memory map is checked as it is read. Defaults to
             ``"raise"``.
+        min_inputs: Number of inputs that must be rows of the series: windows may begin before it,
+            and their other inputs are missing. Starts stay multiples of ``stride``, counted from
+            the series' first row. It needs ``missing="mask"`` or ``"mask_targets"``. Defaults to
+            None: all of them.
+        weighting: ``"inverse_scale"`` to weigh each window by the inverse of the mean absolute step
+            of its series' target, so that the ``"mae"`` loss is a scaled error and large series do
+            not drown small ones; or a period, to use steps that many positions apart. Only the
+            training part is read. (Of several targets, each target's step is divided by its median
+            in the panel before they are averaged. A constant series gets the weight of the median
+            series, and no weight is more than 100 times that.) Defaults to None: no weights.
         batch_size: Windows in a batch. Defaults to 32.
         shuffle: True for a new uniform permutation of all windows in each epoch. Defaults to
             False, time order.
