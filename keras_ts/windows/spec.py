@@ -189,7 +189,7 @@ def _categories(categories: Any, checked: dict[str, Any]) -> dict[str, tuple[str
 
 def _period(weighting: Any) -> int:
     """Return the period of a weighting; ``inverse_scale`` has none."""
-    if isinstance(weighting, str) or isinstance(weighting, bool):
+    if isinstance(weighting, str | bool):
         raise ValueError(
             'weighting must be "inverse_scale", or a period in positions, such as 12 for months. '
             f"Received: weighting={_checks.shown(weighting)}."
