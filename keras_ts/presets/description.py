@@ -4,7 +4,7 @@ A built model consists of stock Keras layers and keras_ts layers only, so it sav
 without the preset that made it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -15,8 +15,10 @@ from keras_ts.presets.initial_fit.events import fit_events
 from keras_ts.presets.initial_fit.linear import fit_linear
 from keras_ts.presets.requirements import required_alone, required_by
 from keras_ts.presets.settings import PresetSettings
+from keras_ts.presets.training_windows import training_windows
 from keras_ts.presets.wiring import wire
 from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.windowed_series import WindowedSeries
 
 
 @registered
@@ -117,6 +119,95 @@ class RecurrentPreset(PresetSettings):
         TypeError: An argument is of the wrong type.
         ValueError: An argument is out of range, or two of them disagree.
     """
+
+    def windows_for(
+        self, series: Any, horizon: int, *, at: Any = None, **settings: Any
+    ) -> WindowedSeries:
+        """Return the windows that this preset is trained by, for a table of one's own.
+
+        - ``window``: as the recipe says, by the rows of the longest series before ``at``.
+        - ``missing``: ``"raise"`` for one series in which no value is missing, ``"mask"`` for
+          several; ``"mask_targets"`` if a value or a row is missing anywhere in the table.
+        - For several series, ``min_inputs`` is two periods and a row, at least 4, so that short
+          series give windows too; ``weighting`` is the preset's period, so that large series do not
+          drown small ones; and ``remainder`` is ``"pad"``.
+        - ``batch_size`` is the recipe's, ``shuffle`` is True, and ``targets`` are of the preset's
+          kind.
+
+        Example:
+
+        >>> import numpy as np
+        >>> from keras_ts import from_preset
+        >>> panel = [np.arange(40.0), np.arange(70.0)]
+        >>> preset = from_preset("seasonal_gru", period=12)
+        >>> windows = preset.windows_for(panel, horizon=6, at=-6)
+        >>> windows.window, windows.missing, windows.min_inputs, windows.weighting
+        (48, 'mask', 25, 12)
+
+        Args:
+            series: Anything that ``WindowedSeries.build`` takes.
+            horizon: Number of steps to forecast.
+            at: The border at which the training part ends, as in ``WindowedSeries.split``; of
+                several, the first. Defaults to None: all rows are trained on.
+            **settings: Settings of ``WindowedSeries``, such as ``target_columns``, ``id_column``,
+                ``time_column`` and ``calendar``. They go before the rules.
+
+        Raises:
+            TypeError: A setting is unknown or of the wrong type.
+            ValueError: The recipe names no window, and ``window`` is missing; no series is longer
+                than the horizon; or the series cannot be read.
+        """
+        return training_windows(self, series, horizon, at, settings)
+
+    def fit(self, train: WindowDataset, **fit_arguments: Any) -> keras.Model:
+        """Build a model for a training part, and train it by the recipe.
+
+        The model is compiled as ``recipe.compile`` does, and trained for as many epochs as the
+        recipe says for this number of windows. With ``keras.callbacks.BackupAndRestore`` among the
+        callbacks, a fit that was cut off continues where it stopped, and so does the dataset.
+
+        Example:
+
+        >>> import numpy as np
+        >>> from keras_ts import forecast, from_preset
+        >>> series = np.sin(np.arange(80.0))
+        >>> preset = from_preset("gru_32x2", units=(4,))
+        >>> windows = preset.windows_for(series, horizon=3, at=-10)
+        >>> train, held_out = windows.split(series, at=-10)
+        >>> model = preset.fit(train, epochs=1, verbose=0)
+        >>> forecast(model, series).shape
+        (3,)
+
+        Args:
+            train: The training part.
+            **fit_arguments: Arguments of Keras's ``fit``, such as ``callbacks``,
+                ``validation_data`` and ``verbose``. ``epochs`` and ``steps_per_epoch`` go before
+                the recipe's, and a rate that decays does so over them.
+
+        Returns:
+            The trained model, compiled.
+
+        Raises:
+            ValueError: The preset has no recipe, or one for a sweep of the learning rate; or the
+                dataset does not fit the preset.
+        """
+        if self.recipe is None or self.recipe.steps_per_decade is not None:
+            kind = "no recipe" if self.recipe is None else "a recipe for a learning-rate sweep"
+            raise ValueError(
+                f"fit trains by the preset's recipe, and this preset has {kind}. Pass recipe= to "
+                "the preset, or build, compile and fit the model by hand."
+            )
+        model, recipe = self.build(train), self.recipe
+        steps = fit_arguments.pop("steps_per_epoch", None) or recipe.steps_for(len(train))
+        epochs = fit_arguments.pop("epochs", None)
+        if epochs is not None:
+            epochs = _checks.integer("epochs", epochs, 1)
+            recipe = replace(recipe, epochs=epochs, least_updates=0)
+        recipe.compile(model, steps)
+        if steps != len(train):
+            fit_arguments["steps_per_epoch"] = steps
+        model.fit(train, epochs=recipe.epochs_for(steps), **fit_arguments)
+        return model
 
     def build(
         self,

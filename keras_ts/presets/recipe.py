@@ -57,6 +57,7 @@ class Recipe:
             ``window_share`` or ``window_periods`` is set. Defaults to None: any window will do.
         window_share: Window length as a fraction of the longest training series. Defaults to 0.
         window_periods: Window length in periods. Defaults to 0.
+        most_steps: For ``steps_for``, the most batches in an epoch. Defaults to None: all.
     """
 
     loss: str
@@ -71,12 +72,13 @@ class Recipe:
     window: int | None = None
     window_share: float = 0.0
     window_periods: int = 0
+    most_steps: int | None = None
 
     def __post_init__(self) -> None:
         _checks.choice("optimizer", self.optimizer, ("sgd", "adamw"))
         _checks.positive("learning_rate", self.learning_rate)
         _checks.boolean("cosine_decay", self.cosine_decay)
-        for name in ("batch_size", "epochs", "steps_per_decade", "window"):
+        for name in ("batch_size", "epochs", "steps_per_decade", "window", "most_steps"):
             if getattr(self, name) is not None or name in ("batch_size", "epochs"):
                 _checks.integer(name, getattr(self, name), 1)
         for name in ("least_updates", "window_periods"):
@@ -89,6 +91,25 @@ class Recipe:
         if not isinstance(self.loss, str):
             raise TypeError(f"loss must be a loss by its name. Received: loss={self.loss!r}.")
 
+    def steps_for(self, batches: int) -> int:
+        """Return the batches in an epoch: all that the dataset has, but at most ``most_steps``.
+
+        A panel of a million series need not be read whole to train one net. With shuffling, an
+        epoch of some batches is a random sample, and the next one goes on where it ends.
+
+        Example:
+
+        >>> from keras_ts import from_preset
+        >>> recipe = from_preset("seasonal_gru").recipe
+        >>> recipe.steps_for(40), recipe.steps_for(4000)
+        (40, 79)
+
+        Args:
+            batches: Batches in the dataset, ``len(dataset)``.
+        """
+        batches = _checks.integer("batches", batches, 1)
+        return batches if self.most_steps is None else min(batches, self.most_steps)
+
     def epochs_for(self, steps_per_epoch: int) -> int:
         """Return the epochs to fit: ``epochs``, or as many as make ``least_updates``.
 
@@ -100,7 +121,7 @@ class Recipe:
         (8, 60)
 
         Args:
-            steps_per_epoch: Batches in an epoch, ``len(dataset)``.
+            steps_per_epoch: Batches in an epoch, as ``steps_for`` returns.
         """
         steps = _checks.integer("steps_per_epoch", steps_per_epoch, 1)
         return max(self.epochs, -(-self.least_updates // steps))

@@ -1,0 +1,102 @@
+"""Chooses the windows that a preset is trained by, from the rows of a training part.
+
+A recipe says how long windows are and how they are batched. Only the table says how long the series
+are and if values are missing. The rules that need both are here.
+"""
+
+from typing import Any
+
+from keras_ts import _checks
+from keras_ts.presets.settings import PresetSettings
+from keras_ts.windows.missing import HANDLING
+from keras_ts.windows.reading.panel import Panel, missing_rows
+from keras_ts.windows.reading.reader import read_panel
+from keras_ts.windows.split import split_parts
+from keras_ts.windows.windowed_series import WindowedSeries
+
+# The settings by which a table is read, however long the windows are.
+_OF_THE_TABLE = (
+    "target_columns", "future_columns", "static_columns", "categories", "id_column", "time_column",
+)  # fmt: skip
+# A level and a trend can be told apart from four rows; a season, from two periods and a row.
+_FEWEST_ROWS, _FEWEST_PERIODS = 4, 2
+_BLOCK = 1 << 20
+
+
+def training_windows(
+    preset: PresetSettings, series: Any, horizon: int, at: Any, settings: dict[str, Any]
+) -> WindowedSeries:
+    """Return the windows as ``RecurrentPreset.windows_for`` does, whose docstring has the rules."""
+    if "targets" in settings:
+        raise TypeError(
+            f"windows_for takes no targets: the preset's kind={preset.kind!r} says which they are."
+        )
+    of_the_table = {name: settings[name] for name in _OF_THE_TABLE if name in settings}
+    panel = read_panel(series, WindowedSeries(1, missing="mask_targets", **of_the_table))
+    rows = panel.lengths
+    if at is not None:
+        first = split_parts(panel, at)[0]
+        rows = first.end - first.begin
+    several, period = len(rows) > 1, preset.period or 1
+    chosen: dict[str, Any] = {
+        "horizon": _checks.integer("horizon", horizon, 1),
+        "targets": preset.kind.removeprefix("sequence_to_"),
+        "missing": _missing(panel, preset),
+        "shuffle": True,
+    }
+    if preset.recipe is not None:
+        chosen["batch_size"] = preset.recipe.batch_size
+    if several:
+        chosen |= {"weighting": period if period > 1 else "inverse_scale", "remainder": "pad"}
+    chosen |= settings
+    ahead = _checks.integer("gap", chosen.get("gap", 0), 0) + chosen["horizon"]
+    longest = int(rows.max(initial=0))
+    if chosen.get("window") is None:
+        rate = _checks.integer("sampling_rate", chosen.get("sampling_rate", 1), 1)
+        chosen["window"] = _window(preset, longest, ahead, rate)
+    handling = HANDLING.get(chosen["missing"])
+    if several and handling is not None and handling.masked:
+        fewest = max(_FEWEST_PERIODS * period + 1, _FEWEST_ROWS)
+        most = min(_checks.integer("window", chosen["window"], 1), longest - ahead)
+        chosen.setdefault("min_inputs", max(min(fewest, most), 1))
+    return WindowedSeries(**chosen)
+
+
+def _missing(panel: Panel, preset: PresetSettings) -> str:
+    """Return the value of ``missing`` that takes all windows of a table that can be learned from.
+
+    Windows of several series may begin before their series, with inputs that are missing. In
+    sequences these inputs have targets that are missing, too.
+    """
+    holes = any(
+        missing_rows(panel.values[begin : begin + _BLOCK]).any()
+        for begin in range(0, len(panel.values), _BLOCK)
+    )
+    several = len(panel.lengths) > 1
+    if holes or (several and preset.kind == "sequence_to_sequence"):
+        return "mask_targets"
+    return "mask" if several else "raise"
+
+
+def _window(preset: PresetSettings, longest: int, ahead: int, rate: int) -> int:
+    """Return the steps of a window, by the recipe.
+
+    Args:
+        preset: The preset.
+        longest: Rows of the longest series to train on.
+        ahead: Rows from the last input of a window to its last target.
+        rate: Rows between neighbouring inputs.
+    """
+    if preset.recipe is None or preset.recipe.window is None:
+        raise ValueError(
+            "The preset has no recipe that says how long a window is. Pass window=, the steps in a "
+            "window."
+        )
+    if longest <= ahead:
+        raise ValueError(
+            f"The longest series has {longest} rows to train on, no more than the {ahead} from the "
+            "end of a window to its last target. Shorten the horizon, or move the border at."
+        )
+    return preset.recipe.window_for(
+        ahead + -(-(longest - ahead) // rate), ahead, preset.period or 1
+    )
