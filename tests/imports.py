@@ -23,7 +23,7 @@ ROOMS = [
     ["presets", "sweep", "saving"],
     ["forecasting"],
     ["evaluation", "checks", "conversion"],
-    ["testing", "baselines"],
+    ["testing", "baselines", "command"],
 ]
 # The files of these rooms import by the same rule.
 WITHIN = {
@@ -46,7 +46,7 @@ WITHIN = {
         ["requirements"],
         ["blocks"],
         ["wiring"],
-        ["initial_fit"],
+        ["initial_fit", "training_windows"],
         ["description"],
         ["catalog"],
     ],

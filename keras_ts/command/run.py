@@ -1,0 +1,178 @@
+"""Trains, judges and saves the model of ``python -m keras_ts forecast``, and draws its forecast."""
+
+import argparse
+import re
+import time
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_ts.command.errors import UserError
+from keras_ts.evaluation.calibrate import calibrate
+from keras_ts.evaluation.compare import compare
+from keras_ts.forecasting.forecast import forecast
+from keras_ts.plotting.forecast import plot_forecast
+from keras_ts.plotting.training import plot_history
+from keras_ts.presets.catalog import from_preset
+from keras_ts.presets.description import RecurrentPreset
+from keras_ts.windows.dataset import WindowDataset
+
+# An 80 % band about the median.
+_LEVELS, _COVERAGE = (0.1, 0.5, 0.9), 0.8
+# Shares of the rows to calibrate on and to judge on; at least a horizon each.
+_CALIBRATED, _JUDGED = 0.15, 0.2
+_TIMED_STEPS = 3
+
+
+def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
+    """Window, split, train, judge, save, forecast and draw.
+
+    Args:
+        arguments: The arguments of the command.
+        series: The rows of the series.
+        plan: The rows that follow, with the columns known ahead; None if there are none.
+    """
+    if not 0 <= arguments.seed < 2**32:
+        raise UserError("--seed must lie between 0 and 2**32 - 1.")
+    keras.utils.set_random_seed(arguments.seed)
+    try:
+        preset, parts = _prepared(arguments, series)
+        train, calibration, held_out = parts
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        trial = preset.build(train)
+        # A season that reaches back too far is refused before anything is trained, and so is a plan
+        # that lacks rows, by the model that is not trained yet.
+        compare(None, train, held_out, period=arguments.period)
+        forecast(trial, series, future=plan)
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        raise UserError(" ".join(str(error).split())) from None
+    _say(
+        f"Windows of {train.windows.window} rows, and {arguments.horizon} to forecast: "
+        f"{train.num_windows:,} to train on, {calibration.num_windows:,} to calibrate the interval "
+        f"on, {held_out.num_windows:,} to judge on."
+    )
+    recipe = preset.recipe
+    assert recipe is not None
+    steps = recipe.steps_for(len(train))
+    epochs = recipe.epochs_for(steps)
+    seconds = _seconds_per_step(preset, trial, train) * steps * epochs
+    _say(
+        f"\nTraining for {epochs} epochs of {steps} batches takes about {_duration(seconds)} "
+        f"on {keras.backend.backend()}."
+    )
+    keras.utils.set_random_seed(arguments.seed)
+    train.reset()
+    model = preset.fit(train, validation_data=calibration, verbose=2)
+    plot_history(model.history, metric="mae", filepath=arguments.out / "history.png")
+    try:
+        model = calibrate(model, calibration, _COVERAGE)
+    except ValueError as error:
+        raise UserError(" ".join(str(error).split())) from None
+    _say(f"\nErrors over all {arguments.horizon} steps, on rows that the model has not seen:")
+    _say(str(compare(model, train, held_out, period=arguments.period)))
+
+    model.save(arguments.out / "model.keras")
+    ahead = forecast(model, series, future=plan)
+    ahead.to_csv(arguments.out / "forecast.csv", index=False)
+    _draw(arguments, series, ahead)
+    _say(f"\nThe next {arguments.horizon} rows ({arguments.out / 'forecast.csv'}):")
+    _say(ahead.head(5).to_string(index=False))
+    pictures = sorted(str(path) for path in arguments.out.glob("*.png"))
+    _say(f"\nThe model: {arguments.out / 'model.keras'}. Pictures: {', '.join(pictures)}.")
+
+
+def _prepared(
+    arguments: argparse.Namespace, series: Any
+) -> tuple[RecurrentPreset, tuple[WindowDataset, ...]]:
+    """Return the preset, and the parts to train on, to calibrate on and to judge on."""
+    several = arguments.id is not None and series[arguments.id].nunique() > 1
+    name = arguments.preset or ("seasonal_gru" if several else "smooth_gru")
+    preset = from_preset(name, features=None, quantiles=_LEVELS)
+    if preset.window_norm == "seasonal" and arguments.period:
+        preset = replace(preset, period=arguments.period)
+    recipe = preset.recipe
+    if recipe is None or recipe.steps_per_decade is not None:
+        recipe = from_preset("simple_rnn_40x2").recipe
+        assert recipe is not None
+    if arguments.epochs is not None:
+        recipe = replace(recipe, epochs=arguments.epochs, least_updates=0)
+    preset = replace(preset, recipe=recipe)
+    at = _borders(arguments, series)
+    settings: dict[str, Any] = {"window": arguments.window} if arguments.window else {}
+    windows = preset.windows_for(
+        series,
+        arguments.horizon,
+        at=at,
+        target_columns=arguments.target,
+        future_columns=arguments.future or None,
+        static_columns=arguments.static or None,
+        calendar=arguments.calendar or None,
+        id_column=arguments.id,
+        time_column=arguments.time,
+        seed=arguments.seed,
+        **settings,
+    )
+    return preset, windows.split(series, at=at)
+
+
+def _borders(arguments: argparse.Namespace, series: Any) -> list[Any]:
+    """Return where the parts to calibrate on and to judge on begin.
+
+    With dates, these are dates, the same for all series; else positions from each series' end.
+    """
+    if arguments.time is not None:
+        rows = np.unique(series[arguments.time].to_numpy())
+        length = len(rows)
+    elif arguments.id is not None:
+        length = int(series[arguments.id].value_counts().max())
+    else:
+        length = len(series)
+    judged = max(round(_JUDGED * length), arguments.horizon)
+    calibrated = max(round(_CALIBRATED * length), arguments.horizon)
+    if judged + calibrated >= length:
+        raise ValueError(
+            f"--horizon {arguments.horizon}: the longest series has {length} rows, and the parts "
+            f"to calibrate on and to judge on take {calibrated} and {judged} of them. Shorten the "
+            "horizon."
+        )
+    borders = [-(judged + calibrated), -judged]
+    return [rows[border] for border in borders] if arguments.time is not None else borders
+
+
+def _seconds_per_step(preset: RecurrentPreset, trial: keras.Model, train: WindowDataset) -> float:
+    """Return the seconds that a training step takes, measured on a model that is thrown away."""
+    assert preset.recipe is not None
+    preset.recipe.compile(trial, preset.recipe.steps_for(len(train)))
+    batch = train[0]
+    trial.train_on_batch(*batch)  # Compiles.
+    begin = time.perf_counter()
+    for _ in range(_TIMED_STEPS):
+        trial.train_on_batch(*batch)
+    return (time.perf_counter() - begin) / _TIMED_STEPS
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _draw(arguments: argparse.Namespace, series: Any, ahead: Any) -> None:
+    """Draw the forecasts of the first series, each in a picture of its own."""
+    last = 6 * arguments.horizon
+    if arguments.id is None:
+        path = arguments.out / "forecast.png"
+        plot_forecast(series, ahead, column=arguments.target, last=last, filepath=path)
+        return
+    labels = ahead[arguments.id].unique()[: arguments.pictures]
+    for number, label in enumerate(labels, start=1):
+        # An id may hold what no name of a file can.
+        name = re.sub(r"[^\w-]+", "_", str(label)).strip("_")[:40]
+        path = arguments.out / f"forecast_{number}{'_' if name else ''}{name}.png"
+        plot_forecast(series, ahead, column=arguments.target, ids=[label], last=last, filepath=path)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201

@@ -1,0 +1,126 @@
+"""Reads the CSV file of ``python -m keras_ts forecast`` into a table and a plan."""
+
+import argparse
+from typing import Any
+
+import numpy as np
+
+from keras_ts.command.errors import UserError
+
+
+def read_table(arguments: argparse.Namespace) -> tuple[Any, Any]:
+    """Return the rows of the series as a frame, and the plan behind them; None without --future.
+
+    Raises:
+        UserError: The file cannot be read, or a column is missing or holds something else than its
+            argument needs.
+    """
+    table = _columns(_of_file(arguments), arguments)
+    table[arguments.target] = _numbers("target", table[arguments.target])
+    for name in arguments.static:
+        _check_whole("static", table[name])
+    for name in arguments.future:
+        # On a day without a target, nobody needs to know if there was a promotion.
+        _check_whole("future", table[name][table[arguments.target].notna()])
+    if arguments.time is not None:
+        table[arguments.time] = _dates(arguments.time, table[arguments.time])
+    order = [name for name in (arguments.id, arguments.time) if name is not None]
+    if order:
+        table = table.sort_values(order, kind="stable")
+    return _parted(table, arguments)
+
+
+def _of_file(arguments: argparse.Namespace) -> Any:
+    try:
+        import pandas as pd
+    except ImportError:
+        raise UserError("reading a CSV file needs pandas: pip install pandas") from None
+    # Read as numbers, the store 007 would become 7, and the year 2024 some nanoseconds.
+    texts = {name: str for name in (arguments.id, arguments.time) if name is not None}
+    try:
+        table = pd.read_csv(arguments.file, dtype=texts)
+    except FileNotFoundError:
+        raise UserError(f"{arguments.file}: there is no such file.") from None
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{arguments.file} cannot be read as a CSV file: {reason}") from None
+    if table.empty:
+        columns = ", ".join(map(str, table.columns))
+        raise UserError(f"{arguments.file} has no row below its header: {columns}.")
+    return table
+
+
+def _columns(table: Any, arguments: argparse.Namespace) -> Any:
+    """Return the columns that the arguments name."""
+    columns = ", ".join(map(str, table.columns))
+    if arguments.target is None:
+        raise UserError(f"--target NAME is missing; {arguments.file} has: {columns}.")
+    named = [(option, getattr(arguments, option)) for option in ("id", "time", "target")]
+    named += [(option, name) for option in ("future", "static") for name in vars(arguments)[option]]
+    chosen: list[str] = []
+    for option, name in named:
+        if name is None:
+            continue
+        if name not in table:
+            raise UserError(f"--{option} {name} is not in {arguments.file}, which has: {columns}.")
+        if name in chosen:
+            raise UserError(f"two options name the column {name}; use one of them.")
+        chosen.append(name)
+    if arguments.id is not None:
+        _check_whole("id", table[arguments.id])
+    return table[chosen].copy()
+
+
+def _numbers(option: str, values: Any) -> Any:
+    import pandas as pd
+
+    if not pd.api.types.is_numeric_dtype(values):
+        text = values[pd.to_numeric(values, errors="coerce").isna() & values.notna()]
+        example = f", such as {text.iloc[0]!r} in line {text.index[0] + 2}" if len(text) else ""
+        raise UserError(f"--{option} {values.name} holds text{example}; name a column of numbers.")
+    try:
+        return values.astype(float).replace([np.inf, -np.inf], np.nan)
+    except OverflowError:
+        raise UserError(f"--{option} {values.name} holds a number too large.") from None
+
+
+def _check_whole(option: str, values: Any) -> None:
+    if values.isna().any():
+        line = int(values.index[values.isna()][0]) + 2
+        raise UserError(f"--{option} {values.name} has no value in line {line}.")
+
+
+def _dates(name: str, values: Any) -> Any:
+    import pandas as pd
+
+    try:
+        return pd.to_datetime(values, format="ISO8601")
+    except (ValueError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"--time {name} must hold dates such as 2024-05-31: {reason}") from None
+
+
+def _parted(table: Any, arguments: argparse.Namespace) -> tuple[Any, Any]:
+    """Part the rows of each series, from its first value to its last, from the rows behind."""
+    import pandas as pd
+
+    values = table[arguments.target]
+    if values.isna().all():
+        raise UserError(f"--target {arguments.target} has no value in any line.")
+    ids = pd.Series(0, table.index) if arguments.id is None else table[arguments.id]
+    groups = values.groupby(ids, sort=False)
+    begun, ended = groups.ffill().notna(), groups.bfill().notna()
+    series, behind = table[begun & ended], table[begun & ~ended]
+    lines = [f"{len(series):,} rows in {ids[series.index].nunique():,} series"]
+    missing = int(series[arguments.target].isna().sum())
+    if missing:
+        lines.append(f"{missing:,} of them without a value")
+    without = ids.nunique() - ids[series.index].nunique()
+    if without:
+        lines.append(f"{without:,} series without any value left out")
+    if len(behind):
+        use = "the plan that the forecast follows" if arguments.future else "left out"
+        lines.append(f"{len(behind):,} rows at the end have no value yet: {use}")
+    print("; ".join(lines) + ".")  # noqa: T201
+    plan = behind.drop(columns=arguments.target).reset_index(drop=True)
+    return series.reset_index(drop=True), plan if arguments.future else None

@@ -1,0 +1,124 @@
+"""The command: mistakes are one line, and a table of one's own becomes a judged forecast."""
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import forks
+from helpers import BACKEND
+from keras_ts.__main__ import main
+
+TURKU = r"$\Turku$"  # No formula, though matplotlib would read it as one.
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("csv")
+    days = pd.date_range("2024-01-01", periods=200)
+    values = np.sin(np.arange(200) / 5) + np.arange(200) / 50
+    table = pd.DataFrame({"day": days, "sold": values, "city": "Oulu", "none": np.nan})
+    table["promotion"] = np.arange(200) % 9 == 0
+    table["type"] = "mall"
+    table.loc[[3, 50, 51], "sold"] = np.nan
+    table.to_csv(path / "sales.csv", index=False)
+    table[:9].to_csv(path / "short.csv", index=False)
+    planned = table.copy()
+    planned.loc[193:, "sold"] = np.nan
+    planned = planned.drop(index=[60, 196])  # Closed, on a day of the plan too.
+    cities = [planned.assign(city="007"), planned.assign(city=TURKU, sold=planned["sold"] * 100)]
+    cities[0]["type"] = "outlet"
+    cities.append(planned.assign(city="Vaasa", sold=np.nan))
+    pd.concat(cities).sample(frac=1, random_state=0).to_csv(path / "cities.csv", index=False)
+    pd.concat([table, table[7:8]]).to_csv(path / "twice.csv", index=False)
+    table[:0].to_csv(path / "header.csv", index=False)
+    table.assign(city=table["city"].where(table.index != 3)).to_csv(
+        path / "nameless.csv", index=False
+    )
+    (path / "empty.csv").write_text("")
+    (path / "binary.csv").write_bytes(bytes(range(256)))
+    return path
+
+
+MISTAKES = [
+    ("absent.csv", "--target sold", "there is no such file"),
+    ("sales.csv", "", "--target NAME is missing"),
+    ("sales.csv", "--target soldd", "--target soldd is not in"),
+    ("sales.csv", "--target sold --time dy", "--time dy is not in"),
+    ("sales.csv", "--target city", "holds text, such as 'Oulu' in line 2"),
+    ("sales.csv", "--target sold --time city", "--time city must hold dates such as"),
+    ("sales.csv", "--target sold --static promotion", "static_columns='promotion' changes"),
+    ("sales.csv", "--target sold --calendar moon", "calendar"),
+    ("short.csv", "--target sold", "the longest series has 9 rows"),
+    ("empty.csv", "--target sold", "cannot be read as a CSV file"),
+    ("nameless.csv", "--target sold --time day --id city", "--id city has no value in line 5"),
+    ("sales.csv", "--target sold --future sold", "two options name the column sold"),
+    ("sales.csv", "--target sold --window 10 --period 1", "must be >= 2"),
+    ("sales.csv", "--target sold --seed -1", "--seed must lie between"),
+    ("twice.csv", "--target sold --time day", "repeats time"),
+    ("header.csv", "--target sold", "no row below its header"),
+    ("binary.csv", "--target sold", "cannot be read as a CSV file"),
+    ("sales.csv", "--target none", "--target none has no value in any line"),
+    ("sales.csv", "--target sold --window 10 --future promotion", "future has 0 of the 7 rows"),
+]
+
+
+def call(monkeypatch, folder, file, options, *more):
+    words = ["keras_ts", "forecast", str(folder / file), *options.split(), *map(str, more)]
+    monkeypatch.setattr("sys.argv", words)
+    return main()
+
+
+@pytest.mark.parametrize(("file", "options", "message"), MISTAKES)
+def test_mistakes_are_one_line_and_status_2(
+    folder, monkeypatch, capsys, tmp_path, file, options, message
+):
+    options += " --horizon 7 --epochs 1"
+    assert call(monkeypatch, folder, file, options, "--out", tmp_path / "o") == 2
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 1
+    assert errors[0].startswith("error: ")
+    assert message in errors[0]
+    assert not list(tmp_path.rglob("*.*"))  # Nothing was trained or drawn.
+
+
+def test_a_panel_with_dates_and_a_plan(folder, monkeypatch, capsys, tmp_path):
+    options = (
+        "--target sold --time day --id city --future promotion --static type --calendar week "
+        "--period 7 --window 14 --horizon 7 --epochs 1"
+    )
+    assert call(monkeypatch, folder, "cities.csv", options, "--out", tmp_path) == 0
+    printed = capsys.readouterr().out
+    assert "12 rows at the end have no value yet: the plan that the forecast follows" in printed
+    assert "; 1 series without any value left out" in printed
+    assert re.search(r"Training for 1 epochs of 2 batches takes about \d+ s on", printed)
+    assert "seasonal naive" in printed
+    assert re.search("beats|loses to|cannot be told from", printed)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "forecast.csv", "forecast_1_Turku.png", "forecast_2_007.png", "history.png", "model.keras",
+    ]  # fmt: skip
+    ahead = pd.read_csv(tmp_path / "forecast.csv", dtype={"city": str})
+    assert list(ahead) == ["city", "day", "step", "sold_0.1", "sold", "sold_0.9"]
+    assert ahead["city"].tolist() == [TURKU] * 7 + ["007"] * 7
+    assert ahead["day"].tolist() == [f"2024-07-{day}" for day in range(12, 19)] * 2
+    sold = ahead["sold"].to_numpy().reshape(2, 7)
+    assert np.isnan(sold[:, 3]).all()  # The closed day of the plan.
+    assert (np.delete(sold[0], 3) > 10 * np.delete(sold[1], 3)).all()
+
+
+@pytest.mark.slow
+def test_one_series_without_dates_in_a_process_of_its_own(folder, tmp_path):
+    environment = {**os.environ, "KERAS_BACKEND": BACKEND, "MPLBACKEND": "agg"}
+    words = ["forecast", folder / "sales.csv", "--target", "sold", "--horizon", 7, "--window", 10,
+             "--epochs", 1, "--out", tmp_path]  # fmt: skip
+    code = "import runpy, sys; runpy.run_module('keras_ts', run_name='__main__')"
+    result = forks.run(code, words, environment)
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert "200 rows in 1 series; 3 of them without a value." in result.stdout
+    assert sorted(path.name for path in Path(tmp_path).iterdir()) == [
+        "forecast.csv", "forecast.png", "history.png", "model.keras",
+    ]  # fmt: skip
+    assert list(pd.read_csv(tmp_path / "forecast.csv")) == ["step", "sold_0.1", "sold", "sold_0.9"]
