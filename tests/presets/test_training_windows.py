@@ -1,0 +1,192 @@
+"""The windows that a preset is trained by, and its fit: the rules of the recipe, nothing else."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from keras_ts import WindowedSeries, forecast, from_preset
+from keras_ts.presets.recipe import Recipe
+
+MONTHS = 12
+
+
+def panel(*lengths):
+    rng = np.random.default_rng(0)
+    return [10.0 * number + rng.normal(size=length) for number, length in enumerate(lengths, 1)]
+
+
+def test_one_whole_series_gets_windows_of_the_recipe():
+    preset = from_preset("smooth_gru")
+    windows = preset.windows_for(np.sin(np.arange(1000.0)), 7, at=800)
+    expected = WindowedSeries(
+        preset.recipe.window_for(800, 7), 7, batch_size=preset.recipe.batch_size, shuffle=True
+    )
+    assert windows == expected
+
+
+def test_several_series_are_weighed_and_padded_and_begin_before_themselves():
+    preset = from_preset("seasonal_gru", period=MONTHS)
+    windows = preset.windows_for(panel(100, 40, 150), 18, at=-18)
+    expected = WindowedSeries(
+        preset.recipe.window_for(132, 18, MONTHS), 18, missing="mask", min_inputs=25, weighting=12,
+        batch_size=256, shuffle=True, remainder="pad",
+    )  # fmt: skip
+    assert windows == expected
+
+
+@pytest.mark.parametrize("hole", ["before the border", "after the border"])
+def test_a_missing_value_anywhere_masks_targets(hole):
+    series = np.sin(np.arange(200.0))
+    series[50 if hole == "before the border" else 190] = np.nan
+    assert from_preset("gru_32x2").windows_for(series, 3, at=150).missing == "mask_targets"
+
+
+def test_a_missing_row_masks_targets():
+    days = pd.date_range("2024-01-01", periods=100).delete([40, 41])
+    table = pd.DataFrame({"day": days, "units": np.arange(98.0)})
+    windows = from_preset("gru_32x2").windows_for(
+        table, 3, time_column="day", target_columns="units"
+    )
+    assert windows.missing == "mask_targets"
+
+
+def test_sequences_of_several_series_mask_targets():
+    preset = from_preset("gru_32x2", kind="sequence_to_sequence")
+    windows = preset.windows_for(panel(60, 70), 1)
+    assert (windows.targets, windows.missing, windows.min_inputs) == ("sequence", "mask_targets", 4)
+
+
+def test_settings_go_before_the_rules():
+    preset = from_preset("seasonal_gru", period=MONTHS)
+    chosen = {
+        "window": 24, "missing": "keep", "weighting": None, "batch_size": 8, "shuffle": False,
+        "remainder": "keep", "stride": 2, "gap": 1, "seed": 5,
+    }  # fmt: skip
+    windows = preset.windows_for(panel(60, 70), 3, **chosen)
+    assert windows == WindowedSeries(24, 3, **chosen)
+    assert preset.windows_for(panel(60, 70), 3, min_inputs=7).min_inputs == 7
+
+
+def test_of_several_borders_the_first_ends_the_training_part():
+    preset = from_preset("smooth_gru")
+    series = np.sin(np.arange(1000.0))
+    assert preset.windows_for(series, 7, at=[600, 800]) == preset.windows_for(series, 7, at=600)
+
+
+def test_min_inputs_leave_the_longest_series_a_window():
+    windows = from_preset("seasonal_gru", period=MONTHS).windows_for(panel(30, 20), 18)
+    assert windows.window == 24
+    assert windows.min_inputs == 12
+    assert windows.count(panel(30, 20)) == 1
+
+
+def test_a_gap_and_a_sampling_rate_count():
+    preset, series = from_preset("smooth_gru"), np.sin(np.arange(1000.0))
+    rare = preset.windows_for(series, 7, sampling_rate=10)
+    assert rare.window == preset.recipe.window_for(7 + 100, 7)
+    assert preset.windows_for(series, 7, gap=5).window == preset.recipe.window_for(1000, 12)
+
+
+@pytest.mark.parametrize(
+    ("name", "series", "arguments", "message"),
+    [
+        ("simple_rnn_20x2", np.arange(50.0), {}, "Pass window="),
+        ("gru_32x2", np.arange(3.0), {}, "The longest series has 3 rows"),
+        ("gru_32x2", np.arange(50.0), {"at": 4}, "The longest series has 4 rows"),
+        ("gru_32x2", np.arange(50.0), {"targets": "sequence"}, "takes no targets"),
+        ("gru_32x2", np.arange(50.0), {"windw": 3}, "windw"),
+        ("gru_32x2", np.arange(50.0), {"missing": "drp"}, "missing must be one of"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused(name, series, arguments, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        from_preset(name).windows_for(series, 4, **arguments)
+
+
+def by_hand(preset, train, epochs):
+    model = preset.build(train)
+    recipe = replace(preset.recipe, epochs=epochs, least_updates=0)
+    recipe.compile(model, len(train))
+    model.fit(train, epochs=epochs, verbose=0)
+    return model
+
+
+def same_weights(first, second):
+    for ours, theirs in zip(first.weights, second.weights, strict=True):
+        np.testing.assert_array_equal(
+            keras.ops.convert_to_numpy(ours), keras.ops.convert_to_numpy(theirs)
+        )
+
+
+@pytest.mark.parametrize("quantiles", [None, (0.1, 0.5, 0.9)])
+def test_fit_is_build_compile_and_fit_by_the_recipe(quantiles):
+    preset = from_preset("gru_32x2", units=(4,), quantiles=quantiles)
+    windows = preset.windows_for(np.sin(np.arange(90.0)), 2, seed=3)
+    models = []
+    for fit in (lambda train: preset.fit(train, epochs=2, verbose=0),
+                lambda train: by_hand(preset, train, 2)):  # fmt: skip
+        keras.utils.set_random_seed(1)
+        models.append(fit(windows.build(np.sin(np.arange(90.0)))))
+    same_weights(*models)
+
+
+def counted(monkeypatch, preset, train):
+    """Return the arguments that ``fit`` hands to Keras."""
+    handed = {}
+    monkeypatch.setattr(keras.Model, "fit", lambda self, data, **rest: handed.update(rest))
+    preset.fit(train)
+    return handed
+
+
+def test_fit_trains_as_long_as_the_recipe_says(monkeypatch):
+    recipe = Recipe("mae", "adamw", 1e-3, 32, 2, least_updates=10, window=5)
+    preset = from_preset("gru_32x2", units=(4,), recipe=recipe)
+    train = preset.windows_for(np.arange(80.0), 1).build(np.arange(80.0))
+    assert len(train) == 3
+    assert counted(monkeypatch, preset, train) == {"epochs": 4}
+    short = replace(preset, recipe=replace(recipe, most_steps=2))
+    assert counted(monkeypatch, short, train) == {"epochs": 5, "steps_per_epoch": 2}
+
+
+def test_a_fit_that_was_cut_off_ends_as_the_unbroken_one(tmp_path):
+    series = np.sin(np.arange(120.0))
+    preset = from_preset("gru_32x2", units=(4,))
+    windows = preset.windows_for(series, 1, seed=3)
+
+    class Killed(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    keras.utils.set_random_seed(1)
+    unbroken = preset.fit(windows.build(series), epochs=4, verbose=0)
+    keras.utils.set_random_seed(1)
+    backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+    with pytest.raises(KeyboardInterrupt):
+        preset.fit(windows.build(series), epochs=4, verbose=0, callbacks=[backup, Killed()])
+    keras.utils.set_random_seed(2)
+    again = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+    resumed = preset.fit(windows.build(series), epochs=4, verbose=0, callbacks=[again])
+    same_weights(unbroken, resumed)
+
+
+@pytest.mark.parametrize("name", ["simple_rnn_20x2", "simple_rnn_40x2_sweep"])
+def test_a_preset_without_a_training_of_its_own_is_not_fitted(name):
+    preset = from_preset(name)
+    train = preset.windows_for(np.arange(60.0), 1, window=20).build(np.arange(60.0))
+    with pytest.raises(ValueError, match="fit trains by the preset's recipe"):
+        preset.fit(train)
+
+
+def test_five_lines_for_short_series_with_holes():
+    table = panel(40, 25, 31)
+    table[0][[3, 20, 37]] = np.nan
+    preset = from_preset("seasonal_gru", period=4, units=(4,))
+    windows = preset.windows_for(table, 3, at=-3)
+    train, held_out = windows.split(table, at=-3)
+    model = preset.fit(train, epochs=1, verbose=0)
+    assert np.isfinite(forecast(model, table)).all()
+    assert held_out.num_windows == 3
