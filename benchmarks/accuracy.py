@@ -68,24 +68,16 @@ class Task:
     period: int | None = None
     calendar: tuple[int, ...] | None = None
 
-    def parts(self, fold, seed, recipe=None):
+    def parts(self, fold, seed, preset):
         """Return the training part and the part to judge on, in windows as the recipe says."""
         series = np.asarray(self.read(), float)
         at = self.at or int(0.8 * len(series))
         if fold:
             series, at = series[:at], int(0.8 * at)
-        window = self.window
-        if recipe and recipe.window_share:
-            window = recipe.window_for(at, self.horizon)
-        windows = WindowedSeries(
-            window,
-            self.horizon,
-            calendar=self.calendar,
-            batch_size=recipe.batch_size if recipe else 32,
-            shuffle=True,
-            seed=seed,
-        )
-        return windows.split(series, at=at)
+        # A recipe without a share of the series leaves the length of a window to the task.
+        window = None if preset.recipe.window_share else self.window
+        settings = {"window": window, "calendar": self.calendar, "seed": seed}
+        return preset.windows_for(series, self.horizon, at=at, **settings).split(series, at=at)
 
 
 TASKS = {
@@ -102,21 +94,13 @@ TASKS = {
 }
 
 
-def fitted(preset, train):
-    """Return the model of a preset, trained by its recipe."""
-    model = preset.build(train)
-    preset.recipe.compile(model, len(train))
-    model.fit(train, epochs=preset.recipe.epochs, verbose=0)
-    return model
-
-
 def trained(name, task, fold, seed):
     """Return the error of a preset's model on the part to judge on, and the seconds of its fit."""
     begin = time.perf_counter()
     keras.utils.set_random_seed(seed)
     preset = from_preset(name)
-    train, validation = task.parts(fold, seed, preset.recipe)
-    model = fitted(preset, train)
+    train, validation = task.parts(fold, seed, preset)
+    model = preset.fit(train, verbose=0)
     seconds = time.perf_counter() - begin
     report = compare(model, train, validation, period=task.period)
     return report.table["mae"][0], seconds, report.verdicts["model"]
@@ -128,14 +112,14 @@ def limit(name, calendar):
     preset = from_preset(name, recipe=replace(from_preset(name).recipe, epochs=15))
     windows = WindowedSeries(20, calendar=calendar, batch_size=128, shuffle=True, seed=0)
     train = windows.build([course_series(seed=seed)[:1000] for seed in range(1000, 1150)])
-    model = fitted(preset, train)
+    model = preset.fit(train, verbose=0)
     x, y = windows.split(course_series(), at=1000)[1].to_numpy()
     return np.abs(model.predict(x, batch_size=512, verbose=0).reshape(y.shape) - y).mean()
 
 
 def run(title, task, presets, seeds, fold):
     """Print the lines of a series; return the error by forecaster."""
-    report = compare(None, *task.parts(fold, 0), period=task.period)
+    report = compare(None, *task.parts(fold, 0, from_preset("gru_32x2")), period=task.period)
     told = zip(report.table["name"], report.table["mae"], strict=True)
     table = {name: error for name, error in told if name in SHOWN}
     for name, error in table.items():

@@ -16,7 +16,6 @@ horizon of the training parts instead, on which every choice in the preset was m
 import argparse
 import os
 import time
-from dataclasses import replace
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -24,15 +23,11 @@ import keras
 import numpy as np
 import picture
 
-from keras_ts import WindowedSeries, forecast, from_preset, pad_front
+from keras_ts import forecast, from_preset
 from keras_ts.evaluation import metrics
 
 M3 = {"monthly": (12, 18), "quarterly": (4, 8), "yearly": (1, 6)}
 LEVELS = (0.1, 0.5, 0.9)
-# Beyond that, a series that hardly moved in its training part would be all that counts.
-HEAVIEST = 100.0
-# Of more windows, some are left out.
-MOST_WINDOWS = 20_000
 
 
 def m3(kind):
@@ -58,14 +53,9 @@ def of_file(path):
         )
 
 
-def longest(train):
-    """Return the steps of the longest training part."""
-    return max(len(one) for one in train)
-
-
 def window_of(train, period, horizon):
     """Return the steps of a window, as the recipe says."""
-    return from_preset("seasonal_gru").recipe.window_for(longest(train), horizon, period)
+    return from_preset("seasonal_gru", period=period).windows_for(train, horizon).window
 
 
 def ours(train, period, horizon, seed, quantiles=None):
@@ -73,23 +63,8 @@ def ours(train, period, horizon, seed, quantiles=None):
     begin = time.perf_counter()
     keras.utils.set_random_seed(seed)
     preset = from_preset("seasonal_gru", period=period, quantiles=quantiles)
-    window = window_of(train, period, horizon)
-    settings = {"missing": "mask", "shuffle": True, "seed": seed, "remainder": "pad"}
-    settings |= {"batch_size": preset.recipe.batch_size}
-    windows = WindowedSeries(window, horizon, **settings)
-    seen = min(max(2 * period + 1, 4), window, longest(train) - horizon)
-    series = pad_front(train, windows, seen)
-    windows = replace(windows, stride=-(-windows.count(series) // MOST_WINDOWS))
-    scales = scales_of(train, period)
-    usual = np.nanmedian(scales)
-    weights = [
-        np.full(len(one), min(usual / scale, HEAVIEST) if np.isfinite(scale) else 1.0)
-        for one, scale in zip(series, scales, strict=True)
-    ]
-    dataset = windows.build(series, sample_weight=weights)
-    model = preset.build(dataset)
-    preset.recipe.compile(model, len(dataset))
-    model.fit(dataset, epochs=preset.recipe.epochs_for(len(dataset)), verbose=0)
+    windows = preset.windows_for(train, horizon, seed=seed)
+    model = preset.fit(windows.build(train), verbose=0)
     ahead = forecast(model, train)
     return np.asarray(ahead), time.perf_counter() - begin
 

@@ -66,7 +66,7 @@ def test_settings_go_before_the_rules():
         "remainder": "keep", "stride": 2, "gap": 1, "seed": 5,
     }  # fmt: skip
     windows = preset.windows_for(panel(60, 70), 3, **chosen)
-    assert windows == WindowedSeries(24, 3, **chosen)
+    assert windows == WindowedSeries(horizon=3, **chosen)
     assert preset.windows_for(panel(60, 70), 3, min_inputs=7).min_inputs == 7
 
 
