@@ -85,8 +85,8 @@ def positive(name: str, value: Any) -> float:
     return number
 
 
-def each(name: str, value: Any, check: Callable[[str, Any], float]) -> float | list[float]:
-    """Return a number, or a flat list with one per feature, each passed through ``check``."""
+def per_feature(name: str, value: Any, check: Callable[[str, Any], float]) -> float | list[float]:
+    """Return ``value``, a number or a list with one number per feature, checked by ``check``."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if not isinstance(value, list | tuple):

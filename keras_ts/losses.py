@@ -137,7 +137,7 @@ class StandardizedMSE(keras.losses.MeanSquaredError):
         dtype: Any = None,
     ) -> None:
         super().__init__(reduction=reduction, name=name, dtype=dtype)
-        self.unit = _checks.each("unit", unit, _unit)
+        self.unit = _checks.per_feature("unit", unit, _unit)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return one loss for each window, or for each step of it."""

@@ -47,5 +47,5 @@ def read_arrays(
     moments = checked_times(times, max(len(values), end))
     if moments is None:
         moments = np.arange(max(len(values), end))
-    one = Drawn(None, values, moments[: len(values)], forecast, moments[start:end], bands)
-    return Picture([one], timed=times is not None)
+    pair = Drawn(None, values, moments[: len(values)], forecast, moments[start:end], bands)
+    return Picture([pair], timed=times is not None)

@@ -86,15 +86,16 @@ def _table(frame: Any, argument: str) -> Any:
     return table
 
 
-def _target(outputs: list[str], known: list[str], column: str | None) -> str:
-    targets = [name for name in outputs if name in known]
+def _target(outputs: list[str], columns: list[str], column: str | None) -> str:
+    """Return the target to draw: ``column``, or the first that stands in both frames."""
+    targets = [name for name in outputs if name in columns]
     if column is None and targets:
         return targets[0]
     if column not in targets:
         raise ValueError(
             "column must be a target that both frames have. Received: "
             f"column={_checks.shown(column)}; both have {_checks.shown(targets)}, the series "
-            f"{_checks.shown(known)}, the forecast {_checks.shown(outputs)}."
+            f"{_checks.shown(columns)}, the forecast {_checks.shown(outputs)}."
         )
     return column
 

@@ -32,10 +32,10 @@ class GeometricSchedule:
     def __post_init__(self) -> None:
         _check_rate("start_lr", self.start)
         if (self.end is None) == (self.per_decade is None):
-            given = "neither" if self.end is None else "both"
+            received = "neither" if self.end is None else "both"
             raise ValueError(
                 "Give end_lr (with steps, or without to fill the fit), or steps_per_decade: "
-                f"one of the two. Received {given}."
+                f"one of the two. Received {received}."
             )
         if self.end is not None and _check_rate("end_lr", self.end) <= self.start:
             raise ValueError(
