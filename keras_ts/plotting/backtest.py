@@ -1,4 +1,4 @@
-"""A picture of a backtest: the error at each step ahead."""
+"""``plot_backtest``: the error of a backtest at each step ahead."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from keras_ts.plotting.series import numbers
 
 
 def plot_backtest(backtest: Any, *, ax: Any = None, filepath: Path = None) -> Any:
-    """Draw the mean absolute error by step: of every fold, and of all folds together.
+    """Draw the mean absolute error at each step ahead, for every fold and for all folds together.
 
     Example:
 
@@ -34,11 +34,12 @@ def plot_backtest(backtest: Any, *, ax: Any = None, filepath: Path = None) -> An
     missing = [n for n in names if not hasattr(table, "__contains__") or n not in table]
     if missing:
         raise ValueError(
-            f"backtest must be what backtest returned, or its table. It has no {missing[0]!r}."
+            "backtest must be the report that backtest returned, or its table. Received: "
+            f"{type(backtest).__name__} without {missing[0]!r}."
         )
     folds, steps = np.asarray(table["fold"]), np.asarray(table["step"])
     if not len(folds):
-        raise ValueError("backtest must have at least one row. It has none.")
+        raise ValueError("backtest must have at least one row. Received: a table without rows.")
     actual = numbers("actual", table["actual"]).reshape(len(folds), -1)
     errors = np.abs(actual - numbers("prediction", table["prediction"]).reshape(len(folds), -1))
     # A missing actual value is left out of the mean. A forecast of NaN stays in, so that it shows.
