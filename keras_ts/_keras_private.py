@@ -236,7 +236,7 @@ def begin_backups(fit: Fit) -> None:
 
 
 def finish_backups(fit: Fit) -> None:
-    """Save a backup taken after the last batch of an epoch again, with the next epoch in it."""
+    """Save a backup that the last batch of an epoch made again, with the next epoch in it."""
     for callback in _backups(fit):
         if callback.save_freq != "epoch" and not callback._batches_seen_since_last_saving:
             callback._current_epoch = fit.epoch + 1

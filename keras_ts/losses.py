@@ -79,8 +79,8 @@ class QuantileLoss(keras.losses.Loss):
         weights = window_weights(self, sample_weight, losses)
         if present is not None:
             if self.reduction in ("sum_over_batch_size", "mean"):
-                # The reduction divides by all windows; this factor makes it those with an
-                # unmasked step, as Keras does it for its own losses.
+                # The reduction divides by all windows; this factor makes it divide by those
+                # with an unmasked step, as Keras does it for its own losses.
                 present *= 1.0 / ops.maximum(ops.mean(present), keras.config.epsilon())
             weights = present if weights is None else weights * present
         return _Reduce(reduction=self.reduction, dtype=self.dtype)(losses, losses, weights)
@@ -103,9 +103,9 @@ class QuantileLoss(keras.losses.Loss):
 class StandardizedMSE(keras.losses.MeanSquaredError):
     """The mean squared error in units of each target.
 
-    Each error is divided by ``unit`` before it is squared. In the units of the series, the squared
-    error of populations may exceed float32, and that of exchange rates may be too small for an
-    optimizer; and of two targets, the one with the larger values would alone decide the loss.
+    Each error is divided by ``unit`` before it is squared. Otherwise the squared error of
+    populations may exceed float32, and that of exchange rates may be too small for an optimizer;
+    and of two targets, the one with the larger values would alone decide the loss.
 
     Example:
 
