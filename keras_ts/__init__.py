@@ -2,7 +2,7 @@
 
 Cut a series into windows (``WindowedSeries``), build a model for them (``from_preset``), forecast
 with it (``forecast``) and judge it (``compare``). Layers, losses, metrics and baselines have
-modules of those names, as in Keras; the layers at the ends of most models stand here, too.
+modules of those names, as in Keras; the layers that most models begin and end with are here, too.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -56,7 +56,7 @@ __all__ = [
 if not TYPE_CHECKING:  # Type checkers would accept any attribute.
 
     def __getattr__(name: str) -> Any:
-        """Return a registered class: files and pickles name ``keras_ts`` as the module of each."""
+        """Return a registered class, since saved files name ``keras_ts`` as its module."""
         if name in CLASSES:
             return CLASSES[name]
         raise AttributeError(f"module 'keras_ts' has no attribute {name!r}")

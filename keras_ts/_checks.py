@@ -1,7 +1,6 @@
-"""Checks arguments for several rooms, so that equal mistakes get equal messages.
+"""Checks arguments for the whole package, so that equal mistakes get equal messages.
 
-Every check returns its value as a plain Python one: configs stay free of NumPy types, and JSON
-takes them as they are.
+Every check returns a plain Python value: so configs hold no NumPy types, and JSON takes them.
 """
 
 import contextlib
@@ -17,7 +16,7 @@ import numpy as np
 
 from keras_ts._typing import Array
 
-# Percentiles take 99 levels. A file that asks for more than these is broken or malicious.
+# All percentiles are 99 levels. A file that asks for more than 200 is broken or malicious.
 _MOST_LEVELS = 200
 _MOST_FEATURES = 1024
 
@@ -35,7 +34,7 @@ def integer(name: str, value: Any, minimum: int) -> int:
     """Return ``value`` as an int >= ``minimum``, or raise an error that names it."""
     number = None
     if not isinstance(value, bool):
-        # NumPy's arrays and bools have an __index__, too, but theirs raises.
+        # NumPy's arrays and bools have an __index__ that raises TypeError.
         with contextlib.suppress(TypeError):
             number = operator.index(value)
     if number is None:
@@ -85,30 +84,31 @@ def positive(name: str, value: Any) -> float:
     return number
 
 
-def each(name: str, value: Any, check: Callable[[str, Any], float]) -> float | list[float]:
-    """Return a number, or a flat list with one per feature, each passed through ``check``."""
+def per_feature(name: str, value: Any, check: Callable[[str, Any], float]) -> float | list[float]:
+    """Return ``value``, a number or a list with one number per feature, checked by ``check``."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if not isinstance(value, list | tuple):
         return check(name, value)
     if not 1 <= len(value) <= _MOST_FEATURES:
         raise ValueError(
-            f"{name} must be a number, or have one for each feature, 1 to {_MOST_FEATURES} of "
-            f"them. Received {len(value)}."
+            f"{name} must be a number, or a list of 1 to {_MOST_FEATURES} numbers, one for each "
+            f"feature. Received {len(value)}."
         )
     return [check(f"{name}[{i}]", entry) for i, entry in enumerate(value)]
 
 
 def fits(name: str, value: float, dtype: str, may_vanish: bool = False) -> float:
-    """Return ``value`` if ``dtype`` holds it, or raise an error that names it.
+    """Return ``value`` if ``dtype`` can hold it, or raise an error that names it.
 
-    Arithmetic may flush a number below the smallest normal one to 0. ``may_vanish`` allows that.
+    Below the smallest normal number of ``dtype``, arithmetic may round to 0. ``may_vanish`` allows
+    such values.
     """
     smallest, largest = float(np.finfo(dtype).tiny), float(np.finfo(dtype).max)
     if abs(value) > largest or (abs(value) < smallest and not may_vanish):
         least = "" if may_vanish else f"at least {smallest:.2g} and "
         raise ValueError(
-            f"{name} must fit {dtype}, whose numbers are {least}at most {largest:.2g} in size. "
+            f"{name} must fit {dtype}: {least}at most {largest:.2g} in absolute value. "
             f"Received: {name}={value!r}."
         )
     return value
@@ -130,7 +130,7 @@ def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
 
 
 def numeric(values: Any, what: str) -> Array:
-    """Return ``values`` as an array of real numbers, or raise an error that names them."""
+    """Return ``values`` as an array of real numbers, or raise an error that calls them ``what``."""
     if isinstance(values, np.ma.MaskedArray) and values.dtype.kind in "biuf":
         floats: Any = values.astype(np.result_type(values.dtype, np.float32))
         values = floats.filled(np.nan)
@@ -154,7 +154,7 @@ def levels(name: str, value: Any) -> tuple[float, ...]:
             f"({type(value).__name__})."
         )
     if len(value) > _MOST_LEVELS:
-        raise ValueError(f"{name} must be at most {_MOST_LEVELS}. Received {len(value)}.")
+        raise ValueError(f"{name} must be at most {_MOST_LEVELS} numbers. Received {len(value)}.")
     checked = tuple(real(f"{name}[{i}]", level) for i, level in enumerate(value))
     increasing = all(low < high for low, high in pairwise((0.0, *checked, 1.0)))
     if 0.5 not in checked or not increasing:
@@ -166,7 +166,7 @@ def levels(name: str, value: Any) -> tuple[float, ...]:
 
 
 def plain_config(settings: Any) -> dict[str, Any]:
-    """Return the settings of a dataclass as plain Python values that JSON takes."""
+    """Return the fields of a dataclass as plain Python values that JSON takes."""
     return {name: _plain(value) for name, value in asdict(settings).items()}
 
 

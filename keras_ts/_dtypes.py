@@ -1,6 +1,7 @@
-"""Keeps the values of a series exact: the precision of layers, and integers that a backend takes.
+"""Keeps the values of a series exact: floats out of half precision, integers as the backend can.
 
-Half precision suits the inside of a network, but the values of many series overflow in it.
+Half precision suits the inside of a network, but the values of many series overflow in it: float16
+ends at 65504.
 """
 
 from typing import Any
@@ -12,20 +13,20 @@ from keras_ts._typing import Array
 
 
 def at_least_float32(layer: Any) -> str:
-    """Return the dtype in which ``layer`` computes: its own, or float32 for a half one."""
+    """Return the dtype that ``layer`` computes in, or float32 if that is half precision."""
     return "float32" if layer.compute_dtype in ("float16", "bfloat16") else str(layer.compute_dtype)
 
 
 def whole_precision() -> str | None:
-    """Return float32 if the global policy computes in half precision, else None."""
+    """Return "float32" if the global dtype policy computes in half precision, else None."""
     half = keras.config.dtype_policy().compute_dtype in ("float16", "bfloat16")
     return "float32" if half else None
 
 
 def changes_integers(values: Array, unread: bool = False) -> bool:
-    """Return True if the backend changes or refuses integers among the values.
+    """Return True if the backend changes or refuses integers such as these.
 
-    With ``unread``, return True if it might, judging only by their dtype.
+    With ``unread``, the values are not read: the result is True if their dtype allows it.
     """
     kind = _widest_integer(values.dtype)
     if kind is None:
@@ -34,10 +35,11 @@ def changes_integers(values: Array, unread: bool = False) -> bool:
 
 
 def with_exact_integers(batch: Any) -> Any:
-    """Return a structure of arrays whose integers the backend neither changes nor refuses.
+    """Convert integers in a structure of arrays to a dtype that the backend keeps as it is.
 
-    JAX cuts integers of eight bytes to four, without a word about those that do not fit; on PyTorch
-    Keras takes no uint64. Integers that are too large become floats, as in every layer.
+    JAX silently cuts integers of eight bytes to four, also those that do not fit; on PyTorch, Keras
+    takes no uint64. Integers too large for the narrower dtype become floats, as layers would make
+    them.
     """
     return keras.tree.map_structure(_exact, batch)
 
@@ -55,7 +57,7 @@ def _fit(values: Array, kind: Any) -> bool:
 
 
 def _widest_integer(kind: np.dtype[Any]) -> Any:
-    """Return the integer dtype that the backend uses in place of ``kind``, or None for the same."""
+    """Return the integer dtype that the backend uses in place of ``kind``; None if it keeps it."""
     if kind.kind not in "iu" or kind.itemsize < 8:
         return None
     backend = keras.backend.backend()

@@ -1,4 +1,4 @@
-"""Reads paths, and writes files whole or not at all."""
+"""Checks paths, and writes files whole or not at all."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ from keras_ts import _checks
 
 try:
     import fcntl
-except ImportError:  # pragma: no cover - Windows has no such locks: leftovers stay there
+except ImportError:  # pragma: no cover - Windows lacks these locks, so leftovers stay there
     fcntl = None  # type: ignore[assignment]
 
 _TEMPORARY = re.compile(r"\.keras_ts\.[0-9a-f]{16}(\..*)?")
@@ -34,7 +34,7 @@ def path_text(name: str, value: Any) -> str:
 
 
 def existing(path: str | os.PathLike[str]) -> Path:
-    """Return ``path`` if there is a file to read, or raise an error that names it."""
+    """Return ``path`` if it is a file, or raise an error that names it."""
     where = Path(path)
     if not where.exists():
         raise FileNotFoundError(f"{str(where)!r}: there is no such file.")
@@ -45,11 +45,10 @@ def existing(path: str | os.PathLike[str]) -> Path:
 
 @contextlib.contextmanager
 def replacing(filepath: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path beside ``filepath``; move it there if the block succeeds.
+    """Yield a temporary path beside ``filepath``; if the block succeeds, move the file there.
 
-    A link stays, and the file that it points to is replaced. Permissions stay. A process that is
-    killed leaves its temporary file behind, and the next process that writes to the folder
-    removes that file.
+    If ``filepath`` is a link, the file that it points to is replaced. Permissions stay. A killed
+    process leaves its temporary file behind; the next one that writes to the folder removes it.
     """
     path = path_text("filepath", filepath)
     target = Path(path).resolve()
@@ -58,7 +57,7 @@ def replacing(filepath: str | os.PathLike[str]) -> Iterator[Path]:
     if target.is_dir():
         raise IsADirectoryError(f"{path!r} is a folder: name a file in it.")
     if target.exists() and not os.access(target, os.W_OK):
-        raise PermissionError(f"{path!r}: the file is there, and may not be written.")
+        raise PermissionError(f"{path!r}: the file exists, and may not be written.")
     _clear_leftovers(target.parent)
     with _reserved(target.parent, Path(path).suffix) as temporary:
         try:
@@ -74,8 +73,8 @@ def replacing(filepath: str | os.PathLike[str]) -> Iterator[Path]:
 def _reserved(folder: Path, suffix: str) -> Iterator[Path]:
     """Yield the path of a new file, locked so that no other process removes it."""
     while True:
-        # The name is short, since that of the target may be as long as a name can be. The suffix
-        # stays, since Keras and matplotlib choose a format by it.
+        # A name of its own is short enough even where the target's is as long as a name can be. It
+        # keeps the suffix, by which Keras and matplotlib choose the format.
         path = folder / f".keras_ts.{secrets.token_hex(8)}{suffix}"
         try:
             file = path.open("xb")
@@ -85,7 +84,7 @@ def _reserved(folder: Path, suffix: str) -> Iterator[Path]:
             raise OSError(error.errno, reason, str(folder)) from None
         with file:
             if not _lock(file, wait=True):
-                # Windows moves no open file.
+                # Windows cannot move an open file.
                 file.close()
             # Another process may have removed the file before it was locked.
             if path.exists():
@@ -95,7 +94,7 @@ def _reserved(folder: Path, suffix: str) -> Iterator[Path]:
 
 def _clear_leftovers(folder: Path) -> None:
     """Remove the temporary files that killed processes left behind."""
-    # A file that cannot be listed, opened or removed belongs to others, or is gone by now.
+    # What cannot be listed, opened or removed belongs to another user, or is gone already.
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
             if not _TEMPORARY.fullmatch(path.name) or not path.is_file():
@@ -106,11 +105,11 @@ def _clear_leftovers(folder: Path) -> None:
 
 
 def _lock(file: Any, wait: bool) -> bool:
-    """Lock an open file until its process closes it or ends; return True if that worked."""
+    """Lock an open file until it is closed or the process ends; return True if that worked."""
     if fcntl is None:  # pragma: no cover
         return False
     try:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:  # Held by another process, or a file system without locks.
+    except OSError:  # Another process holds the lock, or the file system has none.
         return False
     return True

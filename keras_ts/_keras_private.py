@@ -1,42 +1,44 @@
-"""Uses parts of Keras that are not public; no other file does.
+"""Uses the private parts of Keras that keras_ts needs; no other file touches any.
 
-``fit(dataset)`` shuffles the batches of a ``PyDataset`` with Python's global ``random`` unless it
-gets ``shuffle=False``, so the order of training would depend on whatever else drew from it. Keras
-(3.12.4 to 3.15.1) takes batches in their own order from an object that is itself a ``DataAdapter``.
-``tests/test_package.py`` notices when that changes; then datasets fall back to plain PyDatasets,
-which differ only in that order.
+``fit(dataset)`` shuffles the batches of a ``PyDataset`` with Python's global ``random``, unless it
+gets ``shuffle=False``; the order of training would then depend on everything else that draws from
+``random``. From an object that is itself a ``DataAdapter``, Keras (3.12.4 to 3.15.1) takes batches
+in the object's own order. ``tests/test_package.py`` notices when that changes; datasets then fall
+back to plain PyDatasets, which differ only in that order.
 
-A sweep sets an optimizer's rate, which Keras refuses where a schedule sets the rate: here a plain
-variable takes the place of the schedule, and the public setter puts the schedule back. Random
-numbers drawn without a seed come from a generator of Keras's own, and Keras counts the states of
-stateful recurrent layers among no model's variables; a sweep must put back both.
+A sweep sets an optimizer's rate, which Keras refuses if a schedule sets it. So a plain variable
+takes the place of the schedule during a sweep, and the public setter puts the schedule back. A
+sweep must also put back two states that ``model.variables`` leaves out: that of Keras's generator
+for draws without a seed, and those of stateful recurrent layers.
 ``tests/sweep/test_optimizer_access.py`` and ``tests/sweep/test_snapshot.py`` notice when that
 changes.
 
-Keras asks an adapter for its length, and calls ``on_epoch_end``, on three occasions: as a run
-begins, as a run goes back to the start, and as an epoch ends. People call the same methods. Only
-the calling method of Keras's ``EpochIterator`` tells these apart;
+Keras asks an adapter for its length, and calls ``on_epoch_end``, on three occasions: when a run
+begins, when a run goes back to the start, and when an epoch ends. People call the same methods.
+Only the method of Keras's ``EpochIterator`` that makes the call tells these apart;
 ``tests/windows/feeding/test_progress.py`` notices when that changes. Keras's JAX trainer reads one
 batch ahead on accelerators, which a count of the batches trained on must leave out.
 
 Keras calls no callback when an exception ends a fit. Only the stack shows whether a fit still
-runs: the frame of a method ``fit`` whose ``self`` is the model. ``tests/sweep/test_callback.py``
-notices when that changes; then a sweep says "interrupted" while it runs.
+runs: it then holds a frame of a method ``fit`` whose ``self`` is the model.
+``tests/sweep/test_callback.py`` notices when that changes; then a sweep says "interrupted" while it
+runs.
 
 Keras silently ignores ``y``, ``sample_weight``, ``class_weight`` and ``batch_size`` if the data is
-an adapter. Here these arguments are read from the frame of the method that asks the
-adapter for its length, so that the adapter can refuse them.
+an adapter. Here these arguments are read from the frame of the Keras method that asks the adapter
+for its length, so that the adapter can refuse them.
 ``tests/windows/feeding/test_keras_adapter.py`` notices when that changes.
 
-Keras tells a dataset neither the epoch that a fit begins with nor what a callback has restored. The
-frame of ``fit`` shows both. An epoch whose first batches were trained on before is shorter than the
-length that Keras got, and Keras reads the length of the next one from its ``EpochIterator``. A
-``BackupAndRestore`` that saves every so many batches forgets the epoch that it has restored, and
-after the last batch of an epoch it writes that the epoch is not finished; both are put right here.
+Keras does not tell a dataset which epoch a fit begins with, or what a callback has restored. The
+frame of ``fit`` shows both. A resumed epoch is shorter than the length that Keras has asked for,
+since its first batches were trained on before; so the length of each epoch is set in Keras's
+``EpochIterator``. A ``BackupAndRestore`` that saves every ``n`` batches forgets the epoch that it
+has restored, and after the last batch of an epoch it saves that epoch as not finished. Both are
+corrected here.
 ``tests/windows/feeding/test_fits.py`` notices when that changes.
 
-Keras keeps the mask of an output with the tensor, by means that differ between backends, and
-multiplies losses by it. A loss that handles masks itself must read it;
+Keras keeps the mask of an output with the tensor, in a way that depends on the backend, and
+multiplies losses by it. A loss that handles masks itself must read that mask;
 ``tests/test_losses.py`` notices when that changes.
 """
 
@@ -51,7 +53,7 @@ try:
 except ImportError:  # pragma: no cover - a future Keras
 
     class DataAdapter:  # type: ignore[no-redef]
-        """Stands in where Keras has moved its own."""
+        """Stands in for Keras's class if that has moved."""
 
 
 try:
@@ -65,7 +67,7 @@ except ImportError:  # pragma: no cover - a future Keras: its generator is left 
     global_state = None
 
 try:
-    # Reads cloud storage too, where backups may lie.
+    # This function also looks in cloud storage, where backups may lie.
     from keras.src.utils.file_utils import exists as _exists
 except ImportError:  # pragma: no cover - a future Keras
     from pathlib import Path
@@ -83,7 +85,7 @@ _SEED_GENERATOR = "global_seed_generator"
 
 
 def epoch_iterator_calling() -> str | None:
-    """Return the method of Keras's ``EpochIterator`` that calls the caller, or None."""
+    """Return the name of the ``EpochIterator`` method that called the caller, or None."""
     frame: Any = sys._getframe(2)
     while frame is not None and frame.f_globals.get("__name__", "").startswith("keras."):
         if EpochIterator is None or isinstance(frame.f_locals.get("self"), EpochIterator):
@@ -109,23 +111,24 @@ def batches_read_ahead() -> int:
     import jax
     from keras.src.backend.jax import trainer
 
-    # Keras 3.12 reads ahead only if the adapter's ``builtin_prefetch`` is False, and ours is True.
+    # Keras 3.12 lacks this method. It reads ahead only if ``builtin_prefetch`` of the adapter is
+    # False, and that of our datasets is True.
     looks_ahead = hasattr(trainer.JAXEpochIterator, "_one_batch_ahead_iterator")
     undistributed = keras.distribution.distribution() is None
     return int(looks_ahead and undistributed and jax.default_backend() != "cpu")
 
 
 def data_arguments(dataset: Any) -> dict[str, Any]:
-    """Return the arguments that a fit, evaluate or predict got in addition to ``dataset``.
+    """Return the arguments that ``fit``, ``evaluate`` or ``predict`` got besides ``dataset``.
 
-    Call it while Keras asks the dataset for its length; at any other time there are none.
-    ``batch_size`` is left out for a validation set, since it is not meant for that.
+    Call it while Keras asks the dataset for its length; at any other time it returns none.
+    ``batch_size`` is left out for a validation set, since it is meant for the training data.
     """
     frame: Any = sys._getframe(2)
     if EpochIterator is None or frame.f_code is not EpochIterator.__init__.__code__:
         return {}
     arguments = dict(frame.f_locals)
-    # TensorFlow's iterator is a subclass: the method that makes it is one frame further up.
+    # TensorFlow's iterator is a subclass, whose own __init__ is one more frame.
     caller = frame.f_back
     while caller is not None and caller.f_code.co_name == "__init__":
         caller = caller.f_back
@@ -136,16 +139,16 @@ def data_arguments(dataset: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Fit:
-    """A fit of Keras's that reads a dataset.
+    """The state of a running ``fit`` that reads a dataset.
 
     Attributes:
         model: The model.
-        epoch: The epoch that it is in, or the one that it begins with.
-        epochs: The epoch before which it ends.
-        steps_per_epoch: Batches in one of its epochs, or None: as many as the dataset has.
+        epoch: The current epoch, or the first one before it has begun.
+        epochs: The number of the epoch before which the fit ends.
+        steps_per_epoch: Number of batches in an epoch; None: as many as the dataset has.
         callbacks: The callbacks.
-        validates: True if the dataset is its own validation set.
-        iterator: Keras's ``EpochIterator``, or None before there is one.
+        validates: True if the dataset is the validation set, too.
+        iterator: Keras's ``EpochIterator``, or None before Keras has made it.
     """
 
     model: keras.Model
@@ -158,7 +161,7 @@ class Fit:
 
 
 def fit_beginning(dataset: Any) -> Fit | None:
-    """Return the fit that asks ``dataset`` for its length before anything else, or None."""
+    """Return the fit that asks ``dataset`` for its length as it begins, or None."""
     variables = _locals_of_fit()
     if variables.get("x") is not dataset or "epoch_iterator" in variables:
         return None
@@ -168,14 +171,14 @@ def fit_beginning(dataset: Any) -> Fit | None:
 def fit_in_epoch(dataset: Any) -> Fit | None:
     """Return the fit that begins or ends an epoch of ``dataset``, or None."""
     variables = _locals_of_fit()
-    # The batch that builds a model is read before there is an epoch.
+    # Keras reads the batch that builds a model before the first epoch begins.
     if "epoch" not in variables or variables["epoch_iterator"].data_adapter is not dataset:
         return None
     return _fit(variables, variables["epoch"], dataset)
 
 
 def _locals_of_fit() -> dict[str, Any]:
-    """Return the variables of the calling ``fit``, or none if another method of Keras calls."""
+    """Return the local variables of the calling ``fit``, or none for another method of Keras."""
     frame: Any = sys._getframe(2)
     while frame is not None and frame.f_globals.get("__name__", "").startswith("keras"):
         if frame.f_code.co_name in ("fit", "evaluate", "predict"):
@@ -198,7 +201,7 @@ def _fit(variables: dict[str, Any], epoch: int, dataset: Any) -> Fit:
 
 
 def tell_length(iterator: Any, batches: int) -> bool:
-    """Tell an ``EpochIterator`` the length of the pass that begins; return False if it cannot."""
+    """Set the length of the next epoch in an ``EpochIterator``; return False if that fails."""
     takes_length = hasattr(iterator, "_num_batches")
     if takes_length:
         iterator._num_batches = batches
@@ -206,33 +209,34 @@ def tell_length(iterator: Any, batches: int) -> bool:
 
 
 def updates_of(optimizer: Any) -> int:
-    """Return the number of updates by which an optimizer's schedule sets the rate."""
-    # The public ``iterations`` counts the batches of an accumulated update once.
+    """Return the count from which an optimizer's schedule computes the rate."""
+    # It counts batches. The public ``iterations`` counts updates, of several batches under gradient
+    # accumulation.
     return int(keras.ops.convert_to_numpy(optimizer._iterations))
 
 
 def restored_backup(fit: Fit) -> Any:
     """Return the ``BackupAndRestore`` whose backup a fit was resumed from, or None.
 
-    Before the first batch there is a backup only if an earlier fit took it.
+    Call it before the first batch, when only an earlier fit can have saved a backup.
     """
     restored = [callback for callback in _backups(fit) if _exists(callback._weights_path)]
     return restored[-1] if restored else None
 
 
 def backup_paths(fit: Fit) -> list[str]:
-    """Return the paths of the backups that a fit takes."""
+    """Return the paths of the backups that a fit saves."""
     return [callback._weights_path for callback in _backups(fit)]
 
 
 def begin_backups(fit: Fit) -> None:
-    """Write the epoch that begins into its backups, also if it was restored."""
+    """Let the backups of a fit save the epoch that begins, also if that was restored."""
     for callback in _backups(fit):
         callback._current_epoch = fit.epoch
 
 
 def finish_backups(fit: Fit) -> None:
-    """Write the next epoch into a backup that was taken after the last batch of one."""
+    """Save a backup that the last batch of an epoch made again, with the next epoch in it."""
     for callback in _backups(fit):
         if callback.save_freq != "epoch" and not callback._batches_seen_since_last_saving:
             callback._current_epoch = fit.epoch + 1
@@ -240,7 +244,7 @@ def finish_backups(fit: Fit) -> None:
 
 
 def _backups(fit: Fit) -> list[Any]:
-    """Return the callbacks that save backups, if they still have the attributes used here."""
+    """Return the callbacks that save backups and have the attributes used here."""
     kind = keras.callbacks.BackupAndRestore
     kept = ("_weights_path", "_current_epoch", "_batches_seen_since_last_saving", "_save_model")
     return [
@@ -257,8 +261,8 @@ def schedule_of(optimizer: Any) -> Any:
 
 
 def set_aside_schedule(optimizer: Any) -> None:
-    """Give an optimizer a rate that can be set, until a schedule is assigned to it again."""
-    # Assigning the variable tracks it; the public setter later untracks it.
+    """Replace an optimizer's schedule by a rate that can be set, until one is assigned again."""
+    # The assignment lets Keras track the variable; the public setter later ends that.
     optimizer._learning_rate = keras.Variable(
         0.0, dtype="float32", trainable=False, name="learning_rate"
     )
@@ -283,7 +287,7 @@ def mask_of(tensor: Any) -> Any:
 
 
 def layers_within(model: keras.Model) -> list[Any]:
-    """Return a model and its layers, also those inside other layers."""
+    """Return a model and all its layers, also those inside other layers."""
     return list(model._flatten_layers())
 
 

@@ -1,4 +1,4 @@
-"""Checks models for several rooms, so that equal mistakes get equal messages."""
+"""Checks models for the whole package, so that equal mistakes get equal messages."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import keras
 
 
 def check_model(model: Any, built: bool = False) -> None:
-    """Refuse anything but a model; with ``built``, also a model that is not built yet."""
+    """Raise an error unless ``model`` is a Keras model and, with ``built``, a built one."""
     if not isinstance(model, keras.Model):
         raise TypeError(f"model must be a Keras model. Received: {type(model).__name__}.")
     if built and not model.built:

@@ -1,4 +1,4 @@
-"""Reduces the errors of quantiles to one value for each window, for losses and metrics."""
+"""Reduces the errors of quantiles to one value for each window; losses and metrics share it."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from keras_ts._keras_private import mask_of
 def quantile_errors(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     """Return targets minus quantiles, ``(batch, ..., quantiles)``, and the mask ``(batch, ...)``.
 
-    Masked steps have errors of 0, so that they give neither a gradient nor NaN.
+    The errors of masked steps are 0, so that neither their gradients nor their NaNs count.
     """
     mask = mask_of(y_pred)
     y_pred = ops.convert_to_tensor(y_pred, dtype=owner.dtype)
@@ -21,10 +21,9 @@ def quantile_errors(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     fits = _equal(places, targets) or _equal(places, (*targets, 1)) or _equal((*places, 1), targets)
     if not targets or not places or outputs[-1] != count or not fits:
         raise ValueError(
-            f"{type(owner).__name__} takes outputs of the targets' shape with an axis of {count} "
-            f"quantiles behind it, as many as quantiles={_checks.shown(list(owner.quantiles))}. "
-            f"Received targets {targets} and outputs {outputs}: end the model in "
-            "SortedQuantiles(quantiles)."
+            f"{type(owner).__name__} takes outputs of the targets' shape and one more axis, of "
+            f"{count} quantiles: {_checks.shown(list(owner.quantiles))}. Received targets "
+            f"{targets} and outputs {outputs}. End the model in SortedQuantiles(quantiles)."
         )
     errors = ops.reshape(y_true, (*ops.shape(y_pred)[:-1], 1)) - y_pred
     if mask is None:
@@ -32,8 +31,8 @@ def quantile_errors(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     kept = tuple(mask.shape)
     if len(kept) >= len(outputs) or not _equal(kept, outputs[: len(kept)]):
         raise ValueError(
-            f"{type(owner).__name__} takes a mask of the outputs' leading axes. Received a mask "
-            f"{kept} of outputs {outputs}."
+            f"{type(owner).__name__} takes a mask that has the first axes of the outputs. Received "
+            f"a mask {kept} of outputs {outputs}."
         )
     mask = ops.cast(mask, "bool")
     wide = ops.reshape(mask, (*ops.shape(mask), *[1] * (len(outputs) - len(kept))))
@@ -41,9 +40,9 @@ def quantile_errors(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
 
 
 def per_window(values: Any, mask: Any) -> tuple[Any, Any]:
-    """Return each window's mean over unmasked steps, and 1 if it has any such step, else 0.
+    """Return the mean of each window over its unmasked steps, and 1 if it has any, else 0.
 
-    The second is None without a mask.
+    Without a mask, the second value is None.
     """
     first = 1 if mask is None else len(mask.shape)
     if len(values.shape) > first:
@@ -66,14 +65,14 @@ def window_weights(owner: Any, weights: Any, values: Any) -> Any:
     shape = tuple(weights.shape)
     if not _equal(shape, (values.shape[0], *[1] * (len(shape) - 1))):
         raise ValueError(
-            f"{type(owner).__name__} takes one weight for each window, (batch,), maybe with axes "
-            f"of length 1 behind it. Received weights {shape} for {values.shape[0]} windows."
+            f"{type(owner).__name__} takes one weight for each window: the shape (batch,), or "
+            f"(batch, 1) and so on. Received: weights {shape} for {values.shape[0]} windows."
         )
     return ops.reshape(weights, ops.shape(values))
 
 
 def _equal(first: tuple[Any, ...], second: tuple[Any, ...]) -> bool:
-    """Return True if two shapes are equal, as far as they are known."""
+    """Return True if two shapes are equal; an axis of unknown length, None, equals any."""
     return len(first) == len(second) and all(
         None in (a, b) or a == b for a, b in zip(first, second, strict=True)
     )

@@ -1,8 +1,8 @@
-"""Makes a class saveable by Keras and findable by the people who load it.
+"""Registers classes with Keras, so that models which hold them can be saved and loaded.
 
-Keras prints the ``module`` of a saved object that it cannot find, so every object records
-``keras_ts`` there: the error then names the package to import, and source files may move without
-breaking anybody's saved model.
+Every class records ``keras_ts`` as its module. If Keras cannot find a saved object it prints this
+module, so the error names the package to import; and source files can move without breaking
+anybody's saved model.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ CLASSES: dict[str, type] = {}
 
 
 def registered(cls: T) -> T:
-    """Register ``cls`` with Keras as ``keras_ts>ClassName``, its module ``keras_ts``."""
+    """Register ``cls`` with Keras as ``keras_ts>ClassName``, of the module ``keras_ts``."""
     cls.__module__ = PACKAGE
     CLASSES[cls.__name__] = cls
     register: Callable[[T], T] = keras.saving.register_keras_serializable(package=PACKAGE)
@@ -27,19 +27,19 @@ def registered(cls: T) -> T:
 
 
 def renamed(**names: str) -> Callable[[T], T]:
-    """Let a class read configs whose keys have former names: ``@renamed(old="new")``.
+    """Let a class read configs with former names of its arguments: ``@renamed(old="new")``.
 
-    Arguments can be renamed, and files that were saved before still load.
+    So files that were saved before an argument was renamed still load.
     """
 
     def decorated(cls: T) -> T:
         read: Any = cls.from_config.__func__  # type: ignore[attr-defined]
 
         def from_config(cls: type, config: dict[str, Any]) -> Any:
-            """Return an object with these settings, whose keys may be former names."""
+            """Return an object with these settings, which may have former names."""
             if not isinstance(config, Mapping):
                 return read(cls, config)
-            # If a config has both names, the former one stays, and is refused as unknown.
+            # In a config with both names, the former stays, and ``read`` refuses it as unknown.
             now = {old: new for old, new in names.items() if new not in config}
             return read(cls, {now.get(key, key): value for key, value in config.items()})
 

@@ -1,4 +1,4 @@
-"""Names the types of arrays that pass between the rooms."""
+"""Names the types of NumPy arrays, for annotations in the whole package."""
 
 from typing import Any
 

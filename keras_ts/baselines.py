@@ -1,4 +1,4 @@
-"""The forecasts that a model has to beat, which ``compare`` judges it beside."""
+"""Simple forecasts that a model has to beat; ``compare`` judges a model against them."""
 
 from keras_ts.evaluation.baselines import (
     Drift,

@@ -1,4 +1,4 @@
-"""Makes the synthetic series that the course teaches with, bit for bit."""
+"""``course_series``: the synthetic series of the course, equal bit for bit."""
 
 import numpy as np
 
@@ -10,8 +10,8 @@ def course_series(length: int = 1461, *, seed: int = 42) -> Array:
     """Return the course's daily series: a trend, a yearly pattern, and noise.
 
     ``10 + 0.05 t + 40 p((t mod 365) / 365) + 5 z_t`` with ``p(s) = cos(2 pi s)`` for
-    ``s < 0.4`` and ``exp(-3 s)`` from there on, and standard normal ``z`` from NumPy's
-    ``RandomState(seed)``. The course splits it at 1000 and windows it by 20.
+    ``s < 0.4`` and ``exp(-3 s)`` for larger ``s``; ``z`` is standard normal, from NumPy's
+    ``RandomState(seed)``. The course splits it at position 1000, and cuts windows of 20 inputs.
 
     Example:
 

@@ -1,8 +1,8 @@
 """Losses: the pinball loss of quantiles, and the squared error in units of each target.
 
-Keras's own losses compare outputs with targets of the same shape, and broadcast or crash where the
-outputs have one more axis, that of the quantiles. These check shapes. ``QuantileLoss`` reduces to
-one value for each window, so that weights weigh windows and nothing else.
+Keras's own losses expect outputs of the targets' shape. If the outputs have one more axis, that of
+the quantiles, they broadcast to a wrong number or crash; the losses here check shapes.
+``QuantileLoss`` gives one value for each window, so that ``sample_weight`` weighs whole windows.
 """
 
 from collections.abc import Sequence
@@ -23,10 +23,10 @@ __all__ = ["QuantileLoss", "StandardizedMSE"]
 class QuantileLoss(keras.losses.Loss):
     """The pinball loss of quantiles, for a model that ends in ``SortedQuantiles``.
 
-    For the quantile ``q`` of level ``p`` and the target ``y`` it is ``max(p (y - q), (p - 1) (y -
-    q))``: least, on average, where a share ``p`` of the targets lies below ``q`` (Koenker and
-    Bassett, Econometrica 1978). A window's loss is the mean over its steps, targets and levels; at
-    the level 0.5 alone that is half the mean absolute error.
+    For a target ``y`` and the quantile ``q`` of level ``p`` it is ``max(p (y - q), (p - 1) (y -
+    q))``. Its mean is lowest if a share ``p`` of the targets lies below ``q`` (Koenker and Bassett,
+    Econometrica 1978). A window's loss is the mean over its steps, targets and levels; with the
+    level 0.5 alone it is half the mean absolute error.
 
     Example:
 
@@ -40,17 +40,17 @@ class QuantileLoss(keras.losses.Loss):
     Args:
         quantiles: The levels of the quantiles on the last axis of the outputs, increasing between 0
             and 1, with 0.5 among them.
-        reduction: As for every Keras loss; it reduces windows. None or ``"none"``: one loss for
-            each window. Defaults to ``"sum_over_batch_size"``, the mean.
+        reduction: How the losses of the windows become one, as for every Keras loss; None or
+            ``"none"``: one loss for each window. Defaults to ``"sum_over_batch_size"``, the mean.
         name: Name of the loss.
         dtype: As for every Keras loss. Defaults to None, Keras's ``floatx``.
 
     Input shape:
-        Targets of any shape ``(batch, ...)``; outputs of the targets' shape with an axis of
-        ``len(quantiles)`` behind it. An axis of length 1 may stand between, as in ``(batch,)`` and
-        ``(batch, 1, quantiles)``. Weights ``(batch,)``, or with further axes of length 1. A mask of
-        the outputs, ``(batch, time)``, leaves out the steps that it masks, and windows of which
-        every step is masked.
+        Targets of any shape ``(batch, ...)``; outputs of the targets' shape with one more axis, of
+        length ``len(quantiles)``, at the end. Before it, targets or outputs may have an axis of
+        length 1 that the others lack, as in ``(batch,)`` and ``(batch, 1, quantiles)``. Weights
+        ``(batch,)``, or with further axes of length 1. If the outputs have a mask, ``(batch,
+        time)``, masked steps are left out, and so are windows without any other step.
 
     Raises:
         TypeError: ``quantiles`` is not a list of numbers.
@@ -69,17 +69,18 @@ class QuantileLoss(keras.losses.Loss):
         self.quantiles = _checks.levels("quantiles", quantiles)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Return the reduced loss.
+        """Return the losses of the windows, weighed and reduced.
 
-        Keras would multiply losses ``(batch,)`` by weights ``(batch, 1, 1)`` or by a mask
-        ``(batch, time)`` as they are, which broadcasts.
+        Keras's own method multiplies them, ``(batch,)``, by weights ``(batch, 1, 1)`` or a mask
+        ``(batch, time)`` without a check of shapes; that broadcasts to a wrong loss.
         """
         errors, mask = quantile_errors(self, y_true, y_pred)
         losses, present = per_window(self._pinball(errors), mask)
         weights = window_weights(self, sample_weight, losses)
         if present is not None:
             if self.reduction in ("sum_over_batch_size", "mean"):
-                # As Keras does it, the mean over windows is made that over those present.
+                # The reduction divides by all windows; this factor makes it divide by those
+                # with an unmasked step, as Keras does it for its own losses.
                 present *= 1.0 / ops.maximum(ops.mean(present), keras.config.epsilon())
             weights = present if weights is None else weights * present
         return _Reduce(reduction=self.reduction, dtype=self.dtype)(losses, losses, weights)
@@ -90,7 +91,7 @@ class QuantileLoss(keras.losses.Loss):
         return per_window(self._pinball(errors), mask)[0]
 
     def get_config(self) -> dict[str, Any]:
-        """Return the loss's settings, its dtype too, which Keras's own losses lose."""
+        """Return the loss's settings, with its dtype, which Keras's own losses leave out."""
         return {**super().get_config(), "quantiles": list(self.quantiles), "dtype": self.dtype}
 
     def _pinball(self, errors: Any) -> Any:
@@ -102,8 +103,9 @@ class QuantileLoss(keras.losses.Loss):
 class StandardizedMSE(keras.losses.MeanSquaredError):
     """The mean squared error in units of each target.
 
-    A squared error in the units of a series is beyond float32 for populations, and below what
-    optimizers tell from 0 for exchange rates; of two targets, the larger would be all that counts.
+    Each error is divided by ``unit`` before it is squared. Otherwise the squared error of
+    populations may exceed float32, and that of exchange rates may be too small for an optimizer;
+    and of two targets, the one with the larger values would alone decide the loss.
 
     Example:
 
@@ -115,7 +117,7 @@ class StandardizedMSE(keras.losses.MeanSquaredError):
 
     Args:
         unit: Scale of the targets, such as their standard deviation: a number, or a list with one
-            for each entry of the last axis.
+            number for each entry of the last axis.
         reduction: As for every Keras loss. Defaults to ``"sum_over_batch_size"``, the mean.
         name: Name of the loss.
         dtype: As for every Keras loss. Defaults to None, Keras's ``floatx``.
@@ -125,8 +127,8 @@ class StandardizedMSE(keras.losses.MeanSquaredError):
 
     Raises:
         TypeError: ``unit`` is not a number or a list of numbers.
-        ValueError: A unit is not above 0, or beyond float32; targets and outputs differ in shape;
-            or their last axis has another number of entries than ``unit``.
+        ValueError: A unit is not above 0, or float32 cannot hold it; targets and outputs differ in
+            shape; or the length of their last axis differs from that of ``unit``.
     """
 
     def __init__(
@@ -137,7 +139,7 @@ class StandardizedMSE(keras.losses.MeanSquaredError):
         dtype: Any = None,
     ) -> None:
         super().__init__(reduction=reduction, name=name, dtype=dtype)
-        self.unit = _checks.each("unit", unit, _unit)
+        self.unit = _checks.per_feature("unit", unit, _unit)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return one loss for each window, or for each step of it."""
@@ -154,16 +156,16 @@ class StandardizedMSE(keras.losses.MeanSquaredError):
         units = len(self.unit) if isinstance(self.unit, list) else None
         if units is not None and (len(y_pred.shape) < 2 or y_pred.shape[-1] != units):
             raise ValueError(
-                f"unit has {units} entries, one for each entry of the last axis. Received: outputs "
-                f"{tuple(y_pred.shape)}."
+                f"unit must have one number for each entry of the last axis. Received: {units} "
+                f"numbers for outputs {tuple(y_pred.shape)}."
             )
-        # Subtracted first: divided by a small unit, a large level would lose digits.
+        # Subtract in the targets' own units first: quotients of large values would lose digits.
         errors = ops.cast(y_true - y_pred, self.dtype)
         errors = errors / ops.convert_to_tensor(self.unit, dtype=errors.dtype)
         return super().call(ops.zeros_like(errors), errors)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the loss's settings, its dtype too, which Keras's own losses lose."""
+        """Return the loss's settings, with its dtype, which Keras's own losses leave out."""
         return {**super().get_config(), "unit": self.unit, "dtype": self.dtype}
 
 
@@ -172,7 +174,7 @@ def _unit(name: str, value: Any) -> float:
 
 
 class _Reduce(keras.losses.Loss):
-    """Reduces and weighs losses as Keras does, under a distribution strategy too."""
+    """Weighs and reduces given losses as Keras does, also under a distribution strategy."""
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return y_pred

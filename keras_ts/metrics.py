@@ -1,7 +1,7 @@
 """Metrics of models that give quantiles: the error of the median, and the coverage.
 
 Keras's own metrics would broadcast targets ``(batch, steps)`` against outputs ``(batch, steps,
-quantiles)``. These take what ``QuantileLoss`` takes.
+quantiles)``, to a wrong number. These take the shapes, weights and masks of ``QuantileLoss``.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ __all__ = ["IntervalCoverage", "MedianMAE"]
 
 
 class _QuantileMetric(keras.metrics.Mean):
-    """The mean over windows of something read off the quantiles."""
+    """The mean over windows of a measure of targets and quantiles."""
 
     def __init__(self, quantiles: Sequence[float], name: str, dtype: Any = None) -> None:
         super().__init__(name=name, dtype=dtype)
@@ -38,7 +38,7 @@ class _QuantileMetric(keras.metrics.Mean):
         return {**super().get_config(), "quantiles": list(self.quantiles)}
 
     def _measured(self, errors: Any) -> Any:
-        """Return what is measured, from the distances of targets from quantiles."""
+        """Return the measure of each target, from ``errors``: the target minus each quantile."""
         raise NotImplementedError
 
 
@@ -58,7 +58,7 @@ class MedianMAE(_QuantileMetric):
 
     Args:
         quantiles: The levels of the quantiles on the last axis of the outputs, as for
-            ``QuantileLoss``, which says how shapes, weights and masks are taken.
+            ``QuantileLoss``, which documents shapes, weights and masks, too.
         name: Name of the metric. Defaults to ``"mae"``.
         dtype: As for every Keras metric.
     """
@@ -88,7 +88,7 @@ class IntervalCoverage(_QuantileMetric):
 
     Args:
         quantiles: The levels of the quantiles on the last axis of the outputs, two or more, as for
-            ``QuantileLoss``, which says how shapes, weights and masks are taken.
+            ``QuantileLoss``, which documents shapes, weights and masks, too.
         name: Name of the metric. Defaults to ``"coverage"``.
         dtype: As for every Keras metric.
     """
@@ -99,13 +99,13 @@ class IntervalCoverage(_QuantileMetric):
         super().__init__(quantiles, name=name, dtype=dtype)
         if len(self.quantiles) < 2:
             raise ValueError(
-                "quantiles must be two or more to cover anything. Received: "
+                "quantiles must be two or more, the ends of an interval. Received: "
                 f"quantiles={self.quantiles}."
             )
 
     def _measured(self, errors: Any) -> Any:
         lowest, highest = errors[..., 0], errors[..., -1]
         covered = ops.logical_and(lowest >= 0, highest <= 0)
-        # A comparison with NaN is False, and would pass for a target outside.
+        # Comparisons with NaN are False, so NaN would count as a target outside; it must show.
         broken = ops.isnan(lowest + highest)
         return ops.where(broken, lowest + highest, ops.cast(covered, errors.dtype))

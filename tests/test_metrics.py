@@ -19,7 +19,7 @@ def test_coverage_counts_targets_between_the_outer_quantiles():
     metric.reset_state()
     metric.update_state(y[1:3], quantiles[1:3])
     assert float(metric.result()) == 0.75
-    with pytest.raises(ValueError, match=r"two or more to cover.*\(0\.5,\)"):
+    with pytest.raises(ValueError, match=r"must be two or more, the ends.*\(0\.5,\)"):
         IntervalCoverage([0.5])
 
 

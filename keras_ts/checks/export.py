@@ -154,7 +154,7 @@ def _inputs(model: Any, x: Any) -> list[Array]:
         )
     for array, spec in zip(arrays, model.inputs, strict=True):
         fits = array.ndim == len(spec.shape) and all(
-            size in (None, given) for size, given in zip(spec.shape, array.shape, strict=True)
+            size in (None, length) for size, length in zip(spec.shape, array.shape, strict=True)
         )
         if not array.size:
             raise ValueError(f"x must have at least one row. Received shape: {array.shape}.")

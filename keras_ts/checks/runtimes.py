@@ -184,10 +184,10 @@ def _in_order(names: Collection[str]) -> list[str]:
 
 def _by_name(wanted: list[str], names: list[str], arrays: Any) -> dict[str, Any]:
     """Return the inputs by the runtime's names, which are the model's or stand in its order."""
-    given = dict(zip(names, arrays, strict=True))
-    if set(wanted) <= set(given):
-        return {name: given[name] for name in wanted}
-    return dict(zip(wanted, given.values(), strict=True))
+    inputs = dict(zip(names, arrays, strict=True))
+    if set(wanted) <= set(inputs):
+        return {name: inputs[name] for name in wanted}
+    return dict(zip(wanted, inputs.values(), strict=True))
 
 
 # By format: the runtime's package, the suffix of a file, and the function that runs it.

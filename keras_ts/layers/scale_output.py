@@ -63,8 +63,8 @@ class ScaleOutput(keras.layers.Layer):
     ) -> None:
         # Keras would cast the input to half precision first, where 70,000 is infinite.
         super().__init__(autocast=False, **kwargs)
-        self.scale = _checks.each("scale", scale, _checks.real)
-        self.offset = _checks.each("offset", offset, _checks.real)
+        self.scale = _checks.per_feature("scale", scale, _checks.real)
+        self.offset = _checks.per_feature("offset", offset, _checks.real)
         self._check_range()
         lengths = {len(v) for v in (self.scale, self.offset) if isinstance(v, list)}
         if len(lengths) > 1:

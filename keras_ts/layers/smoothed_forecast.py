@@ -104,7 +104,7 @@ class SmoothedForecast(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         self.steps = _checks.integer("steps", steps, 1)
         self.gap = _checks.integer("gap", gap, 0)
-        self.unit = None if unit is None else _checks.each("unit", unit, _checks.positive)
+        self.unit = None if unit is None else _checks.per_feature("unit", unit, _checks.positive)
         self.masked = _checks.boolean("masked", masked)
 
     def build(self, input_shape: Any) -> None:

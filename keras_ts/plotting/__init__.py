@@ -1,1 +1,1 @@
-"""Pictures: arrays, or frames and the names of their columns, in; matplotlib's axes out."""
+"""Draws series, forecasts, backtests and training with matplotlib, from arrays or data frames."""

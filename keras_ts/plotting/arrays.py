@@ -1,4 +1,4 @@
-"""Reads, for ``plot_forecast``, an array of forecasts and the series that it continues."""
+"""Turns arrays into the picture that ``plot_forecast`` draws: a series and its forecast."""
 
 from typing import Any
 
@@ -13,20 +13,21 @@ from keras_ts.plotting.series import checked_series, checked_times, numbers
 def read_arrays(
     series: Any, predictions: Any, start: int | None, times: Any, quantiles: Any
 ) -> Picture:
-    """Read an array of forecasts and the series that it continues; see ``plot_forecast``."""
+    """Return the picture of a series and its forecast, both arrays; see ``plot_forecast``."""
     values, forecast = checked_series(series), numbers("predictions", predictions)
     wanted = 1 if quantiles is None else 2
     if values.ndim != 1 or forecast.ndim != wanted:
         steps = "(steps,)" if quantiles is None else "(steps, quantiles)"
         raise ValueError(
-            f"plot_forecast draws one series, (time,), and one forecast of it, {steps}. Received "
-            f"shapes {values.shape} and {forecast.shape}. Pass one column of each; an axis of "
-            "quantiles needs quantiles=."
+            f"series must have the shape (time,), and predictions the shape {steps}. Received: "
+            f"{values.shape} and {forecast.shape}. Pass one column of each; if the last axis of "
+            "predictions holds quantiles, pass their levels as quantiles=."
         )
     start = len(values) if start is None else _checks.integer("start", start, 0)
     if start > len(values):
         raise ValueError(
-            f"start must lie in the series or at its end, 0..{len(values)}. Received: {start}."
+            f"start must be a position from 0 to {len(values)}, the end of the series. Received: "
+            f"start={start}."
         )
     bands: dict[float, tuple[Array, Array]] = {}
     if quantiles is not None:
@@ -38,7 +39,7 @@ def read_arrays(
             )
         if len(shares) != forecast.shape[1]:
             raise ValueError(
-                f"quantiles must have one level for each of the {forecast.shape[1]} on the last "
+                f"quantiles must hold {forecast.shape[1]} levels, one for each entry of the last "
                 f"axis of predictions. Received: quantiles={_checks.shown(quantiles)}."
             )
         bands = bands_of(shares, forecast)
@@ -47,5 +48,5 @@ def read_arrays(
     moments = checked_times(times, max(len(values), end))
     if moments is None:
         moments = np.arange(max(len(values), end))
-    one = Drawn(None, values, moments[: len(values)], forecast, moments[start:end], bands)
-    return Picture([one], timed=times is not None)
+    pair = Drawn(None, values, moments[: len(values)], forecast, moments[start:end], bands)
+    return Picture([pair], timed=times is not None)

@@ -1,7 +1,8 @@
-"""Axes for every picture: made when a picture is asked for, finished alike, saved whole.
+"""Makes, labels and saves the axes of every picture.
 
-matplotlib is imported here, and only when a picture is asked for. Each public function takes axes
-or makes new ones, may save a file, and returns the axes.
+Every ``plot_*`` function draws on the axes that it gets, or on new ones; saves a file if it gets a
+``filepath``; and returns the axes. matplotlib is imported when the first picture is drawn, so that
+``import keras_ts`` neither needs it nor waits for it.
 """
 
 import os
@@ -21,7 +22,7 @@ DATA, MODEL, QUIET, ALARM = "#33414e", "#d1495b", "#9aa5b1", "#edae49"
 
 
 def ready_axes(ax: Any) -> Any:
-    """Return ``ax``, or the axes of a new figure for None."""
+    """Return ``ax``, or the axes of a new figure if ``ax`` is None."""
     if isinstance(ax, str | os.PathLike):
         raise TypeError(
             f"ax must be matplotlib axes; to save the picture pass filepath={str(ax)!r}."
@@ -29,7 +30,7 @@ def ready_axes(ax: Any) -> Any:
     if ax is not None:
         if not hasattr(ax, "spines"):
             raise TypeError(
-                "ax must be matplotlib axes, one of those that plt.subplots returns. Received: "
+                "ax must be matplotlib axes, such as those that plt.subplots returns. Received: "
                 f"{type(ax).__name__}."
             )
         return ax
@@ -41,7 +42,7 @@ def ready_axes(ax: Any) -> Any:
 
 
 def finished_axes(ax: Any, filepath: Path) -> Any:
-    """Return the axes without the frame's upper and right line, saved to ``filepath`` if given."""
+    """Hide the upper and right border of the axes, and save the figure if ``filepath`` is given."""
     ax.spines[["top", "right"]].set_visible(False)
     if filepath is not None:
         with replacing(filepath) as temporary:
@@ -50,10 +51,11 @@ def finished_axes(ax: Any, filepath: Path) -> Any:
 
 
 def written(name: Any) -> str:
-    """Return a name from the data as text that matplotlib draws letter by letter.
+    """Return a name from the data as a label that matplotlib shows as it is.
 
-    matplotlib reads the text between two ``$`` as a formula, and leaves a label that begins with
-    ``_`` out of a legend. A long name loses its middle, since names of one kind often begin alike.
+    matplotlib reads the text between two ``$`` as a formula, so these are escaped; and it leaves a
+    label that begins with ``_`` out of a legend, so a space comes before it. A long name is
+    shortened in the middle, since the ids of a panel often differ only at the end.
     """
     text = "".join(letter if letter.isprintable() else " " for letter in str(name))
     text = " ".join(text.split()) or repr(str(name))
@@ -64,11 +66,11 @@ def written(name: Any) -> str:
 
 
 def label_time(ax: Any, moments: Array | None) -> None:
-    """Label the horizontal axis; dates are shortened, so that their labels do not overlap.
+    """Label the horizontal axis, and shorten dates so that they do not overlap.
 
     Args:
         ax: The axes.
-        moments: Timestamps or numbers of the horizontal axis; None for positions.
+        moments: Timestamps or numbers on the horizontal axis; None for positions.
     """
     ax.set_xlabel("position" if moments is None else "time")
     ax.margins(x=0.01)

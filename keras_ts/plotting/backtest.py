@@ -1,4 +1,4 @@
-"""A picture of a backtest: the error at each step ahead."""
+"""``plot_backtest``: the error of a backtest at each step ahead."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from keras_ts.plotting.series import numbers
 
 
 def plot_backtest(backtest: Any, *, ax: Any = None, filepath: Path = None) -> Any:
-    """Draw the mean absolute error by step: of every fold, and of all folds together.
+    """Draw the mean absolute error at each step ahead, for every fold and for all folds together.
 
     Example:
 
@@ -34,25 +34,26 @@ def plot_backtest(backtest: Any, *, ax: Any = None, filepath: Path = None) -> An
     missing = [n for n in names if not hasattr(table, "__contains__") or n not in table]
     if missing:
         raise ValueError(
-            f"backtest must be what backtest returned, or its table. It has no {missing[0]!r}."
+            "backtest must be the report that backtest returned, or its table. Received: "
+            f"{type(backtest).__name__} without {missing[0]!r}."
         )
-    fold, step = np.asarray(table["fold"]), np.asarray(table["step"])
-    if not len(fold):
-        raise ValueError("backtest must have at least one row. It has none.")
-    actual = numbers("actual", table["actual"]).reshape(len(fold), -1)
-    errors = np.abs(actual - numbers("prediction", table["prediction"]).reshape(len(fold), -1))
-    # A value that never came has no error; a forecast that is NaN must show.
-    known = np.isfinite(actual)
-    errors[~known] = 0.0
-    (steps, places), folds = np.unique(step, return_inverse=True), np.unique(fold)
+    folds, steps = np.asarray(table["fold"]), np.asarray(table["step"])
+    if not len(folds):
+        raise ValueError("backtest must have at least one row. Received: a table without rows.")
+    actual = numbers("actual", table["actual"]).reshape(len(folds), -1)
+    errors = np.abs(actual - numbers("prediction", table["prediction"]).reshape(len(folds), -1))
+    # A missing actual value is left out of the mean. A forecast of NaN stays in, so that it shows.
+    observed = np.isfinite(actual)
+    errors[~observed] = 0.0
+    drawn_steps, places = np.unique(steps, return_inverse=True)
     ax = ready_axes(ax)
-    for number, one in enumerate(folds):
-        within = fold == one
-        means = _means(errors[within], known[within], places[within], len(steps))
+    for number, fold in enumerate(np.unique(folds)):
+        rows = folds == fold
+        means = _means(errors[rows], observed[rows], places[rows], len(drawn_steps))
         label = "each fold" if number == 0 else None
-        ax.plot(steps, means, color=QUIET, linewidth=0.9, marker=".", label=label)
-    means = _means(errors, known, places, len(steps))
-    ax.plot(steps, means, color=MODEL, linewidth=1.6, marker="o", label="all folds")
+        ax.plot(drawn_steps, means, color=QUIET, linewidth=0.9, marker=".", label=label)
+    means = _means(errors, observed, places, len(drawn_steps))
+    ax.plot(drawn_steps, means, color=MODEL, linewidth=1.6, marker="o", label="all folds")
     ax.set_xlabel("step")
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_ylabel("mean absolute error")
@@ -61,8 +62,8 @@ def plot_backtest(backtest: Any, *, ax: Any = None, filepath: Path = None) -> An
     return finished_axes(ax, filepath)
 
 
-def _means(errors: Array, known: BoolArray, places: IntArray, steps: int) -> Array:
-    """Return the mean error at each step; NaN where nothing is known."""
+def _means(errors: Array, observed: BoolArray, places: IntArray, steps: int) -> Array:
+    """Return the mean error at each step, and NaN at a step without an actual value."""
     total = np.bincount(places, errors.sum(axis=1), steps)
-    count = np.bincount(places, known.sum(axis=1), steps)
+    count = np.bincount(places, observed.sum(axis=1), steps)
     return np.divide(total, count, out=np.full(steps, np.nan), where=count > 0)

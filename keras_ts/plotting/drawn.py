@@ -1,4 +1,4 @@
-"""What a picture of forecasts shows, whether it came as frames or as arrays."""
+"""Holds what ``plot_forecast`` draws, in one form for frames and arrays."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +13,12 @@ class Drawn:
     """One series and its forecast.
 
     Attributes:
-        label: The id of the series; None for a single one.
+        label: The id of the series; None if there is one series without an id.
         values: The values of the series.
         moments: The timestamps or positions of the values.
         ahead: The forecast.
         ahead_moments: The timestamps or positions of the forecast.
-        bands: Lower and upper bounds by the share of the values that they should hold, such as
-            0.8.
+        bands: Lower and upper bounds of prediction intervals, by the coverage of each, such as 0.8.
     """
 
     label: Any
@@ -32,13 +31,13 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Picture:
-    """Series with their forecasts, and what stands beside them.
+    """Series with their forecasts, and what the labels and the title say of them.
 
     Attributes:
         drawn: Each series with its forecast.
-        name: Name of the values.
-        timed: True if the horizontal axis is labelled by timestamps or numbers from the data.
-        count: Number of series that there are, drawn or not.
+        name: The label of the vertical axis, such as the name of the target.
+        timed: True if the data gives the horizontal axis; False if it shows positions.
+        count: Number of series in the forecast, drawn or not.
     """
 
     drawn: list[Drawn]
@@ -48,10 +47,12 @@ class Picture:
 
 
 def bands_of(levels: list[float], values: Array) -> dict[float, tuple[Array, Array]]:
-    """Return the bands that pairs of levels make, the widest first.
+    """Return the prediction interval of each symmetric pair of levels, the widest first.
+
+    The levels 0.1 and 0.9 make the interval of coverage 0.8; a level without its mirror makes none.
 
     Args:
-        levels: The levels of the last axis.
+        levels: The quantile levels on the last axis of ``values``.
         values: ``(steps, levels)``.
     """
     order = np.argsort(levels)

@@ -1,4 +1,4 @@
-"""``plot_forecast``: forecasts behind the series that they continue, with their bands."""
+"""``plot_forecast``: series with the forecasts that continue them, and their bands."""
 
 from typing import Any
 
@@ -33,11 +33,12 @@ def plot_forecast(
     ax: Any = None,
     filepath: Path = None,
 ) -> Any:
-    """Draw predictions over the series they continue, or over the part they try to match.
+    """Draw predictions after the series that they continue, or over the part that they forecast.
 
-    Pass the frame that ``forecast`` returned, with the frame that was forecast: each series gets a
-    color of its own, and quantiles become bands. ``column`` and ``ids`` choose what is drawn. Or
-    pass two arrays, of one series: ``start``, ``times`` and ``quantiles`` say what they lack.
+    Pass two frames, the one that was forecast and the one that ``forecast`` returned: each series
+    gets a color of its own, and quantiles become bands. ``column`` and ``ids`` choose what is
+    drawn. Or pass two arrays, a series and its forecast: ``start``, ``times`` and ``quantiles``
+    say what arrays do not.
 
     Example:
 
@@ -49,14 +50,14 @@ def plot_forecast(
 
     Args:
         series: ``(time,)``, or the frame that was forecast.
-        predictions: ``(steps,)``, one step after the other; with ``quantiles``, ``(steps,
-            quantiles)``; or the frame that ``forecast`` returned.
+        predictions: ``(steps,)``, or ``(steps, quantiles)`` with ``quantiles``; or the frame that
+            ``forecast`` returned.
         start: Position of the first prediction, for arrays. Defaults to None: the end of the
             series.
-        times: Timestamps or numbers for the series and, behind it, the predictions, for arrays.
-            Defaults to None: the positions.
-        quantiles: Levels of the quantiles on the last axis of an array; the one nearest to 0.5 is
-            drawn as the forecast. Defaults to None: there are none.
+        times: Timestamps or numbers of the series, followed by those of predictions that lie after
+            its end, for arrays. Defaults to None: the positions.
+        quantiles: Levels of the quantiles on the last axis of ``predictions``, for arrays; the one
+            nearest to 0.5 is drawn as the forecast. Defaults to None: no quantiles.
         column: Name of the target to draw, for frames. Defaults to None: the first.
         ids: The ids of the series to draw, for frames. Defaults to None: the first six.
         last: Draw only this many positions of each series. Defaults to None: all.
@@ -68,7 +69,8 @@ def plot_forecast(
 
     Raises:
         TypeError: One of ``series`` and ``predictions`` is a frame and the other is not.
-        ValueError: The two do not fit each other, or an argument names nothing in them.
+        ValueError: ``series`` and ``predictions`` do not fit each other; ``column`` or ``ids`` is
+            not in them; or an argument for frames comes with arrays, or the other way round.
     """
     if last is not None:
         last = _checks.integer("last", last, 1)
@@ -92,12 +94,12 @@ def plot_forecast(
 
 
 def _draw(ax: Any, drawn: Drawn, last: int | None, color: str) -> None:
-    """Draw one series and its forecast: a single one in grey and red, several in a color each."""
+    """Draw one series and its forecast: in two colors without an id, in ``color`` with one."""
     single = drawn.label is None
     shown = slice(None) if last is None else slice(-last, None)
     values, moments = drawn.values[shown], drawn.moments[shown]
     ahead, ahead_moments = drawn.ahead, drawn.ahead_moments
-    # Joined to the last known value, a forecast from the end reads as its continuation.
+    # A line from the last value to the first forecast shows that one continues the other.
     joined = bool(len(values) and len(ahead)) and bool(moments[-1] < ahead_moments[0])
     bands = drawn.bands
     if joined:
@@ -118,7 +120,7 @@ def _draw(ax: Any, drawn: Drawn, last: int | None, color: str) -> None:
 
 
 def _refuse_given(kind: str, **arguments: Any) -> None:
-    """Refuse arguments that mean nothing for frames, or for arrays."""
+    """Raise an error if an argument is given that ``kind``, frames or arrays, has no use for."""
     for name, value in arguments.items():
         if value is not None:
             other = "arrays" if kind == "frames" else "frames"

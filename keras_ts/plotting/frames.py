@@ -1,8 +1,8 @@
-"""Reads, for ``plot_forecast``, a forecast's frame and the frame that it continues.
+"""Turns frames into the picture that ``plot_forecast`` draws: series and their forecasts.
 
-A forecast's frame names its columns by a rule: those of the series' ids and timestamps, if there
-are any, then ``step``, then the targets, with quantiles and bands as ``units_0.1``. So the frame
-itself says what is to be drawn.
+The order of a forecast's columns tells what each one is: first the ids and the timestamps, if there
+are any, then ``step``, then the targets, with quantiles named like ``units_0.1``. So nobody has to
+name these columns again.
 """
 
 from typing import Any
@@ -17,12 +17,12 @@ _MOST_SERIES = 6
 
 
 def is_frame(data: Any) -> bool:
-    """Tell a frame from an array."""
+    """Return True for a data frame, and False for an array."""
     return hasattr(type(data), "columns")
 
 
 def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Picture:
-    """Read a forecast's frame and the frame of the series that it continues.
+    """Return the picture of the series in a frame, with the forecasts in another.
 
     Args:
         series: The frame of the series.
@@ -48,7 +48,10 @@ def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Pic
             past = history.filter(history[id_column] == label)
             future = ahead.filter(ahead[id_column] == label)
             if not len(past):
-                raise ValueError(f"series has no row of {id_column}={label!r}, which was forecast.")
+                raise ValueError(
+                    "series must have rows of every series in predictions. It has no row of "
+                    f"{id_column}={label!r}."
+                )
         values = _floats(past[target], "series")
         moments: Array = np.arange(len(values))
         ahead_moments: Array = len(values) - 1 + future["step"].to_numpy()
@@ -73,45 +76,48 @@ def _table(frame: Any, argument: str) -> Any:
         table = nw.from_native(frame, eager_only=True)
     except TypeError:
         raise TypeError(
-            f"{argument} must be an eager pandas or polars frame where the other one is a frame. "
-            f"Received: {type(frame).__name__}."
+            "series and predictions must both be frames, of pandas or polars and not lazy, or both "
+            f"be arrays. Received: {argument} is {type(frame).__name__}."
         ) from None
     except nw.exceptions.DuplicateError:
         table = None
     if table is None or not all(isinstance(name, str) for name in table.columns):
         raise ValueError(
-            f"The columns of {argument} must have names of their own, which are strings. Received "
+            f"The columns of {argument} must have names that are strings and differ. Received "
             f"{_checks.shown(list(frame.columns))}."
         )
     return table
 
 
-def _target(outputs: list[str], known: list[str], column: str | None) -> str:
-    targets = [name for name in outputs if name in known]
+def _target(outputs: list[str], columns: list[str], column: str | None) -> str:
+    """Return the target to draw: ``column``, or the first that stands in both frames."""
+    targets = [name for name in outputs if name in columns]
     if column is None and targets:
         return targets[0]
     if column not in targets:
         raise ValueError(
-            "column must be a target that both frames have. Received: "
-            f"column={_checks.shown(column)}; both have {_checks.shown(targets)}, the series "
-            f"{_checks.shown(known)}, the forecast {_checks.shown(outputs)}."
+            "column must be a target in both frames. Received: "
+            f"column={_checks.shown(column)}; both have {_checks.shown(targets)}, series has "
+            f"{_checks.shown(columns)}, predictions {_checks.shown(outputs)}."
         )
     return column
 
 
 def _key_columns(ahead: Any, history: Any, keys: list[str]) -> tuple[str | None, str | None]:
-    """Return the names of the columns of ids and of timestamps, or None."""
+    """Return the names of the id column and of the time column, None for one that is missing."""
     lacking = [name for name in keys if name not in history.columns]
     if lacking or len(keys) > 2:
         raise ValueError(
             f"series must have the columns {_checks.shown(keys)}, which stand before 'step' in "
-            f"the forecast. It has {_checks.shown(list(history.columns))}."
+            "predictions: at most one of ids and one of times. It has "
+            f"{_checks.shown(list(history.columns))}."
         )
     if len(keys) == 2:
         return keys[0], keys[1]
     if not keys:
         return None, None
-    # Steps of one series have times that differ; steps of several share no column of ids.
+    # A single key column may hold ids or times. It holds times if all its values differ and no two
+    # rows have the same step. In a forecast of one row, a time does not stand in the series yet.
     steps, values = ahead["step"], ahead[keys[0]]
     several = int((steps == steps[0]).sum()) > 1
     is_time = not several and values.n_unique() == len(ahead)
@@ -128,7 +134,7 @@ def _wanted(labels: list[Any], ids: Any) -> list[Any]:
     strangers = [label for label in wanted if label not in labels]
     if strangers or not wanted:
         raise ValueError(
-            f"ids must be ids of the forecast, such as {_checks.shown(labels[:3])}. Received: "
+            f"ids must be ids in predictions, such as {_checks.shown(labels[:3])}. Received: "
             f"{_checks.shown(strangers or ids)}."
         )
     return wanted
@@ -145,7 +151,7 @@ def _floats(column: Any, argument: str) -> Array:
 
 
 def _moments(column: Any) -> Array:
-    """Return timestamps as the clock of their time zone shows them, or numbers."""
+    """Return numbers, or timestamps in the local time of their time zone."""
     import narwhals as nw
 
     if column.dtype == nw.Datetime and getattr(column.dtype, "time_zone", None):

@@ -1,4 +1,4 @@
-"""``plot_series``: a series over time."""
+"""``plot_series``: a series over time; and checks of series and times for other pictures."""
 
 import warnings
 from datetime import date, datetime
@@ -31,8 +31,8 @@ def plot_series(
 
     Args:
         series: ``(time,)`` or ``(time, columns)``.
-        times: Timestamps or numbers for the horizontal axis, one per position. Defaults to
-            None: the positions.
+        times: Timestamps or numbers for the horizontal axis, one per row. Defaults to None: the
+            positions.
         label: Name for the legend.
         ax: Axes to draw on. Defaults to a new figure's.
         filepath: File to save the picture in. Defaults to None: no file.
@@ -41,9 +41,9 @@ def plot_series(
         The axes.
 
     Raises:
-        TypeError: The series is no array of numbers, or a frame with columns of dates or text;
-            or ``times`` are neither numbers nor dates.
-        ValueError: The series has no values, or ``times`` another length.
+        TypeError: ``series`` is not an array of numbers, or is a frame with columns of dates or
+            text; or ``times`` are neither numbers nor dates.
+        ValueError: ``series`` is empty, or ``times`` has another length.
     """
     values = checked_series(series)
     moments = checked_times(times, len(values))
@@ -60,11 +60,12 @@ def plot_series(
 
 
 def checked_series(series: Any) -> Array:
-    """Return a series as an array of floats, or refuse it."""
+    """Return a series as an array of floats, or raise an error if it is empty or misshapen."""
     values = numbers("series", series)
     if values.ndim not in (1, 2) or not len(values):
         raise ValueError(
-            f"series must be (time,) or (time, columns), and not empty. Received {values.shape}."
+            "series must have the shape (time,) or (time, columns) and at least one row. Received: "
+            f"{values.shape}."
         )
     return values
 
@@ -78,9 +79,8 @@ def numbers(name: str, values: Any) -> Array:
     except (TypeError, ValueError, np.exceptions.ComplexWarning):
         if is_frame(values):
             raise TypeError(
-                f"{name} must hold numbers alone. Received a frame with other columns: pass a "
-                "column, and that of the dates as times, such as frame['units'] and "
-                "times=frame['day']."
+                f"{name} must hold only numbers. Received: a frame with other columns, too. Pass "
+                "its numbers, and its dates as times, as in frame['units'], times=frame['day']."
             ) from None
         raise TypeError(
             f"{name} must be one array of real numbers. Received: {_checks.shown(values)}."
@@ -90,7 +90,7 @@ def numbers(name: str, values: Any) -> Array:
 def checked_times(times: Any, length: int) -> Array | None:
     """Return the timestamps or numbers of the positions, or None.
 
-    Timestamps with a time zone are read as its clock shows them.
+    Timestamps with a time zone are drawn in its local time.
     """
     if times is None:
         return None
@@ -101,11 +101,11 @@ def checked_times(times: Any, length: int) -> Array | None:
     if moments.ndim != 1 or moments.dtype.kind not in "biufmM":
         raise TypeError(
             "times must be a list of numbers or dates. Received "
-            f"{moments.dtype} of shape {moments.shape}: {_checks.shown(times)}. Dates in other "
-            "forms become such by pandas.to_datetime(times)."
+            f"{moments.dtype} of shape {moments.shape}: {_checks.shown(times)}. Convert dates in "
+            "other forms with pandas.to_datetime(times)."
         )
     if len(moments) != length:
         raise ValueError(
-            f"times must have one entry per position, {length}. It has {len(moments)}."
+            f"times must have {length} entries, one per position drawn. Received: {len(moments)}."
         )
     return moments

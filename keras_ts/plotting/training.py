@@ -1,4 +1,4 @@
-"""Pictures of training: a metric over epochs, and losses over learning rates."""
+"""``plot_history``: a metric over epochs; ``plot_sweep``: losses over learning rates."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -38,8 +38,8 @@ def plot_history(
 
     Args:
         history: The ``History`` that ``fit`` returned, or its ``history`` dict.
-        last: Draw only this many of the last epochs, which high early losses would flatten.
-            Defaults to None: all.
+        last: Draw only this many of the last epochs, so that high losses at first do not flatten
+            the curve. Defaults to None: all.
         metric: Name of the metric. Defaults to ``"loss"``.
         ax: Axes to draw on. Defaults to a new figure's.
         filepath: File to save the picture in. Defaults to None: no file.
@@ -50,11 +50,13 @@ def plot_history(
     curves: Mapping[str, Sequence[float]] = getattr(history, "history", history)
     if not hasattr(curves, "keys"):
         raise TypeError(
-            "history must be what fit returned, or its history dict. Received: "
+            "history must be the History that fit returned, or its history dict. Received: "
             f"{_checks.shown(history)}."
         )
     if metric not in list(curves):
-        raise ValueError(f"metric={metric!r} is not in the history: {sorted(curves)}.")
+        raise ValueError(
+            f"metric must be one of the history, {sorted(curves)}. Received: metric={metric!r}."
+        )
     if last is not None:
         last = _checks.integer("last", last, 1)
     ax = ready_axes(ax)
@@ -86,13 +88,13 @@ def plot_sweep(
     ax: Any = None,
     filepath: Path = None,
 ) -> Any:
-    """Draw losses over rates, as ``ExponentialLRSweep.plot`` does.
+    """Draw losses over learning rates, for ``ExponentialLRSweep.plot``.
 
     Args:
         rates: ``(rates,)``, increasing.
         losses: ``(rates,)``.
-        smoothed: The smooth curve at the first rates, as far as losses are finite.
-        repeats: ``(repeats, rates)``, where ``losses`` is their mean; drawn as a band.
+        smoothed: The smoothed losses, as far as they are finite; they begin at the first rate.
+        repeats: ``(repeats, rates)``, the losses of which ``losses`` is the mean; drawn as a band.
         suggested: The rate to mark. Defaults to None: the legend says that there is none.
         interval: Rates to shade around the suggested one. Defaults to None.
         label: Name of the losses for the legend.
@@ -113,7 +115,7 @@ def plot_sweep(
     ax.plot(rates, losses, color=QUIET, linewidth=0.8, label=label)
     if len(smoothed):
         ax.plot(rates[: len(smoothed)], smoothed, color=DATA, linewidth=1.6, label="smoothed")
-        # The limits leave divergence out, since it dwarfs everything else.
+        # The vertical limits cut off a diverging loss, which would flatten the rest of the curve.
         bottom, start = losses[: len(smoothed)].min(), smoothed.max()
         top = start + 0.35 * (start - bottom)
         if top > bottom:

@@ -1,4 +1,4 @@
-"""Reads the loss of single batches; Keras itself shows the mean since the epoch began."""
+"""Reads the loss of single batches, where Keras itself shows the mean since the epoch began."""
 
 import math
 from typing import Any
@@ -7,11 +7,10 @@ import keras
 
 
 class UpdateLoss:
-    """Reads the loss of all batches of one update of the weights.
+    """Reads the mean loss of the batches that make one update of the weights.
 
-    An update is made of one batch, or of several under gradient accumulation. The optimizer has
-    ``seen`` a number of batches, and the last of them may belong to an update that the next
-    batches finish.
+    An update takes one batch, or ``batches`` of them under gradient accumulation. The optimizer has
+    ``seen`` some batches before; the last of these may belong to an update that is not finished.
     """
 
     def __init__(self, batches: int, seen: int) -> None:
@@ -26,12 +25,12 @@ class UpdateLoss:
         self._batch_loss.begin_epoch()
 
     def begin(self, model: keras.Model, batch: int) -> None:
-        """Begin with ``batch``, alone or as the first of one execution."""
+        """Begin to read at ``batch``, the first that Keras runs in this execution."""
         self._first = batch
         self._batch_loss.begin(model)
 
     def end(self, model: keras.Model, batch: int, logs: Any) -> float | None:
-        """Return the mean loss if ``batch`` ends an update, else None."""
+        """Return the mean loss of the update that ``batch`` finishes, or None for no update."""
         total, count = self._batch_loss.end(model, logs)
         self._total, self._count = self._total + total, self._count + count
         self._done += batch - self._first + 1
@@ -47,41 +46,42 @@ class UpdateLoss:
 
 
 class BatchLoss:
-    """Reads the loss of the batches between ``begin`` and ``end``, and leaves the epoch's mean.
+    """Reads the loss of the batches between ``begin`` and ``end``.
 
-    Keras keeps the mean in a metric named "loss". A model with a ``train_step`` of its own may
-    keep another metric of that name, or log the mean in a metric of another name, which is then
-    found by its value after an epoch's first batch. ``begin`` empties the mean, and ``end`` puts
-    back the epoch's values. The logs of a model that keeps no mean hold the batch's own loss.
+    Keras adds every batch to a mean, a metric named "loss". ``begin`` empties this mean, so that
+    ``end`` can read from it the batches in between; ``end`` then puts the epoch's mean back. A
+    model with a ``train_step`` of its own may have several metrics named "loss", or keep the mean
+    under another name. Such a metric is found after an epoch's first batch: its mean equals the
+    logged loss. If a model keeps no mean, its logs hold the batch's own loss.
     """
 
     def __init__(self) -> None:
         self.begin_epoch()
 
     def begin_epoch(self) -> None:
-        """Forget the mean that was held, since Keras has emptied it."""
+        """Forget the last epoch's mean, since Keras empties its metrics when an epoch begins."""
         self._held: list[list[float]] = []
         self._epoch: list[float] | None = None
         self._name = "loss"
         self._first = True
 
     def begin(self, model: keras.Model) -> None:
-        """Empty the mean."""
+        """Empty Keras's mean of the losses."""
         means = _means(model, self._name)
-        # Reading takes time, so the values that ``end`` put back are kept.
+        # Reading a metric is slow, so the values that ``end`` put back are reused.
         self._held = self._held or [_read(mean) for mean in means]
         for mean in means:
             mean.reset_state()
 
     def end(self, model: keras.Model, logs: Any) -> tuple[float, float]:
-        """Return the sum of the losses since ``begin`` and their weight, and restore the mean."""
+        """Return the sum of the losses since ``begin`` and their weight; restore the mean."""
         fed = None
         for mean, held in zip(_means(model, self._name), self._held, strict=True):
             total, count = _read(mean)
             held[:] = held[0] + total, held[1] + count
             for variable, value in zip(mean.variables, held, strict=True):
                 variable.assign(value)
-            # A mean that is still empty is not the loss. A loss of NaN counts: nan != 0.
+            # A metric that is still empty is not the loss; one that holds NaN is, since nan != 0.
             if total != 0 or count != 0:
                 fed = total, count
                 self._epoch = held
@@ -91,12 +91,12 @@ class BatchLoss:
         return fed or (logged_loss(logs), 1.0)
 
     def end_epoch(self, logs: Any) -> None:
-        """Log the epoch's mean, since a ``train_step`` of its own may log the last batch's loss."""
+        """Log the epoch's mean, since a model's own ``train_step`` may log the last batch's."""
         if self._epoch is not None and self._epoch[1]:
             logs["loss"] = self._epoch[0] / self._epoch[1]
 
     def _find(self, model: keras.Model, loss: float) -> tuple[float, float] | None:
-        """Find the mean that was logged under another name, and read that mean from here on."""
+        """Find the metric whose mean is ``loss``, to be read from now on; return sum and weight."""
         for metric in model.metrics:
             if isinstance(metric, keras.metrics.Mean):
                 total, count = _read(metric)
@@ -112,8 +112,9 @@ def logged_loss(logs: Any) -> float:
     """Return the loss in the logs of a batch or an epoch."""
     if "loss" not in (logs or {}):
         raise ValueError(
-            "The sweep finds no loss. A train_step of one's own updates a metric named 'loss', "
-            f"or returns {{'loss': loss}}. It returned {sorted(logs or {})}."
+            "The sweep finds no loss in the model's logs. Let the model's own train_step update a "
+            "metric named 'loss', or return {'loss': loss}. Received logs with the keys "
+            f"{sorted(logs or {})}."
         )
     return float(logs["loss"])
 

@@ -1,4 +1,4 @@
-"""``ExponentialLRSweep``: the Keras hooks of a sweep, over its curve and the fit's session."""
+"""``ExponentialLRSweep``: the Keras callback, which calls its session and keeps its curve."""
 
 import dataclasses
 import os
@@ -18,15 +18,15 @@ from keras_ts.sweep.snapshot import Snapshot
 
 
 def _of_curve(name: str) -> Any:
-    """Return a property that reads an attribute of the sweep's curve, which each fit replaces."""
+    """Return a property that reads an attribute of the curve, which each fit replaces."""
     return property(attrgetter(f"curve.{name}"))
 
 
 @registered
 class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
-    """Trains through rates that grow by a constant factor, and records the loss at each rate.
+    """Trains at rates that grow by a constant factor, and records the loss at each rate.
 
-    Afterwards the model, its optimizer and the random state are as they were before.
+    At the end it puts the model, its optimizer and the random state back as they were.
 
     Example:
 
@@ -40,34 +40,35 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
     >>> len(sweep.lrs), sweep.lrs[0], sweep.lrs[-1], sweep.stopped
     (40, 1e-05, 0.1, 'finished')
 
-    The course's own sweep holds each rate for an epoch, and has 20 rates a decade:
+    The course's own sweep holds each rate for one epoch, with 20 rates in each factor of ten:
 
     >>> course = ExponentialLRSweep(1e-8, steps_per_decade=20, every="epoch")
 
     Args:
         start_lr: The first rate. Defaults to 1e-8.
         end_lr: The last rate. Give this or ``steps_per_decade``.
-        steps: Number of rates. Defaults to None: as many as the fit has batches (or
-            epochs).
-        steps_per_decade: Rates in each factor of ten.
-        every: ``"batch"`` or ``"epoch"``: how long a rate is held. Under gradient
-            accumulation a rate is held for all batches of one update. Defaults to
-            ``"batch"``.
+        steps: Number of rates. Defaults to None: as many as the fit has batches, or epochs
+            with ``every="epoch"``.
+        steps_per_decade: Number of rates in each factor of ten. Give this or ``end_lr``.
+        every: How long each rate is used: one ``"batch"`` or one ``"epoch"``. Under gradient
+            accumulation, ``"batch"`` means all batches of one update. Defaults to ``"batch"``.
         smoothing: Weight of the past in the smoothed loss, in [0, 1). Defaults to 0.9.
-        stop_factor: Stop once the smoothed loss has risen this many times as far as it
-            had fallen. Defaults to 4.0. With None, only a loss that is not finite stops the
-            sweep early.
-        restore: True to put everything back at the end. Defaults to True. In the list of
-            callbacks, a callback that changes the model at the end, as ``EarlyStopping`` with
-            ``restore_best_weights`` does, comes before the sweep.
-        backup: A JSON file to write the curve to after every epoch. If a fit is cut off, and
-            ``keras.callbacks.BackupAndRestore`` takes it up again, the sweep goes on with its
-            curve; it comes first in the list of callbacks. Defaults to None: no file.
+        stop_factor: The sweep stops when the smoothed loss has risen this many times as far as it
+            had fallen. With None, only a loss that is not finite stops it early. Defaults to 4.0.
+        restore: True to put the model, its optimizer and the random state back at the end. A
+            callback that changes the model at the end, such as ``EarlyStopping`` with
+            ``restore_best_weights``, must come before the sweep in the list of callbacks.
+            Defaults to True.
+        backup: A JSON file to write the curve to after every epoch. If a fit is interrupted and
+            ``keras.callbacks.BackupAndRestore`` resumes it, the sweep continues its curve from
+            this file. The sweep must then come first in the list of callbacks. Defaults to None:
+            no file.
 
     Raises:
         TypeError: An argument is of the wrong type.
         ValueError: An argument is out of range, or both or neither of ``end_lr`` and
-            ``steps_per_decade`` are given; in ``fit``, the model is not built.
+            ``steps_per_decade`` are given; in ``fit``, the model is not built or not compiled, or
+            ``steps=None`` and the fit's length is not known.
     """
 
     def __init__(
@@ -97,29 +98,29 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
         )
         self.restores = _checks.boolean("restore", restore)
         self.backup = None if backup is None else os.fspath(backup)
-        # The fit that runs, or one that was interrupted and not put back.
+        # The running fit, or an interrupted one whose model has not been put back yet.
         self._session: SweepSession | None = None
         self._swept: keras.Model | None = None
-        # The curve and the state that the first epoch may go on with.
+        # The curve and the snapshot of an interrupted fit, which the first epoch may continue.
         self._earlier: tuple[dict[str, Any] | None, Snapshot | None] = None, None
 
     def __bool__(self) -> bool:
-        # On JAX and PyTorch, Keras runs the hooks of fit(callbacks=sweep), without the list, in
-        # threads of its own, and batches come out of order. Keras asks for the truth of the
-        # argument first, and nothing else allows to refuse it.
+        # On JAX and PyTorch, fit(callbacks=sweep), without a list, makes Keras call the callback
+        # from its own threads, where batches come out of order. Keras first asks whether the
+        # argument is true, and only there can the sweep refuse it.
         raise TypeError(
             "A sweep has no truth value. If fit asked for it, put the sweep in a list: "
             "callbacks=[sweep]. To see whether it has run, look at sweep.stopped."
         )
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Check that the sweep can run, and remember the state."""
+        """Check that the model can be swept, and take a snapshot of its state."""
         model = self.model
         check_sweepable(model)
         earlier = self._session
         if earlier is not None:
             earlier.release()
-        # The curve and the state of another model are of no use.
+        # The curve and the snapshot of another model cannot be continued.
         if self._swept is None or self._swept is model:
             self._earlier = self._earlier_content(), earlier.snapshot if earlier else None
         else:
@@ -129,7 +130,7 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
         self._session = SweepSession(model, self.curve)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Go on with an interrupted curve at the first epoch; let the next batch set the rate."""
+        """Continue an interrupted curve, at the first epoch; let the next batch set the rate."""
         if self._session is None:
             return
         if not self._session.begun:
@@ -156,7 +157,7 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
             self._session.end_batch(self.model, batch, logs)
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Put everything back."""
+        """Put the model, its optimizer and the random state back."""
         if self.restores:
             self.restore()
         elif self._session is not None:
@@ -174,35 +175,35 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
     lrs: list[float] = _of_curve("lrs")
     """The rates that ran, in order."""
     losses: list[float] = _of_curve("losses")
-    """The loss of exactly the batches (or the epoch) that ran at each rate."""
+    """The loss of exactly the batches, or the epoch, that ran at each rate."""
     repeats: list[list[float]] = _of_curve("repeats")
-    """The losses of each repeat, where ``losses`` is their mean; else empty."""
+    """The losses of each repeat; ``losses`` is their mean. Empty for a sweep without repeats."""
     every: str = _of_curve("every")
-    """The time that a rate is held, ``"batch"`` or ``"epoch"``."""
+    """How long each rate is used, one ``"batch"`` or one ``"epoch"``."""
     smoothing: float = _of_curve("smoothing")
     """Weight of the past in the smoothed loss."""
     stop_factor: float | None = _of_curve("stop_factor")
-    """The factor of the fall at which a rise of the smoothed loss stops the sweep, or None."""
+    """A rise this many times the fall of the smoothed loss stops the sweep; None: no rise does."""
 
     @property
     def stopped(self) -> str | None:
         """The reason the sweep ended: "finished", "diverged", "non-finite" or "interrupted".
 
-        A fit that ended before the last rate was interrupted, too. The value is "running" while the
-        fit runs, and None before.
+        "interrupted" includes a fit that ended before the last rate. The value is "running" while
+        the fit runs, and None before.
         """
-        # Keras tells a callback of no exception that ends a fit.
+        # Keras calls no callback when an exception ends a fit.
         if self.curve.stopped == "running" and not _keras_private.is_fitting(self._swept):
             return "interrupted"
         return self.curve.stopped
 
     def to_json(self, filepath: str | os.PathLike[str]) -> None:
-        """Write the curve and the settings, to be read back by ``from_json``."""
+        """Write the curve and the settings to a file that ``from_json`` reads."""
         serialization.write(filepath, self._content())
 
     @classmethod
     def from_json(cls, filepath: str | os.PathLike[str]) -> "ExponentialLRSweep":
-        """Return the sweep that ``to_json`` wrote, with the same bits."""
+        """Return the sweep that ``to_json`` wrote, equal to it bit for bit."""
         content = serialization.read(filepath)
         try:
             sweep = cls.from_config(content["config"])
@@ -231,7 +232,7 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
         return cls(**config)
 
     def _schedule_of_fit(self, epoch: int) -> GeometricSchedule:
-        """Return the schedule with its number of steps, by default as many as the fit has left."""
+        """Return the schedule with its number of steps: as set, or as many as the fit has left."""
         if self.schedule.steps is not None:
             return self.schedule
         first = min(self.curve.epoch_starts, default=epoch + 1) - 1
@@ -239,15 +240,15 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
         steps = steps_of_fit(self.model, self.every, epochs, batches)
         if not steps or steps < 2:
             raise ValueError(
-                f"steps=None takes the length of the fit, which is {steps or 'not known'}. "
-                "Pass steps to ExponentialLRSweep (2 or more), or fit for longer."
+                "steps must be 2 or more. Received: steps=None, and a fit whose length is "
+                f"{steps or 'not known'}. Pass steps to ExponentialLRSweep, or fit for longer."
             )
         return dataclasses.replace(self.schedule, steps=steps)
 
     def _content(self) -> dict[str, Any]:
-        """Return everything that ``to_json`` keeps."""
+        """Return everything that ``to_json`` writes."""
         curve = self.curve.to_dict()
-        # Someone who reads the file of a running fit does so after that fit was cut off.
+        # A file that says "running" would be read only after that fit was interrupted.
         if curve["stopped"] == "running":
             curve["stopped"] = "interrupted"
         return {
@@ -258,13 +259,13 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
         }
 
     def _read(self, content: dict[str, Any], points: int | None = None) -> None:
-        """Take over the first ``points`` points of a sweep that ``_content`` returned."""
+        """Take over a sweep's first ``points`` points, or all, from what ``_content`` returned."""
         self.curve.read_dict(content["curve"], points)
         self.curve.batches_before = content["began"]
         self.curve.epoch_starts = dict(content["epoch_starts"])
 
     def _earlier_content(self) -> dict[str, Any] | None:
-        """Return the content of a fit that was interrupted: this object's own, or its backup's."""
+        """Return the content of an interrupted fit, from this object or its backup, or None."""
         if self.curve.stopped == "interrupted":
             return self._content()
         if self.curve.stopped is None and self.backup is not None and Path(self.backup).exists():
@@ -272,22 +273,22 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
         return None
 
     def _resume(self, session: SweepSession, epoch: int) -> None:
-        """Go on with an earlier curve, where Keras takes an interrupted fit up again."""
+        """Continue an earlier curve, if Keras resumes the interrupted fit that it comes from."""
         (earlier, snapshot), self._earlier = self._earlier, (None, None)
         starts = dict(earlier["epoch_starts"]) if earlier else {}
         if not earlier or epoch not in starts or earlier["curve"]["stopped"] != "interrupted":
             return
         if earlier["config"] != self.get_config():
             raise ValueError(
-                f"backup={self.backup!r} holds a sweep with other settings. Delete it to start "
-                f"anew. It has {earlier['config']}, and this sweep {self.get_config()}."
+                f"backup={self.backup!r} holds a sweep with other settings, {earlier['config']}. "
+                f"Received: {self.get_config()}. To start anew, delete the file."
             )
         if snapshot is not None:
             session.snapshot = snapshot
         elif self.curve.batches_before != earlier["began"]:
             raise ValueError(
-                "The model had been trained when the sweep began, so that it cannot be put back. "
-                "In the list of callbacks, the sweep goes before BackupAndRestore."
+                "The model has been trained since the interrupted sweep began, so the sweep cannot "
+                "put it back. Put the sweep before BackupAndRestore in the list of callbacks."
             )
         self._read(earlier, starts[epoch])
         self.curve.stopped = "running"

@@ -1,4 +1,4 @@
-"""Keeps the losses of a sweep at each rate; suggests a rate, plots and exports them."""
+"""Keeps the loss of a sweep at each rate; suggests a rate, plots and exports the curve."""
 
 import csv
 import os
@@ -17,15 +17,17 @@ _STOPPED = (None, "finished", "diverged", "non-finite", "interrupted")
 
 
 class RecordedCurve:
-    """What people do with the losses of a sweep, whether it keeps them itself or in its curve.
+    """Suggests a rate from recorded losses, draws them and writes them to files.
+
+    ``SweepCurve`` holds the attributes itself; ``ExponentialLRSweep`` reads them from its curve.
 
     Attributes:
         lrs: The rates that ran, in order.
         losses: The loss at each rate.
-        repeats: The losses of each repeat, where ``losses`` is their mean; else empty.
-        every: ``"batch"`` or ``"epoch"``, the time that a rate is held.
+        repeats: The losses of each repeat, of which ``losses`` is the mean; empty without repeats.
+        every: How long each rate is used, one ``"batch"`` or one ``"epoch"``.
         smoothing: Weight of the past in ``smoothed_losses``.
-        stop_factor: Factor of the fall at which a rise is a divergence, or None.
+        stop_factor: A rise of this many times the fall of the loss is a divergence; None: none is.
     """
 
     lrs: list[float]
@@ -42,11 +44,11 @@ class RecordedCurve:
 
     @property
     def smoothed_losses(self) -> list[float]:
-        """The debiased exponential moving average of the losses, outliers left out.
+        """The debiased exponential moving average of the losses without outliers.
 
-        A loss that is far from its eight neighbours counts as their median (Hampel's identifier,
-        at five standard deviations); each repeat has outliers of its own. Only a later loss tells
-        an outlier from a rise, so the last four values may change with the next loss.
+        An outlier, a loss far from the median of itself and its eight neighbours, is replaced by
+        that median (Hampel's identifier, at five standard deviations), in each repeat by itself.
+        Only later losses tell an outlier from a rise, so the last four values may still change.
         """
         cleaned = np.mean([smoothing.without_outliers(run) for run in self._runs], axis=0)
         return smoothing.moving_average(cleaned, self.smoothing).tolist()
@@ -54,18 +56,18 @@ class RecordedCurve:
     def suggest(self, rule: Rule = "valley") -> float:
         """Return a rate to train at.
 
-        All rules read the losses without outliers, smoothed from both sides, up to the first loss
-        that is not finite. Unlike the moving average, this curve is not late. ``b`` is the
-        rate where the curve is lowest, ``r`` the first rate where the curve has made seven tenths
-        of its way down.
+        All rules read one curve: the losses without outliers, up to the divergence or the first
+        loss that is not finite, smoothed from both sides. A moving average would lag behind the
+        losses. ``b`` is the rate where the curve is lowest, ``r`` the first rate where it has
+        fallen seven tenths of the way from its top to there.
 
         Args:
             rule: ``"valley"``: ``sqrt(r * b) / 1.5``.
-                ``"steepest"``: the rate below ``b`` where the curve falls fastest per factor of
-                the rate. ``"minimum"``: ``b / 10``.
+                ``"steepest"``: the rate up to ``b`` where the curve falls fastest over the
+                logarithm of the rate. ``"minimum"``: ``b / 10``.
 
         Raises:
-            ValueError: No rate can be given; the message says why.
+            ValueError: No rate can be suggested; the message says why.
         """
         _checks.choice("rule", rule, tuple(suggestion.RULES))
         return suggestion.suggest(self.lrs, self._runs, self.smoothing, self.stop_factor, rule)
@@ -73,8 +75,9 @@ class RecordedCurve:
     def suggest_interval(self, rule: Rule = "valley") -> tuple[float, float]:
         """Return the range in which the suggestion might lie with other seeds.
 
-        The sweep's repeats are drawn anew with replacement and averaged, many times (B. Efron's
-        bootstrap, 1979). The range holds the middle nine tenths of the suggestions from these.
+        The sweep's repeats are resampled with replacement and averaged, many times (B. Efron's
+        bootstrap, 1979). Each average gives a suggestion; the range holds the middle nine tenths
+        of these, and always ``suggest(rule)``.
 
         Args:
             rule: See ``suggest``.
@@ -94,11 +97,11 @@ class RecordedCurve:
         return min(low, rate), max(high, rate)
 
     def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
-        """Draw the losses over a logarithmic axis, with the suggested rate marked.
+        """Draw the losses over the rates, on a logarithmic axis, and mark the suggested rate.
 
-        The smooth line is the curve that ``suggest`` reads, smoothed from both sides. The picture
-        is shaded from the rate on at which the loss rises above its start for good. A band spans
-        the repeats from lowest to highest, and another the interval of the suggestion.
+        The smooth line is the curve that ``suggest`` reads. If the loss rises above its start for
+        good, the rates from there on are shaded. Repeats add two bands: from their lowest to their
+        highest loss, and over the interval of the suggestion.
 
         Args:
             ax: Axes to draw on. Defaults to a new figure's.
@@ -130,7 +133,7 @@ class RecordedCurve:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the curve as plain Python lists; ``repeats`` only where there are any."""
+        """Return the curve as plain Python lists, with ``repeats`` if there are any."""
         curve = {
             "lrs": list(self.lrs),
             "losses": list(self.losses),
@@ -140,9 +143,10 @@ class RecordedCurve:
         return {**curve, "repeats": [list(run) for run in self.repeats]} if self.repeats else curve
 
     def to_csv(self, filepath: str | os.PathLike[str]) -> None:
-        """Write the curve as a table.
+        """Write the curve as a CSV table.
 
-        Its columns are ``lr, loss, smoothed_loss``, and ``loss_0, loss_1, ...`` of repeats.
+        Its columns are ``lr``, ``loss``, ``smoothed_loss``, and for repeats ``loss_0``, ``loss_1``
+        and so on.
         """
         with (
             replacing(filepath) as temporary,
@@ -157,11 +161,11 @@ class RecordedCurve:
     def to_tensorboard(self, log_dir: str | os.PathLike[str]) -> None:
         """Write the curve as a run for TensorBoard.
 
-        Its scalars are ``sweep/loss``, ``sweep/smoothed_loss`` and ``sweep/learning_rate``. A
-        step is a rate, so the usual horizontal axis is that of the plot.
+        Its scalars are ``sweep/loss``, ``sweep/smoothed_loss`` and ``sweep/learning_rate``. Step
+        ``i`` is the ``i``-th rate, so TensorBoard's horizontal axis looks like that of ``plot``.
 
         Args:
-            log_dir: Folder of the run; it is made if it is missing.
+            log_dir: Folder of the run, created if it is missing.
 
         Raises:
             ImportError: The ``tensorboard`` package is missing. It needs no TensorFlow.
@@ -191,7 +195,7 @@ class RecordedCurve:
 
 
 class SweepCurve(RecordedCurve):
-    """Losses over rates, and the reason that the sweep ended.
+    """Holds the rates of a sweep, their losses, and the reason that the sweep ended.
 
     Attributes:
         stopped: As for ``ExponentialLRSweep``, or "running".
@@ -226,7 +230,7 @@ class SweepCurve(RecordedCurve):
 
     @classmethod
     def mean(cls, repeats: "Sequence[SweepCurve]") -> "SweepCurve":
-        """Return the mean of several curves over the same rates, up to the end of the shortest."""
+        """Return the mean of several curves over the same rates, cut to the shortest."""
         shortest = min(repeats, key=lambda curve: len(curve.lrs))
         mean = shortest.emptied()
         mean.repeats = [curve.losses[: len(shortest.lrs)] for curve in repeats]
@@ -236,7 +240,7 @@ class SweepCurve(RecordedCurve):
         return mean
 
     def read_dict(self, curve: dict[str, Any], points: int | None = None) -> None:
-        """Take over the first ``points`` of the curve that ``to_dict`` gave.
+        """Take over the first ``points`` points, or all, of a curve that ``to_dict`` returned.
 
         Raises:
             ValueError: No sweep can have recorded this curve.
@@ -246,14 +250,14 @@ class SweepCurve(RecordedCurve):
             self.record(float(rate), float(loss))
         self.repeats = [list(map(float, run)) for run in curve.get("repeats", [])]
         if any(len(run) != len(self.lrs) for run in self.repeats):
-            raise ValueError("Each of repeats must be as long as lrs.")
+            raise ValueError("Every list in repeats must be as long as lrs.")
         if curve["stopped"] not in _STOPPED:
             raise ValueError(f"stopped must be one of {_STOPPED}. Received: {curve['stopped']!r}.")
         self.stopped = curve["stopped"]
 
 
 def _check_rates(rates: Sequence[float]) -> None:
-    """Raise an error for rates that no sweep can have run at."""
+    """Raise an error unless the rates are positive and never fall, as those of a sweep."""
     before = 0.0
     for place, rate in enumerate(rates):
         if _checks.positive(f"lrs[{place}]", rate) < before:

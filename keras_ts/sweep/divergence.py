@@ -1,4 +1,4 @@
-"""Finds the place at which the losses of a sweep left the valley for good. NumPy alone."""
+"""Finds the point from which the loss of a sweep diverges. NumPy alone."""
 
 from collections.abc import Sequence
 
@@ -11,21 +11,27 @@ from keras_ts.sweep.smoothing import FEWEST_POINTS
 def divergence(
     losses: Sequence[float] | Array, smoothed: Sequence[float] | Array, factor: float | None
 ) -> int | None:
-    """Return the place where the smoothed loss has risen ``factor`` times as far as it had fallen.
+    """Return the index where the smoothed loss has risen ``factor`` times as far as it had fallen.
 
-    ``losses`` are as recorded; ``smoothed`` come from a ``Smoother``, without outliers. The rise
-    counts from the best value: ``smoothed > best + factor * fall``. The fall is ``start - best``,
-    or the typical step from one recorded loss to the next if that is larger, so that noise before
-    the first fall stops nothing. The first few values are means of too few losses to be the best;
-    the highest of them is the start. The result is None if there is no such place, or ``factor``
-    is None.
+    There ``smoothed > best + factor * fall``: ``best`` is the lowest smoothed loss so far, and
+    ``fall`` is ``start - best``. If the median change from one recorded loss to the next is larger,
+    ``fall`` is that, so that noise before the loss first falls stops no sweep. ``start`` is the
+    highest of the first ten smoothed losses; the first nine average too few to count as ``best``.
+
+    Args:
+        losses: The losses as recorded.
+        smoothed: The losses as a ``Smoother`` gives them, without outliers.
+        factor: How many times the fall a rise must reach; None: no rise is a divergence.
+
+    Returns:
+        The index, or None if the loss never rises so far.
     """
     if factor is None or len(losses) < FEWEST_POINTS:
         return None
     smooth = np.asarray(smoothed)
     start, later = smooth[:FEWEST_POINTS].max(), smooth[FEWEST_POINTS - 1 :]
     best = np.minimum.accumulate(later)
-    # A level loss moves by float32's rounding, which is no rise.
+    # A constant loss still moves by the rounding of float32, which must not count as a rise.
     rounding = 4 * float(np.finfo(np.float32).eps) * np.abs(best)
     risen = np.flatnonzero(later > best + factor * np.maximum(start - best, rounding))
     for place in risen.tolist():

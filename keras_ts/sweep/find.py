@@ -1,4 +1,4 @@
-"""Runs a sweep, or several, in one call: ``find_learning_rate``."""
+"""``find_learning_rate``: runs one sweep of a model, or several, in one call."""
 
 import random
 import sys
@@ -42,8 +42,8 @@ def find_learning_rate(
     >>> 1e-4 < sweep.suggest() < 1.0
     True
 
-    A single sweep is noisy. The mean of several is less so, and their spread tells how far to
-    trust the suggestion:
+    A single sweep is noisy. The mean of several is less so, and their spread shows how far the
+    suggestion can be trusted:
 
     >>> sweep = find_learning_rate(model, x, x.sum(axis=1), repeats=5, verbose=0)
     >>> low, high = sweep.suggest_interval()
@@ -56,14 +56,14 @@ def find_learning_rate(
         y: Targets, where ``x`` does not hold them.
         start_lr: The first rate. Defaults to 1e-7.
         end_lr: The last rate, unless the loss diverges before. Defaults to 10.
-        steps: Number of rates, one a batch; epochs are repeated as needed. Defaults to 100.
+        steps: Number of rates, each for one batch; the data is repeated as needed. Defaults to 100.
         smoothing: Weight of the past in the smoothed loss. Defaults to 0.9.
         stop_factor: See ``ExponentialLRSweep``. Defaults to 4.0.
-        repeats: Number of sweeps. Each starts from the model's own weights and draws random
-            numbers of its own: other batches if the data is shuffled, and other dropout. (After
-            ``keras.utils.set_random_seed``, TensorFlow shuffles arrays, but not a
-            ``WindowDataset``, the same way in all sweeps.) ``losses`` is the mean of all sweeps, up
-            to the end of the shortest. Defaults to 1.
+        repeats: Number of sweeps. Each starts from the model's weights, with other random numbers:
+            another order of shuffled data, and other dropout. (After
+            ``keras.utils.set_random_seed``, TensorFlow shuffles arrays the same way in all sweeps,
+            but not a ``WindowDataset``.) ``losses`` is the mean of all sweeps, cut to the shortest.
+            Defaults to 1.
         **fit_arguments: Arguments of ``fit``, such as ``batch_size`` and ``verbose``.
 
     Returns:
@@ -75,7 +75,7 @@ def find_learning_rate(
         ValueError: The model is not built, or an argument is out of range.
     """
     if "epochs" in fit_arguments:
-        raise TypeError("epochs is decided by steps; leave it out of find_learning_rate.")
+        raise TypeError("epochs must be left out of find_learning_rate: steps sets the length.")
     if x is None:
         raise TypeError("x must be training data, anything that fit takes. Received: x=None.")
 
@@ -86,14 +86,14 @@ def find_learning_rate(
 
     steps = _checks.integer("steps", steps, 2)
     runs = [new_sweep() for _ in range(_checks.integer("repeats", repeats, 1))]
-    # On JAX and PyTorch, fit would build the model without a word, so the check comes before.
+    # On JAX and PyTorch, fit would build the model silently, so this check comes before it.
     check_sweepable(model)
     others = keras.tree.flatten(fit_arguments.pop("callbacks", None) or [])
     if fit_arguments.pop("verbose", "auto") != 0:
         others.append(_Progress(runs, steps))
-    # An epoch has at least one batch, so these epochs are enough; the sweep ends the fit.
+    # An epoch has at least one batch, so these epochs are enough. The sweep stops the fit earlier.
     epochs = (steps + 1) * accumulation(model.optimizer) + fit_arguments.get("initial_epoch", 0)
-    # The orders of a later fit depend on the dataset's epoch, so that is put back, too.
+    # The order of windows in a later fit depends on the dataset's epoch, so that is put back, too.
     position = x.state() if isinstance(x, WindowDataset) else None
     for repeat, sweep in enumerate(runs):
         callbacks = [sweep, _OtherSeeds(repeat), *others] if repeat else [sweep, *others]
@@ -116,14 +116,14 @@ def find_learning_rate(
 
 
 class _OtherSeeds(keras.callbacks.Callback):
-    """Sets other seeds for a repeat, once the sweep has remembered the model's own."""
+    """Sets other seeds for a repeat, after the sweep has taken its snapshot."""
 
     def __init__(self, repeat: int) -> None:
         super().__init__()
         self._repeat = repeat
 
     def on_train_begin(self, logs: Any = None) -> None:
-        # Every repeat begins with the same state, so that the same seed gives the same draws.
+        # All repeats start from the same random state; the repeat's number makes the seeds differ.
         draw = np.random.default_rng([random.getrandbits(32), self._repeat])
         seed = int(draw.integers(2**31))
         random.seed(seed)
@@ -137,7 +137,7 @@ class _OtherSeeds(keras.callbacks.Callback):
 
 
 class _Progress(keras.callbacks.Callback):
-    """Shows one bar for all sweeps, since ``fit`` would show a bar for each epoch."""
+    """Shows one progress bar for all sweeps, where ``fit`` would show one for each epoch."""
 
     def __init__(self, runs: list[ExponentialLRSweep], steps: int) -> None:
         super().__init__()

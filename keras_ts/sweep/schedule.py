@@ -1,4 +1,4 @@
-"""Computes the rates of a sweep, one by one and in closed form. NumPy alone."""
+"""Computes the rate of each step of a sweep from the step's number. NumPy alone."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,11 @@ _SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float3
 
 @dataclass(frozen=True)
 class GeometricSchedule:
-    """Rates that grow by a constant factor.
+    """Gives rates that grow by a constant factor from step to step.
 
-    Exactly one of ``end`` and ``per_decade`` is given:
-    ``start * (end / start) ** (i / (steps - 1))`` reaches both ends, and
-    ``start * 10 ** (i / per_decade)`` grows at a set pace.
+    With ``end``, the rate of step ``i`` is ``start * (end / start) ** (i / (steps - 1))``, from
+    ``start`` to exactly ``end``. With ``per_decade``, it is ``start * 10 ** (i / per_decade)``, for
+    any number of steps. Give one of the two.
 
     Example:
 
@@ -32,10 +32,10 @@ class GeometricSchedule:
     def __post_init__(self) -> None:
         _check_rate("start_lr", self.start)
         if (self.end is None) == (self.per_decade is None):
-            given = "neither" if self.end is None else "both"
+            received = "neither" if self.end is None else "both"
             raise ValueError(
-                "Give end_lr (with steps, or without to fill the fit), or steps_per_decade: "
-                f"one of the two. Received {given}."
+                "Give either end_lr or steps_per_decade; end_lr without steps takes as many steps "
+                f"as the fit has. Received {received}."
             )
         if self.end is not None and _check_rate("end_lr", self.end) <= self.start:
             raise ValueError(
@@ -48,7 +48,7 @@ class GeometricSchedule:
             _checks.integer("steps", self.steps, 2)
 
     def rate(self, step: int) -> float:
-        """Return the rate of a step, counted from 0; ``steps`` must be known if ``end`` is."""
+        """Return the rate of a step, counted from 0; a schedule with ``end`` needs ``steps``."""
         if self.per_decade is not None:
             return float(self.start * 10.0 ** (step / self.per_decade))
         assert self.end is not None
@@ -60,7 +60,7 @@ class GeometricSchedule:
 
 def _check_rate(name: str, value: float) -> float:
     rate = _checks.positive(name, value)
-    # Optimizers keep their rate in float32, to which smaller rates are 0 and larger ones infinite.
+    # Optimizers keep their rate in float32, where a smaller one becomes 0 and a larger infinite.
     if not _SMALLEST <= rate <= _LARGEST:
         raise ValueError(f"{name} must be a rate that float32 can hold. Received: {name}={rate}.")
     return rate

@@ -1,4 +1,4 @@
-"""Writes a sweep as JSON and reads it back, with strings for NaN and infinities."""
+"""Writes a sweep as JSON and reads it back; NaN and infinities, not valid in JSON, are strings."""
 
 import json
 import math
@@ -14,17 +14,17 @@ _KEYS = {
 
 
 def write(filepath: str | os.PathLike[str], content: dict[str, Any]) -> None:
-    """Write ``content`` whole or not at all."""
+    """Write ``content`` to a file, whole or not at all."""
     text = json.dumps(_mapped(content, _encoded), allow_nan=False, indent=1)
     with replacing(filepath) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def read(filepath: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the content that ``write`` wrote, bit for bit.
+    """Return the content that ``write`` wrote, its floats equal bit for bit.
 
     Raises:
-        ValueError: The file is of another kind; the message names what is missing.
+        ValueError: The file is not a sweep's; the message names what is missing.
     """
     file = existing(path_text("filepath", filepath))
     try:

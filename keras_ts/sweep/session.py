@@ -1,4 +1,4 @@
-"""Holds the state of one fit of a sweep, and puts everything back after it."""
+"""Runs the sweep of one fit: sets rates, records losses, and puts the model back."""
 
 import math
 from typing import Any
@@ -16,10 +16,11 @@ from keras_ts.sweep.snapshot import Snapshot
 
 
 class SweepSession:
-    """One fit, from the first look at the model until the model is as it was.
+    """Sets the rates of one fit, records its losses, and puts the model back after it.
 
-    The snapshot is taken before the first epoch, and ``begin`` is called with it: in between, other
-    callbacks such as ``BackupAndRestore`` may load another state into the model.
+    It takes the snapshot as the fit begins, and records only from ``begin`` on, as the first epoch
+    begins: in between, callbacks such as ``BackupAndRestore`` may load another state into the
+    model.
     """
 
     def __init__(self, model: keras.Model, curve: SweepCurve) -> None:
@@ -41,7 +42,7 @@ class SweepSession:
         return self._schedule is not None
 
     def begin(self, schedule: GeometricSchedule) -> None:
-        """Begin to record at the rates of ``schedule``, after the losses that the curve holds."""
+        """Take the rates of ``schedule``, from the first that the curve has no loss for."""
         self._schedule = schedule
         self._smoother = Smoother(self.curve.smoothing)
         for loss in self.curve.losses:
@@ -51,12 +52,12 @@ class SweepSession:
         self._rate = HeldRate(self.model)
 
     def begin_epoch(self) -> None:
-        """Let the first batch set the rate, after callbacks that set a rate of their own."""
+        """Let the first batch set the rate, since other callbacks may still set it before then."""
         self._rate_due = True
         self._loss.begin_epoch()
 
     def end_epoch(self, epoch: int, logs: Any) -> None:
-        """Record the epoch's loss if a rate is held for an epoch; log the epoch's mean."""
+        """Record the epoch's loss if each rate takes an epoch; else log the epoch's mean loss."""
         if self.curve.every == "epoch":
             self._record(logged_loss(logs))
         else:
@@ -64,18 +65,18 @@ class SweepSession:
         self.curve.epoch_starts[epoch + 1] = len(self.curve.lrs)
 
     def set_rate(self) -> None:
-        """Set the rate, if the batch is the first at its rate or in its epoch."""
+        """Set the rate before the first batch of each rate and of each epoch."""
         if self._rate_due and self._rate is not None and self.curve.stopped == "running":
             self._rate.set(self._next_rate())
         self._rate_due = False
 
     def begin_batch(self, model: keras.Model, batch: int) -> None:
-        """Begin to read the batch's own loss, if a rate is held for a batch."""
+        """Begin to read the batch's own loss, unless each rate takes an epoch."""
         if self.curve.every == "batch":
             self._loss.begin(model, batch)
 
     def end_batch(self, model: keras.Model, batch: int, logs: Any) -> None:
-        """Record the loss if the batch ends an update, and a rate is held for a batch."""
+        """Record the loss if the batch finishes an update, unless each rate takes an epoch."""
         if self.curve.every == "batch":
             loss = self._loss.end(model, batch, logs)
             if loss is not None:
@@ -83,7 +84,7 @@ class SweepSession:
                 self._rate_due = True
 
     def release(self) -> None:
-        """Give the rate back to the optimizer's schedule, if there is one."""
+        """End the sweep, and give the rate back to the optimizer's schedule, if it has one."""
         if self._rate is not None:
             self._rate.release()
             self._rate = None
@@ -117,19 +118,19 @@ class SweepSession:
 
 
 def check_sweepable(model: keras.Model) -> None:
-    """Raise an error for a model that cannot be swept and put back."""
+    """Raise an error if a model cannot be swept, or could not be put back afterwards."""
     check_model(model)
     if not getattr(model, "compiled", False):
-        raise ValueError("The model is not compiled: call model.compile(optimizer, loss) first.")
+        raise ValueError("model is not compiled: call model.compile(optimizer, loss) first.")
     if not model.built or not model.trainable_variables:
         raise ValueError(
-            "The sweep restores a model's weights, so they must exist before it: add "
-            "keras.Input(shape) in front, or call model.build(input_shape)."
+            "model must be built and have trainable weights, since a sweep puts them back at its "
+            "end: add keras.Input(shape) in front, or call model.build(input_shape)."
         )
 
 
 def steps_of_fit(model: keras.Model, every: str, epochs: int, batches: int | None) -> int | None:
-    """Return how many rates a fit has time for; None if its number of batches is not known."""
+    """Return how many rates a fit takes, or None if its number of batches is not known."""
     if every == "epoch":
         return epochs
     if not batches:

@@ -1,6 +1,7 @@
-"""Smooths the losses of a sweep so that single outliers do not pull the curve. NumPy alone.
+"""Smooths the losses of a sweep, so that single outliers do not move the curve. NumPy alone.
 
-Every function turns ``a * losses + c`` into ``a * result + c``, for ``a > 0``.
+No function depends on the unit of the loss: for ``a > 0``, the result of ``a * losses + c`` is
+``a * result + c``.
 """
 
 import math
@@ -12,14 +13,14 @@ import numpy as np
 
 from keras_ts._typing import Array
 
-# Four outliers among nine neighbours leave the median and the spread alone, and five losses that
-# rise in a row are an explosion.
+# Among nine losses, up to four outliers do not set the median. Five high losses in a row do, and
+# are read as a divergence.
 WINDOW = 9
 _HALF = WINDOW // 2
-# Five standard deviations, in units of the median absolute deviation: that of normal noise is
-# 1 / 1.4826 standard deviations.
+# Five standard deviations, in median absolute deviations: of normal noise, a standard deviation is
+# 1.4826 of these.
 _FARTHEST = 5 * 1.4826
-# The first smoothed losses are means of fewer losses than this, which are too few to judge by.
+# The first smoothed losses average fewer losses than this, too few to judge by.
 FEWEST_POINTS = 10
 
 
@@ -32,11 +33,11 @@ def usable(losses: Sequence[float] | Array) -> int:
 def without_outliers(losses: Sequence[float] | Array) -> Array:
     """Return the losses with each outlier replaced by the median of its neighbours.
 
-    A loss is an outlier if it lies further than five standard deviations from the median of the
-    ``WINDOW`` losses around it, the deviation being estimated by the median absolute deviation
+    A loss is an outlier if it lies more than five standard deviations from the median of the
+    ``WINDOW`` losses around it; their median absolute deviation gives the standard deviation
     (Hampel's identifier; R. K. Pearson, Outliers in process modeling and identification, 2002).
-    At either end the window is the first or the last ``WINDOW`` losses. The first loss that is
-    not finite, and all after it, stay as they are.
+    Near an end, the first or the last ``WINDOW`` losses serve. The first loss that is not finite,
+    and all after it, stay as they are.
 
     Example:
 
@@ -57,10 +58,10 @@ def without_outliers(losses: Sequence[float] | Array) -> Array:
 
 
 def without_inner_outliers(losses: Sequence[float] | Array) -> Array:
-    """Return ``without_outliers(losses)``, but with high outliers at the end as they were.
+    """Return ``without_outliers(losses)``, but keep high outliers at the end as recorded.
 
-    Too few losses follow to tell such an outlier from the beginning of an explosion, and the safer
-    suggestion is the one that takes an outlier for an explosion.
+    Too few losses follow them to tell an outlier from the start of a divergence. To take an outlier
+    for a divergence is the smaller mistake: the suggested rate is then too low, not too high.
     """
     recorded, cleaned = np.asarray(losses, dtype=np.float64), without_outliers(losses)
     calm = np.flatnonzero(recorded[: usable(recorded)] <= cleaned[: usable(recorded)])
@@ -69,10 +70,10 @@ def without_inner_outliers(losses: Sequence[float] | Array) -> Array:
 
 
 def moving_average(losses: Sequence[float] | Array, smoothing: float) -> Array:
-    """Return the exponential moving average, without a pull of its start toward 0.
+    """Return the exponential moving average, corrected for its start at 0.
 
-    ``average = smoothing * average + (1 - smoothing) * loss``, divided by the sum of its weights
-    so far (Kingma and Ba, 2015).
+    ``average = smoothing * average + (1 - smoothing) * loss`` is divided by the sum of its weights
+    so far, as in Adam (Kingma and Ba, 2015).
 
     Example:
 
@@ -87,10 +88,10 @@ def moving_average(losses: Sequence[float] | Array, smoothing: float) -> Array:
 
 
 class Smoother:
-    """Keeps ``moving_average(without_outliers(losses))`` while the losses come in one by one.
+    """Updates ``moving_average(without_outliers(losses))`` as the losses come in one by one.
 
-    Only a later loss tells an outlier from a rise, so the last few smoothed losses may change with
-    the next loss; every loss costs the same.
+    Only later losses tell an outlier from a rise, so each new loss may change the last few smoothed
+    losses. The others are not computed again, so adding a loss takes the same time at any length.
 
     Example:
 
@@ -105,7 +106,7 @@ class Smoother:
         self.smoothed: list[float] = []
         self._smoothing = smoothing
         self._recent: deque[float] = deque(maxlen=WINDOW)
-        # The average up to the last value that no later loss changes, and up to the last loss.
+        # The average over the losses that no later loss can change, and the average over all.
         self._settled = self._latest = (0.0, 0.0)
 
     def add(self, loss: float) -> None:
@@ -127,13 +128,13 @@ class Smoother:
 
 
 def level_curve(losses: Sequence[float] | Array, smoothing: float) -> Array:
-    """Return the losses smoothed from both sides, so that the curve is not late.
+    """Return the losses smoothed from both sides, so that the curve does not lag behind them.
 
-    A loss ``k`` steps away weighs ``s ** k`` with ``s = smoothing / (2 - smoothing)``: both
-    sides together average over as many losses as the moving average of ``smoothing`` does.
+    A loss ``k`` steps away has weight ``s ** k``, with ``s = smoothing / (2 - smoothing)``, so that
+    both sides together average over as many losses as ``moving_average`` does.
 
-    Past the lowest point of the curve, a loss counts at most as much as the curve's start: the
-    explosion at the end would otherwise reach back over the bottom.
+    Losses after the lowest point are cut off at the height of the curve's start. Otherwise the
+    huge losses of a divergence would raise the curve before it, and move its lowest point.
     """
     raw = np.asarray(losses, dtype=np.float64)
     decay = smoothing / (2 - smoothing)

@@ -1,4 +1,4 @@
-"""Copies everything that a fit changes, and puts it back bit for bit."""
+"""Copies the state that a fit changes, and puts it back bit for bit."""
 
 import random
 import sys
@@ -12,19 +12,19 @@ from keras_ts._typing import Array
 
 
 class Snapshot:
-    """The state of a built model, its optimizer, and the random numbers, at one moment."""
+    """Copies the state of a built model, its optimizer and the random generators."""
 
     def __init__(self, model: keras.Model) -> None:
         self._values = [_copy(variable) for variable in _variables(model)]
         self._python = random.getstate()
         self._numpy = np.random.get_state()  # noqa: NPY002 - Keras and its users draw from it
         self._torch = sys.modules["torch"].get_rng_state() if "torch" in sys.modules else None
-        # Keras makes its generator at the first draw without a seed, and has None before.
+        # Keras has no generator of its own before the first draw without a seed.
         self._seeds = _keras_private.global_seed_generator()
         self._seed = None if self._seeds is None else _copy(self._seeds.state)
 
     def restore(self, model: keras.Model) -> None:
-        """Put everything back."""
+        """Put the model, its optimizer and the random generators back."""
         for variable, value in zip(_variables(model), self._values, strict=True):
             variable.assign(value)
         random.setstate(self._python)
@@ -37,8 +37,8 @@ class Snapshot:
 
 
 def _variables(model: keras.Model) -> list[Any]:
-    # A model's get_weights() leaves out the state of seeds, such as dropout's, and an optimizer's
-    # set_weights() leaves out the variables of an optimizer that it wraps.
+    # model.get_weights() leaves out the states of seed generators, such as those of dropout, and
+    # optimizer.set_weights() leaves out the variables of a wrapped optimizer.
     return [*model.variables, *_recurrent_states(model), *model.optimizer.variables]
 
 

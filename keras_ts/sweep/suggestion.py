@@ -1,7 +1,7 @@
-"""Suggests a rate to train at from a curve of losses over rates. NumPy alone.
+"""Suggests a rate to train at from the losses of a sweep. NumPy alone.
 
-The rules give the same rate for ``a * losses + c``, where ``a > 0``, and for losses with a few
-per cent of outliers.
+No suggestion depends on the unit of the loss: ``a * losses + c``, where ``a > 0``, gives the same
+rate. Nor does it change much if a few per cent of the losses are outliers.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ from keras_ts.sweep.smoothing import (
 
 SHUFFLES = 999
 RESAMPLES = 200
-# At most this share of random orders may show a sign of a fall as clearly as the losses do.
+# Losses count as falling if at most this share of random orders falls as clearly as they do.
 _BY_CHANCE = 0.005
 _VALLEY_DEPTH = 0.7
 
@@ -36,18 +36,18 @@ def suggest(
     """Return the rate that ``rule`` picks from the recorded losses of one or more repeats.
 
     Raises:
-        ValueError: The curve has too few usable points, or its loss does not fall by more
-            than chance would have it.
+        ValueError: The curve has too few finite losses, or they fall no more than noise would by
+            chance.
     """
     losses = _before_divergence(repeats, smoothing, stop_factor).mean(axis=0)
     end = len(losses)
     if end < FEWEST_POINTS:
         raise ValueError(
-            f"The sweep has {end} usable points, and a suggestion needs {FEWEST_POINTS}. "
+            f"A suggestion needs {FEWEST_POINTS} finite losses. The sweep begins with {end}. "
             + (
                 f"The loss is not finite from rate {rates[end]:.3g} on: start lower."
                 if end < len(rates)
-                else "Take more steps, or a smaller step from one rate to the next."
+                else "Take more steps, or more steps_per_decade."
             )
         )
     curve = level_curve(losses, smoothing)
@@ -60,9 +60,9 @@ def suggest(
     before = _explosion(losses, curve)
     if not falls([run[:before] for run in repeats]):
         raise ValueError(
-            "The loss falls no further than its noise would by chance, so no rate can be told "
-            f"from another between {rates[0]:.3g} and {rates[end - 1]:.3g}. Take larger batches, "
-            "repeats of find_learning_rate, or other ends; or the model does not learn."
+            f"Between the rates {rates[0]:.3g} and {rates[end - 1]:.3g} the loss falls no further "
+            "than its noise would by chance, so no rate is better than another. Take larger "
+            "batches, repeats of find_learning_rate, or other rates; or the model does not learn."
         )
     return pick(rates[:end], curve, rule)
 
@@ -70,7 +70,7 @@ def suggest(
 def smooth_curve(
     repeats: Sequence[Sequence[float]], smoothing: float, stop_factor: float | None
 ) -> Array:
-    """Return the curve that ``suggest`` reads."""
+    """Return the smooth curve from which ``suggest`` picks a rate."""
     losses = _before_divergence(repeats, smoothing, stop_factor).mean(axis=0)
     return level_curve(losses, smoothing) if len(losses) else losses
 
@@ -78,11 +78,12 @@ def smooth_curve(
 def _before_divergence(
     repeats: Sequence[Sequence[float]], smoothing: float, stop_factor: float | None
 ) -> Array:
-    """Return the repeats without outliers, ``(repeats, rates)``, up to the end of the valley.
+    """Return the repeats without outliers, ``(repeats, rates)``, up to the first divergence.
 
-    All repeats end before the first loss that is not finite in any of them, and one loss after the
-    first divergence: in ``tests/sweep/test_quality.py`` this end did best. A sweep itself goes on
-    for some losses more, which tell a divergence from an outlier.
+    All repeats are cut at the same rate: before the first loss that is not finite, and one loss
+    after the first divergence, of any repeat. This cut gave the best rates in
+    ``tests/sweep/test_quality.py``. A sweep itself records some losses more, since only later ones
+    tell a divergence from an outlier.
     """
     ends = []
     for losses in repeats:
@@ -94,7 +95,7 @@ def _before_divergence(
 
 
 def pick(rates: Sequence[float], curve: Array, rule: str) -> float:
-    """Return the rate that ``rule`` picks from a curve that has been smoothed."""
+    """Return the rate that ``rule`` picks from a smooth curve."""
     return float(np.exp(RULES[rule](np.log(rates), curve)))
 
 
@@ -107,7 +108,7 @@ def interval(
 ) -> tuple[float, float]:
     """Return the middle nine tenths of the rates that resampled repeats suggest.
 
-    ``RESAMPLES`` times, as many repeats as there are get drawn with replacement and averaged
+    ``RESAMPLES`` times, it draws as many repeats as there are, with replacement, and averages them
     (Efron's bootstrap). The range shows how far the suggestion would move with other seeds.
     """
     runs = _before_divergence(repeats, smoothing, stop_factor)
@@ -121,7 +122,11 @@ def interval(
 
 
 def _explosion(losses: Array, curve: Array) -> int:
-    """Return how many losses come before both the curve and the losses leave the valley."""
+    """Return how many losses come before the rise at the end of the curve.
+
+    The count ends with the last loss of at most half height, before the curve rises above that.
+    Half height lies midway between the lowest point of the curve and its top before that point.
+    """
     bottom = int(curve.argmin())
     middle = (curve[: bottom + 1].max() + curve[bottom]) / 2
     risen = np.flatnonzero(curve[bottom:] > middle)
@@ -130,17 +135,18 @@ def _explosion(losses: Array, curve: Array) -> int:
 
 
 def falls(repeats: Sequence[Sequence[float]]) -> bool:
-    """Tell if losses fall more clearly than nearly all of ``SHUFFLES`` random orders of them.
+    """Return True if the losses fall more clearly than nearly all random orders of them.
 
-    The test looks at two signs of a fall (a permutation test, R. A. Fisher, 1935): a trend,
-    ``-sum_i i * loss_i``, which sees few losses without noise; and a step, the largest difference
-    between the mean ranks before and after a point over its standard error, which sees a late dip
-    in much noise. Noise passes for a fall in a few of a hundred curves, however it is
-    distributed: to refuse a rate where the model does learn is the worse mistake.
+    This is a permutation test (R. A. Fisher, 1935) with ``SHUFFLES`` random orders and two
+    statistics. The trend, ``-sum_i i * loss_i``, detects a fall in few losses with little noise.
+    The step, the largest difference between the mean ranks before and after any point, over its
+    standard error, detects a late dip in much noise. Either is enough, so noise of any distribution
+    passes for a fall in a few of a hundred curves: to refuse a rate for a model that does learn
+    is the worse mistake.
 
-    In each repeat, the highest and lowest tenth of the losses count as the next ones to them
-    (winsorizing). Outliers replaced by their neighbours would make a random order unlike the
-    recorded one.
+    In each repeat, the highest and the lowest tenth of the losses are first cut to the next ones
+    (winsorizing). Outliers cannot be replaced by the median of their neighbours here, since that
+    would smooth the recorded order alone, and not the random ones.
     """
     losses = np.mean([_winsorized(run) for run in repeats], axis=0)
     values = losses - losses.mean()
@@ -154,7 +160,7 @@ def falls(repeats: Sequence[Sequence[float]]) -> bool:
 
 
 def _winsorized(losses: Sequence[float]) -> Array:
-    """Return losses of which the highest and the lowest tenth are as the next ones to them."""
+    """Return the losses with the highest and the lowest tenth cut to the next ones."""
     ordered, tenth = np.sort(losses), len(losses) // 10
     return np.clip(losses, ordered[tenth], ordered[-1 - tenth])
 
@@ -171,11 +177,11 @@ def _step(values: Array) -> Array:
 
 
 def _valley(log_rates: Array, curve: Array) -> float:
-    """Return two thirds of the mean of two rates: after most of the fall, and at the lowest loss.
+    """Return two thirds of the geometric mean of two rates, at most of the fall and at its end.
 
-    The mean is geometric.
-    A sweep spends one batch at the rate of the lowest loss. A fit stays at its rate, and ends
-    lower at a rate somewhat below that one.
+    The first is where the curve has fallen ``_VALLEY_DEPTH`` of the way to its lowest point, the
+    second is that point. A sweep trains for one batch at that rate; a fit trains on at its rate,
+    and reaches a lower loss at a somewhat lower one.
     """
     bottom = int(curve.argmin())
     top = curve[: bottom + 1].max()
@@ -185,9 +191,9 @@ def _valley(log_rates: Array, curve: Array) -> float:
 
 
 def _steepest(log_rates: Array, curve: Array) -> float:
-    """Return the rate where the loss falls fastest per factor of the rate, before it is lowest.
+    """Return the rate where the loss falls fastest over the log of the rate, before it is lowest.
 
-    Past its lowest point the loss may fall again, back from an explosion.
+    After its lowest point the loss may rise and fall again, in a divergence.
     """
     slopes = np.gradient(curve, log_rates)[: curve.argmin() + 1]
     return float(log_rates[slopes.argmin()])

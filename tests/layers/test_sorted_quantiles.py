@@ -115,7 +115,7 @@ def test_an_axis_that_holds_no_quantiles(shape):
         (None, "must be a list of numbers"),
         ({0.5: 1}, "must be a list of numbers"),
         ([[0.5]], r"quantiles\[0\] must be a finite number"),
-        (np.linspace(0, 1, 1001)[1:-1], "must be at most 200. Received 999"),
+        (np.linspace(0, 1, 1001)[1:-1], "must be at most 200 numbers. Received 999"),
     ],
 )
 def test_levels_that_make_no_sense(levels, says):

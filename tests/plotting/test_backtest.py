@@ -55,9 +55,9 @@ def test_a_table_may_be_a_frame(library):
 
 
 def test_what_is_no_backtest_is_refused():
-    with pytest.raises(ValueError, match="It has no 'fold'"):
+    with pytest.raises(ValueError, match="Received: dict without 'fold'"):
         plot_backtest({"step": [1]})
-    with pytest.raises(ValueError, match="must be what backtest returned"):
+    with pytest.raises(ValueError, match="must be the report that backtest returned"):
         plot_backtest(None)
     with pytest.raises(ValueError, match="at least one row"):
         plot_backtest({key: [] for key in ("fold", "step", "actual", "prediction")})

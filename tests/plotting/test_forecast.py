@@ -16,13 +16,13 @@ def test_forecast_continues_the_series_or_lies_over_it():
     assert ahead.get_ydata().tolist() == [29, 30, 31]
     over = plot_forecast(np.arange(30.0), np.zeros(10), start=20).lines[1]
     assert over.get_xdata().tolist() == list(range(20, 30))
-    with pytest.raises(ValueError, match=r"start must lie in the series or at its end, 0\.\.30"):
+    with pytest.raises(ValueError, match="start must be a position from 0 to 30"):
         plot_forecast(np.arange(30.0), [1.0], start=31)
     with pytest.raises(TypeError, match=r"start must be an integer >= 0. Received: start=2\.5"):
         plot_forecast(np.arange(30.0), [1.0], start=2.5)
     with pytest.raises(TypeError, match="predictions must be one array of real numbers"):
         plot_forecast(np.arange(30.0), "abc")
-    with pytest.raises(ValueError, match="draws one series"):
+    with pytest.raises(ValueError, match=r"series must have the shape \(time,\)"):
         plot_forecast(np.zeros((30, 2)), [1.0])
 
 
@@ -72,9 +72,9 @@ def test_frame_of_a_panel(library):
     assert axes.lines[2].get_color() == axes.lines[3].get_color() != axes.lines[0].get_color()
     one = plot_forecast(series, ahead, ids="south")
     assert one.lines[0].get_ydata()[0] == 100
-    with pytest.raises(ValueError, match=r"ids must be ids of the forecast.*north.*'west'"):
+    with pytest.raises(ValueError, match=r"ids must be ids in predictions.*north.*'west'"):
         plot_forecast(series, ahead, ids=["west"])
-    with pytest.raises(ValueError, match="column must be a target that both frames have"):
+    with pytest.raises(ValueError, match="column must be a target in both frames"):
         plot_forecast(series, ahead, column="other")
 
 
@@ -110,22 +110,22 @@ def test_array_of_quantiles():
     texts = [text.get_text() for text in axes.get_legend().get_texts()]
     assert texts == ["series", "forecast", "90% band", "50% band"]
     assert axes.lines[1].get_ydata().tolist() == [4, 5, 6, 7, 8, 9]
-    with pytest.raises(ValueError, match="one level for each of the 5 on the last"):
+    with pytest.raises(ValueError, match="quantiles must hold 5 levels"):
         plot_forecast(np.arange(5.0), values, quantiles=[0.5])
     for levels in ([], [-3, 0, 0.5, 1, 17]):
         with pytest.raises(
             ValueError, match=r"quantiles must lie between 0 and 1. Received: quantiles="
         ):
             plot_forecast(np.arange(5.0), values, quantiles=levels)
-    with pytest.raises(ValueError, match="quantiles needs quantiles="):
+    with pytest.raises(ValueError, match="pass their levels as quantiles="):
         plot_forecast(np.arange(5.0), values)
 
 
 def test_mistakes():
     series, ahead = frames("pandas")
-    with pytest.raises(TypeError, match="series must be an eager pandas or polars frame"):
+    with pytest.raises(TypeError, match=r"both be frames.*Received: series is ndarray"):
         plot_forecast(np.arange(5.0), ahead)
-    with pytest.raises(TypeError, match="predictions must be an eager"):
+    with pytest.raises(TypeError, match=r"both be frames.*Received: predictions is"):
         plot_forecast(series, np.arange(5.0))
     with pytest.raises(ValueError, match="start is for arrays, and plot_forecast received frames"):
         plot_forecast(series, ahead, start=3)
@@ -139,7 +139,9 @@ def test_mistakes():
         plot_forecast(series[series["shop"] == "north"], ahead)
     with pytest.raises(TypeError, match="column 'units' of series must hold numbers"):
         plot_forecast(series.assign(units="many"), ahead)
-    with pytest.raises(ValueError, match="The columns of series must have names of their own"):
+    with pytest.raises(
+        ValueError, match="The columns of series must have names that are strings and differ"
+    ):
         plot_forecast(pd.concat([series, series], axis=1), ahead)
     with pytest.raises(ValueError, match="The columns of predictions must have names"):
         plot_forecast(series, ahead.rename(columns={"units": 0}))

@@ -17,16 +17,16 @@ def test_series(tmp_path):
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), values)
     assert (tmp_path / "s.png").read_bytes()[:4] == b"\x89PNG"
     assert [p.name for p in tmp_path.iterdir()] == ["s.png"]
-    with pytest.raises(ValueError, match="one entry per position, 3"):
+    with pytest.raises(ValueError, match="times must have 3 entries, one per position"):
         plot_series(values, times=[1, 2])
-    with pytest.raises(ValueError, match="not empty"):
+    with pytest.raises(ValueError, match="at least one row"):
         plot_series([])
 
 
 def test_a_frame_is_refused():
     days = pd.date_range("2024-01-01", periods=3)
     frame = pd.DataFrame({"day": days, "units": [1.0, 2.0, 3.0]})
-    with pytest.raises(TypeError, match=r"pass a column, and that of the dates as times"):
+    with pytest.raises(TypeError, match=r"Pass its numbers, and its dates as times"):
         plot_series(frame)
     assert plot_series(frame["units"], times=frame["day"]).get_xlabel() == "time"
 

@@ -111,7 +111,7 @@ def test_misuse():
         ExponentialLRSweep()
     with pytest.raises(ValueError, match="end_lr must be larger"):
         ExponentialLRSweep(1.0, 0.1)
-    with pytest.raises(TypeError, match="epochs is decided by steps"):
+    with pytest.raises(TypeError, match="epochs must be left out"):
         find_learning_rate(dense(), X, Y, epochs=3)
 
 

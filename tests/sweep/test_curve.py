@@ -13,11 +13,11 @@ from sweep_helpers import X, Y, dense
 
 def test_too_few_points_say_so():
     sweep = find_learning_rate(dense(), X, Y, steps=9, verbose=0)
-    with pytest.raises(ValueError, match="9 usable points, and a suggestion needs 10"):
+    with pytest.raises(ValueError, match=r"needs 10 finite losses. The sweep begins with 9"):
         sweep.suggest()
     with pytest.raises(ValueError, match="steps must be >= 2"):
         find_learning_rate(dense(), X, Y, steps=1)
-    with pytest.raises(ValueError, match="steps=None takes the length of the fit, which is 1"):
+    with pytest.raises(ValueError, match="Received: steps=None, and a fit whose length is 1"):
         dense().fit(X, Y, batch_size=96, verbose=0, callbacks=[ExponentialLRSweep(1e-3, 1e-1)])
 
 
