@@ -5,6 +5,8 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array
 
+__all__ = ["course_series", "store_sales"]
+
 
 def course_series(length: int = 1461, *, seed: int = 42) -> Array:
     """Return the course's daily series: a trend, a yearly pattern, and noise.

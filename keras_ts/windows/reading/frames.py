@@ -30,14 +30,14 @@ def read_frame(frames: Any, spec: WindowSpec) -> Panel:
     names = _column_names(tables, spec)
     features = [name for name in names if name not in (spec.id_column, spec.time_column)]
     spec = with_categories(tables, features, spec)
+    made = expanded(features, spec.categories)
+    columns = Columns.of(spec, made)
     values = np.concatenate(
         [
             matrix(table, features, spec.categories, f"series[{number}]" if listed else "series")
             for number, table in enumerate(tables)
         ]
     )
-    features = expanded(features, spec.categories)
-    columns = Columns.of(spec, features)
     offsets = concatenated_offsets([len(table) for table in tables])
     clock = None if spec.time_column is None else read_clock(tables, spec.time_column, offsets)
     labels, row_order = None, None
@@ -47,7 +47,7 @@ def read_frame(frames: Any, spec: WindowSpec) -> Panel:
             values = values[row_order]
         if clock is not None:
             clock = _reordered(clock, row_order, offsets)
-    values, static = static_parted(values, features, columns, offsets, spec.categories)
+    values, static = static_parted(values, made, columns, offsets, spec.categories)
     panel = Panel(
         values,
         offsets,
