@@ -5,7 +5,7 @@ files all ask it for the windows that the model was trained on, their columns an
 model's quantiles and inputs, and the missing values that it masks.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, Self
 
@@ -76,7 +76,7 @@ class Interface:
                 f"{name} was made for other windows than those passed: {clause}. Pass windows like "
                 "those that it was trained on, or leave windows out to use the model's own."
             )
-        return cls(model, replace(carried, windows=wanted.windows))
+        return cls(model, carried.of_windows(wanted.windows))
 
     @property
     def windows(self) -> WindowedSeries:

@@ -68,7 +68,9 @@ def test_every_public_name_has_a_page():
     documented = set(re.findall(r"^::: ([\w.]+)$", pages, re.MULTILINE))
     public = {f"keras_ts.{name}" for name in keras_ts.__all__ if name in vars(keras_ts)}
     at_the_top = {getattr(keras_ts, name) for name in keras_ts.__all__}
-    for module in (keras_ts.layers, keras_ts.losses, keras_ts.metrics, keras_ts.baselines):
+    for module in (
+        keras_ts.layers, keras_ts.losses, keras_ts.metrics, keras_ts.baselines, keras_ts.datasets
+    ):  # fmt: skip
         others = (name for name in module.__all__ if getattr(module, name) not in at_the_top)
         public |= {f"{module.__name__}.{name}" for name in others}
     # The rest are reports, on the pages of the functions that return them.

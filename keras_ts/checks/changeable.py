@@ -18,6 +18,7 @@ from keras_ts.windows.arithmetic.geometry import WindowRanges, concatenated_offs
 from keras_ts.windows.reading.frames import open_frame
 from keras_ts.windows.reading.panel import missing_rows
 from keras_ts.windows.reading.reader import is_frame, read_panel
+from keras_ts.windows.reading.texts import is_text, named_ahead
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import all_windows, check_nonempty
 
@@ -176,18 +177,23 @@ def _is_column(item: Any) -> bool:
 
 
 def _numeric_columns(item: Any, windows: WindowSpec) -> Any:
-    """Return a frame with only its columns of numbers and bools, its ids and its times."""
+    """Return a frame with the columns that can be read: numbers, bools, ids, times, and some text.
+
+    Text is read in columns known ahead and static ones, none of which is ever changed.
+    """
     if not is_frame(item):
         return item
     import narwhals as nw
 
     table = open_frame(item)
+    texts = named_ahead(windows, table.columns)
     kept = [
         name
         for name in table.columns
         if name in (windows.id_column, windows.time_column)
         or table[name].dtype.is_numeric()
         or table[name].dtype == nw.Boolean
+        or (name in texts and is_text(table[name]))
     ]
     return table.select(kept).to_native()
 
@@ -202,7 +208,8 @@ def _without_absent(windows: WindowSpec, table: Any) -> WindowSpec:
         def present(column: Any) -> bool:
             return isinstance(column, int) and -count <= column < count
 
-    left: dict[str, Any] = {}
+    # The series has categories of its own: a pipeline may merge some.
+    left: dict[str, Any] = {"categories": None}
     for role in ("target_columns", "future_columns", "static_columns"):
         named = getattr(windows, role)
         if isinstance(named, tuple):
@@ -221,7 +228,9 @@ def _dtype(item: Any, name: Any) -> np.dtype[Any]:
     if _is_column(item) and not is_frame(item):
         dtype = nw.from_native(item, series_only=True).dtype
     else:
-        dtype = open_frame(item)[name].dtype
+        table = open_frame(item)
+        # A category's column of 0 and 1 is not in the frame.
+        dtype = table[name].dtype if name in table.columns else nw.Boolean
     if dtype == nw.Boolean:
         return np.dtype(bool)
     namesake = dtype.is_integer() or dtype == nw.Float32

@@ -237,7 +237,8 @@ class _Passes:
 
 def _function(predict: Any, windows: WindowedSeries) -> Predict:
     if isinstance(predict, keras.Model):
-        Interface.of(predict, windows)  # Refuses windows other than those of its training.
+        # Refuses windows other than those of its training, and has the model's categories.
+        windows = Interface.of(predict, windows).windows
         in_order = replace(windows, shuffle=False, remainder="keep")
         return lambda series: predict.predict(in_order.build(series), verbose=0)
     if isinstance(predict, type) or not callable(predict):

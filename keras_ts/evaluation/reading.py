@@ -17,6 +17,7 @@ from keras_ts import _checks
 from keras_ts._dtypes import with_exact_integers
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.verdict import Origins
+from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.arithmetic.scale import absolute_steps
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 
@@ -97,7 +98,8 @@ class JudgedWindows:
             "static": columns.static,
             "the past of other columns": own,
         }
-        return [f"{part} ({', '.join(map(str, names))})" for part, names in parts.items() if names]
+        read = {part: collapsed(names, self.panel.categories) for part, names in parts.items()}
+        return [f"{part} ({', '.join(map(str, names))})" for part, names in read.items() if names]
 
     def blocks(self) -> Iterator[Block]:
         """Yield the windows, some at a time."""

@@ -73,7 +73,8 @@ def forecast(
         steps: Number of positions to forecast. Defaults to None: the horizon.
         future: The values of ``future_columns`` in the rows that follow: a frame, whose rows are
             found by id and time in any order, or an array ``(steps, columns)``, for a panel
-            ``(series, steps, columns)``, its columns in the order of ``dataset.columns["future"]``.
+            ``(series, steps, columns)``, its columns in the order of ``dataset.columns["future"]``
+            (for a column of text, its columns of 0 and 1).
             Columns of a calendar are computed. If the horizon exceeds ``steps`` and ``future`` ends
             early, its last row is repeated.
         start: For a calendar of numbers without timestamps, the number of rows that came before the
@@ -138,6 +139,13 @@ def _read(series: Any, interface: Interface) -> Panel:
     panel = read_panel(series, replace(interface.windows, missing="drop", calendar=None))
     if not len(panel.lengths):
         raise ValueError("series is a frame without a row, so there is no series to forecast.")
+    unknown = set(panel.categories or ()) - set(interface.windows.categories or ())
+    if unknown:
+        raise ValueError(
+            f"The model's windows hold no categories of the columns of text {sorted(unknown)}, so "
+            "the columns that it was trained on are unknown. Pass windows=dataset.windows, with "
+            "the dataset that the model was trained on."
+        )
     if panel.clock is not None:
         panel = replace(panel, clock=replace(panel.clock, expected=interface.frequency))
     return panel

@@ -11,6 +11,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.interface import Interface
+from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.reading.frames import open_frame
 from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.reading.reader import is_frame
@@ -26,8 +27,8 @@ def matched(series: Any, interface: Interface) -> Any:
     columns = interface.columns
     if columns is None or not is_frame(series):
         return series
-    needed = [name for name in (*columns.read, *columns.static) if isinstance(name, str)]
-    if len(needed) < len(columns.read) + len(columns.static):
+    needed = collapsed((*columns.read, *columns.static), interface.windows.categories)
+    if not all(isinstance(name, str) for name in needed):
         return series
     if not isinstance(series, list | tuple):
         return selected(series, needed, interface.windows, "series")

@@ -13,6 +13,7 @@ from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.forecasting.frames import selected
 from keras_ts.forecasting.history import History
+from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.arithmetic.cycles import waves
 from keras_ts.windows.arithmetic.steps import Frequency
 from keras_ts.windows.reading.calendar import checked_front, refuse_slips
@@ -225,8 +226,9 @@ def _values_ahead(
     missing = missing_rows(values[:, :steps].reshape(len(values), -1))
     if missing.any():
         number = int(history.chosen[missing.argmax()])
+        read = collapsed(names, history.windows.categories)
         raise ValueError(
-            f"future has missing or infinite values of the columns {_checks.shown(names)} in the "
+            f"future has missing or infinite values of the columns {_checks.shown(read)} in the "
             f"rows that {history.panel.series(number)} needs. Fill them in."
         )
     whole = np.empty((len(values), rows, len(names)))
@@ -293,11 +295,17 @@ def _of_frames(
             "future must be like series: one frame for one frame, a list of equally many frames "
             f"for a list. Received: {type(future).__name__}."
         )
+    titles = [f"future[{i}]" if listed else "future" for i in range(len(frames))]
+    read = collapsed(names, windows.categories)
     tables = [
-        _table(frame, names, windows, f"future[{i}]" if listed else "future")
-        for i, frame in enumerate(frames)
+        _table(frame, read, windows, title) for frame, title in zip(frames, titles, strict=True)
     ]
-    values = np.concatenate([matrix(table, list(names)) for table in tables]).astype(np.float64)
+    values = np.concatenate(
+        [
+            matrix(table, read, windows.categories, title)
+            for table, title in zip(tables, titles, strict=True)
+        ]
+    ).astype(np.float64)
     lengths = [len(table) for table in tables]
     series = np.repeat(np.arange(len(tables)), lengths)
     if panel.labels is not None:

@@ -50,7 +50,9 @@ class Rollout(keras.Model):
         ``(batch, reach)`` or ``(batch, reach, columns)``, the last
         ``reach = sampling_rate * (window - 1) + 1`` rows of each series. With columns known ahead
         or static columns, a dict: that array as "past", ``(batch, steps, columns)`` as "future",
-        with the columns of a calendar last, and ``(batch, columns)`` as "static".
+        with the columns of a calendar last, and ``(batch, columns)`` as "static". All are numbers:
+        in place of a column of text stand its columns of 0 and 1, as ``dataset.columns`` names
+        them.
 
     Output shape:
         ``(batch, steps)`` for a single target, ``(batch, steps, targets)`` for several, with a last

@@ -20,6 +20,9 @@ from keras_ts.windows.training_constants import TrainingConstants
 
 # Standard deviations below this share of a column's mean are rounding: the column is constant.
 _ROUNDING = 1e-6
+# The standard deviation of a covariate that is constant in the training part, such as a category
+# that it lacks: other values later meet weights that were never trained, so they count as nothing.
+_IGNORED = 1e12
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ class Constants:
 
     Attributes:
         mean: Means in units of the columns; 0 for a calendar column.
-        std: Standard deviations; 1 for a calendar column, and for a constant one.
+        std: Standard deviations; 1 for a calendar column, and for a constant one. Very large for a
+            constant column known ahead or static one.
     """
 
     mean: tuple[float, ...]
@@ -135,6 +139,7 @@ def required_by(
     constants = TrainingConstants.of(dataset)
     # A calendar's sines and cosines stand last, and lie between -1 and 1 as they are.
     past = _constants(constants.past, calendar=columns.calendar)
+    ahead = _constants(constants.past, calendar=columns.calendar, constant=_IGNORED)
     horizon = () if windows.horizon == 1 else (windows.horizon,)
     needs = Requirements(
         settings, window=windows.window, features=None if columns.plain else len(columns.past),
@@ -142,8 +147,8 @@ def required_by(
         gap=windows.gap, shape=(*horizon, *columns.target_shape) or (1,),
         own=columns.own, ahead=columns.future, calendar=columns.calendar,
         own_constants=past[columns.own], target_constants=past[columns.targets],
-        ahead_constants=past[columns.future],
-        static_constants=constants.static and _constants(constants.static),
+        ahead_constants=ahead[columns.future],
+        static_constants=constants.static and _constants(constants.static, constant=_IGNORED),
         own_step=float(constants.smallest_steps[list(columns.own)].min()),
         units=past[columns.targets].std if constants.num_series == 1 else None,
         masked=windows.handling.inputs, carrier=carrier,
@@ -154,12 +159,19 @@ def required_by(
     return needs
 
 
-def _constants(moments: tuple[Array, Array], calendar: int = 0) -> Constants:
-    """Return constants, of which the last ones, those of a calendar, change nothing."""
+def _constants(moments: tuple[Array, Array], calendar: int = 0, constant: float = 1.0) -> Constants:
+    """Return constants, of which the last ones, those of a calendar, change nothing.
+
+    Args:
+        moments: Mean and standard deviation of each column.
+        calendar: Number of columns of a calendar.
+        constant: The standard deviation to give to a constant column.
+    """
     means, stds = (values.tolist() for values in moments)
     counted = len(means) - calendar
     stds = [
-        std if std > _ROUNDING * abs(mean) else 1.0 for mean, std in zip(means, stds, strict=True)
+        std if std > _ROUNDING * abs(mean) else constant
+        for mean, std in zip(means, stds, strict=True)
     ]
     zeros, ones = (0.0,) * calendar, (1.0,) * calendar
     return Constants((*means[:counted], *zeros), (*stds[:counted], *ones))

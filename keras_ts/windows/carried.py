@@ -6,7 +6,7 @@ metadata and ``forecast`` apply the same checks.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self, cast
 
 from keras_ts import _checks
@@ -80,6 +80,10 @@ class Carried:
         """
         for name in (setting.name for setting in fields(self.windows)):
             ours, theirs = getattr(self.windows, name), getattr(other.windows, name)
+            if name == "categories":
+                # A column whose categories only one of the two knows does not differ.
+                shared = set(ours or ()) & set(theirs or ())
+                ours, theirs = ({c: texts[c] for c in shared} for texts in (ours, theirs))
             if ours != theirs and name not in _TRAINING:
                 return f"{name}={_checks.shown(ours)} against {name}={_checks.shown(theirs)}"
         for name in ("columns", "frequency", "quantiles"):
@@ -91,6 +95,11 @@ class Carried:
             if name != "frequency" or not same_steps(ours, theirs):
                 return f"{name}={_checks.shown(ours)} against {name}={_checks.shown(theirs)}"
         return None
+
+    def of_windows(self, windows: WindowedSeries) -> Self:
+        """Return the same with other windows, which keep the categories that they lack."""
+        categories = {**(self.windows.categories or {}), **(windows.categories or {})}
+        return replace(self, windows=replace(windows, categories=categories or None))
 
     def get_config(self) -> dict[str, Any]:
         """Return the settings as plain Python values that JSON takes."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from keras_ts.windows.arithmetic.categories import Categories, expanded
 from keras_ts.windows.arithmetic.geometry import Geometry
 from keras_ts.windows.spec import Column, WindowSpec
 
@@ -46,17 +47,20 @@ class Columns:
 
         Args:
             spec: The settings.
-            names: The table's columns: their names, or 0, 1, ... for an array.
+            names: The table's columns: their names, or 0, 1, ... for an array. In place of a column
+                of text stand those that ``spec.categories`` makes of it.
         """
         if not names:
             raise ValueError("series has no column to window except id_column and time_column.")
-        static = [names[place] for place in _find("static_columns", spec.static_columns, names)]
+        texts = spec.categories
+        found = _find("static_columns", spec.static_columns, names, texts)
+        static = [names[place] for place in found]
         past = [name for name in names if name not in static]
         if not past:
             raise ValueError(
                 f"static_columns leaves no column to window; the series has {list(names)}."
             )
-        future = sorted(_among(past, "future_columns", spec.future_columns, names))
+        future = sorted(_among(past, "future_columns", spec.future_columns, names, texts))
         if spec.target_columns is None:
             targets = [place for place in range(len(past)) if place not in future]
             if not targets:
@@ -170,8 +174,10 @@ def named_columns(spec: WindowSpec, names: Mapping[str, Sequence[Column]]) -> Co
     return columns
 
 
-def _find(argument: str, wanted: Any, names: Sequence[Any]) -> list[int]:
-    """Return the indices in ``names`` of the columns that an argument names."""
+def _find(
+    argument: str, wanted: Any, names: Sequence[Any], categories: Categories | None = None
+) -> list[int]:
+    """Return the indices in ``names`` of the columns that an argument names or that it makes."""
     if wanted is None:
         return []
     numbered = all(isinstance(name, int) for name in names)
@@ -179,17 +185,28 @@ def _find(argument: str, wanted: Any, names: Sequence[Any]) -> list[int]:
     for column in wanted if isinstance(wanted, tuple) else (wanted,):
         if numbered and isinstance(column, int) and -len(names) <= column < len(names):
             places.append(column % len(names))
-        elif not numbered and column in names:
-            places.append(list(names).index(column))
+        elif not numbered and set(made := expanded([column], categories)) <= set(names):
+            places += [list(names).index(name) for name in made]
         else:
             columns = f"columns 0..{len(names) - 1}" if numbered else f"columns {list(names)}"
-            raise ValueError(f"{argument}={column!r} is not in the series, which has {columns}.")
+            hint = ""
+            if any(str(name).startswith(f"{column}=") for name in names):
+                hint = f" Pass the windows of the dataset, which have categories of {column!r}."
+            raise ValueError(
+                f"{argument}={column!r} is not in the series, which has {columns}.{hint}"
+            )
     return places
 
 
-def _among(past: list[Any], argument: str, wanted: Any, names: Sequence[Any]) -> list[int]:
-    """Return the indices in ``past`` of the columns that an argument names."""
-    columns = [names[place] for place in _find(argument, wanted, names)]
+def _among(
+    past: list[Any],
+    argument: str,
+    wanted: Any,
+    names: Sequence[Any],
+    categories: Categories | None = None,
+) -> list[int]:
+    """Return the indices in ``past`` of the columns that an argument names, or their text makes."""
+    columns = [names[place] for place in _find(argument, wanted, names, categories)]
     for column in columns:
         if column not in past:
             raise ValueError(

@@ -16,6 +16,10 @@ from keras_ts.windows.missing import HANDLING, Handling
 
 Column = int | str
 
+# More categories are no categories, and a file that holds more is broken or malicious.
+_MOST_CATEGORIES = 1024
+_LONGEST_NAME = 1000
+
 
 @dataclass(frozen=True)
 class WindowSpec:
@@ -173,17 +177,29 @@ def _categories(categories: Any, checked: dict[str, Any]) -> dict[str, tuple[str
     named = {*(checked["static_columns"] or ()), *(checked["future_columns"] or ())}
     read: dict[str, tuple[str, ...]] = {}
     for column, texts in categories.items():
-        if column not in named:
+        if not isinstance(column, str) or column not in named:
             raise ValueError(
-                f"categories names {column!r}, which is neither in static_columns nor in "
-                "future_columns. Name it there, or leave it out."
+                f"categories names {_checks.shown(column)}, which is neither in static_columns nor "
+                "in future_columns. Name it there, or leave it out."
             )
         listed = texts.tolist() if hasattr(texts, "tolist") else texts
         if not isinstance(listed, list | tuple) or not all(isinstance(t, str) for t in listed):
             raise TypeError(
                 f"categories[{column!r}] must be a list of texts. Received: {_checks.shown(texts)}."
             )
-        read[str(column)] = _distinct(f"categories[{column!r}]", "category", list(listed))
+        name = f"categories[{column!r}]"
+        if len(listed) > _MOST_CATEGORIES:
+            raise ValueError(
+                f"{name} must be at most {_MOST_CATEGORIES:,} categories, each of which becomes a "
+                f"column. Received {len(listed):,}. Merge the rare ones, or leave the column out."
+            )
+        longest = max([len(column) + 1 + len(text) for text in listed], default=0)
+        if longest > _LONGEST_NAME:
+            raise ValueError(
+                f"{name} must make columns with names of at most {_LONGEST_NAME:,} characters, as "
+                f"in type=a. Received one of {longest:,}. Use shorter texts."
+            )
+        read[str(column)] = _distinct(name, "category", [str(text) for text in listed])
     return read
 
 

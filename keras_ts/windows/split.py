@@ -1,12 +1,15 @@
 """Finds the windows of a panel, and the parts of a split or fold that they belong to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.windows.arithmetic.categories import made_columns
 from keras_ts.windows.arithmetic.folds import fold_edges
 from keras_ts.windows.arithmetic.geometry import (
     Geometry,
@@ -17,6 +20,7 @@ from keras_ts.windows.arithmetic.geometry import (
     windows_reading,
 )
 from keras_ts.windows.reading.panel import Panel, missing_rows
+from keras_ts.windows.reading.texts import rows_of_category
 from keras_ts.windows.spec import WindowSpec
 
 
@@ -143,6 +147,46 @@ def fold_parts(
             )
         folds.append((Part(begin, border), Part(border, end)))
     return folds
+
+
+def refuse_unlearned(
+    panel: Panel, columns: Sequence[str], train: Part, later: Sequence[Part], cure: str
+) -> None:
+    """Refuse a category that a later part has and the training part lacks.
+
+    Args:
+        panel: The series.
+        columns: The columns of text to check.
+        train: The training part.
+        later: The other parts.
+        cure: First half of the error's last sentence.
+    """
+    categories = panel.categories or {}
+    learned = _rows(panel, [train]) if columns else None
+    judged = _rows(panel, later) if columns else None
+    for column in columns:
+        for category, name in zip(
+            categories[column], made_columns(column, categories[column]), strict=True
+        ):
+            rows = rows_of_category(panel, name)
+            unlearned = rows & judged
+            if unlearned.any() and not (rows & learned).any():
+                raise ValueError(
+                    f"column {column!r} has the category {_checks.shown(category)}, first at "
+                    f"{panel.place(int(unlearned.argmax()))}, and the training part has no row of "
+                    f"it, so a model cannot learn it. {cure}, merge rare categories, or pass all "
+                    "categories by hand: WindowedSeries(..., categories={...})."
+                )
+
+
+def _rows(panel: Panel, parts: Sequence[Part]) -> BoolArray:
+    """Return True for each flat position of some parts."""
+    steps = np.zeros(len(panel.values) + 1, np.int64)
+    for part in parts:
+        np.add.at(steps, part.begin, 1)
+        np.add.at(steps, part.end, -1)
+    inside: BoolArray = steps[:-1].cumsum() > 0
+    return inside
 
 
 def _is_list(at: Any) -> bool:

@@ -5,6 +5,7 @@ saved in a config, and compares and hashes by value.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from keras_ts import _checks
@@ -13,7 +14,14 @@ from keras_ts.windows.arithmetic.geometry import part_of
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.reader import read_panel
 from keras_ts.windows.spec import WindowSpec
-from keras_ts.windows.split import Part, all_windows, check_nonempty, fold_parts, split_parts
+from keras_ts.windows.split import (
+    Part,
+    all_windows,
+    check_nonempty,
+    fold_parts,
+    refuse_unlearned,
+    split_parts,
+)
 from keras_ts.windows.weights import WindowWeights, read_weights
 
 
@@ -56,9 +64,9 @@ class WindowedSeries(WindowSpec):
         future_columns: Columns known ahead of time, such as holidays or a plan.
         static_columns: Columns that never change within a series.
         categories: For each column of text among the future and static columns, its categories.
-            Each becomes a column of 0 and 1, named like ``type=a``. Defaults to None: ``build``
-            reads them from the series, ``split`` and ``folds`` from the training part; the
-            dataset's ``windows`` have them.
+            Each becomes a column of 0 and 1, named like ``type=a``, in place of the column of text.
+            Defaults to None: they are read from the series and sorted, and ``split`` and ``folds``
+            refuse a category that the training part lacks. The dataset's ``windows`` have them.
         calendar: Cycles whose phase is known ahead, one or a list: ``"hour"``, ``"day"``,
             ``"week"`` or ``"year"`` by the clock of ``time_column``; or a number greater than 1, a
             period in positions. Each becomes two columns, sine and cosine, after all others in
@@ -190,12 +198,13 @@ class WindowedSeries(WindowSpec):
 
         Raises:
             TypeError: A border has a time zone, and the time column has none.
-            ValueError: A border is outside the series, a local time that occurs twice, or a part
-                gets no window.
+            ValueError: A border is outside the series, a local time that occurs twice, a part gets
+                no window, or a later part has a category that the first part lacks.
         """
         context = _checks.boolean("context", context)
         cut = _Cut(self, series, sample_weight)
         parts = split_parts(cut.panel, at)
+        cut.check_categories(parts[0], parts[1:], "Move the border")
         weights = cut.weights(parts[0])
         return tuple(
             cut.dataset(
@@ -250,7 +259,8 @@ class WindowedSeries(WindowSpec):
             ``shuffle``, the validation part keeps time order.
 
         Raises:
-            ValueError: The series is too short for the folds, or a part gets no window.
+            ValueError: The series is too short for the folds, a part gets no window, or a
+                validation part has a category that its training part lacks.
         """
         n_splits = _checks.integer("n_splits", n_splits, 1)
         if test_size is not None:
@@ -259,11 +269,13 @@ class WindowedSeries(WindowSpec):
             max_train_size = _checks.integer("max_train_size", max_train_size, 1)
         cut = _Cut(self, series, sample_weight)
         folds = fold_parts(cut.panel, n_splits, test_size, max_train_size)
+        cure = "Use fewer folds" + (", a larger max_train_size" if max_train_size else "")
+        for train, validation in folds:
+            cut.check_categories(train, [validation], cure)
 
         def pair(number: int, train: Part, validation: Part) -> tuple[WindowDataset, WindowDataset]:
             weights = cut.weights(train)
             name = f"n_splits={n_splits} leaves the {{}} part of fold {number}"
-            cure = "Use fewer folds" + (", a larger max_train_size" if max_train_size else "")
             return (
                 cut.dataset(train, weights, self.shuffle, False, name.format("training"), cure),
                 cut.dataset(validation, weights, False, True, name.format("validation"), cure),
@@ -277,10 +289,17 @@ class _Cut:
     """A series and all its windows, to be divided into datasets."""
 
     def __init__(self, spec: WindowedSeries, series: Any, sample_weight: Any) -> None:
-        self.spec, self.panel = spec, read_panel(series, spec)
+        self.panel = read_panel(series, spec)
+        self._given = spec.categories or {}
+        self.spec = spec = replace(spec, categories=self.panel.categories)
         self.ranges = all_windows(self.panel, spec)
         check_nonempty(self.ranges, self.panel, spec)
         self.weights = read_weights(self.panel, self.ranges, spec.geometry, sample_weight)
+
+    def check_categories(self, train: Part, later: list[Part], cure: str) -> None:
+        """Refuse categories that were read from the series, if the training part lacks one."""
+        read = [column for column in self.panel.categories or {} if column not in self._given]
+        refuse_unlearned(self.panel, read, train, later, cure)
 
     def dataset(
         self,

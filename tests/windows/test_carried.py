@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -194,3 +195,47 @@ def test_a_disagreement_names_the_setting_and_both_values():
         assert re.search(says, clause)
     renamed = {**COLUMNS, "past": ["b", "a", "c"]}
     assert "columns={" in ours.disagreement(named(WINDOWS, renamed))
+
+
+TEXT = WindowedSeries(5, target_columns="c", static_columns="shop", categories={"shop": ["x", "y"]})
+TEXT_COLUMNS = {"past": ["a", "c"], "future": [], "static": ["shop=x", "shop=y"], "target": ["c"]}
+
+
+def test_categories_name_columns_and_survive_json():
+    carried = named(TEXT, TEXT_COLUMNS)
+    assert carried.columns.static == ("shop=x", "shop=y")
+    assert through_json(carried) == carried
+    with pytest.raises(ValueError, match="Pass the windows of the dataset, which have categories"):
+        named(replace(TEXT, categories=None), TEXT_COLUMNS)
+
+
+def test_categories_that_only_one_side_knows_do_not_differ():
+    carried, without = Carried(TEXT), Carried(replace(TEXT, categories=None))
+    assert carried.disagreement(without) is None
+    assert without.disagreement(carried) is None
+    other = replace(TEXT, categories={"shop": ["y", "x"]})
+    clause = carried.disagreement(Carried(other))
+    assert clause == ("categories={'shop': ('x', 'y')} against categories={'shop': ('y', 'x')}")
+    assert carried.of_windows(without.windows).windows == TEXT
+    assert without.of_windows(TEXT).windows == TEXT
+
+
+@pytest.mark.parametrize(
+    ("categories", "says"),
+    [
+        ([["shop", ["x"]]], "categories must be a dict"),
+        ({"shop": []}, r"categories\['shop'\] is empty"),
+        ({"shop": ["x", "x"]}, "names a category twice"),
+        ({"shop": ["x", 1]}, "must be a list of texts"),
+        ({"shop": {"x": 1}}, "must be a list of texts"),
+        ({"shop": None}, "must be a list of texts"),
+        ({"a": ["x"]}, "neither in static_columns nor in future_columns"),
+        ({"shop": [str(n) for n in range(1025)]}, "at most 1,024 categories"),
+        ({"shop": ["x" * 1001]}, "at most 1,000 characters"),
+    ],
+)
+def test_categories_of_an_untrusted_config_are_checked(categories, says):
+    config = named(TEXT, TEXT_COLUMNS).get_config()
+    config["windows"]["categories"] = categories
+    with pytest.raises((TypeError, ValueError), match=says):
+        Carried.from_config(config)

@@ -8,9 +8,11 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic import frequency
+from keras_ts.windows.arithmetic.categories import Categories, expanded, one_hot
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.panel import Panel, static_parted
+from keras_ts.windows.reading.texts import codes_of, with_categories
 from keras_ts.windows.reading.timestamps import is_period, read_clock, received
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import WindowSpec
@@ -27,8 +29,15 @@ def read_frame(frames: Any, spec: WindowSpec) -> Panel:
     tables = [open_frame(frame) for frame in (frames if listed else [frames])]
     names = _column_names(tables, spec)
     features = [name for name in names if name not in (spec.id_column, spec.time_column)]
-    columns = Columns.of(spec, features)
-    values = np.concatenate([matrix(table, features) for table in tables])
+    spec = with_categories(tables, features, spec)
+    made = expanded(features, spec.categories)
+    columns = Columns.of(spec, made)
+    values = np.concatenate(
+        [
+            matrix(table, features, spec.categories, f"series[{number}]" if listed else "series")
+            for number, table in enumerate(tables)
+        ]
+    )
     offsets = concatenated_offsets([len(table) for table in tables])
     clock = None if spec.time_column is None else read_clock(tables, spec.time_column, offsets)
     labels, row_order = None, None
@@ -38,7 +47,7 @@ def read_frame(frames: Any, spec: WindowSpec) -> Panel:
             values = values[row_order]
         if clock is not None:
             clock = _reordered(clock, row_order, offsets)
-    values, static = static_parted(values, features, columns, offsets)
+    values, static = static_parted(values, made, columns, offsets, spec.categories)
     panel = Panel(
         values,
         offsets,
@@ -48,6 +57,7 @@ def read_frame(frames: Any, spec: WindowSpec) -> Panel:
         clock=clock,
         labels=labels,
         row_order=row_order,
+        categories=spec.categories,
     )
     return panel if clock is None else _with_gaps(panel, clock, spec)
 
@@ -140,20 +150,38 @@ def open_frame(frame: Any) -> Any:
         ) from None
 
 
-def matrix(table: Any, features: list[str]) -> Array:
-    """Return columns of a frame as one array; refuse a column that does not hold numbers."""
+def matrix(
+    table: Any, features: list[str], categories: Categories | None = None, what: str = "series"
+) -> Array:
+    """Return columns of a frame as one array; refuse a column that does not hold numbers.
+
+    Args:
+        table: The frame.
+        features: The columns.
+        categories: The categories of columns of text, each of which gives several columns.
+        what: The frame's name in an error.
+    """
     import narwhals as nw
 
-    columns = []
+    columns: list[Array] = []
     for name in features:
         column = table[name]
+        if name in (categories or {}):
+            texts = (categories or {})[name]
+            columns += list(one_hot(codes_of(column, texts, what), len(texts)).T)
+            continue
         if column.dtype == nw.Decimal:
             column = column.cast(nw.Float64)
         if not (column.dtype.is_numeric() or column.dtype == nw.Boolean):
             temporal = column.dtype.is_temporal() or is_period(column)
+            cure = "Drop it, encode it, or name it in time_column."
+            if not temporal:
+                cure = (
+                    "Drop it, name it in id_column if it tells series apart, or, if its texts are "
+                    "known ahead or never change, in future_columns or static_columns."
+                )
             raise TypeError(
-                f"column {name!r} must hold numbers. Received {received(column)}. Drop it, encode "
-                f"it, or name it in {'time_column' if temporal else 'id_column'}."
+                f"column {name!r} must hold numbers. Received {received(column)}. {cure}"
             )
         if column.null_count():
             column = column.cast(nw.Float64)

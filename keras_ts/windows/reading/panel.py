@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.windows.arithmetic.categories import Categories, collapsed
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.roles import PLAIN, Columns
 
@@ -30,6 +31,7 @@ class Panel:
         labels: The ids of the series, or None for their numbers.
         row_order: The frame's row of each flat position, where a frame was sorted by series; else
             None.
+        categories: The categories of each column of text, or None without any.
     """
 
     values: Array
@@ -41,6 +43,7 @@ class Panel:
     gaps: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
     labels: tuple[Any, ...] | None = None
     row_order: IntArray | None = None
+    categories: Categories | None = None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Refuse a panel that an earlier version pickled, with its columns in other fields."""
@@ -90,16 +93,28 @@ def refuse_missing(panel: Panel, block: int = 1 << 22) -> None:
             total += int(bad.sum())
             first = begin + int(bad.argmax()) if first is None else first
     if first is not None:
+        where = panel.place(first) + _column(panel, first)
         raise ValueError(
             f"series has {total} position{'s' * (total > 1)} with a missing or infinite value, "
-            f'the first at {panel.place(first)}. Fill them, or pass missing="drop" to leave out '
+            f'the first at {where}. Fill them, or pass missing="drop" to leave out '
             f'the windows that touch one, missing="mask" for a model that masks missing inputs, or '
             'missing="keep" to let them through.'
         )
 
 
+def _column(panel: Panel, position: int) -> str:
+    """Name the first column without a finite value at a position, if columns have names."""
+    missing = ~np.isfinite(np.atleast_1d(panel.values[position]))
+    name = collapsed([panel.columns.past[int(missing.argmax())]], panel.categories)[0]
+    return f" in column {name!r}" if isinstance(name, str) else ""
+
+
 def static_parted(
-    table: Array, names: Sequence[Any], columns: Columns, offsets: IntArray
+    table: Array,
+    names: Sequence[Any],
+    columns: Columns,
+    offsets: IntArray,
+    categories: Categories | None = None,
 ) -> tuple[Array, Array | None]:
     """Separate the static columns, with one row per series, from those that vary.
 
@@ -108,6 +123,7 @@ def static_parted(
         names: Their names.
         columns: Their roles.
         offsets: Flat start of each series, and the end of the last.
+        categories: The categories of columns of text.
 
     Raises:
         ValueError: A static column changes within a series, or has a missing value.
@@ -118,14 +134,15 @@ def static_parted(
     first = table[np.minimum(offsets[:-1], len(table) - 1)][:, static]
     if missing_rows(first).any():
         raise ValueError(
-            f"static_columns={list(columns.static)} holds missing values. "
+            f"static_columns={collapsed(columns.static, categories)} holds missing values. "
             "Fill them, or leave the column out."
         )
     moved = table[:, static] != np.repeat(first, np.diff(offsets), axis=0)
     if moved.any():
         row, column = np.argwhere(moved)[0]
+        (name,) = collapsed([columns.static[column]], categories)
         raise ValueError(
-            f"static_columns={columns.static[column]!r} changes within a series, first at row "
+            f"static_columns={name!r} changes within a series, first at row "
             f"{row}. A static column has one value per series; leave it out of static_columns."
         )
     return table[:, [place for place in range(len(names)) if place not in static]], first
