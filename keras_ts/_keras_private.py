@@ -38,6 +38,10 @@ after the last batch of an epoch it writes that the epoch is not finished; both 
 Keras keeps the mask of an output with the tensor, by means that differ between backends, and
 multiplies losses by it. A loss that handles masks itself must read it;
 ``tests/test_losses.py`` notices when that changes.
+
+A symbolic tensor knows the call that made it. ``calibrate`` reads there what the last layer of a
+model was called on; a layer's own ``input`` is that of its first call, which another model may
+have made. ``tests/evaluation/test_calibrate.py`` notices when that changes.
 """
 
 import sys
@@ -282,6 +286,12 @@ def mask_of(tensor: Any) -> Any:
     return get_keras_mask(tensor)
 
 
+def made_by(tensor: Any) -> tuple[Any, list[Any]]:
+    """Return the layer or model whose call made a symbolic tensor, and what it was called on."""
+    operation, node, _ = tensor._keras_history
+    return operation, list(operation._inbound_nodes[node].input_tensors)
+
+
 def layers_within(model: keras.Model) -> list[Any]:
     """Return a model and its layers, also those inside other layers."""
     return list(model._flatten_layers())
@@ -301,6 +311,7 @@ __all__ = [
     "fit_in_epoch",
     "global_seed_generator",
     "layers_within",
+    "made_by",
     "mask_of",
     "restored_backup",
     "schedule_of",
