@@ -54,6 +54,9 @@ class CustomCore:
         _check_unused(core)
         state = _attempted(core, columns)
         _check_state(state, columns, settings.kind)
+        if columns.shape[1] is not None:
+            # A layer that was built for other columns fails only once it runs.
+            _attempted(core, keras.ops.zeros((1, *columns.shape[1:]), columns.dtype))
         if settings.kind == "sequence_to_sequence":
             check_causal(core, columns)
         _used.update(_own_layers(core))
@@ -114,7 +117,7 @@ def _as_model(function: Any, columns: Any) -> keras.Model:
 
 
 def _attempted(core: Any, columns: Any) -> Any:
-    """Return what a core makes of a symbolic tensor."""
+    """Return what a core makes of a tensor, or raise an error that names the tensor's shape."""
     try:
         return core(columns)
     except Exception as error:

@@ -16,7 +16,7 @@ _STEPS = 16
 # At most this number of steps of windows in a batch, so that memory stays bounded.
 _MOST_STEPS = 1 << 14
 # Differences up to this are rounding, in units of the outputs' precision times their size.
-_ROUNDING = 32
+_ROUNDING = 8
 # Weights below this hide what they read, as those of a gate that begins at 0 do.
 _SMALL = 0.01
 
