@@ -40,6 +40,10 @@ corrected here.
 Keras keeps the mask of an output with the tensor, in a way that depends on the backend, and
 multiplies losses by it. A loss that handles masks itself must read that mask;
 ``tests/test_losses.py`` notices when that changes.
+
+A symbolic tensor knows the call that made it. ``calibrate`` reads there what the last layer of a
+model was called on; a layer's own ``input`` is that of its first call, which another model may
+have made. ``tests/evaluation/test_calibrate.py`` notices when that changes.
 """
 
 import sys
@@ -286,6 +290,12 @@ def mask_of(tensor: Any) -> Any:
     return get_keras_mask(tensor)
 
 
+def made_by(tensor: Any) -> tuple[Any, list[Any]]:
+    """Return the layer or model whose call made a symbolic tensor, and what it was called on."""
+    operation, node, _ = tensor._keras_history
+    return operation, list(operation._inbound_nodes[node].input_tensors)
+
+
 def layers_within(model: keras.Model) -> list[Any]:
     """Return a model and all its layers, also those inside other layers."""
     return list(model._flatten_layers())
@@ -305,6 +315,7 @@ __all__ = [
     "fit_in_epoch",
     "global_seed_generator",
     "layers_within",
+    "made_by",
     "mask_of",
     "restored_backup",
     "schedule_of",

@@ -5,6 +5,7 @@ files all ask it for the windows that the model was trained on, their columns an
 model's quantiles and inputs, and the missing values that it masks.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, Self
@@ -13,6 +14,7 @@ import keras
 
 from keras_ts import _checks, _keras_private
 from keras_ts._models import check_model
+from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.layers.mask_missing import MaskMissing
 from keras_ts.layers.smoothed_forecast import SmoothedForecast
@@ -121,11 +123,15 @@ class Interface:
 
     @property
     def last_layer(self) -> Any:
-        """The last layer of the model, or of the inner model that it ends in."""
-        last: Any = self.model
-        while getattr(last, "layers", None):
-            last = last.layers[-1]
-        return last
+        """The last layer of the model, or of the inner model that it ends in, before ``bounds``."""
+        ends = _from_the_end(self.model)
+        return next((layer for layer in ends if not isinstance(layer, Bounded)), None)
+
+    @property
+    def bounds(self) -> Bounded | None:
+        """The layer that clips the model's outputs, or None."""
+        last = next(_from_the_end(self.model), None)
+        return last if isinstance(last, Bounded) else None
 
     @property
     def units(self) -> float | list[float] | None:
@@ -254,6 +260,19 @@ class Interface:
                     f"time_column={self.windows.time_column!r}. Forecast from data of the "
                     "frequency that the model was trained on."
                 )
+
+
+def _from_the_end(layer: Any) -> Iterator[Any]:
+    """Yield the layers of a model from the last one, in place of an inner model its own.
+
+    Each of the first ones gives the only input of the one before.
+    """
+    if not getattr(layer, "layers", None):
+        yield layer
+        return
+    for part in reversed(layer.layers):
+        if not isinstance(part, keras.layers.InputLayer):
+            yield from _from_the_end(part)
 
 
 def remember(model: keras.Model, carried: Carried | None) -> None:

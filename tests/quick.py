@@ -14,6 +14,7 @@ QUICK = {
         "test_package.py::test_public_names",
     ],
     "layers": [
+        "layers/test_bounded.py",
         "layers/test_calendar_events.py",
         "layers/test_conformal_interval.py",
         "layers/test_expand_series.py",
@@ -48,6 +49,8 @@ QUICK = {
     ],
     "presets": [
         "presets/test_description.py::test_inputs_and_outputs_are_those_of_the_dataset[vector-3",
+        "presets/blocks/test_custom_core.py::test_a_layer_that_knows_masks_gets_the_mask_and_others",
+        "presets/blocks/test_look_ahead.py::test_the_error_names_the_first_step",
         "presets/blocks/test_normalization.py::test_outputs_come_back_in_the_units_of_their_own_columns",
     ],
     "sweep": [

@@ -11,11 +11,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_ts import _keras_private
 from keras_ts._dtypes import at_least_float32
 from keras_ts._models import check_model
 from keras_ts._registration import PACKAGE
 from keras_ts.conversion.mask_flow import LENGTHS, copied, reached_layers
 from keras_ts.interface import carried_by
+from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.normalize_window import NormalizeWindow
 from keras_ts.layers.restore_window import RestoreWindow
@@ -25,6 +27,12 @@ from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.losses import QuantileLoss
 from keras_ts.saving.config import LAMBDAS, Place, entries, is_stock, title
 from keras_ts.saving.save import check_saveable, write
+
+_UNCOMPILED = (
+    "To predict where keras_ts is not installed, save it uncompiled: "
+    "keras_ts.save_model(model, filepath), then "
+    "save_portable(keras_ts.load_model(filepath, compile=False), filepath)."
+)
 
 
 def save_portable(model: keras.Model, filepath: str | os.PathLike[str]) -> None:
@@ -37,7 +45,8 @@ def save_portable(model: keras.Model, filepath: str | os.PathLike[str]) -> None:
     A ``WindowedInput`` has no stock form: a stock ``Identity`` takes its place, which carries
     nothing. The windows go into the file's metadata, where ``load_windows`` reads them; the next
     file that plain Keras writes lacks them. ``QuantileLoss`` and its metrics have no stock form
-    either, so a model that was trained for quantiles must be saved uncompiled.
+    either, so a model that was trained for quantiles must be saved uncompiled. So must a model with
+    a ``Bounded``, whose stock form clips in training, too.
 
     Example:
 
@@ -57,8 +66,8 @@ def save_portable(model: keras.Model, filepath: str | os.PathLike[str]) -> None:
     Raises:
         TypeError: ``model`` is not a Keras model, or ``filepath`` not a path.
         ValueError: ``filepath`` does not end in ``.keras``, the model is compiled with
-            ``QuantileLoss``, or stock layers would not give the same results; the message says
-            where.
+            ``QuantileLoss`` or has a ``Bounded``, or stock layers would not give the same results;
+            the message says where.
     """
     check_saveable(model, filepath)
     _check_stock(model)
@@ -86,10 +95,14 @@ def _check_stock(model: keras.Model) -> None:
     check_model(model, built=True)
     if model.compiled and isinstance(model.loss, QuantileLoss):
         raise ValueError(
-            "The model is compiled with QuantileLoss, which has no stock form. To predict where "
-            "keras_ts is not installed, save it uncompiled: "
-            "keras_ts.save_model(model, filepath), then "
-            "save_portable(keras_ts.load_model(filepath, compile=False), filepath)."
+            f"The model is compiled with QuantileLoss, which has no stock form. {_UNCOMPILED}"
+        )
+    if model.compiled and any(
+        isinstance(layer, Bounded) for layer in _keras_private.layers_within(model)
+    ):
+        raise ValueError(
+            "The model has a Bounded, whose stock form would clip in training, too, and a clipped "
+            f"output has no gradient. {_UNCOMPILED}"
         )
     replaced = {f"{PACKAGE}>{layer.__name__}" for layer in _STOCK}
     for place, entry in _entries(model):
@@ -179,6 +192,7 @@ _STOCK: dict[type, Callable[[Any], keras.layers.Layer]] = {
     NormalizeWindow: _traced,
     RestoreWindow: _traced,
     SortedQuantiles: _traced,
+    Bounded: _traced,
     WindowedInput: _identity,
 }
 

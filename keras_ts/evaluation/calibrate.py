@@ -5,12 +5,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_ts import _checks
+from keras_ts import _checks, _keras_private
 from keras_ts._models import check_model
 from keras_ts._typing import Array
 from keras_ts.evaluation.conformal import floors, margins, windows_needed
 from keras_ts.evaluation.reading import JudgedWindows
 from keras_ts.interface import Interface
+from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.conformal_interval import ConformalInterval, checked_coverage, pair_of
 from keras_ts.windows.arithmetic.scale import window_scales
 from keras_ts.windows.dataset import WindowDataset
@@ -29,7 +30,8 @@ def calibrate(
 
     The result ends in a ``ConformalInterval``, and is a model like any other: ``forecast`` returns
     the bounds in columns of their own, and saving and exporting keep the intervals. It shares its
-    weights with ``model``: if you train that further, calibrate it again.
+    weights with ``model``: if you train that further, calibrate it again. A ``Bounded`` at the end
+    of ``model`` goes behind the intervals, whose width comes from the forecasts before it.
 
     Example:
 
@@ -70,7 +72,13 @@ def calibrate(
         )
     levels = interface.quantiles
     pairs = [None if levels is None else pair_of(share, levels) for share in shares]
-    lower, upper, scales = _errors(model, judged, levels, pairs)
+    inputs, outputs, past = _tensors(interface, validation)
+    bounds = interface.bounds
+    unbounded = model
+    if bounds is not None:
+        outputs = _unbounded(outputs)
+        unbounded = keras.Model(inputs, outputs)
+    lower, upper, scales = _errors(unbounded, judged, levels, pairs)
     _check_enough(len(scales), shares)
     floor = floors(scales).astype(np.float32)
     divisor = np.maximum(scales, floor)[:, None]
@@ -86,15 +94,27 @@ def calibrate(
         sequence=judged.geometry.sequence,
         calibrated_on=judged.mark(),
     )
-    inputs, outputs, past = _tensors(interface, validation)
     if len(outputs.shape) < 2 + judged.geometry.sequence + several + (levels is not None):
         # A custom model may leave out the axis of a single step.
         lead = outputs.shape[1 : 1 + judged.geometry.sequence]
         outputs = keras.layers.Reshape((*lead, 1, *outputs.shape[1 + len(lead) :]))(outputs)
-    calibrated = keras.Model(inputs, layer([outputs, past]), name=f"{model.name}_calibrated")
+    outputs = layer([outputs, past])
+    if bounds is not None:
+        outputs = Bounded.from_config(bounds.get_config())(outputs)
+    calibrated = keras.Model(inputs, outputs, name=f"{model.name}_calibrated")
     layer.margins.assign(np.stack(by_share).reshape(layer.margins.shape))
     layer.floor.assign(floor)
     return calibrated
+
+
+def _unbounded(outputs: Any) -> Any:
+    """Return symbolic outputs without the ``Bounded`` that they end in, also in an inner model."""
+    last, inputs = _keras_private.made_by(outputs)
+    if isinstance(last, Bounded):
+        return inputs[0]
+    if not getattr(last, "outputs", None):  # A subclass has no tensors of its own.
+        return outputs
+    return keras.Model(last.inputs, _unbounded(last.outputs[0]))(inputs)
 
 
 def _errors(

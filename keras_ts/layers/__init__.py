@@ -1,5 +1,6 @@
 """Keras layers for time series."""
 
+from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.layers.carry_forward import CarryForward
 from keras_ts.layers.conformal_interval import ConformalInterval
@@ -7,6 +8,7 @@ from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.known_ahead import KnownAhead
 from keras_ts.layers.last_steps import LastSteps
 from keras_ts.layers.linear_forecast import LinearForecast
+from keras_ts.layers.mask_as_column import MaskAsColumn
 from keras_ts.layers.mask_like import MaskLike
 from keras_ts.layers.mask_missing import MaskMissing
 from keras_ts.layers.normalize_window import NormalizeWindow
@@ -19,9 +21,8 @@ from keras_ts.layers.unmask import Unmask
 from keras_ts.layers.windowed_input import WindowedInput
 
 __all__ = [
-    "CalendarEvents", "CarryForward", "ConformalInterval", "ExpandSeries", "KnownAhead",
-    "LastSteps", "LinearForecast", "MaskLike", "MaskMissing", "NormalizeWindow",
-    "RestoreWindow", "ScaleOutput", "SelectColumns", "SmoothedForecast", "SortedQuantiles",
-    "Unmask",
-    "WindowedInput",
+    "Bounded", "CalendarEvents", "CarryForward", "ConformalInterval", "ExpandSeries",
+    "KnownAhead", "LastSteps", "LinearForecast", "MaskAsColumn", "MaskLike", "MaskMissing",
+    "NormalizeWindow", "RestoreWindow", "ScaleOutput", "SelectColumns", "SmoothedForecast",
+    "SortedQuantiles", "Unmask", "WindowedInput",
 ]  # fmt: skip

@@ -67,8 +67,10 @@ class RecurrentPreset(PresetSettings):
       before the first, the column's level in the window (``window_norm``) or its mean over the
       training part. ``build`` warns if ``"keep"`` lets through a missing value among targets or
       ``future``, since the loss is then NaN.
-    - The outputs are in the units of their targets, and quantiles are sorted. All of this is
-      float32 even if the dtype policy is half precision.
+    - The outputs are in the units of their targets, and quantiles are sorted. Outside of training
+      they are clipped to ``minimum`` and ``maximum``. All of this is float32 even if the dtype
+      policy is half precision.
+    - Any other net may stand in place of the recurrent layers: ``build(dataset, core=...)``.
 
     Args:
         kind: ``"sequence_to_vector"``: one forecast per window.
@@ -101,6 +103,10 @@ class RecurrentPreset(PresetSettings):
             is refused in sequence to sequence. Defaults to None.
         quantiles: The quantiles to forecast, as for ``SortedQuantiles``: they increase, lie between
             0 and 1, and hold 0.5. Defaults to None: a point.
+        minimum: The least value of a forecast, in the units of the series, such as 0 for sales. The
+            model then ends in ``Bounded``, which clips outside of training only. Defaults to None:
+            no bound.
+        maximum: The largest value of a forecast, likewise. Defaults to None: no bound.
         dropout: Fraction of inputs to drop in each recurrent layer. Defaults to 0.
         recipe: The ``Recipe`` for training the model, which the named presets have. Defaults to
             None.
@@ -213,6 +219,7 @@ class RecurrentPreset(PresetSettings):
         self,
         dataset: WindowDataset | None = None,
         *,
+        core: Any = None,
         window: int | None = None,
         outputs: int | None = None,
         target: int | None = None,
@@ -230,10 +237,38 @@ class RecurrentPreset(PresetSettings):
         >>> model.predict(train, verbose=0).shape
         (34, 7)
 
+        With a net of your own in place of the recurrent layers, here a convolution:
+
+        >>> import keras
+        >>> def convolution(columns):
+        ...     hidden = keras.layers.Conv1D(16, 3, activation="relu")(columns)
+        ...     return keras.layers.GlobalAveragePooling1D()(hidden)
+        >>> model = RecurrentPreset(window_norm="last").build(train, core=convolution)
+        >>> model.output_shape
+        (None, 7)
+
         Args:
             dataset: The training part, from which windows, columns, targets and the constants that
                 standardize are read. Defaults to None: the model follows the preset and the other
                 arguments. With a dataset these may be left out, and must agree with it.
+            core: The net in place of the recurrent layers, from ``(batch, steps, columns)`` to
+                ``(batch, features)``, or for sequence to sequence to ``(batch, steps, features)``:
+
+                - A Keras layer or model. It serves one model, and is refused at the next build.
+                - A function without required arguments, which returns one. It is called at each
+                  build.
+                - A function of one argument, the symbolic tensor of the columns, which returns that
+                  of the features.
+
+                If windows may lack values, a layer that takes masks (``supports_masking`` is True
+                and its ``call`` has a ``mask``), such as Keras's recurrent layers, gets the columns
+                with their mask. Any other core gets a column more, 1 at steps with values and 0 at
+                the others, where all columns are 0 (``MaskAsColumn``). In sequence to sequence a
+                core that looks ahead is refused: ``build`` changes every step and those after it in
+                a random window, and the outputs before it must stay. ``memory`` goes before the
+                core. ``cell``, ``bidirectional`` and ``dropout`` have no effect, and of ``units``
+                the last alone, as the width of the effect of columns known ahead. Defaults to
+                None: the recurrent layers.
             window: Steps in a window. Defaults to None: any number.
             outputs: Values forecast at once: a horizon, the target columns, or with several of both
                 their product. Defaults to None: 1.
@@ -242,23 +277,25 @@ class RecurrentPreset(PresetSettings):
                 each output is brought back by its own feature, otherwise all by the first.
 
         Raises:
-            TypeError: ``dataset`` is no ``WindowDataset``, or another argument is no integer.
+            TypeError: ``dataset`` is no ``WindowDataset``, ``core`` none of these, or another
+                argument is no integer.
             ValueError: An argument is out of range, or an argument or a setting of the preset
-                disagrees with the dataset.
+                disagrees with the dataset; or ``core`` returns another shape, looks ahead, or is in
+                another model.
         """
         by_hand: dict[str, Any] = {"window": window, "outputs": outputs, "target": target}
         for name, value in by_hand.items():
             if value is not None:
                 by_hand[name] = _checks.integer(name, value, 0 if name == "target" else 1)
         if dataset is None:
-            return wire(required_alone(self, by_hand)).model
+            return wire(required_alone(self, by_hand), core).model
         if not isinstance(dataset, WindowDataset):
             hint = " Pass windows.build(series)." if hasattr(dataset, "build") else ""
             raise TypeError(
                 f"dataset must be a WindowDataset. Received: {type(dataset).__name__}.{hint}"
             )
         needs = required_by(self, dataset, by_hand)
-        wired = wire(needs)
+        wired = wire(needs, core)
         if wired.linear is not None and wired.probe is not None:
             fit_linear(wired.linear, wired.probe, dataset)
             if wired.events is not None and needs.units is not None:
@@ -297,6 +334,6 @@ def sequence_to_sequence(**settings: Any) -> keras.Model:
 
 
 def _built(kind: Any, settings: dict[str, Any]) -> keras.Model:
-    names = ("dataset", "window", "outputs", "target")
+    names = ("dataset", "core", "window", "outputs", "target")
     of_build = {name: settings.pop(name) for name in names if name in settings}
     return RecurrentPreset(kind, **settings).build(**of_build)

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 import keras
 
 from keras_ts import _checks
+from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.normalize_window import STATISTICS, checked_period
 from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.presets.recipe import Recipe
@@ -42,6 +43,8 @@ class PresetSettings:
     period: int | None = None
     smoothing: Literal["mixed", "linear"] | None = None
     quantiles: Sequence[float] | None = None
+    minimum: float | None = None
+    maximum: float | None = None
     dropout: float = 0.0
     recipe: Recipe | None = None
 
@@ -52,7 +55,8 @@ class PresetSettings:
             raise TypeError(
                 f"RecurrentPreset takes {', '.join(names)}. Received: {', '.join(unknown)}. What "
                 f"belongs to the data is an argument of build: {', '.join(_OF_BUILD)}, or a "
-                "dataset, which has horizon and columns too. Loss, rate and epochs are in recipe."
+                "dataset, which has horizon and columns too. So is core, a net of your own. Loss, "
+                "rate and epochs are in recipe."
             )
         return super().__new__(cls)
 
@@ -88,6 +92,9 @@ class PresetSettings:
             )
         if self.quantiles is not None:
             checked["quantiles"] = _checks.levels("quantiles", self.quantiles)
+        if (self.minimum, self.maximum) != (None, None):
+            bounds = Bounded(self.minimum, self.maximum)
+            checked.update(minimum=bounds.minimum, maximum=bounds.maximum)
         if not 0 <= checked["dropout"] < 1:
             raise ValueError(f"dropout must lie in [0, 1). Received: dropout={self.dropout}.")
         if isinstance(self.recipe, dict):

@@ -10,11 +10,13 @@ from typing import Any
 import keras
 
 from keras_ts._dtypes import whole_precision
+from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.linear_forecast import LinearForecast
 from keras_ts.presets.blocks.core import RecurrentCore
 from keras_ts.presets.blocks.covariates import Covariates
+from keras_ts.presets.blocks.custom_core import CustomCore
 from keras_ts.presets.blocks.head import Head
 from keras_ts.presets.blocks.normalization import Normalization
 from keras_ts.presets.blocks.smoothing import Smoothing
@@ -29,7 +31,7 @@ class Wired:
         model: The model.
         linear: The linear map of the window, or None.
         probe: With ``linear``, a model of the same inputs that gives the windows of the linear map,
-            their scales and the outputs of the model; None without a dataset.
+            their scales and the outputs of the model, not clipped; None without a dataset.
         events: The layer of a calendar's events, or None. It goes with a linear map.
     """
 
@@ -39,30 +41,38 @@ class Wired:
     events: CalendarEvents | None = None
 
 
-def wire(needs: Requirements) -> Wired:
-    """Return the model of a preset for the inputs and outputs that are needed."""
+def wire(needs: Requirements, core: Any = None) -> Wired:
+    """Return the model of a preset for the inputs and outputs that are needed.
+
+    Args:
+        needs: The inputs and outputs, and the preset.
+        core: The argument of ``RecurrentPreset.build``. Defaults to None: the recurrent layers.
+    """
+    settings = needs.settings
     normalize, covariates = Normalization(needs), Covariates(needs)
-    core, head = RecurrentCore(needs), Head(needs)
-    smooth = Smoothing(needs) if needs.settings.smoothing else None
+    read = RecurrentCore(needs) if core is None else CustomCore(needs, core)
+    smooth, head = Smoothing(needs) if settings.smoothing else None, Head(needs)
 
     inputs = _inputs(needs)
     window = inputs["past"] if needs.carrier is None else needs.carrier(inputs["past"])
     if needs.features is None:
         # Levels are subtracted before half precision may lose them.
-        precision = whole_precision() if needs.settings.window_norm else None
+        precision = whole_precision() if settings.window_norm else None
         window = ExpandSeries(dtype=precision)(window)
     normal, scale, restore = normalize(window)
     columns, ahead = covariates(inputs, window, normal)
-    state, smoothed, linear = core(columns), None, None
+    state, smoothed, linear = read(columns), None, None
     if smooth is not None:
         smoothed, state, linear = smooth(normal, scale, state)
     effect, events = covariates.effect(inputs, ahead, state)
-    outputs = head(state, smoothed, effect, restore)
-    model = keras.Model(inputs if len(inputs) > 1 else inputs["past"], outputs)
+    outputs = bounded = head(state, smoothed, effect, restore)
+    if (settings.minimum, settings.maximum) != (None, None):
+        bounded = Bounded(settings.minimum, settings.maximum)(outputs)
+    model = keras.Model(inputs if len(inputs) > 1 else inputs["past"], bounded)
     if linear is None or needs.carrier is None:
         return Wired(model)
-    layer, *read = linear
-    return Wired(model, layer, keras.Model(model.input, [*read, outputs]), events)
+    layer, *fitted_on = linear
+    return Wired(model, layer, keras.Model(model.input, [*fitted_on, outputs]), events)
 
 
 def _inputs(needs: Requirements) -> dict[str, Any]:

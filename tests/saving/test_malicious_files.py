@@ -247,6 +247,7 @@ RIGHT = {
     "KnownAhead": {},
     "MaskMissing": {"features": one_of("any", "all")},
     "CarryForward": {"start": maybe(number)},
+    "MaskAsColumn": {},
     "MaskLike": {},
     "Unmask": {},
     "SmoothedForecast": {
@@ -255,6 +256,9 @@ RIGHT = {
     "CalendarEvents": {"outputs": whole(1)},
     "LastSteps": {"steps": whole(1)},
     "SortedQuantiles": {"quantiles": levels},
+    "Bounded": {
+        "minimum": lambda value: value is None or (fits(value) and value < 5),
+        "maximum": lambda value: value is None or (fits(value) and value > 0)},
     "ConformalInterval": {
         "coverage": lambda value: (
             isinstance(value, list) and value
@@ -288,7 +292,7 @@ RIGHT = {
         "output_scale": maybe(some(scale)),
         "window_norm": one_of(None, "last", "mean", "standard"),
         "period": one_of(None), "smoothing": one_of(None), "quantiles": maybe(levels),
-        "memory": maybe(whole(1)),
+        "memory": maybe(whole(1)), "minimum": maybe(fits), "maximum": maybe(fits),
         "dropout": lambda value: number(value) and 0 <= value < 1,
         "recipe": lambda value: value is None or (
             isinstance(value, dict) and all(RECIPE[name](item) for name, item in value.items()))},

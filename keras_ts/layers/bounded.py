@@ -1,0 +1,97 @@
+"""``Bounded``: forecasts within bounds that the series never leaves, such as sales above 0.
+
+A clipped output has no gradient, so a net that once forecasts below 0 could not learn its way back.
+The layer therefore clips outside of training only.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_ts import _checks
+from keras_ts._dtypes import at_least_float32
+from keras_ts._registration import registered
+
+
+@registered
+class Bounded(keras.layers.Layer):
+    """Clips forecasts to bounds, except in training.
+
+    It is the last layer of a model. ``RecurrentPreset(minimum=0)`` puts it there, and ``calibrate``
+    moves it behind the ``ConformalInterval``, so that the interval keeps the bounds, too.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_ts.layers import Bounded
+    >>> sales = np.array([[-3.0, 0.5, 12.0]])
+    >>> np.asarray(Bounded(minimum=0)(sales)).tolist()
+    [[0.0, 0.5, 12.0]]
+    >>> np.asarray(Bounded(minimum=0, maximum=10)(sales)).tolist()
+    [[0.0, 0.5, 10.0]]
+    >>> np.asarray(Bounded(minimum=0)(sales, training=True)).tolist()
+    [[-3.0, 0.5, 12.0]]
+
+    Args:
+        minimum: The lower bound, in the units of the series. Defaults to None: none.
+        maximum: The upper bound, in the same units. Defaults to None: none.
+        **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        The shape of the input, with its mask. Float32 under a half-precision policy. NaN stays NaN.
+
+    Raises:
+        TypeError: A bound is not a number.
+        ValueError: A bound is not finite, ``minimum`` is not below ``maximum``, or both are None.
+    """
+
+    def __init__(
+        self, minimum: float | None = None, maximum: float | None = None, **kwargs: Any
+    ) -> None:
+        # Keras would cast the forecasts to half precision first, which loses the level.
+        super().__init__(autocast=False, **kwargs)
+        dtype = at_least_float32(self)
+        self.minimum = _bound("minimum", minimum, dtype)
+        self.maximum = _bound("maximum", maximum, dtype)
+        if self.minimum is None and self.maximum is None:
+            raise ValueError("Bounded needs minimum, maximum or both. Received neither.")
+        if None not in (self.minimum, self.maximum) and not self.minimum < self.maximum:  # type: ignore[operator]
+            raise ValueError(
+                "minimum must be below maximum. Received: "
+                f"minimum={self.minimum}, maximum={self.maximum}."
+            )
+        self.supports_masking = True
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Clip the forecasts, unless in training."""
+        outputs = ops.cast(inputs, at_least_float32(self))
+        if training:
+            return outputs
+        if self.minimum is not None:
+            outputs = ops.maximum(outputs, self.minimum)
+        if self.maximum is not None:
+            outputs = ops.minimum(outputs, self.maximum)
+        return outputs
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the input's shape."""
+        return input_shape
+
+    def compute_output_spec(self, inputs: Any, training: bool | None = None) -> Any:
+        """Return the shape of the input, and the dtype."""
+        return keras.KerasTensor(inputs.shape, dtype=at_least_float32(self))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the layer's settings."""
+        return {**super().get_config(), "minimum": self.minimum, "maximum": self.maximum}
+
+
+def _bound(name: str, value: Any, dtype: str) -> float | None:
+    """Return a bound that ``dtype`` holds, or None."""
+    if value is None:
+        return None
+    return _checks.fits(name, _checks.real(name, value), dtype, may_vanish=True)

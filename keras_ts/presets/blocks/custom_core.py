@@ -1,0 +1,178 @@
+"""The core of the net that a person supplies: a layer, a model, or a function that makes one.
+
+It reads what the recurrent layers would: all columns side by side, at the last ``memory`` steps of
+the window. If windows may lack values, a layer that knows masks gets one. Any other core gets a
+column that says which steps have values, since Keras would drop the mask there.
+
+A function that is written with tensors becomes a model of its own, so that its layers can be
+looked at, and their names do not collide with those around them.
+"""
+
+import inspect
+import weakref
+from typing import Any
+
+import keras
+
+from keras_ts import _checks, _keras_private
+from keras_ts.layers.last_steps import LastSteps
+from keras_ts.layers.mask_as_column import MaskAsColumn
+from keras_ts.layers.unmask import Unmask
+from keras_ts.presets.blocks.look_ahead import check_causal
+from keras_ts.presets.requirements import Requirements
+
+_TAKES = (
+    "core must be a Keras layer or model, a function without arguments that returns one, or a "
+    "function from a tensor (batch, steps, columns) to a tensor of features. "
+)
+# The layers of models that were built. A second model would share their weights.
+_used: "weakref.WeakSet[keras.layers.Layer]" = weakref.WeakSet()
+
+
+class CustomCore:
+    """A layer, a model or a function in the place of the recurrent layers."""
+
+    def __init__(self, needs: Requirements, core: Any) -> None:
+        self._settings, self._needs, self._core = needs.settings, needs, core
+
+    def __call__(self, columns: Any) -> Any:
+        """Return the state ``(batch, features)``, or ``(batch, window, features)`` for a sequence.
+
+        Args:
+            columns: All columns that the net reads.
+        """
+        settings, window = self._settings, self._needs.window
+        if settings.memory is not None and (window is None or settings.memory < window):
+            columns = LastSteps(settings.memory)(columns)
+        core = made(self._core)
+        if isinstance(core, keras.layers.Layer):
+            if self._needs.masked and not knows_masks(core):
+                columns = MaskAsColumn()(columns)
+        else:
+            columns = MaskAsColumn()(columns) if self._needs.masked else columns
+            core = _as_model(core, columns)
+        _check_unused(core)
+        state = _attempted(core, columns)
+        _check_state(state, columns, settings.kind)
+        if columns.shape[1] is not None:
+            # A layer that was built for other columns fails only once it runs.
+            _attempted(core, keras.ops.zeros((1, *columns.shape[1:]), columns.dtype))
+        if settings.kind == "sequence_to_sequence":
+            check_causal(core, columns)
+        _used.update(_own_layers(core))
+        # Layers after it take no mask, as behind the recurrent layers of a sequence.
+        return state if _keras_private.mask_of(state) is None else Unmask()(state)
+
+
+def made(core: Any) -> Any:
+    """Return the layer or model that ``core`` is or returns, or the function from a tensor."""
+    if isinstance(core, keras.layers.Layer):
+        return core
+    if isinstance(core, type) or not callable(core):
+        hint = " Make an object of the class first." if isinstance(core, type) else ""
+        raise TypeError(f"{_TAKES}Received: core={_checks.shown(core)}.{hint}")
+    try:
+        parameters = inspect.signature(core).parameters.values()
+    except ValueError as error:
+        raise TypeError(f"{_TAKES}The arguments of {core!r} cannot be read.") from error
+    required = [
+        parameter
+        for parameter in parameters
+        if parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+    if len(required) > 1 or any(of.kind is of.KEYWORD_ONLY for of in required):
+        names = ", ".join(parameter.name for parameter in required)
+        raise TypeError(f"{_TAKES}Received a function that needs the arguments {names}.")
+    if required:
+        return core
+    returned = core()
+    if not isinstance(returned, keras.layers.Layer):
+        raise TypeError(
+            f"{_TAKES}Received a function without arguments that returns {_checks.shown(returned)}."
+        )
+    return returned
+
+
+def knows_masks(layer: keras.layers.Layer) -> bool:
+    """Return True if a layer is called with a mask and passes it on, as recurrent layers are.
+
+    A model never says so, whatever its layers do: Keras drops a mask behind it.
+    """
+    return bool(layer.supports_masking) and "mask" in inspect.signature(layer.call).parameters
+
+
+def _as_model(function: Any, columns: Any) -> keras.Model:
+    """Return the model that a function from a tensor describes."""
+    inputs = keras.Input(columns.shape[1:], dtype=columns.dtype)
+    outputs = _attempted(function, inputs)
+    if not isinstance(outputs, keras.KerasTensor):
+        raise TypeError(
+            f"{_TAKES}Received a function that returns {_checks.shown(outputs)} for a tensor."
+        )
+    try:
+        return keras.Model(inputs, outputs, name="core")
+    except ValueError as error:
+        raise ValueError(f"The function core makes no model: {error}") from error
+
+
+def _attempted(core: Any, columns: Any) -> Any:
+    """Return what a core makes of a tensor, or raise an error that names the tensor's shape."""
+    try:
+        return core(columns)
+    except Exception as error:
+        raise ValueError(
+            f"core failed on a tensor of shape {tuple(columns.shape)}, (batch, steps, columns): "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def _own_layers(core: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """Return a core and the layers within it that have weights."""
+    within = _keras_private.layers_within(core)[1:]
+    return [core, *(layer for layer in within if layer.weights)]
+
+
+def _check_unused(core: keras.layers.Layer) -> None:
+    """Refuse a layer that another model has."""
+    used = [layer.name for layer in _own_layers(core) if layer in _used]
+    if used:
+        raise ValueError(
+            f"core has {used[0]!r}, which is in another model that was built, and the two would "
+            "share its weights. Make a new layer for each model: pass a function that makes it, "
+            "such as core=lambda: keras.layers.GRU(32)."
+        )
+
+
+def _check_state(state: Any, columns: Any, kind: str) -> None:
+    """Refuse outputs of another shape than the head takes."""
+    steps, sequence = columns.shape[1], kind == "sequence_to_sequence"
+    wanted = "(batch, steps, features)" if sequence else "(batch, features)"
+    if not isinstance(state, keras.KerasTensor):
+        raise ValueError(
+            f"core must return one tensor {wanted}. Received: {type(state).__name__} of "
+            f"{len(keras.tree.flatten(state))} tensors."
+        )
+    shape = tuple(state.shape)
+    hint = None
+    if len(shape) == 3 and not sequence:
+        hint = (
+            "Let it pool the steps, with keras.layers.GlobalAveragePooling1D, or take the last "
+            "one, x[:, -1]; for a recurrent layer return_sequences=False."
+        )
+    elif len(shape) == 2 and sequence:
+        hint = (
+            f"kind={kind!r} forecasts at every step: leave out the pooling; for a recurrent layer "
+            "set return_sequences=True."
+        )
+    elif len(shape) != 2 + sequence:
+        hint = "Let it flatten or pool what is between."
+    elif shape[-1] is None:
+        hint = "Their number must be known: end in a layer such as keras.layers.Dense."
+    elif sequence and None not in (steps, shape[1]) and shape[1] != steps:
+        hint = (
+            f"There must be one for each of the {steps} steps; for a convolution set "
+            "padding='causal', and strides=1."
+        )
+    if hint:
+        raise ValueError(f"core must return {wanted}. Received: shape {shape}. {hint}")
