@@ -301,8 +301,7 @@ def split(
         dates = series[arguments.time]
         at = [dates.quantile(share, interpolation="nearest") for share in at]
     # In a panel a large series would drown the small ones.
-    weight = None if arguments.id is None else "inverse_scale"
-    return windows.split(series, at=at, sample_weight=weight)
+    return windows.split(series, at=at)
 
 
 def forecast_elsewhere(path: Path, data: Any, ahead: pd.DataFrame) -> str:
