@@ -38,7 +38,6 @@ from keras_ts.sweep.callback import ExponentialLRSweep
 from keras_ts.sweep.find import find_learning_rate
 from keras_ts.windows.compat import timeseries_dataset_from_array, windowed_dataset
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.pad import pad_front
 from keras_ts.windows.reading.calendar import calendar_features
 from keras_ts.windows.windowed_series import WindowedSeries
 
@@ -47,7 +46,7 @@ __all__ = [
     "WindowDataset", "WindowedInput", "WindowedSeries", "__version__", "backtest",
     "calendar_features", "calibrate", "check_export", "check_leakage", "check_reload",
     "compare", "course_series", "find_learning_rate", "forecast", "from_preset", "load_model",
-    "load_windows", "migrate_lambdas", "pad_front", "plot_backtest", "plot_forecast",
+    "load_windows", "migrate_lambdas", "plot_backtest", "plot_forecast",
     "plot_history", "plot_series", "preset_names", "save_model", "save_portable",
     "sequence_to_sequence", "sequence_to_vector", "timeseries_dataset_from_array",
     "windowed_dataset",

@@ -4,6 +4,8 @@
 positions alone, so that ``mutants.py`` can run those tests in an interpreter without any framework.
 """
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from keras_ts.windows.arithmetic.geometry import Geometry
@@ -16,6 +18,14 @@ geometries = st.builds(
     stride=st.integers(1, 3),
     sampling_rate=st.integers(1, 3),
     sequence=st.booleans(),
+)
+# Windows that may begin before their series, if it has some of their inputs.
+early_geometries = st.builds(
+    lambda shape, share: replace(
+        shape, before=shape.sampling_rate * int(share * (shape.window - 1) + 0.5)
+    ),
+    geometries,
+    st.floats(0, 1),
 )
 
 

@@ -204,7 +204,7 @@ def test_a_masked_model_learns_the_same_from_padded_windows():
 def test_windows_with_weights_train():
     """The weights that windows bring have an axis less than targets, and further ones of 1."""
     series = np.random.default_rng(0).normal(size=(60, 2)).astype("float32")
-    dataset = WindowedSeries(6, horizon=4).build(series, sample_weight="inverse_scale")
+    dataset = WindowedSeries(6, horizon=4, weighting="inverse_scale").build(series)
     _, y, weights = dataset[0]
     assert (y.shape[1:], weights.shape[1:]) == ((4, 2), (1,))
     model = keras.Sequential([

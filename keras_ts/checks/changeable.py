@@ -14,7 +14,7 @@ import numpy as np
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.checks.copies import Copy, find_copy
 from keras_ts.checks.plausible import PlausibleColumn
-from keras_ts.windows.arithmetic.geometry import WindowRanges, concatenated_offsets
+from keras_ts.windows.arithmetic.geometry import WindowRanges, concatenated_offsets, layout
 from keras_ts.windows.reading.frames import open_frame
 from keras_ts.windows.reading.panel import missing_rows
 from keras_ts.windows.reading.reader import is_frame, read_panel
@@ -40,7 +40,7 @@ class ChangeableSeries:
         self._tables = [_numeric_columns(item, windows) for item in self._items]
         self._windows = replace(_without_absent(windows, self._tables[0]), calendar=None)
         tables = self._tables if self._listed else self._tables[0]
-        self.panel = read_panel(tables, replace(self._windows, missing="keep"))
+        self.panel = read_panel(tables, replace(self._windows, missing="keep", min_inputs=None))
         panel = self.panel
         self.series = np.repeat(np.arange(len(panel.lengths)), panel.lengths)
         places = np.arange(len(self.series)) - panel.offsets[self.series]
@@ -62,12 +62,13 @@ class ChangeableSeries:
 
     def layouts(self) -> list[WindowRanges]:
         """Return where windows lie: with missing values filled, and as they and gaps leave them."""
-        whole = all_windows(self.panel, replace(self._windows, missing="keep"))
+        geometry = self._windows.geometry
+        whole = layout(self.panel.offsets, self.panel.gaps, geometry)
         check_nonempty(whole, self.panel, self._windows)
         if not self._windows.handling.filters:
             return [whole]
         dropping = read_panel(self._tables if self._listed else self._tables[0], self._windows)
-        filled = all_windows(dropping, replace(self._windows, missing="keep"))
+        filled = layout(dropping.offsets, dropping.gaps, geometry)
         return [whole, filled, all_windows(dropping, self._windows)]
 
     def holes(self) -> IntArray:

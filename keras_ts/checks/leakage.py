@@ -169,6 +169,10 @@ class _Passes:
         inputs = np.arange(geometry.window) if geometry.sequence else [geometry.window - 1]
         starts = ranges.starts(np.arange(ranges.total))
         flat = starts[:, None] + geometry.sampling_rate * np.asarray(inputs)
+        if geometry.sequence and geometry.before:
+            # What a window forecasts before its series is made at its first row at the latest.
+            series = ranges.series_of(np.arange(ranges.total))
+            flat = np.maximum(flat, changeable.panel.offsets[series][:, None])
         self.flat = flat.reshape(-1)
         self.made_at = changeable.moments[self.flat]
         self.changed_last = changeable.last_moment

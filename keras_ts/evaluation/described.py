@@ -228,7 +228,10 @@ def _dataset(dataset: WindowDataset) -> str:
     weights = source.weights and source.weights.values
     hasher = hashlib.sha256(digest(source.panel, weights).encode())
     hasher.update(repr(dataset.windows.get_config()).encode())
-    for array in (source.sampler.ranges.first, source.sampler.ranges.count):
+    arrays = [source.sampler.ranges.first, source.sampler.ranges.count]
+    if source.weights is not None and source.weights.factors is not None:
+        arrays.append(source.weights.factors)
+    for array in arrays:
         hasher.update(array.tobytes())
     return f"{_named(WindowDataset)} {hasher.hexdigest()}"
 

@@ -164,7 +164,7 @@ def digest(panel: Panel, sample_weight: Any) -> str:
             hasher.update(np.ascontiguousarray(array[begin : begin + _BLOCK]).tobytes())
     hasher.update(repr((panel.labels, panel.columns.by_part())).encode())
     weights = sample_weight
-    if weights is not None and not isinstance(weights, str):
+    if weights is not None:
         parts = weights if isinstance(weights, list | tuple) else [weights]
         weights = [np.asarray(part).tolist() for part in parts]
     hasher.update(repr(weights).encode())

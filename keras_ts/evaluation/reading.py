@@ -231,9 +231,8 @@ class JudgedWindows:
         there are none, or all are 0.
         """
         order = np.argsort(self.ranges.first, kind="stable")
-        first = self.ranges.first[order]
-        last = first + self.ranges.step * (self.ranges.count[order] - 1)
-        end = last + self.geometry.span
+        rows = self.ranges.rows(self.geometry.span, self.panel.offsets)
+        first, end = rows[0][order], rows[1][order]
         # Windows on both sides of a missing row may read some rows in common.
         begin = np.maximum(first, np.concatenate([[0], np.maximum.accumulate(end)[:-1]]))
         total, count = absolute_steps(self.panel.values, begin, end, self.columns, period)

@@ -38,7 +38,8 @@ def forecast(
 
     Only the last ``sampling_rate * (window - 1) + 1`` rows of each series are read: values missing
     before them do not matter, whatever ``missing`` says. With ``missing="mask"``, values missing in
-    these rows are masked, and so are the rows that a shorter series does not have.
+    these rows are masked, and so are the rows that a shorter series does not have; with
+    ``min_inputs``, as many inputs of the window must be rows of the series.
 
     Example:
 
@@ -136,7 +137,8 @@ def forecast(
 def _read(series: Any, interface: Interface) -> Panel:
     """Return the series without a calendar, which is computed only at the last rows."""
     # ``History`` looks for missing values, only in the last rows too.
-    panel = read_panel(series, replace(interface.windows, missing="drop", calendar=None))
+    windows = replace(interface.windows, missing="drop", min_inputs=None, calendar=None)
+    panel = read_panel(series, windows)
     if not len(panel.lengths):
         raise ValueError("series is a frame without a row, so there is no series to forecast.")
     unknown = set(panel.categories or ()) - set(interface.windows.categories or ())

@@ -88,6 +88,7 @@ def inputs_of(
         check_no_start(start)
     else:
         within, after = _calendar(history, following, rows, start)
+        within[history.before] = np.nan
         past = np.concatenate([past.reshape(*past.shape[:2], -1), within], axis=2)
         ahead.append(after)
     inputs = {"past": past}

@@ -1,7 +1,8 @@
 """``History``: the last rows of each series, the only ones that a forecast reads.
 
 A value missing before these rows does not matter, whatever ``missing`` says. With ``"mask"``,
-values missing within them do not matter either, and a series may be shorter.
+values missing within them do not matter either, and a series may be shorter, if the window still
+has ``min_inputs`` of its inputs.
 """
 
 from dataclasses import dataclass, replace
@@ -42,7 +43,7 @@ class History:
                 ``"any"`` if it masks rows with any missing value, or None. A model would forecast 0
                 if it masked all rows, or for a target without a value.
         """
-        whole = panel.lengths >= (1 if windows.handling.masked else windows.geometry.reach)
+        whole = panel.lengths >= _needed(windows)
         if incomplete == "raise" and not whole.all():
             _refuse_short(panel, windows, int(whole.argmin()))
         history = cls(panel, windows, np.flatnonzero(whole))
@@ -55,17 +56,21 @@ class History:
     def past(self) -> Array:
         """The last rows, ``(chosen, reach)`` or ``(chosen, reach, columns)``.
 
-        Rows before the first of a series, which ``missing="mask"`` allows, are missing, except for
-        columns known ahead, which repeat the first row, as after ``pad_front``.
+        Rows before the first of a series, which ``missing="mask"`` allows, are missing in every
+        column.
         """
         past = self.panel.values[self.rows]
-        before = self._wanted < self._first
+        before = self.before
         if before.any():
             past = past.astype(np.result_type(past, np.float32))
-            own = list(self.panel.columns.own)
-            columns = past.reshape(*past.shape[:2], -1)
-            columns[..., own] = np.where(before[..., None], np.nan, columns[..., own])
+            past[before] = np.nan
         return past
+
+    @property
+    def before(self) -> BoolArray:
+        """True for each of the last rows that lies before its series, ``(chosen, reach)``."""
+        before: BoolArray = self._wanted < self._first
+        return before
 
     @property
     def rows(self) -> IntArray:
@@ -152,6 +157,13 @@ class History:
         )
 
 
+def _needed(windows: WindowedSeries) -> int:
+    """Return the rows that a series needs, so that a window has enough inputs."""
+    if windows.min_inputs is not None:
+        return windows.sampling_rate * (windows.min_inputs - 1) + 1
+    return 1 if windows.handling.masked else windows.geometry.reach
+
+
 def _named(panel: Panel, number: int) -> str:
     """Name a series in an error; the only one by its argument."""
     return "series" if panel.single else panel.series(number)
@@ -159,6 +171,12 @@ def _named(panel: Panel, number: int) -> str:
 
 def _refuse_short(panel: Panel, windows: WindowedSeries, number: int) -> None:
     rows = int(panel.lengths[number])
+    if windows.min_inputs is not None:
+        raise ValueError(
+            f"{_named(panel, number)} is too short: min_inputs={windows.min_inputs} with "
+            f"sampling_rate={windows.sampling_rate} needs {_needed(windows)} rows, and it has "
+            f'{rows}. Leave it out, or pass incomplete="nan" for rows of NaN.'
+        )
     raise ValueError(
         f"{_named(panel, number)} is too short: "
         f"window={windows.window}, sampling_rate={windows.sampling_rate} read "

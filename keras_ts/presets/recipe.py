@@ -131,8 +131,8 @@ class Recipe:
 
         The window has the length that the recipe asks for, but at most 300 steps, and at most the
         steps of the longest series before its last ``horizon``. With a ``period`` it is a whole
-        number of periods, and always two or more, even if no series is as long; ``pad_front`` then
-        fills the series up.
+        number of periods, and always two or more, even if no series is as long; with ``min_inputs``
+        a window may then begin before its series.
 
         Example:
 

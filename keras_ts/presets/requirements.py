@@ -73,6 +73,7 @@ class Requirements:
             the unit of each window, which suits a panel, whose series differ in size.
         gap: Steps between a window and its first target.
         masked: True if windows may lack values, so that steps without a target are masked.
+        early: True if windows may begin before their series, where all columns lack values.
         carrier: The layer that keeps the windows' settings in the model's file, or None.
     """
 
@@ -93,6 +94,7 @@ class Requirements:
     units: tuple[float, ...] | None = None
     gap: int = 0
     masked: bool = False
+    early: bool = False
     carrier: WindowedInput | None = None
 
     @property
@@ -151,7 +153,7 @@ def required_by(
         static_constants=constants.static and _constants(constants.static, constant=_IGNORED),
         own_step=float(constants.smallest_steps[list(columns.own)].min()),
         units=past[columns.targets].std if constants.num_series == 1 else None,
-        masked=windows.handling.inputs, carrier=carrier,
+        masked=windows.handling.inputs, early=windows.min_inputs is not None, carrier=carrier,
     )  # fmt: skip
     _check_agreement(dataset, needs, by_hand)
     if windows.handling.complete == "none":

@@ -52,6 +52,8 @@ def each_window(
     panel = isinstance(series, list | tuple) and all(getattr(part, "ndim", 0) for part in series)
     for array in series if panel else [series]:
         values = np.asarray(array)
+        if w.min_inputs is not None and values.dtype.kind != "f":
+            values = values.astype(np.result_type(values, np.float32))
         if w.missing == "raise" and not np.isfinite(values).all():
             raise ValueError('series has a missing value; pass missing="drop", "mask" or "keep".')
         table = values if values.ndim == 2 else values[:, None]
@@ -69,16 +71,19 @@ def each_window(
         if cycles and len(fronts) > 1:
             raise ValueError("calendar counts rows from the first value, at one row in all series.")
         span = w.sampling_rate * (w.window - 1) + 1 + w.gap + w.horizon
-        for start in range(0, len(values) - span + 1, w.stride):
+        least = w.window if w.min_inputs is None else w.min_inputs
+        for start in range(-w.stride * span, len(values) - span + 1, w.stride):
             inputs = [start + w.sampling_rate * k for k in range(w.window)]
+            if sum(p >= 0 for p in inputs) < least:
+                continue
             origins = inputs if w.targets == "sequence" else inputs[-1:]
             ahead = [[p + w.gap + 1 + h for h in range(w.horizon)] for p in origins]
-            x: Any = np.array([values[p] for p in inputs])
+            x: Any = np.array([_row(values, p) for p in inputs])
             if cycles or future or static:
                 past: Any = [c for c in range(width) if c not in static]
-                x = {"past": [[*table[p, past], *_waves(p - first, cycles)] for p in inputs]}
+                x = {"past": [[*_row(table, p)[past], *_phases(p, first, cycles)] for p in inputs]}
                 if cycles or future:
-                    phases = [_waves(p - first, cycles) for p in ahead[-1]]
+                    phases = [_phases(p, first, cycles) for p in ahead[-1]]
                     x["future"] = [
                         [*table[p, future], *waves]
                         for p, waves in zip(ahead[-1], phases, strict=True)
@@ -86,23 +91,38 @@ def each_window(
                 if static:
                     x["static"] = table[0, static]
                 x = {name: np.array(part) for name, part in x.items()}
-            y = np.array([[wanted[p] for p in row] for row in ahead])
+            y = np.array([[_row(wanted, p) for p in row] for row in ahead])
             y = y[:, 0] if w.horizon == 1 else y
             y = y if w.targets == "sequence" else y[0]
             parts = x if isinstance(x, dict) else {"past": x}
-            if w.missing == "mask":
-                levels = np.array([wanted[p] for p in inputs]).reshape(len(inputs), -1)
+            if w.missing in ("mask", "mask_targets"):
+                levels = np.array([_row(wanted, p) for p in inputs]).reshape(len(inputs), -1)
                 if not np.isfinite(levels).any(axis=0).all():
                     continue
                 parts = {name: part for name, part in parts.items() if name == "future"}
             read = [*parts.values(), y]
             if w.missing in ("drop", "mask") and not all(np.isfinite(part).all() for part in read):
                 continue
+            if w.missing == "mask_targets":
+                steps = [np.isfinite(_row(wanted, p)).any() for p in ahead[-1]]
+                read = [part[steps] for part in parts.values()]
+                if not (np.isfinite(y).any() and all(np.isfinite(part).all() for part in read)):
+                    continue
             part = "train"
             if at is not None and ahead[-1][-1] >= at:
                 whole = ahead[0][0] >= at and (context or inputs[0] >= at)
                 part = "validation" if whole else "no part"
             yield x, y, part
+
+
+def _row(values: Array, position: int) -> Any:
+    """Return a row of a series; before the series, one of NaN."""
+    return values[position] if position >= 0 else np.full(values.shape[1:], np.nan)
+
+
+def _phases(position: int, first: int, cycles: Any) -> list[float]:
+    """Return the waves of a position, counted from ``first``; before the series, NaN."""
+    return _waves(position - first, cycles) if position >= 0 else [math.nan] * 2 * len(cycles)
 
 
 def _waves(position: int, cycles: Any) -> list[float]:

@@ -11,9 +11,11 @@ from keras_ts.windows.windowed_series import WindowedSeries
 Strategy = st.SearchStrategy
 
 
-# These settings turn inputs into a dict, add weights or change the order, so a function has to
-# support them explicitly.
-_NAMED_ONLY = {"shuffle", "remainder", "calendar", "future_columns", "static_columns"}
+# These settings turn inputs into a dict, add weights, change the order or add windows that begin
+# before a series, so a function has to support them explicitly.
+_NAMED_ONLY = {
+    "shuffle", "remainder", "calendar", "future_columns", "static_columns", "min_inputs",
+}  # fmt: skip
 
 
 def series(*, min_length: int = 1, max_length: int = 20, **kind: Any) -> Strategy[Array]:
@@ -96,8 +98,10 @@ def windowed_series(*vary: str, columns: int | None = None) -> Strategy[Windowed
     Args:
         *vary: Names of arguments of ``WindowedSeries``; the others keep their defaults, and
             ``window`` is always drawn. ``future_columns``, ``static_columns`` and ``calendar`` turn
-            inputs into a dict, ``remainder`` adds weights, and ``shuffle`` changes the order, so
-            these are drawn only if named. By default all others vary.
+            inputs into a dict, ``remainder`` adds weights, ``shuffle`` changes the order, and
+            ``min_inputs`` has windows begin before their series (with ``missing="mask"``, or
+            ``"mask_targets"`` for sequences), so these are drawn only if named. By default all
+            others vary.
         columns: Number of columns from which ``target_columns`` chooses. Defaults to None: a series
             of shape ``(time,)``, which has no ``target_columns``.
 
@@ -118,6 +122,7 @@ def windowed_series(*vary: str, columns: int | None = None) -> Strategy[Windowed
         "calendar": st.none() | st.lists(st.integers(2, 5), min_size=1, max_size=2, unique=True),
         "future_columns": st.none() if columns is None else st.none() | some,
         "static_columns": st.none() if columns is None else st.none() | some,
+        "min_inputs": st.none() | st.integers(1, 4),
     }
     if unknown := set(vary) - set(strategies):
         raise ValueError(f"vary takes any of {list(strategies)}. Received: {sorted(unknown)}.")
@@ -129,6 +134,9 @@ def windowed_series(*vary: str, columns: int | None = None) -> Strategy[Windowed
 
 def _built(settings: dict[str, Any]) -> WindowedSeries | None:
     """Return the windows with these settings, or None if two settings disagree."""
+    if settings.get("min_inputs") is not None:
+        targets = settings.get("targets") == "sequence"
+        settings = {**settings, "missing": "mask_targets" if targets else "mask"}
     try:
         return WindowedSeries(**settings)
     except ValueError:

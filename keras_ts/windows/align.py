@@ -31,7 +31,10 @@ class Placement:
         return self._moments(flat, self.ranges.series_of(windows))
 
     def table(self, actual: Array, predictions: Array) -> dict[str, Array]:
-        """Return one row per window, input (in sequences) and step: see ``WindowDataset.align``."""
+        """Return one row per window, input (in sequences) and step: see ``WindowDataset.align``.
+
+        Inputs before their series, which have no timestamp, get no row.
+        """
         shape = self.geometry
         windows = np.arange(self.ranges.total)
         inputs = np.arange(shape.window) if shape.sequence else np.array([shape.window - 1])
@@ -59,13 +62,18 @@ class Placement:
         step = rows(steps)
         series = rows(self.ranges.series_of(windows)[:, None, None])
         values = (-1,) if columns == 1 else (-1, columns)
+        actual, predictions = actual.reshape(values), predictions.reshape(values)
+        if shape.sequence and shape.before:
+            kept = np.flatnonzero(origin >= self.panel.offsets[series])
+            series, origin, step = series[kept], origin[kept], step[kept]
+            actual, predictions = actual[kept], predictions[kept]
         return {
             "series": self._labels(series),
             "origin": self._moments(origin, series),
             "step": step,
             "target": self._moments(origin + shape.gap + step, series),
-            "actual": actual.reshape(values),
-            "prediction": predictions.reshape(values),
+            "actual": actual,
+            "prediction": predictions,
         }
 
     def _labels(self, series: IntArray) -> Array:

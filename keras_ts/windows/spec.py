@@ -119,6 +119,7 @@ class WindowSpec:
             self.stride,
             self.sampling_rate,
             self.targets == "sequence",
+            0 if self.min_inputs is None else self.sampling_rate * (self.window - self.min_inputs),
         )
 
     @property

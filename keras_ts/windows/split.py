@@ -35,18 +35,30 @@ def all_windows(panel: Panel, spec: WindowSpec) -> WindowRanges:
 def without_missing(
     panel: Panel, spec: WindowSpec, ranges: WindowRanges, inputs: bool
 ) -> WindowRanges:
-    """Keep the windows whose targets and columns known ahead, and maybe ``inputs``, are finite."""
+    """Keep the windows whose targets and columns known ahead, and maybe ``inputs``, are finite.
+
+    Under ``missing="mask_targets"`` one target is enough, and columns known ahead are needed only
+    at steps with a target.
+    """
     geometry, columns = spec.geometry, panel.columns
+    some = spec.handling.complete == "some"
 
     def complete(begin: int, count: int) -> Any:
         stop = begin + geometry.stride * (count - 1) + geometry.span
-        values = panel.values[begin:stop]
+        values = panel.rows(begin, stop)
         bad = missing_rows(values) if inputs else np.zeros(len(values), bool)
-        hit = windows_reading(bad, missing_rows(values, columns.targets), geometry, count)
+        finite = np.isfinite(values.reshape(len(values), -1)[:, columns.targets])
+        present = np.logical_or.reduce(finite, axis=1)
+        if some:
+            hit = ~windows_reading(bad, present, geometry, count)
+        else:
+            hit = windows_reading(bad, missing_rows(values, columns.targets), geometry, count)
         if columns.future:
             # Also in sequences, covariates are read only after the origin.
             ahead = replace(geometry, sequence=False)
-            hit = hit | windows_reading(bad, missing_rows(values, columns.future), ahead, count)
+            lacking = missing_rows(values, columns.future)
+            lacking = lacking & present if some else lacking
+            hit = hit | windows_reading(bad, lacking, ahead, count)
         if spec.handling.masked:
             hit = hit | _without_a_level(panel, values, geometry, count)
         return ~hit
@@ -74,12 +86,13 @@ def check_nonempty(ranges: WindowRanges, panel: Panel, spec: WindowSpec) -> None
         return
     longest = int(panel.lengths.max(initial=0))
     span = spec.geometry.span
-    if longest >= span and not spec.handling.inputs:
+    needed = span + spec.geometry.first_start
+    if longest >= needed and not spec.handling.inputs:
         raise ValueError(
             f'missing="drop" leaves no window: every one of the {span} positions that a window '
             "spans must be finite. Fill the missing values, or make the window shorter."
         )
-    if longest >= span:
+    if longest >= needed:
         raise ValueError(
             f'missing="mask" leaves no window: nowhere are {spec.horizon} targets in a row finite, '
             "together with the columns known ahead, after a window with a value of each target. "
@@ -87,8 +100,9 @@ def check_nonempty(ranges: WindowRanges, panel: Panel, spec: WindowSpec) -> None
         )
     raise ValueError(
         f"series is too short: window={spec.window}, sampling_rate={spec.sampling_rate}, "
-        f"gap={spec.gap} and horizon={spec.horizon} span {span} positions, and the "
-        f"longest of {len(panel.lengths)} series has {longest}."
+        f"gap={spec.gap} and horizon={spec.horizon} span {span} positions"
+        + ("" if needed == span else f", {needed} of them rows by min_inputs={spec.min_inputs}")
+        + f", and the longest of {len(panel.lengths)} series has {longest}."
     )
 
 

@@ -1,4 +1,4 @@
-"""One weight per window: given, averaged over its targets, or the inverse of its series' scale."""
+"""One weight per window: given, averaged over its targets, times the inverse of a series' scale."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -7,13 +7,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
+from keras_ts.windows.arithmetic.early import EarlyGather
 from keras_ts.windows.arithmetic.gather import Gather
 from keras_ts.windows.arithmetic.geometry import Geometry, PickledByFields, WindowRanges
 from keras_ts.windows.arithmetic.scale import mean_absolute_steps
 from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import Part
+
+# No series weighs more than this many times the median weight.
+_HEAVIEST = 100
 
 
 @dataclass(frozen=True)
@@ -25,25 +29,40 @@ class WindowWeights(PickledByFields):
         per: "window", "position" or "series": ``values`` holds one weight for each.
         ranges: The windows.
         geometry: The shape of a window.
+        offsets: Flat start of each series, and the end of the last.
+        factors: For each series, a factor of the weights of its windows; None for 1.
     """
 
     values: Array
     per: Literal["window", "position", "series"]
     ranges: WindowRanges
     geometry: Geometry
+    offsets: IntArray
+    factors: Array | None = None
 
     def of(self, windows: IntArray, starts: Any) -> Array:
         """Return one weight for each window, given its number and its flat start."""
-        if self.per == "window":
-            return self.values[windows]
         if self.per == "series":
             return self.values[self.ranges.series_of(windows)]
+        weights = self.values[windows] if self.per == "window" else self._of_positions(starts)
+        if self.factors is None:
+            return weights
+        return weights * self.factors[self.ranges.series_of(windows)]
+
+    def _of_positions(self, starts: Any) -> Array:
+        """Return the mean weight of each window's targets that are rows of its series."""
         read = self._gather.target(starts)
-        return read if read.ndim == 1 else read.mean(axis=tuple(range(1, read.ndim)))
+        axes = tuple(range(1, read.ndim))
+        if not axes:
+            return read
+        early = self.geometry.sequence and self.geometry.before
+        mean: Array = np.nanmean(read, axis=axes) if early else read.mean(axis=axes)
+        return mean
 
     @cached_property
-    def _gather(self) -> Gather:
-        return Gather(self.values, None, (), self.geometry)
+    def _gather(self) -> Gather | EarlyGather:
+        gather = Gather(self.values, None, (), self.geometry)
+        return EarlyGather(gather, self.offsets) if self.geometry.before else gather
 
     def part(self, ranges: WindowRanges) -> "WindowWeights":
         """Return the weights of some of the windows."""
@@ -54,7 +73,7 @@ class WindowWeights(PickledByFields):
 
 
 def read_weights(
-    panel: Panel, ranges: WindowRanges, geometry: Geometry, sample_weight: Any
+    panel: Panel, ranges: WindowRanges, spec: WindowSpec, sample_weight: Any
 ) -> Callable[[Part], WindowWeights | None]:
     """Return a function of a training part that returns the weights of all windows.
 
@@ -63,33 +82,42 @@ def read_weights(
     Args:
         panel: The series.
         ranges: All windows.
-        geometry: The shape of a window.
+        spec: The settings, of which ``weighting`` gives weights to each series.
         sample_weight: As ``WindowedSeries.build`` takes it; None for no weights.
 
     Raises:
-        ValueError: ``sample_weight`` does not fit the panel.
+        ValueError: ``sample_weight`` does not fit the panel, or is text.
     """
-    if isinstance(sample_weight, str):
-        _checks.choice("sample_weight", sample_weight, ("inverse_scale",))
-        return lambda train: WindowWeights(
-            _inverse_scales(panel, train), "series", ranges, geometry
-        )
     weights = None
     if sample_weight is not None:
-        weights = _array_weights(panel, ranges, geometry, sample_weight)
-    return lambda train: weights
+        weights = _array_weights(panel, ranges, spec.geometry, sample_weight)
+    if spec.weighting is None:
+        return lambda train: weights
+
+    def weighted(train: Part) -> WindowWeights:
+        scales = _inverse_scales(panel, train, spec.weighting)
+        if weights is None:
+            return WindowWeights(scales, "series", ranges, spec.geometry, panel.offsets)
+        return replace(weights, factors=scales)
+
+    return weighted
 
 
 def _array_weights(
     panel: Panel, ranges: WindowRanges, geometry: Geometry, sample_weight: Any
 ) -> WindowWeights:
+    if isinstance(sample_weight, str):
+        raise ValueError(
+            "sample_weight takes numbers. To weigh each series by the inverse of its steps, pass "
+            'WindowedSeries(..., weighting="inverse_scale"). Received: '
+            f"sample_weight={sample_weight!r}."
+        )
     arrays = [np.asarray(piece) for piece in _pieces(sample_weight)]
     for array in arrays:
         if array.ndim != 1 or array.dtype.kind not in "biuf":
             raise ValueError(
-                "sample_weight must be one number per position or per window, a list of such "
-                'arrays for a panel, or "inverse_scale". Received shape '
-                f"{array.shape}, dtype {array.dtype}."
+                "sample_weight must be one number per position or per window, or a list of such "
+                f"arrays for a panel. Received shape {array.shape}, dtype {array.dtype}."
             )
         if not ((array >= 0).all() and (array <= np.finfo(np.float32).max).all()):
             raise ValueError("sample_weight must be >= 0 everywhere, and finite as a float32.")
@@ -103,7 +131,8 @@ def _array_weights(
     weights = np.concatenate(arrays).astype(np.float32)
     if panel.row_order is not None and not per_window:
         weights = weights[panel.row_order]
-    return WindowWeights(weights, "window" if per_window else "position", ranges, geometry)
+    per: Any = "window" if per_window else "position"
+    return WindowWeights(weights, per, ranges, geometry, panel.offsets)
 
 
 def _pieces(sample_weight: Any) -> Sequence[Any]:
@@ -112,15 +141,21 @@ def _pieces(sample_weight: Any) -> Sequence[Any]:
     return sample_weight if listed and np.ndim(sample_weight[0]) > 0 else [sample_weight]
 
 
-def _inverse_scales(panel: Panel, train: Part) -> Array:
+def _inverse_scales(panel: Panel, train: Part, weighting: Any) -> Array:
     """Return the inverse of the mean absolute step of each series' targets in the training part.
 
     Of several targets, each target's step is divided by its median in the panel before they are
     averaged, so that targets in different units count equally. A series without a step gets the
     weight of the median series.
+
+    Args:
+        panel: The series.
+        train: The training part.
+        weighting: ``"inverse_scale"`` for steps from one position to the next, or their length.
     """
     targets = np.array(panel.columns.targets)
-    steps = mean_absolute_steps(panel.values, train.begin, train.end, targets)
+    lag = 1 if weighting == "inverse_scale" else weighting
+    steps = mean_absolute_steps(panel.values, train.begin, train.end, targets, lag)
     if steps.shape[1] > 1:
         typical = [np.median(column[column > 0]) if (column > 0).any() else 1 for column in steps.T]
         steps = steps / typical
@@ -128,14 +163,17 @@ def _inverse_scales(panel: Panel, train: Part) -> Array:
     moving = scales > 0
     if not moving.any():
         return np.ones(len(scales), np.float32)
-    weights = 1 / np.where(moving, scales, np.median(scales[moving]))
+    with np.errstate(over="ignore"):  # Of a scale near 0, whose weight is cut.
+        weights = 1 / np.where(moving, scales, np.median(scales[moving]))
+    weights = np.minimum(weights, _HEAVIEST * np.median(weights[moving]))
     limits = np.finfo(np.float32)
     unfit = (weights > limits.max) | (weights < limits.tiny)
     if unfit.any():
         series = int(unfit.argmax())
+        apart = "one position to the next" if lag == 1 else f"a position to that {lag} later"
         raise ValueError(
-            f'sample_weight="inverse_scale": {panel.series(series)} moves by {scales[series]:.2g} '
-            "from one position to the next, and the inverse of that does not fit float32. Convert "
-            "the series to other units."
+            f"weighting={weighting!r}: {panel.series(series)} moves by {scales[series]:.2g} "
+            f"from {apart}, and the inverse of that does not fit float32. Convert the series to "
+            "other units."
         )
     return weights.astype(np.float32)

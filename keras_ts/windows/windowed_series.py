@@ -94,7 +94,8 @@ class WindowedSeries(WindowSpec):
             not drown small ones; or a period, to use steps that many positions apart. Only the
             training part is read. (Of several targets, each target's step is divided by its median
             in the panel before they are averaged. A constant series gets the weight of the median
-            series, and no weight is more than 100 times that.) Defaults to None: no weights.
+            series, and no weight is more than 100 times the median weight.) Defaults to None: no
+            weights.
         batch_size: Windows in a batch. Defaults to 32.
         shuffle: True for a new uniform permutation of all windows in each epoch. Defaults to
             False, time order.
@@ -153,12 +154,8 @@ class WindowedSeries(WindowSpec):
             series: ``(time,)`` or ``(time, columns)``, a list of such arrays, or a pandas
                 or polars data frame.
             sample_weight: One weight per position of the series (a list of arrays for a panel),
-                averaged over the targets of a window. Or one weight per window, in time order. Or
-                ``"inverse_scale"``: the inverse of the mean absolute step of the series' target, so
-                that the ``"mae"`` loss is a scaled error and large series do not drown small ones.
-                (Of several targets, each target's step is divided by its median in the panel before
-                they are averaged. A constant series gets the weight of the median series.)
-                Defaults to None: no weights.
+                averaged over the targets of a window. Or one weight per window, in time order. They
+                are multiplied by those of ``weighting``. Defaults to None: no weights of one's own.
 
         Raises:
             ValueError: No series is long enough for one window, a value is missing, or
@@ -193,8 +190,9 @@ class WindowedSeries(WindowSpec):
                 without a time zone is a local time of the time column; one with a time zone needs a
                 column that has one too.
             context: True if inputs may reach back over the border, as is usual for validation.
+                Positions before a series, which ``min_inputs`` allows, lie behind no border.
                 Defaults to True.
-            sample_weight: As in ``build``; ``"inverse_scale"`` uses only the first part.
+            sample_weight: As in ``build``. ``weighting`` reads only the first part.
 
         Raises:
             TypeError: A border has a time zone, and the time column has none.
@@ -252,7 +250,7 @@ class WindowedSeries(WindowSpec):
                 each series over that.
             max_train_size: Most positions (or timestamps) in a training part, the latest ones.
                 Defaults to None: all.
-            sample_weight: As in ``build``; ``"inverse_scale"`` uses only the training part.
+            sample_weight: As in ``build``. ``weighting`` reads only the training part.
 
         Returns:
             An iterator of pairs of datasets, the earliest fold first. The training part follows
@@ -294,7 +292,7 @@ class _Cut:
         self.spec = spec = replace(spec, categories=self.panel.categories)
         self.ranges = all_windows(self.panel, spec)
         check_nonempty(self.ranges, self.panel, spec)
-        self.weights = read_weights(self.panel, self.ranges, spec.geometry, sample_weight)
+        self.weights = read_weights(self.panel, self.ranges, spec, sample_weight)
 
     def check_categories(self, train: Part, later: list[Part], cure: str) -> None:
         """Refuse categories that were read from the series, if the training part lacks one."""
@@ -321,7 +319,8 @@ class _Cut:
             cure: First half of the error's last sentence.
         """
         spec = self.spec
-        ranges = part_of(self.ranges, part.begin, part.end, spec.geometry, context)
+        offsets = self.panel.offsets[:-1]
+        ranges = part_of(self.ranges, part.begin, part.end, offsets, spec.geometry, context)
         if not ranges.total:
             # Inputs need room in the part if they may not lie before it, or if they have targets.
             shorter = "horizon" if context and spec.targets == "vector" else "window"

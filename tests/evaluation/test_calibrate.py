@@ -16,7 +16,6 @@ from keras_ts import (
     compare,
     forecast,
     load_model,
-    pad_front,
     save_portable,
 )
 from keras_ts.layers import SortedQuantiles
@@ -67,8 +66,8 @@ def test_windows_with_holes_are_held_as_often_as_margins_say(levels, columns):
         series = generator.normal(size=(length, 2)).cumsum(axis=0)
         series[generator.random(series.shape) < 0.1] = np.nan
         panel.append(series if columns else series[:, 0])
-    windows = WindowedSeries(24, 2, missing="mask", target_columns=columns)
-    dataset = windows.build(pad_front(panel, windows, seen=6))
+    windows = WindowedSeries(24, 2, missing="mask", min_inputs=6, target_columns=columns)
+    dataset = windows.build(panel)
     preset = RecurrentPreset(units=(2,), window_norm="last", quantiles=levels)
     calibrated = calibrate(preset.build(dataset), dataset, coverage=0.8)
     rank = np.ceil((dataset.num_windows + 1) * 0.8)

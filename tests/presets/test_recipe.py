@@ -144,8 +144,8 @@ def test_a_model_without_units_is_refused_where_the_loss_needs_them():
 @pytest.mark.parametrize("weight", [None, "inverse_scale"])
 def test_the_recipe_for_a_long_series_trains_every_shape_of_targets(columns, horizon, weight):
     table = np.random.default_rng(0).normal(size=(40, 3)) * [1.0, 1e3, 1e-3]
-    windows = WindowedSeries(8, horizon, target_columns=columns)
-    dataset = windows.build(table, sample_weight=weight)
+    windows = WindowedSeries(8, horizon, target_columns=columns, weighting=weight)
+    dataset = windows.build(table)
     preset = from_preset("smooth_gru", units=(3,), memory=3)
     model = untraced(preset.build(dataset))
     preset.recipe.compile(model, steps_per_epoch=len(dataset))

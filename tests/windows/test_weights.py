@@ -1,6 +1,7 @@
 """Weights stay with their windows, and weigh windows alone."""
 
-import itertools
+import pickle
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -68,11 +69,12 @@ def test_weights_have_one_axis_less_than_targets(targets, horizon, columns):
     np.testing.assert_allclose(model.evaluate(dataset, verbose=0), wanted, rtol=1e-4)
 
 
-def scales_by_hand(series, columns):
-    """Mean absolute step of each column between finite neighbours."""
+def scales_by_hand(series, columns, lag=1):
+    """Mean absolute step of each column between finite values, ``lag`` apart."""
     steps = []
     for column in columns:
-        pairs = itertools.pairwise(series[:, column].tolist())
+        values = series[:, column].tolist()
+        pairs = zip(values, values[lag:], strict=False)
         known = [abs(b - a) for a, b in pairs if np.isfinite(a) and np.isfinite(b)]
         steps.append(np.mean(known) if known else 0.0)
     return steps
@@ -82,7 +84,7 @@ def test_a_large_series_does_not_drown_a_small_one():
     rng = np.random.default_rng(0)
     walk = rng.normal(size=200).cumsum()
     panel = [walk, 1000 * walk]
-    dataset = WindowedSeries(5, batch_size=16).build(panel, sample_weight="inverse_scale")
+    dataset = WindowedSeries(5, batch_size=16, weighting="inverse_scale").build(panel)
     weights = joined(list(dataset))[2]
     np.testing.assert_allclose(weights[:195] / weights[195:], 1000, rtol=1e-6)
     model = compiled(5)
@@ -104,36 +106,45 @@ def test_scales_are_those_of_the_training_part_alone(data):
         series[rng.random(len(series)) < 0.1] = np.nan
     columns = data.draw(st.sampled_from([[1], [0, 2]]))
     target = columns[0] if len(columns) == 1 else columns
-    windows = WindowedSeries(2, target_columns=target, missing="keep", batch_size=500)
+    weighting = data.draw(st.sampled_from(["inverse_scale", 1, 4]))
+    windows = WindowedSeries(
+        2, target_columns=target, missing="keep", weighting=weighting, batch_size=500
+    )
     part = data.draw(st.sampled_from(["build", "split", "folds"]))
     if part == "build":
-        dataset, ends = windows.build(panel, sample_weight="inverse_scale"), lengths
+        dataset, ends = windows.build(panel), lengths
     elif part == "split":
-        dataset = windows.split(panel, -5, sample_weight="inverse_scale")[1]
+        dataset = windows.split(panel, -5)[1]
         ends = [length - 5 for length in lengths]
     else:
-        _, dataset = next(windows.folds(panel, 2, test_size=3, sample_weight="inverse_scale"))
+        _, dataset = next(windows.folds(panel, 2, test_size=3))
         ends = [length - 6 for length in lengths]
     steps = np.array(
-        [scales_by_hand(series[:end], columns) for series, end in zip(panel, ends, strict=True)]
+        [
+            scales_by_hand(series[:end], columns, 1 if weighting == "inverse_scale" else weighting)
+            for series, end in zip(panel, ends, strict=True)
+        ]
     )
     assume((steps > 0).all())  # Another test has series without a step.
     if len(columns) > 1:
         steps /= np.median(steps, axis=0)
-    wanted = (1 / steps.mean(axis=1))[dataset.align(dataset.to_numpy()[1])["series"]]
+    scales = steps.mean(axis=1)
+    weights = np.minimum(1 / scales, 100 * np.median(1 / scales))
+    wanted = weights[dataset.align(dataset.to_numpy()[1])["series"]]
     np.testing.assert_allclose(np.ravel(dataset.to_numpy()[2]), wanted, rtol=1e-5)
 
 
 def test_a_constant_series_weighs_as_the_median_series_does():
     panel = [np.arange(9.0) * slope for slope in (1, 4, 9, 0)] + [np.full(9, 7.0)]
-    weights = WindowedSeries(2).build(panel, sample_weight="inverse_scale").to_numpy()[2]
+    windows = WindowedSeries(2, weighting="inverse_scale")
+    weights = windows.build(panel).to_numpy()[2]
     np.testing.assert_allclose(weights[::7], [1, 1 / 4, 1 / 9, 1 / 4, 1 / 4])
     # Rounding makes no series move: one over it would weigh 1e16 times as much as another.
     panel[-1] = np.array([0.3, 0.1 + 0.2, 0.1 * 3] * 3)
     assert np.diff(panel[-1]).any()
-    noisy = WindowedSeries(2).build(panel, sample_weight="inverse_scale").to_numpy()[2]
+    noisy = windows.build(panel).to_numpy()[2]
     np.testing.assert_array_equal(noisy, weights)
-    constant = WindowedSeries(2).build(np.ones(9), sample_weight="inverse_scale")
+    constant = windows.build(np.ones(9))
     np.testing.assert_array_equal(constant.to_numpy()[2], 1)
 
 
@@ -154,19 +165,70 @@ def test_weights_of_a_whole_series_go_with_the_windows_of_each_part(per):
 
 
 def test_text_that_is_no_weight():
-    with pytest.raises(ValueError, match="sample_weight must be one of 'inverse_scale'"):
-        WindowedSeries(3).build(distinct(20), sample_weight="inverse")
+    says = 'sample_weight takes numbers.*WindowedSeries.*weighting="inverse_scale"'
+    with pytest.raises(ValueError, match=says):
+        WindowedSeries(3).build(distinct(20), sample_weight="inverse_scale")
 
 
-@pytest.mark.parametrize("scale", [1e-300, 1e-42, 1e42, 1e300])
+def test_no_series_weighs_more_than_a_hundred_times_the_median_one():
+    panel = [np.arange(20.0) * slope for slope in (1, 1, 1, 1e-3, 1e-300)]
+    weights = WindowedSeries(3, weighting="inverse_scale").build(panel).to_numpy()[2]
+    np.testing.assert_allclose(weights[::17], [1, 1, 1, 100, 100], rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e42, 1e300])
 def test_a_scale_whose_inverse_does_not_fit_is_refused(scale):
-    panel = [np.arange(20.0), np.arange(20.0) * scale]
-    with pytest.raises(ValueError, match=r"inverse_scale\": series 1 moves by 1e.*other units"):
-        WindowedSeries(3).build(panel, sample_weight="inverse_scale")
+    panel = [np.arange(20.0) * scale, np.arange(20.0) * scale]
+    with pytest.raises(ValueError, match=r"weighting=4: series 0 moves by 4e.*other units"):
+        WindowedSeries(3, weighting=4).build(panel)
 
 
 def test_a_series_without_a_finite_step_weighs_as_the_median_series_does():
     panel = [np.arange(20.0), np.full(20, np.nan), np.where(np.arange(20) % 2, np.inf, 1.0)]
-    windows = WindowedSeries(3, missing="keep", batch_size=99)
-    weights = windows.build(panel, sample_weight="inverse_scale")[0][2]
-    np.testing.assert_array_equal(weights, 1)
+    windows = WindowedSeries(3, missing="keep", weighting="inverse_scale", batch_size=99)
+    np.testing.assert_array_equal(windows.build(panel)[0][2], 1)
+
+
+def test_a_season_apart_a_season_is_no_step():
+    """Sales that repeat each week and grow slowly differ in size by their growth alone."""
+    time, week = np.arange(70.0), np.tile([1.0, 2, 3, 4, 5, 90, 7], 10)
+    panel = [time + week, 10 * time + week, time[:5]]
+    weights = WindowedSeries(2, weighting=7).build(panel).to_numpy()[2]
+    np.testing.assert_allclose(weights[[0, 68, 136]], [1 / 7, 1 / 70, 2 / 77], rtol=1e-6)
+
+
+@pytest.mark.parametrize("per", ["window", "position"])
+@pytest.mark.parametrize("targets", ["vector", "sequence"])
+def test_weights_of_ones_own_are_multiplied(per, targets):
+    """Also of windows that begin before their series, in every part and after a pickle."""
+    panel = [3 * distinct(12), distinct(9)]
+    windows = WindowedSeries(
+        4, 2, targets=targets, min_inputs=2, missing="mask_targets", weighting="inverse_scale",
+        remainder="pad", batch_size=8,
+    )  # fmt: skip
+    own = [np.arange(12.0) + 1, np.arange(9.0) + 1]
+    if per == "window":
+        own = np.arange(windows.count(panel)) + 1.0
+    plain = replace(windows, weighting=None, remainder="keep")
+    dataset = windows.build(panel, sample_weight=own)
+    copy = pickle.loads(pickle.dumps(dataset))
+    series = np.repeat([0, 1], [windows.count(one) for one in panel])
+    weights = plain.build(panel, sample_weight=own).to_numpy()[2].ravel()
+    if per == "position":
+        starts = [np.arange(-2, len(one) - 5) for one in panel]
+        first = [1 if targets == "sequence" else 4] * 2
+        by_hand = [
+            np.mean([p + 1 for k in range(first[0], 6) for p in [s + k] if p >= 0]
+                    if targets == "vector" else
+                    [p + 1 for k in range(4) for p in (s + k + 1, s + k + 2) if p >= 0])
+            for own_starts in starts for s in own_starts
+        ]  # fmt: skip
+        np.testing.assert_allclose(weights, by_hand, rtol=1e-6)
+    for part in (dataset, copy):
+        np.testing.assert_allclose(
+            part.to_numpy()[2].ravel(), weights / np.array([3, 1])[series], rtol=1e-6
+        )
+    rows = np.concatenate([batch[2] for batch in dataset]).ravel()[: len(weights)]
+    np.testing.assert_allclose(rows, weights / np.array([3, 1])[series] * 16 / 15, rtol=1e-6)
+    shards = [batch[2] for shard in (0, 1) for batch in [dataset.shard(2, shard)[0]]]
+    np.testing.assert_allclose(np.concatenate(shards).ravel(), rows[:8], rtol=1e-6)

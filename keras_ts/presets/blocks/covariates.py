@@ -52,9 +52,9 @@ class Covariates:
         if needs.ahead and needs.ahead_constants is not None:
             standardize = standardization(needs.ahead_constants)
             within = standardize(SelectColumns(needs.ahead)(window))
-            if needs.masked and len(needs.ahead) > needs.calendar:
+            if needs.masked and (needs.early or len(needs.ahead) > needs.calendar):
                 # Standardized before it is filled, so that the 0 before a first value is the
-                # column's mean. No value of a calendar is missing.
+                # column's mean. A calendar lacks values before its series alone.
                 within = CarryForward()(within)
             ahead = standardize(inputs["future"])
             parts.append(within)

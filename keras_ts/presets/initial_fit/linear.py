@@ -18,8 +18,8 @@ def fit_linear(linear: LinearForecast, probe: keras.Model, dataset: WindowDatase
     """Set the weights of a linear map: from windows to what the model leaves of their targets.
 
     The error of a window, in units of the series, is multiplied by the window's weight and then
-    squared: weights that make absolute errors comparable, such as ``"inverse_scale"``, do the same
-    to squares.
+    squared: weights that make absolute errors comparable, such as those of ``weighting``, do the
+    same to squares.
 
     Args:
         linear: The linear map.

@@ -89,11 +89,11 @@ class Gather(PickledByFields):
 
     def ahead(self, starts: Any) -> Array:
         """Return the columns known ahead, ``(batch, horizon, columns)``, after the last input."""
-        return _columns(self._horizons[starts], self.future)
+        return chosen_columns(self._horizons[starts], self.future)
 
     def target(self, starts: Any) -> Array:
         """Return the targets, ``(batch, [window,] [horizon,] [columns])``."""
-        return _columns(self._targets[starts], self.targets)
+        return chosen_columns(self._targets[starts], self.targets)
 
     def pair(self, starts: Any) -> tuple[Array, Array]:
         """Return the inputs and targets of a batch, read together where that is cheaper."""
@@ -101,7 +101,7 @@ class Gather(PickledByFields):
             return self.past(starts), self.target(starts)
         read, (inputs, ahead) = self._together[starts], self._parts
         x, y = read.getfield(inputs, 0), read.getfield(*ahead)
-        return x, y if self.targets is None else _columns(y, self.targets)
+        return x, y if self.targets is None else chosen_columns(y, self.targets)
 
     @cached_property
     def _inputs(self) -> StridedWindows:
@@ -146,7 +146,8 @@ class Gather(PickledByFields):
         return inputs, (np.dtype((values.dtype, ahead)), shape.first_target * row)
 
 
-def _columns(read: Array, columns: int | tuple[int, ...] | None) -> Array:
+def chosen_columns(read: Array, columns: int | tuple[int, ...] | None) -> Array:
+    """Return columns of windows: all for None, and without their axis for an int."""
     if columns is None:
         return read
     return read[..., columns] if isinstance(columns, int) else read[..., list(columns)]

@@ -26,7 +26,10 @@ class PickledByFields:
 
 @dataclass(frozen=True)
 class Geometry:
-    """The shape of one window, as distances from its first position."""
+    """The shape of one window, as distances from its first position.
+
+    ``before`` is the largest number of positions by which a window may begin before its series.
+    """
 
     window: int
     horizon: int
@@ -34,6 +37,7 @@ class Geometry:
     stride: int
     sampling_rate: int
     sequence: bool
+    before: int = 0
 
     @property
     def reach(self) -> int:
@@ -49,6 +53,11 @@ class Geometry:
     def first_target(self) -> int:
         """Distance from the first input to the first target."""
         return self.gap + 1 if self.sequence else self.reach + self.gap
+
+    @property
+    def first_start(self) -> int:
+        """Where the first window of a series starts: 0, or below 0 if it begins before it."""
+        return -(self.before // self.stride * self.stride)
 
 
 @dataclass(frozen=True)
@@ -76,9 +85,15 @@ class WindowRanges(PickledByFields):
         """Number of windows in all ranges."""
         return int(self._before[-1])
 
-    def rows(self, span: int) -> tuple[IntArray, IntArray]:
-        """Return begins and ends of the flat rows that each range reads, in windows of ``span``."""
-        return self.first, self.first + self.step * (self.count - 1) + span
+    def rows(self, span: int, offsets: IntArray) -> tuple[IntArray, IntArray]:
+        """Return begins and ends of the flat rows that each range reads.
+
+        Args:
+            span: Positions from a window's first input to its last target.
+            offsets: Flat start of each series; no row lies before it, even if a window does.
+        """
+        end = self.first + self.step * (self.count - 1) + span
+        return np.maximum(self.first, offsets[self.series]), end
 
     def starts(self, windows: IntArray) -> IntArray:
         """Return the flat starts of windows, given their numbers in time order."""
@@ -129,6 +144,10 @@ def concatenated_offsets(lengths: Any) -> IntArray:
 def layout(offsets: IntArray, gaps: IntArray, geometry: Geometry) -> WindowRanges:
     """Return all windows of a panel that cross neither the end of a series nor a gap.
 
+    Windows that begin before a series have flat starts within the series before it, or below 0. No
+    two windows share a start, and starts increase from each series to the next: a window ends in
+    its own series, and no window begins before its series by as much as it spans.
+
     Args:
         offsets: Flat start of each series, and the end of the last: ``0, len, ...``.
         gaps: Sorted flat positions that must not share a window with the one before.
@@ -140,6 +159,7 @@ def layout(offsets: IntArray, gaps: IntArray, geometry: Geometry) -> WindowRange
     begin = offsets[series]
     # Starts stay on the series' own grid after a gap.
     first = begin - (begin - low) // geometry.stride * geometry.stride
+    first[low == begin] += geometry.first_start
     count = (high - geometry.span - first) // geometry.stride + 1
     return WindowRanges._nonempty(first, count, series, geometry.stride)
 
@@ -202,17 +222,26 @@ def windows_reading(
 
 
 def part_of(
-    ranges: WindowRanges, begin: IntArray, end: IntArray, geometry: Geometry, context: bool
+    ranges: WindowRanges,
+    begin: IntArray,
+    end: IntArray,
+    offsets: IntArray,
+    geometry: Geometry,
+    context: bool,
 ) -> WindowRanges:
     """Keep the windows of a part: those whose targets all lie in it.
+
+    Positions before a series belong to the part that begins with the series.
 
     Args:
         ranges: The windows to choose from.
         begin: First flat position of the part in each series.
         end: Flat position after the last of the part in each series.
+        offsets: Flat start of each series.
         geometry: The shape of a window.
         context: True if inputs may lie before the part.
     """
     reach_back = geometry.first_target if context else 0
+    begin = np.where(begin > offsets, begin, begin - geometry.before)
     low, high = begin - reach_back, end - geometry.span
     return ranges.between(low[ranges.series], high[ranges.series])

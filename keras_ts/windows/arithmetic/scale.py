@@ -9,15 +9,20 @@ from keras_ts.windows.arithmetic.parted import parted
 
 
 def mean_absolute_steps(
-    values: Array, begin: IntArray, end: IntArray, columns: IntArray, block: int = 1 << 20
+    values: Array,
+    begin: IntArray,
+    end: IntArray,
+    columns: IntArray,
+    lag: int = 1,
+    block: int = 1 << 20,
 ) -> Array:
     """Return the mean absolute step of each series and column, ``(series, columns)``.
 
-    It is the mean of ``|y[t] - y[t - 1]|`` over ``begin < t < end``, where both values are finite:
-    the scale of Hyndman and Koehler, *Another look at measures of forecast accuracy* (2006). It is
-    0 if there is no such step. The arguments are those of ``absolute_steps``.
+    It is the mean of ``|y[t] - y[t - lag]|`` over ``begin + lag <= t < end``, where both values are
+    finite: the scale of Hyndman and Koehler, *Another look at measures of forecast accuracy*
+    (2006). It is 0 if there is no such step. The arguments are those of ``absolute_steps``.
     """
-    total, count = absolute_steps(values, begin, end, columns, block=block)
+    total, count = absolute_steps(values, begin, end, columns, lag, block)
     means: Array = total / np.maximum(count, 1)
     return means
 

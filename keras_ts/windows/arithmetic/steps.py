@@ -85,12 +85,9 @@ class Frequency:
         return ticks // ticks.dtype.type(self.step)
 
     def following(self, last: Any, count: int) -> Array:
-        """Return the ``count`` timestamps after ``last``, which is one of the series' own.
-
-        A negative ``count`` returns as many before it, in order.
-        """
+        """Return the ``count`` timestamps after ``last``, which is one of the series' own."""
         last = np.asarray(last)
-        ahead = (np.arange(1, count + 1) if count > 0 else np.arange(count, 0)) * self.step
+        ahead = np.arange(1, count + 1) * self.step
         if self.rule is None:
             steps = f"timedelta64[{self.unit}]" if self.unit else f"{last.dtype.kind}8"
             return last + ahead.astype(steps)

@@ -14,6 +14,7 @@ import numpy as np
 from keras_ts._dtypes import changes_integers
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.align import Placement
+from keras_ts.windows.arithmetic.early import EarlyGather
 from keras_ts.windows.arithmetic.gather import Gather
 from keras_ts.windows.arithmetic.geometry import PickledByFields
 from keras_ts.windows.arithmetic.sampler import BatchSampler
@@ -67,8 +68,9 @@ class WindowSource(PickledByFields):
         if self._check_reads:
             refuse_missing(self.panel)
         ranges = self.sampler.ranges
-        if len(ranges.first) == 1:
-            first = int(ranges.first[0])
+        first = int(ranges.first[0])
+        # A window that begins before its series is no view.
+        if len(ranges.first) == 1 and first >= self.panel.offsets[ranges.series[0]]:
             last = first + ranges.step * (ranges.total - 1)
             starts: Any = slice(first, last + 1, ranges.step)
         else:
@@ -106,9 +108,10 @@ class WindowSource(PickledByFields):
         return inputs, y, weights.reshape(len(weights), *[1] * (y.ndim - 2))
 
     @cached_property
-    def _gather(self) -> Gather:
-        columns = self.panel.columns
-        return Gather(self.panel.values, columns.target_index, columns.future, self.spec.geometry)
+    def _gather(self) -> Gather | EarlyGather:
+        columns, geometry = self.panel.columns, self.spec.geometry
+        gather = Gather(self.panel.values, columns.target_index, columns.future, geometry)
+        return EarlyGather(gather, self.panel.offsets) if geometry.before else gather
 
     @cached_property
     def _plain(self) -> bool:
@@ -119,7 +122,9 @@ class WindowSource(PickledByFields):
     def has_inexact_integers(self) -> bool:
         """True if the backend changes integers of the series; for a memory map, if it could."""
         panel = self.panel
-        parts = [panel.values] if panel.static is None else [panel.values, panel.static]
+        # Windows that may begin before their series hold no integers.
+        parts = [] if self.spec.geometry.before else [panel.values]
+        parts += [] if panel.static is None else [panel.static]
         return any(changes_integers(part, unread=panel.on_disk) for part in parts)
 
     @cached_property

@@ -21,7 +21,7 @@ def read_arrays(series: Any, spec: WindowSpec) -> Panel:
                 f"{argument}={getattr(spec, argument)!r} needs a pandas or polars frame. "
                 f"Received: {type(series).__name__}."
             )
-    arrays, single = open_arrays(series)
+    arrays, single = _open_arrays(series)
     if not single:
         shapes = {array.shape[1:] for array in arrays}
         if len(shapes) > 1:
@@ -40,7 +40,7 @@ def read_arrays(series: Any, spec: WindowSpec) -> Panel:
     return Panel(values, offsets, single, columns, static)
 
 
-def open_arrays(series: Any) -> tuple[list[Array], bool]:
+def _open_arrays(series: Any) -> tuple[list[Array], bool]:
     """Return the arrays of a list and False, or the only array in a list and True."""
     if not _is_list_of_arrays(series):
         return [_one_array(series, "series")], True

@@ -155,9 +155,7 @@ def refuse_slips(
     )
 
 
-def checked_front(
-    panel: Panel, calendar: str, cure: str = "", padding: IntArray | int = 0
-) -> IntArray:
+def checked_front(panel: Panel, calendar: str, cure: str = "") -> IntArray:
     """Return the rows before each series' first value, or refuse series that differ in them.
 
     Such a row may be padding, which does not count, or a missing value, which does.
@@ -166,11 +164,9 @@ def checked_front(
         panel: The series.
         calendar: The calendar, for an error.
         cure: The end of the error.
-        padding: Rows that each series will get in front.
     """
     front = rows_in_front(panel)
     filled = np.flatnonzero(front < panel.lengths)
-    front = front + padding
     other = filled[front[filled] != front[filled[:1]]]
     if len(other):
         first, moved = int(filled[0]), int(other[0])

@@ -102,8 +102,6 @@ class Clock:
     ) -> tuple[Array, Array]:
         """Return the ``count`` timestamps after the last of some series, at their frequencies.
 
-        A negative ``count`` returns as many before the first, in order.
-
         A local time that is skipped as the clock is put forward becomes as much later. Of a local
         time that occurs twice, the first one is returned.
 
@@ -111,10 +109,10 @@ class Clock:
             The timestamps as in ``times``, and by the clock of the time zone, both
             ``(series, count)``; NaT outside the years that time zones cover.
         """
-        ahead = np.empty((len(series), abs(count)), self.times.dtype)
+        ahead = np.empty((len(series), count), self.times.dtype)
         for row, (number, frequency) in enumerate(zip(series, frequencies, strict=True)):
             clock = self.shown if frequency.local else self.times
-            ahead[row] = frequency.following(clock[self.border_row(number, count)], count)
+            ahead[row] = frequency.following(clock[self.offsets[number + 1] - 1], count)
         if not self.zones:
             return ahead, ahead
         utc, shown = np.full_like(ahead, "NaT"), np.full_like(ahead, "NaT")
@@ -128,10 +126,6 @@ class Clock:
             utc[by_clock] = zone.readings(ahead[by_clock])[0]
             shown[mine] = zone.shown(utc[mine])
         return utc, shown
-
-    def border_row(self, series: int, count: int) -> int:
-        """Return the flat position of the last row of a series; of the first if ``count < 0``."""
-        return int(self.offsets[series] if count < 0 else self.offsets[series + 1] - 1)
 
     def border(self, at: Any) -> IntArray:
         """Return the position in each series of the first timestamp not before ``at``.

@@ -41,9 +41,8 @@ def refuse_unreached(panel: Panel, number: int, rows: int) -> None:
     clock: Any = panel.clock
     zone = " with a time zone, which covers the years 1 to 9999" if clock.zones else ""
     raise ValueError(
-        f"time_column holds {clock.times.dtype}{zone}. That does not reach {abs(rows)} steps "
-        f"{'back from the start' if rows < 0 else 'on from the end'} of {panel.series(number)}. "
-        "Convert it to a coarser unit, or ask for fewer steps."
+        f"time_column holds {clock.times.dtype}{zone}. That does not reach {rows} steps on from "
+        f"the end of {panel.series(number)}. Convert it to a coarser unit, or ask for fewer steps."
     )
 
 
@@ -55,7 +54,7 @@ def continued(
     Args:
         panel: The series, with a clock.
         frequencies: The frequency of each series, or None.
-        rows: Number of timestamps after the last row of each series; if negative, before the first.
+        rows: Number of timestamps after the last row of each series.
 
     Yields:
         The numbers of some series, and their timestamps as ``Clock.following`` returns them. Past
@@ -65,9 +64,9 @@ def continued(
     alike: dict[Any, list[int]] = {}
     for number, frequency in enumerate(frequencies):
         if frequency is not None and panel.offsets[number] < panel.offsets[number + 1]:
-            border = clock.times[clock.border_row(number, rows)].item()
+            last = clock.times[panel.offsets[number + 1] - 1].item()
             zone = min(number, len(clock.zones) - 1)
-            alike.setdefault((frequency, border, zone), []).append(number)
+            alike.setdefault((frequency, last, zone), []).append(number)
     own = [frequency for frequency, *_ in alike]
     first = [numbers[0] for numbers in alike.values()]
     yield from zip(alike.values(), *clock.following(first, own, rows), strict=True)

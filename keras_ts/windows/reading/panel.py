@@ -64,6 +64,17 @@ class Panel:
         """Number of columns that vary: 1 for a plain series."""
         return 1 if self.values.ndim == 1 else int(self.values.shape[1])
 
+    def rows(self, begin: int, stop: int) -> Array:
+        """Return the values at flat positions up to ``stop`` of the series that ``stop`` ends in.
+
+        Positions before the series hold NaN.
+        """
+        offset = int(self.offsets[np.searchsorted(self.offsets, stop - 1, side="right") - 1])
+        if begin >= offset:
+            return self.values[begin:stop]
+        values = self.values[offset:stop]
+        return np.concatenate([np.full((offset - begin, *values.shape[1:]), np.nan), values])
+
     @property
     def on_disk(self) -> bool:
         """True for a memory map, whose values are read only when needed."""

@@ -18,7 +18,6 @@ from keras_ts import (
     WindowedSeries,
     forecast,
     from_preset,
-    pad_front,
     sequence_to_sequence,
     sequence_to_vector,
 )
@@ -152,6 +151,17 @@ def sales(lengths, seed=0):
     return pd.concat(shops, ignore_index=True)
 
 
+def behind_rows(frame, seen):
+    """Return the frame with rows in front of each shop, so that it fills a window of 14 days."""
+    parts = []
+    for _, shop in frame.groupby("shop"):
+        days = pd.date_range(end=shop["day"].iloc[0], periods=15 - min(seen, len(shop)))[:-1]
+        front = pd.DataFrame({"day": days, "units": np.nan, "visits": np.nan})
+        kept = shop[["shop", "promo", "size"]].iloc[0]
+        parts += [front.assign(**kept), shop]
+    return pd.concat(parts, ignore_index=True).astype({"promo": float, "size": float})
+
+
 @pytest.fixture(scope="module")
 def of_shops():
     windows = WindowedSeries(
@@ -180,10 +190,9 @@ def test_rows_in_front_change_no_forecast(of_shops, lengths, seen, holes):
                       "day": pd.date_range(days.max(), periods=3)[1:]})
         for shop, days in frame.groupby("shop")["day"]
     ])  # fmt: skip
-    model, windows = of_shops
+    model, _ = of_shops
     short, padded = (
-        forecast(model, rows, future=plan)["units"]
-        for rows in (frame, pad_front(frame, windows, seen))
+        forecast(model, rows, future=plan)["units"] for rows in (frame, behind_rows(frame, seen))
     )
     np.testing.assert_allclose(padded, short, rtol=1e-4, atol=1e-4)
 

@@ -54,8 +54,8 @@ def forecasts(model, spec, table):
 def test_a_day_that_is_shut_every_year_is_known_before_any_training(
     horizon, gap, quantiles, weights
 ):
-    spec = windows(horizon, gap=gap)
-    train = spec.build(shop()[:-365], sample_weight=weights)
+    spec = windows(horizon, gap=gap, weighting=weights)
+    train = spec.build(shop()[:-365])
     told = forecasts(preset(quantiles=quantiles).build(train), spec, shop())
     for step in range(horizon):
         shut = np.reshape(told[pd.Timestamp("2023-12-25") - pd.Timedelta(step, "D")], (horizon, -1))

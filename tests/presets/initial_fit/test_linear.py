@@ -1,5 +1,7 @@
 """The linear map of a preset is fitted before any training, and frozen."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from keras.ops import convert_to_numpy as numpy
@@ -33,7 +35,7 @@ def test_the_linear_map_leaves_nothing_that_is_linear(columns, weight, quantiles
     time = np.arange(160.0)
     table = np.stack([np.sin(time), 1e4 * np.cos(0.4 * time + 1), np.sin(0.7 * time)], axis=1)
     windows = WindowedSeries(8, 2, gap=1, target_columns=columns, batch_size=16, shuffle=True)
-    dataset = windows.build(table, sample_weight=weight)
+    dataset = replace(windows, weighting=weight).build(table)
     model = cells(quantiles=quantiles).build(dataset)
     x, y = windows.build(np.add(table, [3.0, -2e4, 50.0])).to_numpy()[:2]
     out = called(model, x)

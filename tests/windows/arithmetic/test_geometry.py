@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arithmetic_oracle import geometries, inputs_of, targets_of
+from arithmetic_oracle import early_geometries, geometries, inputs_of, targets_of
 from keras_ts.windows.arithmetic.gather import Gather, StridedWindows
 from keras_ts.windows.arithmetic.geometry import (
     Geometry,
@@ -32,9 +32,10 @@ def windows_of(lengths, gaps, shape):
     """The series and flat start of every window that crosses neither an end nor a break."""
     found, begin = [], 0
     for number, length in enumerate(lengths):
-        for start in range(begin, begin + length, shape.stride):
-            last = targets_of(start, shape)[-1][-1]
-            if last < begin + length and not any(start < place <= last for place in gaps):
+        for start in range(begin - 99 * shape.stride, begin + length, shape.stride):
+            first, last = max(start, begin), targets_of(start, shape)[-1][-1]
+            crossed = any(first < place <= last for place in gaps)
+            if begin - start <= shape.before and last < begin + length and not crossed:
                 found.append((number, start))
         begin += length
     return found
@@ -60,14 +61,21 @@ def laid_out(panel, shape):
     return layout(concatenated_offsets(lengths), np.array(gaps, np.int64), shape)
 
 
-@given(panels(), geometries)
+@given(panels(), early_geometries)
 def test_windows_cross_neither_the_end_of_a_series_nor_a_gap(panel, shape):
     ranges = laid_out(panel, shape)
     assert listed(ranges) == windows_of(*panel, shape)
     assert (ranges.count >= 1).all()
 
 
-@given(panels(), geometries, st.randoms(use_true_random=False))
+@given(panels(), early_geometries)
+def test_windows_of_all_series_start_one_after_the_other(panel, shape):
+    """Also where they begin before their series: no two have one start."""
+    starts = [start for _, start in listed(laid_out(panel, shape))]
+    assert starts == sorted(set(starts))
+
+
+@given(panels(), early_geometries, st.randoms(use_true_random=False))
 def test_windows_may_be_asked_for_in_any_order(panel, shape, random):
     ranges = laid_out(panel, shape)
     numbers = np.array(
@@ -78,7 +86,7 @@ def test_windows_may_be_asked_for_in_any_order(panel, shape, random):
     assert ranges.series_of(numbers).tolist() == [series for series, _ in expected]
 
 
-@given(panels(), geometries, st.data())
+@given(panels(), early_geometries, st.data())
 def test_windows_are_known_by_their_starts(panel, shape, data):
     ranges = laid_out(panel, shape)
     numbers = np.arange(ranges.total)
@@ -89,14 +97,16 @@ def test_windows_are_known_by_their_starts(panel, shape, data):
     assert ranges.numbers(ranges.starts(some)).tolist() == some.tolist()
 
 
-@given(panels(), geometries)
+@given(panels(), early_geometries)
 def test_rows_are_those_from_the_first_window_of_a_range_to_the_end_of_its_last(panel, shape):
-    ranges = laid_out(panel, shape)
-    begins, ends = ranges.rows(shape.span)
+    """No row lies before its series, even if a window begins there."""
+    ranges, offsets = laid_out(panel, shape), concatenated_offsets(panel[0])
+    begins, ends = ranges.rows(shape.span, offsets)
     starts, number = ranges.starts(np.arange(ranges.total)), 0
-    for begin, end, count in zip(begins, ends, ranges.count, strict=True):
+    ranged = zip(begins, ends, ranges.count, ranges.series, strict=True)
+    for begin, end, count, series in ranged:
         own = starts[number : number + count]
-        assert (begin, end) == (own.min(), own.max() + shape.span)
+        assert (begin, end) == (max(own.min(), offsets[series]), own.max() + shape.span)
         number += count
 
 
@@ -181,7 +191,7 @@ def test_windows_reading_says_which_windows_read_a_flagged_position(shape, count
     assert windows_reading(inputs, targets, shape, count).tolist() == expected
 
 
-@given(geometries, st.booleans(), st.data())
+@given(early_geometries, st.booleans(), st.data())
 def test_a_window_belongs_to_the_part_that_holds_all_its_targets(shape, context, data):
     lengths = np.array(data.draw(st.lists(st.integers(0, 30), min_size=1, max_size=3)))
     many = data.draw(st.integers(1, 3))
@@ -195,14 +205,16 @@ def test_a_window_belongs_to_the_part_that_holds_all_its_targets(shape, context,
     ranges, offset = layout(offsets, NO_GAPS, shape), offsets[:-1]
     for part in range(many + 1):
         flat = np.column_stack([np.zeros_like(lengths), borders, lengths]) + offset[:, None]
-        inside = part_of(ranges, flat[:, part], flat[:, part + 1], shape, context)
+        inside = part_of(ranges, flat[:, part], flat[:, part + 1], offset, shape, context)
         expected = []
         for series, start in listed(ranges):
             edges = [0, *borders[series], lengths[series]] + offset[series]
+            # Positions before the series belong to the part that begins with it.
+            first = edges[part] - 99 * (edges[part] == offset[series])
             read = np.ravel(targets_of(start, shape))
             if not context:
                 read = np.append(read, start)
-            if edges[part] <= read.min() and read.max() < edges[part + 1]:
+            if first <= read.min() and read.max() < edges[part + 1]:
                 expected.append((series, start))
         assert listed(inside) == expected
 

@@ -23,7 +23,7 @@ def test_steps_are_those_within_each_part(data, block, plain):
         data.draw(st.integers(0, int(stop - start))) for start, stop in zip(begin, end, strict=True)
     ]
     begin = begin + later
-    means = mean_absolute_steps(values[:, 0] if plain else values, begin, end, columns, block)
+    means = mean_absolute_steps(values[:, 0] if plain else values, begin, end, columns, block=block)
     for series, (start, stop) in enumerate(zip(begin.tolist(), end.tolist(), strict=True)):
         for place, column in enumerate(columns.tolist()):
             part = values[start:stop, column].tolist()

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from forecasting_models import adding
-from keras_ts import WindowedInput, WindowedSeries, calendar_features, forecast, pad_front
+from keras_ts import WindowedInput, WindowedSeries, calendar_features, forecast
 from keras_ts.windows.reading.reader import read_panel
 
 ZONES = sorted(zoneinfo.available_timezones() - {"localtime", "Factory", "posixrules"})
@@ -177,16 +177,13 @@ def model():
 
 
 @settings(max_examples=25)
-@given(case=panels(), alone=st.booleans(), data=st.data())
-def test_forecasts_know_no_rows_in_front(model, case, alone, data):
-    """Nor do they with ``pad_front``; ``start`` counts the rows before those that are given."""
+@given(case=panels(), alone=st.booleans())
+def test_forecasts_know_no_rows_in_front(model, case, alone):
+    """``start`` counts the rows before those that are given."""
     panel, rows = case
     series = panel[0] if alone else panel
-    seen = data.draw(st.integers(1, min(8, *map(len, panel))))
     future = np.random.default_rng(1).normal(size=(2, 1) if alone else (len(panel), 2, 1))
     wanted = forecast(model, series, future=future)
-    padded = pad_front(series, PADDED, seen)
-    np.testing.assert_array_equal(forecast(model, padded, future=future), wanted)
     front = [np.tile([np.nan, 0.0, array[0, 2]], (rows, 1)) for array in panel]
     longer = [np.concatenate(pair) for pair in zip(front, panel, strict=True)]
     longer = longer[0] if alone else longer

@@ -1,8 +1,7 @@
-"""Series go on at their own frequency, forward and back; alike ones once."""
+"""Series go on at their own frequency, alike ones once."""
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from keras_ts import WindowedSeries
 from keras_ts.windows.reading.continued import continued, own_frequencies
@@ -26,41 +25,34 @@ def test_a_single_row_has_the_frequency_of_most():
     assert own_frequencies(panel_of(a=days[:1], b=days[:1])) == [None, None]
 
 
-@pytest.mark.parametrize("rows", [4, -4])
-def test_series_that_go_on_alike_are_continued_once(rows):
+def test_series_that_go_on_alike_are_continued_once():
     days = pd.date_range("2024-03-01", periods=20)
     panel = panel_of(a=days[8:12], b=days[8:12], c=days[8:14], d=days[6:12], e=days[[0, 1, 9]])
-    shared = {4: [[0, 1, 3], [2]], -4: [[0, 1, 2], [3]]}[rows]
     uneven = own_frequencies(panel)
     uneven[4] = None
-    made = [(numbers, times.tolist()) for numbers, times, _ in continued(panel, uneven, rows)]
-    assert [numbers for numbers, _ in made] == shared
-    starts = {4: (12, 14), -4: (4, 2)}[rows]
+    made = [(numbers, times.tolist()) for numbers, times, _ in continued(panel, uneven, 4)]
+    assert [numbers for numbers, _ in made] == [[0, 1, 3], [2]]
     units = days.to_numpy().astype(panel.clock.times.dtype)
-    assert [times for _, times in made] == [units[at : at + 4].tolist() for at in starts]
+    assert [times for _, times in made] == [units[at : at + 4].tolist() for at in (12, 14)]
 
 
-@pytest.mark.parametrize("rows", [30, -30])
-def test_clocks_of_a_zone(rows):
+def test_clocks_of_a_zone():
     hours = pd.date_range("2024-10-26", periods=90, freq="h", tz="Europe/Berlin")
     panel = panel_of(a=hours[30:60])
-    [(numbers, times, shown)] = continued(panel, own_frequencies(panel), rows)
-    want = hours[60:] if rows > 0 else hours[:30]
+    [(numbers, times, shown)] = continued(panel, own_frequencies(panel), 30)
+    want = hours[60:]
     assert numbers == [0]
     np.testing.assert_array_equal(times, want.tz_convert("UTC").tz_localize(None).to_numpy())
     np.testing.assert_array_equal(shown, want.tz_localize(None).to_numpy())
 
 
-def test_zones_part_series_that_begin_together():
+def test_zones_part_series_that_end_together():
     """Berlin shows Lagos's time in winter, and another in summer."""
     zones = ["Africa/Lagos", "Europe/Berlin"]
     days = [pd.date_range("2024-01-01", periods=40, tz=zone) for zone in zones]
     frames = [pd.DataFrame({"t": column[20:30], "y": 1.0}) for column in days]
     panel = read_panel(frames, WindowedSeries(2, time_column="t"))
     assert len(set(own_frequencies(panel))) == 1
-    for rows in (150, -150):
-        for [number], times, _ in continued(panel, own_frequencies(panel), rows):
-            border = days[number][29 if rows > 0 else 20]
-            first = border + pd.DateOffset(days=1) if rows > 0 else border - pd.DateOffset(days=150)
-            want = pd.date_range(first, periods=150)
-            np.testing.assert_array_equal(times, want.tz_convert("UTC").tz_localize(None))
+    for [number], times, _ in continued(panel, own_frequencies(panel), 150):
+        want = pd.date_range(days[number][29] + pd.DateOffset(days=1), periods=150)
+        np.testing.assert_array_equal(times, want.tz_convert("UTC").tz_localize(None))
