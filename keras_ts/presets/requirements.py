@@ -69,6 +69,8 @@ class Requirements:
             the unit of each window, which suits a panel, whose series differ in size.
         gap: Steps between a window and its first target.
         masked: True if windows may lack values, so that steps without a target are masked.
+        ahead_masked: True if columns known ahead may lack values at steps to forecast, at which no
+            target has one either.
         carrier: The layer that keeps the windows' settings in the model's file, or None.
     """
 
@@ -89,6 +91,7 @@ class Requirements:
     units: tuple[float, ...] | None = None
     gap: int = 0
     masked: bool = False
+    ahead_masked: bool = False
     carrier: WindowedInput | None = None
 
     @property
@@ -146,7 +149,8 @@ def required_by(
         static_constants=constants.static and _constants(constants.static),
         own_step=float(constants.smallest_steps[list(columns.own)].min()),
         units=past[columns.targets].std if constants.num_series == 1 else None,
-        masked=windows.handling.inputs, carrier=carrier,
+        masked=windows.handling.inputs, ahead_masked=windows.handling.complete == "some",
+        carrier=carrier,
     )  # fmt: skip
     _check_agreement(dataset, needs, by_hand)
     if windows.handling.complete == "none":
