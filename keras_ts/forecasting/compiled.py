@@ -16,7 +16,7 @@ import numpy as np
 from keras import ops
 
 from keras_ts._dtypes import at_least_float32
-from keras_ts._typing import Array
+from keras_ts._typing import Array, BoolArray
 from keras_ts.forecasting.loop import Loop, Rounds
 from keras_ts.windows.reading.panel import Panel, missing_rows
 
@@ -170,6 +170,34 @@ def fed(inputs: dict[str, Array], dtype: str, panel: Panel, chosen: Array) -> di
                 "by a number, before training too."
             )
     return cast
+
+
+def closed_steps(inputs: dict[str, Array], rounds: Rounds) -> tuple[BoolArray, BoolArray]:
+    """Return which steps a plan closes, and which have no value to be forecast from.
+
+    A plan may close all steps of a window that a later round reads. What follows is then as unknown
+    as after a series without a value.
+
+    Returns:
+        Two arrays ``(chosen, steps)``, True for these steps.
+    """
+    count, horizon = len(inputs["past"]), rounds.geometry.horizon
+    closed: BoolArray = np.zeros((count, rounds.steps), bool)
+    hollow = closed.copy()
+    if not rounds.planned:
+        return closed, hollow
+    closed = np.logical_or.reduce(np.isnan(inputs["future"][:, :, : rounds.planned]), axis=2)
+    if rounds.count == 1 or not closed.any():
+        return closed, hollow
+    present = np.isfinite(inputs["past"][..., rounds.target_places])
+    for begin in range(0, rounds.steps, horizon):
+        ahead = np.repeat(~closed[:, begin : begin + horizon, None], present.shape[2], axis=2)
+        if begin:
+            levels = present[:, :: rounds.geometry.sampling_rate].any(axis=1, keepdims=True)
+            hollow[:, begin : begin + horizon] = (ahead & ~levels).any(axis=2)
+            ahead = ahead & levels
+        present = np.concatenate([present, ahead], axis=1)[:, -rounds.geometry.reach :]
+    return closed, hollow
 
 
 def check_finite(

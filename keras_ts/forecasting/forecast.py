@@ -8,7 +8,13 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
-from keras_ts.forecasting.compiled import check_finite, compiled_loop, fed, predict
+from keras_ts.forecasting.compiled import (
+    check_finite,
+    closed_steps,
+    compiled_loop,
+    fed,
+    predict,
+)
 from keras_ts.forecasting.frames import as_frames, matched
 from keras_ts.forecasting.future import Following, check_future, inputs_of
 from keras_ts.forecasting.history import History
@@ -38,8 +44,8 @@ def forecast(
 
     Only the last ``sampling_rate * (window - 1) + 1`` rows of each series are read: values missing
     before them do not matter, whatever ``missing`` says. With ``missing="mask"``, values missing in
-    these rows are masked, and so are the rows that a shorter series does not have; with
-    ``min_inputs``, as many inputs of the window must be rows of the series.
+    these rows are masked, and so are the rows that a gap in time or a shorter series leaves out;
+    with ``min_inputs``, as many inputs of the window must be rows of the series.
 
     Example:
 
@@ -75,8 +81,10 @@ def forecast(
         future: The values of ``future_columns`` in the rows that follow: a frame, whose rows are
             found by id and time in any order, or an array ``(steps, columns)``, for a panel
             ``(series, steps, columns)``, its columns in the order of ``dataset.columns["future"]``
-            (for a column of text, its columns of 0 and 1).
-            Columns of a calendar are computed. If the horizon exceeds ``steps`` and ``future`` ends
+            (for a column of text, its columns of 0 and 1). Columns of a calendar are computed. With
+            ``missing="mask_targets"`` a step is closed, and its forecast NaN, if its row lacks
+            values, or if a frame has none for it and later ones of any series. If the horizon
+            exceeds ``steps`` and ``future`` ends
             early, its last row is repeated.
         start: For a calendar of numbers without timestamps, the number of rows that came before the
             series, or a list with one for each series. They count from the first row with a value
@@ -123,15 +131,28 @@ def forecast(
         inputs = inputs_of(history, following, future, start, steps, rounds.steps)
         shapes = columns.input_shapes(settings.geometry, rounds.steps)
         inputs = fed({part: inputs[part] for part in shapes}, dtype, panel, history.chosen)
+        closed, hollow = (at[:, :steps] for at in closed_steps(inputs, rounds))
+        if incomplete == "raise" and hollow.any():
+            _refuse_hollow(panel, int(history.chosen[hollow.any(axis=1).argmax()]))
         made = predict(compiled_loop(model, rounds, shapes), inputs)
-        masks = interface.masked is not None
-        check_finite(made[:, :steps], inputs, masks, panel, history.chosen)
+        # Steps that have no forecast are NaN.
+        finite = made[:, :steps].copy()
+        finite[closed | hollow] = 0
+        check_finite(finite, inputs, interface.masked is not None, panel, history.chosen)
         values[history.chosen] = made
     values = values[:, :steps]
     if is_frame(series):
         times = None if following is None else following.times[:, :steps]
         return as_frames(series, panel, settings, interface.quantiles, times, values)
     return values[0] if panel.single else values
+
+
+def _refuse_hollow(panel: Panel, number: int) -> None:
+    raise ValueError(
+        f"future closes so many steps in a row of {panel.series(number)} that past the horizon a "
+        "whole window has no value of a target to go on from. Ask for fewer steps, train with a "
+        'longer window or horizon, or pass incomplete="nan" for NaN there.'
+    )
 
 
 def _read(series: Any, interface: Interface) -> Panel:

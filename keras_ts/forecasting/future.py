@@ -205,7 +205,9 @@ def _values_ahead(
 ) -> Array:
     """Return the values of ``future_columns`` in the rows that follow, ``(chosen, rows, columns)``.
 
-    After the first ``steps`` rows, a row that ``future`` lacks repeats the one before it.
+    After the first ``steps`` rows, a row that ``future`` lacks repeats the one before it. With
+    ``missing="mask_targets"`` a row that lacks values is NaN, and so is one that frames leave out
+    before their last timestamp: that step is closed.
 
     Args:
         future: A frame, a list of frames, or an array.
@@ -216,16 +218,20 @@ def _values_ahead(
     """
     names = history.panel.columns.by_part()["future"]
     if is_frame(future):
-        values, present = _of_frames(future, names, history, following, rows)
+        values, present, inside = _of_frames(future, names, history, following, rows)
     else:
         values = _of_array(future, names, history, steps)[history.chosen, :rows]
-        present = np.ones(values.shape[:2], bool)
+        present = inside = np.ones(values.shape[:2], bool)
+    closing = history.windows.handling.complete == "some"
+    if closing:
+        values = np.where(present[..., None] & np.isfinite(values), values, np.nan)
+        present = present | inside
     short = ~present[:, :steps].all(axis=1)
     if short.any():
         place = int(short.argmax())
         _refuse_few(history, following, int(history.chosen[place]), present[place, :steps])
     missing = missing_rows(values[:, :steps].reshape(len(values), -1))
-    if missing.any():
+    if missing.any() and not closing:
         number = int(history.chosen[missing.argmax()])
         read = collapsed(names, history.windows.categories)
         raise ValueError(
@@ -235,7 +241,7 @@ def _values_ahead(
     whole = np.empty((len(values), rows, len(names)))
     whole[:, : values.shape[1]] = values
     filled = np.zeros((len(values), rows), bool)
-    filled[:, : values.shape[1]] = present & np.isfinite(values).all(axis=2)
+    filled[:, : values.shape[1]] = present & (closing | np.isfinite(values).all(axis=2))
     for row in range(steps, rows):
         whole[:, row] = np.where(filled[:, row, None], whole[:, row], whole[:, row - 1])
     return whole
@@ -248,9 +254,13 @@ def _refuse_few(
     if following is not None:
         first = as_written(following.shown[number, present.argmin()])
         lacking = f"; the first missing one is {first}"
+    closed = ""
+    if history.windows.handling.complete == "some":
+        closed = " The last step, if it is closed, is a row with missing values."
     raise ValueError(
         f"future has {int(present.sum())} of the {len(present)} rows that follow "
         f"{history.panel.series(number)}{lacking}. Pass a row for each step of the forecast."
+        f"{closed}"
     )
 
 
@@ -285,8 +295,13 @@ def _of_array(future: Any, names: Sequence[Any], history: History, steps: int) -
 
 def _of_frames(
     future: Any, names: Sequence[Any], history: History, following: Following | None, rows: int
-) -> tuple[Array, BoolArray]:
-    """Return the values of each row, found by id and time, and True if the frames have it."""
+) -> tuple[Array, BoolArray, BoolArray]:
+    """Return the values of each row, found by id and time, and where they are.
+
+    Returns:
+        The values, 0 where there are none; True for each row that the frames have; and True for
+        each row up to the last timestamp of all frames.
+    """
     windows, panel = history.windows, history.panel
     listed = isinstance(future, list | tuple)
     frames = list(future) if listed else [future]
@@ -323,7 +338,7 @@ def _of_frames(
     if following is not None:
         _check_dated(history, following)
     offsets = np.concatenate(([0], np.cumsum(lengths)))
-    places = _places(tables, series, offsets, history, following, rows)
+    places, inside = _places(tables, series, offsets, history, following, rows)
     out = np.zeros((len(panel.lengths), rows, len(names)))
     present = np.zeros((len(panel.lengths), rows), bool)
     used = (series >= 0) & (places >= 0) & (places < rows)
@@ -336,7 +351,7 @@ def _of_frames(
         )
     out.reshape(-1, len(names))[flat] = values[used]
     present.ravel()[flat] = True
-    return out[history.chosen], present[history.chosen]
+    return out[history.chosen], present[history.chosen], inside[history.chosen]
 
 
 def _table(frame: Any, names: Sequence[Any], windows: WindowSpec, what: str) -> Any:
@@ -351,15 +366,20 @@ def _places(
     history: History,
     following: Following | None,
     rows: int,
-) -> IntArray:
-    """Return the index of each row among those that follow its series, -1 for another time."""
+) -> tuple[IntArray, BoolArray]:
+    """Return where the rows of frames stand among those that follow the series.
+
+    Returns:
+        The index of each row among those that follow its series, -1 for another time; and True for
+        the rows that follow, ``(series, rows)``, up to the last timestamp of all frames.
+    """
     if following is None:
         # Without timestamps, the rows of a series are in order.
         order = np.argsort(series, kind="stable")
         first = np.searchsorted(series[order], series)
         places = np.empty(len(series), np.int64)
         places[order] = np.arange(len(series)) - first[order]
-        return places
+        return places, np.zeros((len(history.panel.lengths), rows), bool)
     clock, own = read_clock(tables, history.windows.time_column or "", offsets), history.panel.clock
     assert own is not None
     kinds = [{"M": "dates"}.get(times.dtype.kind, "numbers") for times in (clock.times, own.times)]
@@ -378,4 +398,5 @@ def _places(
         mine = order[bounds[number] : bounds[number + 1]]
         nearest = np.minimum(np.searchsorted(ahead, times[mine]), rows - 1)
         places[mine] = np.where(ahead[nearest] == times[mine], nearest, -1)
-    return places
+    inside: BoolArray = wanted <= times.max() if len(times) else np.zeros(wanted.shape, bool)
+    return places, inside

@@ -1,8 +1,8 @@
 """``History``: the last rows of each series, the only ones that a forecast reads.
 
 A value missing before these rows does not matter, whatever ``missing`` says. With ``"mask"``,
-values missing within them do not matter either, and a series may be shorter, if the window still
-has ``min_inputs`` of its inputs.
+values missing within them do not matter either, a gap in time is read as the rows that are missing,
+and a series may be shorter, if the window still has ``min_inputs`` of its inputs.
 """
 
 from dataclasses import dataclass, replace
@@ -12,6 +12,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.reading.panel import Panel, missing_rows
+from keras_ts.windows.reading.regular import with_missing_last_rows
 from keras_ts.windows.windowed_series import WindowedSeries
 
 
@@ -20,7 +21,8 @@ class History:
     """The last rows of the series that can be forecast.
 
     Attributes:
-        panel: All series, without the columns of a calendar.
+        panel: All series, without the columns of a calendar. Of series with gaps in time that are
+            filled, only the last rows.
         windows: The windows.
         chosen: The numbers of the series that can be forecast.
     """
@@ -43,6 +45,8 @@ class History:
                 ``"any"`` if it masks rows with any missing value, or None. A model would forecast 0
                 if it masked all rows, or for a target without a value.
         """
+        if windows.handling.gaps == "fill":
+            panel = with_missing_last_rows(panel, windows.geometry.reach)
         whole = panel.lengths >= _needed(windows)
         if incomplete == "raise" and not whole.all():
             _refuse_short(panel, windows, int(whole.argmin()))
@@ -139,10 +143,11 @@ class History:
                 target = self.panel.columns.by_part()["target"][int(none.argmax())]
                 what = f"no value of its target {_checks.shown(target)} in its last window"
                 cure = "the model has nothing to forecast it from. Leave the series out"
-            if self.windows.handling.masked and gaps.any():
-                where = self.panel.place(int(rows[gaps.argmax()]))
-                what = f"a gap in time in its last window, at {where}"
-                cure = "a mask covers only missing values. Insert the missing rows"
+            if gaps.any() and self.panel.clock is not None:
+                row = int(rows[gaps.argmax()])
+                before, after = (self.panel.clock.written(at) for at in (row - 1, row))
+                what = f"an irregular step in its last window, from {before} to {after}"
+                cure = "it is no whole number of the series' steps. Correct the timestamp"
             raise ValueError(
                 f'{name} has {what}: {cure}, or pass incomplete="nan" for rows of NaN.'
             )

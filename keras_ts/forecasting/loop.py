@@ -33,6 +33,8 @@ class Rounds:
         quantiles: Number of quantiles on the last axis of the output; 0 for a point forecast.
         sources: The index of each past column among the targets and, after them, the columns known
             ahead; None if a column is neither, so that there can be only one round.
+        planned: Number of the first columns known ahead, a plan, whose missing value closes a step:
+            its forecast is missing, as its target was in training. 0 if no step can be closed.
     """
 
     geometry: Geometry
@@ -40,6 +42,7 @@ class Rounds:
     targets: tuple[int, ...]
     quantiles: int = 0
     sources: tuple[int, ...] | None = None
+    planned: int = 0
 
     @property
     def steps(self) -> int:
@@ -50,6 +53,12 @@ class Rounds:
     def step_shape(self) -> tuple[int, ...]:
         """Shape of the forecast at one step."""
         return (*self.targets, self.quantiles) if self.quantiles else self.targets
+
+    @property
+    def target_places(self) -> list[int]:
+        """The indices of the targets among the past columns, if there are several rounds."""
+        assert self.sources is not None
+        return [self.sources.index(target) for target in range(math.prod(self.targets))]
 
 
 class Loop(keras.layers.Layer):
@@ -87,10 +96,11 @@ class Loop(keras.layers.Layer):
             carried["future"] = self._whole_rounds(parts["future"])
         if self.rounds.count == 1:
             ahead = self._horizon(self.model(self._window(carried, static), training=False))
-            return ahead[:, : self.steps]
+            return self._closed(ahead, carried)[:, : self.steps]
         # The first round shows which variables a call changes, such as those of random number
         # generators. A compiled loop cannot write to them, and has to carry their values.
         ahead, values = self._call_apart(self._window(carried, static), {})
+        ahead = self._closed(ahead, carried)
         variables = [
             variable for variable in self.model.non_trainable_variables if id(variable) in values
         ]
@@ -101,6 +111,7 @@ class Loop(keras.layers.Layer):
         def one_round(_: Any, carried: Any) -> Any:
             state = dict(zip(map(id, variables), carried["state"], strict=True))
             ahead, values = self._call_apart(self._window(carried, static), state)
+            ahead = self._closed(self._levelled(ahead, carried), carried)
             done = carried["done"][:, self.rounds.geometry.horizon :]
             return {
                 **self._moved_on(carried, ahead),
@@ -131,6 +142,30 @@ class Loop(keras.layers.Layer):
         if static is not None:
             window["static"] = static
         return window if len(window) > 1 else past
+
+    def _closed(self, ahead: Any, carried: dict[str, Any]) -> Any:
+        """Return a horizon with NaN at each step of which a planned value is missing."""
+        planned = self.rounds.planned
+        if not planned:
+            return ahead
+        future = carried["future"][:, : self.rounds.geometry.horizon, :planned]
+        open_steps = ops.min(ops.cast(ops.equal(future, future), ahead.dtype), axis=2)
+        values = [1] * len(self.rounds.step_shape)
+        return _where(ahead, ops.reshape(open_steps, (-1, self.rounds.geometry.horizon, *values)))
+
+    def _levelled(self, ahead: Any, carried: dict[str, Any]) -> Any:
+        """Return a horizon with NaN for a target that has no value in the window.
+
+        A plan may close all of its steps, and a model would forecast the target from 0.
+        """
+        rounds = self.rounds
+        if not rounds.planned:
+            return ahead
+        places = rounds.target_places
+        read = carried["recent"][:, :: rounds.geometry.sampling_rate]
+        targets = ops.take(read, places, axis=2)
+        present = ops.max(ops.cast(ops.equal(targets, targets), ahead.dtype), axis=1)
+        return _where(ahead, ops.reshape(present, (-1, 1, *rounds.targets)))
 
     def _moved_on(self, carried: dict[str, Any], ahead: Any) -> dict[str, Any]:
         """Return the inputs of the next round, with the rows of this one appended."""
@@ -196,6 +231,12 @@ class Loop(keras.layers.Layer):
         return ops.cast(ahead, self.compute_dtype)
 
 
+def _where(values: Any, present: Any) -> Any:
+    """Return values, NaN where ``present`` is 0 and not 1."""
+    # 0 / 0 is NaN. tf2onnx would let a NaN through ``where`` at the other steps.
+    return values * present / present
+
+
 def check_output(shape: tuple[int | None, ...], rounds: Rounds) -> None:
     """Refuse outputs that have neither the targets' shape nor all their values on one axis.
 
@@ -233,12 +274,14 @@ def checked_rounds(interface: Interface, columns: Columns, steps: int) -> Rounds
         steps: Number of steps to forecast.
     """
     windows = interface.windows
+    closes = windows.handling.complete == "some"
     rounds = Rounds(
         windows.geometry,
         -(-steps // windows.horizon),
         columns.target_shape,
         len(interface.quantiles or ()),
         columns.sources,
+        len(columns.future) - columns.calendar if closes else 0,
     )
     shape = getattr(interface.model, "output_shape", None)
     if isinstance(shape, tuple):

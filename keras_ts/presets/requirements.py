@@ -74,6 +74,8 @@ class Requirements:
         gap: Steps between a window and its first target.
         masked: True if windows may lack values, so that steps without a target are masked.
         early: True if windows may begin before their series, where all columns lack values.
+        ahead_masked: True if columns known ahead may lack values at steps to forecast, at which no
+            target has one either.
         carrier: The layer that keeps the windows' settings in the model's file, or None.
     """
 
@@ -95,6 +97,7 @@ class Requirements:
     gap: int = 0
     masked: bool = False
     early: bool = False
+    ahead_masked: bool = False
     carrier: WindowedInput | None = None
 
     @property
@@ -153,7 +156,8 @@ def required_by(
         static_constants=constants.static and _constants(constants.static, constant=_IGNORED),
         own_step=float(constants.smallest_steps[list(columns.own)].min()),
         units=past[columns.targets].std if constants.num_series == 1 else None,
-        masked=windows.handling.inputs, early=windows.min_inputs is not None, carrier=carrier,
+        masked=windows.handling.inputs, early=windows.min_inputs is not None,
+        ahead_masked=windows.handling.complete == "some", carrier=carrier,
     )  # fmt: skip
     _check_agreement(dataset, needs, by_hand)
     if windows.handling.complete == "none":

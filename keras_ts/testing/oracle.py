@@ -55,7 +55,9 @@ def each_window(
         if w.min_inputs is not None and values.dtype.kind != "f":
             values = values.astype(np.result_type(values, np.float32))
         if w.missing == "raise" and not np.isfinite(values).all():
-            raise ValueError('series has a missing value; pass missing="drop", "mask" or "keep".')
+            raise ValueError(
+                'series has a missing value; pass missing="drop", "mask", "mask_targets" or "keep".'
+            )
         table = values if values.ndim == 2 else values[:, None]
         width = table.shape[1]
         numbers = np.arange(width)
@@ -95,7 +97,10 @@ def each_window(
             y = y[:, 0] if w.horizon == 1 else y
             y = y if w.targets == "sequence" else y[0]
             parts = x if isinstance(x, dict) else {"past": x}
-            if w.missing in ("mask", "mask_targets"):
+            if w.missing == "mask_targets":
+                if not _some_targets(table, wanted, future, inputs, ahead):
+                    continue
+            elif w.missing == "mask":
                 levels = np.array([_row(wanted, p) for p in inputs]).reshape(len(inputs), -1)
                 if not np.isfinite(levels).any(axis=0).all():
                     continue
@@ -103,11 +108,6 @@ def each_window(
             read = [*parts.values(), y]
             if w.missing in ("drop", "mask") and not all(np.isfinite(part).all() for part in read):
                 continue
-            if w.missing == "mask_targets":
-                steps = [np.isfinite(_row(wanted, p)).any() for p in ahead[-1]]
-                read = [part[steps] for part in parts.values()]
-                if not (np.isfinite(y).any() and all(np.isfinite(part).all() for part in read)):
-                    continue
             part = "train"
             if at is not None and ahead[-1][-1] >= at:
                 whole = ahead[0][0] >= at and (context or inputs[0] >= at)
@@ -123,6 +123,25 @@ def _row(values: Array, position: int) -> Any:
 def _phases(position: int, first: int, cycles: Any) -> list[float]:
     """Return the waves of a position, counted from ``first``; before the series, NaN."""
     return _waves(position - first, cycles) if position >= 0 else [math.nan] * 2 * len(cycles)
+
+
+def _some_targets(table: Array, wanted: Array, future: Any, inputs: Any, ahead: Any) -> bool:
+    """Return True for a window of which one target has a value, and all that goes with it.
+
+    Each target column with a value among the targets has one among the inputs; and at each position
+    after the origin where any target has a value, so have all columns known ahead.
+    """
+    targets = wanted.reshape(len(wanted), -1)
+    some = False
+    for column in range(targets.shape[1]):
+        if any(math.isfinite(_row(targets, p)[column]) for row in ahead for p in row):
+            some = True
+            if not any(math.isfinite(_row(targets, p)[column]) for p in inputs):
+                return False
+    for p in ahead[-1]:
+        if np.isfinite(targets[p]).any() and not np.isfinite(table[p, future]).all():
+            return False
+    return some
 
 
 def _waves(position: int, cycles: Any) -> list[float]:

@@ -37,28 +37,22 @@ def without_missing(
 ) -> WindowRanges:
     """Keep the windows whose targets and columns known ahead, and maybe ``inputs``, are finite.
 
-    Under ``missing="mask_targets"`` one target is enough, and columns known ahead are needed only
-    at steps with a target.
+    With ``missing="mask_targets"``, one target is enough, and columns known ahead may be missing at
+    steps without a target.
     """
     geometry, columns = spec.geometry, panel.columns
-    some = spec.handling.complete == "some"
 
     def complete(begin: int, count: int) -> Any:
         stop = begin + geometry.stride * (count - 1) + geometry.span
         values = panel.rows(begin, stop)
+        if spec.handling.complete == "some":
+            return _with_some_targets(panel, values, geometry, count)
         bad = missing_rows(values) if inputs else np.zeros(len(values), bool)
-        finite = np.isfinite(values.reshape(len(values), -1)[:, columns.targets])
-        present = np.logical_or.reduce(finite, axis=1)
-        if some:
-            hit = ~windows_reading(bad, present, geometry, count)
-        else:
-            hit = windows_reading(bad, missing_rows(values, columns.targets), geometry, count)
+        hit = windows_reading(bad, missing_rows(values, columns.targets), geometry, count)
         if columns.future:
             # Also in sequences, covariates are read only after the origin.
             ahead = replace(geometry, sequence=False)
-            lacking = missing_rows(values, columns.future)
-            lacking = lacking & present if some else lacking
-            hit = hit | windows_reading(bad, lacking, ahead, count)
+            hit = hit | windows_reading(bad, missing_rows(values, columns.future), ahead, count)
         if spec.handling.masked:
             hit = hit | _without_a_level(panel, values, geometry, count)
         return ~hit
@@ -80,6 +74,28 @@ def _without_a_level(panel: Panel, values: Array, geometry: Geometry, count: int
     return without
 
 
+def _with_some_targets(panel: Panel, values: Array, geometry: Geometry, count: int) -> BoolArray:
+    """Return True for each window with a target, a level for it, and what is known ahead of it.
+
+    A target column that has a value among the targets must have one among the inputs. At each step
+    after the origin at which any target has a value, the columns known ahead must have theirs.
+    """
+    finite = np.isfinite(values.reshape(len(values), -1)[:, panel.columns.targets])
+    nothing = np.zeros(len(values), bool)
+    has_target, kept = np.zeros(count, bool), np.ones(count, bool)
+    for column in finite.T:
+        has_own = windows_reading(nothing, column, geometry, count)
+        has_level = windowed_any(column, geometry.window, geometry.sampling_rate)
+        kept &= ~has_own | has_level[: geometry.stride * (count - 1) + 1 : geometry.stride]
+        has_target |= has_own
+    if panel.columns.future:
+        # Also in sequences, covariates are read only after the origin.
+        ahead = replace(geometry, sequence=False)
+        unknown = missing_rows(values, panel.columns.future) & finite.any(axis=1)
+        kept &= ~windows_reading(nothing, unknown, ahead, count)
+    return has_target & kept
+
+
 def check_nonempty(ranges: WindowRanges, panel: Panel, spec: WindowSpec) -> None:
     """Raise an error if there is no window, with the numbers that explain it."""
     if ranges.total:
@@ -91,6 +107,12 @@ def check_nonempty(ranges: WindowRanges, panel: Panel, spec: WindowSpec) -> None
         raise ValueError(
             f'missing="drop" leaves no window: every one of the {span} positions that a window '
             "spans must be finite. Fill the missing values, or make the window shorter."
+        )
+    if longest >= needed and spec.handling.complete == "some":
+        raise ValueError(
+            'missing="mask_targets" leaves no window: nowhere has a target a value among the '
+            f"{spec.horizon} steps after a window that has a value of it too, with the columns "
+            "known ahead at every such step. Fill the missing values."
         )
     if longest >= needed:
         raise ValueError(

@@ -26,7 +26,8 @@ class WindowWeights(PickledByFields):
 
     Attributes:
         values: The weights, float32.
-        per: "window", "position" or "series": ``values`` holds one weight for each.
+        per: "window", "position", "given" or "series": ``values`` holds one weight for each; with
+            "given", one for each position, NaN for the rows that were not given.
         ranges: The windows.
         geometry: The shape of a window.
         offsets: Flat start of each series, and the end of the last.
@@ -34,7 +35,7 @@ class WindowWeights(PickledByFields):
     """
 
     values: Array
-    per: Literal["window", "position", "series"]
+    per: Literal["window", "position", "given", "series"]
     ranges: WindowRanges
     geometry: Geometry
     offsets: IntArray
@@ -55,8 +56,9 @@ class WindowWeights(PickledByFields):
         axes = tuple(range(1, read.ndim))
         if not axes:
             return read
-        early = self.geometry.sequence and self.geometry.before
-        mean: Array = np.nanmean(read, axis=axes) if early else read.mean(axis=axes)
+        # Every window has a target in a row that was given.
+        partly = self.per == "given" or (self.geometry.sequence and self.geometry.before)
+        mean: Array = np.nanmean(read, axis=axes) if partly else read.mean(axis=axes)
         return mean
 
     @cached_property
@@ -123,16 +125,22 @@ def _array_weights(
             raise ValueError("sample_weight must be >= 0 everywhere, and finite as a float32.")
     lengths = [len(array) for array in arrays]
     per_window = lengths == [ranges.total]
-    if not per_window and lengths not in (panel.lengths.tolist(), [len(panel.values)]):
+    given = panel.given_lengths
+    if not per_window and lengths not in (given.tolist(), [given.sum()]):
         raise ValueError(
-            f"sample_weight has length {lengths}; the series has {panel.lengths.tolist()} "
+            f"sample_weight has length {lengths}; the series has {given.tolist()} "
             f"positions and {ranges.total} windows. Pass one weight per position or per window."
         )
     weights = np.concatenate(arrays).astype(np.float32)
-    if panel.row_order is not None and not per_window:
+    if per_window:
+        return WindowWeights(weights, "window", ranges, geometry, panel.offsets)
+    if panel.row_order is not None:
         weights = weights[panel.row_order]
-    per: Any = "window" if per_window else "position"
-    return WindowWeights(weights, per, ranges, geometry, panel.offsets)
+    if panel.given is None:
+        return WindowWeights(weights, "position", ranges, geometry, panel.offsets)
+    every = np.full(len(panel.values), np.nan, np.float32)
+    every[panel.given] = weights
+    return WindowWeights(every, "given", ranges, geometry, panel.offsets)
 
 
 def _pieces(sample_weight: Any) -> Sequence[Any]:

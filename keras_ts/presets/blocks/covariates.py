@@ -4,6 +4,9 @@ Columns known ahead and static columns are standardized by constants of the trai
 window's own statistics would hide that a promotion runs all week. A column that is constant there
 becomes 0, and the sines and cosines of a calendar stay as they are.
 
+Columns known ahead may lack values in a window, and at steps without a target. There they hold
+their last value, so that no NaN reaches another step or a gradient.
+
 The net reads the columns known ahead beside the others, and the static columns at every step. That
 works for every cell, bidirectional ones too; an initial state would need a form for each.
 
@@ -52,11 +55,14 @@ class Covariates:
         if needs.ahead and needs.ahead_constants is not None:
             standardize = standardization(needs.ahead_constants)
             within = standardize(SelectColumns(needs.ahead)(window))
-            if needs.masked and (needs.early or len(needs.ahead) > needs.calendar):
-                # Standardized before it is filled, so that the 0 before a first value is the
-                # column's mean. A calendar lacks values before its series alone.
+            # Standardized before it is filled, so that the 0 before a first value is the column's
+            # mean. A calendar lacks values only before its series.
+            fills = len(needs.ahead) > needs.calendar
+            if needs.masked and (fills or needs.early):
                 within = CarryForward()(within)
             ahead = standardize(inputs["future"])
+            if needs.ahead_masked and fills:
+                ahead = CarryForward()(ahead)
             parts.append(within)
             if self._settings.kind == "sequence_to_sequence":
                 ahead = KnownAhead()([within, ahead])

@@ -35,6 +35,8 @@ def fit_events(
     calendar, panel = dataset.windows.cycles, in_time_order(dataset).panel
     latest, earliest = _errors(probe, dataset)
     rows = np.flatnonzero(np.isfinite(latest).all(axis=1))
+    if not len(rows):  # No row has a value of each target.
+        return
     latest, earliest = (of[rows] - np.median(of[rows], axis=0) for of in (latest, earliest))
     clock = None if panel.clock is None else panel.clock.shown[rows]
     columns = panel.values[rows][:, -panel.columns.calendar :].astype("float64")
@@ -78,8 +80,8 @@ def _errors(probe: keras.Model, dataset: WindowDataset) -> tuple[Array, Array]:
     latest, earliest = np.full((2, len(panel.values), targets), np.nan)
     fewest, most = np.full(len(latest), geometry.horizon), np.full(len(latest), -1)
     for chunk in chunks(probe, dataset):
-        kept = np.isfinite(chunk.errors).all(axis=(1, 2)) & (chunk.weights > 0)
         for step in range(geometry.horizon):
+            kept = np.isfinite(chunk.errors[:, step]).all(axis=1) & (chunk.weights > 0)
             rows = (chunk.starts + geometry.first_target + step)[kept]
             at_step = chunk.errors[kept, step]
             later, earlier = step < fewest[rows], step > most[rows]

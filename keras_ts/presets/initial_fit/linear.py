@@ -19,7 +19,8 @@ def fit_linear(linear: LinearForecast, probe: keras.Model, dataset: WindowDatase
 
     The error of a window, in units of the series, is multiplied by the window's weight and then
     squared: weights that make absolute errors comparable, such as those of ``weighting``, do the
-    same to squares.
+    same to squares. A target that is missing is left out: each step is fitted to the windows that
+    have it.
 
     Args:
         linear: The linear map.
@@ -31,7 +32,7 @@ def fit_linear(linear: LinearForecast, probe: keras.Model, dataset: WindowDatase
     sums = [RidgeSums(length, steps) for _ in range(features)]
     for chunk in chunks(probe, dataset):
         windows = chunk.windows.astype("float64") * chunk.scale
-        kept = np.isfinite(chunk.errors).all(axis=(1, 2)) & np.isfinite(windows).all(axis=(1, 2))
+        kept = np.isfinite(windows).all(axis=(1, 2))
         errors, weights = chunk.errors[kept], chunk.weights[kept]
         for feature, of_feature in enumerate(sums):
             of_feature.add(windows[kept, :, feature], errors[:, :, feature], weights)

@@ -7,7 +7,7 @@ unknown beforehand; an information criterion chooses it from the same sums.
 
 import numpy as np
 
-from keras_ts._typing import Array
+from keras_ts._typing import Array, BoolArray
 
 # Penalties to choose from, in units of the mean diagonal of ``X'X``. The last shrinks every weight
 # to 0.
@@ -48,6 +48,8 @@ class RidgeSums:
     cross-validation, which overfits few rows. The number of rows ``n`` is ``sum(w)^2 / sum(w^2)``,
     so that rows of weight 0 do not count. The largest penalty is infinite: if no map is better than
     none, the coefficients are 0. There is no intercept, so that inputs of 0 give outputs of 0.
+
+    An output may lack values: it is then fitted to the rows that have one.
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -55,9 +57,22 @@ class RidgeSums:
         self._gram = np.zeros((inputs, inputs))
         self._cross = np.zeros((inputs, outputs))
         self._squares = np.zeros(outputs)
+        # The sums of each output over the rows in which only some outputs have values.
+        self._own: list[RidgeSums] = []
 
     def add(self, inputs: Array, outputs: Array, weights: Array) -> None:
-        """Add rows: inputs ``(rows, inputs)``, outputs ``(rows, outputs)``, weights ``(rows,)``."""
+        """Add rows.
+
+        Args:
+            inputs: ``(rows, inputs)``, all finite.
+            outputs: ``(rows, outputs)``; values that are not finite are missing.
+            weights: ``(rows,)``.
+        """
+        present = np.isfinite(outputs)
+        whole = present.all(axis=1)
+        if not whole.all():
+            self._add_to_each(inputs[~whole], outputs[~whole], weights[~whole], present[~whole])
+            inputs, outputs, weights = inputs[whole], outputs[whole], weights[whole]
         weighted = inputs.astype("float64") * weights[:, None]
         self._weight += weights.sum()
         self._squared_weight += np.square(weights).sum()
@@ -65,8 +80,31 @@ class RidgeSums:
         self._cross += weighted.T @ outputs
         self._squares += weights @ np.square(outputs, dtype="float64")
 
+    def _add_to_each(
+        self, inputs: Array, outputs: Array, weights: Array, present: BoolArray
+    ) -> None:
+        """Add rows to the sums of each output that has a value in them."""
+        if not self._own:
+            self._own = [RidgeSums(len(self._gram), 1) for _ in self._squares]
+        for output, sums in enumerate(self._own):
+            rows = present[:, output]
+            sums.add(inputs[rows], outputs[rows, output, None], weights[rows])
+
+    def _of_output(self, output: int) -> "RidgeSums":
+        """Return the sums of one output over all rows in which it has a value."""
+        own, sums = self._own[output], RidgeSums(len(self._gram), 1)
+        sums._weight = self._weight + own._weight
+        sums._squared_weight = self._squared_weight + own._squared_weight
+        sums._gram = self._gram + own._gram
+        sums._cross = self._cross[:, output, None] + own._cross
+        sums._squares = self._squares[output, None] + own._squares
+        return sums
+
     def coefficients(self) -> Array:
         """Return the coefficients, float64 ``(inputs, outputs)``; 0 if all inputs are 0."""
+        if self._own:
+            columns = [self._of_output(i).coefficients() for i in range(len(self._own))]
+            return np.concatenate(columns, axis=1)
         unit = np.trace(self._gram) / len(self._gram)
         if not unit > 0:
             return np.zeros_like(self._cross)
