@@ -109,3 +109,18 @@ def test_columns_of_every_kind(format):
     model = RecurrentPreset(cell="gru", units=(4,), window_norm="last").build(dataset)
     report = checked(model, dataset, format)
     assert report is None or report.missing
+
+
+@pytest.mark.parametrize("format", ["tf_saved_model", "onnx"])
+def test_a_net_of_ones_own_in_place_of_the_recurrent_layers(format):
+    """A convolution and attention, beside missing values that the net gets a column for."""
+
+    def core(columns):
+        x = keras.layers.Conv1D(4, 2, dilation_rate=2, padding="causal")(columns)
+        x = x + keras.layers.MultiHeadAttention(2, 2)(x, x, use_causal_mask=True)
+        return keras.layers.GlobalAveragePooling1D()(keras.layers.LayerNormalization()(x))
+
+    dataset = WindowedSeries(12, 2, missing="mask", batch_size=16).build(SERIES)
+    model = RecurrentPreset(window_norm="last", minimum=0).build(dataset, core=core)
+    report = checked(calibrate(model, dataset, 0.8), dataset, format)
+    assert report is None or report.missing
