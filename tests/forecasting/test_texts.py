@@ -160,7 +160,7 @@ def test_a_preset_takes_a_category_of_one_series_and_one_of_none(window_norm):
     static = x["static"]
     x["static"] = static[:, [1, 0, 2]]
     assert np.abs(model.predict(x, verbose=0) - before).max() > 1e-4
-    x["static"] = static + np.array([0, 0, 1])
+    x["static"] = np.add(static, [0, 0, 1])
     np.testing.assert_allclose(model.predict(x, verbose=0), before, rtol=1e-6)
     ahead = forecast(model, FRAME, future=FRAME.assign(day=FRAME["day"] + pd.Timedelta(days=30)))
     assert np.isfinite(ahead["units"]).all()
