@@ -74,7 +74,7 @@ class WindowSpec:
             checked["calendar"] = checked_cycles("calendar", self.calendar)
         _check_known_ahead(checked, self.time_column)
         if self.categories is not None:
-            checked["categories"] = _categories(self.categories, checked)
+            checked["categories"] = _categories(self.categories, checked) or None
         if self.min_inputs is not None:
             checked["min_inputs"] = self._checked_min_inputs(checked)
         if self.weighting is not None and self.weighting != "inverse_scale":

@@ -284,7 +284,8 @@ RIGHT = {
         "time_column": lambda value: isinstance(value, str | None),
         "missing": one_of("raise", "drop", "keep"), "shuffle": flag,
         "seed": maybe(whole(0)), "remainder": one_of("keep", "drop", "pad"),
-        "calendar": calendar},
+        "calendar": calendar, "categories": one_of(None), "min_inputs": one_of(None),
+        "weighting": lambda value: value == "inverse_scale" or maybe(whole(1))(value)},
     "RecurrentPreset": {
         "kind": one_of("sequence_to_vector", "sequence_to_sequence"),
         "cell": one_of("simple_rnn", "gru", "lstm"), "units": some(whole(1)),
