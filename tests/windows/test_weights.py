@@ -170,3 +170,20 @@ def test_a_series_without_a_finite_step_weighs_as_the_median_series_does():
     windows = WindowedSeries(3, missing="keep", batch_size=99)
     weights = windows.build(panel, sample_weight="inverse_scale")[0][2]
     np.testing.assert_array_equal(weights, 1)
+
+
+def test_weights_by_position_count_the_rows_that_were_given():
+    """A window's weight is the mean over its targets in rows that were given."""
+    frame = pd.DataFrame({"t": [*range(6), 7, 8, 9], "y": np.arange(9.0)})
+    windows = WindowedSeries(2, 2, time_column="t", missing="mask_targets", target_columns="y")
+    weights = np.array([1, 2, 3, 4, 5, 6, 8, 9, 10.0])
+    *_, w = windows.build(frame, sample_weight=weights).to_numpy()
+    assert w.tolist() == [3.5, 4.5, 5.5, 6.0, 8.0, 8.5, 9.5]
+    backwards = frame.assign(id="a").iloc[::-1].sort_values("t")
+    two = pd.concat([frame.assign(id="b"), frame.assign(id="a")]).sort_values("t")
+    named = WindowedSeries.from_config({**windows.get_config(), "id_column": "id"})
+    *_, w = named.build(two, sample_weight=np.repeat(weights, 2)).to_numpy()
+    assert w.tolist() == [3.5, 4.5, 5.5, 6.0, 8.0, 8.5, 9.5] * 2
+    assert named.build(backwards, sample_weight=weights).num_windows == 7
+    with pytest.raises(ValueError, match=r"length \[10\]; the series has \[9\] positions"):
+        windows.build(frame, sample_weight=np.ones(10))
