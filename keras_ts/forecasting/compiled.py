@@ -185,7 +185,7 @@ def closed_steps(inputs: dict[str, Array], rounds: Rounds) -> tuple[BoolArray, B
     closed, hollow = np.zeros((2, count, rounds.steps), bool)
     if not rounds.planned:
         return closed, hollow
-    closed = np.isnan(inputs["future"][:, :, : rounds.planned]).any(axis=2)
+    closed = np.logical_or.reduce(np.isnan(inputs["future"][..., : rounds.planned]), axis=2)
     if rounds.count == 1 or not closed.any():
         return closed, hollow
     present = np.isfinite(inputs["past"][..., rounds.target_places])

@@ -54,7 +54,6 @@ class Rounds:
         """Shape of the forecast at one step."""
         return (*self.targets, self.quantiles) if self.quantiles else self.targets
 
-
     @property
     def target_places(self) -> list[int]:
         """The indices of the targets among the past columns, if there are several rounds."""

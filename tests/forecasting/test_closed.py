@@ -46,8 +46,11 @@ def test_the_plan_of_another_series_shows_that_it_goes_on(model):
     few = PLAN[(PLAN["shop"] == "north") | (PLAN["day"] <= FRAME["day"][31])]
     assert forecast(model, PAST, future=few)["units"].isna().tolist() == [False] * 5 + [True]
     ended = PLAN[PLAN["day"] <= FRAME["day"][31]]
-    with pytest.raises(ValueError, match=r"2 of the 3 rows that follow series 'north'; the first "
-                       r"missing one is 2024-02-02.*The last step, if it is closed, is a row"):
+    with pytest.raises(
+        ValueError,
+        match=r"2 of the 3 rows that follow series 'north'; the first "
+        r"missing one is 2024-02-02.*The last step, if it is closed, is a row",
+    ):
         forecast(model, PAST, future=ended)
     last = PLAN[closing(PLAN, "east", 3)].assign(promo=np.nan)
     written = pd.concat([ended, last])

@@ -170,7 +170,9 @@ def test_the_linear_map_of_a_step_is_fitted_where_the_step_has_a_target():
     """The first step is there in all windows of "mask" with a horizon of 1."""
     table = np.cumsum(RNG.normal(size=400)) + RNG.normal(size=400)
     table[::7] = np.nan  # No window of 8 targets is complete.
-    preset = RecurrentPreset("sequence_to_vector", "gru", (2,), window_norm="last", smoothing="linear")
+    preset = RecurrentPreset(
+        "sequence_to_vector", "gru", (2,), window_norm="last", smoothing="linear"
+    )
     several = kernel(preset.build(WindowedSeries(6, 8, missing="mask_targets").build(table)))
     alone = kernel(preset.build(WindowedSeries(6, 1, missing="mask").build(table[:-7])))
     assert np.abs(several).max() > 0.1
@@ -207,7 +209,9 @@ def test_quantiles():
 
     def pinball(targets, outputs):
         errors = ops.where(present(targets), targets, 0.0)[..., None] - outputs
-        losses = ops.maximum(errors * np.array(levels, "float32"), errors * (np.array(levels, "float32") - 1))
+        losses = ops.maximum(
+            errors * np.array(levels, "float32"), errors * (np.array(levels, "float32") - 1)
+        )
         return ops.mean(ops.where(present(targets)[..., None], losses, 0.0), axis=(1, 2))
 
     model.compile("adam", pinball)
@@ -230,7 +234,9 @@ def test_every_way_to_feed_gives_the_same_batches():
     ]
     for other in (*fed, halves):
         for one, another in zip(batches, other, strict=True):
-            for left, right in zip(keras.tree.flatten(one), keras.tree.flatten(another), strict=True):
+            for left, right in zip(
+                keras.tree.flatten(one), keras.tree.flatten(another), strict=True
+            ):
                 np.testing.assert_array_equal(np.sort(left, axis=0), np.sort(right, axis=0))
 
 

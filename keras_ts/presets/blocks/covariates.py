@@ -4,8 +4,8 @@ Columns known ahead and static columns are standardized by constants of the trai
 window's own statistics would hide that a promotion runs all week. A column that is constant there
 becomes 0, and the sines and cosines of a calendar stay as they are.
 
-Columns known ahead may lack values in a window, and at steps without a target. There they hold their
-last value, so that no NaN reaches another step or a gradient.
+Columns known ahead may lack values in a window, and at steps without a target. There they hold
+their last value, so that no NaN reaches another step or a gradient.
 
 The net reads the columns known ahead beside the others, and the static columns at every step. That
 works for every cell, bidirectional ones too; an initial state would need a form for each.

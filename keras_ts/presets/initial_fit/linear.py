@@ -19,7 +19,7 @@ def fit_linear(linear: LinearForecast, probe: keras.Model, dataset: WindowDatase
 
     The error of a window, in units of the series, is multiplied by the window's weight and then
     squared: weights that make absolute errors comparable, such as ``"inverse_scale"``, do the same
-    to squares. A target that is missing is left out: each step is fitted to the windows that have it.
+    to squares. Each step is fitted to the windows that have a target of it.
 
     Args:
         linear: The linear map.

@@ -19,7 +19,9 @@ WINDOWS = WindowedSeries(
     static_columns="size", missing="mask_targets", batch_size=1000,
 )  # fmt: skip
 ZONED = {
-    "hours in Berlin": pd.date_range("2024-10-26 12:00", periods=ROWS, freq="h", tz="Europe/Berlin"),
+    "hours in Berlin": pd.date_range(
+        "2024-10-26 12:00", periods=ROWS, freq="h", tz="Europe/Berlin"
+    ),
     "days in Berlin": pd.date_range("2024-03-20", periods=ROWS, freq="D", tz="Europe/Berlin"),
     "midnights of Havana": pd.date_range("2024-03-01", periods=ROWS).tz_localize(
         "America/Havana", nonexistent="shift_forward"
@@ -153,8 +155,8 @@ def test_the_dtype_holds_nan(kind, wanted):
         ),
         (
             [*pd.date_range("2024-01-01", periods=50, freq="min"), pd.Timestamp("2054-01-01")],
-            "a gap from 2024-01-01T00:49.* to 2054-01-01.* in series 's0', whose steps are '1 minute': "
-            "15,779,470 rows would be missing, beside 51 that are given. At most 10 times",
+            "a gap from 2024-01-01T00:49.* to 2054-01-01.* in series 's0', whose steps are "
+            "'1 minute': 15,779,470 rows would be missing, beside 51 that are given. At most 10",
         ),
         ([*0.1 * np.arange(9), 0.85], "1 irregular .*from 0.8 to 0.85 in series 's0': the steps "),
         ([0, 1, 2, 3, 2**62], "rows would be missing"),
