@@ -186,7 +186,7 @@ def closed_steps(inputs: dict[str, Array], rounds: Rounds) -> tuple[BoolArray, B
     hollow = closed.copy()
     if not rounds.planned:
         return closed, hollow
-    closed = np.logical_or.reduce(np.isnan(inputs["future"][:, :, : rounds.planned]), axis=2)
+    closed = np.logical_or.reduce(np.isnan(inputs["future"][..., : rounds.planned]), axis=2)
     if rounds.count == 1 or not closed.any():
         return closed, hollow
     present = np.isfinite(inputs["past"][..., rounds.target_places])

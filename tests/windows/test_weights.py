@@ -232,3 +232,20 @@ def test_weights_of_ones_own_are_multiplied(per, targets):
     np.testing.assert_allclose(rows, weights / np.array([3, 1])[series] * 16 / 15, rtol=1e-6)
     shards = [batch[2] for shard in (0, 1) for batch in [dataset.shard(2, shard)[0]]]
     np.testing.assert_allclose(np.concatenate(shards).ravel(), rows[:8], rtol=1e-6)
+
+
+def test_weights_by_position_count_the_rows_that_were_given():
+    """A window's weight is the mean over its targets in rows that were given."""
+    frame = pd.DataFrame({"t": [*range(6), 7, 8, 9], "y": np.arange(9.0)})
+    windows = WindowedSeries(2, 2, time_column="t", missing="mask_targets", target_columns="y")
+    weights = np.array([1, 2, 3, 4, 5, 6, 8, 9, 10.0])
+    *_, w = windows.build(frame, sample_weight=weights).to_numpy()
+    assert w.tolist() == [3.5, 4.5, 5.5, 6.0, 8.0, 8.5, 9.5]
+    backwards = frame.assign(id="a").iloc[::-1].sort_values("t")
+    two = pd.concat([frame.assign(id="b"), frame.assign(id="a")]).sort_values("t")
+    named = WindowedSeries.from_config({**windows.get_config(), "id_column": "id"})
+    *_, w = named.build(two, sample_weight=np.repeat(weights, 2)).to_numpy()
+    assert w.tolist() == [3.5, 4.5, 5.5, 6.0, 8.0, 8.5, 9.5] * 2
+    assert named.build(backwards, sample_weight=weights).num_windows == 7
+    with pytest.raises(ValueError, match=r"length \[10\]; the series has \[9\] positions"):
+        windows.build(frame, sample_weight=np.ones(10))

@@ -184,13 +184,14 @@ def _refuse_irregular(panel: Panel, rows: IntArray, spec: WindowSpec) -> None:
         "no step makes up more than half of the steps there, so the missing rows are unknown. "
         "Insert them, or leave that series out"
         if frequency is None
-        else f"the steps there are {str(frequency)!r}, and that is no whole number of them. Missing "
-        "rows are filled in, but each row must lie on the regular steps of its series: correct the "
-        "timestamp, or drop the row"
+        else f"the steps there are {str(frequency)!r}, and that is no whole number of them. "
+        "Missing rows are filled in, but each row must lie on the regular steps of its series: "
+        "correct the timestamp, or drop the row"
     )
     raise ValueError(
-        f"time_column={spec.time_column!r} has {count} irregular step{'s' * (count > 1)}, the first "
-        f"from {clock.written(row - 1)} to {clock.written(row)} in {panel.series(number)}: {step}."
+        f"time_column={spec.time_column!r} has {count} irregular step{'s' * (count > 1)}, the "
+        f"first from {clock.written(row - 1)} to {clock.written(row)} in {panel.series(number)}: "
+        f"{step}."
     )
 
 

@@ -150,3 +150,16 @@ def test_products_of_integers_do_not_overflow_as_floats():
     inputs = np.array([[2**15, 0], [0, 2**15]] * 10, "int32")
     outputs = np.array([[2**16], [2**15]] * 10, "int32")
     np.testing.assert_allclose(solved(inputs, outputs)[:, 0], [2.0, 1.0], rtol=1e-3)
+
+
+def test_an_output_is_fitted_to_the_rows_that_have_it():
+    inputs, first = drawn(0, 60, 0.5)
+    _, second = drawn(1, 60, 0.5)
+    outputs, weights = np.stack([first, second, first + second], axis=1), np.linspace(0.5, 2, 60)
+    outputs[::7, 0] = np.nan
+    outputs[1::5, 1] = np.inf
+    got = solved(inputs, outputs, weights)
+    for output in range(3):
+        rows = np.isfinite(outputs[:, output])
+        alone = solved(inputs[rows], outputs[rows, output, None], weights[rows])
+        np.testing.assert_allclose(got[:, output], alone[:, 0], rtol=1e-9, atol=1e-12)

@@ -155,8 +155,8 @@ def test_the_dtype_holds_nan(kind, wanted):
         ),
         (
             [*pd.date_range("2024-01-01", periods=50, freq="min"), pd.Timestamp("2054-01-01")],
-            "a gap from 2024-01-01T00:49.* to 2054-01-01.* in series 's0', whose steps are '1 minute': "
-            "15,779,470 rows would be missing, beside 51 that are given. At most 10 times",
+            "a gap from 2024-01-01T00:49.* to 2054-01-01.* in series 's0', whose steps are "
+            "'1 minute': 15,779,470 rows would be missing, beside 51 that are given. At most 10",
         ),
         ([*0.1 * np.arange(9), 0.85], "1 irregular .*from 0.8 to 0.85 in series 's0': the steps "),
         ([0, 1, 2, 3, 2**62], "rows would be missing"),

@@ -1,0 +1,158 @@
+"""A step of a plan that is closed has no forecast, and no other step notices."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from export_helpers import needs
+from forecasting_models import after, sales, until
+from helpers import BACKEND
+from keras_ts import RecurrentPreset, Rollout, WindowedSeries, check_export, forecast
+
+FRAME = sales(40)
+PAST, PLAN = until(FRAME, 30), after(FRAME, 30)
+WINDOWS = WindowedSeries(
+    5, 3, target_columns="units", future_columns="promo", static_columns="size", calendar="week",
+    id_column="shop", time_column="day", missing="mask_targets",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def model():
+    preset = RecurrentPreset(cell="gru", units=(3,), window_norm="last")
+    return preset.build(WINDOWS.build(PAST))
+
+
+def closing(frame, shop, number):
+    """Where a shop has its row of some day, counted from the last row of the past."""
+    return (frame["shop"] == shop) & (frame["day"] == FRAME["day"][29 + number])
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_a_step_without_a_row_is_closed(model, step):
+    whole = forecast(model, PAST, future=PLAN)
+    closed = PLAN[~closing(PLAN, "east", step)]
+    ahead = forecast(model, PAST, future=closed)
+    wanted = whole.copy()
+    wanted.loc[2 + step, "units"] = np.nan
+    pd.testing.assert_frame_equal(ahead, wanted)
+    blank = PLAN.assign(promo=PLAN["promo"].mask(closing(PLAN, "east", step)))
+    pd.testing.assert_frame_equal(forecast(model, PAST, future=blank), wanted)
+
+
+def test_the_plan_of_another_series_shows_that_it_goes_on(model):
+    few = PLAN[(PLAN["shop"] == "north") | (PLAN["day"] <= FRAME["day"][31])]
+    assert forecast(model, PAST, future=few)["units"].isna().tolist() == [False] * 5 + [True]
+    ended = PLAN[PLAN["day"] <= FRAME["day"][31]]
+    with pytest.raises(
+        ValueError,
+        match=r"2 of the 3 rows that follow series 'north'; the first "
+        r"missing one is 2024-02-02.*The last step, if it is closed, is a row",
+    ):
+        forecast(model, PAST, future=ended)
+    last = PLAN[closing(PLAN, "east", 3)].assign(promo=np.nan)
+    written = pd.concat([ended, last])
+    assert forecast(model, PAST, future=written)["units"].isna().tolist() == [
+        False, False, True, False, False, True,
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="no row of series 'east'"):
+        forecast(model, PAST, future=PLAN[PLAN["shop"] == "north"])
+
+
+def test_arrays_have_nan(model):
+    table = PAST[PAST["shop"] == "north"][["units", "promo"]].to_numpy()
+    windows = WindowedSeries(5, 3, target_columns=0, future_columns=[1], missing="mask_targets")
+    net = RecurrentPreset(cell="gru", units=(3,), window_norm="last").build(windows.build(table))
+    plan = np.array([[1.0], [np.nan], [0.0]])
+    ahead = forecast(net, table, future=plan)
+    assert np.isnan(ahead).tolist() == [False, True, False]
+    assert np.isnan(forecast(net, table, future=np.array([[1.0], [np.inf], [0.0]]))[1])
+
+
+def test_past_the_horizon_a_closed_step_is_missing(model):
+    """The rounds by hand: what is forecast is a row of the series, a closed day is none."""
+    gone = closing(PLAN, "north", 2) | closing(PLAN, "east", 3) | closing(PLAN, "east", 5)
+    ahead = forecast(model, PAST, future=PLAN[~gone], steps=9)
+    assert ahead["units"].isna().sum() == 3
+    series, rows = PAST, PLAN.drop(columns="units").assign(promo=PLAN["promo"].mask(gone))
+    for number in range(3):
+        part = forecast(model, series, future=rows[~gone])
+        wanted = ahead[(ahead["step"] > 3 * number) & (ahead["step"] <= 3 * number + 3)]
+        np.testing.assert_allclose(part["units"], wanted["units"], rtol=1e-4)
+        known = part.drop(columns="step").merge(rows, on=["shop", "day"])
+        series = pd.concat([series, known]).sort_values(["shop", "day"], ascending=[False, True])
+
+
+def test_a_plan_that_closes_a_whole_window_leaves_nothing_to_go_on_from(model):
+    gone = (PLAN["shop"] == "east") & PLAN["day"].between(FRAME["day"][30], FRAME["day"][35])
+    with pytest.raises(ValueError, match="closes so many steps in a row of series 'east'"):
+        forecast(model, PAST, future=PLAN[~gone], steps=9)
+    ahead = forecast(model, PAST, future=PLAN[~gone], steps=9, incomplete="nan")
+    assert ahead["units"].isna().tolist() == [False] * 9 + [True] * 9
+    assert forecast(model, PAST, future=PLAN[~gone], steps=6)["units"].isna().sum() == 6
+
+
+def test_quantiles_and_targets_are_all_missing():
+    windows = replace(WINDOWS, target_columns=("units",))
+    preset = RecurrentPreset(units=(3,), window_norm="last", quantiles=[0.1, 0.5, 0.9])
+    model = preset.build(windows.build(PAST))
+    ahead = forecast(model, PAST, future=PLAN[~closing(PLAN, "north", 2)])
+    columns = ["units_0.1", "units", "units_0.9"]
+    assert ahead[columns].isna().all(axis=1).tolist() == [False, True] + [False] * 4
+    assert ahead[columns].isna().any(axis=1).tolist() == [False, True] + [False] * 4
+
+
+def test_gaps_in_the_last_window_are_missing_rows(model):
+    """As with rows of NaN in their place, for each of many series, at either end of a window."""
+    blank = PAST.assign(units=PAST["units"].mask(PAST["day"].dt.day.isin([26, 28])))
+    blank.loc[blank["units"].isna(), "promo"] = np.nan
+    pd.testing.assert_frame_equal(
+        forecast(model, blank.dropna(), future=PLAN), forecast(model, blank, future=PLAN)
+    )
+    wrong = PAST.copy()
+    wrong.loc[28, "day"] += pd.Timedelta(5, "h")
+    with pytest.raises(ValueError, match="series 'north' has an irregular step in its last window"):
+        forecast(model, wrong, future=PLAN)
+    ahead = forecast(model, wrong, future=PLAN, incomplete="nan")
+    assert ahead["units"].isna().tolist() == [True] * 3 + [False] * 3
+
+
+def test_windows_of_mask_refuse_a_plan_that_lacks_a_row():
+    windows = replace(WINDOWS, missing="mask")
+    model = RecurrentPreset(units=(3,), window_norm="last").build(windows.build(PAST))
+    with pytest.raises(ValueError, match="2 of the 3 rows that follow series 'east'"):
+        forecast(model, PAST, future=PLAN[~closing(PLAN, "east", 2)])
+
+
+@pytest.fixture(scope="module")
+def rollout_inputs():
+    table = np.random.default_rng(0).normal(size=(60, 2)).astype("float32")
+    windows = WindowedSeries(
+        6, 2, target_columns=0, future_columns=[1], calendar=[7], missing="mask_targets"
+    )
+    model = RecurrentPreset(cell="gru", units=(3,)).build(windows.build(table))
+    x = {part: values[:4] for part, values in windows.build(table).to_numpy()[0].items()}
+    x = {"past": x["past"], "future": np.concatenate([x["future"]] * 3, axis=1)[:, :5]}
+    x["future"][0, 1, 0] = x["future"][1, 2, 0] = np.nan
+    return model, {part: values.astype("float32") for part, values in x.items()}
+
+
+def test_a_rollout_closes_steps_too(rollout_inputs):
+    model, x = rollout_inputs
+    out = Rollout(model, steps=5).predict(x, verbose=0).reshape(4, 5)
+    assert np.isnan(out).tolist() == [
+        [False, True, False, False, False], [False, False, True, False, False],
+        [False] * 5, [False] * 5,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("format", ["tf_saved_model", "onnx"])
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.skipif(BACKEND == "torch", reason="PyTorch's loops are refused")
+def test_an_exported_rollout_closes_steps_too(rollout_inputs, format):
+    needs(format)
+    model, x = rollout_inputs
+    report = check_export(Rollout(model, steps=5), x, format)
+    assert report.ok
