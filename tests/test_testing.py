@@ -290,7 +290,7 @@ def test_a_check_that_can_try_nothing_does_not_pass():
 # The oracle and the strategies.
 
 
-@pytest.mark.parametrize("missing", ["drop", "mask"])
+@pytest.mark.parametrize("missing", ["drop", "mask", "mask_targets"])
 @given(st.data())
 def test_the_oracle_leaves_out_what_lacks_values(missing, data):
     """A mask leaves out windows without a whole target or without what is known ahead alone."""

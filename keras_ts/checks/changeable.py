@@ -39,7 +39,9 @@ class ChangeableSeries:
         self._tables = [_numeric_columns(item, windows) for item in self._items]
         self._windows = replace(_without_absent(windows, self._tables[0]), calendar=None)
         tables = self._tables if self._listed else self._tables[0]
-        self.panel = read_panel(tables, replace(self._windows, missing="keep"))
+        fills = self._windows.handling.gaps == "fill"
+        reading = self._windows if fills else replace(self._windows, missing="keep")
+        self.panel = read_panel(tables, reading)
         panel = self.panel
         self.series = np.repeat(np.arange(len(panel.lengths)), panel.lengths)
         places = np.arange(len(self.series)) - panel.offsets[self.series]
@@ -56,7 +58,8 @@ class ChangeableSeries:
         self._finite: BoolArray = np.logical_or.reduce(
             np.isfinite(values[:, self._unknown]), axis=1
         )
-        self._rows = np.arange(len(places)) if panel.row_order is None else panel.row_order
+        given = int(panel.given_lengths.sum())
+        self._rows = np.arange(given) if panel.row_order is None else panel.row_order
         self._item_offsets = concatenated_offsets([len(item) for item in self._items])
 
     def layouts(self) -> list[WindowRanges]:
@@ -97,6 +100,9 @@ class ChangeableSeries:
             c: np.flatnonzero((values != self._columns[c].values) & np.isfinite(values))
             for c, values in new.items()
         }
+        if self.panel.given is not None:
+            # Rows that fill a gap in time have no value to change.
+            other = {c: np.searchsorted(self.panel.given, at) for c, at in other.items()}
         items = []
         for number, item in enumerate(self._items):
             begin, end = self._item_offsets[number : number + 2]

@@ -53,7 +53,9 @@ def each_window(
     for array in series if panel else [series]:
         values = np.asarray(array)
         if w.missing == "raise" and not np.isfinite(values).all():
-            raise ValueError('series has a missing value; pass missing="drop", "mask" or "keep".')
+            raise ValueError(
+                'series has a missing value; pass missing="drop", "mask", "mask_targets" or "keep".'
+            )
         table = values if values.ndim == 2 else values[:, None]
         width = table.shape[1]
         numbers = np.arange(width)
@@ -89,6 +91,8 @@ def each_window(
             y = np.array([[wanted[p] for p in row] for row in ahead])
             y = y[:, 0] if w.horizon == 1 else y
             y = y if w.targets == "sequence" else y[0]
+            if w.missing == "mask_targets" and not _some_targets(table, wanted, future, inputs, ahead):
+                continue
             parts = x if isinstance(x, dict) else {"past": x}
             if w.missing == "mask":
                 levels = np.array([wanted[p] for p in inputs]).reshape(len(inputs), -1)
@@ -103,6 +107,25 @@ def each_window(
                 whole = ahead[0][0] >= at and (context or inputs[0] >= at)
                 part = "validation" if whole else "no part"
             yield x, y, part
+
+
+def _some_targets(table: Array, wanted: Array, future: Any, inputs: Any, ahead: Any) -> bool:
+    """Return True for a window of which one target has a value, and all that goes with it.
+
+    Each target column with a value among the targets has one among the inputs; and at each position
+    after the origin where any target has a value, so have all columns known ahead.
+    """
+    targets = wanted.reshape(len(wanted), -1)
+    some = False
+    for column in range(targets.shape[1]):
+        if any(math.isfinite(targets[p, column]) for row in ahead for p in row):
+            some = True
+            if not any(math.isfinite(targets[p, column]) for p in inputs):
+                return False
+    for p in ahead[-1]:
+        if np.isfinite(targets[p]).any() and not np.isfinite(table[p, future]).all():
+            return False
+    return some
 
 
 def _waves(position: int, cycles: Any) -> list[float]:

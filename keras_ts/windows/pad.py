@@ -90,7 +90,7 @@ def pad_front(series: Any, windows: WindowSpec, seen: int) -> Any:
             f"last. Received: seen={seen}."
         )
     # Without ``calendar``, which may need a frequency that only the padded series has.
-    panel = read_panel(series, replace(windows, calendar=None))
+    panel = read_panel(series, replace(windows, calendar=None, missing="keep", min_inputs=None))
     lengths = panel.lengths
     rows = np.where(lengths > 0, reach - np.minimum(seen, lengths), 0)
     _check_phases(panel, windows, rows)

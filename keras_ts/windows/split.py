@@ -31,12 +31,18 @@ def all_windows(panel: Panel, spec: WindowSpec) -> WindowRanges:
 def without_missing(
     panel: Panel, spec: WindowSpec, ranges: WindowRanges, inputs: bool
 ) -> WindowRanges:
-    """Keep the windows whose targets and columns known ahead, and maybe ``inputs``, are finite."""
+    """Keep the windows whose targets and columns known ahead, and maybe ``inputs``, are finite.
+
+    With ``missing="mask_targets"``, one target is enough, and columns known ahead may be missing at
+    steps without a target.
+    """
     geometry, columns = spec.geometry, panel.columns
 
     def complete(begin: int, count: int) -> Any:
         stop = begin + geometry.stride * (count - 1) + geometry.span
         values = panel.values[begin:stop]
+        if spec.handling.complete == "some":
+            return _with_some_targets(panel, values, geometry, count)
         bad = missing_rows(values) if inputs else np.zeros(len(values), bool)
         hit = windows_reading(bad, missing_rows(values, columns.targets), geometry, count)
         if columns.future:
@@ -64,6 +70,28 @@ def _without_a_level(panel: Panel, values: Array, geometry: Geometry, count: int
     return without
 
 
+def _with_some_targets(panel: Panel, values: Array, geometry: Geometry, count: int) -> BoolArray:
+    """Return True for each window with a target, a level for it, and what is known ahead of it.
+
+    A target column that has a value among the targets must have one among the inputs. At each step
+    after the origin at which any target has a value, the columns known ahead must have theirs.
+    """
+    finite = np.isfinite(values.reshape(len(values), -1)[:, panel.columns.targets])
+    nothing = np.zeros(len(values), bool)
+    has_target, kept = np.zeros(count, bool), np.ones(count, bool)
+    for column in finite.T:
+        has_own = windows_reading(nothing, column, geometry, count)
+        has_level = windowed_any(column, geometry.window, geometry.sampling_rate)
+        kept &= ~has_own | has_level[: geometry.stride * (count - 1) + 1 : geometry.stride]
+        has_target |= has_own
+    if panel.columns.future:
+        # Also in sequences, covariates are read only after the origin.
+        ahead = replace(geometry, sequence=False)
+        unknown = missing_rows(values, panel.columns.future) & finite.any(axis=1)
+        kept &= ~windows_reading(nothing, unknown, ahead, count)
+    return has_target & kept
+
+
 def check_nonempty(ranges: WindowRanges, panel: Panel, spec: WindowSpec) -> None:
     """Raise an error if there is no window, with the numbers that explain it."""
     if ranges.total:
@@ -74,6 +102,12 @@ def check_nonempty(ranges: WindowRanges, panel: Panel, spec: WindowSpec) -> None
         raise ValueError(
             f'missing="drop" leaves no window: every one of the {span} positions that a window '
             "spans must be finite. Fill the missing values, or make the window shorter."
+        )
+    if longest >= span and spec.handling.complete == "some":
+        raise ValueError(
+            'missing="mask_targets" leaves no window: nowhere has a target a value among the '
+            f"{spec.horizon} steps after a window that has a value of it too, with the columns "
+            "known ahead at every such step. Fill the missing values."
         )
     if longest >= span:
         raise ValueError(

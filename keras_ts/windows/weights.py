@@ -22,13 +22,14 @@ class WindowWeights(PickledByFields):
 
     Attributes:
         values: The weights, float32.
-        per: "window", "position" or "series": ``values`` holds one weight for each.
+        per: "window", "position", "given" or "series": ``values`` holds one weight for each; with
+            "given", one for each position, NaN for the rows that were not given.
         ranges: The windows.
         geometry: The shape of a window.
     """
 
     values: Array
-    per: Literal["window", "position", "series"]
+    per: Literal["window", "position", "given", "series"]
     ranges: WindowRanges
     geometry: Geometry
 
@@ -39,7 +40,12 @@ class WindowWeights(PickledByFields):
         if self.per == "series":
             return self.values[self.ranges.series_of(windows)]
         read = self._gather.target(starts)
-        return read if read.ndim == 1 else read.mean(axis=tuple(range(1, read.ndim)))
+        if read.ndim == 1:
+            return read
+        # Every window has a target that is present, in a row that was given.
+        mean: Any = np.nanmean if self.per == "given" else np.mean
+        weights: Array = mean(read, axis=tuple(range(1, read.ndim)))
+        return weights
 
     @cached_property
     def _gather(self) -> Gather:
@@ -95,15 +101,22 @@ def _array_weights(
             raise ValueError("sample_weight must be >= 0 everywhere, and finite as a float32.")
     lengths = [len(array) for array in arrays]
     per_window = lengths == [ranges.total]
-    if not per_window and lengths not in (panel.lengths.tolist(), [len(panel.values)]):
+    given = panel.given_lengths
+    if not per_window and lengths not in (given.tolist(), [given.sum()]):
         raise ValueError(
-            f"sample_weight has length {lengths}; the series has {panel.lengths.tolist()} "
+            f"sample_weight has length {lengths}; the series has {given.tolist()} "
             f"positions and {ranges.total} windows. Pass one weight per position or per window."
         )
     weights = np.concatenate(arrays).astype(np.float32)
-    if panel.row_order is not None and not per_window:
+    if per_window:
+        return WindowWeights(weights, "window", ranges, geometry)
+    if panel.row_order is not None:
         weights = weights[panel.row_order]
-    return WindowWeights(weights, "window" if per_window else "position", ranges, geometry)
+    if panel.given is None:
+        return WindowWeights(weights, "position", ranges, geometry)
+    every = np.full(len(panel.values), np.nan, np.float32)
+    every[panel.given] = weights
+    return WindowWeights(every, "given", ranges, geometry)
 
 
 def _pieces(sample_weight: Any) -> Sequence[Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_ts._typing import Array
+from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.frequency_rules import FREQUENCY_RULES
 
 _NANOSECONDS = {
@@ -19,6 +19,8 @@ _NANOSECONDS = {
 }
 # Ends of a frequency's name, for steps that are even by the clock that does not count them.
 BY_CLOCK, IN_UTC = " by the local clock", " in UTC"
+# Stands for any larger number of steps, so that sums of them fit 64 bits.
+_MOST = 1 << 40
 _UNITS = dict(zip(("D", "h", "m", "s", "ms", "us", "ns"), _NANOSECONDS, strict=True))
 
 
@@ -89,13 +91,38 @@ class Frequency:
 
         A negative ``count`` returns as many before it, in order.
         """
-        last = np.asarray(last)
-        ahead = (np.arange(1, count + 1) if count > 0 else np.arange(count, 0)) * self.step
+        steps = np.arange(1, count + 1) if count > 0 else np.arange(count, 0)
+        return self.after(np.asarray(last)[None], steps)
+
+    def after(self, times: Array, steps: IntArray) -> Array:
+        """Return the timestamps that lie ``steps`` steps after ``times``, the series' own."""
+        ahead = steps * self.step
         if self.rule is None:
-            steps = f"timedelta64[{self.unit}]" if self.unit else f"{last.dtype.kind}8"
-            return last + ahead.astype(steps)
-        day = FREQUENCY_RULES[self.rule].day(self._ticks(last[None]) + ahead, self.marks)
-        return day.astype(last.dtype) + np.array(self.time_of_day, f"m8[{self.unit}]")
+            kind = f"timedelta64[{self.unit}]" if self.unit else f"{times.dtype.kind}8"
+            return times + ahead.astype(kind)
+        day = FREQUENCY_RULES[self.rule].day(self._ticks(times) + ahead, self.marks)
+        return day.astype(times.dtype) + np.array(self.time_of_day, f"m8[{self.unit}]")
+
+    def apart(self, times: Array) -> tuple[IntArray, BoolArray]:
+        """Return the number of steps from each timestamp to the next, and True where it is whole.
+
+        Args:
+            times: Increasing timestamps, in local time if the frequency is ``local``.
+        """
+        if times.dtype.kind == "f":
+            exact = times.astype(np.float64)
+            with np.errstate(over="ignore", invalid="ignore"):
+                steps = np.diff(exact)
+                counts = np.rint(steps / self.step)
+                # A step is the mean to six digits, and 0.1 + 0.2 is not 0.3.
+                rounding = 1e-5 * steps + 4 * np.spacing(np.abs(exact).max(initial=0))
+                whole = np.abs(steps - counts * self.step) <= np.minimum(rounding, self.step / 4)
+        else:
+            # Ticks increase, so modulo 2**64 every difference is exact.
+            ticks = np.diff(self._ticks(times).view(np.uint64))
+            counts, rest = np.divmod(ticks, np.uint64(self.step))
+            whole = rest == 0
+        return np.minimum(counts, _MOST).astype(np.int64), whole & (counts > 0)
 
     def _ticks(self, times: Array) -> Array:
         if self.rule is not None:

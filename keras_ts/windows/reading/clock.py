@@ -38,6 +38,8 @@ class Clock:
         zones: The time zones: one for all series, one per series, or none.
         expected: Name of the frequency that a model was trained on, or None. Every series that fits
             it has this frequency.
+        filled_by: The frequency of each series by which missing rows were filled in, or None if
+            all timestamps were given.
     """
 
     times: Array
@@ -45,6 +47,7 @@ class Clock:
     local_times: Array | None = None
     zones: tuple[Zone, ...] = ()
     expected: str | None = None
+    filled_by: tuple[Frequency | None, ...] | None = None
 
     def stamps(self, flat: IntArray) -> Array:
         """Return the timestamps at flat positions, with their offsets from UTC if zoned."""
@@ -70,6 +73,8 @@ class Clock:
         Few rows fit several frequencies, so a series that fits the frequency of the longest series
         has that. A frequency that is even only by the clock that does not count it goes first.
         """
+        if self.filled_by is not None:
+            return list(self.filled_by)
         timing = self.times, self.offsets, self.local_times
         own = frequencies(*timing)
         distinct = [frequency for frequency in set(own) if frequency]
@@ -115,17 +120,31 @@ class Clock:
         for row, (number, frequency) in enumerate(zip(series, frequencies, strict=True)):
             clock = self.shown if frequency.local else self.times
             ahead[row] = frequency.following(clock[self.border_row(number, count)], count)
-        if not self.zones:
-            return ahead, ahead
-        utc, shown = np.full_like(ahead, "NaT"), np.full_like(ahead, "NaT")
         local = np.array([frequency.local for frequency in frequencies])
-        covered = in_zones(ahead)
+        return self.by_both_clocks(ahead, local[:, None], np.array(series, np.int64)[:, None])
+
+    def by_both_clocks(
+        self, times: Array, local: BoolArray, series: IntArray
+    ) -> tuple[Array, Array]:
+        """Return timestamps as in ``times``, and by the clock of their time zone.
+
+        They are NaT outside the years that time zones cover.
+
+        Args:
+            times: Timestamps.
+            local: True for those that are local times.
+            series: The series of each. Both broadcast to the shape of ``times``.
+        """
+        if not self.zones:
+            return times, times
+        utc, shown = np.full_like(times, "NaT"), np.full_like(times, "NaT")
+        covered = in_zones(times)
         for zone, own in self._by_zone():
             # All at once, since converting single timestamps is slow.
-            mine = covered & own[list(series)][:, None]
-            by_clock = mine & local[:, None]
-            utc[mine] = ahead[mine]
-            utc[by_clock] = zone.readings(ahead[by_clock])[0]
+            mine = covered & own[series]
+            by_clock = mine & local
+            utc[mine] = times[mine]
+            utc[by_clock] = zone.readings(times[by_clock])[0]
             shown[mine] = zone.shown(utc[mine])
         return utc, shown
 

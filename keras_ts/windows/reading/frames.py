@@ -11,6 +11,7 @@ from keras_ts.windows.arithmetic import frequency
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.panel import Panel, static_parted
+from keras_ts.windows.reading.regular import with_missing_rows
 from keras_ts.windows.reading.timestamps import is_period, read_clock, received
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import WindowSpec
@@ -85,7 +86,7 @@ def _reordered(clock: Clock, rows: IntArray | None, offsets: IntArray) -> Clock:
 
 
 def _with_gaps(panel: Panel, clock: Clock, spec: WindowSpec) -> Panel:
-    """Return the panel with its gaps in time; refuse times out of order, and maybe gaps."""
+    """Return the panel with its gaps in time, or these filled; refuse times out of order."""
     wrong = frequency.disorder(clock.times, panel.offsets)
     if wrong is not None:
         kind, position = wrong
@@ -103,19 +104,15 @@ def _with_gaps(panel: Panel, clock: Clock, spec: WindowSpec) -> Panel:
         return panel
     gaps = frequency.gaps(clock.times, panel.offsets, clock.local_times)
     if len(gaps) and spec.handling.gaps == "refuse":
-        cure = (
-            "; their values may be missing, and are then masked."
-            if spec.handling.masked
-            else ', or pass missing="drop" to leave out the windows that cross a gap, or '
-            'missing="keep" to count rows instead of time.'
-        )
         before, after = clock.written(gaps[0] - 1), clock.written(gaps[0])
         raise ValueError(
             f"time_column={spec.time_column!r} has {len(gaps)} irregular step"
             f"{'s' * (len(gaps) > 1)}, the first from {before} to {after}. Insert the missing "
-            f"rows{cure}"
+            'rows, or pass missing="mask" for a model that masks them, missing="drop" to leave out '
+            'the windows that cross a gap, or missing="keep" to count rows instead of time.'
         )
-    return replace(panel, gaps=gaps)
+    panel = replace(panel, gaps=gaps)
+    return with_missing_rows(panel, spec) if spec.handling.gaps == "fill" else panel
 
 
 def open_frame(frame: Any) -> Any:

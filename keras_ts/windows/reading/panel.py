@@ -28,8 +28,10 @@ class Panel:
         clock: The timestamps, or None.
         gaps: Flat positions that must not share a window with the one before.
         labels: The ids of the series, or None for their numbers.
-        row_order: The frame's row of each flat position, where a frame was sorted by series; else
-            None.
+        row_order: The frame's row of each row that was given, where a frame was sorted by series;
+            else None.
+        given: Flat positions of the rows that were given, where gaps in time were filled with
+            missing rows; else None.
     """
 
     values: Array
@@ -41,6 +43,7 @@ class Panel:
     gaps: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
     labels: tuple[Any, ...] | None = None
     row_order: IntArray | None = None
+    given: IntArray | None = None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Refuse a panel that an earlier version pickled, with its columns in other fields."""
@@ -55,6 +58,13 @@ class Panel:
     def lengths(self) -> IntArray:
         """Length of each series."""
         return np.diff(self.offsets)
+
+    @property
+    def given_lengths(self) -> IntArray:
+        """Number of rows of each series that were given."""
+        if self.given is None:
+            return self.lengths
+        return np.diff(np.searchsorted(self.given, self.offsets))
 
     @property
     def num_columns(self) -> int:
