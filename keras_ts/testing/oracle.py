@@ -91,7 +91,9 @@ def each_window(
             y = np.array([[wanted[p] for p in row] for row in ahead])
             y = y[:, 0] if w.horizon == 1 else y
             y = y if w.targets == "sequence" else y[0]
-            if w.missing == "mask_targets" and not _some_targets(table, wanted, future, inputs, ahead):
+            if w.missing == "mask_targets" and not _some_targets(
+                table, wanted, future, inputs, ahead
+            ):
                 continue
             parts = x if isinstance(x, dict) else {"past": x}
             if w.missing == "mask":

@@ -12,9 +12,7 @@ DAYS = pd.date_range("2024-01-01", periods=12).delete(9)
 
 def windows_of(missing, values, dates=None, **settings):
     frame = pd.DataFrame({"y": values, "day": DAYS[: len(values)] if dates is None else dates})
-    windows = WindowedSeries(
-        2, missing=missing, target_columns="y", time_column="day", **settings
-    )
+    windows = WindowedSeries(2, missing=missing, target_columns="y", time_column="day", **settings)
     return windows.build(frame).to_numpy()
 
 

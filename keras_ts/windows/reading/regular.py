@@ -147,9 +147,7 @@ def _laid_out(panel: Panel, steps: IntArray, place: IntArray, offsets: IntArray)
     return replace(panel, values=values, offsets=offsets, clock=clock, gaps=nowhere, given=given)
 
 
-def _times(
-    clock: Any, rows: IntArray, after: IntArray, steps: IntArray
-) -> tuple[Array, Array]:
+def _times(clock: Any, rows: IntArray, after: IntArray, steps: IntArray) -> tuple[Array, Array]:
     """Return timestamps of missing rows, by both clocks.
 
     Args:

@@ -19,7 +19,9 @@ WINDOWS = WindowedSeries(
     static_columns="size", missing="mask_targets", batch_size=1000,
 )  # fmt: skip
 ZONED = {
-    "hours in Berlin": pd.date_range("2024-10-26 12:00", periods=ROWS, freq="h", tz="Europe/Berlin"),
+    "hours in Berlin": pd.date_range(
+        "2024-10-26 12:00", periods=ROWS, freq="h", tz="Europe/Berlin"
+    ),
     "days in Berlin": pd.date_range("2024-03-20", periods=ROWS, freq="D", tz="Europe/Berlin"),
     "midnights of Havana": pd.date_range("2024-03-01", periods=ROWS).tz_localize(
         "America/Havana", nonexistent="shift_forward"
