@@ -27,7 +27,6 @@ QUICK = {
         "test_losses.py::test_the_loss_is_that_of_the_formula",
         "test_losses.py::test_weights_weigh_windows_as_keras_does",
         "test_losses.py::test_the_standardized_error_is_keras_own",
-        "test_missing_targets.py::test_losses_without_missing_targets_are_those_of_keras",
     ],
     "metrics": ["test_metrics.py"],
     "plotting": ["plotting/test_backtest.py", "plotting/test_forecast.py"],

@@ -115,7 +115,7 @@ def test_half_precision_outputs(dtype):
     [
         ("cosine_similarity", "mean over the last axis"),
         ("kl_divergence", "mean over the last axis"),
-        ("binary_crossentropy", "must be 0 where targets equal outputs"),
+        ("squared_hinge", "must be 0 where targets equal outputs"),
         ("poisson", "must be 0 where targets equal outputs"),
         (lambda y, p: keras.ops.mean((y - p) ** 2), "mean over the last axis"),
         (lambda y, p: keras.ops.reshape(y, (7,)), "must take targets and outputs of one shape"),
