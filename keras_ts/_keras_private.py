@@ -81,9 +81,9 @@ except ImportError:  # pragma: no cover - a future Keras
 
 
 try:
-    from keras.src.backend import get_keras_mask
+    from keras.src.backend import get_keras_mask, set_keras_mask
 except ImportError:  # pragma: no cover - a future Keras
-    get_keras_mask = None
+    get_keras_mask = set_keras_mask = None
 
 _SEED_GENERATOR = "global_seed_generator"
 
@@ -179,6 +179,22 @@ def fit_in_epoch(dataset: Any) -> Fit | None:
     if "epoch" not in variables or variables["epoch_iterator"].data_adapter is not dataset:
         return None
     return _fit(variables, variables["epoch"], dataset)
+
+
+def model_trained_or_evaluated() -> keras.Model | None:
+    """Return the model whose ``fit`` or ``evaluate`` calls the caller, or None."""
+    frame: Any = sys._getframe(2)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("keras"):
+        if frame.f_code.co_name in ("fit", "evaluate", "predict"):
+            return None if frame.f_code.co_name == "predict" else frame.f_locals.get("self")
+        frame = frame.f_back
+    return None
+
+
+def has_own_step(model: keras.Model) -> bool:
+    """Return True if a model computes its loss by a method of its own."""
+    steps = ("train_step", "test_step", "compute_loss")
+    return any(getattr(type(model), name) is not getattr(keras.Model, name) for name in steps)
 
 
 def _locals_of_fit() -> dict[str, Any]:
@@ -296,6 +312,24 @@ def made_by(tensor: Any) -> tuple[Any, list[Any]]:
     return operation, list(operation._inbound_nodes[node].input_tensors)
 
 
+def with_mask(tensor: Any, mask: Any) -> Any:
+    """Return the tensor, with a mask as Keras keeps it with a layer's output."""
+    if set_keras_mask is None:  # pragma: no cover - a future Keras
+        tensor._keras_mask = mask
+    else:
+        set_keras_mask(tensor, mask)
+    return tensor
+
+
+def serialized_loss(loss: Any) -> dict[str, Any]:
+    """Return a loss as a file has it, with the ``delta`` that Keras's ``Huber`` leaves out."""
+    entry: dict[str, Any] = keras.losses.serialize(loss)
+    if isinstance(loss, keras.losses.Huber):
+        settings = getattr(loss, "_fn_kwargs", {})
+        entry["config"] = {**settings, **entry["config"]}
+    return entry
+
+
 def layers_within(model: keras.Model) -> list[Any]:
     """Return a model and all its layers, also those inside other layers."""
     return list(model._flatten_layers())
@@ -314,15 +348,19 @@ __all__ = [
     "fit_beginning",
     "fit_in_epoch",
     "global_seed_generator",
+    "has_own_step",
     "layers_within",
     "made_by",
     "mask_of",
+    "model_trained_or_evaluated",
     "restored_backup",
     "schedule_of",
+    "serialized_loss",
     "set_aside_schedule",
     "set_global_seed_generator",
     "tell_length",
     "updates_of",
+    "with_mask",
 ]
 
 

@@ -1,17 +1,24 @@
-"""Reduces the errors of quantiles to one value for each window; losses and metrics share it."""
+"""Reduces errors to one value for each window, for losses and metrics.
+
+Targets that are NaN are missing and count nowhere. A missing or masked value is replaced by 0
+before anything is computed from it, since the gradient of a value that is dropped later could still
+be NaN.
+"""
 
 from typing import Any
 
+import keras
 from keras import ops
 
 from keras_ts import _checks
 from keras_ts._keras_private import mask_of
 
 
-def quantile_errors(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-    """Return targets minus quantiles, ``(batch, ..., quantiles)``, and the mask ``(batch, ...)``.
+def quantile_errors(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any, int]:
+    """Return targets minus quantiles, the targets that count, and the number of the mask's axes.
 
-    The errors of masked steps are 0, so that neither their gradients nor their NaNs count.
+    The errors are ``(batch, ..., quantiles)``, and 0 where a target is missing or masked. The
+    second is ``(batch, ...)``, True elsewhere. The third is 1 without a mask.
     """
     mask = mask_of(y_pred)
     y_pred = ops.convert_to_tensor(y_pred, dtype=owner.dtype)
@@ -26,35 +33,80 @@ def quantile_errors(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
             f"{targets} and outputs {outputs}. End the model in SortedQuantiles(quantiles)."
         )
     errors = ops.reshape(y_true, (*ops.shape(y_pred)[:-1], 1)) - y_pred
-    if mask is None:
-        return errors, None
-    kept = tuple(mask.shape)
-    if len(kept) >= len(outputs) or not _equal(kept, outputs[: len(kept)]):
-        raise ValueError(
-            f"{type(owner).__name__} takes a mask that has the first axes of the outputs. Received "
-            f"a mask {kept} of outputs {outputs}."
-        )
-    mask = ops.cast(mask, "bool")
-    wide = ops.reshape(mask, (*ops.shape(mask), *[1] * (len(outputs) - len(kept))))
-    return ops.where(wide, errors, ops.zeros_like(errors)), mask
+    counted = ops.reshape(ops.logical_not(ops.isnan(y_true)), ops.shape(y_pred)[:-1])
+    counted = unmasked(owner, counted, mask, outputs[:-1])
+    errors = ops.where(ops.expand_dims(counted, -1), errors, ops.zeros_like(errors))
+    return errors, counted, 1 if mask is None else len(mask.shape)
 
 
-def per_window(values: Any, mask: Any) -> tuple[Any, Any]:
-    """Return the mean of each window over its unmasked steps, and 1 if it has any, else 0.
+def point_pairs(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
+    """Return targets and outputs of one shape, both 0 where they do not count, and where they do.
 
-    Without a mask, the second value is None.
+    Windows of a single target get an axis, so that all three are ``(batch, ..., entries)``.
     """
-    first = 1 if mask is None else len(mask.shape)
-    if len(values.shape) > first:
-        values = ops.mean(values, axis=tuple(range(first, len(values.shape))))
-    if mask is None:
-        return values, None
-    steps = tuple(range(1, first))
-    kept = ops.cast(mask, values.dtype)
-    values = values * kept
+    mask = mask_of(y_pred)
+    y_pred = ops.convert_to_tensor(y_pred, dtype=owner.dtype)
+    y_true = ops.convert_to_tensor(y_true, dtype=owner.dtype)
+    targets, outputs = tuple(y_true.shape), tuple(y_pred.shape)
+    if _equal((*targets, 1), outputs):
+        y_true = ops.expand_dims(y_true, -1)
+    elif _equal(targets, (*outputs, 1)):
+        y_pred = ops.expand_dims(y_pred, -1)
+    elif not targets or not _equal(targets, outputs):
+        raise ValueError(
+            f"{type(owner).__name__} takes targets and outputs of one shape. Received: targets "
+            f"{targets}, outputs {outputs}."
+        )
+    if len(y_true.shape) == 1:
+        y_true, y_pred = ops.expand_dims(y_true, -1), ops.expand_dims(y_pred, -1)
+    elif len(targets) != len(outputs) and len(y_true.shape) > 2:
+        # As Keras does, so that the losses have one axis less than either.
+        y_true, y_pred = ops.squeeze(y_true, -1), ops.squeeze(y_pred, -1)
+    counted = ops.logical_not(ops.isnan(y_true))
+    counted = unmasked(owner, counted, mask, tuple(y_true.shape))
+    none = ops.zeros_like(y_pred)
+    return ops.where(counted, y_true, none), ops.where(counted, y_pred, none), counted
+
+
+def per_window(values: Any, counted: Any, axes: int = 1) -> tuple[Any, Any]:
+    """Return each window's mean over what counts, and 1 if anything does, else 0.
+
+    Args:
+        values: ``(batch, ...)``, 0 where a value does not count.
+        counted: ``(batch, ...)``, True where a value counts. Behind the first ``axes`` it may have
+            other axes than ``values``, since both are averaged there.
+        axes: The number of axes that a mask has. Defaults to 1: that of the windows alone.
+    """
+    # Without missing values the shares are 1, and a division by 1 changes no bit.
+    values, shares = _mean_from(values, axes), share(counted, axes, values.dtype)
+    steps = tuple(range(1, axes))
     if steps:
-        values, kept = ops.sum(values, axis=steps), ops.sum(kept, axis=steps)
-    return values / ops.maximum(kept, 1.0), ops.cast(kept > 0, values.dtype)
+        values, shares = ops.sum(values, axis=steps), ops.sum(shares, axis=steps)
+    present = shares > 0
+    values = values / ops.where(present, shares, ops.ones_like(shares))
+    return values, ops.cast(present, values.dtype)
+
+
+def share(counted: Any, axes: int, dtype: Any) -> Any:
+    """Return the share of True in all axes but the first few, as numbers of ``dtype``."""
+    # Half precision holds no large counts.
+    exact = keras.backend.result_type(dtype, "float32")
+    return ops.cast(_mean_from(ops.cast(counted, exact), axes), dtype)
+
+
+def mean_over_present(owner: Any, present: Any, sizes: Any = None) -> Any:
+    """Return weights by which the mean over windows becomes that over the windows present.
+
+    Keras divides by the number of all windows where ``owner`` reduces to a mean; with ``sizes``, by
+    their sum.
+    """
+    if owner.reduction not in ("sum_over_batch_size", "mean"):
+        return present
+    epsilon = keras.config.epsilon()
+    rate = ops.mean(present)
+    if sizes is not None:
+        rate = ops.sum(present * sizes) / ops.maximum(ops.sum(sizes), epsilon)
+    return present * (1.0 / ops.maximum(rate, epsilon))
 
 
 def window_weights(owner: Any, weights: Any, values: Any) -> Any:
@@ -69,6 +121,26 @@ def window_weights(owner: Any, weights: Any, values: Any) -> Any:
             f"(batch, 1) and so on. Received: weights {shape} for {values.shape[0]} windows."
         )
     return ops.reshape(weights, ops.shape(values))
+
+
+def unmasked(owner: Any, counted: Any, mask: Any, outputs: tuple[Any, ...]) -> Any:
+    """Return ``counted``, False also where ``mask`` is, whose axes are the leading ones."""
+    if mask is None:
+        return counted
+    kept = tuple(mask.shape)
+    if len(kept) > len(outputs) or not _equal(kept, outputs[: len(kept)]):
+        raise ValueError(
+            f"{type(owner).__name__} takes a mask that has the first axes of the outputs. Received "
+            f"a mask {kept} of outputs {outputs}."
+        )
+    mask = ops.reshape(mask, (*ops.shape(mask), *[1] * (len(outputs) - len(kept))))
+    return ops.logical_and(counted, ops.cast(mask, "bool"))
+
+
+def _mean_from(values: Any, axes: int) -> Any:
+    """Return the mean over all axes but the first few."""
+    behind = tuple(range(axes, len(values.shape)))
+    return ops.mean(values, axis=behind) if behind else values
 
 
 def _equal(first: tuple[Any, ...], second: tuple[Any, ...]) -> bool:

@@ -1,21 +1,33 @@
-"""Losses: the pinball loss of quantiles, and the squared error in units of each target.
+"""Losses that check shapes and leave out missing targets.
 
-Keras's own losses expect outputs of the targets' shape. If the outputs have one more axis, that of
-the quantiles, they broadcast to a wrong number or crash; the losses here check shapes.
-``QuantileLoss`` gives one value for each window, so that ``sample_weight`` weighs whole windows.
+Keras's own losses compare outputs with targets of the same shape, and broadcast or crash where the
+outputs have one more axis, that of the quantiles. A single target that is NaN makes them NaN. Here
+each window's loss is the mean over its targets that are present, so that weights weigh windows and
+nothing else.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_ts import _checks
-from keras_ts._per_window import per_window, quantile_errors, window_weights
+from keras_ts._keras_private import mask_of, serialized_loss, with_mask
+from keras_ts._per_window import (
+    mean_over_present,
+    per_window,
+    point_pairs,
+    quantile_errors,
+    share,
+    unmasked,
+    window_weights,
+)
 from keras_ts._registration import registered, renamed
+from keras_ts._typing import Array
 
-__all__ = ["QuantileLoss", "StandardizedMSE"]
+__all__ = ["MaskedLoss", "QuantileLoss", "StandardizedMSE"]
 
 
 @renamed(levels="quantiles")
@@ -74,29 +86,102 @@ class QuantileLoss(keras.losses.Loss):
         Keras's own method multiplies them, ``(batch,)``, by weights ``(batch, 1, 1)`` or a mask
         ``(batch, time)`` without a check of shapes; that broadcasts to a wrong loss.
         """
-        errors, mask = quantile_errors(self, y_true, y_pred)
-        losses, present = per_window(self._pinball(errors), mask)
-        weights = window_weights(self, sample_weight, losses)
-        if present is not None:
-            if self.reduction in ("sum_over_batch_size", "mean"):
-                # The reduction divides by all windows; this factor makes it divide by those
-                # with an unmasked step, as Keras does it for its own losses.
-                present *= 1.0 / ops.maximum(ops.mean(present), keras.config.epsilon())
-            weights = present if weights is None else weights * present
+        losses, present = self._losses(y_true, y_pred)
+        weights = mean_over_present(self, present)
+        given = window_weights(self, sample_weight, losses)
+        weights = weights if given is None else given * weights
         return _Reduce(reduction=self.reduction, dtype=self.dtype)(losses, losses, weights)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return one loss for each window, ``(batch,)``."""
-        errors, mask = quantile_errors(self, y_true, y_pred)
-        return per_window(self._pinball(errors), mask)[0]
+        return self._losses(y_true, y_pred)[0]
 
     def get_config(self) -> dict[str, Any]:
         """Return the loss's settings, with its dtype, which Keras's own losses leave out."""
         return {**super().get_config(), "quantiles": list(self.quantiles), "dtype": self.dtype}
 
-    def _pinball(self, errors: Any) -> Any:
+    def _losses(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        errors, counted, axes = quantile_errors(self, y_true, y_pred)
         levels = ops.convert_to_tensor(self.quantiles, dtype=errors.dtype)
-        return ops.maximum(levels * errors, (levels - 1.0) * errors)
+        pinball = ops.maximum(levels * errors, (levels - 1.0) * errors)
+        return per_window(pinball, counted, axes)
+
+
+@registered
+class MaskedLoss(keras.losses.Loss):
+    """A loss of Keras's, or one's own, that leaves out missing targets.
+
+    With ``missing="mask_targets"`` targets may be NaN, such as the sales of a day on which a shop
+    was shut. The loss of a window is the mean over its targets that are present. Where one is
+    missing, target and output both become 0 before ``loss`` sees them, so neither gives a gradient.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_ts.losses import MaskedLoss
+    >>> loss = MaskedLoss("mae")
+    >>> targets = np.array([[1.0, np.nan, 3.0], [np.nan, np.nan, 4.0]])
+    >>> float(loss(targets, np.zeros((2, 3))))  # the mean of 2 and 4
+    3.0
+
+    Args:
+        loss: A loss by its Keras name, a Keras loss, or a function of targets and outputs. It must
+            be a mean over the last axis to which each target adds by itself, and 0 where targets
+            equal outputs, as ``"mae"``, ``"mse"``, ``"huber"`` and ``"log_cosh"`` are.
+        reduction: As for every Keras loss. Defaults to ``"sum_over_batch_size"``, the mean. That of
+            ``loss`` itself is left at its default.
+        name: Name of the loss.
+        dtype: As for every Keras loss. Defaults to None, Keras's ``floatx``.
+
+    Input shape:
+        Targets and outputs of one shape, ``(batch, ...)``; either may lack a last axis of length 1.
+        Weights ``(batch,)``, or with further axes of length 1. A mask of the outputs leaves out
+        the steps that it masks. A window of which nothing is left counts as none. The unreduced
+        loss has one axis less than the targets, and repeats the loss of each window along it.
+
+    Raises:
+        TypeError: ``loss`` is none of these.
+        ValueError: ``loss`` leaves out missing targets by itself, is no mean over the last axis, is
+            not 0 where targets equal outputs, or has a reduction; or the shapes of targets,
+            outputs, weights and mask do not fit each other.
+    """
+
+    def __init__(
+        self,
+        loss: Any,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "masked_loss",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.loss = keras.losses.get(loss) if isinstance(loss, dict) else loss
+        self._inner = _function_of(self.loss)
+        _check_maskable(self._inner, loss)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the reduced loss."""
+        losses, present, wide = self._losses(y_true, y_pred)
+        weights = mean_over_present(self, present)
+        given = window_weights(self, sample_weight, losses)
+        weights = weights if given is None else given * weights
+        losses, weights = _repeated(losses, wide), _repeated(weights, wide)
+        return _Reduce(reduction=self.reduction, dtype=self.dtype)(losses, losses, weights)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of each window, repeated: one axis less than the targets."""
+        losses, _, wide = self._losses(y_true, y_pred)
+        return _repeated(losses, wide)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the loss's settings, its dtype too, which Keras's own losses lose."""
+        loss = self.loss if isinstance(self.loss, str) else serialized_loss(self.loss)
+        return {**super().get_config(), "loss": loss, "dtype": self.dtype}
+
+    def _losses(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
+        """Return a loss and a presence for each window, and zeros of the unreduced shape."""
+        y_true, y_pred, counted = point_pairs(self, y_true, y_pred)
+        values = self._inner(y_true, y_pred)
+        return *per_window(values, counted), ops.zeros_like(values)
 
 
 @registered
@@ -123,7 +208,9 @@ class StandardizedMSE(keras.losses.MeanSquaredError):
         dtype: As for every Keras loss. Defaults to None, Keras's ``floatx``.
 
     Input shape:
-        Targets and outputs of one shape, with weights, as for Keras's ``MeanSquaredError``.
+        Targets and outputs of one shape, with weights, as for Keras's ``MeanSquaredError``. Targets
+        that are NaN are missing: the losses of a window are scaled so that their mean is that over
+        its targets present, and a window without any counts as none.
 
     Raises:
         TypeError: ``unit`` is not a number or a list of numbers.
@@ -141,8 +228,28 @@ class StandardizedMSE(keras.losses.MeanSquaredError):
         super().__init__(reduction=reduction, name=name, dtype=dtype)
         self.unit = _checks.per_feature("unit", unit, _unit)
 
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the reduced loss."""
+        mask = mask_of(y_pred)
+        y_true = ops.convert_to_tensor(y_true, dtype=self.dtype)
+        y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
+        losses, weights = self._losses(y_true, y_pred, mask)
+        if sample_weight is not None:
+            sample_weight = ops.convert_to_tensor(sample_weight, dtype=losses.dtype)
+            axes = len(sample_weight.shape) or len(losses.shape)
+            weights = sample_weight * ops.reshape(weights, (-1, *[1] * (axes - 1)))
+        else:
+            weights = _repeated(weights, ops.zeros_like(losses))
+        if mask is not None:
+            losses = with_mask(losses, mask)
+        return _Reduce(reduction=self.reduction, dtype=self.dtype)(losses, losses, weights)
+
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return one loss for each window, or for each step of it."""
+        return self._losses(y_true, y_pred, mask_of(y_pred))[0]
+
+    def _losses(self, y_true: Any, y_pred: Any, mask: Any) -> tuple[Any, Any]:
+        """Return the losses, and a weight for each window: 0 if all its targets are missing."""
         if len(y_true.shape) + 1 == len(y_pred.shape) and y_pred.shape[-1] == 1:
             y_true = ops.expand_dims(y_true, -1)
         both = zip(y_true.shape, y_pred.shape, strict=False)
@@ -159,10 +266,26 @@ class StandardizedMSE(keras.losses.MeanSquaredError):
                 f"unit must have one number for each entry of the last axis. Received: {units} "
                 f"numbers for outputs {tuple(y_pred.shape)}."
             )
-        # Subtract in the targets' own units first: quotients of large values would lose digits.
+        if len(y_pred.shape) == 1:
+            y_true, y_pred = ops.expand_dims(y_true, -1), ops.expand_dims(y_pred, -1)
+        # Subtracted first: divided by a small unit, a large level would lose digits.
         errors = ops.cast(y_true - y_pred, self.dtype)
         errors = errors / ops.convert_to_tensor(self.unit, dtype=errors.dtype)
-        return super().call(ops.zeros_like(errors), errors)
+        counted = ops.logical_not(ops.isnan(y_true))
+        errors = ops.where(counted, errors, ops.zeros_like(errors))
+        losses = super().call(ops.zeros_like(errors), errors)
+        # Keras leaves out masked steps by itself: they are neither present nor missing.
+        sizes = None
+        if mask is not None:
+            shape = tuple(y_pred.shape)
+            counted = unmasked(self, counted, mask, shape)
+            sizes = share(unmasked(self, ops.ones_like(counted), mask, shape), 1, losses.dtype)
+        shares = share(counted, 1, losses.dtype)
+        present = ops.cast(shares > 0, losses.dtype)
+        # Where no target is missing this is 1, and changes no bit.
+        factors = (present if sizes is None else sizes) / ops.where(shares > 0, shares, 1.0)
+        losses = losses * ops.reshape(factors, (-1, *[1] * (len(losses.shape) - 1)))
+        return losses, mean_over_present(self, present, sizes)
 
     def get_config(self) -> dict[str, Any]:
         """Return the loss's settings, with its dtype, which Keras's own losses leave out."""
@@ -171,6 +294,69 @@ class StandardizedMSE(keras.losses.MeanSquaredError):
 
 def _unit(name: str, value: Any) -> float:
     return _checks.fits(name, _checks.positive(name, value), "float32")
+
+
+def _function_of(loss: Any) -> Callable[[Any, Any], Any]:
+    """Return a function of targets and outputs that gives the losses before they are reduced."""
+    known = keras.losses.get(loss) if isinstance(loss, str) else loss
+    if isinstance(known, MaskedLoss | QuantileLoss | StandardizedMSE):
+        raise ValueError(
+            f"{type(known).__name__} leaves out missing targets by itself: use it without "
+            "MaskedLoss."
+        )
+    if isinstance(known, keras.losses.Loss):
+        if known.reduction not in ("sum_over_batch_size", "mean"):
+            raise ValueError(
+                "loss must not have a reduction: pass it to MaskedLoss. Received: "
+                f"{type(known).__name__} with reduction={known.reduction!r}."
+            )
+        return known.call
+    if not callable(known) or isinstance(known, type | keras.Layer):
+        raise TypeError(
+            "loss must be a loss by its Keras name, a Keras loss or a function. Received: "
+            f"loss={_checks.shown(loss)}."
+        )
+    return cast(Callable[[Any, Any], Any], known)
+
+
+def _check_maskable(function: Callable[[Any, Any], Any], loss: Any) -> None:
+    """Refuse a loss in which a missing target would count, even if it and its output are 0."""
+    targets = np.array([[[0.3, 1.1, 0.7]], [[0.9, 0.2, 2.5]]], "float32")
+    outputs = np.array([[[0.8, 0.4, 1.6]], [[1.3, 0.6, 0.1]]], "float32")
+
+    def losses(targets: Array, outputs: Array) -> Array:
+        tensors = ops.convert_to_tensor(targets), ops.convert_to_tensor(outputs)
+        return np.asarray(ops.convert_to_numpy(function(*tensors)))
+
+    what = f"Received: loss={_checks.shown(loss)}"
+    try:
+        whole = losses(targets, outputs)
+        single = [
+            losses(np.full((1, 1, 1), y, "float32"), np.full((1, 1, 1), p, "float32"))
+            for y, p in zip(targets.flat, outputs.flat, strict=True)
+        ]
+        equal = [losses(values, values) for values in (targets, np.zeros_like(targets))]
+    except Exception as error:
+        raise ValueError(
+            f"loss must take targets and outputs of one shape. {what}, which fails for the shape "
+            f"{targets.shape}: {error}"
+        ) from error
+    means = np.array(single, np.float64).reshape(-1, targets.shape[-1]).mean(axis=1)
+    if whole.shape != targets.shape[:-1] or not np.allclose(whole.ravel(), means, 1e-4, 1e-6):
+        raise ValueError(
+            "loss must be a mean over the last axis to which each target adds by itself, so that "
+            f"some can be left out. {what}."
+        )
+    if not np.allclose(equal, 0.0, atol=1e-6):
+        raise ValueError(
+            "loss must be 0 where targets equal outputs, since missing targets and their outputs "
+            f"are replaced by 0. {what}."
+        )
+
+
+def _repeated(values: Any, wide: Any) -> Any:
+    """Return one value for each window, repeated along the further axes of ``wide``, which is 0."""
+    return ops.reshape(values, (-1, *[1] * (len(wide.shape) - 1))) + wide
 
 
 class _Reduce(keras.losses.Loss):

@@ -1,7 +1,8 @@
-"""Metrics of models that give quantiles: the error of the median, and the coverage.
+"""Metrics that leave out missing targets: of quantiles the median's error and the coverage.
 
-Keras's own metrics would broadcast targets ``(batch, steps)`` against outputs ``(batch, steps,
-quantiles)``, to a wrong number. These take the shapes, weights and masks of ``QuantileLoss``.
+Keras's own metrics are NaN for good after one target that is, and would broadcast targets ``(batch,
+steps)`` against outputs ``(batch, steps, quantiles)``. These take what ``MaskedLoss`` and
+``QuantileLoss`` take.
 """
 
 from collections.abc import Sequence
@@ -11,14 +12,57 @@ import keras
 from keras import ops
 
 from keras_ts import _checks
-from keras_ts._per_window import per_window, quantile_errors, window_weights
+from keras_ts._per_window import per_window, point_pairs, quantile_errors, window_weights
 from keras_ts._registration import registered, renamed
 
-__all__ = ["IntervalCoverage", "MedianMAE"]
+__all__ = ["IntervalCoverage", "MaskedMAE", "MedianMAE"]
 
 
-class _QuantileMetric(keras.metrics.Mean):
-    """The mean over windows of a measure of targets and quantiles."""
+class _WindowMetric(keras.metrics.Mean):
+    """The mean over windows of each window's mean over the targets present."""
+
+    def _add(self, values: Any, counted: Any, axes: int, sample_weight: Any) -> None:
+        """Add the windows of a batch, whose values are 0 where they do not count."""
+        values, present = per_window(values, counted, axes)
+        weights = window_weights(self, sample_weight, values)
+        weights = present if weights is None else weights * present
+        super().update_state(values, sample_weight=weights)
+
+
+@registered
+class MaskedMAE(_WindowMetric):
+    """The mean absolute error of the targets that are not missing.
+
+    Without missing targets it is Keras's ``"mae"``.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_ts.metrics import MaskedMAE
+    >>> metric = MaskedMAE()
+    >>> metric.update_state(np.array([[1.0, np.nan], [2.0, 4.0]]), np.zeros((2, 2)))
+    >>> float(metric.result())  # the mean of 1 and 3
+    2.0
+
+    Args:
+        name: Name of the metric. Defaults to ``"mae"``.
+        dtype: As for every Keras metric.
+
+    Input shape:
+        As for ``MaskedLoss``, with weights and masks.
+    """
+
+    def __init__(self, name: str = "mae", dtype: Any = None) -> None:
+        super().__init__(name=name, dtype=dtype)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add the windows of a batch."""
+        y_true, y_pred, counted = point_pairs(self, y_true, y_pred)
+        self._add(ops.abs(y_true - y_pred), counted, 1, sample_weight)
+
+
+class _QuantileMetric(_WindowMetric):
+    """The mean over windows of something read off the quantiles."""
 
     def __init__(self, quantiles: Sequence[float], name: str, dtype: Any = None) -> None:
         super().__init__(name=name, dtype=dtype)
@@ -26,12 +70,11 @@ class _QuantileMetric(keras.metrics.Mean):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add the windows of a batch."""
-        errors, mask = quantile_errors(self, y_true, y_pred)
-        values, present = per_window(self._measured(errors), mask)
-        weights = window_weights(self, sample_weight, values)
-        if present is not None:
-            weights = present if weights is None else weights * present
-        super().update_state(values, sample_weight=weights)
+        errors, counted, axes = quantile_errors(self, y_true, y_pred)
+        values = self._measured(errors)
+        # An error of 0 in place of a missing one is covered.
+        values = ops.where(counted, values, ops.zeros_like(values))
+        self._add(values, counted, axes, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
         """Return the metric's settings."""

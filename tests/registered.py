@@ -22,6 +22,8 @@ REGISTERED = {
     "keras_ts>LinearForecast": lambda: layers.LinearForecast(3),
     "keras_ts>CalendarEvents": lambda: layers.CalendarEvents(3),
     "keras_ts>LastSteps": lambda: layers.LastSteps(3),
+    "keras_ts>MaskedLoss": lambda: losses.MaskedLoss("huber", reduction="sum"),
+    "keras_ts>MaskedMAE": lambda: metrics.MaskedMAE(name="error"),
     "keras_ts>StandardizedMSE": lambda: losses.StandardizedMSE([2.0, 0.5], reduction="sum"),
     "keras_ts>SortedQuantiles": lambda: layers.SortedQuantiles([0.1, 0.5, 0.9]),
     "keras_ts>Bounded": lambda: layers.Bounded(0.0, 5.0),

@@ -95,7 +95,10 @@ class BacktestReport:
         for place, fold in enumerate(scores["fold"].tolist()):
             rows.append([str(fold), *[f"{float(scores[m][place]):.4g}" for m in metrics]])
         rows.append(["all", *[f"{float(whole[m][0]):.4g}" for m in metrics]])
-        return "\n".join(aligned(rows))
+        actual = self.table["actual"]
+        missing = int(np.sum(~np.isfinite(actual)))
+        note = [f"{missing} of {actual.size} targets are missing, and count nowhere."]
+        return "\n".join([*aligned(rows), *note * bool(missing)])
 
     __repr__ = __str__
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_ts import _checks, _keras_private
 from keras_ts._models import check_model
-from keras_ts._typing import Array
+from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.conformal import floors, margins, windows_needed
 from keras_ts.evaluation.reading import JudgedWindows
 from keras_ts.interface import Interface
@@ -26,7 +26,8 @@ def calibrate(
     exchangeable with those on ``validation``: split conformal prediction, with its correction for a
     finite number of windows. Errors of a series are only roughly exchangeable: neighbouring windows
     overlap, and a series changes. Keep the part long, recent, and free of anything the model was
-    trained on.
+    trained on. Missing targets of ``missing="mask_targets"`` are left out: the width at a step
+    comes from the errors present at that step.
 
     The result ends in a ``ConformalInterval``, and is a model like any other: ``forecast`` returns
     the bounds in columns of their own, and saving and exporting keep the intervals. It shares its
@@ -79,7 +80,7 @@ def calibrate(
         outputs = _unbounded(outputs)
         unbounded = keras.Model(inputs, outputs)
     lower, upper, scales = _errors(unbounded, judged, levels, pairs)
-    _check_enough(len(scales), shares)
+    _check_enough(np.sum(~np.isnan(lower[0]), axis=0), shares)
     floor = floors(scales).astype(np.float32)
     divisor = np.maximum(scales, floor)[:, None]
     by_share = [
@@ -123,7 +124,8 @@ def _errors(
     """Return how far targets lie below and above each interval (negative inside), and the scales.
 
     The intervals are pairs of quantiles, or the point twice. Windows in which a target or a
-    prediction is not finite are left out.
+    prediction is not finite are left out. Where windows may lack targets only those in which
+    nothing is present are, and the distances are NaN elsewhere.
     """
     below: list[list[Array]] = [[] for _ in pairs]
     above: list[list[Array]] = [[] for _ in pairs]
@@ -134,22 +136,27 @@ def _errors(
             (predicted, predicted) if pair is None else (predicted[..., p] for p in pair)
             for pair in pairs
         ]
-        whole = np.isfinite(block.actual).all(axis=(1, 2))
-        whole &= np.isfinite(predicted.reshape(len(predicted), -1)).all(axis=1)
+        present = np.isfinite(block.actual)
+        present &= np.isfinite(predicted.reshape(*present.shape, -1)).all(axis=-1)
+        whole = (present.any if judged.partial else present.all)(axis=(1, 2))
         scales.append(window_scales(block.past_as_read)[whole])
         for number, (low, high) in enumerate(ends):
-            below[number].append((low - block.actual)[whole])
-            above[number].append((block.actual - high)[whole])
+            below[number].append(np.where(present, low - block.actual, np.nan)[whole])
+            above[number].append(np.where(present, block.actual - high, np.nan)[whole])
     joined = [np.concatenate(parts) for parts in below], [np.concatenate(parts) for parts in above]
     return *joined, np.concatenate(scales)
 
 
-def _check_enough(count: int, shares: tuple[float, ...]) -> None:
-    needed = windows_needed(shares[-1])
+def _check_enough(counts: IntArray, shares: tuple[float, ...]) -> None:
+    """Refuse too few errors at a step, given the number of them, ``(steps, targets)``."""
+    needed, count = windows_needed(shares[-1]), int(counts.min())
     if count < needed:
+        step = int(counts.min(axis=1).argmin()) + 1
+        where = f" at step {step}" if counts.max() > count else ""
         raise ValueError(
-            f"validation has {count} windows without a missing value, and coverage={shares[-1]} "
-            f"needs at least {needed}. Hold out a longer part, or ask for a smaller coverage."
+            f"validation has {count} windows without a missing value{where}, and coverage="
+            f"{shares[-1]} needs at least {needed}. Hold out a longer part, or ask for a smaller "
+            "coverage."
         )
 
 

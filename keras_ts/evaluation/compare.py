@@ -57,7 +57,9 @@ def compare(
     only the last step of a window is judged. Windows with a missing value among the targets or
     their past, which ``missing="keep"`` lets through, are left out for all forecasters. With
     ``missing="mask"`` they are judged, and the baselines replace a missing value by the last known
-    one, or by the first known one if none came before.
+    one, or by the first known one if none came before. With ``missing="mask_targets"`` windows are
+    judged on those of their targets that are present, the same ones for all forecasters, whatever a
+    model predicts at the others.
 
     Example:
 
@@ -107,23 +109,31 @@ def compare(
     for baseline in baselines:
         baseline.fit(trained)
     scales = trained.scales_for(judged, period or 1)
-    sizes = judged.count, len(judged.labels), judged.geometry.horizon
+    sizes = judged.count, len(judged.labels), *judged.shape[1:]
     tallies = {name: Tally(*sizes) for name in [*named, *(b.name for b in baselines)]}
+    missing = 0
     for block in judged.blocks():
         forecasts = {baseline.name: baseline.predict(judged, block) for baseline in baselines}
-        needed = [block.past, block.actual, *forecasts.values()]
-        whole = np.logical_and.reduce([finite(values) for values in needed])
+        needed = [block.past, *forecasts.values()]
+        present = np.isfinite(block.actual)
+        judgeable = present.any(axis=(1, 2)) if judged.partial else finite(block.actual)
+        whole = np.logical_and.reduce([judgeable, *(finite(values) for values in needed)])
         numbers = block.begin + np.flatnonzero(whole)
         actual, series = block.actual[whole], block.series[whole]
+        present = present[whole]
+        missing += int((~present).sum())
         scale = scales[series][:, None]
         for name, tally in tallies.items():
             if name in named:
                 forecast = judged.predictions(name, named[name], quantiles[name], block)[whole]
+                wide = present.reshape(present.shape + (1,) * (forecast.ndim - present.ndim))
+                forecast = np.where(wide, forecast, 0.0)
                 _check_finite(name, forecast)
             else:
                 forecast = forecasts[name][whole]
-            tally.add(numbers, series, all_losses(actual, forecast, scale, quantiles.get(name)))
-    return _report(tallies, list(named), judged)
+            losses = all_losses(actual, forecast, scale, quantiles.get(name))
+            tally.add(numbers, series, losses, present)
+    return _report(tallies, list(named), judged, missing)
 
 
 def _named(models: Any) -> dict[str, keras.Model]:
@@ -193,7 +203,7 @@ def _check_finite(name: str, forecast: Array) -> None:
 
 
 def _report(
-    tallies: dict[str, Tally], models: list[str], judged: JudgedWindows
+    tallies: dict[str, Tally], models: list[str], judged: JudgedWindows, missing: int
 ) -> ComparisonReport:
     first = next(iter(tallies.values()))
     scored = np.isfinite(first.errors)
@@ -204,6 +214,9 @@ def _report(
     notes = []
     if not scored.all():
         notes.append(f"{int((~scored).sum())} windows with a missing value are left out.")
+    if missing:
+        total = int(scored.sum()) * first.targets
+        notes.append(f"{missing} of {total} targets are missing, and count nowhere.")
     unscaled = int(np.isnan(first.metric("mase", "series")[first.series()]).sum())
     if unscaled:
         notes.append(f"MASE leaves out {unscaled} series, missing or constant in train.")

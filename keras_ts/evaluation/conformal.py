@@ -24,17 +24,23 @@ def windows_needed(coverage: float) -> int:
 def margins(scores: Array, coverage: float) -> Array:
     """Return for each step the margin that a new error stays within with probability ``coverage``.
 
-    With ``n`` scores it is the ``ceil((n + 1) * coverage)``-th smallest, whose coverage is exact
-    for exchangeable scores (Lei and others, 2018, theorem 2.2).
+    With ``n`` scores of a step it is the ``ceil((n + 1) * coverage)``-th smallest, whose coverage
+    is exact for exchangeable scores (Lei and others, 2018, theorem 2.2). A score that is NaN, of a
+    missing target, counts as none.
 
     Args:
         scores: Errors in units of their windows' scales, ``(windows, ...)``.
         coverage: Share of new errors that the margin shall contain.
     """
-    rank = _rank(len(scores), coverage)
-    if rank > len(scores):
-        raise ValueError(f"{len(scores)} scores are fewer than coverage={coverage} needs.")
-    margin: Array = np.partition(scores, rank - 1, axis=0)[rank - 1]
+    counts = np.sum(~np.isnan(scores), axis=0)
+    ranks = {count: _rank(count, coverage) for count in np.unique(counts).tolist()}
+    for count, rank in ranks.items():
+        if rank > count:
+            raise ValueError(f"{count} scores are fewer than coverage={coverage} needs.")
+    # NaN is put last.
+    ordered = np.partition(scores, sorted({rank - 1 for rank in ranks.values()}), axis=0)
+    places = np.vectorize(ranks.__getitem__, otypes=[int])(counts) - 1
+    margin: Array = np.take_along_axis(ordered, places[None], axis=0)[0]
     return margin
 
 

@@ -69,6 +69,11 @@ class JudgedWindows:
         return self._source.spec.handling.masked
 
     @property
+    def partial(self) -> bool:
+        """True if some targets of a window may be missing."""
+        return self._source.spec.handling.partial
+
+    @property
     def count(self) -> int:
         """Number of windows."""
         return self.ranges.total

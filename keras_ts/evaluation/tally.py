@@ -2,20 +2,29 @@
 
 import numpy as np
 
-from keras_ts._typing import Array, IntArray
+from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.metrics import of_means
 
 
 class Tally:
     """Sums of one forecaster's losses; memory grows only with steps, series and windows."""
 
-    def __init__(self, windows: int, series: int, steps: int) -> None:
-        # The mean absolute error of each window, by which forecasters are compared.
+    def __init__(self, windows: int, series: int, steps: int, columns: int = 1) -> None:
+        # The sum of each window's absolute errors over the number of its targets, by which
+        # forecasters are compared: missing targets add 0, so that a window weighs as much as it has
+        # targets, and the ratio of two forecasters' sums is that of their MAEs.
         self.errors = np.full(windows, np.nan)
+        self.targets = steps * columns
         self._shape = {"step": steps, "series": series}
         self._sums: dict[tuple[str, str], Array] = {}
 
-    def add(self, windows: IntArray, series: IntArray, losses: dict[str, Array]) -> None:
+    def add(
+        self,
+        windows: IntArray,
+        series: IntArray,
+        losses: dict[str, Array],
+        present: BoolArray | None = None,
+    ) -> None:
         """Add the losses of some windows.
 
         Args:
@@ -23,10 +32,17 @@ class Tally:
             series: Number of each window's series.
             losses: Losses ``(windows, steps, targets)`` by the name of their metric. NaN, such as
                 an error scaled by the step of a constant series, is left out.
+            present: ``(windows, steps, targets)``, False where a target is missing, whose losses
+                are left out. Defaults to None: none is missing.
         """
-        self.errors[windows] = losses["mae"].mean(axis=(1, 2))
+        absolute = losses["mae"]
+        if present is not None:
+            absolute = np.where(present, absolute, 0.0)
+        self.errors[windows] = absolute.mean(axis=(1, 2))
         for name, loss in losses.items():
             counted = ~np.isnan(loss)
+            if present is not None:
+                counted &= present
             by_series, by_step = self._total(name, "series"), self._total(name, "step")
             for place, values in enumerate((np.where(counted, loss, 0.0), counted)):
                 sums = values.sum(axis=(1, 2))

@@ -11,8 +11,8 @@ import keras
 
 from keras_ts import _checks
 from keras_ts.interface import Interface
-from keras_ts.losses import QuantileLoss, StandardizedMSE
-from keras_ts.metrics import IntervalCoverage, MedianMAE
+from keras_ts.losses import MaskedLoss, QuantileLoss, StandardizedMSE
+from keras_ts.metrics import IntervalCoverage, MaskedMAE, MedianMAE
 
 # Longer windows take minutes to read, and thousands of steps to determine their weights.
 _MOST_STEPS = 300
@@ -174,6 +174,9 @@ class Recipe:
         of 32 it stops, since the shapes do not broadcast; with a batch of 1 or 3, or targets
         ``(batch, 1)``, they do, and it returns a number without a meaning.
 
+        If the windows that the model carries may lack targets, ``missing="mask_targets"``, a loss
+        of Keras's becomes a ``MaskedLoss`` and ``mae`` a ``MaskedMAE``.
+
         Args:
             model: The built model.
             steps_per_epoch: Batches in an epoch. Only a decaying rate needs them: it falls over
@@ -199,6 +202,11 @@ class Recipe:
             epsilon = 1e-15 if self.loss in _IN_UNITS else 1e-7
             optimizer = keras.optimizers.AdamW(rate, epsilon=epsilon)
         loss: Any = self.loss
+        metrics: list[Any] = ["mae"]
+        carried = interface.carried
+        partial = carried is not None and carried.windows.handling.partial
+        if partial:
+            metrics = [MaskedMAE()]
         if loss in _IN_UNITS:
             units = interface.units
             if units is None:
@@ -208,7 +216,8 @@ class Recipe:
                     "replace(recipe, loss='mse')."
                 )
             loss = _IN_UNITS[loss](units)
-        metrics: list[Any] = ["mae"]
+        elif partial and interface.quantiles is None:
+            loss = MaskedLoss(loss)
         quantiles = interface.quantiles
         if quantiles is not None:
             loss, metrics = QuantileLoss(quantiles), [MedianMAE(quantiles)]

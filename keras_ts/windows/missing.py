@@ -31,6 +31,11 @@ class Handling:
     masked: bool = False
 
     @property
+    def partial(self) -> bool:
+        """True if some targets of a window may be missing: they are NaN, and count nowhere."""
+        return self.complete == "some"
+
+    @property
     def filters(self) -> bool:
         """True if windows with missing values are left out."""
         return self.series and self.complete != "none"

@@ -9,7 +9,7 @@ import pytest
 from helpers import called, run_fresh, untraced
 from keras_ts import WindowedInput, WindowedSeries, from_preset
 from keras_ts.layers import SortedQuantiles
-from keras_ts.losses import QuantileLoss, StandardizedMSE
+from keras_ts.losses import MaskedLoss, QuantileLoss, StandardizedMSE
 from keras_ts.metrics import IntervalCoverage, MedianMAE
 
 RECIPE = from_preset("simple_rnn_40x2").recipe
@@ -242,3 +242,29 @@ def test_stock_mae_crashes_or_broadcasts(targets, outputs, windows, crashes):
             model.evaluate(x, y, verbose=0)
     else:
         assert np.isfinite(model.evaluate(x, y, verbose=0))
+
+
+@pytest.mark.parametrize("missing", ["mask", "mask_targets"])
+def test_missing_targets_are_left_out(missing):
+    windows = WindowedSeries(4, missing=missing)
+    model = ends_in(WindowedInput(windows), keras.layers.Dense(1))
+    RECIPE.compile(model)
+    masked = missing == "mask_targets"
+    assert isinstance(model.loss, MaskedLoss) == masked
+    assert not masked or model.loss.loss == RECIPE.loss
+    x = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
+    result = model.evaluate(x, x[:, 0], verbose=0, return_dict=True)
+    y = np.where(np.arange(6) < 3, x[:, 0], np.nan)
+    part = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert result.keys() == part.keys() == {"loss", "mae"}
+    assert np.isfinite(part["mae"]) == masked
+    if masked:
+        expected = np.abs(model.predict(x[:3], verbose=0)[:, 0] - x[:3, 0]).mean()
+        assert part["mae"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_losses_that_leave_missing_targets_out_stay():
+    windows = WindowedInput(WindowedSeries(4, missing="mask_targets"))
+    model = ends_in(windows, keras.layers.Dense(3), SortedQuantiles([0.1, 0.5, 0.9]))
+    RECIPE.compile(model)
+    assert isinstance(model.loss, QuantileLoss)

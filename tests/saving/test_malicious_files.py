@@ -267,6 +267,8 @@ RIGHT = {
         "quantiles": one_of(None), "targets": maybe(index_or_indices), "sequence": flag,
         "calibrated_on": lambda value: isinstance(value, str | None)},
     "QuantileLoss": {"quantiles": levels},
+    "MaskedLoss": {"loss": one_of("huber")},
+    "MaskedMAE": {},
     "StandardizedMSE": {"unit": some(positive)},
     "MedianMAE": {"quantiles": levels},
     "IntervalCoverage": {"quantiles": levels},

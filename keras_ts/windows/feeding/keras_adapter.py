@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from keras_ts import _checks, _keras_private
 from keras_ts._dtypes import with_exact_integers
 from keras_ts.windows.feeding import to_tf
+from keras_ts.windows.feeding.compiled_losses import refuse_nan_losses
 from keras_ts.windows.feeding.fits import Beginning, trained_before, warn_of_rate_zero
 from keras_ts.windows.feeding.progress import Count, Progress
 from keras_ts.windows.feeding.source import WindowSource
@@ -43,6 +44,9 @@ class KerasDataAdapter(_keras_private.DataAdapter):
                     "predict between epochs, or on another dataset built from the same series."
                 )
             refuse_unshared(self._source.sampler)
+            model = _keras_private.model_trained_or_evaluated()
+            if model is not None and self._source.spec.handling.partial:
+                refuse_nan_losses(model)
             fit = _keras_private.fit_beginning(self)
             if fit is not None:
                 refuse_unaveraged()
