@@ -8,7 +8,9 @@ from keras_ts import WindowedSeries
 from keras_ts.losses import MaskedLoss, QuantileLoss, StandardizedMSE
 from keras_ts.windows.feeding.compiled_losses import refuse_nan_losses
 
-DATASET = WindowedSeries(5, 2, missing="mask_targets").build(np.sin(np.arange(40.0)))
+DATASET = WindowedSeries(5, 2, missing="mask_targets").build(
+    np.sin(np.arange(40.0, dtype="float32"))
+)
 
 
 def model(loss):
