@@ -15,10 +15,12 @@ from keras_ts.forecasting.compiled import (
     fed,
     predict,
 )
+from keras_ts.forecasting.following import Following
 from keras_ts.forecasting.frames import as_frames, matched
-from keras_ts.forecasting.future import Following, check_future, inputs_of
+from keras_ts.forecasting.future import inputs_of
 from keras_ts.forecasting.history import History
 from keras_ts.forecasting.loop import checked_rounds
+from keras_ts.forecasting.plan import check_future
 from keras_ts.interface import Interface
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.panel import Panel

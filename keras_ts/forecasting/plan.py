@@ -1,0 +1,238 @@
+"""The plan that a forecast follows: the columns known ahead, passed as ``future=``.
+
+It is an array, or frames whose rows are found by id and time. A row that is missing is refused, or
+under ``missing="mask_targets"`` a closed step.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.forecasting.following import Following
+from keras_ts.forecasting.frames import selected
+from keras_ts.forecasting.history import History
+from keras_ts.windows.arithmetic.categories import collapsed
+from keras_ts.windows.reading.clock import as_written
+from keras_ts.windows.reading.frames import ids_of, matrix, open_frame
+from keras_ts.windows.reading.panel import Panel, missing_rows
+from keras_ts.windows.reading.reader import is_frame
+from keras_ts.windows.reading.timestamps import read_clock
+from keras_ts.windows.spec import WindowSpec
+
+
+def check_future(future: Any, panel: Panel, windows: WindowSpec) -> None:
+    """Refuse ``future`` if the windows have no ``future_columns``, or its absence if they do."""
+    names = panel.columns.by_part()["future"]
+    if future is None and names:
+        raise ValueError(
+            f"The windows have future_columns, {_checks.shown(names)}: pass their values in the "
+            "rows that follow as future=, a frame or an array."
+        )
+    if future is not None and not names:
+        also = " The columns of a calendar are computed." if windows.cycles else ""
+        raise ValueError(f"The windows have no future_columns, so leave future out.{also}")
+
+
+def values_ahead(
+    future: Any, history: History, following: Following | None, steps: int, rows: int
+) -> Array:
+    """Return the values of ``future_columns`` in the rows that follow, ``(chosen, rows, columns)``.
+
+    After the first ``steps`` rows, a row that ``future`` lacks repeats the one before it. With
+    ``missing="mask_targets"`` a row that lacks values is NaN, and so is one that frames leave out
+    before their last timestamp: that step is closed.
+
+    Args:
+        future: A frame, a list of frames, or an array.
+        history: The last rows, and all series.
+        following: The timestamps of the rows that follow, or None.
+        steps: Number of steps to forecast.
+        rows: Number of rows that the rounds read.
+    """
+    names = history.panel.columns.by_part()["future"]
+    if is_frame(future):
+        values, present, inside = _of_frames(future, names, history, following, rows)
+    else:
+        values = _of_array(future, names, history, steps)[history.chosen, :rows]
+        present = inside = np.ones(values.shape[:2], bool)
+    closing = history.windows.handling.complete == "some"
+    if closing:
+        values = np.where(present[..., None] & np.isfinite(values), values, np.nan)
+        present = present | inside
+    short = ~present[:, :steps].all(axis=1)
+    if short.any():
+        place = int(short.argmax())
+        _refuse_few(history, following, int(history.chosen[place]), present[place, :steps])
+    missing = missing_rows(values[:, :steps].reshape(len(values), -1))
+    if missing.any() and not closing:
+        number = int(history.chosen[missing.argmax()])
+        read = collapsed(names, history.windows.categories)
+        raise ValueError(
+            f"future has missing or infinite values of the columns {_checks.shown(read)} in the "
+            f"rows that {history.panel.series(number)} needs. Fill them in."
+        )
+    whole = np.empty((len(values), rows, len(names)))
+    whole[:, : values.shape[1]] = values
+    filled = np.zeros((len(values), rows), bool)
+    filled[:, : values.shape[1]] = present & (closing | np.isfinite(values).all(axis=2))
+    for row in range(steps, rows):
+        whole[:, row] = np.where(filled[:, row, None], whole[:, row], whole[:, row - 1])
+    return whole
+
+
+def _refuse_few(
+    history: History, following: Following | None, number: int, present: BoolArray
+) -> None:
+    lacking = ""
+    if following is not None:
+        first = as_written(following.shown[number, present.argmin()])
+        lacking = f"; the first missing one is {first}"
+    closed = ""
+    if history.windows.handling.complete == "some":
+        closed = " The last step, if it is closed, is a row with missing values."
+    raise ValueError(
+        f"future has {int(present.sum())} of the {len(present)} rows that follow "
+        f"{history.panel.series(number)}{lacking}. Pass a row for each step of the forecast."
+        f"{closed}"
+    )
+
+
+def _check_dated(history: History, following: Following) -> None:
+    """Refuse to find rows by their timestamps after a series without a regular step."""
+    # Only NaT and NaN differ from themselves.
+    unknown = (following.times != following.times).any(axis=1)[history.chosen]
+    if unknown.any():
+        number = int(history.chosen[unknown.argmax()])
+        raise ValueError(
+            f"The timestamps of {history.panel.series(number)} have no regular step, so the rows "
+            "of future that follow it cannot be found by time. Pass future as an array."
+        )
+
+
+def _of_array(future: Any, names: Sequence[Any], history: History, steps: int) -> Array:
+    values = _checks.numeric(future, "future").astype(np.float64)
+    series = len(history.panel.lengths)
+    shape = "(steps, columns)" if history.panel.single else "(series, steps, columns)"
+    wanted = (steps, len(names)) if history.panel.single else (series, steps, len(names))
+    fits = values.ndim == len(wanted) and values.shape[-1] == len(names)
+    if not fits or (not history.panel.single and len(values) != series):
+        raise ValueError(
+            f"future must have the shape {shape}, here {wanted}, with the columns "
+            f"{_checks.shown(list(names))}. Received shape {values.shape}."
+        )
+    values = values[None] if history.panel.single else values
+    if values.shape[1] < steps:
+        _refuse_few(history, None, 0, np.arange(steps) < values.shape[1])
+    return values
+
+
+def _of_frames(
+    future: Any, names: Sequence[Any], history: History, following: Following | None, rows: int
+) -> tuple[Array, BoolArray, BoolArray]:
+    """Return the values of each row, found by id and time, and where they are.
+
+    Returns:
+        The values, 0 where there are none; True for each row that the frames have; and True for
+        each row up to the last timestamp of all frames.
+    """
+    windows, panel = history.windows, history.panel
+    listed = isinstance(future, list | tuple)
+    frames = list(future) if listed else [future]
+    alike = panel.single or windows.id_column is not None
+    if (listed and alike) or (not alike and (not listed or len(frames) != len(panel.lengths))):
+        raise ValueError(
+            "future must be like series: one frame for one frame, a list of equally many frames "
+            f"for a list. Received: {type(future).__name__}."
+        )
+    titles = [f"future[{i}]" if listed else "future" for i in range(len(frames))]
+    read = collapsed(names, windows.categories)
+    tables = [
+        _table(frame, read, windows, title) for frame, title in zip(frames, titles, strict=True)
+    ]
+    values = np.concatenate(
+        [
+            matrix(table, read, windows.categories, title)
+            for table, title in zip(tables, titles, strict=True)
+        ]
+    ).astype(np.float64)
+    lengths = [len(table) for table in tables]
+    series = np.repeat(np.arange(len(tables)), lengths)
+    if panel.labels is not None:
+        numbers = {label: i for i, label in enumerate(panel.labels)}
+        ids = ids_of(tables[0][windows.id_column])
+        series = np.array([numbers.get(label, -1) for label in ids], np.int64)
+        absent = history.chosen[~np.isin(history.chosen, series)]
+        if len(absent):
+            raise ValueError(
+                f"future has no row of {panel.series(int(absent[0]))}, by id_column="
+                f"{windows.id_column!r}. Its ids are {_checks.shown(list(dict.fromkeys(ids)))}: "
+                "use the ids of the series, with a row for each step of each series."
+            )
+    if following is not None:
+        _check_dated(history, following)
+    offsets = np.concatenate(([0], np.cumsum(lengths)))
+    places, inside = _places(tables, series, offsets, history, following, rows)
+    out = np.zeros((len(panel.lengths), rows, len(names)))
+    present = np.zeros((len(panel.lengths), rows), bool)
+    used = (series >= 0) & (places >= 0) & (places < rows)
+    flat = series[used] * rows + places[used]
+    if len(np.unique(flat)) < len(flat):
+        order = np.sort(flat)
+        number = int(order[1:][np.diff(order) == 0][0]) // rows
+        raise ValueError(
+            f"future has several rows for one time of {panel.series(number)}. Keep one of them."
+        )
+    out.reshape(-1, len(names))[flat] = values[used]
+    present.ravel()[flat] = True
+    return out[history.chosen], present[history.chosen], inside[history.chosen]
+
+
+def _table(frame: Any, names: Sequence[Any], windows: WindowSpec, what: str) -> Any:
+    needed = [name for name in (windows.id_column, windows.time_column, *names) if name is not None]
+    return open_frame(selected(frame, needed, windows, what))
+
+
+def _places(
+    tables: list[Any],
+    series: IntArray,
+    offsets: IntArray,
+    history: History,
+    following: Following | None,
+    rows: int,
+) -> tuple[IntArray, BoolArray]:
+    """Return where the rows of frames stand among those that follow the series.
+
+    Returns:
+        The index of each row among those that follow its series, -1 for another time; and True for
+        the rows that follow, ``(series, rows)``, up to the last timestamp of all frames.
+    """
+    if following is None:
+        # Without timestamps, the rows of a series are in order.
+        order = np.argsort(series, kind="stable")
+        first = np.searchsorted(series[order], series)
+        places = np.empty(len(series), np.int64)
+        places[order] = np.arange(len(series)) - first[order]
+        return places, np.zeros((len(history.panel.lengths), rows), bool)
+    clock, own = read_clock(tables, history.windows.time_column or "", offsets), history.panel.clock
+    assert own is not None
+    kinds = [{"M": "dates"}.get(times.dtype.kind, "numbers") for times in (clock.times, own.times)]
+    if kinds[0] != kinds[1] or bool(clock.zones) != bool(own.zones):
+        raise TypeError(
+            f"time_column={history.windows.time_column!r} must be alike in series and future. "
+            f"Received {own.times.dtype}{' with a time zone' if own.zones else ''} and "
+            f"{clock.times.dtype}{' with a time zone' if clock.zones else ''}."
+        )
+    places = np.full(len(series), -1, np.int64)
+    kind = np.promote_types(clock.times.dtype, own.times.dtype)
+    times, wanted = clock.times.astype(kind), following.times.astype(kind)
+    order = np.argsort(series, kind="stable")
+    bounds = np.searchsorted(series[order], np.arange(len(wanted) + 1))
+    for number, ahead in enumerate(wanted):
+        mine = order[bounds[number] : bounds[number + 1]]
+        nearest = np.minimum(np.searchsorted(ahead, times[mine]), rows - 1)
+        places[mine] = np.where(ahead[nearest] == times[mine], nearest, -1)
+    inside: BoolArray = wanted <= times.max() if len(times) else np.zeros(wanted.shape, bool)
+    return places, inside
