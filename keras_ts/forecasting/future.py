@@ -1,4 +1,4 @@
-"""The inputs of a forecast: the last rows, what is known ahead of them, and the calendar of both."""
+"""The inputs of a forecast: last rows, what is known ahead of them, and the calendar of both."""
 
 from typing import Any
 
