@@ -165,7 +165,7 @@ class RecurrentPreset(PresetSettings):
         """
         return training_windows(self, series, horizon, at, settings)
 
-    def fit(self, train: WindowDataset, **fit_arguments: Any) -> keras.Model:
+    def fit(self, train: WindowDataset, *, core: Any = None, **fit_arguments: Any) -> keras.Model:
         """Build a model for a training part, and train it by the recipe.
 
         The model is compiled as ``recipe.compile`` does, and trained for as many epochs as the
@@ -186,6 +186,7 @@ class RecurrentPreset(PresetSettings):
 
         Args:
             train: The training part.
+            core: A net of one's own in place of the recurrent layers, as for ``build``.
             **fit_arguments: Arguments of Keras's ``fit``, such as ``callbacks``,
                 ``validation_data`` and ``verbose``. ``epochs`` and ``steps_per_epoch`` go before
                 the recipe's, and a rate that decays does so over them.
@@ -203,7 +204,7 @@ class RecurrentPreset(PresetSettings):
                 f"fit trains by the preset's recipe, and this preset has {kind}. Pass recipe= to "
                 "the preset, or build, compile and fit the model by hand."
             )
-        model, recipe = self.build(train), self.recipe
+        model, recipe = self.build(train, core=core), self.recipe
         steps = fit_arguments.pop("steps_per_epoch", None) or recipe.steps_for(len(train))
         epochs = fit_arguments.pop("epochs", None)
         if epochs is not None:

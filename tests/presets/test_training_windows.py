@@ -181,6 +181,14 @@ def test_a_preset_without_a_training_of_its_own_is_not_fitted(name):
         preset.fit(train)
 
 
+def test_fit_takes_a_net_of_ones_own():
+    preset = from_preset("gru_32x2")
+    train = preset.windows_for(np.sin(np.arange(60.0)), 2).build(np.sin(np.arange(60.0)))
+    core = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(3)])
+    model = preset.fit(train, core=core, epochs=1, verbose=0)
+    assert core in model.layers
+
+
 def test_five_lines_for_short_series_with_holes():
     table = panel(40, 25, 31)
     table[0][[3, 20, 37]] = np.nan
