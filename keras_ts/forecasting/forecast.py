@@ -81,9 +81,9 @@ def forecast(
             found by id and time in any order, or an array ``(steps, columns)``, for a panel
             ``(series, steps, columns)``, its columns in the order of ``dataset.columns["future"]``.
             Columns of a calendar are computed. With ``missing="mask_targets"`` a step is closed,
-            and its forecast NaN, if its row lacks values, or if a frame has none for it and later
-            ones of any series. If the horizon exceeds ``steps`` and ``future`` ends early, its last
-            row is repeated.
+            and its forecast NaN, if its row lacks values, or if a frame has no row for it but a
+            later one of any series. If the horizon exceeds ``steps`` and ``future`` ends early, its
+            last row is repeated.
         start: For a calendar of numbers without timestamps, the number of rows that came before the
             series, or a list with one for each series. They count from the first row with a value
             of the whole series, as in training. Defaults to None: ``series`` is the whole series,
