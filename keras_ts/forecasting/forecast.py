@@ -85,7 +85,7 @@ def forecast(
             ``(series, steps, columns)``, its columns in the order of ``dataset.columns["future"]``
             (for a column of text, its columns of 0 and 1). Columns of a calendar are computed. With
             ``missing="mask_targets"`` a step is closed, and its forecast NaN, if its row lacks
-            values, or if a frame has none for it and later ones of any series. If the horizon
+            values, or if a frame has no row for it but a later one of any series. If the horizon
             exceeds ``steps`` and ``future`` ends early, its last row is repeated.
         start: For a calendar of numbers without timestamps, the number of rows that came before the
             series, or a list with one for each series. They count from the first row with a value
