@@ -142,3 +142,14 @@ def test_windows_that_holes_and_gaps_leave():
     assert totals[2] == windows.count(frame)
     keep = WindowedSeries(2, time_column="day")
     assert [layout.total for layout in ChangeableSeries(frame, keep).layouts()] == [17]
+
+
+def test_rows_stay_in_place_beside_a_gap_in_time_that_is_filled():
+    days = pd.date_range("2024-01-01", periods=12).delete([4, 7])
+    parts = [pd.DataFrame({"id": i, "day": days, "y": np.arange(10.0)}) for i in range(2)]
+    frame = pd.concat(parts).sort_values("day", kind="stable").reset_index(drop=True)
+    windows = WindowedSeries(3, id_column="id", time_column="day", missing="mask")
+    series = ChangeableSeries(frame, windows)
+    changed = series.changed(5, "raised")
+    later = frame["day"] > "2024-01-06"
+    assert (changed["y"] != frame["y"]).tolist() == later.tolist()

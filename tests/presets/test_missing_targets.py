@@ -35,7 +35,8 @@ def masked_mae(targets, outputs):
     """The mean over the targets that are present, of each window."""
     axes = tuple(range(1, len(targets.shape)))
     outputs = ops.reshape(outputs, ops.shape(targets))
-    errors = ops.where(present(targets), ops.abs(targets - outputs), 0.0)
+    # Filled first: the gradient of what is not chosen would be 0 times NaN.
+    errors = ops.abs(ops.where(present(targets), targets, ops.stop_gradient(outputs)) - outputs)
     errors = ops.where(present(targets), errors, 0.0)
     count = ops.sum(ops.cast(present(targets), errors.dtype), axis=axes)
     return ops.sum(errors, axis=axes) / ops.maximum(count, 1.0)
@@ -208,10 +209,9 @@ def test_quantiles():
     model = RecurrentPreset(units=(3,), window_norm="last", quantiles=levels).build(dataset)
 
     def pinball(targets, outputs):
+        shares = ops.convert_to_tensor(levels, "float32")
         errors = ops.where(present(targets), targets, 0.0)[..., None] - outputs
-        losses = ops.maximum(
-            errors * np.array(levels, "float32"), errors * (np.array(levels, "float32") - 1)
-        )
+        losses = ops.maximum(errors * shares, errors * (shares - 1.0))
         return ops.mean(ops.where(present(targets)[..., None], losses, 0.0), axis=(1, 2))
 
     model.compile("adam", pinball)
