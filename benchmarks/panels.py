@@ -24,7 +24,7 @@ import keras
 import numpy as np
 import picture
 
-from keras_ts import WindowedSeries, forecast, from_preset, pad_front
+from keras_ts import WindowedSeries, forecast, from_preset
 from keras_ts.evaluation import metrics
 
 M3 = {"monthly": (12, 18), "quarterly": (4, 8), "yearly": (1, 6)}
@@ -76,17 +76,16 @@ def ours(train, period, horizon, seed, quantiles=None):
     window = window_of(train, period, horizon)
     settings = {"missing": "mask", "shuffle": True, "seed": seed, "remainder": "pad"}
     settings |= {"batch_size": preset.recipe.batch_size}
-    windows = WindowedSeries(window, horizon, **settings)
-    seen = min(max(2 * period + 1, 4), window, longest(train) - horizon)
-    series = pad_front(train, windows, seen)
-    windows = replace(windows, stride=-(-windows.count(series) // MOST_WINDOWS))
+    least = min(max(2 * period + 1, 4), window, longest(train) - horizon)
+    windows = WindowedSeries(window, horizon, min_inputs=least, **settings)
+    windows = replace(windows, stride=-(-windows.count(train) // MOST_WINDOWS))
     scales = scales_of(train, period)
     usual = np.nanmedian(scales)
     weights = [
         np.full(len(one), min(usual / scale, HEAVIEST) if np.isfinite(scale) else 1.0)
-        for one, scale in zip(series, scales, strict=True)
+        for one, scale in zip(train, scales, strict=True)
     ]
-    dataset = windows.build(series, sample_weight=weights)
+    dataset = windows.build(train, sample_weight=weights)
     model = preset.build(dataset)
     preset.recipe.compile(model, len(dataset))
     model.fit(dataset, epochs=preset.recipe.epochs_for(len(dataset)), verbose=0)

@@ -227,6 +227,8 @@ def run(arguments: argparse.Namespace, series: pd.DataFrame, future: pd.DataFram
             id_column=arguments.id,
             time_column=arguments.time,
             missing=arguments.missing or "raise",
+            # In a panel a large series would drown the small ones.
+            weighting=None if arguments.id is None else "inverse_scale",
             batch_size=recipe.batch_size,
             shuffle=True,
             seed=arguments.seed,
@@ -300,7 +302,6 @@ def split(
     if arguments.id is not None and arguments.time is not None:
         dates = series[arguments.time]
         at = [dates.quantile(share, interpolation="nearest") for share in at]
-    # In a panel a large series would drown the small ones.
     return windows.split(series, at=at)
 
 
