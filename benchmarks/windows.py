@@ -210,6 +210,38 @@ def covariates():
         )
 
 
+def early():
+    """Windows that begin before their series, beside bare NumPy on series that were padded."""
+    print("\nA panel of short series, one column, B = 128; us a batch")
+    line("", "bare NumPy", "dataset[i]", "without min_inputs, of the same panel padded")
+    for count, length, window in ((1000, 60, 48), (1000, 200, 24), (1, 100_000, 48)):
+        panel = list(series_of(length, count).T)
+        settings = {"batch_size": 128, "shuffle": True, "seed": 1, "missing": "mask"}
+        least = window // 3
+        dataset = WindowedSeries(window, min_inputs=least, **settings).build(panel)
+        front = np.full(window - least, np.nan, "float32")
+        padded = [np.concatenate([front, series]) for series in panel]
+        ours = WindowedSeries(window, **settings).build(padded)
+        values, starts = np.concatenate(padded), np.arange(ours.num_windows)
+        starts = ours._source.sampler.ranges.starts(starts)
+        view = sliding_window_view(values, window + 1)
+
+        def bare(view=view, starts=starts):
+            order = np.random.permutation(starts)
+            for begin in range(0, len(order), 128):
+                view[order[begin : begin + 128]]
+
+        functions = {"bare": bare, "early": indexed(dataset), "padded": indexed(ours)}
+        taken = {name: seconds / len(dataset) * 1e6 for name, seconds in medians(functions).items()}
+        share = (ours.num_windows - WindowedSeries(window).count(panel)) / ours.num_windows
+        line(
+            f"{count} x {length}, W = {window}, {share:.0%} early",
+            f"{taken['bare']:.0f}",
+            f"{taken['early']:.0f} ({taken['early'] / taken['bare']:.2f}x)",
+            f"{taken['padded']:.0f} ({taken['padded'] / taken['bare']:.2f}x)",
+        )
+
+
 def memory(kind):
     """MiB of this process that are its own, or that show mapped files."""
     for entry in Path("/proc/self/status").read_text().splitlines():
@@ -340,6 +372,7 @@ def main():
     rates = feeding(arguments.quick)
     wide()
     covariates()
+    early()
     memmap()
     seconds = linear()
     fit()

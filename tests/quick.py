@@ -33,6 +33,7 @@ QUICK = {
     "plotting": ["plotting/test_backtest.py", "plotting/test_forecast.py"],
     "datasets": ["test_datasets.py"],
     "windows": [
+        "windows/arithmetic/test_early.py",
         "windows/arithmetic/test_gather.py",
         "windows/arithmetic/test_geometry.py",
         "windows/arithmetic/test_shuffle.py::test_bijective_for_larger_sizes",

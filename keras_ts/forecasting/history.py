@@ -115,7 +115,8 @@ class History:
     def _missing_targets(self) -> BoolArray:
         """True for each missing target in the last rows, ``(chosen, reach, targets)``."""
         past = self.past
-        values = past.reshape(*past.shape[:2], -1)[..., self.panel.columns.targets]
+        values = past.reshape(*past.shape[:2], self.panel.num_columns)
+        values = values[..., self.panel.columns.targets]
         missing: BoolArray = ~np.isfinite(values)
         return missing
 

@@ -135,8 +135,12 @@ def windowed_series(*vary: str, columns: int | None = None) -> Strategy[Windowed
 def _built(settings: dict[str, Any]) -> WindowedSeries | None:
     """Return the windows with these settings, or None if two settings disagree."""
     if settings.get("min_inputs") is not None:
-        targets = settings.get("targets") == "sequence"
-        settings = {**settings, "missing": "mask_targets" if targets else "mask"}
+        sequence = settings.get("targets") == "sequence"
+        settings = {
+            **settings,
+            "min_inputs": min(settings["min_inputs"], settings["window"]),
+            "missing": "mask_targets" if sequence else "mask",
+        }
     try:
         return WindowedSeries(**settings)
     except ValueError:

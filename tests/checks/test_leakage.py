@@ -382,3 +382,22 @@ def test_a_leak_through_missing_values_of_one_series_of_a_panel(reversed_order):
     ahead = check_leakage(lambda panel: filled(panel, "bfill"), panel, WINDOWS)
     assert (ahead.ok, ahead.origin) == (False, 50)
     assert check_leakage(lambda panel: filled(panel, "ffill"), panel, WINDOWS).ok
+
+
+@pytest.mark.parametrize("targets", ["vector", "sequence"])
+@pytest.mark.parametrize("ahead", [0, 1])
+def test_windows_that_begin_before_their_series(targets, ahead):
+    """They are judged like others: by rows, and no forecast of theirs is made before the first."""
+    rng = np.random.default_rng(0)
+    panel = [rng.normal(size=length).cumsum() for length in (9, 30)]
+    windows = WindowedSeries(
+        6, 2, targets=targets, min_inputs=2, missing="mask_targets", batch_size=8
+    )
+
+    def predict(series):
+        x, y = windows.build([np.roll(array, -ahead) for array in series]).to_numpy()
+        last = np.nan_to_num(x)
+        return last[..., None] + 0 * np.nan_to_num(y) if targets == "sequence" else last[:, -1:]
+
+    report = check_leakage(predict, panel, windows)
+    assert report.ok == (ahead == 0)

@@ -215,14 +215,11 @@ def test_weights_of_ones_own_are_multiplied(per, targets):
     series = np.repeat([0, 1], [windows.count(one) for one in panel])
     weights = plain.build(panel, sample_weight=own).to_numpy()[2].ravel()
     if per == "position":
-        starts = [np.arange(-2, len(one) - 5) for one in panel]
-        first = [1 if targets == "sequence" else 4] * 2
-        by_hand = [
-            np.mean([p + 1 for k in range(first[0], 6) for p in [s + k] if p >= 0]
-                    if targets == "vector" else
-                    [p + 1 for k in range(4) for p in (s + k + 1, s + k + 2) if p >= 0])
-            for own_starts in starts for s in own_starts
-        ]  # fmt: skip
+        by_hand = []
+        for start in [*range(-2, 7), *range(-2, 4)]:
+            origins = range(start, start + 4) if targets == "sequence" else [start + 3]
+            rows = [p + 1 for origin in origins for p in (origin + 1, origin + 2) if p >= 0]
+            by_hand.append(np.mean(rows))
         np.testing.assert_allclose(weights, by_hand, rtol=1e-6)
     for part in (dataset, copy):
         np.testing.assert_allclose(

@@ -182,7 +182,7 @@ def missing_rows(values: Array, columns: Sequence[int] | None = None) -> BoolArr
 def rows_in_front(panel: Panel, block: int = 1 << 16) -> IntArray:
     """Return the number of rows before the first value of each series; all rows if it has none.
 
-    Columns known ahead do not count: they have values in rows of padding too.
+    Columns known ahead do not count: a plan may have values where no other column has.
     """
     own = list(panel.columns.own)
     front = np.zeros(len(panel.lengths), np.int64)

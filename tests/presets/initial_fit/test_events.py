@@ -41,7 +41,7 @@ def events(model):
 def forecasts(model, spec, table):
     """Return the forecasts of every window, by the day of their first step."""
     dataset = spec.build(table)
-    x, y = dataset.to_numpy()
+    x, y = dataset.to_numpy()[:2]
     told = untraced(model).predict(x, batch_size=len(y), verbose=0)
     first = pd.Index(dataset.align(np.broadcast_to(0.0, y.shape))["target"])
     return pd.Series(list(told), index=first[:: spec.horizon])
