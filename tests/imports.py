@@ -24,6 +24,7 @@ ROOMS = [
     ["forecasting"],
     ["evaluation", "checks", "conversion"],
     ["testing", "baselines", "command"],
+    ["__main__"],
 ]
 # The files of these rooms import by the same rule.
 WITHIN = {

@@ -77,6 +77,7 @@ QUICK = {
         "conversion/test_migrate.py::test_replacements_by_name",
         "conversion/test_portable.py::test_refuses_what_would_differ",
     ],
+    "command": ["command/test_run.py::test_mistakes_are_one_line_and_status_2[absent"],
     "testing": ["test_testing.py::test_our_own_windows_pass", "test_testing.py::test_off_by_one"],
 }
 

@@ -312,7 +312,7 @@ RECIPE = {
     "least_updates": whole(0), "window": maybe(whole(1)), "window_periods": whole(0),
     "window_share": lambda value: number(value) and 0 <= value < 1,
     "momentum": lambda value: number(value) and 0 <= value < 1, "cosine_decay": flag,
-    "steps_per_decade": maybe(whole(1)),
+    "steps_per_decade": maybe(whole(1)), "most_steps": maybe(whole(1)),
 }  # fmt: skip
 KERAS_OWN = {"name", "trainable", "dtype", "activity_regularizer", "autocast", "reduction"}
 VALUES = [
