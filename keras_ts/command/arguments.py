@@ -13,8 +13,8 @@ beats the best of them, loses to it, or cannot be told from it. Its 80 % predict
 calibrated on the part before that. The command writes forecast.csv, the trained model.keras and
 pictures.
 
-A row whose target has no value may stand anywhere; with --time, rows may be missing. With --future,
-the file goes on behind the last value of each series: those rows are the plan that the forecast
+A target may be missing anywhere; with --time, rows may be missing, too. With --future, the file
+goes on behind its last values: those rows have no target. They are the plan that the forecast
 follows, and hold the columns that are known ahead.
 """
 _EXAMPLE = """example:
@@ -47,6 +47,8 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
         help="hour, day, week, year, or a period in rows",
     )  # fmt: skip
     add("--period", type=int, metavar="N", help="rows in a season (default: none)")
+    add("--minimum", type=float, metavar="X", help="no forecast is smaller: 0 for sales")
+    add("--maximum", type=float, metavar="X", help="no forecast is larger")
     add("--window", type=int, metavar="N", help="rows in a window (default: by the preset)")
     add(
         "--preset", choices=preset_names(), metavar="NAME",

@@ -24,6 +24,7 @@ _LEVELS, _COVERAGE = (0.1, 0.5, 0.9), 0.8
 # Shares of the rows to calibrate on and to judge on; at least a horizon each.
 _CALIBRATED, _JUDGED = 0.15, 0.2
 _TIMED_STEPS = 3
+_NAMED = 5
 
 
 def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
@@ -45,7 +46,7 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
         # A season that reaches back too far is refused before anything is trained, and so is a plan
         # that lacks rows, by the model that is not trained yet.
         compare(None, train, held_out, period=arguments.period)
-        forecast(trial, series, future=plan)
+        forecast(trial, series, future=plan, incomplete="nan")
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise UserError(" ".join(str(error).split())) from None
     _say(
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
     assert recipe is not None
     steps = recipe.steps_for(len(train))
     epochs = recipe.epochs_for(steps)
-    seconds = _seconds_per_step(preset, trial, train) * steps * epochs
+    seconds = _seconds(preset, trial, train, steps * epochs)
     _say(
         f"\nTraining for {epochs} epochs of {steps} batches takes about {_duration(seconds)} "
         f"on {keras.backend.backend()}."
@@ -74,10 +75,11 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
     _say(str(compare(model, train, held_out, period=arguments.period)))
 
     model.save(arguments.out / "model.keras")
-    ahead = forecast(model, series, future=plan)
+    ahead = forecast(model, series, future=plan, incomplete="nan")
     ahead.to_csv(arguments.out / "forecast.csv", index=False)
     _draw(arguments, series, ahead)
-    _say(f"\nThe next {arguments.horizon} rows ({arguments.out / 'forecast.csv'}):")
+    _say_what_is_missing(arguments, ahead)
+    _say(f"\nThe first rows of the forecast ({arguments.out / 'forecast.csv'}):")
     _say(ahead.head(5).to_string(index=False))
     pictures = sorted(str(path) for path in arguments.out.glob("*.png"))
     _say(f"\nThe model: {arguments.out / 'model.keras'}. Pictures: {', '.join(pictures)}.")
@@ -89,7 +91,8 @@ def _prepared(
     """Return the preset, and the parts to train on, to calibrate on and to judge on."""
     several = arguments.id is not None and series[arguments.id].nunique() > 1
     name = arguments.preset or ("seasonal_gru" if several else "smooth_gru")
-    preset = from_preset(name, features=None, quantiles=_LEVELS)
+    bounds = {"minimum": arguments.minimum, "maximum": arguments.maximum}
+    preset = from_preset(name, features=None, quantiles=_LEVELS, **bounds)
     if preset.window_norm == "seasonal" and arguments.period:
         preset = replace(preset, period=arguments.period)
     recipe = preset.recipe
@@ -141,22 +144,44 @@ def _borders(arguments: argparse.Namespace, series: Any) -> list[Any]:
     return [rows[border] for border in borders] if arguments.time is not None else borders
 
 
-def _seconds_per_step(preset: RecurrentPreset, trial: keras.Model, train: WindowDataset) -> float:
-    """Return the seconds that a training step takes, measured on a model that is thrown away."""
+def _seconds(
+    preset: RecurrentPreset, trial: keras.Model, train: WindowDataset, steps: int
+) -> float:
+    """Return the seconds that training takes, measured on a model that is thrown away."""
     assert preset.recipe is not None
     preset.recipe.compile(trial, preset.recipe.steps_for(len(train)))
-    batch = train[0]
-    trial.train_on_batch(*batch)  # Compiles.
-    begin = time.perf_counter()
+    batch, begin = train[0], time.perf_counter()
+    trial.train_on_batch(*batch)
+    compiled = time.perf_counter()  # The first step is mostly compiling.
     for _ in range(_TIMED_STEPS):
         trial.train_on_batch(*batch)
-    return (time.perf_counter() - begin) / _TIMED_STEPS
+    return compiled - begin + (time.perf_counter() - compiled) / _TIMED_STEPS * steps
 
 
 def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(round(seconds), 1)} s"
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _say_what_is_missing(arguments: argparse.Namespace, ahead: Any) -> None:
+    """Say which series could not be forecast, and how many steps a plan closes."""
+    missing = ahead[arguments.target].isna()
+    if arguments.id is not None:
+        whole = missing.groupby(ahead[arguments.id], sort=False).transform("all")
+        short = ahead[arguments.id][whole].unique().tolist()
+        if short:
+            shown = ", ".join(map(str, short[:_NAMED])) + (", ..." if len(short) > _NAMED else "")
+            _say(
+                f"\n{len(short):,} series are too short to forecast, or have no value in their "
+                f"last window: {shown}."
+            )
+        missing &= ~whole
+    if missing.any():
+        _say(
+            f"\n{int(missing.sum()):,} steps have no forecast: the plan has no row for them, or no "
+            "value, and so they are closed."
+        )
 
 
 def _draw(arguments: argparse.Namespace, series: Any, ahead: Any) -> None:

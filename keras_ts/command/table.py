@@ -95,13 +95,19 @@ def _dates(name: str, values: Any) -> Any:
 
     try:
         return pd.to_datetime(values, format="ISO8601")
-    except (ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"--time {name} must hold dates such as 2024-05-31: {reason}") from None
+    except (ValueError, TypeError):
+        read = pd.to_datetime(values, format="ISO8601", errors="coerce")
+        wrong = values[read.isna()]
+    first = f": line {wrong.index[0] + 2} has {wrong.iloc[0]!r}" if len(wrong) else ""
+    raise UserError(f"--time {name} must hold dates such as 2024-05-31{first}.")
 
 
 def _parted(table: Any, arguments: argparse.Namespace) -> tuple[Any, Any]:
-    """Part the rows of each series, from its first value to its last, from the rows behind."""
+    """Part the rows of each series, from its first value on, from the rows of the plan.
+
+    With dates, the plan begins after the last date that has a value in any series: before it, a
+    target without a value is missing. Without dates, it begins behind each series' own last value.
+    """
     import pandas as pd
 
     values = table[arguments.target]
@@ -110,6 +116,9 @@ def _parted(table: Any, arguments: argparse.Namespace) -> tuple[Any, Any]:
     ids = pd.Series(0, table.index) if arguments.id is None else table[arguments.id]
     groups = values.groupby(ids, sort=False)
     begun, ended = groups.ffill().notna(), groups.bfill().notna()
+    if arguments.time is not None:
+        dates = table[arguments.time]
+        ended = dates <= dates[values.notna()].max()
     series, behind = table[begun & ended], table[begun & ~ended]
     lines = [f"{len(series):,} rows in {ids[series.index].nunique():,} series"]
     missing = int(series[arguments.target].isna().sum())
@@ -122,5 +131,10 @@ def _parted(table: Any, arguments: argparse.Namespace) -> tuple[Any, Any]:
         use = "the plan that the forecast follows" if arguments.future else "left out"
         lines.append(f"{len(behind):,} rows at the end have no value yet: {use}")
     print("; ".join(lines) + ".")  # noqa: T201
+    if arguments.future and not len(behind):
+        raise UserError(
+            "--future needs a plan: rows behind the last value, without a target, that hold "
+            f"{', '.join(arguments.future)}. The file has none."
+        )
     plan = behind.drop(columns=arguments.target).reset_index(drop=True)
     return series.reset_index(drop=True), plan if arguments.future else None

@@ -179,9 +179,9 @@ def _refuse_short(panel: Panel, windows: WindowedSeries, number: int) -> None:
     rows = int(panel.lengths[number])
     if windows.min_inputs is not None:
         raise ValueError(
-            f"{_named(panel, number)} is too short: min_inputs={windows.min_inputs} with "
-            f"sampling_rate={windows.sampling_rate} needs {_needed(windows)} rows, and it has "
-            f'{rows}. Leave it out, or pass incomplete="nan" for rows of NaN.'
+            f"{_named(panel, number)} is too short: it has {rows} rows, and windows with "
+            f"min_inputs={windows.min_inputs} need {_needed(windows)}. Train with a smaller "
+            'min_inputs, leave it out, or pass incomplete="nan" for rows of NaN.'
         )
     raise ValueError(
         f"{_named(panel, number)} is too short: "

@@ -14,7 +14,7 @@ from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.forecasting.following import Following
 from keras_ts.forecasting.frames import selected
 from keras_ts.forecasting.history import History
-from keras_ts.windows.arithmetic.categories import collapsed
+from keras_ts.windows.arithmetic.categories import collapsed, expanded
 from keras_ts.windows.reading.clock import as_written
 from keras_ts.windows.reading.frames import ids_of, matrix, open_frame
 from keras_ts.windows.reading.panel import Panel, missing_rows
@@ -58,14 +58,15 @@ def values_ahead(
     else:
         values = _of_array(future, names, history, steps)[history.chosen, :rows]
         present = inside = np.ones(values.shape[:2], bool)
-    closing = history.windows.handling.complete == "some"
+    closing, given = history.windows.handling.complete == "some", present
     if closing:
         values = np.where(present[..., None] & np.isfinite(values), values, np.nan)
         present = present | inside
     short = ~present[:, :steps].all(axis=1)
     if short.any():
         place = int(short.argmax())
-        _refuse_few(history, following, int(history.chosen[place]), present[place, :steps])
+        beyond = ~present[place, :steps]
+        _refuse_few(history, following, int(history.chosen[place]), given[place, :steps], beyond)
     missing = missing_rows(values[:, :steps].reshape(len(values), -1))
     if missing.any() and not closing:
         number = int(history.chosen[missing.argmax()])
@@ -84,19 +85,33 @@ def values_ahead(
 
 
 def _refuse_few(
-    history: History, following: Following | None, number: int, present: BoolArray
+    history: History,
+    following: Following | None,
+    number: int,
+    given: BoolArray,
+    lacking: BoolArray,
 ) -> None:
-    lacking = ""
+    """Raise an error: ``future`` has too few rows for a series.
+
+    Args:
+        history: The last rows.
+        following: The timestamps of the rows that follow, or None.
+        number: The number of the series.
+        given: True for the steps that ``future`` has a row for.
+        lacking: True for the steps that need one and have none.
+    """
+    where = closed = ""
     if following is not None:
-        first = as_written(following.shown[number, present.argmin()])
-        lacking = f"; the first missing one is {first}"
-    closed = ""
+        first = following.shown[number, lacking.argmax()]
+        where = f"; the first missing one is {as_written(first)}"
     if history.windows.handling.complete == "some":
-        closed = " The last step, if it is closed, is a row with missing values."
+        closed = (
+            " Within a plan, a step without a row is closed; at its end, write a closed step as a "
+            "row with missing values."
+        )
     raise ValueError(
-        f"future has {int(present.sum())} of the {len(present)} rows that follow "
-        f"{history.panel.series(number)}{lacking}. Pass a row for each step of the forecast."
-        f"{closed}"
+        f"future has {int(given.sum())} of the {len(given)} rows that follow "
+        f"{history.panel.series(number)}{where}. Pass a row for each step of the forecast.{closed}"
     )
 
 
@@ -125,7 +140,8 @@ def _of_array(future: Any, names: Sequence[Any], history: History, steps: int) -
         )
     values = values[None] if history.panel.single else values
     if values.shape[1] < steps:
-        _refuse_few(history, None, 0, np.arange(steps) < values.shape[1])
+        given = np.arange(steps) < values.shape[1]
+        _refuse_few(history, None, 0, given, ~given)
     return values
 
 
@@ -171,6 +187,7 @@ def _of_frames(
                 f"{windows.id_column!r}. Its ids are {_checks.shown(list(dict.fromkeys(ids)))}: "
                 "use the ids of the series, with a row for each step of each series."
             )
+    _check_static(tables, titles, series, history)
     if following is not None:
         _check_dated(history, following)
     offsets = np.concatenate(([0], np.cumsum(lengths)))
@@ -192,7 +209,40 @@ def _of_frames(
 
 def _table(frame: Any, names: Sequence[Any], windows: WindowSpec, what: str) -> Any:
     needed = [name for name in (windows.id_column, windows.time_column, *names) if name is not None]
-    return open_frame(selected(frame, needed, windows, what))
+    static = _static_names(windows, open_frame(frame))
+    return open_frame(selected(frame, [*needed, *static], windows, what))
+
+
+def _static_names(windows: WindowSpec, table: Any) -> list[str]:
+    """Return the static columns that a table of the plan has, though the series have them."""
+    named: Any = windows.static_columns or ()
+    return [name for name in named if name in table.columns]
+
+
+def _check_static(tables: list[Any], titles: list[str], series: IntArray, history: History) -> None:
+    """Refuse a plan in which a static column has another value than in the series."""
+    windows, panel = history.windows, history.panel
+    names = _static_names(windows, tables[0])
+    if panel.static is None or not names:
+        return
+    made = expanded(names, windows.categories)
+    places = [panel.columns.static.index(name) for name in made]
+    values = np.concatenate(
+        [
+            matrix(table, names, windows.categories, title)
+            for table, title in zip(tables, titles, strict=True)
+        ]
+    )
+    own = panel.static[np.maximum(series, 0)][:, places]
+    wrong = np.isfinite(values) & ~np.isclose(values, own) & (series >= 0)[:, None]
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        name = collapsed([made[column]], windows.categories)[0]
+        raise ValueError(
+            f"future and series have different values of the static column {name!r} for "
+            f"{panel.series(int(series[row]))}. A static column never changes: correct one of the "
+            "two, or leave the column out of future."
+        )
 
 
 def _places(

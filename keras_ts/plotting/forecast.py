@@ -83,7 +83,7 @@ def plot_forecast(
     shown = picture.drawn
     ax = ready_axes(ax)
     for number, pair in enumerate(shown):
-        _draw(ax, pair, last, MODEL if len(shown) == 1 else f"C{number}")
+        _draw(ax, pair, last, None if len(shown) == 1 else f"C{number}")
     if len(shown) < picture.count and ids is None:
         title = f"The first {len(shown)} of {picture.count:,} series"
         ax.set_title(title, fontsize="medium", loc="left")
@@ -93,9 +93,10 @@ def plot_forecast(
     return finished_axes(ax, filepath)
 
 
-def _draw(ax: Any, drawn: Drawn, last: int | None, color: str) -> None:
-    """Draw one series and its forecast: in two colors without an id, in ``color`` with one."""
-    single = drawn.label is None
+def _draw(ax: Any, drawn: Drawn, last: int | None, color: str | None) -> None:
+    """Draw one series and its forecast: in ``color``, or in two colors if it is the only one."""
+    single = color is None
+    past_color, color = color or DATA, color or MODEL
     shown = slice(None) if last is None else slice(-last, None)
     values, moments = drawn.values[shown], drawn.moments[shown]
     ahead, ahead_moments = drawn.ahead, drawn.ahead_moments
@@ -109,8 +110,8 @@ def _draw(ax: Any, drawn: Drawn, last: int | None, color: str) -> None:
             share: (np.concatenate([values[-1:], low]), np.concatenate([values[-1:], high]))
             for share, (low, high) in bands.items()
         }
-    name = "series" if single else written(drawn.label)
-    ax.plot(moments, values, color=DATA if single else color, linewidth=1.1, label=name)
+    name = "series" if drawn.label is None else written(drawn.label)
+    ax.plot(moments, values, color=past_color, linewidth=1.1, label=name)
     ax.plot(ahead_moments, ahead, color=color, linewidth=1.6, label="forecast" if single else None)
     for share, (low, high) in bands.items():
         label = f"{share:.0%} band" if single else None

@@ -68,7 +68,10 @@ def plot_history(
             values = numbers(f"{name} of the history", curves[name])
             epochs = np.arange(1, len(values) + 1)
             shown = slice(None) if last is None else slice(-last, None)
-            ax.plot(epochs[shown], values[shown], color=color, linewidth=1.3, label=label)
+            marker = "o" if len(values[shown]) == 1 else None  # A line of one point is invisible.
+            ax.plot(
+                epochs[shown], values[shown], color=color, linewidth=1.3, marker=marker, label=label
+            )
     ax.set_xlabel("epoch")
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_ylabel(written(metric))

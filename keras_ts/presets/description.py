@@ -134,9 +134,10 @@ class RecurrentPreset(PresetSettings):
         - ``window``: as the recipe says, by the rows of the longest series before ``at``.
         - ``missing``: ``"raise"`` for one series in which no value is missing, ``"mask"`` for
           several; ``"mask_targets"`` if a value or a row is missing anywhere in the table.
-        - For several series, ``min_inputs`` is two periods and a row, at least 4, so that short
-          series give windows too; ``weighting`` is the preset's period, so that large series do not
-          drown small ones; and ``remainder`` is ``"pad"``.
+        - For several series, ``min_inputs`` is two periods and a row, or the rows of the shortest
+          series, but at least 4: short series give windows too, and are forecast. ``weighting`` is
+          the preset's period, so that large series do not drown small ones; ``remainder`` is
+          ``"pad"``.
         - ``batch_size`` is the recipe's, ``shuffle`` is True, and ``targets`` are of the preset's
           kind.
 

@@ -56,7 +56,9 @@ def training_windows(
         chosen["window"] = _window(preset, longest, ahead, rate)
     handling = HANDLING.get(chosen["missing"])
     if several and handling is not None and handling.masked:
-        fewest = max(_FEWEST_PERIODS * period + 1, _FEWEST_ROWS)
+        # Every series shall be forecast, if it has rows enough for a level and a trend.
+        shortest = int(panel.lengths.min())
+        fewest = max(min(_FEWEST_PERIODS * period + 1, shortest), _FEWEST_ROWS)
         most = min(_checks.integer("window", chosen["window"], 1), longest - ahead)
         chosen.setdefault("min_inputs", max(min(fewest, most), 1))
     return WindowedSeries(**chosen)

@@ -31,6 +31,7 @@ def folder(tmp_path_factory):
     planned = planned.drop(index=[60, 196])  # Closed, on a day of the plan too.
     cities = [planned.assign(city="007"), planned.assign(city=TURKU, sold=planned["sold"] * 100)]
     cities[0]["type"] = "outlet"
+    cities[1].loc[192, "sold"] = np.nan  # Missing, and no row of the plan.
     cities.append(planned.assign(city="Vaasa", sold=np.nan))
     pd.concat(cities).sample(frac=1, random_state=0).to_csv(path / "cities.csv", index=False)
     pd.concat([table, table[7:8]]).to_csv(path / "twice.csv", index=False)
@@ -38,6 +39,9 @@ def folder(tmp_path_factory):
     table.assign(city=table["city"].where(table.index != 3)).to_csv(
         path / "nameless.csv", index=False
     )
+    table.assign(day=days.strftime("%d.%m.%Y")).to_csv(path / "german.csv", index=False)
+    brief = table.assign(sold=table["sold"].where(table.index < 197))
+    brief.to_csv(path / "brief.csv", index=False)
     (path / "empty.csv").write_text("")
     (path / "binary.csv").write_bytes(bytes(range(256)))
     return path
@@ -62,7 +66,9 @@ MISTAKES = [
     ("header.csv", "--target sold", "no row below its header"),
     ("binary.csv", "--target sold", "cannot be read as a CSV file"),
     ("sales.csv", "--target none", "--target none has no value in any line"),
-    ("sales.csv", "--target sold --window 10 --future promotion", "future has 0 of the 7 rows"),
+    ("sales.csv", "--target sold --window 10 --future promotion", "--future needs a plan"),
+    ("german.csv", "--target sold --time day", "line 2 has '01.01.2024'"),
+    ("brief.csv", "--target sold --time day --future promotion", "future has 3 of the 7 rows"),
 ]
 
 
@@ -88,14 +94,15 @@ def test_mistakes_are_one_line_and_status_2(
 def test_a_panel_with_dates_and_a_plan(folder, monkeypatch, capsys, tmp_path):
     options = (
         "--target sold --time day --id city --future promotion --static type --calendar week "
-        "--period 7 --window 14 --horizon 7 --epochs 1"
+        "--period 7 --window 14 --horizon 7 --epochs 1 --minimum -1"
     )
     assert call(monkeypatch, folder, "cities.csv", options, "--out", tmp_path) == 0
     printed = capsys.readouterr().out
     assert "12 rows at the end have no value yet: the plan that the forecast follows" in printed
     assert "; 1 series without any value left out" in printed
-    assert re.search(r"Training for 1 epochs of 2 batches takes about \d+ s on", printed)
+    assert re.search(r"Training for 1 epochs of \d+ batches takes about \d+ s on", printed)
     assert "seasonal naive" in printed
+    assert "2 steps have no forecast: the plan has no row for them" in printed
     assert re.search("beats|loses to|cannot be told from", printed)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "forecast.csv", "forecast_1_Turku.png", "forecast_2_007.png", "history.png", "model.keras",
