@@ -151,4 +151,4 @@ def test_ids_in_a_column():
     series, ahead = frames("pandas")
     for ids in (pd.Series(["south"]), pl.Series(["south"]), np.array(["south"])):
         axes = plot_forecast(series, ahead, ids=ids)
-        assert [text.get_text() for text in axes.get_legend().get_texts()] [:1] == ["south"]
+        assert [text.get_text() for text in axes.get_legend().get_texts()][:1] == ["south"]
