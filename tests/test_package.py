@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import keras
 import pytest
@@ -11,7 +12,13 @@ import pytest
 import keras_ts
 from helpers import BACKEND, run_fresh
 from imports import faults
-from keras_ts.evaluation.baselines import Baseline
+from keras_ts.checks import export, runtimes
+from keras_ts.evaluation.baselines import Baseline, default_baselines
+from keras_ts.layers.window_statistics import STATISTICS
+from keras_ts.presets.settings import CELLS, PresetSettings
+from keras_ts.sweep import curve, suggestion
+from keras_ts.windows.missing import HANDLING
+from keras_ts.windows.spec import WindowSpec
 from registered import REGISTERED
 
 IMPORT = """
@@ -60,6 +67,35 @@ def test_public_names():
     assert len(keras_ts.__all__) <= 42
     for name in keras_ts.__all__:
         assert getattr(keras_ts, name) is not None
+
+
+def test_all_baselines_are_public():
+    """With a period, every model is judged beside all of them."""
+    by_default = {type(baseline) for baseline in default_baselines(2)}
+    assert by_default == {getattr(keras_ts.baselines, name) for name in keras_ts.baselines.__all__}
+
+
+def literals(annotation):
+    """Return the words that an annotation allows, in a set, without None."""
+    words = get_args(annotation)
+    inner = [get_args(word) for word in words if get_origin(word) is Literal]
+    return set(inner[0] if inner else words)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "table"),
+    [
+        (get_type_hints(PresetSettings)["cell"], CELLS),
+        (get_type_hints(PresetSettings)["window_norm"], STATISTICS),
+        (get_type_hints(WindowSpec)["missing"], HANDLING),
+        (export.Format, runtimes.RUNTIMES),
+        (curve.Rule, suggestion.RULES),
+    ],
+    ids=["cell", "window_norm", "missing", "format", "rule"],
+)
+def test_types_list_what_the_tables_hold(annotation, table):
+    """A type checker reads the words of a ``Literal`` from the source alone."""
+    assert literals(annotation) == set(table)
 
 
 def test_every_public_name_has_a_page():

@@ -16,7 +16,10 @@ from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.roles import PLAIN, Columns
 from keras_ts.windows.windowed_series import WindowedSeries
 
-_NOT_EXPORTED = {
+# Each format that was tried, and why it holds no loop; None if it does, as tests show.
+_TRIED: dict[str, str | None] = {
+    "tf_saved_model": None,
+    "onnx": None,
     "litert": "LiteRT runs no loop over a recurrent layer",
     "openvino": "OpenVINO converts no loop",
 }
@@ -87,7 +90,7 @@ class Rollout(keras.Model):
         Raises:
             ValueError: The backend or the format cannot hold the loop.
         """
-        reason = _NOT_EXPORTED.get(format)
+        reason = _TRIED.get(format, "keras_ts has not tried if that format holds a loop")
         if keras.backend.backend() == "torch":
             reason = "PyTorch's exporters run the loop once and record its steps for one batch size"
         if reason is not None:

@@ -6,7 +6,6 @@ to itself need not learn the level of the series, so a trend does not carry it o
 range it was trained in.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -17,9 +16,17 @@ from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered, renamed
 from keras_ts.layers.season import season
+from keras_ts.layers.window_statistics import (
+    STATISTICS,
+    KeptSteps,
+    RunningSteps,
+    Steps,
+    WholeWindows,
+    has_running_form,
+    zero_unless,
+)
 from keras_ts.windows.arithmetic.parted import parted
 
-STATISTICS = ("last", "mean", "standard", "seasonal")
 # Sorts masked steps behind all others.
 _BEHIND_ALL = 2**31 - 1
 
@@ -100,13 +107,13 @@ class NormalizeWindow(keras.layers.Layer):
     ) -> None:
         # Keras would cast the input to half precision first, which loses the level.
         super().__init__(autocast=False, **kwargs)
-        self.statistic = _checks.choice("statistic", statistic, STATISTICS)
+        self.statistic = _checks.choice("statistic", statistic, tuple(STATISTICS))
         self.period = checked_period(statistic, "statistic", period)
         self.causal = _checks.boolean("causal", causal)
-        if self.causal and period is not None:
+        if self.causal and not has_running_form(statistic):
             raise ValueError(
-                "causal=True is not supported with statistic='seasonal', which reads the season "
-                "off the whole window. Use another statistic."
+                f"causal=True is not supported with statistic={statistic!r}, which reads the whole "
+                "window. Use another statistic."
             )
         epsilon = _checks.positive("epsilon", epsilon)
         self.epsilon = _checks.fits("epsilon", epsilon, at_least_float32(self))
@@ -151,7 +158,7 @@ class NormalizeWindow(keras.layers.Layer):
                 inputs - inputs[:, -1:], every, np.full((1, 1, 1), last), period, True
             )
             inputs = inputs - seasonal[1]
-        results = self._normalized(inputs, inputs[:, -1:], *_whole(inputs, ops.mean))
+        results = self._normalized(inputs, WholeWindows(inputs, self.epsilon))
         return _in_phases(results, seasonal)
 
     def _masked(self, inputs: Any, kept: Any) -> tuple[Any, Any, Any]:
@@ -160,7 +167,7 @@ class NormalizeWindow(keras.layers.Layer):
         ``kept`` is ``(batch, time, 1)``, or ``(batch, time, features)`` with ``masked``.
         """
         # NaN in the padding would stay NaN under any weight, and in gradients: it goes first.
-        inputs = _zero_unless(kept, inputs)
+        inputs = zero_unless(kept, inputs)
         positions = ops.cumsum(ops.ones_like(kept, "int32"), axis=1)
         counts = ops.cumsum(ops.cast(kept, "int32"), axis=1)
         if self.causal:
@@ -172,46 +179,35 @@ class NormalizeWindow(keras.layers.Layer):
         else:
             counts = counts[:, -1:]
             latest = ops.max(ops.where(kept, positions, 0), axis=1, keepdims=True)
-            at_last, seasonal, period = positions == latest, None, self._season
+            enter = (kept, positions == latest, counts)
+            seasonal, period = None, self._season
             if period is not None:
-                last = ops.sum(_zero_unless(at_last, inputs), axis=1, keepdims=True)
+                last = KeptSteps(inputs, self.epsilon, *enter).last
                 weights = ops.cast(kept, inputs.dtype)
                 after = positions[:, -1:, :1] if self.masked else ops.maximum(latest, 1)
                 seasonal = season(inputs - last, weights, after - 1, period, False)
-                inputs = _zero_unless(kept, inputs - seasonal[1])
-            last = ops.sum(_zero_unless(at_last, inputs), axis=1, keepdims=True)
-            total = ops.cast(ops.maximum(counts, 1), inputs.dtype)
-
-            def mean(values: Any, axis: int, keepdims: bool) -> Any:
-                return ops.sum(_zero_unless(kept, values), axis, keepdims) / total
-
-            results = self._normalized(inputs, last, *_whole(inputs, mean))
+                inputs = zero_unless(kept, inputs - seasonal[1])
+            results = self._normalized(inputs, KeptSteps(inputs, self.epsilon, *enter))
             normal, location, scale = _in_phases(results, seasonal)
         started = counts > 0
         return (
-            _zero_unless(kept, normal),
-            _zero_unless(started, location),
+            zero_unless(kept, normal),
+            zero_unless(started, location),
             ops.where(started, scale, ops.ones_like(scale)),
         )
 
-    def _normalized(self, inputs: Any, last: Any, mean: Any, variance: Any) -> tuple[Any, Any, Any]:
-        deviation = ops.sqrt(variance + self.epsilon)
-        location, scale = {
-            "last": (last, deviation),
-            "mean": (mean, ops.ones_like(mean)),
-            "standard": (mean, deviation),
-            "seasonal": (last, deviation),
-        }[self.statistic]
+    def _normalized(self, inputs: Any, steps: Steps) -> tuple[Any, Any, Any]:
+        location, scale = STATISTICS[self.statistic](steps)
         return (inputs - location) / scale, location, scale
 
     def _stepwise(self, inputs: Any) -> tuple[Any, Any, Any]:
         """Normalize every step by itself and those before it."""
-        mean, variance = _running(inputs)
-        if self.statistic != "last":
-            return self._normalized(inputs, None, mean, variance)
-        before = ops.concatenate([inputs[:, :1], inputs[:, :-1]], axis=1)
-        normal, _, scale = self._normalized(inputs, before, mean, variance)
-        return normal, inputs, scale
+        steps = RunningSteps(inputs, self.epsilon)
+        normal, _, scale = self._normalized(inputs, steps)
+        # A forecast of the next step is restored by what that step is normalized by.
+        steps.last = inputs
+        location, _ = STATISTICS[self.statistic](steps)
+        return normal, location, scale
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> tuple[Any, Any, Any]:
         """Pass the mask on with the windows; the statistics have none."""
@@ -267,26 +263,6 @@ def check_mask(mask: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:
         )
 
 
-def _whole(inputs: Any, mean_of: Callable[..., Any]) -> tuple[Any, Any]:
-    """Return mean and variance of each window."""
-    mean = mean_of(inputs, axis=1, keepdims=True)
-    return mean, mean_of(ops.square(inputs - mean), axis=1, keepdims=True)
-
-
 def _taken(values: Any, steps: Any) -> Any:
     """Return the values of each window at ``steps``, ``(batch, time, 1)``."""
     return ops.take_along_axis(values, ops.broadcast_to(steps, ops.shape(values)), axis=1)
-
-
-def _zero_unless(condition: Any, values: Any) -> Any:
-    return ops.where(condition, values, ops.zeros_like(values))
-
-
-def _running(inputs: Any) -> tuple[Any, Any]:
-    """Return mean and variance of each window up to every step."""
-    seen = ops.cumsum(ops.ones_like(inputs), axis=1)
-    # Distances from the first value keep the difference of squares from cancelling.
-    moved = inputs - inputs[:, :1]
-    mean = ops.cumsum(moved, axis=1) / seen
-    variance = ops.cumsum(ops.square(moved), axis=1) / seen - ops.square(mean)
-    return inputs[:, :1] + mean, ops.maximum(variance, 0.0)

@@ -12,8 +12,9 @@ from typing import Any, Literal, Self
 import keras
 
 from keras_ts import _checks
-from keras_ts.layers.normalize_window import STATISTICS, checked_period
+from keras_ts.layers.normalize_window import checked_period
 from keras_ts.layers.scale_output import ScaleOutput
+from keras_ts.layers.window_statistics import STATISTICS, has_running_form
 from keras_ts.presets.recipe import Recipe
 
 # A cell more is a layer here, and a word in the type of ``cell``.
@@ -71,11 +72,12 @@ class PresetSettings:
             scale = ScaleOutput(self.output_scale).scale
             checked["output_scale"] = tuple(scale) if isinstance(scale, list) else scale
         if self.window_norm is not None:
-            _checks.choice("window_norm", self.window_norm, STATISTICS)
+            _checks.choice("window_norm", self.window_norm, tuple(STATISTICS))
         checked["period"] = checked_period(self.window_norm, "window_norm", self.period)
-        if self.window_norm == "seasonal" and self.kind == "sequence_to_sequence":
+        whole = self.window_norm is not None and not has_running_form(self.window_norm)
+        if whole and self.kind == "sequence_to_sequence":
             raise ValueError(
-                "window_norm='seasonal' reads the season off the whole window, and "
+                f"window_norm={self.window_norm!r} reads the whole window, and "
                 "kind='sequence_to_sequence' forecasts within it. Use another window_norm."
             )
         if self.smoothing is not None:

@@ -216,7 +216,7 @@ def test_windows_and_outputs_that_are_refused():
         RestoreWindow(period=4)([np.zeros((1, 2)), np.zeros((1, 1, 1)), np.ones((1, 1, 1))])
     with pytest.raises(ValueError, match="window_norm='seasonal' and period"):
         RecurrentPreset(window_norm="seasonal")
-    with pytest.raises(ValueError, match="reads the season off the whole window"):
+    with pytest.raises(ValueError, match="reads the whole window"):
         RecurrentPreset("sequence_to_sequence", window_norm="seasonal", period=4)
     dataset = WindowedSeries(8, sampling_rate=2).build(np.arange(60.0))
     with pytest.raises(ValueError, match="sampling_rate=2"):

@@ -16,7 +16,7 @@ import numpy as np
 from keras_ts._typing import Array, IntArray
 from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.presets.initial_fit.errors import chunks
-from keras_ts.windows.arithmetic.cycles import Cycle, dates_of_2024, points_of_dates
+from keras_ts.windows.arithmetic.cycles import Cycle, dates_of
 from keras_ts.windows.arithmetic.events import medians, returning
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 
@@ -50,8 +50,8 @@ def fit_events(
         events = np.flatnonzero(effects.any(axis=1))
         # All quantiles of a target move alike.
         effects = np.tile(effects[events] / units, layer.outputs // len(units))
-        if calendar[i] == "year":
-            points, index = points_of_dates(phases[events])
+        if (dates := dates_of(calendar[i])) is not None:
+            points, index = dates.points(phases[events])
             layer.set_events(i, points, effects[index])
         else:
             angles = 2 * np.pi * phases[events]
@@ -91,11 +91,11 @@ def _errors(probe: keras.Model, dataset: WindowDataset) -> tuple[Array, Array]:
 def _numbered(cycle: Cycle, points: Array, clock: Array | None) -> tuple[Array, IntArray]:
     """Return the phases that occur in a cycle, and for each row the number of its own.
 
-    A phase is the share of the cycle that has passed; of ``"year"`` it is the date.
+    A phase is the share of the cycle that has passed, or the date if the cycle's length varies.
     """
-    if cycle == "year":
+    if (dates := dates_of(cycle)) is not None:
         assert clock is not None
-        phases = dates_of_2024(clock)
+        phases = dates.of(clock)
     else:
         phases = np.arctan2(points[:, 0], points[:, 1]) / (2 * np.pi) % 1
         if count := _rounded(cycle):

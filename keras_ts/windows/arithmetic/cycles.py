@@ -11,13 +11,38 @@ cycle starts over. By a clock that shows ``t``:
 - a number ``p``: ``(n mod p) / p`` for a row with number ``n``
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
 
 Cycle = str | int | float
+
+
+@dataclass(frozen=True)
+class Dates:
+    """Tells which moments of a cycle whose length varies are the same.
+
+    Attributes:
+        of: The date of each time, one value for the same moment of every cycle.
+        points: Sine and cosine of dates in every length of the cycle, ``(points, 2)``, and the
+            index of each point's date.
+    """
+
+    of: Callable[[Array], Array]
+    points: Callable[[Array], tuple[Array, IntArray]]
+
+
+@dataclass(frozen=True)
+class _NamedCycle:
+    """What a name means: the phase of each time, and its dates unless equal phases are the same."""
+
+    phase: Callable[[Array], Array]
+    dates: Dates | None
+
+
 _TO_MARCH = 59  # Days before March 1st, except in a leap year.
 
 
@@ -38,7 +63,8 @@ def waves(cycles: Sequence[Cycle], clock: Array | None, numbers: Array | None) -
     for cycle in cycles:
         if isinstance(cycle, str):
             assert clock is not None
-            phase = _PHASES[cycle](clock.astype(np.promote_types(clock.dtype, "datetime64[h]")))
+            to_hours = np.promote_types(clock.dtype, "datetime64[h]")
+            phase = _NAMED[cycle].phase(clock.astype(to_hours))
         else:
             assert numbers is not None
             phase = numbers % cycle / cycle
@@ -64,12 +90,6 @@ def _of_year(clock: Array) -> Array:
     day = clock.astype("datetime64[D]")
     begin, end = _year_of(day)
     return ((day - begin).astype(np.int64) + _of_day(clock)) / (end - begin).astype(np.int64)
-
-
-# The cycles that have a name, and the phase in each. Recurring events of a cycle whose length
-# varies are found by date: presets/initial_fit/events.py does that for the year.
-_PHASES = {"hour": _of_hour, "day": _of_day, "week": _of_week, "year": _of_year}
-NAMED = tuple(_PHASES)
 
 
 def _year_of(day: Array) -> tuple[Array, Array]:
@@ -102,3 +122,17 @@ def points_of_dates(dates: Array) -> tuple[Array, IntArray]:
     moved = (365 + (days > _TO_MARCH)).astype("timedelta64[D]")
     points = waves(["year"], np.concatenate([dates, (dates - moved)[others]]), None)
     return points, np.concatenate([np.arange(len(dates)), others])
+
+
+_NAMED = {
+    "hour": _NamedCycle(_of_hour, dates=None),
+    "day": _NamedCycle(_of_day, dates=None),
+    "week": _NamedCycle(_of_week, dates=None),
+    "year": _NamedCycle(_of_year, Dates(dates_of_2024, points_of_dates)),
+}
+NAMED = tuple(_NAMED)
+
+
+def dates_of(cycle: Cycle) -> Dates | None:
+    """Return the dates of a cycle whose length varies, or None: equal phases are the same."""
+    return _NAMED[cycle].dates if isinstance(cycle, str) else None

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from keras_ts.windows.arithmetic.cycles import (
     NAMED,
     cycle_names,
+    dates_of,
     dates_of_2024,
     points_of_dates,
     waves,
@@ -111,3 +112,28 @@ def test_the_points_of_dates_are_those_of_every_year():
         same = [np.datetime64(f"{year}{str(dates[date])[4:]}") for year in years]
         expected = waves(["year"], np.array(same), None)
         np.testing.assert_array_equal(points[index == date], expected)
+
+
+@pytest.mark.parametrize("cycle", NAMED)
+def test_the_same_moment_of_each_cycle_is_one(cycle):
+    """Recurring events are counted by it: the 25th of December is one, in leap years, too."""
+    count = np.arange(40)
+    start = np.datetime64("1996-12-25T10:20")
+    clock = {
+        "hour": start + count * np.timedelta64(1, "h"),
+        "day": start + count * np.timedelta64(1, "D"),
+        "week": start + count * np.timedelta64(7, "D"),
+        "year": np.array([f"{1996 + year}-12-25T10:20" for year in count], "M8[m]"),
+    }[cycle]
+    dates, points = dates_of(cycle), waves([cycle], clock, None)
+    if dates is None:
+        assert len(np.unique(points, axis=0)) == 1
+        return
+    [date] = np.unique(dates.of(clock))
+    of_date, index = dates.points(np.array([date]))
+    assert not index.any()
+    np.testing.assert_array_equal(np.unique(points, axis=0), np.unique(of_date, axis=0))
+
+
+def test_a_period_in_rows_has_no_dates():
+    assert dates_of(365.25) is None
