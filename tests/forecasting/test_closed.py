@@ -49,7 +49,7 @@ def test_the_plan_of_another_series_shows_that_it_goes_on(model):
     with pytest.raises(
         ValueError,
         match=r"2 of the 3 rows that follow series 'north'; the first "
-        r"missing one is 2024-02-02.*The last step, if it is closed, is a row",
+        r"missing one is 2024-02-02.*at its end, write a closed step as a row",
     ):
         forecast(model, PAST, future=ended)
     last = PLAN[closing(PLAN, "east", 3)].assign(promo=np.nan)

@@ -219,3 +219,20 @@ def test_promotions_and_types_in_words_are_learned():
     levels = np.nanmean(y, axis=1)[:, None]
     errors = np.abs(model.predict(x, batch_size=512, verbose=0) - y) / levels
     assert np.nanmean(errors) < 0.25
+
+
+def test_a_plan_that_contradicts_a_static_column_is_refused():
+    table, plan = (pd.DataFrame(columns) for columns in store_sales(days=60))
+    windows = WindowedSeries(
+        7, 14, target_columns="units", future_columns="promotion", static_columns="type",
+        id_column="store", time_column="day", missing="mask_targets",
+    )  # fmt: skip
+    model = RecurrentPreset(units=(2,)).build(windows.build(table))
+    moved = plan.assign(type=plan["type"].where(plan["store"] != "store 2", "city"))
+    with pytest.raises(ValueError, match="different values of the static column 'type' for series"):
+        forecast(model, table, future=moved)
+    unseen = plan.assign(type=plan["type"].where(plan["store"] != "store 2", "harbour"))
+    with pytest.raises(ValueError, match="harbour"):
+        forecast(model, table, future=unseen)
+    without = forecast(model, table, future=plan.drop(columns="type"))
+    pd.testing.assert_frame_equal(without, forecast(model, table, future=plan))
