@@ -134,11 +134,11 @@ def _borders(arguments: argparse.Namespace, series: Any) -> list[Any]:
         length = len(series)
     judged = max(round(_JUDGED * length), arguments.horizon)
     calibrated = max(round(_CALIBRATED * length), arguments.horizon)
-    if judged + calibrated >= length:
+    if judged + calibrated + arguments.horizon >= length:
         raise ValueError(
             f"--horizon {arguments.horizon}: the longest series has {length} rows, and the parts "
-            f"to calibrate on and to judge on take {calibrated} and {judged} of them. Shorten the "
-            "horizon."
+            f"to calibrate on and to judge on take {calibrated} and {judged} of them. That leaves "
+            "too few to train on: shorten the horizon."
         )
     borders = [-(judged + calibrated), -judged]
     return [rows[border] for border in borders] if arguments.time is not None else borders

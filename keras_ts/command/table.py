@@ -36,9 +36,14 @@ def _of_file(arguments: argparse.Namespace) -> Any:
     except ImportError:
         raise UserError("reading a CSV file needs pandas: pip install pandas") from None
     # Read as numbers, the store 007 would become 7, and the year 2024 some nanoseconds.
-    texts = {name: str for name in (arguments.id, arguments.time) if name is not None}
+    texts = {} if arguments.time is None else {arguments.time: str}
     try:
         table = pd.read_csv(arguments.file, dtype=texts)
+        if arguments.id in table:  # As it is written: the id "NA" is none of pandas's missing ones.
+            ids = pd.read_csv(
+                arguments.file, usecols=[arguments.id], dtype=str, keep_default_na=False
+            )
+            table[arguments.id] = ids[arguments.id].where(ids[arguments.id] != "")
     except FileNotFoundError:
         raise UserError(f"{arguments.file}: there is no such file.") from None
     except (OSError, ValueError) as error:
@@ -62,7 +67,10 @@ def _columns(table: Any, arguments: argparse.Namespace) -> Any:
         if name is None:
             continue
         if name not in table:
-            raise UserError(f"--{option} {name} is not in {arguments.file}, which has: {columns}.")
+            hint = " Separate its columns by commas." if len(table.columns) == 1 else ""
+            raise UserError(
+                f"--{option} {name} is not in {arguments.file}, which has: {columns}.{hint}"
+            )
         if name in chosen:
             raise UserError(f"two options name the column {name}; use one of them.")
         chosen.append(name)
@@ -96,10 +104,15 @@ def _dates(name: str, values: Any) -> Any:
     try:
         return pd.to_datetime(values, format="ISO8601")
     except (ValueError, TypeError):
-        read = pd.to_datetime(values, format="ISO8601", errors="coerce")
+        read = pd.to_datetime(values, format="ISO8601", errors="coerce", utc=True)
         wrong = values[read.isna()]
-    first = f": line {wrong.index[0] + 2} has {wrong.iloc[0]!r}" if len(wrong) else ""
-    raise UserError(f"--time {name} must hold dates such as 2024-05-31{first}.")
+    if not len(wrong):
+        raise UserError(
+            f"--time {name} mixes offsets from UTC, as clocks do that are changed in summer: write "
+            "the local times without their offset."
+        )
+    first = f"line {wrong.index[0] + 2} has {wrong.iloc[0]!r}"
+    raise UserError(f"--time {name} must hold dates such as 2024-05-31: {first}.")
 
 
 def _parted(table: Any, arguments: argparse.Namespace) -> tuple[Any, Any]:

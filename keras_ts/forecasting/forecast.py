@@ -23,6 +23,7 @@ from keras_ts.forecasting.loop import checked_rounds
 from keras_ts.forecasting.plan import check_future
 from keras_ts.interface import Interface
 from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.reading.common_grid import on_common_grid
 from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.reading.reader import is_frame, read_panel
 from keras_ts.windows.windowed_series import WindowedSeries
@@ -172,4 +173,4 @@ def _read(series: Any, interface: Interface) -> Panel:
         )
     if panel.clock is not None:
         panel = replace(panel, clock=replace(panel.clock, expected=interface.frequency))
-    return panel
+    return on_common_grid(panel) if interface.windows.handling.gaps == "fill" else panel

@@ -109,6 +109,11 @@ def _refuse_few(
             " Within a plan, a step without a row is closed; at its end, write a closed step as a "
             "row with missing values."
         )
+    else:
+        closed = (
+            ' If such steps are closed, train on windows with missing="mask_targets", which leave '
+            "them out."
+        )
     raise ValueError(
         f"future has {int(given.sum())} of the {len(given)} rows that follow "
         f"{history.panel.series(number)}{where}. Pass a row for each step of the forecast.{closed}"
@@ -202,6 +207,13 @@ def _of_frames(
         raise ValueError(
             f"future has several rows for one time of {panel.series(number)}. Keep one of them."
         )
+    if following is not None and not used.any():
+        number = int(history.chosen[0])
+        raise ValueError(
+            f"future has no row at a time that follows {panel.series(number)}, from "
+            f"{as_written(following.shown[number, 0])} to {as_written(following.shown[number, -1])}"
+            ". Pass the rows of these times; a closed step may be a row with missing values."
+        )
     out.reshape(-1, len(names))[flat] = values[used]
     present.ravel()[flat] = True
     return out[history.chosen], present[history.chosen], inside[history.chosen]
@@ -257,7 +269,11 @@ def _places(
 
     Returns:
         The index of each row among those that follow its series, -1 for another time; and True for
-        the rows that follow, ``(series, rows)``, up to the last timestamp of all frames.
+        the rows that follow, ``(series, rows)``, after the last row of all series and up to the
+        last timestamp of all frames.
+
+    Raises:
+        ValueError: A row lies between the timestamps that follow its series.
     """
     if following is None:
         # Without timestamps, the rows of a series are in order.
@@ -284,5 +300,15 @@ def _places(
         mine = order[bounds[number] : bounds[number + 1]]
         nearest = np.minimum(np.searchsorted(ahead, times[mine]), rows - 1)
         places[mine] = np.where(ahead[nearest] == times[mine], nearest, -1)
-    inside: BoolArray = wanted <= times.max() if len(times) else np.zeros(wanted.shape, bool)
+        off = (places[mine] < 0) & (times[mine] > ahead[0]) & (times[mine] < ahead[-1])
+        if off.any():
+            raise ValueError(
+                f"future has a row of {history.panel.series(number)} at "
+                f"{clock.written(int(mine[off.argmax()]))}, which is none of the timestamps that "
+                f"follow the series, such as {as_written(following.shown[number, 0])}. Correct it."
+            )
+    inside: BoolArray = np.zeros(wanted.shape, bool)
+    if len(times):
+        # A series that ended before the others lacks rows there, which no plan closes.
+        inside = (wanted <= times.max()) & (wanted > own.times.max())
     return places, inside

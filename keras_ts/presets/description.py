@@ -132,8 +132,8 @@ class RecurrentPreset(PresetSettings):
         """Return the windows that this preset is trained by, for a table of one's own.
 
         - ``window``: as the recipe says, by the rows of the longest series before ``at``.
-        - ``missing``: ``"raise"`` for one series in which no value is missing, ``"mask"`` for
-          several; ``"mask_targets"`` if a value or a row is missing anywhere in the table.
+        - ``missing``: ``"raise"`` for one series in which nothing is missing and nothing known
+          ahead, else ``"mask_targets"``.
         - For several series, ``min_inputs`` is two periods and a row, or the rows of the shortest
           series, but at least 4: short series give windows too, and are forecast. ``weighting`` is
           the preset's period, so that large series do not drown small ones; ``remainder`` is
@@ -149,7 +149,7 @@ class RecurrentPreset(PresetSettings):
         >>> preset = from_preset("seasonal_gru", period=12)
         >>> windows = preset.windows_for(panel, horizon=6, at=-6)
         >>> windows.window, windows.missing, windows.min_inputs, windows.weighting
-        (48, 'mask', 25, 12)
+        (48, 'mask_targets', 25, 12)
 
         Args:
             series: Anything that ``WindowedSeries.build`` takes.

@@ -41,7 +41,7 @@ def training_windows(
     chosen: dict[str, Any] = {
         "horizon": _checks.integer("horizon", horizon, 1),
         "targets": preset.kind.removeprefix("sequence_to_"),
-        "missing": _missing(panel, preset),
+        "missing": _missing(panel),
         "shuffle": True,
     }
     if preset.recipe is not None:
@@ -64,20 +64,18 @@ def training_windows(
     return WindowedSeries(**chosen)
 
 
-def _missing(panel: Panel, preset: PresetSettings) -> str:
-    """Return the value of ``missing`` that takes all windows of a table that can be learned from.
+def _missing(panel: Panel) -> str:
+    """Return "raise" for one series without a missing value or a plan, else "mask_targets".
 
-    Windows of several series may begin before their series, with inputs that are missing. In
-    sequences these inputs have targets that are missing, too.
+    Windows of several series may begin before their series, with inputs that are missing. And a
+    plan of columns known ahead may have closed steps, even if the table has none.
     """
     holes = any(
         missing_rows(panel.values[begin : begin + _BLOCK]).any()
         for begin in range(0, len(panel.values), _BLOCK)
     )
-    several = len(panel.lengths) > 1
-    if holes or (several and preset.kind == "sequence_to_sequence"):
-        return "mask_targets"
-    return "mask" if several else "raise"
+    several, planned = len(panel.lengths) > 1, bool(panel.columns.future)
+    return "mask_targets" if holes or several or planned else "raise"
 
 
 def _window(preset: PresetSettings, longest: int, ahead: int, rate: int) -> int:

@@ -124,9 +124,11 @@ def _array_weights(
         if not ((array >= 0).all() and (array <= np.finfo(np.float32).max).all()):
             raise ValueError("sample_weight must be >= 0 everywhere, and finite as a float32.")
     lengths = [len(array) for array in arrays]
-    per_window = lengths == [ranges.total]
     given = panel.given_lengths
-    if not per_window and lengths not in (given.tolist(), [given.sum()]):
+    # Where there are as many windows as rows, the weights are those of the rows.
+    per_row = lengths in (given.tolist(), [given.sum()])
+    per_window = not per_row and lengths == [ranges.total]
+    if not per_row and not per_window:
         raise ValueError(
             f"sample_weight has length {lengths}; the series has {given.tolist()} "
             f"positions and {ranges.total} windows. Pass one weight per position or per window."

@@ -154,7 +154,8 @@ class WindowedSeries(WindowSpec):
             series: ``(time,)`` or ``(time, columns)``, a list of such arrays, or a pandas
                 or polars data frame.
             sample_weight: One weight per position of the series (a list of arrays for a panel),
-                averaged over the targets of a window. Or one weight per window, in time order. They
+                averaged over the targets of a window. Or one weight per window, in time order
+                (with as many windows as positions, they are taken by position). They
                 are multiplied by those of ``weighting``. Defaults to None: no weights of one's own.
 
         Raises:

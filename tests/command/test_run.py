@@ -129,3 +129,19 @@ def test_one_series_without_dates_in_a_process_of_its_own(folder, tmp_path):
         "forecast.csv", "forecast.png", "history.png", "model.keras",
     ]  # fmt: skip
     assert list(pd.read_csv(tmp_path / "forecast.csv")) == ["step", "sold_0.1", "sold", "sold_0.9"]
+
+
+def test_ids_like_na_and_local_times_are_read(monkeypatch, capsys, tmp_path):
+    days = pd.date_range("2024-01-01", periods=120, tz="Europe/Berlin")
+    table = pd.DataFrame({"day": days, "id": "NA", "sold": np.arange(120.0)})
+    table.to_csv(tmp_path / "zoned.csv", index=False)
+    options = "--target sold --time day --id id --horizon 7"
+    assert call(monkeypatch, tmp_path, "zoned.csv", options) == 2
+    assert "--time day mixes offsets from UTC" in capsys.readouterr().err
+    local = table.assign(day=days.tz_localize(None))
+    local.to_csv(tmp_path / "local.csv", index=False)
+    local.to_csv(tmp_path / "semicolons.csv", index=False, sep=";")
+    assert call(monkeypatch, tmp_path, "local.csv", f"{options} --seed -1") == 2
+    assert "--seed" in capsys.readouterr().err  # The table was read.
+    assert call(monkeypatch, tmp_path, "semicolons.csv", options) == 2
+    assert "Separate its columns by commas" in capsys.readouterr().err

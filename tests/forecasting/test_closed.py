@@ -11,7 +11,7 @@ from forecasting_models import after, sales, until
 from helpers import BACKEND
 from keras_ts import RecurrentPreset, Rollout, WindowedSeries, check_export, forecast
 
-FRAME = sales(40)
+FRAME, HOUR = sales(40), pd.Timedelta(hours=1)
 PAST, PLAN = until(FRAME, 30), after(FRAME, 30)
 WINDOWS = WindowedSeries(
     5, 3, target_columns="units", future_columns="promo", static_columns="size", calendar="week",
@@ -156,3 +156,18 @@ def test_an_exported_rollout_closes_steps_too(rollout_inputs, format):
     model, x = rollout_inputs
     report = check_export(Rollout(model, steps=5), x, format)
     assert report.ok
+
+
+def test_a_plan_that_misses_the_times_that_follow_is_refused(model):
+    late = PLAN.assign(day=PLAN["day"] + pd.Timedelta(days=300))
+    with pytest.raises(ValueError, match="no row at a time that follows series"):
+        forecast(model, PAST, future=late)
+    noon = PLAN.assign(day=PLAN["day"].mask(closing(PLAN, "east", 1), PLAN["day"] + HOUR))
+    with pytest.raises(ValueError, match=r"has a row of series 'east' at 2024-01-31T01:00.* none"):
+        forecast(model, PAST, future=noon)
+
+
+def test_a_series_that_ended_before_the_others_needs_rows_from_its_own_end(model):
+    stale = PAST[(PAST["shop"] != "east") | (PAST["day"] <= FRAME["day"][27])]
+    with pytest.raises(ValueError, match=r"1 of the 3 rows that follow series 'east'; the first"):
+        forecast(model, stale, future=PLAN)

@@ -31,8 +31,8 @@ def test_several_series_are_weighed_and_padded_and_begin_before_themselves():
     preset = from_preset("seasonal_gru", period=MONTHS)
     windows = preset.windows_for(panel(100, 40, 150), 18, at=-18)
     expected = WindowedSeries(
-        preset.recipe.window_for(132, 18, MONTHS), 18, missing="mask", min_inputs=25, weighting=12,
-        batch_size=256, shuffle=True, remainder="pad",
+        preset.recipe.window_for(132, 18, MONTHS), 18, missing="mask_targets", min_inputs=25,
+        weighting=12, batch_size=256, shuffle=True, remainder="pad",
     )  # fmt: skip
     assert windows == expected
 
@@ -42,6 +42,19 @@ def test_a_missing_value_anywhere_masks_targets(hole):
     series = np.sin(np.arange(200.0))
     series[50 if hole == "before the border" else 190] = np.nan
     assert from_preset("gru_32x2").windows_for(series, 3, at=150).missing == "mask_targets"
+
+
+def test_columns_known_ahead_mask_targets():
+    """Their plan may have closed steps, even if no value is missing so far."""
+    table = np.arange(80.0).reshape(40, 2)
+    windows = from_preset("gru_32x2").windows_for(table, 2, future_columns=1, target_columns=0)
+    assert windows.missing == "mask_targets"
+
+
+def test_the_youngest_series_is_forecast_too():
+    preset = from_preset("seasonal_gru", period=MONTHS)
+    assert preset.windows_for(panel(100, 15, 150), 6).min_inputs == 15
+    assert preset.windows_for(panel(100, 2, 150), 6).min_inputs == 4
 
 
 def test_a_missing_row_masks_targets():

@@ -282,7 +282,7 @@ def test_a_forecast_is_the_prediction_for_the_window_padded_by_hand():
     x = {"past": past[None], "future": np.concatenate([plan, waves[6:]], axis=1)[None]}
     wanted = called(model, {name: part.astype("float32") for name, part in x.items()})[0]
     np.testing.assert_allclose(ahead, wanted, rtol=1e-5, atol=1e-6)
-    with pytest.raises(ValueError, match=r"too short: min_inputs=4 .*needs 4 rows, and it has 3"):
+    with pytest.raises(ValueError, match=r"too short: it has 3 rows, .*min_inputs=4 need 4"):
         forecast(model, table[:3], future=plan)
     assert np.isnan(forecast(model, table[:3], future=plan, incomplete="nan")).all()
 

@@ -246,3 +246,13 @@ def test_weights_by_position_count_the_rows_that_were_given():
     assert named.build(backwards, sample_weight=weights).num_windows == 7
     with pytest.raises(ValueError, match=r"length \[10\]; the series has \[9\] positions"):
         windows.build(frame, sample_weight=np.ones(10))
+
+
+def test_as_many_weights_as_rows_are_those_of_the_rows():
+    """Rows that are filled in may make as many windows as there are rows given."""
+    days = pd.date_range("2024-01-01", periods=12).delete([4, 6, 9])
+    frame = pd.DataFrame({"t": days, "y": np.arange(9.0)})
+    windows = WindowedSeries(2, 2, time_column="t", missing="mask_targets", target_columns="y")
+    dataset = windows.build(frame, sample_weight=np.arange(1.0, 10))
+    assert dataset.num_windows == 9
+    assert dataset.to_numpy()[2][:2].tolist() == [3.5, 4.0]

@@ -38,8 +38,8 @@ class Clock:
         zones: The time zones: one for all series, one per series, or none.
         expected: Name of the frequency that a model was trained on, or None. Every series that fits
             it has this frequency.
-        filled_by: The frequency of each series by which missing rows were filled in, or None if
-            all timestamps were given.
+        filled_by: The frequency of each series by which missing rows are filled in, or None to
+            read it off the timestamps.
     """
 
     times: Array

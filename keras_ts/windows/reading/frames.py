@@ -11,6 +11,7 @@ from keras_ts.windows.arithmetic import frequency
 from keras_ts.windows.arithmetic.categories import Categories, expanded, one_hot
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.reading.clock import Clock
+from keras_ts.windows.reading.common_grid import on_common_grid
 from keras_ts.windows.reading.panel import Panel, static_parted
 from keras_ts.windows.reading.regular import with_missing_rows
 from keras_ts.windows.reading.texts import codes_of, with_categories
@@ -122,7 +123,9 @@ def _with_gaps(panel: Panel, clock: Clock, spec: WindowSpec) -> Panel:
             'the windows that cross a gap, or missing="keep" to count rows instead of time.'
         )
     panel = replace(panel, gaps=gaps)
-    return with_missing_rows(panel, spec) if spec.handling.gaps == "fill" else panel
+    if spec.handling.gaps == "fill":
+        return with_missing_rows(on_common_grid(panel), spec)
+    return panel
 
 
 def open_frame(frame: Any) -> Any:
