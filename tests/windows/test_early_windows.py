@@ -233,7 +233,14 @@ def present_error(y, forecasts):
     return ops.mean(ops.where(missing, ops.zeros_like(y), errors))
 
 
-@pytest.mark.parametrize("case", CASES)
+# Two hold all that the others do, and more.
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=() if case in ("all", "sequence") else pytest.mark.slow)
+        for case in CASES
+    ],
+)
 def test_a_fit_is_that_of_the_panel_padded_by_hand(case):
     """And what it forecasts is its prediction for the window padded by hand."""
     kinds, preset = CASES[case]

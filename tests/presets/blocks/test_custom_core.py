@@ -177,6 +177,7 @@ def test_a_band_a_verdict_a_rollout_and_a_file_of_stock_layers(tmp_path):
     np.testing.assert_allclose(called(stock, x), called(model, x), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_reload_loses_nothing():
     dataset, _, model = case("convolution", "vector", "holes")
     model.compile("adam", "mae")
