@@ -233,7 +233,7 @@ def present_error(y, forecasts):
     return ops.mean(ops.where(missing, ops.zeros_like(y), errors))
 
 
-# Two hold all that the others do, and more.
+# Each takes seconds, so the others are left to the slow tests.
 @pytest.mark.parametrize(
     "case",
     [
