@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from keras_ts.command.errors import UserError
+from keras_ts.command.output import say
 from keras_ts.evaluation.calibrate import calibrate
 from keras_ts.evaluation.compare import compare
 from keras_ts.forecasting.forecast import forecast
@@ -17,6 +18,7 @@ from keras_ts.plotting.forecast import plot_forecast
 from keras_ts.plotting.training import plot_history
 from keras_ts.presets.catalog import from_preset
 from keras_ts.presets.description import RecurrentPreset
+from keras_ts.presets.recipe import Recipe
 from keras_ts.windows.dataset import WindowDataset
 
 # An 80 % band about the median.
@@ -49,7 +51,7 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
         forecast(trial, series, future=plan, incomplete="nan")
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise UserError(" ".join(str(error).split())) from None
-    _say(
+    say(
         f"Windows of {train.windows.window} rows, and {arguments.horizon} to forecast: "
         f"{train.num_windows:,} to train on, {calibration.num_windows:,} to calibrate the interval "
         f"on, {held_out.num_windows:,} to judge on."
@@ -58,8 +60,8 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
     assert recipe is not None
     steps = recipe.steps_for(len(train))
     epochs = recipe.epochs_for(steps)
-    seconds = _seconds(preset, trial, train, steps * epochs)
-    _say(
+    seconds = _seconds(recipe, trial, train, steps, epochs)
+    say(
         f"\nTraining for {epochs} epochs of {steps} batches takes about {_duration(seconds)} "
         f"on {keras.backend.backend()}."
     )
@@ -71,18 +73,18 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
         model = calibrate(model, calibration, _COVERAGE)
     except ValueError as error:
         raise UserError(" ".join(str(error).split())) from None
-    _say(f"\nErrors over all {arguments.horizon} steps, on rows that the model has not seen:")
-    _say(str(compare(model, train, held_out, period=arguments.period)))
+    say(f"\nErrors over all {arguments.horizon} steps, on rows that the model has not seen:")
+    say(str(compare(model, train, held_out, period=arguments.period)))
 
     model.save(arguments.out / "model.keras")
     ahead = forecast(model, series, future=plan, incomplete="nan")
     ahead.to_csv(arguments.out / "forecast.csv", index=False)
     _draw(arguments, series, ahead)
     _say_what_is_missing(arguments, ahead)
-    _say(f"\nThe first rows of the forecast ({arguments.out / 'forecast.csv'}):")
-    _say(ahead.head(5).to_string(index=False))
+    say(f"\nThe first rows of the forecast ({arguments.out / 'forecast.csv'}):")
+    say(ahead.head(5).to_string(index=False))
     pictures = sorted(str(path) for path in arguments.out.glob("*.png"))
-    _say(f"\nThe model: {arguments.out / 'model.keras'}. Pictures: {', '.join(pictures)}.")
+    say(f"\nThe model: {arguments.out / 'model.keras'}. Pictures: {', '.join(pictures)}.")
 
 
 def _prepared(
@@ -145,17 +147,16 @@ def _borders(arguments: argparse.Namespace, series: Any) -> list[Any]:
 
 
 def _seconds(
-    preset: RecurrentPreset, trial: keras.Model, train: WindowDataset, steps: int
+    recipe: Recipe, trial: keras.Model, train: WindowDataset, steps: int, epochs: int
 ) -> float:
     """Return the seconds that training takes, measured on a model that is thrown away."""
-    assert preset.recipe is not None
-    preset.recipe.compile(trial, preset.recipe.steps_for(len(train)))
+    recipe.compile(trial, steps)
     batch, begin = train[0], time.perf_counter()
     trial.train_on_batch(*batch)
     compiled = time.perf_counter()  # The first step is mostly compiling.
     for _ in range(_TIMED_STEPS):
         trial.train_on_batch(*batch)
-    return compiled - begin + (time.perf_counter() - compiled) / _TIMED_STEPS * steps
+    return compiled - begin + (time.perf_counter() - compiled) / _TIMED_STEPS * steps * epochs
 
 
 def _duration(seconds: float) -> str:
@@ -172,13 +173,13 @@ def _say_what_is_missing(arguments: argparse.Namespace, ahead: Any) -> None:
         short = ahead[arguments.id][whole].unique().tolist()
         if short:
             shown = ", ".join(map(str, short[:_NAMED])) + (", ..." if len(short) > _NAMED else "")
-            _say(
+            say(
                 f"\n{len(short):,} series are too short to forecast, or have no value in their "
                 f"last window: {shown}."
             )
         missing &= ~whole
     if missing.any():
-        _say(
+        say(
             f"\n{int(missing.sum()):,} steps have no forecast: the plan has no row for them, or no "
             "value, and so they are closed."
         )
@@ -197,7 +198,3 @@ def _draw(arguments: argparse.Namespace, series: Any, ahead: Any) -> None:
         name = re.sub(r"[^\w-]+", "_", str(label)).strip("_")[:40]
         path = arguments.out / f"forecast_{number}{'_' if name else ''}{name}.png"
         plot_forecast(series, ahead, column=arguments.target, ids=[label], last=last, filepath=path)
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201

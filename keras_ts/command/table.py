@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_ts.command.errors import UserError
+from keras_ts.command.output import say
 
 
 def read_table(arguments: argparse.Namespace) -> tuple[Any, Any]:
@@ -143,7 +144,7 @@ def _parted(table: Any, arguments: argparse.Namespace) -> tuple[Any, Any]:
     if len(behind):
         use = "the plan that the forecast follows" if arguments.future else "left out"
         lines.append(f"{len(behind):,} rows at the end have no value yet: {use}")
-    print("; ".join(lines) + ".")  # noqa: T201
+    say("; ".join(lines) + ".")
     if arguments.future and not len(behind):
         raise UserError(
             "--future needs a plan: rows behind the last value, without a target, that hold "

@@ -274,7 +274,7 @@ def checked_rounds(interface: Interface, columns: Columns, steps: int) -> Rounds
         steps: Number of steps to forecast.
     """
     windows = interface.windows
-    closes = windows.handling.complete == "some"
+    closes = windows.handling.partial
     rounds = Rounds(
         windows.geometry,
         -(-steps // windows.horizon),

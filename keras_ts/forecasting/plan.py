@@ -58,7 +58,7 @@ def values_ahead(
     else:
         values = _of_array(future, names, history, steps)[history.chosen, :rows]
         present = inside = np.ones(values.shape[:2], bool)
-    closing, given = history.windows.handling.complete == "some", present
+    closing, given = history.windows.handling.partial, present
     if closing:
         values = np.where(present[..., None] & np.isfinite(values), values, np.nan)
         present = present | inside
@@ -104,7 +104,7 @@ def _refuse_few(
     if following is not None:
         first = following.shown[number, lacking.argmax()]
         where = f"; the first missing one is {as_written(first)}"
-    if history.windows.handling.complete == "some":
+    if history.windows.handling.partial:
         closed = (
             " Within a plan, a step without a row is closed; at its end, write a closed step as a "
             "row with missing values."
@@ -173,12 +173,7 @@ def _of_frames(
     tables = [
         _table(frame, read, windows, title) for frame, title in zip(frames, titles, strict=True)
     ]
-    values = np.concatenate(
-        [
-            matrix(table, read, windows.categories, title)
-            for table, title in zip(tables, titles, strict=True)
-        ]
-    ).astype(np.float64)
+    values = _values_of(tables, titles, read, windows).astype(np.float64)
     lengths = [len(table) for table in tables]
     series = np.repeat(np.arange(len(tables)), lengths)
     if panel.labels is not None:
@@ -225,6 +220,18 @@ def _table(frame: Any, names: Sequence[Any], windows: WindowSpec, what: str) -> 
     return open_frame(selected(frame, [*needed, *static], windows, what))
 
 
+def _values_of(
+    tables: list[Any], titles: list[str], names: list[str], windows: WindowSpec
+) -> Array:
+    """Return columns of all tables, one table after the other; texts as columns of 0 and 1."""
+    return np.concatenate(
+        [
+            matrix(table, names, windows.categories, title)
+            for table, title in zip(tables, titles, strict=True)
+        ]
+    )
+
+
 def _static_names(windows: WindowSpec, table: Any) -> list[str]:
     """Return the static columns that a table of the plan has, though the series have them."""
     named: Any = windows.static_columns or ()
@@ -239,12 +246,7 @@ def _check_static(tables: list[Any], titles: list[str], series: IntArray, histor
         return
     made = expanded(names, windows.categories)
     places = [panel.columns.static.index(name) for name in made]
-    values = np.concatenate(
-        [
-            matrix(table, names, windows.categories, title)
-            for table, title in zip(tables, titles, strict=True)
-        ]
-    )
+    values = _values_of(tables, titles, names, windows)
     own = panel.static[np.maximum(series, 0)][:, places]
     wrong = np.isfinite(values) & ~np.isclose(values, own) & (series >= 0)[:, None]
     if wrong.any():

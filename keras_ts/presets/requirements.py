@@ -157,7 +157,7 @@ def required_by(
         own_step=float(constants.smallest_steps[list(columns.own)].min()),
         units=past[columns.targets].std if constants.num_series == 1 else None,
         masked=windows.handling.inputs, early=windows.min_inputs is not None,
-        ahead_masked=windows.handling.complete == "some", carrier=carrier,
+        ahead_masked=windows.handling.partial, carrier=carrier,
     )  # fmt: skip
     _check_agreement(dataset, needs, by_hand)
     if windows.handling.complete == "none":

@@ -9,7 +9,7 @@ from typing import Any
 from keras_ts import _checks
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.windows.missing import HANDLING
-from keras_ts.windows.reading.panel import Panel, missing_rows
+from keras_ts.windows.reading.panel import Panel, lacking_rows
 from keras_ts.windows.reading.reader import read_panel
 from keras_ts.windows.split import split_parts
 from keras_ts.windows.windowed_series import WindowedSeries
@@ -20,7 +20,6 @@ _OF_THE_TABLE = (
 )  # fmt: skip
 # A level and a trend can be told apart from four rows; a season, from two periods and a row.
 _FEWEST_ROWS, _FEWEST_PERIODS = 4, 2
-_BLOCK = 1 << 20
 
 
 def training_windows(
@@ -70,10 +69,7 @@ def _missing(panel: Panel) -> str:
     Windows of several series may begin before their series, with inputs that are missing. And a
     plan of columns known ahead may have closed steps, even if the table has none.
     """
-    holes = any(
-        missing_rows(panel.values[begin : begin + _BLOCK]).any()
-        for begin in range(0, len(panel.values), _BLOCK)
-    )
+    holes = any(rows.any() for _, rows in lacking_rows(panel))
     several, planned = len(panel.lengths) > 1, bool(panel.columns.future)
     return "mask_targets" if holes or several or planned else "raise"
 

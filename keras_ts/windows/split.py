@@ -45,7 +45,7 @@ def without_missing(
     def complete(begin: int, count: int) -> Any:
         stop = begin + geometry.stride * (count - 1) + geometry.span
         values = panel.rows(begin, stop)
-        if spec.handling.complete == "some":
+        if spec.handling.partial:
             return _with_some_targets(panel, values, geometry, count)
         bad = missing_rows(values) if inputs else np.zeros(len(values), bool)
         hit = windows_reading(bad, missing_rows(values, columns.targets), geometry, count)
@@ -108,7 +108,7 @@ def check_nonempty(ranges: WindowRanges, panel: Panel, spec: WindowSpec) -> None
             f'missing="drop" leaves no window: every one of the {span} positions that a window '
             "spans must be finite. Fill the missing values, or make the window shorter."
         )
-    if longest >= needed and spec.handling.complete == "some":
+    if longest >= needed and spec.handling.partial:
         raise ValueError(
             'missing="mask_targets" leaves no window: nowhere has a target a value among the '
             f"{spec.horizon} steps after a window that has a value of it too, with the columns "

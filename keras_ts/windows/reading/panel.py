@@ -4,7 +4,7 @@ Arrays, memory maps, lists of arrays and data frames all become series laid end 
 code above this folder asks which of them it was.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,11 +105,16 @@ class Panel:
         return f"series {self.labels[number] if self.labels else number!r}"
 
 
+def lacking_rows(panel: Panel, block: int = 1 << 22) -> Iterator[tuple[int, BoolArray]]:
+    """Yield the flat start of each block of rows, and ``missing_rows`` of the block."""
+    for begin in range(0, len(panel.values), block):
+        yield begin, missing_rows(panel.values[begin : begin + block])
+
+
 def refuse_missing(panel: Panel, block: int = 1 << 22) -> None:
     """Raise an error if a value is not finite, with the number of such positions and the first."""
     total, first = 0, None
-    for begin in range(0, len(panel.values), block):
-        bad = missing_rows(panel.values[begin : begin + block])
+    for begin, bad in lacking_rows(panel, block):
         if bad.any():
             total += int(bad.sum())
             first = begin + int(bad.argmax()) if first is None else first
