@@ -4,7 +4,7 @@ All of them cost nothing, or next to nothing. Another baseline is one class more
 ``default_baselines`` below, and one in ``keras_ts/baselines.py``.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -12,10 +12,13 @@ from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.reading import Block, JudgedWindows
 from keras_ts.windows.arithmetic.ridge import Spectrum
+from keras_ts.windows.dataset import WindowDataset
 
 
 class Baseline:
     """A forecaster that is fitted once, and then asked for some windows at a time.
+
+    Subclasses implement ``forecast``, and ``learn`` if they have anything to learn.
 
     Attributes:
         name: Its name in the table of ``compare``.
@@ -23,10 +26,32 @@ class Baseline:
 
     name: ClassVar[str]
 
-    def fit(self, train: JudgedWindows) -> None:
-        """Learn from the training part; most baselines have nothing to learn."""
+    def fit(self, train: WindowDataset) -> Self:
+        """Learn from a training part, and return the baseline; most have nothing to learn.
 
-    def predict(self, validation: JudgedWindows, block: Block) -> Array:
+        Args:
+            train: The training part, a ``WindowDataset``.
+        """
+        self.learn(JudgedWindows("train", train))
+        return self
+
+    def predict(self, validation: WindowDataset) -> Array:
+        """Return a forecast of each target, in time order, in the shape of the targets.
+
+        Of ``targets="sequence"``, only the last step is forecast. A forecast that lacks a value
+        which it needs is NaN.
+
+        Args:
+            validation: The windows to forecast, a ``WindowDataset``.
+        """
+        judged = JudgedWindows("validation", validation)
+        forecasts = [self.forecast(judged, block) for block in judged.blocks()]
+        return judged.as_targets(np.concatenate(forecasts))
+
+    def learn(self, train: JudgedWindows) -> None:
+        """Learn from the windows of a training part."""
+
+    def forecast(self, validation: JudgedWindows, block: Block) -> Array:
         """Return forecasts of a block of windows, ``(windows, steps, targets)``.
 
         Where a forecast lacks a value that it needs it is NaN, and no forecaster is judged there.
@@ -39,7 +64,7 @@ class Naive(Baseline):
 
     name = "naive"
 
-    def predict(self, validation: JudgedWindows, block: Block) -> Array:
+    def forecast(self, validation: JudgedWindows, block: Block) -> Array:
         """Return the last value of each window."""
         return np.repeat(block.past[:, -1:], len(validation.ahead), axis=1)
 
@@ -49,7 +74,7 @@ class Drift(Baseline):
 
     name = "drift"
 
-    def predict(self, validation: JudgedWindows, block: Block) -> Array:
+    def forecast(self, validation: JudgedWindows, block: Block) -> Array:
         """Return the last value and as many mean steps as lie between it and the target."""
         past = block.past
         positions = validation.geometry.sampling_rate * (past.shape[1] - 1)
@@ -62,7 +87,7 @@ class MovingAverage(Baseline):
 
     name = "moving average"
 
-    def predict(self, validation: JudgedWindows, block: Block) -> Array:
+    def forecast(self, validation: JudgedWindows, block: Block) -> Array:
         """Return the mean of each window."""
         return np.repeat(block.past.mean(axis=1, keepdims=True), len(validation.ahead), axis=1)
 
@@ -77,9 +102,9 @@ class LinearRegression(Baseline):
     in which its own target is present.
     """
 
-    name = "linear autoregression"
+    name = "linear regression"
 
-    def fit(self, train: JudgedWindows) -> None:
+    def learn(self, train: JudgedWindows) -> None:
         """Add up the training windows in which no value is missing, and solve."""
         inputs, steps, targets = train.geometry.window, train.geometry.horizon, len(train.columns)
         width, count = inputs + steps, 0
@@ -109,7 +134,7 @@ class LinearRegression(Baseline):
         self._coefficients, means = solved(products, sums, np.full(targets, count))
         self._means = means[:, None] * unit + origin
 
-    def predict(self, validation: JudgedWindows, block: Block) -> Array:
+    def forecast(self, validation: JudgedWindows, block: Block) -> Array:
         """Return what the coefficients make of each window."""
         inputs = block.past.shape[1]
         columns = block.past.transpose(2, 0, 1) - self._means[..., :inputs]
@@ -196,7 +221,7 @@ class SeasonalNaive(Baseline):
     def __init__(self, period: int) -> None:
         self.period = _checks.integer("period", period, 2)
 
-    def predict(self, validation: JudgedWindows, block: Block) -> Array:
+    def forecast(self, validation: JudgedWindows, block: Block) -> Array:
         """Return the values a number of periods back; NaN where a row is missing since then."""
         values, whole = validation.seasonal(block, self.period)
         return np.where(whole[:, None, None], values, np.nan)

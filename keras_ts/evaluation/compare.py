@@ -1,56 +1,52 @@
-"""``compare``: models and baselines judged on exactly the same targets."""
+"""``compare``: whatever forecasts, judged on exactly the same targets."""
 
-import warnings
-from collections.abc import Mapping
-from typing import Any
-
-import keras
-import numpy as np
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 from keras_ts import _checks
-from keras_ts._models import check_model
 from keras_ts._typing import Array
-from keras_ts.evaluation.baselines import default_baselines, finite
-from keras_ts.evaluation.metrics import all_losses
-from keras_ts.evaluation.reading import JudgedWindows
-from keras_ts.evaluation.report import ComparisonReport
-from keras_ts.evaluation.tally import Tally
-from keras_ts.evaluation.verdict import skill
-from keras_ts.interface import Interface
+from keras_ts.evaluation.entries import Entries
+from keras_ts.evaluation.forecasters import baselines_of, name_of, of_baseline
+from keras_ts.evaluation.judging import Metric, judge
+from keras_ts.evaluation.metrics import POINT, QUANTILE
+from keras_ts.evaluation.report import ComparisonReport, report_of
 from keras_ts.windows.dataset import WindowDataset
-
-# The settings that train and validation must share.
-_ALIKE = ("window", "horizon", "gap", "sampling_rate", "targets")
 
 
 def compare(
-    models: keras.Model | Mapping[str, keras.Model] | None,
-    train: WindowDataset,
-    validation: WindowDataset,
+    models: Any,
+    train: WindowDataset | None = None,
+    validation: WindowDataset | None = None,
     *,
     period: int | None = None,
+    baselines: Sequence[Any] | None = None,
+    metrics: Sequence[Callable[[Array, Array, Array], Array]] | None = None,
+    by: Literal["mae", "mase"] | None = None,
 ) -> ComparisonReport:
-    """Score models and baselines, and test if each model beats the best baseline.
+    """Score models, forecasts and baselines, and test if each model beats the best baseline.
 
     The baselines cost next to nothing, and are judged on exactly the same targets:
 
     - ``"naive"``: the last value.
     - ``"drift"``: the last value, and the window's mean step carried on.
     - ``"moving average"``: the mean of the window.
-    - ``"linear autoregression"``: a ridge regression of each step on the window, fitted on
-      ``train``; for each target on its own past, shared by the series of a panel.
+    - ``"linear regression"``: a ridge regression of each step on all that the models read, fitted
+      on ``train``; in a panel, each series is scaled by its own window.
     - ``"seasonal naive"``, with ``period``: the latest known value a whole number of periods before
       the target, also from in front of the window.
 
     The verdict compares the errors of the model and of the best baseline on the same targets. The
-    skill is one minus the model's MAE over that of the baseline, and a block bootstrap gives its
+    skill is one minus the model's error over that of the baseline, and a block bootstrap gives its
     95 % interval. The verdict is ``"beats"`` or ``"loses to"`` if the interval leaves out 0, else
     ``"cannot be told from"``. A block is a run of neighbouring origins, at least a horizon long, or
     as long as the differences of errors last; an interval takes six blocks. In a panel the
     bootstrap draws whole series, six or more, and shocks that several series share at one time
     widen the interval. Each baseline that cannot be told from the best one raises its upper end.
 
-    The report names the inputs that models read and the baselines do not.
+    Models whose windows differ, and forecasts that come as tables, are judged on the targets that
+    all of them have, and the report says how many these are. The baselines then read the windows of
+    ``train`` and ``validation``, or without these the windows with the most columns (of them, the
+    longest).
 
     A model that forecasts quantiles is scored by its median, and also by the pinball loss and by
     the coverage and width of the interval between its outer quantiles. With ``targets="sequence"``
@@ -78,166 +74,94 @@ def compare(
     naive 5.94
     drift 6.09
     moving average 6.03
-    linear autoregression 4.95
+    linear regression 4.95
     >>> report.best
-    'linear autoregression'
+    'linear regression'
+
+    Models with windows of their own, such as two lengths:
+
+    >>> parts = {n: WindowedSeries(n).split(course_series(), at=1000) for n in (10, 40)}
+    >>> models = {
+    ...     f"window of {n}": (keras.Sequential([keras.Input((n,)), keras.layers.Dense(1)]), *pair)
+    ...     for n, pair in parts.items()
+    ... }
+    >>> report = compare(models)
+    >>> report.windows
+    461
 
     Args:
-        models: A model, a dict of models by name, or None to score only the baselines.
-        train: The training part, for the regression and for the scale of MASE.
+        models: A model, a dict by name, or None to score only the baselines. Each value of the dict
+            is a model; ``(model, train, validation)`` for a model with windows of its own; or a
+            table of forecasts: a frame such as ``forecast`` returns or a dict such as
+            ``WindowDataset.align`` does. A table has a column for the id of the series (named as in
+            the series, ``series`` or ``unique_id``), for the time of the target (as in the series,
+            ``target`` or ``ds``), for the origin (``origin`` or ``cutoff``) or the ``step``, and
+            the forecasts, named like the target, ``prediction``, or anything if they are all that
+            is left. Quantiles are columns such as ``units_0.1``, or ``name-lo-80``.
+        train: The training part, for the baselines and for the scale of MASE. May be left out if
+            all models have parts of their own.
         validation: The part to judge on, which no model was trained on. Every window and the whole
             horizon count, whatever the order and the weights of the dataset.
         period: Rows in a seasonal cycle, such as 12 for months or 7 for days. It adds the seasonal
             naive forecast, and MASE is then scaled by steps ``period`` apart. Defaults to None.
+        baselines: A list of names from above; of objects with a ``name``, ``fit(train)`` and
+            ``predict(validation)``, such as those of ``keras_ts.baselines``; and of functions
+            ``(train, validation) -> forecasts``. Forecasts are an array with a row for each window
+            in time order, in the shape of the targets, or a table as in ``models``. Where one is
+            NaN, no forecaster is judged. Defaults to None: those above.
+        metrics: A list of functions ``(actual, prediction, scale) -> losses`` of arrays
+            ``(windows, steps, targets)``. They return one loss for each target, whose mean is a
+            column of the table; NaN is left out. Quantiles are judged by their median. ``scale`` is
+            that of MASE, NaN for series that are missing or constant in train.
+        by: The measure of skill and verdict: ``"mae"``, or ``"mase"``, by which the series of a
+            panel count alike whatever their size. Defaults to None: ``"mase"`` for a panel, else
+            ``"mae"``.
 
     Returns:
         A ``ComparisonReport``.
 
     Raises:
-        TypeError: ``models`` is not a Keras model or a dict of them, or a part is not a
-            ``WindowDataset``.
+        TypeError: ``models`` is not a Keras model or a dict of models and tables, or a part is not
+            a ``WindowDataset``; ``baselines`` or ``metrics`` hold anything else than said above.
         ValueError: The parts differ in windows or columns, a model does not fit them, its
-            predictions are not finite, or a period reaches back beyond the start of a series.
+            predictions are not finite, a period reaches back beyond the start of a series, two
+            forecasters have one name or no target in common, or the columns of a table are unclear.
     """
-    named = _named(models)
-    baselines = default_baselines(period)
-    trained, judged = JudgedWindows("train", train), JudgedWindows("validation", validation)
-    _check_alike(trained, judged)
-    interfaces = {name: Interface.of(model, validation, name) for name, model in named.items()}
-    quantiles = {name: interface.quantiles for name, interface in interfaces.items()}
-    _warn_calibrated_on(interfaces, judged)
-    for baseline in baselines:
-        baseline.fit(trained)
+    chosen = baselines_of(baselines, period)
+    own_metrics = _metrics(metrics)
+    if by is not None:
+        _checks.choice("by", by, ("mae", "mase"))
+    names = [name_of(baseline) for baseline in chosen]
+    entries = Entries(models, train, validation, names)
+    trained, judged = entries.parts.train, entries.judged
     scales = trained.scales_for(judged, period or 1)
-    sizes = judged.count, len(judged.labels), *judged.shape[1:]
-    tallies = {name: Tally(*sizes) for name in [*named, *(b.name for b in baselines)]}
-    missing = 0
-    for block in judged.blocks():
-        forecasts = {baseline.name: baseline.predict(judged, block) for baseline in baselines}
-        needed = [block.past, *forecasts.values()]
-        present = np.isfinite(block.actual)
-        judgeable = present.any(axis=(1, 2)) if judged.partial else finite(block.actual)
-        whole = np.logical_and.reduce([judgeable, *(finite(values) for values in needed)])
-        numbers = block.begin + np.flatnonzero(whole)
-        actual, series = block.actual[whole], block.series[whole]
-        present = present[whole]
-        missing += int((~present).sum())
-        scale = scales[series][:, None]
-        for name, tally in tallies.items():
-            if name in named:
-                forecast = judged.predictions(name, named[name], quantiles[name], block)[whole]
-                wide = present.reshape(present.shape + (1,) * (forecast.ndim - present.ndim))
-                forecast = np.where(wide, forecast, 0.0)
-                _check_finite(name, forecast)
-            else:
-                forecast = forecasts[name][whole]
-            losses = all_losses(actual, forecast, scale, quantiles.get(name))
-            tally.add(numbers, series, losses, present)
-    return _report(tallies, list(named), judged, missing)
-
-
-def _named(models: Any) -> dict[str, keras.Model]:
-    """Return the models by name, or raise an error for anything that is not a model."""
-    if models is None:
-        return {}
-    named = dict(models) if isinstance(models, Mapping) else {"model": models}
-    if not named:
-        raise ValueError("models is an empty dict: put a model into it, or pass None for none.")
-    reserved = [baseline.name for baseline in default_baselines(period=2)]
-    for name, model in named.items():
-        if not isinstance(name, str) or name in reserved:
-            raise ValueError(
-                f"models must have strings for keys, other than {', '.join(reserved)}. "
-                f"Received: {_checks.shown(name)}."
-            )
-        check_model(model, built=True)
-    return named
-
-
-def _warn_calibrated_on(interfaces: dict[str, Interface], judged: JudgedWindows) -> None:
-    """Warn of models whose prediction intervals were calibrated on these very targets."""
-    marks = {
-        name: getattr(interface.last_layer, "calibrated_on", None)
-        for name, interface in interfaces.items()
-    }
-    if not any(marks.values()):
-        return
-    here = judged.mark()
-    for name, mark in marks.items():
-        if mark == here:
-            warnings.warn(
-                f"{name} was calibrated on the windows of validation, so its coverage there is the "
-                "one asked for, by construction. Judge it on later windows.",
-                stacklevel=3,
-            )
-
-
-def _check_alike(train: JudgedWindows, validation: JudgedWindows) -> None:
-    pairs = [
-        (name, getattr(train.dataset.windows, name), getattr(validation.dataset.windows, name))
-        for name in _ALIKE
+    forecasters = [
+        *entries.forecasters,
+        *(of_baseline(baseline, trained, judged) for baseline in chosen),
     ]
-    pairs.append(("columns", train.dataset.columns, validation.dataset.columns))
-    for name, ours, theirs in pairs:
-        if ours != theirs:
-            raise ValueError(
-                f"train and validation must have the same {name}, from one WindowedSeries. "
-                f"Received: {name}={_checks.shown(ours)} and {name}={_checks.shown(theirs)}."
+    measure = by or ("mase" if len(judged.labels) > 1 else "mae")
+    judgement = judge(forecasters, judged, scales, measure, own_metrics)
+    return report_of([judgement], entries.names, measure, list(own_metrics), entries.notes(names))
+
+
+def _metrics(metrics: Any) -> dict[str, Metric]:
+    """Return people's own metrics by name, or raise an error."""
+    if metrics is None:
+        return {}
+    if not isinstance(metrics, list | tuple):
+        raise TypeError(f"metrics must be a list of functions. Received: {_checks.shown(metrics)}.")
+    named: dict[str, Metric] = {}
+    for metric in metrics:
+        name = getattr(metric, "__name__", None)
+        if not callable(metric) or not isinstance(name, str):
+            raise TypeError(
+                "metrics must hold functions of (actual, prediction, scale). Received: "
+                f"{_checks.shown(metric)}."
             )
-    if None in (train.panel.labels, validation.panel.labels):
-        counts = len(train.labels), len(validation.labels)
-        if counts[0] != counts[1]:
+        if name == "<lambda>" or name in (*named, *POINT, *QUANTILE, "name", "skill"):
             raise ValueError(
-                "train and validation must hold the same series. Received "
-                f"{counts[0]} and {counts[1]} series."
+                f"A metric must have a name of its own, which its column gets. Received: {name!r}. "
+                "Define it as a function of another name."
             )
-
-
-def _check_finite(name: str, forecast: Array) -> None:
-    bad = ~finite(forecast)
-    if bad.any():
-        raise ValueError(
-            f"{name} gives predictions that are not finite, for {int(bad.sum())} of {len(bad)} "
-            "windows. Its training has diverged, or its inputs hold missing values."
-        )
-
-
-def _report(
-    tallies: dict[str, Tally], models: list[str], judged: JudgedWindows, missing: int
-) -> ComparisonReport:
-    first = next(iter(tallies.values()))
-    scored = np.isfinite(first.errors)
-    if not scored.any():
-        raise ValueError(
-            "validation must have a window without a missing value to judge on. It has none."
-        )
-    notes = []
-    if not scored.all():
-        notes.append(f"{int((~scored).sum())} windows with a missing value are left out.")
-    if missing:
-        total = int(scored.sum()) * first.targets
-        notes.append(f"{missing} of {total} targets are missing, and count nowhere.")
-    unscaled = int(np.isnan(first.metric("mase", "series")[first.series()]).sum())
-    if unscaled:
-        notes.append(f"MASE leaves out {unscaled} series, missing or constant in train.")
-    covariates = judged.beyond_targets()
-    if models and covariates:
-        notes.append(
-            "The baselines read only the past of the targets. Models may also read: "
-            f"{'; '.join(covariates)}."
-        )
-    origins = judged.origins_of(np.flatnonzero(scored))
-    if origins.num_series > 1 and origins.at_one_time:
-        notes.append(
-            "Each series is judged at a single time, so intervals hold for other series, not for "
-            "other times."
-        )
-    baselines = [name for name in tallies if name not in models]
-    best = min(baselines, key=lambda name: tallies[name].metric("mae"))
-    errors = {name: tally.errors[scored] for name, tally in tallies.items()}
-    skills = {name: skill(errors[name], errors[best], origins) for name in baselines}
-    # The best baseline may only be the luckiest of several equally good ones.
-    as_good = sum(rival.verdict == "cannot be told from" for rival in skills.values())
-    for name in models:
-        skills[name] = skill(errors[name], errors[best], origins, as_good)
-    return ComparisonReport(tallies, skills, best, models, judged.labels, notes)
+        named[name] = metric
+    return named

@@ -4,6 +4,7 @@ Targets and predictions become ``(windows, steps, targets)`` in float64, whateve
 its dataset leave out. With ``targets="sequence"`` only a window's last step counts, its origin.
 """
 
+import copy
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,8 +19,9 @@ from keras_ts._dtypes import with_exact_integers
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.verdict import Origins
 from keras_ts.windows.arithmetic.categories import collapsed
+from keras_ts.windows.arithmetic.geometry import WindowRanges
 from keras_ts.windows.arithmetic.scale import absolute_steps
-from keras_ts.windows.dataset import WindowDataset, in_time_order
+from keras_ts.windows.dataset import WindowDataset, in_time_order, of_source
 
 # The most numbers in the inputs of a block, and the most windows in it: memory stays bounded.
 _NUMBERS, _WINDOWS = 1 << 23, 1 << 16
@@ -58,10 +60,32 @@ class JudgedWindows:
                 f"{name} must be a WindowDataset, as WindowedSeries.split and folds return. "
                 f"Received: {type(dataset).__name__}."
             )
-        self.dataset, self._source = dataset, in_time_order(dataset)
-        self.panel, self.ranges = self._source.panel, self._source.sampler.ranges
-        self.geometry = self._source.spec.geometry
+        self._given, self._source = dataset, in_time_order(dataset)
+        self.panel, self.geometry = self._source.panel, self._source.spec.geometry
         self.columns = np.array(self.panel.columns.targets)
+
+    def only(self, windows: IntArray) -> "JudgedWindows":
+        """Return some of the windows, in the order of their numbers ``windows``."""
+        ranges = self.ranges
+        chosen = WindowRanges(
+            ranges.starts(windows),
+            np.ones(len(windows), np.int64),
+            ranges.series_of(windows),
+            ranges.step,
+        )
+        part = copy.copy(self)
+        part._source = replace(self._source, sampler=replace(self._source.sampler, ranges=chosen))
+        return part
+
+    @property
+    def dataset(self) -> WindowDataset:
+        """The windows as a dataset in time order, without padding and weights."""
+        return of_source(self._given, self._source)
+
+    @property
+    def ranges(self) -> WindowRanges:
+        """The windows' places."""
+        return self._source.sampler.ranges
 
     @property
     def masks(self) -> bool:
@@ -106,12 +130,20 @@ class JudgedWindows:
         read = {part: collapsed(names, self.panel.categories) for part, names in parts.items()}
         return [f"{part} ({', '.join(map(str, names))})" for part, names in read.items() if names]
 
-    def blocks(self) -> Iterator[Block]:
-        """Yield the windows, some at a time."""
+    @property
+    def block_size(self) -> int:
+        """The number of windows in a block: whole batches, but for the last block's."""
         row = self.geometry.window * self.panel.num_columns
         batch = self._source.spec.batch_size
-        # Whole batches, but for the last block's.
-        size = max(min(_NUMBERS // row, _WINDOWS) // batch, 1) * batch
+        return max(min(_NUMBERS // row, _WINDOWS) // batch, 1) * batch
+
+    def blocks(self, size: int | None = None) -> Iterator[Block]:
+        """Yield the windows, some at a time.
+
+        Args:
+            size: The number of windows in a block. Defaults to ``block_size``.
+        """
+        size = size or self.block_size
         for begin in range(0, self.count, size):
             numbers = np.arange(begin, min(begin + size, self.count))
             inputs, targets = self._source.read(0, begin, int(numbers[-1]) + 1)
@@ -127,6 +159,10 @@ class JudgedWindows:
                 series=self.ranges.series_of(numbers),
                 origins=self.ranges.starts(numbers) + self.geometry.reach - 1,
             )
+
+    def origins(self) -> IntArray:
+        """Return the flat position of every window's last input."""
+        return self.ranges.starts(np.arange(self.count)) + self.geometry.reach - 1
 
     def predictions(
         self, name: str, model: keras.Model, levels: tuple[float, ...] | None, block: Block
@@ -147,7 +183,22 @@ class JudgedWindows:
         inputs = keras.tree.map_structure(lambda part: part[places], block.inputs)
         outputs = model.predict(with_exact_integers(inputs), batch_size=batch, verbose=0)
         outputs = _checks.numeric(outputs, f"the output of {name}")[:count]
-        shape = self._target_shape(len(block.series))
+        return self.in_steps(name, outputs, levels)
+
+    def in_steps(self, name: str, outputs: Array, levels: tuple[float, ...] | None) -> Array:
+        """Return forecasts as ``(windows, steps, targets)`` in float64, of sequences the last step.
+
+        With ``levels`` there is a last axis of quantiles.
+
+        Args:
+            name: Name of the forecaster, for an error.
+            outputs: The forecasts of some windows, in the shape of their targets.
+            levels: Levels of the quantiles, or None.
+
+        Raises:
+            ValueError: The shape is another one.
+        """
+        shape = self._target_shape(len(outputs) if outputs.ndim else 0)
         tail = () if levels is None else (len(levels),)
         # Keras itself adds and drops a last axis of length 1; any other shape is a mistake.
         fitting = {(*shape, *tail), (*shape, 1, *tail)}
@@ -165,16 +216,34 @@ class JudgedWindows:
         steps = (len(last), self.geometry.horizon, len(self.columns), *tail)
         return last.reshape(steps).astype(np.float64)
 
-    def origins_of(self, windows: IntArray) -> Origins:
-        """Return the origins of windows, ordered by their timestamps.
+    def in_last_step(self, name: str, forecasts: Array) -> Array:
+        """Return what ``in_steps`` does, of forecasts that leave out a sequence's earlier steps."""
+        shape = (len(forecasts), self.geometry.horizon, len(self.columns))
+        whole = self._target_shape(len(forecasts))
+        if self.geometry.sequence and forecasts.shape != whole:
+            whole = whole[:1] + whole[2:]
+            if forecasts.shape in (whole, (*whole, 1)):
+                return forecasts.reshape(shape).astype(np.float64)
+        return self.in_steps(name, forecasts, None)
 
-        Without timestamps, they are ordered by their distance from each series' first origin.
+    def as_targets(self, forecasts: Array) -> Array:
+        """Return ``(windows, steps, targets)`` in the shape that one step's targets have."""
+        shape = self._target_shape(len(forecasts))
+        return forecasts.reshape(shape[:1] + shape[2:] if self.geometry.sequence else shape)
+
+    def origins_of(self, windows: IntArray) -> Origins:
+        """Return the origins of windows, as ``origins_at`` does."""
+        return self.origins_at(self.ranges.series_of(windows), self.origins()[windows])
+
+    def origins_at(self, series: IntArray, flat: IntArray) -> Origins:
+        """Return origins at flat positions of some series.
+
+        They are ordered by their timestamps, or without timestamps by their distance from the first
+        of them in the same series.
         """
-        flat = self.ranges.starts(windows) + self.geometry.reach - 1
-        series = self.ranges.series_of(windows)
         if self.panel.clock is None:
             first = np.full(len(self.panel.lengths), np.iinfo(np.int64).max)
-            np.minimum.at(first, self.ranges.series, self.ranges.first)
+            np.minimum.at(first, series, flat)
             times = flat - first[series]
         else:
             times = self.panel.clock.times[flat]

@@ -1,7 +1,7 @@
 """``ComparisonReport``: the scores of forecasters in a table, with a verdict on each model."""
 
 import html
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,10 +9,11 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.evaluation.frames import as_frame
+from keras_ts.evaluation.judging import Judgement, windows_of_origins
 from keras_ts.evaluation.metrics import POINT, QUANTILE
 from keras_ts.evaluation.tally import Tally
 from keras_ts.evaluation.text import aligned
-from keras_ts.evaluation.verdict import FEWEST, Skill
+from keras_ts.evaluation.verdict import FEWEST, Origins, Skill, skill
 from keras_ts.windows.align import label_column
 
 _HEADINGS = {"mae": "MAE", "rmse": "RMSE", "mase": "MASE", "smape": "sMAPE"}
@@ -25,12 +26,13 @@ class ComparisonReport:
 
     Attributes:
         table: A dict of columns of equal length, one row for each forecaster, models first:
-            ``name``, ``mae``, ``rmse``, ``mase``, ``smape`` (in per cent), ``skill``,
-            ``skill_low`` and ``skill_high``; if a model forecasts quantiles also ``pinball``,
-            ``coverage`` and ``width``. The skill is one minus the MAE over that of the best
-            baseline, with the ends of its 95 % interval; NaN if there are too few windows or series
-            for an interval.
-        best: The name of the best baseline, the one with the lowest MAE.
+            ``name``, ``mae``, ``rmse``, ``mase``, ``smape`` (in per cent), a column for each metric
+            of one's own, ``skill``, ``skill_low`` and ``skill_high``; if a model forecasts
+            quantiles also ``pinball``, ``coverage`` and ``width``. The skill is one minus the error
+            over that of the best baseline, in the measure ``by``, with the ends of its 95 %
+            interval; NaN if there are too few windows or series for an interval.
+        by: The measure of the skill, ``"mae"`` or ``"mase"``.
+        best: The name of the best baseline, the one with the lowest error in that measure.
         verdicts: A dict from the name of each model to ``"beats"``, ``"loses to"`` or
             ``"cannot be told from"``, all said of the best baseline.
         windows: The number of windows that were judged.
@@ -38,26 +40,39 @@ class ComparisonReport:
 
     def __init__(
         self,
-        tallies: Mapping[str, Tally],
-        skills: Mapping[str, Skill],
-        best: str,
+        tallies: dict[str, Tally],
         models: list[str],
         labels: list[Any],
+        origins: Origins,
+        scored: Array,
+        by: str,
+        metrics: Sequence[str],
+        first_step: int,
         notes: list[str],
     ) -> None:
-        self._tallies, self._models, self._labels = dict(tallies), models, labels
-        self._notes = notes
-        self._skills = dict(skills)
-        self.best = best
-        self.verdicts = {name: skills[name].verdict for name in models}
-        self.windows = int(np.isfinite(tallies[best].errors).sum())
+        self._tallies, self._models, self._labels = tallies, models, labels
+        self._origins = origins
+        self._metrics, self._first_step, self._notes = [*POINT, *metrics], first_step, notes
+        self.by = by
+        baselines = [name for name in tallies if name not in models]
+        self.best = min(baselines, key=lambda name: float(tallies[name].metric(by)))
+        judged = np.isfinite(tallies[self.best].errors)
+        errors = {name: tally.errors[judged] for name, tally in tallies.items()}
+        best = errors[self.best]
+        self._skills = {name: skill(errors[name], best, origins) for name in baselines}
+        # The best baseline may only be the luckiest of several equally good ones.
+        as_good = sum(rival.verdict == "cannot be told from" for rival in self._skills.values())
+        for name in models:
+            self._skills[name] = skill(errors[name], best, origins, as_good)
+        self.verdicts = {name: self._skills[name].verdict for name in models}
         self.table: dict[str, Array] = {"name": np.array(list(tallies))}
-        for metric in POINT:
+        for metric in self._metrics:
             self.table[metric] = np.array([float(t.metric(metric)) for t in tallies.values()])
         for column, end in (("skill", "value"), ("skill_low", "low"), ("skill_high", "high")):
-            self.table[column] = np.array([getattr(skills[name], end) for name in tallies])
+            self.table[column] = np.array([getattr(self._skills[name], end) for name in tallies])
         for metric in self._quantile_metrics():
             self.table[metric] = np.array([float(t.metric(metric)) for t in tallies.values()])
+        self.windows = int(scored.sum())
 
     def scores(self, by: str) -> dict[str, Array]:
         """Return the scores of every forecaster for each step, or for each series.
@@ -80,10 +95,13 @@ class ComparisonReport:
             number), and the metrics of ``table``.
         """
         _checks.choice("by", by, ("step", "series"))
-        metrics = [*POINT, *self._quantile_metrics()]
+        metrics = [*self._metrics, *self._quantile_metrics()]
         tallies = list(self._tallies.values())
         places = tallies[0].series() if by == "series" else np.arange(tallies[0].steps)
-        keys = label_column(tuple(self._labels))[places] if by == "series" else places + 1
+        if by == "series":
+            keys = label_column(tuple(self._labels))[places]
+        else:
+            keys = places + self._first_step
         return {
             "name": np.repeat(self.table["name"], len(places)),
             by: np.tile(keys, len(tallies)),
@@ -122,11 +140,11 @@ class ComparisonReport:
         )
 
     def _heading(self) -> list[str]:
-        metrics = [*_HEADINGS.values(), *self._quantile_metrics()]
-        return ["", *metrics, "skill", "95 % interval"]
+        metrics = [_HEADINGS.get(name, name) for name in self._metrics]
+        return ["", *metrics, *self._quantile_metrics(), "skill", "95 % interval"]
 
     def _rows(self) -> Iterator[list[str]]:
-        metrics = [*POINT, *self._quantile_metrics()]
+        metrics = [*self._metrics, *self._quantile_metrics()]
         for place, name in enumerate(self.table["name"].tolist()):
             numbers = [_number(self.table[metric][place]) for metric in metrics]
             skill = self._skills[name]
@@ -139,10 +157,11 @@ class ComparisonReport:
 
     def _sentences(self) -> Iterator[str]:
         if not self._models:
-            error = _number(self._tallies[self.best].metric("mae"))
+            error = _number(self._tallies[self.best].metric(self.by))
+            article = "an" if self.by == "mae" else "a"
             yield (
-                f"The best baseline is {self.best}, with an MAE of {error} over {self.windows} "
-                f"windows{self._panel()}."
+                f"The best baseline is {self.best}, with {article} {_HEADINGS[self.by]} of {error} "
+                f"over {self.windows} windows{self._panel()}."
             )
         for name in self._models:
             skill = self._skills[name]
@@ -153,8 +172,8 @@ class ComparisonReport:
             )
             yield (
                 f"{name} {skill.verdict} the best baseline, {self.best}: skill "
-                f"{_percent(skill.value)}, {interval}, over {self.windows} "
-                f"windows{self._panel()}."
+                f"{_percent(skill.value)} by {_HEADINGS[self.by]}, {interval}, over "
+                f"{self.windows} windows{self._panel()}."
             )
 
     def _panel(self) -> str:
@@ -179,3 +198,65 @@ def _number(value: Any) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %" if np.isfinite(share) else "-"
+
+
+def report_of(
+    judgements: Sequence[Judgement],
+    models: list[str],
+    by: str,
+    metrics: Sequence[str] = (),
+    notes: Sequence[str] = (),
+) -> ComparisonReport:
+    """Return the report on some judgements of the same forecasters and the same panel of series.
+
+    Args:
+        judgements: The judgements, such as one for each fold.
+        models: The names of the models.
+        by: The measure of the verdict, ``"mae"`` or ``"mase"``.
+        metrics: The names of people's own metrics.
+        notes: Sentences that stand between the table and the verdicts.
+
+    Raises:
+        ValueError: No window can be judged.
+    """
+    first = judgements[0]
+    judged = first.judged
+    scored = np.concatenate([own.scored for own in judgements])
+    if not scored.any():
+        raise ValueError(
+            "validation must have a window without a missing value to judge on. It has none."
+        )
+    tallies = {
+        name: Tally.joined([own.tallies[name] for own in judgements]) for name in first.tallies
+    }
+    any_tally = next(iter(tallies.values()))
+    places = [windows_of_origins(own) for own in judgements]
+    kept = np.isfinite(any_tally.errors[scored])
+    if not kept.any():
+        raise ValueError(
+            'by="mase" needs a series that changes in train. All are missing there or constant: '
+            'pass by="mae".'
+        )
+    series, flat = (np.concatenate(parts)[kept] for parts in zip(*places, strict=True))
+    origins = judged.origins_at(series, flat)
+    said = list(notes)
+    if not scored.all():
+        said.append(f"{int((~scored).sum())} windows with a missing value are left out.")
+    missing, total = sum(own.missing for own in judgements), int(scored.sum()) * any_tally.targets
+    if missing:
+        said.append(f"{missing} of {total} targets are missing, and count nowhere.")
+    for name in first.lacking:
+        lacking = sum(own.lacking[name] for own in judgements)
+        if lacking:
+            said.append(f"{name} has no forecast of {lacking} targets, which count nowhere.")
+    unscaled = int(np.isnan(any_tally.metric("mase", "series")[any_tally.series()]).sum())
+    if unscaled:
+        said.append(f"MASE leaves out {unscaled} series, missing or constant in train.")
+    if origins.num_series > 1 and origins.at_one_time:
+        said.append(
+            "Each series is judged at a single time, so intervals hold for other series, not for "
+            "other times."
+        )
+    return ComparisonReport(
+        tallies, models, judged.labels, origins, scored, by, metrics, first.first_step, said
+    )

@@ -1,5 +1,7 @@
 """Sums losses block by block, for their means over all targets, each step and each series."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
@@ -7,16 +9,36 @@ from keras_ts.evaluation.metrics import of_means
 
 
 class Tally:
-    """Sums of one forecaster's losses; memory grows only with steps, series and windows."""
+    """Sums of one forecaster's losses; memory grows only with steps, series and windows.
 
-    def __init__(self, windows: int, series: int, steps: int, columns: int = 1) -> None:
-        # The sum of each window's absolute errors over the number of its targets, by which
-        # forecasters are compared: missing targets add 0, so that a window weighs as much as it has
-        # targets, and the ratio of two forecasters' sums is that of their MAEs.
+    Attributes:
+        errors: For each window, the sum of its losses of ``measure`` over the number of its
+            targets; NaN where there is none. By these, forecasters are compared: missing targets
+            add 0, so that a window weighs as much as it has targets, and the ratio of two
+            forecasters' sums is that of their means.
+        targets: Number of targets of a window.
+    """
+
+    def __init__(
+        self, windows: int, series: int, steps: int, columns: int, measure: str = "mae"
+    ) -> None:
         self.errors = np.full(windows, np.nan)
         self.targets = steps * columns
+        self._measure = measure
         self._shape = {"step": steps, "series": series}
         self._sums: dict[tuple[str, str], Array] = {}
+
+    @classmethod
+    def joined(cls, tallies: Sequence["Tally"]) -> "Tally":
+        """Return the sums of one forecaster over several parts of the same series."""
+        first = tallies[0]
+        whole = cls(0, first._shape["series"], first.steps, 1)
+        whole.errors = np.concatenate([tally.errors for tally in tallies])
+        whole.targets, whole._measure = first.targets, first._measure
+        for tally in tallies:
+            for (by, name), sums in tally._sums.items():
+                whole._total(name, by)[:] += sums
+        return whole
 
     def add(
         self,
@@ -35,19 +57,19 @@ class Tally:
             present: ``(windows, steps, targets)``, False where a target is missing, whose losses
                 are left out. Defaults to None: none is missing.
         """
-        absolute = losses["mae"]
-        if present is not None:
-            absolute = np.where(present, absolute, 0.0)
-        self.errors[windows] = absolute.mean(axis=(1, 2))
         for name, loss in losses.items():
             counted = ~np.isnan(loss)
             if present is not None:
                 counted &= present
+            values = np.where(counted, loss, 0.0)
             by_series, by_step = self._total(name, "series"), self._total(name, "step")
-            for place, values in enumerate((np.where(counted, loss, 0.0), counted)):
-                sums = values.sum(axis=(1, 2))
+            for place, summands in enumerate((values, counted)):
+                sums = summands.sum(axis=(1, 2))
                 by_series[place] += np.bincount(series, sums, minlength=self._shape["series"])
-                by_step[place] += values.sum(axis=(0, 2))
+                by_step[place] += summands.sum(axis=(0, 2))
+                if name == self._measure and place == 0:
+                    judged = counted.any(axis=(1, 2))
+                    self.errors[windows] = np.where(judged, sums / self.targets, np.nan)
 
     def metric(self, name: str, by: str | None = None) -> Array:
         """Return a metric over all targets, or for each step or series; NaN without losses."""

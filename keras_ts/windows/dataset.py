@@ -200,9 +200,7 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
                 times the devices of a worker, or the dataset is a shard.
         """
         sampler = cut(self._source.sampler, count, index)
-        part = copy.copy(self)
-        part._source = replace(self._source, sampler=sampler)
-        part._progress = Progress(sampler.batches)
+        part = of_source(self, replace(self._source, sampler=sampler))
         part._progress.go_to(self.epoch, self._progress.first, self._progress.placed)
         return part
 
@@ -334,3 +332,10 @@ def in_time_order(dataset: WindowDataset, weighted: bool = False) -> WindowSourc
     source = dataset._source
     sampler = replace(source.sampler, shuffle=False, remainder="keep", shards=1, shard=0, devices=1)
     return replace(source, sampler=sampler, weights=source.weights if weighted else None)
+
+
+def of_source(dataset: WindowDataset, source: WindowSource) -> WindowDataset:
+    """Return a dataset like another one that begins to read the batches of a source."""
+    part = copy.copy(dataset)
+    part._source, part._progress = source, Progress(source.sampler.batches)
+    return part

@@ -13,8 +13,8 @@ from keras_ts.evaluation.reading import JudgedWindows
 def forecasts(baseline, train, validation):
     """Return the forecasts of a fitted baseline, ``(windows, steps, targets)``."""
     judged = JudgedWindows("validation", validation)
-    baseline.fit(JudgedWindows("train", train))
-    return np.concatenate([baseline.predict(judged, block) for block in judged.blocks()])
+    baseline.learn(JudgedWindows("train", train))
+    return np.concatenate([baseline.forecast(judged, block) for block in judged.blocks()])
 
 
 # Windows of 3 rows, every third one, and a horizon of 2 behind a gap of 2.

@@ -14,7 +14,7 @@ from keras_ts import (
 )
 from keras_ts.layers import SortedQuantiles
 
-NAMES = ["naive", "drift", "moving average", "linear autoregression"]
+NAMES = ["naive", "drift", "moving average", "linear regression"]
 
 
 def persistence(windows, outputs=None):
@@ -101,7 +101,7 @@ def test_a_model_that_knows_more_beats():
     report = compare(model, train, validation)
     assert report.verdicts == {"model": "beats"}
     assert "model beats the best baseline" in str(report).splitlines()[-1]
-    note = "Models may also read: known ahead (1)."
+    note = "models and linear regression may read: known ahead (1). The other baselines do not."
     assert note in str(report)
     assert note in report._repr_html_()
     assert note not in str(compare(None, train, validation))

@@ -147,7 +147,7 @@ def test_the_regression_is_fitted_on_the_targets_present():
         coefficients = np.linalg.solve(gram, centred.T @ (ahead - ahead.mean()))
         predicted = (new - past.mean(axis=0)) @ coefficients + ahead.mean()
         errors.extend(np.abs(predicted - actual[:, step]))
-    place = report.table["name"].tolist().index("linear autoregression")
+    place = report.table["name"].tolist().index("linear regression")
     assert report.table["mae"][place] == pytest.approx(np.nanmean(errors), rel=1e-6)
 
 

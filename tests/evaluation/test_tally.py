@@ -14,7 +14,7 @@ def test_means_are_those_over_all_windows(seed, block):
     losses = rng.uniform(size=(9, 3, 2))
     scaled = np.where(rng.uniform(size=losses.shape) < 0.3, np.nan, losses)
     series = np.sort(rng.choice([0, 2, 3], 9))
-    tally = Tally(12, 5, 3)
+    tally = Tally(12, 5, 3, 2)
     for begin in range(0, 9, block):
         rows = np.arange(begin, min(begin + block, 9))
         parts = {"mae": losses[rows], "rmse": losses[rows] ** 2, "mase": scaled[rows]}
@@ -35,7 +35,7 @@ def test_means_are_those_over_all_windows(seed, block):
 
 
 def test_a_metric_that_nobody_added_is_nan():
-    tally = Tally(1, 1, 2)
+    tally = Tally(1, 1, 2, 1)
     tally.add(np.arange(1), np.zeros(1, int), {"mae": np.ones((1, 2, 1))})
     assert np.isnan(tally.metric("pinball"))
     assert np.isnan(tally.metric("pinball", "step")).tolist() == [True, True]

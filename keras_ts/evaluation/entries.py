@@ -1,0 +1,230 @@
+"""Reads the argument ``models`` of ``compare``: models, with windows of their own, and tables."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._models import check_model
+from keras_ts.evaluation.baselines import LinearRegression
+from keras_ts.evaluation.common_windows import common_windows
+from keras_ts.evaluation.forecast_table import on_windows
+from keras_ts.evaluation.forecasters import Forecaster, of_array, of_model
+from keras_ts.evaluation.judging import lacking
+from keras_ts.evaluation.reading import JudgedWindows
+from keras_ts.interface import Interface
+
+# The settings that train and validation must share.
+_ALIKE = ("window", "horizon", "gap", "sampling_rate", "targets")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The training and the validation part of some windows, and whose they are."""
+
+    owner: str
+    train: JudgedWindows
+    judged: JudgedWindows
+
+    @property
+    def inputs(self) -> tuple[int, int]:
+        """The number of columns that a model reads, and of its inputs in time."""
+        columns = self.judged.panel.columns
+        return len(columns.past) + len(columns.static), self.judged.geometry.reach
+
+
+class Entries:
+    """Models and tables by name, with the windows on which all of them are judged.
+
+    Attributes:
+        models: The models by name.
+        parts: The windows of the baselines, from which the actual values are taken.
+        judged: The windows of ``parts`` on which everything is judged.
+        forecasters: The models and tables, in the order of their names.
+
+    Args:
+        models: What ``compare`` takes.
+        train: The training part, or None.
+        validation: The validation part, or None.
+        reserved: The names that baselines have.
+    """
+
+    def __init__(self, models: Any, train: Any, validation: Any, reserved: Sequence[str]) -> None:
+        named = _named(models, reserved)
+        self.names = list(named)
+        shared = None
+        if train is not None or validation is not None:
+            shared = _parts("validation", train, validation)
+        own: dict[str, Parts] = {}
+        for name, value in named.items():
+            if isinstance(value, tuple):
+                own[name] = _parts(name, *value[1:])
+            elif isinstance(value, keras.Model):
+                if shared is None:
+                    raise ValueError(
+                        f"{name} needs windows to be judged on: pass train and validation, or "
+                        f"models={{{name!r}: (model, train, validation)}}."
+                    )
+                own[name] = shared
+        self.models = {
+            name: value[0] if isinstance(value, tuple) else value
+            for name, value in named.items()
+            if name in own
+        }
+        if shared is None and not own:
+            raise ValueError(
+                "validation is None: pass train and validation, whose targets are judged."
+            )
+        # Of several windows the baselines get the widest, so that no model reads more than they.
+        self.parts = shared or max(own.values(), key=lambda parts: parts.inputs)
+        self._own = own
+        interfaces = {
+            name: Interface.of(model, own[name].judged.dataset, name)
+            for name, model in self.models.items()
+        }
+        _warn_calibrated_on(interfaces, {name: parts.judged for name, parts in own.items()})
+        distinct = list(dict.fromkeys([self.parts, *own.values()]))
+        windows = common_windows([parts.owner for parts in distinct], [p.judged for p in distinct])
+        common = dict(zip(distinct, windows, strict=True))
+        tables = {
+            name: on_windows(name, table, common[self.parts])
+            for name, table in named.items()
+            if name not in own
+        }
+        if tables:
+            covered = np.logical_and.reduce(
+                [~lacking(values).all(axis=(1, 2)) for values, _ in tables.values()]
+            )
+            if not covered.any():
+                raise ValueError(
+                    f"{' and '.join(tables)} have no window in common: no series and origin is "
+                    "forecast by all of them."
+                )
+            common = {own: part.only(np.flatnonzero(covered)) for own, part in common.items()}
+            tables = {name: (values[covered], levels) for name, (values, levels) in tables.items()}
+        self.judged = common[self.parts]
+        self._common = common
+        self.forecasters: list[Forecaster] = [
+            of_model(name, self.models[name], common[own[name]])
+            if name in own
+            else of_array(name, *tables[name], self.judged)
+            for name in self.names
+        ]
+
+    def notes(self, baselines: Sequence[str]) -> list[str]:
+        """Return what a reader has to know about windows that differ, and columns.
+
+        Args:
+            baselines: The names of the baselines.
+        """
+        notes = []
+        distinct = list(self._common)
+        if len(distinct) > 1 or self.judged.count < self.parts.judged.count:
+            counts = ", ".join(f"{p.owner} {p.judged.count}" for p in distinct)
+            notes.append(
+                f"All are judged on the {self.judged.count} windows that they have in common "
+                f"(of their own: {counts})."
+            )
+        if len(distinct) > 1:
+            notes.append(f"The baselines read the windows of {self.parts.owner}.")
+        covariates = self.parts.judged.beyond_targets()
+        if self.models and covariates:
+            readers = ["models", *(own for own in baselines if own == LinearRegression.name)]
+            notes.append(
+                f"Beside the past of the targets, {' and '.join(readers)} may read: "
+                f"{'; '.join(covariates)}. The other baselines do not."
+            )
+        for name, parts in self._own.items():
+            more = [text for text in parts.judged.beyond_targets() if text not in covariates]
+            if more:
+                notes.append(f"{name} also reads what no baseline does: {'; '.join(more)}.")
+        return notes
+
+
+def _named(models: Any, reserved: Sequence[str]) -> dict[str, Any]:
+    """Return models, models with their parts, and tables by name, or raise an error."""
+    if models is None:
+        return {}
+    single = isinstance(models, keras.Model | tuple) or hasattr(models, "columns")
+    single = single or _is_table(models)
+    named = {"model" if isinstance(models, keras.Model | tuple) else "forecast": models}
+    if not single:
+        if not isinstance(models, Mapping):
+            check_model(models)
+        named = dict(models)
+    if not named:
+        raise ValueError("models is an empty dict: put a model into it, or pass None for none.")
+    for name, value in named.items():
+        if not isinstance(name, str) or name in reserved:
+            raise ValueError(
+                f"models must have strings for keys, other than {', '.join(reserved)}. "
+                f"Received: {_checks.shown(name)}."
+            )
+        if isinstance(value, tuple):
+            if len(value) != 3:
+                raise ValueError(
+                    f"models[{name!r}] must be a model, (model, train, validation) or a table of "
+                    f"forecasts. Received a tuple of {len(value)}."
+                )
+            check_model(value[0], built=True)
+        elif not (_is_table(value) or hasattr(value, "columns")):
+            check_model(value, built=True)
+    return named
+
+
+def _is_table(value: Any) -> bool:
+    """Return True for a dict of columns such as ``align`` returns."""
+    return isinstance(value, Mapping) and {"target", "prediction"} <= set(value)
+
+
+def _parts(owner: str, train: Any, validation: Any) -> Parts:
+    trained, judged = JudgedWindows("train", train), JudgedWindows("validation", validation)
+    check_alike(trained, judged)
+    return Parts(owner, trained, judged)
+
+
+def check_alike(train: JudgedWindows, validation: JudgedWindows) -> None:
+    """Refuse parts that do not come from one ``WindowedSeries``."""
+    pairs = [
+        (name, getattr(train.dataset.windows, name), getattr(validation.dataset.windows, name))
+        for name in _ALIKE
+    ]
+    pairs.append(("columns", train.dataset.columns, validation.dataset.columns))
+    for name, ours, theirs in pairs:
+        if ours != theirs:
+            raise ValueError(
+                f"train and validation must have the same {name}, from one WindowedSeries. "
+                f"Received: {name}={_checks.shown(ours)} and {name}={_checks.shown(theirs)}."
+            )
+    if None in (train.panel.labels, validation.panel.labels):
+        counts = len(train.labels), len(validation.labels)
+        if counts[0] != counts[1]:
+            raise ValueError(
+                "train and validation must hold the same series. Received "
+                f"{counts[0]} and {counts[1]} series."
+            )
+
+
+def _warn_calibrated_on(
+    interfaces: Mapping[str, Interface], judged: Mapping[str, JudgedWindows]
+) -> None:
+    """Warn of models whose prediction intervals were calibrated on these very targets."""
+    marks = {
+        name: getattr(interface.last_layer, "calibrated_on", None)
+        for name, interface in interfaces.items()
+    }
+    here: dict[JudgedWindows, str] = {}
+    for name, mark in marks.items():
+        if mark is None:
+            continue
+        part = judged[name]
+        if mark == here.setdefault(part, part.mark()):
+            warnings.warn(
+                f"{name} was calibrated on the windows of validation, so its coverage there is the "
+                "one asked for, by construction. Judge it on later windows.",
+                stacklevel=4,
+            )

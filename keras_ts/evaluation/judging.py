@@ -1,0 +1,182 @@
+"""Judges forecasters on the same targets, a block of windows at a time."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.evaluation.baselines import finite
+from keras_ts.evaluation.common_windows import common_steps
+from keras_ts.evaluation.forecasters import Forecaster
+from keras_ts.evaluation.metrics import all_losses
+from keras_ts.evaluation.reading import Block, JudgedWindows
+from keras_ts.evaluation.tally import Tally
+
+# A function of actual values, forecasts and scales that returns one loss for each target.
+Metric = Callable[[Array, Array, Array], Array]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The losses of some forecasters on the same targets.
+
+    Attributes:
+        tallies: The losses of each forecaster, by its name.
+        judged: The windows.
+        scored: ``(windows,)``, True for those that were judged.
+        first_step: The number of the first step.
+        missing: How many targets of these windows have no value.
+        lacking: For each forecaster that may lack forecasts, how many targets it has none of.
+    """
+
+    tallies: dict[str, Tally]
+    judged: JudgedWindows
+    scored: BoolArray
+    first_step: int
+    missing: int
+    lacking: dict[str, int]
+
+
+def judge(
+    forecasters: Sequence[Forecaster],
+    judged: JudgedWindows,
+    scales: Array,
+    measure: str,
+    metrics: Mapping[str, Metric] | None = None,
+) -> Judgement:
+    """Return the losses of forecasters on the targets that all of them forecast.
+
+    Args:
+        forecasters: The forecasters, whose windows are those of ``judged``, one for one.
+        judged: The windows from which the actual values are taken.
+        scales: The scale of each series and target, for MASE.
+        measure: The metric by which they are compared.
+        metrics: Further metrics by name.
+
+    Raises:
+        ValueError: A model's forecast is not finite, or windows differ in their actual values.
+    """
+    parts = list(dict.fromkeys([judged, *(forecaster.judged for forecaster in forecasters)]))
+    names = ["validation", *(_name_of(part, forecasters) for part in parts[1:])]
+    steps = dict(zip(parts, common_steps(names, parts), strict=True))
+    count = steps[judged].stop - steps[judged].start
+    sizes = judged.count, len(judged.labels), count, len(judged.columns)
+    tallies = {forecaster.name: Tally(*sizes, measure) for forecaster in forecasters}
+    result = Judgement(
+        tallies,
+        judged,
+        np.zeros(judged.count, bool),
+        steps[judged].start + 1,
+        0,
+        {forecaster.name: 0 for forecaster in forecasters if forecaster.lacks == "targets"},
+    )
+    missing = 0
+    size = min(part.block_size for part in parts)
+    for blocks in zip(*(part.blocks(size) for part in parts), strict=True):
+        by_part = dict(zip(parts, blocks, strict=True))
+        actual = by_part[judged].actual[:, steps[judged]]
+        for name, part in zip(names[1:], parts[1:], strict=True):
+            _check_same(name, actual, by_part[part].actual[:, steps[part]])
+        forecasts = {
+            own.name: own.forecast(by_part[own.judged])[:, steps[own.judged]] for own in forecasters
+        }
+        present, whole = _judgeable(actual, blocks, forecasters, forecasts, judged.partial)
+        for name in result.lacking:
+            lacks = lacking(forecasts[name])
+            result.lacking[name] += int((lacks & np.isfinite(actual)).sum())
+        numbers = by_part[judged].begin + np.flatnonzero(whole)
+        series = by_part[judged].series[whole]
+        actual, present = actual[whole], present[whole]
+        missing += int((~np.isfinite(actual)).sum())
+        result.scored[numbers] = True
+        scale = np.broadcast_to(scales[series][:, None], actual.shape)
+        for forecaster in forecasters:
+            forecast = forecasts.pop(forecaster.name)[whole]
+            wide = present.reshape(present.shape + (1,) * (forecast.ndim - present.ndim))
+            forecast = np.where(wide, forecast, 0.0)
+            _check_finite(forecaster.name, forecast)
+            losses = all_losses(actual, forecast, scale, forecaster.levels)
+            if metrics:
+                losses |= _own(metrics, actual, forecast, scale, forecaster.levels)
+            tallies[forecaster.name].add(numbers, series, losses, present)
+    return Judgement(**{**vars(result), "missing": missing})
+
+
+def _name_of(part: JudgedWindows, forecasters: Sequence[Forecaster]) -> str:
+    return next(forecaster.name for forecaster in forecasters if forecaster.judged is part)
+
+
+def _judgeable(
+    actual: Array,
+    blocks: Sequence[Block],
+    forecasters: Sequence[Forecaster],
+    forecasts: Mapping[str, Array],
+    partial: bool,
+) -> tuple[BoolArray, BoolArray]:
+    """Return which targets are judged, and which windows."""
+    present = np.isfinite(actual)
+    whole = present.any(axis=(1, 2)) if partial else finite(actual)
+    for forecaster in forecasters:
+        forecast = forecasts[forecaster.name]
+        if forecaster.lacks == "targets":
+            present &= ~lacking(forecast)
+        elif forecaster.lacks == "windows":
+            whole &= finite(forecast)
+    whole &= present.any(axis=(1, 2))
+    return present, np.logical_and.reduce([whole, *(finite(block.past) for block in blocks)])
+
+
+def lacking(forecast: Array) -> BoolArray:
+    """Return True for each target of which a forecast, or one of its quantiles, is NaN."""
+    lacks: BoolArray = np.isnan(forecast).any(axis=tuple(range(3, forecast.ndim)))
+    return lacks
+
+
+def _check_same(name: str, actual: Array, other: Array) -> None:
+    """Refuse windows of the same series and origins whose targets have other values."""
+    both = np.isfinite(actual) & np.isfinite(other)
+    if not np.allclose(actual[both], other[both], rtol=1e-4, atol=0):
+        raise ValueError(
+            f"{name} has other values than validation at the same series, origins and steps, so "
+            "the two come from different tables. Window the same table for both."
+        )
+
+
+def _check_finite(name: str, forecast: Array) -> None:
+    bad = ~finite(forecast)
+    if bad.any():
+        raise ValueError(
+            f"{name} gives predictions that are not finite, for {int(bad.sum())} of {len(bad)} "
+            "windows. Its training has diverged, or its inputs hold missing values."
+        )
+
+
+def _own(
+    metrics: Mapping[str, Metric],
+    actual: Array,
+    forecast: Array,
+    scale: Array,
+    levels: tuple[float, ...] | None,
+) -> dict[str, Array]:
+    """Return the losses of people's own metrics, of the point or the median."""
+    point = forecast if levels is None else forecast[..., levels.index(0.5)]
+    losses = {}
+    for name, metric in metrics.items():
+        loss = _checks.numeric(np.asarray(metric(actual, point, scale)), f"what {name} returns")
+        if loss.shape != actual.shape:
+            raise ValueError(
+                f"The metric {name} must return one loss for each target, {actual.shape}, whose "
+                f"means are then taken over all targets, a step or a series. Received shape "
+                f"{loss.shape}."
+            )
+        losses[name] = loss.astype(np.float64)
+    return losses
+
+
+def windows_of_origins(judgement: Judgement) -> tuple[IntArray, IntArray]:
+    """Return the series of each judged window and the flat position of its origin."""
+    windows = np.flatnonzero(judgement.scored)
+    judged = judgement.judged
+    return judged.ranges.series_of(windows), judged.origins()[windows]
