@@ -6,7 +6,7 @@ from typing import Any, Literal
 from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.evaluation.entries import Entries
-from keras_ts.evaluation.forecasters import baselines_of, name_of, of_baseline
+from keras_ts.evaluation.forecasters import NAMES, baselines_of, name_of, of_baseline
 from keras_ts.evaluation.judging import Metric, judge
 from keras_ts.evaluation.metrics import POINT, QUANTILE
 from keras_ts.evaluation.report import ComparisonReport, report_of
@@ -132,7 +132,7 @@ def compare(
     if by is not None:
         _checks.choice("by", by, ("mae", "mase"))
     names = [name_of(baseline) for baseline in chosen]
-    entries = Entries(models, train, validation, names)
+    entries = Entries(models, train, validation, {*names, *NAMES})
     trained, judged = entries.parts.train, entries.judged
     scales = trained.scales_for(judged, period or 1)
     forecasters = [

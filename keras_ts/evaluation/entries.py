@@ -1,7 +1,7 @@
 """Reads the argument ``models`` of ``compare``: models, with windows of their own, and tables."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +53,7 @@ class Entries:
         reserved: The names that baselines have.
     """
 
-    def __init__(self, models: Any, train: Any, validation: Any, reserved: Sequence[str]) -> None:
+    def __init__(self, models: Any, train: Any, validation: Any, reserved: Iterable[str]) -> None:
         named = _named(models, reserved)
         self.names = list(named)
         shared = None
@@ -145,23 +145,22 @@ class Entries:
         return notes
 
 
-def _named(models: Any, reserved: Sequence[str]) -> dict[str, Any]:
+def _named(models: Any, reserved: Iterable[str]) -> dict[str, Any]:
     """Return models, models with their parts, and tables by name, or raise an error."""
     if models is None:
         return {}
-    single = isinstance(models, keras.Model | tuple) or hasattr(models, "columns")
-    single = single or _is_table(models)
-    named = {"model" if isinstance(models, keras.Model | tuple) else "forecast": models}
-    if not single:
-        if not isinstance(models, Mapping):
-            check_model(models)
+    if _is_table(models):
+        named = {"forecast": models}
+    elif isinstance(models, Mapping):
         named = dict(models)
+    else:
+        named = {"model": models}
     if not named:
         raise ValueError("models is an empty dict: put a model into it, or pass None for none.")
     for name, value in named.items():
         if not isinstance(name, str) or name in reserved:
             raise ValueError(
-                f"models must have strings for keys, other than {', '.join(reserved)}. "
+                f"models must have strings for keys, other than {', '.join(sorted(reserved))}. "
                 f"Received: {_checks.shown(name)}."
             )
         if isinstance(value, tuple):
@@ -171,14 +170,16 @@ def _named(models: Any, reserved: Sequence[str]) -> dict[str, Any]:
                     f"forecasts. Received a tuple of {len(value)}."
                 )
             check_model(value[0], built=True)
-        elif not (_is_table(value) or hasattr(value, "columns")):
+        elif not _is_table(value):
             check_model(value, built=True)
     return named
 
 
 def _is_table(value: Any) -> bool:
-    """Return True for a dict of columns such as ``align`` returns."""
-    return isinstance(value, Mapping) and {"target", "prediction"} <= set(value)
+    """Return True for a frame, and for a dict of columns such as ``align`` returns."""
+    if isinstance(value, Mapping):
+        return {"target", "prediction"} <= set(value)
+    return hasattr(value, "columns")
 
 
 def _parts(owner: str, train: Any, validation: Any) -> Parts:

@@ -17,6 +17,9 @@ from keras_ts.evaluation.forecast_table import on_windows
 from keras_ts.evaluation.reading import Block, JudgedWindows
 from keras_ts.interface import Interface
 
+# The names of the baselines of keras_ts, which no model takes.
+NAMES = [baseline.name for baseline in default_baselines(period=2)]
+
 
 @dataclass(frozen=True)
 class Forecaster:

@@ -91,6 +91,8 @@ def judge(
         actual, present = actual[whole], present[whole]
         missing += int((~np.isfinite(actual)).sum())
         result.scored[numbers] = True
+        if not len(numbers):
+            continue
         scale = np.broadcast_to(scales[series][:, None], actual.shape)
         for forecaster in forecasters:
             forecast = forecasts.pop(forecaster.name)[whole]
@@ -130,8 +132,8 @@ def _judgeable(
 
 def lacking(forecast: Array) -> BoolArray:
     """Return True for each target of which a forecast, or one of its quantiles, is NaN."""
-    lacks: BoolArray = np.isnan(forecast).any(axis=tuple(range(3, forecast.ndim)))
-    return lacks
+    missing = np.isnan(forecast)
+    return missing if missing.ndim == 3 else np.logical_or.reduce(missing, axis=3)
 
 
 def _check_same(name: str, actual: Array, other: Array) -> None:
