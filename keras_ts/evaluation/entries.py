@@ -59,10 +59,12 @@ class Entries:
         shared = None
         if train is not None or validation is not None:
             shared = _parts("validation", train, validation)
+        read = {} if shared is None else {(id(train), id(validation)): shared}
         own: dict[str, Parts] = {}
         for name, value in named.items():
             if isinstance(value, tuple):
-                own[name] = _parts(name, *value[1:])
+                key = id(value[1]), id(value[2])
+                own[name] = read[key] = read.get(key) or _parts(name, *value[1:])
             elif isinstance(value, keras.Model):
                 if shared is None:
                     raise ValueError(

@@ -209,8 +209,8 @@ def on_windows(
         table has no forecast.
 
     Raises:
-        ValueError: The table has no forecast for any of the windows, or several for one target; or
-            its columns are not clear.
+        ValueError: The table has no forecast for any of the windows, or several for one target;
+            its columns are not clear, or it holds the actual values.
     """
     read, spec, panel = ForecastTable(name, table), judged.dataset.windows, judged.panel
     targets = [str(own) for own in panel.columns.by_part()["target"]]
@@ -241,7 +241,19 @@ def on_windows(
         )
     forecasts = np.full((judged.count, judged.geometry.horizon, *values.shape[1:]), np.nan)
     forecasts[window, step] = values[usable]
+    _refuse_actual(name, forecasts, judged.targets())
     return (forecasts[..., 0] if fields.levels is None else forecasts), fields.levels
+
+
+def _refuse_actual(name: str, forecasts: Array, actual: Array) -> None:
+    """Refuse a table whose forecasts are the actual values, of whatever column they were read."""
+    both = np.isfinite(forecasts[..., 0]) & np.isfinite(actual)
+    own = actual[both]
+    if len(own) > 1 and (forecasts[both, 0] == own).all() and (own != own[0]).any():
+        raise ValueError(
+            f"The forecasts of {name} are the actual values, without any error. Pass the column of "
+            "the forecasts, not that of the values that came."
+        )
 
 
 class _Places:
