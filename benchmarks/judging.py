@@ -29,6 +29,24 @@ def seconds(function, runs):
     return statistics.median(taken)
 
 
+def judged(count, rows, origins, runs):
+    """Print a line for a panel of ``count`` series."""
+    rng = np.random.default_rng(0)
+    walks = rng.normal(size=(count, rows)).cumsum(axis=1) + 100
+    windows = WindowedSeries(28, 14, batch_size=1024)
+    train, held = windows.split(list(walks.astype("float32")), -13 - origins)
+    model = from_preset("gru_32x2").build(train)
+    model.predict(held, verbose=0)  # Compiles.
+    compare(model, train, held)
+    predict = seconds(lambda: model.predict(held, verbose=0), runs)
+    ours = seconds(lambda: str(compare(model, train, held)), runs)
+    print(
+        f"{count:7,} series, {train.num_windows:9,} windows to fit on, {held.num_windows:9,} to "
+        f"judge on: predict {predict:6.2f} s, compare {ours:6.2f} s, ratio {ours / predict:.2f}",
+        flush=True,
+    )
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--series", type=int, nargs="+", default=[10_000, 100_000])
@@ -36,22 +54,8 @@ def main():
     parser.add_argument("--origins", type=int, default=1)
     parser.add_argument("--runs", type=int, default=3)
     arguments = parser.parse_args()
-    rng = np.random.default_rng(0)
     for count in arguments.series:
-        walks = rng.normal(size=(count, arguments.rows)).cumsum(axis=1) + 100
-        windows = WindowedSeries(28, 14, batch_size=1024)
-        train, held = windows.split(list(walks.astype("float32")), -13 - arguments.origins)
-        model = from_preset("gru_32x2").build(train)
-        model.predict(held, verbose=0)  # Compiles.
-        compare(model, train, held)
-        predict = seconds(lambda: model.predict(held, verbose=0), arguments.runs)
-        ours = seconds(lambda: str(compare(model, train, held)), arguments.runs)
-        print(
-            f"{count:7,} series, {train.num_windows:9,} windows to fit on, {held.num_windows:9,} "
-            f"to judge on: predict {predict:6.2f} s, compare {ours:6.2f} s, ratio "
-            f"{ours / predict:.2f}",
-            flush=True,
-        )
+        judged(count, arguments.rows, arguments.origins, arguments.runs)
 
 
 if __name__ == "__main__":
