@@ -70,6 +70,14 @@ def exports(session: nox.Session, backend: str) -> None:
 
 
 @nox.session
+def peers(session: nox.Session) -> None:
+    """The page that judges a model beside statsforecast, which needs an older pandas."""
+    session.install(".[test,jax]", "statsforecast")
+    env = {"KERAS_BACKEND": "jax", "PYTHONSAFEPATH": "1"}
+    session.run("pytest", "docs/guide/comparing.md", env=env)
+
+
+@nox.session
 def mutants(session: nox.Session) -> None:
     """Faults put into the arithmetic of windows, one at a time: the tests notice 90 % at least."""
     session.install("cosmic-ray>=8.4", "hypothesis>=6.130", "numpy>=1.26", "pytest>=8.3")

@@ -184,6 +184,10 @@ class ForecastTable:
             lengths = {key: len(values) for key, values in self._table.items()}
             if len(set(lengths.values())) != 1:
                 raise ValueError(f"{name} must have columns of equal length. Received: {lengths}.")
+        elif not hasattr(table, "columns"):
+            raise TypeError(
+                f"{name} must be a frame or a dict of columns. Received: {type(table).__name__}."
+            )
         else:
             self._table = open_frame(table)
         self.columns = list(self._table) if self._dict else list(self._table.columns)

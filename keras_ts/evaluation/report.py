@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._typing import Array
+from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.frames import as_frame
 from keras_ts.evaluation.judging import Judgement, windows_of_origins
 from keras_ts.evaluation.metrics import POINT, QUANTILE
 from keras_ts.evaluation.tally import Tally
 from keras_ts.evaluation.text import HEADINGS, aligned, as_html
-from keras_ts.evaluation.verdict import FEWEST, Origins, Skill, skill
+from keras_ts.evaluation.verdict import FEWEST, Origins, Skill, Skills, skill, skills_by_series
 from keras_ts.windows.align import label_column
 
 
@@ -41,6 +41,7 @@ class ComparisonReport:
         models: list[str],
         labels: list[Any],
         origins: Origins,
+        series_of_origins: IntArray,
         scored: Array,
         by: str,
         metrics: Sequence[str],
@@ -49,6 +50,7 @@ class ComparisonReport:
     ) -> None:
         self._tallies, self._models, self._labels = tallies, models, labels
         self._origins = origins
+        self._series_of_origins = series_of_origins
         self._metrics, self._first_step, self._notes = [*POINT, *metrics], first_step, notes
         self.by = by
         baselines = [name for name in tallies if name not in models]
@@ -89,7 +91,9 @@ class ComparisonReport:
 
         Returns:
             A dict of columns of equal length: ``name``, ``step`` (from 1) or ``series`` (its id or
-            number), and the metrics of ``table``.
+            number), and the metrics of ``table``. For series also ``skill``, ``skill_low``,
+            ``skill_high`` and ``verdict``, which judge each series by its own windows, beside the
+            best baseline of the table.
         """
         _checks.choice("by", by, ("step", "series"))
         metrics = [*self._metrics, *self._quantile_metrics()]
@@ -106,7 +110,29 @@ class ComparisonReport:
                 metric: np.concatenate([tally.metric(metric, by)[places] for tally in tallies])
                 for metric in metrics
             },
+            **(self._verdicts_of(places) if by == "series" else {}),
         }
+
+    def _verdicts_of(self, series: IntArray) -> dict[str, Array]:
+        """Return the skills and verdicts of every forecaster on some series, one after another."""
+        known = np.searchsorted(self._series_of_origins, series)
+        known = np.minimum(known, len(self._series_of_origins) - 1)
+        judged = self._series_of_origins[known] == series
+        columns: dict[str, list[Array]] = {}
+        for name in self._tallies:
+            skills = self._skills_by_series(name)
+            for column, end in (("skill", "value"), ("skill_low", "low"), ("skill_high", "high")):
+                values = np.where(judged, getattr(skills, end)[known], np.nan)
+                columns.setdefault(column, []).append(values)
+            verdicts = np.where(judged, skills.verdict[known], "cannot be told from")
+            columns.setdefault("verdict", []).append(verdicts)
+        return {column: np.concatenate(parts) for column, parts in columns.items()}
+
+    def _skills_by_series(self, name: str) -> Skills:
+        """Return the skills of a forecaster on each series that the verdict counts."""
+        errors, best = (self._tallies[own].errors for own in (name, self.best))
+        judged = np.isfinite(best)
+        return skills_by_series(errors[judged], best[judged], self._origins)
 
     def to_frame(self, library: str = "pandas") -> Any:
         """Return ``table`` as a data frame.
@@ -162,6 +188,19 @@ class ComparisonReport:
                 f"{_percent(skill.value)} by {HEADINGS[self.by]}, {interval}, over "
                 f"{self.windows} windows{self._panel()}."
             )
+            if self._origins.num_series > 1:
+                yield self._by_series(name)
+
+    def _by_series(self, name: str) -> str:
+        """Return a sentence on the number of series that a model wins and loses."""
+        skills = self._skills_by_series(name)
+        if np.isnan(skills.low).all():
+            return "No single series has windows enough for a verdict of its own."
+        won, lost, open_ = (int((skills.verdict == verdict).sum()) for verdict in VERDICTS)
+        return (
+            f"By itself, it beats that baseline on {won} series, loses on {lost}, and cannot be "
+            f"told from it on {open_}."
+        )
 
     def _panel(self) -> str:
         count = len(self._tallies[self.best].series())
@@ -245,5 +284,5 @@ def report_of(
             "other times."
         )
     return ComparisonReport(
-        tallies, models, judged.labels, origins, scored, by, metrics, first.first_step, said
+        tallies, models, judged.labels, origins, np.unique(series), scored, by, metrics, first.first_step, said
     )

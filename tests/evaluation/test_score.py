@@ -1,0 +1,164 @@
+"""Yesterday's forecast is scored by the rows that came, whatever their order and library."""
+
+import numpy as np
+import pandas as pd
+import polars
+import pytest
+
+from keras_ts import RecurrentPreset, WindowedSeries, compare, forecast, save_model, score
+
+
+def shops():
+    days = pd.date_range("2024-01-01", periods=80)
+    rng = np.random.default_rng(0)
+    parts = [
+        pd.DataFrame({"shop": shop, "day": days, "units": size * rng.normal(10, 1, 80)})
+        for shop, size in (("b", 1.0), ("a", 100.0), ("c", 1.0))
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+WINDOWS = WindowedSeries(6, 4, target_columns="units", id_column="shop", time_column="day")
+LAST = pd.Timestamp("2024-03-10")
+
+
+@pytest.fixture(scope="module")
+def made():
+    """Return the table, a forecast from LAST on, and the model that made it."""
+    table = shops()
+    train, _ = WINDOWS.split(table, at="2024-03-01")
+    preset = RecurrentPreset(units=(2,), window_norm="last", quantiles=(0.1, 0.5, 0.9))
+    model = preset.build(train)
+    return table, forecast(model, table[table["day"] <= LAST]), model
+
+
+def by_hand(table, ahead):
+    both = ahead.merge(table, on=["shop", "day"], suffixes=("", "_came"))
+    return both.assign(error=np.abs(both["units"] - both["units_came"]))
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "both"])
+def test_scores_are_those_by_hand(made, library):
+    table, ahead, _ = made
+    shuffled = table.sample(frac=1.0, random_state=1)
+    came = shuffled if library == "pandas" else polars.from_pandas(shuffled)
+    made_ahead = polars.from_pandas(ahead) if library == "polars" else ahead
+    report = score(made_ahead, came, train=table[table["day"] <= LAST])
+    errors = by_hand(table, ahead)
+    assert report.table["mae"].tolist() == pytest.approx([errors["error"].mean()])
+    by_step = report.scores(by="step")
+    assert by_step["step"].tolist() == [1, 2, 3, 4]
+    np.testing.assert_allclose(by_step["mae"], errors.groupby("step")["error"].mean())
+    by_series = report.scores(by="series")
+    assert by_series["series"].tolist() == ["b", "a", "c"]
+    np.testing.assert_allclose(by_series["mae"], errors.groupby("shop", sort=False)["error"].mean())
+    history = table[table["day"] <= LAST].groupby("shop", sort=False)["units"]
+    scale = history.apply(lambda own: own.diff().abs().mean())
+    np.testing.assert_allclose(by_series["mase"], by_series["mae"] / scale)
+    inside = (errors["units_0.1"] <= errors["units_came"]) & (
+        errors["units_came"] <= errors["units_0.9"]
+    )
+    assert report.table["coverage"].tolist() == pytest.approx([inside.mean()])
+    assert score(made_ahead, came, by="step").table["mae"].tolist() == by_step["mae"].tolist()
+
+
+def test_it_is_what_compare_says_of_the_same_forecast(made):
+    table, ahead, _ = made
+    train, held = WINDOWS.split(table, at="2024-03-01")
+    report = score(ahead, table, train=train)
+    judged = compare({"it": ahead}, train, held).table
+    for metric in ("mae", "rmse", "mase", "smape", "pinball", "coverage", "width"):
+        assert report.table[metric][0] == pytest.approx(judged[metric][0])
+
+
+def test_rows_that_have_not_come_are_said(made):
+    table, ahead, _ = made
+    came = table[table["day"] <= LAST + pd.Timedelta(days=2)].copy()
+    came.loc[came.index[-1], "units"] = np.nan
+    report = score(ahead, came)
+    said = str(report)
+    assert "6 forecasts have no row in actual yet." in said
+    assert "1 values that came are missing, and count nowhere." in said
+    assert "Over 6 forecasts of 3 series, 2 steps ahead at most." in said
+    assert "MASE" not in said
+    assert np.isnan(report.table["mase"]).all()
+    errors = by_hand(came, ahead)["error"]
+    assert report.table["mae"][0] == pytest.approx(errors.mean())
+
+
+def test_other_names_are_those_of_the_file(made, tmp_path):
+    table, ahead, model = made
+    _, held = WINDOWS.split(table, at="2024-03-01")
+    train, _ = WINDOWS.split(table, at="2024-03-01")
+    aligned = held.align(model.predict(held, verbose=0)[..., 1])
+    path = tmp_path / "model.keras"
+    save_model(model, path, report=compare(model, train, held, by="mae"))
+    report = score(aligned, table, filepath=path)
+    judged = compare(model, train, held)
+    assert report.table["mae"][0] == pytest.approx(judged.table["mae"][0], rel=1e-5)
+    assert report.promised == "as promised"
+    with pytest.raises(ValueError, match="not clear by which columns"):
+        score(aligned, table)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1, "as promised"), (40, "worse"), (0, "better")])
+def test_the_scorecard_says_if_a_forecast_is_as_promised(made, tmp_path, factor, verdict):
+    table, ahead, model = made
+    train, held = WINDOWS.split(table, at="2024-03-01")
+    path = tmp_path / "model.keras"
+    save_model(model, path, report=compare(model, train, held))
+    came = table.merge(ahead[["shop", "day", "units"]], on=["shop", "day"], how="left")
+    error = came["units_x"] - came["units_y"]
+    came["units"] = came["units_x"] + (factor - 1) * error.fillna(0.0)
+    report = score(ahead, came[["shop", "day", "units"]], train=train, filepath=path)
+    assert report.promised == verdict
+    assert "over the first 4 steps" in str(report).splitlines()[-1]
+    assert "promised: " in str(report).splitlines()[-1]
+    assert "promised: " in report._repr_html_()
+    without = score(ahead, came[["shop", "day", "units"]], filepath=path)
+    assert without.promised is None
+    assert "pass train=" in str(without)
+
+
+def test_tables_of_statsforecast_are_scored():
+    table = shops().rename(columns={"shop": "unique_id", "day": "ds", "units": "y"})
+    ahead = table[table["ds"] > LAST].drop(columns="y").assign(AutoETS=10.0)
+    report = score(ahead, table)
+    rest = table[table["ds"] > LAST]["y"]
+    assert report.table["mae"][0] == pytest.approx(np.abs(rest - 10).mean())
+    steps = report.scores(by="step")["step"]
+    assert steps.tolist() == list(range(1, 21))
+
+
+def test_a_single_series_with_several_targets():
+    days = pd.date_range("2024-01-01", periods=40)
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"day": days, "a": rng.normal(size=40), "b": rng.normal(size=40)})
+    windows = WindowedSeries(4, 2, time_column="day")
+    model = RecurrentPreset(units=(2,)).build(windows.split(table, at=30)[0])
+    ahead = forecast(model, table[:35])
+    report = score(ahead, table, train=table[:30])
+    came = table[35:37][["b", "a"]].to_numpy()
+    errors = np.abs(ahead[["b", "a"]].to_numpy() - came)
+    assert report.table["mae"][0] == pytest.approx(errors.mean())
+    scale = table[:30][["b", "a"]].diff().abs().mean().to_numpy()
+    assert report.table["mase"][0] == pytest.approx((errors / scale).mean())
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (lambda f, a: (f, a[a["day"] <= LAST]), "holds none of the rows that were forecast"),
+        (lambda f, a: (f, pd.concat([a, a])), "actual has two rows for 2024-01-01"),
+        (lambda f, a: (f, a.drop(columns="units")), "It is not clear by which columns"),
+        (lambda f, a: (f, a.assign(day=a["day"].astype(str))), "must hold dates"),
+        (lambda f, a: (f, a.assign(day=a["day"].dt.tz_localize("UTC"))), "with a time zone"),
+        (lambda f, a: (f["units"].to_numpy(), a), "forecasts must be a frame or a dict"),
+        (lambda f, a: (f, a["units"].to_numpy()), "actual must be a frame or a dict"),
+        (lambda f, a: (f.assign(units="x"), a), "'units' of forecasts must hold numbers"),
+    ],
+)
+def test_misuse_is_refused(made, change, error):
+    table, ahead, _ = made
+    with pytest.raises((TypeError, ValueError), match=error):
+        score(*change(ahead, table))
