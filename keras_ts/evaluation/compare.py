@@ -37,8 +37,9 @@ def compare(
     - ``"naive"``: the last value.
     - ``"drift"``: the last value, and the window's mean step carried on.
     - ``"moving average"``: the mean of the window.
-    - ``"linear autoregression"``: a ridge regression of each step on the window, fitted on
-      ``train``; for each target on its own past, shared by the series of a panel.
+    - ``"linear regression"``: a ridge regression of each step, fitted on ``train``. It reads what
+      models read: the window of every column, the columns known ahead, the calendar and the static
+      columns. The series of a panel share it, each scaled by its own window.
     - ``"seasonal naive"``, with ``period``: the latest known value a whole number of periods before
       the target, also from in front of the window.
 
@@ -50,7 +51,8 @@ def compare(
     bootstrap draws whole series, six or more, and shocks that several series share at one time
     widen the interval. Each baseline that cannot be told from the best one raises its upper end.
 
-    The report names the inputs that models read and the baselines do not.
+    The report names the inputs beyond the past of the targets, which of the baselines only the
+    linear regression reads.
 
     A model that forecasts quantiles is scored by its median, and also by the pinball loss and by
     the coverage and width of the interval between its outer quantiles. With ``targets="sequence"``
@@ -78,9 +80,9 @@ def compare(
     naive 5.94
     drift 6.09
     moving average 6.03
-    linear autoregression 4.95
+    linear regression 4.95
     >>> report.best
-    'linear autoregression'
+    'linear regression'
 
     Args:
         models: A model, a dict of models by name, or None to score only the baselines.
@@ -223,8 +225,8 @@ def _report(
     covariates = judged.beyond_targets()
     if models and covariates:
         notes.append(
-            "The baselines read only the past of the targets. Models may also read: "
-            f"{'; '.join(covariates)}."
+            "Of the baselines, only the linear regression reads more than the past of the targets, "
+            f"as models may: {'; '.join(covariates)}."
         )
     origins = judged.origins_of(np.flatnonzero(scored))
     if origins.num_series > 1 and origins.at_one_time:

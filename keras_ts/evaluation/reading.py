@@ -4,6 +4,7 @@ Targets and predictions become ``(windows, steps, targets)`` in float64, whateve
 its dataset leave out. With ``targets="sequence"`` only a window's last step counts, its origin.
 """
 
+import copy
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from keras_ts._dtypes import with_exact_integers
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.verdict import Origins
 from keras_ts.windows.arithmetic.categories import collapsed
+from keras_ts.windows.arithmetic.geometry import WindowRanges
 from keras_ts.windows.arithmetic.scale import absolute_steps
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 
@@ -127,6 +129,19 @@ class JudgedWindows:
                 series=self.ranges.series_of(numbers),
                 origins=self.ranges.starts(numbers) + self.geometry.reach - 1,
             )
+
+    def only(self, windows: IntArray) -> "JudgedWindows":
+        """Return the windows of some numbers, in this order."""
+        part = copy.copy(self)
+        part.ranges = WindowRanges(
+            first=self.ranges.starts(windows),
+            count=np.ones(len(windows), np.int64),
+            series=self.ranges.series_of(windows),
+            step=self.ranges.step,
+        )
+        sampler = replace(self._source.sampler, ranges=part.ranges)
+        part._source = replace(self._source, sampler=sampler)
+        return part
 
     def predictions(
         self, name: str, model: keras.Model, levels: tuple[float, ...] | None, block: Block
