@@ -30,7 +30,7 @@ import picture
 
 from keras_ts import WindowedSeries, compare, course_series, from_preset
 
-SHOWN = ("naive", "linear autoregression", "seasonal naive")
+SHOWN = ("naive", "linear regression", "seasonal naive")
 
 
 def co2():

@@ -69,6 +69,7 @@ QUICK = {
     "evaluation": [
         "evaluation/test_compare.py",
         "evaluation/test_conformal.py",
+        "evaluation/test_linear_regression.py::test_it_is_a_ridge_of_each_step",
         "evaluation/test_metrics.py",
     ],
     "checks": ["checks/test_changeable.py", "checks/test_copies.py", "checks/test_fingerprint.py"],

@@ -30,8 +30,9 @@ def compare(
     - ``"naive"``: the last value.
     - ``"drift"``: the last value, and the window's mean step carried on.
     - ``"moving average"``: the mean of the window.
-    - ``"linear regression"``: a ridge regression of each step on all that the models read, fitted
-      on ``train``; in a panel, each series is scaled by its own window.
+    - ``"linear regression"``: a ridge regression of each step, fitted on ``train``. It reads what
+      models read: the window of every column, the columns known ahead, the calendar and the static
+      columns. The series of a panel share it, each scaled by its own window.
     - ``"seasonal naive"``, with ``period``: the latest known value a whole number of periods before
       the target, also from in front of the window.
 
@@ -47,6 +48,9 @@ def compare(
     all of them have, and the report says how many these are. The baselines then read the windows of
     ``train`` and ``validation``, or without these the windows with the most columns (of them, the
     longest).
+
+    The report names the inputs beyond the past of the targets, which of the baselines only the
+    linear regression reads.
 
     A model that forecasts quantiles is scored by its median, and also by the pinball loss and by
     the coverage and width of the interval between its outer quantiles. With ``targets="sequence"``

@@ -135,10 +135,12 @@ class Entries:
             notes.append(f"The baselines read the windows of {self.parts.owner}.")
         covariates = self.parts.judged.beyond_targets()
         if self.models and covariates:
-            readers = ["models", *(own for own in baselines if own == LinearRegression.name)]
+            readers = "No baseline of keras_ts reads"
+            if LinearRegression.name in baselines:
+                readers = "Of the baselines, only the linear regression reads"
             notes.append(
-                f"Beside the past of the targets, {' and '.join(readers)} may read: "
-                f"{'; '.join(covariates)}. The other baselines do not."
+                f"{readers} more than the past of the targets, as models may: "
+                f"{'; '.join(covariates)}."
             )
         for name, parts in self._own.items():
             more = [text for text in parts.judged.beyond_targets() if text not in covariates]

@@ -284,5 +284,14 @@ def report_of(
             "other times."
         )
     return ComparisonReport(
-        tallies, models, judged.labels, origins, np.unique(series), scored, by, metrics, first.first_step, said
+        tallies,
+        models,
+        judged.labels,
+        origins,
+        np.unique(series),
+        scored,
+        by,
+        metrics,
+        first.first_step,
+        said,
     )

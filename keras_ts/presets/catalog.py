@@ -2,7 +2,7 @@
 
 The course's recurrent nets are here as taught, and the best-known one has a larger error than the
 naive forecast on the course's own series. ``gru_32x2`` sees each window relative to the window's
-last value, and beats both the naive forecast and a linear autoregression. ``smooth_gru``, for one
+last value, and beats both the naive forecast and the linear regression. ``smooth_gru``, for one
 long series, adds exponential smoothing and a linear autoregression to it. ``seasonal_gru``, for
 panels of short series, takes the season off each window; it needs ``period`` if there is a season.
 """

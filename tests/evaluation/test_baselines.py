@@ -1,11 +1,10 @@
-"""Baselines forecast as their names say; the regression is the ridge that its formula says."""
+"""Baselines forecast as their names say."""
 
 import numpy as np
 import pytest
 
 from keras_ts import WindowedSeries, compare
-from keras_ts.baselines import Drift, LinearRegression, MovingAverage, Naive, SeasonalNaive
-from keras_ts.evaluation import reading
+from keras_ts.baselines import Drift, MovingAverage, Naive, SeasonalNaive
 from keras_ts.evaluation.baselines import default_baselines
 from keras_ts.evaluation.reading import JudgedWindows
 
@@ -55,31 +54,6 @@ def test_the_seasonal_naive_is_exact_on_a_season_however_far_ahead_and_nan_over_
     assert np.flatnonzero(np.isnan(predicted)).tolist() == [4, 5, 6]
 
 
-@pytest.mark.parametrize("numbers", [1 << 23, 64])
-def test_linear_regression_is_a_ridge_with_the_means_taken_off(numbers, monkeypatch):
-    """Whether the windows are read in one block or in many."""
-    monkeypatch.setattr(reading, "_NUMBERS", numbers)
-    rng = np.random.default_rng(1)
-    rows = rng.normal([1e6, -1e6], 3.0, (200, 2))
-    windows = WindowedSeries(5, horizon=3, batch_size=2).build(rows)
-    assert len(list(JudgedWindows("train", windows).blocks())) == (1 if numbers > 64 else 33)
-    past, actual = windows.to_numpy()
-    forecast = forecasts(LinearRegression(), windows, windows)
-    for target in range(2):
-        x, y = past[..., target], actual[..., target]
-        centred = x - x.mean(axis=0)
-        gram = centred.T @ centred
-        penalty = 1e-3 * np.trace(gram) / 5 * np.eye(5)
-        weights = np.linalg.solve(gram + penalty, centred.T @ (y - y.mean(axis=0)))
-        expected = centred @ weights + y.mean(axis=0)
-        np.testing.assert_allclose(forecast[..., target], expected, rtol=0, atol=1e-6)
-
-
-def test_linear_regression_of_a_constant_series_is_the_constant():
-    windows = WindowedSeries(3).build(np.full(12, 7.0))
-    assert (forecasts(LinearRegression(), windows, windows) == 7.0).all()
-
-
 def test_every_baseline_of_the_table_is_judged_and_no_model_takes_its_name():
     names = [baseline.name for baseline in default_baselines(period=4)]
     assert len(set(names)) == len(names) == 5
@@ -95,12 +69,3 @@ def test_every_baseline_of_the_table_is_judged_and_no_model_takes_its_name():
 def test_a_period_is_an_integer_of_two_or_more(period):
     with pytest.raises((TypeError, ValueError), match="period must be"):
         SeasonalNaive(period)
-
-
-@pytest.mark.parametrize("power", [-500, 500])
-def test_the_regression_is_the_same_in_any_unit(power):
-    """The squares of such values are 0 or infinite in float64."""
-    series = np.sin(np.arange(60.0)) + np.arange(60.0) % 7
-    parts = [WindowedSeries(5, horizon=2).split(series * unit, 40) for unit in (1, 2.0**power)]
-    usual, moved = (forecasts(LinearRegression(), *pair) for pair in parts)
-    np.testing.assert_allclose(moved * 2.0**-power, usual, rtol=1e-12)

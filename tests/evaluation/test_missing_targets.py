@@ -141,11 +141,11 @@ def test_the_regression_is_fitted_on_the_targets_present():
     for step in range(7):
         own = np.isfinite(y[:, step])
         past, ahead = x[own], y[own, step]
-        centred = past - past.mean(axis=0)
-        gram = centred.T @ centred
-        gram += 1e-3 * np.trace(gram) / 3 * np.eye(3)
-        coefficients = np.linalg.solve(gram, centred.T @ (ahead - ahead.mean()))
-        predicted = (new - past.mean(axis=0)) @ coefficients + ahead.mean()
+        mean, deviation = past.mean(axis=0), past.std(axis=0)
+        scaled = (past - mean) / deviation
+        gram = scaled.T @ scaled + 1e-3 * len(scaled) * np.eye(3)
+        coefficients = np.linalg.solve(gram, scaled.T @ (ahead - ahead.mean()))
+        predicted = (new - mean) / deviation @ coefficients + ahead.mean()
         errors.extend(np.abs(predicted - actual[:, step]))
     place = report.table["name"].tolist().index("linear regression")
     assert report.table["mae"][place] == pytest.approx(np.nanmean(errors), rel=1e-6)

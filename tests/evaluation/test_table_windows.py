@@ -6,8 +6,8 @@ import polars
 import pytest
 
 from keras_ts import RecurrentPreset, WindowedSeries, compare, forecast
-from keras_ts.evaluation.table_windows import on_windows
 from keras_ts.evaluation.reading import JudgedWindows
+from keras_ts.evaluation.table_windows import on_windows
 
 
 def shops(zone=None):
