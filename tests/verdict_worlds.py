@@ -40,8 +40,10 @@ def series_errors(rng, kind, origins, horizon=1, correlation=0.0):
     return over_horizons(errors, horizon)
 
 
-def panel_errors(rng, series, origins, shared=0.0, correlation=0.0, suited=0.0, horizon=1):
-    """Return ``(2, series, origins)`` errors.
+def panel_errors(
+    rng, series, origins, shared=0.0, correlation=0.0, suited=0.0, horizon=1, forecasters=2
+):
+    """Return ``(forecasters, series, origins)`` errors.
 
     Args:
         rng: The generator.
@@ -51,15 +53,32 @@ def panel_errors(rng, series, origins, shared=0.0, correlation=0.0, suited=0.0, 
         correlation: From one position to the next.
         suited: The spread, between series, of the logarithm of the errors of one forecaster.
         horizon: Steps of each.
+        forecasters: Their number.
     """
     steps = origins + horizon - 1
     common, own = (
-        noise(rng, (2, 1, steps), correlation),
-        noise(rng, (2, series, steps), correlation),
+        noise(rng, (forecasters, 1, steps), correlation),
+        noise(rng, (forecasters, series, steps), correlation),
     )
     errors = np.abs(np.sqrt(shared) * common + np.sqrt(1 - shared) * own)
-    errors *= np.exp(suited * rng.normal(size=(2, series, 1)))
+    errors *= np.exp(suited * rng.normal(size=(forecasters, series, 1)))
     return over_horizons(errors, horizon)
+
+
+def in_measure(rng, errors, measure, correlation, steps=100):
+    """Return ``(forecasters, series, origins)`` errors of series with levels from 1 to 1000.
+
+    Args:
+        rng: The generator.
+        errors: ``(forecasters, series, origins)``, of series of level 1.
+        measure: "mae", or "mase" for errors over the mean step of a training part.
+        correlation: Of the training part, from one position to the next.
+        steps: Length of the training part.
+    """
+    levels = 10 ** rng.uniform(0, 3, size=(errors.shape[1], 1))
+    training = levels * noise(rng, (len(levels), steps), correlation)
+    scales = np.abs(np.diff(training)).mean(axis=1, keepdims=True) if measure == "mase" else 1.0
+    return levels * errors / scales
 
 
 def origins_of(errors, horizon=1):

@@ -7,7 +7,7 @@ Econometric Reviews 28 (2009), for blocks on a circle. Plain NumPy, without a fr
 
 import numpy as np
 
-from keras_ts._typing import Array
+from keras_ts._typing import Array, BoolArray, IntArray
 
 # The rule's length is best for estimating a variance. An interval needs less bias, so longer
 # blocks: 2 is the smallest of the factors 1, 1.5, 2, 2.5 and 3 whose intervals cover 95 %.
@@ -16,7 +16,7 @@ _FACTOR = 2
 _LAGS = 2
 
 
-def lasting(differences: Array, overlap: int) -> tuple[int, float]:
+def lasting(differences: Array, overlap: int) -> tuple[IntArray, Array]:
     """Return the length of blocks to draw, and the bias that is left in their variance.
 
     With the autocovariances ``R(k)``, the rule's length is ``(1.5 c^2 n)^(1/3)`` with
@@ -25,55 +25,52 @@ def lasting(differences: Array, overlap: int) -> tuple[int, float]:
     five or more lags in a row that are no larger than chance makes them.
 
     Args:
-        differences: ``(count,)``, in time order.
+        differences: ``(series, count)``, each series by itself and in time order.
         overlap: The number of neighbours whose targets overlap, a lower bound of the length.
 
     Returns:
-        The length, at most ``count``, and the share, 0 or more.
+        The lengths ``(series,)``, at most ``count``, and the shares ``(series,)``, 0 or more.
     """
-    count = len(differences)
+    count = differences.shape[-1]
     # Blocks grow at least at this rate, however independent the errors look.
     least = min(max(overlap, int(np.ceil(count ** (1 / 3)))), count)
     run = max(5, int(np.ceil(np.sqrt(np.log10(count)))))
     most = min(int(np.ceil(max(np.sqrt(count), overlap))) + run, count - 1)
     covariances = _autocovariances(differences, min(most + run, count - 1))
-    if not covariances[0] > 0:
-        return least, 0.0
+    variances = covariances[:, :1]
     chance = 2 * np.sqrt(np.log10(count) / count)
-    large = np.abs(covariances[1 : most + 1]) >= chance * covariances[0]
-    last = max(_before_small(large, run), overlap - 1, _LAGS)
+    large = np.abs(covariances[:, 1 : most + 1]) >= chance * variances
+    last = np.maximum(_before_small(large, run), max(overlap - 1, _LAGS))
     # A flat-top window: full weight up to ``last``, falling to 0 at twice that.
-    lags = np.arange(1, min(2 * last, most) + 1)
-    weights = np.minimum(1, 2 * (1 - lags / len(lags)))
+    lags = np.arange(1, most + 1)
+    weights = np.clip(2 * (1 - lags / np.minimum(2 * last, most)[:, None]), 0, 1)
     sampled = covariances
     for _ in range(3):
-        long_run = covariances[0] + 2 * (weights * covariances[lags]).sum()
-        bend = 2 * (lags * weights * covariances[lags]).sum()
+        weighted = weights * covariances[:, 1 : most + 1]
+        long_run = covariances[:, 0] + 2 * weighted.sum(axis=1)
+        bend = 2 * (lags * weighted).sum(axis=1)
         # Covariances about the sample's own mean leave out the variance of that mean.
-        covariances = sampled + max(long_run, 0.0) / count
-    if bend <= 0:  # Neighbours are no more alike than others.
-        return least, 0.0
-    if long_run <= 0:
-        return count, 0.0
-    reach = bend / long_run
-    length = int(np.ceil(_FACTOR * (1.5 * reach**2 * count) ** (1 / 3)))
-    length = min(max(length, least), count)
-    return length, float(reach / length)
+        covariances = sampled + np.maximum(long_run, 0.0)[:, None] / count
+    # Otherwise neighbours are no more alike than others.
+    alike = (variances[:, 0] > 0) & (bend > 0)
+    reach = np.divide(bend, long_run, out=np.zeros_like(bend), where=alike & (long_run > 0))
+    lengths = np.ceil(_FACTOR * (1.5 * reach**2 * count) ** (1 / 3)).astype(np.int64)
+    lengths = np.where(alike & (long_run <= 0), count, np.clip(lengths, least, count))
+    return lengths, reach / lengths
 
 
 def _autocovariances(values: Array, lags: int) -> Array:
-    """Return the autocovariances at 0, 1, ..., ``lags``."""
-    count = len(values)
-    spectrum = np.fft.rfft(values - values.mean(), 2 * count)
-    covariances: Array = np.fft.irfft(np.abs(spectrum) ** 2, 2 * count)[: lags + 1] / count
+    """Return the autocovariances of each row at 0, 1, ..., ``lags``."""
+    count = values.shape[-1]
+    spectrum = np.fft.rfft(values - values.mean(axis=-1, keepdims=True), 2 * count)
+    covariances: Array = np.fft.irfft(np.abs(spectrum) ** 2, 2 * count)[:, : lags + 1] / count
     return covariances
 
 
-def _before_small(large: Array, run: int) -> int:
-    """Return how many lags come before the first ``run`` in a row that are not large."""
-    quiet = 0
-    for lag, is_large in enumerate(large.tolist(), start=1):
-        quiet = 0 if is_large else quiet + 1
-        if quiet == run:
-            return lag - run
-    return len(large)
+def _before_small(large: BoolArray, run: int) -> IntArray:
+    """Return, for each row, how many lags come before the first ``run`` that are not large."""
+    lags = large.shape[1]
+    if lags < run:
+        return np.full(len(large), lags)
+    small = ~np.any(np.lib.stride_tricks.sliding_window_view(large, run, axis=1), axis=-1)
+    return np.where(small.any(axis=1), small.argmax(axis=1), lags)

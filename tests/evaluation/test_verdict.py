@@ -6,8 +6,8 @@
 import numpy as np
 import pytest
 
-from keras_ts.evaluation.verdict import FEWEST, Origins, skill
-from verdict_worlds import origins_of, panel_errors, series_errors, verdicts
+from keras_ts.evaluation.verdict import FEWEST, GROUPS, Origins, skill, skills_by_series
+from verdict_worlds import in_measure, noise, origins_of, panel_errors, series_errors, verdicts
 
 # Two standard errors of a share of 5 % in 400 draws.
 SLACK = 0.022
@@ -51,11 +51,12 @@ def test_equal_forecasters_are_told_apart_one_time_in_twenty(kind, correlation, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("origins", "horizon"), [(60, 6), (100, 12), (400, 12), (400, 24)])
-@pytest.mark.parametrize("correlation", [0.3, 0.9])
-def test_horizons_that_overlap_are_no_more_often_told_apart(origins, horizon, correlation):
+@pytest.mark.parametrize(("origins", "horizon"), [(60, 6), (100, 14), (400, 14), (400, 24)])
+@pytest.mark.parametrize("correlation", [0.0, 0.3, 0.9, 0.95])
+@pytest.mark.parametrize("kind", KINDS)
+def test_horizons_that_overlap_are_no_more_often_told_apart(kind, origins, horizon, correlation):
     shares = judged(
-        lambda rng: series_errors(rng, "errors", origins, horizon, correlation),
+        lambda rng: series_errors(rng, kind, origins, horizon, correlation),
         400,
         horizon=horizon,
     )
@@ -67,6 +68,46 @@ def test_horizons_that_overlap_are_no_more_often_told_apart(origins, horizon, co
 def test_equal_forecasters_of_panels_are_told_apart_one_time_in_twenty(panel):
     shares = judged(lambda rng: panel_errors(rng, *panel), 400, horizon=panel[-1])
     assert false(shares) <= 0.05 + SLACK
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("origins", [28, 56, 100, 200, 300])
+@pytest.mark.parametrize("correlation", [0.0, 0.9, 0.95])
+@pytest.mark.parametrize("shared", [0.0, 0.3, 0.8])
+@pytest.mark.parametrize("measure", ["mae", "mase"])
+def test_series_of_any_level_that_share_their_shocks(measure, shared, correlation, origins):
+    """30 series of a horizon of 14, from two horizons of origins on; of fewer see the next test."""
+
+    def draw(rng):
+        errors = panel_errors(rng, 30, origins, shared, correlation, horizon=14)
+        return in_measure(rng, errors, measure, correlation)
+
+    shares = judged(draw, 400, horizon=14)
+    assert false(shares) <= 0.05 + SLACK
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("origins", [2, 5, 14])
+@pytest.mark.parametrize("shared", [0.0, 0.8])
+def test_few_origins_that_share_their_shocks(origins, shared):
+    """Shocks that outlast a horizon of origins cannot be seen, but most are."""
+    shares = judged(lambda rng: panel_errors(rng, 30, origins, shared, horizon=14), 400, horizon=14)
+    assert false(shares) <= {2: 0.2, 5: 0.05 + SLACK, 14: 0.05 + SLACK}[origins]
+    assert shared or shares["no interval"] < 0.25
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sizes", [0.0, 1.0, 3.0])
+@pytest.mark.parametrize("shared", [0.0, 0.1])
+def test_very_many_series_are_told_apart_one_time_in_twenty(sizes, shared):
+    """3000 series in 1000 groups; with ``sizes=3`` the largest one holds a tenth of all errors."""
+    shares = judged(lambda rng: many_series(rng, sizes, shared), 400)
+    assert false(shares) <= 0.05 + SLACK
+
+
+def many_series(rng, sizes, shared=0.0, origins=20):
+    errors = panel_errors(rng, 3000, origins, shared)
+    return errors * np.exp(sizes * rng.normal(size=(3000, 1)))
 
 
 # The least that is found among independent errors.
@@ -105,6 +146,25 @@ def series_noise(rng, forecasters, origins, correlation):
     """Return errors of forecasters that have half of their noise in common."""
     errors = [series_errors(rng, "errors", origins, 1, correlation) for _ in range(forecasters)]
     return np.stack([both[0] for both in errors])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("correlation", [0.0, 0.9])
+@pytest.mark.parametrize("measure", ["mae", "mase"])
+def test_the_luck_of_the_best_of_five_is_allowed_for_in_panels(measure, correlation):
+    rng = np.random.default_rng(0)
+    wrong = 0
+    for _ in range(400):
+        errors = panel_errors(rng, 30, 200, 0.3, correlation, horizon=14, forecasters=6)
+        errors = in_measure(rng, errors, measure, correlation)
+        origins, errors = origins_of(errors[0], 14), errors.reshape(6, -1)
+        best = 1 + errors[1:].mean(axis=1).argmin()
+        skills = [skill(other, errors[best], origins) for other in errors[1:]]
+        as_good = sum(rival.verdict == "cannot be told from" for rival in skills)
+        found = skill(errors[0], errors[best], origins, as_good)
+        wrong += found.verdict != "cannot be told from"
+    print(f"{wrong / 400:.3f} beside the luckiest of five")  # noqa: T201
+    assert wrong / 400 <= 0.05 + SLACK
 
 
 def test_errors_that_last_give_no_false_verdict():
@@ -152,6 +212,75 @@ def test_few_stretches_have_no_verdict_if_their_shocks_decide():
     assert not origins_of(errors[0]).at_one_time
 
 
+def test_series_that_move_together_have_no_verdict_over_few_origins():
+    """What they share within a horizon of origins would decide: 75 % of verdicts were false."""
+    shares = judged(lambda rng: panel_errors(rng, 30, 14, 0.8, horizon=14), 60, horizon=14)
+    assert shares["no interval"] > 0.95
+    better = judged(lambda rng: panel_errors(rng, 30, 14, horizon=14), 60, ratio=0.7, horizon=14)
+    assert better["beats"] > 0.9
+
+
+def test_groups_of_series_give_the_same_interval():
+    for sizes in (0.0, 2.0):
+        ours, theirs = many_series(np.random.default_rng(0), sizes, origins=2)
+        origins = origins_of(ours)
+        grouped = skill(ours.ravel(), 1.01 * theirs.ravel(), origins)
+        assert origins.pooled.num_series == GROUPS
+        assert origins.num_series == 3000
+        # ``pooled`` is kept, so the series themselves can stand in its place.
+        origins.__dict__["pooled"] = origins
+        whole = skill(ours.ravel(), 1.01 * theirs.ravel(), origins)
+        assert grouped.value == whole.value
+        assert grouped.high - grouped.low == pytest.approx(whole.high - whole.low, rel=0.1)
+    few = origins_of(ours[: 2 * GROUPS])
+    assert few.pooled is few
+
+
+def test_each_series_is_judged_as_if_it_were_alone():
+    rng = np.random.default_rng(0)
+    counts = np.concatenate([rng.integers(1, 40, 30), [6, 18, 30, 100, 100, 300]])
+    series = np.repeat(np.arange(len(counts)), counts)
+    times = np.concatenate([np.arange(count) + rng.integers(9) for count in counts])
+    ours = np.abs(noise(rng, (len(series),), 0.7)) * np.repeat(
+        rng.uniform(0.3, 1, len(counts)), counts
+    )
+    theirs = np.abs(noise(rng, (len(series),), 0.7))
+    ours[series == 33], theirs[series == 34], ours[series == 35] = 0.0, 0.0, theirs[series == 35]
+    order = rng.permutation(len(series))
+    for overlap, rivals in ((1, 1), (2, 1), (3, 4)):
+        origins = Origins.of(series[order], times[order], overlap)
+        together = skills_by_series(ours[order], theirs[order], origins, rivals)
+        for place in range(len(counts)):
+            mine = series == place
+            alone = skill(
+                ours[mine], theirs[mine], Origins.of(series[mine], times[mine], overlap), rivals
+            )
+            assert [together.value[place], together.low[place], together.high[place]] == (
+                pytest.approx([alone.value, alone.low, alone.high], rel=1e-9, nan_ok=True)
+            )
+            assert together.stretch[place] == alone.stretch
+            assert together.verdict[place] == alone.verdict
+        assert {"beats", "loses to", "cannot be told from"} == set(together.verdict)
+
+
+def test_many_series_with_few_windows_are_undecided():
+    errors = np.random.default_rng(0).uniform(size=(2, 20_000, 3))
+    found = skills_by_series(*errors.reshape(2, -1), origins_of(errors[0]))
+    assert found.value == pytest.approx(1 - errors[0].sum(axis=1) / errors[1].sum(axis=1))
+    assert np.isnan([found.low, found.high]).all()
+    assert set(found.verdict) == {"cannot be told from"}
+
+
+def test_a_unit_of_errors_does_not_count():
+    """As MASE divides the errors of a single series by its scale."""
+    rng = np.random.default_rng(0)
+    ours, theirs = rng.uniform(size=(2, 100))
+    plain, scaled = one(ours, theirs), one(ours / 1e6, theirs / 1e6)
+    assert [scaled.value, scaled.low, scaled.high] == pytest.approx(
+        [plain.value, plain.low, plain.high]
+    )
+
+
 def test_series_of_a_panel_are_drawn_whole():
     rng = np.random.default_rng(0)
     sizes = rng.lognormal(sigma=1.0, size=40)
@@ -172,7 +301,7 @@ def test_windows_of_a_panel_have_no_order():
     errors = panel_errors(rng, 8, 30, 0.5).reshape(2, -1)
     origins = origins_of(errors.reshape(2, 8, 30)[0])
     order = np.argsort(origins.times, kind="stable")
-    moved = Origins(origins.series[order], origins.times[order], 1)
+    moved = Origins(origins.series[order], origins.times[order], 1, 1)
     assert skill(*errors, origins).low == pytest.approx(skill(*errors[:, order], moved).low)
 
 
@@ -180,6 +309,7 @@ def test_origins_of_other_series_between_two_neighbours_widen_the_overlap():
     series = np.repeat([0, 1], 10)
     days = np.concatenate([np.arange(0, 20, 2), np.arange(1, 21, 2)])
     assert Origins.of(series, days, 3).overlap == 6
+    assert Origins.of(series, days, 3).neighbours == 3
     assert Origins.of(series, np.tile(np.arange(0, 20, 2), 2), 3).overlap == 3
     dates = np.datetime64("2024-01-01") + days
     assert np.array_equal(Origins.of(series, dates, 3).times, days)
