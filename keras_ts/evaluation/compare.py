@@ -14,9 +14,11 @@ from keras_ts.evaluation.baselines import default_baselines, finite
 from keras_ts.evaluation.metrics import all_losses
 from keras_ts.evaluation.reading import JudgedWindows
 from keras_ts.evaluation.report import ComparisonReport
+from keras_ts.evaluation.scorecards import ByOrigin, Evidence, judged_on
 from keras_ts.evaluation.tally import Tally
 from keras_ts.evaluation.verdict import skill
 from keras_ts.interface import Interface
+from keras_ts.saving.weights import Weights
 from keras_ts.windows.dataset import WindowDataset
 
 # The settings that train and validation must share.
@@ -111,6 +113,9 @@ def compare(
     scales = trained.scales_for(judged, period or 1)
     sizes = judged.count, len(judged.labels), *judged.shape[1:]
     tallies = {name: Tally(*sizes) for name in [*named, *(b.name for b in baselines)]}
+    times = judged.origins_of(np.arange(judged.count)).times
+    errors = {name: ByOrigin(times, judged.geometry.horizon) for name in named}
+    coverage = {name: ByOrigin(times, judged.geometry.horizon) for name in named if quantiles[name]}
     missing = 0
     for block in judged.blocks():
         forecasts = {baseline.name: baseline.predict(judged, block) for baseline in baselines}
@@ -133,7 +138,20 @@ def compare(
                 forecast = forecasts[name][whole]
             losses = all_losses(actual, forecast, scale, quantiles.get(name))
             tally.add(numbers, series, losses, present)
-    return _report(tallies, list(named), judged, missing)
+            if name in errors:
+                errors[name].add(numbers, losses["mae"], present)
+            if name in coverage:
+                coverage[name].add(numbers, losses["coverage"], present)
+    weights = {name: Weights.of(model) for name, model in named.items()}
+    scored = np.flatnonzero(np.isfinite(next(iter(tallies.values())).errors))
+    if not len(scored):
+        raise ValueError(
+            "validation must have a window without a missing value to judge on. It has none."
+        )
+    evidence = Evidence(
+        judged_on(judged, scored), "mae", period, weights, quantiles, errors, coverage
+    )
+    return _report(tallies, list(named), judged, missing, evidence)
 
 
 def _named(models: Any) -> dict[str, keras.Model]:
@@ -203,14 +221,14 @@ def _check_finite(name: str, forecast: Array) -> None:
 
 
 def _report(
-    tallies: dict[str, Tally], models: list[str], judged: JudgedWindows, missing: int
+    tallies: dict[str, Tally],
+    models: list[str],
+    judged: JudgedWindows,
+    missing: int,
+    evidence: Evidence,
 ) -> ComparisonReport:
     first = next(iter(tallies.values()))
     scored = np.isfinite(first.errors)
-    if not scored.any():
-        raise ValueError(
-            "validation must have a window without a missing value to judge on. It has none."
-        )
     notes = []
     if not scored.all():
         notes.append(f"{int((~scored).sum())} windows with a missing value are left out.")
@@ -240,4 +258,4 @@ def _report(
     as_good = sum(rival.verdict == "cannot be told from" for rival in skills.values())
     for name in models:
         skills[name] = skill(errors[name], errors[best], origins, as_good)
-    return ComparisonReport(tallies, skills, best, models, judged.labels, notes)
+    return ComparisonReport(tallies, skills, best, models, judged.labels, notes, evidence)

@@ -10,6 +10,7 @@ from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.evaluation.frames import as_frame
 from keras_ts.evaluation.metrics import POINT, QUANTILE
+from keras_ts.evaluation.scorecards import Evidence, scorecard_of
 from keras_ts.evaluation.tally import Tally
 from keras_ts.evaluation.text import aligned
 from keras_ts.evaluation.verdict import FEWEST, Skill
@@ -34,6 +35,9 @@ class ComparisonReport:
         verdicts: A dict from the name of each model to ``"beats"``, ``"loses to"`` or
             ``"cannot be told from"``, all said of the best baseline.
         windows: The number of windows that were judged.
+        judged_on: A dict of what was judged on: the number of ``windows``, ``series`` and
+            ``origins``, the position or timestamp of the ``first`` and ``last`` target as text, and
+            a ``fingerprint`` of the targets.
     """
 
     def __init__(
@@ -44,9 +48,11 @@ class ComparisonReport:
         models: list[str],
         labels: list[Any],
         notes: list[str],
+        evidence: Evidence,
     ) -> None:
         self._tallies, self._models, self._labels = dict(tallies), models, labels
-        self._notes = notes
+        self._notes, self._evidence = notes, evidence
+        self.judged_on = evidence.judged_on
         self._skills = dict(skills)
         self.best = best
         self.verdicts = {name: skills[name].verdict for name in models}
@@ -92,6 +98,13 @@ class ComparisonReport:
                 for metric in metrics
             },
         }
+
+    def scorecards(self) -> list[dict[str, Any]]:
+        """Return what ``save_model(model, filepath, report=report)`` keeps of each model."""
+        return [
+            scorecard_of(self, self._evidence, name, self._sentence(name), self._notes)
+            for name in self._models
+        ]
 
     def to_frame(self, library: str = "pandas") -> Any:
         """Return ``table`` as a data frame.
@@ -144,18 +157,19 @@ class ComparisonReport:
                 f"The best baseline is {self.best}, with an MAE of {error} over {self.windows} "
                 f"windows{self._panel()}."
             )
-        for name in self._models:
-            skill = self._skills[name]
-            interval = (
-                f"95 % interval {_percent(skill.low)} to {_percent(skill.high)}"
-                if not np.isnan(skill.low)
-                else _too_few(skill)
-            )
-            yield (
-                f"{name} {skill.verdict} the best baseline, {self.best}: skill "
-                f"{_percent(skill.value)}, {interval}, over {self.windows} "
-                f"windows{self._panel()}."
-            )
+        yield from map(self._sentence, self._models)
+
+    def _sentence(self, name: str) -> str:
+        skill = self._skills[name]
+        interval = (
+            f"95 % interval {_percent(skill.low)} to {_percent(skill.high)}"
+            if not np.isnan(skill.low)
+            else _too_few(skill)
+        )
+        return (
+            f"{name} {skill.verdict} the best baseline, {self.best}: skill "
+            f"{_percent(skill.value)}, {interval}, over {self.windows} windows{self._panel()}."
+        )
 
     def _panel(self) -> str:
         count = len(self._tallies[self.best].series())
