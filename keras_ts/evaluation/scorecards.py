@@ -30,10 +30,12 @@ class Evidence:
         judged_on: The data, as ``judged_on`` describes it.
         by: The metric that the verdict compares.
         period: The period of the baselines and of MASE, or None.
-        weights: The weights of each model.
+        weights: The weights of each model; none for a backtest, which judges other models, built
+            and trained in the same way.
         levels: The quantile levels of each model; None for a point.
         errors: The error of each model by origin, in the metric ``by``.
         coverage: The share of targets in its outer interval, by origin, for each quantile model.
+        folds: The number of folds of a backtest, else None.
     """
 
     judged_on: dict[str, Any]
@@ -43,6 +45,7 @@ class Evidence:
     levels: Mapping[str, tuple[float, ...] | None] = field(default_factory=dict)
     errors: Mapping[str, "ByOrigin"] = field(default_factory=dict)
     coverage: Mapping[str, "ByOrigin"] = field(default_factory=dict)
+    folds: int | None = None
 
 
 class ByOrigin:
@@ -170,13 +173,13 @@ def scorecard_of(
             "share": plain(report.table["coverage"][row]),
             "width": plain(report.table["width"][row]),
         }
-    weights = evidence.weights[name]
+    weights = evidence.weights.get(name)
     return {
         "format": 1,
         "model": name,
         "by": evidence.by,
         "period": evidence.period,
-        "folds": None,
+        "folds": evidence.folds,
         "best": report.best,
         "verdict": report.verdicts[name],
         "sentence": sentence[:_LONGEST_TEXT],
@@ -198,8 +201,7 @@ def scorecard_of(
             "keras": keras.__version__,
             "backend": keras.backend.backend(),
         },
-        "weights": sorted(weights.net),
-        "intervals": None if weights.intervals is None else sorted(weights.intervals),
+        **({"weights": None, "intervals": None} if weights is None else weights.plain()),
     }
 
 

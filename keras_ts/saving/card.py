@@ -125,13 +125,13 @@ def _body(card: Scorecard, picture: str | None) -> Iterator[str]:
     for remark in card.remarks:
         yield from (f"> **{_escaped(remark)}**", "")
     yield from (f"**{_escaped(values['sentence'])}**", "", "## What it forecasts", "")
-    yield from (*_table([["", ""], *_settings(card)]), "", "## How good it is", "")
+    yield from (*_table(_settings(card), ":---"), "", "## How good it is", "")
     yield from (*_table(_scores(values)), "")
-    yield from (
-        "Skill is one minus the error over that of the best baseline. Its interval of 95 % is by "
-        "a block bootstrap over origins.",
-        "",
+    yield (
+        f"The skill is one minus the {_metric(values)} over that of the best baseline, "
+        f"{_escaped(values['best'])}, with a 95 % interval by a block bootstrap."
     )
+    yield ""
     for note in values["notes"]:
         yield from (_escaped(note), "")
     yield from (*map("".join, _coverage(values)), "", _promise(values), "")
@@ -188,8 +188,7 @@ def _scores(values: dict[str, Any]) -> Iterator[list[str]]:
 def _steps(values: dict[str, Any]) -> Iterator[list[str]]:
     steps = values["steps"]
     covered = steps["coverage"]
-    metric = _HEADINGS.get(values["by"], values["by"])
-    heading = [f"{metric} of {values['model']}", f"{metric} of {values['best']}"]
+    heading = [f"{_metric(values)} of {values[name]}" for name in ("model", "best")]
     yield ["step", *map(_escaped, heading), *["coverage"] * (covered is not None)]
     last = len(steps["model"]) - 1
     count = min(last + 1, _MOST_STEPS)
@@ -210,12 +209,15 @@ def _coverage(values: dict[str, Any]) -> Iterator[list[str]]:
 
 def _promise(values: dict[str, Any]) -> str:
     errors, origins = values["promised"]["errors"], values["promised"]["origins"]
-    metric = _HEADINGS.get(values["by"], values["by"])
     return (
-        f"The {metric} of one forecast over all {_steps_of(len(errors['mean']))} was "
+        f"The {_metric(values)} of one forecast over all {_steps_of(len(errors['mean']))} was "
         f"{_number(errors['mean'][-1])} on average, and {_number(errors['low'][-1])} to "
         f"{_number(errors['high'][-1])} for 95 % of {origins} origins."
     )
+
+
+def _metric(values: dict[str, Any]) -> str:
+    return _HEADINGS.get(values["by"], str(values["by"]))
 
 
 def _judged_on(values: dict[str, Any]) -> str:
@@ -276,11 +278,12 @@ def _columns(card: Scorecard) -> dict[str, list[Any]]:
     return {part: collapsed(names, categories) for part, names in parts.items()}
 
 
-def _table(rows: Iterator[list[str]] | Sequence[list[str]]) -> Iterator[str]:
+def _table(rows: Iterator[list[str]], side: str = "---:") -> Iterator[str]:
+    """Yield a table whose first row is its head; ``side`` aligns all columns but the first."""
     for number, cells in enumerate(rows):
         yield f"| {' | '.join(cells)} |"
         if number == 0:
-            yield f"| --- |{' ---: |' * (len(cells) - 1)}" if cells[-1] else "| --- | --- |"
+            yield f"| :--- |{f' {side} |' * (len(cells) - 1)}"
 
 
 def _names(names: Sequence[Any]) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -109,15 +110,15 @@ def save_model(
             "picture=True draws the errors of a scorecard into a folder: name a folder, and pass "
             "report=compare(model, train, validation)."
         )
-    beside = None if in_layers(model) else kept
-    if folder:
-        _write_folder(model, path, beside, scorecard(model) if has_card else None, picture)
-    else:
-        write(model, path, beside)
+    with _carrying(model, kept) as beside:
+        if folder:
+            _write_folder(model, path, beside, scorecard(model) if has_card else None, picture)
+        else:
+            write(model, path, beside)
 
 
 def _kept(model: keras.Model, windows: Any, report: Any) -> Carried | None:
-    """Return what the model carries from now on, and let it carry that; None without windows."""
+    """Return what the model shall carry; None without windows."""
     passed, own, old = _carried(model, windows), in_layers(model), remembered(model)
     if passed is not None and own is not None:
         disagreement = own.disagreement(passed)
@@ -137,13 +138,30 @@ def _kept(model: keras.Model, windows: Any, report: Any) -> Carried | None:
                 "pass windows=validation, the dataset that it was judged on."
             )
         kept = replace(kept, scorecard=values)
-    if own is None or kept is None:
-        remember(model, kept)
-        return kept
-    for layer in _keras_private.layers_within(model):
-        if isinstance(layer, WindowedInput):
-            layer.carried = kept
     return kept
+
+
+@contextlib.contextmanager
+def _carrying(model: keras.Model, kept: Carried | None) -> Iterator[Carried | None]:
+    """Let a model carry ``kept``; if the block fails, the model carries what it did before.
+
+    Yields:
+        What has to be written into the file's metadata, since no layer carries it, or None.
+    """
+    layers = [
+        layer for layer in _keras_private.layers_within(model) if isinstance(layer, WindowedInput)
+    ]
+    before = [layer.carried for layer in layers], remembered(model)
+    for layer in layers:
+        layer.carried = kept or layer.carried
+    remember(model, None if layers else kept)
+    try:
+        yield remembered(model)
+    except BaseException:
+        for layer, carried in zip(layers, before[0], strict=True):
+            layer.carried = carried
+        remember(model, before[1])
+        raise
 
 
 def _judged(model: keras.Model, report: Any) -> dict[str, Any]:
@@ -153,11 +171,7 @@ def _judged(model: keras.Model, report: Any) -> dict[str, Any]:
             "report must be what compare or backtest returned. Received: "
             f"{_checks.shown(report)} ({type(report).__name__})."
         )
-    weights = Weights.of(model)
-    own = {
-        "weights": sorted(weights.net),
-        "intervals": None if weights.intervals is None else sorted(weights.intervals),
-    }
+    own = Weights.of(model).plain()
     cards: list[dict[str, Any]] = report.scorecards()
     for card in cards:
         if card["weights"] is None:  # A backtest judges other models, made in the same way.
@@ -203,10 +217,10 @@ def _write_folder(
         text = stack.enter_context(replacing(folder / CARD))
         text.write_text(with_picture(card, PICTURE if picture else None), encoding="utf-8")
         if picture:
-            steps, by = card.values["steps"], card.values["by"]
+            steps, metric = card.values["steps"], card.values["by"]
             plot_errors(
                 {card.values["model"]: steps["model"], card.values["best"]: steps["baseline"]},
-                by.upper(),
+                metric.upper(),
                 filepath=folder / PICTURE,
             )
 

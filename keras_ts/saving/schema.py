@@ -6,6 +6,7 @@ from typing import Any
 from keras_ts import _checks
 
 _FORMAT = 1
+_SKILL = ("skill", "skill_low", "skill_high")
 # More is no sensible model's.
 _LONGEST_TEXT, _LONGEST_LIST = 1000, 100_000
 
@@ -20,15 +21,14 @@ def checked(values: Mapping[str, Any]) -> dict[str, Any]:
     if _checks.integer("format", values.get("format"), 1) > _FORMAT:
         raise ValueError("it comes from a newer keras_ts: pip install --upgrade keras-ts.")
     read: dict[str, Any] = _entry(_SCORECARD)("scorecard", values)
-    for name, columns in {
-        "table": read["table"],
-        "steps": read["steps"],
-        "promised": {**read["promised"]["errors"], **(read["promised"]["coverage"] or {})},
-    }.items():
-        if len({len(column) for column in columns.values() if column is not None}) != 1:
-            raise ValueError(f"{name} must have columns of one length.")
-    if not {"name", read["by"]} <= set(read["table"]) or read["model"] not in read["table"]["name"]:
-        raise ValueError("table lacks the model, or the metric of the verdict.")
+    promised = [course for course in list(read["promised"].values())[1:] if course is not None]
+    for columns in (read["table"], {**read["steps"], **promised[0]}, *promised):
+        lengths = {len(column) for column in columns.values() if column is not None}
+        if len(lengths) != 1 or lengths == {0}:
+            raise ValueError(f"{', '.join(columns)} must be columns of one length.")
+    table = read["table"]
+    if not {"name", read["by"], *_SKILL} <= set(table) or read["model"] not in table["name"]:
+        raise ValueError("table lacks the model, its skill, or the metric of the verdict.")
     return read
 
 

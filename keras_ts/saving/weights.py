@@ -50,6 +50,11 @@ class Weights:
                 digests[id(weight) in margins].add(_digest(values))
         return cls(frozenset(digests[0]), frozenset(digests[1]) if layers else None)
 
+    def plain(self) -> dict[str, list[str] | None]:
+        """Return the entries ``weights`` and ``intervals`` of a scorecard."""
+        intervals = None if self.intervals is None else sorted(self.intervals)
+        return {"weights": sorted(self.net), "intervals": intervals}
+
 
 def digests_in(path: str) -> frozenset[str]:
     """Return the digests of all weights in a ``.keras`` or ``.h5`` file that was checked before."""
