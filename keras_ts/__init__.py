@@ -35,6 +35,7 @@ from keras_ts.presets.description import RecurrentPreset, sequence_to_sequence, 
 from keras_ts.presets.recipe import Recipe
 from keras_ts.saving.load import load_model, load_windows
 from keras_ts.saving.save import save_model
+from keras_ts.saving.scorecard import scorecard
 from keras_ts.sweep.callback import ExponentialLRSweep
 from keras_ts.sweep.find import find_learning_rate
 from keras_ts.windows.compat import timeseries_dataset_from_array, windowed_dataset
@@ -49,7 +50,7 @@ __all__ = [
     "compare", "course_series", "find_learning_rate", "forecast", "from_preset", "load_model",
     "load_windows", "migrate_lambdas", "plot_backtest", "plot_forecast",
     "plot_history", "plot_series", "preset_names", "save_model", "save_portable", "score",
-    "sequence_to_sequence", "sequence_to_vector", "timeseries_dataset_from_array",
+    "scorecard", "sequence_to_sequence", "sequence_to_vector", "timeseries_dataset_from_array",
     "windowed_dataset",
 ]  # fmt: skip
 

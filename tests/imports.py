@@ -15,6 +15,7 @@ ROOMS = [
         "_per_window",
         "_registration",
         "_typing",
+        "_version",
     ],
     ["losses", "metrics", "plotting", "datasets"],
     ["windows"],

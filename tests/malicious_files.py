@@ -201,6 +201,8 @@ def _settings(corpus):
             keras_ts={"windows": value} if value != [] else {"windows": 0}))  # fmt: skip
         corpus.members_of(f"windows window {kind}", metadata=lambda data, value=value: data.update(
             keras_ts={"windows": {"window": value if value != 7 else 0}}))  # fmt: skip
+        corpus.members_of(f"scorecard {kind}", metadata=lambda data, value=value: data.update(
+            keras_ts={"windows": {"window": 8}, "scorecard": value}))  # fmt: skip
 
 
 def _names(corpus):
@@ -276,7 +278,9 @@ def outcome(path, np):
     import keras_ts
 
     outcomes = {}
-    for open_ in (keras_ts.load_model, keras_ts.migrate_lambdas, keras_ts.load_windows):
+    for open_ in (
+        keras_ts.load_model, keras_ts.migrate_lambdas, keras_ts.load_windows, keras_ts.scorecard
+    ):  # fmt: skip
         try:
             opened = open_(path)
         except (ValueError, TypeError) as error:
@@ -284,9 +288,9 @@ def outcome(path, np):
         except BaseException as error:
             outcomes[open_.__name__] = f"ESCAPED {type(error).__name__}: {str(error)[:500]}"
         else:
-            model = open_ is not keras_ts.load_windows
+            model = open_ in (keras_ts.load_model, keras_ts.migrate_lambdas)
             outcomes[open_.__name__] = (
-                opened.predict(inputs(np), verbose=0).tolist() if model else opened.get_config()
+                opened.predict(inputs(np), verbose=0).tolist() if model else {"opened": True}
             )
     return outcomes
 

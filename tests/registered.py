@@ -33,7 +33,10 @@ REGISTERED = {
     "keras_ts>IntervalCoverage": lambda: metrics.IntervalCoverage([0.1, 0.5]),
     "keras_ts>WindowedSeries": lambda: keras_ts.WindowedSeries(5, target_columns=["a"]),
     "keras_ts>WindowedInput": lambda: keras_ts.WindowedInput(
-        keras_ts.WindowedSeries(5, target_columns=["a"]), frequency="1 day", quantiles=(0.1, 0.5)
+        keras_ts.WindowedSeries(5, target_columns=["a"]),
+        frequency="1 day",
+        quantiles=(0.1, 0.5),
+        scorecard={"format": 1, "table": {"mae": [1.5, None]}},
     ),
     "keras_ts>RecurrentPreset": lambda: keras_ts.from_preset("bilstm_32"),
     "keras_ts>Rollout": lambda: keras_ts.Rollout(

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
+import numpy as np
+
 from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.evaluation.entries import Entries
@@ -10,6 +12,8 @@ from keras_ts.evaluation.forecasters import NAMES, baselines_of, name_of, of_bas
 from keras_ts.evaluation.judging import Metric, judge
 from keras_ts.evaluation.metrics import POINT, QUANTILE
 from keras_ts.evaluation.report import ComparisonReport, report_of
+from keras_ts.evaluation.scorecards import Evidence, judged_on
+from keras_ts.saving.weights import Weights
 from keras_ts.windows.dataset import WindowDataset
 
 
@@ -145,7 +149,18 @@ def compare(
     ]
     measure = by or ("mase" if len(judged.labels) > 1 else "mae")
     judgement = judge(forecasters, judged, scales, measure, own_metrics)
-    return report_of([judgement], entries.names, measure, list(own_metrics), entries.notes(names))
+    evidence = Evidence(
+        judged_on(judged, np.flatnonzero(judgement.scored)),
+        measure,
+        period,
+        {name: Weights.of(model) for name, model in entries.models.items()},
+        {forecaster.name: forecaster.levels for forecaster in entries.forecasters},
+        judgement.errors,
+        judgement.coverage,
+    )
+    return report_of(
+        [judgement], entries.names, measure, evidence, list(own_metrics), entries.notes(names)
+    )
 
 
 def _metrics(metrics: Any) -> dict[str, Metric]:

@@ -12,6 +12,7 @@ from keras_ts.evaluation.common_windows import common_steps
 from keras_ts.evaluation.forecasters import Forecaster
 from keras_ts.evaluation.metrics import all_losses
 from keras_ts.evaluation.reading import Block, JudgedWindows
+from keras_ts.evaluation.scorecards import ByOrigin
 from keras_ts.evaluation.tally import Tally
 
 # A function of actual values, forecasts and scales that returns one loss for each target.
@@ -29,6 +30,8 @@ class Judgement:
         first_step: The number of the first step.
         missing: How many targets of these windows have no value.
         lacking: For each forecaster that may lack forecasts, how many targets it has none of.
+        errors: For each model, its errors of the measure by origin and step.
+        coverage: For each model with quantiles, the share of targets in its outer interval.
     """
 
     tallies: dict[str, Tally]
@@ -37,6 +40,8 @@ class Judgement:
     first_step: int
     missing: int
     lacking: dict[str, int]
+    errors: dict[str, ByOrigin]
+    coverage: dict[str, ByOrigin]
 
 
 def judge(
@@ -64,6 +69,8 @@ def judge(
     count = steps[judged].stop - steps[judged].start
     sizes = judged.count, len(judged.labels), count, len(judged.columns)
     tallies = {forecaster.name: Tally(*sizes, measure) for forecaster in forecasters}
+    models = [forecaster for forecaster in forecasters if forecaster.lacks == "nothing"]
+    times = judged.origins_of(np.arange(judged.count)).times if models else np.zeros(1, np.int64)
     result = Judgement(
         tallies,
         judged,
@@ -71,6 +78,8 @@ def judge(
         steps[judged].start + 1,
         0,
         {forecaster.name: 0 for forecaster in forecasters if forecaster.lacks == "targets"},
+        {model.name: ByOrigin(times, count) for model in models},
+        {model.name: ByOrigin(times, count) for model in models if model.levels is not None},
     )
     missing = 0
     size = min(part.block_size for part in parts)
@@ -103,6 +112,9 @@ def judge(
             if metrics:
                 losses |= _own(metrics, actual, forecast, scale, forecaster.levels)
             tallies[forecaster.name].add(numbers, series, losses, present)
+            for by_origin, loss in ((result.errors, measure), (result.coverage, "coverage")):
+                if forecaster.name in by_origin:
+                    by_origin[forecaster.name].add(numbers, losses[loss], present)
     return Judgement(**{**vars(result), "missing": missing})
 
 

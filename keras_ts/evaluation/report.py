@@ -10,6 +10,7 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.frames import as_frame
 from keras_ts.evaluation.judging import Judgement, windows_of_origins
 from keras_ts.evaluation.metrics import POINT, QUANTILE
+from keras_ts.evaluation.scorecards import Evidence, scorecard_of
 from keras_ts.evaluation.tally import Tally
 from keras_ts.evaluation.text import HEADINGS, aligned, as_html
 from keras_ts.evaluation.verdict import FEWEST, Origins, Skill, Skills, skill, skills_by_series
@@ -33,6 +34,9 @@ class ComparisonReport:
         verdicts: A dict from the name of each model to ``"beats"``, ``"loses to"`` or
             ``"cannot be told from"``, all said of the best baseline.
         windows: The number of windows that were judged.
+        judged_on: A dict of what was judged on: the number of ``windows``, ``series`` and
+            ``origins``, the position or timestamp of the ``first`` and ``last`` target as text, and
+            a ``fingerprint`` of the targets.
     """
 
     def __init__(
@@ -47,11 +51,13 @@ class ComparisonReport:
         metrics: Sequence[str],
         first_step: int,
         notes: list[str],
+        evidence: Evidence,
     ) -> None:
         self._tallies, self._models, self._labels = tallies, models, labels
         self._origins = origins
         self._series_of_origins = series_of_origins
         self._metrics, self._first_step, self._notes = [*POINT, *metrics], first_step, notes
+        self._evidence, self.judged_on = evidence, evidence.judged_on
         self.by = by
         baselines = [name for name in tallies if name not in models]
         self.best = min(baselines, key=lambda name: float(tallies[name].metric(by)))
@@ -134,6 +140,13 @@ class ComparisonReport:
         judged = np.isfinite(best)
         return skills_by_series(errors[judged], best[judged], self._origins)
 
+    def scorecards(self) -> list[dict[str, Any]]:
+        """Return what ``save_model(model, filepath, report=report)`` keeps of each model."""
+        return [
+            scorecard_of(self, self._evidence, name, self._sentence(name), self._notes)
+            for name in self._evidence.errors
+        ]
+
     def to_frame(self, library: str = "pandas") -> Any:
         """Return ``table`` as a data frame.
 
@@ -177,29 +190,34 @@ class ComparisonReport:
                 f"over {self.windows} windows{self._panel()}."
             )
         for name in self._models:
-            skill = self._skills[name]
-            interval = (
-                f"95 % interval {_percent(skill.low)} to {_percent(skill.high)}"
-                if not np.isnan(skill.low)
-                else _too_few(skill)
-            )
-            yield (
-                f"{name} {skill.verdict} the best baseline, {self.best}: skill "
-                f"{_percent(skill.value)} by {HEADINGS[self.by]}, {interval}, over "
-                f"{self.windows} windows{self._panel()}."
-            )
+            yield self._sentence(name)
             if self._origins.num_series > 1:
                 yield self._by_series(name)
+
+    def _sentence(self, name: str) -> str:
+        """Return the verdict on a model in a sentence."""
+        skill = self._skills[name]
+        interval = (
+            f"95 % interval {_percent(skill.low)} to {_percent(skill.high)}"
+            if not np.isnan(skill.low)
+            else _too_few(skill)
+        )
+        return (
+            f"{name} {skill.verdict} the best baseline, {self.best}: skill "
+            f"{_percent(skill.value)} by {HEADINGS[self.by]}, {interval}, over {self.windows} "
+            f"windows{self._panel()}."
+        )
 
     def _by_series(self, name: str) -> str:
         """Return a sentence on the number of series that a model wins and loses."""
         skills = self._skills_by_series(name)
         if np.isnan(skills.low).all():
             return "No single series has windows enough for a verdict of its own."
-        won, lost, open_ = (int((skills.verdict == verdict).sum()) for verdict in VERDICTS)
+        won, lost = (int((skills.verdict == verdict).sum()) for verdict in ("beats", "loses to"))
+        rest = len(skills.verdict) - won - lost
         return (
-            f"By itself, it beats that baseline on {won} series, loses on {lost}, and cannot be "
-            f"told from it on {open_}."
+            f"Of single series, it beats that baseline on {won}, loses to it on {lost}, and cannot "
+            f"be told from it on {rest}."
         )
 
     def _panel(self) -> str:
@@ -230,6 +248,7 @@ def report_of(
     judgements: Sequence[Judgement],
     models: list[str],
     by: str,
+    evidence: Evidence,
     metrics: Sequence[str] = (),
     notes: Sequence[str] = (),
 ) -> ComparisonReport:
@@ -239,6 +258,7 @@ def report_of(
         judgements: The judgements, such as one for each fold.
         models: The names of the models.
         by: The measure of the verdict, ``"mae"`` or ``"mase"``.
+        evidence: What the report knows of its models beside their scores.
         metrics: The names of people's own metrics.
         notes: Sentences that stand between the table and the verdicts.
 
@@ -294,4 +314,5 @@ def report_of(
         metrics,
         first.first_step,
         said,
+        evidence,
     )

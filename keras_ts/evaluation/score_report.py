@@ -88,15 +88,18 @@ class ScoreReport:
         """
         if by is not None:
             _checks.choice("by", by, ("step", "series"))
-        column = None if by is None else self._columns[by]
-        order = np.argsort(column, kind="stable") if by == "step" else slice(None)
+        if by is None:
+            return scores_of_rows(self._actual, self._predicted, self._scales, self._levels)
+        column = self._columns[by]
+        # Steps in their order, series in that of the forecasts.
+        order = np.argsort(column, kind="stable") if by == "step" else np.arange(len(column))
         return scores_of_rows(
             self._actual[order],
             self._predicted[order],
             self._scales[order],
             self._levels,
             by,
-            None if column is None else column[order],
+            column[order],
         )
 
     def to_frame(self, library: str = "pandas") -> Any:

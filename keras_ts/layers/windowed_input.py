@@ -45,6 +45,8 @@ class WindowedInput(keras.layers.Layer):
             Defaults to None.
         quantiles: The levels of the quantiles that the model gives, as for ``SortedQuantiles``.
             Defaults to None: it gives a point.
+        scorecard: The scores of the model, as ``save_model(model, filepath, report=report)`` puts
+            them here; ``keras_ts.scorecard`` reads them. Defaults to None.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name``.
 
     Input shape:
@@ -54,7 +56,7 @@ class WindowedInput(keras.layers.Layer):
         The input's, its dtype too.
 
     Raises:
-        TypeError: An argument is of the wrong type.
+        TypeError: An argument is of the wrong type, or ``scorecard`` holds other than plain values.
         ValueError: ``columns`` and ``windows`` disagree, or ``quantiles`` do not increase within
             (0, 1) or lack 0.5.
     """
@@ -66,12 +68,15 @@ class WindowedInput(keras.layers.Layer):
         columns: dict[str, list[Column]] | None = None,
         frequency: str | None = None,
         quantiles: Any = None,
+        scorecard: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         # Keras would cast the series to half precision, which loses its level.
         super().__init__(autocast=False, **kwargs)
         windows = windows_of(windows)
-        self.carried = Carried(windows, columns_of(windows, columns), frequency, quantiles)
+        self.carried = Carried(
+            windows, columns_of(windows, columns), frequency, quantiles, scorecard
+        )
         self.supports_masking = True
 
     @classmethod

@@ -17,6 +17,7 @@ from keras_ts._typing import Array
 Path = str | os.PathLike[str] | None
 
 _LONGEST_NAME = 40
+_SIZE = (8, 4)
 
 DATA, MODEL, QUIET, ALARM = "#33414e", "#d1495b", "#9aa5b1", "#edae49"
 
@@ -38,7 +39,16 @@ def ready_axes(ax: Any) -> Any:
         from matplotlib import pyplot
     except ImportError as error:
         raise ImportError("Plots need matplotlib: pip install matplotlib.") from error
-    return pyplot.subplots(figsize=(8, 4), layout="constrained")[1]
+    return pyplot.subplots(figsize=_SIZE, layout="constrained")[1]
+
+
+def own_axes() -> Any:
+    """Return the axes of a new figure that no window or notebook shows, for a file."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("Plots need matplotlib: pip install matplotlib.") from error
+    return Figure(figsize=_SIZE, layout="constrained").subplots()
 
 
 def finished_axes(ax: Any, filepath: Path) -> Any:

@@ -5,11 +5,13 @@ writes neither.
 """
 
 import contextlib
+import io
 import json
 from collections.abc import Iterator
 from typing import Any
 
 from keras_ts._files import existing
+from keras_ts._typing import Array
 from keras_ts.saving.archive import ZIP
 
 _MOST_OBJECTS = 100_000
@@ -60,6 +62,26 @@ def check_model(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
     if not isinstance(config, dict):
         raise ValueError(f"{where}: its model_config is not what Keras writes.")
     return config, {"keras_version": version}
+
+
+def arrays(source: str | bytes, where: str) -> Iterator[tuple[str, Array]]:
+    """Yield the path and the values of every data set, one at a time.
+
+    Args:
+        source: The path of a file, or its content, that was checked before.
+        where: The file's name in an error.
+    """
+    import h5py
+
+    with (
+        _damaged(where),
+        h5py.File(io.BytesIO(source) if isinstance(source, bytes) else source, "r") as file,
+    ):
+        names: list[str] = []
+        file.visit(names.append)
+        for name in names:
+            if isinstance(file[name], h5py.Dataset):
+                yield name, file[name][()]
 
 
 @contextlib.contextmanager

@@ -21,6 +21,8 @@ from keras_ts.saving.metadata import carried_in
 from keras_ts.windows.windowed_series import WindowedSeries
 
 _HDF5 = (".h5", ".hdf5")
+# A folder as the Hugging Face hub has it holds the model under this name.
+IN_FOLDER = "model.keras"
 
 
 def load_model(
@@ -45,7 +47,8 @@ def load_model(
     (None, 1)
 
     Args:
-        filepath: A ``.keras`` or ``.h5`` file, or anything else that Keras loads from.
+        filepath: A ``.keras`` or ``.h5`` file, a folder that ``save_model`` wrote, or anything else
+            that Keras loads from.
         custom_objects: Classes and functions by the names that the file gives them, where
             they are not registered with Keras.
         compile: True to compile the model, if it was compiled. Defaults to True.
@@ -57,7 +60,7 @@ def load_model(
         TypeError: ``filepath`` is not a str or a Path, or ``custom_objects`` is not a dict.
         ValueError: The file cannot be loaded; the message says why, and what to do.
     """
-    path = path_text("filepath", filepath)
+    path = located(path_text("filepath", filepath))
     _check_objects(custom_objects)
     if Path(path).is_dir() or "://" in path:
         # Only Keras reads unpacked models, checkpoints and remote places.
@@ -94,7 +97,7 @@ def load_windows(filepath: str | os.PathLike[str]) -> WindowedSeries:
     True
 
     Args:
-        filepath: The file.
+        filepath: The file, or a folder that ``save_model`` wrote.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -102,7 +105,7 @@ def load_windows(filepath: str | os.PathLike[str]) -> WindowedSeries:
         ValueError: The file is neither a ``.keras`` nor an ``.h5`` file, or holds no windows or
             invalid ones.
     """
-    path = path_text("filepath", filepath)
+    path = located(path_text("filepath", filepath))
     if path.endswith(_HDF5):
         config, metadata = hdf5.check_model(path)
     else:
@@ -116,6 +119,12 @@ def load_windows(filepath: str | os.PathLike[str]) -> WindowedSeries:
             "windows into the file: keras_ts.save_model(model, filepath, windows=...)."
         )
     return carried.windows
+
+
+def located(path: str) -> str:
+    """Return the path of the model in a folder that ``save_model`` wrote; other paths stay."""
+    inside = Path(path) / IN_FOLDER
+    return str(inside) if inside.is_file() else path
 
 
 def _check_objects(custom_objects: Any) -> None:

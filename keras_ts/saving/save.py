@@ -1,32 +1,63 @@
-"""Saves a model together with the windows it was trained on."""
+"""Saves a model together with the windows it was trained on, and its scorecard."""
 
+import contextlib
 import os
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
 
 import keras
 
+from keras_ts import _checks, _keras_private
 from keras_ts._files import path_text, replacing
 from keras_ts._models import check_model
 from keras_ts.interface import Interface, in_layers, remember, remembered
+from keras_ts.layers.windowed_input import WindowedInput
+from keras_ts.plotting.errors import plot_errors
+from keras_ts.saving.card import MARKER, Scorecard, with_picture
+from keras_ts.saving.load import IN_FOLDER
 from keras_ts.saving.metadata import put_carried
+from keras_ts.saving.schema import checked
+from keras_ts.saving.scorecard import scorecard
+from keras_ts.saving.weights import Weights
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.windowed_series import WindowedSeries
+
+CARD, PICTURE = "README.md", "errors.png"
+# Nobody wants folders of these names.
+_OTHER_FILES = (".h5", ".hdf5", ".zip", ".json", ".onnx", ".pb", ".md", ".pkl")
+
+
+class Report(Protocol):
+    """What ``save_model`` asks of a report."""
+
+    def scorecards(self) -> list[dict[str, Any]]:
+        """Return the scorecard of each model, as plain values."""
+        ...
 
 
 def save_model(
     model: keras.Model,
     filepath: str | os.PathLike[str],
     windows: WindowedSeries | WindowDataset | None = None,
+    report: Report | None = None,
+    picture: bool = False,
 ) -> None:
-    """Save a model as a ``.keras`` file, with the settings of its windows inside.
+    """Save a model as a ``.keras`` file, with the settings of its windows and its scores inside.
 
     ``keras.saving.load_model`` opens the file as well. An existing file is replaced only once the
     new one is complete.
 
     A model with a ``WindowedInput`` carries its windows already, also into files that Keras's own
     ``model.save`` writes. For any other model they go into the file's metadata, which only this
-    function writes.
+    function writes. The scores of a report go the same way, and stay with the model: ``scorecard``
+    gives them back, and knows if the weights are still those that were judged.
+
+    If ``filepath`` is a folder, the model in it is named ``model.keras``, and its model card
+    ``README.md`` if it has a scorecard: a folder as a repository of the Hugging Face hub.
+    ``load_model``, ``load_windows`` and ``scorecard`` take the folder, too.
 
     Example:
 
@@ -40,20 +71,55 @@ def save_model(
 
     Args:
         model: The model, with optimizer, loss and metrics if it is compiled.
-        filepath: The file to write; its name ends in ``.keras``.
+        filepath: The file to write, whose name ends in ``.keras``; any other name is that of a
+            folder, which is made if it is not there.
         windows: The settings to keep with the model, or a dataset, whose column names and frequency
             are kept, too. If the model ends in ``SortedQuantiles``, its quantiles are kept with
             them. Defaults to None: those that the model was loaded or saved with before, if any.
+        report: What ``compare`` or ``backtest`` returned. If it judges several models, the one
+            with the weights of ``model`` is meant. Defaults to None: the model keeps the scorecard
+            that it has, if any.
+        picture: True to draw the errors at each step into ``errors.png`` in the folder, and to show
+            them in the card. Needs matplotlib and a scorecard. Defaults to False.
 
     Raises:
-        TypeError: ``model`` is not a Keras model, ``filepath`` is not a path, or ``windows`` is
-            neither a ``WindowedSeries`` nor a ``WindowDataset``.
-        ValueError: ``filepath`` does not end in ``.keras``, the names of columns take megabytes, or
-            ``windows`` cut other windows than the model's ``WindowedInput`` carries.
+        TypeError: ``model`` is not a Keras model, ``filepath`` is not a path, ``windows`` is
+            neither a ``WindowedSeries`` nor a ``WindowDataset``, or ``report`` is no report.
+        ValueError: ``filepath`` names a file of another kind, the names of columns take megabytes,
+            ``windows`` cut other windows than the model's ``WindowedInput`` carries, ``report``
+            judges no model with these weights, the model carries no windows that a report
+            could go with, or the folder holds a ``README.md`` that would be wrong or lost.
         FileNotFoundError: The folder of ``filepath`` does not exist.
     """
-    check_saveable(model, filepath)
-    passed, own = _carried(model, windows), in_layers(model)
+    check_model(model)
+    path = Path(path_text("filepath", filepath))
+    _checks.boolean("picture", picture)
+    if path.name.lower().endswith(_OTHER_FILES):
+        raise ValueError(
+            f"filepath must end in .keras, or name a folder. Received: filepath={str(path)!r}."
+        )
+    folder = path.suffix != ".keras"
+    if folder and path.exists() and not path.is_dir():
+        raise ValueError(
+            f"filepath must end in .keras, or name a folder. {str(path)!r} is a file already."
+        )
+    kept = _kept(model, windows, report)
+    has_card = kept is not None and kept.scorecard is not None
+    if picture and not (folder and has_card):
+        raise ValueError(
+            "picture=True draws the errors of a scorecard into a folder: name a folder, and pass "
+            "report=compare(model, train, validation)."
+        )
+    with _carrying(model, kept) as beside:
+        if folder:
+            _write_folder(model, path, beside, scorecard(model) if has_card else None, picture)
+        else:
+            write(model, path, beside)
+
+
+def _kept(model: keras.Model, windows: Any, report: Any) -> Carried | None:
+    """Return what the model shall carry; None without windows."""
+    passed, own, old = _carried(model, windows), in_layers(model), remembered(model)
     if passed is not None and own is not None:
         disagreement = own.disagreement(passed)
         if disagreement is not None:
@@ -61,9 +127,64 @@ def save_model(
                 "windows are not those that the model's WindowedInput carries: it has "
                 f"{disagreement}. Leave windows out, or build the model for these."
             )
-    kept = None if own is not None else passed or remembered(model)
-    write(model, filepath, kept)
-    remember(model, kept)
+    kept: Carried | None = own or passed or old
+    if kept is not None and old is not None and old.disagreement(kept) is None:
+        kept = replace(kept, scorecard=kept.scorecard or old.scorecard)
+    if report is not None:
+        values = checked(_judged(model, report))
+        if kept is None:
+            raise ValueError(
+                "A scorecard goes with the windows that were judged, and the model carries none: "
+                "pass windows=validation, the dataset that it was judged on."
+            )
+        kept = replace(kept, scorecard=values)
+    return kept
+
+
+@contextlib.contextmanager
+def _carrying(model: keras.Model, kept: Carried | None) -> Iterator[Carried | None]:
+    """Let a model carry ``kept``; if the block fails, the model carries what it did before.
+
+    Yields:
+        What has to be written into the file's metadata, since no layer carries it, or None.
+    """
+    layers = [
+        layer for layer in _keras_private.layers_within(model) if isinstance(layer, WindowedInput)
+    ]
+    before = [layer.carried for layer in layers], remembered(model)
+    for layer in layers:
+        layer.carried = kept or layer.carried
+    remember(model, None if layers else kept)
+    try:
+        yield remembered(model)
+    except BaseException:
+        for layer, carried in zip(layers, before[0], strict=True):
+            layer.carried = carried
+        remember(model, before[1])
+        raise
+
+
+def _judged(model: keras.Model, report: Any) -> dict[str, Any]:
+    """Return the scorecard in a report that belongs to a model, found by its weights."""
+    if not callable(getattr(report, "scorecards", None)):
+        raise TypeError(
+            "report must be what compare or backtest returned. Received: "
+            f"{_checks.shown(report)} ({type(report).__name__})."
+        )
+    own = Weights.of(model).plain()
+    cards: list[dict[str, Any]] = report.scorecards()
+    for card in cards:
+        if card["weights"] is None:  # A backtest judges other models, made in the same way.
+            return {**card, **own}
+    alike = [card for card in cards if card["weights"] == own["weights"]]
+    if not alike:
+        judged = ", ".join(repr(card["model"]) for card in cards) or "no model"
+        raise ValueError(
+            f"report judges {judged}, and the weights of model are others: it was trained further "
+            "since, or is another model. Judge this model, and save it with that report."
+        )
+    # A calibrated model and the one inside have the same weights but for the intervals'.
+    return next((card for card in alike if card["intervals"] == own["intervals"]), alike[0])
 
 
 def _carried(model: keras.Model, windows: Any) -> Carried | None:
@@ -80,6 +201,47 @@ def _carried(model: keras.Model, windows: Any) -> Carried | None:
     )
 
 
+def _write_folder(
+    model: keras.Model, folder: Path, carried: Carried | None, card: Scorecard | None, picture: bool
+) -> None:
+    """Write model, card and picture; each file is in place only once all are complete."""
+    if not folder.parent.is_dir():
+        raise FileNotFoundError(f"{str(folder)!r}: the folder {folder.parent} does not exist.")
+    _check_readme(folder / CARD, card)
+    folder.mkdir(exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(replacing(folder / IN_FOLDER))
+        _write(model, file, carried)
+        if card is None:
+            return
+        text = stack.enter_context(replacing(folder / CARD))
+        text.write_text(with_picture(card, PICTURE if picture else None), encoding="utf-8")
+        if picture:
+            steps, metric = card.values["steps"], card.values["by"]
+            plot_errors(
+                {card.values["model"]: steps["model"], card.values["best"]: steps["baseline"]},
+                metric.upper(),
+                filepath=folder / PICTURE,
+            )
+
+
+def _check_readme(path: Path, card: Scorecard | None) -> None:
+    """Refuse a card that a save would make wrong, and a text of somebody's own."""
+    if not path.is_file():
+        return
+    ours = MARKER in path.read_text(encoding="utf-8", errors="replace")
+    if card is None and ours:
+        raise ValueError(
+            f"{str(path)!r} is the card of a model that was judged, and this one has no scorecard: "
+            "pass report=compare(model, train, validation), or remove the card."
+        )
+    if card is not None and not ours:
+        raise ValueError(
+            f"{str(path)!r} was not written by save_model, or changed by hand, and would be "
+            "replaced by the card: move it, or save to another folder."
+        )
+
+
 def check_saveable(model: Any, filepath: Any) -> None:
     """Refuse anything but a model, and a path that does not end in ``.keras``."""
     check_model(model)
@@ -91,6 +253,10 @@ def check_saveable(model: Any, filepath: Any) -> None:
 def write(model: keras.Model, filepath: str | os.PathLike[str], carried: Carried | None) -> None:
     """Write Keras's file, with ``carried`` in its metadata."""
     with replacing(filepath) as temporary:
-        keras.saving.save_model(model, temporary)
-        if carried is not None:
-            put_carried(temporary, carried)
+        _write(model, temporary, carried)
+
+
+def _write(model: keras.Model, temporary: Path, carried: Carried | None) -> None:
+    keras.saving.save_model(model, temporary)
+    if carried is not None:
+        put_carried(temporary, carried)

@@ -2,11 +2,13 @@
 
 To forecast from raw data, a model needs more than its weights: how windows are cut, the order of
 the columns, the frequency, and its quantiles. One object holds all of it, so that a layer, a file's
-metadata and ``forecast`` apply the same checks.
+metadata and ``forecast`` apply the same checks. The scorecard rides along, so that it goes wherever
+these go.
 """
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self, cast
 
 from keras_ts import _checks
@@ -22,6 +24,7 @@ _TRAINING = {"stride", "missing", "weighting", "batch_size", "shuffle", "seed", 
 # A file that holds more is broken or malicious.
 _MOST_COLUMNS = 1 << 16
 _LONGEST_NAME = 1000
+_LONGEST_SCORECARD = 1 << 20
 
 
 @renamed(levels="quantiles")
@@ -35,12 +38,15 @@ class Carried:
         frequency: The step from one timestamp to the next, such as "1 day"; None without timestamps
             and for a panel whose series have different ones.
         quantiles: The quantiles on the last axis of the output; None for a point forecast.
+        scorecard: The scores of the model as plain values, or None. No forecast depends on them, so
+            they do not count when two objects are compared.
     """
 
     windows: WindowedSeries
     columns: Columns | None = None
     frequency: str | None = None
     quantiles: tuple[float, ...] | None = None
+    scorecard: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.windows, WindowedSeries):
@@ -50,6 +56,8 @@ class Carried:
         checked: dict[str, Any] = {"frequency": _frequency(self.frequency)}
         if self.quantiles is not None:
             checked["quantiles"] = _checks.levels("quantiles", self.quantiles)
+        if self.scorecard is not None:
+            checked["scorecard"] = _plain(self.scorecard)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
@@ -108,6 +116,7 @@ class Carried:
             "columns": self.columns and self.columns.by_part(),
             "frequency": self.frequency,
             "quantiles": self.quantiles and list(self.quantiles),
+            "scorecard": self.scorecard,
         }
 
     @classmethod
@@ -130,6 +139,21 @@ def windows_of(windows: Any) -> WindowedSeries:
             f"Received: {_checks.shown(windows)}."
         )
     return WindowedSeries.from_config(dict(windows))
+
+
+def _plain(scorecard: Any) -> dict[str, Any]:
+    """Return a copy of a scorecard; its entries are checked when somebody asks for them."""
+    try:
+        text = json.dumps(scorecard, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        text = ""
+    if not isinstance(scorecard, dict) or not 0 < len(text) <= _LONGEST_SCORECARD:
+        raise TypeError(
+            "scorecard must be a dict of plain values that takes at most "
+            f"{_LONGEST_SCORECARD:,} bytes as JSON, or None. "
+            f"Received: scorecard={_checks.shown(scorecard)}."
+        )
+    return cast(dict[str, Any], json.loads(text))
 
 
 def _frequency(frequency: Any) -> str | None:

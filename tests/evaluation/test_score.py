@@ -87,9 +87,8 @@ def test_rows_that_have_not_come_are_said(made):
 
 
 def test_other_names_are_those_of_the_file(made, tmp_path):
-    table, ahead, model = made
-    _, held = WINDOWS.split(table, at="2024-03-01")
-    train, _ = WINDOWS.split(table, at="2024-03-01")
+    table, _, model = made
+    train, held = WINDOWS.split(table, at="2024-03-01")
     aligned = held.align(model.predict(held, verbose=0)[..., 1])
     path = tmp_path / "model.keras"
     save_model(model, path, report=compare(model, train, held, by="mae"))

@@ -21,7 +21,8 @@ from keras_ts import ScaleOutput, load_model, migrate_lambdas
 from registered import REGISTERED
 
 # These files are as good as the one that they were made from.
-HARMLESS = ("no settings", "metadata no layers")
+# A scorecard of plain values is read when somebody asks for it.
+HARMLESS = ("no settings", "metadata no layers", "scorecard")
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +102,9 @@ def test_every_file_is_refused_or_harmless(corpus, good, capsys):
             counts["harmless"] += 1
         else:
             wrong[name] = loaded
-        for way in ("migrate_lambdas", "load_windows"):
+        if not isinstance(result["scorecard"], str):
+            wrong[f"{name}, scorecard"] = "opened"
+        for way in ("migrate_lambdas", "load_windows", "scorecard"):
             said = result[way]
             if isinstance(said, str) and (said.startswith("ESCAPED") or len(said) > 1000):
                 wrong[f"{name}, {way}"] = said
@@ -274,7 +277,8 @@ RIGHT = {
     "IntervalCoverage": {"quantiles": levels},
     "WindowedInput": {
         "windows": lambda value: isinstance(value, dict), "columns": one_of(None),
-        "frequency": lambda value: isinstance(value, str | None), "quantiles": maybe(levels)},
+        "frequency": lambda value: isinstance(value, str | None), "quantiles": maybe(levels),
+        "scorecard": lambda value: isinstance(value, dict | None)},
     "Rollout": {
         "model": lambda value: isinstance(value, dict),
         "carried": lambda value: isinstance(value, dict), "steps": whole(1)},

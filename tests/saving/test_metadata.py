@@ -105,6 +105,9 @@ def test_settings_that_would_not_load_are_not_saved(model, tmp_path):
         {"windows": {"window": 5}, "frequency": "x" * 1_000_000},
         {"windows": {"window": 5}, "quantiles": [0.9, 0.1]},
         {"windows": {"window": 5}, "quantiles": [0.5] * 100_000},
+        {"windows": {"window": 5}, "scorecard": "good"},
+        {"windows": {"window": 5}, "scorecard": {"mae": float("nan")}},
+        {"windows": {"window": 5}, "scorecard": {"mae": [0.5] * 500_000}},
     ],
 )
 def test_wrong_windows_are_refused(model, tmp_path, ours):

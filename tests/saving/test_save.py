@@ -4,13 +4,16 @@ import keras
 import numpy as np
 import pytest
 
+from judged_models import changed, judged, parts
 from keras_ts import (
     RecurrentPreset,
     WindowedInput,
     WindowedSeries,
+    compare,
     load_model,
     load_windows,
     save_model,
+    scorecard,
 )
 from keras_ts.interface import carried_by
 from keras_ts.layers import SortedQuantiles
@@ -40,8 +43,12 @@ def test_a_failed_save_leaves_the_old_file(model, tmp_path, monkeypatch):
 
 
 def test_misuse(model, tmp_path):
-    with pytest.raises(ValueError, match=r"must end in .keras"):
+    with pytest.raises(ValueError, match=r"must end in .keras, or name a folder"):
         save_model(model, tmp_path / "model.h5")
+    with pytest.raises(TypeError, match="picture must be True or False"):
+        save_model(model, tmp_path / "model.keras", picture="errors.png")
+    with pytest.raises(ValueError, match="picture=True draws the errors of a scorecard"):
+        save_model(model, tmp_path / "folder", picture=True)
     with pytest.raises(TypeError, match="WindowedSeries, a WindowDataset or None"):
         save_model(model, tmp_path / "model.keras", windows={"window": 5})
     with pytest.raises(TypeError, match="must be a Keras model"):
@@ -107,3 +114,85 @@ def test_windows_that_disagree_with_what_a_model_carries(tmp_path, settings, giv
     with pytest.raises(ValueError, match=says):
         save_model(carrier(WindowedSeries(5), **settings), path, windows=given)
     assert not path.exists()
+
+
+def test_a_folder_holds_model_card_and_picture(tmp_path):
+    folder = tmp_path / "hub"
+    model, report = judged()
+    save_model(model, folder, report=report, picture=True)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "README.md",
+        "errors.png",
+        "model.keras",
+    ]
+    x = np.ones((2, 20), "float32")
+    np.testing.assert_array_equal(
+        load_model(folder).predict(x, verbose=0), model.predict(x, verbose=0)
+    )
+    assert load_windows(str(folder)) == parts()[0].windows
+    assert scorecard(folder).ok
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    assert text.replace("![Error at each step ahead](errors.png)\n\n", "") == (
+        scorecard(model).to_markdown()
+    )
+    with pytest.raises(ValueError, match="name a folder, and pass"):
+        save_model(model, tmp_path / "model.keras", picture=True)
+
+
+def test_a_folder_without_a_report(model, tmp_path):
+    save_model(model, tmp_path / "hub", windows=WINDOWS)
+    save_model(load_model(tmp_path / "hub"), tmp_path / "hub")
+    assert [path.name for path in (tmp_path / "hub").iterdir()] == ["model.keras"]
+    assert load_windows(tmp_path / "hub") == WINDOWS
+
+
+def test_the_card_in_a_folder_is_that_of_its_model(model, tmp_path):
+    folder, card = tmp_path / "hub", tmp_path / "hub" / "README.md"
+    trained, report = judged()
+    save_model(trained, folder, report=report)
+    with pytest.raises(ValueError, match=r"README.md' is the card of a model that was judged"):
+        save_model(model, folder)
+    assert scorecard(folder).ok
+    save_model(changed(trained), folder)
+    assert "The weights are no longer those that were judged" in card.read_text(encoding="utf-8")
+    save_model(trained, folder, report=compare(trained, *parts()))
+    assert "no longer" not in card.read_text(encoding="utf-8")
+
+
+def test_a_text_of_ones_own_is_not_replaced(model, tmp_path):
+    folder = tmp_path / "hub"
+    folder.mkdir()
+    (folder / "README.md").write_text("Mine.", encoding="utf-8")
+    trained, report = judged()
+    with pytest.raises(ValueError, match="was not written by save_model, or changed by hand"):
+        save_model(trained, folder, report=report)
+    save_model(model, folder)
+    assert (folder / "README.md").read_text(encoding="utf-8") == "Mine."
+
+
+def test_a_folder_that_cannot_be_one(model, tmp_path):
+    (tmp_path / "hub").write_text("a file")
+    with pytest.raises(ValueError, match="hub' is a file already"):
+        save_model(model, tmp_path / "hub")
+    with pytest.raises(FileNotFoundError, match="nowhere does not exist"):
+        save_model(model, tmp_path / "nowhere" / "hub")
+
+
+def test_a_failed_save_leaves_the_old_folder(tmp_path, monkeypatch):
+    folder = tmp_path / "hub"
+    model, report = judged()
+    save_model(model, folder, report=report)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def fail(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(keras.saving, "save_model", fail)
+    with pytest.raises(OSError, match="no space"):
+        save_model(changed(model), folder)
+    monkeypatch.undo()
+    monkeypatch.setattr("keras_ts.saving.save.with_picture", fail)
+    with pytest.raises(OSError, match="no space"):
+        save_model(model, folder, report=compare({"anew": model}, *parts()))
+    assert scorecard(model).to_dict()["model"] == "model"
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

@@ -239,3 +239,23 @@ def test_categories_of_an_untrusted_config_are_checked(categories, says):
     config["windows"]["categories"] = categories
     with pytest.raises((TypeError, ValueError), match=says):
         Carried.from_config(config)
+
+
+def test_a_scorecard_rides_along_and_does_not_count():
+    windows, scores = WindowedSeries(5), {"format": 1, "mae": [1.5, None]}
+    carried = Carried(windows, scorecard=scores)
+    scores["mae"].append(2.5)
+    assert carried.scorecard == {"format": 1, "mae": [1.5, None]}
+    assert carried == Carried(windows)
+    assert carried.disagreement(Carried(windows, scorecard={})) is None
+    assert carried.of_windows(WindowedSeries(5, batch_size=7)).scorecard == carried.scorecard
+    assert Carried.from_config(carried.get_config()).scorecard == carried.scorecard
+
+
+@pytest.mark.parametrize(
+    "scorecard", [7, [1.5], {"mae": float("inf")}, {"mae": {1.5}}, {"text": "x" * (1 << 20)}]
+)
+def test_a_scorecard_holds_plain_values(scorecard):
+    with pytest.raises(TypeError, match="scorecard must be a dict of plain values") as error:
+        Carried(WindowedSeries(5), scorecard=scorecard)
+    assert len(str(error.value)) < 500

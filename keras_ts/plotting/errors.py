@@ -1,0 +1,36 @@
+"""``plot_errors``: the error of forecasters at each step ahead, from arrays."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_ts.plotting.axes import DATA, MODEL, Path, finished_axes, own_axes, written
+
+
+def plot_errors(
+    errors: Mapping[str, Sequence[float | None]], metric: str, filepath: Path = None
+) -> Any:
+    """Draw the error of a model and of a baseline at each step.
+
+    Args:
+        errors: The errors at steps 1, 2, ... by the name of their forecaster, the model's first.
+            None leaves a gap.
+        metric: Name of the metric.
+        filepath: File to save the picture in. Defaults to None: no file.
+
+    Returns:
+        The axes.
+    """
+    ax = own_axes()
+    for (name, values), color in zip(errors.items(), (MODEL, DATA), strict=False):
+        heights = np.array(values, dtype=np.float64)
+        steps = np.arange(1, len(heights) + 1)
+        marker = "o" if len(heights) <= 31 else None
+        ax.plot(steps, heights, color=color, linewidth=1.6, marker=marker, label=written(name))
+    ax.set_xlabel("step")
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.set_ylabel(metric)
+    ax.set_ylim(bottom=0)
+    ax.legend(frameon=False, loc="best")
+    return finished_axes(ax, filepath)

@@ -1,0 +1,119 @@
+"""Checks the entries of a scorecard, which may come from an untrusted file."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from keras_ts import _checks
+
+_FORMAT = 1
+_SKILL = ("skill", "skill_low", "skill_high")
+# More is no sensible model's.
+_LONGEST_TEXT, _LONGEST_LIST = 1000, 100_000
+
+
+def checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries of a scorecard that this version knows; it may be an untrusted file's.
+
+    Raises:
+        TypeError: An entry is of the wrong type.
+        ValueError: An entry is missing or out of range, or a newer version wrote the scorecard.
+    """
+    if _checks.integer("format", values.get("format"), 1) > _FORMAT:
+        raise ValueError("it comes from a newer keras_ts: pip install --upgrade keras-ts.")
+    read: dict[str, Any] = _entry(_SCORECARD)("scorecard", values)
+    promised = [course for course in list(read["promised"].values())[1:] if course is not None]
+    for columns in (read["table"], {**read["steps"], **promised[0]}, *promised):
+        lengths = {len(column) for column in columns.values() if column is not None}
+        if len(lengths) != 1 or lengths == {0}:
+            raise ValueError(f"{', '.join(columns)} must be columns of one length.")
+    table = read["table"]
+    if not {"name", read["by"], *_SKILL} <= set(table) or read["model"] not in table["name"]:
+        raise ValueError("table lacks the model, its skill, or the metric of the verdict.")
+    return read
+
+
+_Check = Callable[[str, Any], Any]
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
+        raise TypeError(f"{name} must be a short text. Received: {_checks.shown(value)}.")
+    # Such as colours, by which a terminal would show another text.
+    return "".join(letter if letter.isprintable() else " " for letter in value)
+
+
+def _count(name: str, value: Any) -> int:
+    return _checks.integer(name, value, 0)
+
+
+def _number(name: str, value: Any) -> float | None:
+    return None if value is None else _checks.real(name, value)
+
+
+def _maybe(check: _Check) -> _Check:
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def _list(check: _Check) -> _Check:
+    def read(name: str, value: Any) -> list[Any]:
+        if not isinstance(value, list) or len(value) > _LONGEST_LIST:
+            raise TypeError(f"{name} must be a list. Received: {_checks.shown(value)}.")
+        return [check(f"an entry of {name}", item) for item in value]
+
+    return read
+
+
+def _dict(name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} must be a dict. Received: {_checks.shown(value)}.")
+    return value
+
+
+def _entry(checks: dict[str, _Check]) -> _Check:
+    def read(name: str, value: Any) -> dict[str, Any]:
+        values = _dict(name, value)
+        missing = [key for key in checks if key not in values]
+        if missing:
+            raise ValueError(f"{name} lacks {missing[0]!r}.")
+        return {key: check(key, values[key]) for key, check in checks.items()}
+
+    return read
+
+
+def _table(name: str, value: Any) -> dict[str, Any]:
+    return {
+        _text("a column", column): (_TEXTS if column == "name" else _NUMBERS)(column, values)
+        for column, values in _dict(name, value).items()
+    }
+
+
+_NUMBERS, _TEXTS = _list(_number), _list(_text)
+_COURSE = _entry({"mean": _NUMBERS, "low": _NUMBERS, "high": _NUMBERS})
+_SCORECARD: dict[str, _Check] = {
+    "format": _count,
+    "model": _text,
+    "by": _text,
+    "period": _maybe(_count),
+    "folds": _maybe(_count),
+    "best": _text,
+    "verdict": _text,
+    "sentence": _text,
+    "notes": _TEXTS,
+    "table": _table,
+    "steps": _entry({"model": _NUMBERS, "baseline": _NUMBERS, "coverage": _maybe(_NUMBERS)}),
+    "coverage": _maybe(_entry({"asked": _number, "share": _number, "width": _number})),
+    "promised": _entry({"origins": _count, "errors": _COURSE, "coverage": _maybe(_COURSE)}),
+    "judged_on": _entry(
+        {
+            "windows": _count,
+            "series": _count,
+            "origins": _count,
+            "first": _text,
+            "last": _text,
+            "fingerprint": _text,
+        }
+    ),
+    "versions": _entry({"keras_ts": _text, "keras": _text, "backend": _text}),
+    "weights": _TEXTS,
+    "intervals": _maybe(_TEXTS),
+}

@@ -1,0 +1,150 @@
+"""``scorecard``: reads the scores and the verdict that a model keeps in its file."""
+
+import os
+from typing import Any
+
+import keras
+
+from keras_ts import _checks
+from keras_ts._files import path_text
+from keras_ts.interface import Interface, carried_by
+from keras_ts.layers.conformal_interval import checked_coverage, outer_levels
+from keras_ts.saving.card import Scorecard
+from keras_ts.saving.config import entries, title
+from keras_ts.saving.diagnose import short
+from keras_ts.saving.load import located, look_through
+from keras_ts.saving.metadata import carried_in
+from keras_ts.saving.schema import checked
+from keras_ts.saving.weights import Weights, digests_in
+from keras_ts.windows.carried import Carried
+
+_INTERVAL = "keras_ts>ConformalInterval"
+# A ConformalInterval has two weights: margins and floor.
+_WEIGHTS_OF_INTERVAL = 2
+
+
+def scorecard(model: keras.Model | str | os.PathLike[str]) -> Scorecard:
+    """Return the scorecard that ``save_model(model, filepath, report=report)`` put into a model.
+
+    A file is read without building the model. The digests of its weights are compared with those
+    of the weights that were judged, so the scorecard knows if the model was trained further.
+
+    Example:
+
+    >>> import tempfile
+    >>> from keras_ts import RecurrentPreset, WindowedSeries, compare, course_series
+    >>> from keras_ts import save_model, scorecard
+    >>> train, validation = WindowedSeries(20).split(course_series(), at=1000)
+    >>> model = RecurrentPreset(units=(4,), window_norm="last").build(train)
+    >>> report = compare(model, train, validation)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(model, folder + "/model.keras", report=report)
+    ...     card = scorecard(folder + "/model.keras")
+    >>> card.ok, card.to_dict()["verdict"] == report.verdicts["model"]
+    (True, True)
+
+    Args:
+        model: A model, a ``.keras`` or ``.h5`` file, or a folder that ``save_model`` wrote.
+
+    Returns:
+        A ``Scorecard``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        TypeError: ``model`` is neither a Keras model nor a path.
+        ValueError: The model or file has no scorecard, or an invalid one.
+    """
+    if isinstance(model, keras.Model):
+        return _of_model(model)
+    if not isinstance(model, str | os.PathLike):
+        raise TypeError(
+            "model must be a Keras model or the path of a file. "
+            f"Received: {_checks.shown(model)} ({type(model).__name__})."
+        )
+    return _of_file(located(path_text("model", model)))
+
+
+def _of_model(model: keras.Model) -> Scorecard:
+    carried = carried_by(model)
+    values, weights = _values(carried, f"The model {model.name!r}"), Weights.of(model)
+    intervals = None if values["intervals"] is None else frozenset(values["intervals"])
+    return _scorecard(
+        carried,
+        values,
+        Interface(model, carried).quantiles,
+        same_net=weights.net == set(values["weights"]),
+        same_intervals=weights.intervals == intervals,
+        calibrated=weights.intervals is not None,
+    )
+
+
+def _of_file(path: str) -> Scorecard:
+    config, metadata = look_through(path)
+    carried = carried_in(config, metadata, path)
+    values, digests = _values(carried, repr(path)), digests_in(path)
+    layers = [e["config"] for p, e in entries(config) if title(e) == _INTERVAL and not p.part]
+    net, intervals = set(values["weights"]), values["intervals"]
+    quantiles = carried.quantiles if carried else None
+    if layers:
+        quantiles = _bounds(layers[-1], path)
+    return _scorecard(
+        carried,
+        values,
+        quantiles,
+        same_net=net <= digests and len(digests - net) <= _WEIGHTS_OF_INTERVAL * len(layers),
+        same_intervals=not layers if intervals is None else set(intervals) <= digests,
+        calibrated=bool(layers),
+    )
+
+
+def _bounds(layer: Any, path: str) -> tuple[float, ...]:
+    """Return the bounds of a ``ConformalInterval`` from its config."""
+    try:
+        shares = checked_coverage(layer["coverage"])
+    except (TypeError, ValueError, KeyError) as error:
+        raise ValueError(f"{path!r} holds an invalid ConformalInterval: {short(error)}") from None
+    low, high = zip(*map(outer_levels, shares), strict=True)
+    return (*reversed(low), 0.5, *high)
+
+
+def _scorecard(
+    carried: Any,
+    values: dict[str, Any],
+    quantiles: tuple[float, ...] | None,
+    *,
+    same_net: bool,
+    same_intervals: bool,
+    calibrated: bool,
+) -> Scorecard:
+    remarks = []
+    if not same_net:
+        remarks.append(
+            "The weights are no longer those that were judged: the model was trained further, or "
+            "given other weights. Judge it again."
+        )
+    elif values["folds"] is not None:
+        remarks.append(
+            f"Judged by a backtest: the errors are those of {values['folds']} models, built and "
+            "trained as this one and each on an earlier part of the data."
+        )
+    if not same_intervals:
+        remarks.append(
+            "The intervals are not those that were judged: "
+            + ("the model was calibrated since." if calibrated else "it has lost them.")
+            + " Scores of the point forecast hold, coverage and width do not."
+        )
+    return Scorecard(same_net, tuple(remarks), carried, quantiles, values)
+
+
+def _values(carried: Carried | None, where: str) -> dict[str, Any]:
+    """Return the checked entries of the scorecard that a model or file carries."""
+    if carried is None or carried.scorecard is None:
+        raise ValueError(
+            f"{where} has no scorecard. Judge the model, and save it with the report: "
+            "keras_ts.save_model(model, filepath, report=keras_ts.compare(model, train, "
+            "validation))."
+        )
+    try:
+        return checked(carried.scorecard)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{where} holds an invalid scorecard: {short(error)}") from None

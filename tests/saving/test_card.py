@@ -1,0 +1,189 @@
+"""A model card shows what a scorecard holds, whatever its texts are."""
+
+import copy
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from judged_models import changed, judged
+from keras_ts import WindowedSeries, save_model, scorecard
+from keras_ts.saving.card import Scorecard, with_picture
+from keras_ts.windows.carried import Carried
+
+
+@pytest.fixture(scope="module")
+def card(tmp_path_factory):
+    model, report = judged((0.1, 0.5, 0.9))
+    save_model(model, tmp_path_factory.mktemp("card") / "model.keras", report=report)
+    return scorecard(model)
+
+
+# A line of YAML: an item or not, a key, and a quoted text, a number or words.
+LINE = re.compile(r' *(?:- )?(?:([a-z_-]+):(?: ("[^"\\]*(?:\\.[^"\\]*)*"|[\w. +-]+))?|([a-z_-]+))')
+
+
+def parted(text):
+    """Return the head as pairs of keys and values, checked line by line, and the body."""
+    start, head, body = text.split("---\n", 2)
+    assert start == ""
+    pairs = []
+    for line in head.splitlines():
+        match = LINE.fullmatch(line)
+        assert match, line
+        key, value, item = match.groups()
+        quoted = value is not None and value[0] in '"-0123456789'
+        pairs.append((key, json.loads(value) if quoted else value or item))
+    return pairs, body
+
+
+def metrics_in(pairs):
+    """Return the values of the metrics by their types."""
+    begin = pairs.index(("metrics", None)) + 1
+    rows = [dict(pairs[place : place + 3]) for place in range(begin, len(pairs), 3)]
+    return {row["type"]: row["value"] for row in rows}
+
+
+def test_the_head_is_that_of_the_hub(card):
+    """The schema is that of ``model-index``: task, dataset and metrics of each result."""
+    head, _ = parted(card.to_markdown())
+    values = card.to_dict()
+    assert head[: head.index(("metrics", None))] == [
+        ("library_name", "keras"),
+        ("pipeline_tag", "time-series-forecasting"),
+        ("tags", None),
+        (None, "time-series-forecasting"),
+        (None, "keras_ts"),
+        ("model-index", None),
+        ("name", "model"),
+        ("results", None),
+        ("task", None),
+        ("type", "time-series-forecasting"),
+        ("name", "Time Series Forecasting"),
+        ("dataset", None),
+        ("type", "held-out"),
+        ("name", "0, 1000 to 1460"),
+        ("args", None),
+        ("windows", 459),
+        ("horizon", 3),
+        ("fingerprint", values["judged_on"]["fingerprint"]),
+    ]
+    names = ["mae", "rmse", "mase", "smape", "pinball", "coverage", "width", "skill"]
+    assert metrics_in(head) == {name: values["table"][name][0] for name in names}
+
+
+def test_the_body_says_it_all(card):
+    _, body = parted(card.to_markdown())
+    values = card.to_dict()
+    for line in (
+        "# model",
+        f"**{values['sentence']}**",
+        "| Horizon | 3 rows |",
+        "| Quantiles | 0.1, 0.5, 0.9 |",
+        "|  | MAE | RMSE | MASE | sMAPE | pinball | coverage | width | skill | 95 % interval |",
+        "459 windows from 459 origins, whose targets lie from 1000 to 1460.",
+        "ahead = keras_ts.forecast(model, series)",
+        "- It was judged on one series, so nothing is known of others.",
+    ):
+        assert line in body.splitlines()
+    assert f"| naive | {values['table']['mae'][1]:.4g} |" in body
+    assert f"| 3 | {values['steps']['model'][2]:.4g} |" in body
+    assert f"Its 80 % interval held {100 * values['coverage']['share']:.1f} % of" in body
+    assert "errors.png" not in body
+    assert "![Error at each step ahead](errors.png)" in with_picture(card, "errors.png")
+
+
+def test_the_text_is_a_few_lines(card):
+    lines = str(card).splitlines()
+    assert lines[0] == card.to_dict()["sentence"]
+    assert 4 <= len(lines) <= 7
+
+
+def test_scores_of_other_weights_do_not_stand_in_the_head(tmp_path):
+    model, report = judged()
+    save_model(model, tmp_path / "model.keras", report=report)
+    head, body = parted(scorecard(changed(model)).to_markdown())
+    assert ("model-index", None) not in head
+    assert "**The weights are no longer those that were judged" in body
+
+
+def test_texts_stay_texts(card):
+    """Neither a link, HTML or a cell of a table, nor a second entry of the head."""
+    evil = 'x"]\nlicense: mit\n---\n# [a](http://b) <img src=c> | `d`'
+    values = copy.deepcopy(card.values)
+    values |= {"model": evil, "sentence": evil, "best": evil, "notes": [evil]}
+    values["table"]["name"] = [evil, *values["table"]["name"][1:]]
+    windows = WindowedSeries(20, 3, target_columns=evil, time_column="t")
+    columns = {"past": [evil], "future": [], "static": [], "target": [evil]}
+    carried = Carried.from_config({"windows": windows.get_config(), "columns": columns})
+    text = replace(card, values=values, carried=carried).to_markdown()
+    head, body = parted(text)
+    assert head[6] == ("name", evil.replace("\n", " "))
+    assert "\nlicense" not in text
+    for part in (" [a]", " <img", "| `d`"):
+        assert part not in body.split("## How to use it")[0]
+    heading = next(line for line in body.splitlines() if line.startswith("# "))
+    assert heading == r"# x" + r'"\] license: mit --- \# \[a\](http://b) \<img src=c\> \| \`d\`'
+
+
+def test_numbers_are_numbers_of_yaml(card):
+    """YAML 1.1 takes 1e-07 for a text."""
+    values = copy.deepcopy(card.values)
+    values["table"]["mae"][0], values["table"]["rmse"][0] = 1e-07, 1.5e20
+    text = replace(card, values=values).to_markdown()
+    head, _ = parted(text)
+    assert (metrics_in(head)["mae"], metrics_in(head)["rmse"]) == (1e-07, 1.5e20)
+    assert "value: 1.0e-07" in text
+
+
+def test_figures_that_are_none(card):
+    values = copy.deepcopy(card.values)
+    for column in ("mase", "skill", "skill_low"):
+        values["table"][column] = [None] * len(values["table"]["name"])
+    values["coverage"] = dict.fromkeys(values["coverage"])
+    values["promised"]["errors"] = {n: [None] * 3 for n in ("mean", "low", "high")}
+    values["steps"] = {n: [None] * 3 for n in ("model", "baseline", "coverage")}
+    empty = replace(card, values=values)
+    head, _ = parted(empty.to_markdown())
+    assert set(metrics_in(head)) == {"mae", "rmse", "smape", "pinball", "coverage", "width"}
+    assert "None" not in empty.to_markdown() + str(empty)
+
+
+def test_the_columns_are_those_of_the_table():
+    """Without those that the calendar makes; words by the column that they are read from."""
+    windows = WindowedSeries(
+        20, 3, gap=2, sampling_rate=2, target_columns="units", future_columns="promotion",
+        static_columns="kind", categories={"kind": ("a", "b")}, calendar=("week",),
+        id_column="shop", time_column="day",
+    )  # fmt: skip
+    columns = {
+        "past": ["units", "promotion", "week_sin", "week_cos"],
+        "future": ["promotion", "week_sin", "week_cos"],
+        "static": ["kind=a", "kind=b"],
+        "target": ["units"],
+    }
+    carried = Carried.from_config({"windows": windows.get_config(), "columns": columns})
+    values = judged()[1].scorecards()[0]
+    lines = Scorecard(True, (), carried, None, values).to_markdown().splitlines()
+    for line in (
+        "| Reads the past of | units, promotion |",
+        "| Known ahead | promotion |",
+        "| Calendar | week |",
+        "| Static | kind |",
+        "| Window | 20 rows, every 2 rows |",
+        "| Horizon | 3 rows, after 2 |",
+        '# series: a data frame with the columns "shop", "day", "units", "promotion", "kind"',
+        '# plan: the 3 rows that follow, with the columns "shop", "day", "promotion"',
+        "ahead = keras_ts.forecast(model, series, future=plan)",
+        "- It gives a point, without an interval.",
+    ):
+        assert line in lines
+
+
+def test_a_long_horizon_is_shown_in_part(card):
+    values = copy.deepcopy(card.values)
+    values["steps"] = {name: [1.0] * 336 for name in values["steps"]}
+    text = replace(card, values=values).to_markdown()
+    rows = [line.split(" | ")[0][2:] for line in text.splitlines() if line.endswith("100.0 % |")]
+    assert (len(rows), rows[0], rows[-1]) == (14, "1", "336")
