@@ -19,7 +19,7 @@ def forecasts(train, validation):
     """Return the regression's forecasts, ``(windows, steps, targets)``."""
     baseline, judged = LinearRegression(), JudgedWindows("validation", validation)
     baseline.learn(JudgedWindows("train", train))
-    return np.concatenate([baseline.predict(judged, block) for block in judged.blocks()])
+    return np.concatenate([baseline.forecast(judged, block) for block in judged.blocks()])
 
 
 def parts_of(dataset):

