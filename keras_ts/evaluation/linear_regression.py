@@ -69,13 +69,13 @@ class DirectRidge:
         of_step = len(columns.future) * (1 + self._scaled)
         sums = [_Sums(inputs, train.geometry.horizon, of_step) for _ in train.columns]
         for block in part.blocks():
-            whole = _finite(block.actual)
+            actual, whole = _present(block.actual), _finite(block.actual)
             for places, target, rows in self._rows(part, block):
                 usable = _finite(rows.window)
                 if not part.partial:
                     usable &= whole[places] & _finite(rows.ahead)
                 scale = np.where(rows.scale > 0, rows.scale, np.nan)
-                y = (block.actual[places, :, target] - rows.location) / scale
+                y = (actual[places, :, target] - rows.location) / scale
                 if self._scaled:
                     usable &= ~(np.abs(y) > _FARTHEST).any(axis=1)
                 sums[target].add(rows.window[usable], rows.ahead[usable], y[usable])

@@ -251,6 +251,16 @@ def test_a_column_that_varies_only_where_targets_are_missing_counts_for_nothing(
     assert np.abs(more - 50).max() < 3
 
 
+def test_an_infinite_target_is_a_missing_one():
+    series = np.random.default_rng(0).normal(size=200)
+    windows = WindowedSeries(3, 2, missing="mask_targets")
+    parts = []
+    for missing in (np.nan, np.inf):
+        series[50] = missing
+        parts.append(windows.split(series, at=150))
+    np.testing.assert_array_equal(*(forecasts(*pair) for pair in parts))
+
+
 def test_without_a_window_to_fit_to_nothing_is_forecast_but_0():
     series = np.where(np.arange(40) < 25, np.nan, 1.0)
     train, validation = WindowedSeries(3, missing="keep").split(series, at=25)
