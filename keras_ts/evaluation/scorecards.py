@@ -84,8 +84,12 @@ class ByOrigin:
             counted &= present
         places = self._places[windows]
         kept = places >= 0
+        shape = self._sums.shape[1:]
+        # bincount takes a third of the time of np.add.at.
+        flat = (places[kept, None] * shape[1] + np.arange(shape[1])).ravel()
         for sums, values in zip(self._sums, (np.where(counted, losses, 0.0), counted), strict=True):
-            np.add.at(sums, places[kept], values[kept].sum(axis=2))
+            weights = values[kept].sum(axis=2).ravel()
+            sums += np.bincount(flat, weights, minlength=shape[0] * shape[1]).reshape(shape)
 
     def promise(self) -> dict[str, list[float | None]]:
         """Return how the mean loss over the first h steps varies, for h from 1 to the horizon.
