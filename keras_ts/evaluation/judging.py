@@ -61,7 +61,8 @@ def judge(
         metrics: Further metrics by name.
 
     Raises:
-        ValueError: A model's forecast is not finite, or windows differ in their actual values.
+        ValueError: No window can be judged, a model's forecast is not finite, or windows differ in
+            their actual values.
     """
     parts = list(dict.fromkeys([judged, *(forecaster.judged for forecaster in forecasters)]))
     names = ["validation", *(_name_of(part, forecasters) for part in parts[1:])]
@@ -115,6 +116,10 @@ def judge(
             for by_origin, loss in ((result.errors, measure), (result.coverage, "coverage")):
                 if forecaster.name in by_origin:
                     by_origin[forecaster.name].add(numbers, losses[loss], present)
+    if not result.scored.any():
+        raise ValueError(
+            "validation must have a window without a missing value to judge on. It has none."
+        )
     return Judgement(**{**vars(result), "missing": missing})
 
 

@@ -263,15 +263,11 @@ def report_of(
         notes: Sentences that stand between the table and the verdicts.
 
     Raises:
-        ValueError: No window can be judged.
+        ValueError: No window can be judged by MASE.
     """
     first = judgements[0]
     judged = first.judged
     scored = np.concatenate([own.scored for own in judgements])
-    if not scored.any():
-        raise ValueError(
-            "validation must have a window without a missing value to judge on. It has none."
-        )
     tallies = {
         name: Tally.joined([own.tallies[name] for own in judgements]) for name in first.tallies
     }

@@ -253,7 +253,8 @@ def _ends(ratios: Array, distances: Array, rivals: int) -> tuple[Array, Array]:
     levels = [CONFIDENCE, 1 - (1 - CONFIDENCE) / rivals]
     reach, more = np.quantile(distances, levels, method="higher", axis=1)
     ratio = np.log(ratios)
-    return 1 - np.exp(ratio + reach), 1 - np.exp(ratio - more)
+    with np.errstate(over="ignore"):  # Few errors that hardly differ may reach to -infinity.
+        return 1 - np.exp(ratio + reach), 1 - np.exp(ratio - more)
 
 
 def _blocks(shares: Array, overlap: int) -> tuple[IntArray, Array]:

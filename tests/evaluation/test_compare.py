@@ -185,8 +185,9 @@ def test_few_series_that_suit_either_forecaster_have_no_verdict():
     report = compare(mean, train, validation)
     assert report.verdicts == {"model": "cannot be told from"}
     assert np.isnan([row(report, "model")[end] for end in ("skill_low", "skill_high")]).all()
-    last = str(report).splitlines()[-1]
-    assert "too few series for an interval (6 are needed), over 400 windows of 2 series" in last
+    *_, sentence, last = str(report).splitlines()
+    assert "too few series for an interval (6 are needed), over 400 windows of 2 ser" in sentence
+    assert "it beats that baseline on 1, loses to it on 1, and cannot be told from it on 0" in last
     assert str(report).splitlines()[1].endswith("too few series")
 
 
