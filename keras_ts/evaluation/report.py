@@ -1,6 +1,5 @@
 """``ComparisonReport``: the scores of forecasters in a table, with a verdict on each model."""
 
-import html
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from keras_ts._typing import Array
 from keras_ts.evaluation.frames import as_frame
 from keras_ts.evaluation.metrics import POINT, QUANTILE
 from keras_ts.evaluation.tally import Tally
-from keras_ts.evaluation.text import aligned
+from keras_ts.evaluation.text import aligned, html_table, number, percent
 from keras_ts.evaluation.verdict import FEWEST, Skill
 from keras_ts.windows.align import label_column
 
@@ -109,17 +108,7 @@ class ComparisonReport:
 
     def _repr_html_(self) -> str:
         """Return the table and the sentences for a notebook."""
-
-        def row(cells: list[str], tag: str) -> str:
-            inner = "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells)
-            return f"<tr>{inner}</tr>"
-
-        body = "".join(row(cells, "td") for cells in self._rows())
-        text = "<br>".join(html.escape(line) for line in [*self._notes, *self._sentences()])
-        return (
-            f"<table><thead>{row(self._heading(), 'th')}</thead><tbody>{body}</tbody></table>"
-            f"<p>{text}</p>"
-        )
+        return html_table(self._heading(), self._rows(), [*self._notes, *self._sentences()])
 
     def _heading(self) -> list[str]:
         metrics = [*_HEADINGS.values(), *self._quantile_metrics()]
@@ -128,18 +117,18 @@ class ComparisonReport:
     def _rows(self) -> Iterator[list[str]]:
         metrics = [*POINT, *self._quantile_metrics()]
         for place, name in enumerate(self.table["name"].tolist()):
-            numbers = [_number(self.table[metric][place]) for metric in metrics]
+            numbers = [number(self.table[metric][place]) for metric in metrics]
             skill = self._skills[name]
-            interval = f"{_percent(skill.low)} to {_percent(skill.high)}"
+            interval = f"{percent(skill.low)} to {percent(skill.high)}"
             if name == self.best:
                 interval = ""
             elif np.isnan(skill.low):
                 interval = f"too few {skill.few}"
-            yield [name, *numbers, _percent(skill.value), interval]
+            yield [name, *numbers, percent(skill.value), interval]
 
     def _sentences(self) -> Iterator[str]:
         if not self._models:
-            error = _number(self._tallies[self.best].metric("mae"))
+            error = number(self._tallies[self.best].metric("mae"))
             yield (
                 f"The best baseline is {self.best}, with an MAE of {error} over {self.windows} "
                 f"windows{self._panel()}."
@@ -147,13 +136,13 @@ class ComparisonReport:
         for name in self._models:
             skill = self._skills[name]
             interval = (
-                f"95 % interval {_percent(skill.low)} to {_percent(skill.high)}"
+                f"95 % interval {percent(skill.low)} to {percent(skill.high)}"
                 if not np.isnan(skill.low)
                 else _too_few(skill)
             )
             yield (
                 f"{name} {skill.verdict} the best baseline, {self.best}: skill "
-                f"{_percent(skill.value)}, {interval}, over {self.windows} "
+                f"{percent(skill.value)}, {interval}, over {self.windows} "
                 f"windows{self._panel()}."
             )
 
@@ -171,11 +160,3 @@ def _too_few(skill: Skill) -> str:
         return f"too few series for an interval ({FEWEST} are needed)"
     needed = f"stretches of {skill.stretch} windows" if skill.stretch > 1 else "windows"
     return f"too few windows for an interval ({FEWEST} {needed} are needed: errors last that long)"
-
-
-def _number(value: Any) -> str:
-    return "-" if np.isnan(value) else f"{float(value):.4g}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %" if np.isfinite(share) else "-"

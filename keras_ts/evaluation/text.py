@@ -1,6 +1,10 @@
-"""Aligns text in columns, for reports that print as a table."""
+"""Writes tables of reports: as text in columns, and as HTML for notebooks."""
 
-from collections.abc import Sequence
+import html
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 0) -> list[str]:
@@ -18,3 +22,25 @@ def aligned(rows: Sequence[Sequence[str]], left: int = 0) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def html_table(heading: Sequence[str], rows: Iterable[Sequence[str]], lines: Iterable[str]) -> str:
+    """Return a table in HTML, with lines of text below it."""
+
+    def row(cells: Sequence[str], tag: str) -> str:
+        inner = "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells)
+        return f"<tr>{inner}</tr>"
+
+    body = "".join(row(cells, "td") for cells in rows)
+    text = "<br>".join(html.escape(line) for line in lines)
+    return f"<table><thead>{row(heading, 'th')}</thead><tbody>{body}</tbody></table><p>{text}</p>"
+
+
+def number(value: Any) -> str:
+    """Return a number with four digits, and ``-`` for NaN."""
+    return "-" if np.isnan(value) else f"{float(value):.4g}"
+
+
+def percent(share: float) -> str:
+    """Return a share in per cent, and ``-`` if it is not finite."""
+    return f"{100 * share:.1f} %" if np.isfinite(share) else "-"
