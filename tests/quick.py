@@ -69,7 +69,10 @@ QUICK = {
     "evaluation": [
         "evaluation/test_compare.py",
         "evaluation/test_conformal.py",
+        "evaluation/test_importance.py::test_a_column_that_matters",
+        "evaluation/test_importance.py::test_increases_are_those",
         "evaluation/test_metrics.py",
+        "evaluation/test_shuffled_columns.py",
     ],
     "checks": ["checks/test_changeable.py", "checks/test_copies.py", "checks/test_fingerprint.py"],
     "conversion": [

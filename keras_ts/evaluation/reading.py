@@ -4,6 +4,7 @@ Targets and predictions become ``(windows, steps, targets)`` in float64, whateve
 its dataset leave out. With ``targets="sequence"`` only a window's last step counts, its origin.
 """
 
+import copy
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from keras_ts._dtypes import with_exact_integers
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.verdict import Origins
 from keras_ts.windows.arithmetic.categories import collapsed
+from keras_ts.windows.arithmetic.geometry import WindowRanges
 from keras_ts.windows.arithmetic.scale import absolute_steps
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 
@@ -92,6 +94,22 @@ class JudgedWindows:
     def labels(self) -> list[Any]:
         """The id of every series of the panel, or its number."""
         return list(self.panel.labels or range(len(self.panel.lengths)))
+
+    def only(self, windows: IntArray) -> "JudgedWindows":
+        """Return some of the windows, which then have new numbers: 0, 1, ... in this order.
+
+        ``scales`` needs whole runs of windows, so take it before.
+
+        Args:
+            windows: Numbers of windows, in any order; a number may come twice.
+        """
+        starts, series = self.ranges.starts(windows), self.ranges.series_of(windows)
+        part = copy.copy(self)
+        part.ranges = WindowRanges(starts, np.ones_like(starts), series, self.ranges.step)
+        part._source = replace(
+            self._source, sampler=replace(self._source.sampler, ranges=part.ranges)
+        )
+        return part
 
     def beyond_targets(self) -> list[str]:
         """Name the inputs other than the past of the targets, in words for a report."""

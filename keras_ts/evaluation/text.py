@@ -43,4 +43,5 @@ def number(value: Any) -> str:
 
 def percent(share: float) -> str:
     """Return a share in per cent, and ``-`` if it is not finite."""
-    return f"{100 * share:.1f} %" if np.isfinite(share) else "-"
+    # Adding 0.0 takes the sign off a zero.
+    return f"{round(100 * share, 1) + 0.0:.1f} %" if np.isfinite(share) else "-"

@@ -22,4 +22,5 @@ def test_html():
 
 def test_numbers():
     assert [number(value) for value in (12.34567, np.nan)] == ["12.35", "-"]
-    assert [percent(value) for value in (0.1234, np.nan, -np.inf)] == ["12.3 %", "-", "-"]
+    assert [percent(value) for value in (0.1234, -1e-5)] == ["12.3 %", "0.0 %"]
+    assert [percent(value) for value in (np.nan, -np.inf)] == ["-", "-"]
