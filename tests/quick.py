@@ -70,7 +70,10 @@ QUICK = {
         "evaluation/test_compare.py",
         "evaluation/test_conformal.py",
         "evaluation/test_linear_regression.py::test_it_is_a_ridge_of_each_step",
+        "evaluation/test_importance.py::test_a_column_that_matters",
+        "evaluation/test_importance.py::test_increases_are_those",
         "evaluation/test_metrics.py",
+        "evaluation/test_shuffled_columns.py",
     ],
     "checks": ["checks/test_changeable.py", "checks/test_copies.py", "checks/test_fingerprint.py"],
     "conversion": [

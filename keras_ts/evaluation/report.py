@@ -12,7 +12,7 @@ from keras_ts.evaluation.judging import Judgement, windows_of_origins
 from keras_ts.evaluation.metrics import POINT, QUANTILE
 from keras_ts.evaluation.scorecards import Evidence, scorecard_of
 from keras_ts.evaluation.tally import Tally
-from keras_ts.evaluation.text import HEADINGS, aligned, as_html
+from keras_ts.evaluation.text import HEADINGS, aligned, html_table, number, percent
 from keras_ts.evaluation.verdict import FEWEST, Origins, Skill, Skills, skill, skills_by_series
 from keras_ts.windows.align import label_column
 
@@ -163,7 +163,7 @@ class ComparisonReport:
 
     def _repr_html_(self) -> str:
         """Return the table and the sentences for a notebook."""
-        return as_html(self._heading(), self._rows(), [*self._notes, *self._sentences()])
+        return html_table(self._heading(), self._rows(), [*self._notes, *self._sentences()])
 
     def _heading(self) -> list[str]:
         metrics = [HEADINGS.get(name, name) for name in self._metrics]
@@ -172,18 +172,18 @@ class ComparisonReport:
     def _rows(self) -> Iterator[list[str]]:
         metrics = [*self._metrics, *self._quantile_metrics()]
         for place, name in enumerate(self.table["name"].tolist()):
-            numbers = [_number(self.table[metric][place]) for metric in metrics]
+            numbers = [number(self.table[metric][place]) for metric in metrics]
             skill = self._skills[name]
-            interval = f"{_percent(skill.low)} to {_percent(skill.high)}"
+            interval = f"{percent(skill.low)} to {percent(skill.high)}"
             if name == self.best:
                 interval = ""
             elif np.isnan(skill.low):
                 interval = f"too few {skill.few}"
-            yield [name, *numbers, _percent(skill.value), interval]
+            yield [name, *numbers, percent(skill.value), interval]
 
     def _sentences(self) -> Iterator[str]:
         if not self._models:
-            error = _number(self._tallies[self.best].metric(self.by))
+            error = number(self._tallies[self.best].metric(self.by))
             article = "an" if self.by == "mae" else "a"
             yield (
                 f"The best baseline is {self.best}, with {article} {HEADINGS[self.by]} of {error} "
@@ -198,13 +198,13 @@ class ComparisonReport:
         """Return the verdict on a model in a sentence."""
         skill = self._skills[name]
         interval = (
-            f"95 % interval {_percent(skill.low)} to {_percent(skill.high)}"
+            f"95 % interval {percent(skill.low)} to {percent(skill.high)}"
             if not np.isnan(skill.low)
             else _too_few(skill)
         )
         return (
             f"{name} {skill.verdict} the best baseline, {self.best}: skill "
-            f"{_percent(skill.value)} by {HEADINGS[self.by]}, {interval}, over {self.windows} "
+            f"{percent(skill.value)} by {HEADINGS[self.by]}, {interval}, over {self.windows} "
             f"windows{self._panel()}."
         )
 
@@ -234,14 +234,6 @@ def _too_few(skill: Skill) -> str:
         return f"too few series for an interval ({FEWEST} are needed)"
     needed = f"stretches of {skill.stretch} windows" if skill.stretch > 1 else "windows"
     return f"too few windows for an interval ({FEWEST} {needed} are needed: errors last that long)"
-
-
-def _number(value: Any) -> str:
-    return "-" if np.isnan(value) else f"{float(value):.4g}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %" if np.isfinite(share) else "-"
 
 
 def report_of(

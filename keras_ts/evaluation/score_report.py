@@ -12,7 +12,7 @@ from keras_ts._typing import Array
 from keras_ts.evaluation.frames import as_frame
 from keras_ts.evaluation.metrics import absolute_errors, scaled_errors
 from keras_ts.evaluation.rows import scores_of_rows
-from keras_ts.evaluation.text import HEADINGS, aligned, as_html
+from keras_ts.evaluation.text import HEADINGS, aligned, html_table
 from keras_ts.saving.scorecard import scorecard
 
 
@@ -117,7 +117,7 @@ class ScoreReport:
 
     def _repr_html_(self) -> str:
         """Return the table and the sentences for a notebook."""
-        return as_html(self._heading(), self._rows(), self._notes())
+        return html_table(self._heading(), self._rows(), self._notes())
 
     def _metrics(self) -> list[str]:
         return [

@@ -1,7 +1,10 @@
-"""Writes tables for reports: text in columns for a terminal, HTML for a notebook."""
+"""Writes tables of reports: as text in columns, and as HTML for notebooks."""
 
 import html
 from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
 
 HEADINGS = {"mae": "MAE", "rmse": "RMSE", "mase": "MASE", "smape": "sMAPE"}
 
@@ -23,13 +26,24 @@ def aligned(rows: Sequence[Sequence[str]], left: int = 0) -> list[str]:
     ]
 
 
-def as_html(heading: Sequence[str], rows: Iterable[Sequence[str]], sentences: Iterable[str]) -> str:
-    """Return a table, and below it sentences, each on a line of its own."""
+def html_table(heading: Sequence[str], rows: Iterable[Sequence[str]], lines: Iterable[str]) -> str:
+    """Return a table in HTML, with lines of text below it."""
 
-    def line(cells: Sequence[str], tag: str) -> str:
+    def row(cells: Sequence[str], tag: str) -> str:
         inner = "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells)
         return f"<tr>{inner}</tr>"
 
-    body = "".join(line(cells, "td") for cells in rows)
-    text = "<br>".join(html.escape(sentence) for sentence in sentences)
-    return f"<table><thead>{line(heading, 'th')}</thead><tbody>{body}</tbody></table><p>{text}</p>"
+    body = "".join(row(cells, "td") for cells in rows)
+    text = "<br>".join(html.escape(line) for line in lines)
+    return f"<table><thead>{row(heading, 'th')}</thead><tbody>{body}</tbody></table><p>{text}</p>"
+
+
+def number(value: Any) -> str:
+    """Return a number with four digits, and ``-`` for NaN."""
+    return "-" if np.isnan(value) else f"{float(value):.4g}"
+
+
+def percent(share: float) -> str:
+    """Return a share in per cent, and ``-`` if it is not finite."""
+    # Adding 0.0 takes the sign off a zero.
+    return f"{round(100 * share, 1) + 0.0:.1f} %" if np.isfinite(share) else "-"

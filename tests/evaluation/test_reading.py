@@ -147,3 +147,21 @@ def test_the_period_before_is_known_and_in_phase(horizon, period, gap):
     back = periods_back(ahead, period)
     assert ((ahead + back) % period == 0).all()
     assert ((back >= 0) & (back < period)).all()
+
+
+def test_only_some_windows_in_any_order():
+    rng = np.random.default_rng(0)
+    windows = WindowedSeries(4, 2, target_columns=0, static_columns=2, stride=2, batch_size=2)
+    panel = [np.c_[rng.normal(size=(n, 2)), np.full(n, n)] for n in (13, 20, 9)]
+    judged = JudgedWindows("validation", windows.build(panel))
+    whole = [*stacked(judged), np.concatenate([b.inputs["static"] for b in judged.blocks()])]
+    wanted = np.array([7, 0, judged.count - 1, 7, 2])
+    part = judged.only(wanted)
+    again = [*stacked(part), np.concatenate([b.inputs["static"] for b in part.blocks()])]
+    for ours, theirs in zip(again, whole, strict=True):
+        np.testing.assert_array_equal(ours, theirs[wanted])
+    assert (part.count, part.shape) == (5, (5, 2, 1))
+    np.testing.assert_array_equal(
+        part.only(np.array([4, 1])).origins_of(np.arange(2)).series, [0, 0]
+    )
+    assert judged.count == len(whole[0])

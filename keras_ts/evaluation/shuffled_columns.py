@@ -1,0 +1,166 @@
+"""``ShuffledColumns``: which columns of a window change places with those of another one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.windows.arithmetic.categories import collapsed, expanded
+from keras_ts.windows.reading.panel import Panel
+
+
+@dataclass(frozen=True)
+class ShuffledColumns:
+    """Columns that are shuffled together, all from the same other window.
+
+    Attributes:
+        name: The name of the column in the table that was windowed; of several, all names.
+        label: The same in words, for a sentence.
+        part: ``"future"``, ``"past"``, ``"target"``, ``"calendar"`` or ``"static"``.
+        past: Their places on the last axis of the past.
+        future: Their places on the last axis of the columns known ahead.
+        static: Their places on the last axis of the static columns.
+    """
+
+    name: Any
+    label: str
+    part: str
+    past: tuple[int, ...] = ()
+    future: tuple[int, ...] = ()
+    static: tuple[int, ...] = ()
+
+    @property
+    def varies(self) -> bool:
+        """True if a column varies within a series, so that another window of it gives values."""
+        return bool(self.past or self.future)
+
+    @classmethod
+    def together(cls, columns: Sequence["ShuffledColumns"]) -> "ShuffledColumns":
+        """Return columns as one, which are then shuffled together."""
+        if len(columns) == 1:
+            return columns[0]
+        return cls(
+            " + ".join(str(column.name) for column in columns),
+            " with ".join(column.label for column in columns),
+            " + ".join(dict.fromkeys(column.part for column in columns)),
+            *(
+                tuple(place for column in columns for place in getattr(column, part))
+                for part in ("past", "future", "static")
+            ),
+        )
+
+    def put(self, inputs: Any, donors: dict[str, Array]) -> tuple[Any, BoolArray]:
+        """Return inputs with these columns taken from other windows.
+
+        Args:
+            inputs: The inputs of some windows, as a model takes them; they stay as they are.
+            donors: The inputs of as many other windows by their parts.
+
+        Returns:
+            The inputs, and True for each window of which a value has changed.
+        """
+        parts = parts_of(inputs)
+        changed = np.zeros(len(parts["past"]), dtype=bool)
+        for part in ("past", "future", "static"):
+            places = list(getattr(self, part))
+            if not places:
+                continue
+            parts[part] = values = parts[part].copy()
+            # A plain series has no axis for columns.
+            wide = values[..., None] if part == "past" and values.ndim == 2 else values
+            own, other = wide[..., places], donors[part].reshape(wide.shape)[..., places]
+            if part == "future":
+                # No model is told of a step that it has a target for without the plan of that step.
+                other = np.where(np.isfinite(other), other, own)
+            same = (own == other) | ((own != own) & (other != other))
+            changed |= ~same.reshape(len(same), -1).all(axis=1)
+            wide[..., places] = other
+        return (parts if isinstance(inputs, dict) else parts["past"]), changed
+
+
+def parts_of(inputs: Any) -> dict[str, Array]:
+    """Return the inputs of windows by their parts, also where a model takes the past alone."""
+    return dict(inputs) if isinstance(inputs, dict) else {"past": inputs}
+
+
+def shuffled_columns(panel: Panel, wanted: Any = None) -> list[ShuffledColumns]:
+    """Return the columns of a panel that are shuffled, each item by itself.
+
+    Args:
+        panel: The series.
+        wanted: The name of a column for each item, or a list of names. Defaults to None: every
+            column of the table is an item, and the calendar is another.
+    """
+    columns = [*_calendar(panel), *_varying(panel), *_static(panel)]
+    if wanted is None:
+        return columns
+    by_name = {column.name: column for column in columns}
+    if isinstance(wanted, str) or not isinstance(wanted, Sequence) or not wanted:
+        raise TypeError(
+            "columns must be a list of names, or of lists of names to shuffle together. Received: "
+            f"{_checks.shown(wanted)}."
+        )
+    groups = [item if isinstance(item, list | tuple) else [item] for item in wanted]
+    for group in groups:
+        unknown = [name for name in group if name not in by_name]
+        if unknown or not group:
+            raise ValueError(
+                f"columns must name some of {list(by_name)}. Received: "
+                f"{_checks.shown(unknown[0] if unknown else group)}."
+            )
+    return [ShuffledColumns.together([by_name[name] for name in group]) for group in groups]
+
+
+def _calendar(panel: Panel) -> list[ShuffledColumns]:
+    roles = panel.columns
+    places = tuple(range(len(roles.read), len(roles.past)))
+    ahead = tuple(roles.future.index(place) for place in places)
+    return [ShuffledColumns("calendar", "calendar", "calendar", places, ahead)] * bool(places)
+
+
+def _varying(panel: Panel) -> list[ShuffledColumns]:
+    roles, columns = panel.columns, []
+    for name in collapsed(roles.read, panel.categories):
+        places = [roles.past.index(made) for made in expanded([name], panel.categories)]
+        ahead = tuple(roles.future.index(place) for place in places if place in roles.future)
+        is_target = places[0] in roles.targets
+        part = "future" if ahead else "target" if is_target else "past"
+        label = f"{_label(name)} (its own past)" if is_target else _label(name)
+        columns.append(ShuffledColumns(name, label, part, tuple(places), ahead))
+    return columns
+
+
+def _static(panel: Panel) -> list[ShuffledColumns]:
+    static, columns = panel.columns.static, []
+    for name in collapsed(static, panel.categories):
+        places = tuple(static.index(made) for made in expanded([name], panel.categories))
+        columns.append(ShuffledColumns(name, _label(name), "static", static=places))
+    return columns
+
+
+def _label(name: Any) -> str:
+    return str(name) if isinstance(name, str) else f"column {name}"
+
+
+def donors(groups: IntArray, generator: np.random.Generator) -> IntArray:
+    """Return for each item the number of another one of its group, drawn at random.
+
+    The items of a group stand in a random circle, and each takes the next one: so no item is drawn
+    twice, and only one that is alone in its group is drawn for itself.
+
+    Args:
+        groups: ``(items,)``, the group of each.
+        generator: The random numbers.
+    """
+    order = np.lexsort([generator.random(len(groups)), groups])
+    ordered = groups[order]
+    begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+    first = np.flatnonzero(begins)
+    after = np.roll(np.arange(len(groups)), -1)
+    after[np.roll(first, -1) - 1] = first
+    drawn = np.empty_like(order)
+    drawn[order] = order[after]
+    return drawn

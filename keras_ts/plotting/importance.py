@@ -1,0 +1,58 @@
+"""Draws by how much a model errs more where a column is shuffled."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_ts._typing import Array
+from keras_ts.plotting.axes import DATA, MODEL, QUIET, Path, finished_axes, ready_axes, written
+
+# Inches for one column and for what lies around them.
+_EACH, _AROUND = 0.32, 1.0
+
+
+def draw_importance(
+    labels: Sequence[str],
+    increase: Array,
+    low: Array,
+    high: Array,
+    remarks: Sequence[str],
+    error: str,
+    *,
+    ax: Any = None,
+    filepath: Path = None,
+) -> Any:
+    """Draw a point and an interval for each column, the first one on top.
+
+    Args:
+        labels: The names of the columns.
+        increase: By how much the error grows, as a share; NaN for no point.
+        low: Lower ends of the intervals; NaN for none.
+        high: Upper ends.
+        remarks: What is written in place of a column's point; empty to draw the point.
+        error: The name of the error.
+        ax: Axes to draw on. Defaults to a new figure's, which is as high as the columns ask.
+        filepath: File to save the picture in. Defaults to None: no file.
+
+    Returns:
+        The axes.
+    """
+    axes = ready_axes(ax)
+    if ax is None:
+        axes.figure.set_figheight(max(_EACH * len(labels) + _AROUND, 2))
+    increase, low, high = (100 * np.asarray(part, np.float64) for part in (increase, low, high))
+    places = np.arange(len(labels))
+    axes.axvline(0, color=QUIET, linewidth=0.9, zorder=0)
+    for place, remark in zip(places.tolist(), remarks, strict=True):
+        if remark:
+            axes.text(0, place, f"  {remark}", color=DATA, fontsize="small", va="center")
+            continue
+        # Columns whose interval holds 0 stand back.
+        color = MODEL if low[place] > 0 or high[place] < 0 else QUIET
+        axes.plot([low[place], high[place]], [place, place], color=color, linewidth=1.6)
+        axes.plot(increase[place], place, color=color, marker="o")
+    axes.set_yticks(places, [written(label) for label in labels])
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.set_xlabel(f"increase of the {error} where the column is shuffled (%)")
+    return finished_axes(axes, filepath)
