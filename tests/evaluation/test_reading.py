@@ -41,19 +41,6 @@ def test_blocks_are_all_windows_in_time_order(windows, lengths, more):
     np.testing.assert_array_equal(past[:, -1], flat)
 
 
-@pytest.mark.parametrize("min_inputs", [None, 2])
-def test_only_some_windows_are_those_of_all_in_the_order_asked_for(min_inputs):
-    series = [np.arange(9.0), 100 + np.arange(12.0)]
-    missing = "raise" if min_inputs is None else "mask"
-    windows = WindowedSeries(4, 2, stride=2, batch_size=2, missing=missing, min_inputs=min_inputs)
-    judged = JudgedWindows("validation", windows.build(series))
-    chosen = np.array([4, 0, 1, 4])
-    part = judged.only(chosen)
-    assert (part.count, judged.count) == (4, 6 if min_inputs is None else 8)
-    for whole, some in zip(stacked(judged), stacked(part), strict=True):
-        np.testing.assert_array_equal(some, whole[chosen])
-
-
 def test_blocks_are_bounded(monkeypatch):
     monkeypatch.setattr(reading, "_NUMBERS", 100)
     judged = JudgedWindows("validation", WindowedSeries(5, batch_size=4).build(np.arange(60.0)))
