@@ -71,7 +71,9 @@ def importance(
     - ``"matters"``: the interval lies above 0.
     - ``"cannot be told from noise"``: it holds 0.
     - ``"misleads"``: it lies below 0, so that the model errs less without the column.
-    - ``"the model does not use it"``: every prediction stays the same, bit for bit.
+    - ``"the model does not use it"``: every prediction stays the same, bit for bit. Of a model that
+      forecasts quantiles, which is judged by its median: ``"the median does not use it"``, if only
+      other quantiles change.
     - ``"never changes in validation"``: no value changes, since the column is constant in each
       series (a static one: the same in all), or no other window has values to give. Nothing can be
       said of such a column.

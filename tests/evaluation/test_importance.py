@@ -242,7 +242,7 @@ def test_noise_seldom_matters(correlation):
             values[row] += correlation * values[row - 1]
         validation = windows.build(values[200:].astype("float32"))
         report = importance(model, validation, columns=[1], seed=table, verbose=0)
-        verdict = report.table["verdict"][0]
+        verdict = str(report.table["verdict"][0])
         counts[verdict] = counts.get(verdict, 0) + 1
     print(correlation, counts)  # noqa: T201 - pytest -s shows it
     # 2.5 % and three standard deviations.
