@@ -128,7 +128,7 @@ def compare(
             forecasters have one name or no target in common, or the columns of a table are unclear.
     """
     chosen = baselines_of(baselines, period)
-    own_metrics = _metrics(metrics)
+    own_metrics = metrics_of(metrics)
     if by is not None:
         _checks.choice("by", by, ("mae", "mase"))
     names = [name_of(baseline) for baseline in chosen]
@@ -144,7 +144,7 @@ def compare(
     return report_of([judgement], entries.names, measure, list(own_metrics), entries.notes(names))
 
 
-def _metrics(metrics: Any) -> dict[str, Metric]:
+def metrics_of(metrics: Any) -> dict[str, Metric]:
     """Return people's own metrics by name, or raise an error."""
     if metrics is None:
         return {}

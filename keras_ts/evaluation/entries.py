@@ -132,17 +132,29 @@ class Entries:
         if len(distinct) > 1:
             notes.append(f"The baselines read the windows of {self.parts.owner}.")
         covariates = self.parts.judged.beyond_targets()
-        if self.models and covariates:
-            readers = ["models", *(own for own in baselines if own == LinearRegression.name)]
-            notes.append(
-                f"Beside the past of the targets, {' and '.join(readers)} may read: "
-                f"{'; '.join(covariates)}. The other baselines do not."
-            )
+        if self.models:
+            notes += covariates_note(covariates, baselines)
         for name, parts in self._own.items():
             more = [text for text in parts.judged.beyond_targets() if text not in covariates]
             if more:
                 notes.append(f"{name} also reads what no baseline does: {'; '.join(more)}.")
         return notes
+
+
+def covariates_note(covariates: Sequence[str], baselines: Sequence[str]) -> list[str]:
+    """Return a sentence on what models and some baselines may read beside the targets, if anything.
+
+    Args:
+        covariates: The inputs in words.
+        baselines: The names of the baselines.
+    """
+    if not covariates:
+        return []
+    readers = ["models", *(own for own in baselines if own == LinearRegression.name)]
+    return [
+        f"Beside the past of the targets, {' and '.join(readers)} may read: "
+        f"{'; '.join(covariates)}. The other baselines do not."
+    ]
 
 
 def _named(models: Any, reserved: Iterable[str]) -> dict[str, Any]:

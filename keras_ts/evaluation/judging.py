@@ -18,6 +18,10 @@ from keras_ts.evaluation.tally import Tally
 Metric = Callable[[Array, Array, Array], Array]
 
 
+class NoVerdictError(ValueError):
+    """There is no verdict, since forecasts are not finite or nothing can be judged."""
+
+
 @dataclass(frozen=True)
 class Judgement:
     """The losses of some forecasters on the same targets.
@@ -56,7 +60,8 @@ def judge(
         metrics: Further metrics by name.
 
     Raises:
-        ValueError: A model's forecast is not finite, or windows differ in their actual values.
+        NoVerdictError: A model's forecast is not finite.
+        ValueError: Windows differ in their actual values.
     """
     parts = list(dict.fromkeys([judged, *(forecaster.judged for forecaster in forecasters)]))
     names = ["validation", *(_name_of(part, forecasters) for part in parts[1:])]
@@ -149,7 +154,7 @@ def _check_same(name: str, actual: Array, other: Array) -> None:
 def _check_finite(name: str, forecast: Array) -> None:
     bad = ~finite(forecast)
     if bad.any():
-        raise ValueError(
+        raise NoVerdictError(
             f"{name} gives predictions that are not finite, for {int(bad.sum())} of {len(bad)} "
             "windows. Its training has diverged, or its inputs hold missing values."
         )

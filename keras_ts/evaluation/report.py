@@ -9,7 +9,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.evaluation.frames import as_frame
-from keras_ts.evaluation.judging import Judgement, windows_of_origins
+from keras_ts.evaluation.judging import Judgement, NoVerdictError, windows_of_origins
 from keras_ts.evaluation.metrics import POINT, QUANTILE
 from keras_ts.evaluation.tally import Tally
 from keras_ts.evaluation.text import aligned
@@ -217,13 +217,13 @@ def report_of(
         notes: Sentences that stand between the table and the verdicts.
 
     Raises:
-        ValueError: No window can be judged.
+        NoVerdictError: No window can be judged.
     """
     first = judgements[0]
     judged = first.judged
     scored = np.concatenate([own.scored for own in judgements])
     if not scored.any():
-        raise ValueError(
+        raise NoVerdictError(
             "validation must have a window without a missing value to judge on. It has none."
         )
     tallies = {
@@ -233,7 +233,7 @@ def report_of(
     places = [windows_of_origins(own) for own in judgements]
     kept = np.isfinite(any_tally.errors[scored])
     if not kept.any():
-        raise ValueError(
+        raise NoVerdictError(
             'by="mase" needs a series that changes in train. All are missing there or constant: '
             'pass by="mae".'
         )
