@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._typing import Array, IntArray
+from keras_ts._typing import Array
 from keras_ts.evaluation.frames import as_frame
 from keras_ts.evaluation.judging import NoVerdictError
-from keras_ts.evaluation.metrics import all_losses, of_means
 from keras_ts.evaluation.report import ComparisonReport
+from keras_ts.evaluation.rows import scores_of_rows
 from keras_ts.evaluation.text import aligned
 from keras_ts.forecasting.frames import output_names
 from keras_ts.plotting.backtest import plot_backtest
-from keras_ts.windows.align import label_column
 
 
 class BacktestReport:
@@ -71,28 +70,16 @@ class BacktestReport:
             (scaled by the mean absolute step before each fold's own test part) and ``smape`` (in
             per cent); with quantiles also ``pinball``, ``coverage`` and ``width``.
         """
-        rows = len(self.table["fold"])
-        keys, group = None, np.zeros(rows, np.int64)
         if by is not None:
             _checks.choice("by", by, ("fold", "step", "series"))
-            keys, group = _grouped(self.table[by])
-        count = 1 if keys is None else len(keys)
         predicted = self.table["prediction"]
         if self._levels is not None:
             names = output_names("prediction", self._levels)
             predicted = np.stack([self.table[name] for name in names], axis=-1)
-        losses = all_losses(self.table["actual"], predicted, self._scales, self._levels)
-        scores = {} if by is None or keys is None else {by: keys}
-        observed = np.isfinite(self.table["actual"]).reshape(rows, -1)
-        for metric, loss in losses.items():
-            loss = loss.reshape(rows, -1)
-            # A NaN forecast must show in every score; only MASE leaves out rows, without a scale.
-            counted = observed & ~np.isnan(loss) if metric == "mase" else observed
-            total = np.bincount(group, np.where(counted, loss, 0).sum(axis=1), count)
-            number = np.bincount(group, counted.sum(axis=1), count)
-            means = np.divide(total, number, out=np.full(count, np.nan), where=number > 0)
-            scores[metric] = of_means(metric, means)
-        return scores
+        column = None if by is None else self.table[by]
+        return scores_of_rows(
+            self.table["actual"], predicted, self._scales, self._levels, by, column
+        )
 
     def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
         """Draw the error by step; see ``plot_backtest``."""
@@ -155,10 +142,3 @@ def joined(
     whole = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
     scales = np.concatenate([scales for *_, scales in folds])
     return BacktestReport(whole, scales, levels, outcome)
-
-
-def _grouped(column: Array) -> tuple[Array, IntArray]:
-    """Return a column's distinct values in order of appearance, and each row's place in them."""
-    places: dict[Any, int] = {}
-    group = [places.setdefault(value, len(places)) for value in column.tolist()]
-    return label_column(tuple(places)), np.array(group, np.int64)

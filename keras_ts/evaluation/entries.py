@@ -12,10 +12,10 @@ from keras_ts import _checks
 from keras_ts._models import check_model
 from keras_ts.evaluation.baselines import LinearRegression
 from keras_ts.evaluation.common_windows import common_windows
-from keras_ts.evaluation.forecast_table import on_windows
 from keras_ts.evaluation.forecasters import Forecaster, of_array, of_model
 from keras_ts.evaluation.judging import lacking
 from keras_ts.evaluation.reading import JudgedWindows
+from keras_ts.evaluation.table_windows import on_windows
 from keras_ts.interface import Interface
 
 # The settings that train and validation must share.
@@ -59,10 +59,12 @@ class Entries:
         shared = None
         if train is not None or validation is not None:
             shared = _parts("validation", train, validation)
+        read = {} if shared is None else {(id(train), id(validation)): shared}
         own: dict[str, Parts] = {}
         for name, value in named.items():
             if isinstance(value, tuple):
-                own[name] = _parts(name, *value[1:])
+                key = id(value[1]), id(value[2])
+                own[name] = read[key] = read.get(key) or _parts(name, *value[1:])
             elif isinstance(value, keras.Model):
                 if shared is None:
                     raise ValueError(

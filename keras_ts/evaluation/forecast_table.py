@@ -1,8 +1,7 @@
-"""Reads forecasts that come as a table, whatever made them, and puts them on windows.
+"""Reads forecasts that come as a table, whatever made them.
 
 ``forecast`` returns such a table, and so do ``WindowDataset.align``, other libraries and
-yesterday's file. Their columns have different names, which ``Fields`` finds. A forecast belongs to
-the window of its series and origin, and to the step that leads from there to its target.
+yesterday's file. Their columns have different names, which ``Fields`` finds.
 """
 
 import re
@@ -14,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.evaluation.reading import JudgedWindows
+from keras_ts._typing import Array
 from keras_ts.windows.reading.frames import ids_of, open_frame
 from keras_ts.windows.reading.timestamps import read_clock
 
@@ -140,6 +138,36 @@ def _number(text: str) -> float | None:
         return None
 
 
+@dataclass(frozen=True)
+class Times:
+    """Timestamps, in UTC if they have a time zone, or numbers.
+
+    Attributes:
+        name: What they are the times of, for an error.
+        values: The timestamps or numbers.
+        zoned: True if they have a time zone.
+    """
+
+    name: str
+    values: Array
+    zoned: bool
+
+    def check_alike(self, other: "Times") -> None:
+        """Refuse times of another kind, which would match none of these or the wrong ones."""
+        if self.kind != other.kind:
+            raise TypeError(
+                f"The times of {self.name} are {self.kind}, and those of {other.name} are "
+                f"{other.kind}. Give both the same."
+            )
+
+    @property
+    def kind(self) -> str:
+        """Their kind in words."""
+        if self.values.dtype.kind != "M":
+            return "numbers"
+        return "dates with a time zone" if self.zoned else "dates without a time zone"
+
+
 class ForecastTable:
     """A table of forecasts: a dict of columns such as ``align`` returns, or a frame.
 
@@ -164,16 +192,30 @@ class ForecastTable:
         """Return a column of ids."""
         return self._table[column].tolist() if self._dict else ids_of(self._table[column])
 
-    def times(self, column: str) -> Array:
-        """Return a column of timestamps, in UTC if there are time zones, or of numbers."""
+    def is_numeric(self, column: str) -> bool:
+        """Return True for a column of numbers."""
+        values = self._table[column]
+        return values.dtype.kind in "biuf" if self._dict else bool(values.dtype.is_numeric())
+
+    def is_dated(self, column: str) -> bool:
+        """Return True for a column of dates or timestamps."""
+        values = self._table[column]
+        return values.dtype.kind in "MO" if self._dict else bool(values.dtype.is_temporal())
+
+    def times(self, column: str) -> "Times":
+        """Return a column of timestamps or of numbers."""
         if not self._dict:
-            length = len(self._table)
-            return read_clock([self._table], column, np.array([0, length])).times
+            clock = read_clock([self._table], column, np.array([0, len(self._table)]))
+            return Times(self.name, clock.times, bool(clock.zones))
         times = self._table[column]
         if times.dtype != object:
-            return times
+            return Times(self.name, times, zoned=False)
         naive = [stamp.astimezone(UTC).replace(tzinfo=None) for stamp in times.tolist()]
-        return np.array(naive, dtype="datetime64[us]")
+        return Times(self.name, np.array(naive, dtype="datetime64[us]"), zoned=True)
+
+    def matrix(self, columns: Sequence[str]) -> Array:
+        """Return columns of numbers side by side, ``(rows, columns)``."""
+        return np.hstack([self.numbers(column) for column in columns])
 
     def numbers(self, column: str) -> Array:
         """Return a column of numbers, with an axis of targets; NaN where one is missing."""
@@ -192,151 +234,3 @@ def _float64() -> Any:
     import narwhals as nw
 
     return nw.Float64
-
-
-def on_windows(
-    name: str, table: Any, judged: JudgedWindows
-) -> tuple[Array, tuple[float, ...] | None]:
-    """Return a table's forecasts for windows, and the levels of their quantiles or None.
-
-    Args:
-        name: What the table is called in an error.
-        table: The table.
-        judged: The windows.
-
-    Returns:
-        ``(windows, steps, targets)``, with a last axis of quantiles if there are any; NaN where the
-        table has no forecast.
-
-    Raises:
-        ValueError: The table has no forecast for any of the windows, or several for one target; or
-            its columns are not clear.
-    """
-    read, spec, panel = ForecastTable(name, table), judged.dataset.windows, judged.panel
-    targets = [str(own) for own in panel.columns.by_part()["target"]]
-    fields = Fields.of(name, read.columns, targets, spec.id_column, spec.time_column)
-    series = _series(read, fields, judged)
-    if fields.time is None:
-        raise ValueError(
-            f"{name} must say which rows it forecasts, in a column {spec.time_column or 'target'!r}"
-            f". It has {_checks.shown(read.columns)}."
-        )
-    places = _Places(judged)
-    target = places.flat(name, series, read.times(fields.time))
-    window, step = _windows_and_steps(read, fields, judged, places, series, target)
-    values = np.stack([np.hstack([read.numbers(c) for c in own]) for own in fields.values], axis=1)
-    if "prediction" in fields.values[0]:  # One column with an axis of targets.
-        values = values.reshape(len(values), len(fields.levels or (0,)), -1).swapaxes(1, 2)
-    usable = (window >= 0) & (step >= 0) & (step < judged.geometry.horizon)
-    if not usable.any():
-        raise ValueError(
-            f"{name} forecasts none of the targets that are judged: no row has the series, the "
-            "origin and the time of one. Judge it on the rows that it forecasts."
-        )
-    window, step = window[usable], step[usable]
-    cells = np.bincount(window * judged.geometry.horizon + step)
-    if cells.max() > 1:
-        raise ValueError(
-            f"{name} has {int(cells.max())} forecasts of one series, origin and step. Keep one."
-        )
-    forecasts = np.full((judged.count, judged.geometry.horizon, *values.shape[1:]), np.nan)
-    forecasts[window, step] = values[usable]
-    return (forecasts[..., 0] if fields.levels is None else forecasts), fields.levels
-
-
-class _Places:
-    """The flat positions of the rows of a panel, by series and time."""
-
-    def __init__(self, judged: JudgedWindows) -> None:
-        self._panel = judged.panel
-        clock = judged.panel.clock
-        if clock is not None:
-            self._times = np.unique(clock.times)
-            rows = np.repeat(np.arange(len(judged.labels)), judged.panel.lengths)
-            self._keys = rows * len(self._times) + np.searchsorted(self._times, clock.times)
-
-    def flat(self, name: str, series: IntArray, times: Array) -> IntArray:
-        """Return the flat position of each time in its series, -1 if it has no such row."""
-        dated = self._panel.clock is not None and self._panel.clock.times.dtype.kind == "M"
-        if (times.dtype.kind == "M") != dated:
-            kinds = ("dates", "numbers") if dated else ("numbers of rows", "dates")
-            raise TypeError(
-                f"The series is timed by {kinds[0]}, and {name} by {kinds[1]}. Give both the same."
-            )
-        if self._panel.clock is None:
-            flat = self._panel.offsets[series] + times
-            inside = (times >= 0) & (times < self._panel.lengths[series]) & (series >= 0)
-            return np.where(inside, flat, -1).astype(np.int64)
-        rank = np.minimum(np.searchsorted(self._times, times), len(self._times) - 1)
-        key = series * len(self._times) + rank
-        place = np.minimum(np.searchsorted(self._keys, key), len(self._keys) - 1)
-        same = (self._times[rank] == times) & (self._keys[place] == key) & (series >= 0)
-        return np.where(same, place, -1)
-
-
-def _series(read: ForecastTable, fields: Fields, judged: JudgedWindows) -> IntArray:
-    """Return the number of the series of each row, -1 for a series that is not judged."""
-    if fields.id is None:
-        if len(judged.labels) > 1:
-            raise ValueError(
-                f"{read.name} must say which of {len(judged.labels)} series it forecasts, in a "
-                f"column {judged.dataset.windows.id_column or 'series'!r}. It has "
-                f"{_checks.shown(read.columns)}."
-            )
-        return np.zeros(len(read.numbers(fields.values[0][0])), np.int64)
-    numbers = {label: number for number, label in enumerate(judged.labels)}
-    ids = read.ids(fields.id)
-    if len(judged.labels) == 1 and judged.panel.labels is None:
-        return np.zeros(len(ids), np.int64)
-    return np.array([numbers.get(label, -1) for label in ids], dtype=np.int64)
-
-
-def _windows_and_steps(
-    read: ForecastTable,
-    fields: Fields,
-    judged: JudgedWindows,
-    places: _Places,
-    series: IntArray,
-    target: IntArray,
-) -> tuple[IntArray, IntArray]:
-    """Return the window of each row, -1 if it is not judged, and its step from 0."""
-    gap = judged.geometry.gap
-    present: BoolArray = target >= 0
-    if fields.origin is not None:
-        origin = places.flat(read.name, series, read.times(fields.origin))
-        present = present & (origin >= 0)
-    elif fields.step is not None:
-        origin = target - gap - read.numbers(fields.step)[:, 0].astype(np.int64)
-    elif judged.geometry.horizon == 1:
-        origin = target - gap - 1
-    else:
-        origin = _one_run(read, judged, series, target, present) - gap - 1
-    origins = judged.origins()
-    order = np.argsort(origins, kind="stable")
-    place = np.minimum(np.searchsorted(origins, origin, sorter=order), len(origins) - 1)
-    window = order[place]
-    own = present & (origins[window] == origin)
-    own &= judged.ranges.series_of(window) == series
-    return np.where(own, window, -1), target - origin - gap - 1
-
-
-def _one_run(
-    read: ForecastTable,
-    judged: JudgedWindows,
-    series: IntArray,
-    target: IntArray,
-    present: BoolArray,
-) -> IntArray:
-    """Return the first target of each row's series, for a table without origins and steps."""
-    none = np.iinfo(np.int64).max
-    first = np.full(len(judged.labels), none)
-    np.minimum.at(first, series[present], target[present])
-    begin: IntArray = np.where(series >= 0, first[series], none)
-    steps = (target - begin)[present]
-    if len(np.unique(target[present])) < len(steps) or (steps >= judged.geometry.horizon).any():
-        raise ValueError(
-            f"{read.name} has forecasts from several origins, or more steps than horizon="
-            f"{judged.geometry.horizon}, and no column that says the origin: add a column "
-            "'origin' (the time of the last row known) or 'step' (1 for the first forecast)."
-        )
-    return begin

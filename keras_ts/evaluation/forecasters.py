@@ -13,8 +13,8 @@ import keras
 from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.evaluation.baselines import Baseline, default_baselines
-from keras_ts.evaluation.forecast_table import on_windows
 from keras_ts.evaluation.reading import Block, JudgedWindows
+from keras_ts.evaluation.table_windows import on_windows
 from keras_ts.interface import Interface
 
 # The names of the baselines of keras_ts, which no model takes.

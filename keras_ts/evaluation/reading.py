@@ -262,8 +262,11 @@ class JudgedWindows:
         """
         placement = self._source.placement
         last = replace(placement, geometry=replace(self.geometry, sequence=False))
-        actual = self._last_step(self._source.targets()).astype(np.float64)
-        return last.table(actual, predictions)
+        return last.table(self.targets(), predictions)
+
+    def targets(self) -> Array:
+        """Return the targets of all windows, ``(windows, steps, targets)``."""
+        return self._last_step(self._source.targets()).astype(np.float64)
 
     def seasonal(self, block: Block, period: int) -> tuple[Array, BoolArray]:
         """Return the latest known values a whole number of periods before the targets.

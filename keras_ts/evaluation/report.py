@@ -1,6 +1,5 @@
 """``ComparisonReport``: the scores of forecasters in a table, with a verdict on each model."""
 
-import html
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,11 +11,9 @@ from keras_ts.evaluation.frames import as_frame
 from keras_ts.evaluation.judging import Judgement, NoVerdictError, windows_of_origins
 from keras_ts.evaluation.metrics import POINT, QUANTILE
 from keras_ts.evaluation.tally import Tally
-from keras_ts.evaluation.text import aligned
+from keras_ts.evaluation.text import HEADINGS, aligned, as_html
 from keras_ts.evaluation.verdict import FEWEST, Origins, Skill, skill
 from keras_ts.windows.align import label_column
-
-_HEADINGS = {"mae": "MAE", "rmse": "RMSE", "mase": "MASE", "smape": "sMAPE"}
 
 
 class ComparisonReport:
@@ -127,20 +124,10 @@ class ComparisonReport:
 
     def _repr_html_(self) -> str:
         """Return the table and the sentences for a notebook."""
-
-        def row(cells: list[str], tag: str) -> str:
-            inner = "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells)
-            return f"<tr>{inner}</tr>"
-
-        body = "".join(row(cells, "td") for cells in self._rows())
-        text = "<br>".join(html.escape(line) for line in [*self._notes, *self._sentences()])
-        return (
-            f"<table><thead>{row(self._heading(), 'th')}</thead><tbody>{body}</tbody></table>"
-            f"<p>{text}</p>"
-        )
+        return as_html(self._heading(), self._rows(), [*self._notes, *self._sentences()])
 
     def _heading(self) -> list[str]:
-        metrics = [_HEADINGS.get(name, name) for name in self._metrics]
+        metrics = [HEADINGS.get(name, name) for name in self._metrics]
         return ["", *metrics, *self._quantile_metrics(), "skill", "95 % interval"]
 
     def _rows(self) -> Iterator[list[str]]:
@@ -160,7 +147,7 @@ class ComparisonReport:
             error = _number(self._tallies[self.best].metric(self.by))
             article = "an" if self.by == "mae" else "a"
             yield (
-                f"The best baseline is {self.best}, with {article} {_HEADINGS[self.by]} of {error} "
+                f"The best baseline is {self.best}, with {article} {HEADINGS[self.by]} of {error} "
                 f"over {self.windows} windows{self._panel()}."
             )
         for name in self._models:
@@ -172,7 +159,7 @@ class ComparisonReport:
             )
             yield (
                 f"{name} {skill.verdict} the best baseline, {self.best}: skill "
-                f"{_percent(skill.value)} by {_HEADINGS[self.by]}, {interval}, over "
+                f"{_percent(skill.value)} by {HEADINGS[self.by]}, {interval}, over "
                 f"{self.windows} windows{self._panel()}."
             )
 

@@ -1,6 +1,9 @@
-"""Aligns text in columns, for reports that print as a table."""
+"""Writes tables for reports: text in columns for a terminal, HTML for a notebook."""
 
-from collections.abc import Sequence
+import html
+from collections.abc import Iterable, Sequence
+
+HEADINGS = {"mae": "MAE", "rmse": "RMSE", "mase": "MASE", "smape": "sMAPE"}
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 0) -> list[str]:
@@ -18,3 +21,15 @@ def aligned(rows: Sequence[Sequence[str]], left: int = 0) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def as_html(heading: Sequence[str], rows: Iterable[Sequence[str]], sentences: Iterable[str]) -> str:
+    """Return a table, and below it sentences, each on a line of its own."""
+
+    def line(cells: Sequence[str], tag: str) -> str:
+        inner = "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells)
+        return f"<tr>{inner}</tr>"
+
+    body = "".join(line(cells, "td") for cells in rows)
+    text = "<br>".join(html.escape(sentence) for sentence in sentences)
+    return f"<table><thead>{line(heading, 'th')}</thead><tbody>{body}</tbody></table><p>{text}</p>"

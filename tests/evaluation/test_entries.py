@@ -1,0 +1,125 @@
+"""Models with windows of their own are judged on one set of targets, and the report says so."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from keras_ts import RecurrentPreset, WindowedSeries, compare, course_series
+
+LENGTHS = (7, 14, 28, 42, 56)
+
+
+def holey_panel():
+    """Return 48 daily series, a third of them short, with missing values and days."""
+    rng = np.random.default_rng(0)
+    parts = []
+    for number in range(48):
+        length = 80 if number % 3 == 0 else 160
+        days = np.datetime64("2024-06-08") - np.arange(length)[::-1]
+        units = rng.normal(10 + number, 1 + number / 10, length)
+        units[rng.integers(0, length, 4)] = np.nan
+        table = pd.DataFrame({"shop": f"shop {number}", "day": days, "units": units})
+        parts.append(table.drop(index=rng.integers(0, length - 1, 2)))
+    return pd.concat(parts, ignore_index=True)
+
+
+def naive(window, columns=1):
+    """Return a model that forecasts the last value that is not missing."""
+    inputs = keras.Input((window, columns))
+    return keras.Model(inputs, keras.ops.repeat(keras.ops.nan_to_num(inputs[:, -1:, 0]), 7, axis=1))
+
+
+@pytest.mark.parametrize("min_inputs", [None, 3])
+def test_five_window_lengths_have_one_number_of_targets(min_inputs):
+    table = holey_panel()
+    entries, counts = {}, []
+    for window in LENGTHS:
+        windows = WindowedSeries(
+            window, 7, target_columns="units", id_column="shop", time_column="day",
+            missing="mask_targets", min_inputs=min_inputs,
+        )  # fmt: skip
+        parts = windows.split(table, at="2024-04-20")
+        counts.append(parts[1].num_windows)
+        entries[f"w{window}"] = (naive(window), *parts)
+    assert len(set(counts)) == (1 if min_inputs else 3)
+    report = compare(entries, baselines=["naive"])
+    # The same model, whatever the length, on the same targets.
+    for column in ("mae", "mase", "rmse"):
+        assert np.ptp(report.table[column][:5]) == 0
+    assert report.windows == min(counts)
+    own = ", ".join(f"w{n} {count}" for n, count in zip(LENGTHS, counts, strict=True))
+    if not min_inputs:
+        assert f"judged on the {min(counts)} windows that they have in common" in str(report)
+        assert all(part in str(report) for part in own.split(", "))
+    assert "The baselines read the windows of w56." in str(report)
+
+
+def test_windows_with_more_columns_are_named_where_no_baseline_reads_them():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"y": rng.normal(size=90), "wind": 1.0, "promo": rng.integers(0, 2, 90)})
+    plain = WindowedSeries(5, target_columns="y")
+    train, held = plain.split(table[["y"]], at=60)
+    wide = WindowedSeries(9, target_columns="y", future_columns="promo").split(table, at=60)
+    models = {
+        "plain": RecurrentPreset(units=(2,), window_norm="last").build(train),
+        "wide": (RecurrentPreset(units=(2,), window_norm="last").build(wide[0]), *wide),
+    }
+    report = compare(models, train, held)
+    said = str(report)
+    assert report.windows == 30
+    assert "The baselines read the windows of validation." in said
+    more = "known ahead (promo); the past of other columns (wind)"
+    assert f"wide also reads what no baseline does: {more}." in said
+    own = compare({"plain": (models["plain"], train, held), "wide": models["wide"]})
+    assert "The baselines read the windows of wide." in str(own)
+    assert "also reads what no baseline does" not in str(own)
+
+
+def test_the_same_parts_are_as_if_they_were_shared():
+    train, held = WindowedSeries(5).split(course_series(200), at=150)
+    model = RecurrentPreset(units=(2,)).build(train)
+    shared = compare({"a": model}, train, held)
+    own = compare({"a": (model, train, held)})
+    assert str(own) == str(shared)
+    assert str(compare({"a": (model, train, held)}, train, held)) == str(shared)
+
+
+def test_by_chooses_the_measure_of_the_verdict():
+    """By MAE the large series decides, and by MASE all count alike."""
+    rng = np.random.default_rng(0)
+    panel = [size * rng.normal(10, 1, 60) for size in [1.0] * 7 + [1e4]]
+    panel[-1] = 1e4 * rng.normal(size=60).cumsum()
+    train, held = WindowedSeries(6).split(panel, at=-20)
+    chosen = ["naive", "moving average"]
+    scaled = compare(None, train, held, baselines=chosen)
+    plain = compare(None, train, held, baselines=chosen, by="mae")
+    assert (scaled.by, plain.by) == ("mase", "mae")
+    assert (scaled.best, plain.best) == ("moving average", "naive")
+    for report in (scaled, plain):
+        best = report.table["name"].tolist().index(report.best)
+        errors = report.table[report.by]
+        np.testing.assert_allclose(report.table["skill"], 1 - errors / errors[best])
+    assert compare(None, *WindowedSeries(6).split(panel[0], at=-20)).by == "mae"
+    constant = [np.ones(60)] * 7
+    with pytest.raises(ValueError, match='by="mase" needs a series that changes in train'):
+        compare(None, *WindowedSeries(6).split(constant, at=-20), by="mase")
+
+
+def test_misuse_is_refused():
+    train, held = WindowedSeries(5).split(course_series(100), at=80)
+    model = RecurrentPreset(units=(2,)).build(train)
+    other = WindowedSeries(5).split(course_series(100)[:90], at=[40, 60])
+    for models, parts, error in [
+        (model, (), "model needs windows to be judged on: pass train and validation"),
+        (None, (), "validation is None: pass train and validation"),
+        (None, (train,), "validation must be a WindowDataset"),
+        ({"a": (model, train)}, (), "Received a tuple of 2"),
+        ({"a": (model, held, "b")}, (), "validation must be a WindowDataset"),
+        ({"a": 3}, (train, held), "model must be a Keras model"),
+        ({"a": (model, *other[:2]), "b": (model, train, held)}, (), "no window in common"),
+    ]:
+        with pytest.raises((TypeError, ValueError), match=error):
+            compare(models, *parts)
+    with pytest.raises(ValueError, match="by must be one of 'mae', 'mase'"):
+        compare(None, train, held, by="rmse")

@@ -1,0 +1,77 @@
+"""People's own metrics are means over the same targets as all others."""
+
+import numpy as np
+import pytest
+
+from keras_ts import RecurrentPreset, WindowedSeries, compare, course_series
+from keras_ts.evaluation import reading
+
+
+def bias(actual, prediction, scale):
+    return prediction - actual
+
+
+def scaled_square(actual, prediction, scale):
+    return ((actual - prediction) / scale) ** 2
+
+
+@pytest.mark.parametrize("numbers", [1 << 23, 100])
+def test_own_metrics_are_means_over_all_targets_steps_and_series(numbers, monkeypatch):
+    monkeypatch.setattr(reading, "_NUMBERS", numbers)
+    panel = [course_series(150), 9 * course_series(120)]
+    train, held = WindowedSeries(5, 2, batch_size=4).split(panel, at=-30)
+    model = RecurrentPreset(units=(2,), window_norm="last", quantiles=(0.1, 0.5, 0.9)).build(train)
+    report = compare(model, train, held, metrics=[bias, scaled_square])
+    assert list(report.table)[5:7] == ["bias", "scaled_square"]
+    y, medians = held.to_numpy()[1], model.predict(held, verbose=0)[..., 1]
+    assert report.table["bias"][0] == pytest.approx((medians - y).mean(), rel=1e-4)
+    by_step = report.scores(by="step")["bias"][:2]
+    np.testing.assert_allclose(by_step, (medians - y).mean(axis=0), rtol=1e-4)
+    scales = [np.abs(np.diff(own[:-30].astype(float))).mean() for own in panel]
+    squares = ((y - medians) / np.repeat(scales, held.num_windows // 2)[:, None]) ** 2
+    assert report.table["scaled_square"][0] == pytest.approx(squares.mean(), rel=1e-4)
+    by_series = report.scores(by="series")["scaled_square"][:2]
+    np.testing.assert_allclose(by_series, squares.reshape(2, -1).mean(axis=1), rtol=1e-4)
+    assert "bias" in str(report).splitlines()[0]
+
+
+def test_a_metric_may_leave_targets_out():
+    def of_large(actual, prediction, scale):
+        return np.where(actual > 40, np.abs(actual - prediction), np.nan)
+
+    series = course_series(300)
+    train, held = WindowedSeries(5).split(series, at=200)
+    x, y = held.to_numpy()
+    report = compare(None, train, held, metrics=[of_large], baselines=["naive"])
+    assert report.table["of_large"][0] == pytest.approx(np.abs(y - x[:, -1])[y > 40].mean())
+
+
+def test_misuse_is_refused():
+    parts = WindowedSeries(5).split(course_series(100), at=80)
+
+    def mae(actual, prediction, scale):
+        return np.abs(actual - prediction)
+
+    def mean(actual, prediction, scale):
+        return np.abs(actual - prediction).mean()
+
+    for metrics, error in [
+        (bias, "metrics must be a list of functions"),
+        (["mae"], r"must hold functions of \(actual, prediction, scale\)"),
+        ([mae], "must have a name of its own, which its column gets. Received: 'mae'"),
+        ([bias, bias], "must have a name of its own"),
+        ([lambda actual, prediction, scale: actual], "must have a name of its own"),
+        ([mean], r"mean must return one loss for each target, \(20, 1, 1\)"),
+    ]:
+        with pytest.raises((TypeError, ValueError), match=error):
+            compare(None, *parts, metrics=metrics)
+
+
+def test_windows_of_other_tables_are_refused():
+    windows, series = WindowedSeries(5), course_series(100)
+    model = RecurrentPreset(units=(2,)).build(window=5)
+    with pytest.raises(ValueError, match="other has other values than validation"):
+        compare(
+            {"other": (model, *WindowedSeries(5).split(series * 2, at=80))},
+            *windows.split(series, at=80),
+        )
