@@ -18,7 +18,7 @@ from keras_ts._typing import Array
 from keras_ts.evaluation.backtest_judging import FoldJudge
 from keras_ts.evaluation.backtest_report import BacktestReport, joined
 from keras_ts.evaluation.backtest_training import Build, Trainer, check_fit_arguments
-from keras_ts.evaluation.calibrate import calibrate
+from keras_ts.evaluation.calibrate import calibrate, check_enough
 from keras_ts.evaluation.described import described
 from keras_ts.evaluation.fold_store import Fold, FoldStore, digest
 from keras_ts.evaluation.reading import JudgedWindows
@@ -173,6 +173,9 @@ def backtest(
         # Seeded first, since making the dataset may draw the order of its training windows.
         keras.utils.set_random_seed(_fold_seed(seed, number))
         fold = next(datasets)
+        if shares is not None and fold.validation is not None:
+            # Before a training that would be in vain.
+            check_enough(np.array([[fold.validation.num_windows]]), shares)
         judged = JudgedWindows("validation", fold.test)
         if number == 0 and store is not None:
             settings = {

@@ -358,6 +358,8 @@ def test_misuse_is_told(series):
         run(series, refit=0)
     with pytest.raises(ValueError, match=r"coverage needs errors .* Pass validation_size="):
         run(series, coverage=0.8)
+    with pytest.raises(ValueError, match=r"validation has 7 windows .*=0\.95 needs at least 19"):
+        run(series, maker=print, validation_size=8, coverage=0.95)
     with pytest.raises(ValueError, match="EarlyStopping watches 'val_loss', which no fold has"):
         run(series, callbacks=[keras.callbacks.EarlyStopping()])
     with pytest.raises(ValueError, match="validation_data would be the same for every fold"):

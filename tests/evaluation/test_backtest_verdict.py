@@ -65,6 +65,11 @@ def test_baselines_are_judged_on_all_folds_by_each_folds_own_scale(series):
     line = scores["name"].tolist().index("linear regression")
     assert scores["mae"][line] == pytest.approx(np.average(lines, weights=counts))
     assert report.comparison.windows == counts.sum() / 2
+    drawn = report.plot().lines[-1]
+    assert drawn.get_label() == f"best baseline: {report.best}"
+    by_step = report.comparison.scores(by="step")
+    rows = by_step["name"] == report.best
+    assert drawn.get_ydata().tolist() == by_step["mae"][rows].tolist()
 
 
 def test_baselines_keep_the_rows_that_the_model_holds_out(series):
