@@ -128,12 +128,17 @@ def check_fit_arguments(fit_arguments: Mapping[str, Any], validated: bool, resum
         resumed: True if the finished folds are kept.
     """
     for name in ("validation_data", "validation_split"):
-        if name in fit_arguments:
+        if fit_arguments.get(name) is not None:
             raise ValueError(
                 f"{name} would be the same for every fold, and show some of them later values. "
                 "Leave it out, and pass validation_size=, the number of positions or timestamps "
                 "that each fold holds out at the end of its training part."
             )
+    if isinstance(fit_arguments.get("callbacks"), keras.callbacks.CallbackList):
+        raise TypeError(
+            "callbacks must be a list of callbacks: a CallbackList belongs to one model, and each "
+            "fold has its own."
+        )
     for callback in keras.tree.flatten(fit_arguments.get("callbacks")):
         name = type(callback).__name__
         if isinstance(callback, keras.callbacks.BackupAndRestore) and not resumed:

@@ -121,10 +121,13 @@ def test_what_would_show_later_values_is_refused(tmp_path):
         with pytest.raises(
             ValueError, match=f"{name} would be the same for every.*validation_size"
         ):
-            check_fit_arguments({name: None}, validated=True, resumed=True)
+            check_fit_arguments({name: 0.5}, validated=True, resumed=True)
     backup = {"callbacks": [keras.callbacks.BackupAndRestore(tmp_path / "backup")]}
     with pytest.raises(
         ValueError, match=r"BackupAndRestore would begin fold 0 .* Pass folder= too"
     ):
         check_fit_arguments(backup, validated=True, resumed=False)
     check_fit_arguments(backup, validated=True, resumed=True)
+    whole = {"callbacks": keras.callbacks.CallbackList()}
+    with pytest.raises(TypeError, match="a CallbackList belongs to one model"):
+        check_fit_arguments(whole, validated=True, resumed=True)
