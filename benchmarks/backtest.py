@@ -1,4 +1,4 @@
-"""Seconds of a backtest with 5 refits on the course's series: ours, and skforecast's own.
+"""Seconds of a backtest: the share of its verdict, and 5 refits beside skforecast's own.
 
     pip install skforecast matplotlib    # in an environment of its own, for development only
     python benchmarks/backtest.py [--epochs 30]
@@ -6,9 +6,13 @@
 The same net, GRU 32 twice, with the same epochs, batches and folds, one step ahead from every
 origin, both in one run. skforecast predicts one origin after the other, and goes on with the
 trained weights where it refits; here each fold begins with a fresh model, and predicts in batches.
+
+Before that, for 8 folds of small presets, the share of the time that the baselines and the verdict
+add to training and predicting: the course's series, and a panel of 48 weekly seasons.
 """
 
 import argparse
+import contextlib
 import os
 import time
 import warnings
@@ -18,9 +22,59 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from keras_ts import WindowedSeries, backtest, course_series
+from keras_ts import WindowedSeries, backtest, course_series, from_preset
+from keras_ts.evaluation.backtest_judging import FoldJudge
 
 WINDOW, BATCH, FOLDS = 20, 32, 5
+
+
+def shares():
+    """Print what the baselines and the verdict add to 8 folds of small presets, in per cent."""
+    rng = np.random.default_rng(51)
+    days = np.arange(400)
+    panel = [
+        rng.uniform(5, 500) * (2 + np.sin(2 * np.pi * days / 7) + rng.normal(0, 0.3, 400))
+        for _ in range(48)
+    ]
+    weekly = from_preset("seasonal_gru", period=7, units=(8,))
+    cases = {
+        "one series": (from_preset("gru_32x2", units=(8,)), course_series(), 1, {}),
+        "one series, 14 steps": (from_preset("gru_32x2", units=(8,)), course_series(), 14, {}),
+        "48 series, 14 steps": (weekly, panel, 14, {"period": 7, "test_size": 28}),
+    }
+    for name, (preset, series, horizon, settings) in cases.items():
+        with judging() as seconds:
+            begin = time.perf_counter()
+            report = backtest(preset, series, horizon, 8, epochs=1, verbose=0, **settings)
+            whole = time.perf_counter() - begin
+        share = seconds[0] / (whole - seconds[0])
+        print(
+            f"{name}: 8 folds of 1 epoch {whole:.1f} s, of which baselines and verdict "
+            f"{seconds[0]:.2f} s for {report.comparison.windows} windows: {share:.1%} more"
+        )
+
+
+@contextlib.contextmanager
+def judging():
+    """Sum up the seconds that are spent on baselines and the verdict."""
+    methods, seconds = {name: getattr(FoldJudge, name) for name in ("add", "report")}, [0.0]
+
+    def timed(method):
+        def call(*arguments):
+            begin = time.perf_counter()
+            result = method(*arguments)
+            seconds[0] += time.perf_counter() - begin
+            return result
+
+        return call
+
+    for name, method in methods.items():
+        setattr(FoldJudge, name, timed(method))
+    try:
+        yield seconds
+    finally:
+        for name, method in methods.items():
+            setattr(FoldJudge, name, method)
 
 
 def net():
@@ -96,6 +150,8 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=int, default=30)
     epochs = parser.parse_args().epochs
     series = course_series()
+    print(f"{keras.backend.backend()}, Keras {keras.__version__}")
+    shares()
     print(f"{keras.backend.backend()}, Keras {keras.__version__}: {FOLDS} refits, {epochs} epochs")
     begin = time.perf_counter()
     report = ours(series, epochs)

@@ -39,6 +39,7 @@ WITHIN = {
         ["weights", "align"],
         ["feeding"],
         ["dataset"],
+        ["cut"],
         ["windowed_series", "training_constants"],
         ["compat", "carried"],
     ],

@@ -67,6 +67,7 @@ QUICK = {
         "forecasting/test_forecast.py::test_panels_series_by_series",
     ],
     "evaluation": [
+        "evaluation/test_backtest_judging.py",
         "evaluation/test_compare.py",
         "evaluation/test_conformal.py",
         "evaluation/test_linear_regression.py::test_it_is_a_ridge_of_each_step",

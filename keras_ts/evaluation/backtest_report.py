@@ -1,4 +1,4 @@
-"""``BacktestReport``: the forecasts of a backtest and the actual values, row by row."""
+"""``BacktestReport``: the forecasts of a backtest beside the actual values, and the verdict."""
 
 import os
 from collections.abc import Sequence
@@ -9,6 +9,8 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.evaluation.frames import as_frame
+from keras_ts.evaluation.judging import NoVerdictError
+from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.evaluation.rows import scores_of_rows
 from keras_ts.evaluation.text import aligned
 from keras_ts.forecasting.frames import output_names
@@ -16,7 +18,7 @@ from keras_ts.plotting.backtest import plot_backtest
 
 
 class BacktestReport:
-    """Holds the forecasts of a backtest and the actual values; print it for the folds' scores.
+    """Holds the forecasts of a backtest and the verdict; print it for the folds' scores and that.
 
     Returned by ``backtest``.
 
@@ -26,12 +28,36 @@ class BacktestReport:
             timestamps where the series has them), ``step`` (from 1), ``actual`` and
             ``prediction`` (with an axis for several target columns). If models forecast quantiles,
             ``prediction`` is the median, and ``prediction_0.1`` and so on are the others.
+        comparison: The ``ComparisonReport`` of the model and the baselines over all folds, as
+            ``compare`` returns it; or None if there is no verdict, since a forecast is not finite
+            or nothing can be judged. The printed report says why.
     """
 
     def __init__(
-        self, table: dict[str, Array], scales: Array, levels: Sequence[float] | None
+        self,
+        table: dict[str, Array],
+        scales: Array,
+        levels: Sequence[float] | None,
+        outcome: ComparisonReport | NoVerdictError,
     ) -> None:
         self.table, self._scales, self._levels = table, scales, levels
+        self._outcome = outcome
+        self.comparison = outcome if isinstance(outcome, ComparisonReport) else None
+
+    @property
+    def verdicts(self) -> dict[str, str]:
+        """The verdict over all folds by the name ``"model"``, as ``compare`` gives it."""
+        return self._judged().verdicts
+
+    @property
+    def best(self) -> str:
+        """The name of the best baseline over all folds."""
+        return self._judged().best
+
+    def _judged(self) -> ComparisonReport:
+        if isinstance(self._outcome, NoVerdictError):
+            raise ValueError(f"There is no verdict: {self._outcome}")
+        return self._outcome
 
     def scores(self, by: str | None = None) -> dict[str, Array]:
         """Return the scores of each fold, step or series, or of all rows.
@@ -41,7 +67,7 @@ class BacktestReport:
 
         Returns:
             A dict of columns of equal length: the one named by ``by``, ``mae``, ``rmse``, ``mase``
-            (scaled by the mean absolute step of each fold's own training part) and ``smape`` (in
+            (scaled by the mean absolute step before each fold's own test part) and ``smape`` (in
             per cent); with quantiles also ``pinball``, ``coverage`` and ``width``.
         """
         if by is not None:
@@ -55,9 +81,13 @@ class BacktestReport:
             self.table["actual"], predicted, self._scales, self._levels, by, column
         )
 
+    def scorecards(self) -> list[dict[str, Any]]:
+        """Return what ``save_model(model, filepath, report=report)`` keeps of the verdict."""
+        return self._judged().scorecards()
+
     def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
         """Draw the error by step; see ``plot_backtest``."""
-        return plot_backtest(self.table, ax=ax, filepath=filepath)
+        return plot_backtest(self, ax=ax, filepath=filepath)
 
     def to_frame(self, library: str = "pandas") -> Any:
         """Return ``table`` as a data frame.
@@ -82,16 +112,21 @@ class BacktestReport:
         for place, fold in enumerate(scores["fold"].tolist()):
             rows.append([str(fold), *[f"{float(scores[m][place]):.4g}" for m in metrics]])
         rows.append(["all", *[f"{float(whole[m][0]):.4g}" for m in metrics]])
-        actual = self.table["actual"]
-        missing = int(np.sum(~np.isfinite(actual)))
-        note = [f"{missing} of {actual.size} targets are missing, and count nowhere."]
-        return "\n".join([*aligned(rows), *note * bool(missing)])
+        judged = [str(self.comparison)]
+        if self.comparison is None:
+            actual = self.table["actual"]
+            missing = int(np.sum(~np.isfinite(actual)))
+            note = [f"{missing} of {actual.size} targets are missing, and count nowhere."]
+            judged = [*note * bool(missing), f"There is no verdict: {self._outcome}"]
+        return "\n".join([*aligned(rows), "", *judged])
 
     __repr__ = __str__
 
 
 def joined(
-    folds: Sequence[tuple[dict[str, Array], Array, Array]], levels: Sequence[float] | None
+    folds: Sequence[tuple[dict[str, Array], Array, Array]],
+    levels: Sequence[float] | None,
+    outcome: ComparisonReport | NoVerdictError,
 ) -> BacktestReport:
     """Return the report of all folds.
 
@@ -100,6 +135,7 @@ def joined(
             ``(windows, steps, targets)``, with a last axis of quantiles if there are any, and the
             scale of each value.
         levels: The levels of the quantiles, or None.
+        outcome: The report on the model and the baselines, or the reason why there is none.
     """
     tables = []
     for number, (table, predictions, _) in enumerate(folds):
@@ -108,4 +144,5 @@ def joined(
             table[name] = predictions[..., place].reshape(table["prediction"].shape)
         tables.append(table)
     whole = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
-    return BacktestReport(whole, np.concatenate([scales for *_, scales in folds]), levels)
+    scales = np.concatenate([scales for *_, scales in folds])
+    return BacktestReport(whole, scales, levels, outcome)

@@ -80,7 +80,7 @@ def calibrate(
         outputs = _unbounded(outputs)
         unbounded = keras.Model(inputs, outputs)
     lower, upper, scales = _errors(unbounded, judged, levels, pairs)
-    _check_enough(np.sum(~np.isnan(lower[0]), axis=0), shares)
+    check_enough(np.sum(~np.isnan(lower[0]), axis=0), shares)
     floor = floors(scales).astype(np.float32)
     divisor = np.maximum(scales, floor)[:, None]
     by_share = [
@@ -147,7 +147,7 @@ def _errors(
     return *joined, np.concatenate(scales)
 
 
-def _check_enough(counts: IntArray, shares: tuple[float, ...]) -> None:
+def check_enough(counts: IntArray, shares: tuple[float, ...]) -> None:
     """Refuse too few errors at a step, given the number of them, ``(steps, targets)``."""
     needed, count = windows_needed(shares[-1]), int(counts.min())
     if count < needed:

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-import numpy as np
-
 from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.evaluation.entries import Entries
@@ -12,7 +10,6 @@ from keras_ts.evaluation.forecasters import NAMES, baselines_of, name_of, of_bas
 from keras_ts.evaluation.judging import Metric, judge
 from keras_ts.evaluation.metrics import POINT, QUANTILE
 from keras_ts.evaluation.report import ComparisonReport, report_of
-from keras_ts.evaluation.scorecards import Evidence, judged_on
 from keras_ts.saving.weights import Weights
 from keras_ts.windows.dataset import WindowDataset
 
@@ -136,7 +133,7 @@ def compare(
             forecasters have one name or no target in common, or the columns of a table are unclear.
     """
     chosen = baselines_of(baselines, period)
-    own_metrics = _metrics(metrics)
+    own_metrics = metrics_of(metrics)
     if by is not None:
         _checks.choice("by", by, ("mae", "mase"))
     names = [name_of(baseline) for baseline in chosen]
@@ -149,21 +146,18 @@ def compare(
     ]
     measure = by or ("mase" if len(judged.labels) > 1 else "mae")
     judgement = judge(forecasters, judged, scales, measure, own_metrics)
-    evidence = Evidence(
-        judged_on(judged, np.flatnonzero(judgement.scored)),
+    return report_of(
+        [judgement],
+        entries.names,
         measure,
         period,
+        list(own_metrics),
+        entries.notes(names),
         {name: Weights.of(model) for name, model in entries.models.items()},
-        {forecaster.name: forecaster.levels for forecaster in entries.forecasters},
-        judgement.errors,
-        judgement.coverage,
-    )
-    return report_of(
-        [judgement], entries.names, measure, evidence, list(own_metrics), entries.notes(names)
     )
 
 
-def _metrics(metrics: Any) -> dict[str, Metric]:
+def metrics_of(metrics: Any) -> dict[str, Metric]:
     """Return people's own metrics by name, or raise an error."""
     if metrics is None:
         return {}

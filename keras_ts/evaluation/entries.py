@@ -134,19 +134,28 @@ class Entries:
         if len(distinct) > 1:
             notes.append(f"The baselines read the windows of {self.parts.owner}.")
         covariates = self.parts.judged.beyond_targets()
-        if self.models and covariates:
-            readers = "No baseline of keras_ts reads"
-            if LinearRegression.name in baselines:
-                readers = "Of the baselines, only the linear regression reads"
-            notes.append(
-                f"{readers} more than the past of the targets, as models may: "
-                f"{'; '.join(covariates)}."
-            )
+        if self.models:
+            notes += covariates_note(covariates, baselines)
         for name, parts in self._own.items():
             more = [text for text in parts.judged.beyond_targets() if text not in covariates]
             if more:
                 notes.append(f"{name} also reads what no baseline does: {'; '.join(more)}.")
         return notes
+
+
+def covariates_note(covariates: Sequence[str], baselines: Sequence[str]) -> list[str]:
+    """Return a sentence on what models and some baselines may read beside the targets, if anything.
+
+    Args:
+        covariates: The inputs in words.
+        baselines: The names of the baselines.
+    """
+    if not covariates:
+        return []
+    readers = "No baseline of keras_ts reads"
+    if LinearRegression.name in baselines:
+        readers = "Of the baselines, only the linear regression reads"
+    return [f"{readers} more than the past of the targets, as models may: {'; '.join(covariates)}."]
 
 
 def _named(models: Any, reserved: Iterable[str]) -> dict[str, Any]:

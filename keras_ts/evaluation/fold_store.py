@@ -17,7 +17,6 @@ from keras_ts._typing import Array
 from keras_ts.windows.reading.panel import Panel
 
 _SETTINGS = "backtest.json"
-_MODEL = "model.npz"
 _BLOCK = 1 << 22
 
 Fold = tuple[Array, tuple[float, ...] | None]
@@ -96,26 +95,40 @@ class FoldStore:
         with replacing(self._path(fold)) as path:
             np.savez(path, predictions=predictions, levels=np.array(levels or ()))
 
-    def load_model(self) -> list[Array] | None:
-        """Return the variables of the model that all folds share, or None if none is kept."""
-        path = self._folder / _MODEL
+    def load_model(self, first: int) -> list[Array] | None:
+        """Return the variables of the model that some folds share, or None if it is not kept.
+
+        Args:
+            first: The first of these folds.
+        """
+        path = self._model_path(first)
         if not path.is_file():
             return None
         with _reading(path):
             file = _arrays(path)
             return [file[f"arr_{place}"] for place in range(len(file))]
 
-    def save_model(self, variables: list[Array]) -> None:
-        """Keep the variables of the model that all folds share; remove an earlier model's folds."""
-        for done in self._folder.glob("fold_*.npz"):
-            done.unlink()
+    def save_model(self, folds: range, variables: list[Array]) -> None:
+        """Keep the variables of the model that some folds share, and no other model.
+
+        Args:
+            folds: The folds, which are removed if an earlier model made them.
+            variables: The variables.
+        """
+        for fold in folds:
+            self._path(fold).unlink(missing_ok=True)
         # NumPy's files cannot hold bfloat16.
         kept = [v.astype(np.float32) if v.dtype.kind == "V" else v for v in variables]
-        with replacing(self._folder / _MODEL) as path:
+        with replacing(self._model_path(folds.start)) as path:
             np.savez(path, *kept)
+        for other in set(self._folder.glob("model_*.npz")) - {self._model_path(folds.start)}:
+            other.unlink()
 
     def _path(self, fold: int) -> Path:
         return self._folder / f"fold_{fold}.npz"
+
+    def _model_path(self, first: int) -> Path:
+        return self._folder / f"model_{first}.npz"
 
 
 def _settings(path: Path) -> dict[str, Any]:

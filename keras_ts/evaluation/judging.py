@@ -19,6 +19,10 @@ from keras_ts.evaluation.tally import Tally
 Metric = Callable[[Array, Array, Array], Array]
 
 
+class NoVerdictError(ValueError):
+    """There is no verdict, since forecasts are not finite or nothing can be judged."""
+
+
 @dataclass(frozen=True)
 class Judgement:
     """The losses of some forecasters on the same targets.
@@ -30,6 +34,7 @@ class Judgement:
         first_step: The number of the first step.
         missing: How many targets of these windows have no value.
         lacking: For each forecaster that may lack forecasts, how many targets it has none of.
+        levels: For each model, the levels of its quantiles, or None.
         errors: For each model, its errors of the measure by origin and step.
         coverage: For each model with quantiles, the share of targets in its outer interval.
     """
@@ -40,6 +45,7 @@ class Judgement:
     first_step: int
     missing: int
     lacking: dict[str, int]
+    levels: dict[str, tuple[float, ...] | None]
     errors: dict[str, ByOrigin]
     coverage: dict[str, ByOrigin]
 
@@ -61,8 +67,8 @@ def judge(
         metrics: Further metrics by name.
 
     Raises:
-        ValueError: No window can be judged, a model's forecast is not finite, or windows differ in
-            their actual values.
+        NoVerdictError: A model's forecast is not finite.
+        ValueError: Windows differ in their actual values.
     """
     parts = list(dict.fromkeys([judged, *(forecaster.judged for forecaster in forecasters)]))
     names = ["validation", *(_name_of(part, forecasters) for part in parts[1:])]
@@ -79,6 +85,7 @@ def judge(
         steps[judged].start + 1,
         0,
         {forecaster.name: 0 for forecaster in forecasters if forecaster.lacks == "targets"},
+        {model.name: model.levels for model in models},
         {model.name: ByOrigin(times, count) for model in models},
         {model.name: ByOrigin(times, count) for model in models if model.levels is not None},
     )
@@ -116,10 +123,6 @@ def judge(
             for by_origin, loss in ((result.errors, measure), (result.coverage, "coverage")):
                 if forecaster.name in by_origin:
                     by_origin[forecaster.name].add(numbers, losses[loss], present)
-    if not result.scored.any():
-        raise ValueError(
-            "validation must have a window without a missing value to judge on. It has none."
-        )
     return Judgement(**{**vars(result), "missing": missing})
 
 
@@ -166,7 +169,7 @@ def _check_same(name: str, actual: Array, other: Array) -> None:
 def _check_finite(name: str, forecast: Array) -> None:
     bad = ~finite(forecast)
     if bad.any():
-        raise ValueError(
+        raise NoVerdictError(
             f"{name} gives predictions that are not finite, for {int(bad.sum())} of {len(bad)} "
             "windows. Its training has diverged, or its inputs hold missing values."
         )

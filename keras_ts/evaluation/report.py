@@ -1,6 +1,7 @@
 """``ComparisonReport``: the scores of forecasters in a table, with a verdict on each model."""
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,12 +9,13 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.frames import as_frame
-from keras_ts.evaluation.judging import Judgement, windows_of_origins
+from keras_ts.evaluation.judging import Judgement, NoVerdictError, windows_of_origins
 from keras_ts.evaluation.metrics import POINT, QUANTILE
-from keras_ts.evaluation.scorecards import Evidence, scorecard_of
+from keras_ts.evaluation.scorecards import ByOrigin, Evidence, judged_on, scorecard_of
 from keras_ts.evaluation.tally import Tally
 from keras_ts.evaluation.text import HEADINGS, aligned, html_table, number, percent
 from keras_ts.evaluation.verdict import FEWEST, Origins, Skill, Skills, skill, skills_by_series
+from keras_ts.saving.weights import Weights
 from keras_ts.windows.align import label_column
 
 
@@ -240,9 +242,10 @@ def report_of(
     judgements: Sequence[Judgement],
     models: list[str],
     by: str,
-    evidence: Evidence,
+    period: int | None,
     metrics: Sequence[str] = (),
     notes: Sequence[str] = (),
+    weights: Mapping[str, Weights] | None = None,
 ) -> ComparisonReport:
     """Return the report on some judgements of the same forecasters and the same panel of series.
 
@@ -250,16 +253,21 @@ def report_of(
         judgements: The judgements, such as one for each fold.
         models: The names of the models.
         by: The measure of the verdict, ``"mae"`` or ``"mase"``.
-        evidence: What the report knows of its models beside their scores.
+        period: The period of the baselines and of MASE, or None.
         metrics: The names of people's own metrics.
         notes: Sentences that stand between the table and the verdicts.
+        weights: The weights of the models. Defaults to None: those of folds, which differ.
 
     Raises:
-        ValueError: No window can be judged by MASE.
+        NoVerdictError: No window can be judged.
     """
     first = judgements[0]
     judged = first.judged
     scored = np.concatenate([own.scored for own in judgements])
+    if not scored.any():
+        raise NoVerdictError(
+            "validation must have a window without a missing value to judge on. It has none."
+        )
     tallies = {
         name: Tally.joined([own.tallies[name] for own in judgements]) for name in first.tallies
     }
@@ -267,11 +275,28 @@ def report_of(
     places = [windows_of_origins(own) for own in judgements]
     kept = np.isfinite(any_tally.errors[scored])
     if not kept.any():
-        raise ValueError(
+        raise NoVerdictError(
             'by="mase" needs a series that changes in train. All are missing there or constant: '
             'pass by="mae".'
         )
-    series, flat = (np.concatenate(parts)[kept] for parts in zip(*places, strict=True))
+    series, flat = (np.concatenate(parts) for parts in zip(*places, strict=True))
+    fingerprint = hashlib.blake2b(digest_size=16)
+    for own in judgements:
+        fingerprint.update(own.judged.mark().encode())
+    evidence = Evidence(
+        judged_on(judged, series, flat, fingerprint.hexdigest()),
+        by,
+        period,
+        weights or {},
+        first.levels,
+        {name: ByOrigin.joined([own.errors[name] for own in judgements]) for name in first.errors},
+        {
+            name: ByOrigin.joined([own.coverage[name] for own in judgements])
+            for name in first.coverage
+        },
+        None if weights is not None else len(judgements),
+    )
+    series, flat = series[kept], flat[kept]
     origins = judged.origins_at(series, flat)
     said = list(notes)
     if not scored.all():

@@ -5,7 +5,7 @@ varied there, so that ``score`` can tell later if a forecast was as good as thos
 on the horizon and the number of forecasters, never on the number of series or windows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,40 +109,50 @@ class ByOrigin:
                 promise[name].append(plain(value))
         return promise
 
+    @classmethod
+    def joined(cls, parts: Sequence["ByOrigin"]) -> "ByOrigin":
+        """Return the sums of parts that share no origin, such as folds."""
+        whole = cls(np.zeros(1, np.int64), parts[0]._sums.shape[2])
+        whole._sums = np.concatenate([part._sums for part in parts], axis=1)
+        return whole
+
     @property
     def origins(self) -> int:
         """Number of origin times that have losses."""
         return int(self._sums[1].any(axis=1).sum())
 
 
-def judged_on(judged: JudgedWindows, windows: IntArray) -> dict[str, Any]:
+def judged_on(
+    judged: JudgedWindows, series: IntArray, flat: IntArray, fingerprint: str
+) -> dict[str, Any]:
     """Describe the data that was judged on, as plain values.
 
     Args:
-        judged: The held-out windows.
-        windows: Numbers of those that were judged.
+        judged: The held-out windows, or those of one fold.
+        series: The series of each origin that was judged.
+        flat: Its flat position.
+        fingerprint: A digest of the targets.
 
     Returns:
         ``windows``, ``series``, ``origins`` (numbers of them), ``first`` and ``last`` (position or
-        timestamp of the first and last target, as text), ``fingerprint`` (of the targets).
+        timestamp of the first and last target, as text), ``fingerprint``.
     """
-    origins = judged.origins_of(windows)
-    flat = judged.ranges.starts(windows) + judged.geometry.reach - 1
+    origins = judged.origins_at(series, flat)
     targets = [flat + judged.ahead[0], flat + judged.ahead[-1]]
     clock = judged.panel.clock
     if clock is None:
-        starts = judged.panel.offsets[judged.ranges.series_of(windows)]
+        starts = judged.panel.offsets[series]
         first, last = str((targets[0] - starts).min()), str((targets[1] - starts).max())
     else:
         ends = clock.times[targets[0]].argmin(), clock.times[targets[1]].argmax()
         first, last = (clock.written(int(t[e])) for t, e in zip(targets, ends, strict=True))
     return {
-        "windows": len(windows),
+        "windows": len(flat),
         "series": origins.num_series,
-        "origins": int(origins.times.max()) + 1,
+        "origins": origins.num_times,
         "first": first,
         "last": last,
-        "fingerprint": judged.mark(),
+        "fingerprint": fingerprint,
     }
 
 

@@ -5,12 +5,14 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.plotting.axes import MODEL, QUIET, Path, finished_axes, ready_axes
+from keras_ts.plotting.axes import DATA, MODEL, QUIET, Path, finished_axes, ready_axes
 from keras_ts.plotting.series import numbers
 
 
 def plot_backtest(backtest: Any, *, ax: Any = None, filepath: Path = None) -> Any:
     """Draw the mean absolute error at each step ahead, for every fold and for all folds together.
+
+    Of a report that has a verdict, the error of the best baseline over all folds is drawn too.
 
     Example:
 
@@ -54,6 +56,12 @@ def plot_backtest(backtest: Any, *, ax: Any = None, filepath: Path = None) -> An
         ax.plot(drawn_steps, means, color=QUIET, linewidth=0.9, marker=".", label=label)
     means = _means(errors, observed, places, len(drawn_steps))
     ax.plot(drawn_steps, means, color=MODEL, linewidth=1.6, marker="o", label="all folds")
+    comparison = getattr(backtest, "comparison", None)
+    if comparison is not None:
+        scores = comparison.scores(by="step")
+        rows = scores["name"] == comparison.best
+        label = f"best baseline: {comparison.best}"
+        ax.plot(scores["step"][rows], scores["mae"][rows], color=DATA, linestyle="--", label=label)
     ax.set_xlabel("step")
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_ylabel("mean absolute error")

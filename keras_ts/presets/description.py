@@ -18,6 +18,7 @@ from keras_ts.presets.settings import PresetSettings
 from keras_ts.presets.training_windows import training_windows
 from keras_ts.presets.wiring import wire
 from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.split import split_parts
 from keras_ts.windows.windowed_series import WindowedSeries
 
 
@@ -164,7 +165,8 @@ class RecurrentPreset(PresetSettings):
             ValueError: The recipe names no window, and ``window`` is missing; no series is longer
                 than the horizon; or the series cannot be read.
         """
-        return training_windows(self, series, horizon, at, settings)
+        part_of = None if at is None else lambda panel: split_parts(panel, at)[0]
+        return training_windows(self, series, horizon, part_of, settings)
 
     def fit(self, train: WindowDataset, *, core: Any = None, **fit_arguments: Any) -> keras.Model:
         """Build a model for a training part, and train it by the recipe.

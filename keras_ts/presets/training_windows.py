@@ -4,6 +4,7 @@ A recipe says how long windows are and how they are batched. Only the table says
 are and if values are missing. The rules that need both are here.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from keras_ts import _checks
@@ -11,7 +12,7 @@ from keras_ts.presets.settings import PresetSettings
 from keras_ts.windows.missing import HANDLING
 from keras_ts.windows.reading.panel import Panel, lacking_rows
 from keras_ts.windows.reading.reader import read_panel
-from keras_ts.windows.split import split_parts
+from keras_ts.windows.split import Part
 from keras_ts.windows.windowed_series import WindowedSeries
 
 # The settings by which a table is read, however long the windows are.
@@ -23,9 +24,21 @@ _FEWEST_ROWS, _FEWEST_PERIODS = 4, 2
 
 
 def training_windows(
-    preset: PresetSettings, series: Any, horizon: int, at: Any, settings: dict[str, Any]
+    preset: PresetSettings,
+    series: Any,
+    horizon: int,
+    part_of: Callable[[Panel], Part] | None,
+    settings: Mapping[str, Any],
 ) -> WindowedSeries:
-    """Return the windows as ``RecurrentPreset.windows_for`` does, whose docstring has the rules."""
+    """Return the windows as ``RecurrentPreset.windows_for`` does, whose docstring has the rules.
+
+    Args:
+        preset: The preset.
+        series: Anything that ``WindowedSeries.build`` takes.
+        horizon: Number of steps to forecast.
+        part_of: A function that returns the part of a panel to train on; or None: all of it.
+        settings: Settings of ``WindowedSeries``, which go before the rules.
+    """
     if "targets" in settings:
         raise TypeError(
             f"windows_for takes no targets: the preset's kind={preset.kind!r} says which they are."
@@ -33,9 +46,9 @@ def training_windows(
     of_the_table = {name: settings[name] for name in _OF_THE_TABLE if name in settings}
     panel = read_panel(series, WindowedSeries(1, missing="mask_targets", **of_the_table))
     rows = panel.lengths
-    if at is not None:
-        first = split_parts(panel, at)[0]
-        rows = first.end - first.begin
+    if part_of is not None:
+        part = part_of(panel)
+        rows = part.end - part.begin
     several, period = len(rows) > 1, preset.period or 1
     chosen: dict[str, Any] = {
         "horizon": _checks.integer("horizon", horizon, 1),

@@ -151,13 +151,55 @@ def split_parts(panel: Panel, at: Any) -> list[Part]:
     ]
 
 
-def fold_parts(
-    panel: Panel, n_splits: int, test_size: int | None, max_train_size: int | None
-) -> list[tuple[Part, Part]]:
-    """Return the training and the validation part of each fold.
+@dataclass(frozen=True)
+class FoldSizes:
+    """The number of folds and the sizes of their parts, in positions or timestamps.
+
+    Attributes:
+        n_splits: Number of folds.
+        test_size: The size of a test part, or None: that of the whole over ``n_splits + 1``.
+        max_train_size: The largest size of all before a test part, or None.
+        validation_size: Of that, the size of the latest part, which is held out of training; or
+            None.
+    """
+
+    n_splits: int
+    test_size: int | None = None
+    max_train_size: int | None = None
+    validation_size: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).copy().items():
+            if value is not None or name == "n_splits":
+                object.__setattr__(self, name, _checks.integer(name, value, 1))
+
+
+@dataclass(frozen=True)
+class FoldParts:
+    """The parts of a fold.
+
+    Attributes:
+        train: The part to train on.
+        validation: The part held out of training, which follows it, or None.
+        test: The part to judge on, which follows both.
+    """
+
+    train: Part
+    validation: Part | None
+    test: Part
+
+    @property
+    def whole(self) -> Part:
+        """All before the test part: the training part, with what is held out of it."""
+        return Part(self.train.begin, self.test.begin)
+
+
+def fold_parts(panel: Panel, sizes: FoldSizes) -> list[FoldParts]:
+    """Return the parts of each fold.
 
     Folds are cut at timestamps of the whole panel, or without timestamps at each series' positions.
     """
+    n_splits, test_size = sizes.n_splits, sizes.test_size
     if panel.clock is None:
         counts = panel.lengths.tolist()
     else:
@@ -170,18 +212,23 @@ def fold_parts(
             f"n_splits={n_splits} folds with test_size={size} need more than {n_splits * size} "
             f"{unit}, and there are {longest}. Use fewer folds or a smaller test_size."
         )
-    all_edges = [fold_edges(count, n_splits, test_size, max_train_size) for count in counts]
+
+    def places(edges: Sequence[int]) -> IntArray:
+        """Return the flat position of an edge in each series."""
+        if panel.clock is None:
+            return np.array(edges) + panel.offsets[:-1]
+        return panel.clock.flat_places(moments[edges[0]] if edges[0] < len(moments) else None)
+
+    all_edges = [fold_edges(count, n_splits, test_size, sizes.max_train_size) for count in counts]
     folds = []
     for fold in range(n_splits):
-        edges = np.array([series[fold] for series in all_edges])
-        if panel.clock is None:
-            begin, border, end = edges.T + panel.offsets[:-1]
-        else:
-            begin, border, end = (
-                panel.clock.flat_places(moments[edge] if edge < len(moments) else None)
-                for edge in edges[0]
-            )
-        folds.append((Part(begin, border), Part(border, end)))
+        begin, border, end = zip(*(series[fold] for series in all_edges), strict=True)
+        held = [
+            max(b - (sizes.validation_size or 0), a) for a, b in zip(begin, border, strict=True)
+        ]
+        train, test = Part(places(begin), places(held)), Part(places(border), places(end))
+        validation = None if sizes.validation_size is None else Part(train.end, test.begin)
+        folds.append(FoldParts(train, validation, test))
     return folds
 
 

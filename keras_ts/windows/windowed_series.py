@@ -5,24 +5,15 @@ saved in a config, and compares and hashes by value.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from keras_ts import _checks
 from keras_ts._registration import registered
-from keras_ts.windows.arithmetic.geometry import part_of
+from keras_ts.windows.cut import Cut, folds_of
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.reader import read_panel
 from keras_ts.windows.spec import WindowSpec
-from keras_ts.windows.split import (
-    Part,
-    all_windows,
-    check_nonempty,
-    fold_parts,
-    refuse_unlearned,
-    split_parts,
-)
-from keras_ts.windows.weights import WindowWeights, read_weights
+from keras_ts.windows.split import FoldSizes, Part, all_windows, split_parts
 
 
 @registered
@@ -162,7 +153,7 @@ class WindowedSeries(WindowSpec):
             ValueError: No series is long enough for one window, a value is missing, or
                 the weights do not fit.
         """
-        cut = _Cut(self, series, sample_weight)
+        cut = Cut(self, series, sample_weight)
         whole = Part(cut.panel.offsets[:-1], cut.panel.offsets[1:])
         return cut.dataset(whole, cut.weights(whole), shuffle=self.shuffle)
 
@@ -201,7 +192,7 @@ class WindowedSeries(WindowSpec):
                 no window, or a later part has a category that the first part lacks.
         """
         context = _checks.boolean("context", context)
-        cut = _Cut(self, series, sample_weight)
+        cut = Cut(self, series, sample_weight)
         parts = split_parts(cut.panel, at)
         cut.check_categories(parts[0], parts[1:], "Move the border")
         weights = cut.weights(parts[0])
@@ -261,74 +252,6 @@ class WindowedSeries(WindowSpec):
             ValueError: The series is too short for the folds, a part gets no window, or a
                 validation part has a category that its training part lacks.
         """
-        n_splits = _checks.integer("n_splits", n_splits, 1)
-        if test_size is not None:
-            test_size = _checks.integer("test_size", test_size, 1)
-        if max_train_size is not None:
-            max_train_size = _checks.integer("max_train_size", max_train_size, 1)
-        cut = _Cut(self, series, sample_weight)
-        folds = fold_parts(cut.panel, n_splits, test_size, max_train_size)
-        cure = "Use fewer folds" + (", a larger max_train_size" if max_train_size else "")
-        for train, validation in folds:
-            cut.check_categories(train, [validation], cure)
-
-        def pair(number: int, train: Part, validation: Part) -> tuple[WindowDataset, WindowDataset]:
-            weights = cut.weights(train)
-            name = f"n_splits={n_splits} leaves the {{}} part of fold {number}"
-            return (
-                cut.dataset(train, weights, self.shuffle, False, name.format("training"), cure),
-                cut.dataset(validation, weights, False, True, name.format("validation"), cure),
-            )
-
-        # All errors but a part without a window are raised now, not at the first fold.
-        return (pair(number, *parts) for number, parts in enumerate(folds))
-
-
-class _Cut:
-    """A series and all its windows, to be divided into datasets."""
-
-    def __init__(self, spec: WindowedSeries, series: Any, sample_weight: Any) -> None:
-        self.panel = read_panel(series, spec)
-        self._given = spec.categories or {}
-        self.spec = spec = replace(spec, categories=self.panel.categories)
-        self.ranges = all_windows(self.panel, spec)
-        check_nonempty(self.ranges, self.panel, spec)
-        self.weights = read_weights(self.panel, self.ranges, spec, sample_weight)
-
-    def check_categories(self, train: Part, later: list[Part], cure: str) -> None:
-        """Refuse categories that were read from the series, if the training part lacks one."""
-        read = [column for column in self.panel.categories or {} if column not in self._given]
-        refuse_unlearned(self.panel, read, train, later, cure)
-
-    def dataset(
-        self,
-        part: Part,
-        weights: WindowWeights | None,
-        shuffle: bool,
-        context: bool = True,
-        name: str = "",
-        cure: str = "Move the border",
-    ) -> WindowDataset:
-        """Return the windows of a part, or raise an error that begins with the part's name.
-
-        Args:
-            part: The part.
-            weights: The weights of all windows.
-            shuffle: True for a new order in each epoch.
-            context: True if inputs may lie before the part.
-            name: The part's name in an error.
-            cure: First half of the error's last sentence.
-        """
-        spec = self.spec
-        offsets = self.panel.offsets[:-1]
-        ranges = part_of(self.ranges, part.begin, part.end, offsets, spec.geometry, context)
-        if not ranges.total:
-            # Inputs need room in the part if they may not lie before it, or if they have targets.
-            shorter = "horizon" if context and spec.targets == "vector" else "window"
-            raise ValueError(
-                f"{name} without a window: window={spec.window}, gap={spec.gap}, "
-                f"horizon={spec.horizon} span {spec.geometry.span} positions, and all targets of "
-                f"a window must lie in its part. {cure}, or make the {shorter} shorter."
-            )
-        weights = None if weights is None else weights.part(ranges)
-        return WindowDataset(spec, self.panel, ranges, shuffle=shuffle, weights=weights)
+        sizes = FoldSizes(n_splits, test_size, max_train_size)
+        folds = folds_of(self, series, sizes, sample_weight)
+        return ((fold.train, fold.test) for fold in folds)

@@ -5,40 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from backtest_helpers import build, equal, run
 from helpers import run_fresh
-from keras_ts import (
-    RecurrentPreset,
-    WindowedSeries,
-    backtest,
-    course_series,
-)
-
-WINDOWS = WindowedSeries(6, 2, shuffle=True, seed=3, batch_size=16)
-
-
-def build(train):
-    """Return a model whose training draws random numbers: weights, dropout, the order."""
-    model = keras.Sequential(
-        [
-            keras.Input((6,)),
-            keras.layers.Dense(4, "relu"),
-            keras.layers.Dropout(0.5),
-            keras.layers.Dense(2),
-        ]
-    )
-    # Compiling costs seconds on some backends, and every fold would compile anew.
-    model.compile(keras.optimizers.Adam(1e-2), "mae", run_eagerly=True)
-    return model
-
-
-def run(series, windows=WINDOWS, maker=build, **arguments):
-    return backtest(
-        maker, series, windows, **{"n_splits": 2, "epochs": 2, "verbose": 0, **arguments}
-    )
-
-
-def equal(table, other, rows=slice(None)):
-    return all(np.array_equal(table[name][rows], other[name][rows]) for name in table)
+from keras_ts import RecurrentPreset, WindowedSeries, backtest, course_series
+from keras_ts.evaluation.fold_store import FoldStore
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +121,8 @@ def build(train):
 def run(**arguments):
     windows = WindowedSeries(6, 2, shuffle=True, batch_size=16, **arguments.pop("windows", {}))
     arguments = {"epochs": 2, "verbose": 0, **arguments}
-    return backtest(build, course_series(60), windows, 2, **arguments)
+    n_splits = arguments.pop("n_splits", 2)
+    return backtest(build, course_series(60), windows, n_splits, **arguments)
 """
 KILLED = """
 import os, sys
@@ -185,7 +156,7 @@ def test_a_backtest_that_was_killed_goes_on_to_the_same_result(refit, seed, tmp_
     unbroken = space["run"](refit=refit, windows={"seed": seed}).table
     run_fresh(NOISY + KILLED, tmp_path, refit, seed, status=9)
     names = {path.name for path in tmp_path.glob("[a-z]*")}
-    assert names == {"backtest.json", "fold_0.npz"} | (set() if refit else {"model.npz"})
+    assert names == {"backtest.json", "fold_0.npz"} | (set() if refit else {"model_0.npz"})
     keras.utils.set_random_seed(8)
     resumed = space["run"](refit=refit, windows={"seed": seed}, folder=tmp_path).table
     assert equal(unbroken, resumed)
@@ -201,6 +172,51 @@ def test_without_refit_folds_do_not_depend_on_those_before(tmp_path):
     assert equal(whole, space["run"](refit=False, windows={"seed": 3}, folder=tmp_path).table)
 
 
+@pytest.mark.parametrize(
+    "killed", [3, *[pytest.param(fold, marks=pytest.mark.slow) for fold in (1, 2, 4)]]
+)
+def test_every_second_fold_is_trained_on_and_resumed(killed, tmp_path, monkeypatch):
+    space = {}
+    exec(NOISY, space)
+    arguments = {"n_splits": 5, "refit": 2, "windows": {"seed": 3}}
+    unbroken = space["run"](**arguments).table
+    save = FoldStore.save
+
+    def interrupted(self, fold, *done):
+        if fold == killed:
+            raise KeyboardInterrupt
+        save(self, fold, *done)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FoldStore, "save", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            space["run"](**arguments, folder=tmp_path)
+    kept = sorted(path.name for path in tmp_path.glob("model*"))
+    assert kept == [f"model_{killed - killed % 2}.npz"]
+    for _ in range(2):
+        assert equal(unbroken, space["run"](**arguments, folder=tmp_path).table)
+
+
+def test_models_are_those_of_their_own_folds(series):
+    """The first of each pair of folds is the one that is trained on."""
+    calls = []
+
+    def counted(train):
+        calls.append(train.num_windows)
+        return build(train)
+
+    every = run(series, n_splits=5).table
+    second = run(series, n_splits=5, refit=np.int64(2), maker=counted).table
+    assert calls == [8, 38, 68]
+    for fold in range(5):
+        rows = every["fold"] == fold
+        same = np.array_equal(every["prediction"][rows], second["prediction"][rows])
+        assert same == (fold % 2 == 0)
+    first = run(series, n_splits=5, refit=False).table
+    assert equal(first, run(series, n_splits=5, refit=7).table)
+    assert equal(every, run(series, n_splits=5, refit=1).table)
+
+
 def test_folds_of_a_model_that_is_gone_are_made_anew(report, series, tmp_path):
     calls = []
 
@@ -212,7 +228,8 @@ def test_folds_of_a_model_that_is_gone_are_made_anew(report, series, tmp_path):
     for _ in range(2):
         assert equal(once.table, run(series, maker=counted, refit=False, folder=tmp_path).table)
     assert len(calls) == 1
-    (tmp_path / "model.npz").unlink()
+    for name in ("model_0.npz", "fold_1.npz"):
+        (tmp_path / name).unlink()
     assert equal(once.table, run(series, maker=counted, refit=False, folder=tmp_path).table)
     assert len(calls) == 2
 
@@ -331,9 +348,27 @@ def test_misuse_is_told(series):
         run(series, maker=lambda train: None)
     with pytest.raises(ValueError, match="build must return a compiled model"):
         run(series, maker=lambda train: keras.Sequential([keras.Input((6,))]))
-    with pytest.raises(TypeError, match="windows must be a WindowedSeries"):
+    with pytest.raises(TypeError, match=r"windows must be a WindowedSeries.* Only a preset"):
         run(series, windows=6)
     with pytest.raises(ValueError, match="n_splits=60 folds"):
         run(series, n_splits=60, test_size=30)
-    with pytest.raises(TypeError, match="refit must be True or False"):
-        run(series, refit=1)
+    with pytest.raises(TypeError, match="refit must be True, False, or the number of folds"):
+        run(series, refit="2")
+    with pytest.raises(ValueError, match="refit must be >= 1"):
+        run(series, refit=0)
+    with pytest.raises(ValueError, match=r"coverage needs errors .* Pass validation_size="):
+        run(series, coverage=0.8)
+    with pytest.raises(ValueError, match=r"validation has 7 windows .*=0\.95 needs at least 19"):
+        run(series, maker=print, validation_size=8, coverage=0.95)
+    with pytest.raises(ValueError, match="EarlyStopping watches 'val_loss', which no fold has"):
+        run(series, callbacks=[keras.callbacks.EarlyStopping()])
+    with pytest.raises(ValueError, match="validation_data would be the same for every fold"):
+        run(series, validation_data=([1], [2]))
+    preset = RecurrentPreset(units=(2,))
+    for windows in ("6", {"window": 6}, {"horizon": 2, "at": 30}):
+        with pytest.raises(TypeError, match="the horizon among them, but not at"):
+            run(series, windows=windows, maker=preset)
+    with pytest.raises(ValueError, match="has no recipe that says how long a window is"):
+        run(series, windows=2, maker=preset)
+    with pytest.raises(ValueError, match="and this preset has no recipe"):
+        run(series, maker=preset)

@@ -5,6 +5,9 @@ import pandas as pd
 import pytest
 
 from keras_ts.evaluation.backtest_report import joined
+from keras_ts.evaluation.judging import NoVerdictError
+
+NONE = NoVerdictError("of the weather")
 
 
 def fold(number, levels=None, columns=1):
@@ -26,7 +29,7 @@ def fold(number, levels=None, columns=1):
 
 @pytest.mark.parametrize("columns", [1, 2])
 def test_scores_are_those_of_the_rows(columns):
-    report = joined([fold(0, columns=columns), fold(1, columns=columns)], None)
+    report = joined([fold(0, columns=columns), fold(1, columns=columns)], None, NONE)
     table = report.table
     errors = np.abs(table["actual"] - table["prediction"])
     assert report.scores()["mae"].tolist() == [pytest.approx(errors.mean())]
@@ -46,7 +49,7 @@ def test_scores_are_those_of_the_rows(columns):
 
 
 def test_quantiles_have_columns_of_their_own():
-    report = joined([fold(0, (0.1, 0.5, 0.9)), fold(1, (0.1, 0.5, 0.9))], (0.1, 0.5, 0.9))
+    report = joined([fold(0, (0.1, 0.5, 0.9)), fold(1, (0.1, 0.5, 0.9))], (0.1, 0.5, 0.9), NONE)
     table = report.table
     assert list(table)[-3:] == ["prediction", "prediction_0.1", "prediction_0.9"]
     assert (table["prediction_0.1"] <= table["prediction"]).all()
@@ -62,24 +65,36 @@ def test_a_target_that_did_not_come_is_left_out_and_a_forecast_that_failed_shows
     table, predictions, scales = fold(0)
     table["actual"][3] = np.nan
     whole = np.delete(np.abs(table["actual"] - table["prediction"]), 3)
-    report = joined([(table, predictions, scales)], None)
+    report = joined([(table, predictions, scales)], None, NONE)
     assert report.scores()["mae"][0] == pytest.approx(whole.mean())
     table["prediction"][0] = np.nan
-    scores = joined([(table, predictions, scales)], None).scores("step")["mae"]
+    scores = joined([(table, predictions, scales)], None, NONE).scores("step")["mae"]
     assert np.isnan(scores).tolist() == [True, False]
 
 
 def test_it_prints_the_scores_of_its_folds_and_draws_them(tmp_path):
-    report = joined([fold(0), fold(1)], None)
+    report = joined([fold(0), fold(1)], None, NONE)
     lines = str(report).splitlines()
-    assert [line.split()[0] for line in lines] == ["fold", "0", "1", "all"]
+    assert [line.split()[0] for line in lines[:4]] == ["fold", "0", "1", "all"]
+    assert lines[-1] == "There is no verdict: of the weather"
     assert repr(report) == str(report)
     assert len(report.plot(filepath=tmp_path / "b.png").lines) == 3
     assert (tmp_path / "b.png").is_file()
 
 
 def test_it_becomes_a_frame():
-    frame = joined([fold(0, columns=2)], None).to_frame()
+    frame = joined([fold(0, columns=2)], None, NONE).to_frame()
     assert isinstance(frame, pd.DataFrame)
     assert list(frame)[-2:] == ["prediction_0", "prediction_1"]
-    assert joined([fold(0)], None).to_frame("polars").shape == (12, 7)
+    assert joined([fold(0)], None, NONE).to_frame("polars").shape == (12, 7)
+
+
+def test_without_a_verdict_the_reason_is_said():
+    table, predictions, scales = fold(0)
+    table["actual"][3] = np.nan
+    report = joined([(table, predictions, scales)], None, NONE)
+    assert report.comparison is None
+    for name in ("verdicts", "best"):
+        with pytest.raises(ValueError, match="There is no verdict: of the weather"):
+            getattr(report, name)
+    assert "1 of 12 targets are missing" in str(report)

@@ -50,24 +50,30 @@ def test_other_settings_are_refused(tmp_path):
 def test_a_model_comes_back_as_it_was(tmp_path):
     store = FoldStore(tmp_path)
     store.begin(SETTINGS)
-    assert store.load_model() is None
+    assert store.load_model(0) is None
     half = keras.ops.convert_to_numpy(keras.ops.cast([1.5, -2.0], "bfloat16"))
     variables = [np.arange(6.0).reshape(2, 3), np.array([7, 8], np.uint32), half]
     variables += [np.full(1, place) for place in range(12)]
     store.save(0, np.zeros((1, 1, 1)), None)
-    store.save_model(variables)
+    store.save(2, np.zeros((1, 1, 1)), None)
+    store.save_model(range(2), variables)
     assert not store.has(0)  # Of another model.
-    for loaded, kept in zip(store.load_model(), variables, strict=True):
+    assert store.has(2)
+    for loaded, kept in zip(store.load_model(0), variables, strict=True):
         np.testing.assert_array_equal(loaded, kept.astype(loaded.dtype))
         assert loaded.dtype in (kept.dtype, np.float32)
+    store.save_model(range(2, 4), variables)
+    assert store.load_model(0) is None
+    assert not store.has(2)
+    assert store.load_model(2) is not None
 
 
 @pytest.mark.parametrize("harm", ["cut", "empty", "text", "other"])
-@pytest.mark.parametrize("name", ["fold_0.npz", "model.npz", "backtest.json"])
+@pytest.mark.parametrize("name", ["fold_0.npz", "model_0.npz", "backtest.json"])
 def test_a_broken_file_is_named(name, harm, tmp_path):
     store = FoldStore(tmp_path)
     store.begin(SETTINGS)
-    store.save_model([np.zeros(3)])
+    store.save_model(range(1), [np.zeros(3)])
     store.save(0, np.zeros((4, 2, 1)), None)
     path = tmp_path / name
     if harm == "other" and path.suffix == ".json":
@@ -80,7 +86,7 @@ def test_a_broken_file_is_named(name, harm, tmp_path):
 
     def read():
         again = FoldStore(tmp_path)
-        return again.load_model(), again.load(0, (4, 2, 1))
+        return again.load_model(0), again.load(0, (4, 2, 1))
 
     with pytest.raises(ValueError, match=re.escape(repr(str(path)))) as caught:
         read()

@@ -46,6 +46,11 @@ def test_of_very_many_origins_some_are_left_out(monkeypatch):
     assert by_origin.promise()["mean"] == [3.0, 3.0]  # Of the origins 0, 2, 4 and 6.
 
 
+def described(judged, windows):
+    series = judged.ranges.series_of(windows)
+    return judged_on(judged, series, judged.origins()[windows], judged.mark())
+
+
 def test_it_says_what_was_judged_on():
     days = pd.date_range("2024-01-01", periods=60)
     table = pd.DataFrame(
@@ -59,12 +64,12 @@ def test_it_says_what_was_judged_on():
         5, horizon=3, gap=1, target_columns="units", id_column="shop", time_column="day"
     )
     judged = JudgedWindows("validation", windows.split(table, at="2024-02-10")[1])
-    on = judged_on(judged, np.arange(judged.count))
+    on = described(judged, np.arange(judged.count))
     assert (on["windows"], on["series"], on["origins"]) == (judged.count, 2, 18)
     assert (on["first"], on["last"]) == ("2024-02-10", "2024-02-29")
     assert on["fingerprint"] == judged.mark()
     array = JudgedWindows("validation", WindowedSeries(5, horizon=3).build(np.arange(20.0)))
-    on = judged_on(array, np.array([0, 2]))
+    on = described(array, np.array([0, 2]))
     assert (on["first"], on["last"], on["windows"], on["origins"]) == ("5", "9", 2, 2)
 
 

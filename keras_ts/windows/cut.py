@@ -1,0 +1,130 @@
+"""Cuts a series into the datasets of its parts: those of a split, and those of folds."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from keras_ts.windows.arithmetic.geometry import part_of
+from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.reading.reader import read_panel
+from keras_ts.windows.spec import WindowSpec
+from keras_ts.windows.split import (
+    FoldParts,
+    FoldSizes,
+    Part,
+    all_windows,
+    check_nonempty,
+    fold_parts,
+    refuse_unlearned,
+)
+from keras_ts.windows.weights import WindowWeights, read_weights
+
+
+class Cut:
+    """A series and all its windows, to be divided into datasets."""
+
+    def __init__(self, spec: WindowSpec, series: Any, sample_weight: Any) -> None:
+        self.panel = read_panel(series, spec)
+        self._given = spec.categories or {}
+        self.spec = spec = replace(spec, categories=self.panel.categories)
+        self.ranges = all_windows(self.panel, spec)
+        check_nonempty(self.ranges, self.panel, spec)
+        self.weights = read_weights(self.panel, self.ranges, spec, sample_weight)
+
+    def check_categories(self, train: Part, later: list[Part], cure: str) -> None:
+        """Refuse categories that were read from the series, if the training part lacks one."""
+        read = [column for column in self.panel.categories or {} if column not in self._given]
+        refuse_unlearned(self.panel, read, train, later, cure)
+
+    def dataset(
+        self,
+        part: Part,
+        weights: WindowWeights | None,
+        shuffle: bool,
+        context: bool = True,
+        name: str = "",
+        cure: str = "Move the border",
+    ) -> WindowDataset:
+        """Return the windows of a part, or raise an error that begins with the part's name.
+
+        Args:
+            part: The part.
+            weights: The weights of all windows.
+            shuffle: True for a new order in each epoch.
+            context: True if inputs may lie before the part.
+            name: The part's name in an error.
+            cure: First half of the error's last sentence.
+        """
+        spec = self.spec
+        offsets = self.panel.offsets[:-1]
+        ranges = part_of(self.ranges, part.begin, part.end, offsets, spec.geometry, context)
+        if not ranges.total:
+            # Inputs need room in the part if they may not lie before it, or if they have targets.
+            shorter = "horizon" if context and spec.targets == "vector" else "window"
+            raise ValueError(
+                f"{name} without a window: window={spec.window}, gap={spec.gap}, "
+                f"horizon={spec.horizon} span {spec.geometry.span} positions, and all targets of "
+                f"a window must lie in its part. {cure}, or make the {shorter} shorter."
+            )
+        weights = None if weights is None else weights.part(ranges)
+        return WindowDataset(spec, self.panel, ranges, shuffle=shuffle, weights=weights)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """The datasets of a fold.
+
+    Attributes:
+        train: The part to train on, which follows ``shuffle``.
+        validation: The part held out of training, or None.
+        test: The part to judge on.
+        whole: All before the test part: the training part, with what is held out of it.
+    """
+
+    train: WindowDataset
+    validation: WindowDataset | None
+    test: WindowDataset
+    whole: WindowDataset
+
+
+def folds_of(spec: WindowSpec, series: Any, sizes: FoldSizes, sample_weight: Any) -> Iterator[Fold]:
+    """Cut a series into folds, the earliest first.
+
+    A window belongs to the part that holds all its targets. In validation and test its inputs may
+    lie before the part.
+
+    Args:
+        spec: The settings of the windows.
+        series: Anything that ``WindowedSeries.build`` takes.
+        sizes: The number of folds, and the sizes of their parts.
+        sample_weight: As in ``WindowedSeries.build``.
+
+    Raises:
+        ValueError: As in ``WindowedSeries.folds``: now, but for a part without a window.
+    """
+    cut = Cut(spec, series, sample_weight)
+    folds = fold_parts(cut.panel, sizes)
+    cure = "Use fewer folds"
+    cure += ", a larger max_train_size" if sizes.max_train_size else ""
+    cure += ", another validation_size" if sizes.validation_size else ""
+    for parts in folds:
+        later = [parts.test] if parts.validation is None else [parts.validation, parts.test]
+        cut.check_categories(parts.train, later, cure)
+
+    def fold(number: int, parts: FoldParts) -> Fold:
+        weights = cut.weights(parts.train)
+        name = f"n_splits={sizes.n_splits} leaves the {{}} part of fold {number}"
+        test_name = "validation" if parts.validation is None else "test"
+
+        def dataset(part: Part, name_of_part: str, **settings: Any) -> WindowDataset:
+            return cut.dataset(part, weights, name=name.format(name_of_part), cure=cure, **settings)
+
+        train = dataset(parts.train, "training", shuffle=spec.shuffle, context=False)
+        test = dataset(parts.test, test_name, shuffle=False)
+        if parts.validation is None:
+            return Fold(train, None, test, train)
+        validation = dataset(parts.validation, "validation", shuffle=False)
+        whole = dataset(parts.whole, "training", shuffle=False, context=False)
+        return Fold(train, validation, test, whole)
+
+    return (fold(number, parts) for number, parts in enumerate(folds))

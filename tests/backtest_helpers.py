@@ -1,0 +1,33 @@
+"""Backtests that take a second."""
+
+import keras
+import numpy as np
+
+from keras_ts import WindowedSeries, backtest
+
+WINDOWS = WindowedSeries(6, 2, shuffle=True, seed=3, batch_size=16)
+
+
+def build(train):
+    """Return a model whose training draws random numbers: weights, dropout, the order."""
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            keras.layers.Dense(4, "relu"),
+            keras.layers.Dropout(0.5),
+            keras.layers.Dense(2),
+        ]
+    )
+    # Compiling costs seconds on some backends, and every fold would compile anew.
+    model.compile(keras.optimizers.Adam(1e-2), "mae", run_eagerly=True)
+    return model
+
+
+def run(series, windows=WINDOWS, maker=build, **arguments):
+    return backtest(
+        maker, series, windows, **{"n_splits": 2, "epochs": 2, "verbose": 0, **arguments}
+    )
+
+
+def equal(table, other, rows=slice(None)):
+    return all(np.array_equal(table[name][rows], other[name][rows]) for name in table)
