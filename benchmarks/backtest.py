@@ -23,7 +23,7 @@ import keras
 import numpy as np
 
 from keras_ts import WindowedSeries, backtest, course_series, from_preset
-from keras_ts.evaluation.backtest_judging import FoldJudge
+from keras_ts.evaluation.backtests.judging import FoldJudge
 
 WINDOW, BATCH, FOLDS = 20, 32, 5
 

@@ -24,7 +24,7 @@ import numpy as np
 import picture
 
 from keras_ts import forecast, from_preset
-from keras_ts.evaluation import metrics
+from keras_ts.evaluation.arithmetic import metrics
 
 M3 = {"monthly": (12, 18), "quarterly": (4, 8), "yearly": (1, 6)}
 LEVELS = (0.1, 0.5, 0.9)

@@ -19,11 +19,11 @@ from keras_ts.checks.reload import check_reload
 from keras_ts.conversion.migrate import migrate_lambdas
 from keras_ts.conversion.portable import save_portable
 from keras_ts.datasets import course_series
-from keras_ts.evaluation.backtest import backtest
+from keras_ts.evaluation.backtests.backtest import backtest
 from keras_ts.evaluation.calibrate import calibrate
 from keras_ts.evaluation.compare import compare
-from keras_ts.evaluation.importance import importance
-from keras_ts.evaluation.score import score
+from keras_ts.evaluation.importance.importance import importance
+from keras_ts.evaluation.score.score import score
 from keras_ts.forecasting.forecast import forecast
 from keras_ts.forecasting.rollout import Rollout
 from keras_ts.layers import ExpandSeries, ScaleOutput, WindowedInput

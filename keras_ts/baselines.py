@@ -1,6 +1,6 @@
 """Simple forecasts that a model has to beat; ``compare`` judges a model against them."""
 
-from keras_ts.evaluation.baselines import (
+from keras_ts.evaluation.forecasters.baselines import (
     Drift,
     LinearRegression,
     MovingAverage,

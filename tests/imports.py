@@ -53,6 +53,15 @@ WITHIN = {
         ["description"],
         ["catalog"],
     ],
+    "evaluation": [
+        ["arithmetic"],
+        ["judged"],
+        ["forecasters", "reports"],
+        ["judging"],
+        ["entries", "report"],
+        ["compare", "calibrate"],
+        ["backtests", "importance", "score"],
+    ],
     "sweep": [
         ["schedule", "smoothing"],
         ["divergence"],

@@ -13,7 +13,7 @@ import keras_ts
 from helpers import BACKEND, run_fresh
 from imports import faults
 from keras_ts.checks import export, runtimes
-from keras_ts.evaluation.baselines import Baseline, default_baselines
+from keras_ts.evaluation.forecasters.baselines import Baseline, default_baselines
 from keras_ts.layers.window_statistics import STATISTICS
 from keras_ts.presets.settings import CELLS, PresetSettings
 from keras_ts.sweep import curve, suggestion

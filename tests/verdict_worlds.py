@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_ts.evaluation.verdict import Origins, skill
+from keras_ts.evaluation.arithmetic.verdict import Origins, skill
 
 VERDICTS = ("beats", "loses to", "cannot be told from")
 

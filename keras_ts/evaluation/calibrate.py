@@ -8,8 +8,8 @@ import numpy as np
 from keras_ts import _checks, _keras_private
 from keras_ts._models import check_model
 from keras_ts._typing import Array, IntArray
-from keras_ts.evaluation.conformal import floors, margins, windows_needed
-from keras_ts.evaluation.reading import JudgedWindows
+from keras_ts.evaluation.arithmetic.conformal import floors, margins, windows_needed
+from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.interface import Interface
 from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.conformal_interval import ConformalInterval, checked_coverage, pair_of

@@ -5,10 +5,10 @@ from typing import Any, Literal
 
 from keras_ts import _checks
 from keras_ts._typing import Array
+from keras_ts.evaluation.arithmetic.metrics import POINT, QUANTILE
 from keras_ts.evaluation.entries import Entries
-from keras_ts.evaluation.forecasters import NAMES, baselines_of, name_of, of_baseline
+from keras_ts.evaluation.forecasters.forecaster import NAMES, baselines_of, name_of, of_baseline
 from keras_ts.evaluation.judging import Metric, judge
-from keras_ts.evaluation.metrics import POINT, QUANTILE
 from keras_ts.evaluation.report import ComparisonReport, report_of
 from keras_ts.saving.weights import Weights
 from keras_ts.windows.dataset import WindowDataset

@@ -10,12 +10,12 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._models import check_model
-from keras_ts.evaluation.baselines import LinearRegression
-from keras_ts.evaluation.common_windows import common_windows
-from keras_ts.evaluation.forecasters import Forecaster, of_array, of_model
+from keras_ts.evaluation.forecasters.baselines import LinearRegression
+from keras_ts.evaluation.forecasters.forecaster import Forecaster, of_array, of_model
+from keras_ts.evaluation.forecasters.table_windows import on_windows
+from keras_ts.evaluation.judged.common_windows import common_windows
+from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.evaluation.judging import lacking
-from keras_ts.evaluation.reading import JudgedWindows
-from keras_ts.evaluation.table_windows import on_windows
 from keras_ts.interface import Interface
 
 # The settings that train and validation must share.

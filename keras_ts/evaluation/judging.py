@@ -7,13 +7,13 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.evaluation.baselines import finite
-from keras_ts.evaluation.common_windows import common_steps
-from keras_ts.evaluation.forecasters import Forecaster
-from keras_ts.evaluation.metrics import all_losses
-from keras_ts.evaluation.reading import Block, JudgedWindows
-from keras_ts.evaluation.scorecards import ByOrigin
-from keras_ts.evaluation.tally import Tally
+from keras_ts.evaluation.arithmetic.metrics import all_losses
+from keras_ts.evaluation.arithmetic.tally import Tally
+from keras_ts.evaluation.forecasters.baselines import finite
+from keras_ts.evaluation.forecasters.forecaster import Forecaster
+from keras_ts.evaluation.judged.common_windows import common_steps
+from keras_ts.evaluation.judged.reading import Block, JudgedWindows
+from keras_ts.evaluation.reports.scorecards import ByOrigin
 
 # A function of actual values, forecasts and scales that returns one loss for each target.
 Metric = Callable[[Array, Array, Array], Array]

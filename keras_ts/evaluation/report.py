@@ -8,13 +8,20 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
-from keras_ts.evaluation.frames import as_frame
+from keras_ts.evaluation.arithmetic.metrics import POINT, QUANTILE
+from keras_ts.evaluation.arithmetic.tally import Tally
+from keras_ts.evaluation.arithmetic.verdict import (
+    FEWEST,
+    Origins,
+    Skill,
+    Skills,
+    skill,
+    skills_by_series,
+)
 from keras_ts.evaluation.judging import Judgement, NoVerdictError, windows_of_origins
-from keras_ts.evaluation.metrics import POINT, QUANTILE
-from keras_ts.evaluation.scorecards import ByOrigin, Evidence, judged_on, scorecard_of
-from keras_ts.evaluation.tally import Tally
-from keras_ts.evaluation.text import HEADINGS, aligned, html_table, number, percent
-from keras_ts.evaluation.verdict import FEWEST, Origins, Skill, Skills, skill, skills_by_series
+from keras_ts.evaluation.reports.frames import as_frame
+from keras_ts.evaluation.reports.scorecards import ByOrigin, Evidence, judged_on, scorecard_of
+from keras_ts.evaluation.reports.text import HEADINGS, aligned, html_table, number, percent
 from keras_ts.saving.weights import Weights
 from keras_ts.windows.align import label_column
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_ts import RecurrentPreset, WindowedSeries, compare, course_series
-from keras_ts.evaluation import reading
+from keras_ts.evaluation.judged import reading
 
 
 def bias(actual, prediction, scale):

@@ -1,0 +1,1 @@
+"""The arithmetic of judging: metrics, sums, verdicts and margins. NumPy only."""

@@ -1,0 +1,359 @@
+"""Tests with an interval if one forecaster's error is smaller than another's. Plain NumPy.
+
+Errors of neighbouring origins are correlated, because their targets overlap and because bad spells
+last. So the bootstrap draws whole blocks of neighbours, not single errors: the moving-block
+bootstrap of Künsch, *The jackknife and the bootstrap for general stationary observations*, Annals
+of Statistics 17 (1989), on a circle, so that every origin is drawn equally often.
+
+Blocks are as long as the differences of errors last, which ``lasting`` estimates. With fewer than
+six there is no interval, since they do not show the spread between blocks.
+
+The interval is that of the logarithm of the ratio of both mean errors, which treats the two alike.
+It is studentized: each draw's distance is divided by the draw's own standard error. So it reaches
+its coverage with fewer origins than an interval of percentiles does.
+
+In a panel whole series are drawn, and shocks that several series share at one time widen the
+interval. Very many series are pooled at random into a thousand groups first, which vary as much
+together as the series do, and take fewer draws.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from keras_ts._typing import Array, IntArray
+from keras_ts.evaluation.arithmetic.lasting import lasting
+
+DRAWS = 1000
+CONFIDENCE = 0.95
+# Five blocks, or series, all favour one of two equal forecasters in 2 of 32 cases: too often.
+FEWEST = 6
+# More than twice as many series are pooled into this many groups, which show the same spread.
+GROUPS = 1000
+# The most numbers of the draws that are in memory at once.
+_AT_ONCE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Skill:
+    """The skill of a forecaster, one minus its mean error over another's, with its interval.
+
+    Attributes:
+        value: The skill: 0.1 for a tenth less error.
+        low: Lower end of the 95 % interval. NaN if there are too few errors for one.
+        high: Upper end.
+        few: ``"windows"`` or ``"series"`` if there are too few of them for an interval, else empty.
+        stretch: The number of neighbouring windows that are drawn together.
+    """
+
+    value: float
+    low: float
+    high: float
+    few: str = ""
+    stretch: int = 1
+
+    @property
+    def verdict(self) -> str:
+        """One of ``"beats"``, ``"loses to"`` and ``"cannot be told from"``."""
+        if self.low > 0:
+            return "beats"
+        return "loses to" if self.high < 0 else "cannot be told from"
+
+
+@dataclass(frozen=True)
+class Skills:
+    """The skills of a forecaster on each series by itself.
+
+    Attributes:
+        value: ``(series,)``, the skills, in the order of the series' numbers.
+        low: ``(series,)``, lower ends of the 95 % intervals. NaN for series with too few windows.
+        high: ``(series,)``, upper ends.
+        stretch: ``(series,)``, the numbers of neighbouring windows that are drawn together.
+    """
+
+    value: Array
+    low: Array
+    high: Array
+    stretch: IntArray
+
+    @property
+    def verdict(self) -> Array:
+        """``(series,)``, what ``Skill.verdict`` says of each."""
+        return np.select(
+            [self.low > 0, self.high < 0], ["beats", "loses to"], "cannot be told from"
+        )
+
+
+@dataclass(frozen=True)
+class Origins:
+    """The origins whose errors are compared.
+
+    Attributes:
+        series: ``(count,)``, the number of each origin's series, from 0 without a gap.
+        times: ``(count,)``, the number of each origin's time, from 0 without a gap.
+        overlap: The number of neighbouring times whose targets overlap.
+        neighbours: The number of neighbouring origins of one series whose targets overlap: fewer
+            than ``overlap`` if other series have origins between them.
+    """
+
+    series: IntArray
+    times: IntArray
+    overlap: int
+    neighbours: int
+
+    @classmethod
+    def of(cls, series: IntArray, times: Array, overlap: int) -> "Origins":
+        """Number series and times from 0 without gaps.
+
+        Args:
+            series: ``(count,)``, any numbers.
+            times: ``(count,)``, timestamps or positions.
+            overlap: The number of neighbouring origins of one series whose targets overlap.
+        """
+        series = np.unique(series, return_inverse=True)[1]
+        times = np.unique(times, return_inverse=True)[1]
+        # Other series may have origins between two neighbours of one series.
+        steps = np.diff(times)[np.diff(series) == 0]
+        step = float(np.median(steps)) if len(steps) else 1.0
+        return cls(series, times, int(np.ceil(overlap * step)), overlap)
+
+    @cached_property
+    def num_series(self) -> int:
+        """Number of series."""
+        return int(self.series.max()) + 1
+
+    @cached_property
+    def num_times(self) -> int:
+        """Number of times."""
+        return int(self.times.max()) + 1
+
+    @property
+    def at_one_time(self) -> bool:
+        """True if most targets overlap, so that the errors say nothing about other times."""
+        return self.num_times < max(2 * self.overlap, 2)
+
+    @cached_property
+    def pooled(self) -> "Origins":
+        """The same origins, with groups of series for series if there are very many.
+
+        A series goes into any group with the same chance, so the groups' sums vary as the series'
+        do. A thousand groups show their spread to 2 %.
+        """
+        if self.num_series <= 2 * GROUPS:
+            return self
+        groups = np.random.default_rng(0).permutation(self.num_series) % GROUPS
+        return Origins(groups[self.series], self.times, self.overlap, self.neighbours)
+
+    @cached_property
+    def order(self) -> IntArray:
+        """``(count,)``, the places of the origins, series by series and in time order."""
+        return np.argsort(self.series * self.num_times + self.times, kind="stable")
+
+
+def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Skill:
+    """Return the skill of a forecaster over another one, from paired errors.
+
+    Args:
+        errors: ``(count,)``, the errors of the forecaster: 0 or more, in any measure, such as
+            absolute errors over the scale of their series.
+        others: ``(count,)``, the errors of the other one, for the same targets.
+        origins: The origins of both.
+        rivals: The number of equally good forecasters, the other one included, of which it had the
+            lowest error. It was chosen for its luck, which makes the skill too low, so the upper
+            end is raised: each rival gets its share of the 2.5 %. Defaults to 1.
+    """
+    if origins.num_series == 1:
+        alone = skills_by_series(errors, others, origins, rivals)
+        few = "windows" if np.isnan(alone.low[0]) else ""
+        ends = float(alone.value[0]), float(alone.low[0]), float(alone.high[0])
+        return Skill(*ends, few, int(alone.stretch[0]))
+    ratios, rows = _compared(errors[None], others[None])
+    value = float(1 - ratios[0])
+    if origins.num_series < FEWEST:
+        return Skill(value, np.nan, np.nan, "series")
+    # A ratio of 0 has no logarithm, and one that never changes has no spread.
+    if not errors.any() or not others.any() or not rows.any():
+        return Skill(value, value, value)
+    groups = origins.pooled
+    sums = np.stack([np.bincount(groups.series, losses) for losses in (errors, others)])
+    spreads, distances = _drawn(sums[:, None], 1)
+    shared, stretches, length = _shocks(rows[0], groups)
+    spread = spreads[0]
+    if stretches < FEWEST:
+        together = spread**2 * _together(rows[0], origins)
+        # Few stretches cannot tell such shocks from a forecaster that is better.
+        if max(shared, together) > spread**2:
+            return Skill(value, np.nan, np.nan, "windows", length)
+        spread = np.sqrt(spread**2 + max(together - shared, 0.0))
+    # Stretches are few, so their shocks are drawn from Student's t distribution.
+    draws = np.random.default_rng(1).standard_t(max(stretches - 1, 1), size=DRAWS)
+    low, high = _ends(ratios, np.abs(spread * distances + np.sqrt(shared) * draws), rivals)
+    return Skill(value, float(low[0]), float(high[0]))
+
+
+def skills_by_series(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Skills:
+    """Return the skill of a forecaster over another one on each series.
+
+    Each is what ``skill`` returns for the windows of that series alone. Series of equal length are
+    judged together, since the blocks that are drawn depend on lengths only.
+
+    Args:
+        errors: ``(count,)``, as in ``skill``.
+        others: ``(count,)``, as in ``skill``.
+        origins: The origins of both.
+        rivals: As in ``skill``. Defaults to 1.
+    """
+    counts = np.bincount(origins.series)
+    firsts = np.cumsum(counts) - counts
+    value, low, high = np.empty((3, len(counts)))
+    stretch = np.empty(len(counts), np.int64)
+    for count in np.unique(counts).tolist():
+        series, most = np.flatnonzero(counts == count), max(_AT_ONCE // max(count, DRAWS), 1)
+        for begin in range(0, len(series), most):
+            places = series[begin : begin + most]
+            windows = origins.order[firsts[places][:, None] + np.arange(count)]
+            parts = _alone(errors[windows], others[windows], origins.neighbours, rivals)
+            for column, part in zip((value, low, high, stretch), parts, strict=True):
+                column[places] = part
+    return Skills(value, low, high, stretch)
+
+
+def _alone(errors: Array, others: Array, overlap: int, rivals: int) -> tuple[Array, ...]:
+    """Return values, ends and lengths of stretches from ``(series, count)`` errors."""
+    ratios, shares = _compared(errors, others)
+    lengths, biases = _blocks(shares, overlap)
+    low = np.where(errors.shape[1] // lengths < FEWEST, np.nan, 1 - ratios)
+    high = low.copy()
+    # A ratio of 0 has no logarithm, and one that never changes has no spread.
+    drawn = ~np.isnan(low) & errors.any(axis=1) & others.any(axis=1) & shares.any(axis=1)
+    for length in np.unique(lengths[drawn]).tolist():
+        rows = drawn & (lengths == length)
+        spreads, distances = _drawn(np.stack([errors[rows], others[rows]]), length)
+        # Few errors show only part of the bias, so it is doubled.
+        distances *= (np.sqrt(1 + 2 * biases[rows]) * spreads)[:, None]
+        low[rows], high[rows] = _ends(ratios[rows], distances, rivals)
+    return 1 - ratios, low, high, lengths
+
+
+def _compared(errors: Array, others: Array) -> tuple[Array, Array]:
+    """Return each row's ratio of sums, and the shares in both sums that each pair differs by."""
+    total, other = errors.sum(axis=1), others.sum(axis=1)
+    ratios = np.where(total == other, 1.0, np.inf)
+    np.divide(total, other, out=ratios, where=other > 0)
+    ours = errors / np.where(total > 0, total, 1.0)[:, None]
+    shares = ours - others / np.where(other > 0, other, 1.0)[:, None]
+    # Rounding errors are no difference.
+    shares[np.abs(shares) <= 1e-12 * ours] = 0.0
+    return ratios, shares
+
+
+def _ends(ratios: Array, distances: Array, rivals: int) -> tuple[Array, Array]:
+    """Return the ends of the intervals of skills, from ``(rows, DRAWS)`` distances."""
+    levels = [CONFIDENCE, 1 - (1 - CONFIDENCE) / rivals]
+    reach, more = np.quantile(distances, levels, method="higher", axis=1)
+    ratio = np.log(ratios)
+    with np.errstate(over="ignore"):  # Few errors that hardly differ may reach to -infinity.
+        return 1 - np.exp(ratio + reach), 1 - np.exp(ratio - more)
+
+
+def _blocks(shares: Array, overlap: int) -> tuple[IntArray, Array]:
+    """Return the lengths of blocks and the biases of their variances, as ``lasting`` does.
+
+    From few errors, ``lasting`` estimates too long blocks as often as too short ones. Where targets
+    overlap, the overlap is known, so six blocks of at least that length and five sixths of the
+    estimate are accepted.
+    """
+    lengths, biases = lasting(shares, overlap)
+    shorter = shares.shape[1] // FEWEST
+    if overlap > 1:
+        fits = (lengths > shorter) & (shorter >= np.maximum(overlap, 5 * lengths / 6))
+        biases = np.where(fits, biases * lengths / max(shorter, 1), biases)
+        lengths = np.where(fits, shorter, lengths)
+    return lengths, biases
+
+
+def _shocks(shares: Array, origins: Origins) -> tuple[float, int, int]:
+    """Return the variance that is added by shocks which several series share at one time.
+
+    It is the covariance of two series within stretches of time, summed over all pairs: as in
+    Cameron, Gelbach and Miller, *Robust inference with multiway clustering*, Journal of Business &
+    Economic Statistics 29 (2011).
+
+    Returns:
+        The variance, the number of stretches and their length.
+    """
+    count = origins.num_times
+    if origins.at_one_time:
+        return 0.0, 1, origins.overlap
+    lengths, biases = lasting(np.bincount(origins.times, shares)[None], origins.overlap)
+    length, bias = int(lengths[0]), float(biases[0])
+    # A variance can only be estimated from several stretches, even if they are short. A thousand
+    # show it to 5 %.
+    stretches = min(max(count // length, min(count // origins.overlap, FEWEST)), GROUPS)
+    shape = (origins.num_series, stretches)
+    cells = origins.series * stretches + origins.times * stretches // count
+    number = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
+    sums = np.bincount(cells, shares, shape[0] * shape[1]).reshape(shape)
+    # Without each series' mean: a series that is better at all times has no shock.
+    rest = sums - sums.sum(axis=1, keepdims=True) * number / number.sum(axis=1, keepdims=True)
+    pairs = float(np.sum(rest.sum(axis=0) ** 2) - np.sum(rest**2))
+    shared = max(pairs, 0.0) * stretches / (stretches - 1) * (1 + 2 * bias)
+    return shared, count // length, length
+
+
+def _together(shares: Array, origins: Origins) -> float:
+    """Return how much shocks that several series share add to the variance, as a share of it.
+
+    Few stretches of time show little of such shocks. But if the series share them, their errors
+    move together from one origin to the next. This assumes that what they share and what they do
+    not share last equally long.
+
+    Returns:
+        The share, negative if they move against each other, and 0 if no series has two origins.
+    """
+    same = np.diff(origins.series[origins.order]) == 0
+    moves = np.diff(shares[origins.order])[same]
+    sums = np.bincount(origins.times[origins.order][1:][same], moves)
+    own = float(np.sum(moves**2))
+    return float(np.sum(sums**2)) / own - 1.0 if own > 0 else 0.0
+
+
+def _drawn(losses: Array, length: int) -> tuple[Array, Array]:
+    """Return the standard error of log ratios, and the studentized distance of each draw.
+
+    Args:
+        losses: ``(2, rows, count)``, the errors of both forecasters.
+        length: The number of neighbours that are drawn together.
+
+    Returns:
+        The standard errors ``(rows,)`` and the distances ``(rows, DRAWS)``.
+    """
+    rows, count = losses.shape[1:]
+    blocks = count // length
+    totals = losses.sum(axis=-1)
+    sums = _block_sums(losses, length)
+    shares = sums[0] / totals[0][:, None] - sums[1] / totals[1][:, None]
+    spread = np.sqrt(count / length * np.mean(shares**2, axis=-1) / (1 - length / count))
+    ratio = np.log(totals[0] / totals[1])
+    distances = np.empty((rows, DRAWS))
+    generator = np.random.default_rng(0)
+    step = max(_AT_ONCE // (rows * blocks), 1)
+    for begin in range(0, DRAWS, step):
+        draws = min(step, DRAWS - begin)
+        drawn = sums[..., generator.integers(count, size=(draws, blocks))]
+        total = drawn.sum(axis=-1, keepdims=True)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            shares = drawn[0] / total[0] - drawn[1] / total[1]
+            spreads = np.sqrt(np.sum(shares**2, axis=-1) * blocks / (blocks - 1))
+            distance = np.abs(np.log(total[0] / total[1])[..., 0] - ratio[:, None]) / spreads
+        # 0 / 0: a draw with neither a distance nor a spread.
+        distances[:, begin : begin + draws] = np.where(np.isnan(distance), 0.0, distance)
+    return spread, distances
+
+
+def _block_sums(losses: Array, length: int) -> Array:
+    """Return the sum of ``length`` neighbours on a circle, one for each start."""
+    circle = np.concatenate([np.zeros_like(losses[..., :1]), losses, losses[..., : length - 1]], -1)
+    before = np.cumsum(circle, axis=-1)
+    return before[..., length:] - before[..., :-length]

@@ -1,0 +1,1 @@
+"""Backtests: a fresh model for each fold, judged on the rows after it."""

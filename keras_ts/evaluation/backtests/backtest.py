@@ -1,0 +1,309 @@
+"""Backtests a model: trains it anew for each fold of a series, and judges its later forecasts.
+
+One split judges a model on one stretch of time. Folds judge it on several, each with a model that
+was trained on what came before.
+"""
+
+import os
+import random
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._typing import Array
+from keras_ts.evaluation.backtests.described import described
+from keras_ts.evaluation.backtests.fold_store import Fold, FoldStore, digest
+from keras_ts.evaluation.backtests.judging import FoldJudge
+from keras_ts.evaluation.backtests.report import BacktestReport, joined
+from keras_ts.evaluation.backtests.training import Build, Trainer, check_fit_arguments
+from keras_ts.evaluation.calibrate import calibrate, check_enough
+from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.interface import Interface
+from keras_ts.layers.conformal_interval import checked_coverage
+from keras_ts.presets.description import RecurrentPreset
+from keras_ts.presets.training_windows import training_windows
+from keras_ts.windows.cut import folds_of
+from keras_ts.windows.split import FoldSizes, fold_parts
+from keras_ts.windows.windowed_series import WindowedSeries
+
+
+def backtest(
+    build: Build | RecurrentPreset,
+    series: Any,
+    windows: WindowedSeries | int | Mapping[str, Any],
+    n_splits: int = 5,
+    *,
+    test_size: int | None = None,
+    max_train_size: int | None = None,
+    validation_size: int | None = None,
+    coverage: Any = None,
+    sample_weight: Any = None,
+    refit: bool | int = True,
+    period: int | None = None,
+    baselines: Sequence[Any] | None = None,
+    metrics: Sequence[Callable[[Array, Array, Array], Array]] | None = None,
+    by: Literal["mae", "mase"] | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    **fit_arguments: Any,
+) -> BacktestReport:
+    """Train and judge a fresh model on each fold of a series, beside baselines.
+
+    The folds are those of ``WindowedSeries.folds``: training parts that grow, each followed by its
+    test part. A fold's model sees no value later than its training part, and nothing is carried
+    from one fold to the next. Before each fold, the random numbers of Keras, Python and NumPy are
+    seeded from the number of the fold and the seed of ``windows``, so a fold's forecasts are the
+    same whatever ran before it. The random state is not put back afterwards.
+
+    The baselines are those of ``compare``, and one verdict is given over all folds. They are fitted
+    anew on all that lies before each test part, ``validation_size`` included: they have no early
+    stopping, and whoever used them instead would leave out no row.
+
+    With ``targets="sequence"`` only the last step of a window is judged, as in ``compare``.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_ts import WindowedSeries, backtest, course_series
+    >>> def build(train):
+    ...     model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(1)])
+    ...     model.compile(keras.optimizers.Adam(1e-3), "mae")
+    ...     return model
+    >>> windows = WindowedSeries(20, shuffle=True, seed=1)
+    >>> report = backtest(build, course_series(), windows, n_splits=3, epochs=1, verbose=0)
+    >>> report.best, report.verdicts
+    ('linear regression', {'model': 'loses to'})
+    >>> list(report.table)
+    ['fold', 'series', 'origin', 'step', 'target', 'actual', 'prediction']
+    >>> len(report.scores(by="fold")["mae"])
+    3
+
+    A preset, which chooses the windows for a horizon of 7. Each fold holds out 100 steps, by which
+    training stops early and prediction intervals are calibrated:
+
+    >>> from keras_ts import from_preset
+    >>> stop = keras.callbacks.EarlyStopping("val_loss", patience=2, restore_best_weights=True)
+    >>> report = backtest(
+    ...     from_preset("gru_32x2", units=(2,)), course_series(), 7, n_splits=1,
+    ...     validation_size=100, coverage=0.8, epochs=1, callbacks=[stop], verbose=0,
+    ... )
+    >>> "coverage" in report.scores()
+    True
+
+    Args:
+        build: A function that takes a fold's training part, a ``WindowDataset``, and returns a
+            fresh, compiled model. It may fit anything to that part, as ``preset.build(train)``
+            does, and must use no other data. Or a preset with a recipe, which is trained as
+            ``preset.fit`` does.
+        series: Anything that ``WindowedSeries.build`` takes.
+        windows: The settings of the windows. With a preset it may be the horizon, or a dict of the
+            arguments of ``preset.windows_for``, such as ``{"horizon": 7, "time_column": "day"}``:
+            the preset then chooses the windows, the same for all folds, from the rows that the
+            first fold trains on. The ``seed`` of the windows fixes every result; without one, a
+            seed is drawn from Python's ``random``, which ``keras.utils.set_random_seed`` seeds.
+        n_splits: Number of folds. Defaults to 5.
+        test_size: As for ``WindowedSeries.folds``.
+        max_train_size: Most positions (or timestamps) before a test part that a fold reads, the
+            latest ones, ``validation_size`` included. Defaults to None: all.
+        validation_size: Positions (or timestamps) that are held out at the end of each training
+            part. ``fit`` gets their windows as ``validation_data``, for early stopping, and
+            ``coverage`` is calibrated on them. Defaults to None: none are held out.
+        coverage: Share of values that a prediction interval shall contain, or an increasing list of
+            shares, as for ``calibrate``. Each fold is calibrated on its own validation part, also
+            one whose model is an earlier fold's. Defaults to None: no intervals are added.
+        sample_weight: As for ``WindowedSeries.build``; the scores are not weighted.
+        refit: An integer ``k`` to train on every ``k``-th fold, the first one included, and to
+            judge the latest model on the folds between. True is 1; False trains on the first fold
+            alone. Defaults to True.
+        period: As for ``compare``: it adds the seasonal naive forecast, and MASE is then scaled by
+            steps ``period`` apart. Defaults to None.
+        baselines: As for ``compare``. Each is fitted on one fold after the other. Defaults to None:
+            the usual ones.
+        metrics: As for ``compare``. They are columns of ``report.comparison``. Defaults to None.
+        by: The measure of the verdict, as for ``compare``. Defaults to None: ``"mase"`` for a
+            panel, else ``"mae"``.
+        folder: A folder that keeps the predictions of finished folds and, unless every fold is
+            trained on, the weights of the latest model. After an interruption, the same call
+            resumes from it, with the same result. Arguments of ``fit`` are compared by value,
+            callbacks by their attributes and code; a warning names those that cannot be compared.
+            The code of ``build`` is not compared, so name another folder for another model.
+            Defaults to None: nothing is kept.
+        **fit_arguments: Arguments of ``fit``, such as ``epochs`` and ``callbacks``; with a preset,
+            those of ``preset.fit``. ``verbose="auto"``, the default, shows a progress bar of the
+            folds, and 0 shows nothing; other values go to ``fit``.
+
+    Returns:
+        A ``BacktestReport``.
+
+    Raises:
+        TypeError: ``build`` is not a function or a preset or does not return a Keras model, or
+            ``windows`` is none of the above.
+        ValueError: ``build`` returns a model that is not compiled, or one that shares weights with
+            an earlier fold's; the series is too short for the folds; a callback watches validation
+            data that there are none of; ``coverage`` comes without ``validation_size``, or with one
+            that is too small; or ``folder`` holds a backtest with other settings or data, or a
+            broken file.
+    """
+    sizes = FoldSizes(n_splits, test_size, max_train_size, validation_size)
+    n_splits = sizes.n_splits
+    windows = _windows(build, series, windows, sizes)
+    every = _every(refit, n_splits)
+    shares = None if coverage is None else checked_coverage(coverage)
+    if shares is not None and validation_size is None:
+        raise ValueError(
+            "coverage needs errors on windows that no fold was trained on. Pass validation_size=, "
+            "the number of positions or timestamps that each fold holds out at the end of its "
+            "training part."
+        )
+    check_fit_arguments(fit_arguments, validation_size is not None, folder is not None)
+    judge = FoldJudge(period, baselines, metrics, by)
+    store = None if folder is None else FoldStore(folder)
+    seed = windows.seed
+    if seed is None:
+        seed = random.getrandbits(32) if store is None or store.seed is None else store.seed
+    datasets = folds_of(windows, series, sizes, sample_weight)
+    trainer = Trainer(build, fit_arguments)
+    verbose = fit_arguments.get("verbose", "auto")
+    bar = keras.utils.Progbar(n_splits, verbose=int(verbose == "auto"), unit_name="fold")
+    folds, levels, shared = [], None, None
+    for number in range(n_splits):
+        # Seeded first, since making the dataset may draw the order of its training windows.
+        keras.utils.set_random_seed(_fold_seed(seed, number))
+        fold = next(datasets)
+        if shares is not None and fold.validation is not None:
+            # Before a training that would be in vain.
+            check_enough(np.array([[fold.validation.num_windows]]), shares)
+        judged = JudgedWindows("validation", fold.test)
+        if number == 0 and store is not None:
+            settings = {
+                "seed": seed,
+                **vars(sizes),
+                "coverage": shares,
+                **described({"refit": refit})[0],
+                "preset": _preset(build),
+                "windows": windows.get_config(),
+                "fit_arguments": _described(fit_arguments),
+                "backend": keras.backend.backend(),
+                "data": digest(judged.panel, sample_weight),
+            }
+            store.begin(settings)
+        if number % every == 0 and every > 1:
+            shared = trainer.shared(fold, range(number, min(number + every, n_splits)), store)
+        done = None if store is None else store.load(number, judged.shape)
+        if done is None:
+            model = trainer.model(fold) if shared is None else shared()
+            if shared is not None:
+                keras.utils.set_random_seed(_fold_seed(seed, number))
+            if shares is not None and fold.validation is not None:
+                model = calibrate(model, fold.validation, shares)
+            done = _predicted(model, judged)
+            if store is not None:
+                store.save(number, *done)
+        predictions, fold_levels = done
+        if number and fold_levels != levels:
+            raise ValueError(
+                "build must return models with the same quantiles for every fold. Received: "
+                f"{levels} in fold {number - 1} and {fold_levels} in fold {number}."
+            )
+        levels = fold_levels
+        # Seeded again, since the predictions of a fold that is done have drawn nothing.
+        keras.utils.set_random_seed(_fold_seed(seed, number))
+        whole = JudgedWindows("train", fold.whole)
+        scales = whole.scales(period or 1)
+        judge.add(whole, judged, scales, predictions, levels)
+        folds.append(_rows(scales, judged, predictions, levels))
+        bar.update(number + 1)
+    return joined(folds, levels, judge.report())
+
+
+def _windows(build: Any, series: Any, windows: Any, sizes: FoldSizes) -> WindowedSeries:
+    """Return the windows of all folds, which a preset may choose, or raise an error."""
+    is_preset = isinstance(build, RecurrentPreset)
+    if not is_preset and (isinstance(build, keras.Model) or not callable(build)):
+        raise TypeError(
+            "build must be a function that takes a fold's training part and returns a fresh, "
+            f"compiled model, or a preset. Received: {type(build).__name__}."
+        )
+    if isinstance(windows, WindowedSeries):
+        return windows
+    if not is_preset:
+        raise TypeError(
+            f"windows must be a WindowedSeries. Received: {_checks.shown(windows)}. Only a preset "
+            "chooses the windows for a horizon."
+        )
+    settings = dict(windows) if isinstance(windows, Mapping) else {"horizon": windows}
+    if "at" in settings or not hasattr(settings.get("horizon"), "__index__"):
+        raise TypeError(
+            "windows must be a WindowedSeries, the horizon, or a dict of arguments of "
+            "preset.windows_for, the horizon among them, but not at: the windows are chosen from "
+            f"the first fold's training part. Received: {_checks.shown(windows)}."
+        )
+    horizon = settings.pop("horizon")
+    return training_windows(
+        build, series, horizon, lambda panel: fold_parts(panel, sizes)[0].train, settings
+    )
+
+
+def _every(refit: Any, n_splits: int) -> int:
+    """Return the number of folds that share a model."""
+    if isinstance(refit, bool | np.bool_):
+        return 1 if refit else n_splits
+    if not hasattr(refit, "__index__"):
+        raise TypeError(
+            "refit must be True, False, or the number of folds after which a model is trained "
+            f"anew. Received: refit={_checks.shown(refit)}."
+        )
+    return _checks.integer("refit", refit, 1)
+
+
+def _fold_seed(seed: int, fold: int) -> int:
+    return int(np.random.SeedSequence([seed, fold]).generate_state(1)[0])
+
+
+def _predicted(model: keras.Model, judged: JudgedWindows) -> Fold:
+    levels = Interface.of(model, judged.dataset).quantiles
+    blocks = [judged.predictions("the model", model, levels, block) for block in judged.blocks()]
+    return np.concatenate(blocks), levels
+
+
+def _rows(
+    scales: Array,
+    judged: JudgedWindows,
+    predictions: Array,
+    levels: tuple[float, ...] | None,
+) -> tuple[dict[str, Array], Array, Array]:
+    """Return a fold's table, its predictions, and the scale of each value for MASE.
+
+    Args:
+        scales: The scale of each series and target.
+        judged: The windows of the test part.
+        predictions: ``(windows, steps, targets)``, with a last axis of quantiles if there are any.
+        levels: The levels of the quantiles, or None.
+    """
+    points = predictions if levels is None else predictions[..., levels.index(0.5)]
+    table = judged.table(points)
+    series = judged.ranges.series_of(np.arange(judged.count))
+    scales = np.repeat(scales[series], judged.geometry.horizon, axis=0)
+    return table, predictions, scales.reshape(table["actual"].shape)
+
+
+def _preset(build: Any) -> dict[str, Any] | None:
+    """Return the settings of a preset as plain values for ``folder``, or None for a function."""
+    return described({"preset": build})[0] if isinstance(build, RecurrentPreset) else None
+
+
+def _described(fit_arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments as plain values for ``folder``; warn of those it cannot compare."""
+    values, unknown = described(
+        {name: value for name, value in fit_arguments.items() if name != "verbose"}
+    )
+    if unknown:
+        warnings.warn(
+            f"folder cannot compare {', '.join(unknown)} when the backtest is resumed: name "
+            "another folder if you change that.",
+            stacklevel=3,
+        )
+    return values

@@ -1,0 +1,98 @@
+"""Judges the folds of a backtest beside baselines, for one verdict over all of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from keras_ts import _checks
+from keras_ts._typing import Array
+from keras_ts.evaluation.compare import metrics_of
+from keras_ts.evaluation.entries import covariates_note
+from keras_ts.evaluation.forecasters.forecaster import baselines_of, name_of, of_array, of_baseline
+from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judging import Judgement, NoVerdictError, judge
+from keras_ts.evaluation.report import ComparisonReport, report_of
+
+_MODEL = "model"
+
+
+class FoldJudge:
+    """Judges one fold after the other; ``report`` then joins them.
+
+    Args:
+        period: As for ``compare``.
+        baselines: As for ``compare``.
+        metrics: As for ``compare``.
+        by: As for ``compare``.
+    """
+
+    def __init__(
+        self,
+        period: int | None,
+        baselines: Sequence[Any] | None,
+        metrics: Sequence[Callable[[Array, Array, Array], Array]] | None,
+        by: str | None,
+    ) -> None:
+        self._baselines = baselines_of(baselines, period)
+        self._names = [name_of(baseline) for baseline in self._baselines]
+        if _MODEL in self._names:
+            raise ValueError(f"baselines has one named {_MODEL!r}, as the backtested model is.")
+        self._metrics, self._period = metrics_of(metrics), period
+        self._by = None if by is None else _checks.choice("by", by, ("mae", "mase"))
+        self._judgements: list[Judgement] = []
+        self._reason: NoVerdictError | None = None
+
+    def add(
+        self,
+        train: JudgedWindows,
+        judged: JudgedWindows,
+        scales: Array,
+        predictions: Array,
+        levels: tuple[float, ...] | None,
+    ) -> None:
+        """Fit the baselines on a training part, and judge a fold's predictions beside them.
+
+        Args:
+            train: All windows before the test part.
+            judged: Those of the test part.
+            scales: The scale of each series and target for MASE.
+            predictions: ``(windows, steps, targets)``, with a last axis of quantiles if there are.
+            levels: The levels of the quantiles, or None.
+        """
+        if self._reason is not None:
+            return
+        # A forecast that is NaN has failed; it is none that the model lacks.
+        model = replace(of_array(_MODEL, predictions, levels, judged), lacks="nothing")
+        baselines = [of_baseline(baseline, train, judged) for baseline in self._baselines]
+        try:
+            judgement = judge(
+                [model, *baselines],
+                judged,
+                scales,
+                self._measure(judged),
+                self._metrics,
+            )
+        except NoVerdictError as error:
+            self._reason = error
+            return
+        self._judgements.append(judgement)
+
+    def report(self) -> ComparisonReport | NoVerdictError:
+        """Return the report on all folds, or the reason why there is no verdict."""
+        if self._reason is not None:
+            return self._reason
+        judged = self._judgements[0].judged
+        try:
+            return report_of(
+                self._judgements,
+                [_MODEL],
+                self._measure(judged),
+                self._period,
+                list(self._metrics),
+                covariates_note(judged.beyond_targets(), self._names),
+            )
+        except NoVerdictError as error:
+            return error
+
+    def _measure(self, judged: JudgedWindows) -> str:
+        return self._by or ("mase" if len(judged.labels) > 1 else "mae")

@@ -1,0 +1,157 @@
+"""Trains the models of a backtest: a fresh one for each fold, or for each group of some folds."""
+
+import copy
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_ts._models import check_model
+from keras_ts.evaluation.backtests.fold_store import FoldStore
+from keras_ts.presets.description import RecurrentPreset
+from keras_ts.windows.cut import Fold
+from keras_ts.windows.dataset import WindowDataset
+
+Build = Callable[[WindowDataset], keras.Model]
+
+
+class Trainer:
+    """Builds and trains models, and checks that each is a fresh one.
+
+    Args:
+        build: A function that returns a fresh, compiled model for a training part, or a preset.
+        fit_arguments: Arguments of ``fit``.
+    """
+
+    def __init__(self, build: Build | RecurrentPreset, fit_arguments: Mapping[str, Any]) -> None:
+        self._build, self._arguments = build, dict(fit_arguments)
+        if self._arguments.get("verbose", "auto") == "auto":
+            self._arguments["verbose"] = 0
+        self._earlier: list[weakref.ref[Any]] = []
+
+    def model(self, fold: Fold) -> keras.Model:
+        """Return a fresh model, trained on the training part of a fold."""
+        arguments = dict(self._arguments)
+        if arguments.get("callbacks") is not None:
+            # This one keeps the best loss of an earlier fit, and would save no later model.
+            arguments["callbacks"] = [
+                copy.copy(own) if isinstance(own, keras.callbacks.ModelCheckpoint) else own
+                for own in keras.tree.flatten(arguments["callbacks"])
+            ]
+        if fold.validation is not None:
+            arguments["validation_data"] = fold.validation
+        if isinstance(self._build, RecurrentPreset):
+            return self._build.fit(fold.train, **arguments)
+        model = self._fresh(self._build, fold.train)
+        model.fit(fold.train, **arguments)
+        self._earlier = [weakref.ref(variable) for variable in model.variables]
+        return model
+
+    def shared(
+        self, fold: Fold, numbers: range, store: FoldStore | None
+    ) -> Callable[[], keras.Model] | None:
+        """Return a function that returns one model, each time as it was when its training ended.
+
+        Its variables are restored each time, so no fold depends on those before it, even if
+        predicting changes the model, and a resumed backtest uses the model of an uninterrupted one.
+
+        Args:
+            fold: The first of the folds that share the model, on which it is trained.
+            numbers: The numbers of these folds.
+            store: The folder of the backtest, or None.
+
+        Returns:
+            The function, or None if all these folds are done.
+        """
+        if store is not None and all(store.has(number) for number in numbers):
+            return None
+        kept = None if store is None else store.load_model(numbers.start)
+        if kept is None:
+            model = self.model(fold)
+            # Copied, since some backends return views.
+            kept = [np.array(keras.ops.convert_to_numpy(v)) for v in model.variables]
+            if store is not None:
+                store.save_model(numbers, kept)
+        else:
+            model = self._untrained(fold.train)
+        variables, values = model.variables, kept
+        if [tuple(v.shape) for v in variables] != [v.shape for v in values]:
+            raise ValueError(
+                "build returns a model whose weights have other shapes than those kept in folder. "
+                "Name another folder, or remove this one."
+            )
+
+        def restored() -> keras.Model:
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+            return model
+
+        return restored
+
+    def _untrained(self, train: WindowDataset) -> keras.Model:
+        """Return a model with all its variables, whose values do not matter."""
+        if isinstance(self._build, RecurrentPreset):
+            return self._build.build(train, core=self._arguments.get("core"))
+        model = self._fresh(self._build, train)
+        if not model.built:
+            model.predict_on_batch(train[0][0])
+        return model
+
+    def _fresh(self, build: Build, train: WindowDataset) -> keras.Model:
+        """Return what ``build`` returns, or refuse it."""
+        model: Any = build(train)
+        if not isinstance(model, keras.Model):
+            raise TypeError(
+                f"build must return a Keras model. It returned: {type(model).__name__}."
+            )
+        check_model(model)
+        if not model.compiled:
+            raise ValueError("build must return a compiled model: call model.compile in it.")
+        earlier = {id(reference()) for reference in self._earlier if reference() is not None}
+        if any(id(variable) in earlier for variable in model.variables):
+            raise ValueError(
+                "build returned a model that shares weights with an earlier fold's, which has been "
+                "trained on. Make the layers within build, or clone the model there: "
+                "keras.models.clone_model."
+            )
+        return model
+
+
+def check_fit_arguments(fit_arguments: Mapping[str, Any], validated: bool, resumed: bool) -> None:
+    """Refuse arguments of ``fit`` that show a fold later values, or that would have no effect.
+
+    Args:
+        fit_arguments: The arguments.
+        validated: True if each fold has a validation part.
+        resumed: True if the finished folds are kept.
+    """
+    for name in ("validation_data", "validation_split"):
+        if fit_arguments.get(name) is not None:
+            raise ValueError(
+                f"{name} would be the same for every fold, and show some of them later values. "
+                "Leave it out, and pass validation_size=, the number of positions or timestamps "
+                "that each fold holds out at the end of its training part."
+            )
+    if isinstance(fit_arguments.get("callbacks"), keras.callbacks.CallbackList):
+        raise TypeError(
+            "callbacks must be a list of callbacks: a CallbackList belongs to one model, and each "
+            "fold has its own."
+        )
+    for callback in keras.tree.flatten(fit_arguments.get("callbacks")):
+        name = type(callback).__name__
+        if isinstance(callback, keras.callbacks.BackupAndRestore) and not resumed:
+            raise ValueError(
+                f"{name} would begin fold 0 with the weights of the fold that was interrupted, "
+                "which has seen later values. Pass folder= too, which keeps the finished folds."
+            )
+        monitor = getattr(callback, "monitor", None)
+        if not isinstance(monitor, str) or not monitor.startswith("val_") or validated:
+            continue
+        if not isinstance(callback, keras.callbacks.ModelCheckpoint) or callback.save_best_only:
+            raise ValueError(
+                f"{name} watches {monitor!r}, which no fold has, so it would never act. Pass "
+                "validation_size=, the number of positions or timestamps that each fold holds out "
+                "at the end of its training part; or watch 'loss'."
+            )

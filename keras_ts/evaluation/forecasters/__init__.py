@@ -1,0 +1,1 @@
+"""Whatever forecasts: baselines, functions, models and tables, in one form."""

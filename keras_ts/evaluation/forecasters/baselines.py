@@ -1,0 +1,153 @@
+"""The forecasts that a model has to beat: one class each, in the table that ``compare`` asks.
+
+All of them cost nothing, or next to nothing. Another baseline is one class more, a line in
+``default_baselines`` below, and one in ``keras_ts/baselines.py``.
+"""
+
+from typing import ClassVar, Self
+
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._typing import Array, BoolArray
+from keras_ts.evaluation.forecasters.linear_regression import DirectRidge
+from keras_ts.evaluation.judged.reading import Block, JudgedWindows
+from keras_ts.windows.dataset import WindowDataset
+
+
+class Baseline:
+    """A forecaster that is fitted once, and then asked for some windows at a time.
+
+    Subclasses implement ``forecast``, and ``learn`` if they have anything to learn.
+
+    Attributes:
+        name: Its name in the table of ``compare``.
+    """
+
+    name: ClassVar[str]
+
+    def fit(self, train: WindowDataset) -> Self:
+        """Learn from a training part, and return the baseline; most have nothing to learn.
+
+        Args:
+            train: The training part, a ``WindowDataset``.
+        """
+        self.learn(JudgedWindows("train", train))
+        return self
+
+    def predict(self, validation: WindowDataset) -> Array:
+        """Return a forecast of each target, in time order, in the shape of the targets.
+
+        Of ``targets="sequence"``, only the last step is forecast. A forecast that lacks a value
+        which it needs is NaN.
+
+        Args:
+            validation: The windows to forecast, a ``WindowDataset``.
+        """
+        judged = JudgedWindows("validation", validation)
+        forecasts = [self.forecast(judged, block) for block in judged.blocks()]
+        return judged.as_targets(np.concatenate(forecasts))
+
+    def learn(self, train: JudgedWindows) -> None:
+        """Learn from the windows of a training part."""
+
+    def forecast(self, validation: JudgedWindows, block: Block) -> Array:
+        """Return forecasts of a block of windows, ``(windows, steps, targets)``.
+
+        Where a forecast lacks a value that it needs it is NaN, and no forecaster is judged there.
+        """
+        raise NotImplementedError
+
+
+class Naive(Baseline):
+    """Forecasts the last value, at every step."""
+
+    name = "naive"
+
+    def forecast(self, validation: JudgedWindows, block: Block) -> Array:
+        """Return the last value of each window."""
+        return np.repeat(block.past[:, -1:], len(validation.ahead), axis=1)
+
+
+class Drift(Baseline):
+    """Carries the window's mean step on from the last value."""
+
+    name = "drift"
+
+    def forecast(self, validation: JudgedWindows, block: Block) -> Array:
+        """Return the last value and as many mean steps as lie between it and the target."""
+        past = block.past
+        positions = validation.geometry.sampling_rate * (past.shape[1] - 1)
+        slope = (past[:, -1:] - past[:, :1]) / max(positions, 1)
+        return past[:, -1:] + slope * validation.ahead[:, None]
+
+
+class MovingAverage(Baseline):
+    """Forecasts the mean of the window, at every step."""
+
+    name = "moving average"
+
+    def forecast(self, validation: JudgedWindows, block: Block) -> Array:
+        """Return the mean of each window."""
+        return np.repeat(block.past.mean(axis=1, keepdims=True), len(validation.ahead), axis=1)
+
+
+class LinearRegression(Baseline):
+    """Fits a ridge regression of each step and target on what a model is given.
+
+    The inputs are the window of the target and of every other column, the static columns, and the
+    columns known ahead and the calendar at the step itself. All series of a panel share the
+    coefficients. So that the large ones do not decide, a window and its targets are less the
+    window's mean and divided by its standard deviation, and columns known ahead are also multiplied
+    by the mean over the standard deviation: a promotion may add a part of the level.
+
+    With standardized inputs ``X`` and targets ``y`` less their mean, the coefficients of a step are
+    ``(X'X / n + I / 1000)^-1 X'y / n`` over the ``n`` windows whose target at that step is present.
+    It reads at most 50,000 windows (or 50 for each input, if that is more), spread evenly over a
+    larger training part. Of other columns it reads the latest values: with all of them the inputs
+    would be more than 256 (or two windows), or than a tenth of the windows.
+    """
+
+    name = "linear regression"
+
+    def __init__(self) -> None:
+        self._ridge = DirectRidge()
+
+    def learn(self, train: JudgedWindows) -> None:
+        """Fit the coefficients in closed form."""
+        self._ridge.fit(train)
+
+    def forecast(self, validation: JudgedWindows, block: Block) -> Array:
+        """Return what the coefficients make of each window."""
+        return self._ridge.predict(validation, block)
+
+
+class SeasonalNaive(Baseline):
+    """Forecasts the latest known value a whole number of periods before the target.
+
+    The value may lie in front of the window.
+
+    Args:
+        period: Positions in a season, such as 12 for months or 7 for days; 2 or more.
+    """
+
+    name = "seasonal naive"
+
+    def __init__(self, period: int) -> None:
+        self.period = _checks.integer("period", period, 2)
+
+    def forecast(self, validation: JudgedWindows, block: Block) -> Array:
+        """Return the values a number of periods back; NaN where a row is missing since then."""
+        values, whole = validation.seasonal(block, self.period)
+        return np.where(whole[:, None, None], values, np.nan)
+
+
+def default_baselines(period: int | None) -> list[Baseline]:
+    """Return the baselines that every model is judged beside; with a period, the seasonal one."""
+    seasonal = [] if period is None else [SeasonalNaive(period)]
+    return [Naive(), Drift(), MovingAverage(), LinearRegression(), *seasonal]
+
+
+def finite(values: Array) -> BoolArray:
+    """Tell for each window if all its values are finite."""
+    return np.logical_and.reduce(np.isfinite(values).reshape(len(values), -1), axis=1)

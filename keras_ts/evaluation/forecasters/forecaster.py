@@ -1,0 +1,155 @@
+"""Whatever can be judged, in one form: a name, the windows that it reads, and their forecasts.
+
+Models and the baselines of keras_ts forecast a block at a time, so that memory stays bounded.
+Functions, baselines of other people and tables forecast all windows at once.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import keras
+
+from keras_ts import _checks
+from keras_ts._typing import Array
+from keras_ts.evaluation.forecasters.baselines import Baseline, default_baselines
+from keras_ts.evaluation.forecasters.table_windows import on_windows
+from keras_ts.evaluation.judged.reading import Block, JudgedWindows
+from keras_ts.interface import Interface
+
+# The names of the baselines of keras_ts, which no model takes.
+NAMES = [baseline.name for baseline in default_baselines(period=2)]
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """A forecaster and its windows.
+
+    Attributes:
+        name: Its name.
+        judged: The windows that it reads, one for one those that all forecasters are judged on.
+        forecast: A function of a block of them that returns ``(windows, steps, targets)``, with a
+            last axis of quantiles if there are any.
+        levels: The levels of the quantiles, or None.
+        lacks: What it may have no forecast of, NaN, which then counts for nobody: "windows" as a
+            whole, single "targets", or "nothing".
+    """
+
+    name: str
+    judged: JudgedWindows
+    forecast: Callable[[Block], Array]
+    levels: tuple[float, ...] | None = None
+    lacks: Literal["nothing", "windows", "targets"] = "nothing"
+
+
+def of_model(name: str, model: keras.Model, judged: JudgedWindows) -> Forecaster:
+    """Return a model as a forecaster."""
+    levels = Interface.of(model, judged.dataset, name).quantiles
+    return Forecaster(
+        name, judged, lambda block: judged.predictions(name, model, levels, block), levels
+    )
+
+
+def of_array(
+    name: str, forecasts: Array, levels: tuple[float, ...] | None, judged: JudgedWindows
+) -> Forecaster:
+    """Return forecasts of all windows, ``(windows, steps, targets[, levels])``, as a forecaster."""
+    return Forecaster(
+        name,
+        judged,
+        lambda block: forecasts[block.begin : block.begin + len(block.series)],
+        levels,
+        lacks="targets",
+    )
+
+
+def of_baseline(baseline: Any, train: JudgedWindows, judged: JudgedWindows) -> Forecaster:
+    """Fit a baseline, and return it as a forecaster.
+
+    Args:
+        baseline: A baseline of keras_ts, an object like one, or a function of both parts.
+        train: The training part.
+        judged: The windows to forecast.
+
+    Raises:
+        TypeError: It returns anything but numbers or a table.
+        ValueError: It returns another shape than one value for each target.
+    """
+    name = name_of(baseline)
+    if isinstance(baseline, Baseline):
+        baseline.learn(train)
+        return Forecaster(
+            name, judged, lambda block: baseline.forecast(judged, block), lacks="windows"
+        )
+    if hasattr(baseline, "predict"):
+        baseline.fit(train.dataset)
+        forecasts = baseline.predict(judged.dataset)
+    else:
+        forecasts = baseline(train.dataset, judged.dataset)
+    if isinstance(forecasts, Mapping) or hasattr(forecasts, "columns"):
+        return of_array(name, *on_windows(f"what {name} returns", forecasts, judged), judged)
+    values = _checks.numeric(keras.ops.convert_to_numpy(forecasts), f"what {name} returns")
+    if values.shape[:1] != (judged.count,):
+        raise ValueError(
+            f"{name} must return a forecast of each of {judged.count} windows, in time order. "
+            f"Received shape {values.shape}."
+        )
+    return of_array(name, judged.in_last_step(name, values), None, judged)
+
+
+def baselines_of(baselines: Any, period: int | None) -> list[Any]:
+    """Return the baselines that an argument asks for, or raise an error.
+
+    Args:
+        baselines: None for the usual ones; or a list of names, objects and functions.
+        period: Rows in a season, or None.
+    """
+    usual = default_baselines(period)
+    if baselines is None:
+        return list(usual)
+    if isinstance(baselines, str | Mapping) or not isinstance(baselines, list | tuple):
+        raise TypeError(
+            'baselines must be a list, such as ["naive", my_function]. '
+            f"Received: {_checks.shown(baselines)}."
+        )
+    if not baselines:
+        raise ValueError(
+            "baselines is empty, and a verdict needs one. Leave it out for the usual ones."
+        )
+    by_name = {baseline.name: baseline for baseline in usual}
+    chosen = [_baseline(own, by_name) for own in baselines]
+    names = [name_of(own) for own in chosen]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"baselines must have different names. Received {name!r} twice.")
+    return chosen
+
+
+def _baseline(baseline: Any, by_name: dict[str, Baseline]) -> Any:
+    if isinstance(baseline, str):
+        if baseline not in by_name:
+            missing = " It needs period=." if baseline == "seasonal naive" else ""
+            raise ValueError(
+                f"baselines has no {baseline!r}; there are {', '.join(by_name)}.{missing}"
+            )
+        return by_name[baseline]
+    fits = callable(getattr(baseline, "fit", None)) and callable(getattr(baseline, "predict", None))
+    if isinstance(baseline, type | keras.Model) or not (fits or callable(baseline)):
+        raise TypeError(
+            "baselines must hold names, objects with fit(train) and predict(validation), or "
+            "functions of (train, validation). Models go into models. Received: "
+            f"{_checks.shown(baseline)}."
+        )
+    name_of(baseline)
+    return baseline
+
+
+def name_of(baseline: Any) -> str:
+    """Return the name of a baseline, or refuse one that has none."""
+    name = getattr(baseline, "name", None) or getattr(baseline, "__name__", None)
+    if not isinstance(name, str) or name == "<lambda>":
+        raise ValueError(
+            "A baseline must have a name, by which its row is found: define it as a function, or "
+            f"give the object an attribute name. Received: {_checks.shown(baseline)}."
+        )
+    return name

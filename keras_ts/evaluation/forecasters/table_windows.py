@@ -1,0 +1,171 @@
+"""Puts the forecasts of a table on windows.
+
+A forecast belongs to the window of its series and origin, and to the step that leads from there to
+its target. A table says the origin, or the step, or has one run of forecasts for each series.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.evaluation.forecasters.table import Fields, ForecastTable, Times
+from keras_ts.evaluation.judged.reading import JudgedWindows
+
+
+def on_windows(
+    name: str, table: Any, judged: JudgedWindows
+) -> tuple[Array, tuple[float, ...] | None]:
+    """Return a table's forecasts for windows, and the levels of their quantiles or None.
+
+    Args:
+        name: What the table is called in an error.
+        table: The table.
+        judged: The windows.
+
+    Returns:
+        ``(windows, steps, targets)``, with a last axis of quantiles if there are any; NaN where the
+        table has no forecast.
+
+    Raises:
+        ValueError: The table has no forecast for any of the windows, or several for one target;
+            its columns are not clear, or it holds the actual values.
+    """
+    read, spec, panel = ForecastTable(name, table), judged.dataset.windows, judged.panel
+    targets = [str(own) for own in panel.columns.by_part()["target"]]
+    fields = Fields.of(name, read.columns, targets, spec.id_column, spec.time_column)
+    series = _series(read, fields, judged)
+    if fields.time is None:
+        raise ValueError(
+            f"{name} must say which rows it forecasts, in a column {spec.time_column or 'target'!r}"
+            f". It has {_checks.shown(read.columns)}."
+        )
+    places = _Places(judged)
+    target = places.flat(series, read.times(fields.time))
+    window, step = _windows_and_steps(read, fields, judged, places, series, target)
+    values = np.stack([read.matrix(own) for own in fields.values], axis=1)
+    if "prediction" in fields.values[0]:  # One column with an axis of targets.
+        values = values.reshape(len(values), len(fields.levels or (0,)), -1).swapaxes(1, 2)
+    usable = (window >= 0) & (step >= 0) & (step < judged.geometry.horizon)
+    if not usable.any():
+        raise ValueError(
+            f"{name} forecasts none of the targets that are judged: no row has the series, the "
+            "origin and the time of one. Judge it on the rows that it forecasts."
+        )
+    window, step = window[usable], step[usable]
+    cells = np.bincount(window * judged.geometry.horizon + step)
+    if cells.max() > 1:
+        raise ValueError(
+            f"{name} has {int(cells.max())} forecasts of one series, origin and step. Keep one."
+        )
+    forecasts = np.full((judged.count, judged.geometry.horizon, *values.shape[1:]), np.nan)
+    forecasts[window, step] = values[usable]
+    _refuse_actual(name, forecasts, judged.targets())
+    return (forecasts[..., 0] if fields.levels is None else forecasts), fields.levels
+
+
+def _refuse_actual(name: str, forecasts: Array, actual: Array) -> None:
+    """Refuse a table whose forecasts are the actual values, of whatever column they were read."""
+    both = np.isfinite(forecasts[..., 0]) & np.isfinite(actual)
+    own = actual[both]
+    if len(own) > 1 and (forecasts[both, 0] == own).all() and (own != own[0]).any():
+        raise ValueError(
+            f"The forecasts of {name} are the actual values, without any error. Pass the column of "
+            "the forecasts, not that of the values that came."
+        )
+
+
+class _Places:
+    """The flat positions of the rows of a panel, by series and time."""
+
+    def __init__(self, judged: JudgedWindows) -> None:
+        self._panel = judged.panel
+        clock = judged.panel.clock
+        if clock is not None:
+            self._times = np.unique(clock.times)
+            rows = np.repeat(np.arange(len(judged.labels)), judged.panel.lengths)
+            self._keys = rows * len(self._times) + np.searchsorted(self._times, clock.times)
+
+    def flat(self, series: IntArray, times: Times) -> IntArray:
+        """Return the flat position of each time in its series, -1 if it has no such row."""
+        clock, values = self._panel.clock, times.values
+        if clock is None:
+            Times("the series", self._panel.offsets, zoned=False).check_alike(times)
+            flat = self._panel.offsets[series] + values
+            inside = (values >= 0) & (values < self._panel.lengths[series]) & (series >= 0)
+            return np.where(inside, flat, -1).astype(np.int64)
+        Times("the series", clock.times, bool(clock.zones)).check_alike(times)
+        rank = np.minimum(np.searchsorted(self._times, values), len(self._times) - 1)
+        key = series * len(self._times) + rank
+        place = np.minimum(np.searchsorted(self._keys, key), len(self._keys) - 1)
+        same = (self._times[rank] == values) & (self._keys[place] == key) & (series >= 0)
+        return np.where(same, place, -1)
+
+
+def _series(read: ForecastTable, fields: Fields, judged: JudgedWindows) -> IntArray:
+    """Return the number of the series of each row, -1 for a series that is not judged."""
+    if fields.id is None:
+        if len(judged.labels) > 1:
+            raise ValueError(
+                f"{read.name} must say which of {len(judged.labels)} series it forecasts, in a "
+                f"column {judged.dataset.windows.id_column or 'series'!r}. It has "
+                f"{_checks.shown(read.columns)}."
+            )
+        return np.zeros(len(read.numbers(fields.values[0][0])), np.int64)
+    numbers = {label: number for number, label in enumerate(judged.labels)}
+    ids = read.ids(fields.id)
+    if len(judged.labels) == 1 and judged.panel.labels is None:
+        return np.zeros(len(ids), np.int64)
+    return np.array([numbers.get(label, -1) for label in ids], dtype=np.int64)
+
+
+def _windows_and_steps(
+    read: ForecastTable,
+    fields: Fields,
+    judged: JudgedWindows,
+    places: _Places,
+    series: IntArray,
+    target: IntArray,
+) -> tuple[IntArray, IntArray]:
+    """Return the window of each row, -1 if it is not judged, and its step from 0."""
+    gap = judged.geometry.gap
+    present: BoolArray = target >= 0
+    if fields.origin is not None:
+        origin = places.flat(series, read.times(fields.origin))
+        present = present & (origin >= 0)
+    elif fields.step is not None:
+        origin = target - gap - read.numbers(fields.step)[:, 0].astype(np.int64)
+    elif judged.geometry.horizon == 1:
+        origin = target - gap - 1
+    else:
+        origin = _one_run(read, judged, series, target, present) - gap - 1
+    origins = judged.origins()
+    order = np.argsort(origins, kind="stable")
+    place = np.minimum(np.searchsorted(origins, origin, sorter=order), len(origins) - 1)
+    window = order[place]
+    own = present & (origins[window] == origin)
+    own &= judged.ranges.series_of(window) == series
+    return np.where(own, window, -1), target - origin - gap - 1
+
+
+def _one_run(
+    read: ForecastTable,
+    judged: JudgedWindows,
+    series: IntArray,
+    target: IntArray,
+    present: BoolArray,
+) -> IntArray:
+    """Return the first target of each row's series, for a table without origins and steps."""
+    none = np.iinfo(np.int64).max
+    first = np.full(len(judged.labels), none)
+    np.minimum.at(first, series[present], target[present])
+    begin: IntArray = np.where(series >= 0, first[series], none)
+    steps = (target - begin)[present]
+    if len(np.unique(target[present])) < len(steps) or (steps >= judged.geometry.horizon).any():
+        raise ValueError(
+            f"{read.name} has forecasts from several origins, or more steps than horizon="
+            f"{judged.geometry.horizon}, and no column that says the origin: add a column "
+            "'origin' (the time of the last row known) or 'step' (1 for the first forecast)."
+        )
+    return begin

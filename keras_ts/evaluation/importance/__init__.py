@@ -1,0 +1,1 @@
+"""By how much the error grows where a column is shuffled."""

@@ -1,0 +1,328 @@
+"""``importance``: by how much a model's error grows when a column is shuffled among windows.
+
+The permutation importance of Breiman, *Random forests*, Machine Learning 45 (2001), for windows:
+the values of a column in a window are replaced as a whole by those of another window, and paired
+errors with and without that are compared as ``compare`` compares two forecasters.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.evaluation.arithmetic.metrics import absolute_errors
+from keras_ts.evaluation.arithmetic.verdict import Skill, skill
+from keras_ts.evaluation.forecasters.baselines import finite
+from keras_ts.evaluation.importance.report import (
+    NEVER_CHANGES,
+    UNUSED,
+    UNUSED_BY_MEDIAN,
+    ImportanceReport,
+    Row,
+)
+from keras_ts.evaluation.importance.shuffled_columns import (
+    ShuffledColumns,
+    donors,
+    parts_of,
+    shuffled_columns,
+)
+from keras_ts.evaluation.judged.reading import Block, JudgedWindows
+from keras_ts.interface import Interface
+from keras_ts.windows.dataset import WindowDataset
+
+# Among so many columns of noise, one seems to matter in more than a fifth of all tables.
+_MANY = 10
+
+
+def importance(
+    model: keras.Model,
+    validation: WindowDataset,
+    *,
+    columns: Sequence[Any] | None = None,
+    by: Literal["mae", "mase"] | None = None,
+    repeats: int = 5,
+    seed: int = 0,
+    verbose: int = 1,
+) -> ImportanceReport:
+    """Measure by how much a model's error grows when one column is shuffled among windows.
+
+    Each window gets the column's values from another window, drawn at random, while all its other
+    inputs and its targets stay. The increase is the mean absolute error with the shuffled column
+    over that without, minus one: 0.1 for a tenth more error. It says what this model reads, not
+    what causes the target.
+
+    What is shuffled depends on the column's part:
+
+    - A column known ahead: its values in ``past`` and ``future``, both from the same other window.
+    - The calendar: the columns of all cycles together, from a window at another time.
+    - A past column, and each target's own past: its values in ``past``.
+    - A static column: its value, from another series.
+    - A column of text: the columns of all its categories together.
+
+    In a panel, columns that vary get values from another window of the same series. A window of
+    another series would bring that series' level along, and so destroy more than the column's
+    course. Missing values go along with their column; only at a step known ahead where the other
+    window has no value does a window keep its own.
+
+    The mean of several permutations is compared with the errors of the original windows, in the
+    way in which ``compare`` compares two forecasters: a block bootstrap over origins, or over the
+    series of a panel, gives a 95 % interval. So of 40 columns of noise, one seems to matter by
+    chance. The verdict is:
+
+    - ``"matters"``: the interval lies above 0.
+    - ``"cannot be told from noise"``: it holds 0.
+    - ``"misleads"``: it lies below 0, so that the model errs less without the column.
+    - ``"the model does not use it"``: every prediction stays the same, bit for bit. Of a model that
+      forecasts quantiles, which is judged by its median: ``"the median does not use it"``, if only
+      other quantiles change.
+    - ``"never changes in validation"``: no value changes, since the column is constant in each
+      series (a static one: the same in all), or no other window has values to give. Nothing can be
+      said of such a column.
+    - ``"too few windows for an interval"``, ``"too few series for an interval"``: fewer than six
+      stretches of time or series.
+
+    Columns that say the same share their importance. A model that reads one of two copies loses
+    nothing by the other one, and one that reads both may lose little by either. Pass such columns
+    as one list, ``columns=[["price", "price_in_euro"]]``, to shuffle them together.
+
+    Example:
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from keras_ts import WindowedSeries, importance
+    >>> generator = np.random.default_rng(0)
+    >>> offer = generator.integers(0, 2, 400).astype("float32")
+    >>> sales = 10 * offer + generator.normal(size=400)
+    >>> table = np.stack([sales, offer, generator.normal(size=400)], axis=1)
+    >>> windows = WindowedSeries(7, target_columns=0, future_columns=(1, 2))
+    >>> train, validation = windows.split(table, at=200)
+    >>> past, future = keras.Input((7, 3), name="past"), keras.Input((1, 2), name="future")
+    >>> model = keras.Model({"past": past, "future": future}, 10 * future[:, 0, :1])
+    >>> report = importance(model, validation, verbose=0)
+    >>> for name, verdict in zip(report.table["column"], report.table["verdict"]):
+    ...     print(name, verdict)
+    1 matters
+    0 the model does not use it
+    2 the model does not use it
+
+    Args:
+        model: The model.
+        validation: A part that the model was not trained on. Every window counts, whatever the
+            order and the weights of the dataset. With ``targets="sequence"`` only the last step of
+            a window is judged. Windows with a missing value among the targets or their past are
+            left out, as in ``compare``.
+        columns: The columns to shuffle, each a name as in ``validation.columns`` (``"calendar"``
+            for the calendar, the column of the table for one of text), or a list of names to
+            shuffle together. Defaults to None: every column by itself.
+        by: ``"mae"``, or ``"mase"`` to divide each error by the mean absolute step of its series
+            and target in ``validation``, so that the largest series does not decide. Defaults to
+            None: ``"mase"`` for a panel, else ``"mae"``.
+        repeats: Number of permutations of each column. Defaults to 5.
+        seed: Seed of the permutations. Defaults to 0. The global random state is left alone.
+        verbose: 1 to show progress, 0 to show nothing. Defaults to 1.
+
+    Returns:
+        An ``ImportanceReport``.
+
+    Raises:
+        TypeError: ``model`` is not a Keras model, or ``validation`` is not a ``WindowDataset``.
+        ValueError: The model does not fit the windows, its predictions are not finite, a column is
+            unknown, or no window can be judged.
+    """
+    judged = JudgedWindows("validation", validation)
+    interface = Interface.of(model, validation, "model", built=True)
+    shuffled = shuffled_columns(judged.panel, columns)
+    repeats = _checks.integer("repeats", repeats, 1)
+    generator = np.random.default_rng(_checks.integer("seed", seed, 0))
+    if by is None:
+        by = "mase" if len(judged.labels) > 1 else "mae"
+    _checks.choice("by", by, ("mae", "mase"))
+    measured = _Measured(model, interface.quantiles, judged, by, shuffled)
+    measured.measure(repeats, generator, verbose)
+    return ImportanceReport(
+        measured.rows(),
+        by,
+        measured.mean,
+        measured.num_windows,
+        measured.num_series,
+        measured.notes(),
+    )
+
+
+class _Measured:
+    """The errors of a model with and without shuffled columns, on the windows that can be judged.
+
+    Args:
+        model: The model.
+        quantiles: Its quantiles, or None.
+        judged: The windows.
+        by: ``"mae"`` or ``"mase"``.
+        shuffled: The columns that are shuffled, those of each item together.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        quantiles: tuple[float, ...] | None,
+        judged: JudgedWindows,
+        by: str,
+        shuffled: list[ShuffledColumns],
+    ) -> None:
+        self._model, self._quantiles, self._shuffled = model, quantiles, shuffled
+        shape = len(judged.labels), judged.shape[2]
+        self._scales = judged.scales(1) if by == "mase" else np.ones(shape)
+        whole = np.concatenate([self._judgeable(judged, block) for block in judged.blocks()])
+        if not whole.any():
+            raise ValueError(
+                "validation must have a window without a missing value to judge on"
+                + (", in a series that is not constant" if by == "mase" else "")
+                + ". It has none."
+            )
+        self._judged, self._left_out = judged.only(np.flatnonzero(whole)), int((~whole).sum())
+        self.num_windows = self._judged.count
+        self._series = self._judged.ranges.series
+        windows = np.bincount(self._series, minlength=len(judged.labels))
+        self.num_series = int((windows > 0).sum())
+        self._alone = windows[self._series] == 1
+        self._errors = np.zeros(self.num_windows)
+        self._counted = 0
+        self._increases = np.zeros((len(shuffled), self.num_windows))
+        # By item: if any value, any prediction, and any point forecast or median has changed.
+        self._changed, self._moved, self._moved_points = np.zeros((3, len(shuffled)), dtype=bool)
+
+    @property
+    def mean(self) -> float:
+        """The mean error without shuffling."""
+        return float(self._errors.sum() * np.prod(self._judged.shape[1:]) / self._counted)
+
+    def measure(self, repeats: int, generator: np.random.Generator, verbose: int) -> None:
+        """Measure the errors, and by how much shuffling each item changes them.
+
+        All items share the permutations, so that the other windows of a block are read once.
+        """
+        windows = [donors(self._series, generator) for _ in range(repeats)]
+        series = [_other_series(self._series, generator) for _ in range(repeats)]
+        static = self._judged.panel.static
+        bar = keras.utils.Progbar(
+            self.num_windows * len(self._shuffled) * repeats,
+            verbose=int(bool(verbose)),
+            unit_name="window",
+        )
+        for block in self._judged.blocks():
+            rows = slice(block.begin, block.begin + len(block.series))
+            present = self._present(block)
+            original = self._predictions("model", block, present)
+            errors = self._errors[rows] = self._absolute(block, original, present)
+            self._counted += int(present.sum())
+            for others, other_series in zip(windows, series, strict=True):
+                sources = parts_of(next(self._judged.only(others[rows]).blocks()).inputs)
+                if static is not None:
+                    sources["static"] = static[other_series[block.series]]
+                for place, columns in enumerate(self._shuffled):
+                    inputs, changed = columns.put(block.inputs, sources)
+                    if changed.any():
+                        name = f"model, with {columns.label} shuffled,"
+                        moved = self._predictions(name, replace(block, inputs=inputs), present)
+                        increases = self._absolute(block, moved, present) - errors
+                        self._increases[place, rows] += increases / repeats
+                        self._changed[place] = True
+                        self._moved[place] |= bool((moved != original).any())
+                        points = self._points(moved) != self._points(original)
+                        self._moved_points[place] |= bool(points.any())
+                    bar.add(len(block.series))
+
+    def rows(self) -> list[Row]:
+        """Return by how much each item increases the error, with an interval and a verdict."""
+        rows = []
+        for place, columns in enumerate(self._shuffled):
+            if not self._changed[place]:
+                rows.append(Row(columns, Skill(np.nan, np.nan, np.nan), NEVER_CHANGES))
+            elif not self._moved[place]:
+                rows.append(Row(columns, Skill(0.0, 0.0, 0.0), UNUSED))
+            elif not self._moved_points[place]:
+                rows.append(Row(columns, Skill(0.0, 0.0, 0.0), UNUSED_BY_MEDIAN))
+            else:
+                # A window that no other one gives values to says nothing.
+                kept = np.flatnonzero(~(self._alone & columns.varies))
+                errors = self._errors[kept]
+                origins = self._judged.origins_of(kept)
+                less = skill(errors + self._increases[place, kept], errors, origins)
+                rows.append(Row(columns, less))
+        return rows
+
+    def notes(self) -> list[str]:
+        """Return what a reader of the figures has to know, in sentences."""
+        notes = []
+        if self._left_out:
+            notes.append(
+                f"{self._left_out} windows are left out: they lack a value, or their series is "
+                "constant."
+            )
+        if self._judged.partial:
+            total = int(np.prod(self._judged.shape))
+            notes.append(f"{total - self._counted} of {total} targets are missing.")
+        single = int(self._alone.sum())
+        if single and self.num_series > 1 and any(c.varies for c in self._shuffled):
+            notes.append(
+                f"{single} series have a single window each, which no other one can give values "
+                "to: they count for static columns alone."
+            )
+        tested = int(self._moved_points.sum())
+        if tested >= _MANY:
+            notes.append(
+                f"{tested} columns are compared with noise. Of 40 columns of noise, one seems to "
+                "matter by chance."
+            )
+        origins = self._judged.origins_of(np.arange(self.num_windows))
+        if origins.num_series > 1 and origins.at_one_time:
+            notes.append(
+                "Each series is judged at a single time, so intervals hold for other series, not "
+                "for other times."
+            )
+        return notes
+
+    def _present(self, block: Block) -> BoolArray:
+        """Return True for each target of a block that has a value and a scale."""
+        present: BoolArray = np.isfinite(block.actual)
+        return present & np.isfinite(self._scales[block.series])[:, None]
+
+    def _judgeable(self, judged: JudgedWindows, block: Block) -> BoolArray:
+        """Return True for each window of a block that can be judged."""
+        targets = self._present(block).any(axis=(1, 2)) & finite(block.past)
+        return targets if judged.partial else targets & finite(block.actual)
+
+    def _predictions(self, name: str, block: Block, present: BoolArray) -> Array:
+        """Return a model's predictions, 0 where no target is present."""
+        predicted = self._judged.predictions(name, self._model, self._quantiles, block)
+        wide = present.reshape(present.shape + (1,) * (predicted.ndim - present.ndim))
+        predicted = np.where(wide, predicted, 0.0)
+        bad = ~finite(predicted)
+        if bad.any():
+            raise ValueError(
+                f"{name} gives predictions that are not finite, for {int(bad.sum())} of {len(bad)} "
+                "windows. Its training has diverged, or its inputs hold missing values."
+            )
+        return predicted
+
+    def _points(self, predicted: Array) -> Array:
+        """Return the point forecasts: of quantiles, the medians."""
+        return predicted if self._quantiles is None else predicted[..., self._quantiles.index(0.5)]
+
+    def _absolute(self, block: Block, predicted: Array, present: BoolArray) -> Array:
+        """Return the absolute error of each window: missing targets add 0, as in ``Tally``."""
+        errors = absolute_errors(block.actual, self._points(predicted))
+        errors = errors / self._scales[block.series][:, None]
+        means: Array = np.where(present, errors, 0.0).mean(axis=(1, 2))
+        return means
+
+
+def _other_series(series: IntArray, generator: np.random.Generator) -> IntArray:
+    """Return for the number of each series that of another one, both with windows."""
+    with_windows = np.unique(series)
+    others = np.arange(int(with_windows.max()) + 1)
+    others[with_windows] = with_windows[donors(np.zeros_like(with_windows), generator)]
+    return others

@@ -1,0 +1,1 @@
+"""The windows on which forecasts are judged."""

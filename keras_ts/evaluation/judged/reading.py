@@ -1,0 +1,364 @@
+"""Reads the windows of a dataset for evaluation: in time order, a block at a time.
+
+Targets and predictions become ``(windows, steps, targets)`` in float64, whatever axes a model and
+its dataset leave out. With ``targets="sequence"`` only a window's last step counts, its origin.
+"""
+
+import copy
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._dtypes import with_exact_integers
+from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.evaluation.arithmetic.verdict import Origins
+from keras_ts.windows.arithmetic.categories import collapsed
+from keras_ts.windows.arithmetic.geometry import WindowRanges
+from keras_ts.windows.arithmetic.scale import absolute_steps
+from keras_ts.windows.dataset import WindowDataset, in_time_order, of_source
+
+# The most numbers in the inputs of a block, and the most windows in it: memory stays bounded.
+_NUMBERS, _WINDOWS = 1 << 23, 1 << 16
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some windows of a dataset.
+
+    Attributes:
+        begin: Number of the first window, in time order.
+        inputs: The inputs, as a model takes them.
+        past: ``(windows, inputs, targets)``, the past of the target columns. If the models mask
+            missing values, these are filled here, for the baselines.
+        past_as_read: The same, but missing values stay, not finite.
+        actual: ``(windows, steps, targets)``.
+        series: ``(windows,)``, the number of each window's series.
+        origins: ``(windows,)``, the flat position of each window's last input.
+    """
+
+    begin: int
+    inputs: Any
+    past: Array
+    past_as_read: Array
+    actual: Array
+    series: IntArray
+    origins: IntArray
+
+
+class JudgedWindows:
+    """All windows of a dataset, in time order."""
+
+    def __init__(self, name: str, dataset: Any) -> None:
+        if not isinstance(dataset, WindowDataset):
+            raise TypeError(
+                f"{name} must be a WindowDataset, as WindowedSeries.split and folds return. "
+                f"Received: {type(dataset).__name__}."
+            )
+        self._given, self._source = dataset, in_time_order(dataset)
+        self.panel, self.geometry = self._source.panel, self._source.spec.geometry
+        self.columns = np.array(self.panel.columns.targets)
+
+    def only(self, windows: IntArray) -> "JudgedWindows":
+        """Return some of the windows, in the order of their numbers ``windows``."""
+        ranges = self.ranges
+        chosen = WindowRanges(
+            ranges.starts(windows),
+            np.ones(len(windows), np.int64),
+            ranges.series_of(windows),
+            ranges.step,
+        )
+        part = copy.copy(self)
+        part._source = replace(self._source, sampler=replace(self._source.sampler, ranges=chosen))
+        return part
+
+    @property
+    def dataset(self) -> WindowDataset:
+        """The windows as a dataset in time order, without padding and weights."""
+        return of_source(self._given, self._source)
+
+    @property
+    def ranges(self) -> WindowRanges:
+        """The windows' places."""
+        return self._source.sampler.ranges
+
+    @property
+    def masks(self) -> bool:
+        """True if the models mask missing inputs, so that baselines must cope with them, too."""
+        return self._source.spec.handling.masked
+
+    @property
+    def partial(self) -> bool:
+        """True if some targets of a window may be missing."""
+        return self._source.spec.handling.partial
+
+    @property
+    def count(self) -> int:
+        """Number of windows."""
+        return self.ranges.total
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The shape of the targets: windows, steps, targets."""
+        return self.count, self.geometry.horizon, len(self.columns)
+
+    @property
+    def ahead(self) -> IntArray:
+        """Distance of each step's target from the origin."""
+        return self.geometry.gap + np.arange(1, self.geometry.horizon + 1)
+
+    @cached_property
+    def labels(self) -> list[Any]:
+        """The id of every series of the panel, or its number."""
+        return list(self.panel.labels or range(len(self.panel.lengths)))
+
+    def beyond_targets(self) -> list[str]:
+        """Name the inputs other than the past of the targets, in words for a report."""
+        columns, spec = self.panel.columns, self._source.spec
+        own = [columns.past[place] for place in columns.own if place not in columns.targets]
+        parts = {
+            "known ahead": [name for name in columns.read if name in columns.by_part()["future"]],
+            "the calendar": spec.cycles,
+            "static": columns.static,
+            "the past of other columns": own,
+        }
+        read = {part: collapsed(names, self.panel.categories) for part, names in parts.items()}
+        return [f"{part} ({', '.join(map(str, names))})" for part, names in read.items() if names]
+
+    @property
+    def block_size(self) -> int:
+        """The number of windows in a block: whole batches, but for the last block's."""
+        row = self.geometry.window * self.panel.num_columns
+        batch = self._source.spec.batch_size
+        return max(min(_NUMBERS // row, _WINDOWS) // batch, 1) * batch
+
+    def blocks(self, size: int | None = None) -> Iterator[Block]:
+        """Yield the windows, some at a time.
+
+        Args:
+            size: The number of windows in a block. Defaults to ``block_size``.
+        """
+        size = size or self.block_size
+        for begin in range(0, self.count, size):
+            numbers = np.arange(begin, min(begin + size, self.count))
+            inputs, targets = self._source.read(0, begin, int(numbers[-1]) + 1)
+            past = inputs["past"] if isinstance(inputs, dict) else inputs
+            past = past.reshape(len(numbers), self.geometry.window, -1)[..., self.columns]
+            past = past.astype(np.float64)
+            yield Block(
+                begin=begin,
+                inputs=inputs,
+                past=filled(past) if self.masks else past,
+                past_as_read=past,
+                actual=self._last_step(targets).astype(np.float64),
+                series=self.ranges.series_of(numbers),
+                origins=self.ranges.starts(numbers) + self.geometry.reach - 1,
+            )
+
+    def origins(self) -> IntArray:
+        """Return the flat position of every window's last input."""
+        return self.ranges.starts(np.arange(self.count)) + self.geometry.reach - 1
+
+    def predictions(
+        self, name: str, model: keras.Model, levels: tuple[float, ...] | None, block: Block
+    ) -> Array:
+        """Return a model's predictions for a block, ``(windows, steps, targets)`` in float64.
+
+        With ``levels`` there is a last axis of quantiles.
+
+        Args:
+            name: Name of the model, for an error.
+            model: The model.
+            levels: Levels of its quantiles, or None.
+            block: The windows to predict.
+        """
+        batch, count = self._source.spec.batch_size, len(block.series)
+        # Only whole batches: JAX compiles anew for another shape, which takes seconds.
+        places = np.minimum(np.arange(-(-count // batch) * batch), count - 1)
+        inputs = keras.tree.map_structure(lambda part: part[places], block.inputs)
+        outputs = model.predict(with_exact_integers(inputs), batch_size=batch, verbose=0)
+        outputs = _checks.numeric(outputs, f"the output of {name}")[:count]
+        return self.in_steps(name, outputs, levels)
+
+    def in_steps(self, name: str, outputs: Array, levels: tuple[float, ...] | None) -> Array:
+        """Return forecasts as ``(windows, steps, targets)`` in float64, of sequences the last step.
+
+        With ``levels`` there is a last axis of quantiles.
+
+        Args:
+            name: Name of the forecaster, for an error.
+            outputs: The forecasts of some windows, in the shape of their targets.
+            levels: Levels of the quantiles, or None.
+
+        Raises:
+            ValueError: The shape is another one.
+        """
+        shape = self._target_shape(len(outputs) if outputs.ndim else 0)
+        tail = () if levels is None else (len(levels),)
+        # Keras itself adds and drops a last axis of length 1; any other shape is a mistake.
+        fitting = {(*shape, *tail), (*shape, 1, *tail)}
+        if shape[-1:] == (1,) and len(shape) > 1:
+            fitting.add((*shape[:-1], *tail))
+        if outputs.shape not in fitting:
+            quantile = " and quantile" if tail else ""
+            raise ValueError(
+                f"{name} must give one value per target{quantile}, {(*shape, *tail)}. Received "
+                f"shape {outputs.shape}. Judge it on windows like those it was trained on."
+            )
+        last = outputs.reshape(*shape, *tail)
+        if self.geometry.sequence:
+            last = last[:, -1]
+        steps = (len(last), self.geometry.horizon, len(self.columns), *tail)
+        return last.reshape(steps).astype(np.float64)
+
+    def in_last_step(self, name: str, forecasts: Array) -> Array:
+        """Return what ``in_steps`` does, of forecasts that leave out a sequence's earlier steps."""
+        shape = (len(forecasts), self.geometry.horizon, len(self.columns))
+        whole = self._target_shape(len(forecasts))
+        if self.geometry.sequence and forecasts.shape != whole:
+            whole = whole[:1] + whole[2:]
+            if forecasts.shape in (whole, (*whole, 1)):
+                return forecasts.reshape(shape).astype(np.float64)
+        return self.in_steps(name, forecasts, None)
+
+    def as_targets(self, forecasts: Array) -> Array:
+        """Return ``(windows, steps, targets)`` in the shape that one step's targets have."""
+        shape = self._target_shape(len(forecasts))
+        return forecasts.reshape(shape[:1] + shape[2:] if self.geometry.sequence else shape)
+
+    def origins_of(self, windows: IntArray) -> Origins:
+        """Return the origins of windows, as ``origins_at`` does."""
+        return self.origins_at(self.ranges.series_of(windows), self.origins()[windows])
+
+    def origins_at(self, series: IntArray, flat: IntArray) -> Origins:
+        """Return origins at flat positions of some series.
+
+        They are ordered by their timestamps, or without timestamps by their distance from the first
+        of them in the same series.
+        """
+        if self.panel.clock is None:
+            first = np.full(len(self.panel.lengths), np.iinfo(np.int64).max)
+            np.minimum.at(first, series, flat)
+            times = flat - first[series]
+        else:
+            times = self.panel.clock.times[flat]
+        return Origins.of(series, times, -(-self.geometry.horizon // self.geometry.stride))
+
+    def mark(self) -> str:
+        """Return a hex digest of the targets, by which they are recognized."""
+        targets = np.ascontiguousarray(self._source.targets(), dtype=np.float64)
+        return hashlib.blake2b(targets.tobytes(), digest_size=16).hexdigest()
+
+    def table(self, predictions: Array) -> dict[str, Array]:
+        """Return actual values and predictions, in the columns of ``WindowDataset.align``.
+
+        Args:
+            predictions: ``(windows, steps, targets)``, of all windows.
+        """
+        placement = self._source.placement
+        last = replace(placement, geometry=replace(self.geometry, sequence=False))
+        return last.table(self.targets(), predictions)
+
+    def targets(self) -> Array:
+        """Return the targets of all windows, ``(windows, steps, targets)``."""
+        return self._last_step(self._source.targets()).astype(np.float64)
+
+    def seasonal(self, block: Block, period: int) -> tuple[Array, BoolArray]:
+        """Return the latest known values a whole number of periods before the targets.
+
+        With ``missing="mask"`` a missing one is replaced by the last value of the window.
+
+        Returns:
+            ``(windows, steps, targets)``, and True for the windows without a gap in time between
+            those values and the origin.
+        """
+        back = periods_back(self.ahead, period)
+        begin = block.origins - back.max()
+        starts = self.panel.offsets[block.series]
+        early = begin < starts
+        if early.any() and not self.masks:
+            first = int(early.argmax())
+            raise ValueError(
+                f"period={period} needs a value {back.max()} positions before each origin, and "
+                f"{int(early.sum())} windows have none, the first of them in "
+                f"{self.panel.series(int(block.series[first]))}. Use a shorter period, or leave it "
+                "out."
+            )
+        places = block.origins[:, None] - back
+        values = self.panel.values[np.maximum(places, starts[:, None])]
+        values = values.reshape(len(begin), len(back), -1)[..., self.columns]
+        if self.masks:
+            present = np.isfinite(values) & (places >= starts[:, None])[..., None]
+            values = np.where(present, values, block.past[:, -1:])
+        gaps = self.panel.gaps
+        whole: BoolArray = np.searchsorted(gaps, begin, side="right") == np.searchsorted(
+            gaps, block.origins, side="right"
+        )
+        return values.astype(np.float64), whole
+
+    def scales(self, period: int) -> Array:
+        """Return the mean absolute step of each series and target, ``(series, targets)``.
+
+        The steps lie between rows ``period`` apart, among the rows that the windows read. NaN where
+        there are none, or all are 0.
+        """
+        order = np.argsort(self.ranges.first, kind="stable")
+        rows = self.ranges.rows(self.geometry.span, self.panel.offsets)
+        first, end = rows[0][order], rows[1][order]
+        # Windows on both sides of a missing row may read some rows in common.
+        begin = np.maximum(first, np.concatenate([[0], np.maximum.accumulate(end)[:-1]]))
+        total, count = absolute_steps(self.panel.values, begin, end, self.columns, period)
+        sums = np.zeros((2, len(self.panel.lengths), len(self.columns)))
+        np.add.at(sums[0], self.ranges.series[order], total)
+        np.add.at(sums[1], self.ranges.series[order], count)
+        scales: Array = sums[0] / np.maximum(sums[1], 1)
+        return np.where(scales > 0, scales, np.nan)
+
+    def scales_for(self, other: "JudgedWindows", period: int) -> Array:
+        """Return ``scales`` for the series of another panel, NaN for those that this one lacks."""
+        scales = self.scales(period)
+        if self.panel is other.panel:
+            return scales
+        place = {label: number for number, label in enumerate(self.labels)}
+        places = np.array([place.get(label, -1) for label in other.labels])
+        return np.where((places >= 0)[:, None], scales[places], np.nan)
+
+    def _target_shape(self, windows: int) -> tuple[int, ...]:
+        """Return the shape of the targets as the dataset gives them."""
+        shape: tuple[int, ...] = (windows,)
+        if self.geometry.sequence:
+            shape += (self.geometry.window,)
+        if self.geometry.horizon > 1:
+            shape += (self.geometry.horizon,)
+        return shape + self.panel.columns.target_shape
+
+    def _last_step(self, values: Array) -> Array:
+        values = values[:, -1] if self.geometry.sequence else values
+        return values.reshape(len(values), self.geometry.horizon, len(self.columns))
+
+
+def filled(past: Array) -> Array:
+    """Return windows with each missing value replaced by the last known one before it.
+
+    Missing values before the first known one are replaced by that. A window without any known value
+    stays as it is.
+    """
+    present = np.isfinite(past)
+    steps = np.where(present, np.arange(past.shape[1])[:, None], -1)
+    before = np.maximum.accumulate(steps, axis=1)
+    first = present.argmax(axis=1)[:, None]
+    return np.take_along_axis(past, np.where(before < 0, first, before), axis=1)
+
+
+def periods_back(ahead: IntArray, period: int) -> IntArray:
+    """Return how far before the origin the seasonal naive forecast of each step lies.
+
+    It is the latest known value a whole number of periods before the target.
+    """
+    distances: IntArray = -(-ahead // period) * period - ahead
+    return distances

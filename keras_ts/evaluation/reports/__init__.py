@@ -1,0 +1,1 @@
+"""What reports share: text, frames, scores of rows, and scorecards."""

@@ -1,0 +1,1 @@
+"""Yesterday's forecast beside the rows that came."""

@@ -1,0 +1,77 @@
+"""The rows of a table by series and time, to match forecasts with the rows that came."""
+
+import numpy as np
+
+from keras_ts._typing import IntArray
+from keras_ts.evaluation.forecasters.table import Fields, ForecastTable
+
+
+class Keys:
+    """The series and the time of each row of a table.
+
+    Args:
+        table: The table.
+        id_column: Its column of ids, or None for a single series.
+        time_column: Its column of times.
+    """
+
+    def __init__(self, table: ForecastTable, id_column: str | None, time_column: str) -> None:
+        self.name, self._times = table.name, table.times(time_column)
+        rows = len(self._times.values)
+        self.ids = [0] * rows if id_column is None else table.ids(id_column)
+        numbers: dict[object, int] = {}
+        self._series = np.array([numbers.setdefault(i, len(numbers)) for i in self.ids], np.int64)
+        self.labels = list(numbers)
+
+    def places_in(self, other: "Keys") -> IntArray:
+        """Return the row of another table with the id and time of each row; -1 without one.
+
+        Raises:
+            TypeError: The times are of different kinds.
+            ValueError: Two rows of the other table have the same id and time.
+        """
+        other._times.check_alike(self._times)
+        distinct = np.unique(other._times.values)
+        keys = other._series * len(distinct) + np.searchsorted(distinct, other._times.values)
+        order = np.argsort(keys, kind="stable")
+        twice = np.flatnonzero(np.diff(keys[order]) == 0)
+        if len(twice):
+            row = int(order[twice[0]])
+            raise ValueError(
+                f"{other.name} has two rows for {other._times.values[row]} of {other.ids[row]!r}. "
+                "Keep one row for each id and time."
+            )
+        number = {label: place for place, label in enumerate(other.labels)}
+        series = np.array([number.get(label, -1) for label in self.labels])[self._series]
+        rank = np.minimum(np.searchsorted(distinct, self._times.values), len(distinct) - 1)
+        wanted = series * len(distinct) + rank
+        place = order[np.minimum(np.searchsorted(keys[order], wanted), len(order) - 1)]
+        same = (distinct[rank] == self._times.values) & (keys[place] == wanted) & (series >= 0)
+        return np.where(same, place, -1)
+
+    def origins(self, table: ForecastTable, fields: Fields) -> IntArray:
+        """Return a number for the origin of each row, the same for all series."""
+        if fields.origin is not None:
+            return np.unique(table.times(fields.origin).values, return_inverse=True)[1]
+        if fields.step is None:
+            return np.zeros(len(self.ids), np.int64)
+        rank = np.unique(self._times.values, return_inverse=True)[1]
+        return np.unique(rank - table.numbers(fields.step)[:, 0], return_inverse=True)[1]
+
+    def steps(self, table: ForecastTable, fields: Fields, origins: IntArray) -> IntArray:
+        """Return the step of each row: as the table says, or its place behind its origin."""
+        if fields.step is not None:
+            return table.numbers(fields.step)[:, 0].astype(np.int64)
+        order = np.lexsort((self._times.values, origins, self._series))
+        runs = np.stack([self._series[order], origins[order]])
+        begins = np.r_[True, (np.diff(runs) != 0).any(axis=0)]
+        first = np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))
+        steps = np.empty(len(order), np.int64)
+        steps[order] = np.arange(len(order)) - first + 1
+        return steps
+
+    def by_series(self) -> tuple[IntArray, IntArray]:
+        """Return the order of the rows by series and time, and the series' offsets in it."""
+        order: IntArray = np.lexsort((self._times.values, self._series))
+        lengths = np.bincount(self._series, minlength=len(self.labels))
+        return order, np.concatenate([[0], np.cumsum(lengths)])

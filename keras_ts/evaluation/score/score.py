@@ -1,0 +1,189 @@
+"""``score``: yesterday's forecast beside the rows that came."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._typing import Array
+from keras_ts.evaluation.forecasters.table import Fields, ForecastTable
+from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.score.keys import Keys
+from keras_ts.evaluation.score.report import Promise, ScoreReport
+from keras_ts.saving.load import load_windows
+from keras_ts.windows.arithmetic.scale import mean_absolute_steps
+from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.spec import WindowSpec
+
+
+def score(
+    forecasts: Any,
+    actual: Any,
+    train: Any = None,
+    *,
+    by: str | None = None,
+    filepath: str | os.PathLike[str] | None = None,
+) -> ScoreReport:
+    """Score forecasts that were made earlier, by the rows that have come since.
+
+    Rows are matched by id and time, in whatever order they stand. Forecasts whose rows have not
+    come yet, and rows that nobody forecast, are left out, and the report says how many there are.
+
+    With the file of the model, the report says if the forecasts are as good as its scorecard
+    promised: if the mean error over the steps that have come lies within the range of the errors at
+    95 % of the origins on which the model was judged.
+
+    Example:
+
+    >>> import pandas as pd
+    >>> from keras_ts import score
+    >>> days = pd.date_range("2024-05-01", periods=4)
+    >>> ahead = pd.DataFrame({"day": days, "step": range(1, 5), "sold": [10.0, 12.0, 9.0, 11.0]})
+    >>> came = pd.DataFrame({"day": days[:3], "sold": [11.0, 12.0, 7.0]})
+    >>> report = score(ahead, came)
+    >>> float(report.table["mae"][0])
+    1.0
+    >>> report.scores(by="step")["mae"].tolist()
+    [1.0, 0.0, 2.0]
+
+    Args:
+        forecasts: A table of forecasts, as in the ``models`` of ``compare``: a frame such as
+            ``forecast`` returns, or one of another library or read from a file.
+        actual: The rows that came, a frame with the same columns of ids and times and the targets.
+            It may hold earlier rows and further columns.
+        train: Earlier rows, a frame like ``actual``, or the training part, a ``WindowDataset``, for
+            the scale of MASE. Defaults to None: no MASE.
+        by: ``"step"`` or ``"series"`` for a table with a row for each. Defaults to None: a row for
+            all.
+        filepath: The file of the model that made the forecasts. Its windows name the columns, and
+            its scorecard says what it promised. Defaults to None.
+
+    Returns:
+        A ``ScoreReport``.
+
+    Raises:
+        TypeError: ``forecasts`` or ``actual`` is not a frame, or a column does not hold numbers.
+        ValueError: The columns are not clear, two rows have the same id and time, or no row that
+            came was forecast.
+    """
+    if by is not None:
+        _checks.choice("by", by, ("step", "series"))
+    ahead, came = ForecastTable("forecasts", forecasts), ForecastTable("actual", actual)
+    names = _Names.of(ahead, came, None if filepath is None else load_windows(filepath))
+    fields = Fields.of("forecasts", ahead.columns, names.targets, names.id, names.time)
+    for table, wanted in ((came, names.all), (ahead, [fields.time or names.time])):
+        lacking = [own for own in wanted if own not in table.columns]
+        if lacking:
+            raise ValueError(
+                f"{table.name} lacks {_checks.shown(lacking)}, by which forecasts and rows are "
+                f"matched. It has {_checks.shown(table.columns)}."
+            )
+    keys = Keys(ahead, fields.id, str(fields.time))
+    places = keys.places_in(Keys(came, names.id, names.time))
+    come = places >= 0
+    if not come.any():
+        raise ValueError(
+            "actual holds none of the rows that were forecast: no row has the id and the time of a "
+            "forecast. Pass the rows that came since."
+        )
+    promise = None if filepath is None else Promise.of(filepath)
+    period = 1 if promise is None else promise.period
+    values = came.matrix(names.targets)[places[come]]
+    predicted = np.stack([ahead.matrix(own) for own in fields.values], axis=1)[come]
+    if fields.levels is None:
+        predicted = predicted[..., 0]
+    origins = keys.origins(ahead, fields)
+    labels = np.array(keys.ids, dtype=object)[come]
+    return ScoreReport(
+        {
+            "series": labels,
+            "origin": origins[come],
+            "step": keys.steps(ahead, fields, origins)[come],
+        },
+        values,
+        predicted,
+        _scales(train, names, labels, values.shape, period),
+        fields.levels,
+        by,
+        promise,
+        int((~come).sum()),
+    )
+
+
+@dataclass(frozen=True)
+class _Names:
+    """The columns by which forecasts and rows are matched, and the targets, in the rows.
+
+    Attributes:
+        id: The column of ids, or None.
+        time: The column of times.
+        targets: The targets.
+    """
+
+    id: str | None
+    time: str
+    targets: tuple[str, ...]
+
+    @property
+    def all(self) -> list[str]:
+        """All the columns."""
+        return [*([] if self.id is None else [self.id]), self.time, *self.targets]
+
+    @classmethod
+    def of(cls, ahead: ForecastTable, came: ForecastTable, windows: WindowSpec | None) -> "_Names":
+        """Return the names that the model's windows have, or else those that the tables suggest."""
+        shared = [name for name in ahead.columns if name in came.columns and name != "step"]
+        if windows is not None and windows.time_column is not None:
+            chosen = windows.target_columns
+            targets = chosen if isinstance(chosen, tuple) else (chosen,)
+            if chosen is None:
+                named = (windows.id_column, windows.time_column)
+                targets = tuple(name for name in shared if name not in named)
+            return cls(windows.id_column, windows.time_column, tuple(map(str, targets)))
+        if "step" in ahead.columns:
+            # A table of ``forecast``: keys, the step, and then the targets.
+            place = ahead.columns.index("step")
+            keys = [name for name in ahead.columns[:place] if name in shared]
+            targets = tuple(name for name in ahead.columns[place:] if name in shared)
+        else:
+            keys = [name for name in shared if not came.is_numeric(name)]
+            targets = tuple(name for name in shared if came.is_numeric(name))
+            rest = [name for name in came.columns if name not in shared and came.is_numeric(name)]
+            if not targets and len(rest) == 1:  # The forecasts have the name of what made them.
+                targets = (rest[0],)
+        times = [name for name in keys if came.is_dated(name)] or keys[-1:]
+        ids = [name for name in keys if name not in times]
+        if len(times) != 1 or len(ids) > 1 or not targets:
+            raise ValueError(
+                "It is not clear by which columns forecasts and rows are matched: forecasts has "
+                f"{_checks.shown(ahead.columns)}, and actual {_checks.shown(came.columns)}. Name "
+                "the columns of ids, times and targets alike in both, or pass the model's file as "
+                "filepath=."
+            )
+        return cls(ids[0] if ids else None, times[0], targets)
+
+
+def _scales(train: Any, names: _Names, labels: Array, shape: tuple[int, ...], period: int) -> Array:
+    """Return the scale of MASE for each row and target; NaN without a training part."""
+    if train is None:
+        return np.full(shape, np.nan)
+    if isinstance(train, WindowDataset):
+        judged = JudgedWindows("train", train)
+        ids, scales = judged.labels, judged.scales(period)
+        single = judged.panel.labels is None
+    else:
+        table = ForecastTable("train", train)
+        keys = Keys(table, names.id, names.time)
+        order, offsets = keys.by_series()
+        columns = np.arange(len(names.targets))
+        values = table.matrix(names.targets)[order]
+        scales = mean_absolute_steps(values, offsets[:-1], offsets[1:], columns, period)
+        scales = np.where(scales > 0, scales, np.nan)
+        ids, single = keys.labels, names.id is None
+    if single and len(ids) == 1:
+        return np.broadcast_to(scales, shape)
+    place = {label: number for number, label in enumerate(ids)}
+    places = np.array([place.get(label, -1) for label in labels.tolist()])
+    return np.where((places >= 0)[:, None], scales[places], np.nan)

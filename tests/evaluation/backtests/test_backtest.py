@@ -1,0 +1,374 @@
+"""A backtest trains a fresh model for each fold, and no fold sees a later value."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from backtest_helpers import build, equal, run
+from helpers import run_fresh
+from keras_ts import RecurrentPreset, WindowedSeries, backtest, course_series
+from keras_ts.evaluation.backtests.fold_store import FoldStore
+
+
+@pytest.fixture(scope="module")
+def series():
+    return course_series(90)
+
+
+@pytest.fixture(scope="module")
+def report(series):
+    return run(series)
+
+
+def test_rows_stand_on_their_places(report, series):
+    table = report.table
+    assert list(table) == ["fold", "series", "origin", "step", "target", "actual", "prediction"]
+    np.testing.assert_array_equal(table["actual"], series[table["target"]])
+    np.testing.assert_array_equal(table["target"], table["origin"] + table["step"])
+    # The targets of a fold's windows lie within its validation part.
+    for fold in range(2):
+        targets = table["target"][table["fold"] == fold]
+        assert (targets.min(), targets.max()) == (30 * (fold + 1), 30 * (fold + 2) - 1)
+
+
+def test_each_fold_is_what_its_number_and_the_seed_say(report, series):
+    keras.utils.set_random_seed(9)
+    np.random.default_rng().normal()
+    again = run(series)
+    assert equal(report.table, again.table)
+    other = run(series, windows=WindowedSeries(6, 2, shuffle=True, seed=4, batch_size=16))
+    assert not np.array_equal(other.table["prediction"], report.table["prediction"])
+
+
+def test_no_fold_sees_a_later_value(report, series):
+    for fold in range(2):
+        rows = report.table["fold"] <= fold
+        changed = series.copy()
+        changed[30 * (fold + 2) :] += 1000.0
+        assert equal(report.table, run(changed).table, rows)
+        # The model of a fold does not even see its own validation part, but as inputs.
+        changed = series.copy()
+        changed[30 * (fold + 1) :] -= 1000.0
+        table = run(changed).table
+        first = (table["fold"] == fold) & (table["origin"] < 30 * (fold + 1))
+        assert first.sum() == 2
+        assert np.array_equal(table["prediction"][first], report.table["prediction"][first])
+        # The test can fail: inputs behind the border move the forecasts that read them.
+        later = (table["fold"] == fold) & (table["origin"] >= 30 * (fold + 1))
+        assert (table["prediction"] != report.table["prediction"])[later].all()
+
+
+def test_folds_do_not_depend_on_those_before(report, series, tmp_path):
+    """A fold that is read from a folder draws no random numbers."""
+    run(series, folder=tmp_path)
+    (tmp_path / "fold_0.npz").unlink()
+    assert equal(report.table, run(series, folder=tmp_path).table)
+
+
+def test_without_refit_the_first_fold_is_the_only_one_trained(report, series):
+    calls = []
+
+    def counted(train):
+        calls.append(train.num_windows)
+        return build(train)
+
+    once = run(series, maker=counted, refit=False)
+    assert calls == [23]
+    first = report.table["fold"] == 0
+    assert equal(report.table, once.table, first)
+    assert not np.array_equal(report.table["prediction"], once.table["prediction"])
+
+
+def test_an_interrupted_backtest_goes_on(report, series, tmp_path):
+    folder = tmp_path / "new" / "backtest"
+    calls = []
+
+    def interrupted(train):
+        calls.append(train.num_windows)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return build(train)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(series, maker=interrupted, folder=folder)
+    assert sorted(path.name for path in folder.iterdir()) == ["backtest.json", "fold_0.npz"]
+    assert equal(report.table, run(series, maker=interrupted, folder=folder).table)
+    assert len(calls) == 3  # Fold 1 twice.
+    assert equal(report.table, run(series, maker=interrupted, folder=folder).table)
+    assert len(calls) == 3
+
+
+# A model that draws random numbers as it predicts, too, and whose layer nobody registered.
+NOISY = """
+import keras
+from keras_ts import WindowedSeries, backtest, course_series
+
+class Noise(keras.layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.seeds = keras.random.SeedGenerator(1)
+
+    def call(self, x):
+        return x + keras.random.normal((1,), seed=self.seeds, dtype=x.dtype)
+
+def build(train):
+    layers = [keras.layers.Dense(3, "relu"), keras.layers.Dropout(0.5), Noise()]
+    model = keras.Sequential([*layers, keras.layers.Dense(2)])
+    model.compile(keras.optimizers.Adam(1e-2), "mae", run_eagerly=True)
+    return model
+
+def run(**arguments):
+    windows = WindowedSeries(6, 2, shuffle=True, batch_size=16, **arguments.pop("windows", {}))
+    arguments = {"epochs": 2, "verbose": 0, **arguments}
+    n_splits = arguments.pop("n_splits", 2)
+    return backtest(build, course_series(60), windows, n_splits, **arguments)
+"""
+KILLED = """
+import os, sys
+import keras
+from keras_ts.evaluation.backtests.fold_store import FoldStore
+
+save = FoldStore.save
+
+def killed(self, fold, *arguments):
+    if fold == 1:
+        os._exit(9)
+    save(self, fold, *arguments)
+
+FoldStore.save = killed
+keras.utils.set_random_seed(7)
+run(folder=sys.argv[1], refit=sys.argv[2] == "True", windows={"seed": eval(sys.argv[3])})
+"""
+
+
+@pytest.mark.parametrize(
+    ("refit", "seed"),
+    [
+        (False, None),
+        *[pytest.param(*case, marks=pytest.mark.slow) for case in [(False, 3), (True, None)]],
+    ],
+)
+def test_a_backtest_that_was_killed_goes_on_to_the_same_result(refit, seed, tmp_path):
+    space = {}
+    exec(NOISY, space)
+    keras.utils.set_random_seed(7)
+    unbroken = space["run"](refit=refit, windows={"seed": seed}).table
+    run_fresh(NOISY + KILLED, tmp_path, refit, seed, status=9)
+    names = {path.name for path in tmp_path.glob("[a-z]*")}
+    assert names == {"backtest.json", "fold_0.npz"} | (set() if refit else {"model_0.npz"})
+    keras.utils.set_random_seed(8)
+    resumed = space["run"](refit=refit, windows={"seed": seed}, folder=tmp_path).table
+    assert equal(unbroken, resumed)
+    # The test can fail: the model draws noise as it predicts.
+    assert len(np.unique(unbroken["prediction"])) > 40
+
+
+def test_without_refit_folds_do_not_depend_on_those_before(tmp_path):
+    space = {}
+    exec(NOISY, space)
+    whole = space["run"](refit=False, windows={"seed": 3}, folder=tmp_path).table
+    (tmp_path / "fold_0.npz").unlink()
+    assert equal(whole, space["run"](refit=False, windows={"seed": 3}, folder=tmp_path).table)
+
+
+@pytest.mark.parametrize(
+    "killed", [3, *[pytest.param(fold, marks=pytest.mark.slow) for fold in (1, 2, 4)]]
+)
+def test_every_second_fold_is_trained_on_and_resumed(killed, tmp_path, monkeypatch):
+    space = {}
+    exec(NOISY, space)
+    arguments = {"n_splits": 5, "refit": 2, "windows": {"seed": 3}}
+    unbroken = space["run"](**arguments).table
+    save = FoldStore.save
+
+    def interrupted(self, fold, *done):
+        if fold == killed:
+            raise KeyboardInterrupt
+        save(self, fold, *done)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FoldStore, "save", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            space["run"](**arguments, folder=tmp_path)
+    kept = sorted(path.name for path in tmp_path.glob("model*"))
+    assert kept == [f"model_{killed - killed % 2}.npz"]
+    for _ in range(2):
+        assert equal(unbroken, space["run"](**arguments, folder=tmp_path).table)
+
+
+def test_models_are_those_of_their_own_folds(series):
+    """The first of each pair of folds is the one that is trained on."""
+    calls = []
+
+    def counted(train):
+        calls.append(train.num_windows)
+        return build(train)
+
+    every = run(series, n_splits=5).table
+    second = run(series, n_splits=5, refit=np.int64(2), maker=counted).table
+    assert calls == [8, 38, 68]
+    for fold in range(5):
+        rows = every["fold"] == fold
+        same = np.array_equal(every["prediction"][rows], second["prediction"][rows])
+        assert same == (fold % 2 == 0)
+    first = run(series, n_splits=5, refit=False).table
+    assert equal(first, run(series, n_splits=5, refit=7).table)
+    assert equal(every, run(series, n_splits=5, refit=1).table)
+
+
+def test_folds_of_a_model_that_is_gone_are_made_anew(report, series, tmp_path):
+    calls = []
+
+    def counted(train):
+        calls.append(train.num_windows)
+        return build(train)
+
+    once = run(series, maker=counted, refit=False, folder=tmp_path)
+    for _ in range(2):
+        assert equal(once.table, run(series, maker=counted, refit=False, folder=tmp_path).table)
+    assert len(calls) == 1
+    for name in ("model_0.npz", "fold_1.npz"):
+        (tmp_path / name).unlink()
+    assert equal(once.table, run(series, maker=counted, refit=False, folder=tmp_path).table)
+    assert len(calls) == 2
+
+
+def test_another_model_than_the_one_kept_is_refused(series, tmp_path):
+    run(series, refit=False, folder=tmp_path)
+    (tmp_path / "fold_1.npz").unlink()
+
+    def wider(train):
+        model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(2)])
+        model.compile("sgd", "mae")
+        return model
+
+    with pytest.raises(ValueError, match="other shapes than those kept in folder"):
+        run(series, maker=wider, refit=False, folder=tmp_path)
+
+
+def test_other_arguments_of_fit_are_refused(series, tmp_path):
+    stop = [keras.callbacks.EarlyStopping("loss", patience=3)]
+    first = run(series, folder=tmp_path, epochs=np.int64(2), callbacks=stop)
+    assert equal(first.table, run(series, folder=tmp_path, epochs=2, callbacks=stop).table)
+    with pytest.raises(ValueError, match="with epochs=2, and this one has epochs=60"):
+        run(series, folder=tmp_path, epochs=np.int64(60), callbacks=stop)
+    other = [keras.callbacks.EarlyStopping("loss", patience=4)]
+    with pytest.raises(ValueError, match=r"callbacks\[0\]\.patience=3, and this one has .*=4"):
+        run(series, folder=tmp_path, callbacks=other)
+    weighed = {"class_weight": {0: 1.0}}
+    with pytest.raises(ValueError, match=r"holds a backtest with class_weight=None"):
+        run(series, folder=tmp_path, callbacks=stop, **weighed)
+    with pytest.raises(ValueError, match="with n_splits=2, and this one has n_splits=3"):
+        run(series, folder=tmp_path, callbacks=stop, n_splits=np.int64(3))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Of Keras on PyTorch.
+def test_an_argument_that_a_folder_cannot_tell_apart_is_named(series, tmp_path):
+    class Holding(keras.callbacks.Callback):
+        source = None
+
+    holding = Holding()
+    holding.source = iter([1])
+    with pytest.warns(UserWarning, match=r"cannot compare callbacks\[0\]\.source when"):
+        run(series, folder=tmp_path, callbacks=[holding])
+
+
+def test_a_broken_fold_is_named(series, tmp_path):
+    run(series, folder=tmp_path)
+    path = tmp_path / "fold_1.npz"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ValueError, match=r"fold_1\.npz' is broken .* Remove that file"):
+        run(series, folder=tmp_path)
+
+
+def test_a_drawn_seed_stays_with_its_folder(series, tmp_path):
+    windows = WindowedSeries(6, 2, shuffle=True, batch_size=16)
+    first = run(series, windows=windows, folder=tmp_path)
+    (tmp_path / "fold_1.npz").unlink()
+    keras.utils.set_random_seed(1234)
+    assert equal(first.table, run(series, windows=windows, folder=tmp_path).table)
+    keras.utils.set_random_seed(51)
+    assert equal(first.table, run(series, windows=windows).table)
+
+
+def test_panels_with_times_and_several_targets():
+    days = pd.date_range("2024-01-01", periods=40)
+    frame = pd.concat(
+        [
+            pd.DataFrame({"day": days, "shop": shop, "a": np.arange(40.0), "b": np.arange(40.0)})
+            for shop in ("y", "x")
+        ]
+    )
+    windows = WindowedSeries(
+        4, 2, id_column="shop", time_column="day", target_columns=["b", "a"], seed=1
+    )
+
+    def preset(train):
+        model = RecurrentPreset(units=(2,), window_norm="last").build(train)
+        model.compile("adam", "mae")
+        return model
+
+    report = backtest(preset, frame, windows, 2, test_size=5, epochs=1, verbose=0)
+    table = report.table
+    assert table["actual"].shape == (len(table["fold"]), 2)
+    assert set(table["series"].tolist()) == {"x", "y"}
+    assert table["target"].min() == np.datetime64("2024-01-31")
+    assert len(report.scores("series")["mae"]) == 2
+    assert list(report.to_frame("polars").columns)[-2:] == ["prediction_0", "prediction_1"]
+
+
+def test_of_sequences_the_last_step_is_judged(series):
+    windows = WindowedSeries(6, targets="sequence", seed=1)
+
+    def identity(train):
+        model = keras.Sequential([keras.Input((6, 1)), keras.layers.Dense(1)])
+        model.compile("sgd", "mae")
+        return model
+
+    table = run(series, windows=windows, maker=identity).table
+    assert np.array_equal(table["target"], table["origin"] + 1)
+    assert np.array_equal(table["actual"], series[table["target"]])
+
+
+def test_progress_is_shown_unless_told(series, capsys):
+    run(series, verbose="auto")
+    assert "2/2" in capsys.readouterr().out
+    run(series)
+    assert not capsys.readouterr().out
+
+
+def test_misuse_is_told(series):
+    model = build(None)
+    with pytest.raises(TypeError, match="build must be a function"):
+        run(series, maker=model)
+    with pytest.raises(ValueError, match="shares weights with an earlier fold's"):
+        run(series, maker=lambda train: model)
+    with pytest.raises(TypeError, match=r"build must return a Keras model\. It returned: NoneType"):
+        run(series, maker=lambda train: None)
+    with pytest.raises(ValueError, match="build must return a compiled model"):
+        run(series, maker=lambda train: keras.Sequential([keras.Input((6,))]))
+    with pytest.raises(TypeError, match=r"windows must be a WindowedSeries.* Only a preset"):
+        run(series, windows=6)
+    with pytest.raises(ValueError, match="n_splits=60 folds"):
+        run(series, n_splits=60, test_size=30)
+    with pytest.raises(TypeError, match="refit must be True, False, or the number of folds"):
+        run(series, refit="2")
+    with pytest.raises(ValueError, match="refit must be >= 1"):
+        run(series, refit=0)
+    with pytest.raises(ValueError, match=r"coverage needs errors .* Pass validation_size="):
+        run(series, coverage=0.8)
+    with pytest.raises(ValueError, match=r"validation has 7 windows .*=0\.95 needs at least 19"):
+        run(series, maker=print, validation_size=8, coverage=0.95)
+    with pytest.raises(ValueError, match="EarlyStopping watches 'val_loss', which no fold has"):
+        run(series, callbacks=[keras.callbacks.EarlyStopping()])
+    with pytest.raises(ValueError, match="validation_data would be the same for every fold"):
+        run(series, validation_data=([1], [2]))
+    preset = RecurrentPreset(units=(2,))
+    for windows in ("6", {"window": 6}, {"horizon": 2, "at": 30}):
+        with pytest.raises(TypeError, match="the horizon among them, but not at"):
+            run(series, windows=windows, maker=preset)
+    with pytest.raises(ValueError, match="has no recipe that says how long a window is"):
+        run(series, windows=2, maker=preset)
+    with pytest.raises(ValueError, match="and this preset has no recipe"):
+        run(series, maker=preset)

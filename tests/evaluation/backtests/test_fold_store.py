@@ -1,0 +1,148 @@
+"""A folder keeps folds that are done, and refuses those of other settings or other data."""
+
+import json
+import re
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from keras_ts import WindowedSeries
+from keras_ts.evaluation.backtests.fold_store import FoldStore, digest
+from keras_ts.windows.reading.reader import read_panel
+
+SETTINGS = {"seed": 3, "epochs": 2, "columns": ("a", "b")}
+
+
+def test_folds_come_back_as_they_were(tmp_path):
+    store = FoldStore(tmp_path / "new" / "folder")
+    assert store.seed is None
+    store.begin(SETTINGS)
+    assert store.load(0, (4, 2, 1)) is None
+    assert not store.has(0)
+    predictions = np.random.default_rng(0).normal(size=(4, 2, 1))
+    store.save(0, predictions, None)
+    store.save(1, np.stack([predictions, predictions + 1], axis=-1), (0.1, 0.5))
+    again = FoldStore(str(tmp_path / "new" / "folder"))
+    again.begin(SETTINGS)
+    assert again.seed == 3
+    for fold, levels in enumerate((None, (0.1, 0.5))):
+        assert again.has(fold)
+        loaded, given = again.load(fold, (4, 2, 1))
+        np.testing.assert_array_equal(loaded if levels is None else loaded[..., 0], predictions)
+        assert given == levels
+
+
+def test_other_settings_are_refused(tmp_path):
+    FoldStore(tmp_path).begin(SETTINGS)
+    with pytest.raises(ValueError, match="holds a backtest with epochs=2, and this one has epoch"):
+        FoldStore(tmp_path).begin({**SETTINGS, "epochs": 3})
+    with pytest.raises(ValueError, match="with more=None, and this one has more=1"):
+        FoldStore(tmp_path).begin({**SETTINGS, "more": 1})
+    assert json.loads((tmp_path / "backtest.json").read_text())["epochs"] == 2
+    with pytest.raises(NotADirectoryError, match="name a folder"):
+        FoldStore(tmp_path / "backtest.json")
+    with pytest.raises(TypeError, match="folder must be a str or a Path"):
+        FoldStore(3)
+
+
+def test_a_model_comes_back_as_it_was(tmp_path):
+    store = FoldStore(tmp_path)
+    store.begin(SETTINGS)
+    assert store.load_model(0) is None
+    half = keras.ops.convert_to_numpy(keras.ops.cast([1.5, -2.0], "bfloat16"))
+    variables = [np.arange(6.0).reshape(2, 3), np.array([7, 8], np.uint32), half]
+    variables += [np.full(1, place) for place in range(12)]
+    store.save(0, np.zeros((1, 1, 1)), None)
+    store.save(2, np.zeros((1, 1, 1)), None)
+    store.save_model(range(2), variables)
+    assert not store.has(0)  # Of another model.
+    assert store.has(2)
+    for loaded, kept in zip(store.load_model(0), variables, strict=True):
+        np.testing.assert_array_equal(loaded, kept.astype(loaded.dtype))
+        assert loaded.dtype in (kept.dtype, np.float32)
+    store.save_model(range(2, 4), variables)
+    assert store.load_model(0) is None
+    assert not store.has(2)
+    assert store.load_model(2) is not None
+
+
+@pytest.mark.parametrize("harm", ["cut", "empty", "text", "other"])
+@pytest.mark.parametrize("name", ["fold_0.npz", "model_0.npz", "backtest.json"])
+def test_a_broken_file_is_named(name, harm, tmp_path):
+    store = FoldStore(tmp_path)
+    store.begin(SETTINGS)
+    store.save_model(range(1), [np.zeros(3)])
+    store.save(0, np.zeros((4, 2, 1)), None)
+    path = tmp_path / name
+    if harm == "other" and path.suffix == ".json":
+        path.write_text('["seed"]')
+    elif harm == "other":
+        np.savez(path, other=np.zeros(3))
+    else:
+        whole = path.read_bytes()
+        path.write_bytes({"cut": whole[: len(whole) // 2], "empty": b"", "text": b"\xff no"}[harm])
+
+    def read():
+        again = FoldStore(tmp_path)
+        return again.load_model(0), again.load(0, (4, 2, 1))
+
+    with pytest.raises(ValueError, match=re.escape(repr(str(path)))) as caught:
+        read()
+    assert "emove" in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_fold_of_another_shape_is_broken(tmp_path):
+    store = FoldStore(tmp_path)
+    store.begin(SETTINGS)
+    store.save(0, np.zeros((4, 2, 1)), None)
+    with pytest.raises(ValueError, match=r"fold_0.npz' is broken \(its predictions have the shape"):
+        store.load(0, (5, 2, 1))
+
+
+def test_folds_without_their_settings_are_refused(tmp_path):
+    store = FoldStore(tmp_path)
+    store.begin(SETTINGS)
+    store.save(0, np.zeros((4, 2, 1)), None)
+    (tmp_path / "backtest.json").unlink()
+    with pytest.raises(ValueError, match=r"holds fold_0\.npz without backtest\.json"):
+        FoldStore(tmp_path)
+
+
+def test_the_setting_that_differs_is_named(tmp_path):
+    store = FoldStore(tmp_path)
+    store.begin({"seed": 1, "fit_arguments": {"epochs": 1, "callbacks[0].patience": 3}})
+    for place, now in (("epochs", 2), ("callbacks[0].patience", 4), ("class_weight", "dict")):
+        other = {"epochs": 1, "callbacks[0].patience": 3, place: now}
+        with pytest.raises(ValueError, match=re.escape(f"and this one has {place}={now!r}")):
+            FoldStore(tmp_path).begin({"seed": 1, "fit_arguments": other})
+
+
+def frame():
+    days = pd.date_range("2024-01-01", periods=6)
+    return pd.DataFrame({"day": days, "shop": list("aaabbb"), "y": np.arange(6.0), "s": 1.0})
+
+
+def test_a_digest_changes_with_everything_that_is_in_the_data():
+    windows = WindowedSeries(
+        1, id_column="shop", time_column="day", target_columns="y", static_columns="s"
+    )
+    found = {digest(read_panel(frame(), windows), None)}
+    assert found == {digest(read_panel(frame(), windows), None)}
+    changes = [
+        {"y": [0.0, 1.0, 2.0, 3.0, 4.0, 5.0 + 1e-9]},
+        {"day": frame()["day"] + pd.Timedelta(1, "D")},
+        {"shop": list("aaaccc")},
+        {"shop": list("aaaabb")},
+        {"s": 2.0},
+    ]
+    for change in changes:
+        found.add(digest(read_panel(frame().assign(**change), windows), None))
+    renamed = frame().rename(columns={"y": "z"})
+    spec = WindowedSeries.from_config({**windows.get_config(), "target_columns": "z"})
+    found.add(digest(read_panel(renamed, spec), None))
+    for weights in (np.ones(6), [np.ones(3), np.ones(3)]):
+        found.add(digest(read_panel(frame(), windows), weights))
+    assert len(found) == 1 + len(changes) + 1 + 2

@@ -1,0 +1,164 @@
+"""Forecasts that come as tables, whatever made them, stand on the windows that they belong to."""
+
+import numpy as np
+import pandas as pd
+import polars
+import pytest
+
+from keras_ts import RecurrentPreset, WindowedSeries, compare, forecast
+from keras_ts.evaluation.forecasters.table_windows import on_windows
+from keras_ts.evaluation.judged.reading import JudgedWindows
+
+
+def shops(zone=None):
+    days = pd.date_range("2024-01-01", periods=60, tz=zone)
+    rng = np.random.default_rng(0)
+    return pd.concat(
+        [
+            pd.DataFrame({"shop": shop, "day": days, "units": rng.normal(10, 1, 60)})
+            for shop in ("b", "a", "c")
+        ],
+        ignore_index=True,
+    )
+
+
+WINDOWS = WindowedSeries(
+    6, 3, gap=1, target_columns="units", id_column="shop", time_column="day", batch_size=16
+)
+
+
+@pytest.fixture
+def held():
+    return WINDOWS.split(shops(), at=-12)[1]
+
+
+def numbered(dataset, seed=0):
+    """Return a forecast of each target that no other target has."""
+    return np.random.default_rng(seed).permutation(dataset.num_windows * 3).reshape(-1, 3) * 1.0
+
+
+def on(dataset, table):
+    values, levels = on_windows("it", table, JudgedWindows("validation", dataset))
+    assert levels is None
+    return values[..., 0]
+
+
+@pytest.mark.parametrize("library", ["dict", "pandas", "polars"])
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_a_table_of_align_is_put_back(library, zone):
+    _, held = WINDOWS.split(shops(zone), at=-12)
+    forecasts = numbered(held)
+    table = held.align(forecasts)
+    if library != "dict":
+        table = pd.DataFrame(table)
+    if library == "polars":
+        table = polars.from_pandas(table)
+    np.testing.assert_array_equal(on(held, table), forecasts)
+
+
+@pytest.mark.parametrize("keys", ["origin", "step", "both"])
+def test_rows_in_any_order_and_of_other_series_are_sorted_out(held, keys):
+    forecasts = numbered(held)
+    table = pd.DataFrame(held.align(forecasts)).drop(columns="actual")
+    dropped = {"origin": ["step"], "step": ["origin"], "both": []}[keys]
+    other = table.head(5).assign(series="elsewhere")
+    table = pd.concat([table, other]).drop(columns=dropped).sample(frac=1.0, random_state=1)
+    np.testing.assert_array_equal(on(held, table.iloc[10:]).size, forecasts.size)
+    kept = on(held, table.drop(index=table.index[:10], errors="ignore"))
+    np.testing.assert_array_equal(kept[np.isfinite(kept)], forecasts[np.isfinite(kept)])
+    np.testing.assert_array_equal(on(held, table), forecasts)
+
+
+def test_a_table_of_statsforecast_is_read_with_its_bounds(held):
+    forecasts = numbered(held)
+    table = pd.DataFrame(held.align(forecasts)).rename(
+        columns={"series": "unique_id", "target": "ds", "origin": "cutoff", "prediction": "AutoETS"}
+    )
+    # Its actual values stand under the name of the target.
+    table = table.rename(columns={"actual": "units"}).drop(columns="step")
+    np.testing.assert_array_equal(on(held, table), forecasts)
+    table["AutoETS-lo-80"], table["AutoETS-hi-80"] = table["AutoETS"] - 1, table["AutoETS"] + 2
+    values, levels = on_windows("it", table, JudgedWindows("validation", held))
+    assert levels == (0.1, 0.5, 0.9)
+    np.testing.assert_array_equal(
+        values[:, :, 0], np.stack([forecasts + d for d in (-1, 0, 2)], -1)
+    )
+    with pytest.raises(ValueError, match="not clear which column of it holds the forecasts"):
+        on(held, table.assign(Theta=1.0))
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_frame_of_forecast_and_of_one_run_without_steps(library):
+    table = shops()
+    windows = WindowedSeries(6, 3, target_columns="units", id_column="shop", time_column="day")
+    train, held = windows.split(table, at=-12)
+    model = RecurrentPreset(units=(2,), window_norm="last", quantiles=(0.1, 0.5, 0.9)).build(train)
+    last = table["day"].max() - pd.Timedelta(days=5)
+    history = table[table["day"] <= last]
+    ahead = forecast(model, history if library == "pandas" else polars.from_pandas(history))
+    report = compare({"model": model, "yesterday": ahead}, train, held)
+    ours, theirs = ({c: v[row] for c, v in report.table.items() if c != "name"} for row in (0, 1))
+    assert theirs == pytest.approx(ours, rel=1e-4, nan_ok=True)
+    assert report.windows == 3
+    assert "All are judged on the 3 windows that they have in common" in str(report)
+    bare = ahead.drop("step") if library == "polars" else ahead.drop(columns="step")
+    again = compare({"model": model, "yesterday": bare}, train, held)
+    assert again.table["mae"].tolist() == report.table["mae"].tolist()
+
+
+def test_positions_and_several_targets():
+    rng = np.random.default_rng(0)
+    windows = WindowedSeries(4, 2, target_columns=[2, 0])
+    held = windows.split(rng.normal(size=(60, 3)), at=50)[1]
+    forecasts = rng.normal(size=(held.num_windows, 2, 2))
+    values, _ = on_windows("it", held.align(forecasts), JudgedWindows("validation", held))
+    np.testing.assert_array_equal(values, forecasts)
+
+
+def test_a_target_without_a_forecast_counts_for_nobody(held):
+    train = WINDOWS.split(shops(), at=-12)[0]
+    forecasts = numbered(held)
+    table = pd.DataFrame(held.align(forecasts))
+    table.loc[table["step"] == 2, "prediction"] = np.nan
+    report = compare({"theirs": table}, train, held)
+    assert f"theirs has no forecast of {held.num_windows} targets, which count nowhere." in str(
+        report
+    )
+    scores = report.scores(by="step")
+    naive = scores["name"] == "naive"
+    assert np.isnan(scores["mae"][naive]).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (
+            lambda t: t.drop(columns="series"),
+            "it must say which of 3 series it forecasts, in a colu",
+        ),
+        (
+            lambda t: t.drop(columns="target"),
+            "it must say which rows it forecasts, in a column 'day'",
+        ),
+        (lambda t: t.drop(columns=["origin", "step"]), "forecasts from several origins"),
+        (lambda t: pd.concat([t, t]), "it has 2 forecasts of one series, origin and step"),
+        (lambda t: t.assign(series="x"), "it forecasts none of the targets that are judged"),
+        (
+            lambda t: t.assign(target=1, origin=0),
+            "are dates without a time zone, and those of it are num",
+        ),
+        (
+            lambda t: t.assign(target=t["target"].astype(str)),
+            "time_column='target' must hold dates",
+        ),
+        (lambda t: t.assign(prediction="high"), "column 'prediction' of it must hold numbers"),
+        (
+            lambda t: t.drop(columns="prediction"),
+            "not clear which column of it holds the forecasts",
+        ),
+    ],
+)
+def test_misuse_is_refused(held, change, error):
+    table = pd.DataFrame(held.align(numbered(held)))
+    with pytest.raises((TypeError, ValueError), match=error):
+        on(held, change(table))

@@ -1,0 +1,154 @@
+"""Windows are judged in time order, in axes that never differ, scaled by what a part reads."""
+
+import keras
+import numpy as np
+import pandas as pd
+import polars
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers import naive_windows, window_settings
+from keras_ts import WindowedSeries
+from keras_ts.evaluation.judged import reading
+from keras_ts.evaluation.judged.reading import JudgedWindows, filled, periods_back
+
+
+def stacked(judged):
+    blocks = list(judged.blocks())
+    names = ("past", "actual", "series", "origins")
+    return [np.concatenate([getattr(block, name) for block in blocks]) for name in names]
+
+
+@given(window_settings(columns=3), st.integers(1, 3), st.integers(0, 30))
+def test_blocks_are_all_windows_in_time_order(windows, lengths, more):
+    rng = np.random.default_rng(more)
+    panel = [rng.normal(size=(windows.geometry.span + more + n, 3)) for n in range(lengths)]
+    dataset = windows.build(panel)
+    dataset.on_epoch_end()
+    past, actual, series, origins = stacked(JudgedWindows("validation", dataset))
+    both = [naive_windows(one, windows) for one in panel]
+    targets = windows.target_columns
+    columns = np.atleast_1d(range(3) if targets is None else targets)
+    np.testing.assert_array_equal(past, np.concatenate([x for x, _ in both])[..., columns])
+    expected = np.concatenate([y for _, y in both])
+    if windows.targets == "sequence":
+        expected = expected[:, -1]
+    np.testing.assert_array_equal(actual.ravel(), expected.ravel())
+    assert actual.shape[1:] == (windows.horizon, len(columns))
+    assert series.tolist() == np.repeat(range(lengths), [len(x) for x, _ in both]).tolist()
+    flat = np.concatenate(panel)[origins][:, columns]
+    np.testing.assert_array_equal(past[:, -1], flat)
+
+
+def test_blocks_are_bounded(monkeypatch):
+    monkeypatch.setattr(reading, "_NUMBERS", 100)
+    judged = JudgedWindows("validation", WindowedSeries(5, batch_size=4).build(np.arange(60.0)))
+    sizes = [len(block.series) for block in judged.blocks()]
+    assert set(sizes[:-1]) == {20}
+    assert sum(sizes) == judged.count == 55
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (3, 1)])
+def test_predictions_may_have_or_lack_an_axis_of_one(shape):
+    horizon = shape[0] if shape else 1
+    judged = JudgedWindows("validation", WindowedSeries(5, horizon).build(np.arange(30.0)))
+    inputs = keras.Input((5,))
+    outputs = keras.layers.Reshape(shape)(keras.layers.Dense(horizon)(inputs))
+    block = next(judged.blocks())
+    given_back = judged.predictions("it", keras.Model(inputs, outputs), None, block)
+    assert given_back.shape == (judged.count, horizon, 1)
+    assert given_back.dtype == np.float64
+
+
+def test_scales_are_those_of_what_the_windows_read():
+    series = np.array([1.0, 2.0, 4.0, 8.0, np.nan, 0.0, 3.0, 9.0, 9.0])
+    whole = JudgedWindows("train", WindowedSeries(2, missing="drop").build(series))
+    # Steps of 1, 2, 4 before the hole, and of 3, 6, 0 behind it.
+    assert whole.scales(1).tolist() == [[16 / 6]]
+    assert whole.scales(2).tolist() == [[(3 + 6 + 9 + 6) / 4]]
+    train, _ = WindowedSeries(2, missing="drop").split(series, at=3)
+    assert JudgedWindows("train", train).scales(1).tolist() == [[1.5]]
+
+
+def test_scales_are_found_by_the_label_of_a_series():
+    import pandas as pd
+
+    def shops(names):
+        table = {"shop": np.repeat(names, 10), "y": np.arange(10.0 * len(names)) ** 2}
+        return WindowedSeries(2, id_column="shop", target_columns="y").build(pd.DataFrame(table))
+
+    train = JudgedWindows("train", shops(["a", "b"]))
+    other = JudgedWindows("validation", shops(["b", "c", "a"]))
+    first, second = train.scales(1)[:, 0]
+    np.testing.assert_array_equal(train.scales_for(other, 1)[:, 0], [second, np.nan, first])
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_columns_beside_the_targets_are_named(library):
+    days = pd.date_range("2024-01-01", periods=20)
+    table = pd.DataFrame({"day": days, "shop": "a", "y": 1.0, "promo": 0.0, "wind": 2.0, "size": 3})
+    if library == "polars":
+        table = polars.from_pandas(table)
+    windows = WindowedSeries(
+        4, 2, target_columns="y", future_columns="promo", static_columns="size",
+        calendar=["week", 365.25], id_column="shop", time_column="day",
+    )  # fmt: skip
+    assert JudgedWindows("validation", windows.build(table)).beyond_targets() == [
+        "known ahead (promo)",
+        "the calendar (week, 365.25)",
+        "static (size)",
+        "the past of other columns (wind)",
+    ]
+    numbers = WindowedSeries(4, target_columns=1).build(np.zeros((20, 3)))
+    assert JudgedWindows("train", numbers).beyond_targets() == ["the past of other columns (0, 2)"]
+    assert JudgedWindows("train", WindowedSeries(4).build(np.zeros(20))).beyond_targets() == []
+
+
+def test_origins_of_a_panel_are_put_beside_each_other_by_their_times():
+    """One series begins three days after the other; without times, both begin at once."""
+    days = pd.date_range("2024-01-01", periods=12)
+    table = pd.DataFrame({"day": [*days, *days[3:]], "shop": [*"a" * 12, *"b" * 9], "y": 1.0})
+    windows = WindowedSeries(4, 2, id_column="shop", time_column="day", target_columns="y")
+    timed = JudgedWindows("train", windows.build(table)).origins_of(np.arange(11))
+    assert timed.series.tolist() == [0] * 7 + [1] * 4
+    assert timed.times.tolist() == [0, 1, 2, 3, 4, 5, 6, 3, 4, 5, 6]
+    assert timed.overlap == 2
+    arrays = WindowedSeries(4, 2, stride=2).build([np.zeros(12), np.zeros(9)])
+    counted = JudgedWindows("train", arrays).origins_of(np.array([0, 2, 3, 4, 5]))
+    assert counted.series.tolist() == [0, 0, 0, 1, 1]
+    assert counted.times.tolist() == [0, 2, 3, 0, 1]
+    assert counted.overlap == 1
+
+
+def test_missing_values_are_the_last_known_one_or_the_first():
+    nan = np.nan
+    past = np.array([[[nan, 1.0], [2.0, nan], [nan, nan], [3.0, 4.0]], [[nan, nan]] * 4])
+    expected = [[[2.0, 1.0], [2.0, 1.0], [2.0, 1.0], [3.0, 4.0]], [[nan, nan]] * 4]
+    np.testing.assert_array_equal(filled(past), expected)
+
+
+@given(st.integers(1, 20), st.integers(1, 12), st.integers(0, 5))
+def test_the_period_before_is_known_and_in_phase(horizon, period, gap):
+    ahead = gap + np.arange(1, horizon + 1)
+    back = periods_back(ahead, period)
+    assert ((ahead + back) % period == 0).all()
+    assert ((back >= 0) & (back < period)).all()
+
+
+def test_only_some_windows_in_any_order():
+    rng = np.random.default_rng(0)
+    windows = WindowedSeries(4, 2, target_columns=0, static_columns=2, stride=2, batch_size=2)
+    panel = [np.c_[rng.normal(size=(n, 2)), np.full(n, n)] for n in (13, 20, 9)]
+    judged = JudgedWindows("validation", windows.build(panel))
+    whole = [*stacked(judged), np.concatenate([b.inputs["static"] for b in judged.blocks()])]
+    wanted = np.array([7, 0, judged.count - 1, 7, 2])
+    part = judged.only(wanted)
+    again = [*stacked(part), np.concatenate([b.inputs["static"] for b in part.blocks()])]
+    for ours, theirs in zip(again, whole, strict=True):
+        np.testing.assert_array_equal(ours, theirs[wanted])
+    assert (part.count, part.shape) == (5, (5, 2, 1))
+    np.testing.assert_array_equal(
+        part.only(np.array([4, 1])).origins_of(np.arange(2)).series, [0, 0]
+    )
+    assert judged.count == len(whole[0])
