@@ -14,7 +14,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 from statsmodels.datasets import co2
 
-from keras_ts import calibrate, compare, forecast, from_preset, plot_forecast, plot_history
+from keras_ts import (
+    calibrate,
+    compare,
+    forecast,
+    from_preset,
+    plot_forecast,
+    plot_history,
+    save_model,
+)
 
 OUT = Path("out")
 HORIZON = 26  # half a year of weeks
@@ -41,10 +49,11 @@ def main() -> None:
     # An 80 % interval about the median, as wide as the errors from 1988 to 1993 were.
     model = calibrate(model, calibration, coverage=0.8)
     print(f"\nErrors over {HORIZON} weeks from 1994 on, which the model has not seen:")
-    print(compare(model, train, held_out, period=52))
+    report = compare(model, train, held_out, period=52)
+    print(report)
 
-    # One file holds all that a forecast needs.
-    model.save(OUT / "model.keras")
+    # One file holds all that a forecast needs, and the verdict.
+    save_model(model, OUT / "model.keras", report=report)
     ahead = forecast(keras.saving.load_model(OUT / "model.keras"), table)
     ahead.to_csv(OUT / "forecast.csv", index=False)
     plot_forecast(table, ahead, last=6 * HORIZON, filepath=OUT / "forecast.png")

@@ -19,6 +19,7 @@ from keras_ts.plotting.training import plot_history
 from keras_ts.presets.catalog import from_preset
 from keras_ts.presets.description import RecurrentPreset
 from keras_ts.presets.recipe import Recipe
+from keras_ts.saving.save import save_model
 from keras_ts.windows.dataset import WindowDataset
 
 # An 80 % band about the median.
@@ -74,9 +75,10 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
     except ValueError as error:
         raise UserError(" ".join(str(error).split())) from None
     say(f"\nErrors over all {arguments.horizon} steps, on rows that the model has not seen:")
-    say(str(compare(model, train, held_out, period=arguments.period)))
+    report = compare(model, train, held_out, period=arguments.period)
+    say(str(report))
 
-    model.save(arguments.out / "model.keras")
+    save_model(model, arguments.out / "model.keras", report=report)
     ahead = forecast(model, series, future=plan, incomplete="nan")
     ahead.to_csv(arguments.out / "forecast.csv", index=False)
     _draw(arguments, series, ahead)

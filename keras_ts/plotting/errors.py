@@ -22,15 +22,17 @@ def plot_errors(
     Returns:
         The axes.
     """
-    ax = own_axes()
+    ax, highest = own_axes(), 0.0
     for (name, values), color in zip(errors.items(), (MODEL, DATA), strict=False):
         heights = np.array(values, dtype=np.float64)
         steps = np.arange(1, len(heights) + 1)
+        highest = max(highest, float(np.nanmax(heights, initial=0.0)))
         marker = "o" if len(heights) <= 31 else None
         ax.plot(steps, heights, color=color, linewidth=1.6, marker=marker, label=written(name))
     ax.set_xlabel("step")
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_ylabel(metric)
-    ax.set_ylim(bottom=0)
+    # Above the highest marker, so that none is cut off.
+    ax.set_ylim(0, 1.08 * highest or 1.0)
     ax.legend(frameon=False, loc="best")
     return finished_axes(ax, filepath)
