@@ -50,6 +50,7 @@ class Interface:
         windows: WindowedSeries | WindowDataset | None = None,
         name: str = "The model",
         built: bool = False,
+        cure: str = "Leave windows out to use the model's own.",
     ) -> Self:
         """Return the interface of a model; refuse windows other than those that it carries.
 
@@ -60,6 +61,7 @@ class Interface:
                 the windows that the model carries.
             name: The model's name in an error.
             built: True to refuse a model that is not built. Defaults to False.
+            cure: Last sentence of an error about other windows.
 
         Raises:
             TypeError: ``model`` is not a Keras model, or ``windows`` are not windows.
@@ -76,7 +78,7 @@ class Interface:
         if clause is not None:
             raise ValueError(
                 f"{name} was made for other windows than those passed: {clause}. Pass windows like "
-                "those that it was trained on, or leave windows out to use the model's own."
+                f"those that it was trained on. {cure}"
             )
         return cls(model, carried.of_windows(wanted.windows))
 

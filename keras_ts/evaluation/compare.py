@@ -152,9 +152,14 @@ def compare(
         measure,
         period,
         list(own_metrics),
-        entries.notes(names),
+        [*entries.notes(names), *period_note(period)],
         {name: Weights.of(model) for name, model in entries.models.items()},
     )
+
+
+def period_note(period: int | None) -> list[str]:
+    """Return a sentence on the steps by which MASE is scaled, if they are not those of one row."""
+    return [] if period is None else [f"MASE is scaled by steps {period} rows apart."]
 
 
 def metrics_of(metrics: Any) -> dict[str, Metric]:

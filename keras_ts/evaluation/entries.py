@@ -31,6 +31,19 @@ class Parts:
     judged: JudgedWindows
 
     @property
+    def seen(self) -> int:
+        """The number of series in which ``train`` has a target at or after one of ``judged``."""
+        last, first = self.train.last_targets(), self.judged.first_targets()
+        if last.dtype.kind != first.dtype.kind:
+            return 0
+        place = {label: number for number, label in enumerate(self.train.labels)}
+        places = np.array([place.get(label, -1) for label in self.judged.labels])
+        present = np.unique(self.judged.ranges.series)
+        present = present[places[present] >= 0]
+        # Series without a window in train have the smallest of all times.
+        return int((last[places[present]] >= first[present]).sum())
+
+    @property
     def inputs(self) -> tuple[int, int]:
         """The number of columns that a model reads, and of its inputs in time."""
         columns = self.judged.panel.columns
@@ -58,6 +71,9 @@ class Entries:
         self.names = list(named)
         shared = None
         if train is not None or validation is not None:
+            if train is None or validation is None:
+                missing = "train" if train is None else "validation"
+                raise ValueError(f"{missing} is None: pass both train and validation, or neither.")
             shared = _parts("validation", train, validation)
         read = {} if shared is None else {(id(train), id(validation)): shared}
         own: dict[str, Parts] = {}
@@ -85,7 +101,12 @@ class Entries:
         self.parts = shared or max(own.values(), key=lambda parts: parts.inputs)
         self._own = own
         interfaces = {
-            name: Interface.of(model, own[name].judged.dataset, name)
+            name: Interface.of(
+                model,
+                own[name].judged.dataset,
+                name,
+                cure=f"Give it parts of its own: models={{{name!r}: (model, train, validation)}}.",
+            )
             for name, model in self.models.items()
         }
         _warn_calibrated_on(interfaces, {name: parts.judged for name, parts in own.items()})
@@ -117,6 +138,11 @@ class Entries:
             for name in self.names
         ]
 
+    def _called(self, parts: Parts) -> str:
+        """Return the names of the models with these windows, or whose they are."""
+        names = [name for name, own in self._own.items() if own is parts]
+        return " and ".join(names) or parts.owner
+
     def notes(self, baselines: Sequence[str]) -> list[str]:
         """Return what a reader has to know about windows that differ, and columns.
 
@@ -126,13 +152,18 @@ class Entries:
         notes = []
         distinct = list(self._common)
         if len(distinct) > 1 or self.judged.count < self.parts.judged.count:
-            counts = ", ".join(f"{p.owner} {p.judged.count}" for p in distinct)
+            counts = ", ".join(f"{self._called(p)} {p.judged.count}" for p in distinct)
             notes.append(
                 f"All are judged on the {self.judged.count} windows that they have in common "
                 f"(of their own: {counts})."
             )
         if len(distinct) > 1:
-            notes.append(f"The baselines read the windows of {self.parts.owner}.")
+            notes.append(f"The baselines read the windows of {self._called(self.parts)}.")
+        if self.parts.seen:
+            notes.append(
+                f"In {self.parts.seen} series train reaches beyond the first target of validation, "
+                "so the models may have seen what they are judged on."
+            )
         covariates = self.parts.judged.beyond_targets()
         if self.models:
             notes += covariates_note(covariates, baselines)
@@ -152,20 +183,26 @@ def covariates_note(covariates: Sequence[str], baselines: Sequence[str]) -> list
     """
     if not covariates:
         return []
-    readers = "No baseline of keras_ts reads"
+    readers = "the baselines of keras_ts do not"
     if LinearRegression.name in baselines:
-        readers = "Of the baselines, only the linear regression reads"
-    return [f"{readers} more than the past of the targets, as models may: {'; '.join(covariates)}."]
+        readers = "of the baselines only the linear regression does"
+    return [f"Beside the past of the targets, models may read {'; '.join(covariates)}; {readers}."]
 
 
 def _named(models: Any, reserved: Iterable[str]) -> dict[str, Any]:
     """Return models, models with their parts, and tables by name, or raise an error."""
     if models is None:
         return {}
+    kinds = "a model, (model, train, validation), or a table of forecasts"
     if _is_table(models):
         named = {"forecast": models}
     elif isinstance(models, Mapping):
         named = dict(models)
+    elif isinstance(models, list | str):
+        raise TypeError(
+            f"models must be {kinds}, or a dict of these by name. "
+            f"Received: {type(models).__name__}."
+        )
     else:
         named = {"model": models}
     if not named:
@@ -183,8 +220,14 @@ def _named(models: Any, reserved: Iterable[str]) -> dict[str, Any]:
                     f"forecasts. Received a tuple of {len(value)}."
                 )
             check_model(value[0], built=True)
-        elif not _is_table(value):
+        elif isinstance(value, keras.Model):
             check_model(value, built=True)
+        elif not _is_table(value):
+            raise TypeError(
+                f"models[{name!r}] must be {kinds} (a frame, or a dict such as align returns). "
+                f"Received: {type(value).__name__}. Read a file first: pandas.read_csv(..., "
+                "parse_dates=[...])."
+            )
     return named
 
 

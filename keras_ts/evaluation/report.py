@@ -108,7 +108,7 @@ class ComparisonReport:
             A dict of columns of equal length: ``name``, ``step`` (from 1) or ``series`` (its id or
             number), and the metrics of ``table``. For series also ``skill``, ``skill_low``,
             ``skill_high`` and ``verdict``, which judge each series by its own windows, beside the
-            best baseline of the table.
+            best baseline of the table; the verdict is ``"too few windows"`` where there is none.
         """
         _checks.choice("by", by, ("step", "series"))
         metrics = [*self._metrics, *self._quantile_metrics()]
@@ -139,7 +139,8 @@ class ComparisonReport:
             for column, end in (("skill", "value"), ("skill_low", "low"), ("skill_high", "high")):
                 values = np.where(judged, getattr(skills, end)[known], np.nan)
                 columns.setdefault(column, []).append(values)
-            verdicts = np.where(judged, skills.verdict[known], "cannot be told from")
+            few = ~judged | np.isnan(skills.low[known])
+            verdicts = np.where(few, "too few windows", skills.verdict[known])
             columns.setdefault("verdict", []).append(verdicts)
         return {column: np.concatenate(parts) for column, parts in columns.items()}
 
@@ -201,7 +202,7 @@ class ComparisonReport:
         for name in self._models:
             yield self._sentence(name)
             if self._origins.num_series > 1:
-                yield self._by_series(name)
+                yield from self._by_series(name)
 
     def _sentence(self, name: str) -> str:
         """Return the verdict on a model in a sentence."""
@@ -213,29 +214,34 @@ class ComparisonReport:
         )
         return (
             f"{name} {skill.verdict} the best baseline, {self.best}: skill "
-            f"{percent(skill.value)} by {HEADINGS[self.by]}, {interval}, over {self.windows} "
-            f"windows{self._panel()}."
+            f"{percent(skill.value)} by {HEADINGS[self.by]}{_times(skill.value)}, {interval}, over "
+            f"{len(self._origins.series)} windows{self._panel()}."
         )
 
-    def _by_series(self, name: str) -> str:
-        """Return a sentence on the number of series that a model wins and loses."""
+    def _by_series(self, name: str) -> Iterator[str]:
+        """Yield a sentence on the number of series that a model wins and loses, if it can."""
         skills = self._skills_by_series(name)
         if np.isnan(skills.low).all():
-            return "No single series has windows enough for a verdict of its own."
+            return
         won, lost = (int((skills.verdict == verdict).sum()) for verdict in ("beats", "loses to"))
         rest = len(skills.verdict) - won - lost
-        return (
+        yield (
             f"Of single series, it beats that baseline on {won}, loses to it on {lost}, and cannot "
             f"be told from it on {rest}."
         )
 
     def _panel(self) -> str:
-        count = len(self._tallies[self.best].series())
+        count = self._origins.num_series
         return f" of {count} series" if count > 1 else ""
 
     def _quantile_metrics(self) -> tuple[str, ...]:
         losses = [t.metric("pinball") for t in self._tallies.values()]
         return () if np.isnan(losses).all() else QUANTILE
+
+
+def _times(skill: float) -> str:
+    """Return in words how large an error of a very low skill is."""
+    return f" (its error is {1 - skill:.1f} times as large)" if -np.inf < skill < -1 else ""
 
 
 def _too_few(skill: Skill) -> str:

@@ -68,7 +68,7 @@ def test_windows_with_more_columns_are_named_where_no_baseline_reads_them():
     report = compare(models, train, held)
     said = str(report)
     assert report.windows == 30
-    assert "The baselines read the windows of validation." in said
+    assert "The baselines read the windows of plain." in said
     more = "known ahead (promo); the past of other columns (wind)"
     assert f"wide also reads what no baseline does: {more}." in said
     own = compare({"plain": (models["plain"], train, held), "wide": models["wide"]})
@@ -113,13 +113,39 @@ def test_misuse_is_refused():
     for models, parts, error in [
         (model, (), "model needs windows to be judged on: pass train and validation"),
         (None, (), "validation is None: pass train and validation"),
-        (None, (train,), "validation must be a WindowDataset"),
+        (None, (train,), "validation is None: pass both train and validation, or neither"),
         ({"a": (model, train)}, (), "Received a tuple of 2"),
         ({"a": (model, held, "b")}, (), "validation must be a WindowDataset"),
-        ({"a": 3}, (train, held), "model must be a Keras model"),
+        (
+            {"a": 3},
+            (train, held),
+            r"must be a model, .* Received: int. Read a file first",
+        ),
         ({"a": (model, *other[:2]), "b": (model, train, held)}, (), "no window in common"),
     ]:
         with pytest.raises((TypeError, ValueError), match=error):
             compare(models, *parts)
     with pytest.raises(ValueError, match="by must be one of 'mae', 'mase'"):
         compare(None, train, held, by="rmse")
+
+
+def test_a_part_that_models_were_trained_on_is_named():
+    series = course_series(300)
+    windows = WindowedSeries(5, 2)
+    early, middle, late = windows.split(series, at=[150, 220])
+    said = "In 1 series train reaches beyond the first target of validation"
+    assert said not in str(compare(None, early, late))
+    for train, validation in ((early, early), (late, middle), (windows.build(series), late)):
+        assert said in str(compare(None, train, validation))
+    panel = [series[:120], series]
+    train, held = windows.split(panel, at=100)
+    assert "train reaches beyond" not in str(compare(None, train, held))
+    assert "In 2 series train reaches beyond" in str(compare(None, windows.build(panel), held))
+
+
+def test_windows_of_other_series_are_no_trained_ones():
+    days = np.arange(90).astype("M8[D]")
+    table = pd.DataFrame({"shop": ["a"] * 60 + ["b"] * 30, "day": days, "y": np.arange(90.0)})
+    windows = WindowedSeries(4, 2, id_column="shop", time_column="day", target_columns="y")
+    train, held = windows.split(table, at=-10)
+    assert "train reaches beyond" not in str(compare(None, train, held))

@@ -6,7 +6,7 @@ from typing import Any
 
 from keras_ts import _checks
 from keras_ts._typing import Array
-from keras_ts.evaluation.compare import metrics_of
+from keras_ts.evaluation.compare import metrics_of, period_note
 from keras_ts.evaluation.entries import covariates_note
 from keras_ts.evaluation.forecasters.forecaster import baselines_of, name_of, of_array, of_baseline
 from keras_ts.evaluation.judged.reading import JudgedWindows
@@ -82,6 +82,7 @@ class FoldJudge:
         if self._reason is not None:
             return self._reason
         judged = self._judgements[0].judged
+        notes = covariates_note(judged.beyond_targets(), self._names) + period_note(self._period)
         try:
             return report_of(
                 self._judgements,
@@ -89,7 +90,10 @@ class FoldJudge:
                 self._measure(judged),
                 self._period,
                 list(self._metrics),
-                covariates_note(judged.beyond_targets(), self._names),
+                [
+                    *covariates_note(judged.beyond_targets(), self._names),
+                    *period_note(self._period),
+                ],
             )
         except NoVerdictError as error:
             return error

@@ -4,7 +4,7 @@ All of them cost nothing, or next to nothing. Another baseline is one class more
 ``default_baselines`` below, and one in ``keras_ts/baselines.py``.
 """
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -112,14 +112,30 @@ class LinearRegression(Baseline):
 
     def __init__(self) -> None:
         self._ridge = DirectRidge()
+        self._inputs: tuple[Any, ...] | None = None
 
     def learn(self, train: JudgedWindows) -> None:
         """Fit the coefficients in closed form."""
         self._ridge.fit(train)
+        self._inputs = _inputs(train)
 
     def forecast(self, validation: JudgedWindows, block: Block) -> Array:
         """Return what the coefficients make of each window."""
+        if self._inputs is None:
+            raise ValueError("The linear regression is not fitted: call fit(train) first.")
+        if self._inputs != _inputs(validation):
+            raise ValueError(
+                "The linear regression was fitted to other windows: it has (window, horizon, "
+                f"columns) = {self._inputs}, and these have {_inputs(validation)}."
+            )
         return self._ridge.predict(validation, block)
+
+
+def _inputs(judged: JudgedWindows) -> tuple[Any, ...]:
+    """Return what the coefficients of a regression depend on: lengths and columns."""
+    columns = judged.panel.columns
+    names = (*columns.past, *columns.static)
+    return judged.geometry.window, judged.geometry.horizon, names
 
 
 class SeasonalNaive(Baseline):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._typing import Array
+from keras_ts._typing import Array, IntArray
 from keras_ts.windows.reading.frames import ids_of, open_frame
 from keras_ts.windows.reading.timestamps import read_clock
 
@@ -209,13 +209,55 @@ class ForecastTable:
     def times(self, column: str) -> "Times":
         """Return a column of timestamps or of numbers."""
         if not self._dict:
-            clock = read_clock([self._table], column, np.array([0, len(self._table)]))
+            try:
+                clock = read_clock([self._table], column, np.array([0, len(self._table)]))
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"{self.name}: {error}") from None
             return Times(self.name, clock.times, bool(clock.zones))
         times = self._table[column]
         if times.dtype != object:
+            if times.dtype.kind not in "Miuf":
+                raise TypeError(
+                    f"{self.name}: column {column!r} must hold dates, timestamps or numbers. "
+                    f"Received {times.dtype}, first value {times[0]!r}. Parse it first, for "
+                    "example with pandas.to_datetime."
+                )
             return Times(self.name, times, zoned=False)
-        naive = [stamp.astimezone(UTC).replace(tzinfo=None) for stamp in times.tolist()]
-        return Times(self.name, np.array(naive, dtype="datetime64[us]"), zoned=True)
+        stamps = times.tolist()
+        zoned = any(getattr(stamp, "tzinfo", None) is not None for stamp in stamps)
+        if zoned:
+            stamps = [stamp.astimezone(UTC).replace(tzinfo=None) for stamp in stamps]
+        return Times(self.name, np.array(stamps, dtype="datetime64[us]"), zoned)
+
+    def steps(self, column: str) -> IntArray:
+        """Return a column of steps, which count from 1."""
+        steps = self.numbers(column)[:, 0]
+        if not (np.isfinite(steps).all() and (steps == np.rint(steps)).all() and steps.min() >= 1):
+            raise ValueError(
+                f"{self.name}: column {column!r} must hold the numbers of steps, 1 for the first "
+                f"row after the origin. Received: {steps.min():g} to {steps.max():g}."
+            )
+        return steps.astype(np.int64)
+
+    def forecasts(self, fields: Fields) -> Array:
+        """Return the forecasts, ``(rows, targets)`` or ``(rows, targets, quantiles)``.
+
+        Raises:
+            ValueError: A quantile lies above one of a higher level.
+        """
+        values = np.stack([self.matrix(own) for own in fields.values], axis=1)
+        if "prediction" in fields.values[0]:  # One column with an axis of targets.
+            values = values.reshape(len(values), len(fields.levels or (0,)), -1).swapaxes(1, 2)
+        if fields.levels is None:
+            return values[..., 0]
+        crossed = (np.diff(values, axis=-1) < 0).any(axis=(1, 2))
+        if crossed.any():
+            raise ValueError(
+                f"{self.name} has quantiles that cross in {int(crossed.sum())} rows, the first of "
+                f"them row {int(crossed.argmax())}: of {list(fields.values[0])} each must be at "
+                "least the one before. Sort them, or correct the names of the columns."
+            )
+        return values
 
     def matrix(self, columns: Sequence[str]) -> Array:
         """Return columns of numbers side by side, ``(rows, columns)``."""

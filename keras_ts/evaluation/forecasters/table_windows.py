@@ -44,9 +44,9 @@ def on_windows(
     places = _Places(judged)
     target = places.flat(series, read.times(fields.time))
     window, step = _windows_and_steps(read, fields, judged, places, series, target)
-    values = np.stack([read.matrix(own) for own in fields.values], axis=1)
-    if "prediction" in fields.values[0]:  # One column with an axis of targets.
-        values = values.reshape(len(values), len(fields.levels or (0,)), -1).swapaxes(1, 2)
+    values = read.forecasts(fields)
+    if not np.isfinite(values).any():
+        raise ValueError(f"{name} has no forecast that is a number.")
     usable = (window >= 0) & (step >= 0) & (step < judged.geometry.horizon)
     if not usable.any():
         raise ValueError(
@@ -61,15 +61,16 @@ def on_windows(
         )
     forecasts = np.full((judged.count, judged.geometry.horizon, *values.shape[1:]), np.nan)
     forecasts[window, step] = values[usable]
-    _refuse_actual(name, forecasts, judged.targets())
-    return (forecasts[..., 0] if fields.levels is None else forecasts), fields.levels
+    points = forecasts if fields.levels is None else forecasts[..., fields.levels.index(0.5)]
+    _refuse_actual(name, points, judged.targets())
+    return forecasts, fields.levels
 
 
 def _refuse_actual(name: str, forecasts: Array, actual: Array) -> None:
     """Refuse a table whose forecasts are the actual values, of whatever column they were read."""
-    both = np.isfinite(forecasts[..., 0]) & np.isfinite(actual)
+    both = np.isfinite(forecasts) & np.isfinite(actual)
     own = actual[both]
-    if len(own) > 1 and (forecasts[both, 0] == own).all() and (own != own[0]).any():
+    if len(own) > 1 and (forecasts[both] == own).all() and (own != own[0]).any():
         raise ValueError(
             f"The forecasts of {name} are the actual values, without any error. Pass the column of "
             "the forecasts, not that of the values that came."
@@ -135,7 +136,7 @@ def _windows_and_steps(
         origin = places.flat(series, read.times(fields.origin))
         present = present & (origin >= 0)
     elif fields.step is not None:
-        origin = target - gap - read.numbers(fields.step)[:, 0].astype(np.int64)
+        origin = target - gap - read.steps(fields.step)
     elif judged.geometry.horizon == 1:
         origin = target - gap - 1
     else:

@@ -134,7 +134,9 @@ def importance(
             unknown, or no window can be judged.
     """
     judged = JudgedWindows("validation", validation)
-    interface = Interface.of(model, validation, "model", built=True)
+    interface = Interface.of(
+        model, validation, "model", built=True, cure="Shuffle those that it was trained on."
+    )
     shuffled = shuffled_columns(judged.panel, columns)
     repeats = _checks.integer("repeats", repeats, 1)
     generator = np.random.default_rng(_checks.integer("seed", seed, 0))

@@ -264,6 +264,28 @@ class JudgedWindows:
         last = replace(placement, geometry=replace(self.geometry, sequence=False))
         return last.table(self.targets(), predictions)
 
+    def first_targets(self) -> Array:
+        """Return the time or position of each series' first target; the latest without windows."""
+        return self._moments_of(np.minimum.reduceat, 0, self.ahead[0])
+
+    def last_targets(self) -> Array:
+        """Return the time or position of each series' last target; the earliest without windows."""
+        return self._moments_of(np.maximum.reduceat, 1, self.ahead[-1])
+
+    def _moments_of(self, reduced: Any, last: int, ahead: int) -> Array:
+        ranges = self.ranges
+        starts = ranges.first + last * ranges.step * (ranges.count - 1)
+        order = np.argsort(ranges.series, kind="stable")
+        series, begin = np.unique(ranges.series[order], return_index=True)
+        flat = reduced(starts[order], begin) + self.geometry.reach - 1 + ahead
+        clock = self.panel.clock
+        own = flat - self.panel.offsets[series] if clock is None else clock.times[flat]
+        number = own.astype(np.int64)
+        limit = np.iinfo(np.int64)
+        moments = np.full(len(self.panel.lengths), limit.min + 1 if last else limit.max)
+        moments[series] = number
+        return moments if own.dtype.kind != "M" else moments.view(own.dtype)
+
     def targets(self) -> Array:
         """Return the targets of all windows, ``(windows, steps, targets)``."""
         return self._last_step(self._source.targets()).astype(np.float64)

@@ -4,6 +4,7 @@ import numpy as np
 
 from keras_ts._typing import IntArray
 from keras_ts.evaluation.forecasters.table import Fields, ForecastTable
+from keras_ts.windows.reading.clock import as_written
 
 
 class Keys:
@@ -17,6 +18,7 @@ class Keys:
 
     def __init__(self, table: ForecastTable, id_column: str | None, time_column: str) -> None:
         self.name, self._times = table.name, table.times(time_column)
+        self._id_column = id_column
         rows = len(self._times.values)
         self.ids = [0] * rows if id_column is None else table.ids(id_column)
         numbers: dict[object, int] = {}
@@ -34,13 +36,7 @@ class Keys:
         distinct = np.unique(other._times.values)
         keys = other._series * len(distinct) + np.searchsorted(distinct, other._times.values)
         order = np.argsort(keys, kind="stable")
-        twice = np.flatnonzero(np.diff(keys[order]) == 0)
-        if len(twice):
-            row = int(order[twice[0]])
-            raise ValueError(
-                f"{other.name} has two rows for {other._times.values[row]} of {other.ids[row]!r}. "
-                "Keep one row for each id and time."
-            )
+        _refuse_twice(other, keys[order], order)
         number = {label: place for place, label in enumerate(other.labels)}
         series = np.array([number.get(label, -1) for label in self.labels])[self._series]
         rank = np.minimum(np.searchsorted(distinct, self._times.values), len(distinct) - 1)
@@ -49,6 +45,18 @@ class Keys:
         same = (distinct[rank] == self._times.values) & (keys[place] == wanted) & (series >= 0)
         return np.where(same, place, -1)
 
+    def refuse_twice(self, origins: IntArray) -> None:
+        """Refuse two forecasts of one id and time from the same origin."""
+        moments = np.unique(self._times.values, return_inverse=True)[1]
+        keys = (self._series * (moments.max() + 1) + moments) * (origins.max() + 1) + origins
+        order = np.argsort(keys, kind="stable")
+        _refuse_twice(self, keys[order], order)
+
+    def example(self, row: int = 0) -> str:
+        """Return the id and the time of a row in words."""
+        time = as_written(self._times.values[row])
+        return str(time) if self._id_column is None else f"{self.ids[row]!r} at {time}"
+
     def origins(self, table: ForecastTable, fields: Fields) -> IntArray:
         """Return a number for the origin of each row, the same for all series."""
         if fields.origin is not None:
@@ -56,12 +64,12 @@ class Keys:
         if fields.step is None:
             return np.zeros(len(self.ids), np.int64)
         rank = np.unique(self._times.values, return_inverse=True)[1]
-        return np.unique(rank - table.numbers(fields.step)[:, 0], return_inverse=True)[1]
+        return np.unique(rank - table.steps(fields.step), return_inverse=True)[1]
 
     def steps(self, table: ForecastTable, fields: Fields, origins: IntArray) -> IntArray:
         """Return the step of each row: as the table says, or its place behind its origin."""
         if fields.step is not None:
-            return table.numbers(fields.step)[:, 0].astype(np.int64)
+            return table.steps(fields.step)
         order = np.lexsort((self._times.values, origins, self._series))
         runs = np.stack([self._series[order], origins[order]])
         begins = np.r_[True, (np.diff(runs) != 0).any(axis=0)]
@@ -75,3 +83,18 @@ class Keys:
         order: IntArray = np.lexsort((self._times.values, self._series))
         lengths = np.bincount(self._series, minlength=len(self.labels))
         return order, np.concatenate([[0], np.cumsum(lengths)])
+
+
+def _refuse_twice(keys: Keys, ordered: IntArray, order: IntArray) -> None:
+    """Refuse two rows with the same number, given the numbers in order and their rows."""
+    twice = np.flatnonzero(np.diff(ordered) == 0)
+    if not len(twice):
+        return
+    row = int(order[twice[0]])
+    cure = "Keep one row for each id and time."
+    if keys._id_column is None:
+        cure = (
+            "If it holds several series, forecasts and actual must have the same column of ids; "
+            "else keep one row for each time."
+        )
+    raise ValueError(f"{keys.name} has two rows for {keys.example(row)}. {cure}")

@@ -70,10 +70,16 @@ class ScoreReport:
         by: str | None,
         promise: Promise | None,
         outstanding: int,
+        period: int | None,
     ) -> None:
         self._columns, self._actual, self._predicted = columns, actual, predicted
         self._scales, self._levels, self._by = scales, levels, by
-        self._promise, self._outstanding = promise, outstanding
+        self._promise, self._outstanding, self._period = promise, outstanding, period
+        # A step without a forecast, such as a closed day, counts nowhere.
+        lacks = np.isnan(predicted).reshape(*actual.shape, -1).any(axis=-1)
+        self._lacking = int((lacks & np.isfinite(actual)).sum())
+        self._missing = int((~np.isfinite(actual)).sum())
+        self._actual = np.where(lacks, np.nan, actual)
         self.table = self.scores(by)
         self.promised, self._sentence = self._judged()
 
@@ -143,9 +149,12 @@ class ScoreReport:
         notes = [f"Over {len(self._actual)} forecasts{of_series}, {steps} steps ahead at most."]
         if self._outstanding:
             notes.append(f"{self._outstanding} forecasts have no row in actual yet.")
-        missing = int((~np.isfinite(self._actual)).sum())
-        if missing:
-            notes.append(f"{missing} values that came are missing, and count nowhere.")
+        if self._missing:
+            notes.append(f"{self._missing} values that came are missing, and count nowhere.")
+        if self._lacking:
+            notes.append(f"{self._lacking} forecasts are missing, and count nowhere.")
+        if self._period is not None and self._period > 1:
+            notes.append(f"MASE is scaled by steps {self._period} rows apart.")
         return [*notes, *([self._sentence] if self._sentence else [])]
 
     def _judged(self) -> tuple[str | None, str]:

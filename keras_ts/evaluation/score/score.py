@@ -24,6 +24,7 @@ def score(
     train: Any = None,
     *,
     by: str | None = None,
+    period: int | None = None,
     filepath: str | os.PathLike[str] | None = None,
 ) -> ScoreReport:
     """Score forecasts that were made earlier, by the rows that have come since.
@@ -57,6 +58,8 @@ def score(
             the scale of MASE. Defaults to None: no MASE.
         by: ``"step"`` or ``"series"`` for a table with a row for each. Defaults to None: a row for
             all.
+        period: The steps of MASE lie so many rows apart. Defaults to None: as in the scorecard of
+            the file, or 1.
         filepath: The file of the model that made the forecasts. Its windows name the columns, and
             its scorecard says what it promised. Defaults to None.
 
@@ -70,6 +73,8 @@ def score(
     """
     if by is not None:
         _checks.choice("by", by, ("step", "series"))
+    if period is not None:
+        period = _checks.integer("period", period, 1)
     ahead, came = ForecastTable("forecasts", forecasts), ForecastTable("actual", actual)
     names = _Names.of(ahead, came, None if filepath is None else load_windows(filepath))
     fields = Fields.of("forecasts", ahead.columns, names.targets, names.id, names.time)
@@ -81,20 +86,22 @@ def score(
                 f"matched. It has {_checks.shown(table.columns)}."
             )
     keys = Keys(ahead, fields.id, str(fields.time))
-    places = keys.places_in(Keys(came, names.id, names.time))
+    rows = Keys(came, names.id, names.time)
+    places = keys.places_in(rows)
     come = places >= 0
     if not come.any():
         raise ValueError(
             "actual holds none of the rows that were forecast: no row has the id and the time of a "
-            "forecast. Pass the rows that came since."
+            f"forecast. The first forecast is of {keys.example()}, and the first row of actual of "
+            f"{rows.example()}. Pass the rows that came since, with the same ids and times."
         )
     promise = None if filepath is None else Promise.of(filepath)
-    period = 1 if promise is None else promise.period
+    if period is None:
+        period = 1 if promise is None else promise.period
     values = came.matrix(names.targets)[places[come]]
-    predicted = np.stack([ahead.matrix(own) for own in fields.values], axis=1)[come]
-    if fields.levels is None:
-        predicted = predicted[..., 0]
+    predicted = ahead.forecasts(fields)[come]
     origins = keys.origins(ahead, fields)
+    keys.refuse_twice(origins)
     labels = np.array(keys.ids, dtype=object)[come]
     return ScoreReport(
         {
@@ -109,6 +116,7 @@ def score(
         by,
         promise,
         int((~come).sum()),
+        None if train is None else period,
     )
 
 
@@ -153,7 +161,8 @@ class _Names:
             rest = [name for name in came.columns if name not in shared and came.is_numeric(name)]
             if not targets and len(rest) == 1:  # The forecasts have the name of what made them.
                 targets = (rest[0],)
-        times = [name for name in keys if came.is_dated(name)] or keys[-1:]
+        dated = [name for name in keys if came.is_dated(name) or ahead.is_dated(name)]
+        times = dated or [name for name in keys[-1:] if came.is_numeric(name)]
         ids = [name for name in keys if name not in times]
         if len(times) != 1 or len(ids) > 1 or not targets:
             raise ValueError(
@@ -186,4 +195,9 @@ def _scales(train: Any, names: _Names, labels: Array, shape: tuple[int, ...], pe
         return np.broadcast_to(scales, shape)
     place = {label: number for number, label in enumerate(ids)}
     places = np.array([place.get(label, -1) for label in labels.tolist()])
+    if (places < 0).all():
+        raise ValueError(
+            f"train has none of the series that were forecast: it has {_checks.shown(ids[:3])}, "
+            f"and forecasts {_checks.shown(list(dict.fromkeys(labels.tolist()))[:3])}."
+        )
     return np.where((places >= 0)[:, None], scales[places], np.nan)

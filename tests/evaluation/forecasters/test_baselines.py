@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_ts import WindowedSeries, compare
-from keras_ts.baselines import Drift, MovingAverage, Naive, SeasonalNaive
+from keras_ts.baselines import Drift, LinearRegression, MovingAverage, Naive, SeasonalNaive
 from keras_ts.evaluation.forecasters.baselines import default_baselines
 from keras_ts.evaluation.judged.reading import JudgedWindows
 
@@ -69,3 +69,13 @@ def test_every_baseline_of_the_table_is_judged_and_no_model_takes_its_name():
 def test_a_period_is_an_integer_of_two_or_more(period):
     with pytest.raises((TypeError, ValueError), match="period must be"):
         SeasonalNaive(period)
+
+
+def test_a_regression_forecasts_only_what_it_was_fitted_to():
+    series = np.arange(60.0) % 7
+    train, held = WindowedSeries(5, 2).split(series, at=40)
+    with pytest.raises(ValueError, match=r"is not fitted: call fit\(train\) first"):
+        LinearRegression().predict(held)
+    other = WindowedSeries(6, 2).split(series, at=40)[1]
+    with pytest.raises(ValueError, match=r"it has \(window, horizon, columns\) = \(5, 2, \(0,\)\)"):
+        LinearRegression().fit(train).predict(other)

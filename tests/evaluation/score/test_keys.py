@@ -25,7 +25,7 @@ def test_rows_are_matched_as_by_a_loop(wanted, there):
 
 def test_two_rows_of_one_id_and_time_are_refused():
     twice = Keys(table([("a", 1), ("a", 2), ("a", 1)]), "shop", "day")
-    with pytest.raises(ValueError, match="it has two rows for 1970-01-02 of 'a'"):
+    with pytest.raises(ValueError, match="it has two rows for 'a' at 1970-01-02"):
         Keys(table([("a", 1)]), "shop", "day").places_in(twice)
 
 

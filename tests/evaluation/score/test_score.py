@@ -148,16 +148,59 @@ def test_a_single_series_with_several_targets():
     ("change", "error"),
     [
         (lambda f, a: (f, a[a["day"] <= LAST]), "holds none of the rows that were forecast"),
-        (lambda f, a: (f, pd.concat([a, a])), "actual has two rows for 2024-01-01"),
+        (
+            lambda f, a: (f, pd.concat([a, a])),
+            "actual has two rows for 'b' at 2024-01-01",
+        ),
         (lambda f, a: (f, a.drop(columns="units")), "It is not clear by which columns"),
         (lambda f, a: (f, a.assign(day=a["day"].astype(str))), "must hold dates"),
         (lambda f, a: (f, a.assign(day=a["day"].dt.tz_localize("UTC"))), "with a time zone"),
         (lambda f, a: (f["units"].to_numpy(), a), "forecasts must be a frame or a dict"),
         (lambda f, a: (f, a["units"].to_numpy()), "actual must be a frame or a dict"),
         (lambda f, a: (f.assign(units="x"), a), "'units' of forecasts must hold numbers"),
+        (lambda f, a: (pd.concat([f, f]), a), "forecasts has two rows for 'b' at 2024-03-09"),
+        (lambda f, a: (f.assign(step=f["step"] - 1), a), "must hold the numbers of steps, 1 for"),
+        (lambda f, a: (f.rename(columns={"units_0.1": "units_0.95"}), a), "quantiles that cross"),
+        (lambda f, a: (f.rename(columns={"day": "date"}), a), "It is not clear by which columns"),
+        (lambda f, a: (f.drop(columns="shop"), a), "must have the same column of ids"),
+        (lambda f, a: (f.assign(shop=f["shop"].str.upper()), a), "first forecast is of 'B' at 20"),
     ],
 )
 def test_misuse_is_refused(made, change, error):
     table, ahead, _ = made
     with pytest.raises((TypeError, ValueError), match=error):
         score(*change(ahead, table))
+
+
+def test_missing_forecasts_count_nowhere(made):
+    table, ahead, _ = made
+    holey = ahead.copy()
+    holey.loc[holey["step"] == 2, ["units_0.1", "units", "units_0.9"]] = np.nan
+    report = score(holey, table, train=table[table["day"] <= LAST])
+    rest = by_hand(table, ahead[ahead["step"] != 2])
+    assert report.table["mae"][0] == pytest.approx(rest["error"].mean())
+    assert "3 forecasts are missing, and count nowhere." in str(report)
+    assert np.isnan(report.scores(by="step")["mae"]).tolist() == [False, True, False, False]
+
+
+def test_the_steps_of_mase_are_a_period_apart(made, tmp_path):
+    table, ahead, model = made
+    history = table[table["day"] <= LAST]
+    scale = history.groupby("shop")["units"].apply(lambda own: own.diff(7).abs().mean())
+    report = score(ahead, table, train=history, period=7)
+    errors = by_hand(table, ahead)
+    by_hand_mase = (errors["error"] / errors["shop"].map(scale)).mean()
+    assert report.table["mase"][0] == pytest.approx(by_hand_mase)
+    assert "MASE is scaled by steps 7 rows apart." in str(report)
+    train, held = WINDOWS.split(table, at="2024-03-01")
+    path = tmp_path / "model.keras"
+    save_model(model, path, report=compare(model, train, held, period=7))
+    assert score(ahead, table, train=history, filepath=path).table["mase"] == report.table["mase"]
+    with pytest.raises(ValueError, match="train has none of the series that were forecast"):
+        score(ahead, table, train=history.assign(shop="x"))
+
+
+def test_a_dict_of_lists_is_a_table(made):
+    table, ahead, _ = made
+    expected = score(ahead, table).table["mae"].tolist()
+    assert score(ahead.to_dict("list"), table.to_dict("list")).table["mae"].tolist() == expected
