@@ -234,7 +234,8 @@ def _named(models: Any, reserved: Iterable[str]) -> dict[str, Any]:
 def _is_table(value: Any) -> bool:
     """Return True for a frame, and for a dict of columns such as ``align`` returns."""
     if isinstance(value, Mapping):
-        return {"target", "prediction"} <= set(value)
+        own = any(isinstance(part, keras.Model | tuple) for part in value.values())
+        return {"target", "prediction"} <= set(value) and not own
     return hasattr(value, "columns")
 
 

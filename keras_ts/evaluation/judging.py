@@ -151,8 +151,8 @@ def _judgeable(
 
 
 def lacking(forecast: Array) -> BoolArray:
-    """Return True for each target of which a forecast, or one of its quantiles, is NaN."""
-    missing = np.isnan(forecast)
+    """Return True for each target of which a forecast, or one of its quantiles, is not finite."""
+    missing = ~np.isfinite(forecast)
     return missing if missing.ndim == 3 else np.logical_or.reduce(missing, axis=3)
 
 
@@ -184,9 +184,13 @@ def _own(
 ) -> dict[str, Array]:
     """Return the losses of people's own metrics, of the point or the median."""
     point = forecast if levels is None else forecast[..., levels.index(0.5)]
+    # A metric that writes to its arguments would change what all others are judged on.
+    arguments = [np.array(values) for values in (actual, point, scale)]
+    for values in arguments:
+        values.setflags(write=False)
     losses = {}
     for name, metric in metrics.items():
-        loss = _checks.numeric(np.asarray(metric(actual, point, scale)), f"what {name} returns")
+        loss = _checks.numeric(np.asarray(metric(*arguments)), f"what {name} returns")
         if loss.shape != actual.shape:
             raise ValueError(
                 f"The metric {name} must return one loss for each target, {actual.shape}, whose "

@@ -247,8 +247,11 @@ def _times(skill: float) -> str:
 def _too_few(skill: Skill) -> str:
     if skill.few == "series":
         return f"too few series for an interval ({FEWEST} are needed)"
-    needed = f"stretches of {skill.stretch} windows" if skill.stretch > 1 else "windows"
-    return f"too few windows for an interval ({FEWEST} {needed} are needed: errors last that long)"
+    needed = f"stretches of {skill.stretch} origins" if skill.stretch > 1 else "origins"
+    return (
+        f"too few windows for an interval ({FEWEST} {needed} are needed: errors last that long, or "
+        "series share them)"
+    )
 
 
 def report_of(

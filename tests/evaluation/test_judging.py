@@ -75,3 +75,30 @@ def test_windows_of_other_tables_are_refused():
             {"other": (model, *WindowedSeries(5).split(series * 2, at=80))},
             *windows.split(series, at=80),
         )
+
+
+def test_a_metric_cannot_change_what_others_are_judged_on():
+    parts = WindowedSeries(5, 2).split(course_series(100), at=80)
+
+    def writes(actual, prediction, scale):
+        actual[actual > 0] = 1.0
+        return np.abs(actual - prediction)
+
+    with pytest.raises(ValueError, match="read-only"):
+        compare(None, *parts, metrics=[writes])
+
+
+def test_an_infinite_forecast_of_a_table_is_none():
+    train, held = WindowedSeries(5).split(course_series(100), at=80)
+    forecasts = held.to_numpy()[0][:, -1].astype(float)
+    forecasts[3] = np.inf
+    report = compare({"theirs": held.align(forecasts)}, train, held)
+    assert "All are judged on the 19 windows that they have in common" in str(report)
+    assert np.isfinite(report.table["mae"]).all()
+
+
+def test_models_may_have_the_names_of_columns():
+    train, held = WindowedSeries(5).split(course_series(100), at=80)
+    model = RecurrentPreset(units=(2,)).build(train)
+    names = compare({"target": model, "prediction": model}, train, held).table["name"]
+    assert names[:2].tolist() == ["target", "prediction"]

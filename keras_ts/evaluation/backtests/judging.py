@@ -90,10 +90,7 @@ class FoldJudge:
                 self._measure(judged),
                 self._period,
                 list(self._metrics),
-                [
-                    *covariates_note(judged.beyond_targets(), self._names),
-                    *period_note(self._period),
-                ],
+                notes,
             )
         except NoVerdictError as error:
             return error

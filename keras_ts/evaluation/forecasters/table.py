@@ -83,7 +83,7 @@ class Fields:
         }
         rest = [own for own in columns if own not in (*keys.values(), _FOLD)]
         # A table of statsforecast has the actual values under the target's own name.
-        actual = {*_ACTUAL, *(targets if "cutoff" in columns else ())}
+        actual = {*_ACTUAL, *targets} if "cutoff" in columns else set(_ACTUAL) - set(targets)
         if "prediction" in rest:
             points = ["prediction"]
         elif set(targets) <= set(rest) - actual:

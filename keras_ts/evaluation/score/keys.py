@@ -57,14 +57,26 @@ class Keys:
         time = as_written(self._times.values[row])
         return str(time) if self._id_column is None else f"{self.ids[row]!r} at {time}"
 
-    def origins(self, table: ForecastTable, fields: Fields) -> IntArray:
-        """Return a number for the origin of each row, the same for all series."""
+    def origins(self, table: ForecastTable, fields: Fields, other: "Keys") -> IntArray:
+        """Return a number for the origin of each row, the same for all series.
+
+        Args:
+            table: The table.
+            fields: Its columns.
+            other: Rows whose times show how far apart steps are.
+        """
         if fields.origin is not None:
             return np.unique(table.times(fields.origin).values, return_inverse=True)[1]
         if fields.step is None:
             return np.zeros(len(self.ids), np.int64)
-        rank = np.unique(self._times.values, return_inverse=True)[1]
-        return np.unique(rank - table.steps(fields.step), return_inverse=True)[1]
+        steps, values = table.steps(fields.step), self._times.values
+        distinct = np.unique(np.concatenate([values, other._times.values]))
+        apart = np.diff(distinct)
+        if len(apart) and (apart % apart.min() == apart[0] * 0).all():
+            moments = (values - distinct[0]) // apart.min()
+        else:  # Months, of which no row may be missing.
+            moments = np.searchsorted(distinct, values)
+        return np.unique(moments - steps, return_inverse=True)[1]
 
     def steps(self, table: ForecastTable, fields: Fields, origins: IntArray) -> IntArray:
         """Return the step of each row: as the table says, or its place behind its origin."""

@@ -27,6 +27,7 @@ class Promise:
         low: For each number of steps, the error over that many first steps that 2.5 % of the
             origins stayed below.
         high: The error that 2.5 % exceeded.
+        ok: True if the weights are those that were judged.
     """
 
     by: str
@@ -34,15 +35,22 @@ class Promise:
     origins: int
     low: Sequence[float | None]
     high: Sequence[float | None]
+    ok: bool
 
     @classmethod
     def of(cls, filepath: str | os.PathLike[str]) -> "Promise":
         """Read the scorecard of a file."""
-        values = scorecard(filepath).to_dict()
+        card = scorecard(filepath)
+        values = card.to_dict()
         promised = values["promised"]
         errors = promised["errors"]
         return cls(
-            values["by"], values["period"] or 1, promised["origins"], errors["low"], errors["high"]
+            values["by"],
+            values["period"] or 1,
+            promised["origins"],
+            errors["low"],
+            errors["high"],
+            card.ok,
         )
 
 
@@ -71,10 +79,13 @@ class ScoreReport:
         promise: Promise | None,
         outstanding: int,
         period: int | None,
+        targets: Sequence[str],
+        whole: bool,
     ) -> None:
         self._columns, self._actual, self._predicted = columns, actual, predicted
         self._scales, self._levels, self._by = scales, levels, by
         self._promise, self._outstanding, self._period = promise, outstanding, period
+        self._targets, self._whole = targets, whole
         # A step without a forecast, such as a closed day, counts nowhere.
         lacks = np.isnan(predicted).reshape(*actual.shape, -1).any(axis=-1)
         self._lacking = int((lacks & np.isfinite(actual)).sum())
@@ -145,8 +156,10 @@ class ScoreReport:
 
     def _notes(self) -> list[str]:
         series, steps = (len(set(self._columns[name].tolist())) for name in ("series", "step"))
-        of_series = f" of {series} series" if series > 1 else ""
-        notes = [f"Over {len(self._actual)} forecasts{of_series}, {steps} steps ahead at most."]
+        of_series = f" for {series} series" if series > 1 else ""
+        targets = ", ".join(self._targets)
+        count = len(self._actual)
+        notes = [f"Over {count} forecasts of {targets}{of_series}, {steps} steps ahead at most."]
         if self._outstanding:
             notes.append(f"{self._outstanding} forecasts have no row in actual yet.")
         if self._missing:
@@ -165,7 +178,20 @@ class ScoreReport:
         name = HEADINGS[promise.by]
         if promise.by == "mase" and np.isnan(self._scales).all():
             return None, "The scorecard promises a MASE: pass train= to compare this one with it."
-        steps = int(self._columns["step"].max())
+        if not promise.ok:
+            return None, (
+                "The weights of the model were trained further since they were judged, so its "
+                "scorecard promises nothing."
+            )
+        if not self._whole:
+            return None, (
+                "The scorecard promises the error over the first steps of a forecast, and the "
+                "table of forecasts lacks some of these."
+            )
+        judged = np.isfinite(self._actual).any(axis=1)
+        if not judged.any():
+            return None, "There is no error to compare with what the scorecard promised."
+        steps = int(self._columns["step"][judged].max())
         if steps > len(promise.low):
             return None, f"The scorecard promises nothing for {steps} steps."
         low, high = promise.low[steps - 1], promise.high[steps - 1]

@@ -100,14 +100,15 @@ def score(
         period = 1 if promise is None else promise.period
     values = came.matrix(names.targets)[places[come]]
     predicted = ahead.forecasts(fields)[come]
-    origins = keys.origins(ahead, fields)
+    origins = keys.origins(ahead, fields, rows)
     keys.refuse_twice(origins)
     labels = np.array(keys.ids, dtype=object)[come]
+    steps = keys.steps(ahead, fields, origins)
     return ScoreReport(
         {
             "series": labels,
             "origin": origins[come],
-            "step": keys.steps(ahead, fields, origins)[come],
+            "step": steps[come],
         },
         values,
         predicted,
@@ -117,6 +118,8 @@ def score(
         promise,
         int((~come).sum()),
         None if train is None else period,
+        names.targets,
+        whole=len(np.unique(steps)) == steps.max(),
     )
 
 
@@ -185,6 +188,7 @@ def _scales(train: Any, names: _Names, labels: Array, shape: tuple[int, ...], pe
     else:
         table = ForecastTable("train", train)
         keys = Keys(table, names.id, names.time)
+        keys.refuse_twice(np.zeros(len(keys.ids), np.int64))
         order, offsets = keys.by_series()
         columns = np.arange(len(names.targets))
         values = table.matrix(names.targets)[order]

@@ -44,7 +44,7 @@ def test_steps_and_origins_are_those_of_each_run(said):
     read = ForecastTable("it", frame.drop(columns=dropped[said]).assign(units=1.0))
     fields = Fields.of("it", read.columns, ["units"], "shop", "day")
     keys = Keys(read, "shop", "day")
-    origins = keys.origins(read, fields)
+    origins = keys.origins(read, fields, keys)
     assert keys.steps(read, fields, origins).tolist() == frame["step"].tolist()
     expected = np.unique(frame["origin"].to_numpy(), return_inverse=True)[1]
     assert origins.tolist() == expected.tolist()

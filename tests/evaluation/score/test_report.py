@@ -18,7 +18,7 @@ def test_it_prints_a_table(report):
     lines = str(report()).splitlines()
     assert lines[0].split() == ["MAE", "RMSE", "sMAPE"]
     assert lines[1].split()[:2] == ["all", "1"]
-    assert lines[-1] == "Over 3 forecasts, 3 steps ahead at most."
+    assert lines[-1] == "Over 3 forecasts of sold, 3 steps ahead at most."
     assert repr(report()) == str(report())
     by_step = str(report(by="step")).splitlines()
     assert by_step[0].split()[0] == "step"

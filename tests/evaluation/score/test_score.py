@@ -1,5 +1,8 @@
 """Yesterday's forecast is scored by the rows that came, whatever their order and library."""
 
+from dataclasses import replace
+
+import keras
 import numpy as np
 import pandas as pd
 import polars
@@ -79,7 +82,7 @@ def test_rows_that_have_not_come_are_said(made):
     said = str(report)
     assert "6 forecasts have no row in actual yet." in said
     assert "1 values that came are missing, and count nowhere." in said
-    assert "Over 6 forecasts of 3 series, 2 steps ahead at most." in said
+    assert "Over 6 forecasts of units for 3 series, 2 steps ahead at most." in said
     assert "MASE" not in said
     assert np.isnan(report.table["mase"]).all()
     errors = by_hand(came, ahead)["error"]
@@ -197,10 +200,63 @@ def test_the_steps_of_mase_are_a_period_apart(made, tmp_path):
     save_model(model, path, report=compare(model, train, held, period=7))
     assert score(ahead, table, train=history, filepath=path).table["mase"] == report.table["mase"]
     with pytest.raises(ValueError, match="train has none of the series that were forecast"):
-        score(ahead, table, train=history.assign(shop="x"))
+        score(ahead, table, train=history.assign(shop=history["shop"] + "x"))
 
 
 def test_a_dict_of_lists_is_a_table(made):
     table, ahead, _ = made
     expected = score(ahead, table).table["mae"].tolist()
     assert score(ahead.to_dict("list"), table.to_dict("list")).table["mae"].tolist() == expected
+
+
+def test_nothing_is_promised_of_other_weights_or_of_steps_taken_out(made, tmp_path):
+    table, ahead, model = made
+    train, held = WINDOWS.split(table, at="2024-03-01")
+    path = tmp_path / "model.keras"
+    save_model(model, path, report=compare(model, train, held, by="mae"))
+    last = ahead[ahead["step"] == 4]
+    report = score(last, table, filepath=path)
+    assert report.promised is None
+    assert "the table of forecasts lacks some of these" in str(report)
+    values = ["units_0.1", "units", "units_0.9"]
+    report = score(ahead.assign(**dict.fromkeys(values, np.nan)), table, filepath=path)
+    assert report.promised is None
+    assert np.isnan(report.table["mae"]).all()
+    other = keras.models.clone_model(model)
+    other.set_weights([weights + 0.1 for weights in model.get_weights()])
+    save_model(other, path)
+    report = score(ahead, table, filepath=path)
+    assert report.promised is None
+    assert "trained further since they were judged" in str(report)
+
+
+def test_a_closed_day_breaks_no_origin_apart(made, tmp_path):
+    """The error by origin is that of all rows, if a day of one origin is missing in all tables."""
+    table, ahead, model = made
+    train, held = WINDOWS.split(table, at="2024-03-01")
+    path = tmp_path / "model.keras"
+    save_model(model, path, report=compare(model, train, held, by="mae"))
+    closed = ahead.loc[ahead["step"] == 2, "day"].iloc[0]
+    report = score(ahead, table[table["day"] != closed], filepath=path)
+    error = by_hand(table[table["day"] != closed], ahead)["error"].mean()
+    assert f"The MAE over the first 4 steps, {error:.4g}," in str(report)
+    assert "3 forecasts have no row in actual yet." in str(report)
+
+
+def test_all_that_is_scored_is_named(made):
+    table, ahead, _ = made
+    wide = ahead[["shop", "day", "step", "units"]].assign(price=3.0)
+    assert "of units, price for 3 series" in str(score(wide, table.assign(price=3.0)))
+
+
+@pytest.mark.parametrize("target", ["y", "actual"])
+def test_a_target_may_have_the_names_that_others_give_to_what_came(made, target):
+    table, ahead, _ = made
+    names = {"units": target, "units_0.1": f"{target}_0.1", "units_0.9": f"{target}_0.9"}
+    renamed = table.rename(columns=names)
+    report = score(ahead.rename(columns=names), renamed)
+    assert report.table["mae"].tolist() == score(ahead, table).table["mae"].tolist()
+    parts = replace(WINDOWS, target_columns=target).split(renamed, at="2024-03-01")
+    judged = compare({"it": ahead.rename(columns=names)}, *parts).table["mae"]
+    same = compare({"it": ahead}, *WINDOWS.split(table, at="2024-03-01")).table["mae"]
+    assert judged.tolist() == same.tolist()
