@@ -44,8 +44,9 @@ class ComparisonReport:
             ``"cannot be told from"``, all said of the best baseline.
         windows: The number of windows that were judged.
         judged_on: A dict of what was judged on: the number of ``windows``, ``series`` and
-            ``origins``, the position or timestamp of the ``first`` and ``last`` target as text, and
-            a ``fingerprint`` of the targets.
+            ``origins``, the position or timestamp of the ``first`` and ``last`` target as text, a
+            ``fingerprint`` of the targets, the settings ``horizon``, ``window``, ``gap``,
+            ``sampling_rate`` and ``id_column`` of the windows, and their ``columns`` by role.
     """
 
     def __init__(

@@ -12,13 +12,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from keras_ts.saving.marker import marked
+from keras_ts.saving.schema import printable
 from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.carried import Carried
 
-MARKER = (
-    "<!-- keras_ts.save_model wrote this card, and replaces it when it saves the model again. "
-    "Remove this line to keep your changes. -->"
-)
 _HEADINGS = {"mae": "MAE", "rmse": "RMSE", "mase": "MASE", "smape": "sMAPE"}
 _QUANTILE = ("pinball", "coverage", "width")
 # A longer table is hard to read.
@@ -75,18 +73,22 @@ class Scorecard:
 
 def with_picture(card: Scorecard, picture: str | None) -> str:
     """Return the model card with a picture, a file beside it, or without one."""
-    return "\n".join([*_head(card), MARKER, "", *_body(card, picture)])
+    return marked([*_head(card)], ["", *_body(card, picture)])
 
 
 def _summary(card: Scorecard) -> Iterator[str]:
     values = card.values
     yield values["sentence"]
+    yield from _times_the_error(values, below=-1.0)
     yield from card.remarks
     yield f"Judged on {_judged_on(values)}."
     row = values["table"]["name"].index(values["model"])
-    scores = {h: values["table"][m][row] for m, h in _HEADINGS.items() if m in values["table"]}
+    headings = dict(_HEADINGS)
+    if values["period"] is not None:
+        headings["mase"] += f" by steps {values['period']} apart"
+    scores = {h: values["table"][m][row] for m, h in headings.items() if m in values["table"]}
     yield ", ".join(f"{heading} {_number(score)}" for heading, score in scores.items())
-    yield from map("".join, _coverage(values))
+    yield from _coverage(values)
     yield _promise(values)
 
 
@@ -107,8 +109,8 @@ def _head(card: Scorecard) -> Iterator[str]:
         yield f"        horizon: {card.carried.windows.horizon}"
         yield f"        fingerprint: {_quoted(judged['fingerprint'])}"
         yield "    metrics:"
-        for metric in (*_HEADINGS, *_QUANTILE, "skill"):
-            score = values["table"].get(metric, [None] * (row + 1))[row]
+        for metric in (*_metrics(values), "skill"):
+            score = values["table"][metric][row]
             if score is not None:
                 name = _HEADINGS.get(metric, metric)
                 if metric == "skill":
@@ -124,17 +126,16 @@ def _body(card: Scorecard, picture: str | None) -> Iterator[str]:
     yield from (f"A Keras model that forecasts the next {_rows(windows.horizon)} of a series.", "")
     for remark in card.remarks:
         yield from (f"> **{_escaped(remark)}**", "")
-    yield from (f"**{_escaped(values['sentence'])}**", "", "## What it forecasts", "")
+    yield from (f"**{_escaped(values['sentence'])}**", "")
+    for sentence in _times_the_error(values, below=0.0):
+        yield from (_escaped(sentence), "")
+    yield from ("## What it forecasts", "")
     yield from (*_table(_settings(card), ":---"), "", "## How good it is", "")
     yield from (*_table(_scores(values)), "")
-    yield (
-        f"The skill is one minus the {_metric(values)} over that of the best baseline, "
-        f"{_escaped(values['best'])}, with a 95 % interval by a block bootstrap."
-    )
-    yield ""
+    yield from (*map(_escaped, _meanings(values)), "")
     for note in values["notes"]:
         yield from (_escaped(note), "")
-    yield from (*map("".join, _coverage(values)), "", _promise(values), "")
+    yield from (*_coverage(values), "", _promise(values), "")
     if len(values["steps"]["model"]) > 1:
         yield from (*_table(_steps(values)), "")
     if picture is not None:
@@ -172,11 +173,15 @@ def _settings(card: Scorecard) -> Iterator[list[str]]:
 
 def _scores(values: dict[str, Any]) -> Iterator[list[str]]:
     table = values["table"]
-    metrics = [metric for metric in (*_HEADINGS, *_QUANTILE) if metric in table]
+    metrics = _metrics(values)
     yield ["", *[_HEADINGS.get(metric, metric) for metric in metrics], "skill", "95 % interval"]
     for row, name in enumerate(table["name"]):
         skill, low, high = (table[c][row] for c in ("skill", "skill_low", "skill_high"))
-        interval = "" if None in (low, high) or name == values["best"] else _range(low, high)
+        interval = _range(low, high)
+        if name == values["best"] or skill is None:
+            interval = ""
+        elif high is None:
+            interval = "too few windows" + " or series" * (values["judged_on"]["series"] > 1)
         yield [
             _escaped(name),
             *[_number(table[metric][row]) for metric in metrics],
@@ -197,14 +202,16 @@ def _steps(values: dict[str, Any]) -> Iterator[list[str]]:
         yield [str(step + 1), *row, *([] if covered is None else [_percent(covered[step])])]
 
 
-def _coverage(values: dict[str, Any]) -> Iterator[list[str]]:
+def _coverage(values: dict[str, Any]) -> Iterator[str]:
     coverage = values["coverage"]
     if coverage is not None:
-        yield [
+        width = ""
+        if "width" in _metrics(values):
+            width = f", and was {_number(coverage['width'])} wide on average"
+        yield (
             f"Its {100 * (coverage['asked'] or 0):.4g} % interval held "
-            f"{_percent(coverage['share'])} of the values, and was {_number(coverage['width'])} "
-            "wide on average."
-        ]
+            f"{_percent(coverage['share'])} of the values{width}."
+        )
 
 
 def _promise(values: dict[str, Any]) -> str:
@@ -216,8 +223,42 @@ def _promise(values: dict[str, Any]) -> str:
     )
 
 
+def _meanings(values: dict[str, Any]) -> Iterator[str]:
+    """Yield what the skill and MASE are."""
+    yield (
+        f"The skill is one minus the {_metric(values)} over that of the best baseline, "
+        f"{values['best']}: 25 % is an error lower by a quarter. Its 95 % interval is by a block "
+        "bootstrap."
+    )
+    if "mase" in values["table"]:
+        period = values["period"]
+        steps = "from one row to the next" if period is None else f"{period} apart"
+        yield (
+            "MASE is the mean absolute error in units of the mean absolute step of the same series "
+            f"in the training part, by steps {steps}."
+        )
+
+
+def _times_the_error(values: dict[str, Any], below: float) -> Iterator[str]:
+    """Yield a sentence on a skill below a bound, since a negative skill is hard to read."""
+    table = values["table"]
+    skill = table["skill"][table["name"].index(values["model"])]
+    if skill is not None and skill < below:
+        yield f"Its {_metric(values)} is {_number(1 - skill)} times that of {values['best']}."
+
+
+def _metrics(values: dict[str, Any]) -> list[str]:
+    """Return the metrics to show, without a width that averages series of all sizes."""
+    hidden = "width" if values["by"] == "mase" else None
+    return [
+        metric
+        for metric in (*_HEADINGS, *_QUANTILE)
+        if metric in values["table"] and metric != hidden
+    ]
+
+
 def _metric(values: dict[str, Any]) -> str:
-    return _HEADINGS.get(values["by"], str(values["by"]))
+    return _HEADINGS[values["by"]]
 
 
 def _judged_on(values: dict[str, Any]) -> str:
@@ -291,16 +332,16 @@ def _names(names: Sequence[Any]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Return a text that Markdown shows as it is."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~&!$])", r"\\\1", _line(text))
+    """Return a text that Markdown shows as it is, at the beginning of a line, too."""
+    text = re.sub(r"([\\`*_{}\[\]<>#|~&!$@])", r"\\\1", printable(text).strip())
+    # Addresses become links without any sign around them.
+    text = re.sub(r":(?=//)|(?<=www)\.", r"\\\g<0>", text, flags=re.IGNORECASE)
+    # An item of a list, numbered or not, or the line under a heading.
+    return re.sub(r"^(\d+)(?=[.)])|^(?=[-+=])", r"\1\\", text)
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(_line(text), ensure_ascii=False)
-
-
-def _line(text: str) -> str:
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    return json.dumps(printable(text), ensure_ascii=False)
 
 
 def _yaml(number: float) -> str:
@@ -317,8 +358,9 @@ def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.1f} %"
 
 
-def _range(low: float, high: float) -> str:
-    return f"{_percent(low)} to {_percent(high)}"
+def _range(low: float | None, high: float | None) -> str:
+    """Return an interval, whose lower end is None if it is infinite."""
+    return f"below {_percent(high)}" if low is None else f"{_percent(low)} to {_percent(high)}"
 
 
 def _rows(count: int) -> str:

@@ -105,7 +105,7 @@ def load_windows(filepath: str | os.PathLike[str]) -> WindowedSeries:
         ValueError: The file is neither a ``.keras`` nor an ``.h5`` file, or holds no windows or
             invalid ones.
     """
-    path = located(path_text("filepath", filepath))
+    path = located_file(path_text("filepath", filepath))
     if path.endswith(_HDF5):
         config, metadata = hdf5.check_model(path)
     else:
@@ -125,6 +125,17 @@ def located(path: str) -> str:
     """Return the path of the model in a folder that ``save_model`` wrote; other paths stay."""
     inside = Path(path) / IN_FOLDER
     return str(inside) if inside.is_file() else path
+
+
+def located_file(path: str) -> str:
+    """Return what ``located`` does, or raise an error if it is a folder without a model."""
+    place = located(path)
+    if Path(place).is_dir():
+        raise FileNotFoundError(
+            f"{path!r}: the folder holds no {IN_FOLDER}. Name the file of a model, or a folder "
+            "that save_model wrote."
+        )
+    return place
 
 
 def _check_objects(custom_objects: Any) -> None:

@@ -15,11 +15,13 @@ from keras_ts._models import check_model
 from keras_ts.interface import Interface, in_layers, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.plotting.errors import plot_errors
-from keras_ts.saving.card import MARKER, Scorecard, with_picture
+from keras_ts.saving.card import Scorecard, with_picture
 from keras_ts.saving.load import IN_FOLDER
+from keras_ts.saving.marker import is_marked, is_unchanged
 from keras_ts.saving.metadata import put_carried
 from keras_ts.saving.schema import checked
 from keras_ts.saving.scorecard import scorecard
+from keras_ts.saving.task import differences, task_of
 from keras_ts.saving.weights import Weights
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset
@@ -87,8 +89,9 @@ def save_model(
             neither a ``WindowedSeries`` nor a ``WindowDataset``, or ``report`` is no report.
         ValueError: ``filepath`` names a file of another kind, the names of columns take megabytes,
             ``windows`` cut other windows than the model's ``WindowedInput`` carries, ``report``
-            judges no model with these weights, the model carries no windows that a report
-            could go with, or the folder holds a ``README.md`` that would be wrong or lost.
+            judges no model with these weights, or one of another horizon, window or columns, the
+            model carries no windows that a report could go with, or the folder holds a
+            ``README.md`` that would be wrong or lost.
         FileNotFoundError: The folder of ``filepath`` does not exist.
     """
     check_model(model)
@@ -136,6 +139,12 @@ def _kept(model: keras.Model, windows: Any, report: Any) -> Carried | None:
             raise ValueError(
                 "A scorecard goes with the windows that were judged, and the model carries none: "
                 "pass windows=validation, the dataset that it was judged on."
+            )
+        judged, carries = differences(values["judged_on"], task_of(kept.windows, kept.columns))
+        if judged:
+            raise ValueError(
+                f"report judges another task than that of the model: {judged}, where the model "
+                f"carries {carries}. Judge a model of these windows and columns."
             )
         kept = replace(kept, scorecard=values)
     return kept
@@ -196,8 +205,11 @@ def _carried(model: keras.Model, windows: Any) -> Carried | None:
         return Carried.of(windows, quantiles)
     if isinstance(windows, WindowedSeries):
         return Carried(windows, quantiles=quantiles)
+    kind = type(windows).__name__
+    hint = " Pass it as report=." if callable(getattr(windows, "scorecards", None)) else ""
+    received = f"a {kind}" if hint else f"{_checks.shown(windows)} ({kind})"
     raise TypeError(
-        f"windows must be a WindowedSeries, a WindowDataset or None. Received: {windows!r}."
+        f"windows must be a WindowedSeries, a WindowDataset or None. Received: {received}.{hint}"
     )
 
 
@@ -229,16 +241,16 @@ def _check_readme(path: Path, card: Scorecard | None) -> None:
     """Refuse a card that a save would make wrong, and a text of somebody's own."""
     if not path.is_file():
         return
-    ours = MARKER in path.read_text(encoding="utf-8", errors="replace")
-    if card is None and ours:
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if card is None and is_marked(text):
         raise ValueError(
             f"{str(path)!r} is the card of a model that was judged, and this one has no scorecard: "
             "pass report=compare(model, train, validation), or remove the card."
         )
-    if card is not None and not ours:
+    if card is not None and not is_unchanged(text):
         raise ValueError(
             f"{str(path)!r} was not written by save_model, or changed by hand, and would be "
-            "replaced by the card: move it, or save to another folder."
+            "replaced by the card: move or remove it, or save to another folder."
         )
 
 

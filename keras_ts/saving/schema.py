@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from keras_ts import _checks
+from keras_ts.windows.roles import PARTS
 
 _FORMAT = 1
 _SKILL = ("skill", "skill_low", "skill_high")
@@ -32,14 +33,22 @@ def checked(values: Mapping[str, Any]) -> dict[str, Any]:
     return read
 
 
+def printable(text: str) -> str:
+    """Return a text in one line, without letters that a terminal obeys, such as colours."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 _Check = Callable[[str, Any], Any]
 
 
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
         raise TypeError(f"{name} must be a short text. Received: {_checks.shown(value)}.")
-    # Such as colours, by which a terminal would show another text.
-    return "".join(letter if letter.isprintable() else " " for letter in value)
+    return printable(value)
+
+
+def _measure(name: str, value: Any) -> str:
+    return _checks.choice(name, value, ("mae", "mase"))
 
 
 def _count(name: str, value: Any) -> int:
@@ -92,7 +101,7 @@ _COURSE = _entry({"mean": _NUMBERS, "low": _NUMBERS, "high": _NUMBERS})
 _SCORECARD: dict[str, _Check] = {
     "format": _count,
     "model": _text,
-    "by": _text,
+    "by": _measure,
     "period": _maybe(_count),
     "folds": _maybe(_count),
     "best": _text,
@@ -111,6 +120,12 @@ _SCORECARD: dict[str, _Check] = {
             "first": _text,
             "last": _text,
             "fingerprint": _text,
+            "horizon": _count,
+            "window": _count,
+            "gap": _count,
+            "sampling_rate": _count,
+            "id_column": _maybe(_text),
+            "columns": _maybe(_entry(dict.fromkeys(PARTS, _TEXTS))),
         }
     ),
     "versions": _entry({"keras_ts": _text, "keras": _text, "backend": _text}),

@@ -12,7 +12,7 @@ from keras_ts.layers.conformal_interval import checked_coverage, outer_levels
 from keras_ts.saving.card import Scorecard
 from keras_ts.saving.config import entries, title
 from keras_ts.saving.diagnose import short
-from keras_ts.saving.load import located, look_through
+from keras_ts.saving.load import located_file, look_through
 from keras_ts.saving.metadata import carried_in
 from keras_ts.saving.schema import checked
 from keras_ts.saving.weights import Weights, digests_in
@@ -50,7 +50,7 @@ def scorecard(model: keras.Model | str | os.PathLike[str]) -> Scorecard:
         A ``Scorecard``.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: There is no such file, or the folder holds no ``model.keras``.
         TypeError: ``model`` is neither a Keras model nor a path.
         ValueError: The model or file has no scorecard, or an invalid one.
     """
@@ -61,7 +61,7 @@ def scorecard(model: keras.Model | str | os.PathLike[str]) -> Scorecard:
             "model must be a Keras model or the path of a file. "
             f"Received: {_checks.shown(model)} ({type(model).__name__})."
         )
-    return _of_file(located(path_text("model", model)))
+    return _of_file(located_file(path_text("model", model)))
 
 
 def _of_model(model: keras.Model) -> Scorecard:
@@ -124,8 +124,8 @@ def _scorecard(
         )
     elif values["folds"] is not None:
         remarks.append(
-            f"Judged by a backtest: the errors are those of {values['folds']} models, built and "
-            "trained as this one and each on an earlier part of the data."
+            f"Judged by a backtest of {_folds(values['folds'])}: no error is of this model itself, "
+            "but of models built and trained in the same way on earlier parts of the data."
         )
     if not same_intervals:
         remarks.append(
@@ -134,6 +134,10 @@ def _scorecard(
             + " Scores of the point forecast hold, coverage and width do not."
         )
     return Scorecard(same_net, tuple(remarks), carried, quantiles, values)
+
+
+def _folds(count: int) -> str:
+    return f"{count} fold{'s' * (count != 1)}"
 
 
 def _values(carried: Carried | None, where: str) -> dict[str, Any]:

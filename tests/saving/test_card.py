@@ -10,6 +10,8 @@ import pytest
 from judged_models import changed, judged
 from keras_ts import WindowedSeries, save_model, scorecard
 from keras_ts.saving.card import Scorecard, with_picture
+from keras_ts.saving.marker import is_unchanged
+from keras_ts.saving.schema import checked
 from keras_ts.windows.carried import Carried
 
 
@@ -124,7 +126,52 @@ def test_texts_stay_texts(card):
     for part in (" [a]", " <img", "| `d`"):
         assert part not in body.split("## How to use it")[0]
     heading = next(line for line in body.splitlines() if line.startswith("# "))
-    assert heading == r"# x" + r'"\] license: mit --- \# \[a\](http://b) \<img src=c\> \| \`d\`'
+    assert heading == r"# x" + r'"\] license: mit --- \# \[a\](http\://b) \<img src=c\> \| \`d\`'
+
+
+@pytest.mark.parametrize("start", ["- ", "+ ", "===", "1. ", "2) ", "# ", "    ", "> "])
+def test_no_text_of_a_file_is_markup(card, start):
+    """Every text of an untrusted scorecard and of its columns, wherever the card shows it."""
+    evil = f"{start}<img src=c> www.b.org https://b.org [a](b) ![a](b) *a* | a `b` <!-- a@b.org"
+    values = with_texts(card.values, evil)
+    windows = WindowedSeries(
+        20, 3, target_columns=evil, future_columns=f"{evil} f", static_columns=f"{evil} s",
+        id_column=f"{evil} i", time_column=f"{evil} t",
+    )  # fmt: skip
+    columns = {
+        "past": [evil, f"{evil} f"],
+        "future": [f"{evil} f"],
+        "static": [f"{evil} s"],
+        "target": [evil],
+    }
+    config = {"windows": windows.get_config(), "columns": columns, "frequency": evil}
+    shown = replace(card, values=checked(values), carried=Carried.from_config(config))
+    text = with_picture(shown, None)
+    _, body = parted(text)
+    marker, before, code, after = re.split(r"\n```\w*\n|(?<=-->)\n", body)
+    assert marker.startswith("<!-- keras_ts")
+    assert code.count("\n") == 5
+    plain = re.sub(r"\\[^\w\s]", "", before + after)
+    for sign in ("<", "www.", "://", "[", "`", "@", "!"):
+        assert sign not in plain
+    for line in plain.splitlines():
+        # Lines of the card's own begin so, but for the items under the last heading.
+        assert re.match(r"$|\w|\*\*| img|\| |#+ |- \w", line), line
+        assert not re.match(r"\d+[.)]", line), line
+    assert is_unchanged(text)
+
+
+def with_texts(value, text):
+    """Return a scorecard's entries with another text in place of each that is free."""
+    if isinstance(value, dict):
+        fixed = ("by", "name")
+        changed = {k: v if k in fixed else with_texts(v, text) for k, v in value.items()}
+        if "name" in changed:
+            changed["name"] = [text, *value["name"][1:]]
+        return changed
+    if isinstance(value, list):
+        return [with_texts(item, text) for item in value]
+    return text if isinstance(value, str) else value
 
 
 def test_numbers_are_numbers_of_yaml(card):
@@ -148,6 +195,62 @@ def test_figures_that_are_none(card):
     head, _ = parted(empty.to_markdown())
     assert set(metrics_in(head)) == {"mae", "rmse", "smape", "pinball", "coverage", "width"}
     assert "None" not in empty.to_markdown() + str(empty)
+
+
+def with_skill(card, value, low, high, **entries):
+    """Return the scorecard with another skill of the model."""
+    values = copy.deepcopy(card.values) | entries
+    for column, number in (("skill", value), ("skill_low", low), ("skill_high", high)):
+        values["table"][column][0] = number
+    return replace(card, values=values)
+
+
+def test_a_negative_skill_is_said_in_times(card):
+    best = card.values["best"]
+    bad = with_skill(card, -2.9, -3.1, -2.5)
+    said = f"Its MAE is 3.9 times that of {best}."
+    assert said in str(bad).splitlines()
+    assert said in bad.to_markdown().splitlines()
+    slightly = with_skill(card, -0.25, -0.5, -0.1)
+    assert "times that of" not in str(slightly)
+    assert f"Its MAE is 1.25 times that of {best}." in slightly.to_markdown()
+    for skill in (0.3, None):
+        assert "times that of" not in with_skill(card, skill, None, None).to_markdown()
+
+
+def test_an_interval_that_is_lacking(card):
+    def cell(*ends, **entries):
+        lines = with_skill(card, *ends, **entries).to_markdown().splitlines()
+        return next(line for line in lines if line.startswith("| model ")).split(" | ")[-1]
+
+    panel = {"judged_on": {**card.values["judged_on"], "series": 3}}
+    assert cell(0.1, -0.1, 0.3) == "-10.0 % to 30.0 % |"
+    assert cell(0.1, None, None) == "too few windows |"
+    assert cell(0.1, None, None, **panel) == "too few windows or series |"
+    assert cell(0.1, None, 0.3) == "below 30.0 % |"
+    assert cell(None, None, None) == " |"
+
+
+def test_the_card_says_what_its_measures_are(card):
+    text = card.to_markdown()
+    assert "The skill is one minus the MAE over that of the best baseline" in text
+    assert (
+        "mean absolute step of the same series in the training part, by steps from one row" in text
+    )
+    assert "MASE by steps" not in str(card)
+    weekly = replace(card, values={**card.values, "period": 7})
+    assert "in the training part, by steps 7 apart." in weekly.to_markdown()
+    assert "MASE by steps 7 apart" in str(weekly)
+
+
+def test_widths_of_series_of_all_sizes_are_not_averaged(card):
+    """By MASE a panel is judged where a store sells 20 units and another one 3000."""
+    assert "wide on average" in card.to_markdown()
+    panel = replace(card, values={**card.values, "by": "mase"})
+    for text in (str(panel), panel.to_markdown()):
+        assert "width" not in text
+        assert "wide on average" not in text
+        assert "% of the values." in text
 
 
 def test_the_columns_are_those_of_the_table():

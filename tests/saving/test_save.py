@@ -132,9 +132,11 @@ def test_a_folder_holds_model_card_and_picture(tmp_path):
     assert load_windows(str(folder)) == parts()[0].windows
     assert scorecard(folder).ok
     text = (folder / "README.md").read_text(encoding="utf-8")
-    assert text.replace("![Error at each step ahead](errors.png)\n\n", "") == (
-        scorecard(model).to_markdown()
-    )
+    lines, plain = text.splitlines(), scorecard(model).to_markdown().splitlines()
+    assert set(lines) - set(plain) == {
+        "![Error at each step ahead](errors.png)",
+        next(line for line in lines if line.startswith("<!-- ")),
+    }
     with pytest.raises(ValueError, match="name a folder, and pass"):
         save_model(model, tmp_path / "model.keras", picture=True)
 
@@ -168,6 +170,41 @@ def test_a_text_of_ones_own_is_not_replaced(model, tmp_path):
         save_model(trained, folder, report=report)
     save_model(model, folder)
     assert (folder / "README.md").read_text(encoding="utf-8") == "Mine."
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("library_name: keras\n", "library_name: keras\nlicense: mit\n"),
+        ("## Limits\n", "## Limits\n\nNot for Sundays.\n"),
+        ("(digest ", "(digest 0"),
+    ],
+)
+def test_a_card_with_changes_of_ones_own_is_not_replaced(model, tmp_path, old, new):
+    folder, card = tmp_path / "hub", tmp_path / "hub" / "README.md"
+    trained, report = judged()
+    save_model(trained, folder, report=report)
+    text = card.read_text(encoding="utf-8").replace(old, new)
+    card.write_text(text, encoding="utf-8")
+    before = (folder / "model.keras").read_bytes()
+    with pytest.raises(ValueError, match=r"or changed by hand, .*: move or remove it"):
+        save_model(changed(trained), folder)
+    with pytest.raises(ValueError, match=r"README.md' is the card of a model that was judged"):
+        save_model(model, folder)
+    assert card.read_text(encoding="utf-8") == text
+    assert (folder / "model.keras").read_bytes() == before
+    card.unlink()
+    save_model(trained, folder)
+    assert "weights are no longer" in card.read_text(encoding="utf-8")
+
+
+def test_a_report_in_the_place_of_windows(tmp_path):
+    model, report = judged()
+    with pytest.raises(TypeError, match=r"a ComparisonReport\. Pass it as report=\.$") as error:
+        save_model(model, tmp_path / "model.keras", report)
+    assert len(str(error.value)) < 200
+    with pytest.raises(TypeError, match=r"Received: 'daily' \(str\)\.$"):
+        save_model(model, tmp_path / "model.keras", "daily")
 
 
 def test_a_folder_that_cannot_be_one(model, tmp_path):

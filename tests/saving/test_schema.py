@@ -68,5 +68,12 @@ def test_missing_entries_and_columns_that_do_not_match(card):
         checked({**card, "model": "another"})
 
 
+def test_the_measure_is_one_that_verdicts_have(card):
+    """It stands in the card, which shows no text of a file as Markdown."""
+    table = {**card["table"], "<img>": card["table"]["mae"]}
+    with pytest.raises(ValueError, match="by must be one of 'mae', 'mase'"):
+        checked({**card, "by": "<img>", "table": table})
+
+
 def test_texts_hold_nothing_that_a_terminal_obeys(card):
     assert checked({**card, "sentence": "a\x1b[31m\nb\u202e"})["sentence"] == "a [31m b "

@@ -5,12 +5,15 @@ import json
 import pickle
 
 import keras
+import numpy as np
+import pandas as pd
 import pytest
 
 from helpers import run_fresh
 from judged_models import changed, forecaster, judged, parts
 from keras_ts import (
     WindowedSeries,
+    backtest,
     calibrate,
     compare,
     load_model,
@@ -161,21 +164,64 @@ def test_of_several_models_the_one_with_these_weights(tmp_path):
 class Backtest:
     """What a backtest's report gives: scores of models other than the one that is saved."""
 
+    def __init__(self, folds):
+        self.folds = folds
+
     def scorecards(self):
         card = judged()[1].scorecards()[0]
-        return [{**card, "weights": None, "intervals": None, "folds": 8}]
+        return [{**card, "weights": None, "intervals": None, "folds": self.folds}]
 
 
-def test_a_backtest_judges_models_made_in_the_same_way(tmp_path):
+@pytest.mark.parametrize(("folds", "said"), [(1, "1 fold:"), (8, "8 folds:")])
+def test_a_backtest_judges_models_made_in_the_same_way(tmp_path, folds, said):
     model = forecaster(parts()[0])
-    save_model(model, tmp_path / "model.keras", report=Backtest())
+    save_model(model, tmp_path / "model.keras", report=Backtest(folds))
     for card in (scorecard(model), scorecard(tmp_path / "model.keras")):
         assert card.ok
-        assert "Judged by a backtest: the errors are those of 8 models" in card.remarks[0]
+        assert f"Judged by a backtest of {said} no error is of this model" in card.remarks[0]
     assert "trained further" in scorecard(changed(model)).remarks[0]
 
 
+def shops(names, columns=("units",)):
+    """A table of some shops, for 60 days."""
+    table = pd.DataFrame({"day": np.tile(pd.date_range("2024-01-01", periods=60), len(names))})
+    table["shop"] = np.repeat(names, 60)
+    for place, column in enumerate(columns):
+        table[column] = np.sin(np.arange(len(table)) * (1.0 + place)) + 2.0
+    return table
+
+
+def windowed(horizon, **settings):
+    settings = {"id_column": "shop", "target_columns": "units", **settings}
+    return WindowedSeries(5, horizon=horizon, time_column="day", **settings)
+
+
+def test_a_backtest_of_another_kind_of_model_is_refused(tmp_path):
+    """The case of a preset that was backtested on one shop, and then built for all of them."""
+    path = tmp_path / "model.keras"
+    alone = shops(["a"]).drop(columns="shop")
+    report = backtest(forecaster, alone, windowed(2, id_column=None), n_splits=2, verbose=0)
+    panel = windowed(3).build(shops(["a", "b"], ("units", "price")))
+    model = forecaster(panel)
+    for judged_one in (report, report.comparison):
+        with pytest.raises(ValueError, match="another task than that of the model") as error:
+            save_model(model, path, report=judged_one)
+        for clause in (
+            "model: horizon=2, id_column=None, columns['past']=['units'], where the model carries "
+            "horizon=3, id_column='shop', columns['past']=['units', 'price'].",
+        ):
+            assert clause in str(error.value)
+    assert not path.exists()
+    with pytest.raises(ValueError, match="has no scorecard"):
+        scorecard(model)
+    same = forecaster(windowed(2, id_column=None, stride=2).build(alone))
+    save_model(same, path, report=report)
+    assert "Judged by a backtest of 2 folds" in str(scorecard(path))
+    assert scorecard(path).to_dict()["judged_on"]["columns"]["target"] == ["units"]
+
+
 def test_what_has_none(tmp_path):
+    (tmp_path / "empty").mkdir()
     model = forecaster(parts()[0])
     model.save(tmp_path / "model.keras")
     for place in (model, tmp_path / "model.keras"):
@@ -183,6 +229,9 @@ def test_what_has_none(tmp_path):
             scorecard(place)
     with pytest.raises(FileNotFoundError, match="no such file"):
         scorecard(tmp_path / "absent.keras")
+    for read in (scorecard, load_windows):
+        with pytest.raises(FileNotFoundError, match=r"the folder holds no model\.keras\. Name"):
+            read(tmp_path / "empty")
     with pytest.raises(TypeError, match="must be a Keras model or the path"):
         scorecard(7)
 

@@ -15,6 +15,7 @@ import numpy as np
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts._version import __version__
 from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.saving.task import task_of
 from keras_ts.saving.weights import Weights
 
 # The most numbers in the sums over origins: of a long series some origins are left out, evenly.
@@ -135,7 +136,8 @@ def judged_on(
 
     Returns:
         ``windows``, ``series``, ``origins`` (numbers of them), ``first`` and ``last`` (position or
-        timestamp of the first and last target, as text), ``fingerprint``.
+        timestamp of the first and last target, as text), ``fingerprint``, and the entries of
+        ``task_of``.
     """
     origins = judged.origins_at(series, flat)
     targets = [flat + judged.ahead[0], flat + judged.ahead[-1]]
@@ -153,6 +155,7 @@ def judged_on(
         "first": first,
         "last": last,
         "fingerprint": fingerprint,
+        **task_of(judged.dataset.windows, judged.panel.columns),
     }
 
 

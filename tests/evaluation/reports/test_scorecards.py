@@ -68,6 +68,9 @@ def test_it_says_what_was_judged_on():
     assert (on["windows"], on["series"], on["origins"]) == (judged.count, 2, 18)
     assert (on["first"], on["last"]) == ("2024-02-10", "2024-02-29")
     assert on["fingerprint"] == judged.mark()
+    settings = {"horizon": 3, "window": 5, "gap": 1, "sampling_rate": 1, "id_column": "shop"}
+    assert settings.items() <= on.items()
+    assert on["columns"] == {"past": ["units"], "future": [], "static": [], "target": ["units"]}
     array = JudgedWindows("validation", WindowedSeries(5, horizon=3).build(np.arange(20.0)))
     on = described(array, np.array([0, 2]))
     assert (on["first"], on["last"], on["windows"], on["origins"]) == ("5", "9", 2, 2)
