@@ -8,11 +8,14 @@ from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.plotting.axes import DATA, MODEL, QUIET, Path, finished_axes, ready_axes
 from keras_ts.plotting.series import numbers
 
+_NAMES = {"mae": "mean absolute error (MAE)", "mase": "mean absolute scaled error (MASE)"}
+
 
 def plot_backtest(backtest: Any, *, ax: Any = None, filepath: Path = None) -> Any:
-    """Draw the mean absolute error at each step ahead, for every fold and for all folds together.
+    """Draw the mean error at each step ahead, for every fold and for all folds together.
 
-    Of a report that has a verdict, the error of the best baseline over all folds is drawn too.
+    Of a report that has a verdict, the error is in the measure of the verdict, MAE or MASE, and
+    that of the best baseline over all folds is drawn too. Otherwise it is MAE.
 
     Example:
 
@@ -46,6 +49,12 @@ def plot_backtest(backtest: Any, *, ax: Any = None, filepath: Path = None) -> An
     errors = np.abs(actual - numbers("prediction", table["prediction"]).reshape(len(folds), -1))
     # A missing actual value is left out of the mean. A forecast of NaN stays in, so that it shows.
     observed = np.isfinite(actual)
+    comparison = getattr(backtest, "comparison", None)
+    by = "mae" if comparison is None else comparison.by
+    if by == "mase":
+        scales = backtest.scales.reshape(errors.shape)
+        observed &= np.isfinite(scales)
+        errors /= scales
     errors[~observed] = 0.0
     drawn_steps, places = np.unique(steps, return_inverse=True)
     ax = ready_axes(ax)
@@ -56,17 +65,17 @@ def plot_backtest(backtest: Any, *, ax: Any = None, filepath: Path = None) -> An
         ax.plot(drawn_steps, means, color=QUIET, linewidth=0.9, marker=".", label=label)
     means = _means(errors, observed, places, len(drawn_steps))
     ax.plot(drawn_steps, means, color=MODEL, linewidth=1.6, marker="o", label="all folds")
-    comparison = getattr(backtest, "comparison", None)
     if comparison is not None:
         scores = comparison.scores(by="step")
         rows = scores["name"] == comparison.best
         label = f"best baseline: {comparison.best}"
-        ax.plot(scores["step"][rows], scores["mae"][rows], color=DATA, linestyle="--", label=label)
+        ax.plot(scores["step"][rows], scores[by][rows], color=DATA, linestyle="--", label=label)
     ax.set_xlabel("step")
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.set_ylabel("mean absolute error")
-    ax.set_ylim(bottom=0)
-    ax.legend(frameon=False, loc="best")
+    ax.set_ylabel(_NAMES[by])
+    # Above the highest line is room for the legend.
+    ax.set_ylim(0, 1.2 * ax.get_ylim()[1])
+    ax.legend(frameon=False, fontsize="small", loc="upper center", ncols=3)
     return finished_axes(ax, filepath)
 
 

@@ -4,7 +4,8 @@ A recipe says how long windows are and how they are batched. Only the table says
 are and if values are missing. The rules that need both are here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from typing import Any
 
 from keras_ts import _checks
@@ -21,6 +22,17 @@ _OF_THE_TABLE = (
 )  # fmt: skip
 # A level and a trend can be told apart from four rows; a season, from two periods and a row.
 _FEWEST_ROWS, _FEWEST_PERIODS = 4, 2
+
+
+def check_settings(names: Iterable[str]) -> None:
+    """Refuse a name that is neither an argument of ``windows_for`` nor a setting of windows."""
+    own = ["at", *(setting.name for setting in fields(WindowedSeries))]
+    if unknown := [name for name in names if name not in own]:
+        own.remove("targets")
+        raise TypeError(
+            f"windows_for takes {', '.join(own)}. Received: "
+            f"{', '.join(map(_checks.shown, unknown))}."
+        )
 
 
 def training_windows(
@@ -43,6 +55,7 @@ def training_windows(
         raise TypeError(
             f"windows_for takes no targets: the preset's kind={preset.kind!r} says which they are."
         )
+    check_settings(settings)
     of_the_table = {name: settings[name] for name in _OF_THE_TABLE if name in settings}
     panel = read_panel(series, WindowedSeries(1, missing="mask_targets", **of_the_table))
     rows = panel.lengths

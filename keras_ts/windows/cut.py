@@ -102,6 +102,7 @@ def folds_of(spec: WindowSpec, series: Any, sizes: FoldSizes, sample_weight: Any
     Raises:
         ValueError: As in ``WindowedSeries.folds``: now, but for a part without a window.
     """
+    _check_room(spec, sizes)
     cut = Cut(spec, series, sample_weight)
     folds = fold_parts(cut.panel, sizes)
     cure = "Use fewer folds"
@@ -128,3 +129,19 @@ def folds_of(spec: WindowSpec, series: Any, sizes: FoldSizes, sample_weight: Any
         return Fold(train, validation, test, whole)
 
     return (fold(number, parts) for number, parts in enumerate(folds))
+
+
+def _check_room(spec: WindowSpec, sizes: FoldSizes) -> None:
+    """Refuse parts that are too short for the targets of one window, however few the folds."""
+    # Inputs and the gap may lie before the part.
+    needed = spec.geometry.span - spec.geometry.first_target
+    for name in ("test_size", "validation_size"):
+        size = getattr(sizes, name)
+        if size is not None and size < needed:
+            targets = f"horizon={spec.horizon}"
+            if spec.geometry.sequence:
+                targets = f"the {needed} positions that the targets of a window span"
+            raise ValueError(
+                f"{name}={size} is shorter than {targets}, and all targets of a window must lie in "
+                f"its part. Pass {name}={needed} or more, or make the windows shorter."
+            )

@@ -1,12 +1,15 @@
 """The picture of a backtest has a line for each fold, and one for all."""
 
+from types import SimpleNamespace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 
-from keras_ts import plot_backtest
+from backtest_helpers import run
+from keras_ts import course_series, plot_backtest
 
 
 def table(steps, columns=()):
@@ -61,3 +64,53 @@ def test_what_is_no_backtest_is_refused():
         plot_backtest(None)
     with pytest.raises(ValueError, match="at least one row"):
         plot_backtest({key: [] for key in ("fold", "step", "actual", "prediction")})
+
+
+def test_the_legend_has_room_above_the_lines():
+    axes = plot_backtest(table(4))
+    highest = max(line.get_ydata().max() for line in axes.lines)
+    assert axes.get_ylim()[1] > 1.2 * highest
+    assert axes.get_ylim()[0] == 0
+
+
+@pytest.mark.parametrize("by", ["mae", "mase"])
+def test_the_measure_is_that_of_the_verdict(by):
+    rows = table(2)
+    rows["actual"][3] = np.nan
+    report = SimpleNamespace(
+        table=rows,
+        scales=np.where(np.arange(12) == 7, np.nan, np.repeat([2.0, 5.0], 6)),
+        comparison=SimpleNamespace(
+            by=by,
+            best="naive",
+            scores=lambda by: {
+                "name": np.array(["model", "naive", "naive"]),
+                "step": np.array([1, 1, 2]),
+                "mae": np.array([9.0, 7.0, 8.0]),
+                "mase": np.array([0.9, 0.7, 0.8]),
+            },
+        ),
+    )
+    axes = plot_backtest(report)
+    first, second, whole, best = (line.get_ydata() for line in axes.lines)
+    if by == "mae":
+        np.testing.assert_allclose(second, [8, 9])
+        np.testing.assert_allclose(best, [7, 8])
+        assert axes.get_ylabel() == "mean absolute error (MAE)"
+    else:
+        np.testing.assert_allclose(first, [1, 1.5])
+        np.testing.assert_allclose(second, [1.6, 2.0])  # Of 7, 9 and 11, the first has no scale.
+        np.testing.assert_allclose(whole, [1.3, 1.75])
+        np.testing.assert_allclose(best, [0.7, 0.8])
+        assert axes.get_ylabel() == "mean absolute scaled error (MASE)"
+
+
+def test_the_errors_drawn_are_those_of_the_report():
+    panel = [scale * course_series(90) for scale in (1.0, 50.0)]
+    report = run(panel)
+    assert report.comparison.by == "mase"
+    lines = plot_backtest(report).lines
+    np.testing.assert_allclose(lines[-2].get_ydata(), report.scores("step")["mase"])
+    scores = report.comparison.scores("step")
+    of_model = scores["mase"][scores["name"] == "model"]
+    np.testing.assert_allclose(lines[-2].get_ydata(), of_model)

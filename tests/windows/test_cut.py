@@ -85,12 +85,30 @@ def test_a_panel_with_times_holds_out_common_timestamps():
 
 def test_a_part_without_a_window_is_named():
     windows, series = WindowedSeries(3, 4), distinct(60)
-    for size, part in ((45, "training"), (2, "validation")):
-        folds = folds_of(windows, series, FoldSizes(1, 10, None, size), None)
-        with pytest.raises(ValueError, match=f"the {part} part of fold 0 .*another validation_siz"):
-            next(folds)
-    folds = folds_of(windows, series, FoldSizes(1, 2, None, 20), None)
-    with pytest.raises(ValueError, match="leaves the test part of fold 0 without a window"):
+    folds = folds_of(windows, series, FoldSizes(1, 10, None, 45), None)
+    with pytest.raises(ValueError, match=r"the training part of fold 0 .*another validation_si"):
         next(folds)
+    sparse = WindowedSeries(3, 4, stride=50)
+    for size, part in ((None, "validation"), (10, "test")):
+        folds = folds_of(sparse, series, FoldSizes(1, 5, None, size), None)
+        with pytest.raises(ValueError, match=f"leaves the {part} part of fold 0 without a window"):
+            next(folds)
     with pytest.raises(ValueError, match="validation_size must be >= 1"):
         FoldSizes(1, 2, None, 0)
+
+
+@pytest.mark.parametrize("targets", ["vector", "sequence"])
+def test_a_part_shorter_than_the_targets_of_a_window_is_refused_at_once(targets):
+    """The gap may lie before the part; the targets of a sequence begin with its inputs."""
+    windows = WindowedSeries(3, 4, gap=5, targets=targets)
+    least = 4 if targets == "vector" else 6
+    series = distinct(60)
+    fold = next(folds_of(windows, series, FoldSizes(1, least, None, least), None))
+    assert (fold.validation.num_windows, fold.test.num_windows) == (1, 1)
+    says = "horizon=4" if targets == "vector" else "the 6 positions that the targets"
+    for name in ("test_size", "validation_size"):
+        sizes = {"test_size": least, "validation_size": least, name: least - 1}
+        with pytest.raises(
+            ValueError, match=f"{name}={least - 1} is shorter than {says}.* Pass {name}={least} or"
+        ):
+            folds_of(windows, series, FoldSizes(1, **sizes), None)

@@ -25,8 +25,9 @@ from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import checked_coverage
 from keras_ts.presets.description import RecurrentPreset
-from keras_ts.presets.training_windows import training_windows
+from keras_ts.presets.training_windows import check_settings, training_windows
 from keras_ts.windows.cut import folds_of
+from keras_ts.windows.reading.frames import NotNumbersError
 from keras_ts.windows.split import FoldSizes, fold_parts
 from keras_ts.windows.windowed_series import WindowedSeries
 
@@ -216,12 +217,17 @@ def backtest(
         judge.add(whole, judged, scales, predictions, levels)
         folds.append(_rows(scales, judged, predictions, levels))
         bar.update(number + 1)
-    return joined(folds, levels, judge.report())
+    return joined(folds, levels, judge.report(), range(0, n_splits, every))
 
 
 def _windows(build: Any, series: Any, windows: Any, sizes: FoldSizes) -> WindowedSeries:
     """Return the windows of all folds, which a preset may choose, or raise an error."""
     is_preset = isinstance(build, RecurrentPreset)
+    if isinstance(build, str):
+        raise TypeError(
+            "build must be a function or a preset, not the name of a preset. Pass "
+            f"from_preset({_checks.shown(build)})."
+        )
     if not is_preset and (isinstance(build, keras.Model) or not callable(build)):
         raise TypeError(
             "build must be a function that takes a fold's training part and returns a fresh, "
@@ -235,6 +241,7 @@ def _windows(build: Any, series: Any, windows: Any, sizes: FoldSizes) -> Windowe
             "chooses the windows for a horizon."
         )
     settings = dict(windows) if isinstance(windows, Mapping) else {"horizon": windows}
+    check_settings(settings)
     if "at" in settings or not hasattr(settings.get("horizon"), "__index__"):
         raise TypeError(
             "windows must be a WindowedSeries, the horizon, or a dict of arguments of "
@@ -242,9 +249,15 @@ def _windows(build: Any, series: Any, windows: Any, sizes: FoldSizes) -> Windowe
             f"the first fold's training part. Received: {_checks.shown(windows)}."
         )
     horizon = settings.pop("horizon")
-    return training_windows(
-        build, series, horizon, lambda panel: fold_parts(panel, sizes)[0].train, settings
-    )
+    try:
+        return training_windows(
+            build, series, horizon, lambda panel: fold_parts(panel, sizes)[0].train, settings
+        )
+    except NotNumbersError as error:
+        if isinstance(windows, Mapping):
+            raise
+        instead = {"horizon": int(horizon), error.role: error.column}
+        raise TypeError(f"{error} To name it, pass a dict as windows: {instead}.") from None
 
 
 def _every(refit: Any, n_splits: int) -> int:

@@ -1,7 +1,7 @@
 """``BacktestReport``: the forecasts of a backtest beside the actual values, and the verdict."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from keras_ts.evaluation.judging import NoVerdictError
 from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.evaluation.reports.frames import as_frame
 from keras_ts.evaluation.reports.rows import scores_of_rows
-from keras_ts.evaluation.reports.text import aligned
+from keras_ts.evaluation.reports.text import HEADINGS, aligned, html_table
 from keras_ts.forecasting.frames import output_names
 from keras_ts.plotting.backtest import plot_backtest
 
@@ -31,6 +31,9 @@ class BacktestReport:
         comparison: The ``ComparisonReport`` of the model and the baselines over all folds, as
             ``compare`` returns it; or None if there is no verdict, since a forecast is not finite
             or nothing can be judged. The printed report says why.
+        scales: The scale of each value of ``actual``, for MASE: the mean absolute step, over one
+            row or ``period`` rows, of its series and target before the fold's own test part. NaN
+            where there is none.
     """
 
     def __init__(
@@ -39,9 +42,10 @@ class BacktestReport:
         scales: Array,
         levels: Sequence[float] | None,
         outcome: ComparisonReport | NoVerdictError,
+        trained: Sequence[int],
     ) -> None:
-        self.table, self._scales, self._levels = table, scales, levels
-        self._outcome = outcome
+        self.table, self.scales, self._levels = table, scales, levels
+        self._outcome, self._trained = outcome, trained
         self.comparison = outcome if isinstance(outcome, ComparisonReport) else None
 
     @property
@@ -78,7 +82,7 @@ class BacktestReport:
             predicted = np.stack([self.table[name] for name in names], axis=-1)
         column = None if by is None else self.table[by]
         return scores_of_rows(
-            self.table["actual"], predicted, self._scales, self._levels, by, column
+            self.table["actual"], predicted, self.scales, self._levels, by, column
         )
 
     def scorecards(self) -> list[dict[str, Any]]:
@@ -106,27 +110,53 @@ class BacktestReport:
         return as_frame(columns, library)
 
     def __str__(self) -> str:
-        scores, whole = self.scores("fold"), self.scores()
-        metrics = list(whole)
-        rows = [["fold", *metrics]]
-        for place, fold in enumerate(scores["fold"].tolist()):
-            rows.append([str(fold), *[f"{float(scores[m][place]):.4g}" for m in metrics]])
-        rows.append(["all", *[f"{float(whole[m][0]):.4g}" for m in metrics]])
-        judged = [str(self.comparison)]
+        lines = [*aligned([*self._rows()]), "", self._training()]
         if self.comparison is None:
-            actual = self.table["actual"]
-            missing = int(np.sum(~np.isfinite(actual)))
-            note = [f"{missing} of {actual.size} targets are missing, and count nowhere."]
-            judged = [*note * bool(missing), f"There is no verdict: {self._outcome}"]
-        return "\n".join([*aligned(rows), "", *judged])
+            return "\n".join([*lines, *self._no_verdict()])
+        return "\n".join([*lines, "", str(self.comparison)])
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """Return the tables and the sentences for a notebook."""
+        heading, *rows = self._rows()
+        lines = [self._training()]
+        if self.comparison is None:
+            return html_table(heading, rows, [*lines, *self._no_verdict()])
+        return html_table(heading, rows, lines) + self.comparison._repr_html_()
+
+    def _rows(self) -> Iterator[list[str]]:
+        """Return the heading, the scores of each fold, and those of all."""
+        scores, whole = self.scores("fold"), self.scores()
+        yield ["fold", *(HEADINGS.get(metric, metric) for metric in whole)]
+        for place, fold in enumerate(scores["fold"].tolist()):
+            yield [str(fold), *(f"{float(scores[metric][place]):.4g}" for metric in whole)]
+        yield ["all", *(f"{float(values[0]):.4g}" for values in whole.values())]
+
+    def _training(self) -> str:
+        """Return on which folds a model was trained, in a sentence."""
+        if len(self._trained) == len(np.unique(self.table["fold"])):
+            return "Trained on every fold."
+        folds = ", ".join(map(str, self._trained))
+        return (
+            f"Trained on fold{'s' * (len(self._trained) > 1)} {folds}. The other folds are judged "
+            "with the latest model before them."
+        )
+
+    def _no_verdict(self) -> Iterator[str]:
+        """Return why there is no verdict, in sentences."""
+        actual = self.table["actual"]
+        missing = int(np.sum(~np.isfinite(actual)))
+        if missing:
+            yield f"{missing} of {actual.size} targets are missing, and count nowhere."
+        yield f"There is no verdict: {self._outcome}"
 
 
 def joined(
     folds: Sequence[tuple[dict[str, Array], Array, Array]],
     levels: Sequence[float] | None,
     outcome: ComparisonReport | NoVerdictError,
+    trained: Sequence[int],
 ) -> BacktestReport:
     """Return the report of all folds.
 
@@ -136,6 +166,7 @@ def joined(
             scale of each value.
         levels: The levels of the quantiles, or None.
         outcome: The report on the model and the baselines, or the reason why there is none.
+        trained: The numbers of the folds that a model was trained on.
     """
     tables = []
     for number, (table, predictions, _) in enumerate(folds):
@@ -145,4 +176,4 @@ def joined(
         tables.append(table)
     whole = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
     scales = np.concatenate([scales for *_, scales in folds])
-    return BacktestReport(whole, scales, levels, outcome)
+    return BacktestReport(whole, scales, levels, outcome, trained)

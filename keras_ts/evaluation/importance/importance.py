@@ -131,7 +131,7 @@ def importance(
     Raises:
         TypeError: ``model`` is not a Keras model, or ``validation`` is not a ``WindowDataset``.
         ValueError: The model does not fit the windows, its predictions are not finite, a column is
-            unknown, or no window can be judged.
+            unknown or named twice, or no window can be judged.
     """
     judged = JudgedWindows("validation", validation)
     interface = Interface.of(
@@ -266,7 +266,8 @@ class _Measured:
             )
         if self._judged.partial:
             total = int(np.prod(self._judged.shape))
-            notes.append(f"{total - self._counted} of {total} targets are missing.")
+            if self._counted < total:
+                notes.append(f"{total - self._counted} of {total} targets are missing.")
         single = int(self._alone.sum())
         if single and self.num_series > 1 and any(c.varies for c in self._shuffled):
             notes.append(

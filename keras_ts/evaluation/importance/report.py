@@ -18,6 +18,7 @@ MATTERS, MISLEADS = "matters", "misleads"
 NOISE = "cannot be told from noise"
 UNUSED, UNUSED_BY_MEDIAN = "the model does not use it", "the median does not use it"
 NEVER_CHANGES = "never changes in validation"
+TOO_FEW = "too few {} for an interval"
 
 # What the report says of the columns with each verdict, of one and of several.
 _SENTENCES = {
@@ -33,11 +34,8 @@ _SENTENCES = {
         "{} never changes in validation, so nothing can be said of it.",
         "{} never change in validation, so nothing can be said of them.",
     ),
-    "too few windows for an interval": ("{}: too few windows for an interval.",) * 2,
-    "too few series for an interval": (
-        f"{{}}: too few series for an interval ({FEWEST} are needed).",
-    )
-    * 2,
+    TOO_FEW.format("windows"): ("{}: too few windows for an interval.",) * 2,
+    TOO_FEW.format("series"): ("{}: too few series for an interval.",) * 2,
 }
 
 
@@ -51,12 +49,12 @@ class Row:
     """
 
     def __init__(self, columns: ShuffledColumns, skill: Skill, verdict: str | None = None) -> None:
-        self.columns, self.few = columns, skill.few
+        self.columns, self.few, self.stretch = columns, skill.few, skill.stretch
         # The skill is one minus the ratio of the errors, so its upper end is the lower one here.
         self.increase, self.low, self.high = 0 - skill.value, 0 - skill.high, 0 - skill.low
         if verdict is None:
             verdict = MATTERS if self.low > 0 else MISLEADS if self.high < 0 else NOISE
-            verdict = f"too few {skill.few} for an interval" if skill.few else verdict
+            verdict = TOO_FEW.format(skill.few) if skill.few else verdict
         self.verdict = verdict
 
     @property
@@ -161,6 +159,21 @@ class ImportanceReport:
             labels = [row.columns.label for row in self._rows if row.verdict == verdict]
             if labels:
                 yield (singular if len(labels) == 1 else plural).format(_listed(labels))
+        yield from self._cures()
+
+    def _cures(self) -> Iterator[str]:
+        """Return what it takes to get an interval, in sentences, where there is none."""
+        stretch = max((row.stretch for row in self._rows if row.few == "windows"), default=0)
+        if stretch:
+            needed = "windows"
+            if stretch > 1:
+                needed = f"stretches of {stretch} windows, since errors last that long"
+            yield f"An interval needs {FEWEST} {needed}: hold out more rows."
+        if any(row.few == "series" for row in self._rows):
+            yield (
+                f"An interval needs {FEWEST} series, or a single one: add series, not held-out "
+                "rows, or judge each series by itself."
+            )
 
 
 def _listed(labels: list[str]) -> str:

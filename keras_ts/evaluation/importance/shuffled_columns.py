@@ -111,6 +111,11 @@ def shuffled_columns(panel: Panel, wanted: Any = None) -> list[ShuffledColumns]:
                 f"columns must name some of {list(by_name)}. Received: "
                 f"{_checks.shown(unknown[0] if unknown else group)}."
             )
+        twice = [name for place, name in enumerate(group) if name in group[:place]]
+        if twice or [set(own) for own in groups].count(set(group)) > 1:
+            raise ValueError(
+                f"columns names {_checks.shown(twice[0] if twice else group)} twice. Name it once."
+            )
     return [ShuffledColumns.together([by_name[name] for name in group]) for group in groups]
 
 

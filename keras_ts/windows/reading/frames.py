@@ -20,6 +20,19 @@ from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import WindowSpec
 
 
+class NotNumbersError(TypeError):
+    """Says that a column of a frame does not hold numbers.
+
+    Attributes:
+        column: The name of the column.
+        role: The argument that may name it, ``"time_column"`` or ``"id_column"``.
+    """
+
+    def __init__(self, message: str, column: str, role: str) -> None:
+        super().__init__(message)
+        self.column, self.role = column, role
+
+
 def read_frame(frames: Any, spec: WindowSpec) -> Panel:
     """Read one frame, or a list of frames with the same columns."""
     listed = isinstance(frames, list | tuple)
@@ -180,8 +193,10 @@ def matrix(
                     "Drop it, name it in id_column if it tells series apart, or, if its texts are "
                     "known ahead or never change, in future_columns or static_columns."
                 )
-            raise TypeError(
-                f"column {name!r} must hold numbers. Received {received(column)}. {cure}"
+            raise NotNumbersError(
+                f"column {name!r} must hold numbers. Received {received(column)}. {cure}",
+                name,
+                "time_column" if temporal else "id_column",
             )
         if column.null_count():
             column = column.cast(nw.Float64)

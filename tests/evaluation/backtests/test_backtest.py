@@ -365,6 +365,13 @@ def test_misuse_is_told(series):
     with pytest.raises(ValueError, match="validation_data would be the same for every fold"):
         run(series, validation_data=([1], [2]))
     preset = RecurrentPreset(units=(2,))
+    with pytest.raises(TypeError, match=r"or a preset, not .* Pass from_preset\('gru_32x2'\)"):
+        run(series, maker="gru_32x2")
+    for settings in ({"horizont": 2}, {"horizon": 2, "horizont": 3}):
+        with pytest.raises(TypeError, match=r"takes at, window, horizon, .* Received: 'horizont'"):
+            run(series, windows=settings, maker=preset)
+    with pytest.raises(ValueError, match=r"test_size=5 is shorter than horizon=14, .*test_size=14"):
+        run(series, windows={"horizon": 14, "window": 6}, maker=preset, test_size=5)
     for windows in ("6", {"window": 6}, {"horizon": 2, "at": 30}):
         with pytest.raises(TypeError, match="the horizon among them, but not at"):
             run(series, windows=windows, maker=preset)
@@ -372,3 +379,21 @@ def test_misuse_is_told(series):
         run(series, windows=2, maker=preset)
     with pytest.raises(ValueError, match="and this preset has no recipe"):
         run(series, maker=preset)
+
+
+def test_a_column_that_only_a_dict_can_name_is_shown_in_one():
+    days = pd.date_range("2024-01-01", periods=90)
+    frame = pd.DataFrame({"day": days, "units": course_series(90)})
+    preset = RecurrentPreset(units=(2,))
+    with pytest.raises(TypeError, match=r"pass a dict as windows: {'horizon': 2, 'time_column': '"):
+        run(frame, windows=2, maker=preset)
+    shops = frame.assign(day="x")
+    with pytest.raises(TypeError, match=r": {'horizon': 2, 'id_column': 'day'}"):
+        run(shops, windows=2, maker=preset)
+    with pytest.raises(TypeError, match=r"or name it in time_column\.$"):
+        run(frame, windows={"horizon": 2}, maker=preset)
+
+
+@pytest.mark.parametrize(("refit", "says"), [(2, "folds 0, 2."), (True, "every fold.")])
+def test_it_prints_which_folds_were_trained(series, refit, says):
+    assert f"Trained on {says}" in str(run(series, n_splits=3, refit=refit))

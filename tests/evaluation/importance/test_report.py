@@ -89,9 +89,21 @@ def test_it_prints_what_can_be_said(report):
         "The median does not use spread, but other quantiles do.",
         "off never changes in validation, so nothing can be said of it.",
         "price: too few windows for an interval.",
-        "kind: too few series for an interval (6 are needed).",
+        "kind: too few series for an interval.",
+        "An interval needs 6 stretches of 30 windows, since errors last that long: hold out more "
+        "rows.",
+        "An interval needs 6 series, or a single one: add series, not held-out rows, or judge "
+        "each series by itself.",
     ]
     assert repr(report) == str(report)
+
+
+def test_windows_that_are_independent_need_no_stretches():
+    rows = [row("a", "past", Skill(-0.1, np.nan, np.nan, "windows", 1))]
+    assert str(ImportanceReport(rows, "mae", 1.0, 5, 1, [])).splitlines()[-2:] == [
+        "a: too few windows for an interval.",
+        "An interval needs 6 windows: hold out more rows.",
+    ]
 
 
 def test_several_columns_share_a_sentence():

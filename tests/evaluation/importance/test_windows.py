@@ -146,6 +146,8 @@ def test_targets_that_are_missing_count_nowhere():
     assert report.error == pytest.approx(np.nanmean(np.abs(targets - forecasts)), rel=1e-5)
     missing = int(np.isnan(targets).sum())
     assert f"{missing} of {targets.size} targets are missing." in str(report)
+    whole = importance(ahead, windows.build(table), verbose=0)
+    assert "targets are missing" not in str(whole)
 
 
 def test_series_of_one_window_give_nothing_to_shuffle():
