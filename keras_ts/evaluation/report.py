@@ -21,7 +21,8 @@ from keras_ts.evaluation.arithmetic.verdict import (
 from keras_ts.evaluation.judging import Judgement, NoVerdictError, windows_of_origins
 from keras_ts.evaluation.reports.frames import as_frame
 from keras_ts.evaluation.reports.scorecards import ByOrigin, Evidence, judged_on, scorecard_of
-from keras_ts.evaluation.reports.text import HEADINGS, aligned, html_table, number, percent
+from keras_ts.evaluation.reports.text import aligned, html_table, number, percent
+from keras_ts.saving.card import HEADINGS
 from keras_ts.saving.weights import Weights
 from keras_ts.windows.align import label_column
 

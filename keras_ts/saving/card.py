@@ -17,7 +17,7 @@ from keras_ts.saving.schema import printable
 from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.carried import Carried
 
-_HEADINGS = {"mae": "MAE", "rmse": "RMSE", "mase": "MASE", "smape": "sMAPE"}
+HEADINGS = {"mae": "MAE", "rmse": "RMSE", "mase": "MASE", "smape": "sMAPE"}
 _QUANTILE = ("pinball", "coverage", "width")
 # A longer table is hard to read.
 _MOST_STEPS = 14
@@ -83,7 +83,7 @@ def _summary(card: Scorecard) -> Iterator[str]:
     yield from card.remarks
     yield f"Judged on {_judged_on(values)}."
     row = values["table"]["name"].index(values["model"])
-    headings = dict(_HEADINGS)
+    headings = dict(HEADINGS)
     if values["period"] is not None:
         headings["mase"] += f" by steps {values['period']} apart"
     scores = {h: values["table"][m][row] for m, h in headings.items() if m in values["table"]}
@@ -112,7 +112,7 @@ def _head(card: Scorecard) -> Iterator[str]:
         for metric in (*_metrics(values), "skill"):
             score = values["table"][metric][row]
             if score is not None:
-                name = _HEADINGS.get(metric, metric)
+                name = HEADINGS.get(metric, metric)
                 if metric == "skill":
                     name = f"skill over {values['best']}"
                 yield from (f"    - type: {metric}", f"      value: {_yaml(score)}")
@@ -174,7 +174,7 @@ def _settings(card: Scorecard) -> Iterator[list[str]]:
 def _scores(values: dict[str, Any]) -> Iterator[list[str]]:
     table = values["table"]
     metrics = _metrics(values)
-    yield ["", *[_HEADINGS.get(metric, metric) for metric in metrics], "skill", "95 % interval"]
+    yield ["", *[HEADINGS.get(metric, metric) for metric in metrics], "skill", "95 % interval"]
     for row, name in enumerate(table["name"]):
         skill, low, high = (table[c][row] for c in ("skill", "skill_low", "skill_high"))
         interval = _range(low, high)
@@ -252,13 +252,13 @@ def _metrics(values: dict[str, Any]) -> list[str]:
     hidden = "width" if values["by"] == "mase" else None
     return [
         metric
-        for metric in (*_HEADINGS, *_QUANTILE)
+        for metric in (*HEADINGS, *_QUANTILE)
         if metric in values["table"] and metric != hidden
     ]
 
 
 def _metric(values: dict[str, Any]) -> str:
-    return _HEADINGS[values["by"]]
+    return HEADINGS[values["by"]]
 
 
 def _judged_on(values: dict[str, Any]) -> str:

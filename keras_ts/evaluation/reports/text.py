@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-HEADINGS = {"mae": "MAE", "rmse": "RMSE", "mase": "MASE", "smape": "sMAPE"}
-
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 0) -> list[str]:
     """Return one line for each row, its cells in columns.

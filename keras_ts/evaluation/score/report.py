@@ -12,7 +12,8 @@ from keras_ts._typing import Array
 from keras_ts.evaluation.arithmetic.metrics import absolute_errors, scaled_errors
 from keras_ts.evaluation.reports.frames import as_frame
 from keras_ts.evaluation.reports.rows import scores_of_rows
-from keras_ts.evaluation.reports.text import HEADINGS, aligned, html_table
+from keras_ts.evaluation.reports.text import aligned, html_table
+from keras_ts.saving.card import HEADINGS
 from keras_ts.saving.scorecard import scorecard
 
 
