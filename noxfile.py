@@ -45,7 +45,8 @@ def pairs(session: nox.Session) -> None:
     """Models saved on each backend and loaded on each, with all three installed."""
     session.install(".[test,tensorflow,jax,torch]")
     env = {"KERAS_BACKEND": "jax", "PYTHONSAFEPATH": "1"}
-    session.run("pytest", "-n", "2", "-m", "slow", "tests/saving/test_roundtrips.py", env=env)
+    tests = ("tests/saving/test_roundtrips.py", "tests/saving/test_scorecard.py")
+    session.run("pytest", "-n", "2", "-m", "slow", *tests, env=env)
 
 
 @nox.session

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import run_fresh
+from helpers import BACKEND, run_fresh
 from judged_models import changed, forecaster, judged, parts
 from keras_ts import (
     WindowedSeries,
@@ -57,7 +57,13 @@ def test_plain_keras_keeps_it(saved, tmp_path):
     assert scorecard(clone).ok
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+@pytest.mark.parametrize(
+    "backend",
+    [
+        pytest.param(name, marks=[] if name == BACKEND else pytest.mark.slow)
+        for name in ("tensorflow", "jax", "torch")
+    ],
+)
 def test_another_process_saves_it_again(saved, tmp_path, backend):
     out = run_fresh(
         "import sys, keras, keras_ts\n"

@@ -285,8 +285,10 @@ STORES = WindowedSeries(
 )
 
 
-@pytest.mark.parametrize("window", [28, 56])
-@pytest.mark.parametrize(("stores", "seed"), [(6, 42), (3, 1), (1, 42)])
+@pytest.mark.parametrize("window", [28, pytest.param(56, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("stores", "seed"), [(6, 42), pytest.param(3, 1, marks=pytest.mark.slow), (1, 42)]
+)
 def test_on_the_table_of_stores_it_equals_a_ridge_of_six_lines(window, stores, seed):
     """Within 10 % of the best of several, in MAE and in MASE."""
     windows = WindowedSeries(**{**STORES.get_config(), "window": window})
