@@ -27,8 +27,8 @@ def scorecard(model: keras.Model | str | os.PathLike[str]) -> Scorecard:
     """Return the scorecard that ``save_model(model, filepath, report=report)`` put into a model.
 
     A file is read without building the model. The digests of its weights are compared with those
-    of the weights that were judged, so the scorecard knows if the model was trained further. Weights
-    that two layers of one shape exchange go unnoticed.
+    of the weights that were judged, so the scorecard knows if the model was trained further. If two
+    layers of one shape exchange their weights, it does not notice.
 
     Example:
 
