@@ -16,6 +16,14 @@ from keras_ts.windows.dataset import WindowDataset
 
 Build = Callable[[WindowDataset], keras.Model]
 
+# These keep the best loss of an earlier fit, some of them on older versions of Keras alone, so each
+# fit gets a copy that has seen none.
+_WATCHING = (
+    keras.callbacks.EarlyStopping,
+    keras.callbacks.ModelCheckpoint,
+    keras.callbacks.ReduceLROnPlateau,
+)
+
 
 class Trainer:
     """Builds and trains models, and checks that each is a fresh one.
@@ -35,9 +43,8 @@ class Trainer:
         """Return a fresh model, trained on the training part of a fold."""
         arguments = dict(self._arguments)
         if arguments.get("callbacks") is not None:
-            # This one keeps the best loss of an earlier fit, and would save no later model.
             arguments["callbacks"] = [
-                copy.copy(own) if isinstance(own, keras.callbacks.ModelCheckpoint) else own
+                copy.copy(own) if isinstance(own, _WATCHING) else own
                 for own in keras.tree.flatten(arguments["callbacks"])
             ]
         if fold.validation is not None:
