@@ -148,7 +148,7 @@ def test_a_rollout_closes_steps_too(rollout_inputs):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("format", ["tf_saved_model", "onnx"])
+@pytest.mark.parametrize("format", ["tf_saved_model", pytest.param("onnx", marks=pytest.mark.slow)])
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.skipif(BACKEND == "torch", reason="PyTorch's loops are refused")
 def test_an_exported_rollout_closes_steps_too(rollout_inputs, format):

@@ -39,7 +39,7 @@ def test_windows_are_those_of_the_reference(columns, panel):
 
 
 @pytest.mark.parametrize("context", [True, False])
-@pytest.mark.parametrize("columns", [None, 3])
+@pytest.mark.parametrize("columns", [None, pytest.param(3, marks=pytest.mark.slow)])
 def test_parts_of_a_split_are_those_of_the_reference(columns, context):
     """Positions before a series are no part of what lies before a border."""
     check_windowing(
@@ -236,10 +236,7 @@ def present_error(y, forecasts):
 # Each takes seconds, so the others are left to the slow tests.
 @pytest.mark.parametrize(
     "case",
-    [
-        pytest.param(case, marks=() if case in ("all", "sequence") else pytest.mark.slow)
-        for case in CASES
-    ],
+    [pytest.param(case, marks=() if case == "all" else pytest.mark.slow) for case in CASES],
 )
 def test_a_fit_is_that_of_the_panel_padded_by_hand(case):
     """And what it forecasts is its prediction for the window padded by hand."""

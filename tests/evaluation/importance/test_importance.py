@@ -249,6 +249,7 @@ def test_noise_seldom_matters(correlation):
     assert max(counts.get("matters", 0), counts.get("misleads", 0)) <= 20
 
 
+@pytest.mark.slow
 def test_many_columns_are_a_warning():
     values = np.random.default_rng(0).normal(size=(100, 11)).astype("float32")
     windows = WindowedSeries(3, target_columns=0, future_columns=tuple(range(1, 11)))

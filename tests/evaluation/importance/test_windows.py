@@ -27,7 +27,7 @@ def test_columns_in_a_panel_come_from_the_same_series_and_static_ones_from_anoth
     def predict(x):
         return x["past"][:, -1, 1:2] * (1 + 0.2 * x["static"])
 
-    report = importance(model_of(validation, predict), validation, verbose=0)
+    report = importance(model_of(validation, predict), validation, repeats=2, verbose=0)
     # From another series, the level would have made the error thousands of times as large.
     assert verdicts(report)[1] == "never changes in validation"
     assert verdicts(report)[0] == "the model does not use it"
@@ -55,7 +55,7 @@ def test_a_column_of_text_is_one_column(library):
     validation = windows.build(library(table))
     model = model_of(validation, lambda x: x["past"][:, -1, :1] * ops.sum(
         x["static"], axis=-1, keepdims=True))  # fmt: skip
-    report = importance(model, validation, verbose=0)
+    report = importance(model, validation, repeats=2, verbose=0)
     # One type goes, another comes: their sum is 1 in any case.
     assert verdicts(report)["type"] == "the model does not use it"
     assert verdicts(report)["units"] == "matters"
@@ -76,7 +76,7 @@ def test_sequences_are_judged_at_their_last_step():
             return ahead if targets == "sequence" else ahead[:, -1]
 
         model = model_of(validation, predict)
-        reports.append(importance(model, validation, verbose=0))
+        reports.append(importance(model, validation, repeats=2, verbose=0))
     assert verdicts(reports[0])[1] == "matters"
     assert str(reports[0]) == str(reports[1])
 
@@ -87,7 +87,7 @@ def test_several_targets_have_a_past_each():
     windows = WindowedSeries(5, 2)
     validation = windows.build(series)
     model = model_of(validation, lambda x: ops.repeat(x["past"][:, -1:], 2, axis=1))
-    report = importance(model, validation, verbose=0)
+    report = importance(model, validation, repeats=2, verbose=0)
     assert verdicts(report) == {0: "matters", 1: "matters"}
     assert report.table["part"].tolist() == ["target", "target"]
     assert "column 0 (its own past)" in str(report)
@@ -96,7 +96,7 @@ def test_several_targets_have_a_past_each():
 def test_a_plain_series_has_its_own_past():
     validation = WindowedSeries(5).build(np.cumsum(np.random.default_rng(0).normal(size=300)))
     inputs = keras.Input((5,))
-    report = importance(keras.Model(inputs, inputs[:, -1:]), validation, verbose=0)
+    report = importance(keras.Model(inputs, inputs[:, -1:]), validation, repeats=2, verbose=0)
     assert verdicts(report) == {0: "matters"}
 
 
@@ -123,7 +123,7 @@ def test_missing_values_travel_with_their_column(missing):
         hole = ops.cast(ops.isnan(x["past"][:, -1, 2:]), "float32")
         return 20 + 10 * x["future"][:, 0] + 5 * hole
 
-    report = importance(model_of(validation, predict), validation, verbose=0)
+    report = importance(model_of(validation, predict), validation, repeats=2, verbose=0)
     assert verdicts(report)["offer"] == "matters"
     assert np.isfinite(report.error)
     holes = missing in ("keep", "mask")
@@ -140,9 +140,9 @@ def test_targets_that_are_missing_count_nowhere():
     holes[::9, 0] = np.nan
     validation = windows.build(holes)
     ahead = model_of(validation, lambda x: 20 + 10 * x["future"][..., 0])
-    report = importance(ahead, validation, verbose=0)
+    report = importance(ahead, validation, repeats=2, verbose=0)
     _, targets = validation.to_numpy()
-    forecasts = ahead.predict(validation, verbose=0)
+    forecasts = ahead.predict(validation, repeats=2, verbose=0)
     assert report.error == pytest.approx(np.nanmean(np.abs(targets - forecasts)), rel=1e-5)
     missing = int(np.isnan(targets).sum())
     assert f"{missing} of {targets.size} targets are missing." in str(report)
@@ -158,7 +158,7 @@ def test_series_of_one_window_give_nothing_to_shuffle():
     validation = windows.split(panel, at=-2)[1]
     model = model_of(validation, lambda x: ops.repeat(
         x["past"][:, -1] * (1 + 0.1 * x["static"]), 2, axis=1))  # fmt: skip
-    report = importance(model, validation, verbose=0)
+    report = importance(model, validation, repeats=2, verbose=0)
     assert verdicts(report)[0] == "never changes in validation"
     assert np.isfinite(report.table["low"][report.table["column"].tolist().index(1)])
     assert "7 series have a single window each" in str(report)
