@@ -142,7 +142,7 @@ def test_targets_that_are_missing_count_nowhere():
     ahead = model_of(validation, lambda x: 20 + 10 * x["future"][..., 0])
     report = importance(ahead, validation, repeats=2, verbose=0)
     _, targets = validation.to_numpy()
-    forecasts = ahead.predict(validation, repeats=2, verbose=0)
+    forecasts = ahead.predict(validation, verbose=0)
     assert report.error == pytest.approx(np.nanmean(np.abs(targets - forecasts)), rel=1e-5)
     missing = int(np.isnan(targets).sum())
     assert f"{missing} of {targets.size} targets are missing." in str(report)
