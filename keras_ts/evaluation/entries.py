@@ -2,8 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -22,8 +21,7 @@ from keras_ts.interface import Interface
 _ALIKE = ("window", "horizon", "gap", "sampling_rate", "targets")
 
 
-@dataclass(frozen=True)
-class Parts:
+class Parts(NamedTuple):
     """The training and the validation part of some windows, and whose they are."""
 
     owner: str

@@ -1,7 +1,7 @@
 """Judges forecasters on the same targets, a block of windows at a time."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,8 +23,7 @@ class NoVerdictError(ValueError):
     """There is no verdict, since forecasts are not finite or nothing can be judged."""
 
 
-@dataclass(frozen=True)
-class Judgement:
+class Judgement(NamedTuple):
     """The losses of some forecasters on the same targets.
 
     Attributes:
@@ -123,7 +122,7 @@ def judge(
             for by_origin, loss in ((result.errors, measure), (result.coverage, "coverage")):
                 if forecaster.name in by_origin:
                     by_origin[forecaster.name].add(numbers, losses[loss], present)
-    return Judgement(**{**vars(result), "missing": missing})
+    return result._replace(missing=missing)
 
 
 def _name_of(part: JudgedWindows, forecasters: Sequence[Forecaster]) -> str:

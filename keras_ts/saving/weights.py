@@ -7,7 +7,7 @@ recognized. Margins of a ``ConformalInterval`` change no point forecast and stan
 """
 
 import hashlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -22,8 +22,7 @@ _OPTIMIZERS = ("optimizer/", "optimizer_weights/")
 _HDF5 = (".h5", ".hdf5")
 
 
-@dataclass(frozen=True)
-class Weights:
+class Weights(NamedTuple):
     """The digests of a model's weights, without those of random states and counters.
 
     Attributes:

@@ -1,8 +1,8 @@
 """Cuts a series into the datasets of its parts: those of a split, and those of folds."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from keras_ts.windows.arithmetic.geometry import part_of
 from keras_ts.windows.dataset import WindowDataset
@@ -70,8 +70,7 @@ class Cut:
         return WindowDataset(spec, self.panel, ranges, shuffle=shuffle, weights=weights)
 
 
-@dataclass(frozen=True)
-class Fold:
+class Fold(NamedTuple):
     """The datasets of a fold.
 
     Attributes:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -128,8 +128,7 @@ def check_nonempty(ranges: WindowRanges, panel: Panel, spec: WindowSpec) -> None
     )
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """The flat positions ``begin <= position < end`` of each series."""
 
     begin: IntArray
@@ -174,8 +173,7 @@ class FoldSizes:
                 object.__setattr__(self, name, _checks.integer(name, value, 1))
 
 
-@dataclass(frozen=True)
-class FoldParts:
+class FoldParts(NamedTuple):
     """The parts of a fold.
 
     Attributes:

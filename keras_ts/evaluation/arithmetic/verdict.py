@@ -19,6 +19,7 @@ together as the series do, and take fewer draws.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -35,8 +36,7 @@ GROUPS = 1000
 _AT_ONCE = 1 << 20
 
 
-@dataclass(frozen=True)
-class Skill:
+class Skill(NamedTuple):
     """The skill of a forecaster, one minus its mean error over another's, with its interval.
 
     Attributes:
@@ -61,8 +61,7 @@ class Skill:
         return "loses to" if self.high < 0 else "cannot be told from"
 
 
-@dataclass(frozen=True)
-class Skills:
+class Skills(NamedTuple):
     """The skills of a forecaster on each series by itself.
 
     Attributes:

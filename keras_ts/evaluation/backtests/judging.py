@@ -1,7 +1,6 @@
 """Judges the folds of a backtest beside baselines, for one verdict over all of them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from keras_ts import _checks
@@ -62,7 +61,7 @@ class FoldJudge:
         if self._reason is not None:
             return
         # A forecast that is NaN has failed; it is none that the model lacks.
-        model = replace(of_array(_MODEL, predictions, levels, judged), lacks="nothing")
+        model = of_array(_MODEL, predictions, levels, judged)._replace(lacks="nothing")
         baselines = [of_baseline(baseline, train, judged) for baseline in self._baselines]
         try:
             judgement = judge(

@@ -5,8 +5,7 @@ Functions, baselines of other people and tables forecast all windows at once.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import keras
 
@@ -21,8 +20,7 @@ from keras_ts.interface import Interface
 NAMES = [baseline.name for baseline in default_baselines(period=2)]
 
 
-@dataclass(frozen=True)
-class Forecaster:
+class Forecaster(NamedTuple):
     """A forecaster and its windows.
 
     Attributes:

@@ -4,8 +4,7 @@ Only sums of products are kept, so that memory does not grow with the number of 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -25,8 +24,7 @@ _FARTHEST = 100.0
 _NUMBERS = 1 << 22
 
 
-@dataclass(frozen=True)
-class _Rows:
+class _Rows(NamedTuple):
     """The inputs of some windows, for one target.
 
     Attributes:
@@ -141,8 +139,7 @@ class DirectRidge:
         return windows, location, scale
 
 
-@dataclass(frozen=True)
-class _Unit:
+class _Unit(NamedTuple):
     """An origin and a unit for each column.
 
     Less an origin near them, large numbers lose no digits in sums of products. Over a power of two,
@@ -170,8 +167,7 @@ class _Unit:
         return values * self.unit + self.origin
 
 
-@dataclass(frozen=True)
-class _Units:
+class _Units(NamedTuple):
     """The units of shared inputs, of each step's own columns, and of targets."""
 
     window: _Unit
@@ -184,8 +180,7 @@ class _Units:
         return cls(_Unit.of(window, (0,)), _Unit.of(ahead, (0, 1)), _Unit.of(y, (0, 1)))
 
 
-@dataclass(frozen=True)
-class _Line:
+class _Line(NamedTuple):
     """The coefficients of one target, by step.
 
     Attributes:

@@ -6,9 +6,8 @@ yesterday's file. Their columns have different names, which ``Fields`` finds.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,8 +29,7 @@ _FOLD = "fold"
 _BOUND = re.compile(r"(.+)-(lo|hi)-([\d.]+)$")
 
 
-@dataclass(frozen=True)
-class Fields:
+class Fields(NamedTuple):
     """Which columns of a table hold what.
 
     Attributes:
@@ -138,8 +136,7 @@ def _number(text: str) -> float | None:
         return None
 
 
-@dataclass(frozen=True)
-class Times:
+class Times(NamedTuple):
     """Timestamps, in UTC if they have a time zone, or numbers.
 
     Attributes:

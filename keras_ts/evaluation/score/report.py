@@ -2,8 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,8 +16,7 @@ from keras_ts.saving.card import HEADINGS
 from keras_ts.saving.scorecard import scorecard
 
 
-@dataclass(frozen=True)
-class Promise:
+class Promise(NamedTuple):
     """The errors that a model had at the origins on which it was judged.
 
     Attributes:

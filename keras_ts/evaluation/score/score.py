@@ -1,8 +1,7 @@
 """``score``: yesterday's forecast beside the rows that came."""
 
 import os
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -123,8 +122,7 @@ def score(
     )
 
 
-@dataclass(frozen=True)
-class _Names:
+class _Names(NamedTuple):
     """The columns by which forecasts and rows are matched, and the targets, in the rows.
 
     Attributes:

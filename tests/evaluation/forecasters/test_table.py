@@ -44,7 +44,7 @@ from keras_ts.evaluation.forecasters.table import Fields, ForecastTable
 )  # fmt: skip
 def test_columns_are_found(columns, expected):
     fields = Fields.of("it", columns, ["units"], "shop", "day")
-    assert tuple(vars(fields).values()) == expected
+    assert tuple(fields) == expected
 
 
 def test_several_targets_have_the_same_quantiles():
