@@ -8,7 +8,7 @@ from keras_ts._typing import Array
 from keras_ts.evaluation.arithmetic.metrics import POINT, QUANTILE
 from keras_ts.evaluation.entries import Entries
 from keras_ts.evaluation.forecasters.forecaster import NAMES, baselines_of, name_of, of_baseline
-from keras_ts.evaluation.judging import Metric, judge
+from keras_ts.evaluation.judging import Metric, judge, measure_of
 from keras_ts.evaluation.report import ComparisonReport, report_of
 from keras_ts.saving.weights import Weights
 from keras_ts.windows.dataset import WindowDataset
@@ -144,7 +144,7 @@ def compare(
         *entries.forecasters,
         *(of_baseline(baseline, trained, judged) for baseline in chosen),
     ]
-    measure = by or ("mase" if len(judged.labels) > 1 else "mae")
+    measure = measure_of(by, judged)
     judgement = judge(forecasters, judged, scales, measure, own_metrics)
     return report_of(
         [judgement],

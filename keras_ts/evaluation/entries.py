@@ -16,6 +16,7 @@ from keras_ts.evaluation.judged.common_windows import common_windows
 from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.evaluation.judging import lacking
 from keras_ts.interface import Interface
+from keras_ts.windows.arithmetic.labels import places_of
 
 # The settings that train and validation must share.
 _ALIKE = ("window", "horizon", "gap", "sampling_rate", "targets")
@@ -34,8 +35,7 @@ class Parts(NamedTuple):
         last, first = self.train.last_targets(), self.judged.first_targets()
         if last.dtype.kind != first.dtype.kind:
             return 0
-        place = {label: number for number, label in enumerate(self.train.labels)}
-        places = np.array([place.get(label, -1) for label in self.judged.labels])
+        places = places_of(self.judged.labels, self.train.labels)
         present = np.unique(self.judged.ranges.series)
         present = present[places[present] >= 0]
         # Series without a window in train have the smallest of all times.
@@ -130,7 +130,7 @@ class Entries:
         self.judged = common[self.parts]
         self._common = common
         self.forecasters: list[Forecaster] = [
-            of_model(name, self.models[name], common[own[name]])
+            of_model(name, self.models[name], interfaces[name].quantiles, common[own[name]])
             if name in own
             else of_array(name, *tables[name], self.judged)
             for name in self.names
@@ -245,11 +245,10 @@ def _parts(owner: str, train: Any, validation: Any) -> Parts:
 
 def check_alike(train: JudgedWindows, validation: JudgedWindows) -> None:
     """Refuse parts that do not come from one ``WindowedSeries``."""
-    pairs = [
-        (name, getattr(train.dataset.windows, name), getattr(validation.dataset.windows, name))
-        for name in _ALIKE
-    ]
-    pairs.append(("columns", train.dataset.columns, validation.dataset.columns))
+    datasets = train.dataset, validation.dataset
+    windows = [dataset.windows for dataset in datasets]
+    pairs = [(name, *(getattr(own, name) for own in windows)) for name in _ALIKE]
+    pairs.append(("columns", *(dataset.columns for dataset in datasets)))
     for name, ours, theirs in pairs:
         if ours != theirs:
             raise ValueError(

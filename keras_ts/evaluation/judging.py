@@ -9,10 +9,10 @@ from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.arithmetic.metrics import all_losses
 from keras_ts.evaluation.arithmetic.tally import Tally
-from keras_ts.evaluation.forecasters.baselines import finite
+from keras_ts.evaluation.arithmetic.verdict import Origins
 from keras_ts.evaluation.forecasters.forecaster import Forecaster
 from keras_ts.evaluation.judged.common_windows import common_steps
-from keras_ts.evaluation.judged.reading import Block, JudgedWindows
+from keras_ts.evaluation.judged.reading import Block, JudgedWindows, finite
 from keras_ts.evaluation.reports.scorecards import ByOrigin
 
 # A function of actual values, forecasts and scales that returns one loss for each target.
@@ -112,9 +112,7 @@ def judge(
         scale = np.broadcast_to(scales[series][:, None], actual.shape)
         for forecaster in forecasters:
             forecast = forecasts.pop(forecaster.name)[whole]
-            wide = present.reshape(present.shape + (1,) * (forecast.ndim - present.ndim))
-            forecast = np.where(wide, forecast, 0.0)
-            _check_finite(forecaster.name, forecast)
+            forecast = where_present(forecaster.name, forecast, present)
             losses = all_losses(actual, forecast, scale, forecaster.levels)
             if metrics:
                 losses |= _own(metrics, actual, forecast, scale, forecaster.levels)
@@ -165,13 +163,38 @@ def _check_same(name: str, actual: Array, other: Array) -> None:
         )
 
 
-def _check_finite(name: str, forecast: Array) -> None:
+def measure_of(by: str | None, judged: JudgedWindows) -> str:
+    """Return the measure that is asked for; by default all series of a panel count alike."""
+    return by or ("mase" if len(judged.labels) > 1 else "mae")
+
+
+def single_time_note(origins: Origins) -> list[str]:
+    """Return a sentence on what intervals do not hold for, if a panel is judged at one time."""
+    if origins.num_series == 1 or not origins.at_one_time:
+        return []
+    return [
+        "Each series is judged at a single time, so intervals hold for other series, not for other "
+        "times."
+    ]
+
+
+def where_present(name: str, forecast: Array, present: BoolArray) -> Array:
+    """Return a forecast with 0 where the target is missing; refuse one that is not finite.
+
+    Args:
+        name: Name of the forecaster, for the error.
+        forecast: ``(windows, steps, targets)``, with a last axis of quantiles if there are any.
+        present: ``(windows, steps, targets)``.
+    """
+    wide = present.reshape(present.shape + (1,) * (forecast.ndim - present.ndim))
+    forecast = np.where(wide, forecast, 0.0)
     bad = ~finite(forecast)
     if bad.any():
         raise NoVerdictError(
             f"{name} gives predictions that are not finite, for {int(bad.sum())} of {len(bad)} "
             "windows. Its training has diverged, or its inputs hold missing values."
         )
+    return forecast
 
 
 def _own(

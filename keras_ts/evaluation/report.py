@@ -18,7 +18,12 @@ from keras_ts.evaluation.arithmetic.verdict import (
     skill,
     skills_by_series,
 )
-from keras_ts.evaluation.judging import Judgement, NoVerdictError, windows_of_origins
+from keras_ts.evaluation.judging import (
+    Judgement,
+    NoVerdictError,
+    single_time_note,
+    windows_of_origins,
+)
 from keras_ts.evaluation.reports.frames import as_frame
 from keras_ts.evaluation.reports.scorecards import ByOrigin, Evidence, judged_on, scorecard_of
 from keras_ts.evaluation.reports.text import aligned, html_table, number, percent
@@ -57,7 +62,7 @@ class ComparisonReport:
         labels: list[Any],
         origins: Origins,
         series_of_origins: IntArray,
-        scored: Array,
+        windows: int,
         by: str,
         metrics: Sequence[str],
         first_step: int,
@@ -69,6 +74,8 @@ class ComparisonReport:
         self._series_of_origins = series_of_origins
         self._metrics, self._first_step, self._notes = [*POINT, *metrics], first_step, notes
         self._evidence, self.judged_on = evidence, evidence.judged_on
+        # A panel of very many series takes seconds, so these are computed once they are asked for.
+        self._skills_of_series: dict[str, Skills] = {}
         self.by = by
         baselines = [name for name in tallies if name not in models]
         self.best = min(baselines, key=lambda name: float(tallies[name].metric(by)))
@@ -88,7 +95,7 @@ class ComparisonReport:
             self.table[column] = np.array([getattr(self._skills[name], end) for name in tallies])
         for metric in self._quantile_metrics():
             self.table[metric] = np.array([float(t.metric(metric)) for t in tallies.values()])
-        self.windows = int(scored.sum())
+        self.windows = windows
 
     def scores(self, by: str) -> dict[str, Array]:
         """Return the scores of every forecaster for each step, or for each series.
@@ -148,9 +155,12 @@ class ComparisonReport:
 
     def _skills_by_series(self, name: str) -> Skills:
         """Return the skills of a forecaster on each series that the verdict counts."""
-        errors, best = (self._tallies[own].errors for own in (name, self.best))
-        judged = np.isfinite(best)
-        return skills_by_series(errors[judged], best[judged], self._origins)
+        if name not in self._skills_of_series:
+            errors, best = (self._tallies[own].errors for own in (name, self.best))
+            judged = np.isfinite(best)
+            skills = skills_by_series(errors[judged], best[judged], self._origins)
+            self._skills_of_series[name] = skills
+        return self._skills_of_series[name]
 
     def scorecards(self) -> list[dict[str, Any]]:
         """Return what ``save_model(model, filepath, report=report)`` keeps of each model."""
@@ -301,8 +311,9 @@ def report_of(
     fingerprint = hashlib.blake2b(digest_size=16)
     for own in judgements:
         fingerprint.update(own.judged.mark().encode())
+    origins = judged.origins_at(series, flat)
     evidence = Evidence(
-        judged_on(judged, series, flat, fingerprint.hexdigest()),
+        judged_on(judged, series, flat, origins, fingerprint.hexdigest()),
         by,
         period,
         weights or {},
@@ -314,8 +325,9 @@ def report_of(
         },
         None if weights is not None else len(judgements),
     )
-    series, flat = series[kept], flat[kept]
-    origins = judged.origins_at(series, flat)
+    if not kept.all():
+        series = series[kept]
+        origins = judged.origins_at(series, flat[kept])
     said = list(notes)
     if not scored.all():
         said.append(f"{int((~scored).sum())} windows with a missing value are left out.")
@@ -329,18 +341,14 @@ def report_of(
     unscaled = int(np.isnan(any_tally.metric("mase", "series")[any_tally.series()]).sum())
     if unscaled:
         said.append(f"MASE leaves out {unscaled} series, missing or constant in train.")
-    if origins.num_series > 1 and origins.at_one_time:
-        said.append(
-            "Each series is judged at a single time, so intervals hold for other series, not for "
-            "other times."
-        )
+    said += single_time_note(origins)
     return ComparisonReport(
         tallies,
         models,
         judged.labels,
         origins,
         np.unique(series),
-        scored,
+        int(scored.sum()),
         by,
         metrics,
         first.first_step,

@@ -15,6 +15,7 @@ from keras_ts.forecasting.following import Following
 from keras_ts.forecasting.frames import selected
 from keras_ts.forecasting.history import History
 from keras_ts.windows.arithmetic.categories import collapsed, expanded
+from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.reading.clock import as_written
 from keras_ts.windows.reading.frames import ids_of, matrix, open_frame
 from keras_ts.windows.reading.panel import Panel, missing_rows
@@ -177,9 +178,8 @@ def _of_frames(
     lengths = [len(table) for table in tables]
     series = np.repeat(np.arange(len(tables)), lengths)
     if panel.labels is not None:
-        numbers = {label: i for i, label in enumerate(panel.labels)}
         ids = ids_of(tables[0][windows.id_column])
-        series = np.array([numbers.get(label, -1) for label in ids], np.int64)
+        series = places_of(ids, panel.labels)
         absent = history.chosen[~np.isin(history.chosen, series)]
         if len(absent):
             raise ValueError(

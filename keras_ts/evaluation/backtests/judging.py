@@ -9,7 +9,7 @@ from keras_ts.evaluation.compare import metrics_of, period_note
 from keras_ts.evaluation.entries import covariates_note
 from keras_ts.evaluation.forecasters.forecaster import baselines_of, name_of, of_array, of_baseline
 from keras_ts.evaluation.judged.reading import JudgedWindows
-from keras_ts.evaluation.judging import Judgement, NoVerdictError, judge
+from keras_ts.evaluation.judging import Judgement, NoVerdictError, judge, measure_of
 from keras_ts.evaluation.report import ComparisonReport, report_of
 
 _MODEL = "model"
@@ -68,7 +68,7 @@ class FoldJudge:
                 [model, *baselines],
                 judged,
                 scales,
-                self._measure(judged),
+                measure_of(self._by, judged),
                 self._metrics,
             )
         except NoVerdictError as error:
@@ -86,13 +86,10 @@ class FoldJudge:
             return report_of(
                 self._judgements,
                 [_MODEL],
-                self._measure(judged),
+                measure_of(self._by, judged),
                 self._period,
                 list(self._metrics),
                 notes,
             )
         except NoVerdictError as error:
             return error
-
-    def _measure(self, judged: JudgedWindows) -> str:
-        return self._by or ("mase" if len(judged.labels) > 1 else "mae")

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._typing import Array, BoolArray
+from keras_ts._typing import Array
 from keras_ts.evaluation.forecasters.linear_regression import DirectRidge
 from keras_ts.evaluation.judged.reading import Block, JudgedWindows
 from keras_ts.windows.dataset import WindowDataset
@@ -162,8 +162,3 @@ def default_baselines(period: int | None) -> list[Baseline]:
     """Return the baselines that every model is judged beside; with a period, the seasonal one."""
     seasonal = [] if period is None else [SeasonalNaive(period)]
     return [Naive(), Drift(), MovingAverage(), LinearRegression(), *seasonal]
-
-
-def finite(values: Array) -> BoolArray:
-    """Tell for each window if all its values are finite."""
-    return np.logical_and.reduce(np.isfinite(values).reshape(len(values), -1), axis=1)

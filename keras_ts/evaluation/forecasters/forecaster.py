@@ -14,7 +14,6 @@ from keras_ts._typing import Array
 from keras_ts.evaluation.forecasters.baselines import Baseline, default_baselines
 from keras_ts.evaluation.forecasters.table_windows import on_windows
 from keras_ts.evaluation.judged.reading import Block, JudgedWindows
-from keras_ts.interface import Interface
 
 # The names of the baselines of keras_ts, which no model takes.
 NAMES = [baseline.name for baseline in default_baselines(period=2)]
@@ -40,9 +39,10 @@ class Forecaster(NamedTuple):
     lacks: Literal["nothing", "windows", "targets"] = "nothing"
 
 
-def of_model(name: str, model: keras.Model, judged: JudgedWindows) -> Forecaster:
-    """Return a model as a forecaster."""
-    levels = Interface.of(model, judged.dataset, name).quantiles
+def of_model(
+    name: str, model: keras.Model, levels: tuple[float, ...] | None, judged: JudgedWindows
+) -> Forecaster:
+    """Return a model with quantiles of some levels, or None, as a forecaster."""
     return Forecaster(
         name, judged, lambda block: judged.predictions(name, model, levels, block), levels
     )

@@ -8,8 +8,8 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.evaluation.judged.reading import Block, JudgedWindows, filled
+from keras_ts._typing import Array, IntArray
+from keras_ts.evaluation.judged.reading import Block, JudgedWindows, filled, finite
 
 # The penalty, for inputs with a variance of 1.
 _PENALTY = 1e-3
@@ -67,11 +67,11 @@ class DirectRidge:
         of_step = len(columns.future) * (1 + self._scaled)
         sums = [_Sums(inputs, train.geometry.horizon, of_step) for _ in train.columns]
         for block in part.blocks():
-            actual, whole = _present(block.actual), _finite(block.actual)
+            actual, whole = _present(block.actual), finite(block.actual)
             for places, target, rows in self._rows(part, block):
-                usable = _finite(rows.window)
+                usable = finite(rows.window)
                 if not part.partial:
-                    usable &= whole[places] & _finite(rows.ahead)
+                    usable &= whole[places] & finite(rows.ahead)
                 scale = np.where(rows.scale > 0, rows.scale, np.nan)
                 y = (actual[places, :, target] - rows.location) / scale
                 if self._scaled:
@@ -88,7 +88,7 @@ class DirectRidge:
         forecast = np.empty(block.actual.shape)
         for places, target, rows in self._rows(validation, block):
             y = self._lines[target].at(rows.window, rows.ahead)
-            whole = _finite(block.past[places, :, target])[:, None]
+            whole = finite(block.past[places, :, target])[:, None]
             forecast[places, :, target] = np.where(whole, rows.location + rows.scale * y, np.nan)
         return forecast
 
@@ -342,8 +342,3 @@ def _present(values: Array) -> Array:
 def _zeroed(values: Array) -> Array:
     """Return values with 0 for those that are missing."""
     return np.where(np.isnan(values), 0.0, values)
-
-
-def _finite(values: Array) -> BoolArray:
-    """Tell for each window if all its values are finite."""
-    return np.logical_and.reduce(np.isfinite(values).reshape(len(values), -1), axis=1)

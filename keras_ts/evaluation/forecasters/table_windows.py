@@ -10,8 +10,10 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.evaluation.arithmetic.row_index import RowIndex
 from keras_ts.evaluation.forecasters.table import Fields, ForecastTable, Times
 from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.windows.arithmetic.labels import places_of
 
 
 def on_windows(
@@ -84,9 +86,8 @@ class _Places:
         self._panel = judged.panel
         clock = judged.panel.clock
         if clock is not None:
-            self._times = np.unique(clock.times)
             rows = np.repeat(np.arange(len(judged.labels)), judged.panel.lengths)
-            self._keys = rows * len(self._times) + np.searchsorted(self._times, clock.times)
+            self._index = RowIndex(rows, clock.times)
 
     def flat(self, series: IntArray, times: Times) -> IntArray:
         """Return the flat position of each time in its series, -1 if it has no such row."""
@@ -97,11 +98,7 @@ class _Places:
             inside = (values >= 0) & (values < self._panel.lengths[series]) & (series >= 0)
             return np.where(inside, flat, -1).astype(np.int64)
         Times("the series", clock.times, bool(clock.zones)).check_alike(times)
-        rank = np.minimum(np.searchsorted(self._times, values), len(self._times) - 1)
-        key = series * len(self._times) + rank
-        place = np.minimum(np.searchsorted(self._keys, key), len(self._keys) - 1)
-        same = (self._times[rank] == values) & (self._keys[place] == key) & (series >= 0)
-        return np.where(same, place, -1)
+        return self._index.places(series, values)
 
 
 def _series(read: ForecastTable, fields: Fields, judged: JudgedWindows) -> IntArray:
@@ -114,11 +111,10 @@ def _series(read: ForecastTable, fields: Fields, judged: JudgedWindows) -> IntAr
                 f"{_checks.shown(read.columns)}."
             )
         return np.zeros(len(read.numbers(fields.values[0][0])), np.int64)
-    numbers = {label: number for number, label in enumerate(judged.labels)}
     ids = read.ids(fields.id)
     if len(judged.labels) == 1 and judged.panel.labels is None:
         return np.zeros(len(ids), np.int64)
-    return np.array([numbers.get(label, -1) for label in ids], dtype=np.int64)
+    return places_of(ids, judged.labels)
 
 
 def _windows_and_steps(

@@ -16,7 +16,6 @@ from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.arithmetic.metrics import absolute_errors
 from keras_ts.evaluation.arithmetic.verdict import Skill, skill
-from keras_ts.evaluation.forecasters.baselines import finite
 from keras_ts.evaluation.importance.report import (
     NEVER_CHANGES,
     UNUSED,
@@ -30,7 +29,8 @@ from keras_ts.evaluation.importance.shuffled_columns import (
     parts_of,
     shuffled_columns,
 )
-from keras_ts.evaluation.judged.reading import Block, JudgedWindows
+from keras_ts.evaluation.judged.reading import Block, JudgedWindows, finite
+from keras_ts.evaluation.judging import measure_of, single_time_note, where_present
 from keras_ts.interface import Interface
 from keras_ts.windows.dataset import WindowDataset
 
@@ -140,14 +140,12 @@ def importance(
     shuffled = shuffled_columns(judged.panel, columns)
     repeats = _checks.integer("repeats", repeats, 1)
     generator = np.random.default_rng(_checks.integer("seed", seed, 0))
-    if by is None:
-        by = "mase" if len(judged.labels) > 1 else "mae"
-    _checks.choice("by", by, ("mae", "mase"))
-    measured = _Measured(model, interface.quantiles, judged, by, shuffled)
+    measure = _checks.choice("by", measure_of(by, judged), ("mae", "mase"))
+    measured = _Measured(model, interface.quantiles, judged, measure, shuffled)
     measured.measure(repeats, generator, verbose)
     return ImportanceReport(
         measured.rows(),
-        by,
+        measure,
         measured.mean,
         measured.num_windows,
         measured.num_series,
@@ -281,12 +279,7 @@ class _Measured:
                 "matter by chance."
             )
         origins = self._judged.origins_of(np.arange(self.num_windows))
-        if origins.num_series > 1 and origins.at_one_time:
-            notes.append(
-                "Each series is judged at a single time, so intervals hold for other series, not "
-                "for other times."
-            )
-        return notes
+        return notes + single_time_note(origins)
 
     def _present(self, block: Block) -> BoolArray:
         """Return True for each target of a block that has a value and a scale."""
@@ -301,15 +294,7 @@ class _Measured:
     def _predictions(self, name: str, block: Block, present: BoolArray) -> Array:
         """Return a model's predictions, 0 where no target is present."""
         predicted = self._judged.predictions(name, self._model, self._quantiles, block)
-        wide = present.reshape(present.shape + (1,) * (predicted.ndim - present.ndim))
-        predicted = np.where(wide, predicted, 0.0)
-        bad = ~finite(predicted)
-        if bad.any():
-            raise ValueError(
-                f"{name} gives predictions that are not finite, for {int(bad.sum())} of {len(bad)} "
-                "windows. Its training has diverged, or its inputs hold missing values."
-            )
-        return predicted
+        return where_present(name, predicted, present)
 
     def _points(self, predicted: Array) -> Array:
         """Return the point forecasts: of quantiles, the medians."""

@@ -12,6 +12,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.windows.arithmetic.labels import places_of
 
 
 def common_windows(names: Sequence[str], judged: Sequence[JudgedWindows]) -> list[JudgedWindows]:
@@ -64,11 +65,10 @@ def common_steps(names: Sequence[str], judged: Sequence[JudgedWindows]) -> list[
 
 def _keys(judged: Sequence[JudgedWindows]) -> list[IntArray]:
     """Return one number for each window, the same for the same series and origin."""
-    labels = {label: number for number, label in enumerate(judged[0].labels)}
     series = []
     for one in judged:
         # Series that the first dataset lacks get numbers below 0 and fit nothing.
-        numbers = np.array([labels.get(label, -1) for label in one.labels])
+        numbers = places_of(one.labels, judged[0].labels)
         series.append(numbers[one.ranges.series_of(np.arange(one.count))])
     moments = [_moments(one) for one in judged]
     distinct, ranks = np.unique(np.concatenate(moments), return_inverse=True)

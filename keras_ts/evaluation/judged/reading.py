@@ -20,6 +20,7 @@ from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.arithmetic.verdict import Origins
 from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.arithmetic.geometry import WindowRanges
+from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.arithmetic.scale import absolute_steps
 from keras_ts.windows.dataset import WindowDataset, in_time_order, of_source
 
@@ -346,8 +347,7 @@ class JudgedWindows:
         scales = self.scales(period)
         if self.panel is other.panel:
             return scales
-        place = {label: number for number, label in enumerate(self.labels)}
-        places = np.array([place.get(label, -1) for label in other.labels])
+        places = places_of(other.labels, self.labels)
         return np.where((places >= 0)[:, None], scales[places], np.nan)
 
     def _target_shape(self, windows: int) -> tuple[int, ...]:
@@ -362,6 +362,11 @@ class JudgedWindows:
     def _last_step(self, values: Array) -> Array:
         values = values[:, -1] if self.geometry.sequence else values
         return values.reshape(len(values), self.geometry.horizon, len(self.columns))
+
+
+def finite(values: Array) -> BoolArray:
+    """Tell for each window if all its values are finite."""
+    return np.logical_and.reduce(np.isfinite(values).reshape(len(values), -1), axis=1)
 
 
 def filled(past: Array) -> Array:

@@ -6,14 +6,14 @@ on the horizon and the number of forecasters, never on the number of series or w
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts._version import __version__
+from keras_ts.evaluation.arithmetic.verdict import Origins
 from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.saving.task import task_of
 from keras_ts.saving.weights import Weights
@@ -23,8 +23,7 @@ _MOST_NUMBERS = 1 << 22
 _LONGEST_TEXT = 1000
 
 
-@dataclass(frozen=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What a report knows of its models beside their scores.
 
     Attributes:
@@ -42,11 +41,11 @@ class Evidence:
     judged_on: dict[str, Any]
     by: str
     period: int | None
-    weights: Mapping[str, Weights] = field(default_factory=dict)
-    levels: Mapping[str, tuple[float, ...] | None] = field(default_factory=dict)
-    errors: Mapping[str, "ByOrigin"] = field(default_factory=dict)
-    coverage: Mapping[str, "ByOrigin"] = field(default_factory=dict)
-    folds: int | None = None
+    weights: Mapping[str, Weights]
+    levels: Mapping[str, tuple[float, ...] | None]
+    errors: Mapping[str, "ByOrigin"]
+    coverage: Mapping[str, "ByOrigin"]
+    folds: int | None
 
 
 class ByOrigin:
@@ -124,7 +123,7 @@ class ByOrigin:
 
 
 def judged_on(
-    judged: JudgedWindows, series: IntArray, flat: IntArray, fingerprint: str
+    judged: JudgedWindows, series: IntArray, flat: IntArray, origins: Origins, fingerprint: str
 ) -> dict[str, Any]:
     """Describe the data that was judged on, as plain values.
 
@@ -132,6 +131,7 @@ def judged_on(
         judged: The held-out windows, or those of one fold.
         series: The series of each origin that was judged.
         flat: Its flat position.
+        origins: The same origins, numbered.
         fingerprint: A digest of the targets.
 
     Returns:
@@ -139,7 +139,6 @@ def judged_on(
         timestamp of the first and last target, as text), ``fingerprint``, and the entries of
         ``task_of``.
     """
-    origins = judged.origins_at(series, flat)
     targets = [flat + judged.ahead[0], flat + judged.ahead[-1]]
     clock = judged.panel.clock
     if clock is None:

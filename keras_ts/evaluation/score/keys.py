@@ -3,7 +3,9 @@
 import numpy as np
 
 from keras_ts._typing import IntArray
+from keras_ts.evaluation.arithmetic.row_index import RowIndex
 from keras_ts.evaluation.forecasters.table import Fields, ForecastTable
+from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.reading.clock import as_written
 
 
@@ -33,24 +35,28 @@ class Keys:
             ValueError: Two rows of the other table have the same id and time.
         """
         other._times.check_alike(self._times)
-        distinct = np.unique(other._times.values)
-        keys = other._series * len(distinct) + np.searchsorted(distinct, other._times.values)
-        order = np.argsort(keys, kind="stable")
-        _refuse_twice(other, keys[order], order)
-        number = {label: place for place, label in enumerate(other.labels)}
-        series = np.array([number.get(label, -1) for label in self.labels])[self._series]
-        rank = np.minimum(np.searchsorted(distinct, self._times.values), len(distinct) - 1)
-        wanted = series * len(distinct) + rank
-        place = order[np.minimum(np.searchsorted(keys[order], wanted), len(order) - 1)]
-        same = (distinct[rank] == self._times.values) & (keys[place] == wanted) & (series >= 0)
-        return np.where(same, place, -1)
+        index = RowIndex(other._series, other._times.values)
+        other._refuse_twice(index)
+        series = places_of(self.labels, other.labels)[self._series]
+        return index.places(series, self._times.values)
 
     def refuse_twice(self, origins: IntArray) -> None:
         """Refuse two forecasts of one id and time from the same origin."""
-        moments = np.unique(self._times.values, return_inverse=True)[1]
-        keys = (self._series * (moments.max() + 1) + moments) * (origins.max() + 1) + origins
-        order = np.argsort(keys, kind="stable")
-        _refuse_twice(self, keys[order], order)
+        apart = self._series * (origins.max() + 1) + origins
+        self._refuse_twice(RowIndex(apart, self._times.values))
+
+    def _refuse_twice(self, index: RowIndex) -> None:
+        """Refuse two rows of one place in an index of these rows."""
+        row = index.twice
+        if row is None:
+            return
+        cure = "Keep one row for each id and time."
+        if self._id_column is None:
+            cure = (
+                "If it holds several series, forecasts and actual must have the same column of "
+                "ids; else keep one row for each time."
+            )
+        raise ValueError(f"{self.name} has two rows for {self.example(row)}. {cure}")
 
     def example(self, row: int = 0) -> str:
         """Return the id and the time of a row in words."""
@@ -95,18 +101,3 @@ class Keys:
         order: IntArray = np.lexsort((self._times.values, self._series))
         lengths = np.bincount(self._series, minlength=len(self.labels))
         return order, np.concatenate([[0], np.cumsum(lengths)])
-
-
-def _refuse_twice(keys: Keys, ordered: IntArray, order: IntArray) -> None:
-    """Refuse two rows with the same number, given the numbers in order and their rows."""
-    twice = np.flatnonzero(np.diff(ordered) == 0)
-    if not len(twice):
-        return
-    row = int(order[twice[0]])
-    cure = "Keep one row for each id and time."
-    if keys._id_column is None:
-        cure = (
-            "If it holds several series, forecasts and actual must have the same column of ids; "
-            "else keep one row for each time."
-        )
-    raise ValueError(f"{keys.name} has two rows for {keys.example(row)}. {cure}")

@@ -12,6 +12,7 @@ from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.evaluation.score.keys import Keys
 from keras_ts.evaluation.score.report import Promise, ScoreReport
 from keras_ts.saving.load import load_windows
+from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.arithmetic.scale import mean_absolute_steps
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.spec import WindowSpec
@@ -195,8 +196,7 @@ def _scales(train: Any, names: _Names, labels: Array, shape: tuple[int, ...], pe
         ids, single = keys.labels, names.id is None
     if single and len(ids) == 1:
         return np.broadcast_to(scales, shape)
-    place = {label: number for number, label in enumerate(ids)}
-    places = np.array([place.get(label, -1) for label in labels.tolist()])
+    places = places_of(labels.tolist(), ids)
     if (places < 0).all():
         raise ValueError(
             f"train has none of the series that were forecast: it has {_checks.shown(ids[:3])}, "

@@ -13,6 +13,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import IntArray
 from keras_ts.windows.arithmetic.categories import made_columns
+from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.spec import WindowSpec
 
@@ -89,8 +90,7 @@ def codes_of(column: Any, texts: Sequence[str], what: str) -> IntArray:
             f"{column.dtype}. Pass texts, or leave the column out of categories."
         )
     labels, codes = _numbered(column)
-    places = {text: place for place, text in enumerate(texts)}
-    numbers = np.array([places.get(label, -1) for label in labels], np.int64)
+    numbers = places_of(labels, texts)
     unseen = np.flatnonzero(numbers < 0)
     if len(unseen):
         first = int(np.isin(codes, unseen).argmax())

@@ -48,7 +48,8 @@ def test_of_very_many_origins_some_are_left_out(monkeypatch):
 
 def described(judged, windows):
     series = judged.ranges.series_of(windows)
-    return judged_on(judged, series, judged.origins()[windows], judged.mark())
+    flat = judged.origins()[windows]
+    return judged_on(judged, series, flat, judged.origins_at(series, flat), judged.mark())
 
 
 def test_it_says_what_was_judged_on():

@@ -1,0 +1,34 @@
+"""Rows are found by series and time as a plain loop finds them."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_ts.evaluation.arithmetic.row_index import RowIndex
+
+ROWS = st.lists(st.tuples(st.integers(0, 3), st.integers(-5, 5)), min_size=1, max_size=20)
+WANTED = st.lists(st.tuples(st.integers(-1, 4), st.integers(-7, 7)), max_size=20)
+
+
+@given(ROWS, WANTED, st.booleans())
+def test_rows_are_found_as_by_a_loop(rows, wanted, dated):
+    rows = list(dict.fromkeys(rows))
+    (series, times), (others, moments) = (
+        np.array(pairs, np.int64).reshape(-1, 2).T for pairs in (rows, wanted)
+    )
+    if dated:
+        times, moments = times.astype("M8[D]"), moments.astype("M8[D]").astype("M8[h]")
+    index = RowIndex(series, times)
+    assert index.twice is None
+    places = index.places(others, moments)
+    assert places.tolist() == [rows.index(row) if row in rows else -1 for row in wanted]
+
+
+@given(ROWS)
+def test_a_row_that_stands_twice_is_named(rows):
+    series, times = np.array(rows).T
+    twice = RowIndex(series, times).twice
+    if len(set(rows)) == len(rows):
+        assert twice is None
+    else:
+        assert rows.count(rows[twice]) > 1
