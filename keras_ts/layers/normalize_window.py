@@ -76,6 +76,10 @@ class NormalizeWindow(keras.layers.Layer):
             counts as missing, too: it enters no statistic of its feature, and becomes 0. False if
             masked steps are padding: the phase follows the last step that is not masked. Padding
             in front makes no difference. Defaults to False.
+        multiplicative: True for a season that grows with the level of the window, for
+            ``"seasonal"``, in each window that holds no negative value: it is then divided by the
+            mean level. In other windows the season is added, as it is everywhere with False.
+            Defaults to False.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
@@ -86,7 +90,9 @@ class NormalizeWindow(keras.layers.Layer):
         scale, each ``(batch, 1, features)``, or ``(batch, time, features)`` if causal. For
         ``"seasonal"`` the location is ``(batch, period, features)``, from the phase that follows
         the window on. ``"last"`` is the last step that is not masked. Location is 0 and scale 1 as
-        long as every step is masked. Under a half-precision policy all three are float32.
+        long as every step is masked. With ``multiplicative``, a fourth array, the growth of the
+        season: one over the mean level of the window, or 0 if the season is added; ``location`` has
+        the season at the mean level. Under a half-precision policy all are float32.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -103,6 +109,7 @@ class NormalizeWindow(keras.layers.Layer):
         causal: bool = False,
         epsilon: float = 1e-6,
         masked: bool = False,
+        multiplicative: bool = False,
         **kwargs: Any,
     ) -> None:
         # Keras would cast the input to half precision first, which loses the level.
@@ -118,6 +125,12 @@ class NormalizeWindow(keras.layers.Layer):
         epsilon = _checks.positive("epsilon", epsilon)
         self.epsilon = _checks.fits("epsilon", epsilon, at_least_float32(self))
         self.masked = _checks.boolean("masked", masked)
+        self.multiplicative = _checks.boolean("multiplicative", multiplicative)
+        if self.multiplicative and statistic != "seasonal":
+            raise ValueError(
+                "multiplicative=True is a season's, for statistic='seasonal'. "
+                f"Received: statistic={statistic!r}."
+            )
         self.supports_masking = True
 
     @property
@@ -136,8 +149,8 @@ class NormalizeWindow(keras.layers.Layer):
             )
         super().build(input_shape)
 
-    def call(self, inputs: Any, mask: Any = None) -> tuple[Any, Any, Any]:
-        """Return the normalized windows, their locations and their scales."""
+    def call(self, inputs: Any, mask: Any = None) -> tuple[Any, ...]:
+        """Return the normalized windows, their locations, scales and, if any, growths."""
         inputs = ops.cast(inputs, at_least_float32(self))
         kept = None
         if self.masked:
@@ -154,14 +167,20 @@ class NormalizeWindow(keras.layers.Layer):
         seasonal, period = None, self._season
         if period is not None:
             every, last = ops.ones_like(inputs[..., :1]), inputs.shape[1] - 1
-            seasonal = season(
-                inputs - inputs[:, -1:], every, np.full((1, 1, 1), last), period, True
-            )
+            base = inputs[:, -1:]
+            seasonal = self._seasonal(inputs, base, every, np.full((1, 1, 1), last), True)
             inputs = inputs - seasonal[1]
         results = self._normalized(inputs, WholeWindows(inputs, self.epsilon))
-        return _in_phases(results, seasonal)
+        return self._in_phases(results, seasonal)
 
-    def _masked(self, inputs: Any, kept: Any) -> tuple[Any, Any, Any]:
+    def _seasonal(self, inputs: Any, base: Any, weights: Any, last: Any, whole: bool) -> Any:
+        """Return what ``season`` does for the inputs, which are relative to ``base`` there."""
+        period = self._season
+        return season(
+            inputs - base, weights, last, period, whole, base if self.multiplicative else None
+        )
+
+    def _masked(self, inputs: Any, kept: Any) -> tuple[Any, ...]:
         """Normalize the windows of the values that ``kept`` leaves.
 
         ``kept`` is ``(batch, time, 1)``, or ``(batch, time, features)`` with ``masked``.
@@ -176,6 +195,7 @@ class NormalizeWindow(keras.layers.Layer):
             results = self._stepwise(_taken(inputs, order))
             latest = ops.maximum(counts - 1, 0)
             normal, location, scale = (_taken(result, latest) for result in results)
+            growth = []
         else:
             counts = counts[:, -1:]
             latest = ops.max(ops.where(kept, positions, 0), axis=1, keepdims=True)
@@ -185,15 +205,16 @@ class NormalizeWindow(keras.layers.Layer):
                 last = KeptSteps(inputs, self.epsilon, *enter).last
                 weights = ops.cast(kept, inputs.dtype)
                 after = positions[:, -1:, :1] if self.masked else ops.maximum(latest, 1)
-                seasonal = season(inputs - last, weights, after - 1, period, False)
+                seasonal = self._seasonal(inputs, last, weights, after - 1, False)
                 inputs = zero_unless(kept, inputs - seasonal[1])
             results = self._normalized(inputs, KeptSteps(inputs, self.epsilon, *enter))
-            normal, location, scale = _in_phases(results, seasonal)
+            normal, location, scale, *growth = self._in_phases(results, seasonal)
         started = counts > 0
         return (
             zero_unless(kept, normal),
             zero_unless(started, location),
             ops.where(started, scale, ops.ones_like(scale)),
+            *growth,
         )
 
     def _normalized(self, inputs: Any, steps: Steps) -> tuple[Any, Any, Any]:
@@ -209,12 +230,21 @@ class NormalizeWindow(keras.layers.Layer):
         location, _ = STATISTICS[self.statistic](steps)
         return normal, location, scale
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> tuple[Any, Any, Any]:
+    def _in_phases(self, results: tuple[Any, Any, Any], seasonal: Any) -> tuple[Any, ...]:
+        """Return results with the location as the level in each phase, if there is a season."""
+        normal, location, scale = results
+        if seasonal is not None:
+            location = location + seasonal[0]
+        if not self.multiplicative:
+            return normal, location, scale
+        return normal, location, scale, ops.zeros_like(scale) if seasonal is None else seasonal[2]
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> tuple[Any, ...]:
         """Pass the mask on with the windows; the statistics have none."""
-        return previous_mask, None, None
+        return previous_mask, None, None, *[None] * self.multiplicative
 
     def compute_output_spec(self, inputs: Any, mask: Any = None) -> Any:
-        """Trace ``call``, which has three outputs."""
+        """Trace ``call``, which has three or four outputs."""
         return keras.Operation.compute_output_spec(self, inputs, mask)
 
     def get_config(self) -> dict[str, Any]:
@@ -226,6 +256,7 @@ class NormalizeWindow(keras.layers.Layer):
             "causal": self.causal,
             "epsilon": self.epsilon,
             "masked": self.masked,
+            "multiplicative": self.multiplicative,
         }
 
 
@@ -244,12 +275,6 @@ def checked_period(statistic: str | None, name: str, period: Any) -> int | None:
             f"Received: {name}={statistic!r}, period={_checks.shown(period)}. {cure}."
         )
     return None if period is None else _checks.integer("period", period, 1)
-
-
-def _in_phases(results: tuple[Any, Any, Any], seasonal: Any) -> tuple[Any, Any, Any]:
-    """Return results with the location as the level in each phase, if there is a season."""
-    normal, location, scale = results
-    return results if seasonal is None else (normal, location + seasonal[0], scale)
 
 
 def check_mask(mask: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:

@@ -10,12 +10,16 @@ from keras import ops
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
+from keras_ts.layers.season import amplitude
 from keras_ts.layers.select_columns import selected
 
 
 @registered
 class RestoreWindow(keras.layers.Layer):
     """Brings a normalized output back: ``output * scale + location``.
+
+    With the growth of a multiplicative season, the season in ``location`` is multiplied by the
+    level that is restored, relative to the mean level of the window, from a third to 3.
 
     Example:
 
@@ -36,7 +40,8 @@ class RestoreWindow(keras.layers.Layer):
 
     Input shape:
         A list: outputs ``(batch, outputs)`` or ``(batch, time, ..., outputs)``, and the location
-        and scale that ``NormalizeWindow`` returned. With ``period``, outputs are
+        and scale that ``NormalizeWindow`` returned, and the growth if it did. With ``period``,
+        outputs are
         ``(batch, steps, ..., outputs)``; or ``(batch, steps)`` for a single feature, and
         ``(batch, outputs)`` for one step of several.
 
@@ -72,7 +77,7 @@ class RestoreWindow(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Scale and shift each output by the statistics of its window."""
-        outputs, location, scale = (ops.cast(x, at_least_float32(self)) for x in inputs)
+        outputs, location, scale, *growth = (ops.cast(x, at_least_float32(self)) for x in inputs)
         feature, features = self.feature, location.shape[-1]
         if feature is not None and np.max(feature) >= features:
             raise ValueError(
@@ -89,8 +94,12 @@ class RestoreWindow(keras.layers.Layer):
         # By slices, as in ``selected``.
         first = self.gap % self.period
         end = first + int(outputs.shape[1])
-        seasons = ops.concatenate([location] * -(-end // self.period), axis=1)
-        outputs = self._restored(outputs, seasons[:, first:end], scale)
+        seasons = ops.concatenate([location] * -(-end // self.period), axis=1)[:, first:end]
+        if growth:
+            level = ops.mean(location, axis=1, keepdims=True)
+            outputs = self._grown(outputs, level, scale, seasons - level, growth[0])
+        else:
+            outputs = self._restored(outputs, seasons, scale)
         return ops.squeeze(outputs, axis) if bare else outputs
 
     def _check_period(self, outputs: Any, location: Any, scale: Any) -> None:
@@ -119,22 +128,35 @@ class RestoreWindow(keras.layers.Layer):
 
     def _restored(self, outputs: Any, location: Any, scale: Any) -> Any:
         """Scale and shift outputs by the statistics of the features that they go by."""
-        feature, features = self.feature, location.shape[-1]
+        location, scale = self._by_output(outputs, location, scale)
+        return outputs * scale + location
+
+    def _grown(self, outputs: Any, level: Any, scale: Any, season: Any, growth: Any) -> Any:
+        """Restore the levels, and add a season whose size follows them."""
+        level, scale, season, growth = self._by_output(outputs, level, scale, season, growth)
+        levels = outputs * scale + level
+        return levels + season * amplitude(levels * growth, growth)
+
+    def _by_output(self, outputs: Any, *statistics: Any) -> list[Any]:
+        """Return statistics of windows in the shape of outputs, by the features they go by."""
+        feature, features = self.feature, statistics[0].shape[-1]
         if isinstance(feature, list):
             if len(feature) != outputs.shape[-1]:
                 raise ValueError(
                     f"feature must have one index for each of {outputs.shape[-1]} outputs. "
                     f"Received: feature={feature}."
                 )
-            location, scale = selected(location, feature), selected(scale, feature)
+            shaped = [selected(x, feature) for x in statistics]
         elif feature is not None or outputs.shape[-1] != features:
             first = feature or 0
-            location, scale = (x[..., first : first + 1] for x in (location, scale))
+            shaped = [x[..., first : first + 1] for x in statistics]
+        else:
+            shaped = list(statistics)
         if len(outputs.shape) == 2:
-            location, scale = location[:, -1], scale[:, -1]
-        for _ in range(len(outputs.shape) - len(location.shape)):
-            location, scale = location[..., None, :], scale[..., None, :]
-        return outputs * scale + location
+            shaped = [x[:, -1] for x in shaped]
+        for _ in range(len(outputs.shape) - len(shaped[0].shape)):
+            shaped = [x[..., None, :] for x in shaped]
+        return shaped
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Pass on the mask of the outputs."""

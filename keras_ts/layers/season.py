@@ -13,6 +13,10 @@ With ``m`` the period, ``x[t]`` a step in year ``y`` and phase ``p``, and ``Y`` 
 - ``F = (Y mean(s^2)) / mean((d - s)^2 Y / (Y - 1))``: the size of the season beside what is left.
 - ``max(0, 1 - 1 / F) s[p]``: the season, shrunk by the share of it that noise alone would leave,
   the positive part of James and Stein's estimator ("Estimation with quadratic loss", 1961).
+
+A multiplicative season grows with the level: ``d[t] = a[t] s[p]``, where ``a[t]`` is the level
+``M[y] + b (p - (m - 1) / 2)`` over its mean, from a third to 3. ``s`` is then the least-squares
+coefficient of ``d`` on ``a`` in each phase.
 """
 
 from typing import Any
@@ -20,13 +24,22 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-# Turns in which year means and phase means are computed if some steps do not count: with a year
-# half empty, five leave a hundredth of the error of the first.
+# Turns in which year means and phase means are computed if some steps do not count, or the season
+# is multiplicative: with a year half empty, five leave a hundredth of the error of the first.
 _ROUNDS = 5
+# The bounds of a multiplicative season's size relative to its size at the mean level.
+_SMALLEST, _LARGEST = 1 / 3, 3.0
 
 
-def season(values: Any, weights: Any, last: Any, period: int, whole: bool) -> tuple[Any, Any]:
-    """Return the season of each phase, and at each step.
+def amplitude(levels: Any, growth: Any) -> Any:
+    """Return the size of a season at levels that are relative to their mean; 1 without growth."""
+    return ops.where(growth > 0, ops.clip(levels, _SMALLEST, _LARGEST), ops.ones_like(levels))
+
+
+def season(
+    values: Any, weights: Any, last: Any, period: int, whole: bool, base: Any = None
+) -> tuple[Any, Any, Any]:
+    """Return the season of each phase and at each step, and its growth.
 
     Args:
         values: ``(batch, time, features)``, finite, and near 0, since a high level costs digits.
@@ -35,10 +48,13 @@ def season(values: Any, weights: Any, last: Any, period: int, whole: bool) -> tu
         last: ``(batch, 1, 1)``: position of the last step that counts, an integer.
         period: Steps in a period.
         whole: True if all steps count, so that the first turn gives the exact means.
+        base: What was subtracted from the values, ``(batch, 1, features)``, for a season that is
+            multiplicative in each window that holds no negative value. None for additive seasons.
 
     Returns:
-        ``(batch, period, features)``, from the phase that follows the window on, and
-        ``(batch, time, features)``.
+        ``(batch, period, features)``, from the phase that follows the window on;
+        ``(batch, time, features)``; and ``(batch, 1, features)``: one over the mean level of the
+        window, or 0 for an additive season.
     """
     length = values.shape[1]
     values = weights * values
@@ -54,15 +70,27 @@ def season(values: Any, weights: Any, last: Any, period: int, whole: bool) -> tu
     slope = rise / (ops.maximum(ops.sum(both, axis=1, keepdims=True), 1.0) * period)
     middle = (period - 1) / 2
     centred = ops.convert_to_tensor(np.arange(period).reshape(period, 1) - middle, values.dtype)
-    values = weights * (values - slope * ops.matmul(phases, centred))
-    seasonal = ops.zeros_like(values[:, :period])
-    for _ in range(1 if whole else _ROUNDS):
-        level = _means(years, values - weights * ops.matmul(phases, seasonal), weights)
-        departures = weights * (values - ops.matmul(years, level))
-        seasonal = _means(phases, departures, weights)
-        seasonal = seasonal - ops.mean(seasonal, axis=1, keepdims=True)
-    left = weights * (departures - ops.matmul(phases, seasonal))
+    tilt = slope * ops.matmul(phases, centred)
     count = ops.sum(weights, axis=1, keepdims=True)
+    growth = ops.zeros_like(rise)
+    if base is not None:
+        mean = base + ops.sum(values, axis=1, keepdims=True) / ops.maximum(count, 1.0)
+        lowest = ops.min(weights * (values + base), axis=1, keepdims=True)
+        # Rounding may leave less than 0 of a value that is 0.
+        positive = ops.logical_and(lowest >= -1e-6 * mean, mean > 0)
+        growth = ops.where(positive, 1.0 / ops.where(positive, mean, 1.0), 0.0)
+    values = weights * (values - tilt)
+    seasonal = ops.zeros_like(values[:, :period])
+    at_steps, sizes = ops.zeros_like(values), ops.ones_like(values)
+    for _ in range(1 if whole and base is None else _ROUNDS):
+        level = _means(years, values - weights * at_steps, weights)
+        departures = weights * (values - ops.matmul(years, level))
+        if base is not None:
+            sizes = amplitude((ops.matmul(years, level) + tilt + base) * growth, growth)
+        seasonal = _means(phases, departures, weights, sizes)
+        seasonal = seasonal - ops.mean(seasonal, axis=1, keepdims=True)
+        at_steps = sizes * ops.matmul(phases, seasonal)
+    left = weights * (departures - at_steps)
     many = ops.maximum(count / period, 1.0)  # Years that count.
     noise = ops.sum(ops.square(left), axis=1, keepdims=True) / ops.maximum(count - period, 1.0)
     size = ops.mean(ops.square(seasonal), axis=1, keepdims=True) * many
@@ -70,8 +98,7 @@ def season(values: Any, weights: Any, last: Any, period: int, whole: bool) -> tu
     # taken off.
     evident = ops.logical_and(size > noise, count >= 2 * period)
     kept = ops.where(evident, 1.0 - noise / ops.where(size > 0, size, 1.0), 0.0)
-    seasonal = kept * seasonal
-    return seasonal, ops.matmul(phases, seasonal)
+    return kept * seasonal, kept * at_steps, growth
 
 
 def _one_hot(numbers: Any, count: int, dtype: str) -> Any:
@@ -80,8 +107,12 @@ def _one_hot(numbers: Any, count: int, dtype: str) -> Any:
     return ops.cast(ops.equal(numbers, every), dtype)
 
 
-def _means(groups: Any, values: Any, weights: Any) -> Any:
-    """Return the mean of each group of steps, ``(batch, groups, features)``; 0 for an empty one."""
+def _means(groups: Any, values: Any, weights: Any, sizes: Any = 1.0) -> Any:
+    """Return the coefficient of values on sizes in each group of steps; 0 for an empty one.
+
+    With sizes of 1 it is the mean, ``(batch, groups, features)``.
+    """
     groups = ops.transpose(groups, (0, 2, 1))
-    counts = ops.matmul(groups, weights)
-    return ops.matmul(groups, weights * values) / ops.maximum(counts, 1.0)
+    squares = ops.matmul(groups, weights * sizes * sizes)
+    sums = ops.matmul(groups, weights * sizes * values)
+    return sums / ops.where(squares > 0, squares, 1.0)

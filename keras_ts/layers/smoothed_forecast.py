@@ -16,6 +16,8 @@ from keras import ops
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered, renamed
+from keras_ts._typing import Array
+from keras_ts.layers.backtested import past_errors
 from keras_ts.layers.normalize_window import check_mask
 
 # Factors by which a step counts less than the one after it. A level of discount 0 is the last
@@ -28,8 +30,12 @@ _DAMPINGS = (0.6, 0.85, 1.0)
 _RIDGE = 0.02
 # Bound of the logarithm of a window's size relative to the usual one.
 _SIZES = 5.0
-# Initial logit of the share without a trend.
+# Initial logit of the share without a trend, if no backtest says how well it does.
 _NO_TREND = 2.0
+# With a backtest, shares fall with this power of the root mean squared error.
+_SHARPNESS = 16.0
+# Added to squared errors: below a hundredth of a window's scale, candidates count alike.
+_ERROR_FLOOR = 1e-4
 
 
 @renamed(holes="masked")
@@ -98,6 +104,7 @@ class SmoothedForecast(keras.layers.Layer):
         gap: int = 0,
         unit: float | Sequence[float] | None = None,
         masked: bool = False,
+        backtest_steps: int | None = None,
         **kwargs: Any,
     ) -> None:
         # Keras would cast the windows to half precision first.
@@ -106,6 +113,9 @@ class SmoothedForecast(keras.layers.Layer):
         self.gap = _checks.integer("gap", gap, 0)
         self.unit = None if unit is None else _checks.per_feature("unit", unit, _checks.positive)
         self.masked = _checks.boolean("masked", masked)
+        self.backtest_steps = (
+            None if backtest_steps is None else _checks.integer("backtest_steps", backtest_steps, 1)
+        )
 
     def build(self, input_shape: Any) -> None:
         """Make the weights of the shares."""
@@ -114,11 +124,13 @@ class SmoothedForecast(keras.layers.Layer):
         size = self._evidence_size(features, input_shape[1][-1])
         levels, trends = len(_LEVELS) + len(_LINES), 1 + len(_LINES) * len(_DAMPINGS)
         at_first = np.zeros((trends, features), "float32")
-        at_first[0] = _NO_TREND
+        at_first[0] = _NO_TREND if self.backtest_steps is None else 0.0
         self.level_kernel = self._weight("level_kernel", (size, levels * features))
         self.level_bias = self._weight("level_bias", (levels * features,))
         self.trend_kernel = self._weight("trend_kernel", (size, trends * features))
         self.trend_bias = self._weight("trend_bias", (trends * features,), at_first.ravel())
+        if self.backtest_steps is not None:
+            self.trust = self._weight("trust", (features,))
         super().build(input_shape)
 
     def _evidence_size(self, features: int, units: int) -> int:
@@ -163,21 +175,38 @@ class SmoothedForecast(keras.layers.Layer):
             parts.append(ops.clip(sizes, -_SIZES, _SIZES))
         evidence = ops.concatenate(parts, axis=-1)
         passed = positions[:, -1:] - last if self.masked else ops.zeros_like(last)
-        return self._mixed(evidence, levels, slopes, passed), evidence
+        shares = self._shares_of(evidence, windows, weights)
+        return self._mixed(shares, levels, slopes, passed), evidence
 
-    def _mixed(self, evidence: Any, levels: Any, slopes: Any, passed: Any) -> Any:
+    def _shares_of(self, evidence: Any, windows: Any, weights: Any) -> tuple[Any, Any]:
+        """Return the shares of levels and of trends, ``(batch, candidates, features)``."""
+        features = windows.shape[2]
+        level = _logits(evidence, self.level_kernel, self.level_bias, features)
+        trend = _logits(evidence, self.trend_kernel, self.trend_bias, features)
+        if self.backtest_steps is None:
+            return ops.softmax(level, axis=1), ops.softmax(trend, axis=1)
+        growths = _grown_by(np.arange(1, self.backtest_steps + 1)[:, None]).T
+        errors = past_errors(windows, weights, _LEVELS, _LINES, growths, _RIDGE)
+        trust = (_SHARPNESS / 2) * (1.0 + ops.cast(self.trust, errors.dtype))
+        logits = -trust[:, None, None] * ops.log(errors + _ERROR_FLOOR)
+        logits = logits + ops.transpose(level, (0, 2, 1))[..., None]
+        logits = logits + ops.transpose(trend, (0, 2, 1))[:, :, None]
+        shape = logits.shape[2:]
+        joint = ops.softmax(ops.reshape(logits, (-1, features, shape[0] * shape[1])), axis=-1)
+        joint = ops.reshape(joint, (-1, features, *shape))
+        both = ops.sum(joint, axis=3), ops.sum(joint, axis=2)
+        return tuple(ops.transpose(of, (0, 2, 1)) for of in both)  # type: ignore[return-value]
+
+    def _mixed(self, shares: tuple[Any, Any], levels: Any, slopes: Any, passed: Any) -> Any:
         """Return the forecast: levels and trends by the shares that they get.
 
         ``passed``, ``(batch, 1, 1)``, are the steps since the last one that counts, in which
         trends go on.
         """
-        shares = _softmax(evidence, self.level_kernel, self.level_bias, levels.shape)
-        level = ops.sum(shares * levels, axis=1, keepdims=True)
+        level = ops.sum(shares[0] * levels, axis=1, keepdims=True)
         features = slopes.shape[2]
         dampings, lines = len(_DAMPINGS), len(_LINES)
-        shape = (-1, 1 + lines * dampings, features)
-        shares = _softmax(evidence, self.trend_kernel, self.trend_bias, shape)[:, 1:]
-        shares = ops.reshape(shares, (-1, dampings, lines, features))
+        shares = ops.reshape(shares[1][:, 1:], (-1, dampings, lines, features))
         slope = ops.sum(shares * slopes[:, None], axis=2)
         ahead = np.arange(1, self.steps + 1)[None, :, None] + self.gap
         ahead = passed + ops.cast(ahead, slope.dtype)
@@ -205,6 +234,7 @@ class SmoothedForecast(keras.layers.Layer):
             "gap": self.gap,
             "unit": self.unit,
             "masked": self.masked,
+            "backtest_steps": self.backtest_steps,
         }
 
 
@@ -225,9 +255,9 @@ def _check_shapes(shapes: Any, unit: Any) -> None:
         )
 
 
-def _softmax(evidence: Any, kernel: Any, bias: Any, shape: Any) -> Any:
+def _logits(evidence: Any, kernel: Any, bias: Any, features: int) -> Any:
     logits = ops.matmul(evidence, ops.cast(kernel, evidence.dtype)) + ops.cast(bias, evidence.dtype)
-    return ops.softmax(ops.reshape(logits, (-1, shape[1], shape[2])), axis=1)
+    return ops.reshape(logits, (-1, kernel.shape[1] // features, features))
 
 
 def _shares(discounts: tuple[float, ...], back: Any, weights: Any) -> Any:
@@ -259,6 +289,12 @@ def _grown(ahead: Any) -> Any:
         power = ops.exp(ahead * float(np.log(d)))
         sums.append(ahead if d == 1.0 else (1.0 - power) * (d / (1.0 - d)))
     return ops.concatenate(sums, axis=-1)
+
+
+def _grown_by(steps: Any) -> Array:
+    """Return the same for numbers of steps ``(steps, 1)``, by NumPy: ``(steps, dampings)``."""
+    sums = [steps if d == 1.0 else (1.0 - d**steps) * (d / (1.0 - d)) for d in _DAMPINGS]
+    return np.concatenate(sums, axis=-1).astype("float64")
 
 
 def _mean_change(windows: Any, weights: Any) -> Any:

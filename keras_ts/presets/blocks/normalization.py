@@ -58,12 +58,17 @@ class Normalization:
         own = self._masked(own, own, start=None)
         causal = self._settings.kind == "sequence_to_sequence"
         normalize = NormalizeWindow(
-            statistic, period=period, causal=causal, epsilon=_epsilon(needs), masked=needs.masked
+            statistic,
+            period=period,
+            causal=causal,
+            epsilon=_epsilon(needs),
+            masked=needs.masked,
+            multiplicative=period is not None and period > 1,
         )
-        values, location, scale = normalize(own)
+        values, location, scale, *growth = normalize(own)
         feature = restored_feature(needs)
         layer = RestoreWindow(feature, period=period, gap=0 if period is None else needs.gap)
-        return values, scale, lambda outputs: layer([outputs, location, scale])
+        return values, scale, lambda outputs: layer([outputs, location, scale, *growth])
 
     def _masked(self, own: Any, values: Any, start: float | None = 0.0) -> Any:
         """Return the columns with a mask of the steps at which no target has a value.

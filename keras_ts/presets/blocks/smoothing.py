@@ -42,7 +42,14 @@ class Smoothing:
         if self._columns is not None:
             windows = SelectColumns(self._columns)(windows)
             scale = SelectColumns(self._columns)(scale)
-        layer = SmoothedForecast(needs.steps, needs.gap, self._unit, masked=needs.masked)
+        mixed = self._settings.smoothing == "mixed"
+        layer = SmoothedForecast(
+            needs.steps,
+            needs.gap,
+            self._unit,
+            masked=needs.masked,
+            backtest_steps=_backtest_steps(needs) if mixed else None,
+        )
         read = [windows, state] if self._unit is None else [windows, state, scale]
         forecasts, state = layer(read)
         if self._settings.smoothing != "linear" or needs.window is None:
@@ -51,6 +58,11 @@ class Smoothing:
         both = [forecasts, linear(windows)]
         forecasts = keras.layers.Add(dtype=whole_precision())(both)
         return forecasts, state, (linear, windows, scale)
+
+
+def _backtest_steps(needs: Requirements) -> int:
+    """Return the steps on which smoothing is tried: a period, or as many as are forecast."""
+    return max(1, min(needs.steps, max(needs.settings.period or 1, 3)))
 
 
 def _columns(needs: Requirements) -> list[int] | None:

@@ -1,0 +1,124 @@
+"""Backtests of smoothing within a window: how well each level and trend forecast earlier steps.
+
+Which discount suits a series, and if its trend lasts, its own past says. Statistical packages fit
+these parameters to the errors one step ahead, one series after the other. Here all candidates are
+tried at every origin of a window, on the next steps of the same window, by matrix products.
+
+With ``a[i, o]`` the level ``i`` at origin ``o``, ``s[m, o]`` the slope ``m``, ``g[d, k]`` the sum
+``d + d^2 + ... + d^k`` and ``z`` the window, the error of a candidate is the mean square of
+``a[i, o] + s[m, o] g[d, k] - z[o + k]`` over origins and steps ``k``. Its square is multiplied out,
+so that sums over ``k`` are taken once for all levels and slopes.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from keras_ts._typing import Array
+
+# An origin counts from this number of values on: fewer determine no slope.
+_LEAST_VALUES = 5
+# A discount of 0 leaves the last value alone: that of 1e-6 does, and passes over missing ones.
+_SMALLEST = 1e-6
+
+
+def past_errors(
+    windows: Any,
+    weights: Any,
+    levels: Sequence[float],
+    lines: Sequence[float],
+    growths: Array,
+    ridge: float,
+) -> Any:
+    """Return the mean squared error of each level and trend over the origins of each window.
+
+    Args:
+        windows: ``(batch, time, features)``, 0 where a step is masked.
+        weights: ``(batch or 1, time, 1)``: 1 for the steps that count, and 0 for the others.
+        levels: Discounts of the levels.
+        lines: Discounts of the lines, whose ends are levels too, after those.
+        growths: Share of a slope in each step of a forecast, ``(dampings, steps)``.
+        ridge: Added to the squared spread of a line's steps.
+
+    Returns:
+        ``(batch, features, levels + lines, 1 + dampings * lines)``: the first column without a
+        trend, the others damping by damping. 1 for all if a window is too short to tell.
+    """
+    dtype = windows.dtype
+    values, kept = ops.transpose(windows, (0, 2, 1)), ops.transpose(weights, (0, 2, 1))
+    candidates, slopes, counts = _at_origins(values, kept, levels, lines, ridge)
+    shifted = _Ahead(windows.shape[1], growths.shape[1], dtype)
+    ones = np.ones_like(growths[:1])
+    usable = ops.cast(counts >= _LEAST_VALUES, dtype)
+    tried = usable * shifted.sums(kept, ones)[:, :, 0]
+    total = ops.sum(tried, axis=-1)[..., None, None]
+    sums, squares = (
+        usable * shifted.sums(of, ones)[:, :, 0] for of in (values, ops.square(values))
+    )
+    # Axes from here on: batch, features, candidates, origins.
+    level = ops.square(candidates) * tried[:, :, None] - 2.0 * candidates * sums[:, :, None]
+    level = ops.sum(level + squares[:, :, None], axis=-1)
+    spread = usable[:, :, None] * shifted.sums(kept, growths)
+    quadratic = usable[:, :, None] * shifted.sums(kept, np.square(growths))
+    product = usable[:, :, None] * shifted.sums(values, growths)
+    errors = [level[..., None]]
+    for damping in range(len(growths)):
+        with_level = slopes * spread[:, :, damping, None]
+        crossed = ops.matmul(candidates, ops.transpose(with_level, (0, 1, 3, 2)))
+        crossed = crossed - ops.sum(slopes * product[:, :, damping, None], axis=-1)[:, :, None]
+        alone = ops.sum(ops.square(slopes) * quadratic[:, :, damping, None], axis=-1)[:, :, None]
+        errors.append(level[..., None] + 2.0 * crossed + alone)
+    joined = ops.maximum(ops.concatenate(errors, axis=-1), 0.0)
+    return ops.where(total > 0, joined / ops.where(total > 0, total, 1.0), ops.ones_like(joined))
+
+
+class _Ahead:
+    """Sums over the steps that follow each origin."""
+
+    def __init__(self, length: int, steps: int, dtype: Any) -> None:
+        self._length, self._dtype = length, dtype
+        after = np.arange(length)[:, None] - np.arange(length)  # Of a step, from an origin.
+        self._within = (after >= 1) & (after <= steps)
+        self._number = np.clip(after, 1, steps) - 1
+
+    def sums(self, values: Any, weights: Array) -> Any:
+        """Return ``(batch, features, rows, origins)`` for weights ``(rows, steps)``."""
+        matrix = np.where(self._within, weights[:, self._number], 0.0)  # (rows, time, origins)
+        return _by_rows(values, matrix, self._dtype)
+
+
+def _at_origins(
+    values: Any, kept: Any, levels: Sequence[float], lines: Sequence[float], ridge: float
+) -> tuple[Any, Any, Any]:
+    """Return levels and slopes at each origin, and the number of values up to it."""
+    dtype, length = values.dtype, values.shape[2]
+    back = np.arange(length) - np.arange(length)[:, None]
+    before, back = back >= 0, np.maximum(back, 0)
+    powers = np.array([*levels, *lines])[:, None, None].clip(_SMALLEST) ** back * before
+    of_lines = powers[len(levels) :]
+    weight = np.concatenate([powers, of_lines * back, of_lines * back**2, before[None]])
+    value = np.concatenate([powers, of_lines * back])
+    summed = _by_rows(kept, weight, dtype)
+    moments = _by_rows(values, value, dtype)
+    many = len(levels), len(levels) + len(lines)
+    totals = ops.maximum(summed[:, :, : many[1]], 1e-30)
+    means = moments[:, :, : many[1]] / totals
+    per_line = totals[:, :, many[0] :]
+    count = len(lines)
+    centre = summed[:, :, many[1] : many[1] + count] / per_line
+    spread = summed[:, :, many[1] + count : many[1] + 2 * count] / per_line - ops.square(centre)
+    together = moments[:, :, many[1] :] / per_line - centre * means[:, :, many[0] :]
+    slopes = -together / (ops.maximum(spread, 0.0) + ridge)
+    ends = means[:, :, many[0] :] + slopes * centre
+    candidates = ops.concatenate([means[:, :, : many[0]], ends], axis=2)
+    return candidates, slopes, summed[:, :, -1]
+
+
+def _by_rows(values: Any, matrix: Array, dtype: Any) -> Any:
+    """Return ``values @ matrix`` for each of its rows: ``(batch, features, rows, origins)``."""
+    rows, length, origins = matrix.shape
+    flat = np.moveaxis(matrix, 0, 1).reshape(length, rows * origins)
+    product = ops.matmul(values, ops.convert_to_tensor(flat, dtype))
+    return ops.reshape(product, (-1, values.shape[1], rows, origins))
