@@ -17,8 +17,8 @@ from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered, renamed
 from keras_ts._typing import Array
-from keras_ts.layers.backtested import past_errors
 from keras_ts.layers.normalize_window import check_mask
+from keras_ts.layers.past_errors import past_errors
 
 # Factors by which a step counts less than the one after it. A level of discount 0 is the last
 # value; with a discount of 1 all steps count alike.
@@ -34,6 +34,8 @@ _SIZES = 5.0
 _NO_TREND = 2.0
 # With a backtest, shares fall with this power of the root mean squared error.
 _SHARPNESS = 16.0
+# Bound of the logarithm by which the net changes that power for a window.
+_MOST_TRUST = 3.0
 # Added to squared errors: below a hundredth of a window's scale, candidates count alike.
 _ERROR_FLOOR = 1e-4
 
@@ -57,6 +59,11 @@ class SmoothedForecast(keras.layers.Layer):
     - The forecast: the sum of levels, each times its share, and of trends, each times its share.
       Both kinds of shares are a softmax of a dense layer, which begins at 0: at first, all levels
       count alike, and 15 trends together for two thirds.
+    - With ``backtest_steps``, each pair of a level and a trend first forecasts the earlier steps of
+      the window itself, from every origin with five values before it. Pairs then share by
+      ``e^-16``, with ``e`` the root of their mean squared error, times what the dense layers give.
+      So the layer forecasts well before any training, and whatever the number of series; and the
+      net learns how far to trust the backtest of a window (the 16 becomes 0.8 to 320).
 
     Example:
 
@@ -78,6 +85,8 @@ class SmoothedForecast(keras.layers.Layer):
             begins after the last step of the window, masked or not. False if they are padding: it
             begins after the last step that is not masked. Padding in front makes no difference.
             Defaults to False.
+        backtest_steps: Steps on which candidates are tried at each origin of a window. Defaults to
+            None: they are not tried.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
@@ -130,7 +139,8 @@ class SmoothedForecast(keras.layers.Layer):
         self.trend_kernel = self._weight("trend_kernel", (size, trends * features))
         self.trend_bias = self._weight("trend_bias", (trends * features,), at_first.ravel())
         if self.backtest_steps is not None:
-            self.trust = self._weight("trust", (features,))
+            self.trust_kernel = self._weight("trust_kernel", (size, features))
+            self.trust_bias = self._weight("trust_bias", (features,))
         super().build(input_shape)
 
     def _evidence_size(self, features: int, units: int) -> int:
@@ -187,8 +197,9 @@ class SmoothedForecast(keras.layers.Layer):
             return ops.softmax(level, axis=1), ops.softmax(trend, axis=1)
         growths = _grown_by(np.arange(1, self.backtest_steps + 1)[:, None]).T
         errors = past_errors(windows, weights, _LEVELS, _LINES, growths, _RIDGE)
-        trust = (_SHARPNESS / 2) * (1.0 + ops.cast(self.trust, errors.dtype))
-        logits = -trust[:, None, None] * ops.log(errors + _ERROR_FLOOR)
+        trust = _logits(evidence, self.trust_kernel, self.trust_bias, features)[:, 0]
+        trust = ops.exp(ops.clip(trust, -_MOST_TRUST, _MOST_TRUST)) * (_SHARPNESS / 2)
+        logits = -trust[:, :, None, None] * ops.log(errors + _ERROR_FLOOR)
         logits = logits + ops.transpose(level, (0, 2, 1))[..., None]
         logits = logits + ops.transpose(trend, (0, 2, 1))[:, :, None]
         shape = logits.shape[2:]

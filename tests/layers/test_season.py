@@ -192,9 +192,88 @@ def test_a_period_of_one_is_the_last_value_in_windows_of_any_length():
     assert RestoreWindow(period=1)([keras.Input((3, 2)), location, scale]).shape == (None, 3, 2)
 
 
+def growing(levels, season):
+    """A series whose season grows with its level."""
+    return levels + np.resize(season, len(levels)) * levels / levels.mean()
+
+
+def multiplied(series, period, mask=None):
+    layer = NormalizeWindow("seasonal", period=period, multiplicative=True)
+    results = layer(np.asarray(series, "float32").reshape(1, -1, 1), mask=mask)
+    return [keras.ops.convert_to_numpy(result) for result in results]
+
+
+@pytest.mark.parametrize("padding", [0, 4])
+def test_a_season_that_grows_with_the_level_is_taken_off_and_grows_on(padding):
+    """Little of it is left in the window, and the forecast fits better than an added one."""
+    steps = np.arange(40.0)
+    levels, season = 100.0 + 4.0 * steps, np.array([30.0, -10.0, -25.0, 5.0])
+    series = growing(levels, season)
+    mask = np.arange(32 + padding)[None] >= padding
+    window = np.concatenate([np.full(padding, 7.0), series[:32]])
+    normal, location, scale, growth = multiplied(window, 4, mask if padding else None)
+    rest = normal[0, padding:, 0] * scale[0, 0, 0]
+    np.testing.assert_allclose(rest, levels[:32] - levels[31], atol=6.0)
+    np.testing.assert_allclose(growth, 1 / series[:32].mean(), rtol=1e-6)
+    # The levels that follow, as outputs in units of the window.
+    outputs = ((levels[32:40] - levels[31]) / scale[0, 0, 0])[None, :, None].astype("float32")
+    added = normalized(window[None, padding:, None], 4)
+    errors = [
+        np.abs(keras.ops.convert_to_numpy(restored)[0, :, 0] - series[32:]).max()
+        for restored in (
+            RestoreWindow(period=4)([outputs, location, scale, growth]),
+            RestoreWindow(period=4)([outputs, *added[1:]]),
+        )
+    ]
+    assert errors[0] < 10 < 14 < errors[1]
+
+
+def test_a_window_with_a_negative_value_has_an_added_season():
+    generator = np.random.default_rng(0)
+    window = generator.normal(size=12) + np.tile([5.0, -5.0, 0.0, 0.0], 3)
+    *same, growth = multiplied(window, 4)
+    assert (growth == 0).all()
+    for mine, other in zip(same, normalized(window[None, :, None], 4), strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-4)
+    outputs = generator.normal(size=(1, 6, 1)).astype("float32")
+    added, grown = (
+        keras.ops.convert_to_numpy(RestoreWindow(period=4)([outputs, *of]))
+        for of in (same[1:], [*same[1:], growth])
+    )
+    np.testing.assert_allclose(added, grown, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("factor", "size"), [(0.0, 1 / 3), (1.0, 1.0), (2.0, 2.0), (50.0, 3.0)])
+def test_the_size_of_a_season_stays_within_a_third_and_three(factor, size):
+    """Levels far beyond the window do not multiply its season without end."""
+    location = np.array([12.0, 8.0], "float32").reshape(1, 2, 1)  # A level of 10, a season of 2.
+    scale, growth = np.ones((1, 1, 1), "float32"), np.full((1, 1, 1), 0.1, "float32")
+    outputs = np.full((1, 2, 1), 10.0 * factor - 10.0, "float32")
+    restored = keras.ops.convert_to_numpy(
+        RestoreWindow(period=2)([outputs, location, scale, growth])
+    )
+    expected = 10.0 * factor + size * np.array([2.0, -2.0])
+    np.testing.assert_allclose(restored[0, :, 0], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("feature", [1, [1, 0]])
+def test_outputs_go_by_the_growth_of_their_own_feature(feature):
+    location = np.stack([[12.0, 8.0], [130.0, 70.0]], axis=-1)[None].astype("float32")
+    scale = np.ones((1, 1, 2), "float32")
+    growth = np.array([[[0.1, 0.01]]], "float32")
+    outputs = np.array([[[10.0, 10.0]]], "float32")
+    restored = keras.ops.convert_to_numpy(
+        RestoreWindow(feature, period=2)([outputs, location, scale, growth])
+    )
+    of = {0: 20.0 + 2.0 * 2.0, 1: 110.0 + 30.0 * 1.1}
+    features = feature if isinstance(feature, list) else [feature] * 2
+    np.testing.assert_allclose(restored[0, 0], [of[number] for number in features], rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
+        ({"statistic": "last", "multiplicative": True}, "multiplicative=True is a season's"),
         ({"statistic": "seasonal"}, "statistic='seasonal' and period, .* go together"),
         ({"statistic": "last", "period": 4}, "go together"),
         ({"statistic": "seasonal", "period": 0}, "period must be >= 1"),

@@ -114,6 +114,25 @@ def test_at_first_all_levels_count_alike_and_trends_for_two_thirds():
     np.testing.assert_allclose(numpy(forecast)[0, :, 0], expected, rtol=0.02, atol=0.02)
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 1e3])
+def test_with_a_backtest_the_best_pair_leads_before_training(scale):
+    """A straight line goes on; noise about a level is forecast by its mean."""
+    generator = np.random.default_rng(0)
+    windows = np.stack([np.arange(-23.0, 1.0), generator.normal(size=24)])[..., None]
+    windows = (windows / windows.std(axis=1, keepdims=True)).astype("float32")
+    layer = SmoothedForecast(4, backtest_steps=3)
+    state = np.zeros((2, 2), "float32")
+    line, noise = numpy(layer([windows, state])[0])[..., 0]
+    rise = windows[0, 1, 0] - windows[0, 0, 0]
+    np.testing.assert_allclose(line, rise * np.arange(1, 5), rtol=0.05, atol=0.02)
+    mean = windows[1].mean()
+    assert np.abs(noise - mean).max() < 0.5 * np.abs(noise * 0 + windows[1, -1, 0] - mean).max()
+    # Trust that a net pulls to any size leaves finite numbers.
+    for bias in (-100.0, 100.0):
+        layer.trust_bias.assign(np.full(1, bias))
+        assert np.isfinite(numpy(layer([windows * scale, state])[0])).all()
+
+
 @pytest.mark.parametrize("behind", [False, True])
 def test_padding_changes_nothing(behind):
     generator = np.random.default_rng(2)
