@@ -49,7 +49,7 @@ _NAMED: dict[str, tuple[dict[str, Any], Recipe | None]] = {
     "gru_32x2": (_stack("gru", 32, 32, window_norm="last"), _DECAYING),
     "smooth_gru": (_stack("gru", 32, window_norm="last", smoothing="linear", memory=32), _LONG),
     "seasonal_gru": (
-        _stack("gru", 64, window_norm="seasonal", period=1, smoothing="mixed"), _PANEL
+        _stack("gru", 32, window_norm="seasonal", period=1, smoothing="mixed"), _PANEL
     ),
 }  # fmt: skip
 
