@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import time
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -91,7 +92,7 @@ def main():
         mase, seconds = judged(*draw)
         rows.append({"panel": name, "size": len(draw[2]), "mase": mase, "seconds": seconds})
         if arguments.file:
-            with open(arguments.file, "a") as file:
+            with Path(arguments.file).open("a") as file:
                 file.write(json.dumps(rows[-1]) + "\n")
         cells = "  ".join(f"{of} {error:.3f}" for of, error in mase.items())
         took = time.perf_counter() - begin

@@ -99,6 +99,11 @@ class Interface:
         return None if self.carried is None else self.carried.columns
 
     @property
+    def known_ahead(self) -> bool:
+        """True if columns beside the calendar are known ahead."""
+        return self.carried is not None and bool(self.carried.windows.future_columns)
+
+    @property
     def frequency(self) -> str | None:
         """The frequency of the data that the model was trained on, or None."""
         return None if self.carried is None else self.carried.frequency

@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
     recipe = preset.recipe
     assert recipe is not None
     steps = recipe.steps_for(len(train))
-    epochs = recipe.epochs_for(steps)
+    epochs = recipe.epochs_for(steps, bool(train.windows.future_columns))
     seconds = _seconds(recipe, trial, train, steps, epochs)
     say(
         f"\nTraining for {epochs} epochs of {steps} batches takes about {_duration(seconds)} "

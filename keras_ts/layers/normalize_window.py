@@ -176,6 +176,7 @@ class NormalizeWindow(keras.layers.Layer):
     def _seasonal(self, inputs: Any, base: Any, weights: Any, last: Any, whole: bool) -> Any:
         """Return what ``season`` does for the inputs, which are relative to ``base`` there."""
         period = self._season
+        assert period is not None
         return season(
             inputs - base, weights, last, period, whole, base if self.multiplicative else None
         )

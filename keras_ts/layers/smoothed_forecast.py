@@ -205,8 +205,8 @@ class SmoothedForecast(keras.layers.Layer):
         shape = logits.shape[2:]
         joint = ops.softmax(ops.reshape(logits, (-1, features, shape[0] * shape[1])), axis=-1)
         joint = ops.reshape(joint, (-1, features, *shape))
-        both = ops.sum(joint, axis=3), ops.sum(joint, axis=2)
-        return tuple(ops.transpose(of, (0, 2, 1)) for of in both)  # type: ignore[return-value]
+        level, trend = ops.sum(joint, axis=3), ops.sum(joint, axis=2)
+        return ops.transpose(level, (0, 2, 1)), ops.transpose(trend, (0, 2, 1))
 
     def _mixed(self, shares: tuple[Any, Any], levels: Any, slopes: Any, passed: Any) -> Any:
         """Return the forecast: levels and trends by the shares that they get.

@@ -22,7 +22,8 @@ _LONG = Recipe(
 # Training moves a forecast that is good at first: the fewer windows, the fewer updates. A panel of
 # a thousand series has 8 epochs of 20,000 windows, one of five a single batch in each.
 _PANEL = Recipe(
-    "mae", "adamw", 1e-2, 256, 8, cosine_decay=True, window=12, window_periods=6, most_steps=79
+    "mae", "adamw", 1e-2, 256, 8, cosine_decay=True, least_updates=300, window=12, window_periods=6,
+    most_steps=79,
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import keras
 
 from keras_ts import _checks
 from keras_ts._registration import registered
+from keras_ts.interface import Interface
 from keras_ts.presets.initial_fit.events import fit_events
 from keras_ts.presets.initial_fit.linear import fit_linear
 from keras_ts.presets.requirements import required_alone, required_by
@@ -209,14 +210,14 @@ class RecurrentPreset(PresetSettings):
             )
         model, recipe = self.build(train, core=core), self.recipe
         steps = fit_arguments.pop("steps_per_epoch", None) or recipe.steps_for(len(train))
-        epochs = fit_arguments.pop("epochs", None)
-        if epochs is not None:
+        if (epochs := fit_arguments.pop("epochs", None)) is not None:
             epochs = _checks.integer("epochs", epochs, 1)
             recipe = replace(recipe, epochs=epochs, least_updates=0)
         recipe.compile(model, steps)
         if steps != len(train):
             fit_arguments["steps_per_epoch"] = steps
-        model.fit(train, epochs=recipe.epochs_for(steps), **fit_arguments)
+        epochs = recipe.epochs_for(steps, Interface.of(model).known_ahead)
+        model.fit(train, epochs=epochs, **fit_arguments)
         return model
 
     def build(

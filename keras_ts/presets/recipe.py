@@ -44,7 +44,8 @@ class Recipe:
         optimizer: ``"sgd"`` or ``"adamw"``.
         learning_rate: The learning rate; with ``cosine_decay``, the first one.
         batch_size: Windows in a batch.
-        epochs: Passes over all windows. ``epochs_for`` gives more if there are few windows.
+        epochs: Passes over all windows. ``epochs_for`` gives more if columns are known ahead and
+            there are few windows.
         momentum: Momentum of SGD. Defaults to 0.
         cosine_decay: True for a rate that falls along a cosine over the whole fit, to 1 % of
             ``learning_rate``, and stays there, so that a fit that goes on later still learns.
@@ -52,7 +53,8 @@ class Recipe:
         steps_per_decade: For a sweep, epochs in which the rate grows tenfold. The sweep starts at
             ``learning_rate``. Defaults to None: no sweep.
         least_updates: For ``epochs_for``, the least number of updates of the weights, one for each
-            batch. Defaults to 0: ``epochs`` passes are enough for any number of windows.
+            batch, if columns are known ahead, such as promotions. Their effects begin at 0, so a
+            few passes over few windows would leave them there. Defaults to 0.
         window: For ``window_for``, steps in a window; the least number of them, if
             ``window_share`` or ``window_periods`` is set. Defaults to None: any window will do.
         window_share: Window length as a fraction of the longest training series. Defaults to 0.
@@ -110,21 +112,24 @@ class Recipe:
         batches = _checks.integer("batches", batches, 1)
         return batches if self.most_steps is None else min(batches, self.most_steps)
 
-    def epochs_for(self, steps_per_epoch: int) -> int:
+    def epochs_for(self, steps_per_epoch: int, known_ahead: bool = False) -> int:
         """Return the epochs to fit: ``epochs``, or as many as make ``least_updates``.
 
         Example:
 
         >>> from keras_ts import from_preset
         >>> recipe = from_preset("seasonal_gru").recipe
-        >>> recipe.epochs_for(steps_per_epoch=80), recipe.epochs_for(steps_per_epoch=4)
-        (8, 60)
+        >>> recipe.epochs_for(steps_per_epoch=4), recipe.epochs_for(4, known_ahead=True)
+        (8, 75)
 
         Args:
             steps_per_epoch: Batches in an epoch, as ``steps_for`` returns.
+            known_ahead: True if the windows have ``future_columns``. Only then ``least_updates``
+                counts. Defaults to False.
         """
         steps = _checks.integer("steps_per_epoch", steps_per_epoch, 1)
-        return max(self.epochs, -(-self.least_updates // steps))
+        least = self.least_updates if _checks.boolean("known_ahead", known_ahead) else 0
+        return max(self.epochs, -(-least // steps))
 
     def window_for(self, steps: int, horizon: int = 1, period: int = 1) -> int:
         """Return the number of steps in a window for series to train on.
@@ -180,7 +185,7 @@ class Recipe:
         Args:
             model: The built model.
             steps_per_epoch: Batches in an epoch. Only a decaying rate needs them: it falls over
-                ``epochs_for(steps_per_epoch)`` epochs.
+                the epochs that ``epochs_for`` returns for them.
 
         Raises:
             ValueError: The rate decays and ``steps_per_epoch`` is missing; the quantiles that the
@@ -193,7 +198,8 @@ class Recipe:
                     "The recipe's learning rate decays over the whole fit: pass "
                     "steps_per_epoch=len(dataset)."
                 )
-            updates = self.epochs_for(steps_per_epoch) * steps_per_epoch
+            epochs = self.epochs_for(steps_per_epoch, interface.known_ahead)
+            updates = epochs * steps_per_epoch
             rate = keras.optimizers.schedules.CosineDecay(rate, updates, alpha=_FLOOR)
         if self.optimizer == "sgd":
             optimizer = keras.optimizers.SGD(rate, momentum=self.momentum)

@@ -27,13 +27,17 @@ def test_recipes_compile():
 
 
 @pytest.mark.parametrize(("steps", "epochs"), [(1, 10), (2, 5), (3, 4), (4, 3), (5, 3), (99, 3)])
-def test_few_windows_take_more_epochs_over_which_the_rate_falls(steps, epochs):
+def test_few_windows_take_more_epochs_if_columns_are_known_ahead(steps, epochs):
+    """The rate falls over just these epochs; without such columns there are as many as ever."""
     recipe = dataclasses.replace(from_preset("gru_32x2").recipe, epochs=3, least_updates=10)
-    assert recipe.epochs_for(steps) == epochs
-    model = from_preset("gru_32x2").build(window=5)
-    recipe.compile(model, steps_per_epoch=steps)
-    rate = model.optimizer.get_config()["learning_rate"]["config"]
-    assert rate["decay_steps"] == steps * epochs
+    table = np.random.default_rng(0).normal(size=(40, 2))
+    for future, expected in ((None, 3), ([1], epochs)):
+        windows = WindowedSeries(5, target_columns=0, future_columns=future)
+        assert recipe.epochs_for(steps, known_ahead=future is not None) == expected
+        model = from_preset("gru_32x2").build(windows.build(table))
+        recipe.compile(model, steps_per_epoch=steps)
+        rate = model.optimizer.get_config()["learning_rate"]["config"]
+        assert rate["decay_steps"] == steps * expected
 
 
 RELOADED = """

@@ -157,7 +157,12 @@ def counted(monkeypatch, preset, train):
 def test_fit_trains_as_long_as_the_recipe_says(monkeypatch):
     recipe = Recipe("mae", "adamw", 1e-3, 32, 2, least_updates=10, window=5)
     preset = from_preset("gru_32x2", units=(4,), recipe=recipe)
-    train = preset.windows_for(np.arange(80.0), 1).build(np.arange(80.0))
+    alone = preset.windows_for(np.arange(80.0), 1).build(np.arange(80.0))
+    assert len(alone) == 3
+    assert counted(monkeypatch, preset, alone) == {"epochs": 2}
+    table = np.stack([np.arange(80.0), np.arange(80.0) % 3], axis=1)
+    settings = {"target_columns": 0, "future_columns": [1]}
+    train = preset.windows_for(table, 1, **settings).build(table)
     assert len(train) == 3
     assert counted(monkeypatch, preset, train) == {"epochs": 4}
     short = replace(preset, recipe=replace(recipe, most_steps=2))

@@ -243,7 +243,7 @@ RIGHT = {
     "NormalizeWindow": {
         "statistic": one_of("last", "mean", "standard"), "period": one_of(None),
         "causal": flag, "epsilon": lambda value: fits(value) and value > 1e-38,
-        "masked": flag},
+        "masked": flag, "multiplicative": lambda value: value is False},
     "RestoreWindow": {
         "feature": maybe(index_or_indices), "period": maybe(whole(1)), "gap": whole(0, 1)},
     "SelectColumns": {"columns": lambda value: isinstance(value, list) and index_or_indices(value)},
@@ -254,7 +254,8 @@ RIGHT = {
     "MaskLike": {},
     "Unmask": {},
     "SmoothedForecast": {
-        "steps": whole(1), "gap": whole(0), "unit": maybe(some(positive)), "masked": flag},
+        "steps": whole(1), "gap": whole(0), "unit": maybe(some(positive)), "masked": flag,
+        "backtest_steps": maybe(whole(1))},
     "LinearForecast": {"steps": whole(1)},
     "CalendarEvents": {"outputs": whole(1)},
     "LastSteps": {"steps": whole(1)},
