@@ -44,8 +44,8 @@ class Recipe:
         optimizer: ``"sgd"`` or ``"adamw"``.
         learning_rate: The learning rate; with ``cosine_decay``, the first one.
         batch_size: Windows in a batch.
-        epochs: Passes over all windows. ``epochs_for`` gives more if columns are known ahead and
-            there are few windows.
+        epochs: Passes over all windows, or over those that ``most_steps`` leaves. ``epochs_for``
+            gives more if columns are known ahead and there are few windows.
         momentum: Momentum of SGD. Defaults to 0.
         cosine_decay: True for a rate that falls along a cosine over the whole fit, to 1 % of
             ``learning_rate``, and stays there, so that a fit that goes on later still learns.
@@ -59,7 +59,8 @@ class Recipe:
             ``window_share`` or ``window_periods`` is set. Defaults to None: any window will do.
         window_share: Window length as a fraction of the longest training series. Defaults to 0.
         window_periods: Window length in periods. Defaults to 0.
-        most_steps: For ``steps_for``, the most batches in an epoch. Defaults to None: all.
+        most_steps: For ``steps_for``, the most batches in an epoch, so that training on very many
+            windows takes no longer. Defaults to None: all.
     """
 
     loss: str
@@ -96,8 +97,9 @@ class Recipe:
     def steps_for(self, batches: int) -> int:
         """Return the batches in an epoch: all that the dataset has, but at most ``most_steps``.
 
-        A panel of a million series need not be read whole to train one net. With shuffling, an
-        epoch of some batches is a random sample, and the next one goes on where it ends.
+        A panel of a million series need not be read whole to train one net, nor every half hour of
+        ten years 60 times. With shuffling, an epoch of some batches is a random sample, and the
+        next one goes on where it ends.
 
         Example:
 

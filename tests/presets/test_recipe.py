@@ -40,6 +40,13 @@ def test_few_windows_take_more_epochs_if_columns_are_known_ahead(steps, epochs):
         assert rate["decay_steps"] == steps * expected
 
 
+@pytest.mark.parametrize(("batches", "steps"), [(30, 30), (100, 100), (340, 100), (6000, 100)])
+def test_a_long_series_takes_no_more_updates_than_one_of_some_thousand_steps(batches, steps):
+    recipe = from_preset("smooth_gru").recipe
+    assert recipe.steps_for(batches) == steps
+    assert recipe.epochs_for(steps) == 60
+
+
 RELOADED = """
 import sys, keras, numpy as np
 import keras_ts

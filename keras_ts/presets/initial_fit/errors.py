@@ -41,8 +41,12 @@ def chunks(probe: keras.Model, dataset: WindowDataset) -> Iterator[Chunk]:
     total, horizon = source.sampler.size, dataset.windows.horizon
     for begin in range(0, total, max(_CHUNK, -(-total // _MOST_CHUNKS))):
         end = min(begin + _CHUNK, total)
-        x, y, *weights = source.read(0, begin, end)
-        windows, scale, forecasts = map(np.asarray, probe.predict_on_batch(with_exact_integers(x)))
+        # The last chunk is read from earlier on: for one of another length JAX would compile anew.
+        first = max(end - _CHUNK, 0)
+        x, y, *weights = source.read(0, first, end)
+        probed = probe.predict_on_batch(with_exact_integers(x))
+        windows, scale, forecasts = (np.asarray(part)[begin - first :] for part in probed)
+        y, *weights = (part[begin - first :] for part in (y, *weights))
         # Quantiles are the last axis, and all alike before training.
         errors = y.astype("float64") - forecasts.reshape(*y.shape, -1)[..., 0]
         starts = source.sampler.ranges.starts(np.arange(begin, end))

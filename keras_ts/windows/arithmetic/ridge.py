@@ -7,7 +7,7 @@ unknown beforehand; an information criterion chooses it from the same sums.
 
 import numpy as np
 
-from keras_ts._typing import Array, BoolArray
+from keras_ts._typing import Array
 
 # Penalties to choose from, in units of the mean diagonal of ``X'X``. The last shrinks every weight
 # to 0.
@@ -15,6 +15,8 @@ _PENALTIES = np.append(np.logspace(-5, 2, 29), np.inf)
 _TINY = np.finfo("float64").tiny
 # Stands for zero residual degrees of freedom; such a fit is never chosen.
 _NO_ROWS = 1e-9
+# Least share of ``X'X`` that the rows with an output must have. A smaller one is mostly rounding.
+_LEAST = 1e-8
 
 
 class Spectrum:
@@ -53,12 +55,13 @@ class RidgeSums:
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
-        self._weight, self._squared_weight = 0.0, 0.0
+        self._weight, self._squared_weight = np.zeros((2, outputs))
         self._gram = np.zeros((inputs, inputs))
         self._cross = np.zeros((inputs, outputs))
         self._squares = np.zeros(outputs)
-        # The sums of each output over the rows in which only some outputs have values.
-        self._own: list[RidgeSums] = []
+        # ``X'X`` of the rows that lack an output, by output. They are subtracted, since rows that
+        # lack an output are fewer than rows that lack any.
+        self._lacking: dict[int, Array] = {}
 
     def add(self, inputs: Array, outputs: Array, weights: Array) -> None:
         """Add rows.
@@ -68,51 +71,48 @@ class RidgeSums:
             outputs: ``(rows, outputs)``; values that are not finite are missing.
             weights: ``(rows,)``.
         """
+        some = np.isfinite(outputs).any(axis=1)
+        inputs, outputs, weights = inputs[some].astype("float64"), outputs[some], weights[some]
         present = np.isfinite(outputs)
-        whole = present.all(axis=1)
-        if not whole.all():
-            self._add_to_each(inputs[~whole], outputs[~whole], weights[~whole], present[~whole])
-            inputs, outputs, weights = inputs[whole], outputs[whole], weights[whole]
-        weighted = inputs.astype("float64") * weights[:, None]
-        self._weight += weights.sum()
-        self._squared_weight += np.square(weights).sum()
+        outputs = np.where(present, outputs, 0.0)
+        weighted = inputs * weights[:, None]
+        self._weight += weights @ present
+        self._squared_weight += np.square(weights) @ present
         self._gram += inputs.T @ weighted
         self._cross += weighted.T @ outputs
-        self._squares += weights @ np.square(outputs, dtype="float64")
-
-    def _add_to_each(
-        self, inputs: Array, outputs: Array, weights: Array, present: BoolArray
-    ) -> None:
-        """Add rows to the sums of each output that has a value in them."""
-        if not self._own:
-            self._own = [RidgeSums(len(self._gram), 1) for _ in self._squares]
-        for output, sums in enumerate(self._own):
-            rows = present[:, output]
-            sums.add(inputs[rows], outputs[rows, output, None], weights[rows])
-
-    def _of_output(self, output: int) -> "RidgeSums":
-        """Return the sums of one output over all rows in which it has a value."""
-        own, sums = self._own[output], RidgeSums(len(self._gram), 1)
-        sums._weight = self._weight + own._weight
-        sums._squared_weight = self._squared_weight + own._squared_weight
-        sums._gram = self._gram + own._gram
-        sums._cross = self._cross[:, output, None] + own._cross
-        sums._squares = self._squares[output, None] + own._squares
-        return sums
+        self._squares += weights @ np.square(outputs)
+        for output in np.flatnonzero(~present.all(axis=0)).tolist():
+            rows = ~present[:, output]
+            of_rows = inputs[rows].T @ weighted[rows]
+            self._lacking[output] = self._lacking.get(output, 0.0) + of_rows
 
     def coefficients(self) -> Array:
         """Return the coefficients, float64 ``(inputs, outputs)``; 0 if all inputs are 0."""
-        if self._own:
-            columns = [self._of_output(i).coefficients() for i in range(len(self._own))]
-            return np.concatenate(columns, axis=1)
-        unit = np.trace(self._gram) / len(self._gram)
-        if not unit > 0:
-            return np.zeros_like(self._cross)
-        spectrum = Spectrum(self._gram, self._cross)
+        coefficients = np.zeros_like(self._cross)
+        whole = [i for i in range(len(self._squares)) if i not in self._lacking]
+        if whole:
+            coefficients[:, whole] = self._solved(self._gram, whole)
+        for output, lacking in self._lacking.items():
+            coefficients[:, [output]] = self._solved(self._gram - lacking, [output])
+        return coefficients
+
+    def _solved(self, gram: Array, outputs: list[int]) -> Array:
+        """Return the coefficients of outputs that are fitted to the same rows.
+
+        Args:
+            gram: ``X'X`` of these rows.
+            outputs: Numbers of the outputs.
+        """
+        cross, squares = self._cross[:, outputs], self._squares[outputs]
+        if not np.trace(gram) > _LEAST * np.trace(self._gram):
+            return np.zeros_like(cross)
+        unit = np.trace(gram) / len(gram)
+        spectrum = Spectrum(gram, cross)
         shrunk = spectrum.sizes + _PENALTIES[:, None] * unit
         shares = spectrum.sizes / shrunk
-        left = self._squares - ((2 - shares) / shrunk) @ np.square(spectrum.along)
+        left = squares - ((2 - shares) / shrunk) @ np.square(spectrum.along)
         used = shares.sum(axis=1, keepdims=True)
-        free = self._weight**2 / self._squared_weight - used - 2
-        scores = np.log(np.maximum(left, _TINY)) + 2 * (used + 1) / np.maximum(free, _NO_ROWS)
+        rows = self._weight[outputs] ** 2 / self._squared_weight[outputs]
+        free = np.maximum(rows - used - 2, _NO_ROWS)
+        scores = np.log(np.maximum(left, _TINY)) + 2 * (used + 1) / free
         return spectrum.coefficients(_PENALTIES[np.argmin(scores, axis=0)] * unit)

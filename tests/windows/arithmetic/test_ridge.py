@@ -163,3 +163,24 @@ def test_an_output_is_fitted_to_the_rows_that_have_it():
         rows = np.isfinite(outputs[:, output])
         alone = solved(inputs[rows], outputs[rows, output, None], weights[rows])
         np.testing.assert_allclose(got[:, output], alone[:, 0], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("weight", [0.0, 1e-12])
+def test_an_output_whose_rows_weigh_next_to_nothing_has_no_map(weight):
+    """What is left of the sums would be mostly rounding."""
+    inputs, output = drawn(0, 60, 0.5)
+    outputs, weights = np.stack([output, output], axis=1), np.ones(60)
+    outputs[10:, 1], weights[:10] = np.nan, weight
+    outputs[:5] = np.nan
+    coefficients = solved(inputs, outputs, weights)
+    np.testing.assert_allclose(
+        coefficients[:, :1], solved(inputs[5:], outputs[5:, :1], weights[5:]), rtol=1e-9
+    )
+    assert not coefficients[:, 1].any()
+
+
+def test_an_output_without_a_value_has_no_map():
+    inputs, output = drawn(0, 60, 0.5)
+    coefficients = solved(inputs, np.stack([output, np.full(60, np.nan)], axis=1))
+    assert coefficients[:, 0].any()
+    assert not coefficients[:, 1].any()
