@@ -1,4 +1,4 @@
-"""Intervals of a coverage are as wide as runs make them, and a change is found when there is one."""
+"""The interval of a coverage is as wide as runs make it, and a change of coverage is found."""
 
 import numpy as np
 import pytest
