@@ -107,9 +107,10 @@ def calibrate(
     if shares is None:
         shares = _SHARES if levels is None else _shares_of(levels)
     pairs = [None if levels is None else pair_of(share, levels) for share in shares]
-    inputs, outputs, _ = _tensors(interface, validation)
-    bounds = interface.bounds
-    unbounded = model if bounds is None else keras.Model(inputs, _unbounded(outputs))
+    unbounded = model
+    if interface.bounds is not None:
+        inputs, outputs, _ = _tensors(interface, validation)
+        unbounded = keras.Model(inputs, _unbounded(outputs))
     lower, upper, scales, windows = _errors(unbounded, judged, levels, pairs)
     check_enough(np.sum(~np.isnan(lower[0]), axis=0), shares)
     floor = floors(scales).astype(np.float32)
@@ -119,30 +120,39 @@ def calibrate(
     if train_on is not None and settings is not None:
         trained = trained_further(model, train_on, settings, name="train_on")
         interface = Interface(trained, interface.carried)
-    several = not judged.panel.columns.squeeze
     layer = ConformalInterval(
         shares,
         quantiles=levels,
-        targets=_targets(judged, several),
+        targets=_targets(judged),
         sequence=judged.geometry.sequence,
         calibrated_on=judged.mark(),
         compiled_with=_kept(model, settings),
         halves=_halves(scores[0], by_share[0], judged, windows),
     )
-    inputs, outputs, past = _tensors(interface, validation)
+    calibrated = _attached(layer, interface, judged, f"{model.name}_calibrated")
+    layer.margins.assign(np.stack(by_share).reshape(layer.margins.shape))
+    layer.floor.assign(floor)
+    return calibrated
+
+
+def _attached(
+    layer: ConformalInterval, interface: Interface, judged: JudgedWindows, name: str
+) -> keras.Model:
+    """Return a model that ends in the layer, and behind it in the bounds of the one inside."""
+    inputs, outputs, past = _tensors(interface, judged.dataset)
+    bounds = interface.bounds
     if bounds is not None:
         outputs = _unbounded(outputs)
-    if len(outputs.shape) < 2 + judged.geometry.sequence + several + (levels is not None):
+    several, quantiles = isinstance(layer.targets, list), layer.given_quantiles is not None
+    if len(outputs.shape) < 2 + layer.sequence + several + quantiles:
         # A custom model may leave out the axis of a single step.
-        lead = outputs.shape[1 : 1 + judged.geometry.sequence]
+        lead = outputs.shape[1 : 1 + layer.sequence]
         outputs = keras.layers.Reshape((*lead, 1, *outputs.shape[1 + len(lead) :]))(outputs)
     outputs = layer([outputs, past])
     if bounds is not None:
         outputs = Bounded.from_config(bounds.get_config())(outputs)
-    calibrated = keras.Model(inputs, outputs, name=f"{model.name}_calibrated")
+    calibrated = keras.Model(inputs, outputs, name=name)
     remember(calibrated, remembered(interface.model))
-    layer.margins.assign(np.stack(by_share).reshape(layer.margins.shape))
-    layer.floor.assign(floor)
     return calibrated
 
 
@@ -245,10 +255,11 @@ def check_enough(counts: IntArray, shares: tuple[float, ...], name: str = "valid
         )
 
 
-def _targets(judged: JudgedWindows, several: bool) -> int | list[int] | None:
-    if judged.panel.columns.plain:
+def _targets(judged: JudgedWindows) -> int | list[int] | None:
+    columns = judged.panel.columns
+    if columns.plain:
         return None
-    return judged.columns.tolist() if several else int(judged.columns[0])
+    return int(judged.columns[0]) if columns.squeeze else judged.columns.tolist()
 
 
 def _tensors(interface: Interface, dataset: WindowDataset) -> tuple[Any, Any, Any]:

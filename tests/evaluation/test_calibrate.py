@@ -368,7 +368,8 @@ def test_coverage_that_changes_is_kept_and_reported(tmp_path):
     bands = called(again, x)[:, 0]
     inside = (bands[:, 1] <= y) & (y <= bands[:, 3])
     middle = len(y) // 2
-    np.testing.assert_allclose((first, last), (inside[:middle].mean(), inside[middle:].mean()))
+    shares = inside[:middle].mean(), inside[middle:].mean()
+    np.testing.assert_allclose((first, last), shares, atol=0.005)
     report = str(compare(again, train, later))
     assert f"held {first:.1%} of values in the first".replace("%", " %") in report
     assert "coverage drifts, so more later values may lie outside than asked" in report
