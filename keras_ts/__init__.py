@@ -22,6 +22,7 @@ from keras_ts.datasets import course_series
 from keras_ts.evaluation.backtests.backtest import backtest
 from keras_ts.evaluation.calibrate import calibrate
 from keras_ts.evaluation.compare import compare
+from keras_ts.evaluation.fine_tune import fine_tune
 from keras_ts.evaluation.importance.importance import importance
 from keras_ts.evaluation.score.score import score
 from keras_ts.forecasting.forecast import forecast
@@ -47,8 +48,8 @@ from keras_ts.windows.windowed_series import WindowedSeries
 __all__ = [
     "ExpandSeries", "ExponentialLRSweep", "Recipe", "RecurrentPreset", "Rollout", "ScaleOutput",
     "WindowDataset", "WindowedInput", "WindowedSeries", "__version__", "backtest",
-    "calendar_features", "calibrate", "check_export", "check_leakage", "check_reload",
-    "compare", "course_series", "find_learning_rate", "forecast", "from_preset", "importance",
+    "calendar_features", "calibrate", "check_export", "check_leakage", "check_reload", "compare",
+    "course_series", "find_learning_rate", "fine_tune", "forecast", "from_preset", "importance",
     "load_model", "load_windows", "migrate_lambdas", "plot_backtest", "plot_forecast",
     "plot_history", "plot_series", "preset_names", "save_model", "save_portable", "score",
     "scorecard", "sequence_to_sequence", "sequence_to_vector", "timeseries_dataset_from_array",

@@ -58,9 +58,9 @@ WITHIN = {
         ["judged"],
         ["forecasters", "reports"],
         ["judging"],
-        ["entries", "report"],
+        ["entries", "report", "tuning"],
         ["compare", "calibrate"],
-        ["backtests", "importance", "score"],
+        ["backtests", "fine_tune", "importance", "score"],
     ],
     "sweep": [
         ["schedule", "smoothing"],

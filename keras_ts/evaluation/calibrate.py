@@ -9,16 +9,30 @@ from keras_ts import _checks, _keras_private
 from keras_ts._models import check_model
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.conformal import floors, margins, windows_needed
+from keras_ts.evaluation.arithmetic.coverage import differing_halves
 from keras_ts.evaluation.judged.reading import JudgedWindows
-from keras_ts.interface import Interface
+from keras_ts.evaluation.tuning import NOT_COMPILED, settings_of, trained_further
+from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.bounded import Bounded
-from keras_ts.layers.conformal_interval import ConformalInterval, checked_coverage, pair_of
+from keras_ts.layers.conformal_interval import (
+    ConformalInterval,
+    checked_coverage,
+    pair_of,
+    shares_of,
+)
 from keras_ts.windows.arithmetic.scale import window_scales
 from keras_ts.windows.dataset import WindowDataset
 
+# The coverages of a model that forecasts a point.
+_SHARES = (0.8, 0.95)
+
 
 def calibrate(
-    model: keras.Model, validation: WindowDataset, coverage: Any = (0.8, 0.95)
+    model: keras.Model,
+    validation: WindowDataset,
+    coverage: Any = None,
+    *,
+    train_on: WindowDataset | None = None,
 ) -> keras.Model:
     """Return a model with prediction intervals whose width comes from held-out errors.
 
@@ -33,6 +47,16 @@ def calibrate(
     the bounds in columns of their own, and saving and exporting keep the intervals. It shares its
     weights with ``model``: if you train that further, calibrate it again. A ``Bounded`` at the end
     of ``model`` goes behind the intervals, whose width comes from the forecasts before it.
+
+    If coverage changes within ``validation`` already, between its first half and its last, the
+    report of ``compare`` says so: a t-test of stretches of time, as long as errors last, finds that
+    by chance at most one time in twenty.
+
+    The held-out rows are the latest, from which a net would learn most. With ``train_on``, a copy
+    of the net is trained on them, too, as ``fine_tune`` does, once the widths are measured. The
+    widths stay, in units of each window's own mean absolute step. The errors that they were
+    measured on are then those of another net, of fewer rows: the coverage is no longer guaranteed
+    for exchangeable errors, but approximate.
 
     Example:
 
@@ -51,7 +75,10 @@ def calibrate(
         validation: Windows that the model was not trained on. Judge the result on other windows: on
             these, ``compare`` warns.
         coverage: Share of values that an interval shall contain, or an increasing list of shares.
-            Defaults to ``(0.8, 0.95)``.
+            Defaults to None: those whose pair of quantiles the model has; 0.8 and 0.95 for a point.
+        train_on: Windows to train the net on further once the widths are measured, such as those of
+            all rows so far. ``model`` must be compiled, and stays as it is. Defaults to None: the
+            net is not trained.
 
     Returns:
         The calibrated model, not compiled, whose outputs have a last axis: lower bounds, the point
@@ -60,10 +87,10 @@ def calibrate(
     Raises:
         TypeError: ``model`` is not a Keras model, or ``validation`` not a ``WindowDataset``.
         ValueError: The model is calibrated already or lacks the quantiles of a coverage, or the
-            windows are too few.
+            windows are too few; with ``train_on``, it is not compiled, or its training diverges.
     """
     check_model(model, built=True)
-    shares = checked_coverage(coverage)
+    shares = None if coverage is None else checked_coverage(coverage)
     judged = JudgedWindows("validation", validation)
     interface = Interface.of(model, validation)
     if isinstance(interface.last_layer, ConformalInterval):
@@ -71,41 +98,100 @@ def calibrate(
             "model is calibrated already: it ends in a ConformalInterval. Calibrate the model that "
             "it was made from."
         )
+    settings = settings_of(model)
+    if train_on is not None:
+        JudgedWindows("train_on", train_on)
+        if settings is None:
+            raise ValueError(NOT_COMPILED)
     levels = interface.quantiles
+    if shares is None:
+        shares = _SHARES if levels is None else _shares_of(levels)
     pairs = [None if levels is None else pair_of(share, levels) for share in shares]
-    inputs, outputs, past = _tensors(interface, validation)
-    bounds = interface.bounds
     unbounded = model
-    if bounds is not None:
-        outputs = _unbounded(outputs)
-        unbounded = keras.Model(inputs, outputs)
-    lower, upper, scales = _errors(unbounded, judged, levels, pairs)
+    if interface.bounds is not None:
+        inputs, outputs, _ = _tensors(interface, validation)
+        unbounded = keras.Model(inputs, _unbounded(outputs))
+    lower, upper, scales, windows = _errors(unbounded, judged, levels, pairs)
     check_enough(np.sum(~np.isnan(lower[0]), axis=0), shares)
     floor = floors(scales).astype(np.float32)
     divisor = np.maximum(scales, floor)[:, None]
-    by_share = [
-        margins(np.maximum(lower[number], upper[number]) / divisor, share)
-        for number, share in enumerate(shares)
-    ]
-    several = not judged.panel.columns.squeeze
+    scores = [np.maximum(*sides) / divisor for sides in zip(lower, upper, strict=True)]
+    by_share = [margins(own, share) for own, share in zip(scores, shares, strict=True)]
+    if train_on is not None and settings is not None:
+        trained = trained_further(model, train_on, settings, name="train_on")
+        interface = Interface(trained, interface.carried)
     layer = ConformalInterval(
         shares,
         quantiles=levels,
-        targets=_targets(judged, several),
+        targets=_targets(judged),
         sequence=judged.geometry.sequence,
         calibrated_on=judged.mark(),
+        compiled_with=_kept(model, settings),
+        halves=_halves(scores[0], by_share[0], judged, windows),
     )
-    if len(outputs.shape) < 2 + judged.geometry.sequence + several + (levels is not None):
+    calibrated = _attached(layer, interface, judged, f"{model.name}_calibrated")
+    layer.margins.assign(np.stack(by_share).reshape(layer.margins.shape))
+    layer.floor.assign(floor)
+    return calibrated
+
+
+def _attached(
+    layer: ConformalInterval, interface: Interface, judged: JudgedWindows, name: str
+) -> keras.Model:
+    """Return a model that ends in the layer, and behind it in the bounds of the one inside."""
+    inputs, outputs, past = _tensors(interface, judged.dataset)
+    bounds = interface.bounds
+    if bounds is not None:
+        outputs = _unbounded(outputs)
+    several, quantiles = isinstance(layer.targets, list), layer.given_quantiles is not None
+    if len(outputs.shape) < 2 + layer.sequence + several + quantiles:
         # A custom model may leave out the axis of a single step.
-        lead = outputs.shape[1 : 1 + judged.geometry.sequence]
+        lead = outputs.shape[1 : 1 + layer.sequence]
         outputs = keras.layers.Reshape((*lead, 1, *outputs.shape[1 + len(lead) :]))(outputs)
     outputs = layer([outputs, past])
     if bounds is not None:
         outputs = Bounded.from_config(bounds.get_config())(outputs)
-    calibrated = keras.Model(inputs, outputs, name=f"{model.name}_calibrated")
-    layer.margins.assign(np.stack(by_share).reshape(layer.margins.shape))
-    layer.floor.assign(floor)
+    calibrated = keras.Model(inputs, outputs, name=name)
+    remember(calibrated, remembered(interface.model))
     return calibrated
+
+
+def _kept(model: keras.Model, settings: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return what a ``ConformalInterval`` keeps of the settings of a model."""
+    if settings is None or _keras_private.has_own_step(model):
+        return None
+    # What "auto" became on this backend does not suit another.
+    return {name: value for name, value in settings.items() if name != "jit_compile"}
+
+
+def _shares_of(levels: tuple[float, ...]) -> tuple[float, ...]:
+    """Return the coverages that a model of quantiles has, or raise an error."""
+    shares = shares_of(levels)
+    if not shares:
+        raise ValueError(
+            f"model forecasts the quantiles {list(levels)}, which hold both levels of no coverage. "
+            "Train it with a pair of them, such as 0.1 and 0.9."
+        )
+    return tuple(shares)
+
+
+def _halves(
+    scores: Array, margin: Array, judged: JudgedWindows, windows: IntArray
+) -> tuple[float, float] | None:
+    """Return the shares of values within the margins in both halves, if they differ.
+
+    Args:
+        scores: ``(windows, steps, targets)``, NaN where a target is missing.
+        margin: ``(steps, targets)``.
+        judged: All windows.
+        windows: The numbers of those that have scores.
+    """
+    origins = judged.origins_of(windows)
+    times = [
+        np.bincount(origins.times, values.sum(axis=(1, 2)))
+        for values in (scores <= margin, ~np.isnan(scores))
+    ]
+    return differing_halves(np.stack(times), origins.overlap)
 
 
 def _unbounded(outputs: Any) -> Any:
@@ -120,8 +206,10 @@ def _unbounded(outputs: Any) -> Any:
 
 def _errors(
     model: keras.Model, judged: JudgedWindows, levels: Any, pairs: list[Any]
-) -> tuple[list[Array], list[Array], Array]:
-    """Return how far targets lie below and above each interval (negative inside), and the scales.
+) -> tuple[list[Array], list[Array], Array, IntArray]:
+    """Return how far targets lie below and above each interval, the scales, and whose they are.
+
+    Distances are negative inside.
 
     The intervals are pairs of quantiles, or the point twice. Windows in which a target or a
     prediction is not finite are left out. Where windows may lack targets only those in which
@@ -129,7 +217,7 @@ def _errors(
     """
     below: list[list[Array]] = [[] for _ in pairs]
     above: list[list[Array]] = [[] for _ in pairs]
-    scales = []
+    scales, windows = [], []
     for block in judged.blocks():
         predicted = judged.predictions("model", model, levels, block)
         ends = [
@@ -140,30 +228,38 @@ def _errors(
         present &= np.isfinite(predicted.reshape(*present.shape, -1)).all(axis=-1)
         whole = (present.any if judged.partial else present.all)(axis=(1, 2))
         scales.append(window_scales(block.past_as_read)[whole])
+        windows.append(block.begin + np.flatnonzero(whole))
         for number, (low, high) in enumerate(ends):
             below[number].append(np.where(present, low - block.actual, np.nan)[whole])
             above[number].append(np.where(present, block.actual - high, np.nan)[whole])
     joined = [np.concatenate(parts) for parts in below], [np.concatenate(parts) for parts in above]
-    return *joined, np.concatenate(scales)
+    return *joined, np.concatenate(scales), np.concatenate(windows)
 
 
-def check_enough(counts: IntArray, shares: tuple[float, ...]) -> None:
-    """Refuse too few errors at a step, given the number of them, ``(steps, targets)``."""
+def check_enough(counts: IntArray, shares: tuple[float, ...], name: str = "validation") -> None:
+    """Refuse too few errors at a step, given the number of them, ``(steps, targets)``.
+
+    Args:
+        counts: The numbers.
+        shares: The coverages.
+        name: The name of the argument that the windows came from. Defaults to ``"validation"``.
+    """
     needed, count = windows_needed(shares[-1]), int(counts.min())
     if count < needed:
         step = int(counts.min(axis=1).argmin()) + 1
         where = f" at step {step}" if counts.max() > count else ""
         raise ValueError(
-            f"validation has {count} windows without a missing value{where}, and coverage="
+            f"{name} has {count} windows without a missing value{where}, and coverage="
             f"{shares[-1]} needs at least {needed}. Hold out a longer part, or ask for a smaller "
             "coverage."
         )
 
 
-def _targets(judged: JudgedWindows, several: bool) -> int | list[int] | None:
-    if judged.panel.columns.plain:
+def _targets(judged: JudgedWindows) -> int | list[int] | None:
+    columns = judged.panel.columns
+    if columns.plain:
         return None
-    return judged.columns.tolist() if several else int(judged.columns[0])
+    return int(judged.columns[0]) if columns.squeeze else judged.columns.tolist()
 
 
 def _tensors(interface: Interface, dataset: WindowDataset) -> tuple[Any, Any, Any]:

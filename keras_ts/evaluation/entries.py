@@ -15,7 +15,9 @@ from keras_ts.evaluation.forecasters.table_windows import on_windows
 from keras_ts.evaluation.judged.common_windows import common_windows
 from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.evaluation.judging import lacking
+from keras_ts.evaluation.reports.text import percent, whole_percent
 from keras_ts.interface import Interface
+from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.windows.arithmetic.labels import places_of
 
 # The settings that train and validation must share.
@@ -128,7 +130,7 @@ class Entries:
             common = {own: part.only(np.flatnonzero(covered)) for own, part in common.items()}
             tables = {name: (values[covered], levels) for name, (values, levels) in tables.items()}
         self.judged = common[self.parts]
-        self._common = common
+        self._common, self._interfaces = common, interfaces
         self.forecasters: list[Forecaster] = [
             of_model(name, self.models[name], interfaces[name].quantiles, common[own[name]])
             if name in own
@@ -165,6 +167,8 @@ class Entries:
         covariates = self.parts.judged.beyond_targets()
         if self.models:
             notes += covariates_note(covariates, baselines)
+        for name, interface in self._interfaces.items():
+            notes += _halves_note(name, interface.last_layer)
         for name, parts in self._own.items():
             more = [text for text in parts.judged.beyond_targets() if text not in covariates]
             if more:
@@ -185,6 +189,20 @@ def covariates_note(covariates: Sequence[str], baselines: Sequence[str]) -> list
     if LinearRegression.name in baselines:
         readers = "of the baselines only the linear regression does"
     return [f"Beside the past of the targets, models may read {'; '.join(covariates)}; {readers}."]
+
+
+def _halves_note(name: str, last: Any) -> list[str]:
+    """Return a sentence on coverage that changed within the part a model was calibrated on."""
+    if not isinstance(last, ConformalInterval) or last.halves is None:
+        return []
+    first, latest = last.halves
+    more = "more" if latest < first else "fewer"
+    return [
+        f"Within the part that {name} was calibrated on, its {whole_percent(last.coverage[0])} "
+        f"interval held {percent(first)} of values in the first half and {percent(latest)} in the "
+        f"last, which chance does not explain: coverage drifts, so {more} later values may lie "
+        "outside than asked."
+    ]
 
 
 def _named(models: Any, reserved: Iterable[str]) -> dict[str, Any]:

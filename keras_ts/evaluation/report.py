@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
+from keras_ts.evaluation.arithmetic.coverage import Coverage, coverage_of
 from keras_ts.evaluation.arithmetic.metrics import POINT, QUANTILE
 from keras_ts.evaluation.arithmetic.tally import Tally
 from keras_ts.evaluation.arithmetic.verdict import (
@@ -26,7 +27,7 @@ from keras_ts.evaluation.judging import (
 )
 from keras_ts.evaluation.reports.frames import as_frame
 from keras_ts.evaluation.reports.scorecards import ByOrigin, Evidence, judged_on, scorecard_of
-from keras_ts.evaluation.reports.text import aligned, html_table, number, percent
+from keras_ts.evaluation.reports.text import aligned, html_table, number, percent, whole_percent
 from keras_ts.saving.card import HEADINGS
 from keras_ts.saving.weights import Weights
 from keras_ts.windows.align import label_column
@@ -48,6 +49,10 @@ class ComparisonReport:
         best: The name of the best baseline, the one with the lowest error in that measure.
         verdicts: A dict from the name of each model to ``"beats"``, ``"loses to"`` or
             ``"cannot be told from"``, all said of the best baseline.
+        coverages: A dict from the name of each model that forecasts quantiles to a tuple of
+            ``asked``, the share of values that its outer quantiles shall hold, ``share``, the one
+            that they held, its 95 % interval ``low`` to ``high``, and ``independent``: as many
+            independent values vary as much as these, which windows share.
         windows: The number of windows that were judged.
         judged_on: A dict of what was judged on: the number of ``windows``, ``series`` and
             ``origins``, the position or timestamp of the ``first`` and ``last`` target as text, a
@@ -74,6 +79,15 @@ class ComparisonReport:
         self._series_of_origins = series_of_origins
         self._metrics, self._first_step, self._notes = [*POINT, *metrics], first_step, notes
         self._evidence, self.judged_on = evidence, evidence.judged_on
+        self.coverages: dict[str, Coverage] = {}
+        for name, by_origin in evidence.coverage.items():
+            levels = evidence.levels[name] or (0.0, 0.0)
+            self.coverages[name] = coverage_of(
+                round(levels[-1] - levels[0], 12),
+                by_origin.totals(),
+                tallies[name].totals("coverage"),
+                origins.overlap,
+            )
         # A panel of very many series takes seconds, so these are computed once they are asked for.
         self._skills_of_series: dict[str, Skills] = {}
         self.by = by
@@ -215,6 +229,8 @@ class ComparisonReport:
             yield self._sentence(name)
             if self._origins.num_series > 1:
                 yield from self._by_series(name)
+            if name in self.coverages:
+                yield _held(name, self.coverages[name])
 
     def _sentence(self, name: str) -> str:
         """Return the verdict on a model in a sentence."""
@@ -249,6 +265,18 @@ class ComparisonReport:
     def _quantile_metrics(self) -> tuple[str, ...]:
         losses = [t.metric("pinball") for t in self._tallies.values()]
         return () if np.isnan(losses).all() else QUANTILE
+
+
+def _held(name: str, coverage: Coverage) -> str:
+    """Return in a sentence what share of values the interval of a model held."""
+    beside = "as asked"
+    if not coverage.low <= coverage.asked <= coverage.high:
+        beside = "fewer than asked" if coverage.share < coverage.asked else "more than asked"
+    return (
+        f"The {whole_percent(coverage.asked)} interval of {name} held {percent(coverage.share)} of "
+        f"values, {beside}: 95 % interval {percent(coverage.low)} to {percent(coverage.high)}, as "
+        f"of {coverage.independent:.0f} independent values."
+    )
 
 
 def _times(skill: float) -> str:

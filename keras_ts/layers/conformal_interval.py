@@ -5,6 +5,7 @@ window's own mean absolute step, so one model serves series of any size. ``calib
 layer behind a model.
 """
 
+import json
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -20,6 +21,7 @@ from keras_ts.windows.arithmetic.scale import window_scales
 
 # A config that asks for more is broken or malicious.
 _MOST_COVERAGES = 100
+_LONGEST_SETTINGS = 1 << 20
 
 
 @renamed(levels="quantiles")
@@ -61,6 +63,12 @@ class ConformalInterval(keras.layers.Layer):
         sequence: True where forecasts have an axis for the steps of the window. Defaults to False.
         calibrated_on: Fingerprint of the held-out targets that set the margins; ``compare`` warns
             if it judges on them. Defaults to None.
+        compiled_with: What the model inside was compiled with, as ``get_compile_config`` of a Keras
+            model returns it: plain values, by which ``fine_tune`` trains it further. Defaults to
+            None: unknown.
+        halves: Shares of values within the first interval, in the first and in the last half of the
+            windows that set the margins, if they differ by more than chance; ``compare`` reports
+            them. Defaults to None: they do not.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
@@ -87,6 +95,8 @@ class ConformalInterval(keras.layers.Layer):
         targets: int | Sequence[int] | None = None,
         sequence: bool = False,
         calibrated_on: str | None = None,
+        compiled_with: dict[str, Any] | None = None,
+        halves: Sequence[float] | None = None,
         **kwargs: Any,
     ) -> None:
         # Keras would cast the series to half precision first, which loses the level.
@@ -105,6 +115,14 @@ class ConformalInterval(keras.layers.Layer):
                 f"calibrated_on={_checks.shown(calibrated_on)}."
             )
         self.calibrated_on = calibrated_on
+        # Text, which Keras neither tracks nor lets anybody change.
+        self._settings = None if compiled_with is None else _settings(compiled_with)
+        self.halves = None if halves is None else _halves(halves)
+
+    @property
+    def compiled_with(self) -> dict[str, Any] | None:
+        """What the model inside was compiled with, or None."""
+        return None if self._settings is None else dict(json.loads(self._settings))
 
     @property
     def quantiles(self) -> tuple[float, ...]:
@@ -213,7 +231,35 @@ class ConformalInterval(keras.layers.Layer):
             "targets": self.targets,
             "sequence": self.sequence,
             "calibrated_on": self.calibrated_on,
+            "compiled_with": self.compiled_with,
+            "halves": None if self.halves is None else list(self.halves),
         }
+
+
+def _settings(compiled_with: Any) -> str:
+    """Return settings as JSON, or raise an error."""
+    try:
+        text = json.dumps(compiled_with, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        text = ""
+    if not isinstance(compiled_with, dict) or not 0 < len(text) <= _LONGEST_SETTINGS:
+        raise TypeError(
+            "compiled_with must be a dict of plain values that takes at most "
+            f"{_LONGEST_SETTINGS:,} bytes as JSON, or None. "
+            f"Received: compiled_with={_checks.shown(compiled_with)}."
+        )
+    return text
+
+
+def _halves(halves: Any) -> tuple[float, float]:
+    """Return the shares of two halves, or raise an error."""
+    listed = halves if isinstance(halves, list | tuple) else [halves]
+    shares = tuple(_checks.real("halves", share) for share in listed)
+    if len(shares) != 2 or not all(0 <= share <= 1 for share in shares):
+        raise ValueError(
+            f"halves must be two shares between 0 and 1. Received: halves={_checks.shown(halves)}."
+        )
+    return shares[0], shares[1]
 
 
 def checked_coverage(coverage: Any) -> tuple[float, ...]:
@@ -237,6 +283,15 @@ def outer_levels(share: float) -> tuple[float, float]:
     return low, round(1 - low, 12)
 
 
+def shares_of(levels: tuple[float, ...]) -> list[float]:
+    """Return the coverages whose two quantiles are among ``levels``, increasing."""
+    return [
+        round(1 - 2 * low, 12)
+        for low in reversed(levels)
+        if low < 0.5 and any(abs(1 - low - high) < 1e-9 for high in levels)
+    ]
+
+
 def pair_of(share: float, levels: tuple[float, ...]) -> tuple[int, int]:
     """Return the places of a coverage's two quantiles among ``levels``."""
     places = [
@@ -244,11 +299,7 @@ def pair_of(share: float, levels: tuple[float, ...]) -> tuple[int, int]:
         for bound in outer_levels(share)
     ]
     if not all(places):
-        having = [
-            round(1 - 2 * low, 12)
-            for low in levels
-            if low < 0.5 and any(abs(1 - low - high) < 1e-9 for high in levels)
-        ]
+        having = shares_of(levels)
         can = f"It has those of coverage={having}." if having else "It has those of no coverage."
         raise ValueError(
             f"coverage={share} needs the levels {list(outer_levels(share))}, and the model gives "

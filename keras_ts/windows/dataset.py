@@ -334,6 +334,12 @@ def in_time_order(dataset: WindowDataset, weighted: bool = False) -> WindowSourc
     return replace(source, sampler=sampler, weights=source.weights if weighted else None)
 
 
+def in_random_order(dataset: WindowDataset) -> WindowDataset:
+    """Return a dataset of the same batches, from epoch 0, that shuffles whether it did or not."""
+    source = dataset._source
+    return of_source(dataset, replace(source, sampler=replace(source.sampler, shuffle=True)))
+
+
 def of_source(dataset: WindowDataset, source: WindowSource) -> WindowDataset:
     """Return a dataset like another one that begins to read the batches of a source."""
     part = copy.copy(dataset)

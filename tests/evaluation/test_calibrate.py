@@ -6,10 +6,11 @@ import pandas as pd
 import pytest
 from keras import ops
 
-from helpers import called
+from helpers import called, untraced
 from keras_ts import (
     RecurrentPreset,
     Rollout,
+    WindowedInput,
     WindowedSeries,
     calibrate,
     check_reload,
@@ -18,7 +19,9 @@ from keras_ts import (
     load_model,
     save_portable,
 )
-from keras_ts.layers import SortedQuantiles
+from keras_ts.interface import Interface
+from keras_ts.layers import Bounded, SortedQuantiles
+from keras_ts.losses import QuantileLoss
 
 
 def persistence(windows, past=(6,)):
@@ -294,13 +297,84 @@ def test_mistakes(built):
     for coverage in (0, 1, 1.5, [0.9, 0.8], [], float("nan")):
         with pytest.raises(ValueError, match="coverage must be"):
             calibrate(model, validation, coverage)
+    with pytest.raises(TypeError, match="train_on must be a WindowDataset"):
+        calibrate(model, validation, 0.8, train_on=np.zeros(9))
+    with pytest.raises(ValueError, match="cannot be trained, since it is not compiled"):
+        calibrate(model, validation, 0.8, train_on=validation)
     few = WindowedSeries(6, horizon=2).build(np.arange(20.0))
     with pytest.raises(ValueError, match=r"13 windows .* and coverage=0.95 needs at least 19"):
         calibrate(persistence(few.windows), few)
     series = WindowedSeries(6, horizon=2).build(np.random.default_rng(0).normal(size=60))
     quantiles = RecurrentPreset(units=(2,), quantiles=(0.1, 0.5, 0.9)).build(series)
     with pytest.raises(ValueError, match=r"coverage=0.95 needs the levels \[0.025, 0.975\], and"):
-        calibrate(quantiles, series)
+        calibrate(quantiles, series, 0.95)
+    median = RecurrentPreset(units=(2,), quantiles=(0.5, 0.9)).build(series)
+    with pytest.raises(ValueError, match=r"quantiles \[0.5, 0.9\], which hold both levels of no"):
+        calibrate(median, series)
+
+
+@pytest.mark.parametrize(
+    ("levels", "shares"),
+    [(None, (0.8, 0.95)), ((0.1, 0.5, 0.9), (0.8,)), ((0.1, 0.25, 0.5, 0.75, 0.9), (0.5, 0.8))],
+)
+def test_coverages_by_default_are_those_that_the_model_has(levels, shares):
+    series = WindowedSeries(6, horizon=2).build(np.random.default_rng(0).normal(size=60))
+    model = RecurrentPreset(units=(2,), quantiles=levels).build(series)
+    assert calibrate(model, series).layers[-1].coverage == shares
+
+
+@pytest.mark.parametrize("levels", [None, (0.1, 0.5, 0.9)])
+def test_a_net_that_is_trained_further_keeps_the_widths(levels):
+    """The widths are those of the net before; the model that is passed stays as it is."""
+    series = np.random.default_rng(0).normal(size=200).cumsum()
+    windows = WindowedSeries(6, horizon=2, batch_size=16)
+    first, validation = windows.split(series, at=120)
+    past = keras.Input((6,))
+    outputs = keras.layers.Dense(2 if levels is None else 6)(WindowedInput.of(first, levels)(past))
+    if levels:
+        outputs = SortedQuantiles(levels)(keras.layers.Reshape((2, 3))(outputs))
+    model = untraced(keras.Model(past, Bounded(-100.0)(outputs)))
+    model.compile(keras.optimizers.SGD(1e-2), QuantileLoss(levels) if levels else "mae")
+    before = model.get_weights()
+    apart, together = (
+        calibrate(model, validation, 0.8, train_on=train_on) for train_on in (None, validation)
+    )
+    for old, now in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, now)
+    layers = [Interface(own, None).last_layer for own in (apart, together)]
+    np.testing.assert_array_equal(*(own.get_weights()[0] for own in layers))
+    assert layers[0].get_config() | {"name": ""} == layers[1].get_config() | {"name": ""}
+    x, y = validation.to_numpy()
+    bands = [called(own, x) for own in (apart, together)]
+    errors = [np.abs(own[..., 1] - y).mean() for own in bands]
+    assert errors[1] < errors[0]
+    if levels is None:
+        np.testing.assert_allclose(*(own[..., 2] - own[..., 0] for own in bands), rtol=1e-3)
+    assert isinstance(together.layers[-1], Bounded)
+
+
+def test_coverage_that_changes_is_kept_and_reported(tmp_path):
+    """Errors are as large as a window's steps where it goes up and down, and later are not."""
+    windows = WindowedSeries(6)
+    series = np.random.default_rng(0).normal(size=900).cumsum()
+    series[300:550] += 4.0 * (np.arange(250) % 2)
+    train, validation, later = windows.split(series, at=[300, 800])
+    model = persistence(windows)
+    calibrated = calibrate(model, validation, [0.8, 0.95])
+    calibrated.save(tmp_path / "model.keras")
+    again = load_model(tmp_path / "model.keras")
+    first, last = again.layers[-1].halves
+    x, y = validation.to_numpy()
+    bands = called(again, x)[:, 0]
+    inside = (bands[:, 1] <= y) & (y <= bands[:, 3])
+    middle = len(y) // 2
+    shares = inside[:middle].mean(), inside[middle:].mean()
+    np.testing.assert_allclose((first, last), shares, atol=0.005)
+    report = str(compare(again, train, later))
+    assert f"held {first:.1%} of values in the first".replace("%", " %") in report
+    assert "coverage drifts, so more later values may lie outside than asked" in report
+    steady = calibrate(model, later)
+    assert steady.layers[-1].halves is None
 
 
 def test_a_rollout_gives_the_bands(built):

@@ -62,7 +62,14 @@ def test_config_and_weights_survive(sequence, tmp_path):
     forecasts = keras.layers.Dense(2)(inputs)
     if sequence:
         forecasts = keras.layers.RepeatVector(3)(forecasts)
-    layer = ConformalInterval([0.5, 0.8], sequence=sequence, calibrated_on="abc")
+    compiled = {"loss": "mse", "optimizer": {"config": {"learning_rate": 0.1}}}
+    layer = ConformalInterval(
+        [0.5, 0.8],
+        sequence=sequence,
+        calibrated_on="abc",
+        compiled_with=compiled,
+        halves=[0.9, 0.7],
+    )
     model = keras.Model(inputs, layer([forecasts, inputs]))
     layer.margins.assign(np.arange(4.0).reshape(2, 2))
     config = layer.get_config()
@@ -92,6 +99,11 @@ def test_config_and_weights_survive(sequence, tmp_path):
         ({"coverage": 0.8, "targets": "a"}, TypeError, "targets"),
         ({"coverage": 0.8, "sequence": 1}, TypeError, "sequence must be True or False"),
         ({"coverage": 0.8, "calibrated_on": 5}, TypeError, "calibrated_on must be a text"),
+        ({"coverage": 0.8, "compiled_with": "mse"}, TypeError, "compiled_with must be a dict"),
+        ({"coverage": 0.8, "compiled_with": {"loss": np.nan}}, TypeError, "of plain values"),
+        ({"coverage": 0.8, "halves": [0.5]}, ValueError, "halves must be two shares"),
+        ({"coverage": 0.8, "halves": [0.5, 1.5]}, ValueError, "halves must be two shares"),
+        ({"coverage": 0.8, "halves": "ab"}, TypeError, "halves"),
     ],
 )
 def test_settings_that_are_refused(settings, error, says):

@@ -81,6 +81,10 @@ class Tally:
         means = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
         return of_means(name, means)
 
+    def totals(self, name: str) -> Array:
+        """Return the sum of a metric's losses and their number, ``(2, series)``."""
+        return self._total(name, "series")
+
     @property
     def steps(self) -> int:
         """Number of steps."""

@@ -116,6 +116,11 @@ class ByOrigin:
         whole._sums = np.concatenate([part._sums for part in parts], axis=1)
         return whole
 
+    def totals(self) -> Array:
+        """Return the sum of losses, and their number, at each origin time, ``(2, times)``."""
+        totals: Array = self._sums.sum(axis=2)
+        return totals
+
     @property
     def origins(self) -> int:
         """Number of origin times that have losses."""

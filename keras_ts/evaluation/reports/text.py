@@ -45,3 +45,8 @@ def percent(share: float) -> str:
     """Return a share in per cent, and ``-`` if it is not finite."""
     # Adding 0.0 takes the sign off a zero.
     return f"{round(100 * share, 1) + 0.0:.1f} %" if np.isfinite(share) else "-"
+
+
+def whole_percent(share: float) -> str:
+    """Return a share in per cent without needless digits, such as ``80 %``."""
+    return f"{100 * share:.4g} %"

@@ -1,0 +1,127 @@
+"""Says how sure a measured coverage is, and tests if it changes over time. Plain NumPy.
+
+Values within an interval come in runs, because windows overlap and because bad spells last. So a
+share of 500 values is worth fewer independent ones. Their number is that whose share would vary as
+much as the one measured, by the sums over stretches of time as long as the runs last, which
+``lasting`` estimates, or over series, whichever vary more.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_ts._typing import Array
+from keras_ts.evaluation.arithmetic.lasting import lasting
+from keras_ts.evaluation.arithmetic.verdict import FEWEST
+
+_NORMAL = 1.959964
+# A half is cut into four stretches: fewer show no spread, and more are too short for runs that
+# last, such as spells in which a series is restless.
+_STRETCHES = 4
+# The quantile 0.9875 of Student's t with 6 degrees of freedom. The test at 2.5 % leaves room for
+# such spells, of which a short part shows too little.
+_LIMIT = 2.969
+
+
+class Coverage(NamedTuple):
+    """The share of values within an interval, with the interval of that share itself.
+
+    Attributes:
+        asked: The share that the interval shall hold.
+        share: The share that it held.
+        low: Lower end of the share's 95 % interval (Wilson, Journal of the American Statistical
+            Association 1927), for the number of independent values.
+        high: Upper end.
+        independent: The number of independent values whose share varies as much.
+    """
+
+    asked: float
+    share: float
+    low: float
+    high: float
+    independent: float
+
+
+def coverage_of(asked: float, times: Array, series: Array, overlap: int) -> Coverage:
+    """Return a coverage with its interval.
+
+    Args:
+        asked: The share that the interval shall hold.
+        times: ``(2, times)``: how many values lie within the interval, and how many there are, at
+            each origin's time, in time order.
+        series: ``(2, series)``: the same of each series.
+        overlap: The number of neighbouring times whose targets overlap.
+    """
+    times, series = (totals[:, totals[1] > 0] for totals in (times, series))
+    inside, count = times.sum(axis=1)
+    share = float(inside / count)
+    residuals = (times[0] - share * times[1]) / count
+    lengths, biases = lasting(residuals[None], overlap)
+    stretches = max(len(residuals) // int(lengths[0]), 1)
+    units, variance = stretches, 0.0
+    if stretches >= FEWEST:
+        variance = _variance(residuals, stretches) * (1 + 2 * float(biases[0]))
+    if series.shape[1] >= FEWEST:
+        by_series = _variance((series[0] - share * series[1]) / count, series.shape[1])
+        if stretches < FEWEST or by_series > variance:
+            units, variance = series.shape[1], by_series
+    independent = float(units)
+    if variance > 0 and units >= FEWEST:
+        # Few stretches show the spread badly, so it counts for as much more as Student's t says.
+        independent = share * (1 - share) / variance * (_NORMAL / _student(units - 1)) ** 2
+    independent = min(max(independent, 1.0), float(count))
+    low, high = _wilson(share, independent)
+    return Coverage(asked, share, low, high, independent)
+
+
+def differing_halves(times: Array, overlap: int) -> tuple[float, float] | None:
+    """Return the shares within an interval in the first and the last half, if they differ.
+
+    Args:
+        times: As for ``coverage_of``.
+        overlap: As for ``coverage_of``.
+
+    Returns:
+        The shares, if a t-test of stretches finds them different (Ibragimov and Müller, Journal of
+        Business & Economic Statistics 2010), which chance does at most one time in twenty; else
+        None, also if stretches would be shorter than the runs.
+    """
+    times = times[:, times[1] > 0]
+    middle = times.shape[1] // 2
+    if middle < _STRETCHES:
+        return None
+    halves = times[:, :middle], times[:, middle:]
+    shares = [float(inside.sum() / count.sum()) for inside, count in halves]
+    residuals = [
+        (inside - share * count) / count.sum()
+        for (inside, count), share in zip(halves, shares, strict=True)
+    ]
+    # Each half about its own share, so that a change between them does not look like a long run.
+    lengths, biases = lasting(np.concatenate(residuals)[None], overlap)
+    if middle // int(lengths[0]) < _STRETCHES:
+        return None
+    bias = float(biases[0]) * int(lengths[0]) * _STRETCHES / middle
+    variance = sum(_variance(half, _STRETCHES) for half in residuals) * (1 + 2 * bias)
+    if abs(shares[1] - shares[0]) <= _LIMIT * np.sqrt(variance):
+        return None
+    return shares[0], shares[1]
+
+
+def _variance(residuals: Array, parts: int) -> float:
+    """Return the variance of a sum of residuals, from the sums of neighbouring parts."""
+    begins = np.arange(parts) * len(residuals) // parts
+    sums = np.add.reduceat(residuals, begins)
+    return float(np.sum(sums**2)) * parts / (parts - 1)
+
+
+def _student(freedom: int) -> float:
+    """Return the quantile 0.975 of Student's t: Cornish and Fisher's expansion in 1 / freedom."""
+    terms = (_NORMAL, 2.372, 2.823, 2.556, 1.593)
+    return sum(term / freedom**power for power, term in enumerate(terms))
+
+
+def _wilson(share: float, count: float) -> tuple[float, float]:
+    z = _NORMAL**2 / count
+    middle = (share + z / 2) / (1 + z)
+    reach = np.sqrt(share * (1 - share) * z + z**2 / 4) / (1 + z)
+    return float(max(middle - reach, 0.0)), float(min(middle + reach, 1.0))

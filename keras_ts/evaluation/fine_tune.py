@@ -1,0 +1,170 @@
+"""``fine_tune``: a model that goes on from where training left it, on rows that came since."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_ts import _keras_private
+from keras_ts._models import check_model
+from keras_ts.evaluation.calibrate import calibrate, check_enough
+from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.tuning import NOT_COMPILED, settings_of, trained_further
+from keras_ts.interface import Interface, remember, remembered
+from keras_ts.layers.bounded import Bounded
+from keras_ts.layers.conformal_interval import ConformalInterval, checked_coverage, pair_of
+from keras_ts.windows.arithmetic.labels import places_of
+from keras_ts.windows.carried import Carried
+from keras_ts.windows.dataset import WindowDataset
+
+
+def fine_tune(
+    model: keras.Model,
+    train: WindowDataset,
+    *,
+    epochs: int | None = None,
+    learning_rate: float | None = None,
+    calibration: WindowDataset | None = None,
+    coverage: Any = None,
+) -> keras.Model:
+    """Return a copy of a model that is trained further, such as on the rows of the last months.
+
+    The copy begins with the weights of ``model``, which stays as it is. It is trained with the loss
+    that ``model`` was compiled with, and by an optimizer of the same settings, which is new and has
+    a small rate of its own: a schedule that has come to its end, or to 0, does not stop it. Layers
+    that are frozen stay so. The windows are read in random order.
+
+    A calibrated model is trained without its intervals, and calibrated again afterwards, on
+    ``calibration``. Its ``ConformalInterval`` keeps what the net was compiled with, also in a file.
+
+    The result has no scorecard, since it was not judged yet. It is compiled as ``model`` was, with
+    a new optimizer at the first rate, so that the next ``fine_tune`` begins from the same rate. A
+    calibrated model is not compiled.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_ts import WindowedInput, WindowedSeries, course_series, fine_tune
+    >>> windows = WindowedSeries(20)
+    >>> first, latest = windows.split(course_series(), at=1000)
+    >>> past = keras.Input((20,))
+    >>> model = keras.Model(past, keras.layers.Dense(1)(WindowedInput.of(first)(past)))
+    >>> model.compile("adam", "mae")
+    >>> tuned = fine_tune(model, latest, epochs=2, learning_rate=1e-3)
+    >>> before, after = (own.evaluate(latest, verbose=0) for own in (model, tuned))
+    >>> after < before
+    True
+
+    Args:
+        model: The model, compiled or calibrated, as it was trained or loaded.
+        train: The windows to train on: the later rows, or all of them. They must be cut as those
+            that the model carries: ``load_windows(filepath).build(table)``.
+        epochs: Passes over the windows. Defaults to None: 5.
+        learning_rate: The rate, which stays the same throughout. Defaults to None: a tenth of the
+            highest rate that the model was compiled with; 1e-4 if that is unknown or 0.
+        calibration: Windows to calibrate on, which hold none of the targets in ``train``. Needed
+            for a calibrated model; any other model gets intervals if they are given. Defaults to
+            None.
+        coverage: Share of values that an interval shall contain, as for ``calibrate``. Defaults to
+            None: that of the calibrated model; for any other, the default of ``calibrate``.
+
+    Returns:
+        The new model.
+
+    Raises:
+        TypeError: ``model`` is not a Keras model, or a part not a ``WindowDataset``.
+        ValueError: The windows or columns are not those of the model; it was never compiled, or
+            with settings that cannot be made again; ``calibration`` is missing, too short, or
+            shares targets with ``train``; or the training diverges.
+    """
+    check_model(model, built=True)
+    interval = Interface(model, None).last_layer
+    net, own_coverage = model, None
+    if isinstance(interval, ConformalInterval):
+        if calibration is None:
+            raise ValueError(
+                "model is calibrated, and the width of its intervals comes from the errors of the "
+                "net as it was. Pass calibration=, windows that train holds no targets of: "
+                "train, calibration = load_windows(filepath).split(table, at=...)."
+            )
+        settings, own_coverage = interval.compiled_with, interval.coverage
+        if settings is None:
+            raise ValueError(
+                "model keeps no loss to train its net by: when it was calibrated, the net was not "
+                "compiled, or by settings that cannot be kept, or by an older keras_ts. Fine-tune "
+                "the net that it was made of, and calibrate that."
+            )
+        net = _net(model, interval)
+    else:
+        settings = settings_of(model)
+        if settings is None:
+            raise ValueError(NOT_COMPILED)
+    if coverage is None:
+        coverage = own_coverage
+    elif calibration is None:
+        raise ValueError(
+            "coverage is that of intervals, whose width calibration sets: pass calibration=, too."
+        )
+    trained = JudgedWindows("train", train)
+    if calibration is not None:
+        # All this before the training, which takes long.
+        judged = JudgedWindows("calibration", calibration)
+        interface = Interface.of(net, calibration)
+        if coverage is not None:
+            coverage = checked_coverage(coverage)
+            check_enough(np.array([[judged.count]]), coverage, "calibration")
+            if interface.quantiles is not None:
+                for share in coverage:
+                    pair_of(share, interface.quantiles)
+        _check_apart(trained, judged)
+    tuned = trained_further(
+        net, train, settings, name="train", epochs=epochs, learning_rate=learning_rate
+    )
+    return tuned if calibration is None else calibrate(tuned, calibration, coverage)
+
+
+def _net(model: keras.Model, interval: ConformalInterval) -> keras.Model:
+    """Return a calibrated model without its intervals, on the same layers."""
+    net = keras.Model(
+        model.input, _before_interval(model.output), name=model.name.removesuffix("_calibrated")
+    )
+    carried = remembered(model)
+    if carried is not None:
+        quantiles = interval.given_quantiles
+        carried = Carried(carried.windows, carried.columns, carried.frequency, quantiles)
+    remember(net, carried)
+    return net
+
+
+def _before_interval(outputs: Any) -> Any:
+    """Return the symbolic forecasts before the interval, in the bounds that stand behind it."""
+    last, inputs = _keras_private.made_by(outputs)
+    if isinstance(last, ConformalInterval):
+        return inputs[0]
+    if isinstance(last, Bounded):
+        return Bounded.from_config(last.get_config())(_before_interval(inputs[0]))
+    inner = keras.Model(last.inputs, _before_interval(last.outputs[0]))
+    return inner(inputs)
+
+
+def _check_apart(train: JudgedWindows, calibration: JudgedWindows) -> None:
+    """Refuse windows to calibrate on whose targets are trained on.
+
+    Without timestamps, positions compare only within one table.
+    """
+    if train.panel.clock is None and train.panel is not calibration.panel:
+        return
+    first, last = train.first_targets(), train.last_targets()
+    begin, end = calibration.first_targets(), calibration.last_targets()
+    if first.dtype.kind != begin.dtype.kind:
+        return
+    places = places_of(calibration.labels, train.labels)
+    series = np.flatnonzero(places >= 0)
+    places = places[series]
+    both = (first[places] <= end[series]) & (begin[series] <= last[places])
+    if both.any():
+        raise ValueError(
+            f"In {int(both.sum())} series calibration holds targets that train holds, too. Errors "
+            "on what the net was trained on are too small, and so would be the intervals. Split "
+            "the table: train, calibration = windows.split(table, at=...)."
+        )

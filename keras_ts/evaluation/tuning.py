@@ -1,0 +1,197 @@
+"""Trains a copy of a model further: the one routine behind ``fine_tune`` and ``calibrate``.
+
+A calibrated model is not compiled, since no loss goes with its bounds. What the net inside was
+compiled with rides in its ``ConformalInterval`` as plain values, so that it can be trained again
+after a reload. A model that is compiled is described by the same values.
+"""
+
+import copy
+import json
+import time
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_ts import _checks, _keras_private
+from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.interface import Interface, remember, remembered
+from keras_ts.layers.windowed_input import WindowedInput
+from keras_ts.saving.diagnose import short
+from keras_ts.windows.dataset import WindowDataset, in_random_order
+
+EPOCHS = 5
+# Of the highest rate that the model was compiled with; docs/benchmarks.md compares others.
+_SHARE = 0.1
+# If that is unknown or 0.
+_RATE = 1e-4
+# Updates at which a schedule is asked for its rate, since the highest may follow a warm-up.
+_UPDATES = (0, *(1 << power for power in range(24)))
+# Training that takes longer than this after its first batch shows its progress.
+_PATIENCE_SECONDS = 10.0
+
+NOT_COMPILED = (
+    "model cannot be trained, since it is not compiled, or with settings that cannot be kept, such "
+    "as a loss that is a lambda. Compile it: by recipe.compile(model, ...), or model.compile(...)."
+)
+
+
+def settings_of(model: keras.Model) -> dict[str, Any] | None:
+    """Return what a model was compiled with, as values that JSON takes.
+
+    Returns:
+        The settings; None if the model is not compiled, or if they cannot be saved: a loss that is
+        a lambda is code.
+    """
+    if not model.compiled:
+        return None
+    try:
+        settings = model.get_compile_config()
+        if isinstance(model.loss, keras.losses.Loss):  # Keras leaves out the delta of a Huber.
+            settings["loss"] = _keras_private.serialized_loss(model.loss)
+        text = json.dumps(settings, allow_nan=False)
+    except Exception:
+        return None
+    return None if "__lambda__" in text else dict(json.loads(text))
+
+
+def trained_further(
+    model: keras.Model,
+    train: WindowDataset,
+    settings: dict[str, Any],
+    *,
+    name: str,
+    epochs: int | None = None,
+    learning_rate: float | None = None,
+) -> keras.Model:
+    """Return a copy of a model, trained further on a dataset and compiled as ``settings`` say.
+
+    The copy has no scorecard. An optimizer of its own, new, trains it at ``learning_rate``; it is
+    compiled with the rate of the settings afterwards, so that the next call begins from the same.
+
+    Args:
+        model: The model, which stays as it is.
+        train: The windows, which are read in random order; their own place in an epoch stays.
+        settings: What ``settings_of`` returned.
+        name: The name of the argument ``train``, for errors.
+        epochs: As for ``fine_tune``.
+        learning_rate: As for ``fine_tune``.
+
+    Raises:
+        ValueError: The windows do not fit the model, the model cannot be copied or compiled, or its
+            loss or weights are no longer finite.
+    """
+    epochs = EPOCHS if epochs is None else _checks.integer("epochs", epochs, 1)
+    if learning_rate is None:
+        learning_rate = _small_rate(settings["optimizer"])
+    else:
+        learning_rate = _checks.positive("learning_rate", learning_rate)
+    judged = JudgedWindows(name, train)
+    interface = Interface.of(model, train)
+    interface.check_columns(judged.panel.columns)
+    copied = _copied(model)
+    # A symbolic call also makes the weights of a subclass.
+    inputs = keras.tree.map_structure(
+        lambda part: keras.KerasTensor((None, *part.shape[1:]), keras.backend.floatx()), train[0][0]
+    )
+    outputs = copied(inputs)
+    judged.in_steps("model", np.empty((1, *outputs.shape[1:])), interface.quantiles)
+    copied.set_weights(model.get_weights())
+    _compile(copied, {**settings, "optimizer": _with_rate(settings["optimizer"], learning_rate)})
+    batches = in_random_order(train)
+    copied.fit(
+        batches,
+        epochs=epochs,
+        callbacks=[keras.callbacks.TerminateOnNaN(), _Progress(epochs * len(batches))],
+        verbose=0,
+    )
+    losses = copied.history.history["loss"]
+    finite = all(np.isfinite(keras.ops.convert_to_numpy(w)).all() for w in copied.trainable_weights)
+    if not (finite and np.isfinite(losses).all()):
+        raise ValueError(
+            f"Training diverged at learning_rate={learning_rate:.3g}: the loss or weights are no "
+            f"longer finite. Pass a smaller learning_rate, or look for values in {name} that are "
+            "not finite or far too large."
+        )
+    _compile(copied, settings)
+    return copied
+
+
+def _copied(model: keras.Model) -> keras.Model:
+    """Return a model of the same layers and windows, without a scorecard."""
+    try:
+        copied = keras.models.clone_model(model)
+    except Exception as error:
+        raise ValueError(
+            f"model cannot be copied: {short(error)} A subclass of keras.Model takes **kwargs, "
+            "passes them to super().__init__(), and returns its own arguments from get_config()."
+        ) from None
+    for layer in _keras_private.layers_within(copied):
+        if isinstance(layer, WindowedInput):
+            layer.carried = replace(layer.carried, scorecard=None)
+    carried = remembered(model)
+    remember(copied, carried and replace(carried, scorecard=None))
+    return copied
+
+
+def _compile(model: keras.Model, settings: dict[str, Any]) -> None:
+    """Compile a model with what ``settings_of`` returned."""
+    try:
+        # Keras changes what it reads objects from.
+        model.compile(**keras.saving.deserialize_keras_object(copy.deepcopy(settings)))
+    except Exception as error:
+        raise ValueError(
+            "The loss, optimizer or metrics that model was compiled with cannot be made again: "
+            f"{short(error)} Register your own by keras.saving.register_keras_serializable, or "
+            "name them in a keras.saving.custom_object_scope."
+        ) from None
+
+
+def _with_rate(optimizer: dict[str, Any], rate: float) -> dict[str, Any]:
+    """Return the entry of an optimizer with another learning rate."""
+    settings = optimizer["config"]
+    if "inner_optimizer" in settings:  # It scales the loss for another one.
+        inner = _with_rate(settings["inner_optimizer"], rate)
+        return {**optimizer, "config": {**settings, "inner_optimizer": inner}}
+    return {**optimizer, "config": {**settings, "learning_rate": rate}}
+
+
+def _small_rate(optimizer: dict[str, Any]) -> float:
+    """Return the rate to go on with: a share of the highest that an optimizer was made for."""
+    settings = optimizer["config"]
+    while "inner_optimizer" in settings:
+        settings = settings["inner_optimizer"]["config"]
+    rate = settings.get("learning_rate")
+    if isinstance(rate, dict):
+        try:
+            schedule = keras.saving.deserialize_keras_object(copy.deepcopy(rate))
+            rate = max(float(schedule(update)) for update in _UPDATES)
+        except Exception:  # A schedule or function that is not there, or takes other arguments.
+            rate = None
+    known = isinstance(rate, float | int) and 0 < rate < float("inf")
+    return _SHARE * rate if known else _RATE
+
+
+class _Progress(keras.callbacks.Callback):
+    """Shows the progress of a fit that lasts.
+
+    Args:
+        batches: The number of batches of all epochs.
+    """
+
+    def __init__(self, batches: int) -> None:
+        super().__init__()
+        self._batches, self._done = batches, 0
+        self._begin = 0.0
+        self._bar: Any = None
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Count the batch."""
+        self._done += 1
+        if self._done == 1:  # Before it everything is compiled.
+            self._begin = time.perf_counter()
+        elif self._bar is None and time.perf_counter() - self._begin > _PATIENCE_SECONDS:
+            self._bar = keras.utils.Progbar(self._batches, unit_name="batch")
+        if self._bar is not None:
+            self._bar.update(self._done)

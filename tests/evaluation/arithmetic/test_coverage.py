@@ -1,0 +1,104 @@
+"""The interval of a coverage is as wide as runs make it, and a change of coverage is found."""
+
+import numpy as np
+import pytest
+
+from keras_ts.evaluation.arithmetic.coverage import coverage_of, differing_halves
+
+
+def windows(count, overlap, generator, persistence=0.0, factor=1.0):
+    """Return the errors of forecasts made one after another, whose targets overlap.
+
+    Those of a step are moving sums of noise that is correlated itself; those of the last half are
+    larger by a factor.
+    """
+    noise = generator.normal(size=count + overlap + 50)
+    for place in range(1, len(noise)):
+        noise[place] = persistence * noise[place - 1] + noise[place] * np.sqrt(1 - persistence**2)
+    targets = np.lib.stride_tricks.sliding_window_view(noise[50:], overlap)[:count]
+    errors = np.abs(np.cumsum(targets, axis=1))
+    errors[count // 2 :] *= factor
+    return errors
+
+
+def at_times(inside):
+    """Return how many values lie inside at each time, and how many there are."""
+    return np.stack([inside.sum(axis=1), np.full(len(inside), inside.shape[1])]).astype(float)
+
+
+@pytest.mark.parametrize(("count", "overlap"), [(120, 1), (250, 7), (250, 24), (600, 24)])
+@pytest.mark.parametrize("persistence", [0.0, 0.9])
+def test_chance_makes_no_change_more_than_one_time_in_twenty(count, overlap, persistence):
+    """The margins are read off the very errors, as ``calibrate`` does."""
+    generator, alarms = np.random.default_rng(0), 0
+    for _ in range(200):
+        errors = windows(count, overlap, generator, persistence)
+        inside = errors <= np.quantile(errors, 0.8, axis=0)
+        alarms += differing_halves(at_times(inside), overlap) is not None
+    # Of 200 at 5 %, fewer than 1 % of all draws are above 18.
+    assert alarms <= 18
+
+
+def test_a_change_is_found():
+    generator, found = np.random.default_rng(0), []
+    for _ in range(40):
+        errors = windows(400, 7, generator, factor=2.0)
+        inside = errors <= np.quantile(errors, 0.8, axis=0)
+        found.append(differing_halves(at_times(inside), 7))
+    shares = np.array([halves for halves in found if halves is not None])
+    assert len(shares) >= 36
+    assert (shares[:, 0] > shares[:, 1]).all()
+    np.testing.assert_allclose(shares.mean(axis=1), 0.8, atol=0.01)
+
+
+@pytest.mark.parametrize("count", [1, 7, 40])
+def test_few_times_tell_nothing(count):
+    inside = np.arange(count)[:, None] < count / 2
+    assert differing_halves(at_times(inside), overlap=12) is None
+
+
+@pytest.mark.parametrize(("count", "overlap"), [(120, 1), (250, 7), (600, 24)])
+@pytest.mark.parametrize("persistence", [0.0, 0.9])
+def test_the_interval_holds_the_true_coverage(count, overlap, persistence):
+    generator = np.random.default_rng(0)
+    limits = np.quantile(windows(40000, overlap, generator, persistence), 0.8, axis=0)
+    held = 0
+    for _ in range(200):
+        times = at_times(windows(count, overlap, generator, persistence) <= limits)
+        coverage = coverage_of(0.8, times, times.sum(axis=1, keepdims=True), overlap)
+        assert 0 <= coverage.low <= coverage.share <= coverage.high <= 1
+        assert 1 <= coverage.independent <= count * overlap
+        held += coverage.low <= 0.8 <= coverage.high
+    assert held >= 178
+
+
+def test_independent_values_are_counted():
+    inside = np.random.default_rng(0).random((2000, 1)) < 0.8
+    times = at_times(inside)
+    coverage = coverage_of(0.8, times, times.sum(axis=1, keepdims=True), 1)
+    assert 1300 < coverage.independent <= 2000
+    # Each value ten times over is worth no more.
+    times = at_times(np.repeat(inside, 10, axis=1))
+    again = coverage_of(0.8, times, times.sum(axis=1, keepdims=True), 1)
+    np.testing.assert_allclose(again, coverage)
+    runs = at_times(np.repeat(inside[:200], 10, axis=0))
+    fewer = coverage_of(0.8, runs, runs.sum(axis=1, keepdims=True), 10)
+    assert 80 < fewer.independent < 400
+
+
+def test_series_that_differ_count_as_one_value_each():
+    """Half of 20 series is always inside and half never: 20 coin tosses, whatever the length."""
+    inside = np.repeat(np.arange(20) < 10, 100).reshape(20, 100)
+    series = np.stack([inside.sum(axis=1), np.full(20, 100)]).astype(float)
+    times = np.stack([inside.sum(axis=0), np.full(100, 20)]).astype(float)
+    coverage = coverage_of(0.8, times, series, 1)
+    assert coverage.share == 0.5
+    assert 12 < coverage.independent < 21
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_all_or_none(share):
+    times = np.stack([np.full(50, share), np.ones(50)])
+    coverage = coverage_of(0.8, times, times.sum(axis=1, keepdims=True), 1)
+    assert coverage.share == share
+    assert 0.0 < coverage.high - coverage.low < 0.5
