@@ -33,6 +33,7 @@ from keras_ts.plotting.forecast import plot_forecast
 from keras_ts.plotting.series import plot_series
 from keras_ts.plotting.training import plot_history
 from keras_ts.presets.catalog import from_preset, preset_names
+from keras_ts.presets.choice import choose_preset
 from keras_ts.presets.description import RecurrentPreset, sequence_to_sequence, sequence_to_vector
 from keras_ts.presets.recipe import Recipe
 from keras_ts.saving.load import load_model, load_windows
@@ -48,12 +49,12 @@ from keras_ts.windows.windowed_series import WindowedSeries
 __all__ = [
     "ExpandSeries", "ExponentialLRSweep", "Recipe", "RecurrentPreset", "Rollout", "ScaleOutput",
     "WindowDataset", "WindowedInput", "WindowedSeries", "__version__", "backtest",
-    "calendar_features", "calibrate", "check_export", "check_leakage", "check_reload", "compare",
-    "course_series", "find_learning_rate", "fine_tune", "forecast", "from_preset", "importance",
-    "load_model", "load_windows", "migrate_lambdas", "plot_backtest", "plot_forecast",
-    "plot_history", "plot_series", "preset_names", "save_model", "save_portable", "score",
-    "scorecard", "sequence_to_sequence", "sequence_to_vector", "timeseries_dataset_from_array",
-    "windowed_dataset",
+    "calendar_features", "calibrate", "check_export", "check_leakage", "check_reload",
+    "choose_preset", "compare", "course_series", "find_learning_rate", "fine_tune", "forecast",
+    "from_preset", "importance", "load_model", "load_windows", "migrate_lambdas", "plot_backtest",
+    "plot_forecast", "plot_history", "plot_series", "preset_names", "save_model", "save_portable",
+    "score", "scorecard", "sequence_to_sequence", "sequence_to_vector",
+    "timeseries_dataset_from_array", "windowed_dataset",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:  # Type checkers would accept any attribute.

@@ -46,13 +46,13 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
         "--calendar", metavar="CYCLE", nargs="+", default=[], type=_cycle,
         help="hour, day, week, year, or a period in rows",
     )  # fmt: skip
-    add("--period", type=int, metavar="N", help="rows in a season (default: none)")
+    add("--period", type=int, metavar="N", help="rows in a season (default: by the frequency)")
     add("--minimum", type=float, metavar="X", help="no forecast is smaller: 0 for sales")
     add("--maximum", type=float, metavar="X", help="no forecast is larger")
     add("--window", type=int, metavar="N", help="rows in a window (default: by the preset)")
     add(
         "--preset", choices=preset_names(), metavar="NAME",
-        help="default: seasonal_gru for several series, smooth_gru for one",
+        help="default: by the number of series, their rows and their frequency",
     )  # fmt: skip
     add("--epochs", type=int, metavar="N", help="passes over the data (default: by the preset)")
     add("--seed", type=int, default=51, metavar="N", help="default: 51")

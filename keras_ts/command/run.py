@@ -17,6 +17,7 @@ from keras_ts.forecasting.forecast import forecast
 from keras_ts.plotting.forecast import plot_forecast
 from keras_ts.plotting.training import plot_history
 from keras_ts.presets.catalog import from_preset
+from keras_ts.presets.choice import choose_preset
 from keras_ts.presets.description import RecurrentPreset
 from keras_ts.presets.recipe import Recipe
 from keras_ts.saving.save import save_model
@@ -44,11 +45,13 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
     try:
         preset, parts = _prepared(arguments, series)
         train, calibration, held_out = parts
+        # The verdict's season, too, is the preset's; a period of 1 is none.
+        period = arguments.period or (preset.period if preset.period != 1 else None)
         arguments.out.mkdir(parents=True, exist_ok=True)
         trial = preset.build(train)
         # A season that reaches back too far is refused before anything is trained, and so is a plan
         # that lacks rows, by the model that is not trained yet.
-        compare(None, train, held_out, period=arguments.period)
+        compare(None, train, held_out, period=period)
         forecast(trial, series, future=plan, incomplete="nan")
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise UserError(" ".join(str(error).split())) from None
@@ -75,7 +78,7 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
     except ValueError as error:
         raise UserError(" ".join(str(error).split())) from None
     say(f"\nErrors over all {arguments.horizon} steps, on rows that the model has not seen:")
-    report = compare(model, train, held_out, period=arguments.period)
+    report = compare(model, train, held_out, period=period)
     say(str(report))
 
     save_model(model, arguments.out / "model.keras", report=report)
@@ -93,12 +96,24 @@ def _prepared(
     arguments: argparse.Namespace, series: Any
 ) -> tuple[RecurrentPreset, tuple[WindowDataset, ...]]:
     """Return the preset, and the parts to train on, to calibrate on and to judge on."""
-    several = arguments.id is not None and series[arguments.id].nunique() > 1
-    name = arguments.preset or ("seasonal_gru" if several else "smooth_gru")
+    columns: dict[str, Any] = {
+        "target_columns": arguments.target,
+        "future_columns": arguments.future or None,
+        "static_columns": arguments.static or None,
+        "calendar": arguments.calendar or None,
+        "id_column": arguments.id,
+        "time_column": arguments.time,
+    }
+    if arguments.preset is None:
+        choice = choose_preset(series, arguments.horizon, period=arguments.period, **columns)
+        preset = choice.preset
+        say(f"The preset is {choice}")
+    else:
+        preset = from_preset(arguments.preset, features=None)
+        if preset.window_norm == "seasonal" and arguments.period:
+            preset = replace(preset, period=arguments.period)
     bounds = {"minimum": arguments.minimum, "maximum": arguments.maximum}
-    preset = from_preset(name, features=None, quantiles=_LEVELS, **bounds)
-    if preset.window_norm == "seasonal" and arguments.period:
-        preset = replace(preset, period=arguments.period)
+    preset = replace(preset, quantiles=_LEVELS, **bounds)
     recipe = preset.recipe
     if recipe is None or recipe.steps_per_decade is not None:
         recipe = from_preset("simple_rnn_40x2").recipe
@@ -112,13 +127,8 @@ def _prepared(
         series,
         arguments.horizon,
         at=at,
-        target_columns=arguments.target,
-        future_columns=arguments.future or None,
-        static_columns=arguments.static or None,
-        calendar=arguments.calendar or None,
-        id_column=arguments.id,
-        time_column=arguments.time,
         seed=arguments.seed,
+        **columns,
         **settings,
     )
     return preset, windows.split(series, at=at)

@@ -35,6 +35,12 @@ def check_settings(names: Iterable[str]) -> None:
         )
 
 
+def read_table(series: Any, settings: Mapping[str, Any]) -> Panel:
+    """Read a table by the settings of ``WindowedSeries`` that name its columns."""
+    of_the_table = {name: settings[name] for name in _OF_THE_TABLE if name in settings}
+    return read_panel(series, WindowedSeries(1, missing="mask_targets", **of_the_table))
+
+
 def training_windows(
     preset: PresetSettings,
     series: Any,
@@ -56,8 +62,7 @@ def training_windows(
             f"windows_for takes no targets: the preset's kind={preset.kind!r} says which they are."
         )
     check_settings(settings)
-    of_the_table = {name: settings[name] for name in _OF_THE_TABLE if name in settings}
-    panel = read_panel(series, WindowedSeries(1, missing="mask_targets", **of_the_table))
+    panel = read_table(series, settings)
     rows = panel.lengths
     if part_of is not None:
         part = part_of(panel)

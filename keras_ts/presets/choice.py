@@ -1,0 +1,122 @@
+"""Chooses a preset for a table, by the number of its series, their rows and their frequency.
+
+The rules are those of the guide "Choose a model", whose figures say why. They read no value of a
+target, so that no choice leaks from held-out rows.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts.presets.catalog import from_preset
+from keras_ts.presets.description import RecurrentPreset
+from keras_ts.presets.training_windows import check_settings, read_table
+from keras_ts.windows.reading.panel import Panel
+
+# Rows from which a single series has enough windows for a net of its own.
+_LONG = 500
+# Rows in a season, by the seconds between two rows: a day of hours and less, a week of days, a year
+# of weeks, months and quarters.
+_HOUR, _DAY = 3_600, 86_400
+_SEASONS = ((7 * _DAY, 52, "week"), (30.4 * _DAY, 12, "month"), (91.3 * _DAY, 4, "quarter"))
+# Months and quarters differ in length by this share at most.
+_UNEVEN = 0.1
+# A window holds two seasons at least, so a longer one would make it too long to read.
+_MOST_ROWS = 150
+
+
+class Choice(NamedTuple):
+    """A preset, and the reason for it.
+
+    Attributes:
+        preset: The preset.
+        reason: A sentence that names what decided.
+    """
+
+    preset: RecurrentPreset
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+def choose_preset(
+    series: Any,
+    horizon: int,
+    *,
+    period: int | None = None,
+    quantiles: Any = None,
+    **settings: Any,
+) -> Choice:
+    """Return the preset for a table of one's own, and the reason for it.
+
+    One series of 500 rows or more gets ``smooth_gru``, with a warning in the reason if many steps
+    are forecast without a calendar. A shorter one, or several, get ``seasonal_gru``, with the
+    season that the frequency suggests: 24 for hours, 7 for days, 5 for weekdays, 52 for weeks, 12
+    for months, 4 for quarters.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_ts import choose_preset
+    >>> panel = [np.arange(40.0), np.arange(70.0)]
+    >>> choice = choose_preset(panel, horizon=6, period=12)
+    >>> choice.preset.period, choice.preset.smoothing
+    (12, 'mixed')
+    >>> print(choice)
+    seasonal_gru(period=12), since there are 2 series.
+
+    Args:
+        series: Anything that ``WindowedSeries.build`` takes.
+        horizon: Number of steps to forecast.
+        period: Rows in a season. Defaults to None: by the frequency of the table; without
+            timestamps, no season.
+        quantiles: The quantiles to forecast, as for ``RecurrentPreset``. Defaults to None: a point.
+        **settings: Settings of ``WindowedSeries``, such as ``target_columns``, ``id_column``,
+            ``time_column`` and ``calendar``, as for ``RecurrentPreset.windows_for``.
+
+    Raises:
+        TypeError: A setting is unknown or of the wrong type.
+        ValueError: The series cannot be read.
+    """
+    horizon = _checks.integer("horizon", horizon, 1)
+    check_settings(settings)
+    panel = read_table(series, settings)
+    count, longest = len(panel.lengths), int(panel.lengths.max(initial=0))
+    if count == 1 and longest >= _LONG:
+        reason = f"smooth_gru, since there is one series, of {longest:,} rows."
+        if horizon > 1 and not settings.get("calendar"):
+            reason += (
+                f" To forecast {horizon} steps, pass calendar= if there are dates: without one, "
+                "compare it with a linear regression and a seasonal naive forecast."
+            )
+        return Choice(from_preset("smooth_gru", quantiles=quantiles), reason)
+    why = f"there are {count:,} series" if count > 1 else f"one series of {longest:,} rows is short"
+    origin = ""
+    if period is None:
+        period, origin = _season(panel)
+    preset = from_preset("seasonal_gru", period=period, quantiles=quantiles)
+    return Choice(preset, f"seasonal_gru(period={period}), since {why}{origin}.")
+
+
+def _season(panel: Panel) -> tuple[int, str]:
+    """Return the rows in the season that the timestamps suggest, and the clause that says why."""
+    clock = panel.clock
+    if clock is None:
+        return 1, ", and without time_column= or period= none has a season"
+    frequency = next((of for of in clock.frequencies if of is not None), None)
+    if frequency is None or clock.times.dtype.kind != "M":
+        return 1, ", and their times have no frequency that tells a season"
+    if frequency.rule == "weekday":
+        return 5, ", of weekdays"
+    inner = np.delete(np.diff(clock.times), clock.offsets[1:-1] - 1)
+    seconds = float(np.median(inner) / np.timedelta64(1, "s"))
+    if _DAY / _MOST_ROWS <= seconds <= _HOUR and _DAY % seconds == 0:
+        return round(_DAY / seconds), ", with a season of a day"
+    if seconds == _DAY:
+        return 7, ", of days"
+    for length, rows, name in _SEASONS:
+        if abs(seconds / length - 1) <= _UNEVEN:
+            return rows, f", of {name}s"
+    return 1, f", and rows of {frequency} suggest no season"

@@ -1,0 +1,68 @@
+"""The preset for a table follows from its series, its rows and its frequency."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from keras_ts import choose_preset, course_series
+
+
+def panel(freq, series=3, rows=40):
+    times = pd.date_range("2020-01-06", periods=rows, freq=freq)
+    frames = [
+        pd.DataFrame({"id": f"s{number}", "time": times, "y": np.arange(float(rows))})
+        for number in range(series)
+    ]
+    return pd.concat(frames)
+
+
+@pytest.mark.parametrize(
+    ("freq", "period"),
+    [
+        ("15min", 96), ("30min", 48), ("h", 24), ("D", 7), ("B", 5), ("W", 52), ("MS", 12),
+        ("ME", 12), ("QS", 4), ("YS", 1), ("1min", 1), ("3D", 1), ("7h", 1),
+    ],
+)  # fmt: skip
+def test_the_frequency_says_the_season_of_a_panel(freq, period):
+    choice = choose_preset(panel(freq), 4, id_column="id", time_column="time", target_columns="y")
+    assert choice.preset.period == period
+    assert choice.preset.smoothing == "mixed"
+    assert str(choice).startswith(f"seasonal_gru(period={period}), since there are 3 series")
+
+
+def test_a_time_zone_and_missing_rows_change_no_season():
+    table = panel("D", rows=60)
+    table["time"] = table["time"].dt.tz_localize("Europe/Berlin")
+    table = table.drop(index=[7, 8])
+    choice = choose_preset(table, 4, id_column="id", time_column="time", target_columns="y")
+    assert choice.preset.period == 7
+
+
+@pytest.mark.parametrize(("rows", "smoothing"), [(499, "mixed"), (500, "linear")])
+def test_a_long_series_has_a_net_of_its_own(rows, smoothing):
+    choice = choose_preset(course_series()[:rows], 1)
+    assert choice.preset.smoothing == smoothing
+    assert f"{rows} rows" in choice.reason
+    assert "calendar" not in choice.reason
+
+
+def test_many_steps_without_a_calendar_come_with_a_warning():
+    series = course_series()
+    assert "pass calendar=" in choose_preset(series, 24).reason
+    assert "pass calendar=" not in choose_preset(series, 24, calendar=[365]).reason
+
+
+def test_what_is_given_goes_before():
+    choice = choose_preset([np.arange(9.0), np.arange(8.0)], 2, period=4, quantiles=(0.1, 0.5, 0.9))
+    assert (choice.preset.period, choice.preset.quantiles) == (4, (0.1, 0.5, 0.9))
+    assert choice.reason == "seasonal_gru(period=4), since there are 2 series."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"horizon": 0}, "horizon must be"), ({"horizon": 2, "target": "y"}, "target"),
+     ({"horizon": 2, "period": 0}, "period must be")],
+)  # fmt: skip
+def test_what_cannot_be_is_refused(arguments, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        choose_preset([np.arange(9.0), np.arange(8.0)], **arguments)
