@@ -90,6 +90,10 @@ def trained_further(
     judged = JudgedWindows(name, train)
     interface = Interface.of(model, train)
     interface.check_columns(judged.panel.columns)
+    # Before the copy, which Keras compiles, too.
+    arguments = _objects(
+        {**settings, "optimizer": _with_rate(settings["optimizer"], learning_rate)}
+    )
     copied = _copied(model)
     # A symbolic call also makes the weights of a subclass.
     inputs = keras.tree.map_structure(
@@ -98,7 +102,7 @@ def trained_further(
     outputs = copied(inputs)
     judged.in_steps("model", np.empty((1, *outputs.shape[1:])), interface.quantiles)
     copied.set_weights(model.get_weights())
-    _compile(copied, {**settings, "optimizer": _with_rate(settings["optimizer"], learning_rate)})
+    copied.compile(**arguments)
     batches = in_random_order(train)
     copied.fit(
         batches,
@@ -114,7 +118,7 @@ def trained_further(
             f"longer finite. Pass a smaller learning_rate, or look for values in {name} that are "
             "not finite or far too large."
         )
-    _compile(copied, settings)
+    copied.compile(**_objects(settings))
     return copied
 
 
@@ -135,17 +139,19 @@ def _copied(model: keras.Model) -> keras.Model:
     return copied
 
 
-def _compile(model: keras.Model, settings: dict[str, Any]) -> None:
-    """Compile a model with what ``settings_of`` returned."""
+def _objects(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of ``compile`` that ``settings_of`` wrote down."""
     try:
         # Keras changes what it reads objects from.
-        model.compile(**keras.saving.deserialize_keras_object(copy.deepcopy(settings)))
+        arguments = keras.saving.deserialize_keras_object(copy.deepcopy(settings))
     except Exception as error:
+        reason = short(error).partition(" Make sure ")[0]  # Keras goes on with the whole config.
         raise ValueError(
             "The loss, optimizer or metrics that model was compiled with cannot be made again: "
-            f"{short(error)} Register your own by keras.saving.register_keras_serializable, or "
-            "name them in a keras.saving.custom_object_scope."
+            f"{reason} Register your own by keras.saving.register_keras_serializable, or name them "
+            "in a keras.saving.custom_object_scope."
         ) from None
+    return dict(arguments)
 
 
 def _with_rate(optimizer: dict[str, Any], rate: float) -> dict[str, Any]:
