@@ -16,8 +16,8 @@ _SWEEP = Recipe("huber", "sgd", 1e-8, 128, 100, momentum=0.9, steps_per_decade=2
 _HUBER = Recipe("huber", "sgd", 5e-5, 128, 500, momentum=0.9, window=20)
 _SQUARED = Recipe("mse", "sgd", 1e-6, 32, 100, momentum=0.9, window=20)
 _DECAYING = Recipe("mae", "adamw", 1e-3, 32, 60, cosine_decay=True, window=20)
-# At most 6,000 updates, as many as 3,200 windows make: of more windows, further updates take longer
-# and forecast no better.
+# At most 6,000 updates, as many as 3,200 windows make. Further updates on more windows take longer,
+# and with a calendar they forecast no better.
 _LONG = Recipe(
     "standardized_mse", "adamw", 1e-3, 32, 60, cosine_decay=True, window=12, window_share=1 / 16,
     most_steps=100,
