@@ -50,9 +50,16 @@ class RidgeSums:
     none, the coefficients are 0. There is no intercept, so that inputs of 0 give outputs of 0.
 
     An output may lack values: it is then fitted to the rows that have one.
+
+    Args:
+        inputs: Number of inputs.
+        outputs: Number of outputs.
+        others: The last inputs, which are of another kind: of each the mean square becomes that of
+            the first ones, so that one penalty suits both.
     """
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, others: int = 0) -> None:
+        self._others = others
         self._weight, self._squared_weight = 0.0, 0.0
         self._gram = np.zeros((inputs, inputs))
         self._cross = np.zeros((inputs, outputs))
@@ -85,14 +92,14 @@ class RidgeSums:
     ) -> None:
         """Add rows to the sums of each output that has a value in them."""
         if not self._own:
-            self._own = [RidgeSums(len(self._gram), 1) for _ in self._squares]
+            self._own = [RidgeSums(len(self._gram), 1, self._others) for _ in self._squares]
         for output, sums in enumerate(self._own):
             rows = present[:, output]
             sums.add(inputs[rows], outputs[rows, output, None], weights[rows])
 
     def _of_output(self, output: int) -> "RidgeSums":
         """Return the sums of one output over all rows in which it has a value."""
-        own, sums = self._own[output], RidgeSums(len(self._gram), 1)
+        own, sums = self._own[output], RidgeSums(len(self._gram), 1, self._others)
         sums._weight = self._weight + own._weight
         sums._squared_weight = self._squared_weight + own._squared_weight
         sums._gram = self._gram + own._gram
@@ -105,14 +112,18 @@ class RidgeSums:
         if self._own:
             columns = [self._of_output(i).coefficients() for i in range(len(self._own))]
             return np.concatenate(columns, axis=1)
-        unit = np.trace(self._gram) / len(self._gram)
+        first = len(self._gram) - self._others
+        sizes = np.diag(self._gram)
+        unit = sizes[:first].mean()
         if not unit > 0:
             return np.zeros_like(self._cross)
-        spectrum = Spectrum(self._gram, self._cross)
+        factors = np.ones((len(sizes), 1))
+        factors[first:, 0] = np.sqrt(unit / np.where(sizes[first:] > 0, sizes[first:], np.inf))
+        spectrum = Spectrum(factors * self._gram * factors.T, factors * self._cross)
         shrunk = spectrum.sizes + _PENALTIES[:, None] * unit
         shares = spectrum.sizes / shrunk
         left = self._squares - ((2 - shares) / shrunk) @ np.square(spectrum.along)
         used = shares.sum(axis=1, keepdims=True)
         free = self._weight**2 / self._squared_weight - used - 2
         scores = np.log(np.maximum(left, _TINY)) + 2 * (used + 1) / np.maximum(free, _NO_ROWS)
-        return spectrum.coefficients(_PENALTIES[np.argmin(scores, axis=0)] * unit)
+        return factors * spectrum.coefficients(_PENALTIES[np.argmin(scores, axis=0)] * unit)
