@@ -13,8 +13,8 @@ from keras_ts._typing import Array
 _STRONG, _ENOUGH = 0.5, 0.99
 # The season must leave this share, or less, of what the best shorter lag leaves of the changes.
 _LEFT = 0.75
-# Correlations that are nearly alike differ by less.
-_NEARLY = 0.02
+# A lag that leaves at most so many times what the best lag leaves is nearly as good.
+_NEARLY = 1.5
 # The longest season: a week of quarter hours. A window of it is solved for in a second.
 _LONGEST = 672
 # Seasons that a series must hold.
@@ -47,8 +47,8 @@ def season_beyond(values: Array, window: int, ahead: int) -> int | None:
         return None
     correlations = _correlations(changes, most)
     # The first peak that is nearly the highest: multiples of a season repeat as well.
-    high = correlations[window:].max() - _NEARLY
-    beyond = window + int(np.argmax(correlations[window:] >= high))
+    left = np.maximum(1 - correlations[window:], 1e-6)  # Below there is only rounding.
+    beyond = window + int(np.argmax(left <= _NEARLY * left.min()))
     while beyond < most and correlations[beyond + 1] > correlations[beyond]:
         beyond += 1
     # Changes overlap with those of shorter lags than the horizon.
