@@ -61,9 +61,11 @@ class RecurrentPreset(PresetSettings):
       smoothing leaves. It is fitted on up to 65,536 windows, evenly spread over the training part,
       with a penalty that an information criterion chooses (Hurvich, Simonoff and Tsai, "Smoothing
       parameter selection in nonparametric regression", 1998); from few windows it is 0.
-    - ``smoothing="linear"`` for a single series also adds ``CalendarEvents``, if a ``calendar`` is
-      all that is known ahead: dates, or phases of another cycle, at which the forecasts before
-      training err each time, such as a holiday. A date must have been seen twice.
+    - ``smoothing="linear"`` for a single series also fits a linear map of those cycles of a
+      ``calendar`` that are longer than the window, together with that of the window. And it adds
+      ``CalendarEvents``, if a ``calendar`` is all that is known ahead: dates, or phases of another
+      cycle, at which the forecasts before training err each time, such as a holiday. A date must
+      have been seen twice.
     - If windows have ``missing="mask"`` or ``"keep"``, a step at which no target has a value is
       masked. At other steps a missing value becomes the last value of its column in the window, or
       before the first, the column's level in the window (``window_norm``) or its mean over the
@@ -133,7 +135,9 @@ class RecurrentPreset(PresetSettings):
     ) -> WindowedSeries:
         """Return the windows that this preset is trained by, for a table of one's own.
 
-        - ``window``: as the recipe says, by the rows of the longest series before ``at``.
+        - ``window``: as the recipe says, by the rows of the longest series before ``at``. If the
+          recipe has a share of them, as for ``smooth_gru``, and a single series repeats what it did
+          a longer season ago (up to 672 rows, three times before ``at``): a season and an eighth.
         - ``missing``: ``"raise"`` for one series in which nothing is missing and nothing known
           ahead, else ``"mask_targets"``.
         - For several series, ``min_inputs`` is two periods and a row, or the rows of the shortest
@@ -302,7 +306,7 @@ class RecurrentPreset(PresetSettings):
         needs = required_by(self, dataset, by_hand)
         wired = wire(needs, core)
         if wired.linear is not None and wired.probe is not None:
-            fit_linear(wired.linear, wired.probe, dataset)
+            fit_linear(wired.linear, wired.season, wired.probe, dataset, needs.seasons, needs.units)
             if wired.events is not None and needs.units is not None:
                 fit_events(wired.events, wired.probe, dataset, needs.units)
         return wired.model

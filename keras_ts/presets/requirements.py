@@ -11,10 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from keras_ts._typing import Array
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.windows.dataset import WindowDataset, in_time_order
+from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.split import without_missing
 from keras_ts.windows.training_constants import TrainingConstants
 
@@ -63,6 +66,8 @@ class Requirements:
         own: Columns of ``past`` that are not known ahead; None for all.
         ahead: Columns of ``past`` that ``future`` continues.
         calendar: Columns of a calendar, which stand last among those.
+        seasons: For a single series, the places in ``future`` of those of cycles that are longer
+            than the window: it does not show them whole.
         own_constants: Constants of the own columns; None without a dataset, as for the next two.
         target_constants: Constants of the targets of a step.
         ahead_constants: Constants of the columns known ahead.
@@ -88,6 +93,7 @@ class Requirements:
     own: tuple[int, ...] | None = None
     ahead: tuple[int, ...] = ()
     calendar: int = 0
+    seasons: tuple[int, ...] = ()
     own_constants: Constants | None = None
     target_constants: Constants | None = None
     ahead_constants: Constants | None = None
@@ -140,7 +146,8 @@ def required_by(
             with the dataset.
     """
     carrier = WindowedInput.of(dataset, quantiles=settings.quantiles)
-    windows, columns = dataset.windows, in_time_order(dataset).panel.columns
+    windows, panel = dataset.windows, in_time_order(dataset).panel
+    columns = panel.columns
     constants = TrainingConstants.of(dataset)
     # A calendar's sines and cosines stand last, and lie between -1 and 1 as they are.
     past = _constants(constants.past, calendar=columns.calendar)
@@ -151,6 +158,10 @@ def required_by(
         steps=windows.horizon, targets=tuple(map(columns.own.index, columns.targets)),
         gap=windows.gap, shape=(*horizon, *columns.target_shape) or (1,),
         own=columns.own, ahead=columns.future, calendar=columns.calendar,
+        seasons=(
+            _seasons(panel, windows.window * windows.sampling_rate)
+            if constants.num_series == 1 and columns.calendar else ()
+        ),
         own_constants=past[columns.own], target_constants=past[columns.targets],
         ahead_constants=ahead[columns.future],
         static_constants=constants.static and _constants(constants.static, constant=_IGNORED),
@@ -163,6 +174,20 @@ def required_by(
     if windows.handling.complete == "none":
         _warn_of_missing(dataset)
     return needs
+
+
+def _seasons(panel: Panel, rows: int) -> tuple[int, ...]:
+    """Return the places in ``future`` of calendar columns whose cycle takes more than some rows."""
+    columns = panel.columns
+    calendar = panel.values[:, -columns.calendar :]
+    first, places = len(columns.future) - columns.calendar, []
+    for place in range(0, columns.calendar, 2):
+        angles = np.arctan2(calendar[:, place], calendar[:, place + 1])
+        # The angle jumps where dates are left out; the median does not see it.
+        step = np.nanmedian(np.diff(angles) % (2 * np.pi))
+        if step * rows < 2 * np.pi:
+            places += [first + place, first + place + 1]
+    return tuple(places)
 
 
 def _constants(moments: tuple[Array, Array], calendar: int = 0, constant: float = 1.0) -> Constants:

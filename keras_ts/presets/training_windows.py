@@ -10,6 +10,7 @@ from typing import Any
 
 from keras_ts import _checks
 from keras_ts.presets.settings import PresetSettings
+from keras_ts.windows.arithmetic.season import season_beyond
 from keras_ts.windows.missing import HANDLING
 from keras_ts.windows.reading.panel import Panel, lacking_rows
 from keras_ts.windows.reading.reader import read_panel
@@ -22,6 +23,8 @@ _OF_THE_TABLE = (
 )  # fmt: skip
 # A level and a trend can be told apart from four rows; a season, from two periods and a row.
 _FEWEST_ROWS, _FEWEST_PERIODS = 4, 2
+# A window that must hold a season holds an eighth of it more, which tells this one from the last.
+_SHARE_BEYOND = 8
 
 
 def check_settings(names: Iterable[str]) -> None:
@@ -63,10 +66,8 @@ def training_windows(
         )
     check_settings(settings)
     panel = read_table(series, settings)
-    rows = panel.lengths
-    if part_of is not None:
-        part = part_of(panel)
-        rows = part.end - part.begin
+    part = Part(panel.offsets[:-1], panel.offsets[1:]) if part_of is None else part_of(panel)
+    rows = part.end - part.begin
     several, period = len(rows) > 1, preset.period or 1
     chosen: dict[str, Any] = {
         "horizon": _checks.integer("horizon", horizon, 1),
@@ -84,6 +85,12 @@ def training_windows(
     if chosen.get("window") is None:
         rate = _checks.integer("sampling_rate", chosen.get("sampling_rate", 1), 1)
         chosen["window"] = _window(preset, longest, ahead, rate)
+        if len(rows) == 1 and rate == 1 and preset.recipe and preset.recipe.window_share:
+            series_part = slice(int(part.begin[0]), int(part.end[0]))
+            values = panel.values[series_part].reshape(longest, -1)
+            target = values[:, panel.columns.targets[0]]
+            if season := season_beyond(target, chosen["window"], ahead):
+                chosen["window"] = season + season // _SHARE_BEYOND
     handling = HANDLING.get(chosen["missing"])
     if several and handling is not None and handling.masked:
         # Every series shall be forecast, if it has rows enough for a level and a trend.

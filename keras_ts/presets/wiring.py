@@ -32,12 +32,14 @@ class Wired:
         linear: The linear map of the window, or None.
         probe: With ``linear``, a model of the same inputs that gives the windows of the linear map,
             their scales and the outputs of the model, not clipped; None without a dataset.
-        events: The layer of a calendar's events, or None. It goes with a linear map.
+        season: The linear map of a calendar's long cycles, or None. It goes with ``linear``.
+        events: The layer of a calendar's events, or None, likewise.
     """
 
     model: keras.Model
     linear: LinearForecast | None = None
     probe: keras.Model | None = None
+    season: keras.layers.Dense | None = None
     events: CalendarEvents | None = None
 
 
@@ -64,7 +66,7 @@ def wire(needs: Requirements, core: Any = None) -> Wired:
     state, smoothed, linear = read(columns), None, None
     if smooth is not None:
         smoothed, state, linear = smooth(normal, scale, state)
-    effect, events = covariates.effect(inputs, ahead, state)
+    effect, season, events = covariates.effect(inputs, ahead, state)
     outputs = bounded = head(state, smoothed, effect, restore)
     if (settings.minimum, settings.maximum) != (None, None):
         bounded = Bounded(settings.minimum, settings.maximum)(outputs)
@@ -72,7 +74,8 @@ def wire(needs: Requirements, core: Any = None) -> Wired:
     if linear is None or needs.carrier is None:
         return Wired(model)
     layer, *fitted_on = linear
-    return Wired(model, layer, keras.Model(model.input, [*fitted_on, outputs]), events)
+    probe = keras.Model(model.input, [*fitted_on, outputs])
+    return Wired(model, layer, probe, season, events)
 
 
 def _inputs(needs: Requirements) -> dict[str, Any]:

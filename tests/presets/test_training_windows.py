@@ -216,3 +216,13 @@ def test_five_lines_for_short_series_with_holes():
     model = preset.fit(train, epochs=1, verbose=0)
     assert np.isfinite(forecast(model, table)).all()
     assert held_out.num_windows == 3
+
+
+def test_the_window_of_a_single_series_holds_a_season_that_repeats():
+    """Of rows before the border alone; and a window of one's own goes before it."""
+    series = np.tile(np.random.default_rng(0).normal(size=168), 9)
+    preset = from_preset("smooth_gru")
+    assert preset.windows_for(series, 24, at=168 * 8).window == 168 + 21
+    assert preset.windows_for(series, 24, at=168 * 2).window == 21
+    assert preset.windows_for(series, 24, at=168 * 8, window=30).window == 30
+    assert preset.windows_for([series, series], 24, at=168 * 8).window == 84

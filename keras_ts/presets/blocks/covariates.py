@@ -16,6 +16,12 @@ first. For a single series the effect is in units of the training part: a window
 has a small scale, and would shrink the promotion that follows it. In a panel, whose series differ
 in size, it is in units of the window.
 
+With ``smoothing="linear"``, a single series also gets a linear map of those cycles of the calendar
+that are longer than the window, at the last step to forecast. The sines and cosines of all other
+steps are linear in these, so that the map gives each step its season. It is solved for together
+with the map of the window, which cannot know such a season. A shorter one it knows better than a
+sine does.
+
 ``CalendarEvents`` is added for a single series if only a calendar is known ahead. Another
 column known ahead may be what explains an event, and the net learns that by itself.
 """
@@ -28,6 +34,7 @@ from keras_ts._dtypes import whole_precision
 from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.layers.carry_forward import CarryForward
 from keras_ts.layers.known_ahead import KnownAhead
+from keras_ts.layers.last_steps import LastSteps
 from keras_ts.layers.mask_like import MaskLike
 from keras_ts.layers.select_columns import SelectColumns
 from keras_ts.presets.blocks.normalization import standardization
@@ -39,9 +46,9 @@ class Covariates:
 
     def __init__(self, needs: Requirements) -> None:
         self._settings, self._needs = needs.settings, needs
-        calendar_alone = 0 < needs.calendar == len(needs.ahead)
-        linear = needs.settings.smoothing == "linear"
-        self._has_events = linear and calendar_alone and needs.units is not None
+        linear = needs.settings.smoothing == "linear" and needs.units is not None
+        self._seasons = list(needs.seasons) if linear else []
+        self._has_events = linear and 0 < needs.calendar == len(needs.ahead)
 
     def __call__(self, inputs: dict[str, Any], window: Any, normal: Any) -> tuple[Any, Any]:
         """Return all columns that the net reads, and those of the forecast's steps.
@@ -76,8 +83,10 @@ class Covariates:
 
     def effect(
         self, inputs: dict[str, Any], ahead: Any, state: Any
-    ) -> tuple[Any, CalendarEvents | None]:
-        """Return the effect of columns known ahead on their own step, and the layer of events.
+    ) -> tuple[Any, keras.layers.Dense | None, CalendarEvents | None]:
+        """Return the effect of columns known ahead on their own step, and the parts to fit first.
+
+        These are the linear map of the calendar and the layer of events; None if there is none.
 
         Args:
             inputs: The inputs of the model.
@@ -85,7 +94,7 @@ class Covariates:
             state: What the net gives for the window.
         """
         if ahead is None:
-            return None, None
+            return None, None, None
         repeat: keras.layers.Layer = keras.layers.RepeatVector(ahead.shape[-2])
         if len(ahead.shape) == 4:
             repeat = keras.layers.TimeDistributed(repeat)
@@ -95,9 +104,22 @@ class Covariates:
         # Beside smoothing, all that the net adds begins at 0.
         initial = "zeros" if self._settings.smoothing else "glorot_uniform"
         layer = keras.layers.Dense(outputs, use_bias=False, kernel_initializer=initial)
-        effect = layer(hidden)
-        if not self._has_events:
-            return effect, None
-        events = CalendarEvents(outputs)
-        both = [effect, events(inputs["future"])]
-        return keras.layers.Add(dtype=whole_precision())(both), events
+        effects, season, events = [layer(hidden)], None, None
+        if self._seasons:
+            season = self._season(outputs)
+            last = LastSteps(1)(SelectColumns(self._seasons)(inputs["future"]))
+            of_steps = season(keras.layers.Flatten(dtype=whole_precision())(last))
+            shape = (self._needs.steps, outputs)
+            effects.append(keras.layers.Reshape(shape, dtype=whole_precision())(of_steps))
+        if self._has_events:
+            events = CalendarEvents(outputs)
+            effects.append(events(inputs["future"]))
+        if len(effects) == 1:
+            return effects[0], None, None
+        return keras.layers.Add(dtype=whole_precision())(effects), season, events
+
+    def _season(self, outputs: int) -> keras.layers.Dense:
+        """Return the linear map of the calendar, which begins at 0."""
+        return keras.layers.Dense(
+            self._needs.steps * outputs, kernel_initializer="zeros", dtype=whole_precision()
+        )

@@ -24,6 +24,7 @@ class Chunk(NamedTuple):
         starts: Their first rows, among those of the panel.
         windows: The windows of the linear map.
         scale: Their scales.
+        ahead: Columns known ahead at the last step to forecast, ``(windows, columns)``.
         errors: Targets less forecasts, ``(windows, steps, targets)``, float64.
         weights: Their squared weights, float64.
     """
@@ -31,6 +32,7 @@ class Chunk(NamedTuple):
     starts: IntArray
     windows: Array
     scale: Array
+    ahead: Array
     errors: Array
     weights: Array
 
@@ -51,4 +53,5 @@ def chunks(probe: keras.Model, dataset: WindowDataset) -> Iterator[Chunk]:
         errors = y.astype("float64") - forecasts.reshape(*y.shape, -1)[..., 0]
         starts = source.sampler.ranges.starts(np.arange(begin, end))
         squares = np.square(weights[0].ravel(), dtype="float64") if weights else np.ones(len(y))
-        yield Chunk(starts, windows, scale, errors.reshape(len(y), horizon, -1), squares)
+        ahead = x["future"][:, -1] if source.panel.columns.future else np.empty((len(y), 0))
+        yield Chunk(starts, windows, scale, ahead, errors.reshape(len(y), horizon, -1), squares)

@@ -52,9 +52,16 @@ class RidgeSums:
     none, the coefficients are 0. There is no intercept, so that inputs of 0 give outputs of 0.
 
     An output may lack values: it is then fitted to the rows that have one.
+
+    Args:
+        inputs: Number of inputs.
+        outputs: Number of outputs.
+        others: The last inputs, which are of another kind: of each the mean square becomes that of
+            the first ones, so that one penalty suits both.
     """
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, others: int = 0) -> None:
+        self._others = others
         self._weight, self._squared_weight = np.zeros((2, outputs))
         self._gram = np.zeros((inputs, inputs))
         self._cross = np.zeros((inputs, outputs))
@@ -106,8 +113,13 @@ class RidgeSums:
         cross, squares = self._cross[:, outputs], self._squares[outputs]
         if not np.trace(gram) > _LEAST * np.trace(self._gram):
             return np.zeros_like(cross)
-        unit = np.trace(gram) / len(gram)
-        spectrum = Spectrum(gram, cross)
+        first, sizes = len(gram) - self._others, np.diag(gram)
+        unit = sizes[:first].mean()
+        if not unit > 0:
+            return np.zeros_like(cross)
+        factors = np.ones((len(sizes), 1))
+        factors[first:, 0] = np.sqrt(unit / np.where(sizes[first:] > 0, sizes[first:], np.inf))
+        spectrum = Spectrum(factors * gram * factors.T, factors * cross)
         shrunk = spectrum.sizes + _PENALTIES[:, None] * unit
         shares = spectrum.sizes / shrunk
         left = squares - ((2 - shares) / shrunk) @ np.square(spectrum.along)
@@ -115,4 +127,4 @@ class RidgeSums:
         rows = self._weight[outputs] ** 2 / self._squared_weight[outputs]
         free = np.maximum(rows - used - 2, _NO_ROWS)
         scores = np.log(np.maximum(left, _TINY)) + 2 * (used + 1) / free
-        return spectrum.coefficients(_PENALTIES[np.argmin(scores, axis=0)] * unit)
+        return factors * spectrum.coefficients(_PENALTIES[np.argmin(scores, axis=0)] * unit)

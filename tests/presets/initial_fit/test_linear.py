@@ -96,3 +96,26 @@ def test_built_alone_the_map_begins_at_zero_and_is_trained():
     assert linear(model).trainable
     assert not numpy(linear(model).kernel).any()
     assert not any(isinstance(layer, LinearForecast) for layer in cells().build().layers)
+
+
+@pytest.mark.parametrize("quantiles", [None, LEVELS])
+@pytest.mark.parametrize("columns", [[0], [1, 0]])
+def test_a_season_longer_than_the_window_is_forecast_from_the_calendar(columns, quantiles):
+    """Noise about sines of 60 steps: a window of 12 does not tell them, and the calendar does."""
+    time, generator = np.arange(600), np.random.default_rng(0)
+    table = np.stack(
+        [5.0 * np.sin(2 * np.pi * time / 60), 1e3 * np.cos(2 * np.pi * time / 60)], axis=1
+    )
+    table += generator.normal(size=table.shape) * [5.0, 1e3]
+    errors = []
+    for calendar in ([60], [6], None):
+        windows = WindowedSeries(12, 20, target_columns=columns, calendar=calendar)
+        dataset = windows.build(table[:500])
+        model = cells(quantiles=quantiles).build(dataset)
+        x, y = windows.build(table[400:]).to_numpy()[:2]
+        out = model.predict(x, verbose=0)
+        out = out if quantiles is None else out[..., 1]
+        scale = np.array([5.0, 1e3])[columns]
+        errors.append(np.abs((out.reshape(*y.shape) - y).reshape(*y.shape[:2], -1) / scale).mean())
+    assert errors[0] < 0.93 * min(errors[1:])
+    assert errors[0] < 1.05 * np.sqrt(2 / np.pi)

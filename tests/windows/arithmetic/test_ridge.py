@@ -184,3 +184,16 @@ def test_an_output_without_a_value_has_no_map():
     coefficients = solved(inputs, np.stack([output, np.full(60, np.nan)], axis=1))
     assert coefficients[:, 0].any()
     assert not coefficients[:, 1].any()
+
+
+def test_inputs_of_another_kind_are_fitted_alike_in_any_unit():
+    """Columns a thousand times as large get coefficients a thousandth of the size."""
+    generator = np.random.default_rng(0)
+    inputs = generator.normal(size=(80, 6))
+    outputs = inputs @ generator.normal(size=(6, 2)) + generator.normal(size=(80, 2))
+    units, fitted = np.array([1, 1, 1, 1, 1e3, 1e-3]), []
+    for of_inputs in (inputs, inputs * units):
+        sums = RidgeSums(6, 2, others=2)
+        sums.add(of_inputs, outputs, np.ones(80))
+        fitted.append(sums.coefficients())
+    np.testing.assert_allclose(fitted[1] * units[:, None], fitted[0], rtol=1e-6)

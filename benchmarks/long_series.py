@@ -1,0 +1,149 @@
+"""Five long series, one step and 24 steps ahead, with and without a calendar, beside four peers.
+
+    pip install statsmodels pmdarima vega_datasets scikit-learn statsforecast    # for development
+    KERAS_BACKEND=jax python benchmarks/long_series.py [--seeds N] [--only NAME ...] [--who ...]
+
+The last fifth of each series is held out (of the course's, days 1000 to 1460); ``--fold 1`` drops
+it, and judges on the last fifth of the rest. Each line has the mean absolute error over all steps
+and the seconds of fit and forecast, and for ``smooth_gru`` the median of the seeds, their range,
+and the coverage of 80 % bands: the last fifth of the training part calibrates those of a second
+model, which is trained on the rest.
+
+Peers: the linear regression of ``compare``, which reads the calendar; boosted trees of scikit-learn
+for each of the steps 1, 2, 4, 8, 16 and 24, the others by the next of these; AutoARIMA, and for
+Taylor MSTL, of statsforecast, fitted once and refitted to nothing later (``forward``), at every
+12th origin. ``--who`` names some of them, since not all packages fit into one environment.
+"""
+
+import argparse
+import os
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import accuracy
+import keras
+import numpy as np
+
+from keras_ts import calendar_features, calibrate, compare, course_series, from_preset
+
+# For each series: the calendar, the period, and where the held-out part begins.
+SERIES = {
+    "course": (course_series, (365,), 365, 1000),
+    "co2": (accuracy.co2, (365.25 / 7,), 52, None),
+    "sunspots": (accuracy.sunspots, (132,), 132, None),
+    "seattle": (accuracy.seattle, (365,), 365, 1169),
+    "taylor": (accuracy.taylor, (48, 336), 336, None),
+}
+OF_STEPS = (1, 2, 4, 8, 16, 24)
+EVERY = 12
+
+
+def read(name, fold):
+    """Return the values of a series and the position where the held-out part begins."""
+    source, *_, at = SERIES[name]
+    values = np.asarray(source(), float)
+    at = at or int(0.8 * len(values))
+    return (values[:at], int(0.8 * at)) if fold else (values, at)
+
+
+def ours(values, at, horizon, calendar, period, seeds):
+    """Return the errors by seed and the coverage of calibrated bands."""
+    errors, begin = [], time.perf_counter()
+    for seed in seeds:
+        keras.utils.set_random_seed(seed)
+        preset = from_preset("smooth_gru")
+        windows = preset.windows_for(values, horizon, at=at, calendar=calendar, seed=seed)
+        train, held_out = windows.split(values, at=at)
+        model = preset.fit(train, verbose=0)
+        errors.append(compare(model, train, held_out, period=period).table["mae"][0])
+    seconds = (time.perf_counter() - begin) / len(seeds)
+    train, calibration, held_out = windows.split(values, at=[int(0.8 * at), at])
+    banded = calibrate(preset.fit(train, verbose=0), calibration, 0.8)
+    x, y = held_out.to_numpy()
+    bands = banded.predict(x, verbose=0).reshape(*y.shape, -1)
+    covered = ((bands[..., 0] <= y) & (y <= bands[..., -1])).mean()
+    shown = f"{np.median(errors):.4g} ({min(errors):.4g} to {max(errors):.4g})"
+    return f"{shown} | {covered:.1%} | {seconds:.0f}"
+
+
+def linear(values, at, horizon, calendar, period, seeds):
+    """Return the error of the linear regression and of the seasonal naive forecast."""
+    windows = from_preset("smooth_gru").windows_for(values, horizon, at=at, calendar=calendar)
+    begin = time.perf_counter()
+    table = compare(None, *windows.split(values, at=at), period=period).table
+    errors = dict(zip(table["name"], table["mae"], strict=True))
+    seconds = time.perf_counter() - begin
+    naive = errors.get("seasonal naive", np.nan)
+    return f"{errors['linear regression']:.4g} (seasonal naive {naive:.4g}) | | {seconds:.0f}"
+
+
+def trees(values, at, horizon, calendar, period, seeds):
+    """Return the error of boosted trees on lags less the last value, and the calendar."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    begin, count = time.perf_counter(), len(values)
+    far = period if 3 * period < at else 0
+    lags = max(far, 30) + horizon
+    cycles = calendar_features(np.arange(count), calendar) if calendar else np.empty((count, 0))
+
+    def inputs(origins, step):
+        """Return the last 30 values, a few of a period ago, and the calendar at the step."""
+        near = values[origins[:, None] - np.arange(1, 31)]
+        columns = [near[:, 1:] - near[:, :1], near[:, :1], cycles[origins + step]]
+        if far:
+            ago = values[origins[:, None] + step - far * -(-(step + 1) // far) + np.arange(-2, 1)]
+            columns.append(ago - near[:, :1])
+        return np.concatenate(columns, axis=1)
+
+    origins, held_out = np.arange(lags, at - horizon + 1), np.arange(at, count - horizon + 1)
+    errors, steps = [], [step - 1 for step in OF_STEPS if step <= horizon]
+    for step, model_step in ((h, next(s for s in steps if s >= h)) for h in range(horizon)):
+        if step in (0, *(s + 1 for s in steps)):
+            model = HistGradientBoostingRegressor(max_iter=200, learning_rate=0.05, random_state=0)
+            y = values[origins + model_step] - values[origins - 1]
+            model.fit(inputs(origins, model_step), y)
+        forecast = values[held_out - 1] + model.predict(inputs(held_out, step))
+        errors.append(np.abs(forecast - values[held_out + step]).mean())
+    return f"{np.mean(errors):.4g} | | {time.perf_counter() - begin:.0f}"
+
+
+def statistical(values, at, horizon, calendar, period, seeds):
+    """Return the error of AutoARIMA, or of MSTL where the calendar has two cycles."""
+    from statsforecast.models import MSTL, AutoARIMA
+
+    begin = time.perf_counter()
+    two = period == SERIES["taylor"][2]
+    origins = np.arange(at, len(values) - horizon + 1, EVERY)
+    errors = []
+    model = MSTL(season_length=[48, 336]) if two else AutoARIMA(season_length=1).fit(values[:at])
+    for origin in origins:
+        past = values[:origin]
+        forecast = (model.forecast if two else model.forward)(past, h=horizon)["mean"]
+        errors.append(np.abs(forecast - values[origin : origin + horizon]).mean())
+    return f"{np.mean(errors):.4g} | | {time.perf_counter() - begin:.0f}"
+
+
+WHO = {"smooth_gru": ours, "linear regression": linear, "boosted trees": trees,
+       "AutoARIMA or MSTL": statistical}  # fmt: skip
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", nargs="*", choices=list(SERIES), default=list(SERIES))
+    parser.add_argument("--who", nargs="*", choices=list(WHO), default=list(WHO))
+    parser.add_argument("--horizons", type=int, nargs="*", default=[1, 24])
+    parser.add_argument("--fold", type=int, choices=[0, 1], default=0)
+    arguments = parser.parse_args()
+    print("| series | ahead | calendar | forecaster | MAE | 80 % bands | seconds |")
+    print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)
+    for name in arguments.only:
+        for horizon in arguments.horizons:
+            for calendar in (None, SERIES[name][1]):
+                for who in arguments.who:
+                    if calendar and WHO[who] is statistical:
+                        continue  # It reads no calendar.
+                    told = "-" if calendar is None else list(calendar)
+                    settings = (horizon, calendar, SERIES[name][2], range(51, 51 + arguments.seeds))
+                    line = WHO[who](*read(name, arguments.fold), *settings)
+                    print(f"| {name} | {horizon} | {told} | {who} | {line} |", flush=True)

@@ -1,0 +1,83 @@
+"""Finds the season of a series that a window must cover.
+
+Where a week of half hours repeats, the window that holds a week and a little more tells what comes:
+the value of a week ago, and by how much this week lies above the last. A shorter window tells the
+day alone.
+"""
+
+import numpy as np
+
+from keras_ts._typing import Array
+
+# Least correlation of changes with those of a season ago, and largest with those of a shorter lag.
+_STRONG, _ENOUGH = 0.5, 0.99
+# The season must leave this share, or less, of what the best shorter lag leaves of the changes.
+_LEFT = 0.75
+# A lag that leaves at most so many times what the best lag leaves is nearly as good.
+_NEARLY = 1.5
+# The longest season: a week of quarter hours. A window of it is solved for in a second.
+_LONGEST = 672
+# Seasons that a series must hold.
+_FEWEST = 3
+
+
+def season_beyond(values: Array, window: int, ahead: int) -> int | None:
+    """Return the season of a series if it is longer than a window and strong; else None.
+
+    A season is the lag at which changes of the series over the horizon are correlated most with
+    earlier ones. They are what a model forecasts beyond the last value. And they have no level and
+    no trend, which would look like a season of any length.
+
+    Example:
+
+    >>> season = np.random.default_rng(0).normal(size=40)
+    >>> series = np.tile(season, 6)
+    >>> season_beyond(series, window=20, ahead=1), season_beyond(series, window=50, ahead=1)
+    (40, None)
+
+    Args:
+        values: ``(rows,)``; values that are not finite are missing.
+        window: Steps in a window.
+        ahead: Rows from the last input of a window to its last target.
+    """
+    values = values.astype("float64")
+    changes = values[ahead:] - values[:-ahead]
+    most = min(_LONGEST, len(values) // _FEWEST)
+    if most < window:
+        return None
+    correlations = _correlations(changes, most)
+    # The first peak that is nearly the highest: multiples of a season repeat as well.
+    left = np.maximum(1 - correlations[window:], 1e-6)  # Below there is only rounding.
+    beyond = window + int(np.argmax(left <= _NEARLY * left.min()))
+    while beyond < most and correlations[beyond + 1] > correlations[beyond]:
+        beyond += 1
+    # Changes overlap with those of shorter lags than the horizon.
+    within = correlations[ahead + 1 : window].max(initial=0.0)
+    if not correlations[beyond] > _STRONG or within > _ENOUGH:
+        return None
+    return beyond if 1 - correlations[beyond] < _LEFT * (1 - within) else None
+
+
+def _correlations(changes: Array, most: int) -> Array:
+    """Return the correlations of changes with those of 0 to ``most`` rows before.
+
+    Pairs in which a change is missing are left out.
+    """
+    present = np.isfinite(changes)
+    mean = changes[present].mean() if present.any() else 0.0
+    centered = np.where(present, changes - mean, 0.0)
+    size = 1 << (2 * len(changes) - 1).bit_length()
+    largest = np.abs(centered).max(initial=0.0)
+    centered /= largest if largest > 0 else 1.0
+    own, squares, pairs = (
+        np.fft.rfft(of, size) for of in (centered, np.square(centered), present.astype("float64"))
+    )
+
+    def products(later: Array, earlier: Array) -> Array:
+        lagged: Array = np.fft.irfft(later * earlier.conj(), size)[: most + 1]
+        return lagged
+
+    sizes = np.maximum(products(squares, pairs), 0.0) * np.maximum(products(pairs, squares), 0.0)
+    together = products(own, own)
+    # Below this there is only rounding.
+    return np.where(sizes > 1e-20, together / np.sqrt(np.maximum(sizes, 1e-20)), 0.0)

@@ -1,0 +1,56 @@
+"""A season is found if it is longer than the window, strong, and more than a shorter one tells."""
+
+import numpy as np
+import pytest
+
+from keras_ts.windows.arithmetic.season import _correlations, season_beyond
+
+
+def weeks(noise=0.01):
+    """Days of 24 steps with the same shape, each day of a week of another height."""
+    generator, time = np.random.default_rng(0), np.arange(168 * 8)
+    heights = generator.normal(3.0, 1.0, size=7)
+    day = np.sin(np.pi * (time % 24) / 24)
+    return heights[time // 24 % 7] * day + noise * generator.normal(size=len(time))
+
+
+@pytest.mark.parametrize("ahead", [1, 12, 24])
+def test_a_week_beyond_the_window_is_found_and_one_within_is_not(ahead):
+    assert season_beyond(weeks(), 48, ahead) == 168
+    assert season_beyond(weeks(), 200, ahead) is None
+
+
+def test_missing_values_are_left_out():
+    series = weeks()
+    series[::17] = np.nan
+    assert season_beyond(series, 48, 12) == 168
+
+
+def test_the_correlations_are_those_of_the_pairs():
+    changes = np.diff(weeks())
+    centered = changes - changes.mean()
+    expected = [
+        (centered[lag:] @ centered[:-lag])
+        / np.sqrt((centered[lag:] @ centered[lag:]) * (centered[:-lag] @ centered[:-lag]))
+        for lag in (1, 2, 30)
+    ]
+    np.testing.assert_allclose(_correlations(changes, 30)[[1, 2, 30]], expected)
+
+
+@pytest.mark.parametrize("ahead", [1, 24])
+def test_neither_noise_nor_walks_nor_lines_have_a_season(ahead):
+    for seed in range(5):
+        noise = np.random.default_rng(seed).normal(size=1000)
+        for series in (noise, noise.cumsum(), noise.cumsum() + np.arange(1000.0)):
+            assert season_beyond(series, 62, ahead) is None
+
+
+@pytest.mark.parametrize("series", [np.zeros(400), np.full(400, np.nan), np.arange(400.0)])
+def test_series_that_do_not_vary_have_none(series):
+    assert season_beyond(series, 20, 1) is None
+
+
+def test_a_series_of_less_than_three_seasons_has_none():
+    series = np.tile(np.random.default_rng(0).normal(size=168), 4)
+    assert season_beyond(series, 48, 24) == 168
+    assert season_beyond(series[:500], 48, 24) is None
