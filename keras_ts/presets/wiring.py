@@ -17,6 +17,7 @@ from keras_ts.layers.linear_forecast import LinearForecast
 from keras_ts.presets.blocks.core import RecurrentCore
 from keras_ts.presets.blocks.covariates import Covariates
 from keras_ts.presets.blocks.custom_core import CustomCore
+from keras_ts.presets.blocks.events import Events
 from keras_ts.presets.blocks.head import Head
 from keras_ts.presets.blocks.normalization import Normalization
 from keras_ts.presets.blocks.smoothing import Smoothing
@@ -30,9 +31,10 @@ class Wired:
     Attributes:
         model: The model.
         linear: The linear map of the window, or None.
-        probe: With ``linear``, a model of the same inputs that gives the windows of the linear map,
-            their scales and the outputs of the model, not clipped; None without a dataset.
-        events: The layer of a calendar's events, or None. It goes with a linear map.
+        probe: With ``linear`` or ``events``, a model of the same inputs that gives the windows of
+            the targets, their scales, the outputs of the model, not clipped, and in a panel the
+            units of the events; None without a dataset.
+        events: The layer of a calendar's events, or None.
     """
 
     model: keras.Model
@@ -61,18 +63,22 @@ def wire(needs: Requirements, core: Any = None) -> Wired:
         window = ExpandSeries(dtype=precision)(window)
     normal, scale, restore = normalize(window)
     columns, ahead = covariates(inputs, window, normal)
-    state, smoothed, linear = read(columns), None, None
+    state, smoothed, linear, fitted_on = read(columns), None, None, ()
     if smooth is not None:
-        smoothed, state, linear = smooth(normal, scale, state)
-    effect, events = covariates.effect(inputs, ahead, state)
-    outputs = bounded = head(state, smoothed, effect, restore)
+        smoothed, state, linear, fitted_on = smooth(normal, scale, state)
+    effect = covariates.effect(ahead, state)
+    events = None if needs.events is None else Events(needs)(inputs["future"], window)
+    effects = None if events is None else events.effects
+    outputs = bounded = head(state, smoothed, effect, restore, effects)
     if (settings.minimum, settings.maximum) != (None, None):
         bounded = Bounded(settings.minimum, settings.maximum)(outputs)
     model = keras.Model(inputs if len(inputs) > 1 else inputs["past"], bounded)
-    if linear is None or needs.carrier is None:
+    if needs.carrier is None or (linear is None and events is None):
         return Wired(model)
-    layer, *fitted_on = linear
-    return Wired(model, layer, keras.Model(model.input, [*fitted_on, outputs]), events)
+    if events is None:
+        return Wired(model, linear, keras.Model(model.input, [*fitted_on, outputs]))
+    probe = keras.Model(model.input, [*fitted_on, outputs, *events.units])
+    return Wired(model, linear, probe, events.layer)
 
 
 def _inputs(needs: Requirements) -> dict[str, Any]:

@@ -15,17 +15,12 @@ the same for all steps, computes it, since a promotion does on the fifth day wha
 first. For a single series the effect is in units of the training part: a window without a promotion
 has a small scale, and would shrink the promotion that follows it. In a panel, whose series differ
 in size, it is in units of the window.
-
-``CalendarEvents`` is added for a single series if only a calendar is known ahead. Another
-column known ahead may be what explains an event, and the net learns that by itself.
 """
 
 from typing import Any
 
 import keras
 
-from keras_ts._dtypes import whole_precision
-from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.layers.carry_forward import CarryForward
 from keras_ts.layers.known_ahead import KnownAhead
 from keras_ts.layers.mask_like import MaskLike
@@ -39,9 +34,6 @@ class Covariates:
 
     def __init__(self, needs: Requirements) -> None:
         self._settings, self._needs = needs.settings, needs
-        calendar_alone = 0 < needs.calendar == len(needs.ahead)
-        linear = needs.settings.smoothing == "linear"
-        self._has_events = linear and calendar_alone and needs.units is not None
 
     def __call__(self, inputs: dict[str, Any], window: Any, normal: Any) -> tuple[Any, Any]:
         """Return all columns that the net reads, and those of the forecast's steps.
@@ -74,30 +66,22 @@ class Covariates:
         columns = keras.layers.Concatenate()(parts)
         return MaskLike()([columns, normal]) if needs.masked else columns, ahead
 
-    def effect(
-        self, inputs: dict[str, Any], ahead: Any, state: Any
-    ) -> tuple[Any, CalendarEvents | None]:
-        """Return the effect of columns known ahead on their own step, and the layer of events.
+    def effect(self, ahead: Any, state: Any) -> Any:
+        """Return the effect of columns known ahead on their own step; None if there are none.
 
         Args:
-            inputs: The inputs of the model.
             ahead: The columns of the forecast's steps, or None if nothing is known ahead.
             state: What the net gives for the window.
         """
         if ahead is None:
-            return None, None
+            return None
         repeat: keras.layers.Layer = keras.layers.RepeatVector(ahead.shape[-2])
         if len(ahead.shape) == 4:
             repeat = keras.layers.TimeDistributed(repeat)
         columns = keras.layers.Concatenate()([repeat(state), ahead])
         hidden = keras.layers.Dense(self._settings.units[-1], activation="relu")(columns)
-        outputs = self._needs.targets_per_step * len(self._settings.quantiles or (0.5,))
+        outputs = self._needs.outputs_per_step
         # Beside smoothing, all that the net adds begins at 0.
         initial = "zeros" if self._settings.smoothing else "glorot_uniform"
         layer = keras.layers.Dense(outputs, use_bias=False, kernel_initializer=initial)
-        effect = layer(hidden)
-        if not self._has_events:
-            return effect, None
-        events = CalendarEvents(outputs)
-        both = [effect, events(inputs["future"])]
-        return keras.layers.Add(dtype=whole_precision())(both), events
+        return layer(hidden)

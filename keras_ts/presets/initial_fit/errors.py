@@ -26,6 +26,7 @@ class Chunk(NamedTuple):
         scale: Their scales.
         errors: Targets less forecasts, ``(windows, steps, targets)``, float64.
         weights: Their squared weights, float64.
+        units: The units of their events, ``(windows, 1, targets)``, in a panel with events.
     """
 
     starts: IntArray
@@ -33,6 +34,7 @@ class Chunk(NamedTuple):
     scale: Array
     errors: Array
     weights: Array
+    units: Array | None = None
 
 
 def chunks(probe: keras.Model, dataset: WindowDataset) -> Iterator[Chunk]:
@@ -42,9 +44,10 @@ def chunks(probe: keras.Model, dataset: WindowDataset) -> Iterator[Chunk]:
     for begin in range(0, total, max(_CHUNK, -(-total // _MOST_CHUNKS))):
         end = min(begin + _CHUNK, total)
         x, y, *weights = source.read(0, begin, end)
-        windows, scale, forecasts = map(np.asarray, probe.predict_on_batch(with_exact_integers(x)))
+        read = probe.predict_on_batch(with_exact_integers(x))
+        windows, scale, forecasts, *units = map(np.asarray, read)
         # Quantiles are the last axis, and all alike before training.
         errors = y.astype("float64") - forecasts.reshape(*y.shape, -1)[..., 0]
         starts = source.sampler.ranges.starts(np.arange(begin, end))
         squares = np.square(weights[0].ravel(), dtype="float64") if weights else np.ones(len(y))
-        yield Chunk(starts, windows, scale, errors.reshape(len(y), horizon, -1), squares)
+        yield Chunk(starts, windows, scale, errors.reshape(len(y), horizon, -1), squares, *units)
