@@ -57,7 +57,8 @@ class Events:
             units = list(needs.units) * quantiles
             scale = ScaleOutput(units if len(units) > 1 else units[0])
             return WiredEvents(layer, scale(layer(future)), [])
-        assert needs.own is not None and needs.targets is not None
+        assert needs.own is not None
+        assert needs.targets is not None
         targets = SelectColumns([needs.own[target] for target in needs.targets])(window)
         sizes = RootMeanSquare()(targets)
         by_output = sizes

@@ -102,14 +102,9 @@ def _of_series(
     )
     several = counts > 1
     date, errors = (np.cumsum(several) - 1)[date][several[date]], errors[several[date]]
-    flat = errors.reshape(len(errors), -1)
-    at_date = [medians(date, of_step) for of_step in flat.T] if len(date) else flat.T
-    return (
-        rows[first[several]],
-        date,
-        np.stack(at_date, axis=1).reshape(-1, *errors.shape[1:]),
-        errors,
-    )
+    by_step = errors.reshape(len(errors), errors.shape[1] * errors.shape[2]).T
+    at_date = np.stack([medians(date, of_step) for of_step in by_step], axis=1)
+    return rows[first[several]], date, at_date.reshape(len(at_date), *errors.shape[1:]), errors
 
 
 def _effects(numbers: IntArray, errors: Array, by_step: bool) -> Array:
