@@ -63,7 +63,8 @@ def wire(needs: Requirements, core: Any = None) -> Wired:
         window = ExpandSeries(dtype=precision)(window)
     normal, scale, restore = normalize(window)
     columns, ahead = covariates(inputs, window, normal)
-    state, smoothed, linear, fitted_on = read(columns), None, None, ()
+    state, smoothed, linear = read(columns), None, None
+    fitted_on: tuple[Any, ...] = ()
     if smooth is not None:
         smoothed, state, linear, fitted_on = smooth(normal, scale, state)
     effect = covariates.effect(ahead, state)

@@ -103,7 +103,7 @@ def test_a_date_of_2024_is_the_same_date(unit):
 
 
 def test_the_points_of_dates_are_those_of_every_year():
-    """Each date has the points of leap years and of others; January 1st and February 29th have one."""
+    """Each date has the points of leap years and of others; on January 1st they are one."""
     dates = np.array(["2024-01-01", "2024-02-28", "2024-02-29", "2024-03-01", "2024-12-31T06"],
                      dtype="datetime64[h]")  # fmt: skip
     points, index = points_of_dates(dates)
