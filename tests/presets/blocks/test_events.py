@@ -44,8 +44,9 @@ def test_an_event_of_a_panel_adds_its_share_of_each_window(targets, quantiles):
     added = added.reshape(len(added), 3, len(targets), -1)
     here = np.flatnonzero(added.any(axis=(1, 2, 3)))
     assert here.tolist() == [0, len(x["past"]) // 2]
+    columns = [dataset.columns["past"].index(target) for target in targets]
     for window in here:
-        sizes = np.sqrt(np.square(x["past"][window, :, : len(targets)]).mean(axis=0))
+        sizes = np.sqrt(np.square(x["past"][window][:, columns]).mean(axis=0))
         expected = sizes * np.arange(1.0, len(targets) + 1)
         np.testing.assert_allclose(added[window, 0], expected[:, None] + 0 * added[0, 0], rtol=1e-3)
     assert not added[:, 1:].any()
