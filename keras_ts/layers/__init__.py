@@ -13,6 +13,7 @@ from keras_ts.layers.mask_like import MaskLike
 from keras_ts.layers.mask_missing import MaskMissing
 from keras_ts.layers.normalize_window import NormalizeWindow
 from keras_ts.layers.restore_window import RestoreWindow
+from keras_ts.layers.root_mean_square import RootMeanSquare
 from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.layers.select_columns import SelectColumns
 from keras_ts.layers.smoothed_forecast import SmoothedForecast
@@ -23,6 +24,6 @@ from keras_ts.layers.windowed_input import WindowedInput
 __all__ = [
     "Bounded", "CalendarEvents", "CarryForward", "ConformalInterval", "ExpandSeries",
     "KnownAhead", "LastSteps", "LinearForecast", "MaskAsColumn", "MaskLike", "MaskMissing",
-    "NormalizeWindow", "RestoreWindow", "ScaleOutput", "SelectColumns", "SmoothedForecast",
-    "SortedQuantiles", "Unmask", "WindowedInput",
+    "NormalizeWindow", "RestoreWindow", "RootMeanSquare", "ScaleOutput", "SelectColumns",
+    "SmoothedForecast", "SortedQuantiles", "Unmask", "WindowedInput",
 ]  # fmt: skip

@@ -23,8 +23,10 @@ class CalendarEvents(keras.layers.Layer):
     """Gives the effect of events, such as holidays, by the sine and cosine of a calendar.
 
     An event is a point of a cycle, and the amount that it adds to each output of a step that falls
-    on it. A new layer has none, and training adds none: ``RecurrentPreset(smoothing="linear")``
-    finds those of a single series.
+    on it. With ``steps`` that amount may differ by the step of the forecast: in a week that is shut
+    all days, a forecast from before it misses each day, and one from within it has seen some. A new
+    layer has no events, and training adds none: ``RecurrentPreset`` with ``smoothing`` finds those
+    of a training part when it builds a model.
 
     Example:
 
@@ -42,6 +44,8 @@ class CalendarEvents(keras.layers.Layer):
 
     Args:
         outputs: Values to forecast at each step. Defaults to 1.
+        steps: Steps of the forecast, if what an event adds differs by the step. Defaults to None:
+            it adds the same at all steps, however many there are.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
@@ -52,14 +56,16 @@ class CalendarEvents(keras.layers.Layer):
         ``(batch, steps, outputs)``. Float32 under a half-precision policy.
 
     Raises:
-        TypeError: ``outputs`` is not an integer.
-        ValueError: ``outputs`` is below 1, or the inputs are not pairs.
+        TypeError: ``outputs`` or ``steps`` is not an integer.
+        ValueError: ``outputs`` or ``steps`` is below 1; or the inputs are not pairs, or of another
+            number of steps.
     """
 
-    def __init__(self, outputs: int = 1, **kwargs: Any) -> None:
+    def __init__(self, outputs: int = 1, steps: int | None = None, **kwargs: Any) -> None:
         # In half precision a day is no longer a point of its own in a year.
         super().__init__(autocast=False, **kwargs)
         self.outputs = _checks.integer("outputs", outputs, 1)
+        self.steps = None if steps is None else _checks.integer("steps", steps, 1)
 
     def build(self, input_shape: Any) -> None:
         """Make the places of the events."""
@@ -69,13 +75,24 @@ class CalendarEvents(keras.layers.Layer):
                 "CalendarEvents takes the sine and cosine of each cycle, (batch, steps, 2 * "
                 f"cycles). Received shape {shape}."
             )
+        if self.steps is not None and shape[1] not in (None, self.steps):
+            raise ValueError(
+                f"CalendarEvents(steps={self.steps}) takes the calendar of {self.steps} steps. "
+                f"Received shape {shape}."
+            )
         cycles = shape[2] // 2
-        self.input_spec = keras.InputSpec(ndim=3, axes={-1: shape[2]})
+        axes = {-1: shape[2]} if self.steps is None else {1: self.steps, -1: shape[2]}
+        self.input_spec = keras.InputSpec(ndim=3, axes=axes)
         # No step is within a reach of 0: such a place has no event.
         self.points = self._weight("points", (cycles, MOST, 2))
         self.reaches = self._weight("reaches", (cycles, MOST))
-        self.effects = self._weight("effects", (cycles, MOST, self.outputs))
+        self.effects = self._weight("effects", (cycles, MOST, *self._effect))
         super().build(input_shape)
+
+    @property
+    def _effect(self) -> tuple[int, ...]:
+        """Shape of the effect of an event."""
+        return (self.outputs,) if self.steps is None else (self.steps, self.outputs)
 
     def _weight(self, name: str, shape: tuple[int, ...]) -> Any:
         return self.add_weight(
@@ -95,7 +112,8 @@ class CalendarEvents(keras.layers.Layer):
             points: Sine and cosine of each event, ``(events, 2)``. If there are more than 256,
                 those with the largest effects are kept. A date of ``"year"`` has two, for leap
                 years and others.
-            effects: Amounts that the events add to each output, ``(events, outputs)``.
+            effects: Amounts that the events add to each output, ``(events, outputs)``, or with
+                ``steps`` set ``(events, steps, outputs)``.
             width: The angle around a point that counts as the point, in radians, up to pi.
                 Defaults to 2e-6, which is the point itself in float32.
 
@@ -108,16 +126,18 @@ class CalendarEvents(keras.layers.Layer):
             raise ValueError(
                 f"cycle must be below {cycles}, the number of cycles. Received: {cycle}."
             )
-        if points.shape != (len(effects), 2) or effects.shape != (len(effects), self.outputs):
+        if points.shape != (len(effects), 2) or effects.shape[1:] != self._effect:
+            expected = ", ".join(map(str, ("events", *self._effect)))
             raise ValueError(
-                f"points must be (events, 2) and effects (events, {self.outputs}). Received shapes "
+                f"points must be (events, 2) and effects ({expected}). Received shapes "
                 f"{points.shape} and {effects.shape}."
             )
         if not (np.isfinite(effects).all() and np.allclose(np.square(points).sum(axis=1), 1)):
             raise ValueError("effects must be finite, and points the sine and cosine of an angle.")
         if not 0 < width <= np.pi:
             raise ValueError(f"width must be an angle above 0 and up to pi. Received: {width}.")
-        largest = np.abs(effects).max(axis=1, initial=0.0).argsort()[::-1][:MOST]
+        sizes = np.abs(effects).max(axis=tuple(range(1, effects.ndim)), initial=0.0)
+        largest = sizes.argsort()[::-1][:MOST]
         for weight, values in (
             (self.points, points[largest]),
             (self.reaches, np.full(len(largest), 2 * np.sin(width / 4))),
@@ -140,8 +160,11 @@ class CalendarEvents(keras.layers.Layer):
         apart = ops.square(at[..., 0] - points[..., 0]) + ops.square(at[..., 1] - points[..., 1])
         met = ops.cast(apart < ops.square(ops.cast(self.reaches, dtype)), dtype)
         met = ops.reshape(met, (-1, steps, cycles * places))
-        effects = ops.reshape(self.effects, (cycles * places, self.outputs))
-        return ops.matmul(met, ops.cast(effects, dtype))
+        effects = ops.cast(ops.reshape(self.effects, (cycles * places, *self._effect)), dtype)
+        if self.steps is None:
+            return ops.matmul(met, effects)
+        by_step = ops.matmul(ops.transpose(met, (1, 0, 2)), ops.transpose(effects, (1, 0, 2)))
+        return ops.transpose(by_step, (1, 0, 2))
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """Return the shape of the effects."""
@@ -150,4 +173,4 @@ class CalendarEvents(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the layer's settings."""
-        return {**super().get_config(), "outputs": self.outputs}
+        return {**super().get_config(), "outputs": self.outputs, "steps": self.steps}

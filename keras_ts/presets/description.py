@@ -62,10 +62,12 @@ class RecurrentPreset(PresetSettings):
       with a penalty that an information criterion chooses (Hurvich, Simonoff and Tsai, "Smoothing
       parameter selection in nonparametric regression", 1998); from few windows it is 0.
     - ``smoothing="linear"`` for a single series also fits a linear map of those cycles of a
-      ``calendar`` that are longer than the window, together with that of the window. And it adds
-      ``CalendarEvents``, if a ``calendar`` is all that is known ahead: dates, or phases of another
-      cycle, at which the forecasts before training err each time, such as a holiday. A date must
-      have been seen twice.
+      ``calendar`` that are longer than the window, together with that of the window.
+    - With ``smoothing`` and a ``calendar``, ``build(dataset)`` also adds ``CalendarEvents``: dates
+      of ``"year"``, or for a single series phases of any cycle, at which the forecasts before
+      training err each time, such as a holiday. A date must have been seen twice. In a panel, two
+      of three series must share an event, whose effect is relative to the root mean square of each
+      window. What other columns known ahead explain, by a ridge regression, is no event.
     - If windows have ``missing="mask"`` or ``"keep"``, a step at which no target has a value is
       masked. At other steps a missing value becomes the last value of its column in the window, or
       before the first, the column's level in the window (``window_norm``) or its mean over the
@@ -305,9 +307,12 @@ class RecurrentPreset(PresetSettings):
             )
         needs = required_by(self, dataset, by_hand)
         wired = wire(needs, core)
-        if wired.linear is not None and wired.probe is not None:
-            fit_linear(wired.linear, wired.season, wired.probe, dataset, needs.seasons, needs.units)
-            if wired.events is not None and needs.units is not None:
+        if wired.probe is not None:
+            if wired.linear is not None:
+                fit_linear(
+                    wired.linear, wired.season, wired.probe, dataset, needs.seasons, needs.units
+                )
+            if wired.events is not None:
                 fit_events(wired.events, wired.probe, dataset, needs.units)
         return wired.model
 

@@ -9,15 +9,17 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from keras_ts._typing import Array
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.presets.settings import PresetSettings
+from keras_ts.windows.arithmetic.cycles import dates_of
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import without_missing
 from keras_ts.windows.training_constants import TrainingConstants
 
@@ -76,6 +78,8 @@ class Requirements:
             without a dataset.
         units: For each target of a step, the unit of the effect of columns known ahead. None for
             the unit of each window, which suits a panel, whose series differ in size.
+        events: The recurring events of a calendar to look for: "constant" if what they add is the
+            same at all steps, "by_step" if it differs, None for none.
         gap: Steps between a window and its first target.
         masked: True if windows may lack values, so that steps without a target are masked.
         early: True if windows may begin before their series, where all columns lack values.
@@ -100,6 +104,7 @@ class Requirements:
     static_constants: Constants | None = None
     own_step: float | None = None
     units: tuple[float, ...] | None = None
+    events: Literal["constant", "by_step"] | None = None
     gap: int = 0
     masked: bool = False
     early: bool = False
@@ -110,6 +115,11 @@ class Requirements:
     def targets_per_step(self) -> int:
         """Number of outputs at each step."""
         return math.prod(self.shape) // self.steps
+
+    @property
+    def outputs_per_step(self) -> int:
+        """Number of outputs at each step, a quantile each."""
+        return self.targets_per_step * len(self.settings.quantiles or (0.5,))
 
 
 def required_alone(settings: PresetSettings, by_hand: dict[str, Any]) -> Requirements:
@@ -167,6 +177,7 @@ def required_by(
         static_constants=constants.static and _constants(constants.static, constant=_IGNORED),
         own_step=float(constants.smallest_steps[list(columns.own)].min()),
         units=past[columns.targets].std if constants.num_series == 1 else None,
+        events=_events(settings, windows, constants.num_series),
         masked=windows.handling.inputs, early=windows.min_inputs is not None,
         ahead_masked=windows.handling.partial, carrier=carrier,
     )  # fmt: skip
@@ -206,6 +217,16 @@ def _constants(moments: tuple[Array, Array], calendar: int = 0, constant: float 
     ]
     zeros, ones = (0.0,) * calendar, (1.0,) * calendar
     return Constants((*means[:counted], *zeros), (*stds[:counted], *ones))
+
+
+def _events(
+    settings: PresetSettings, windows: WindowSpec, num_series: int
+) -> Literal["constant", "by_step"] | None:
+    """Return the kind of events to look for, which several series share by their dates alone."""
+    dated = any(dates_of(cycle) is not None for cycle in windows.cycles)
+    if settings.smoothing is None or not (dated or (windows.cycles and num_series == 1)):
+        return None
+    return "by_step" if dated and windows.horizon > 1 else "constant"
 
 
 def _check_agreement(dataset: WindowDataset, needs: Requirements, by_hand: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from keras_ts.layers.linear_forecast import LinearForecast
 from keras_ts.presets.blocks.core import RecurrentCore
 from keras_ts.presets.blocks.covariates import Covariates
 from keras_ts.presets.blocks.custom_core import CustomCore
+from keras_ts.presets.blocks.events import Events
 from keras_ts.presets.blocks.head import Head
 from keras_ts.presets.blocks.normalization import Normalization
 from keras_ts.presets.blocks.smoothing import Smoothing
@@ -30,10 +31,11 @@ class Wired:
     Attributes:
         model: The model.
         linear: The linear map of the window, or None.
-        probe: With ``linear``, a model of the same inputs that gives the windows of the linear map,
-            their scales and the outputs of the model, not clipped; None without a dataset.
+        probe: With ``linear`` or ``events``, a model of the same inputs that gives the windows of
+            the targets, their scales, the outputs of the model, not clipped, and in a panel the
+            units of the events; None without a dataset.
         season: The linear map of a calendar's long cycles, or None. It goes with ``linear``.
-        events: The layer of a calendar's events, or None, likewise.
+        events: The layer of a calendar's events, or None.
     """
 
     model: keras.Model
@@ -64,18 +66,21 @@ def wire(needs: Requirements, core: Any = None) -> Wired:
     normal, scale, restore = normalize(window)
     columns, ahead = covariates(inputs, window, normal)
     state, smoothed, linear = read(columns), None, None
+    fitted_on: tuple[Any, ...] = ()
     if smooth is not None:
-        smoothed, state, linear = smooth(normal, scale, state)
-    effect, season, events = covariates.effect(inputs, ahead, state)
-    outputs = bounded = head(state, smoothed, effect, restore)
+        smoothed, state, linear, fitted_on = smooth(normal, scale, state)
+    effect, season = covariates.effect(inputs, ahead, state)
+    events = None if needs.events is None else Events(needs)(inputs["future"], window)
+    effects = None if events is None else events.effects
+    outputs = bounded = head(state, smoothed, effect, restore, effects)
     if (settings.minimum, settings.maximum) != (None, None):
         bounded = Bounded(settings.minimum, settings.maximum)(outputs)
     model = keras.Model(inputs if len(inputs) > 1 else inputs["past"], bounded)
-    if linear is None or needs.carrier is None:
+    if needs.carrier is None or (linear is None and events is None):
         return Wired(model)
-    layer, *fitted_on = linear
-    probe = keras.Model(model.input, [*fitted_on, outputs])
-    return Wired(model, layer, probe, season, events)
+    units, layer = ([], None) if events is None else (events.units, events.layer)
+    probe = keras.Model(model.input, [*fitted_on, outputs, *units])
+    return Wired(model, linear, probe, season, layer)
 
 
 def _inputs(needs: Requirements) -> dict[str, Any]:

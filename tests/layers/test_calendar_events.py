@@ -63,6 +63,26 @@ def test_of_too_many_events_the_largest_are_kept():
     np.testing.assert_array_equal(effects, np.where(sizes > 365 - 256, -sizes, 0.0))
 
 
+def test_an_event_may_differ_by_the_step_of_the_forecast():
+    days = at(np.arange("2024-01-01", "2024-01-08", dtype="datetime64[D]"), "year")
+    layer = CalendarEvents(2, steps=3)
+    layer.build((None, 3, 2))
+    by_step = np.array([[[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]], [[0.5, 0.0]] * 3])
+    layer.set_events(0, days[[2, 4]], by_step)
+    windows = np.stack([days[begin : begin + 3] for begin in range(5)])
+    expected = np.zeros((5, 3, 2))
+    for window, step in ((0, 2), (1, 1), (2, 0)):
+        expected[window, step] = by_step[0, step]
+    for window, step in ((2, 2), (3, 1), (4, 0)):
+        expected[window, step] = by_step[1, step]
+    np.testing.assert_array_equal(numpy(layer(windows)), expected)
+    assert layer(keras.Input((3, 2))).shape == (None, 3, 2)
+    with pytest.raises(ValueError, match=r"effects \(events, 3, 2\)"):
+        layer.set_events(0, days[[2]], [[1.0, 2.0]])
+    with pytest.raises(ValueError, match="calendar of 3 steps"):
+        CalendarEvents(steps=3).build((None, 4, 2))
+
+
 def test_a_width_lets_an_event_last():
     """365.25 days are a cycle that no day meets at the same point as the year before."""
     days = calendar_features(np.arange("2021-01-01", "2023-01-01", dtype="datetime64[D]"), 365.25)
@@ -92,6 +112,8 @@ def test_bad_settings_are_refused():
         CalendarEvents(0)
     with pytest.raises(TypeError, match="outputs"):
         CalendarEvents(1.5)
+    with pytest.raises(ValueError, match="steps"):
+        CalendarEvents(steps=0)
 
 
 @pytest.mark.parametrize(

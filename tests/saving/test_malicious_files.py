@@ -247,6 +247,7 @@ RIGHT = {
     "RestoreWindow": {
         "feature": maybe(index_or_indices), "period": maybe(whole(1)), "gap": whole(0, 1)},
     "SelectColumns": {"columns": lambda value: isinstance(value, list) and index_or_indices(value)},
+    "RootMeanSquare": {},
     "KnownAhead": {},
     "MaskMissing": {"features": one_of("any", "all")},
     "CarryForward": {"start": maybe(number)},
@@ -257,7 +258,7 @@ RIGHT = {
         "steps": whole(1), "gap": whole(0), "unit": maybe(some(positive)), "masked": flag,
         "backtest_steps": maybe(whole(1))},
     "LinearForecast": {"steps": whole(1)},
-    "CalendarEvents": {"outputs": whole(1)},
+    "CalendarEvents": {"outputs": whole(1), "steps": maybe(whole(1))},
     "LastSteps": {"steps": whole(1)},
     "SortedQuantiles": {"quantiles": levels},
     "Bounded": {

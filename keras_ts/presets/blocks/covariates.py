@@ -21,9 +21,6 @@ that are longer than the window, at the last step to forecast. The sines and cos
 steps are linear in these, so that the map gives each step its season. It is solved for together
 with the map of the window, which cannot know such a season. A shorter one it knows better than a
 sine does.
-
-``CalendarEvents`` is added for a single series if only a calendar is known ahead. Another
-column known ahead may be what explains an event, and the net learns that by itself.
 """
 
 from typing import Any
@@ -31,7 +28,6 @@ from typing import Any
 import keras
 
 from keras_ts._dtypes import whole_precision
-from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.layers.carry_forward import CarryForward
 from keras_ts.layers.known_ahead import KnownAhead
 from keras_ts.layers.last_steps import LastSteps
@@ -48,7 +44,6 @@ class Covariates:
         self._settings, self._needs = needs.settings, needs
         linear = needs.settings.smoothing == "linear" and needs.units is not None
         self._seasons = list(needs.seasons) if linear else []
-        self._has_events = linear and 0 < needs.calendar == len(needs.ahead)
 
     def __call__(self, inputs: dict[str, Any], window: Any, normal: Any) -> tuple[Any, Any]:
         """Return all columns that the net reads, and those of the forecast's steps.
@@ -83,10 +78,10 @@ class Covariates:
 
     def effect(
         self, inputs: dict[str, Any], ahead: Any, state: Any
-    ) -> tuple[Any, keras.layers.Dense | None, CalendarEvents | None]:
-        """Return the effect of columns known ahead on their own step, and the parts to fit first.
+    ) -> tuple[Any, keras.layers.Dense | None]:
+        """Return the effect of columns known ahead on their own step, and its part to fit first.
 
-        These are the linear map of the calendar and the layer of events; None if there is none.
+        That is the linear map of the calendar. Both are None if there is none.
 
         Args:
             inputs: The inputs of the model.
@@ -94,32 +89,24 @@ class Covariates:
             state: What the net gives for the window.
         """
         if ahead is None:
-            return None, None, None
+            return None, None
         repeat: keras.layers.Layer = keras.layers.RepeatVector(ahead.shape[-2])
         if len(ahead.shape) == 4:
             repeat = keras.layers.TimeDistributed(repeat)
         columns = keras.layers.Concatenate()([repeat(state), ahead])
         hidden = keras.layers.Dense(self._settings.units[-1], activation="relu")(columns)
-        outputs = self._needs.targets_per_step * len(self._settings.quantiles or (0.5,))
+        outputs = self._needs.outputs_per_step
         # Beside smoothing, all that the net adds begins at 0.
         initial = "zeros" if self._settings.smoothing else "glorot_uniform"
         layer = keras.layers.Dense(outputs, use_bias=False, kernel_initializer=initial)
-        effects, season, events = [layer(hidden)], None, None
-        if self._seasons:
-            season = self._season(outputs)
-            last = LastSteps(1)(SelectColumns(self._seasons)(inputs["future"]))
-            of_steps = season(keras.layers.Flatten(dtype=whole_precision())(last))
-            shape = (self._needs.steps, outputs)
-            effects.append(keras.layers.Reshape(shape, dtype=whole_precision())(of_steps))
-        if self._has_events:
-            events = CalendarEvents(outputs)
-            effects.append(events(inputs["future"]))
-        if len(effects) == 1:
-            return effects[0], None, None
-        return keras.layers.Add(dtype=whole_precision())(effects), season, events
-
-    def _season(self, outputs: int) -> keras.layers.Dense:
-        """Return the linear map of the calendar, which begins at 0."""
-        return keras.layers.Dense(
+        effect = layer(hidden)
+        if not self._seasons:
+            return effect, None
+        season = keras.layers.Dense(
             self._needs.steps * outputs, kernel_initializer="zeros", dtype=whole_precision()
         )
+        last = LastSteps(1)(SelectColumns(self._seasons)(inputs["future"]))
+        of_steps = season(keras.layers.Flatten(dtype=whole_precision())(last))
+        shape = (self._needs.steps, outputs)
+        of_steps = keras.layers.Reshape(shape, dtype=whole_precision())(of_steps)
+        return keras.layers.Add(dtype=whole_precision())([effect, of_steps]), season

@@ -31,7 +31,12 @@ class Head:
         )
 
     def __call__(
-        self, state: Any, smoothed: Any, effect: Any, restore: Callable[[Any], Any] | None
+        self,
+        state: Any,
+        smoothed: Any,
+        effect: Any,
+        restore: Callable[[Any], Any] | None,
+        events: Any = None,
     ) -> Any:
         """Return the outputs.
 
@@ -40,6 +45,7 @@ class Head:
             smoothed: Forecasts by smoothing, or None.
             effect: The effect of columns known ahead, or None.
             restore: Brings outputs to the units of the series; None if they are in these already.
+            events: The effects of recurring events, in the units of the series, or None.
         """
         steps, quantiles, targets = self._values
         flat = by_target = (*self._lead, steps * quantiles * targets)
@@ -65,6 +71,9 @@ class Head:
         if effect is not None and units is not None:
             scale = ScaleOutput(units if targets > 1 else units[0])
             both = [outputs, scale(_shaped(effect, *by_target))]
+            outputs = keras.layers.Add(dtype=whole_precision())(both)
+        if events is not None:
+            both = [outputs, _shaped(events, *by_target)]
             outputs = keras.layers.Add(dtype=whole_precision())(both)
         return self._in_shape(outputs)
 

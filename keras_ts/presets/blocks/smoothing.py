@@ -30,8 +30,10 @@ class Smoothing:
 
     def __call__(
         self, windows: Any, scale: Any, state: Any
-    ) -> tuple[Any, Any, tuple[LinearForecast, Any, Any] | None]:
-        """Return the forecasts, what the net then knows, and the linear map with what it works on.
+    ) -> tuple[Any, Any, LinearForecast | None, tuple[Any, Any]]:
+        """Return the forecasts, what the net then knows, and the linear map if there is one.
+
+        Last come the windows of the targets and their scales, in whose units all of these are.
 
         Args:
             windows: The normalized columns.
@@ -53,11 +55,11 @@ class Smoothing:
         read = [windows, state] if self._unit is None else [windows, state, scale]
         forecasts, state = layer(read)
         if self._settings.smoothing != "linear" or needs.window is None:
-            return forecasts, state, None
+            return forecasts, state, None, (windows, scale)
         linear = LinearForecast(needs.steps)
         both = [forecasts, linear(windows)]
         forecasts = keras.layers.Add(dtype=whole_precision())(both)
-        return forecasts, state, (linear, windows, scale)
+        return forecasts, state, linear, (windows, scale)
 
 
 def _backtest_steps(needs: Requirements) -> int:

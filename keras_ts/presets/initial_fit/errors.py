@@ -27,6 +27,7 @@ class Chunk(NamedTuple):
         ahead: Columns known ahead at the last step to forecast, ``(windows, columns)``.
         errors: Targets less forecasts, ``(windows, steps, targets)``, float64.
         weights: Their squared weights, float64.
+        units: The units of their events, ``(windows, 1, targets)``, in a panel with events.
     """
 
     starts: IntArray
@@ -35,6 +36,7 @@ class Chunk(NamedTuple):
     ahead: Array
     errors: Array
     weights: Array
+    units: Array | None = None
 
 
 def chunks(probe: keras.Model, dataset: WindowDataset) -> Iterator[Chunk]:
@@ -47,11 +49,13 @@ def chunks(probe: keras.Model, dataset: WindowDataset) -> Iterator[Chunk]:
         first = max(end - _CHUNK, 0)
         x, y, *weights = source.read(0, first, end)
         probed = probe.predict_on_batch(with_exact_integers(x))
-        windows, scale, forecasts = (np.asarray(part)[begin - first :] for part in probed)
-        y, *weights = (part[begin - first :] for part in (y, *weights))
+        ahead = x["future"][:, -1] if source.panel.columns.future else np.empty((len(y), 0))
+        parts = [np.asarray(part)[begin - first :] for part in (y, ahead, *weights, *probed)]
+        y, ahead, *weights = parts[: 2 + len(weights)]
+        windows, scale, forecasts, *units = parts[-len(probed) :]
         # Quantiles are the last axis, and all alike before training.
         errors = y.astype("float64") - forecasts.reshape(*y.shape, -1)[..., 0]
+        errors = errors.reshape(len(y), horizon, -1)
         starts = source.sampler.ranges.starts(np.arange(begin, end))
         squares = np.square(weights[0].ravel(), dtype="float64") if weights else np.ones(len(y))
-        ahead = x["future"][:, -1] if source.panel.columns.future else np.empty((len(y), 0))
-        yield Chunk(starts, windows, scale, ahead, errors.reshape(len(y), horizon, -1), squares)
+        yield Chunk(starts, windows, scale, ahead, errors, squares, *units)

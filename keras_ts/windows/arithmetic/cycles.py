@@ -44,6 +44,8 @@ class _NamedCycle:
 
 
 _TO_MARCH = 59  # Days before March 1st, except in a leap year.
+# Points of a cycle that are nearer than this are one, in float32.
+_SAME = 1e-6
 
 
 def cycle_names(cycles: Sequence[Cycle]) -> list[str]:
@@ -115,13 +117,16 @@ def points_of_dates(dates: Array) -> tuple[Array, IntArray]:
 
     Returns:
         The points ``(points, 2)``, and the index of each point's date. Each date has one point in
-        leap years and one in other years; February 29th has only the first.
+        leap years and one in other years; February 29th has only the first, and on January 1st at
+        midnight both are the same.
     """
     days = (dates.astype("datetime64[D]") - np.datetime64("2024-01-01")).astype(np.int64)
     others = np.flatnonzero(days != _TO_MARCH)
     moved = (365 + (days > _TO_MARCH)).astype("timedelta64[D]")
-    points = waves(["year"], np.concatenate([dates, (dates - moved)[others]]), None)
-    return points, np.concatenate([np.arange(len(dates)), others])
+    points, moved_points = (waves(["year"], at, None) for at in (dates, (dates - moved)[others]))
+    apart = np.hypot(*(moved_points - points[others]).T) > _SAME
+    index = np.concatenate([np.arange(len(dates)), others[apart]])
+    return np.concatenate([points, moved_points[apart]]), index
 
 
 _NAMED = {

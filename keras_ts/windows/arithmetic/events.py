@@ -12,7 +12,7 @@ from keras_ts._typing import Array, BoolArray, IntArray
 _BY_CHANCE = 0.05
 
 
-def returning(phases: IntArray, errors: Array) -> Array:
+def returning(phases: IntArray, errors: Array, *, together: bool = False) -> Array:
     """Return the recurring error of each phase, ``(phases,)``; 0 where errors do not recur.
 
     An error is large beyond ``s sqrt(2 log(n))``, where ``s`` is the standard deviation of the
@@ -29,6 +29,9 @@ def returning(phases: IntArray, errors: Array) -> Array:
         phases: Index of each row's phase, ``(rows,)``; every phase from 0 on occurs. The rows are
             in time order.
         errors: Errors of the forecasts, ``(rows,)``, centered at 0.
+        together: True if the days of a week that is shut shall not look like chance to one another:
+            the share ``p`` is that of the phases at which the first condition fails. Defaults to
+            False: of all other phases.
     """
     effects = medians(phases, errors)
     if len(effects) < 2:
@@ -39,16 +42,57 @@ def returning(phases: IntArray, errors: Array) -> Array:
     latest[phases] = large  # The last row of a phase wins.
     kept = (np.abs(effects) > bound) & (latest == np.sign(effects))
     for side in (-1.0, 1.0):
-        kept &= (latest != side) | (_by_chance(phases, large == side) <= _BY_CHANCE)
+        candidates = kept & (latest == side)
+        apart = candidates if together else np.zeros_like(candidates)
+        kept &= (latest != side) | (_by_chance(phases, large == side, apart) <= _BY_CHANCE)
     return np.where(kept, effects, 0.0)
 
 
-def _by_chance(phases: IntArray, large: BoolArray) -> Array:
-    """Return the expected number of phases with as many large errors, if they fell at random."""
+def returning_by_step(phases: IntArray, errors: Array) -> Array:
+    """Return the recurring error of each phase at each step, ``(phases, steps)``.
+
+    The rule of ``returning`` holds for the errors of each step, and then again for what is left of
+    them, since large events hide smaller ones. Early forecasts err more, and hide what later ones
+    show. So at a step at which a phase's error is not found, it counts if its median is half as
+    large as at the first step at which it is found, and at most as large.
+
+    Args:
+        phases: Index of each row's phase, as for ``returning``.
+        errors: Errors of the forecasts by step, ``(rows, steps)``, each step's centered at 0.
+    """
+    effects = np.stack([_returning_again(phases, of_step) for of_step in errors.T], axis=1)
+    typical = np.stack([medians(phases, of_step) for of_step in errors.T], axis=1)
+    first = np.argmax(effects != 0, axis=1, keepdims=True)
+    first_effect = np.take_along_axis(effects, first, axis=1)
+    side, size = np.sign(first_effect), np.abs(first_effect)
+    missed = np.where(typical * side >= size / 2, side * np.minimum(np.abs(typical), size), 0.0)
+    return np.where(effects != 0, effects, missed)
+
+
+def _returning_again(phases: IntArray, errors: Array) -> Array:
+    """Return the recurring errors, and those that recur once the first are taken off, and so on."""
+    more = effects = returning(phases, errors, together=True)
+    while more.any():
+        left = errors - effects[phases]
+        more = np.where(effects, 0.0, returning(phases, left, together=True))
+        effects = effects + more
+    return effects
+
+
+def _by_chance(phases: IntArray, large: BoolArray, apart: BoolArray) -> Array:
+    """Return the expected number of phases with as many large errors, if they fell at random.
+
+    Args:
+        phases: Index of each row's phase.
+        large: True for large errors.
+        apart: True for phases that tell nothing of how often errors are large.
+    """
     seen = np.bincount(phases)
     there = np.bincount(phases, large).astype("int64")
+    others = np.where(apart, 0, np.stack([there, seen]))
+    large_elsewhere, elsewhere = others.sum(axis=1, keepdims=True) - others
     # Plus one, since an error that has not been seen is not impossible.
-    share = (large.sum() - there + 1) / (len(phases) - seen + 1)
+    share = (large_elsewhere + 1) / (elsewhere + 1)
     logs = np.append(0.0, np.log(np.arange(1, seen.max() + 1)).cumsum())
     ways = logs[seen] - logs[there] - logs[seen - there]
     expected: Array = len(seen) * np.exp(ways + there * np.log(share))

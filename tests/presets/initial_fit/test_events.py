@@ -38,6 +38,19 @@ def events(model):
     return [layer for layer in model.layers if isinstance(layer, CalendarEvents)]
 
 
+def dated(model):
+    """Return the effect of each date of a year that is no leap year that has one."""
+    [layer] = events(model)
+    effects = keras.ops.convert_to_numpy(layer.effects)[-1]
+    sin, cos = keras.ops.convert_to_numpy(layer.points)[-1].T
+    numbers = np.arctan2(sin, cos) / (2 * np.pi) % 1 * 365
+    return {
+        str(np.datetime64("2023-01-01") + round(number))[5:]: effect
+        for number, effect in zip(numbers.tolist(), effects, strict=True)
+        if effect.any() and abs(number - round(number)) < 1e-3
+    }
+
+
 def forecasts(model, spec, table):
     """Return the forecasts of every window, by the day of their first step."""
     dataset = spec.build(table)
@@ -97,7 +110,10 @@ def test_other_models_have_no_place_for_events():
     assert not events(from_preset("gru_32x2").build(train))
     assert not events(preset().build(windows(calendar=None).build(shop()[:400])))
     panel = pd.concat([shop()[:400].assign(id=name) for name in "ab"])
-    assert not events(preset().build(windows(id_column="id").build(panel)))
+    # Only the dates of a year are the same for all series.
+    for calendar in ("week", [365]):
+        spec = windows(id_column="id", calendar=calendar)
+        assert not events(preset().build(spec.build(panel)))
     assert not events(preset().build())
 
 
@@ -121,16 +137,17 @@ def test_a_date_is_the_same_in_leap_years(spring, frequency):
 
 
 def test_the_day_after_is_no_event_of_forecasts_that_have_not_seen_the_holiday():
-    """A forecast from the 25th misses the 26th, and one from before it does not."""
+    """A forecast from the 25th misses the 26th and the next days, and one from before does not."""
     table = shop(60.0)
     table["sold"] += 3 * np.random.default_rng(0).normal(size=len(table)).cumsum()
-    one, far = (
-        keras.ops.convert_to_numpy(events(preset().build(windows(steps).build(table)))[0].effects)
-        for steps in (1, 7)
-    )
-    assert (one > 0).any()
-    assert not (far > 0).any()
-    assert np.count_nonzero(far < 0) == 2
+    near, far = (dated(preset().build(windows(steps).build(table))) for steps in (1, 7))
+    assert near["12-25"] < 0 < near["12-26"]
+    assert (far.pop("12-25") < 0).all()
+    for date, effect in far.items():
+        year = 2023 + (date < "12-25")
+        after = (np.datetime64(f"{year}-{date}") - np.datetime64("2023-12-25")).astype(int)
+        assert (effect[:after] >= 0).all()
+        assert not effect[after:].any()
 
 
 def test_rows_that_some_windows_lack_are_seen_by_others():
@@ -138,12 +155,137 @@ def test_rows_that_some_windows_lack_are_seen_by_others():
     table = shop()[:-365]
     table.loc[table["day"].astype(str).isin(["2021-12-28", "2022-12-29"]), "sold"] = np.nan
     [layer] = events(preset().build(windows(7, missing="mask").build(table)))
-    assert np.count_nonzero(keras.ops.convert_to_numpy(layer.effects)) == 2
+    assert np.count_nonzero(keras.ops.convert_to_numpy(layer.effects).all(axis=2)) == 2
 
 
-def test_what_another_column_explains_is_no_event():
-    table = shop().assign(promotion=0.0)
-    assert not events(preset().build(windows(future_columns="promotion").build(table)))
+def promoted(seed=0):
+    """Return daily sales with promotions of three days, one of them on each 10th of May."""
+    table = shop()
+    generator = np.random.default_rng(seed)
+    starts = generator.choice(np.arange(0, len(table), 20), 30, replace=False)
+    promotion = np.zeros(len(table))
+    for start in [*starts, *np.flatnonzero(table["day"].dt.strftime("%m-%d") == "05-10")]:
+        promotion[start : start + 3] = 1.0
+    return table.assign(sold=table["sold"] + 30 * promotion, promotion=promotion)
+
+
+@pytest.mark.parametrize("horizon", [1, 5])
+def test_what_another_column_explains_is_no_event(horizon):
+    table = promoted()
+    alone = dated(preset().build(windows(horizon).build(table)))
+    assert {"05-10", "12-25"} <= alone.keys()
+    spec = windows(horizon, future_columns="promotion")
+    beside = dated(preset().build(spec.build(table)))
+    assert "12-25" in beside
+    assert not {"05-10", "05-11", "05-12", "05-13"} & beside.keys()
+    np.testing.assert_allclose(beside["12-25"].ravel()[-1] * table["sold"].std(), -40, atol=5)
+
+
+def test_an_event_that_is_a_column_is_not_counted_twice():
+    table = shop()
+    table["shut"] = 1.0 * (table["day"].dt.strftime("%m-%d") == "12-25")
+    assert dated(preset().build(windows(3, future_columns="shut").build(table))) == {}
+
+
+def test_columns_that_explain_nothing_change_nothing():
+    table = shop()
+    prices = np.random.default_rng(1).normal(size=len(table))
+    table = table.assign(price=prices, other=3.0)
+    table.loc[[50, 51], "sold"] = np.nan
+    table.loc[50, "price"] = np.nan
+    spec = windows(3, future_columns=["price", "other"], missing="mask_targets")
+    assert dated(preset().build(spec.build(table))).keys() == {"12-25"}
+
+
+WEEK = [f"12-{day}" for day in range(24, 32)] + ["01-01"]
+
+
+def test_each_day_of_a_week_that_is_shut_is_an_event_to_forecasts_from_before():
+    """Forecasts from within the week know that it is shut, and not when it is over."""
+    days = pd.date_range("2019-11-01", "2024-01-20")
+    table = shop(0.0, days)
+    shut = days.strftime("%m-%d").isin(WEEK)
+    table["sold"] = table["sold"].where(~shut, 0.0)
+    spec = windows(14)
+    model = preset().build(spec.build(table[days < "2023-12-01"]))
+    told = forecasts(model, spec, table)
+    for first in ("2023-12-20", "2023-12-24", "2023-12-28", "2024-01-01", "2024-01-02"):
+        actual = table["sold"][days.get_loc(first) :][:14]
+        np.testing.assert_allclose(told[pd.Timestamp(first)], actual, atol=17)
+
+
+def shops(shut, count=6, days=DAYS, seed=0):
+    """Return daily sales of shops of several sizes, a share of which is shut on the 25th."""
+    parts = []
+    for number in range(count):
+        sold = 10.0 ** (number % 4) * shop(40.0 * (number < shut), days, seed + number)["sold"]
+        parts.append(pd.DataFrame({"day": days, "sold": sold, "id": f"shop {number}"}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def seasonal():
+    return RecurrentPreset(
+        cell="gru", units=(2,), window_norm="seasonal", period=7, smoothing="mixed", memory=2
+    )
+
+
+@pytest.mark.parametrize("horizon", [1, 3])
+@pytest.mark.parametrize("make", [preset, seasonal])
+def test_shops_that_are_shut_on_the_same_day_are_each_forecast_in_their_units(make, horizon):
+    table = shops(shut=6)
+    spec = windows(horizon, id_column="id")
+    train = spec.build(table[table["day"] < "2023-01-01"])
+    model = make().build(train)
+    dataset = spec.build(table[table["day"] >= "2023-12-01"])
+    told = untraced(model).predict(dataset, verbose=0)
+    aligned = dataset.align(told if horizon > 1 else told[:, 0])
+    christmas = aligned["target"] == np.datetime64("2023-12-25")
+    assert np.count_nonzero(christmas) == 6 * horizon
+    actual, told = aligned["actual"][christmas], aligned["prediction"][christmas]
+    np.testing.assert_allclose(told, actual, rtol=0.6)
+
+
+@pytest.mark.parametrize(
+    ("shut", "found"), [(6, {"12-25"}), (5, {"12-25"}), (3, set()), (1, set())]
+)
+def test_most_shops_must_share_an_event(shut, found):
+    """The largest is shut in all of these panels."""
+    spec = windows(3, id_column="id")
+    train = spec.build(shops(shut))
+    shown = dated(preset().build(train))
+    assert {date for date, effect in shown.items() if effect.min() < -0.3} == found
+
+
+def test_one_large_shop_makes_no_event_even_if_it_is_the_only_one_on_a_date():
+    table = shops(shut=0, count=3)
+    table.loc[table["id"] == "shop 0", "sold"] = 1e6 * shop()["sold"].to_numpy()
+    table = table[(table["id"] == "shop 0") | (table["day"] >= "2023-01-01")]
+    assert dated(preset().build(windows(3, id_column="id").build(table))) == {}
+
+
+@pytest.mark.parametrize("make", [preset, seasonal])
+def test_panels_without_events_have_none(make):
+    """At most one of twenty has an event by chance."""
+    count = 0
+    for seed in range(6):
+        table = shops(shut=0, count=4, seed=10 * seed)
+        # Series begin on different days.
+        begins = pd.Timestamp("2021-01-01") + table["id"].str[-1].astype(int) * pd.Timedelta("150D")
+        spec = windows(3, id_column="id")
+        count += len(dated(make().build(spec.build(table[table["day"] >= begins]))))
+    assert count <= 1
+
+
+def test_days_without_rows_are_no_events_and_hide_none():
+    """Shops that are shut on Christmas have no row there, and all sell less on the 6th of May."""
+    table = shops(shut=0)
+    table.loc[table["day"].dt.strftime("%m-%d") == "05-06", "sold"] *= 0.3
+    table = table[table["day"].dt.strftime("%m-%d") != "12-25"]
+    spec = windows(3, id_column="id", missing="mask_targets", min_inputs=5)
+    found = dated(seasonal().build(spec.build(table)))
+    assert "05-06" in found
+    assert "12-25" not in found
+    np.testing.assert_allclose(found["05-06"][-1], -0.7, atol=0.1)
 
 
 @pytest.mark.parametrize(("shift", "cycle"), [("12h", "year"), ("7h", 365.25)])

@@ -103,12 +103,12 @@ def test_a_date_of_2024_is_the_same_date(unit):
 
 
 def test_the_points_of_dates_are_those_of_every_year():
-    """Each date has the points of leap years and of others, and February 29th one."""
+    """Each date has the points of leap years and of others; on January 1st they are one."""
     dates = np.array(["2024-01-01", "2024-02-28", "2024-02-29", "2024-03-01", "2024-12-31T06"],
                      dtype="datetime64[h]")  # fmt: skip
     points, index = points_of_dates(dates)
     for date in range(5):
-        years = [2024] if date == 2 else [2024, 2023]
+        years = [2024] if date in (0, 2) else [2024, 2023]
         same = [np.datetime64(f"{year}{str(dates[date])[4:]}") for year in years]
         expected = waves(["year"], np.array(same), None)
         np.testing.assert_array_equal(points[index == date], expected)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_ts.windows.arithmetic.events import _by_chance, medians, returning
+from keras_ts.windows.arithmetic.events import _by_chance, medians, returning, returning_by_step
 
 
 def by_definition(phases, errors):
@@ -94,9 +94,11 @@ def test_chance_is_that_of_the_definition(seed, rows, share):
     generator = np.random.default_rng(seed)
     phases = np.unique(generator.integers(0, 9, rows), return_inverse=True)[1]
     large = generator.random(rows) < share
-    for phase, expected in enumerate(_by_chance(phases, large)):
+    apart = generator.random(phases.max() + 1) < 0.3
+    for phase, expected in enumerate(_by_chance(phases, large, apart)):
         here = phases == phase
-        elsewhere = (np.sum(large[~here]) + 1) / (np.sum(~here) + 1)
+        others = ~here & ~apart[phases]
+        elsewhere = (np.sum(large[others]) + 1) / (np.sum(others) + 1)
         ways = math.comb(np.sum(here), np.sum(large[here]))
         count = len(set(phases.tolist()))
         assert expected == pytest.approx(count * ways * elsewhere ** np.sum(large[here]))
@@ -112,6 +114,64 @@ def test_rare_shocks_of_random_days_are_no_events(share, years, size):
         phases, errors = days(years, seed)
         errors += size * (np.random.default_rng(seed + 100).random(len(errors)) < share)
         told += len(found(phases, errors))
+    assert told <= 1
+
+
+def test_each_step_has_its_own_effect():
+    """Late forecasts of day 100 know it, early ones do not; those of day 101 are the other way."""
+    phases, noise = days()
+    errors = noise[:, None] + 0.1 * np.random.default_rng(1).normal(size=(len(noise), 4))
+    errors[phases == 100, 1:] -= 20
+    errors[phases == 101, 0] += 20
+    effects = returning_by_step(phases, errors)
+    assert np.argwhere(effects).tolist() == [[100, 1], [100, 2], [100, 3], [101, 0]]
+    medians_there = np.median(errors[phases == 100, 1:], axis=0)
+    np.testing.assert_array_equal(effects[100, 1:], medians_there)
+
+
+def test_large_events_hide_no_smaller_ones():
+    phases, errors = days()
+    errors[phases < 9] -= 40
+    errors[phases == 200] += 12
+    assert found(phases, errors - np.median(errors)) == list(range(9))
+    effects = returning_by_step(phases, errors[:, None])
+    assert np.flatnonzero(effects).tolist() == [*range(9), 200]
+
+
+@pytest.mark.parametrize(("years", "shut"), [(2, 9), (3, 25)])
+def test_days_in_a_row_are_no_chance_to_one_another(years, shut):
+    phases, errors = days(years)
+    errors[phases < shut] -= 80
+    assert found(phases, errors) == []
+    effects = returning_by_step(phases, errors[:, None])
+    assert np.flatnonzero(effects).tolist() == list(range(shut))
+
+
+def test_what_late_forecasts_show_holds_for_early_ones_that_err_more():
+    """Where early forecasts do not deny it: a day whose early forecasts are right is left alone."""
+    phases, errors = days()
+    far = 15 * np.random.default_rng(1).normal(size=len(errors))
+    for day in (100, 101, 102):
+        errors[phases == day] -= 20
+        far[phases == day] = {100: [-25, -30, -15], 101: [0, 5, -5], 102: [-12, -14, -5]}[day]
+    effects = returning_by_step(phases, np.stack([errors, far], axis=1))
+    late = effects[[100, 101, 102], 0]
+    assert (late < -15).all()
+    assert effects[[100, 101, 102], 1].tolist() == [late[0], 0, -12]
+    assert np.count_nonzero(effects) == 5
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.04])
+def test_rare_shocks_are_no_events_of_walks(share):
+    """Errors of early forecasts are sums of shocks, which neighbouring days share."""
+    told = 0
+    for seed in range(20):
+        phases, steps = days(3, seed)
+        steps += 40 * (np.random.default_rng(seed + 100).random(len(steps)) < share)
+        sums = np.cumsum(steps - steps.mean())
+        errors = np.stack([sums - np.roll(sums, lag) for lag in range(1, 8)], axis=1)[8:]
+        phases = np.unique(phases[8:], return_inverse=True)[1]
+        told += returning_by_step(phases, errors).any()
     assert told <= 1
 
 

@@ -1,0 +1,68 @@
+"""Adds the effects of recurring events to the forecast, beside smoothing.
+
+For a single series they are in units of the training part. In a panel, whose series differ in size,
+they are relative to the root mean square of the window. That is the level of a shop, which is what
+it loses on a day on which it is shut. The standard deviation of a window would not do: shops differ
+in it by more than their levels, and Christmas multiplies that of the windows that see it, which
+New Year's Day is forecast from.
+"""
+
+from typing import Any, NamedTuple
+
+import keras
+
+from keras_ts._dtypes import whole_precision
+from keras_ts.layers.calendar_events import CalendarEvents
+from keras_ts.layers.root_mean_square import RootMeanSquare
+from keras_ts.layers.scale_output import ScaleOutput
+from keras_ts.layers.select_columns import SelectColumns
+from keras_ts.presets.requirements import Requirements
+
+
+class WiredEvents(NamedTuple):
+    """The layer of the events, and tensors.
+
+    Attributes:
+        layer: The layer.
+        effects: Effects in the units of the targets, ``(batch, steps, outputs)``.
+        units: The units of the layer's outputs in each window, ``(batch, 1, targets)``; empty if
+            they are constants.
+    """
+
+    layer: CalendarEvents
+    effects: Any
+    units: list[Any]
+
+
+class Events:
+    """Computes the effects of events from the calendar of the forecast's steps."""
+
+    def __init__(self, needs: Requirements) -> None:
+        self._needs = needs
+
+    def __call__(self, future: Any, window: Any) -> WiredEvents:
+        """Return the effects.
+
+        Args:
+            future: The columns known ahead, the calendar last.
+            window: The columns of ``past``, in their units.
+        """
+        needs, known = self._needs, len(self._needs.ahead)
+        if needs.calendar < known:
+            future = SelectColumns([*range(known - needs.calendar, known)])(future)
+        steps = needs.steps if needs.events == "by_step" else None
+        layer = CalendarEvents(needs.outputs_per_step, steps)
+        quantiles = needs.outputs_per_step // needs.targets_per_step
+        if needs.units is not None:
+            units = list(needs.units) * quantiles
+            scale = ScaleOutput(units if len(units) > 1 else units[0])
+            return WiredEvents(layer, scale(layer(future)), [])
+        assert needs.own is not None
+        assert needs.targets is not None
+        targets = SelectColumns([needs.own[target] for target in needs.targets])(window)
+        sizes = RootMeanSquare()(targets)
+        by_output = sizes
+        if quantiles > 1:
+            by_output = keras.layers.Concatenate(dtype=whole_precision())([sizes] * quantiles)
+        effects = keras.layers.Multiply(dtype=whole_precision())([layer(future), by_output])
+        return WiredEvents(layer, effects, [sizes])

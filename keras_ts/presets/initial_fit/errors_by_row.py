@@ -1,0 +1,108 @@
+"""Collects the errors of a model that is not trained yet by the row and the step of the forecast.
+
+A row is forecast by as many windows as there are steps. A step that has no forecast of a row, since
+the window was left out or would begin too early, gets the error of the next earlier forecast, or
+else of the next later one.
+
+Other columns known ahead may explain errors, such as those of a promotion on the same date each
+year. So what a ridge regression on these columns explains is taken off first, for each step: on
+their values at the row, and at the last row of the window, which has seen some of their effect.
+"""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from keras_ts._typing import Array, IntArray
+from keras_ts.presets.initial_fit.errors import chunks
+from keras_ts.windows.arithmetic.moments import moments
+from keras_ts.windows.arithmetic.ridge import RidgeSums
+from keras_ts.windows.dataset import WindowDataset, in_time_order
+
+# To the regression, an error is at most this many times the usual one. A series that begins to sell
+# has errors of many times the size of its window.
+_MOST = 100.0
+
+
+def errors_by_row(
+    probe: keras.Model, dataset: WindowDataset, units: Sequence[float] | None
+) -> tuple[IntArray, Array]:
+    """Return the rows that have forecasts, and their errors, ``(rows, steps, targets)``.
+
+    Windows that weigh nothing are left out, and so are rows at which a target is missing.
+
+    Args:
+        probe: The probe of the model.
+        dataset: The training part.
+        units: For each target, the unit of the errors; None for those of each window. A window
+            whose unit is 0 has no forecast.
+    """
+    starts, parts = [], []
+    for chunk in chunks(probe, dataset):
+        kept = chunk.weights > 0
+        if chunk.units is not None:
+            kept &= (chunk.units > 0).all(axis=(1, 2))
+        scale = np.asarray(units) if chunk.units is None else chunk.units[kept]
+        starts.append(chunk.starts[kept])
+        parts.append((chunk.errors[kept] / scale).astype("float32"))
+    first, errors = np.concatenate(starts), np.concatenate(parts)
+    errors[~np.isfinite(errors).all(axis=2)] = np.nan
+    _take_off_columns(errors, first, dataset)
+    return _by_row(first + dataset.windows.geometry.first_target, errors)
+
+
+def _take_off_columns(errors: Array, starts: IntArray, dataset: WindowDataset) -> None:
+    """Subtract from the errors of windows what other columns known ahead than a calendar explain.
+
+    Args:
+        errors: Errors, ``(windows, steps, targets)``; changed in place.
+        starts: First rows of the windows.
+        dataset: The training part.
+    """
+    panel, geometry = in_time_order(dataset).panel, dataset.windows.geometry
+    ahead = panel.columns.future
+    others = ahead[: len(ahead) - panel.columns.calendar]
+    present = np.isfinite(errors)
+    if not others or not present.any():
+        return
+    most = _MOST * np.median(np.abs(errors[present]))
+    centers = np.nanmedian(errors, axis=(0, 1))
+    limited = np.clip(errors - centers, -most, most)
+    seen = panel.values[starts + geometry.reach - 1][:, others]
+    mean, std = moments(seen, [(0, len(seen))])
+    std = np.where(std > 0, std, np.inf)
+
+    def columns(rows: IntArray) -> Array:
+        return np.nan_to_num((panel.values[rows][:, others] - mean) / std)
+
+    at_last, ones = columns(starts + geometry.reach - 1), np.ones(len(starts))
+    for step in range(geometry.horizon):
+        inputs = np.concatenate([columns(starts + geometry.first_target + step), at_last], axis=1)
+        sums = RidgeSums(inputs.shape[1], errors.shape[2])
+        sums.add(inputs, limited[:, step], ones)
+        errors[:, step] -= inputs @ sums.coefficients()
+
+
+def _by_row(first: IntArray, errors: Array) -> tuple[IntArray, Array]:
+    """Return the rows that have forecasts, and their errors by step.
+
+    Args:
+        first: The row of the first step of each window, in time order.
+        errors: Errors of the windows, ``(windows, steps, targets)``.
+    """
+    horizon = errors.shape[1]
+    # From each window, the rows before the next one's.
+    counts = np.minimum(np.diff(first, append=first[-1:] + horizon), horizon)
+    ahead = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    rows = np.repeat(first, counts) + ahead
+    table = np.full((len(rows), *errors.shape[1:]), np.nan, errors.dtype)
+    for step in range(horizon):
+        table[np.searchsorted(rows, first + step), step] = errors[:, step]
+    for steps in (range(horizon - 2, -1, -1), range(1, horizon)):
+        neighbor = 1 if steps.step < 0 else -1
+        for step in steps:
+            gaps = np.isnan(table[:, step, 0])
+            table[gaps, step] = table[gaps, step + neighbor]
+    kept = ~np.isnan(table[:, 0, 0])
+    return rows[kept], table[kept]
