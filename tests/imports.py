@@ -52,6 +52,7 @@ WITHIN = {
         ["initial_fit", "training_windows"],
         ["description"],
         ["catalog"],
+        ["choice"],
     ],
     "evaluation": [
         ["arithmetic"],
