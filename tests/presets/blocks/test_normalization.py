@@ -274,13 +274,16 @@ def test_a_series_in_tiny_units_is_forecast_as_one_in_large_units_beside_it(wind
 
 
 def test_a_seasonal_preset_is_exact_in_level():
-    """A series that is shifted shifts its forecast, sizes known or not."""
+    """A series with negative values that is shifted shifts its forecast.
+
+    The season of one without any grows with its level.
+    """
     time = np.arange(80)
     series = np.sin(time * np.pi / 2) * 3 + np.random.default_rng(0).normal(size=80)
     dataset = WindowedSeries(16, 3).build(series)
     model = from_preset("seasonal_gru", period=4).build(dataset)
     x = dataset[0][0]
-    moved = called(model, x + 64.0) - 64.0
+    moved = called(model, x - 64.0) + 64.0
     np.testing.assert_allclose(moved, called(model, x), atol=1e-3)
 
 

@@ -82,12 +82,13 @@ def test_few_windows_give_no_map_that_is_worse_than_none():
         walk = np.random.default_rng(seed).normal(size=400).cumsum()
         windows = WindowedSeries(60)
         x, y = windows.build(walk[15:]).to_numpy()
-        for smoothing in ("linear", "mixed"):
-            preset = RecurrentPreset(
-                cell="gru", units=(2,), window_norm="last", smoothing=smoothing, memory=2
-            )
-            model = preset.build(windows.build(walk[:75]))
+        preset = RecurrentPreset(
+            cell="gru", units=(2,), window_norm="last", smoothing="linear", memory=2
+        )
+        model = preset.build(windows.build(walk[:75]))
+        for _ in range(2):
             errors.append(np.abs(called(model, x)[:, 0] - y).mean())
+            linear(model).kernel.assign(np.zeros(linear(model).kernel.shape))
     assert np.mean(errors[::2]) < 1.1 * np.mean(errors[1::2])
 
 
@@ -110,12 +111,13 @@ def test_a_season_longer_than_the_window_is_forecast_from_the_calendar(columns, 
     errors = []
     for calendar in ([60], [6], None):
         windows = WindowedSeries(12, 20, target_columns=columns, calendar=calendar)
-        dataset = windows.build(table[:500])
-        model = cells(quantiles=quantiles).build(dataset)
-        x, y = windows.build(table[400:]).to_numpy()[:2]
+        train, later = windows.split(table, at=500)
+        model = cells(quantiles=quantiles).build(train)
+        x, y = later.to_numpy()[:2]
         out = model.predict(x, verbose=0)
         out = out if quantiles is None else out[..., 1]
         scale = np.array([5.0, 1e3])[columns]
         errors.append(np.abs((out.reshape(*y.shape) - y).reshape(*y.shape[:2], -1) / scale).mean())
     assert errors[0] < 0.93 * min(errors[1:])
-    assert errors[0] < 1.05 * np.sqrt(2 / np.pi)
+    # The noise alone is the root of 2 over pi.
+    assert errors[0] < 1.15 * np.sqrt(2 / np.pi)
