@@ -96,7 +96,8 @@ def calibrate(
     if isinstance(interface.last_layer, ConformalInterval):
         raise ValueError(
             "model is calibrated already: it ends in a ConformalInterval. Calibrate the model that "
-            "it was made from."
+            "it was made from, or calibrate this one again on other windows: "
+            "fine_tune(model, train, calibration=...)."
         )
     settings = settings_of(model)
     if train_on is not None:

@@ -9,7 +9,7 @@ from keras_ts import _keras_private
 from keras_ts._models import check_model
 from keras_ts.evaluation.calibrate import calibrate, check_enough
 from keras_ts.evaluation.judged.reading import JudgedWindows
-from keras_ts.evaluation.tuning import NOT_COMPILED, settings_of, trained_further
+from keras_ts.evaluation.tuning import CURE, NOT_COMPILED, settings_of, trained_further
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.conformal_interval import ConformalInterval, checked_coverage, pair_of
@@ -78,6 +78,7 @@ def fine_tune(
             shares targets with ``train``; or the training diverges.
     """
     check_model(model, built=True)
+    trained = JudgedWindows("train", train)
     interval = Interface(model, None).last_layer
     net, own_coverage = model, None
     if isinstance(interval, ConformalInterval):
@@ -105,11 +106,10 @@ def fine_tune(
         raise ValueError(
             "coverage is that of intervals, whose width calibration sets: pass calibration=, too."
         )
-    trained = JudgedWindows("train", train)
     if calibration is not None:
         # All this before the training, which takes long.
         judged = JudgedWindows("calibration", calibration)
-        interface = Interface.of(net, calibration)
+        interface = Interface.of(net, calibration, cure=CURE)
         if coverage is not None:
             coverage = checked_coverage(coverage)
             check_enough(np.array([[judged.count]]), coverage, "calibration")

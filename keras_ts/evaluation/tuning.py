@@ -31,6 +31,8 @@ _UPDATES = (0, *(1 << power for power in range(24)))
 # Training that takes longer than this after its first batch shows its progress.
 _PATIENCE_SECONDS = 10.0
 
+# What to do about windows that are not the model's.
+CURE = "Build the datasets by the model's own: load_windows(filepath).build(table)."
 NOT_COMPILED = (
     "model cannot be trained, since it is not compiled, or with settings that cannot be kept, such "
     "as a loss that is a lambda. Compile it: by recipe.compile(model, ...), or model.compile(...)."
@@ -88,7 +90,7 @@ def trained_further(
     else:
         learning_rate = _checks.positive("learning_rate", learning_rate)
     judged = JudgedWindows(name, train)
-    interface = Interface.of(model, train)
+    interface = Interface.of(model, train, cure=CURE)
     interface.check_columns(judged.panel.columns)
     # Before the copy, which Keras compiles, too.
     arguments = _objects(

@@ -20,8 +20,9 @@ from keras_ts._typing import Array
 
 # An origin counts from this number of values on: fewer determine no slope.
 _LEAST_VALUES = 5
-# A discount of 0 leaves the last value alone: that of 1e-6 does, and passes over missing ones.
-_SMALLEST = 1e-6
+# A discount of 0 leaves the last value alone: that of 1e-3 nearly does, and passes over a dozen
+# missing ones before it is too small for float32.
+_SMALLEST = 1e-3
 
 
 def past_errors(
@@ -103,7 +104,7 @@ def _at_origins(
     summed = _by_rows(kept, weight, dtype)
     moments = _by_rows(values, value, dtype)
     many = len(levels), len(levels) + len(lines)
-    totals = ops.maximum(summed[:, :, : many[1]], 1e-30)
+    totals = ops.maximum(summed[:, :, : many[1]], 1e-37)
     means = moments[:, :, : many[1]] / totals
     per_line = totals[:, :, many[0] :]
     count = len(lines)

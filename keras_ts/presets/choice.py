@@ -21,7 +21,9 @@ _LONG = 500
 _HOUR, _DAY = 3_600, 86_400
 _SEASONS = ((7 * _DAY, 52, "week"), (30.4 * _DAY, 12, "month"), (91.3 * _DAY, 4, "quarter"))
 # Months and quarters differ in length by this share at most.
-_UNEVEN = 0.1
+_UNEVEN = 0.05
+# Without so many seasons, and some horizons, a window that holds two is hardly ever whole.
+_FEWEST_SEASONS = 2
 # A window holds two seasons at least, so a longer one would make it too long to read.
 _MOST_ROWS = 150
 
@@ -81,21 +83,34 @@ def choose_preset(
         ValueError: The series cannot be read.
     """
     horizon = _checks.integer("horizon", horizon, 1)
+    if period is not None:
+        period = _checks.integer("period", period, 1)
     check_settings(settings)
     panel = read_table(series, settings)
     count, longest = len(panel.lengths), int(panel.lengths.max(initial=0))
+    if longest <= horizon:
+        raise ValueError(
+            f"The longest series has {longest} rows, which leaves none to learn from before a "
+            f"horizon of {horizon}."
+        )
     if count == 1 and longest >= _LONG:
         reason = f"smooth_gru, since there is one series, of {longest:,} rows."
         if horizon > 1 and not settings.get("calendar"):
+            cycle = "" if panel.clock is not None else ", such as [7] for days"
             reason += (
-                f" To forecast {horizon} steps, pass calendar= if there are dates: without one, "
-                "compare it with a linear regression and a seasonal naive forecast."
+                f" To forecast {horizon} steps, pass calendar={cycle}: without one it may lose to "
+                "a linear regression or a seasonal naive forecast."
             )
+        if period is not None:
+            reason += f" It reads no period: pass calendar=[{period}]."
         return Choice(from_preset("smooth_gru", quantiles=quantiles), reason)
     why = f"there are {count:,} series" if count > 1 else f"one series of {longest:,} rows is short"
     origin = ""
     if period is None:
         period, origin = _season(panel)
+        if period > 1 and longest < _FEWEST_SEASONS * period + 3 * horizon:
+            origin = f", and {longest} rows are few for a season of {period}"
+            period = 1
     preset = from_preset("seasonal_gru", period=period, quantiles=quantiles)
     return Choice(preset, f"seasonal_gru(period={period}), since {why}{origin}.")
 
@@ -119,4 +134,4 @@ def _season(panel: Panel) -> tuple[int, str]:
     for length, rows, name in _SEASONS:
         if abs(seconds / length - 1) <= _UNEVEN:
             return rows, f", of {name}s"
-    return 1, f", and rows of {frequency} suggest no season"
+    return 1, f", and their frequency, {frequency}, suggests no season"

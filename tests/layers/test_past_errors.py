@@ -24,7 +24,7 @@ def plain(window, kept, steps):
         if len(times) < 5 or not after:
             continue
         back, values = origin - times, window[times]
-        levels = [np.average(values, weights=max(d, 1e-6) ** back) for d in LEVELS]
+        levels = [np.average(values, weights=max(d, 1e-3) ** back) for d in LEVELS]
         slopes = []
         for discount in LINES:
             weights = discount**back

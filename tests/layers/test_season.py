@@ -256,6 +256,20 @@ def test_the_size_of_a_season_stays_within_a_third_and_three(factor, size):
     np.testing.assert_allclose(restored[0, :, 0], expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_higher_level_never_has_a_lower_value(seed):
+    """Quantiles before ``RestoreWindow`` are quantiles after it, in windows of rare sales too."""
+    generator = np.random.default_rng(seed)
+    window = generator.lognormal(sigma=1.5, size=32) * (generator.random(32) > 0.4)
+    if seed == 0:
+        window = np.tile([5.0, 0.0, 0.0, 0.0], 8) * np.repeat([1, 1, 1, 1, 1, 20, 1, 1], 4)
+    _, *statistics = multiplied(window, 4)
+    levels = np.linspace(-3, 3, 25, dtype="float32")[:, None, None] * np.ones((25, 4, 1), "float32")
+    restored = RestoreWindow(period=4)([levels, *(np.repeat(x, 25, axis=0) for x in statistics)])
+    steps = np.diff(keras.ops.convert_to_numpy(restored)[..., 0], axis=0)
+    assert steps.min() >= -1e-4 * window.max()
+
+
 @pytest.mark.parametrize("feature", [1, [1, 0]])
 def test_outputs_go_by_the_growth_of_their_own_feature(feature):
     location = np.stack([[12.0, 8.0], [130.0, 70.0]], axis=-1)[None].astype("float32")

@@ -7,7 +7,7 @@ import pytest
 from keras_ts import choose_preset, course_series
 
 
-def panel(freq, series=3, rows=40):
+def panel(freq, series=3, rows=220):
     times = pd.date_range("2020-01-06", periods=rows, freq=freq)
     frames = [
         pd.DataFrame({"id": f"s{number}", "time": times, "y": np.arange(float(rows))})
@@ -30,6 +30,15 @@ def test_the_frequency_says_the_season_of_a_panel(freq, period):
     assert str(choice).startswith(f"seasonal_gru(period={period}), since there are 3 series")
 
 
+@pytest.mark.parametrize(("rows", "period"), [(115, 1), (116, 52)])
+def test_a_panel_too_short_for_its_season_has_none(rows, period):
+    """A window of two years, and its targets, would hardly ever be whole."""
+    columns = {"id_column": "id", "time_column": "time", "target_columns": "y"}
+    choice = choose_preset(panel("W", rows=rows), 4, **columns)
+    assert choice.preset.period == period
+    assert ("few for a season of 52" in choice.reason) == (period == 1)
+
+
 def test_a_time_zone_and_missing_rows_change_no_season():
     table = panel("D", rows=60)
     table["time"] = table["time"].dt.tz_localize("Europe/Berlin")
@@ -50,6 +59,7 @@ def test_many_steps_without_a_calendar_come_with_a_warning():
     series = course_series()
     assert "pass calendar=" in choose_preset(series, 24).reason
     assert "pass calendar=" not in choose_preset(series, 24, calendar=[365]).reason
+    assert "pass calendar=[365]" in choose_preset(series, 1, period=365).reason
 
 
 def test_what_is_given_goes_before():
@@ -61,7 +71,8 @@ def test_what_is_given_goes_before():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [({"horizon": 0}, "horizon must be"), ({"horizon": 2, "target": "y"}, "target"),
-     ({"horizon": 2, "period": 0}, "period must be")],
+     ({"horizon": 2, "period": 0}, "period must be"),
+     ({"horizon": 9}, "9 rows, which leaves none")],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(arguments, message):
     with pytest.raises((TypeError, ValueError), match=message):

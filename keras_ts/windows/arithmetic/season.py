@@ -17,6 +17,8 @@ _LEFT = 0.75
 _NEARLY = 1.5
 # The longest season: a week of quarter hours. A window of it is solved for in a second.
 _LONGEST = 672
+# Share of the changes that must be present.
+_PRESENT = 0.5
 # Seasons that a series must hold.
 _FEWEST = 3
 
@@ -43,7 +45,10 @@ def season_beyond(values: Array, window: int, ahead: int) -> int | None:
     values = values.astype("float64")
     changes = values[ahead:] - values[:-ahead]
     most = min(_LONGEST, len(values) // _FEWEST)
-    if most < window:
+    # Changes over a horizon as long as the window resemble those of all shorter lags.
+    if most < window or ahead >= window:
+        return None
+    if np.isfinite(changes).mean() < _PRESENT:
         return None
     correlations = _correlations(changes, most)
     # The first peak that is nearly the highest: multiples of a season repeat as well.

@@ -54,3 +54,19 @@ def test_a_series_of_less_than_three_seasons_has_none():
     series = np.tile(np.random.default_rng(0).normal(size=168), 4)
     assert season_beyond(series, 48, 24) == 168
     assert season_beyond(series[:500], 48, 24) is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "window", "ahead"), [(120, 12, 110), (100, 30, 99), (800, 50, 100)]
+)
+def test_a_horizon_as_long_as_the_window_shows_no_season(rows, window, ahead):
+    """Changes over so many rows overlap with those of all shorter lags."""
+    for seed in range(20):
+        walk = np.random.default_rng(seed).normal(size=rows).cumsum()
+        assert season_beyond(walk, window, ahead) is None
+
+
+def test_a_series_that_is_mostly_missing_shows_no_season():
+    values = np.full(1200, np.nan)
+    values[:40], values[-40:] = np.random.default_rng(0).normal(size=(2, 40))
+    assert season_beyond(values, 30, 1) is None
