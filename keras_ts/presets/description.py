@@ -4,6 +4,7 @@ A built model consists of stock Keras layers and keras_ts layers only, so it sav
 without the preset that made it.
 """
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -223,7 +224,11 @@ class RecurrentPreset(PresetSettings):
         if steps != len(train):
             fit_arguments["steps_per_epoch"] = steps
         epochs = recipe.epochs_for(steps, Interface.of(model).known_ahead)
-        model.fit(train, epochs=epochs, **fit_arguments)
+        with warnings.catch_warnings():
+            # Keras warns where an epoch ends with a pass over the windows, as if training ended.
+            if steps != len(train):
+                warnings.filterwarnings("ignore", message="Your input ran out of data")
+            model.fit(train, epochs=epochs, **fit_arguments)
         return model
 
     def build(

@@ -169,6 +169,17 @@ def test_fit_trains_as_long_as_the_recipe_says(monkeypatch):
     assert counted(monkeypatch, short, train) == {"epochs": 5, "steps_per_epoch": 2}
 
 
+def test_epochs_that_are_no_whole_part_of_a_pass_go_on_without_a_warning():
+    """After 3 and 3 of 8 batches the third epoch has the last two; the fourth begins anew."""
+    recipe = Recipe("mae", "adamw", 1e-3, 32, 4, window=5, most_steps=3)
+    preset = from_preset("gru_32x2", units=(2,), recipe=recipe)
+    series = np.sin(np.arange(250.0))
+    train = preset.windows_for(series, 1).build(series)
+    assert len(train) == 8
+    model = preset.fit(train, verbose=0)
+    assert int(keras.ops.convert_to_numpy(model.optimizer.iterations)) == 3 + 3 + 2 + 3
+
+
 def test_a_fit_that_was_cut_off_ends_as_the_unbroken_one(tmp_path):
     series = np.sin(np.arange(120.0))
     preset = from_preset("gru_32x2", units=(4,))
