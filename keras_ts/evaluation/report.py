@@ -269,7 +269,7 @@ class ComparisonReport:
 
 def _held(name: str, coverage: Coverage) -> str:
     """Return in a sentence what share of values the interval of a model held."""
-    beside = f"not to be told from {whole_percent(coverage.asked)}"
+    beside = f"which cannot be told from {whole_percent(coverage.asked)}"
     if not coverage.low <= coverage.asked <= coverage.high:
         beside = "fewer than asked" if coverage.share < coverage.asked else "more than asked"
     return (
