@@ -4,6 +4,7 @@ Every check returns a plain Python value: so configs hold no NumPy types, and JS
 """
 
 import contextlib
+import json
 import math
 import operator
 import reprlib
@@ -18,6 +19,8 @@ from keras_ts._typing import Array
 
 # All percentiles are 99 levels. A file that asks for more than 200 is broken or malicious.
 _MOST_LEVELS = 200
+# Settings or a scorecard that take more bytes as JSON are broken or malicious, too.
+_LONGEST_TEXT = 1 << 20
 _MOST_FEATURES = 1024
 
 _SHORT = reprlib.Repr()
@@ -163,6 +166,20 @@ def levels(name: str, value: Any) -> tuple[float, ...]:
             f"Received: {name}={shown(list(value))}."
         )
     return checked
+
+
+def json_text(name: str, value: Any) -> str:
+    """Return a dict of plain values as JSON, or raise an error if it is none or too long."""
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        text = ""
+    if not isinstance(value, dict) or not 0 < len(text) <= _LONGEST_TEXT:
+        raise TypeError(
+            f"{name} must be a dict of plain values that takes at most {_LONGEST_TEXT:,} bytes as "
+            f"JSON, or None. Received: {name}={shown(value)}."
+        )
+    return text
 
 
 def plain_config(settings: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from keras_ts.command.output import say
 from keras_ts.evaluation.calibrate import calibrate
 from keras_ts.evaluation.compare import compare
 from keras_ts.forecasting.forecast import forecast
+from keras_ts.interface import Interface
 from keras_ts.plotting.forecast import plot_forecast
 from keras_ts.plotting.training import plot_history
 from keras_ts.presets.catalog import from_preset
@@ -63,7 +64,7 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
     recipe = preset.recipe
     assert recipe is not None
     steps = recipe.steps_for(len(train))
-    epochs = recipe.epochs_for(steps, bool(train.windows.future_columns))
+    epochs = recipe.epochs_for(steps, Interface.of(trial).known_ahead)
     seconds = _seconds(recipe, trial, train, steps, epochs)
     say(
         f"\nTraining for {epochs} epochs of {steps} batches takes about {_duration(seconds)} "

@@ -21,7 +21,6 @@ from keras_ts.windows.arithmetic.scale import window_scales
 
 # A config that asks for more is broken or malicious.
 _MOST_COVERAGES = 100
-_LONGEST_SETTINGS = 1 << 20
 
 
 @renamed(levels="quantiles")
@@ -116,7 +115,9 @@ class ConformalInterval(keras.layers.Layer):
             )
         self.calibrated_on = calibrated_on
         # Text, which Keras neither tracks nor lets anybody change.
-        self._settings = None if compiled_with is None else _settings(compiled_with)
+        self._settings = (
+            None if compiled_with is None else _checks.json_text("compiled_with", compiled_with)
+        )
         self.halves = None if halves is None else _halves(halves)
 
     @property
@@ -234,21 +235,6 @@ class ConformalInterval(keras.layers.Layer):
             "compiled_with": self.compiled_with,
             "halves": None if self.halves is None else list(self.halves),
         }
-
-
-def _settings(compiled_with: Any) -> str:
-    """Return settings as JSON, or raise an error."""
-    try:
-        text = json.dumps(compiled_with, allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
-        text = ""
-    if not isinstance(compiled_with, dict) or not 0 < len(text) <= _LONGEST_SETTINGS:
-        raise TypeError(
-            "compiled_with must be a dict of plain values that takes at most "
-            f"{_LONGEST_SETTINGS:,} bytes as JSON, or None. "
-            f"Received: compiled_with={_checks.shown(compiled_with)}."
-        )
-    return text
 
 
 def _halves(halves: Any) -> tuple[float, float]:

@@ -168,18 +168,18 @@ class NormalizeWindow(keras.layers.Layer):
         if period is not None:
             every, last = ops.ones_like(inputs[..., :1]), inputs.shape[1] - 1
             base = inputs[:, -1:]
-            seasonal = self._seasonal(inputs, base, every, np.full((1, 1, 1), last), True)
+            at_last = np.full((1, 1, 1), last)
+            seasonal = self._seasonal(inputs, base, every, at_last, period, True)
             inputs = inputs - seasonal[1]
         results = self._normalized(inputs, WholeWindows(inputs, self.epsilon))
         return self._in_phases(results, seasonal)
 
-    def _seasonal(self, inputs: Any, base: Any, weights: Any, last: Any, whole: bool) -> Any:
+    def _seasonal(
+        self, inputs: Any, base: Any, weights: Any, last: Any, period: int, whole: bool
+    ) -> Any:
         """Return what ``season`` does for the inputs, which are relative to ``base`` there."""
-        period = self._season
-        assert period is not None
-        return season(
-            inputs - base, weights, last, period, whole, base if self.multiplicative else None
-        )
+        of_levels = base if self.multiplicative else None
+        return season(inputs - base, weights, last, period, whole, of_levels)
 
     def _masked(self, inputs: Any, kept: Any) -> tuple[Any, ...]:
         """Normalize the windows of the values that ``kept`` leaves.
@@ -206,7 +206,7 @@ class NormalizeWindow(keras.layers.Layer):
                 last = KeptSteps(inputs, self.epsilon, *enter).last
                 weights = ops.cast(kept, inputs.dtype)
                 after = positions[:, -1:, :1] if self.masked else ops.maximum(latest, 1)
-                seasonal = self._seasonal(inputs, last, weights, after - 1, False)
+                seasonal = self._seasonal(inputs, last, weights, after - 1, period, False)
                 inputs = zero_unless(kept, inputs - seasonal[1])
             results = self._normalized(inputs, KeptSteps(inputs, self.epsilon, *enter))
             normal, location, scale, *growth = self._in_phases(results, seasonal)

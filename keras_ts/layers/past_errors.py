@@ -79,7 +79,7 @@ class _Ahead:
     """Sums over the steps that follow each origin."""
 
     def __init__(self, length: int, steps: int, dtype: Any) -> None:
-        self._length, self._dtype = length, dtype
+        self._dtype = dtype
         after = np.arange(length)[:, None] - np.arange(length)  # Of a step, from an origin.
         self._within = (after >= 1) & (after <= steps)
         self._number = np.clip(after, 1, steps) - 1

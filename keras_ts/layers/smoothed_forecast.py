@@ -16,7 +16,6 @@ from keras import ops
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered, renamed
-from keras_ts._typing import Array
 from keras_ts.layers.normalize_window import check_mask
 from keras_ts.layers.past_errors import past_errors
 
@@ -195,7 +194,7 @@ class SmoothedForecast(keras.layers.Layer):
         trend = _logits(evidence, self.trend_kernel, self.trend_bias, features)
         if self.backtest_steps is None:
             return ops.softmax(level, axis=1), ops.softmax(trend, axis=1)
-        growths = _grown_by(np.arange(1, self.backtest_steps + 1)[:, None]).T
+        growths = _grown(np.arange(1, self.backtest_steps + 1)[:, None], np).T
         errors = past_errors(windows, weights, _LEVELS, _LINES, growths, _RIDGE)
         trust = _logits(evidence, self.trust_kernel, self.trust_bias, features)[:, 0]
         trust = ops.exp(ops.clip(trust, -_MOST_TRUST, _MOST_TRUST)) * (_SHARPNESS / 2)
@@ -221,7 +220,7 @@ class SmoothedForecast(keras.layers.Layer):
         slope = ops.sum(shares * slopes[:, None], axis=2)
         ahead = np.arange(1, self.steps + 1)[None, :, None] + self.gap
         ahead = passed + ops.cast(ahead, slope.dtype)
-        return level + ops.matmul(_grown(ahead), slope)
+        return level + ops.matmul(_grown(ahead, ops), slope)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> tuple[None, None]:
         """Return no mask: every forecast counts."""
@@ -293,19 +292,18 @@ def _lines(shares: Any, back: Any, windows: Any) -> tuple[Any, Any]:
     return ops.matmul(shares, windows) + slopes * centre, slopes
 
 
-def _grown(ahead: Any) -> Any:
-    """Return the sum ``d + d^2 + ... + d^h`` for each number of steps and each damping."""
+def _grown(ahead: Any, arrays: Any) -> Any:
+    """Return the sum ``d + d^2 + ... + d^h`` for each number of steps and each damping.
+
+    Args:
+        ahead: Numbers of steps; their last axis, of 1, becomes that of the dampings.
+        arrays: ``numpy`` or ``keras.ops``, as which ``ahead`` goes.
+    """
     sums = []
     for d in _DAMPINGS:
-        power = ops.exp(ahead * float(np.log(d)))
+        power = arrays.exp(ahead * float(np.log(d)))
         sums.append(ahead if d == 1.0 else (1.0 - power) * (d / (1.0 - d)))
-    return ops.concatenate(sums, axis=-1)
-
-
-def _grown_by(steps: Any) -> Array:
-    """Return the same for numbers of steps ``(steps, 1)``, by NumPy: ``(steps, dampings)``."""
-    sums = [steps if d == 1.0 else (1.0 - d**steps) * (d / (1.0 - d)) for d in _DAMPINGS]
-    return np.concatenate(sums, axis=-1).astype("float64")
+    return arrays.concatenate(sums, axis=-1)
 
 
 def _mean_change(windows: Any, weights: Any) -> Any:

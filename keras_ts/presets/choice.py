@@ -80,7 +80,7 @@ def choose_preset(
 
     Raises:
         TypeError: A setting is unknown or of the wrong type.
-        ValueError: The series cannot be read.
+        ValueError: The series cannot be read, or none is longer than the horizon.
     """
     horizon = _checks.integer("horizon", horizon, 1)
     if period is not None:

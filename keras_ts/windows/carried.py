@@ -24,7 +24,6 @@ _TRAINING = {"stride", "missing", "weighting", "batch_size", "shuffle", "seed", 
 # A file that holds more is broken or malicious.
 _MOST_COLUMNS = 1 << 16
 _LONGEST_NAME = 1000
-_LONGEST_SCORECARD = 1 << 20
 
 
 @renamed(levels="quantiles")
@@ -57,7 +56,8 @@ class Carried:
         if self.quantiles is not None:
             checked["quantiles"] = _checks.levels("quantiles", self.quantiles)
         if self.scorecard is not None:
-            checked["scorecard"] = _plain(self.scorecard)
+            # A copy, whose entries are checked when somebody asks for them.
+            checked["scorecard"] = json.loads(_checks.json_text("scorecard", self.scorecard))
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
@@ -139,21 +139,6 @@ def windows_of(windows: Any) -> WindowedSeries:
             f"Received: {_checks.shown(windows)}."
         )
     return WindowedSeries.from_config(dict(windows))
-
-
-def _plain(scorecard: Any) -> dict[str, Any]:
-    """Return a copy of a scorecard; its entries are checked when somebody asks for them."""
-    try:
-        text = json.dumps(scorecard, allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
-        text = ""
-    if not isinstance(scorecard, dict) or not 0 < len(text) <= _LONGEST_SCORECARD:
-        raise TypeError(
-            "scorecard must be a dict of plain values that takes at most "
-            f"{_LONGEST_SCORECARD:,} bytes as JSON, or None. "
-            f"Received: scorecard={_checks.shown(scorecard)}."
-        )
-    return cast(dict[str, Any], json.loads(text))
 
 
 def _frequency(frequency: Any) -> str | None:

@@ -22,7 +22,7 @@ class Chunk(NamedTuple):
 
     Attributes:
         starts: Their first rows, among those of the panel.
-        windows: The windows of the linear map.
+        windows: The windows of the targets.
         scale: Their scales.
         ahead: Columns known ahead at the last step to forecast, ``(windows, columns)``.
         errors: Targets less forecasts, ``(windows, steps, targets)``, float64.

@@ -69,8 +69,7 @@ def _correlations(changes: Array, most: int) -> Array:
     Pairs in which a change is missing are left out.
     """
     present = np.isfinite(changes)
-    mean = changes[present].mean() if present.any() else 0.0
-    centered = np.where(present, changes - mean, 0.0)
+    centered = np.where(present, changes - changes[present].mean(), 0.0)
     size = 1 << (2 * len(changes) - 1).bit_length()
     largest = np.abs(centered).max(initial=0.0)
     centered /= largest if largest > 0 else 1.0
