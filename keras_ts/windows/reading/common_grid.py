@@ -67,7 +67,7 @@ def _joined(frequency: Frequency, clock: Clock, others: BoolArray) -> tuple[Bool
     passed -= per_row(passed[begins], inner)
     tried = per_row(fits, inner)
     again = frequency.after(per_row(times[begins], inner)[tried], passed[tried])
-    on_grid[tried] = again == times[tried]
+    on_grid[tried] = (again == times[tried]) | (passed[tried] == 0)
     fits &= np.logical_and.reduceat(on_grid, begins)
     joined = others.copy()
     joined[others] = fits
