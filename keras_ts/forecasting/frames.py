@@ -137,4 +137,4 @@ def _ids(column: Any, panel: Panel, steps: int) -> Any:
 
     first: IntArray = panel.offsets[:-1]
     rows = first if panel.row_order is None else panel.row_order[first]
-    return nw.maybe_reset_index(column[np.repeat(rows, steps).tolist()])
+    return nw.maybe_reset_index(column[np.repeat(rows, steps)])

@@ -5,9 +5,9 @@ windows start in a few ranges ``first, first + stride, ...``. A range takes thre
 many windows it holds, so a thousand million windows fit in memory.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -173,6 +173,24 @@ def run_positions(first: IntArray, count: IntArray, step: int = 1) -> IntArray:
     return positions
 
 
+def in_blocks(sizes: IntArray, most: int) -> Iterator[slice]:
+    """Yield slices of neighbours whose sizes, without the last one's, sum to at most ``most``."""
+    begins = np.flatnonzero(np.diff((np.cumsum(sizes) - sizes) // most, prepend=-1))
+    return map(slice, begins.tolist(), [*begins[1:].tolist(), len(sizes)])
+
+
+def in_pieces(count: IntArray, most: int) -> tuple[IntArray, IntArray, IntArray]:
+    """Cut runs into pieces of at most ``most`` items.
+
+    Returns:
+        For each piece, its run, its first item there, and the number of its items.
+    """
+    pieces = -(-count // most)
+    run = np.repeat(np.arange(len(pieces)), pieces)
+    first = run_positions(np.zeros_like(pieces), pieces, most)
+    return run, first, np.minimum(count[run] - first, most)
+
+
 def only_where(ranges: WindowRanges, span: int, allowed: Any, block: int = 1 << 20) -> WindowRanges:
     """Keep the windows for which ``allowed(first, count)`` is true.
 
@@ -186,17 +204,12 @@ def only_where(ranges: WindowRanges, span: int, allowed: Any, block: int = 1 << 
         block: Largest number of windows in a run, and of positions that the runs of a call span
             without the last one. It bounds the memory for a series on disk.
     """
-    pieces = -(-ranges.count // block)
-    source = np.repeat(np.arange(len(pieces)), pieces)
-    done = run_positions(np.zeros_like(pieces), pieces, block)
+    source, done, counts = in_pieces(ranges.count, block)
     begins = ranges.first[source] + ranges.step * done
-    counts = np.minimum(ranges.count[source] - done, block)
-    rows = ranges.step * (counts - 1) + span
-    calls = np.flatnonzero(np.diff((np.cumsum(rows) - rows) // block, prepend=-1))
     first, count, owner = [], [], []
-    for begin, end in pairwise([*calls.tolist(), len(begins)]):
-        windows = concatenated_offsets(counts[begin:end])
-        kept = allowed(begins[begin:end], counts[begin:end])
+    for call in in_blocks(ranges.step * (counts - 1) + span, block):
+        windows = concatenated_offsets(counts[call])
+        kept = allowed(begins[call], counts[call])
         starting, ending = kept.copy(), kept.copy()
         starting[1:] &= ~kept[:-1]
         ending[:-1] &= ~kept[1:]
@@ -205,9 +218,9 @@ def only_where(ranges: WindowRanges, span: int, allowed: Any, block: int = 1 << 
         ending[windows[1:] - 1] = kept[windows[1:] - 1]
         edges = np.flatnonzero(starting)
         piece = np.searchsorted(windows, edges, side="right") - 1
-        first.append(begins[begin:end][piece] + ranges.step * (edges - windows[piece]))
+        first.append(begins[call][piece] + ranges.step * (edges - windows[piece]))
         count.append(np.flatnonzero(ending) + 1 - edges)
-        owner.append(ranges.series[source[begin:end][piece]])
+        owner.append(ranges.series[source[call][piece]])
     return WindowRanges._nonempty(
         np.concatenate([np.empty(0, np.int64), *first]),
         np.concatenate([np.empty(0, np.int64), *count]),

@@ -53,14 +53,14 @@ class Clock:
         """Return the timestamps at flat positions, with their offsets from UTC if zoned."""
         if not self.zones:
             return self.times[flat]
-        # A position may be asked for many times, and making Python objects is slow.
-        asked = np.zeros(len(self.times), dtype=bool)
-        asked[flat] = True
-        stamps = np.empty(len(self.times), dtype=object)
+        stamps = np.empty(len(flat), dtype=object)
+        owner = np.searchsorted(self.offsets, flat, side="right") - 1
         for zone, series in self._by_zone():
-            rows = asked & np.repeat(series, np.diff(self.offsets))
-            stamps[rows] = zone.stamps(self.times[rows])
-        return stamps[flat]
+            rows = series[owner]
+            # A time may be asked for many times, and making Python objects is slow.
+            times, places = np.unique(self.times[flat[rows]], return_inverse=True)
+            stamps[rows] = zone.stamps(times)[places]
+        return stamps
 
     def written(self, position: int) -> str:
         """Return the timestamp at a flat position as people write it."""
