@@ -181,14 +181,47 @@ def fit_in_epoch(dataset: Any) -> Fit | None:
     return _fit(variables, variables["epoch"], dataset)
 
 
-def model_trained_or_evaluated() -> keras.Model | None:
-    """Return the model whose ``fit`` or ``evaluate`` calls the caller, or None."""
-    frame: Any = sys._getframe(2)
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("keras"):
-        if frame.f_code.co_name in ("fit", "evaluate", "predict"):
-            return None if frame.f_code.co_name == "predict" else frame.f_locals.get("self")
-        frame = frame.f_back
-    return None
+def method_calling() -> tuple[str, keras.Model | None]:
+    """Return the name of the ``fit``, ``evaluate`` or ``predict`` that calls, and its model."""
+    frame = _frame_of_method()
+    return ("", None) if frame is None else (frame.f_code.co_name, frame.f_locals.get("self"))
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A running ``fit`` or ``evaluate``.
+
+    Attributes:
+        method: "fit" or "evaluate".
+        model: The model.
+        callbacks: Keras's list of its callbacks.
+        steps: Number of steps in an epoch; None: as many as the dataset has batches.
+    """
+
+    method: str
+    model: keras.Model
+    callbacks: Any
+    steps: int | None
+
+
+def loop_reading(dataset: Any) -> Loop | None:
+    """Return the fit or evaluation that begins an epoch of ``dataset``, or None."""
+    frame = _frame_of_method()
+    variables = {} if frame is None else frame.f_locals
+    reads = getattr(variables.get("epoch_iterator"), "data_adapter", None) is dataset
+    # Keras reads the batch that builds a model before it makes the list.
+    callbacks = variables.get("callbacks")
+    if not reads or not isinstance(callbacks, keras.callbacks.CallbackList):
+        return None
+    steps = variables.get("steps_per_epoch", variables.get("steps"))
+    return Loop(frame.f_code.co_name, variables["self"], callbacks, steps)
+
+
+def add_callback(loop: Loop, callback: keras.callbacks.Callback) -> None:
+    """Add a callback to a running fit or evaluation, in the same thread as the training."""
+    callback.set_model(loop.model)
+    loop.callbacks.callbacks.append(callback)
+    loop.callbacks._async_train = loop.callbacks._async_test = False
 
 
 def has_own_step(model: keras.Model) -> bool:
@@ -199,12 +232,18 @@ def has_own_step(model: keras.Model) -> bool:
 
 def _locals_of_fit() -> dict[str, Any]:
     """Return the local variables of the calling ``fit``, or none for another method of Keras."""
+    frame = _frame_of_method()
+    return dict(frame.f_locals) if frame is not None and frame.f_code.co_name == "fit" else {}
+
+
+def _frame_of_method() -> Any:
+    """Return the frame of the ``fit``, ``evaluate`` or ``predict`` that calls, or None."""
     frame: Any = sys._getframe(2)
     while frame is not None and frame.f_globals.get("__name__", "").startswith("keras"):
         if frame.f_code.co_name in ("fit", "evaluate", "predict"):
-            return dict(frame.f_locals) if frame.f_code.co_name == "fit" else {}
+            return frame
         frame = frame.f_back
-    return {}
+    return None
 
 
 def _fit(variables: dict[str, Any], epoch: int, dataset: Any) -> Fit:
@@ -247,6 +286,13 @@ def restored_backup(fit: Fit) -> Any:
 def backup_paths(fit: Fit) -> list[str]:
     """Return the paths of the backups that a fit saves."""
     return [callback._weights_path for callback in _backups(fit)]
+
+
+def leave_backups(fit: Fit) -> None:
+    """Let the backups of a fit be restored alone: another process saves and deletes them."""
+    for callback in _backups(fit):
+        callback._save_model = lambda: None
+        callback.delete_checkpoint = False
 
 
 def begin_backups(fit: Fit) -> None:
@@ -338,6 +384,8 @@ def layers_within(model: keras.Model) -> list[Any]:
 __all__ = [
     "DataAdapter",
     "Fit",
+    "Loop",
+    "add_callback",
     "backup_paths",
     "batches_read_ahead",
     "begin_backups",
@@ -350,9 +398,11 @@ __all__ = [
     "global_seed_generator",
     "has_own_step",
     "layers_within",
+    "leave_backups",
+    "loop_reading",
     "made_by",
     "mask_of",
-    "model_trained_or_evaluated",
+    "method_calling",
     "restored_backup",
     "schedule_of",
     "serialized_loss",

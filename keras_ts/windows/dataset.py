@@ -21,7 +21,7 @@ from keras_ts.windows.feeding.progress import Progress
 from keras_ts.windows.feeding.source import WindowSource
 from keras_ts.windows.feeding.to_grain import to_grain
 from keras_ts.windows.feeding.to_tf import to_tf
-from keras_ts.windows.feeding.workers import cut
+from keras_ts.windows.feeding.workers import Workers, cut, share
 from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.weights import WindowWeights
@@ -148,7 +148,7 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         return self._source.read(epoch, begin, end)
 
     def __iter__(self) -> Iterator[Any]:
-        return self._go_through(self._progress.begin_pass_by_hand)
+        return self._go_through(self._source, self._progress.begin_pass_by_hand)
 
     def reset(self) -> None:
         """Go back to the first batch of epoch 0, so that the next ``fit`` reads what the first did.
@@ -303,7 +303,8 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
                 "predict on that."
             )
         predictions = _checks.numeric(predictions, "predictions")
-        if predictions.ndim and len(predictions) == sampler.positions:
+        filled = share(sampler, Workers.of_this_run()).positions
+        if predictions.ndim and len(predictions) in (sampler.positions, filled):
             predictions = predictions[: sampler.size]  # Without the padding.
         return self._source.placement.table(self._source.targets(), predictions)
 
