@@ -47,7 +47,10 @@ have made. ``tests/evaluation/test_calibrate.py`` notices when that changes.
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -288,11 +291,40 @@ def backup_paths(fit: Fit) -> list[str]:
     return [callback._weights_path for callback in _backups(fit)]
 
 
-def leave_backups(fit: Fit) -> None:
-    """Let the backups of a fit be restored alone: another process saves and deletes them."""
+def share_backups(fit: Fit, first: bool) -> None:
+    """Let one of several processes save and delete the backups of a fit, which all restore.
+
+    Args:
+        fit: The fit.
+        first: True in the process that saves.
+    """
     for callback in _backups(fit):
-        callback._save_model = lambda: None
-        callback.delete_checkpoint = False
+        callback._save_model = partial(_save_alone, type(callback), callback) if first else _nothing
+        callback.delete_checkpoint = callback.delete_checkpoint and first
+
+
+def _save_alone(kind: Any, callback: Any) -> None:
+    with undistributed():
+        kind._save_model(callback)
+
+
+def _nothing() -> None:
+    pass
+
+
+@contextmanager
+def undistributed() -> Iterator[None]:
+    """Let this process do alone what Keras would do together with others.
+
+    Keras makes objects to compare with while it saves a model. Under a distribution all processes
+    would have to make their variables at the same time.
+    """
+    distribution = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(distribution)
 
 
 def begin_backups(fit: Fit) -> None:
@@ -398,7 +430,6 @@ __all__ = [
     "global_seed_generator",
     "has_own_step",
     "layers_within",
-    "leave_backups",
     "loop_reading",
     "made_by",
     "mask_of",
@@ -407,8 +438,10 @@ __all__ = [
     "schedule_of",
     "serialized_loss",
     "set_aside_schedule",
+    "share_backups",
     "set_global_seed_generator",
     "tell_length",
+    "undistributed",
     "updates_of",
     "with_mask",
 ]

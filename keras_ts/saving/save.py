@@ -270,6 +270,7 @@ def write(model: keras.Model, filepath: str | os.PathLike[str], carried: Carried
 
 
 def _write(model: keras.Model, temporary: Path, carried: Carried | None) -> None:
-    keras.saving.save_model(model, temporary)
+    with _keras_private.undistributed():
+        keras.saving.save_model(model, temporary)
     if carried is not None:
         put_carried(temporary, carried)

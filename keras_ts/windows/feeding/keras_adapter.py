@@ -206,8 +206,7 @@ class KerasDataAdapter(_keras_private.DataAdapter):
             self._follow(fit, beginning)
             return
         agree(workers, check, BACKUPS)
-        if workers.process > 0:
-            _keras_private.leave_backups(fit)
+        _keras_private.share_backups(fit, first=workers.process == 0)
 
     def _follow(self, fit: _keras_private.Fit, beginning: Beginning) -> None:
         """Move to where a continued fit stopped, and warn if the fit cannot learn."""
