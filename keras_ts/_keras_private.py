@@ -46,11 +46,13 @@ model was called on; a layer's own ``input`` is that of its first call, which an
 have made. ``tests/evaluation/test_calibrate.py`` notices when that changes.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -77,7 +79,6 @@ try:
     # This function also looks in cloud storage, where backups may lie.
     from keras.src.utils.file_utils import exists as _exists
 except ImportError:  # pragma: no cover - a future Keras
-    from pathlib import Path
 
     def _exists(path: str) -> bool:
         return Path(path).exists()
@@ -304,8 +305,27 @@ def share_backups(fit: Fit, first: bool) -> None:
 
 
 def _save_alone(kind: Any, callback: Any) -> None:
-    with undistributed():
-        kind._save_model(callback)
+    """Save a backup in this process, so that a file is whole whenever a process is killed."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        # JAX computes behind the program's back: if another process dies, that shows here, and not
+        # while a file is half written.
+        jax.block_until_ready([variable.value for variable in callback.model.variables])
+    paths = callback._weights_path, callback._training_metadata_path
+    if "://" in paths[0]:  # In cloud storage a file appears once it is whole.
+        with undistributed():
+            kind._save_model(callback)
+        return
+    new = str(Path(paths[0]).with_name("new.weights.h5")), f"{paths[1]}.new"
+    callback._weights_path, callback._training_metadata_path = new
+    try:
+        with undistributed():
+            kind._save_model(callback)
+    finally:
+        callback._weights_path, callback._training_metadata_path = paths
+    for written, path in zip(new, paths, strict=True):
+        os.replace(written, path)
 
 
 def _nothing() -> None:

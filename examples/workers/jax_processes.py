@@ -66,11 +66,11 @@ def run(folder: Path, count: int, victim: int = -1) -> list[dict]:
     command = [sys.executable, __file__, str(folder), str(count)]
     ranks = [subprocess.Popen([*command, *map(str, (rank, port, victim))]) for rank in range(count)]
     if victim >= 0:
-        assert ranks[victim].wait(300) == 137
+        assert ranks[victim].wait(120) == 137
         for rank in ranks:  # The others would wait for it, until JAX gives up.
             rank.kill()
         return []
-    assert [rank.wait(300) for rank in ranks] == [0] * count
+    assert [rank.wait(120) for rank in ranks] == [0] * count
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(count)]
 
 
