@@ -1,7 +1,8 @@
 """Checks models for the whole package, and predicts with them in a run of several devices."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,3 +152,18 @@ def _is_spread(value: Any) -> bool:
 
 def _rows(inputs: Any, begin: int, end: int) -> Any:
     return keras.tree.map_structure(lambda part: part[begin:end], inputs)
+
+
+@contextmanager
+def undistributed() -> Iterator[None]:
+    """Let this process do alone what Keras would do together with others.
+
+    Keras makes objects to compare with while it saves a model. Under a distribution all processes
+    would have to make their variables at the same time.
+    """
+    distribution = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(distribution)

@@ -32,6 +32,7 @@ class Killed(keras.callbacks.Callback):
     batches = 0
 
     def on_train_batch_end(self, batch, logs=None):
+        """End the process after the batch."""
         self.batches += 1
         if self.batches == KILLED_AT:
             os._exit(137)

@@ -34,7 +34,9 @@ def work(folder: Path, count: int, rank: int, port: int, victim: int) -> None:
     series = course_series()[:951]
     dataset = WindowedSeries(window=24, batch_size=32, shuffle=True, seed=7).build(series)
     dataset = dataset.shard(count, rank)
-    model = keras.Sequential([keras.Input((24,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(1)])
+    model = keras.Sequential(
+        [keras.Input((24,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(1)]
+    )
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
     losses, backup = [], folder / "backup.pt"
     if backup.exists():

@@ -11,7 +11,7 @@ import keras
 
 from keras_ts import _checks, _keras_private
 from keras_ts._files import path_text, replacing
-from keras_ts._models import check_model
+from keras_ts._models import check_model, undistributed
 from keras_ts.interface import Interface, in_layers, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.plotting.errors import plot_errors
@@ -270,7 +270,7 @@ def write(model: keras.Model, filepath: str | os.PathLike[str], carried: Carried
 
 
 def _write(model: keras.Model, temporary: Path, carried: Carried | None) -> None:
-    with _keras_private.undistributed():
+    with undistributed():
         keras.saving.save_model(model, temporary)
     if carried is not None:
         put_carried(temporary, carried)

@@ -178,8 +178,11 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         weigh 1. With ``remainder="drop"`` there is no such batch, and with ``"pad"`` it is full
         already.
 
-        Under a ``keras.distribution`` a worker has the devices of its process, so call ``shard``
-        after setting it. In a single process, ``shard(1, 0)`` fills up for its devices.
+        A loop that trains on shards averages the gradients of the workers, as PyTorch's
+        ``DistributedDataParallel`` does, each that of its weighted mean loss. ``fit`` on JAX takes
+        the whole dataset in every process, and calls this by itself; a shard that was made by hand
+        trains the same. Metrics passed to ``compile`` as ``metrics=`` ignore weights, and count
+        the repeated windows; those in ``weighted_metrics=`` do not.
 
         Example:
 

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_ts import _keras_private
+from keras_ts import _keras_fits
 from keras_ts.windows.arithmetic.sampler import BatchSampler
 
 
@@ -74,7 +74,7 @@ def weigh_last_batch(dataset: Any, sampler: BatchSampler, batches: int) -> None:
         sampler: The rows that this process feeds.
         batches: Number of batches in the epoch.
     """
-    loop = _keras_private.loop_reading(dataset)
+    loop = _keras_fits.loop_reading(dataset)
     if loop is None:
         return
     # Otherwise the last batch of a pass is not the last step of an epoch.
@@ -83,7 +83,7 @@ def weigh_last_batch(dataset: Any, sampler: BatchSampler, batches: int) -> None:
     own = next((item for item in loop.callbacks.callbacks if _is_of(item, loop.method)), None)
     if own is None and last is not None:
         own = FilledBatch(loop.method)
-        _keras_private.add_callback(loop, own)
+        _keras_fits.add_callback(loop, own)
     if own is not None:
         own.set_last(last, sampler.last_share)
 

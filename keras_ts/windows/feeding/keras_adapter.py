@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from keras_ts import _checks, _keras_private
+from keras_ts import _checks, _keras_fits, _keras_private
 from keras_ts._dtypes import with_exact_integers
 from keras_ts.windows.feeding import to_tf
 from keras_ts.windows.feeding.agreement import (
@@ -69,11 +69,11 @@ class KerasDataAdapter(_keras_private.DataAdapter):
         """Begin one of Keras's epochs; Keras calls this method."""
         if not _keras_private.epoch_iterator_calling():
             return
-        fit = _keras_private.fit_in_epoch(self)
+        fit = _keras_fits.fit_in_epoch(self)
         if fit is not None:
             if self._beginning is not None:
                 self._begin_fit(fit, self._beginning)
-            self._progress.tell(partial(_keras_private.tell_length, fit.iterator))
+            self._progress.tell(partial(_keras_fits.tell_length, fit.iterator))
         self._progress.begin_epoch()
         weigh_last_batch(self, self._part().sampler, self._progress.left)
 
@@ -84,9 +84,9 @@ class KerasDataAdapter(_keras_private.DataAdapter):
             return
         if caller:
             self._progress.end_epoch()
-            fit = _keras_private.fit_in_epoch(self)
+            fit = _keras_fits.fit_in_epoch(self)
             if fit is not None:
-                _keras_private.finish_backups(fit)
+                _keras_fits.finish_backups(fit)
         else:
             self._progress.advance()
 
@@ -130,7 +130,7 @@ class KerasDataAdapter(_keras_private.DataAdapter):
 
     def _part(self) -> WindowSource:
         """Return what this process feeds of the batches: all of them, unless workers share them."""
-        method, model = _keras_private.method_calling()
+        method, model = _keras_fits.method_calling()
         if method == "predict" and keras.backend.backend() == "tensorflow":
             return self._source  # TensorFlow's devices need no equal parts for that.
         sampler = share(self._source.sampler, Workers.of_this_run(model))
@@ -144,9 +144,9 @@ class KerasDataAdapter(_keras_private.DataAdapter):
         Args:
             arguments: What Keras's method got besides the dataset.
         """
-        method, model = _keras_private.method_calling()
-        workers, fit = Workers.of_this_run(model), _keras_private.fit_beginning(self)
-        paths = [] if fit is None else _keras_private.backup_paths(fit)
+        method, model = _keras_fits.method_calling()
+        workers, fit = Workers.of_this_run(model), _keras_fits.fit_beginning(self)
+        paths = [] if fit is None else _keras_fits.backup_paths(fit)
 
         def check() -> dict[str, Any]:
             self._refuse_run(arguments, workers)
@@ -171,7 +171,7 @@ class KerasDataAdapter(_keras_private.DataAdapter):
 
     def _refuse_run(self, arguments: dict[str, Any], workers: Workers) -> None:
         """Refuse a fit, an evaluation or a prediction that would go wrong in this process."""
-        method, model = _keras_private.method_calling()
+        method, model = _keras_fits.method_calling()
         self._refuse_ignored(arguments)
         if self._progress.in_keras_epoch and _keras_private.feeds_from(self):
             raise RuntimeError(
@@ -183,10 +183,10 @@ class KerasDataAdapter(_keras_private.DataAdapter):
         share(self._source.sampler, workers)
         if method != "predict" and model is not None and self._source.spec.handling.partial:
             refuse_nan_losses(model)
-        if _keras_private.fit_beginning(self) is not None:
+        if _keras_fits.fit_beginning(self) is not None:
             refuse_unaveraged()
 
-    def _begin_fit(self, fit: _keras_private.Fit, beginning: Beginning) -> None:
+    def _begin_fit(self, fit: _keras_fits.Fit, beginning: Beginning) -> None:
         """Begin a fit where all processes of the run have stopped, once callbacks have restored."""
         self._beginning = None
         workers = Workers.of_this_run(fit.model)
@@ -198,7 +198,7 @@ class KerasDataAdapter(_keras_private.DataAdapter):
                 "the epoch of fit": fit.epoch,
                 "the epoch of the dataset": epoch,
                 "the batch within the epoch": batch,
-                "the updates of the optimizer": _keras_private.updates_of(fit.model.optimizer),
+                "the updates of the optimizer": _keras_fits.updates_of(fit.model.optimizer),
                 "the weights (by a digest)": digest_of_variables(fit.model.weights),
             }
 
@@ -206,12 +206,12 @@ class KerasDataAdapter(_keras_private.DataAdapter):
             self._follow(fit, beginning)
             return
         agree(workers, check, BACKUPS)
-        _keras_private.share_backups(fit, first=workers.process == 0)
+        _keras_fits.share_backups(fit, first=workers.process == 0)
 
-    def _follow(self, fit: _keras_private.Fit, beginning: Beginning) -> None:
+    def _follow(self, fit: _keras_fits.Fit, beginning: Beginning) -> None:
         """Move to where a continued fit stopped, and warn if the fit cannot learn."""
-        batches, paths = self._source.sampler.batches, _keras_private.backup_paths(fit)
-        backup, earlier = _keras_private.restored_backup(fit), None
+        batches, paths = self._source.sampler.batches, _keras_fits.backup_paths(fit)
+        backup, earlier = _keras_fits.restored_backup(fit), None
         if backup is not None:
             earlier = next((self._begun[path] for path in paths if path in self._begun), None)
         beginning, begun = earlier or (beginning, None)
@@ -219,7 +219,7 @@ class KerasDataAdapter(_keras_private.DataAdapter):
             fit.epoch, lambda fresh: trained_before(fit, backup, beginning, batches, fresh), begun
         )
         self._begun = {**self._begun, **dict.fromkeys(paths, (beginning, begun))}
-        _keras_private.begin_backups(fit)
+        _keras_fits.begin_backups(fit)
         warn_of_rate_zero(fit, batches)
 
     def _go_through(

@@ -148,6 +148,17 @@ def test_the_distribution_tells_of_processes_and_devices(monkeypatch):
             Workers.of_this_run()
 
 
+def test_keras_hands_datasets_through_in_several_processes(monkeypatch):
+    """Keras 3.16 parts data in its own adapters: a dataset must not pass through one of those."""
+    from keras.src.distribution import distribution_lib
+    from keras.src.trainers.data_adapters import get_data_adapter
+
+    now = distribution((2, 1), _is_multi_process=True, num_processes=2, data_shard_id=1)
+    monkeypatch.setattr(distribution_lib, "distribution", lambda: now)
+    dataset = built()
+    assert get_data_adapter(dataset) is dataset
+
+
 @only_torch
 def test_fit_is_refused_where_keras_would_average_no_gradients(monkeypatch):
     import torch
