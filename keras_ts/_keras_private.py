@@ -1,4 +1,4 @@
-"""Uses the private parts of Keras that keras_ts needs; no other file touches any.
+"""Uses the private parts of Keras that keras_ts needs; beside ``_keras_fits`` no file touches any.
 
 ``fit(dataset)`` shuffles the batches of a ``PyDataset`` with Python's global ``random``, unless it
 gets ``shuffle=False``; the order of training would then depend on everything else that draws from
@@ -29,14 +29,6 @@ an adapter. Here these arguments are read from the frame of the Keras method tha
 for its length, so that the adapter can refuse them.
 ``tests/windows/feeding/test_keras_adapter.py`` notices when that changes.
 
-Keras does not tell a dataset which epoch a fit begins with, or what a callback has restored. The
-frame of ``fit`` shows both. A resumed epoch is shorter than the length that Keras has asked for,
-since its first batches were trained on before; so the length of each epoch is set in Keras's
-``EpochIterator``. A ``BackupAndRestore`` that saves every ``n`` batches forgets the epoch that it
-has restored, and after the last batch of an epoch it saves that epoch as not finished. Both are
-corrected here.
-``tests/windows/feeding/test_fits.py`` notices when that changes.
-
 Keras keeps the mask of an output with the tensor, in a way that depends on the backend, and
 multiplies losses by it. A loss that handles masks itself must read that mask;
 ``tests/test_losses.py`` notices when that changes.
@@ -47,7 +39,6 @@ have made. ``tests/evaluation/test_calibrate.py`` notices when that changes.
 """
 
 import sys
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -69,16 +60,6 @@ try:
     from keras.src.backend.common import global_state
 except ImportError:  # pragma: no cover - a future Keras: its generator is left as it is
     global_state = None
-
-try:
-    # This function also looks in cloud storage, where backups may lie.
-    from keras.src.utils.file_utils import exists as _exists
-except ImportError:  # pragma: no cover - a future Keras
-    from pathlib import Path
-
-    def _exists(path: str) -> bool:
-        return Path(path).exists()
-
 
 try:
     from keras.src.backend import get_keras_mask, set_keras_mask
@@ -141,137 +122,10 @@ def data_arguments(dataset: Any) -> dict[str, Any]:
     return arguments
 
 
-@dataclass(frozen=True)
-class Fit:
-    """The state of a running ``fit`` that reads a dataset.
-
-    Attributes:
-        model: The model.
-        epoch: The current epoch, or the first one before it has begun.
-        epochs: The number of the epoch before which the fit ends.
-        steps_per_epoch: Number of batches in an epoch; None: as many as the dataset has.
-        callbacks: The callbacks.
-        validates: True if the dataset is the validation set, too.
-        iterator: Keras's ``EpochIterator``, or None before Keras has made it.
-    """
-
-    model: keras.Model
-    epoch: int
-    epochs: int
-    steps_per_epoch: int | None
-    callbacks: list[Any]
-    validates: bool
-    iterator: Any
-
-
-def fit_beginning(dataset: Any) -> Fit | None:
-    """Return the fit that asks ``dataset`` for its length as it begins, or None."""
-    variables = _locals_of_fit()
-    if variables.get("x") is not dataset or "epoch_iterator" in variables:
-        return None
-    return _fit(variables, variables["initial_epoch"], dataset)
-
-
-def fit_in_epoch(dataset: Any) -> Fit | None:
-    """Return the fit that begins or ends an epoch of ``dataset``, or None."""
-    variables = _locals_of_fit()
-    # Keras reads the batch that builds a model before the first epoch begins.
-    if "epoch" not in variables or variables["epoch_iterator"].data_adapter is not dataset:
-        return None
-    return _fit(variables, variables["epoch"], dataset)
-
-
-def model_trained_or_evaluated() -> keras.Model | None:
-    """Return the model whose ``fit`` or ``evaluate`` calls the caller, or None."""
-    frame: Any = sys._getframe(2)
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("keras"):
-        if frame.f_code.co_name in ("fit", "evaluate", "predict"):
-            return None if frame.f_code.co_name == "predict" else frame.f_locals.get("self")
-        frame = frame.f_back
-    return None
-
-
 def has_own_step(model: keras.Model) -> bool:
     """Return True if a model computes its loss by a method of its own."""
     steps = ("train_step", "test_step", "compute_loss")
     return any(getattr(type(model), name) is not getattr(keras.Model, name) for name in steps)
-
-
-def _locals_of_fit() -> dict[str, Any]:
-    """Return the local variables of the calling ``fit``, or none for another method of Keras."""
-    frame: Any = sys._getframe(2)
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("keras"):
-        if frame.f_code.co_name in ("fit", "evaluate", "predict"):
-            return dict(frame.f_locals) if frame.f_code.co_name == "fit" else {}
-        frame = frame.f_back
-    return {}
-
-
-def _fit(variables: dict[str, Any], epoch: int, dataset: Any) -> Fit:
-    callbacks = variables["callbacks"]
-    return Fit(
-        model=variables["self"],
-        epoch=epoch,
-        epochs=variables["epochs"],
-        steps_per_epoch=variables["steps_per_epoch"],
-        callbacks=keras.tree.flatten(getattr(callbacks, "callbacks", callbacks)),
-        validates=variables.get("val_x") is dataset,
-        iterator=variables.get("epoch_iterator"),
-    )
-
-
-def tell_length(iterator: Any, batches: int) -> bool:
-    """Set the length of the next epoch in an ``EpochIterator``; return False if that fails."""
-    takes_length = hasattr(iterator, "_num_batches")
-    if takes_length:
-        iterator._num_batches = batches
-    return takes_length
-
-
-def updates_of(optimizer: Any) -> int:
-    """Return the count from which an optimizer's schedule computes the rate."""
-    # It counts batches. The public ``iterations`` counts updates, of several batches under gradient
-    # accumulation.
-    return int(keras.ops.convert_to_numpy(optimizer._iterations))
-
-
-def restored_backup(fit: Fit) -> Any:
-    """Return the ``BackupAndRestore`` whose backup a fit was resumed from, or None.
-
-    Call it before the first batch, when only an earlier fit can have saved a backup.
-    """
-    restored = [callback for callback in _backups(fit) if _exists(callback._weights_path)]
-    return restored[-1] if restored else None
-
-
-def backup_paths(fit: Fit) -> list[str]:
-    """Return the paths of the backups that a fit saves."""
-    return [callback._weights_path for callback in _backups(fit)]
-
-
-def begin_backups(fit: Fit) -> None:
-    """Let the backups of a fit save the epoch that begins, also if that was restored."""
-    for callback in _backups(fit):
-        callback._current_epoch = fit.epoch
-
-
-def finish_backups(fit: Fit) -> None:
-    """Save a backup that the last batch of an epoch made again, with the next epoch in it."""
-    for callback in _backups(fit):
-        if callback.save_freq != "epoch" and not callback._batches_seen_since_last_saving:
-            callback._current_epoch = fit.epoch + 1
-            callback._save_model()
-
-
-def _backups(fit: Fit) -> list[Any]:
-    """Return the callbacks that save backups and have the attributes used here."""
-    kind = keras.callbacks.BackupAndRestore
-    kept = ("_weights_path", "_current_epoch", "_batches_seen_since_last_saving", "_save_model")
-    return [
-        callback
-        for callback in fit.callbacks
-        if isinstance(callback, kind) and all(hasattr(callback, name) for name in kept)
-    ]
 
 
 def schedule_of(optimizer: Any) -> Any:
@@ -337,29 +191,19 @@ def layers_within(model: keras.Model) -> list[Any]:
 
 __all__ = [
     "DataAdapter",
-    "Fit",
-    "backup_paths",
     "batches_read_ahead",
-    "begin_backups",
     "data_arguments",
     "epoch_iterator_calling",
     "feeds_from",
-    "finish_backups",
-    "fit_beginning",
-    "fit_in_epoch",
     "global_seed_generator",
     "has_own_step",
     "layers_within",
     "made_by",
     "mask_of",
-    "model_trained_or_evaluated",
-    "restored_backup",
     "schedule_of",
     "serialized_loss",
     "set_aside_schedule",
     "set_global_seed_generator",
-    "tell_length",
-    "updates_of",
     "with_mask",
 ]
 

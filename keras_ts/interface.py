@@ -67,7 +67,7 @@ class Interface:
             TypeError: ``model`` is not a Keras model, or ``windows`` are not windows.
             ValueError: The windows differ, or the model's layers carry different ones.
         """
-        check_model(model, built=built)
+        model = check_model(model, built=built)
         carried = carried_by(model)
         if windows is None:
             return cls(model, carried)

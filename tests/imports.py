@@ -10,6 +10,7 @@ ROOMS = [
         "_checks",
         "_dtypes",
         "_files",
+        "_keras_fits",
         "_keras_private",
         "_models",
         "_per_window",

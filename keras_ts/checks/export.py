@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts._models import predict, unwrapped
 from keras_ts._typing import Array
 from keras_ts.checks import runtimes
 from keras_ts.checks.export_report import ExportReport
@@ -69,6 +70,7 @@ def check_export(
     """
     _checks.choice("format", format, tuple(runtimes.RUNTIMES))
     rtol = _checks.positive("rtol", rtol)
+    model = unwrapped(model)
     inputs = _inputs(model, x)
     runtimes.require(format)
     names = [tensor.name for tensor in model.inputs]
@@ -111,7 +113,7 @@ class _Runs:
     def agree(self, arrays: list[Array], missing: bool = False) -> bool:
         """Run model and file on some inputs; tell if their outputs are the same."""
         structure = keras.tree.pack_sequence_as(self.x, arrays)
-        outputs = keras.tree.flatten(self.model.predict(structure, verbose=0))
+        outputs = keras.tree.flatten(predict(self.model, structure, batch_size=32))
         if missing and not all(np.isfinite(array).all() for array in outputs):
             return True  # The model masks another of its inputs.
         shapes, count = [array.shape for array in arrays], len(self.differences)

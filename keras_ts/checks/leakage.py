@@ -13,13 +13,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_ts import _checks
+from keras_ts import _checks, _models
 from keras_ts._typing import Array, IntArray
 from keras_ts.checks.changeable import ChangeableSeries
 from keras_ts.checks.farthest import farthest
 from keras_ts.checks.leakage_report import LeakageReport
 from keras_ts.checks.plausible import KINDS
 from keras_ts.interface import Interface
+from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.windowed_series import WindowedSeries
 
 Predict = Callable[[Any], Any]
@@ -240,17 +241,25 @@ class _Passes:
 
 
 def _function(predict: Any, windows: WindowedSeries) -> Predict:
+    predict = _models.unwrapped(predict)
     if isinstance(predict, keras.Model):
         # Refuses windows other than those of its training, and has the model's categories.
         windows = Interface.of(predict, windows).windows
         in_order = replace(windows, shuffle=False, remainder="keep")
-        return lambda series: predict.predict(in_order.build(series), verbose=0)
+        return lambda series: _predictions(predict, in_order.build(series))
     if isinstance(predict, type) or not callable(predict):
         raise TypeError(
             "predict must be a function of a series that returns the predictions of all its "
             f"windows, or a Keras model. Received: {type(predict).__name__}."
         )
     return predict
+
+
+def _predictions(model: keras.Model, dataset: WindowDataset) -> Array:
+    if not _models.is_distributed(model):
+        predictions: Array = model.predict(dataset, verbose=0)
+        return predictions
+    return np.concatenate([_models.predict(model, batch[0]) for batch in dataset])
 
 
 def _places(changeable: ChangeableSeries, made_at: IntArray) -> tuple[list[int], list[int]]:

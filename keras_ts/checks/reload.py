@@ -113,7 +113,7 @@ def check_reload(model: keras.Model, x: Any) -> ReloadReport:
         TypeError: ``model`` is not a Keras model, or ``x`` a dataset.
         ValueError: The model is not built, or does not run on ``x``.
     """
-    check_model(model, built=True)
+    model = check_model(model, built=True)
     if isinstance(x, keras.utils.PyDataset):
         raise TypeError(
             "x must be arrays: of a WindowDataset, pass the inputs of a batch, dataset[0][0]. "

@@ -69,7 +69,7 @@ def save_portable(model: keras.Model, filepath: str | os.PathLike[str]) -> None:
             ``QuantileLoss`` or has a ``Bounded``, or stock layers would not give the same results;
             the message says where.
     """
-    check_saveable(model, filepath)
+    model = check_saveable(model, filepath)
     _check_stock(model)
     _check_masks(model)
     lowered = keras.models.clone_model(model, clone_function=_lowered, recursive=True)

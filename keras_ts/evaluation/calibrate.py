@@ -89,7 +89,7 @@ def calibrate(
         ValueError: The model is calibrated already or lacks the quantiles of a coverage, or the
             windows are too few; with ``train_on``, it is not compiled, or its training diverges.
     """
-    check_model(model, built=True)
+    model = check_model(model, built=True)
     shares = None if coverage is None else checked_coverage(coverage)
     judged = JudgedWindows("validation", validation)
     interface = Interface.of(model, validation)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._models import check_model
+from keras_ts._models import check_model, unwrapped
 from keras_ts.evaluation.forecasters.baselines import LinearRegression
 from keras_ts.evaluation.forecasters.forecaster import Forecaster, of_array, of_model
 from keras_ts.evaluation.forecasters.table_windows import on_windows
@@ -235,9 +235,9 @@ def _named(models: Any, reserved: Iterable[str]) -> dict[str, Any]:
                     f"models[{name!r}] must be a model, (model, train, validation) or a table of "
                     f"forecasts. Received a tuple of {len(value)}."
                 )
-            check_model(value[0], built=True)
-        elif isinstance(value, keras.Model):
-            check_model(value, built=True)
+            named[name] = check_model(value[0], built=True), *value[1:]
+        elif isinstance(unwrapped(value), keras.Model):
+            named[name] = check_model(value, built=True)
         elif not _is_table(value):
             raise TypeError(
                 f"models[{name!r}] must be {kinds} (a frame, or a dict such as align returns). "

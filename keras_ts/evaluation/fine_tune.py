@@ -77,7 +77,7 @@ def fine_tune(
             with settings that cannot be made again; ``calibration`` is missing, too short, or
             shares targets with ``train``; or the training diverges.
     """
-    check_model(model, built=True)
+    model = check_model(model, built=True)
     trained = JudgedWindows("train", train)
     interval = Interface(model, None).last_layer
     net, own_coverage = model, None

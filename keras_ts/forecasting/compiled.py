@@ -8,7 +8,6 @@ values hold the models.
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -16,6 +15,7 @@ import numpy as np
 from keras import ops
 
 from keras_ts._dtypes import at_least_float32
+from keras_ts._models import Run, run_by_jax, variables_of
 from keras_ts._typing import Array, BoolArray
 from keras_ts.forecasting.loop import Loop, Rounds
 from keras_ts.windows.reading.panel import Panel, missing_rows
@@ -29,9 +29,6 @@ _PATIENCE_SECONDS = 5.0
 _MOST = 8
 # Held while a loop is looked up or made, which is fast; the loop compiles in its first run.
 _LOOKING_UP = threading.Lock()
-
-# Runs a loop on a batch of inputs, in any number of threads at once.
-Run = Callable[[Any], Any]
 
 
 class _Kept:
@@ -53,7 +50,7 @@ def compiled_loop(model: keras.Model, rounds: Rounds, shapes: dict[str, tuple[in
         shapes: The shapes of the inputs by their roles, without the batch.
     """
     eager, jit = bool(model.run_eagerly), model.jit_compile
-    key = (rounds, tuple(shapes.items()), eager, jit, *_variables(model))
+    key = (rounds, tuple(shapes.items()), eager, jit, *variables_of(model))
     with _LOOKING_UP:
         kept = getattr(model, _ATTRIBUTE, None)
         if kept is None:
@@ -64,51 +61,12 @@ def compiled_loop(model: keras.Model, rounds: Rounds, shapes: dict[str, tuple[in
             inputs = loop_inputs(model, shapes)
             loop = keras.Model(inputs, Loop(model, rounds, unrolled=eager)(inputs), name="forecast")
             loop.run_eagerly, loop.jit_compile = eager, jit
-            run = _run_by_jax(loop) if keras.backend.backend() == "jax" else loop.predict_on_batch
+            run = run_by_jax(loop) if keras.backend.backend() == "jax" else loop.predict_on_batch
             kept.loops[key] = run
         kept.loops.move_to_end(key)
         while len(kept.loops) > _MOST:
             kept.loops.popitem(last=False)
     return run
-
-
-def _run_by_jax(loop: keras.Model) -> Run:
-    """Return a function that runs a loop on JAX without replacing the arrays of its variables.
-
-    ``predict_on_batch`` would donate the arrays to the compiled function and assign the arrays that
-    it returns, so that other threads could read deleted arrays in the meantime.
-    """
-    import jax
-
-    def step(trainable: list[Any], non_trainable: list[Any], inputs: Any) -> tuple[Any, list[Any]]:
-        output, after = loop.stateless_call(trainable, non_trainable, inputs, training=False)
-        changed = [
-            None if value is old else value for value, old in zip(after, non_trainable, strict=True)
-        ]
-        return output, changed
-
-    compiled = jax.jit(step) if loop.jit_compile and not loop.run_eagerly else step
-
-    def run(inputs: Any) -> Any:
-        variables = loop.non_trainable_variables
-        trainable = [variable.value for variable in loop.trainable_variables]
-        output, changed = compiled(trainable, [variable.value for variable in variables], inputs)
-        for variable, value in zip(variables, changed, strict=True):
-            # Only random number generators change their state.
-            if value is not None:
-                variable.assign(value)
-        return output
-
-    return run
-
-
-def _variables(model: keras.Model) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return a key that changes if the model gets other variables, or other trainable ones.
-
-    A compiled loop takes the values of both lists by their order, and would not notice that another
-    layer was frozen, or that LoRA or quantization replaced variables.
-    """
-    return tuple(map(id, model.trainable_variables)), tuple(map(id, model.non_trainable_variables))
 
 
 def loop_inputs(model: keras.Model, shapes: dict[str, tuple[int, ...]]) -> Any:

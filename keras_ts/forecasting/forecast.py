@@ -116,7 +116,7 @@ def forecast(
     """
     interface = Interface.of(model, windows, built=True)
     _checks.choice("incomplete", incomplete, ("raise", "nan"))
-    settings = interface.windows
+    model, settings = interface.model, interface.windows
     steps = settings.horizon if steps is None else _checks.integer("steps", steps, 1)
     interface.check_forecaster()
     panel = _read(matched(series, interface), interface)

@@ -75,7 +75,7 @@ class Rollout(keras.Model):
         name: str | None = None,
     ) -> None:
         interface = Interface.of(model, windows, built=True)
-        settings = interface.windows
+        model, settings = interface.model, interface.windows
         steps = settings.horizon if steps is None else _checks.integer("steps", steps, 1)
         interface.check_forecaster()
         columns = _columns(interface)

@@ -11,7 +11,7 @@ import keras
 
 from keras_ts import _checks, _keras_private
 from keras_ts._files import path_text, replacing
-from keras_ts._models import check_model
+from keras_ts._models import check_model, undistributed
 from keras_ts.interface import Interface, in_layers, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.plotting.errors import plot_errors
@@ -94,7 +94,7 @@ def save_model(
             ``README.md`` that would be wrong or lost.
         FileNotFoundError: The folder of ``filepath`` does not exist.
     """
-    check_model(model)
+    model = check_model(model)
     path = Path(path_text("filepath", filepath))
     _checks.boolean("picture", picture)
     if path.name.lower().endswith(_OTHER_FILES):
@@ -254,12 +254,13 @@ def _check_readme(path: Path, card: Scorecard | None) -> None:
         )
 
 
-def check_saveable(model: Any, filepath: Any) -> None:
-    """Refuse anything but a model, and a path that does not end in ``.keras``."""
-    check_model(model)
+def check_saveable(model: Any, filepath: Any) -> keras.Model:
+    """Return a model; refuse anything else, and a path that does not end in ``.keras``."""
+    model = check_model(model)
     path = path_text("filepath", filepath)
     if not path.endswith(".keras"):
         raise ValueError(f"filepath must end in .keras. Received: filepath={path!r}.")
+    return model
 
 
 def write(model: keras.Model, filepath: str | os.PathLike[str], carried: Carried | None) -> None:
@@ -269,6 +270,7 @@ def write(model: keras.Model, filepath: str | os.PathLike[str], carried: Carried
 
 
 def _write(model: keras.Model, temporary: Path, carried: Carried | None) -> None:
-    keras.saving.save_model(model, temporary)
+    with undistributed():
+        keras.saving.save_model(model, temporary)
     if carried is not None:
         put_carried(temporary, carried)

@@ -7,6 +7,7 @@ import keras
 
 from keras_ts import _checks
 from keras_ts._files import path_text
+from keras_ts._models import unwrapped
 from keras_ts.interface import Interface, carried_by
 from keras_ts.layers.conformal_interval import checked_coverage, outer_levels
 from keras_ts.saving.card import Scorecard
@@ -55,6 +56,7 @@ def scorecard(model: keras.Model | str | os.PathLike[str]) -> Scorecard:
         TypeError: ``model`` is neither a Keras model nor a path.
         ValueError: The model or file has no scorecard, or an invalid one.
     """
+    model = unwrapped(model)
     if isinstance(model, keras.Model):
         return _of_model(model)
     if not isinstance(model, str | os.PathLike):

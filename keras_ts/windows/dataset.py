@@ -21,7 +21,7 @@ from keras_ts.windows.feeding.progress import Progress
 from keras_ts.windows.feeding.source import WindowSource
 from keras_ts.windows.feeding.to_grain import to_grain
 from keras_ts.windows.feeding.to_tf import to_tf
-from keras_ts.windows.feeding.workers import cut
+from keras_ts.windows.feeding.workers import Workers, cut, share
 from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.weights import WindowWeights
@@ -148,7 +148,7 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         return self._source.read(epoch, begin, end)
 
     def __iter__(self) -> Iterator[Any]:
-        return self._go_through(self._progress.begin_pass_by_hand)
+        return self._go_through(self._source, self._progress.begin_pass_by_hand)
 
     def reset(self) -> None:
         """Go back to the first batch of epoch 0, so that the next ``fit`` reads what the first did.
@@ -178,8 +178,11 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         weigh 1. With ``remainder="drop"`` there is no such batch, and with ``"pad"`` it is full
         already.
 
-        Under a ``keras.distribution`` a worker has the devices of its process, so call ``shard``
-        after setting it. In a single process, ``shard(1, 0)`` fills up for its devices.
+        A loop that trains on shards averages the gradients of the workers, as PyTorch's
+        ``DistributedDataParallel`` does, each that of its weighted mean loss. ``fit`` on JAX takes
+        the whole dataset in every process, and calls this by itself; a shard that was made by hand
+        trains the same. Metrics passed to ``compile`` as ``metrics=`` ignore weights, and count
+        the repeated windows; those in ``weighted_metrics=`` do not.
 
         Example:
 
@@ -303,7 +306,8 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
                 "predict on that."
             )
         predictions = _checks.numeric(predictions, "predictions")
-        if predictions.ndim and len(predictions) == sampler.positions:
+        filled = share(sampler, Workers.of_this_run()).positions
+        if predictions.ndim and len(predictions) in (sampler.positions, filled):
             predictions = predictions[: sampler.size]  # Without the padding.
         return self._source.placement.table(self._source.targets(), predictions)
 

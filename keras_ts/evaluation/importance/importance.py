@@ -141,7 +141,7 @@ def importance(
     repeats = _checks.integer("repeats", repeats, 1)
     generator = np.random.default_rng(_checks.integer("seed", seed, 0))
     measure = _checks.choice("by", measure_of(by, judged), ("mae", "mase"))
-    measured = _Measured(model, interface.quantiles, judged, measure, shuffled)
+    measured = _Measured(interface.model, interface.quantiles, judged, measure, shuffled)
     measured.measure(repeats, generator, verbose)
     return ImportanceReport(
         measured.rows(),

@@ -15,6 +15,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._dtypes import with_exact_integers
+from keras_ts._models import predict
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.arithmetic.verdict import Origins
 from keras_ts.windows.arithmetic.categories import collapsed
@@ -181,7 +182,7 @@ class JudgedWindows:
         # Only whole batches: JAX compiles anew for another shape, which takes seconds.
         places = np.minimum(np.arange(-(-count // batch) * batch), count - 1)
         inputs = keras.tree.map_structure(lambda part: part[places], block.inputs)
-        outputs = model.predict(with_exact_integers(inputs), batch_size=batch, verbose=0)
+        outputs = predict(model, with_exact_integers(inputs), batch)
         outputs = _checks.numeric(outputs, f"the output of {name}")[:count]
         return self.in_steps(name, outputs, levels)
 

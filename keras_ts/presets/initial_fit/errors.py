@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_ts._dtypes import with_exact_integers
+from keras_ts._models import predict
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 
@@ -48,7 +49,7 @@ def chunks(probe: keras.Model, dataset: WindowDataset) -> Iterator[Chunk]:
         # The last chunk is read from earlier on: for one of another length JAX would compile anew.
         first = max(end - _CHUNK, 0)
         x, y, *weights = source.read(0, first, end)
-        probed = probe.predict_on_batch(with_exact_integers(x))
+        probed = predict(probe, with_exact_integers(x))
         ahead = x["future"][:, -1] if source.panel.columns.future else np.empty((len(y), 0))
         parts = [np.asarray(part)[begin - first :] for part in (y, ahead, *weights, *probed)]
         y, ahead, *weights = parts[: 2 + len(weights)]

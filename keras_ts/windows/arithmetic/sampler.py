@@ -44,6 +44,8 @@ class BatchSampler(PickledByFields):
         positions: Number of positions in all batches: more than ``size`` if there is padding, which
             comes last.
         weighted: True if windows have weights, since some worker's epoch may have padding.
+        last_share: Number of windows in the last batch over its rows: below 1 if it is filled up
+            for workers or devices.
     """
 
     ranges: WindowRanges
@@ -70,6 +72,9 @@ class BatchSampler(PickledByFields):
         self.size = self._last + min(max(rest - begin, 0), self._last_rows)
         self.weighted = self.remainder == "pad" or filled > rest
         self._weights = np.float32(1), np.float32(filled / max(rest, 1))
+        self.last_share = 1.0
+        if rest and self.remainder == "keep":
+            self.last_share = rest / filled
         if self.remainder == "pad":
             self._weights = (np.float32(self.batches * self.batch_size / self.total),) * 2
         self._stretch: tuple[Any, Any, Any] = None, None, None

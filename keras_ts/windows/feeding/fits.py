@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from keras_ts import _keras_private
+from keras_ts import _keras_fits, _keras_private
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,13 @@ class Beginning:
     batches: int | None
 
     @classmethod
-    def of(cls, fit: _keras_private.Fit) -> "Beginning":
+    def of(cls, fit: _keras_fits.Fit) -> "Beginning":
         """Return where ``fit`` begins."""
         return cls(fit.epoch, _batches_counted(fit))
 
 
 def trained_before(
-    fit: _keras_private.Fit, backup: Any, beginning: Beginning, batches: int, fresh: bool
+    fit: _keras_fits.Fit, backup: Any, beginning: Beginning, batches: int, fresh: bool
 ) -> tuple[int, int] | None:
     """Return how far earlier fits came: passes through the dataset, and batches of the next one.
 
@@ -67,7 +67,7 @@ def trained_before(
     return passes, parts * steps + more
 
 
-def _batches_of_epoch(fit: _keras_private.Fit, beginning: Beginning, steps: int) -> int:
+def _batches_of_epoch(fit: _keras_fits.Fit, beginning: Beginning, steps: int) -> int:
     """Return how many batches of its first epoch a fit has trained on, or -1 if unknown."""
     counted = _batches_counted(fit)
     if counted is None or beginning.batches is None:
@@ -75,12 +75,12 @@ def _batches_of_epoch(fit: _keras_private.Fit, beginning: Beginning, steps: int)
     return counted - beginning.batches - (fit.epoch - beginning.epoch) * steps
 
 
-def _batches_counted(fit: _keras_private.Fit) -> int | None:
+def _batches_counted(fit: _keras_fits.Fit) -> int | None:
     optimizer = getattr(fit.model, "optimizer", None)
     # A loss-scaling optimizer does not count batches whose gradients are not finite.
     if optimizer is None or hasattr(optimizer, "inner_optimizer"):
         return None
-    return _keras_private.updates_of(optimizer)
+    return _keras_fits.updates_of(optimizer)
 
 
 def _not_followed(reason: str) -> None:
@@ -93,7 +93,7 @@ def _not_followed(reason: str) -> None:
     )
 
 
-def warn_of_rate_zero(fit: _keras_private.Fit, batches: int) -> None:
+def warn_of_rate_zero(fit: _keras_fits.Fit, batches: int) -> None:
     """Warn if a fit begins at a learning rate of 0 that nothing seems to raise.
 
     Args:
@@ -108,7 +108,7 @@ def warn_of_rate_zero(fit: _keras_private.Fit, batches: int) -> None:
     if schedule is None:
         rises = any(_may_set_rates(callback) for callback in fit.callbacks)
     elif isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
-        begin = _keras_private.updates_of(optimizer)
+        begin = _keras_fits.updates_of(optimizer)
         last = (fit.epochs - fit.epoch) * (fit.steps_per_epoch or batches) - 1
         # Updates to look at: at distances that double, and 64 spread evenly to the end of the fit.
         ahead = {min(1 << power, last) for power in range(last.bit_length() + 1)}

@@ -13,7 +13,7 @@ import pytest
 from helpers import BACKEND, compiled, distinct
 from keras_ts import WindowedSeries
 from keras_ts.windows.feeding import workers
-from keras_ts.windows.feeding.workers import Workers
+from keras_ts.windows.feeding.workers import Workers, share
 
 only_jax = pytest.mark.skipif(BACKEND != "jax", reason="Keras distributes on JAX alone")
 only_torch = pytest.mark.skipif(BACKEND != "torch", reason="about torch.distributed")
@@ -24,63 +24,139 @@ def built(batch_size=8, windows=19):
     return settings.build(np.sin(distinct(windows + 4)))
 
 
-def distribute(monkeypatch, count, index, devices=1, auto_shard_dataset=True):
+def distribute(monkeypatch, workers):
     """Let Keras speak of these workers."""
-    distribution = SimpleNamespace(auto_shard_dataset=auto_shard_dataset)
-    monkeypatch.setattr(keras.distribution, "distribution", lambda: distribution)
-    monkeypatch.setattr(Workers, "of_this_run", lambda: Workers(count, index, devices))
+    monkeypatch.setattr(Workers, "of_this_run", lambda model=None: workers)
 
 
-@pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
-@pytest.mark.parametrize(
-    ("shard", "received"),
-    [((1, 0), "the whole"), ((2, 0), r"shard\(2, 0\) of it"), ((4, 1), r"shard\(4, 1\) of it")],
-)
-def test_each_process_must_read_its_own_part(shard, received, method, monkeypatch):
-    dataset, model = built(), compiled()
-    dataset = dataset.shard(*shard) if shard != (1, 0) else dataset
-    distribute(monkeypatch, 2, 1)
-    with pytest.raises(ValueError, match=rf"process 1 received {received}.* ds\.shard\(2, 1\)"):
-        getattr(model, method)(dataset, verbose=0)
+def rows_fed(dataset):
+    """Return the rows and weights of the batches that Keras would get."""
+    return [
+        (batch[1].tolist(), batch[2].tolist() if len(batch) > 2 else None)
+        for batch in dataset.get_numpy_iterator()
+    ]
 
 
-def test_whoever_says_that_data_are_parted_is_believed(monkeypatch):
-    distribute(monkeypatch, 2, 1, auto_shard_dataset=False)
-    workers.refuse_unshared(built()._source.sampler)
+def by_hand(dataset):
+    return [(batch[1].tolist(), batch[2].tolist() if len(batch) > 2 else None) for batch in dataset]
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_each_process_feeds_its_own_part_and_all_else_stays_whole(index, monkeypatch):
+    dataset, whole = built(), built()
+    part = by_hand(whole.shard(2, index))
+    distribute(monkeypatch, Workers(2, index, 1, 2, index))
+    assert rows_fed(dataset) == rows_fed(built().shard(2, index)) == part
+    assert by_hand(dataset) == by_hand(whole)
+    assert len(dataset) == len(whole) == 3
+    np.testing.assert_array_equal(dataset[2][1], whole[2][1])
+    assert dataset.state() == whole.state() | {"epoch": 1}  # The pass by hand counts.
+    assert dataset.num_windows == 19
+
+
+def test_the_part_of_another_process_is_refused(monkeypatch):
+    distribute(monkeypatch, Workers(2, 1, 1, 2, 1))
+    for shard in ((2, 0), (4, 1)):
+        with pytest.raises(ValueError, match=rf"received shard\({shard[0]}.*ds\.shard\(2, 1\)"):
+            share(built().shard(*shard)._source.sampler, Workers.of_this_run())
+
+
+def test_processes_with_data_of_their_own_feed_it_whole(monkeypatch):
+    sampler = built()._source.sampler
+    assert share(sampler, Workers(2, 1, 1, 2, 1, apart=True)) is sampler
     with pytest.raises(ValueError, match=r"received shard\(2, 0\)"):
-        workers.refuse_unshared(built().shard(2, 0)._source.sampler)
+        share(built().shard(2, 0)._source.sampler, Workers(2, 1, 1, 2, 1, apart=True))
 
 
-@pytest.mark.parametrize(
-    ("batch_size", "windows", "says"),
-    [(8, 19, "cannot share batch 2, which has 3 windows"), (9, 18, "share batch 0, which has 9")],
-)
-def test_devices_must_divide_every_batch(batch_size, windows, says, monkeypatch):
-    distribute(monkeypatch, 1, 0, devices=2)
-    whole = built(batch_size, windows)
-    with pytest.raises(ValueError, match=rf"2 devices.*{says}.*ds\.shard\(1, 0\).*multiple of 2"):
-        workers.refuse_unshared(whole._source.sampler)
-    workers.refuse_unshared(built(8, 16)._source.sampler)
-    workers.refuse_unshared(built(8, 19).shard(1, 0)._source.sampler)
+@pytest.mark.parametrize("workers", [Workers(1, 0, 2), Workers(2, 1, 2, 2, 1)])
+def test_workers_and_devices_must_divide_the_batch_size(workers, monkeypatch):
+    distribute(monkeypatch, workers)
+    batch_size = 6 if workers.count > 1 else 9
+    with pytest.raises(ValueError, match=rf"multiple of {2 * workers.count}.*batch_size="):
+        list(built(batch_size, 18).get_numpy_iterator())
 
 
-@only_jax
+@pytest.mark.parametrize("method", ["fit", "evaluate"])
+def test_devices_share_an_odd_last_batch_and_the_loss_is_that_of_one(method, monkeypatch):
+    """The last batch has 3 windows, and is filled up to 4."""
+    results = []
+    for devices in (1, 2):
+        distribute(monkeypatch, Workers(devices=devices))
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.1), "mse", weighted_metrics=["mae"])
+        dataset = built()
+        if method == "fit":
+            validation = WindowedSeries(4, batch_size=8).build(np.cos(distinct(17)))
+            fit = model.fit(dataset, epochs=2, validation_data=validation, verbose=0)
+            results.append([fit.history[name] for name in sorted(fit.history)])
+        else:
+            results.append(model.evaluate(dataset, verbose=0))
+        rows = [len(targets) for targets, _ in rows_fed(dataset)]
+        assert rows == [8, 8, 3 if devices == 1 else 4]
+    np.testing.assert_allclose(*results, rtol=1e-5)
+
+
+def test_rows_of_padding_are_dropped_from_predictions(monkeypatch):
+    dataset = WindowedSeries(4, batch_size=8).build(np.sin(distinct(23)))
+    distribute(monkeypatch, Workers(devices=2))
+    predictions = np.arange(20.0)
+    table = dataset.align(predictions)
+    np.testing.assert_array_equal(table["prediction"], predictions[:19])
+    with pytest.raises(ValueError, match="21"):
+        dataset.align(np.arange(21.0))
+
+
+def test_keras_predict_is_refused_in_several_processes(monkeypatch):
+    with pytest.raises(RuntimeError, match="cannot gather what the 2 processes"):
+        workers.refuse_scattered(Workers(2, 0, 1, 2, 0))
+    workers.refuse_scattered(Workers(devices=2))
+
+
+def distribution(shape, names=("batch", "model"), **attributes):
+    mesh = SimpleNamespace(shape=shape, axis_names=names)
+    settings = {"auto_shard_dataset": True, "batch_dim_name": "batch", **attributes}
+    return SimpleNamespace(device_mesh=mesh, **settings)
+
+
+@pytest.mark.skipif(BACKEND == "tensorflow", reason="keras.distribution is a stub there")
 def test_the_distribution_tells_of_processes_and_devices(monkeypatch):
-    import jax
-
-    assert Workers.of_this_run() == Workers(1, 0, 1)
-    mesh = SimpleNamespace(shape=(4, 2), axis_names=("batch", "model"))
-    distribution = SimpleNamespace(device_mesh=mesh, batch_dim_name="batch")
-    monkeypatch.setattr(keras.distribution, "distribution", lambda: distribution)
-    for processes, index, parted in [
-        (1, 0, Workers(1, 0, 4)),
-        (2, 1, Workers(2, 1, 2)),
-        (4, 3, Workers(4, 3, 1)),
-        (8, 5, Workers(4, 2, 1)),  # Two processes have one copy of the model.
+    """With the attributes of Keras 3.13 and later, also on PyTorch as in 3.16, and without them."""
+    assert Workers.of_this_run() == Workers()
+    for processes, process, shape, expected in [
+        (1, 0, (4, 2), Workers(1, 0, 4)),
+        (2, 1, (4, 2), Workers(2, 1, 2, 2, 1)),
+        (4, 3, (4, 2), Workers(4, 3, 1, 4, 3)),
+        (8, 5, (4, 2), Workers(4, 2, 1, 8, 5)),  # Two processes have one copy of the model.
+        (2, 1, (1, 2), Workers(1, 0, 1, 2, 1)),
     ]:
-        monkeypatch.setattr(jax, "process_count", lambda count=processes: count)
-        monkeypatch.setattr(jax, "process_index", lambda number=index: number)
-        assert Workers.of_this_run() == parted
+        monkeypatch.setattr(workers, "_processes", lambda pair=(processes, process): pair)
+        later = {
+            "num_processes": processes,
+            "num_model_replicas": shape[0],
+            "data_shard_id": expected.index,
+        }
+        for attributes in ({}, later):
+            now = distribution(shape, **attributes)
+            monkeypatch.setattr(keras.distribution, "distribution", lambda now=now: now)
+            assert Workers.of_this_run() == expected
+    monkeypatch.setattr(workers, "_processes", lambda: (2, 0))
+    for shape, replicas in [((3, 2), 3), ((2, 2), 4)]:
+        now = distribution(shape, num_model_replicas=replicas)
+        monkeypatch.setattr(keras.distribution, "distribution", lambda now=now: now)
+        with pytest.raises(ValueError, match="cannot be divided among 2 processes"):
+            Workers.of_this_run()
+
+
+def test_keras_hands_datasets_through_in_several_processes(monkeypatch):
+    """Keras 3.16 parts data in its own adapters: a dataset must not pass through one of those."""
+    from keras.src.distribution import distribution_lib
+    from keras.src.trainers.data_adapters import get_data_adapter
+
+    now = distribution((2, 1), _is_multi_process=True, num_processes=2, data_shard_id=1)
+    monkeypatch.setattr(distribution_lib, "distribution", lambda: now)
+    dataset = built()
+    assert get_data_adapter(dataset) is dataset
 
 
 @only_torch
@@ -125,7 +201,7 @@ def refused(method, dataset):
 
 train()
 weights = {f"w{n}": keras.ops.convert_to_numpy(w) for n, w in enumerate(model.weights)}
-rows = [len(batch[1]) for batch in part]
+rows = [len(batch[1]) for batch in part.get_numpy_iterator()]
 np.savez(folder / f"{index}.npz", losses=losses, errors=errors, rows=rows, **weights)
 """
 JAX_BEGINS = """
@@ -138,10 +214,12 @@ JAX_TRAINS = """
 keras.distribution.set_distribution(keras.distribution.DataParallel())
 model = keras.Sequential(layers)
 model.compile(keras.optimizers.SGD(0.1), "mse", weighted_metrics=["mae"])
-if count * jax.local_device_count() > 1:
-    for method in (model.fit, model.evaluate, model.predict):
-        refused(method, whole)
-part = whole.shard(count, index)
+if count > 1:
+    refused(model.predict, whole)
+    other = WindowedSeries(4, batch_size=8 * (1 + index), shuffle=True, seed=1)
+    refused(model.evaluate, other.build(series))
+    refused(model.evaluate, WindowedSeries(4, batch_size=8, seed=1).build(series + index))
+part = whole
 
 class Note(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
@@ -217,8 +295,9 @@ def assert_same_steps(together, alone, rows, errors):
         np.testing.assert_allclose(saved["losses"], alone["losses"], rtol=1e-4)
         for name in alone.files[3:]:
             np.testing.assert_allclose(saved[name], alone[name], rtol=1e-4, atol=1e-6)
-        assert len(saved["errors"]) == errors
-        assert all(f"ds.shard({len(together)}, {index})" in text for text in saved["errors"])
+        assert len(saved["errors"]) == len(errors)
+        for text, words in zip(saved["errors"], errors, strict=True):
+            assert words.format(count=len(together), index=index) in text
     assert len(alone["losses"]) == 6
     assert len(alone.files[3:]) == 4
 
@@ -230,9 +309,10 @@ def test_workers_of_jax_make_the_steps_of_one(tmp_path):
     (alone,) = run_together(JAX_BEGINS, JAX_TRAINS, 1, tmp_path / "alone")
     np.testing.assert_array_equal(alone["rows"], [8, 8, 3])
     two = run_together(JAX_BEGINS, JAX_TRAINS, 2, tmp_path / "two")
-    assert_same_steps(two, alone, [4, 4, 2], errors=3)
+    words = ["cannot gather", "differ in batch_size: 8 in process 0, and 16", "differ in the data"]
+    assert_same_steps(two, alone, [4, 4, 2], words)
     devices = run_together(JAX_BEGINS, JAX_TRAINS, 1, tmp_path / "devices", devices=2)
-    assert_same_steps(devices, alone, [8, 8, 4], errors=3)
+    assert_same_steps(devices, alone, [8, 8, 4], [])
 
 
 @only_torch
@@ -241,4 +321,4 @@ def test_workers_of_pytorch_make_the_steps_of_one(tmp_path):
     (alone,) = run_together(TORCH_BEGINS, TORCH_TRAINS, 1, tmp_path / "alone")
     np.testing.assert_array_equal(alone["rows"], [8, 8, 3])
     two = run_together(TORCH_BEGINS, TORCH_TRAINS, 2, tmp_path / "two")
-    assert_same_steps(two, alone, [4, 4, 2], errors=2)
+    assert_same_steps(two, alone, [4, 4, 2], ["ds.shard({count}, {index})"] * 2)

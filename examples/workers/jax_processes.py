@@ -1,0 +1,112 @@
+"""Trains on two processes as on one, and goes on after one of them was killed.
+
+    python examples/workers/jax_processes.py
+
+It starts itself as one process, as two, and as two of which one is killed in the middle of an epoch
+and both are started again. A cluster would start the processes, one on each host.
+"""
+
+import os
+
+os.environ["KERAS_BACKEND"] = "jax"
+
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import jax
+import keras
+import numpy as np
+
+from keras_ts import WindowedSeries, compare, course_series
+
+KILLED_AT = 40  # The batch: in the middle of the second epoch of 29.
+
+
+class Killed(keras.callbacks.Callback):
+    """End this process as a cluster would, without a word, if it is told to."""
+
+    batches = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        """End the process after the batch."""
+        self.batches += 1
+        if self.batches == KILLED_AT:
+            os._exit(137)
+
+
+def work(folder: Path, count: int, index: int, port: int, victim: int) -> None:
+    """Train and judge a model as one of ``count`` processes."""
+    if count > 1:
+        jax.distributed.initialize(f"127.0.0.1:{port}", count, index)
+    keras.distribution.set_distribution(keras.distribution.DataParallel())
+    keras.utils.set_random_seed(1)
+    windows = WindowedSeries(window=24, batch_size=32, shuffle=True, seed=7)
+    train, validation = windows.split(course_series(), at=951)  # The last batch is odd.
+    model = keras.Sequential(
+        [keras.Input((24,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(1)]
+    )
+    model.compile(keras.optimizers.Adam(1e-3), "mse", weighted_metrics=["mae"])
+    # All processes read the folder, and keras_ts lets only the first write to it.
+    callbacks = [keras.callbacks.BackupAndRestore(folder / "backup", save_freq=5)]
+    callbacks += [Killed()] if index == victim else []
+    fit = model.fit(train, epochs=4, validation_data=validation, callbacks=callbacks, verbose=0)
+    mae = compare(model, train, validation).table["mae"].tolist()
+    result = {"history": fit.history, "mae": mae, "state": train.state()}
+    (folder / f"{index}.json").write_text(json.dumps(result))
+
+
+def run(folder: Path, count: int, victim: int = -1) -> list[dict]:
+    """Start the processes and return what they wrote; none if one was killed."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, __file__, str(folder), str(count)]
+    ranks = [subprocess.Popen([*command, *map(str, (rank, port, victim))]) for rank in range(count)]
+    if victim >= 0:
+        assert ranks[victim].wait(120) == 137
+        for rank in ranks:  # The others would wait for it, until JAX gives up.
+            rank.kill()
+        return []
+    assert [rank.wait(120) for rank in ranks] == [0] * count
+    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(count)]
+
+
+def difference(result: dict, alone: dict) -> float:
+    """Return the largest relative difference of losses, metrics and judged errors."""
+    epochs = len(result["history"]["loss"])  # After a restart, those that were left.
+    names = alone["history"]
+    pairs = [(result["history"][name], alone["history"][name][-epochs:]) for name in names]
+    pairs.append((result["mae"], alone["mae"]))
+    return max(float(np.max(np.abs(np.divide(*pair) - 1))) for pair in pairs)
+
+
+def main() -> None:
+    """Compare the runs."""
+    with tempfile.TemporaryDirectory() as name:
+        folders = [Path(name) / part for part in ("one", "two", "killed")]
+        for folder in folders:
+            folder.mkdir()
+        (alone,), two = run(folders[0], 1), run(folders[1], 2)
+        run(folders[2], 2, victim=1)
+        resumed = run(folders[2], 2)
+    print(f"loss of one process:   {alone['history']['loss']}")
+    print(f"loss of two processes: {two[0]['history']['loss']}")
+    print(f"loss of two, killed:   {resumed[0]['history']['loss']}")
+    # The first epoch after the restart is the rest of one, whose loss is that of the rest.
+    for result in resumed:
+        result["history"] = {name: values[1:] for name, values in result["history"].items()}
+    worst = max(difference(result, alone) for result in (*two, *resumed))
+    print(f"largest relative difference: {worst:.1e}")
+    assert worst < 1e-4
+    assert all(result["state"] == alone["state"] for result in (*two, *resumed))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        work(Path(sys.argv[1]), *map(int, sys.argv[2:]))
+    else:
+        main()
