@@ -84,9 +84,7 @@ class Prepared:
             shapes = columns.input_shapes(settings.geometry, rounds.steps)
             dtype = at_least_float32(interface.model)
             inputs = fed({part: made[part] for part in shapes}, dtype, panel, history.chosen)
-        return cls(
-            interface, series, panel, history, following, rounds, steps, inputs, incomplete
-        )
+        return cls(interface, series, panel, history, following, rounds, steps, inputs, incomplete)
 
     def forecast(self) -> Any:
         """Run the model; return arrays for arrays and frames for frames."""
