@@ -148,9 +148,7 @@ class Bucket:
 
 def _holds_dates(column: Any) -> bool:
     """Return True for Python's dates in an object column of pandas; without rows, for any."""
-    import narwhals as nw
-
-    if not column.implementation.is_pandas_like() or column.dtype != nw.Object:
+    if not column.implementation.is_pandas_like() or column.to_native().dtype != object:
         return False
     first = column.drop_nulls().head(1).to_list()
     return all(hasattr(day, "isoformat") and not hasattr(day, "hour") for day in first)
