@@ -61,7 +61,7 @@ def write_panel(folder, series, rows):
 
 
 class Timed:
-    """A forecaster that notes its seconds, and if asked kills its process at the second bucket.
+    """A forecaster that notes what it took, and if asked kills its process at the second bucket.
 
     It unpickles the forecaster at the first call in a process, which imports Keras, and forecasts
     that bucket once for nothing: so the notes tell what a worker needs to start.
@@ -82,8 +82,9 @@ class Timed:
         if forecaster is None:
             forecaster = sys.timed_forecaster = pickle.loads(self._pickled)  # noqa: S301
             forecaster(batch)
-        started, ahead = time.perf_counter(), forecaster(batch)
-        note = [os.getpid(), started - begin, time.perf_counter() - started, peak()]
+        start, cpu = time.perf_counter() - begin, time.process_time()
+        ahead = forecaster(batch)
+        note = [os.getpid(), start, time.process_time() - cpu, peak()]
         (folder / f"{secrets.token_hex(8)}.json").write_text(json.dumps(note))
         return ahead
 
@@ -213,7 +214,7 @@ def main():
             rate = arguments.series / (seconds - start)
             print(
                 f"  run {number}: {seconds:5.1f} s, of which a worker starts {start:4.1f} s; then "
-                f"{rate:8,.0f} series a second; {workers} workers forecast for {busy:5.1f} s; "
+                f"{rate:8,.0f} series a second; {workers} workers forecast {busy:5.1f} s of CPU; "
                 f"largest difference {difference(folder, name, number):.1e}",
                 flush=True,
             )

@@ -131,6 +131,7 @@ class Bucket:
             )
         ids = nw.maybe_reset_index(self.table[rows].select(self.windows.id_column))
         backend, table = table.implementation, table.drop(self.windows.id_column)
+        table = self._with_whole_times(table)
         if len(others):
             numbers = np.tile(np.arange(1, steps + 1), len(others))
             empty = nw.from_dict({"step": numbers}, backend=backend)
@@ -144,6 +145,21 @@ class Bucket:
         if self.dated:
             native[self.windows.time_column] = native[self.windows.time_column].dt.date
         return native
+
+    def _with_whole_times(self, ahead: Any) -> Any:
+        """Return a forecast whose times are integers as in the batch, also if some are missing.
+
+        NumPy has no missing integers, so ``forecast`` returns floats then, and so must pandas. An
+        engine wants one type in all batches.
+        """
+        import narwhals as nw
+
+        name = self.windows.time_column
+        floats = self.table[name].dtype.is_integer() and ahead[name].dtype.is_float()
+        if not floats or ahead.implementation.is_pandas_like():
+            return ahead
+        times = nw.when(~nw.col(name).is_nan()).then(nw.col(name)).otherwise(None)
+        return ahead.with_columns(times.cast(self.table[name].dtype).alias(name))
 
 
 def _holds_dates(column: Any) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, Self
 import keras
 
 from keras_ts._files import path_text
-from keras_ts.saving.load import load_model, load_windows, located
+from keras_ts.saving.load import load_model, load_windows, located, look_through
 from keras_ts.windows.windowed_series import WindowedSeries
 
 # Most models that a process keeps: a worker may live for many nights, with a new model each.
@@ -38,7 +38,7 @@ class ModelFile:
 
     @classmethod
     def of(cls, filepath: str | os.PathLike[str]) -> Self:
-        """Return a file that exists, or any address."""
+        """Return a file that exists and is whole, or any address."""
         path = path_text("filepath", filepath)
         if "://" in path:
             return cls(path, None)
@@ -48,6 +48,8 @@ class ModelFile:
                 f"{path!r}: there is no such file. Name a file that this process and all workers "
                 "can read under one path, or an address with :// that Keras loads from."
             )
+        if place.is_file():
+            look_through(str(place))
         return cls(str(place), _digest(place))
 
     def windows(self) -> WindowedSeries | None:

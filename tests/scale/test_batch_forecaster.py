@@ -3,6 +3,7 @@
 import inspect
 import pickle
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 import pytest
@@ -159,6 +160,24 @@ def test_series_of_one_row_go_on_at_the_frequency_of_the_others(tmp_path):
     made = BatchForecaster(tmp_path / "short.keras")(table)
     assert set(made["shop"][made["problem"].notna()]) == {SHOPS[5]}
     assert made["day"][made["problem"].isna()].notna().all()
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_integer_times_stay_integers_where_some_are_missing(tmp_path, library):
+    """One series is irregular, so its times are unknown, and one has a time twice."""
+    windows = WindowedSeries(5, 3, target_columns="units", id_column="shop", time_column="day")
+    table = sales(10, SHOPS[:4]).drop(columns=["promo", "size"])
+    table["day"] = table["day"].dt.day.astype("int64")
+    save_model(adding(windows.build(table)), tmp_path / "numbers.keras")
+    table.loc[table["shop"] == SHOPS[1], "day"] = np.arange(10) ** 2
+    table = pd.concat([table, table.tail(1)])
+    made = BatchForecaster(tmp_path / "numbers.keras")(LIBRARIES[library](table))
+    times = nw.from_native(made)["day"]
+    assert times.to_list()[:3] == [11, 12, 13]
+    assert times.is_null().sum() == 6
+    assert times.dtype == (nw.Float64 if library == "pandas" else nw.Int64)
+    problems = as_pandas(made)["problem"].notna()
+    assert problems.tolist() == np.repeat([False, True, False, True], 3).tolist()
 
 
 def test_an_empty_batch_has_the_columns(path, whole):

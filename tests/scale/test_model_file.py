@@ -99,3 +99,9 @@ def test_folders_relative_paths_and_addresses(tmp_path, monkeypatch):
 def test_wrong_paths_are_refused(filepath, error, says):
     with pytest.raises(error, match=says):
         ModelFile.of(filepath)
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path):
+    (tmp_path / "notes.keras").write_text("no model")
+    with pytest.raises(ValueError, match=r"notes\.keras"):
+        ModelFile.of(tmp_path / "notes.keras")
