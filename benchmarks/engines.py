@@ -25,6 +25,8 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+# By default Ray's workers give way to all other processes, of which a shared machine has some.
+os.environ.setdefault("RAY_worker_niceness", "0")
 
 import keras
 import numpy as np
@@ -184,8 +186,8 @@ def difference(folder, name, number):
     whole = pl.read_parquet(folder / "one process 1/*.parquet").sort(KEYS)
     other = pl.read_parquet(folder / f"{name} {number}/*.parquet").sort(KEYS)
     assert other[[*KEYS, "day"]].equals(whole[[*KEYS, "day"]]), f"{name}: other rows"
-    units = whole["units"].to_numpy(), other["units"].to_numpy()
-    return float(np.max(np.abs(units[1] / units[0] - 1)))
+    wanted, units = whole["units"].to_numpy(), other["units"].to_numpy()
+    return float(np.max(np.abs(units - wanted) / np.maximum(np.abs(wanted), 1e-6)))
 
 
 def main():
