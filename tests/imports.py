@@ -24,7 +24,7 @@ ROOMS = [
     ["interface"],
     ["presets", "sweep", "saving"],
     ["forecasting"],
-    ["evaluation", "checks", "conversion"],
+    ["evaluation", "checks", "conversion", "scale"],
     ["testing", "baselines", "command"],
     ["__main__"],
 ]

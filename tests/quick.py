@@ -78,6 +78,7 @@ QUICK = {
         "evaluation/arithmetic/test_metrics.py",
         "evaluation/importance/test_shuffled_columns.py",
     ],
+    "scale": ["scale/test_bucket.py", "scale/test_search.py"],
     "checks": ["checks/test_changeable.py", "checks/test_copies.py", "checks/test_fingerprint.py"],
     "conversion": [
         "conversion/test_mask_flow.py",

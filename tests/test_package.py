@@ -10,6 +10,7 @@ import keras
 import pytest
 
 import keras_ts
+import keras_ts.scale
 from helpers import BACKEND, run_fresh
 from imports import faults
 from keras_ts.checks import export, runtimes
@@ -27,6 +28,7 @@ def new():
     return sorted(set(sys.modules) - before)
 before = set(sys.modules)
 import keras_ts
+import keras_ts.scale
 ours = new()
 import hypothesis
 print(json.dumps([ours, new()]))
@@ -105,7 +107,8 @@ def test_every_public_name_has_a_page():
     public = {f"keras_ts.{name}" for name in keras_ts.__all__ if name in vars(keras_ts)}
     at_the_top = {getattr(keras_ts, name) for name in keras_ts.__all__}
     for module in (
-        keras_ts.layers, keras_ts.losses, keras_ts.metrics, keras_ts.baselines, keras_ts.datasets
+        keras_ts.layers, keras_ts.losses, keras_ts.metrics, keras_ts.baselines, keras_ts.datasets,
+        keras_ts.scale,
     ):  # fmt: skip
         others = (name for name in module.__all__ if getattr(module, name) not in at_the_top)
         public |= {f"{module.__name__}.{name}" for name in others}
@@ -146,7 +149,7 @@ def test_import_brings_only_our_own_modules():
     """The same process imports another module afterwards, to show that the test can fail."""
     alone, with_another = json.loads(run_fresh(IMPORT).splitlines()[-1])
     unwanted = {"tensorflow", "jax", "torch", "matplotlib", "pandas", "polars", "hypothesis",
-                "narwhals", "grain", "statsmodels"}  # fmt: skip
+                "narwhals", "grain", "statsmodels", "ray", "pyspark"}  # fmt: skip
     assert "keras_ts" in alone
     assert not unwanted & {name.split(".")[0] for name in alone}
     assert unwanted & {name.split(".")[0] for name in with_another} == {"hypothesis"}
@@ -190,7 +193,9 @@ def test_the_test_of_imports_can_fail(module, statement, says):
     assert any(says in fault for fault in faults(sources))
 
 
-MIRRORED = ["checks", "conversion", "evaluation", "layers", "saving", "sweep", "windows"]
+MIRRORED = [
+    "checks", "conversion", "evaluation", "layers", "saving", "scale", "sweep", "windows",
+]  # fmt: skip
 
 
 def untested(modules, tests):

@@ -1,31 +1,13 @@
 """``forecast``: forecasts the values that follow a series, for any number of steps."""
 
-from dataclasses import replace
 from typing import Any, Literal
 
 import keras
-import numpy as np
 
 from keras_ts import _checks
-from keras_ts._dtypes import at_least_float32
-from keras_ts.forecasting.compiled import (
-    check_finite,
-    closed_steps,
-    compiled_loop,
-    fed,
-    predict,
-)
-from keras_ts.forecasting.following import Following
-from keras_ts.forecasting.frames import as_frames, matched
-from keras_ts.forecasting.future import inputs_of
-from keras_ts.forecasting.history import History
-from keras_ts.forecasting.loop import checked_rounds
-from keras_ts.forecasting.plan import check_future
+from keras_ts.forecasting.prepared import Prepared
 from keras_ts.interface import Interface
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.reading.common_grid import on_common_grid
-from keras_ts.windows.reading.panel import Panel
-from keras_ts.windows.reading.reader import is_frame, read_panel
 from keras_ts.windows.windowed_series import WindowedSeries
 
 
@@ -116,61 +98,9 @@ def forecast(
     """
     interface = Interface.of(model, windows, built=True)
     _checks.choice("incomplete", incomplete, ("raise", "nan"))
-    model, settings = interface.model, interface.windows
-    steps = settings.horizon if steps is None else _checks.integer("steps", steps, 1)
-    interface.check_forecaster()
-    panel = _read(matched(series, interface), interface)
-    columns = panel.columns.with_calendar(settings.calendar_columns)
-    interface.check_columns(columns)
-    interface.check_frequency(panel)
-    history = History.of(panel, settings, incomplete, interface.masked)
-    rounds = checked_rounds(interface, columns, steps)
-    check_future(future, panel, settings)
-    following = Following.of(panel, settings.gap, rounds.steps)
-    dtype = at_least_float32(model)
-    values = np.full((len(panel.lengths), rounds.steps, *rounds.step_shape), np.nan, dtype)
-    if len(history.chosen):
-        inputs = inputs_of(history, following, future, start, steps, rounds.steps)
-        shapes = columns.input_shapes(settings.geometry, rounds.steps)
-        inputs = fed({part: inputs[part] for part in shapes}, dtype, panel, history.chosen)
-        closed, hollow = (at[:, :steps] for at in closed_steps(inputs, rounds))
-        if incomplete == "raise" and hollow.any():
-            _refuse_hollow(panel, int(history.chosen[hollow.any(axis=1).argmax()]))
-        made = predict(compiled_loop(model, rounds, shapes), inputs)
-        # Steps that have no forecast are NaN.
-        finite = made[:, :steps].copy()
-        finite[closed | hollow] = 0
-        check_finite(finite, inputs, interface.masked is not None, panel, history.chosen)
-        values[history.chosen] = made
-    values = values[:, :steps]
-    if is_frame(series):
-        times = None if following is None else following.times[:, :steps]
-        return as_frames(series, panel, settings, interface.quantiles, times, values)
-    return values[0] if panel.single else values
-
-
-def _refuse_hollow(panel: Panel, number: int) -> None:
-    raise ValueError(
-        f"future closes so many steps in a row of {panel.series(number)} that past the horizon a "
-        "whole window has no value of a target to go on from. Ask for fewer steps, train with a "
-        'longer window or horizon, or pass incomplete="nan" for NaN there.'
-    )
-
-
-def _read(series: Any, interface: Interface) -> Panel:
-    """Return the series without a calendar, which is computed only at the last rows."""
-    # ``History`` looks for missing values, only in the last rows too.
-    windows = replace(interface.windows, missing="drop", min_inputs=None, calendar=None)
-    panel = read_panel(series, windows)
-    if not len(panel.lengths):
+    if steps is not None:
+        steps = _checks.integer("steps", steps, 1)
+    prepared = Prepared.of(interface, series, steps, future, start, incomplete)
+    if not len(prepared.panel.lengths):
         raise ValueError("series is a frame without a row, so there is no series to forecast.")
-    unknown = set(panel.categories or ()) - set(interface.windows.categories or ())
-    if unknown:
-        raise ValueError(
-            f"The model's windows hold no categories of the columns of text {sorted(unknown)}, so "
-            "the columns that it was trained on are unknown. Pass windows=dataset.windows, with "
-            "the dataset that the model was trained on."
-        )
-    if panel.clock is not None:
-        panel = replace(panel, clock=replace(panel.clock, expected=interface.frequency))
-    return on_common_grid(panel) if interface.windows.handling.gaps == "fill" else panel
+    return prepared.forecast()

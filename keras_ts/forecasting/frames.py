@@ -120,7 +120,7 @@ def _frame(
 
     backend, made = table.implementation, []
     if windows.id_column is not None:
-        steps = len(columns["step"]) // len(panel.lengths)
+        steps = len(columns["step"]) // max(1, len(panel.lengths))
         made.append(_ids(table[windows.id_column], panel, steps))
     if times is not None:
         made.append(as_column(table[windows.time_column], times))

@@ -25,11 +25,13 @@ class History:
             filled, only the last rows.
         windows: The windows.
         chosen: The numbers of the series that can be forecast.
+        masked: As in ``of``.
     """
 
     panel: Panel
     windows: WindowedSeries
     chosen: IntArray
+    masked: str | None = None
 
     @classmethod
     def of(
@@ -49,12 +51,24 @@ class History:
             panel = with_missing_last_rows(panel, windows.geometry.reach)
         whole = panel.lengths >= _needed(windows)
         if incomplete == "raise" and not whole.all():
-            _refuse_short(panel, windows, int(whole.argmin()))
-        history = cls(panel, windows, np.flatnonzero(whole))
-        broken = history._broken(masked)
+            raise ValueError("".join(_too_short(panel, windows, int(whole.argmin()))))
+        history = cls(panel, windows, np.flatnonzero(whole), masked)
+        broken = history._broken()
         if incomplete == "raise" and broken.any():
-            history._refuse_broken(int(broken.argmax()), masked)
+            raise ValueError("".join(history._why_broken(int(broken.argmax()))))
         return replace(history, chosen=history.chosen[~broken])
+
+    def problems(self) -> dict[int, str]:
+        """Return why each series that is not chosen cannot be forecast, by its number."""
+        absent = np.setdiff1d(np.arange(len(self.panel.lengths)), self.chosen)
+        problems = {}
+        for number in absent.tolist():
+            if self.panel.lengths[number] < _needed(self.windows):
+                problems[number] = _too_short(self.panel, self.windows, number)[0]
+            else:
+                alone = replace(self, chosen=np.array([number]))
+                problems[number] = alone._why_broken(0)[0]
+        return problems
 
     @property
     def past(self) -> Array:
@@ -90,14 +104,15 @@ class History:
     def _first(self) -> IntArray:
         return self.panel.offsets[:-1][self.chosen][:, None]
 
-    def _broken(self, masked: str | None) -> BoolArray:
+    def _broken(self) -> BoolArray:
         """Return True for each chosen series whose last rows lack values that the model needs."""
         handling = self.windows.handling
         counts_rows = handling.gaps == "ignore"
-        if counts_rows and masked is None:
+        if counts_rows and self.masked is None:
             return np.zeros(len(self.chosen), bool)
         if handling.inputs:
-            missing = self._missing_targets if masked == "targets" else self._missing[..., None]
+            by_target = self.masked == "targets"
+            missing = self._missing_targets if by_target else self._missing[..., None]
             read = missing[:, :: self.windows.sampling_rate]
             broken: BoolArray = np.logical_or.reduce(np.logical_and.reduce(read, axis=1), axis=1)
         else:
@@ -133,13 +148,14 @@ class History:
         gaps[:, 0] = False
         return gaps
 
-    def _refuse_broken(self, place: int, masked: str | None) -> None:
+    def _why_broken(self, place: int) -> tuple[str, str]:
+        """Return what the last window of a chosen series lacks, and what to do."""
         rows, gaps, missing = self.rows[place], self._gaps[place], self._missing[place]
         if self.windows.handling.inputs:
             name = _named(self.panel, int(self.chosen[place]))
             what = "a missing value in every row of its last window"
             cure = "the model masks such rows, and has nothing to forecast from. Leave it out"
-            if masked == "targets":
+            if self.masked == "targets":
                 none = self._missing_targets[place, :: self.windows.sampling_rate].all(axis=0)
                 target = self.panel.columns.by_part()["target"][int(none.argmax())]
                 what = f"no value of its target {_checks.shown(target)} in its last window"
@@ -149,17 +165,15 @@ class History:
                 before, after = (self.panel.clock.written(at) for at in (row - 1, row))
                 what = f"an irregular step in its last window, from {before} to {after}"
                 cure = "it is no whole number of the series' steps. Correct the timestamp"
-            raise ValueError(
-                f'{name} has {what}: {cure}, or pass incomplete="nan" for rows of NaN.'
-            )
+            return f"{name} has {what}", f': {cure}, or pass incomplete="nan" for rows of NaN.'
         plan = ""
         if self.windows.future_columns and missing[-1]:
             plan = " If the last rows are a plan of what follows, pass them as future= instead."
-        raise ValueError(
+        return (
             "The last window of the series has a missing value or a gap at "
-            f"{self.panel.place(int(rows[(missing | gaps).argmax()]))}, so it is incomplete. Fill "
-            'it in, build a preset on windows with missing="mask", which masks it, or pass '
-            f'incomplete="nan" for rows of NaN.{plan}'
+            f"{self.panel.place(int(rows[(missing | gaps).argmax()]))}, so it is incomplete",
+            '. Fill it in, build a preset on windows with missing="mask", which masks it, or pass '
+            f'incomplete="nan" for rows of NaN.{plan}',
         )
 
 
@@ -175,18 +189,20 @@ def _named(panel: Panel, number: int) -> str:
     return "series" if panel.single else panel.series(number)
 
 
-def _refuse_short(panel: Panel, windows: WindowedSeries, number: int) -> None:
+def _too_short(panel: Panel, windows: WindowedSeries, number: int) -> tuple[str, str]:
+    """Return by how much a series is too short, and what to do."""
     rows = int(panel.lengths[number])
     if windows.min_inputs is not None:
-        raise ValueError(
+        return (
             f"{_named(panel, number)} is too short: it has {rows} rows, and windows with "
-            f"min_inputs={windows.min_inputs} need {_needed(windows)}. Train with a smaller "
-            'min_inputs, leave it out, or pass incomplete="nan" for rows of NaN.'
+            f"min_inputs={windows.min_inputs} need {_needed(windows)}",
+            ". Train with a smaller min_inputs, leave it out, or pass "
+            'incomplete="nan" for rows of NaN.',
         )
-    raise ValueError(
-        f"{_named(panel, number)} is too short: "
-        f"window={windows.window}, sampling_rate={windows.sampling_rate} read "
-        f"{windows.geometry.reach} positions, and it has {rows}. Leave it out, build a "
-        'preset on windows with missing="mask", which masks the steps before a series, or pass '
-        'incomplete="nan" for rows of NaN.'
+    return (
+        f"{_named(panel, number)} is too short: window={windows.window}, "
+        f"sampling_rate={windows.sampling_rate} read {windows.geometry.reach} positions, and it "
+        f"has {rows}",
+        '. Leave it out, build a preset on windows with missing="mask", which masks the steps '
+        'before a series, or pass incomplete="nan" for rows of NaN.',
     )

@@ -1,0 +1,228 @@
+"""``BatchForecaster``: forecasts whole series, batch by batch, in the workers of an engine."""
+
+import inspect
+import os
+from typing import Any, Literal
+
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._typing import IntArray
+from keras_ts.forecasting.prepared import Prepared
+from keras_ts.interface import Interface
+from keras_ts.scale.bucket import PROBLEM, Bucket
+from keras_ts.scale.model_file import ModelFile
+from keras_ts.scale.search import failing
+from keras_ts.windows.windowed_series import WindowedSeries
+
+
+class BatchForecaster:
+    """A function from a batch of whole series to a frame of their forecasts, made for engines.
+
+    Ray Data's ``map_groups`` and Spark's ``applyInPandas`` and ``applyInArrow`` call it in their
+    workers. It holds the path of the model alone, so it is small to copy; each worker process loads
+    the model at its first batch, and keeps it.
+
+    A batch must hold whole series, in any order of rows. So rows are grouped by a column ``bucket``
+    that is computed from the id. A call costs some milliseconds, and a batch of forecasts has up to
+    1,024 series, so buckets of 2,000 to 10,000 series are fast: ``buckets = series // 4000``, but
+    at least a few times as many as workers. A bucket of one series each is slow.
+
+    The forecasts are those of ``forecast``, and a series that cannot be forecast costs no other
+    series: it gets rows of NaN, with the reason in the column ``problem``.
+
+    Example:
+
+    >>> import tempfile
+    >>> import numpy as np, pandas as pd
+    >>> from keras_ts import RecurrentPreset, WindowedSeries, save_model
+    >>> from keras_ts.scale import BatchForecaster
+    >>> days = pd.date_range("2024-01-01", periods=20)
+    >>> sales = pd.concat(
+    ...     pd.DataFrame({"shop": shop, "day": days, "units": np.arange(20.0)}) for shop in "ab"
+    ... )
+    >>> windows = WindowedSeries(
+    ...     7, 2, target_columns="units", id_column="shop", time_column="day"
+    ... )
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = folder.name + "/sales.keras"
+    >>> save_model(RecurrentPreset(units=(4,)).build(windows.build(sales)), path)
+    >>> forecaster = BatchForecaster(path)
+    >>> ahead = forecaster(sales[(sales["shop"] == "a") | (sales["day"] > "2024-01-15")])
+    >>> ahead[["shop", "step", "problem"]].values.tolist()[1:3]
+    [['a', 2, nan], ['b', 1, "series 'b' is too short: window=7, sampling_rate=1 read 7 positions, and it has 5"]]
+    >>> folder.cleanup()
+
+    Args:
+        filepath: What ``load_model`` takes. A local path is made absolute, and must exist both here
+            and, with the same contents, on each worker: a worker refuses a file that was replaced,
+            since one run would mix the forecasts of two models. An address with ``://`` is opened
+            by the workers alone.
+        windows: As in ``forecast``. Defaults to None: those that the model carries. They name an
+            ``id_column`` and a ``time_column``, by which rows are sorted.
+        steps: As in ``forecast``. Defaults to None: the horizon.
+        future: The name of a column of the batch that is True in the rows known ahead, which follow
+            each series, and False in its own rows. Needed if the windows have ``future_columns``.
+        incomplete: "nan" gives a series that cannot be forecast rows of NaN, whatever the reason;
+            "raise" raises an error, which ends the job. Defaults to "nan".
+
+    Call arguments:
+        batch: A frame of pandas or polars, or a pyarrow Table.
+
+    Returns:
+        A frame of the same library with the columns of ``forecast`` and ``problem``, one row for
+        each series and step, sorted by both. ``problem`` is null for a series that was forecast.
+        Its timestamps are null if those of the series are at fault.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        TypeError: An argument has the wrong type; when called, a column does.
+        ValueError: An argument is wrong, or the file holds no model with windows; when called, a
+            column is missing, another argument does not fit the model, or none of 32 series in a
+            larger batch can be forecast.
+    """  # noqa: E501 - an output is one line
+
+    def __init__(
+        self,
+        filepath: str | os.PathLike[str],
+        windows: WindowedSeries | None = None,
+        steps: int | None = None,
+        *,
+        future: str | None = None,
+        incomplete: Literal["raise", "nan"] = "nan",
+    ) -> None:
+        if not isinstance(windows, WindowedSeries | None):
+            raise TypeError(
+                "windows must be a WindowedSeries or None, for those that the model carries. "
+                f"Received: windows={_checks.shown(windows)}."
+            )
+        if not isinstance(future, str | None):
+            raise TypeError(
+                "future must be the name of a column of the batch that is True in the rows known "
+                f"ahead. Received: future={_checks.shown(future)}."
+            )
+        self._windows = windows
+        self._steps = None if steps is None else _checks.integer("steps", steps, 1)
+        self._future = future
+        self._incomplete = _checks.choice("incomplete", incomplete, ("raise", "nan"))
+        self._file = ModelFile.of(filepath)
+        carried = windows or self._file.windows()
+        if carried is not None:
+            self._check(carried)
+        # Ray asks a function for its name. Spark counts its parameters, and would count ``self``.
+        self.__name__ = type(self).__name__
+        batch = inspect.Parameter("batch", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        self.__signature__ = inspect.Signature([batch])
+
+    def __repr__(self) -> str:
+        return f"BatchForecaster({self._file.path!r})"
+
+    def __call__(self, batch: Any) -> Any:
+        """Return the forecasts of all series of a batch."""
+        interface = self._interface()
+        bucket = Bucket.of(batch, interface.windows, self._future)
+        # Without rows, only what is wrong with the whole batch is noticed.
+        self._prepared(interface, bucket, np.empty(0, np.int64))
+        prepared, ahead, good, problems = self._forecast(interface, bucket)
+        for place, problem in prepared.history.problems().items():
+            problems[int(good[place])] = problem
+        return bucket.forecast_of_all(ahead, good, prepared.steps, problems)
+
+    def schema(self, frame: Any) -> str:
+        """Return the columns of the forecasts as Spark's ``applyInPandas`` takes them.
+
+        This loads the model, and so refuses here what the workers would refuse: columns that the
+        model does not find, or arguments that do not fit it.
+
+        Example:
+
+        >>> forecasts = frame.groupBy("bucket").applyInPandas(  # doctest: +SKIP
+        ...     forecaster, forecaster.schema(frame)
+        ... )
+
+        Args:
+            frame: The Spark DataFrame that is grouped. None of its rows is computed.
+
+        Returns:
+            Names and types, such as "`shop` string, `day` date, `step` bigint, `units` float,
+            `problem` string". Ids and times have the types that they have in ``frame``.
+
+        Raises:
+            TypeError: ``frame`` is not a Spark DataFrame.
+        """
+        if not hasattr(frame, "toPandas") or not hasattr(frame, "dtypes"):
+            raise TypeError(
+                f"frame must be a Spark DataFrame. Received: {type(frame).__name__}. Other engines "
+                "need no schema."
+            )
+        made, windows = self(frame.limit(0).toPandas()), self._interface().windows
+        kept, kinds = dict(frame.dtypes), {"step": "bigint", PROBLEM: "string"}
+        for name in made.columns:
+            if name in (windows.id_column, windows.time_column):
+                kinds[name] = kept[name]
+            elif name not in kinds:
+                kinds[name] = "float" if made[name].dtype == np.float32 else "double"
+        return ", ".join(f"`{name}` {kinds[name]}" for name in made.columns)
+
+    def _interface(self) -> Interface:
+        interface = Interface.of(self._file.model(), self._windows, built=True)
+        self._check(interface.windows)
+        return interface
+
+    def _check(self, windows: WindowedSeries) -> None:
+        """Refuse windows without ids and times, and a plan where they have none."""
+        for argument in ("id_column", "time_column"):
+            if getattr(windows, argument) is None:
+                raise ValueError(
+                    f"The windows have no {argument}. Engines keep rows in no order, so a "
+                    "BatchForecaster sorts them by id and time. Train on windows with id_column "
+                    "and time_column."
+                )
+        names = windows.future_columns
+        if names and self._future is None:
+            raise ValueError(
+                f"The windows have future_columns={_checks.shown(names)}: append their rows that "
+                "follow each series to the frame, add a column that is True in these rows, and "
+                "name it in future=."
+            )
+        if self._future is not None and not names:
+            raise ValueError(
+                "The windows have no future_columns, so leave future out. Received: "
+                f"future={self._future!r}."
+            )
+
+    def _forecast(
+        self, interface: Interface, bucket: Bucket
+    ) -> tuple[Prepared, Any, IntArray, dict[int, str]]:
+        """Forecast the series of a bucket that raise no error.
+
+        Returns:
+            Their prepared forecast, the forecast, their numbers in the bucket, and the error of
+            each other series by its number.
+        """
+
+        def prepare(numbers: IntArray) -> Prepared:
+            return self._prepared(interface, bucket, numbers)
+
+        def run(numbers: IntArray) -> Any:
+            return prepare(numbers).forecast()
+
+        every, lengths = np.arange(len(bucket.lengths)), bucket.lengths
+        failed: dict[int, str] = {}
+        # Most errors are raised before the model runs, so it runs in the second search alone.
+        searches: list[Any] = []
+        if self._incomplete == "nan":
+            failed, searches = bucket.without_past(), [run, prepare]
+        while True:
+            good = np.setdiff1d(every, list(failed))
+            try:
+                prepared = prepare(good)
+                return prepared, prepared.forecast(), good, failed
+            except (TypeError, ValueError):
+                if not searches:
+                    raise
+                failed |= failing(good, lengths[good], searches.pop())
+
+    def _prepared(self, interface: Interface, bucket: Bucket, numbers: IntArray) -> Prepared:
+        series, plan = bucket.parted(numbers)
+        return Prepared.of(interface, series, self._steps, plan, None, self._incomplete)

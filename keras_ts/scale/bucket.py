@@ -1,0 +1,170 @@
+"""``Bucket``: the whole series that an engine hands to a worker at once, in one frame."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._typing import BoolArray, IntArray
+from keras_ts.windows.reading.frames import open_frame
+from keras_ts.windows.windowed_series import WindowedSeries
+
+# The column of a forecast that says why a series has none.
+PROBLEM = "problem"
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Whole series in one frame, sorted by id and time.
+
+    Attributes:
+        table: The rows, a narwhals frame.
+        windows: The windows, which name the columns of ids and times.
+        plan_column: The column that is True in the rows known ahead, or None.
+        dated: True if the times were Python's dates in an object column of pandas, as Spark has
+            them.
+    """
+
+    table: Any
+    windows: WindowedSeries
+    plan_column: str | None
+    dated: bool
+
+    @classmethod
+    def of(cls, batch: Any, windows: WindowedSeries, plan_column: str | None) -> Self:
+        """Read a batch in any order of its rows.
+
+        Raises:
+            TypeError: ``batch`` is no frame, or its column of the plan holds something else than
+                True and False.
+            ValueError: A column is missing.
+        """
+        import narwhals as nw
+
+        if isinstance(batch, dict):
+            raise TypeError(
+                "A BatchForecaster takes frames. Received: a dict of arrays, as Ray Data passes by "
+                'default. Pass batch_format="pyarrow" or "pandas" to map_groups.'
+            )
+        table, keys = open_frame(batch), [windows.id_column, windows.time_column]
+        lacking = [name for name in (*keys, plan_column) if name and name not in table.columns]
+        if lacking:
+            raise ValueError(
+                f"The batch lacks the columns {lacking}. It has "
+                f"{_checks.shown(list(table.columns))}."
+            )
+        if plan_column is not None:
+            marks = table[plan_column]
+            if marks.dtype != nw.Boolean or marks.null_count():
+                raise TypeError(
+                    f"future={plan_column!r} must name a column that is True in the rows known "
+                    f"ahead and False in the others. Received: {marks.dtype} with "
+                    f"{marks.null_count()} missing values."
+                )
+        dated = _holds_dates(table[windows.time_column])
+        if dated:
+            native = table[windows.time_column].to_native().astype("datetime64[us]")
+            table = table.with_columns(nw.from_native(native, series_only=True))
+        return cls(table.sort(*keys), windows, plan_column, dated)
+
+    @cached_property
+    def offsets(self) -> IntArray:
+        """The first row of each series, and the end of the last."""
+        column = self.table[self.windows.id_column]
+        ids, missing = column.to_numpy(), column.is_null().to_numpy()
+        same = (ids[1:] == ids[:-1]) | (missing[1:] & missing[:-1])
+        first = np.flatnonzero(np.concatenate([[True], ~np.asarray(same, bool)]))
+        return np.append(first[: len(ids)], len(ids))
+
+    @property
+    def lengths(self) -> IntArray:
+        """The number of rows of each series."""
+        return np.diff(self.offsets)
+
+    def parted(self, numbers: IntArray) -> tuple[Any, Any]:
+        """Return the rows of some series and those known ahead, None without such a column."""
+        table = self.table
+        if len(numbers) < len(self.lengths):
+            flags: BoolArray = np.zeros(len(self.lengths), bool)
+            flags[numbers] = True
+            table = table[np.flatnonzero(np.repeat(flags, self.lengths))]
+        if self.plan_column is None:
+            return table.to_native(), None
+        marks = table[self.plan_column]
+        return table.filter(~marks).to_native(), table.filter(marks).to_native()
+
+    def without_past(self) -> dict[int, str]:
+        """Return why a series that has only rows known ahead fails, by the series' number."""
+        if self.plan_column is None or not len(self.table):
+            return {}
+        past = ~self.table[self.plan_column].to_numpy()
+        rows = np.add.reduceat(past, self.offsets[:-1], dtype=np.int64)
+        return {
+            int(number): f"the series has only rows known ahead, by {self.plan_column!r}"
+            for number in np.flatnonzero(rows == 0)
+        }
+
+    def forecast_of_all(
+        self, ahead: Any, forecast: IntArray, steps: int, problems: dict[int, str]
+    ) -> Any:
+        """Return the forecasts of some series with rows of NaN for the others, and the reasons.
+
+        Args:
+            ahead: The forecasts of some series, by increasing numbers.
+            forecast: The numbers of these series.
+            steps: Number of steps.
+            problems: Why a series has no forecast, by its number.
+        """
+        import narwhals as nw
+
+        every = np.arange(len(self.lengths))
+        others = np.setdiff1d(every, forecast)
+        # Ids are taken as a whole: pandas leaves a joined column of texts in chunks, and Spark
+        # refuses these.
+        rows, table = np.repeat(self.offsets[:-1], steps), open_frame(ahead)
+        if PROBLEM in table.columns:
+            raise ValueError(
+                f"The forecast has a column {PROBLEM!r} already. Rename that column of the series, "
+                "and train with the new name."
+            )
+        ids = nw.maybe_reset_index(self.table[rows].select(self.windows.id_column))
+        backend, table = table.implementation, table.drop(self.windows.id_column)
+        table = self._with_whole_times(table)
+        if len(others):
+            numbers = np.tile(np.arange(1, steps + 1), len(others))
+            empty = nw.from_dict({"step": numbers}, backend=backend)
+            order = np.argsort(np.repeat(np.concatenate([forecast, others]), steps), kind="stable")
+            table = nw.maybe_reset_index(nw.concat([table, empty], how="diagonal")[order])
+            floats = [name for name, dtype in table.schema.items() if dtype.is_float()]
+            table = table.with_columns(nw.col(floats).fill_null(float("nan")))
+        texts = [problems.get(number) for number in every.tolist() for _ in range(steps)]
+        column = nw.new_series(PROBLEM, texts, nw.String, backend=backend)
+        native = nw.concat([ids, table.with_columns(column)], how="horizontal").to_native()
+        if self.dated:
+            native[self.windows.time_column] = native[self.windows.time_column].dt.date
+        return native
+
+    def _with_whole_times(self, ahead: Any) -> Any:
+        """Return a forecast whose times are integers as in the batch, also if some are missing.
+
+        NumPy has no missing integers, so ``forecast`` returns floats then, and so must pandas. An
+        engine wants one type in all batches.
+        """
+        import narwhals as nw
+
+        name = self.windows.time_column
+        floats = self.table[name].dtype.is_integer() and ahead[name].dtype.is_float()
+        if not floats or ahead.implementation.is_pandas_like():
+            return ahead
+        times = nw.when(~nw.col(name).is_nan()).then(nw.col(name)).otherwise(None)
+        return ahead.with_columns(times.cast(self.table[name].dtype).alias(name))
+
+
+def _holds_dates(column: Any) -> bool:
+    """Return True for Python's dates in an object column of pandas; without rows, for any."""
+    if not column.implementation.is_pandas_like() or column.to_native().dtype != object:
+        return False
+    first = column.drop_nulls().head(1).to_list()
+    return all(hasattr(day, "isoformat") and not hasattr(day, "hour") for day in first)

@@ -1,0 +1,285 @@
+"""Forecasts of buckets are those of the whole, and a series that fails costs no other one."""
+
+import inspect
+import pickle
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecasting_models import adding, sales
+from helpers import run_fresh
+from keras_ts import RecurrentPreset, WindowedSeries, forecast, load_model, save_model
+from keras_ts.scale import BatchForecaster, model_file
+from scale_panels import LIBRARIES, SHOPS, as_pandas, marked, rows, saved
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return saved(tmp_path_factory.mktemp("saved"))
+
+
+@pytest.fixture(scope="module")
+def whole(path):
+    """``forecast`` of all series, sorted."""
+    past, plan = rows()
+    ahead = forecast(load_model(path), past, future=plan)
+    return ahead.sort_values(["shop", "step"], ignore_index=True)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_buckets_are_forecast_as_the_whole(path, whole, library):
+    """Rows are in no order, and buckets are of any size."""
+    forecaster = pickle.loads(pickle.dumps(BatchForecaster(path, future="planned")))
+    table = marked(*rows()).assign(bucket=3)
+    parts = []
+    for shops in (SHOPS[:1], SHOPS[1:4], SHOPS[4:]):
+        batch = LIBRARIES[library](table[table["shop"].isin(shops)])
+        made = forecaster(batch)
+        assert type(made) is type(batch)
+        parts.append(as_pandas(made))
+    made = pd.concat(parts, ignore_index=True)
+    assert made["problem"].isna().all()
+    pd.testing.assert_frame_equal(
+        made.drop(columns="problem"), whole, rtol=1e-6, check_dtype=library == "pandas"
+    )
+
+
+def spoiled(table):
+    """Spoil series, each in another way; return the table and a text of each problem."""
+    day, own = table["day"], ~table["planned"]
+
+    def of(number):
+        return (table["shop"] == SHOPS[number]) & own
+
+    table = table.copy()
+    table.loc[of(3) & (day == "2024-01-22"), "units"] = np.nan
+    table.loc[of(4) & (day == "2024-01-22"), "units"] = np.inf
+    table.loc[of(5) & (day == "2024-01-20"), "day"] = pd.NaT
+    table.loc[of(6) & (day == "2024-01-02"), "size"] = 99
+    table.loc[of(7), "day"] = day[of(7)] + pd.to_timedelta(day[of(7)].dt.day ** 2, "h")
+    table.loc[of(10) & (day == "2024-01-25"), "units"] = 1e30
+    table = table[
+        ~(of(0) & (day > "2024-01-03"))
+        & ~(of(2) & (day == "2024-01-23"))
+        & ~((table["shop"] == SHOPS[8]) & table["planned"])
+        & ~of(9)
+    ]
+    again = table[(table["shop"] == SHOPS[1]) & ~table["planned"]].head(1)
+    return pd.concat([table, again]), {
+        0: "is too short: .* it has 3$",
+        1: "repeats time at position",
+        2: "a gap at .*2024-01-24",
+        3: "a missing value or a gap at .*2024-01-22",
+        4: "a missing value or a gap at .*2024-01-22",
+        5: "has 1 missing timestamp",
+        6: "'size' changes within a series",
+        7: "the series has|irregular|gap|frequency|regular step",
+        8: "future has no row of series 's08'",
+        9: "only rows known ahead",
+    }
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_series_that_fail_cost_their_own_rows(path, whole, library):
+    table, problems = spoiled(marked(*rows()))
+    made = as_pandas(BatchForecaster(path, future="planned")(LIBRARIES[library](table)))
+    assert made["shop"].tolist() == whole["shop"].tolist()
+    assert made["step"].tolist() == whole["step"].tolist()
+    first = made[made["step"] == 1].set_index("shop")["problem"].dropna()
+    assert first.index.tolist() == [SHOPS[number] for number in problems]
+    for number, says in problems.items():
+        pd.testing.assert_series_equal(
+            first[[SHOPS[number]]].str.contains(says), pd.Series([True]), check_index=False,
+            check_names=False, check_dtype=False,
+        )  # fmt: skip
+    good = made["problem"].isna()
+    assert made["units"].isna().tolist() == (~good).tolist()
+    pd.testing.assert_frame_equal(
+        made[good & (made["shop"] != SHOPS[10])].drop(columns="problem"),
+        whole[good & (made["shop"] != SHOPS[10])],
+        rtol=1e-6,
+        check_dtype=False,
+    )
+
+
+def test_texts_without_a_category_and_values_out_of_range(tmp_path):
+    """The latter are noticed by the model's output alone."""
+    windows = WindowedSeries(
+        5, 3, target_columns="units", static_columns="kind", id_column="shop", time_column="day"
+    )
+    table = sales(10, SHOPS).drop(columns=["promo", "size"]).assign(kind="a")
+    preset = RecurrentPreset(units=(2,), window_norm="standard")
+    save_model(preset.build(windows.build(table)), tmp_path / "texts.keras")
+    table.loc[table["shop"] == SHOPS[2], "kind"] = "new"
+    table.loc[table["shop"] == SHOPS[5], "units"] *= 1e30
+    made = BatchForecaster(tmp_path / "texts.keras")(table.sample(frac=1, random_state=0))
+    first = made[made["step"] == 1].set_index("shop")["problem"].dropna()
+    assert first.index.tolist() == [SHOPS[2], SHOPS[5]]
+    assert "has the category 'new'" in first[SHOPS[2]]
+    assert "is not finite" in first[SHOPS[5]]
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_what_is_wrong_with_all_rows_is_an_error(path, library):
+    forecaster, table = BatchForecaster(path, future="planned"), marked(*rows())
+    for wrong, says in (
+        (table.rename(columns={"units": "sold"}), "lacks"),
+        (table.assign(units="many"), "must hold numbers"),
+        (table.assign(day="2024-01-01"), "must hold dates"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=says):
+            forecaster(LIBRARIES[library](wrong))
+
+
+def test_a_frequency_wrong_everywhere_is_an_error(path):
+    shops = [f"{number:02}" for number in range(40)]
+    table = sales(28, shops, freq="h")
+    planned = table.groupby("shop").cumcount() >= 25
+    forecaster = BatchForecaster(path, future="planned")
+    with pytest.raises(ValueError, match=r"Each of 32 series .*trained on steps of"):
+        forecaster(table.assign(planned=planned))
+
+
+def test_errors_can_be_raised(path):
+    table, _ = spoiled(marked(*rows()))
+    with pytest.raises(ValueError, match=r"missing timestamp|repeats time"):
+        BatchForecaster(path, future="planned", incomplete="raise")(table)
+
+
+def test_series_of_one_row_go_on_at_the_frequency_of_the_others(tmp_path):
+    windows = WindowedSeries(
+        5, 3, target_columns="units", id_column="shop", time_column="day", missing="mask",
+        min_inputs=1,
+    )  # fmt: skip
+    table = sales(10, SHOPS).drop(columns=["promo", "size"])
+    save_model(adding(windows.build(table)), tmp_path / "short.keras")
+    table = table[(table["shop"] > SHOPS[1]) | (table["day"] == "2024-01-10")]
+    table = pd.concat([table, table[table["shop"] == SHOPS[5]].head(1)])
+    made = BatchForecaster(tmp_path / "short.keras")(table)
+    assert set(made["shop"][made["problem"].notna()]) == {SHOPS[5]}
+    assert made["day"][made["problem"].isna()].notna().all()
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_integer_times_stay_integers_where_some_are_missing(tmp_path, library):
+    """One series is irregular, so its times are unknown, and one has a time twice."""
+    windows = WindowedSeries(5, 3, target_columns="units", id_column="shop", time_column="day")
+    table = sales(10, SHOPS[:4]).drop(columns=["promo", "size"])
+    table["day"] = table["day"].dt.day.astype("int64")
+    save_model(adding(windows.build(table)), tmp_path / "numbers.keras")
+    table.loc[table["shop"] == SHOPS[1], "day"] = np.arange(10) ** 2
+    table = pd.concat([table, table.tail(1)])
+    made = BatchForecaster(tmp_path / "numbers.keras")(LIBRARIES[library](table))
+    times = nw.from_native(made)["day"]
+    assert times.to_list()[:3] == [11, 12, 13]
+    assert times.is_null().sum() == 6
+    assert times.dtype == (nw.Float64 if library == "pandas" else nw.Int64)
+    problems = as_pandas(made)["problem"].notna()
+    assert problems.tolist() == np.repeat([False, True, False, True], 3).tolist()
+
+
+def test_an_empty_batch_has_the_columns(path, whole):
+    made = BatchForecaster(path, future="planned")(marked(*rows()).head(0))
+    assert made.columns.tolist() == [*whole.columns, "problem"]
+    assert len(made) == 0
+
+
+class SparkFrame:
+    """What ``schema`` asks of a Spark DataFrame."""
+
+    def __init__(self, table, dtypes):
+        self._table, self.dtypes = table, dtypes
+
+    def limit(self, rows):
+        return SparkFrame(self._table.head(rows), self.dtypes)
+
+    def toPandas(self):  # noqa: N802 - Spark's name
+        return self._table
+
+
+def test_the_schema_has_the_types_of_the_frame(tmp_path):
+    """Also where the targets are integers, and their forecasts are not."""
+    windows = WindowedSeries(5, 3, target_columns="units", id_column="shop", time_column="day")
+    table = sales(10, SHOPS).drop(columns=["promo", "size"])
+    save_model(adding(windows.build(table), [0.1, 0.5, 0.9]), tmp_path / "quantiles.keras")
+    frame = SparkFrame(
+        table.assign(units=1, day=table["day"].dt.date),
+        [("shop", "string"), ("day", "date"), ("units", "bigint"), ("rest", "int")],
+    )
+    forecaster = BatchForecaster(tmp_path / "quantiles.keras")
+    assert forecaster.schema(frame) == (
+        "`shop` string, `day` date, `step` bigint, `units_0.1` float, `units` float, "
+        "`units_0.9` float, `problem` string"
+    )
+    with pytest.raises(TypeError, match="frame must be a Spark DataFrame"):
+        forecaster.schema(table)
+
+
+def test_engines_see_a_function_of_one_parameter(path):
+    forecaster = pickle.loads(pickle.dumps(BatchForecaster(path, future="planned")))
+    assert inspect.getfullargspec(forecaster).args == ["batch"]
+    assert forecaster.__name__ == "BatchForecaster"
+    assert len(pickle.dumps(forecaster)) < 1000
+    assert next(iter(inspect.signature(BatchForecaster).parameters)) == "filepath"
+
+
+def test_the_maker_loads_no_model(path, monkeypatch):
+    monkeypatch.setattr(model_file, "load_model", None)
+    model_file._MODELS.clear()
+    BatchForecaster(path, future="planned")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        ({}, ValueError, "have future_columns="),
+        ({"future": 3}, TypeError, "future must be the name of a column"),
+        ({"future": "p", "steps": 0}, ValueError, "steps must be >= 1"),
+        ({"future": "p", "incomplete": "skip"}, ValueError, "incomplete must be one of"),
+        ({"future": "p", "windows": 5}, TypeError, "windows must be a WindowedSeries"),
+        ({"windows": WindowedSeries(5)}, ValueError, "The windows have no id_column"),
+        (
+            {"windows": WindowedSeries(5, id_column="shop", target_columns="units")},
+            ValueError,
+            "The windows have no time_column",
+        ),
+    ],
+)
+def test_wrong_arguments_are_refused_where_they_are_passed(path, arguments, error, says):
+    with pytest.raises(error, match=says):
+        BatchForecaster(path, **arguments)
+
+
+def test_a_plan_for_windows_without_one_is_refused(path, tmp_path):
+    windows = WindowedSeries(5, 3, target_columns="units", id_column="shop", time_column="day")
+    table = sales(10, SHOPS).drop(columns=["promo", "size"])
+    save_model(adding(windows.build(table)), tmp_path / "plain.keras")
+    with pytest.raises(ValueError, match="no future_columns, so leave future out"):
+        BatchForecaster(tmp_path / "plain.keras", future="planned")
+
+
+def test_a_target_of_the_name_problem_is_refused(tmp_path):
+    windows = WindowedSeries(5, 3, target_columns="problem", id_column="shop", time_column="day")
+    table = sales(10, SHOPS)[["shop", "day", "units"]].rename(columns={"units": "problem"})
+    save_model(adding(windows.build(table)), tmp_path / "named.keras")
+    with pytest.raises(ValueError, match="a column 'problem' already"):
+        BatchForecaster(tmp_path / "named.keras")(table)
+
+
+FRESH = """
+import pickle, sys
+forecaster = pickle.loads(bytes.fromhex(sys.argv[1]))
+import pandas as pd
+made = forecaster(pd.read_pickle(sys.argv[2]))
+assert not {"ray", "pyspark"} & set(sys.modules)
+print(float(made["units"].sum()), flush=True)
+"""
+
+
+def test_a_fresh_process_needs_its_pickle_alone(path, whole, tmp_path):
+    marked(*rows()).to_pickle(tmp_path / "rows.pkl")
+    pickled = pickle.dumps(BatchForecaster(path, future="planned")).hex()
+    out = run_fresh(FRESH, pickled, tmp_path / "rows.pkl")
+    assert float(out.split()[-1]) == pytest.approx(whole["units"].sum(), rel=1e-6)
