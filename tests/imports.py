@@ -13,6 +13,7 @@ ROOMS = [
         "_keras_private",
         "_models",
         "_per_window",
+        "_progress",
         "_registration",
         "_typing",
         "_version",
@@ -23,7 +24,7 @@ ROOMS = [
     ["interface"],
     ["presets", "sweep", "saving"],
     ["forecasting"],
-    ["evaluation", "checks", "conversion"],
+    ["evaluation", "checks", "conversion", "scale"],
     ["testing", "baselines", "command"],
     ["__main__"],
 ]

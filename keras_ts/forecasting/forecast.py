@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
+from keras_ts._progress import Progress
 from keras_ts.forecasting.compiled import (
     check_finite,
     closed_steps,
@@ -20,12 +21,13 @@ from keras_ts.forecasting.frames import as_frames, matched
 from keras_ts.forecasting.future import inputs_of
 from keras_ts.forecasting.history import History
 from keras_ts.forecasting.loop import checked_rounds
-from keras_ts.forecasting.plan import check_future
+from keras_ts.forecasting.plan import check_future, values_ahead
 from keras_ts.interface import Interface
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.common_grid import on_common_grid
 from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.reading.reader import is_frame, read_panel
+from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.windowed_series import WindowedSeries
 
 
@@ -129,21 +131,27 @@ def forecast(
     following = Following.of(panel, settings.gap, rounds.steps)
     dtype = at_least_float32(model)
     values = np.full((len(panel.lengths), rounds.steps, *rounds.step_shape), np.nan, dtype)
-    if len(history.chosen):
-        inputs = inputs_of(history, following, future, start, steps, rounds.steps)
-        shapes = columns.input_shapes(settings.geometry, rounds.steps)
-        inputs = fed({part: inputs[part] for part in shapes}, dtype, panel, history.chosen)
+    planned = None
+    if panel.columns.future and len(history.chosen):
+        planned = values_ahead(future, history, following, steps, rounds.steps)
+    shapes = columns.input_shapes(settings.geometry, rounds.steps)
+    progress, done = Progress(len(history.chosen), "series"), 0
+    for part in history.parts():
+        ahead = None if planned is None else planned[done : done + len(part.chosen)]
+        inputs = inputs_of(part, following, ahead, start, rounds.steps)
+        inputs = fed({role: inputs[role] for role in shapes}, dtype, panel, part.chosen)
         closed, hollow = (at[:, :steps] for at in closed_steps(inputs, rounds))
         if incomplete == "raise" and hollow.any():
-            _refuse_hollow(panel, int(history.chosen[hollow.any(axis=1).argmax()]))
-        made = predict(compiled_loop(model, rounds, shapes), inputs)
+            _refuse_hollow(panel, int(part.chosen[hollow.any(axis=1).argmax()]))
+        made = predict(compiled_loop(model, rounds, shapes), inputs, progress)
         # Steps that have no forecast are NaN.
         finite = made[:, :steps].copy()
         finite[closed | hollow] = 0
-        check_finite(finite, inputs, interface.masked is not None, panel, history.chosen)
-        values[history.chosen] = made
+        check_finite(finite, inputs, interface.masked is not None, panel, part.chosen)
+        values[part.chosen] = made
+        done += len(part.chosen)
     values = values[:, :steps]
-    if is_frame(series):
+    if is_frame(series) or isinstance(series, StoredPanel):
         times = None if following is None else following.times[:, :steps]
         return as_frames(series, panel, settings, interface.quantiles, times, values)
     return values[0] if panel.single else values
@@ -161,9 +169,31 @@ def _read(series: Any, interface: Interface) -> Panel:
     """Return the series without a calendar, which is computed only at the last rows."""
     # ``History`` looks for missing values, only in the last rows too.
     windows = replace(interface.windows, missing="drop", min_inputs=None, calendar=None)
+    if isinstance(series, StoredPanel):
+        return _read_stored(series, interface, windows)
     panel = read_panel(series, windows)
     if not len(panel.lengths):
         raise ValueError("series is a frame without a row, so there is no series to forecast.")
+    _check_categories(panel, interface)
+    if panel.clock is not None:
+        panel = replace(panel, clock=replace(panel.clock, expected=interface.frequency))
+    return on_common_grid(panel) if interface.windows.handling.gaps == "fill" else panel
+
+
+def _read_stored(series: StoredPanel, interface: Interface, windows: WindowedSeries) -> Panel:
+    """Return a panel on disk, whose gaps in time were filled as it was written."""
+    if interface.windows.handling.gaps == "fill":
+        windows = replace(windows, missing="mask")
+    panel = read_panel(series, windows)
+    _check_categories(panel, interface)
+    if panel.clock is not None:
+        own = series.frequencies(interface.frequency)
+        panel = replace(panel, clock=replace(panel.clock, filled_by=own))
+    return panel
+
+
+def _check_categories(panel: Panel, interface: Interface) -> None:
+    """Refuse columns of text whose categories the model does not have."""
     unknown = set(panel.categories or ()) - set(interface.windows.categories or ())
     if unknown:
         raise ValueError(
@@ -171,6 +201,3 @@ def _read(series: Any, interface: Interface) -> Panel:
             "the columns that it was trained on are unknown. Pass windows=dataset.windows, with "
             "the dataset that the model was trained on."
         )
-    if panel.clock is not None:
-        panel = replace(panel, clock=replace(panel.clock, expected=interface.frequency))
-    return on_common_grid(panel) if interface.windows.handling.gaps == "fill" else panel

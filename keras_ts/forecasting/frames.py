@@ -15,6 +15,7 @@ from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.reading.frames import open_frame
 from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.reading.reader import is_frame
+from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.reading.timestamps import as_column
 from keras_ts.windows.spec import WindowSpec
 
@@ -64,7 +65,7 @@ def as_frames(
     """Return a forecast as a frame, or as a list of frames for a list.
 
     Args:
-        series: The frame or the list of frames that was forecast.
+        series: The frame, the list of frames or the panel on disk that was forecast.
         panel: The series that were read from it.
         windows: The model's windows.
         quantiles: The quantiles on the last axis of the forecast, or None.
@@ -72,6 +73,10 @@ def as_frames(
         values: The forecast, ``(series, steps, ...)``.
     """
     columns = _columns(panel, windows, quantiles, values)
+    first: IntArray = panel.offsets[:-1]
+    first = first if panel.row_order is None else panel.row_order[first]
+    if isinstance(series, StoredPanel):
+        series, first = series.keys, np.arange(len(first))
     listed = isinstance(series, list | tuple)
     frames = []
     for number, frame in enumerate(series if listed else [series]):
@@ -79,7 +84,7 @@ def as_frames(
         rows = slice(number, number + 1) if listed else slice(None)
         own = {name: column[rows].ravel() for name, column in columns.items()}
         stamps = None if times is None else times[rows].ravel()
-        frames.append(_frame(table, panel, windows, stamps, own))
+        frames.append(_frame(table, first, windows, stamps, own))
     return frames if listed else frames[0]
 
 
@@ -113,15 +118,23 @@ def _columns(
 
 
 def _frame(
-    table: Any, panel: Panel, windows: WindowSpec, times: Array | None, columns: dict[str, Array]
+    table: Any, first: IntArray, windows: WindowSpec, times: Array | None, columns: dict[str, Array]
 ) -> Any:
-    """Return a frame: ids and timestamps of the same types as in ``table``, then the columns."""
+    """Return a frame: ids and timestamps of the same types as in ``table``, then the columns.
+
+    Args:
+        table: The series.
+        first: The row in ``table`` of each series' first row.
+        windows: The model's windows.
+        times: The timestamps of the steps of all series, or None.
+        columns: The other columns.
+    """
     import narwhals as nw
 
     backend, made = table.implementation, []
     if windows.id_column is not None:
-        steps = len(columns["step"]) // len(panel.lengths)
-        made.append(_ids(table[windows.id_column], panel, steps))
+        rows = np.repeat(first, len(columns["step"]) // len(first))
+        made.append(nw.maybe_reset_index(table[windows.id_column][rows.tolist()]))
     if times is not None:
         made.append(as_column(table[windows.time_column], times))
     made += [
@@ -129,12 +142,3 @@ def _frame(
         for name, column in columns.items()
     ]
     return nw.from_dict({column.name: column for column in made}).to_native()
-
-
-def _ids(column: Any, panel: Panel, steps: int) -> Any:
-    """Return the id of every row, with the type of the series' ids."""
-    import narwhals as nw
-
-    first: IntArray = panel.offsets[:-1]
-    rows = first if panel.row_order is None else panel.row_order[first]
-    return nw.maybe_reset_index(column[np.repeat(rows, steps).tolist()])
