@@ -72,7 +72,8 @@ class Buckets:
 def _opened(path: Path) -> Any:
     import pyarrow
 
-    return pyarrow.ipc.open_file(pyarrow.memory_map(str(path)))
+    # Not mapped: the pages of all files would count as memory of the process.
+    return pyarrow.ipc.open_file(pyarrow.OSFile(str(path)))
 
 
 def close_files() -> None:

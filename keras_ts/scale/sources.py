@@ -237,6 +237,8 @@ def _one(frame: Any, name: str) -> Iterator[Any]:
 
 
 def _is_frame(frame: Any) -> bool:
+    if isinstance(frame, list | tuple):
+        return False
     return hasattr(frame, "__arrow_c_stream__") or is_frame(frame)
 
 

@@ -233,7 +233,7 @@ def opened_polars() -> Any:
         import pyarrow  # noqa: F401 - polars reads and writes frames of Arrow and pandas by it
     except ImportError as error:
         raise ImportError(
-            'A PanelStore needs polars, pyarrow and narwhals: pip install "keras-ts[store]".'
+            "A PanelStore needs polars, pyarrow and narwhals: pip install polars pyarrow narwhals."
         ) from error
     return polars
 
