@@ -12,6 +12,7 @@ import pytest
 import keras_ts
 from helpers import BACKEND, run_fresh
 from imports import faults
+from keras_ts import scale
 from keras_ts.checks import export, runtimes
 from keras_ts.evaluation.forecasters.baselines import Baseline, default_baselines
 from keras_ts.layers.window_statistics import STATISTICS
@@ -109,6 +110,7 @@ def test_every_public_name_has_a_page():
     ):  # fmt: skip
         others = (name for name in module.__all__ if getattr(module, name) not in at_the_top)
         public |= {f"{module.__name__}.{name}" for name in others}
+    public |= {f"keras_ts.scale.{name}" for name in scale.__all__}
     # The rest are reports, on the pages of the functions that return them.
     assert public - documented == {"keras_ts.__version__"}
     assert all(
@@ -190,7 +192,9 @@ def test_the_test_of_imports_can_fail(module, statement, says):
     assert any(says in fault for fault in faults(sources))
 
 
-MIRRORED = ["checks", "conversion", "evaluation", "layers", "saving", "sweep", "windows"]
+MIRRORED = [
+    "checks", "conversion", "evaluation", "layers", "saving", "scale", "sweep", "windows",
+]  # fmt: skip
 
 
 def untested(modules, tests):

@@ -23,13 +23,17 @@ from keras_ts.windows.spec import WindowSpec
 def matched(series: Any, interface: Interface) -> Any:
     """Return frames with the columns that the model was trained on, in the model's order.
 
-    Arrays are returned unchanged, and so are frames if the model carries no names.
+    Arrays are returned unchanged, and so are frames if the model carries no names. The columns of a
+    panel on disk cannot be moved; they are refused if they are others.
     """
     columns = interface.columns
-    if columns is None or not is_frame(series):
+    if columns is None or not (is_frame(series) or isinstance(series, StoredPanel)):
         return series
     needed = collapsed((*columns.read, *columns.static), interface.windows.categories)
     if not all(isinstance(name, str) for name in needed):
+        return series
+    if isinstance(series, StoredPanel):
+        _check_stored(series, needed)
         return series
     if not isinstance(series, list | tuple):
         return selected(series, needed, interface.windows, "series")
@@ -37,6 +41,18 @@ def matched(series: Any, interface: Interface) -> Any:
         selected(frame, needed, interface.windows, f"series[{number}]")
         for number, frame in enumerate(series)
     ]
+
+
+def _check_stored(series: StoredPanel, needed: list[str]) -> None:
+    """Refuse a panel on disk that has other columns than a model, or has them in another order."""
+    settings = series.settings
+    own = [name for name in settings.names if name not in settings.static]
+    if sorted(needed) != sorted(settings.names) or needed[: len(own)] != own:
+        raise ValueError(
+            f"The model was trained on the columns {_checks.shown(needed)}, and the store has "
+            f"{_checks.shown([*own, *settings.static])}. Write another store from these columns, "
+            "in this order: PanelStore.write(polars.scan_parquet(...).select(...), ...)."
+        )
 
 
 def selected(frame: Any, needed: list[str], windows: WindowSpec, what: str) -> Any:

@@ -170,7 +170,8 @@ def open_frame(frame: Any) -> Any:
     except TypeError as error:
         raise TypeError(
             "series must be an array, a list of arrays, or an eager pandas or polars frame "
-            f"(collect a lazy one first). Received: {type(frame).__name__}."
+            "(collect a lazy one first, or write it into a keras_ts.scale.PanelStore). Received: "
+            f"{type(frame).__name__}."
         ) from error
     except nw.exceptions.DuplicateError:
         raise ValueError(
