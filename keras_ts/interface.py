@@ -258,9 +258,9 @@ class Interface:
         if self.frequency is None or panel.clock is None:
             return
         own = panel.clock.frequencies
-        for frequency in set(own):
-            if frequency is not None and not same_steps(str(frequency), self.frequency):
-                number = own.index(frequency)
+        for code, frequency in enumerate(own.kinds):
+            if not same_steps(str(frequency), self.frequency):
+                number = int((own.codes == code).argmax())
                 raise ValueError(
                     f"The model was trained on steps of {_checks.shown(self.frequency)}, and the "
                     f"steps of {panel.series(number)} are {str(frequency)!r} by "

@@ -64,7 +64,7 @@ class ComparisonReport:
         self,
         tallies: dict[str, Tally],
         models: list[str],
-        labels: list[Any],
+        labels: Sequence[Any],
         origins: Origins,
         series_of_origins: IntArray,
         windows: int,

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from keras_ts._typing import Array
-from keras_ts.windows.arithmetic.steps import Frequency
+from keras_ts.windows.arithmetic.frequencies import Frequencies
 from keras_ts.windows.reading.continued import continued, own_frequencies, refuse_unreached
 from keras_ts.windows.reading.panel import Panel
 
@@ -24,7 +24,7 @@ class Following:
 
     times: Array
     shown: Array
-    frequencies: list[Frequency | None]
+    frequencies: Frequencies
 
     @classmethod
     def of(cls, panel: Panel, gap: int, rows: int) -> Self | None:
@@ -34,15 +34,17 @@ class Following:
             return None
         own = own_frequencies(panel)
         kind: Any = clock.times.dtype
-        if kind.kind in "iu" and None in own:
+        if kind.kind in "iu" and (own.codes < 0).any():
             kind = np.dtype(np.float64)  # Integers cannot be missing.
         times = np.full((len(own), rows), "NaT" if kind.kind == "M" else 0, kind)
         if kind.kind == "f":
             times[:] = np.nan
-        shown = times.copy()
-        for numbers, after, shown_after in continued(panel, own, rows):
-            # NaT compares as False.
-            if not (after > clock.times[panel.offsets[numbers[0] + 1] - 1]).all():
-                refuse_unreached(panel, numbers[0], rows)
-            times[numbers], shown[numbers] = after, shown_after
+        shown = times.copy() if clock.zones else times
+        series, places, after, shown_after = continued(panel, own, rows)
+        # NaT compares as False.
+        last = clock.times[panel.offsets[series + 1] - 1]
+        reached = (after[places] > last[:, None]).all(axis=1)
+        if not reached.all():
+            refuse_unreached(panel, int(series[reached.argmin()]), rows)
+        times[series], shown[series] = after[places], shown_after[places]
         return cls(times[:, gap:], shown[:, gap:], own)

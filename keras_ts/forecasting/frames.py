@@ -150,7 +150,7 @@ def _frame(
     backend, made = table.implementation, []
     if windows.id_column is not None:
         rows = np.repeat(first, len(columns["step"]) // len(first))
-        made.append(nw.maybe_reset_index(table[windows.id_column][rows.tolist()]))
+        made.append(nw.maybe_reset_index(table[windows.id_column][rows]))
     if times is not None:
         made.append(as_column(table[windows.time_column], times))
     made += [

@@ -88,18 +88,21 @@ def _numbers(history: History, following: Following, times: Array, shown: Array)
     """Return the numbers of rows, counted at each series' own frequency."""
     panel, windows, clock = history.panel, history.windows, history.panel.clock
     assert clock is not None
-    own = [following.frequencies[number] for number in history.chosen]
+    own = following.frequencies.codes[history.chosen]
     numbers = np.zeros(times.shape)
     calendar = f"calendar={_checks.shown(windows.calendar)}"
     column = f"time_column={windows.time_column!r}"
-    for frequency in set(own):
-        rows = np.flatnonzero([other == frequency for other in own])
-        if frequency is None:
-            number = int(history.chosen[rows[0]])
-            refuse_irregular(panel, number, f"{calendar} counts steps of", column)
-        for row in rows if frequency.unusual else ():
-            number = int(history.chosen[row])
-            if clock.slips(number, frequency) or frequency.slips(times[row], shown[row]):
+    if (own < 0).any():
+        number = int(history.chosen[(own < 0).argmax()])
+        refuse_irregular(panel, number, f"{calendar} counts steps of", column)
+    slips = clock.slips(following.frequencies)[history.chosen]
+    for code, frequency in enumerate(following.frequencies.kinds):
+        rows = np.flatnonzero(own == code)
+        if frequency.unusual:
+            apart = frequency.apart_by_clocks(times[rows], shown[rows])
+            moved = slips[rows] | (apart != apart[:, :1]).any(axis=1)
+            if moved.any():
+                number = int(history.chosen[rows[moved.argmax()]])
                 refuse_slips(panel, number, frequency, calendar, column)
         numbers[rows] = frequency.numbers(times[rows], shown[rows])
     return numbers

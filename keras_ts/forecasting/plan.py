@@ -17,7 +17,7 @@ from keras_ts.forecasting.history import History
 from keras_ts.windows.arithmetic.categories import collapsed, expanded
 from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.reading.clock import as_written
-from keras_ts.windows.reading.frames import ids_of, matrix, open_frame
+from keras_ts.windows.reading.frames import matrix, numbered_ids, open_frame
 from keras_ts.windows.reading.panel import Panel, missing_rows
 from keras_ts.windows.reading.reader import is_frame
 from keras_ts.windows.reading.timestamps import read_clock
@@ -178,13 +178,13 @@ def _of_frames(
     lengths = [len(table) for table in tables]
     series = np.repeat(np.arange(len(tables)), lengths)
     if panel.labels is not None:
-        ids = ids_of(tables[0][windows.id_column])
-        series = places_of(ids, panel.labels)
+        ids, codes = numbered_ids(tables[0][windows.id_column])
+        series = places_of(ids, panel.labels)[codes]
         absent = history.chosen[~np.isin(history.chosen, series)]
         if len(absent):
             raise ValueError(
                 f"future has no row of {panel.series(int(absent[0]))}, by id_column="
-                f"{windows.id_column!r}. Its ids are {_checks.shown(list(dict.fromkeys(ids)))}: "
+                f"{windows.id_column!r}. Its ids are {_checks.shown(ids)}: "
                 "use the ids of the series, with a row for each step of each series."
             )
     _check_static(tables, titles, series, history)
@@ -293,22 +293,23 @@ def _places(
             f"Received {own.times.dtype}{' with a time zone' if own.zones else ''} and "
             f"{clock.times.dtype}{' with a time zone' if clock.zones else ''}."
         )
-    places = np.full(len(series), -1, np.int64)
     kind = np.promote_types(clock.times.dtype, own.times.dtype)
     times, wanted = clock.times.astype(kind), following.times.astype(kind)
-    order = np.argsort(series, kind="stable")
-    bounds = np.searchsorted(series[order], np.arange(len(wanted) + 1))
-    for number, ahead in enumerate(wanted):
-        mine = order[bounds[number] : bounds[number + 1]]
-        nearest = np.minimum(np.searchsorted(ahead, times[mine]), rows - 1)
-        places[mine] = np.where(ahead[nearest] == times[mine], nearest, -1)
-        off = (places[mine] < 0) & (times[mine] > ahead[0]) & (times[mine] < ahead[-1])
-        if off.any():
-            raise ValueError(
-                f"future has a row of {history.panel.series(number)} at "
-                f"{clock.written(int(mine[off.argmax()]))}, which is none of the timestamps that "
-                f"follow the series, such as {as_written(following.shown[number, 0])}. Correct it."
-            )
+    nearest = np.zeros(len(series), np.int64)
+    for ahead in wanted.T[:-1]:
+        nearest += ahead[series] < times
+    found = (series >= 0) & (wanted[series, nearest] == times)
+    places = np.where(found, nearest, -1)
+    off = ~found & (series >= 0) & (times > wanted[series, 0]) & (times < wanted[series, -1])
+    if off.any():
+        rows_off = np.flatnonzero(off)
+        row = int(rows_off[series[rows_off].argmin()])
+        number = int(series[row])
+        raise ValueError(
+            f"future has a row of {history.panel.series(number)} at {clock.written(row)}, which is "
+            "none of the timestamps that follow the series, such as "
+            f"{as_written(following.shown[number, 0])}. Correct it."
+        )
     inside: BoolArray = np.zeros(wanted.shape, bool)
     if len(times):
         # A series that ended before the others lacks rows there, which no plan closes.

@@ -120,9 +120,9 @@ def _season(panel: Panel) -> tuple[int, str]:
     clock = panel.clock
     if clock is None:
         return 1, ", and without time_column= or period= none has a season"
-    frequency = next((of for of in clock.frequencies if of is not None), None)
-    if frequency is None or clock.times.dtype.kind != "M":
+    if not clock.frequencies.kinds or clock.times.dtype.kind != "M":
         return 1, ", and their times have no frequency that tells a season"
+    frequency = clock.frequencies.kinds[0]
     if frequency.rule == "weekday":
         return 5, ", of weekdays"
     inner = np.delete(np.diff(clock.times), clock.offsets[1:-1] - 1)

@@ -4,7 +4,6 @@ Series that are too short to have a frequency of their own get that of others, a
 a grid with missing rows. Both need the timestamps of all series, but only some rows at a time.
 """
 
-import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +14,8 @@ from keras_ts._progress import Progress
 from keras_ts._typing import Array, IntArray
 from keras_ts.scale.sorting import BUCKET_BYTES, SORTED, Layout, SortedSeries
 from keras_ts.scale.unfinished import Unfinished, write_array
+from keras_ts.windows.arithmetic.frequencies import Frequencies, usual
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
-from keras_ts.windows.arithmetic.steps import Frequency
 from keras_ts.windows.reading.calendar import checked_front, with_calendar
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.common_grid import on_common_grid
@@ -26,10 +25,10 @@ from keras_ts.windows.reading.regular import with_missing_rows
 from keras_ts.windows.reading.stored import (
     SETTINGS,
     StoredSettings,
+    joined_frequencies,
     kept_in_blocks,
     part_of_panel,
     series_blocks,
-    series_frequencies,
 )
 from keras_ts.windows.reading.zone import Zone
 
@@ -48,14 +47,10 @@ def finish(series: SortedSeries, work: Unfinished, layout: Layout) -> None:
     if fills or (spec.cycles and not layout.early_calendar):
         files = _REGULAR
         kind, lengths = _rewritten(grid if fills else panel, fills, work, layout)
-    kinds: list[Frequency | None] = [None]
-    codes = np.zeros((3, len(lengths)), np.int32)
+    of_all = series.own, series.own, series.own
     if panel.clock is not None and grid.clock is not None:
-        own = series_frequencies(series.kinds, series.codes)
-        of_all = own, panel.clock.frequencies, grid.clock.frequencies
-        kinds = list(dict.fromkeys(itertools.chain(*of_all)))
-        places = {frequency: number for number, frequency in enumerate(kinds)}
-        codes = np.array([[places[of] for of in listed] for listed in of_all], np.int32)
+        of_all = series.own, panel.clock.frequencies, grid.clock.frequencies
+    whole = joined_frequencies(of_all)
     settings = StoredSettings(
         files=files,
         rows=int(lengths.sum()),
@@ -68,7 +63,7 @@ def finish(series: SortedSeries, work: Unfinished, layout: Layout) -> None:
         time_column=spec.time_column,
         times=series.times,
         zone=series.zone,
-        kinds=tuple(kinds),
+        kinds=whole.kinds,
         complete=series.complete and not fills,
         filled=spec.handling.gaps == "fill",
         gappy=gappy,
@@ -77,7 +72,7 @@ def finish(series: SortedSeries, work: Unfinished, layout: Layout) -> None:
         "offsets": concatenated_offsets(lengths),
         "gaps": panel.gaps[:0] if fills else panel.gaps,
         "static": series.static,
-        "frequencies": codes,
+        "frequencies": whole.codes.reshape(3, -1),
     }
     for name, array in arrays.items():
         with replacing(work.folder / f"{name}.npy") as temporary:
@@ -115,17 +110,12 @@ def _sorted_panel(series: SortedSeries, work: Unfinished, layout: Layout) -> Pan
     )
 
 
-def _agreed(clock: Clock, series: SortedSeries) -> tuple[Frequency | None, ...]:
+def _agreed(clock: Clock, series: SortedSeries) -> Frequencies:
     """Return the frequency of each series by the rule of ``Clock.frequencies``."""
-    own = series_frequencies(series.kinds, series.codes)
-    if len({kind for kind in own if kind is not None}) < 2:
+    own = series.own
+    if len(own.kinds) < 2:
         return own
-    unusual = np.array([kind is not None and kind.unusual for kind in series.kinds])
-    some = np.array([kind is not None for kind in series.kinds])
-    rank = series.lengths + unusual[series.codes] * (series.lengths.max() + 1)
-    most = own[int(np.where(some[series.codes], rank, -1).argmax())]
-    assert most is not None
-    return kept_in_blocks(clock, series.kinds, series.codes, most)
+    return kept_in_blocks(clock, own, usual(own, series.lengths))
 
 
 def _rewritten(

@@ -15,14 +15,13 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.scale.buckets import Buckets, distributed
 from keras_ts.scale.unfinished import Unfinished, write_array
 from keras_ts.windows.arithmetic.categories import expanded
+from keras_ts.windows.arithmetic.frequencies import Frequencies
 from keras_ts.windows.arithmetic.frequency import frequencies
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
-from keras_ts.windows.arithmetic.steps import Frequency
-from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.frames import matrix, open_frame
 from keras_ts.windows.reading.panel import Panel, missing_rows, static_parted
 from keras_ts.windows.reading.reader import read_panel
-from keras_ts.windows.reading.stored import frequency_of, opened_polars
+from keras_ts.windows.reading.stored import frequency_of, joined_frequencies, opened_polars
 from keras_ts.windows.reading.texts import named_ahead, with_categories
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import WindowSpec
@@ -150,8 +149,7 @@ class SortedSeries:
         lengths: Length of each series.
         static: The values of the static columns, ``(series, columns)``.
         gaps: Flat positions that must not share a window with the one before.
-        kinds: The series' own frequencies, without repetition.
-        codes: The number of each series' frequency among them.
+        own: The frequency that each series has by itself.
         complete: True if all values are finite.
         keys: A polars frame with the id and the first timestamp of each series.
         zone: Name of the timestamps' time zone, or None.
@@ -161,8 +159,7 @@ class SortedSeries:
     lengths: IntArray
     static: Array
     gaps: IntArray
-    kinds: list[Frequency | None]
-    codes: IntArray
+    own: Frequencies
     complete: bool
     keys: Any
     zone: str | None
@@ -173,13 +170,14 @@ class SortedSeries:
         keys = io.BytesIO()
         self.keys.write_ipc(keys)
         plain = {
-            "kinds": [kind and asdict(kind) for kind in self.kinds],
+            "kinds": [asdict(kind) for kind in self.own.kinds],
             **{name: getattr(self, name) for name in ("complete", "zone", "times")},
         }
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez(
                 file,
-                **{name: getattr(self, name) for name in ("lengths", "static", "gaps", "codes")},
+                **{name: getattr(self, name) for name in ("lengths", "static", "gaps")},
+                codes=self.own.codes,
                 keys=np.frombuffer(keys.getvalue(), np.uint8),
                 plain=np.array(json.dumps(plain)),
             )
@@ -190,18 +188,15 @@ class SortedSeries:
         with np.load(path) as file:
             read = dict(file)
         plain = json.loads(str(read.pop("plain")))
-        plain["kinds"] = [kind and frequency_of(kind) for kind in plain["kinds"]]
+        own = Frequencies(tuple(map(frequency_of, plain.pop("kinds"))), read.pop("codes"))
         keys = opened_polars().read_ipc(io.BytesIO(read.pop("keys").tobytes()))
-        return cls(**read, **plain, keys=keys)
+        return cls(**read, **plain, own=own, keys=keys)
 
     @classmethod
     def joined(cls, parts: Iterable["SortedSeries"]) -> "SortedSeries":
         """Return the series of all parts, one part after the other."""
         parts = list(parts)
-        kinds = list(dict.fromkeys(kind for part in parts for kind in part.kinds))
-        places = {kind: number for number, kind in enumerate(kinds)}
         begins = concatenated_offsets([part.lengths.sum() for part in parts])
-        codes = [np.array([places[kind] for kind in part.kinds], np.int32) for part in parts]
         different = {part.times for part in parts}
         if len(different) > 1:
             raise ValueError(
@@ -212,8 +207,7 @@ class SortedSeries:
             np.concatenate([part.lengths for part in parts]),
             np.concatenate([part.static for part in parts]),
             np.concatenate([part.gaps + at for part, at in zip(parts, begins, strict=False)]),
-            kinds,
-            np.concatenate([own[part.codes] for part, own in zip(parts, codes, strict=True)]),
+            joined_frequencies([part.own for part in parts]),
             all(part.complete for part in parts),
             opened_polars().concat([part.keys for part in parts]),
             parts[0].zone,
@@ -283,29 +277,20 @@ def _write(folder: Path, row: int, panel: Panel, layout: Layout) -> None:
 
 def _described(panel: Panel, frame: Any, layout: Layout) -> SortedSeries:
     clock, spec = panel.clock, layout.spec
-    kinds, codes = _own_frequencies(clock, len(panel.lengths))
+    own = Frequencies((), np.full(len(panel.lengths), -1))
+    if clock is not None:
+        own = frequencies(clock.times, clock.offsets, clock.local_times)
     names = [name for name in (spec.id_column, spec.time_column) if name is not None]
     return SortedSeries(
         panel.lengths,
         _static(frame, layout).astype(layout.dtype),
         panel.gaps,
-        kinds,
-        codes,
+        own,
         not missing_rows(panel.values).any(),
         frame.select(names)[panel.offsets[:-1]],
         str(clock.zones[0].info) if clock is not None and clock.zones else None,
         None if clock is None else clock.times.dtype.str,
     )
-
-
-def _own_frequencies(clock: Clock | None, series: int) -> tuple[list[Frequency | None], IntArray]:
-    """Return the frequencies that series have by themselves, and the number of each series'."""
-    if clock is None:
-        return [None], np.zeros(series, np.int32)
-    own = frequencies(clock.times, clock.offsets, clock.local_times)
-    kinds = list(dict.fromkeys(own))
-    places = {kind: number for number, kind in enumerate(kinds)}
-    return kinds, np.array([places[kind] for kind in own], np.int32)
 
 
 def _static(frame: Any, layout: Layout) -> Array:

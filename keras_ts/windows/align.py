@@ -87,11 +87,11 @@ class Placement:
 
 def label_column(labels: tuple[Any, ...]) -> Array:
     """Return labels as a one-dimensional array that keeps their values and types."""
-    kinds = {type(label) for label in labels}
+    kinds = {*map(type, labels)}
     if len(kinds) == 1 and isinstance(labels[0], str | int | float):
         array = np.asarray(labels)
         back = array.tolist()
-        if back == list(labels) and {type(label) for label in back} == kinds:
+        if back == list(labels) and {*map(type, back)} == kinds:
             return array
     array = np.empty(len(labels), dtype=object)
     array[:] = labels

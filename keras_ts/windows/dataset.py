@@ -124,7 +124,7 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         clock = self._source.panel.clock
         if clock is None:
             return None
-        names = [None if own is None else str(own) for own in clock.frequencies]
+        names: list[str | None] = clock.frequencies.per_series(str, None).tolist()
         return names[0] if len(set(names)) == 1 else names
 
     def __len__(self) -> int:

@@ -16,6 +16,7 @@ from keras_ts.windows.arithmetic.geometry import (
     WindowRanges,
     layout,
     only_where,
+    run_positions,
     windowed_any,
     windows_reading,
 )
@@ -41,36 +42,41 @@ def without_missing(
     steps without a target.
     """
     geometry, columns = spec.geometry, panel.columns
+    # Windows are judged at all positions, also at those between two runs, and then picked.
+    every = replace(geometry, stride=1)
 
-    def complete(begin: int, count: int) -> Any:
-        stop = begin + geometry.stride * (count - 1) + geometry.span
-        values = panel.rows(begin, stop)
+    def complete(first: IntArray, count: IntArray) -> Any:
+        rows = geometry.stride * (count - 1) + geometry.span
+        values = panel.rows(first, first + rows)
+        judged = len(values) - geometry.span + 1
+        picked = run_positions(np.cumsum(rows) - rows, count, geometry.stride)
         if spec.handling.partial:
-            return _with_some_targets(panel, values, geometry, count)
+            return _with_some_targets(panel, values, every, judged)[picked]
         bad = missing_rows(values) if inputs else np.zeros(len(values), bool)
-        hit = windows_reading(bad, missing_rows(values, columns.targets), geometry, count)
+        hit = windows_reading(bad, missing_rows(values, columns.targets), every, judged)
         if columns.future:
             # Also in sequences, covariates are read only after the origin.
-            ahead = replace(geometry, sequence=False)
-            hit = hit | windows_reading(bad, missing_rows(values, columns.future), ahead, count)
+            ahead = replace(every, sequence=False)
+            hit |= windows_reading(bad, missing_rows(values, columns.future), ahead, judged)
         if spec.handling.masked:
-            hit = hit | _without_a_level(panel, values, geometry, count)
-        return ~hit
+            hit |= _without_a_level(panel, values, every, judged)
+        return ~hit[picked]
 
-    return only_where(ranges, complete)
+    return only_where(ranges, geometry.span, complete)
 
 
 def _without_a_level(panel: Panel, values: Array, geometry: Geometry, count: int) -> BoolArray:
     """Return True for each window in which some target has no value among the inputs.
 
-    A model that masks would forecast such a target from 0, whatever the level of the series.
+    There is a window at each of the first ``count`` positions. A model that masks would forecast
+    such a target from 0, whatever the level of the series.
     """
     finite = np.isfinite(values.reshape(len(values), -1)[:, panel.columns.targets])
     without = np.zeros(count, bool)
     for column in finite.T:
         if not column.all():
             any_value = windowed_any(column, geometry.window, geometry.sampling_rate)
-            without |= ~any_value[: geometry.stride * (count - 1) + 1 : geometry.stride]
+            without |= ~any_value[:count]
     return without
 
 
@@ -86,7 +92,7 @@ def _with_some_targets(panel: Panel, values: Array, geometry: Geometry, count: i
     for column in finite.T:
         has_own = windows_reading(nothing, column, geometry, count)
         has_level = windowed_any(column, geometry.window, geometry.sampling_rate)
-        kept &= ~has_own | has_level[: geometry.stride * (count - 1) + 1 : geometry.stride]
+        kept &= ~has_own | has_level[:count]
         has_target |= has_own
     if panel.columns.future:
         # Also in sequences, covariates are read only after the origin.
@@ -199,11 +205,12 @@ def fold_parts(panel: Panel, sizes: FoldSizes) -> list[FoldParts]:
     """
     n_splits, test_size = sizes.n_splits, sizes.test_size
     if panel.clock is None:
-        counts = panel.lengths.tolist()
+        counts = panel.lengths
     else:
         moments = np.unique(panel.clock.times)
-        counts = [len(moments)]
-    longest, size = max(counts), test_size or max(max(counts) // (n_splits + 1), 1)
+        counts = np.array([len(moments)])
+    longest = int(counts.max())
+    size = test_size or max(longest // (n_splits + 1), 1)
     if longest <= n_splits * size:
         unit = "positions" if panel.clock is None else "timestamps"
         raise ValueError(
@@ -211,19 +218,15 @@ def fold_parts(panel: Panel, sizes: FoldSizes) -> list[FoldParts]:
             f"{unit}, and there are {longest}. Use fewer folds or a smaller test_size."
         )
 
-    def places(edges: Sequence[int]) -> IntArray:
+    def places(edges: IntArray) -> IntArray:
         """Return the flat position of an edge in each series."""
         if panel.clock is None:
-            return np.array(edges) + panel.offsets[:-1]
+            return edges + panel.offsets[:-1]
         return panel.clock.flat_places(moments[edges[0]] if edges[0] < len(moments) else None)
 
-    all_edges = [fold_edges(count, n_splits, test_size, sizes.max_train_size) for count in counts]
     folds = []
-    for fold in range(n_splits):
-        begin, border, end = zip(*(series[fold] for series in all_edges), strict=True)
-        held = [
-            max(b - (sizes.validation_size or 0), a) for a, b in zip(begin, border, strict=True)
-        ]
+    for begin, border, end in fold_edges(counts, n_splits, test_size, sizes.max_train_size):
+        held = np.maximum(border - (sizes.validation_size or 0), begin)
         train, test = Part(places(begin), places(held)), Part(places(border), places(end))
         validation = None if sizes.validation_size is None else Part(train.end, test.begin)
         folds.append(FoldParts(train, validation, test))

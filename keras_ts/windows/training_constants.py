@@ -43,7 +43,7 @@ class TrainingConstants:
         source = in_time_order(dataset)
         panel, ranges = source.panel, source.sampler.ranges
         begins, ends = ranges.rows(source.spec.geometry.span, panel.offsets)
-        rows = merged(list(zip(begins.tolist(), ends.tolist(), strict=True)))
+        rows = merged(begins, ends)
         series, first = np.unique(ranges.series, return_index=True)
         static = None
         if panel.static is not None:

@@ -13,7 +13,8 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.reading.frames import ids_of, open_frame
+from keras_ts.windows.arithmetic.labels import alike
+from keras_ts.windows.reading.frames import numbered, numbered_ids, open_frame
 from keras_ts.windows.reading.timestamps import read_clock
 
 # What other libraries call the columns; those of keras_ts and of the windows come first.
@@ -189,9 +190,15 @@ class ForecastTable:
             self._table = open_frame(table)
         self.columns = list(self._table) if self._dict else list(self._table.columns)
 
-    def ids(self, column: str) -> list[Any]:
-        """Return a column of ids."""
-        return self._table[column].tolist() if self._dict else ids_of(self._table[column])
+    def ids(self, column: str) -> tuple[list[Any], IntArray]:
+        """Return the ids of a column in order of first occurrence, and the number of each row's."""
+        values = self._table[column]
+        if not self._dict:
+            return numbered_ids(values)
+        if values.dtype == object:
+            return numbered(values.tolist(), f"column {column!r} of {self.name}")
+        first, codes = alike([values])
+        return values[first].tolist(), codes
 
     def is_numeric(self, column: str) -> bool:
         """Return True for a column of numbers."""

@@ -111,10 +111,10 @@ def _series(read: ForecastTable, fields: Fields, judged: JudgedWindows) -> IntAr
                 f"{_checks.shown(read.columns)}."
             )
         return np.zeros(len(read.numbers(fields.values[0][0])), np.int64)
-    ids = read.ids(fields.id)
+    ids, codes = read.ids(fields.id)
     if len(judged.labels) == 1 and judged.panel.labels is None:
-        return np.zeros(len(ids), np.int64)
-    return places_of(ids, judged.labels)
+        return np.zeros(len(codes), np.int64)
+    return places_of(ids, judged.labels)[codes]
 
 
 def _windows_and_steps(

@@ -6,9 +6,8 @@ its dataset leave out. With ``targets="sequence"`` only a window's last step cou
 
 import copy
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import keras
@@ -113,10 +112,10 @@ class JudgedWindows:
         """Distance of each step's target from the origin."""
         return self.geometry.gap + np.arange(1, self.geometry.horizon + 1)
 
-    @cached_property
-    def labels(self) -> list[Any]:
+    @property
+    def labels(self) -> Sequence[Any]:
         """The id of every series of the panel, or its number."""
-        return list(self.panel.labels or range(len(self.panel.lengths)))
+        return self.panel.labels or range(len(self.panel.lengths))
 
     def beyond_targets(self) -> list[str]:
         """Name the inputs other than the past of the targets, in words for a report."""

@@ -21,11 +21,9 @@ class Keys:
     def __init__(self, table: ForecastTable, id_column: str | None, time_column: str) -> None:
         self.name, self._times = table.name, table.times(time_column)
         self._id_column = id_column
-        rows = len(self._times.values)
-        self.ids = [0] * rows if id_column is None else table.ids(id_column)
-        numbers: dict[object, int] = {}
-        self._series = np.array([numbers.setdefault(i, len(numbers)) for i in self.ids], np.int64)
-        self.labels = list(numbers)
+        self.labels, self.series = [0], np.zeros(len(self._times.values), np.int64)
+        if id_column is not None:
+            self.labels, self.series = table.ids(id_column)
 
     def places_in(self, other: "Keys") -> IntArray:
         """Return the row of another table with the id and time of each row; -1 without one.
@@ -35,14 +33,14 @@ class Keys:
             ValueError: Two rows of the other table have the same id and time.
         """
         other._times.check_alike(self._times)
-        index = RowIndex(other._series, other._times.values)
+        index = RowIndex(other.series, other._times.values)
         other._refuse_twice(index)
-        series = places_of(self.labels, other.labels)[self._series]
+        series = places_of(self.labels, other.labels)[self.series]
         return index.places(series, self._times.values)
 
     def refuse_twice(self, origins: IntArray) -> None:
         """Refuse two forecasts of one id and time from the same origin."""
-        apart = self._series * (origins.max() + 1) + origins
+        apart = self.series * (origins.max() + 1) + origins
         self._refuse_twice(RowIndex(apart, self._times.values))
 
     def _refuse_twice(self, index: RowIndex) -> None:
@@ -61,7 +59,9 @@ class Keys:
     def example(self, row: int = 0) -> str:
         """Return the id and the time of a row in words."""
         time = as_written(self._times.values[row])
-        return str(time) if self._id_column is None else f"{self.ids[row]!r} at {time}"
+        return (
+            str(time) if self._id_column is None else f"{self.labels[self.series[row]]!r} at {time}"
+        )
 
     def origins(self, table: ForecastTable, fields: Fields, other: "Keys") -> IntArray:
         """Return a number for the origin of each row, the same for all series.
@@ -74,7 +74,7 @@ class Keys:
         if fields.origin is not None:
             return np.unique(table.times(fields.origin).values, return_inverse=True)[1]
         if fields.step is None:
-            return np.zeros(len(self.ids), np.int64)
+            return np.zeros(len(self.series), np.int64)
         steps, values = table.steps(fields.step), self._times.values
         distinct = np.unique(np.concatenate([values, other._times.values]))
         apart = np.diff(distinct)
@@ -88,8 +88,8 @@ class Keys:
         """Return the step of each row: as the table says, or its place behind its origin."""
         if fields.step is not None:
             return table.steps(fields.step)
-        order = np.lexsort((self._times.values, origins, self._series))
-        runs = np.stack([self._series[order], origins[order]])
+        order = np.lexsort((self._times.values, origins, self.series))
+        runs = np.stack([self.series[order], origins[order]])
         begins = np.r_[True, (np.diff(runs) != 0).any(axis=0)]
         first = np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))
         steps = np.empty(len(order), np.int64)
@@ -98,6 +98,6 @@ class Keys:
 
     def by_series(self) -> tuple[IntArray, IntArray]:
         """Return the order of the rows by series and time, and the series' offsets in it."""
-        order: IntArray = np.lexsort((self._times.values, self._series))
-        lengths = np.bincount(self._series, minlength=len(self.labels))
+        order: IntArray = np.lexsort((self._times.values, self.series))
+        lengths = np.bincount(self.series, minlength=len(self.labels))
         return order, np.concatenate([[0], np.cumsum(lengths)])

@@ -102,7 +102,7 @@ def score(
     predicted = ahead.forecasts(fields)[come]
     origins = keys.origins(ahead, fields, rows)
     keys.refuse_twice(origins)
-    labels = np.array(keys.ids, dtype=object)[come]
+    labels = np.array(keys.labels, dtype=object)[keys.series[come]]
     steps = keys.steps(ahead, fields, origins)
     return ScoreReport(
         {
@@ -187,7 +187,7 @@ def _scales(train: Any, names: _Names, labels: Array, shape: tuple[int, ...], pe
     else:
         table = ForecastTable("train", train)
         keys = Keys(table, names.id, names.time)
-        keys.refuse_twice(np.zeros(len(keys.ids), np.int64))
+        keys.refuse_twice(np.zeros(len(keys.series), np.int64))
         order, offsets = keys.by_series()
         columns = np.arange(len(names.targets))
         values = table.matrix(names.targets)[order]

@@ -1,25 +1,30 @@
 """Borders of folds whose training parts grow in time: pure arithmetic."""
 
+from itertools import pairwise
+
+import numpy as np
+
+from keras_ts._typing import IntArray
+
 
 def fold_edges(
-    count: int, n_splits: int, test_size: int | None = None, max_train_size: int | None = None
-) -> list[tuple[int, int, int]]:
+    count: IntArray, n_splits: int, test_size: int | None = None, max_train_size: int | None = None
+) -> list[tuple[IntArray, IntArray, IntArray]]:
     """Return the first training position of each fold, its border, and its end.
 
     The last ``n_splits * test_size`` positions are divided into ``n_splits`` validation parts. Each
     fold trains on all positions before its part, as in ``sklearn.model_selection.TimeSeriesSplit``.
 
     Args:
-        count: Number of positions.
+        count: Number of positions of each series.
         n_splits: Number of folds.
         test_size: Positions in a validation part. Defaults to None: ``count // (n_splits + 1)``.
         max_train_size: Most positions in a training part. Defaults to None: all before it.
+
+    Returns:
+        For each fold three arrays, with one position for each series.
     """
-    if test_size is None:
-        test_size = count // (n_splits + 1)
-    edges = []
-    for left in range(n_splits, 0, -1):
-        border = max(count - left * test_size, 0)
-        begin = 0 if max_train_size is None else max(border - max_train_size, 0)
-        edges.append((begin, border, max(count - (left - 1) * test_size, 0)))
-    return edges
+    size = count // (n_splits + 1) if test_size is None else test_size
+    borders = [np.maximum(count - left * size, 0) for left in range(n_splits, -1, -1)]
+    most = count if max_train_size is None else max_train_size
+    return [(np.maximum(border - most, 0), border, end) for border, end in pairwise(borders)]

@@ -4,14 +4,14 @@ Windows count positions, so a missing week silently shortens every window across
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.windows.arithmetic.frequencies import Frequencies
 from keras_ts.windows.arithmetic.frequency_rules import FREQUENCY_RULES, in_days, in_time, per_row
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
+from keras_ts.windows.arithmetic.labels import alike
 from keras_ts.windows.arithmetic.steps import Frequency
 
 
@@ -66,9 +66,7 @@ def gaps(times: Array, offsets: IntArray, local_times: Array | None = None) -> I
     return np.flatnonzero(_fewest_gaps(times, offsets, local_times, ways)[0])
 
 
-def frequencies(
-    times: Array, offsets: IntArray, local_times: Array | None = None
-) -> list[Frequency | None]:
+def frequencies(times: Array, offsets: IntArray, local_times: Array | None = None) -> Frequencies:
     """Return the frequency of each series; None if it has none.
 
     A series has a frequency if more than half of its steps are the regular one. The last rows of a
@@ -88,9 +86,9 @@ def kept(
     times: Array,
     offsets: IntArray,
     local_times: Array | None,
-    own: list[Frequency | None],
+    own: Frequencies,
     like: Frequency | str,
-) -> list[Frequency | None]:
+) -> Frequencies:
     """Return the frequency ``like`` for each series that fits it as well as its own.
 
     A few rows fit several frequencies: Monday to Friday are days, and weekdays too. Other series,
@@ -103,30 +101,26 @@ def kept(
         own: The frequency of each series; one that does not fit ``like`` keeps it.
         like: The frequency, or its name.
     """
-    kept = list(own)
     if times.dtype.kind != "M":
-        return kept
+        return own
     clocks = [False] if local_times is None else [True, False]
     ways = [_Way(rule, clock, True) for clock in clocks for rule in (None, *FREQUENCY_RULES)]
     if isinstance(like, Frequency):
         ways = [_Way(like.rule, like.local, True)]
     usual, name = _ways(local_times), str(like)
     for way in ways:
-        # Thousands of series share a few frequencies.
-        different = {seen for seen in set(kept) if seen is not None and str(seen) != name}
-        if not different:
+        others = own.per_series(lambda frequency: str(frequency) != name, False)
+        if not others.any():
             break
-        others = [number for number, seen in enumerate(kept) if seen in different]
-        chosen = np.zeros(len(kept), bool)
-        chosen[others] = True
-        rows = per_row(chosen, offsets)
+        rows = per_row(others, offsets)
         local = None if local_times is None else local_times[rows]
-        inner = concatenated_offsets(np.diff(offsets)[chosen])
+        inner = concatenated_offsets(np.diff(offsets)[others])
         again = _by_ways(times[rows], inner, local, [*usual, way])
-        for number, frequency in zip(others, again, strict=True):
-            if str(frequency) == name:
-                kept[number] = frequency
-    return kept
+        fits = again.per_series(lambda frequency: str(frequency) == name, False)
+        codes = own.codes.copy()
+        codes[np.flatnonzero(others)[fits]] = len(own.kinds) + again.codes[fits]
+        own = Frequencies.of([*own.kinds, *again.kinds], codes)
+    return own
 
 
 def _ways(local_times: Array | None) -> list[_Way]:
@@ -138,7 +132,7 @@ def _ways(local_times: Array | None) -> list[_Way]:
 
 def _by_ways(
     times: Array, offsets: IntArray, local_times: Array | None, ways: list[_Way]
-) -> list[Frequency | None]:
+) -> Frequencies:
     """Return the frequency of each series, counted in UTC or by the first best of ``ways``."""
     starts = np.unique(offsets)
     if times.dtype.kind == "f":
@@ -148,47 +142,55 @@ def _by_ways(
     else:
         uneven, steps, chosen = _fewest_gaps(times, starts, local_times, ways)
     regular = 2 * _per_series(~uneven, starts) > np.diff(starts) + 1
-    frequencies: list[Frequency | None] = [None] * (len(offsets) - 1)
+    kinds: list[Frequency] = []
+    codes = np.full(len(offsets) - 1, -1)
     filled = np.flatnonzero(np.diff(offsets))
     for number in np.unique(chosen[regular]).tolist():
         way = _Way(None, False) if number < 0 else ways[number]
-        alike = regular & (chosen == number)
-        rows = per_row(alike, starts)
+        own = regular & (chosen == number)
+        rows = slice(None) if own.all() else per_row(own, starts)
         clock = local_times if local_times is not None and way.local else times
-        inner = concatenated_offsets(np.diff(starts)[alike])
-        made = _of_one_way(clock[rows], inner, steps[alike].tolist(), way, local_times is not None)
-        for place, frequency in zip(filled[alike].tolist(), made, strict=True):
-            frequencies[place] = frequency
-    return frequencies
+        inner = concatenated_offsets(np.diff(starts)[own])
+        made, places = _of_one_way(clock[rows], inner, steps[own], way, local_times is not None)
+        codes[filled[own]] = len(kinds) + places
+        kinds += made
+    return Frequencies.of(kinds, codes)
 
 
 def _of_one_way(
-    clock: Array, offsets: IntArray, steps: list[Any], way: _Way, zoned: bool
-) -> list[Frequency]:
-    """Return the frequencies of series whose regular steps are counted in one way."""
+    clock: Array, offsets: IntArray, steps: Array, way: _Way, zoned: bool
+) -> tuple[list[Frequency], IntArray]:
+    """Return the frequencies of series whose regular steps are counted in one way.
+
+    Returns:
+        The different frequencies, and the place of each series' own.
+    """
     if clock.dtype.kind == "f":
-        rows = [slice(*ends) for ends in pairwise(offsets.tolist())]
-        exact = clock.astype(np.float64)
-        return [
-            Frequency(_mean_step(exact[own], step)) for own, step in zip(rows, steps, strict=True)
-        ]
+        first, places = alike([means := _mean_steps(clock.astype(np.float64), offsets, steps)])
+        return [*map(Frequency, means[first].tolist())], places
     unit = np.datetime_data(clock.dtype)[0] if clock.dtype.kind == "M" else ""
-    if way.rule is None:
-        return [Frequency(step, None, way.local, unit, zoned=zoned) for step in steps]
-    day = clock.astype("datetime64[D]")
-    of_day = (clock - day.astype(clock.dtype)).astype(np.int64)
-    times = np.minimum.reduceat(of_day, offsets[:-1]).tolist()
-    marks = FREQUENCY_RULES[way.rule].marks(day, offsets).T.tolist()
-    return [
-        Frequency(step, way.rule, way.local, unit, tuple(own), time, zoned)
-        for step, own, time in zip(steps, marks, times, strict=True)
+    columns = [steps, np.zeros(len(steps), np.int64)]
+    if way.rule is not None:
+        day = clock.astype("datetime64[D]")
+        of_day = (clock - day.astype(clock.dtype)).astype(np.int64)
+        times = np.minimum.reduceat(of_day, offsets[:-1])
+        columns = [steps, times, *FREQUENCY_RULES[way.rule].marks(day, offsets)]
+    first, places = alike(columns)
+    kinds = [
+        Frequency(step, way.rule, way.local, unit, tuple(marks), time, zoned)
+        for step, time, *marks in zip(*(column[first].tolist() for column in columns), strict=True)
     ]
+    return kinds, places
 
 
-def _mean_step(times: Array, usual: float) -> float:
-    """Return the mean step of floats to six digits, so that it is the same for the last rows."""
-    count = np.rint(np.diff(times) / usual).sum()
-    return float(f"{(times[-1] - times[0]) / count:.6g}")
+def _mean_steps(times: Array, offsets: IntArray, usual: Array) -> Array:
+    """Return each series' mean step to six digits, so that it is the same for the last rows."""
+    begins, ends = offsets[:-1], offsets[1:] - 1
+    with np.errstate(over="ignore", invalid="ignore"):  # Of the steps between two series.
+        counts = np.rint(np.diff(times, prepend=times[:1]) / per_row(usual, offsets))
+    counts[begins] = 0
+    means = (times[ends] - times[begins]) / np.add.reduceat(counts, begins)
+    return np.char.mod("%.6g", means).astype(np.float64)
 
 
 def _fewest_gaps(

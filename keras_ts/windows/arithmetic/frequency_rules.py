@@ -94,6 +94,16 @@ def per_row(values: Array, offsets: IntArray) -> Array:
     return np.repeat(values, np.diff(offsets), axis=-1)
 
 
+def first_rows(flags: BoolArray, offsets: IntArray) -> IntArray:
+    """Return the place in each series of its first flagged row, or the series' length."""
+    begins = flags.copy()
+    begins[1:] &= ~flags[:-1]
+    own = offsets[:-1][offsets[:-1] < len(flags)]
+    begins[own] = flags[own]
+    flat = np.append(np.flatnonzero(begins), len(flags))
+    return np.minimum(flat[np.searchsorted(flat, offsets[:-1])], offsets[1:]) - offsets[:-1]
+
+
 # Every day, or Mondays to Fridays.
 
 

@@ -5,6 +5,7 @@ windows start in a few ranges ``first, first + stride, ...``. A range takes thre
 many windows it holds, so a thousand million windows fit in memory.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -164,29 +165,66 @@ def layout(offsets: IntArray, gaps: IntArray, geometry: Geometry) -> WindowRange
     return WindowRanges._nonempty(first, count, series, geometry.stride)
 
 
-def only_where(ranges: WindowRanges, allowed: Any, block: int = 1 << 22) -> WindowRanges:
-    """Keep the windows for which ``allowed(first_start, count)`` is true.
+def run_positions(first: IntArray, count: IntArray, step: int = 1) -> IntArray:
+    """Return ``first, first + step, ...`` of each run, ``count`` of them, one run after another."""
+    before = np.cumsum(count) - count
+    positions: IntArray = np.repeat(first - step * before, count)
+    positions += step * np.arange(len(positions))
+    return positions
+
+
+def in_blocks(sizes: IntArray, most: int) -> Iterator[slice]:
+    """Yield slices of neighbours whose sizes, without the last one's, sum to at most ``most``."""
+    begins = np.flatnonzero(np.diff((np.cumsum(sizes) - sizes) // most, prepend=-1))
+    return map(slice, begins.tolist(), [*begins[1:].tolist(), len(sizes)])
+
+
+def in_pieces(count: IntArray, most: int) -> tuple[IntArray, IntArray, IntArray]:
+    """Cut runs into pieces of at most ``most`` items.
+
+    Returns:
+        For each piece, its run, its first item there, and the number of its items.
+    """
+    pieces = -(-count // most)
+    run = np.repeat(np.arange(len(pieces)), pieces)
+    first = run_positions(np.zeros_like(pieces), pieces, most)
+    return run, first, np.minimum(count[run] - first, most)
+
+
+def only_where(ranges: WindowRanges, span: int, allowed: Any, block: int = 1 << 20) -> WindowRanges:
+    """Keep the windows for which ``allowed(first, count)`` is true.
+
+    A call for each range would be a call for each series. So short ranges are asked for together.
 
     Args:
         ranges: The windows to choose from.
-        allowed: Function of a flat start and a number of neighbouring windows that returns one bool
-            per window.
-        block: Largest number of windows in one call of ``allowed``, which bounds the memory for a
-            series on disk.
+        span: Positions from a window's first input to its last target.
+        allowed: Function of the flat starts of some runs of windows, and of the number of windows
+            in each, that returns one bool per window, run after run.
+        block: Largest number of windows in a run, and of positions that the runs of a call span
+            without the last one. It bounds the memory for a series on disk.
     """
-    first, count, series = [], [], []
-    for begin, total, reads in zip(ranges.first, ranges.count, ranges.series, strict=True):
-        for done in range(0, int(total), block):
-            start = int(begin) + done * ranges.step
-            kept = allowed(start, min(block, int(total) - done))
-            edges = np.flatnonzero(np.diff(np.concatenate(([False], kept, [False]))))
-            first.append(start + ranges.step * edges[::2])
-            count.append(edges[1::2] - edges[::2])
-            series.append(np.full(len(edges) // 2, reads))
+    source, done, counts = in_pieces(ranges.count, block)
+    begins = ranges.first[source] + ranges.step * done
+    first, count, owner = [], [], []
+    for call in in_blocks(ranges.step * (counts - 1) + span, block):
+        windows = concatenated_offsets(counts[call])
+        kept = allowed(begins[call], counts[call])
+        starting, ending = kept.copy(), kept.copy()
+        starting[1:] &= ~kept[:-1]
+        ending[:-1] &= ~kept[1:]
+        # No run goes on in the next one.
+        starting[windows[:-1]] = kept[windows[:-1]]
+        ending[windows[1:] - 1] = kept[windows[1:] - 1]
+        edges = np.flatnonzero(starting)
+        piece = np.searchsorted(windows, edges, side="right") - 1
+        first.append(begins[call][piece] + ranges.step * (edges - windows[piece]))
+        count.append(np.flatnonzero(ending) + 1 - edges)
+        owner.append(ranges.series[source[call][piece]])
     return WindowRanges._nonempty(
         np.concatenate([np.empty(0, np.int64), *first]),
         np.concatenate([np.empty(0, np.int64), *count]),
-        np.concatenate([np.empty(0, np.int64), *series]),
+        np.concatenate([np.empty(0, np.int64), *owner]),
         ranges.step,
     )
 

@@ -1,19 +1,41 @@
-"""Finds series and categories by their labels."""
+"""Finds series and categories by their labels, and numbers rows that are alike."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
-from keras_ts._typing import IntArray
+from keras_ts._typing import Array, IntArray
 
 
-def places_of(wanted: Iterable[Any], labels: Iterable[Any]) -> IntArray:
+def places_of(wanted: Sequence[Any], labels: Sequence[Any]) -> IntArray:
     """Return the place of each wanted label among distinct labels, -1 for one that is not there.
 
     Args:
         wanted: Labels, any of them several times.
         labels: The labels to find them among.
     """
-    places = {label: place for place, label in enumerate(labels)}
-    return np.array([places.get(label, -1) for label in wanted], dtype=np.int64)
+    if isinstance(wanted, tuple | range) and wanted == labels:
+        return np.arange(len(labels))
+    places = dict(zip(labels, range(len(labels)), strict=True))
+    return np.fromiter(map(places.get, wanted, repeat(-1)), np.int64, len(wanted))
+
+
+def alike(columns: Sequence[Array]) -> tuple[IntArray, IntArray]:
+    """Number rows that have the same value in every column, in the order of their first row.
+
+    Returns:
+        The first of the rows of each number, and the number of each row.
+    """
+    rows = len(columns[0])
+    numbers = np.zeros(rows, np.int64)
+    for column in columns:
+        if (column != column[:1]).any():
+            distinct, own = np.unique(column, return_inverse=True)
+            numbers = np.unique(numbers * len(distinct) + own, return_inverse=True)[1]
+    first = np.unique(numbers, return_index=True)[1]
+    order = np.argsort(first)
+    places = np.empty_like(order)
+    places[order] = np.arange(len(order))
+    return first[order], places[numbers]

@@ -1,26 +1,25 @@
 """Mean and standard deviation of columns, in blocks: a memory map is never read whole."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from keras_ts._typing import Array
+from keras_ts._typing import Array, IntArray
+from keras_ts.windows.arithmetic.geometry import in_blocks, in_pieces, run_positions
 
 _BLOCK = 1 << 20
 
 
-def merged(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Merge spans ``(begin, end)`` of rows into disjoint ones, in order."""
-    joined: list[tuple[int, int]] = []
-    for begin, end in sorted(spans):
-        if joined and begin <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
-        else:
-            joined.append((begin, end))
-    return joined
+def merged(begin: IntArray, end: IntArray) -> IntArray:
+    """Merge spans of rows into disjoint ones, in order, ``(spans, 2)``."""
+    order = np.argsort(begin, kind="stable")
+    begin, reach = begin[order], np.maximum.accumulate(end[order])
+    apart = np.flatnonzero(begin[1:] > reach[:-1])
+    return np.stack([begin[np.append(0, apart + 1)], reach[np.append(apart, len(reach) - 1)]], 1)
 
 
-def moments(values: Array, spans: Sequence[tuple[int, int]]) -> tuple[Array, Array]:
+def moments(values: Array, spans: Any) -> tuple[Array, Array]:
     """Return the mean and the standard deviation of every column, float64 ``(columns,)``.
 
     Values that are not finite are left out. A column without a finite value gets mean 0 and
@@ -28,7 +27,7 @@ def moments(values: Array, spans: Sequence[tuple[int, int]]) -> tuple[Array, Arr
 
     Args:
         values: ``(rows,)`` or ``(rows, columns)``.
-        spans: Disjoint spans ``(begin, end)`` of the rows to read.
+        spans: Disjoint spans ``(begin, end)`` of the rows to read, ``(spans, 2)``.
     """
     columns = 1 if values.ndim == 1 else values.shape[1]
     count = np.zeros(columns)
@@ -44,11 +43,19 @@ def moments(values: Array, spans: Sequence[tuple[int, int]]) -> tuple[Array, Arr
     return mean, np.sqrt(squares / np.maximum(count, 1))
 
 
-def _blocks(values: Array, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[Array, Array]]:
-    """Yield blocks of rows as float64, 0 where a value is not finite, and masks of the finite."""
-    for begin, end in spans:
-        for first in range(begin, end, _BLOCK):
-            block = np.asarray(values[first : min(first + _BLOCK, end)], dtype=np.float64)
-            block = block.reshape(len(block), -1)
-            finite = np.isfinite(block)
-            yield np.where(finite, block, 0.0), finite
+def _blocks(values: Array, spans: Any) -> Iterator[tuple[Array, Array]]:
+    """Yield blocks of rows as float64, 0 where a value is not finite, and masks of the finite.
+
+    Short spans share a block.
+    """
+    begin, end = np.reshape(spans, (-1, 2)).T
+    span, done, count = in_pieces(end - begin, _BLOCK)
+    first = begin[span] + done
+    for block in in_blocks(count, _BLOCK):
+        rows: Any = slice(first[block][0], first[block][0] + count[block][0])
+        if len(count[block]) > 1:
+            rows = run_positions(first[block], count[block])
+        read = np.asarray(values[rows], dtype=np.float64)
+        read = read.reshape(len(read), -1)
+        finite = np.isfinite(read)
+        yield np.where(finite, read, 0.0), finite

@@ -72,12 +72,12 @@ class Frequency:
         """
         return self.number(shown if self.counts_days else utc)
 
-    def slips(self, utc: Array, shown: Array) -> bool:
-        """Return True if a change of the clock skips a number of the series, or repeats one."""
-        if not self.unusual:
-            return False
-        apart = self.number(shown) - self.number(utc)
-        return bool((apart != apart[:1]).any())
+    def apart_by_clocks(self, utc: Array, shown: Array) -> Array:
+        """Return how far apart the two clocks number each step.
+
+        Where this changes within a series, a change of the clock skips a number, or repeats one.
+        """
+        return self.number(shown) - self.number(utc)
 
     def number(self, times: Array) -> Array:
         """Return the number of each timestamp's step, counted from 1970-01-01, or from 0."""

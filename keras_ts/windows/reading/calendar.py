@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.cycles import Cycle, waves
 from keras_ts.windows.arithmetic.frequency import disorder
+from keras_ts.windows.arithmetic.frequency_rules import per_row
 from keras_ts.windows.arithmetic.steps import Frequency
 from keras_ts.windows.reading.continued import refuse_irregular
 from keras_ts.windows.reading.panel import Panel, rows_in_front
@@ -117,24 +117,21 @@ def _numbers(panel: Panel, cycles: Sequence[Cycle], argument: str, column: str) 
     Empty rows in front of a series are numbered below 0, so that they do not move the phases of the
     others.
     """
-    if panel.clock is None:
-        front = checked_front(panel, f"{argument}={list(cycles)}")
-        numbers = [
-            np.arange(length) - rows for length, rows in zip(panel.lengths, front, strict=True)
-        ]
-    else:
-        numbers = []
-        for series, (begin, end) in enumerate(pairwise(panel.offsets.tolist())):
-            frequency = panel.clock.frequencies[series]
-            if frequency is None and begin < end:
-                need = f"{argument}={list(cycles)} counts steps of"
-                cure = 'Use "hour", "day", "week" or "year". '
-                refuse_irregular(panel, series, need, column, cure)
-            if frequency is not None:
-                if panel.clock.slips(series, frequency):
-                    refuse_slips(panel, series, frequency, f"{argument}={list(cycles)}", column)
-                numbers.append(panel.clock.numbers(series, frequency))
-    return np.concatenate(numbers) if numbers else np.empty(0, np.int64)
+    clock, calendar = panel.clock, f"{argument}={list(cycles)}"
+    if clock is None:
+        rows = np.arange(len(panel.values))
+        return rows - per_row(panel.offsets[:-1] + checked_front(panel, calendar), panel.offsets)
+    frequencies = clock.frequencies
+    slips = clock.slips(frequencies)
+    bad = slips | ((frequencies.codes < 0) & (panel.lengths > 0))
+    if bad.any():
+        series = int(bad.argmax())
+        frequency = frequencies[series]
+        if frequency is not None:
+            refuse_slips(panel, series, frequency, calendar, column)
+        cure = 'Use "hour", "day", "week" or "year". '
+        refuse_irregular(panel, series, f"{calendar} counts steps of", column, cure)
+    return clock.numbers(frequencies)
 
 
 def refuse_slips(

@@ -5,18 +5,18 @@ that is put back shows an hour twice, and only the offset tells ``split`` which 
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.windows.arithmetic.frequencies import Frequencies, usual
 from keras_ts.windows.arithmetic.frequency import frequencies, kept
-from keras_ts.windows.arithmetic.steps import Frequency
+from keras_ts.windows.arithmetic.frequency_rules import first_rows, per_row
+from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.reading.zone import Zone, in_zones
 
 
@@ -47,42 +47,39 @@ class Clock:
     local_times: Array | None = None
     zones: tuple[Zone, ...] = ()
     expected: str | None = None
-    filled_by: tuple[Frequency | None, ...] | None = None
+    filled_by: Frequencies | None = None
 
     def stamps(self, flat: IntArray) -> Array:
         """Return the timestamps at flat positions, with their offsets from UTC if zoned."""
         if not self.zones:
             return self.times[flat]
-        # A position may be asked for many times, and making Python objects is slow.
-        asked = np.zeros(len(self.times), dtype=bool)
-        asked[flat] = True
-        stamps = np.empty(len(self.times), dtype=object)
+        stamps = np.empty(len(flat), dtype=object)
+        owner = np.searchsorted(self.offsets, flat, side="right") - 1
         for zone, series in self._by_zone():
-            rows = asked & np.repeat(series, np.diff(self.offsets))
-            stamps[rows] = zone.stamps(self.times[rows])
-        return stamps[flat]
+            rows = series[owner]
+            # A time may be asked for many times, and making Python objects is slow.
+            times, places = np.unique(self.times[flat[rows]], return_inverse=True)
+            stamps[rows] = zone.stamps(times)[places]
+        return stamps
 
     def written(self, position: int) -> str:
         """Return the timestamp at a flat position as people write it."""
         return as_written(self.stamps(np.array([position]))[0])
 
     @cached_property
-    def frequencies(self) -> list[Frequency | None]:
+    def frequencies(self) -> Frequencies:
         """The frequency of each series, None for one that is too short or not regular.
 
         Few rows fit several frequencies, so a series that fits the frequency of the longest series
         has that. A frequency that is even only by the clock that does not count it goes first.
         """
         if self.filled_by is not None:
-            return list(self.filled_by)
+            return self.filled_by
         timing = self.times, self.offsets, self.local_times
         own = frequencies(*timing)
-        distinct = [frequency for frequency in set(own) if frequency]
-        if not distinct or (len(distinct) == 1 and self.expected in (None, str(distinct[0]))):
+        if not own.kinds or (len(own.kinds) == 1 and self.expected in (None, str(own.kinds[0]))):
             return own
-        lengths = np.diff(self.offsets).tolist()
-        ranked = [(own.unusual, n, own) for own, n in zip(own, lengths, strict=True) if own]
-        *_, most = max(ranked, key=lambda rank: rank[:2])
+        most = usual(own, np.diff(self.offsets))
         return kept(*timing, own, self.expected or most)
 
     @property
@@ -90,36 +87,61 @@ class Clock:
         """The local time of every flat position."""
         return self.times if self.local_times is None else self.local_times
 
-    def numbers(self, series: int, frequency: Frequency) -> Array:
-        """Return the number of each step of a series since 1970, by a frequency."""
-        return frequency.numbers(*self._both(series))
+    def numbers(self, frequencies: Frequencies) -> Array:
+        """Return the number of every row's step since 1970, by the frequency of its series.
 
-    def slips(self, series: int, frequency: Frequency) -> bool:
-        """Return True if a change of the clock skips a number of the series, or repeats one."""
-        return frequency.slips(*self._both(series))
+        Series without a frequency have no rows.
+        """
+        parts = []
+        for code, frequency in enumerate(frequencies.kinds):
+            own = frequencies.codes == code
+            rows = slice(None) if own.all() else per_row(own, self.offsets)
+            parts.append((rows, frequency.numbers(self.times[rows], self.shown[rows])))
+        kind = np.result_type(*[numbers for _, numbers in parts]) if parts else np.int64
+        made = np.empty(len(self.times), kind)
+        for rows, numbers in parts:
+            made[rows] = numbers
+        return made
 
-    def _both(self, series: int) -> tuple[Array, Array]:
-        rows = slice(self.offsets[series], self.offsets[series + 1])
-        return self.times[rows], self.shown[rows]
+    def slips(self, frequencies: Frequencies) -> BoolArray:
+        """Return True for each series of which a change of the clock skips or repeats a number."""
+        slips: BoolArray = np.zeros(len(frequencies), bool)
+        lengths = np.diff(self.offsets)
+        for code, frequency in enumerate(frequencies.kinds):
+            if frequency.unusual:
+                own = (frequencies.codes == code) & (lengths > 0)
+                rows, inner = per_row(own, self.offsets), concatenated_offsets(lengths[own])
+                apart = frequency.apart_by_clocks(self.times[rows], self.shown[rows])
+                moved = apart != per_row(apart[inner[:-1]], inner)
+                slips[own] = np.logical_or.reduceat(moved, inner[:-1])
+        return slips
 
     def following(
-        self, series: Sequence[int], frequencies: Sequence[Frequency], count: int
+        self, series: IntArray, frequencies: Frequencies, count: int
     ) -> tuple[Array, Array]:
         """Return the ``count`` timestamps after the last of some series, at their frequencies.
 
         A local time that is skipped as the clock is put forward becomes as much later. Of a local
         time that occurs twice, the first one is returned.
 
+        Args:
+            series: The numbers of the series, which have rows.
+            frequencies: The frequency of each of these.
+            count: Number of timestamps.
+
         Returns:
             The timestamps as in ``times``, and by the clock of the time zone, both
             ``(series, count)``; NaT outside the years that time zones cover.
         """
         ahead = np.empty((len(series), count), self.times.dtype)
-        for row, (number, frequency) in enumerate(zip(series, frequencies, strict=True)):
+        for code, frequency in enumerate(frequencies.kinds):
+            own = frequencies.codes == code
             clock = self.shown if frequency.local else self.times
-            ahead[row] = frequency.following(clock[self.offsets[number + 1] - 1], count)
-        local = np.array([frequency.local for frequency in frequencies])
-        return self.by_both_clocks(ahead, local[:, None], np.array(series, np.int64)[:, None])
+            last = np.repeat(clock[self.offsets[series[own] + 1] - 1], count)
+            steps = np.tile(np.arange(1, count + 1), int(own.sum()))
+            ahead[own] = frequency.after(last, steps).reshape(-1, count)
+        local = frequencies.per_series(lambda frequency: frequency.local, False)
+        return self.by_both_clocks(ahead, local[:, None], series[:, None])
 
     def by_both_clocks(
         self, times: Array, local: BoolArray, series: IntArray
@@ -195,13 +217,7 @@ class Clock:
 
     def _places(self, clock: Array, moment: np.datetime64) -> IntArray:
         """Return the first position in each series that is at or after ``moment`` by a clock."""
-        places = []
-        for begin, end in pairwise(self.offsets):
-            shown = clock[begin:end]
-            if clock is self.local_times:  # Local times run back where the clock is put back.
-                shown = np.maximum.accumulate(shown)
-            places.append(np.searchsorted(shown, moment))
-        return np.array(places, dtype=np.int64)
+        return first_rows(clock >= moment, self.offsets)
 
     def _refuse_ambiguous(self, moment: np.datetime64, at: Any) -> None:
         """Raise if a time zone's clock shows ``moment`` twice, with rows in between."""

@@ -4,13 +4,14 @@ A store that is open from Monday to Friday has a regular step of its own. Beside
 open daily, its weekends are missing rows: by its own step, seven rows would be nine days.
 """
 
-from collections import Counter
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 
-from keras_ts._typing import IntArray
+from keras_ts._typing import BoolArray, IntArray
+from keras_ts.windows.arithmetic.frequencies import Frequencies
+from keras_ts.windows.arithmetic.frequency_rules import per_row
+from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.arithmetic.steps import Frequency
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.panel import Panel
@@ -29,45 +30,45 @@ def on_common_grid(panel: Panel) -> Panel:
     if clock is None or clock.times.dtype.kind == "f":
         return panel
     own = clock.frequencies
-    rows: Counter[Frequency] = Counter()
-    for frequency, length in zip(own, panel.lengths.tolist(), strict=True):
-        if frequency is not None:
-            rows[frequency] += length
-    if not rows or len(set(own)) < 2:
+    if not own.kinds or (len(own.kinds) == 1 and (own.codes >= 0).all()):
         return panel
-    spans = list(pairwise(panel.offsets.tolist()))
-    best, most = {}, -1
-    for frequency, count in rows.most_common(_MOST_TRIED):
-        joined = {}
-        for number, (begin, end) in enumerate(spans):
-            if own[number] != frequency and end - begin > 1:
-                steps = _steps_on(frequency, clock, slice(begin, end))
-                if steps is not None:
-                    joined[number] = steps
-                    count += end - begin
+    rows = np.zeros(len(own.kinds), np.int64)
+    np.add.at(rows, own.codes[own.codes >= 0], panel.lengths[own.codes >= 0])
+    most = -1
+    for code in np.argsort(-rows, kind="stable")[:_MOST_TRIED].tolist():
+        others = (own.codes != code) & (panel.lengths > 1)
+        joined, gaps = _joined(own.kinds[code], clock, others)
+        count = int(rows[code] + panel.lengths[joined].sum())
         if count > most:
-            best, most, common = joined, count, frequency
-    if not best:
+            most, best, inside, common = count, joined, gaps, code
+    if not best.any():
         return panel
-    gaps = [panel.gaps[~np.isin(_series_of(panel, panel.gaps), list(best))]]
-    for number, steps in best.items():
-        gaps.append(spans[number][0] + 1 + np.flatnonzero(steps > 1))
-    shared = tuple(common if number in best else seen for number, seen in enumerate(own))
-    return replace(
-        panel, clock=replace(clock, filled_by=shared), gaps=np.sort(np.concatenate(gaps))
-    )
+    outside = panel.gaps[~best[np.searchsorted(panel.offsets, panel.gaps, side="right") - 1]]
+    shared = Frequencies.of(own.kinds, np.where(best, common, own.codes))
+    gaps = np.sort(np.concatenate([outside, inside]))
+    return replace(panel, clock=replace(clock, filled_by=shared), gaps=gaps)
 
 
-def _steps_on(frequency: Frequency, clock: Clock, rows: slice) -> IntArray | None:
-    """Return the steps from each row of a series to the next, or None if it is off the grid."""
+def _joined(frequency: Frequency, clock: Clock, others: BoolArray) -> tuple[BoolArray, IntArray]:
+    """Return which of some series lie on a grid and fill half of it, and the gaps in these."""
+    rows = np.flatnonzero(per_row(others, clock.offsets))
+    if not len(rows):
+        return others, rows
+    lengths = np.diff(clock.offsets)[others]
+    inner = concatenated_offsets(lengths)
+    begins = inner[:-1]
     times = (clock.shown if frequency.local else clock.times)[rows]
-    steps, whole = frequency.apart(times)
-    if not whole.all() or 2 * len(times) < steps.sum() + 1:
-        return None
-    again = frequency.after(np.repeat(times[:1], len(steps)), np.cumsum(steps))
-    return steps if (again == times[1:]).all() else None
-
-
-def _series_of(panel: Panel, flat: IntArray) -> IntArray:
-    series: IntArray = np.searchsorted(panel.offsets, flat, side="right") - 1
-    return series
+    steps, on_grid = np.zeros(len(rows), np.int64), np.ones(len(rows), bool)
+    steps[1:], on_grid[1:] = frequency.apart(times)
+    steps[begins], on_grid[begins] = 0, True
+    half = 2 * lengths >= np.add.reduceat(steps, begins) + 1
+    fits = half & np.logical_and.reduceat(on_grid, begins)
+    passed = np.cumsum(steps)
+    passed -= per_row(passed[begins], inner)
+    tried = per_row(fits, inner)
+    again = frequency.after(per_row(times[begins], inner)[tried], passed[tried])
+    on_grid[tried] = (again == times[tried]) | (passed[tried] == 0)
+    fits &= np.logical_and.reduceat(on_grid, begins)
+    joined = others.copy()
+    joined[others] = fits
+    return joined, rows[per_row(fits, inner) & (steps > 1)]

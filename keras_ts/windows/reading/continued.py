@@ -1,29 +1,28 @@
 """Continues the timestamps of a panel past the ends of each series, at its own frequency."""
 
-from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
-from keras_ts._typing import Array
-from keras_ts.windows.arithmetic.steps import Frequency
+import numpy as np
+
+from keras_ts._typing import Array, IntArray
+from keras_ts.windows.arithmetic.frequencies import Frequencies
+from keras_ts.windows.arithmetic.labels import alike
 from keras_ts.windows.reading.panel import Panel
 
 
-def own_frequencies(panel: Panel) -> list[Frequency | None]:
+def own_frequencies(panel: Panel) -> Frequencies:
     """Return the frequency of each series; None for one without, and for all without a clock.
 
     A series of a single row gets the most common frequency of the others.
     """
-    lengths = panel.lengths.tolist()
     if panel.clock is None:
-        return [None] * len(lengths)
+        return Frequencies((), np.full(len(panel.lengths), -1))
     own = panel.clock.frequencies
-    counted = Counter(frequency for frequency in own if frequency is not None)
-    usual = counted.most_common(1)[0][0] if counted else None
-    return [
-        usual if frequency is None and length == 1 else frequency
-        for frequency, length in zip(own, lengths, strict=True)
-    ]
+    if not own.kinds:
+        return own
+    usual = int(np.bincount(own.codes[own.codes >= 0]).argmax())
+    single = (own.codes < 0) & (panel.lengths == 1)
+    return Frequencies.of(own.kinds, np.where(single, usual, own.codes))
 
 
 def refuse_irregular(panel: Panel, number: int, need: str, column: str, cure: str = "") -> None:
@@ -47,8 +46,8 @@ def refuse_unreached(panel: Panel, number: int, rows: int) -> None:
 
 
 def continued(
-    panel: Panel, frequencies: list[Frequency | None], rows: int
-) -> Iterator[tuple[list[int], Array, Array]]:
+    panel: Panel, frequencies: Frequencies, rows: int
+) -> tuple[IntArray, IntArray, Array, Array]:
     """Continue all series that have rows and a frequency; those that continue equally, once.
 
     Args:
@@ -56,17 +55,14 @@ def continued(
         frequencies: The frequency of each series, or None.
         rows: Number of timestamps after the last row of each series.
 
-    Yields:
-        The numbers of some series, and their timestamps as ``Clock.following`` returns them. Past
-        the range of their dtype they wrap around.
+    Returns:
+        The numbers of these series, the place of each one's continuation, and the continuations as
+        ``Clock.following`` returns them, in the order of their first series. Past the range of
+        their dtype they wrap around.
     """
     clock: Any = panel.clock
-    alike: dict[Any, list[int]] = {}
-    for number, frequency in enumerate(frequencies):
-        if frequency is not None and panel.offsets[number] < panel.offsets[number + 1]:
-            last = clock.times[panel.offsets[number + 1] - 1].item()
-            zone = min(number, len(clock.zones) - 1)
-            alike.setdefault((frequency, last, zone), []).append(number)
-    own = [frequency for frequency, *_ in alike]
-    first = [numbers[0] for numbers in alike.values()]
-    yield from zip(alike.values(), *clock.following(first, own, rows), strict=True)
+    series = np.flatnonzero((frequencies.codes >= 0) & (panel.lengths > 0))
+    codes, last = frequencies.codes[series], clock.times[panel.offsets[series + 1] - 1]
+    first, places = alike([codes, last, np.minimum(series, len(clock.zones) - 1)])
+    own = Frequencies.of(frequencies.kinds, codes[first])
+    return series, places, *clock.following(series[first], own, rows)

@@ -10,6 +10,7 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic import frequency
 from keras_ts.windows.arithmetic.categories import Categories, expanded, one_hot
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
+from keras_ts.windows.arithmetic.labels import alike
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.common_grid import on_common_grid
 from keras_ts.windows.reading.panel import Panel, static_parted
@@ -235,16 +236,32 @@ def _groups(table: Any, name: str) -> tuple[IntArray | None, IntArray, tuple[Any
             f"id_column={name!r} has {count} missing value{'s' * (count > 1)}, the first in row "
             f"{int(missing.argmax())}. Fill in the id of every row, or drop such rows."
         )
-    # Libraries do not find their timestamps by Python's values, which have another unit.
-    if not len(column) or column.dtype.is_temporal() or column.dtype in (nw.Object, nw.Decimal):
-        labels, codes = _numbered(ids_of(column), name)
-    else:
-        labels = column.unique(maintain_order=True).to_list()
-        codes = column.replace_strict(labels, range(len(labels)), return_dtype=nw.Int64).to_numpy()
+    plain = column.dtype in (nw.String, nw.Categorical, nw.Enum, nw.Boolean)
+    if len(column) and (plain or column.dtype.is_numeric() or column.dtype.is_temporal()):
+        begins = np.flatnonzero(np.append(True, (column[1:] != column[:-1]).to_numpy()))
+        labels = ids_of(column[begins])
+        if len(set(labels)) == len(labels):  # The rows of each series lie together.
+            return None, np.append(begins, len(column)), tuple(labels)
+    labels, codes = numbered_ids(column)
     lengths = np.bincount(codes, minlength=len(labels))
-    in_order = (np.diff(codes) >= 0).all()
-    rows = None if in_order else np.argsort(codes, kind="stable")
+    rows = None if (np.diff(codes) >= 0).all() else np.argsort(codes, kind="stable")
     return rows, concatenated_offsets(lengths), tuple(labels)
+
+
+def numbered_ids(column: Any) -> tuple[list[Any], IntArray]:
+    """Return the ids of a column in order of first occurrence, and the number of each row's id."""
+    import narwhals as nw
+
+    present = len(column) and not column.null_count()
+    # Libraries do not find their timestamps by Python's values, which have another unit.
+    if present and column.dtype.is_temporal() and column.to_numpy().dtype.kind in "mM":
+        first, codes = alike([column.to_numpy()])
+        return ids_of(column[first]), codes
+    if not present or column.dtype.is_temporal() or column.dtype in (nw.Object, nw.Decimal):
+        return numbered(ids_of(column), f"id_column={column.name!r}")
+    labels = column.unique(maintain_order=True).to_list()
+    codes = column.replace_strict(labels, range(len(labels)), return_dtype=nw.Int64).to_numpy()
+    return labels, codes
 
 
 def ids_of(column: Any) -> list[Any]:
@@ -255,13 +272,11 @@ def ids_of(column: Any) -> list[Any]:
     return list(column.to_list())
 
 
-def _numbered(values: list[Any], name: str) -> tuple[list[Any], IntArray]:
+def numbered(values: list[Any], what: str) -> tuple[list[Any], IntArray]:
     """Return Python objects in order of first occurrence, and the number of each value's object."""
     numbers: dict[Any, int] = {}
     try:
         codes = [numbers.setdefault(value, len(numbers)) for value in values]
     except TypeError as error:
-        raise TypeError(
-            f"id_column={name!r} must hold ids that can be compared and hashed: {error}."
-        ) from None
+        raise TypeError(f"{what} must hold ids that can be compared and hashed: {error}.") from None
     return list(numbers), np.array(codes, dtype=np.int64)

@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.categories import Categories, collapsed
+from keras_ts.windows.arithmetic.geometry import run_positions
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.roles import PLAIN, Columns
 
@@ -77,16 +78,22 @@ class Panel:
         """Number of columns that vary: 1 for a plain series."""
         return 1 if self.values.ndim == 1 else int(self.values.shape[1])
 
-    def rows(self, begin: int, stop: int) -> Array:
-        """Return the values at flat positions up to ``stop`` of the series that ``stop`` ends in.
+    def rows(self, begin: IntArray, stop: IntArray) -> Array:
+        """Return the values at flat positions of some runs, one run after another.
 
-        Positions before the series hold NaN.
+        Each run reads the series that its ``stop`` ends in. Positions before that hold NaN.
         """
-        offset = int(self.offsets[np.searchsorted(self.offsets, stop - 1, side="right") - 1])
-        if begin >= offset:
-            return self.values[begin:stop]
-        values = self.values[offset:stop]
-        return np.concatenate([np.full((offset - begin, *values.shape[1:]), np.nan), values])
+        offset = self.offsets[np.searchsorted(self.offsets, stop - 1, side="right") - 1]
+        if len(begin) == 1 and begin[0] >= offset[0]:
+            return self.values[begin[0] : stop[0]]
+        flat = run_positions(begin, stop - begin)
+        first = np.repeat(offset, stop - begin)
+        values = self.values[np.maximum(flat, first)]
+        early = flat < first
+        if early.any():
+            values = values.astype(np.result_type(values, np.float32))
+            values[early] = np.nan
+        return values
 
     @property
     def on_disk(self) -> bool:
@@ -197,16 +204,18 @@ def rows_in_front(panel: Panel, block: int = 1 << 16) -> IntArray:
     if panel.values.dtype.kind != "f" or not own:
         return front
 
-    def has_value(rows: Any) -> BoolArray:
+    def has_value(rows: IntArray) -> BoolArray:
         values: BoolArray = np.isfinite(panel.values[rows])
         return values if values.ndim == 1 else np.logical_or.reduce(values[:, own], axis=1)
 
     filled = np.flatnonzero(panel.lengths)
-    for number in filled[~has_value(panel.offsets[filled])].tolist():
-        end = int(panel.offsets[number + 1])
-        for row in range(int(panel.offsets[number]), end, block):
-            values = has_value(slice(row, min(row + block, end)))
-            front[number] += values.argmax() if values.any() else len(values)
-            if values.any():
-                break
+    searched = filled[~has_value(panel.offsets[filled])]
+    while len(searched):
+        begin, end = panel.offsets[searched] + front[searched], panel.offsets[searched + 1]
+        flat = begin[:, None] + np.arange(max(block // len(searched), 1))
+        within = flat < end[:, None]
+        has = has_value(np.minimum(flat, end[:, None] - 1).ravel()).reshape(flat.shape) & within
+        some = has.any(axis=1)
+        front[searched] += np.where(some, has.argmax(axis=1), within.sum(axis=1))
+        searched = searched[~some & within[:, -1] & (flat[:, -1] + 1 < end)]
     return front

@@ -12,7 +12,6 @@ import numpy as np
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.frequency_rules import per_row
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
-from keras_ts.windows.arithmetic.steps import Frequency
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.spec import WindowSpec
@@ -57,7 +56,7 @@ def with_missing_last_rows(panel: Panel, rows: int) -> Panel:
     if not near.any():
         return panel
     clock: Any = panel.clock
-    frequencies = tuple(clock.frequencies)
+    frequencies = clock.frequencies
     first = np.maximum(panel.offsets[:-1], panel.offsets[1:] - rows)
     offsets = concatenated_offsets(panel.offsets[1:] - first)
     back = first - offsets[:-1]
@@ -94,16 +93,11 @@ def _steps(clock: Any, gaps: IntArray) -> tuple[IntArray, BoolArray]:
     first = np.zeros(len(clock.times) + 1, bool)
     first[clock.offsets] = True
     series = np.searchsorted(clock.offsets, gaps, side="right") - 1
-    alike: dict[Frequency | None, list[int]] = {}
-    for number in np.unique(series).tolist():
-        alike.setdefault(clock.frequencies[number], []).append(number)
-    for frequency, numbers in alike.items():
-        if frequency is None:
-            whole[gaps[np.isin(series, numbers)]] = False
-            continue
-        chosen = np.zeros(len(clock.offsets) - 1, bool)
-        chosen[numbers] = True
-        rows = np.flatnonzero(per_row(chosen, clock.offsets))
+    codes, with_gap = clock.frequencies.codes, np.zeros(len(clock.offsets) - 1, bool)
+    with_gap[series] = True
+    whole[gaps[codes[series] < 0]] = False
+    for code, frequency in enumerate(clock.frequencies.kinds):
+        rows = np.flatnonzero(per_row(with_gap & (codes == code), clock.offsets))
         counts, fits = frequency.apart((clock.shown if frequency.local else clock.times)[rows])
         later = ~first[rows[1:]]
         steps[rows[1:][later]] = counts[later]
@@ -141,7 +135,7 @@ def _laid_out(panel: Panel, steps: IntArray, place: IntArray, offsets: IntArray)
     times[given], times[missing] = clock.times[kept], made
     if local_times is not None:
         local_times[given], local_times[missing] = clock.local_times[kept], shown
-    frequencies = tuple(clock.frequencies)
+    frequencies = clock.frequencies
     clock = Clock(times, offsets, local_times, clock.zones, clock.expected, frequencies)
     nowhere = np.empty(0, np.int64)
     return replace(panel, values=values, offsets=offsets, clock=clock, gaps=nowhere, given=given)
@@ -162,12 +156,10 @@ def _times(clock: Any, rows: IntArray, after: IntArray, steps: IntArray) -> tupl
         made = (before + apart * (after / steps[rows])).astype(before.dtype)
         return made, made
     series = np.searchsorted(clock.offsets, rows, side="right") - 1
-    alike: dict[Frequency, list[int]] = {}
-    for number in np.unique(series).tolist():
-        alike.setdefault(clock.frequencies[number], []).append(number)
     made, local = before.copy(), np.zeros(len(rows), bool)
-    for frequency, numbers in alike.items():
-        mine = np.isin(series, numbers)
+    codes = clock.frequencies.codes[series]
+    for code, frequency in enumerate(clock.frequencies.kinds):
+        mine = codes == code
         times = clock.shown if frequency.local else clock.times
         made[mine] = frequency.after(times[rows[mine] - 1], after[mine])
         local[mine] = frequency.local

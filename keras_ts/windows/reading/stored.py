@@ -18,6 +18,7 @@ from keras_ts import _checks
 from keras_ts._files import path_text
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.categories import Categories, expanded
+from keras_ts.windows.arithmetic.frequencies import Frequencies
 from keras_ts.windows.arithmetic.frequency import kept
 from keras_ts.windows.arithmetic.geometry import PickledByFields, concatenated_offsets
 from keras_ts.windows.arithmetic.steps import Frequency
@@ -52,7 +53,7 @@ class StoredSettings:
         time_column: Name of the column of timestamps, or None.
         times: The timestamps' dtype, or None.
         zone: Name of their time zone, or None.
-        kinds: The frequencies that the series have, without repetition.
+        kinds: The frequencies that the series have.
         complete: True if all values are finite.
         filled: True if gaps in time were filled with missing rows.
         gappy: True if filling gaps adds rows.
@@ -69,7 +70,7 @@ class StoredSettings:
     time_column: str | None
     times: str | None
     zone: str | None
-    kinds: tuple[Frequency | None, ...]
+    kinds: tuple[Frequency, ...]
     complete: bool
     filled: bool
     gappy: bool
@@ -95,7 +96,7 @@ class StoredSettings:
             read[name] = tuple(read[name])
         if read["categories"] is not None:
             read["categories"] = {name: tuple(of) for name, of in read["categories"].items()}
-        read["kinds"] = tuple(kind and frequency_of(kind) for kind in read["kinds"])
+        read["kinds"] = tuple(map(frequency_of, read["kinds"]))
         return cls(**read)
 
 
@@ -183,16 +184,19 @@ class StoredPanel(PickledByFields):
             refuse_missing(panel)
         return replace(panel, gaps=gaps[:0]) if spec.handling.gaps == "ignore" else panel
 
-    def frequencies(self, expected: str | None) -> tuple[Frequency | None, ...]:
+    def frequencies(self, expected: str | None) -> Frequencies:
         """Return the frequency of each series, where a model expects one.
 
         Args:
             expected: Name of the frequency that a model was trained on, or None.
         """
-        settings, codes = self.settings, self._array("frequencies")
-        if expected is None or settings.filled:
-            return series_frequencies(settings.kinds, codes[2 if settings.filled else 1])
-        return kept_in_blocks(self._times, settings.kinds, codes[0], expected)
+        if expected is None or self.settings.filled:
+            return self._frequencies(2 if self.settings.filled else 1)
+        return kept_in_blocks(self._times, self._frequencies(0), expected)
+
+    def _frequencies(self, which: int) -> Frequencies:
+        """Return each series' own frequency (0), that beside others (1), or on their grid (2)."""
+        return Frequencies.of(self.settings.kinds, self._array("frequencies")[which])
 
     @cached_property
     def _times(self) -> Clock:
@@ -208,8 +212,8 @@ class StoredPanel(PickledByFields):
         settings = self.settings
         if settings.times is None:
             return None
-        codes = self._array("frequencies")[2 if spec.handling.gaps == "fill" else 1]
-        return replace(self._times, filled_by=series_frequencies(settings.kinds, codes))
+        which = 2 if spec.handling.gaps == "fill" else 1
+        return replace(self._times, filled_by=self._frequencies(which))
 
     def _rows(self, name: str, dtype: str, width: int = 0) -> Array:
         rows = self.settings.rows
@@ -238,33 +242,35 @@ def opened_polars() -> Any:
     return polars
 
 
-def series_frequencies(
-    kinds: Sequence[Frequency | None], codes: IntArray
-) -> tuple[Frequency | None, ...]:
-    """Return the frequency of each series, from the number of its kind."""
-    return tuple(kinds[code] for code in codes.tolist())
-
-
-def kept_in_blocks(
-    clock: Clock, kinds: Sequence[Frequency | None], codes: IntArray, like: Frequency | str
-) -> tuple[Frequency | None, ...]:
+def kept_in_blocks(clock: Clock, own: Frequencies, like: Frequency | str) -> Frequencies:
     """Return what ``frequency.kept`` does, reading some series at a time.
 
     Args:
         clock: The timestamps, which may be memory maps.
-        kinds: Frequencies.
-        codes: The number of each series' own frequency among them.
+        own: The frequency of each series.
         like: The frequency, or its name.
     """
-    own = list(series_frequencies(kinds, codes))
-    if all(kind is None or str(kind) == str(like) for kind in set(own)):
-        return tuple(own)
+    if all(str(kind) == str(like) for kind in own.kinds):
+        return own
+    parts = []
     for begin, end in series_blocks(clock.offsets):
         rows = slice(int(clock.offsets[begin]), int(clock.offsets[end]))
         local = None if clock.local_times is None else np.array(clock.local_times[rows])
         offsets = clock.offsets[begin : end + 1] - rows.start
-        own[begin:end] = kept(np.array(clock.times[rows]), offsets, local, own[begin:end], like)
-    return tuple(own)
+        part = Frequencies.of(own.kinds, own.codes[begin:end])
+        parts.append(kept(np.array(clock.times[rows]), offsets, local, part, like))
+    return joined_frequencies(parts)
+
+
+def joined_frequencies(parts: Sequence[Frequencies]) -> Frequencies:
+    """Return the frequencies of the series of all parts, one part after the other."""
+    kinds = [kind for part in parts for kind in part.kinds]
+    begins = concatenated_offsets([len(part.kinds) for part in parts])
+    codes = [
+        np.where(part.codes < 0, -1, part.codes + begin)
+        for part, begin in zip(parts, begins, strict=False)
+    ]
+    return Frequencies.of(kinds, np.concatenate(codes))
 
 
 def series_blocks(offsets: IntArray, most: int = BLOCK_ROWS) -> list[tuple[int, int]]:
@@ -288,7 +294,9 @@ def part_of_panel(panel: Panel, begin: int, end: int) -> Panel:
     offsets, rows = concatenated_offsets(panel.lengths[begin:end]), slice(first, last)
     clock = panel.clock
     if clock is not None:
-        own = None if clock.filled_by is None else clock.filled_by[begin:end]
+        own = clock.filled_by
+        if own is not None:
+            own = Frequencies.of(own.kinds, own.codes[begin:end])
         local = None if clock.local_times is None else np.array(clock.local_times[rows])
         times = np.array(clock.times[rows])
         clock = Clock(times, offsets, local, clock.zones, clock.expected, own)

@@ -73,7 +73,9 @@ def test_columns_are_read_from_every_library(library):
     kinds = {"dict": dict, "pandas": pd.DataFrame, "polars": polars.DataFrame}
     table = ForecastTable("it", kinds[library](columns))
     assert table.columns == ["shop", "day", "units"]
-    assert table.ids("shop") == ["b", "a"]
+    ids, codes = table.ids("shop")
+    assert ids == ["b", "a"]
+    assert codes.tolist() == [0, 1]
     assert table.times("day").values.tolist() == columns["day"].tolist()
     assert table.times("day").kind == "dates without a time zone"
     np.testing.assert_array_equal(table.matrix(["units", "units"])[0], [1.0, 1.0])

@@ -20,6 +20,7 @@ from keras_ts.windows.arithmetic.geometry import (
     layout,
     only_where,
     part_of,
+    run_positions,
     windowed_any,
     windows_reading,
 )
@@ -144,30 +145,46 @@ def test_only_where_keeps_what_is_allowed_a_block_at_a_time(panel, shape, block,
     good = {start for _, start in listed(ranges) if random.random() < 0.6}
     asked = []
 
-    def allowed(begin, count):
-        assert 1 <= count <= block
-        starts = [begin + shape.stride * k for k in range(count)]
+    def allowed(first, counts):
+        assert 1 <= counts.min() <= counts.max() <= block
+        spans = shape.stride * (counts - 1) + shape.span
+        assert sum(spans[:-1]) <= block
+        starts = [
+            begin + shape.stride * k
+            for begin, count in zip(first, counts, strict=True)
+            for k in range(count)
+        ]
         asked.extend(starts)
         return np.array([start in good for start in starts])
 
-    chosen = only_where(ranges, allowed, block)
+    chosen = only_where(ranges, shape.span, allowed, block)
     assert listed(chosen) == [window for window in listed(ranges) if window[1] in good]
     assert asked == [start for _, start in listed(ranges)]
     assert (chosen.count >= 1).all()
 
 
-def test_only_where_asks_for_some_millions_of_windows_at_most():
-    """Few calls, and bounded memory, on a series of any length."""
-    ranges = WindowRanges(np.array([0]), np.array([9_000_000]), np.array([0]), 1)
+@pytest.mark.parametrize("series", [1, 1000])
+def test_only_where_asks_for_a_million_windows_at_most(series):
+    """Few calls and bounded memory, for one long series as for very many short ones."""
+    count = 9_000_000 // series
+    numbers = np.arange(series)
+    ranges = WindowRanges((count + 20) * numbers, np.full(series, count), numbers, 1)
     asked = []
 
-    def allowed(begin, count):
-        asked.append(count)
-        assert len(asked) <= 9
-        return np.ones(count, bool)
+    def allowed(first, counts):
+        asked.append(counts.sum())
+        return np.ones(asked[-1], bool)
 
-    assert only_where(ranges, allowed).total == sum(asked) == 9_000_000
-    assert max(asked) < 5_000_000
+    assert only_where(ranges, 21, allowed).total == sum(asked) == 9_000_000
+    assert len(asked) <= 10
+    assert max(asked) < 1_100_000
+
+
+@given(st.lists(st.tuples(st.integers(-5, 50), st.integers(0, 5))), st.integers(1, 3))
+def test_positions_of_runs(runs, step):
+    first, count = np.array(runs, np.int64).reshape(-1, 2).T
+    wanted = [begin + step * k for begin, size in runs for k in range(size)]
+    assert run_positions(first, count, step).tolist() == wanted
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=30), st.integers(1, 4), st.integers(1, 4))

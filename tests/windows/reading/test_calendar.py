@@ -71,8 +71,7 @@ def test_future_timestamps_are_those_of_pandas(freq, zone):
         times = pd.date_range(start, periods=160, freq=freq, tz=zone)
         for rows in (12, 60, 100):
             clock = read_panel(frame_of(times[:rows]), _timed()).clock
-            frequency = clock.frequencies[0]
-            [utc], [local] = clock.following([0], [frequency], 60)
+            [utc], [local] = clock.following(np.array([0]), clock.frequencies, 60)
             wanted = times[rows : rows + 60]
             assert local.tolist() == wanted.tz_localize(None).to_numpy().tolist()
             if zone:
@@ -89,7 +88,7 @@ def test_future_timestamps_are_those_of_polars(every, zone):
     times = pl.datetime_range(start, end, every, time_zone=zone, eager=True)[:160]
     frame = pl.DataFrame({"time": times, "value": np.zeros(len(times))})
     clock = read_panel(frame[:100], _timed()).clock
-    _, [local] = clock.following([0], clock.frequencies, 60)
+    _, [local] = clock.following(np.array([0]), clock.frequencies, 60)
     assert local.tolist() == times[100:160].dt.replace_time_zone(None).to_numpy().tolist()
 
 
@@ -103,11 +102,11 @@ def test_days_that_begin_late_and_hours_that_come_twice():
     )
     assert (days.hour == 1).sum() == 1
     clock = read_panel(frame_of(days[:30]), _timed()).clock
-    [utc], _ = clock.following([0], clock.frequencies, 60)
+    [utc], _ = clock.following(np.array([0]), clock.frequencies, 60)
     assert utc.tolist() == days[30:90].tz_convert("UTC").tz_localize(None).to_numpy().tolist()
     hours = pd.date_range("2024-10-26", periods=60, freq="h", tz="Europe/Berlin")
     clock = read_panel(frame_of(hours[:20]), _timed()).clock
-    _, [local] = clock.following([0], clock.frequencies, 40)
+    _, [local] = clock.following(np.array([0]), clock.frequencies, 40)
     assert local.tolist() == hours[20:].tz_localize(None).to_numpy().tolist()
 
 
@@ -115,7 +114,7 @@ def test_each_series_is_continued_by_the_clock_of_its_own_zone():
     zones = ["Europe/Berlin", "America/New_York"]
     times = [pd.date_range("2024-03-01", periods=40, tz=zone) for zone in zones]
     clock = read_panel([frame_of(one[:5]) for one in times], _timed()).clock
-    instants, _ = clock.following([0, 1], clock.frequencies, 35)
+    instants, _ = clock.following(np.array([0, 1]), clock.frequencies, 35)
     for utc, one in zip(instants, times, strict=True):
         assert utc.tolist() == one[5:].tz_convert("UTC").tz_localize(None).to_numpy().tolist()
 

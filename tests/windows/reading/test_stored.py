@@ -126,7 +126,7 @@ def test_broken_folders_are_refused(store, tmp_path):
 
 
 def test_settings_survive_json(store):
-    kinds = (Frequency(1, "day", marks=(3,)), None)
+    kinds = (Frequency(1, "day", marks=(3,)), Frequency(0.5))
     settings = dataclasses.replace(store.settings, kinds=kinds)
     assert type(settings).from_json(settings.as_json()) == settings
 
