@@ -15,7 +15,7 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.scale.sorting import BUCKET_BYTES, SORTED, Layout, SortedSeries
 from keras_ts.scale.unfinished import Unfinished, write_array
 from keras_ts.windows.arithmetic.frequencies import Frequencies, usual
-from keras_ts.windows.arithmetic.geometry import concatenated_offsets
+from keras_ts.windows.arithmetic.geometry import concatenated_offsets, series_blocks
 from keras_ts.windows.reading.calendar import checked_front, with_calendar
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.common_grid import on_common_grid
@@ -28,7 +28,6 @@ from keras_ts.windows.reading.stored import (
     joined_frequencies,
     kept_in_blocks,
     part_of_panel,
-    series_blocks,
 )
 from keras_ts.windows.reading.zone import Zone
 

@@ -142,6 +142,21 @@ def concatenated_offsets(lengths: Any) -> IntArray:
     return np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
 
 
+def series_blocks(offsets: IntArray, most: int) -> list[tuple[int, int]]:
+    """Divide series into neighbours that have at most ``most`` rows together, or are one series.
+
+    Returns:
+        The first series of each block, and the one after its last.
+    """
+    blocks, begin = [], 0
+    while begin < len(offsets) - 1:
+        end = int(np.searchsorted(offsets, offsets[begin] + most, side="right")) - 1
+        end = min(max(end, begin + 1), len(offsets) - 1)
+        blocks.append((begin, end))
+        begin = end
+    return blocks
+
+
 def layout(offsets: IntArray, gaps: IntArray, geometry: Geometry) -> WindowRanges:
     """Return all windows of a panel that cross neither the end of a series nor a gap.
 

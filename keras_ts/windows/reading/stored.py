@@ -16,11 +16,15 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._files import path_text
-from keras_ts._typing import Array, IntArray
+from keras_ts._typing import Array
 from keras_ts.windows.arithmetic.categories import Categories, expanded
 from keras_ts.windows.arithmetic.frequencies import Frequencies
 from keras_ts.windows.arithmetic.frequency import kept
-from keras_ts.windows.arithmetic.geometry import PickledByFields, concatenated_offsets
+from keras_ts.windows.arithmetic.geometry import (
+    PickledByFields,
+    concatenated_offsets,
+    series_blocks,
+)
 from keras_ts.windows.arithmetic.steps import Frequency
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.frames import ids_of, open_frame, refuse_gaps
@@ -34,7 +38,7 @@ SETTINGS = "store.json"
 # Raised when the files of a store change, so that others are not read wrongly.
 FORMAT = 1
 # The most rows whose timestamps are read at once.
-BLOCK_ROWS = 1 << 19
+_BLOCK_ROWS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -253,7 +257,7 @@ def kept_in_blocks(clock: Clock, own: Frequencies, like: Frequency | str) -> Fre
     if all(str(kind) == str(like) for kind in own.kinds):
         return own
     parts = []
-    for begin, end in series_blocks(clock.offsets):
+    for begin, end in series_blocks(clock.offsets, _BLOCK_ROWS):
         rows = slice(int(clock.offsets[begin]), int(clock.offsets[end]))
         local = None if clock.local_times is None else np.array(clock.local_times[rows])
         offsets = clock.offsets[begin : end + 1] - rows.start
@@ -271,21 +275,6 @@ def joined_frequencies(parts: Sequence[Frequencies]) -> Frequencies:
         for part, begin in zip(parts, begins, strict=False)
     ]
     return Frequencies.of(kinds, np.concatenate(codes))
-
-
-def series_blocks(offsets: IntArray, most: int = BLOCK_ROWS) -> list[tuple[int, int]]:
-    """Divide series into neighbours that have at most ``most`` rows together, or are one series.
-
-    Returns:
-        The first series of each block, and the one after its last.
-    """
-    blocks, begin = [], 0
-    while begin < len(offsets) - 1:
-        end = int(np.searchsorted(offsets, offsets[begin] + most, side="right")) - 1
-        end = min(max(end, begin + 1), len(offsets) - 1)
-        blocks.append((begin, end))
-        begin = end
-    return blocks
 
 
 def part_of_panel(panel: Panel, begin: int, end: int) -> Panel:

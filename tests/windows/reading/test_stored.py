@@ -13,7 +13,7 @@ from keras_ts.scale import PanelStore
 from keras_ts.windows.arithmetic.steps import Frequency
 from keras_ts.windows.reading.frames import read_frame
 from keras_ts.windows.reading.reader import read_panel
-from keras_ts.windows.reading.stored import part_of_panel, series_blocks
+from keras_ts.windows.reading.stored import part_of_panel
 
 WINDOWS = WindowedSeries(
     2,
@@ -129,11 +129,6 @@ def test_settings_survive_json(store):
     kinds = (Frequency(1, "day", marks=(3,)), Frequency(0.5))
     settings = dataclasses.replace(store.settings, kinds=kinds)
     assert type(settings).from_json(settings.as_json()) == settings
-
-
-def test_blocks_hold_whole_series():
-    assert series_blocks(np.array([0, 2, 4, 9, 10, 10]), 4) == [(0, 2), (2, 3), (3, 5)]
-    assert series_blocks(np.array([0]), 4) == []
 
 
 def test_a_part_of_a_panel_is_that_of_its_series():
