@@ -87,20 +87,25 @@ def peak():
     return int(line.split()[1]) / 1024
 
 
+def since(begin):
+    """Return the seconds since a time, by the clock and of all cores."""
+    return time.perf_counter() - begin[0], time.process_time() - begin[1]
+
+
 def run_polars(folder):
-    begin = time.perf_counter()
-    frame = sorted_frame(folder)
-    print(time.perf_counter() - begin, peak(), len(frame))
+    begin = time.perf_counter(), time.process_time()
+    sorted_frame(folder)
+    print(*since(begin), peak())
 
 
 def run_store(folder):
     from keras_ts.scale import PanelStore
 
     shutil.rmtree(folder / "store", ignore_errors=True)
-    settings, before = windows(), peak()
-    begin = time.perf_counter()
+    settings = windows()
+    begin = time.perf_counter(), time.process_time()
     PanelStore.write(folder / "parts", folder / "store", settings)
-    print(time.perf_counter() - begin, peak(), before)
+    print(*since(begin), peak())
 
 
 def run_batches(folder, source, count):
@@ -113,10 +118,10 @@ def run_batches(folder, source, count):
     dataset = windows().build(data)
     opened = time.perf_counter() - begin
     dataset[0]
-    begin = time.perf_counter()
+    begin = time.perf_counter(), time.process_time()
     for number in range(count):
         dataset[number + 1]
-    reading = time.perf_counter() - begin
+    reading = since(begin)
     past = keras.Input((14, len(VALUES)), name="past")
     static = keras.Input((len(KINDS),), name="static")
     flat = keras.layers.Flatten()(past)
@@ -124,9 +129,9 @@ def run_batches(folder, source, count):
     model = keras.Model({"past": past, "static": static}, keras.layers.Dense(7)(hidden))
     model.compile(loss="mae", jit_compile=keras.backend.backend() != "torch")
     model.fit(dataset, steps_per_epoch=20, verbose=0)
-    begin = time.perf_counter()
+    begin = time.perf_counter(), time.process_time()
     model.fit(dataset, steps_per_epoch=count, verbose=0)
-    print(opened, reading, time.perf_counter() - begin, peak())
+    print(opened, *reading, *since(begin), peak())
 
 
 def in_process(*arguments):
@@ -147,12 +152,14 @@ def main(options):
         for _ in range(options.repeats):
             for who, measured in runs.items():
                 measured.append(in_process("--run", who, folder))
-        print(f"{'':24} {'seconds':>8} {'peak MB':>8}")
+        print(f"{'':24} {'seconds':>8} {'of cores':>8} {'peak MB':>8}")
+        medians = {}
         for who, measured in runs.items():
-            seconds, memory = (statistics.median(run[n] for run in measured) for n in (0, 1))
-            print(f"{who:24} {seconds:8.1f} {memory:8.0f}")
-        times = [statistics.median(run[0] for run in measured) for measured in runs.values()]
-        print(f"{'store / polars':24} {times[1] / times[0]:8.2f}")
+            medians[who] = [statistics.median(run[n] for run in measured) for n in range(3)]
+            seconds, cores, memory = medians[who]
+            print(f"{who:24} {seconds:8.1f} {cores:8.1f} {memory:8.0f}")
+        ratios = [medians["store"][n] / medians["polars"][n] for n in range(2)]
+        print(f"{'store / polars':24} {ratios[0]:8.2f} {ratios[1]:8.2f}", flush=True)
         if options.batches:
             judge_batches(folder, options)
 
@@ -162,14 +169,14 @@ def judge_batches(folder, options):
     for _ in range(options.repeats):
         for who, measured in runs.items():
             measured.append(in_process("--run", f"batches-{who}", folder, options.batches))
-    print(f"{'':24} {'open s':>8} {'read s':>8} {'fit s':>8} {'peak MB':>8}")
+    names = ["open", "read", "of cores", "fit", "of cores", "peak MB"]
+    print(f"{'seconds':24} " + " ".join(f"{name:>8}" for name in names))
     medians = {}
     for who, measured in runs.items():
-        medians[who] = [statistics.median(run[n] for run in measured) for n in range(4)]
-        opened, reading, fit, memory = medians[who]
-        print(f"{who:24} {opened:8.1f} {reading:8.2f} {fit:8.2f} {memory:8.0f}")
-    speeds = [medians["memory"][n] / medians["disk"][n] for n in (1, 2)]
-    print(f"{'speed from disk':24} {'':8} {speeds[0]:8.2f} {speeds[1]:8.2f}")
+        medians[who] = [statistics.median(run[n] for run in measured) for n in range(6)]
+        print(f"{who:24} " + " ".join(f"{number:8.2f}" for number in medians[who]))
+    speeds = [medians["memory"][n] / medians["disk"][n] for n in range(1, 5)]
+    print(f"{'speed from disk':24} {'':8} " + " ".join(f"{speed:8.2f}" for speed in speeds))
 
 
 if __name__ == "__main__":

@@ -114,15 +114,15 @@ def outcome(make):
         return error
 
 
-def assert_same(one, other):
+def assert_same(dataset, other):
     """Two datasets have the same windows, window for window."""
-    assert one.num_windows == other.num_windows
-    assert one.columns == other.columns
-    assert one.frequency == other.frequency
-    assert one.windows == other.windows
-    assert np.array_equal(one.origins, other.origins)
+    assert dataset.num_windows == other.num_windows
+    assert dataset.columns == other.columns
+    assert dataset.frequency == other.frequency
+    assert dataset.windows == other.windows
+    assert np.array_equal(dataset.origins, other.origins)
     for mine, theirs in zip(
-        keras.tree.flatten(one.to_numpy()), keras.tree.flatten(other.to_numpy()), strict=True
+        keras.tree.flatten(dataset.to_numpy()), keras.tree.flatten(other.to_numpy()), strict=True
     ):
         assert mine.dtype == theirs.dtype
         np.testing.assert_array_equal(mine, theirs)

@@ -136,9 +136,9 @@ def _rewritten(
         part = part_of_panel(panel, begin, end)
         if fills:
             part = with_missing_rows(part, spec)
-            given = np.arange(len(part.values)) if part.given is None else part.given
+            places = np.arange(len(part.values)) if part.given is None else part.given
             first = int(panel.offsets[begin])
-            write_array(work.folder / f"{_REGULAR}.given", first, given + row)
+            write_array(work.folder / f"{_REGULAR}.given", first, places + row)
         if spec.calendar is not None:
             part = with_calendar(part, spec)
         write_array(work.folder / f"{_REGULAR}.values", row, part.values.astype(kind))

@@ -229,10 +229,10 @@ def _of_lazy_frame(frame: Any, work: Path) -> Source:
 def _of_frames(frames: Iterable[Any]) -> Iterator[Piece]:
     for number, frame in enumerate(frames):
         name = f"frame {number} of source"
-        yield Piece(name, functools.partial(_one, frame, name))
+        yield Piece(name, functools.partial(_converted, frame, name))
 
 
-def _one(frame: Any, name: str) -> Iterator[Any]:
+def _converted(frame: Any, name: str) -> Iterator[Any]:
     yield _as_polars(frame, name)
 
 

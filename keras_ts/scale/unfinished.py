@@ -4,6 +4,7 @@ Each file in it is written whole or not at all, so that a write can go on wherev
 """
 
 import contextlib
+import errno
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,7 +50,7 @@ class Unfinished:
             try:
                 yield
             except OSError as error:
-                if error.errno is None or isinstance(error, FileExistsError | FileNotFoundError):
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                     raise
                 raise OSError(
                     error.errno,

@@ -59,8 +59,8 @@ def test_windows_are_those_of_the_sorted_frame(data, tmp_path_factory):
         if isinstance(ours, Exception):
             assert "store" in str(ours) or str(ours) == str(theirs)
         else:
-            for one, other in zip(ours, theirs, strict=True):
-                assert_same(one, other)
+            for dataset, other in zip(ours, theirs, strict=True):
+                assert_same(dataset, other)
 
 
 def test_series_stand_in_the_order_of_ids(tmp_path):
