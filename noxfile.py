@@ -79,6 +79,16 @@ def peers(session: nox.Session) -> None:
 
 
 @nox.session
+def workers(session: nox.Session) -> None:
+    """Several devices, processes and engines, by the packages themselves: examples and tests."""
+    session.install(".[test,tensorflow,jax,torch,ray,spark]")
+    env = {"PYTHONSAFEPATH": "1"}
+    for script in sorted(Path("examples/workers").glob("*.py")):
+        session.run("python", script, env=env)
+    session.run("pytest", "-m", "slow", "tests/workers", env=env | {"KERAS_BACKEND": "jax"})
+
+
+@nox.session
 def mutants(session: nox.Session) -> None:
     """Faults put into the arithmetic of windows, one at a time: the tests notice 90 % at least."""
     session.install("cosmic-ray>=8.4", "hypothesis>=6.130", "numpy>=1.26", "pytest>=8.3")

@@ -92,6 +92,13 @@ def _reserved(folder: Path, suffix: str) -> Iterator[Path]:
                 return
 
 
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[bool]:
+    """Lock a file, which is made; yield False if another process holds the lock."""
+    with path.open("a+b") as file:
+        yield fcntl is None or _lock(file, wait=False)
+
+
 def _clear_leftovers(folder: Path) -> None:
     """Remove the temporary files that killed processes left behind."""
     # What cannot be listed, opened or removed belongs to another user, or is gone already.

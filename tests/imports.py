@@ -14,6 +14,7 @@ ROOMS = [
         "_keras_private",
         "_models",
         "_per_window",
+        "_progress",
         "_registration",
         "_typing",
         "_version",

@@ -13,6 +13,7 @@ import keras_ts
 import keras_ts.scale
 from helpers import BACKEND, run_fresh
 from imports import faults
+from keras_ts import scale
 from keras_ts.checks import export, runtimes
 from keras_ts.evaluation.forecasters.baselines import Baseline, default_baselines
 from keras_ts.layers.window_statistics import STATISTICS
@@ -112,6 +113,7 @@ def test_every_public_name_has_a_page():
     ):  # fmt: skip
         others = (name for name in module.__all__ if getattr(module, name) not in at_the_top)
         public |= {f"{module.__name__}.{name}" for name in others}
+    public |= {f"keras_ts.scale.{name}" for name in scale.__all__}
     # The rest are reports, on the pages of the functions that return them.
     assert public - documented == {"keras_ts.__version__"}
     assert all(

@@ -6,7 +6,6 @@ values hold the models.
 """
 
 import threading
-import time
 from collections import OrderedDict
 from typing import Any
 
@@ -16,6 +15,7 @@ from keras import ops
 
 from keras_ts._dtypes import at_least_float32
 from keras_ts._models import Run, run_by_jax, variables_of
+from keras_ts._progress import Progress
 from keras_ts._typing import Array, BoolArray
 from keras_ts.forecasting.loop import Loop, Rounds
 from keras_ts.windows.reading.panel import Panel, missing_rows
@@ -23,8 +23,6 @@ from keras_ts.windows.reading.panel import Panel, missing_rows
 _ATTRIBUTE = "_keras_ts_loops"
 # Largest numbers of rows, and of values of ``past``, in a batch.
 _MOST_ROWS, _MOST_VALUES = 1024, 1 << 24
-# A panel that takes longer shows its progress.
-_PATIENCE_SECONDS = 5.0
 # Most loops that a model keeps: a compiled one takes some megabytes.
 _MOST = 8
 # Held while a loop is looked up or made, which is fast; the loop compiles in its first run.
@@ -76,26 +74,26 @@ def loop_inputs(model: keras.Model, shapes: dict[str, tuple[int, ...]]) -> Any:
     return inputs if len(inputs) > 1 else inputs["past"]
 
 
-def predict(run: Run, inputs: dict[str, Array]) -> Array:
-    """Return the outputs of a loop for all rows of ``inputs``; ``run`` runs it on a batch.
+def predict(run: Run, inputs: dict[str, Array], progress: Progress) -> Array:
+    """Return the outputs of a loop for all rows of ``inputs``.
 
     Every new shape is compiled, so the number of rows in a batch is a power of two. The last batch
     is filled up with its own rows.
+
+    Args:
+        run: Runs the loop on a batch.
+        inputs: The inputs by roles.
+        progress: Counts the rows.
     """
     rows = len(inputs["past"])
     most = min(_MOST_ROWS, max(1, _MOST_VALUES // max(1, inputs["past"][0].size)))
     size = min(1 << (rows - 1).bit_length(), 1 << (most.bit_length() - 1))
-    begin, progress = time.perf_counter(), None
     outputs: list[Array] = []
     for first in range(0, rows, size):
         batch = {part: _filled(array[first : first + size], size) for part, array in inputs.items()}
         out = run(batch if len(batch) > 1 else batch["past"])
         outputs.append(np.asarray(ops.convert_to_numpy(out))[: rows - first])
-        done = first + size
-        if progress is None and done < rows and time.perf_counter() - begin > _PATIENCE_SECONDS:
-            progress = keras.utils.Progbar(rows, unit_name="series")
-        if progress is not None:
-            progress.update(min(done, rows))
+        progress.add(len(outputs[-1]))
     return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
 
 

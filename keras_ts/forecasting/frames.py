@@ -15,6 +15,7 @@ from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.reading.frames import open_frame
 from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.reading.reader import is_frame
+from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.reading.timestamps import as_column
 from keras_ts.windows.spec import WindowSpec
 
@@ -22,13 +23,17 @@ from keras_ts.windows.spec import WindowSpec
 def matched(series: Any, interface: Interface) -> Any:
     """Return frames with the columns that the model was trained on, in the model's order.
 
-    Arrays are returned unchanged, and so are frames if the model carries no names.
+    Arrays are returned unchanged, and so are frames if the model carries no names. The columns of a
+    panel on disk cannot be moved; they are refused if they are others.
     """
     columns = interface.columns
-    if columns is None or not is_frame(series):
+    if columns is None or not (is_frame(series) or isinstance(series, StoredPanel)):
         return series
     needed = collapsed((*columns.read, *columns.static), interface.windows.categories)
     if not all(isinstance(name, str) for name in needed):
+        return series
+    if isinstance(series, StoredPanel):
+        _check_stored(series, needed)
         return series
     if not isinstance(series, list | tuple):
         return selected(series, needed, interface.windows, "series")
@@ -36,6 +41,18 @@ def matched(series: Any, interface: Interface) -> Any:
         selected(frame, needed, interface.windows, f"series[{number}]")
         for number, frame in enumerate(series)
     ]
+
+
+def _check_stored(series: StoredPanel, needed: list[str]) -> None:
+    """Refuse a panel on disk that has other columns than a model, or has them in another order."""
+    settings = series.settings
+    own = [name for name in settings.names if name not in settings.static]
+    if sorted(needed) != sorted(settings.names) or needed[: len(own)] != own:
+        raise ValueError(
+            f"The model was trained on the columns {_checks.shown(needed)}, and the store has "
+            f"{_checks.shown([*own, *settings.static])}. Write another store from these columns, "
+            "in this order: PanelStore.write(polars.scan_parquet(...).select(...), ...)."
+        )
 
 
 def selected(frame: Any, needed: list[str], windows: WindowSpec, what: str) -> Any:
@@ -64,7 +81,7 @@ def as_frames(
     """Return a forecast as a frame, or as a list of frames for a list.
 
     Args:
-        series: The frame or the list of frames that was forecast.
+        series: The frame, the list of frames or the panel on disk that was forecast.
         panel: The series that were read from it.
         windows: The model's windows.
         quantiles: The quantiles on the last axis of the forecast, or None.
@@ -72,6 +89,10 @@ def as_frames(
         values: The forecast, ``(series, steps, ...)``.
     """
     columns = _columns(panel, windows, quantiles, values)
+    first: IntArray = panel.offsets[:-1]
+    first = first if panel.row_order is None else panel.row_order[first]
+    if isinstance(series, StoredPanel):
+        series, first = series.keys, np.arange(len(first))
     listed = isinstance(series, list | tuple)
     frames = []
     for number, frame in enumerate(series if listed else [series]):
@@ -79,7 +100,7 @@ def as_frames(
         rows = slice(number, number + 1) if listed else slice(None)
         own = {name: column[rows].ravel() for name, column in columns.items()}
         stamps = None if times is None else times[rows].ravel()
-        frames.append(_frame(table, panel, windows, stamps, own))
+        frames.append(_frame(table, first, windows, stamps, own))
     return frames if listed else frames[0]
 
 
@@ -113,15 +134,23 @@ def _columns(
 
 
 def _frame(
-    table: Any, panel: Panel, windows: WindowSpec, times: Array | None, columns: dict[str, Array]
+    table: Any, first: IntArray, windows: WindowSpec, times: Array | None, columns: dict[str, Array]
 ) -> Any:
-    """Return a frame: ids and timestamps of the same types as in ``table``, then the columns."""
+    """Return a frame: ids and timestamps of the same types as in ``table``, then the columns.
+
+    Args:
+        table: The series.
+        first: The row in ``table`` of each series' first row.
+        windows: The model's windows.
+        times: The timestamps of the steps of all series, or None.
+        columns: The other columns.
+    """
     import narwhals as nw
 
     backend, made = table.implementation, []
     if windows.id_column is not None:
-        steps = len(columns["step"]) // max(1, len(panel.lengths))
-        made.append(_ids(table[windows.id_column], panel, steps))
+        rows = np.repeat(first, len(columns["step"]) // max(1, len(first)))
+        made.append(nw.maybe_reset_index(table[windows.id_column][rows]))
     if times is not None:
         made.append(as_column(table[windows.time_column], times))
     made += [
@@ -129,12 +158,3 @@ def _frame(
         for name, column in columns.items()
     ]
     return nw.from_dict({column.name: column for column in made}).to_native()
-
-
-def _ids(column: Any, panel: Panel, steps: int) -> Any:
-    """Return the id of every row, with the type of the series' ids."""
-    import narwhals as nw
-
-    first: IntArray = panel.offsets[:-1]
-    rows = first if panel.row_order is None else panel.row_order[first]
-    return nw.maybe_reset_index(column[np.repeat(rows, steps)])

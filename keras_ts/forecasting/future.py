@@ -8,28 +8,26 @@ from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.forecasting.following import Following
 from keras_ts.forecasting.history import History
-from keras_ts.forecasting.plan import values_ahead
 from keras_ts.windows.arithmetic.cycles import waves
 from keras_ts.windows.reading.calendar import checked_front, refuse_slips
 from keras_ts.windows.reading.continued import refuse_irregular
 
 
 def inputs_of(
-    history: History, following: Following | None, future: Any, start: Any, steps: int, rows: int
+    history: History, following: Following | None, planned: Array | None, start: Any, rows: int
 ) -> dict[str, Array]:
     """Return the model's inputs by roles, with one row for each series that can be forecast.
 
     Args:
         history: The last rows.
         following: The timestamps that follow; None without timestamps.
-        future: As in ``forecast``.
+        planned: The values of ``future_columns``, as ``values_ahead`` returns them; None without
+            such columns.
         start: As in ``forecast``.
-        steps: Number of steps to forecast.
         rows: Number of rows known ahead that the rounds read.
     """
-    past, ahead = history.past, []
-    if history.panel.columns.future:
-        ahead.append(values_ahead(future, history, following, steps, rows))
+    past = history.past
+    ahead = [] if planned is None else [planned]
     if history.windows.calendar is None:
         check_no_start(start)
     else:

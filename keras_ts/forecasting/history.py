@@ -5,6 +5,7 @@ values missing within them do not matter either, a gap in time is read as the ro
 and a series may be shorter, if the window still has ``min_inputs`` of its inputs.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +15,10 @@ from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.reading.panel import Panel, missing_rows
 from keras_ts.windows.reading.regular import with_missing_last_rows
 from keras_ts.windows.windowed_series import WindowedSeries
+
+# The most values of the last rows that are read at once; and a multiple of every size of a batch
+# of a loop, so that only the last part compiles another one.
+_MOST_VALUES, _WHOLE_BATCHES = 1 << 25, 1024
 
 
 @dataclass(frozen=True)
@@ -53,10 +58,20 @@ class History:
         if incomplete == "raise" and not whole.all():
             raise ValueError("".join(_too_short(panel, windows, int(whole.argmin()))))
         history = cls(panel, windows, np.flatnonzero(whole), masked)
-        broken = history._broken()
-        if incomplete == "raise" and broken.any():
-            raise ValueError("".join(history._why_broken(int(broken.argmax()))))
-        return replace(history, chosen=history.chosen[~broken])
+        kept = [history.chosen[:0]]
+        for part in history.parts():
+            broken = part._broken()
+            if incomplete == "raise" and broken.any():
+                raise ValueError("".join(part._why_broken(int(broken.argmax()))))
+            kept.append(part.chosen[~broken])
+        return replace(history, chosen=np.concatenate(kept))
+
+    def parts(self) -> Iterator["History"]:
+        """Yield the last rows of some series at a time, so that their memory is bounded."""
+        series = self.windows.geometry.reach * self.panel.num_columns
+        size = max(_MOST_VALUES // series // _WHOLE_BATCHES, 1) * _WHOLE_BATCHES
+        for begin in range(0, len(self.chosen), size):
+            yield replace(self, chosen=self.chosen[begin : begin + size])
 
     def problems(self) -> dict[int, str]:
         """Return why each series that is not chosen cannot be forecast, by its number."""
@@ -141,9 +156,9 @@ class History:
         rows = self.rows
         if not len(self.panel.gaps):
             return np.zeros(rows.shape, bool)
-        gap = np.zeros(len(self.panel.values), bool)
-        gap[self.panel.gaps] = True
-        gaps: BoolArray = gap[rows]
+        all_gaps = self.panel.gaps
+        places = np.minimum(np.searchsorted(all_gaps, rows), len(all_gaps) - 1)
+        gaps: BoolArray = all_gaps[places] == rows
         # A gap before the first row is outside the window.
         gaps[:, 0] = False
         return gaps

@@ -4,12 +4,14 @@ All that can be wrong with the series is noticed before the model runs. So whoev
 series at fault among many prepares forecasts, and runs none.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 
 from keras_ts._dtypes import at_least_float32
+from keras_ts._progress import Progress
 from keras_ts._typing import Array
 from keras_ts.forecasting.compiled import (
     check_finite,
@@ -23,11 +25,12 @@ from keras_ts.forecasting.frames import as_frames, matched
 from keras_ts.forecasting.future import inputs_of
 from keras_ts.forecasting.history import History
 from keras_ts.forecasting.loop import Rounds, checked_rounds
-from keras_ts.forecasting.plan import check_future
+from keras_ts.forecasting.plan import check_future, values_ahead
 from keras_ts.interface import Interface
 from keras_ts.windows.reading.common_grid import on_common_grid
 from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.reading.reader import is_frame, read_panel
+from keras_ts.windows.reading.stored import StoredPanel
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,9 @@ class Prepared:
         following: The timestamps that follow; None without timestamps.
         rounds: The rounds.
         steps: Number of steps to forecast.
-        inputs: The model's inputs by roles; empty if no series can be forecast.
+        planned: The values of the columns known ahead, of each series in ``history``; None without
+            such columns.
+        start: As in ``forecast``.
         incomplete: ``"raise"`` or ``"nan"``.
     """
 
@@ -53,7 +58,8 @@ class Prepared:
     following: Following | None
     rounds: Rounds
     steps: int
-    inputs: dict[str, Array]
+    planned: Array | None
+    start: Any
     incomplete: str
 
     @classmethod
@@ -78,18 +84,33 @@ class Prepared:
         rounds = checked_rounds(interface, columns, steps)
         check_future(future, panel, settings)
         following = Following.of(panel, settings.gap, rounds.steps)
-        inputs: dict[str, Array] = {}
-        if len(history.chosen):
-            made = inputs_of(history, following, future, start, steps, rounds.steps)
-            shapes = columns.input_shapes(settings.geometry, rounds.steps)
-            dtype = at_least_float32(interface.model)
-            inputs = fed({part: made[part] for part in shapes}, dtype, panel, history.chosen)
-        return cls(interface, series, panel, history, following, rounds, steps, inputs, incomplete)
+        planned = None
+        if panel.columns.future and len(history.chosen):
+            planned = values_ahead(future, history, following, steps, rounds.steps)
+        return cls(
+            interface, series, panel, history, following, rounds, steps, planned, start, incomplete
+        )
+
+    def parts(self) -> Iterator[tuple[History, dict[str, Array]]]:
+        """Yield some series at a time, with the model's inputs, so that memory stays bounded.
+
+        What is wrong with the inputs is noticed here.
+        """
+        interface, panel = self.interface, self.panel
+        columns = panel.columns.with_calendar(interface.windows.calendar_columns)
+        shapes = columns.input_shapes(interface.windows.geometry, self.rounds.steps)
+        dtype, done = at_least_float32(interface.model), 0
+        for part in self.history.parts():
+            count = len(part.chosen)
+            planned = None if self.planned is None else self.planned[done : done + count]
+            made = inputs_of(part, self.following, planned, self.start, self.rounds.steps)
+            yield part, fed({role: made[role] for role in shapes}, dtype, panel, part.chosen)
+            done += count
 
     def forecast(self) -> Any:
         """Run the model; return arrays for arrays and frames for frames."""
         values, panel = self._values(), self.panel
-        if is_frame(self.series):
+        if is_frame(self.series) or isinstance(self.series, StoredPanel):
             times = None if self.following is None else self.following.times[:, : self.steps]
             quantiles, windows = self.interface.quantiles, self.interface.windows
             return as_frames(self.series, panel, windows, quantiles, times, values)
@@ -97,21 +118,21 @@ class Prepared:
 
     def _values(self) -> Array:
         """Return the forecasts of all series, ``(series, steps, ...)``."""
-        panel, chosen, rounds = self.panel, self.history.chosen, self.rounds
-        model, inputs = self.interface.model, self.inputs
+        panel, model, rounds = self.panel, self.interface.model, self.rounds
         shape = (len(panel.lengths), rounds.steps, *rounds.step_shape)
         values = np.full(shape, np.nan, at_least_float32(model))
-        if inputs:
-            shapes = {part: tuple(array.shape[1:]) for part, array in inputs.items()}
+        progress = Progress(len(self.history.chosen), "series")
+        for part, inputs in self.parts():
+            shapes = {role: tuple(array.shape[1:]) for role, array in inputs.items()}
             closed, hollow = (at[:, : self.steps] for at in closed_steps(inputs, rounds))
             if self.incomplete == "raise" and hollow.any():
-                _refuse_hollow(panel, int(chosen[hollow.any(axis=1).argmax()]))
-            made = predict(compiled_loop(model, rounds, shapes), inputs)
+                _refuse_hollow(panel, int(part.chosen[hollow.any(axis=1).argmax()]))
+            made = predict(compiled_loop(model, rounds, shapes), inputs, progress)
             # Steps that have no forecast are NaN.
             finite = made[:, : self.steps].copy()
             finite[closed | hollow] = 0
-            check_finite(finite, inputs, self.interface.masked is not None, panel, chosen)
-            values[chosen] = made
+            check_finite(finite, inputs, self.interface.masked is not None, panel, part.chosen)
+            values[part.chosen] = made
         return values[:, : self.steps]
 
 
@@ -127,6 +148,10 @@ def _read(series: Any, interface: Interface) -> Panel:
     """Return the series without a calendar, which is computed only at the last rows."""
     # ``History`` looks for missing values, only in the last rows too.
     windows = replace(interface.windows, missing="drop", min_inputs=None, calendar=None)
+    stored = isinstance(series, StoredPanel)
+    if stored and interface.windows.handling.gaps == "fill":
+        # Gaps in time were filled as the store was written.
+        windows = replace(windows, missing="mask")
     panel = read_panel(series, windows)
     unknown = set(panel.categories or ()) - set(interface.windows.categories or ())
     if unknown:
@@ -135,6 +160,10 @@ def _read(series: Any, interface: Interface) -> Panel:
             "the columns that it was trained on are unknown. Pass windows=dataset.windows, with "
             "the dataset that the model was trained on."
         )
-    if panel.clock is not None:
-        panel = replace(panel, clock=replace(panel.clock, expected=interface.frequency))
+    if panel.clock is None:
+        return panel
+    if stored:
+        own = series.frequencies(interface.frequency)
+        return replace(panel, clock=replace(panel.clock, filled_by=own))
+    panel = replace(panel, clock=replace(panel.clock, expected=interface.frequency))
     return on_common_grid(panel) if interface.windows.handling.gaps == "fill" else panel

@@ -107,7 +107,7 @@ def _missing(panel: Panel) -> str:
     Windows of several series may begin before their series, with inputs that are missing. And a
     plan of columns known ahead may have closed steps, even if the table has none.
     """
-    holes = any(rows.any() for _, rows in lacking_rows(panel))
+    holes = not panel.checked and any(rows.any() for _, rows in lacking_rows(panel))
     several, planned = len(panel.lengths) > 1, bool(panel.columns.future)
     return "mask_targets" if holes or several or planned else "raise"
 

@@ -1,8 +1,10 @@
-"""Forecasts of more series than one machine holds: adapters to engines that spread work.
+"""Past one machine's memory and time: panels on disk, and forecasts in the workers of an engine.
 
-No other module imports this one, and it imports no engine.
+It is imported by its own name, ``import keras_ts.scale`` or ``from keras_ts.scale import ...``, and
+imports no engine.
 """
 
 from keras_ts.scale.batch_forecaster import BatchForecaster
+from keras_ts.scale.store import PanelStore
 
-__all__ = ["BatchForecaster"]
+__all__ = ["BatchForecaster", "PanelStore"]

@@ -201,11 +201,12 @@ class BatchForecaster:
             each other series by its number.
         """
 
-        def prepare(numbers: IntArray) -> Prepared:
-            return self._prepared(interface, bucket, numbers)
+        def prepare(numbers: IntArray) -> None:
+            for _ in self._prepared(interface, bucket, numbers).parts():
+                pass
 
-        def run(numbers: IntArray) -> Any:
-            return prepare(numbers).forecast()
+        def run(numbers: IntArray) -> None:
+            self._prepared(interface, bucket, numbers).forecast()
 
         every, lengths = np.arange(len(bucket.lengths)), bucket.lengths
         failed: dict[int, str] = {}
@@ -216,7 +217,7 @@ class BatchForecaster:
         while True:
             good = np.setdiff1d(every, list(failed))
             try:
-                prepared = prepare(good)
+                prepared = self._prepared(interface, bucket, good)
                 return prepared, prepared.forecast(), good, failed
             except (TypeError, ValueError):
                 if not searches:

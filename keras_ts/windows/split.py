@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.categories import made_columns
+from keras_ts.windows.arithmetic.categories import collapsed, made_columns
 from keras_ts.windows.arithmetic.folds import fold_edges
 from keras_ts.windows.arithmetic.geometry import (
     Geometry,
@@ -21,7 +21,6 @@ from keras_ts.windows.arithmetic.geometry import (
     windows_reading,
 )
 from keras_ts.windows.reading.panel import Panel, missing_rows
-from keras_ts.windows.reading.texts import rows_of_category
 from keras_ts.windows.spec import WindowSpec
 
 
@@ -207,7 +206,7 @@ def fold_parts(panel: Panel, sizes: FoldSizes) -> list[FoldParts]:
     if panel.clock is None:
         counts = panel.lengths
     else:
-        moments = np.unique(panel.clock.times)
+        moments = _distinct(panel.clock.times)
         counts = np.array([len(moments)])
     longest = int(counts.max())
     size = test_size or max(longest // (n_splits + 1), 1)
@@ -233,6 +232,12 @@ def fold_parts(panel: Panel, sizes: FoldSizes) -> list[FoldParts]:
     return folds
 
 
+def _distinct(times: Array, block: int = 1 << 22) -> Array:
+    """Return the different timestamps, sorted; those of a memory map are read in blocks."""
+    parts = [np.unique(times[begin : begin + block]) for begin in range(0, len(times), block)]
+    return np.unique(np.concatenate([times[:0], *parts]))
+
+
 def refuse_unlearned(
     panel: Panel, columns: Sequence[str], train: Part, later: Sequence[Part], cure: str
 ) -> None:
@@ -246,21 +251,45 @@ def refuse_unlearned(
         cure: First half of the error's last sentence.
     """
     categories = panel.categories or {}
-    learned = _rows(panel, [train]) if columns else None
-    judged = _rows(panel, later) if columns else None
+    static = collapsed(panel.columns.static, categories)
+    varying = [column for column in columns if column not in static]
+    learned = _rows(panel, [train]) if varying else None
+    judged = _rows(panel, later) if varying else None
     for column in columns:
         for category, name in zip(
             categories[column], made_columns(column, categories[column]), strict=True
         ):
-            rows = rows_of_category(panel, name)
-            unlearned = rows & judged
-            if unlearned.any() and not (rows & learned).any():
+            if name in panel.columns.static:
+                first = _unlearned_series(panel, name, train, later)
+            else:
+                rows = panel.values[:, panel.columns.past.index(name)] == 1
+                unlearned = rows & judged
+                met = not unlearned.any() or (rows & learned).any()
+                first = None if met else int(unlearned.argmax())
+            if first is not None:
                 raise ValueError(
                     f"column {column!r} has the category {_checks.shown(category)}, first at "
-                    f"{panel.place(int(unlearned.argmax()))}, and the training part has no row of "
-                    f"it, so a model cannot learn it. {cure}, merge rare categories, or pass all "
-                    "categories by hand: WindowedSeries(..., categories={...})."
+                    f"{panel.place(first)}, and the training part has no row of it, so a model "
+                    f"cannot learn it. {cure}, merge rare categories, or pass all categories by "
+                    "hand: WindowedSeries(..., categories={...})."
                 )
+
+
+def _unlearned_series(panel: Panel, name: str, train: Part, later: Sequence[Part]) -> int | None:
+    """Return the first flat position of a category in a later part, if the training part has none.
+
+    Args:
+        panel: The series.
+        name: A static column that was made of the category.
+        train: The training part.
+        later: The other parts.
+    """
+    assert panel.static is not None
+    own = panel.static[:, panel.columns.static.index(name)] == 1
+    if (train.end > train.begin)[own].any():
+        return None
+    begins = [part.begin[own & (part.end > part.begin)] for part in later]
+    return int(np.concatenate(begins).min()) if any(map(len, begins)) else None
 
 
 def _rows(panel: Panel, parts: Sequence[Part]) -> BoolArray:

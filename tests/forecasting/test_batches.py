@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_ts import WindowedSeries, forecast
+from keras_ts import WindowedSeries, _progress, forecast
 from keras_ts.forecasting import compiled
 
 WINDOWS = WindowedSeries(4)
@@ -48,6 +48,6 @@ def test_a_long_panel_shows_its_progress(model, monkeypatch, capsys):
     monkeypatch.setattr(compiled, "_MOST_ROWS", 2)
     forecast(model, [np.arange(4.0)] * 9, WINDOWS)
     assert capsys.readouterr().out == ""
-    monkeypatch.setattr(compiled, "_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(_progress, "PATIENCE_SECONDS", 0.0)
     forecast(model, [np.arange(4.0)] * 9, WINDOWS)
     assert "9/9" in capsys.readouterr().out

@@ -53,3 +53,15 @@ class Frequencies:
 
     def __iter__(self) -> Iterator[Frequency | None]:
         return map((*self.kinds, None).__getitem__, self.codes.tolist())
+
+
+def usual(own: Frequencies, lengths: IntArray) -> Frequency:
+    """Return the frequency of the longest series; those that are unusual go first.
+
+    Args:
+        own: The frequency of each series; at least one has one.
+        lengths: The length of each series.
+    """
+    unusual = own.per_series(lambda frequency: frequency.unusual, False)
+    rank = np.where(own.codes < 0, -1, lengths + unusual * (lengths.max() + 1))
+    return own.kinds[own.codes[int(rank.argmax())]]

@@ -147,6 +147,21 @@ def distinct(ordered: IntArray) -> IntArray:
     return ordered[np.append(True, np.diff(ordered) > 0)]
 
 
+def series_blocks(offsets: IntArray, most: int) -> list[tuple[int, int]]:
+    """Divide series into neighbours that have at most ``most`` rows together, or are one series.
+
+    Returns:
+        The first series of each block, and the one after its last.
+    """
+    blocks, begin = [], 0
+    while begin < len(offsets) - 1:
+        end = int(np.searchsorted(offsets, offsets[begin] + most, side="right")) - 1
+        end = min(max(end, begin + 1), len(offsets) - 1)
+        blocks.append((begin, end))
+        begin = end
+    return blocks
+
+
 def layout(offsets: IntArray, gaps: IntArray, geometry: Geometry) -> WindowRanges:
     """Return all windows of a panel that cross neither the end of a series nor a gap.
 

@@ -129,8 +129,9 @@ class WindowSource(PickledByFields):
 
     @cached_property
     def _check_reads(self) -> bool:
-        """True for a memory map, whose values are checked as they are read."""
-        return self.panel.on_disk and not self.spec.handling.series
+        """True for a memory map whose values are checked as they are read."""
+        panel = self.panel
+        return panel.on_disk and not panel.checked and not self.spec.handling.series
 
 
 def _has_missing(values: Array) -> bool:

@@ -18,8 +18,8 @@ def read_arrays(series: Any, spec: WindowSpec) -> Panel:
     for argument in ("id_column", "time_column"):
         if getattr(spec, argument) is not None:
             raise ValueError(
-                f"{argument}={getattr(spec, argument)!r} needs a pandas or polars frame. "
-                f"Received: {type(series).__name__}."
+                f"{argument}={getattr(spec, argument)!r} needs a pandas or polars frame, or a "
+                f"keras_ts.scale.PanelStore. Received: {type(series).__name__}."
             )
     arrays, single = _open_arrays(series)
     if not single:
@@ -59,7 +59,7 @@ def _one_array(values: Any, what: str) -> Array:
     if isinstance(values, str | os.PathLike):
         raise TypeError(
             f"{what} must hold numbers. Received the string {values!r}. Read a file first, for "
-            "example with pandas.read_csv."
+            "example with pandas.read_csv, or write it into a keras_ts.scale.PanelStore."
         )
     try:
         array = _checks.numeric(values, what)

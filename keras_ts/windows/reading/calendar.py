@@ -72,7 +72,8 @@ def with_calendar(panel: Panel, spec: WindowSpec) -> Panel:
         raise ValueError(
             f"calendar={list(wanted)} would read a memory map whole, to add columns to it. Write "
             "the columns into the file, from calendar_features or by the formulas of its "
-            "docstring, and name them in future_columns."
+            "docstring, and name them in future_columns; or write frames into a "
+            "keras_ts.scale.PanelStore, which holds the columns of a calendar."
         )
     names = spec.calendar_columns
     taken = {*panel.columns.past, *panel.columns.static, spec.id_column, spec.time_column}

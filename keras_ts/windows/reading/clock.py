@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.frequencies import Frequencies
+from keras_ts.windows.arithmetic.frequencies import Frequencies, usual
 from keras_ts.windows.arithmetic.frequency import frequencies, kept
 from keras_ts.windows.arithmetic.frequency_rules import first_rows, per_row
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
@@ -79,11 +79,7 @@ class Clock:
         own = frequencies(*timing)
         if not own.kinds or (len(own.kinds) == 1 and self.expected in (None, str(own.kinds[0]))):
             return own
-        lengths = np.diff(self.offsets)
-        unusual = own.per_series(lambda frequency: frequency.unusual, False)
-        rank = np.where(own.codes < 0, -1, lengths + unusual * (lengths.max() + 1))
-        most = own[int(rank.argmax())]
-        assert most is not None
+        most = usual(own, np.diff(self.offsets))
         return kept(*timing, own, self.expected or most)
 
     @property

@@ -11,13 +11,15 @@ import numpy as np
 from keras_ts._typing import BoolArray, IntArray
 from keras_ts.windows.arithmetic.frequencies import Frequencies
 from keras_ts.windows.arithmetic.frequency_rules import per_row
-from keras_ts.windows.arithmetic.geometry import concatenated_offsets
+from keras_ts.windows.arithmetic.geometry import concatenated_offsets, series_blocks
 from keras_ts.windows.arithmetic.steps import Frequency
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.panel import Panel
 
 # The frequencies to try, those of most rows.
 _MOST_TRIED = 3
+# The most rows whose timestamps are read at once.
+_MOST_ROWS = 1 << 22
 
 
 def on_common_grid(panel: Panel) -> Panel:
@@ -37,7 +39,7 @@ def on_common_grid(panel: Panel) -> Panel:
     most = -1
     for code in np.argsort(-rows, kind="stable")[:_MOST_TRIED].tolist():
         others = (own.codes != code) & (panel.lengths > 1)
-        joined, gaps = _joined(own.kinds[code], clock, others)
+        joined, gaps = _joined_in_blocks(own.kinds[code], clock, others)
         count = int(rows[code] + panel.lengths[joined].sum())
         if count > most:
             most, best, inside, common = count, joined, gaps, code
@@ -47,6 +49,20 @@ def on_common_grid(panel: Panel) -> Panel:
     shared = Frequencies.of(own.kinds, np.where(best, common, own.codes))
     gaps = np.sort(np.concatenate([outside, inside]))
     return replace(panel, clock=replace(clock, filled_by=shared), gaps=gaps)
+
+
+def _joined_in_blocks(
+    frequency: Frequency, clock: Clock, others: BoolArray
+) -> tuple[BoolArray, IntArray]:
+    """Return what ``_joined`` does, reading some series at a time."""
+    joined, gaps = np.zeros_like(others), []
+    for begin, end in series_blocks(clock.offsets, _MOST_ROWS):
+        part = np.zeros_like(others)
+        part[begin:end] = others[begin:end]
+        fits, inside = _joined(frequency, clock, part)
+        joined |= fits
+        gaps.append(inside)
+    return joined, np.concatenate(gaps)
 
 
 def _joined(frequency: Frequency, clock: Clock, others: BoolArray) -> tuple[BoolArray, IntArray]:

@@ -75,7 +75,7 @@ def read_frame(frames: Any, spec: WindowSpec) -> Panel:
         row_order=row_order,
         categories=spec.categories,
     )
-    return panel if clock is None else _with_gaps(panel, clock, spec)
+    return panel if clock is None else _with_gaps(panel, clock, spec, tables[0])
 
 
 def _column_names(tables: list[Any], spec: WindowSpec) -> list[str]:
@@ -110,7 +110,15 @@ def _reordered(clock: Clock, rows: IntArray | None, offsets: IntArray) -> Clock:
     return replace(clock, times=clock.times[rows], local_times=local)
 
 
-def _with_gaps(panel: Panel, clock: Clock, spec: WindowSpec) -> Panel:
+def _sorting(table: Any, spec: WindowSpec) -> str:
+    """Return the call that sorts a frame by series and time."""
+    keys = [name for name in (spec.id_column, spec.time_column) if name is not None]
+    if table.implementation.is_pandas_like():
+        return f"frame.sort_values({_checks.shown(keys)})"
+    return f"frame.sort({', '.join(map(_checks.shown, keys))})"
+
+
+def _with_gaps(panel: Panel, clock: Clock, spec: WindowSpec, table: Any) -> Panel:
     """Return the panel with its gaps in time, or these filled; refuse times out of order."""
     wrong = frequency.disorder(clock.times, panel.offsets)
     if wrong is not None:
@@ -118,7 +126,7 @@ def _with_gaps(panel: Panel, clock: Clock, spec: WindowSpec) -> Panel:
         verb = "repeats" if kind == "duplicate" else "goes back in"
         raise ValueError(
             f"time_column={spec.time_column!r} {verb} time at {panel.place(position)}. "
-            "Sort each series by it and keep one row per timestamp"
+            f"Sort each series by it, {_sorting(table, spec)}, and keep one row per timestamp"
             + (
                 ", or name the column that tells series apart in id_column."
                 if panel.single
@@ -128,18 +136,26 @@ def _with_gaps(panel: Panel, clock: Clock, spec: WindowSpec) -> Panel:
     if spec.handling.gaps == "ignore":
         return panel
     gaps = frequency.gaps(clock.times, panel.offsets, clock.local_times)
-    if len(gaps) and spec.handling.gaps == "refuse":
-        before, after = clock.written(gaps[0] - 1), clock.written(gaps[0])
-        raise ValueError(
-            f"time_column={spec.time_column!r} has {len(gaps)} irregular step"
-            f"{'s' * (len(gaps) > 1)}, the first from {before} to {after}. Insert the missing "
-            'rows, or pass missing="mask" for a model that masks them, missing="drop" to leave out '
-            'the windows that cross a gap, or missing="keep" to count rows instead of time.'
-        )
+    if spec.handling.gaps == "refuse":
+        refuse_gaps(panel, gaps, spec)
     panel = replace(panel, gaps=gaps)
     if spec.handling.gaps == "fill":
         return with_missing_rows(on_common_grid(panel), spec)
     return panel
+
+
+def refuse_gaps(panel: Panel, gaps: IntArray, spec: WindowSpec) -> None:
+    """Raise an error if there are gaps in time, with their number and the first."""
+    clock = panel.clock
+    if clock is None or not len(gaps):
+        return
+    before, after = clock.written(gaps[0] - 1), clock.written(gaps[0])
+    raise ValueError(
+        f"time_column={spec.time_column!r} has {len(gaps)} irregular step"
+        f"{'s' * (len(gaps) > 1)}, the first from {before} to {after}. Insert the missing "
+        'rows, or pass missing="mask" for a model that masks them, missing="drop" to leave out '
+        'the windows that cross a gap, or missing="keep" to count rows instead of time.'
+    )
 
 
 def open_frame(frame: Any) -> Any:
@@ -155,7 +171,8 @@ def open_frame(frame: Any) -> Any:
     except TypeError as error:
         raise TypeError(
             "series must be an array, a list of arrays, or an eager pandas or polars frame "
-            f"(collect a lazy one first). Received: {type(frame).__name__}."
+            "(collect a lazy one first, or write it into a keras_ts.scale.PanelStore). Received: "
+            f"{type(frame).__name__}."
         ) from error
     except nw.exceptions.DuplicateError:
         raise ValueError(

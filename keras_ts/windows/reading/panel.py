@@ -35,6 +35,8 @@ class Panel:
         given: Flat positions of the rows that were given, where gaps in time were filled with
             missing rows; else None.
         categories: The categories of each column of text, or None without any.
+        checked: True if all values are known to be finite, so that those of a memory map need no
+            check as they are read.
     """
 
     values: Array
@@ -48,6 +50,7 @@ class Panel:
     row_order: IntArray | None = None
     given: IntArray | None = None
     categories: Categories | None = None
+    checked: bool = False
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Refuse a panel that an earlier version pickled, with its columns in other fields."""

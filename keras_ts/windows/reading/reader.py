@@ -8,11 +8,14 @@ from keras_ts.windows.reading.arrays import read_arrays
 from keras_ts.windows.reading.calendar import with_calendar
 from keras_ts.windows.reading.frames import read_frame
 from keras_ts.windows.reading.panel import Panel, refuse_missing
+from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.spec import WindowSpec
 
 
 def read_panel(series: Any, spec: WindowSpec) -> Panel:
     """Read arrays or frames into a panel, or raise an error that says what is wrong with them."""
+    if isinstance(series, StoredPanel):
+        return series.read(spec)
     panel = read_frame(series, spec) if is_frame(series) else read_arrays(series, spec)
     if not spec.handling.series and not panel.on_disk:
         refuse_missing(panel)

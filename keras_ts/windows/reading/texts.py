@@ -14,7 +14,6 @@ from keras_ts import _checks
 from keras_ts._typing import IntArray
 from keras_ts.windows.arithmetic.categories import made_columns
 from keras_ts.windows.arithmetic.labels import places_of
-from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.spec import WindowSpec
 
 
@@ -101,15 +100,6 @@ def codes_of(column: Any, texts: Sequence[str], what: str) -> IntArray:
             "of these, or train with categories that include it."
         )
     return np.where(codes < 0, -1, numbers[codes]) if len(numbers) else codes
-
-
-def rows_of_category(panel: Panel, name: str) -> Any:
-    """Return True for each flat position that belongs to the category of a made column."""
-    columns = panel.columns
-    if name in columns.static:
-        assert panel.static is not None
-        return np.repeat(panel.static[:, columns.static.index(name)] == 1, panel.lengths)
-    return panel.values[:, columns.past.index(name)] == 1
 
 
 def _holds_texts(columns: list[Any]) -> bool:

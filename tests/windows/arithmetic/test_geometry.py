@@ -21,6 +21,7 @@ from keras_ts.windows.arithmetic.geometry import (
     only_where,
     part_of,
     run_positions,
+    series_blocks,
     windowed_any,
     windows_reading,
 )
@@ -249,3 +250,8 @@ def test_descriptions_of_windows_do_not_change():
     for one, name in described:
         with pytest.raises(FrozenInstanceError):
             setattr(one, name, 2)
+
+
+def test_blocks_hold_whole_series():
+    assert series_blocks(np.array([0, 2, 4, 9, 10, 10]), 4) == [(0, 2), (2, 3), (3, 5)]
+    assert series_blocks(np.array([0]), 4) == []

@@ -1,0 +1,33 @@
+"""Shows the progress of work that takes long."""
+
+import time
+from typing import Any
+
+import keras
+
+# Work that takes longer shows its progress.
+PATIENCE_SECONDS = 5.0
+
+
+class Progress:
+    """Counts what is done, and shows it once that takes more than some seconds."""
+
+    def __init__(self, total: int | None, unit: str) -> None:
+        """Begin to count.
+
+        Args:
+            total: How much there is to do, or None if unknown.
+            unit: The unit's name.
+        """
+        self._total, self._unit, self._done = total, unit, 0
+        self._begin, self._bar = time.perf_counter(), None
+
+    def add(self, count: int) -> None:
+        """Count more as done."""
+        self._done += count
+        late = time.perf_counter() - self._begin > PATIENCE_SECONDS
+        if self._bar is None and late and self._done != self._total:
+            self._bar = keras.utils.Progbar(self._total, unit_name=self._unit)
+        if self._bar is not None:
+            bar: Any = self._bar
+            bar.update(self._done)

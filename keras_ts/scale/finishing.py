@@ -1,0 +1,152 @@
+"""Settles what depends on all series of a store, and completes its files.
+
+Series that are too short to have a frequency of their own get that of others, and series may share
+a grid with missing rows. Both need the timestamps of all series, but only some rows at a time.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from keras_ts._files import replacing
+from keras_ts._progress import Progress
+from keras_ts._typing import Array, IntArray
+from keras_ts.scale.sorting import BUCKET_BYTES, SORTED, Layout, SortedSeries
+from keras_ts.scale.unfinished import Unfinished, write_array
+from keras_ts.windows.arithmetic.frequencies import Frequencies, usual
+from keras_ts.windows.arithmetic.geometry import concatenated_offsets, series_blocks
+from keras_ts.windows.reading.calendar import checked_front, with_calendar
+from keras_ts.windows.reading.clock import Clock
+from keras_ts.windows.reading.common_grid import on_common_grid
+from keras_ts.windows.reading.frames import ids_of, open_frame
+from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.regular import with_missing_rows
+from keras_ts.windows.reading.stored import (
+    SETTINGS,
+    StoredSettings,
+    joined_frequencies,
+    kept_in_blocks,
+    part_of_panel,
+)
+from keras_ts.windows.reading.zone import Zone
+
+# First part of the names of the files of rows that a calendar or missing rows were added to.
+_REGULAR = "regular"
+
+
+def finish(series: SortedSeries, work: Unfinished, layout: Layout) -> None:
+    """Write all files of a store but those of sorted rows, the settings last."""
+    spec = layout.spec
+    panel = _sorted_panel(series, work, layout)
+    grid = panel if panel.clock is None else on_common_grid(panel)
+    gappy = bool(len(grid.gaps))
+    fills = gappy and spec.handling.gaps == "fill"
+    files, kind, lengths = SORTED, layout.kind, panel.lengths
+    if fills or (spec.cycles and not layout.early_calendar):
+        files = _REGULAR
+        kind, lengths = _rewritten(grid if fills else panel, fills, work, layout)
+    of_all = series.own, series.own, series.own
+    if panel.clock is not None and grid.clock is not None:
+        of_all = series.own, panel.clock.frequencies, grid.clock.frequencies
+    whole = joined_frequencies(of_all)
+    settings = StoredSettings(
+        files=files,
+        rows=int(lengths.sum()),
+        dtype=kind.str,
+        names=tuple(layout.names),
+        static=tuple(layout.static),
+        categories=spec.categories and {c: tuple(texts) for c, texts in spec.categories.items()},
+        calendar=spec.cycles,
+        id_column=spec.id_column or "",
+        time_column=spec.time_column,
+        times=series.times,
+        zone=series.zone,
+        kinds=whole.kinds,
+        complete=series.complete and not fills,
+        filled=spec.handling.gaps == "fill",
+        gappy=gappy,
+    )
+    arrays = {
+        "offsets": concatenated_offsets(lengths),
+        "gaps": panel.gaps[:0] if fills else panel.gaps,
+        "static": series.static,
+        "frequencies": whole.codes.reshape(3, -1),
+    }
+    for name, array in arrays.items():
+        with replacing(work.folder / f"{name}.npy") as temporary:
+            np.save(temporary, array)
+    with replacing(work.folder / "keys.arrow") as temporary:
+        series.keys.write_ipc(temporary)
+    with replacing(work.folder / SETTINGS) as temporary:
+        temporary.write_text(settings.as_json(), "utf-8")
+
+
+def _sorted_panel(series: SortedSeries, work: Unfinished, layout: Layout) -> Panel:
+    """Return the panel of sorted rows, as memory maps, with the frequencies of its series."""
+    offsets = concatenated_offsets(series.lengths)
+    width = len(layout.columns.past) + 2 * len(layout.spec.cycles) * layout.early_calendar
+
+    def rows(name: str, dtype: Any, shape: tuple[int, ...]) -> Array:
+        return np.memmap(work.folder / f"{SORTED}.{name}", np.dtype(dtype), "r", shape=shape)
+
+    values = rows("values", layout.kind, (int(offsets[-1]), width))
+    clock = None
+    if series.times is not None:
+        clock = Clock(rows("times", series.times, values.shape[:1]), offsets)
+        if series.zone is not None:
+            local = rows("local_times", series.times, values.shape[:1])
+            clock = replace(clock, local_times=local, zones=(Zone(series.zone, "polars"),))
+        clock = replace(clock, filled_by=_agreed(clock, series))
+    return Panel(
+        values[:, : len(layout.columns.past)],
+        offsets,
+        single=False,
+        columns=layout.columns,
+        clock=clock,
+        gaps=series.gaps,
+        labels=tuple(ids_of(open_frame(series.keys)[layout.spec.id_column])),
+    )
+
+
+def _agreed(clock: Clock, series: SortedSeries) -> Frequencies:
+    """Return the frequency of each series by the rule of ``Clock.frequencies``."""
+    own = series.own
+    if len(own.kinds) < 2:
+        return own
+    return kept_in_blocks(clock, own, usual(own, series.lengths))
+
+
+def _rewritten(
+    panel: Panel, fills: bool, work: Unfinished, layout: Layout
+) -> tuple[np.dtype[Any], IntArray]:
+    """Write the rows anew, with missing rows and a calendar; return their dtype and the lengths."""
+    spec, kind = layout.spec, layout.kind
+    if panel.clock is None:
+        checked_front(panel, f"calendar={list(spec.cycles)}")
+    if fills and kind.kind != "f":
+        kind = np.result_type(kind, np.float32)
+    if spec.cycles:
+        kind = np.result_type(kind, np.float32)
+    lengths, row = [], 0
+    progress = Progress(len(panel.values), "row")
+    for name in ("values", "times", "local_times", "given"):  # Of an interrupted write.
+        (work.folder / f"{_REGULAR}.{name}").unlink(missing_ok=True)
+    for begin, end in series_blocks(panel.offsets, max(BUCKET_BYTES // layout.row_bytes, 1)):
+        part = part_of_panel(panel, begin, end)
+        if fills:
+            part = with_missing_rows(part, spec)
+            places = np.arange(len(part.values)) if part.given is None else part.given
+            first = int(panel.offsets[begin])
+            write_array(work.folder / f"{_REGULAR}.given", first, places + row)
+        if spec.calendar is not None:
+            part = with_calendar(part, spec)
+        write_array(work.folder / f"{_REGULAR}.values", row, part.values.astype(kind))
+        if part.clock is not None:
+            write_array(work.folder / f"{_REGULAR}.times", row, part.clock.times)
+            if part.clock.local_times is not None:
+                write_array(work.folder / f"{_REGULAR}.local_times", row, part.clock.local_times)
+        lengths.append(part.lengths)
+        row += len(part.values)
+        progress.add(int(panel.offsets[end] - panel.offsets[begin]))
+    return kind, np.concatenate(lengths)

@@ -1,0 +1,175 @@
+"""``PanelStore``: a panel on disk, written piece by piece and read as memory maps."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._files import path_text
+from keras_ts._progress import Progress
+from keras_ts.scale.buckets import close_files, distribute
+from keras_ts.scale.finishing import finish
+from keras_ts.scale.sorting import (
+    BUCKET_BYTES,
+    MOST_BUCKETS,
+    SORTED,
+    Layout,
+    SortedSeries,
+    sort_bucket,
+)
+from keras_ts.scale.sources import Source, open_source
+from keras_ts.scale.unfinished import Unfinished
+from keras_ts.windows.arithmetic.geometry import concatenated_offsets
+from keras_ts.windows.reading.stored import FORMAT, StoredPanel, opened_polars
+from keras_ts.windows.windowed_series import WindowedSeries
+
+# The settings by which rows become numbers, however long the windows are.
+_OF_THE_ROWS = (
+    "target_columns", "future_columns", "static_columns", "categories", "calendar", "id_column",
+    "time_column", "missing",
+)  # fmt: skip
+# Of a source of unknown size; a bucket that turns out too large is divided.
+_BUCKETS = 64
+
+
+class PanelStore(StoredPanel):
+    """A panel of any size in a folder, whose rows stay on disk until a batch needs them.
+
+    ``build``, ``count``, ``split`` and ``folds`` of ``WindowedSeries``, ``windows_for`` of presets,
+    ``backtest`` and ``forecast`` take a store as they take a frame, and give the same windows in
+    another order: series stand in the order of ``ids``. Rows are sorted within each series.
+
+    What the settings of ``write`` say of ids, timestamps, static columns and the calendar holds for
+    all windows of the store. Targets, columns known ahead, lengths and batches may differ. Windows
+    may also leave out the calendar. If the series have gaps in time, ``missing`` must be
+    ``"mask"`` or ``"mask_targets"`` either in both settings or in neither.
+
+    Example:
+
+    >>> import tempfile, numpy as np, polars as pl
+    >>> from keras_ts import WindowedSeries
+    >>> from keras_ts.scale import PanelStore
+    >>> def january(shop):
+    ...     days = np.arange("2024-01-01", "2024-02-01", dtype="M8[D]")
+    ...     return pl.DataFrame({"shop": shop, "day": days, "units": np.arange(31.0)})
+    >>> windows = WindowedSeries(7, target_columns="units", id_column="shop", time_column="day")
+    >>> folder = tempfile.mkdtemp()
+    >>> PanelStore.write((january(shop) for shop in ("a", "b")), folder, windows)
+    PanelStore of 2 series and 62 rows
+    >>> windows.build(PanelStore(folder)).num_windows
+    48
+
+    Args:
+        folder: A folder that ``write`` wrote.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        ImportError: polars, pyarrow or narwhals is not installed.
+        ValueError: The folder holds no store, or an unfinished one.
+    """
+
+    @classmethod
+    def write(cls, source: Any, folder: str | os.PathLike[str], windows: WindowedSeries) -> Self:
+        """Write a store from rows in any order, of which some are in memory at a time.
+
+        Rows are distributed to buckets of whole series, and one bucket after the other is sorted.
+        So the memory is that of a piece of the source or of a bucket, some hundred megabytes, or
+        that of the longest series. On disk, the folder takes twice the size of the rows as numbers
+        until the store is whole; three times, if missing rows are filled in.
+
+        An interrupted write leaves a folder that cannot be opened, and the same call goes on where
+        it was. A write that takes more than some seconds shows its progress.
+
+        Args:
+            source: A folder of Parquet files (those in folders within it, too), a Parquet file, a
+                pyarrow ``Dataset``, a polars ``LazyFrame`` (computed once, into the folder), or an
+                iterable of pandas, polars or Arrow frames, which must yield the same frames again
+                if a write goes on. A series may be spread over them.
+            folder: A new or empty folder.
+            windows: The settings by which rows are read: columns and their roles, ``calendar``,
+                ``categories`` and ``missing``. With ``missing="mask"`` or ``"mask_targets"``, gaps
+                in time are filled with missing rows. It needs ``id_column``.
+
+        Returns:
+            The store.
+
+        Raises:
+            FileExistsError: The folder holds a store or other files.
+            ImportError: polars, pyarrow or narwhals is not installed.
+            OSError: The disk is full; the same call goes on.
+            TypeError: ``source`` or ``windows`` is of another type, or a column holds no numbers.
+            ValueError: A file cannot be read, the rows are refused as ``windows.build`` would
+                refuse them, or the folder holds an unfinished store of another source or settings.
+        """
+        opened_polars()
+        if not isinstance(windows, WindowedSeries):
+            raise TypeError(
+                f"windows must be a WindowedSeries. Received: {_checks.shown(windows)}."
+            )
+        if windows.id_column is None:
+            raise ValueError(
+                "A store holds series by their ids: pass windows with id_column. Without one, "
+                "windows.build takes a single series as a frame or as a memory map."
+            )
+        work = Unfinished(Path(path_text("folder", folder)).absolute())
+        with work.writing():
+            _write(open_source(source, work.path), work, windows)
+        store = cls(folder)
+        shutil.rmtree(work.path, ignore_errors=True)
+        if store.settings.files != SORTED:
+            for path in work.folder.glob(f"{SORTED}.*"):
+                path.unlink()
+        return store
+
+    @property
+    def ids(self) -> list[Any]:
+        """The ids of the series, in their order."""
+        return list(self.labels)
+
+    def __repr__(self) -> str:
+        return f"PanelStore of {len(self.labels):,} series and {self.settings.rows:,} rows"
+
+
+def _write(source: Source, work: Unfinished, windows: WindowedSeries) -> None:
+    """Write all files of a store, but for what an interrupted write has done."""
+    config = windows.get_config()
+    count = _BUCKETS
+    if source.size is not None:
+        count = min(max(-(-source.size // BUCKET_BYTES), 1), MOST_BUCKETS)
+    plan = {
+        "source": source.description,
+        **{name: config[name] for name in _OF_THE_ROWS},
+        # The hash of ids may be another one.
+        "polars": opened_polars().__version__,
+        "format": FORMAT,
+        "free": count,
+    }
+    count = work.agree(plan)["free"]
+    try:
+        buckets = distribute(
+            source.pieces,
+            work,
+            windows,
+            count,
+            lambda first: Layout.of(first, windows, whole=False),
+            Progress(source.rows, "row"),
+        )
+        rows = buckets.rows.tolist()
+        if work.read("rows.json") not in (None, rows):
+            work.refuse("from a source with other rows")
+        work.write("rows.json", rows)
+        layout = Layout.of(buckets, windows)
+        begins, progress = concatenated_offsets(buckets.rows), Progress(sum(rows), "row")
+        parts = []
+        for number in np.flatnonzero(buckets.rows).tolist():
+            path = work.path / f"bucket-{number:04d}.npz"
+            if not path.exists():
+                sort_bucket(buckets, number, work, layout, int(begins[number])).save(path)
+            parts.append(SortedSeries.load(path))
+            progress.add(rows[number])
+    finally:
+        close_files()
+    finish(SortedSeries.joined(parts), work, layout)

@@ -1,0 +1,360 @@
+"""Opens a panel that ``keras_ts.scale.PanelStore`` wrote into a folder, as memory maps.
+
+Values and timestamps stay on disk. In memory are the ids of the series, where each begins, its
+static columns and its frequency.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._files import path_text
+from keras_ts._typing import Array
+from keras_ts.windows.arithmetic.categories import Categories, expanded
+from keras_ts.windows.arithmetic.frequencies import Frequencies
+from keras_ts.windows.arithmetic.frequency import kept
+from keras_ts.windows.arithmetic.geometry import (
+    PickledByFields,
+    concatenated_offsets,
+    series_blocks,
+)
+from keras_ts.windows.arithmetic.steps import Frequency
+from keras_ts.windows.reading.clock import Clock
+from keras_ts.windows.reading.frames import ids_of, open_frame, refuse_gaps
+from keras_ts.windows.reading.panel import Panel, refuse_missing
+from keras_ts.windows.reading.zone import Zone
+from keras_ts.windows.roles import Columns
+from keras_ts.windows.spec import WindowSpec
+
+# A folder without this file is no store, so it is written last.
+SETTINGS = "store.json"
+# Raised when the files of a store change, so that others are not read wrongly.
+FORMAT = 1
+# The most rows whose timestamps are read at once.
+_BLOCK_ROWS = 1 << 20
+
+
+@dataclass(frozen=True)
+class StoredSettings:
+    """What a store's files hold, and what was settled when they were written.
+
+    Attributes:
+        files: First part of the names of the files of rows.
+        rows: Number of rows.
+        dtype: The values' dtype.
+        names: The columns of the source except those of ids and timestamps.
+        static: Those of them that never change within a series.
+        categories: The categories of each column of text, or None.
+        calendar: The cycles whose columns are the last of the values.
+        id_column: Name of the column of ids.
+        time_column: Name of the column of timestamps, or None.
+        times: The timestamps' dtype, or None.
+        zone: Name of their time zone, or None.
+        kinds: The frequencies that the series have.
+        complete: True if all values are finite.
+        filled: True if gaps in time were filled with missing rows.
+        gappy: True if filling gaps adds rows.
+    """
+
+    files: str
+    rows: int
+    dtype: str
+    names: tuple[str, ...]
+    static: tuple[str, ...]
+    categories: Categories | None
+    calendar: tuple[str | int | float, ...]
+    id_column: str
+    time_column: str | None
+    times: str | None
+    zone: str | None
+    kinds: tuple[Frequency, ...]
+    complete: bool
+    filled: bool
+    gappy: bool
+
+    @property
+    def varying(self) -> list[str]:
+        """The names of the columns of the values, without those of the calendar."""
+        never_changing = expanded(self.static, self.categories)
+        made = expanded(self.names, self.categories)
+        return [name for name in made if name not in never_changing]
+
+    def as_json(self) -> str:
+        """Return the settings as JSON."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, allow_nan=False, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> "StoredSettings":
+        """Return the settings that ``as_json`` wrote."""
+        read = json.loads(text)
+        if read.pop("format") != FORMAT:
+            raise ValueError("another version of keras_ts wrote it")
+        for name in ("names", "static", "calendar"):
+            read[name] = tuple(read[name])
+        if read["categories"] is not None:
+            read["categories"] = {name: tuple(of) for name, of in read["categories"].items()}
+        read["kinds"] = tuple(map(frequency_of, read["kinds"]))
+        return cls(**read)
+
+
+def frequency_of(config: dict[str, Any]) -> Frequency:
+    """Return the frequency whose ``asdict`` went through JSON."""
+    return Frequency(**{**config, "marks": tuple(config["marks"])})
+
+
+@dataclass(frozen=True)
+class StoredPanel(PickledByFields):
+    """A panel in a folder; ``keras_ts.scale.PanelStore`` is its public form."""
+
+    folder: str
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        object.__setattr__(self, "folder", str(Path(path_text("folder", folder)).absolute()))
+        path = Path(self.folder)
+        if not path.is_dir():
+            raise FileNotFoundError(f"folder={self.folder!r}: there is no such folder.")
+        if not (path / SETTINGS).is_file():
+            raise ValueError(
+                f"folder={self.folder!r} holds no whole store: it has no {SETTINGS}, which is "
+                "written last. If PanelStore.write was interrupted, the same call goes on."
+            )
+        try:
+            self.settings  # noqa: B018 - read now, so that a broken file is refused here
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"{str(path / SETTINGS)!r} cannot be read: {error}. Write the store again."
+            ) from None
+
+    @cached_property
+    def settings(self) -> StoredSettings:
+        """What the files hold."""
+        return StoredSettings.from_json((Path(self.folder) / SETTINGS).read_text("utf-8"))
+
+    @cached_property
+    def keys(self) -> Any:
+        """A polars frame with the id and the first timestamp of each series."""
+        return opened_polars().read_ipc(Path(self.folder) / "keys.arrow")
+
+    @cached_property
+    def labels(self) -> tuple[Any, ...]:
+        """The ids of the series, in their order."""
+        return tuple(ids_of(open_frame(self.keys)[self.settings.id_column]))
+
+    def read(self, spec: WindowSpec) -> Panel:
+        """Return the panel, with the roles of columns that ``spec`` gives them.
+
+        Raises:
+            ValueError: ``spec`` disagrees with what was settled as the store was written.
+        """
+        settings = self.settings
+        _check(spec, settings)
+        columns = Columns.of(
+            replace(spec, categories=settings.categories),
+            expanded(settings.names, settings.categories),
+        )
+        values = self._rows("values", settings.dtype, len(settings.varying) + _width(settings))
+        if spec.calendar is None:
+            values = values[:, : len(settings.varying)]
+        else:
+            columns = columns.with_calendar(spec.calendar_columns)
+        static = None
+        if columns.static:
+            made = expanded(settings.static, settings.categories)
+            static = self._array("static")[:, [made.index(name) for name in columns.static]]
+        gaps = self._array("gaps")
+        panel = Panel(
+            values,
+            self._array("offsets"),
+            single=False,
+            columns=columns,
+            static=static,
+            clock=self._clock(spec),
+            labels=self.labels,
+            gaps=gaps,
+            given=self._rows("given", "<i8") if settings.filled and settings.gappy else None,
+            categories=settings.categories,
+            checked=settings.complete,
+        )
+        if spec.handling.gaps == "refuse":
+            refuse_gaps(panel, gaps, spec)
+        if not (spec.handling.series or settings.complete):
+            refuse_missing(panel)
+        return replace(panel, gaps=gaps[:0]) if spec.handling.gaps == "ignore" else panel
+
+    def frequencies(self, expected: str | None) -> Frequencies:
+        """Return the frequency of each series, where a model expects one.
+
+        Args:
+            expected: Name of the frequency that a model was trained on, or None.
+        """
+        if expected is None or self.settings.filled:
+            return self._frequencies(2 if self.settings.filled else 1)
+        return kept_in_blocks(self._times, self._frequencies(0), expected)
+
+    def _frequencies(self, which: int) -> Frequencies:
+        """Return each series' own frequency (0), that beside others (1), or on their grid (2)."""
+        return Frequencies.of(self.settings.kinds, self._array("frequencies")[which])
+
+    @cached_property
+    def _times(self) -> Clock:
+        settings = self.settings
+        assert settings.times is not None
+        times, offsets = self._rows("times", settings.times), self._array("offsets")
+        if settings.zone is None:
+            return Clock(times, offsets)
+        local = self._rows("local_times", settings.times)
+        return Clock(times, offsets, local, (Zone(settings.zone, "polars"),))
+
+    def _clock(self, spec: WindowSpec) -> Clock | None:
+        settings = self.settings
+        if settings.times is None:
+            return None
+        which = 2 if spec.handling.gaps == "fill" else 1
+        return replace(self._times, filled_by=self._frequencies(which))
+
+    def _rows(self, name: str, dtype: str, width: int = 0) -> Array:
+        rows = self.settings.rows
+        path = Path(self.folder) / f"{self.settings.files}.{name}"
+        if name == "given":
+            rows = path.stat().st_size // np.dtype(dtype).itemsize
+        shape = (rows, width) if width else (rows,)
+        try:
+            return np.memmap(path, np.dtype(dtype), "r", shape=shape)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{str(path)!r} is broken: {error}. Write the store again.") from None
+
+    def _array(self, name: str) -> Array:
+        return np.load(Path(self.folder) / f"{name}.npy")
+
+
+def opened_polars() -> Any:
+    """Return the module polars, or raise an error that says how to install it."""
+    try:
+        import polars
+        import pyarrow  # noqa: F401 - polars reads and writes frames of Arrow and pandas by it
+    except ImportError as error:
+        raise ImportError(
+            "A PanelStore needs polars, pyarrow and narwhals: pip install polars pyarrow narwhals."
+        ) from error
+    return polars
+
+
+def kept_in_blocks(clock: Clock, own: Frequencies, like: Frequency | str) -> Frequencies:
+    """Return what ``frequency.kept`` does, reading some series at a time.
+
+    Args:
+        clock: The timestamps, which may be memory maps.
+        own: The frequency of each series.
+        like: The frequency, or its name.
+    """
+    if all(str(kind) == str(like) for kind in own.kinds):
+        return own
+    parts = []
+    for begin, end in series_blocks(clock.offsets, _BLOCK_ROWS):
+        rows = slice(int(clock.offsets[begin]), int(clock.offsets[end]))
+        local = None if clock.local_times is None else np.array(clock.local_times[rows])
+        offsets = clock.offsets[begin : end + 1] - rows.start
+        part = Frequencies.of(own.kinds, own.codes[begin:end])
+        parts.append(kept(np.array(clock.times[rows]), offsets, local, part, like))
+    return joined_frequencies(parts)
+
+
+def joined_frequencies(parts: Sequence[Frequencies]) -> Frequencies:
+    """Return the frequencies of the series of all parts, one part after the other."""
+    kinds = [kind for part in parts for kind in part.kinds]
+    begins = concatenated_offsets([len(part.kinds) for part in parts])
+    codes = [
+        np.where(part.codes < 0, -1, part.codes + begin)
+        for part, begin in zip(parts, begins, strict=False)
+    ]
+    return Frequencies.of(kinds, np.concatenate(codes))
+
+
+def part_of_panel(panel: Panel, begin: int, end: int) -> Panel:
+    """Return the series ``begin .. end - 1`` of a panel, in memory."""
+    first, last = (int(panel.offsets[number]) for number in (begin, end))
+    offsets, rows = concatenated_offsets(panel.lengths[begin:end]), slice(first, last)
+    clock = panel.clock
+    if clock is not None:
+        own = clock.filled_by
+        if own is not None:
+            own = Frequencies.of(own.kinds, own.codes[begin:end])
+        local = None if clock.local_times is None else np.array(clock.local_times[rows])
+        times = np.array(clock.times[rows])
+        clock = Clock(times, offsets, local, clock.zones, clock.expected, own)
+    inside = slice(*np.searchsorted(panel.gaps, [first, last]))
+    return replace(
+        panel,
+        values=np.array(panel.values[rows]),
+        offsets=offsets,
+        clock=clock,
+        gaps=panel.gaps[inside] - first,
+        labels=None if panel.labels is None else panel.labels[begin:end],
+        static=None if panel.static is None else panel.static[begin:end],
+    )
+
+
+def _width(settings: StoredSettings) -> int:
+    """Return the number of columns of the calendar."""
+    return 2 * len(settings.calendar)
+
+
+def _check(spec: WindowSpec, settings: StoredSettings) -> None:
+    """Refuse settings that disagree with those that a store was written with."""
+    again = "Pass the same, or write another store with these windows."
+    for name in ("id_column", "time_column"):
+        if getattr(spec, name) != getattr(settings, name):
+            _refuse(name, getattr(settings, name), getattr(spec, name), again)
+    if set(_listed(spec.static_columns)) != set(settings.static):
+        _refuse("static_columns", settings.static or None, spec.static_columns, again)
+    if spec.calendar is not None and spec.cycles != settings.calendar:
+        again = "Pass the same or none, or write another store with these windows."
+        _refuse("calendar", settings.calendar or None, spec.calendar, again)
+    _check_texts(spec, settings.categories or {})
+    fills = spec.handling.gaps == "fill"
+    if settings.gappy and fills != settings.filled:
+        written, cure = "without", 'missing="mask"'
+        if settings.filled:
+            written, cure = "with", 'missing="drop"'
+        raise ValueError(
+            f"The series of the store have gaps in time, and it was written {written} the missing "
+            f"rows, so it cannot be read with missing={spec.missing!r}. Write another store with "
+            f"windows that have {cure}."
+        )
+
+
+def _check_texts(spec: WindowSpec, categories: Categories) -> None:
+    for column, texts in categories.items():
+        if column not in {*_listed(spec.static_columns), *_listed(spec.future_columns)}:
+            raise ValueError(
+                f"column {column!r} of the store holds text, so it must be in future_columns. "
+                f"Received: future_columns={spec.future_columns!r}."
+            )
+        ours = (spec.categories or {}).get(column, texts)
+        if tuple(ours) != tuple(texts):
+            cure = "Write another store with windows that have these categories."
+            _refuse(f"categories of {column!r}", tuple(texts), tuple(ours), cure)
+    others = set(spec.categories or {}) - set(categories)
+    if others:
+        raise ValueError(
+            f"categories={_checks.shown(sorted(others))} name columns that are not text in the "
+            "store. Leave them out, or write another store with these windows."
+        )
+
+
+def _refuse(name: str, stored: Any, received: Any, cure: str) -> None:
+    raise ValueError(
+        f"The store was written with {name}={_checks.shown(stored)}, and the windows have "
+        f"{_checks.shown(received)}. {cure}"
+    )
+
+
+def _listed(columns: Any) -> tuple[Any, ...]:
+    return columns or ()
