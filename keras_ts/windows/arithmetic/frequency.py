@@ -10,7 +10,7 @@ import numpy as np
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.frequencies import Frequencies
 from keras_ts.windows.arithmetic.frequency_rules import FREQUENCY_RULES, in_days, in_time, per_row
-from keras_ts.windows.arithmetic.geometry import concatenated_offsets
+from keras_ts.windows.arithmetic.geometry import concatenated_offsets, distinct
 from keras_ts.windows.arithmetic.labels import alike
 from keras_ts.windows.arithmetic.steps import Frequency
 
@@ -37,7 +37,7 @@ def disorder(times: Array, offsets: IntArray) -> tuple[str, int] | None:
     """Return "duplicate" or "backwards", and the first position out of order; or None."""
     # Compared, not subtracted: differences of small or unsigned integers wrap around.
     wrong = times[1:] <= times[:-1]
-    wrong[np.unique(offsets)[1:-1] - 1] = False  # Between two series.
+    wrong[distinct(offsets)[1:-1] - 1] = False  # Between two series.
     if not wrong.any():
         return None
     first = int(wrong.argmax())
@@ -56,7 +56,7 @@ def gaps(times: Array, offsets: IntArray, local_times: Array | None = None) -> I
         offsets: Flat start of each series, and the end of the last.
         local_times: The same timestamps by the clock of their time zone, if they have one.
     """
-    offsets = np.unique(offsets)  # Without empty series.
+    offsets = distinct(offsets)  # Without empty series.
     if times.dtype.kind == "f":
         with np.errstate(over="ignore", invalid="ignore"):  # A step too long for a float is a gap.
             return np.flatnonzero(_uneven_floats(times.astype(np.float64), offsets)[0])
@@ -134,7 +134,7 @@ def _by_ways(
     times: Array, offsets: IntArray, local_times: Array | None, ways: list[_Way]
 ) -> Frequencies:
     """Return the frequency of each series, counted in UTC or by the first best of ``ways``."""
-    starts = np.unique(offsets)
+    starts = distinct(offsets)
     if times.dtype.kind == "f":
         with np.errstate(over="ignore", invalid="ignore"):
             uneven, steps = _uneven_floats(times.astype(np.float64), starts)
@@ -240,7 +240,7 @@ def _uneven(ticks: Array, offsets: IntArray) -> tuple[BoolArray, Array]:
     """Return flags of the steps other than the series' most frequent one, and that step."""
     # Ticks increase, so modulo 2**64 every difference is exact.
     ticks = ticks.view(np.uint64)
-    steps = np.diff(ticks, prepend=ticks[:1])
+    steps = _steps(ticks)
     usual = _most_frequent(steps, offsets)
     uneven = steps != per_row(usual, offsets)
     uneven[offsets[:-1]] = False
@@ -249,7 +249,7 @@ def _uneven(ticks: Array, offsets: IntArray) -> tuple[BoolArray, Array]:
 
 def _uneven_floats(ticks: Array, offsets: IntArray) -> tuple[BoolArray, Array]:
     """Return the same for floats, with room for rounding: 0.1 + 0.2 is not 0.3."""
-    steps = np.diff(ticks, prepend=ticks[:1])
+    steps = _steps(ticks)
     steps[offsets[:-1]] = np.inf
     shortest = np.minimum.reduceat(steps, offsets[:-1])
     share = np.round(steps / per_row(shortest, offsets), 6)
@@ -259,6 +259,13 @@ def _uneven_floats(ticks: Array, offsets: IntArray) -> tuple[BoolArray, Array]:
     uneven = np.abs(steps - per_row(usual, offsets)) > per_row(rounding, offsets)
     uneven[offsets[:-1]] = False
     return uneven, usual
+
+
+def _steps(ticks: Array) -> Array:
+    """Return the step from each tick to the next, after a 0, without a copy of the ticks."""
+    steps = np.zeros_like(ticks)
+    np.subtract(ticks[1:], ticks[:-1], out=steps[1:])
+    return steps
 
 
 def _most_frequent(steps: Array, offsets: IntArray) -> Array:

@@ -157,6 +157,11 @@ def series_blocks(offsets: IntArray, most: int) -> list[tuple[int, int]]:
     return blocks
 
 
+def distinct(ordered: IntArray) -> IntArray:
+    """Return the different numbers of an array in order; ``np.unique`` would order them again."""
+    return ordered[np.append(True, np.diff(ordered) > 0)]
+
+
 def layout(offsets: IntArray, gaps: IntArray, geometry: Geometry) -> WindowRanges:
     """Return all windows of a panel that cross neither the end of a series nor a gap.
 
@@ -169,7 +174,7 @@ def layout(offsets: IntArray, gaps: IntArray, geometry: Geometry) -> WindowRange
         gaps: Sorted flat positions that must not share a window with the one before.
         geometry: The shape of a window.
     """
-    cuts = np.union1d(offsets, gaps)
+    cuts = distinct(np.sort(np.concatenate([offsets, gaps]), kind="stable"))
     low, high = cuts[:-1], cuts[1:]
     series = np.searchsorted(offsets, low, side="right") - 1
     begin = offsets[series]

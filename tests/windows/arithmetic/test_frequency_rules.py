@@ -12,7 +12,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from keras_ts.windows.arithmetic.frequency_rules import FREQUENCY_RULES, in_days, in_time, per_row
+from keras_ts.windows.arithmetic.frequency_rules import (
+    FREQUENCY_RULES,
+    first_rows,
+    in_days,
+    in_time,
+    per_row,
+)
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from regular_series import HOUR, is_first_weekday, is_last, is_last_weekday
 
@@ -225,3 +231,13 @@ def test_a_step_in_time_is_longer_than_the_change_of_the_clock(panel):
     ticks, holds = in_time(np.array(local, "M8[h]"), np.array(utc, "M8[h]"), offsets)
     assert ticks.astype(int).tolist() == local
     assert holds.tolist() == want
+
+
+@given(st.lists(st.lists(st.booleans(), max_size=5)))
+def test_the_first_flagged_row_of_each_series(series):
+    offsets = concatenated_offsets([len(flags) for flags in series])
+    wanted = [flags.index(True) if any(flags) else len(flags) for flags in series]
+    assert (
+        first_rows(np.array([flag for flags in series for flag in flags], bool), offsets).tolist()
+        == wanted
+    )

@@ -11,6 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_ts import WindowedSeries
+from keras_ts.windows.arithmetic.frequencies import Frequencies
+from keras_ts.windows.arithmetic.geometry import concatenated_offsets
+from keras_ts.windows.arithmetic.steps import Frequency
+from keras_ts.windows.reading.clock import Clock
 
 ZONES = ["America/New_York", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe",
          "America/Sao_Paulo", "Etc/GMT+5", "UTC", "+05:30"]  # fmt: skip
@@ -288,3 +292,46 @@ def test_calendars_are_regular_and_a_missing_row_is_a_gap(kind, hour, freq, star
 def test_steps_too_long_for_a_float_are_gaps():
     times = np.array([-1.7e308, 0.0, 5e-324, 1e-323, 1.5e-323, 1e300, 1.7e308])
     assert windows(missing="drop").count(pd.DataFrame({"time": times, "value": 1.0})) == 2
+
+
+STEPS = [("D", 0), ("h", 0), ("6h", 1), ("MS", 0), ("W", 5), ("15min", 5)]
+
+
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 40), st.integers(0, 9)),
+                min_size=1, max_size=6), st.booleans())  # fmt: skip
+def test_all_series_are_numbered_and_continued_as_each_by_itself(series, zoned):
+    """Days and hours, over a night in which the clock is changed; series without rows, too."""
+    parts = []
+    for (freq, hours), rows, begin in series:
+        days = pd.date_range(f"2024-10-{20 + begin}", periods=rows, freq=freq)
+        days = (days + pd.Timedelta(hours=hours)).tz_localize("Europe/Berlin", np.ones(rows, bool))
+        parts.append(days)
+    utc = [part.tz_convert("UTC").tz_localize(None).to_numpy("M8[us]") for part in parts]
+    local = [part.tz_localize(None).to_numpy("M8[us]") for part in parts]
+    alone = [
+        Clock(times, np.array([0, len(times)]), shown if zoned else None)
+        for times, shown in zip(utc, local, strict=True)
+    ]
+    offsets = concatenated_offsets([len(part) for part in parts])
+    whole = Clock(np.concatenate(utc), offsets, np.concatenate(local) if zoned else None)
+    own = [clock.frequencies[0] for clock in alone]
+    codes = np.array([-1 if one is None else number for number, one in enumerate(own)])
+    shared = Frequencies.of([one or Frequency(1) for one in own], codes)
+    assert [*shared] == own
+    slips = [clock.slips(clock.frequencies)[0] for clock in alone]
+    assert whole.slips(shared).tolist() == slips
+    regular = np.flatnonzero(shared.codes >= 0)
+    places = shared.codes[regular]
+    ahead, _ = whole.following(regular, Frequencies.of(shared.kinds, places), 5)
+    rows = np.repeat(shared.codes >= 0, np.diff(offsets))
+    numbered = Clock(
+        whole.times[rows],
+        concatenated_offsets(np.diff(offsets)[regular]),
+        whole.local_times if whole.local_times is None else whole.local_times[rows],
+    )
+    numbers = numbered.numbers(Frequencies.of(shared.kinds, places))
+    wanted = [alone[number].numbers(alone[number].frequencies) for number in regular]
+    np.testing.assert_array_equal(numbers, np.concatenate([numbers[:0], *wanted]))
+    for number, times in zip(regular.tolist(), ahead, strict=True):
+        [want], _ = alone[number].following(np.array([0]), alone[number].frequencies, 5)
+        np.testing.assert_array_equal(times, want)

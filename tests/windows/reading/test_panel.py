@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.reading.clock import Clock
-from keras_ts.windows.reading.panel import Panel, missing_rows, refuse_missing
+from keras_ts.windows.reading.panel import Panel, missing_rows, refuse_missing, rows_in_front
 
 OFFSETS = np.array([0, 3, 3, 8])
 
@@ -86,3 +87,26 @@ def test_a_pickle_of_before_is_refused():
     assert again.columns == panel.columns
     with pytest.raises(ValueError, match=r"pickled by an earlier version.*Build it again"):
         Panel.__new__(Panel).__setstate__({**vars(panel), "targets": None, "columns": {}})
+
+
+@given(st.lists(st.lists(st.sampled_from([1.0, np.nan]), max_size=9), min_size=1),
+       st.integers(1, 20))  # fmt: skip
+def test_rows_in_front_are_those_before_the_first_value_whatever_the_block(series, block):
+    values = np.array([value for own in series for value in own], float)
+    panel = Panel(values, concatenated_offsets([len(own) for own in series]), single=False)
+    wanted = [own.index(1.0) if 1.0 in own else len(own) for own in series]
+    assert rows_in_front(panel, block).tolist() == wanted
+
+
+@given(st.lists(st.tuples(st.integers(0, 7), st.integers(-3, 7)), min_size=1), st.booleans())
+def test_runs_are_read_one_after_another_with_nan_before_their_series(runs, columns):
+    values = np.arange(16, dtype=np.float32).reshape(8, 2)
+    panel = Panel(values if columns else values[:, 0], OFFSETS, single=False)
+    begin, stop = np.array([(min(first, last), last + 1) for last, first in runs]).T
+    rows = [
+        row if row >= (0 if last < 3 else 3) else None
+        for last, first in runs
+        for row in range(min(first, last), last + 1)
+    ]
+    wanted = [np.full_like(panel.values[0], np.nan) if i is None else panel.values[i] for i in rows]
+    np.testing.assert_array_equal(panel.rows(begin, stop), wanted)
