@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -134,14 +133,17 @@ def title_of(name):
     return CASES[name].__doc__.rstrip(".")
 
 
-def seconds_of(work):
-    """Return the seconds that a call takes, the median of five, or of fewer slow ones."""
-    seconds = []
-    while len(seconds) < 5 and sum(seconds) < 20:
-        begin = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - begin)
-    return float(np.median(seconds))
+def by_turns(floor, work):
+    """Return the seconds of the floor and of a case, and the ratio: medians of up to 5 turns."""
+    turns = []
+    while len(turns) < 5 and sum(map(sum, turns)) < 30:
+        moments = [time.perf_counter()]
+        for call in (floor, work):
+            call()
+            moments.append(time.perf_counter())
+        turns.append(np.diff(moments))
+    sorting, seconds = np.transpose(turns)
+    return np.median(sorting), np.median(seconds), np.median(seconds / sorting)
 
 
 def resident(field):
@@ -151,11 +153,11 @@ def resident(field):
 
 
 def timed_here(name, size):
-    """Print the seconds of the floor and of a case."""
+    """Print the seconds of the floor and of a case, and the ratio."""
     frame = panel(size)
-    floor = seconds_of(partial(frame.sample(fraction=1.0, shuffle=True, seed=0).sort, "id", "time"))
+    shuffled = frame.sample(fraction=1.0, shuffle=True, seed=0)
     CASES[name](panel(1000))()
-    print(floor, seconds_of(CASES[name](frame)))
+    print(*by_turns(lambda: shuffled.sort("id", "time"), CASES[name](frame)))
 
 
 def weighed_here(name, path):
@@ -170,7 +172,7 @@ def weighed_here(name, path):
 
 
 def in_process(*arguments):
-    """Return the two numbers that this script prints in a process of its own."""
+    """Return the numbers that this script prints last in a process of its own."""
     ran = subprocess.run(  # noqa: S603
         [sys.executable, __file__, "--here", *map(str, arguments)],
         capture_output=True,
@@ -179,7 +181,7 @@ def in_process(*arguments):
     )
     if ran.returncode:
         raise SystemExit(ran.stderr)
-    return tuple(map(float, ran.stdout.split()[-2:]))
+    return tuple(map(float, ran.stdout.splitlines()[-1].split()))
 
 
 def measure(size, names):
@@ -190,11 +192,11 @@ def measure(size, names):
         path = Path(folder) / "panel.parquet"
         panel(size).write_parquet(path)
         for name in names:
-            floor, seconds = in_process("time", name, size)
+            floor, seconds, ratio = in_process("time", name, size)
             peak, frame = in_process("memory", name, path)
             measured[name] = seconds, floor, peak / frame
             print(
-                f"  {title_of(name):32s} {seconds:8.3f} s  {seconds / floor:6.2f} x the sort of "
+                f"  {title_of(name):32s} {seconds:8.3f} s  {ratio:6.2f} x the sort of "
                 f"{floor:6.3f} s  {seconds / size * 1e6:6.2f} us a series  "
                 f"memory {peak / frame:5.2f} x the frame",
                 flush=True,

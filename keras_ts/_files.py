@@ -96,7 +96,15 @@ def _reserved(folder: Path, suffix: str) -> Iterator[Path]:
 def locked(path: Path) -> Iterator[bool]:
     """Lock a file, which is made; yield False if another process holds the lock."""
     with path.open("a+b") as file:
-        yield fcntl is None or _lock(file, wait=False)
+        alone = True
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                alone = False
+            except OSError:  # The file system has no locks.
+                pass
+        yield alone
 
 
 def _clear_leftovers(folder: Path) -> None:

@@ -144,7 +144,7 @@ def distributed(
     lacking: set[str] = set()
     texts: dict[str, set[str]] = {}
     for frame in frames:
-        hashes = frame[spec.id_column].hash(seed)
+        hashes = _hashes(frame, spec, seed)
         content += int(hashes.to_numpy().sum())
         codes = (hashes % count).cast(polars.UInt16).to_numpy()
         file = path.with_name(f"{path.name}-{len(files):04d}.arrow")
@@ -194,7 +194,7 @@ def _content(frames: Iterable[Any], spec: WindowSpec) -> list[int]:
     rows, content = 0, 0
     for frame in frames:
         rows += len(frame)
-        content += int(frame[spec.id_column].hash(0).to_numpy().sum())
+        content += int(_hashes(frame, spec).to_numpy().sum())
     return [rows, content]
 
 
@@ -224,32 +224,43 @@ def _checked(piece: Piece, spec: WindowSpec, like: Any) -> Iterator[Any]:
         )
         if like is None:
             like = frame.clear()
-        _check_types(frame, like, piece.name)
-        frame = frame.with_columns(frame[spec.id_column].cast(like.schema[spec.id_column]))
+        _check_types(frame, like, spec, piece.name)
         _refuse_missing(frame, spec, piece.name)
         if len(frame):
             yield frame
 
 
-def _check_types(frame: Any, like: Any, name: str) -> None:
-    """Refuse a column that held numbers in earlier rows, and holds texts or dates now."""
+def _hashes(frame: Any, spec: WindowSpec, seed: int = 0) -> Any:
+    """Return a hash of each row's id, the same for integers of any size."""
+    polars, ids = opened_polars(), frame[spec.id_column]
+    if ids.dtype.is_integer() and ids.dtype != polars.UInt64:
+        ids = ids.cast(polars.Int64)
+    return ids.hash(seed)
+
+
+def _check_types(frame: Any, like: Any, spec: WindowSpec, name: str) -> None:
+    """Refuse a column whose type does not go with that of earlier rows."""
+    polars = opened_polars()
     for column, kind in frame.schema.items():
-        families = {_family(kind), _family(like.schema[column])} - {""}
-        if len(families) > 1:
+        before = like.schema[column]
+        alike = len({_family(kind), _family(before)} - {""}) < 2
+        if column == spec.id_column and kind != before:
+            # Other types would make one id of two, or two of one.
+            alike = (
+                kind.is_integer() and before.is_integer() and polars.UInt64 not in (kind, before)
+            )
+        if not alike:
             raise TypeError(
-                f"column {column!r} must be alike in all rows. Received {like.schema[column]}, and "
-                f"in {name} {kind}. Convert one of the two."
+                f"column {column!r} must be alike in all rows. Received {before}, and in {name} "
+                f"{kind}. Convert one of the two."
             )
 
 
 def _family(kind: Any) -> str:
-    polars = opened_polars()
-    if kind == polars.Null:
+    """Name the types that have a common one which holds the values of all."""
+    if kind == opened_polars().Null:
         return ""
-    if kind.is_numeric() or kind == polars.Boolean:
-        return "numbers"
-    zone = "" if getattr(kind, "time_zone", None) is None else f" in {kind.time_zone}"
-    return ("dates" if kind.is_temporal() else str(kind)) + zone
+    return "numbers" if kind.is_numeric() or kind == opened_polars().Boolean else str(kind)
 
 
 def _refuse_missing(frame: Any, spec: WindowSpec, name: str) -> None:

@@ -50,10 +50,11 @@ def test_each_series_has_one_bucket_and_its_order(distributed):
 
 
 def test_columns_are_matched_by_name_and_types_are_widened(distributed):
-    first = rows(0, id=pl.col("id").cast(pl.Int32), y=pl.col("y").cast(pl.Int16))
+    first = rows(0, id=pl.col("id").cast(pl.UInt8), y=pl.col("y").cast(pl.Int16))
     second = rows(1, y=pl.col("y") / 2).select("kind", "y", "id")
     buckets = distributed([first, second])
-    assert buckets.schema() == {"id": pl.Int32, "y": pl.Float64, "kind": pl.String}
+    assert (buckets.rows % 8 == 0).all()  # An id has one bucket, whatever its type.
+    assert buckets.schema() == {"id": pl.Int64, "y": pl.Float64, "kind": pl.String}
     assert buckets.lacking == set()
 
 
@@ -68,6 +69,28 @@ def test_missing_values_make_floats_and_texts_are_collected(distributed):
 def test_numbers_in_a_column_of_texts_are_refused(distributed):
     with pytest.raises(TypeError, match="column 'kind' must be alike in all rows"):
         distributed([rows(0), rows(1, kind=pl.lit(3))])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (pl.Int32, pl.UInt64),
+        (pl.Float32, pl.Float64),
+        (pl.Date, pl.Datetime("us")),
+        (pl.Datetime("ms"), pl.Datetime("us")),
+    ],
+)
+def test_ids_of_types_that_might_not_stay_apart_are_refused(distributed, before, after):
+    pieces = [rows(n, id=pl.col("id").cast(kind)) for n, kind in enumerate((before, after))]
+    with pytest.raises(TypeError, match="column 'id' must be alike in all rows"):
+        distributed(pieces)
+
+
+def test_timestamps_of_two_units_are_refused(distributed):
+    """Their common unit would be the coarser one."""
+    pieces = [rows(n, t=pl.lit(0).cast(pl.Datetime(unit))) for n, unit in enumerate(("us", "ms"))]
+    with pytest.raises(TypeError, match="column 't' must be alike"):
+        distributed(pieces)
 
 
 def test_a_finished_piece_is_read_no_more(distributed, monkeypatch):

@@ -142,11 +142,6 @@ def concatenated_offsets(lengths: Any) -> IntArray:
     return np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
 
 
-def distinct(ordered: IntArray) -> IntArray:
-    """Return the different numbers of an array in order; ``np.unique`` would order them again."""
-    return ordered[np.append(True, np.diff(ordered) > 0)]
-
-
 def series_blocks(offsets: IntArray, most: int) -> list[tuple[int, int]]:
     """Divide series into neighbours that have at most ``most`` rows together, or are one series.
 
@@ -160,6 +155,11 @@ def series_blocks(offsets: IntArray, most: int) -> list[tuple[int, int]]:
         blocks.append((begin, end))
         begin = end
     return blocks
+
+
+def distinct(ordered: IntArray) -> IntArray:
+    """Return the different numbers of an array in order; ``np.unique`` would order them again."""
+    return ordered[np.append(True, np.diff(ordered) > 0)]
 
 
 def layout(offsets: IntArray, gaps: IntArray, geometry: Geometry) -> WindowRanges:
