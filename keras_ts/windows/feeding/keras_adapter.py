@@ -194,11 +194,13 @@ class KerasDataAdapter(_keras_private.DataAdapter):
         def check() -> dict[str, Any]:
             self._follow(fit, beginning)
             epoch, batch = self._progress.place
+            optimizer = getattr(fit.model, "optimizer", None)
+            updates = None if optimizer is None else _keras_fits.updates_of(optimizer)
             return {
                 "the epoch of fit": fit.epoch,
                 "the epoch of the dataset": epoch,
                 "the batch within the epoch": batch,
-                "the updates of the optimizer": _keras_fits.updates_of(fit.model.optimizer),
+                "the updates of the optimizer": updates,
                 "the weights (by a digest)": digest_of_variables(fit.model.weights),
             }
 

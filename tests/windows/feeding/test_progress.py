@@ -12,7 +12,7 @@ from helpers import (
     distinct,
     run_fresh,
 )
-from keras_ts import WindowedSeries, _keras_private
+from keras_ts import WindowedSeries, _keras_fits
 
 WINDOWS = WindowedSeries(4, batch_size=8, shuffle=True, seed=1)
 
@@ -355,7 +355,7 @@ def test_a_killed_fit_goes_on_bit_for_bit(tmp_path):
 
 
 def test_a_resumed_epoch_wants_a_fit_of_its_own_if_keras_cannot_be_told(monkeypatch):
-    monkeypatch.setattr(_keras_private, "tell_length", lambda iterator, batches: False)
+    monkeypatch.setattr(_keras_fits, "tell_length", lambda iterator, batches: False)
     data = WindowedSeries(3, batch_size=8).build(distinct(50))
     stream = iter(data)
     next(stream)
