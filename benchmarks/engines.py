@@ -3,7 +3,8 @@
     pip install "ray[data]" pyspark polars    # for development only; Spark needs Java
     KERAS_BACKEND=jax python benchmarks/engines.py [--series 100000] [--bucket 4000] [--cores 2]
 
-Every way reads the same Parquet files, whose rows are in no order, and writes Parquet files. Each
+Every way reads Parquet files, whose rows are in no order, and writes Parquet files. "Ray Data,
+files" reads files that hold whole series, one for each bucket, so that Ray moves no rows. Each way
 runs three times in a process of its own; the last time, one worker is killed. A worker imports
 Keras, loads the model and compiles it at its first bucket, which is counted apart. Each result is
 compared with that of one process.
@@ -40,8 +41,8 @@ WINDOWS = WindowedSeries(14, 7, target_columns="units", id_column="id", time_col
 KEYS = ["id", "step"]
 
 
-def write_panel(folder, series, rows):
-    """Write the files of a panel and a model for it."""
+def write_panel(folder, series, rows, buckets):
+    """Write the files of a panel, those of its buckets, and a model for it."""
     rng = np.random.default_rng(51)
     days = np.datetime64("2024-01-01", "us") + np.arange(rows) * np.timedelta64(1, "D")
     level = rng.lognormal(3, 1, (series, 1)) * (1 + 0.3 * np.sin(np.arange(rows) * 2 * np.pi / 7))
@@ -60,6 +61,10 @@ def write_panel(folder, series, rows):
     (folder / "rows").mkdir()
     for number in range(FILES):
         table[number::FILES].write_parquet(folder / "rows" / f"{number}.parquet")
+    (folder / "buckets").mkdir()
+    for number in range(buckets):
+        part = table.filter(pl.col("id") % buckets == number)
+        part.write_parquet(folder / "buckets" / f"{number}.parquet")
 
 
 class Timed:
@@ -97,7 +102,7 @@ def peak():
 
 
 def one_process(folder, arguments):
-    """Yield a function that forecasts the whole panel by ``forecast``."""
+    """Return a function that forecasts the whole panel by ``forecast``."""
     model = load_model(folder / "model.keras")
 
     def run(out, _):
@@ -105,38 +110,59 @@ def one_process(folder, arguments):
         out.mkdir()
         forecast(model, table).write_parquet(out / "0.parquet")
 
-    yield run
+    return run
 
 
-def ray_data(folder, arguments):
-    """Yield a function that forecasts the panel on Ray's workers."""
+def start_ray(arguments):
+    """Start Ray on this machine; return its module of data."""
     import ray
 
     ray.init(num_cpus=arguments.cores, include_dashboard=False, log_to_driver=False)
     ray.data.DataContext.get_current().enable_progress_bars = False
-    buckets = max(1, arguments.series // arguments.bucket)
+    return ray.data
+
+
+def ray_data(folder, arguments):
+    """Return a function that forecasts the panel on Ray's workers."""
+    data, buckets = start_ray(arguments), arguments.buckets
 
     def with_bucket(batch):
         return pl.from_arrow(batch).with_columns(bucket=pl.col("id") % buckets).to_arrow()
 
     def run(out, forecaster):
-        rows = ray.data.read_parquet(str(folder / "rows"))
+        rows = data.read_parquet(str(folder / "rows"))
         rows = rows.map_batches(with_bucket, batch_format="pyarrow", batch_size=None)
         grouped = rows.groupby("bucket", num_partitions=buckets)
         grouped.map_groups(forecaster, batch_format="pyarrow").write_parquet(str(out))
 
-    yield run
-    ray.shutdown()
+    return run
+
+
+def ray_files(folder, arguments):
+    """Return a function that forecasts, on Ray's workers, files of whole series."""
+    data = start_ray(arguments)
+    files = sorted(map(str, (folder / "buckets").glob("*.parquet")))
+
+    def run(out, forecaster):
+        def of_file(batch):
+            return forecaster(pl.read_parquet(batch["item"][0])).to_arrow()
+
+        items = data.from_items(files, override_num_blocks=len(files))
+        items.map_batches(of_file, batch_size=1).write_parquet(str(out))
+
+    return run
 
 
 def spark(folder, arguments):
-    """Yield a function that forecasts the panel on Spark's Python workers."""
+    """Return a function that forecasts the panel on Spark's Python workers."""
     from pyspark.sql import SparkSession
     from pyspark.sql import functions as F  # noqa: N812 - Spark's own name for it
 
     builder = SparkSession.builder.master(f"local[{arguments.cores},4]")
     builder = builder.config("spark.ui.enabled", False).config("spark.driver.memory", "2g")
-    buckets = max(1, arguments.series // arguments.bucket)
+    # Small partitions would be joined, down to fewer tasks than there are workers.
+    builder = builder.config("spark.sql.adaptive.coalescePartitions.enabled", False)
+    buckets = arguments.buckets
     session = builder.config("spark.sql.shuffle.partitions", buckets).getOrCreate()
     session.sparkContext.setLogLevel("OFF")
 
@@ -147,19 +173,22 @@ def spark(folder, arguments):
         schema = BatchForecaster(folder / "model.keras").schema(rows)
         apply(forecaster, schema).write.parquet(str(out))
 
-    yield run
-    session.stop()
+    return run
 
 
-WAYS = {"one process": one_process, "Ray Data": ray_data, "Spark": spark}
+WAYS = {
+    "one process": one_process,
+    "Ray Data": ray_data,
+    "Ray Data, files": ray_files,
+    "Spark": spark,
+}
 
 
 def timed(name, folder, arguments):
     """Print what the runs of one way took, as JSON."""
     begin = time.perf_counter()
     forecaster = BatchForecaster(folder / "model.keras")
-    way = WAYS[name](folder, arguments)
-    run = next(way)
+    run = WAYS[name](folder, arguments)
     report = {"engine": time.perf_counter() - begin, "runs": []}
     for number in range(arguments.runs):
         marks = folder / f"marks {name} {number}"
@@ -176,8 +205,6 @@ def timed(name, folder, arguments):
         busy = sum(note[2] for note in notes)
         report["runs"].append([seconds, max(workers.values(), default=0), busy, len(workers)])
         report["peak"] = max((note[3] for note in notes), default=peak())
-    for _ in way:
-        pass
     print(json.dumps(report), flush=True)
 
 
@@ -201,11 +228,12 @@ def main():
     parser.add_argument("--ways", nargs="*", choices=list(WAYS), default=list(WAYS))
     parser.add_argument("--one", nargs=2, metavar=("WAY", "FOLDER"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    arguments.buckets = max(1, arguments.series // arguments.bucket)
     if arguments.one:
         timed(arguments.one[0], Path(arguments.one[1]), arguments)
         return
     folder = Path(tempfile.mkdtemp())
-    write_panel(folder, arguments.series, arguments.rows)
+    write_panel(folder, arguments.series, arguments.rows, arguments.buckets)
     print(f"{arguments.series:,} series of {arguments.rows} rows, {arguments.cores} cores")
     for name in arguments.ways:
         command = [sys.executable, "-W", "ignore", *sys.argv, "--one", name, str(folder)]

@@ -24,12 +24,15 @@ class BatchForecaster:
     the model at its first batch, and keeps it.
 
     A batch must hold whole series, in any order of rows. So rows are grouped by a column ``bucket``
-    that is computed from the id. A call costs some milliseconds, and a batch of forecasts has up to
-    1,024 series, so buckets of 2,000 to 10,000 series are fast: ``buckets = series // 4000``, but
-    at least a few times as many as workers. A bucket of one series each is slow.
+    that is computed from the id: ``pmod(xxhash64(id), buckets)`` in Spark,
+    ``pandas.util.hash_array(ids) % buckets`` in Ray. Python's own hash of a text differs between
+    processes. A call costs some milliseconds, and the model forecasts up to 1,024 series at once,
+    so buckets of 2,000 to 10,000 series are fast, and one for each series is slow:
+    ``buckets = series // 4000``, but at least a few times as many as workers.
 
     The forecasts are those of ``forecast``, and a series that cannot be forecast costs no other
-    series: it gets rows of NaN, with the reason in the column ``problem``.
+    series: it gets rows of NaN, with the reason in the column ``problem``. Such series are found by
+    halving the batch, without running the model.
 
     Example:
 
@@ -63,6 +66,8 @@ class BatchForecaster:
         steps: As in ``forecast``. Defaults to None: the horizon.
         future: The name of a column of the batch that is True in the rows known ahead, which follow
             each series, and False in its own rows. Needed if the windows have ``future_columns``.
+            With ``missing="mask_targets"`` the last step needs a row in every series, with missing
+            values if it is closed, since other series may be in other batches.
         incomplete: "nan" gives a series that cannot be forecast rows of NaN, whatever the reason;
             "raise" raises an error, which ends the job. Defaults to "nan".
 
@@ -72,7 +77,7 @@ class BatchForecaster:
     Returns:
         A frame of the same library with the columns of ``forecast`` and ``problem``, one row for
         each series and step, sorted by both. ``problem`` is null for a series that was forecast.
-        Its timestamps are null if those of the series are at fault.
+        The timestamps of a series are null if reading it raised an error.
 
     Raises:
         FileNotFoundError: There is no such file.
