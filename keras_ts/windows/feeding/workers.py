@@ -150,12 +150,21 @@ def refuse_scattered(workers: Workers) -> None:
         )
 
 
-def refuse_unaveraged() -> None:
+def refuse_unaveraged(sampler: BatchSampler) -> None:
     """Refuse a fit in which Keras would train a separate model in each process.
 
     Raises:
-        RuntimeError: PyTorch's processes form a group, and Keras does not average gradients.
+        RuntimeError: PyTorch's processes form a group, and Keras does not average gradients; or on
+            JAX each process reads a part, and no ``keras.distribution`` is set.
     """
+    if keras.backend.backend() == "jax" and sampler.shards > 1:
+        count, _ = _processes()
+        if count > 1 and keras.distribution.distribution() is None:
+            raise RuntimeError(
+                f"This run has {count} processes and no keras.distribution: each would train a "
+                "model of its own on its part. Before the model is made, call "
+                "keras.distribution.set_distribution(keras.distribution.DataParallel())."
+            )
     if keras.backend.backend() != "torch" or _keras_averages():
         return
     count, index = _processes()
