@@ -8,8 +8,9 @@ float64: 24 bytes a row. The floor is polars, which sorts the shuffled frame by 
 same process. Then keras_ts gets the sorted frame. All windows have 14 inputs and 7 targets, and the
 model is linear, so that hardly anything but the work for each series is measured.
 
-Each case and size has a fresh process, and another one for its memory: how far the resident memory
-rises, at its peak, above that with the frame read and all imports done. It is measured on Linux.
+Seconds are those of the processor, which others on the machine hardly change; the floor and a
+case run by turns. Memory is how far the resident memory of a fresh process rises, at its peak,
+above that with the frame read and all imports done. It is measured on Linux.
 """
 
 import argparse
@@ -134,13 +135,13 @@ def title_of(name):
 
 
 def by_turns(floor, work):
-    """Return the seconds of the floor and of a case, and the ratio: medians of up to 5 turns."""
+    """Return the seconds of the floor, those of a case, and the ratio: medians of some turns."""
     turns = []
-    while len(turns) < 5 and sum(map(sum, turns)) < 30:
-        moments = [time.perf_counter()]
+    while len(turns) < 5 and sum(map(sum, turns)) < 10:
+        moments = [time.process_time()]
         for call in (floor, work):
             call()
-            moments.append(time.perf_counter())
+            moments.append(time.process_time())
         turns.append(np.diff(moments))
     sorting, seconds = np.transpose(turns)
     return np.median(sorting), np.median(seconds), np.median(seconds / sorting)
@@ -152,15 +153,16 @@ def resident(field):
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(field))
 
 
-def timed_here(name, size):
-    """Print the seconds of the floor and of a case, and the ratio."""
+def timed_here(size, *names):
+    """Print the seconds of the floor and of each case, and the ratio."""
     frame = panel(size)
     shuffled = frame.sample(fraction=1.0, shuffle=True, seed=0)
-    CASES[name](panel(1000))()
-    print(*by_turns(lambda: shuffled.sort("id", "time"), CASES[name](frame)))
+    for name in names:
+        CASES[name](panel(1000))()
+        print(*by_turns(lambda: shuffled.sort("id", "time"), CASES[name](frame)))
 
 
-def weighed_here(name, path):
+def weighed_here(path, name):
     """Print the peak of a case's memory, in bytes, and the size of its frame."""
     CASES[name](panel(1000))()
     frame = pl.read_parquet(path)
@@ -172,16 +174,14 @@ def weighed_here(name, path):
 
 
 def in_process(*arguments):
-    """Return the numbers that this script prints last in a process of its own."""
-    ran = subprocess.run(  # noqa: S603
+    """Return the lines of numbers that this script prints in a process of its own."""
+    ran = subprocess.run(  # noqa: S603 - this very file
         [sys.executable, __file__, "--here", *map(str, arguments)],
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
-        check=False,
+        check=True,
     )
-    if ran.returncode:
-        raise SystemExit(ran.stderr)
-    return tuple(map(float, ran.stdout.splitlines()[-1].split()))
+    return [tuple(map(float, line.split())) for line in ran.stdout.splitlines()]
 
 
 def measure(size, names):
@@ -191,9 +191,9 @@ def measure(size, names):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "panel.parquet"
         panel(size).write_parquet(path)
-        for name in names:
-            floor, seconds, ratio = in_process("time", name, size)
-            peak, frame = in_process("memory", name, path)
+        for name, times in zip(names, in_process("time", size, *names), strict=True):
+            floor, seconds, ratio = times
+            [(peak, frame)] = in_process("memory", path, name)
             measured[name] = seconds, floor, peak / frame
             print(
                 f"  {title_of(name):32s} {seconds:8.3f} s  {ratio:6.2f} x the sort of "
@@ -227,7 +227,7 @@ def draw(tables, path):
     floors = [np.median([floor for _, floor, _ in tables[size].values()]) for size in sizes]
     left.loglog(sizes, floors, "k--", label="polars sorts the frame")
     right.axhline(3, color="#999999", linewidth=1, linestyle=":")
-    left.set_title("seconds", loc="left", fontsize=10)
+    left.set_title("seconds of the processor", loc="left", fontsize=10)
     right.set_title("peak memory over the frame's size", loc="left", fontsize=10)
     right.set_ylim(0)
     for plot in (left, right):
@@ -245,11 +245,11 @@ def main():
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--picture", metavar="FILE", help="an SVG of the figures")
-    parser.add_argument("--here", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--here", nargs="+", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.here:
-        what, name, of = arguments.here
-        timed_here(name, int(of)) if what == "time" else weighed_here(name, of)
+        what, of, *names = arguments.here
+        timed_here(int(of), *names) if what == "time" else weighed_here(of, *names)
         return
     tables = {size: measure(size, arguments.cases) for size in arguments.sizes}
     growth(tables)

@@ -3,6 +3,7 @@
 Windows count positions, so a missing week silently shortens every window across it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.frequencies import Frequencies
 from keras_ts.windows.arithmetic.frequency_rules import FREQUENCY_RULES, in_days, in_time, per_row
-from keras_ts.windows.arithmetic.geometry import concatenated_offsets, distinct
+from keras_ts.windows.arithmetic.geometry import concatenated_offsets, distinct, in_blocks
 from keras_ts.windows.arithmetic.labels import alike
 from keras_ts.windows.arithmetic.steps import Frequency
 
@@ -30,6 +31,8 @@ class _Way:
     first: bool = False
 
 
+# Rows of a block, without its last series.
+_BLOCK = 1 << 19
 _NOT_DAILY = [rule for rule in FREQUENCY_RULES if rule != "day"]
 
 
@@ -56,6 +59,15 @@ def gaps(times: Array, offsets: IntArray, local_times: Array | None = None) -> I
         offsets: Flat start of each series, and the end of the last.
         local_times: The same timestamps by the clock of their time zone, if they have one.
     """
+    parts = [
+        rows.start + _gaps(times[rows], own, None if local_times is None else local_times[rows])
+        for _, rows, own in _blocks(offsets)
+    ]
+    return np.concatenate([np.empty(0, np.int64), *parts])
+
+
+def _gaps(times: Array, offsets: IntArray, local_times: Array | None) -> IntArray:
+    """Return what ``gaps`` does, of some series."""
     offsets = distinct(offsets)  # Without empty series.
     if times.dtype.kind == "f":
         with np.errstate(over="ignore", invalid="ignore"):  # A step too long for a float is a gap.
@@ -79,7 +91,25 @@ def frequencies(times: Array, offsets: IntArray, local_times: Array | None = Non
         offsets: Flat start of each series, and the end of the last.
         local_times: As in ``gaps``.
     """
-    return _by_ways(times, offsets, local_times, _ways(local_times))
+    ways, codes = _ways(local_times), np.full(len(offsets) - 1, -1)
+    kinds: list[Frequency] = []
+    for series, rows, own in _blocks(offsets):
+        local = None if local_times is None else local_times[rows]
+        part = _by_ways(times[rows], own, local, ways)
+        codes[series] = np.where(part.codes < 0, -1, len(kinds) + part.codes)
+        kinds += part.kinds
+    return Frequencies.of(kinds, codes)
+
+
+def _blocks(offsets: IntArray) -> Iterator[tuple[slice, slice, IntArray]]:
+    """Yield the series of each block, their rows, and their offsets in the block.
+
+    What is computed for a block stays in memory that the next one uses again. New memory for all
+    rows at once takes longer than the arithmetic.
+    """
+    for series in in_blocks(np.diff(offsets), _BLOCK):
+        own = offsets[series.start : series.stop + 1]
+        yield series, slice(int(own[0]), int(own[-1])), own - own[0]
 
 
 def kept(

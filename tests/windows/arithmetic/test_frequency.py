@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keras_ts.windows.arithmetic import frequency as module
 from keras_ts.windows.arithmetic.frequency import disorder, frequencies, gaps, kept
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from regular_series import (
@@ -368,3 +369,15 @@ def test_few_rows_have_the_frequency_that_they_are_expected_to_if_they_keep_to_i
     numbers = np.arange(5)
     steps = frequencies(numbers, np.array([0, 5]))
     assert kept(numbers, np.array([0, 5]), None, steps, "1 weekday") is steps
+
+
+@pytest.mark.parametrize("block", [1, 9, 1000])
+def test_blocks_of_series_change_nothing(block, monkeypatch):
+    days = np.arange("2024-01-01", "2024-02-10", dtype="M8[D]").astype("M8[us]")
+    parts = [days, days[:0], days[::2], days[[0, 1, 2, 5, 6]], days[:0], days[[0, 1, 2, 3, 9]]]
+    times, offsets = np.concatenate(parts), concatenated_offsets([len(part) for part in parts])
+    monkeypatch.setattr(module, "_BLOCK", block)
+    assert gaps(times, offsets).tolist() == [63, 69]
+    for local in (None, times):
+        names = frequencies(times, offsets, local).per_series(str, None).tolist()
+        assert names == ["1 day", None, "2 days", "1 day", None, "1 day"]
