@@ -4,7 +4,7 @@ The docstring of ``progress`` lists the order of the calls.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,16 @@ from keras_ts.windows.feeding.workers import Workers, refuse_scattered, refuse_u
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class _VariableCount:
+    """A ``Count`` in a TensorFlow variable, of which a strategy has a copy for each device."""
+
+    variable: Any
+
+    def __int__(self) -> int:
+        return int(self.variable.numpy())
 
 
 class KerasDataAdapter(_keras_private.DataAdapter):
@@ -122,7 +132,7 @@ class KerasDataAdapter(_keras_private.DataAdapter):
             return batch
 
         def begin() -> int:
-            epoch = self._progress.begin_pass(handed_out)
+            epoch = self._progress.begin_pass(_VariableCount(handed_out))
             handed_out.assign(0)
             return epoch
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from helpers import BACKEND, compiled, distinct
+from helpers import BACKEND, compiled, distinct, only_tensorflow
 from keras_ts import WindowedSeries
 from keras_ts.windows.feeding import workers
 from keras_ts.windows.feeding.workers import Workers, share
@@ -95,6 +95,16 @@ def test_devices_share_an_odd_last_batch_and_the_loss_is_that_of_one(method, mon
         rows = [len(targets) for targets, _ in rows_fed(dataset)]
         assert rows == [8, 8, 3 if devices == 1 else 4]
     np.testing.assert_allclose(*results, rtol=1e-5)
+
+
+@only_tensorflow
+def test_a_fit_within_the_scope_of_a_strategy_is_counted():
+    import tensorflow as tf
+
+    dataset = built()
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        compiled(4).fit(dataset, epochs=2, verbose=0)
+    assert (dataset.state()["epoch"], dataset.state()["batch"]) == (2, 0)
 
 
 def test_rows_of_padding_are_dropped_from_predictions(monkeypatch):
