@@ -85,7 +85,9 @@ def workers(session: nox.Session) -> None:
     env = {"PYTHONSAFEPATH": "1"}
     for script in sorted(Path("examples/workers").glob("*.py")):
         session.run("python", script, env=env)
-    session.run("pytest", "-m", "slow", "tests/workers", env=env | {"KERAS_BACKEND": "jax"})
+    for backend in ("jax", "torch"):
+        tests = "tests/windows/feeding/test_workers.py"
+        session.run("pytest", "-m", "slow", tests, env=env | {"KERAS_BACKEND": backend})
 
 
 @nox.session

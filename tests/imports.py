@@ -65,6 +65,7 @@ WITHIN = {
         ["compare", "calibrate"],
         ["backtests", "fine_tune", "importance", "score"],
     ],
+    "scale": [["writing", "batches"], ["store", "batch_forecaster"]],
     "sweep": [
         ["schedule", "smoothing"],
         ["divergence"],

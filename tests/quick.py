@@ -85,9 +85,9 @@ QUICK = {
         "conversion/test_portable.py::test_refuses_what_would_differ",
     ],
     "scale": [
-        "scale/test_bucket.py",
-        "scale/test_buckets.py",
-        "scale/test_search.py",
+        "scale/batches/test_batch.py",
+        "scale/writing/test_buckets.py",
+        "scale/batches/test_search.py",
         "scale/test_store.py::test_windows_are_those_of_the_sorted_frame",
         "scale/test_store.py::test_a_killed_write_goes_on[keras_ts.scale.store",
     ],

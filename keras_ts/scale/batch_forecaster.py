@@ -10,9 +10,9 @@ from keras_ts import _checks
 from keras_ts._typing import IntArray
 from keras_ts.forecasting.prepared import Prepared
 from keras_ts.interface import Interface
-from keras_ts.scale.bucket import PROBLEM, Bucket
-from keras_ts.scale.model_file import ModelFile
-from keras_ts.scale.search import failing
+from keras_ts.scale.batches.batch import PROBLEM, Batch
+from keras_ts.scale.batches.model_file import ModelFile
+from keras_ts.scale.batches.search import failing
 from keras_ts.windows.windowed_series import WindowedSeries
 
 
@@ -125,13 +125,13 @@ class BatchForecaster:
     def __call__(self, batch: Any) -> Any:
         """Return the forecasts of all series of a batch."""
         interface = self._interface()
-        bucket = Bucket.of(batch, interface.windows, self._future)
+        sorted_batch = Batch.of(batch, interface.windows, self._future)
         # Without rows, only what is wrong with the whole batch is noticed.
-        self._prepared(interface, bucket, np.empty(0, np.int64))
-        prepared, ahead, good, problems = self._forecast(interface, bucket)
+        self._prepared(interface, sorted_batch, np.empty(0, np.int64))
+        prepared, ahead, good, problems = self._forecast(interface, sorted_batch)
         for place, problem in prepared.history.problems().items():
             problems[int(good[place])] = problem
-        return bucket.forecast_of_all(ahead, good, prepared.steps, problems)
+        return sorted_batch.forecast_of_all(ahead, good, prepared.steps, problems)
 
     def schema(self, frame: Any) -> str:
         """Return the columns of the forecasts as Spark's ``applyInPandas`` takes them.
@@ -197,38 +197,38 @@ class BatchForecaster:
             )
 
     def _forecast(
-        self, interface: Interface, bucket: Bucket
+        self, interface: Interface, sorted_batch: Batch
     ) -> tuple[Prepared, Any, IntArray, dict[int, str]]:
-        """Forecast the series of a bucket that raise no error.
+        """Forecast the series of a batch that raise no error.
 
         Returns:
-            Their prepared forecast, the forecast, their numbers in the bucket, and the error of
+            Their prepared forecast, the forecast, their numbers in the batch, and the error of
             each other series by its number.
         """
 
         def prepare(numbers: IntArray) -> None:
-            for _ in self._prepared(interface, bucket, numbers).parts():
+            for _ in self._prepared(interface, sorted_batch, numbers).parts():
                 pass
 
         def run(numbers: IntArray) -> None:
-            self._prepared(interface, bucket, numbers).forecast()
+            self._prepared(interface, sorted_batch, numbers).forecast()
 
-        every, lengths = np.arange(len(bucket.lengths)), bucket.lengths
+        every, lengths = np.arange(len(sorted_batch.lengths)), sorted_batch.lengths
         failed: dict[int, str] = {}
         # Most errors are raised before the model runs, so it runs in the second search alone.
         searches: list[Any] = []
         if self._incomplete == "nan":
-            failed, searches = bucket.without_past(), [run, prepare]
+            failed, searches = sorted_batch.without_past(), [run, prepare]
         while True:
             good = np.setdiff1d(every, list(failed))
             try:
-                prepared = self._prepared(interface, bucket, good)
+                prepared = self._prepared(interface, sorted_batch, good)
                 return prepared, prepared.forecast(), good, failed
             except (TypeError, ValueError):
                 if not searches:
                     raise
                 failed |= failing(good, lengths[good], searches.pop())
 
-    def _prepared(self, interface: Interface, bucket: Bucket, numbers: IntArray) -> Prepared:
-        series, plan = bucket.parted(numbers)
+    def _prepared(self, interface: Interface, sorted_batch: Batch, numbers: IntArray) -> Prepared:
+        series, plan = sorted_batch.parted(numbers)
         return Prepared.of(interface, series, self._steps, plan, None, self._incomplete)

@@ -10,9 +10,9 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._files import path_text
 from keras_ts._progress import Progress
-from keras_ts.scale.buckets import close_files, distribute
-from keras_ts.scale.finishing import finish
-from keras_ts.scale.sorting import (
+from keras_ts.scale.writing.buckets import close_files, distribute
+from keras_ts.scale.writing.finishing import finish
+from keras_ts.scale.writing.sorting import (
     BUCKET_BYTES,
     MOST_BUCKETS,
     SORTED,
@@ -20,8 +20,8 @@ from keras_ts.scale.sorting import (
     SortedSeries,
     sort_bucket,
 )
-from keras_ts.scale.sources import Source, open_source
-from keras_ts.scale.unfinished import Unfinished
+from keras_ts.scale.writing.sources import Source, open_source
+from keras_ts.scale.writing.unfinished import Unfinished
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.reading.stored import FORMAT, StoredPanel, opened_polars
 from keras_ts.windows.windowed_series import WindowedSeries

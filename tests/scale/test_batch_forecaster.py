@@ -11,7 +11,8 @@ import pytest
 from forecasting_models import adding, sales
 from helpers import run_fresh
 from keras_ts import RecurrentPreset, WindowedSeries, forecast, load_model, save_model
-from keras_ts.scale import BatchForecaster, model_file
+from keras_ts.scale import BatchForecaster
+from keras_ts.scale.batches import model_file
 from scale_panels import LIBRARIES, SHOPS, as_pandas, marked, rows, saved
 
 

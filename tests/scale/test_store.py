@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from helpers import run_fresh, untraced
 from keras_ts import Recipe, RecurrentPreset, WindowedSeries, compare, forecast
 from keras_ts.forecasting import history
-from keras_ts.scale import PanelStore, buckets, finishing, sorting, sources, unfinished
+from keras_ts.scale import PanelStore
 from keras_ts.scale import store as store_module
-from keras_ts.scale.sorting import SortedSeries
+from keras_ts.scale.writing import buckets, finishing, sorting, sources, unfinished
+from keras_ts.scale.writing.sorting import SortedSeries
 from stored_panels import assert_same, frames, in_order_of, in_pieces, outcome, settings
 
 WINDOWS = WindowedSeries(3, 2, target_columns="y", id_column="id", time_column="t")
@@ -157,7 +158,8 @@ def test_a_killed_write_goes_on(tmp_path, small_pieces, monkeypatch, module, nam
 KILLED = """
 import os, signal, sys
 from keras_ts import WindowedSeries
-from keras_ts.scale import PanelStore, sorting
+from keras_ts.scale import PanelStore
+from keras_ts.scale.writing import sorting
 
 def write_array(*arguments):
     os.kill(os.getpid(), signal.SIGKILL)

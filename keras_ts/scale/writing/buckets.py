@@ -17,8 +17,8 @@ from keras_ts import _checks
 from keras_ts._files import replacing
 from keras_ts._progress import Progress
 from keras_ts._typing import IntArray
-from keras_ts.scale.sources import Piece
-from keras_ts.scale.unfinished import Unfinished
+from keras_ts.scale.writing.sources import Piece
+from keras_ts.scale.writing.unfinished import Unfinished
 from keras_ts.windows.reading.stored import opened_polars
 from keras_ts.windows.reading.texts import named_ahead
 from keras_ts.windows.spec import WindowSpec

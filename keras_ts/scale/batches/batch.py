@@ -1,4 +1,4 @@
-"""``Bucket``: the whole series that an engine hands to a worker at once, in one frame."""
+"""``Batch``: the whole series that an engine hands to a worker at once, in one frame."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +16,7 @@ PROBLEM = "problem"
 
 
 @dataclass(frozen=True)
-class Bucket:
+class Batch:
     """Whole series in one frame, sorted by id and time.
 
     Attributes:

@@ -12,8 +12,8 @@ import numpy as np
 from keras_ts._files import replacing
 from keras_ts._progress import Progress
 from keras_ts._typing import Array, IntArray
-from keras_ts.scale.sorting import BUCKET_BYTES, SORTED, Layout, SortedSeries
-from keras_ts.scale.unfinished import Unfinished, write_array
+from keras_ts.scale.writing.sorting import BUCKET_BYTES, SORTED, Layout, SortedSeries
+from keras_ts.scale.writing.unfinished import Unfinished, write_array
 from keras_ts.windows.arithmetic.frequencies import Frequencies, usual
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets, series_blocks
 from keras_ts.windows.reading.calendar import checked_front, with_calendar

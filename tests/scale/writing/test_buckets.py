@@ -6,9 +6,9 @@ import pytest
 
 from keras_ts import WindowedSeries
 from keras_ts._progress import Progress
-from keras_ts.scale.buckets import close_files, distribute
-from keras_ts.scale.sources import Piece, open_source
-from keras_ts.scale.unfinished import Unfinished
+from keras_ts.scale.writing.buckets import close_files, distribute
+from keras_ts.scale.writing.sources import Piece, open_source
+from keras_ts.scale.writing.unfinished import Unfinished
 
 WINDOWS = WindowedSeries(1, id_column="id", static_columns="kind", target_columns="y")
 
@@ -96,7 +96,7 @@ def test_timestamps_of_two_units_are_refused(distributed):
 def test_a_finished_piece_is_read_no_more(distributed, monkeypatch):
     """A piece with a key is not even opened."""
     pieces = [Piece("a", lambda: iter([rows(0)]), ["a"])]
-    monkeypatch.setattr("keras_ts.scale.sources._of_frames", lambda frames: frames)
+    monkeypatch.setattr("keras_ts.scale.writing.sources._of_frames", lambda frames: frames)
     assert distributed(pieces).rows.sum() == 40
     again = [Piece("a", lambda: pytest.fail("it was read"), ["a"])]
     assert distributed(again).rows.sum() == 40

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from keras_ts.scale.sorting import SortedSeries
+from keras_ts.scale.writing.sorting import SortedSeries
 from keras_ts.windows.arithmetic.frequencies import Frequencies
 from keras_ts.windows.arithmetic.steps import Frequency
 

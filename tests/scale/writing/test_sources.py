@@ -7,8 +7,8 @@ import pyarrow.dataset
 import pyarrow.parquet
 import pytest
 
-from keras_ts.scale import sources
-from keras_ts.scale.sources import open_source
+from keras_ts.scale.writing import sources
+from keras_ts.scale.writing.sources import open_source
 
 FRAME = pl.DataFrame({"id": [1, 1, 2, 2, 3, 3], "y": [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]})
 

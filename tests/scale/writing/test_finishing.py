@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 
 from keras_ts import WindowedSeries
-from keras_ts.scale import PanelStore, sorting
+from keras_ts.scale import PanelStore
+from keras_ts.scale.writing import sorting
 from stored_panels import assert_same, in_order_of
 
 DAYS = np.arange("2024-01-01", "2024-12-31", dtype="M8[D]")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_ts.scale.unfinished import Unfinished, write_array
+from keras_ts.scale.writing.unfinished import Unfinished, write_array
 
 
 def test_another_process_is_kept_out(tmp_path):

@@ -12,8 +12,8 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._files import replacing
 from keras_ts._typing import Array, IntArray
-from keras_ts.scale.buckets import Buckets, distributed
-from keras_ts.scale.unfinished import Unfinished, write_array
+from keras_ts.scale.writing.buckets import Buckets, distributed
+from keras_ts.scale.writing.unfinished import Unfinished, write_array
 from keras_ts.windows.arithmetic.categories import expanded
 from keras_ts.windows.arithmetic.frequencies import Frequencies
 from keras_ts.windows.arithmetic.frequency import frequencies

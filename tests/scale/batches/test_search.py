@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_ts.scale.search import failing
+from keras_ts.scale.batches.search import failing
 
 
 def attempt_of(bad, calls, needs_another=()):

@@ -1,4 +1,4 @@
-"""A bucket sorts its rows by id and time, and puts the series without a forecast back in place."""
+"""A batch sorts its rows by id and time, and puts the series without a forecast back in place."""
 
 import datetime
 
@@ -7,22 +7,22 @@ import pandas as pd
 import pytest
 
 from forecasting_models import PANEL
-from keras_ts.scale.bucket import Bucket
+from keras_ts.scale.batches.batch import Batch
 from scale_panels import LIBRARIES, SHOPS, as_pandas, marked, rows
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_rows_are_sorted_and_parted(library):
     past, plan = rows()
-    bucket = Bucket.of(LIBRARIES[library](marked(past, plan)), PANEL, "planned")
-    series, ahead = bucket.parted(np.arange(len(SHOPS)))
+    batch = Batch.of(LIBRARIES[library](marked(past, plan)), PANEL, "planned")
+    series, ahead = batch.parted(np.arange(len(SHOPS)))
     columns = list(past.columns)
     expected = (frame.sort_values(["shop", "day"], ignore_index=True) for frame in (past, plan))
     for made, wanted in zip((series, ahead), expected, strict=True):
         wanted = wanted if made is series else wanted.assign(units=np.nan)
         pd.testing.assert_frame_equal(as_pandas(made)[columns], wanted[columns], check_dtype=False)
-    assert bucket.lengths.tolist() == [28] * len(SHOPS)
-    some, _ = bucket.parted(np.array([2, 5]))
+    assert batch.lengths.tolist() == [28] * len(SHOPS)
+    some, _ = batch.parted(np.array([2, 5]))
     assert as_pandas(some)["shop"].unique().tolist() == [SHOPS[2], SHOPS[5]]
 
 
@@ -30,23 +30,23 @@ def test_a_missing_id_is_one_series():
     past, plan = rows()
     table = marked(past, plan)
     table.iloc[:3, table.columns.get_loc("shop")] = None
-    assert sorted(Bucket.of(table, PANEL, "planned").lengths)[0] == 3
+    assert sorted(Batch.of(table, PANEL, "planned").lengths)[0] == 3
 
 
 def test_series_without_a_row_of_their_own():
     past, plan = rows()
-    bucket = Bucket.of(marked(past[past["shop"] != "s03"], plan), PANEL, "planned")
-    assert bucket.without_past() == {3: "the series has only rows known ahead, by 'planned'"}
+    batch = Batch.of(marked(past[past["shop"] != "s03"], plan), PANEL, "planned")
+    assert batch.without_past() == {3: "the series has only rows known ahead, by 'planned'"}
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_absent_series_get_rows_of_nan(library):
     past, _ = rows()
-    bucket = Bucket.of(LIBRARIES[library](past), PANEL, None)
+    batch = Batch.of(LIBRARIES[library](past), PANEL, None)
     shops, days = np.repeat(SHOPS[1:3], 2), np.tile(pd.date_range("2024-02-01", periods=2), 2)
     ahead = {"shop": shops, "day": days, "step": [1, 2] * 2, "units": np.arange(4, dtype="f4")}
     ahead = LIBRARIES[library](pd.DataFrame(ahead))
-    made = bucket.forecast_of_all(ahead, np.array([1, 2]), 2, {0: "short", 3: "long"})
+    made = batch.forecast_of_all(ahead, np.array([1, 2]), 2, {0: "short", 3: "long"})
     assert type(made) is type(ahead)
     made = as_pandas(made)
     assert made["shop"].tolist() == np.repeat(SHOPS, 2).tolist()
@@ -60,9 +60,9 @@ def test_absent_series_get_rows_of_nan(library):
 def test_dates_of_python_come_back_as_they_were():
     """Spark has its dates in a column of objects."""
     past, _ = rows()
-    bucket = Bucket.of(past.assign(day=past["day"].dt.date), PANEL, None)
-    assert bucket.table["day"].to_native().dtype.kind == "M"
-    made = bucket.forecast_of_all(bucket.parted(np.arange(12))[0].head(1), np.array([0]), 1, {})
+    batch = Batch.of(past.assign(day=past["day"].dt.date), PANEL, None)
+    assert batch.table["day"].to_native().dtype.kind == "M"
+    made = batch.forecast_of_all(batch.parted(np.arange(12))[0].head(1), np.array([0]), 1, {})
     assert type(made["day"][0]) is datetime.date
 
 
@@ -78,4 +78,4 @@ def test_dates_of_python_come_back_as_they_were():
 )
 def test_wrong_batches_are_refused(batch, plan, error, says):
     with pytest.raises(error, match=says):
-        Bucket.of(batch, PANEL, plan)
+        Batch.of(batch, PANEL, plan)

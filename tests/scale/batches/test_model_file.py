@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from keras_ts import RecurrentPreset, load_model, save_model
-from keras_ts.scale import model_file
-from keras_ts.scale.model_file import ModelFile
+from keras_ts.scale.batches import model_file
+from keras_ts.scale.batches.model_file import ModelFile
 from scale_panels import saved
 
 

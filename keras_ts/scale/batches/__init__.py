@@ -1,0 +1,1 @@
+"""What a ``BatchForecaster`` is made of."""
