@@ -65,7 +65,7 @@ WITHIN = {
         ["compare", "calibrate"],
         ["backtests", "fine_tune", "importance", "score"],
     ],
-    "scale": [["writing", "batches"], ["store", "batch_forecaster"]],
+    "scale": [["writing", "batches"], ["store", "batch_forecaster"], ["__init__"]],
     "sweep": [
         ["schedule", "smoothing"],
         ["divergence"],
