@@ -194,7 +194,7 @@ class KerasDataAdapter(_keras_private.DataAdapter):
         if method != "predict" and model is not None and self._source.spec.handling.partial:
             refuse_nan_losses(model)
         if _keras_fits.fit_beginning(self) is not None:
-            refuse_unaveraged(self._source.sampler)
+            refuse_unaveraged()
 
     def _begin_fit(self, fit: _keras_fits.Fit, beginning: Beginning) -> None:
         """Begin a fit where all processes of the run have stopped, once callbacks have restored."""

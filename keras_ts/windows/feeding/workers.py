@@ -150,30 +150,29 @@ def refuse_scattered(workers: Workers) -> None:
         )
 
 
-def refuse_unaveraged(sampler: BatchSampler) -> None:
+def refuse_unaveraged() -> None:
     """Refuse a fit in which Keras would train a separate model in each process.
 
     Raises:
-        RuntimeError: PyTorch's processes form a group, and Keras does not average gradients; or on
-            JAX each process reads a part, and no ``keras.distribution`` is set.
+        RuntimeError: The run has several processes, and Keras does not average their gradients.
     """
-    if keras.backend.backend() == "jax" and sampler.shards > 1:
-        count, _ = _processes()
-        if count > 1 and keras.distribution.distribution() is None:
-            raise RuntimeError(
-                f"This run has {count} processes and no keras.distribution: each would train a "
-                "model of its own on its part. Before the model is made, call "
-                "keras.distribution.set_distribution(keras.distribution.DataParallel())."
-            )
-    if keras.backend.backend() != "torch" or _keras_averages():
+    if keras.backend.backend() == "tensorflow":
         return
     count, index = _processes()
-    if count > 1:
+    if count == 1:
+        return
+    if keras.backend.backend() == "torch" and not _keras_averages():
         raise RuntimeError(
             f"Keras {keras.__version__} averages no gradients among the {count} processes of "
             "torch.distributed: fit would train a separate model in each. Write a custom training "
             f"loop: ds.shard({count}, {index}) gives this process its rows of every batch, and the "
             "mean of the processes' gradients is the gradient of the batch."
+        )
+    if keras.distribution.distribution() is None:
+        raise RuntimeError(
+            f"This run has {count} processes and no keras.distribution: each would train a model "
+            "of its own. Before the model is made, call "
+            "keras.distribution.set_distribution(keras.distribution.DataParallel())."
         )
 
 

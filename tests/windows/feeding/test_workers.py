@@ -170,12 +170,13 @@ def test_keras_hands_datasets_through_in_several_processes(monkeypatch):
 
 
 @only_jax
-def test_fit_of_a_part_is_refused_without_a_distribution(monkeypatch):
+def test_fit_is_refused_without_a_distribution(monkeypatch):
     """Each process would train a model of its own."""
     compiled().fit(built().shard(2, 0), verbose=0)
     monkeypatch.setattr(workers, "_processes", lambda: (2, 0))
-    with pytest.raises(RuntimeError, match=r"2 processes and no keras\.distribution"):
-        compiled().fit(built().shard(2, 0), verbose=0)
+    for dataset in (built(), built().shard(2, 0)):
+        with pytest.raises(RuntimeError, match=r"2 processes and no keras\.distribution"):
+            compiled().fit(dataset, verbose=0)
 
 
 @only_torch
