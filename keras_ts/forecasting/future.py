@@ -70,6 +70,11 @@ def _calendar(
         numbers = before[chosen][:, None] + np.concatenate([np.arange(-reach, 0), ahead])
     else:
         assert panel.clock is not None
+        without = following.frequencies.codes[chosen] < 0
+        if without.any():
+            need = f"calendar={_checks.shown(history.windows.calendar)} goes on at"
+            number = int(chosen[without.argmax()])
+            refuse_irregular(panel, number, need, f"time_column={history.windows.time_column!r}")
         shown = np.concatenate([panel.clock.shown[history.rows], following.shown[chosen]], axis=1)
         if periods:
             past = panel.clock.times[history.rows]

@@ -116,6 +116,13 @@ class Prepared:
             return as_frames(self.series, panel, windows, quantiles, times, values)
         return values[0] if panel.single else values
 
+    def without_times(self) -> list[int]:
+        """Return the numbers of series that can be forecast, but have no timestamps ahead."""
+        if self.following is None:
+            return []
+        chosen = self.history.chosen
+        return chosen[self.following.frequencies.codes[chosen] < 0].tolist()
+
     def _values(self) -> Array:
         """Return the forecasts of all series, ``(series, steps, ...)``."""
         panel, model, rounds = self.panel, self.interface.model, self.rounds

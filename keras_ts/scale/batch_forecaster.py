@@ -15,6 +15,11 @@ from keras_ts.scale.batches.model_file import ModelFile
 from keras_ts.scale.batches.search import failing
 from keras_ts.windows.windowed_series import WindowedSeries
 
+_NO_FREQUENCY = (
+    "the forecast has no timestamps: the series has no regular step, and no other one of the batch "
+    "has a step that it could share"
+)
+
 
 class BatchForecaster:
     """A function from a batch of whole series to a frame of their forecasts, made for engines.
@@ -131,6 +136,8 @@ class BatchForecaster:
         prepared, ahead, good, problems = self._forecast(interface, sorted_batch)
         for place, problem in prepared.history.problems().items():
             problems[int(good[place])] = problem
+        for place in prepared.without_times():
+            problems.setdefault(int(good[place]), _NO_FREQUENCY)
         return sorted_batch.forecast_of_all(ahead, good, prepared.steps, problems)
 
     def schema(self, frame: Any) -> str:

@@ -29,7 +29,7 @@ from keras_ts.windows.windowed_series import WindowedSeries
 # The settings by which rows become numbers, however long the windows are.
 _OF_THE_ROWS = (
     "target_columns", "future_columns", "static_columns", "categories", "calendar", "id_column",
-    "time_column", "missing",
+    "time_column",
 )  # fmt: skip
 # Of a source of unknown size; a bucket that turns out too large is divided.
 _BUCKETS = 64
@@ -85,9 +85,10 @@ class PanelStore(StoredPanel):
 
         Args:
             source: A folder of Parquet files (those in folders within it, too), a Parquet file, a
-                pyarrow ``Dataset``, a polars ``LazyFrame`` (computed once, into the folder), or an
-                iterable of pandas, polars or Arrow frames, which must yield the same frames again
-                if a write goes on. A series may be spread over them.
+                pyarrow ``Dataset``, a polars ``LazyFrame``, or an iterable of pandas, polars or
+                Arrow frames. A series may be spread over them. If a write goes on, a lazy frame is
+                computed again, and an iterable must yield the same frames again; other rows than
+                before are refused.
             folder: A new or empty folder.
             windows: The settings by which rows are read: columns and their roles, ``calendar``,
                 ``categories`` and ``missing``. With ``missing="mask"`` or ``"mask_targets"``, gaps
@@ -161,6 +162,11 @@ def _write(source: Source, work: Unfinished, windows: WindowedSeries) -> None:
         if work.read("rows.json") not in (None, rows):
             work.refuse("from a source with other rows")
         work.write("rows.json", rows)
+        # The rows are in their buckets, whatever is to be done with missing ones.
+        if work.read("missing.json") != windows.missing:
+            for path in work.path.glob("bucket-*.npz"):
+                path.unlink()
+            work.write("missing.json", windows.missing)
         layout = Layout.of(buckets, windows)
         begins, progress = concatenated_offsets(buckets.rows), Progress(sum(rows), "row")
         parts = []

@@ -284,3 +284,23 @@ def test_a_fresh_process_needs_its_pickle_alone(path, whole, tmp_path):
     pickled = pickle.dumps(BatchForecaster(path, future="planned")).hex()
     out = run_fresh(FRESH, pickled, tmp_path / "rows.pkl")
     assert float(out.split()[-1]) == pytest.approx(whole["units"].sum(), rel=1e-6)
+
+
+@pytest.mark.parametrize("calendar", [None, "week"])
+def test_a_forecast_without_timestamps_says_why(calendar, tmp_path):
+    """A series of one row has the step of the others of its batch, and alone has none."""
+    days = pd.date_range("2024-01-01", periods=20)
+    table = pd.DataFrame({"shop": ["a"] * 20 + ["b"], "day": [*days, days[-1]], "units": 1.0})
+    windows = WindowedSeries(
+        3, 2, target_columns="units", id_column="shop", time_column="day", missing="mask",
+        min_inputs=1, calendar=calendar,
+    )  # fmt: skip
+    preset = RecurrentPreset(units=(2,), window_norm="last")
+    save_model(preset.build(windows.build(table)), tmp_path / "a.keras")
+    forecaster = BatchForecaster(tmp_path / "a.keras")
+    together, alone = forecaster(table), forecaster(table[20:])
+    assert together["problem"].isna().all()
+    assert together["day"].notna().all()
+    assert alone["day"].isna().all()
+    says = "no timestamps" if calendar is None else "goes on at a series' own frequency"
+    assert alone["problem"].str.contains(says).all()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import shutil
 import sys
 
 import keras
@@ -189,11 +190,52 @@ def test_an_unfinished_store_of_something_else_is_refused(tmp_path, small_pieces
     other = in_files(panel(40), tmp_path / "other")
     with pytest.raises(ValueError, match=r"begun with source=.*delete the folder to start over"):
         PanelStore.write(other, folder, WINDOWS)
-    with pytest.raises(ValueError, match="begun with missing='raise', and not 'mask'"):
-        PanelStore.write(source, folder, dataclasses.replace(WINDOWS, missing="mask"))
+    with pytest.raises(ValueError, match="begun with calendar=None, and not "):
+        PanelStore.write(source, folder, dataclasses.replace(WINDOWS, calendar="week"))
     panel(7).write_parquet(source / "1.parquet")
     with pytest.raises(ValueError, match=r"1\.parquet has changed since"):
         PanelStore.write(source, folder, WINDOWS)
+
+
+def test_gaps_that_were_refused_are_filled_by_the_next_call(tmp_path):
+    """It goes on with the rows in their buckets."""
+    frame, masked = panel(gap=True), dataclasses.replace(WINDOWS, missing="mask")
+    with pytest.raises(ValueError, match=r"to 2024-01-07 in series 's0'\. Insert the missing"):
+        PanelStore.write(frame, tmp_path, WINDOWS)
+    store = PanelStore.write(frame, tmp_path, masked)
+    assert_same(masked.build(store), masked.build(in_order_of(frame, store.ids)))
+
+
+def as_dataset(frame, folder):
+    import pyarrow.dataset
+
+    folder.mkdir(exist_ok=True)
+    frame.write_parquet(folder / "0.parquet")
+    return pyarrow.dataset.dataset(folder)
+
+
+@pytest.mark.parametrize(
+    "made", [lambda frame, _: [frame], lambda frame, _: frame.lazy(), as_dataset]
+)
+def test_rows_that_changed_since_an_interruption_are_refused(made, tmp_path, monkeypatch):
+    frame, folder = panel(), tmp_path / "store"
+    with monkeypatch.context() as patch:
+        killing(patch, store_module, "finish", 1)
+        with pytest.raises(Killed):
+            PanelStore.write(made(frame, tmp_path / "source"), folder, WINDOWS)
+    changed = frame.with_columns(pl.col("y") + 1)
+    with pytest.raises(ValueError, match="has changed since"):
+        PanelStore.write(made(changed, tmp_path / "source"), folder, WINDOWS)
+
+
+def test_another_store_in_the_place_of_an_open_one_is_refused(tmp_path):
+    store = PanelStore.write(panel(), tmp_path / "store", WINDOWS)
+    shutil.rmtree(tmp_path / "store")
+    for _ in range(2):
+        with pytest.raises(ValueError, match="no longer holds the store that was opened"):
+            WINDOWS.build(store)
+        if not (tmp_path / "store").exists():
+            PanelStore.write(panel(6), tmp_path / "store", WINDOWS)
 
 
 def test_another_source_of_frames_is_noticed_by_its_ids(tmp_path, monkeypatch):

@@ -60,7 +60,7 @@ class Batch:
             if marks.dtype != nw.Boolean or marks.null_count():
                 raise TypeError(
                     f"future={plan_column!r} must name a column that is True in the rows known "
-                    f"ahead and False in the others. Received: {marks.dtype} with "
+                    f"ahead and False in the others, never null. Received: {marks.dtype} with "
                     f"{marks.null_count()} missing values."
                 )
         dated = _holds_dates(table[windows.time_column])
@@ -74,6 +74,8 @@ class Batch:
         """The first row of each series, and the end of the last."""
         column = self.table[self.windows.id_column]
         ids, missing = column.to_numpy(), column.is_null().to_numpy()
+        if missing.any() and ids.dtype == object:
+            ids = np.where(missing, None, ids)  # pandas.NA equals nothing.
         same = (ids[1:] == ids[:-1]) | (missing[1:] & missing[:-1])
         first = np.flatnonzero(np.concatenate([[True], ~np.asarray(same, bool)]))
         return np.append(first[: len(ids)], len(ids))

@@ -109,11 +109,11 @@ def distribute(
         done, like = work.read(f"{name}.json"), buckets.files[:1]
         frames = _checked(piece, spec, _empty(like[0]) if like else None)
         if done is None:
-            done = distributed(frames, work.path / name, spec, count)
+            done = distributed(frames, work.path / name, spec, count, hashed=piece.key is None)
             if piece.key is not None:
                 done["key"] = piece.key
             work.write(f"{name}.json", done)
-        elif done["key"] != (piece.key or _content(frames, spec)):
+        elif done["key"] != (piece.key or _content(frames)):
             work.refuse(f"from a source of which {piece.name} has changed since")
         buckets.add(done, work.path)
         if number == 0 and buckets.files:
@@ -127,7 +127,12 @@ def distribute(
 
 
 def distributed(
-    frames: Iterable[Any], path: Path, spec: WindowSpec, count: int, seed: int = 0
+    frames: Iterable[Any],
+    path: Path,
+    spec: WindowSpec,
+    count: int,
+    seed: int = 0,
+    hashed: bool = False,
 ) -> dict[str, Any]:
     """Write the rows of frames into files of buckets, and describe them as plain values.
 
@@ -137,6 +142,7 @@ def distributed(
         spec: The settings of the windows.
         count: Number of buckets.
         seed: Chooses the hash.
+        hashed: True to describe the rows by a hash, too. Defaults to False.
     """
     polars = opened_polars()
     rows, content = np.zeros(count, np.int64), 0
@@ -145,7 +151,7 @@ def distributed(
     texts: dict[str, set[str]] = {}
     for frame in frames:
         hashes = _hashes(frame, spec, seed)
-        content += int(hashes.to_numpy().sum())
+        content += _hash_of_rows(frame) if hashed else 0
         codes = (hashes % count).cast(polars.UInt16).to_numpy()
         file = path.with_name(f"{path.name}-{len(files):04d}.arrow")
         _write(frame, codes, count, file)
@@ -189,13 +195,17 @@ def _write(frame: Any, codes: IntArray, count: int, file: Path) -> None:
                 writer.write_batch(batch.slice(begin, end - begin))
 
 
-def _content(frames: Iterable[Any], spec: WindowSpec) -> list[int]:
-    """Return what frames without a key are recognized by: the number and the ids of their rows."""
+def _content(frames: Iterable[Any]) -> list[int]:
+    """Return what frames without a key are recognized by: the number and a hash of their rows."""
     rows, content = 0, 0
     for frame in frames:
         rows += len(frame)
-        content += int(_hashes(frame, spec).to_numpy().sum())
+        content += _hash_of_rows(frame)
     return [rows, content]
+
+
+def _hash_of_rows(frame: Any) -> int:
+    return int(frame.hash_rows().to_numpy().sum(dtype=np.uint64))
 
 
 def _checked(piece: Piece, spec: WindowSpec, like: Any) -> Iterator[Any]:

@@ -4,6 +4,7 @@ Series that are too short to have a frequency of their own get that of others, a
 a grid with missing rows. Both need the timestamps of all series, but only some rows at a time.
 """
 
+import uuid
 from dataclasses import replace
 from typing import Any
 
@@ -66,6 +67,7 @@ def finish(series: SortedSeries, work: Unfinished, layout: Layout) -> None:
         complete=series.complete and not fills,
         filled=spec.handling.gaps == "fill",
         gappy=gappy,
+        token=uuid.uuid4().hex,
     )
     arrays = {
         "offsets": concatenated_offsets(lengths),

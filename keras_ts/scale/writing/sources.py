@@ -6,10 +6,9 @@ key, by which it notices that a piece is no longer the same.
 
 import contextlib
 import functools
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -197,8 +196,14 @@ def _title(fragment: Any) -> str:
 
 
 def _key(fragment: Any) -> Any:
+    """Return the path, size and time of a fragment's file; None to recognize it by its rows."""
     path = getattr(fragment, "path", None)
-    return None if path is None else [path, str(fragment.partition_expression)]
+    if path is None:
+        return None
+    status = fragment.filesystem.get_file_info(path)
+    if status.size is None or not status.mtime_ns:
+        return None
+    return [path, status.size, status.mtime_ns, str(fragment.partition_expression)]
 
 
 def _joined(batches: Iterable[Any]) -> Iterator[Any]:
@@ -216,14 +221,17 @@ def _joined(batches: Iterable[Any]) -> Iterator[Any]:
 
 
 def _of_lazy_frame(frame: Any, work: Path) -> Source:
-    """Return the rows of a lazy frame from a file, into which polars streams them."""
-    plan = hashlib.sha256(frame.explain(optimized=False).encode()).hexdigest()
-    path = work / f"source-{plan[:16]}.parquet"
-    if not path.exists():
-        with replacing(path) as temporary:
-            frame.sink_parquet(temporary, compression="lz4", row_group_size=1 << 19)
+    """Return the rows of a lazy frame from a file, into which polars streams them.
+
+    What the frame reads may have changed since an interrupted write, which its plan does not tell.
+    So it is computed again, and its pieces are recognized by their rows.
+    """
+    path = work / "source.parquet"
+    with replacing(path) as temporary:
+        frame.sink_parquet(temporary, compression="lz4", row_group_size=1 << 19)
     files = _of_files(path)
-    return Source(f"lazy frame {plan}", files.pieces, files.rows, files.size)
+    pieces = [replace(piece, name="the lazy frame", key=None) for piece in files.pieces]
+    return Source("lazy frame", pieces, files.rows, files.size)
 
 
 def _of_frames(frames: Iterable[Any]) -> Iterator[Piece]:

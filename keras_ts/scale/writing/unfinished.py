@@ -34,19 +34,21 @@ class Unfinished:
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
         """Make the folder, unless it holds something else, and keep other processes out of it."""
-        if (self.folder / SETTINGS).exists():
-            raise FileExistsError(
-                f"folder={str(self.folder)!r} holds a store already: open it with "
-                "PanelStore(folder), or name another folder."
-            )
-        if self.folder.exists() and not self.path.is_dir() and any(self.folder.iterdir()):
+        self._refuse_whole()
+        if self.folder.is_dir() and not self.path.is_dir() and any(self.folder.iterdir()):
             raise FileExistsError(
                 f"folder={str(self.folder)!r} holds other files. Name a new folder for the store."
             )
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise NotADirectoryError(
+                f"folder={str(self.folder)!r} is a file, or lies below one. Name a folder."
+            ) from None
         with locked(self.path / "lock") as alone:
             if not alone:
                 raise RuntimeError(f"Another process is writing to folder={str(self.folder)!r}.")
+            self._refuse_whole()  # Another process may have finished in the meantime.
             try:
                 yield
             except OSError as error:
@@ -58,6 +60,13 @@ class Unfinished:
                     "PanelStore.write again: it goes on",
                     str(self.folder),
                 ) from error
+
+    def _refuse_whole(self) -> None:
+        if (self.folder / SETTINGS).exists():
+            raise FileExistsError(
+                f"folder={str(self.folder)!r} holds a store already: open it with "
+                "PanelStore(folder), or name another folder."
+            )
 
     def agree(self, plan: dict[str, Any]) -> dict[str, Any]:
         """Keep what a write is about to do, or return what an earlier one began with.

@@ -19,9 +19,10 @@ from keras_ts.windows.feeding.source import WindowSource
 from keras_ts.windows.feeding.workers import Workers
 
 # Room for a message of a process, and the most characters of an error in it.
-_BYTES, _CHARACTERS = 1 << 14, 2000
-# The windows that stand for all in a digest.
-_WINDOWS = 8
+# JSON writes a character in up to 12 bytes.
+_BYTES, _CHARACTERS = 1 << 14, 1000
+# Values that a digest reads whole, and the windows that stand for all if there are more.
+_VALUES, _WINDOWS = 1 << 23, 256
 
 _CURE = (
     "Build the dataset from the same series and settings in every process, each of which reads its "
@@ -92,7 +93,7 @@ def facts_of(source: WindowSource, place: tuple[int, int]) -> dict[str, Any]:
         "shuffle": sampler.shuffle,
         "the epoch": epoch,
         "the batch within the epoch": batch,
-        "the data (by a digest of some windows)": _digest(source),
+        "the data (by a digest)": _digest(source),
     }
 
 
@@ -135,17 +136,20 @@ def digest_of_variables(variables: Iterable[Any]) -> str:
 
 
 def _digest(source: WindowSource) -> str:
-    """Return a digest of some windows, and of the places of all series and windows."""
+    """Return a digest of the values, or of some windows; and of all series' and windows' places."""
     sampler = source.sampler
     in_order = replace(
         source,
         sampler=replace(sampler, shuffle=False, remainder="keep", shards=1, shard=0, devices=1),
     )
+    values, whole = source.panel.values, []
+    if values.size <= _VALUES and not source.panel.on_disk:
+        whole = [values]
     chosen = np.unique(np.linspace(0, sampler.total - 1, _WINDOWS).astype(np.int64))
     windows = [in_order.read(0, int(number), int(number) + 1) for number in chosen]
     ranges = sampler.ranges
     places = [source.panel.offsets, ranges.first, ranges.series]
-    return _hashed([*keras.tree.flatten(windows), *places])
+    return _hashed([*whole, *keras.tree.flatten(windows), *places])
 
 
 def _hashed(arrays: Iterable[Any]) -> str:

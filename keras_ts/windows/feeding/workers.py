@@ -128,10 +128,12 @@ def share(sampler: BatchSampler, workers: Workers) -> BatchSampler:
 
 def _part(sampler: BatchSampler, count: int, index: int, devices: int) -> BatchSampler:
     if sampler.batch_size % (count * devices):
+        sharing = f"{devices} devices"
+        if count > 1:
+            sharing = f"count={count} workers of {devices} device{'s' * (devices > 1)} each"
         raise ValueError(
-            f"batch_size must be a multiple of {count * devices}, since count={count} workers of "
-            f"{devices} device{'s' * (devices > 1)} each share every batch. Received: "
-            f"batch_size={sampler.batch_size}."
+            f"batch_size must be a multiple of {count * devices}, since {sharing} share every "
+            f"batch. Received: batch_size={sampler.batch_size}."
         )
     return replace(sampler, shards=count, shard=index, devices=devices)
 

@@ -124,14 +124,13 @@ def _with_gaps(panel: Panel, clock: Clock, spec: WindowSpec, table: Any) -> Pane
     if wrong is not None:
         kind, position = wrong
         verb = "repeats" if kind == "duplicate" else "goes back in"
+        cure = f"Sort each series by it, {_sorting(table, spec)}, and keep one row per timestamp"
+        if panel.single:
+            cure += ", or name the column that tells series apart in id_column"
+        elif kind == "duplicate":
+            cure = "Keep one row per timestamp"
         raise ValueError(
-            f"time_column={spec.time_column!r} {verb} time at {panel.place(position)}. "
-            f"Sort each series by it, {_sorting(table, spec)}, and keep one row per timestamp"
-            + (
-                ", or name the column that tells series apart in id_column."
-                if panel.single
-                else "."
-            )
+            f"time_column={spec.time_column!r} {verb} time at {panel.place(position)}. {cure}."
         )
     if spec.handling.gaps == "ignore":
         return panel
@@ -150,9 +149,11 @@ def refuse_gaps(panel: Panel, gaps: IntArray, spec: WindowSpec) -> None:
     if clock is None or not len(gaps):
         return
     before, after = clock.written(gaps[0] - 1), clock.written(gaps[0])
+    number = int(np.searchsorted(panel.offsets, gaps[0], side="right")) - 1
+    where = "" if panel.single else f" in {panel.series(number)}"
     raise ValueError(
         f"time_column={spec.time_column!r} has {len(gaps)} irregular step"
-        f"{'s' * (len(gaps) > 1)}, the first from {before} to {after}. Insert the missing "
+        f"{'s' * (len(gaps) > 1)}, the first from {before} to {after}{where}. Insert the missing "
         'rows, or pass missing="mask" for a model that masks them, missing="drop" to leave out '
         'the windows that cross a gap, or missing="keep" to count rows instead of time.'
     )

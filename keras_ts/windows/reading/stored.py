@@ -61,6 +61,7 @@ class StoredSettings:
         complete: True if all values are finite.
         filled: True if gaps in time were filled with missing rows.
         gappy: True if filling gaps adds rows.
+        token: Differs whenever a store is written, so that two stores in one place are told apart.
     """
 
     files: str
@@ -78,6 +79,7 @@ class StoredSettings:
     complete: bool
     filled: bool
     gappy: bool
+    token: str
 
     @property
     def varying(self) -> list[str]:
@@ -154,6 +156,7 @@ class StoredPanel(PickledByFields):
             ValueError: ``spec`` disagrees with what was settled as the store was written.
         """
         settings = self.settings
+        self._refuse_replaced()
         _check(spec, settings)
         columns = Columns.of(
             replace(spec, categories=settings.categories),
@@ -187,6 +190,18 @@ class StoredPanel(PickledByFields):
         if not (spec.handling.series or settings.complete):
             refuse_missing(panel)
         return replace(panel, gaps=gaps[:0]) if spec.handling.gaps == "ignore" else panel
+
+    def _refuse_replaced(self) -> None:
+        """Refuse another store in the place of the one that was opened."""
+        path = Path(self.folder) / SETTINGS
+        if (
+            not path.is_file()
+            or json.loads(path.read_text("utf-8"))["token"] != self.settings.token
+        ):
+            raise ValueError(
+                f"folder={self.folder!r} no longer holds the store that was opened. Open it again: "
+                "PanelStore(folder)."
+            )
 
     def frequencies(self, expected: str | None) -> Frequencies:
         """Return the frequency of each series, where a model expects one.
@@ -228,10 +243,18 @@ class StoredPanel(PickledByFields):
         try:
             return np.memmap(path, np.dtype(dtype), "r", shape=shape)
         except (OSError, ValueError) as error:
-            raise ValueError(f"{str(path)!r} is broken: {error}. Write the store again.") from None
+            raise _broken(path, error) from None
 
     def _array(self, name: str) -> Array:
-        return np.load(Path(self.folder) / f"{name}.npy")
+        path = Path(self.folder) / f"{name}.npy"
+        try:
+            return np.load(path)
+        except (OSError, ValueError, EOFError) as error:
+            raise _broken(path, error) from None
+
+
+def _broken(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"{str(path)!r} is broken: {error}. Write the store again.")
 
 
 def opened_polars() -> Any:

@@ -157,7 +157,8 @@ def _read(column: Any, name: str, where: str) -> _Column:
 def received(column: Any) -> str:
     """Return the type and the first value of a column, for an error."""
     dtype = column.to_native().dtype if is_period(column) else column.dtype
-    return f"{dtype}, first value {column[0] if len(column) else None!r}"
+    values = column.drop_nulls().head(1).to_list()
+    return f"{dtype}, first value {values[0] if values else None!r}"
 
 
 def is_period(column: Any) -> bool:

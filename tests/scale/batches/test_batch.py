@@ -79,3 +79,11 @@ def test_dates_of_python_come_back_as_they_were():
 def test_wrong_batches_are_refused(batch, plan, error, says):
     with pytest.raises(error, match=says):
         Batch.of(batch, PANEL, plan)
+
+
+@pytest.mark.parametrize("dtype", ["string", "object"])
+def test_ids_that_pandas_calls_missing_are_one_series(dtype):
+    past, _ = rows()
+    past["shop"] = past["shop"].astype(dtype)
+    past.loc[past["shop"] == SHOPS[0], "shop"] = pd.NA
+    assert Batch.of(past, PANEL, None).lengths.tolist() == [25] * len(SHOPS)

@@ -1,5 +1,6 @@
 """Processes of a run raise the same error where they differ, and none raises alone."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +23,24 @@ def source(seed=1, windows=19, offset=0.0, **settings):
 def gather(monkeypatch, other):
     """Let another process answer with ``other``."""
     monkeypatch.setattr(agreement, "_gathered", lambda message: [message, other])
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_the_data_are_compared_whole_or_by_windows_all_over(on_disk, tmp_path):
+    series, facts = np.sin(np.arange(3000.0)), []
+    for part in (slice(0), slice(1500, 1520)):
+        changed = series.copy()
+        changed[part] = 0
+        if on_disk:
+            np.save(tmp_path / "series.npy", changed)
+            changed = np.load(tmp_path / "series.npy", mmap_mode="r")
+        facts.append(facts_of(WindowedSeries(4).build(changed)._source, (0, 0)))
+    assert facts[0] != facts[1]
+
+
+def test_an_error_of_any_letters_fits_a_message():
+    text = json.dumps({"error": {"text": "\U0001f600" * agreement._CHARACTERS}})
+    assert len(text.encode()) < agreement._BYTES
 
 
 def test_a_single_process_agrees_with_itself():
@@ -55,7 +74,7 @@ def test_an_error_of_one_process_is_raised_in_all(monkeypatch):
     ("change", "name"),
     [
         ({"windows": 20}, "the number of windows"),
-        ({"offset": 1.0}, "the data (by a digest of some windows)"),
+        ({"offset": 1.0}, "the data (by a digest)"),
         ({"remainder": "pad"}, "remainder"),
     ],
 )
