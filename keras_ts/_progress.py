@@ -9,7 +9,7 @@ import keras
 PATIENCE_SECONDS = 5.0
 
 
-class Progress:
+class ProgressBar:
     """Counts what is done, and shows it once that takes more than some seconds."""
 
     def __init__(self, total: int | None, unit: str) -> None:

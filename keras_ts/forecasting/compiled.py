@@ -15,7 +15,7 @@ from keras import ops
 
 from keras_ts._dtypes import at_least_float32
 from keras_ts._models import Run, run_by_jax, variables_of
-from keras_ts._progress import Progress
+from keras_ts._progress import ProgressBar
 from keras_ts._typing import Array, BoolArray
 from keras_ts.forecasting.loop import Loop, Rounds
 from keras_ts.windows.reading.panel import Panel, missing_rows
@@ -74,7 +74,7 @@ def loop_inputs(model: keras.Model, shapes: dict[str, tuple[int, ...]]) -> Any:
     return inputs if len(inputs) > 1 else inputs["past"]
 
 
-def predict(run: Run, inputs: dict[str, Array], progress: Progress) -> Array:
+def predict(run: Run, inputs: dict[str, Array], progress: ProgressBar) -> Array:
     """Return the outputs of a loop for all rows of ``inputs``.
 
     Every new shape is compiled, so the number of rows in a batch is a power of two. The last batch

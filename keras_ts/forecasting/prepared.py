@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from keras_ts._dtypes import at_least_float32
-from keras_ts._progress import Progress
+from keras_ts._progress import ProgressBar
 from keras_ts._typing import Array
 from keras_ts.forecasting.compiled import (
     check_finite,
@@ -128,7 +128,7 @@ class Prepared:
         panel, model, rounds = self.panel, self.interface.model, self.rounds
         shape = (len(panel.lengths), rounds.steps, *rounds.step_shape)
         values = np.full(shape, np.nan, at_least_float32(model))
-        progress = Progress(len(self.history.chosen), "series")
+        progress = ProgressBar(len(self.history.chosen), "series")
         for part, inputs in self.parts():
             shapes = {role: tuple(array.shape[1:]) for role, array in inputs.items()}
             closed, hollow = (at[:, : self.steps] for at in closed_steps(inputs, rounds))

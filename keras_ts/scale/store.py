@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._files import path_text
-from keras_ts._progress import Progress
+from keras_ts._progress import ProgressBar
 from keras_ts.scale.writing.buckets import close_files, distribute
 from keras_ts.scale.writing.finishing import finish
 from keras_ts.scale.writing.sorting import (
@@ -156,7 +156,7 @@ def _write(source: Source, work: Unfinished, windows: WindowedSeries) -> None:
             windows,
             count,
             lambda first: Layout.of(first, windows, whole=False),
-            Progress(source.rows, "row"),
+            ProgressBar(source.rows, "row"),
         )
         rows = buckets.rows.tolist()
         if work.read("rows.json") not in (None, rows):
@@ -168,7 +168,7 @@ def _write(source: Source, work: Unfinished, windows: WindowedSeries) -> None:
                 path.unlink()
             work.write("missing.json", windows.missing)
         layout = Layout.of(buckets, windows)
-        begins, progress = concatenated_offsets(buckets.rows), Progress(sum(rows), "row")
+        begins, progress = concatenated_offsets(buckets.rows), ProgressBar(sum(rows), "row")
         parts = []
         for number in np.flatnonzero(buckets.rows).tolist():
             path = work.path / f"bucket-{number:04d}.npz"

@@ -15,7 +15,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._files import replacing
-from keras_ts._progress import Progress
+from keras_ts._progress import ProgressBar
 from keras_ts._typing import IntArray
 from keras_ts.scale.writing.sources import Piece
 from keras_ts.scale.writing.unfinished import Unfinished
@@ -91,7 +91,7 @@ def distribute(
     spec: WindowSpec,
     count: int,
     check: Callable[[Buckets], Any],
-    progress: Progress,
+    progress: ProgressBar,
 ) -> Buckets:
     """Distribute the rows of a source, but for pieces that an interrupted write distributed.
 

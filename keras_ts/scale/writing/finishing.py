@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from keras_ts._files import replacing
-from keras_ts._progress import Progress
+from keras_ts._progress import ProgressBar
 from keras_ts._typing import Array, IntArray
 from keras_ts.scale.writing.sorting import BUCKET_BYTES, SORTED, Layout, SortedSeries
 from keras_ts.scale.writing.unfinished import Unfinished, write_array
@@ -131,7 +131,7 @@ def _rewritten(
     if spec.cycles:
         kind = np.result_type(kind, np.float32)
     lengths, row = [], 0
-    progress = Progress(len(panel.values), "row")
+    progress = ProgressBar(len(panel.values), "row")
     for name in ("values", "times", "local_times", "given"):  # Of an interrupted write.
         (work.folder / f"{_REGULAR}.{name}").unlink(missing_ok=True)
     for begin, end in series_blocks(panel.offsets, max(BUCKET_BYTES // layout.row_bytes, 1)):

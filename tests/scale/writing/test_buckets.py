@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from keras_ts import WindowedSeries
-from keras_ts._progress import Progress
+from keras_ts._progress import ProgressBar
 from keras_ts.scale.writing.buckets import close_files, distribute
 from keras_ts.scale.writing.sources import Piece, open_source
 from keras_ts.scale.writing.unfinished import Unfinished
@@ -22,7 +22,7 @@ def distributed(tmp_path):
     def function(pieces, count=3):
         source = open_source(pieces, work.path)
         return distribute(
-            source.pieces, work, WINDOWS, count, lambda first: None, Progress(None, "row")
+            source.pieces, work, WINDOWS, count, lambda first: None, ProgressBar(None, "row")
         )
 
     yield function
