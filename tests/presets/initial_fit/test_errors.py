@@ -9,6 +9,8 @@ from keras_ts.presets.initial_fit import errors
 class Zero:
     """A probe whose model forecasts 0, and the numbers of windows that it was given."""
 
+    variables = ()  # That a distribution would divide.
+
     def __init__(self):
         self.sizes = []
 

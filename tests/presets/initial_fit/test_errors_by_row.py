@@ -12,6 +12,8 @@ RNG = np.random.default_rng(0)
 class Zero:
     """A probe whose model forecasts 0."""
 
+    variables = ()  # That a distribution would divide.
+
     def __init__(self, units=None):
         self.units = units
 
