@@ -87,7 +87,7 @@ class Timed:
             os.kill(os.getpid(), signal.SIGKILL)
         forecaster = vars(sys).get("timed_forecaster")
         if forecaster is None:
-            forecaster = sys.timed_forecaster = pickle.loads(self._pickled)  # noqa: S301
+            forecaster = sys.timed_forecaster = pickle.loads(self._pickled)  # noqa: S301 - our own
             forecaster(batch)
         start, cpu = time.perf_counter() - begin, time.process_time()
         ahead = forecaster(batch)
@@ -237,7 +237,7 @@ def main():
     print(f"{arguments.series:,} series of {arguments.rows} rows, {arguments.cores} cores")
     for name in arguments.ways:
         command = [sys.executable, "-W", "ignore", *sys.argv, "--one", name, str(folder)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)  # noqa: S603
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)  # noqa: S603 - this very file
         report = json.loads(done.stdout.splitlines()[-1])
         print(f"{name}: engine starts in {report['engine']:.1f} s, peak {report['peak']:.2f} GB")
         for number, (seconds, start, busy, workers) in enumerate(report["runs"]):

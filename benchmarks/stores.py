@@ -136,7 +136,7 @@ def run_batches(folder, source, count):
 
 def in_process(*arguments):
     """Run one measurement in a fresh process, and return the numbers that it prints."""
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(  # noqa: S603 - this very file
         [sys.executable, __file__, *map(str, arguments)], stdout=subprocess.PIPE, check=True
     )
     return [float(number) for number in done.stdout.splitlines()[-1].split()]

@@ -333,9 +333,8 @@ def in_time_order(dataset: WindowDataset, weighted: bool = False) -> WindowSourc
     ``source.read(0, begin, end)`` returns ``(x, y)`` of the windows ``begin .. end - 1``, whatever
     the order and the shard of the dataset; if ``weighted``, also their weights, if they have any.
     """
-    source = dataset._source
-    sampler = replace(source.sampler, shuffle=False, remainder="keep", shards=1, shard=0, devices=1)
-    return replace(source, sampler=sampler, weights=source.weights if weighted else None)
+    source = dataset._source.in_time_order()
+    return source if weighted else replace(source, weights=None)
 
 
 def in_random_order(dataset: WindowDataset) -> WindowDataset:

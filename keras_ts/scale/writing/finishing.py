@@ -16,7 +16,7 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.scale.writing.sorting import BUCKET_BYTES, SORTED, Layout, SortedSeries
 from keras_ts.scale.writing.unfinished import Unfinished, write_array
 from keras_ts.windows.arithmetic.frequencies import Frequencies, usual
-from keras_ts.windows.arithmetic.geometry import concatenated_offsets, series_blocks
+from keras_ts.windows.arithmetic.geometry import concatenated_offsets, in_blocks
 from keras_ts.windows.reading.calendar import checked_front, with_calendar
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.common_grid import on_common_grid
@@ -134,8 +134,9 @@ def _rewritten(
     progress = ProgressBar(len(panel.values), "row")
     for name in ("values", "times", "local_times", "given"):  # Of an interrupted write.
         (work.folder / f"{_REGULAR}.{name}").unlink(missing_ok=True)
-    for begin, end in series_blocks(panel.offsets, max(BUCKET_BYTES // layout.row_bytes, 1)):
-        part = part_of_panel(panel, begin, end)
+    for series in in_blocks(panel.lengths, max(BUCKET_BYTES // layout.row_bytes, 1)):
+        begin, end = series.start, series.stop
+        part = part_of_panel(panel, series)
         if fills:
             part = with_missing_rows(part, spec)
             places = np.arange(len(part.values)) if part.given is None else part.given

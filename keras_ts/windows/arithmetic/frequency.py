@@ -31,7 +31,7 @@ class _Way:
     first: bool = False
 
 
-# Rows of a block, without its last series.
+# The most rows of a block of several series.
 _BLOCK = 1 << 19
 _NOT_DAILY = [rule for rule in FREQUENCY_RULES if rule != "day"]
 

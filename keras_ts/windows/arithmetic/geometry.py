@@ -142,21 +142,6 @@ def concatenated_offsets(lengths: Any) -> IntArray:
     return np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
 
 
-def series_blocks(offsets: IntArray, most: int) -> list[tuple[int, int]]:
-    """Divide series into neighbours that have at most ``most`` rows together, or are one series.
-
-    Returns:
-        The first series of each block, and the one after its last.
-    """
-    blocks, begin = [], 0
-    while begin < len(offsets) - 1:
-        end = int(np.searchsorted(offsets, offsets[begin] + most, side="right")) - 1
-        end = min(max(end, begin + 1), len(offsets) - 1)
-        blocks.append((begin, end))
-        begin = end
-    return blocks
-
-
 def distinct(ordered: IntArray) -> IntArray:
     """Return the different numbers of an array in order; ``np.unique`` would order them again."""
     return ordered[np.append(True, np.diff(ordered) > 0)]
@@ -194,9 +179,13 @@ def run_positions(first: IntArray, count: IntArray, step: int = 1) -> IntArray:
 
 
 def in_blocks(sizes: IntArray, most: int) -> Iterator[slice]:
-    """Yield slices of neighbours whose sizes, without the last one's, sum to at most ``most``."""
-    begins = np.flatnonzero(np.diff((np.cumsum(sizes) - sizes) // most, prepend=-1))
-    return map(slice, begins.tolist(), [*begins[1:].tolist(), len(sizes)])
+    """Yield slices of neighbours whose sizes sum to at most ``most``, or of a single larger one."""
+    ends, begin = np.cumsum(sizes), 0
+    while begin < len(ends):
+        room = ends[begin] - sizes[begin] + most
+        stop = max(int(np.searchsorted(ends, room, side="right")), begin + 1)
+        yield slice(begin, stop)
+        begin = stop
 
 
 def in_pieces(count: IntArray, most: int) -> tuple[IntArray, IntArray, IntArray]:
@@ -221,8 +210,8 @@ def only_where(ranges: WindowRanges, span: int, allowed: Any, block: int = 1 << 
         span: Positions from a window's first input to its last target.
         allowed: Function of the flat starts of some runs of windows, and of the number of windows
             in each, that returns one bool per window, run after run.
-        block: Largest number of windows in a run, and of positions that the runs of a call span
-            without the last one. It bounds the memory for a series on disk.
+        block: Largest number of windows in a run, and of positions that several runs of a call
+            span together. It bounds the memory for a series on disk.
     """
     source, done, counts = in_pieces(ranges.count, block)
     begins = ranges.first[source] + ranges.step * done

@@ -8,7 +8,6 @@ processes with another number of batches wait for each other without end.
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,11 +136,7 @@ def digest_of_variables(variables: Iterable[Any]) -> str:
 
 def _digest(source: WindowSource) -> str:
     """Return a digest of the values, or of some windows; and of all series' and windows' places."""
-    sampler = source.sampler
-    in_order = replace(
-        source,
-        sampler=replace(sampler, shuffle=False, remainder="keep", shards=1, shard=0, devices=1),
-    )
+    sampler, in_order = source.sampler, source.in_time_order()
     values, whole = source.panel.values, []
     if values.size <= _VALUES and not source.panel.on_disk:
         whole = [values]

@@ -160,11 +160,14 @@ class KerasDataAdapter(_keras_private.DataAdapter):
 
         def check() -> dict[str, Any]:
             self._refuse_run(arguments, workers)
+            seed = seed_of(self._source, placed=self._progress.placed)
+            if workers.processes == 1:  # A digest of the data takes time.
+                return seed
             facts = facts_apart if workers.apart else facts_of
             return {
                 "the method called": method,
                 **facts(self._source, self._progress.place),
-                **seed_of(self._source, placed=self._progress.placed),
+                **seed,
                 "the number of BackupAndRestore callbacks": len(paths),
             }
 

@@ -4,7 +4,7 @@ A source has no position, so that readers in several threads or frameworks canno
 other.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -82,6 +82,13 @@ class WindowSource(PickledByFields):
         """Return the targets of all windows in time order."""
         ranges = self.sampler.ranges
         return self._gather.target(ranges.starts(np.arange(ranges.total)))
+
+    def in_time_order(self) -> "WindowSource":
+        """Return a source of all windows in time order, without padding, of whatever shard."""
+        sampler = replace(
+            self.sampler, shuffle=False, remainder="keep", shards=1, shard=0, devices=1
+        )
+        return replace(self, sampler=sampler)
 
     @property
     def placement(self) -> Placement:

@@ -11,7 +11,7 @@ import numpy as np
 from keras_ts._typing import BoolArray, IntArray
 from keras_ts.windows.arithmetic.frequencies import Frequencies
 from keras_ts.windows.arithmetic.frequency_rules import per_row
-from keras_ts.windows.arithmetic.geometry import concatenated_offsets, series_blocks
+from keras_ts.windows.arithmetic.geometry import concatenated_offsets, in_blocks
 from keras_ts.windows.arithmetic.steps import Frequency
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.panel import Panel
@@ -56,9 +56,9 @@ def _joined_in_blocks(
 ) -> tuple[BoolArray, IntArray]:
     """Return what ``_joined`` does, reading some series at a time."""
     joined, gaps = np.zeros_like(others), []
-    for begin, end in series_blocks(clock.offsets, _MOST_ROWS):
+    for series in in_blocks(np.diff(clock.offsets), _MOST_ROWS):
         part = np.zeros_like(others)
-        part[begin:end] = others[begin:end]
+        part[series] = others[series]
         fits, inside = _joined(frequency, clock, part)
         joined |= fits
         gaps.append(inside)

@@ -16,15 +16,11 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._files import path_text
-from keras_ts._typing import Array
+from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.categories import Categories, expanded
 from keras_ts.windows.arithmetic.frequencies import Frequencies
 from keras_ts.windows.arithmetic.frequency import kept
-from keras_ts.windows.arithmetic.geometry import (
-    PickledByFields,
-    concatenated_offsets,
-    series_blocks,
-)
+from keras_ts.windows.arithmetic.geometry import PickledByFields, concatenated_offsets, in_blocks
 from keras_ts.windows.arithmetic.steps import Frequency
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.frames import ids_of, open_frame, refuse_gaps
@@ -280,12 +276,10 @@ def kept_in_blocks(clock: Clock, own: Frequencies, like: Frequency | str) -> Fre
     if all(str(kind) == str(like) for kind in own.kinds):
         return own
     parts = []
-    for begin, end in series_blocks(clock.offsets, _BLOCK_ROWS):
-        rows = slice(int(clock.offsets[begin]), int(clock.offsets[end]))
-        local = None if clock.local_times is None else np.array(clock.local_times[rows])
-        offsets = clock.offsets[begin : end + 1] - rows.start
-        part = Frequencies.of(own.kinds, own.codes[begin:end])
-        parts.append(kept(np.array(clock.times[rows]), offsets, local, part, like))
+    for series in in_blocks(np.diff(clock.offsets), _BLOCK_ROWS):
+        part = _part_of_clock(clock, series)
+        frequencies = Frequencies.of(own.kinds, own.codes[series])
+        parts.append(kept(part.times, part.offsets, part.local_times, frequencies, like))
     return joined_frequencies(parts)
 
 
@@ -300,27 +294,35 @@ def joined_frequencies(parts: Sequence[Frequencies]) -> Frequencies:
     return Frequencies.of(kinds, np.concatenate(codes))
 
 
-def part_of_panel(panel: Panel, begin: int, end: int) -> Panel:
-    """Return the series ``begin .. end - 1`` of a panel, in memory."""
-    first, last = (int(panel.offsets[number]) for number in (begin, end))
-    offsets, rows = concatenated_offsets(panel.lengths[begin:end]), slice(first, last)
-    clock = panel.clock
-    if clock is not None:
-        own = clock.filled_by
-        if own is not None:
-            own = Frequencies.of(own.kinds, own.codes[begin:end])
-        local = None if clock.local_times is None else np.array(clock.local_times[rows])
-        times = np.array(clock.times[rows])
-        clock = Clock(times, offsets, local, clock.zones, clock.expected, own)
-    inside = slice(*np.searchsorted(panel.gaps, [first, last]))
+def _rows_of(offsets: IntArray, series: slice) -> slice:
+    """Return the rows of neighbouring series."""
+    return slice(int(offsets[series.start]), int(offsets[series.stop]))
+
+
+def _part_of_clock(clock: Clock, series: slice) -> Clock:
+    """Return the timestamps of neighbouring series, in memory."""
+    rows, own = _rows_of(clock.offsets, series), clock.filled_by
+    return replace(
+        clock,
+        times=np.array(clock.times[rows]),
+        offsets=clock.offsets[series.start : series.stop + 1] - rows.start,
+        local_times=None if clock.local_times is None else np.array(clock.local_times[rows]),
+        filled_by=None if own is None else Frequencies.of(own.kinds, own.codes[series]),
+    )
+
+
+def part_of_panel(panel: Panel, series: slice) -> Panel:
+    """Return neighbouring series of a panel, in memory."""
+    rows = _rows_of(panel.offsets, series)
+    inside = slice(*np.searchsorted(panel.gaps, [rows.start, rows.stop]))
     return replace(
         panel,
         values=np.array(panel.values[rows]),
-        offsets=offsets,
-        clock=clock,
-        gaps=panel.gaps[inside] - first,
-        labels=None if panel.labels is None else panel.labels[begin:end],
-        static=None if panel.static is None else panel.static[begin:end],
+        offsets=concatenated_offsets(panel.lengths[series]),
+        clock=None if panel.clock is None else _part_of_clock(panel.clock, series),
+        gaps=panel.gaps[inside] - rows.start,
+        labels=None if panel.labels is None else panel.labels[series],
+        static=None if panel.static is None else panel.static[series],
     )
 
 

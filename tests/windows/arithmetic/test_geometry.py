@@ -17,11 +17,11 @@ from keras_ts.windows.arithmetic.geometry import (
     Geometry,
     WindowRanges,
     concatenated_offsets,
+    in_blocks,
     layout,
     only_where,
     part_of,
     run_positions,
-    series_blocks,
     windowed_any,
     windows_reading,
 )
@@ -253,5 +253,6 @@ def test_descriptions_of_windows_do_not_change():
 
 
 def test_blocks_hold_whole_series():
-    assert series_blocks(np.array([0, 2, 4, 9, 10, 10]), 4) == [(0, 2), (2, 3), (3, 5)]
-    assert series_blocks(np.array([0]), 4) == []
+    blocks = in_blocks(np.diff([0, 2, 4, 9, 10, 10]), 4)
+    assert [(block.start, block.stop) for block in blocks] == [(0, 2), (2, 3), (3, 5)]
+    assert list(in_blocks(np.diff([0]), 4)) == []

@@ -12,7 +12,7 @@ import pytest
 
 from helpers import BACKEND, compiled, distinct, only_tensorflow
 from keras_ts import WindowedSeries
-from keras_ts.windows.feeding import workers
+from keras_ts.windows.feeding import keras_adapter, workers
 from keras_ts.windows.feeding.workers import Workers, share
 
 only_jax = pytest.mark.skipif(BACKEND != "jax", reason="Keras distributes on JAX alone")
@@ -95,6 +95,12 @@ def test_devices_share_an_odd_last_batch_and_the_loss_is_that_of_one(method, mon
         rows = [len(targets) for targets, _ in rows_fed(dataset)]
         assert rows == [8, 8, 3 if devices == 1 else 4]
     np.testing.assert_allclose(*results, rtol=1e-5)
+
+
+def test_a_single_process_digests_no_data(monkeypatch):
+    """It has nothing to compare them with, and a fit would begin later."""
+    monkeypatch.setattr(keras_adapter, "facts_of", None)
+    compiled().fit(built(), verbose=0)
 
 
 @only_tensorflow

@@ -133,7 +133,7 @@ def test_settings_survive_json(store):
 
 def test_a_part_of_a_panel_is_that_of_its_series():
     spec = dataclasses.replace(WINDOWS, calendar=None)
-    part = part_of_panel(read_frame(panel(True), spec), 0, 1)
+    part = part_of_panel(read_frame(panel(True), spec), slice(0, 1))
     alone = read_frame(panel(True).filter(pl.col("id") == 0), dataclasses.replace(
         spec, categories={"kind": ["a", "b"], "event": ["none", "sale"]}
     ))  # fmt: skip
