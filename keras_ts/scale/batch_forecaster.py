@@ -79,7 +79,7 @@ class BatchForecaster:
     Call arguments:
         batch: A frame of pandas or polars, or a pyarrow Table.
 
-    Returns:
+    Output:
         A frame of the same library with the columns of ``forecast`` and ``problem``, one row for
         each series and step, sorted by both. ``problem`` is null for a series that was forecast.
         The timestamps of a series are null if reading it raised an error.
