@@ -14,8 +14,8 @@ from sybil.parsers.rest import DocTestParser
 
 def _enter_folder(namespace: dict[str, Any]) -> None:
     """Run a page in a folder of its own, since pages save files as a reader would."""
-    # It needs an older pandas than the tests have, and is installed by nox -s peers.
-    namespace["without_statsforecast"] = importlib.util.find_spec("statsforecast") is None
+    # Packages that the tests do not have, and that nox -s clients installs.
+    namespace["lacks"] = lambda *names: not all(map(importlib.util.find_spec, names))
     folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
     namespace["_left"] = Path.cwd(), folder
     os.chdir(folder.name)

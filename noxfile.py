@@ -13,6 +13,11 @@ nox.options.sessions = ["tests", "lint", "types", "docs"]
 
 BACKENDS = ["tensorflow", "jax", "torch"]
 KERAS = ["newest", "3.12.4"]
+# By group, the packages that go into one environment, and the pages and tests that need them.
+CLIENTS = {
+    # It needs an older pandas than the other tests have.
+    "statsforecast": (["statsforecast"], ["docs/guide/comparing.md"]),
+}
 
 
 def install(session: nox.Session, backend: str, keras: str = "newest") -> dict[str, str]:
@@ -71,11 +76,13 @@ def exports(session: nox.Session, backend: str) -> None:
 
 
 @nox.session
-def peers(session: nox.Session) -> None:
-    """The page that judges a model beside statsforecast, which needs an older pandas."""
-    session.install(".[test,jax]", "statsforecast")
+@nox.parametrize("group", list(CLIENTS))
+def clients(session: nox.Session, group: str) -> None:
+    """What the guides tell of other packages, with the packages themselves."""
+    packages, tests = CLIENTS[group]
+    session.install(".[test,jax]", *packages)
     env = {"KERAS_BACKEND": "jax", "PYTHONSAFEPATH": "1"}
-    session.run("pytest", "docs/guide/comparing.md", env=env)
+    session.run("pytest", "-m", "slow or not slow", *tests, env=env)
 
 
 @nox.session
