@@ -29,7 +29,7 @@ def _leave_folder(namespace: dict[str, Any]) -> None:
 
 _pages = Sybil(
     parsers=[PythonCodeBlockParser(), SkipParser()],
-    patterns=["docs/*.md", "docs/**/*.md"],
+    patterns=["docs/*.md", "docs/*/*.md", "docs/*/*/*.md"],  # A ** matches one folder alone.
     # The front pages run on what their install lines bring, in tests/test_pages.py.
     excludes=["docs/index.md"],
     setup=_enter_folder,

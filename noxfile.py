@@ -13,10 +13,26 @@ nox.options.sessions = ["tests", "lint", "types", "docs"]
 
 BACKENDS = ["tensorflow", "jax", "torch"]
 KERAS = ["newest", "3.12.4"]
-# By group, the packages that go into one environment, and the pages and tests that need them.
+# By group, the packages that go into one environment, and the pages and tests that need them, with
+# the warnings of those packages that are not ours to mend.
+LIGHTNING = ["-Wignore::FutureWarning", "-Wignore::UserWarning"]
 CLIENTS = {
     # It needs an older pandas than the other tests have.
     "statsforecast": (["statsforecast"], ["docs/guide/comparing.md"]),
+    "skforecast": (
+        ["skforecast"],
+        [
+            "-Wignore:Skipping variable loading:UserWarning",
+            "-Wignore:The following bins:UserWarning",
+            "docs/guide/coming-from/skforecast.md",
+        ],
+    ),
+    # Its historical_forecasts fails with pandas 3.
+    "darts": (["darts[torch]", "pandas<3"], [*LIGHTNING, "docs/guide/coming-from/darts.md"]),
+    "neuralforecast": (
+        ["neuralforecast"],
+        [*LIGHTNING, "docs/guide/coming-from/neuralforecast.md"],
+    ),
 }
 
 

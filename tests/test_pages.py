@@ -61,7 +61,7 @@ def brought(wanted):
     }
 
 
-GUIDES = sorted(str(path.relative_to(pages.ROOT)) for path in pages.ROOT.glob("docs/guide/*.md"))
+GUIDES = sorted(str(path.relative_to(pages.ROOT)) for path in pages.ROOT.glob("docs/guide/**/*.md"))
 
 
 @pytest.mark.parametrize("page", GUIDES)
