@@ -19,7 +19,11 @@ CLIENTS = {
     "statsforecast": (["statsforecast"], ["docs/guide/comparing.md"]),
     "tuners": (
         ["optuna", "optuna-integration[keras]", "keras-tuner"],
-        ["docs/guide/tuning.md", "tests/clients/test_optuna.py", "tests/clients/test_keras_tuner.py"],
+        [
+            "docs/guide/tuning.md",
+            "tests/clients/test_optuna.py",
+            "tests/clients/test_keras_tuner.py",
+        ],
     ),
     "mlflow": (["mlflow"], ["docs/guide/tracking.md", "tests/clients/test_mlflow.py"]),
     "hub": (["huggingface_hub"], ["docs/guide/sharing.md", "tests/clients/test_hub.py"]),
