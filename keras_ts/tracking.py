@@ -91,9 +91,9 @@ def log_forecaster(
     - the model, with its signature, an example, and what to install.
 
     ``mlflow.pyfunc.load_model(uri).predict(frame)`` then returns what ``forecast`` does, in a
-    process that imports MLflow alone. The frame has the columns that the model was trained on; the
-    time column may hold text, as in JSON. If the model reads columns known ahead, their rows follow
-    below, and a column ``known_ahead`` is True in them and False in the others, as for
+    process that imports MLflow alone. The frame, one of pandas, has the columns that the model was
+    trained on; in JSON, timestamps are text. If the model reads columns known ahead, their rows
+    follow below, and a column ``known_ahead`` is True in them and False in the others, as for
     ``BatchForecaster``. ``predict(frame, params={"steps": 3, "incomplete": "nan"})`` sets these
     arguments of ``forecast``.
 
@@ -119,8 +119,8 @@ def log_forecaster(
             the windows are logged.
         name: The name of the model in MLflow. Defaults to ``"forecaster"``.
         **log_arguments: Arguments of ``mlflow.pyfunc.log_model``, such as
-            ``registered_model_name``, and ``extra_pip_requirements`` or ``code_paths`` for layers
-            of your own.
+            ``registered_model_name``. ``extra_pip_requirements``, a list, is added to what a
+            forecaster needs; ``pip_requirements`` or ``conda_env`` take its place.
 
     Returns:
         The ``ModelInfo`` of MLflow, with ``model_uri``.
@@ -128,9 +128,9 @@ def log_forecaster(
     Raises:
         TypeError: ``model`` is not a Keras model, ``series`` or ``future`` no frame, or ``preset``
             no preset.
-        ValueError: The model carries no windows, ``series`` lacks a column, no forecast follows the
-            example, the scorecard is that of other weights, or the run has parameters of another
-            forecaster already.
+        ValueError: The model carries no windows, or was trained on an array; ``series`` lacks a
+            column, or its last rows cannot be forecast; the scorecard is that of other weights; or
+            the run has parameters of another forecaster already.
     """
     if not isinstance(preset, RecurrentPreset | None):
         raise TypeError(
@@ -141,8 +141,7 @@ def log_forecaster(
     interface = Interface.of(model, built=True)
     example = _example(interface, series, future)
     past, plan = _parted(example)
-    # A step without a forecast in the example shows the columns as well as one with.
-    ahead = forecast(model, past, future=plan, incomplete="nan")
+    ahead = forecast(model, past, future=plan)
     with tempfile.TemporaryDirectory() as temporary:
         folder, pictures = Path(temporary, _FILES), Path(temporary, "pictures")
         card = _saved(model, folder, report)
@@ -156,7 +155,7 @@ def log_forecaster(
             artifacts={_FILES: str(folder)},
             signature=_signature(interface, example, ahead),
             input_example=example,
-            **{"pip_requirements": _requirements(), **log_arguments},
+            **_with_requirements(log_arguments),
         )
         if card is not None:
             _log_scores(card, info.model_id)
@@ -242,6 +241,11 @@ def _frame(argument: str, frame: Any, names: list[Any]) -> pd.DataFrame:
         )
     table = open_frame(frame)
     names = list(dict.fromkeys(names)) or table.columns
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError(
+            "The model was trained on an array, whose columns are numbers, and a logged model "
+            "takes columns by their names. Train it on a frame."
+        )
     if lacking := [name for name in names if name not in table.columns]:
         raise ValueError(
             f"{argument} lacks the columns {lacking}, which the model reads. It has "
@@ -329,14 +333,23 @@ def _type(column: pd.Series) -> Any:
     return AnyType()
 
 
-def _requirements() -> list[str]:
-    """Return what a process needs to load a model, in the versions that are installed here."""
+def _with_requirements(log_arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments of ``log_model`` with what a process needs to load a model.
+
+    These are the versions that are installed here. MLflow itself would find them by running the
+    model, and would miss the backend that is used.
+    """
+    if {"pip_requirements", "conda_env"} & set(log_arguments):
+        return log_arguments
     backend = keras.backend.backend()
     owners = importlib.metadata.packages_distributions()
     names = ["keras", owners.get(backend, [backend])[0], "numpy", "narwhals", "pandas"]
     # A build such as 2.9.0+cpu is not on the package index.
     versions = {name: importlib.metadata.version(name).partition("+")[0] for name in names}
-    return [f"{name}=={version}" for name, version in {"keras-ts": __version__, **versions}.items()]
+    versions = {"keras-ts": __version__, **versions}
+    needed = [f"{name}=={version}" for name, version in versions.items()]
+    rest = dict(log_arguments)
+    return {"pip_requirements": [*needed, *rest.pop("extra_pip_requirements", [])], **rest}
 
 
 def _log_scores(card: Scorecard, model_id: str) -> None:

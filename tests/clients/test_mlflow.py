@@ -286,6 +286,7 @@ def test_a_second_forecaster_needs_a_run_of_its_own(model, parts):
         ),
         ({"future": None}, ValueError, "pass future="),
         ({"future": PLAN.drop(columns="promotion")}, ValueError, "future lacks the columns"),
+        ({"series": TABLE.groupby("store").tail(3)}, ValueError, "too short"),
         ({"series": TABLE.head(0)}, ValueError, "without a row"),
         ({"preset": "seasonal_gru"}, TypeError, "preset must be a RecurrentPreset"),
         ({"report": 3}, TypeError, "report must be what compare"),
@@ -303,6 +304,21 @@ def test_what_is_wrong_is_said_before_anything_is_logged(model, wrong, error, sa
 def test_a_model_without_windows_is_refused():
     with pytest.raises(ValueError, match="carries no windows"):
         log_forecaster(PRESET.build(window=14), TABLE)
+
+
+def test_a_model_that_was_trained_on_an_array_is_refused():
+    model = PRESET.build(WindowedSeries(14).build(np.arange(40.0)))
+    with pytest.raises(ValueError, match="trained on an array"):
+        log_forecaster(model, ALONE)
+
+
+def test_requirements_of_ones_own_are_added(model):
+    with mlflow.start_run():
+        info = log_forecaster(model, TABLE, future=PLAN, extra_pip_requirements=["six"])
+    folder = Path(mlflow.artifacts.download_artifacts(info.model_uri))
+    lines = (folder / "requirements.txt").read_text().splitlines()
+    assert "six" in lines
+    assert any(line.startswith("keras-ts==") for line in lines)
 
 
 def test_scores_of_other_weights_are_refused(parts, tmp_path):
