@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,7 @@ from sybil.parsers.rest import DocTestParser
 def _enter_folder(namespace: dict[str, Any]) -> None:
     """Run a page in a folder of its own, since pages save files as a reader would."""
     # Packages that the tests do not have, and that nox -s clients installs.
-    namespace["lacks"] = lambda *names: (
-        not all(name in sys.modules or importlib.util.find_spec(name) for name in names)
-    )
+    namespace["lacks"] = lambda *names: not all(map(importlib.util.find_spec, names))
     folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
     namespace["_left"] = Path.cwd(), folder
     os.chdir(folder.name)
