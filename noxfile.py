@@ -33,6 +33,16 @@ CLIENTS = {
         ["neuralforecast"],
         [*LIGHTNING, "docs/guide/coming-from/neuralforecast.md"],
     ),
+    "tuners": (
+        ["optuna", "optuna-integration[keras]", "keras-tuner"],
+        [
+            "docs/guide/tuning.md",
+            "tests/clients/test_optuna.py",
+            "tests/clients/test_keras_tuner.py",
+        ],
+    ),
+    "mlflow": (["mlflow"], ["docs/guide/tracking.md", "tests/clients/test_mlflow.py"]),
+    "hub": (["huggingface_hub"], ["docs/guide/sharing.md", "tests/clients/test_hub.py"]),
 }
 
 

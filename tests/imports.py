@@ -26,7 +26,7 @@ ROOMS = [
     ["presets", "sweep", "saving"],
     ["forecasting"],
     ["evaluation", "checks", "conversion", "scale"],
-    ["testing", "baselines", "command"],
+    ["testing", "baselines", "command", "tracking"],
     ["__main__"],
 ]
 # The files of these rooms import by the same rule.

@@ -78,5 +78,9 @@ def test_guides_name_what_they_import_beyond_the_start(page):
     extras = ["start", *re.findall(r"the `(\w+)` extra", text)]
     named = {*re.findall(r"pip install ([\w-]+)`", text), "keras-ts"}
     owners = importlib.metadata.packages_distributions()
-    rest = {module for module in modules if not named & {*owners.get(module, [module])}}
+    rest = {
+        module
+        for module in modules
+        if not named & {name.replace("_", "-") for name in owners.get(module, [module])}
+    }
     assert rest <= {*brought([f".[{','.join(extras)}]"]), "keras_ts"}

@@ -14,7 +14,6 @@ from typing import Any
 
 from keras_ts.saving.marker import marked
 from keras_ts.saving.schema import printable
-from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.carried import Carried
 
 HEADINGS = {"mae": "MAE", "rmse": "RMSE", "mase": "MASE", "smape": "sMAPE"}
@@ -100,7 +99,7 @@ def _head(card: Scorecard) -> Iterator[str]:
     yield "- keras_ts"
     if card.ok:  # Scores of other weights must not stand in the hub's tables.
         row = values["table"]["name"].index(values["model"])
-        targets = ", ".join(map(str, _columns(card)["target"])) or "values"
+        targets = ", ".join(map(str, card.carried.table_columns()["target"])) or "values"
         span = f"{targets}, {judged['first']} to {judged['last']}"
         yield from ("model-index:", f"- name: {_quoted(values['model'])}", "  results:")
         yield from ("  - task:", f"      type: {tag}", "      name: Time Series Forecasting")
@@ -152,7 +151,7 @@ def _body(card: Scorecard, picture: str | None) -> Iterator[str]:
 
 
 def _settings(card: Scorecard) -> Iterator[list[str]]:
-    windows, columns = card.carried.windows, _columns(card)
+    windows, columns = card.carried.windows, card.carried.table_columns()
     parts: dict[str, Sequence[Any]] = {
         "Forecasts": columns["target"],
         "Reads the past of": columns["past"],
@@ -271,7 +270,7 @@ def _judged_on(values: dict[str, Any]) -> str:
 
 
 def _code(card: Scorecard) -> Iterator[str]:
-    windows, columns = card.carried.windows, _columns(card)
+    windows, columns = card.carried.windows, card.carried.table_columns()
     keys = [name for name in (windows.id_column, windows.time_column) if name is not None]
     read = [*keys, *columns["past"], *columns["static"]]
     named = any(isinstance(name, str) for name in read)
@@ -306,17 +305,6 @@ def _limits(card: Scorecard) -> Iterator[str]:
             "that goes further reads its own values, and was not judged."
         )
         yield "It gives a point, without an interval."
-
-
-def _columns(card: Scorecard) -> dict[str, list[Any]]:
-    """Return the columns of the table by part, without a calendar's; all empty if unknown."""
-    columns, categories = card.carried.columns, card.carried.windows.categories
-    if columns is None:
-        return {"past": [], "future": [], "static": [], "target": []}
-    parts = columns.by_part()
-    parts["past"] = list(columns.read)
-    parts["future"] = [name for name in parts["future"] if name in columns.read]
-    return {part: collapsed(names, categories) for part, names in parts.items()}
 
 
 def _table(rows: Iterator[list[str]], side: str = "---:") -> Iterator[str]:

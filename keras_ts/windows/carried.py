@@ -13,6 +13,7 @@ from typing import Any, Self, cast
 
 from keras_ts import _checks
 from keras_ts._registration import renamed
+from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.arithmetic.steps import same_steps
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.roles import PARTS, Columns, named_columns
@@ -108,6 +109,18 @@ class Carried:
         """Return the same with other windows, which keep the categories that they lack."""
         categories = {**(self.windows.categories or {}), **(windows.categories or {})}
         return replace(self, windows=replace(windows, categories=categories or None))
+
+    def table_columns(self) -> dict[str, list[Any]]:
+        """Return the columns of the table by part, without a calendar's; all empty if unknown.
+
+        A column of text stands under its own name, in place of those of 0 and 1 that it becomes.
+        """
+        if self.columns is None:
+            return {part: [] for part in PARTS}
+        parts: dict[str, list[Any]] = {**self.columns.by_part(), "past": list(self.columns.read)}
+        parts["future"] = [name for name in parts["future"] if name in self.columns.read]
+        categories = self.windows.categories
+        return {part: collapsed(names, categories) for part, names in parts.items()}
 
     def get_config(self) -> dict[str, Any]:
         """Return the settings as plain Python values that JSON takes."""

@@ -1,0 +1,379 @@
+"""Logs a forecaster to MLflow: what it is, how good it is, and a model that takes and gives frames.
+
+It is imported by its own name, ``from keras_ts.tracking import log_forecaster``, and needs MLflow.
+
+MLflow's own flavor for Keras saves a model of tensors, and loads it in a process that has not
+imported keras_ts, so Keras refuses its layers. Here MLflow keeps the folder that ``save_model``
+writes, and a few lines of code that run at loading: they choose a backend that is installed, import
+keras_ts, and forecast from frames.
+"""
+
+import importlib.metadata
+import json
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import mlflow
+import pandas as pd
+from mlflow.entities import Metric, RunTag
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
+from mlflow.types.schema import AnyType
+
+from keras_ts import _checks
+from keras_ts._version import __version__
+from keras_ts.forecasting.forecast import forecast
+from keras_ts.interface import Interface
+from keras_ts.plotting.axes import own_axes
+from keras_ts.plotting.forecast import plot_forecast
+from keras_ts.presets.description import RecurrentPreset
+from keras_ts.saving.card import Scorecard
+from keras_ts.saving.load import load_model
+from keras_ts.saving.save import Report, save_model
+from keras_ts.saving.scorecard import scorecard
+from keras_ts.windows.reading.frames import open_frame
+
+__all__ = ["log_forecaster"]
+
+# The column of a logged model's input that is True in the rows known ahead.
+KNOWN_AHEAD = "known_ahead"
+# MLflow keeps the files of a model under this name.
+_FILES = "forecaster"
+# Of a parameter, which MLflow limits; the file of settings has the rest.
+_LONGEST = 500
+# The most metrics that MLflow takes at once.
+_BATCH = 1000
+# MLflow runs this when it loads the model. The process may never have heard of Keras, so the
+# backend is chosen here; KERAS_BACKEND goes before, and so does a Keras that is imported already.
+_CODE = '''"""Loads a forecaster of keras_ts, which keras_ts.tracking.log_forecaster logged."""
+
+import importlib.util
+import os
+import sys
+
+import mlflow
+
+backends = [name for name in ({backend!r}, "jax", "torch", "tensorflow")
+            if importlib.util.find_spec(name)]
+if "keras" not in sys.modules and backends:
+    os.environ.setdefault("KERAS_BACKEND", backends[0])
+
+from keras_ts.tracking import LoggedForecaster  # noqa: E402
+
+mlflow.models.set_model(LoggedForecaster())
+'''
+
+
+def log_forecaster(
+    model: keras.Model,
+    series: Any,
+    *,
+    future: Any = None,
+    report: Report | None = None,
+    preset: RecurrentPreset | None = None,
+    name: str = "forecaster",
+    **log_arguments: Any,
+) -> Any:
+    """Log a forecaster to the active run of MLflow, so that any process can load it and forecast.
+
+    The run gets:
+
+    - parameters: the settings of the windows, of the preset and of its recipe, such as
+      ``windows.window``, ``preset.units`` and ``recipe.learning_rate``;
+    - metrics, if the model was judged: those of the report, the error of the best baseline, and
+      both errors by step, such as ``mae_by_step``; the verdict is a tag;
+    - files under ``name``: a forecast as a picture, the model card and the errors as a picture, and
+      the settings as JSON;
+    - the model, with its signature, an example, and what to install.
+
+    ``mlflow.pyfunc.load_model(uri).predict(frame)`` then returns what ``forecast`` does, in a
+    process that imports MLflow alone. The frame, one of pandas, has the columns that the model was
+    trained on; in JSON, timestamps are text. If the model reads columns known ahead, their rows
+    follow below, and a column ``known_ahead`` is True in them and False in the others, as for
+    ``BatchForecaster``. ``predict(frame, params={"steps": 3, "incomplete": "nan"})`` sets these
+    arguments of ``forecast``.
+
+    The process that loads the model needs keras_ts and one backend, whichever: ``KERAS_BACKEND``
+    chooses, else it is the backend that logged the model, or one that is installed.
+
+    Example:
+
+    >>> from keras_ts.tracking import log_forecaster
+    >>> with mlflow.start_run():  # doctest: +SKIP
+    ...     info = log_forecaster(model, table, report=compare(model, train, held_out))
+    >>> mlflow.pyfunc.load_model(info.model_uri).predict(table)  # doctest: +SKIP
+
+    Args:
+        model: The model, which carries its windows.
+        series: The frame to take an example from: the last rows of its longest series, which are
+            kept with the model. pandas or polars, with the columns that ``forecast`` needs.
+        future: The rows known ahead that follow, as for ``forecast``. Needed if the model reads
+            columns known ahead. Defaults to None.
+        report: What ``compare`` or ``backtest`` returned, as for ``save_model``: the model then
+            keeps its scorecard. Defaults to None: the scorecard that the model has, if any.
+        preset: The preset that built the model, for its settings. Defaults to None: only those of
+            the windows are logged.
+        name: The name of the model in MLflow. Defaults to ``"forecaster"``.
+        **log_arguments: Arguments of ``mlflow.pyfunc.log_model``, such as
+            ``registered_model_name``. ``extra_pip_requirements``, a list, is added to what a
+            forecaster needs; ``pip_requirements`` or ``conda_env`` take its place.
+
+    Returns:
+        The ``ModelInfo`` of MLflow, with ``model_uri``.
+
+    Raises:
+        TypeError: ``model`` is not a Keras model, ``series`` or ``future`` no frame, or ``preset``
+            no preset.
+        ValueError: The model carries no windows, or was trained on an array; ``series`` lacks a
+            column, or its last rows cannot be forecast; the scorecard is that of other weights; or
+            the run has parameters of another forecaster already.
+    """
+    if not isinstance(preset, RecurrentPreset | None):
+        raise TypeError(
+            f"preset must be a RecurrentPreset or None. Received: preset={_checks.shown(preset)}."
+        )
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"name must be a text. Received: name={_checks.shown(name)}.")
+    interface = Interface.of(model, built=True)
+    example = _example(interface, series, future)
+    past, plan = _parted(example)
+    ahead = forecast(model, past, future=plan)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder, pictures = Path(temporary, _FILES), Path(temporary, "pictures")
+        card = _saved(model, folder, report)
+        parameters = _parameters(interface, preset)
+        _log_parameters(parameters)
+        code = Path(temporary, "load_forecaster.py")
+        code.write_text(_CODE.format(backend=keras.backend.backend()), encoding="utf-8")
+        info = mlflow.pyfunc.log_model(
+            name=name,
+            python_model=str(code),
+            artifacts={_FILES: str(folder)},
+            signature=_signature(interface, example, ahead),
+            input_example=example,
+            **_with_requirements(log_arguments),
+        )
+        if card is not None:
+            _log_scores(card, info.model_id)
+        pictures.mkdir()
+        plot_forecast(past, ahead, ax=own_axes(), filepath=pictures / "forecast.png")
+        settings = {part: values for part, values in _settings(interface, preset).items() if values}
+        (pictures / "settings.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
+        for file in folder.iterdir():
+            if file.suffix != ".keras":
+                file.rename(pictures / file.name)
+        mlflow.log_artifacts(str(pictures), name)
+    return info
+
+
+class LoggedForecaster(mlflow.pyfunc.PythonModel):
+    """Forecasts from frames, by the files that MLflow keeps."""
+
+    def load_context(self, context: Any) -> None:
+        """Load the model."""
+        self._model = load_model(context.artifacts[_FILES])
+
+    def predict(
+        self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """Return the forecast of the series in a frame."""
+        past, plan = _parted(model_input)
+        return forecast(self._model, past, future=plan, **(params or {}))
+
+
+def _parted(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Return the rows of the series, and those known ahead."""
+    if KNOWN_AHEAD not in frame.columns:
+        return frame, None
+    ahead = frame[KNOWN_AHEAD]
+    if ahead.isna().any() or not ahead.isin([True, False]).all():
+        raise ValueError(
+            f"The column {KNOWN_AHEAD!r} must be True in the rows known ahead and False in the "
+            f"others. Received: {_checks.shown(ahead.unique().tolist())}."
+        )
+    rest, ahead = frame.drop(columns=KNOWN_AHEAD), ahead.astype(bool)
+    return rest[~ahead], rest[ahead]
+
+
+def _example(interface: Interface, series: Any, future: Any) -> pd.DataFrame:
+    """Return the last rows of the longest series, with the rows known ahead below them."""
+    windows = interface.windows
+    parts = interface.carried.table_columns() if interface.carried else {}
+    keys = [name for name in (windows.id_column, windows.time_column) if name is not None]
+    table = _frame("series", series, parts["past"] and [*keys, *parts["past"], *parts["static"]])
+    if KNOWN_AHEAD in table.columns:
+        raise ValueError(
+            f"The model reads a column {KNOWN_AHEAD!r}, which marks the rows known ahead in a "
+            "logged model. Rename that column, and train with the new name."
+        )
+    plan = None
+    if interface.known_ahead:
+        if future is None:
+            raise ValueError(
+                f"The model reads future_columns={_checks.shown(windows.future_columns)}: pass "
+                "future=, their rows that follow the series, as to forecast."
+            )
+        plan = _frame("future", future, parts["future"] and [*keys, *parts["future"]])
+    elif future is not None:
+        raise ValueError("The model reads no columns known ahead: leave future out.")
+    if windows.id_column is not None and len(table):
+        longest = table[windows.id_column].value_counts().index[0]
+        table = table[table[windows.id_column] == longest]
+        plan = plan if plan is None else plan[plan[windows.id_column] == longest]
+    table = table.tail(windows.geometry.reach)
+    if plan is None:
+        return table.reset_index(drop=True)
+    marked = [table.assign(**{KNOWN_AHEAD: False}), plan.assign(**{KNOWN_AHEAD: True})]
+    return pd.concat(marked, ignore_index=True)
+
+
+def _frame(argument: str, frame: Any, names: list[Any]) -> pd.DataFrame:
+    """Return the named columns of a frame, or all if none are named, as one of pandas."""
+    if not hasattr(frame, "columns"):
+        raise TypeError(
+            f"{argument} must be a frame of pandas or polars, since a logged model takes columns "
+            f"by their names. Received: {type(frame).__name__}. For a plain array, train on a "
+            'frame of one column: pd.DataFrame({"value": array}).'
+        )
+    table = open_frame(frame)
+    names = list(dict.fromkeys(names)) or table.columns
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError(
+            "The model was trained on an array, whose columns are numbers, and a logged model "
+            "takes columns by their names. Train it on a frame."
+        )
+    if lacking := [name for name in names if name not in table.columns]:
+        raise ValueError(
+            f"{argument} lacks the columns {lacking}, which the model reads. It has "
+            f"{_checks.shown(list(table.columns))}."
+        )
+    return table.select(names).to_pandas()
+
+
+def _saved(model: keras.Model, folder: Path, report: Report | None) -> Scorecard | None:
+    """Write the folder of a model; return its scorecard, or None if it was not judged."""
+    save_model(model, folder, report=report)
+    if not (folder / "README.md").exists():
+        return None
+    card = scorecard(model)
+    if not card.ok:
+        raise ValueError(f"{card.remarks[0]} Then pass report=.")
+    save_model(model, folder, picture=True)
+    return card
+
+
+def _settings(interface: Interface, preset: RecurrentPreset | None) -> dict[str, Any]:
+    """Return the settings of preset, recipe and windows as plain values."""
+    of_preset = {} if preset is None else preset.get_config()
+    recipe = of_preset.pop("recipe", None)
+    return {"preset": of_preset, "recipe": recipe, "windows": interface.windows.get_config()}
+
+
+def _parameters(interface: Interface, preset: RecurrentPreset | None) -> dict[str, str]:
+    """Return the settings that are not None, by names such as ``"windows.window"``."""
+    return {
+        f"{part}.{name}": str(value)[:_LONGEST]
+        for part, values in _settings(interface, preset).items()
+        for name, value in (values or {}).items()
+        if value is not None
+    }
+
+
+def _log_parameters(parameters: Mapping[str, str]) -> None:
+    """Log parameters; refuse a run that has others."""
+    try:
+        mlflow.log_params(parameters)
+    except mlflow.MlflowException as error:
+        if "Changing param values is not allowed" not in str(error):
+            raise
+        raise ValueError(
+            "The active run has parameters of another forecaster already, and MLflow keeps one "
+            "value of each. Log this one in a run of its own: with mlflow.start_run(nested=True)."
+        ) from error
+
+
+def _signature(interface: Interface, example: pd.DataFrame, ahead: pd.DataFrame) -> ModelSignature:
+    """Return the columns that a logged model takes and gives, and the arguments of ``predict``.
+
+    Only ids and times have types, by which MLflow reads JSON. It would refuse integers where the
+    example has floats, and the other way round, so other columns may hold anything; ``forecast``
+    refuses what is no number.
+    """
+    typed = (interface.windows.id_column, interface.windows.time_column, KNOWN_AHEAD)
+    inputs = [
+        ColSpec(_type(example[column]) if column in typed else AnyType(), column)
+        for column in example.columns
+    ]
+    outputs = [ColSpec(_type(ahead[column]), column) for column in ahead.columns]
+    params = [
+        ParamSpec("steps", "long", interface.windows.horizon),
+        ParamSpec("incomplete", "string", "raise"),
+    ]
+    return ModelSignature(Schema(inputs), Schema(outputs), ParamSchema(params))
+
+
+def _type(column: pd.Series) -> Any:
+    """Return MLflow's type of a column; it has none for times with a zone, and for categories."""
+    kinds = pd.api.types
+    if isinstance(column.dtype, pd.CategoricalDtype | pd.DatetimeTZDtype):
+        return AnyType()
+    for mlflow_type, fits in (
+        ("boolean", kinds.is_bool_dtype),
+        ("long", kinds.is_integer_dtype),
+        ("double", kinds.is_float_dtype),
+        ("datetime", kinds.is_datetime64_dtype),
+        ("string", kinds.is_string_dtype),
+    ):
+        if fits(column):
+            return mlflow_type
+    return AnyType()
+
+
+def _with_requirements(log_arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments of ``log_model`` with what a process needs to load a model.
+
+    These are the versions that are installed here. MLflow itself would find them by running the
+    model, and would miss the backend that is used.
+    """
+    if {"pip_requirements", "conda_env"} & set(log_arguments):
+        return log_arguments
+    backend = keras.backend.backend()
+    owners = importlib.metadata.packages_distributions()
+    names = ["keras", owners.get(backend, [backend])[0], "numpy", "narwhals", "pandas"]
+    # A build such as 2.9.0+cpu is not on the package index.
+    versions = {name: importlib.metadata.version(name).partition("+")[0] for name in names}
+    versions = {"keras-ts": __version__, **versions}
+    needed = [f"{name}=={version}" for name, version in versions.items()]
+    rest = dict(log_arguments)
+    return {"pip_requirements": [*needed, *rest.pop("extra_pip_requirements", [])], **rest}
+
+
+def _log_scores(card: Scorecard, model_id: str) -> None:
+    """Log the scores of a scorecard as metrics, and its verdict as tags."""
+    run, client, now = mlflow.active_run().info.run_id, mlflow.MlflowClient(), time.time_ns()
+    metrics = [
+        Metric(metric, value, now // 1_000_000, step, model_id=model_id)
+        for metric, value, step in _scores(card.values)
+        if value is not None
+    ]
+    tags = {"verdict": card.values["verdict"], "best_baseline": card.values["best"]}
+    client.log_batch(run, tags=[RunTag(f"keras_ts.{tag}", text) for tag, text in tags.items()])
+    for first in range(0, len(metrics), _BATCH):
+        client.log_batch(run, metrics=metrics[first : first + _BATCH])
+
+
+def _scores(values: dict[str, Any]) -> Iterator[tuple[str, float | None, int]]:
+    """Yield the name, value and step of each metric."""
+    table, by = values["table"], values["by"]
+    own, best = (table["name"].index(values[role]) for role in ("model", "best"))
+    for metric, column in table.items():
+        if metric != "name":
+            yield metric, column[own], 0
+    yield f"best_baseline_{by}", table[by][best], 0
+    for role, beginning in (("model", ""), ("baseline", "best_baseline_")):
+        for step, value in enumerate(values["steps"][role], 1):
+            yield f"{beginning}{by}_by_step", value, step
