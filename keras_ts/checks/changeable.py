@@ -135,7 +135,7 @@ class ChangeableSeries:
         shape, columns = self._windows.geometry, self.panel.columns
         farthest, disguises = shape.gap + shape.horizon, {}
         copies = {copy.column for copy in self._copies}
-        for column in set(range(values.shape[1])).difference(columns.targets, copies):
+        for column in sorted({*range(values.shape[1])}.difference(columns.targets, copies)):
             nearest = 1 - farthest if column in columns.future else 1
             for target in columns.targets:
                 distances = range(nearest, farthest + 1)

@@ -71,8 +71,8 @@ class LeakageReport:
         ]
         lines += [
             f"Column {column!r} is {target!r} of {_rows(ahead)} in disguise: it explains "
-            f"{math.floor(1000 * share) / 10:.1f} % of what the past of {target!r} leaves open. Ask "
-            f"when it was written down: if not before that value of {target!r}, no forecast has it."
+            f"{math.floor(1000 * share) / 10:.1f} % of what the past of {target!r} leaves open. "
+            f"Ask when it was written down: if not before that {target!r}, no forecast has it."
             for column, (target, ahead, share) in self.disguises.items()
         ]
         if self.clean_from is not None:
