@@ -42,6 +42,15 @@ def test_forecast_example(tmp_path):
     assert len((EXAMPLES / "forecast.py").read_text().splitlines()) <= 80
 
 
+@pytest.mark.slow
+def test_every_morning_example(tmp_path):
+    """It ends with an error unless the drift is called within a week, and the model is swapped."""
+    result = call("every_morning.py", "--out", tmp_path)
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert len(list(tmp_path.glob("forecast-*.csv"))) == 30
+    assert (tmp_path / "every_morning.svg").exists()
+
+
 def test_weather_example(tmp_path):
     result = call("weather.py", "--epochs", 1, "--out", tmp_path)
     assert result.returncode == 0, result.stderr[-2000:]

@@ -13,6 +13,7 @@ import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.checks.copies import Copy, find_copy
+from keras_ts.checks.disguise import find_disguise
 from keras_ts.checks.plausible import PlausibleColumn
 from keras_ts.windows.arithmetic.geometry import WindowRanges, concatenated_offsets, layout
 from keras_ts.windows.reading.frames import open_frame
@@ -56,6 +57,7 @@ class ChangeableSeries:
         ]
         self._unknown = list(panel.columns.own)
         self._copies = self._found_copies(values)
+        self._disguises = self._found_disguises(values)
         self._finite: BoolArray = np.logical_or.reduce(
             np.isfinite(values[:, self._unknown]), axis=1
         )
@@ -120,6 +122,27 @@ class ChangeableSeries:
         """Return, by column, the target that it copies and how many rows ahead it holds it."""
         names = self._names
         return {names[c.column]: (names[c.source], c.ahead) for c in self._copies}
+
+    def disguises(self) -> dict[Any, tuple[Any, int, float]]:
+        """Return, by column, the target that it tells, how many rows ahead, and the share."""
+        names = self._names
+        return {
+            names[c]: (names[t], rows, share) for c, (t, rows, share) in self._disguises.items()
+        }
+
+    def _found_disguises(self, values: Array) -> dict[int, tuple[int, int, float]]:
+        """Return the columns that tell a target's value of a row that is not known with theirs."""
+        shape, columns = self._windows.geometry, self.panel.columns
+        farthest, disguises = shape.gap + shape.horizon, {}
+        copies = {copy.column for copy in self._copies}
+        for column in sorted({*range(values.shape[1])}.difference(columns.targets, copies)):
+            nearest = 1 - farthest if column in columns.future else 1
+            for target in columns.targets:
+                distances = range(nearest, farthest + 1)
+                seen = find_disguise(values, self.panel.offsets, column, target, distances)
+                if seen is not None:
+                    disguises[column] = (target, *seen)
+        return disguises
 
     def _found_copies(self, values: Array) -> list[Copy]:
         shape, columns = self._windows.geometry, self.panel.columns

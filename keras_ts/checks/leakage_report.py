@@ -18,6 +18,10 @@ class LeakageReport:
         copies: The columns that hold a target's values some rows later, up to a factor and an
             offset, and were changed along with it: a dict from each to the target and the number of
             rows.
+        disguises: The columns that tell a target's value of a row that is not known with theirs,
+            such as the customers of a day among the columns known ahead: a dict from each to the
+            target, the number of rows, and the share that the column explains of what the target's
+            past leaves open, 0.99 or more.
         origin: The first origin whose forecast moved, a position or a timestamp; None if none did.
         series: The id or number of its series, or None if there is only one.
         ahead: Steps from that origin to the latest value that moved its forecast. 0 if none did.
@@ -33,6 +37,7 @@ class LeakageReport:
     forecasts: int
     missing: int = 0
     copies: dict[Any, tuple[Any, int]] = field(default_factory=dict)
+    disguises: dict[Any, tuple[Any, int, float]] = field(default_factory=dict)
     origin: Any = None
     series: Any = None
     ahead: int = 0
@@ -43,11 +48,11 @@ class LeakageReport:
 
     @property
     def ok(self) -> bool:
-        """True if no forecast moved."""
-        return not self.ahead
+        """True if no forecast moved, and no column is a target in disguise."""
+        return not self.ahead and not self.disguises
 
     def __str__(self) -> str:
-        if self.ok:
+        if not self.ahead:
             lines = [
                 f"Does not look ahead: none of {self.forecasts} forecasts moved when values after "
                 f"their origins changed, in {self.passes} passes.",
@@ -63,6 +68,12 @@ class LeakageReport:
         lines += [
             f"Column {column!r} holds {target!r} of {_rows(ahead)}, and was changed along with it."
             for column, (target, ahead) in self.copies.items()
+        ]
+        lines += [
+            f"Column {column!r} is {target!r} of {_rows(ahead)} in disguise: it explains "
+            f"{math.floor(1000 * share) / 10:.1f} % of what the past of {target!r} leaves open. "
+            f"Ask when it was written down: if not before that {target!r}, no forecast has it."
+            for column, (target, ahead, share) in self.disguises.items()
         ]
         if self.clean_from is not None:
             lines.append(

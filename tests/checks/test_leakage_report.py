@@ -53,3 +53,13 @@ def test_dates_ids_copies_and_what_is_clean():
         "'units' of 2 rows earlier",
     ]
     assert last.startswith("Changes after 2024-03-01, and later ones, moved no forecast")
+
+
+def test_a_target_in_disguise_is_not_ok():
+    report = LeakageReport(12, 286, disguises={"customers": ("units", 0, 0.99649)})
+    assert not report.ok
+    first, second = str(report).splitlines()
+    assert first.startswith("Does not look ahead: none of 286 forecasts moved")
+    assert second.startswith(
+        "Column 'customers' is 'units' of the same row in disguise: it explains 99.6 % of what"
+    )

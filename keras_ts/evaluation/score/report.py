@@ -7,13 +7,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._typing import Array
+from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.metrics import absolute_errors, scaled_errors
 from keras_ts.evaluation.reports.frames import as_frame
 from keras_ts.evaluation.reports.rows import scores_of_rows
 from keras_ts.evaluation.reports.text import aligned, html_table
 from keras_ts.saving.card import HEADINGS
 from keras_ts.saving.scorecard import scorecard
+
+# One error in n + 1 exceeds the largest of n others, so with fewer origins a range says little.
+_FEWEST_ORIGINS = 10
 
 
 class Promise(NamedTuple):
@@ -63,8 +66,8 @@ class ScoreReport:
             ``mase`` (NaN without ``train``) and ``smape`` (in per cent); with quantiles also
             ``pinball``, ``coverage`` and ``width``.
         promised: ``"as promised"`` if the error lies within what the model's scorecard promised,
-            ``"better"`` below it, and ``"worse"`` above it; None without a scorecard, or if it
-            promises a MASE and there is no ``train``.
+            ``"better"`` below it, and ``"worse"`` above it; None without a scorecard, if it comes
+            from fewer than ten origins, or promises a MASE and there is no ``train``.
     """
 
     def __init__(
@@ -187,26 +190,31 @@ class ScoreReport:
                 "The scorecard promises the error over the first steps of a forecast, and the "
                 "table of forecasts lacks some of these."
             )
-        judged = np.isfinite(self._actual).any(axis=1)
-        if not judged.any():
+        if promise.origins < _FEWEST_ORIGINS:
+            return None, (
+                f"The model was judged at {promise.origins} origins only, and from "
+                f"{_FEWEST_ORIGINS} on its scorecard promises how much errors vary."
+            )
+        errors, steps = self._by_origin(promise.by)
+        if not len(errors):
             return None, "There is no error to compare with what the scorecard promised."
-        steps = int(self._columns["step"][judged].max())
-        if steps > len(promise.low):
-            return None, f"The scorecard promises nothing for {steps} steps."
-        low, high = promise.low[steps - 1], promise.high[steps - 1]
-        if low is None or high is None:
-            return None, f"The scorecard promises nothing for {steps} steps."
-        error = self._mean_by_origin(promise.by)
+        longest = int(steps.max())
+        # None becomes NaN.
+        ranges = np.array([promise.low, promise.high], np.float64)
+        if longest > ranges.shape[1] or np.isnan(ranges[:, steps - 1]).any():
+            return None, f"The scorecard promises nothing for {longest} steps."
+        error, (low, high) = errors.mean(), ranges[:, steps - 1].mean(axis=1)
         verdict = "better" if error < low else "worse" if error > high else "as promised"
         where = {"better": "is lower than", "worse": "is higher than", "as promised": "lies within"}
+        several = f" of forecasts from {len(errors)} origins," if len(errors) > 1 else ""
         return verdict, (
-            f"The {name} over the first {steps} steps, {error:.4g}, {where[verdict]} what the "
-            f"model's scorecard promised: {low:.4g} to {high:.4g} at 95 % of {promise.origins} "
-            "held-out origins."
+            f"The {name}{several} over the first {longest} steps, {error:.4g}, "
+            f"{where[verdict]} what the model's scorecard promised: {low:.4g} to {high:.4g} at "
+            f"95 % of {promise.origins} held-out origins."
         )
 
-    def _mean_by_origin(self, by: str) -> float:
-        """Return the mean over origins of the mean error of each."""
+    def _by_origin(self, by: str) -> tuple[Array, IntArray]:
+        """Return the mean error of each origin that has one, and the steps that it is of."""
         levels = self._levels
         point = self._predicted if levels is None else self._predicted[..., levels.index(0.5)]
         errors = absolute_errors(self._actual, point)
@@ -216,4 +224,6 @@ class ScoreReport:
         group = self._columns["origin"]
         total = np.bincount(group, np.where(counted, errors, 0.0).sum(axis=1))
         count = np.bincount(group, counted.sum(axis=1))
-        return float(np.mean(total[count > 0] / count[count > 0]))
+        steps = np.zeros(len(count), np.int64)
+        np.maximum.at(steps, group, np.where(counted.any(axis=1), self._columns["step"], 0))
+        return total[count > 0] / count[count > 0], steps[count > 0]

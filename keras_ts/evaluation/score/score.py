@@ -34,7 +34,10 @@ def score(
 
     With the file of the model, the report says if the forecasts are as good as its scorecard
     promised: if the mean error over the steps that have come lies within the range of the errors at
-    95 % of the origins on which the model was judged.
+    95 % of the origins on which the model was judged. Of forecasts from several origins, such as
+    those of the last two weeks, it is the mean of each one's error, and the mean of the ranges for
+    the steps of each that have come. Such a mean varies less than the error of one origin, by which
+    the range is meant, so ``"worse"`` is seldom a false alarm: one bad day is none.
 
     Example:
 

@@ -8,7 +8,15 @@ import pandas as pd
 import polars
 import pytest
 
-from keras_ts import RecurrentPreset, WindowedSeries, compare, forecast, save_model, score
+from keras_ts import (
+    RecurrentPreset,
+    WindowedSeries,
+    compare,
+    forecast,
+    save_model,
+    score,
+    scorecard,
+)
 
 
 def shops():
@@ -23,6 +31,7 @@ def shops():
 
 WINDOWS = WindowedSeries(6, 4, target_columns="units", id_column="shop", time_column="day")
 LAST = pd.Timestamp("2024-03-08")
+DAY = pd.Timedelta(days=1)
 
 
 @pytest.fixture(scope="module")
@@ -260,3 +269,33 @@ def test_a_target_may_have_the_names_that_others_give_to_what_came(made, target)
     judged = compare({"it": ahead.rename(columns=names)}, *parts).table["mae"]
     same = compare({"it": ahead}, *WINDOWS.split(table, at="2024-03-01")).table["mae"]
     assert judged.tolist() == same.tolist()
+
+
+def test_several_origins_are_compared_with_the_mean_of_their_ranges(made, tmp_path):
+    """Each has the range of the steps that have come, whatever has come of the others."""
+    table, _, model = made
+    train, held = WINDOWS.split(table, at="2024-03-01")
+    path = tmp_path / "model.keras"
+    save_model(model, path, report=compare(model, train, held, by="mae"))
+    ends = pd.date_range(end=LAST, periods=3)
+    stored = pd.concat([forecast(model, table[table["day"] <= end]) for end in ends])
+    came = table[table["day"] <= LAST + pd.Timedelta(days=1)]
+    report = score(stored, came, filepath=path)
+    errors = by_hand(came, stored).assign(origin=lambda own: own["day"] - own["step"] * DAY)
+    mean = errors.groupby("origin")["error"].mean().mean()
+    promised = scorecard(path).to_dict()["promised"]["errors"]
+    low, high = (np.mean([promised[end][step] for step in range(3)]) for end in ("low", "high"))
+    assert f"The MAE of forecasts from 3 origins, over the first 3 steps, {mean:.4g}," in str(
+        report
+    )
+    assert f"promised: {low:.4g} to {high:.4g} at" in str(report)
+
+
+def test_few_origins_promise_nothing(made, tmp_path):
+    table, ahead, model = made
+    train, held = WINDOWS.split(table, at="2024-03-09")
+    path = tmp_path / "model.keras"
+    save_model(model, path, report=compare(model, train, held, by="mae"))
+    report = score(ahead, table, filepath=path)
+    assert report.promised is None
+    assert "The model was judged at 9 origins only, and from 10 on" in str(report)

@@ -1,0 +1,166 @@
+"""Thirty mornings of a chain of shops: forecast, score, notice a drift, retrain, judge, swap.
+
+    python examples/every_morning.py
+
+The sales of sixteen shops are made up, and so is the drift: from the twentieth day on, promotions
+sell nothing more. Each morning's job reads and writes files alone, so it may be killed and run
+again. It prints a line a day, and draws a picture.
+"""
+
+import argparse
+import functools
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+import keras_ts as kt
+from keras_ts.datasets import store_sales
+
+DAY, MORNINGS, WEEK = pd.Timedelta(days=1), 30, 7
+
+
+def morning(day: pd.Timestamp, table: pd.DataFrame, plan: pd.DataFrame, folder: Path) -> dict:
+    """Do the job of a morning, with the rows that have come and the plan; return its log."""
+    path, files = folder / "model.keras", sorted(folder.glob("forecast-*.csv"))
+    log = {"day": day.date(), "error": np.nan, "promised": None, "drift": False, "model": "kept"}
+    model, judged = loaded(path), kt.scorecard(path).to_dict()["judged_on"]["last"]
+    # Score the last week: the forecasts of this model, beside the rows as they are today.
+    week = [file for file in files if judged < file.stem[9:] < str(day.date())][-WEEK:]
+    if week:
+        stored = pd.concat(pd.read_csv(file, parse_dates=["day"]) for file in week)
+        stored = stored.drop_duplicates(["store", "day", "step"])  # of a shop whose rows came late
+        report = kt.score(stored, table, train=table, filepath=path)
+        yesterday = kt.score(stored[stored["day"] == day - DAY], table, train=table, period=7)
+        log |= {"error": round(float(yesterday.table["mase"][0]), 3), "promised": report.promised}
+        log["drift"] = len(week) == WEEK and report.promised == "worse"
+    # After a swap the file promises nothing at first: every third morning there is more to learn.
+    if log["drift"] or (log["promised"] is None and len(week) in (3, 6)):
+        # Four days to learn from, two to set the band by, and two to judge by.
+        borders = [day - 8 * DAY, day - 4 * DAY, day - 2 * DAY]
+        before, recent, band, latest = kt.load_windows(path).split(table, at=borders)
+        new = kt.fine_tune(model, recent, calibration=band, epochs=40)
+
+        def served(train: kt.WindowDataset, held_out: kt.WindowDataset) -> np.ndarray:
+            return model.predict(held_out, verbose=0)[..., 1]  # the median of the one in the file
+
+        report = kt.compare(new, before, latest, baselines=[served], period=7)
+        if report.table["skill"][0] > 0:
+            kt.save_model(new, path, report=report)
+            log["model"] = "swapped"
+    part, file = folder / "part.csv", folder / f"forecast-{day.date()}.csv"
+    kt.forecast(loaded(path), table, future=plan).to_csv(part, index=False)
+    part.replace(file)  # whole or not at all
+    return log
+
+
+def loaded(path: Path) -> keras.Model:
+    """Load the model once for each file, since here thirty mornings are one process."""
+    return _loaded(path, path.stat().st_mtime_ns)
+
+
+@functools.cache
+def _loaded(path: Path, _changed: int) -> keras.Model:
+    return kt.load_model(path)
+
+
+def first_model(table: pd.DataFrame, start: pd.Timestamp, path: Path) -> None:
+    """Train a model, judge it on the sixty days before the first morning, and save it."""
+    borders = [start - 90 * DAY, start - 60 * DAY]
+    preset = kt.from_preset("seasonal_gru", period=7, minimum=0, quantiles=(0.1, 0.5, 0.9))
+    windows = preset.windows_for(
+        table, 1, at=borders, target_columns="units", id_column="store", time_column="day",
+        future_columns="promotion", static_columns="type", calendar="year",
+    )  # fmt: skip
+    train, band, held_out = windows.split(table, at=borders)
+    model = kt.calibrate(preset.fit(train, verbose=0), band)
+    kt.save_model(model, path, report=kt.compare(model, train, held_out, period=7))
+
+
+def main() -> None:
+    """Live through the thirty days, and draw them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--drift", type=int, default=20, help="its day; 0 for none")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for what it writes")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for old in arguments.out.glob("forecast-*.csv"):
+        old.unlink()
+    keras.utils.set_random_seed(arguments.seed)
+    table = pd.DataFrame(store_sales(stores=16, days=400, seed=arguments.seed)[0])
+    start = table["day"].max() - (MORNINGS - 1) * DAY
+    if arguments.drift:
+        drifted = table["day"] >= start + (arguments.drift - 1) * DAY
+        drifted &= table["promotion"] == 1
+        table["units"] = (table["units"] / np.where(drifted, 1.6, 1)).round().astype(int)
+    first_model(table[table["day"] < start], start, arguments.out / "model.keras")
+    promised = kt.scorecard(arguments.out / "model.keras").to_dict()["promised"]["errors"]
+    logs = []
+    for number in range(1, MORNINGS + 1):
+        day = start + (number - 1) * DAY
+        came, plan = table[table["day"] < day], table[table["day"] == day].drop(columns="units")
+        if number == 10:  # The rows of a shop come a day late.
+            came = came[(came["store"] != "store 3") | (came["day"] < day - DAY)]
+            plan = table[table["day"].between(day - DAY, day)].drop(columns="units")
+        logs.append({"morning": number, **morning(day, came, plan, arguments.out)})
+        print("  ".join(f"{name} {value}" for name, value in logs[-1].items()), flush=True)
+    log = pd.DataFrame(logs)
+    log.to_csv(arguments.out / "log.csv", index=False)
+    draw(table, log, promised, start, arguments.drift, arguments.out)
+    alarms = log["morning"][log["drift"]].tolist()
+    expected = arguments.drift < alarms[0] <= arguments.drift + 7 if alarms else False
+    if arguments.drift and not (expected and (log["model"] == "swapped").any()):
+        raise SystemExit(f"The drift of day {arguments.drift} was called on {alarms}.")
+
+
+def draw(
+    table: pd.DataFrame,
+    log: pd.DataFrame,
+    promised: dict,
+    start: pd.Timestamp,
+    drift: int,
+    out: Path,
+) -> None:
+    """Draw a shop's sales beside the forecasts, and the errors beside the promise."""
+    ahead = pd.concat(pd.read_csv(file, parse_dates=["day"]) for file in out.glob("forecast-*.csv"))
+    latest = table[table["day"] >= start + 19 * DAY]
+    name = latest.groupby("store")["promotion"].sum().idxmax()
+    ahead = ahead[ahead["store"] == name].sort_values("day")
+    shop = table[(table["store"] == name) & (table["day"] >= start)]
+    plt.rcParams["svg.hashsalt"] = "keras_ts"
+    figure, (sales, errors) = plt.subplots(2, figsize=(9, 6), layout="constrained", sharex=True)
+    sales.fill_between(
+        ahead["day"], ahead["units_0.1"], ahead["units_0.9"], alpha=0.3, label="80 % interval"
+    )
+    sales.plot(ahead["day"], ahead["units"], label="forecast of the morning")
+    sales.plot(shop["day"], shop["units"], "k.", label="sold")
+    promotion = shop[shop["promotion"] == 1]
+    sales.plot(promotion["day"], promotion["units"], "o", mfc="none", color="k", label="promotion")
+    top = 1.45 * max(ahead["units_0.9"].max(), shop["units"].max())
+    sales.set(title=f"{name.capitalize()}, one of sixteen", ylabel="units", ylim=(0, top))
+    scored = pd.to_datetime(log["day"]) - DAY
+    errors.axhspan(promised["low"][0], promised["high"][0], alpha=0.15, label="promised, one day")
+    errors.plot(scored, log["error"], "k.-", label="error of the day, all shops")
+    errors.set(title="The error beside what the file had promised", ylabel="MASE")
+    errors.set_ylim(0, 1.3 * np.nanmax(log["error"]))
+    marks = [("drift", start + (drift - 1) * DAY, "C3")] if drift else []
+    for mark, of in (("alarm", log["drift"]), ("swapped", log["model"] == "swapped")):
+        marks += [(mark, pd.Timestamp(day), "C1" if mark == "alarm" else "C2")
+                  for day in log["day"][of][:1]]  # fmt: skip
+    for ax in (sales, errors):
+        for mark, day, color in marks:
+            ax.axvline(day, color=color, linestyle="--", label=mark)
+        ax.legend(loc="upper left", fontsize="small", ncols=4)
+    errors.tick_params(axis="x", rotation=30)
+    figure.savefig(out / "every_morning.svg", metadata={"Date": None})
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()
