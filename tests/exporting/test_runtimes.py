@@ -8,7 +8,7 @@ import pytest
 from export_helpers import X, faked, needs, recurrent
 from helpers import BACKEND, run_fresh
 from keras_ts import check_export
-from keras_ts.checks import runtimes
+from keras_ts.exporting import runtimes
 
 
 def test_a_format_that_this_keras_does_not_know(monkeypatch):
