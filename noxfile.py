@@ -70,7 +70,9 @@ def exports(session: nox.Session, backend: str) -> None:
         ".[test,tensorflow,jax,torch]", "ai-edge-litert", "jax2onnx", "onnxruntime", "onnxscript",
         "openvino", "tf2onnx",
     )  # fmt: skip
-    tests = ("tests/checks/test_export.py", "tests/checks/test_export_presets.py")
+    tests = (
+        "tests/checks/test_export.py", "tests/checks/test_export_presets.py", "tests/exporting"
+    )  # fmt: skip
     env = {"KERAS_BACKEND": backend, "PYTHONSAFEPATH": "1"}
     session.run("pytest", "-n", "2", "-m", "slow or not slow", *tests, env=env)
 

@@ -11,7 +11,7 @@ import keras
 from keras_ts._version import __version__
 from keras_ts.forecasting.frames import output_names
 from keras_ts.forecasting.history import needed_rows
-from keras_ts.forecasting.rollout import Forecaster, Rollout
+from keras_ts.forecasting.rollout import Forecaster, Rollout, forecaster_of
 from keras_ts.windows.arithmetic.categories import made_columns
 from keras_ts.windows.arithmetic.cycles import cycle_names, formula
 from keras_ts.windows.arithmetic.steps import numbering
@@ -23,7 +23,7 @@ OUTPUT = "forecast"
 
 def describe(rollout: Rollout) -> dict[str, Any]:
     """Return what the file of a ``Rollout`` takes and gives, as values that JSON holds."""
-    forecaster = rollout.forecaster
+    forecaster = forecaster_of(rollout)
     interface, columns = forecaster.interface, forecaster.columns
     windows, bounds = interface.windows, interface.bounds
     targets = columns.by_part()["target"]

@@ -72,7 +72,8 @@ class Rollout(keras.Model):
         or static columns, a dict: that array as "past", ``(batch, steps, columns)`` as "future",
         with the columns of a calendar last, and ``(batch, columns)`` as "static". All are numbers:
         in place of a column of text stand its columns of 0 and 1, as ``dataset.columns`` names
-        them.
+        them. If ``steps`` is no multiple of the horizon, the last round reads further rows of
+        "future", for which the last one is repeated; ``forecast`` has their calendar.
 
     Output shape:
         ``(batch, steps)`` for a single target, ``(batch, steps, targets)`` for several, with a last
@@ -134,11 +135,6 @@ class Rollout(keras.Model):
             "steps": settings["steps"],
         }
 
-    @property
-    def forecaster(self) -> Forecaster:
-        """What the model was made of."""
-        return self._forecaster
-
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         """Return the rollout that ``config`` describes."""
@@ -150,6 +146,11 @@ class Rollout(keras.Model):
         carried = Carried.from_config(rest.pop("carried"))
         remember(model, carried)
         return cls(model, carried.windows, rest.pop("steps"), **rest)
+
+
+def forecaster_of(rollout: Rollout) -> Forecaster:
+    """Return what a ``Rollout`` was made of."""
+    return rollout._forecaster
 
 
 def _columns(interface: Interface) -> Columns:
@@ -177,6 +178,12 @@ def _columns(interface: Interface) -> Columns:
         return replace(PLAIN, static=tuple(range(1, 1 + static))).with_calendar(calendar)
     if carried is not None:
         return carried
+    wanted = windows.target_columns, windows.future_columns, windows.static_columns
+    if any(isinstance(name, str) for name in keras.tree.flatten(wanted)):
+        raise ValueError(
+            "The windows name columns, and the model does not carry the names of all of them: pass "
+            "the dataset that it was trained on as windows."
+        )
     return Columns.of(windows, range(read + static)).with_calendar(calendar)
 
 

@@ -73,7 +73,7 @@ def test_a_real_converter_without_a_package_of_its_own(tmp_path):
         "import sys\n"
         "sys.modules['onnx'] = None\n"
         "import numpy as np, keras_ts\n"
-        "model = keras_ts.RecurrentPreset(units=(2,), window=5).build()\n"
+        "model = keras_ts.RecurrentPreset(units=(2,)).build(window=5)\n"
         "try:\n"
         "    keras_ts.check_export(model, np.ones((2, 5)), 'onnx')\n"
         "except ImportError as error:\n"
