@@ -17,6 +17,10 @@ KERAS = ["newest", "3.12.4"]
 CLIENTS = {
     # It needs an older pandas than the other tests have.
     "statsforecast": (["statsforecast"], ["docs/guide/comparing.md"]),
+    "serve": (
+        ["fastapi", "jax2onnx", "onnxruntime", "tensorflow", "uvicorn"],
+        ["docs/guide/serving.md", "tests/clients/test_serve.py", "tests/exporting"],
+    ),
 }
 
 

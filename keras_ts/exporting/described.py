@@ -62,8 +62,11 @@ def _describe_openvino(path: Path, description: dict[str, Any]) -> None:
     import openvino
 
     model = openvino.Core().read_model(path)
-    for role in description["inputs"]:
-        model.input(role).tensor.set_names({role})
+    roles = list(description["inputs"])
+    # An input may have several names.
+    names = [min(entry.names, key=lambda name: name not in roles) for entry in model.inputs]
+    for role, name in matched(roles, names).items():
+        model.input(name).tensor.set_names({role})
     model.output(0).tensor.set_names({description["output"]["name"]})
     model.set_rt_info(json.dumps(description), [KEY])
     rewritten = path.with_name(f"described-{path.name}")

@@ -78,19 +78,24 @@ def _input(tensor: Any, forecaster: Forecaster) -> dict[str, Any]:
         "shape": list(tensor.shape),
         "dtype": keras.backend.standardize_dtype(tensor.dtype),
         "columns": names,
+        "row_count": [1, 1],
         "may_be_missing": [],
     }
     if tensor.name == "past":
         takes_missing = forecaster.interface.takes_missing
         entry |= {
             "rows": [1 - tensor.shape[1], 0],
-            "least_rows": needed_rows(forecaster.interface.windows),
+            "row_count": [needed_rows(forecaster.interface.windows), tensor.shape[1]],
             "may_be_missing": names if takes_missing else [],
             "present": _present(forecaster),
         }
     elif tensor.name == "future":
         planned = names[: forecaster.rounds.planned]
-        entry |= {"rows": _ahead(forecaster), "may_be_missing": planned}
+        entry |= {
+            "rows": _ahead(forecaster),
+            "row_count": [tensor.shape[1], tensor.shape[1]],
+            "may_be_missing": planned,
+        }
     return entry
 
 

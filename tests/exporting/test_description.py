@@ -187,7 +187,7 @@ def test_what_may_be_missing(missing, settings, planned):
     past, future = about["inputs"]["past"], about["inputs"]["future"]
     assert past["may_be_missing"] == past["columns"]
     assert past["present"] == {"columns": ["units"], "in_one_row": False, "every": 2}
-    assert past["least_rows"] == (5 if settings else 1)
+    assert past["row_count"] == [5 if settings else 1, 11]
     assert future["may_be_missing"] == planned
     assert about["output"]["closes_steps"] == bool(planned)
 
