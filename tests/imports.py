@@ -57,7 +57,7 @@ WITHIN = {
         ["catalog"],
         ["choice"],
     ],
-    "exporting": [["runtimes", "description", "saved_model"], ["described"], ["export"]],
+    "exporting": [["runtimes", "description"], ["saved_model"], ["described"], ["export"]],
     "evaluation": [
         ["arithmetic"],
         ["judged"],

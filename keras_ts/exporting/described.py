@@ -2,7 +2,7 @@
 
 | format | where a server finds the JSON |
 | --- | --- |
-| SavedModel | the signature ``description`` returns it |
+| SavedModel | ``assets.extra/keras_ts.json``; the signature ``description`` returns it, too |
 | ONNX | ``custom_metadata_map["keras_ts"]`` |
 | OpenVINO | ``model.get_rt_info(["keras_ts"])`` |
 | LiteRT | ``keras_ts.json`` in the ZIP archive that follows the model in the file |

@@ -10,6 +10,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from keras_ts.exporting.description import KEY
+
 _NOT_FINITE = (
     "The forecast is not finite: the inputs are larger than those that the model can square. "
     "Divide the series by a number, before training too."
@@ -21,7 +23,8 @@ def describe_saved_model(path: Path, description: dict[str, Any]) -> None:
 
     Args:
         path: The folder that Keras wrote.
-        description: The description, which the second signature returns as JSON.
+        description: The description, which the second signature returns as JSON; it also stands in
+            a file of the folder.
     """
     import tensorflow as tf
 
@@ -55,6 +58,10 @@ def describe_saved_model(path: Path, description: dict[str, Any]) -> None:
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(module, str(path), signatures, options)
     shutil.rmtree(from_keras)
+    # The place for what people add; it is read without TensorFlow.
+    extra = path / "assets.extra"
+    extra.mkdir()
+    (extra / f"{KEY}.json").write_text(json.dumps(description))
 
 
 def matched(roles: list[str], names: list[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -68,7 +69,9 @@ def described(path, format):
         import tensorflow as tf
 
         signature = tf.saved_model.load(path).signatures["description"]
-        return json.loads(signature()["json"].numpy())
+        text = signature()["json"].numpy().decode()
+        assert text == (Path(path) / "assets.extra" / "keras_ts.json").read_text()
+        return json.loads(text)
     if format == "openvino":
         import openvino
 
