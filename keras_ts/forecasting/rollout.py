@@ -102,6 +102,7 @@ class Rollout(keras.Model):
         inputs = loop_inputs(model, columns.input_shapes(settings.geometry, steps))
         super().__init__(inputs, Loop(model, rounds, steps)(inputs), name=name)
         carried = Carried(settings, interface.columns, interface.frequency, interface.quantiles)
+        remember(self, carried)  # The model inside may have no layer that carries them.
         self._settings = {"model": model, "carried": carried, "steps": steps}
         self._forecaster = Forecaster(interface, columns, rounds, steps)
 

@@ -21,6 +21,8 @@ from keras_ts import (
 )
 from keras_ts.exporting import export, runtimes
 from keras_ts.exporting.description import describe
+from keras_ts.interface import remember
+from keras_ts.windows.carried import Carried
 
 # Warnings of converters and runtimes are theirs.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -250,6 +252,10 @@ def test_check_export_runs_the_file_that_is_served(monkeypatch):
         seen.append((kind, description["steps"]))
 
     monkeypatch.setattr(export, "put_description", put)
+    past = keras.Input((6,))
+    model = keras.Model(past, keras.layers.Dense(2)(keras.ops.nan_to_num(past)))
+    remember(model, Carried(WindowedSeries(6, 2, missing="mask")))
+    assert check_export(model, SERIES[None, -6:], FORMATS[0]).missing
     report = check_export(plain(), SERIES[None, -6:], FORMATS[0])
     assert report.ok
-    assert seen == [(FORMATS[0], 2)]
+    assert seen == [(FORMATS[0], 2)] * 2
