@@ -156,7 +156,8 @@ def test_quantiles_and_the_windows_that_a_model_carries(format, batch):
     """The file takes the windows that the model was trained on, of one length."""
     needs(format)
     past = keras.Input((None, 4))
-    x = keras.layers.Dense(6)(WindowedInput(WindowedSeries(6, target_columns=[0, 1]))(past))
+    windows = WindowedSeries(6, target_columns=[0, 1], targets="sequence")
+    x = keras.layers.Dense(6)(WindowedInput(windows)(past))
     model = keras.Model(past, SortedQuantiles([0.1, 0.5, 0.9])(x))
     values = np.random.default_rng(0).normal(size=(batch, 6, 4)).astype("float32")
     assert check_export(model, values, format).shapes == ([(batch, 6, 4)],)
