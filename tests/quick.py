@@ -66,6 +66,7 @@ QUICK = {
         "forecasting/test_frames.py",
         "forecasting/test_forecast.py::test_panels_series_by_series",
     ],
+    "exporting": ["exporting/test_description.py", "exporting/test_export.py::test_refuses"],
     "evaluation": [
         "evaluation/backtests/test_judging.py",
         "evaluation/test_compare.py",

@@ -12,6 +12,7 @@ from helpers import run_fresh
 from keras_ts import (
     RecurrentPreset,
     WindowedSeries,
+    _files,
     load_model,
     load_windows,
     migrate_lambdas,
@@ -158,3 +159,26 @@ def test_a_folder_that_takes_no_file_is_named(model, tmp_path, monkeypatch):
     monkeypatch.setattr("pathlib.Path.open", refuse)
     with pytest.raises(PermissionError, match=r"no file can be made in this folder: .*locked'$"):
         save_model(model, tmp_path / "locked" / "model.keras")
+
+
+def test_a_folder_that_cannot_be_put_in_place_leaves_the_old_one(tmp_path, monkeypatch):
+    for name, text in (("old", "old"), ("made", "new")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mark").write_text(text)
+    rename = _files.Path.rename
+
+    def fail(path, target):
+        if path.name == "new":
+            raise OSError("no space left")
+        return rename(path, target)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(_files.Path, "rename", fail)
+        with pytest.raises(OSError, match="no space"):
+            _files.put_folder(tmp_path / "made", tmp_path / "old", "mark")
+    assert (tmp_path / "old" / "mark").read_text() == "old"
+    _files.put_folder(tmp_path / "made", tmp_path / "old", "mark")
+    assert (tmp_path / "old" / "mark").read_text() == "new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "old"]
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        _files.put_folder(tmp_path / "made", tmp_path / "none" / "old", "mark")

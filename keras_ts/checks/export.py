@@ -1,5 +1,7 @@
 """Exports a model and runs the exported file, before anyone relies on it.
 
+For a model that carries windows, the file is that of ``export_model``, written by the same code.
+
 An export may succeed and compute something else: from PyTorch, ONNX and OpenVINO files hold a
 recurrent layer's loop unrolled at one length, and run it so at any other; a converter may misread
 what a missing value is. The check runs the exported file in its own runtime, beside the model: at
@@ -11,7 +13,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,12 +21,12 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._models import predict, unwrapped
 from keras_ts._typing import Array
-from keras_ts.checks import runtimes
 from keras_ts.checks.export_report import ExportReport
 from keras_ts.checks.holes import with_holes
+from keras_ts.exporting import runtimes
+from keras_ts.exporting.export import Format, as_rollout, written
+from keras_ts.interface import carried_by
 from keras_ts.saving.diagnose import short
-
-Format = Literal["tf_saved_model", "onnx", "litert", "openvino"]
 
 
 def check_export(
@@ -35,9 +37,11 @@ def check_export(
 ) -> ExportReport:
     """Export a model to a temporary place, run it there, and compare it with ``predict``.
 
-    A model that takes any length is run at two: that of ``x``, and half of it. A model that masks
-    missing values is run on windows of ``x`` that lack some, too. Afterwards,
-    ``model.export(filepath, format=...)`` exports what was checked.
+    If the model carries windows, the file is the one that ``export_model(model, filepath, format)``
+    writes, and is compared with the model's ``Rollout``. Of any other model it is the one that
+    ``model.export(filepath, format=format)`` writes; if that takes any length it is run at two,
+    that of ``x`` and half of it. A model that masks missing values is run on windows of ``x`` that
+    lack some, too.
 
     Example:
 
@@ -52,7 +56,8 @@ def check_export(
 
     Args:
         model: A built Sequential or functional model.
-        x: Inputs as ``model.predict`` takes them; more than a few rows only cost time.
+        x: Inputs as ``model.predict`` takes them; more than a few windows only cost time. If the
+            model carries windows with a ``sampling_rate``, the last rows of series, all of them.
         format: Format of the file: ``"tf_saved_model"`` (needs tensorflow), ``"onnx"``
             (onnxruntime, and a converter for the backend), ``"litert"`` (ai-edge-litert) or
             ``"openvino"``. Defaults to ``"tf_saved_model"``.
@@ -70,13 +75,13 @@ def check_export(
     """
     _checks.choice("format", format, tuple(runtimes.RUNTIMES))
     rtol = _checks.positive("rtol", rtol)
-    model = unwrapped(model)
+    model = _forecaster(unwrapped(model))
     inputs = _inputs(model, x)
-    runtimes.require(format)
+    runtimes.require(format, run=True)
     names = [tensor.name for tensor in model.inputs]
     with tempfile.TemporaryDirectory() as folder:
-        path = runtimes.exported(model, x, format, Path(folder))
-        load = functools.cache(lambda: runtimes.RUNTIMES[format][2](path, names))
+        path = written(model, x, format, Path(folder))
+        load = functools.cache(lambda: runtimes.RUNTIMES[format][2](str(path), names))
         runs = _Runs(model, x, format, rtol, load)
         for arrays in _lengths(model, inputs):
             # If the file differs on whole windows already, missing values would tell nothing more.
@@ -93,6 +98,13 @@ def check_export(
         tuple(runs.differences),
         runtimes.cure(format) if runs.differences else "",
     )
+
+
+def _forecaster(model: Any) -> Any:
+    """Return what ``export_model`` exports of a model with windows; any other model as it is."""
+    if not isinstance(model, keras.Model) or carried_by(model) is None:
+        return model
+    return as_rollout(model)
 
 
 @dataclass

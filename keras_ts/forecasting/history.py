@@ -54,7 +54,7 @@ class History:
         """
         if windows.handling.gaps == "fill":
             panel = with_missing_last_rows(panel, windows.geometry.reach)
-        whole = panel.lengths >= _needed(windows)
+        whole = panel.lengths >= needed_rows(windows)
         if incomplete == "raise" and not whole.all():
             raise ValueError("".join(_too_short(panel, windows, int(whole.argmin()))))
         history = cls(panel, windows, np.flatnonzero(whole), masked)
@@ -78,7 +78,7 @@ class History:
         absent = np.setdiff1d(np.arange(len(self.panel.lengths)), self.chosen)
         problems = {}
         for number in absent.tolist():
-            if self.panel.lengths[number] < _needed(self.windows):
+            if self.panel.lengths[number] < needed_rows(self.windows):
                 problems[number] = _too_short(self.panel, self.windows, number)[0]
             else:
                 alone = replace(self, chosen=np.array([number]))
@@ -192,7 +192,7 @@ class History:
         )
 
 
-def _needed(windows: WindowedSeries) -> int:
+def needed_rows(windows: WindowedSeries) -> int:
     """Return the rows that a series needs, so that a window has enough inputs."""
     if windows.min_inputs is not None:
         return windows.sampling_rate * (windows.min_inputs - 1) + 1
@@ -210,7 +210,7 @@ def _too_short(panel: Panel, windows: WindowedSeries, number: int) -> tuple[str,
     if windows.min_inputs is not None:
         return (
             f"{_named(panel, number)} is too short: it has {rows} rows, and windows with "
-            f"min_inputs={windows.min_inputs} need {_needed(windows)}",
+            f"min_inputs={windows.min_inputs} need {needed_rows(windows)}",
             ". Train with a smaller min_inputs, leave it out, or pass "
             'incomplete="nan" for rows of NaN.',
         )

@@ -1,6 +1,6 @@
 """``Rollout``: a forecast of many steps as one Keras model, to save, export and serve."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import keras
@@ -9,7 +9,7 @@ from keras_ts import _checks
 from keras_ts._models import check_model
 from keras_ts._registration import registered, renamed
 from keras_ts.forecasting.compiled import loop_inputs
-from keras_ts.forecasting.loop import Loop, checked_rounds
+from keras_ts.forecasting.loop import Loop, Rounds, checked_rounds
 from keras_ts.interface import Interface, remember
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset
@@ -23,6 +23,23 @@ _TRIED: dict[str, str | None] = {
     "litert": "LiteRT runs no loop over a recurrent layer",
     "openvino": "OpenVINO converts no loop",
 }
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """What a ``Rollout`` was made of.
+
+    Attributes:
+        interface: The interface of the model inside.
+        columns: The columns of its inputs, with those of the calendar.
+        rounds: The rounds of the loop.
+        steps: Number of steps that it forecasts.
+    """
+
+    interface: Interface
+    columns: Columns
+    rounds: Rounds
+    steps: int
 
 
 @registered
@@ -55,7 +72,8 @@ class Rollout(keras.Model):
         or static columns, a dict: that array as "past", ``(batch, steps, columns)`` as "future",
         with the columns of a calendar last, and ``(batch, columns)`` as "static". All are numbers:
         in place of a column of text stand its columns of 0 and 1, as ``dataset.columns`` names
-        them.
+        them. If ``steps`` is no multiple of the horizon, the last round reads further rows of
+        "future", for which the last one is repeated; ``forecast`` has their calendar.
 
     Output shape:
         ``(batch, steps)`` for a single target, ``(batch, steps, targets)`` for several, with a last
@@ -84,10 +102,15 @@ class Rollout(keras.Model):
         inputs = loop_inputs(model, columns.input_shapes(settings.geometry, steps))
         super().__init__(inputs, Loop(model, rounds, steps)(inputs), name=name)
         carried = Carried(settings, interface.columns, interface.frequency, interface.quantiles)
+        remember(self, carried)  # The model inside may have no layer that carries them.
         self._settings = {"model": model, "carried": carried, "steps": steps}
+        self._forecaster = Forecaster(interface, columns, rounds, steps)
 
     def export(self, filepath: Any, format: str = "tf_saved_model", **kwargs: Any) -> Any:  # noqa: A002 - Keras's name
         """Export the forecast of all steps, as ``keras.Model.export`` does.
+
+        ``export_model`` writes the same file, with what a server needs to know of it inside. Where
+        ``steps`` reach no further than the horizon, there is no loop.
 
         Raises:
             ValueError: The backend or the format cannot hold the loop.
@@ -95,7 +118,7 @@ class Rollout(keras.Model):
         reason = _TRIED.get(format, "keras_ts has not tried if that format holds a loop")
         if keras.backend.backend() == "torch":
             reason = "PyTorch's exporters run the loop once and record its steps for one batch size"
-        if reason is not None:
+        if reason is not None and self._forecaster.rounds.count > 1:
             raise ValueError(
                 f"A Rollout cannot be exported as {format!r} from the {keras.backend.backend()} "
                 f"backend: {reason}. Export it as 'tf_saved_model' or 'onnx' from the TensorFlow "
@@ -126,6 +149,11 @@ class Rollout(keras.Model):
         return cls(model, carried.windows, rest.pop("steps"), **rest)
 
 
+def forecaster_of(rollout: Rollout) -> Forecaster:
+    """Return what a ``Rollout`` was made of."""
+    return rollout._forecaster
+
+
 def _columns(interface: Interface) -> Columns:
     """Return the columns of a model's inputs, from their shapes or from what it carries."""
     windows, inputs, carried = interface.windows, interface.inputs, interface.columns
@@ -151,6 +179,12 @@ def _columns(interface: Interface) -> Columns:
         return replace(PLAIN, static=tuple(range(1, 1 + static))).with_calendar(calendar)
     if carried is not None:
         return carried
+    wanted = windows.target_columns, windows.future_columns, windows.static_columns
+    if any(isinstance(name, str) for name in keras.tree.flatten(wanted)):
+        raise ValueError(
+            "The windows name columns, and the model does not carry the names of all of them: pass "
+            "the dataset that it was trained on as windows."
+        )
     return Columns.of(windows, range(read + static)).with_calendar(calendar)
 
 

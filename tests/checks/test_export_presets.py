@@ -17,7 +17,7 @@ from keras_ts import (
     from_preset,
     preset_names,
 )
-from keras_ts.checks import runtimes
+from keras_ts.exporting import runtimes
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 

@@ -37,10 +37,17 @@ class Dates:
 
 @dataclass(frozen=True)
 class _NamedCycle:
-    """What a name means: the phase of each time, and its dates unless equal phases are the same."""
+    """What a name means.
+
+    Attributes:
+        phase: The phase of each time.
+        dates: The dates of the cycle, unless equal phases are the same.
+        formula: The phase in words, for programs that do not have this one.
+    """
 
     phase: Callable[[Array], Array]
     dates: Dates | None
+    formula: str
 
 
 _TO_MARCH = 59  # Days before March 1st, except in a leap year.
@@ -130,10 +137,17 @@ def points_of_dates(dates: Array) -> tuple[Array, IntArray]:
 
 
 _NAMED = {
-    "hour": _NamedCycle(_of_hour, dates=None),
-    "day": _NamedCycle(_of_day, dates=None),
-    "week": _NamedCycle(_of_week, dates=None),
-    "year": _NamedCycle(_of_year, Dates(dates_of_2024, points_of_dates)),
+    "hour": _NamedCycle(_of_hour, None, "(time since the full hour) / (1 hour)"),
+    "day": _NamedCycle(_of_day, None, "(time since midnight) / (24 hours)"),
+    "week": _NamedCycle(
+        _of_week, None, "((days since Monday) + (time since midnight) / (24 hours)) / 7"
+    ),
+    "year": _NamedCycle(
+        _of_year,
+        Dates(dates_of_2024, points_of_dates),
+        "((days since January 1) + (time since midnight) / (24 hours)) / (365, or 366 in a leap "
+        "year)",
+    ),
 }
 NAMED = tuple(_NAMED)
 
@@ -141,3 +155,10 @@ NAMED = tuple(_NAMED)
 def dates_of(cycle: Cycle) -> Dates | None:
     """Return the dates of a cycle whose length varies, or None: equal phases are the same."""
     return _NAMED[cycle].dates if isinstance(cycle, str) else None
+
+
+def formula(cycle: Cycle) -> str:
+    """Return the phase of a cycle in words; for a number, of a row's number ``n``."""
+    if isinstance(cycle, str):
+        return f"{_NAMED[cycle].formula}, by the local clock of the series"
+    return f"(n mod {cycle}) / {cycle}"

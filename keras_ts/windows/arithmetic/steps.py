@@ -148,8 +148,40 @@ class Frequency:
 
 def same_steps(text: str, other: str) -> bool:
     """Return True if the names of two frequencies differ in nothing but the clock."""
-    names = [name.removesuffix(BY_CLOCK).removesuffix(IN_UTC) for name in (text, other)]
-    return names[0] == names[1]
+    return _without_clock(text) == _without_clock(other)
+
+
+def numbering(frequency: str | None, column: str | None) -> str:
+    """Return in words how rows are numbered, for programs that do not have this one.
+
+    Args:
+        frequency: The name of a frequency, or None.
+        column: The column of the timestamps; None if rows are counted.
+    """
+    if column is None:
+        return "the rows of the series before this one, from its first row with a value on"
+    if frequency is None:
+        return f"the steps of the series' own frequency from 1970-01-01 00:00 to {column}"
+    name, _, every = _without_clock(frequency).partition(", every ")
+    length, _, unit = name.partition(" ")
+    unit = unit.removesuffix("s")
+    if name.startswith("steps of "):
+        return f"{column} / {name.removeprefix('steps of ')}, rounded down if {column} is whole"
+    if unit in _NANOSECONDS:
+        clock = "by the local clock" if unit == "day" else "in UTC if there is a time zone"
+        return f"({column} - 1970-01-01 00:00) / ({name}), rounded down; {clock}"
+    if unit == "weekday":
+        every, ticks = length, f"Mondays to Fridays from 1970-01-01 on, before {column}"
+    else:
+        every, ticks = every.partition(" ")[0] or "1", "12 * (year - 1970) + month - 1"
+        if name.startswith("days "):
+            ticks = f"2 * ({ticks}) + (1 after day {name.split()[1]} of the month, else 0)"
+        ticks = f"{ticks}, of {column}"
+    return ticks if every == "1" else f"({ticks}) / {every}, rounded down"
+
+
+def _without_clock(name: str) -> str:
+    return name.removesuffix(BY_CLOCK).removesuffix(IN_UTC)
 
 
 def _plural(number: int | float, noun: str) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from keras_ts.windows.arithmetic.frequency import frequencies
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
-from keras_ts.windows.arithmetic.steps import Frequency, same_steps
+from keras_ts.windows.arithmetic.steps import BY_CLOCK, Frequency, numbering, same_steps
 from regular_series import DAY, HOUR, IN_UTC, REGULAR, STARTS, on_a_clock, picking, stepping
 
 EPOCH = datetime(1970, 1, 1)
@@ -343,3 +343,48 @@ def test_rows_that_are_missing_or_late_do_not_hide_it():
     assert str(frequency_of(kept)) == "1 day"
     months = REGULAR["month ends"](EPOCH, 40)
     assert str(frequency_of(months[:10] + months[11:])) == "month end"
+
+
+def months(t):
+    return 12 * (t.year - 1970) + t.month - 1
+
+
+BY_WORDS = {
+    "half hours": (
+        "(t - 1970-01-01 00:00) / (30 minutes), rounded down; in UTC if there is a time zone",
+        lambda t: (t - EPOCH) // (HOUR / 2),
+    ),
+    "weeks": (
+        "(t - 1970-01-01 00:00) / (7 days), rounded down; by the local clock",
+        lambda t: (t - EPOCH) // (7 * DAY),
+    ),
+    "weekdays": (
+        "Mondays to Fridays from 1970-01-01 on, before t",
+        lambda t: sum(day.weekday() < 5 for day in stepping(DAY)(EPOCH, (t - EPOCH).days)),
+    ),
+    "third Fridays": ("12 * (year - 1970) + month - 1, of t", months),
+    "quarter ends": (
+        "(12 * (year - 1970) + month - 1, of t) / 3, rounded down",
+        lambda t: months(t) // 3,
+    ),
+    "middle and end": (
+        "2 * (12 * (year - 1970) + month - 1) + (1 after day 15 of the month, else 0), of t",
+        lambda t: 2 * months(t) + (t.day > 15),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BY_WORDS)
+def test_numbers_in_words_are_those_that_are_computed(kind):
+    words, number = BY_WORDS[kind]
+    moments = REGULAR[kind](datetime(2023, 2, 1), 30)
+    found = frequency_of(moments)
+    assert numbering(str(found), "t") == numbering(str(found) + BY_CLOCK, "t") == words
+    assert found.number(array(moments)).tolist() == [number(moment) for moment in moments]
+
+
+def test_numbers_in_words_without_dates():
+    assert numbering("1 day", None).startswith("the rows of the series before this one")
+    assert numbering(None, "t").startswith("the steps of the series' own frequency from 1970")
+    assert numbering("steps of 2", "t") == "t / 2, rounded down if t is whole"
+    assert numbering("2 weekdays", "t").endswith("before t) / 2, rounded down")

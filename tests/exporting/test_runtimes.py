@@ -8,7 +8,7 @@ import pytest
 from export_helpers import X, faked, needs, recurrent
 from helpers import BACKEND, run_fresh
 from keras_ts import check_export
-from keras_ts.checks import runtimes
+from keras_ts.exporting import runtimes
 
 
 def test_a_format_that_this_keras_does_not_know(monkeypatch):
@@ -73,7 +73,7 @@ def test_a_real_converter_without_a_package_of_its_own(tmp_path):
         "import sys\n"
         "sys.modules['onnx'] = None\n"
         "import numpy as np, keras_ts\n"
-        "model = keras_ts.RecurrentPreset(units=(2,), window=5).build()\n"
+        "model = keras_ts.RecurrentPreset(units=(2,)).build(window=5)\n"
         "try:\n"
         "    keras_ts.check_export(model, np.ones((2, 5)), 'onnx')\n"
         "except ImportError as error:\n"

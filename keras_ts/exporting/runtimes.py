@@ -23,6 +23,8 @@ CONVERTERS = {
     ("onnx", "torch"): "onnxscript",
     ("litert", "torch"): "litert-torch",
 }
+# The packages that write a file's description, whatever the backend.
+_WRITERS = {"tf_saved_model": "tensorflow", "onnx": "onnx", "openvino": "openvino"}
 _FIXED = "From the TensorFlow backend, recurrent layers need unroll=True and a fixed window."
 _TRACED = (
     "From PyTorch a recurrent layer's loop is unrolled at one length: build the model with a "
@@ -56,33 +58,41 @@ _CURES = {
 }
 
 
-def require(kind: str) -> None:
-    """Raise an error that names a missing package, before anything is computed."""
-    packages = [RUNTIMES[kind][0], CONVERTERS.get((kind, keras.backend.backend()))]
-    for package in packages:
+def require(kind: str, run: bool) -> None:
+    """Raise an error that names a missing package, before anything is computed.
+
+    Args:
+        kind: The format.
+        run: True if the file is to be run, too; False if it is only written.
+    """
+    writer = RUNTIMES[kind][0] if run else _WRITERS.get(kind)
+    for package in (writer, CONVERTERS.get((kind, keras.backend.backend()))):
         if package and importlib.util.find_spec(_module(package)) is None:
             raise ImportError(
-                f"check_export(format={kind!r}) on the {keras.backend.backend()} backend needs "
-                f"{package}, which is not installed: pip install {package}"
+                f"{_needs(kind)} {package}, which is not installed: pip install {package}"
             )
+
+
+def _needs(kind: str) -> str:
+    return f"format={kind!r} on the {keras.backend.backend()} backend needs"
 
 
 def _module(package: str) -> str:
     return package.replace("-", "_")
 
 
-def exported(model: keras.Model, x: Any, kind: str, folder: Path) -> str:
-    """Export a model into a folder; return the path of the file.
+def exported(model: keras.Model, x: Any, kind: str, folder: Path) -> Path:
+    """Export a model into a folder, as Keras does; return the path of the file.
 
     Raises:
         ImportError: A converter lacks a package.
         ValueError: No file comes to be.
     """
-    path = str(folder / f"model{RUNTIMES[kind][1]}")
+    path = folder / f"model{RUNTIMES[kind][1]}"
     # Keras exports to ONNX only a model that has been called.
     model(keras.tree.map_structure(np.asarray, x))
     try:
-        model.export(path, format=kind, verbose=False)
+        model.export(str(path), format=kind, verbose=False)
     except Exception as error:
         if "Unrecognized format" in str(error):
             raise ValueError(
@@ -109,12 +119,13 @@ def check_imports(kind: str, error: Exception) -> None:
     if missing is None:
         return
     package = (missing.name or "").partition(".")[0]
-    needs = f"check_export(format={kind!r}) on the {keras.backend.backend()} backend needs"
     if isinstance(missing, ModuleNotFoundError) and package:
         raise ImportError(
-            f"{needs} {package}, which is not installed: pip install {package}"
+            f"{_needs(kind)} {package}, which is not installed: pip install {package}"
         ) from error
-    raise ImportError(f"{needs} a package that cannot be imported: {short(missing)}") from error
+    raise ImportError(
+        f"{_needs(kind)} a package that cannot be imported: {short(missing)}"
+    ) from error
 
 
 def cure(kind: str) -> str:
@@ -153,7 +164,8 @@ def _openvino(path: str, names: list[str]) -> Run:
 
     # Without this hint OpenVINO may compute in half precision, whatever the file says.
     compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    wanted = [entry.any_name for entry in compiled.inputs]
+    # An input that is only reshaped has the name of what the reshape returns, too.
+    wanted = [min(entry.names, key=lambda name: name not in names) for entry in compiled.inputs]
 
     def run(arrays: list[Array]) -> list[Array]:
         outputs = compiled(_by_name(wanted, names, arrays))

@@ -1,0 +1,43 @@
+"""Answers rows with a forecast, without Keras: all that it has to know stands in the ONNX file.
+
+MODEL=sales.onnx uvicorn --app-dir examples/serve server:app
+"""
+
+import json
+import os
+
+import numpy as np
+import onnxruntime
+from fastapi import FastAPI, HTTPException, Request
+from rows import Reader
+
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = 1  # A window is too small to divide among threads.
+session = onnxruntime.InferenceSession(os.environ["MODEL"], options)
+about = json.loads(session.get_modelmeta().custom_metadata_map["keras_ts"])
+reader, output, app = Reader(about), about["output"], FastAPI()
+
+
+@app.get("/")
+async def description() -> dict:
+    """Return what the model takes and gives."""
+    return about
+
+
+@app.post("/forecast")
+async def forecast(request: Request) -> list[dict[str, float | None]]:
+    """Return the forecast of each step, with the columns that ``keras_ts.forecast`` gives."""
+    try:
+        arrays = reader.arrays(await request.body())
+    except ValueError as error:
+        raise HTTPException(422, str(error)) from None
+    [ahead] = session.run([output["name"]], arrays)
+    if not output["closes_steps"] and not np.isfinite(ahead).all():
+        raise HTTPException(422, "The forecast is not finite: the values are too large.")
+    steps = ahead.reshape(-1, len(output["columns"]))
+    # A step that the plan closes is NaN, for which JSON has null.
+    values = np.where(np.isnan(steps), None, steps).tolist()
+    return [
+        {"step": number, **dict(zip(output["columns"], row, strict=True))}
+        for number, row in enumerate(values, start=1)
+    ]

@@ -1,0 +1,127 @@
+"""Describes an exported forecaster as plain values, for a server without keras_ts and Keras.
+
+The file alone names its inputs and their shapes. A server has to know, too, in which order columns
+stand, how the calendar is computed, what may be missing and what the outputs are.
+"""
+
+from typing import Any
+
+import keras
+
+from keras_ts._version import __version__
+from keras_ts.forecasting.frames import output_names
+from keras_ts.forecasting.history import needed_rows
+from keras_ts.forecasting.rollout import Forecaster, Rollout, forecaster_of
+from keras_ts.windows.arithmetic.categories import made_columns
+from keras_ts.windows.arithmetic.cycles import cycle_names, formula
+from keras_ts.windows.arithmetic.steps import numbering
+
+# The metadata's key in every format, and the version of the description.
+KEY, VERSION = "keras_ts", 1
+OUTPUT = "forecast"
+
+
+def describe(rollout: Rollout) -> dict[str, Any]:
+    """Return what the file of a ``Rollout`` takes and gives, as values that JSON holds."""
+    forecaster = forecaster_of(rollout)
+    interface, columns = forecaster.interface, forecaster.columns
+    windows, bounds = interface.windows, interface.bounds
+    targets = columns.by_part()["target"]
+    named = [output_names(str(target), interface.quantiles) for target in targets]
+    [output] = rollout.outputs
+    axes = ["target"] * (not columns.squeeze) + ["quantile"] * (interface.quantiles is not None)
+    return {
+        "version": VERSION,
+        "inputs": {tensor.name: _input(tensor, forecaster) for tensor in rollout.inputs},
+        "output": {
+            "name": OUTPUT,
+            "shape": list(output.shape),
+            "dtype": keras.backend.standardize_dtype(output.dtype),
+            "axes": ["batch", "step", *axes],
+            "rows": _ahead(forecaster),
+            "targets": targets,
+            "quantiles": interface.quantiles and list(interface.quantiles),
+            "columns": [name for names in named for name in names],
+            "closes_steps": forecaster.rounds.planned > 0,
+        },
+        "categories": {
+            column: dict(zip(texts, made_columns(column, texts), strict=True))
+            for column, texts in (windows.categories or {}).items()
+        },
+        "calendar": [_cycle(cycle, forecaster) for cycle in windows.cycles],
+        "window": windows.window,
+        "sampling_rate": windows.sampling_rate,
+        "gap": windows.gap,
+        "horizon": windows.horizon,
+        "steps": forecaster.steps,
+        "frequency": interface.frequency,
+        "id_column": windows.id_column,
+        "time_column": windows.time_column,
+        "bounds": bounds and {"minimum": bounds.minimum, "maximum": bounds.maximum},
+        "versions": {
+            "keras_ts": __version__,
+            "keras": keras.__version__,
+            "backend": keras.backend.backend(),
+        },
+    }
+
+
+def _ahead(forecaster: Forecaster) -> list[int]:
+    """Return the first and the last row that is forecast, counted from the last row of past."""
+    gap = forecaster.interface.windows.gap
+    return [gap + 1, gap + forecaster.steps]
+
+
+def _input(tensor: Any, forecaster: Forecaster) -> dict[str, Any]:
+    names = forecaster.columns.by_part()[tensor.name]
+    entry: dict[str, Any] = {
+        "shape": list(tensor.shape),
+        "dtype": keras.backend.standardize_dtype(tensor.dtype),
+        "columns": names,
+        "row_count": [1, 1],
+        "may_be_missing": [],
+    }
+    if tensor.name == "past":
+        takes_missing = forecaster.interface.takes_missing
+        entry |= {
+            "rows": [1 - tensor.shape[1], 0],
+            "row_count": [needed_rows(forecaster.interface.windows), tensor.shape[1]],
+            "may_be_missing": names if takes_missing else [],
+            "present": _present(forecaster),
+        }
+    elif tensor.name == "future":
+        planned = names[: forecaster.rounds.planned]
+        entry |= {
+            "rows": _ahead(forecaster),
+            "row_count": [tensor.shape[1], tensor.shape[1]],
+            "may_be_missing": planned,
+        }
+    return entry
+
+
+def _present(forecaster: Forecaster) -> dict[str, Any] | None:
+    """Return which values a window that may lack some must have; None if that is not checked."""
+    interface, columns = forecaster.interface, forecaster.columns.by_part()
+    handling = interface.windows.handling
+    if not interface.takes_missing or (handling.gaps == "ignore" and interface.masked is None):
+        return None
+    by_target = interface.masked == "targets"
+    return {
+        "columns": columns["target" if by_target else "past"],
+        "in_one_row": not by_target,
+        "every": interface.windows.sampling_rate,
+    }
+
+
+def _cycle(cycle: Any, forecaster: Forecaster) -> dict[str, Any]:
+    """Return the columns of a cycle of the calendar, with the formula of each."""
+    windows = forecaster.interface.windows
+    sine, cosine = cycle_names([cycle])
+    entry = {
+        "cycle": cycle,
+        "columns": {sine: "sin(2 * pi * phase)", cosine: "cos(2 * pi * phase)"},
+        "phase": formula(cycle),
+    }
+    if not isinstance(cycle, str):
+        entry["n"] = numbering(forecaster.interface.frequency, windows.time_column)
+    return entry

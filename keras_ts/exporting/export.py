@@ -1,0 +1,133 @@
+"""Exports a forecaster for a server: one file that says itself what it takes and gives."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._files import path_text, put_folder, replacing
+from keras_ts._models import check_model
+from keras_ts.exporting import runtimes
+from keras_ts.exporting.described import put_description
+from keras_ts.exporting.description import describe
+from keras_ts.forecasting.rollout import Rollout
+from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.windowed_series import WindowedSeries
+
+Format = Literal["tf_saved_model", "onnx", "litert", "openvino"]
+# Files that belong to the one that is named, by their suffixes.
+_BESIDE = {".xml": ".bin"}
+
+
+def export_model(
+    model: keras.Model,
+    filepath: str | os.PathLike[str],
+    format: Format = "tf_saved_model",  # noqa: A002 - Keras's name
+    windows: WindowedSeries | WindowDataset | None = None,
+) -> None:
+    """Export a forecaster into a file that a server reads without Keras and keras_ts.
+
+    The file holds the whole forecast: it takes the last rows of series and returns the steps that
+    follow, in units of the series. Its inputs are named ``past``, ``future`` and ``static``, as far
+    as the model has them, and its output ``forecast``; they are those of a ``Rollout``.
+
+    The file also holds a description as JSON: columns of each input in their order, categories, the
+    formulas of the calendar, the rows that are read and forecast, what may be missing, targets,
+    quantiles, bounds and frequency. The guide "Serving" lists it. A SavedModel refuses a missing
+    value that the model does not mask, and windows of another length or number of columns.
+
+    ``check_export`` writes the same file, runs it in its own runtime and compares. An existing file
+    is replaced only once the new one is complete.
+
+    Example:
+
+    >>> import json, numpy as np
+    >>> from keras_ts import RecurrentPreset, WindowedSeries, export_model
+    >>> dataset = WindowedSeries(window=20, horizon=7).build(np.arange(100.0))
+    >>> model = RecurrentPreset(units=(4,)).build(dataset)
+    >>> export_model(model, "sales.onnx", "onnx")  # doctest: +SKIP
+    >>> import onnxruntime  # doctest: +SKIP
+    >>> session = onnxruntime.InferenceSession("sales.onnx")  # doctest: +SKIP
+    >>> metadata = session.get_modelmeta().custom_metadata_map  # doctest: +SKIP
+    >>> about = json.loads(metadata["keras_ts"])  # doctest: +SKIP
+    >>> about["inputs"]["past"]["shape"], about["output"]["shape"]  # doctest: +SKIP
+    ([None, 20], [None, 7])
+
+    Args:
+        model: A built model that forecasts, or a ``Rollout`` for more steps than the horizon.
+        filepath: The file to write: ``.onnx``, ``.tflite`` or ``.xml`` (with a ``.bin`` beside it);
+            for ``"tf_saved_model"`` a folder.
+        format: ``"tf_saved_model"`` (needs tensorflow), ``"onnx"`` (a converter for the backend),
+            ``"litert"`` or ``"openvino"``. Defaults to ``"tf_saved_model"``.
+        windows: The ``WindowedSeries`` that the model was trained on, or a dataset, for a model
+            that does not carry them. Defaults to None: those that the model carries.
+
+    Raises:
+        ImportError: A package is missing; the message names it.
+        FileExistsError: ``filepath`` is a folder, and holds no SavedModel.
+        FileNotFoundError: The folder of ``filepath`` does not exist.
+        TypeError: ``model`` is not a Keras model, ``filepath`` is not a path, or ``windows`` are
+            not windows.
+        ValueError: ``format`` is out of range, or not that of ``filepath``; the model carries no
+            windows, or does not fit them; or Keras cannot export it to ``format``.
+    """
+    _checks.choice("format", format, tuple(runtimes.RUNTIMES))
+    path, suffix = Path(path_text("filepath", filepath)), runtimes.RUNTIMES[format][1]
+    if path.suffix != suffix and (suffix or path.suffix in _suffixes()):
+        named = f"must end in {suffix!r}" if suffix else "must name a folder"
+        raise ValueError(f"filepath {named} for format={format!r}. Received: {str(path)!r}.")
+    rollout = as_rollout(model, windows)
+    runtimes.require(format, run=False)
+    x = keras.tree.map_structure(lambda part: np.zeros((1, *part.shape[1:])), rollout.input)
+    with tempfile.TemporaryDirectory() as folder:
+        file = written(rollout, x, format, Path(folder))
+        if file.is_dir():
+            put_folder(file, path, mark="saved_model.pb")
+        else:
+            _put(file, path)
+
+
+def as_rollout(model: keras.Model, windows: Any = None) -> Rollout:
+    """Return a model as the ``Rollout`` of its horizon, which takes rows and returns steps."""
+    model = check_model(model, built=True)
+    if not isinstance(model, Rollout):
+        return Rollout(model, windows)
+    if windows is not None:
+        raise ValueError("A Rollout carries the windows that it was made with: leave windows out.")
+    return model
+
+
+def written(model: keras.Model, x: Any, kind: str, folder: Path) -> Path:
+    """Export a model into a folder, a ``Rollout`` with its description; return the file's path.
+
+    Args:
+        model: The model.
+        x: Some inputs of the model.
+        kind: The format.
+        folder: An empty folder.
+    """
+    path = runtimes.exported(model, x, kind, folder)
+    if isinstance(model, Rollout):
+        put_description(kind, path, describe(model))
+    return path
+
+
+def _suffixes() -> set[str]:
+    return {suffix for _, suffix, _ in runtimes.RUNTIMES.values() if suffix}
+
+
+def _put(file: Path, path: Path) -> None:
+    """Move a file, and one that belongs to it, to where they shall be."""
+    beside = _BESIDE.get(file.suffix)
+    with contextlib.ExitStack() as stack:
+        # The one that is named is in place last.
+        suffixes = [file.suffix] if beside is None else [file.suffix, beside]
+        for suffix in suffixes:
+            temporary = stack.enter_context(replacing(path.with_suffix(suffix)))
+            shutil.copyfile(file.with_suffix(suffix), temporary)

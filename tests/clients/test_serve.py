@@ -1,0 +1,185 @@
+"""Proves that the server of examples/serve answers rows with ``forecast``'s numbers, or a reason.
+
+It runs by uvicorn in a process of its own, which asserts that no Keras is imported, on loopback.
+"""
+
+import copy
+import http.client
+import json
+import re
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from keras_ts import forecast
+from keras_ts.datasets import store_sales
+
+for package in ("fastapi", "uvicorn", "onnxruntime", "onnx"):
+    pytest.importorskip(package)
+
+FOLDER = Path(__file__).parents[2] / "examples" / "serve"
+TABLE, PLAN = map(pd.DataFrame, store_sales())
+COLUMNS = ["units_0.1", "units", "units_0.9"]
+RUN = """
+import sys
+import uvicorn
+sys.path.insert(0, sys.argv[1])
+from server import app
+assert not {"keras", "keras_ts", "tensorflow", "jax", "torch"} & set(sys.modules)
+uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="warning")
+"""
+
+
+def load(name):
+    """Import a file of the example."""
+    sys.path.insert(0, str(FOLDER))
+    try:
+        return __import__(name)
+    finally:
+        sys.path.remove(str(FOLDER))
+
+
+client = load("client")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("serve") / "sales.onnx"
+    return load("make_model").main(path, epochs=1), path
+
+
+@pytest.fixture(scope="module")
+def connection(model):
+    """An open connection to the server."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-c", RUN, FOLDER, str(port)], env={"MODEL": str(model[1])}
+    )
+    try:
+        for _ in range(300):
+            assert server.poll() is None
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        yield connection
+        connection.close()
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def ask(connection, request):
+    body = request if isinstance(request, str) else json.dumps(request)
+    connection.request("POST", "/forecast", body)
+    response = connection.getresponse()
+    return response.status, json.loads(response.read())
+
+
+@pytest.mark.parametrize("store", ["store 1", "store 5"])
+def test_right_rows_give_the_numbers_of_forecast(model, connection, store):
+    """The plan closes two days, for which the answer is null, as NaN in the frame."""
+    status, answer = ask(connection, client.request_of(TABLE, PLAN, store))
+    assert status == 200
+    wanted = forecast(model[0], TABLE[TABLE["store"] == store], future=PLAN)
+    frame = pd.DataFrame(answer)
+    assert frame["step"].tolist() == wanted["step"].tolist()
+    assert frame["units"].isna().sum() == 2
+    numbers = frame[COLUMNS].astype(float)
+    np.testing.assert_allclose(numbers, wanted[COLUMNS], rtol=1e-4, atol=1e-3)
+
+
+def test_columns_in_any_order_and_few_rows(model, connection):
+    store = TABLE[TABLE["store"] == "store 2"]
+    request = client.request_of(TABLE, PLAN, "store 2", days=9)
+    request["past"] = [dict(reversed(row.items())) for row in request["past"]]
+    status, answer = ask(connection, request)
+    assert status == 200
+    wanted = forecast(model[0], store.tail(9), future=PLAN)
+    numbers = pd.DataFrame(answer)[COLUMNS].astype(float)
+    np.testing.assert_allclose(numbers, wanted[COLUMNS], rtol=1e-4, atol=1e-3)
+
+
+def change(request, role, row, **columns):
+    """Return a request with other values in a row; KeyError for a column that is not there."""
+    changed = copy.deepcopy(request)
+    for name, value in columns.items():
+        if value is KeyError:
+            del changed[role][row][name]
+        else:
+            changed[role][row][name] = value
+    return changed
+
+
+REQUEST = client.request_of(TABLE, PLAN, "store 1")
+
+
+@pytest.mark.parametrize(
+    ("request_", "says"),
+    [
+        (change(REQUEST, "past", 3, units=KeyError), "past 3 units: Field required"),
+        (change(REQUEST, "past", 3, price=1.0), "past 3 price: Extra inputs are not permitted"),
+        (change(REQUEST, "past", 3, units="7"), "past 3 units: Input should be a valid number"),
+        (change(REQUEST, "past", 3, units=True), "past 3 units: Input should be a valid number"),
+        (change(REQUEST, "past", 3, units=1e300), "past 3 units: Input should be less than"),
+        (change(REQUEST, "past", 3, units=float("nan")), "past 3 units: Input should be a finite"),
+        (change(REQUEST, "static", 0, type="kiosk"), "type: Input should be 'city', 'mall' or"),
+        (change(REQUEST, "static", 0, type=None), "type: Input should be 'city', 'mall' or"),
+        (change(REQUEST, "past", 3, day="soon"), "past 3 day: Input should be a valid datetime"),
+        (change(REQUEST, "past", 3, day="2020-01-01"), "Send the row 1 x 1 day"),
+        ({**REQUEST, "past": REQUEST["past"][:2]}, "past: List should have at least 4 items"),
+        ({**REQUEST, "past": REQUEST["past"] * 2}, "past: List should have at most 28 items"),
+        ({**REQUEST, "future": REQUEST["future"][1:]}, "future: List should have at least 14"),
+        ({**REQUEST, "past": REQUEST["past"][:-1]}, "Send the row 1 x 1 day"),
+        (
+            {**REQUEST, "past": [{**row, "units": None} for row in REQUEST["past"]]},
+            r"past: no value of \['units'\]",
+        ),
+        ({"past": REQUEST["past"]}, "future: Field required"),
+        ({**REQUEST, "weather": []}, "weather: Extra inputs"),
+        ("[]", "Input should be an object"),
+        ("nonsense", "Invalid JSON"),
+    ],
+)
+def test_bad_rows_are_refused_with_a_reason(connection, request_, says):
+    status, answer = ask(connection, request_)
+    assert status == 422
+    assert re.search(says, answer["detail"]), answer["detail"]
+
+
+def test_the_client_raises_the_reason(connection):
+    host = f"127.0.0.1:{connection.port}"
+    assert len(client.ask(host, REQUEST)) == 14
+    with pytest.raises(ValueError, match="past 3 units: Field required"):
+        client.ask(host, change(REQUEST, "past", 3, units=KeyError))
+
+
+def test_a_thousand_requests(connection, capsys):
+    """All are answered alike; their times are printed."""
+    seconds, answers = [], set()
+    body = json.dumps(REQUEST)
+    for _ in range(1000):
+        begun = time.perf_counter()
+        status, answer = ask(connection, body)
+        seconds.append(time.perf_counter() - begun)
+        assert status == 200
+        answers.add(json.dumps(answer))
+    assert len(answers) == 1
+    p50, p99 = np.percentile(seconds, [50, 99]) * 1000
+    with capsys.disabled():
+        sys.stdout.write(f"\n1,000 requests: p50 {p50:.2f} ms, p99 {p99:.2f} ms\n")
+    assert p50 < 100
+
+
+def test_the_server_is_short():
+    assert len((FOLDER / "server.py").read_text().splitlines()) <= 60
