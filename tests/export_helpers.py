@@ -21,6 +21,8 @@ def needs(format):
             pytest.skip(f"{package} is not installed")
     if format == "litert" and keras.version().startswith("3.12."):
         pytest.skip("Keras 3.12 does not export to it")
+    if (format, BACKEND) == ("onnx", "jax") and keras.version().startswith("3.12."):
+        pytest.skip("Keras 3.12 converts few models from JAX")
 
 
 def recurrent(window, unroll=False):

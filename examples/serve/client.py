@@ -9,6 +9,7 @@ is a row for each day: on one that was closed, or will be, the values are null.
 import http.client
 import json
 import sys
+from contextlib import closing
 
 import pandas as pd
 
@@ -33,10 +34,10 @@ def request_of(table: pd.DataFrame, plan: pd.DataFrame, store: str, days: int = 
 
 def ask(host: str, request: dict) -> list[dict]:
     """Return the answer of the server, or raise an error with its reason."""
-    connection = http.client.HTTPConnection(host, timeout=30)
-    connection.request("POST", "/forecast", json.dumps(request))
-    response = connection.getresponse()
-    answer = json.load(response)
+    with closing(http.client.HTTPConnection(host, timeout=30)) as connection:
+        connection.request("POST", "/forecast", json.dumps(request))
+        response = connection.getresponse()
+        answer = json.load(response)
     if response.status != 200:
         raise ValueError(answer["detail"])
     return answer

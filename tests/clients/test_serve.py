@@ -17,12 +17,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keras_ts import forecast
+from keras_ts import RecurrentPreset, Rollout, WindowedSeries, forecast
 from keras_ts.datasets import store_sales
+from keras_ts.exporting.description import describe
 
 for package in ("fastapi", "uvicorn", "onnxruntime", "onnx"):
     pytest.importorskip(package)
 
+# Warnings of converters are theirs.
+pytestmark = pytest.mark.filterwarnings("ignore")
 FOLDER = Path(__file__).parents[2] / "examples" / "serve"
 TABLE, PLAN = map(pd.DataFrame, store_sales())
 COLUMNS = ["units_0.1", "units", "units_0.9"]
@@ -155,6 +158,15 @@ def test_bad_rows_are_refused_with_a_reason(connection, request_, says):
     status, answer = ask(connection, request_)
     assert status == 422
     assert re.search(says, answer["detail"]), answer["detail"]
+
+
+def test_null_is_refused_unless_the_model_masks():
+    """The model of the server masks; this one, of an array, does not."""
+    model = RecurrentPreset(units=(2,)).build(WindowedSeries(3).build(np.arange(20.0)))
+    reader = load("rows").Reader(describe(Rollout(model)))
+    assert reader.arrays('{"past": [{"0": 1}, {"0": 3}, {"0": 2}]}')["past"].tolist() == [[1, 3, 2]]
+    with pytest.raises(ValueError, match="past 1 0: Input should be a valid number"):
+        reader.arrays('{"past": [{"0": 1}, {"0": null}, {"0": 2}]}')
 
 
 def test_the_client_raises_the_reason(connection):

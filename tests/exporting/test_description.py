@@ -9,19 +9,21 @@ import pytest
 
 from described_inputs import arrays
 from helpers import called
-from keras_ts import RecurrentPreset, Rollout, WindowedInput, WindowedSeries, forecast
+from keras_ts import Rollout, WindowedInput, WindowedSeries, forecast
 from keras_ts.exporting.description import describe
-from keras_ts.layers import Bounded, ConformalInterval, SortedQuantiles
+from keras_ts.layers import Bounded, ConformalInterval, MaskMissing, SortedQuantiles, Unmask
 
 RANDOM = np.random.default_rng(0)
 
 
-def linear(dataset, quantiles=None):
-    """A model in which every value of every input counts."""
+def linear(dataset, quantiles=None, masked=None):
+    """A model in which every value of every input counts; it may mask missing values."""
     x = dataset[0][0]
     parts = x if isinstance(x, dict) else {"past": x}
     inputs = {name: keras.Input(part.shape[1:], name=name) for name, part in parts.items()}
     carrying = {**inputs, "past": WindowedInput.of(dataset, quantiles)(inputs["past"])}
+    if masked is not None:
+        carrying["past"] = Unmask()(MaskMissing(masked)(carrying["past"]))
     flat = [keras.layers.Reshape((-1,))(part) for part in carrying.values()]
     joined = keras.layers.Concatenate()(flat) if len(flat) > 1 else flat[0]
     shape = dataset[0][1].shape[1:] or (1,)
@@ -172,21 +174,24 @@ def test_bands_within_bounds():
 
 
 @pytest.mark.parametrize(
-    ("missing", "settings", "planned"),
-    [("mask", {}, []), ("mask_targets", {"min_inputs": 3}, ["promo"])],
+    ("missing", "settings", "masked", "planned"),
+    [("mask", {}, "any", []), ("mask_targets", {"min_inputs": 3}, "all", ["promo"])],
 )
-def test_what_may_be_missing(missing, settings, planned):
+def test_what_may_be_missing(missing, settings, masked, planned):
     frame = table()[["day", "promo", "units", "price"]]
     frame.loc[[30, 31], "units"] = np.nan
     windows = WindowedSeries(
         6, 2, target_columns="units", future_columns="promo", time_column="day", calendar=["week"],
         sampling_rate=2, missing=missing, **settings,
     )  # fmt: skip
-    model = RecurrentPreset(units=(2,), window_norm="last").build(windows.build(frame))
-    about = check(model, frame, 36)
+    about = check(linear(windows.build(frame), masked=masked), frame, 36)
     past, future = about["inputs"]["past"], about["inputs"]["future"]
     assert past["may_be_missing"] == past["columns"]
-    assert past["present"] == {"columns": ["units"], "in_one_row": False, "every": 2}
+    assert past["present"] == {
+        "columns": past["columns"] if masked == "any" else ["units"],
+        "in_one_row": masked == "any",
+        "every": 2,
+    }
     assert past["row_count"] == [5 if settings else 1, 11]
     assert future["may_be_missing"] == planned
     assert about["output"]["closes_steps"] == bool(planned)

@@ -90,8 +90,6 @@ def test_the_file_gives_the_forecast_by_its_own_description(format, tmp_path):
     needs(format)
     if BACKEND == "torch" and keras.version().startswith("3.12."):
         pytest.skip("Keras 3.12 exports no dicts from PyTorch")
-    if (BACKEND, format) == ("jax", "onnx") and keras.version().startswith("3.12."):
-        pytest.skip("Keras 3.12 converts no loops from JAX")
     model, table = covariates()
     path = str(tmp_path / f"model{runtimes.RUNTIMES[format][1]}")
     export_model(model, path, format)
