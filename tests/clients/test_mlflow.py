@@ -118,6 +118,18 @@ def test_a_fresh_process_forecasts_by_mlflow_alone(model, logged, tmp_path):
 
 
 @pytest.mark.slow
+def test_the_flavor_of_mlflow_for_keras_does_not_load_there(model):
+    """If this fails, MLflow has learned to load such models: change the guide."""
+    with mlflow.start_run():
+        info = mlflow.keras.log_model(model, name="tensors")
+    code = (
+        "import sys, mlflow\ntry: mlflow.pyfunc.load_model(sys.argv[1])\n"
+        "except Exception as error: print(error)\nelse: print('loaded')"
+    )
+    assert "keras_ts>WindowedInput" in run(sys.executable, code, info.model_uri)
+
+
+@pytest.mark.slow
 def test_it_loads_where_another_backend_alone_is_installed(model, logged, tmp_path):
     """An environment that lacks the backend by which the model was logged."""
     other = "torch" if BACKEND == "jax" else "jax"
