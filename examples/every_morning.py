@@ -149,13 +149,13 @@ def draw(
     errors.plot(scored, log["error"], "k.-", label="error of the day, all shops")
     errors.set(title="The error beside what the file had promised", ylabel="MASE")
     errors.set_ylim(0, 1.3 * np.nanmax(log["error"]))
-    marks = [("drift", start + (drift - 1) * DAY, "C3")] if drift else []
-    for mark, of in (("alarm", log["drift"]), ("swapped", log["model"] == "swapped")):
-        marks += [(mark, pd.Timestamp(day), "C1" if mark == "alarm" else "C2")
-                  for day in log["day"][of][:1]]  # fmt: skip
+    marks = [("drift", [start + (drift - 1) * DAY], "C3")] if drift else []
+    marks += [("alarm", log["day"][log["drift"]][:1], "C1")]
+    marks += [("swapped", log["day"][log["model"] == "swapped"], "C2")]
     for ax in (sales, errors):
-        for mark, day, color in marks:
-            ax.axvline(day, color=color, linestyle="--", label=mark)
+        for mark, at, color in marks:
+            for number, day in enumerate(pd.to_datetime(pd.Series(at))):
+                ax.axvline(day, color=color, linestyle="--", label=None if number else mark)
         ax.legend(loc="upper left", fontsize="small", ncols=4)
     errors.tick_params(axis="x", rotation=30)
     figure.savefig(out / "every_morning.svg", metadata={"Date": None})

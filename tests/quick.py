@@ -79,7 +79,12 @@ QUICK = {
         "evaluation/arithmetic/test_metrics.py",
         "evaluation/importance/test_shuffled_columns.py",
     ],
-    "checks": ["checks/test_changeable.py", "checks/test_copies.py", "checks/test_fingerprint.py"],
+    "checks": [
+        "checks/test_changeable.py",
+        "checks/test_copies.py",
+        "checks/test_disguise.py",
+        "checks/test_fingerprint.py",
+    ],
     "conversion": [
         "conversion/test_mask_flow.py",
         "conversion/test_migrate.py::test_replacements_by_name",
