@@ -117,7 +117,8 @@ def _refuse_few(
         )
     raise ValueError(
         f"future has {int(given.sum())} of the {len(given)} rows that follow "
-        f"{history.panel.series(number)}{where}. Pass a row for each step of the forecast.{closed}"
+        f"{history.panel.series(number)}{where}. Pass a row for each step of the forecast"
+        f"{', or leave a series out that has ended' * (not given.any())}.{closed}"
     )
 
 
@@ -158,7 +159,7 @@ def _of_frames(
 
     Returns:
         The values, 0 where there are none; True for each row that the frames have; and True for
-        each row up to the last timestamp of all frames.
+        each row up to the last timestamp of all frames, in a series that has one in them.
     """
     windows, panel = history.windows, history.panel
     listed = isinstance(future, list | tuple)
@@ -271,8 +272,8 @@ def _places(
 
     Returns:
         The index of each row among those that follow its series, -1 for another time; and True for
-        the rows that follow, ``(series, rows)``, after the last row of all series and up to the
-        last timestamp of all frames.
+        the rows that follow, ``(series, rows)``, up to the last timestamp of all frames, if the
+        frames have one of them.
 
     Raises:
         ValueError: A row lies between the timestamps that follow its series.
@@ -312,6 +313,7 @@ def _places(
         )
     inside: BoolArray = np.zeros(wanted.shape, bool)
     if len(times):
-        # A series that ended before the others lacks rows there, which no plan closes.
-        inside = (wanted <= times.max()) & (wanted > own.times.max())
+        # A plan without a row of a series is none for it: the series may have ended a year ago.
+        planned = np.isin(np.arange(len(wanted)), series[places >= 0])
+        inside = (wanted <= times.max()) & planned[:, None]
     return places, inside

@@ -61,6 +61,22 @@ def test_the_plan_of_another_series_shows_that_it_goes_on(model):
         forecast(model, PAST, future=PLAN[PLAN["shop"] == "north"])
 
 
+def test_a_series_that_was_closed_at_its_end_is_closed_until_its_plan_begins(model):
+    """As with a row of missing values in the plan; a plan without a row of a series is refused."""
+    last = closing(PAST, "east", 0)
+    blank = PAST[last].drop(columns="units").assign(promo=np.nan)
+    ahead = forecast(model, PAST[~last], future=PLAN)
+    assert ahead["units"].isna().tolist() == [False] * 3 + [True, False, False]
+    pd.testing.assert_frame_equal(
+        ahead, forecast(model, PAST[~last], future=pd.concat([PLAN, blank]))
+    )
+    ended = PAST[(PAST["shop"] != "east") | (PAST["day"] <= FRAME["day"][20])]
+    with pytest.raises(
+        ValueError, match="0 of the 3 rows that follow series 'east'.*leave a series out that has"
+    ):
+        forecast(model, ended, future=PLAN)
+
+
 def test_arrays_have_nan(model):
     table = PAST[PAST["shop"] == "north"][["units", "promo"]].to_numpy()
     windows = WindowedSeries(5, 3, target_columns=0, future_columns=[1], missing="mask_targets")
