@@ -159,7 +159,7 @@ def _of_frames(
 
     Returns:
         The values, 0 where there are none; True for each row that the frames have; and True for
-        each row up to the last timestamp of all frames, in a series that has one in them.
+        each row within the plan, as ``_places`` has it.
     """
     windows, panel = history.windows, history.panel
     listed = isinstance(future, list | tuple)
@@ -272,8 +272,9 @@ def _places(
 
     Returns:
         The index of each row among those that follow its series, -1 for another time; and True for
-        the rows that follow, ``(series, rows)``, up to the last timestamp of all frames, if the
-        frames have one of them.
+        the rows that follow, ``(series, rows)``, up to the last timestamp of all frames: of a
+        series of which the frames have one of these rows, and else after the last row of all
+        series.
 
     Raises:
         ValueError: A row lies between the timestamps that follow its series.
@@ -313,7 +314,7 @@ def _places(
         )
     inside: BoolArray = np.zeros(wanted.shape, bool)
     if len(times):
-        # A plan without a row of a series is none for it: the series may have ended a year ago.
-        planned = np.isin(np.arange(len(wanted)), series[places >= 0])
-        inside = (wanted <= times.max()) & planned[:, None]
+        # A plan that no row of a series follows is none for it: it may have ended a year ago.
+        followed = np.isin(np.arange(len(wanted)), series[places >= 0])[:, None]
+        inside = (wanted <= times.max()) & (followed | (wanted > own.times.max()))
     return places, inside
