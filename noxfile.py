@@ -41,7 +41,10 @@ CLIENTS = {
             "tests/clients/test_keras_tuner.py",
         ],
     ),
-    "mlflow": (["mlflow"], ["docs/guide/tracking.md", "tests/clients/test_mlflow.py"]),
+    "mlflow": (
+        ["mlflow"],
+        ["docs/guide/tracking.md", "keras_ts/tracking", "tests/clients/test_mlflow.py"],
+    ),
     "hub": (["huggingface_hub"], ["docs/guide/sharing.md", "tests/clients/test_hub.py"]),
     "serve": (
         ["fastapi", "jax2onnx", "onnxruntime", "tensorflow", "uvicorn"],

@@ -223,6 +223,39 @@ def test_integers_and_floats_are_one(model, logged):
     pd.testing.assert_frame_equal(again.predict(whole), wanted, check_dtype=False, rtol=1e-5)
 
 
+def test_times_with_a_zone_may_be_text():
+    """MLflow has no type for them: its own example holds text, and so does JSON."""
+    days = pd.date_range("2024-03-20", periods=60, tz="Europe/Berlin")  # over a change of the clock
+    table = pd.DataFrame({"day": days, "units": np.random.default_rng(0).normal(size=60)})
+    windows = WindowedSeries(7, 2, target_columns="units", time_column="day", calendar="week")
+    net = RecurrentPreset(units=(2,)).build(windows.build(table))
+    with mlflow.start_run():
+        loaded = mlflow.pyfunc.load_model(log_forecaster(net, table).model_uri)
+    wanted = forecast(net, table)
+    for rows in (table, loaded.input_example, table.assign(day=[d.isoformat() for d in days])):
+        pd.testing.assert_frame_equal(loaded.predict(rows), wanted)
+
+
+@pytest.mark.parametrize("dtype", ["Float64", "double[pyarrow]"])
+def test_numbers_of_nullable_types_may_be_missing(dtype):
+    table = pd.DataFrame({"units": np.random.default_rng(0).normal(size=40)})
+    table.loc[35, "units"] = np.nan
+    windows = WindowedSeries(7, 2, target_columns="units", missing="mask")
+    net = RecurrentPreset(units=(2,)).build(windows.build(table))
+    with mlflow.start_run():
+        loaded = mlflow.pyfunc.load_model(log_forecaster(net, table).model_uri)
+    ahead = loaded.predict(table.astype(dtype))
+    pd.testing.assert_frame_equal(ahead, forecast(net, table))
+
+
+def test_the_example_is_of_a_series_that_the_plan_goes_on_with(model):
+    ended = TABLE[TABLE["store"] == TABLE["store"].iloc[0]].assign(store="ended long ago")
+    before = pd.concat([ended.assign(day=ended["day"] - pd.Timedelta(days=4000)), ended])
+    with mlflow.start_run():
+        info = log_forecaster(model, pd.concat([TABLE, before]), future=PLAN)
+    assert set(mlflow.pyfunc.load_model(info.model_uri).input_example["store"]) < set(PLAN["store"])
+
+
 def test_a_series_that_is_too_short_can_get_nan(logged):
     again = mlflow.pyfunc.load_model(logged[1].model_uri)
     short = FRAME[
@@ -302,7 +335,8 @@ def test_a_second_forecaster_needs_a_run_of_its_own(model, parts):
         ({"series": TABLE.head(0)}, ValueError, "without a row"),
         ({"preset": "seasonal_gru"}, TypeError, "preset must be a RecurrentPreset"),
         ({"report": 3}, TypeError, "report must be what compare"),
-        ({"name": ""}, TypeError, "name must be a text"),
+        ({"name": 3}, TypeError, "name must be a text"),
+        ({"name": "v1.2"}, ValueError, "name must be a text without"),
         ({"model": "model.keras"}, TypeError, "model must be a Keras model"),
     ],
 )

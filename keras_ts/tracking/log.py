@@ -1,12 +1,4 @@
-"""Logs a forecaster to MLflow: what it is, how good it is, and a model that takes and gives frames.
-
-It is imported by its own name, ``from keras_ts.tracking import log_forecaster``, and needs MLflow.
-
-MLflow's own flavor for Keras saves a model of tensors, and loads it in a process that has not
-imported keras_ts, so Keras refuses its layers. Here MLflow keeps the folder that ``save_model``
-writes, and a few lines of code that run at loading: they choose a backend that is installed, import
-keras_ts, and forecast from frames.
-"""
+"""``log_forecaster``: one call logs a forecaster to the active run of MLflow."""
 
 import importlib.metadata
 import json
@@ -32,19 +24,15 @@ from keras_ts.plotting.axes import own_axes
 from keras_ts.plotting.forecast import plot_forecast
 from keras_ts.presets.description import RecurrentPreset
 from keras_ts.saving.card import Scorecard
-from keras_ts.saving.load import load_model
 from keras_ts.saving.save import Report, save_model
 from keras_ts.saving.scorecard import scorecard
+from keras_ts.tracking.logged import FILES, KNOWN_AHEAD, parted
 from keras_ts.windows.reading.frames import open_frame
 
-__all__ = ["log_forecaster"]
-
-# The column of a logged model's input that is True in the rows known ahead.
-KNOWN_AHEAD = "known_ahead"
-# MLflow keeps the files of a model under this name.
-_FILES = "forecaster"
 # Of a parameter, which MLflow limits; the file of settings has the rest.
 _LONGEST = 500
+# Characters that MLflow allows in no name of a model.
+_NO_NAME = "/:.%\"'"
 # The most metrics that MLflow takes at once.
 _BATCH = 1000
 # MLflow runs this when it loads the model. The process may never have heard of Keras, so the
@@ -64,7 +52,7 @@ if "keras" not in sys.modules and backends:
 
 from keras_ts.tracking import LoggedForecaster  # noqa: E402
 
-mlflow.models.set_model(LoggedForecaster())
+mlflow.models.set_model(LoggedForecaster(zone={zone!r}))
 '''
 
 
@@ -128,31 +116,37 @@ def log_forecaster(
     Raises:
         TypeError: ``model`` is not a Keras model, ``series`` or ``future`` no frame, or ``preset``
             no preset.
-        ValueError: The model carries no windows, or was trained on an array; ``series`` lacks a
-            column, or its last rows cannot be forecast; the scorecard is that of other weights; or
-            the run has parameters of another forecaster already.
+        ValueError: ``name`` is none for MLflow; the model carries no windows, or was trained on an
+            array; ``series`` lacks a column, or its last rows cannot be forecast; the scorecard is
+            that of other weights; or the run has parameters of another forecaster already.
     """
     if not isinstance(preset, RecurrentPreset | None):
         raise TypeError(
             f"preset must be a RecurrentPreset or None. Received: preset={_checks.shown(preset)}."
         )
-    if not isinstance(name, str) or not name:
+    if not isinstance(name, str):
         raise TypeError(f"name must be a text. Received: name={_checks.shown(name)}.")
+    if not name or set(name) & set(_NO_NAME):
+        raise ValueError(
+            f"name must be a text without {' '.join(_NO_NAME)}, which MLflow refuses. "
+            f"Received: name={_checks.shown(name)}."
+        )
     interface = Interface.of(model, built=True)
     example = _example(interface, series, future)
-    past, plan = _parted(example)
+    past, plan = parted(example)
     ahead = forecast(model, past, future=plan)
     with tempfile.TemporaryDirectory() as temporary:
-        folder, pictures = Path(temporary, _FILES), Path(temporary, "pictures")
+        folder, pictures = Path(temporary, FILES), Path(temporary, "pictures")
         card = _saved(model, folder, report)
         parameters = _parameters(interface, preset)
         _log_parameters(parameters)
         code = Path(temporary, "load_forecaster.py")
-        code.write_text(_CODE.format(backend=keras.backend.backend()), encoding="utf-8")
+        settings = {"backend": keras.backend.backend(), "zone": _zone(interface, example)}
+        code.write_text(_CODE.format(**settings), encoding="utf-8")
         info = mlflow.pyfunc.log_model(
             name=name,
             python_model=str(code),
-            artifacts={_FILES: str(folder)},
+            artifacts={FILES: str(folder)},
             signature=_signature(interface, example, ahead),
             input_example=example,
             **_with_requirements(log_arguments),
@@ -161,8 +155,8 @@ def log_forecaster(
             _log_scores(card, info.model_id)
         pictures.mkdir()
         plot_forecast(past, ahead, ax=own_axes(), filepath=pictures / "forecast.png")
-        settings = {part: values for part, values in _settings(interface, preset).items() if values}
-        (pictures / "settings.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
+        parts = {part: values for part, values in _settings(interface, preset).items() if values}
+        (pictures / "settings.json").write_text(json.dumps(parts, indent=1), encoding="utf-8")
         for file in folder.iterdir():
             if file.suffix != ".keras":
                 file.rename(pictures / file.name)
@@ -170,33 +164,11 @@ def log_forecaster(
     return info
 
 
-class LoggedForecaster(mlflow.pyfunc.PythonModel):
-    """Forecasts from frames, by the files that MLflow keeps."""
-
-    def load_context(self, context: Any) -> None:
-        """Load the model."""
-        self._model = load_model(context.artifacts[_FILES])
-
-    def predict(
-        self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
-    ) -> pd.DataFrame:
-        """Return the forecast of the series in a frame."""
-        past, plan = _parted(model_input)
-        return forecast(self._model, past, future=plan, **(params or {}))
-
-
-def _parted(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """Return the rows of the series, and those known ahead."""
-    if KNOWN_AHEAD not in frame.columns:
-        return frame, None
-    ahead = frame[KNOWN_AHEAD]
-    if ahead.isna().any() or not ahead.isin([True, False]).all():
-        raise ValueError(
-            f"The column {KNOWN_AHEAD!r} must be True in the rows known ahead and False in the "
-            f"others. Received: {_checks.shown(ahead.unique().tolist())}."
-        )
-    rest, ahead = frame.drop(columns=KNOWN_AHEAD), ahead.astype(bool)
-    return rest[~ahead], rest[ahead]
+def _zone(interface: Interface, example: pd.DataFrame) -> str | None:
+    """Return the time zone of the time column, or None."""
+    time_column = interface.windows.time_column
+    times = None if time_column is None else example[time_column].dtype
+    return str(times.tz) if isinstance(times, pd.DatetimeTZDtype) else None
 
 
 def _example(interface: Interface, series: Any, future: Any) -> pd.DataFrame:
@@ -221,8 +193,11 @@ def _example(interface: Interface, series: Any, future: Any) -> pd.DataFrame:
     elif future is not None:
         raise ValueError("The model reads no columns known ahead: leave future out.")
     if windows.id_column is not None and len(table):
-        longest = table[windows.id_column].value_counts().index[0]
-        table = table[table[windows.id_column] == longest]
+        ids = table[windows.id_column]
+        # A series that the plan leaves out may have ended.
+        counts = ids if plan is None else ids[ids.isin(plan[windows.id_column])]
+        longest = (counts if len(counts) else ids).value_counts().index[0]
+        table = table[ids == longest]
         plan = plan if plan is None else plan[plan[windows.id_column] == longest]
     table = table.tail(windows.geometry.reach)
     if plan is None:
