@@ -314,7 +314,7 @@ def _places(
         )
     inside: BoolArray = np.zeros(wanted.shape, bool)
     if len(times):
-        # A plan that no row of a series follows is none for it: it may have ended a year ago.
+        # A series that no row of the plan follows may have ended a year ago: it is not closed.
         followed = np.isin(np.arange(len(wanted)), series[places >= 0])[:, None]
         inside = (wanted <= times.max()) & (followed | (wanted > own.times.max()))
     return places, inside
