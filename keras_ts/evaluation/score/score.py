@@ -11,7 +11,7 @@ from keras_ts.evaluation.forecasters.table import Fields, ForecastTable
 from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.evaluation.score.keys import Keys
 from keras_ts.evaluation.score.report import Promise, ScoreReport
-from keras_ts.saving.load import load_windows
+from keras_ts.saving.load import load_carried
 from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.arithmetic.scale import mean_absolute_steps
 from keras_ts.windows.dataset import WindowDataset
@@ -79,7 +79,8 @@ def score(
     if period is not None:
         period = _checks.integer("period", period, 1)
     ahead, came = ForecastTable("forecasts", forecasts), ForecastTable("actual", actual)
-    names = _Names.of(ahead, came, None if filepath is None else load_windows(filepath))
+    carried = None if filepath is None else load_carried(filepath)
+    names = _Names.of(ahead, came, None if carried is None else carried.windows)
     fields = Fields.of("forecasts", ahead.columns, names.targets, names.id, names.time)
     for table, wanted in ((came, names.all), (ahead, [fields.time or names.time])):
         lacking = [own for own in wanted if own not in table.columns]
@@ -103,7 +104,8 @@ def score(
         period = 1 if promise is None else promise.period
     values = came.matrix(names.targets)[places[come]]
     predicted = ahead.forecasts(fields)[come]
-    origins = keys.origins(ahead, fields, rows)
+    frequency = None if carried is None else carried.frequency
+    origins = keys.origins(ahead, fields, rows, frequency)
     keys.refuse_twice(origins)
     labels = np.array(keys.labels, dtype=object)[keys.series[come]]
     steps = keys.steps(ahead, fields, origins)
