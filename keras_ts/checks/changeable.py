@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.checks.copies import Copy, find_copy
-from keras_ts.checks.disguise import find_disguise
+from keras_ts.checks.disguise import OpenTarget
 from keras_ts.checks.plausible import PlausibleColumn
 from keras_ts.windows.arithmetic.geometry import WindowRanges, concatenated_offsets, layout
 from keras_ts.windows.reading.frames import open_frame
@@ -134,12 +134,12 @@ class ChangeableSeries:
         """Return the columns that tell a target's value of a row that is not known with theirs."""
         shape, columns = self._windows.geometry, self.panel.columns
         farthest, disguises = shape.gap + shape.horizon, {}
+        targets = {t: OpenTarget(values[:, t], self.panel.offsets) for t in columns.targets}
         copies = {copy.column for copy in self._copies}
         for column in sorted({*range(values.shape[1])}.difference(columns.targets, copies)):
             nearest = 1 - farthest if column in columns.future else 1
-            for target in columns.targets:
-                distances = range(nearest, farthest + 1)
-                seen = find_disguise(values, self.panel.offsets, column, target, distances)
+            for target, open_target in targets.items():
+                seen = open_target.told_by(values[:, column], range(nearest, farthest + 1))
                 if seen is not None:
                     disguises[column] = (target, *seen)
         return disguises

@@ -22,61 +22,147 @@ _FEWEST, _LATEST, _MOST_SERIES = 30, 1024, 64
 _MOST_LAGS, _ROWS_PER_LAG = 48, 8
 # If the past leaves open less than this share of the variance, nothing is left to tell.
 _LEAST_OPEN = 1e-6
+# Without this share of the rows, those that are most open, a disguise explains at least that much.
+_MOST_OPEN, _LEAST_WITHOUT = 0.1, 0.9
+# A column whose steps are equal in more of the rows counts them, if it begins again at times.
+_COUNTING = 0.75
+# Distances are chosen by so many rows, or a few more, and so many of them are tried on all rows.
+_ROWS_TO_CHOOSE, _CHOSEN = 1024, 3
 
 
-def find_disguise(
-    values: Array, offsets: IntArray, column: int, source: int, distances: Iterable[int]
-) -> tuple[int, float] | None:
-    """Return how many rows later a column tells another one's value, and the share; or None.
-
-    The share is ``1 - sum(d ** 2) / sum(e ** 2)`` over the rows of all series, each divided by its
-    standard deviation. ``e`` is what the other column's own past leaves open: the residual of a
-    linear regression on its last 48 values, or on fewer if that is more than an eighth of the rows.
-    ``d`` is what the column leaves open: how far the value lies from the straight line between the
-    two rows of the series with the nearest values in the column. So any smooth function is found,
-    and a trend or a season, which the past tells as well, is none.
-
-    Rows in which the other column has its most frequent value are left out, such as the zeros of
-    sparse sales, which a closed day explains. Nor is a column of ten values or fewer a disguise,
-    such as a promotion or a price of a few levels.
+class OpenTarget:
+    """A target, and how much of its values is open: not told by its own past.
 
     Args:
-        values: ``(positions, columns)``.
+        values: The target's values, ``(positions,)``.
         offsets: Flat start of each series, and the end of the last.
-        column: Index of the column.
-        source: Index of the other one.
-        distances: The numbers of rows, from the column's to the value's, that are tried.
     """
-    bounds = list(pairwise(offsets.tolist()))
-    chosen = np.unique(np.linspace(0, len(bounds) - 1, _MOST_SERIES).astype(int))
-    parts = []
-    for begin, end in (bounds[place] for place in chosen):
-        rows = slice(max(begin, end - _LATEST), end)
-        y, x = values[rows, source], values[rows, column]
-        spread = np.nanstd(y) if np.isfinite(y).sum() >= _FEWEST else 0.0
-        if spread > 0 and len(np.unique(x[np.isfinite(x)])) > _FEW_VALUES:
-            y = (y - np.nanmean(y)) / spread
-            parts.append((y, x, _left_open_by_past(y)))
-    shares = [(_share(parts, distance), distance) for distance in distances] if parts else []
-    share, distance = max(shares, default=(0.0, 0))
-    return (distance, share) if share > LARGEST_SHARE else None
+
+    def __init__(self, values: Array, offsets: IntArray) -> None:
+        bounds = list(pairwise(offsets.tolist()))
+        chosen = np.unique(np.linspace(0, len(bounds) - 1, _MOST_SERIES).astype(int))
+        rows, counted, past = [], [np.empty(0)], [np.empty(0)]
+        for begin, end in (bounds[place] for place in chosen):
+            own = np.arange(max(begin, end - _LATEST), end)
+            y = values[own]
+            finite = y[np.isfinite(y)]
+            if len(finite) < _FEWEST or not finite.std() > 0:
+                continue
+            y = (y - finite.mean()) / finite.std()
+            distinct, counts = np.unique(y[np.isfinite(y)], return_counts=True)
+            rows.append(own)
+            past.append(_left_open_by_past(y))
+            counted.append(np.where(y == distinct[counts.argmax()], np.nan, y))
+        self._rows = np.concatenate([np.empty(0, np.int64), *rows])
+        self._series = np.repeat(np.arange(len(rows)), [len(own) for own in rows])
+        self._y, self._of_past = np.concatenate(counted), np.concatenate(past)
+
+    def told_by(self, column: Array, distances: Iterable[int]) -> tuple[int, float] | None:
+        """Return how many rows later a column tells the target's value, and the share; or None.
+
+        The share is ``1 - sum(d ** 2) / sum(e ** 2)`` over the rows of all series, each divided by
+        its standard deviation. ``d`` is what the column leaves open: how far the value lies from
+        the straight line between the two rows of the series with the nearest values in the column.
+        ``e`` is what is open without it, twice, and the smaller share counts: the residual of a
+        linear regression on the target's last 48 values, or on fewer if that is more than an eighth
+        of the rows; and the distance from the median of the rows that are compared. So any smooth
+        function is found, and a trend or a season, which the past tells as well, is none.
+
+        Rows in which the target has its most frequent value are left out, such as the zeros of
+        sparse sales, which a closed day explains. Nor is a column of ten values or fewer a
+        disguise, such as a promotion or a price of a few levels; nor one that explains rare events
+        alone: less than 90 % without the tenth of the rows with the largest ``e``; nor one of the
+        calendar, which repeats itself or counts rows, such as the hour of the week.
+
+        Args:
+            column: Its values, ``(positions,)``.
+            distances: The numbers of rows, from the column's to the value's, that are tried.
+        """
+        x, series, distances = column[self._rows], self._series, list(distances)
+        usable = np.isfinite(x)
+        for number in range(int(series.max(initial=-1)) + 1):
+            own = series == number
+            if len(np.unique(x[own & usable])) <= _FEW_VALUES or _of_calendar(x[own]):
+                usable[own] = False
+        rows = np.flatnonzero(usable)
+        # Rows of equal values in random order: those that follow each other in time may be alike.
+        ties = np.random.default_rng(0).random(len(rows))
+        rows = rows[np.lexsort((ties, x[rows], series[rows]))]
+        if not len(rows):
+            return None
+        few = rows[series[rows] <= series[rows[:_ROWS_TO_CHOOSE][-1]]]  # Whole series.
+        likely = sorted(distances, key=lambda own: self._ratio(x, few, own))[:_CHOSEN]
+        share, distance = max((self._share(x, rows, own), own) for own in likely)
+        return (distance, share) if share > LARGEST_SHARE else None
+
+    def _ratio(self, x: Array, rows: IntArray, distance: int) -> float:
+        """Return how much a column leaves open, relative to the past, on all rows together."""
+        of_column, of_past, _, _ = self._left_open(x, rows, distance)
+        whole = float(of_past @ of_past)
+        return float(of_column @ of_column) / whole if whole > 0 else np.inf
+
+    def _share(self, x: Array, rows: IntArray, distance: int) -> float:
+        """Return the share that a column explains of what is open without it."""
+        of_column, of_past, values, series = self._left_open(x, rows, distance)
+        enough = np.bincount(series, minlength=1)[series] >= _FEWEST
+        of_column, of_past = of_column[enough], of_past[enough]
+        of_median = values[enough] - _medians(values[enough], series[enough])
+        return min(_explained(of_column, of_past), _explained(of_column, of_median))
+
+    def _left_open(
+        self, x: Array, rows: IntArray, distance: int
+    ) -> tuple[Array, Array, Array, IntArray]:
+        """Return what a column and what the past leave open; and the values, and their series.
+
+        Args:
+            x: The column.
+            rows: Its rows, by series and value.
+            distance: The target's row less the column's.
+        """
+        at = rows + distance
+        inside = (at >= 0) & (at < len(x))
+        rows, at = rows[inside], at[inside]
+        here = (self._series[at] == self._series[rows]) & np.isfinite(self._y[at])
+        rows, at = rows[here], at[here]
+        series, x, y = self._series[rows], x[rows], self._y[at]
+        between = (series[2:] == series[:-2]) & np.isfinite(self._of_past[at[1:-1]])
+        low, value, high = y[:-2][between], y[1:-1][between], y[2:][between]
+        before, there, after = x[:-2][between], x[1:-1][between], x[2:][between]
+        apart = after - before
+        weight = np.divide(there - before, apart, out=np.full(len(apart), 0.5), where=apart > 0)
+        of_column = value - (low + weight * (high - low))
+        return of_column, self._of_past[at[1:-1][between]], value, series[1:-1][between]
 
 
-def _share(parts: list[tuple[Array, Array, Array]], distance: int) -> float:
-    """Return the share that a column explains of what the past leaves open."""
-    by_column = by_past = 0.0
-    for y, x, of_past in parts:
-        distinct, counts = np.unique(y[np.isfinite(y)], return_counts=True)
-        counted = np.where(y == distinct[counts.argmax()], np.nan, y)
-        shifted = np.full(len(x), np.nan)
-        first, last = max(distance, 0), len(x) + min(distance, 0)
-        shifted[first:last] = x[first - distance : last - distance]
-        of_column = _left_open_by_column(counted, shifted)
-        both = np.isfinite(of_column) & np.isfinite(of_past)
-        if both.sum() >= _FEWEST:
-            by_column += float(np.sum(of_column[both] ** 2))
-            by_past += float(np.sum(of_past[both] ** 2))
-    return 1 - by_column / by_past if by_past else 0.0
+def _of_calendar(x: Array) -> bool:
+    """Return True if a column repeats itself all along, or goes up by one step in most rows."""
+    steps = np.diff(x)
+    distinct, counts = np.unique(steps[np.isfinite(steps)], return_counts=True)
+    if len(distinct) and distinct[counts.argmax()] != 0 and counts.max() > _COUNTING * len(steps):
+        return True
+    periods = 1 + np.flatnonzero(x[1 : len(x) // 2 + 1] == x[0])
+    return any(np.array_equal(x[period:], x[:-period]) for period in periods)
+
+
+def _explained(of_column: Array, without: Array) -> float:
+    """Return the share of what is open that a column explains; less if a few rows make it."""
+    if not len(without):
+        return 0.0
+    size = np.abs(without)
+    usual = size <= np.quantile(size, 1 - _MOST_OPEN)
+    shares = []
+    for kept in (np.isfinite(size), usual):
+        whole = float(np.sum(without[kept] ** 2))
+        shares.append(1 - float(np.sum(of_column[kept] ** 2)) / whole if whole > 0 else 0.0)
+    return shares[0] if shares[1] > _LEAST_WITHOUT else min(shares)
+
+
+def _medians(values: Array, series: IntArray) -> Array:
+    """Return the median of its series for each value; the series are in order."""
+    begins = np.flatnonzero(np.diff(series, prepend=-1))
+    lengths = np.diff(np.append(begins, len(series)))
+    ordered = values[np.lexsort((values, series))]
+    return np.repeat(ordered[begins + (lengths - 1) // 2], lengths)
 
 
 def _left_open_by_past(y: Array) -> Array:
@@ -92,21 +178,4 @@ def _left_open_by_past(y: Array) -> Array:
     left = targets - inputs @ np.linalg.lstsq(inputs, targets, rcond=None)[0]
     if np.mean(left**2) > _LEAST_OPEN * np.var(targets):
         residuals[lags + np.flatnonzero(whole)] = left
-    return residuals
-
-
-def _left_open_by_column(y: Array, x: Array) -> Array:
-    """Return how far each value lies from the line between its two neighbours in ``x``."""
-    residuals = np.full(len(y), np.nan)
-    rows = np.flatnonzero(np.isfinite(y) & np.isfinite(x))
-    # Rows of equal values in random order: those that follow each other in time may be alike.
-    ties = np.random.default_rng(0).random(len(rows))
-    rows = rows[np.lexsort((ties, x[rows]))]
-    if len(rows) < _FEWEST:
-        return residuals
-    low, value, high = (y[rows[i : len(rows) - 2 + i]] for i in range(3))
-    before, at, after = (x[rows[i : len(rows) - 2 + i]] for i in range(3))
-    apart = after - before
-    weight = np.divide(at - before, apart, out=np.full(len(at), 0.5), where=apart > 0)
-    residuals[rows[1:-1]] = value - (low + weight * (high - low))
     return residuals

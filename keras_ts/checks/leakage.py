@@ -45,12 +45,17 @@ def check_leakage(
 
     So a column that holds the target in disguise, such as the customers of a day among the columns
     known ahead, would move nothing. The report names each column that explains 99 % or more of what
-    a target's own past leaves open, in the same row or one that is not known with the column's:
-    ``1 - sum(d ** 2) / sum(e ** 2)``. ``e`` is the residual of a linear regression of the target on
-    its last 48 values (on fewer if that is more than an eighth of the rows), and ``d`` how far the
-    target lies from the straight line between the two rows of its series with the nearest values in
-    the column. Columns of ten values or fewer are never named, and the target's most frequent value
-    is left out: a promotion or a closed day explains much, and is honest.
+    is open about a target without it, in the same row or one that is not known with the column's:
+    ``1 - sum(d ** 2) / sum(e ** 2)``. ``d`` is how far the target lies from the straight line
+    between the two rows of its series with the nearest values in the column. ``e`` is the residual
+    of a linear regression of the target on its last 48 values (on fewer if that is more than an
+    eighth of the rows), or the distance from the median: the smaller share counts.
+
+    A promotion or a closed day explains much, and is honest. So columns of ten values or fewer are
+    never named, nor those of the calendar, which repeat themselves or count rows. The target's most
+    frequent value is left out, and 90 % must be explained without the tenth of the rows with the
+    largest ``e``, too. An honest column is named if it tells the target to about a tenth of its
+    spread, such as the plan that a machine follows: then ask for ``report.ahead == 0``.
 
     Example:
 

@@ -18,6 +18,7 @@ from keras_ts.interface import remember
 from keras_ts.saving import archive, hdf5
 from keras_ts.saving.diagnose import explain, short
 from keras_ts.saving.metadata import carried_in
+from keras_ts.windows.carried import Carried
 from keras_ts.windows.windowed_series import WindowedSeries
 
 _HDF5 = (".h5", ".hdf5")
@@ -105,6 +106,11 @@ def load_windows(filepath: str | os.PathLike[str]) -> WindowedSeries:
         ValueError: The file is neither a ``.keras`` nor an ``.h5`` file, or holds no windows or
             invalid ones.
     """
+    return load_carried(filepath).windows
+
+
+def load_carried(filepath: str | os.PathLike[str]) -> Carried:
+    """Return the windows of the model in a file, as ``load_windows`` does, and their frequency."""
     path = located_file(path_text("filepath", filepath))
     if path.endswith(_HDF5):
         config, metadata = hdf5.check_model(path)
@@ -118,7 +124,7 @@ def load_windows(filepath: str | os.PathLike[str]) -> WindowedSeries:
             f"{path!r} holds no windows. Put a keras_ts.WindowedInput into the model, or the "
             "windows into the file: keras_ts.save_model(model, filepath, windows=...)."
         )
-    return carried.windows
+    return carried
 
 
 def located(path: str) -> str:

@@ -1,6 +1,7 @@
 """A column that tells the target is named, whatever function it is; an honest one never is."""
 
 import dataclasses
+import time
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_ts import WindowedSeries, check_leakage
-from keras_ts.checks.disguise import find_disguise
+from keras_ts.checks.disguise import OpenTarget
 from keras_ts.datasets import store_sales
 
 DAYS = 240
@@ -26,8 +27,8 @@ def sales(seed, noise=0.08):
 
 def disguise(target, column, distances=range(-6, 8)):
     """Return what is seen of a column of one series."""
-    values = np.column_stack([target, column]).astype(np.float64)
-    return find_disguise(values, np.array([0, len(values)]), 1, 0, distances)
+    open_target = OpenTarget(np.asarray(target, np.float64), np.array([0, len(target)]))
+    return open_target.told_by(np.asarray(column, np.float64), distances)
 
 
 FUNCTIONS = {
@@ -131,23 +132,80 @@ def test_honest_columns_are_left_alone(pair, seed):
     assert disguise(*pair(np.random.default_rng(seed))) is None
 
 
+TARGETS = {
+    "none or one": lambda g, n: (g.random(n) < g.uniform(0.05, 0.6)) * 1.0,
+    "none or a pack of six": lambda g, n: (g.random(n) < 0.3) * 6.0,
+    "none, one or two": lambda g, n: g.choice([0.0, 1.0, 2.0], n, p=[0.8, 0.19, 0.01]),
+    "slow movers": lambda g, n: g.poisson(g.uniform(0.02, 3), n),
+    "none or a batch": lambda g, n: np.where(g.random(n) < 0.7, 0, g.normal(1000, 50, n)),
+    "a machine": lambda g, n: np.where(g.random(n) < 0.5, 0, g.normal(50, 2, n)),
+    "two levels": lambda g, n: np.where(g.random(n) < 0.3, 100, 10) + g.normal(0, 0.1, n),
+    "rare outliers": lambda g, n: np.where(g.random(n) < 0.02, 1e4, g.normal(0, 1, n)),
+    "a rare third value": lambda g, n: np.where(np.arange(n) % 60 == 50, 100, g.random(n) < 0.3),
+    "heavy tails": lambda g, n: np.exp(g.normal(0, 3, n)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
+@given(seed=st.integers(0, 10_000), series=st.sampled_from([1, 1, 10]))
+def test_noise_is_never_named_whatever_the_target(target, seed, series):
+    generator = np.random.default_rng(seed)
+    values = np.concatenate([target(generator, DAYS) for _ in range(series)]).astype(np.float64)
+    open_target = OpenTarget(values, np.arange(series + 1) * DAYS)
+    assert open_target.told_by(generator.normal(15, 5, len(values)), range(-6, 8)) is None
+
+
+def timetable(generator):
+    slots = np.arange(DAYS) % 60
+    return generator.gamma(0.5, 100, 60)[slots] * generator.normal(1, 0.01, DAYS), slots
+
+
+def tickets(generator):
+    """Tickets sold ahead, on 4 % of the days, beside some other sales."""
+    sold = np.where(np.arange(DAYS) % 25 == 3, generator.uniform(500, 10000, DAYS), 0)
+    return 50 + generator.normal(0, 10, DAYS) + sold * generator.normal(0.8, 0.02, DAYS), sold
+
+
+@pytest.mark.parametrize("pair", [timetable, tickets])
+@given(seed=st.integers(0, 1000))
+def test_neither_the_calendar_nor_rare_events_are_named(pair, seed):
+    assert disguise(*pair(np.random.default_rng(seed))) is None
+
+
+def test_a_day_of_the_month_is_of_the_calendar():
+    days = pd.date_range("2023-01-01", periods=730)
+    generator = np.random.default_rng(0)
+    values = generator.gamma(0.5, 100, 32)[days.day] * generator.normal(1, 0.01, 730)
+    assert disguise(values, days.day) is None
+
+
+def test_many_distances_of_many_series_are_tried_in_a_moment():
+    """Most of the distances are tried on a few rows, and the likeliest on all."""
+    generator, hours, count = np.random.default_rng(0), 1024, 64
+    values = generator.normal(10, 1, count * hours)
+    open_target = OpenTarget(values, np.arange(count + 1) * hours)
+    column, begin = np.roll(np.log(values), -100), time.process_time()
+    distance, share = open_target.told_by(column, range(-168, 168))
+    assert (distance, share > 0.99) == (100, True)
+    assert time.process_time() - begin < 1.5
+
+
 def test_each_series_has_a_function_of_its_own():
     """Sales at the price of each shop: only within a shop do they tell its units."""
     shops = [sales(seed)[0] for seed in range(80)]
     offsets = np.arange(len(shops) + 1) * DAYS
     revenue = np.concatenate([(2 + price) * units for price, units in enumerate(shops)])
-    values = np.column_stack([np.concatenate(shops), revenue])
-    assert find_disguise(values, offsets, 1, 0, [0]) == (0, pytest.approx(1, abs=1e-3))
+    open_target = OpenTarget(np.concatenate(shops), offsets)
+    assert open_target.told_by(revenue, [0]) == (0, pytest.approx(1, abs=1e-3))
 
 
 def test_missing_rows_and_short_series_do_not_matter():
     units = sales(0)[0]
-    values = np.column_stack([units, np.sqrt(units)])
-    values[50:55, 0] = np.nan
-    values[100:110, 1] = np.nan
-    offsets = np.array([0, 5, 20, DAYS])
-    assert find_disguise(values, offsets, 1, 0, [0])[0] == 0
-    assert find_disguise(values[:20], np.array([0, 5, 20]), 1, 0, [0]) is None
+    column = np.sqrt(units)
+    units[50:55] = np.nan
+    column[100:110] = np.nan
+    assert OpenTarget(units, np.array([0, 5, 20, DAYS])).told_by(column, [0])[0] == 0
+    assert OpenTarget(units[:20], np.array([0, 5, 20])).told_by(column[:20], [0]) is None
 
 
 def test_the_check_names_columns_of_tables_that_are_disguises_and_no_others():

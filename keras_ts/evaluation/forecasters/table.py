@@ -16,6 +16,7 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.labels import alike
 from keras_ts.windows.reading.frames import numbered, numbered_ids, open_frame
 from keras_ts.windows.reading.timestamps import read_clock
+from keras_ts.windows.reading.zone import Zone
 
 # What other libraries call the columns; those of keras_ts and of the windows come first.
 _IDS, _TIMES, _ORIGINS, _STEP = (
@@ -144,11 +145,13 @@ class Times(NamedTuple):
         name: What they are the times of, for an error.
         values: The timestamps or numbers.
         zoned: True if they have a time zone.
+        zone: The time zone of their column, or None.
     """
 
     name: str
     values: Array
     zoned: bool
+    zone: Zone | None = None
 
     def check_alike(self, other: "Times") -> None:
         """Refuse times of another kind, which would match none of these or the wrong ones."""
@@ -217,7 +220,7 @@ class ForecastTable:
                 clock = read_clock([self._table], column, np.array([0, len(self._table)]))
             except (TypeError, ValueError) as error:
                 raise type(error)(f"{self.name}: {error}") from None
-            return Times(self.name, clock.times, bool(clock.zones))
+            return Times(self.name, clock.times, bool(clock.zones), *clock.zones)
         times = self._table[column]
         if times.dtype != object:
             if times.dtype.kind not in "Miuf":

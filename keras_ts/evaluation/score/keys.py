@@ -6,7 +6,7 @@ from keras_ts._typing import IntArray
 from keras_ts.evaluation.arithmetic.row_index import RowIndex
 from keras_ts.evaluation.forecasters.table import Fields, ForecastTable
 from keras_ts.windows.arithmetic.labels import places_of
-from keras_ts.windows.reading.clock import as_written
+from keras_ts.windows.reading.clock import Clock, as_written
 
 
 class Keys:
@@ -63,26 +63,35 @@ class Keys:
             str(time) if self._id_column is None else f"{self.labels[self.series[row]]!r} at {time}"
         )
 
-    def origins(self, table: ForecastTable, fields: Fields, other: "Keys") -> IntArray:
+    def origins(
+        self, table: ForecastTable, fields: Fields, other: "Keys", frequency: str | None = None
+    ) -> IntArray:
         """Return a number for the origin of each row, the same for all series.
 
         Args:
             table: The table.
             fields: Its columns.
             other: Rows whose times show how far apart steps are.
+            frequency: The name of the frequency by which steps are counted. Defaults to None: that
+                of the times.
         """
         if fields.origin is not None:
             return np.unique(table.times(fields.origin).values, return_inverse=True)[1]
         if fields.step is None:
             return np.zeros(len(self.series), np.int64)
-        steps, values = table.steps(fields.step), self._times.values
+        steps = table.steps(fields.step)
+        return np.unique(self._moments(other, frequency) - steps, return_inverse=True)[1]
+
+    def _moments(self, other: "Keys", frequency: str | None) -> IntArray:
+        """Return the number of the step at which each row lies."""
+        values, zone = self._times.values, other._times.zone or self._times.zone
         distinct = np.unique(np.concatenate([values, other._times.values]))
-        apart = np.diff(distinct)
-        if len(apart) and (apart % apart.min() == apart[0] * 0).all():
-            moments = (values - distinct[0]) // apart.min()
-        else:  # Months, of which no row may be missing.
-            moments = np.searchsorted(distinct, values)
-        return np.unique(moments - steps, return_inverse=True)[1]
+        local = None if zone is None else zone.shown(distinct)
+        clock = Clock(distinct, np.array([0, len(distinct)]), local, expected=frequency)
+        places, own = np.searchsorted(distinct, values), clock.frequencies
+        if own[0] is None or clock.slips(own).any():  # Irregular: no step may be missing.
+            return places
+        return np.rint(clock.numbers(own)).astype(np.int64)[places]
 
     def steps(self, table: ForecastTable, fields: Fields, origins: IntArray) -> IntArray:
         """Return the step of each row: as the table says, or its place behind its origin."""

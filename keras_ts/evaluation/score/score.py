@@ -10,8 +10,9 @@ from keras_ts._typing import Array
 from keras_ts.evaluation.forecasters.table import Fields, ForecastTable
 from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.evaluation.score.keys import Keys
-from keras_ts.evaluation.score.report import Promise, ScoreReport
-from keras_ts.saving.load import load_windows
+from keras_ts.evaluation.score.promise import Promise
+from keras_ts.evaluation.score.report import ScoreReport
+from keras_ts.saving.load import load_carried
 from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.arithmetic.scale import mean_absolute_steps
 from keras_ts.windows.dataset import WindowDataset
@@ -38,6 +39,13 @@ def score(
     those of the last two weeks, it is the mean of each one's error, and the mean of the ranges for
     the steps of each that have come. Such a mean varies less than the error of one origin, by which
     the range is meant, so ``"worse"`` is seldom a false alarm: one bad day is none.
+
+    A promise is of all series, and of the first steps of a forecast. So an origin counts up to the
+    first step for which a series lacks its row (for a MASE more than one series in ten, since none
+    decides alone), and not at all if ``forecasts`` lacks one of its steps. A step for which no row
+    has come, such as a holiday, is passed over. There is no verdict if the model was judged at
+    fewer than ten origins, or than five for each step that has come: origins closer than a horizon
+    share steps, and vary less than they seem to.
 
     Example:
 
@@ -79,7 +87,8 @@ def score(
     if period is not None:
         period = _checks.integer("period", period, 1)
     ahead, came = ForecastTable("forecasts", forecasts), ForecastTable("actual", actual)
-    names = _Names.of(ahead, came, None if filepath is None else load_windows(filepath))
+    carried = None if filepath is None else load_carried(filepath)
+    names = _Names.of(ahead, came, None if carried is None else carried.windows)
     fields = Fields.of("forecasts", ahead.columns, names.targets, names.id, names.time)
     for table, wanted in ((came, names.all), (ahead, [fields.time or names.time])):
         lacking = [own for own in wanted if own not in table.columns]
@@ -101,28 +110,22 @@ def score(
     promise = None if filepath is None else Promise.of(filepath)
     if period is None:
         period = 1 if promise is None else promise.period
-    values = came.matrix(names.targets)[places[come]]
-    predicted = ahead.forecasts(fields)[come]
-    origins = keys.origins(ahead, fields, rows)
+    values = np.where(come[:, None], came.matrix(names.targets)[places], np.nan)
+    frequency = None if carried is None else carried.frequency
+    origins = keys.origins(ahead, fields, rows, frequency)
     keys.refuse_twice(origins)
-    labels = np.array(keys.labels, dtype=object)[keys.series[come]]
-    steps = keys.steps(ahead, fields, origins)
+    labels = np.array(keys.labels, dtype=object)[keys.series]
     return ScoreReport(
-        {
-            "series": labels,
-            "origin": origins[come],
-            "step": steps[come],
-        },
+        {"series": labels, "origin": origins, "step": keys.steps(ahead, fields, origins)},
+        come,
         values,
-        predicted,
+        ahead.forecasts(fields),
         _scales(train, names, labels, values.shape, period),
         fields.levels,
         by,
         promise,
-        int((~come).sum()),
         None if train is None else period,
         names.targets,
-        whole=len(np.unique(steps)) == steps.max(),
     )
 
 

@@ -48,3 +48,42 @@ def test_steps_and_origins_are_those_of_each_run(said):
     assert keys.steps(read, fields, origins).tolist() == frame["step"].tolist()
     expected = np.unique(frame["origin"].to_numpy(), return_inverse=True)[1]
     assert origins.tolist() == expected.tolist()
+
+
+FREQUENCIES = {
+    "days": pd.date_range("2024-01-03", periods=40),
+    "weekdays": pd.bdate_range("2024-01-03", periods=40),
+    "weeks": pd.date_range("2024-01-03", periods=40, freq="7D"),
+    "month ends": pd.date_range("2024-01-31", periods=40, freq="ME"),
+    "days of Berlin, in which the clock is changed": pd.date_range(
+        "2024-03-20", periods=40, tz="Europe/Berlin"
+    ),
+    "quarters of an hour": pd.date_range("2024-03-20", periods=40, freq="15min"),
+    "numbers": np.arange(40) * 0.1,
+}
+
+
+@pytest.mark.parametrize("lacking", [(), (14, 15)], ids=["whole", "two rows are missing"])
+@pytest.mark.parametrize("times", FREQUENCIES.values(), ids=list(FREQUENCIES))
+def test_steps_are_counted_by_the_frequency(times, lacking):
+    """Seven origins in a row have five steps each, across weekends and missing rows."""
+    runs = [(origin, step) for origin in range(10, 17) for step in range(1, 6)]
+    runs = [(origin, step) for origin, step in runs if origin + step not in lacking]
+    origin, step = np.array(runs).T
+    frame = pd.DataFrame({"day": times[origin + step], "step": step, "units": 1.0})
+    read = ForecastTable("it", frame)
+    fields = Fields.of("it", read.columns, ["units"], None, "day")
+    came = pd.DataFrame({"day": np.delete(times, list(lacking)) if lacking else times})
+    rows = Keys(ForecastTable("rows", came), None, "day")
+    assert Keys(read, None, "day").origins(read, fields, rows).tolist() == (origin - 10).tolist()
+
+
+def test_a_model_of_weekdays_has_no_weekends():
+    """Thursday, Friday, Tuesday and Wednesday fit days as well, of which a few are missing."""
+    days = pd.to_datetime(["2024-01-04", "2024-01-05", "2024-01-09", "2024-01-10"])
+    frame = pd.DataFrame({"day": days, "step": [1, 2, 4, 5], "units": 1.0})
+    read = ForecastTable("it", frame)
+    fields = Fields.of("it", read.columns, ["units"], None, "day")
+    keys = Keys(read, None, "day")
+    assert keys.origins(read, fields, keys, "1 weekday").tolist() == [0] * 4
+    assert len(set(keys.origins(read, fields, keys).tolist())) == 2

@@ -38,7 +38,7 @@ DAY = pd.Timedelta(days=1)
 def made():
     """Return the table, a forecast from LAST on, and the model that made it."""
     table = shops()
-    train, _ = WINDOWS.split(table, at="2024-03-01")
+    train, _ = WINDOWS.split(table, at="2024-02-24")
     preset = RecurrentPreset(units=(2,), window_norm="last", quantiles=(0.1, 0.5, 0.9))
     model = preset.build(train)
     return table, forecast(model, table[table["day"] <= LAST]), model
@@ -76,7 +76,7 @@ def test_scores_are_those_by_hand(made, library):
 
 def test_it_is_what_compare_says_of_the_same_forecast(made):
     table, ahead, _ = made
-    train, held = WINDOWS.split(table, at="2024-03-01")
+    train, held = WINDOWS.split(table, at="2024-02-24")
     report = score(ahead, table, train=train)
     judged = compare({"it": ahead}, train, held).table
     for metric in ("mae", "rmse", "mase", "smape", "pinball", "coverage", "width"):
@@ -100,7 +100,7 @@ def test_rows_that_have_not_come_are_said(made):
 
 def test_other_names_are_those_of_the_file(made, tmp_path):
     table, _, model = made
-    train, held = WINDOWS.split(table, at="2024-03-01")
+    train, held = WINDOWS.split(table, at="2024-02-24")
     aligned = held.align(model.predict(held, verbose=0)[..., 1])
     path = tmp_path / "model.keras"
     save_model(model, path, report=compare(model, train, held, by="mae"))
@@ -115,7 +115,7 @@ def test_other_names_are_those_of_the_file(made, tmp_path):
 @pytest.mark.parametrize(("factor", "verdict"), [(1, "as promised"), (40, "worse"), (0, "better")])
 def test_the_scorecard_says_if_a_forecast_is_as_promised(made, tmp_path, factor, verdict):
     table, ahead, model = made
-    train, held = WINDOWS.split(table, at="2024-03-01")
+    train, held = WINDOWS.split(table, at="2024-02-24")
     path = tmp_path / "model.keras"
     save_model(model, path, report=compare(model, train, held))
     came = table.merge(ahead[["shop", "day", "units"]], on=["shop", "day"], how="left")
@@ -204,7 +204,7 @@ def test_the_steps_of_mase_are_a_period_apart(made, tmp_path):
     by_hand_mase = (errors["error"] / errors["shop"].map(scale)).mean()
     assert report.table["mase"][0] == pytest.approx(by_hand_mase)
     assert "MASE is scaled by steps 7 rows apart." in str(report)
-    train, held = WINDOWS.split(table, at="2024-03-01")
+    train, held = WINDOWS.split(table, at="2024-02-24")
     path = tmp_path / "model.keras"
     save_model(model, path, report=compare(model, train, held, period=7))
     assert score(ahead, table, train=history, filepath=path).table["mase"] == report.table["mase"]
@@ -220,7 +220,7 @@ def test_a_dict_of_lists_is_a_table(made):
 
 def test_nothing_is_promised_of_other_weights_or_of_steps_taken_out(made, tmp_path):
     table, ahead, model = made
-    train, held = WINDOWS.split(table, at="2024-03-01")
+    train, held = WINDOWS.split(table, at="2024-02-24")
     path = tmp_path / "model.keras"
     save_model(model, path, report=compare(model, train, held, by="mae"))
     last = ahead[ahead["step"] == 4]
@@ -242,7 +242,7 @@ def test_nothing_is_promised_of_other_weights_or_of_steps_taken_out(made, tmp_pa
 def test_a_closed_day_breaks_no_origin_apart(made, tmp_path):
     """The error by origin is that of all rows, if a day of one origin is missing in all tables."""
     table, ahead, model = made
-    train, held = WINDOWS.split(table, at="2024-03-01")
+    train, held = WINDOWS.split(table, at="2024-02-24")
     path = tmp_path / "model.keras"
     save_model(model, path, report=compare(model, train, held, by="mae"))
     closed = ahead.loc[ahead["step"] == 2, "day"].iloc[0]
@@ -265,16 +265,16 @@ def test_a_target_may_have_the_names_that_others_give_to_what_came(made, target)
     renamed = table.rename(columns=names)
     report = score(ahead.rename(columns=names), renamed)
     assert report.table["mae"].tolist() == score(ahead, table).table["mae"].tolist()
-    parts = replace(WINDOWS, target_columns=target).split(renamed, at="2024-03-01")
+    parts = replace(WINDOWS, target_columns=target).split(renamed, at="2024-02-24")
     judged = compare({"it": ahead.rename(columns=names)}, *parts).table["mae"]
-    same = compare({"it": ahead}, *WINDOWS.split(table, at="2024-03-01")).table["mae"]
+    same = compare({"it": ahead}, *WINDOWS.split(table, at="2024-02-24")).table["mae"]
     assert judged.tolist() == same.tolist()
 
 
 def test_several_origins_are_compared_with_the_mean_of_their_ranges(made, tmp_path):
     """Each has the range of the steps that have come, whatever has come of the others."""
     table, _, model = made
-    train, held = WINDOWS.split(table, at="2024-03-01")
+    train, held = WINDOWS.split(table, at="2024-02-24")
     path = tmp_path / "model.keras"
     save_model(model, path, report=compare(model, train, held, by="mae"))
     ends = pd.date_range(end=LAST, periods=3)
@@ -291,6 +291,52 @@ def test_several_origins_are_compared_with_the_mean_of_their_ranges(made, tmp_pa
     assert f"promised: {low:.4g} to {high:.4g} at" in str(report)
 
 
+def promised(tmp_path, made, by):
+    """Save the model with what it promised, and return the file."""
+    table, _, model = made
+    train, held = WINDOWS.split(table, at="2024-02-24")
+    save_model(model, tmp_path / "it.keras", report=compare(model, train, held, by=by))
+    return tmp_path / "it.keras"
+
+
+def week(made):
+    """Return the forecasts of seven mornings."""
+    table, _, model = made
+    ends = pd.date_range(end=LAST, periods=7)
+    return pd.concat([forecast(model, table[table["day"] <= end]) for end in ends])
+
+
+def test_an_origin_that_lacks_steps_is_left_out(made, tmp_path):
+    """Where a day is kept once, only the first origin has all of its steps."""
+    table, path, stored = made[0], promised(tmp_path, made, "mae"), week(made)
+    report = score(stored.drop_duplicates(["shop", "day"]), table, filepath=path)
+    first = score(stored[:12], table, filepath=path)
+    assert report.promised == first.promised
+    sentence = str(first).splitlines()[-1]
+    assert sentence.startswith("The MAE over the first 4 steps, ")
+    assert str(report).splitlines()[-1] == (
+        sentence + " Left out are 6 origins that lack steps or series."
+    )
+
+
+@pytest.mark.parametrize("late", ["b", "a"])
+def test_series_that_come_late_make_nothing_worse_or_better(made, tmp_path, late):
+    """By MAE, an origin counts up to the first step for which a series lacks its row."""
+    table, path, stored = made[0], promised(tmp_path, made, "mae"), week(made)
+    border = LAST - 3 * DAY
+    came = table[(table["shop"] != late) | (table["day"] <= border)]
+    report = score(stored, came, filepath=path)
+    alone = score(stored, table[table["day"] <= border], filepath=path)
+    assert report.promised == alone.promised == "as promised"
+    sentence = str(alone).splitlines()[-1]
+    assert str(report).splitlines()[-1] == (
+        sentence + " Left out are 4 origins that lack steps or series."
+    )
+    report = score(stored, table[table["shop"] != late], filepath=path)
+    assert report.promised is None
+    assert "of 3, rows of 3 at least must have come" in str(report)
+
+
 def test_few_origins_promise_nothing(made, tmp_path):
     table, ahead, model = made
     train, held = WINDOWS.split(table, at="2024-03-09")
@@ -298,4 +344,4 @@ def test_few_origins_promise_nothing(made, tmp_path):
     save_model(model, path, report=compare(model, train, held, by="mae"))
     report = score(ahead, table, filepath=path)
     assert report.promised is None
-    assert "The model was judged at 9 origins only, and from 10 on" in str(report)
+    assert "The model was judged at 9 origins only, and from 20 on" in str(report)

@@ -1,0 +1,166 @@
+"""What a scorecard promised, and whether forecasts kept it.
+
+The promise is a range: of the mean error over the first steps, at the origins on which the model
+was judged. So a forecast is compared with it by the same steps and the same series, or not at all.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.saving.card import HEADINGS
+from keras_ts.saving.scorecard import scorecard
+
+# One error in n + 1 exceeds the largest of n others, so with fewer origins a range says little.
+_FEWEST_ORIGINS = 10
+# Origins that are closer than a horizon share steps, so there are as many for each of the steps.
+_ORIGINS_PER_STEP = 5
+# Series that lack rows may be the good ones or the bad ones. A MASE of nearly all is that of all;
+# the MAE is that of the largest, of which none may be missing.
+_FEWEST_SERIES = {"mae": 1.0, "mase": 0.9}
+
+
+class Promise(NamedTuple):
+    """The errors that a model had at the origins on which it was judged.
+
+    Attributes:
+        by: Their metric, ``"mae"`` or ``"mase"``.
+        period: The steps of MASE are this many positions apart.
+        origins: The number of origins.
+        low: For each number of steps, the error over that many first steps that 2.5 % of the
+            origins stayed below.
+        high: The error that 2.5 % exceeded.
+        ok: True if the weights are those that were judged.
+    """
+
+    by: str
+    period: int
+    origins: int
+    low: Sequence[float | None]
+    high: Sequence[float | None]
+    ok: bool
+
+    @classmethod
+    def of(cls, filepath: str | os.PathLike[str]) -> "Promise":
+        """Read the scorecard of a file."""
+        card = scorecard(filepath)
+        values = card.to_dict()
+        promised = values["promised"]
+        errors = promised["errors"]
+        return cls(
+            values["by"],
+            values["period"] or 1,
+            promised["origins"],
+            errors["low"],
+            errors["high"],
+            card.ok,
+        )
+
+
+def judged(
+    promise: Promise, columns: dict[str, Array], errors: Array, expected: BoolArray
+) -> tuple[str | None, str]:
+    """Return if a promise was kept, and a sentence on it.
+
+    Args:
+        promise: The promise.
+        columns: The ``series``, ``origin`` (numbers) and ``step`` of each row that was forecast.
+        errors: ``(rows, targets)``; NaN where nothing is to compare.
+        expected: True for each row that will have an error, or has one.
+    """
+    if not promise.ok:
+        return None, (
+            "The weights of the model were trained further since they were judged, so its "
+            "scorecard promises nothing."
+        )
+    came = ~np.isnan(errors).all(axis=1)
+    if not came.any():
+        return None, "There is no error to compare with what the scorecard promised."
+    longest = int(columns["step"][came].max())
+    # None becomes NaN.
+    ranges = np.array([promise.low, promise.high], np.float64)
+    if longest > ranges.shape[1] or np.isnan(ranges[:, longest - 1]).any():
+        return None, f"The scorecard promises nothing for {longest} steps."
+    fewest = max(_FEWEST_ORIGINS, _ORIGINS_PER_STEP * longest)
+    if promise.origins < fewest:
+        return None, (
+            f"The model was judged at {promise.origins} origins only, and from {fewest} on its "
+            f"scorecard promises how much errors over {longest} steps vary."
+        )
+    compared = _Compared.of(promise.by, columns, errors, expected, longest)
+    if not len(compared.errors):
+        return None, compared.lacking
+    steps, count = compared.steps, len(compared.errors)
+    error, (low, high) = compared.errors.mean(), ranges[:, steps - 1].mean(axis=1)
+    verdict = "better" if error < low else "worse" if error > high else "as promised"
+    where = {"better": "is lower than", "worse": "is higher than", "as promised": "lies within"}
+    first = f"{steps.max()} steps" if steps.max() > 1 else "step"
+    several = f" of forecasts from {count} origins," if count > 1 else ""
+    left_out = f" Left out are {compared.left_out} origins that lack steps or series."
+    return verdict, (
+        f"The {HEADINGS[promise.by]}{several} over the first {first}, {error:.4g}, "
+        f"{where[verdict]} what the model's scorecard promised: {low:.4g} to {high:.4g} at "
+        f"95 % of {promise.origins} held-out origins.{left_out * (compared.left_out > 0)}"
+    )
+
+
+class _Compared(NamedTuple):
+    """The errors that can be compared with a promise.
+
+    Attributes:
+        errors: The mean error of each origin that has its first steps of all series.
+        steps: The number of these steps.
+        left_out: The number of origins that have errors, but not these.
+        lacking: What they lack, in a sentence.
+    """
+
+    errors: Array
+    steps: IntArray
+    left_out: int
+    lacking: str
+
+    @classmethod
+    def of(
+        cls,
+        by: str,
+        columns: dict[str, Array],
+        errors: Array,
+        expected: BoolArray,
+        longest: int,
+    ) -> "_Compared":
+        """Average the errors of each origin; arguments as those of ``judged``."""
+        # Tables of origins and steps, which count from 1; those beyond the longest are one.
+        origins, steps = columns["origin"], np.minimum(columns["step"], longest + 1)
+        shape = int(origins.max()) + 1, longest + 2
+        places = np.ravel_multi_index((origins, steps), shape)
+
+        def summed(weights: Array) -> Array:
+            return np.bincount(places, weights, shape[0] * shape[1]).reshape(shape)
+
+        there = ~np.isnan(errors)
+        rows = summed(np.any(there, axis=1))
+        forecast = summed(np.ones(len(origins))) > 0
+        whole = forecast.sum(axis=1) == np.where(forecast, np.arange(shape[1]), 0).max(axis=1)
+        ids = columns["series"][expected].tolist()
+        series = len(set(ids))
+        needed = int(np.ceil(_FEWEST_SERIES[by] * series))
+        # A day that no series has, such as a holiday, counts nowhere; one that some lack is an end.
+        ended = np.cumsum((rows > 0) & (rows < needed), axis=1) > 0
+        used = (rows > 0) & ~ended & whole[:, None]
+        own, some = used.any(axis=1), (rows > 0).any(axis=1)
+        total = np.where(used, summed(np.where(there, errors, 0.0).sum(axis=1)), 0.0).sum(axis=1)
+        count = np.where(used, summed(there.sum(axis=1)), 0).sum(axis=1)
+        last = np.where(used, np.arange(shape[1]), 0).max(axis=1)
+        lacking = (
+            "The scorecard promises the error over the first steps of a forecast, and the table of "
+            "forecasts lacks some of these."
+        )
+        if (whole & some).any():
+            lacking = (
+                f"The scorecard promises the error over all series: of {series}, rows of {needed} "
+                "at least must have come, and they have not for the first step from any origin."
+            )
+        return cls(total[own] / count[own], last[own], int((some & ~own).sum()), lacking)
