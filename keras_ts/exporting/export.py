@@ -43,7 +43,7 @@ def export_model(
     value that the model does not mask, and windows of another length or number of columns.
 
     ``check_export`` writes the same file, runs it in its own runtime and compares. An existing file
-    is replaced only once the new one is complete.
+    is replaced only once the new one is complete and, if its runtime is installed, loads there.
 
     Example:
 
@@ -75,7 +75,8 @@ def export_model(
         TypeError: ``model`` is not a Keras model, ``filepath`` is not a path, or ``windows`` are
             not windows.
         ValueError: ``format`` is out of range, or not that of ``filepath``; the model carries no
-            windows, or does not fit them; or Keras cannot export it to ``format``.
+            windows, or does not fit them; or Keras cannot export it to ``format``, or to a file
+            that loads.
     """
     _checks.choice("format", format, tuple(runtimes.RUNTIMES))
     path, suffix = Path(path_text("filepath", filepath)), runtimes.RUNTIMES[format][1]
@@ -87,6 +88,7 @@ def export_model(
     x = keras.tree.map_structure(lambda part: np.zeros((1, *part.shape[1:])), rollout.input)
     with tempfile.TemporaryDirectory() as folder:
         file = written(rollout, x, format, Path(folder))
+        runtimes.check_loads(rollout, format, file)
         if file.is_dir():
             put_folder(file, path, mark="saved_model.pb")
         else:
@@ -112,9 +114,10 @@ def written(model: keras.Model, x: Any, kind: str, folder: Path) -> Path:
         kind: The format.
         folder: An empty folder.
     """
-    path = runtimes.exported(model, x, kind, folder)
-    if isinstance(model, Rollout):
-        put_description(kind, path, describe(model))
+    if not isinstance(model, Rollout):
+        return runtimes.exported(model, x, kind, folder)
+    path = runtimes.exported(model, x, kind, folder, **runtimes.own_operations(kind))
+    put_description(kind, path, describe(model))
     return path
 
 
