@@ -19,7 +19,7 @@ import keras
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._models import predict, unwrapped
+from keras_ts._models import check_graph, predict, unwrapped
 from keras_ts._typing import Array
 from keras_ts.checks.export_report import ExportReport
 from keras_ts.checks.holes import with_holes
@@ -157,13 +157,7 @@ class _Runs:
 
 def _inputs(model: Any, x: Any) -> list[Array]:
     """Return the inputs in the order and types of ``model.inputs``."""
-    if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
-        unbuilt = isinstance(model, keras.Sequential)
-        raise TypeError(
-            "model must be a built Sequential or functional model. "
-            f"Received: {type(model).__name__}"
-            + (" that is not built: give it an Input." if unbuilt else ".")
-        )
+    check_graph(model)
     if isinstance(x, WindowDataset):
         raise TypeError(
             "x must be arrays, as model.predict takes them. Received: a WindowDataset. Pass "

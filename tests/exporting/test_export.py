@@ -215,6 +215,43 @@ def test_a_folder_of_somebodys_own_is_left_alone(tmp_path):
     assert (tmp_path / "own" / "thesis.txt").read_text() == "years"
 
 
+class Subclassed(keras.Model):
+    """It has no graph that a file could hold."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(2)
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+
+def test_a_subclass_is_refused_by_name():
+    model = Subclassed()
+    model(np.zeros((1, 6)))
+    with pytest.raises(TypeError, match=r"built Sequential or functional model\. .*Subclassed"):
+        export_model(model, "model", windows=WindowedSeries(6, 2))
+
+
+@pytest.mark.parametrize(
+    ("path", "format", "error"),
+    [
+        ("none/model", "tf_saved_model", FileNotFoundError),
+        ("own", "tf_saved_model", FileExistsError),
+        ("none/model.onnx", "onnx", FileNotFoundError),
+        ("folder.onnx", "onnx", IsADirectoryError),
+    ],
+)
+def test_a_place_that_takes_no_file_is_refused_before_the_export(
+    path, format, error, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(export, "written", None)
+    (tmp_path / "own").mkdir()
+    (tmp_path / "folder.onnx").mkdir()
+    with pytest.raises(error):
+        export_model(plain(), tmp_path / path, format)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "says"),
     [
