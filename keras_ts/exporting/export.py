@@ -44,6 +44,9 @@ def export_model(
     quantiles, bounds and frequency. The guide "Serving" lists it. A SavedModel refuses a missing
     value that the model does not mask, and windows of another length or number of columns.
 
+    OpenVINO computes in bfloat16 on processors that have it, unless the file is compiled with
+    ``{"INFERENCE_PRECISION_HINT": "f32"}``, as ``check_export`` does.
+
     ``check_export`` writes the same file, runs it in its own runtime and compares. An existing file
     is replaced only once the new one is complete and, if its runtime is installed, loads there.
 
