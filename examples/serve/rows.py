@@ -26,10 +26,9 @@ PHASES = {  # The description has them in words. Columns of other cycles come fr
 }
 
 
-def wave(formula, cycle):
-    """Return the function that computes a column of the calendar from a time."""
-    function = sin if formula.startswith("sin") else cos
-    return lambda t: function(2 * pi * PHASES[cycle](t))
+def wave(formula, cycle, t):
+    """Return the value of a column of the calendar."""
+    return (sin if formula.startswith("sin") else cos)(2 * pi * PHASES[cycle](t))
 
 
 def record(fields):
@@ -40,12 +39,7 @@ def record(fields):
 
 
 class Reader:
-    """Makes arrays of requests such as ``{"past": [{"day": ..., "units": ...}, ...], ...}``.
-
-    Args:
-        about: The description.
-        zone: Name of the series' time zone; times then have an offset. Defaults to None: no zone.
-    """
+    """Reads requests, ``{"past": [{"day": ...}, ...], ...}``; with a zone, times have an offset."""
 
     def __init__(self, about, zone=None):
         self.inputs, self.time, self.gap = about["inputs"], about["time_column"], about["gap"]
@@ -57,7 +51,7 @@ class Reader:
         # Unless the description names the clock, days are even by the local one, hours in UTC.
         self.in_utc = zone and step and (step[3] or " in UTC" * (step[2] != "day")) == " in UTC"
         made = {  # By column of the model: that of the request, its type, and what becomes of it.
-            name: (self.time, instant, wave(formula, entry["cycle"]))
+            name: (self.time, instant, partial(wave, formula, entry["cycle"]))
             for entry in about["calendar"]
             for name, formula in entry["columns"].items()
             if entry["cycle"] in PHASES

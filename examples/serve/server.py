@@ -11,7 +11,6 @@ import onnxruntime
 from fastapi import FastAPI, HTTPException, Request
 from rows import Reader
 
-LARGEST = 4_000_000  # Bytes of a request.
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = 1  # A window is too small to divide among threads.
 session = onnxruntime.InferenceSession(os.environ["MODEL"], options)
@@ -19,17 +18,14 @@ about = json.loads(session.get_modelmeta().custom_metadata_map["keras_ts"])
 reader, output, app = Reader(about, os.environ.get("ZONE")), about["output"], FastAPI()
 
 
-@app.get("/")
-async def description() -> dict:
-    """Return what the model takes and gives."""
-    return about
+app.get("/")(lambda: about)
 
 
 @app.post("/forecast")
 async def forecast(request: Request) -> list[dict]:
     """Return the forecast of each step, with the columns that ``keras_ts.forecast`` gives."""
-    if not 0 < int(request.headers.get("content-length", 0)) <= LARGEST:
-        raise HTTPException(413, f"Send a body of 1 to {LARGEST} bytes, with its Content-Length.")
+    if not 0 < int(request.headers.get("content-length", 0)) <= 4_000_000:
+        raise HTTPException(413, "Send a body of 1 to 4000000 bytes, with its Content-Length.")
     try:
         arrays = reader.arrays(await request.body())
     except ValueError as error:
