@@ -1,6 +1,7 @@
 """Checks paths, and writes files whole or not at all."""
 
 import contextlib
+import hashlib
 import os
 import re
 import secrets
@@ -51,16 +52,9 @@ def replacing(filepath: str | os.PathLike[str]) -> Iterator[Path]:
     If ``filepath`` is a link, the file that it points to is replaced. Permissions stay. A killed
     process leaves its temporary file behind; the next one that writes to the folder removes it.
     """
-    path = path_text("filepath", filepath)
-    target = Path(path).resolve()
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"{path!r}: the folder {target.parent} does not exist.")
-    if target.is_dir():
-        raise IsADirectoryError(f"{path!r} is a folder: name a file in it.")
-    if target.exists() and not os.access(target, os.W_OK):
-        raise PermissionError(f"{path!r}: the file exists, and may not be written.")
+    target = file_target(filepath)
     _clear_leftovers(target.parent)
-    with _reserved(target.parent, Path(path).suffix) as temporary:
+    with _reserved(target.parent, Path(filepath).suffix) as temporary:
         try:
             yield temporary
             if target.exists():
@@ -70,35 +64,94 @@ def replacing(filepath: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def put_folder(folder: Path, filepath: str | os.PathLike[str], mark: str) -> None:
-    """Copy a folder to ``filepath``, whole or not at all; one that is there is replaced.
+def file_target(filepath: str | os.PathLike[str]) -> Path:
+    """Return the file that ``filepath`` means, or raise an error if it cannot be written."""
+    path, target = _target(filepath)
+    if target.is_dir():
+        raise IsADirectoryError(f"{path!r} is a folder: name a file in it.")
+    if target.exists() and not os.access(target, os.W_OK):
+        raise PermissionError(f"{path!r}: the file exists, and may not be written.")
+    return target
+
+
+def folder_target(filepath: str | os.PathLike[str], mark: str) -> Path:
+    """Return the folder that ``filepath`` means, or raise an error if it is somebody's own.
 
     Args:
-        folder: The folder to copy.
-        filepath: Where to. Between two renames there is nothing there; if the second one fails, the
-            old folder is put back.
-        mark: A file of such folders. A folder without it is somebody's own, and is refused.
+        filepath: The path of a folder, which may exist.
+        mark: A file of folders that may be replaced.
     """
-    path = path_text("filepath", filepath)
-    target = Path(path).resolve()
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"{path!r}: the folder {target.parent} does not exist.")
+    path, target = _target(filepath)
     if target.exists() and not (target / mark).is_file():
         raise FileExistsError(
             f"{path!r} is there, and is no folder with a {mark}, which would be replaced. Name "
             "another place, or remove it."
         )
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".keras_ts.") as beside:
-        new, old = Path(beside) / "new", Path(beside) / "old"
-        shutil.copytree(folder, new)
-        if target.exists():
-            target.rename(old)
-        try:
-            new.rename(target)
-        except BaseException:
-            if old.exists():
-                old.rename(target)
-            raise
+    return target
+
+
+def _target(filepath: str | os.PathLike[str]) -> tuple[str, Path]:
+    path = path_text("filepath", filepath)
+    target = Path(path).resolve()
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{path!r}: the folder {target.parent} does not exist.")
+    return path, target
+
+
+def put_folder(folder: Path, filepath: str | os.PathLike[str], mark: str) -> None:
+    """Copy a folder to ``filepath``, whole or not at all; one that is there is replaced.
+
+    Between two renames there is nothing at ``filepath``. If the second one fails, the old folder is
+    put back. A process that is killed just there leaves both in a folder ``.keras_ts.*`` beside it,
+    as ``old`` and ``new``; the next call for this ``filepath`` that succeeds removes them. Calls in
+    the same place wait for each other, where the file system has locks.
+
+    Args:
+        folder: The folder to copy.
+        filepath: Where to. A folder that is there must hold no files but those that ``folder`` has.
+        mark: A file of such folders. A folder without it is somebody's own, and is refused.
+    """
+    target = folder_target(filepath, mark)
+    digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]
+    prefix = f".keras_ts.{digest}."
+    with _waited_for(target.parent) as alone:
+        lost = sorted(_files_in(folder_target(filepath, mark)) - _files_in(folder))
+        if lost:
+            raise FileExistsError(
+                f"{str(filepath)!r} holds files that the new folder does not have, such as "
+                f"{lost[0]!r}, and would be replaced. Name another place, or move them."
+            )
+        leftovers = [entry for entry in target.parent.iterdir() if entry.name.startswith(prefix)]
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=prefix) as beside:
+            new, old = Path(beside) / "new", Path(beside) / "old"
+            shutil.copytree(folder, new)
+            if target.exists():
+                target.rename(old)
+            try:
+                new.rename(target)
+            except BaseException:
+                if old.exists():
+                    old.rename(target)
+                raise
+        for leftover in leftovers if alone else []:
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _files_in(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
+
+
+@contextlib.contextmanager
+def _waited_for(folder: Path) -> Iterator[bool]:
+    """Wait until no other call holds this folder; yield False if that cannot be known."""
+    if fcntl is None:  # pragma: no cover
+        yield False
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        yield _lock(handle, wait=True)
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager

@@ -39,6 +39,18 @@ def check_model(model: Any, built: bool = False) -> keras.Model:
     return model
 
 
+def check_graph(model: Any) -> keras.Model:
+    """Return a built Sequential or functional model; raise an error for anything else."""
+    if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
+        unbuilt = isinstance(model, keras.Sequential)
+        raise TypeError(
+            "model must be a built Sequential or functional model. "
+            f"Received: {type(model).__name__}"
+            + (" that is not built: give it an Input." if unbuilt else ".")
+        )
+    return model
+
+
 def predict(model: keras.Model, inputs: Any, batch_size: int | None = None) -> Any:
     """Return the outputs of a model for arrays, computed by this process alone.
 

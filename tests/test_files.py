@@ -182,3 +182,57 @@ def test_a_folder_that_cannot_be_put_in_place_leaves_the_old_one(tmp_path, monke
     assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "old"]
     with pytest.raises(FileNotFoundError, match="does not exist"):
         _files.put_folder(tmp_path / "made", tmp_path / "none" / "old", "mark")
+
+
+def folder_of(path, **files):
+    for name, text in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_text(text)
+    return path
+
+
+def test_files_that_somebody_put_into_a_folder_are_not_lost(tmp_path):
+    made = folder_of(tmp_path / "made", mark="new")
+    old = folder_of(tmp_path / "old", mark="old", **{"extra/mine": "precious"})
+    with pytest.raises(FileExistsError, match=r"holds files that .*, such as 'extra/mine'"):
+        _files.put_folder(made, old, "mark")
+    assert (old / "extra" / "mine").read_text() == "precious"
+    assert (old / "mark").read_text() == "old"
+
+
+def test_what_a_killed_process_left_is_removed_once_the_folder_is_there(tmp_path):
+    """Killed between the two renames, it leaves the old and the new folder; others' are kept."""
+    made, place = (
+        folder_of(tmp_path / "made", mark="new"),
+        folder_of(tmp_path / "place", mark="old"),
+    )
+    code = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from keras_ts import _files\n"
+        "rename = Path.rename\n"
+        "def kill(path, target):\n"
+        "    rename(path, target)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "Path.rename = kill\n"
+        "_files.put_folder(Path(sys.argv[1]), sys.argv[2], 'mark')\n"
+    )
+    run_fresh(code, str(made), str(place), status=-signal.SIGKILL)
+    assert not place.exists()
+    [left] = tmp_path.glob(".keras_ts.*")
+    assert (left / "old" / "mark").read_text() == "old"
+    _files.put_folder(made, tmp_path / "other", "mark")
+    assert left.exists()
+    _files.put_folder(made, place, "mark")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "other", "place"]
+
+
+def test_two_that_put_a_folder_in_one_place_wait_for_each_other(tmp_path):
+    places = [folder_of(tmp_path / f"made {n}", mark=str(n)) for n in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        calls = [
+            pool.submit(_files.put_folder, place, tmp_path / "there", "mark")
+            for place in places * 20
+        ]
+        assert [call.result() for call in calls] == [None] * 40
+    assert (tmp_path / "there" / "mark").read_text() in "01"

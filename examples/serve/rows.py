@@ -5,16 +5,18 @@ Any server can use this file: it needs neither keras_ts nor Keras, only NumPy an
 
 import re
 from calendar import isleap
-from datetime import timedelta
+from datetime import UTC, timedelta
+from functools import partial
 from itertools import pairwise
 from math import cos, pi, sin
+from operator import eq
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 import numpy as np
-from pydantic import Field, NaiveDatetime, ValidationError, create_model
+from pydantic import AwareDatetime, Field, NaiveDatetime, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
-ROLES = "past", "future"
-STRICT = {"extra": "forbid"}
 NUMBER = Annotated[float, Field(strict=True, ge=-3e38, le=3e38, allow_inf_nan=False)]
 PHASES = {  # The description has them in words. Columns of other cycles come from the client.
     "hour": lambda t: (t.minute + t.second / 60) / 60,
@@ -24,78 +26,81 @@ PHASES = {  # The description has them in words. Columns of other cycles come fr
 }
 
 
+def wave(formula, cycle, t):
+    """Return the value of a column of the calendar."""
+    return (sin if formula.startswith("sin") else cos)(2 * pi * PHASES[cycle](t))
+
+
+def record(fields):
+    """Return the type of a JSON object that has these fields and no others."""
+    kind = TypedDict("Record", fields)
+    kind.__pydantic_config__ = {"extra": "forbid"}
+    return kind
+
+
 class Reader:
-    """Reads requests such as ``{"past": [{"day": ..., "units": ...}, ...], "future": [...]}``.
+    """Reads requests, ``{"past": [{"day": ...}, ...], ...}``; with a zone, times have an offset."""
 
-    Args:
-        about: The description.
-    """
-
-    def __init__(self, about):
-        self.inputs, self.texts, self.time = (
-            about[key] for key in ("inputs", "categories", "time_column")
-        )
-        self.sources = {
-            made: (column, text)
-            for column, texts in self.texts.items()
-            for text, made in texts.items()
-        }
-        named = [entry for entry in about["calendar"] if entry["cycle"] in PHASES]
-        self.cycles = {name: entry["cycle"] for entry in named for name in entry["columns"]}
-        self.columns = {
-            role: [self._column(name, entry) for name in entry["columns"]]
-            for role, entry in self.inputs.items()
-        }
-        # Months and weekdays differ in length; of these only the order is checked.
-        step = re.fullmatch(r"(\d+) (second|minute|hour|day)s?", about["frequency"] or "")
+    def __init__(self, about, zone=None):
+        self.inputs, self.time, self.gap = about["inputs"], about["time_column"], about["gap"]
+        self.zone, instant = zone and ZoneInfo(zone), AwareDatetime if zone else NaiveDatetime
+        frequency = about["frequency"] or "steps of numbers"
+        # Months and weekdays differ in length, so only the order of their rows is checked.
+        step = re.fullmatch(r"(\d+) (second|minute|hour|day)s?( in UTC| by the .*)?", frequency)
         self.step = step and timedelta(**{f"{step[2]}s": int(step[1])})
-        self.gap = about["gap"]
-        types = {role: self._rows(role) for role in self.inputs}
-        self.request = create_model("Request", __config__=STRICT, **types)
-
-    def _column(self, name, entry):
-        """Return the name of a column in a request, its type, and what the model reads of a row."""
-        if name in self.cycles:
-            wave, phase = sin if name.endswith("_sin") else cos, PHASES[self.cycles[name]]
-            return self.time, NaiveDatetime, lambda row: wave(2 * pi * phase(row[self.time]))
-        if name in self.sources:
-            column, text = self.sources[name]
-            return column, Literal[tuple(self.texts[column])], lambda row: row[column] == text
-        number = NUMBER | None if name in entry["may_be_missing"] else NUMBER
-        return str(name), number, lambda row: row[str(name)]
-
-    def _rows(self, role):
-        columns = {column: kind for column, kind, _ in self.columns[role]}
-        row = create_model(role, __config__=STRICT, **columns)
-        least, most = self.inputs[role]["row_count"]
-        return Annotated[list[row], Field(min_length=least, max_length=most)]
+        # Unless the description names the clock, days are even by the local one, hours in UTC.
+        self.in_utc = zone and step and (step[3] or " in UTC" * (step[2] != "day")) == " in UTC"
+        made = {  # By column of the model: that of the request, its type, and what becomes of it.
+            name: (self.time, instant, partial(wave, formula, entry["cycle"]))
+            for entry in about["calendar"]
+            for name, formula in entry["columns"].items()
+            if entry["cycle"] in PHASES
+        }
+        self.timed = bool(made) or not frequency.startswith("steps of ")
+        for column, texts in about["categories"].items():
+            for text, name in texts.items():
+                made[name] = column, Literal[tuple(texts)], partial(eq, text)
+        fields, self.columns = {}, {}
+        for role, entry in self.inputs.items():
+            names, nulls = entry["columns"], entry["may_be_missing"]
+            columns = {name: made.get(name, (str(name), NUMBER, float)) for name in names}
+            kinds = {c: k | None if name in nulls else k for name, (c, k, _) in columns.items()}
+            self.columns[role] = list(columns.values())
+            if self.timed and role != "static":
+                kinds[self.time] = instant
+            least, most = entry["row_count"]
+            fields[role] = Annotated[list[record(kinds)], Field(min_length=least, max_length=most)]
+        self.request = TypeAdapter(record(fields))
 
     def arrays(self, body):
         """Return the model's inputs for a request; refuse what does not fit by a ``ValueError``."""
         try:
-            request = self.request.model_validate_json(body).model_dump()
+            request = self.request.validate_json(body)
         except ValidationError as error:
-            wrong = [" ".join(map(str, e["loc"])) + f": {e['msg']}" for e in error.errors()]
+            wrong = [" ".join(map(str, e["loc"])) + f": {e['msg']}" for e in error.errors()[:3]]
             raise ValueError("; ".join(wrong)) from None
-        if self.cycles:
-            self._check_times(*([row[self.time] for row in request[role]] for role in ROLES))
+        if self.timed:
+            self._check_times(request["past"], request.get("future", []))
         return {role: self._array(role, rows) for role, rows in request.items()}
 
     def _check_times(self, past, future):
         """Refuse rows that are out of order, and ones left out: send those, with null values."""
-        for earlier, later in pairwise([*past, *future]):
-            steps = self.gap + 1 if later == future[0] else 1
-            right = later - earlier == steps * self.step if self.step else earlier < later
-            if not right:
-                wanted = f"{steps} x {self.step} after it" if self.step else "after it"
+        for row in [*past, *future] if self.zone else []:
+            row[self.time] = row[self.time].astimezone(self.zone)
+        rows = [*enumerate(past, -len(past)), *enumerate(future, self.gap)]
+        for (m, earlier), (n, later) in pairwise((n, row[self.time]) for n, row in rows):
+            # Two times of one zone differ by its clock, two in UTC by what has passed.
+            begin, end = (t.astimezone(UTC) if self.in_utc else t for t in (earlier, later))
+            if end - begin != (n - m) * self.step if self.step else end <= begin:
+                wanted = f"{n - m} x {self.step} after it" if self.step else "after it"
                 raise ValueError(f"{self.time}: {later} follows {earlier}. Send the row {wanted}.")
 
     def _array(self, role, rows):
         entry, columns = self.inputs[role], self.columns[role]
         values = np.full((entry["row_count"][1], len(columns)), np.nan, entry["dtype"])
-        values[len(values) - len(rows) :] = [[read(row) for *_, read in columns] for row in rows]
-        needed = entry.get("present")
-        if needed is not None:
+        for value, row in zip(values[len(values) - len(rows) :], rows, strict=True):
+            value[:] = [np.nan if row[c] is None else read(row[c]) for c, _, read in columns]
+        if needed := entry.get("present"):
             places = [entry["columns"].index(name) for name in needed["columns"]]
             there = np.isfinite(values[:: needed["every"], places])
             if not (there.all(1).any() if needed["in_one_row"] else there.any(0).all()):

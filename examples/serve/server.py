@@ -15,18 +15,17 @@ options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = 1  # A window is too small to divide among threads.
 session = onnxruntime.InferenceSession(os.environ["MODEL"], options)
 about = json.loads(session.get_modelmeta().custom_metadata_map["keras_ts"])
-reader, output, app = Reader(about), about["output"], FastAPI()
+reader, output, app = Reader(about, os.environ.get("ZONE")), about["output"], FastAPI()
 
 
-@app.get("/")
-async def description() -> dict:
-    """Return what the model takes and gives."""
-    return about
+app.get("/")(lambda: about)
 
 
 @app.post("/forecast")
-async def forecast(request: Request) -> list[dict[str, float | None]]:
+async def forecast(request: Request) -> list[dict]:
     """Return the forecast of each step, with the columns that ``keras_ts.forecast`` gives."""
+    if not 0 < int(request.headers.get("content-length", 0)) <= 4_000_000:
+        raise HTTPException(413, "Send a body of 1 to 4000000 bytes, with its Content-Length.")
     try:
         arrays = reader.arrays(await request.body())
     except ValueError as error:
@@ -34,10 +33,7 @@ async def forecast(request: Request) -> list[dict[str, float | None]]:
     [ahead] = session.run([output["name"]], arrays)
     if not output["closes_steps"] and not np.isfinite(ahead).all():
         raise HTTPException(422, "The forecast is not finite: the values are too large.")
-    steps = ahead.reshape(-1, len(output["columns"]))
     # A step that the plan closes is NaN, for which JSON has null.
-    values = np.where(np.isnan(steps), None, steps).tolist()
-    return [
-        {"step": number, **dict(zip(output["columns"], row, strict=True))}
-        for number, row in enumerate(values, start=1)
-    ]
+    steps = np.where(np.isnan(ahead), None, ahead).reshape(-1, len(output["columns"])).tolist()
+    named = (zip(output["columns"], row, strict=True) for row in steps)
+    return [{"step": number, **dict(row)} for number, row in enumerate(named, start=1)]

@@ -19,7 +19,7 @@ import keras
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._models import predict, unwrapped
+from keras_ts._models import check_graph, predict, unwrapped
 from keras_ts._typing import Array
 from keras_ts.checks.export_report import ExportReport
 from keras_ts.checks.holes import with_holes
@@ -27,6 +27,7 @@ from keras_ts.exporting import runtimes
 from keras_ts.exporting.export import Format, as_rollout, written
 from keras_ts.interface import carried_by
 from keras_ts.saving.diagnose import short
+from keras_ts.windows.dataset import WindowDataset
 
 
 def check_export(
@@ -56,8 +57,9 @@ def check_export(
 
     Args:
         model: A built Sequential or functional model.
-        x: Inputs as ``model.predict`` takes them; more than a few windows only cost time. If the
-            model carries windows with a ``sampling_rate``, the last rows of series, all of them.
+        x: Inputs as ``model.predict`` takes them, such as ``dataset[0][0]``; more than a few
+            windows only cost time. If the model carries windows with a ``sampling_rate``, the last
+            rows of series, all of them.
         format: Format of the file: ``"tf_saved_model"`` (needs tensorflow), ``"onnx"``
             (onnxruntime, and a converter for the backend), ``"litert"`` (ai-edge-litert) or
             ``"openvino"``. Defaults to ``"tf_saved_model"``.
@@ -69,7 +71,8 @@ def check_export(
 
     Raises:
         ImportError: A package is missing; the message names it.
-        TypeError: ``model`` is of another kind, such as a subclass, or not built.
+        TypeError: ``model`` is of another kind, such as a subclass, or not built; or ``x`` is a
+            dataset.
         ValueError: ``format`` or ``rtol`` is out of range, ``x`` does not fit the model, or no file
             comes to be: Keras cannot export the model to ``format``.
     """
@@ -154,18 +157,20 @@ class _Runs:
 
 def _inputs(model: Any, x: Any) -> list[Array]:
     """Return the inputs in the order and types of ``model.inputs``."""
-    if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
-        unbuilt = isinstance(model, keras.Sequential)
+    check_graph(model)
+    if isinstance(x, WindowDataset):
         raise TypeError(
-            "model must be a built Sequential or functional model. "
-            f"Received: {type(model).__name__}"
-            + (" that is not built: give it an Input." if unbuilt else ".")
+            "x must be arrays, as model.predict takes them. Received: a WindowDataset. Pass "
+            "dataset[0][0], the inputs of its first batch."
         )
-    arrays = [np.asarray(array) for array in keras.tree.flatten(x)]
-    if len(arrays) != len(model.inputs):
+    leaves = keras.tree.flatten(x)
+    if len(leaves) != len(model.inputs):
+        batch = " Of a batch (inputs, targets) pass the inputs alone, as dataset[0][0]."
         raise ValueError(
-            f"x must hold the model's {len(model.inputs)} inputs. Received: {len(arrays)}."
+            f"x must hold the model's {len(model.inputs)} inputs. Received: {len(leaves)}."
+            f"{batch * isinstance(x, tuple)}"
         )
+    arrays = [np.asarray(array) for array in leaves]
     for array, spec in zip(arrays, model.inputs, strict=True):
         fits = array.ndim == len(spec.shape) and all(
             size in (None, length) for size, length in zip(spec.shape, array.shape, strict=True)

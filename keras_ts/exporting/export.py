@@ -11,8 +11,8 @@ import keras
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._files import path_text, put_folder, replacing
-from keras_ts._models import check_model
+from keras_ts._files import file_target, folder_target, path_text, put_folder, replacing
+from keras_ts._models import check_graph, check_model
 from keras_ts.exporting import runtimes
 from keras_ts.exporting.described import put_description
 from keras_ts.exporting.description import describe
@@ -23,6 +23,8 @@ from keras_ts.windows.windowed_series import WindowedSeries
 Format = Literal["tf_saved_model", "onnx", "litert", "openvino"]
 # Files that belong to the one that is named, by their suffixes.
 _BESIDE = {".xml": ".bin"}
+# The file of every SavedModel.
+_MARK = "saved_model.pb"
 
 
 def export_model(
@@ -42,8 +44,11 @@ def export_model(
     quantiles, bounds and frequency. The guide "Serving" lists it. A SavedModel refuses a missing
     value that the model does not mask, and windows of another length or number of columns.
 
+    OpenVINO computes in bfloat16 on processors that have it, unless the file is compiled with
+    ``{"INFERENCE_PRECISION_HINT": "f32"}``, as ``check_export`` does.
+
     ``check_export`` writes the same file, runs it in its own runtime and compares. An existing file
-    is replaced only once the new one is complete.
+    is replaced only once the new one is complete and, if its runtime is installed, loads there.
 
     Example:
 
@@ -60,7 +65,8 @@ def export_model(
     ([None, 20], [None, 7])
 
     Args:
-        model: A built model that forecasts, or a ``Rollout`` for more steps than the horizon.
+        model: A built Sequential or functional model that forecasts, or a ``Rollout`` for more
+            steps than the horizon.
         filepath: The file to write: ``.onnx``, ``.tflite`` or ``.xml`` (with a ``.bin`` beside it);
             for ``"tf_saved_model"`` a folder.
         format: ``"tf_saved_model"`` (needs tensorflow), ``"onnx"`` (a converter for the backend),
@@ -70,12 +76,15 @@ def export_model(
 
     Raises:
         ImportError: A package is missing; the message names it.
-        FileExistsError: ``filepath`` is a folder, and holds no SavedModel.
+        FileExistsError: ``filepath`` is a folder that holds no SavedModel, or further files.
         FileNotFoundError: The folder of ``filepath`` does not exist.
-        TypeError: ``model`` is not a Keras model, ``filepath`` is not a path, or ``windows`` are
-            not windows.
+        IsADirectoryError: ``filepath`` is a folder, and ``format`` has one file.
+        PermissionError: The file exists, and may not be written.
+        TypeError: ``model`` is not a Keras model or a subclass of its own, ``filepath`` is not a
+            path, or ``windows`` are not windows.
         ValueError: ``format`` is out of range, or not that of ``filepath``; the model carries no
-            windows, or does not fit them; or Keras cannot export it to ``format``.
+            windows, or does not fit them; or Keras cannot export it to ``format``, or to a file
+            that loads.
     """
     _checks.choice("format", format, tuple(runtimes.RUNTIMES))
     path, suffix = Path(path_text("filepath", filepath)), runtimes.RUNTIMES[format][1]
@@ -83,19 +92,25 @@ def export_model(
         named = f"must end in {suffix!r}" if suffix else "must name a folder"
         raise ValueError(f"filepath {named} for format={format!r}. Received: {str(path)!r}.")
     rollout = as_rollout(model, windows)
+    # Before the export, which takes long.
+    if suffix:
+        file_target(path)
+    else:
+        folder_target(path, _MARK)
     runtimes.require(format, run=False)
     x = keras.tree.map_structure(lambda part: np.zeros((1, *part.shape[1:])), rollout.input)
     with tempfile.TemporaryDirectory() as folder:
         file = written(rollout, x, format, Path(folder))
+        runtimes.check_loads(rollout, format, file)
         if file.is_dir():
-            put_folder(file, path, mark="saved_model.pb")
+            put_folder(file, path, _MARK)
         else:
             _put(file, path)
 
 
 def as_rollout(model: keras.Model, windows: Any = None) -> Rollout:
     """Return a model as the ``Rollout`` of its horizon, which takes rows and returns steps."""
-    model = check_model(model, built=True)
+    model = check_graph(check_model(model, built=True))
     if not isinstance(model, Rollout):
         return Rollout(model, windows)
     if windows is not None:
@@ -112,9 +127,10 @@ def written(model: keras.Model, x: Any, kind: str, folder: Path) -> Path:
         kind: The format.
         folder: An empty folder.
     """
-    path = runtimes.exported(model, x, kind, folder)
-    if isinstance(model, Rollout):
-        put_description(kind, path, describe(model))
+    if not isinstance(model, Rollout):
+        return runtimes.exported(model, x, kind, folder)
+    path = runtimes.exported(model, x, kind, folder, **runtimes.own_operations(kind))
+    put_description(kind, path, describe(model))
     return path
 
 

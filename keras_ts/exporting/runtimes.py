@@ -81,8 +81,15 @@ def _module(package: str) -> str:
     return package.replace("-", "_")
 
 
-def exported(model: keras.Model, x: Any, kind: str, folder: Path) -> Path:
+def exported(model: keras.Model, x: Any, kind: str, folder: Path, **options: Any) -> Path:
     """Export a model into a folder, as Keras does; return the path of the file.
+
+    Args:
+        model: The model.
+        x: Some inputs of the model.
+        kind: The format.
+        folder: An empty folder.
+        **options: Further options of ``model.export``.
 
     Raises:
         ImportError: A converter lacks a package.
@@ -92,7 +99,7 @@ def exported(model: keras.Model, x: Any, kind: str, folder: Path) -> Path:
     # Keras exports to ONNX only a model that has been called.
     model(keras.tree.map_structure(np.asarray, x))
     try:
-        model.export(str(path), format=kind, verbose=False)
+        model.export(str(path), format=kind, verbose=False, **options)
     except Exception as error:
         if "Unrecognized format" in str(error):
             raise ValueError(
@@ -104,6 +111,50 @@ def exported(model: keras.Model, x: Any, kind: str, folder: Path) -> Path:
             f"{short(error)}\n{cure(kind)}"
         ) from error
     return path
+
+
+def own_operations(kind: str) -> dict[str, Any]:
+    """Return the options that keep operations of TensorFlow out of a file.
+
+    Keras writes them into LiteRT files, which then run only where TensorFlow was linked in.
+    """
+    if (kind, keras.backend.backend()) != ("litert", "tensorflow"):
+        return {}
+    import tensorflow as tf
+
+    return {"target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}}
+
+
+def check_loads(model: keras.Model, kind: str, path: Path) -> None:
+    """Raise an error if the runtime of a file refuses it, as far as the runtime is installed.
+
+    Without onnxruntime, ``onnx`` compares the types of all values of an ONNX file.
+    """
+    package, _, load = RUNTIMES[kind]
+    try:
+        if importlib.util.find_spec(_module(package)) is not None:
+            load(str(path), [tensor.name for tensor in model.inputs])
+        elif kind == "onnx":
+            import onnx
+
+            onnx.checker.check_model(str(path), full_check=True)
+    except Exception as error:
+        check_imports(kind, error)
+        raise ValueError(
+            f"The file that was exported as {kind!r} from the {keras.backend.backend()} backend "
+            f"does not load: {short(error)}\n{_half(model) or cure(kind)}"
+        ) from error
+
+
+def _half(model: keras.Model) -> str:
+    """Return what to do about a model that computes in half precision; "" for another."""
+    halves = {layer.compute_dtype for layer in model._flatten_layers()} & {"float16", "bfloat16"}
+    if not halves:
+        return ""
+    return (
+        f"The model computes in {halves.pop()}. Build it again after "
+        "keras.config.set_dtype_policy('float32'), and set_weights(model.get_weights())."
+    )
 
 
 def check_imports(kind: str, error: Exception) -> None:

@@ -272,6 +272,9 @@ def test_a_file_that_does_not_load_is_reported(monkeypatch):
     assert "no conversion rule" in str(report)
 
 
+BATCHES = WindowedSeries(12, 2).build(np.arange(40.0))
+
+
 class Subclassed(keras.Model):
     def call(self, inputs):
         return inputs
@@ -287,6 +290,8 @@ class Subclassed(keras.Model):
         (lambda: recurrent(12), X[:0], ValueError, r"at least one row. Received shape: \(0, 12\)"),
         (lambda: recurrent(None), X[:, :1], ValueError, "at least 2 steps"),
         (two_inputs, X, ValueError, "x must hold the model's 2 inputs. Received: 1"),
+        (lambda: recurrent(12), BATCHES, TypeError, r"WindowDataset. Pass dataset\[0\]\[0\]"),
+        (lambda: recurrent(12), BATCHES[0], ValueError, "pass the inputs alone, as dataset"),
     ],
 )
 def test_bad_input(model, x, error, message):

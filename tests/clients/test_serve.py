@@ -96,7 +96,8 @@ def test_right_rows_give_the_numbers_of_forecast(model, connection, store):
     assert status == 200
     wanted = forecast(model[0], TABLE[TABLE["store"] == store], future=PLAN)
     frame = pd.DataFrame(answer)
-    assert frame["step"].tolist() == wanted["step"].tolist()
+    assert [row["step"] for row in answer] == list(range(1, 15))
+    assert isinstance(answer[0]["step"], int)
     assert frame["units"].isna().sum() == 2
     numbers = frame[COLUMNS].astype(float)
     np.testing.assert_allclose(numbers, wanted[COLUMNS], rtol=1e-4, atol=1e-3)
@@ -160,13 +161,111 @@ def test_bad_rows_are_refused_with_a_reason(connection, request_, says):
     assert re.search(says, answer["detail"]), answer["detail"]
 
 
+def reader_of(dataset, zone=None):
+    """Return a small model of a dataset, and a reader of its description."""
+    model = RecurrentPreset(units=(2,)).build(dataset)
+    return model, load("rows").Reader(json.loads(json.dumps(describe(Rollout(model)))), zone)
+
+
+def records(frame):
+    """Return the rows of a frame as a client sends them."""
+    rows = frame.assign(day=[day.isoformat() for day in frame["day"]])
+    return json.loads(rows.to_json(orient="records"))
+
+
+def outputs(model, reader, past, future):
+    arrays = reader.arrays(json.dumps({"past": records(past), "future": records(future)}))
+    return np.asarray(Rollout(model)(arrays))[0]
+
+
 def test_null_is_refused_unless_the_model_masks():
     """The model of the server masks; this one, of an array, does not."""
-    model = RecurrentPreset(units=(2,)).build(WindowedSeries(3).build(np.arange(20.0)))
-    reader = load("rows").Reader(describe(Rollout(model)))
+    _, reader = reader_of(WindowedSeries(3).build(np.arange(20.0)))
     assert reader.arrays('{"past": [{"0": 1}, {"0": 3}, {"0": 2}]}')["past"].tolist() == [[1, 3, 2]]
     with pytest.raises(ValueError, match="past 1 0: Input should be a valid number"):
         reader.arrays('{"past": [{"0": 1}, {"0": null}, {"0": 2}]}')
+
+
+def test_null_for_a_text_that_is_known_ahead_closes_the_day():
+    days = pd.DataFrame({
+        "day": pd.date_range("2024-01-01", periods=80),
+        "promotion": np.where(np.arange(80) % 3, "none", "big"),
+        "units": np.sin(np.arange(80.0)),
+    })  # fmt: skip
+    days.loc[[70, 78], "promotion"] = None
+    days.loc[70, "units"] = np.nan
+    past, ahead = days.iloc[:77], days.iloc[77:][["day", "promotion"]]
+    windows = WindowedSeries(
+        8, 3, target_columns="units", future_columns="promotion", time_column="day",
+        calendar="week", missing="mask_targets",
+    )  # fmt: skip
+    model, reader = reader_of(windows.build(past))
+    wanted = forecast(model, past, future=ahead)["units"]
+    assert wanted.isna().tolist() == [False, True, False]
+    ahead_of = outputs(model, reader, past.tail(8), ahead)
+    np.testing.assert_allclose(ahead_of, wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("moment", ["2024-03-31 03:00", "2024-10-27 01:00"])
+def test_hours_around_a_change_of_the_clock(moment):
+    """Times have an offset, that of the zone or another, and none is left out."""
+    days = pd.date_range("2024-03-01", periods=7000, freq="h", tz="Europe/Berlin")
+    table = pd.DataFrame({"day": days, "units": np.sin(np.arange(7000.0))})
+    windows = WindowedSeries(6, 3, target_columns="units", time_column="day", calendar="day")
+    model, reader = reader_of(windows.build(table.head(200)), "Europe/Berlin")
+    end = table.index[table["day"] == pd.Timestamp(moment, tz="Europe/Berlin")][0] + 2
+    past, ahead = table.iloc[end - 6 : end], table.iloc[end : end + 3][["day"]]
+    wanted = forecast(model, past)["units"]
+    in_utc = past.assign(day=past["day"].dt.tz_convert("UTC"))
+    for rows in (past, in_utc):
+        np.testing.assert_allclose(outputs(model, reader, rows, ahead), wanted, rtol=1e-4)
+    with pytest.raises(ValueError, match="Send the row 1 x 1:00:00 after it"):
+        outputs(model, reader, past.drop(index=end - 3).pipe(_one_before, table), ahead)
+    local = past.assign(day=past["day"].dt.tz_localize(None))
+    with pytest.raises(ValueError, match="should have timezone info"):
+        outputs(model, reader, local, ahead)
+
+
+def _one_before(rows, table):
+    return pd.concat([table.iloc[[rows.index[0] - 1]], rows])
+
+
+def test_days_that_are_even_in_utc():
+    days = pd.date_range("2024-03-01", periods=60, tz="UTC").tz_convert("Europe/Berlin")
+    table = pd.DataFrame({"day": days, "units": np.sin(np.arange(60.0))})
+    windows = WindowedSeries(3, 2, target_columns="units", time_column="day", calendar="week")
+    model, reader = reader_of(windows.build(table), "Europe/Berlin")
+    past, ahead = table.iloc[28:31], table.iloc[31:33][["day"]]
+    wanted = forecast(model, past)["units"]
+    np.testing.assert_allclose(outputs(model, reader, past, ahead), wanted, rtol=1e-4)
+    with pytest.raises(ValueError, match="Send the row 1 x 1 day"):
+        outputs(model, reader, table.iloc[[27, 28, 30]], ahead)
+
+
+@pytest.mark.parametrize("name", ["_units", "model_dump", "model_config", "__doc__"])
+def test_columns_of_any_name_without_a_calendar(name):
+    """Times are required all the same, so that a row that was left out is noticed."""
+    table = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=20), name: np.arange(20.0)})
+    windows = WindowedSeries(3, target_columns=name, time_column="day")
+    _, reader = reader_of(windows.build(table))
+    rows = records(table)
+    x = reader.arrays(json.dumps({"past": rows[:3]}))
+    assert x["past"].ravel().tolist() == [0, 1, 2]
+    for past, says in (
+        ([*rows[:2], rows[3]], "day: 2024-01-04 00:00:00 follows 2024-01-02 00:00:00"),
+        ([{name: 1.0}] * 3, "past 2 day: Field required$"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            reader.arrays(json.dumps({"past": past}))
+
+
+def test_a_body_that_is_too_large_is_refused(connection):
+    """By its header: the server does not read the body."""
+    connection.request("POST", "/forecast", "{}", {"Content-Length": "4000001"})
+    response = connection.getresponse()
+    assert response.status == 413
+    assert "a body of 1 to 4000000 bytes" in json.loads(response.read())["detail"]
+    connection.close()
 
 
 def test_the_client_raises_the_reason(connection):

@@ -194,6 +194,11 @@ def test_an_existing_file_is_replaced_only_by_a_whole_one(format, tmp_path, monk
         broken.setattr(export, "put_description", fail)
         with pytest.raises(RuntimeError, match="disk is full"):
             export_model(plain(), path, format)
+    with monkeypatch.context() as broken:
+        package, suffix, _ = runtimes.RUNTIMES[format]
+        broken.setitem(runtimes.RUNTIMES, format, (package, suffix, fail))
+        with pytest.raises(ValueError, match="does not load: the disk is full"):
+            export_model(plain(), path, format)
     assert files(tmp_path) == before
     export_model(Rollout(plain()), path, format)
     assert list(tmp_path.iterdir()) == [path]
@@ -208,6 +213,43 @@ def test_a_folder_of_somebodys_own_is_left_alone(tmp_path):
     with pytest.raises(FileExistsError, match=r"no folder with a saved_model\.pb"):
         export_model(plain(), tmp_path / "own")
     assert (tmp_path / "own" / "thesis.txt").read_text() == "years"
+
+
+class Subclassed(keras.Model):
+    """It has no graph that a file could hold."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(2)
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+
+def test_a_subclass_is_refused_by_name():
+    model = Subclassed()
+    model(np.zeros((1, 6)))
+    with pytest.raises(TypeError, match=r"built Sequential or functional model\. .*Subclassed"):
+        export_model(model, "model", windows=WindowedSeries(6, 2))
+
+
+@pytest.mark.parametrize(
+    ("path", "format", "error"),
+    [
+        ("none/model", "tf_saved_model", FileNotFoundError),
+        ("own", "tf_saved_model", FileExistsError),
+        ("none/model.onnx", "onnx", FileNotFoundError),
+        ("folder.onnx", "onnx", IsADirectoryError),
+    ],
+)
+def test_a_place_that_takes_no_file_is_refused_before_the_export(
+    path, format, error, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(export, "written", None)
+    (tmp_path / "own").mkdir()
+    (tmp_path / "folder.onnx").mkdir()
+    with pytest.raises(error):
+        export_model(plain(), tmp_path / path, format)
 
 
 @pytest.mark.parametrize(
@@ -239,6 +281,32 @@ def test_loops_keep_their_refusals(tmp_path):
     needs("litert")
     with pytest.raises(ValueError, match="LiteRT runs no loop"):
         export_model(Rollout(plain(), steps=5), tmp_path / "model.tflite", "litert")
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="PyTorch unrolls the loop")
+def test_a_file_that_no_runtime_loads_replaces_none(tmp_path):
+    """From JAX and TensorFlow, a recurrent layer in half precision."""
+    needs("onnx")
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = plain()
+    finally:
+        keras.config.set_dtype_policy(policy)
+    path = tmp_path / "model.onnx"
+    path.write_text("yesterday's")
+    with pytest.raises(ValueError, match=r"computes in bfloat16\. Build it again after"):
+        export_model(model, path, "onnx")
+    assert path.read_text() == "yesterday's"
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="Keras exports it from TensorFlow")
+def test_litert_files_need_no_operations_of_tensorflow(tmp_path):
+    """Keras's own file of a recurrent layer runs only where TensorFlow was linked in."""
+    needs("litert")
+    with pytest.raises(ValueError, match="recurrent layers need unroll=True"):
+        export_model(plain(), tmp_path / "model.tflite", "litert")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="PyTorch's loops are refused")
