@@ -27,7 +27,7 @@ CLIENTS = {
             "docs/guide/coming-from/skforecast.md",
         ],
     ),
-    # Its historical_forecasts fails with pandas 3.
+    # Its historical_forecasts failed with pandas 3 when we tried it.
     "darts": (["darts[torch]", "pandas<3"], [*LIGHTNING, "docs/guide/coming-from/darts.md"]),
     "neuralforecast": (
         ["neuralforecast"],
