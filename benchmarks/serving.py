@@ -25,7 +25,7 @@ SERVE = Path(__file__).parent.parent / "examples" / "serve"
 sys.path.insert(0, str(SERVE))
 
 import client  # noqa: E402 - from the folder of the example
-import make_model  # noqa: E402
+import make_model  # noqa: E402 - likewise
 
 PORT, REQUESTS = 8765, 10_000
 
@@ -69,7 +69,7 @@ def main():
         path = Path(folder) / "sales.onnx"
         model = make_model.main(path, epochs=1)
         command = [sys.executable, "-m", "uvicorn", "--app-dir", str(SERVE), "server:app"]
-        process = subprocess.Popen(  # noqa: S603 - of our own
+        process = subprocess.Popen(  # noqa: S603 - the example's server
             [*command, "--port", str(PORT), "--log-level", "warning"],
             env={**os.environ, "MODEL": str(path)},
         )

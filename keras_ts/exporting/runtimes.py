@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_ts import _keras_private
 from keras_ts._typing import Array
 from keras_ts.saving.diagnose import short
 
@@ -148,7 +149,10 @@ def check_loads(model: keras.Model, kind: str, path: Path) -> None:
 
 def _half(model: keras.Model) -> str:
     """Return what to do about a model that computes in half precision; "" for another."""
-    halves = {layer.compute_dtype for layer in model._flatten_layers()} & {"float16", "bfloat16"}
+    halves = {layer.compute_dtype for layer in _keras_private.layers_within(model)} & {
+        "float16",
+        "bfloat16",
+    }
     if not halves:
         return ""
     return (

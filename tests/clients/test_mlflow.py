@@ -24,7 +24,7 @@ from keras_ts import (
 from keras_ts.datasets import store_sales
 
 mlflow = pytest.importorskip("mlflow")
-from keras_ts.tracking import log_forecaster  # noqa: E402
+from keras_ts.tracking import log_forecaster  # noqa: E402 - it imports MLflow, which may be missing
 
 TABLE, PLAN = (pd.DataFrame(part) for part in store_sales(days=120))
 FRAME = pd.concat([TABLE.assign(known_ahead=False), PLAN.assign(known_ahead=True)])

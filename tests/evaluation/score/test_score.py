@@ -44,6 +44,14 @@ def made():
     return table, forecast(model, table[table["day"] <= LAST]), model
 
 
+def judged_file(made, folder, at="2024-02-24", **settings):
+    """Save the model with what it promised from a day on, and return the file."""
+    table, _, model = made
+    train, held = WINDOWS.split(table, at=at)
+    save_model(model, folder / "model.keras", report=compare(model, train, held, **settings))
+    return folder / "model.keras"
+
+
 def by_hand(table, ahead):
     both = ahead.merge(table, on=["shop", "day"], suffixes=("", "_came"))
     return both.assign(error=np.abs(both["units"] - both["units_came"]))
@@ -220,9 +228,7 @@ def test_a_dict_of_lists_is_a_table(made):
 
 def test_nothing_is_promised_of_other_weights_or_of_steps_taken_out(made, tmp_path):
     table, ahead, model = made
-    train, held = WINDOWS.split(table, at="2024-02-24")
-    path = tmp_path / "model.keras"
-    save_model(model, path, report=compare(model, train, held, by="mae"))
+    path = judged_file(made, tmp_path, by="mae")
     last = ahead[ahead["step"] == 4]
     report = score(last, table, filepath=path)
     assert report.promised is None
@@ -241,10 +247,8 @@ def test_nothing_is_promised_of_other_weights_or_of_steps_taken_out(made, tmp_pa
 
 def test_a_closed_day_breaks_no_origin_apart(made, tmp_path):
     """The error by origin is that of all rows, if a day of one origin is missing in all tables."""
-    table, ahead, model = made
-    train, held = WINDOWS.split(table, at="2024-02-24")
-    path = tmp_path / "model.keras"
-    save_model(model, path, report=compare(model, train, held, by="mae"))
+    table, ahead, _ = made
+    path = judged_file(made, tmp_path, by="mae")
     closed = ahead.loc[ahead["step"] == 2, "day"].iloc[0]
     report = score(ahead, table[table["day"] != closed], filepath=path)
     error = by_hand(table[table["day"] != closed], ahead)["error"].mean()
@@ -274,9 +278,7 @@ def test_a_target_may_have_the_names_that_others_give_to_what_came(made, target)
 def test_several_origins_are_compared_with_the_mean_of_their_ranges(made, tmp_path):
     """Each has the range of the steps that have come, whatever has come of the others."""
     table, _, model = made
-    train, held = WINDOWS.split(table, at="2024-02-24")
-    path = tmp_path / "model.keras"
-    save_model(model, path, report=compare(model, train, held, by="mae"))
+    path = judged_file(made, tmp_path, by="mae")
     ends = pd.date_range(end=LAST, periods=3)
     stored = pd.concat([forecast(model, table[table["day"] <= end]) for end in ends])
     came = table[table["day"] <= LAST + pd.Timedelta(days=1)]
@@ -291,14 +293,6 @@ def test_several_origins_are_compared_with_the_mean_of_their_ranges(made, tmp_pa
     assert f"promised: {low:.4g} to {high:.4g} at" in str(report)
 
 
-def promised(tmp_path, made, by):
-    """Save the model with what it promised, and return the file."""
-    table, _, model = made
-    train, held = WINDOWS.split(table, at="2024-02-24")
-    save_model(model, tmp_path / "it.keras", report=compare(model, train, held, by=by))
-    return tmp_path / "it.keras"
-
-
 def week(made):
     """Return the forecasts of seven mornings."""
     table, _, model = made
@@ -308,7 +302,7 @@ def week(made):
 
 def test_an_origin_that_lacks_steps_is_left_out(made, tmp_path):
     """Where a day is kept once, only the first origin has all of its steps."""
-    table, path, stored = made[0], promised(tmp_path, made, "mae"), week(made)
+    table, path, stored = made[0], judged_file(made, tmp_path, by="mae"), week(made)
     report = score(stored.drop_duplicates(["shop", "day"]), table, filepath=path)
     first = score(stored[:12], table, filepath=path)
     assert report.promised == first.promised
@@ -322,7 +316,7 @@ def test_an_origin_that_lacks_steps_is_left_out(made, tmp_path):
 @pytest.mark.parametrize("late", ["b", "a"])
 def test_series_that_come_late_make_nothing_worse_or_better(made, tmp_path, late):
     """By MAE, an origin counts up to the first step for which a series lacks its row."""
-    table, path, stored = made[0], promised(tmp_path, made, "mae"), week(made)
+    table, path, stored = made[0], judged_file(made, tmp_path, by="mae"), week(made)
     border = LAST - 3 * DAY
     came = table[(table["shop"] != late) | (table["day"] <= border)]
     report = score(stored, came, filepath=path)
@@ -338,10 +332,8 @@ def test_series_that_come_late_make_nothing_worse_or_better(made, tmp_path, late
 
 
 def test_few_origins_promise_nothing(made, tmp_path):
-    table, ahead, model = made
-    train, held = WINDOWS.split(table, at="2024-03-09")
-    path = tmp_path / "model.keras"
-    save_model(model, path, report=compare(model, train, held, by="mae"))
+    table, ahead, _ = made
+    path = judged_file(made, tmp_path, by="mae", at="2024-03-09")
     report = score(ahead, table, filepath=path)
     assert report.promised is None
     assert "The model was judged at 9 origins only, and from 20 on" in str(report)
