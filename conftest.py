@@ -8,8 +8,10 @@ from typing import Any
 
 from sybil import Sybil
 from sybil.document import PythonDocStringDocument
-from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+from sybil.parsers.markdown import SkipParser
 from sybil.parsers.rest import DocTestParser
+
+import shown
 
 
 def _enter_folder(namespace: dict[str, Any]) -> None:
@@ -28,8 +30,8 @@ def _leave_folder(namespace: dict[str, Any]) -> None:
 
 
 _pages = Sybil(
-    parsers=[PythonCodeBlockParser(), SkipParser()],
-    patterns=["docs/*.md", "docs/*/*.md", "docs/*/*/*.md"],  # A ** matches one folder alone.
+    parsers=[shown.code_blocks, shown.output_blocks, SkipParser()],
+    patterns=["docs/*.md", "docs/*/*.md"],
     # The front pages run on what their install lines bring, in tests/test_pages.py.
     excludes=["docs/index.md"],
     setup=_enter_folder,

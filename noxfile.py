@@ -18,37 +18,37 @@ KERAS = ["newest", "3.12.4"]
 LIGHTNING = ["-Wignore::FutureWarning", "-Wignore::UserWarning"]
 CLIENTS = {
     # It needs an older pandas than the other tests have.
-    "statsforecast": (["statsforecast"], ["docs/guide/comparing.md"]),
+    "statsforecast": (["statsforecast"], ["docs/trust/comparing.md"]),
     "skforecast": (
         ["skforecast"],
         [
             "-Wignore:Skipping variable loading:UserWarning",
             "-Wignore:The following bins:UserWarning",
-            "docs/guide/coming-from/skforecast.md",
+            "docs/compare/skforecast.md",
         ],
     ),
     # Its historical_forecasts failed with pandas 3 when we tried it.
-    "darts": (["darts[torch]", "pandas<3"], [*LIGHTNING, "docs/guide/coming-from/darts.md"]),
+    "darts": (["darts[torch]", "pandas<3"], [*LIGHTNING, "docs/compare/darts.md"]),
     "neuralforecast": (
         ["neuralforecast"],
-        [*LIGHTNING, "docs/guide/coming-from/neuralforecast.md"],
+        [*LIGHTNING, "docs/compare/neuralforecast.md"],
     ),
     "tuners": (
         ["optuna", "optuna-integration[keras]", "keras-tuner"],
         [
-            "docs/guide/tuning.md",
+            "docs/models/tuning.md",
             "tests/clients/test_optuna.py",
             "tests/clients/test_keras_tuner.py",
         ],
     ),
     "mlflow": (
         ["mlflow"],
-        ["docs/guide/tracking.md", "keras_ts/tracking", "tests/clients/test_mlflow.py"],
+        ["docs/use/tracking.md", "keras_ts/tracking", "tests/clients/test_mlflow.py"],
     ),
-    "hub": (["huggingface_hub"], ["docs/guide/sharing.md", "tests/clients/test_hub.py"]),
+    "hub": (["huggingface_hub"], ["docs/use/sharing.md", "tests/clients/test_hub.py"]),
     "serve": (
         ["fastapi", "jax2onnx", "onnxruntime", "tensorflow", "uvicorn"],
-        ["docs/guide/serving.md", "tests/clients/test_serve.py", "tests/exporting"],
+        ["docs/use/serving.md", "tests/clients/test_serve.py", "tests/exporting"],
     ),
 }
 

@@ -1,4 +1,4 @@
-"""One long series, one step ahead: the presets beside the baselines, as in docs/benchmarks.md.
+"""One long series, one step ahead: presets beside baselines, as in docs/compare/benchmarks.md.
 
     pip install statsmodels pmdarima vega_datasets    # for development only
     KERAS_BACKEND=jax python benchmarks/accuracy.py [--seeds N] [--only NAME ...] [--fold 1]

@@ -1,4 +1,4 @@
-"""Prints the table of the course's recipes in docs/benchmarks.md.
+"""Prints the table of the course's recipes in docs/compare/benchmarks.md.
 
     KERAS_BACKEND=jax python benchmarks/recipes.py [--seeds N] [--only NAME ...]
 

@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
 FRONT_PAGES = ["README.md", "docs/index.md"]
-PAGES = [*FRONT_PAGES, "docs/guide/your-own-data.md"]
+PAGES = [*FRONT_PAGES, "docs/learn/stores.md"]
 
 
 def requirements(page, backend="tensorflow"):

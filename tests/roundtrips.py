@@ -3,7 +3,7 @@
     python tests/roundtrips.py
 
 saves on each backend, loads in a fresh process on each, and writes the table of results into
-docs/benchmarks.md. ``tests/saving/test_roundtrips.py`` runs the same.
+docs/compare/benchmarks.md. ``tests/saving/test_roundtrips.py`` runs the same.
 """
 
 import copy

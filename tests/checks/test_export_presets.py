@@ -1,4 +1,4 @@
-"""The table of docs/guide/export.md: each named preset, from each backend, to each format."""
+"""The table of docs/use/exporting.md: each named preset, from each backend, to each format."""
 
 import re
 from dataclasses import replace

@@ -14,7 +14,7 @@ from keras_ts import RecurrentPreset, WindowedSeries, compare, course_series, fo
 
 pytest.importorskip("huggingface_hub")
 
-GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "sharing.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "use" / "sharing.md"
 # What the guide shows of the hub: to publish, to load, and to load a pinned revision.
 PUBLISH, LOAD, PINNED = re.findall(r"^```text\n(.*?)^```$", GUIDE.read_text(), re.M | re.S)
 SERIES = course_series()[:400]

@@ -1,0 +1,100 @@
+"""Runs the code of pages, and writes what it printed and drew into them.
+
+    python docs/tools/rerun.py docs/learn/stores.md README.md
+
+A block of code that draws stands just before its picture and does nothing else, since it is run
+twice: once for readers in the light, once for those in the dark.
+"""
+
+import contextlib
+import importlib.util
+import io
+import os
+import sys
+import tempfile
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+from page import ROOT, parts
+
+# Letters that stay legible where a picture is as narrow as a phone.
+STYLE = {
+    "figure.figsize": (5.6, 3.3),
+    "font.size": 11,
+    "svg.fonttype": "none",
+    # The same file from every run.
+    "svg.hashsalt": "keras_ts",
+    "savefig.transparent": True,
+}
+INK = {"light": "#263238", "dark": "#dfe5ec"}
+
+
+def inked(color: str) -> dict[str, str]:
+    """Return the settings that draw frames and letters in a color."""
+    names = [
+        "axes.edgecolor",
+        "axes.labelcolor",
+        "text.color",
+        "xtick.color",
+        "ytick.color",
+    ]
+    return dict.fromkeys(names, color)
+
+
+def rerun(path: Path) -> None:
+    """Run the code of the page, and write its outputs and pictures."""
+    page, folder = path.read_text(), path.parent
+    names: dict[str, Any] = {"__name__": "__main__", "lacks": lacks}
+    new, written, printed, skipped = "", 0, "", False
+    read = parts(page)
+    for part, following in zip(read, [*read[1:], None], strict=True):
+        if part.kind == "skip":
+            skipped = not part.text or eval(part.text, names)  # noqa: S307 - our own page
+        elif skipped:
+            skipped = False
+        elif part.kind == "output":
+            lines = [line.rstrip() for line in printed.strip("\n").splitlines()]
+            new += "\n".join(
+                [page[written : part.start] + "```output", *lines, "```"]
+            )
+            written = part.end
+        elif part.kind in ("python", "hidden"):
+            code = compile("\n" * (part.line - 1) + part.text, path, "exec")
+            if following and following.kind == "picture":
+                draw(code, names, (folder / following.text).resolve())
+            else:
+                with contextlib.redirect_stdout(io.StringIO()) as stream:
+                    exec(code, names)  # noqa: S102 - our own page
+                printed = stream.getvalue() or printed
+                plt.close("all")
+    path.write_text(new + page[written:])
+
+
+def draw(code: CodeType, names: dict[str, Any], target: Path) -> None:
+    """Run code that draws, and save its picture for light and dark pages."""
+    target.parent.mkdir(exist_ok=True)
+    for theme, color in INK.items():
+        with mpl.rc_context({**STYLE, **inked(color)}):
+            exec(code, names)  # noqa: S102 - our own page
+            file = target.with_name(f"{target.name}-{theme}.svg")
+            plt.gcf().savefig(file, metadata={"Date": None})
+            plt.close("all")
+            print(file.relative_to(ROOT), flush=True)
+
+
+def lacks(*modules: str) -> bool:
+    """Return True if one of the modules is not installed; pages ask it before they skip."""
+    return not all(map(importlib.util.find_spec, modules))
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    mpl.use("agg")
+    pages = [Path(argument).resolve() for argument in sys.argv[1:]]
+    for page in pages:
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            rerun(page)
+        print(page.relative_to(ROOT), flush=True)
