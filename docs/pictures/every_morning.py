@@ -1,6 +1,6 @@
 """The picture of the guide "A forecast every morning": thirty days with a drift.
 
-    python docs/pictures/every_morning.py    # writes docs/pictures/every-morning.svg, in two minutes
+    python docs/pictures/every_morning.py    # in two minutes
 
 It runs the example itself.
 """
