@@ -41,7 +41,8 @@ def rerun(path: Path) -> None:
             written = part.end
         elif part.kind in ("python", "hidden"):
             code = compile("\n" * (part.line - 1) + part.text, path, "exec")
-            if following and following.kind == "picture":
+            beside = following and not page[part.end : following.start].strip()
+            if beside and following.kind == "picture":
                 draw(code, names, (folder / following.text).resolve())
             else:
                 with contextlib.redirect_stdout(io.StringIO()) as stream:
