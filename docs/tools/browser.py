@@ -151,7 +151,7 @@ class Browser:
             pass
 
     def look(self, width: int, theme: str, height: int = 900) -> None:
-        """Set the window's width and the theme, light or dark, of the pages opened next."""
+        """Set the window's width, and the theme, light or dark, of the pages opened next."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -176,5 +176,9 @@ class Browser:
 
     def shoot(self, file: Path) -> None:
         """Save a picture of the whole page."""
-        shot = self.call("Page.captureScreenshot", captureBeyondViewport=True)
+        shot = self.call(
+            "Page.captureScreenshot",
+            captureBeyondViewport=True,
+            optimizeForSpeed=True,
+        )
         file.write_bytes(base64.b64decode(shot["data"]))

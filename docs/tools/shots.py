@@ -7,6 +7,7 @@ Each page is shot at 1280 and at 390 pixels, light and dark. At 1280 pixels noth
 sideways; at 390 what is wider has a scroll bar of its own, and nothing is cut.
 """
 
+import itertools
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -32,18 +33,16 @@ def shoot(address: str, pages: list[str], folder: Path) -> list[str]:
     """Shoot pages, and return what is wrong with them, one line each."""
     faults = []
     with Browser() as browser:
-        for width in WIDTHS:
-            for theme in THEMES:
+        for theme, page in itertools.product(THEMES, pages):
+            browser.look(WIDTHS[0], theme)
+            browser.open(address + page)
+            name = page.strip("/").replace("/", "-") or "index"
+            for width in WIDTHS:
                 browser.look(width, theme)
-                for page in pages:
-                    browser.open(address + page)
-                    name = page.strip("/").replace("/", "-") or "index"
-                    browser.shoot(folder / f"{name}-{width}-{theme}.png")
-                    if theme == "light":
-                        faults += [
-                            f"/{page} at {width}: {fault}"
-                            for fault in browser.run(OVERFLOW)
-                        ]
+                browser.shoot(folder / f"{name}-{width}-{theme}.png")
+                if theme == "light":
+                    wrong = browser.run(OVERFLOW)
+                    faults += [f"/{page} at {width}: {line}" for line in wrong]
         failed = [f"{name} does not load" for name in browser.failed]
     return [*faults, *failed]
 
