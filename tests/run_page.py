@@ -15,7 +15,6 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "docs" / "tools")]
 
 from page import parts  # noqa: E402 - found in the folder above
-
 from same_output import WRITTEN_ON, difference, same  # noqa: E402
 
 
