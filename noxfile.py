@@ -94,9 +94,9 @@ def pairs(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("backend", BACKENDS)
 def pages(session: nox.Session, backend: str) -> None:
-    """The code of each page with an install line, after that line alone."""
+    """The code of every page, with no more than what the page names; or of those pages named."""
     session.install("packaging")
-    session.run("python", "tests/pages.py", backend)
+    session.run("python", "tests/pages.py", backend, *session.posargs)
 
 
 @nox.session
