@@ -19,9 +19,9 @@ from typing import Literal
 
 _PARTS = re.compile(
     r"^```(?P<fence>python|output)\n(?P<code>.*?)^```$"
-    r"|^<!---? invisible-code-block: python\n(?P<hidden>.*?)^--->$"
+    r"|^<!---? invisible-code-block: python\n(?P<hidden>.*?)^-{2,3}>$"
     r"|^!\[[^\]]*\]\((?P<picture>[^)]*)-light\.svg#only-light\).*?$"
-    r"|^<!---? skip: next(?: if\((?P<skip>.*), reason=.*\))? --->?$",
+    r"|^<!---? skip: next(?: if\((?P<skip>[^\n]*), reason=[^\n]*\))? -{2,3}>$",
     re.MULTILINE | re.DOTALL,
 )
 

@@ -18,30 +18,9 @@ from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+
 from page import ROOT, parts
-
-# Letters that stay legible where a picture is as narrow as a phone.
-STYLE = {
-    "figure.figsize": (5.6, 3.3),
-    "font.size": 11,
-    "svg.fonttype": "none",
-    # The same file from every run.
-    "svg.hashsalt": "keras_ts",
-    "savefig.transparent": True,
-}
-INK = {"light": "#263238", "dark": "#dfe5ec"}
-
-
-def inked(color: str) -> dict[str, str]:
-    """Return the settings that draw frames and letters in a color."""
-    names = [
-        "axes.edgecolor",
-        "axes.labelcolor",
-        "text.color",
-        "xtick.color",
-        "ytick.color",
-    ]
-    return dict.fromkeys(names, color)
+from style import save, themes
 
 
 def rerun(path: Path) -> None:
@@ -76,13 +55,10 @@ def rerun(path: Path) -> None:
 def draw(code: CodeType, names: dict[str, Any], target: Path) -> None:
     """Run code that draws, and save its picture for light and dark pages."""
     target.parent.mkdir(exist_ok=True)
-    for theme, color in INK.items():
-        with mpl.rc_context({**STYLE, **inked(color)}):
-            exec(code, names)  # noqa: S102 - our own page
-            file = target.with_name(f"{target.name}-{theme}.svg")
-            plt.gcf().savefig(file, metadata={"Date": None})
-            plt.close("all")
-            print(file.relative_to(ROOT), flush=True)
+    for theme in themes():
+        exec(code, names)  # noqa: S102 - our own page
+        save(plt.gcf(), target, theme)
+        plt.close("all")
 
 
 def lacks(*modules: str) -> bool:
