@@ -37,6 +37,7 @@ CLIENTS = {
         ["neuralforecast"],
         [*LIGHTNING, "docs/compare/neuralforecast.md"],
     ),
+    "utilsforecast": (["utilsforecast"], ["docs/trust/metrics.md"]),
     "tuners": (
         ["optuna", "optuna-integration[keras]", "keras-tuner"],
         [
