@@ -12,7 +12,6 @@ import argparse
 import os
 import re
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
@@ -33,6 +32,7 @@ _COMMENT = re.compile(r"^<!--.*?-->\n?", re.MULTILINE | re.DOTALL)
 _OPENING = re.compile(
     r"^\[Open as a notebook\].*?\n\n", re.MULTILINE | re.DOTALL
 )
+_LOGGED = re.compile(r"^WARNING:tensorflow:.*\n", re.MULTILINE)
 _SHELL = re.compile(r"^```sh\npip install .*?^```\n", re.MULTILINE | re.DOTALL)
 
 
@@ -126,30 +126,30 @@ def run(made: nbformat.NotebookNode) -> None:
     for cell in made["cells"]:
         if cell["cell_type"] == "code":
             cell["metadata"] = {}
-            cell["outputs"] = joined(filter(shown, cell["outputs"]))
+            cell["outputs"] = cleaned(cell["outputs"])
 
 
-def shown(output: nbformat.NotebookNode) -> bool:
-    """Return True if an output is the code's own; what a backend logs as it starts is not.
+def cleaned(
+    outputs: list[nbformat.NotebookNode],
+) -> list[nbformat.NotebookNode]:
+    """Return the code's own outputs, without what a backend logs.
 
     Raises:
         RuntimeError: The code warned.
     """
-    if output.get("name") != "stderr":
-        return True
-    if "Warning:" in output["text"]:
-        raise RuntimeError(output["text"])
-    return False
-
-
-def joined(
-    outputs: Iterable[nbformat.NotebookNode],
-) -> list[nbformat.NotebookNode]:
-    """Return the outputs, with what several calls of ``print`` wrote as one."""
     kept: list[nbformat.NotebookNode] = []
     for output in outputs:
-        if kept and output.get("name") == kept[-1].get("name") == "stdout":
-            kept[-1]["text"] += output["text"]
+        if output.get("name") == "stderr":
+            if "Warning:" in output["text"]:
+                raise RuntimeError(output["text"])
+        elif output.get("name") == "stdout":
+            # TensorFlow logs to stdout where a person may sit before it.
+            text = _LOGGED.sub("", output["text"])
+            if kept and kept[-1].get("name") == "stdout":
+                kept[-1]["text"] += text
+            elif text:
+                output["text"] = text
+                kept.append(output)
         else:
             kept.append(output)
     return kept
