@@ -29,9 +29,7 @@ _LINK = re.compile(r"\[([^][]+)\]\(([^()]+)\)")
 _ADMONITION = re.compile(r'^!!! \w+ "(.*)"\n\n((?:    .*\n|\n)+)', re.MULTILINE)
 _COMMENT = re.compile(r"^<!--.*?-->\n?", re.MULTILINE | re.DOTALL)
 # The paragraph that leads to the notebook and says what to install.
-_OPENING = re.compile(
-    r"^\[Open as a notebook\].*?\n\n", re.MULTILINE | re.DOTALL
-)
+_OPENING = re.compile(r"^\[Open as a notebook\].*?\n\n", re.MULTILINE | re.DOTALL)
 _LOGGED = re.compile(r"^WARNING:tensorflow:.*\n", re.MULTILINE)
 _SHELL = re.compile(r"^```sh\npip install .*?^```\n", re.MULTILINE | re.DOTALL)
 
@@ -61,9 +59,7 @@ def notebook(page: Path) -> nbformat.NotebookNode:
 
 def install_line(text: str) -> str:
     """Return a cell that says, in a comment, how to install what the page needs."""
-    extras = dict.fromkeys(
-        ["start", *re.findall(r"the `(\w+)` extra", text), "tensorflow"]
-    )
+    extras = dict.fromkeys(["start", *re.findall(r"the `(\w+)` extra", text), "tensorflow"])
     packages = dict.fromkeys(re.findall(r"`pip install ([\w-]+)`", text))
     line = " ".join([f"'.[{','.join(extras)}]'", *packages])
     return f"# In a copy of the repository, once:\n# %pip install {line}"
@@ -80,16 +76,8 @@ def prose(text: str, page: Path) -> list[nbformat.NotebookNode]:
 
 def quoted(admonition: re.Match[str]) -> str:
     """Return an admonition of the site as a quote, which every reader of notebooks knows."""
-    lines = re.sub(
-        "^    ", "", admonition[2].strip("\n"), flags=re.MULTILINE
-    ).splitlines()
-    return (
-        "\n".join(
-            f"> {line}".rstrip()
-            for line in [f"**{admonition[1]}**", "", *lines]
-        )
-        + "\n\n"
-    )
+    lines = re.sub("^    ", "", admonition[2].strip("\n"), flags=re.MULTILINE).splitlines()
+    return "\n".join(f"> {line}".rstrip() for line in [f"**{admonition[1]}**", "", *lines]) + "\n\n"
 
 
 def relinked(link: re.Match[str], page: Path) -> str:
@@ -104,9 +92,7 @@ def relinked(link: re.Match[str], page: Path) -> str:
     path = (page.parent / file).resolve() if file else page
     if path.parent.name == "api":
         return text
-    target = Path(os.path.relpath(path, FOLDER)).as_posix() + (
-        anchor and f"#{anchor}"
-    )
+    target = Path(os.path.relpath(path, FOLDER)).as_posix() + (anchor and f"#{anchor}")
     return f"[{text}]({target})"
 
 
@@ -158,12 +144,8 @@ def cleaned(
 def main() -> None:
     """Make the notebooks that are named, or all."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"of {', '.join(NOTEBOOKS)}"
-    )
-    parser.add_argument(
-        "--out", type=Path, default=FOLDER, help="folder to write into"
-    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NOTEBOOKS)}")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder to write into")
     arguments = parser.parse_args()
     os.environ |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
     # Pictures go into the notebook.
