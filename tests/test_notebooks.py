@@ -5,6 +5,7 @@ import json
 import re
 
 import pytest
+
 from page import ROOT, parts
 
 SCRIPT = ROOT / "docs" / "tools" / "notebooks.py"

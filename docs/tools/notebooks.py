@@ -16,6 +16,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+
 from page import ROOT, parts
 
 NOTEBOOKS = {
