@@ -205,6 +205,13 @@ def package(session: nox.Session) -> None:
 
 
 @nox.session
+def notebooks(session: nox.Session) -> None:
+    """The notebooks of the guides, made anew and run."""
+    session.install(".[notebooks,tensorflow]")
+    session.run("python", "docs/tools/notebooks.py", "--out", session.create_tmp())
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Every benchmark, on TensorFlow."""
     env = install(session, "tensorflow")
