@@ -1,21 +1,20 @@
-"""The picture of the guide "Covariates and calendar": which timestamps each input needs.
+"""Draws the picture of the page "Covariates": which timestamps each input needs.
 
-    python docs/pictures/covariates.py    # writes docs/pictures/covariates.svg
+    python docs/tools/covariates_picture.py
 
 The cells are not drawn by hand: a series in which every value tells its column and its row is cut
 into windows, and what comes out of the first validation window is coloured.
 """
 
-import sys
-from pathlib import Path
-
-import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.patches import Patch, Rectangle
 
 from keras_ts import WindowedSeries
+from style import PICTURES, save, themes
 
-DAYS, BORDER, WINDOW, HORIZON = 15, 10, 7, 3
+DAYS, BORDER, WINDOW, HORIZON = 14, 10, 7, 3
 COLORS = {
     "past": "#3b6ea5",
     "future": "#e0a03c",
@@ -27,8 +26,8 @@ NOTES = {
     "visits": "known afterwards: past alone",
     "price": "known ahead: future_columns",
     "size": "never changes: static_columns",
-    "week_sin": "known ahead:",
-    "week_cos": 'calendar="week"',
+    "week_sin": 'known ahead: calendar="week"',
+    "week_cos": 'known ahead: calendar="week"',
 }
 
 
@@ -36,9 +35,7 @@ def first_validation_window():
     """Return the columns, and the cells (column, row) of each part of the first window."""
     days = pd.date_range("2024-03-01", periods=DAYS)
     table = {"units": 0.0, "visits": 100.0, "price": 200.0}
-    frame = pd.DataFrame(
-        {name: base + np.arange(DAYS) for name, base in table.items()}
-    )
+    frame = pd.DataFrame({name: base + np.arange(DAYS) for name, base in table.items()})
     frame = frame.assign(day=days, size=300.0)
     windows = WindowedSeries(
         WINDOW,
@@ -63,49 +60,35 @@ def first_validation_window():
     return [*frame.columns.drop("day"), "week_sin", "week_cos"], days, cells
 
 
-def draw(path):
-    """Write the picture, as SVG or PNG."""
-    mpl.use("agg")
-    # The same file from every run.
-    mpl.rcParams.update({"svg.hashsalt": "keras_ts", "font.size": 10})
-    import matplotlib.pyplot as plt
-    from matplotlib.patches import Patch, Rectangle
-
+def draw():
+    """Return the figure, in the colors of the theme."""
     columns, days, cells = first_validation_window()
-    figure, axes = plt.subplots(figsize=(10, 4.2), layout="constrained")
+    ink = plt.rcParams["text.color"]
+    figure, axes = plt.subplots(figsize=(5.6, 4.6), layout="constrained")
     for height, name in enumerate(columns):
         for row in range(DAYS):
-            axes.add_patch(
-                Rectangle(
-                    (row + 0.06, height + 0.1), 0.88, 0.8, color="#eceff1"
-                )
-            )
-        axes.text(
-            DAYS + 0.25, height + 0.5, NOTES[name], va="center", color="#455a64"
-        )
+            corner = (row + 0.06, height + 0.12)
+            axes.add_patch(Rectangle(corner, 0.88, 0.5, color="#90a4ae", alpha=0.25, linewidth=0))
+        axes.text(0.06, height + 0.84, NOTES[name], va="center", fontsize=9)
     for part, places in cells.items():
         for name, row in places:
             left, width = (row, 0.88) if row is not None else (0, DAYS - 0.12)
-            corner = (left + 0.06, columns.index(name) + 0.1)
-            axes.add_patch(Rectangle(corner, width, 0.8, color=COLORS[part]))
-    axes.axvline(BORDER, color="#263238", linewidth=2)
-    axes.text(
-        BORDER + 0.15,
-        -0.35,
-        "border: split(at=...)",
-        va="center",
-        color="#263238",
-    )
+            corner = (left + 0.06, columns.index(name) + 0.12)
+            axes.add_patch(Rectangle(corner, width, 0.5, color=COLORS[part], linewidth=0))
+    axes.plot([BORDER, BORDER], [-0.55, len(columns)], color=ink, linewidth=2)
+    axes.text(BORDER + 0.15, -0.35, "split(at=...)", va="center")
+    arrow = {"arrowstyle": "->", "color": ink}
     axes.annotate(
-        "origin", (BORDER - 0.5, 0.1), (BORDER - 2.6, -0.35), color="#263238", va="center",
-        arrowprops={"arrowstyle": "->", "color": "#263238"},
-    )  # fmt: skip
-    axes.set_xlim(0, DAYS + 4.6)
-    axes.set_ylim(len(columns), -0.8)
-    axes.set_xticks(
-        np.arange(DAYS) + 0.5, [day.strftime("%a\n%d") for day in days]
+        "origin",
+        (BORDER - 0.5, 0.1),
+        (BORDER - 3.3, -0.35),
+        va="center",
+        arrowprops=arrow,
     )
-    axes.set_yticks(np.arange(len(columns)) + 0.5, columns)
+    axes.set_xlim(0, DAYS)
+    axes.set_ylim(len(columns), -0.8)
+    axes.set_xticks(np.arange(DAYS) + 0.5, [day.strftime("%a")[:2] for day in days])
+    axes.set_yticks(np.arange(len(columns)) + 0.37, columns)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     labels = {
@@ -114,23 +97,12 @@ def draw(path):
         "static": "static (batch, 1)",
         "target": "target (batch, 3)",
     }
-    handles = [
-        Patch(color=COLORS[part], label=label) for part, label in labels.items()
-    ]
-    figure.legend(
-        handles=handles, loc="outside lower left", ncols=4, frameon=False
-    )
-    figure.savefig(
-        path,
-        dpi=110,
-        metadata={"Date": None} if path.suffix == ".svg" else None,
-    )
-    plt.close(figure)
+    handles = [Patch(color=COLORS[part], label=label) for part, label in labels.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
+    return figure
 
 
 if __name__ == "__main__":
-    draw(
-        Path(sys.argv[1])
-        if sys.argv[1:]
-        else Path(__file__).parent / "covariates.svg"
-    )
+    for theme in themes():
+        save(draw(), PICTURES / "covariates", theme)
+        plt.close("all")
