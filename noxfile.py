@@ -28,14 +28,18 @@ CLIENTS = {
         [
             "-Wignore:Skipping variable loading:UserWarning",
             "-Wignore:The following bins:UserWarning",
+            "docs/compare/index.md",
             "docs/compare/skforecast.md",
         ],
     ),
     # Its historical_forecasts failed with pandas 3 when we tried it.
-    "darts": (["darts[torch]", "pandas<3"], [*LIGHTNING, "docs/compare/darts.md"]),
+    "darts": (
+        ["darts[torch]", "pandas<3"],
+        [*LIGHTNING, "docs/compare/index.md", "docs/compare/darts.md"],
+    ),
     "neuralforecast": (
         ["neuralforecast"],
-        [*LIGHTNING, "docs/compare/neuralforecast.md"],
+        [*LIGHTNING, "docs/compare/index.md", "docs/compare/neuralforecast.md"],
     ),
     "utilsforecast": (["utilsforecast"], ["docs/trust/metrics.md"]),
     "tuners": (

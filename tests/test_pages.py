@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from page import parts
 
 import keras_ts
 import pages
@@ -121,3 +122,19 @@ def test_guides_name_what_they_import_beyond_the_start(page):
         if not named & {name.replace("_", "-") for name in owners.get(module, [module])}
     }
     assert rest <= {*brought([f".[{','.join(extras)}]"]), "keras_ts"}
+
+
+def texts(code):
+    """Return the texts that stand in a file of Python."""
+    nodes = ast.walk(ast.parse(code))
+    return {node.value for node in nodes if isinstance(node, ast.Constant)} - {None}
+
+
+def test_each_message_on_the_page_of_errors_is_provoked_there_or_in_a_test():
+    page = (pages.ROOT / "docs/help/errors.md").read_text()
+    cells = re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE)
+    messages = [message for cell in cells for message in re.findall(r"`([^`]+)`", cell)]
+    hidden = set().union(*(texts(part.text) for part in parts(page) if part.kind == "hidden"))
+    tested = " ".join(path.read_text() for path in Path(__file__).parent.rglob("test_*.py"))
+    assert len(messages) > 70
+    assert [words for words in messages if words not in hidden and words not in tested] == []
