@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from page import parts
 
 import keras_ts
 import pages
