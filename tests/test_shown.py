@@ -21,6 +21,7 @@ PICTURES = page.ROOT / "docs/pictures"
         ("0.02", "0.03"),
         ("a\n...\nz", "a\nb 2\nc\nz"),
         ("2024-01-01 12:30", "2024-01-01 12:30"),
+        ("RMSE 1003", "RMSE 999.5"),
     ],
 )
 def test_what_may_differ(shown, printed):
@@ -33,6 +34,8 @@ def test_what_may_differ(shown, printed):
         ("a 1.5", "b 1.5"),
         ("a 1.5", "a 1.7"),
         ("3 rows", "4 rows"),
+        ("1,428 rows", "1,429 rows"),
+        ("RMSE 1003", "RMSE 2003"),
         ("2024-01-01", "2024-01-02"),
         ("skill 3.0 %", "skill -3.0 %"),
         ("a\n...\nz", "a\nb 2\nc\ny"),
@@ -67,8 +70,9 @@ def test_parts_of_a_page():
         "python",
         "picture",
     ]
+    assert read[0].when == 'lacks("x")'
     assert [part.text for part in read] == [
-        'lacks("x")', "print(1)\n", "1\n", "assert True\n", "draw()\n", "../pictures/a",
+        "next", "print(1)\n", "1\n", "assert True\n", "draw()\n", "../pictures/a",
     ]  # fmt: skip
     assert [part.line for part in read] == [3, 5, 9, 13, 17, 20]
     assert text[read[1].start : read[1].end] == "```python\nprint(1)\n```"

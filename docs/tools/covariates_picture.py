@@ -35,9 +35,7 @@ def first_validation_window():
     """Return the columns, and the cells (column, row) of each part of the first window."""
     days = pd.date_range("2024-03-01", periods=DAYS)
     table = {"units": 0.0, "visits": 100.0, "price": 200.0}
-    frame = pd.DataFrame(
-        {name: base + np.arange(DAYS) for name, base in table.items()}
-    )
+    frame = pd.DataFrame({name: base + np.arange(DAYS) for name, base in table.items()})
     frame = frame.assign(day=days, size=300.0)
     windows = WindowedSeries(
         WINDOW,
@@ -70,19 +68,13 @@ def draw():
     for height, name in enumerate(columns):
         for row in range(DAYS):
             corner = (row + 0.06, height + 0.12)
-            axes.add_patch(
-                Rectangle(
-                    corner, 0.88, 0.5, color="#90a4ae", alpha=0.25, linewidth=0
-                )
-            )
+            axes.add_patch(Rectangle(corner, 0.88, 0.5, color="#90a4ae", alpha=0.25, linewidth=0))
         axes.text(0.06, height + 0.84, NOTES[name], va="center", fontsize=9)
     for part, places in cells.items():
         for name, row in places:
             left, width = (row, 0.88) if row is not None else (0, DAYS - 0.12)
             corner = (left + 0.06, columns.index(name) + 0.12)
-            axes.add_patch(
-                Rectangle(corner, width, 0.5, color=COLORS[part], linewidth=0)
-            )
+            axes.add_patch(Rectangle(corner, width, 0.5, color=COLORS[part], linewidth=0))
     axes.plot([BORDER, BORDER], [-0.55, len(columns)], color=ink, linewidth=2)
     axes.text(BORDER + 0.15, -0.35, "split(at=...)", va="center")
     arrow = {"arrowstyle": "->", "color": ink}
@@ -95,9 +87,7 @@ def draw():
     )
     axes.set_xlim(0, DAYS)
     axes.set_ylim(len(columns), -0.8)
-    axes.set_xticks(
-        np.arange(DAYS) + 0.5, [day.strftime("%a")[:2] for day in days]
-    )
+    axes.set_xticks(np.arange(DAYS) + 0.5, [day.strftime("%a")[:2] for day in days])
     axes.set_yticks(np.arange(len(columns)) + 0.37, columns)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
@@ -107,12 +97,8 @@ def draw():
         "static": "static (batch, 1)",
         "target": "target (batch, 3)",
     }
-    handles = [
-        Patch(color=COLORS[part], label=label) for part, label in labels.items()
-    ]
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=2, frameon=False
-    )
+    handles = [Patch(color=COLORS[part], label=label) for part, label in labels.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
     return figure
 
 

@@ -27,22 +27,22 @@ def rerun(path: Path) -> None:
     """Run the code of the page, and write its outputs and pictures."""
     page, folder = path.read_text(), path.parent
     names: dict[str, Any] = {"__name__": "__main__", "lacks": lacks}
-    new, written, printed, skipped = "", 0, "", False
+    new, written, printed, skipped = "", 0, "", ""
     read = parts(page)
     for part, following in zip(read, [*read[1:], None], strict=True):
         if part.kind == "skip":
-            skipped = not part.text or eval(part.text, names)  # noqa: S307 - our own page
+            when = not part.when or eval(part.when, names)  # noqa: S307 - our own page
+            skipped = part.text if when and part.text != "end" else ""
         elif skipped:
-            skipped = False
+            skipped = skipped if skipped == "start" or part.kind == "picture" else ""
         elif part.kind == "output":
             lines = [line.rstrip() for line in printed.strip("\n").splitlines()]
-            new += "\n".join(
-                [page[written : part.start] + "```output", *lines, "```"]
-            )
+            new += "\n".join([page[written : part.start] + "```output", *lines, "```"])
             written = part.end
         elif part.kind in ("python", "hidden"):
             code = compile("\n" * (part.line - 1) + part.text, path, "exec")
-            if following and following.kind == "picture":
+            beside = following and not page[part.end : following.start].strip()
+            if beside and following.kind == "picture":
                 draw(code, names, (folder / following.text).resolve())
             else:
                 with contextlib.redirect_stdout(io.StringIO()) as stream:

@@ -25,14 +25,9 @@ SHORTER = {
 def table(corner):
     """Return the header and the rows of the table whose first cell begins with ``corner``."""
     text = PAGE.read_text()
-    lines = re.search(
-        rf"^\| {re.escape(corner)}.*?(?=\n\n)", text, re.MULTILINE | re.DOTALL
-    )
+    lines = re.search(rf"^\| {re.escape(corner)}.*?(?=\n\n)", text, re.MULTILINE | re.DOTALL)
     rows = [
-        [
-            cell.replace("`", "").replace("*", "").strip()
-            for cell in line.strip("|").split("|")
-        ]
+        [cell.replace("`", "").replace("*", "").strip() for cell in line.strip("|").split("|")]
         for line in lines[0].splitlines()
     ]
     return rows[0], rows[2:]
@@ -40,9 +35,7 @@ def table(corner):
 
 def first_number(cell):
     """Return the first number of a cell, or None."""
-    match = re.match(
-        r"[\d.]+", cell.replace(",", "") if cell[:1].isdigit() else ""
-    )
+    match = re.match(r"[\d.]+", cell.replace(",", "") if cell[:1].isdigit() else "")
     return float(match[0].rstrip(".")) if match else None
 
 
@@ -52,9 +45,7 @@ def draw_errors(plots, title, errors, ours):
     for place, name in enumerate(names):
         color = OURS if name == ours else THEIRS
         plots.barh(place, errors[name], 0.62, color=color)
-        plots.text(
-            errors[name], place, f" {errors[name]:.3f}", va="center", fontsize=9
-        )
+        plots.text(errors[name], place, f" {errors[name]:.3f}", va="center", fontsize=9)
     plots.set_yticks(
         range(len(names)),
         [SHORTER.get(name, name) for name in names],
@@ -71,13 +62,9 @@ def panels():
     """Return the figure of the M3 competition's panels: MASE of each forecaster."""
     header, rows = table("MASE, sMAPE")
     figure, plots = plt.subplots(3, figsize=(5.6, 6.2), layout="constrained")
-    for column, (plot, title) in enumerate(
-        zip(plots, header[1:], strict=True), start=1
-    ):
+    for column, (plot, title) in enumerate(zip(plots, header[1:], strict=True), start=1):
         errors = {row[0]: first_number(row[column]) for row in rows}
-        present = {
-            name: error for name, error in errors.items() if error is not None
-        }
+        present = {name: error for name, error in errors.items() if error is not None}
         draw_errors(plot, title.capitalize(), present, "seasonal_gru")
     return figure
 
@@ -95,15 +82,11 @@ def long_series():
         naive = np.array([first_number(row[1]) for row in rows])
         heights = np.arange(len(rows)) + 0.27 * (number - 1)
         plot.barh(heights, errors / naive, 0.25, color=color, label=name)
-    plot.set_yticks(
-        range(len(rows)), [row[0].rpartition(",")[0] for row in rows]
-    )
+    plot.set_yticks(range(len(rows)), [row[0].rpartition(",")[0] for row in rows])
     plot.invert_yaxis()
     plot.set_xlabel("mean absolute error, over that of naive")
     plot.spines[["top", "right"]].set_visible(False)
-    figure.legend(
-        loc="outside upper center", ncols=3, frameon=False, fontsize=10
-    )
+    figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=10)
     return figure
 
 
@@ -115,17 +98,13 @@ def scale():
         # The table has the columns of a million, of 100,000 and of 10,000 series.
         seconds = [first_number(row[column]) for column in (4, 3, 1)]
         label = row[0].partition(", 1 %")[0]
-        plot.loglog(
-            [1e4, 1e5, 1e6], seconds, marker="o", markersize=4, label=label
-        )
+        plot.loglog([1e4, 1e5, 1e6], seconds, marker="o", markersize=4, label=label)
     plot.set_xlabel("series of 30 rows")
     plot.set_ylabel("seconds")
     plot.set_xticks([1e4, 1e5, 1e6], ["10,000", "100,000", "a million"])
     plot.minorticks_off()
     plot.spines[["top", "right"]].set_visible(False)
-    figure.legend(
-        loc="outside lower center", ncols=2, frameon=False, fontsize=9
-    )
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     return figure
 
 

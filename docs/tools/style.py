@@ -10,7 +10,10 @@ PICTURES = Path(__file__).parent.parent / "pictures"
 # Letters that stay legible where a picture is as narrow as a phone.
 STYLE = {
     "figure.figsize": (5.6, 3.3),
+    "figure.constrained_layout.use": True,
     "font.size": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
     "svg.fonttype": "none",
     # The same file from every run.
     "svg.hashsalt": "keras_ts",
