@@ -26,7 +26,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
-import picture
 
 from keras_ts import WindowedSeries, compare, course_series, from_preset
 
@@ -118,11 +117,12 @@ def limit(name, calendar):
 
 
 def run(title, task, presets, seeds, fold):
-    """Print the lines of a series; return the error by forecaster."""
+    """Print the lines of a series."""
     report = compare(None, *task.parts(fold, 0, from_preset("gru_32x2")), period=task.period)
     told = zip(report.table["name"], report.table["mae"], strict=True)
-    table = {name: error for name, error in told if name in SHOWN}
-    for name, error in table.items():
+    for name, error in told:
+        if name not in SHOWN:
+            continue
         season = f" ({task.period})" if name == SHOWN[-1] else ""
         print(f"| {title} | {name}{season} | {error:.4g} | - | |", flush=True)
     for name in presets:
@@ -130,14 +130,12 @@ def run(title, task, presets, seeds, fold):
             *(trained(name, task, fold, seed) for seed in seeds), strict=True
         )
         spread = f"{np.median(errors):.4g} ({min(errors):.4g} to {max(errors):.4g})"
-        table[name] = float(np.median(errors))
         counts = ", ".join(f"{v} ({verdicts.count(v)})" for v in sorted(set(verdicts)))
         print(
             f"| {title} | `{name}` | {spread} | {np.median(seconds):.0f} | "
             f"{counts} the {report.best} |",
             flush=True,
         )
-    return table
 
 
 if __name__ == "__main__":
@@ -146,7 +144,6 @@ if __name__ == "__main__":
     parser.add_argument("--only", nargs="*", choices=list(TASKS), default=list(TASKS))
     parser.add_argument("--presets", nargs="*", default=["smooth_gru", "gru_32x2"])
     parser.add_argument("--fold", type=int, choices=[0, 1], default=0)
-    parser.add_argument("--picture", metavar="FILE", help="an SVG of the errors")
     parser.add_argument("--limit", action="store_true")
     arguments = parser.parse_args()
     if arguments.limit:
@@ -158,9 +155,5 @@ if __name__ == "__main__":
     print(f"{keras.backend.backend()}, Keras {keras.__version__}, seeds {[*seeds]}\n")
     print(f"| series | forecaster | MAE: median of {len(seeds)} (range) | seconds | verdict |")
     print("| --- | --- | --- | --- | --- |", flush=True)
-    tables = {
-        title: run(title, TASKS[title], arguments.presets, seeds, arguments.fold)
-        for title in arguments.only
-    }
-    if arguments.picture:
-        picture.draw(tables, arguments.presets[0], "mean absolute error", arguments.picture)
+    for title in arguments.only:
+        run(title, TASKS[title], arguments.presets, seeds, arguments.fold)

@@ -21,7 +21,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
-import picture
 
 from keras_ts import forecast, from_preset
 from keras_ts.evaluation.arithmetic import metrics
@@ -114,7 +113,7 @@ def intervals(bounds, test, scales):
 
 
 def run(title, train, test, period, horizon, arguments):
-    """Print the table of one panel; return MASE by forecaster."""
+    """Print the table of one panel."""
     if arguments.fold:
         held = horizon * arguments.fold
         train = [one[: len(one) - held + horizon] for one in train if len(one) > held]
@@ -133,26 +132,24 @@ def run(title, train, test, period, horizon, arguments):
         told.append(errors(ahead, test, scales))
         seconds.append(took)
         print(f"    seed {seed}: MASE {told[-1][0]:.3f}", flush=True)
-    mase = {"seasonal_gru": line("seasonal_gru", np.median(told, axis=0), np.median(seconds))}
+    line("seasonal_gru", np.median(told, axis=0), np.median(seconds))
     if not arguments.without_intervals:
         bounds, took = ours(train, period, horizon, 0, LEVELS)
         line("  its quantiles", errors(bounds[..., 1], test, scales), took, bounds, test, scales)
     for name in [] if arguments.without_peers else ["seasonal naive", "Theta", "CES", "AutoETS"]:
         bounds, took = theirs(name, train, period, horizon)
         band = (bounds, test, scales) if name == "AutoETS" else ()
-        mase[name] = line(name, errors(bounds[..., 1], test, scales), took, *band)
-    return mase
+        line(name, errors(bounds[..., 1], test, scales), took, *band)
 
 
 def line(name, told, seconds, *band):
-    """Print a line of the table; return MASE."""
+    """Print a line of the table."""
     mase, smape = told
     text = f"  {name:16s} MASE {mase:.3f}  sMAPE {smape:6.2f}  {seconds:6.1f} s"
     if band:
         share, score = intervals(*band)
         text += f"  80 % interval holds {share:.1%}, scaled score {score:.2f}"
     print(text, flush=True)
-    return mase
 
 
 def main():
@@ -165,7 +162,6 @@ def main():
     parser.add_argument("--fold", type=int, default=0)
     parser.add_argument("--without-peers", action="store_true")
     parser.add_argument("--without-intervals", action="store_true")
-    parser.add_argument("--picture", metavar="FILE", help="an SVG of the errors")
     arguments = parser.parse_args()
     if arguments.npz is None:
         panels = {f"M3 {kind}": (*m3(kind), *M3[kind]) for kind in arguments.m3}
@@ -173,9 +169,8 @@ def main():
         parser.error("--npz needs --period and --horizon")
     else:
         panels = {arguments.npz: (*of_file(arguments.npz), arguments.period, arguments.horizon)}
-    tables = {title: run(title, *panel, arguments) for title, panel in panels.items()}
-    if arguments.picture:
-        picture.draw(tables, "seasonal_gru", "mean absolute scaled error", arguments.picture)
+    for title, panel in panels.items():
+        run(title, *panel, arguments)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Very many short series: seconds and memory from a frame to windows, a verdict and a forecast.
 
-    pip install polars matplotlib    # for development only
-    KERAS_BACKEND=jax python benchmarks/scale.py [--sizes 10000 100000 1000000] [--picture FILE]
+    pip install polars    # for development only
+    KERAS_BACKEND=jax python benchmarks/scale.py [--sizes 10000 100000 1000000]
 
 Panels of 30 days of ever more series, in a polars frame of an integer id, a timestamp and a
 float64: 24 bytes a row. The floor is polars, which sorts the shuffled frame by id and time in the
@@ -25,10 +25,8 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
-import matplotlib as mpl
 import numpy as np
 import polars as pl
-from matplotlib.figure import Figure
 
 from keras_ts import WindowedSeries, compare, forecast
 
@@ -214,37 +212,10 @@ def growth(tables):
             print(f"  {title_of(name):32s} {times:5.1f} times the seconds", flush=True)
 
 
-def draw(tables, path):
-    """Save a picture of the seconds and of the memory."""
-    mpl.rcParams["svg.hashsalt"] = "keras_ts"  # The same picture, the same file.
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    sizes = list(tables)
-    for number, name in enumerate(tables[sizes[0]]):
-        style = {"color": f"C{number}", "marker": "o", "markersize": 4, "label": title_of(name)}
-        left.loglog(sizes, [tables[size][name][0] for size in sizes], **style)
-        right.semilogx(sizes, [tables[size][name][2] for size in sizes], **style)
-    floors = [np.median([floor for _, floor, _ in tables[size].values()]) for size in sizes]
-    left.loglog(sizes, floors, "k--", label="polars sorts the frame")
-    right.axhline(3, color="#999999", linewidth=1, linestyle=":")
-    left.set_title("seconds of the processor", loc="left", fontsize=10)
-    right.set_title("peak memory over the frame's size", loc="left", fontsize=10)
-    right.set_ylim(0)
-    for plot in (left, right):
-        plot.set_xlabel(f"series of {DAYS} rows", fontsize=9)
-        plot.set_xticks(sizes, [f"{size:,}" for size in sizes])
-        plot.minorticks_off()
-        plot.tick_params(labelsize=8)
-        plot.spines[["top", "right"]].set_visible(False)
-    figure.legend(*left.get_legend_handles_labels(), loc="outside right", fontsize=8, frameon=False)
-    figure.savefig(path, metadata={"Date": None})
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
-    parser.add_argument("--picture", metavar="FILE", help="an SVG of the figures")
     parser.add_argument("--here", nargs="+", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.here:
@@ -253,8 +224,6 @@ def main():
         return
     tables = {size: measure(size, arguments.cases) for size in arguments.sizes}
     growth(tables)
-    if arguments.picture:
-        draw(tables, arguments.picture)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
+import matplotlib.dates as mdates
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -134,30 +135,33 @@ def draw(
     ahead = ahead[ahead["store"] == name].sort_values("day")
     shop = table[(table["store"] == name) & (table["day"] >= start)]
     plt.rcParams["svg.hashsalt"] = "keras_ts"
-    figure, (sales, errors) = plt.subplots(2, figsize=(9, 6), layout="constrained", sharex=True)
+    (width, height), ink = plt.rcParams["figure.figsize"], plt.rcParams["text.color"]
+    size = width, 1.4 * height
+    figure, (sales, errors) = plt.subplots(2, figsize=size, layout="constrained", sharex=True)
     sales.fill_between(
         ahead["day"], ahead["units_0.1"], ahead["units_0.9"], alpha=0.3, label="80 % interval"
     )
-    sales.plot(ahead["day"], ahead["units"], label="forecast of the morning")
-    sales.plot(shop["day"], shop["units"], "k.", label="sold")
+    sales.plot(ahead["day"], ahead["units"], label="forecast")
+    sales.plot(shop["day"], shop["units"], ".", color=ink, label="sold")
     promotion = shop[shop["promotion"] == 1]
-    sales.plot(promotion["day"], promotion["units"], "o", mfc="none", color="k", label="promotion")
-    top = 1.45 * max(ahead["units_0.9"].max(), shop["units"].max())
+    sales.plot(promotion["day"], promotion["units"], "o", mfc="none", color=ink, label="promotion")
+    top = 1.5 * max(ahead["units_0.9"].max(), shop["units"].max())
     sales.set(title=f"{name.capitalize()}, one of sixteen", ylabel="units", ylim=(0, top))
     scored = pd.to_datetime(log["day"]) - DAY
-    errors.axhspan(promised["low"][0], promised["high"][0], alpha=0.15, label="promised, one day")
-    errors.plot(scored, log["error"], "k.-", label="error of the day, all shops")
-    errors.set(title="The error beside what the file had promised", ylabel="MASE")
-    errors.set_ylim(0, 1.3 * np.nanmax(log["error"]))
+    errors.axhspan(promised["low"][0], promised["high"][0], alpha=0.15, label="promised")
+    errors.plot(scored, log["error"], ".-", color=ink, label="all shops")
+    errors.set(title="The error beside what the file promised", ylabel="MASE")
+    errors.set_ylim(0, 1.5 * np.nanmax(log["error"]))
     marks = [("drift", [start + (drift - 1) * DAY], "C3")] if drift else []
     marks += [("alarm", log["day"][log["drift"]][:1], "C1")]
     marks += [("swapped", log["day"][log["model"] == "swapped"], "C2")]
     for ax in (sales, errors):
         for mark, at, color in marks:
             for number, day in enumerate(pd.to_datetime(pd.Series(at))):
-                ax.axvline(day, color=color, linestyle="--", label=None if number else mark)
-        ax.legend(loc="upper left", fontsize="small", ncols=4)
-    errors.tick_params(axis="x", rotation=30)
+                label = mark if ax is errors and not number else None
+                ax.axvline(day, color=color, linestyle="--", label=label)
+        ax.legend(loc="upper left", fontsize="small", ncols=3, frameon=False)
+    errors.xaxis.set_major_formatter(mdates.ConciseDateFormatter(errors.xaxis.get_major_locator()))
     figure.savefig(out / "every_morning.svg", metadata={"Date": None})
     plt.close(figure)
 

@@ -9,6 +9,7 @@ from typing import Literal, get_args, get_origin, get_type_hints
 import keras
 import pytest
 
+import api_index
 import keras_ts
 import keras_ts.scale
 from helpers import BACKEND, run_fresh
@@ -121,6 +122,14 @@ def test_every_public_name_has_a_page():
     assert all(
         name.endswith(("Report", "ReloadDifference", "Scorecard")) for name in documented - public
     )
+
+
+def test_the_index_of_the_api_has_a_line_for_every_page():
+    """If it fails, run docs/tools/api_index.py."""
+    written = (api_index.ROOT / api_index.INDEX).read_text()
+    assert written == api_index.index()
+    pages = {path.name for path in (api_index.ROOT / "docs/api").glob("*.md")} - {"index.md"}
+    assert pages == set(re.findall(r"\((\w+\.md)#keras_ts\.", written))
 
 
 PICKLED = """

@@ -19,11 +19,13 @@ from typing import Literal
 
 _PARTS = re.compile(
     r"^```(?P<fence>python|output)\n(?P<code>.*?)^```$"
-    r"|^<!---? invisible-code-block: python\n(?P<hidden>.*?)^--->$"
+    r"|^<!---? invisible-code-block: python\n(?P<hidden>.*?)^-{2,3}>$"
     r"|^!\[[^\]]*\]\((?P<picture>[^)]*)-light\.svg#only-light\).*?$"
-    r"|^<!---? skip: next(?: if\((?P<skip>.*), reason=.*\))? --->?$",
+    r"|^<!---? skip: (?P<skip>next|start|end)(?: if\((?P<when>[^\n]*), reason=[^\n]*\))? -{2,3}>$",
     re.MULTILINE | re.DOTALL,
 )
+
+_OTHERS = ("hidden", "picture", "skip")
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,10 @@ class Part:
     """One part of a page that is more than text.
 
     Attributes:
-        kind: What it is. ``"skip"`` says that the next part is not run.
-        text: The code, the output, the picture's file without ``-light.svg``, or the condition of a
-            skip, empty if there is none.
+        kind: What it is. ``"skip"`` says that other parts are not run.
+        text: The code, the output, the picture's file without ``-light.svg``; of a skip ``"next"``,
+            ``"start"`` or ``"end"``.
+        when: The condition of a skip; empty if there is none.
         start: Where the part begins in the page, in characters.
         end: Where it ends.
         line: The line of the page on which ``text`` begins, from 1.
@@ -44,21 +47,19 @@ class Part:
     start: int
     end: int
     line: int
+    when: str = ""
 
 
 def parts(page: str) -> list[Part]:
     """Return the parts of a page, given as text, in their order."""
     read = []
     for match in _PARTS.finditer(page):
-        group = "code" if match["fence"] else match.lastgroup or "skip"
-        kind = match["fence"] or group
-        begins = (
-            match.start() if kind in ("skip", "picture") else match.start(group)
-        )
+        kind = match["fence"] or next(name for name in _OTHERS if match[name] is not None)
+        group = "code" if match["fence"] else kind
+        begins = match.start() if kind in ("skip", "picture") else match.start(group)
         line = page.count("\n", 0, begins) + 1
-        read.append(
-            Part(kind, match[group] or "", match.start(), match.end(), line)
-        )
+        part = Part(kind, match[group], match.start(), match.end(), line, match["when"] or "")
+        read.append(part)
     return read
 
 

@@ -18,52 +18,31 @@ from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+
 from page import ROOT, parts
-
-# Letters that stay legible where a picture is as narrow as a phone.
-STYLE = {
-    "figure.figsize": (5.6, 3.3),
-    "font.size": 11,
-    "svg.fonttype": "none",
-    # The same file from every run.
-    "svg.hashsalt": "keras_ts",
-    "savefig.transparent": True,
-}
-INK = {"light": "#263238", "dark": "#dfe5ec"}
-
-
-def inked(color: str) -> dict[str, str]:
-    """Return the settings that draw frames and letters in a color."""
-    names = [
-        "axes.edgecolor",
-        "axes.labelcolor",
-        "text.color",
-        "xtick.color",
-        "ytick.color",
-    ]
-    return dict.fromkeys(names, color)
+from style import save, themes
 
 
 def rerun(path: Path) -> None:
     """Run the code of the page, and write its outputs and pictures."""
     page, folder = path.read_text(), path.parent
     names: dict[str, Any] = {"__name__": "__main__", "lacks": lacks}
-    new, written, printed, skipped = "", 0, "", False
+    new, written, printed, skipped = "", 0, "", ""
     read = parts(page)
     for part, following in zip(read, [*read[1:], None], strict=True):
         if part.kind == "skip":
-            skipped = not part.text or eval(part.text, names)  # noqa: S307 - our own page
+            when = not part.when or eval(part.when, names)  # noqa: S307 - our own page
+            skipped = part.text if when and part.text != "end" else ""
         elif skipped:
-            skipped = False
+            skipped = skipped if skipped == "start" or part.kind == "picture" else ""
         elif part.kind == "output":
             lines = [line.rstrip() for line in printed.strip("\n").splitlines()]
-            new += "\n".join(
-                [page[written : part.start] + "```output", *lines, "```"]
-            )
+            new += "\n".join([page[written : part.start] + "```output", *lines, "```"])
             written = part.end
         elif part.kind in ("python", "hidden"):
             code = compile("\n" * (part.line - 1) + part.text, path, "exec")
-            if following and following.kind == "picture":
+            beside = following and not page[part.end : following.start].strip()
+            if beside and following.kind == "picture":
                 draw(code, names, (folder / following.text).resolve())
             else:
                 with contextlib.redirect_stdout(io.StringIO()) as stream:
@@ -76,13 +55,10 @@ def rerun(path: Path) -> None:
 def draw(code: CodeType, names: dict[str, Any], target: Path) -> None:
     """Run code that draws, and save its picture for light and dark pages."""
     target.parent.mkdir(exist_ok=True)
-    for theme, color in INK.items():
-        with mpl.rc_context({**STYLE, **inked(color)}):
-            exec(code, names)  # noqa: S102 - our own page
-            file = target.with_name(f"{target.name}-{theme}.svg")
-            plt.gcf().savefig(file, metadata={"Date": None})
-            plt.close("all")
-            print(file.relative_to(ROOT), flush=True)
+    for theme in themes():
+        exec(code, names)  # noqa: S102 - our own page
+        save(plt.gcf(), target, theme)
+        plt.close("all")
 
 
 def lacks(*modules: str) -> bool:

@@ -19,7 +19,7 @@ Path = str | os.PathLike[str] | None
 _LONGEST_NAME = 40
 _SIZE = (8, 4)
 
-DATA, MODEL, QUIET, ALARM = "#33414e", "#d1495b", "#9aa5b1", "#edae49"
+_INK, MODEL, QUIET, ALARM = "#33414e", "#d1495b", "#9aa5b1", "#edae49"
 
 
 def ready_axes(ax: Any) -> Any:
@@ -35,11 +35,19 @@ def ready_axes(ax: Any) -> Any:
                 f"{type(ax).__name__}."
             )
         return ax
+    return new_figure().subplots()
+
+
+def new_figure(rows: int = 1) -> Any:
+    """Return a new figure of pyplot's, higher if several rows of axes come onto it."""
     try:
         from matplotlib import pyplot
     except ImportError as error:
         raise ImportError("Plots need matplotlib: pip install matplotlib.") from error
-    return pyplot.subplots(figsize=_SIZE, layout="constrained")[1]
+    width, height = _styled("figure.figsize", _SIZE)
+    # A row of small axes is about half as high as a picture of its own.
+    size = width, height * max(1.0, 0.25 + 0.45 * rows)
+    return pyplot.figure(figsize=size, layout="constrained")
 
 
 def own_axes() -> Any:
@@ -48,7 +56,19 @@ def own_axes() -> Any:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError("Plots need matplotlib: pip install matplotlib.") from error
-    return Figure(figsize=_SIZE, layout="constrained").subplots()
+    return Figure(figsize=_styled("figure.figsize", _SIZE), layout="constrained").subplots()
+
+
+def ink() -> Any:
+    """Return the color of data: that of the text in a person's style, such as a dark one."""
+    return _styled("text.color", _INK)
+
+
+def _styled(name: str, ours: Any) -> Any:
+    """Return a setting of matplotlib, or our own value where the setting is matplotlib's."""
+    from matplotlib import rcParams, rcParamsDefault
+
+    return ours if rcParams[name] == rcParamsDefault[name] else rcParams[name]
 
 
 def finished_axes(ax: Any, filepath: Path) -> Any:

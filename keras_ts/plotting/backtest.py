@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.plotting.axes import DATA, MODEL, QUIET, Path, finished_axes, ready_axes
+from keras_ts.plotting.axes import MODEL, QUIET, Path, finished_axes, ink, ready_axes
 from keras_ts.plotting.series import numbers
 
 _NAMES = {"mae": "mean absolute error (MAE)", "mase": "mean absolute scaled error (MASE)"}
@@ -69,7 +69,7 @@ def plot_backtest(backtest: Any, *, ax: Any = None, filepath: Path = None) -> An
         scores = comparison.scores(by="step")
         rows = scores["name"] == comparison.best
         label = f"best baseline: {comparison.best}"
-        ax.plot(scores["step"][rows], scores[by][rows], color=DATA, linestyle="--", label=label)
+        ax.plot(scores["step"][rows], scores[by][rows], color=ink(), linestyle="--", label=label)
     ax.set_xlabel("step")
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_ylabel(_NAMES[by])

@@ -38,12 +38,14 @@ class Picture:
         name: The label of the vertical axis, such as the name of the target.
         timed: True if the data gives the horizontal axis; False if it shows positions.
         count: Number of series in the forecast, drawn or not.
+        chosen: True if a person chose the series that are drawn.
     """
 
     drawn: list[Drawn]
     name: str = "value"
     timed: bool = False
     count: int = 1
+    chosen: bool = False
 
 
 def bands_of(levels: list[float], values: Array) -> dict[float, tuple[Array, Array]]:

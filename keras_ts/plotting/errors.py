@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_ts.plotting.axes import DATA, MODEL, Path, finished_axes, own_axes, written
+from keras_ts.plotting.axes import MODEL, Path, finished_axes, ink, own_axes, written
 
 
 def plot_errors(
@@ -23,7 +23,7 @@ def plot_errors(
         The axes.
     """
     ax, highest = own_axes(), 0.0
-    for (name, values), color in zip(errors.items(), (MODEL, DATA), strict=False):
+    for (name, values), color in zip(errors.items(), (MODEL, ink()), strict=False):
         heights = np.array(values, dtype=np.float64)
         steps = np.arange(1, len(heights) + 1)
         highest = max(highest, float(np.nanmax(heights, initial=0.0)))

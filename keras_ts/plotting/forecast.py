@@ -2,22 +2,11 @@
 
 from typing import Any
 
-import numpy as np
-
 from keras_ts import _checks
 from keras_ts.plotting.arrays import read_arrays
-from keras_ts.plotting.axes import (
-    DATA,
-    MODEL,
-    QUIET,
-    Path,
-    finished_axes,
-    label_time,
-    ready_axes,
-    written,
-)
-from keras_ts.plotting.drawn import Drawn
+from keras_ts.plotting.axes import Path, finished_axes, ready_axes
 from keras_ts.plotting.frames import is_frame, read_frames
+from keras_ts.plotting.pairs import draw_multiples, draw_together
 
 
 def plot_forecast(
@@ -36,9 +25,9 @@ def plot_forecast(
     """Draw predictions after the series that they continue, or over the part that they forecast.
 
     Pass two frames, the one that was forecast and the one that ``forecast`` returned: each series
-    gets a color of its own, and quantiles become bands. ``column`` and ``ids`` choose what is
-    drawn. Or pass two arrays, a series and its forecast: ``start``, ``times`` and ``quantiles``
-    say what arrays do not.
+    gets axes of its own, since stores differ in size, and quantiles become bands. ``column`` and
+    ``ids`` choose what is drawn. Or pass two arrays, a series and its forecast: ``start``,
+    ``times`` and ``quantiles`` say what arrays do not.
 
     Example:
 
@@ -61,11 +50,12 @@ def plot_forecast(
         column: Name of the target to draw, for frames. Defaults to None: the first.
         ids: The ids of the series to draw, for frames. Defaults to None: the first six.
         last: Draw only this many positions of each series. Defaults to None: all.
-        ax: Axes to draw on. Defaults to a new figure's.
+        ax: Axes to draw on, several series in one, each in a color of its own. Defaults to None: a
+            new figure, in which each series has its axes.
         filepath: File to save the picture in. Defaults to None: no file.
 
     Returns:
-        The axes.
+        The axes; of several series without ``ax`` an array of them, one for each series.
 
     Raises:
         TypeError: One of ``series`` and ``predictions`` is a frame and the other is not.
@@ -80,44 +70,14 @@ def plot_forecast(
     else:
         _refuse_given("arrays", column=column, ids=ids)
         picture = read_arrays(series, predictions, start, times, quantiles)
-    shown = picture.drawn
-    ax = ready_axes(ax)
-    for number, pair in enumerate(shown):
-        _draw(ax, pair, last, None if len(shown) == 1 else f"C{number}")
-    if len(shown) < picture.count and ids is None:
-        title = f"The first {len(shown)} of {picture.count:,} series"
-        ax.set_title(title, fontsize="medium", loc="left")
-    label_time(ax, shown[0].ahead_moments if picture.timed else None)
-    ax.set_ylabel(written(picture.name))
-    ax.legend(frameon=False, loc="best")
+    if ax is None and len(picture.drawn) > 1:
+        axes = draw_multiples(picture, last)
+        for inner in axes[:-1]:
+            finished_axes(inner, None)
+        finished_axes(axes[-1], filepath)
+        return axes
+    ax = draw_together(picture, last, ready_axes(ax))
     return finished_axes(ax, filepath)
-
-
-def _draw(ax: Any, drawn: Drawn, last: int | None, color: str | None) -> None:
-    """Draw one series and its forecast: in ``color``, or in two colors if it is the only one."""
-    single = color is None
-    past_color, color = color or DATA, color or MODEL
-    shown = slice(None) if last is None else slice(-last, None)
-    values, moments = drawn.values[shown], drawn.moments[shown]
-    ahead, ahead_moments = drawn.ahead, drawn.ahead_moments
-    # A line from the last value to the first forecast shows that one continues the other.
-    joined = bool(len(values) and len(ahead)) and bool(moments[-1] < ahead_moments[0])
-    bands = drawn.bands
-    if joined:
-        ahead = np.concatenate([values[-1:], ahead])
-        ahead_moments = np.concatenate([moments[-1:], ahead_moments])
-        bands = {
-            share: (np.concatenate([values[-1:], low]), np.concatenate([values[-1:], high]))
-            for share, (low, high) in bands.items()
-        }
-    name = "series" if drawn.label is None else written(drawn.label)
-    ax.plot(moments, values, color=past_color, linewidth=1.1, label=name)
-    ax.plot(ahead_moments, ahead, color=color, linewidth=1.6, label="forecast" if single else None)
-    for share, (low, high) in bands.items():
-        label = f"{share:.0%} band" if single else None
-        ax.fill_between(ahead_moments, low, high, color=color, alpha=0.2, linewidth=0, label=label)
-    if joined and single:
-        ax.axvline(moments[-1], color=QUIET, linewidth=0.8, linestyle=":")
 
 
 def _refuse_given(kind: str, **arguments: Any) -> None:

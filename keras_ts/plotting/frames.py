@@ -62,7 +62,7 @@ def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Pic
         outer = _bands(future, target, outputs)
         shown = _floats(future[target], "predictions")
         drawn.append(Drawn(label, values, moments, shown, ahead_moments, outer))
-    return Picture(drawn, target, time_column is not None, len(labels))
+    return Picture(drawn, target, time_column is not None, len(labels), ids is not None)
 
 
 def _table(frame: Any, argument: str) -> Any:

@@ -8,11 +8,11 @@ import numpy as np
 from keras_ts._typing import Array
 from keras_ts.plotting.axes import (
     ALARM,
-    DATA,
     MODEL,
     QUIET,
     Path,
     finished_axes,
+    ink,
     ready_axes,
     written,
 )
@@ -58,11 +58,11 @@ def draw_importance(
     axes.plot([0, 0], [-0.5, len(labels) - 0.5], color=QUIET, linewidth=0.9, zorder=0)
     for place, remark in zip(places.tolist(), remarks, strict=True):
         if remark:
-            axes.text(0, place, f"  {remark}", color=DATA, fontsize="small", va="center")
+            axes.text(0, place, f"  {remark}", color=ink(), fontsize="small", va="center")
             continue
         verdict, color = _verdict(low[place], high[place])
         axes.plot([low[place], high[place]], [place, place], color=color, linewidth=1.6)
-        face = "white" if np.isnan(low[place]) else color
+        face = "none" if np.isnan(low[place]) else color
         (point,) = axes.plot(
             increase[place], place, color=color, marker="o", linestyle="", markerfacecolor=face
         )
@@ -74,14 +74,14 @@ def draw_importance(
         axes.legend(
             points.values(), points, frameon=False, fontsize="small", loc="upper right", ncols=4
         )
-    axes.set_xlabel(f"increase of the {error} where the column is shuffled (%)")
+    axes.set_xlabel(f"increase of the {error} when shuffled (%)")
     return finished_axes(axes, filepath)
 
 
 def _verdict(low: float, high: float) -> tuple[str, str]:
     """Return what an interval says, and the color for it."""
     if np.isnan(low):
-        return "too few for an interval", DATA
+        return "too few for an interval", ink()
     if low > 0:
         return "matters", MODEL
     return ("misleads", ALARM) if high < 0 else ("cannot be told from noise", QUIET)

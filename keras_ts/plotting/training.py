@@ -8,11 +8,11 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts.plotting.axes import (
     ALARM,
-    DATA,
     MODEL,
     QUIET,
     Path,
     finished_axes,
+    ink,
     ready_axes,
     written,
 )
@@ -61,7 +61,7 @@ def plot_history(
         last = _checks.integer("last", last, 1)
     ax = ready_axes(ax)
     for name, label, color in (
-        (metric, "training", DATA),
+        (metric, "training", ink()),
         (f"val_{metric}", "validation", MODEL),
     ):
         if name in curves:
@@ -117,7 +117,7 @@ def plot_sweep(
         label += ", mean"
     ax.plot(rates, losses, color=QUIET, linewidth=0.8, label=label)
     if len(smoothed):
-        ax.plot(rates[: len(smoothed)], smoothed, color=DATA, linewidth=1.6, label="smoothed")
+        ax.plot(rates[: len(smoothed)], smoothed, color=ink(), linewidth=1.6, label="smoothed")
         # The vertical limits cut off a diverging loss, which would flatten the rest of the curve.
         bottom, start = losses[: len(smoothed)].min(), smoothed.max()
         top = start + 0.35 * (start - bottom)

@@ -1,5 +1,6 @@
 """Names from the data are drawn letter by letter, whatever matplotlib would read in them."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from hypothesis import example, given
@@ -40,7 +41,10 @@ def test_a_panel_and_a_column_of_any_names(tmp_path):
     target = r"$\frac{_units$"
     panel = [{"id": name, target: value} for name in NAMES for value in (1.0, 2.0)]
     ahead = [{"id": name, "step": 1, target: 3.0} for name in NAMES]
-    axes = plot_forecast(pd.DataFrame(panel), pd.DataFrame(ahead), filepath=tmp_path / "names.png")
+    frames = pd.DataFrame(panel), pd.DataFrame(ahead)
+    small = plot_forecast(*frames, filepath=tmp_path / "small.png")
+    assert shown([ax.get_title(loc="left") for ax in small])[:-1] == DRAWN
+    axes = plot_forecast(*frames, ax=plt.figure().subplots(), filepath=tmp_path / "names.png")
     *texts, last = shown([text.get_text() for text in axes.get_legend().get_texts()])
     assert texts == DRAWN
     assert set(last) == {"n", "…"}

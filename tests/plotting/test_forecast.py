@@ -1,5 +1,6 @@
 """A forecast is drawn behind its series, or over it, from arrays and from frames."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -65,7 +66,7 @@ def test_frame_of_one_series(library, zone):
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_frame_of_a_panel(library):
     series, ahead = frames(library)
-    axes = plot_forecast(series, ahead)
+    axes = plot_forecast(series, ahead, ax=plt.figure().subplots())
     texts = [text.get_text() for text in axes.get_legend().get_texts()]
     assert texts == ["north", "south"]
     assert axes.lines[3].get_ydata().tolist() == [129, 130, 131, 132]
@@ -78,16 +79,60 @@ def test_frame_of_a_panel(library):
         plot_forecast(series, ahead, column="other")
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_each_series_of_a_panel_has_axes_of_its_own(library, tmp_path):
+    series, ahead = frames(library)
+    axes = plot_forecast(series, ahead, last=5, filepath=tmp_path / "panel.png")
+    assert [ax.get_title(loc="left") for ax in axes] == ["north", "south"]
+    assert [ax.lines[0].get_ydata().tolist()[0] for ax in axes] == [25, 125]
+    assert axes[1].lines[1].get_ydata().tolist() == [129, 130, 131, 132]
+    band = axes[1].collections[0].get_paths()[0].vertices[:, 1]
+    assert (band.min(), band.max()) == (128, 134)
+    left, right = (ax.get_ylim() for ax in axes)
+    assert left[1] < 100 < right[0]
+    assert axes[0].get_xlim() == axes[1].get_xlim()
+    (figure,) = {ax.figure for ax in axes}
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert texts == ["series", "forecast", "80% band"]
+    assert (tmp_path / "panel.png").stat().st_size > 1000
+
+
+def test_an_odd_number_of_series_has_its_times_below_each_column():
+    ids = ["a", "b", "c"]
+    series = pd.DataFrame({"id": np.repeat(ids, 3), "x": np.arange(9.0)})
+    axes = plot_forecast(series, pd.DataFrame({"id": ids, "step": 1, "x": 1.0}))
+    assert len(axes[0].figure.axes) == len(axes) == 3
+    below = [ax.xaxis.get_tick_params()["labelbottom"] for ax in axes]
+    assert below == [False, True, True]
+
+
+def test_a_style_gives_the_color_of_the_data_and_the_size():
+    """In the dark the line of the series is not dark, nor a figure as wide as our own."""
+    series, ahead = frames("pandas", panel=False)
+    plain = plot_forecast(series, ahead)
+    with plt.rc_context({"text.color": "#eeeeee", "figure.figsize": (5, 3)}):
+        styled = plot_forecast(series, ahead)
+    assert styled.lines[0].get_color() == "#eeeeee" != plain.lines[0].get_color()
+    assert styled.lines[1].get_color() == plain.lines[1].get_color()
+    assert styled.figure.get_size_inches().tolist() == [5, 3]
+    assert plain.figure.get_size_inches().tolist() == [8, 4]
+
+
 def test_many_series_are_said_to_be_cut():
     ids = [f"s{number}" for number in range(9)]
     series = pd.DataFrame({"id": np.repeat(ids, 3), "x": np.arange(27.0)})
     ahead = pd.DataFrame({"id": ids, "step": 1, "x": 1.0})
-    axes = plot_forecast(series, ahead)
+    small = plot_forecast(series, ahead)
+    assert len(small) == 6
+    assert small[0].figure.get_suptitle() == "The first 6 of 9 series"
+    assert not plot_forecast(series, ahead, ids=ids[:2])[0].figure.get_suptitle()
+    axes = plot_forecast(series, ahead, ax=plt.figure().subplots())
     assert axes.get_title(loc="left") == "The first 6 of 9 series"
     assert len(axes.lines) == 12
     assert axes.get_xlabel() == "position"
     assert axes.lines[1].get_xdata().tolist() == [2, 3]
-    assert not plot_forecast(series, ahead, ids=ids[:2]).get_title(loc="left")
+    chosen = plot_forecast(series, ahead, ids=ids[:2], ax=plt.figure().subplots())
+    assert not chosen.get_title(loc="left")
 
 
 def test_columns_of_times_and_of_ids_are_told_apart():

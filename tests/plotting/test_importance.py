@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from keras_ts.plotting.axes import ALARM, DATA, MODEL, QUIET
+from keras_ts.plotting.axes import ALARM, MODEL, QUIET, ink
 from keras_ts.plotting.importance import draw_importance
 
 
@@ -25,10 +25,10 @@ def test_points_and_intervals():
     points = [line for line in axes.lines if line.get_marker() == "o"]
     assert [float(point.get_xdata()[0]) for point in points] == pytest.approx([50, 1, 20, -20])
     assert [int(point.get_ydata()[0]) for point in points] == [0, 1, 2, 4]
-    colors = [MODEL, QUIET, DATA, ALARM]
+    colors = [MODEL, QUIET, ink(), ALARM]
     assert [point.get_color() for point in points] == colors
     # A point without an interval is hollow.
-    colors[2] = "white"
+    colors[2] = "none"
     assert [point.get_markerfacecolor() for point in points] == colors
     assert [text.get_text() for text in axes.get_legend().get_texts()] == [
         "matters", "cannot be told from noise", "too few for an interval", "misleads"

@@ -1,0 +1,94 @@
+"""What the pages show is what their code prints and draws."""
+
+import re
+
+import pytest
+
+import page
+from same_output import same
+
+PAGES = sorted(
+    path for path in [page.ROOT / "README.md", *page.ROOT.glob("docs/**/*.md")] if path.is_file()
+)
+PICTURES = page.ROOT / "docs/pictures"
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed"),
+    [
+        ("a  1.50\n", "a 1.58"),
+        ("skill -3.0 %", "skill  -3.3 %"),
+        ("0.02", "0.03"),
+        ("a\n...\nz", "a\nb 2\nc\nz"),
+        ("2024-01-01 12:30", "2024-01-01 12:30"),
+        ("RMSE 1003", "RMSE 999.5"),
+    ],
+)
+def test_what_may_differ(shown, printed):
+    assert same(shown, printed)
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed"),
+    [
+        ("a 1.5", "b 1.5"),
+        ("a 1.5", "a 1.7"),
+        ("3 rows", "4 rows"),
+        ("1,428 rows", "1,429 rows"),
+        ("RMSE 1003", "RMSE 2003"),
+        ("2024-01-01", "2024-01-02"),
+        ("skill 3.0 %", "skill -3.0 %"),
+        ("a\n...\nz", "a\nb 2\nc\ny"),
+        ("a", "a\nb"),
+        ("1.5", "1.5 2.5"),
+        ("1.5", "1"),
+        ("", "a"),
+    ],
+)
+def test_what_may_not(shown, printed):
+    assert not same(shown, printed)
+
+
+def test_another_backend_prints_the_same_form():
+    assert same("a 1.5", "a 9.7", numbers=False)
+    assert not same("a 1.5", "a 9", numbers=False)
+
+
+def test_parts_of_a_page():
+    text = (
+        '# Title\n\n<!--- skip: next if(lacks("x"), reason="x is not installed") -->\n'
+        "```python\nprint(1)\n```\n\n```output\n1\n```\n\n"
+        "<!--- invisible-code-block: python\nassert True\n--->\n\n```python\ndraw()\n```\n\n"
+        "![A](../pictures/a-light.svg#only-light)![A](../pictures/a-dark.svg#only-dark)\n"
+    )
+    read = page.parts(text)
+    assert [part.kind for part in read] == [
+        "skip",
+        "python",
+        "output",
+        "hidden",
+        "python",
+        "picture",
+    ]
+    assert read[0].when == 'lacks("x")'
+    assert [part.text for part in read] == [
+        "next", "print(1)\n", "1\n", "assert True\n", "draw()\n", "../pictures/a",
+    ]  # fmt: skip
+    assert [part.line for part in read] == [3, 5, 9, 13, 17, 20]
+    assert text[read[1].start : read[1].end] == "```python\nprint(1)\n```"
+    assert page.title(text) == "Title"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(page.ROOT)))
+def test_values_are_shown_and_not_asserted(path):
+    visible = [part.text for part in page.parts(path.read_text()) if part.kind == "python"]
+    assert not any(re.search(r"^ *assert\b", code, re.MULTILINE) for code in visible)
+
+
+def test_every_picture_is_on_a_page_in_the_light_and_in_the_dark():
+    text = "\n".join(path.read_text() for path in PAGES)
+    named = set(re.findall(r"pictures/([\w-]+)\.svg", text))
+    assert {path.stem for path in PICTURES.iterdir()} == named
+    names = {name.removesuffix("-light") for name in named if name.endswith("-light")}
+    assert named == {f"{name}-{theme}" for name in names for theme in ("light", "dark")}
+    assert all(path.stat().st_size < 100_000 for path in PICTURES.iterdir())
