@@ -67,9 +67,7 @@ def index() -> str:
     navigation = (ROOT / "mkdocs.yml").read_text().partition("\n  - API:\n")[2]
     section = re.split(r"^  - ", navigation, flags=re.MULTILINE)[0]
     text = OPENING
-    for group, page in re.findall(
-        r"^      - ([^:\n]+):$|api/(\w+\.md)$", section, re.MULTILINE
-    ):
+    for group, page in re.findall(r"^      - ([^:\n]+):$|api/(\w+\.md)$", section, re.MULTILINE):
         if group:
             text += f"\n## {group}\n\n"
             if group in GUIDES:

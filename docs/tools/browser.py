@@ -53,9 +53,7 @@ class Browser:
         commands, self._commands = os.pipe()
         program = shutil.which("chromium") or shutil.which("google-chrome")
         if program is None:
-            raise FileNotFoundError(
-                "Install Chromium, or Chrome, to look at the site."
-            )
+            raise FileNotFoundError("Install Chromium, or Chrome, to look at the site.")
         command = [
             program,
             "--headless=new",
@@ -83,9 +81,7 @@ class Browser:
         self._session: dict[str, str] = {}
         targets = self.call("Target.getTargets")["targetInfos"]
         page = next(target for target in targets if target["type"] == "page")
-        attached = self.call(
-            "Target.attachToTarget", targetId=page["targetId"], flatten=True
-        )
+        attached = self.call("Target.attachToTarget", targetId=page["targetId"], flatten=True)
         self._session = {"sessionId": attached["sessionId"]}
         for domain in ("Page", "Network", "Runtime"):
             self.call(f"{domain}.enable")
@@ -114,9 +110,7 @@ class Browser:
         text, _, self._unread = self._unread.partition(b"\0")
         message = json.loads(text)
         if message.get("method") == "Network.requestWillBeSent":
-            self._asked[message["params"]["requestId"]] = message["params"][
-                "request"
-            ]["url"]
+            self._asked[message["params"]["requestId"]] = message["params"]["request"]["url"]
         elif message.get("method") == "Network.loadingFailed":
             self.failed.add(self._asked[message["params"]["requestId"]])
         elif message.get("method") == "Network.responseReceived":

@@ -28,9 +28,7 @@ class Links(HTMLParser):
         self.names: set[str] = set()
         self.feed(page.read_text())
 
-    def handle_starttag(
-        self, tag: str, attrs: list[tuple[str, str | None]]
-    ) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Read the addresses and names of one element."""
         values = dict(attrs)
         self.names |= {values.get("id") or "", values.get("name") or ""}
@@ -63,11 +61,7 @@ def check(site: Path) -> tuple[list[str], dict[str, list[str]]]:
             place = unquote(parts.fragment)
             if not file.is_file():
                 broken.append(f"{name}: {link} leads to no file")
-            elif (
-                file in pages
-                and parts.fragment
-                and place not in pages[file].names
-            ):
+            elif file in pages and parts.fragment and place not in pages[file].names:
                 broken.append(f"{name}: {link} leads to no heading")
     return broken, dict(external)
 
