@@ -5,6 +5,7 @@ people install is a wheel, on any of three backends, on the newest Keras or the 
 is supported. Here the wheel is built and installed, so a file that it lacks is noticed.
 """
 
+import tarfile
 from pathlib import Path
 
 import nox
@@ -13,6 +14,9 @@ nox.options.sessions = ["tests", "lint", "types", "docs"]
 
 BACKENDS = ["tensorflow", "jax", "torch"]
 KERAS = ["newest", "3.12.4"]
+PYTHONS = ["3.11", "3.12", "3.13"]
+# Of the wheel. It is Python alone, a third of it docstrings.
+MOST_BYTES = 700_000
 # By group, the packages that go into one environment, and the pages and tests that need them, with
 # the warnings of those packages that are not ours to mend.
 LIGHTNING = ["-Wignore::FutureWarning", "-Wignore::UserWarning"]
@@ -24,15 +28,20 @@ CLIENTS = {
         [
             "-Wignore:Skipping variable loading:UserWarning",
             "-Wignore:The following bins:UserWarning",
+            "docs/compare/index.md",
             "docs/compare/skforecast.md",
         ],
     ),
     # Its historical_forecasts failed with pandas 3 when we tried it.
-    "darts": (["darts[torch]", "pandas<3"], [*LIGHTNING, "docs/compare/darts.md"]),
+    "darts": (
+        ["darts[torch]", "pandas<3"],
+        [*LIGHTNING, "docs/compare/index.md", "docs/compare/darts.md"],
+    ),
     "neuralforecast": (
         ["neuralforecast"],
-        [*LIGHTNING, "docs/compare/neuralforecast.md"],
+        [*LIGHTNING, "docs/compare/index.md", "docs/compare/neuralforecast.md"],
     ),
+    "utilsforecast": (["utilsforecast"], ["docs/trust/metrics.md"]),
     "tuners": (
         ["optuna", "optuna-integration[keras]", "keras-tuner"],
         [
@@ -90,9 +99,9 @@ def pairs(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("backend", BACKENDS)
 def pages(session: nox.Session, backend: str) -> None:
-    """The code of each page with an install line, after that line alone."""
+    """The code of every page, with no more than what the page names; or of those pages named."""
     session.install("packaging")
-    session.run("python", "tests/pages.py", backend)
+    session.run("python", "tests/pages.py", backend, *session.posargs)
 
 
 @nox.session
@@ -149,9 +158,13 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Types, strictly."""
-    session.install(".[lint,test]")
+    """Types, strictly: those of the package, and of a user's file that imports the wheel."""
+    session.install(".[lint,test]", "pyright[nodejs]>=1.1.400")
     session.run("mypy")
+    # Here no source tree stands in for the wheel, and the settings of the project do not hold.
+    session.chdir("tests/typed")
+    session.run("mypy", "--strict", "--config-file=", "user.py", "wrong.py")
+    session.run("pyright", "user.py", "wrong.py")
 
 
 @nox.session
@@ -172,6 +185,34 @@ def site(session: nox.Session) -> None:
     session.run("python", "docs/tools/links.py", "site")
     session.run("python", "docs/tools/searches.py", "site")
     session.run("python", "docs/tools/shots.py", "site", "out/shots", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def package(session: nox.Session) -> None:
+    """What people get: wheel and sdist as an index takes them, and tests from the sdist."""
+    session.install("build", "twine")
+    folder = Path(session.create_tmp()).resolve()
+    # The wheel is built from the sdist.
+    session.run("python", "-m", "build", "--outdir", str(folder), silent=True)
+    [wheel], [sdist] = folder.glob("*.whl"), folder.glob("*.tar.gz")
+    session.run("twine", "check", "--strict", str(wheel), str(sdist))
+    if wheel.stat().st_size > MOST_BYTES:
+        session.error(f"{wheel.name} has {wheel.stat().st_size} bytes, of {MOST_BYTES} at most")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    session.install(f"{wheel}[test,jax]")
+    session.chdir(folder / sdist.name.removesuffix(".tar.gz"))
+    tests = ("tests/test_package.py", "tests/test_pages.py", "tests/windows", "tests/saving")
+    env = {"KERAS_BACKEND": "jax", "PYTHONSAFEPATH": "1"}
+    session.run("pytest", "-n", "2", *tests, env=env)
+    session.run("python", "tests/pages.py", "jax")
+
+
+@nox.session
+def notebooks(session: nox.Session) -> None:
+    """The notebooks of the guides, made anew and run."""
+    session.install(".[notebooks,tensorflow]")
+    session.run("python", "docs/tools/notebooks.py", "--out", session.create_tmp())
 
 
 @nox.session

@@ -11,6 +11,7 @@ import keras
 import pytest
 from hypothesis import HealthCheck, settings
 
+import backend_free
 import backends
 import forks
 import quick
@@ -29,11 +30,13 @@ backends.build_untraced()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the quick tests, before pytest selects by marks."""
-    beginnings = quick.beginnings()
+    """Mark the quick tests and those without a backend, before pytest selects by marks."""
+    beginnings, without_backend = quick.beginnings(), backend_free.beginnings()
     for item in items:
         if item.nodeid.startswith(beginnings) and not item.get_closest_marker("slow"):
             item.add_marker("quick")
+        if item.nodeid.startswith(without_backend):
+            item.add_marker("backend_free")
 
 
 @pytest.fixture(autouse=True, scope="session")

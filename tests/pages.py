@@ -1,6 +1,6 @@
-"""Runs a page as its readers do: after the install line of the page itself, and from top to bottom.
+"""Runs a page as its readers do: with what it says to install, and from top to bottom.
 
-An environment with what the line brings, and nothing else, is either installed, which takes minutes
+An environment with what the page names, and nothing else, is either installed, which takes minutes
 and the package index, or made of links to packages that are installed here, which takes neither.
 """
 
@@ -13,41 +13,54 @@ import sys
 import tempfile
 import tomllib
 import venv
+from itertools import groupby
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
-FRONT_PAGES = ["README.md", "docs/index.md"]
-PAGES = [*FRONT_PAGES, "docs/learn/stores.md"]
+RUN_PAGE = Path(__file__).with_name("run_page.py")
+BACKENDS = {"tensorflow", "jax", "torch"}
+
+
+def with_code():
+    """Return the pages that have code: the front page, and those of the guide."""
+    guide = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/*/*.md"))
+    pages = ["README.md", *guide]
+    return [page for page in pages if "\n```python\n" in (ROOT / page).read_text()]
 
 
 def requirements(page, backend="tensorflow"):
-    """Return what the page's install line installs, with another backend in TensorFlow's place."""
-    line = re.search(r"^pip install '\.\[.*$", (ROOT / page).read_text(), re.MULTILINE).group()
-    return shlex.split(line.replace("tensorflow", backend, 1), comments=True)[2:]
+    """Return what an environment for the page's code is made of.
 
-
-def blocks(page):
-    """Return the lines of the page's Python blocks, each on the line that it has in the page."""
-    lines, fence = [], None
-    for line in (ROOT / page).read_text().splitlines():
-        ends = line.startswith("```")
-        lines.append("" if ends or fence != "```python" else line)
-        if ends:
-            fence = None if fence else line.strip()
-    return "\n".join(lines) + "\n"
+    It is what the page's install line installs, with another backend in TensorFlow's place. A page
+    without such a line names what it needs beside the extra ``start``: "the `store` extra", or a
+    package, as in "`pip install scikit-learn`". What a page skips where it is not installed is left
+    out, since ``nox -s clients`` installs that.
+    """
+    text = (ROOT / page).read_text()
+    line = re.search(r"^pip install '\.\[.*$", text, re.MULTILINE)
+    if line:
+        return shlex.split(line.group().replace("tensorflow", backend, 1), comments=True)[2:]
+    conditions = "".join(re.findall(r"if\(lacks\((.*?)\)", text))
+    skipped = (*re.findall(r'"(\w+)"', conditions), *BACKENDS)
+    extras = {"start", backend, *re.findall(r"the `(\w+)` extra", text)} - (BACKENDS - {backend})
+    packages = re.findall(r"pip install ([\w-]+)`", text)
+    needed = {name for name in packages if not name.replace("-", "_").startswith(skipped)}
+    return [f".[{','.join(sorted(extras))}]", *sorted(needed)]
 
 
 def run(page, python, backend):
-    """Run the page's code by an interpreter, in an empty folder; return the ended process."""
+    """Run the page's code by an interpreter, in an empty folder; return the ended process.
+
+    It fails if the page shows another output than its code prints.
+    """
     hidden = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
     environment |= {"KERAS_BACKEND": backend, "MPLBACKEND": "agg", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    warnings = ["-W", "error", "-W", "ignore::DeprecationWarning"]
     with tempfile.TemporaryDirectory() as folder:
-        script = Path(folder, "page.py")
-        script.write_text(blocks(page))
-        command = [python, "-W", "error", "-W", "ignore::DeprecationWarning", script]
+        command = [python, *warnings, RUN_PAGE, ROOT / page, backend]
         return subprocess.run(
             command, env=environment, cwd=folder, capture_output=True, text=True, check=False
         )
@@ -111,19 +124,20 @@ def distributions(wanted):
     return list(found.values())
 
 
-def main(backend):
-    """Run each page after its install line, for a backend; exit with the number that failed."""
-    failed, made = 0, {}
-    with tempfile.TemporaryDirectory() as folder:
-        for page in PAGES:
-            wanted = tuple(requirements(page, backend))
-            if wanted not in made:
-                made[wanted] = installed(Path(folder, str(len(made))), wanted)
-            result = run(page, made[wanted], backend)
-            print(f"{page}: {result.stderr if result.returncode else 'ok'}", flush=True)
-            failed += result.returncode != 0
+def main(backend, pages):
+    """Run pages, each with no more than what it names; exit with the number that failed."""
+    failed = 0
+    by_need = sorted((requirements(page, backend), page) for page in pages)
+    for wanted, group in groupby(by_need, key=lambda pair: pair[0]):
+        # An environment holds a framework of a gigabyte or more, so there is one at a time.
+        with tempfile.TemporaryDirectory() as folder:
+            python = installed(folder, wanted)
+            for _, page in group:
+                result = run(page, python, backend)
+                print(f"{page}: {result.stderr if result.returncode else 'ok'}", flush=True)
+                failed += result.returncode != 0
     sys.exit(failed)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2:] or with_code())

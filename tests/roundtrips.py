@@ -239,7 +239,7 @@ def table():
 
 
 def write_table():
-    page = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+    page = Path(__file__).parents[1] / "docs" / "compare" / "benchmarks.md"
     before, begin, rest = page.read_text().partition("<!-- table of tests/roundtrips.py -->\n")
     _, end, after = rest.partition("<!-- end of table -->")
     assert begin

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 from typing import Literal, get_args, get_origin, get_type_hints
 
-import api_index
 import keras
 import pytest
 
+import api_index
 import keras_ts
 import keras_ts.scale
 from helpers import BACKEND, run_fresh

@@ -5,7 +5,7 @@ import re
 import pytest
 
 import page
-from shown import same
+from same_output import same
 
 PAGES = sorted(
     path for path in [page.ROOT / "README.md", *page.ROOT.glob("docs/**/*.md")] if path.is_file()

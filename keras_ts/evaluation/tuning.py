@@ -22,7 +22,7 @@ from keras_ts.saving.diagnose import short
 from keras_ts.windows.dataset import WindowDataset, in_random_order
 
 EPOCHS = 5
-# Of the highest rate that the model was compiled with; docs/compare/benchmarks.md compares others.
+# Of the highest rate that the model was compiled with; docs/compare/method.md compares others.
 _SHARE = 0.1
 # If that is unknown or 0.
 _RATE = 1e-4

@@ -74,7 +74,7 @@ def draw_importance(
         axes.legend(
             points.values(), points, frameon=False, fontsize="small", loc="upper right", ncols=4
         )
-    axes.set_xlabel(f"increase of the {error} where the column is shuffled (%)")
+    axes.set_xlabel(f"increase of the {error} when shuffled (%)")
     return finished_axes(axes, filepath)
 
 

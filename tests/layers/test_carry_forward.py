@@ -6,15 +6,17 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import array_shapes, arrays
+from hypothesis.extra.numpy import arrays
 from keras.ops import convert_to_numpy as numpy
 
 from keras_ts.layers import CarryForward, MaskMissing
 
 VALUES = st.sampled_from([np.nan, np.inf, -np.inf, 0.0, 1.0, -2.5, 3e30])
+# Few, since JAX compiles for each.
+SHAPES = st.sampled_from([(1, 1, 1), (3, 2, 1), (2, 5, 3), (4, 9, 2)])
 
 
-@given(arrays("float32", array_shapes(min_dims=3, max_dims=3, max_side=9), elements=VALUES))
+@given(arrays("float32", SHAPES, elements=VALUES))
 def test_equals_the_fill_of_pandas(windows):
     for start in (None, 0.0, -7.0):
         expected = np.stack([

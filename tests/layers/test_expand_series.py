@@ -14,7 +14,7 @@ from keras_ts import ExpandSeries
 
 series = hnp.arrays(
     np.float32,
-    st.tuples(st.integers(1, 4), st.integers(1, 9)),
+    st.sampled_from([(1, 1), (2, 9), (4, 3)]),  # Few, since JAX compiles for each.
     elements=st.floats(-100, 100, width=32),
 )
 

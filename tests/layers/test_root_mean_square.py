@@ -10,7 +10,11 @@ from keras.ops import convert_to_numpy as numpy
 from keras_ts.layers import RootMeanSquare
 
 
-@given(seed=st.integers(0, 10_000), steps=st.integers(1, 9), size=st.sampled_from([1e-30, 1, 1e30]))
+@given(
+    seed=st.integers(0, 10_000),
+    steps=st.sampled_from([1, 4, 9]),
+    size=st.sampled_from([1e-30, 1, 1e30]),
+)
 def test_it_is_that_of_the_formula(seed, steps, size):
     generator = np.random.default_rng(seed)
     windows = generator.normal(size=(3, steps, 2)).astype("float32") * np.float32(size)

@@ -33,12 +33,18 @@ def normalized(windows, period, mask=None):
     return [keras.ops.convert_to_numpy(one) for one in given]
 
 
+# Few shapes, since JAX compiles for each.
+SHAPES = [(2, 2, 1), (2, 4, 2), (5, 3, 1), (7, 2, 2)]
+
+
 @settings(deadline=None, max_examples=25)
 @given(
-    period=st.integers(2, 7), years=st.integers(2, 4), features=st.integers(1, 2),
-    strength=st.sampled_from([0.0, 0.3, 3.0]), seed=st.integers(0, 99),
-)  # fmt: skip
-def test_equals_the_formulas(period, years, features, strength, seed):
+    shape=st.sampled_from(SHAPES),
+    strength=st.sampled_from([0.0, 0.3, 3.0]),
+    seed=st.integers(0, 99),
+)
+def test_equals_the_formulas(shape, strength, seed):
+    period, years, features = shape
     generator = np.random.default_rng(seed)
     length = period * years
     season = strength * np.tile(generator.normal(size=(period, features)), (years, 1))
