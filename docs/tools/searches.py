@@ -34,7 +34,7 @@ WANTED = {
     "prediction interval": ["trust/intervals"],
     "probabilistic": ["trust/intervals"],
     "negative": ["help/faq", "models/presets"],
-    "cold start": ["learn/short-series", "help/faq"],
+    "cold start": ["learn/short-series", "help/faq", "use/fine-tuning"],
     "export": ["use/exporting"],
     "notebook": ["learn/course", "learn/stores", "start/ten-minutes"],
 }
