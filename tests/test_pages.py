@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from page import parts
 
 import keras_ts
 import pages
 from helpers import BACKEND
+from page import parts
 
 
 @pytest.fixture(scope="module")
