@@ -16,6 +16,7 @@ PAGE = PICTURES.parent / "compare/benchmarks.md"
 OURS, THEIRS = "#d1495b", "#5b8db8"
 SHORTER = {
     "Theta, dynamic optimized": "Theta",
+    "TiRex (published)": "TiRex",
     "Chronos-Bolt base (published)": "Chronos-Bolt base",
     "Chronos T5 base (published)": "Chronos T5 base",
     "Chronos T5 large (published)": "Chronos T5 large",
