@@ -1,5 +1,6 @@
 """Keeps the tests from waiting for a backend, and changes nothing that it computes."""
 
+import contextlib
 import os
 
 import keras
@@ -65,3 +66,25 @@ def keep_compiled(folder):
     for name, value in settings.items():
         jax.config.update(name, value)
         os.environ[name.upper()] = str(value)
+
+
+@contextlib.contextmanager
+def unoptimized():
+    """Let JAX generate plain machine code meanwhile, here and in processes that are started.
+
+    The tests compile much and compute little: code that is not optimized takes two thirds of the
+    time to compile, and three times as long to run. Pages, which train whole models, go without.
+    """
+    if keras.backend.backend() != "jax":
+        yield
+        return
+    import jax
+
+    name = "jax_disable_most_optimizations"
+    jax.config.update(name, True)
+    os.environ[name.upper()] = "1"
+    try:
+        yield
+    finally:
+        jax.config.update(name, False)
+        del os.environ[name.upper()]

@@ -6,6 +6,7 @@ os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import types
+from collections.abc import Iterator
 
 import keras
 import pytest
@@ -42,6 +43,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True, scope="session")
 def _compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
     backends.keep_compiled(tmp_path_factory.mktemp("compiled"))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _unoptimized() -> Iterator[None]:
+    with backends.unoptimized():
+        yield
 
 
 @pytest.fixture(autouse=True)

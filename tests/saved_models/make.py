@@ -1,10 +1,11 @@
 """Makes the models of <version>/, which every later version must load.
 
 Run it once per release, with the oldest Keras that is supported (files only go forward):
-    KERAS_BACKEND=tensorflow python make.py
-A folder that is there already is left alone: it holds what people have. A model of a kind that no
-release has yet goes into next/, so that its files stay readable until then, too:
-    KERAS_BACKEND=tensorflow python make.py quantiles
+    PYTHONPATH=.. KERAS_BACKEND=tensorflow python make.py
+A folder that is there already is left alone: it holds what people have. Models that carry all that
+a forecast needs are made by ``forecasters.py``. A model of a kind that no release has yet goes into
+next/, so that its files stay readable until then, too:
+    PYTHONPATH=.. KERAS_BACKEND=tensorflow python make.py quantiles
 """
 
 import gzip
@@ -13,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import forecasters
 import keras
 import numpy as np
 
@@ -29,9 +31,13 @@ from keras_ts import (
 from keras_ts.layers import NormalizeWindow, RestoreWindow, SortedQuantiles
 from keras_ts.losses import QuantileLoss
 from keras_ts.metrics import IntervalCoverage, MedianMAE
+from registered import REGISTERED
 
 LEVELS = [0.1, 0.5, 0.9]
+# One of each registered class, and those below with settings that are not the defaults.
 OBJECTS = {
+    **{name.removeprefix("keras_ts>"): make() for name, make in REGISTERED.items()},
+    **{f"preset_{name}": keras_ts.from_preset(name) for name in keras_ts.preset_names()},
     "ExpandSeries": ExpandSeries(axis=1, name="expand"),
     "ScaleOutput": ScaleOutput([2.0, -5.0], 1.5, dtype="mixed_float16", name="scale"),
     "NormalizeWindow": NormalizeWindow("last", causal=True, epsilon=1e-5, name="normalize"),
@@ -39,13 +45,13 @@ OBJECTS = {
     "WindowedSeries": WindowedSeries(
         20, 3, gap=1, stride=2, sampling_rate=2, target_columns=["a"], future_columns="plan",
         id_column="shop", time_column="day", missing="drop", batch_size=16, shuffle=True, seed=7,
-        drop_remainder=True,
+        remainder="drop",
     ),
     "RecurrentPreset": keras_ts.from_preset("gru_32x2"),
     "SortedQuantiles": SortedQuantiles([0.1, 0.5, 0.9], dtype="mixed_float16", name="sorted"),
     "QuantileLoss": QuantileLoss([0.1, 0.5, 0.9], "sum", name="pinball"),
     "WindowedInput": WindowedInput(
-        WindowedSeries(5, target_columns=0), frequency="1 day", levels=LEVELS, name="windows",
+        WindowedSeries(5, target_columns=0), frequency="1 day", quantiles=LEVELS, name="windows",
         columns={"past": [0, 1], "future": [], "static": [], "target": [0]},
     ),
     "MedianMAE": MedianMAE([0.1, 0.5, 0.9], name="error"),
@@ -99,7 +105,7 @@ def quantiles():
     ahead = ["plan", "week_sin", "week_cos"]
     columns = {"past": ["sales", *ahead], "future": ahead, "static": [], "target": ["sales"]}
     past = keras.Input((8, 4), name="past")
-    x = WindowedInput(windows, columns=columns, frequency="1 day", levels=LEVELS, name="windows")
+    x = WindowedInput(windows, columns=columns, frequency="1 day", quantiles=LEVELS, name="windows")
     x = keras.layers.GRU(2)(x(past))
     return keras.Model(past, SortedQuantiles(LEVELS, name="sorted")(keras.layers.Dense(6)(x)))
 
@@ -156,6 +162,7 @@ def main():
         make(name, model, folder)
     make("by_hand", layers_by_hand(), folder)
     make("quantiles", quantiles(), folder)
+    forecasters.make(folder)
     stored = {name: keras.saving.serialize_keras_object(item) for name, item in OBJECTS.items()}
     (folder / "objects.json").write_text(json.dumps(stored, indent=1) + "\n")
     made = {"keras": keras.__version__, "backend": keras.backend.backend()}
