@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ def _leave_folder(namespace: dict[str, Any]) -> None:
     before, folder = namespace["_left"]
     os.chdir(before)
     folder.cleanup()
+    # A page may say how many digits pandas prints; the next page prints as usual.
+    if pandas := sys.modules.get("pandas"):
+        pandas.reset_option("display.precision")
 
 
 _pages = Sybil(
