@@ -101,7 +101,7 @@ def _refuse_few(
         given: True for the steps that ``future`` has a row for.
         lacking: True for the steps that need one and have none.
     """
-    where = closed = ""
+    where = closed = shorter = ""
     if following is not None:
         first = following.shown[number, lacking.argmax()]
         where = f"; the first missing one is {as_written(first)}"
@@ -115,10 +115,13 @@ def _refuse_few(
             ' If such steps are closed, train on windows with missing="mask_targets", which leave '
             "them out."
         )
+    first_steps = int(given.sum())
+    if first_steps and given[:first_steps].all():
+        shorter = f", or forecast the first alone: steps={first_steps}"
     raise ValueError(
-        f"future has {int(given.sum())} of the {len(given)} rows that follow "
+        f"future has {first_steps} of the {len(given)} rows that follow "
         f"{history.panel.series(number)}{where}. Pass a row for each step of the forecast"
-        f"{', or leave a series out that has ended' * (not given.any())}.{closed}"
+        f"{', or leave a series out that has ended' * (not given.any())}{shorter}.{closed}"
     )
 
 

@@ -82,7 +82,10 @@ def test_a_gap_before_the_targets_is_left_out():
             FUTURE.assign(promo=np.nan),
             "missing or infinite values of .* in the rows that series 'north'",
         ),
-        (np.ones((2, 2, 1)), "2 of the 3 rows that follow series 'north'"),
+        (
+            np.ones((2, 2, 1)),
+            "2 of the 3 rows that follow series 'north'.* or forecast the first alone: steps=2",
+        ),
         (np.ones((2, 3, 2)), r"shape \(series, steps, columns\), here \(2, 3, 1\)"),
         (np.ones((3, 1)), r"shape \(series, steps, columns\)"),
         ([FUTURE, FUTURE], "future must be like series"),

@@ -69,7 +69,9 @@ def coverage_of(asked: float, times: Array, series: Array, overlap: int) -> Cove
     if variance > 0 and units >= FEWEST:
         # Few stretches show the spread badly, so it counts for as much more as Student's t says.
         independent = share * (1 - share) / variance * (_NORMAL / _student(units - 1)) ** 2
-    independent = min(max(independent, 1.0), float(count))
+    # A value that several windows forecast counts once at most.
+    distinct = count * (len(residuals) + overlap - 1) / (len(residuals) * overlap)
+    independent = min(max(independent, 1.0), float(distinct))
     low, high = _wilson(share, independent)
     return Coverage(asked, share, low, high, independent)
 
