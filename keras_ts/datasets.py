@@ -91,7 +91,7 @@ def store_sales(
     days = _checks.integer("days", days, 1)
     horizon = _checks.integer("horizon", horizon, 1)
     generator = np.random.default_rng(seed)
-    dates = _LAST_DAY + np.arange(1 - days, 1 + horizon)
+    dates = _LAST_DAY + np.arange(1 - days, 1 + horizon) * np.timedelta64(1, "D")
     closed = np.isin([str(date)[5:] for date in dates], ["12-25", "01-01"])
     in_year = (dates - dates.astype("datetime64[Y]")).astype(int)
     weekday = (dates.astype(int) + 3) % 7  # 1970-01-01 was a Thursday.

@@ -77,13 +77,14 @@ def test_a_panel_with_times_is_cut_at_common_ones(most):
     assert len(folds) == 3
     day = frame["day"].to_numpy()
     for fold, (train, validation) in enumerate(folds):
-        border = np.datetime64("2024-01-26") + 5 * fold
+        border = np.datetime64("2024-01-26") + np.timedelta64(5 * fold, "D")
         trained, validated = (day[part.to_numpy()[1].astype(int)] for part in (train, validation))
         assert trained.max() < border
         assert validated.min() >= border
-        assert validated.max() < border + 5
+        assert validated.max() < border + np.timedelta64(5, "D")
         if most:
-            assert train.origins.min() - np.timedelta64(2, "D") >= border - most
+            first = train.origins.min() - np.timedelta64(2, "D")
+            assert first >= border - np.timedelta64(most, "D")
 
 
 def test_a_panel_without_times_is_cut_at_each_series_own_positions():

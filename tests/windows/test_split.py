@@ -188,7 +188,7 @@ def test_a_part_without_a_window_says_which_length_is_in_the_way(settings, conte
     [
         (pd.NaT, "at=NaT is a missing timestamp"),
         ("NaT", "is a missing timestamp"),
-        (np.datetime64("NaT"), "is a missing timestamp"),
+        (np.datetime64("NaT", "ns"), "is a missing timestamp"),
         ("21.01.2024", r"is not a timestamp that can be read: .* Write it as 2024-05-31"),
         (pd.Timedelta("1D"), "is not a timestamp that can be read"),
         ("2024-02-01T00:00", "is outside the series, which runs from 2024-01-01"),

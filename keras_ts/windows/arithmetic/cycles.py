@@ -104,7 +104,7 @@ def _of_year(clock: Array) -> Array:
 def _year_of(day: Array) -> tuple[Array, Array]:
     """Return January 1st of each day's year, and of the year after."""
     year = day.astype("datetime64[Y]")
-    return year.astype(day.dtype), (year + 1).astype(day.dtype)
+    return year.astype(day.dtype), (year + np.timedelta64(1, "Y")).astype(day.dtype)
 
 
 def dates_of_2024(clock: Array) -> Array:

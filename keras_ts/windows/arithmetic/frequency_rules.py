@@ -21,6 +21,7 @@ Count = tuple[Array, BoolArray]
 Marks = Sequence[int] | IntArray
 _LAST = 30
 _DAYS, _MONTHS = 20, 200
+_DAY, _MONTH = np.timedelta64(1, "D"), np.timedelta64(1, "M")
 _WEEKS = ("first", "second", "third", "fourth", "fifth")
 # NumPy's day 0 was a Thursday.
 _WEEKDAYS = ("Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday")
@@ -133,8 +134,8 @@ def _number_of_month(day: Array, marks: Marks) -> IntArray:
 def _day_of_month(number: IntArray, marks: Marks) -> Array:
     """Return the marked day of each month, or the last day of a month that is too short."""
     month = number.astype("datetime64[M]")
-    last = (month + 1).astype("datetime64[D]") - 1
-    return np.minimum(month.astype("datetime64[D]") + marks[0], last)
+    last = (month + _MONTH).astype("datetime64[D]") - _DAY
+    return np.minimum(month.astype("datetime64[D]") + marks[0] * _DAY, last)
 
 
 def _mark_of_day(day: Array, offsets: IntArray) -> IntArray:
@@ -151,7 +152,7 @@ def _name_of_day(marks: Marks) -> str:
 
 def _last_weekday(number: IntArray, marks: Marks) -> Array:
     month = number.astype("datetime64[M]")
-    return np.busday_offset((month + 1).astype("datetime64[D]"), -1, roll="forward")
+    return np.busday_offset((month + _MONTH).astype("datetime64[D]"), -1, roll="forward")
 
 
 def _first_weekday(number: IntArray, marks: Marks) -> Array:
@@ -162,7 +163,7 @@ def _first_weekday(number: IntArray, marks: Marks) -> Array:
 def _numbered_weekday(number: IntArray, marks: Marks) -> Array:
     first = number.astype("datetime64[M]").astype("datetime64[D]")
     week, weekday = divmod(marks[0], 7)
-    return first + (weekday - first.astype(np.int64)) % 7 + 7 * week
+    return first + ((weekday - first.astype(np.int64)) % 7 + 7 * week) * _DAY
 
 
 def _mark_of_weekday(day: Array, offsets: IntArray) -> IntArray:
@@ -215,7 +216,7 @@ def _parts(day: Array) -> tuple[Array, IntArray]:
 
 def _ends(month: Array, day: Array) -> BoolArray:
     """Return True for each day that is the last of its month."""
-    return (month + 1).astype(day.dtype) == day + 1
+    return (month + _MONTH).astype(day.dtype) == day + _DAY
 
 
 FREQUENCY_RULES = {

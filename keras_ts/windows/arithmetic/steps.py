@@ -97,7 +97,11 @@ class Frequency:
             kind = f"timedelta64[{self.unit}]" if self.unit else f"{times.dtype.kind}8"
             return times + ahead.astype(kind)
         day = FREQUENCY_RULES[self.rule].day(self._ticks(times) + ahead, self.marks)
-        return day.astype(times.dtype) + np.array(self.time_of_day, f"m8[{self.unit}]")
+        # Past the range of their unit they wrap around, where NumPy's own conversion may raise.
+        unit: Any = np.datetime_data(times.dtype)[0]
+        of_day = np.timedelta64(1, "D") // np.timedelta64(1, unit)
+        midnight = (day.astype(np.int64) * of_day).view(times.dtype)
+        return midnight + np.array(self.time_of_day, f"m8[{self.unit}]")
 
     def apart(self, times: Array) -> tuple[IntArray, BoolArray]:
         """Return the number of steps from each timestamp to the next, and True where it is whole.

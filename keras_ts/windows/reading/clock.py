@@ -255,7 +255,8 @@ def _moment(at: Any) -> tuple[np.datetime64, bool]:
             # NumPy reads no time zones, and Python reads no nanoseconds.
             read = datetime.fromisoformat(at)
         except ValueError:  # Only a year or a month, or not a timestamp.
-            return np.datetime64(at), False
+            missing = at.lower() in ("", "nat")  # NumPy asks for their unit.
+            return np.datetime64(at, "D") if missing else np.datetime64(at), False
         finer = "".join(re.findall(r"[.,]\d{6}(\d{1,3})", at))
         at = read
     aware = getattr(at, "tzinfo", None) is not None
