@@ -39,6 +39,10 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     add("--target", metavar="NAME", help="the column to forecast")
     add("--horizon", type=int, metavar="N", help="rows to forecast", required=True)
     add("--time", metavar="NAME", help="the column of dates (default: none)")
+    add(
+        "--date-format", metavar="CODES",
+        help='how the dates are written, such as "%%d/%%m/%%Y" (default: as in 2024-05-31)',
+    )  # fmt: skip
     add("--id", metavar="NAME", help="the column that tells series apart (default: none)")
     add("--future", metavar="NAME", nargs="+", default=[], help="columns that are known ahead")
     add("--static", metavar="NAME", nargs="+", default=[], help="columns that never change")

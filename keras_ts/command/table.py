@@ -1,6 +1,8 @@
 """Reads the CSV file of ``python -m keras_ts forecast`` into a table and a plan."""
 
 import argparse
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,8 @@ def read_table(arguments: argparse.Namespace) -> tuple[Any, Any]:
         UserError: The file cannot be read, or a column is missing or holds something else than its
             argument needs.
     """
-    table = _columns(_of_file(arguments), arguments)
+    table = _columns(_of_file(arguments.file, arguments), arguments)
+    _check_date_format(arguments)
     table[arguments.target] = _numbers("target", table[arguments.target])
     for name in arguments.static:
         _check_whole("static", table[name])
@@ -24,14 +27,14 @@ def read_table(arguments: argparse.Namespace) -> tuple[Any, Any]:
         # On a day without a target, nobody needs to know if there was a promotion.
         _check_whole("future", table[name][table[arguments.target].notna()])
     if arguments.time is not None:
-        table[arguments.time] = _dates(arguments.time, table[arguments.time])
+        table[arguments.time] = _dates(table[arguments.time], arguments.file, arguments)
     order = [name for name in (arguments.id, arguments.time) if name is not None]
     if order:
         table = table.sort_values(order, kind="stable")
     return _parted(table, arguments)
 
 
-def _of_file(arguments: argparse.Namespace) -> Any:
+def _of_file(file: Path, arguments: argparse.Namespace) -> Any:
     try:
         import pandas as pd
     except ImportError:
@@ -39,20 +42,18 @@ def _of_file(arguments: argparse.Namespace) -> Any:
     # Read as numbers, the store 007 would become 7, and the year 2024 some nanoseconds.
     texts = {} if arguments.time is None else {arguments.time: str}
     try:
-        table = pd.read_csv(arguments.file, dtype=texts)
+        table = pd.read_csv(file, dtype=texts)
         if arguments.id in table:  # As it is written: the id "NA" is none of pandas's missing ones.
-            ids = pd.read_csv(
-                arguments.file, usecols=[arguments.id], dtype=str, keep_default_na=False
-            )
+            ids = pd.read_csv(file, usecols=[arguments.id], dtype=str, keep_default_na=False)
             table[arguments.id] = ids[arguments.id].where(ids[arguments.id] != "")
     except FileNotFoundError:
-        raise UserError(f"{arguments.file}: there is no such file.") from None
+        raise UserError(f"{file}: there is no such file.") from None
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"{arguments.file} cannot be read as a CSV file: {reason}") from None
+        raise UserError(f"{file} cannot be read as a CSV file: {reason}") from None
     if table.empty:
         columns = ", ".join(map(str, table.columns))
-        raise UserError(f"{arguments.file} has no row below its header: {columns}.")
+        raise UserError(f"{file} has no row below its header: {columns}.")
     return table
 
 
@@ -99,21 +100,50 @@ def _check_whole(option: str, values: Any) -> None:
         raise UserError(f"--{option} {values.name} has no value in line {line}.")
 
 
-def _dates(name: str, values: Any) -> Any:
+def _check_date_format(arguments: argparse.Namespace) -> None:
     import pandas as pd
 
+    form = arguments.date_format
+    if form is None:
+        return
+    if arguments.time is None:
+        raise UserError("--date-format says how --time is written: name that column, too.")
+    reason = "it has no code"
+    # Without a code it may be a word of pandas: "mixed" would guess, row by row.
+    if "%" in form:
+        try:
+            pd.to_datetime(pd.Series(["a"]), format=form, errors="coerce")
+            return
+        except (ValueError, re.error) as error:
+            reason = str(error).splitlines()[0]
+    raise UserError(
+        f"--date-format {form!r} cannot be read: {reason}. It is written in Python's codes, such "
+        'as "%d/%m/%Y" for 31/05/2024.'
+    )
+
+
+def _dates(values: Any, file: Path, arguments: argparse.Namespace) -> Any:
+    import pandas as pd
+
+    name, form = arguments.time, arguments.date_format
+    _check_whole("time", values)
     try:
-        return pd.to_datetime(values, format="ISO8601")
+        return pd.to_datetime(values, format=form or "ISO8601")
     except (ValueError, TypeError):
-        read = pd.to_datetime(values, format="ISO8601", errors="coerce", utc=True)
+        read = pd.to_datetime(values, format=form or "ISO8601", errors="coerce", utc=True)
         wrong = values[read.isna()]
     if not len(wrong):
         raise UserError(
             f"--time {name} mixes offsets from UTC, as clocks do that are changed in summer: write "
             "the local times without their offset."
         )
-    first = f"line {wrong.index[0] + 2} has {wrong.iloc[0]!r}"
-    raise UserError(f"--time {name} must hold dates such as 2024-05-31: {first}.")
+    first = f"line {wrong.index[0] + 2} of {file} has {wrong.iloc[0]!r}"
+    if form is not None:
+        raise UserError(f'--time {name} must hold dates as --date-format "{form}" says: {first}.')
+    raise UserError(
+        f"--time {name} must hold dates such as 2024-05-31: {first}. Say how dates of another form "
+        'are written, such as --date-format "%d/%m/%Y" for 31/05/2024.'
+    )
 
 
 def _parted(table: Any, arguments: argparse.Namespace) -> tuple[Any, Any]:
