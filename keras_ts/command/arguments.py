@@ -13,9 +13,9 @@ beats the best of them, loses to it, or cannot be told from it. Its 80 % predict
 calibrated on the part before that. The command writes forecast.csv, the trained model.keras and
 pictures.
 
-A target may be missing anywhere; with --time, rows may be missing, too. With --future, the file
-goes on behind its last values: those rows have no target. They are the plan that the forecast
-follows, and hold the columns that are known ahead.
+A target may be missing anywhere; with --time, rows may be missing, too. With --future, a plan holds
+the columns known ahead in the rows that are forecast: the file goes on behind its last values, with
+rows that have no target, or --plan names a file of these rows.
 """
 _EXAMPLE = """example:
   python -m keras_ts forecast sales.csv --target units --time day --id store \\
@@ -39,8 +39,13 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     add("--target", metavar="NAME", help="the column to forecast")
     add("--horizon", type=int, metavar="N", help="rows to forecast", required=True)
     add("--time", metavar="NAME", help="the column of dates (default: none)")
+    add(
+        "--date-format", metavar="CODES",
+        help='how the dates are written, such as "%%d/%%m/%%Y" (default: as in 2024-05-31)',
+    )  # fmt: skip
     add("--id", metavar="NAME", help="the column that tells series apart (default: none)")
     add("--future", metavar="NAME", nargs="+", default=[], help="columns that are known ahead")
+    add("--plan", type=Path, metavar="FILE", help="the rows known ahead (default: in FILE itself)")
     add("--static", metavar="NAME", nargs="+", default=[], help="columns that never change")
     add(
         "--calendar", metavar="CYCLE", nargs="+", default=[], type=_cycle,

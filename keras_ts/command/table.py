@@ -1,6 +1,9 @@
-"""Reads the CSV file of ``python -m keras_ts forecast`` into a table and a plan."""
+"""Reads the CSV files of ``python -m keras_ts forecast`` into a table and a plan."""
 
 import argparse
+import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,51 +11,121 @@ import numpy as np
 from keras_ts.command.errors import UserError
 from keras_ts.command.output import say
 
+# Ids that an error names.
+_NAMED = 3
+
 
 def read_table(arguments: argparse.Namespace) -> tuple[Any, Any]:
-    """Return the rows of the series as a frame, and the plan behind them; None without --future.
+    """Return the rows of the series as a frame, and those of the plan; None without --future.
 
     Raises:
         UserError: The file cannot be read, or a column is missing or holds something else than its
             argument needs.
     """
-    table = _columns(_of_file(arguments), arguments)
+    table = _columns(_of_file(arguments.file, arguments), arguments)
+    _check_date_format(arguments)
+    if arguments.plan is not None and not arguments.future:
+        raise UserError(
+            f"--plan {arguments.plan} holds columns that are known ahead: name them, --future NAME."
+        )
     table[arguments.target] = _numbers("target", table[arguments.target])
     for name in arguments.static:
-        _check_whole("static", table[name])
+        _check_whole("static", table[name], arguments.file)
     for name in arguments.future:
         # On a day without a target, nobody needs to know if there was a promotion.
-        _check_whole("future", table[name][table[arguments.target].notna()])
+        known = table[name][table[arguments.target].notna()]
+        _check_whole("future", known, arguments.file)
     if arguments.time is not None:
-        table[arguments.time] = _dates(arguments.time, table[arguments.time])
+        table[arguments.time] = _dates(table[arguments.time], arguments.file, arguments)
     order = [name for name in (arguments.id, arguments.time) if name is not None]
     if order:
         table = table.sort_values(order, kind="stable")
-    return _parted(table, arguments)
+    series, behind = _parted(table, arguments)
+    if not arguments.future:
+        return series, None
+    return series, behind if arguments.plan is None else _of_plan(table, series, arguments)
 
 
-def _of_file(arguments: argparse.Namespace) -> Any:
+def _of_plan(table: Any, series: Any, arguments: argparse.Namespace) -> Any:
+    """Return the rows of the file --plan: id, time and the columns known ahead.
+
+    Args:
+        table: The rows of the file of the series.
+        series: Those of them that are forecast: a series without any value is not.
+        arguments: The arguments of the command.
+    """
+    import pandas as pd
+
+    file, rows = arguments.plan, arguments.file
+    words = [
+        name for name in arguments.future if not pd.api.types.is_numeric_dtype(table[name].dtype)
+    ]
+    # Read by itself, a column of the words 1 and A, of which the plan holds 1, would be numbers.
+    plan = _of_file(file, arguments, words)
+    order = [name for name in (arguments.id, arguments.time) if name is not None]
+    needed = [*order, *arguments.future]
+    if lacking := [name for name in needed if name not in plan]:
+        columns, hint = ", ".join(map(str, plan.columns)), _hint(plan)
+        raise UserError(f"--plan {file} lacks {', '.join(lacking)}; it has: {columns}.{hint}")
+    if arguments.target in plan and (valued := plan[arguments.target].notna()).any():
+        raise UserError(
+            f"--plan {file} has a value of {arguments.target} in line {_line(valued)}: rows with a "
+            f"value belong into {rows}."
+        )
+    for name in arguments.future:
+        if name not in words and not pd.api.types.is_numeric_dtype(plan[name].dtype):
+            wrong = pd.to_numeric(plan[name], errors="coerce").isna() & plan[name].notna()
+            text = plan[name][wrong].iloc[0]
+            raise UserError(
+                f"--future {name} holds numbers in {rows}, and {text!r} in line {_line(wrong)} of "
+                f"{file}."
+            )
+    if arguments.time is not None:
+        plan[arguments.time] = _dates(plan[arguments.time], file, arguments)
+    if arguments.id is not None:
+        _check_whole("id", plan[arguments.id], file)
+        _check_ids(plan[arguments.id], table[arguments.id], file, rows)
+        _check_ids(series[arguments.id], plan[arguments.id], rows, file)
+    say(f"{len(plan):,} rows of {file}: the plan that the forecast follows.")
+    return plan[needed]
+
+
+def _check_ids(ids: Any, others: Any, file: Path, other: Path) -> None:
+    if alone := ids[~ids.isin(others)].unique().tolist():
+        shown = ", ".join(map(str, alone[:_NAMED])) + ", ..." * (len(alone) > _NAMED)
+        raise UserError(f"--id {ids.name}: {file} has {shown}, which {other} lacks.")
+
+
+def _hint(table: Any) -> str:
+    return " Separate its columns by commas." if len(table.columns) == 1 else ""
+
+
+def _line(marked: Any) -> int:
+    """Return the line of a file that the first marked row stands on, below the header."""
+    return int(marked.index[marked][0]) + 2
+
+
+def _of_file(file: Path, arguments: argparse.Namespace, words: Sequence[str] = ()) -> Any:
+    """Return a CSV file as a frame; some columns as they are written, even if these are numbers."""
     try:
         import pandas as pd
     except ImportError:
         raise UserError("reading a CSV file needs pandas: pip install pandas") from None
     # Read as numbers, the store 007 would become 7, and the year 2024 some nanoseconds.
-    texts = {} if arguments.time is None else {arguments.time: str}
+    texts = dict.fromkeys(words if arguments.time is None else [*words, arguments.time], str)
     try:
-        table = pd.read_csv(arguments.file, dtype=texts)
+        table = pd.read_csv(file, dtype=texts)
         if arguments.id in table:  # As it is written: the id "NA" is none of pandas's missing ones.
-            ids = pd.read_csv(
-                arguments.file, usecols=[arguments.id], dtype=str, keep_default_na=False
-            )
+            ids = pd.read_csv(file, usecols=[arguments.id], dtype=str, keep_default_na=False)
             table[arguments.id] = ids[arguments.id].where(ids[arguments.id] != "")
     except FileNotFoundError:
-        raise UserError(f"{arguments.file}: there is no such file.") from None
+        raise UserError(f"{file}: there is no such file.") from None
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"{arguments.file} cannot be read as a CSV file: {reason}") from None
+        raise UserError(f"{file} cannot be read as a CSV file: {reason}") from None
     if table.empty:
         columns = ", ".join(map(str, table.columns))
-        raise UserError(f"{arguments.file} has no row below its header: {columns}.")
+        raise UserError(f"{file} has no row below its header: {columns}.")
     return table
 
 
@@ -68,15 +141,14 @@ def _columns(table: Any, arguments: argparse.Namespace) -> Any:
         if name is None:
             continue
         if name not in table:
-            hint = " Separate its columns by commas." if len(table.columns) == 1 else ""
             raise UserError(
-                f"--{option} {name} is not in {arguments.file}, which has: {columns}.{hint}"
+                f"--{option} {name} is not in {arguments.file}, which has: {columns}.{_hint(table)}"
             )
         if name in chosen:
             raise UserError(f"two options name the column {name}; use one of them.")
         chosen.append(name)
     if arguments.id is not None:
-        _check_whole("id", table[arguments.id])
+        _check_whole("id", table[arguments.id], arguments.file)
     return table[chosen].copy()
 
 
@@ -93,27 +165,57 @@ def _numbers(option: str, values: Any) -> Any:
         raise UserError(f"--{option} {values.name} holds a number too large.") from None
 
 
-def _check_whole(option: str, values: Any) -> None:
-    if values.isna().any():
-        line = int(values.index[values.isna()][0]) + 2
-        raise UserError(f"--{option} {values.name} has no value in line {line}.")
+def _check_whole(option: str, values: Any, file: Path) -> None:
+    if (missing := values.isna()).any():
+        raise UserError(
+            f"--{option} {values.name} has no value in line {_line(missing)} of {file}."
+        )
 
 
-def _dates(name: str, values: Any) -> Any:
+def _check_date_format(arguments: argparse.Namespace) -> None:
     import pandas as pd
 
+    form = arguments.date_format
+    if form is None:
+        return
+    if arguments.time is None:
+        raise UserError("--date-format says how --time is written: name that column, too.")
+    reason = "it has no code"
+    # Without a code it may be a word of pandas: "mixed" would guess, row by row.
+    if "%" in form:
+        try:
+            pd.to_datetime(pd.Series(["a"]), format=form, errors="coerce")
+            return
+        except (ValueError, re.error) as error:
+            reason = str(error).splitlines()[0]
+    raise UserError(
+        f"--date-format {form!r} cannot be read: {reason}. It is written in Python's codes, such "
+        'as "%d/%m/%Y" for 31/05/2024.'
+    )
+
+
+def _dates(values: Any, file: Path, arguments: argparse.Namespace) -> Any:
+    import pandas as pd
+
+    name, form = arguments.time, arguments.date_format
+    _check_whole("time", values, file)
     try:
-        return pd.to_datetime(values, format="ISO8601")
+        return pd.to_datetime(values, format=form or "ISO8601")
     except (ValueError, TypeError):
-        read = pd.to_datetime(values, format="ISO8601", errors="coerce", utc=True)
+        read = pd.to_datetime(values, format=form or "ISO8601", errors="coerce", utc=True)
         wrong = values[read.isna()]
     if not len(wrong):
         raise UserError(
             f"--time {name} mixes offsets from UTC, as clocks do that are changed in summer: write "
             "the local times without their offset."
         )
-    first = f"line {wrong.index[0] + 2} has {wrong.iloc[0]!r}"
-    raise UserError(f"--time {name} must hold dates such as 2024-05-31: {first}.")
+    first = f"line {wrong.index[0] + 2} of {file} has {wrong.iloc[0]!r}"
+    if form is not None:
+        raise UserError(f'--time {name} must hold dates as --date-format "{form}" says: {first}.')
+    raise UserError(
+        f"--time {name} must hold dates such as 2024-05-31: {first}. Say how dates of another form "
+        'are written, such as --date-format "%d/%m/%Y" for 31/05/2024.'
+    )
 
 
 def _parted(table: Any, arguments: argparse.Namespace) -> tuple[Any, Any]:
@@ -134,6 +236,12 @@ def _parted(table: Any, arguments: argparse.Namespace) -> tuple[Any, Any]:
         dates = table[arguments.time]
         ended = dates <= dates[values.notna()].max()
     series, behind = table[begun & ended], table[begun & ~ended]
+    if len(behind) and arguments.plan is not None:
+        raise UserError(
+            f"--plan {arguments.plan}: {arguments.file} has {len(behind):,} rows behind its last "
+            "value, the first in line "
+            f"{behind.index.min() + 2}. Take them out of one of the two files."
+        )
     lines = [f"{len(series):,} rows in {ids[series.index].nunique():,} series"]
     missing = int(series[arguments.target].isna().sum())
     if missing:
@@ -145,10 +253,11 @@ def _parted(table: Any, arguments: argparse.Namespace) -> tuple[Any, Any]:
         use = "the plan that the forecast follows" if arguments.future else "left out"
         lines.append(f"{len(behind):,} rows at the end have no value yet: {use}")
     say("; ".join(lines) + ".")
-    if arguments.future and not len(behind):
+    if arguments.future and arguments.plan is None and not len(behind):
         raise UserError(
-            "--future needs a plan: rows behind the last value, without a target, that hold "
-            f"{', '.join(arguments.future)}. The file has none."
+            f"--future needs a plan, rows that hold {', '.join(arguments.future)} ahead: behind "
+            "the last value, without a target, or in a file of their own, --plan FILE. "
+            f"{arguments.file} has none."
         )
-    plan = behind.drop(columns=arguments.target).reset_index(drop=True)
-    return series.reset_index(drop=True), plan if arguments.future else None
+    behind = behind.drop(columns=arguments.target).reset_index(drop=True)
+    return series.reset_index(drop=True), behind

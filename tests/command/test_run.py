@@ -67,7 +67,7 @@ MISTAKES = [
     ("binary.csv", "--target sold", "cannot be read as a CSV file"),
     ("sales.csv", "--target none", "--target none has no value in any line"),
     ("sales.csv", "--target sold --window 10 --future promotion", "--future needs a plan"),
-    ("german.csv", "--target sold --time day", "line 2 has '01.01.2024'"),
+    ("german.csv", "--target sold --time day", "--date-format"),
     ("brief.csv", "--target sold --time day --future promotion", "future has 3 of the 7 rows"),
 ]
 
