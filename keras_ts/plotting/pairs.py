@@ -97,6 +97,6 @@ def _draw(ax: Any, drawn: Drawn, last: int | None, colors: tuple[Any, str], name
     ax.plot(ahead_moments, ahead, color=color, linewidth=1.6, label="forecast" if single else None)
     for share, (low, high) in bands.items():
         label = f"{share:.0%} band" if single else None
-        ax.fill_between(ahead_moments, low, high, color=color, alpha=0.2, linewidth=0, label=label)
+        ax.fill_between(ahead_moments, low, high, color=color, alpha=0.3, linewidth=0, label=label)
     if joined and single:
         ax.axvline(moments[-1], color=QUIET, linewidth=0.8, linestyle=":")
