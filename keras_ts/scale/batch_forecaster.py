@@ -92,7 +92,7 @@ class BatchForecaster:
         ValueError: An argument is wrong, or the file holds no model with windows; when called, a
             column is missing, another argument does not fit the model, or none of 32 series in a
             larger batch can be forecast.
-    """  # noqa: E501 - an output is one line
+    """
 
     def __init__(
         self,
