@@ -62,8 +62,9 @@ def install_line(text: str) -> str:
     """Return a cell that says, in a comment, how to install what the page needs."""
     extras = dict.fromkeys(["start", *re.findall(r"the `(\w+)` extra", text), "tensorflow"])
     packages = dict.fromkeys(re.findall(r"`pip install ([\w-]+)`", text))
-    line = " ".join([f"'.[{','.join(extras)}]'", *packages])
-    return f"# In a copy of the repository, once:\n# %pip install {line}"
+    # Jupyter runs a notebook in the notebook's own folder, two below that of the package.
+    line = " ".join([f"'../..[{','.join(extras)}]'", *packages])
+    return f"# In examples/notebooks of a copy of the repository, once:\n# %pip install {line}"
 
 
 def prose(text: str, page: Path) -> list[nbformat.NotebookNode]:
