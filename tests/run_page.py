@@ -14,7 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "docs" / "tools")]
 
-from page import parts  # noqa: E402 - found in the folder above
+from page import parts, unskipped  # noqa: E402 - found in the folder above
 from same_output import WRITTEN_ON, difference, same  # noqa: E402
 
 
@@ -26,13 +26,9 @@ def lacks(*modules):
 def run(path, backend):
     """Run the page; raise an AssertionError at the first output that is not printed."""
     names = {"__name__": "__main__", "lacks": lacks}
-    printed, skipped = "", False
-    for part in parts(path.read_text()):
-        if part.kind == "skip":
-            skipped = not part.text or eval(part.text, names)
-        elif skipped:
-            skipped = False
-        elif part.kind == "output":
+    printed = ""
+    for part in unskipped(parts(path.read_text()), names):
+        if part.kind == "output":
             if not same(part.text, printed, numbers=backend == WRITTEN_ON):
                 raise AssertionError(f"Line {part.line}. {difference(part.text, printed)}")
         elif part.kind in ("python", "hidden"):

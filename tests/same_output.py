@@ -1,9 +1,9 @@
 """Tells whether the output that a page shows is the one that its code prints.
 
-Words, dates and whole numbers below 1000 must be the same. Other numbers may differ by a tenth, or
-by one in their last place: training gives other ones on another machine. On another backend it
-gives other ones altogether, since each draws its own random weights, so there only the form is
-compared.
+Words, dates and whole numbers must be the same. Numbers with decimals may differ by a tenth, or by
+one in their last place, and so may whole ones above 1000 in the same line: training gives other
+ones on another machine. On another backend it gives other ones altogether, since each draws its own
+random weights, so there only the form is compared.
 A line of ``...`` stands for any lines, and width of white space does not count.
 """
 
@@ -11,10 +11,11 @@ import re
 
 # The backend on which docs/tools/rerun.py runs, as the pages' install line says.
 WRITTEN_ON = "tensorflow"
+_DECIMAL = r"\d+\.\d+(?:e[-+]\d+)?|\d+e[-+]\d+"
+_NUMBER = re.compile(rf"(?<![\w.,:-])[-+]?(?:{_DECIMAL})(?![\w.]*\d)")
 # A table of errors has 999.5 in one place and 1003 in another.
-_DECIMAL = re.compile(
-    r"(?<![\w.,:-])[-+]?(?:\d+\.\d+(?:e[-+]\d+)?|\d+e[-+]\d+|\d{4,}(?![-,:]))(?![\w.]*\d)"
-)
+_OR_LARGE = re.compile(rf"(?<![\w.,:-])[-+]?(?:{_DECIMAL}|\d{{4,}}(?![-,:]))(?![\w.]*\d)")
+_PLACE = "\0"
 
 
 def same(shown, printed, *, numbers=True):
@@ -25,19 +26,33 @@ def same(shown, printed, *, numbers=True):
         printed: Text that the code printed.
         numbers: False if numbers that may differ may be any. Defaults to True.
     """
-    form, actual = ("".join(_DECIMAL.sub("#", text)) for text in (shown, printed))
+    (form, left), (actual, right) = _parted(shown), _parted(printed)
     pieces = [" ".join(piece.split()) for piece in re.split(r"^\s*\.\.\.\s*$", form, flags=re.M)]
-    pattern = ".*".join(map(re.escape, pieces))
-    if not re.fullmatch(pattern, " ".join(actual.split())):
-        return False
-    if not numbers or len(pieces) > 1:
-        return True
-    pairs = zip(_DECIMAL.findall(shown), _DECIMAL.findall(printed), strict=True)
-    return all(_near(left, right) for left, right in pairs)
+    match = re.fullmatch("(.*)".join(map(re.escape, pieces)), " ".join(actual.split()))
+    if not match or not numbers:
+        return bool(match)
+    # The numbers of lines that "..." stands for are not shown.
+    shown_there = []
+    for piece, others in zip(pieces, [*match.groups(), ""], strict=True):
+        count, others = piece.count(_PLACE), others.count(_PLACE)
+        shown_there += right[:count]
+        right = right[count + others :]
+    return all(_near(one, other) for one, other in zip(left, shown_there, strict=True))
+
+
+def _parted(text):
+    """Return a text with a mark for each number that may differ, and these numbers."""
+    lines, found = [], []
+    for line in text.splitlines():
+        pattern = _OR_LARGE if _NUMBER.search(line) else _NUMBER
+        found += pattern.findall(line)
+        lines.append(pattern.sub(_PLACE, line))
+    return "\n".join(lines), found
 
 
 def _near(shown, printed):
-    place = 10.0 ** -len(shown.partition(".")[2].partition("e")[0])
+    digits, _, exponent = shown.partition("e")
+    place = 10.0 ** (int(exponent or 0) - len(digits.partition(".")[2]))
     left, right = float(shown), float(printed)
     return abs(left - right) <= max(0.1 * abs(left), 1.01 * place)
 

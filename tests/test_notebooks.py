@@ -9,7 +9,7 @@ import pytest
 from page import ROOT, parts
 
 SCRIPT = ROOT / "docs" / "tools" / "notebooks.py"
-FOLDER = ROOT / "examples" / "notebooks"
+FOLDER = ROOT / "docs" / "notebooks"
 LINK = re.compile(r"\]\(([^()]+)\)")
 
 

@@ -1,6 +1,6 @@
 """Makes notebooks of pages, and runs them, so that each holds its outputs and pictures.
 
-    python docs/tools/notebooks.py              # all, into examples/notebooks
+    python docs/tools/notebooks.py              # all, into docs/notebooks
     python docs/tools/notebooks.py stores       # one
     python docs/tools/notebooks.py --out FOLDER
 
@@ -25,7 +25,7 @@ NOTEBOOKS = {
     "course": "docs/learn/course.md",
     "weather": "docs/learn/weather.md",
 }
-FOLDER = ROOT / "examples" / "notebooks"
+FOLDER = ROOT / "docs" / "notebooks"
 _LINK = re.compile(r"\[([^][]+)\]\(([^()]+)\)")
 _ADMONITION = re.compile(r'^!!! \w+ "(.*)"\n\n((?:    .*\n|\n)+)', re.MULTILINE)
 _COMMENT = re.compile(r"^<!--.*?-->\n?", re.MULTILINE | re.DOTALL)
@@ -64,7 +64,7 @@ def install_line(text: str) -> str:
     packages = dict.fromkeys(re.findall(r"`pip install ([\w-]+)`", text))
     # Jupyter runs a notebook in the notebook's own folder, two below that of the package.
     line = " ".join([f"'../..[{','.join(extras)}]'", *packages])
-    return f"# In examples/notebooks of a copy of the repository, once:\n# %pip install {line}"
+    return f"# In docs/notebooks of a copy of the repository, once:\n# %pip install {line}"
 
 
 def prose(text: str, page: Path) -> list[nbformat.NotebookNode]:

@@ -13,9 +13,10 @@ and ``notebooks.py`` makes a notebook of a page.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 _PARTS = re.compile(
     r"^```(?P<fence>python|output)\n(?P<code>.*?)^```$"
@@ -61,6 +62,24 @@ def parts(page: str) -> list[Part]:
         part = Part(kind, match[group], match.start(), match.end(), line, match["when"] or "")
         read.append(part)
     return read
+
+
+def unskipped(read: list[Part], names: dict[str, Any]) -> Iterator[Part]:
+    """Yield the parts that are run or compared: those that no skip leaves out.
+
+    Args:
+        read: The parts of a page.
+        names: The names of the page's code, in which conditions are evaluated as they come.
+    """
+    skipped = ""
+    for part in read:
+        if part.kind == "skip":
+            applies = not part.when or eval(part.when, names)  # noqa: S307 - our own page
+            skipped = part.text if applies and part.text != "end" else ""
+        elif not skipped:
+            yield part
+        elif skipped == "next" and part.kind != "picture":
+            skipped = ""
 
 
 def title(page: str) -> str:

@@ -9,6 +9,7 @@ twice: once for readers in the light, once for those in the dark.
 import contextlib
 import importlib.util
 import io
+import itertools
 import os
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 
-from page import ROOT, parts
+from page import ROOT, parts, unskipped
 from style import save, themes
 
 
@@ -27,23 +28,20 @@ def rerun(path: Path) -> None:
     """Run the code of the page, and write its outputs and pictures."""
     page, folder = path.read_text(), path.parent
     names: dict[str, Any] = {"__name__": "__main__", "lacks": lacks}
-    new, written, printed, skipped = "", 0, "", ""
+    new, written, printed = "", 0, ""
     read = parts(page)
-    for part, following in zip(read, [*read[1:], None], strict=True):
-        if part.kind == "skip":
-            when = not part.when or eval(part.when, names)  # noqa: S307 - our own page
-            skipped = part.text if when and part.text != "end" else ""
-        elif skipped:
-            skipped = skipped if skipped == "start" or part.kind == "picture" else ""
-        elif part.kind == "output":
+    following = dict(itertools.pairwise(read))
+    for part in unskipped(read, names):
+        if part.kind == "output":
             lines = [line.rstrip() for line in printed.strip("\n").splitlines()]
             new += "\n".join([page[written : part.start] + "```output", *lines, "```"])
             written = part.end
         elif part.kind in ("python", "hidden"):
             code = compile("\n" * (part.line - 1) + part.text, path, "exec")
-            beside = following and not page[part.end : following.start].strip()
-            if beside and following.kind == "picture":
-                draw(code, names, (folder / following.text).resolve())
+            picture = following.get(part)
+            beside = picture and not page[part.end : picture.start].strip()
+            if beside and picture.kind == "picture":
+                draw(code, names, (folder / picture.text).resolve())
             else:
                 with contextlib.redirect_stdout(io.StringIO()) as stream:
                     exec(code, names)  # noqa: S102 - our own page

@@ -56,6 +56,7 @@ def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Pic
         moments: Array = np.arange(len(values))
         ahead_moments: Array = len(values) - 1 + future["step"].to_numpy()
         if time_column is not None:
+            future = future.sort(time_column)
             moments, ahead_moments = _moments(past[time_column]), _moments(future[time_column])
             order = np.argsort(moments, kind="stable")
             values, moments = values[order], moments[order]

@@ -118,6 +118,15 @@ def test_a_style_gives_the_color_of_the_data_and_the_size():
     assert plain.figure.get_size_inches().tolist() == [8, 4]
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_rows_in_any_order_make_the_same_lines(library):
+    series, ahead = frames(library)
+    shuffled = plot_forecast(series[::-1], ahead[::-1])
+    for one, other in zip(shuffled[::-1], plot_forecast(series, ahead), strict=True):
+        np.testing.assert_array_equal(one.lines[0].get_ydata(), other.lines[0].get_ydata())
+        np.testing.assert_array_equal(one.lines[1].get_ydata(), other.lines[1].get_ydata())
+
+
 def test_many_series_are_said_to_be_cut():
     ids = [f"s{number}" for number in range(9)]
     series = pd.DataFrame({"id": np.repeat(ids, 3), "x": np.arange(27.0)})
