@@ -18,7 +18,7 @@ from keras_ts.interface import Interface
 from keras_ts.plotting.forecast import plot_forecast
 from keras_ts.plotting.training import plot_history
 from keras_ts.presets.catalog import from_preset
-from keras_ts.presets.choice import choose_preset
+from keras_ts.presets.choice import choose_preset, suggested_period
 from keras_ts.presets.description import RecurrentPreset
 from keras_ts.presets.recipe import Recipe
 from keras_ts.saving.save import save_model
@@ -44,10 +44,10 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
         raise UserError("--seed must lie between 0 and 2**32 - 1.")
     keras.utils.set_random_seed(arguments.seed)
     try:
-        preset, parts = _prepared(arguments, series)
+        preset, season, parts = _prepared(arguments, series)
         train, calibration, held_out = parts
-        # The verdict's season, too, is the preset's; a period of 1 is none.
-        period = arguments.period or (preset.period if preset.period != 1 else None)
+        # Whatever the preset, errors are scaled by one season, so that runs can be compared.
+        period = season if arguments.period or season > 1 else None
         arguments.out.mkdir(parents=True, exist_ok=True)
         trial = preset.build(train)
         # A season that reaches back too far is refused before anything is trained, and so is a plan
@@ -56,6 +56,12 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
         forecast(trial, series, future=plan, incomplete="nan")
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise UserError(" ".join(str(error).split())) from None
+    say(
+        f"A season is {period} rows, by {'--period' if arguments.period else 'their frequency'}: "
+        "MASE is scaled by it."
+        if period
+        else "No season is set: MASE is scaled by steps of one row."
+    )
     say(
         f"Windows of {train.windows.window} rows, and {arguments.horizon} to forecast: "
         f"{train.num_windows:,} to train on, {calibration.num_windows:,} to calibrate the interval "
@@ -95,8 +101,8 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
 
 def _prepared(
     arguments: argparse.Namespace, series: Any
-) -> tuple[RecurrentPreset, tuple[WindowDataset, ...]]:
-    """Return the preset, and the parts to train on, to calibrate on and to judge on."""
+) -> tuple[RecurrentPreset, int, tuple[WindowDataset, ...]]:
+    """Return the preset, the rows in a season, and the parts to train, calibrate and judge on."""
     columns: dict[str, Any] = {
         "target_columns": arguments.target,
         "future_columns": arguments.future or None,
@@ -105,14 +111,15 @@ def _prepared(
         "id_column": arguments.id,
         "time_column": arguments.time,
     }
+    season = arguments.period or suggested_period(series, arguments.horizon, **columns)
     if arguments.preset is None:
         choice = choose_preset(series, arguments.horizon, period=arguments.period, **columns)
         preset = choice.preset
         say(f"The preset is {choice}")
     else:
         preset = from_preset(arguments.preset, features=None)
-        if preset.window_norm == "seasonal" and arguments.period:
-            preset = replace(preset, period=arguments.period)
+        if preset.window_norm == "seasonal":
+            preset = replace(preset, period=season)
     bounds = {"minimum": arguments.minimum, "maximum": arguments.maximum}
     preset = replace(preset, quantiles=_LEVELS, **bounds)
     recipe = preset.recipe
@@ -132,7 +139,7 @@ def _prepared(
         **columns,
         **settings,
     )
-    return preset, windows.split(series, at=at)
+    return preset, season, windows.split(series, at=at)
 
 
 def _borders(arguments: argparse.Namespace, series: Any) -> list[Any]:

@@ -107,15 +107,30 @@ def choose_preset(
     why = f"there are {count:,} series" if count > 1 else f"one series of {longest:,} rows is short"
     origin = ""
     if period is None:
-        period, origin = _season(panel)
-        if period > 1 and longest < _FEWEST_SEASONS * period + 3 * horizon:
-            origin = f", and {longest} rows are few for a season of {period}"
-            period = 1
+        period, origin = _season(panel, horizon)
     preset = from_preset("seasonal_gru", period=period, quantiles=quantiles)
     return Choice(preset, f"seasonal_gru(period={period}), since {why}{origin}.")
 
 
-def _season(panel: Panel) -> tuple[int, str]:
+def suggested_period(series: Any, horizon: int, **settings: Any) -> int:
+    """Return the rows in the season that the frequency of a table suggests; 1 without one.
+
+    ``choose_preset`` takes this season, whose docstring has the arguments.
+    """
+    check_settings(settings)
+    return _season(read_table(series, settings), horizon)[0]
+
+
+def _season(panel: Panel, horizon: int) -> tuple[int, str]:
+    """Return the rows in the season, and the clause that says why; 1 if the rows are too few."""
+    period, origin = _by_frequency(panel)
+    longest = int(panel.lengths.max(initial=0))
+    if period > 1 and longest < _FEWEST_SEASONS * period + 3 * horizon:
+        return 1, f", and {longest} rows are few for a season of {period}"
+    return period, origin
+
+
+def _by_frequency(panel: Panel) -> tuple[int, str]:
     """Return the rows in the season that the timestamps suggest, and the clause that says why."""
     clock = panel.clock
     if clock is None:

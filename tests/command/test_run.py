@@ -102,6 +102,7 @@ def test_a_panel_with_dates_and_a_plan(folder, monkeypatch, capsys, tmp_path):
     assert "; 1 series without any value left out" in printed
     assert re.search(r"Training for 1 epochs of \d+ batches takes about \d+ s on", printed)
     assert "seasonal naive" in printed
+    assert "A season is 7 rows, by --period: MASE is scaled by it." in printed
     assert "2 steps have no forecast: the plan has no row for them" in printed
     assert re.search("beats|loses to|cannot be told from", printed)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
@@ -129,6 +130,26 @@ def test_one_series_without_dates_in_a_process_of_its_own(folder, tmp_path):
         "forecast.csv", "forecast.png", "history.png", "model.keras",
     ]  # fmt: skip
     assert list(pd.read_csv(tmp_path / "forecast.csv")) == ["step", "sold_0.1", "sold", "sold_0.9"]
+
+
+class JudgedError(Exception):
+    """Stops the command where it judges the baselines, before it trains."""
+
+
+@pytest.mark.parametrize(
+    ("options", "period"),
+    [("", 7), ("--preset smooth_gru", 7), ("--preset seasonal_gru", 7), ("--period 5", 5)],
+)
+def test_the_season_of_the_verdict_does_not_depend_on_the_preset(
+    folder, monkeypatch, tmp_path, options, period
+):
+    def judged(*parts, **settings):
+        raise JudgedError(settings["period"])
+
+    monkeypatch.setattr("keras_ts.command.run.compare", judged)
+    options = f"--target sold --time day --horizon 7 {options}"
+    with pytest.raises(JudgedError, match=str(period)):
+        call(monkeypatch, folder, "sales.csv", options, "--out", tmp_path)
 
 
 def test_ids_like_na_and_local_times_are_read(monkeypatch, capsys, tmp_path):

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from keras_ts import choose_preset, course_series
+from keras_ts.presets.choice import suggested_period
 
 
 def panel(freq, series=3, rows=220):
@@ -26,6 +27,8 @@ def panel(freq, series=3, rows=220):
 def test_the_frequency_says_the_season_of_a_panel(freq, period):
     choice = choose_preset(panel(freq), 4, id_column="id", time_column="time", target_columns="y")
     assert choice.preset.period == period
+    columns = {"id_column": "id", "time_column": "time", "target_columns": "y"}
+    assert suggested_period(panel(freq), 4, **columns) == period
     assert choice.preset.smoothing == "mixed"
     assert str(choice).startswith(f"seasonal_gru(period={period}), since there are 3 series")
 
@@ -35,7 +38,7 @@ def test_a_panel_too_short_for_its_season_has_none(rows, period):
     """A window of two years, and its targets, would hardly ever be whole."""
     columns = {"id_column": "id", "time_column": "time", "target_columns": "y"}
     choice = choose_preset(panel("W", rows=rows), 4, **columns)
-    assert choice.preset.period == period
+    assert choice.preset.period == suggested_period(panel("W", rows=rows), 4, **columns) == period
     assert ("few for a season of 52" in choice.reason) == (period == 1)
 
 
