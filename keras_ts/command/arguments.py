@@ -10,8 +10,8 @@ _ABOUT = """Forecast the series of a CSV file.
 
 The last part of the file is held out, and the model is judged on it beside simple forecasts: it
 beats the best of them, loses to it, or cannot be told from it. Its 80 % prediction intervals are
-calibrated on the part before that. The command writes forecast.csv, the trained model.keras and
-pictures.
+calibrated on the part before that. The command writes forecast.csv, the trained model.keras,
+pictures and, with --id, the scores of each series, scores.csv.
 
 A target may be missing anywhere; with --time, rows may be missing, too. With --future, a plan holds
 the columns known ahead in the rows that are forecast: the file goes on behind its last values, with

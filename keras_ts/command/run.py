@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_ts.command.errors import UserError
 from keras_ts.command.output import say
+from keras_ts.command.scores import scores_by_series, worst_series
 from keras_ts.evaluation.calibrate import calibrate
 from keras_ts.evaluation.compare import compare
 from keras_ts.forecasting.forecast import forecast
@@ -87,6 +88,10 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
     say(f"\nErrors over all {arguments.horizon} steps, on rows that the model has not seen:")
     report = compare(model, train, held_out, period=period)
     say(str(report))
+    if arguments.id is not None:
+        scores, path = scores_by_series(report, arguments.id), arguments.out / "scores.csv"
+        scores.to_csv(path, index=False, float_format="%.6g")
+        say(worst_series(scores, path))
 
     save_model(model, arguments.out / "model.keras", report=report)
     ahead = forecast(model, series, future=plan, incomplete="nan")

@@ -107,7 +107,11 @@ def test_a_panel_with_dates_and_a_plan(folder, monkeypatch, capsys, tmp_path):
     assert re.search("beats|loses to|cannot be told from", printed)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "forecast.csv", "forecast_1_Turku.png", "forecast_2_007.png", "history.png", "model.keras",
+        "scores.csv",
     ]  # fmt: skip
+    scores = pd.read_csv(tmp_path / "scores.csv", dtype={"city": str})
+    assert sorted(scores["city"]) == [TURKU, "007"]
+    assert re.search(r"Worst series, by skill over .* All 2 are in .*scores\.csv\.", printed)
     ahead = pd.read_csv(tmp_path / "forecast.csv", dtype={"city": str})
     assert list(ahead) == ["city", "day", "step", "sold_0.1", "sold", "sold_0.9"]
     assert ahead["city"].tolist() == [TURKU] * 7 + ["007"] * 7
