@@ -48,9 +48,10 @@ def worst_series(table: Any, path: Path) -> str:
         return ""
     # By place, since the id may have the name of a score.
     ids, verdicts, skills = (judged.iloc[:, place] for place in range(3))
+    # Of no error there is no share.
+    perfect = "without a share, since the baseline has no error"
     named = [
-        # Of no error there is no share.
-        f"{label} {percent(skill) if np.isfinite(skill) else 'without a share, since the baseline has no error'} "
+        f"{label} {percent(skill) if np.isfinite(skill) else perfect} "
         f"({verdict}{'' if verdict == 'too few windows' else ' it'})"
         for label, verdict, skill in zip(ids, verdicts, skills, strict=True)
     ]
