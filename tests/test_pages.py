@@ -30,6 +30,8 @@ def environment(tmp_path_factory):
     return make
 
 
+# PyTorch takes minutes to train what the others train in seconds.
+@pytest.mark.slow if BACKEND == "torch" else lambda test: test
 def test_the_front_page_runs_and_prints_on_what_its_install_line_brings(environment):
     wanted = pages.requirements("README.md", BACKEND)
     package = Path(keras_ts.__file__).parent
