@@ -12,13 +12,14 @@ from sybil.document import PythonDocStringDocument
 from sybil.parsers.markdown import SkipParser
 from sybil.parsers.rest import DocTestParser
 
+import page
 import shown
 
 
 def _enter_folder(namespace: dict[str, Any]) -> None:
     """Run a page in a folder of its own, since pages save files as a reader would."""
     # Packages that the tests do not have, and that nox -s clients installs.
-    namespace["lacks"] = lambda *names: not all(map(importlib.util.find_spec, names))
+    namespace["lacks"] = page.lacks
     folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
     namespace["_left"] = Path.cwd(), folder
     os.chdir(folder.name)
@@ -36,8 +37,6 @@ def _leave_folder(namespace: dict[str, Any]) -> None:
 _pages = Sybil(
     parsers=[shown.code_blocks, shown.output_blocks, SkipParser()],
     patterns=["docs/*.md", "docs/*/*.md"],
-    # The front pages run on what their install lines bring, in tests/test_pages.py.
-    excludes=["docs/index.md"],
     setup=_enter_folder,
     teardown=_leave_folder,
 )

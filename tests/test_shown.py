@@ -105,7 +105,6 @@ def test_parts_of_a_page():
     ]  # fmt: skip
     assert [part.line for part in read] == [3, 5, 9, 13, 17, 20]
     assert text[read[1].start : read[1].end] == "```python\nprint(1)\n```"
-    assert page.title(text) == "Title"
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(page.ROOT)))

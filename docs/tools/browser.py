@@ -71,7 +71,7 @@ class Browser:
         # Chromium reads commands from 3 and writes replies to 4.
         redirected = f'exec "$@" 3<&{commands} 4>&{replies}'
         self._process = subprocess.Popen(  # noqa: S603 - our own command
-            ["bash", "-c", redirected, "bash", *command],  # noqa: S607
+            ["bash", "-c", redirected, "bash", *command],  # noqa: S607 - wherever bash is
             pass_fds=(commands, replies),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -12,12 +12,16 @@ The tests compare the outputs (``tests/shown.py``). ``rerun.py`` writes outputs 
 and ``notebooks.py`` makes a notebook of a page.
 """
 
+import importlib.util
 import re
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any, Literal
 
+ROOT = Path(__file__).parent.parent.parent
 _PARTS = re.compile(
     r"^```(?P<fence>python|output)\n(?P<code>.*?)^```$"
     r"|^<!---? invisible-code-block: python\n(?P<hidden>.*?)^-{2,3}>$"
@@ -82,9 +86,20 @@ def unskipped(read: list[Part], names: dict[str, Any]) -> Iterator[Part]:
             skipped = ""
 
 
-def title(page: str) -> str:
-    """Return the title of a page, given as text."""
-    return re.search(r"^# (.*)$", page, re.MULTILINE)[1]
+def run(part: Part, page: Path, names: dict[str, Any]) -> str:
+    """Run the code of a part, and return what it printed.
+
+    Args:
+        part: A part of code, shown or hidden.
+        page: The file of the page, which an error names with the line in it.
+        names: The names that the code reads and sets.
+    """
+    code = compile("\n" * (part.line - 1) + part.text, page, "exec")
+    with redirect_stdout(StringIO()) as stream:
+        exec(code, names)  # noqa: S102 - our own page
+    return stream.getvalue()
 
 
-ROOT = Path(__file__).parent.parent.parent
+def lacks(*modules: str) -> bool:
+    """Return True if one of the modules is not installed; pages ask it before they skip."""
+    return not all(map(importlib.util.find_spec, modules))

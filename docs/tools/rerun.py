@@ -7,20 +7,17 @@ twice: once for readers in the light, once for those in the dark.
 """
 
 import contextlib
-import importlib.util
-import io
 import itertools
 import os
 import sys
 import tempfile
 from pathlib import Path
-from types import CodeType
 from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 
-from page import ROOT, parts, unskipped
+from page import ROOT, Part, lacks, parts, run, unskipped
 from style import save, themes
 
 
@@ -37,31 +34,23 @@ def rerun(path: Path) -> None:
             new += "\n".join([page[written : part.start] + "```output", *lines, "```"])
             written = part.end
         elif part.kind in ("python", "hidden"):
-            code = compile("\n" * (part.line - 1) + part.text, path, "exec")
             picture = following.get(part)
             beside = picture and not page[part.end : picture.start].strip()
             if beside and picture.kind == "picture":
-                draw(code, names, (folder / picture.text).resolve())
+                draw(part, path, names, (folder / picture.text).resolve())
             else:
-                with contextlib.redirect_stdout(io.StringIO()) as stream:
-                    exec(code, names)  # noqa: S102 - our own page
-                printed = stream.getvalue() or printed
+                printed = run(part, path, names) or printed
                 plt.close("all")
     path.write_text(new + page[written:])
 
 
-def draw(code: CodeType, names: dict[str, Any], target: Path) -> None:
-    """Run code that draws, and save its picture for light and dark pages."""
+def draw(part: Part, page: Path, names: dict[str, Any], target: Path) -> None:
+    """Run a part that draws, and save its picture for light and dark pages."""
     target.parent.mkdir(exist_ok=True)
     for theme in themes():
-        exec(code, names)  # noqa: S102 - our own page
+        run(part, page, names)
         save(plt.gcf(), target, theme)
         plt.close("all")
-
-
-def lacks(*modules: str) -> bool:
-    """Return True if one of the modules is not installed; pages ask it before they skip."""
-    return not all(map(importlib.util.find_spec, modules))
 
 
 if __name__ == "__main__":

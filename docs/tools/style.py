@@ -24,13 +24,7 @@ INK = {"light": "#263238", "dark": "#dfe5ec"}
 
 def themes() -> Iterator[str]:
     """Yield each theme, while matplotlib draws in its colors."""
-    names = [
-        "axes.edgecolor",
-        "axes.labelcolor",
-        "text.color",
-        "xtick.color",
-        "ytick.color",
-    ]
+    names = ["axes.edgecolor", "axes.labelcolor", "text.color", "xtick.color", "ytick.color"]
     for theme, color in INK.items():
         with mpl.rc_context({**STYLE, **dict.fromkeys(names, color)}):
             yield theme
