@@ -4,9 +4,11 @@ import importlib.util
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sybil import Sybil
 from sybil.document import PythonDocStringDocument
 from sybil.parsers.markdown import SkipParser
@@ -14,6 +16,19 @@ from sybil.parsers.rest import DocTestParser
 
 import page
 import shown
+
+
+def _close_figures(_: Any = None) -> None:
+    """Close what was drawn: of the 21st figure left open in a process, pyplot warns."""
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
+
+
+@pytest.fixture(autouse=True)
+def _no_figure_left() -> Iterator[None]:
+    # The examples of pages and docstrings take no fixture, so their documents close theirs.
+    yield
+    _close_figures()
 
 
 def _enter_folder(namespace: dict[str, Any]) -> None:
@@ -29,6 +44,7 @@ def _leave_folder(namespace: dict[str, Any]) -> None:
     before, folder = namespace["_left"]
     os.chdir(before)
     folder.cleanup()
+    _close_figures()
     # A page may say how many digits pandas prints; the next page prints as usual.
     if pandas := sys.modules.get("pandas"):
         pandas.reset_option("display.precision")
@@ -46,6 +62,7 @@ _docstrings = Sybil(
     # Its examples run where MLflow is installed, as by nox -s clients.
     excludes=[] if importlib.util.find_spec("mlflow") else ["keras_ts/tracking/*.py"],
     document_types={".py": PythonDocStringDocument},
+    teardown=_close_figures,
 )
 
 pytest_collect_file = (_pages + _docstrings).pytest()

@@ -1,6 +1,5 @@
 """A curve draws and exports what was recorded."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -29,7 +28,6 @@ def test_the_plot_shows_repeats_and_interval(sweep):
     assert f"suggested: {sweep.suggest():.2e} ({low:.2e} to {high:.2e})" in labels
     spans = [patch.get_extents().x0 for patch in axes.patches]
     assert axes.transData.transform((low, 0))[0] == pytest.approx(min(spans))
-    plt.close("all")
 
 
 def test_a_run_for_tensorboard(sweep, tmp_path):
@@ -71,4 +69,3 @@ def test_sweep_marks_suggestion_and_divergence(tmp_path):
     assert f"suggested: {sweep.suggest():.2e}" in labels
     assert "diverged" in labels
     assert axes.get_xscale() == "log"
-    plt.close("all")
