@@ -95,14 +95,16 @@ def choose_preset(
         )
     if count == 1 and longest >= _LONG:
         reason = f"smooth_gru, since there is one series, of {longest:,} rows."
-        if horizon > 1 and not settings.get("calendar"):
-            cycle = "" if panel.clock is not None else ", such as [7] for days"
-            reason += (
-                f" To forecast {horizon} steps, pass calendar={cycle}: without one it may lose to "
-                "a linear regression or a seasonal naive forecast."
-            )
-        if period is not None:
-            reason += f" It reads no period: pass calendar=[{period}]."
+        # The command prints this, too, so it holds no Python.
+        if not settings.get("calendar"):
+            if horizon > 1:
+                cycle = "" if panel.clock is not None else ", such as a cycle of 7 rows for days"
+                reason += (
+                    f" To forecast {horizon} steps, give it a calendar{cycle}: without one it may "
+                    "lose to a linear regression or a seasonal naive forecast."
+                )
+            if period is not None:
+                reason += f" It reads no period; a calendar with a cycle of {period} rows tells it."
         return Choice(from_preset("smooth_gru", quantiles=quantiles), reason)
     why = f"there are {count:,} series" if count > 1 else f"one series of {longest:,} rows is short"
     origin = ""

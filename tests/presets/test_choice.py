@@ -60,9 +60,10 @@ def test_a_long_series_has_a_net_of_its_own(rows, smoothing):
 
 def test_many_steps_without_a_calendar_come_with_a_warning():
     series = course_series()
-    assert "pass calendar=" in choose_preset(series, 24).reason
-    assert "pass calendar=" not in choose_preset(series, 24, calendar=[365]).reason
-    assert "pass calendar=[365]" in choose_preset(series, 1, period=365).reason
+    assert "give it a calendar, such as a cycle of 7 rows" in choose_preset(series, 24).reason
+    assert "a cycle of 365 rows" in choose_preset(series, 1, period=365).reason
+    # The second hint is for those who gave a period and no calendar.
+    assert "calendar" not in choose_preset(series, 24, period=365, calendar=[365]).reason
 
 
 def test_what_is_given_goes_before():
