@@ -47,6 +47,8 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
     >>> import numpy as np
     >>> from keras_ts import WindowedSeries
     >>> dataset = WindowedSeries(window=4, batch_size=2).build(np.arange(10.0))
+    >>> dataset
+    <WindowDataset: 6 windows of 4 steps, 1 step ahead, in 3 batches>
     >>> len(dataset), dataset.num_windows, dataset.origins.tolist()
     (3, 6, [3, 4, 5, 6, 7, 8])
     >>> x, y = dataset[0]
@@ -126,6 +128,15 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
             return None
         names: list[str | None] = clock.frequencies.per_series(str, None).tolist()
         return names[0] if len(set(names)) == 1 else names
+
+    def __repr__(self) -> str:
+        spec, batches = self.windows, self._source.sampler.batches
+        counts = [(self.num_windows, "window"), (spec.window, "step"), (spec.horizon, "step")]
+        windows, window, horizon = (
+            f"{count:,} {noun}{'' if count == 1 else 's'}" for count, noun in counts
+        )
+        in_batches = f"{batches:,} batch{'' if batches == 1 else 'es'}"
+        return f"<WindowDataset: {windows} of {window}, {horizon} ahead, in {in_batches}>"
 
     def __len__(self) -> int:
         return self._progress.left

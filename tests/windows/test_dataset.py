@@ -115,6 +115,14 @@ def test_restore_refuses_the_state_of_other_windows():
         WindowedSeries(3).build(distinct(60)).restore(state)
 
 
+def test_it_says_what_it_holds():
+    windows = WindowedSeries(20, 7, batch_size=32)
+    said = "windows of 20 steps, 7 steps ahead, in"
+    assert repr(windows.build(np.arange(1500.0))) == f"<WindowDataset: 1,474 {said} 47 batches>"
+    one = WindowedSeries(1).build(np.arange(2.0))
+    assert repr(one) == "<WindowDataset: 1 window of 1 step, 1 step ahead, in 1 batch>"
+
+
 def test_batches_are_asked_for_by_number():
     dataset = WindowedSeries(3, batch_size=4).build(distinct(20))
     for number in (slice(0, 2), "a", 1.5, None):
