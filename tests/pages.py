@@ -33,13 +33,14 @@ def with_code():
 def requirements(page, backend="tensorflow"):
     """Return what an environment for the page's code is made of.
 
-    It is what the page's install line installs, with another backend in TensorFlow's place. A page
-    without such a line names what it needs beside the extra ``start``: "the `store` extra", or a
-    package, as in "`pip install scikit-learn`". What a page skips where it is not installed is left
-    out, since ``nox -s clients`` installs that.
+    It is what the install line before the page's code installs, with another backend in
+    TensorFlow's place. A page without such a line names what it needs beside the extra ``start``:
+    "the `store` extra", or a package, as in "`pip install scikit-learn`". What a page skips where
+    it is not installed is left out, since ``nox -s clients`` installs that.
     """
     text = (ROOT / page).read_text()
-    line = re.search(r"^pip install '\.\[.*$", text, re.MULTILINE)
+    opening = text.partition("\n```python\n")[0]
+    line = re.search(r"^pip install '\.\[.*$", opening, re.MULTILINE)
     if line:
         return shlex.split(line.group().replace("tensorflow", backend, 1), comments=True)[2:]
     conditions = "".join(re.findall(r"if\(lacks\((.*?)\)", text))

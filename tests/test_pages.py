@@ -77,6 +77,7 @@ def test_a_page_names_what_its_environment_is_made_of(monkeypatch, tmp_path):
     (tmp_path / "page.md").write_text(
         "It needs the `store` extra, the `tensorflow` extra, and `pip install scikit-learn`; "
         'some of it `pip install optuna-integration`.\n<!--- skip: next if(lacks("optuna"), ...'
+        "\n```python\n```\nWith an engine:\npip install '.[tensorflow,ray]'\n"
     )
     assert pages.requirements("page.md", "jax") == [".[jax,start,store]", "scikit-learn"]
 
