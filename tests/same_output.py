@@ -15,6 +15,8 @@ _DECIMAL = r"\d+\.\d+(?:e[-+]\d+)?|\d+e[-+]\d+"
 _NUMBER = re.compile(rf"(?<![\w.,:-])[-+]?(?:{_DECIMAL})(?![\w.]*\d)")
 # A table of errors has 999.5 in one place and 1003 in another.
 _OR_LARGE = re.compile(rf"(?<![\w.,:-])[-+]?(?:{_DECIMAL}|\d{{4,}}(?![-,:]))(?![\w.]*\d)")
+# In an array with decimals, NumPy prints 126.0 as "126. ".
+_IN_ARRAY = re.compile(rf"(?<![\w.,:-])[-+]?(?:{_DECIMAL}|\d+\.(?=[ \]]|$))(?![\w.]*\d)")
 _PLACE = "\0"
 
 
@@ -44,9 +46,11 @@ def _parted(text):
     """Return a text with a mark for each number that may differ, and these numbers."""
     lines, found = [], []
     for line in text.splitlines():
-        pattern = _OR_LARGE if _NUMBER.search(line) else _NUMBER
+        pattern = _NUMBER
+        if _NUMBER.search(line):
+            pattern = _IN_ARRAY if line.lstrip().startswith("[") else _OR_LARGE
         found += pattern.findall(line)
-        lines.append(pattern.sub(_PLACE, line))
+        lines.append(pattern.sub(_PLACE, line).replace(f"{_PLACE} ]", f"{_PLACE}]"))
     return "\n".join(lines), found
 
 

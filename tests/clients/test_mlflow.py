@@ -132,7 +132,7 @@ def test_the_flavor_of_mlflow_for_keras_does_not_load_there(model):
 @pytest.mark.slow
 def test_it_loads_where_another_backend_alone_is_installed(model, logged, tmp_path):
     """An environment that lacks the backend by which the model was logged."""
-    other = "torch" if BACKEND == "jax" else "jax"
+    other = "tensorflow" if BACKEND == "jax" else "jax"
     FRAME.to_parquet(tmp_path / "frame.parquet")
     python = pages.linked(tmp_path / "venv", [f".[{other},mlflow]"], pages.ROOT / "keras_ts")
     lacks = "import importlib.util as i, sys; print(i.find_spec(sys.argv[1]))"
