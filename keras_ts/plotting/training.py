@@ -137,5 +137,6 @@ def plot_sweep(
         ax.axvline(suggested, color=MODEL, linewidth=1.3, label=name)
     ax.set_xlabel("learning rate")
     ax.set_ylabel("loss")
-    ax.legend(frameon=False, loc="best")
+    # Losses begin high on the left, and "best" minds no vertical line.
+    ax.legend(frameon=False, loc="lower left")
     return finished_axes(ax, filepath)
