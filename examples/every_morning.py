@@ -151,7 +151,7 @@ def draw(
     errors.axhspan(promised["low"][0], promised["high"][0], alpha=0.15, label="promised")
     errors.plot(scored, log["error"], ".-", color=ink, label="all shops")
     errors.set(title="The error beside what the file promised", ylabel="MASE")
-    errors.set_ylim(0, 1.5 * np.nanmax(log["error"]))
+    errors.set_ylim(0, 1.7 * np.nanmax(log["error"]))
     marks = [("drift", [start + (drift - 1) * DAY], "C3")] if drift else []
     marks += [("alarm", log["day"][log["drift"]][:1], "C1")]
     marks += [("swapped", log["day"][log["model"] == "swapped"], "C2")]
@@ -160,7 +160,7 @@ def draw(
             for number, day in enumerate(pd.to_datetime(pd.Series(at))):
                 label = mark if ax is errors and not number else None
                 ax.axvline(day, color=color, linestyle="--", label=label)
-        ax.legend(loc="upper left", fontsize="small", ncols=3, frameon=False)
+        ax.legend(loc="upper left", fontsize="small", ncols=2, frameon=False)
     errors.xaxis.set_major_formatter(mdates.ConciseDateFormatter(errors.xaxis.get_major_locator()))
     figure.savefig(out / "every_morning.svg", metadata={"Date": None})
     plt.close(figure)

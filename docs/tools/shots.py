@@ -7,7 +7,6 @@ Each page is shot at 1280 and at 390 pixels, light and dark. At 1280 pixels noth
 sideways; at 390 what is wider has a scroll bar of its own, and nothing is cut.
 """
 
-import itertools
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +14,8 @@ from pathlib import Path
 from browser import Browser, served
 
 WIDTHS = (1280, 390)
-THEMES = ("light", "dark")
+# By theme, the scheme that the page then has.
+SCHEMES = {"light": "default", "dark": "slate"}
 OVERFLOW = (Path(__file__).parent / "overflow.js").read_text()
 
 
@@ -33,16 +33,23 @@ def shoot(address: str, pages: list[str], folder: Path) -> list[str]:
     """Shoot pages, and return what is wrong with them, one line each."""
     faults = []
     with Browser() as browser:
-        for theme, page in itertools.product(THEMES, pages):
+        for theme, scheme in SCHEMES.items():
+            # The page that is open when the theme changes passes its own on to the next one.
             browser.look(WIDTHS[0], theme)
-            browser.open(address + page)
-            name = page.strip("/").replace("/", "-") or "index"
-            for width in WIDTHS:
-                browser.look(width, theme)
-                browser.shoot(folder / f"{name}-{width}-{theme}.png")
-                if theme == "light":
-                    wrong = browser.run(OVERFLOW)
-                    faults += [f"/{page} at {width}: {line}" for line in wrong]
+            browser.open(address + pages[0])
+            for page in pages:
+                browser.look(WIDTHS[0], theme)
+                browser.open(address + page)
+                name = page.strip("/").replace("/", "-") or "index"
+                shown = browser.run("document.body.dataset.mdColorScheme")
+                if shown != scheme:
+                    faults.append(f"/{page} is {shown}, not {scheme}")
+                for width in WIDTHS:
+                    browser.look(width, theme)
+                    browser.shoot(folder / f"{name}-{width}-{theme}.png")
+                    if theme == "light":
+                        wrong = browser.run(OVERFLOW)
+                        faults += [f"/{page} at {width}: {line}" for line in wrong]
         failed = [f"{name} does not load" for name in browser.failed]
     return [*faults, *failed]
 

@@ -6,7 +6,15 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array
-from keras_ts.plotting.axes import MODEL, QUIET, ink, label_time, new_figure, written
+from keras_ts.plotting.axes import (
+    MODEL,
+    QUIET,
+    ink,
+    label_time,
+    legend_above,
+    new_figure,
+    written,
+)
 from keras_ts.plotting.drawn import Drawn, Picture
 
 
@@ -22,11 +30,14 @@ def draw_together(picture: Picture, last: int | None, ax: Any) -> Any:
     for number, pair in enumerate(shown):
         colors = (ink(), MODEL) if len(shown) == 1 else (f"C{number}", f"C{number}")
         _draw(ax, pair, last, colors, "series" if pair.label is None else written(pair.label))
-    if len(shown) < picture.count and not picture.chosen:
-        ax.set_title(_first_of(picture), fontsize="medium", loc="left")
     label_time(ax, _times(picture))
     ax.set_ylabel(written(picture.name))
+    if len(shown) == 1:
+        legend_above(ax, 4)
+        return ax
     ax.legend(frameon=False, loc="best")
+    if len(shown) < picture.count and not picture.chosen:
+        ax.set_title(_first_of(picture), fontsize="medium", loc="left")
     return ax
 
 

@@ -13,6 +13,7 @@ from keras_ts.plotting.axes import (
     Path,
     finished_axes,
     ink,
+    legend_above,
     ready_axes,
     written,
 )
@@ -130,13 +131,12 @@ def plot_sweep(
     if suggested is None:
         ax.plot([], [], " ", label="no rate suggested")
     else:
-        name = f"suggested: {suggested:.2e}"
+        ax.axvline(suggested, color=MODEL, linewidth=1.3, label=f"suggested: {suggested:.2e}")
         if interval is not None:
-            ax.axvspan(*interval, color=MODEL, alpha=0.15, linewidth=0)
-            name += f" ({interval[0]:.2e} to {interval[1]:.2e})"
-        ax.axvline(suggested, color=MODEL, linewidth=1.3, label=name)
+            low, high = interval
+            name = f"{low:.1e} to {high:.1e}"
+            ax.axvspan(low, high, color=MODEL, alpha=0.15, linewidth=0, label=name)
     ax.set_xlabel("learning rate")
     ax.set_ylabel("loss")
-    # Losses begin high on the left, and "best" minds no vertical line.
-    ax.legend(frameon=False, loc="lower left")
+    legend_above(ax, 2)
     return finished_axes(ax, filepath)

@@ -27,6 +27,17 @@ def test_forecast_continues_the_series_or_lies_over_it():
         plot_forecast(np.zeros((30, 2)), [1.0])
 
 
+@pytest.mark.parametrize("layout", ["constrained", None])
+def test_the_legend_covers_nothing_and_is_not_cut_off(layout):
+    """It stands above the axes if the figure makes room there, else within them."""
+    figure, ax = plt.subplots(layout=layout)
+    plot_forecast(np.sin(np.arange(30.0)), [0.0, 1.0], ax=ax)
+    figure.canvas.draw()
+    legend = ax.get_legend().get_window_extent()
+    assert legend.y1 <= figure.bbox.y1
+    assert (legend.y0 >= ax.bbox.y1) == (layout is not None)
+
+
 def frames(library, panel=True, zone=None):
     """Return a frame of two shops (or one) and a forecast of it, as `forecast` gives them."""
     days = pd.date_range("2024-01-01", periods=30, tz=zone)

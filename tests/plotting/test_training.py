@@ -36,8 +36,8 @@ def test_sweep_draws_arrays(tmp_path):
         interval=(5e-4, 2e-3), filepath=tmp_path / "sweep.png",
     )  # fmt: skip
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
-    marked = "suggested: 1.00e-03 (5.00e-04 to 2.00e-03)"
-    assert labels == ["2 repeats", "loss, mean", "smoothed", marked]
+    marked = ["suggested: 1.00e-03", "5.0e-04 to 2.0e-03"]
+    assert labels == ["2 repeats", "loss, mean", "smoothed", *marked]
     assert [len(line.get_xdata()) for line in axes.lines[:2]] == [20, 15]
     assert axes.get_xscale() == "log"
     bare = plot_sweep([1e-3, 1e-2], [1.0, np.nan])
