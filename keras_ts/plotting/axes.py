@@ -80,17 +80,6 @@ def finished_axes(ax: Any, filepath: Path) -> Any:
     return ax
 
 
-def legend_above(ax: Any, columns: int) -> None:
-    """Put the legend above the axes, where it covers nothing, if their figure makes room for it.
-
-    A figure without a layout would cut it off, so there it stands where matplotlib finds a place.
-    """
-    if ax.figure.get_layout_engine() is None:
-        ax.legend(frameon=False, loc="best")
-    else:
-        ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns)
-
-
 def written(name: Any) -> str:
     """Return a name from the data as a label that matplotlib shows as it is.
 

@@ -6,16 +6,11 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array
-from keras_ts.plotting.axes import (
-    MODEL,
-    QUIET,
-    ink,
-    label_time,
-    legend_above,
-    new_figure,
-    written,
-)
+from keras_ts.plotting.axes import MODEL, QUIET, ink, label_time, new_figure, written
 from keras_ts.plotting.drawn import Drawn, Picture
+
+# Of the height of what is drawn, what a legend of one row takes.
+_LEGEND = 0.16
 
 
 def draw_together(picture: Picture, last: int | None, ax: Any) -> Any:
@@ -29,11 +24,13 @@ def draw_together(picture: Picture, last: int | None, ax: Any) -> Any:
     shown = picture.drawn
     for number, pair in enumerate(shown):
         colors = (ink(), MODEL) if len(shown) == 1 else (f"C{number}", f"C{number}")
-        _draw(ax, pair, last, colors, "series" if pair.label is None else written(pair.label))
+        name = "series" if pair.label is None else written(pair.label)
+        _draw(ax, pair, last, colors, name, top=1 - _LEGEND)
     label_time(ax, _times(picture))
     ax.set_ylabel(written(picture.name))
     if len(shown) == 1:
-        legend_above(ax, 4)
+        _leave_room(ax)
+        ax.legend(frameon=False, loc="upper left", ncols=4)
         return ax
     ax.legend(frameon=False, loc="best")
     if len(shown) < picture.count and not picture.chosen:
@@ -76,6 +73,14 @@ def draw_multiples(picture: Picture, last: int | None) -> Array:
     return axes
 
 
+def _leave_room(ax: Any) -> None:
+    """Leave room for a legend above what is drawn; the axes still adapt to what comes later."""
+    low, high = ax.dataLim.intervaly
+    if np.isfinite(high - low):
+        ax.update_datalim([(0, high + _LEGEND * (high - low))], updatex=False)
+        ax.autoscale_view()
+
+
 def _first_of(picture: Picture) -> str:
     return f"The first {len(picture.drawn)} of {picture.count:,} series"
 
@@ -84,10 +89,13 @@ def _times(picture: Picture) -> Array | None:
     return picture.drawn[0].ahead_moments if picture.timed else None
 
 
-def _draw(ax: Any, drawn: Drawn, last: int | None, colors: tuple[Any, str], name: str) -> None:
+def _draw(
+    ax: Any, drawn: Drawn, last: int | None, colors: tuple[Any, str], name: str, top: float = 1.0
+) -> None:
     """Draw a series in one color and its forecast in another, or both in the same.
 
     If both have the same color, other series share the axes, and the legend names the series alone.
+    The line between the two ends at ``top``, a share of the height of the axes.
     """
     past_color, color = colors
     single = past_color != color
@@ -110,4 +118,4 @@ def _draw(ax: Any, drawn: Drawn, last: int | None, colors: tuple[Any, str], name
         label = f"{share:.0%} band" if single else None
         ax.fill_between(ahead_moments, low, high, color=color, alpha=0.3, linewidth=0, label=label)
     if joined and single:
-        ax.axvline(moments[-1], color=QUIET, linewidth=0.8, linestyle=":")
+        ax.axvline(moments[-1], ymax=top, color=QUIET, linewidth=0.8, linestyle=":")

@@ -13,7 +13,6 @@ from keras_ts.plotting.axes import (
     Path,
     finished_axes,
     ink,
-    legend_above,
     ready_axes,
     written,
 )
@@ -138,5 +137,9 @@ def plot_sweep(
             ax.axvspan(low, high, color=MODEL, alpha=0.15, linewidth=0, label=name)
     ax.set_xlabel("learning rate")
     ax.set_ylabel("loss")
-    legend_above(ax, 2)
+    if ax.figure.get_layout_engine() is None:
+        ax.legend(frameon=False, loc="best")
+    else:
+        # Above the axes it covers nothing, and the figure makes room for it.
+        ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return finished_axes(ax, filepath)

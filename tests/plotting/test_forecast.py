@@ -27,15 +27,25 @@ def test_forecast_continues_the_series_or_lies_over_it():
         plot_forecast(np.zeros((30, 2)), [1.0])
 
 
+@pytest.mark.parametrize("style", [{}, {"figure.figsize": (5.6, 3.3), "font.size": 11}])
 @pytest.mark.parametrize("layout", ["constrained", None])
-def test_the_legend_covers_nothing_and_is_not_cut_off(layout):
-    """It stands above the axes if the figure makes room there, else within them."""
-    figure, ax = plt.subplots(layout=layout)
-    plot_forecast(np.sin(np.arange(30.0)), [0.0, 1.0], ax=ax)
-    figure.canvas.draw()
+def test_the_legend_covers_nothing(layout, style):
+    with plt.rc_context(style):
+        figure, ax = plt.subplots(layout=layout)
+        plot_forecast(np.sin(np.arange(90.0)), [0.0, 2.0], ax=ax)
+        figure.canvas.draw()
     legend = ax.get_legend().get_window_extent()
-    assert legend.y1 <= figure.bbox.y1
-    assert (legend.y0 >= ax.bbox.y1) == (layout is not None)
+    highest = max(ax.transData.transform(line.get_xydata())[:, 1].max() for line in ax.lines[:2])
+    assert highest < legend.y0 < legend.y1 < ax.bbox.y1
+    assert ax.lines[2].get_window_extent().y1 < legend.y0
+    # What comes later is not cut off.
+    ax.plot([0, 9], [0, 50])
+    assert ax.get_ylim()[1] > 50
+
+
+def test_a_flat_series_and_one_without_values_have_a_picture():
+    for value in (3.0, np.nan):
+        assert plot_forecast(np.full(9, value), [value]).get_legend() is not None
 
 
 def frames(library, panel=True, zone=None):
