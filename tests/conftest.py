@@ -51,6 +51,13 @@ def _unoptimized() -> Iterator[None]:
         yield
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef) -> None:
+    """Seed what a whole file shares, which is made before ``_seeded`` runs for its first test."""
+    if fixturedef.scope != "function":
+        keras.utils.set_random_seed(51)
+
+
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     keras.utils.set_random_seed(51)
