@@ -112,9 +112,15 @@ def course_dataset(series, window_size, batch_size=32, shuffle_buffer=1000):
     return dataset.batch(batch_size).prefetch(1)
 
 
+def arrays(path):
+    """Return the arrays of a file, and close it: left open, it warns in whatever test frees it."""
+    with np.load(path) as stored:
+        return dict(stored)
+
+
 def unpacked_lambdas(name, suffix, folder):
     """Unpack an old model with Lambdas; return its file, and the arrays that go with it."""
     lambdas = Path(__file__).parent / "saved_models" / "lambdas"
     path = folder / f"{name}.{suffix}"
     path.write_bytes(gzip.decompress((lambdas / f"{name}.{suffix}.gz").read_bytes()))
-    return path, np.load(lambdas / f"{name}.npz")
+    return path, arrays(lambdas / f"{name}.npz")

@@ -17,6 +17,7 @@ from keras_ts.exporting.description import describe
 from keras_ts.interface import carried_by
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.roles import Columns
+from helpers import arrays
 from registered import REGISTERED
 
 SAVED = Path(__file__).parents[1] / "saved_models"
@@ -56,7 +57,7 @@ def unpacked(model, suffix, folder):
     """Keras's file, and the arrays that were put down beside it."""
     path = folder / f"{model.name}{suffix}"
     path.write_bytes(gzip.decompress(model.with_name(f"{path.name}.gz").read_bytes()))
-    return path, np.load(model.with_suffix(".npz"))
+    return path, arrays(model.with_suffix(".npz"))
 
 
 def same(model, truth):
@@ -114,7 +115,7 @@ def test_forecasters(model, tmp_path):
     path, truth = unpacked(model, ".keras", tmp_path)
     about = json.loads(model.with_suffix(".about.json").read_text())
     again = load_model(path)
-    inputs = {name[6:]: truth[name] for name in truth.files if name.startswith("input_")}
+    inputs = {name[6:]: truth[name] for name in truth if name.startswith("input_")}
     predictions = again.predict(inputs if len(inputs) > 1 else inputs["past"], verbose=0)
     np.testing.assert_allclose(predictions, truth["predictions"], rtol=1e-5, atol=1e-4)
     carried = carried_by(again)

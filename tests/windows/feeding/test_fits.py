@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from helpers import distinct, run_fresh, untraced
+from helpers import arrays, distinct, run_fresh, untraced
 from keras_ts import WindowedSeries
 
 BATCHES = 6
@@ -132,10 +132,10 @@ def test_a_killed_fit_goes_on_from_its_backup_bit_for_bit(tmp_path):
         run_fresh(RUN, tmp_path, 15)
     assert json.loads((tmp_path / "backup" / "training_metadata.json").read_text())["epoch"] == 2
     run_fresh(RUN, tmp_path, 100)
-    resumed = np.load(tmp_path / "weights.npz")
+    resumed = arrays(tmp_path / "weights.npz")
     whole, data = built()
     whole.fit(data, epochs=3, verbose=0)
-    for name, weights in zip(resumed.files, whole.get_weights(), strict=True):
+    for name, weights in zip(resumed, whole.get_weights(), strict=True):
         np.testing.assert_array_equal(resumed[name], weights)
 
 

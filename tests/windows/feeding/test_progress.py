@@ -9,6 +9,7 @@ import pytest
 
 from helpers import (
     BACKEND,
+    arrays,
     distinct,
     run_fresh,
 )
@@ -348,9 +349,9 @@ def test_a_killed_fit_goes_on_bit_for_bit(tmp_path):
         run_fresh(RUN, tmp_path, "kill")
     assert not (tmp_path / "whole.npz").exists()
     run_fresh(RUN, tmp_path, "resume")
-    resumed, whole = np.load(tmp_path / "resumed.npz"), np.load(tmp_path / "whole.npz")
-    assert len(whole.files) == 4
-    for name in whole.files:
+    resumed, whole = arrays(tmp_path / "resumed.npz"), arrays(tmp_path / "whole.npz")
+    assert len(whole) == 4
+    for name in whole:
         np.testing.assert_array_equal(resumed[name], whole[name])
 
 
