@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 import keras_ts
+from helpers import arrays
 from keras_ts import Rollout, WindowedSeries, load_model, load_windows, scorecard
 from keras_ts.exporting.description import describe
 from keras_ts.interface import carried_by
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.roles import Columns
-from helpers import arrays
 from registered import REGISTERED
 
 SAVED = Path(__file__).parents[1] / "saved_models"
