@@ -12,11 +12,18 @@ import re
 # The backend on which docs/tools/rerun.py runs, as the pages' install line says.
 WRITTEN_ON = "tensorflow"
 _DECIMAL = r"\d+\.\d+(?:e[-+]\d+)?|\d+e[-+]\d+"
-_NUMBER = re.compile(rf"(?<![\w.,:-])[-+]?(?:{_DECIMAL})(?![\w.]*\d)")
+
+
+def _numbers(*forms):
+    """Return a pattern of numbers that stand by themselves, in one of some forms."""
+    return re.compile(rf"(?<![\w.,:-])[-+]?(?:{'|'.join(forms)})(?![\w.]*\d)")
+
+
+_NUMBER = _numbers(_DECIMAL)
 # A table of errors has 999.5 in one place and 1003 in another.
-_OR_LARGE = re.compile(rf"(?<![\w.,:-])[-+]?(?:{_DECIMAL}|\d{{4,}}(?![-,:]))(?![\w.]*\d)")
+_OR_LARGE = _numbers(_DECIMAL, r"\d{4,}(?![-,:])")
 # In an array with decimals, NumPy prints 126.0 as "126. ".
-_IN_ARRAY = re.compile(rf"(?<![\w.,:-])[-+]?(?:{_DECIMAL}|\d+\.(?=[ \]]|$))(?![\w.]*\d)")
+_IN_ARRAY = _numbers(_DECIMAL, r"\d+\.(?=[ \]]|$)")
 _PLACE = "\0"
 
 

@@ -33,25 +33,31 @@ def shoot(address: str, pages: list[str], folder: Path) -> list[str]:
     """Shoot pages, and return what is wrong with them, one line each."""
     faults = []
     with Browser() as browser:
-        for theme, scheme in SCHEMES.items():
+        for theme in SCHEMES:
             # The page that is open when the theme changes passes its own on to the next one.
             browser.look(WIDTHS[0], theme)
             browser.open(address + pages[0])
             for page in pages:
-                browser.look(WIDTHS[0], theme)
-                browser.open(address + page)
-                name = page.strip("/").replace("/", "-") or "index"
-                shown = browser.run("document.body.dataset.mdColorScheme")
-                if shown != scheme:
-                    faults.append(f"/{page} is {shown}, not {scheme}")
-                for width in WIDTHS:
-                    browser.look(width, theme)
-                    browser.shoot(folder / f"{name}-{width}-{theme}.png")
-                    if theme == "light":
-                        wrong = browser.run(OVERFLOW)
-                        faults += [f"/{page} at {width}: {line}" for line in wrong]
+                faults += shoot_page(browser, address, page, theme, folder)
         failed = [f"{name} does not load" for name in browser.failed]
     return [*faults, *failed]
+
+
+def shoot_page(browser: Browser, address: str, page: str, theme: str, folder: Path) -> list[str]:
+    """Shoot a page at each width, and return what is wrong with it."""
+    faults = []
+    browser.look(WIDTHS[0], theme)
+    browser.open(address + page)
+    scheme = browser.run("document.body.dataset.mdColorScheme")
+    if scheme != SCHEMES[theme]:
+        faults.append(f"/{page} is {scheme}, not {SCHEMES[theme]}")
+    name = page.strip("/").replace("/", "-") or "index"
+    for width in WIDTHS:
+        browser.look(width, theme)
+        browser.shoot(folder / f"{name}-{width}-{theme}.png")
+        if theme == "light":
+            faults += [f"/{page} at {width}: {line}" for line in browser.run(OVERFLOW)]
+    return faults
 
 
 def main(site: Path, folder: Path, beginnings: list[str]) -> int:
