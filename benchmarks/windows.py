@@ -101,7 +101,7 @@ def indexed(dataset):
     def one_pass():
         for batch in range(len(dataset)):
             dataset[batch]
-        dataset.on_epoch_end()
+        dataset.next_epoch()
 
     return one_pass
 

@@ -108,7 +108,7 @@ def loop(model, dataset, count: int, rank: int) -> tuple[list[float], list[float
             torch.distributed.all_reduce(sent)
             mean += float(sent) / count * min(left, BATCH) / total
             left -= BATCH
-        shard.on_epoch_end()
+        shard.next_epoch()
         losses.append(mean)
         seconds.append(time.perf_counter() - begin)
     return losses, seconds

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-_ATTRIBUTE = "_keras_ts_run"
+_ATTRIBUTE = "keras_ts_run"
 
 # Runs a model on a batch of inputs, in any number of threads at once.
 Run = Callable[[Any], Any]
@@ -49,6 +49,12 @@ def check_graph(model: Any) -> keras.Model:
             + (" that is not built: give it an Input." if unbuilt else ".")
         )
     return model
+
+
+def has_own_step(model: keras.Model) -> bool:
+    """Return True if a model computes its loss by a method of its own."""
+    steps = ("train_step", "test_step", "compute_loss")
+    return any(getattr(type(model), name) is not getattr(keras.Model, name) for name in steps)
 
 
 def predict(model: keras.Model, inputs: Any, batch_size: int | None = None) -> Any:

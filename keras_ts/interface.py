@@ -28,7 +28,7 @@ from keras_ts.windows.roles import Columns
 from keras_ts.windows.windowed_series import WindowedSeries
 
 # Under this attribute a model without a WindowedInput keeps its windows, for its next save.
-_ATTRIBUTE = "_keras_ts_windows"
+_ATTRIBUTE = "keras_ts_windows"
 
 
 @dataclass(frozen=True)

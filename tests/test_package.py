@@ -230,14 +230,6 @@ def test_tests_mirror_the_code():
     assert untested(modules, tests) == ["windows/reading/test_panel.py"]
 
 
-def test_keras_still_takes_data_adapters_as_they_are():
-    """``_keras_private`` relies on this; if it fails, Keras shuffles our batches again."""
-    from keras.src.trainers.data_adapters import get_data_adapter
-
-    dataset = keras_ts.WindowedSeries(3).build(range(10))
-    assert get_data_adapter(dataset, shuffle=True) is dataset
-
-
 class Column:
     """A column of a library that is neither pandas nor polars."""
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keras_ts import _checks, _keras_private
-from keras_ts._models import check_model
+from keras_ts._models import check_model, has_own_step
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.conformal import floors, margins, windows_needed
 from keras_ts.evaluation.arithmetic.coverage import differing_halves
@@ -159,7 +159,7 @@ def _attached(
 
 def _kept(model: keras.Model, settings: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return what a ``ConformalInterval`` keeps of the settings of a model."""
-    if settings is None or _keras_private.has_own_step(model):
+    if settings is None or has_own_step(model):
         return None
     # What "auto" became on this backend does not suit another.
     return {name: value for name, value in settings.items() if name != "jit_compile"}

@@ -109,6 +109,7 @@ def trained_further(
     copied.fit(
         batches,
         epochs=epochs,
+        shuffle=False,
         callbacks=[keras.callbacks.TerminateOnNaN(), _Progress(epochs * len(batches))],
         verbose=0,
     )

@@ -20,7 +20,7 @@ from keras_ts._typing import Array, BoolArray
 from keras_ts.forecasting.loop import Loop, Rounds
 from keras_ts.windows.reading.panel import Panel, missing_rows
 
-_ATTRIBUTE = "_keras_ts_loops"
+_ATTRIBUTE = "keras_ts_loops"
 # Largest numbers of rows, and of values of ``past``, in a batch.
 _MOST_ROWS, _MOST_VALUES = 1024, 1 << 24
 # Most loops that a model keeps: a compiled one takes some megabytes.

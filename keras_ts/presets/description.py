@@ -4,7 +4,6 @@ A built model consists of stock Keras layers and keras_ts layers only, so it sav
 without the preset that made it.
 """
 
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +20,8 @@ from keras_ts.presets.training_windows import training_windows
 from keras_ts.presets.wiring import wire
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.split import split_parts
+from keras_ts.windows.stretches import in_stretches
+from keras_ts.windows.training_backup import TrainingBackup
 from keras_ts.windows.windowed_series import WindowedSeries
 
 
@@ -180,8 +181,8 @@ class RecurrentPreset(PresetSettings):
         """Build a model for a training part, and train it by the recipe.
 
         The model is compiled as ``recipe.compile`` does, and trained for as many epochs as the
-        recipe says for this number of windows. With ``keras.callbacks.BackupAndRestore`` among the
-        callbacks, a fit that was cut off continues where it stopped, and so does the dataset.
+        recipe says for this number of windows. With a ``TrainingBackup`` among the callbacks, a fit
+        that was cut off goes on from its last whole epoch.
 
         Example:
 
@@ -200,7 +201,8 @@ class RecurrentPreset(PresetSettings):
             core: A net of one's own in place of the recurrent layers, as for ``build``.
             **fit_arguments: Arguments of Keras's ``fit``, such as ``callbacks``,
                 ``validation_data`` and ``verbose``. ``epochs`` and ``steps_per_epoch`` go before
-                the recipe's, and a rate that decays does so over them.
+                the recipe's, and a rate that decays does so over them. ``shuffle`` is False unless
+                told, since the dataset shuffles its windows.
 
         Returns:
             The trained model, compiled.
@@ -221,14 +223,19 @@ class RecurrentPreset(PresetSettings):
             epochs = _checks.integer("epochs", epochs, 1)
             recipe = replace(recipe, epochs=epochs, least_updates=0)
         recipe.compile(model, steps)
-        if steps != len(train):
-            fit_arguments["steps_per_epoch"] = steps
         epochs = recipe.epochs_for(steps, Interface.of(model).known_ahead)
-        with warnings.catch_warnings():
-            # Keras warns where an epoch ends with a pass over the windows, as if training ended.
-            if steps != len(train):
-                warnings.filterwarnings("ignore", message="Your input ran out of data")
-            model.fit(train, epochs=epochs, **fit_arguments)
+        read = train if steps == len(train) else in_stretches(train, steps)
+        callbacks = fit_arguments.pop("callbacks", None)
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks = [
+                backup.of(train, read) if isinstance(backup, TrainingBackup) else backup
+                for backup in keras.tree.flatten(callbacks or [])
+            ]
+            for backup in callbacks:
+                if isinstance(backup, TrainingBackup):
+                    fit_arguments.setdefault("initial_epoch", backup.epoch)
+        fit_arguments.setdefault("shuffle", False)
+        model.fit(read, epochs=epochs, callbacks=callbacks, **fit_arguments)
         return model
 
     def build(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import keras
 
-from keras_ts import _checks, _keras_private
+from keras_ts import _checks
 from keras_ts._registration import registered
 from keras_ts.sweep import serialization
 from keras_ts.sweep.curve import RecordedCurve, SweepCurve
@@ -135,7 +135,7 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
             return
         if not self._session.begun:
             self._resume(self._session, epoch)
-            self._session.begin(self._schedule_of_fit(epoch))
+            self._session.begin(self._schedule_of_fit(epoch), self.params.get("steps"))
         self._session.begin_epoch()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -189,13 +189,11 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
     def stopped(self) -> str | None:
         """The reason the sweep ended: "finished", "diverged", "non-finite" or "interrupted".
 
-        "interrupted" includes a fit that ended before the last rate. The value is "running" while
-        the fit runs, and None before.
+        "interrupted" includes a fit that ended before the last rate, and one that still runs: Keras
+        calls no callback when an exception ends a fit, so the two look the same. Before the first
+        fit the value is None.
         """
-        # Keras calls no callback when an exception ends a fit.
-        if self.curve.stopped == "running" and not _keras_private.is_fitting(self._swept):
-            return "interrupted"
-        return self.curve.stopped
+        return "interrupted" if self.curve.stopped == "running" else self.curve.stopped
 
     def to_json(self, filepath: str | os.PathLike[str]) -> None:
         """Write the curve and the settings to a file that ``from_json`` reads."""

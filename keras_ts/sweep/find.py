@@ -95,6 +95,8 @@ def find_learning_rate(
     epochs = (steps + 1) * accumulation(model.optimizer) + fit_arguments.get("initial_epoch", 0)
     # The order of windows in a later fit depends on the dataset's epoch, so that is put back, too.
     position = x.state() if isinstance(x, WindowDataset) else None
+    if position is not None:
+        fit_arguments.setdefault("shuffle", False)
     for repeat, sweep in enumerate(runs):
         callbacks = [sweep, _OtherSeeds(repeat), *others] if repeat else [sweep, *others]
         if position is not None:

@@ -1,36 +1,77 @@
 """Sets an optimizer's rate while a sweep runs, and reads how many batches it has seen."""
 
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
 
 from keras_ts import _keras_private
 
 
+class _SweptRates(keras.optimizers.schedules.LearningRateSchedule):
+    """The rates of a sweep as a schedule, for an optimizer that takes no rate beside one.
+
+    Args:
+        rates: The rates, in order.
+        held: Number of batches that each serves.
+        begin: Number of batches that the optimizer has counted when the first rate begins.
+    """
+
+    def __init__(self, rates: Sequence[float], held: int, begin: int) -> None:
+        super().__init__()
+        self._rates, self._held, self._begin = np.array(rates, "float32"), held, begin
+
+    def __call__(self, step: Any) -> Any:
+        number = ops.floor_divide(ops.cast(step, "int32") - self._begin, self._held)
+        last = len(self._rates) - 1
+        return ops.take(ops.convert_to_tensor(self._rates), ops.clip(number, 0, last))
+
+
 class HeldRate:
-    """Sets the rate of a model's optimizer; a schedule or function that sets it is put aside."""
+    """Sets the rate of a model's optimizer; a schedule or function that sets it is put aside.
 
-    def __init__(self, model: keras.Model) -> None:
-        self._model = model
+    Args:
+        model: The model.
+        rates: The rates of the sweep, in order.
+        held: Number of batches that each serves, as far as that is known.
+    """
+
+    def __init__(self, model: keras.Model, rates: Sequence[float], held: int) -> None:
+        self._model, self._rates, self._held = model, rates, held
         self._schedule = _keras_private.schedule_of(inner(model.optimizer))
-        if self._schedule is not None:
-            with variable_scope(model):
-                _keras_private.set_aside_schedule(inner(model.optimizer))
-            # Keras may have compiled the training step with the schedule in it.
-            model.make_train_function(force=True)
 
-    def set(self, rate: float) -> None:
-        """Set the rate for the batches that follow."""
-        # On JAX, Keras reads a new rate at the start of an epoch, or after a callback has read its
-        # ``self.model``, as the sweep does before each batch.
-        self._model.optimizer.learning_rate = rate
+    def set(self, number: int) -> None:
+        """Set the rate of this number for the batches that follow."""
+        optimizer, rate = self._model.optimizer, self._rates[number]
+        if self._schedule is None:
+            # On JAX, Keras reads a new rate at the start of an epoch, or after a callback has read
+            # its ``self.model``, as the sweep does before each batch.
+            optimizer.learning_rate = rate
+        elif not self._swept or float(optimizer.learning_rate) != np.float32(rate):
+            # The optimizer does not count a batch whose gradients are not finite, so the count at
+            # which the first rate began may have to be set anew.
+            begin = batches_seen(optimizer) - number * self._held
+            inner(optimizer).learning_rate = _SweptRates(self._rates, self._held, begin)
+            self._compile_again()
+
+    @property
+    def _swept(self) -> bool:
+        """True if the optimizer takes its rate from the sweep's own schedule."""
+        schedule = _keras_private.schedule_of(inner(self._model.optimizer))
+        return isinstance(schedule, _SweptRates)
 
     def release(self) -> None:
         """Put the schedule back, if there was one."""
         if self._schedule is not None:
             inner(self._model.optimizer).learning_rate = self._schedule
-            self._model.make_train_function(force=True)
+            self._compile_again()
+
+    def _compile_again(self) -> None:
+        # Keras may have compiled the training step with the schedule in it.
+        self._model.make_train_function(force=True)
 
 
 def inner(optimizer: Any) -> Any:

@@ -41,15 +41,23 @@ class SweepSession:
         """True once the first epoch has begun."""
         return self._schedule is not None
 
-    def begin(self, schedule: GeometricSchedule) -> None:
-        """Take the rates of ``schedule``, from the first that the curve has no loss for."""
+    def begin(self, schedule: GeometricSchedule, batches: int | None) -> None:
+        """Take the rates of ``schedule``, from the first that the curve has no loss for.
+
+        Args:
+            schedule: The rates, with their number.
+            batches: Batches in an epoch, or None if that is not known.
+        """
         self._schedule = schedule
         self._smoother = Smoother(self.curve.smoothing)
         for loss in self.curve.losses:
             self._smoother.add(loss)
         optimizer = self.model.optimizer
         self._loss = UpdateLoss(accumulation(optimizer), batches_seen(optimizer))
-        self._rate = HeldRate(self.model)
+        assert schedule.steps is not None
+        rates = [schedule.rate(number) for number in range(schedule.steps)]
+        held = batches if self.curve.every == "epoch" else batches_of_rate(self.model)
+        self._rate = HeldRate(self.model, rates, held or 1)
 
     def begin_epoch(self) -> None:
         """Let the first batch set the rate, since other callbacks may still set it before then."""
@@ -67,7 +75,7 @@ class SweepSession:
     def set_rate(self) -> None:
         """Set the rate before the first batch of each rate and of each epoch."""
         if self._rate_due and self._rate is not None and self.curve.stopped == "running":
-            self._rate.set(self._next_rate())
+            self._rate.set(len(self.curve.lrs))
         self._rate_due = False
 
     def begin_batch(self, model: keras.Model, batch: int) -> None:
@@ -136,5 +144,10 @@ def steps_of_fit(model: keras.Model, every: str, epochs: int, batches: int | Non
     if not batches:
         return None
     executions = -(-batches // model.steps_per_execution)
-    held = -(-accumulation(model.optimizer) // model.steps_per_execution)
-    return epochs * executions // held
+    return epochs * executions * model.steps_per_execution // batches_of_rate(model)
+
+
+def batches_of_rate(model: keras.Model) -> int:
+    """Return how many batches a rate serves: those of an update, in whole executions."""
+    executions = -(-accumulation(model.optimizer) // model.steps_per_execution)
+    return int(executions * model.steps_per_execution)

@@ -6,9 +6,10 @@ From the bottom up:
 - ``spec``, ``missing``, ``roles``: the settings, and what follows from them for values and columns.
 - ``reading/``: arrays and data frames become a ``Panel``.
 - ``split``, ``weights``, ``align``: parts of a split, weights, and predictions by their timestamps.
-- ``pad``: rows of missing values in front of short series.
-- ``feeding/``: batches for Keras, ``tf.data`` and Grain.
-- ``dataset``, ``windowed_series``, ``compat``: the classes and functions that people call.
+- ``feeding/``: batches for ``tf.data``, Grain and the workers of a run.
+- ``dataset``, ``stretches``, ``training_backup``: batches for Keras, epochs of some of them, and a fit
+  that goes on after it was killed.
+- ``windowed_series``, ``compat``: the other classes and functions that people call.
 - ``training_constants``: what presets normalize by.
 - ``carried``: the settings that a model keeps in its file.
 """

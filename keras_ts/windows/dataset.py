@@ -1,6 +1,20 @@
 """``WindowDataset``: the windows of a series as batches that Keras trains on.
 
-It joins a source of batches with the progress of a run through them; both are in ``feeding``.
+A batch is a function of the epoch and its number, so a dataset has one thing to remember: the epoch.
+``fit``, ``evaluate`` and ``predict`` (Keras 3.12.4 to 3.16) call these methods, in this order:
+
+1. ``workers`` and ``len(dataset)``, as they make their iterator. TensorFlow also reads the first
+   batches, for their shapes.
+2. In the first fit after ``compile``, on JAX and PyTorch, and on TensorFlow under a strategy:
+   ``on_epoch_begin``, and one batch to build the model with.
+3. ``on_epoch_end``, although no epoch has ended. A prediction may skip this.
+4. For each epoch: ``on_epoch_begin``, every batch once, in any order, ``on_epoch_end``. TensorFlow
+   reads batches ahead of those that it trains on. With ``steps_per_epoch`` the calls come every so
+   many batches.
+
+A fit that stops within an epoch does not call ``on_epoch_end``, but the next one does, in step 3. So
+that method moves on to the next epoch only if all batches were read since ``on_epoch_begin``, and
+never between steps 1 and 2. Where an epoch is a single batch, step 2 reads all of it, and counts.
 """
 
 import copy
@@ -12,16 +26,16 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from keras_ts import _checks, _keras_private
+from keras_ts import _checks
+from keras_ts._dtypes import with_exact_integers
 from keras_ts._typing import Array
 from keras_ts.windows.arithmetic.geometry import WindowRanges
 from keras_ts.windows.arithmetic.sampler import BatchSampler
-from keras_ts.windows.feeding.keras_adapter import KerasDataAdapter
-from keras_ts.windows.feeding.progress import Progress
+from keras_ts.windows.feeding import run_state
 from keras_ts.windows.feeding.source import WindowSource
 from keras_ts.windows.feeding.to_grain import to_grain
 from keras_ts.windows.feeding.to_tf import to_tf
-from keras_ts.windows.feeding.workers import Workers, cut, share
+from keras_ts.windows.feeding.workers import check_share, cut
 from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.weights import WindowWeights
@@ -29,18 +43,16 @@ from keras_ts.windows.weights import WindowWeights
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# A state fits a dataset only if these are equal, since they determine the windows and their order.
-_SAME_RUN = ("total", "batch_size", "remainder", "shuffle")
 
-
-class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
+class WindowDataset(keras.utils.PyDataset):
     """Batches of windows, as ``WindowedSeries.build`` and ``split`` return them.
 
     It is a ``keras.utils.PyDataset``, so ``fit``, ``evaluate`` and ``predict`` take it on every
-    backend. It needs the memory of one batch, whatever the number of windows. ``fit`` reads the
-    batches in the dataset's own order and ignores ``fit(shuffle=...)``; weights go into
-    ``build(series, sample_weight=...)``, not into ``fit``. ``predict`` follows the same order, so
-    predict on a dataset that does not shuffle.
+    backend. It needs the memory of one batch, whatever the number of windows. Pass
+    ``fit(dataset, shuffle=False)``: the windows are shuffled by the dataset's own setting, and
+    Keras would also shuffle the batches, by Python's ``random``. Weights go into
+    ``build(series, sample_weight=...)``, not into ``fit``. ``predict`` follows the dataset's order,
+    so predict on one that does not shuffle.
 
     Example:
 
@@ -79,7 +91,16 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
                 f"batch_size={spec.batch_size}."
             )
         self._source = WindowSource(spec, panel, sampler, weights)
-        self._progress = Progress(sampler.batches)
+        self._go_to(0, 0)
+
+    def _go_to(self, epoch: int, batch: int) -> None:
+        self._epoch = epoch
+        # The batch with which an iteration by hand begins, and the one after the last that it read.
+        self._first = self._next = batch
+        # Batches read since the epoch began, by Keras or by hand.
+        self._reads = 0
+        # True from the making of Keras's iterator to the beginning of its first epoch.
+        self._beginning = False
 
     @property
     def windows(self) -> WindowSpec:
@@ -94,7 +115,22 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
     @property
     def epoch(self) -> int:
         """The epoch whose order ``dataset[i]`` follows, from 0."""
-        return self._progress.epoch
+        return self._epoch
+
+    @property
+    def workers(self) -> int:
+        """1: other threads would read ahead of ``on_epoch_begin``, which sets the epoch.
+
+        Keras asks as a fit, an evaluation or a prediction begins, so what was read before counts
+        no more.
+        """
+        self._reads, self._beginning = 0, True
+        return 1
+
+    @property
+    def use_multiprocessing(self) -> bool:
+        """False: other processes would not know the epoch."""
+        return False
 
     @property
     def origins(self) -> Array:
@@ -139,7 +175,7 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         return f"<WindowDataset: {windows} of {window}, {horizon} ahead, in {in_batches}>"
 
     def __len__(self) -> int:
-        return self._progress.left
+        return self._source.sampler.batches
 
     def __getitem__(self, index: int) -> Any:
         try:
@@ -149,17 +185,61 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
                 "The number of a batch must be an integer. Received: "
                 f"{_checks.shown(index)} ({type(index).__name__})."
             ) from None
-        epoch, sampler = self._progress.epoch, self._source.sampler
-        first = self._progress.first_of(epoch)
-        batches = sampler.batches - first
+        batches = len(self)
         if not -batches <= index < batches:
             raise IndexError(f"batch {index} is out of range; there are {batches}.")
+        self._reads += 1
+        return self._batch(self._epoch, index % batches)
+
+    def _batch(self, epoch: int, number: int) -> Any:
+        source = self._source
         # read(epoch, *bounds) would take a tenth longer: Python does not inline calls with a star.
-        begin, end = sampler.bounds(first + index % batches)
-        return self._source.read(epoch, begin, end)
+        begin, end = source.sampler.bounds(number)
+        batch = source.read(epoch, begin, end)
+        return with_exact_integers(batch) if source.has_inexact_integers else batch
 
     def __iter__(self) -> Iterator[Any]:
-        return self._go_through(self._source, self._progress.begin_pass_by_hand)
+        epoch = self._epoch
+        for number in range(self._first, len(self)):
+            # The batch counts before it is yielded, so that a state taken while it is in use
+            # continues after it.
+            self._next = number + 1
+            self._reads += 1
+            yield self._batch(epoch, number)
+
+    def on_epoch_begin(self) -> None:
+        """Begin the epoch at its first batch; Keras calls this method.
+
+        Raises:
+            RuntimeError: ``torch.distributed`` has several processes, whose gradients Keras would
+                not average.
+            ValueError: The run has several processes, and this is not the shard of this one; or
+                the devices of this process cannot share a batch.
+        """
+        check_share(self._source.sampler)
+        self._go_to(self._epoch, 0)
+
+    def on_epoch_end(self) -> None:
+        """Move on to the next epoch if all batches of this one were read; Keras calls this."""
+        if self._reads >= len(self) and not self._beginning:
+            self.next_epoch()
+
+    def next_epoch(self) -> None:
+        """Move on to the order of the next epoch, in a loop of one's own.
+
+        Example:
+
+        >>> import numpy as np
+        >>> from keras_ts import WindowedSeries
+        >>> dataset = WindowedSeries(window=4, batch_size=3).build(np.arange(10.0))
+        >>> for epoch in range(2):
+        ...     for x, y in dataset:
+        ...         pass  # A step of training.
+        ...     dataset.next_epoch()
+        >>> dataset.epoch
+        2
+        """
+        self._go_to(self._epoch + 1, 0)
 
     def reset(self) -> None:
         """Go back to the first batch of epoch 0, so that the next ``fit`` reads what the first did.
@@ -169,15 +249,14 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         >>> import numpy as np
         >>> from keras_ts import WindowedSeries
         >>> dataset = WindowedSeries(window=4, shuffle=True, seed=1).build(np.arange(10.0))
-        >>> dataset.on_epoch_end()
+        >>> dataset.next_epoch()
         >>> dataset.epoch
         1
         >>> dataset.reset()
         >>> dataset.epoch
         0
         """
-        self._refuse_within_fit("reset")
-        self._progress.go_to(0, 0)
+        self._go_to(0, 0)
 
     def shard(self, count: int, index: int) -> "WindowDataset":
         """Return the rows of every batch that worker ``index`` of ``count`` reads.
@@ -189,11 +268,11 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         weigh 1. With ``remainder="drop"`` there is no such batch, and with ``"pad"`` it is full
         already.
 
-        A loop that trains on shards averages the gradients of the workers, as PyTorch's
-        ``DistributedDataParallel`` does, each that of its weighted mean loss. ``fit`` on JAX takes
-        the whole dataset in every process, and calls this by itself; a shard that was made by hand
-        trains the same. Metrics passed to ``compile`` as ``metrics=`` ignore weights, and count
-        the repeated windows; those in ``weighted_metrics=`` do not.
+        ``fit(dataset.shard(jax.process_count(), jax.process_index()), shuffle=False)`` trains on
+        JAX under ``keras.distribution.DataParallel(auto_shard_dataset=False)``. A loop of one's own
+        averages the gradients of the workers, as PyTorch's ``DistributedDataParallel`` does, each
+        that of its weighted mean loss. Metrics passed to ``compile`` as ``metrics=`` ignore
+        weights, and count the repeated windows; those in ``weighted_metrics=`` do not.
 
         Example:
 
@@ -211,78 +290,41 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
 
         Raises:
             ValueError: ``index`` is out of range, ``batch_size`` is not a multiple of ``count``
-                times the devices of a worker, or the dataset is a shard.
+                times the devices of a worker, or the dataset is a shard; or it shuffles by a seed
+                that each process of this run has drawn for itself.
         """
-        sampler = cut(self._source.sampler, count, index)
+        sampler = cut(self._source.sampler, count, index, drawn=self.windows.seed is None)
         part = of_source(self, replace(self._source, sampler=sampler))
-        part._progress.go_to(self.epoch, self._progress.first, self._progress.placed)
+        part._go_to(self._epoch, self._first)
         return part
 
     def state(self) -> dict[str, Any]:
         """Return how far the run has come, as plain Python values that JSON takes.
 
-        All workers that share the batches have the same state. In a callback's
-        ``on_train_batch_end``, or while a custom loop uses a batch, it counts the batches trained
-        on so far, that one included.
+        All workers that share the batches have the same state. While a loop of one's own uses a
+        batch, it counts the batches read so far, that one included. Keras's ``fit`` reads ahead, so
+        within its epochs the state is the beginning of the epoch.
         """
-        epoch, batch = self._progress.place
-        sampler = self._source.sampler
-        return {
-            "epoch": epoch,
-            "batch": batch,
-            **{name: getattr(sampler, name) for name in _SAME_RUN},
-            "seed": sampler.seed,
-        }
+        epochs, batch = divmod(self._next, len(self))
+        return run_state.taken(self._source.sampler, self._epoch + epochs, batch)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue where ``state`` was taken, in this process or another.
 
-        The dataset then holds the rest of the epoch. ``fit(initial_epoch=dataset.epoch)`` trains on
-        that, and then on whole epochs.
+        An iteration by hand then goes through the rest of the epoch. Keras's ``fit`` begins that
+        epoch again; ``TrainingBackup`` continues a fit that was killed.
 
         Args:
             state: The dict that ``state()`` returned for the same series and settings, for any
                 number of workers.
 
         Raises:
-            RuntimeError: A ``fit`` is reading the dataset.
             ValueError: The state belongs to another dataset.
         """
-        self._refuse_within_fit("restore")
-        if not isinstance(state, dict) or not {"epoch", "batch", "seed"} <= state.keys():
-            raise ValueError(f"state must be a dict from state(). Received: state={state!r}.")
-        if "drop_remainder" in state:  # A state from before there was "pad".
-            state = {"remainder": "drop" if state["drop_remainder"] else "keep", **state}
-        if state.get("shards", 1) != 1:  # A shard once counted its own batches.
-            raise ValueError(
-                "state comes from a shard of an earlier version of keras_ts, which counted batches "
-                f"differently. Take a new one. Received: shards={state['shards']!r}."
-            )
         sampler = self._source.sampler
-        for name in _SAME_RUN:
-            if state.get(name) != getattr(sampler, name):
-                raise ValueError(
-                    f"state was taken with {name}={state.get(name)!r}, and this dataset has "
-                    f"{name}={getattr(sampler, name)!r}. Build it from the same series and "
-                    "settings."
-                )
-        epoch = _checks.integer("state['epoch']", state["epoch"], 0)
-        batch = _checks.integer("state['batch']", state["batch"], 0)
-        seed = _checks.integer("state['seed']", state["seed"], 0)
-        if batch >= sampler.batches:
-            raise ValueError(
-                f"state['batch'] must be < {sampler.batches}, the batches in an epoch. "
-                f"Received: {batch}."
-            )
+        epoch, batch, seed = run_state.checked(state, sampler, len(self))
         self._source = replace(self._source, sampler=replace(sampler, seed=seed))
-        self._progress.go_to(epoch, batch, placed=True)
-
-    def _refuse_within_fit(self, method: str) -> None:
-        if _keras_private.feeds_from(self):
-            raise RuntimeError(
-                f"{method}() was called within a fit, an evaluation or a prediction that reads "
-                "this dataset and has counted its batches. Call it before that."
-            )
+        self._go_to(epoch, batch)
 
     def align(self, predictions: Any) -> dict[str, Array]:
         """Return a table of the predictions for all windows, with their places in the series.
@@ -317,8 +359,7 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
                 "predict on that."
             )
         predictions = _checks.numeric(predictions, "predictions")
-        filled = share(sampler, Workers.of_this_run()).positions
-        if predictions.ndim and len(predictions) in (sampler.positions, filled):
+        if predictions.ndim and len(predictions) == sampler.positions:
             predictions = predictions[: sampler.size]  # Without the padding.
         return self._source.placement.table(self._source.targets(), predictions)
 
@@ -357,5 +398,6 @@ def in_random_order(dataset: WindowDataset) -> WindowDataset:
 def of_source(dataset: WindowDataset, source: WindowSource) -> WindowDataset:
     """Return a dataset like another one that begins to read the batches of a source."""
     part = copy.copy(dataset)
-    part._source, part._progress = source, Progress(source.sampler.batches)
+    part._source = source
+    part._go_to(0, 0)
     return part

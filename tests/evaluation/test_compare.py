@@ -116,7 +116,7 @@ def test_order_and_batches_of_the_parts_do_not_matter(remainder):
     other = WindowedSeries(5, 3, batch_size=16, shuffle=True, seed=1, remainder=remainder)
     train, validation = plain.split(series, at=200)
     shuffled, rest = other.split(series, at=200)
-    shuffled.on_epoch_end()
+    shuffled.next_epoch()
     expected = compare(persistence(plain), train, validation).table
     for name, values in compare(persistence(other), shuffled, rest).table.items():
         if name != "name":

@@ -68,27 +68,38 @@ def test_a_schedule_comes_back_where_the_sweep_was_cut_off():
     assert _keras_private.schedule_of(model.optimizer) is schedule
 
 
-def test_keras_still_keeps_the_rate_and_the_seeds_where_we_look():
-    """Should this fail, keras_ts/_keras_private.py needs another way."""
-    plain = keras.optimizers.SGD(0.5)
-    assert _keras_private.schedule_of(plain) is None
+@pytest.mark.parametrize("every", ["batch", "epoch"])
+@pytest.mark.parametrize("skipped", [False, True])
+def test_under_a_schedule_each_batch_trains_at_the_rate_that_is_recorded(every, skipped):
+    """Also after a batch that a loss-scaling optimizer skips and does not count."""
+    moved = []
+
+    class Moves(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            moved.append(keras.ops.convert_to_numpy(self.model.weights[0]).copy())
+
     schedule = schedules.CosineDecay(1e-3, 10)
-    optimizer = keras.optimizers.SGD(schedule, momentum=0.9)
-    optimizer.build([keras.Variable([1.0])])
-    names = [variable.path for variable in optimizer.variables]
-    assert names[0].endswith("iteration")
-    _keras_private.set_aside_schedule(optimizer)
-    optimizer.learning_rate = 0.25
-    assert float(optimizer.learning_rate) == 0.25
-    assert len(optimizer.variables) == len(names) + 1
-    optimizer.learning_rate = schedule
-    assert [variable.path for variable in optimizer.variables] == names
-    # Keras 3.12 keeps a generator that an earlier test drew from.
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(1)
-    assert _keras_private.global_seed_generator() is None
-    keras.random.normal((1,))
-    assert isinstance(_keras_private.global_seed_generator(), keras.random.SeedGenerator)
+    inner = keras.optimizers.SGD(schedule)
+    optimizer = keras.optimizers.LossScaleOptimizer(inner) if skipped else inner
+    layer = keras.layers.Dense(1, kernel_initializer="zeros", use_bias=False)
+    model = keras.Sequential([keras.Input(X.shape[1:]), layer])
+    model.compile(optimizer, "mean_absolute_error")
+    x, y = X.copy(), np.full_like(Y, 1e6)  # The gradient is the mean of the inputs.
+    if skipped:
+        x[16:32] = 1e38  # The second batch: its scaled gradients are infinite, its loss is not.
+    before = model.get_weights()[0]
+    sweep = ExponentialLRSweep(1e-4, 1e-1, steps=4, every=every, stop_factor=None, restore=False)
+    model.fit(x, y, batch_size=16, epochs=4, shuffle=False, verbose=0, callbacks=[sweep, Moves()])
+    held = len(moved) // 4 if every == "epoch" else 1
+    steps = np.diff([before, *moved], axis=0)
+    for number, step in enumerate(steps):
+        batch = number % (len(X) // 16)
+        if skipped and batch == 1:
+            np.testing.assert_array_equal(step, 0)
+        else:
+            rate = sweep.lrs[number // held]
+            gradient = x[16 * batch : 16 * (batch + 1)].mean(axis=0)
+            np.testing.assert_allclose(step[:, 0], rate * gradient, rtol=1e-3, atol=1e-9)
 
 
 @pytest.mark.parametrize("seen", [2, 3])

@@ -91,7 +91,7 @@ def test_to_tf_gives_the_batches_of_each_epoch(case):
             np.testing.assert_array_equal(x, want_x)
             np.testing.assert_array_equal(y, want_y)
         assert dataset.epoch == epoch
-        dataset.on_epoch_end()
+        dataset.next_epoch()
 
 
 def test_seed_none_follows_set_random_seed():

@@ -13,6 +13,7 @@ from keras_ts.evaluation.backtests.fold_store import FoldStore
 from keras_ts.presets.description import RecurrentPreset
 from keras_ts.windows.cut import Fold
 from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.training_backup import TrainingBackup
 
 Build = Callable[[WindowDataset], keras.Model]
 
@@ -52,7 +53,7 @@ class Trainer:
         if isinstance(self._build, RecurrentPreset):
             return self._build.fit(fold.train, **arguments)
         model = self._fresh(self._build, fold.train)
-        model.fit(fold.train, **arguments)
+        model.fit(fold.train, **{"shuffle": False, **arguments})
         self._earlier = [weakref.ref(variable) for variable in model.variables]
         return model
 
@@ -148,6 +149,11 @@ def check_fit_arguments(fit_arguments: Mapping[str, Any], validated: bool, resum
         )
     for callback in keras.tree.flatten(fit_arguments.get("callbacks")):
         name = type(callback).__name__
+        if isinstance(callback, TrainingBackup):
+            raise ValueError(
+                "TrainingBackup belongs to one dataset, and each fold has its own. Pass folder=, "
+                "which keeps the finished folds."
+            )
         if isinstance(callback, keras.callbacks.BackupAndRestore) and not resumed:
             raise ValueError(
                 f"{name} would begin fold 0 with the weights of the fold that was interrupted, "

@@ -44,8 +44,6 @@ class BatchSampler(PickledByFields):
         positions: Number of positions in all batches: more than ``size`` if there is padding, which
             comes last.
         weighted: True if windows have weights, since some worker's epoch may have padding.
-        last_share: Number of windows in the last batch over its rows: below 1 if it is filled up
-            for workers or devices.
     """
 
     ranges: WindowRanges
@@ -72,11 +70,6 @@ class BatchSampler(PickledByFields):
         self.size = self._last + min(max(rest - begin, 0), self._last_rows)
         self.weighted = self.remainder == "pad" or filled > rest
         self._weights = np.float32(1), np.float32(filled / max(rest, 1))
-        self.last_share = 1.0
-        if rest and self.remainder == "keep":
-            self.last_share = rest / filled
-        if self.remainder == "pad":
-            self._weights = (np.float32(self.batches * self.batch_size / self.total),) * 2
         self._stretch: tuple[Any, Any, Any] = None, None, None
 
     @property
@@ -116,9 +109,8 @@ class BatchSampler(PickledByFields):
         """Return the weights of positions ``begin .. end - 1`` that keep padding out of the loss.
 
         Keras averages a loss over the rows of a batch, padding included. So padding weighs 0, and
-        windows weigh the number of rows over the number of windows: with "pad" of the whole epoch,
-        since every batch counts equally in its loss; else of the last batch, and only there, so
-        that every step is that of a batch without padding.
+        the other windows of a filled batch weigh the number of its rows over that of its windows:
+        the loss and the gradient of each step are those of its windows.
         """
         positions = np.arange(begin, end)
         weights = np.where(positions < self._last, *self._weights)

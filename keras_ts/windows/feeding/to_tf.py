@@ -77,12 +77,7 @@ class _Reader:
     owns it: buffers and series are freed with the dataset.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        begin: Callable[[], int],
-        first: Callable[[int], int],
-    ) -> None:
+    def __init__(self, source: Source, begin: Callable[[], int]) -> None:
         sampler = source.sampler
         length = sampler.bounds(0)[1]
         # One row of each array, for its shape and dtype.
@@ -93,7 +88,7 @@ class _Reader:
         bytes_each = max(1, sum(length * row.nbytes for row in self.rows))
         self._per_call = min(max(1, _CALL_BYTES // bytes_each), _CALL_BATCHES)
         self._piece = max(1, _PIECE_BYTES * length // bytes_each)
-        self._source, self._begin, self._first = source, begin, first
+        self._source, self._begin = source, begin
         self._last = sampler.batches - 1
         self.calls = -(-self._last // self._per_call) + 1
         # Windows in every batch, if all batches have the same number.
@@ -108,10 +103,6 @@ class _Reader:
         start = int(number) * self._per_call
         start = self._last if number == self.calls - 1 else start
         stop = sampler.batches if start == self._last else min(start + self._per_call, self._last)
-        start = max(start, self._first(int(epoch)))
-        if start >= stop:  # The pass begins after this call.
-            length = self.length or 1
-            return [epoch, *(np.empty((0, length, *row.shape[1:]), row.dtype) for row in self.rows)]
         begins, ends = sampler.bounds(start)[0], sampler.bounds(stop - 1)[1]
         out = [
             buffer.lend((ends - begins, *row.shape[1:]), row.dtype)
@@ -128,7 +119,6 @@ class _Reader:
 def batches(
     source: Source,
     begin: Callable[[], int],
-    first: Callable[[int], int] = lambda epoch: 0,
     with_last: Callable[[Any], Any] | None = None,
 ) -> "tf.data.Dataset":
     """Return a ``tf.data.Dataset`` of which every pass reads the batches of one epoch.
@@ -136,14 +126,13 @@ def batches(
     Args:
         source: The batches.
         begin: Called once as a pass begins; returns the epoch of the pass.
-        first: Returns the first batch of a pass, given its epoch. Defaults to batch 0 for all.
         with_last: Called in the graph for every group of batches, as its first batch is read, with
             a bool that is True for the group that holds the last batch of the pass. Defaults to
             None.
     """
     import tensorflow as tf
 
-    reader = _Reader(source, begin, first)
+    reader = _Reader(source, begin)
     calls, length, structure = reader.calls, reader.length, reader.structure
     shapes = [row.shape[1:] for row in reader.rows]
     dtypes = [tf.int64, *(tf.as_dtype(row.dtype) for row in reader.rows)]
@@ -181,7 +170,7 @@ def batches(
     options.experimental_optimization.inject_prefetch = False
     dataset = pieces.flat_map(hand_out).with_options(options)
     # Everything made from a dataset, iterators too, keeps the dataset alive.
-    dataset._keras_ts_reader = reader
+    dataset.keras_ts_reader = reader
     return dataset
 
 

@@ -178,7 +178,7 @@ def test_the_order_of_the_dataset_does_not_matter(parts):
     shuffled = WindowedSeries(
         **{**windows.get_config(), "shuffle": True, "seed": 3, "remainder": "drop"}
     ).split(sales(), at=200)[1]
-    shuffled.on_epoch_end()
+    shuffled.next_epoch()
     assert str(importance(model, shuffled, verbose=0)) == str(
         importance(model, validation, verbose=0)
     )

@@ -25,7 +25,7 @@ def test_blocks_are_all_windows_in_time_order(windows, lengths, more):
     rng = np.random.default_rng(more)
     panel = [rng.normal(size=(windows.geometry.span + more + n, 3)) for n in range(lengths)]
     dataset = windows.build(panel)
-    dataset.on_epoch_end()
+    dataset.next_epoch()
     past, actual, series, origins = stacked(JudgedWindows("validation", dataset))
     both = [naive_windows(one, windows) for one in panel]
     targets = windows.target_columns

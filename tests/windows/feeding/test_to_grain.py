@@ -33,4 +33,4 @@ def test_grain_gives_the_batches_of_each_epoch(windows):
             x, y = repeated[epoch * len(dataset) + batch]
             np.testing.assert_array_equal(x, dataset[batch][0])
             np.testing.assert_array_equal(y, dataset[batch][1])
-        dataset.on_epoch_end()
+        dataset.next_epoch()

@@ -1,0 +1,245 @@
+"""``TrainingBackup``: a fit that was killed goes on from its last whole epoch, bit for bit.
+
+Keras's ``BackupAndRestore`` keeps weights and optimizer, but neither the states of dropout's seeds
+nor the epoch of the dataset, from which the order of the windows follows.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._files import path_text, replacing
+from keras_ts._typing import Array
+from keras_ts.windows.dataset import WindowDataset, in_time_order
+
+# Values that a digest reads whole, and the windows that stand for all if there are more.
+_VALUES, _WINDOWS = 1 << 23, 256
+
+
+class TrainingBackup(keras.callbacks.Callback):
+    """Continues a fit that was killed, from the last epoch that was whole.
+
+    After each epoch it writes all variables of the model and of its optimizer, the epoch, and the
+    place in the order of windows, into a new file, which then takes the place of the last one: a
+    kill at any moment leaves one of the two whole. The weights of a fit that goes on end bit for
+    bit as those of a fit that was never stopped.
+
+    Put it last in the list of callbacks. What other callbacks keep for themselves, as
+    ``EarlyStopping`` and ``ReduceLROnPlateau`` do, begins anew when a fit goes on, and then the
+    weights may differ. In a run of several processes all read the folder, and the first one writes.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from keras_ts import TrainingBackup, WindowedSeries
+    >>> train = WindowedSeries(window=4, shuffle=True, seed=1).build(np.arange(30.0))
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    >>> model.compile("adam", "mse")
+    >>> backup = TrainingBackup(train, "backup")
+    >>> backup.epoch  # Nothing was kept, so the fit begins at epoch 0.
+    0
+    >>> history = model.fit(
+    ...     train, epochs=2, initial_epoch=backup.epoch, shuffle=False, callbacks=[backup], verbose=0
+    ... )
+
+    ``preset.fit(train, callbacks=[backup])`` passes ``initial_epoch`` and ``shuffle`` by itself.
+
+    Args:
+        dataset: The training dataset of the fit.
+        backup_dir: Folder of the backup, which is made if it does not exist. No other fit may use
+            it at the same time.
+        delete_checkpoint: True to delete the backup once the fit has ended. Defaults to True.
+
+    Raises:
+        TypeError: ``dataset`` is no ``WindowDataset``.
+        ValueError: In ``fit``: the model is not built, ``initial_epoch`` is not ``backup.epoch``,
+            or the backup is of another model or of other data.
+    """
+
+    def __init__(
+        self,
+        dataset: WindowDataset,
+        backup_dir: str | os.PathLike[str],
+        *,
+        delete_checkpoint: bool = True,
+    ) -> None:
+        super().__init__()
+        if not isinstance(dataset, WindowDataset):
+            raise TypeError(f"dataset must be a WindowDataset. Received: {type(dataset).__name__}.")
+        self.dataset = dataset
+        self.backup_dir = Path(path_text("backup_dir", backup_dir))
+        self.delete_checkpoint = _checks.boolean("delete_checkpoint", delete_checkpoint)
+        self._first: int | None = None
+        self._batches = 0
+
+    @property
+    def epoch(self) -> int:
+        """The epoch with which the fit goes on: the number of those kept, 0 without a backup."""
+        return int(self._kept()["epoch"]) if self._file.is_file() else 0
+
+    def of(self, dataset: WindowDataset, read: WindowDataset) -> "TrainingBackup":
+        """Return a backup in the same folder for a fit that reads ``dataset`` in other epochs.
+
+        Raises:
+            ValueError: This is the backup of another dataset.
+        """
+        if self.dataset is not dataset:
+            raise ValueError(
+                "The TrainingBackup among the callbacks was made for another dataset than the one "
+                "that fit trains on. Pass TrainingBackup(train, backup_dir) and fit(train, ...)."
+            )
+        return TrainingBackup(read, self.backup_dir, delete_checkpoint=self.delete_checkpoint)
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Put model, optimizer and dataset where the backup has them."""
+        model = self.model
+        if not model.built:
+            raise ValueError(
+                "TrainingBackup needs a model that is built: give it a keras.Input, or call it "
+                "once on data before fit."
+            )
+        optimizer = model.optimizer
+        if not optimizer.built:
+            strategy = getattr(model, "distribute_strategy", None)
+            with contextlib.nullcontext() if strategy is None else strategy.scope():
+                optimizer.build(model.trainable_variables)
+        self._first = self.epoch
+        if self._file.is_file():
+            self._restore()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Check that the fit begins with the epoch of the backup."""
+        first, self._first, self._batches = self._first, None, 0
+        if first not in (None, epoch):
+            raise ValueError(
+                f"The backup in {str(self.backup_dir)!r} goes on with epoch {first}: pass "
+                f"fit(initial_epoch=backup.epoch), or remove the folder to begin anew. Received: a "
+                f"fit that begins with epoch {epoch}."
+            )
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Count the batches of the epoch."""
+        self._batches = batch + 1
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Write the backup, unless the epoch was cut short."""
+        steps = self.params.get("steps")
+        if _is_first_process() and (steps is None or self._batches >= steps):
+            self._write(epoch + 1)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Delete the backup."""
+        if self.delete_checkpoint and _is_first_process():
+            self._file.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # Something else lies in the folder.
+                self.backup_dir.rmdir()
+
+    @property
+    def _file(self) -> Path:
+        return self.backup_dir / "training.npz"
+
+    def _kept(self) -> dict[str, Any]:
+        with np.load(self._file) as arrays:
+            kept: dict[str, Any] = json.loads(arrays["about"].tobytes())
+        return kept
+
+    def _write(self, epoch: int) -> None:
+        values = [_value(variable) for variable in _variables(self.model)]
+        about = {"epoch": epoch, "state": self.dataset.state(), "data": _digest(self.dataset)}
+        arrays = {f"variable_{number}": value for number, value in enumerate(values)}
+        arrays |= {f"torch_{number}": state for number, state in enumerate(_torch_states())}
+        arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
+        self.backup_dir.mkdir(parents=True, exist_ok=True)
+        with replacing(self._file) as new, new.open("wb") as file:
+            np.savez(file, **arrays)
+
+    def _restore(self) -> None:
+        kept, variables = self._kept(), _variables(self.model)
+        with np.load(self._file) as arrays:
+            values = [arrays[name] for name in arrays.files if name.startswith("variable_")]
+            states = [arrays[name] for name in arrays.files if name.startswith("torch_")]
+        where = f"The backup in {str(self.backup_dir)!r}"
+        if [value.shape for value in values] != [tuple(own.shape) for own in variables]:
+            raise ValueError(
+                f"{where} is of another model or optimizer, whose variables have other shapes. "
+                "Build and compile the same ones, or remove the folder to begin anew."
+            )
+        moves = ("epoch", "batch", "seed")
+        settings, own = ({name: value for name, value in state.items() if name not in moves}
+                         for state in (kept["state"], self.dataset.state()))  # fmt: skip
+        if settings != own or kept["data"] != _digest(self.dataset):
+            raise ValueError(
+                f"{where} is of a fit on other windows: it has {settings}, and this dataset has "
+                f"{own}" + (", and other values." if settings == own else ".") + " Build the same "
+                "dataset, or remove the folder to begin anew."
+            )
+        self.dataset.restore(kept["state"])
+        for variable, value in zip(variables, values, strict=True):
+            # NumPy's files know no bfloat16.
+            same = _value(variable).dtype
+            variable.assign(value.view(same) if value.dtype.kind == "V" else value)
+        _set_torch_states(states)
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    """Return what training changes; the sums of metrics begin anew with each epoch."""
+    sums = {id(variable) for variable in model.metrics_variables}
+    own = [variable for variable in model.variables if id(variable) not in sums]
+    return [*own, *model.optimizer.variables]
+
+
+def _value(variable: Any) -> Array:
+    return np.array(keras.ops.convert_to_numpy(variable))
+
+
+def _torch_states() -> list[Array]:
+    """Return the states of PyTorch's own generators, from which dropout without a seed draws."""
+    if keras.backend.backend() != "torch":
+        return []
+    import torch
+
+    return [state.numpy() for state in (torch.get_rng_state(), *torch.cuda.get_rng_state_all())]
+
+
+def _set_torch_states(states: list[Array]) -> None:
+    if not states:
+        return
+    import torch
+
+    torch.set_rng_state(torch.from_numpy(states[0]))
+    for device, state in enumerate(states[1 : 1 + torch.cuda.device_count()]):
+        torch.cuda.set_rng_state(torch.from_numpy(state), device)
+
+
+def _is_first_process() -> bool:
+    if keras.backend.backend() != "jax":
+        return True
+    import jax
+
+    return bool(jax.process_index() == 0)
+
+
+def _digest(dataset: WindowDataset) -> str:
+    """Return a digest of the values, or of some windows; and of all windows' places."""
+    source = in_time_order(dataset)
+    values, ranges, whole = source.panel.values, source.sampler.ranges, []
+    if values.size <= _VALUES and not source.panel.on_disk:
+        whole = [values]
+    chosen = np.unique(np.linspace(0, ranges.total - 1, _WINDOWS).astype(np.int64))
+    windows = [source.read(0, int(number), int(number) + 1) for number in chosen]
+    return _hashed([*whole, *keras.tree.flatten(windows), ranges.first, ranges.series])
+
+
+def _hashed(arrays: Iterable[Array]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
