@@ -60,7 +60,7 @@ def trained(name, seed):
                 restore=False,
             )
         ]
-    model.fit(train, epochs=recipe.epochs, callbacks=callbacks, verbose=0)
+    model.fit(train, epochs=recipe.epochs, callbacks=callbacks, shuffle=False, verbose=0)
     return model, train, validation
 
 

@@ -128,9 +128,9 @@ def run_batches(folder, source, count):
     hidden = keras.layers.Dense(8)(keras.layers.Concatenate()([flat, static]))
     model = keras.Model({"past": past, "static": static}, keras.layers.Dense(7)(hidden))
     model.compile(loss="mae", jit_compile=keras.backend.backend() != "torch")
-    model.fit(dataset, steps_per_epoch=20, verbose=0)
+    model.fit(dataset, steps_per_epoch=20, shuffle=False, verbose=0)
     begin = time.perf_counter(), time.process_time()
-    model.fit(dataset, steps_per_epoch=count, verbose=0)
+    model.fit(dataset, steps_per_epoch=count, shuffle=False, verbose=0)
     print(opened, *reading, *since(begin), peak())
 
 

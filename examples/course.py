@@ -88,7 +88,7 @@ def sweep_and_set(
     sweep = keras_ts.ExponentialLRSweep(
         recipe.learning_rate, steps_per_decade=recipe.steps_per_decade, every="epoch"
     )
-    model.fit(train, epochs=epochs, verbose=0, callbacks=[sweep, Progress(epochs)])
+    model.fit(train, epochs=epochs, shuffle=False, verbose=0, callbacks=[sweep, Progress(epochs)])
     try:
         model.optimizer.learning_rate = sweep.suggest()
         print(f"the sweep {sweep.stopped}; training at {sweep.suggest():.2e}")

@@ -56,7 +56,7 @@ def main() -> None:
     model = preset.build(train)
     rate = keras.optimizers.schedules.CosineDecay(2e-3, arguments.epochs * len(train))
     model.compile(keras.optimizers.AdamW(rate), keras_ts.losses.QuantileLoss(LEVELS))
-    model.fit(train, epochs=arguments.epochs, verbose=2)
+    model.fit(train, epochs=arguments.epochs, shuffle=False, verbose=2)
 
     report = keras_ts.compare(model, train, validation)
     print(f"\nErrors over all {HORIZON} days, in degrees Celsius, on the second half of 2015")

@@ -60,9 +60,8 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
             ``restore_best_weights``, must come before the sweep in the list of callbacks.
             Defaults to True.
         backup: A JSON file to write the curve to after every epoch. If a fit is interrupted and
-            ``keras.callbacks.BackupAndRestore`` resumes it, the sweep continues its curve from
-            this file. The sweep must then come first in the list of callbacks. Defaults to None:
-            no file.
+            ``TrainingBackup`` resumes it, the sweep continues its curve from this file. The sweep
+            must then come first in the list of callbacks. Defaults to None: no file.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -286,7 +285,7 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
         elif self.curve.batches_before != earlier["began"]:
             raise ValueError(
                 "The model has been trained since the interrupted sweep began, so the sweep cannot "
-                "put it back. Put the sweep before BackupAndRestore in the list of callbacks."
+                "put it back. Put the sweep before TrainingBackup in the list of callbacks."
             )
         self._read(earlier, starts[epoch])
         self.curve.stopped = "running"

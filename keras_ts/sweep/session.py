@@ -19,7 +19,7 @@ class SweepSession:
     """Sets the rates of one fit, records its losses, and puts the model back after it.
 
     It takes the snapshot as the fit begins, and records only from ``begin`` on, as the first epoch
-    begins: in between, callbacks such as ``BackupAndRestore`` may load another state into the
+    begins: in between, callbacks such as ``TrainingBackup`` may load another state into the
     model.
     """
 
