@@ -284,8 +284,12 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
                 "this dataset and has counted its batches. Call it before that."
             )
 
-    def align(self, predictions: Any) -> dict[str, Array]:
+    def align(self, predictions: Any, quantiles: Any = None) -> dict[str, Array]:
         """Return a table of the predictions for all windows, with their places in the series.
+
+        It takes what ``predict`` of a model returns for this dataset. If that holds quantiles or
+        calibrated intervals, pass their levels, which an array cannot tell: the median becomes
+        ``prediction``, the others ``prediction_0.1``, ``prediction_0.9`` and so on.
 
         Example:
 
@@ -293,20 +297,28 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         >>> table = dataset.align(np.array([[3.1, 4.1], [4.2, 5.2]]))
         >>> table["target"].tolist(), table["prediction"].tolist()
         ([3, 4, 4, 5], [3.1, 4.1, 4.2, 5.2])
+        >>> bands = np.array([[[2, 3, 4], [3, 4, 6]], [[3, 4, 5], [4, 5, 7]]])
+        >>> table = dataset.align(bands, quantiles=[0.1, 0.5, 0.9])
+        >>> table["prediction"].tolist(), table["prediction_0.9"].tolist()
+        ([3, 4, 4, 5], [4, 6, 5, 7])
 
         Args:
             predictions: One prediction per target, in time order, as ``predict`` returns them
                 for this dataset if it does not shuffle. Rows of padding are dropped.
+            quantiles: The levels of the quantiles on the last axis, such as ``[0.1, 0.5, 0.9]``;
+                after ``calibrate(model, validation, coverage=0.8)`` of a point forecast these
+                three. Defaults to None: point forecasts.
 
         Returns:
             Columns of equal length, with one row per window and step (and, in sequences, per
             input): ``series`` (its label or number), ``origin`` and ``target`` (positions, or
             timestamps as in ``origins``), ``step`` (from 1), ``actual`` and ``prediction`` (with
-            an axis for several target columns).
+            an axis for several target columns), then ``prediction_0.1`` and so on.
 
         Raises:
-            TypeError: The predictions are not real numbers.
-            ValueError: The dataset shuffles or leaves out windows, or the shape does not fit.
+            TypeError: The predictions are not real numbers, or ``quantiles`` no list of numbers.
+            ValueError: The dataset shuffles or leaves out windows, the shape does not fit, or
+                ``quantiles`` do not increase within 0 and 1, or lack 0.5.
         """
         sampler = self._source.sampler
         if sampler.shuffle or sampler.size < sampler.total:
@@ -317,10 +329,11 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
                 "predict on that."
             )
         predictions = _checks.numeric(predictions, "predictions")
+        levels = None if quantiles is None else _checks.levels("quantiles", quantiles)
         filled = share(sampler, Workers.of_this_run()).positions
         if predictions.ndim and len(predictions) in (sampler.positions, filled):
             predictions = predictions[: sampler.size]  # Without the padding.
-        return self._source.placement.table(self._source.targets(), predictions)
+        return self._source.placement.table(self._source.targets(), predictions, levels)
 
     def to_numpy(self) -> Any:
         """Return all windows ``(x, y)`` in time order, with weights if there are any.
