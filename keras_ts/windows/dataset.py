@@ -40,7 +40,8 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
     backend. It needs the memory of one batch, whatever the number of windows. ``fit`` reads the
     batches in the dataset's own order and ignores ``fit(shuffle=...)``; weights go into
     ``build(series, sample_weight=...)``, not into ``fit``. ``predict`` follows the same order, so
-    predict on a dataset that does not shuffle.
+    predict on a dataset that does not shuffle, and pass the result to ``align``, which drops the
+    rows of padding.
 
     Example:
 
@@ -51,7 +52,7 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
     <WindowDataset: 6 windows of 4 steps, 1 step ahead, in 3 batches>
     >>> len(dataset), dataset.num_windows, dataset.origins.tolist()
     (3, 6, [3, 4, 5, 6, 7, 8])
-    >>> x, y = dataset[0]
+    >>> x, y, *_ = dataset[0]
     >>> x.tolist(), y.tolist()
     ([[0.0, 1.0, 2.0, 3.0], [1.0, 2.0, 3.0, 4.0]], [4.0, 5.0])
     """
