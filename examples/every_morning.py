@@ -47,8 +47,9 @@ def morning(day: pd.Timestamp, table: pd.DataFrame, plan: pd.DataFrame, folder: 
         before, recent, band, latest = kt.load_windows(path).split(table, at=borders)
         new = kt.fine_tune(model, recent, calibration=band, epochs=40)
 
-        def served(train: kt.WindowDataset, held_out: kt.WindowDataset) -> np.ndarray:
-            return model.predict(held_out, verbose=0)[..., 1]  # the median of the one in the file
+        def served(train: kt.WindowDataset, held_out: kt.WindowDataset) -> dict:
+            predictions = model.predict(held_out, verbose=0)
+            return held_out.align(predictions, quantiles=(0.1, 0.5, 0.9))
 
         report = kt.compare(new, before, latest, baselines=[served], period=7)
         if report.table["skill"][0] > 0:

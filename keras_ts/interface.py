@@ -143,19 +143,15 @@ class Interface:
     @property
     def units(self) -> float | list[float] | None:
         """The unit of each target, if the model has smoothing; else None."""
-        for layer in self.model.layers:
-            if isinstance(layer, SmoothedForecast):
-                return 1.0 if layer.unit is None else layer.unit
-        return None
+        units = [layer.unit for layer in _layers_of(self.model, SmoothedForecast)]
+        if not units:
+            return None
+        return 1.0 if units[0] is None else units[0]
 
     @cached_property
     def masked(self) -> Literal["any", "targets"] | None:
         """Rows that are masked: "any" if one value is missing, "targets" if all are; or None."""
-        features = {
-            layer.features
-            for layer in _keras_private.layers_within(self.model)
-            if isinstance(layer, MaskMissing)
-        }
+        features = {layer.features for layer in _layers_of(self.model, MaskMissing)}
         if not features:
             return None
         return "any" if "any" in features else "targets"
@@ -269,6 +265,11 @@ class Interface:
                 )
 
 
+def _layers_of(model: keras.Model, kind: type) -> list[Any]:
+    """Return the layers of a kind that a model has, also within other layers."""
+    return [layer for layer in _keras_private.layers_within(model) if isinstance(layer, kind)]
+
+
 def _from_the_end(layer: Any) -> Iterator[Any]:
     """Yield the layers of a model from the last one, in place of an inner model its own.
 
@@ -303,9 +304,7 @@ def in_layers(model: keras.Model) -> Carried | None:
     Raises:
         ValueError: The model has several that carry different windows.
     """
-    layers = [
-        layer for layer in _keras_private.layers_within(model) if isinstance(layer, WindowedInput)
-    ]
+    layers = _layers_of(model, WindowedInput)
     for layer in layers[1:]:
         if layer.carried != layers[0].carried:
             raise ValueError(

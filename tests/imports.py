@@ -14,6 +14,7 @@ ROOMS = [
         "_models",
         "_per_window",
         "_progress",
+        "_quantiles",
         "_registration",
         "_typing",
         "_version",

@@ -1,12 +1,18 @@
 """Calibrates a model: adds prediction intervals that contain the share of values they promise."""
 
+import warnings
 from typing import Any
 
 import keras
 import numpy as np
 
 from keras_ts import _checks, _keras_private
+<<<<<<< HEAD
 from keras_ts._models import check_model, has_own_step
+=======
+from keras_ts._models import check_model
+from keras_ts._quantiles import pair_of, pairs_of
+>>>>>>> h-c
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.conformal import floors, margins, windows_needed
 from keras_ts.evaluation.arithmetic.coverage import differing_halves
@@ -14,12 +20,7 @@ from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.evaluation.tuning import NOT_COMPILED, settings_of, trained_further
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.bounded import Bounded
-from keras_ts.layers.conformal_interval import (
-    ConformalInterval,
-    checked_coverage,
-    pair_of,
-    shares_of,
-)
+from keras_ts.layers.conformal_interval import ConformalInterval, checked_coverage
 from keras_ts.windows.arithmetic.scale import window_scales
 from keras_ts.windows.dataset import WindowDataset
 
@@ -42,6 +43,10 @@ def calibrate(
     overlap, and a series changes. Keep the part long, recent, and free of anything the model was
     trained on. Missing targets of ``missing="mask_targets"`` are left out: the width at a step
     comes from the errors present at that step.
+
+    A model of quantiles keeps all its levels. Each symmetric pair, such as 0.1 and 0.9, is moved by
+    the errors of its own interval; a pair with too few windows and a level without a partner stay
+    as they are, but that they give way to the others where they would cross. A warning names them.
 
     The result ends in a ``ConformalInterval``, and is a model like any other: ``forecast`` returns
     the bounds in columns of their own, and saving and exporting keep the intervals. It shares its
@@ -75,14 +80,15 @@ def calibrate(
         validation: Windows that the model was not trained on. Judge the result on other windows: on
             these, ``compare`` warns.
         coverage: Share of values that an interval shall contain, or an increasing list of shares.
-            Defaults to None: those whose pair of quantiles the model has; 0.8 and 0.95 for a point.
+            Of a model of quantiles, those that must be calibrated: the others are wherever the
+            windows suffice. Defaults to None: none of them must; 0.8 and 0.95 for a point.
         train_on: Windows to train the net on further once the widths are measured, such as those of
             all rows so far. ``model`` must be compiled, and stays as it is. Defaults to None: the
             net is not trained.
 
     Returns:
         The calibrated model, not compiled, whose outputs have a last axis: lower bounds, the point
-        or median, upper bounds.
+        or median, upper bounds; of a model of quantiles, its levels.
 
     Raises:
         TypeError: ``model`` is not a Keras model, or ``validation`` not a ``WindowDataset``.
@@ -90,7 +96,7 @@ def calibrate(
             windows are too few; with ``train_on``, it is not compiled, or its training diverges.
     """
     model = check_model(model, built=True)
-    shares = None if coverage is None else checked_coverage(coverage)
+    named = () if coverage is None else checked_coverage(coverage)
     judged = JudgedWindows("validation", validation)
     interface = Interface.of(model, validation)
     if isinstance(interface.last_layer, ConformalInterval):
@@ -105,18 +111,21 @@ def calibrate(
         if settings is None:
             raise ValueError(NOT_COMPILED)
     levels = interface.quantiles
-    if shares is None:
-        shares = _SHARES if levels is None else _shares_of(levels)
+    shares = (named or _SHARES) if levels is None else _shares_of(levels, named)
     pairs = [None if levels is None else pair_of(share, levels) for share in shares]
     unbounded = model
     if interface.bounds is not None:
         inputs, outputs, _ = _tensors(interface, validation)
         unbounded = keras.Model(inputs, _unbounded(outputs))
     lower, upper, scales, windows = _errors(unbounded, judged, levels, pairs)
-    check_enough(np.sum(~np.isnan(lower[0]), axis=0), shares)
+    counts = np.sum(~np.isnan(lower[0]), axis=0)
+    check_enough(counts, named or (shares if levels is None else shares[:1]))
+    if levels is not None:
+        shares = _calibrated(levels, shares, int(counts.min()))
     floor = floors(scales).astype(np.float32)
     divisor = np.maximum(scales, floor)[:, None]
-    scores = [np.maximum(*sides) / divisor for sides in zip(lower, upper, strict=True)]
+    sides = list(zip(lower, upper, strict=True))[: len(shares)]
+    scores = [np.maximum(*side) / divisor for side in sides]
     by_share = [margins(own, share) for own, share in zip(scores, shares, strict=True)]
     if train_on is not None and settings is not None:
         trained = trained_further(model, train_on, settings, name="train_on")
@@ -124,6 +133,7 @@ def calibrate(
     layer = ConformalInterval(
         shares,
         quantiles=levels,
+        keep_others=levels is not None,
         targets=_targets(judged),
         sequence=judged.geometry.sequence,
         calibrated_on=judged.mark(),
@@ -165,15 +175,36 @@ def _kept(model: keras.Model, settings: dict[str, Any] | None) -> dict[str, Any]
     return {name: value for name, value in settings.items() if name != "jit_compile"}
 
 
-def _shares_of(levels: tuple[float, ...]) -> tuple[float, ...]:
-    """Return the coverages that a model of quantiles has, or raise an error."""
-    shares = shares_of(levels)
+def _shares_of(levels: tuple[float, ...], named: tuple[float, ...]) -> tuple[float, ...]:
+    """Return all coverages that a model of quantiles has; raise an error if one is lacking."""
+    for share in named:
+        pair_of(share, levels)
+    shares = tuple(pairs_of(levels))
     if not shares:
         raise ValueError(
             f"model forecasts the quantiles {list(levels)}, which hold both levels of no coverage. "
             "Train it with a pair of them, such as 0.1 and 0.9."
         )
-    return tuple(shares)
+    return shares
+
+
+def _calibrated(
+    levels: tuple[float, ...], shares: tuple[float, ...], count: int
+) -> tuple[float, ...]:
+    """Return the coverages that ``count`` windows suffice for; warn of levels left as they are."""
+    enough = tuple(share for share in shares if windows_needed(share) <= count)
+    pairs = [[levels[place] for place in places] for places in pairs_of(levels).values()]
+    alone = set(levels).difference([0.5], *pairs)
+    left = [f"{level} has no symmetric partner" for level in sorted(alone)]
+    for (low, high), share in zip(pairs[len(enough) :], shares[len(enough) :], strict=True):
+        left.append(f"{low} and {high} need {windows_needed(share)} windows, not {count}")
+    if left:
+        warnings.warn(
+            "calibrate leaves some levels of the model as they are, in order with the others: "
+            f"{'; '.join(left)}.",
+            stacklevel=3,
+        )
+    return enough
 
 
 def _halves(

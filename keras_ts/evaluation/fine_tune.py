@@ -7,12 +7,13 @@ import numpy as np
 
 from keras_ts import _keras_private
 from keras_ts._models import check_model
+from keras_ts._quantiles import pair_of
 from keras_ts.evaluation.calibrate import calibrate, check_enough
 from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.evaluation.tuning import CURE, NOT_COMPILED, settings_of, trained_further
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.bounded import Bounded
-from keras_ts.layers.conformal_interval import ConformalInterval, checked_coverage, pair_of
+from keras_ts.layers.conformal_interval import ConformalInterval, checked_coverage
 from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset

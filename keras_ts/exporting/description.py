@@ -8,8 +8,8 @@ from typing import Any
 
 import keras
 
+from keras_ts._quantiles import output_names
 from keras_ts._version import __version__
-from keras_ts.forecasting.frames import output_names
 from keras_ts.forecasting.history import needed_rows
 from keras_ts.forecasting.rollout import Forecaster, Rollout, forecaster_of
 from keras_ts.windows.arithmetic.categories import made_columns

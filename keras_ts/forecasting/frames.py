@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts._quantiles import output_names
 from keras_ts._typing import Array, IntArray
 from keras_ts.interface import Interface
 from keras_ts.windows.arithmetic.categories import collapsed
@@ -102,13 +103,6 @@ def as_frames(
         stamps = None if times is None else times[rows].ravel()
         frames.append(_frame(table, first, windows, stamps, own))
     return frames if listed else frames[0]
-
-
-def output_names(target: str, quantiles: Sequence[float] | None) -> list[str]:
-    """Return the names of a target's columns; a point or the median has the target's own."""
-    if quantiles is None:
-        return [target]
-    return [target if level == 0.5 else f"{target}_{level:g}" for level in quantiles]
 
 
 def _columns(

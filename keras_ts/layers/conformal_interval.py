@@ -15,6 +15,7 @@ from keras import ops
 
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
+from keras_ts._quantiles import outer_levels, pair_of
 from keras_ts._registration import registered, renamed
 from keras_ts.layers.select_columns import selected
 from keras_ts.windows.arithmetic.scale import window_scales
@@ -62,6 +63,8 @@ class ConformalInterval(keras.layers.Layer):
         sequence: True where forecasts have an axis for the steps of the window. Defaults to False.
         calibrated_on: Fingerprint of the held-out targets that set the margins; ``compare`` warns
             if it judges on them. Defaults to None.
+        keep_others: True to give the levels of ``quantiles`` that belong to no coverage, too, as
+            they are, but none past a bound of an interval. Defaults to False: leave them out.
         compiled_with: What the model inside was compiled with, as ``get_compile_config`` of a Keras
             model returns it: plain values, by which ``fine_tune`` trains it further. Defaults to
             None: unknown.
@@ -77,8 +80,8 @@ class ConformalInterval(keras.layers.Layer):
 
     Output shape:
         The forecasts' without the axis of quantiles, and a last axis of
-        ``2 * len(coverage) + 1``: lower bounds, point or median, upper bounds, increasing. Float32
-        under a half-precision policy.
+        ``2 * len(coverage) + 1``: lower bounds, point or median, upper bounds, increasing; with
+        ``keep_others`` of ``len(quantiles)``. Float32 under a half-precision policy.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -93,6 +96,7 @@ class ConformalInterval(keras.layers.Layer):
         quantiles: Sequence[float] | None = None,
         targets: int | Sequence[int] | None = None,
         sequence: bool = False,
+        keep_others: bool = False,
         calibrated_on: str | None = None,
         compiled_with: dict[str, Any] | None = None,
         halves: Sequence[float] | None = None,
@@ -102,6 +106,7 @@ class ConformalInterval(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         self.coverage = checked_coverage(coverage)
         self.given_quantiles = None if quantiles is None else _checks.levels("quantiles", quantiles)
+        self.keep_others = _checks.boolean("keep_others", keep_others)
         self._pairs = [
             None if self.given_quantiles is None else pair_of(share, self.given_quantiles)
             for share in self.coverage
@@ -128,9 +133,10 @@ class ConformalInterval(keras.layers.Layer):
     @property
     def quantiles(self) -> tuple[float, ...]:
         """The levels of the output's last axis: those of the bounds, and 0.5."""
-        low = [outer_levels(share)[0] for share in reversed(self.coverage)]
-        high = [outer_levels(share)[1] for share in self.coverage]
-        return (*low, 0.5, *high)
+        if self.keep_others and self.given_quantiles is not None:
+            return self.given_quantiles
+        low, high = zip(*map(outer_levels, self.coverage), strict=True)
+        return (*reversed(low), 0.5, *high)
 
     def build(self, input_shape: Any) -> None:
         """Make a margin for each coverage, step and target."""
@@ -166,7 +172,29 @@ class ConformalInterval(keras.layers.Layer):
             low, high = ops.minimum(low, begin - margin), ops.maximum(high, end + margin)
             lower.insert(0, low)
             upper.append(high)
-        return ops.stack([*lower, point, *upper], axis=-1)
+        bounds = [*lower, point, *upper]
+        return ops.stack(self._with_others(forecasts, bounds), axis=-1)
+
+    def _with_others(self, forecasts: Any, bounds: list[Any]) -> list[Any]:
+        """Return the bounds and point among the other quantiles, which give way to them."""
+        levels = self.given_quantiles
+        if not self.keep_others or levels is None:
+            return bounds
+        middle = levels.index(0.5)
+        low, high = zip(*(pair for pair in self._pairs if pair is not None), strict=True)
+        fixed = dict(zip((*reversed(low), middle, *high), bounds, strict=True))
+        values = [fixed.get(place, forecasts[..., place]) for place in range(len(levels))]
+        above, below = range(middle + 1, len(levels)), range(middle - 1, -1, -1)
+        for places, back, inner, outer in (
+            (above, -1, ops.maximum, ops.minimum),
+            (below, 1, ops.minimum, ops.maximum),
+        ):
+            for place in reversed(places[:-1]):  # None lies beyond a bound outside of it,
+                if place not in fixed:
+                    values[place] = outer(values[place], values[place - back])
+            for place in places:  # nor within one inside.
+                values[place] = inner(values[place], values[place + back])
+        return values
 
     def _scale(self, past: Any) -> Any:
         """Return the scale of each window, ``(batch, 1)`` or ``(batch, targets)``."""
@@ -231,6 +259,7 @@ class ConformalInterval(keras.layers.Layer):
             "quantiles": None if self.given_quantiles is None else list(self.given_quantiles),
             "targets": self.targets,
             "sequence": self.sequence,
+            "keep_others": self.keep_others,
             "calibrated_on": self.calibrated_on,
             "compiled_with": self.compiled_with,
             "halves": None if self.halves is None else list(self.halves),
@@ -261,34 +290,3 @@ def checked_coverage(coverage: Any) -> tuple[float, ...]:
             f"increasing, {_MOST_COVERAGES} at most. Received: coverage={_checks.shown(coverage)}."
         )
     return shares
-
-
-def outer_levels(share: float) -> tuple[float, float]:
-    """Return the levels of the bounds of a coverage: 0.1 and 0.9 for 0.8."""
-    low = round((1 - share) / 2, 12)
-    return low, round(1 - low, 12)
-
-
-def shares_of(levels: tuple[float, ...]) -> list[float]:
-    """Return the coverages whose two quantiles are among ``levels``, increasing."""
-    return [
-        round(1 - 2 * low, 12)
-        for low in reversed(levels)
-        if low < 0.5 and any(abs(1 - low - high) < 1e-9 for high in levels)
-    ]
-
-
-def pair_of(share: float, levels: tuple[float, ...]) -> tuple[int, int]:
-    """Return the places of a coverage's two quantiles among ``levels``."""
-    places = [
-        [place for place, level in enumerate(levels) if abs(level - bound) < 1e-9]
-        for bound in outer_levels(share)
-    ]
-    if not all(places):
-        having = shares_of(levels)
-        can = f"It has those of coverage={having}." if having else "It has those of no coverage."
-        raise ValueError(
-            f"coverage={share} needs the levels {list(outer_levels(share))}, and the model gives "
-            f"{list(levels)}. {can}"
-        )
-    return places[0][0], places[1][0]

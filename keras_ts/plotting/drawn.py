@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from keras_ts._quantiles import pairs_of
 from keras_ts._typing import Array
 
 
@@ -57,10 +56,7 @@ def bands_of(levels: list[float], values: Array) -> dict[float, tuple[Array, Arr
         levels: The quantile levels on the last axis of ``values``.
         values: ``(steps, levels)``.
     """
-    order = np.argsort(levels)
-    levels, values = [levels[index] for index in order], values[:, order]
     return {
-        round(high - low, 6): (values[:, index], values[:, -1 - index])
-        for index, (low, high) in enumerate(zip(levels, reversed(levels), strict=True))
-        if low < high and abs(low + high - 1) < 1e-6
+        share: (values[:, low], values[:, high])
+        for share, (low, high) in reversed(pairs_of(levels).items())
     }

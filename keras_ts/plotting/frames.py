@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts._quantiles import level_columns
 from keras_ts._typing import Array
 from keras_ts.plotting.drawn import Drawn, Picture, bands_of
 
@@ -38,7 +39,9 @@ def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Pic
         )
     place = ahead.columns.index("step")
     keys, outputs = ahead.columns[:place], ahead.columns[place + 1 :]
-    target = _target(outputs, history.columns, column)
+    targets = [name for name in outputs if name in history.columns]
+    target = _target(targets, outputs, history.columns, column)
+    levels = level_columns(target, outputs, targets)
     id_column, time_column = _key_columns(ahead, history, keys)
     labels = [None] if id_column is None else ahead[id_column].unique(maintain_order=True).to_list()
     drawn = []
@@ -60,7 +63,7 @@ def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Pic
             moments, ahead_moments = _moments(past[time_column]), _moments(future[time_column])
             order = np.argsort(moments, kind="stable")
             values, moments = values[order], moments[order]
-        outer = _bands(future, target, outputs)
+        outer = _bands(future, levels)
         shown = _floats(future[target], "predictions")
         drawn.append(Drawn(label, values, moments, shown, ahead_moments, outer))
     return Picture(drawn, target, time_column is not None, len(labels), ids is not None)
@@ -90,9 +93,8 @@ def _table(frame: Any, argument: str) -> Any:
     return table
 
 
-def _target(outputs: list[str], columns: list[str], column: str | None) -> str:
+def _target(targets: list[str], outputs: list[str], columns: list[str], column: str | None) -> str:
     """Return the target to draw: ``column``, or the first that stands in both frames."""
-    targets = [name for name in outputs if name in columns]
     if column is None and targets:
         return targets[0]
     if column not in targets:
@@ -161,14 +163,6 @@ def _moments(column: Any) -> Array:
     return values.astype("datetime64[us]") if values.dtype == object else values
 
 
-def _bands(future: Any, target: str, outputs: list[str]) -> dict[float, tuple[Array, Array]]:
-    levels: dict[float, str] = {}
-    for name in outputs:
-        begin, _, end = name.rpartition("_")
-        if begin == target:
-            try:
-                levels[float(end)] = name
-            except ValueError:
-                continue
+def _bands(future: Any, levels: dict[float, str]) -> dict[float, tuple[Array, Array]]:
     values = [future[name].to_numpy().astype(float) for name in levels.values()]
     return bands_of(list(levels), np.stack(values, axis=1)) if levels else {}

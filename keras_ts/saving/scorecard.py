@@ -9,7 +9,7 @@ from keras_ts import _checks
 from keras_ts._files import path_text
 from keras_ts._models import unwrapped
 from keras_ts.interface import Interface, carried_by
-from keras_ts.layers.conformal_interval import checked_coverage, outer_levels
+from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.saving.card import Scorecard
 from keras_ts.saving.config import entries, title
 from keras_ts.saving.diagnose import short
@@ -20,6 +20,8 @@ from keras_ts.saving.weights import Weights, digests_in
 from keras_ts.windows.carried import Carried
 
 _INTERVAL = "keras_ts>ConformalInterval"
+# The settings that say which levels it gives.
+_LEVELS = ("coverage", "quantiles", "keep_others")
 # A ConformalInterval has two weights: margins and floor.
 _WEIGHTS_OF_INTERVAL = 2
 
@@ -101,13 +103,12 @@ def _of_file(path: str) -> Scorecard:
 
 
 def _bounds(layer: Any, path: str) -> tuple[float, ...]:
-    """Return the bounds of a ``ConformalInterval`` from its config."""
+    """Return the levels that a ``ConformalInterval`` gives from its config."""
+    settings = {key: layer[key] for key in _LEVELS if key in layer}
     try:
-        shares = checked_coverage(layer["coverage"])
-    except (TypeError, ValueError, KeyError) as error:
+        return ConformalInterval(**settings).quantiles
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{path!r} holds an invalid ConformalInterval: {short(error)}") from None
-    low, high = zip(*map(outer_levels, shares), strict=True)
-    return (*reversed(low), 0.5, *high)
 
 
 def _scorecard(

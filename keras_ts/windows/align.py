@@ -1,10 +1,12 @@
 """``Placement``: finds the positions, timestamps and labels of windows and of their targets."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from keras_ts._quantiles import output_names
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.geometry import Geometry, WindowRanges
 from keras_ts.windows.reading.panel import Panel
@@ -30,10 +32,13 @@ class Placement:
         flat = self.ranges.starts(windows) + self.geometry.reach - 1
         return self._moments(flat, self.ranges.series_of(windows))
 
-    def table(self, actual: Array, predictions: Array) -> dict[str, Array]:
+    def table(
+        self, actual: Array, predictions: Array, levels: Sequence[float] | None = None
+    ) -> dict[str, Array]:
         """Return one row per window, input (in sequences) and step: see ``WindowDataset.align``.
 
-        Inputs before their series, which have no timestamp, get no row.
+        Inputs before their series, which have no timestamp, get no row. With ``levels``,
+        predictions have a last axis of quantiles.
         """
         shape = self.geometry
         windows = np.arange(self.ranges.total)
@@ -41,17 +46,21 @@ class Placement:
         steps = np.arange(1, shape.horizon + 1)
         grid = (len(windows), len(inputs), len(steps))
         columns = actual.size // int(np.prod(grid))
-        # Keras itself adds and drops a last axis of length 1; any other shape is a mistake.
+        tail = () if levels is None else (len(levels),)
         received = predictions.shape
-        if actual.shape not in (received, (*received, 1)) and received != (*actual.shape, 1):
+        if received not in [(*fitting, *tail) for fitting in shapes_of(actual.shape, shape)]:
             axes = ["windows", *["inputs"] * shape.sequence, *["steps"] * (shape.horizon > 1)]
             axes += ["columns"] * (actual.ndim > len(axes))
-            quantiles = ""
-            if received[:-1] == actual.shape:
-                quantiles = " Of several quantiles pass one, such as predictions[..., 1]."
+            cure = ""
+            if levels is None and received[:-1] in shapes_of(actual.shape, shape):
+                cure = (
+                    f" If the last axis holds {received[-1]} quantiles, pass their levels as "
+                    "quantiles=, such as [0.1, 0.5, 0.9]."
+                )
             raise ValueError(
-                f"predictions must have one value per target, {actual.shape}. Received shape "
-                f"{received}. The axes are {', '.join(axes)}, in this order.{quantiles}"
+                f"predictions must have one value per target{' and quantile' * len(tail)}, "
+                f"{(*actual.shape, *tail)}. Received shape {received}. The axes are "
+                f"{', '.join([*axes, *['quantiles'] * len(tail)])}, in this order.{cure}"
             )
 
         def rows(values: Array) -> Array:
@@ -62,18 +71,24 @@ class Placement:
         step = rows(steps)
         series = rows(self.ranges.series_of(windows)[:, None, None])
         values = (-1,) if columns == 1 else (-1, columns)
-        actual, predictions = actual.reshape(values), predictions.reshape(values)
+        names = output_names("prediction", levels)
+        by_level = predictions.reshape(*values, len(names))
+        # The point or median first.
+        forecasts = {"prediction": by_level[..., names.index("prediction")]}
+        forecasts |= {name: by_level[..., place] for place, name in enumerate(names)}
+        actual = actual.reshape(values)
         if shape.sequence and shape.before:
             kept = np.flatnonzero(origin >= self.panel.offsets[series])
             series, origin, step = series[kept], origin[kept], step[kept]
-            actual, predictions = actual[kept], predictions[kept]
+            actual = actual[kept]
+            forecasts = {name: column[kept] for name, column in forecasts.items()}
         return {
             "series": self._labels(series),
             "origin": self._moments(origin, series),
             "step": step,
             "target": self._moments(origin + shape.gap + step, series),
             "actual": actual,
-            "prediction": predictions,
+            **forecasts,
         }
 
     def _labels(self, series: IntArray) -> Array:
@@ -83,6 +98,18 @@ class Placement:
         if self.panel.clock is not None:
             return self.panel.clock.stamps(flat)
         return flat - self.panel.offsets[series]
+
+
+def shapes_of(targets: tuple[int, ...], geometry: Geometry) -> list[tuple[int, ...]]:
+    """Return the shapes that forecasts of targets may have; any other one is a mistake."""
+    # Keras itself adds and drops a last axis of length 1.
+    shapes = [targets, (*targets, 1)]
+    if targets[-1:] == (1,) and len(targets) > 1:
+        shapes.append(targets[:-1])
+    if geometry.horizon == 1:  # A single step may keep its axis.
+        lead = 1 + geometry.sequence
+        shapes.append((*targets[:lead], 1, *targets[lead:]))
+    return shapes
 
 
 def label_column(labels: tuple[Any, ...]) -> Array:

@@ -52,7 +52,8 @@ class WindowDataset(keras.utils.PyDataset):
     ``fit(dataset, shuffle=False)``: the windows are shuffled by the dataset's own setting, and
     Keras would also shuffle the batches, by Python's ``random``. Weights go into
     ``build(series, sample_weight=...)``, not into ``fit``. ``predict`` follows the dataset's order,
-    so predict on one that does not shuffle.
+    so predict on one that does not shuffle, and pass the result to ``align``, which drops the rows
+    of padding.
 
     Example:
 
@@ -63,7 +64,7 @@ class WindowDataset(keras.utils.PyDataset):
     <WindowDataset: 6 windows of 4 steps, 1 step ahead, in 3 batches>
     >>> len(dataset), dataset.num_windows, dataset.origins.tolist()
     (3, 6, [3, 4, 5, 6, 7, 8])
-    >>> x, y = dataset[0]
+    >>> x, y, *_ = dataset[0]
     >>> x.tolist(), y.tolist()
     ([[0.0, 1.0, 2.0, 3.0], [1.0, 2.0, 3.0, 4.0]], [4.0, 5.0])
     """
@@ -326,8 +327,12 @@ class WindowDataset(keras.utils.PyDataset):
         self._source = replace(self._source, sampler=replace(sampler, seed=seed))
         self._go_to(epoch, batch)
 
-    def align(self, predictions: Any) -> dict[str, Array]:
+    def align(self, predictions: Any, quantiles: Any = None) -> dict[str, Array]:
         """Return a table of the predictions for all windows, with their places in the series.
+
+        It takes what ``predict`` of a model returns for this dataset. If that holds quantiles or
+        calibrated intervals, pass their levels, which an array cannot tell: the median becomes
+        ``prediction``, the others ``prediction_0.1``, ``prediction_0.9`` and so on.
 
         Example:
 
@@ -335,33 +340,31 @@ class WindowDataset(keras.utils.PyDataset):
         >>> table = dataset.align(np.array([[3.1, 4.1], [4.2, 5.2]]))
         >>> table["target"].tolist(), table["prediction"].tolist()
         ([3, 4, 4, 5], [3.1, 4.1, 4.2, 5.2])
+        >>> bands = np.array([[[2, 3, 4], [3, 4, 6]], [[3, 4, 5], [4, 5, 7]]])
+        >>> table = dataset.align(bands, quantiles=[0.1, 0.5, 0.9])
+        >>> table["prediction"].tolist(), table["prediction_0.9"].tolist()
+        ([3, 4, 4, 5], [4, 6, 5, 7])
 
         Args:
             predictions: One prediction per target, in time order, as ``predict`` returns them
                 for this dataset if it does not shuffle. Rows of padding are dropped.
+            quantiles: The levels of the quantiles on the last axis, such as ``[0.1, 0.5, 0.9]``;
+                after ``calibrate(model, validation, coverage=0.8)`` of a point forecast these
+                three. Defaults to None: point forecasts.
 
         Returns:
             Columns of equal length, with one row per window and step (and, in sequences, per
             input): ``series`` (its label or number), ``origin`` and ``target`` (positions, or
             timestamps as in ``origins``), ``step`` (from 1), ``actual`` and ``prediction`` (with
-            an axis for several target columns).
+            an axis for several target columns), then ``prediction_0.1`` and so on.
 
         Raises:
-            TypeError: The predictions are not real numbers.
-            ValueError: The dataset shuffles or leaves out windows, or the shape does not fit.
+            TypeError: The predictions are not real numbers, or ``quantiles`` no list of numbers.
+            ValueError: The dataset shuffles or leaves out windows, the shape does not fit, or
+                ``quantiles`` do not increase within 0 and 1, or lack 0.5.
         """
-        sampler = self._source.sampler
-        if sampler.shuffle or sampler.size < sampler.total:
-            raise ValueError(
-                "align needs all windows in time order, and this dataset "
-                + ("shuffles. " if sampler.shuffle else "leaves some out. ")
-                + 'Build it with shuffle=False and remainder="keep", without shard, and '
-                "predict on that."
-            )
-        predictions = _checks.numeric(predictions, "predictions")
-        if predictions.ndim and len(predictions) == sampler.positions:
-            predictions = predictions[: sampler.size]  # Without the padding.
-        return self._source.placement.table(self._source.targets(), predictions)
+        levels = None if quantiles is None else _checks.levels("quantiles", quantiles)
+        return self._source.align(_checks.numeric(predictions, "predictions"), levels)
 
     def to_numpy(self) -> Any:
         """Return all windows ``(x, y)`` in time order, with weights if there are any.

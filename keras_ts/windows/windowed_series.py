@@ -137,7 +137,7 @@ class WindowedSeries(WindowSpec):
         >>> dataset = WindowedSeries(window=20, batch_size=16).build(np.arange(100.0))
         >>> len(dataset), dataset.num_windows
         (5, 80)
-        >>> x, y = dataset[0]
+        >>> x, y, *_ = dataset[0]
         >>> x.shape, y.shape
         ((16, 20), (16,))
 

@@ -126,3 +126,31 @@ def test_settings_that_are_refused(settings, error, says):
 def test_inputs_that_do_not_fit(settings, shapes):
     with pytest.raises(ValueError, match=r"ConformalInterval takes .forecasts, window."):
         ConformalInterval(0.8, **settings).build(shapes)
+
+
+def test_a_layer_of_a_file_of_0_2_0_gives_the_bounds_of_its_coverages_alone():
+    config = {
+        "coverage": [0.8], "quantiles": [0.05, 0.1, 0.5, 0.9, 0.95], "targets": None,
+        "sequence": False, "calibrated_on": None, "compiled_with": None, "halves": None,
+    }  # fmt: skip
+    quantiles = np.array([[[0.0, 1.0, 2.0, 4.0, 5.0]]], "float32")
+    layer = ConformalInterval.from_config(config)
+    assert layer.quantiles == (0.1, 0.5, 0.9)
+    past = np.array([[0.0, 1.0]], "float32")
+    assert bands(layer, 0.5, quantiles, past).tolist() == [[[0.5, 2.0, 4.5]]]
+
+
+@pytest.mark.parametrize(("margin", "expected"), [
+    (0.5, [0.0, 0.5, 2.0, 3.0, 4.5, 5.0]),
+    (2.0, [-1.0, -1.0, 2.0, 3.0, 6.0, 6.0]),
+    (-1.5, [0.0, 2.0, 2.0, 2.5, 2.5, 5.0]),
+])  # fmt: skip
+def test_other_levels_stay_unless_they_would_cross(margin, expected):
+    quantiles = np.array([[[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]]], "float32")
+    levels = [0.05, 0.1, 0.5, 0.7, 0.9, 0.95]
+    layer = ConformalInterval(0.8, quantiles=levels, keep_others=True)
+    assert layer.quantiles == tuple(levels)
+    past = np.array([[0.0, 1.0]], "float32")
+    assert bands(layer, margin, quantiles, past).tolist() == [[expected]]
+    assert layer.compute_output_shape([(None, 1, 6), (None, 2)]) == (None, 1, 6)
+    assert ConformalInterval.from_config(layer.get_config()).quantiles == tuple(levels)

@@ -227,3 +227,35 @@ def test_ids_in_a_column():
     for ids in (pd.Series(["south"]), pl.Series(["south"]), np.array(["south"])):
         axes = plot_forecast(series, ahead, ids=ids)
         assert [text.get_text() for text in axes.get_legend().get_texts()][:1] == ["south"]
+
+
+def drawn_bands(axes):
+    """Return the least and the greatest value of each band by its label."""
+    return {
+        band.get_label(): (lambda y: (y.min(), y.max()))(band.get_paths()[0].vertices[:, 1])
+        for band in axes.collections
+    }
+
+
+def test_the_pair_that_exists_has_a_band_beside_a_level_without_a_partner():
+    values = np.array([[4.0, 5.0, 7.0, 8.0], [3.0, 5.0, 8.0, 9.0]])
+    levels = [0.1, 0.5, 0.9, 0.95]
+    from_arrays = plot_forecast(np.arange(5.0), values, quantiles=levels)
+    assert drawn_bands(from_arrays) == {"80% band": (3, 8)}
+    ahead = pd.DataFrame(values, columns=["load_0.1", "load", "load_0.9", "load_0.95"])
+    ahead.insert(0, "step", [1, 2])
+    axes = plot_forecast(pd.DataFrame({"load": np.arange(5.0)}), ahead)
+    assert drawn_bands(axes) == {"80% band": (3, 8)}
+
+
+@pytest.mark.parametrize("other", ["load_2", "load_0.95", "load_of_day"])
+def test_a_target_that_begins_like_another_is_no_quantile_of_it(other):
+    series = pd.DataFrame({"load": np.arange(5.0), other: np.arange(5.0) + 100})
+    ahead = pd.DataFrame({
+        "step": [1, 2],
+        "load_0.1": [4.0, 3.0], "load": 5.0, "load_0.9": [7.0, 8.0],
+        f"{other}_0.1": [104.0, 103.0], other: 105.0, f"{other}_0.9": [107.0, 108.0],
+    })  # fmt: skip
+    assert drawn_bands(plot_forecast(series, ahead)) == {"80% band": (3, 8)}
+    second = plot_forecast(series, ahead, column=other)
+    assert drawn_bands(second) == {"80% band": (103, 108)}

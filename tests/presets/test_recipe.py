@@ -8,6 +8,7 @@ import pytest
 
 from helpers import called, run_fresh, untraced
 from keras_ts import WindowedInput, WindowedSeries, from_preset
+from keras_ts.interface import Interface
 from keras_ts.layers import SortedQuantiles
 from keras_ts.losses import MaskedLoss, QuantileLoss, StandardizedMSE
 from keras_ts.metrics import IntervalCoverage, MedianMAE
@@ -175,6 +176,11 @@ def test_several_targets_count_alike_in_the_standardized_error():
     alone = from_preset("smooth_gru").build(window=8)
     preset.recipe.compile(alone, steps_per_epoch=2)
     assert alone.loss.unit == 1.0
+    # A model around another has what that has.
+    wrapped = keras.Sequential([keras.Input((8, 2)), model])
+    assert Interface.of(wrapped).units == Interface.of(model).units == list(model.loss.unit)
+    preset.recipe.compile(wrapped, steps_per_epoch=len(dataset))
+    assert wrapped.loss.unit == model.loss.unit
 
 
 def ends_in(*layers):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers import distinct, window_settings
-from keras_ts import WindowedSeries
+from keras_ts import RecurrentPreset, WindowedSeries, calibrate
 
 
 @given(window_settings(columns=2), st.booleans())
@@ -74,3 +74,49 @@ def test_align_takes_the_last_axis_that_keras_adds(targets, horizon):
         dataset.align(y[None])
     with pytest.raises(TypeError, match="predictions must hold real numbers"):
         dataset.align(y.astype(str))
+
+
+LEVELS = [0.1, 0.5, 0.9]
+
+
+@pytest.mark.parametrize("targets", ["vector", "sequence"])
+@pytest.mark.parametrize(
+    ("horizon", "columns", "levels"),
+    [(1, None, None), (1, [0], LEVELS), (1, [1, 0], None), (2, [1, 0], LEVELS)],
+)
+def test_align_takes_what_predict_of_a_model_and_of_its_calibrated_one_returns(
+    targets, horizon, columns, levels
+):
+    series = np.random.default_rng(0).normal(size=(30, 2) if columns else 30).cumsum(axis=0)
+    dataset = WindowedSeries(
+        4, horizon, targets=targets, target_columns=columns, batch_size=8, remainder="pad"
+    ).build(series)
+    model = RecurrentPreset(f"sequence_to_{targets}", units=(2,), quantiles=levels).build(dataset)
+    calibrated = calibrate(model, dataset, 0.8)
+    _, y, *_ = dataset.to_numpy()
+    for own, own_levels in ((model, levels), (calibrated, LEVELS)):
+        predictions = own.predict(dataset, verbose=0)
+        assert len(predictions) > dataset.num_windows
+        table = dataset.align(predictions, quantiles=own_levels)
+        names = ["prediction", "prediction_0.1", "prediction_0.9"][: len(own_levels or [0])]
+        assert list(table) == ["series", "origin", "step", "target", "actual", *names]
+        by_level = predictions[: len(y)].reshape(*y.shape, -1)
+        for name, place in zip(names, [1, 0, 2] if own_levels else [0], strict=True):
+            rows = by_level[..., place].reshape(table["actual"].shape)
+            np.testing.assert_array_equal(table[name], rows)
+        np.testing.assert_array_equal(table["actual"], y.reshape(table["actual"].shape))
+
+
+def test_align_does_not_guess_levels():
+    dataset = WindowedSeries(3, horizon=2).build(distinct(20))
+    _, y = dataset.to_numpy()
+    bands = y[..., None] + [-1.0, 0.0, 2.0]
+    with pytest.raises(ValueError, match=r"\(16, 2\)\. .*\(16, 2, 3\).* holds 3 quantiles, pass"):
+        dataset.align(bands)
+    for wrong in (bands[..., :2], y, bands[..., None]):
+        with pytest.raises(ValueError, match=r"target and quantile, \(16, 2, 3\)\. Received shape"):
+            dataset.align(wrong, quantiles=LEVELS)
+    with pytest.raises(ValueError, match="quantiles must increase, lie between 0 and 1, and hold"):
+        dataset.align(bands, quantiles=[0.1, 0.4, 0.9])
+    table = dataset.align(bands, quantiles=LEVELS)
+    assert (table["prediction_0.9"] - table["prediction"] == 2.0).all()

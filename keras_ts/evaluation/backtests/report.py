@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts._quantiles import output_names
 from keras_ts._typing import Array
 from keras_ts.evaluation.judging import NoVerdictError
 from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.evaluation.reports.frames import as_frame
 from keras_ts.evaluation.reports.rows import scores_of_rows
 from keras_ts.evaluation.reports.text import aligned, html_table
-from keras_ts.forecasting.frames import output_names
 from keras_ts.plotting.backtest import plot_backtest
 from keras_ts.saving.card import HEADINGS
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts._quantiles import level_columns
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.labels import alike
 from keras_ts.windows.reading.frames import numbered, numbered_ids, open_frame
@@ -96,7 +97,7 @@ class Fields(NamedTuple):
                     f"{_checks.shown(list(targets))}: it has {_checks.shown(list(columns))}. Name "
                     "it like the target, or pass the columns of ids and times and that one alone."
                 )
-        found = [_with_levels(point, rest) for point in points]
+        found = [_with_levels(point, rest, points) for point in points]
         levels = [own for own, _ in found]
         if any(own != levels[0] for own in levels):
             raise ValueError(
@@ -112,30 +113,19 @@ def _is_bound(column: str, columns: Sequence[str]) -> bool:
 
 
 def _with_levels(
-    point: str, columns: Sequence[str]
+    point: str, columns: Sequence[str], points: Sequence[str]
 ) -> tuple[tuple[float, ...] | None, tuple[str, ...]]:
     """Return the levels of a forecast and their columns, increasing; None and its own without."""
-    by_level = {0.5: point}
+    by_level = {0.5: point, **level_columns(point, columns, points)}
     for column in columns:
         bound = _BOUND.match(column)
         if bound is not None and bound[1] == point:
             side = 0.5 if bound[2] == "hi" else -0.5
             by_level[round(0.5 + side * float(bound[3]) / 100, 6)] = column
-        elif column.startswith(f"{point}_"):
-            level = _number(column.removeprefix(f"{point}_"))
-            if level is not None and 0 < level < 1:
-                by_level[level] = column
     if len(by_level) == 1:
         return None, (point,)
     levels = tuple(sorted(by_level))
     return levels, tuple(by_level[level] for level in levels)
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
 
 
 class Times(NamedTuple):

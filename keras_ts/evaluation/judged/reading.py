@@ -18,6 +18,7 @@ from keras_ts._dtypes import with_exact_integers
 from keras_ts._models import predict
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.arithmetic.verdict import Origins
+from keras_ts.windows.align import shapes_of
 from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.arithmetic.geometry import WindowRanges
 from keras_ts.windows.arithmetic.labels import places_of
@@ -201,11 +202,8 @@ class JudgedWindows:
         """
         shape = self._target_shape(len(outputs) if outputs.ndim else 0)
         tail = () if levels is None else (len(levels),)
-        # Keras itself adds and drops a last axis of length 1; any other shape is a mistake.
-        fitting = {(*shape, *tail), (*shape, 1, *tail)}
-        if shape[-1:] == (1,) and len(shape) > 1:
-            fitting.add((*shape[:-1], *tail))
-        if outputs.shape not in fitting:
+        fitting = shapes_of(shape, self.geometry)
+        if outputs.shape not in [(*own, *tail) for own in fitting]:
             quantile = " and quantile" if tail else ""
             raise ValueError(
                 f"{name} must give one value per target{quantile}, {(*shape, *tail)}. Received "

@@ -95,6 +95,24 @@ class WindowSource(PickledByFields):
         """The places of the windows in the series."""
         return Placement(self.panel, self.sampler.ranges, self.spec.geometry)
 
+    def align(self, predictions: Array, levels: tuple[float, ...] | None) -> dict[str, Array]:
+        """Return a table of predictions for all windows, in time order.
+
+        Raises:
+            ValueError: The windows are read in another order or not all, or the shape does not fit.
+        """
+        sampler = self.sampler
+        if sampler.shuffle or sampler.size < sampler.total:
+            raise ValueError(
+                "align needs all windows in time order, and this dataset "
+                + ("shuffles. " if sampler.shuffle else "leaves some out. ")
+                + 'Build it with shuffle=False and remainder="keep", without shard, and '
+                "predict on that."
+            )
+        if predictions.ndim and len(predictions) == sampler.positions:
+            predictions = predictions[: sampler.size]  # Without the padding.
+        return self.placement.table(self.targets(), predictions, levels)
+
     def _assemble(
         self, windows: IntArray, starts: Any, x: Array, y: Array, factor: Array | None = None
     ) -> Any:
