@@ -84,7 +84,9 @@ def fit(model, dataset, count: int, rank: int) -> tuple[list[float], list[float]
         def on_epoch_end(self, epoch, logs=None):
             seconds.append(time.perf_counter() - self.begin)
 
-    history = model.fit(dataset, epochs=EPOCHS, shuffle=False, verbose=0, callbacks=[Clock()]).history
+    history = model.fit(
+        dataset, epochs=EPOCHS, shuffle=False, verbose=0, callbacks=[Clock()]
+    ).history
     return history["loss"], seconds
 
 

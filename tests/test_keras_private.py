@@ -69,9 +69,10 @@ def reads(tree):
     own = {"self", "cls", "mcs"}
     found = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and re.match(r"_[a-z]", node.attr):
-            if not (isinstance(node.value, ast.Name) and node.value.id in own):
-                found.add(node.attr)
+        if not isinstance(node, ast.Attribute) or not re.match(r"_[a-z]", node.attr):
+            continue
+        if not (isinstance(node.value, ast.Name) and node.value.id in own):
+            found.add(node.attr)
     return found
 
 

@@ -2,8 +2,8 @@
 
     python examples/workers/jax_processes.py
 
-It starts itself as one process, as two and three, and as two of which one is killed in the middle of
-an epoch and both are started again. A cluster would start the processes, one on each host.
+It starts itself as one process, as two and three, and as two of which one is killed in the middle
+of an epoch and both are started again. A cluster would start the processes, one on each host.
 """
 
 import os

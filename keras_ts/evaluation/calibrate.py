@@ -7,12 +7,8 @@ import keras
 import numpy as np
 
 from keras_ts import _checks, _keras_private
-<<<<<<< HEAD
 from keras_ts._models import check_model, has_own_step
-=======
-from keras_ts._models import check_model
 from keras_ts._quantiles import pair_of, pairs_of
->>>>>>> h-c
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.conformal import floors, margins, windows_needed
 from keras_ts.evaluation.arithmetic.coverage import differing_halves

@@ -1,6 +1,6 @@
 """``WindowDataset``: the windows of a series as batches that Keras trains on.
 
-A batch is a function of the epoch and its number, so a dataset has one thing to remember: the epoch.
+A batch is a function of the epoch and its number, so a dataset has to remember the epoch alone.
 ``fit``, ``evaluate`` and ``predict`` (Keras 3.12.4 to 3.16) call these methods, in this order:
 
 1. ``workers`` and ``len(dataset)``, as they make their iterator. TensorFlow also reads the first
@@ -12,9 +12,9 @@ A batch is a function of the epoch and its number, so a dataset has one thing to
    reads batches ahead of those that it trains on. With ``steps_per_epoch`` the calls come every so
    many batches.
 
-A fit that stops within an epoch does not call ``on_epoch_end``, but the next one does, in step 3. So
-that method moves on to the next epoch only if all batches were read since ``on_epoch_begin``, and
-never between steps 1 and 2. Where an epoch is a single batch, step 2 reads all of it, and counts.
+A fit that stops within an epoch does not call ``on_epoch_end``, but the next one does, in step 3.
+So that method moves on to the next epoch only if all batches were read since ``on_epoch_begin``,
+and never between steps 1 and 2. Where an epoch is a single batch, step 2 reads it all, and counts.
 """
 
 import copy
@@ -137,9 +137,8 @@ class WindowDataset(keras.utils.PyDataset):
     def origins(self) -> Array:
         """The position or timestamp of the last input of every window, in time order.
 
-        Timestamps are NumPy's. With a time zone they are Python objects (``pandas.Timestamp`` for
-        pandas, else ``datetime`` with its offset from UTC, to the microsecond), so that ``split``
-        can take each of them.
+        Timestamps are NumPy's; with a time zone ``pandas.Timestamp`` for pandas, else ``datetime``
+        with its offset from UTC. ``split`` takes each of them.
         """
         return self._source.placement.origins()
 
@@ -154,11 +153,10 @@ class WindowDataset(keras.utils.PyDataset):
 
     @property
     def frequency(self) -> str | list[str | None] | None:
-        """The step from one timestamp to the next, read off the timestamps.
+        """The step from one timestamp to the next, such as ``"1 day"`` or ``"month end"``.
 
-        Examples are ``"1 day"``, ``"15 minutes"``, ``"2 weekdays"``, ``"month end"`` and ``"month
-        start, every 3 months"``. It is None without timestamps, and for a series that is too short
-        or has no regular step. If the series of a panel differ, it is a list with one for each.
+        It is None without timestamps, and for a series that is too short or has no regular step. If
+        the series of a panel differ, it is a list with one for each.
         """
         clock = self._source.panel.clock
         if clock is None:
@@ -262,12 +260,10 @@ class WindowDataset(keras.utils.PyDataset):
     def shard(self, count: int, index: int) -> "WindowDataset":
         """Return the rows of every batch that worker ``index`` of ``count`` reads.
 
-        The workers share each batch, so that together they make exactly the steps that one worker
-        would make. A last batch that is not full is filled up, to a multiple of ``count`` times the
-        devices of a worker, with windows of weight 0. Its own windows weigh more in return, so that
-        the mean of the workers' losses is the loss of that batch; the windows of all other batches
-        weigh 1. With ``remainder="drop"`` there is no such batch, and with ``"pad"`` it is full
-        already.
+        Together the workers make exactly the steps that one would make. A last batch that is not
+        full is filled up, to a multiple of ``count`` times the devices of a worker, with windows of
+        weight 0. Its own windows weigh more in return, so that the mean of the workers' losses is
+        the loss of that batch; the windows of all other batches weigh 1.
 
         ``fit(dataset.shard(jax.process_count(), jax.process_index()), shuffle=False)`` trains on
         JAX under ``keras.distribution.DataParallel(auto_shard_dataset=False)``. A loop of one's own
@@ -302,9 +298,8 @@ class WindowDataset(keras.utils.PyDataset):
     def state(self) -> dict[str, Any]:
         """Return how far the run has come, as plain Python values that JSON takes.
 
-        All workers that share the batches have the same state. While a loop of one's own uses a
-        batch, it counts the batches read so far, that one included. Keras's ``fit`` reads ahead, so
-        within its epochs the state is the beginning of the epoch.
+        While a loop of one's own uses a batch, it counts the batches read so far, that one included.
+        Within an epoch of Keras's ``fit``, which reads ahead, it is the beginning of the epoch.
         """
         epochs, batch = divmod(self._next, len(self))
         return run_state.taken(self._source.sampler, self._epoch + epochs, batch)
@@ -312,8 +307,7 @@ class WindowDataset(keras.utils.PyDataset):
     def restore(self, state: dict[str, Any]) -> None:
         """Continue where ``state`` was taken, in this process or another.
 
-        An iteration by hand then goes through the rest of the epoch. Keras's ``fit`` begins that
-        epoch again; ``TrainingBackup`` continues a fit that was killed.
+        An iteration by hand then reads the rest of the epoch; Keras's ``fit`` begins it again.
 
         Args:
             state: The dict that ``state()`` returned for the same series and settings, for any

@@ -30,5 +30,5 @@ def in_stretches(dataset: WindowDataset, steps: int) -> WindowDataset:
     """Return a dataset that goes through the batches of another one, ``steps`` in an epoch."""
     part = of_source(dataset, dataset._source)
     part.__class__ = _Stretches
-    part._steps = steps  # type: ignore[attr-defined]
+    part._steps = steps
     return part

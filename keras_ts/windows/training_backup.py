@@ -46,9 +46,8 @@ class TrainingBackup(keras.callbacks.Callback):
     >>> backup = TrainingBackup(train, "backup")
     >>> backup.epoch  # Nothing was kept, so the fit begins at epoch 0.
     0
-    >>> history = model.fit(
-    ...     train, epochs=2, initial_epoch=backup.epoch, shuffle=False, callbacks=[backup], verbose=0
-    ... )
+    >>> settings = {"initial_epoch": backup.epoch, "shuffle": False, "verbose": 0}
+    >>> history = model.fit(train, epochs=2, callbacks=[backup], **settings)
 
     ``preset.fit(train, callbacks=[backup])`` passes ``initial_epoch`` and ``shuffle`` by itself.
 
@@ -154,7 +153,9 @@ class TrainingBackup(keras.callbacks.Callback):
     def _write(self, epoch: int) -> None:
         values = [_value(variable) for variable in _variables(self.model)]
         about = {"epoch": epoch, "state": self.dataset.state(), "data": _digest(self.dataset)}
-        arrays = {f"variable_{number}": value for number, value in enumerate(values)}
+        arrays: dict[str, Any] = {
+            f"variable_{number}": value for number, value in enumerate(values)
+        }
         arrays |= {f"torch_{number}": state for number, state in enumerate(_torch_states())}
         arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
         self.backup_dir.mkdir(parents=True, exist_ok=True)

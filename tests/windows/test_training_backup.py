@@ -1,4 +1,4 @@
-"""A fit that was killed goes on from its last whole epoch, and ends bit for bit as if it was not."""
+"""A fit that was killed goes on from its last whole epoch, and ends bit for bit as if not."""
 
 import signal
 import subprocess
@@ -141,7 +141,7 @@ def unbuilt_model():
 
 
 def test_other_arguments_are_refused(tmp_path):
-    with pytest.raises(TypeError, match="dataset must be a WindowDataset. Received: ndarray"):
+    with pytest.raises(TypeError, match=r"dataset must be a WindowDataset\. Received: ndarray"):
         TrainingBackup(np.zeros(3), tmp_path)
     with pytest.raises(ValueError, match="TrainingBackup belongs to one dataset"):
         backtest(

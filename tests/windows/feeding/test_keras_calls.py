@@ -1,5 +1,6 @@
-"""An epoch counts if all of its batches were read, and ``fit(shuffle=False)`` reads them in order."""
+"""An epoch counts if all of its batches were read; ``fit(shuffle=False)`` reads them in order."""
 
+import contextlib
 import copy
 import pickle
 
@@ -137,10 +138,8 @@ def test_evaluations_and_predictions_are_passes_too():
 @pytest.mark.parametrize("action", [stop, interrupt])
 def test_a_fit_that_stops_within_an_epoch_begins_it_again(action):
     dataset = built()
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         fit(dataset, At(2, action, epoch=1), epochs=3)
-    except KeyboardInterrupt:
-        pass
     assert dataset.state() == {**built().state(), "epoch": 1}
     fit(dataset)
     assert dataset.epoch == 2
@@ -268,7 +267,7 @@ def test_evaluate_and_predict():
 def test_stretches_go_on_where_the_last_one_ends(steps):
     """As one long row of the batches of all epochs, cut every ``steps`` batches."""
     dataset = built()
-    row = sum(epochs_of(dataset, 6), [])
+    row = [begin for order in epochs_of(dataset, 6) for begin in order]
     stretches = in_stretches(dataset, steps)
     assert len(stretches) == steps
     for epoch in range(3):

@@ -52,9 +52,9 @@ def test_a_process_of_several_reads_its_own_shard_alone(method, monkeypatch):
 def test_devices_share_equal_parts_of_every_batch_or_none(monkeypatch):
     """The last batch has 3 windows."""
     distribute(monkeypatch, Workers(devices=2))
-    with pytest.raises(ValueError, match='2 devices cannot share a batch of 3 .*remainder="pad"'):
+    with pytest.raises(ValueError, match=r'2 devices cannot share a batch of 3 .*remainder="pad"'):
         compiled().fit(built(), verbose=0)
-    with pytest.raises(ValueError, match="batch of 9 windows.*multiple of their number"):
+    with pytest.raises(ValueError, match=r"batch of 9 windows.*multiple of their number"):
         compiled().fit(built(9, 18), verbose=0)
     padded = WindowedSeries(4, batch_size=8, remainder="pad").build(np.sin(distinct(23)))
     compiled().fit(padded, validation_data=built().shard(1, 0), verbose=0)
@@ -71,7 +71,7 @@ def test_a_seed_that_each_process_has_drawn_cuts_no_shards(monkeypatch):
     dataset = WindowedSeries(4, batch_size=8, shuffle=True).build(distinct(30))
     assert dataset.shard(2, 0).num_windows == 13
     distribute(monkeypatch, Workers(2, 1))
-    with pytest.raises(ValueError, match="Pass a seed to WindowedSeries.*seed=None"):
+    with pytest.raises(ValueError, match=r"Pass a seed to WindowedSeries.*seed=None"):
         dataset.shard(2, 1)
     assert WindowedSeries(4, batch_size=8).build(distinct(30)).shard(2, 1).num_windows == 13
 
@@ -105,7 +105,7 @@ def test_the_distribution_tells_of_processes_and_devices(monkeypatch):
     assert run(8, 5, 4) == Workers(4, 2)  # Two processes have one copy of the model.
     assert run(2, 1, 1) == Workers()
     assert run(2, 1, None) == Workers(2, 1)  # Without a distribution.
-    with pytest.raises(ValueError, match="cannot be divided among 2 processes.*3 parts"):
+    with pytest.raises(ValueError, match=r"cannot be divided among 2 processes.*3 parts"):
         run(2, 0, 3)
 
 
