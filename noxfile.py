@@ -5,6 +5,7 @@ people install is a wheel, on any of three backends, on the newest Keras or the 
 is supported. Here the wheel is built and installed, so a file that it lacks is noticed.
 """
 
+import os
 import tarfile
 from pathlib import Path
 
@@ -83,6 +84,18 @@ def install(session: nox.Session, backend: str, keras: str = "newest") -> dict[s
 def tests(session: nox.Session, backend: str, keras: str) -> None:
     """The test suite."""
     env = install(session, backend, keras)
+    session.run("pytest", "-n", "2", *session.posargs, env=env)
+
+
+@nox.session(name="next")
+@nox.parametrize("backend", BACKENDS)
+def keras_to_come(session: nox.Session, backend: str) -> None:
+    """The test suite on the Keras to come: a checkout whose path KERAS_NEXT names."""
+    checkout = os.environ.get("KERAS_NEXT")
+    if not checkout:
+        session.skip("KERAS_NEXT names no folder that holds Keras's sources")
+    env = install(session, backend) | {"PYTHONPATH": checkout}
+    session.run("python", "-c", "import keras; print(keras.__version__, keras.__file__)", env=env)
     session.run("pytest", "-n", "2", *session.posargs, env=env)
 
 

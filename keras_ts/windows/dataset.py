@@ -298,7 +298,7 @@ class WindowDataset(keras.utils.PyDataset):
     def state(self) -> dict[str, Any]:
         """Return how far the run has come, as plain Python values that JSON takes.
 
-        While a loop of one's own uses a batch, it counts the batches read so far, that one included.
+        While a loop of one's own uses a batch, it counts those read so far, that one included.
         Within an epoch of Keras's ``fit``, which reads ahead, it is the beginning of the epoch.
         """
         epochs, batch = divmod(self._next, len(self))
