@@ -21,7 +21,7 @@ from keras_ts.presets.wiring import wire
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.split import split_parts
 from keras_ts.windows.stretches import in_stretches
-from keras_ts.windows.training_backup import TrainingBackup
+from keras_ts.windows.training_backup import TrainingBackup, backup_of
 from keras_ts.windows.windowed_series import WindowedSeries
 
 
@@ -228,7 +228,7 @@ class RecurrentPreset(PresetSettings):
         callbacks = fit_arguments.pop("callbacks", None)
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks = [
-                backup.of(train, read) if isinstance(backup, TrainingBackup) else backup
+                backup_of(backup, train, read) if isinstance(backup, TrainingBackup) else backup
                 for backup in keras.tree.flatten(callbacks or [])
             ]
             for backup in callbacks:

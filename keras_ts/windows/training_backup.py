@@ -84,19 +84,6 @@ class TrainingBackup(keras.callbacks.Callback):
         """The epoch with which the fit goes on: the number of those kept, 0 without a backup."""
         return int(self._kept()["epoch"]) if self._file.is_file() else 0
 
-    def of(self, dataset: WindowDataset, read: WindowDataset) -> "TrainingBackup":
-        """Return a backup in the same folder for a fit that reads ``dataset`` in other epochs.
-
-        Raises:
-            ValueError: This is the backup of another dataset.
-        """
-        if self.dataset is not dataset:
-            raise ValueError(
-                "The TrainingBackup among the callbacks was made for another dataset than the one "
-                "that fit trains on. Pass TrainingBackup(train, backup_dir) and fit(train, ...)."
-            )
-        return TrainingBackup(read, self.backup_dir, delete_checkpoint=self.delete_checkpoint)
-
     def on_train_begin(self, logs: Any = None) -> None:
         """Put model, optimizer and dataset where the backup has them."""
         model = self.model
@@ -188,6 +175,22 @@ class TrainingBackup(keras.callbacks.Callback):
             same = _value(variable).dtype
             variable.assign(value.view(same) if value.dtype.kind == "V" else value)
         _set_torch_states(states)
+
+
+def backup_of(
+    backup: TrainingBackup, dataset: WindowDataset, read: WindowDataset
+) -> TrainingBackup:
+    """Return a backup in the same folder for a fit that reads ``dataset`` in epochs of ``read``.
+
+    Raises:
+        ValueError: It is the backup of another dataset.
+    """
+    if backup.dataset is not dataset:
+        raise ValueError(
+            "The TrainingBackup among the callbacks was made for another dataset than the one that "
+            "fit trains on. Pass TrainingBackup(train, backup_dir) and fit(train, ...)."
+        )
+    return TrainingBackup(read, backup.backup_dir, delete_checkpoint=backup.delete_checkpoint)
 
 
 def _variables(model: keras.Model) -> list[Any]:
