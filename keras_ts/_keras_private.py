@@ -33,11 +33,17 @@ Keras keeps the mask of an output with the tensor, in a way that depends on the 
 multiplies losses by it. A loss that handles masks itself must read that mask;
 ``tests/test_losses.py`` notices when that changes.
 
+Keras builds a model as its config says before it reads the weights, and so may run out of memory.
+A build without weights tells how many there are; ``tests/saving/test_load.py`` notices when that
+changes.
+
 A symbolic tensor knows the call that made it. ``calibrate`` reads there what the last layer of a
 model was called on; a layer's own ``input`` is that of its first call, which another model may
 have made. ``tests/evaluation/test_calibrate.py`` notices when that changes.
 """
 
+import contextlib
+import math
 import sys
 from typing import Any
 
@@ -153,6 +159,21 @@ def set_global_seed_generator(generator: Any) -> None:
         global_state.set_global_attribute(_SEED_GENERATOR, generator)
 
 
+def values_asked_for(build: Any) -> int:
+    """Return how many values the weights of what ``build`` makes hold, and make none of them.
+
+    Under a ``StatelessScope`` Keras lists variables without a value, to give them one later. What
+    was listed before ``build`` failed counts, too; 0 if a future Keras keeps no such list.
+    """
+    if global_state is None:  # pragma: no cover
+        return 0
+    with keras.StatelessScope(initialize_variables=False), contextlib.suppress(Exception):
+        build()
+    made = global_state.get_global_attribute("uninitialized_variables") or []
+    global_state.set_global_attribute("uninitialized_variables", [])
+    return sum(math.prod(variable.shape) for variable in made)
+
+
 def mask_of(tensor: Any) -> Any:
     """Return the mask that Keras keeps with a layer's output, or None."""
     if get_keras_mask is None:  # pragma: no cover - a future Keras
@@ -204,6 +225,7 @@ __all__ = [
     "serialized_loss",
     "set_aside_schedule",
     "set_global_seed_generator",
+    "values_asked_for",
     "with_mask",
 ]
 
