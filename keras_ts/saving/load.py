@@ -183,10 +183,6 @@ def refuse_too_many_weights(
 
     A layer of a billion units is a few bytes of the config. A saved value takes a byte or more.
     """
-    copied = copy.deepcopy(config) | {"compile_config": None}  # Keras changes what it reads.
-    for _, value in walk(copied):
-        if isinstance(value, dict) and value.get("stateful"):
-            value["stateful"] = False  # A state is no weight, and would be made at once.
     objects: dict[str, Any] = {}
     if path.endswith(_HDF5):
         size = Path(path).stat().st_size
@@ -195,11 +191,17 @@ def refuse_too_many_weights(
     else:
         with archive.opened(path) as opened:
             size = sum(info.file_size for info in opened.infolist())
+
+    def build() -> None:
+        copied = copy.deepcopy(config) | {"compile_config": None}  # Keras changes what it reads.
+        for _, value in walk(copied):
+            if isinstance(value, dict) and value.get("stateful"):
+                value["stateful"] = False  # A state is no weight, and would be made at once.
+        keras.saving.deserialize_keras_object(copied, objects | (custom_objects or {}))
+
     drawn = random.getstate()  # Initializers draw their seeds.
     try:
-        values = _keras_private.values_asked_for(
-            lambda: keras.saving.deserialize_keras_object(copied, objects | (custom_objects or {}))
-        )
+        values = _keras_private.values_asked_for(build)
     finally:
         random.setstate(drawn)
     if values > size + _UNSAVED_VALUES:

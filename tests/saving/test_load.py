@@ -137,4 +137,5 @@ def test_a_model_that_keeps_states_loads(tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = load_model(tmp_path / "model.keras")
     x = np.arange(8.0, dtype="float32").reshape(2, 4, 1)
-    np.testing.assert_array_equal(loaded(x), model(x))
+    ours, theirs = (keras.ops.convert_to_numpy(each(x)) for each in (loaded, model))
+    np.testing.assert_array_equal(ours, theirs)
