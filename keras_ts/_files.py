@@ -7,6 +7,7 @@ import re
 import secrets
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,15 @@ def path_text(name: str, value: Any) -> str:
         what = "holds a null character" if path else "is empty"
         raise ValueError(f"{name} {what}: name a file. Received: {name}={path!r}.")
     return path
+
+
+def checksum(path: Path) -> int:
+    """Return the CRC-32 of a file's bytes."""
+    found = 0
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            found = zlib.crc32(block, found)
+    return found
 
 
 def existing(path: str | os.PathLike[str]) -> Path:

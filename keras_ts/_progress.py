@@ -1,6 +1,10 @@
 """Shows the progress of work that takes long."""
 
+import contextlib
+import sys
+import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -31,3 +35,20 @@ class ProgressBar:
         if self._bar is not None:
             bar: Any = self._bar
             bar.update(self._done)
+
+
+@contextlib.contextmanager
+def told(text: str) -> Iterator[None]:
+    """Say on stderr what is being done, in a line, once it takes more than some seconds."""
+
+    def tell() -> None:
+        if keras.config.is_interactive_logging_enabled():
+            sys.stderr.write(f"{text}\n")
+
+    timer = threading.Timer(PATIENCE_SECONDS, tell)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -12,6 +12,7 @@ import pytest
 import api_index
 import keras_ts
 import keras_ts.scale
+import pages
 from helpers import BACKEND, run_fresh
 from imports import faults
 from keras_ts import scale
@@ -228,6 +229,38 @@ def test_tests_mirror_the_code():
     assert untested(modules, tests) == []
     tests.remove(Path("windows/reading/test_panel.py"))
     assert untested(modules, tests) == ["windows/reading/test_panel.py"]
+
+
+def absent(tables):
+    """Return the paths in CONTRIBUTING's tables that are no file or folder."""
+    package, root = Path(keras_ts.__file__).parent, pages.ROOT
+    rows = re.findall(r"^\| (.*?) \| (.*?) \|$", tables, re.MULTILINE)
+    rooms, changes = (
+        rows[: rows.index(("to add", "change"))],
+        rows[rows.index(("to add", "change")) :],
+    )
+    missing = []
+    for names, _ in rooms:
+        # A folder before the names that lie in it.
+        folder = (re.match(r"`([\w/]+/)` `", names) or ["", ""])[1]
+        names = re.findall(r"`([\w/]+)`", names.removeprefix(f"`{folder}` " if folder else ""))
+        missing += [
+            folder + name
+            for name in names
+            if not any((package / (folder + name + end)).exists() for end in ("", ".py"))
+        ]
+    for path in re.findall(r"`([\w/]+(?:/|\.py|\.md))`", " ".join(map(" ".join, changes))):
+        # The last names of a path are enough where it is clear.
+        ends = [*package.rglob(path.rstrip("/")), *root.glob(path)]
+        missing += [] if ends else [path]
+    return missing
+
+
+def test_contributing_names_files_that_exist():
+    text = (pages.ROOT / "CONTRIBUTING.md").read_text()
+    assert absent(text) == []
+    text = text.replace("`compat`", "`compat`, `pad`").replace("`run.py`", "`run.py`, `padding.py`")
+    assert absent(text) == ["windows/pad", "padding.py"]
 
 
 class Column:

@@ -2,7 +2,9 @@
 
 import argparse
 import re
+import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +84,8 @@ def _of_plan(table: Any, series: Any, arguments: argparse.Namespace) -> Any:
             )
     if arguments.time is not None:
         plan[arguments.time] = _dates(plan[arguments.time], file, arguments)
+        if len({str(times[arguments.time].dt.tz) for times in (plan, table)} - {"None"}) > 1:
+            raise _mixed_offsets(arguments)
     if arguments.id is not None:
         _check_whole("id", plan[arguments.id], file)
         _check_ids(plan[arguments.id], table[arguments.id], file, rows)
@@ -113,10 +117,18 @@ def _of_file(file: Path, arguments: argparse.Namespace, words: Sequence[str] = (
         raise UserError("reading a CSV file needs pandas: pip install pandas") from None
     # Read as numbers, the store 007 would become 7, and the year 2024 some nanoseconds.
     texts = dict.fromkeys(words if arguments.time is None else [*words, arguments.time], str)
+    read: Any = partial(pd.read_csv, file)
     try:
-        table = pd.read_csv(file, dtype=texts)
+        header = read(header=None, nrows=1, dtype=str).iloc[0]
+        table = read(dtype=texts)
+        if not isinstance(table.index, pd.RangeIndex):
+            # Lines are longer than the header, such as by a comma at their end, and pandas took
+            # their first values for an index.
+            _refuse_more(table, file)
+            read = partial(read, index_col=False)
+            table = read(dtype=texts, usecols=range(len(header)))
         if arguments.id in table:  # As it is written: the id "NA" is none of pandas's missing ones.
-            ids = pd.read_csv(file, usecols=[arguments.id], dtype=str, keep_default_na=False)
+            ids = read(usecols=[arguments.id], dtype=str, keep_default_na=False)
             table[arguments.id] = ids[arguments.id].where(ids[arguments.id] != "")
     except FileNotFoundError:
         raise UserError(f"{file}: there is no such file.") from None
@@ -126,7 +138,26 @@ def _of_file(file: Path, arguments: argparse.Namespace, words: Sequence[str] = (
     if table.empty:
         columns = ", ".join(map(str, table.columns))
         raise UserError(f"{file} has no row below its header: {columns}.")
+    named = {arguments.id, arguments.time, arguments.target, *arguments.future, *arguments.static}
+    named -= {None}
+    if len(twice := header[header.duplicated() & header.isin(named)]):
+        raise UserError(
+            f"{file} has two columns {twice.iloc[0]}: rename one of them in its header."
+        )
+    for name in table:
+        # Beside an empty field, pandas leaves True and False as objects.
+        if pd.api.types.infer_dtype(table[name], skipna=True) == "boolean":
+            table[name] = table[name].astype(float)
     return table
+
+
+def _refuse_more(table: Any, file: Path) -> None:
+    """Refuse a line with more values than columns, in a table that pandas shifted by them."""
+    more = table.reset_index().iloc[:, len(table.columns) :].notna().any(axis=1)
+    if more.any():
+        raise UserError(
+            f"{file} has more values in line {_line(more)} than its header has columns."
+        )
 
 
 def _columns(table: Any, arguments: argparse.Namespace) -> Any:
@@ -200,21 +231,28 @@ def _dates(values: Any, file: Path, arguments: argparse.Namespace) -> Any:
     name, form = arguments.time, arguments.date_format
     _check_whole("time", values, file)
     try:
-        return pd.to_datetime(values, format=form or "ISO8601")
-    except (ValueError, TypeError):
+        with warnings.catch_warnings():
+            # Of mixed offsets pandas 2 only warns, and returns no dates.
+            warnings.simplefilter("error", FutureWarning)
+            return pd.to_datetime(values, format=form or "ISO8601")
+    except (ValueError, TypeError, FutureWarning):
         read = pd.to_datetime(values, format=form or "ISO8601", errors="coerce", utc=True)
         wrong = values[read.isna()]
     if not len(wrong):
-        raise UserError(
-            f"--time {name} mixes offsets from UTC, as clocks do that are changed in summer: write "
-            "the local times without their offset."
-        )
+        raise _mixed_offsets(arguments)
     first = f"line {wrong.index[0] + 2} of {file} has {wrong.iloc[0]!r}"
     if form is not None:
         raise UserError(f'--time {name} must hold dates as --date-format "{form}" says: {first}.')
     raise UserError(
         f"--time {name} must hold dates such as 2024-05-31: {first}. Say how dates of another form "
         'are written, such as --date-format "%d/%m/%Y" for 31/05/2024.'
+    )
+
+
+def _mixed_offsets(arguments: argparse.Namespace) -> UserError:
+    return UserError(
+        f"--time {arguments.time} mixes offsets from UTC, as clocks do that are changed in summer: "
+        "write the local times without their offset."
     )
 
 

@@ -24,7 +24,7 @@ from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.saving import archive
 from keras_ts.saving.config import entries, layer_name
 from keras_ts.saving.diagnose import short
-from keras_ts.saving.load import load_model, look_through
+from keras_ts.saving.load import load_model, look_through, refuse_too_many_weights
 
 
 def migrate_lambdas(
@@ -233,6 +233,7 @@ def _write(source: str, target: str, config: dict[str, Any]) -> Any:
 
 def _load_compiled(target: str, source: str, customs: dict[str, Any]) -> keras.Model:
     """Load a file of Keras 3, uncompiled if only its loss, metrics or optimizer fail to load."""
+    refuse_too_many_weights(look_through(target)[0], source, customs)
     try:
         return keras.saving.load_model(target, customs)
     except Exception as error:

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from keras_ts import _checks, _keras_private
+from keras_ts._progress import told
 from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
@@ -106,13 +107,14 @@ def trained_further(
     copied.set_weights(model.get_weights())
     copied.compile(**arguments)
     batches = in_random_order(train)
-    copied.fit(
-        batches,
-        epochs=epochs,
-        shuffle=False,
-        callbacks=[keras.callbacks.TerminateOnNaN(), _Progress(epochs * len(batches))],
-        verbose=0,
-    )
+    with told(f"Training further on {name}: {epochs} epochs of {len(batches)} batches ..."):
+        copied.fit(
+            batches,
+            epochs=epochs,
+            shuffle=False,
+            callbacks=[keras.callbacks.TerminateOnNaN(), _Progress(epochs * len(batches))],
+            verbose=0,
+        )
     losses = copied.history.history["loss"]
     finite = all(np.isfinite(keras.ops.convert_to_numpy(w)).all() for w in copied.trainable_weights)
     if not (finite and np.isfinite(losses).all()):

@@ -13,6 +13,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._files import file_target, folder_target, path_text, put_folder, replacing
 from keras_ts._models import check_graph, check_model
+from keras_ts._progress import told
 from keras_ts.exporting import runtimes
 from keras_ts.exporting.described import put_description
 from keras_ts.exporting.description import describe
@@ -99,7 +100,8 @@ def export_model(
         folder_target(path, _MARK)
     runtimes.require(format, run=False)
     x = keras.tree.map_structure(lambda part: np.zeros((1, *part.shape[1:])), rollout.input)
-    with tempfile.TemporaryDirectory() as folder:
+    doing = f"export_model traces the model and converts it to {format}, for {path} ..."
+    with told(doing), tempfile.TemporaryDirectory() as folder:
         file = written(rollout, x, format, Path(folder))
         runtimes.check_loads(rollout, format, file)
         if file.is_dir():

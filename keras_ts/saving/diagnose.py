@@ -66,11 +66,14 @@ def _cure_of_missing(
     package = known_as.partition(">")[0] if ">" in known_as else None
     module = str(entry.get("module")).partition(".")[0]
     if package == "keras_ts":
-        return "It comes from a newer keras_ts: pip install --upgrade keras-ts."
+        return "It comes from a newer keras_ts: install that version."
     if module not in ("builtins", "__main__", "None"):
         if str(entry.get("module")) in sys.modules:
             return f"{module} is imported, but holds no such name: another version of it may."
-        return f"Run `import {module}` before loading; pip install it if that fails."
+        return (
+            f"The file asks for a module {module!r}, which is not imported. Import it before "
+            "loading if you trust it and the file."
+        )
     name = known_as.rpartition(">")[2]
     return f"Define it before loading and pass custom_objects={{{known_as!r}: {name}}}" + (
         ", or pass compile=False." if place.part else "."

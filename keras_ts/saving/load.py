@@ -5,17 +5,21 @@ checksum, and follows links out of a file of weights. So a file is checked here 
 cannot load it, its config is searched for the cause.
 """
 
+import copy
 import os
+import random
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from keras_ts import _keras_private
 from keras_ts._checks import shown
 from keras_ts._files import path_text
 from keras_ts.interface import remember
 from keras_ts.saving import archive, hdf5
+from keras_ts.saving.config import walk
 from keras_ts.saving.diagnose import explain, short
 from keras_ts.saving.metadata import carried_in
 from keras_ts.windows.carried import Carried
@@ -24,6 +28,8 @@ from keras_ts.windows.windowed_series import WindowedSeries
 _HDF5 = (".h5", ".hdf5")
 # A folder as the Hugging Face hub has it holds the model under this name.
 IN_FOLDER = "model.keras"
+# Weights that no file holds, such as states of random numbers; 4 MB.
+_UNSAVED_VALUES = 1 << 20
 
 
 def load_model(
@@ -71,6 +77,7 @@ def load_model(
             raise ValueError(_elsewhere(path, error)) from None
     config, metadata = look_through(path)
     carried = carried_in(config, metadata, path)
+    refuse_too_many_weights(config, path, custom_objects)
     try:
         model = keras.saving.load_model(path, custom_objects, compile, safe_mode)
     except Exception as error:
@@ -167,6 +174,41 @@ def _elsewhere(path: str, error: Exception) -> str:
         )
     kind = "is a folder, and" if Path(path).is_dir() else "could not be loaded:"
     return f"{path!r} {kind} Keras says: {short(error)}"
+
+
+def refuse_too_many_weights(
+    config: dict[str, Any], path: str, custom_objects: dict[str, Any] | None
+) -> None:
+    """Refuse a model of far more weights than the file can hold, before they take memory.
+
+    A layer of a billion units is a few bytes of the config. A saved value takes a byte or more.
+    """
+    objects: dict[str, Any] = {}
+    if path.endswith(_HDF5):
+        size = Path(path).stat().st_size
+        # Its config names classes without their modules.
+        objects = {**vars(keras.layers), "Functional": keras.Model, "Sequential": keras.Sequential}
+    else:
+        with archive.opened(path) as opened:
+            size = sum(info.file_size for info in opened.infolist())
+
+    def build() -> None:
+        copied = copy.deepcopy(config) | {"compile_config": None}  # Keras changes what it reads.
+        for _, value in walk(copied):
+            if isinstance(value, dict) and value.get("stateful"):
+                value["stateful"] = False  # A state is no weight, and would be made at once.
+        keras.saving.deserialize_keras_object(copied, objects | (custom_objects or {}))
+
+    drawn = random.getstate()  # Initializers draw their seeds.
+    try:
+        values = _keras_private.values_asked_for(build)
+    finally:
+        random.setstate(drawn)
+    if values > size + _UNSAVED_VALUES:
+        raise ValueError(
+            f"{path!r} is refused: its model would have {values:,} weights, and the file holds "
+            f"{size:,} bytes. If you made it yourself, keras.saving.load_model takes it."
+        )
 
 
 def look_through(path: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -20,7 +20,7 @@ def checked(values: Mapping[str, Any]) -> dict[str, Any]:
         ValueError: An entry is missing or out of range, or a newer version wrote the scorecard.
     """
     if _checks.integer("format", values.get("format"), 1) > _FORMAT:
-        raise ValueError("it comes from a newer keras_ts: pip install --upgrade keras-ts.")
+        raise ValueError("it comes from a newer keras_ts: install that version.")
     read: dict[str, Any] = _entry(_SCORECARD)("scorecard", values)
     promised = [course for course in list(read["promised"].values())[1:] if course is not None]
     for columns in (read["table"], {**read["steps"], **promised[0]}, *promised):

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._files import path_text
+from keras_ts._files import checksum, path_text
 from keras_ts._progress import ProgressBar
 from keras_ts.scale.writing.buckets import close_files, distribute
 from keras_ts.scale.writing.finishing import finish
@@ -23,7 +23,7 @@ from keras_ts.scale.writing.sorting import (
 from keras_ts.scale.writing.sources import Source, open_source
 from keras_ts.scale.writing.unfinished import Unfinished
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
-from keras_ts.windows.reading.stored import FORMAT, StoredPanel, opened_polars
+from keras_ts.windows.reading.stored import FORMAT, StoredPanel, broken, opened_polars
 from keras_ts.windows.windowed_series import WindowedSeries
 
 # The settings by which rows become numbers, however long the windows are.
@@ -68,7 +68,7 @@ class PanelStore(StoredPanel):
     Raises:
         FileNotFoundError: There is no such folder.
         ImportError: polars, pyarrow or narwhals is not installed.
-        ValueError: The folder holds no store, or an unfinished one.
+        ValueError: The folder holds no store, or an unfinished one, or a file of it is cut.
     """
 
     @classmethod
@@ -124,6 +124,37 @@ class PanelStore(StoredPanel):
             for path in work.folder.glob(f"{SORTED}.*"):
                 path.unlink()
         return store
+
+    def verify(self) -> None:
+        """Read all files of the store once, and refuse any whose bytes are not those written.
+
+        Opening a store compares sizes alone, so that it takes no longer for a large one. Verify a
+        store that was copied, or a disk that is in doubt, before you train on it.
+
+        Example:
+
+        >>> import tempfile, polars as pl
+        >>> from keras_ts import WindowedSeries
+        >>> from keras_ts.scale import PanelStore
+        >>> table = pl.DataFrame({"shop": "a", "units": [3.0, 5.0, 4.0]})
+        >>> windows = WindowedSeries(2, target_columns="units", id_column="shop")
+        >>> store = PanelStore.write([table], tempfile.mkdtemp(), windows)
+        >>> store.verify()
+
+        Raises:
+            ValueError: A file has changed, which is named; or the store was written by keras_ts
+                0.2, which left no checksums.
+        """
+        self._refuse_replaced()
+        if self.settings.checksums is None:
+            raise ValueError(
+                f"folder={self.folder!r} cannot be verified: an older keras_ts wrote it, and left "
+                "no checksums. Write the store again."
+            )
+        for name, (_, written) in self.settings.checksums.items():
+            path = Path(self.folder) / name
+            if checksum(path) != written:
+                raise broken(path, "its bytes are no longer those that were written")
 
     @property
     def ids(self) -> list[Any]:

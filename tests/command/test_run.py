@@ -42,6 +42,12 @@ def folder(tmp_path_factory):
     table.assign(day=days.strftime("%d.%m.%Y")).to_csv(path / "german.csv", index=False)
     brief = table.assign(sold=table["sold"].where(table.index < 197))
     brief.to_csv(path / "brief.csv", index=False)
+    header, first, *rows = (path / "sales.csv").read_text().splitlines()
+    longer = [header, f"{first},7", *(f"{row}," for row in rows)]
+    (path / "longer.csv").write_text("\n".join(longer))
+    (path / "doubled.csv").write_text("\n".join([f"{header},sold", *longer[1:]]))
+    zoned = days.tz_localize("Europe/Berlin")
+    table.assign(day=[day.isoformat() for day in zoned]).to_csv(path / "zoned.csv", index=False)
     (path / "empty.csv").write_text("")
     (path / "binary.csv").write_bytes(bytes(range(256)))
     return path
@@ -69,6 +75,11 @@ MISTAKES = [
     ("sales.csv", "--target sold --window 10 --future promotion", "--future needs a plan"),
     ("german.csv", "--target sold --time day", "--date-format"),
     ("brief.csv", "--target sold --time day --future promotion", "future has 3 of the 7 rows"),
+    ("longer.csv", "--target sold", "longer.csv has more values in line 2 than its header has"),
+    ("longer.csv", "--target sold --id city --time day", "has more values in line 2 than its"),
+    ("doubled.csv", "--target sold", "doubled.csv has two columns sold: rename one of them"),
+    ("doubled.csv", "--target sold --id city --time day", "doubled.csv has two columns sold"),
+    ("zoned.csv", "--target sold --time day", "--time day mixes offsets from UTC"),
 ]
 
 

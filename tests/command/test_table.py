@@ -1,5 +1,8 @@
 """CSV files become a table and a plan; what cannot be read is one error that says what to do."""
 
+import warnings
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
@@ -9,6 +12,7 @@ from keras_ts.command.errors import UserError
 from keras_ts.command.table import read_table
 
 DAYS = pd.date_range("2023-01-28", periods=8)
+CALL = ["forecast", "shops.csv", "--target", "sold", "--horizon", "2"]
 TABLE = pd.DataFrame({"day": DAYS, "shop": "007", "sold": range(8), "offer": 0, "type": "mall"})
 
 
@@ -20,8 +24,7 @@ def read(tmp_path, monkeypatch):
     def read(options, table=TABLE, **others):
         for name, frame in {"shops": table, **others}.items():
             frame.to_csv(f"{name}.csv", index=False)
-        words = ["forecast", "shops.csv", "--target", "sold", "--horizon", "2"]
-        return read_table(parse_arguments([*words, *options]))
+        return read_table(parse_arguments([*CALL, *options]))
 
     return read
 
@@ -129,3 +132,86 @@ def test_a_plan_needs_columns_known_ahead(read):
         read(OPTIONS)
     with pytest.raises(UserError, match=r"plan.csv: there is no such file"):
         read(BESIDE)
+
+
+@pytest.mark.parametrize("options", [[], ["--id", "shop", "--time", "day"], BESIDE])
+@pytest.mark.parametrize("ends", [",", ",,"])
+def test_a_comma_at_the_end_of_lines_moves_no_column(read, options, ends):
+    """Pandas would take the first column for an index, and sold would be the column offer."""
+    wanted = read(options, PAST, plan=PLAN)
+    for name, frame in {"shops": PAST, "plan": PLAN}.items():
+        header, *rows = frame.to_csv(index=False).splitlines()
+        Path(f"{name}.csv").write_text("\n".join([header, *(row + ends for row in rows)]))
+    found = read_table(parse_arguments([*CALL, *options]))
+    assert found[0]["sold"].tolist() == wanted[0]["sold"].tolist() == [0, 1, 2, 3, 4, 5] * 2
+    for ours, theirs in zip(found, wanted, strict=True):
+        if theirs is not None:
+            assert_frame_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("options", [[], ["--id", "shop", "--time", "day"], BESIDE])
+def test_a_line_with_a_value_too_many_is_refused(read, options):
+    read(options, PAST, plan=PLAN)
+    for file, frame in {"plan": PLAN, "shops": PAST}.items():
+        header, first, second, *rows = frame.to_csv(index=False).splitlines()
+        lines = [header, f"{first},", f"{second},9", *(f"{row}," for row in rows)]
+        Path(f"{file}.csv").write_text("\n".join(lines))
+        if file == "shops" or "--plan" in options:
+            with pytest.raises(UserError, match=f"{file}.csv has more values in line 3 than its"):
+                read_table(parse_arguments([*CALL, *options]))
+
+
+@pytest.mark.parametrize("file", ["shops", "plan"])
+@pytest.mark.parametrize("column", ["shop", "day", "offer"])
+def test_a_name_that_two_columns_have_is_refused(read, file, column):
+    read(BESIDE, PAST, plan=PLAN)
+    header, rows = Path(f"{file}.csv").read_text().split("\n", 1)
+    Path(f"{file}.csv").write_text(f"{header},,,wind,wind\n{rows}")
+    read_table(parse_arguments([*CALL, *BESIDE]))  # Nobody named the others.
+    Path(f"{file}.csv").write_text(f"{header},{column}\n{rows}")
+    with pytest.raises(UserError, match=f"^{file}.csv has two columns {column}: rename one"):
+        read_table(parse_arguments([*CALL, *BESIDE]))
+
+
+@pytest.mark.parametrize("options", [OPTIONS, BESIDE])
+def test_true_and_false_beside_a_closed_day_are_1_and_0(read, options):
+    """An empty field makes a column of objects of them."""
+    past, plan = PAST.copy(), PLAN.copy()
+    for frame in (past, plan):
+        frame["offer"] = [number % 2 for number in range(len(frame))]
+        frame.loc[frame.index[2], "offer"] = None
+    past.loc[2, "sold"] = None
+    numbers = [past, plan]
+    words = [t.assign(offer=t["offer"].map({1: "True", 0: "False"})) for t in numbers]
+    results = []
+    for first, ahead in (numbers, words):
+        if options is OPTIONS:
+            results.append(read(options, pd.concat([first, ahead.assign(sold=None)])))
+        else:
+            results.append(read(options, first, plan=ahead))
+    for ours, theirs in zip(*results, strict=True):
+        assert_frame_equal(ours, theirs)
+
+
+def test_offsets_of_summer_and_winter_are_told_apart(read, monkeypatch):
+    """Mixed in a file; in a plan beside the file; and as pandas 2, which only warns, reads them."""
+    summer = [t.assign(day=t["day"].astype(str) + "T00:00:00+02:00") for t in (PAST, PLAN)]
+    winter = [t.assign(day=t["day"].astype(str) + "T00:00:00+01:00") for t in (PAST, PLAN)]
+    mixed = "^--time day mixes offsets from UTC.* write the local times without their offset"
+    series, _ = read(BESIDE, winter[0], plan=winter[1])
+    assert series["day"][0] == pd.Timestamp("2023-01-27T23:00:00Z")
+    with pytest.raises(UserError, match=mixed):
+        read(BESIDE, winter[0], plan=summer[1])
+    with pytest.raises(UserError, match=mixed):
+        read(["--time", "day"], pd.concat([winter[0][:6], summer[1][:2].assign(sold=1)]))
+
+    def pandas_2(values, *arguments, utc=False, **settings):
+        if not utc:
+            warnings.warn("mixed time zones will raise an error", FutureWarning, stacklevel=2)
+            return values.astype(object)
+        return to_datetime(values, *arguments, utc=utc, **settings)
+
+    to_datetime = pd.to_datetime
+    monkeypatch.setattr(pd, "to_datetime", pandas_2)
+    with pytest.raises(UserError, match=mixed):
+        read(["--time", "day"], pd.concat([winter[0][:6], summer[1][:2].assign(sold=1)]))

@@ -1,11 +1,17 @@
 """``load_model`` loads the files of Keras, and refuses in short any that is damaged or none."""
 
+import json
+import random
+import re
+
+import h5py
 import keras
 import numpy as np
 import pytest
 
 from keras_ts import load_model, load_windows
-from saving_helpers import refused
+from keras_ts.saving import hdf5
+from saving_helpers import edited, refused, setting
 
 pytestmark = pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
 
@@ -72,3 +78,64 @@ def test_weights_alone(saved):
     path = saved.with_suffix(".weights.h5")
     load_model(saved).save_weights(path)
     refused(path, "load_weights")
+
+
+MANY = 200_000_000
+
+
+@pytest.mark.parametrize(
+    ("layer", "weights"),
+    [
+        # A kernel of 3 inputs and a bias; the first cell has a kernel of 1 input, those of its
+        # state, and a bias. The rest of the model is a few dozen.
+        (setting("Dense", units=MANY), 4 * MANY),
+        (setting("SimpleRNN", units=14_000), 14_000 * 14_002),
+        (setting("SimpleRNN", units=14_000, stateful=True), 14_000 * 14_002),
+    ],
+)
+def test_a_small_file_that_asks_for_gigabytes_is_refused(saved, layer, weights):
+    """Keras would make the weights before it sees that the file has none of their size."""
+    size = saved.stat().st_size
+    edited(saved, layer)
+    with pytest.raises(
+        ValueError, match=r"is refused: its model would have [\d,]+ weights"
+    ) as raised:
+        load_model(saved)
+    asked = int(re.search(r"have ([\d,]+) weights", str(raised.value))[1].replace(",", ""))
+    assert weights <= asked < weights + 100
+    assert size < 30_000
+    # What was counted is forgotten: the end of any other stateless scope would make it.
+    with keras.StatelessScope():
+        pass
+
+
+def test_a_small_file_of_the_older_format_that_asks_for_gigabytes_is_refused(saved):
+    path = saved.with_suffix(".h5")
+    load_model(saved, compile=False).save(path)
+    config, _ = hdf5.check_model(str(path))
+    next(e for e in config["config"]["layers"] if e["class_name"] == "Dense")["config"]["units"] = (
+        MANY
+    )
+    with h5py.File(path, "r+") as file:
+        file.attrs["model_config"] = json.dumps(config)
+    refused(path, "is refused: its model would have 800,000,0")
+
+
+def test_counting_weights_changes_nothing_else(saved):
+    """Keras draws seeds for initializers from Python's random numbers, once and not twice."""
+    random.seed(1)
+    keras.saving.load_model(saved)
+    expected = random.random()
+    random.seed(1)
+    load_model(saved)
+    assert random.random() == expected
+
+
+def test_a_model_that_keeps_states_loads(tmp_path):
+    cell = keras.layers.GRU(3, stateful=True)
+    model = keras.Sequential([keras.Input((4, 1), batch_size=2), cell])
+    model.save(tmp_path / "model.keras")
+    loaded = load_model(tmp_path / "model.keras")
+    x = np.arange(8.0, dtype="float32").reshape(2, 4, 1)
+    ours, theirs = (keras.ops.convert_to_numpy(each(x)) for each in (loaded, model))
+    np.testing.assert_array_equal(ours, theirs)

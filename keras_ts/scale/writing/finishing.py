@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_ts._files import replacing
+from keras_ts._files import checksum, replacing
 from keras_ts._progress import ProgressBar
 from keras_ts._typing import Array, IntArray
 from keras_ts.scale.writing.sorting import BUCKET_BYTES, SORTED, Layout, SortedSeries
@@ -80,6 +80,10 @@ def finish(series: SortedSeries, work: Unfinished, layout: Layout) -> None:
             np.save(temporary, array)
     with replacing(work.folder / "keys.arrow") as temporary:
         series.keys.write_ipc(temporary)
+    written = [*work.folder.glob("*.npy"), work.folder / "keys.arrow"]
+    written += work.folder.glob(f"{files}.*")
+    checksums = {path.name: [path.stat().st_size, checksum(path)] for path in sorted(written)}
+    settings = replace(settings, checksums=checksums)
     with replacing(work.folder / SETTINGS) as temporary:
         temporary.write_text(settings.as_json(), "utf-8")
 

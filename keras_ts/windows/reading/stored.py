@@ -32,7 +32,7 @@ from keras_ts.windows.spec import WindowSpec
 # A folder without this file is no store, so it is written last.
 SETTINGS = "store.json"
 # Raised when the files of a store change, so that others are not read wrongly.
-FORMAT = 1
+FORMAT = 2
 # The most rows whose timestamps are read at once.
 _BLOCK_ROWS = 1 << 20
 
@@ -57,6 +57,7 @@ class StoredSettings:
         complete: True if all values are finite.
         filled: True if gaps in time were filled with missing rows.
         gappy: True if filling gaps adds rows.
+        checksums: Size and checksum of each file but this one; None in stores of keras_ts 0.2.
         token: Differs whenever a store is written, so that two stores in one place are told apart.
     """
 
@@ -76,6 +77,7 @@ class StoredSettings:
     filled: bool
     gappy: bool
     token: str
+    checksums: dict[str, list[int]] | None = None
 
     @property
     def varying(self) -> list[str]:
@@ -92,7 +94,7 @@ class StoredSettings:
     def from_json(cls, text: str) -> "StoredSettings":
         """Return the settings that ``as_json`` wrote."""
         read = json.loads(text)
-        if read.pop("format") != FORMAT:
+        if read.pop("format") not in (1, FORMAT):
             raise ValueError("another version of keras_ts wrote it")
         for name in ("names", "static", "calendar"):
             read[name] = tuple(read[name])
@@ -129,6 +131,13 @@ class StoredPanel(PickledByFields):
             raise ValueError(
                 f"{str(path / SETTINGS)!r} cannot be read: {error}. Write the store again."
             ) from None
+        for name, (size, _) in (self.settings.checksums or {}).items():
+            found = (path / name).stat().st_size if (path / name).exists() else 0
+            if found != size:
+                raise broken(path / name, f"it has {found:,} bytes, and {size:,} were written")
+        offsets, *_ = map(self._array, ("offsets", "gaps", "static", "frequencies"))
+        if len(self.keys) != len(offsets) - 1 or offsets[-1] != self.settings.rows:
+            raise broken(path / "offsets.npy", "it has other series or rows than its store")
 
     @cached_property
     def settings(self) -> StoredSettings:
@@ -138,7 +147,11 @@ class StoredPanel(PickledByFields):
     @cached_property
     def keys(self) -> Any:
         """A polars frame with the id and the first timestamp of each series."""
-        return opened_polars().read_ipc(Path(self.folder) / "keys.arrow")
+        path, polars = Path(self.folder) / "keys.arrow", opened_polars()
+        try:
+            return polars.read_ipc(path)
+        except (OSError, polars.exceptions.PolarsError) as error:
+            raise broken(path, error) from None
 
     @cached_property
     def labels(self) -> tuple[Any, ...]:
@@ -239,17 +252,18 @@ class StoredPanel(PickledByFields):
         try:
             return np.memmap(path, np.dtype(dtype), "r", shape=shape)
         except (OSError, ValueError) as error:
-            raise _broken(path, error) from None
+            raise broken(path, error) from None
 
     def _array(self, name: str) -> Array:
         path = Path(self.folder) / f"{name}.npy"
         try:
             return np.load(path)
         except (OSError, ValueError, EOFError) as error:
-            raise _broken(path, error) from None
+            raise broken(path, error) from None
 
 
-def _broken(path: Path, error: Exception) -> ValueError:
+def broken(path: Path, error: Exception | str) -> ValueError:
+    """Return the error of a file that no longer holds what was written."""
     return ValueError(f"{str(path)!r} is broken: {error}. Write the store again.")
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pickle
+import shutil
 
 import numpy as np
 import polars as pl
@@ -141,3 +142,51 @@ def test_a_part_of_a_panel_is_that_of_its_series():
     assert part.gaps.tolist() == alone.gaps.tolist() == [4]
     assert part.labels == alone.labels
     assert np.array_equal(part.clock.times, alone.clock.times)
+
+
+def copied(store, folder):
+    """Return the folder of a copy of a store, and the names of its files of data."""
+    shutil.copytree(store.folder, folder)
+    return folder, sorted(path.name for path in folder.iterdir() if path.name != "store.json")
+
+
+FILES = {"gaps.npy", "offsets.npy", "static.npy", "frequencies.npy", "keys.arrow"}
+
+
+def test_a_bit_flipped_in_any_file_is_found(store, tmp_path):
+    folder, names = copied(store, tmp_path / "copy")
+    assert {*names} == {*FILES, "sorted.values", "sorted.times"}
+    PanelStore(folder).verify()
+    for name in names:
+        content = (folder / name).read_bytes()
+        flipped = bytearray(content)
+        flipped[-1] ^= 4  # The last byte, whose file opens; keys.arrow ends in a mark of its own.
+        opened = PanelStore(folder)
+        (folder / name).write_bytes(flipped)
+        with pytest.raises(ValueError, match=rf"{name}' is broken: its bytes are no longer those"):
+            opened.verify()
+        (folder / name).write_bytes(content)
+    PanelStore(folder).verify()
+
+
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("change", [lambda content: content[:-1], lambda _: b"", None])
+def test_a_file_that_is_cut_or_gone_is_refused_as_a_store_is_opened(store, tmp_path, change, old):
+    folder, names = copied(store, tmp_path / "copy")
+    if old:  # Of keras_ts 0.2, which left no sizes.
+        without = dataclasses.asdict(store.settings)
+        del without["checksums"]
+        (folder / "store.json").write_text(json.dumps({"format": 1, **without}))
+        assert PanelStore(folder).labels == store.labels
+        with pytest.raises(ValueError, match=r"cannot be verified: an older .* Write the store"):
+            PanelStore(folder).verify()
+    for name in names:
+        content = (folder / name).read_bytes()
+        (folder / name).unlink() if change is None else (folder / name).write_bytes(change(content))
+        with pytest.raises(ValueError, match=rf"{name}' is broken.* Write the store again"):
+            WINDOWS.build(PanelStore(folder))
+        if not old:
+            with pytest.raises(ValueError, match=rf"{name}' is broken: it has [\d,]+ bytes, and"):
+                PanelStore(folder)
+        (folder / name).write_bytes(content)
+    assert WINDOWS.build(PanelStore(folder)).num_windows == WINDOWS.build(store).num_windows
