@@ -74,9 +74,10 @@ def forecast(
             series, or a list with one for each series. They count from the first row with a value
             of the whole series, as in training. Defaults to None: ``series`` is the whole series,
             and its rows count from its first value, whatever padding is in front.
-        incomplete: "raise" refuses a series that is too short, or has a missing value in its last
-            rows (or, if the model masks missing values, in each of them); "nan" forecasts the other
-            series, and returns rows of NaN for that one. Defaults to "raise".
+        incomplete: "raise" refuses a series that is too short, or has a missing or infinite value
+            in its last rows (or, if the model masks missing values, one in each of them or an
+            infinite one); "nan" forecasts the other series, and returns rows of NaN for that one.
+            Defaults to "raise".
 
     Output shape:
         ``(steps,)`` for a single target, ``(steps, targets)`` for several, with a last axis for

@@ -59,9 +59,10 @@ def values_ahead(
     else:
         values = _of_array(future, names, history, steps)[history.chosen, :rows]
         present = inside = np.ones(values.shape[:2], bool)
+    _refuse_infinite(values, names, history, following)
     closing, given = history.windows.handling.partial, present
     if closing:
-        values = np.where(present[..., None] & np.isfinite(values), values, np.nan)
+        values = np.where(present[..., None], values, np.nan)
         present = present | inside
     short = ~present[:, :steps].all(axis=1)
     if short.any():
@@ -73,7 +74,7 @@ def values_ahead(
         number = int(history.chosen[missing.argmax()])
         read = collapsed(names, history.windows.categories)
         raise ValueError(
-            f"future has missing or infinite values of the columns {_checks.shown(read)} in the "
+            f"future has missing values of the columns {_checks.shown(read)} in the "
             f"rows that {history.panel.series(number)} needs. Fill them in."
         )
     whole = np.empty((len(values), rows, len(names)))
@@ -83,6 +84,24 @@ def values_ahead(
     for row in range(steps, rows):
         whole[:, row] = np.where(filled[:, row, None], whole[:, row], whole[:, row - 1])
     return whole
+
+
+def _refuse_infinite(
+    values: Array, names: Sequence[Any], history: History, following: Following | None
+) -> None:
+    """Raise an error if a value of a plan is infinite: a missing one may close a step."""
+    if not np.isinf(values).any():
+        return
+    place, step, column = np.argwhere(np.isinf(values))[0]
+    number = int(history.chosen[place])
+    at = f"step {step + 1}"
+    if following is not None:
+        at += f" ({as_written(following.shown[number, step])})"
+    (name,) = collapsed([names[column]], history.windows.categories)
+    raise ValueError(
+        f"future has an infinite value at {at} of {history.panel.series(number)} in column "
+        f"{name!r}. Correct it, or write NaN if it is missing."
+    )
 
 
 def _refuse_few(

@@ -159,7 +159,7 @@ def _read(series: Any, interface: Interface) -> Panel:
     if stored and interface.windows.handling.gaps == "fill":
         # Gaps in time were filled as the store was written.
         windows = replace(windows, missing="mask")
-    panel = read_panel(series, windows)
+    panel = read_panel(series, windows, check=False)
     unknown = set(panel.categories or ()) - set(interface.windows.categories or ())
     if unknown:
         raise ValueError(

@@ -80,7 +80,7 @@ def test_a_gap_before_the_targets_is_left_out():
         (pd.concat([FUTURE, FUTURE.iloc[1:2]]), "several rows for one time of series 'north'"),
         (
             FUTURE.assign(promo=np.nan),
-            "missing or infinite values of .* in the rows that series 'north'",
+            "missing values of .* in the rows that series 'north'",
         ),
         (
             np.ones((2, 2, 1)),

@@ -90,7 +90,7 @@ def test_a_model_without_windows_needs_the_categories(dataset):
     [
         ({"type": "kiosk"}, {}, "column 'type' of series has the category 'kiosk', first in row 0"),
         ({}, {"event": "fete"}, "column 'event' of future has the category 'fete', first in row 0"),
-        ({}, {"event": None}, r"missing or infinite values of the columns \['event'\].*'north'"),
+        ({}, {"event": None}, r"missing values of the columns \['event'\].*'north'"),
         ({}, {"event": 1.0}, "column 'event' of future must hold text"),
         ({"type": 1.0}, {}, "column 'type' of series must hold text"),
         ({"type": None}, {}, "static_columns='type' holds 50 missing texts"),
