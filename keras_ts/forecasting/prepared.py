@@ -14,7 +14,7 @@ from keras_ts._dtypes import at_least_float32
 from keras_ts._progress import ProgressBar
 from keras_ts._typing import Array
 from keras_ts.forecasting.compiled import (
-    check_finite,
+    check_sizes,
     closed_steps,
     compiled_loop,
     fed,
@@ -138,7 +138,7 @@ class Prepared:
             # Steps that have no forecast are NaN.
             finite = made[:, : self.steps].copy()
             finite[closed | hollow] = 0
-            check_finite(finite, inputs, self.interface.masked is not None, panel, part.chosen)
+            check_sizes(finite, inputs, self.interface, panel, part.chosen)
             values[part.chosen] = made
         return values[:, : self.steps]
 

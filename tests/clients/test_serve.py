@@ -149,6 +149,11 @@ REQUEST = client.request_of(TABLE, PLAN, "store 1")
             {**REQUEST, "past": [{**row, "units": None} for row in REQUEST["past"]]},
             r"past: no value of \['units'\]",
         ),
+        # The plan closes two days, whose null hides no other.
+        (
+            {**REQUEST, "past": [{**row, "units": 1e30} for row in REQUEST["past"]]},
+            "The forecast is not finite",
+        ),
         ({"past": REQUEST["past"]}, "future: Field required"),
         ({**REQUEST, "weather": []}, "weather: Extra inputs"),
         ("[]", "Input should be an object"),
