@@ -38,7 +38,12 @@ def check_future(future: Any, panel: Panel, windows: WindowSpec) -> None:
 
 
 def values_ahead(
-    future: Any, history: History, following: Following | None, steps: int, rows: int
+    future: Any,
+    history: History,
+    following: Following | None,
+    steps: int,
+    rows: int,
+    incomplete: str,
 ) -> Array:
     """Return the values of ``future_columns`` in the rows that follow, ``(chosen, rows, columns)``.
 
@@ -52,10 +57,11 @@ def values_ahead(
         following: The timestamps of the rows that follow, or None.
         steps: Number of steps to forecast.
         rows: Number of rows that the rounds read.
+        incomplete: ``"raise"`` to refuse a plan of a series that has no row.
     """
     names = history.panel.columns.by_part()["future"]
     if is_frame(future):
-        values, present, inside = _of_frames(future, names, history, following, rows)
+        values, present, inside = _of_frames(future, names, history, following, rows, incomplete)
     else:
         values = _of_array(future, names, history, steps)[history.chosen, :rows]
         present = inside = np.ones(values.shape[:2], bool)
@@ -175,7 +181,12 @@ def _of_array(future: Any, names: Sequence[Any], history: History, steps: int) -
 
 
 def _of_frames(
-    future: Any, names: Sequence[Any], history: History, following: Following | None, rows: int
+    future: Any,
+    names: Sequence[Any],
+    history: History,
+    following: Following | None,
+    rows: int,
+    incomplete: str,
 ) -> tuple[Array, BoolArray, BoolArray]:
     """Return the values of each row, found by id and time, and where they are.
 
@@ -202,7 +213,15 @@ def _of_frames(
     series = np.repeat(np.arange(len(tables)), lengths)
     if panel.labels is not None:
         ids, codes = numbered_ids(tables[0][windows.id_column])
-        series = places_of(ids, panel.labels)[codes]
+        places = places_of(ids, panel.labels)
+        if incomplete == "raise" and (places < 0).any():
+            alone = [label for label, place in zip(ids, places, strict=True) if place < 0]
+            raise ValueError(
+                f"future has rows of {_checks.shown(alone)}, by id_column={windows.id_column!r}, "
+                "and series has none to forecast from. Leave them out of future, add their rows to "
+                'series, or pass incomplete="nan".'
+            )
+        series = places[codes]
         absent = history.chosen[~np.isin(history.chosen, series)]
         if len(absent):
             raise ValueError(

@@ -86,7 +86,7 @@ class Prepared:
         following = Following.of(panel, settings.gap, rounds.steps)
         planned = None
         if panel.columns.future and len(history.chosen):
-            planned = values_ahead(future, history, following, steps, rounds.steps)
+            planned = values_ahead(future, history, following, steps, rounds.steps, incomplete)
         return cls(
             interface, series, panel, history, following, rounds, steps, planned, start, incomplete
         )

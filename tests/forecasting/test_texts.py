@@ -175,7 +175,9 @@ def test_people_judge_such_models_like_any_other(model, dataset):
     assert check_leakage(model, PAST, WINDOWS).ok
     assert check_leakage(model, PAST[PAST["shop"] == "east"], WINDOWS).ok
     calibrated = calibrate(adding(train), validation, 0.5)
-    ahead = forecast(calibrated, FRAME[FRAME["shop"] == "east"], future=_next(FRAME))
+    ahead = forecast(
+        calibrated, FRAME[FRAME["shop"] == "east"], future=_next(FRAME[FRAME["shop"] == "east"])
+    )
     assert plot_forecast(FRAME, ahead).get_lines()
 
     def build(part, fold=None):
