@@ -92,9 +92,9 @@ def forecast(
         ValueError: The model is not built, is stateful, carries no windows or other ones, takes
             windows of another length or other columns, or returns outputs that do not fit the
             windows; the data have another frequency, or lack a column; ``future`` is missing, has
-            too few rows, or has rows of a series that ``series`` lacks; a series is too short, or has missing values in its last window; a
-            forecast is not finite, since the precision cannot hold it or the weights are not
-            finite; or ``steps`` goes past the horizon, and the model returns quantiles, does not
+            too few rows, or has rows of a series that ``series`` lacks; a series is too short, has
+            missing values in its last window, or is too small to be squared; a forecast is not
+            finite, since the precision cannot hold it or the weights are not finite; or ``steps`` goes past the horizon, and the model returns quantiles, does not
             forecast every column that is not known ahead, or draws random numbers without a seed.
     """
     interface = Interface.of(model, windows, built=True)
