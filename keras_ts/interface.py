@@ -17,6 +17,7 @@ from keras_ts._models import check_model
 from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.layers.mask_missing import MaskMissing
+from keras_ts.layers.normalize_window import NormalizeWindow
 from keras_ts.layers.smoothed_forecast import SmoothedForecast
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.layers.windowed_input import WindowedInput
@@ -155,6 +156,12 @@ class Interface:
         if not features:
             return None
         return "any" if "any" in features else "targets"
+
+    @property
+    def normalizes(self) -> bool:
+        """True if the model normalizes windows, for which it squares their values."""
+        within = _keras_private.layers_within(self.model)
+        return any(isinstance(layer, NormalizeWindow) for layer in within)
 
     @property
     def takes_missing(self) -> bool:

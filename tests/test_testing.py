@@ -251,8 +251,8 @@ def test_a_wrong_shape():
         return x, y[:, None]
 
     assert message(wrong, windows=windowed_series("window"))[2:] == [
-        "extra: x=[0.0] y=[1.0] (no window of the series)",
-        "missing: x=[0.0] y=1.0",
+        "calling it and reading (x, y) raised ValueError: y has the shape (1, 1), and must have "
+        "the shape (1,)"
     ]
 
 

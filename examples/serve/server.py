@@ -31,7 +31,10 @@ async def forecast(request: Request) -> list[dict]:
     except ValueError as error:
         raise HTTPException(422, str(error)) from None
     [ahead] = session.run([output["name"]], arrays)
-    if not output["closes_steps"] and not np.isfinite(ahead).all():
+    closed = np.zeros(len(ahead[0]), bool)
+    if output["closes_steps"]:
+        closed = np.isnan(arrays["future"][0]).any(axis=-1)[: len(closed)]
+    if not np.isfinite(ahead[0, ~closed]).all():
         raise HTTPException(422, "The forecast is not finite: the values are too large.")
     # A step that the plan closes is NaN, for which JSON has null.
     steps = np.where(np.isnan(ahead), None, ahead).reshape(-1, len(output["columns"])).tolist()

@@ -43,7 +43,7 @@ class ChangeableSeries:
         tables = self._tables if self._listed else self._tables[0]
         fills = self._windows.handling.gaps == "fill"
         keeping = replace(self._windows, missing="keep", min_inputs=None)
-        self.panel = read_panel(tables, self._windows if fills else keeping)
+        self.panel = read_panel(tables, self._windows if fills else keeping, check=False)
         panel = self.panel
         self.series = np.repeat(np.arange(len(panel.lengths)), panel.lengths)
         places = np.arange(len(self.series)) - panel.offsets[self.series]

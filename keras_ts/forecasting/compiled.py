@@ -18,6 +18,7 @@ from keras_ts._models import Run, run_by_jax, variables_of
 from keras_ts._progress import ProgressBar
 from keras_ts._typing import Array, BoolArray
 from keras_ts.forecasting.loop import Loop, Rounds
+from keras_ts.interface import Interface
 from keras_ts.windows.reading.panel import Panel, missing_rows
 
 _ATTRIBUTE = "keras_ts_loops"
@@ -25,6 +26,8 @@ _ATTRIBUTE = "keras_ts_loops"
 _MOST_ROWS, _MOST_VALUES = 1024, 1 << 24
 # Most loops that a model keeps: a compiled one takes some megabytes.
 _MOST = 8
+# Below this, float32 holds no square of a thousandth of a value.
+_LEAST = 1e3 * float(np.sqrt(np.finfo(np.float32).tiny))
 # Held while a loop is looked up or made, which is fast; the loop compiles in its first run.
 _LOOKING_UP = threading.Lock()
 
@@ -156,20 +159,40 @@ def closed_steps(inputs: dict[str, Array], rounds: Rounds) -> tuple[BoolArray, B
     return closed, hollow
 
 
-def check_finite(
-    ahead: Array, inputs: dict[str, Array], masking: bool, panel: Panel, chosen: Array
+def check_sizes(
+    ahead: Array,
+    inputs: dict[str, Array],
+    interface: Interface,
+    panel: Panel,
+    chosen: Array,
 ) -> None:
-    """Refuse a forecast that is not finite, except from missing inputs that are not masked.
+    """Refuse a forecast of values that are too large or too small to be squared.
+
+    One of too large values is not finite. From missing inputs that are not masked it may be so.
 
     Args:
         ahead: The forecast, ``(chosen, steps, ...)``.
         inputs: The inputs by roles, as ``fed`` returns them.
-        masking: True if the model masks missing values.
+        interface: The model's interface.
         panel: All series, for an error.
         chosen: The numbers of the series to forecast.
     """
+    if interface.normalizes:
+        past = inputs["past"].reshape(*inputs["past"].shape[:2], -1)
+        targets = past[..., panel.columns.targets]
+        sizes = np.where(np.isfinite(targets), np.abs(targets), 0).max(axis=1)
+        tiny = (sizes > 0) & (sizes < _LEAST)
+        if tiny.any():
+            row, column = np.argwhere(tiny)[0]
+            raise ValueError(
+                f"{panel.series(int(chosen[row]))} has no value above {sizes[row, column]:.3g} in "
+                f"its last window of {panel.columns.by_part()['target'][int(column)]!r}: the model "
+                f"squares values, and float32 cannot hold squares of values below {_LEAST:.3g} to "
+                "three digits. Multiply the series by a number, before training too, and divide "
+                "the forecast by it."
+            )
     bad = missing_rows(ahead.reshape(len(ahead), -1))
-    if bad.any() and not masking:
+    if bad.any() and interface.masked is None:
         for values in inputs.values():
             bad &= ~missing_rows(values.reshape(len(values), -1))
     if bad.any():

@@ -74,9 +74,10 @@ def forecast(
             series, or a list with one for each series. They count from the first row with a value
             of the whole series, as in training. Defaults to None: ``series`` is the whole series,
             and its rows count from its first value, whatever padding is in front.
-        incomplete: "raise" refuses a series that is too short, or has a missing value in its last
-            rows (or, if the model masks missing values, in each of them); "nan" forecasts the other
-            series, and returns rows of NaN for that one. Defaults to "raise".
+        incomplete: "raise" refuses a series that is too short, or has a missing or infinite value
+            in its last rows (or, if the model masks missing values, one in each of them or an
+            infinite one); "nan" forecasts the other series, and returns rows of NaN for that one.
+            Defaults to "raise".
 
     Output shape:
         ``(steps,)`` for a single target, ``(steps, targets)`` for several, with a last axis for
@@ -90,17 +91,15 @@ def forecast(
         TypeError: ``model`` is not a Keras model, or ``windows`` no ``WindowedSeries``.
         ValueError: The model is not built, is stateful, carries no windows or other ones, takes
             windows of another length or other columns, or returns outputs that do not fit the
-            windows; the data have another frequency, or lack a column; ``future`` is missing or has
-            too few rows; a series is too short, or has missing values in its last window; a
-            forecast is not finite, since the precision cannot hold it or the weights are not
-            finite; or ``steps`` goes past the horizon, and the model returns quantiles, does not
-            forecast every column that is not known ahead, or draws random numbers without a seed.
+            windows; the data have another frequency, or lack a column; ``future`` is missing, has
+            too few rows, or has rows of a series that ``series`` lacks; a series is too short, has
+            missing values in its last window, or is too small to be squared; a forecast is not
+            finite, since the precision cannot hold it or the weights are not finite; or ``steps``
+            goes past the horizon, and the model returns quantiles, does not forecast every column
+            that is not known ahead, or draws random numbers without a seed. interface =
+            Interface.of(model, windows, built=True) _checks.choice("incomplete", incomplete,
+            ("raise", "nan")) if steps is not None: steps = _checks.integer("steps", steps, 1)
+            prepared = Prepared.of(interface, series, steps, future, start, incomplete) if not
+            len(prepared.panel.lengths): raise ValueError("series is a frame without a row, so there
+            is no series to forecast.") return prepared.forecast()
     """
-    interface = Interface.of(model, windows, built=True)
-    _checks.choice("incomplete", incomplete, ("raise", "nan"))
-    if steps is not None:
-        steps = _checks.integer("steps", steps, 1)
-    prepared = Prepared.of(interface, series, steps, future, start, incomplete)
-    if not len(prepared.panel.lengths):
-        raise ValueError("series is a frame without a row, so there is no series to forecast.")
-    return prepared.forecast()

@@ -12,7 +12,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.reading.panel import Panel, missing_rows
+from keras_ts.windows.reading.panel import Panel, column_at, missing_rows
 from keras_ts.windows.reading.regular import with_missing_last_rows
 from keras_ts.windows.windowed_series import WindowedSeries
 
@@ -123,23 +123,23 @@ class History:
         """Return True for each chosen series whose last rows lack values that the model needs."""
         handling = self.windows.handling
         counts_rows = handling.gaps == "ignore"
+        # An infinite value is wrong even where a missing one is allowed.
+        broken: BoolArray = np.logical_or.reduce(self._missing(handling.inputs), axis=1)
         if counts_rows and self.masked is None:
-            return np.zeros(len(self.chosen), bool)
+            return broken
         if handling.inputs:
             by_target = self.masked == "targets"
-            missing = self._missing_targets if by_target else self._missing[..., None]
+            missing = self._missing_targets if by_target else self._missing()[..., None]
             read = missing[:, :: self.windows.sampling_rate]
-            broken: BoolArray = np.logical_or.reduce(np.logical_and.reduce(read, axis=1), axis=1)
-        else:
-            broken = np.logical_or.reduce(self._missing, axis=1)
+            broken |= np.logical_or.reduce(np.logical_and.reduce(read, axis=1), axis=1)
         # A gap in time does not matter to windows that count rows.
         return broken if counts_rows else broken | np.logical_or.reduce(self._gaps, axis=1)
 
-    @property
-    def _missing(self) -> BoolArray:
-        """True for each of the last rows with a missing value."""
+    def _missing(self, infinite: bool = False) -> BoolArray:
+        """Return True for each of the last rows with a missing value, or an infinite one."""
         past = self.past
-        return missing_rows(past.reshape(-1, *past.shape[2:])).reshape(past.shape[:2])
+        rows = missing_rows(past.reshape(-1, *past.shape[2:]), infinite=infinite)
+        return rows.reshape(past.shape[:2])
 
     @property
     def _missing_targets(self) -> BoolArray:
@@ -165,9 +165,20 @@ class History:
 
     def _why_broken(self, place: int) -> tuple[str, str]:
         """Return what the last window of a chosen series lacks, and what to do."""
-        rows, gaps, missing = self.rows[place], self._gaps[place], self._missing[place]
-        if self.windows.handling.inputs:
-            name = _named(self.panel, int(self.chosen[place]))
+        inputs = self.windows.handling.inputs
+        rows, gaps, missing = self.rows[place], self._gaps[place], self._missing()[place]
+        infinite, name = self._missing(inputs)[place], _named(self.panel, int(self.chosen[place]))
+        if inputs and infinite.any():
+            row, clock = int(rows[infinite.argmax()]), self.panel.clock
+            # Rows of a panel whose gaps were filled have other positions than those given.
+            at = self.panel.place(row) if clock is None else clock.written(row)
+            return (
+                f"{name} has an infinite value in its last window, at {at}"
+                f"{column_at(self.panel, row, infinite=True)}",
+                '. Correct it, write NaN if it is missing, or pass incomplete="nan" for rows of '
+                "NaN.",
+            )
+        if inputs:
             what = "a missing value in every row of its last window"
             cure = "the model masks such rows, and has nothing to forecast from. Leave it out"
             if self.masked == "targets":

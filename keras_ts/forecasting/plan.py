@@ -38,7 +38,12 @@ def check_future(future: Any, panel: Panel, windows: WindowSpec) -> None:
 
 
 def values_ahead(
-    future: Any, history: History, following: Following | None, steps: int, rows: int
+    future: Any,
+    history: History,
+    following: Following | None,
+    steps: int,
+    rows: int,
+    incomplete: str,
 ) -> Array:
     """Return the values of ``future_columns`` in the rows that follow, ``(chosen, rows, columns)``.
 
@@ -52,16 +57,18 @@ def values_ahead(
         following: The timestamps of the rows that follow, or None.
         steps: Number of steps to forecast.
         rows: Number of rows that the rounds read.
+        incomplete: ``"raise"`` to refuse a plan of a series that has no row.
     """
     names = history.panel.columns.by_part()["future"]
     if is_frame(future):
-        values, present, inside = _of_frames(future, names, history, following, rows)
+        values, present, inside = _of_frames(future, names, history, following, rows, incomplete)
     else:
         values = _of_array(future, names, history, steps)[history.chosen, :rows]
         present = inside = np.ones(values.shape[:2], bool)
+    _refuse_infinite(values, names, history, following)
     closing, given = history.windows.handling.partial, present
     if closing:
-        values = np.where(present[..., None] & np.isfinite(values), values, np.nan)
+        values = np.where(present[..., None], values, np.nan)
         present = present | inside
     short = ~present[:, :steps].all(axis=1)
     if short.any():
@@ -73,7 +80,7 @@ def values_ahead(
         number = int(history.chosen[missing.argmax()])
         read = collapsed(names, history.windows.categories)
         raise ValueError(
-            f"future has missing or infinite values of the columns {_checks.shown(read)} in the "
+            f"future has missing values of the columns {_checks.shown(read)} in the "
             f"rows that {history.panel.series(number)} needs. Fill them in."
         )
     whole = np.empty((len(values), rows, len(names)))
@@ -83,6 +90,24 @@ def values_ahead(
     for row in range(steps, rows):
         whole[:, row] = np.where(filled[:, row, None], whole[:, row], whole[:, row - 1])
     return whole
+
+
+def _refuse_infinite(
+    values: Array, names: Sequence[Any], history: History, following: Following | None
+) -> None:
+    """Raise an error if a value of a plan is infinite: a missing one may close a step."""
+    if not np.isinf(values).any():
+        return
+    place, step, column = np.argwhere(np.isinf(values))[0]
+    number = int(history.chosen[place])
+    at = f"step {step + 1}"
+    if following is not None:
+        at += f" ({as_written(following.shown[number, step])})"
+    (name,) = collapsed([names[column]], history.windows.categories)
+    raise ValueError(
+        f"future has an infinite value at {at} of {history.panel.series(number)} in column "
+        f"{name!r}. Correct it, or write NaN if it is missing."
+    )
 
 
 def _refuse_few(
@@ -156,7 +181,12 @@ def _of_array(future: Any, names: Sequence[Any], history: History, steps: int) -
 
 
 def _of_frames(
-    future: Any, names: Sequence[Any], history: History, following: Following | None, rows: int
+    future: Any,
+    names: Sequence[Any],
+    history: History,
+    following: Following | None,
+    rows: int,
+    incomplete: str,
 ) -> tuple[Array, BoolArray, BoolArray]:
     """Return the values of each row, found by id and time, and where they are.
 
@@ -183,7 +213,15 @@ def _of_frames(
     series = np.repeat(np.arange(len(tables)), lengths)
     if panel.labels is not None:
         ids, codes = numbered_ids(tables[0][windows.id_column])
-        series = places_of(ids, panel.labels)[codes]
+        places = places_of(ids, panel.labels)
+        if incomplete == "raise" and (places < 0).any():
+            alone = [label for label, place in zip(ids, places, strict=True) if place < 0]
+            raise ValueError(
+                f"future has rows of {_checks.shown(alone)}, by id_column={windows.id_column!r}, "
+                "and series has none to forecast from. Leave them out of future, add their rows to "
+                'series, or pass incomplete="nan".'
+            )
+        series = places[codes]
         absent = history.chosen[~np.isin(history.chosen, series)]
         if len(absent):
             raise ValueError(

@@ -14,7 +14,7 @@ from keras_ts._dtypes import at_least_float32
 from keras_ts._progress import ProgressBar
 from keras_ts._typing import Array
 from keras_ts.forecasting.compiled import (
-    check_finite,
+    check_sizes,
     closed_steps,
     compiled_loop,
     fed,
@@ -86,7 +86,7 @@ class Prepared:
         following = Following.of(panel, settings.gap, rounds.steps)
         planned = None
         if panel.columns.future and len(history.chosen):
-            planned = values_ahead(future, history, following, steps, rounds.steps)
+            planned = values_ahead(future, history, following, steps, rounds.steps, incomplete)
         return cls(
             interface, series, panel, history, following, rounds, steps, planned, start, incomplete
         )
@@ -138,7 +138,7 @@ class Prepared:
             # Steps that have no forecast are NaN.
             finite = made[:, : self.steps].copy()
             finite[closed | hollow] = 0
-            check_finite(finite, inputs, self.interface.masked is not None, panel, part.chosen)
+            check_sizes(finite, inputs, self.interface, panel, part.chosen)
             values[part.chosen] = made
         return values[:, : self.steps]
 
@@ -159,7 +159,7 @@ def _read(series: Any, interface: Interface) -> Panel:
     if stored and interface.windows.handling.gaps == "fill":
         # Gaps in time were filled as the store was written.
         windows = replace(windows, missing="mask")
-    panel = read_panel(series, windows)
+    panel = read_panel(series, windows, check=False)
     unknown = set(panel.categories or ()) - set(interface.windows.categories or ())
     if unknown:
         raise ValueError(

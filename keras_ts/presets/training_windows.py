@@ -41,7 +41,9 @@ def check_settings(names: Iterable[str]) -> None:
 def read_table(series: Any, settings: Mapping[str, Any]) -> Panel:
     """Read a table by the settings of ``WindowedSeries`` that name its columns."""
     of_the_table = {name: settings[name] for name in _OF_THE_TABLE if name in settings}
-    return read_panel(series, WindowedSeries(1, missing="mask_targets", **of_the_table))
+    windows = WindowedSeries(1, missing="mask_targets", **of_the_table)
+    # Windows that touch an infinite value are dropped, if that was asked for.
+    return read_panel(series, windows, check=settings.get("missing") != "drop")
 
 
 def training_windows(

@@ -86,6 +86,7 @@ class _Case:
     arguments: list[Any]
     parts: dict[str, list[str]]  # the windows of each part, as text
     axes: int  # number of axes of one window's inputs
+    targets: tuple[int, ...]  # shape of one window's targets
     text: str
 
 
@@ -105,8 +106,10 @@ def _cases(draw: Any, drawn: Any, columns: Any, panel: bool, split: bool, contex
     assume(longest >= span + split)
     at = draw(st.integers(span, longest - 1)) if split else None
     parts: dict[str, list[str]] = {"train": [], "validation": [], "no part": []}
+    shape: tuple[int, ...] = ()
     for x, y, part in each_window(arrays, w, at, context):
         parts[part].append(_text(x, y))
+        shape = np.shape(y)
     if w.remainder == "drop":
         for texts in parts.values():
             del texts[len(texts) // w.batch_size * w.batch_size :]
@@ -115,7 +118,7 @@ def _cases(draw: Any, drawn: Any, columns: Any, panel: bool, split: bool, contex
     text = f"panel = {values}" if panel else f"series = {values[0]}"
     text += f"\n  windows = {shown_settings(w)}" + (f"\n  at = {at}" if split else "")
     arguments = [arrays if panel else arrays[0], w, *([at] if split else [])]
-    return _Case(arguments, parts, 1 + bool(columns), text)
+    return _Case(arguments, parts, 1 + bool(columns), shape, text)
 
 
 def _text(x: Any, y: Any) -> str:
@@ -157,7 +160,11 @@ def _read(result: Any, case: _Case) -> list[str]:
         named, y = isinstance(x, dict), np.asarray(y)
         x = {name: np.asarray(part) for name, part in x.items()} if named else np.asarray(x)
         past: Any = x["past"] if named else x
-        if past.ndim == (2 if named else case.axes) and len(past) > 0:
+        one = past.ndim == (2 if named else case.axes) and len(past) > 0
+        if (y.shape if one else y.shape[1:]) != case.targets:
+            wanted = case.targets if one else (len(y), *case.targets)
+            raise ValueError(f"y has the shape {y.shape}, and must have the shape {wanted}")
+        if one:
             texts.append(_text(x, y))
             continue
         if len(past) != len(y):

@@ -94,7 +94,7 @@ def test_right_rows_give_the_numbers_of_forecast(model, connection, store):
     """The plan closes two days, for which the answer is null, as NaN in the frame."""
     status, answer = ask(connection, client.request_of(TABLE, PLAN, store))
     assert status == 200
-    wanted = forecast(model[0], TABLE[TABLE["store"] == store], future=PLAN)
+    wanted = forecast(model[0], TABLE[TABLE["store"] == store], future=PLAN[PLAN["store"] == store])
     frame = pd.DataFrame(answer)
     assert [row["step"] for row in answer] == list(range(1, 15))
     assert isinstance(answer[0]["step"], int)
@@ -109,7 +109,7 @@ def test_columns_in_any_order_and_few_rows(model, connection):
     request["past"] = [dict(reversed(row.items())) for row in request["past"]]
     status, answer = ask(connection, request)
     assert status == 200
-    wanted = forecast(model[0], store.tail(9), future=PLAN)
+    wanted = forecast(model[0], store.tail(9), future=PLAN[PLAN["store"] == "store 2"])
     numbers = pd.DataFrame(answer)[COLUMNS].astype(float)
     np.testing.assert_allclose(numbers, wanted[COLUMNS], rtol=1e-4, atol=1e-3)
 
@@ -148,6 +148,11 @@ REQUEST = client.request_of(TABLE, PLAN, "store 1")
         (
             {**REQUEST, "past": [{**row, "units": None} for row in REQUEST["past"]]},
             r"past: no value of \['units'\]",
+        ),
+        # The plan closes two days, whose null hides no other.
+        (
+            {**REQUEST, "past": [{**row, "units": 1e30} for row in REQUEST["past"]]},
+            "The forecast is not finite",
         ),
         ({"past": REQUEST["past"]}, "future: Field required"),
         ({**REQUEST, "weather": []}, "weather: Extra inputs"),

@@ -88,7 +88,9 @@ def test_arrays_have_nan(model):
     plan = np.array([[1.0], [np.nan], [0.0]])
     ahead = forecast(net, table, future=plan)
     assert np.isnan(ahead).tolist() == [False, True, False]
-    assert np.isnan(forecast(net, table, future=np.array([[1.0], [np.inf], [0.0]]))[1])
+    says = "future has an infinite value at step 2 of the series in column 1. Correct it, or write"
+    with pytest.raises(ValueError, match=says):
+        forecast(net, table, future=np.array([[1.0], [np.inf], [0.0]]))
 
 
 def test_past_the_horizon_a_closed_step_is_missing(model):
@@ -185,3 +187,11 @@ def test_a_plan_that_misses_the_times_that_follow_is_refused(model):
     noon = PLAN.assign(day=PLAN["day"].mask(closing(PLAN, "east", 1), PLAN["day"] + HOUR))
     with pytest.raises(ValueError, match=r"has a row of series 'east' at 2024-01-31T01:00.* none"):
         forecast(model, PAST, future=noon)
+
+
+def test_an_infinite_value_closes_no_step(model):
+    wrong = PLAN.copy()
+    wrong.loc[closing(PLAN, "east", 2), "promo"] = -np.inf
+    says = r"infinite value at step 2 \(2024-02-01\) of series 'east' in column 'promo'. Correct it"
+    with pytest.raises(ValueError, match=says):
+        forecast(model, PAST, future=wrong)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from forecasting_models import PANEL, adding, after, sales, until
@@ -80,7 +81,7 @@ def test_a_gap_before_the_targets_is_left_out():
         (pd.concat([FUTURE, FUTURE.iloc[1:2]]), "several rows for one time of series 'north'"),
         (
             FUTURE.assign(promo=np.nan),
-            "missing or infinite values of .* in the rows that series 'north'",
+            "missing values of .* in the rows that series 'north'",
         ),
         (
             np.ones((2, 2, 1)),
@@ -170,3 +171,12 @@ def test_rows_of_arrays_count_from_where_they_began():
         forecast(model, [series, series], start=[1, 2, 3])
     with pytest.raises(ValueError, match="start must be >= 0"):
         forecast(model, series, start=-1)
+
+
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.from_pandas])
+def test_a_series_that_only_the_plan_has_is_named(library):
+    past, ahead = until(sales(), 25), after(sales(), 25)
+    model = adding(PANEL.build(past))
+    new = ahead[ahead["shop"] == "east"].assign(shop="harbour")
+    with pytest.raises(ValueError, match=r"future has rows of \['harbour'\], by id_column='shop'"):
+        forecast(model, library(past), future=library(pd.concat([ahead, new])))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from forecasting_models import PANEL, adding, after, sales, until
@@ -78,3 +79,36 @@ def test_ids_without_times_stay_apart():
         "north": 24.0,
         "east": 1024.0,
     }
+
+
+@pytest.mark.parametrize("missing", ["mask", "mask_targets", "keep"])
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.from_pandas])
+def test_an_infinite_value_in_the_last_window_is_refused_where_a_missing_one_is_masked(
+    missing, library
+):
+    windows = WindowedSeries(
+        5, 3, target_columns="units", future_columns="promo", id_column="shop", time_column="day",
+        missing=missing,
+    )  # fmt: skip
+    model = adding(windows.build(PAST))
+    past = PAST.drop(index=[51]) if missing != "keep" else PAST
+    place = past.index[(past["shop"] == "east") & (past["day"] == "2024-01-23")]
+    wrong = past.copy()
+    wrong.loc[place, "units"] = np.inf
+    says = "series 'east' has an infinite value in its last window, at 2024-01-23 in column 'units'"
+    with pytest.raises(ValueError, match=says):
+        forecast(model, library(wrong), future=library(FUTURE))
+    ahead = forecast(model, library(wrong), future=library(FUTURE), incomplete="nan")
+    assert np.isnan(ahead["units"].to_numpy()).tolist() == [False] * 3 + [True] * 3
+    # Before the last window it does not matter.
+    earlier = past.copy()
+    earlier.loc[place - 6, "units"] = np.inf
+    assert np.isfinite(forecast(model, earlier, future=FUTURE)["units"]).all()
+
+
+@pytest.mark.parametrize("missing", ["mask", "keep"])
+def test_an_infinite_value_in_an_array(missing):
+    model = adding(WindowedSeries(4, 2, missing=missing).build(np.arange(20.0)))
+    says = "^series has an infinite value in its last window, at position 8. Correct it, write NaN"
+    with pytest.raises(ValueError, match=says):
+        forecast(model, np.r_[np.arange(8.0), np.inf, 9.0])

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from forecasting_models import adding
 from helpers import run_fresh, untraced
 from keras_ts import Recipe, RecurrentPreset, WindowedSeries, compare, forecast
 from keras_ts.forecasting import history
@@ -388,3 +389,25 @@ def test_a_model_of_other_columns_is_refused(tmp_path):
         assert len(forecast(model, frame)) == 10
         with pytest.raises(ValueError, match=r"the store has \['y', 'z'\]. Write another store"):
             forecast(model, store)
+
+
+@pytest.mark.parametrize("missing", ["mask", "mask_targets", "keep"])
+def test_an_infinite_value_is_refused_where_a_missing_one_is_allowed(tmp_path, missing):
+    """As the store is written; or as it is read by other windows than it was written with."""
+    wrong = panel(3).with_columns(
+        y=pl.when((pl.col("id") == "s1") & (pl.col("t") == pl.date(2024, 1, 4)))
+        .then(np.inf).otherwise("y")
+    )  # fmt: skip
+    windows, dropping = (dataclasses.replace(WINDOWS, missing=value) for value in (missing, "drop"))
+    says = r"an infinite value, the first at position 3 \(2024-01-04\) of series 's1' in column 'y'"
+    with pytest.raises(ValueError, match=says):
+        PanelStore.write(wrong, tmp_path / "refused", windows)
+    store = PanelStore.write(wrong, tmp_path / "written", dropping)
+    # Of the 8 windows of 5 rows, those that start at rows 0 to 3 read row 3.
+    assert dropping.count(store) == 8 + 4 + 8
+    for cut in (windows.build, windows.count):
+        with pytest.raises(ValueError, match=says):
+            cut(store)
+    # A forecast reads the last rows alone.
+    model = adding(windows.build(panel(3)))
+    assert forecast(model, store)["y"].is_finite().all()

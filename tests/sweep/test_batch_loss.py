@@ -7,10 +7,7 @@ import numpy as np
 import pytest
 
 from helpers import BACKEND, only_tensorflow, run_fresh
-from keras_ts import (
-    ExponentialLRSweep,
-    find_learning_rate,
-)
+from keras_ts import ExponentialLRSweep, WindowedSeries, find_learning_rate
 from sweep_helpers import X, Y, dense
 
 
@@ -41,6 +38,34 @@ def test_each_loss_is_its_batchs_own():
         twin.optimizer.learning_rate = rate
         twin.reset_metrics()
         losses.append(float(twin.train_on_batch(X[part], Y[part], weights[part])[0]))
+    np.testing.assert_allclose(sweep.losses, losses, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_a_padded_batch_has_the_loss_of_its_windows(shuffle):
+    """The last batch of an epoch has 3 windows and 5 rows that repeat others; the rate is held."""
+    panel = [np.sin(np.arange(17.0)), np.cos(np.arange(18.0))]
+    windows = WindowedSeries(6, 3, batch_size=8, remainder="pad", shuffle=shuffle, seed=1)
+    dataset = windows.build(panel)
+    assert (dataset.num_windows, len(dataset)) == (19, 3)
+    model, twin = (keras.Sequential([keras.Input((6,)), keras.layers.Dense(3)]) for _ in range(2))
+    twin.set_weights(model.get_weights())
+    for net in (model, twin):
+        net.compile("sgd", "mse")
+    sweep = ExponentialLRSweep(1e-3, 1e-1, steps=9, stop_factor=None)
+    position = dataset.state()
+    model.fit(dataset, epochs=3, verbose=0, shuffle=False, callbacks=[sweep])
+    losses = []
+    for epoch in range(3):
+        dataset.restore({**position, "epoch": epoch})
+        for number in range(len(dataset)):
+            x, y, weights = dataset[number]
+            real = weights.ravel() > 0
+            assert real.sum() == (3 if number == 2 else 8)
+            twin.optimizer.learning_rate = sweep.lrs[len(losses)]
+            twin.reset_metrics()
+            losses.append(float(twin.train_on_batch(x[real], y[real])))
+    assert len(sweep.losses) == len(losses) == 9
     np.testing.assert_allclose(sweep.losses, losses, rtol=1e-5)
 
 

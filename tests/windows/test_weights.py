@@ -184,7 +184,7 @@ def test_a_scale_whose_inverse_does_not_fit_is_refused(scale):
 
 
 def test_a_series_without_a_finite_step_weighs_as_the_median_series_does():
-    panel = [np.arange(20.0), np.full(20, np.nan), np.where(np.arange(20) % 2, np.inf, 1.0)]
+    panel = [np.arange(20.0), np.full(20, np.nan), np.where(np.arange(20) % 2, np.nan, 1.0)]
     windows = WindowedSeries(3, missing="keep", weighting="inverse_scale", batch_size=99)
     np.testing.assert_array_equal(windows.build(panel)[0][2], 1)
 

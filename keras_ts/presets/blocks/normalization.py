@@ -120,4 +120,4 @@ def _epsilon(needs: Requirements) -> float:
     be large beside the series.
     """
     smallest = 1.0 if needs.own_step is None else min(1.0, needs.own_step)
-    return max(1e-6 * smallest**2, 1e-30)
+    return max(1e-6 * smallest**2, 1e-37)  # Nearly the smallest that float32 holds.

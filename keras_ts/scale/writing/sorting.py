@@ -19,7 +19,7 @@ from keras_ts.windows.arithmetic.frequencies import Frequencies
 from keras_ts.windows.arithmetic.frequency import frequencies
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.reading.frames import matrix, open_frame
-from keras_ts.windows.reading.panel import Panel, missing_rows, static_parted
+from keras_ts.windows.reading.panel import Panel, check_values, missing_rows, static_parted
 from keras_ts.windows.reading.reader import read_panel
 from keras_ts.windows.reading.stored import frequency_of, joined_frequencies, opened_polars
 from keras_ts.windows.reading.texts import named_ahead, with_categories
@@ -249,7 +249,8 @@ def sort_bucket(
     frame = _in_order(
         opened_polars().concat(buckets.frames(number), how="vertical_relaxed"), layout
     )
-    panel = read_panel(frame.drop(layout.spec.static_columns or ()), layout.reading)
+    panel = read_panel(frame.drop(layout.spec.static_columns or ()), layout.reading, check=False)
+    check_values(panel, layout.spec.handling)
     _write(work.folder, row, panel, layout)
     return _described(panel, frame, layout)
 

@@ -18,7 +18,7 @@ from keras_ts.windows.arithmetic.early import EarlyGather
 from keras_ts.windows.arithmetic.gather import Gather
 from keras_ts.windows.arithmetic.geometry import PickledByFields
 from keras_ts.windows.arithmetic.sampler import BatchSampler
-from keras_ts.windows.reading.panel import Panel, missing_rows, refuse_missing
+from keras_ts.windows.reading.panel import Panel, check_values, missing_rows
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.weights import WindowWeights
 
@@ -59,14 +59,14 @@ class WindowSource(PickledByFields):
         else:
             factor = self.sampler.weights(begin, end) if self.sampler.weighted else None
             batch = self._assemble(windows, starts, x, y, factor)
-        if self._check_reads and any(map(_has_missing, keras.tree.flatten(batch))):
-            refuse_missing(self.panel)
+        if self._check_reads and any(map(self._is_wrong, keras.tree.flatten(batch))):
+            check_values(self.panel, self.spec.handling)
         return batch
 
     def read_all(self) -> Any:
         """Return all windows in time order, as views if one range of windows holds them all."""
         if self._check_reads:
-            refuse_missing(self.panel)
+            check_values(self.panel, self.spec.handling)
         ranges = self.sampler.ranges
         first = int(ranges.first[0])
         # A window that begins before its series is no view.
@@ -156,8 +156,7 @@ class WindowSource(PickledByFields):
     def _check_reads(self) -> bool:
         """True for a memory map whose values are checked as they are read."""
         panel = self.panel
-        return panel.on_disk and not panel.checked and not self.spec.handling.series
+        return panel.on_disk and not panel.checked and not self.spec.handling.filters
 
-
-def _has_missing(values: Array) -> bool:
-    return bool(missing_rows(values.reshape(-1)).any())
+    def _is_wrong(self, values: Array) -> bool:
+        return bool(missing_rows(values.reshape(-1), infinite=self.spec.handling.series).any())

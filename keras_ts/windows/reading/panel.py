@@ -13,6 +13,7 @@ import numpy as np
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.categories import Categories, collapsed
 from keras_ts.windows.arithmetic.geometry import run_positions
+from keras_ts.windows.missing import Handling
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.roles import PLAIN, Columns
 
@@ -115,34 +116,46 @@ class Panel:
         return f"series {self.labels[number] if self.labels else number!r}"
 
 
-def lacking_rows(panel: Panel, block: int = 1 << 22) -> Iterator[tuple[int, BoolArray]]:
+def lacking_rows(
+    panel: Panel, block: int = 1 << 22, infinite: bool = False
+) -> Iterator[tuple[int, BoolArray]]:
     """Yield the flat start of each block of rows, and ``missing_rows`` of the block."""
     for begin in range(0, len(panel.values), block):
-        yield begin, missing_rows(panel.values[begin : begin + block])
+        yield begin, missing_rows(panel.values[begin : begin + block], infinite=infinite)
 
 
-def refuse_missing(panel: Panel, block: int = 1 << 22) -> None:
-    """Raise an error if a value is not finite, with the number of such positions and the first."""
+def check_values(panel: Panel, handling: Handling, block: int = 1 << 22) -> None:
+    """Refuse values that are not finite, or where missing ones are allowed, infinite ones."""
+    infinite = handling.series
+    # Windows that touch an infinite value are left out where inputs must be finite.
+    if panel.checked or (infinite and not handling.inputs):
+        return
     total, first = 0, None
-    for begin, bad in lacking_rows(panel, block):
+    for begin, bad in lacking_rows(panel, block, infinite):
         if bad.any():
             total += int(bad.sum())
             first = begin + int(bad.argmax()) if first is None else first
     if first is not None:
-        where = panel.place(first) + _column(panel, first)
+        what, cure = "a missing or infinite", "Fill them, or"
+        others = (
+            ', missing="mask" for a model that masks missing inputs, or missing="keep" to let '
+            "missing values through"
+        )
+        if infinite:
+            what, cure, others = "an infinite", "Correct it, write NaN if it is missing, or", ""
         raise ValueError(
-            f"series has {total} position{'s' * (total > 1)} with a missing or infinite value, "
-            f'the first at {where}. Fill them, or pass missing="drop" to leave out '
-            f'the windows that touch one, missing="mask" for a model that masks missing inputs, or '
-            'missing="keep" to let them through.'
+            f"series has {total} position{'s' * (total > 1)} with {what} value, the first at "
+            f"{panel.place(first)}{column_at(panel, first, infinite)}. {cure} pass "
+            f'missing="drop" to leave out the windows that touch one{others}.'
         )
 
 
-def _column(panel: Panel, position: int) -> str:
-    """Name the first column without a finite value at a position, if columns have names."""
-    missing = ~np.isfinite(np.atleast_1d(panel.values[position]))
-    name = collapsed([panel.columns.past[int(missing.argmax())]], panel.categories)[0]
-    return f" in column {name!r}" if isinstance(name, str) else ""
+def column_at(panel: Panel, position: int, infinite: bool = False) -> str:
+    """Name the first column without a finite value, or with an infinite one, at a position."""
+    if panel.values.ndim == 1:
+        return ""
+    place = missing_rows(panel.values[position], infinite=infinite).argmax()
+    return f" in column {collapsed([panel.columns.past[place]], panel.categories)[0]!r}"
 
 
 def static_parted(
@@ -184,13 +197,18 @@ def static_parted(
     return table[:, [place for place in range(len(names)) if place not in static]], first
 
 
-def missing_rows(values: Array, columns: Sequence[int] | None = None) -> BoolArray:
-    """Return True for each position with a value that is not finite in any of ``columns``."""
+def missing_rows(
+    values: Array, columns: Sequence[int] | None = None, infinite: bool = False
+) -> BoolArray:
+    """Return True for each position with a value that is not finite in any of ``columns``.
+
+    With ``infinite``, only an infinite value counts, and not NaN.
+    """
     if values.dtype.kind != "f":
         return np.zeros(len(values), dtype=bool)
     if columns is not None and values.ndim == 2:
         values = values[:, list(columns)]
-    bad: BoolArray = ~np.isfinite(values)
+    bad: BoolArray = np.isinf(values) if infinite else ~np.isfinite(values)
     return bad if bad.ndim == 1 else np.logical_or.reduce(bad, axis=1)
 
 

@@ -172,19 +172,49 @@ def _refuse_irregular(panel: Panel, rows: IntArray, spec: WindowSpec) -> None:
     row, count = int(rows[0]), len(rows)
     number = int(np.searchsorted(panel.offsets, row, side="right")) - 1
     frequency = clock.frequencies[number]
-    step = (
-        "no step makes up more than half of the steps there, so the missing rows are unknown. "
-        "Insert them, or leave that series out"
-        if frequency is None
-        else f"the steps there are {str(frequency)!r}, and that is no whole number of them. "
-        "Missing rows are filled in, but each row must lie on the regular steps of its series: "
-        "correct the timestamp, or drop the row"
-    )
+    rounded = _rounded_step(clock.shown[panel.offsets[number] : panel.offsets[number + 1]])
+    if frequency is None and rounded is not None:
+        near = range(row - 1, min(row + 2, int(panel.offsets[number + 1])))
+        column = f"table[{spec.time_column!r}]"
+        step = (
+            f"the times jitter, as in the rows {', '.join(map(clock.written, near))}. Round them: "
+            f"{column} = {column}.dt.round({rounded!r})"
+        )
+    elif frequency is None:
+        step = (
+            "no step makes up more than half of the steps there, so the missing rows are unknown. "
+            "Insert them, or leave that series out"
+        )
+    else:
+        step = (
+            f"the steps there are {str(frequency)!r}, and that is no whole number of them. "
+            "Missing rows are filled in, but each row must lie on the regular steps of its series: "
+            "correct the timestamp, or drop the row"
+        )
     raise ValueError(
         f"time_column={spec.time_column!r} has {count} irregular step{'s' * (count > 1)}, the "
         f"first from {clock.written(row - 1)} to {clock.written(row)} in {panel.series(number)}: "
         f"{step}."
     )
+
+
+def _rounded_step(times: Array) -> str | None:
+    """Return the step, as pandas writes it, to which times that jitter about it are rounded."""
+    if times.dtype.kind != "M":
+        return None
+    seconds = (times - times[0].astype("M8[D]")) / np.timedelta64(1, "s")
+    usual = float(np.median(np.diff(seconds)))
+    for size, unit in ((86400, "D"), (3600, "h"), (60, "min"), (1, "s")):
+        count = round(usual / size)
+        grid = count * size
+        # Many of a smaller unit, such as 1439 minutes, are a jittered step of a larger one.
+        if count and abs(usual - grid) <= grid / 8:
+            whole = np.rint(seconds / grid)
+            near = np.abs(seconds / grid - whole) <= 0.25
+            if near.all() and (np.diff(whole) > 0).all():
+                return f"{count}{unit}" if count > 1 else unit
+            return None
+    return None
 
 
 def _refuse_many(

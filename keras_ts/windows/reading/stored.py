@@ -24,7 +24,7 @@ from keras_ts.windows.arithmetic.geometry import PickledByFields, concatenated_o
 from keras_ts.windows.arithmetic.steps import Frequency
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.frames import ids_of, open_frame, refuse_gaps
-from keras_ts.windows.reading.panel import Panel, refuse_missing
+from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.reading.zone import Zone
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import WindowSpec
@@ -196,8 +196,6 @@ class StoredPanel(PickledByFields):
         )
         if spec.handling.gaps == "refuse":
             refuse_gaps(panel, gaps, spec)
-        if not (spec.handling.series or settings.complete):
-            refuse_missing(panel)
         return replace(panel, gaps=gaps[:0]) if spec.handling.gaps == "ignore" else panel
 
     def _refuse_replaced(self) -> None:

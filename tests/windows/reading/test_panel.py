@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
+from keras_ts.windows.missing import HANDLING
 from keras_ts.windows.reading.clock import Clock
-from keras_ts.windows.reading.panel import Panel, missing_rows, refuse_missing, rows_in_front
+from keras_ts.windows.reading.panel import Panel, check_values, missing_rows, rows_in_front
 
 OFFSETS = np.array([0, 3, 3, 8])
 
@@ -46,16 +47,19 @@ def test_places_have_their_timestamps_beside_them():
 
 
 @given(st.lists(st.sampled_from([0.0, 1.0, np.nan, np.inf]), min_size=1, max_size=30),
-       st.integers(1, 7))  # fmt: skip
-def test_missing_values_are_counted_and_the_first_is_named_whatever_the_block(values, block):
+       st.integers(1, 7), st.sampled_from(list(HANDLING)))  # fmt: skip
+def test_wrong_values_are_counted_and_the_first_is_named_whatever_the_block(values, block, missing):
+    """With "raise" all that are not finite, with "drop" none, and else those that are infinite."""
     panel = Panel(np.array(values), np.array([0, len(values)]), single=True)
-    bad = [position for position, value in enumerate(values) if not np.isfinite(value)]
+    wrong = {"raise": [np.nan, np.inf], "drop": []}.get(missing, [np.inf])
+    bad = [position for position, value in enumerate(values) if str(value) in map(str, wrong)]
     if not bad:
-        assert refuse_missing(panel, block) is None
+        assert check_values(panel, HANDLING[missing], block) is None
         return
-    says = f"series has {len(bad)} position.*the first at position {bad[0]}. Fill them"
+    cure = "Fill them, or pass" if missing == "raise" else "Correct it, write NaN if it is missing"
+    says = f"series has {len(bad)} position.*the first at position {bad[0]}. {cure}"
     with pytest.raises(ValueError, match=says):
-        refuse_missing(panel, block)
+        check_values(panel, HANDLING[missing], block)
 
 
 def test_rows_with_a_missing_value():

@@ -205,3 +205,19 @@ def test_a_wrong_timestamp_among_the_last_rows_stays_a_gap():
     last = with_missing_last_rows(panel, 4)
     assert last.gaps.tolist() == [3]
     assert with_missing_last_rows(panel, 1) is panel
+
+
+@pytest.mark.parametrize(("step", "rounded"), [("1h", "h"), ("15min", "15min"), ("1D", "D")])
+def test_times_that_jitter_are_told_how_to_be_rounded(step, rounded):
+    """Rows within a tenth of a step around it; rounded by the line of the error, they are read."""
+    rng = np.random.default_rng(0)
+    grid = pd.date_range("2024-01-02", periods=60, freq=step)
+    late = pd.to_timedelta(rng.uniform(-0.1, 0.1, 60) * pd.Timedelta(step).total_seconds(), "s")
+    table = pd.DataFrame({"t": (grid + late).round("s"), "y": np.arange(60.0)})
+    windows = WindowedSeries(3, missing="mask", time_column="t", target_columns="y")
+    says = rf"the times jitter, as in the rows .*Round them: table\['t'\].*round\('{rounded}'\)"
+    with pytest.raises(ValueError, match=says):
+        windows.build(table)
+    table["t"] = table["t"].dt.round(rounded)
+    assert table["t"].tolist() == grid.tolist()
+    assert windows.count(table) == 57
