@@ -114,9 +114,10 @@ def test_folds_without_their_settings_are_refused(tmp_path):
 
 def test_the_setting_that_differs_is_named(tmp_path):
     store = FoldStore(tmp_path)
-    store.begin({"key": None, "seed": 1, "fit_arguments": {"epochs": 1, "callbacks[0].patience": 3}})
+    earlier = {"epochs": 1, "callbacks[0].patience": 3}
+    store.begin({"key": None, "seed": 1, "fit_arguments": earlier})
     for place, now in (("epochs", 2), ("callbacks[0].patience", 4), ("class_weight", "dict")):
-        other = {"epochs": 1, "callbacks[0].patience": 3, place: now}
+        other = {**earlier, place: now}
         with pytest.raises(ValueError, match=re.escape(f"and this one has {place}={now!r}")):
             FoldStore(tmp_path).begin({"key": None, "seed": 1, "fit_arguments": other})
 
