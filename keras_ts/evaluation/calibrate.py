@@ -21,6 +21,7 @@ from keras_ts.layers.conformal_interval import (
     shares_of,
 )
 from keras_ts.windows.arithmetic.scale import window_scales
+from keras_ts.windows.arithmetic.spans import joined
 from keras_ts.windows.dataset import WindowDataset
 
 # The coverages of a model that forecasts a point.
@@ -126,7 +127,7 @@ def calibrate(
         quantiles=levels,
         targets=_targets(judged),
         sequence=judged.geometry.sequence,
-        calibrated_on=judged.mark(),
+        calibrated_on=joined(judged.spans()),
         compiled_with=_kept(model, settings),
         halves=_halves(scores[0], by_share[0], judged, windows),
     )

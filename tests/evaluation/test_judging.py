@@ -49,7 +49,7 @@ def test_a_metric_may_leave_targets_out():
 @pytest.mark.parametrize(("rows", "step", "said"), [
     (4, 1, "Each series is judged at a single time, so"),
     # The targets of four neighbours overlap.
-    (9, 1, "The series are judged at 6 origins, fewer than twice the 4 in a row whose targets over"),
+    (9, 1, "The series are judged at 6 origins, fewer than twice the 4 in a row whose"),
     (11, 1, None),
     (11, 4, None),  # Origins a horizon apart share no target.
 ])  # fmt: skip

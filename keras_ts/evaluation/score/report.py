@@ -122,7 +122,8 @@ class ScoreReport:
         count = len(self._actual)
         notes = [f"Over {count} forecasts of {targets}{of_series}, {steps} steps ahead at most."]
         if not count:
-            notes = [f"None of the {self._outstanding} forecasts of {targets} has its row in actual."]
+            all_of = f"{self._outstanding} forecasts of {targets}"
+            notes = [f"None of the {all_of} has its row in actual."]
         elif self._outstanding:
             notes.append(f"{self._outstanding} forecasts have no row in actual yet.")
         if self._missing:

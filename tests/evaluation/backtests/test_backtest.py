@@ -296,7 +296,7 @@ def test_code_is_resumed_with_a_key_alone(place, series, tmp_path, monkeypatch):
     for _ in range(2):
         assert equal(table, run(series, **arguments, key="a").table)
         assert len(trained) == 6
-    with pytest.raises(TypeError, match="key must be a text, or None. Received: key=1"):
+    with pytest.raises(TypeError, match=r"key must be a text, or None\. Received: key=1"):
         run(series, **arguments, key=1)
 
 
