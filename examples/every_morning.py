@@ -37,8 +37,10 @@ def morning(day: pd.Timestamp, table: pd.DataFrame, plan: pd.DataFrame, folder: 
         stored = pd.concat(pd.read_csv(file, parse_dates=["day"]) for file in week)
         stored = stored.drop_duplicates(["store", "day", "step"])  # of a shop whose rows came late
         report = kt.score(stored, table, train=table, filepath=path)
-        yesterday = kt.score(stored[stored["day"] == day - DAY], table, train=table, period=7)
-        log |= {"error": round(float(yesterday.table["mase"][0]), 3), "promised": report.promised}
+        log["promised"], yesterday = report.promised, stored[stored["day"] == day - DAY]
+        if len(yesterday):  # not after a closed day; NaN if its rows are late
+            scores = kt.score(yesterday, table, train=table, period=7).table
+            log["error"] = round(float(scores["mase"][0]), 3)
         log["drift"] = len(week) == WEEK and report.promised == "worse"
     # After a swap the file promises nothing at first: every third morning there is more to learn.
     if log["drift"] or (log["promised"] is None and len(week) in (3, 6)):

@@ -21,6 +21,7 @@ from keras_ts.layers.normalize_window import NormalizeWindow
 from keras_ts.layers.smoothed_forecast import SmoothedForecast
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.layers.windowed_input import WindowedInput
+from keras_ts.windows.arithmetic.spans import Spans, joined
 from keras_ts.windows.arithmetic.steps import same_steps
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset
@@ -140,6 +141,13 @@ class Interface:
         """The layer that clips the model's outputs, or None."""
         last = next(_from_the_end(self.model), None)
         return last if isinstance(last, Bounded) else None
+
+    @property
+    def trained_on(self) -> Spans | None:
+        """Where the targets lie that the model, or one inside it, was trained further on."""
+        parts = _keras_private.layers_within(self.model)
+        carried = [p.carried if isinstance(p, WindowedInput) else remembered(p) for p in parts]
+        return joined(*(own.trained_on for own in carried if own is not None))
 
     @property
     def units(self) -> float | list[float] | None:

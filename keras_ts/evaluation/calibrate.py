@@ -18,6 +18,7 @@ from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.conformal_interval import ConformalInterval, checked_coverage
 from keras_ts.windows.arithmetic.scale import window_scales
+from keras_ts.windows.arithmetic.spans import joined
 from keras_ts.windows.dataset import WindowDataset
 
 # The coverages of a model that forecasts a point.
@@ -132,7 +133,7 @@ def calibrate(
         keep_others=levels is not None,
         targets=_targets(judged),
         sequence=judged.geometry.sequence,
-        calibrated_on=judged.mark(),
+        calibrated_on=joined(judged.spans()),
         compiled_with=_kept(model, settings),
         halves=_halves(scores[0], by_share[0], judged, windows),
     )

@@ -19,6 +19,7 @@ from keras_ts.evaluation.reports.text import percent, whole_percent
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.windows.arithmetic.labels import places_of
+from keras_ts.windows.arithmetic.spans import Spans, overlap
 
 # The settings that train and validation must share.
 _ALIKE = ("window", "horizon", "gap", "sampling_rate", "targets")
@@ -109,7 +110,7 @@ class Entries:
             )
             for name, model in self.models.items()
         }
-        _warn_calibrated_on(interfaces, {name: parts.judged for name, parts in own.items()})
+        _warn_seen(interfaces, {name: parts.judged for name, parts in own.items()})
         distinct = list(dict.fromkeys([self.parts, *own.values()]))
         windows = common_windows([parts.owner for parts in distinct], [p.judged for p in distinct])
         common = dict(zip(distinct, windows, strict=True))
@@ -282,22 +283,24 @@ def check_alike(train: JudgedWindows, validation: JudgedWindows) -> None:
             )
 
 
-def _warn_calibrated_on(
-    interfaces: Mapping[str, Interface], judged: Mapping[str, JudgedWindows]
-) -> None:
-    """Warn of models whose prediction intervals were calibrated on these very targets."""
-    marks = {
-        name: getattr(interface.last_layer, "calibrated_on", None)
-        for name, interface in interfaces.items()
-    }
-    here: dict[JudgedWindows, str] = {}
-    for name, mark in marks.items():
-        if mark is None:
-            continue
-        part = judged[name]
-        if mark == here.setdefault(part, part.mark()):
+def _warn_seen(interfaces: Mapping[str, Interface], judged: Mapping[str, JudgedWindows]) -> None:
+    """Warn of models that were trained further, or calibrated, on targets that are judged."""
+    here: dict[JudgedWindows, Spans] = {}
+    for name, interface in interfaces.items():
+        calibrated_on = getattr(interface.last_layer, "calibrated_on", None)
+        trained_on, part = interface.trained_on, judged[name]
+        if (calibrated_on or trained_on) and part not in here:
+            here[part] = part.spans()
+        if overlap(calibrated_on, here.get(part, {})):
             warnings.warn(
-                f"{name} was calibrated on the windows of validation, so its coverage there is the "
-                "one asked for, by construction. Judge it on later windows.",
+                f"{name} was calibrated on targets that validation holds, so its coverage there is "
+                "the one asked for, by construction. Judge it on later windows.",
+                stacklevel=4,
+            )
+        if overlap(trained_on, here.get(part, {})):
+            warnings.warn(
+                f"{name} was trained on targets that validation holds, by fine_tune or by "
+                "calibrate(train_on=...), so its errors there are too small. Judge it on later "
+                "windows.",
                 stacklevel=4,
             )

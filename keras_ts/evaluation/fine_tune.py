@@ -1,5 +1,6 @@
 """``fine_tune``: a model that goes on from where training left it, on rows that came since."""
 
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -15,7 +16,6 @@ from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.conformal_interval import ConformalInterval, checked_coverage
 from keras_ts.windows.arithmetic.labels import places_of
-from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset
 
 
@@ -131,8 +131,7 @@ def _net(model: keras.Model, interval: ConformalInterval) -> keras.Model:
     )
     carried = remembered(model)
     if carried is not None:
-        quantiles = interval.given_quantiles
-        carried = Carried(carried.windows, carried.columns, carried.frequency, quantiles)
+        carried = replace(carried, quantiles=interval.given_quantiles, scorecard=None)
     remember(net, carried)
     return net
 

@@ -169,13 +169,16 @@ def measure_of(by: str | None, judged: JudgedWindows) -> str:
 
 
 def single_time_note(origins: Origins) -> list[str]:
-    """Return a sentence on what intervals do not hold for, if a panel is judged at one time."""
+    """Return a sentence on what intervals do not hold for, if most targets of a panel overlap."""
     if origins.num_series == 1 or not origins.at_one_time:
         return []
-    return [
-        "Each series is judged at a single time, so intervals hold for other series, not for other "
-        "times."
-    ]
+    judged = "Each series is judged at a single time"
+    if origins.num_times > 1:
+        judged = (
+            f"The series are judged at {origins.num_times} origins, fewer than twice the "
+            f"{origins.overlap} in a row whose targets overlap"
+        )
+    return [f"{judged}, so intervals hold for other series, not for other times."]
 
 
 def where_present(name: str, forecast: Array, present: BoolArray) -> Array:

@@ -20,6 +20,8 @@ from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.saving.diagnose import short
+from keras_ts.windows.arithmetic.spans import joined
+from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset, in_random_order
 
 EPOCHS = 5
@@ -70,8 +72,9 @@ def trained_further(
 ) -> keras.Model:
     """Return a copy of a model, trained further on a dataset and compiled as ``settings`` say.
 
-    The copy has no scorecard. An optimizer of its own, new, trains it at ``learning_rate``; it is
-    compiled with the rate of the settings afterwards, so that the next call begins from the same.
+    The copy has no scorecard, and carries where the targets lie that it is trained on. An optimizer
+    of its own, new, trains it at ``learning_rate``; it is compiled with the rate of the settings
+    afterwards, so that the next call begins from the same.
 
     Args:
         model: The model, which stays as it is.
@@ -97,7 +100,7 @@ def trained_further(
     arguments = _objects(
         {**settings, "optimizer": _with_rate(settings["optimizer"], learning_rate)}
     )
-    copied = _copied(model)
+    copied = _copied(model, train)
     # A symbolic call also makes the weights of a subclass.
     inputs = keras.tree.map_structure(
         lambda part: keras.KerasTensor((None, *part.shape[1:]), keras.backend.floatx()), train[0][0]
@@ -127,8 +130,8 @@ def trained_further(
     return copied
 
 
-def _copied(model: keras.Model) -> keras.Model:
-    """Return a model of the same layers and windows, without a scorecard."""
+def _copied(model: keras.Model, train: WindowDataset) -> keras.Model:
+    """Return a model of the same layers and windows, without a scorecard, to be trained."""
     try:
         copied = keras.models.clone_model(model)
     except Exception as error:
@@ -136,11 +139,14 @@ def _copied(model: keras.Model) -> keras.Model:
             f"model cannot be copied: {short(error)} A subclass of keras.Model takes **kwargs, "
             "passes them to super().__init__(), and returns its own arguments from get_config()."
         ) from None
-    for layer in _keras_private.layers_within(copied):
-        if isinstance(layer, WindowedInput):
-            layer.carried = replace(layer.carried, scorecard=None)
-    carried = remembered(model)
-    remember(copied, carried and replace(carried, scorecard=None))
+    trained_on = joined(Interface(model, None).trained_on, JudgedWindows("train", train).spans())
+    layers = [
+        layer for layer in _keras_private.layers_within(copied) if isinstance(layer, WindowedInput)
+    ]
+    for layer in layers:
+        layer.carried = replace(layer.carried, scorecard=None, trained_on=trained_on)
+    carried = remembered(model) or (None if layers else Carried.of(train))
+    remember(copied, carried and replace(carried, scorecard=None, trained_on=trained_on))
     return copied
 
 

@@ -18,6 +18,7 @@ from keras_ts._dtypes import at_least_float32
 from keras_ts._quantiles import outer_levels, pair_of
 from keras_ts._registration import registered, renamed
 from keras_ts.layers.select_columns import selected
+from keras_ts.windows.arithmetic import spans
 from keras_ts.windows.arithmetic.scale import window_scales
 
 # A config that asks for more is broken or malicious.
@@ -61,8 +62,8 @@ class ConformalInterval(keras.layers.Layer):
             forecasts have an axis for targets. Defaults to None: the window is
             ``(batch, window)``.
         sequence: True where forecasts have an axis for the steps of the window. Defaults to False.
-        calibrated_on: Fingerprint of the held-out targets that set the margins; ``compare`` warns
-            if it judges on them. Defaults to None.
+        calibrated_on: Where the held-out targets lie that set the margins, as ``calibrate`` puts it
+            here; ``compare`` warns if it judges there. Defaults to None.
         keep_others: True to give the levels of ``quantiles`` that belong to no coverage, too, as
             they are, but none past a bound of an interval. Defaults to False: leave them out.
         compiled_with: What the model inside was compiled with, as ``get_compile_config`` of a Keras
@@ -97,7 +98,7 @@ class ConformalInterval(keras.layers.Layer):
         targets: int | Sequence[int] | None = None,
         sequence: bool = False,
         keep_others: bool = False,
-        calibrated_on: str | None = None,
+        calibrated_on: dict[str, list[int]] | str | None = None,
         compiled_with: dict[str, Any] | None = None,
         halves: Sequence[float] | None = None,
         **kwargs: Any,
@@ -113,12 +114,7 @@ class ConformalInterval(keras.layers.Layer):
         ]
         self.targets = _checks.indices("targets", targets)
         self.sequence = _checks.boolean("sequence", sequence)
-        if calibrated_on is not None and not isinstance(calibrated_on, str):
-            raise TypeError(
-                "calibrated_on must be a text that calibrate made, or None. Received: "
-                f"calibrated_on={_checks.shown(calibrated_on)}."
-            )
-        self.calibrated_on = calibrated_on
+        self.calibrated_on = spans.checked("calibrated_on", calibrated_on)
         # Text, which Keras neither tracks nor lets anybody change.
         self._settings = (
             None if compiled_with is None else _checks.json_text("compiled_with", compiled_with)

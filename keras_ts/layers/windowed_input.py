@@ -47,6 +47,8 @@ class WindowedInput(keras.layers.Layer):
             Defaults to None: it gives a point.
         scorecard: The scores of the model, as ``save_model(model, filepath, report=report)`` puts
             them here; ``keras_ts.scorecard`` reads them. Defaults to None.
+        trained_on: Where the targets lie that ``fine_tune`` or ``calibrate(train_on=)`` trained the
+            model on, as they put it here; ``compare`` warns if it judges there. Defaults to None.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name``.
 
     Input shape:
@@ -69,13 +71,14 @@ class WindowedInput(keras.layers.Layer):
         frequency: str | None = None,
         quantiles: Any = None,
         scorecard: dict[str, Any] | None = None,
+        trained_on: dict[str, list[int]] | None = None,
         **kwargs: Any,
     ) -> None:
         # Keras would cast the series to half precision, which loses its level.
         super().__init__(autocast=False, **kwargs)
         windows = windows_of(windows)
         self.carried = Carried(
-            windows, columns_of(windows, columns), frequency, quantiles, scorecard
+            windows, columns_of(windows, columns), frequency, quantiles, scorecard, trained_on
         )
         self.supports_masking = True
 

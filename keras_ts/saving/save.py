@@ -133,6 +133,8 @@ def _kept(model: keras.Model, windows: Any, report: Any) -> Carried | None:
     kept: Carried | None = own or passed or old
     if kept is not None and old is not None and old.disagreement(kept) is None:
         kept = replace(kept, scorecard=kept.scorecard or old.scorecard)
+    if kept is not None:
+        kept = replace(kept, trained_on=Interface(model, kept).trained_on)
     if report is not None:
         values = checked(_judged(model, report))
         if kept is None:

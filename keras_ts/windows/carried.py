@@ -14,6 +14,8 @@ from typing import Any, Self, cast
 from keras_ts import _checks
 from keras_ts._registration import renamed
 from keras_ts.windows.arithmetic.categories import collapsed
+from keras_ts.windows.arithmetic.spans import Spans
+from keras_ts.windows.arithmetic.spans import checked as checked_spans
 from keras_ts.windows.arithmetic.steps import same_steps
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.roles import PARTS, Columns, named_columns
@@ -40,6 +42,8 @@ class Carried:
         quantiles: The quantiles on the last axis of the output; None for a point forecast.
         scorecard: The scores of the model as plain values, or None. No forecast depends on them, so
             they do not count when two objects are compared.
+        trained_on: Where the targets lie that ``fine_tune`` or ``calibrate`` trained the model on,
+            or None. They do not count either.
     """
 
     windows: WindowedSeries
@@ -47,13 +51,17 @@ class Carried:
     frequency: str | None = None
     quantiles: tuple[float, ...] | None = None
     scorecard: dict[str, Any] | None = field(default=None, compare=False, repr=False)
+    trained_on: Spans | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.windows, WindowedSeries):
             raise TypeError(
                 f"windows must be a WindowedSeries. Received: {_checks.shown(self.windows)}."
             )
-        checked: dict[str, Any] = {"frequency": _frequency(self.frequency)}
+        checked: dict[str, Any] = {
+            "frequency": _frequency(self.frequency),
+            "trained_on": checked_spans("trained_on", self.trained_on),
+        }
         if self.quantiles is not None:
             checked["quantiles"] = _checks.levels("quantiles", self.quantiles)
         if self.scorecard is not None:
@@ -130,6 +138,7 @@ class Carried:
             "frequency": self.frequency,
             "quantiles": self.quantiles and list(self.quantiles),
             "scorecard": self.scorecard,
+            "trained_on": self.trained_on,
         }
 
     @classmethod

@@ -122,6 +122,7 @@ def flat():
 def test_a_preset_chooses_the_windows_from_the_first_training_part(series, tmp_path):
     # A net that compiles fast.
     arguments = {"test_size": 15, "validation_size": 12, "verbose": 0, "epochs": 1, "core": flat}
+    arguments["key"] = "flat"
     windows = {"horizon": 2, "seed": 3}
     report = backtest(PRESET, series, windows, 2, folder=tmp_path, **arguments)
     by_hand = PRESET.windows_for(series, 2, at=-42, seed=3)
@@ -132,7 +133,7 @@ def test_a_preset_chooses_the_windows_from_the_first_training_part(series, tmp_p
         report.table, backtest(PRESET, series, windows, 2, folder=tmp_path, **arguments).table
     )
     wider = RecurrentPreset(cell="gru", units=(3,), window_norm="last", recipe=RECIPE)
-    with pytest.raises(ValueError, match=r"holds a backtest with preset.*units"):
+    with pytest.raises(ValueError, match=r"holds a backtest with build.*units"):
         backtest(wider, series, windows, 2, folder=tmp_path, **arguments)
     # Later rows change neither the windows nor the earlier folds.
     other = backtest(PRESET, np.append(series, series[:15]), windows, 3, **arguments).table

@@ -219,7 +219,7 @@ def test_portable_files_are_refused(tmp_path):
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept")
 def test_compare_warns_on_the_part_it_was_calibrated_on(built):
     model, calibrated, (train, validation), _, _ = built
-    with pytest.warns(UserWarning, match="model was calibrated on the windows of validation"):
+    with pytest.warns(UserWarning, match="model was calibrated on targets that validation holds"):
         report = compare(calibrated, train, validation)
     assert 0.7 <= report.table["coverage"][0] <= 1.0
     compare({"plain": model, "bands": calibrated}, validation, train)

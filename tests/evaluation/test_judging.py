@@ -46,6 +46,21 @@ def test_a_metric_may_leave_targets_out():
     assert report.table["of_large"][0] == pytest.approx(np.abs(y - x[:, -1])[y > 40].mean())
 
 
+@pytest.mark.parametrize(("rows", "step", "said"), [
+    (4, 1, "Each series is judged at a single time, so"),
+    # The targets of four neighbours overlap.
+    (9, 1, "The series are judged at 6 origins, fewer than twice the 4 in a row whose"),
+    (11, 1, None),
+    (11, 4, None),  # Origins a horizon apart share no target.
+])  # fmt: skip
+def test_a_panel_judged_over_less_than_two_horizons_is_told_how_often(rows, step, said):
+    panel = [course_series(120), 9 * course_series(120)]
+    train, held = WindowedSeries(5, 4, stride=step).split(panel, at=-rows)
+    assert held.num_windows == 2 * ((rows - 4) // step + 1)
+    report = str(compare(None, train, held, baselines=["naive"]))
+    assert said in report if said else "not for other times" not in report
+
+
 def test_misuse_is_refused():
     parts = WindowedSeries(5).split(course_series(100), at=80)
 

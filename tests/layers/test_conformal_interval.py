@@ -66,7 +66,7 @@ def test_config_and_weights_survive(sequence, tmp_path):
     layer = ConformalInterval(
         [0.5, 0.8],
         sequence=sequence,
-        calibrated_on="abc",
+        calibrated_on={"0a": [3, 5]},
         compiled_with=compiled,
         halves=[0.9, 0.7],
     )
@@ -98,7 +98,15 @@ def test_config_and_weights_survive(sequence, tmp_path):
         ({"coverage": 0.8, "targets": -1}, ValueError, "targets"),
         ({"coverage": 0.8, "targets": "a"}, TypeError, "targets"),
         ({"coverage": 0.8, "sequence": 1}, TypeError, "sequence must be True or False"),
-        ({"coverage": 0.8, "calibrated_on": 5}, TypeError, "calibrated_on must be a text"),
+        ({"coverage": 0.8, "calibrated_on": 5}, TypeError, "calibrated_on must be what calibrate"),
+        ({"coverage": 0.8, "calibrated_on": {"a": [1]}}, TypeError, "calibrated_on must be what"),
+        ({"coverage": 0.8, "calibrated_on": {"a": [1, "2"]}}, TypeError, "calibrated_on must be"),
+        ({"coverage": 0.8, "calibrated_on": {"a" * 65: [1, 2]}}, TypeError, "calibrated_on must"),
+        (
+            {"coverage": 0.8, "calibrated_on": {str(n): [1, 2] for n in range(101)}},
+            TypeError,
+            "calibrated_on must be what calibrate or fine_tune made",
+        ),
         ({"coverage": 0.8, "compiled_with": "mse"}, TypeError, "compiled_with must be a dict"),
         ({"coverage": 0.8, "compiled_with": {"loss": np.nan}}, TypeError, "of plain values"),
         ({"coverage": 0.8, "halves": [0.5]}, ValueError, "halves must be two shares"),

@@ -133,7 +133,7 @@ def test_the_band_is_clipped_and_its_width_comes_from_errors_that_are_not(settin
     for again in (band, load_saved(band, tmp_path / "band.keras")):
         with pytest.raises(ValueError, match="calibrated already"):
             calibrate(again, held_out, 0.8)
-        with pytest.warns(UserWarning, match="was calibrated on the windows of validation"):
+        with pytest.warns(UserWarning, match="was calibrated on targets that validation holds"):
             compare(again, train, held_out)
 
 

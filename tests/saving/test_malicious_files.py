@@ -217,6 +217,13 @@ def calendar(value):
     )  # fmt: skip
 
 
+def spans(value):
+    return value is None or all(
+        len(key) <= 64 and len(span) == 2 and all(type(end) is int for end in span)
+        for key, span in value.items()
+    )
+
+
 def flag(value):
     return isinstance(value, bool)
 
@@ -270,7 +277,7 @@ RIGHT = {
             and all(low < high for low, high in itertools.pairwise([0, *value, 1]))
         ),
         "quantiles": one_of(None), "targets": maybe(index_or_indices), "sequence": flag,
-        "calibrated_on": lambda value: isinstance(value, str | None),
+        "calibrated_on": spans,
         "compiled_with": maybe(lambda value: isinstance(value, dict) and len(str(value)) < 10_000),
         "halves": maybe(lambda value: isinstance(value, list) and len(value) == 2
                         and all(number(share) and 0 <= share <= 1 for share in value))},
@@ -283,7 +290,7 @@ RIGHT = {
     "WindowedInput": {
         "windows": lambda value: isinstance(value, dict), "columns": one_of(None),
         "frequency": lambda value: isinstance(value, str | None), "quantiles": maybe(levels),
-        "scorecard": lambda value: isinstance(value, dict | None)},
+        "scorecard": lambda value: isinstance(value, dict | None), "trained_on": spans},
     "Rollout": {
         "model": lambda value: isinstance(value, dict),
         "carried": lambda value: isinstance(value, dict), "steps": whole(1)},

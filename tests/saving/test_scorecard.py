@@ -101,7 +101,7 @@ def test_a_model_around_the_judged_one_has_other_weights(saved, tmp_path):
     assert not scorecard(tmp_path / "more.keras").ok
 
 
-@pytest.mark.filterwarnings("ignore:wide was calibrated on the windows")
+@pytest.mark.filterwarnings("ignore:wide was calibrated on targets")
 def test_calibrating_changes_no_score_of_the_point(saved, tmp_path):
     train, held = parts()
     calibrated = calibrate(saved[0], held, 0.8)

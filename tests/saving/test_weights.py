@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 
 from judged_models import changed, forecaster, parts
-from keras_ts import calibrate, save_portable
+from keras_ts import (
+    WindowedInput,
+    calibrate,
+    compare,
+    save_model,
+    save_portable,
+    scorecard,
+)
 from keras_ts.saving.weights import Weights, digests_in
 
 
@@ -64,3 +71,55 @@ def test_a_calibrated_model_has_those_of_its_net(model, tmp_path):
 def test_a_portable_model_has_the_same(model, tmp_path):
     save_portable(model, tmp_path / "portable.keras")
     assert digests_in(str(tmp_path / "portable.keras")) == Weights.of(model).net
+
+
+def nested(kind):
+    """A model that contains models which were compiled and trained, and so have an optimizer."""
+    train = parts()[0]
+    inner = [forecaster(train) for _ in range(2)]
+    for model in inner:
+        model.compile("adam", "mae", metrics=["mse"])
+        model.fit(train, epochs=1, verbose=0)
+    past = keras.Input((20,))
+    if kind == "ensemble":
+        return keras.Model(past, keras.layers.Average()([model(past) for model in inner]))
+    if kind == "calibrated inside":
+        return keras.Model(past, calibrate(inner[0], train, 0.8)(past))
+    if kind == "ensemble calibrated":
+        return calibrate(nested("ensemble"), train, 0.8)
+    if kind == "twice":
+        within = keras.Model(past, inner[0](past))
+        within.compile("adam", "mae")
+        within.fit(train, epochs=1, verbose=0)
+        return keras.Sequential([past, within])
+    own = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2)])
+    own.compile("adam", "mae")
+    own.fit(np.ones((4, 1)), np.ones((4, 2)), verbose=0)
+    x = WindowedInput.of(train)(past)
+    steps = keras.layers.TimeDistributed(own)(keras.layers.Reshape((20, 1))(x))
+    return keras.Model(past, keras.layers.Dense(3)(keras.layers.Flatten()(steps)))
+
+
+KINDS = ["ensemble", "calibrated inside", "ensemble calibrated", "twice", "time distributed"]
+
+
+# What Keras says of PyTorch's tensors and of HDF5.
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept")
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_of_a_model_that_contains_models_holds_its_weights_alone(kind, tmp_path):
+    model, path = nested(kind), tmp_path / "model.keras"
+    weights = Weights.of(model)
+    every = weights.net | (weights.intervals or frozenset())
+    assert len(every) == sum(1 for weight in model.weights if "float" in weight.dtype)
+    save_model(model, path, report=compare(model, *parts()))
+    keras.saving.load_model(path).save(tmp_path / "again.keras")
+    for saved in (path, tmp_path / "again.keras"):
+        assert digests_in(str(saved)) == every
+        assert Weights.of(keras.saving.load_model(saved)) == weights
+        assert scorecard(saved).remarks == scorecard(keras.saving.load_model(saved)).remarks == ()
+    model.save(tmp_path / "model.h5")
+    assert digests_in(str(tmp_path / "model.h5")) == every
+    changed(model).save(path)
+    for place in (path, model):
+        assert scorecard(place).remarks[0].startswith("The weights are no longer those")

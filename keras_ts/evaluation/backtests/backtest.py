@@ -15,8 +15,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array
-from keras_ts.evaluation.backtests.described import described
-from keras_ts.evaluation.backtests.fold_store import Fold, FoldStore, digest
+from keras_ts.evaluation.backtests.fold_store import Fold, FoldStore, described, digest
 from keras_ts.evaluation.backtests.judging import FoldJudge
 from keras_ts.evaluation.backtests.report import BacktestReport, joined
 from keras_ts.evaluation.backtests.training import Build, Trainer, check_fit_arguments
@@ -49,6 +48,7 @@ def backtest(
     metrics: Sequence[Callable[[Array, Array, Array], Array]] | None = None,
     by: Literal["mae", "mase"] | None = None,
     folder: str | os.PathLike[str] | None = None,
+    key: str | None = None,
     **fit_arguments: Any,
 ) -> BacktestReport:
     """Train and judge a fresh model on each fold of a series, beside baselines.
@@ -128,10 +128,16 @@ def backtest(
             panel, else ``"mae"``.
         folder: A folder that keeps the predictions of finished folds and, unless every fold is
             trained on, the weights of the latest model. After an interruption, the same call
-            resumes from it, with the same result. Arguments of ``fit`` are compared by value,
-            callbacks by their attributes and code; a warning names those that cannot be compared.
-            The code of ``build`` is not compared, so name another folder for another model.
-            Defaults to None: nothing is kept.
+            resumes from it, with the same result; a call with other settings or data is refused.
+            Settings of a preset, numbers, texts and arrays are compared by value. Functions cannot
+            be: see ``key``. Defaults to None: nothing is kept.
+        key: A text that stands for the code that you pass, such as ``"v1"``: for what ``build``,
+            ``core`` and callbacks run, and for what that reads. Change it whenever you change any
+            of that; a folder with another key is refused. If ``build`` is a function, or an
+            argument of ``fit`` is or holds a function or another object, and there is no key, a
+            warning says so, every fold is trained, and ``folder`` is neither read nor written.
+            What ``baselines`` and ``metrics`` return is not kept, so they need no key. Defaults to
+            None.
         **fit_arguments: Arguments of ``fit``, such as ``epochs`` and ``callbacks``; with a preset,
             those of ``preset.fit``. ``verbose="auto"``, the default, shows a progress bar of the
             folds, and 0 shows nothing; other values go to ``fit``.
@@ -140,8 +146,8 @@ def backtest(
         A ``BacktestReport``.
 
     Raises:
-        TypeError: ``build`` is not a function or a preset or does not return a Keras model, or
-            ``windows`` is none of the above.
+        TypeError: ``build`` is not a function or a preset or does not return a Keras model,
+            ``windows`` is none of the above, or ``key`` is not a text.
         ValueError: ``build`` returns a model that is not compiled, or one that shares weights with
             an earlier fold's; the series is too short for the folds; a callback watches validation
             data that there are none of; ``coverage`` comes without ``validation_size``, or with one
@@ -159,6 +165,19 @@ def backtest(
             "the number of positions or timestamps that each fold holds out at the end of its "
             "training part."
         )
+    if key is not None and not isinstance(key, str):
+        raise TypeError(f"key must be a text, or None. Received: key={_checks.shown(key)}.")
+    passed: dict[str, Any] = {}
+    if folder is not None:
+        passed, code = described({**fit_arguments, "build": build, "refit": refit, "verbose": None})
+        if code and key is None:
+            warnings.warn(
+                "folder is neither read nor written, since a change of the code in "
+                f'{", ".join(code)} would not be noticed: pass a key, such as key="v1", and change '
+                "it whenever you change that code.",
+                stacklevel=2,
+            )
+            folder = None
     check_fit_arguments(fit_arguments, validation_size is not None, folder is not None)
     judge = FoldJudge(period, baselines, metrics, by)
     store = None if folder is None else FoldStore(folder)
@@ -180,13 +199,12 @@ def backtest(
         judged = JudgedWindows("validation", fold.test)
         if number == 0 and store is not None:
             settings = {
+                "key": key,
                 "seed": seed,
                 **vars(sizes),
                 "coverage": shares,
-                **described({"refit": refit})[0],
-                "preset": _preset(build),
                 "windows": windows.get_config(),
-                "fit_arguments": _described(fit_arguments),
+                "arguments": passed,
                 "backend": keras.backend.backend(),
                 "data": digest(judged.panel, sample_weight),
             }
@@ -301,22 +319,3 @@ def _rows(
     series = judged.ranges.series_of(np.arange(judged.count))
     scales = np.repeat(scales[series], judged.geometry.horizon, axis=0)
     return table, predictions, scales.reshape(table["actual"].shape)
-
-
-def _preset(build: Any) -> dict[str, Any] | None:
-    """Return the settings of a preset as plain values for ``folder``, or None for a function."""
-    return described({"preset": build})[0] if isinstance(build, RecurrentPreset) else None
-
-
-def _described(fit_arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments as plain values for ``folder``; warn of those it cannot compare."""
-    values, unknown = described(
-        {name: value for name, value in fit_arguments.items() if name != "verbose"}
-    )
-    if unknown:
-        warnings.warn(
-            f"folder cannot compare {', '.join(unknown)} when the backtest is resumed: name "
-            "another folder if you change that.",
-            stacklevel=3,
-        )
-    return values

@@ -4,16 +4,19 @@ import contextlib
 import hashlib
 import json
 import os
+import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from keras_ts import _checks
 from keras_ts._files import path_text, replacing
 from keras_ts._typing import Array
+from keras_ts.presets.description import RecurrentPreset
 from keras_ts.windows.reading.panel import Panel
 
 _SETTINGS = "backtest.json"
@@ -31,11 +34,18 @@ class FoldStore:
             raise NotADirectoryError(f"folder={str(folder)!r} is a file: name a folder.")
         path = self._folder / _SETTINGS
         self._earlier = _settings(path) if path.is_file() else None
-        if self._earlier is None and (done := sorted(self._folder.glob("fold_*.npz"))):
+        if self._earlier is None and (done := self._kept("fold")):
             raise ValueError(
                 f"folder={str(folder)!r} holds {done[0].name} without {_SETTINGS}, which says what "
                 "backtest it belongs to. Name another folder, or remove this one."
             )
+        if self._earlier is not None and "key" not in self._earlier:
+            warnings.warn(
+                f"folder={str(folder)!r} holds a backtest of keras_ts 0.2, whose settings cannot "
+                "be compared with these: its folds are trained anew.",
+                stacklevel=3,
+            )
+            self._earlier = None
 
     @property
     def seed(self) -> int | None:
@@ -52,6 +62,8 @@ class FoldStore:
         settings = json.loads(json.dumps(settings))
         if self._earlier is None:
             self._folder.mkdir(parents=True, exist_ok=True)
+            for old in self._kept("fold") + self._kept("model"):
+                old.unlink()
             with replacing(self._folder / _SETTINGS) as path:
                 path.write_text(json.dumps(settings, indent=1), encoding="utf-8")
             return
@@ -121,8 +133,11 @@ class FoldStore:
         kept = [v.astype(np.float32) if v.dtype.kind == "V" else v for v in variables]
         with replacing(self._model_path(folds.start)) as path:
             np.savez(path, *kept)
-        for other in set(self._folder.glob("model_*.npz")) - {self._model_path(folds.start)}:
+        for other in set(self._kept("model")) - {self._model_path(folds.start)}:
             other.unlink()
+
+    def _kept(self, kind: str) -> list[Path]:
+        return sorted(self._folder.glob(f"{kind}_*.npz"))
 
     def _path(self, fold: int) -> Path:
         return self._folder / f"fold_{fold}.npz"
@@ -163,6 +178,40 @@ def _arrays(path: Path) -> dict[str, Array]:
 def _short(error: Exception) -> str:
     lines = str(error).splitlines()
     return lines[0][:100] if lines else type(error).__name__
+
+
+def described(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return arguments as plain values by place, and the places of what is neither data nor preset.
+
+    Of that, such as a function or a callback, the values hold the name of the class alone.
+    """
+    values: dict[str, Any] = {}
+    opaque: list[str] = []
+
+    def add(place: str, value: Any) -> None:
+        if type(value) is RecurrentPreset:
+            value = value.get_config()
+        elif keras.ops.is_tensor(value):
+            value = keras.ops.convert_to_numpy(value)
+        elif isinstance(value, np.generic):
+            value = value.item()
+        if value is None or isinstance(value, bool | int | float | str):
+            finite = not isinstance(value, float) or np.isfinite(value)
+            values[place] = value if finite else repr(value)
+        elif isinstance(value, dict | list | tuple):
+            values[place] = f"{type(value).__name__} of {len(value)}"
+            for inner in sorted(value, key=repr) if isinstance(value, dict) else range(len(value)):
+                add(f"{place}[{inner!r}]", value[inner])
+        elif hasattr(value, "__array__") and (array := np.asarray(value)).dtype.kind != "O":
+            content = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+            values[place] = f"{array.dtype} {array.shape} {content}"
+        else:
+            values[place] = type(value).__name__
+            opaque.append(place)
+
+    for name in sorted(arguments):
+        add(name, arguments[name])
+    return values, opaque
 
 
 def digest(panel: Panel, sample_weight: Any) -> str:

@@ -157,7 +157,8 @@ def check_fit_arguments(fit_arguments: Mapping[str, Any], validated: bool, resum
         if isinstance(callback, keras.callbacks.BackupAndRestore) and not resumed:
             raise ValueError(
                 f"{name} would begin fold 0 with the weights of the fold that was interrupted, "
-                "which has seen later values. Pass folder= too, which keeps the finished folds."
+                "which has seen later values. Pass folder= and key= too, which keep the finished "
+                "folds."
             )
         monitor = getattr(callback, "monitor", None)
         if not isinstance(monitor, str) or not monitor.startswith("val_") or validated:

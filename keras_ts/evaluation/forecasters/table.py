@@ -270,7 +270,7 @@ class ForecastTable:
                 )
             values = values.cast(_float64()).to_numpy()
         values = _checks.numeric(values, f"column {column!r} of {self.name}").astype(np.float64)
-        return values.reshape(len(values), -1)
+        return values.reshape(len(values), int(np.prod(values.shape[1:])))
 
 
 def _float64() -> Any:

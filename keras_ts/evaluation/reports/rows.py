@@ -37,9 +37,10 @@ def scores_of_rows(
     if by is not None and column is not None:
         scores[by], group = _grouped(column)
         count = len(scores[by])
-    observed = np.isfinite(actual).reshape(rows, -1)
+    shape = rows, int(np.prod(actual.shape[1:]))
+    observed = np.isfinite(actual).reshape(shape)
     for metric, loss in all_losses(actual, predicted, scales, levels).items():
-        loss = loss.reshape(rows, -1)
+        loss = loss.reshape(shape)
         # A NaN forecast must show in every score; only MASE leaves out rows, without a scale.
         counted = observed & ~np.isnan(loss) if metric == "mase" else observed
         total = np.bincount(group, np.where(counted, loss, 0).sum(axis=1), count)

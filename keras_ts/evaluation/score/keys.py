@@ -32,11 +32,23 @@ class Keys:
             TypeError: The times are of different kinds.
             ValueError: Two rows of the other table have the same id and time.
         """
+        if not len(other.series):
+            return np.full(len(self.series), -1)
         other._times.check_alike(self._times)
         index = RowIndex(other.series, other._times.values)
         other._refuse_twice(index)
         series = places_of(self.labels, other.labels)[self.series]
         return index.places(series, self._times.values)
+
+    def all_later_than(self, other: "Keys") -> bool:
+        """Return True if each row of a known series is later than all its rows in another table."""
+        if not len(other.series):
+            return True
+        order, offsets = other.by_series()
+        last = other._times.values[order[offsets[1:] - 1]]
+        series = places_of(self.labels, other.labels)[self.series]
+        known = series >= 0
+        return bool(known.any() and (self._times.values[known] > last[series[known]]).all())
 
     def refuse_twice(self, origins: IntArray) -> None:
         """Refuse two forecasts of one id and time from the same origin."""

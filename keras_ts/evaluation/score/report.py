@@ -23,7 +23,8 @@ class ScoreReport:
     Attributes:
         table: A dict of columns of equal length: the one that ``by`` names, ``mae``, ``rmse``,
             ``mase`` (NaN without ``train``) and ``smape`` (in per cent); with quantiles also
-            ``pinball``, ``coverage`` and ``width``.
+            ``pinball``, ``coverage`` and ``width``. If no row has come yet, the scores of all rows
+            are NaN, and there is none by step or series.
         promised: ``"as promised"`` if the error lies within what the model's scorecard promised,
             ``"better"`` below it, and ``"worse"`` above it. None if there is no scorecard or
             nothing to compare with it; the last sentence of the printed report says why.
@@ -120,7 +121,10 @@ class ScoreReport:
         targets = ", ".join(self._targets)
         count = len(self._actual)
         notes = [f"Over {count} forecasts of {targets}{of_series}, {steps} steps ahead at most."]
-        if self._outstanding:
+        if not count:
+            all_of = f"{self._outstanding} forecasts of {targets}"
+            notes = [f"None of the {all_of} has its row in actual."]
+        elif self._outstanding:
             notes.append(f"{self._outstanding} forecasts have no row in actual yet.")
         if self._missing:
             notes.append(f"{self._missing} values that came are missing, and count nowhere.")

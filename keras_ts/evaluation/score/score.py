@@ -32,6 +32,8 @@ def score(
 
     Rows are matched by id and time, in whatever order they stand. Forecasts whose rows have not
     come yet, and rows that nobody forecast, are left out, and the report says how many there are.
+    On the first morning none has come: the report says so, its scores are NaN, and ``promised`` is
+    None.
 
     With the file of the model, the report says if the forecasts are as good as its scorecard
     promised: if the mean error over the steps that have come lies within the range of the errors at
@@ -79,8 +81,8 @@ def score(
 
     Raises:
         TypeError: ``forecasts`` or ``actual`` is not a frame, or a column does not hold numbers.
-        ValueError: The columns are not clear, two rows have the same id and time, or no row that
-            came was forecast.
+        ValueError: The columns are not clear, two rows have the same id and time, or none of the
+            rows that were forecast is among those of their time.
     """
     if by is not None:
         _checks.choice("by", by, ("step", "series"))
@@ -101,7 +103,7 @@ def score(
     rows = Keys(came, names.id, names.time)
     places = keys.places_in(rows)
     come = places >= 0
-    if not come.any():
+    if not come.any() and not keys.all_later_than(rows):
         raise ValueError(
             "actual holds none of the rows that were forecast: no row has the id and the time of a "
             f"forecast. The first forecast is of {keys.example()}, and the first row of actual of "
@@ -110,7 +112,8 @@ def score(
     promise = None if filepath is None else Promise.of(filepath)
     if period is None:
         period = 1 if promise is None else promise.period
-    values = np.where(come[:, None], came.matrix(names.targets)[places], np.nan)
+    values = np.full((len(come), len(names.targets)), np.nan)
+    values[come] = came.matrix(names.targets)[places[come]]
     frequency = None if carried is None else carried.frequency
     origins = keys.origins(ahead, fields, rows, frequency)
     keys.refuse_twice(origins)

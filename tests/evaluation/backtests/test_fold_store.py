@@ -1,6 +1,7 @@
 """A folder keeps folds that are done, and refuses those of other settings or other data."""
 
 import json
+import math
 import re
 
 import keras
@@ -8,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keras_ts import WindowedSeries
-from keras_ts.evaluation.backtests.fold_store import FoldStore, digest
+from keras_ts import Recipe, RecurrentPreset, WindowedSeries, from_preset
+from keras_ts.evaluation.backtests.fold_store import FoldStore, described, digest
 from keras_ts.windows.reading.reader import read_panel
 
-SETTINGS = {"seed": 3, "epochs": 2, "columns": ("a", "b")}
+SETTINGS = {"key": None, "seed": 3, "epochs": 2, "columns": ("a", "b")}
 
 
 def test_folds_come_back_as_they_were(tmp_path):
@@ -113,11 +114,12 @@ def test_folds_without_their_settings_are_refused(tmp_path):
 
 def test_the_setting_that_differs_is_named(tmp_path):
     store = FoldStore(tmp_path)
-    store.begin({"seed": 1, "fit_arguments": {"epochs": 1, "callbacks[0].patience": 3}})
+    earlier = {"epochs": 1, "callbacks[0].patience": 3}
+    store.begin({"key": None, "seed": 1, "fit_arguments": earlier})
     for place, now in (("epochs", 2), ("callbacks[0].patience", 4), ("class_weight", "dict")):
-        other = {"epochs": 1, "callbacks[0].patience": 3, place: now}
+        other = {**earlier, place: now}
         with pytest.raises(ValueError, match=re.escape(f"and this one has {place}={now!r}")):
-            FoldStore(tmp_path).begin({"seed": 1, "fit_arguments": other})
+            FoldStore(tmp_path).begin({"key": None, "seed": 1, "fit_arguments": other})
 
 
 def frame():
@@ -146,3 +148,48 @@ def test_a_digest_changes_with_everything_that_is_in_the_data():
     for weights in (np.ones(6), [np.ones(3), np.ones(3)]):
         found.add(digest(read_panel(frame(), windows), weights))
     assert len(found) == 1 + len(changes) + 1 + 2
+
+
+EQUAL = {
+    "integers": lambda: [1, np.int64(1), np.int8(1)],
+    "floats": lambda: [0.5, np.float32(0.5), np.float64(0.5)],
+    "arrays": lambda: [np.arange(3.0), np.arange(6.0)[::2] / 2],
+    "frames": lambda: [pd.DataFrame({"a": [1, 2]}), pd.DataFrame({"a": [1, 2]})],
+    "dicts": lambda: [{"b": 1, "a": [2]}, {"a": [2], "b": 1}],
+    "presets": lambda: [from_preset("smooth_gru"), from_preset("smooth_gru")],
+}
+OTHER = [
+    *[1, 2, 1.5, math.nan, math.inf, True, None, "1"],
+    *[np.arange(3.0), np.arange(3), np.arange(3.0)[None], np.arange(4.0), np.array(["a", "b"])],
+    *[[1, 2], (1, 2), [2, 1], [[1], 2], {"a": 1}, {"a": 2}, {"b": 1}, {1: 1}, {"1": 1}],
+    *[RecurrentPreset(units=(2,)), RecurrentPreset(units=(3,)), RecurrentPreset(cell="gru")],
+    RecurrentPreset(units=(2,), recipe=Recipe("mae", "sgd", 0.1, 8, 2)),
+    RecurrentPreset(units=(2,), recipe=Recipe("mae", "sgd", 0.1, 8, 3)),
+]
+
+
+def told(value):
+    values, code = described({"a": value})
+    assert json.loads(json.dumps(values, allow_nan=False)) == values
+    return values, code
+
+
+@pytest.mark.parametrize("kind", EQUAL)
+def test_equal_data_is_described_alike(kind):
+    first, *others = map(told, EQUAL[kind]())
+    assert first[1] == []
+    assert all(other == first for other in others)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept")
+def test_other_data_is_told_apart_and_code_is_named():
+    found = [told(value) for value in [*OTHER, keras.ops.convert_to_tensor([3.0, 4.0])]]
+    assert all(code == [] for _, code in found)
+    assert len({json.dumps(values, sort_keys=True) for values, _ in found}) == len(found)
+
+    class Own(RecurrentPreset):
+        """A preset with code of its own."""
+
+    code = [max, Own(units=(2,)), keras.layers.Flatten(), keras.callbacks.EarlyStopping(), {3}]
+    for value in (*code, np.array(["a", None])):
+        assert told({"b": [1, value]})[1] == ["a['b'][1]"]

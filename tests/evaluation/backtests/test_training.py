@@ -124,7 +124,7 @@ def test_what_would_show_later_values_is_refused(tmp_path):
             check_fit_arguments({name: 0.5}, validated=True, resumed=True)
     backup = {"callbacks": [keras.callbacks.BackupAndRestore(tmp_path / "backup")]}
     with pytest.raises(
-        ValueError, match=r"BackupAndRestore would begin fold 0 .* Pass folder= too"
+        ValueError, match=r"BackupAndRestore would begin fold 0 .* Pass folder= and key= too"
     ):
         check_fit_arguments(backup, validated=True, resumed=False)
     check_fit_arguments(backup, validated=True, resumed=True)

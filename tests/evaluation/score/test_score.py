@@ -167,7 +167,11 @@ def test_a_single_series_with_several_targets():
 @pytest.mark.parametrize(
     ("change", "error"),
     [
-        (lambda f, a: (f, a[a["day"] <= LAST]), "holds none of the rows that were forecast"),
+        (lambda f, a: (f, a.assign(shop=a["shop"] + "z")), "holds none of the rows that were"),
+        (
+            lambda f, a: (f, a.assign(day=a["day"] + pd.Timedelta("12h"))),
+            "first forecast is of 'b' at 2024-03-09, and the first row of actual of 'b' at 2024-01",
+        ),
         (
             lambda f, a: (f, pd.concat([a, a])),
             "actual has two rows for 'b' at 2024-01-01",
@@ -190,6 +194,45 @@ def test_misuse_is_refused(made, change, error):
     table, ahead, _ = made
     with pytest.raises((TypeError, ValueError), match=error):
         score(*change(ahead, table))
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize("rows", ["earlier", "late shop", "none"])
+def test_on_the_first_morning_no_row_has_come(made, rows, library, tmp_path):
+    """The nightly job goes on: nothing to score is no mistake."""
+    table, ahead, _ = made
+    path, history = judged_file(made, tmp_path), table[table["day"] <= LAST]
+    came = history if rows != "none" else history[:0]
+    if rows == "late shop":  # Nothing of this shop has come for days.
+        came = history[(history["shop"] != "a") | (history["day"] <= LAST - 5 * DAY)]
+    if library == "polars":
+        ahead, came = polars.from_pandas(ahead), polars.from_pandas(came)
+    report = score(ahead, came, train=history, filepath=path)
+    assert report.promised is None
+    assert {name: len(column) for name, column in report.table.items()} == dict.fromkeys(
+        ["mae", "rmse", "mase", "smape", "pinball", "coverage", "width"], 1
+    )
+    assert all(np.isnan(column).all() for column in report.table.values())
+    said = [
+        "None of the 12 forecasts of units has its row in actual.",
+        "There is no error to compare with what the scorecard promised.",
+    ]
+    assert str(report).splitlines()[-2:] == said
+    assert said[0] in report._repr_html_()
+    for by in ("step", "series"):
+        one_by_one = score(ahead, came, train=history, by=by, filepath=path)
+        assert {len(column) for column in one_by_one.table.values()} == {0}
+        assert one_by_one.promised is None
+        assert str(one_by_one).splitlines()[-2:] == said
+        assert len(one_by_one.to_frame()) == 0
+
+
+def test_a_forecast_whose_time_has_passed_without_a_row_is_told(made):
+    """With one finite row of four days, two days after, the ids or times are likely wrong."""
+    table, ahead, _ = made
+    passed = table[(table["day"] <= LAST) | (table["day"] > LAST + 4 * DAY)]
+    with pytest.raises(ValueError, match="holds none of the rows that were forecast"):
+        score(ahead, passed)
 
 
 def test_missing_forecasts_count_nowhere(made):
