@@ -4,9 +4,6 @@ from typing import Any, Literal
 
 import keras
 
-from keras_ts import _checks
-from keras_ts.forecasting.prepared import Prepared
-from keras_ts.interface import Interface
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.windowed_series import WindowedSeries
 
