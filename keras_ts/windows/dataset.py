@@ -24,6 +24,7 @@ from keras_ts.windows.feeding.to_tf import to_tf
 from keras_ts.windows.feeding.workers import Workers, cut, share
 from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.spec import WindowSpec
+from keras_ts.windows.split import Part
 from keras_ts.windows.weights import WindowWeights
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
         *,
         shuffle: bool,
         weights: WindowWeights | None = None,
+        before: Part | None = None,
     ) -> None:
         super().__init__()
         sampler = BatchSampler(
@@ -78,7 +80,7 @@ class WindowDataset(KerasDataAdapter, keras.utils.PyDataset):
                 f'remainder="drop" leaves no batch: {ranges.total} windows are fewer than '
                 f"batch_size={spec.batch_size}."
             )
-        self._source = WindowSource(spec, panel, sampler, weights)
+        self._source = WindowSource(spec, panel, sampler, weights, before)
         self._progress = Progress(sampler.batches)
 
     @property
