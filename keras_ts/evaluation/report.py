@@ -27,7 +27,14 @@ from keras_ts.evaluation.judging import (
 )
 from keras_ts.evaluation.reports.frames import as_frame
 from keras_ts.evaluation.reports.scorecards import ByOrigin, Evidence, judged_on, scorecard_of
-from keras_ts.evaluation.reports.text import aligned, html_table, number, percent, whole_percent
+from keras_ts.evaluation.reports.text import (
+    aligned,
+    html_table,
+    number,
+    percent,
+    unscaled_note,
+    whole_percent,
+)
 from keras_ts.saving.card import HEADINGS
 from keras_ts.saving.weights import Weights
 from keras_ts.windows.align import label_column
@@ -366,9 +373,9 @@ def report_of(
         lacking = sum(own.lacking[name] for own in judgements)
         if lacking:
             said.append(f"{name} has no forecast of {lacking} targets, which count nowhere.")
-    unscaled = int(np.isnan(any_tally.metric("mase", "series")[any_tally.series()]).sum())
-    if unscaled:
-        said.append(f"MASE leaves out {unscaled} series, missing or constant in train.")
+    numbers = any_tally.series()
+    unscaled = numbers[np.isnan(any_tally.metric("mase", "series")[numbers])]
+    said += unscaled_note([judged.labels[number] for number in unscaled.tolist()])
     said += single_time_note(origins)
     return ComparisonReport(
         tallies,

@@ -39,6 +39,7 @@ class Cut:
     def dataset(
         self,
         part: Part,
+        before: Part | None,
         weights: WindowWeights | None,
         shuffle: bool,
         context: bool = True,
@@ -49,6 +50,7 @@ class Cut:
 
         Args:
             part: The part.
+            before: The rows before the first border, or None: all.
             weights: The weights of all windows.
             shuffle: True for a new order in each epoch.
             context: True if inputs may lie before the part.
@@ -67,7 +69,9 @@ class Cut:
                 f"a window must lie in its part. {cure}, or make the {shorter} shorter."
             )
         weights = None if weights is None else weights.part(ranges)
-        return WindowDataset(spec, self.panel, ranges, shuffle=shuffle, weights=weights)
+        return WindowDataset(
+            spec, self.panel, ranges, shuffle=shuffle, weights=weights, before=before
+        )
 
 
 class Fold(NamedTuple):
@@ -117,7 +121,8 @@ def folds_of(spec: WindowSpec, series: Any, sizes: FoldSizes, sample_weight: Any
         test_name = "validation" if parts.validation is None else "test"
 
         def dataset(part: Part, name_of_part: str, **settings: Any) -> WindowDataset:
-            return cut.dataset(part, weights, name=name.format(name_of_part), cure=cure, **settings)
+            name_of_part = name.format(name_of_part)
+            return cut.dataset(part, parts.whole, weights, name=name_of_part, cure=cure, **settings)
 
         train = dataset(parts.train, "training", shuffle=spec.shuffle, context=False)
         test = dataset(parts.test, test_name, shuffle=False)

@@ -38,6 +38,7 @@ from keras_ts.windows.feeding.to_tf import to_tf
 from keras_ts.windows.feeding.workers import check_share, cut
 from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.spec import WindowSpec
+from keras_ts.windows.split import Part
 from keras_ts.windows.weights import WindowWeights
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class WindowDataset(keras.utils.PyDataset):
         *,
         shuffle: bool,
         weights: WindowWeights | None = None,
+        before: Part | None = None,
     ) -> None:
         super().__init__()
         sampler = BatchSampler(
@@ -91,7 +93,7 @@ class WindowDataset(keras.utils.PyDataset):
                 f'remainder="drop" leaves no batch: {ranges.total} windows are fewer than '
                 f"batch_size={spec.batch_size}."
             )
-        self._source = WindowSource(spec, panel, sampler, weights)
+        self._source = WindowSource(spec, panel, sampler, weights, before)
         self._go_to(0, 0)
 
     def _go_to(self, epoch: int, batch: int) -> None:

@@ -11,8 +11,8 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.early import EarlyGather
 from keras_ts.windows.arithmetic.gather import Gather
 from keras_ts.windows.arithmetic.geometry import Geometry, PickledByFields, WindowRanges
-from keras_ts.windows.arithmetic.scale import mean_absolute_steps
 from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.regular import mean_steps
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import Part
 
@@ -163,9 +163,8 @@ def _inverse_scales(panel: Panel, train: Part, weighting: Any) -> Array:
         train: The training part.
         weighting: ``"inverse_scale"`` for steps from one position to the next, or their length.
     """
-    targets = np.array(panel.columns.targets)
     lag = 1 if weighting == "inverse_scale" else weighting
-    steps = mean_absolute_steps(panel.values, train.begin, train.end, targets, lag)
+    steps = mean_steps(panel, train, lag)
     if steps.shape[1] > 1:
         typical = [np.median(column[column > 0]) if (column > 0).any() else 1 for column in steps.T]
         steps = steps / typical

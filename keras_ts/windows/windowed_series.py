@@ -155,7 +155,7 @@ class WindowedSeries(WindowSpec):
         """
         cut = Cut(self, series, sample_weight)
         whole = Part(cut.panel.offsets[:-1], cut.panel.offsets[1:])
-        return cut.dataset(whole, cut.weights(whole), shuffle=self.shuffle)
+        return cut.dataset(whole, None, cut.weights(whole), shuffle=self.shuffle)
 
     def split(
         self, series: Any, at: Any, context: bool = True, sample_weight: Any = None
@@ -199,6 +199,7 @@ class WindowedSeries(WindowSpec):
         return tuple(
             cut.dataset(
                 part,
+                parts[0],
                 weights,
                 shuffle=self.shuffle and number == 0,
                 context=context,

@@ -295,7 +295,9 @@ def test_a_season_does_not_reach_over_a_missing_row():
 def test_a_constant_series_has_no_scale():
     panel = [course_series(100), np.concatenate([np.ones(80), course_series(20)])]
     report = compare(None, *WindowedSeries(5).split(panel, at=80))
-    assert "MASE leaves out 1 series, missing or constant in train." in str(report)
+    assert "MASE leaves out 1 series, missing or constant in train. Without a scale: 1." in str(
+        report
+    )
     assert np.isnan(report.scores("series")["mase"][1])
     assert np.isfinite(report.table["mase"]).all()
 

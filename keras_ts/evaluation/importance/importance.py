@@ -119,8 +119,9 @@ def importance(
             for the calendar, the column of the table for one of text), or a list of names to
             shuffle together. Defaults to None: every column by itself.
         by: ``"mae"``, or ``"mase"`` to divide each error by the mean absolute step of its series
-            and target in ``validation``, so that the largest series does not decide. Defaults to
-            None: ``"mase"`` for a panel, else ``"mae"``.
+            and target before the first border of the split (all rows without one), so that the
+            largest series does not decide. Defaults to None: ``"mase"`` for a panel, else
+            ``"mae"``.
         repeats: Number of permutations of each column. Defaults to 5.
         seed: Seed of the permutations. Defaults to 0. The global random state is left alone.
         verbose: 1 to show progress, 0 to show nothing. Defaults to 1.
@@ -260,7 +261,7 @@ class _Measured:
         if self._left_out:
             notes.append(
                 f"{self._left_out} windows are left out: they lack a value, or their series is "
-                "constant."
+                "missing or constant before the first border."
             )
         if self._judged.partial:
             total = int(np.prod(self._judged.shape))

@@ -22,9 +22,11 @@ from keras_ts.windows.align import shapes_of
 from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.arithmetic.geometry import WindowRanges
 from keras_ts.windows.arithmetic.labels import places_of
-from keras_ts.windows.arithmetic.scale import absolute_steps
 from keras_ts.windows.arithmetic.spans import Spans
 from keras_ts.windows.dataset import WindowDataset, in_time_order, of_source
+from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.regular import mean_steps
+from keras_ts.windows.split import Part
 
 # The most numbers in the inputs of a block, and the most windows in it: memory stays bounded.
 _NUMBERS, _WINDOWS = 1 << 23, 1 << 16
@@ -346,22 +348,8 @@ class JudgedWindows:
         return values.astype(np.float64), whole
 
     def scales(self, period: int) -> Array:
-        """Return the mean absolute step of each series and target, ``(series, targets)``.
-
-        The steps lie between rows ``period`` apart, among the rows that the windows read. NaN where
-        there are none, or all are 0.
-        """
-        order = np.argsort(self.ranges.first, kind="stable")
-        rows = self.ranges.rows(self.geometry.span, self.panel.offsets)
-        first, end = rows[0][order], rows[1][order]
-        # Windows on both sides of a missing row may read some rows in common.
-        begin = np.maximum(first, np.concatenate([[0], np.maximum.accumulate(end)[:-1]]))
-        total, count = absolute_steps(self.panel.values, begin, end, self.columns, period)
-        sums = np.zeros((2, len(self.panel.lengths), len(self.columns)))
-        np.add.at(sums[0], self.ranges.series[order], total)
-        np.add.at(sums[1], self.ranges.series[order], count)
-        scales: Array = sums[0] / np.maximum(sums[1], 1)
-        return np.where(scales > 0, scales, np.nan)
+        """Return each series' and target's scale of MASE, of the rows before the first border."""
+        return scales_of(self.panel, period, self._source.before)
 
     def scales_for(self, other: "JudgedWindows", period: int) -> Array:
         """Return ``scales`` for the series of another panel, NaN for those that this one lacks."""
@@ -383,6 +371,12 @@ class JudgedWindows:
     def _last_step(self, values: Array) -> Array:
         values = values[:, -1] if self.geometry.sequence else values
         return values.reshape(len(values), self.geometry.horizon, len(self.columns))
+
+
+def scales_of(panel: Panel, period: int, part: Part | None = None) -> Array:
+    """Return ``mean_steps``, the scale of MASE; NaN where there is no step, or all are 0."""
+    scales = mean_steps(panel, part or Part(panel.offsets[:-1], panel.offsets[1:]), period)
+    return np.where(scales > 0, scales, np.nan)
 
 
 def finite(values: Array) -> BoolArray:

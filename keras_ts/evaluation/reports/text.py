@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_ts import _checks
+
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 0) -> list[str]:
     """Return one line for each row, its cells in columns.
@@ -34,6 +36,14 @@ def html_table(heading: Sequence[str], rows: Iterable[Sequence[str]], lines: Ite
     body = "".join(row(cells, "td") for cells in rows)
     text = "<br>".join(html.escape(line) for line in lines)
     return f"<table><thead>{row(heading, 'th')}</thead><tbody>{body}</tbody></table><p>{text}</p>"
+
+
+def unscaled_note(series: Sequence[Any]) -> list[str]:
+    """Return a sentence that names the series without a scale for MASE, if there are any."""
+    if not len(series):
+        return []
+    left_out = f"MASE leaves out {len(series)} series, missing or constant in train."
+    return [f"{left_out} Without a scale: {_checks.shown(list(series))[1:-1]}."]
 
 
 def number(value: Any) -> str:

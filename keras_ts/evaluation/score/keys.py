@@ -1,12 +1,18 @@
 """The rows of a table by series and time, to match forecasts with the rows that came."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from keras_ts._typing import IntArray
+from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.row_index import RowIndex
 from keras_ts.evaluation.forecasters.table import Fields, ForecastTable
+from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.reading.clock import Clock, as_written
+from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.zone import Zone
+from keras_ts.windows.roles import PLAIN
 
 
 class Keys:
@@ -96,10 +102,10 @@ class Keys:
 
     def _moments(self, other: "Keys", frequency: str | None) -> IntArray:
         """Return the number of the step at which each row lies."""
-        values, zone = self._times.values, other._times.zone or self._times.zone
+        values = self._times.values
         distinct = np.unique(np.concatenate([values, other._times.values]))
-        local = None if zone is None else zone.shown(distinct)
-        clock = Clock(distinct, np.array([0, len(distinct)]), local, expected=frequency)
+        zone = other._times.zone or self._times.zone
+        clock = _clock(distinct, np.array([0, len(distinct)]), zone, frequency)
         places, own = np.searchsorted(distinct, values), clock.frequencies
         if own[0] is None or clock.slips(own).any():  # Irregular: no step may be missing.
             return places
@@ -117,8 +123,22 @@ class Keys:
         steps[order] = np.arange(len(order)) - first + 1
         return steps
 
-    def by_series(self) -> tuple[IntArray, IntArray]:
-        """Return the order of the rows by series and time, and the series' offsets in it."""
-        order: IntArray = np.lexsort((self._times.values, self.series))
-        lengths = np.bincount(self.series, minlength=len(self.labels))
-        return order, np.concatenate([[0], np.cumsum(lengths)])
+    def panel(self, values: Array) -> Panel:
+        """Return the rows as series in time, with values ``(rows, targets)``."""
+        order = np.lexsort((self._times.values, self.series))
+        offsets = concatenated_offsets(np.bincount(self.series, minlength=len(self.labels)))
+        return Panel(
+            values[order],
+            offsets,
+            single=self._id_column is None,
+            columns=replace(PLAIN, targets=tuple(range(values.shape[1]))),
+            clock=_clock(self._times.values[order], offsets, self._times.zone),
+            labels=None if self._id_column is None else tuple(self.labels),
+        )
+
+
+def _clock(
+    times: Array, offsets: IntArray, zone: Zone | None, expected: str | None = None
+) -> Clock:
+    local = None if zone is None else zone.shown(times)
+    return Clock(times, offsets, local, expected=expected)

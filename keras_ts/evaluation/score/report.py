@@ -10,7 +10,7 @@ from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.arithmetic.metrics import absolute_errors, scaled_errors
 from keras_ts.evaluation.reports.frames import as_frame
 from keras_ts.evaluation.reports.rows import scores_of_rows
-from keras_ts.evaluation.reports.text import aligned, html_table
+from keras_ts.evaluation.reports.text import aligned, html_table, unscaled_note
 from keras_ts.evaluation.score.promise import Promise, judged
 from keras_ts.saving.card import HEADINGS
 
@@ -132,6 +132,9 @@ class ScoreReport:
             notes.append(f"{self._lacking} forecasts are missing, and count nowhere.")
         if self._period is not None and self._period > 1:
             notes.append(f"MASE is scaled by steps {self._period} rows apart.")
+        if self._period is not None:
+            unscaled = np.isfinite(self._actual).any(axis=1) & np.isnan(self._scales).all(axis=1)
+            notes += unscaled_note(list(dict.fromkeys(self._columns["series"][unscaled].tolist())))
         return [*notes, *([self._sentence] if self._sentence else [])]
 
 

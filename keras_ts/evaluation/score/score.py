@@ -1,6 +1,7 @@
 """``score``: yesterday's forecast beside the rows that came."""
 
 import os
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,13 +9,12 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.evaluation.forecasters.table import Fields, ForecastTable
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged.reading import JudgedWindows, scales_of
 from keras_ts.evaluation.score.keys import Keys
 from keras_ts.evaluation.score.promise import Promise
 from keras_ts.evaluation.score.report import ScoreReport
 from keras_ts.saving.load import load_carried
 from keras_ts.windows.arithmetic.labels import places_of
-from keras_ts.windows.arithmetic.scale import mean_absolute_steps
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.spec import WindowSpec
 
@@ -71,8 +71,8 @@ def score(
             the scale of MASE. Defaults to None: no MASE.
         by: ``"step"`` or ``"series"`` for a table with a row for each. Defaults to None: a row for
             all.
-        period: The steps of MASE lie so many rows apart. Defaults to None: as in the scorecard of
-            the file, or 1.
+        period: The steps of MASE lie so many rows apart, missing rows included. Defaults to None:
+            as in the scorecard of the file, or 1.
         filepath: The file of the model that made the forecasts. Its windows name the columns, and
             its scorecard says what it promised. Defaults to None.
 
@@ -191,19 +191,15 @@ def _scales(train: Any, names: _Names, labels: Array, shape: tuple[int, ...], pe
         return np.full(shape, np.nan)
     if isinstance(train, WindowDataset):
         judged = JudgedWindows("train", train)
-        ids, scales = judged.labels, judged.scales(period)
-        single = judged.panel.labels is None
+        panel, scales = judged.panel, judged.scales(period)
     else:
         table = ForecastTable("train", train)
         keys = Keys(table, names.id, names.time)
         keys.refuse_twice(np.zeros(len(keys.series), np.int64))
-        order, offsets = keys.by_series()
-        columns = np.arange(len(names.targets))
-        values = table.matrix(names.targets)[order]
-        scales = mean_absolute_steps(values, offsets[:-1], offsets[1:], columns, period)
-        scales = np.where(scales > 0, scales, np.nan)
-        ids, single = keys.labels, names.id is None
-    if single and len(ids) == 1:
+        panel = keys.panel(table.matrix(names.targets))
+        scales = scales_of(panel, period)
+    ids: Sequence[Any] = panel.labels or range(len(panel.lengths))
+    if panel.labels is None and len(ids) == 1:
         return np.broadcast_to(scales, shape)
     places = places_of(labels.tolist(), ids)
     if (places < 0).all():

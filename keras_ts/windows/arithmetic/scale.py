@@ -14,15 +14,49 @@ def mean_absolute_steps(
     end: IntArray,
     columns: IntArray,
     lag: int = 1,
+    places: IntArray | None = None,
     block: int = 1 << 20,
 ) -> Array:
-    """Return the mean absolute step of each series and column, ``(series, columns)``.
+    """Return the mean absolute step of each span and column, ``(spans, columns)``.
 
-    It is the mean of ``|y[t] - y[t - lag]|`` over ``begin + lag <= t < end``, where both values are
-    finite: the scale of Hyndman and Koehler, *Another look at measures of forecast accuracy*
-    (2006). It is 0 if there is no such step. The arguments are those of ``absolute_steps``.
+    It is the mean of ``|y[t] - y[t - lag]|`` where both values are finite and within the span: the
+    scale of Hyndman and Koehler, *Another look at measures of forecast accuracy* (2006). It is 0 if
+    there is no such step. A step no larger than rounding counts as 0: its inverse would be a huge
+    weight for a constant series.
+
+    Args:
+        values: ``(positions,)`` or ``(positions, columns)``.
+        begin: First flat position of each span. Spans, such as one per series, are disjoint and in
+            order.
+        end: Flat position after the last of each span.
+        columns: Columns to read.
+        lag: Places between the values of a step. Defaults to 1.
+        places: The place ``t`` of each position, increasing. Defaults to None: the position.
+        block: Largest number of positions to read at once, which bounds the memory.
     """
-    total, count = absolute_steps(values, begin, end, columns, lag, block)
+    total, count = np.zeros((2, len(begin), len(columns)))
+    for start in range(lag if places is None else 1, len(values), block):
+        stop = min(start + block, len(values))
+        position = np.arange(start, stop)
+        first = max(start - lag, 0)
+        earlier, paired = position - lag, True
+        if places is not None:
+            earlier = first + np.searchsorted(places[first:stop], places[start:stop] - lag)
+            paired = places[earlier] == places[start:stop] - lag
+        span = np.searchsorted(begin, position, side="right") - 1
+        inside = paired & (earlier >= begin[span]) & (position < end[span])
+        read = values[first:stop]
+        read = read[:, columns] if read.ndim == 2 else read[:, None]
+        read = read.astype(np.result_type(read, np.float32))
+        before, after = read[earlier - first], read[start - first :]
+        with np.errstate(invalid="ignore"):  # Steps that are not finite are left out.
+            steps = np.abs(after.astype(np.float64) - before)
+            rounding = np.spacing(np.maximum(np.abs(before), np.abs(after)))
+            steps[steps <= 2 * rounding] = 0
+        for column, step in enumerate(steps.T):
+            counted = inside & np.isfinite(step)
+            total[:, column] += np.bincount(span[counted], step[counted], len(begin))
+            count[:, column] += np.bincount(span[counted], minlength=len(begin))
     means: Array = total / np.maximum(count, 1)
     return means
 
@@ -42,46 +76,3 @@ def window_scales(past: Any, ops: Any = np) -> Any:
         steps, missing = parted(ops.abs(past[:, 1:] - past[:, :-1]), ops)
     count = ops.sum(ops.where(missing, ops.zeros_like(steps), ops.ones_like(steps)), axis=1)
     return ops.sum(steps, axis=1) / ops.maximum(count, 1.0)
-
-
-def absolute_steps(
-    values: Array,
-    begin: IntArray,
-    end: IntArray,
-    columns: IntArray,
-    lag: int = 1,
-    block: int = 1 << 20,
-) -> tuple[Array, Array]:
-    """Return the sum and the number of absolute steps, each ``(spans, columns)``.
-
-    Steps are ``|y[t] - y[t - lag]|``, where both values are finite and within the span. A step no
-    larger than rounding counts as 0: its inverse would be a huge weight for a constant series.
-
-    Args:
-        values: ``(positions,)`` or ``(positions, columns)``.
-        begin: First flat position of each span. Spans, such as one per series, are disjoint and in
-            order.
-        end: Flat position after the last of each span.
-        columns: Columns to read.
-        lag: Positions between the values of a step. Defaults to 1.
-        block: Largest number of positions to read at once, which bounds the memory.
-    """
-    total, count = np.zeros((2, len(begin), len(columns)))
-    for start in range(lag, len(values), block):
-        stop = min(start + block, len(values))
-        position = np.arange(start, stop)
-        span = np.searchsorted(begin, position, side="right") - 1
-        inside = (position >= begin[span] + lag) & (position < end[span])
-        read = values[start - lag : stop]
-        read = read[:, columns] if read.ndim == 2 else read[:, None]
-        read = read.astype(np.result_type(read, np.float32))
-        before, after = read[:-lag], read[lag:]
-        with np.errstate(invalid="ignore"):  # Steps that are not finite are left out.
-            steps = np.abs(after.astype(np.float64) - before)
-            rounding = np.spacing(np.maximum(np.abs(before), np.abs(after)))
-            steps[steps <= 2 * rounding] = 0
-        for column, step in enumerate(steps.T):
-            counted = inside & np.isfinite(step)
-            total[:, column] += np.bincount(span[counted], step[counted], len(begin))
-            count[:, column] += np.bincount(span[counted], minlength=len(begin))
-    return total, count

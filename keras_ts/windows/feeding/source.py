@@ -20,6 +20,7 @@ from keras_ts.windows.arithmetic.geometry import PickledByFields
 from keras_ts.windows.arithmetic.sampler import BatchSampler
 from keras_ts.windows.reading.panel import Panel, check_values, missing_rows
 from keras_ts.windows.spec import WindowSpec
+from keras_ts.windows.split import Part
 from keras_ts.windows.weights import WindowWeights
 
 
@@ -43,12 +44,15 @@ class WindowSource(PickledByFields):
         panel: The series.
         sampler: The order of the windows.
         weights: The windows' weights, or None.
+        before: The rows before the first border, which give each series its scale. Defaults to
+            None: all rows.
     """
 
     spec: WindowSpec
     panel: Panel
     sampler: BatchSampler
     weights: WindowWeights | None
+    before: Part | None = None
 
     def read(self, epoch: int, begin: int, end: int) -> Any:
         """Return the windows at positions ``begin .. end - 1`` of an epoch, as a batch."""

@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.windows.arithmetic.frequency import gaps as gaps_in_time
 from keras_ts.windows.arithmetic.frequency_rules import per_row
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
+from keras_ts.windows.arithmetic.scale import mean_absolute_steps
 from keras_ts.windows.reading.clock import Clock
+from keras_ts.windows.reading.common_grid import on_common_grid
 from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.spec import WindowSpec
 
@@ -81,6 +84,33 @@ def with_missing_last_rows(panel: Panel, rows: int) -> Panel:
     kept = place[gaps] >= laid_out[:-1][np.searchsorted(offsets, gaps, side="right") - 1]
     filled = _laid_out(panel, steps, place, laid_out)
     return replace(filled, gaps=place[gaps[kept]], given=None)
+
+
+def mean_steps(panel: Panel, rows: tuple[IntArray, IntArray], lag: int = 1) -> Array:
+    """Return the mean absolute step of each series' targets over some rows, ``(series, targets)``.
+
+    The values of a step are ``lag`` apart on the grid of their series, whatever rows are given: of
+    a shop that is closed on Sundays, values 7 apart are those of one weekday. The rows of a series
+    without a frequency are counted.
+
+    Args:
+        panel: The series.
+        rows: The rows to read: the first flat position of each series, and that after the last.
+        lag: Places on the grid between the values of a step. Defaults to 1.
+    """
+    clock: Any = panel.clock
+    places = None
+    if clock is not None and panel.given is None:
+        found = gaps_in_time(clock.times, panel.offsets, clock.local_times)
+        panel = on_common_grid(replace(panel, gaps=found))
+        clock = panel.clock
+        if len(panel.gaps):
+            steps, whole = _steps(clock, panel.gaps)
+            steps[~whole & per_row(clock.frequencies.codes >= 0, panel.offsets)] = lag + 1
+            # No step leads over a longer gap, however long.
+            places = np.cumsum(np.minimum(steps, lag + 1))
+    columns = np.array(panel.columns.targets)
+    return mean_absolute_steps(panel.values, *rows, columns, lag, places)
 
 
 def _steps(clock: Any, gaps: IntArray) -> tuple[IntArray, BoolArray]:

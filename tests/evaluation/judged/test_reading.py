@@ -61,14 +61,14 @@ def test_predictions_may_have_or_lack_an_axis_of_one(shape):
     assert given_back.dtype == np.float64
 
 
-def test_scales_are_those_of_what_the_windows_read():
+def test_scales_are_of_all_rows_before_the_border():
     series = np.array([1.0, 2.0, 4.0, 8.0, np.nan, 0.0, 3.0, 9.0, 9.0])
     whole = JudgedWindows("train", WindowedSeries(2, missing="drop").build(series))
     # Steps of 1, 2, 4 before the hole, and of 3, 6, 0 behind it.
     assert whole.scales(1).tolist() == [[16 / 6]]
-    assert whole.scales(2).tolist() == [[(3 + 6 + 9 + 6) / 4]]
-    train, _ = WindowedSeries(2, missing="drop").split(series, at=3)
-    assert JudgedWindows("train", train).scales(1).tolist() == [[1.5]]
+    assert whole.scales(2).tolist() == [[(3 + 6 + 8 + 9 + 6) / 5]]
+    for part in WindowedSeries(2, missing="drop").split(series, at=3):
+        assert JudgedWindows("train", part).scales(1).tolist() == [[1.5]]
 
 
 def test_scales_are_found_by_the_label_of_a_series():
