@@ -50,8 +50,9 @@ class Keys:
         """Return True if each row of a known series is later than all its rows in another table."""
         if not len(other.series):
             return True
-        order, offsets = other.by_series()
-        last = other._times.values[order[offsets[1:] - 1]]
+        times, order = other._times.values, np.argsort(other._times.values)
+        last = np.empty(len(other.labels), times.dtype)
+        last[other.series[order]] = times[order]
         series = places_of(self.labels, other.labels)[self.series]
         known = series >= 0
         return bool(known.any() and (self._times.values[known] > last[series[known]]).all())
