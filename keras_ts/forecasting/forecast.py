@@ -93,10 +93,13 @@ def forecast(
             missing values in its last window, or is too small to be squared; a forecast is not
             finite, since the precision cannot hold it or the weights are not finite; or ``steps``
             goes past the horizon, and the model returns quantiles, does not forecast every column
-            that is not known ahead, or draws random numbers without a seed. interface =
-            Interface.of(model, windows, built=True) _checks.choice("incomplete", incomplete,
-            ("raise", "nan")) if steps is not None: steps = _checks.integer("steps", steps, 1)
-            prepared = Prepared.of(interface, series, steps, future, start, incomplete) if not
-            len(prepared.panel.lengths): raise ValueError("series is a frame without a row, so there
-            is no series to forecast.") return prepared.forecast()
+            that is not known ahead, or draws random numbers without a seed.
     """
+    interface = Interface.of(model, windows, built=True)
+    _checks.choice("incomplete", incomplete, ("raise", "nan"))
+    if steps is not None:
+        steps = _checks.integer("steps", steps, 1)
+    prepared = Prepared.of(interface, series, steps, future, start, incomplete)
+    if not len(prepared.panel.lengths):
+        raise ValueError("series is a frame without a row, so there is no series to forecast.")
+    return prepared.forecast()
