@@ -13,6 +13,7 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.conformal import floors, margins, windows_needed
 from keras_ts.evaluation.arithmetic.coverage import differing_halves
 from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged.seen import spans_of
 from keras_ts.evaluation.tuning import NOT_COMPILED, settings_of, trained_further
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.bounded import Bounded
@@ -133,7 +134,7 @@ def calibrate(
         keep_others=levels is not None,
         targets=_targets(judged),
         sequence=judged.geometry.sequence,
-        calibrated_on=joined(judged.spans()),
+        calibrated_on=joined(spans_of(judged)),
         compiled_with=_kept(model, settings),
         halves=_halves(scores[0], by_share[0], judged, windows),
     )

@@ -14,6 +14,7 @@ from keras_ts.evaluation.forecasters.forecaster import Forecaster, of_array, of_
 from keras_ts.evaluation.forecasters.table_windows import on_windows
 from keras_ts.evaluation.judged.common_windows import common_windows
 from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged.seen import spans_of
 from keras_ts.evaluation.judging import lacking
 from keras_ts.evaluation.reports.text import percent, whole_percent
 from keras_ts.interface import Interface
@@ -290,7 +291,7 @@ def _warn_seen(interfaces: Mapping[str, Interface], judged: Mapping[str, JudgedW
         calibrated_on = getattr(interface.last_layer, "calibrated_on", None)
         trained_on, part = interface.trained_on, judged[name]
         if (calibrated_on or trained_on) and part not in here:
-            here[part] = part.spans()
+            here[part] = spans_of(part)
         if overlap(calibrated_on, here.get(part, {})):
             warnings.warn(
                 f"{name} was calibrated on targets that validation holds, so its coverage there is "

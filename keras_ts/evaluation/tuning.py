@@ -17,6 +17,7 @@ import numpy as np
 from keras_ts import _checks, _keras_private
 from keras_ts._progress import told
 from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged.seen import spans_of
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.saving.diagnose import short
@@ -139,7 +140,7 @@ def _copied(model: keras.Model, train: WindowDataset) -> keras.Model:
             f"model cannot be copied: {short(error)} A subclass of keras.Model takes **kwargs, "
             "passes them to super().__init__(), and returns its own arguments from get_config()."
         ) from None
-    trained_on = joined(Interface(model, None).trained_on, JudgedWindows("train", train).spans())
+    trained_on = joined(Interface(model, None).trained_on, spans_of(JudgedWindows("train", train)))
     layers = [
         layer for layer in _keras_private.layers_within(copied) if isinstance(layer, WindowedInput)
     ]

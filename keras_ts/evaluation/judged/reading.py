@@ -30,8 +30,6 @@ from keras_ts.windows.split import Part
 
 # The most numbers in the inputs of a block, and the most windows in it: memory stays bounded.
 _NUMBERS, _WINDOWS = 1 << 23, 1 << 16
-# By so many of its first rows a series without timestamps is recognized.
-_FIRST_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -257,26 +255,6 @@ class JudgedWindows:
         """Return a hex digest of the targets, by which they are recognized."""
         targets = np.ascontiguousarray(self._source.targets(), dtype=np.float64)
         return hashlib.blake2b(targets.tobytes(), digest_size=16).hexdigest()
-
-    def spans(self) -> Spans:
-        """Return the first and the last target of each series, by a digest of its id.
-
-        Without timestamps positions compare only within one table, so its first rows count, too.
-        """
-        first, last = self.first_targets(), self.last_targets()
-        if first.dtype.kind == "M":
-            first, last = first.astype("datetime64[us]"), last.astype("datetime64[us]")
-        ends = np.stack([first.astype(np.int64), last.astype(np.int64)], axis=1).tolist()
-        spans = {}
-        for number in np.unique(self.ranges.series).tolist():
-            name = f"{first.dtype.kind} {self.labels[number]}".encode()
-            if self.panel.clock is None:
-                begin, end = self.panel.offsets[number : number + 2].tolist()
-                rows = self.panel.values[begin : min(begin + _FIRST_ROWS, end)]
-                rows = rows.reshape(len(rows), -1)[:, self.columns].astype(np.float64)
-                name += rows.tobytes()
-            spans[hashlib.blake2b(name, digest_size=8).hexdigest()] = ends[number]
-        return spans
 
     def table(self, predictions: Array) -> dict[str, Array]:
         """Return actual values and predictions, in the columns of ``WindowDataset.align``.
