@@ -4,7 +4,12 @@ from typing import Any, Literal
 
 import keras
 
+from keras_ts import _checks
+from keras_ts.forecasting.frames import with_plan_alone
+from keras_ts.forecasting.prepared import Prepared
+from keras_ts.interface import Interface
 from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.reading.reader import is_frame
 from keras_ts.windows.windowed_series import WindowedSeries
 
 
@@ -74,7 +79,8 @@ def forecast(
         incomplete: "raise" refuses a series that is too short, or has a missing or infinite value
             in its last rows (or, if the model masks missing values, one in each of them or an
             infinite one); "nan" forecasts the other series, and returns rows of NaN for that one.
-            Defaults to "raise".
+            The same holds of a series that only ``future`` has; its rows of NaN come last, at the
+            first times of its plan. Defaults to "raise".
 
     Output shape:
         ``(steps,)`` for a single target, ``(steps, targets)`` for several, with a last axis for
@@ -102,4 +108,7 @@ def forecast(
     prepared = Prepared.of(interface, series, steps, future, start, incomplete)
     if not len(prepared.panel.lengths):
         raise ValueError("series is a frame without a row, so there is no series to forecast.")
-    return prepared.forecast()
+    made, settings = prepared.forecast(), interface.windows
+    if incomplete == "nan" and future is not None and settings.id_column and is_frame(made):
+        made = with_plan_alone(made, future, settings, prepared.steps)
+    return made

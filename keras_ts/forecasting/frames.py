@@ -105,6 +105,39 @@ def as_frames(
     return frames if listed else frames[0]
 
 
+def with_plan_alone(forecast: Any, future: Any, windows: WindowSpec, steps: int) -> Any:
+    """Return a forecast with rows of NaN for each series that only the plan has, in its order."""
+    import narwhals as nw
+
+    made, plan = open_frame(forecast), open_frame(future)
+    ids, times = windows.id_column, windows.time_column
+    known = set(made[ids].to_list())
+    if times is not None:
+        plan = plan.sort(times)
+    rows: dict[Any, list[int]] = {name: [] for name in open_frame(future)[ids].to_list()}
+    for row, name in enumerate(plan[ids].to_list()):
+        if name not in known and len(rows[name]) < steps:
+            rows[name].append(row)
+    order = [row for name in rows for row in rows[name]]
+    if not order:
+        return forecast
+    alone = {"step": [step + 1 for name in rows for step in range(len(rows[name]))]}
+    for name in (ids, times):
+        if name is not None:
+            alone[name] = plan[name][order].to_list()
+    columns = [
+        nw.new_series(
+            name,
+            alone.get(name, [float("nan")] * len(order)),
+            made[name].dtype,
+            backend=made.implementation,
+        )
+        for name in made.columns
+    ]
+    extra = nw.from_dict({column.name: column for column in columns})
+    return nw.concat([made, extra]).to_native()
+
+
 def _columns(
     panel: Panel, windows: WindowSpec, quantiles: Sequence[float] | None, values: Array
 ) -> dict[str, Array]:

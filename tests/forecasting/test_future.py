@@ -180,3 +180,33 @@ def test_a_series_that_only_the_plan_has_is_named(library):
     new = ahead[ahead["shop"] == "east"].assign(shop="harbour")
     with pytest.raises(ValueError, match=r"future has rows of \['harbour'\], by id_column='shop'"):
         forecast(model, library(past), future=library(pd.concat([ahead, new])))
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_series_that_only_the_plan_has_gets_rows_of_nan_if_asked(library):
+    """At the first times of its plan, behind those of the series that have rows."""
+
+    days = pd.date_range("2024-01-01", periods=12)
+    own = [
+        pd.DataFrame({"id": name, "day": days, "y": np.arange(12.0), "price": 1.0}) for name in "ba"
+    ]
+    ahead = pd.date_range("2024-01-13", periods=3)
+    plans = [pd.DataFrame({"id": name, "day": ahead[::-1], "price": 2.0}) for name in "cab"]
+    made = pl.DataFrame if library == "polars" else pd.DataFrame
+    table, plan = made(pd.concat(own)), made(pd.concat(plans))
+    windows = WindowedSeries(
+        4, 2, target_columns="y", id_column="id", time_column="day", future_columns="price"
+    )
+    model = RecurrentPreset(units=(3,), window_norm="last").build(windows.build(table))
+    with pytest.raises(ValueError, match=r"future has rows of \['c'\].*incomplete=\"nan\""):
+        forecast(model, table, future=plan)
+    got = forecast(model, table, future=plan, incomplete="nan")
+    assert type(got) is type(table)
+    assert list(got["id"]) == ["b", "b", "a", "a", "c", "c"]
+    assert list(got["step"]) == [1, 2] * 3
+    assert list(pd.to_datetime(pd.Series(list(got["day"])))) == list(ahead[:2]) * 3
+    assert np.isnan(np.array(got["y"])).tolist() == [False] * 4 + [True] * 2
+    without = plan.filter(pl.col("id") != "c") if library == "polars" else plan[plan["id"] != "c"]
+    np.testing.assert_array_equal(
+        np.array(got["y"])[:4], np.array(forecast(model, table, future=without)["y"])
+    )

@@ -22,7 +22,6 @@ from keras_ts.windows.align import shapes_of
 from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.arithmetic.geometry import WindowRanges
 from keras_ts.windows.arithmetic.labels import places_of
-from keras_ts.windows.arithmetic.spans import Spans
 from keras_ts.windows.dataset import WindowDataset, in_time_order, of_source
 from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.reading.regular import mean_steps
