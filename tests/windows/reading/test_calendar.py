@@ -300,6 +300,9 @@ def test_keras_trains_on_it(remainder):
     assert np.isfinite(model.fit(dataset, verbose=0).history["loss"]).all()
     x, y = spec.build(frame).to_numpy()[:2]
     whole = model.evaluate(x, y, batch_size=16, verbose=0)
+    if remainder == "pad":  # Keras counts the last batch as full.
+        errors = np.abs(model.predict(x, verbose=0) - y).mean(axis=1)
+        whole = np.mean([errors[begin : begin + 16].mean() for begin in range(0, len(y), 16)])
     np.testing.assert_allclose(model.evaluate(dataset, verbose=0), whole, rtol=1e-6)
     if BACKEND == "tensorflow":
         spec_of = dataset.to_tf().element_spec[0]
