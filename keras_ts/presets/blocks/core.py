@@ -30,7 +30,7 @@ class RecurrentCore:
         state = columns
         if settings.memory is not None and (window is None or settings.memory < window):
             state = LastSteps(settings.memory)(state)
-        state, mask = parted(state)
+        state, mask = without_mask(state)
         for position, units in enumerate(settings.units, start=1):
             layer = CELLS[settings.cell](
                 units,
@@ -42,7 +42,7 @@ class RecurrentCore:
         return state
 
 
-def parted(columns: Any) -> tuple[Any, Any]:
+def without_mask(columns: Any) -> tuple[Any, Any]:
     """Return the columns without their mask, and the mask, or None if they have none."""
     mask = mask_of(columns)
     return (columns, None) if mask is None else (Unmask()(columns), mask)

@@ -19,7 +19,7 @@ from keras_ts import _checks, _keras_private
 from keras_ts.layers.last_steps import LastSteps
 from keras_ts.layers.mask_as_column import MaskAsColumn
 from keras_ts.layers.unmask import Unmask
-from keras_ts.presets.blocks.core import called, parted
+from keras_ts.presets.blocks.core import called, without_mask
 from keras_ts.presets.blocks.look_ahead import check_causal
 from keras_ts.presets.requirements import Requirements
 
@@ -54,7 +54,7 @@ class CustomCore:
             columns = MaskAsColumn()(columns) if self._needs.masked else columns
             core = _as_model(core, columns)
         _check_unused(core)
-        columns, mask = parted(columns)
+        columns, mask = without_mask(columns)
         state = _attempted(functools.partial(called, core, mask=mask), columns)
         _check_state(state, columns, settings.kind)
         if columns.shape[1] is not None:
