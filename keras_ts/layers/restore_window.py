@@ -43,7 +43,8 @@ class RestoreWindow(keras.layers.Layer):
         and scale that ``NormalizeWindow`` returned, and the growth if it did. With ``period``,
         outputs are
         ``(batch, steps, ..., outputs)``; or ``(batch, steps)`` for a single feature, and
-        ``(batch, outputs)`` for one step of several.
+        ``(batch, outputs)`` for one step of several. A ``mask`` of the outputs comes with them, or
+        by argument behind a layer that passes none on, as recurrent layers of Keras 3.16.
 
     Output shape:
         The shape of the outputs, float32 under a half-precision policy.
@@ -75,7 +76,7 @@ class RestoreWindow(keras.layers.Layer):
             )
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any, mask: Any = None) -> Any:
         """Scale and shift each output by the statistics of its window."""
         outputs, location, scale, *growth = (ops.cast(x, at_least_float32(self)) for x in inputs)
         feature, features = self.feature, location.shape[-1]
@@ -160,9 +161,9 @@ class RestoreWindow(keras.layers.Layer):
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Pass on the mask of the outputs."""
-        return previous_mask[0] if isinstance(previous_mask, list | tuple) else None
+        return previous_mask[0] if isinstance(previous_mask, list | tuple) else previous_mask
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: Any, mask: Any = None) -> Any:
         """Trace ``call``, which sets shape and dtype."""
         return keras.Operation.compute_output_spec(self, inputs)
 

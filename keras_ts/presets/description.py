@@ -283,15 +283,14 @@ class RecurrentPreset(PresetSettings):
                 - A function of one argument, the symbolic tensor of the columns, which returns that
                   of the features.
 
-                If windows may lack values, a layer that takes masks (``supports_masking`` is True
-                and its ``call`` has a ``mask``), such as Keras's recurrent layers, gets the columns
-                with their mask. Any other core gets a column more, 1 at steps with values and 0 at
-                the others, where all columns are 0 (``MaskAsColumn``). In sequence to sequence a
-                core that looks ahead is refused: ``build`` changes every step and those after it in
-                a random window, and the outputs before it must stay. ``memory`` goes before the
-                core. ``cell``, ``bidirectional`` and ``dropout`` have no effect, and of ``units``
-                the last alone, as the width of the effect of columns known ahead. Defaults to
-                None: the recurrent layers.
+                If windows may lack values, a layer whose ``call`` has an argument ``mask``, such as
+                Keras's recurrent layers, gets the mask by it. Any other core, and any model, gets a
+                column more, 1 at steps with values and 0 at the others, where all columns are 0
+                (``MaskAsColumn``). In sequence to sequence a core that looks ahead is refused:
+                ``build`` changes every step and those after it in a random window, and the outputs
+                before it must stay. ``memory`` goes before the core. ``cell``, ``bidirectional``
+                and ``dropout`` have no effect, and of ``units`` the last alone, as the width of the
+                effect of columns known ahead. Defaults to None: the recurrent layers.
             window: Steps in a window. Defaults to None: any number.
             outputs: Values forecast at once: a horizon, the target columns, or with several of both
                 their product. Defaults to None: 1.

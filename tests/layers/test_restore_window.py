@@ -1,5 +1,6 @@
 """``RestoreWindow`` brings outputs back to the units of their own feature."""
 
+import keras
 import numpy as np
 import pytest
 from keras.ops import convert_to_numpy as numpy
@@ -32,6 +33,16 @@ def test_every_step_goes_by_its_own_statistics_and_a_vector_by_the_last():
     location, scale = np.array([[[1.0], [2.0]]]), np.ones((1, 2, 1))
     assert restored([[[5.0], [5.0]]], None, location, scale) == [[[6.0], [7.0]]]
     assert restored([[5.0]], None, location, scale) == [[7.0]]
+
+
+def test_a_mask_of_the_outputs_by_argument_reaches_the_layer_behind():
+    """Behind a recurrent layer of Keras 3.16, no other way leads to a loss that reads the mask."""
+    outputs, mask = keras.Input((3, 1)), keras.Input((3,), dtype="bool")
+    location, scale = np.full((1, 1, 1), 10.0, "float32"), np.full((1, 1, 1), 2.0, "float32")
+    restored = RestoreWindow()([outputs, location, scale], mask=mask)
+    model = keras.Model([outputs, mask], keras.layers.GlobalAveragePooling1D()(restored))
+    given = [np.array([[[1.0], [2.0], [9.0]]], "float32"), np.array([[True, True, False]])]
+    assert numpy(model(given)).tolist() == [[13.0]]
 
 
 def test_it_undoes_the_normalization():

@@ -1,5 +1,6 @@
 """The table of named presets in the guide says what each of them takes."""
 
+import dataclasses
 import functools
 import re
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keras_ts import WindowedSeries, from_preset, preset_names
+from keras_ts import WindowedSeries, forecast, from_preset, preset_names
 
 PAGE = Path(__file__).parents[2] / "docs" / "models" / "presets.md"
 WINDOW = 14
@@ -112,3 +113,52 @@ def test_the_table_has_all_presets():
 @pytest.mark.parametrize("name", preset_names())
 def test_each_cell_is_what_the_preset_does(name):
     assert cells()[name] == {"preset": f"`{name}`", **asked(name)}
+
+
+def sizes(factor):
+    """Return a panel whose largest series is a thousand times its smallest."""
+    generator, time = np.random.default_rng(0), np.arange(60)
+    wave = np.sin(2 * np.pi * time / 7)
+    return [
+        factor * size * (10 + wave + generator.normal(size=60).cumsum() / 4)
+        for size in np.geomspace(1, 1000, 6)
+    ]
+
+
+@functools.cache
+def trained(name, factor):
+    """Return a preset's model, trained at a high rate on the panel, that many times as large."""
+    recipe = dataclasses.replace(from_preset(name).recipe, learning_rate=0.02, epochs=3)
+    keras.utils.set_random_seed(3)
+    dataset = WindowedSeries(WINDOW, 3, batch_size=32).build(sizes(factor))
+    return preset_of(name, units=(4,), recipe=recipe).fit(dataset, verbose=0)
+
+
+@functools.cache
+def untrained(name):
+    return built(preset_of(name, units=(4,)), sizes(1.0))[0]
+
+
+def by_size(model, factor):
+    """Return the forecasts of the panel, that many times as large, in its own units."""
+    return np.stack(forecast(model, sizes(factor))) / factor
+
+
+def test_a_trained_net_forecasts_a_larger_panel_in_proportion():
+    model = trained("gru_32x2", 1.0)
+    for factor in (0.5, 10.0, 1000.0):
+        np.testing.assert_allclose(by_size(model, factor), by_size(model, 1.0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["seasonal_gru", "smooth_gru"])
+def test_beside_smoothing_a_trained_net_reads_sizes_relative_to_its_training_part(name):
+    """It reads them up to a factor of e^5, which is 148."""
+    model = trained(name, 1.0)
+    off = np.abs(by_size(model, 1000.0) / by_size(model, 1.0) - 1)
+    assert 0.005 < off.max() < 0.15
+    # All windows are larger than that beside the training part, the smallest series' too.
+    np.testing.assert_allclose(by_size(model, 1e9), by_size(model, 1e7), rtol=1e-5)
+    larger = by_size(trained(name, 1000.0), 1000.0)
+    np.testing.assert_allclose(larger, by_size(model, 1.0), rtol=1e-3)
+    model = untrained(name)
+    np.testing.assert_allclose(by_size(model, 1000.0), by_size(model, 1.0), rtol=1e-5)

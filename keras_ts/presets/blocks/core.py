@@ -1,14 +1,16 @@
 """The core of the net: recurrent layers from the columns of a window to the state of the net.
 
 They read all columns side by side, at the last ``memory`` steps of the window. Masked steps are
-skipped. In sequence to sequence a masked step is forecast from what came before it, so ``Unmask``
-stands behind the layers.
+skipped. In sequence to sequence a masked step is forecast from what came before it, so nothing
+behind the layers sees the mask.
 """
 
+import inspect
 from typing import Any
 
 import keras
 
+from keras_ts._keras_private import mask_of
 from keras_ts.layers.last_steps import LastSteps
 from keras_ts.layers.unmask import Unmask
 from keras_ts.presets.requirements import Requirements
@@ -28,11 +30,38 @@ class RecurrentCore:
         state = columns
         if settings.memory is not None and (window is None or settings.memory < window):
             state = LastSteps(settings.memory)(state)
+        state, mask = without_mask(state)
         for position, units in enumerate(settings.units, start=1):
             layer = CELLS[settings.cell](
                 units,
                 return_sequences=sequence or position < len(settings.units),
                 dropout=settings.dropout,
             )
-            state = (keras.layers.Bidirectional(layer) if settings.bidirectional else layer)(state)
-        return Unmask()(state) if self._needs.masked and sequence else state
+            layer = keras.layers.Bidirectional(layer) if settings.bidirectional else layer
+            state = called(layer, state, mask)
+        return state
+
+
+def without_mask(columns: Any) -> tuple[Any, Any]:
+    """Return the columns without their mask, and the mask, or None if they have none."""
+    mask = mask_of(columns)
+    return (columns, None) if mask is None else (Unmask()(columns), mask)
+
+
+def called(layer: keras.layers.Layer, columns: Any, mask: Any) -> Any:
+    """Call a layer that takes a mask, by argument: from Keras 3.16 on a stack passes none along."""
+    if mask is None:
+        return layer(columns)
+    if isinstance(layer, keras.layers.Bidirectional):
+        # It passes the mask on by name (see below).
+        layer.forward_layer.supports_masking = layer.backward_layer.supports_masking = True
+    names = [
+        name
+        for name, parameter in inspect.signature(layer.call).parameters.items()
+        if parameter.kind is not parameter.KEYWORD_ONLY
+    ]
+    # By name, Keras would warn that the mask ends there, of each layer that passes none on.
+    for before in ([], ["initial_state"]):
+        if names[1 : 2 + len(before)] == [*before, "mask"]:
+            return layer(columns, *[None for _ in before], mask)
+    return layer(columns, mask=mask)

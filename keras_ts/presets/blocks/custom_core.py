@@ -1,13 +1,14 @@
 """The core of the net that a person supplies: a layer, a model, or a function that makes one.
 
 It reads what the recurrent layers would: all columns side by side, at the last ``memory`` steps of
-the window. If windows may lack values, a layer that knows masks gets one. Any other core gets a
+the window. If windows may lack values, a layer that takes a mask gets one. Any other core gets a
 column that says which steps have values, since Keras would drop the mask there.
 
 A function that is written with tensors becomes a model of its own, so that its layers can be
 looked at, and their names do not collide with those around them.
 """
 
+import functools
 import inspect
 import weakref
 from typing import Any
@@ -18,6 +19,7 @@ from keras_ts import _checks, _keras_private
 from keras_ts.layers.last_steps import LastSteps
 from keras_ts.layers.mask_as_column import MaskAsColumn
 from keras_ts.layers.unmask import Unmask
+from keras_ts.presets.blocks.core import called, without_mask
 from keras_ts.presets.blocks.look_ahead import check_causal
 from keras_ts.presets.requirements import Requirements
 
@@ -46,13 +48,14 @@ class CustomCore:
             columns = LastSteps(settings.memory)(columns)
         core = made(self._core)
         if isinstance(core, keras.layers.Layer):
-            if self._needs.masked and not knows_masks(core):
+            if self._needs.masked and not takes_mask(core):
                 columns = MaskAsColumn()(columns)
         else:
             columns = MaskAsColumn()(columns) if self._needs.masked else columns
             core = _as_model(core, columns)
         _check_unused(core)
-        state = _attempted(core, columns)
+        columns, mask = without_mask(columns)
+        state = _attempted(functools.partial(called, core, mask=mask), columns)
         _check_state(state, columns, settings.kind)
         if columns.shape[1] is not None:
             # A layer that was built for other columns fails only once it runs.
@@ -94,12 +97,14 @@ def made(core: Any) -> Any:
     return returned
 
 
-def knows_masks(layer: keras.layers.Layer) -> bool:
-    """Return True if a layer is called with a mask and passes it on, as recurrent layers are.
+def takes_mask(layer: keras.layers.Layer) -> bool:
+    """Return True if a layer's ``call`` takes a mask, as that of recurrent layers does.
 
-    A model never says so, whatever its layers do: Keras drops a mask behind it.
+    A model's does, too, whatever its layers make of it: Keras drops a mask behind the first of them
+    that passes none on.
     """
-    return bool(layer.supports_masking) and "mask" in inspect.signature(layer.call).parameters
+    takes = "mask" in inspect.signature(layer.call).parameters
+    return takes and not isinstance(layer, keras.Model)
 
 
 def _as_model(function: Any, columns: Any) -> keras.Model:

@@ -22,7 +22,7 @@ from keras_ts import (
     sequence_to_vector,
 )
 from keras_ts.layers import LastSteps, MaskAsColumn
-from keras_ts.presets.blocks.custom_core import knows_masks
+from keras_ts.presets.blocks.custom_core import takes_mask
 
 RNG = np.random.default_rng(0)
 TABLE = np.stack([20 + RNG.normal(size=80).cumsum(), RNG.normal(size=80), np.full(80, 3.0)], axis=1)
@@ -203,11 +203,11 @@ def test_a_layer_that_knows_masks_gets_the_mask_and_others_a_column():
     for core, extra in ((layers.GRU(3), 0), (stack(False), 1), (convolution(False), 1)):
         model = preset.build(windows, core=core)
         assert sum(isinstance(layer, MaskAsColumn) for layer in model.layers) == extra
-    assert knows_masks(layers.Bidirectional(layers.GRU(3)))
-    assert knows_masks(layers.GlobalAveragePooling1D())
-    assert not knows_masks(layers.Dense(3))  # It passes a mask on, and reads masked steps.
-    assert not knows_masks(layers.Conv1D(3, 2))
-    assert not knows_masks(keras.Sequential([layers.GRU(3)]))
+    assert takes_mask(layers.Bidirectional(layers.GRU(3)))
+    assert takes_mask(layers.GlobalAveragePooling1D())
+    assert not takes_mask(layers.Dense(3))  # It passes a mask on, and reads masked steps.
+    assert not takes_mask(layers.Conv1D(3, 2))
+    assert not takes_mask(keras.Sequential([layers.GRU(3)]))
     recurrent = preset.build(windows, core=layers.GRU(3))
     x = SERIES[:8].copy()
     x[:3] = np.nan
@@ -216,6 +216,33 @@ def test_a_layer_that_knows_masks_gets_the_mask_and_others_a_column():
     )
     shorter.set_weights(recurrent.get_weights())
     np.testing.assert_allclose(called(recurrent, x[None]), called(shorter, x[None, 3:]), rtol=1e-4)
+
+
+def test_a_layer_of_ones_own_gets_the_mask_if_its_call_takes_one():
+    """Keras would warn of the first, which passes no mask on, if it got one by name."""
+    seen = []
+
+    class Mean(layers.Layer):
+        def call(self, columns, mask=None):
+            seen.append(mask)
+            return keras.ops.mean(columns, axis=1)
+
+    class Named(Mean):
+        def call(self, columns, *, training=None, mask=None):
+            return super().call(columns, mask)
+
+        def compute_mask(self, inputs, mask):
+            return None
+
+    x = SERIES[None, :8].copy()
+    x[0, 2:5] = np.nan
+    for core in (Mean(), Named()):
+        windows = WindowedSeries(8, missing="mask").build(SERIES)
+        model = RecurrentPreset(window_norm="last").build(windows, core=core)
+        seen.clear()
+        called(model, x)
+        [mask] = (keras.ops.convert_to_numpy(mask) for mask in seen)
+        assert mask.tolist() == [[True, True, False, False, False, True, True, True]]
 
 
 def test_missing_steps_are_seen_as_such_by_a_core_that_knows_no_masks():
