@@ -70,16 +70,23 @@ class Naive(Baseline):
 
 
 class Drift(Baseline):
-    """Carries the window's mean step on from the last value."""
+    """Carries the window's mean step on from the last value.
+
+    It is that from the first value of the window to the last one, over the positions between them.
+    """
 
     name = "drift"
 
     def forecast(self, validation: JudgedWindows, block: Block) -> Array:
         """Return the last value and as many mean steps as lie between it and the target."""
-        past = block.past
-        positions = validation.geometry.sampling_rate * (past.shape[1] - 1)
-        slope = (past[:, -1:] - past[:, :1]) / max(positions, 1)
-        return past[:, -1:] + slope * validation.ahead[:, None]
+        past, rate = block.past, validation.geometry.sampling_rate
+        present = np.isfinite(block.past_as_read)
+        # How far the first value lies behind the first input, and the last before the origin.
+        first = rate * present.argmax(axis=1)[:, None]
+        last = rate * present[:, ::-1].argmax(axis=1)[:, None]
+        between = rate * (past.shape[1] - 1) - first - last
+        slope = (past[:, -1:] - past[:, :1]) / np.maximum(between, 1)
+        return past[:, -1:] + slope * (validation.ahead[:, None] + last)
 
 
 class MovingAverage(Baseline):
@@ -99,7 +106,8 @@ class LinearRegression(Baseline):
     columns known ahead and the calendar at the step itself. All series of a panel share the
     coefficients. So that the large ones do not decide, a window and its targets are less the
     window's mean and divided by its standard deviation, and columns known ahead are also multiplied
-    by the mean over the standard deviation: a promotion may add a part of the level.
+    by the mean over the standard deviation: a promotion may add a part of the level. Where models
+    mask, a further column of 0 and 1 says where a column is missing, if ten windows lack it.
 
     With standardized inputs ``X`` and targets ``y`` less their mean, the coefficients of a step are
     ``(X'X / n + I / 1000)^-1 X'y / n`` over the ``n`` windows whose target at that step is present.

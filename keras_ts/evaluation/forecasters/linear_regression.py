@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from keras_ts._typing import Array, IntArray
+from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.judged.reading import Block, JudgedWindows, filled, finite
 
 # The penalty, for inputs with a variance of 1.
@@ -48,7 +48,8 @@ class DirectRidge:
     In a panel a target's window and targets are less the window's mean, over its standard
     deviation, and so are the other columns that are not known ahead. A promotion may add in
     proportion to the level, so that columns known ahead are also multiplied by the window's mean
-    over its standard deviation.
+    over its standard deviation. Of a column that ten training windows or more lack at one step,
+    another one of 0 and 1 says where it is missing, as the mask tells a model.
     """
 
     def fit(self, train: JudgedWindows) -> None:
@@ -56,7 +57,9 @@ class DirectRidge:
         columns, window = train.panel.columns, train.geometry.window
         # A window of one value has no scale.
         self._scaled = len(train.panel.lengths) > 1 and window > 1
-        self._read, others = len(columns.read), len(columns.read) - 1
+        self._read = len(columns.read)
+        self._masked = np.flatnonzero(self._absent_in(train))
+        others = self._read - 1 + len(self._masked)
         # Known ahead, a column has the same unit in all windows.
         self._raw = columns.future
         most = min(max(_MOST_INPUTS, 2 * window), train.count // _FEWEST_FOR_EACH_INPUT)
@@ -92,11 +95,19 @@ class DirectRidge:
             forecast[places, :, target] = np.where(whole, rows.location + rows.scale * y, np.nan)
         return forecast
 
+    def _absent_in(self, train: JudgedWindows) -> BoolArray:
+        """Return True for each column that models are told to be missing in enough windows."""
+        absent = np.zeros((train.geometry.window, self._read), np.int64)
+        for block in _spread(train, _MOST_WINDOWS).blocks() if train.masks else ():
+            absent += (~np.isfinite(_past(train, block)[..., : self._read])).sum(axis=0)
+        # A column that is 1 in a few windows alone would fit their noise.
+        return np.logical_or.reduce(absent >= _FEWEST_FOR_EACH_INPUT, axis=0)
+
     def _rows(self, judged: JudgedWindows, block: Block) -> Iterator[tuple[slice, int, _Rows]]:
         """Yield inputs for some windows and one target, with their places and its number."""
         parts = block.inputs if isinstance(block.inputs, dict) else {"past": block.inputs}
         count, steps, _ = block.actual.shape
-        past = parts["past"].reshape(count, judged.geometry.window, -1)
+        past = _past(judged, block)
         future = parts.get("future", np.empty((count, steps, 0)))
         static = parts.get("static", np.empty((count, 0)))
         width = past.shape[1] * past.shape[2] + 2 * steps * future.shape[2] + static.shape[1]
@@ -108,6 +119,8 @@ class DirectRidge:
                 for column in range(self._read)
             ]
             ahead = _present(future[places])
+            absent = ~np.isfinite(past[places, past.shape[1] - self._lags :, self._masked])
+            missing = absent.reshape(len(ahead), -1)
             for target, column in enumerate(judged.columns):
                 own, location, scale = windows[column]
                 others = [] if not self._lags else windows[:column] + windows[column + 1 :]
@@ -116,7 +129,7 @@ class DirectRidge:
                 if self._scaled:
                     level = np.divide(location, scale, out=np.zeros_like(scale), where=scale > 0)
                     of_step = np.concatenate([ahead, ahead * level[..., None]], axis=2)
-                window = np.concatenate([own, *latest, static[places]], axis=1)
+                window = np.concatenate([own, *latest, static[places], missing], axis=1)
                 yield places, target, _Rows(window, of_step, location, scale)
 
     def _normalized(self, windows: Array, masked: bool, raw: bool) -> tuple[Array, Array, Array]:
@@ -330,6 +343,12 @@ def _spread(train: JudgedWindows, most: int) -> JudgedWindows:
     places = np.arange(most) + np.random.default_rng(0).random(most)
     windows: IntArray = (places * (train.count / most)).astype(np.int64)
     return train.only(windows)
+
+
+def _past(judged: JudgedWindows, block: Block) -> Array:
+    """Return the past of a block, ``(windows, inputs, columns)``."""
+    past = block.inputs["past"] if isinstance(block.inputs, dict) else block.inputs
+    return past.reshape(len(block.actual), judged.geometry.window, -1)
 
 
 def _present(values: Array) -> Array:

@@ -32,6 +32,30 @@ def test_baselines_by_hand():
     np.testing.assert_allclose(forecasts(Drift(), windows, windows), expected)
 
 
+@pytest.mark.parametrize("missing", ["mask", "mask_targets"])
+def test_drift_goes_on_along_a_line_wherever_values_are_missing(missing):
+    """From the first value to the last one there are 2 and -3 a position, between all of them."""
+    line = np.array([5.0, 100.0]) + np.array([2.0, -3.0]) * np.arange(40)[:, None]
+    known = np.random.default_rng(0).random(line.shape) > 0.3
+    series = np.where(known, line, np.nan)
+    windows = WindowedSeries(4, 3, gap=1, sampling_rate=2, missing=missing, min_inputs=2)
+    dataset = windows.build(series)
+    judged = JudgedWindows("validation", dataset)
+    ends = judged.origins()[:, None] + judged.ahead
+    present = np.isfinite(np.concatenate([block.past_as_read for block in judged.blocks()]))
+    assert (~present[:, [0, -1]]).any()
+    expected = np.array([5.0, 100.0]) + np.array([2.0, -3.0]) * ends[..., None]
+    two = (present.sum(axis=1) > 1)[:, None] & np.ones(expected.shape, bool)
+    np.testing.assert_allclose(forecasts(Drift(), dataset, dataset)[two], expected[two])
+
+
+def test_drift_of_an_early_window_by_hand():
+    """Of five inputs a new shop has two: its step is 3, not 3 / 4."""
+    windows = WindowedSeries(5, 2, missing="mask", min_inputs=2)
+    dataset = windows.build(np.array([4.0, 7.0, 1.0, 1.0]))
+    assert forecasts(Drift(), dataset, dataset)[0, :, 0].tolist() == [10.0, 13.0]
+
+
 def test_drift_of_one_input_is_naive():
     windows = WindowedSeries(1, horizon=3).build([2.0, 3.0, 9.0, 4.0, 1.0])
     both = (forecasts(baseline, windows, windows) for baseline in (Drift(), Naive()))

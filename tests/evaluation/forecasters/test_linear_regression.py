@@ -1,5 +1,7 @@
 """The linear regression is the ridge that its formula says, on all that a model is given."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,9 +31,11 @@ def parts_of(dataset):
     windows, columns = dataset.windows, dataset.columns
     parts = dict(x) if isinstance(x, dict) else {"past": x}
     past = parts["past"].reshape(len(y), windows.window, -1)
+    read = len(columns["past"]) - 2 * len(windows.calendar or ())
+    parts["absent"] = np.isnan(past[..., :read])
     if windows.missing == "mask_targets":
         past = filled(past)
-    parts["past"] = past[..., : len(columns["past"]) - 2 * len(windows.calendar or ())]
+    parts["past"] = past[..., :read]
     parts.setdefault("future", np.empty((len(y), windows.horizon, 0)))
     parts.setdefault("static", np.empty((len(y), 0)))
     y = y[:, -1] if windows.targets == "sequence" else y
@@ -43,7 +47,8 @@ def by_hand(train, validation, panel):
     columns, (parts, y), (new, wanted) = train.columns, parts_of(train), parts_of(validation)
     known = [columns["past"].index(name) for name in columns["future"]]
     size = parts["past"].shape[1:]
-    others = size[1] - 1
+    masked = np.flatnonzero((parts["absent"].sum(axis=0) >= 10).any(axis=0))
+    others = size[1] - 1 + len(masked)
     most = min(max(256, 2 * size[0]), len(y) // 10) - size[0] - parts["static"].shape[1]
     lags = min(max(most // max(others, 1), 0), size[0])
 
@@ -64,6 +69,8 @@ def by_hand(train, validation, panel):
         for other in set(range(size[1])) - {target} if lags else ():
             window = past[..., other] if other in known else scaled(past[..., other])[0]
             rows.append(np.nan_to_num(window[:, -lags:]))
+        if lags:
+            rows.append(parts["absent"][:, -lags:, masked].reshape(len(past), -1))
         return np.concatenate(rows, axis=1), mean[:, 0], deviation[:, 0]
 
     forecast = np.full(wanted.shape, np.nan)
@@ -233,6 +240,30 @@ def test_a_missing_input_counts_as_its_mean():
     # The windows that hold the second one have no forecast.
     assert np.flatnonzero(~np.isfinite(forecast)).tolist() == [41, 42, 43][: len(forecast) - 41]
     assert np.abs(forecast[21] - rows[:150, 0].mean()) < 2.0
+
+
+@pytest.mark.parametrize("closed", [None, 6])
+def test_it_is_told_what_is_missing(closed, monkeypatch):
+    """Sales after a closed day are twice as high. Where nothing is missing nothing changes."""
+    rng = np.random.default_rng(0)
+    days = pd.date_range("2024-01-01", periods=300)
+    units = rng.normal(10, 1, 300) * np.where(days.day_of_week == 0, 2, 1)
+    table = pd.DataFrame({"day": days, "units": units})[days.day_of_week != closed]
+    windows = WindowedSeries(
+        3, missing="mask_targets", time_column="day", target_columns="units", min_inputs=1
+    )
+    if closed is None:
+        windows = replace(windows, min_inputs=None)
+    train, validation = windows.split(table, at="2024-08-01")
+    told = forecasts(train, validation)
+    monkeypatch.setattr(linear_regression.DirectRidge, "_absent_in", lambda *_: np.array([False]))
+    filled_alone = forecasts(train, validation)
+    if closed is None:
+        np.testing.assert_array_equal(told, filled_alone)
+        return
+    actual = validation.align(told[:, 0, 0])["actual"]
+    errors = [np.nanmean(np.abs(made[:, 0, 0] - actual)) for made in (told, filled_alone)]
+    assert errors[0] < 1.2 < 2 < errors[1]
 
 
 def test_a_column_that_varies_only_where_targets_are_missing_counts_for_nothing():
