@@ -100,8 +100,7 @@ class WindowDataset(keras.utils.PyDataset):
         self._epoch = epoch
         # The batch with which an iteration by hand begins, and the one after the last that it read.
         self._first = self._next = batch
-        # Batches read since the epoch began, by Keras or by hand.
-        self._reads = 0
+        self._reads = 0  # Batches read since the epoch began, by Keras or by hand.
         # True from the making of Keras's iterator to the beginning of its first epoch.
         self._beginning = False
 
@@ -122,11 +121,8 @@ class WindowDataset(keras.utils.PyDataset):
 
     @property
     def workers(self) -> int:
-        """1: other threads would read ahead of ``on_epoch_begin``, which sets the epoch.
-
-        Keras asks as a fit, an evaluation or a prediction begins, so what was read before counts
-        no more.
-        """
+        """1: other threads would read ahead of ``on_epoch_begin``, which sets the epoch."""
+        # Keras asks as a fit, an evaluation or a prediction begins: earlier reads count no more.
         self._reads, self._beginning = 0, True
         return 1
 
