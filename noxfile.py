@@ -96,7 +96,9 @@ def keras_to_come(session: nox.Session, backend: str) -> None:
         session.skip("KERAS_NEXT names no folder that holds Keras's sources")
     env = install(session, backend) | {"PYTHONPATH": checkout}
     session.run("python", "-c", "import keras; print(keras.__version__, keras.__file__)", env=env)
-    session.run("pytest", "-n", "2", *session.posargs, env=env)
+    # Of a Bidirectional that a file of today holds; its numbers stay, since it gets its mask.
+    own = [f"-Wignore:Layer '{way}ward_:UserWarning" for way in ("for", "back")]
+    session.run("pytest", "-n", "2", *own, *session.posargs, env=env)
 
 
 @nox.session
