@@ -37,15 +37,16 @@ def morning(day: pd.Timestamp, table: pd.DataFrame, plan: pd.DataFrame, folder: 
         stored = pd.concat(pd.read_csv(file, parse_dates=["day"]) for file in week)
         stored = stored.drop_duplicates(["store", "day", "step"])  # of a shop whose rows came late
         report = kt.score(stored, table, train=table, filepath=path)
-        log["promised"], yesterday = report.promised, stored[stored["day"] == day - DAY]
-        if len(yesterday):  # not after a closed day; NaN if its rows are late
-            scores = kt.score(yesterday, table, train=table, period=7).table
-            log["error"] = round(float(scores["mase"][0]), 3)
+        log["promised"] = report.promised
         log["drift"] = len(week) == WEEK and report.promised == "worse"
+        yesterday = stored[stored["day"] == day - DAY]
+        if yesterday["day"].isin(table["day"]).any():  # no closed day
+            report = kt.score(yesterday, table, train=table, period=7)
+            log["error"] = round(float(report.table["mase"][0]), 3)
     # After a swap the file promises nothing at first: every third morning there is more to learn.
     if log["drift"] or (log["promised"] is None and len(week) in (3, 6)):
-        # Four days to learn from, two to set the band by, and two to judge by.
-        borders = [day - 8 * DAY, day - 4 * DAY, day - 2 * DAY]
+        # Four open days to learn from, two to set the band by, and two to judge by.
+        borders = [*np.unique(table["day"])[[-8, -4, -2]]]
         before, recent, band, latest = kt.load_windows(path).split(table, at=borders)
         new = kt.fine_tune(model, recent, calibration=band, epochs=40)
 
@@ -73,12 +74,12 @@ def _loaded(path: Path, _changed: int) -> keras.Model:
     return kt.load_model(path)
 
 
-def first_model(table: pd.DataFrame, start: pd.Timestamp, path: Path) -> None:
+def first_model(table: pd.DataFrame, start: pd.Timestamp, path: Path, horizon: int = 1) -> None:
     """Train a model, judge it on the sixty days before the first morning, and save it."""
     borders = [start - 90 * DAY, start - 60 * DAY]
     preset = kt.from_preset("seasonal_gru", period=7, minimum=0, quantiles=(0.1, 0.5, 0.9))
     windows = preset.windows_for(
-        table, 1, at=borders, target_columns="units", id_column="store", time_column="day",
+        table, horizon, at=borders, target_columns="units", id_column="store", time_column="day",
         future_columns="promotion", static_columns="type", calendar="year",
     )  # fmt: skip
     train, band, held_out = windows.split(table, at=borders)
@@ -90,6 +91,7 @@ def main() -> None:
     """Live through the thirty days, and draw them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--drift", type=int, default=20, help="its day; 0 for none")
+    parser.add_argument("--closed", type=int, help="a weekday, 6 for Sunday; none by default")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for what it writes")
     arguments = parser.parse_args()
@@ -97,21 +99,24 @@ def main() -> None:
     for old in arguments.out.glob("forecast-*.csv"):
         old.unlink()
     keras.utils.set_random_seed(arguments.seed)
-    table = pd.DataFrame(store_sales(stores=16, days=400, seed=arguments.seed)[0])
+    table, later = map(pd.DataFrame, store_sales(stores=16, days=400, seed=arguments.seed))
     start = table["day"].max() - (MORNINGS - 1) * DAY
+    table, later = (part[part["day"].dt.day_of_week != arguments.closed] for part in (table, later))
     if arguments.drift:
         drifted = table["day"] >= start + (arguments.drift - 1) * DAY
         drifted &= table["promotion"] == 1
         table["units"] = (table["units"] / np.where(drifted, 1.6, 1)).round().astype(int)
-    first_model(table[table["day"] < start], start, arguments.out / "model.keras")
+    # The day after a closed day is two days ahead.
+    horizon = 1 if arguments.closed is None else 2
+    first_model(table[table["day"] < start], start, arguments.out / "model.keras", horizon)
+    plan = pd.concat([table, later]).drop(columns="units")
     promised = kt.scorecard(arguments.out / "model.keras").to_dict()["promised"]["errors"]
     logs = []
     for number in range(1, MORNINGS + 1):
         day = start + (number - 1) * DAY
-        came, plan = table[table["day"] < day], table[table["day"] == day].drop(columns="units")
+        came = table[table["day"] < day]
         if number == 10:  # The rows of a shop come a day late.
             came = came[(came["store"] != "store 3") | (came["day"] < day - DAY)]
-            plan = table[table["day"].between(day - DAY, day)].drop(columns="units")
         logs.append({"morning": number, **morning(day, came, plan, arguments.out)})
         print("  ".join(f"{name} {value}" for name, value in logs[-1].items()), flush=True)
     log = pd.DataFrame(logs)

@@ -135,7 +135,7 @@ def with_plan_alone(forecast: Any, future: Any, windows: WindowSpec, steps: int)
         for name in made.columns
     ]
     extra = nw.from_dict({column.name: column for column in columns})
-    return nw.concat([made, extra]).to_native()
+    return nw.maybe_reset_index(nw.concat([made, extra])).to_native()
 
 
 def _columns(

@@ -203,6 +203,7 @@ def test_a_series_that_only_the_plan_has_gets_rows_of_nan_if_asked(library):
     got = forecast(model, table, future=plan, incomplete="nan")
     assert type(got) is type(table)
     assert list(got["id"]) == ["b", "b", "a", "a", "c", "c"]
+    assert library == "polars" or list(got.index) == list(range(6))
     assert list(got["step"]) == [1, 2] * 3
     assert list(pd.to_datetime(pd.Series(list(got["day"])))) == list(ahead[:2]) * 3
     assert np.isnan(np.array(got["y"])).tolist() == [False] * 4 + [True] * 2
