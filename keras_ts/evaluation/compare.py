@@ -103,12 +103,14 @@ def compare(
             ``target`` or ``ds``), for the origin (``origin`` or ``cutoff``) or the ``step``, and
             the forecasts, named like the target, ``prediction``, or anything if they are all that
             is left. Quantiles are columns such as ``units_0.1``, or ``name-lo-80``.
-        train: The training part, for the baselines and for the scale of MASE. May be left out if
-            all models have parts of their own.
+        train: The training part, for the baselines and for the scale of MASE: the mean absolute
+            step of each series over all its rows before the first border, whatever windows there
+            are. May be left out if all models have parts of their own.
         validation: The part to judge on, which no model was trained on. Every window and the whole
             horizon count, whatever the order and the weights of the dataset.
         period: Rows in a seasonal cycle, such as 12 for months or 7 for days. It adds the seasonal
-            naive forecast, and MASE is then scaled by steps ``period`` apart. Defaults to None.
+            naive forecast, and MASE is then scaled by steps ``period`` apart, missing rows
+            included. Defaults to None.
         baselines: A list of names from above; of objects with a ``name``, ``fit(train)`` and
             ``predict(validation)``, such as those of ``keras_ts.baselines``; and of functions
             ``(train, validation) -> forecasts``. Forecasts are an array with a row for each window

@@ -136,14 +136,15 @@ def test_the_regression_is_fitted_on_the_targets_present():
                 row[place] = row[before[-1] if len(before) else known[0]]
         return past
 
-    x, new = filled(x), filled(new)
+    # It is told which inputs are missing, too: a further column for each.
+    x, new = (np.concatenate([filled(past), np.isnan(past)], axis=1) for past in (x, new))
     errors = []
     for step in range(7):
         own = np.isfinite(y[:, step])
         past, ahead = x[own], y[own, step]
         mean, deviation = past.mean(axis=0), past.std(axis=0)
         scaled = (past - mean) / deviation
-        gram = scaled.T @ scaled + 1e-3 * len(scaled) * np.eye(3)
+        gram = scaled.T @ scaled + 1e-3 * len(scaled) * np.eye(6)
         coefficients = np.linalg.solve(gram, scaled.T @ (ahead - ahead.mean()))
         predicted = (new - mean) / deviation @ coefficients + ahead.mean()
         errors.extend(np.abs(predicted - actual[:, step]))
