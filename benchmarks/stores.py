@@ -1,6 +1,6 @@
 """A folder of Parquet files: written to a store, and trained from it, beside all in memory.
 
-    pip install polars pyarrow narwhals
+    pip install polars pyarrow narwhals duckdb
     KERAS_BACKEND=jax python benchmarks/stores.py [--gigabytes 2] [--series 200000] [--files 100]
 
 The folder has that many bytes in memory. Each file holds some days of all series in random order,

@@ -5,34 +5,22 @@ import shutil
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from keras_ts import _checks
 from keras_ts._files import checksum, path_text
 from keras_ts._progress import ProgressBar
-from keras_ts.scale.writing.buckets import close_files, distribute
+from keras_ts.scale.writing.engine import Survey, look_at, opened_duckdb, read_series, sorted_blocks
 from keras_ts.scale.writing.finishing import finish
 from keras_ts.scale.writing.sorting import (
-    BUCKET_BYTES,
-    MOST_BUCKETS,
     SORTED,
     Layout,
     SortedSeries,
-    sort_bucket,
+    read_static,
+    write_series,
 )
-from keras_ts.scale.writing.sources import Source, open_source
+from keras_ts.scale.writing.sources import open_source
 from keras_ts.scale.writing.unfinished import Unfinished
-from keras_ts.windows.arithmetic.geometry import concatenated_offsets
-from keras_ts.windows.reading.stored import FORMAT, StoredPanel, broken, opened_polars
+from keras_ts.windows.reading.stored import StoredPanel, broken, opened_polars
 from keras_ts.windows.windowed_series import WindowedSeries
-
-# The settings by which rows become numbers, however long the windows are.
-_OF_THE_ROWS = (
-    "target_columns", "future_columns", "static_columns", "categories", "calendar", "id_column",
-    "time_column",
-)  # fmt: skip
-# Of a source of unknown size; a bucket that turns out too large is divided.
-_BUCKETS = 64
 
 
 class PanelStore(StoredPanel):
@@ -75,21 +63,19 @@ class PanelStore(StoredPanel):
     def write(cls, source: Any, folder: str | os.PathLike[str], windows: WindowedSeries) -> Self:
         """Write a store from rows in any order, of which some are in memory at a time.
 
-        Rows are distributed to buckets of whole series, and one bucket after the other is sorted.
-        So the memory is that of a piece of the source or of a bucket, some hundred megabytes, or
-        that of the longest series. On disk, the folder takes twice the size of the rows as numbers
-        until the store is whole; three times, if missing rows are filled in.
+        DuckDB sorts the rows by id and time, and keeps in files what exceeds its memory. So the
+        memory is some hundred megabytes, or that of the longest series. On disk, the folder takes
+        twice the size of the rows as numbers until the store is whole, and a compressed copy of
+        rows that lie in no Parquet file.
 
-        An interrupted write leaves a folder that cannot be opened, and the same call goes on where
-        it was. A write that takes more than some seconds shows its progress.
+        An interrupted write leaves a folder that cannot be opened, and the same call begins again.
+        A write that takes more than some seconds shows its progress.
 
         Args:
             source: A folder of Parquet files (those in folders within it, too), a Parquet file, a
                 pyarrow ``Dataset``, a polars ``LazyFrame``, or an iterable of pandas, polars or
-                Arrow frames. A series may be spread over them. If a write goes on, a lazy frame is
-                computed again, and an iterable must yield the same frames again; other rows than
-                before are refused.
-            folder: A new or empty folder.
+                Arrow frames. A series may be spread over them.
+            folder: A new or empty folder, or one that an interrupted write left.
             windows: The settings by which rows are read: columns and their roles, ``calendar``,
                 ``categories`` and ``missing``. With ``missing="mask"`` or ``"mask_targets"``, gaps
                 in time are filled with missing rows. It needs ``id_column``.
@@ -99,13 +85,13 @@ class PanelStore(StoredPanel):
 
         Raises:
             FileExistsError: The folder holds a store or other files.
-            ImportError: polars, pyarrow or narwhals is not installed.
-            OSError: The disk is full; the same call goes on.
+            ImportError: polars, pyarrow, narwhals or duckdb is not installed.
+            OSError: The disk is full; make room, and the same call begins again.
             TypeError: ``source`` or ``windows`` is of another type, or a column holds no numbers.
-            ValueError: A file cannot be read, the rows are refused as ``windows.build`` would
-                refuse them, or the folder holds an unfinished store of another source or settings.
+            ValueError: A file cannot be read, or the rows are refused as ``windows.build`` would
+                refuse them.
         """
-        opened_polars()
+        opened_polars(), opened_duckdb()
         if not isinstance(windows, WindowedSeries):
             raise TypeError(
                 f"windows must be a WindowedSeries. Received: {_checks.shown(windows)}."
@@ -117,7 +103,7 @@ class PanelStore(StoredPanel):
             )
         work = Unfinished(Path(path_text("folder", folder)).absolute())
         with work.writing():
-            _write(open_source(source, work.path), work, windows)
+            _write(source, work, windows)
         store = cls(folder)
         shutil.rmtree(work.path, ignore_errors=True)
         if store.settings.files != SORTED:
@@ -165,48 +151,20 @@ class PanelStore(StoredPanel):
         return f"PanelStore of {len(self.labels):,} series and {self.settings.rows:,} rows"
 
 
-def _write(source: Source, work: Unfinished, windows: WindowedSeries) -> None:
-    """Write all files of a store, but for what an interrupted write has done."""
-    config = windows.get_config()
-    count = _BUCKETS
-    if source.size is not None:
-        count = min(max(-(-source.size // BUCKET_BYTES), 1), MOST_BUCKETS)
-    plan = {
-        "source": source.description,
-        **{name: config[name] for name in _OF_THE_ROWS},
-        # The hash of ids may be another one.
-        "polars": opened_polars().__version__,
-        "format": FORMAT,
-        "free": count,
-    }
-    count = work.agree(plan)["free"]
-    try:
-        buckets = distribute(
-            source.pieces,
-            work,
-            windows,
-            count,
-            lambda first: Layout.of(first, windows, whole=False),
-            ProgressBar(source.rows, "row"),
-        )
-        rows = buckets.rows.tolist()
-        if work.read("rows.json") not in (None, rows):
-            work.refuse("from a source with other rows")
-        work.write("rows.json", rows)
-        # The rows are in their buckets, whatever is to be done with missing ones.
-        if work.read("missing.json") != windows.missing:
-            for path in work.path.glob("bucket-*.npz"):
-                path.unlink()
-            work.write("missing.json", windows.missing)
-        layout = Layout.of(buckets, windows)
-        begins, progress = concatenated_offsets(buckets.rows), ProgressBar(sum(rows), "row")
-        parts = []
-        for number in np.flatnonzero(buckets.rows).tolist():
-            path = work.path / f"bucket-{number:04d}.npz"
-            if not path.exists():
-                sort_bucket(buckets, number, work, layout, int(begins[number])).save(path)
-            parts.append(SortedSeries.load(path))
-            progress.add(rows[number])
-    finally:
-        close_files()
-    finish(SortedSeries.joined(parts), work, layout)
+def _write(source: Any, work: Unfinished, windows: WindowedSeries) -> None:
+    """Write all files of a store."""
+    survey, parts, row = Survey(), list[SortedSeries](), 0
+    for rows in open_source(source, work.path):
+        look_at(survey, rows, windows)
+        if len(survey.files) == 1:
+            Layout.of(survey, windows, whole=False)
+    if not survey.files:
+        raise ValueError("source has no row, so there is no series to store.")
+    read_series(survey, windows)
+    progress = ProgressBar(sum(rows.count() for rows in survey.files), "row")
+    for frame in sorted_blocks(survey, work, windows):
+        layout = Layout.of(survey, windows)
+        parts.append(write_series(frame, work.folder, layout, row))
+        row += len(frame)
+        progress.add(len(frame))
+    finish(SortedSeries.joined(parts), read_static(survey, layout), work, layout)

@@ -277,7 +277,7 @@ RIGHT = {
             and all(low < high for low, high in itertools.pairwise([0, *value, 1]))
         ),
         "quantiles": one_of(None), "targets": maybe(index_or_indices), "sequence": flag,
-        "calibrated_on": spans,
+        "calibrated_on": spans, "keep_others": flag,
         "compiled_with": maybe(lambda value: isinstance(value, dict) and len(str(value)) < 10_000),
         "halves": maybe(lambda value: isinstance(value, list) and len(value) == 2
                         and all(number(share) and 0 <= share <= 1 for share in value))},

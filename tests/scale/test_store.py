@@ -19,8 +19,7 @@ from keras_ts import Recipe, RecurrentPreset, WindowedSeries, compare, forecast
 from keras_ts.forecasting import history
 from keras_ts.scale import PanelStore
 from keras_ts.scale import store as store_module
-from keras_ts.scale.writing import buckets, finishing, sorting, sources, unfinished
-from keras_ts.scale.writing.sorting import SortedSeries
+from keras_ts.scale.writing import engine, finishing, sources
 from stored_panels import assert_same, frames, in_order_of, in_pieces, outcome, settings
 
 WINDOWS = WindowedSeries(3, 2, target_columns="y", id_column="id", time_column="t")
@@ -67,22 +66,10 @@ def test_windows_are_those_of_the_sorted_frame(data, tmp_path_factory):
 
 
 def test_series_stand_in_the_order_of_ids(tmp_path):
-    store = PanelStore.write(panel(9), tmp_path, WINDOWS)
-    assert sorted(store.ids) == [f"s{n}" for n in range(9)]
+    store = PanelStore.write(panel(9).reverse(), tmp_path, WINDOWS)
+    assert store.ids == [f"s{n}" for n in range(9)]
     assert repr(store) == "PanelStore of 9 series and 108 rows"
     assert PanelStore(tmp_path).ids == store.ids
-
-
-def test_buckets_too_large_are_divided(tmp_path, monkeypatch):
-    """All rows begin in one bucket, and are distributed again until each holds one series."""
-    frame = panel(9)
-    monkeypatch.setattr(store_module, "_BUCKETS", 1)
-    monkeypatch.setattr(sorting, "BUCKET_BYTES", 40)
-    store = PanelStore.write(
-        in_pieces(frame.sample(fraction=1, shuffle=True), 3), tmp_path, WINDOWS
-    )
-    assert_same(WINDOWS.build(store), WINDOWS.build(in_order_of(frame, store.ids)))
-    assert not list(tmp_path.glob("unfinished"))
 
 
 class Killed(BaseException):
@@ -97,13 +84,6 @@ def in_files(frame, folder, count=4):
     ):
         piece.write_parquet(folder / f"{number}.parquet")
     return folder
-
-
-@pytest.fixture
-def small_pieces(monkeypatch):
-    """Each file is a piece, and each bucket holds few rows."""
-    monkeypatch.setattr(sources, "PIECE_BYTES", 2000)
-    monkeypatch.setattr(store_module, "BUCKET_BYTES", 2000)
 
 
 def killing(monkeypatch, module, name, calls):
@@ -123,37 +103,32 @@ def killing(monkeypatch, module, name, calls):
 @pytest.mark.parametrize(
     ("module", "name", "calls"),
     [
-        (buckets, "_write", 3),
-        (unfinished, "write_array", 3),
-        (store_module, "sort_bucket", 3),
-        (SortedSeries, "save", 2),
-        (finishing, "part_of_panel", 1),
+        (sources.Rows, "frames", 6),
+        (store_module, "write_series", 2),
+        (finishing, "part_of_panel", 2),
         (finishing, "StoredSettings", 1),
         (store_module.shutil, "rmtree", 1),
     ],
 )
-def test_a_killed_write_goes_on(tmp_path, small_pieces, monkeypatch, module, name, calls):
-    """Nothing opens the folder in between, and what was finished is not done again."""
+def test_a_killed_write_begins_again(tmp_path, monkeypatch, module, name, calls):
+    """Nothing opens the folder in between; other rows and settings may follow."""
     windows = dataclasses.replace(WINDOWS, calendar=7)
     frame, folder = panel(40), tmp_path / "store"
     source = in_files(frame, tmp_path / "source")
+    for one in (engine, finishing):
+        monkeypatch.setattr(one, "BLOCK_BYTES", 2000)
+    monkeypatch.setattr(engine, "BATCH_BYTES", 2000)
     with monkeypatch.context() as patch:
-        if name == "write_array":
-            killing(patch, sorting, name, calls)
-        else:
-            killing(patch, module, name, calls)
+        killing(patch, module, name, calls)
         with pytest.raises(Killed):
             PanelStore.write(source, folder, windows)
-    work = folder / "unfinished"
-    pieces, sorted_ones = len(list(work.glob("piece-*.json"))), len(list(work.glob("bucket*")))
     if name != "rmtree":
         with pytest.raises(ValueError, match="no whole store"):
             PanelStore(folder)
-        distributed = killing(monkeypatch, buckets, "distributed", 0)
-        again = killing(monkeypatch, store_module, "sort_bucket", 0)
-        PanelStore.write(source, folder, windows)
-        assert (len(distributed), len(again)) == (4 - pieces, 6 - sorted_ones)
+        frame = panel(30)
+        PanelStore.write(in_files(frame, tmp_path / "other"), folder, windows)
     store = PanelStore(folder)
+    store.verify()
     assert_same(windows.build(store), windows.build(in_order_of(frame, store.ids)))
 
 
@@ -182,51 +157,12 @@ def test_a_process_that_is_killed_leaves_no_store(tmp_path):
     assert_same(WINDOWS.build(store), WINDOWS.build(in_order_of(frame, store.ids)))
 
 
-def test_an_unfinished_store_of_something_else_is_refused(tmp_path, small_pieces, monkeypatch):
-    source, folder = in_files(panel(40), tmp_path / "source"), tmp_path / "store"
-    with monkeypatch.context() as patch:
-        killing(patch, store_module, "sort_bucket", 2)
-        with pytest.raises(Killed):
-            PanelStore.write(source, folder, WINDOWS)
-    other = in_files(panel(40), tmp_path / "other")
-    with pytest.raises(ValueError, match=r"begun with source=.*delete the folder to start over"):
-        PanelStore.write(other, folder, WINDOWS)
-    with pytest.raises(ValueError, match="begun with calendar=None, and not "):
-        PanelStore.write(source, folder, dataclasses.replace(WINDOWS, calendar="week"))
-    panel(7).write_parquet(source / "1.parquet")
-    with pytest.raises(ValueError, match=r"1\.parquet has changed since"):
-        PanelStore.write(source, folder, WINDOWS)
-
-
 def test_gaps_that_were_refused_are_filled_by_the_next_call(tmp_path):
-    """It goes on with the rows in their buckets."""
     frame, masked = panel(gap=True), dataclasses.replace(WINDOWS, missing="mask")
     with pytest.raises(ValueError, match=r"to 2024-01-07 in series 's0'\. Insert the missing"):
         PanelStore.write(frame, tmp_path, WINDOWS)
     store = PanelStore.write(frame, tmp_path, masked)
     assert_same(masked.build(store), masked.build(in_order_of(frame, store.ids)))
-
-
-def as_dataset(frame, folder):
-    import pyarrow.dataset
-
-    folder.mkdir(exist_ok=True)
-    frame.write_parquet(folder / "0.parquet")
-    return pyarrow.dataset.dataset(folder)
-
-
-@pytest.mark.parametrize(
-    "made", [lambda frame, _: [frame], lambda frame, _: frame.lazy(), as_dataset]
-)
-def test_rows_that_changed_since_an_interruption_are_refused(made, tmp_path, monkeypatch):
-    frame, folder = panel(), tmp_path / "store"
-    with monkeypatch.context() as patch:
-        killing(patch, store_module, "finish", 1)
-        with pytest.raises(Killed):
-            PanelStore.write(made(frame, tmp_path / "source"), folder, WINDOWS)
-    changed = frame.with_columns(pl.col("y") + 1)
-    with pytest.raises(ValueError, match="has changed since"):
-        PanelStore.write(made(changed, tmp_path / "source"), folder, WINDOWS)
 
 
 def test_another_store_in_the_place_of_an_open_one_is_refused(tmp_path):
@@ -239,39 +175,28 @@ def test_another_store_in_the_place_of_an_open_one_is_refused(tmp_path):
             PanelStore.write(panel(6), tmp_path / "store", WINDOWS)
 
 
-def test_another_source_of_frames_is_noticed_by_its_ids(tmp_path, monkeypatch):
-    pieces = in_pieces(panel(), 3)
-    with monkeypatch.context() as patch:
-        killing(patch, store_module, "sort_bucket", 2)
-        with pytest.raises(Killed):
-            PanelStore.write(pieces, tmp_path, WINDOWS)
-    with pytest.raises(ValueError, match="frame 1 of source has changed"):
-        PanelStore.write([pieces[0], pieces[2], pieces[1]], tmp_path, WINDOWS)
-    with pytest.raises(ValueError, match="with more rows"):
-        PanelStore.write(pieces[:2], tmp_path, WINDOWS)
-    assert len(PanelStore.write(pieces, tmp_path, WINDOWS).ids) == 5
+def test_a_full_disk_is_one_error_and_the_write_begins_again(tmp_path, monkeypatch):
+    """Where DuckDB meets its end, and where an array does."""
 
-
-def test_a_full_disk_is_one_error_and_the_write_goes_on(tmp_path, monkeypatch):
     def full(*arguments):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(sorting, "write_array", full)
-        with pytest.raises(OSError, match=r"No space left.*Make room, and call"):
-            PanelStore.write(panel(), tmp_path, WINDOWS)
+    for module, name in ((sources.Rows, "frames"), (store_module, "write_series")):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, full)
+            with pytest.raises(OSError, match=r"No space left.*Make room, and call"):
+                PanelStore.write(panel(), tmp_path, WINDOWS)
     assert len(PanelStore.write(panel(), tmp_path, WINDOWS).ids) == 5
 
 
-def test_a_broken_file_is_named_and_the_write_goes_on(tmp_path, small_pieces):
+def test_a_broken_file_is_named(tmp_path):
     source, folder = in_files(panel(40), tmp_path / "source"), tmp_path / "store"
     whole = (source / "2.parquet").read_bytes()
     broken = bytearray(whole)
     broken[10:200] = bytes(190)
     (source / "2.parquet").write_bytes(broken)
-    with pytest.raises(ValueError, match=r"2.parquet' cannot be read.*it goes on"):
+    with pytest.raises(ValueError, match=r"2.parquet' cannot be read.*write again"):
         PanelStore.write(source, folder, WINDOWS)
-    assert len(list((folder / "unfinished").glob("piece-*.json"))) == 2
     (source / "2.parquet").write_bytes(whole)
     assert len(PanelStore.write(source, folder, WINDOWS).ids) == 40
 
@@ -329,10 +254,17 @@ def test_sources_that_are_refused(tmp_path, rows, windows, says):
         PanelStore.write(rows(), tmp_path / "store", windows)
 
 
-@pytest.mark.parametrize("module", ["polars", "pyarrow"])
-def test_a_missing_package_is_named(tmp_path, monkeypatch, module):
+@pytest.mark.parametrize(
+    ("module", "cure"),
+    [
+        ("polars", "pip install polars pyarrow narwhals"),
+        ("pyarrow", "pip install polars pyarrow narwhals"),
+        ("duckdb", "pip install duckdb"),
+    ],
+)
+def test_a_missing_package_is_named(tmp_path, monkeypatch, module, cure):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ImportError, match="pip install polars pyarrow narwhals"):
+    with pytest.raises(ImportError, match=cure):
         PanelStore.write(tmp_path, tmp_path / "store", WINDOWS)
 
 

@@ -13,26 +13,6 @@ from helpers import compiled, distinct, joined, window_settings
 from keras_ts import WindowedSeries
 
 
-@pytest.mark.parametrize(
-    ("change", "error", "says"),
-    [
-        (None, ValueError, "state must be a dict from state\\(\\). Received: state=None"),
-        ({"seed": ...}, ValueError, "must be a dict from state"),
-        ({"total": 5}, ValueError, "total=5, and this dataset has total=48"),
-        ({"batch": 6}, ValueError, "must be < 6, the batches in an epoch. Received: 6"),
-        ({"epoch": 1, "batch": -1}, ValueError, "must be >= 0"),
-        ({"epoch": 1.5}, TypeError, "must be an integer"),
-    ],
-)
-def test_a_state_that_cannot_be_gone_on_from_changes_nothing(change, error, says):
-    dataset = WindowedSeries(3, batch_size=8, shuffle=True, seed=1).build(distinct(51))
-    before = dataset.state()
-    state = change and {k: v for k, v in {**before, **change}.items() if v is not ...}
-    with pytest.raises(error, match=says):
-        dataset.restore(state)
-    assert dataset.state() == before
-
-
 @given(window_settings(columns=2), st.integers(1, 4), st.integers(0, 2), st.data())
 def test_workers_cut_every_batch_of_the_whole(windows, count, epoch, data):
     remainder = data.draw(st.sampled_from(["keep", "drop", "pad"]))
@@ -100,12 +80,6 @@ def test_restore_goes_on_where_state_was_taken(windows, epoch, batch):
     second.next_epoch()
     first.next_epoch()
     np.testing.assert_array_equal(joined(list(second))[0], joined(list(first))[0])
-
-
-def test_restore_refuses_the_state_of_other_windows():
-    state = WindowedSeries(3).build(distinct(50)).state()
-    with pytest.raises(ValueError, match="total=47, and this dataset has total=57"):
-        WindowedSeries(3).build(distinct(60)).restore(state)
 
 
 def test_it_says_what_it_holds():

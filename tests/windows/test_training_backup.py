@@ -117,8 +117,8 @@ def with_other_values(dataset_of=np.cos):
     ("model", "dataset", "arguments", "words"),
     [
         (model_with_dropout, built, {"initial_epoch": 0}, "goes on with epoch 2.*initial_epoch"),
-        (lambda: compiled(4), built, {}, "another model or optimizer"),
-        (model_with_dropout, with_other_values, {}, "other windows.*other values"),
+        (lambda: compiled(4), built, {}, "is of another model or optimizer"),
+        (model_with_dropout, with_other_values, {}, "is of a fit on other windows.*other values"),
         (model_with_dropout, lambda: WINDOWS.build(distinct(60)), {}, "other windows.*56"),
         (lambda: unbuilt_model(), built, {}, "needs a model that is built"),
     ],

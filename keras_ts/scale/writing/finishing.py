@@ -13,7 +13,8 @@ import numpy as np
 from keras_ts._files import checksum, replacing
 from keras_ts._progress import ProgressBar
 from keras_ts._typing import Array, IntArray
-from keras_ts.scale.writing.sorting import BUCKET_BYTES, SORTED, Layout, SortedSeries
+from keras_ts.scale.writing.engine import BLOCK_BYTES
+from keras_ts.scale.writing.sorting import SORTED, Layout, SortedSeries
 from keras_ts.scale.writing.unfinished import Unfinished, write_array
 from keras_ts.windows.arithmetic.frequencies import Frequencies, usual
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets, in_blocks
@@ -36,7 +37,7 @@ from keras_ts.windows.reading.zone import Zone
 _REGULAR = "regular"
 
 
-def finish(series: SortedSeries, work: Unfinished, layout: Layout) -> None:
+def finish(series: SortedSeries, static: Array, work: Unfinished, layout: Layout) -> None:
     """Write all files of a store but those of sorted rows, the settings last."""
     spec = layout.spec
     panel = _sorted_panel(series, work, layout)
@@ -72,7 +73,7 @@ def finish(series: SortedSeries, work: Unfinished, layout: Layout) -> None:
     arrays = {
         "offsets": concatenated_offsets(lengths),
         "gaps": panel.gaps[:0] if fills else panel.gaps,
-        "static": series.static,
+        "static": static,
         "frequencies": whole.codes.reshape(3, -1),
     }
     for name, array in arrays.items():
@@ -136,9 +137,7 @@ def _rewritten(
         kind = np.result_type(kind, np.float32)
     lengths, row = [], 0
     progress = ProgressBar(len(panel.values), "row")
-    for name in ("values", "times", "local_times", "given"):  # Of an interrupted write.
-        (work.folder / f"{_REGULAR}.{name}").unlink(missing_ok=True)
-    for series in in_blocks(panel.lengths, max(BUCKET_BYTES // layout.row_bytes, 1)):
+    for series in in_blocks(panel.lengths, max(BLOCK_BYTES // layout.row_bytes, 1)):
         begin, end = series.start, series.stop
         part = part_of_panel(panel, series)
         if fills:

@@ -1,19 +1,15 @@
-"""Sorts one bucket of rows after the other, and writes its series into the files of a store."""
+"""Writes the sorted rows of a source into the files of a store, one block after the other."""
 
-import io
-import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from keras_ts import _checks
-from keras_ts._files import replacing
 from keras_ts._typing import Array, IntArray
-from keras_ts.scale.writing.buckets import Buckets, distributed
-from keras_ts.scale.writing.unfinished import Unfinished, write_array
+from keras_ts.scale.writing.engine import Survey
+from keras_ts.scale.writing.unfinished import write_array
 from keras_ts.windows.arithmetic.categories import expanded
 from keras_ts.windows.arithmetic.frequencies import Frequencies
 from keras_ts.windows.arithmetic.frequency import frequencies
@@ -21,19 +17,13 @@ from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.reading.frames import matrix, open_frame
 from keras_ts.windows.reading.panel import Panel, check_values, missing_rows, static_parted
 from keras_ts.windows.reading.reader import read_panel
-from keras_ts.windows.reading.stored import frequency_of, joined_frequencies, opened_polars
+from keras_ts.windows.reading.stored import joined_frequencies, opened_polars
 from keras_ts.windows.reading.texts import named_ahead, with_categories
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import WindowSpec
 
-# The bytes of a bucket's rows as numbers, about; and how many times that is distributed again.
-BUCKET_BYTES, TOO_LARGE = 1 << 25, 4
-# More would make the batches of a file small, whose reading is slow.
-MOST_BUCKETS = 256
 # First part of the names of the files of sorted rows.
 SORTED = "sorted"
-# A bucket that so many hashes have not divided is sorted as it is.
-_UNDIVIDED = 8
 
 
 @dataclass(frozen=True)
@@ -55,24 +45,24 @@ class Layout:
     dtype: np.dtype[Any]
 
     @classmethod
-    def of(cls, buckets: Buckets, spec: WindowSpec, whole: bool = True) -> "Layout":
-        """Return the layout of distributed rows; refuse columns that cannot be numbers.
+    def of(cls, survey: Survey, spec: WindowSpec, whole: bool = True) -> "Layout":
+        """Return the layout of the rows of a source; refuse columns that cannot be numbers.
 
         Args:
-            buckets: The rows.
+            survey: The rows.
             spec: The settings of the windows.
             whole: False if more rows may follow, with texts where there were none.
         """
         polars = opened_polars()
-        schema = buckets.schema()
+        schema = survey.schema
         names = [name for name in schema if name not in (spec.id_column, spec.time_column)]
         for name in spec.static_columns or ():  # type: ignore[union-attr]
-            if schema.get(name) == polars.String and name in buckets.lacking:
+            if schema.get(name) == polars.String and name in survey.lacking:
                 raise ValueError(
                     f"static_columns={name!r} holds missing texts. Fill them, or leave the column "
                     "out."
                 )
-        table = open_frame(_sample(buckets, schema, spec, whole))
+        table = open_frame(_sample(survey, schema, spec, whole))
         spec = with_categories([table], names, spec)
         dtype = matrix(table, names, spec.categories).dtype
         return cls(spec, names, Columns.of(spec, expanded(names, spec.categories)), schema, dtype)
@@ -113,17 +103,17 @@ class Layout:
         )
 
 
-def _sample(buckets: Buckets, schema: Any, spec: WindowSpec, whole: bool) -> Any:
+def _sample(survey: Survey, schema: Any, spec: WindowSpec, whole: bool) -> Any:
     """Return a frame that has the types of all rows, all texts, and a missing value where any is.
 
     Args:
-        buckets: The rows.
+        survey: The rows.
         schema: Their types.
         spec: The settings of the windows.
         whole: As in ``Layout.of``.
     """
     polars = opened_polars()
-    texts = {name: sorted(buckets.texts.get(name, ())) for name in named_ahead(spec, list(schema))}
+    texts = {name: sorted(survey.texts.get(name, ())) for name in named_ahead(spec, list(schema))}
     rows, sample = 1 + max(map(len, texts.values()), default=0), {}
     for name, kind in schema.items():
         values: list[Any] = [0] * rows
@@ -132,7 +122,7 @@ def _sample(buckets: Buckets, schema: Any, spec: WindowSpec, whole: bool) -> Any
         elif kind == polars.String and name in texts:
             listed: list[Any] = [*texts[name]] or [None if whole else "?"]
             values = [*listed, *listed[:1] * (rows - len(listed))]
-            values[-1] = None if name in buckets.lacking else values[-1]
+            values[-1] = None if name in survey.lacking else values[-1]
         elif kind == polars.Null and not whole:
             kind = polars.Float64
         elif not (kind.is_numeric() or kind == polars.Boolean):
@@ -143,11 +133,10 @@ def _sample(buckets: Buckets, schema: Any, spec: WindowSpec, whole: bool) -> Any
 
 @dataclass(frozen=True)
 class SortedSeries:
-    """What is kept in memory of the series of some buckets.
+    """What is kept in memory of the series of some blocks.
 
     Attributes:
         lengths: Length of each series.
-        static: The values of the static columns, ``(series, columns)``.
         gaps: Flat positions that must not share a window with the one before.
         own: The frequency that each series has by itself.
         complete: True if all values are finite.
@@ -157,40 +146,12 @@ class SortedSeries:
     """
 
     lengths: IntArray
-    static: Array
     gaps: IntArray
     own: Frequencies
     complete: bool
     keys: Any
     zone: str | None
     times: str | None
-
-    def save(self, path: Path) -> None:
-        """Write the object into a file, whole or not at all."""
-        keys = io.BytesIO()
-        self.keys.write_ipc(keys)
-        plain = {
-            "kinds": [asdict(kind) for kind in self.own.kinds],
-            **{name: getattr(self, name) for name in ("complete", "zone", "times")},
-        }
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez(
-                file,
-                **{name: getattr(self, name) for name in ("lengths", "static", "gaps")},
-                codes=self.own.codes,
-                keys=np.frombuffer(keys.getvalue(), np.uint8),
-                plain=np.array(json.dumps(plain)),
-            )
-
-    @classmethod
-    def load(cls, path: Path) -> "SortedSeries":
-        """Read what ``save`` wrote."""
-        with np.load(path) as file:
-            read = dict(file)
-        plain = json.loads(str(read.pop("plain")))
-        own = Frequencies(tuple(map(frequency_of, plain.pop("kinds"))), read.pop("codes"))
-        keys = opened_polars().read_ipc(io.BytesIO(read.pop("keys").tobytes()))
-        return cls(**read, **plain, own=own, keys=keys)
 
     @classmethod
     def joined(cls, parts: Iterable["SortedSeries"]) -> "SortedSeries":
@@ -205,7 +166,6 @@ class SortedSeries:
             )
         return cls(
             np.concatenate([part.lengths for part in parts]),
-            np.concatenate([part.static for part in parts]),
             np.concatenate([part.gaps + at for part, at in zip(parts, begins, strict=False)]),
             joined_frequencies([part.own for part in parts]),
             all(part.complete for part in parts),
@@ -215,57 +175,13 @@ class SortedSeries:
         )
 
 
-def sort_bucket(
-    buckets: Buckets, number: int, work: Unfinished, layout: Layout, row: int, seed: int = 1
-) -> SortedSeries:
-    """Write the series of a bucket into the files of sorted rows, from a row on.
-
-    A bucket that is too large for memory is distributed to smaller ones first.
-
-    Args:
-        buckets: The rows.
-        number: Number of the bucket.
-        work: The folder to write to.
-        layout: How rows become numbers.
-        row: Number of the bucket's first row in the files.
-        seed: Chooses the hash that distributes it.
-    """
-    rows = int(buckets.rows[number])
-    size = rows * layout.row_bytes
-    if size > TOO_LARGE * BUCKET_BYTES and seed < _UNDIVIDED:
-        count = min(-(-size // BUCKET_BYTES), MOST_BUCKETS)
-        smaller = Buckets(np.zeros(count, np.int64))
-        path = work.path / f"again-{row}-{seed}"
-        smaller.add(distributed(buckets.frames(number), path, layout.spec, count, seed), work.path)
-        filled, begins = np.flatnonzero(smaller.rows), concatenated_offsets(smaller.rows)
-        again = _UNDIVIDED if len(filled) == 1 else seed + 1  # It may be a single series.
-        parts = [
-            sort_bucket(smaller, part, work, layout, row + int(begins[part]), again)
-            for part in filled.tolist()
-        ]
-        for file in smaller.files:
-            file.unlink()
-        return SortedSeries.joined(parts)
-    frame = _in_order(
-        opened_polars().concat(buckets.frames(number), how="vertical_relaxed"), layout
-    )
-    panel = read_panel(frame.drop(layout.spec.static_columns or ()), layout.reading, check=False)
+def write_series(frame: Any, folder: Path, layout: Layout, row: int) -> SortedSeries:
+    """Write a sorted frame of whole series into the files of sorted rows, from a row on."""
+    frame = frame.cast({name: layout.schema[name] for name in frame.columns})
+    panel = read_panel(frame, layout.reading, check=False)
     check_values(panel, layout.spec.handling)
-    _write(work.folder, row, panel, layout)
+    _write(folder, row, panel, layout)
     return _described(panel, frame, layout)
-
-
-def _in_order(frame: Any, layout: Layout) -> Any:
-    """Return rows sorted by series and time, or without a time in their order within a series."""
-    polars, spec = opened_polars(), layout.spec
-    frame = frame.cast(layout.schema)
-    ids = frame[spec.id_column]
-    if ids.dtype == polars.String:  # Numbers are sorted in half the time.
-        ids = ids.cast(polars.Enum(ids.unique().sort())).to_physical()
-    name = "".join(frame.columns)  # No other column has it.
-    keys = [name] if spec.time_column is None else [name, spec.time_column]
-    frame = frame.with_columns(ids.alias(name))
-    return frame.sort(keys, maintain_order=spec.time_column is None).drop(name)
 
 
 def _write(folder: Path, row: int, panel: Panel, layout: Layout) -> None:
@@ -284,7 +200,6 @@ def _described(panel: Panel, frame: Any, layout: Layout) -> SortedSeries:
     names = [name for name in (spec.id_column, spec.time_column) if name is not None]
     return SortedSeries(
         panel.lengths,
-        _static(frame, layout).astype(layout.dtype),
         panel.gaps,
         own,
         not missing_rows(panel.values).any(),
@@ -294,25 +209,15 @@ def _described(panel: Panel, frame: Any, layout: Layout) -> SortedSeries:
     )
 
 
-def _static(frame: Any, layout: Layout) -> Array:
-    """Return the values of the static columns, or refuse one that changes within a series."""
-    spec, series, names = layout.spec, layout.spec.id_column, layout.static
+def read_static(survey: Survey, layout: Layout) -> Array:
+    """Return the values of the static columns, ``(series, columns)``."""
+    names = layout.static
     if not names:
-        return np.zeros((frame[series].n_unique(), 0))
-    first = frame.select(series, *names).unique(maintain_order=True)
-    for name in names:
-        different = first.select(series, name).unique(maintain_order=True)
-        again = different.filter(~different[series].is_first_distinct())
-        if len(again):
-            values = different.filter(different[series] == again[series][0])[name]
-            raise ValueError(
-                f"static_columns={name!r} changes within series {again[series][0]!r}: it has "
-                f"{_checks.shown(values[0])} and {_checks.shown(values[1])}. A static column has "
-                "one value per series; leave it out of static_columns."
-            )
-    made = expanded(names, spec.categories)
-    table = matrix(open_frame(first), names, spec.categories)
-    offsets = np.arange(len(first) + 1)
-    _, static = static_parted(table, made, layout.columns, offsets, spec.categories)
+        return np.zeros((len(survey.series), 0), layout.dtype)
+    made = expanded(names, layout.spec.categories)
+    first = open_frame(survey.series.cast({name: layout.schema[name] for name in names}))
+    table = matrix(first, names, layout.spec.categories)
+    offsets = np.arange(len(table) + 1)
+    _, static = static_parted(table, made, layout.columns, offsets, layout.spec.categories)
     assert static is not None
-    return static
+    return static.astype(layout.dtype)

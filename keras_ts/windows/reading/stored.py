@@ -123,7 +123,7 @@ class StoredPanel(PickledByFields):
         if not (path / SETTINGS).is_file():
             raise ValueError(
                 f"folder={self.folder!r} holds no whole store: it has no {SETTINGS}, which is "
-                "written last. If PanelStore.write was interrupted, the same call goes on."
+                "written last. If PanelStore.write was interrupted, call it again."
             )
         try:
             self.settings  # noqa: B018 - read now, so that a broken file is refused here

@@ -1,4 +1,4 @@
-"""Frequencies and the common grid are those of all series, though buckets are read one by one."""
+"""Frequencies and the common grid are those of all series, though blocks are read one by one."""
 
 import numpy as np
 import polars as pl
@@ -6,7 +6,7 @@ import pytest
 
 from keras_ts import WindowedSeries
 from keras_ts.scale import PanelStore
-from keras_ts.scale.writing import sorting
+from keras_ts.scale.writing import engine, finishing
 from stored_panels import assert_same, in_order_of
 
 DAYS = np.arange("2024-01-01", "2024-12-31", dtype="M8[D]")
@@ -41,7 +41,9 @@ def windows(missing, **settings):
     ],
 )
 def test_all_series_decide(tmp_path, monkeypatch, missing, calendar, frame):
-    monkeypatch.setattr(sorting, "BUCKET_BYTES", 100)  # One series in each bucket.
+    for module in (engine, finishing):
+        monkeypatch.setattr(module, "BLOCK_BYTES", 100)  # One series in each block.
+    monkeypatch.setattr(engine, "BATCH_BYTES", 100)
     settings = windows(missing, calendar=calendar)
     store = PanelStore.write(frame.sample(fraction=1, shuffle=True), tmp_path, settings)
     assert_same(settings.build(store), settings.build(in_order_of(frame, store.ids)))

@@ -1,4 +1,4 @@
-"""The series of a bucket are sorted, and what is kept of them survives a file."""
+"""What is kept of the series of some blocks is joined to that of all."""
 
 import numpy as np
 import polars as pl
@@ -15,7 +15,6 @@ def series(ids, kinds, codes, times="<M8[us]"):
     count = len(ids)
     return SortedSeries(
         lengths=np.arange(1, count + 1),
-        static=np.arange(2.0 * count).reshape(count, 2),
         gaps=np.array([1]),
         own=Frequencies(tuple(kinds), np.array(codes)),
         complete=True,
@@ -25,15 +24,7 @@ def series(ids, kinds, codes, times="<M8[us]"):
     )
 
 
-def test_it_survives_a_file(tmp_path):
-    series(["a", "b"], [DAY, HOUR], [-1, 1]).save(tmp_path / "bucket.npz")
-    again = SortedSeries.load(tmp_path / "bucket.npz")
-    assert list(again.own) == [None, HOUR]
-    assert again.keys["id"].to_list() == ["a", "b"]
-    assert (again.times, again.zone, again.complete) == ("<M8[us]", None, True)
-
-
-def test_buckets_are_joined_end_to_end():
+def test_blocks_are_joined_end_to_end():
     whole = SortedSeries.joined(
         [series(["a", "b"], [DAY], [-1, 0]), series(["c"], [HOUR, DAY], [0])]
     )

@@ -18,13 +18,19 @@ def test_another_process_is_kept_out(tmp_path):
         pass
 
 
-def test_a_plan_is_kept_and_compared(tmp_path):
-    work = Unfinished(tmp_path)
-    work.path.mkdir()
-    assert work.agree({"a": (1, 2), "free": 3})["free"] == 3
-    assert work.agree({"a": [1, 2], "free": 4})["free"] == 3
-    with pytest.raises(ValueError, match=r"begun with a=\[1, 2\], and not 5.*delete the folder"):
-        work.agree({"a": 5, "free": 3})
+def test_what_a_cut_off_write_left_is_removed(tmp_path):
+    """Other files in the folder stay."""
+    with Unfinished(tmp_path).writing():
+        for name in ("sorted.values", "regular.given", "gaps.npy", "keys.arrow", "mine.txt"):
+            (tmp_path / name).write_text("left")
+        (tmp_path / "unfinished" / "sorting").mkdir()
+        (tmp_path / "unfinished" / "source.parquet").write_text("left")
+    with Unfinished(tmp_path).writing():
+        assert sorted(path.name for path in tmp_path.rglob("*")) == [
+            "lock",
+            "mine.txt",
+            "unfinished",
+        ]
 
 
 def test_arrays_are_written_from_a_row_on(tmp_path):

@@ -10,7 +10,6 @@ import pytest
 
 from helpers import compiled, distinct
 from keras_ts import WindowedSeries
-from keras_ts.windows.stretches import in_stretches
 
 WINDOWS = WindowedSeries(4, batch_size=8, shuffle=True, seed=1)
 
@@ -261,23 +260,3 @@ def test_evaluate_and_predict():
         np.mean((model.predict(np.array(x), verbose=0)[:, 0] - y) ** 2),
         rtol=1e-5,
     )
-
-
-@pytest.mark.parametrize("steps", [1, 2, 4, 6, 8])
-def test_stretches_go_on_where_the_last_one_ends(steps):
-    """As one long row of the batches of all epochs, cut every ``steps`` batches."""
-    dataset = built()
-    row = [begin for order in epochs_of(dataset, 6) for begin in order]
-    stretches = in_stretches(dataset, steps)
-    assert len(stretches) == steps
-    for epoch in range(3):
-        begins = [stretches[batch][0][0, 0] for batch in range(steps)]
-        assert begins == row[epoch * steps : (epoch + 1) * steps]
-        assert stretches.state() == {**dataset.state(), "epoch": epoch, "steps": steps}
-        stretches.on_epoch_end()
-    fit(stretches, epochs=2)
-    assert stretches.epoch in (
-        5,
-        6,
-    )  # Where an epoch is one batch, that which built the model counts.
-    assert dataset.epoch == 0

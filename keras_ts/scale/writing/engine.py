@@ -1,0 +1,218 @@
+"""Reads the rows of a source twice: once for the ids, and once to be sorted by DuckDB.
+
+DuckDB sorts numbers: the place of each row's id among all ids, its timestamp and its values. What
+exceeds its memory lies in files meanwhile. The rows come back in blocks of whole series.
+"""
+
+import errno
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from keras_ts import _checks
+from keras_ts._progress import ProgressBar
+from keras_ts.scale.writing.checks import check_columns, refuse_missing
+from keras_ts.scale.writing.sources import Rows
+from keras_ts.scale.writing.unfinished import Unfinished
+from keras_ts.windows.reading.stored import opened_polars
+from keras_ts.windows.reading.texts import named_ahead
+from keras_ts.windows.spec import WindowSpec
+
+# The bytes of a block of sorted rows, about, and of the rows that go in and out of DuckDB at once.
+BLOCK_BYTES, BATCH_BYTES = 1 << 25, 1 << 22
+# What DuckDB may use; more threads would need more memory.
+_MEMORY, _THREADS = "200MB", 2
+# A column with more texts holds no categories; they need not all be kept to say so.
+_MOST_TEXTS = 2000
+
+
+def opened_duckdb() -> Any:
+    """Return the module duckdb, or raise an error that says how to install it."""
+    try:
+        import duckdb
+    except ImportError as error:
+        raise ImportError("PanelStore.write sorts with DuckDB: pip install duckdb.") from error
+    return duckdb
+
+
+@dataclass
+class Survey:
+    """What is known of the rows of a source.
+
+    Attributes:
+        files: The files of rows.
+        empty: A frame without rows, with types that hold the values of all rows.
+        series: A frame with the id and the static columns of each series, in the order of ids.
+        lacking: The columns with missing values.
+        texts: The distinct texts of each column of text that is known ahead or static.
+    """
+
+    files: list[Rows] = field(default_factory=list)
+    empty: Any = None
+    series: Any = None
+    lacking: set[str] = field(default_factory=set)
+    texts: dict[str, set[str]] = field(default_factory=dict)
+
+    def see(self, frame: Any, spec: WindowSpec) -> None:
+        """Note the missing values and the texts of a frame."""
+        self.lacking |= {name for name in frame.columns if frame[name].null_count()}
+        for name in named_ahead(spec, frame.columns):
+            if frame.schema[name] == opened_polars().String:
+                distinct = self.texts.get(name, set()) | set(frame[name].unique().drop_nulls())
+                self.texts[name] = set(list(distinct)[:_MOST_TEXTS])
+
+    @property
+    def schema(self) -> Any:
+        """The types of the columns; numbers that may miss are floats."""
+        polars, schema = opened_polars(), dict(self.empty.schema)
+        for name in self.lacking:
+            if schema[name].is_numeric() or schema[name] == polars.Boolean:
+                schema[name] = polars.Float64()
+        return polars.Schema(schema)
+
+
+def look_at(survey: Survey, rows: Rows, spec: WindowSpec) -> None:
+    """Add a file of rows to a survey, or refuse its columns."""
+    empty = rows.empty()
+    like = empty if survey.empty is None else survey.empty
+    check_columns(like, empty, rows.name, spec)
+    both = [like, empty.select(like.columns)]
+    survey.empty = opened_polars().concat(both, how="vertical_relaxed")
+    survey.files.append(rows)
+
+
+def read_series(survey: Survey, spec: WindowSpec) -> None:
+    """Read the ids and the static columns of all rows into a survey."""
+    polars = opened_polars()
+    static: Any = spec.static_columns or ()
+    names = [spec.id_column, *static]
+    series = survey.empty.select(names)
+    types = series.schema
+    progress = ProgressBar(sum(rows.count() for rows in survey.files), "row")
+    for rows in survey.files:
+        for frame in rows.frames(names):
+            refuse_missing(frame[spec.id_column], "id_column", rows.name)
+            new = frame.select(names).cast(types).join(series, names, how="anti", nulls_equal=True)
+            series = polars.concat([series, new.unique()])
+            progress.add(len(frame))
+    series = series.sort(spec.id_column)
+    if not len(series):
+        raise ValueError("source has no row, so there is no series to store.")
+    again = series.filter(~series[spec.id_column].is_first_distinct())
+    for name in names[1:] if len(again) else ():
+        label = again[spec.id_column][0]
+        values = series.filter(polars.col(spec.id_column) == label)[name].unique()
+        if len(values) > 1:
+            raise ValueError(
+                f"static_columns={name!r} changes within series {label!r}: it has "
+                f"{_checks.shown(values[0])} and {_checks.shown(values[1])}. A static column has "
+                "one value per series; leave it out of static_columns."
+            )
+    survey.see(series, spec)
+    survey.series = series
+
+
+def sorted_blocks(survey: Survey, work: Unfinished, spec: WindowSpec) -> Iterator[Any]:
+    """Yield frames of whole series, in the order of the ids and of time within each.
+
+    Without timestamps, rows keep their order within a series. The survey is complete when the first
+    frame comes.
+    """
+    import pyarrow
+
+    duckdb = opened_duckdb()
+    ids, failed = survey.series[spec.id_column], list[BaseException]()
+    names = [n for n in survey.empty.columns if n not in survey.series.columns]
+    # Names of our own: DuckDB takes "Y" for "y".
+    given = {f"c{number}": name for number, name in enumerate(names)}
+    first = _to_arrow(_prepared(survey.empty, survey, spec, 0))
+    most = max(BATCH_BYTES // (8 * (len(names) + 2)), 1)
+    settings = {
+        "memory_limit": _MEMORY,
+        "temp_directory": str(work.path / "sorting"),
+        "threads": _THREADS,
+        "preserve_insertion_order": False,
+        # Otherwise all rows might become the table in which those of the series are looked up.
+        "disabled_optimizers": "join_order,build_side_probe_side",
+    }
+
+    def batches() -> Iterator[Any]:
+        try:
+            yield from _batches(survey, spec, most)
+        except BaseException as error:
+            failed.append(error)
+            raise
+
+    source = pyarrow.RecordBatchReader.from_batches(first.schema, batches())
+    series = _to_arrow(ids.to_physical().alias("id").to_frame().with_row_index("number"))
+    try:
+        with duckdb.connect(config=settings) as connection:
+            connection.execute("SET enable_progress_bar = false")
+            connection.register("source", source)
+            connection.register("series", series)
+            ordered = connection.sql(
+                "SELECT * EXCLUDE (id) FROM source JOIN series USING (id) ORDER BY number, place"
+            )
+            size = BLOCK_BYTES // (8 * (len(names) + 1))
+            for frame in _of_whole_series(ordered.to_arrow_reader(most), size):
+                label = ids[frame["number"]].alias(spec.id_column)
+                own = frame.select(*given).rename(given).with_columns(label)
+                yield own.select(n for n in survey.empty.columns if n in own.columns)
+    except duckdb.Error as error:
+        if failed:
+            raise failed[0] from None
+        if "No space left" in str(error) or "max_temp_directory_size" in str(error):
+            raise OSError(errno.ENOSPC, "No space left on device") from error
+        raise
+
+
+def _batches(survey: Survey, spec: WindowSpec, most: int) -> Iterator[Any]:
+    """Yield the rows of a source as Arrow batches of numbers, and complete the survey."""
+    columns = [
+        name
+        for name in survey.empty.columns
+        if name == spec.id_column or name not in survey.series.columns
+    ]
+    progress, row = ProgressBar(sum(rows.count() for rows in survey.files), "row"), 0
+    for rows in survey.files:
+        for frame in rows.frames(columns):
+            if spec.time_column is not None:
+                refuse_missing(frame[spec.time_column], "time_column", rows.name)
+            survey.see(frame, spec)
+            yield from _to_arrow(_prepared(frame, survey, spec, row)).to_batches(most)
+            row += len(frame)
+            progress.add(len(frame))
+
+
+def _prepared(frame: Any, survey: Survey, spec: WindowSpec, row: int) -> Any:
+    """Return a frame as DuckDB sorts it: ``id``, ``place`` within a series, and other columns."""
+    polars = opened_polars()
+    names = [n for n in survey.empty.columns if n not in survey.series.columns]
+    types = {name: survey.empty.schema[name] for name in (*names, spec.id_column)}
+    frame = frame.select(*types).cast(types)
+    own = {f"c{number}": frame[name].to_physical() for number, name in enumerate(names)}
+    place = polars.int_range(row, row + len(frame), dtype=polars.Int64, eager=True)
+    if spec.time_column is not None:
+        place = frame[spec.time_column].to_physical()
+    return polars.DataFrame({"id": frame[spec.id_column].to_physical(), "place": place, **own})
+
+
+def _to_arrow(frame: Any) -> Any:
+    return frame.to_arrow(compat_level=opened_polars().CompatLevel.oldest())
+
+
+def _of_whole_series(batches: Iterable[Any], most: int) -> Iterator[Any]:
+    """Yield the rows of sorted batches in frames of about ``most`` rows, cut between series."""
+    polars, held, enough = opened_polars(), list[Any](), most
+    for batch in batches:
+        held.append(polars.from_arrow(batch))
+        if sum(map(len, held)) < enough:
+            continue
+        whole = polars.concat(held)
+        last = int(whole["number"].search_sorted(whole["number"][-1]))
+        if last:
+            yield whole[:last]
+        held = [whole[last:]]
+        enough = max(most, 2 * len(held[0]))  # A long series is not joined for each batch.
+    if held:
+        yield polars.concat(held)
