@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -141,7 +140,7 @@ class TrainingBackup(keras.callbacks.Callback):
             about = json.loads(arrays.pop("about").tobytes())
             if not {"epoch", "state", "data"} <= about.keys():
                 raise KeyError("epoch")
-        except (OSError, EOFError, ValueError, KeyError, AttributeError, BadZipFile) as error:
+        except Exception as error:  # zipfile has errors of several kinds.
             raise ValueError(
                 f"The backup {str(self._file)!r} cannot be read: it is not whole, or another "
                 "program wrote it. Remove it to begin anew."

@@ -140,6 +140,13 @@ def _another_archive(path):
     np.savez(path, weights=np.zeros(3))
 
 
+def _of_no_version(path):
+    """Of a version of the archive's format that there is not, in its directory."""
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\1\2") + 6] = 0x94
+    path.write_bytes(content)
+
+
 def _with_another_text(path):
     np.savez(path, about=np.frombuffer(b"[1]", np.uint8))
 
@@ -151,6 +158,7 @@ def _with_another_text(path):
         lambda path: path.write_bytes(b"no archive"),
         lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
         lambda path: path.write_bytes(path.read_bytes().replace(b"total", b"totel")),
+        _of_no_version,
         _another_archive,
         _with_another_text,
     ],
