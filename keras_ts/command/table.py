@@ -120,13 +120,15 @@ def _of_file(file: Path, arguments: argparse.Namespace, words: Sequence[str] = (
     read: Any = partial(pd.read_csv, file)
     try:
         header = read(header=None, nrows=1, dtype=str).iloc[0]
-        table = read(dtype=texts)
-        if not isinstance(table.index, pd.RangeIndex):
-            # Lines are longer than the header, such as by a comma at their end, and pandas took
+        as_written: Any = partial(read, index_col=False, usecols=range(len(header)))
+        if not read(nrows=1, dtype=str).equals(as_written(nrows=1, dtype=str)):
+            # Lines are longer than the header, such as by a comma at their end, and pandas takes
             # their first values for an index.
-            _refuse_more(table, file)
+            _refuse_more(read(dtype=texts), file)
             read = partial(read, index_col=False)
-            table = read(dtype=texts, usecols=range(len(header)))
+            table = as_written(dtype=texts)
+        else:
+            table = read(dtype=texts)
         if arguments.id in table:  # As it is written: the id "NA" is none of pandas's missing ones.
             ids = read(usecols=[arguments.id], dtype=str, keep_default_na=False)
             table[arguments.id] = ids[arguments.id].where(ids[arguments.id] != "")
@@ -186,14 +188,22 @@ def _columns(table: Any, arguments: argparse.Namespace) -> Any:
 def _numbers(option: str, values: Any) -> Any:
     import pandas as pd
 
-    if not pd.api.types.is_numeric_dtype(values):
-        text = values[pd.to_numeric(values, errors="coerce").isna() & values.notna()]
-        example = f", such as {text.iloc[0]!r} in line {text.index[0] + 2}" if len(text) else ""
-        raise UserError(f"--{option} {values.name} holds text{example}; name a column of numbers.")
     try:
-        return values.astype(float).replace([np.inf, -np.inf], np.nan)
+        if not pd.api.types.is_numeric_dtype(values):
+            text = values[pd.to_numeric(values, errors="coerce").isna() & values.notna()]
+            example = f", such as {text.iloc[0]!r} in line {text.index[0] + 2}" if len(text) else ""
+            raise UserError(
+                f"--{option} {values.name} holds text{example}; name a column of numbers."
+            )
+        values = values.astype(float)
     except OverflowError:
         raise UserError(f"--{option} {values.name} holds a number too large.") from None
+    if (infinite := np.isinf(values)).any():
+        raise UserError(
+            f"--{option} {values.name} has an infinite value in line {_line(infinite)}: correct "
+            "it, or leave the field empty if it is missing."
+        )
+    return values
 
 
 def _check_whole(option: str, values: Any, file: Path) -> None:

@@ -125,17 +125,18 @@ def with_plan_alone(forecast: Any, future: Any, windows: WindowSpec, steps: int)
     for name in (ids, times):
         if name is not None:
             alone[name] = plan[name][order].to_list()
-    columns = [
-        nw.new_series(
-            name,
-            alone.get(name, [float("nan")] * len(order)),
-            made[name].dtype,
-            backend=made.implementation,
-        )
-        for name in made.columns
-    ]
-    extra = nw.from_dict({column.name: column for column in columns})
-    return nw.maybe_reset_index(nw.concat([made, extra])).to_native()
+    columns, pandas = {}, made.implementation.is_pandas_like()
+    for name in made.columns:
+        values = alone.get(name, [float("nan")] * len(order))
+        column = nw.new_series(name, values, backend=made.implementation)
+        if pandas and name == times:  # narwhals knows some time zones of pandas not by their name.
+            column = nw.from_native(
+                column.to_native().astype(made[name].to_native().dtype), series_only=True
+            )
+        elif not pandas or name != ids:  # pandas widens integers and categories by itself.
+            column = column.cast(made[name].dtype)
+        columns[name] = column
+    return nw.maybe_reset_index(nw.concat([made, nw.from_dict(columns)])).to_native()
 
 
 def _columns(

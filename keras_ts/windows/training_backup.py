@@ -60,7 +60,7 @@ class TrainingBackup(keras.callbacks.Callback):
     Raises:
         TypeError: ``dataset`` is no ``WindowDataset``.
         ValueError: In ``fit``: the model is not built, ``initial_epoch`` is not ``backup.epoch``,
-            or the backup is of another model or of other data.
+            or the backup is of another model or of other data, or cannot be read.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class TrainingBackup(keras.callbacks.Callback):
     @property
     def epoch(self) -> int:
         """The epoch with which the fit goes on: the number of those kept, 0 without a backup."""
-        return int(self._kept()["epoch"]) if self._file.is_file() else 0
+        return int(self._kept()[0]["epoch"]) if self._file.is_file() else 0
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Put model, optimizer and dataset where the backup has them."""
@@ -132,10 +132,24 @@ class TrainingBackup(keras.callbacks.Callback):
     def _file(self) -> Path:
         return self.backup_dir / "training.npz"
 
-    def _kept(self) -> dict[str, Any]:
-        with np.load(self._file) as arrays:
-            kept: dict[str, Any] = json.loads(arrays["about"].tobytes())
-        return kept
+    def _kept(self) -> tuple[dict[str, Any], list[Array], list[Array]]:
+        """Return what the backup says of the fit, the variables, and PyTorch's states."""
+        try:
+            with self._file.open("rb") as file, np.load(file) as archive:
+                arrays = dict(archive)
+            about = json.loads(arrays.pop("about").tobytes())
+            if not {"epoch", "state", "data"} <= about.keys():
+                raise KeyError("epoch")
+        except Exception as error:  # zipfile has errors of several kinds.
+            raise ValueError(
+                f"The backup {str(self._file)!r} cannot be read: it is not whole, or another "
+                "program wrote it. Remove it to begin anew."
+            ) from error
+        values, states = (
+            [array for name, array in arrays.items() if name.startswith(kind)]
+            for kind in ("variable_", "torch_")
+        )
+        return about, values, states
 
     def _write(self, epoch: int) -> None:
         values = [_value(variable) for variable in _variables(self.model)]
@@ -150,10 +164,7 @@ class TrainingBackup(keras.callbacks.Callback):
             np.savez(file, **arrays)
 
     def _restore(self) -> None:
-        kept, variables = self._kept(), _variables(self.model)
-        with np.load(self._file) as arrays:
-            values = [arrays[name] for name in arrays.files if name.startswith("variable_")]
-            states = [arrays[name] for name in arrays.files if name.startswith("torch_")]
+        (kept, values, states), variables = self._kept(), _variables(self.model)
         where = f"The backup in {str(self.backup_dir)!r}"
         if [value.shape for value in values] != [tuple(own.shape) for own in variables]:
             raise ValueError(
@@ -233,7 +244,7 @@ def _is_first_process() -> bool:
 
 def _digest(dataset: WindowDataset) -> str:
     """Return a digest of the values, or of some windows; and of all windows' places."""
-    source = in_time_order(dataset)
+    source = in_time_order(dataset, weighted=True)
     values, ranges, whole = source.panel.values, source.sampler.ranges, []
     if values.size <= _VALUES and not source.panel.on_disk:
         whole = [values]

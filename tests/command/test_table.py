@@ -149,6 +149,25 @@ def test_a_comma_at_the_end_of_lines_moves_no_column(read, options, ends):
             assert_frame_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("first", [0, 1, 7])
+def test_a_comma_at_the_end_moves_no_column_behind_a_number_of_the_row(read, first):
+    """Of such numbers pandas makes an index like the one that it numbers rows by."""
+    rows = "".join(f"{first + number},{10 * number},9,\n" for number in range(6))
+    read([])
+    Path("shops.csv").write_text("week,sold,offer\n" + rows)
+    series, _ = read_table(parse_arguments(CALL))
+    assert series["sold"].tolist() == [0, 10, 20, 30, 40, 50]
+
+
+@pytest.mark.parametrize("text", ["inf", "-Infinity", "1e999"])
+def test_an_infinite_target_is_refused(read, text):
+    """A missing one is an empty field."""
+    with pytest.raises(UserError, match="--target sold has an infinite value in line 4"):
+        read([], TABLE.assign(sold=["1", "", text, *"45678"]))
+    with pytest.raises(UserError, match="--target sold holds a number too large"):
+        read([], TABLE.assign(sold=["1", "9" * 400, *"345678"]))
+
+
 @pytest.mark.parametrize("options", [[], ["--id", "shop", "--time", "day"], BESIDE])
 def test_a_line_with_a_value_too_many_is_refused(read, options):
     read(options, PAST, plan=PLAN)

@@ -183,14 +183,15 @@ def test_a_series_that_only_the_plan_has_is_named(library):
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
-def test_a_series_that_only_the_plan_has_gets_rows_of_nan_if_asked(library):
+@pytest.mark.parametrize("zone", [None, "America/New_York"])
+def test_a_series_that_only_the_plan_has_gets_rows_of_nan_if_asked(library, zone):
     """At the first times of its plan, behind those of the series that have rows."""
 
-    days = pd.date_range("2024-01-01", periods=12)
+    days = pd.date_range("2024-01-01", periods=12, tz=zone)
     own = [
         pd.DataFrame({"id": name, "day": days, "y": np.arange(12.0), "price": 1.0}) for name in "ba"
     ]
-    ahead = pd.date_range("2024-01-13", periods=3)
+    ahead = pd.date_range("2024-01-13", periods=3, tz=zone)
     plans = [pd.DataFrame({"id": name, "day": ahead[::-1], "price": 2.0}) for name in "cab"]
     made = pl.DataFrame if library == "polars" else pd.DataFrame
     table, plan = made(pd.concat(own)), made(pd.concat(plans))
@@ -208,6 +209,24 @@ def test_a_series_that_only_the_plan_has_gets_rows_of_nan_if_asked(library):
     assert list(pd.to_datetime(pd.Series(list(got["day"])))) == list(ahead[:2]) * 3
     assert np.isnan(np.array(got["y"])).tolist() == [False] * 4 + [True] * 2
     without = plan.filter(pl.col("id") != "c") if library == "polars" else plan[plan["id"] != "c"]
-    np.testing.assert_array_equal(
-        np.array(got["y"])[:4], np.array(forecast(model, table, future=without)["y"])
+    known = forecast(model, table, future=without)
+    np.testing.assert_array_equal(np.array(got["y"])[:4], np.array(known["y"]))
+    if library == "pandas":
+        assert list(got.index) == list(range(6))
+        assert got.dtypes.equals(known.dtypes)
+    else:
+        assert got.schema == known.schema
+
+
+def test_a_plan_of_moments_follows_a_table_of_dates():
+    """In polars a date is another type than the moment at which it begins."""
+    days = pl.date_range(pl.date(2024, 1, 1), pl.date(2024, 1, 12), eager=True)
+    table = pl.DataFrame({"id": "a", "day": days, "y": np.arange(12.0), "price": 1.0})
+    ahead = pl.datetime_range(pl.date(2024, 1, 13), pl.date(2024, 1, 14), eager=True)
+    plan = pl.concat([pl.DataFrame({"id": name, "day": ahead, "price": 2.0}) for name in "ab"])
+    windows = WindowedSeries(
+        4, 2, target_columns="y", id_column="id", time_column="day", future_columns="price"
     )
+    model = RecurrentPreset(units=(3,), window_norm="last").build(windows.build(table))
+    got = forecast(model, table, future=plan, incomplete="nan")
+    assert got["day"].to_list() == ahead.dt.date().to_list() * 2

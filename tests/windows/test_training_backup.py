@@ -113,6 +113,10 @@ def with_other_values(dataset_of=np.cos):
     return built(series=dataset_of(distinct(52)))
 
 
+def with_other_weights():
+    return WINDOWS.build(np.sin(distinct(52)), sample_weight=np.arange(1.0, 53.0))
+
+
 @pytest.mark.parametrize(
     ("model", "dataset", "arguments", "words"),
     [
@@ -120,6 +124,7 @@ def with_other_values(dataset_of=np.cos):
         (lambda: compiled(4), built, {}, "is of another model or optimizer"),
         (model_with_dropout, with_other_values, {}, "is of a fit on other windows.*other values"),
         (model_with_dropout, lambda: WINDOWS.build(distinct(60)), {}, "other windows.*56"),
+        (model_with_dropout, lambda: with_other_weights(), {}, "other windows.*other values"),
         (lambda: unbuilt_model(), built, {}, "needs a model that is built"),
     ],
 )
@@ -129,6 +134,41 @@ def test_what_does_not_fit_a_backup_is_refused(model, dataset, arguments, words,
     with pytest.raises(ValueError, match=words):
         fit(model(), dataset(), tmp_path, **arguments)
     assert (tmp_path / "training.npz").read_bytes() == before
+
+
+def _another_archive(path):
+    np.savez(path, weights=np.zeros(3))
+
+
+def _of_no_version(path):
+    """Of a version of the archive's format that there is not, in its directory."""
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\1\2") + 6] = 0x94
+    path.write_bytes(content)
+
+
+def _with_another_text(path):
+    np.savez(path, about=np.frombuffer(b"[1]", np.uint8))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"no archive"),
+        lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+        lambda path: path.write_bytes(path.read_bytes().replace(b"total", b"totel")),
+        _of_no_version,
+        _another_archive,
+        _with_another_text,
+    ],
+)
+def test_a_backup_that_is_not_whole_is_refused(spoil, tmp_path):
+    """Cut, of another program, or with a changed byte, which the archive's checksum tells."""
+    fit(model_with_dropout(), built(), tmp_path, epochs=1)
+    spoil(tmp_path / "training.npz")
+    with pytest.raises(ValueError, match=r"training\.npz' cannot be read.*Remove it to begin anew"):
+        TrainingBackup(built(), tmp_path).epoch  # noqa: B018
 
 
 def unbuilt_model():

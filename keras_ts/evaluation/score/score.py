@@ -100,6 +100,8 @@ def score(
                 f"matched. It has {_checks.shown(table.columns)}."
             )
     keys = Keys(ahead, fields.id, str(fields.time))
+    if not len(keys.series):
+        raise ValueError("forecasts is a table without a row: there is nothing to score.")
     rows = Keys(came, names.id, names.time)
     places = keys.places_in(rows)
     come = places >= 0

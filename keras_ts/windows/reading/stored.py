@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -256,7 +257,7 @@ class StoredPanel(PickledByFields):
         path = Path(self.folder) / f"{name}.npy"
         try:
             return np.load(path)
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError, EOFError, TokenError) as error:
             raise broken(path, error) from None
 
 

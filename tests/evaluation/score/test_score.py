@@ -233,6 +233,8 @@ def test_a_forecast_whose_time_has_passed_without_a_row_is_told(made):
     passed = table[(table["day"] <= LAST) | (table["day"] > LAST + 4 * DAY)]
     with pytest.raises(ValueError, match="holds none of the rows that were forecast"):
         score(ahead, passed)
+    with pytest.raises(ValueError, match="forecasts is a table without a row"):
+        score(ahead[:0], table)
 
 
 def test_missing_forecasts_count_nowhere(made):

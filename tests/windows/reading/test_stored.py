@@ -169,6 +169,18 @@ def test_a_bit_flipped_in_any_file_is_found(store, tmp_path):
     PanelStore(folder).verify()
 
 
+def test_a_bit_flipped_in_a_header_is_one_error(store, tmp_path):
+    """NumPy reads a header by Python's tokenizer, whose errors are of their own kind."""
+    folder, _ = copied(store, tmp_path / "copy")
+    content = (folder / "gaps.npy").read_bytes()
+    for place in range(content.index(b"\n") + 1):
+        flipped = bytearray(content)
+        flipped[place] ^= 4
+        (folder / "gaps.npy").write_bytes(flipped)
+        with pytest.raises(ValueError, match=r"gaps\.npy' is broken"):
+            PanelStore(folder).verify()
+
+
 @pytest.mark.parametrize("old", [False, True])
 @pytest.mark.parametrize("change", [lambda content: content[:-1], lambda _: b"", None])
 def test_a_file_that_is_cut_or_gone_is_refused_as_a_store_is_opened(store, tmp_path, change, old):
