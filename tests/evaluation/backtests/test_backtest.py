@@ -1,7 +1,5 @@
 """A backtest trains a fresh model for each fold, and no fold sees a later value."""
 
-import json
-
 import keras
 import numpy as np
 import pandas as pd
@@ -9,9 +7,8 @@ import pytest
 
 from backtest_helpers import build, equal, run
 from helpers import run_fresh
-from keras_ts import Recipe, RecurrentPreset, WindowedSeries, backtest, course_series
+from keras_ts import RecurrentPreset, WindowedSeries, backtest, course_series
 from keras_ts.evaluation.backtests.fold_store import FoldStore
-from keras_ts.evaluation.backtests.training import Trainer
 
 
 @pytest.fixture(scope="module")
@@ -262,57 +259,6 @@ def test_other_arguments_and_another_key_are_refused(series, tmp_path):
     ]:
         with pytest.raises(ValueError, match=says):
             run(series, **{"folder": tmp_path, "refit": False, **others})
-
-
-SETTINGS = {"units": 2}
-RECIPE = Recipe("mae", "adamw", 1e-2, 16, 1, window=6)
-PRESET = RecurrentPreset(cell="gru", units=(2,), recipe=RECIPE)
-
-
-def core():
-    """What it makes depends on a dict that no digest of its code would see."""
-    return keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(SETTINGS["units"])])
-
-
-CODE = {
-    "build": {"maker": build},
-    "core": {"maker": PRESET, "core": core},
-    "callbacks[0]": {"maker": PRESET, "callbacks": [keras.callbacks.Callback()]},
-}
-
-
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept")  # Of Keras.
-@pytest.mark.parametrize("place", CODE)
-def test_code_is_resumed_with_a_key_alone(place, series, tmp_path, monkeypatch):
-    trained, fit = [], Trainer.model
-    monkeypatch.setattr(Trainer, "model", lambda *own: trained.append(1) or fit(*own))
-    arguments = {"epochs": 1, **CODE[place], "folder": tmp_path / "new"}
-    for number in (1, 2):
-        with pytest.warns(UserWarning, match="would not be noticed: pass a key") as said:
-            table = run(series, **arguments, key=None).table
-        assert f"the code in {place} would" in str(said[0].message)
-        assert len(trained) == 2 * number
-    assert not arguments["folder"].exists()
-    for _ in range(2):
-        assert equal(table, run(series, **arguments, key="a").table)
-        assert len(trained) == 6
-    with pytest.raises(TypeError, match=r"key must be a text, or None\. Received: key=1"):
-        run(series, **arguments, key=1)
-
-
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept")  # Of Keras.
-def test_folds_of_an_older_version_are_trained_anew(series, tmp_path):
-    first = run(series, folder=tmp_path)
-    path = tmp_path / "backtest.json"
-    settings = json.loads(path.read_text())
-    del settings["key"]  # Up to 0.2 there was a digest of the code in its place.
-    path.write_text(json.dumps({**settings, "epochs": 60}))
-    for name in ("fold_0.npz", "fold_9.npz"):
-        np.savez(tmp_path / name, predictions=np.zeros((29, 2, 1)), levels=())
-    with pytest.warns(UserWarning, match="of keras_ts 0.2, .* its folds are trained anew"):
-        assert equal(first.table, run(series, folder=tmp_path).table)
-    assert not (tmp_path / "fold_9.npz").exists()
-    assert equal(first.table, run(series, folder=tmp_path).table)
 
 
 def test_a_broken_fold_is_named(series, tmp_path):
