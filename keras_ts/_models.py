@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,14 @@ def has_own_step(model: keras.Model) -> bool:
     """Return True if a model computes its loss by a method of its own."""
     steps = ("train_step", "test_step", "compute_loss")
     return any(getattr(type(model), name) is not getattr(keras.Model, name) for name in steps)
+
+
+def build_optimizer(model: keras.Model) -> None:
+    """Make the variables of a model's optimizer, in the scope of its distribution strategy."""
+    if not model.optimizer.built:
+        strategy = getattr(model, "distribute_strategy", None)
+        with nullcontext() if strategy is None else strategy.scope():
+            model.optimizer.build(model.trainable_variables)
 
 
 def predict(model: keras.Model, inputs: Any, batch_size: int | None = None) -> Any:

@@ -1,6 +1,5 @@
 """Sets an optimizer's rate while a sweep runs, and reads how many batches it has seen."""
 
-import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -88,9 +87,3 @@ def batches_seen(optimizer: Any) -> int:
     """Return how many batches a built optimizer has seen."""
     # The first variable counts batches; ``optimizer.iterations`` counts updates.
     return int(keras.ops.convert_to_numpy(inner(optimizer).variables[0]))
-
-
-def variable_scope(model: keras.Model) -> Any:
-    """Return the scope of the model's distribution strategy, in which variables must be created."""
-    strategy = getattr(model, "distribute_strategy", None)
-    return strategy.scope() if strategy is not None else contextlib.nullcontext()

@@ -5,11 +5,11 @@ from typing import Any
 
 import keras
 
-from keras_ts._models import check_model
+from keras_ts._models import build_optimizer, check_model
 from keras_ts.sweep.batch_loss import UpdateLoss, logged_loss
 from keras_ts.sweep.curve import SweepCurve
 from keras_ts.sweep.divergence import divergence
-from keras_ts.sweep.optimizer_access import HeldRate, accumulation, batches_seen, variable_scope
+from keras_ts.sweep.optimizer_access import HeldRate, accumulation, batches_seen
 from keras_ts.sweep.schedule import GeometricSchedule
 from keras_ts.sweep.smoothing import Smoother
 from keras_ts.sweep.snapshot import Snapshot
@@ -24,9 +24,7 @@ class SweepSession:
     """
 
     def __init__(self, model: keras.Model, curve: SweepCurve) -> None:
-        if not model.optimizer.built:
-            with variable_scope(model):
-                model.optimizer.build(model.trainable_variables)
+        build_optimizer(model)
         self.model = model
         self.curve = curve
         self.snapshot = Snapshot(model)

@@ -17,6 +17,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._files import path_text, replacing
+from keras_ts._models import build_optimizer
 from keras_ts._typing import Array
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 
@@ -78,6 +79,7 @@ class TrainingBackup(keras.callbacks.Callback):
         self.delete_checkpoint = _checks.boolean("delete_checkpoint", delete_checkpoint)
         self._first: int | None = None
         self._batches = 0
+        self._data = ""
 
     @property
     def epoch(self) -> int:
@@ -92,14 +94,12 @@ class TrainingBackup(keras.callbacks.Callback):
                 "TrainingBackup needs a model that is built: give it a keras.Input, or call it "
                 "once on data before fit."
             )
-        optimizer = model.optimizer
-        if not optimizer.built:
-            strategy = getattr(model, "distribute_strategy", None)
-            with contextlib.nullcontext() if strategy is None else strategy.scope():
-                optimizer.build(model.trainable_variables)
-        self._first = self.epoch
+        build_optimizer(model)
+        self._first, self._data = 0, _digest(self.dataset)
         if self._file.is_file():
-            self._restore()
+            kept, values, states = self._kept()
+            self._first = int(kept["epoch"])
+            self._restore(kept, values, states)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Check that the fit begins with the epoch of the backup."""
@@ -153,7 +153,7 @@ class TrainingBackup(keras.callbacks.Callback):
 
     def _write(self, epoch: int) -> None:
         values = [_value(variable) for variable in _variables(self.model)]
-        about = {"epoch": epoch, "state": self.dataset.state(), "data": _digest(self.dataset)}
+        about = {"epoch": epoch, "state": self.dataset.state(), "data": self._data}
         arrays: dict[str, Any] = {
             f"variable_{number}": value for number, value in enumerate(values)
         }
@@ -163,8 +163,8 @@ class TrainingBackup(keras.callbacks.Callback):
         with replacing(self._file) as new, new.open("wb") as file:
             np.savez(file, **arrays)
 
-    def _restore(self) -> None:
-        (kept, values, states), variables = self._kept(), _variables(self.model)
+    def _restore(self, kept: dict[str, Any], values: list[Array], states: list[Array]) -> None:
+        variables = _variables(self.model)
         where = f"The backup in {str(self.backup_dir)!r}"
         if [value.shape for value in values] != [tuple(own.shape) for own in variables]:
             raise ValueError(
@@ -174,7 +174,7 @@ class TrainingBackup(keras.callbacks.Callback):
         moves = ("epoch", "batch", "seed")
         settings, own = ({name: value for name, value in state.items() if name not in moves}
                          for state in (kept["state"], self.dataset.state()))  # fmt: skip
-        if settings != own or kept["data"] != _digest(self.dataset):
+        if settings != own or kept["data"] != self._data:
             raise ValueError(
                 f"{where} is of a fit on other windows: it has {settings}, and this dataset has "
                 f"{own}" + (", and other values." if settings == own else ".") + " Build the same "
