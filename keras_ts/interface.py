@@ -110,6 +110,11 @@ class Interface:
         """The frequency of the data that the model was trained on, or None."""
         return None if self.carried is None else self.carried.frequency
 
+    @property
+    def period(self) -> int | None:
+        """The rows in the season that the model was told, or None."""
+        return None if self.carried is None else self.carried.period
+
     @cached_property
     def quantiles(self) -> tuple[float, ...] | None:
         """The quantiles or calibrated bounds of the output; None for a point forecast.

@@ -155,7 +155,9 @@ def required_by(
         by_hand: The arguments ``window``, ``outputs`` and ``target`` of ``build``, which must agree
             with the dataset.
     """
-    carrier = WindowedInput.of(dataset, quantiles=settings.quantiles)
+    # A season of one row is none.
+    period = None if settings.period == 1 else settings.period
+    carrier = WindowedInput.of(dataset, quantiles=settings.quantiles, period=period)
     windows, panel = dataset.windows, in_time_order(dataset).panel
     columns = panel.columns
     constants = TrainingConstants.of(dataset)
