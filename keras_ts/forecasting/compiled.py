@@ -19,7 +19,7 @@ from keras_ts._progress import ProgressBar
 from keras_ts._typing import Array, BoolArray
 from keras_ts.forecasting.loop import Loop, Rounds
 from keras_ts.interface import Interface
-from keras_ts.windows.reading.panel import Panel, missing_rows
+from keras_ts.windows.reading.flat_series import FlatSeries, missing_rows
 
 _ATTRIBUTE = "keras_ts_loops"
 # Largest numbers of rows, and of values of ``past``, in a batch.
@@ -106,7 +106,7 @@ def _filled(batch: Any, size: int) -> Array:
     return batch[np.arange(size) % len(batch)]
 
 
-def fed(inputs: dict[str, Array], dtype: str, panel: Panel, chosen: Array) -> dict[str, Array]:
+def fed(inputs: dict[str, Array], dtype: str, panel: FlatSeries, chosen: Array) -> dict[str, Array]:
     """Return the inputs in the model's precision, or refuse values that do not fit it.
 
     Args:
@@ -163,7 +163,7 @@ def check_sizes(
     ahead: Array,
     inputs: dict[str, Array],
     interface: Interface,
-    panel: Panel,
+    panel: FlatSeries,
     chosen: Array,
 ) -> None:
     """Refuse a forecast of values that are too large or too small to be squared.

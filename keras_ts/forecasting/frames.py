@@ -13,8 +13,8 @@ from keras_ts._quantiles import output_names
 from keras_ts._typing import Array, IntArray
 from keras_ts.interface import Interface
 from keras_ts.windows.arithmetic.categories import collapsed
+from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.frames import open_frame
-from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.reading.reader import is_frame
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.reading.timestamps import as_column
@@ -73,7 +73,7 @@ def selected(frame: Any, needed: list[str], windows: WindowSpec, what: str) -> A
 
 def as_frames(
     series: Any,
-    panel: Panel,
+    panel: FlatSeries,
     windows: WindowSpec,
     quantiles: Sequence[float] | None,
     times: Array | None,
@@ -140,7 +140,7 @@ def with_plan_alone(forecast: Any, future: Any, windows: WindowSpec, steps: int)
 
 
 def _columns(
-    panel: Panel, windows: WindowSpec, quantiles: Sequence[float] | None, values: Array
+    panel: FlatSeries, windows: WindowSpec, quantiles: Sequence[float] | None, values: Array
 ) -> dict[str, Array]:
     """Return the columns of the forecast by name, each ``(series, steps)``."""
     series, steps = values.shape[:2]

@@ -12,7 +12,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.reading.panel import Panel, column_at, missing_rows
+from keras_ts.windows.reading.flat_series import FlatSeries, column_at, missing_rows
 from keras_ts.windows.reading.regular import with_missing_last_rows
 from keras_ts.windows.windowed_series import WindowedSeries
 
@@ -33,14 +33,14 @@ class History:
         masked: As in ``of``.
     """
 
-    panel: Panel
+    panel: FlatSeries
     windows: WindowedSeries
     chosen: IntArray
     masked: str | None = None
 
     @classmethod
     def of(
-        cls, panel: Panel, windows: WindowedSeries, incomplete: str, masked: str | None
+        cls, panel: FlatSeries, windows: WindowedSeries, incomplete: str, masked: str | None
     ) -> "History":
         """Return the last rows of complete series; refuse incomplete ones, or skip them for "nan".
 
@@ -210,12 +210,12 @@ def needed_rows(windows: WindowedSeries) -> int:
     return 1 if windows.handling.masked else windows.geometry.reach
 
 
-def _named(panel: Panel, number: int) -> str:
+def _named(panel: FlatSeries, number: int) -> str:
     """Name a series in an error; the only one by its argument."""
     return "series" if panel.single else panel.series(number)
 
 
-def _too_short(panel: Panel, windows: WindowedSeries, number: int) -> tuple[str, str]:
+def _too_short(panel: FlatSeries, windows: WindowedSeries, number: int) -> tuple[str, str]:
     """Return by how much a series is too short, and what to do."""
     rows = int(panel.lengths[number])
     if windows.min_inputs is not None:

@@ -17,14 +17,14 @@ from keras_ts.forecasting.history import History
 from keras_ts.windows.arithmetic.categories import collapsed, expanded
 from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.reading.clock import as_written
+from keras_ts.windows.reading.flat_series import FlatSeries, missing_rows
 from keras_ts.windows.reading.frames import matrix, numbered_ids, open_frame
-from keras_ts.windows.reading.panel import Panel, missing_rows
 from keras_ts.windows.reading.reader import is_frame
 from keras_ts.windows.reading.timestamps import read_clock
 from keras_ts.windows.spec import WindowSpec
 
 
-def check_future(future: Any, panel: Panel, windows: WindowSpec) -> None:
+def check_future(future: Any, panel: FlatSeries, windows: WindowSpec) -> None:
     """Refuse ``future`` if the windows have no ``future_columns``, or its absence if they do."""
     names = panel.columns.by_part()["future"]
     if future is None and names:

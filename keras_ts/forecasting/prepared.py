@@ -28,7 +28,7 @@ from keras_ts.forecasting.loop import Rounds, checked_rounds
 from keras_ts.forecasting.plan import check_future, values_ahead
 from keras_ts.interface import Interface
 from keras_ts.windows.reading.common_grid import on_common_grid
-from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.reader import is_frame, read_panel
 from keras_ts.windows.reading.stored import StoredPanel
 
@@ -53,7 +53,7 @@ class Prepared:
 
     interface: Interface
     series: Any
-    panel: Panel
+    panel: FlatSeries
     history: History
     following: Following | None
     rounds: Rounds
@@ -143,7 +143,7 @@ class Prepared:
         return values[:, : self.steps]
 
 
-def _refuse_hollow(panel: Panel, number: int) -> None:
+def _refuse_hollow(panel: FlatSeries, number: int) -> None:
     raise ValueError(
         f"future closes so many steps in a row of {panel.series(number)} that past the horizon a "
         "whole window has no value of a target to go on from. Ask for fewer steps, train with a "
@@ -151,7 +151,7 @@ def _refuse_hollow(panel: Panel, number: int) -> None:
     )
 
 
-def _read(series: Any, interface: Interface) -> Panel:
+def _read(series: Any, interface: Interface) -> FlatSeries:
     """Return the series without a calendar, which is computed only at the last rows."""
     # ``History`` looks for missing values, only in the last rows too.
     windows = replace(interface.windows, missing="drop", min_inputs=None, calendar=None)
