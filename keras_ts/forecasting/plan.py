@@ -16,6 +16,7 @@ from keras_ts.forecasting.frames import selected
 from keras_ts.forecasting.history import History
 from keras_ts.windows.arithmetic.categories import collapsed, expanded
 from keras_ts.windows.arithmetic.labels import places_of
+from keras_ts.windows.arithmetic.rows import Rows
 from keras_ts.windows.reading.clock import as_written
 from keras_ts.windows.reading.frames import matrix, numbered_ids, open_frame
 from keras_ts.windows.reading.panel import Panel, missing_rows
@@ -338,12 +339,10 @@ def _places(
         )
     kind = np.promote_types(clock.times.dtype, own.times.dtype)
     times, wanted = clock.times.astype(kind), following.times.astype(kind)
-    nearest = np.zeros(len(series), np.int64)
-    for ahead in wanted.T[:-1]:
-        nearest += ahead[series] < times
-    found = (series >= 0) & (wanted[series, nearest] == times)
-    places = np.where(found, nearest, -1)
-    off = ~found & (series >= 0) & (times > wanted[series, 0]) & (times < wanted[series, -1])
+    ahead = Rows(np.repeat(np.arange(len(wanted)), wanted.shape[1]), wanted.ravel())
+    flat = ahead.locate(series, times)
+    places = np.where(flat < 0, -1, flat - series * wanted.shape[1])
+    off = (flat < 0) & (series >= 0) & (times > wanted[series, 0]) & (times < wanted[series, -1])
     if off.any():
         rows_off = np.flatnonzero(off)
         row = int(rows_off[series[rows_off].argmin()])
