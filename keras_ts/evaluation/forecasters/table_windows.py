@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.forecasters.table import Fields, ForecastTable, Times
 from keras_ts.evaluation.judged.reading import JudgedWindows
@@ -63,8 +64,7 @@ def on_windows(
         )
     forecasts = np.full((judged.count, judged.geometry.horizon, *values.shape[1:]), np.nan)
     forecasts[window, step] = values[usable]
-    points = forecasts if fields.levels is None else forecasts[..., fields.levels.index(0.5)]
-    _refuse_actual(name, points, judged.targets())
+    _refuse_actual(name, points_of(forecasts, fields.levels), judged.targets())
     return forecasts, fields.levels
 
 
