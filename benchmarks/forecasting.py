@@ -20,8 +20,7 @@ import numpy as np
 import pandas as pd
 
 from keras_ts import WindowedSeries, forecast, from_preset
-from keras_ts.forecasting.compiled import compiled_loop, predict
-from keras_ts.forecasting.loop import Rounds
+from keras_ts.forecasting.loop import Rounds, compiled_loop, predict
 from keras_ts.windows.reading.reader import read_panel
 
 STEPS, TURNS = 30, 5

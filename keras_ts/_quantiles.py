@@ -1,11 +1,15 @@
-"""Quantiles: what their columns are called, and which two of them bound an interval."""
+"""Quantiles: what their columns are called, which is the point, and which two bound an interval."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from keras_ts import _checks
+from keras_ts._typing import Array
 
 # Levels nearer than this are the same: the name of a column holds six digits of one.
 _NEAR = 1e-6
+# An interval of statsforecast: "AutoETS-lo-80".
+_BOUND = re.compile(r"(.+)-(lo|hi)-(\d+(?:\.\d+)?)$")
 
 
 def output_names(target: str, quantiles: Sequence[float] | None) -> list[str]:
@@ -19,14 +23,32 @@ def level_columns(target: str, columns: Iterable[str], targets: Sequence[str]) -
     """Return the columns of a target's quantiles by level; none of them is another target."""
     levels: dict[float, str] = {}
     for name in columns:
-        if name.startswith(f"{target}_") and name not in targets:
-            try:
-                level = float(name.removeprefix(f"{target}_"))
-            except ValueError:
-                continue
-            if 0 < level < 1:
-                levels[level] = name
+        owner, level = bound_of(name) or (target, _written(name.removeprefix(f"{target}_")))
+        if owner == target and 0 < level < 1 and name not in targets:
+            levels[level] = name
     return levels
+
+
+def bound_of(column: str) -> tuple[str, float] | None:
+    """Return the target and level of a bound as other libraries name it, or None."""
+    bound = _BOUND.match(column)
+    if bound is None:
+        return None
+    side = 0.5 if bound[2] == "hi" else -0.5
+    return bound[1], round(0.5 + side * float(bound[3]) / 100, 6)
+
+
+def _written(level: str) -> float:
+    """Return a number; -1 for another text, which is no level."""
+    try:
+        return float(level)
+    except ValueError:
+        return -1.0
+
+
+def points_of(values: Array, levels: Sequence[float] | None) -> Array:
+    """Return point forecasts: those with ``levels`` on their last axis are the medians."""
+    return values if levels is None else values[..., list(levels).index(0.5)]
 
 
 def outer_levels(share: float) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_ts._quantiles import level_columns, output_names, pair_of, pairs_of
+from keras_ts._quantiles import bound_of, level_columns, output_names, pair_of, pairs_of
 
 
 @pytest.mark.parametrize("levels", [(0.5,), (0.025, 0.1, 0.5, 0.9, 0.975), (1 / 3, 0.5, 0.75)])
@@ -33,3 +33,18 @@ def test_pairs(levels, pairs):
         assert pair_of(share, levels) == places
     with pytest.raises(ValueError, match=r"coverage=0.99 needs the levels \[0.005, 0.995\], and"):
         pair_of(0.99, levels)
+
+
+def test_bounds_of_other_libraries_are_levels():
+    columns = [
+        "AutoETS",
+        "AutoETS-lo-80",
+        "AutoETS-hi-80",
+        "AutoETS-hi-97.5",
+        "Auto-hi-80",
+        "a-lo-1.2.3",
+    ]
+    found = {0.1: "AutoETS-lo-80", 0.9: "AutoETS-hi-80", 0.9875: "AutoETS-hi-97.5"}
+    assert level_columns("AutoETS", columns, ["AutoETS"]) == found
+    assert bound_of("AutoETS-lo-80") == ("AutoETS", 0.1)
+    assert bound_of("a-lo-1.2.3") is None

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.arithmetic.metrics import all_losses
 from keras_ts.evaluation.arithmetic.tally import Tally
@@ -208,7 +209,7 @@ def _own(
     levels: tuple[float, ...] | None,
 ) -> dict[str, Array]:
     """Return the losses of people's own metrics, of the point or the median."""
-    point = forecast if levels is None else forecast[..., levels.index(0.5)]
+    point = points_of(forecast, levels)
     # A metric that writes to its arguments would change what all others are judged on.
     arguments = [np.array(values) for values in (actual, point, scale)]
     for values in arguments:

@@ -1,16 +1,34 @@
-"""``forecast``: forecasts the values that follow a series, for any number of steps."""
+"""``forecast``: forecasts the values that follow a series, for any number of steps.
 
-from typing import Any, Literal
+It reads as the interface of the model, the history of the series, the plan of what follows, the
+loop, and the frame. All that can be wrong with the series is noticed before the model runs, so that
+whoever looks for the series at fault among many makes ``Prepared`` forecasts, and runs none.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, Self
 
 import keras
+import numpy as np
 
 from keras_ts import _checks
-from keras_ts.forecasting.frames import with_plan_alone
-from keras_ts.forecasting.prepared import Prepared
+from keras_ts._dtypes import at_least_float32
+from keras_ts._progress import ProgressBar
+from keras_ts._typing import Array, BoolArray
+from keras_ts.forecasting.frames import as_frames, with_plan_alone
+from keras_ts.forecasting.history import History
+from keras_ts.forecasting.loop import Rounds, compiled_loop, predict
+from keras_ts.forecasting.plan import Plan
 from keras_ts.interface import Interface
 from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.reading.flat_series import missing_rows
 from keras_ts.windows.reading.reader import is_frame
+from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.windowed_series import WindowedSeries
+
+# Below this, float32 holds no square of a thousandth of a value.
+_LEAST = 1e3 * float(np.sqrt(np.finfo(np.float32).tiny))
 
 
 def forecast(
@@ -106,9 +124,171 @@ def forecast(
     if steps is not None:
         steps = _checks.integer("steps", steps, 1)
     prepared = Prepared.of(interface, series, steps, future, start, incomplete)
-    if not len(prepared.panel.lengths):
+    if not len(prepared.history.panel.lengths):
         raise ValueError("series is a frame without a row, so there is no series to forecast.")
     made, settings = prepared.forecast(), interface.windows
     if incomplete == "nan" and future is not None and settings.id_column and is_frame(made):
-        made = with_plan_alone(made, future, settings, prepared.steps)
+        made = with_plan_alone(made, future, settings, prepared.plan.steps)
     return made
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A forecast whose data are read and checked.
+
+    Attributes:
+        series: The series, as they were passed.
+        history: Their last rows.
+        plan: What follows them.
+        incomplete: ``"raise"`` or ``"nan"``.
+    """
+
+    series: Any
+    history: History
+    plan: Plan
+    incomplete: str
+
+    @classmethod
+    def of(
+        cls,
+        interface: Interface,
+        series: Any,
+        steps: int | None,
+        future: Any,
+        start: Any,
+        incomplete: str,
+    ) -> Self:
+        """Read and check the series, as ``forecast`` does. There may be none."""
+        steps = interface.windows.horizon if steps is None else steps
+        interface.check_forecaster()
+        history = History.of(series, interface, incomplete)
+        rounds = Rounds.of(interface, history.columns, steps)
+        plan = Plan.of(future, history, rounds, steps, start, incomplete)
+        return cls(series, history, plan, incomplete)
+
+    def parts(self) -> Iterator[tuple[History, dict[str, Array]]]:
+        """Yield the last rows of some series at a time, with the model's inputs in its precision.
+
+        What is wrong with the inputs is noticed here.
+        """
+        columns, interface = self.history.columns, self.history.interface
+        dtype = at_least_float32(interface.model)
+        roles = columns.input_shapes(interface.windows.geometry, self.plan.rounds.steps)
+        for part, inputs in self.plan.parts():
+            yield part, {role: _cast(inputs[role], dtype, role, part) for role in roles}
+
+    def forecast(self) -> Any:
+        """Run the model; return arrays for arrays and frames for frames."""
+        history, plan = self.history, self.plan
+        model, rounds, panel = history.interface.model, plan.rounds, history.panel
+        shape = (len(panel.lengths), rounds.steps, *rounds.step_shape)
+        values = np.full(shape, np.nan, at_least_float32(model))
+        progress = ProgressBar(len(history.chosen), "series")
+        for part, inputs in self.parts():
+            closed, hollow = (at[:, : plan.steps] for at in _without_forecast(inputs, rounds))
+            if self.incomplete == "raise" and hollow.any():
+                raise ValueError(
+                    "future closes so many steps in a row of "
+                    f"{panel.series(int(part.chosen[hollow.any(axis=1).argmax()]))} that past the "
+                    "horizon a whole window has no value of a target to go on from. Ask for fewer "
+                    'steps, train with a longer window or horizon, or pass incomplete="nan" for '
+                    "NaN there."
+                )
+            shapes = {role: tuple(array.shape[1:]) for role, array in inputs.items()}
+            made = predict(compiled_loop(model, rounds, shapes), inputs, progress)
+            _check_sizes(made[:, : plan.steps], closed | hollow, inputs, part)
+            values[part.chosen] = made
+        values = values[:, : plan.steps]
+        if is_frame(self.series) or isinstance(self.series, StoredPanel):
+            times = None if plan.following is None else plan.following.times[:, : plan.steps]
+            return as_frames(self.series, history, times, values)
+        return values[0] if panel.single else values
+
+    def without_times(self) -> list[int]:
+        """Return the numbers of series that can be forecast, but have no timestamps ahead."""
+        if self.plan.following is None:
+            return []
+        chosen = self.history.chosen
+        return chosen[self.plan.following.frequencies.codes[chosen] < 0].tolist()
+
+
+def _cast(values: Array, dtype: str, role: str, part: History) -> Array:
+    """Return inputs in the model's precision, or refuse values that do not fit it."""
+    with np.errstate(over="ignore"):
+        cast = values.astype(dtype)
+    if values.dtype.kind == "f" and values.dtype.itemsize <= cast.dtype.itemsize:
+        return cast
+    lost = ~np.isfinite(cast) & np.isfinite(values)
+    if lost.any():
+        row = int(np.argwhere(lost)[0][0])
+        raise ValueError(
+            f"{part.panel.series(int(part.chosen[row]))} holds {values[lost][0]:.3g} in the "
+            f"columns of {role!r}, more than the model's precision, {dtype}, can hold. Divide the "
+            "column by a number, before training too."
+        )
+    return cast
+
+
+def _without_forecast(inputs: dict[str, Array], rounds: Rounds) -> tuple[BoolArray, BoolArray]:
+    """Return which steps a plan closes, and which have no value to be forecast from.
+
+    A plan may close all steps of a window that a later round reads. What follows is then as unknown
+    as after a series without a value. Both are ``(chosen, steps)``.
+    """
+    horizon = rounds.geometry.horizon
+    closed: BoolArray = np.zeros((len(inputs["past"]), rounds.steps), bool)
+    hollow = closed.copy()
+    if not rounds.planned:
+        return closed, hollow
+    closed = np.logical_or.reduce(np.isnan(inputs["future"][..., : rounds.planned]), axis=2)
+    if rounds.count == 1 or not closed.any():
+        return closed, hollow
+    present = np.isfinite(inputs["past"][..., rounds.target_places])
+    for begin in range(0, rounds.steps, horizon):
+        ahead = np.repeat(~closed[:, begin : begin + horizon, None], present.shape[2], axis=2)
+        if begin:
+            levels = present[:, :: rounds.geometry.sampling_rate].any(axis=1, keepdims=True)
+            hollow[:, begin : begin + horizon] = (ahead & ~levels).any(axis=2)
+            ahead = ahead & levels
+        present = np.concatenate([present, ahead], axis=1)[:, -rounds.geometry.reach :]
+    return closed, hollow
+
+
+def _check_sizes(ahead: Array, without: BoolArray, inputs: dict[str, Array], part: History) -> None:
+    """Refuse a forecast of values that are too large or too small to be squared.
+
+    One of too large values is not finite. From missing inputs that are not masked, and at steps
+    ``without`` a forecast, it may be so.
+    """
+    panel, interface = part.panel, part.interface
+    if interface.normalizes:
+        past = inputs["past"].reshape(*inputs["past"].shape[:2], -1)
+        targets = past[..., panel.columns.targets]
+        sizes = np.where(np.isfinite(targets), np.abs(targets), 0).max(axis=1)
+        tiny = (sizes > 0) & (sizes < _LEAST)
+        if tiny.any():
+            row, column = np.argwhere(tiny)[0]
+            raise ValueError(
+                f"{panel.series(int(part.chosen[row]))} has no value above "
+                f"{sizes[row, column]:.3g} in its last window of "
+                f"{panel.columns.by_part()['target'][int(column)]!r}: the model squares values, "
+                f"and float32 cannot hold squares of values below {_LEAST:.3g} to three digits. "
+                "Multiply the series by a number, before training too, and divide the forecast by "
+                "it."
+            )
+    finite = np.isfinite(ahead).reshape(*ahead.shape[:2], -1).all(axis=2)
+    bad: BoolArray = ~np.logical_and.reduce(finite | without, axis=1)
+    if bad.any() and interface.masked is None:
+        for values in inputs.values():
+            bad &= ~missing_rows(values.reshape(len(values), -1))
+    if bad.any():
+        row = int(bad.argmax())
+        values = np.concatenate([array[row].ravel() for array in inputs.values()])
+        largest, most = np.nanmax(np.abs(values)), np.sqrt(np.finfo(values.dtype).max)
+        raise ValueError(
+            f"The model's forecast of {panel.series(int(part.chosen[row]))} is not finite. Its "
+            f"inputs go up to {largest:.3g}: models square values, and {values.dtype} cannot hold "
+            f"squares of values above {most:.3g}. Divide the series by a number, and multiply the "
+            "forecast by it. If the inputs are no larger than in training, the training has "
+            "diverged, and the weights are not finite: train with a smaller learning rate."
+        )

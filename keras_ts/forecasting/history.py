@@ -7,13 +7,22 @@ and a series may be shorter, if the window still has ``min_inputs`` of its input
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.reading.flat_series import FlatSeries, column_at, missing_rows
+from keras_ts.interface import Interface
+from keras_ts.windows.arithmetic.categories import collapsed
+from keras_ts.windows.reading.common_grid import on_common_grid
+from keras_ts.windows.reading.flat_series import FlatSeries, column_at
+from keras_ts.windows.reading.frames import open_frame
+from keras_ts.windows.reading.reader import is_frame, read_panel
 from keras_ts.windows.reading.regular import with_missing_last_rows
+from keras_ts.windows.reading.stored import StoredPanel
+from keras_ts.windows.roles import Columns
+from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.windowed_series import WindowedSeries
 
 # The most values of the last rows that are read at once; and a multiple of every size of a batch
@@ -26,38 +35,30 @@ class History:
     """The last rows of the series that can be forecast.
 
     Attributes:
-        panel: All series, without the columns of a calendar. Of series with gaps in time that are
-            filled, only the last rows.
-        windows: The windows.
+        interface: The model's interface.
+        given: All series, without the columns of a calendar.
+        panel: The same; of series with gaps in time that are filled, only the last rows.
         chosen: The numbers of the series that can be forecast.
-        masked: As in ``of``.
     """
 
+    interface: Interface
+    given: FlatSeries
     panel: FlatSeries
-    windows: WindowedSeries
     chosen: IntArray
-    masked: str | None = None
 
     @classmethod
-    def of(
-        cls, panel: FlatSeries, windows: WindowedSeries, incomplete: str, masked: str | None
-    ) -> "History":
-        """Return the last rows of complete series; refuse incomplete ones, or skip them for "nan".
-
-        Args:
-            panel: All series, without the columns of a calendar.
-            windows: The windows.
-            incomplete: ``"raise"`` or ``"nan"``.
-            masked: ``"targets"`` if the model masks rows in which all targets are missing,
-                ``"any"`` if it masks rows with any missing value, or None. A model would forecast 0
-                if it masked all rows, or for a target without a value.
-        """
+    def of(cls, series: Any, interface: Interface, incomplete: str) -> Self:
+        """Read series; refuse those that the model cannot forecast, or skip them for "nan"."""
+        windows, given = interface.windows, _read(_matched(series, interface), interface)
+        interface.check_columns(given.columns.with_calendar(windows.calendar_columns))
+        interface.check_frequency(given)
+        panel = given
         if windows.handling.gaps == "fill":
             panel = with_missing_last_rows(panel, windows.geometry.reach)
         whole = panel.lengths >= needed_rows(windows)
+        history = cls(interface, given, panel, np.flatnonzero(whole))
         if incomplete == "raise" and not whole.all():
-            raise ValueError("".join(_too_short(panel, windows, int(whole.argmin()))))
-        history = cls(panel, windows, np.flatnonzero(whole), masked)
+            raise ValueError("".join(history._why_short(int(whole.argmin()))))
         kept = [history.chosen[:0]]
         for part in history.parts():
             broken = part._broken()
@@ -66,7 +67,17 @@ class History:
             kept.append(part.chosen[~broken])
         return replace(history, chosen=np.concatenate(kept))
 
-    def parts(self) -> Iterator["History"]:
+    @property
+    def windows(self) -> WindowedSeries:
+        """The windows."""
+        return self.interface.windows
+
+    @property
+    def columns(self) -> Columns:
+        """The columns of the model's inputs, with those of the calendar."""
+        return self.panel.columns.with_calendar(self.windows.calendar_columns)
+
+    def parts(self) -> Iterator[Self]:
         """Yield the last rows of some series at a time, so that their memory is bounded."""
         series = self.windows.geometry.reach * self.panel.num_columns
         size = max(_MOST_VALUES // series // _WHOLE_BATCHES, 1) * _WHOLE_BATCHES
@@ -75,25 +86,19 @@ class History:
 
     def problems(self) -> dict[int, str]:
         """Return why each series that is not chosen cannot be forecast, by its number."""
-        absent = np.setdiff1d(np.arange(len(self.panel.lengths)), self.chosen)
-        problems = {}
-        for number in absent.tolist():
-            if self.panel.lengths[number] < needed_rows(self.windows):
-                problems[number] = _too_short(self.panel, self.windows, number)[0]
-            else:
-                alone = replace(self, chosen=np.array([number]))
-                problems[number] = alone._why_broken(0)[0]
-        return problems
+        short = self.panel.lengths < needed_rows(self.windows)
+        absent = np.setdiff1d(np.arange(len(short)), self.chosen)
+        return {
+            int(number): self._why_short(number)[0]
+            if short[number]
+            else replace(self, chosen=number[None])._why_broken(0)[0]
+            for number in absent
+        }
 
     @property
     def past(self) -> Array:
-        """The last rows, ``(chosen, reach)`` or ``(chosen, reach, columns)``.
-
-        Rows before the first of a series, which ``missing="mask"`` allows, are missing in every
-        column.
-        """
-        past = self.panel.values[self.rows]
-        before = self.before
+        """The last rows, ``(chosen, reach)`` or ``(chosen, reach, columns)``; NaN before series."""
+        past, before = self.panel.values[self.rows], self.before
         if before.any():
             past = past.astype(np.result_type(past, np.float32))
             past[before] = np.nan
@@ -102,104 +107,114 @@ class History:
     @property
     def before(self) -> BoolArray:
         """True for each of the last rows that lies before its series, ``(chosen, reach)``."""
-        before: BoolArray = self._wanted < self._first
+        before: BoolArray = self._unclamped < self.panel.offsets[:-1][self.chosen][:, None]
         return before
 
     @property
     def rows(self) -> IntArray:
         """Flat positions of the last rows, ``(chosen, reach)``, clamped to the series' first."""
-        return np.maximum(self._wanted, self._first)
+        return np.maximum(self._unclamped, self.panel.offsets[:-1][self.chosen][:, None])
 
     @property
-    def _wanted(self) -> IntArray:
-        reach = self.windows.geometry.reach
-        return self.panel.offsets[1:][self.chosen][:, None] + np.arange(-reach, 0)
-
-    @property
-    def _first(self) -> IntArray:
-        return self.panel.offsets[:-1][self.chosen][:, None]
+    def _unclamped(self) -> IntArray:
+        ends = self.panel.offsets[1:][self.chosen]
+        return ends[:, None] + np.arange(-self.windows.geometry.reach, 0)
 
     def _broken(self) -> BoolArray:
         """Return True for each chosen series whose last rows lack values that the model needs."""
-        handling = self.windows.handling
+        handling, masked = self.windows.handling, self.interface.masked
         counts_rows = handling.gaps == "ignore"
         # An infinite value is wrong even where a missing one is allowed.
-        broken: BoolArray = np.logical_or.reduce(self._missing(handling.inputs), axis=1)
-        if counts_rows and self.masked is None:
+        infinite = self._missing(infinite=handling.inputs)
+        broken: BoolArray = np.logical_or.reduce(infinite, axis=(1, 2))
+        if counts_rows and masked is None:
             return broken
         if handling.inputs:
-            by_target = self.masked == "targets"
-            missing = self._missing_targets if by_target else self._missing()[..., None]
-            read = missing[:, :: self.windows.sampling_rate]
-            broken |= np.logical_or.reduce(np.logical_and.reduce(read, axis=1), axis=1)
+            missing = self._missing()[:, :: self.windows.sampling_rate]
+            # A model would forecast 0 if it masked all rows, or for a target without a value.
+            if masked == "targets":
+                missing = missing[..., self.panel.columns.targets]
+            else:
+                missing = np.logical_or.reduce(missing, axis=2, keepdims=True)
+            broken |= np.logical_and.reduce(missing, axis=1).any(axis=1)
         # A gap in time does not matter to windows that count rows.
-        return broken if counts_rows else broken | np.logical_or.reduce(self._gaps, axis=1)
+        return broken if counts_rows else broken | self._gaps.any(axis=1)
 
     def _missing(self, infinite: bool = False) -> BoolArray:
-        """Return True for each of the last rows with a missing value, or an infinite one."""
+        """Return True for missing values, or infinite ones, ``(chosen, reach, columns)``."""
         past = self.past
-        rows = missing_rows(past.reshape(-1, *past.shape[2:]), infinite=infinite)
-        return rows.reshape(past.shape[:2])
-
-    @property
-    def _missing_targets(self) -> BoolArray:
-        """True for each missing target in the last rows, ``(chosen, reach, targets)``."""
-        past = self.past
-        values = past.reshape(*past.shape[:2], self.panel.num_columns)
-        values = values[..., self.panel.columns.targets]
-        missing: BoolArray = ~np.isfinite(values)
+        past = past.reshape(*past.shape[:2], self.panel.num_columns)
+        missing: BoolArray = np.isinf(past) if infinite else ~np.isfinite(past)
         return missing
 
     @property
     def _gaps(self) -> BoolArray:
         """True for each of the last rows that follows a gap in time."""
-        rows = self.rows
-        if not len(self.panel.gaps):
-            return np.zeros(rows.shape, bool)
-        all_gaps = self.panel.gaps
-        places = np.minimum(np.searchsorted(all_gaps, rows), len(all_gaps) - 1)
-        gaps: BoolArray = all_gaps[places] == rows
+        gaps: BoolArray = np.isin(self.rows, self.panel.gaps)
         # A gap before the first row is outside the window.
         gaps[:, 0] = False
         return gaps
 
+    def _named(self, number: int) -> str:
+        """Name a series in an error; the only one by its argument."""
+        return "series" if self.panel.single else self.panel.series(number)
+
     def _why_broken(self, place: int) -> tuple[str, str]:
         """Return what the last window of a chosen series lacks, and what to do."""
-        inputs = self.windows.handling.inputs
+        panel, inputs = self.panel, self.windows.handling.inputs
         rows, gaps, missing = self.rows[place], self._gaps[place], self._missing()[place]
-        infinite, name = self._missing(inputs)[place], _named(self.panel, int(self.chosen[place]))
+        infinite = self._missing(infinite=inputs)[place].any(axis=1)
+        name = self._named(int(self.chosen[place]))
         if inputs and infinite.any():
-            row, clock = int(rows[infinite.argmax()]), self.panel.clock
+            row = int(rows[infinite.argmax()])
             # Rows of a panel whose gaps were filled have other positions than those given.
-            at = self.panel.place(row) if clock is None else clock.written(row)
+            at = panel.place(row) if panel.clock is None else panel.clock.written(row)
             return (
                 f"{name} has an infinite value in its last window, at {at}"
-                f"{column_at(self.panel, row, infinite=True)}",
+                f"{column_at(panel, row, infinite=True)}",
                 '. Correct it, write NaN if it is missing, or pass incomplete="nan" for rows of '
                 "NaN.",
             )
         if inputs:
             what = "a missing value in every row of its last window"
             cure = "the model masks such rows, and has nothing to forecast from. Leave it out"
-            if self.masked == "targets":
-                none = self._missing_targets[place, :: self.windows.sampling_rate].all(axis=0)
-                target = self.panel.columns.by_part()["target"][int(none.argmax())]
+            if self.interface.masked == "targets":
+                read = missing[:: self.windows.sampling_rate, panel.columns.targets]
+                target = panel.columns.by_part()["target"][int(read.all(axis=0).argmax())]
                 what = f"no value of its target {_checks.shown(target)} in its last window"
                 cure = "the model has nothing to forecast it from. Leave the series out"
-            if gaps.any() and self.panel.clock is not None:
+            if gaps.any() and panel.clock is not None:
                 row = int(rows[gaps.argmax()])
-                before, after = (self.panel.clock.written(at) for at in (row - 1, row))
+                before, after = (panel.clock.written(at) for at in (row - 1, row))
                 what = f"an irregular step in its last window, from {before} to {after}"
                 cure = "it is no whole number of the series' steps. Correct the timestamp"
             return f"{name} has {what}", f': {cure}, or pass incomplete="nan" for rows of NaN.'
-        plan = ""
-        if self.windows.future_columns and missing[-1]:
+        lacking, plan = missing.any(axis=1), ""
+        if self.windows.future_columns and lacking[-1]:
             plan = " If the last rows are a plan of what follows, pass them as future= instead."
         return (
             "The last window of the series has a missing value or a gap at "
-            f"{self.panel.place(int(rows[(missing | gaps).argmax()]))}, so it is incomplete",
+            f"{panel.place(int(rows[(lacking | gaps).argmax()]))}, so it is incomplete",
             '. Fill it in, build a preset on windows with missing="mask", which masks it, or pass '
             f'incomplete="nan" for rows of NaN.{plan}',
+        )
+
+    def _why_short(self, number: int) -> tuple[str, str]:
+        """Return by how much a series is too short, and what to do."""
+        windows, rows = self.windows, int(self.panel.lengths[number])
+        short = f"{self._named(number)} is too short: "
+        if windows.min_inputs is not None:
+            return (
+                f"{short}it has {rows} rows, and windows with min_inputs={windows.min_inputs} need "
+                f"{needed_rows(windows)}",
+                ". Train with a smaller min_inputs, leave it out, or pass "
+                'incomplete="nan" for rows of NaN.',
+            )
+        return (
+            f"{short}window={windows.window}, sampling_rate={windows.sampling_rate} read "
+            f"{windows.geometry.reach} positions, and it has {rows}",
+            '. Leave it out, build a preset on windows with missing="mask", which masks the steps '
+            'before a series, or pass incomplete="nan" for rows of NaN.',
         )
 
 
@@ -210,25 +225,66 @@ def needed_rows(windows: WindowedSeries) -> int:
     return 1 if windows.handling.masked else windows.geometry.reach
 
 
-def _named(panel: FlatSeries, number: int) -> str:
-    """Name a series in an error; the only one by its argument."""
-    return "series" if panel.single else panel.series(number)
-
-
-def _too_short(panel: FlatSeries, windows: WindowedSeries, number: int) -> tuple[str, str]:
-    """Return by how much a series is too short, and what to do."""
-    rows = int(panel.lengths[number])
-    if windows.min_inputs is not None:
-        return (
-            f"{_named(panel, number)} is too short: it has {rows} rows, and windows with "
-            f"min_inputs={windows.min_inputs} need {needed_rows(windows)}",
-            ". Train with a smaller min_inputs, leave it out, or pass "
-            'incomplete="nan" for rows of NaN.',
+def _read(series: Any, interface: Interface) -> FlatSeries:
+    """Return the series without a calendar, which is computed only at the last rows."""
+    # Missing values are looked for only in the last rows, too.
+    windows = replace(interface.windows, missing="drop", min_inputs=None, calendar=None)
+    fill, stored = interface.windows.handling.gaps == "fill", isinstance(series, StoredPanel)
+    if stored and fill:  # Gaps in time were filled as the store was written.
+        windows = replace(windows, missing="mask")
+    panel = read_panel(series, windows, check=False)
+    unknown = set(panel.categories or ()) - set(interface.windows.categories or ())
+    if unknown:
+        raise ValueError(
+            f"The model's windows hold no categories of the columns of text {sorted(unknown)}, so "
+            "the columns that it was trained on are unknown. Pass windows=dataset.windows, with "
+            "the dataset that the model was trained on."
         )
-    return (
-        f"{_named(panel, number)} is too short: window={windows.window}, "
-        f"sampling_rate={windows.sampling_rate} read {windows.geometry.reach} positions, and it "
-        f"has {rows}",
-        '. Leave it out, build a preset on windows with missing="mask", which masks the steps '
-        'before a series, or pass incomplete="nan" for rows of NaN.',
-    )
+    if panel.clock is None:
+        return panel
+    if stored:
+        own = series.frequencies(interface.frequency)
+        return replace(panel, clock=replace(panel.clock, filled_by=own))
+    panel = replace(panel, clock=replace(panel.clock, expected=interface.frequency))
+    return on_common_grid(panel) if fill else panel
+
+
+def _matched(series: Any, interface: Interface) -> Any:
+    """Return frames with the model's columns, in its order; anything without names unchanged."""
+    columns, stored = interface.columns, isinstance(series, StoredPanel)
+    if columns is None or not (is_frame(series) or stored):
+        return series
+    needed = collapsed((*columns.read, *columns.static), interface.windows.categories)
+    if not all(isinstance(name, str) for name in needed):
+        return series
+    if isinstance(series, list | tuple):
+        return [
+            selected(frame, needed, interface.windows, f"series[{number}]")
+            for number, frame in enumerate(series)
+        ]
+    if not stored:
+        return selected(series, needed, interface.windows, "series")
+    # The columns of a panel on disk cannot be moved.
+    own = [name for name in series.settings.names if name not in series.settings.static]
+    if sorted(needed) != sorted(series.settings.names) or needed[: len(own)] != own:
+        raise ValueError(
+            f"The model was trained on the columns {_checks.shown(needed)}, and the store has "
+            f"{_checks.shown([*own, *series.settings.static])}. Write another store from these "
+            "columns, in this order: PanelStore.write(polars.scan_parquet(...).select(...), ...)."
+        )
+    return series
+
+
+def selected(frame: Any, needed: list[str], windows: WindowSpec, what: str) -> Any:
+    """Return a frame of the needed columns, with those of ids and timestamps if there are any."""
+    table = open_frame(frame)
+    lacking = [name for name in needed if name not in table.columns]
+    if lacking:
+        raise ValueError(
+            f"{what} lacks {_checks.shown(lacking)}, of the columns {_checks.shown(needed)} that "
+            f"the model was trained on. It has {_checks.shown(list(table.columns))}: rename a "
+            "column, or add the missing ones."
+        )
+    keys = [windows.id_column, windows.time_column]
+    keys = [name for name in keys if name in table.columns and name not in needed]
+    return table.select([*keys, *needed]).to_native()

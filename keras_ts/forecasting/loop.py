@@ -1,25 +1,40 @@
 """``Loop``: a layer that calls a model on its own outputs, one horizon per round.
 
 After each round, the outputs and the columns known ahead are appended to the inputs, and the next
-round reads the window that ends there. ``forecast`` compiles the layer, and ``Rollout`` saves and
-exports it.
+round reads the window that ends there. ``forecast`` compiles the layer, once for each model and
+shape, and ``Rollout`` saves and exports it.
 
 The inputs and the finished steps are arrays of constant shape, shifted by one horizon per round:
 converters to ONNX support concatenation, but no update in place.
 """
 
 import math
+import threading
+from collections import OrderedDict
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_ts import _keras_private
 from keras_ts._dtypes import at_least_float32
+from keras_ts._models import Run, run_by_jax, variables_of
+from keras_ts._progress import ProgressBar
+from keras_ts._typing import Array
 from keras_ts.interface import Interface
 from keras_ts.windows.arithmetic.geometry import Geometry
 from keras_ts.windows.roles import Columns
+
+# A model keeps its compiled loops under this attribute, and each loop holds the model, so that
+# Python frees them together. A dictionary from models to loops would keep every model forever, even
+# with weak keys. A compiled loop takes some megabytes, so a model keeps the last few.
+_ATTRIBUTE, _MOST_LOOPS = "keras_ts_loops", 8
+# Held while a loop is looked up or made, which is fast; the loop compiles in its first run.
+_LOOKING_UP = threading.Lock()
+# Largest numbers of rows, and of values of ``past``, in a batch.
+_MOST_ROWS, _MOST_VALUES = 1024, 1 << 24
 
 
 @dataclass(frozen=True)
@@ -44,6 +59,47 @@ class Rounds:
     sources: tuple[int, ...] | None = None
     planned: int = 0
 
+    @classmethod
+    def of(cls, interface: Interface, columns: Columns, steps: int) -> Self:
+        """Return the rounds of a forecast, or refuse a model that does not fit them.
+
+        Args:
+            interface: The model's interface.
+            columns: The columns of its inputs, with those of the calendar.
+            steps: Number of steps to forecast.
+        """
+        windows, quantiles = interface.windows, interface.quantiles
+        rounds = cls(
+            windows.geometry,
+            -(-steps // windows.horizon),
+            columns.target_shape,
+            len(quantiles or ()),
+            columns.sources,
+            len(columns.future) - columns.calendar if windows.handling.partial else 0,
+        )
+        shape = getattr(interface.model, "output_shape", None)
+        if isinstance(shape, tuple):
+            rounds.check_output(shape)
+        if rounds.count == 1:
+            return rounds
+        beyond = (
+            f"steps={steps} goes past horizon={windows.horizon}, which needs forecasts as inputs"
+        )
+        if quantiles is not None:
+            raise ValueError(
+                f"{beyond}, and the model returns quantiles: a median fed back would make those of "
+                f"later steps too narrow. Train with horizon={steps}."
+            )
+        if rounds.sources is None or windows.gap:
+            reason = f"gap={windows.gap}"
+            if not windows.gap:
+                reason = "not every column is a target, known ahead or one of a calendar"
+            raise ValueError(
+                f"{beyond}, and {reason}. Train with horizon={steps}, or with gap=0 and every "
+                "column a target or known ahead."
+            )
+        return rounds
+
     @property
     def steps(self) -> int:
         """Number of steps that all rounds forecast together."""
@@ -59,6 +115,28 @@ class Rounds:
         """The indices of the targets among the past columns, if there are several rounds."""
         assert self.sources is not None
         return [self.sources.index(target) for target in range(math.prod(self.targets))]
+
+    def check_output(self, shape: tuple[int | None, ...]) -> None:
+        """Refuse outputs that have neither the targets' shape nor all their values on one axis."""
+        geometry, quantiles = self.geometry, ""
+        ahead = shape[2:] if geometry.sequence else shape[1:]
+        kept = len(shape) >= 2 + geometry.sequence
+        if self.quantiles:
+            quantiles = f" in {self.quantiles} quantiles each"
+            kept = kept and ahead[-1] == self.quantiles
+            ahead = ahead[:-1]
+        wanted = geometry.horizon * math.prod(self.targets)
+        shaped = len(ahead) < 2 or ahead == (geometry.horizon, *self.targets)
+        if not kept or not shaped or math.prod(size or 0 for size in ahead) != wanted:
+            hint = ""
+            if len(shape) == 3 and not geometry.sequence and not quantiles:
+                hint = ' A sequence-to-sequence model takes windows with targets="sequence".'
+            raise ValueError(
+                f"The model gives outputs of shape {shape[1:]} per window; horizon="
+                f"{geometry.horizon} and targets of shape {self.targets} need {wanted} values"
+                f"{quantiles}. Build the model with that many outputs, or use the windows that it "
+                f"was trained on.{hint}"
+            )
 
 
 class Loop(keras.layers.Layer):
@@ -188,15 +266,11 @@ class Loop(keras.layers.Layer):
         return moved
 
     def _call_apart(self, inputs: Any, state: dict[int, Any]) -> tuple[Any, dict[int, Any]]:
-        """Call the model without writing to its variables.
-
-        Args:
-            inputs: The model's inputs.
-            state: Values of some variables, by the ``id`` of the variable.
+        """Call the model without writing to its variables, some of which have values in ``state``.
 
         Returns:
             The output as a horizon, and the new values of the variables that ``state`` holds or the
-            call changed.
+            call changed, by the ``id`` of the variable.
         """
         variables = self.model.variables
         values = [state.get(id(variable), variable.value) for variable in variables]
@@ -224,7 +298,7 @@ class Loop(keras.layers.Layer):
                 f"{type(output).__name__}. Pass a model that returns one array."
             )
         geometry = self.rounds.geometry
-        check_output(tuple(output.shape), self.rounds)
+        self.rounds.check_output(tuple(output.shape))
         if geometry.sequence:
             output = output[:, -1]
         ahead = ops.reshape(output, (-1, geometry.horizon, *self.rounds.step_shape))
@@ -237,69 +311,65 @@ def _where(values: Any, present: Any) -> Any:
     return values * present / present
 
 
-def check_output(shape: tuple[int | None, ...], rounds: Rounds) -> None:
-    """Refuse outputs that have neither the targets' shape nor all their values on one axis.
+class _Kept:
+    """The loops of one model, the most recently used last.
+
+    An object of a plain class, since Keras would track a dictionary or a loop as part of the model.
+    """
+
+    def __init__(self) -> None:
+        self.loops: OrderedDict[Any, Run] = OrderedDict()
+
+
+def compiled_loop(model: keras.Model, rounds: Rounds, shapes: dict[str, tuple[int, ...]]) -> Run:
+    """Return a function that runs the loop of ``model``, and compiles it in its first run.
 
     Args:
-        shape: Shape of the model's output, with the batch.
-        rounds: The rounds, which hold the shape of the targets.
+        model: The model.
+        rounds: The rounds.
+        shapes: The shapes of the inputs by their roles, without the batch.
     """
-    geometry, targets = rounds.geometry, rounds.targets
-    ahead = shape[2:] if geometry.sequence else shape[1:]
-    kept = len(shape) >= 2 + geometry.sequence
-    quantiles = ""
-    if rounds.quantiles:
-        quantiles = f" in {rounds.quantiles} quantiles each"
-        kept = kept and ahead[-1] == rounds.quantiles
-        ahead = ahead[:-1]
-    wanted = geometry.horizon * math.prod(targets)
-    shaped = len(ahead) < 2 or ahead == (geometry.horizon, *targets)
-    if not kept or not shaped or math.prod(size or 0 for size in ahead) != wanted:
-        hint = ""
-        if len(shape) == 3 and not geometry.sequence and not quantiles:
-            hint = ' A sequence-to-sequence model takes windows with targets="sequence".'
-        raise ValueError(
-            f"The model gives outputs of shape {shape[1:]} per window; horizon={geometry.horizon} "
-            f"and targets of shape {targets} need {wanted} values{quantiles}. Build the model with "
-            f"that many outputs, or use the windows that it was trained on.{hint}"
-        )
+    eager, jit = bool(model.run_eagerly), model.jit_compile
+    key = (rounds, tuple(shapes.items()), eager, jit, *variables_of(model))
+    with _LOOKING_UP:
+        if not hasattr(model, _ATTRIBUTE):
+            setattr(model, _ATTRIBUTE, _Kept())
+        loops: OrderedDict[Any, Run] = getattr(model, _ATTRIBUTE).loops
+        if key not in loops:
+            inputs = loop_inputs(model, shapes)
+            loop = keras.Model(inputs, Loop(model, rounds, unrolled=eager)(inputs), name="forecast")
+            loop.run_eagerly, loop.jit_compile = eager, jit
+            by_jax = keras.backend.backend() == "jax"
+            loops[key] = run_by_jax(loop) if by_jax else loop.predict_on_batch
+        loops.move_to_end(key)
+        while len(loops) > _MOST_LOOPS:
+            loops.popitem(last=False)
+        return loops[key]
 
 
-def checked_rounds(interface: Interface, columns: Columns, steps: int) -> Rounds:
-    """Return the rounds of a forecast, or refuse a model that does not fit them.
+def loop_inputs(model: keras.Model, shapes: dict[str, tuple[int, ...]]) -> Any:
+    """Return the inputs of a loop, as a dict if there are several."""
+    dtype = at_least_float32(model)
+    inputs = {part: keras.Input(shape, name=part, dtype=dtype) for part, shape in shapes.items()}
+    return inputs if len(inputs) > 1 else inputs["past"]
 
-    Args:
-        interface: The model's interface.
-        columns: The columns of its inputs, with those of the calendar.
-        steps: Number of steps to forecast.
+
+def predict(run: Run, inputs: dict[str, Array], progress: ProgressBar) -> Array:
+    """Return the outputs of a loop for all rows of ``inputs``.
+
+    Every new shape is compiled, so the number of rows in a batch is a power of two. The last batch
+    is filled up with its own rows.
     """
-    windows = interface.windows
-    closes = windows.handling.partial
-    rounds = Rounds(
-        windows.geometry,
-        -(-steps // windows.horizon),
-        columns.target_shape,
-        len(interface.quantiles or ()),
-        columns.sources,
-        len(columns.future) - columns.calendar if closes else 0,
-    )
-    shape = getattr(interface.model, "output_shape", None)
-    if isinstance(shape, tuple):
-        check_output(shape, rounds)
-    if rounds.count == 1:
-        return rounds
-    beyond = f"steps={steps} goes past horizon={windows.horizon}, which needs forecasts as inputs"
-    if interface.quantiles is not None:
-        raise ValueError(
-            f"{beyond}, and the model returns quantiles: a median fed back would make those of "
-            f"later steps too narrow. Train with horizon={steps}."
-        )
-    if rounds.sources is None or windows.gap:
-        reason = f"gap={windows.gap}"
-        if not windows.gap:
-            reason = "not every column is a target, known ahead or one of a calendar"
-        raise ValueError(
-            f"{beyond}, and {reason}. Train with horizon={steps}, or with gap=0 and every column a "
-            "target or known ahead."
-        )
-    return rounds
+    rows = len(inputs["past"])
+    most = min(_MOST_ROWS, max(1, _MOST_VALUES // max(1, inputs["past"][0].size)))
+    size = min(1 << (rows - 1).bit_length(), 1 << (most.bit_length() - 1))
+    outputs: list[Array] = []
+    for first in range(0, rows, size):
+        batch = {part: array[first : first + size] for part, array in inputs.items()}
+        count = min(size, rows - first)
+        if count < size:
+            batch = {part: array[np.arange(size) % count] for part, array in batch.items()}
+        out = run(batch if len(batch) > 1 else batch["past"])
+        outputs.append(np.asarray(ops.convert_to_numpy(out))[:count])
+        progress.add(count)
+    return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)

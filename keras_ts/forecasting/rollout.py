@@ -8,8 +8,7 @@ import keras
 from keras_ts import _checks
 from keras_ts._models import check_model
 from keras_ts._registration import registered, renamed
-from keras_ts.forecasting.compiled import loop_inputs
-from keras_ts.forecasting.loop import Loop, Rounds, checked_rounds
+from keras_ts.forecasting.loop import Loop, Rounds, loop_inputs
 from keras_ts.interface import Interface, remember
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset
@@ -98,7 +97,7 @@ class Rollout(keras.Model):
         interface.check_forecaster()
         columns = _columns(interface)
         interface.check_columns(columns)
-        rounds = checked_rounds(interface, columns, steps)
+        rounds = Rounds.of(interface, columns, steps)
         inputs = loop_inputs(model, columns.input_shapes(settings.geometry, steps))
         super().__init__(inputs, Loop(model, rounds, steps)(inputs), name=name)
         carried = Carried(settings, interface.columns, interface.frequency, interface.quantiles)

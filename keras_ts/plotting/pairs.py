@@ -115,7 +115,7 @@ def _draw(
     ax.plot(moments, values, color=past_color, linewidth=1.1, label=name)
     ax.plot(ahead_moments, ahead, color=color, linewidth=1.6, label="forecast" if single else None)
     for share, (low, high) in bands.items():
-        label = f"{share:.0%} band" if single else None
+        label = f"{100 * share:.4g}% band" if single else None
         ax.fill_between(ahead_moments, low, high, color=color, alpha=0.3, linewidth=0, label=label)
     if joined and single:
         ax.axvline(moments[-1], ymax=top, color=QUIET, linewidth=0.8, linestyle=":")

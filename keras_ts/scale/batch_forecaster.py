@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import IntArray
-from keras_ts.forecasting.prepared import Prepared
+from keras_ts.forecasting.forecast import Prepared
 from keras_ts.interface import Interface
 from keras_ts.scale.batches.batch import PROBLEM, Batch
 from keras_ts.scale.batches.model_file import ModelFile
@@ -140,7 +140,7 @@ class BatchForecaster:
             problems[int(good[place])] = problem
         for place in prepared.without_times():
             problems.setdefault(int(good[place]), _NO_FREQUENCY)
-        return sorted_batch.forecast_of_all(ahead, good, prepared.steps, problems)
+        return sorted_batch.forecast_of_all(ahead, good, prepared.plan.steps, problems)
 
     def schema(self, frame: Any) -> str:
         """Return the columns of the forecasts as Spark's ``applyInPandas`` takes them.

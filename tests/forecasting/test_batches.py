@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_ts import WindowedSeries, _progress, forecast
-from keras_ts.forecasting import compiled
+from keras_ts.forecasting import loop
 
 WINDOWS = WindowedSeries(4)
 
@@ -30,7 +30,7 @@ def model():
 
 @pytest.mark.parametrize("series", [1, 3, 8, 21])
 def test_every_series_once_in_batches_of_one_size(model, series, monkeypatch):
-    monkeypatch.setattr(compiled, "_MOST_ROWS", 8)
+    monkeypatch.setattr(loop, "_MOST_ROWS", 8)
     panel = [np.full(5, float(number)) for number in range(series)]
     out = forecast(model, panel, WINDOWS, steps=2)
     np.testing.assert_array_equal(out, np.repeat(np.arange(series)[:, None], 2, axis=1))
@@ -39,13 +39,13 @@ def test_every_series_once_in_batches_of_one_size(model, series, monkeypatch):
 
 
 def test_long_windows_make_small_batches(model, monkeypatch):
-    monkeypatch.setattr(compiled, "_MOST_VALUES", 9)
+    monkeypatch.setattr(loop, "_MOST_VALUES", 9)
     assert forecast(model, [np.arange(4.0)] * 5, WINDOWS).tolist() == [[3.0]] * 5
     assert max(size for size in Sized.sizes if size is not None) == 2
 
 
 def test_a_long_panel_shows_its_progress(model, monkeypatch, capsys):
-    monkeypatch.setattr(compiled, "_MOST_ROWS", 2)
+    monkeypatch.setattr(loop, "_MOST_ROWS", 2)
     forecast(model, [np.arange(4.0)] * 9, WINDOWS)
     assert capsys.readouterr().out == ""
     monkeypatch.setattr(_progress, "PATIENCE_SECONDS", 0.0)

@@ -6,7 +6,7 @@ import pytest
 
 from forecasting_models import PANEL, adding, after, sales, until
 from keras_ts import RecurrentPreset, WindowedSeries
-from keras_ts.forecasting.prepared import Prepared
+from keras_ts.forecasting.forecast import Prepared
 from keras_ts.interface import Interface
 
 PAST, FUTURE = until(sales(), 25), after(sales(), 25)

@@ -181,9 +181,9 @@ def test_columns_of_times_and_of_ids_are_told_apart():
 
 def test_array_of_quantiles():
     values = np.arange(10.0)[:, None] + [-3.0, -1.0, 0.0, 1.0, 3.0]
-    axes = plot_forecast(np.arange(5.0), values[5:], quantiles=[0.05, 0.25, 0.5, 0.75, 0.95])
+    axes = plot_forecast(np.arange(5.0), values[5:], quantiles=[0.0125, 0.25, 0.5, 0.75, 0.9875])
     texts = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert texts == ["series", "forecast", "90% band", "50% band"]
+    assert texts == ["series", "forecast", "97.5% band", "50% band"]
     assert axes.lines[1].get_ydata().tolist() == [4, 5, 6, 7, 8, 9]
     with pytest.raises(ValueError, match="quantiles must hold 5 levels"):
         plot_forecast(np.arange(5.0), values, quantiles=[0.5])

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray
 
 POINT = ("mae", "rmse", "mase", "smape")
@@ -87,7 +88,7 @@ def all_losses(
         scale: The scale of each target, as for ``scaled_errors``.
         levels: The levels of quantiles, 0.5 among them, or None for a point.
     """
-    point = predicted if levels is None else predicted[..., list(levels).index(0.5)]
+    point = points_of(predicted, levels)
     losses = {
         "mae": absolute_errors(actual, point),
         "rmse": squared_errors(actual, point),

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts._quantiles import points_of
 from keras_ts._typing import Array
 from keras_ts.evaluation.backtests.fold_store import Fold, FoldStore, described, digest
 from keras_ts.evaluation.backtests.judging import FoldJudge
@@ -317,7 +318,7 @@ def _rows(
         predictions: ``(windows, steps, targets)``, with a last axis of quantiles if there are any.
         levels: The levels of the quantiles, or None.
     """
-    points = predictions if levels is None else predictions[..., levels.index(0.5)]
+    points = points_of(predictions, levels)
     table = judged.table(points)
     series = judged.ranges.series_of(np.arange(judged.count))
     scales = np.repeat(scales[series], judged.geometry.horizon, axis=0)

@@ -4,7 +4,6 @@
 yesterday's file. Their columns have different names, which ``Fields`` finds.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any, NamedTuple
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._quantiles import level_columns
+from keras_ts._quantiles import bound_of, level_columns
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.labels import alike
 from keras_ts.windows.reading.frames import numbered, numbered_ids, open_frame
@@ -28,8 +27,6 @@ _IDS, _TIMES, _ORIGINS, _STEP = (
 )
 _ACTUAL = ("actual", "y")
 _FOLD = "fold"
-# An interval of statsforecast: "AutoETS-lo-80".
-_BOUND = re.compile(r"(.+)-(lo|hi)-([\d.]+)$")
 
 
 class Fields(NamedTuple):
@@ -108,8 +105,8 @@ class Fields(NamedTuple):
 
 
 def _is_bound(column: str, columns: Sequence[str]) -> bool:
-    match = _BOUND.match(column)
-    return match is not None and match[1] in columns
+    bound = bound_of(column)
+    return bound is not None and bound[0] in columns
 
 
 def _with_levels(
@@ -117,11 +114,6 @@ def _with_levels(
 ) -> tuple[tuple[float, ...] | None, tuple[str, ...]]:
     """Return the levels of a forecast and their columns, increasing; None and its own without."""
     by_level = {0.5: point, **level_columns(point, columns, points)}
-    for column in columns:
-        bound = _BOUND.match(column)
-        if bound is not None and bound[1] == point:
-            side = 0.5 if bound[2] == "hi" else -0.5
-            by_level[round(0.5 + side * float(bound[3]) / 100, 6)] = column
     if len(by_level) == 1:
         return None, (point,)
     levels = tuple(sorted(by_level))

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.evaluation.arithmetic.row_index import RowIndex
 from keras_ts.evaluation.forecasters.table import Fields, ForecastTable, Times
 from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.windows.arithmetic.labels import places_of
+from keras_ts.windows.arithmetic.rows import Rows
 
 
 def on_windows(
@@ -43,9 +44,9 @@ def on_windows(
             f"{name} must say which rows it forecasts, in a column {spec.time_column or 'target'!r}"
             f". It has {_checks.shown(read.columns)}."
         )
-    places = _Places(judged)
-    target = places.flat(series, read.times(fields.time))
-    window, step = _windows_and_steps(read, fields, judged, places, series, target)
+    rows = _Rows(judged)
+    target = rows.flat(series, read.times(fields.time))
+    window, step = _windows_and_steps(read, fields, judged, rows, series, target)
     values = read.forecasts(fields)
     if not np.isfinite(values).any():
         raise ValueError(f"{name} has no forecast that is a number.")
@@ -63,8 +64,7 @@ def on_windows(
         )
     forecasts = np.full((judged.count, judged.geometry.horizon, *values.shape[1:]), np.nan)
     forecasts[window, step] = values[usable]
-    points = forecasts if fields.levels is None else forecasts[..., fields.levels.index(0.5)]
-    _refuse_actual(name, points, judged.targets())
+    _refuse_actual(name, points_of(forecasts, fields.levels), judged.targets())
     return forecasts, fields.levels
 
 
@@ -79,26 +79,20 @@ def _refuse_actual(name: str, forecasts: Array, actual: Array) -> None:
         )
 
 
-class _Places:
-    """The flat positions of the rows of a panel, by series and time."""
+class _Rows:
+    """The rows of a panel by series and time, or by their positions in the series."""
 
     def __init__(self, judged: JudgedWindows) -> None:
-        self._panel = judged.panel
-        clock = judged.panel.clock
-        if clock is not None:
-            rows = np.repeat(np.arange(len(judged.labels)), judged.panel.lengths)
-            self._index = RowIndex(rows, clock.times)
+        panel, clock = judged.panel, judged.panel.clock
+        series = np.repeat(np.arange(len(panel.lengths)), panel.lengths)
+        own = np.arange(len(series)) - panel.offsets[series] if clock is None else clock.times
+        self._times = Times("the series", own, clock is not None and bool(clock.zones))
+        self._rows = Rows(series, own)
 
     def flat(self, series: IntArray, times: Times) -> IntArray:
         """Return the flat position of each time in its series, -1 if it has no such row."""
-        clock, values = self._panel.clock, times.values
-        if clock is None:
-            Times("the series", self._panel.offsets, zoned=False).check_alike(times)
-            flat = self._panel.offsets[series] + values
-            inside = (values >= 0) & (values < self._panel.lengths[series]) & (series >= 0)
-            return np.where(inside, flat, -1).astype(np.int64)
-        Times("the series", clock.times, bool(clock.zones)).check_alike(times)
-        return self._index.places(series, values)
+        self._times.check_alike(times)
+        return self._rows.locate(series, times.values)
 
 
 def _series(read: ForecastTable, fields: Fields, judged: JudgedWindows) -> IntArray:
@@ -121,7 +115,7 @@ def _windows_and_steps(
     read: ForecastTable,
     fields: Fields,
     judged: JudgedWindows,
-    places: _Places,
+    rows: _Rows,
     series: IntArray,
     target: IntArray,
 ) -> tuple[IntArray, IntArray]:
@@ -129,7 +123,7 @@ def _windows_and_steps(
     gap = judged.geometry.gap
     present: BoolArray = target >= 0
     if fields.origin is not None:
-        origin = places.flat(series, read.times(fields.origin))
+        origin = rows.flat(series, read.times(fields.origin))
         present = present & (origin >= 0)
     elif fields.step is not None:
         origin = target - gap - read.steps(fields.step)
@@ -137,13 +131,9 @@ def _windows_and_steps(
         origin = target - gap - 1
     else:
         origin = _one_run(read, judged, series, target, present) - gap - 1
-    origins = judged.origins()
-    order = np.argsort(origins, kind="stable")
-    place = np.minimum(np.searchsorted(origins, origin, sorter=order), len(origins) - 1)
-    window = order[place]
-    own = present & (origins[window] == origin)
-    own &= judged.ranges.series_of(window) == series
-    return np.where(own, window, -1), target - origin - gap - 1
+    windows = Rows(judged.ranges.series_of(np.arange(judged.count)), judged.origins())
+    window = windows.locate(np.where(present, series, -1), origin)
+    return window, target - origin - gap - 1
 
 
 def _one_run(

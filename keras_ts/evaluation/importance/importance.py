@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.arithmetic.metrics import absolute_errors
 from keras_ts.evaluation.arithmetic.verdict import Skill, skill
@@ -232,8 +233,8 @@ class _Measured:
                         self._increases[place, rows] += increases / repeats
                         self._changed[place] = True
                         self._moved[place] |= bool((moved != original).any())
-                        points = self._points(moved) != self._points(original)
-                        self._moved_points[place] |= bool(points.any())
+                        before, after = (points_of(p, self._quantiles) for p in (original, moved))
+                        self._moved_points[place] |= bool((after != before).any())
                     bar.add(len(block.series))
 
     def rows(self) -> list[Row]:
@@ -297,13 +298,9 @@ class _Measured:
         predicted = self._judged.predictions(name, self._model, self._quantiles, block)
         return where_present(name, predicted, present)
 
-    def _points(self, predicted: Array) -> Array:
-        """Return the point forecasts: of quantiles, the medians."""
-        return predicted if self._quantiles is None else predicted[..., self._quantiles.index(0.5)]
-
     def _absolute(self, block: Block, predicted: Array, present: BoolArray) -> Array:
         """Return the absolute error of each window: missing targets add 0, as in ``Tally``."""
-        errors = absolute_errors(block.actual, self._points(predicted))
+        errors = absolute_errors(block.actual, points_of(predicted, self._quantiles))
         errors = errors / self._scales[block.series][:, None]
         means: Array = np.where(present, errors, 0.0).mean(axis=(1, 2))
         return means

@@ -13,6 +13,7 @@ from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.windows.arithmetic.labels import places_of
+from keras_ts.windows.arithmetic.rows import Rows
 
 
 def common_windows(names: Sequence[str], judged: Sequence[JudgedWindows]) -> list[JudgedWindows]:
@@ -30,20 +31,18 @@ def common_windows(names: Sequence[str], judged: Sequence[JudgedWindows]) -> lis
         _check_alike(names[0], first, name, other)
     if all(other is first for other in judged):
         return list(judged)
-    keys = _keys(judged)
-    shared = keys[0]
-    for own in keys[1:]:
-        shared = shared[np.isin(shared, own)]
-    if not len(shared):
+    series, moments = _places(first)
+    found = [
+        Rows(*_places(one)).locate(places_of(first.labels, one.labels)[series], moments)
+        for one in judged
+    ]
+    shared = np.logical_and.reduce([windows >= 0 for windows in found])
+    if not shared.any():
         raise ValueError(
             f"{_listed(names)} have no window in common: no series and origin is in all of them. "
             "Split the same table at the same border for each."
         )
-    chosen = []
-    for one, own in zip(judged, keys, strict=True):
-        order = np.argsort(own, kind="stable")
-        chosen.append(one.only(order[np.searchsorted(own[order], shared)]))
-    return chosen
+    return [one.only(windows[shared]) for one, windows in zip(judged, found, strict=True)]
 
 
 def common_steps(names: Sequence[str], judged: Sequence[JudgedWindows]) -> list[slice]:
@@ -63,28 +62,12 @@ def common_steps(names: Sequence[str], judged: Sequence[JudgedWindows]) -> list[
     return [slice(begin - int(one.ahead[0]), end - int(one.ahead[0])) for one in judged]
 
 
-def _keys(judged: Sequence[JudgedWindows]) -> list[IntArray]:
-    """Return one number for each window, the same for the same series and origin."""
-    series = []
-    for one in judged:
-        # Series that the first dataset lacks get numbers below 0 and fit nothing.
-        numbers = places_of(one.labels, judged[0].labels)
-        series.append(numbers[one.ranges.series_of(np.arange(one.count))])
-    moments = [_moments(one) for one in judged]
-    distinct, ranks = np.unique(np.concatenate(moments), return_inverse=True)
-    ends = np.cumsum([len(own) for own in moments])[:-1]
-    return [
-        numbers * len(distinct) + rank
-        for numbers, rank in zip(series, np.split(ranks, ends), strict=True)
-    ]
-
-
-def _moments(judged: JudgedWindows) -> Array:
-    """Return the timestamp of every origin, or its position in its series."""
-    flat = judged.origins()
+def _places(judged: JudgedWindows) -> tuple[IntArray, Array]:
+    """Return the series and origin of every window: its timestamp, or its position."""
+    flat, series = judged.origins(), judged.ranges.series_of(np.arange(judged.count))
     if judged.panel.clock is not None:
-        return judged.panel.clock.times[flat]
-    return flat - judged.panel.offsets[judged.ranges.series_of(np.arange(judged.count))]
+        return series, judged.panel.clock.times[flat]
+    return series, flat - judged.panel.offsets[series]
 
 
 def _check_alike(name: str, first: JudgedWindows, other_name: str, other: JudgedWindows) -> None:

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
-from keras_ts.evaluation.arithmetic.row_index import RowIndex
 from keras_ts.evaluation.forecasters.table import Fields, ForecastTable
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.arithmetic.labels import places_of
+from keras_ts.windows.arithmetic.rows import Rows
 from keras_ts.windows.reading.clock import Clock, as_written
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.zone import Zone
@@ -41,10 +41,10 @@ class Keys:
         if not len(other.series):
             return np.full(len(self.series), -1)
         other._times.check_alike(self._times)
-        index = RowIndex(other.series, other._times.values)
-        other._refuse_twice(index)
+        rows = Rows(other.series, other._times.values)
+        other._refuse_twice(rows)
         series = places_of(self.labels, other.labels)[self.series]
-        return index.places(series, self._times.values)
+        return rows.locate(series, self._times.values)
 
     def all_later_than(self, other: "Keys") -> bool:
         """Return True if each row of a known series is later than all its rows in another table."""
@@ -60,11 +60,11 @@ class Keys:
     def refuse_twice(self, origins: IntArray) -> None:
         """Refuse two forecasts of one id and time from the same origin."""
         apart = self.series * (origins.max() + 1) + origins
-        self._refuse_twice(RowIndex(apart, self._times.values))
+        self._refuse_twice(Rows(apart, self._times.values))
 
-    def _refuse_twice(self, index: RowIndex) -> None:
-        """Refuse two rows of one place in an index of these rows."""
-        row = index.twice
+    def _refuse_twice(self, rows: Rows) -> None:
+        """Refuse two rows of one place."""
+        row = rows.twice
         if row is None:
             return
         cure = "Keep one row for each id and time."

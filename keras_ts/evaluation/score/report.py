@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.arithmetic.metrics import absolute_errors, scaled_errors
 from keras_ts.evaluation.reports.frames import as_frame
@@ -151,7 +152,7 @@ def _judged(
         return None, ""
     if promise.by == "mase" and np.isnan(scales).all():
         return None, "The scorecard promises a MASE: pass train= to compare this one with it."
-    point = predicted if levels is None else predicted[..., levels.index(0.5)]
+    point = points_of(predicted, levels)
     errors, expected = absolute_errors(actual, point), np.isfinite(point)
     if promise.by == "mase":
         errors, expected = scaled_errors(actual, point, scales), expected & np.isfinite(scales)

@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_ts.evaluation.arithmetic.row_index import RowIndex
+from keras_ts.windows.arithmetic.rows import Rows
 
-ROWS = st.lists(st.tuples(st.integers(0, 3), st.integers(-5, 5)), min_size=1, max_size=20)
+ROWS = st.lists(st.tuples(st.integers(0, 3), st.integers(-5, 5)), max_size=20)
 WANTED = st.lists(st.tuples(st.integers(-1, 4), st.integers(-7, 7)), max_size=20)
 
 
@@ -18,16 +18,15 @@ def test_rows_are_found_as_by_a_loop(rows, wanted, dated):
     )
     if dated:
         times, moments = times.astype("M8[D]"), moments.astype("M8[D]").astype("M8[h]")
-    index = RowIndex(series, times)
+    index = Rows(series, times)
     assert index.twice is None
-    places = index.places(others, moments)
+    places = index.locate(others, moments)
     assert places.tolist() == [rows.index(row) if row in rows else -1 for row in wanted]
 
 
 @given(ROWS)
 def test_a_row_that_stands_twice_is_named(rows):
-    series, times = np.array(rows).T
-    twice = RowIndex(series, times).twice
+    twice = Rows(*np.array(rows, np.int64).reshape(-1, 2).T).twice
     if len(set(rows)) == len(rows):
         assert twice is None
     else:

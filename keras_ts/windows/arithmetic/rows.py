@@ -1,16 +1,21 @@
-"""Finds rows by series and time, among millions of them. Plain NumPy, without a framework."""
+"""``Rows``: finds the rows of series at times, among millions of them.
+
+A plan is matched with the steps that follow a series, a forecast with the rows that came, a table
+with windows. All ask here, so that a row that is missing or stands twice is noticed alike. Labels
+become numbers of series by ``places_of``.
+"""
 
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
 
 
-class RowIndex:
-    """Rows by their series and time.
+class Rows:
+    """Rows by their series and time, in any order.
 
     Args:
         series: ``(rows,)``, the number of each row's series, 0 or more.
-        times: ``(rows,)``, its timestamp or number.
+        times: ``(rows,)``, its timestamp or number; NaT and NaN are never found.
     """
 
     def __init__(self, series: IntArray, times: Array) -> None:
@@ -25,13 +30,15 @@ class RowIndex:
         same = np.flatnonzero(np.diff(self._keys) == 0)
         return int(self._order[same[0]]) if len(same) else None
 
-    def places(self, series: IntArray, times: Array) -> IntArray:
+    def locate(self, series: IntArray, times: Array) -> IntArray:
         """Return the row of each series and time, -1 where there is none.
 
         Args:
             series: Numbers of series; below 0 there is no row.
             times: Timestamps or numbers of the same kind as those of the rows.
         """
+        if not len(self._keys):
+            return np.full(len(series), -1)
         rank = np.minimum(np.searchsorted(self._times, times), len(self._times) - 1)
         wanted = series * len(self._times) + rank
         place = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
