@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from keras_ts._typing import Array
-from keras_ts.windows.arithmetic.frequencies import Frequencies
+from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.reading.continued import continued, own_frequencies, refuse_unreached
 from keras_ts.windows.reading.flat_series import FlatSeries
 

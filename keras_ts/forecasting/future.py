@@ -9,8 +9,8 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.forecasting.following import Following
 from keras_ts.forecasting.history import History
 from keras_ts.windows.arithmetic.cycles import waves
-from keras_ts.windows.reading.calendar import checked_front, refuse_slips
-from keras_ts.windows.reading.continued import refuse_irregular
+from keras_ts.windows.reading.calendar import checked_front, refuse_uncounted
+from keras_ts.windows.reading.irregular import refuse_without
 
 
 def inputs_of(
@@ -74,7 +74,7 @@ def _calendar(
         if without.any():
             need = f"calendar={_checks.shown(history.windows.calendar)} goes on at"
             number = int(chosen[without.argmax()])
-            refuse_irregular(panel, number, need, f"time_column={history.windows.time_column!r}")
+            refuse_without(panel, number, need, history.windows)
         shown = np.concatenate([panel.clock.shown[history.rows], following.shown[chosen]], axis=1)
         if periods:
             past = panel.clock.times[history.rows]
@@ -96,19 +96,9 @@ def _numbers(history: History, following: Following, times: Array, shown: Array)
     own = following.frequencies.codes[history.chosen]
     numbers = np.zeros(times.shape)
     calendar = f"calendar={_checks.shown(windows.calendar)}"
-    column = f"time_column={windows.time_column!r}"
-    if (own < 0).any():
-        number = int(history.chosen[(own < 0).argmax()])
-        refuse_irregular(panel, number, f"{calendar} counts steps of", column)
-    slips = clock.slips(following.frequencies)[history.chosen]
+    refuse_uncounted(panel, following.frequencies, history.chosen, calendar, windows)
     for code, frequency in enumerate(following.frequencies.kinds):
         rows = np.flatnonzero(own == code)
-        if frequency.unusual:
-            apart = frequency.apart_by_clocks(times[rows], shown[rows])
-            moved = slips[rows] | (apart != apart[:, :1]).any(axis=1)
-            if moved.any():
-                number = int(history.chosen[rows[moved.argmax()]])
-                refuse_slips(panel, number, frequency, calendar, column)
         numbers[rows] = frequency.numbers(times[rows], shown[rows])
     return numbers
 

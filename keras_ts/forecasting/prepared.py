@@ -27,9 +27,9 @@ from keras_ts.forecasting.history import History
 from keras_ts.forecasting.loop import Rounds, checked_rounds
 from keras_ts.forecasting.plan import check_future, values_ahead
 from keras_ts.interface import Interface
-from keras_ts.windows.reading.common_grid import on_common_grid
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.reader import is_frame, read_panel
+from keras_ts.windows.reading.regular import on_common_grid
 from keras_ts.windows.reading.stored import StoredPanel
 
 
