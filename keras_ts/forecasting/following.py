@@ -9,15 +9,11 @@ from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.forecasting.history import History
 from keras_ts.windows.arithmetic.cycles import waves
-from keras_ts.windows.arithmetic.frequencies import Frequencies
-from keras_ts.windows.reading.calendar import checked_front, refuse_slips
-from keras_ts.windows.reading.continued import (
-    continued,
-    own_frequencies,
-    refuse_irregular,
-    refuse_unreached,
-)
+from keras_ts.windows.arithmetic.frequency import Frequencies
+from keras_ts.windows.reading.calendar import checked_front, refuse_uncounted
+from keras_ts.windows.reading.continued import continued, own_frequencies, refuse_unreached
 from keras_ts.windows.reading.flat_series import FlatSeries
+from keras_ts.windows.reading.irregular import refuse_without
 
 
 @dataclass(frozen=True)
@@ -82,7 +78,7 @@ def calendar_of(
         if without.any():
             need = f"calendar={_checks.shown(windows.calendar)} goes on at"
             number = int(chosen[without.argmax()])
-            refuse_irregular(panel, number, need, f"time_column={windows.time_column!r}")
+            refuse_without(panel, number, need, windows)
         shown = np.concatenate([panel.clock.shown[history.rows], following.shown[chosen]], axis=1)
         named = [isinstance(cycle, str) for cycle in cycles]
         if not all(named):
@@ -101,21 +97,14 @@ def calendar_of(
 
 def _numbers(history: History, following: Following, times: Array, shown: Array) -> Array:
     """Return the numbers of rows, counted at each series' own frequency."""
-    panel, windows, clock = history.panel, history.windows, history.panel.clock
-    assert clock is not None
     own = following.frequencies.codes[history.chosen]
     numbers = np.zeros(times.shape)
-    slips = clock.slips(following.frequencies)[history.chosen]
+    calendar = f"calendar={_checks.shown(history.windows.calendar)}"
+    refuse_uncounted(
+        history.panel, following.frequencies, history.chosen, calendar, history.windows
+    )
     for code, frequency in enumerate(following.frequencies.kinds):
         rows = np.flatnonzero(own == code)
-        if frequency.unusual:
-            apart = frequency.apart_by_clocks(times[rows], shown[rows])
-            moved = slips[rows] | (apart != apart[:, :1]).any(axis=1)
-            if moved.any():
-                number = int(history.chosen[rows[moved.argmax()]])
-                calendar = f"calendar={_checks.shown(windows.calendar)}"
-                column = f"time_column={windows.time_column!r}"
-                refuse_slips(panel, number, frequency, calendar, column)
         numbers[rows] = frequency.numbers(times[rows], shown[rows])
     return numbers
 

@@ -15,11 +15,10 @@ from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.interface import Interface
 from keras_ts.windows.arithmetic.categories import collapsed
-from keras_ts.windows.reading.common_grid import on_common_grid
 from keras_ts.windows.reading.flat_series import FlatSeries, column_at
 from keras_ts.windows.reading.frames import open_frame
 from keras_ts.windows.reading.reader import is_frame, read_panel
-from keras_ts.windows.reading.regular import with_missing_last_rows
+from keras_ts.windows.reading.regular import on_common_grid, with_missing_last_rows
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import WindowSpec
