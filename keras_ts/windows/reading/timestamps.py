@@ -47,7 +47,9 @@ def read_timestamps(timestamps: Any) -> Clock:
     if column.times.dtype.kind != "M":
         raise TypeError(f"timestamps must hold dates. Received {column.times.dtype}.")
     zones = () if column.zone is None else (column.zone,)
-    return Clock(column.times, np.array([0, len(column.times)]), column.local_times, zones)
+    library = "numpy" if _is_numpy(timestamps) else type(timestamps).__module__.partition(".")[0]
+    ends = np.array([0, len(column.times)])
+    return Clock(column.times, ends, column.local_times, zones, library=library)
 
 
 def as_column(column: Any, times: Array) -> Any:
