@@ -78,13 +78,6 @@ def kept(
 
     A few rows fit several frequencies: Monday to Friday are days, and weekdays too. Other series,
     or the rows that a model was trained on, decide between them.
-
-    Args:
-        times: As in ``inferred``.
-        offsets: As in ``inferred``.
-        local_times: As in ``inferred``.
-        own: The frequency of each series; one that does not fit ``like`` keeps it.
-        like: The frequency, or its name.
     """
     if times.dtype.kind != "M":
         return own
