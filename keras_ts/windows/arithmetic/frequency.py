@@ -209,7 +209,7 @@ def is_name(text: str) -> bool:
     units = "|".join([*_NANOSECONDS, "weekday"])
     months = r"(month start|month end|day \d+ of the month)(, every \d+ months)?"
     numbers = r"steps of \d+(e\+\d+)?"
-    return fullmatch(rf"\d+ ({units})s?({_IN_UTC})?|{months}|{numbers}", text) is not None
+    return fullmatch(rf"\d+ ({units})s?|\d+ days?{_IN_UTC}|{months}|{numbers}", text) is not None
 
 
 def numbering(frequency: str | None, column: str | None) -> str:

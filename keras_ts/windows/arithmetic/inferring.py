@@ -1,7 +1,9 @@
 """Infers the frequency of each series from its timestamps, and finds its gaps: pure NumPy.
 
 The regular step of a series is its most frequent one. Steps are counted in units of time or in the
-days of a rule, whichever leaves the series the fewest gaps. The last rows of a series should have
+days of a rule, whichever leaves the series the fewest gaps. A series has a frequency if more than
+half of its steps are the regular one, and at most a fifth are no whole number of it: third Fridays
+are 28 days apart more often than not. The last rows of a series should have
 the frequency of all its rows, even if the clock is not changed within them. So where two counts
 leave equally few gaps, months go before days, and local days before 24 hours.
 """
@@ -42,8 +44,6 @@ def inferred(
 ) -> tuple[IntArray, Frequencies]:
     """Return the positions that do not follow by the regular step, and each series' frequency.
 
-    A series has a frequency if more than half of its steps are the regular one.
-
     Args:
         times: Timestamps or whole numbers, increasing within each series; in UTC with a time zone.
         offsets: Flat start of each series, and the end of the last.
@@ -78,13 +78,6 @@ def kept(
 
     A few rows fit several frequencies: Monday to Friday are days, and weekdays too. Other series,
     or the rows that a model was trained on, decide between them.
-
-    Args:
-        times: As in ``inferred``.
-        offsets: As in ``inferred``.
-        local_times: As in ``inferred``.
-        own: The frequency of each series; one that does not fit ``like`` keeps it.
-        like: The frequency, or its name.
     """
     if times.dtype.kind != "M":
         return own
@@ -109,8 +102,9 @@ def _of_block(
 ) -> tuple[BoolArray, Frequencies]:
     """Return flags of the uneven steps, and the frequency of each series."""
     starts = distinct(offsets)  # Without empty series.
-    uneven, steps, chosen = _fewest_gaps(times, starts, local_times, ways)
-    regular = 2 * _per_series(~uneven, starts) > np.diff(starts) + 1
+    uneven, steps, odd, chosen = _fewest_gaps(times, starts, local_times, ways)
+    lengths = np.diff(starts)
+    regular = (2 * _per_series(~uneven, starts) > lengths + 1) & (5 * odd < lengths)
     kinds: list[Frequency] = []
     codes, filled = np.full(len(offsets) - 1, -1), np.flatnonzero(np.diff(offsets))
     for number in np.unique(chosen[regular]).tolist():
@@ -142,17 +136,17 @@ def _of_one_rule(
 
 def _fewest_gaps(
     times: Array, offsets: IntArray, local_times: Array | None, ways: tuple[_Way, ...]
-) -> tuple[BoolArray, Array, IntArray]:
+) -> tuple[BoolArray, Array, IntArray, IntArray]:
     """Count the steps of each series in the way that leaves it the fewest gaps.
 
     Returns:
-        Flags of the uneven steps; and, for each series, its regular step and the place of its rule
-        among ``_NAMES``.
+        Flags of the uneven steps; and, for each series, its regular step, the number of steps that
+        are no whole number of it, and the place of its rule among ``_NAMES``.
     """
-    uneven, usual = _uneven(times, offsets)
+    uneven, usual, odd = _uneven(times, offsets)
     steps, chosen = usual.copy(), np.zeros(len(usual), np.int64)
     if times.dtype.kind != "M":
-        return uneven, steps, chosen
+        return uneven, steps, odd, chosen
     fewest = _per_series(uneven, offsets)
     apart = usual.view(np.diff(times).dtype)
     clock = times if local_times is None else local_times
@@ -167,14 +161,24 @@ def _fewest_gaps(
         ticks, holds = times[rows], np.ones(len(inner) - 1, bool)
         if name is not None:
             ticks, holds = _in_days(RULES[name], clock[rows], times[rows], inner)
-        flags, step = _uneven(ticks, inner)
+        flags, step, off = _uneven(ticks, inner)
         left = _per_series(flags, inner)
         better = holds & ((left <= fewest[tried]) if first else (left < fewest[tried]))
         fewest[tried] = np.where(better, left, fewest[tried])
         steps[tried] = np.where(better, step, steps[tried])
+        odd[tried] = np.where(better, off, odd[tried])
         chosen[tried] = np.where(better, _NAMES.index(name), chosen[tried])
         uneven[rows] = np.where(per_row(better, inner), flags, uneven[rows])
-    return uneven, steps, chosen
+    if local_times is not None and (fewest[chosen == 0] > 0).any():
+        # Hours that a clock shows are no fixed step, however few of them its changes move. But if
+        # a step is no longer than a change, a missing row would look like one.
+        apart, shown = np.diff(times), np.diff(local_times)
+        left = _per_series(_uneven(local_times, offsets)[0], offsets)
+        holds = np.append(True, shown > np.abs(shown - apart))
+        holds[offsets[:-1]] = True
+        by_clock = (left < fewest) & np.logical_and.reduceat(holds, offsets[:-1])
+        odd[by_clock & (chosen == 0)] = len(times)
+    return uneven, steps, odd, chosen
 
 
 def _in_days(rule: Rule, clock: Array, utc: Array, offsets: IntArray) -> tuple[IntArray, BoolArray]:
@@ -195,8 +199,8 @@ def _in_days(rule: Rule, clock: Array, utc: Array, offsets: IntArray) -> tuple[I
     return number, np.logical_and.reduceat(holds, offsets[:-1])
 
 
-def _uneven(ticks: Array, offsets: IntArray) -> tuple[BoolArray, Array]:
-    """Return flags of the steps other than the series' most frequent one, and that step."""
+def _uneven(ticks: Array, offsets: IntArray) -> tuple[BoolArray, Array, IntArray]:
+    """Return flags of steps other than the usual one; it; and how many are no multiple of it."""
     # Ticks increase, so modulo 2**64 every difference is exact.
     ticks = ticks.view(np.uint64)
     steps = np.zeros_like(ticks)
@@ -204,7 +208,10 @@ def _uneven(ticks: Array, offsets: IntArray) -> tuple[BoolArray, Array]:
     usual = _most_frequent(steps, offsets)
     uneven = steps != per_row(usual, offsets)
     uneven[offsets[:-1]] = False
-    return uneven, usual
+    rows = np.flatnonzero(uneven)
+    series = np.searchsorted(offsets, rows, side="right") - 1
+    odd = steps[rows] % np.maximum(usual[series], np.uint64(1)) != 0
+    return uneven, usual, np.bincount(series[odd], minlength=len(usual))
 
 
 def _most_frequent(steps: Array, offsets: IntArray) -> Array:

@@ -112,12 +112,8 @@ class Clock:
         """Return timestamps in UTC and by the clocks of their zones; NaT where those do not reach.
 
         A local time that is skipped as the clock is put forward becomes as much later. Of one that
-        occurs twice, the first is returned.
-
-        Args:
-            times: Timestamps.
-            local: True for those that are local times.
-            series: The series of each. Both broadcast to the shape of ``times``.
+        occurs twice, the first is returned. ``local`` and ``series``, which say what each of the
+        times is, broadcast to their shape.
         """
         if not self.zones:
             return times, times

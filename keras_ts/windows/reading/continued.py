@@ -40,11 +40,6 @@ def continued(
 ) -> tuple[IntArray, IntArray, Array, Array]:
     """Continue all series that have rows and a frequency; those that continue equally, once.
 
-    Args:
-        panel: The series, with a clock.
-        frequencies: The frequency of each series, or None.
-        rows: Number of timestamps after the last row of each series.
-
     Returns:
         The numbers of these series; the place of each one's continuation; and the continuations in
         UTC and by the clock of the time zone, in the order of their first series. Past the range

@@ -54,20 +54,22 @@ def refuse_gaps(panel: FlatSeries, gaps: IntArray, spec: WindowSpec) -> None:
     row = int(gaps[0])
     number = int(np.searchsorted(panel.offsets, row, side="right")) - 1
     where = "" if panel.single else f" in {panel.series(number)}"
-    frequency, steps, whole = clock.frequencies[number], 0, False
+    frequency, whole = clock.frequencies[number], False
     if frequency is None:
-        seen = f"{_seen(panel, number)}. "
+        seen = f"{where}: {_seen(panel, number)}"
     else:
         times = clock.shown if frequency.local else clock.times
         [steps], [whole] = frequency.apart(times[row - 1 : row + 1])
-        seen = f"the steps there are {str(frequency)!r}, and that is "
-        seen += f"{steps} of them. " if whole else "no whole number of them. "
+        seen = (
+            f", the first from {clock.written(row - 1)} to {clock.written(row)}{where}: the steps "
+            f"there are {str(frequency)!r}, and that is {steps if whole else 'no whole number'} of "
+            "them"
+        )
     raise ValueError(
         f"time_column={spec.time_column!r} has {len(gaps)} irregular step"
-        f"{'s' * (len(gaps) > 1)}, the first from {clock.written(row - 1)} to "
-        f"{clock.written(row)}{where}: {seen}"
-        f'{_cure(panel, number, spec, whole)} Or pass missing="drop" to leave out the windows that '
-        'cross a gap, or missing="keep" to count rows instead of time.'
+        f"{'s' * (len(gaps) > 1)}{seen}. {_cure(panel, number, spec, whole)} Or pass "
+        'missing="drop" to leave out the windows that cross a gap, or missing="keep" to count rows '
+        "instead of time."
     )
 
 
@@ -77,7 +79,7 @@ def refuse_without(
     """Raise the error for a series without a frequency; it begins with what needs one."""
     column = "timestamps" if spec is None else f"time_column={spec.time_column!r}"
     raise ValueError(
-        f"{need} a series' own frequency, and {panel.series(number)} has none by {column}: "
+        f"{need} a series' own frequency, and {panel.series(number)} has none: by {column} it has "
         f"{_seen(panel, number)}. {cure}{_cure(panel, number, spec)}"
     )
 
@@ -91,29 +93,33 @@ def _seen(panel: FlatSeries, number: int) -> str:
     clock, rows = _own(panel, number)
     times = clock.shown[rows]
     if len(times) < 2:
-        return f"it has {len(times)} timestamp{'s' * (len(times) != 1)} there"
+        return f"{len(times)} timestamp{'s' * (len(times) != 1)}"
     local = None if clock.local_times is None else clock.local_times[rows]
     uneven, _ = inferred(clock.times[rows], np.array([0, len(times)]), local)
     steps = [int(np.setdiff1d(np.arange(1, len(times)), uneven)[0]), *uneven[:1].tolist()]
     unit = np.datetime_data(times.dtype)[0] if times.dtype.kind == "M" else ""
     lengths = np.diff(times).astype(np.int64)
+    if len(set(lengths[np.array(steps) - 1])) < 2:  # Its clock was changed.
+        lengths = np.diff(clock.times[rows]).astype(np.int64)
     told = [
         f"{Frequency(int(lengths[row - 1]), unit=unit)} from "
         f"{clock.written(rows.start + row - 1)} to {clock.written(rows.start + row)}"
         for row in sorted(steps)
     ]
-    return f"the steps are {', but '.join(told)}, and none makes up more than half"
+    return f"{', but '.join(told)}, and no step is regular"
 
 
 def _cure(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool = False) -> str:
     """Return the line that mends an irregular series, or one whose rows are missing alone."""
     clock, rows = _own(panel, number)
     times = clock.shown[rows]
-    if len(times) < 3 or times.dtype.kind != "M" or spec is None:
+    if len(times) < 3 or times.dtype.kind != "M":
         return _MASK if whole else "Insert the missing rows, or leave that series out."
-    column, polars = shown(spec.time_column), clock.library == "polars"
+    polars, column = clock.library == "polars", "" if spec is None else shown(spec.time_column)
 
     def line(of_pandas: str, of_polars: str) -> str:
+        if spec is None:
+            return f"timestamps = timestamps.dt.{of_polars if polars else of_pandas}."
         if polars:
             return f"frame = frame.with_columns(pl.col({column}).dt.{of_polars})."
         return f"frame[{column}] = frame[{column}].dt.{of_pandas}."
@@ -138,7 +144,7 @@ def _cure(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool =
     if step is not None and step[2]:
         round_to = line(f"{step[2]}({step[0]!r})", f"{_IN_POLARS[step[2]]}({step[1]!r})")
         return f"The times jitter. Round them: {round_to}"
-    if step is None:
+    if step is None or spec is None:
         return "Resample them to a regular step, or leave that series out."
     ids = "" if spec.id_column is None else shown(spec.id_column)
     if polars:
@@ -156,9 +162,7 @@ def _cure(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool =
 
 def _step(times: Array) -> tuple[str, str, str] | None:
     """Return the step of times, as pandas and polars write it, and what rounds to it, or ""."""
-    seconds = times.astype(np.int64) * (
-        np.timedelta64(1, np.datetime_data(times.dtype)[0]) / _SECOND
-    )
+    seconds = (times - np.datetime64(0, "s")) / _SECOND
     steps = np.diff(seconds)
     even = not (steps % steps.min()).any()  # Rows are missing.
     usual = float(steps.min() if even else np.median(steps))

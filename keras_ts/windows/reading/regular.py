@@ -74,11 +74,6 @@ def mean_steps(panel: FlatSeries, rows: tuple[IntArray, IntArray], lag: int = 1)
     The values of a step are ``lag`` apart on the grid of their series, whatever rows are given: of
     a shop that is closed on Sundays, values 7 apart are those of one weekday. The rows of a series
     without a frequency are counted.
-
-    Args:
-        panel: The series.
-        rows: The rows to read: the first flat position of each series, and that after the last.
-        lag: Places on the grid between the values of a step. Defaults to 1.
     """
     clock: Any = panel.clock
     places = None
@@ -117,14 +112,10 @@ def _steps(clock: Any, gaps: IntArray) -> tuple[IntArray, BoolArray]:
 
 
 def _laid_out(panel: FlatSeries, steps: IntArray, place: IntArray, offsets: IntArray) -> FlatSeries:
-    """Return the panel with its rows at other places, and missing rows in between.
+    """Return the panel with its rows at new flat positions, and missing rows in between.
 
-    Args:
-        panel: The series, with a clock.
-        steps: How many steps each row is after the one before it.
-        place: The new flat position of each row. Rows whose place is before the new start of their
-            series are left out.
-        offsets: The new flat start of each series, and the end of the last.
+    Each row is some ``steps`` after the one before it. Rows whose ``place`` is before the new start
+    of their series are left out.
     """
     clock: Any = panel.clock
     begin = per_row(offsets[:-1], panel.offsets)

@@ -43,11 +43,13 @@ def read_clock(tables: list[Any], name: str, offsets: IntArray) -> Clock:
 
 def read_timestamps(timestamps: Any) -> Clock:
     """Read dates without a frame: a NumPy array, or a column or index of pandas or polars."""
-    column = _Column(_dates(timestamps)) if _is_numpy(timestamps) else _of_frame(timestamps)
+    plain = isinstance(timestamps, np.ndarray | np.datetime64 | list | tuple)
+    column = _Column(_dates(timestamps)) if plain else _of_frame(timestamps)
     if column.times.dtype.kind != "M":
         raise TypeError(f"timestamps must hold dates. Received {column.times.dtype}.")
     zones = () if column.zone is None else (column.zone,)
-    return Clock(column.times, np.array([0, len(column.times)]), column.local_times, zones)
+    ends, library = np.array([0, len(column.times)]), type(timestamps).__module__.split(".")[0]
+    return Clock(column.times, ends, column.local_times, zones, library=library)
 
 
 def as_column(column: Any, times: Array) -> Any:
@@ -83,10 +85,6 @@ def _holds(dtype: Any, times: Array) -> bool:
     limits = np.iinfo(str(dtype).lower())
     inside: bool = bool(((times >= limits.min) & (times <= limits.max)).all())
     return inside
-
-
-def _is_numpy(timestamps: Any) -> bool:
-    return isinstance(timestamps, np.ndarray | np.datetime64 | list | tuple)
 
 
 def _dates(timestamps: Any) -> Array:

@@ -192,18 +192,18 @@ def test_frequency():
 def test_a_series_without_a_frequency_is_named_where_one_is_needed():
     days = frame_of(pd.date_range("2024-01-31", periods=9), id="a")
     one = pd.concat([days, frame_of(pd.to_datetime(["2024-01-31"]), id="b")])
-    with pytest.raises(ValueError, match=r"calendar=\[7\].*series 'b' has none.*1 timestamp there"):
+    with pytest.raises(ValueError, match=r"calendar=\[7\].*series 'b' has none.*1 timestamp"):
         _timed(id_column="id", calendar=7).build(one)
     assert _timed(id_column="id", calendar="week").count(one) == 7
     odd = frame_of(pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-05", "2024-01-13"]))
     with pytest.raises(
         ValueError,
-        match=r"the series has none by time_column='time': the steps are 1 day from 2024-01-01 to "
-        "2024-01-02, but 3 days from 2024-01-02 to 2024-01-05, and none",
+        match=r"the series has none: by time_column='time' it has 1 day from 2024-01-01 to "
+        "2024-01-02, but 3 days from 2024-01-02 to 2024-01-05, and no step",
     ):
         _timed(calendar=["week", 7], missing="keep").build(odd)
     assert _timed(calendar="year", missing="keep").count(odd) == 2
-    with pytest.raises(ValueError, match=r"cycles=\[7\].*none by timestamps: the steps are 1 day"):
+    with pytest.raises(ValueError, match=r"cycles=\[7\].*none: by timestamps it has 1 day"):
         calendar_features(odd["time"], 7)
     assert calendar_features(odd["time"][:1], "year").tolist() == [[0, 1]]
 

@@ -7,7 +7,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from keras_ts import RecurrentPreset, WindowedSeries, forecast
+from keras_ts import RecurrentPreset, WindowedSeries, calendar_features, forecast
 
 WINDOWS = WindowedSeries(2, id_column="id", time_column="t", target_columns="y", missing="mask")
 RNG = np.random.default_rng(0)
@@ -77,11 +77,6 @@ IRREGULAR = {
         "They are regular in UTC",
         "month end",
     ),
-    "weekdays in UTC": (
-        pd.date_range("2024-01-01", periods=40, freq="B", tz="UTC").tz_convert("America/New_York"),
-        "They are regular in UTC",
-        "1 weekday",
-    ),
     "six hours by the local clock": (
         pd.date_range("2024-01-01", periods=600, freq="6h").tz_localize("Europe/Berlin"),
         "They are regular without their zone",
@@ -116,6 +111,28 @@ def test_the_line_of_the_error_mends_the_table(name, library, ids):
     assert dataset.num_windows
 
 
+def test_weekdays_in_utc_are_days_with_missing_rows_or_mended():
+    times = pd.date_range("2024-01-01", periods=40, freq="B", tz="UTC")
+    frame = table(times.tz_convert("America/New_York")).drop(columns="note")
+    assert WINDOWS.build(frame).frequency == "1 day"
+    windows = WindowedSeries.from_config({**WINDOWS.get_config(), "missing": "raise"})
+    with pytest.raises(ValueError, match="They are regular in UTC") as caught:
+        windows.build(frame)
+    assert windows.build(mended(frame, str(caught.value))).frequency == "1 weekday"
+
+
+@pytest.mark.parametrize("name", ["third Fridays", "months in UTC", "six hours by the local clock"])
+def test_other_kinds_have_no_frequency_also_where_rows_are_counted(name):
+    """Their most frequent step would continue them wrongly."""
+    windows = WindowedSeries.from_config({**WINDOWS.get_config(), "missing": "keep"})
+    frame = table(IRREGULAR[name][0]).drop(columns="note")
+    assert windows.build(frame).frequency is None
+    with pytest.raises(ValueError, match=r"calendar=\(?\[?4.*own frequency, and series 0 has none"):
+        WindowedSeries.from_config({**windows.get_config(), "calendar": [4]}).build(frame)
+    with pytest.raises(ValueError, match=r"cycles=.*own frequency, and the series has none"):
+        calendar_features(frame["t"], 4)
+
+
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_several_rows_at_one_time_are_aggregated(library):
     frame = table(HOURS[:9].repeat(2), HOURS[:9])
@@ -140,10 +157,9 @@ def test_rows_out_of_order_are_sorted(library):
 def test_the_two_steps_that_disagree_are_shown():
     message = refused(table(HOURS[:9], HOURS[[0, 1, 2, 4, 6, 9, 14]]))
     assert (
-        "time_column='t' has 4 irregular steps, the first from 2024-01-02T02:00:00 to "
-        "2024-01-02T04:00:00 in series 1: the steps are 1 hour from 2024-01-02 to "
+        "time_column='t' has 4 irregular steps in series 1: 1 hour from 2024-01-02 to "
         "2024-01-02T01:00:00, but 2 hours from 2024-01-02T02:00:00 to 2024-01-02T04:00:00, and "
-        "none makes up more than half. Resample"
+        "no step is regular. Resample"
     ) in message
 
 
@@ -168,7 +184,7 @@ def test_missing_rows_have_their_choices():
 )
 def test_numbers_and_few_rows_have_the_steps_alone(times):
     message = refused(table(times))
-    assert "none makes up more than half" in message
+    assert "no step is regular" in message
 
 
 def test_a_model_of_a_kind_that_went_says_so_in_a_forecast():
