@@ -25,7 +25,7 @@ from keras_ts.windows.arithmetic.spans import Spans, joined
 from keras_ts.windows.arithmetic.steps import same_steps
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.windowed_series import WindowedSeries
 
@@ -109,6 +109,11 @@ class Interface:
     def frequency(self) -> str | None:
         """The frequency of the data that the model was trained on, or None."""
         return None if self.carried is None else self.carried.frequency
+
+    @property
+    def period(self) -> int | None:
+        """The rows in the season that the model was told, or None."""
+        return None if self.carried is None else self.carried.period
 
     @cached_property
     def quantiles(self) -> tuple[float, ...] | None:
@@ -264,7 +269,7 @@ class Interface:
                     "Use the windows that the model was trained on."
                 )
 
-    def check_frequency(self, panel: Panel) -> None:
+    def check_frequency(self, panel: FlatSeries) -> None:
         """Refuse data whose timestamps have another frequency than the training data."""
         if self.frequency is None or panel.clock is None:
             return

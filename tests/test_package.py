@@ -194,7 +194,11 @@ def test_imports_run_one_way():
         ("keras_ts.windows.spec", "from keras_ts.layers.scale_output import ScaleOutput", "above"),
         ("keras_ts.presets.recipe", "from keras_ts.saving import load", "beside it"),
         ("keras_ts.windows.spec", "import keras_ts.windows.dataset", "above"),
-        ("keras_ts.windows.reading.panel", "from keras_ts.windows.split import parts", "above"),
+        (
+            "keras_ts.windows.reading.flat_series",
+            "from keras_ts.windows.split import parts",
+            "above",
+        ),
         ("keras_ts.windows.spec", "if TYPE_CHECKING:\n    import keras_ts._checks", "out of sight"),
         ("keras_ts.windows.spec", "def f():\n    from keras_ts import _checks", "out of sight"),
         ("keras_ts.saving.archive", "from keras_ts.saving.load import load_model", "circle: "),
@@ -227,8 +231,8 @@ def test_tests_mirror_the_code():
     ]
     assert len(modules) > 60
     assert untested(modules, tests) == []
-    tests.remove(Path("windows/reading/test_panel.py"))
-    assert untested(modules, tests) == ["windows/reading/test_panel.py"]
+    tests.remove(Path("windows/reading/test_flat_series.py"))
+    assert untested(modules, tests) == ["windows/reading/test_flat_series.py"]
 
 
 def absent(tables):

@@ -16,8 +16,8 @@ from keras_ts.checks.copies import Copy, find_copy
 from keras_ts.checks.disguise import OpenTarget
 from keras_ts.checks.plausible import PlausibleColumn
 from keras_ts.windows.arithmetic.geometry import WindowRanges, concatenated_offsets, layout
+from keras_ts.windows.reading.flat_series import missing_rows
 from keras_ts.windows.reading.frames import open_frame
-from keras_ts.windows.reading.panel import missing_rows
 from keras_ts.windows.reading.reader import is_frame, read_panel
 from keras_ts.windows.reading.texts import is_text, named_ahead
 from keras_ts.windows.spec import WindowSpec

@@ -7,7 +7,7 @@ from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.evaluation.arithmetic.metrics import POINT, QUANTILE
 from keras_ts.evaluation.entries import Entries
-from keras_ts.evaluation.forecasters.forecaster import NAMES, baselines_of, name_of, of_baseline
+from keras_ts.evaluation.forecasters.forecaster import baselines_of, name_of, of_baseline
 from keras_ts.evaluation.judging import Metric, judge, measure_of
 from keras_ts.evaluation.report import ComparisonReport, report_of
 from keras_ts.saving.weights import Weights
@@ -110,7 +110,8 @@ def compare(
             horizon count, whatever the order and the weights of the dataset.
         period: Rows in a seasonal cycle, such as 12 for months or 7 for days. It adds the seasonal
             naive forecast, and MASE is then scaled by steps ``period`` apart, missing rows
-            included. Defaults to None.
+            included; 1 for no season. Defaults to None: the period that the models carry, as those
+            of a preset with a ``period`` do.
         baselines: A list of names from above; of objects with a ``name``, ``fit(train)`` and
             ``predict(validation)``, such as those of ``keras_ts.baselines``; and of functions
             ``(train, validation) -> forecasts``. Forecasts are an array with a row for each window
@@ -131,15 +132,18 @@ def compare(
         TypeError: ``models`` is not a Keras model or a dict of models and tables, or a part is not
             a ``WindowDataset``; ``baselines`` or ``metrics`` hold anything else than said above.
         ValueError: The parts differ in windows or columns, a model does not fit them, its
-            predictions are not finite, a period reaches back beyond the start of a series, two
-            forecasters have one name or no target in common, or the columns of a table are unclear.
+            predictions are not finite, they carry different periods, a period reaches back beyond
+            the start of a series, two forecasters have one name or no target in common, or the
+            columns of a table are unclear.
     """
-    chosen = baselines_of(baselines, period)
     own_metrics = metrics_of(metrics)
     if by is not None:
         _checks.choice("by", by, ("mae", "mase"))
+    entries = Entries(models, train, validation)
+    period = season_of(period, None if period else entries.period)
+    chosen = baselines_of(baselines, period)
     names = [name_of(baseline) for baseline in chosen]
-    entries = Entries(models, train, validation, {*names, *NAMES})
+    entries.refuse_names(names)
     trained, judged = entries.parts.train, entries.judged
     scales = trained.scales_for(judged, period or 1)
     forecasters = [
@@ -157,6 +161,12 @@ def compare(
         [*entries.notes(names), *period_note(period)],
         {name: Weights.of(model) for name, model in entries.models.items()},
     )
+
+
+def season_of(period: Any, told: int | None) -> int | None:
+    """Return the rows in the season to judge by: those asked for, else those told; None for 1."""
+    rows = told if period is None else _checks.integer("period", period, 1)
+    return None if rows == 1 else rows
 
 
 def period_note(period: int | None) -> list[str]:

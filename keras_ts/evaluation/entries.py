@@ -1,7 +1,7 @@
 """Reads the argument ``models`` of ``compare``: models, with windows of their own, and tables."""
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -10,7 +10,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._models import check_model, unwrapped
 from keras_ts.evaluation.forecasters.baselines import LinearRegression
-from keras_ts.evaluation.forecasters.forecaster import Forecaster, of_array, of_model
+from keras_ts.evaluation.forecasters.forecaster import NAMES, Forecaster, of_array, of_model
 from keras_ts.evaluation.forecasters.table_windows import on_windows
 from keras_ts.evaluation.judged.common_windows import common_windows
 from keras_ts.evaluation.judged.reading import JudgedWindows
@@ -65,11 +65,10 @@ class Entries:
         models: What ``compare`` takes.
         train: The training part, or None.
         validation: The validation part, or None.
-        reserved: The names that baselines have.
     """
 
-    def __init__(self, models: Any, train: Any, validation: Any, reserved: Iterable[str]) -> None:
-        named = _named(models, reserved)
+    def __init__(self, models: Any, train: Any, validation: Any) -> None:
+        named = _named(models)
         self.names = list(named)
         shared = None
         if train is not None or validation is not None:
@@ -145,6 +144,24 @@ class Entries:
         names = [name for name, own in self._own.items() if own is parts]
         return " and ".join(names) or parts.owner
 
+    def refuse_names(self, baselines: Sequence[str]) -> None:
+        """Refuse a model with the name of a baseline."""
+        for name in set(self.names).intersection(baselines):
+            raise ValueError(
+                f"models and baselines both have a {name!r}: give one of them another name."
+            )
+
+    @property
+    def period(self) -> int | None:
+        """The season that the models were told, which is refused if they differ; None without."""
+        told = {name: own.period for name, own in self._interfaces.items() if own.period}
+        if len(set(told.values())) > 1:
+            raise ValueError(
+                f"The models were told seasons of different lengths: {_checks.shown(told)}. Pass "
+                "period=, the rows in the season by which all of them are judged; 1 for none."
+            )
+        return next(iter(told.values()), None)
+
     def notes(self, baselines: Sequence[str]) -> list[str]:
         """Return what a reader has to know about windows that differ, and columns.
 
@@ -207,7 +224,7 @@ def _halves_note(name: str, last: Any) -> list[str]:
     ]
 
 
-def _named(models: Any, reserved: Iterable[str]) -> dict[str, Any]:
+def _named(models: Any) -> dict[str, Any]:
     """Return models, models with their parts, and tables by name, or raise an error."""
     if models is None:
         return {}
@@ -226,9 +243,9 @@ def _named(models: Any, reserved: Iterable[str]) -> dict[str, Any]:
     if not named:
         raise ValueError("models is an empty dict: put a model into it, or pass None for none.")
     for name, value in named.items():
-        if not isinstance(name, str) or name in reserved:
+        if not isinstance(name, str) or name in NAMES:
             raise ValueError(
-                f"models must have strings for keys, other than {', '.join(sorted(reserved))}. "
+                f"models must have strings for keys, other than {', '.join(sorted(NAMES))}. "
                 f"Received: {_checks.shown(name)}."
             )
         if isinstance(value, tuple):

@@ -17,7 +17,7 @@ from keras_ts.windows.reading.continued import (
     refuse_irregular,
     refuse_unreached,
 )
-from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.flat_series import FlatSeries
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Following:
     frequencies: Frequencies
 
     @classmethod
-    def of(cls, panel: Panel, gap: int, rows: int) -> Self | None:
+    def of(cls, panel: FlatSeries, gap: int, rows: int) -> Self | None:
         """Return the ``rows`` timestamps after each series and a gap; None without a clock."""
         clock, rows = panel.clock, gap + rows
         if clock is None:

@@ -22,7 +22,7 @@ from keras_ts.forecasting.loop import Rounds, compiled_loop, predict
 from keras_ts.forecasting.plan import Plan
 from keras_ts.interface import Interface
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.reading.panel import missing_rows
+from keras_ts.windows.reading.flat_series import missing_rows
 from keras_ts.windows.reading.reader import is_frame
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.windowed_series import WindowedSeries
@@ -134,16 +134,9 @@ def forecast(
 
 @dataclass(frozen=True)
 class Prepared:
-    """A forecast whose data are read and checked.
+    """A forecast whose data are read and checked."""
 
-    Attributes:
-        series: The series, as they were passed.
-        history: Their last rows.
-        plan: What follows them.
-        incomplete: ``"raise"`` or ``"nan"``.
-    """
-
-    series: Any
+    series: Any  # As they were passed.
     history: History
     plan: Plan
     incomplete: str
@@ -201,7 +194,7 @@ class Prepared:
         values = values[:, : plan.steps]
         if is_frame(self.series) or isinstance(self.series, StoredPanel):
             times = None if plan.following is None else plan.following.times[:, : plan.steps]
-            return as_frames(self.series, history, times, values)
+            return as_frames(self.series, history.given, history.interface, times, values)
         return values[0] if panel.single else values
 
     def without_times(self) -> list[int]:

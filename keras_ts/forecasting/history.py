@@ -13,16 +13,14 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.forecasting.frames import matched
 from keras_ts.interface import Interface
-from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.reading.common_grid import on_common_grid
-from keras_ts.windows.reading.frames import open_frame
-from keras_ts.windows.reading.panel import Panel, column_at
-from keras_ts.windows.reading.reader import is_frame, read_panel
+from keras_ts.windows.reading.flat_series import FlatSeries, column_at
+from keras_ts.windows.reading.reader import read_panel
 from keras_ts.windows.reading.regular import with_missing_last_rows
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.roles import Columns
-from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.windowed_series import WindowedSeries
 
 # The most values of the last rows that are read at once; and a multiple of every size of a batch
@@ -32,24 +30,17 @@ _MOST_VALUES, _WHOLE_BATCHES = 1 << 25, 1024
 
 @dataclass(frozen=True)
 class History:
-    """The last rows of the series that can be forecast.
-
-    Attributes:
-        interface: The model's interface.
-        given: All series, without the columns of a calendar.
-        panel: The same; of series with gaps in time that are filled, only the last rows.
-        chosen: The numbers of the series that can be forecast.
-    """
+    """The last rows of the series that can be forecast."""
 
     interface: Interface
-    given: Panel
-    panel: Panel
-    chosen: IntArray
+    given: FlatSeries  # All series, without the columns of a calendar.
+    panel: FlatSeries  # The same; where gaps in time are filled, only the last rows.
+    chosen: IntArray  # The numbers of the series that can be forecast.
 
     @classmethod
     def of(cls, series: Any, interface: Interface, incomplete: str) -> Self:
         """Read series; refuse those that the model cannot forecast, or skip them for "nan"."""
-        windows, given = interface.windows, _read(_matched(series, interface), interface)
+        windows, given = interface.windows, _read(matched(series, interface), interface)
         interface.check_columns(given.columns.with_calendar(windows.calendar_columns))
         interface.check_frequency(given)
         panel = given
@@ -224,7 +215,7 @@ def needed_rows(windows: WindowedSeries) -> int:
     return 1 if windows.handling.masked else windows.geometry.reach
 
 
-def _read(series: Any, interface: Interface) -> Panel:
+def _read(series: Any, interface: Interface) -> FlatSeries:
     """Return the series without a calendar, which is computed only at the last rows."""
     # Missing values are looked for only in the last rows, too.
     windows = replace(interface.windows, missing="drop", min_inputs=None, calendar=None)
@@ -246,44 +237,3 @@ def _read(series: Any, interface: Interface) -> Panel:
         return replace(panel, clock=replace(panel.clock, filled_by=own))
     panel = replace(panel, clock=replace(panel.clock, expected=interface.frequency))
     return on_common_grid(panel) if fill else panel
-
-
-def _matched(series: Any, interface: Interface) -> Any:
-    """Return frames with the model's columns, in its order; anything without names unchanged."""
-    columns, stored = interface.columns, isinstance(series, StoredPanel)
-    if columns is None or not (is_frame(series) or stored):
-        return series
-    needed = collapsed((*columns.read, *columns.static), interface.windows.categories)
-    if not all(isinstance(name, str) for name in needed):
-        return series
-    if isinstance(series, list | tuple):
-        return [
-            selected(frame, needed, interface.windows, f"series[{number}]")
-            for number, frame in enumerate(series)
-        ]
-    if not stored:
-        return selected(series, needed, interface.windows, "series")
-    # The columns of a panel on disk cannot be moved.
-    own = [name for name in series.settings.names if name not in series.settings.static]
-    if sorted(needed) != sorted(series.settings.names) or needed[: len(own)] != own:
-        raise ValueError(
-            f"The model was trained on the columns {_checks.shown(needed)}, and the store has "
-            f"{_checks.shown([*own, *series.settings.static])}. Write another store from these "
-            "columns, in this order: PanelStore.write(polars.scan_parquet(...).select(...), ...)."
-        )
-    return series
-
-
-def selected(frame: Any, needed: list[str], windows: WindowSpec, what: str) -> Any:
-    """Return a frame of the needed columns, with those of ids and timestamps if there are any."""
-    table = open_frame(frame)
-    lacking = [name for name in needed if name not in table.columns]
-    if lacking:
-        raise ValueError(
-            f"{what} lacks {_checks.shown(lacking)}, of the columns {_checks.shown(needed)} that "
-            f"the model was trained on. It has {_checks.shown(list(table.columns))}: rename a "
-            "column, or add the missing ones."
-        )
-    keys = [windows.id_column, windows.time_column]
-    keys = [name for name in keys if name in table.columns and name not in needed]
-    return table.select([*keys, *needed]).to_native()

@@ -49,6 +49,8 @@ class WindowedInput(keras.layers.Layer):
             them here; ``keras_ts.scorecard`` reads them. Defaults to None.
         trained_on: Where the targets lie that ``fine_tune`` or ``calibrate(train_on=)`` trained the
             model on, as they put it here; ``compare`` warns if it judges there. Defaults to None.
+        period: Rows in the season that the model was told, 2 or more, by which ``compare`` judges
+            it unless told otherwise. Defaults to None.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name``.
 
     Input shape:
@@ -72,31 +74,46 @@ class WindowedInput(keras.layers.Layer):
         quantiles: Any = None,
         scorecard: dict[str, Any] | None = None,
         trained_on: dict[str, list[int]] | None = None,
+        period: int | None = None,
         **kwargs: Any,
     ) -> None:
         # Keras would cast the series to half precision, which loses its level.
         super().__init__(autocast=False, **kwargs)
         windows = windows_of(windows)
         self.carried = Carried(
-            windows, columns_of(windows, columns), frequency, quantiles, scorecard, trained_on
+            windows,
+            columns_of(windows, columns),
+            frequency,
+            quantiles,
+            scorecard,
+            trained_on,
+            period,
         )
         self.supports_masking = True
 
     @classmethod
-    def of(cls, dataset: WindowDataset, quantiles: Any = None, **kwargs: Any) -> Self:
+    def of(
+        cls,
+        dataset: WindowDataset,
+        quantiles: Any = None,
+        period: int | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Read windows, columns and frequency from a dataset.
 
         Args:
             dataset: The dataset that the model is trained on.
             quantiles: As for the layer.
+            period: As for the layer.
             **kwargs: Arguments of the layer.
         """
-        carried = Carried.of(dataset, quantiles)
+        carried = Carried.of(dataset, quantiles, period)
         return cls(
             carried.windows,
             columns=dataset.columns,
             frequency=carried.frequency,
             quantiles=carried.quantiles,
+            period=carried.period,
             **kwargs,
         )
 

@@ -12,7 +12,7 @@ from keras_ts import _checks
 from keras_ts.presets.catalog import from_preset
 from keras_ts.presets.description import RecurrentPreset
 from keras_ts.presets.training_windows import check_settings, read_table
-from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.flat_series import FlatSeries
 
 # Rows from which a single series has enough windows for a net of its own.
 _LONG = 500
@@ -123,7 +123,7 @@ def suggested_period(series: Any, horizon: int, **settings: Any) -> int:
     return _season(read_table(series, settings), horizon)[0]
 
 
-def _season(panel: Panel, horizon: int) -> tuple[int, str]:
+def _season(panel: FlatSeries, horizon: int) -> tuple[int, str]:
     """Return the rows in the season, and the clause that says why; 1 if the rows are too few."""
     period, origin = _by_frequency(panel)
     longest = int(panel.lengths.max(initial=0))
@@ -132,7 +132,7 @@ def _season(panel: Panel, horizon: int) -> tuple[int, str]:
     return period, origin
 
 
-def _by_frequency(panel: Panel) -> tuple[int, str]:
+def _by_frequency(panel: FlatSeries) -> tuple[int, str]:
     """Return the rows in the season that the timestamps suggest, and the clause that says why."""
     clock = panel.clock
     if clock is None:

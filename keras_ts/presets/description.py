@@ -177,6 +177,36 @@ class RecurrentPreset(PresetSettings):
         part_of = None if at is None else lambda panel: split_parts(panel, at)[0]
         return training_windows(self, series, horizon, part_of, settings)
 
+    def split(
+        self, series: Any, horizon: int, *, at: Any, **settings: Any
+    ) -> tuple[WindowDataset, ...]:
+        """Return the datasets of ``windows_for(series, horizon, at=at, **settings)``, split ``at``.
+
+        Example:
+
+        >>> import numpy as np
+        >>> from keras_ts import from_preset
+        >>> panel = [np.arange(40.0), np.arange(70.0)]
+        >>> train, held_out = from_preset("seasonal_gru", period=12).split(panel, 6, at=-6)
+        >>> train.windows.window, train.num_windows, held_out.num_windows
+        (48, 38, 2)
+
+        Args:
+            series: Anything that ``WindowedSeries.build`` takes.
+            horizon: Number of steps to forecast.
+            at: One border or several, as in ``WindowedSeries.split``. The windows are chosen from
+                the rows before the first.
+            **settings: As for ``windows_for``.
+
+        Returns:
+            A dataset for each part: one more than there are borders.
+
+        Raises:
+            TypeError: As for ``windows_for`` and ``WindowedSeries.split``.
+            ValueError: As for these.
+        """
+        return self.windows_for(series, horizon, at=at, **settings).split(series, at)
+
     def fit(self, train: WindowDataset, *, core: Any = None, **fit_arguments: Any) -> keras.Model:
         """Build a model for a training part, and train it by the recipe.
 

@@ -18,7 +18,7 @@ from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.windows.arithmetic.cycles import dates_of
 from keras_ts.windows.dataset import WindowDataset, in_time_order
-from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import without_missing
 from keras_ts.windows.training_constants import TrainingConstants
@@ -155,7 +155,9 @@ def required_by(
         by_hand: The arguments ``window``, ``outputs`` and ``target`` of ``build``, which must agree
             with the dataset.
     """
-    carrier = WindowedInput.of(dataset, quantiles=settings.quantiles)
+    # A season of one row is none.
+    period = None if settings.period == 1 else settings.period
+    carrier = WindowedInput.of(dataset, quantiles=settings.quantiles, period=period)
     windows, panel = dataset.windows, in_time_order(dataset).panel
     columns = panel.columns
     constants = TrainingConstants.of(dataset)
@@ -187,7 +189,7 @@ def required_by(
     return needs
 
 
-def _seasons(panel: Panel, rows: int) -> tuple[int, ...]:
+def _seasons(panel: FlatSeries, rows: int) -> tuple[int, ...]:
     """Return the places in ``future`` of calendar columns whose cycle takes more than some rows."""
     columns = panel.columns
     calendar = panel.values[:, -columns.calendar :]

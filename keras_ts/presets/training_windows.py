@@ -12,7 +12,7 @@ from keras_ts import _checks
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.windows.arithmetic.season import season_beyond
 from keras_ts.windows.missing import HANDLING
-from keras_ts.windows.reading.panel import Panel, lacking_rows
+from keras_ts.windows.reading.flat_series import FlatSeries, lacking_rows
 from keras_ts.windows.reading.reader import read_panel
 from keras_ts.windows.split import Part
 from keras_ts.windows.windowed_series import WindowedSeries
@@ -38,7 +38,7 @@ def check_settings(names: Iterable[str]) -> None:
         )
 
 
-def read_table(series: Any, settings: Mapping[str, Any]) -> Panel:
+def read_table(series: Any, settings: Mapping[str, Any]) -> FlatSeries:
     """Read a table by the settings of ``WindowedSeries`` that name its columns."""
     of_the_table = {name: settings[name] for name in _OF_THE_TABLE if name in settings}
     windows = WindowedSeries(1, missing="mask_targets", **of_the_table)
@@ -50,7 +50,7 @@ def training_windows(
     preset: PresetSettings,
     series: Any,
     horizon: int,
-    part_of: Callable[[Panel], Part] | None,
+    part_of: Callable[[FlatSeries], Part] | None,
     settings: Mapping[str, Any],
 ) -> WindowedSeries:
     """Return the windows as ``RecurrentPreset.windows_for`` does, whose docstring has the rules.
@@ -103,7 +103,7 @@ def training_windows(
     return WindowedSeries(**chosen)
 
 
-def _missing(panel: Panel) -> str:
+def _missing(panel: FlatSeries) -> str:
     """Return "raise" for one series without a missing value or a plan, else "mask_targets".
 
     Windows of several series may begin before their series, with inputs that are missing. And a

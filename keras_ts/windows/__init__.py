@@ -4,7 +4,7 @@ From the bottom up:
 
 - ``arithmetic/``: the places of windows, their order, and frequencies.
 - ``spec``, ``missing``, ``roles``: the settings, and what follows from them for values and columns.
-- ``reading/``: arrays and data frames become a ``Panel``.
+- ``reading/``: arrays and data frames become a ``FlatSeries``.
 - ``split``, ``weights``, ``align``: parts of a split, weights, and predictions by their timestamps.
 - ``feeding/``: batches for ``tf.data``, Grain and the workers of a run.
 - ``dataset``, ``stretches``, ``training_backup``: batches for Keras, epochs of some of them, and a

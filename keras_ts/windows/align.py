@@ -9,7 +9,7 @@ import numpy as np
 from keras_ts._quantiles import output_names
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.geometry import Geometry, WindowRanges
-from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.flat_series import FlatSeries
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Placement:
         geometry: The shape of a window.
     """
 
-    panel: Panel
+    panel: FlatSeries
     ranges: WindowRanges
     geometry: Geometry
 

@@ -1,4 +1,4 @@
-"""``Carried``: the windows, columns, frequency and quantiles that a model keeps in its file.
+"""``Carried``: the windows, columns, frequency, quantiles and period that a model's file keeps.
 
 To forecast from raw data, a model needs more than its weights: how windows are cut, the order of
 the columns, the frequency, and its quantiles. One object holds all of it, so that a layer, a file's
@@ -44,6 +44,8 @@ class Carried:
             they do not count when two objects are compared.
         trained_on: Where the targets lie that ``fine_tune`` or ``calibrate`` trained the model on,
             or None. They do not count either.
+        period: The rows in a season that the model was told, by which it is judged, too; or None.
+            It does not count either.
     """
 
     windows: WindowedSeries
@@ -52,6 +54,7 @@ class Carried:
     quantiles: tuple[float, ...] | None = None
     scorecard: dict[str, Any] | None = field(default=None, compare=False, repr=False)
     trained_on: Spans | None = field(default=None, compare=False, repr=False)
+    period: int | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.windows, WindowedSeries):
@@ -62,6 +65,8 @@ class Carried:
             "frequency": _frequency(self.frequency),
             "trained_on": checked_spans("trained_on", self.trained_on),
         }
+        if self.period is not None:
+            checked["period"] = _checks.integer("period", self.period, 2)
         if self.quantiles is not None:
             checked["quantiles"] = _checks.levels("quantiles", self.quantiles)
         if self.scorecard is not None:
@@ -71,12 +76,13 @@ class Carried:
             object.__setattr__(self, name, value)
 
     @classmethod
-    def of(cls, dataset: WindowDataset, quantiles: Any = None) -> Self:
+    def of(cls, dataset: WindowDataset, quantiles: Any = None, period: int | None = None) -> Self:
         """Return what a model for a dataset carries.
 
         Args:
             dataset: The dataset that the model is built for or trained on.
             quantiles: The model's quantiles. Defaults to None: a point forecast.
+            period: The rows in a season that the model is told. Defaults to None.
         """
         if not isinstance(dataset, WindowDataset):
             raise TypeError(
@@ -87,7 +93,8 @@ class Carried:
         if isinstance(frequency, list):
             frequency = None
         windows = cast(WindowedSeries, dataset.windows)
-        return cls(windows, columns_of(windows, dataset.columns), frequency, quantiles)
+        columns = columns_of(windows, dataset.columns)
+        return cls(windows, columns, frequency, quantiles, period=period)
 
     def disagreement(self, other: "Carried") -> str | None:
         """Return a clause that names the first setting in which the two differ, or None.
@@ -139,6 +146,7 @@ class Carried:
             "quantiles": self.quantiles and list(self.quantiles),
             "scorecard": self.scorecard,
             "trained_on": self.trained_on,
+            "period": self.period,
         }
 
     @classmethod

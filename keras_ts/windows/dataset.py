@@ -37,7 +37,7 @@ from keras_ts.windows.feeding.source import WindowSource
 from keras_ts.windows.feeding.to_grain import to_grain
 from keras_ts.windows.feeding.to_tf import to_tf
 from keras_ts.windows.feeding.workers import check_share, cut
-from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import Part
 from keras_ts.windows.weights import WindowWeights
@@ -74,7 +74,7 @@ class WindowDataset(keras.utils.PyDataset):
     def __init__(
         self,
         spec: WindowSpec,
-        panel: Panel,
+        panel: FlatSeries,
         ranges: WindowRanges,
         *,
         shuffle: bool,

@@ -20,11 +20,11 @@ from keras_ts.windows.arithmetic.geometry import (
     windowed_any,
     windows_reading,
 )
-from keras_ts.windows.reading.panel import Panel, missing_rows
+from keras_ts.windows.reading.flat_series import FlatSeries, missing_rows
 from keras_ts.windows.spec import WindowSpec
 
 
-def all_windows(panel: Panel, spec: WindowSpec) -> WindowRanges:
+def all_windows(panel: FlatSeries, spec: WindowSpec) -> WindowRanges:
     """Return all windows of the panel, except those that ``spec.missing`` leaves out."""
     ranges = layout(panel.offsets, panel.gaps, spec.geometry)
     if not spec.handling.filters or panel.values.dtype.kind != "f":
@@ -33,7 +33,7 @@ def all_windows(panel: Panel, spec: WindowSpec) -> WindowRanges:
 
 
 def without_missing(
-    panel: Panel, spec: WindowSpec, ranges: WindowRanges, inputs: bool
+    panel: FlatSeries, spec: WindowSpec, ranges: WindowRanges, inputs: bool
 ) -> WindowRanges:
     """Keep the windows whose targets and columns known ahead, and maybe ``inputs``, are finite.
 
@@ -64,7 +64,7 @@ def without_missing(
     return only_where(ranges, geometry.span, complete)
 
 
-def _without_a_level(panel: Panel, values: Array, geometry: Geometry, count: int) -> BoolArray:
+def _without_a_level(panel: FlatSeries, values: Array, geometry: Geometry, count: int) -> BoolArray:
     """Return True for each window in which some target has no value among the inputs.
 
     There is a window at each of the first ``count`` positions. A model that masks would forecast
@@ -79,7 +79,9 @@ def _without_a_level(panel: Panel, values: Array, geometry: Geometry, count: int
     return without
 
 
-def _with_some_targets(panel: Panel, values: Array, geometry: Geometry, count: int) -> BoolArray:
+def _with_some_targets(
+    panel: FlatSeries, values: Array, geometry: Geometry, count: int
+) -> BoolArray:
     """Return True for each window with a target, a level for it, and what is known ahead of it.
 
     A target column that has a value among the targets must have one among the inputs. At each step
@@ -101,7 +103,7 @@ def _with_some_targets(panel: Panel, values: Array, geometry: Geometry, count: i
     return has_target & kept
 
 
-def check_nonempty(ranges: WindowRanges, panel: Panel, spec: WindowSpec) -> None:
+def check_nonempty(ranges: WindowRanges, panel: FlatSeries, spec: WindowSpec) -> None:
     """Raise an error if there is no window, with the numbers that explain it."""
     if ranges.total:
         return
@@ -140,7 +142,7 @@ class Part(NamedTuple):
     end: IntArray
 
 
-def split_parts(panel: Panel, at: Any) -> list[Part]:
+def split_parts(panel: FlatSeries, at: Any) -> list[Part]:
     """Return the parts between the borders ``at``, or raise an error."""
     listed = list(at) if _is_list(at) else [at]
     if not listed:
@@ -197,7 +199,7 @@ class FoldParts(NamedTuple):
         return Part(self.train.begin, self.test.begin)
 
 
-def fold_parts(panel: Panel, sizes: FoldSizes) -> list[FoldParts]:
+def fold_parts(panel: FlatSeries, sizes: FoldSizes) -> list[FoldParts]:
     """Return the parts of each fold.
 
     Folds are cut at timestamps of the whole panel, or without timestamps at each series' positions.
@@ -239,7 +241,7 @@ def _distinct(times: Array, block: int = 1 << 22) -> Array:
 
 
 def refuse_unlearned(
-    panel: Panel, columns: Sequence[str], train: Part, later: Sequence[Part], cure: str
+    panel: FlatSeries, columns: Sequence[str], train: Part, later: Sequence[Part], cure: str
 ) -> None:
     """Refuse a category that a later part has and the training part lacks.
 
@@ -275,7 +277,9 @@ def refuse_unlearned(
                 )
 
 
-def _unlearned_series(panel: Panel, name: str, train: Part, later: Sequence[Part]) -> int | None:
+def _unlearned_series(
+    panel: FlatSeries, name: str, train: Part, later: Sequence[Part]
+) -> int | None:
     """Return the first flat position of a category in a later part, if the training part has none.
 
     Args:
@@ -292,7 +296,7 @@ def _unlearned_series(panel: Panel, name: str, train: Part, later: Sequence[Part
     return int(np.concatenate(begins).min()) if any(map(len, begins)) else None
 
 
-def _rows(panel: Panel, parts: Sequence[Part]) -> BoolArray:
+def _rows(panel: FlatSeries, parts: Sequence[Part]) -> BoolArray:
     """Return True for each flat position of some parts."""
     steps = np.zeros(len(panel.values) + 1, np.int64)
     for part in parts:
@@ -307,7 +311,7 @@ def _is_list(at: Any) -> bool:
     return hasattr(at, "__len__") and not isinstance(at, str | bytes) and np.shape(at) != ()
 
 
-def _border(panel: Panel, at: Any) -> IntArray:
+def _border(panel: FlatSeries, at: Any) -> IntArray:
     """Return the position of a border in each series."""
     lengths = panel.lengths
     if isinstance(at, np.ndarray) and at.ndim == 0:

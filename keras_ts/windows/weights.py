@@ -11,7 +11,7 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.early import EarlyGather
 from keras_ts.windows.arithmetic.gather import Gather
 from keras_ts.windows.arithmetic.geometry import Geometry, PickledByFields, WindowRanges
-from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.regular import mean_steps
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import Part
@@ -75,7 +75,7 @@ class WindowWeights(PickledByFields):
 
 
 def read_weights(
-    panel: Panel, ranges: WindowRanges, spec: WindowSpec, sample_weight: Any
+    panel: FlatSeries, ranges: WindowRanges, spec: WindowSpec, sample_weight: Any
 ) -> Callable[[Part], WindowWeights | None]:
     """Return a function of a training part that returns the weights of all windows.
 
@@ -106,7 +106,7 @@ def read_weights(
 
 
 def _array_weights(
-    panel: Panel, ranges: WindowRanges, geometry: Geometry, sample_weight: Any
+    panel: FlatSeries, ranges: WindowRanges, geometry: Geometry, sample_weight: Any
 ) -> WindowWeights:
     if isinstance(sample_weight, str):
         raise ValueError(
@@ -151,7 +151,7 @@ def _pieces(sample_weight: Any) -> Sequence[Any]:
     return sample_weight if listed and np.ndim(sample_weight[0]) > 0 else [sample_weight]
 
 
-def _inverse_scales(panel: Panel, train: Part, weighting: Any) -> Array:
+def _inverse_scales(panel: FlatSeries, train: Part, weighting: Any) -> Array:
     """Return the inverse of the mean absolute step of each series' targets in the training part.
 
     Of several targets, each target's step is divided by its median in the panel before they are

@@ -12,6 +12,7 @@ from keras_ts import (
     compare,
     course_series,
 )
+from keras_ts.baselines import Naive
 from keras_ts.layers import SortedQuantiles
 
 NAMES = ["naive", "drift", "moving average", "linear regression"]
@@ -22,6 +23,10 @@ def persistence(windows, outputs=None):
     steps = outputs or windows.horizon
     inputs = keras.Input((windows.window,))
     return keras.Model(inputs, keras.ops.repeat(inputs[:, -1:], steps, axis=1))
+
+
+class NaiveToo(Naive):
+    name = "naive too"
 
 
 def row(report, name):
@@ -302,6 +307,29 @@ def test_a_constant_series_has_no_scale():
     assert np.isfinite(report.table["mase"]).all()
 
 
+def test_models_are_judged_by_the_period_that_they_carry():
+    parts = WindowedSeries(24, 3).split(course_series(200), at=150)
+    monthly, weekly, plain = (
+        RecurrentPreset(units=(2,), window_norm=norm, period=period).build(parts[0])
+        for norm, period in [("seasonal", 12), ("seasonal", 6), ("last", None)]
+    )
+    report, asked = compare(monthly, *parts), compare(monthly, *parts, period=12)
+    assert "seasonal naive" in report.table["name"]
+    assert str(report) == str(asked)
+    both = compare({"a": plain, "b": monthly}, *parts)
+    assert row(both, "b") == row(report, "model") | {"name": "b"}
+    assert "seasonal naive" not in compare(monthly, *parts, period=1).table["name"]
+    with pytest.raises(ValueError, match=r"\{'a': 12, 'b': 6\}\. Pass period="):
+        compare({"a": monthly, "b": weekly}, *parts)
+    assert (
+        row(compare({"a": monthly, "b": weekly}, *parts, period=12), "a")["mase"]
+        == (row(report, "model")["mase"])
+    )
+    # A season of one row is none.
+    flat = RecurrentPreset(units=(2,), window_norm="seasonal", period=1).build(parts[0])
+    assert "seasonal naive" not in compare(flat, *parts).table["name"]
+
+
 def test_misuse_is_told():
     windows = WindowedSeries(5)
     series = course_series(100)
@@ -315,8 +343,10 @@ def test_misuse_is_told():
         compare({}, train, validation)
     with pytest.raises(ValueError, match="strings for keys, other than drift, "):
         compare({"naive": model}, train, validation)
-    with pytest.raises(ValueError, match="period must be >= 2"):
-        compare(None, train, validation, period=1)
+    with pytest.raises(ValueError, match="period must be >= 1"):
+        compare(None, train, validation, period=0)
+    with pytest.raises(ValueError, match="both have a 'naive too'"):
+        compare({"naive too": model}, train, validation, baselines=[NaiveToo()])
     with pytest.raises(ValueError, match=r"period=99 needs a value 98 positions before .* 19 win"):
         compare(None, train, validation, period=99)
     with pytest.raises(ValueError, match=r"the same window, .* Received: window=6 and"):

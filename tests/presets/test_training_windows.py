@@ -57,6 +57,17 @@ def test_the_youngest_series_is_forecast_too():
     assert preset.windows_for(panel(100, 2, 150), 6).min_inputs == 4
 
 
+def test_split_is_that_of_the_windows_it_chooses():
+    panel = [np.arange(40.0), np.arange(70.0)]
+    preset = from_preset("seasonal_gru", period=4)
+    windows = preset.windows_for(panel, 3, at=[-9, -6], batch_size=8)
+    parts = preset.split(panel, 3, at=[-9, -6], batch_size=8)
+    assert [part.windows for part in parts] == [windows] * 3
+    for part, other in zip(parts, windows.split(panel, [-9, -6]), strict=True):
+        for ours, theirs in zip(part.to_numpy(), other.to_numpy(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
 def test_a_missing_row_masks_targets():
     days = pd.date_range("2024-01-01", periods=100).delete([40, 41])
     table = pd.DataFrame({"day": days, "units": np.arange(98.0)})

@@ -21,6 +21,7 @@ from keras_ts.evaluation.backtests.judging import FoldJudge
 from keras_ts.evaluation.backtests.report import BacktestReport, joined
 from keras_ts.evaluation.backtests.training import Build, Trainer, check_fit_arguments
 from keras_ts.evaluation.calibrate import calibrate, check_enough
+from keras_ts.evaluation.compare import season_of
 from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import checked_coverage
@@ -121,7 +122,8 @@ def backtest(
             judge the latest model on the folds between. True is 1; False trains on the first fold
             alone. Defaults to True.
         period: As for ``compare``: it adds the seasonal naive forecast, and MASE is then scaled by
-            steps ``period`` apart. Defaults to None.
+            steps ``period`` apart; 1 for no season. Defaults to None: that of a preset, if it has
+            one.
         baselines: As for ``compare``. Each is fitted on one fold after the other. Defaults to None:
             the usual ones.
         metrics: As for ``compare``. They are columns of ``report.comparison``. Defaults to None.
@@ -180,6 +182,7 @@ def backtest(
             )
             folder = None
     check_fit_arguments(fit_arguments, validation_size is not None, folder is not None)
+    period = season_of(period, build.period if isinstance(build, RecurrentPreset) else None)
     judge = FoldJudge(period, baselines, metrics, by)
     store = None if folder is None else FoldStore(folder)
     seed = windows.seed

@@ -17,7 +17,7 @@ from keras_ts import _checks
 from keras_ts._files import path_text, replacing
 from keras_ts._typing import Array
 from keras_ts.presets.description import RecurrentPreset
-from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.flat_series import FlatSeries
 
 _SETTINGS = "backtest.json"
 _BLOCK = 1 << 22
@@ -214,7 +214,7 @@ def described(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     return values, opaque
 
 
-def digest(panel: Panel, sample_weight: Any) -> str:
+def digest(panel: FlatSeries, sample_weight: Any) -> str:
     """Return a SHA-256 hex digest of the data: values, timestamps, columns and weights."""
     hasher = hashlib.sha256()
     arrays = [panel.values, panel.offsets, panel.gaps]

@@ -9,7 +9,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.categories import collapsed, expanded
-from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.flat_series import FlatSeries
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def parts_of(inputs: Any) -> dict[str, Array]:
     return dict(inputs) if isinstance(inputs, dict) else {"past": inputs}
 
 
-def shuffled_columns(panel: Panel, wanted: Any = None) -> list[ShuffledColumns]:
+def shuffled_columns(panel: FlatSeries, wanted: Any = None) -> list[ShuffledColumns]:
     """Return the columns of a panel that are shuffled, each item by itself.
 
     Args:
@@ -119,14 +119,14 @@ def shuffled_columns(panel: Panel, wanted: Any = None) -> list[ShuffledColumns]:
     return [ShuffledColumns.together([by_name[name] for name in group]) for group in groups]
 
 
-def _calendar(panel: Panel) -> list[ShuffledColumns]:
+def _calendar(panel: FlatSeries) -> list[ShuffledColumns]:
     roles = panel.columns
     places = tuple(range(len(roles.read), len(roles.past)))
     ahead = tuple(roles.future.index(place) for place in places)
     return [ShuffledColumns("calendar", "calendar", "calendar", places, ahead)] * bool(places)
 
 
-def _varying(panel: Panel) -> list[ShuffledColumns]:
+def _varying(panel: FlatSeries) -> list[ShuffledColumns]:
     roles, columns = panel.columns, []
     for name in collapsed(roles.read, panel.categories):
         places = [roles.past.index(made) for made in expanded([name], panel.categories)]
@@ -138,7 +138,7 @@ def _varying(panel: Panel) -> list[ShuffledColumns]:
     return columns
 
 
-def _static(panel: Panel) -> list[ShuffledColumns]:
+def _static(panel: FlatSeries) -> list[ShuffledColumns]:
     static, columns = panel.columns.static, []
     for name in collapsed(static, panel.categories):
         places = tuple(static.index(made) for made in expanded([name], panel.categories))

@@ -23,7 +23,7 @@ from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.arithmetic.geometry import WindowRanges
 from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.dataset import WindowDataset, in_time_order, of_source
-from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.regular import mean_steps
 from keras_ts.windows.split import Part
 
@@ -350,7 +350,7 @@ class JudgedWindows:
         return values.reshape(len(values), self.geometry.horizon, len(self.columns))
 
 
-def scales_of(panel: Panel, period: int, part: Part | None = None) -> Array:
+def scales_of(panel: FlatSeries, period: int, part: Part | None = None) -> Array:
     """Return ``mean_steps``, the scale of MASE; NaN where there is no step, or all are 0."""
     scales = mean_steps(panel, part or Part(panel.offsets[:-1], panel.offsets[1:]), period)
     return np.where(scales > 0, scales, np.nan)

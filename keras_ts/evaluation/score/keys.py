@@ -10,7 +10,7 @@ from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.arithmetic.rows import Rows
 from keras_ts.windows.reading.clock import Clock, as_written
-from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.zone import Zone
 from keras_ts.windows.roles import PLAIN
 
@@ -124,11 +124,11 @@ class Keys:
         steps[order] = np.arange(len(order)) - first + 1
         return steps
 
-    def panel(self, values: Array) -> Panel:
+    def panel(self, values: Array) -> FlatSeries:
         """Return the rows as series in time, with values ``(rows, targets)``."""
         order = np.lexsort((self._times.values, self.series))
         offsets = concatenated_offsets(np.bincount(self.series, minlength=len(self.labels)))
-        return Panel(
+        return FlatSeries(
             values[order],
             offsets,
             single=self._id_column is None,

@@ -21,8 +21,8 @@ from keras_ts.windows.arithmetic.geometry import concatenated_offsets, in_blocks
 from keras_ts.windows.reading.calendar import checked_front, with_calendar
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.common_grid import on_common_grid
+from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.frames import ids_of, open_frame
-from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.reading.regular import with_missing_rows
 from keras_ts.windows.reading.stored import (
     SETTINGS,
@@ -89,7 +89,7 @@ def finish(series: SortedSeries, static: Array, work: Unfinished, layout: Layout
         temporary.write_text(settings.as_json(), "utf-8")
 
 
-def _sorted_panel(series: SortedSeries, work: Unfinished, layout: Layout) -> Panel:
+def _sorted_panel(series: SortedSeries, work: Unfinished, layout: Layout) -> FlatSeries:
     """Return the panel of sorted rows, as memory maps, with the frequencies of its series."""
     offsets = concatenated_offsets(series.lengths)
     width = len(layout.columns.past) + 2 * len(layout.spec.cycles) * layout.early_calendar
@@ -105,7 +105,7 @@ def _sorted_panel(series: SortedSeries, work: Unfinished, layout: Layout) -> Pan
             local = rows("local_times", series.times, values.shape[:1])
             clock = replace(clock, local_times=local, zones=(Zone(series.zone, "polars"),))
         clock = replace(clock, filled_by=_agreed(clock, series))
-    return Panel(
+    return FlatSeries(
         values[:, : len(layout.columns.past)],
         offsets,
         single=False,
@@ -125,7 +125,7 @@ def _agreed(clock: Clock, series: SortedSeries) -> Frequencies:
 
 
 def _rewritten(
-    panel: Panel, fills: bool, work: Unfinished, layout: Layout
+    panel: FlatSeries, fills: bool, work: Unfinished, layout: Layout
 ) -> tuple[np.dtype[Any], IntArray]:
     """Write the rows anew, with missing rows and a calendar; return their dtype and the lengths."""
     spec, kind = layout.spec, layout.kind

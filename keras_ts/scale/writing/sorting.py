@@ -14,8 +14,13 @@ from keras_ts.windows.arithmetic.categories import expanded
 from keras_ts.windows.arithmetic.frequencies import Frequencies
 from keras_ts.windows.arithmetic.frequency import frequencies
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
+from keras_ts.windows.reading.flat_series import (
+    FlatSeries,
+    check_values,
+    missing_rows,
+    static_parted,
+)
 from keras_ts.windows.reading.frames import matrix, open_frame
-from keras_ts.windows.reading.panel import Panel, check_values, missing_rows, static_parted
 from keras_ts.windows.reading.reader import read_panel
 from keras_ts.windows.reading.stored import joined_frequencies, opened_polars
 from keras_ts.windows.reading.texts import named_ahead, with_categories
@@ -184,7 +189,7 @@ def write_series(frame: Any, folder: Path, layout: Layout, row: int) -> SortedSe
     return _described(panel, frame, layout)
 
 
-def _write(folder: Path, row: int, panel: Panel, layout: Layout) -> None:
+def _write(folder: Path, row: int, panel: FlatSeries, layout: Layout) -> None:
     write_array(folder / f"{SORTED}.values", row, panel.values.astype(layout.kind))
     if panel.clock is not None:
         write_array(folder / f"{SORTED}.times", row, panel.clock.times)
@@ -192,7 +197,7 @@ def _write(folder: Path, row: int, panel: Panel, layout: Layout) -> None:
             write_array(folder / f"{SORTED}.local_times", row, panel.clock.local_times)
 
 
-def _described(panel: Panel, frame: Any, layout: Layout) -> SortedSeries:
+def _described(panel: FlatSeries, frame: Any, layout: Layout) -> SortedSeries:
     clock, spec = panel.clock, layout.spec
     own = Frequencies((), np.full(len(panel.lengths), -1))
     if clock is not None:

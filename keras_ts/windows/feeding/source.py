@@ -18,7 +18,7 @@ from keras_ts.windows.arithmetic.early import EarlyGather
 from keras_ts.windows.arithmetic.gather import Gather
 from keras_ts.windows.arithmetic.geometry import PickledByFields
 from keras_ts.windows.arithmetic.sampler import BatchSampler
-from keras_ts.windows.reading.panel import Panel, check_values, missing_rows
+from keras_ts.windows.reading.flat_series import FlatSeries, check_values, missing_rows
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import Part
 from keras_ts.windows.weights import WindowWeights
@@ -49,7 +49,7 @@ class WindowSource(PickledByFields):
     """
 
     spec: WindowSpec
-    panel: Panel
+    panel: FlatSeries
     sampler: BatchSampler
     weights: WindowWeights | None
     before: Part | None = None

@@ -1,1 +1,1 @@
-"""Reads arrays and data frames into one shape, the ``Panel``."""
+"""Reads arrays and data frames into one shape, the ``FlatSeries``."""

@@ -1,4 +1,4 @@
-"""Reads arrays, memory maps and lists of arrays into a ``Panel``."""
+"""Reads arrays, memory maps and lists of arrays into a ``FlatSeries``."""
 
 import os
 from typing import Any
@@ -8,12 +8,12 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
-from keras_ts.windows.reading.panel import Panel, static_parted
+from keras_ts.windows.reading.flat_series import FlatSeries, static_parted
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import WindowSpec
 
 
-def read_arrays(series: Any, spec: WindowSpec) -> Panel:
+def read_arrays(series: Any, spec: WindowSpec) -> FlatSeries:
     """Read one array, or a list of arrays with the same columns."""
     for argument in ("id_column", "time_column"):
         if getattr(spec, argument) is not None:
@@ -33,11 +33,11 @@ def read_arrays(series: Any, spec: WindowSpec) -> Panel:
     values = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
     if values.ndim == 1:
         _check_one_column(spec)
-        return Panel(values, offsets, single)
+        return FlatSeries(values, offsets, single)
     names = range(values.shape[1])
     columns = Columns.of(spec, names)
     values, static = static_parted(values, names, columns, offsets)
-    return Panel(values, offsets, single, columns, static)
+    return FlatSeries(values, offsets, single, columns, static)
 
 
 def _open_arrays(series: Any) -> tuple[list[Array], bool]:

@@ -12,7 +12,7 @@ from keras_ts.windows.arithmetic.frequency import disorder
 from keras_ts.windows.arithmetic.frequency_rules import per_row
 from keras_ts.windows.arithmetic.steps import Frequency
 from keras_ts.windows.reading.continued import refuse_irregular
-from keras_ts.windows.reading.panel import Panel, rows_in_front
+from keras_ts.windows.reading.flat_series import FlatSeries, rows_in_front
 from keras_ts.windows.reading.timestamps import read_timestamps
 from keras_ts.windows.spec import WindowSpec, checked_cycles
 
@@ -61,11 +61,11 @@ def calendar_features(timestamps: Any, cycles: Cycle | Sequence[Cycle]) -> Array
             f"timestamps must increase for cycles={list(wanted)}, which counts steps of their "
             "frequency. Sort them, and pass one series at a time."
         )
-    panel = Panel(clock.times, clock.offsets, True, clock=clock)
+    panel = FlatSeries(clock.times, clock.offsets, True, clock=clock)
     return _columns(panel, wanted, "cycles", "timestamps").astype(np.float32)
 
 
-def with_calendar(panel: Panel, spec: WindowSpec) -> Panel:
+def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
     """Return the panel with the columns of ``calendar`` added last, known ahead."""
     wanted = spec.cycles
     if panel.on_disk:
@@ -104,14 +104,14 @@ def _periods(cycles: Sequence[Cycle]) -> list[Cycle]:
     return [cycle for cycle in cycles if not isinstance(cycle, str)]
 
 
-def _columns(panel: Panel, cycles: Sequence[Cycle], argument: str, column: str) -> Array:
+def _columns(panel: FlatSeries, cycles: Sequence[Cycle], argument: str, column: str) -> Array:
     """Return the sine and cosine of each cycle at every row of a panel."""
     shown = panel.clock.shown if panel.clock is not None and _names(cycles) else None
     numbers = _numbers(panel, cycles, argument, column) if _periods(cycles) else None
     return waves(cycles, shown, numbers)
 
 
-def _numbers(panel: Panel, cycles: Sequence[Cycle], argument: str, column: str) -> Array:
+def _numbers(panel: FlatSeries, cycles: Sequence[Cycle], argument: str, column: str) -> Array:
     """Return the number of every row: steps since 1970, or rows from the first with a value.
 
     Empty rows in front of a series are numbered below 0, so that they do not move the phases of the
@@ -135,7 +135,7 @@ def _numbers(panel: Panel, cycles: Sequence[Cycle], argument: str, column: str) 
 
 
 def refuse_slips(
-    panel: Panel, series: int, frequency: Frequency, calendar: str, column: str
+    panel: FlatSeries, series: int, frequency: Frequency, calendar: str, column: str
 ) -> None:
     """Raise an error: the steps of a series are not even by the clock that counts them."""
     counted, even = "by the clock of the time zone", "only in UTC"
@@ -153,7 +153,7 @@ def refuse_slips(
     )
 
 
-def checked_front(panel: Panel, calendar: str, cure: str = "") -> IntArray:
+def checked_front(panel: FlatSeries, calendar: str, cure: str = "") -> IntArray:
     """Return the rows before each series' first value, or refuse series that differ in them.
 
     Such a row may be padding, which does not count, or a missing value, which does.

@@ -14,7 +14,7 @@ from keras_ts.windows.arithmetic.frequency_rules import per_row
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets, in_blocks
 from keras_ts.windows.arithmetic.steps import Frequency
 from keras_ts.windows.reading.clock import Clock
-from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.flat_series import FlatSeries
 
 # The frequencies to try, those of most rows.
 _MOST_TRIED = 3
@@ -22,7 +22,7 @@ _MOST_TRIED = 3
 _MOST_ROWS = 1 << 22
 
 
-def on_common_grid(panel: Panel) -> Panel:
+def on_common_grid(panel: FlatSeries) -> FlatSeries:
     """Return the panel with series on the grid that most rows share, and the gaps that they have.
 
     A series joins the grid of another frequency if all its timestamps lie on it, and fill half of

@@ -7,10 +7,10 @@ import numpy as np
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.frequencies import Frequencies
 from keras_ts.windows.arithmetic.labels import alike
-from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.flat_series import FlatSeries
 
 
-def own_frequencies(panel: Panel) -> Frequencies:
+def own_frequencies(panel: FlatSeries) -> Frequencies:
     """Return the frequency of each series; None for one without, and for all without a clock.
 
     A series of a single row gets the most common frequency of the others.
@@ -25,7 +25,9 @@ def own_frequencies(panel: Panel) -> Frequencies:
     return Frequencies.of(own.kinds, np.where(single, usual, own.codes))
 
 
-def refuse_irregular(panel: Panel, number: int, need: str, column: str, cure: str = "") -> None:
+def refuse_irregular(
+    panel: FlatSeries, number: int, need: str, column: str, cure: str = ""
+) -> None:
     """Raise an error that begins with what needs a frequency, for a series that has none."""
     count = int(panel.lengths[number])
     raise ValueError(
@@ -35,7 +37,7 @@ def refuse_irregular(panel: Panel, number: int, need: str, column: str, cure: st
     )
 
 
-def refuse_unreached(panel: Panel, number: int, rows: int) -> None:
+def refuse_unreached(panel: FlatSeries, number: int, rows: int) -> None:
     """Raise an error: timestamps would leave the range of their dtype or time zone."""
     clock: Any = panel.clock
     zone = " with a time zone, which covers the years 1 to 9999" if clock.zones else ""
@@ -46,7 +48,7 @@ def refuse_unreached(panel: Panel, number: int, rows: int) -> None:
 
 
 def continued(
-    panel: Panel, frequencies: Frequencies, rows: int
+    panel: FlatSeries, frequencies: Frequencies, rows: int
 ) -> tuple[IntArray, IntArray, Array, Array]:
     """Continue all series that have rows and a frequency; those that continue equally, once.
 

@@ -1,4 +1,4 @@
-"""Reads pandas and polars frames, both through narwhals, into a ``Panel``."""
+"""Reads pandas and polars frames, both through narwhals, into a ``FlatSeries``."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,7 +13,7 @@ from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.arithmetic.labels import alike
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.common_grid import on_common_grid
-from keras_ts.windows.reading.panel import Panel, static_parted
+from keras_ts.windows.reading.flat_series import FlatSeries, static_parted
 from keras_ts.windows.reading.regular import with_missing_rows
 from keras_ts.windows.reading.texts import codes_of, with_categories
 from keras_ts.windows.reading.timestamps import is_period, read_clock, received
@@ -34,7 +34,7 @@ class NotNumbersError(TypeError):
         self.column, self.role = column, role
 
 
-def read_frame(frames: Any, spec: WindowSpec) -> Panel:
+def read_frame(frames: Any, spec: WindowSpec) -> FlatSeries:
     """Read one frame, or a list of frames with the same columns."""
     listed = isinstance(frames, list | tuple)
     if listed and spec.id_column is not None:
@@ -64,7 +64,7 @@ def read_frame(frames: Any, spec: WindowSpec) -> Panel:
         if clock is not None:
             clock = _reordered(clock, row_order, offsets)
     values, static = static_parted(values, made, columns, offsets, spec.categories)
-    panel = Panel(
+    panel = FlatSeries(
         values,
         offsets,
         single=not listed and labels is None,
@@ -118,7 +118,7 @@ def _sorting(table: Any, spec: WindowSpec) -> str:
     return f"frame.sort({', '.join(map(_checks.shown, keys))})"
 
 
-def _with_gaps(panel: Panel, clock: Clock, spec: WindowSpec, table: Any) -> Panel:
+def _with_gaps(panel: FlatSeries, clock: Clock, spec: WindowSpec, table: Any) -> FlatSeries:
     """Return the panel with its gaps in time, or these filled; refuse times out of order."""
     wrong = frequency.disorder(clock.times, panel.offsets)
     if wrong is not None:
@@ -143,7 +143,7 @@ def _with_gaps(panel: Panel, clock: Clock, spec: WindowSpec, table: Any) -> Pane
     return panel
 
 
-def refuse_gaps(panel: Panel, gaps: IntArray, spec: WindowSpec) -> None:
+def refuse_gaps(panel: FlatSeries, gaps: IntArray, spec: WindowSpec) -> None:
     """Raise an error if there are gaps in time, with their number and the first."""
     clock = panel.clock
     if clock is None or not len(gaps):

@@ -6,13 +6,13 @@ import numpy as np
 
 from keras_ts.windows.reading.arrays import read_arrays
 from keras_ts.windows.reading.calendar import with_calendar
+from keras_ts.windows.reading.flat_series import FlatSeries, check_values
 from keras_ts.windows.reading.frames import read_frame
-from keras_ts.windows.reading.panel import Panel, check_values
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.spec import WindowSpec
 
 
-def read_panel(series: Any, spec: WindowSpec, check: bool = True) -> Panel:
+def read_panel(series: Any, spec: WindowSpec, check: bool = True) -> FlatSeries:
     """Read arrays or frames into a panel, or raise an error that says what is wrong with them.
 
     With ``check=False`` values that are missing or infinite are let through.

@@ -16,7 +16,7 @@ from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.arithmetic.scale import mean_absolute_steps
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.common_grid import on_common_grid
-from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.spec import WindowSpec
 
 # A series may get this many times its rows, and always this many. A single wrong timestamp,
@@ -24,7 +24,7 @@ from keras_ts.windows.spec import WindowSpec
 _MOST_TIMES, _ALWAYS = 10, 1000
 
 
-def with_missing_rows(panel: Panel, spec: WindowSpec) -> Panel:
+def with_missing_rows(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
     """Return the panel with its gaps in time filled with rows of NaN.
 
     Raises:
@@ -49,7 +49,7 @@ def with_missing_rows(panel: Panel, spec: WindowSpec) -> Panel:
     return _laid_out(panel, steps, np.cumsum(steps) - 1, offsets)
 
 
-def with_missing_last_rows(panel: Panel, rows: int) -> Panel:
+def with_missing_last_rows(panel: FlatSeries, rows: int) -> FlatSeries:
     """Return the last ``rows`` rows of each series, with gaps among them filled.
 
     A panel without such gaps is returned whole. A gap stays one if it is no whole number of steps.
@@ -86,7 +86,7 @@ def with_missing_last_rows(panel: Panel, rows: int) -> Panel:
     return replace(filled, gaps=place[gaps[kept]], given=None)
 
 
-def mean_steps(panel: Panel, rows: tuple[IntArray, IntArray], lag: int = 1) -> Array:
+def mean_steps(panel: FlatSeries, rows: tuple[IntArray, IntArray], lag: int = 1) -> Array:
     """Return the mean absolute step of each series' targets over some rows, ``(series, targets)``.
 
     The values of a step are ``lag`` apart on the grid of their series, whatever rows are given: of
@@ -135,7 +135,7 @@ def _steps(clock: Any, gaps: IntArray) -> tuple[IntArray, BoolArray]:
     return steps, whole
 
 
-def _laid_out(panel: Panel, steps: IntArray, place: IntArray, offsets: IntArray) -> Panel:
+def _laid_out(panel: FlatSeries, steps: IntArray, place: IntArray, offsets: IntArray) -> FlatSeries:
     """Return the panel with its rows at other places, and missing rows in between.
 
     Args:
@@ -197,7 +197,7 @@ def _times(clock: Any, rows: IntArray, after: IntArray, steps: IntArray) -> tupl
     return both
 
 
-def _refuse_irregular(panel: Panel, rows: IntArray, spec: WindowSpec) -> None:
+def _refuse_irregular(panel: FlatSeries, rows: IntArray, spec: WindowSpec) -> None:
     clock: Any = panel.clock
     row, count = int(rows[0]), len(rows)
     number = int(np.searchsorted(panel.offsets, row, side="right")) - 1
@@ -248,7 +248,7 @@ def _rounded_step(times: Array) -> str | None:
 
 
 def _refuse_many(
-    panel: Panel, number: int, steps: IntArray, missing: IntArray, spec: WindowSpec
+    panel: FlatSeries, number: int, steps: IntArray, missing: IntArray, spec: WindowSpec
 ) -> None:
     clock: Any = panel.clock
     begin, end = panel.offsets[number : number + 2]

@@ -24,8 +24,8 @@ from keras_ts.windows.arithmetic.frequency import kept
 from keras_ts.windows.arithmetic.geometry import PickledByFields, concatenated_offsets, in_blocks
 from keras_ts.windows.arithmetic.steps import Frequency
 from keras_ts.windows.reading.clock import Clock
+from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.frames import ids_of, open_frame, refuse_gaps
-from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.reading.zone import Zone
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import WindowSpec
@@ -159,7 +159,7 @@ class StoredPanel(PickledByFields):
         """The ids of the series, in their order."""
         return tuple(ids_of(open_frame(self.keys)[self.settings.id_column]))
 
-    def read(self, spec: WindowSpec) -> Panel:
+    def read(self, spec: WindowSpec) -> FlatSeries:
         """Return the panel, with the roles of columns that ``spec`` gives them.
 
         Raises:
@@ -182,7 +182,7 @@ class StoredPanel(PickledByFields):
             made = expanded(settings.static, settings.categories)
             static = self._array("static")[:, [made.index(name) for name in columns.static]]
         gaps = self._array("gaps")
-        panel = Panel(
+        panel = FlatSeries(
             values,
             self._array("offsets"),
             single=False,
@@ -324,7 +324,7 @@ def _part_of_clock(clock: Clock, series: slice) -> Clock:
     )
 
 
-def part_of_panel(panel: Panel, series: slice) -> Panel:
+def part_of_panel(panel: FlatSeries, series: slice) -> FlatSeries:
     """Return neighbouring series of a panel, in memory."""
     rows = _rows_of(panel.offsets, series)
     inside = slice(*np.searchsorted(panel.gaps, [rows.start, rows.stop]))

@@ -14,7 +14,7 @@ from keras_ts.windows.arithmetic.frequency import gaps
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.common_grid import on_common_grid
-from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.flat_series import FlatSeries
 
 DAYS = pd.date_range("2024-01-01", periods=140)
 WEEK = np.array([10.0, 20, 30, 40, 50, 90, 80])
@@ -138,7 +138,7 @@ def test_equals_a_loop_over_the_series(series):  # fmt: skip
     offsets = concatenated_offsets([len(times) for times in parts])
     times = np.concatenate(parts)
     clock = Clock(times, offsets)
-    panel = Panel(np.zeros(len(times)), offsets, False, clock=clock, gaps=gaps(times, offsets))
+    panel = FlatSeries(np.zeros(len(times)), offsets, False, clock=clock, gaps=gaps(times, offsets))
     frequencies, positions = on_common_grid_by_a_loop(panel)
     shared = on_common_grid(panel)
     assert [*shared.clock.frequencies] == frequencies

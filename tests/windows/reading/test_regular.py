@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from keras_ts import WindowedSeries
-from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.reader import read_panel
 from keras_ts.windows.reading.regular import with_missing_last_rows, with_missing_rows
 from regular_series import REGULAR, STARTS
@@ -195,7 +195,7 @@ def test_the_last_rows_alone(holes, rows):
             for of in (last, whole)
         )
         same(mine, wanted)
-    assert isinstance(last, Panel)
+    assert isinstance(last, FlatSeries)
 
 
 def test_a_wrong_timestamp_among_the_last_rows_stays_a_gap():

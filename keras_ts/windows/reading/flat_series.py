@@ -1,4 +1,4 @@
-"""``Panel``: the one shape into which all data are read.
+"""``FlatSeries``: the one shape into which all data are read.
 
 Arrays, memory maps, lists of arrays and data frames all become series laid end to end, so that no
 code above this folder asks which of them it was.
@@ -19,7 +19,7 @@ from keras_ts.windows.roles import PLAIN, Columns
 
 
 @dataclass(frozen=True)
-class Panel:
+class FlatSeries:
     """Series laid end to end.
 
     Attributes:
@@ -52,15 +52,6 @@ class Panel:
     given: IntArray | None = None
     categories: Categories | None = None
     checked: bool = False
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Refuse a panel that an earlier version pickled, with its columns in other fields."""
-        if "targets" in state:
-            raise ValueError(
-                "This dataset was pickled by an earlier version of keras_ts. Build it again from "
-                "the series; restore(state) continues a run."
-            )
-        vars(self).update(state)
 
     @property
     def lengths(self) -> IntArray:
@@ -117,14 +108,14 @@ class Panel:
 
 
 def lacking_rows(
-    panel: Panel, block: int = 1 << 22, infinite: bool = False
+    panel: FlatSeries, block: int = 1 << 22, infinite: bool = False
 ) -> Iterator[tuple[int, BoolArray]]:
     """Yield the flat start of each block of rows, and ``missing_rows`` of the block."""
     for begin in range(0, len(panel.values), block):
         yield begin, missing_rows(panel.values[begin : begin + block], infinite=infinite)
 
 
-def check_values(panel: Panel, handling: Handling, block: int = 1 << 22) -> None:
+def check_values(panel: FlatSeries, handling: Handling, block: int = 1 << 22) -> None:
     """Refuse values that are not finite, or where missing ones are allowed, infinite ones."""
     infinite = handling.series
     # Windows that touch an infinite value are left out where inputs must be finite.
@@ -150,7 +141,7 @@ def check_values(panel: Panel, handling: Handling, block: int = 1 << 22) -> None
         )
 
 
-def column_at(panel: Panel, position: int, infinite: bool = False) -> str:
+def column_at(panel: FlatSeries, position: int, infinite: bool = False) -> str:
     """Name the first column without a finite value, or with an infinite one, at a position."""
     if panel.values.ndim == 1:
         return ""
@@ -212,7 +203,7 @@ def missing_rows(
     return bad if bad.ndim == 1 else np.logical_or.reduce(bad, axis=1)
 
 
-def rows_in_front(panel: Panel, block: int = 1 << 16) -> IntArray:
+def rows_in_front(panel: FlatSeries, block: int = 1 << 16) -> IntArray:
     """Return the number of rows before the first value of each series; all rows if it has none.
 
     Columns known ahead do not count: a plan may have values where no other column has.

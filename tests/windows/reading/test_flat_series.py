@@ -1,7 +1,5 @@
 """A panel names its places, and finds the values that are missing."""
 
-import pickle
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,15 +9,20 @@ from hypothesis import strategies as st
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.missing import HANDLING
 from keras_ts.windows.reading.clock import Clock
-from keras_ts.windows.reading.panel import Panel, check_values, missing_rows, rows_in_front
+from keras_ts.windows.reading.flat_series import (
+    FlatSeries,
+    check_values,
+    missing_rows,
+    rows_in_front,
+)
 
 OFFSETS = np.array([0, 3, 3, 8])
 
 
 def test_sizes():
-    plain = Panel(np.zeros(8), OFFSETS, single=False)
+    plain = FlatSeries(np.zeros(8), OFFSETS, single=False)
     assert (plain.lengths.tolist(), plain.num_columns, plain.on_disk) == ([3, 0, 5], 1, False)
-    assert Panel(np.zeros((8, 4)), OFFSETS, single=False).num_columns == 4
+    assert FlatSeries(np.zeros((8, 4)), OFFSETS, single=False).num_columns == 4
 
 
 @pytest.mark.parametrize(
@@ -28,21 +31,21 @@ def test_sizes():
      (7, "position 4 of series 2")],
 )  # fmt: skip
 def test_places_are_named_by_series_and_position(position, place):
-    panel = Panel(np.zeros(8), OFFSETS, single=False)
+    panel = FlatSeries(np.zeros(8), OFFSETS, single=False)
     assert panel.place(position) == place
-    named = Panel(np.zeros(8), OFFSETS, single=False, labels=("a", "b", "c"))
+    named = FlatSeries(np.zeros(8), OFFSETS, single=False, labels=("a", "b", "c"))
     wanted = place.replace("series 0", "series 'a'").replace("series 2", "series 'c'")
     assert named.place(position) == wanted
-    alone = Panel(np.zeros(8), np.array([0, 8]), single=True)
+    alone = FlatSeries(np.zeros(8), np.array([0, 8]), single=True)
     assert alone.place(position) == f"position {position}"
     assert (alone.series(0), named.series(2)) == ("the series", "series 'c'")
 
 
 def test_places_have_their_timestamps_beside_them():
     days = np.arange("2024-02-27", "2024-03-06", dtype="M8[D]")
-    alone = Panel(np.zeros(8), np.array([0, 8]), True, clock=Clock(days, np.array([0, 8])))
+    alone = FlatSeries(np.zeros(8), np.array([0, 8]), True, clock=Clock(days, np.array([0, 8])))
     assert alone.place(2) == "position 2 (2024-02-29)"
-    several = Panel(np.zeros(8), OFFSETS, False, clock=Clock(days, OFFSETS))
+    several = FlatSeries(np.zeros(8), OFFSETS, False, clock=Clock(days, OFFSETS))
     assert several.place(3) == "position 0 (2024-03-01) of series 2"
 
 
@@ -50,7 +53,7 @@ def test_places_have_their_timestamps_beside_them():
        st.integers(1, 7), st.sampled_from(list(HANDLING)))  # fmt: skip
 def test_wrong_values_are_counted_and_the_first_is_named_whatever_the_block(values, block, missing):
     """With "raise" all that are not finite, with "drop" none, and else those that are infinite."""
-    panel = Panel(np.array(values), np.array([0, len(values)]), single=True)
+    panel = FlatSeries(np.array(values), np.array([0, len(values)]), single=True)
     wrong = {"raise": [np.nan, np.inf], "drop": []}.get(missing, [np.inf])
     bad = [position for position, value in enumerate(values) if str(value) in map(str, wrong)]
     if not bad:
@@ -75,29 +78,20 @@ def test_rows_with_a_missing_value():
 
 def test_a_memory_map_is_on_disk(tmp_path):
     mapped = np.memmap(tmp_path / "series", np.float32, "w+", shape=(8,))
-    assert Panel(mapped, OFFSETS, single=False).on_disk
-    assert not Panel(np.array(mapped), OFFSETS, single=False).on_disk
+    assert FlatSeries(mapped, OFFSETS, single=False).on_disk
+    assert not FlatSeries(np.array(mapped), OFFSETS, single=False).on_disk
 
 
 def test_pandas_series_of_ids_are_labels():
     labels = tuple(pd.Series(["north", "south", "east"]))
-    assert Panel(np.zeros(8), OFFSETS, False, labels=labels).series(1) == "series 'south'"
-
-
-def test_a_pickle_of_before_is_refused():
-    """Its columns were in fields of their own, and its frequencies had other names."""
-    panel = Panel(np.zeros(8), OFFSETS, False)
-    again = pickle.loads(pickle.dumps(panel))
-    assert again.columns == panel.columns
-    with pytest.raises(ValueError, match=r"pickled by an earlier version.*Build it again"):
-        Panel.__new__(Panel).__setstate__({**vars(panel), "targets": None, "columns": {}})
+    assert FlatSeries(np.zeros(8), OFFSETS, False, labels=labels).series(1) == "series 'south'"
 
 
 @given(st.lists(st.lists(st.sampled_from([1.0, np.nan]), max_size=9), min_size=1),
        st.integers(1, 20))  # fmt: skip
 def test_rows_in_front_are_those_before_the_first_value_whatever_the_block(series, block):
     values = np.array([value for own in series for value in own], float)
-    panel = Panel(values, concatenated_offsets([len(own) for own in series]), single=False)
+    panel = FlatSeries(values, concatenated_offsets([len(own) for own in series]), single=False)
     wanted = [own.index(1.0) if 1.0 in own else len(own) for own in series]
     assert rows_in_front(panel, block).tolist() == wanted
 
@@ -105,7 +99,7 @@ def test_rows_in_front_are_those_before_the_first_value_whatever_the_block(serie
 @given(st.lists(st.tuples(st.integers(0, 7), st.integers(-3, 7)), min_size=1), st.booleans())
 def test_runs_are_read_one_after_another_with_nan_before_their_series(runs, columns):
     values = np.arange(16, dtype=np.float32).reshape(8, 2)
-    panel = Panel(values if columns else values[:, 0], OFFSETS, single=False)
+    panel = FlatSeries(values if columns else values[:, 0], OFFSETS, single=False)
     begin, stop = np.array([(min(first, last), last + 1) for last, first in runs]).T
     rows = [
         row if row >= (0 if last < 3 else 3) else None
