@@ -22,17 +22,10 @@ from keras_ts.windows.reading.flat_series import FlatSeries
 
 @dataclass(frozen=True)
 class Following:
-    """The timestamps that follow the series of a panel.
+    """The timestamps that follow the series of a panel, each ``(series, rows)``."""
 
-    Attributes:
-        times: ``(series, rows)``, as in the panel's clock; NaT or NaN for a series without a
-            frequency.
-        shown: The same instants, as the clock of their time zone shows them.
-        frequencies: The frequency of each series, or None.
-    """
-
-    times: Array
-    shown: Array
+    times: Array  # As in the panel's clock; NaT or NaN for a series without a frequency.
+    shown: Array  # The same instants, as the clock of their time zone shows them.
     frequencies: Frequencies
 
     @classmethod
@@ -62,11 +55,7 @@ class Following:
 def calendar_of(
     history: History, following: Following | None, rows: int, start: Any
 ) -> tuple[Array, Array]:
-    """Return the calendar at the last rows and at the ``rows`` that follow.
-
-    Returns:
-        Arrays ``(chosen, reach, columns)`` and ``(chosen, rows, columns)``.
-    """
+    """Return the calendar at the last rows and at the ``rows`` that follow."""
     panel, chosen, windows = history.panel, history.chosen, history.windows
     reach, cycles = windows.geometry.reach, windows.cycles
     shown: Array | None = None

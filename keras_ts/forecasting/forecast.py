@@ -233,7 +233,7 @@ def _without_forecast(inputs: dict[str, Array], rounds: Rounds) -> tuple[BoolArr
     hollow = closed.copy()
     if not rounds.planned:
         return closed, hollow
-    closed = np.isnan(inputs["future"][..., : rounds.planned]).any(axis=2)
+    closed = np.logical_or.reduce(np.isnan(inputs["future"][..., : rounds.planned]), axis=2)
     if rounds.count == 1 or not closed.any():
         return closed, hollow
     present = np.isfinite(inputs["past"][..., rounds.target_places])
@@ -270,7 +270,7 @@ def _check_sizes(ahead: Array, without: BoolArray, inputs: dict[str, Array], par
                 "it."
             )
     finite = np.isfinite(ahead).reshape(*ahead.shape[:2], -1).all(axis=2)
-    bad: BoolArray = ~(finite | without).all(axis=1)
+    bad: Any = ~(finite | without).all(axis=1)
     if bad.any() and interface.masked is None:
         for values in inputs.values():
             bad &= ~missing_rows(values.reshape(len(values), -1))

@@ -116,11 +116,11 @@ class History:
         handling, masked = self.windows.handling, self.interface.masked
         counts_rows = handling.gaps == "ignore"
         # An infinite value is wrong even where a missing one is allowed.
-        broken: BoolArray = self._missing(infinite=handling.inputs).any(axis=(1, 2))
+        broken: BoolArray = np.any(self._missing(infinite=handling.inputs), axis=(1, 2))
         if counts_rows and masked is None:
             return broken
         if handling.inputs:
-            missing = self._missing()[:, :: self.windows.sampling_rate]
+            missing: Any = self._missing()[:, :: self.windows.sampling_rate]
             # A model would forecast 0 if it masked all rows, or for a target without a value.
             if masked == "targets":
                 missing = missing[..., self.panel.columns.targets]
@@ -134,8 +134,7 @@ class History:
         """Return True for missing values, or infinite ones, ``(chosen, reach, columns)``."""
         past = self.past
         past = past.reshape(*past.shape[:2], self.panel.num_columns)
-        missing: BoolArray = np.isinf(past) if infinite else ~np.isfinite(past)
-        return missing
+        return np.isinf(past) if infinite else ~np.isfinite(past)
 
     @property
     def _gaps(self) -> BoolArray:
