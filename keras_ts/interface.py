@@ -21,8 +21,8 @@ from keras_ts.layers.normalize_window import NormalizeWindow
 from keras_ts.layers.smoothed_forecast import SmoothedForecast
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.layers.windowed_input import WindowedInput
+from keras_ts.windows.arithmetic.frequency import is_name, same_steps
 from keras_ts.windows.arithmetic.spans import Spans, joined
-from keras_ts.windows.arithmetic.steps import same_steps
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.flat_series import FlatSeries
@@ -273,6 +273,12 @@ class Interface:
         """Refuse data whose timestamps have another frequency than the training data."""
         if self.frequency is None or panel.clock is None:
             return
+        if not is_name(self.frequency):
+            raise ValueError(
+                f"The model was trained on steps of {_checks.shown(self.frequency)}, which is no "
+                "frequency of keras_ts any more: it takes fixed steps, days, weekdays, months and "
+                "whole numbers. Resample the data to one of them, and train again."
+            )
         own = panel.clock.frequencies
         for code, frequency in enumerate(own.kinds):
             if not same_steps(str(frequency), self.frequency):

@@ -12,17 +12,6 @@ def is_last(day):
     return day.day == monthrange(day.year, day.month)[1]
 
 
-def is_first_weekday(day):
-    """The first of the month, or a Monday behind a weekend that began it."""
-    return day.weekday() < 5 and (day.day == 1 or (day.weekday() == 0 and day.day <= 3))
-
-
-def is_last_weekday(day):
-    """The last of the month, or a Friday ahead of a weekend that ends it."""
-    left = monthrange(day.year, day.month)[1] - day.day
-    return day.weekday() < 5 and (left == 0 or (day.weekday() == 4 and left <= 2))
-
-
 def stepping(step):
     return lambda start, rows: [start + step * row for row in range(rows)]
 
@@ -50,14 +39,8 @@ REGULAR = {
     "month ends": picking(is_last),
     "quarter ends": picking(lambda day: is_last(day) and day.month % 3 == 0),
     "years": picking(lambda day: day.day == 1 and day.month == 1),
-    "last weekdays": picking(is_last_weekday),
-    "first weekdays": picking(is_first_weekday),
-    "third Fridays": picking(lambda day: day.weekday() == 4 and 15 <= day.day <= 21),
-    "second Mondays": picking(lambda day: day.weekday() == 0 and 8 <= day.day <= 14),
-    "twice a month": picking(lambda day: day.day in (1, 15)),
-    "middle and end": picking(lambda day: day.day == 15 or is_last(day)),
 }
-IN_UTC = ["minutes", "half hours", "hours"]
+IN_UTC = ["minutes", "half hours", "hours", "six hours"]
 STARTS = st.builds(
     lambda day, hour: datetime(1968, 1, 1) + day * DAY + hour * HOUR,
     st.integers(0, 1500),

@@ -155,8 +155,7 @@ class Prepared:
         steps = interface.windows.horizon if steps is None else steps
         interface.check_forecaster()
         history = History.of(series, interface, incomplete)
-        rounds = Rounds.of(interface, history.columns, steps)
-        plan = Plan.of(future, history, rounds, steps, start, incomplete)
+        plan = Plan.of(future, history, steps, start, incomplete)
         return cls(series, history, plan, incomplete)
 
     def parts(self) -> Iterator[tuple[History, dict[str, Array]]]:

@@ -2,7 +2,8 @@
 
 A value missing before these rows does not matter, whatever ``missing`` says. With ``"mask"``,
 values missing within them do not matter either, a gap in time is read as the rows that are missing,
-and a series may be shorter, if the window still has ``min_inputs`` of its inputs.
+and a series may be shorter, if the window still has ``min_inputs`` of its inputs. ``Following`` are
+the timestamps after them.
 """
 
 from collections.abc import Iterator
@@ -15,10 +16,11 @@ from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.forecasting.frames import matched
 from keras_ts.interface import Interface
-from keras_ts.windows.reading.common_grid import on_common_grid
+from keras_ts.windows.arithmetic.frequency import Frequencies
+from keras_ts.windows.reading.continued import continued, own_frequencies, refuse_unreached
 from keras_ts.windows.reading.flat_series import FlatSeries, column_at
 from keras_ts.windows.reading.reader import read_panel
-from keras_ts.windows.reading.regular import with_missing_last_rows
+from keras_ts.windows.reading.regular import on_common_grid, with_missing_last_rows
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.windowed_series import WindowedSeries
@@ -205,6 +207,38 @@ class History:
             '. Leave it out, build a preset on windows with missing="mask", which masks the steps '
             'before a series, or pass incomplete="nan" for rows of NaN.',
         )
+
+
+@dataclass(frozen=True)
+class Following:
+    """The timestamps that follow the series of a panel, each ``(series, rows)``."""
+
+    times: Array  # As in the panel's clock; NaT or NaN for a series without a frequency.
+    shown: Array  # The same instants, as the clock of their time zone shows them.
+    frequencies: Frequencies
+
+    @classmethod
+    def of(cls, panel: FlatSeries, gap: int, rows: int) -> Self | None:
+        """Return the ``rows`` timestamps after each series and a gap; None without a clock."""
+        clock, rows = panel.clock, gap + rows
+        if clock is None:
+            return None
+        own = own_frequencies(panel)
+        kind: Any = clock.times.dtype
+        if kind.kind in "iu" and (own.codes < 0).any():
+            kind = np.dtype(np.float64)  # Integers cannot be missing.
+        times = np.full((len(own), rows), "NaT" if kind.kind == "M" else 0, kind)
+        if kind.kind == "f":
+            times[:] = np.nan
+        shown = times.copy() if clock.zones else times
+        series, places, after, shown_after = continued(panel, own, rows)
+        # NaT compares as False.
+        last = clock.times[panel.offsets[series + 1] - 1]
+        reached = (after[places] > last[:, None]).all(axis=1)
+        if not reached.all():
+            refuse_unreached(panel, int(series[reached.argmin()]), rows)
+        times[series], shown[series] = after[places], shown_after[places]
+        return cls(times[:, gap:], shown[:, gap:], own)
 
 
 def needed_rows(windows: WindowedSeries) -> int:

@@ -14,9 +14,9 @@ from typing import Any, Self, cast
 from keras_ts import _checks
 from keras_ts._registration import renamed
 from keras_ts.windows.arithmetic.categories import collapsed
+from keras_ts.windows.arithmetic.frequency import same_steps
 from keras_ts.windows.arithmetic.spans import Spans
 from keras_ts.windows.arithmetic.spans import checked as checked_spans
-from keras_ts.windows.arithmetic.steps import same_steps
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.roles import PARTS, Columns, named_columns
 from keras_ts.windows.spec import Column

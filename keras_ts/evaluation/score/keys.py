@@ -108,7 +108,7 @@ class Keys:
         zone = other._times.zone or self._times.zone
         clock = _clock(distinct, np.array([0, len(distinct)]), zone, frequency)
         places, own = np.searchsorted(distinct, values), clock.frequencies
-        if own[0] is None or clock.slips(own).any():  # Irregular: no step may be missing.
+        if own[0] is None:  # Irregular: no step may be missing.
             return places
         return np.rint(clock.numbers(own)).astype(np.int64)[places]
 

@@ -16,14 +16,13 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.scale.writing.engine import BLOCK_BYTES
 from keras_ts.scale.writing.sorting import SORTED, Layout, SortedSeries
 from keras_ts.scale.writing.unfinished import Unfinished, write_array
-from keras_ts.windows.arithmetic.frequencies import Frequencies, usual
+from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets, in_blocks
 from keras_ts.windows.reading.calendar import checked_front, with_calendar
 from keras_ts.windows.reading.clock import Clock
-from keras_ts.windows.reading.common_grid import on_common_grid
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.frames import ids_of, open_frame
-from keras_ts.windows.reading.regular import with_missing_rows
+from keras_ts.windows.reading.regular import on_common_grid, with_missing_rows
 from keras_ts.windows.reading.stored import (
     SETTINGS,
     StoredSettings,
@@ -121,7 +120,7 @@ def _agreed(clock: Clock, series: SortedSeries) -> Frequencies:
     own = series.own
     if len(own.kinds) < 2:
         return own
-    return kept_in_blocks(clock, own, usual(own, series.lengths))
+    return kept_in_blocks(clock, own, own.usual(series.lengths))
 
 
 def _rewritten(

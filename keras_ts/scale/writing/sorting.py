@@ -11,8 +11,7 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.scale.writing.engine import Survey
 from keras_ts.scale.writing.unfinished import write_array
 from keras_ts.windows.arithmetic.categories import expanded
-from keras_ts.windows.arithmetic.frequencies import Frequencies
-from keras_ts.windows.arithmetic.frequency import frequencies
+from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.reading.flat_series import (
     FlatSeries,
@@ -201,7 +200,7 @@ def _described(panel: FlatSeries, frame: Any, layout: Layout) -> SortedSeries:
     clock, spec = panel.clock, layout.spec
     own = Frequencies((), np.full(len(panel.lengths), -1))
     if clock is not None:
-        own = frequencies(clock.times, clock.offsets, clock.local_times)
+        own = clock.inferred[1]
     names = [name for name in (spec.id_column, spec.time_column) if name is not None]
     return SortedSeries(
         panel.lengths,

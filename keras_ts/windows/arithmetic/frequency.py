@@ -1,325 +1,283 @@
-"""Order and gaps of timestamps: pure NumPy.
+"""``Frequency``: a regular step of one of five kinds, named, numbered and continued. Pure NumPy.
 
-Windows count positions, so a missing week silently shortens every window across it.
+| kind | rule | counted in |
+| --- | --- | --- |
+| a fixed step of time, such as 15 minutes or 28 days | None | UTC |
+| whole months, by day of the month or by its last day | "day of month" | local days |
+| weekdays: Monday to Friday | "weekday" | local days |
+| days of a time zone's clock, of 23 to 25 hours | "day" | local days |
+| whole numbers | None | units |
+
+A rule numbers its days (month ends 1, 2, 3, ...) and returns the day of each number. A series
+follows a rule if each of its days is the day of its own number: a missing row is a skipped number,
+and the next days are those of the next numbers. A change to a rule is a change to ``RULES``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from re import fullmatch
+from typing import Any, Self
 
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.frequencies import Frequencies
-from keras_ts.windows.arithmetic.frequency_rules import FREQUENCY_RULES, in_days, in_time, per_row
-from keras_ts.windows.arithmetic.geometry import concatenated_offsets, distinct, in_blocks
-from keras_ts.windows.arithmetic.labels import alike
-from keras_ts.windows.arithmetic.steps import Frequency
+from keras_ts.windows.arithmetic.geometry import per_row
+
+_DAY, _MONTH = np.timedelta64(1, "D"), np.timedelta64(1, "M")
+# Days of the month count from 0; this one is every month's last.
+_LAST = 30
+_NANOSECONDS = {
+    "day": 86_400_000_000_000,
+    "hour": 3_600_000_000_000,
+    "minute": 60_000_000_000,
+    "second": 1_000_000_000,
+    "millisecond": 1_000_000,
+    "microsecond": 1_000,
+    "nanosecond": 1,
+}
+_UNITS = dict(zip(("D", "h", "m", "s", "ms", "us", "ns"), _NANOSECONDS, strict=True))
+# Stands for any larger number of steps, so that sums of them fit 64 bits.
+_MOST = 1 << 40
+# The end of the name of days of 24 hours, where the clock of a time zone is changed.
+_IN_UTC = " in UTC"
+
+
+def _months(day: Array) -> tuple[Array, IntArray]:
+    """Return the month of each day, and the day of the month from 0."""
+    month = day.astype("datetime64[M]")
+    return month, (day - month.astype(day.dtype)).astype(np.int64)
+
+
+def _day_of_month(number: IntArray, mark: Any) -> Array:
+    """Return the marked day of each month, or the last day of a month that is too short."""
+    month = number.astype("datetime64[M]")
+    last = (month + _MONTH).astype("datetime64[D]") - _DAY
+    return np.minimum(month.astype("datetime64[D]") + mark * _DAY, last)
+
+
+def _latest_day(day: Array, offsets: IntArray) -> IntArray:
+    """Return each series' latest day of the month, or the mark of the last one if all are last."""
+    month, of_month = _months(day)
+    last = (month + _MONTH).astype(day.dtype) == day + _DAY
+    latest = np.maximum.reduceat(of_month, offsets[:-1])
+    return np.where(np.logical_and.reduceat(last, offsets[:-1]), _LAST, latest)
 
 
 @dataclass(frozen=True)
-class _Way:
-    """One way to count the steps of a series.
+class Rule:
+    """A rule by which the dates of a series follow each other, by the clock of its time zone.
 
     Attributes:
-        rule: Name of one of ``FREQUENCY_RULES``, or None to count in units of time.
-        local: True to count by the clock of the time zone.
-        first: True to prefer this way over an earlier one that leaves equally few gaps.
+        tick: The distance between two neighbouring days, in words.
+        hours: Two days are at least this many hours apart, also where the clock is changed.
+        number: Returns the numbers of days.
+        day: Returns the days of numbers and marks.
+        mark: Reads the mark of each series off its days and offsets.
     """
 
-    rule: str | None
-    local: bool
-    first: bool = False
+    tick: str
+    hours: int
+    number: Callable[[Array], IntArray]
+    day: Callable[[IntArray, Any], Array]
+    mark: Callable[[Array, IntArray], IntArray] = lambda day, offsets: 0 * offsets[1:]
 
 
-# The most rows of a block of several series.
-_BLOCK = 1 << 19
-_NOT_DAILY = [rule for rule in FREQUENCY_RULES if rule != "day"]
+RULES = {
+    "day": Rule(
+        "day", 20, lambda day: day.astype(np.int64), lambda number, _: number.astype("M8[D]")
+    ),
+    "day of month": Rule(
+        "month", 200, lambda day: _months(day)[0].astype(np.int64), _day_of_month, _latest_day
+    ),
+    "weekday": Rule(
+        "weekday",
+        20,
+        lambda day: np.busday_count(np.datetime64(0, "D"), day),
+        lambda number, _: np.busday_offset(np.datetime64(0, "D"), number),
+    ),
+}
 
 
-def disorder(times: Array, offsets: IntArray) -> tuple[str, int] | None:
-    """Return "duplicate" or "backwards", and the first position out of order; or None."""
-    # Compared, not subtracted: differences of small or unsigned integers wrap around.
-    wrong = times[1:] <= times[:-1]
-    wrong[distinct(offsets)[1:-1] - 1] = False  # Between two series.
-    if not wrong.any():
-        return None
-    first = int(wrong.argmax())
-    return ("duplicate" if times[first] == times[first + 1] else "backwards"), first + 1
+@dataclass(frozen=True)
+class Frequency:
+    """The regular step of one series, read off its timestamps.
 
-
-def gaps(times: Array, offsets: IntArray, local_times: Array | None = None) -> IntArray:
-    """Return the positions that do not follow the one before by the series' regular step.
-
-    The regular step of a series is its most frequent one. Steps are counted in units of time or
-    in the days of a frequency rule, in UTC or by the clock of the time zone: whichever leaves the
-    series the fewest gaps.
-
-    Args:
-        times: Timestamps or numbers, increasing within each series; in UTC if there is a time zone.
-        offsets: Flat start of each series, and the end of the last.
-        local_times: The same timestamps by the clock of their time zone, if they have one.
+    Attributes:
+        step: Ticks of the rule (or, without one, units of time) in one step.
+        rule: Name of one of ``RULES``, or None for steps of time and numbers.
+        unit: The timestamps' unit; "" for numbers.
+        mark: The day of the month from 0; 30 is every month's last.
+        time_of_day: Time of day of a rule's days, in the timestamps' unit.
+        zoned: True if there is a time zone.
     """
-    parts = [
-        rows.start + _gaps(times[rows], own, None if local_times is None else local_times[rows])
-        for _, rows, own in _blocks(offsets)
-    ]
-    return np.concatenate([np.empty(0, np.int64), *parts])
+
+    step: int
+    rule: str | None = None
+    unit: str = ""
+    mark: int = 0
+    time_of_day: int = 0
+    zoned: bool = False
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Return the frequency whose ``asdict`` went through JSON, also in a store of 0.2."""
+        read = dict(config)
+        read["mark"] = sum(read.pop("marks", [read.get("mark", 0)]))
+        local = read.pop("local", None)
+        made = cls(**read)
+        if made.rule not in (None, *RULES) or local not in (None, made.local):
+            raise ValueError(f"its series have steps by the rule {made.rule!r}, which is no more")
+        return made
+
+    @property
+    def local(self) -> bool:
+        """True if the steps are counted by the clock of a time zone."""
+        return self.zoned and self.rule is not None
+
+    @property
+    def in_utc(self) -> bool:
+        """True for days of 24 hours that a time zone's clock does not keep.
+
+        Rows without a change of the clock are even by both, so nothing may depend on their numbers.
+        """
+        return self.zoned and self.rule is None and not self._nanoseconds % _NANOSECONDS["day"]
+
+    @property
+    def _nanoseconds(self) -> int:
+        return int(self.step) * _NANOSECONDS[_UNITS[self.unit]]
+
+    def numbers(self, utc: Array, shown: Array) -> Array:
+        """Return the number of each timestamp's step, from 1970-01-01 or 0; fractions of floats."""
+        if utc.dtype.kind == "f" or self.step >= 1 << 63:
+            return utc.astype(np.float64) / self.step
+        ticks = self._ticks(shown if self.local else utc)
+        return ticks // ticks.dtype.type(self.step)
+
+    def after(self, times: Array, steps: IntArray) -> Array:
+        """Return the timestamps that lie ``steps`` steps after ``times``, the series' own."""
+        ahead = steps * self.step
+        if self.rule is None:
+            kind = f"timedelta64[{self.unit}]" if self.unit else f"{times.dtype.kind}8"
+            return times + ahead.astype(kind)
+        day = RULES[self.rule].day(self._ticks(times) + ahead, self.mark)
+        # Past the range of their unit they wrap around, where NumPy's own conversion may raise.
+        unit: Any = np.datetime_data(times.dtype)[0]
+        of_day = np.timedelta64(1, "D") // np.timedelta64(1, unit)
+        midnight = (day.astype(np.int64) * of_day).view(times.dtype)
+        return midnight + np.array(self.time_of_day, f"m8[{self.unit}]")
+
+    def apart(self, times: Array) -> tuple[IntArray, BoolArray]:
+        """Return the number of steps from each timestamp to the next, and True where it is whole.
+
+        The timestamps increase, and are local times if the frequency is ``local``.
+        """
+        # Modulo 2**64 every difference is exact.
+        ticks = np.diff(self._ticks(times).view(np.uint64))
+        counts, rest = np.divmod(ticks, np.uint64(self.step))
+        return np.minimum(counts, _MOST).astype(np.int64), (rest == 0) & (counts > 0)
+
+    def _ticks(self, times: Array) -> Array:
+        if self.rule is not None:
+            return RULES[self.rule].number(times.astype("datetime64[D]"))
+        return times if times.dtype.kind == "u" else times.astype(np.int64)
+
+    def __str__(self) -> str:
+        if self.rule == "day of month":
+            names = {0: "month start", _LAST: "month end"}
+            name = names.get(self.mark, f"day {self.mark + 1} of the month")
+            return name + (f", every {self.step} months" if self.step > 1 else "")
+        if self.rule is not None:
+            return _plural(self.step, self.rule)
+        if not self.unit:
+            return f"steps of {self.step:g}"
+        length = self._nanoseconds
+        unit = next(name for name, size in _NANOSECONDS.items() if not length % size)
+        return _plural(length // _NANOSECONDS[unit], unit) + (_IN_UTC if self.in_utc else "")
 
 
-def _gaps(times: Array, offsets: IntArray, local_times: Array | None) -> IntArray:
-    """Return what ``gaps`` does, of some series."""
-    offsets = distinct(offsets)  # Without empty series.
-    if times.dtype.kind == "f":
-        with np.errstate(over="ignore", invalid="ignore"):  # A step too long for a float is a gap.
-            return np.flatnonzero(_uneven_floats(times.astype(np.float64), offsets)[0])
-    clocks = [False] if local_times is None else [False, True]
-    ways = [_Way(rule, True) for rule in (None, "day") for _ in clocks[1:]]
-    ways += [_Way(rule, clock) for rule in _NOT_DAILY for clock in clocks]
-    return np.flatnonzero(_fewest_gaps(times, offsets, local_times, ways)[0])
+def _plural(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
-def frequencies(times: Array, offsets: IntArray, local_times: Array | None = None) -> Frequencies:
-    """Return the frequency of each series; None if it has none.
+def same_steps(text: str, other: str) -> bool:
+    """Return True if the names of two frequencies differ in nothing but the clock."""
+    return text.removesuffix(_IN_UTC) == other.removesuffix(_IN_UTC)
 
-    A series has a frequency if more than half of its steps are the regular one. The last rows of a
-    series should have the frequency of all its rows, even if the clock is not changed within them.
-    So where two counts leave equally few gaps, months go before days, days by the clock of the time
-    zone before 24 hours, and the clock of the time zone before UTC.
 
-    Args:
-        times: As in ``gaps``.
-        offsets: Flat start of each series, and the end of the last.
-        local_times: As in ``gaps``.
+def is_name(text: str) -> bool:
+    """Return True for the name of a frequency of one of the five kinds."""
+    units = "|".join([*_NANOSECONDS, "weekday"])
+    months = r"(month start|month end|day \d+ of the month)(, every \d+ months)?"
+    numbers = r"steps of \d+(e\+\d+)?"
+    return fullmatch(rf"\d+ ({units})s?({_IN_UTC})?|{months}|{numbers}", text) is not None
+
+
+def numbering(frequency: str | None, column: str | None) -> str:
+    """Return in words how rows are numbered, without a column of timestamps by counting them."""
+    if column is None:
+        return "the rows of the series before this one, from its first row with a value on"
+    if frequency is None:
+        return f"the steps of the series' own frequency from 1970-01-01 00:00 to {column}"
+    name, _, every = frequency.removesuffix(_IN_UTC).partition(", every ")
+    length, _, unit = name.partition(" ")
+    unit = unit.removesuffix("s")
+    if name.startswith("steps of "):
+        return f"{column} / {name.removeprefix('steps of ')}, rounded down if {column} is whole"
+    if unit in _NANOSECONDS:
+        clock = "by the local clock" if unit == "day" else "in UTC if there is a time zone"
+        return f"({column} - 1970-01-01 00:00) / ({name}), rounded down; {clock}"
+    ticks = f"12 * (year - 1970) + month - 1, of {column}"
+    if unit == "weekday":
+        every, ticks = length, f"Mondays to Fridays from 1970-01-01 on, before {column}"
+    every = every.partition(" ")[0] or "1"
+    return ticks if every == "1" else f"({ticks}) / {every}, rounded down"
+
+
+@dataclass(frozen=True, eq=False)
+class Frequencies:
+    """The frequency of each series of a panel, None for a series without one.
+
+    Attributes:
+        kinds: The different frequencies, in the order of the first series that has each.
+        codes: ``(series,)``, the place of each series' frequency among the kinds; -1 for none.
     """
-    ways, codes = _ways(local_times), np.full(len(offsets) - 1, -1)
-    kinds: list[Frequency] = []
-    for series, rows, own in _blocks(offsets):
-        local = None if local_times is None else local_times[rows]
-        part = _by_ways(times[rows], own, local, ways)
-        codes[series] = np.where(part.codes < 0, -1, len(kinds) + part.codes)
-        kinds += part.kinds
-    return Frequencies.of(kinds, codes)
 
+    kinds: tuple[Frequency, ...]
+    codes: IntArray
 
-def _blocks(offsets: IntArray) -> Iterator[tuple[slice, slice, IntArray]]:
-    """Yield the series of each block, their rows, and their offsets in the block.
+    @classmethod
+    def of(cls, kinds: Sequence[Frequency], codes: IntArray) -> Self:
+        """Return the frequencies of series, from kinds that may be equal or not in use."""
+        first = np.full(len(kinds) + 1, len(codes))
+        first[codes[::-1]] = np.arange(len(codes))[::-1]
+        order = np.argsort(first[:-1], kind="stable")
+        places: dict[Frequency, int] = {}
+        moved = np.full(len(kinds) + 1, -1)
+        for number in order[first[order] < len(codes)].tolist():
+            moved[number] = places.setdefault(kinds[number], len(places))
+        return cls(tuple(places), moved[codes])
 
-    What is computed for a block stays in memory that the next one uses again. New memory for all
-    rows at once takes longer than the arithmetic.
-    """
-    for series in in_blocks(np.diff(offsets), _BLOCK):
-        own = offsets[series.start : series.stop + 1]
-        yield series, slice(int(own[0]), int(own[-1])), own - own[0]
+    def per_series(self, of: Callable[[Frequency], Any], none: Any) -> Array:
+        """Return what a function makes of each series' frequency, and ``none`` without one."""
+        return np.array([*map(of, self.kinds), none])[self.codes]
 
+    def rows(self, offsets: IntArray) -> Iterator[tuple[Frequency, Any]]:
+        """Yield each frequency, and what selects the rows of its series."""
+        for code, frequency in enumerate(self.kinds):
+            own = self.codes == code
+            yield frequency, slice(None) if own.all() else per_row(own, offsets)
 
-def kept(
-    times: Array,
-    offsets: IntArray,
-    local_times: Array | None,
-    own: Frequencies,
-    like: Frequency | str,
-) -> Frequencies:
-    """Return the frequency ``like`` for each series that fits it as well as its own.
+    def usual(self, lengths: IntArray) -> Frequency:
+        """Return the frequency of the longest series; days that are so in UTC alone go first."""
+        in_utc = self.per_series(lambda frequency: frequency.in_utc, False)
+        rank = np.where(self.codes < 0, -1, lengths + in_utc * (lengths.max() + 1))
+        return self.kinds[self.codes[int(rank.argmax())]]
 
-    A few rows fit several frequencies: Monday to Friday are days, and weekdays too. Other series,
-    or the rows that a model was trained on, decide between them.
+    def __len__(self) -> int:
+        return len(self.codes)
 
-    Args:
-        times: As in ``gaps``.
-        offsets: As in ``gaps``.
-        local_times: As in ``gaps``.
-        own: The frequency of each series; one that does not fit ``like`` keeps it.
-        like: The frequency, or its name.
-    """
-    if times.dtype.kind != "M":
-        return own
-    clocks = [False] if local_times is None else [True, False]
-    ways = [_Way(rule, clock, True) for clock in clocks for rule in (None, *FREQUENCY_RULES)]
-    if isinstance(like, Frequency):
-        ways = [_Way(like.rule, like.local, True)]
-    usual, name = _ways(local_times), str(like)
-    for way in ways:
-        others = own.per_series(lambda frequency: str(frequency) != name, False)
-        if not others.any():
-            break
-        rows = per_row(others, offsets)
-        local = None if local_times is None else local_times[rows]
-        inner = concatenated_offsets(np.diff(offsets)[others])
-        again = _by_ways(times[rows], inner, local, [*usual, way])
-        fits = again.per_series(lambda frequency: str(frequency) == name, False)
-        codes = own.codes.copy()
-        codes[np.flatnonzero(others)[fits]] = len(own.kinds) + again.codes[fits]
-        own = Frequencies.of([*own.kinds, *again.kinds], codes)
-    return own
+    def __getitem__(self, series: int) -> Frequency | None:
+        return (*self.kinds, None)[self.codes[series]]
 
-
-def _ways(local_times: Array | None) -> list[_Way]:
-    clocks = [False] if local_times is None else [True, False]
-    ways = [_Way("day", True, True), _Way(None, True)][: 2 * (len(clocks) - 1)]
-    ways += [_Way("day of month", clocks[0], True)]
-    return ways + [_Way(rule, clock) for clock in clocks for rule in _NOT_DAILY]
-
-
-def _by_ways(
-    times: Array, offsets: IntArray, local_times: Array | None, ways: list[_Way]
-) -> Frequencies:
-    """Return the frequency of each series, counted in UTC or by the first best of ``ways``."""
-    starts = distinct(offsets)
-    if times.dtype.kind == "f":
-        with np.errstate(over="ignore", invalid="ignore"):
-            uneven, steps = _uneven_floats(times.astype(np.float64), starts)
-        chosen = np.full(len(steps), -1)
-    else:
-        uneven, steps, chosen = _fewest_gaps(times, starts, local_times, ways)
-    regular = 2 * _per_series(~uneven, starts) > np.diff(starts) + 1
-    kinds: list[Frequency] = []
-    codes = np.full(len(offsets) - 1, -1)
-    filled = np.flatnonzero(np.diff(offsets))
-    for number in np.unique(chosen[regular]).tolist():
-        way = _Way(None, False) if number < 0 else ways[number]
-        own = regular & (chosen == number)
-        rows = slice(None) if own.all() else per_row(own, starts)
-        clock = local_times if local_times is not None and way.local else times
-        inner = concatenated_offsets(np.diff(starts)[own])
-        made, places = _of_one_way(clock[rows], inner, steps[own], way, local_times is not None)
-        codes[filled[own]] = len(kinds) + places
-        kinds += made
-    return Frequencies.of(kinds, codes)
-
-
-def _of_one_way(
-    clock: Array, offsets: IntArray, steps: Array, way: _Way, zoned: bool
-) -> tuple[list[Frequency], IntArray]:
-    """Return the frequencies of series whose regular steps are counted in one way.
-
-    Returns:
-        The different frequencies, and the place of each series' own.
-    """
-    if clock.dtype.kind == "f":
-        first, places = alike([means := _mean_steps(clock.astype(np.float64), offsets, steps)])
-        return [*map(Frequency, means[first].tolist())], places
-    unit = np.datetime_data(clock.dtype)[0] if clock.dtype.kind == "M" else ""
-    columns = [steps, np.zeros(len(steps), np.int64)]
-    if way.rule is not None:
-        day = clock.astype("datetime64[D]")
-        of_day = (clock - day.astype(clock.dtype)).astype(np.int64)
-        times = np.minimum.reduceat(of_day, offsets[:-1])
-        columns = [steps, times, *FREQUENCY_RULES[way.rule].marks(day, offsets)]
-    first, places = alike(columns)
-    kinds = [
-        Frequency(step, way.rule, way.local, unit, tuple(marks), time, zoned)
-        for step, time, *marks in zip(*(column[first].tolist() for column in columns), strict=True)
-    ]
-    return kinds, places
-
-
-def _mean_steps(times: Array, offsets: IntArray, usual: Array) -> Array:
-    """Return each series' mean step to six digits, so that it is the same for the last rows."""
-    begins, ends = offsets[:-1], offsets[1:] - 1
-    with np.errstate(over="ignore", invalid="ignore"):  # Of the steps between two series.
-        counts = np.rint(np.diff(times, prepend=times[:1]) / per_row(usual, offsets))
-    counts[begins] = 0
-    means = (times[ends] - times[begins]) / np.add.reduceat(counts, begins)
-    return np.char.mod("%.6g", means).astype(np.float64)
-
-
-def _fewest_gaps(
-    times: Array, offsets: IntArray, local_times: Array | None, ways: list[_Way]
-) -> tuple[BoolArray, Array, IntArray]:
-    """Count the steps of each series in the way that leaves it the fewest gaps.
-
-    Returns:
-        Flags of the uneven steps; and, for each series, its regular step and the index of its way,
-        -1 for units of time in UTC.
-    """
-    uneven, usual = _uneven(times, offsets)
-    steps, chosen = usual.copy(), np.full(len(usual), -1)
-    if times.dtype.kind != "M":
-        return uneven, steps, chosen
-    fewest = _per_series(uneven, offsets)
-    apart = usual.view(np.diff(times).dtype)
-    for number, way in enumerate(ways):
-        rule = None if way.rule is None else FREQUENCY_RULES[way.rule]
-        tried = way.first | (fewest > 0)
-        if rule is not None:
-            tried = tried & (apart >= np.timedelta64(rule.hours, "h"))
-        if not tried.any():
-            continue
-        inner = concatenated_offsets(np.diff(offsets)[tried])
-        rows = slice(None) if tried.all() else per_row(tried, offsets)
-        utc = times[rows]
-        clock = local_times[rows] if way.local and local_times is not None else utc
-        if rule is None:
-            ticks, holds = in_time(clock, utc, inner)
-        else:
-            ticks, holds = in_days(rule, clock, utc, inner)
-        keeps = np.logical_and.reduceat(holds, inner[:-1])
-        if not keeps.any():
-            continue
-        flags, step = _uneven(ticks, inner)
-        left = _per_series(flags, inner)
-        better = keeps & ((left <= fewest[tried]) if way.first else (left < fewest[tried]))
-        fewest[tried] = np.where(better, left, fewest[tried])
-        steps[tried] = np.where(better, step, steps[tried])
-        chosen[tried] = np.where(better, number, chosen[tried])
-        uneven[rows] = np.where(per_row(better, inner), flags, uneven[rows])
-    return uneven, steps, chosen
-
-
-def _uneven(ticks: Array, offsets: IntArray) -> tuple[BoolArray, Array]:
-    """Return flags of the steps other than the series' most frequent one, and that step."""
-    # Ticks increase, so modulo 2**64 every difference is exact.
-    ticks = ticks.view(np.uint64)
-    steps = _steps(ticks)
-    usual = _most_frequent(steps, offsets)
-    uneven = steps != per_row(usual, offsets)
-    uneven[offsets[:-1]] = False
-    return uneven, usual
-
-
-def _uneven_floats(ticks: Array, offsets: IntArray) -> tuple[BoolArray, Array]:
-    """Return the same for floats, with room for rounding: 0.1 + 0.2 is not 0.3."""
-    steps = _steps(ticks)
-    steps[offsets[:-1]] = np.inf
-    shortest = np.minimum.reduceat(steps, offsets[:-1])
-    share = np.round(steps / per_row(shortest, offsets), 6)
-    usual = shortest * _most_frequent(share, offsets)
-    ends = np.abs(ticks[np.stack([offsets[:-1], offsets[1:] - 1])]).max(axis=0)
-    rounding = 1e-6 * usual + 2 * np.spacing(ends)
-    uneven = np.abs(steps - per_row(usual, offsets)) > per_row(rounding, offsets)
-    uneven[offsets[:-1]] = False
-    return uneven, usual
-
-
-def _steps(ticks: Array) -> Array:
-    """Return the step from each tick to the next, after a 0, without a copy of the ticks."""
-    steps = np.zeros_like(ticks)
-    np.subtract(ticks[1:], ticks[:-1], out=steps[1:])
-    return steps
-
-
-def _most_frequent(steps: Array, offsets: IntArray) -> Array:
-    """Return the most frequent step of each series; of several equally frequent, the shortest."""
-    starts, lengths = offsets[:-1], np.diff(offsets)
-    usual = steps[starts + lengths // 2]
-    equal = steps == per_row(usual, offsets)
-    equal[starts] = False
-    # A step that makes up more than half is the most frequent. The middle one usually does, which
-    # saves the sorting.
-    unsure = per_row(2 * _per_series(equal, offsets) < lengths, offsets)
-    unsure[starts] = False
-    series, steps = np.repeat(np.arange(len(lengths)), lengths)[unsure], steps[unsure]
-    order = np.lexsort((steps, series))
-    series, steps = series[order], steps[order]
-    changed = (np.diff(series, prepend=-1) != 0) | (np.diff(steps, prepend=steps[:1]) != 0)
-    runs = np.flatnonzero(changed)
-    often = np.diff(runs, append=len(steps))
-    # The last assignment to a series wins: its most frequent step, or the shortest of several.
-    runs = runs[::-1][np.argsort(often[::-1], kind="stable")]
-    usual[series[runs]] = steps[runs]
-    return usual
-
-
-def _per_series(flags: BoolArray, offsets: IntArray) -> IntArray:
-    """Return the number of flagged rows of each series."""
-    return np.add.reduceat(flags, offsets[:-1], dtype=np.int64)
+    def __iter__(self) -> Iterator[Frequency | None]:
+        return map((*self.kinds, None).__getitem__, self.codes.tolist())

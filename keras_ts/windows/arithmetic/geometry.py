@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_ts._typing import BoolArray, IntArray
+from keras_ts._typing import Array, BoolArray, IntArray
 
 
 class PickledByFields:
@@ -140,6 +140,11 @@ class WindowRanges(PickledByFields):
 def concatenated_offsets(lengths: Any) -> IntArray:
     """Return the flat start of each series, laid end to end, and the end of the last."""
     return np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
+
+
+def per_row(values: Array, offsets: IntArray) -> Array:
+    """Repeat the values of each series, on the last axis, for each of its rows."""
+    return np.repeat(values, np.diff(offsets), axis=-1)
 
 
 def distinct(ordered: IntArray) -> IntArray:

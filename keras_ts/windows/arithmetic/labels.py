@@ -10,12 +10,7 @@ from keras_ts._typing import Array, IntArray
 
 
 def places_of(wanted: Sequence[Any], labels: Sequence[Any]) -> IntArray:
-    """Return the place of each wanted label among distinct labels, -1 for one that is not there.
-
-    Args:
-        wanted: Labels, any of them several times.
-        labels: The labels to find them among.
-    """
+    """Return the place of each wanted label among distinct labels, -1 for one that is not there."""
     if isinstance(wanted, tuple | range) and wanted == labels:
         return np.arange(len(labels))
     places = dict(zip(labels, range(len(labels)), strict=True))

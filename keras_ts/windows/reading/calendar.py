@@ -8,11 +8,11 @@ import numpy as np
 
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.cycles import Cycle, waves
-from keras_ts.windows.arithmetic.frequency import disorder
-from keras_ts.windows.arithmetic.frequency_rules import per_row
-from keras_ts.windows.arithmetic.steps import Frequency
-from keras_ts.windows.reading.continued import refuse_irregular
+from keras_ts.windows.arithmetic.frequency import Frequencies
+from keras_ts.windows.arithmetic.geometry import per_row
+from keras_ts.windows.arithmetic.inferring import disorder
 from keras_ts.windows.reading.flat_series import FlatSeries, rows_in_front
+from keras_ts.windows.reading.irregular import refuse_without
 from keras_ts.windows.reading.timestamps import read_timestamps
 from keras_ts.windows.spec import WindowSpec, checked_cycles
 
@@ -52,7 +52,8 @@ def calendar_features(timestamps: Any, cycles: Cycle | Sequence[Cycle]) -> Array
     Raises:
         TypeError: The timestamps are not dates.
         ValueError: A cycle is unknown or named twice; or ``cycles`` has a number, and the
-            timestamps are out of order or not regular, or a change of their clock skips a step.
+            timestamps are out of order, not regular, or days of 24 hours in a zone that changes
+            its clock.
     """
     wanted = checked_cycles("cycles", cycles)
     clock = read_timestamps(timestamps)
@@ -62,7 +63,7 @@ def calendar_features(timestamps: Any, cycles: Cycle | Sequence[Cycle]) -> Array
             "frequency. Sort them, and pass one series at a time."
         )
     panel = FlatSeries(clock.times, clock.offsets, True, clock=clock)
-    return _columns(panel, wanted, "cycles", "timestamps").astype(np.float32)
+    return _columns(panel, wanted).astype(np.float32)
 
 
 def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
@@ -91,7 +92,7 @@ def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
     values = panel.values[:, None] if panel.values.ndim == 1 else panel.values
     # The dtype of an array that holds both the panel's values and sines.
     kind = np.result_type(values, np.float32)
-    made = _columns(panel, wanted, "calendar", f"time_column={spec.time_column!r}")
+    made = _columns(panel, wanted, spec)
     values = np.concatenate([values.astype(kind), made.astype(kind)], axis=1)
     return replace(panel, values=values, columns=panel.columns.with_calendar(names))
 
@@ -104,52 +105,44 @@ def _periods(cycles: Sequence[Cycle]) -> list[Cycle]:
     return [cycle for cycle in cycles if not isinstance(cycle, str)]
 
 
-def _columns(panel: FlatSeries, cycles: Sequence[Cycle], argument: str, column: str) -> Array:
+def _columns(panel: FlatSeries, cycles: Sequence[Cycle], spec: WindowSpec | None = None) -> Array:
     """Return the sine and cosine of each cycle at every row of a panel."""
     shown = panel.clock.shown if panel.clock is not None and _names(cycles) else None
-    numbers = _numbers(panel, cycles, argument, column) if _periods(cycles) else None
+    numbers = _numbers(panel, cycles, spec) if _periods(cycles) else None
     return waves(cycles, shown, numbers)
 
 
-def _numbers(panel: FlatSeries, cycles: Sequence[Cycle], argument: str, column: str) -> Array:
+def _numbers(panel: FlatSeries, cycles: Sequence[Cycle], spec: WindowSpec | None) -> Array:
     """Return the number of every row: steps since 1970, or rows from the first with a value.
 
     Empty rows in front of a series are numbered below 0, so that they do not move the phases of the
     others.
     """
-    clock, calendar = panel.clock, f"{argument}={list(cycles)}"
+    clock, calendar = panel.clock, f"{'calendar' if spec else 'cycles'}={list(cycles)}"
     if clock is None:
         rows = np.arange(len(panel.values))
         return rows - per_row(panel.offsets[:-1] + checked_front(panel, calendar), panel.offsets)
-    frequencies = clock.frequencies
-    slips = clock.slips(frequencies)
-    bad = slips | ((frequencies.codes < 0) & (panel.lengths > 0))
-    if bad.any():
-        series = int(bad.argmax())
-        frequency = frequencies[series]
-        if frequency is not None:
-            refuse_slips(panel, series, frequency, calendar, column)
-        cure = 'Use "hour", "day", "week" or "year". '
-        refuse_irregular(panel, series, f"{calendar} counts steps of", column, cure)
-    return clock.numbers(frequencies)
+    refuse_uncounted(panel, clock.frequencies, np.flatnonzero(panel.lengths), calendar, spec)
+    return clock.numbers(clock.frequencies)
 
 
-def refuse_slips(
-    panel: FlatSeries, series: int, frequency: Frequency, calendar: str, column: str
+def refuse_uncounted(
+    panel: FlatSeries, own: Frequencies, series: IntArray, calendar: str, spec: WindowSpec | None
 ) -> None:
-    """Raise an error: the steps of a series are not even by the clock that counts them."""
-    counted, even = "by the clock of the time zone", "only in UTC"
-    cure = "in UTC, with dt.tz_convert in pandas or dt.convert_time_zone in polars"
-    if not frequency.counts_days:
-        counted, even = "in UTC", f"only {counted}"
-        cure = (
-            "without a time zone, with dt.tz_localize(None) in pandas or "
-            "dt.replace_time_zone(None) in polars"
-        )
+    """Refuse a calendar of numbers if one of some series has no frequency, or days in UTC alone."""
+    bad = series[own.per_series(lambda frequency: frequency.in_utc, True)[series]]
+    if not len(bad):
+        return
+    number = int(bad[0])
+    if own[number] is None:
+        cure = 'Use "hour", "day", "week" or "year", or mend them. '
+        refuse_without(panel, number, f"{calendar} counts steps of", spec, cure)
+    column = "timestamps" if spec is None else f"time_column={spec.time_column!r}"
     raise ValueError(
-        f"{calendar} counts steps of {frequency.name} {counted}, and those of "
-        f"{panel.series(series)} are even {even}: where that clock is changed, the count skips or "
-        f'repeats a step. Pass {column} {cure}; or use "day", "week" or "year".'
+        f"{calendar} counts days by the clock of the time zone, and those of "
+        f"{panel.series(number)} are even only in UTC: where that clock is changed, the count "
+        f"skips or repeats a step. Pass {column} in UTC, with dt.tz_convert in pandas or "
+        'dt.convert_time_zone in polars; or use "day", "week" or "year".'
     )
 
 
@@ -157,11 +150,6 @@ def checked_front(panel: FlatSeries, calendar: str, cure: str = "") -> IntArray:
     """Return the rows before each series' first value, or refuse series that differ in them.
 
     Such a row may be padding, which does not count, or a missing value, which does.
-
-    Args:
-        panel: The series.
-        calendar: The calendar, for an error.
-        cure: The end of the error.
     """
     front = rows_in_front(panel)
     filled = np.flatnonzero(front < panel.lengths)

@@ -13,10 +13,8 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.frequencies import Frequencies, usual
-from keras_ts.windows.arithmetic.frequency import frequencies, kept
-from keras_ts.windows.arithmetic.frequency_rules import first_rows, per_row
-from keras_ts.windows.arithmetic.geometry import concatenated_offsets
+from keras_ts.windows.arithmetic.frequency import Frequencies
+from keras_ts.windows.arithmetic.inferring import inferred, kept
 from keras_ts.windows.reading.zone import Zone, in_zones
 
 
@@ -40,6 +38,7 @@ class Clock:
             it has this frequency.
         filled_by: The frequency of each series by which missing rows are filled in, or None to
             read it off the timestamps.
+        library: The library of the column, by its name in narwhals.
     """
 
     times: Array
@@ -48,6 +47,7 @@ class Clock:
     zones: tuple[Zone, ...] = ()
     expected: str | None = None
     filled_by: Frequencies | None = None
+    library: str = "pandas"
 
     def stamps(self, flat: IntArray) -> Array:
         """Return the timestamps at flat positions, with their offsets from UTC if zoned."""
@@ -67,20 +67,24 @@ class Clock:
         return as_written(self.stamps(np.array([position]))[0])
 
     @cached_property
+    def inferred(self) -> tuple[IntArray, Frequencies]:
+        """The positions that do not follow by the regular step, and each series' own frequency."""
+        return inferred(self.times, self.offsets, self.local_times)
+
+    @cached_property
     def frequencies(self) -> Frequencies:
         """The frequency of each series, None for one that is too short or not regular.
 
         Few rows fit several frequencies, so a series that fits the frequency of the longest series
-        has that. A frequency that is even only by the clock that does not count it goes first.
+        has that. Days of 24 hours that the clock of a time zone does not keep go first.
         """
         if self.filled_by is not None:
             return self.filled_by
-        timing = self.times, self.offsets, self.local_times
-        own = frequencies(*timing)
+        own = self.inferred[1]
         if not own.kinds or (len(own.kinds) == 1 and self.expected in (None, str(own.kinds[0]))):
             return own
-        most = usual(own, np.diff(self.offsets))
-        return kept(*timing, own, self.expected or most)
+        like = self.expected or own.usual(np.diff(self.offsets))
+        return kept(self.times, self.offsets, self.local_times, own, like)
 
     @property
     def shown(self) -> Array:
@@ -92,63 +96,23 @@ class Clock:
 
         Series without a frequency have no rows.
         """
-        parts = []
-        for code, frequency in enumerate(frequencies.kinds):
-            own = frequencies.codes == code
-            rows = slice(None) if own.all() else per_row(own, self.offsets)
-            parts.append((rows, frequency.numbers(self.times[rows], self.shown[rows])))
+        parts = [
+            (rows, frequency.numbers(self.times[rows], self.shown[rows]))
+            for frequency, rows in frequencies.rows(self.offsets)
+        ]
         kind = np.result_type(*[numbers for _, numbers in parts]) if parts else np.int64
         made = np.empty(len(self.times), kind)
         for rows, numbers in parts:
             made[rows] = numbers
         return made
 
-    def slips(self, frequencies: Frequencies) -> BoolArray:
-        """Return True for each series of which a change of the clock skips or repeats a number."""
-        slips: BoolArray = np.zeros(len(frequencies), bool)
-        lengths = np.diff(self.offsets)
-        for code, frequency in enumerate(frequencies.kinds):
-            if frequency.unusual:
-                own = (frequencies.codes == code) & (lengths > 0)
-                rows, inner = per_row(own, self.offsets), concatenated_offsets(lengths[own])
-                apart = frequency.apart_by_clocks(self.times[rows], self.shown[rows])
-                moved = apart != per_row(apart[inner[:-1]], inner)
-                slips[own] = np.logical_or.reduceat(moved, inner[:-1])
-        return slips
-
-    def following(
-        self, series: IntArray, frequencies: Frequencies, count: int
-    ) -> tuple[Array, Array]:
-        """Return the ``count`` timestamps after the last of some series, at their frequencies.
-
-        A local time that is skipped as the clock is put forward becomes as much later. Of a local
-        time that occurs twice, the first one is returned.
-
-        Args:
-            series: The numbers of the series, which have rows.
-            frequencies: The frequency of each of these.
-            count: Number of timestamps.
-
-        Returns:
-            The timestamps as in ``times``, and by the clock of the time zone, both
-            ``(series, count)``; NaT outside the years that time zones cover.
-        """
-        ahead = np.empty((len(series), count), self.times.dtype)
-        for code, frequency in enumerate(frequencies.kinds):
-            own = frequencies.codes == code
-            clock = self.shown if frequency.local else self.times
-            last = np.repeat(clock[self.offsets[series[own] + 1] - 1], count)
-            steps = np.tile(np.arange(1, count + 1), int(own.sum()))
-            ahead[own] = frequency.after(last, steps).reshape(-1, count)
-        local = frequencies.per_series(lambda frequency: frequency.local, False)
-        return self.by_both_clocks(ahead, local[:, None], series[:, None])
-
     def by_both_clocks(
         self, times: Array, local: BoolArray, series: IntArray
     ) -> tuple[Array, Array]:
-        """Return timestamps as in ``times``, and by the clock of their time zone.
+        """Return timestamps in UTC and by the clocks of their zones; NaT where those do not reach.
 
-        They are NaT outside the years that time zones cover.
+        A local time that is skipped as the clock is put forward becomes as much later. Of one that
+        occurs twice, the first is returned.
 
         Args:
             times: Timestamps.
@@ -169,12 +133,7 @@ class Clock:
         return utc, shown
 
     def border(self, at: Any) -> IntArray:
-        """Return the position in each series of the first timestamp not before ``at``.
-
-        Raises:
-            TypeError: The clock holds numbers, or ``at`` has a time zone and the clock has none.
-            ValueError: ``at`` cannot be read, is outside the series, or is shown twice.
-        """
+        """Return the position in each series of the first timestamp not before ``at``."""
         if not np.issubdtype(self.times.dtype, np.datetime64):
             raise TypeError(f"at={at!r}: the time column holds {self.times.dtype}, not dates.")
         try:
@@ -207,17 +166,24 @@ class Clock:
         return places
 
     def flat_places(self, moment: Any) -> IntArray:
-        """Return the flat position in each series of the first timestamp not before ``moment``.
+        """Return the flat position in each series of the first of ``times`` from ``moment`` on.
 
-        ``moment`` is one of ``times``. None returns the ends of the series.
+        None returns the ends of the series.
         """
         if moment is None:
             return self.offsets[1:]
         return self._places(self.times, moment) + self.offsets[:-1]
 
     def _places(self, clock: Array, moment: np.datetime64) -> IntArray:
-        """Return the first position in each series that is at or after ``moment`` by a clock."""
-        return first_rows(clock >= moment, self.offsets)
+        """Return the position in each series of the first time by a clock not before ``moment``."""
+        later = clock >= moment
+        begins = later.copy()
+        begins[1:] &= ~later[:-1]
+        own = self.offsets[:-1][self.offsets[:-1] < len(later)]
+        begins[own] = later[own]
+        flat = np.append(np.flatnonzero(begins), len(later))
+        first = np.minimum(flat[np.searchsorted(flat, self.offsets[:-1])], self.offsets[1:])
+        return first - self.offsets[:-1]
 
     def _refuse_ambiguous(self, moment: np.datetime64, at: Any) -> None:
         """Raise if a time zone's clock shows ``moment`` twice, with rows in between."""

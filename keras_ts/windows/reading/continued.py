@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.arithmetic.frequencies import Frequencies
+from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.labels import alike
 from keras_ts.windows.reading.flat_series import FlatSeries
 
@@ -23,18 +23,6 @@ def own_frequencies(panel: FlatSeries) -> Frequencies:
     usual = int(np.bincount(own.codes[own.codes >= 0]).argmax())
     single = (own.codes < 0) & (panel.lengths == 1)
     return Frequencies.of(own.kinds, np.where(single, usual, own.codes))
-
-
-def refuse_irregular(
-    panel: FlatSeries, number: int, need: str, column: str, cure: str = ""
-) -> None:
-    """Raise an error that begins with what needs a frequency, for a series that has none."""
-    count = int(panel.lengths[number])
-    raise ValueError(
-        f"{need} a series' own frequency, and {panel.series(number)} has none: {column} has "
-        f"{count} timestamp{'s' * (count > 1)} there, and no step makes up more than half of the "
-        f"steps. {cure}Insert the missing rows, or leave that series out."
-    )
 
 
 def refuse_unreached(panel: FlatSeries, number: int, rows: int) -> None:
@@ -58,13 +46,21 @@ def continued(
         rows: Number of timestamps after the last row of each series.
 
     Returns:
-        The numbers of these series, the place of each one's continuation, and the continuations as
-        ``Clock.following`` returns them, in the order of their first series. Past the range of
-        their dtype they wrap around.
+        The numbers of these series; the place of each one's continuation; and the continuations in
+        UTC and by the clock of the time zone, in the order of their first series. Past the range
+        of their dtype they wrap around; where no time zone reaches, they are NaT.
     """
     clock: Any = panel.clock
     series = np.flatnonzero((frequencies.codes >= 0) & (panel.lengths > 0))
-    codes, last = frequencies.codes[series], clock.times[panel.offsets[series + 1] - 1]
-    first, places = alike([codes, last, np.minimum(series, len(clock.zones) - 1)])
-    own = Frequencies.of(frequencies.kinds, codes[first])
-    return series, places, *clock.following(series[first], own, rows)
+    codes, last = frequencies.codes[series], panel.offsets[series + 1] - 1
+    columns = [codes, clock.times[last], np.minimum(series, len(clock.zones) - 1)]
+    first, places = alike(columns)
+    ahead = np.empty((len(first), rows), clock.times.dtype)
+    local = np.zeros((len(first), 1), bool)
+    for code in np.unique(codes[first]).tolist():
+        own, frequency = codes[first] == code, frequencies.kinds[code]
+        times = (clock.shown if frequency.local else clock.times)[last[first[own]]]
+        steps = np.tile(np.arange(1, rows + 1), len(times))
+        ahead[own] = frequency.after(np.repeat(times, rows), steps).reshape(-1, rows)
+        local[own] = frequency.local
+    return series, places, *clock.by_both_clocks(ahead, local, series[first][:, None])

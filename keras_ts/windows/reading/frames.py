@@ -7,14 +7,13 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.arithmetic import frequency
 from keras_ts.windows.arithmetic.categories import Categories, expanded, one_hot
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.arithmetic.labels import alike
 from keras_ts.windows.reading.clock import Clock
-from keras_ts.windows.reading.common_grid import on_common_grid
 from keras_ts.windows.reading.flat_series import FlatSeries, static_parted
-from keras_ts.windows.reading.regular import with_missing_rows
+from keras_ts.windows.reading.irregular import refuse_disorder, refuse_gaps
+from keras_ts.windows.reading.regular import on_common_grid, with_missing_rows
 from keras_ts.windows.reading.texts import codes_of, with_categories
 from keras_ts.windows.reading.timestamps import is_period, read_clock, received
 from keras_ts.windows.roles import Columns
@@ -75,7 +74,7 @@ def read_frame(frames: Any, spec: WindowSpec) -> FlatSeries:
         row_order=row_order,
         categories=spec.categories,
     )
-    return panel if clock is None else _with_gaps(panel, clock, spec, tables[0])
+    return panel if clock is None else _with_gaps(panel, clock, spec)
 
 
 def _column_names(tables: list[Any], spec: WindowSpec) -> list[str]:
@@ -110,53 +109,18 @@ def _reordered(clock: Clock, rows: IntArray | None, offsets: IntArray) -> Clock:
     return replace(clock, times=clock.times[rows], local_times=local)
 
 
-def _sorting(table: Any, spec: WindowSpec) -> str:
-    """Return the call that sorts a frame by series and time."""
-    keys = [name for name in (spec.id_column, spec.time_column) if name is not None]
-    if table.implementation.is_pandas_like():
-        return f"frame.sort_values({_checks.shown(keys)})"
-    return f"frame.sort({', '.join(map(_checks.shown, keys))})"
-
-
-def _with_gaps(panel: FlatSeries, clock: Clock, spec: WindowSpec, table: Any) -> FlatSeries:
+def _with_gaps(panel: FlatSeries, clock: Clock, spec: WindowSpec) -> FlatSeries:
     """Return the panel with its gaps in time, or these filled; refuse times out of order."""
-    wrong = frequency.disorder(clock.times, panel.offsets)
-    if wrong is not None:
-        kind, position = wrong
-        verb = "repeats" if kind == "duplicate" else "goes back in"
-        cure = f"Sort each series by it, {_sorting(table, spec)}, and keep one row per timestamp"
-        if panel.single:
-            cure += ", or name the column that tells series apart in id_column"
-        elif kind == "duplicate":
-            cure = "Keep one row per timestamp"
-        raise ValueError(
-            f"time_column={spec.time_column!r} {verb} time at {panel.place(position)}. {cure}."
-        )
+    refuse_disorder(panel, spec)
     if spec.handling.gaps == "ignore":
         return panel
-    gaps = frequency.gaps(clock.times, panel.offsets, clock.local_times)
+    gaps = clock.inferred[0]
     if spec.handling.gaps == "refuse":
         refuse_gaps(panel, gaps, spec)
     panel = replace(panel, gaps=gaps)
     if spec.handling.gaps == "fill":
         return with_missing_rows(on_common_grid(panel), spec)
     return panel
-
-
-def refuse_gaps(panel: FlatSeries, gaps: IntArray, spec: WindowSpec) -> None:
-    """Raise an error if there are gaps in time, with their number and the first."""
-    clock = panel.clock
-    if clock is None or not len(gaps):
-        return
-    before, after = clock.written(gaps[0] - 1), clock.written(gaps[0])
-    number = int(np.searchsorted(panel.offsets, gaps[0], side="right")) - 1
-    where = "" if panel.single else f" in {panel.series(number)}"
-    raise ValueError(
-        f"time_column={spec.time_column!r} has {len(gaps)} irregular step"
-        f"{'s' * (len(gaps) > 1)}, the first from {before} to {after}{where}. Insert the missing "
-        'rows, or pass missing="mask" for a model that masks them, missing="drop" to leave out '
-        'the windows that cross a gap, or missing="keep" to count rows instead of time.'
-    )
 
 
 def open_frame(frame: Any) -> Any:

@@ -1,7 +1,9 @@
-"""Reads a gap in time as the rows that are missing: puts series on their regular grid.
+"""Puts series on a regular grid, and reads a gap in time as the rows that are missing.
 
 The grid of a series is the timestamps that its own frequency has between its first and its last
-row. Rows that were not given have NaN in every column.
+row. Rows that were not given have NaN in every column. Series of a panel share a grid where they
+can: a store that is open from Monday to Friday has a regular step of its own, but beside stores
+that are open daily, its weekends are missing rows.
 """
 
 from dataclasses import replace
@@ -10,35 +12,30 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.frequency import gaps as gaps_in_time
-from keras_ts.windows.arithmetic.frequency_rules import per_row
-from keras_ts.windows.arithmetic.geometry import concatenated_offsets
+from keras_ts.windows.arithmetic.frequency import Frequencies, Frequency
+from keras_ts.windows.arithmetic.geometry import concatenated_offsets, in_blocks, per_row
 from keras_ts.windows.arithmetic.scale import mean_absolute_steps
 from keras_ts.windows.reading.clock import Clock
-from keras_ts.windows.reading.common_grid import on_common_grid
 from keras_ts.windows.reading.flat_series import FlatSeries
+from keras_ts.windows.reading.irregular import refuse_gaps
 from keras_ts.windows.spec import WindowSpec
 
 # A series may get this many times its rows, and always this many. A single wrong timestamp,
 # decades away, would otherwise fill the memory.
 _MOST_TIMES, _ALWAYS = 10, 1000
+# The frequencies to try, those of most rows.
+_MOST_TRIED = 3
+# The most rows whose timestamps are read at once.
+_MOST_ROWS = 1 << 22
 
 
 def with_missing_rows(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
-    """Return the panel with its gaps in time filled with rows of NaN.
-
-    Raises:
-        ValueError: A series with a gap has no frequency, a row lies off the grid, or far more rows
-            are missing than were given.
-    """
+    """Return the panel with its gaps in time filled with rows of NaN, or refuse to fill them."""
     if not len(panel.gaps):
         return panel
     clock: Any = panel.clock
     steps, whole = _steps(clock, panel.gaps)
-    if not whole.all():
-        # One wrong float changes the mean step, of which the others are then no whole numbers.
-        irregular = panel.gaps[~whole[panel.gaps]]
-        _refuse_irregular(panel, irregular if len(irregular) else np.flatnonzero(~whole), spec)
+    refuse_gaps(panel, np.flatnonzero(~whole), spec)
     filled = np.flatnonzero(panel.lengths)
     missing = np.zeros_like(panel.lengths)
     missing[filled] = np.add.reduceat(steps - 1, panel.offsets[filled])
@@ -58,32 +55,17 @@ def with_missing_last_rows(panel: FlatSeries, rows: int) -> FlatSeries:
     near = panel.offsets[series + 1] - panel.gaps < rows
     if not near.any():
         return panel
-    clock: Any = panel.clock
-    frequencies = clock.frequencies
-    first = np.maximum(panel.offsets[:-1], panel.offsets[1:] - rows)
-    offsets = concatenated_offsets(panel.offsets[1:] - first)
-    back = first - offsets[:-1]
-    taken = np.arange(offsets[-1]) + per_row(back, offsets)
-    local = None if clock.local_times is None else clock.local_times[taken]
-    panel = replace(
-        panel,
-        values=panel.values[taken],
-        offsets=offsets,
-        clock=Clock(clock.times[taken], offsets, local, clock.zones, filled_by=frequencies),
-        gaps=panel.gaps[near] - back[series[near]],
-        row_order=None,
-    )
     steps, whole = _steps(panel.clock, panel.gaps)
     steps[~whole] = 1
     ends = np.cumsum(steps)
-    before = np.concatenate(([0], ends))[offsets]
+    before = np.concatenate(([0], ends))[panel.offsets]
     laid_out = concatenated_offsets(np.minimum(np.diff(before), rows))
     # Counted from the end of each series, since rows further back are left out.
-    place = ends - 1 + per_row(laid_out[1:] - before[1:], offsets)
+    place = ends - 1 + per_row(laid_out[1:] - before[1:], panel.offsets)
     gaps = np.flatnonzero(~whole)
-    kept = place[gaps] >= laid_out[:-1][np.searchsorted(offsets, gaps, side="right") - 1]
+    kept = place[gaps] > laid_out[:-1][np.searchsorted(panel.offsets, gaps, side="right") - 1]
     filled = _laid_out(panel, steps, place, laid_out)
-    return replace(filled, gaps=place[gaps[kept]], given=None)
+    return replace(filled, gaps=place[gaps[kept]], given=None, row_order=None)
 
 
 def mean_steps(panel: FlatSeries, rows: tuple[IntArray, IntArray], lag: int = 1) -> Array:
@@ -101,8 +83,7 @@ def mean_steps(panel: FlatSeries, rows: tuple[IntArray, IntArray], lag: int = 1)
     clock: Any = panel.clock
     places = None
     if clock is not None and panel.given is None:
-        found = gaps_in_time(clock.times, panel.offsets, clock.local_times)
-        panel = on_common_grid(replace(panel, gaps=found))
+        panel = on_common_grid(replace(panel, gaps=clock.inferred[0]))
         clock = panel.clock
         if len(panel.gaps):
             steps, whole = _steps(clock, panel.gaps)
@@ -161,7 +142,7 @@ def _laid_out(panel: FlatSeries, steps: IntArray, place: IntArray, offsets: IntA
     after = steps[rows] - count[rows] + within
     times = np.empty(len(values), clock.times.dtype)
     local_times = None if clock.local_times is None else times.copy()
-    made, shown = _times(clock, rows, after, steps)
+    made, shown = _times(clock, rows, after)
     times[given], times[missing] = clock.times[kept], made
     if local_times is not None:
         local_times[given], local_times[missing] = clock.local_times[kept], shown
@@ -171,22 +152,10 @@ def _laid_out(panel: FlatSeries, steps: IntArray, place: IntArray, offsets: IntA
     return replace(panel, values=values, offsets=offsets, clock=clock, gaps=nowhere, given=given)
 
 
-def _times(clock: Any, rows: IntArray, after: IntArray, steps: IntArray) -> tuple[Array, Array]:
-    """Return timestamps of missing rows, by both clocks.
-
-    Args:
-        clock: The timestamps that were given.
-        rows: The row that each missing one stands before.
-        after: How many steps each missing row is after the row before that.
-        steps: How many steps each row is after the one before it.
-    """
-    before = clock.times[rows - 1]
-    if before.dtype.kind == "f":
-        apart = clock.times[rows].astype(np.float64) - before
-        made = (before + apart * (after / steps[rows])).astype(before.dtype)
-        return made, made
+def _times(clock: Any, rows: IntArray, after: IntArray) -> tuple[Array, Array]:
+    """Return the timestamps ``after`` steps after the row in front of each of ``rows``."""
     series = np.searchsorted(clock.offsets, rows, side="right") - 1
-    made, local = before.copy(), np.zeros(len(rows), bool)
+    made, local = clock.times[rows - 1], np.zeros(len(rows), bool)
     codes = clock.frequencies.codes[series]
     for code, frequency in enumerate(clock.frequencies.kinds):
         mine = codes == code
@@ -195,56 +164,6 @@ def _times(clock: Any, rows: IntArray, after: IntArray, steps: IntArray) -> tupl
         local[mine] = frequency.local
     both: tuple[Array, Array] = clock.by_both_clocks(made, local, series)
     return both
-
-
-def _refuse_irregular(panel: FlatSeries, rows: IntArray, spec: WindowSpec) -> None:
-    clock: Any = panel.clock
-    row, count = int(rows[0]), len(rows)
-    number = int(np.searchsorted(panel.offsets, row, side="right")) - 1
-    frequency = clock.frequencies[number]
-    rounded = _rounded_step(clock.shown[panel.offsets[number] : panel.offsets[number + 1]])
-    if frequency is None and rounded is not None:
-        near = range(row - 1, min(row + 2, int(panel.offsets[number + 1])))
-        column = f"table[{spec.time_column!r}]"
-        step = (
-            f"the times jitter, as in the rows {', '.join(map(clock.written, near))}. Round them: "
-            f"{column} = {column}.dt.round({rounded!r})"
-        )
-    elif frequency is None:
-        step = (
-            "no step makes up more than half of the steps there, so the missing rows are unknown. "
-            "Insert them, or leave that series out"
-        )
-    else:
-        step = (
-            f"the steps there are {str(frequency)!r}, and that is no whole number of them. "
-            "Missing rows are filled in, but each row must lie on the regular steps of its series: "
-            "correct the timestamp, or drop the row"
-        )
-    raise ValueError(
-        f"time_column={spec.time_column!r} has {count} irregular step{'s' * (count > 1)}, the "
-        f"first from {clock.written(row - 1)} to {clock.written(row)} in {panel.series(number)}: "
-        f"{step}."
-    )
-
-
-def _rounded_step(times: Array) -> str | None:
-    """Return the step, as pandas writes it, to which times that jitter about it are rounded."""
-    if times.dtype.kind != "M":
-        return None
-    seconds = (times - times[0].astype("M8[D]")) / np.timedelta64(1, "s")
-    usual = float(np.median(np.diff(seconds)))
-    for size, unit in ((86400, "D"), (3600, "h"), (60, "min"), (1, "s")):
-        count = round(usual / size)
-        grid = count * size
-        # Many of a smaller unit, such as 1439 minutes, are a jittered step of a larger one.
-        if count and abs(usual - grid) <= grid / 8:
-            whole = np.rint(seconds / grid)
-            near = np.abs(seconds / grid - whole) <= 0.25
-            if near.all() and (np.diff(whole) > 0).all():
-                return f"{count}{unit}" if count > 1 else unit
-            return None
-    return None
 
 
 def _refuse_many(
@@ -261,3 +180,71 @@ def _refuse_many(
         f"{_ALWAYS:,}. If a timestamp is wrong, correct it or drop its row; else insert the "
         "missing rows."
     )
+
+
+def on_common_grid(panel: FlatSeries) -> FlatSeries:
+    """Return the panel with series on the grid that most rows share, and the gaps that they have.
+
+    A series joins the grid of another frequency if all its timestamps lie on it, and fill half of
+    it at least. So days join days, but neither weeks nor hours do. Other series keep their own.
+    """
+    clock = panel.clock
+    if clock is None or clock.times.dtype.kind == "f":
+        return panel
+    own = clock.frequencies
+    if not own.kinds or (len(own.kinds) == 1 and (own.codes >= 0).all()):
+        return panel
+    rows = np.zeros(len(own.kinds), np.int64)
+    np.add.at(rows, own.codes[own.codes >= 0], panel.lengths[own.codes >= 0])
+    most = -1
+    for code in np.argsort(-rows, kind="stable")[:_MOST_TRIED].tolist():
+        others = (own.codes != code) & (panel.lengths > 1)
+        joined, gaps = _joined_in_blocks(own.kinds[code], clock, others)
+        count = int(rows[code] + panel.lengths[joined].sum())
+        if count > most:
+            most, best, inside, common = count, joined, gaps, code
+    if not best.any():
+        return panel
+    outside = panel.gaps[~best[np.searchsorted(panel.offsets, panel.gaps, side="right") - 1]]
+    shared = Frequencies.of(own.kinds, np.where(best, common, own.codes))
+    gaps = np.sort(np.concatenate([outside, inside]))
+    return replace(panel, clock=replace(clock, filled_by=shared), gaps=gaps)
+
+
+def _joined_in_blocks(
+    frequency: Frequency, clock: Clock, others: BoolArray
+) -> tuple[BoolArray, IntArray]:
+    """Return what ``_joined`` does, reading some series at a time."""
+    joined, gaps = np.zeros_like(others), []
+    for series in in_blocks(np.diff(clock.offsets), _MOST_ROWS):
+        part = np.zeros_like(others)
+        part[series] = others[series]
+        fits, inside = _joined(frequency, clock, part)
+        joined |= fits
+        gaps.append(inside)
+    return joined, np.concatenate(gaps)
+
+
+def _joined(frequency: Frequency, clock: Clock, others: BoolArray) -> tuple[BoolArray, IntArray]:
+    """Return which of some series lie on a grid and fill half of it, and the gaps in these."""
+    rows = np.flatnonzero(per_row(others, clock.offsets))
+    if not len(rows):
+        return others, rows
+    lengths = np.diff(clock.offsets)[others]
+    inner = concatenated_offsets(lengths)
+    begins = inner[:-1]
+    times = (clock.shown if frequency.local else clock.times)[rows]
+    steps, on_grid = np.zeros(len(rows), np.int64), np.ones(len(rows), bool)
+    steps[1:], on_grid[1:] = frequency.apart(times)
+    steps[begins], on_grid[begins] = 0, True
+    half = 2 * lengths >= np.add.reduceat(steps, begins) + 1
+    fits = half & np.logical_and.reduceat(on_grid, begins)
+    passed = np.cumsum(steps)
+    passed -= per_row(passed[begins], inner)
+    tried = per_row(fits, inner)
+    again = frequency.after(per_row(times[begins], inner)[tried], passed[tried])
+    on_grid[tried] = (again == times[tried]) | (passed[tried] == 0)
+    fits &= np.logical_and.reduceat(on_grid, begins)
+    joined = others.copy()
+    joined[others] = fits
+    return joined, rows[per_row(fits, inner) & (steps > 1)]

@@ -19,13 +19,13 @@ from keras_ts import _checks
 from keras_ts._files import path_text
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.categories import Categories, expanded
-from keras_ts.windows.arithmetic.frequencies import Frequencies
-from keras_ts.windows.arithmetic.frequency import kept
+from keras_ts.windows.arithmetic.frequency import Frequencies, Frequency
 from keras_ts.windows.arithmetic.geometry import PickledByFields, concatenated_offsets, in_blocks
-from keras_ts.windows.arithmetic.steps import Frequency
+from keras_ts.windows.arithmetic.inferring import kept
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.flat_series import FlatSeries
-from keras_ts.windows.reading.frames import ids_of, open_frame, refuse_gaps
+from keras_ts.windows.reading.frames import ids_of, open_frame
+from keras_ts.windows.reading.irregular import refuse_gaps
 from keras_ts.windows.reading.zone import Zone
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import WindowSpec
@@ -101,13 +101,8 @@ class StoredSettings:
             read[name] = tuple(read[name])
         if read["categories"] is not None:
             read["categories"] = {name: tuple(of) for name, of in read["categories"].items()}
-        read["kinds"] = tuple(map(frequency_of, read["kinds"]))
+        read["kinds"] = tuple(map(Frequency.from_config, read["kinds"]))
         return cls(**read)
-
-
-def frequency_of(config: dict[str, Any]) -> Frequency:
-    """Return the frequency whose ``asdict`` went through JSON."""
-    return Frequency(**{**config, "marks": tuple(config["marks"])})
 
 
 @dataclass(frozen=True)
@@ -279,7 +274,7 @@ def opened_polars() -> Any:
 
 
 def kept_in_blocks(clock: Clock, own: Frequencies, like: Frequency | str) -> Frequencies:
-    """Return what ``frequency.kept`` does, reading some series at a time.
+    """Return what ``inferring.kept`` does, reading some series at a time.
 
     Args:
         clock: The timestamps, which may be memory maps.

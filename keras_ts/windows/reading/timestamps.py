@@ -37,7 +37,8 @@ def read_clock(tables: list[Any], name: str, offsets: IntArray) -> Clock:
     times = np.concatenate([column.times for column in columns])
     local = [column.local_times for column in columns if column.local_times is not None]
     zones = tuple(column.zone for column in columns if column.zone is not None)
-    return Clock(times, offsets, np.concatenate(local) if local else None, zones)
+    local_times, library = np.concatenate(local) if local else None, tables[0].implementation.value
+    return Clock(times, offsets, local_times, zones, library=library)
 
 
 def read_timestamps(timestamps: Any) -> Clock:
@@ -50,11 +51,9 @@ def read_timestamps(timestamps: Any) -> Clock:
 
 
 def as_column(column: Any, times: Array) -> Any:
-    """Return timestamps as a narwhals column with the dtype and time zone of ``column``.
+    """Return times of a ``Clock`` as a narwhals column with the dtype and time zone of ``column``.
 
-    Args:
-        column: The time column of a series.
-        times: Timestamps as in ``Clock.times``. Integers that do not fit the dtype keep their own.
+    Integers that do not fit the dtype keep their own.
     """
     import narwhals as nw
 
@@ -149,6 +148,14 @@ def _read(column: Any, name: str, where: str) -> _Column:
         missing = ~np.isfinite(times)
         if missing.any():
             _refuse_missing(missing, name, where)
+        odd = (times != np.rint(times)) | (np.abs(times) > 1 << 53)
+        if odd.any():
+            row = int(odd.argmax())
+            raise ValueError(
+                f"{name} must hold whole numbers, or dates. Received {times[row]} in row {row}"
+                f"{where}. Seconds since 1970 become dates by pandas.to_datetime(..., unit='s') or "
+                "polars.from_epoch; else count the steps: (column / step).round()."
+            )
     elif times.dtype.kind in "iu" and (times.dtype != np.uint64 or times.max(initial=0) >> 63 == 0):
         times = times.astype(np.int64)  # Differences of small or unsigned integers wrap around.
     return _Column(times)

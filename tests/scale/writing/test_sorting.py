@@ -5,10 +5,9 @@ import polars as pl
 import pytest
 
 from keras_ts.scale.writing.sorting import SortedSeries
-from keras_ts.windows.arithmetic.frequencies import Frequencies
-from keras_ts.windows.arithmetic.steps import Frequency
+from keras_ts.windows.arithmetic.frequency import Frequencies, Frequency
 
-DAY, HOUR = Frequency(1, "day", unit="us"), Frequency(3600, unit="s", zoned=True, marks=(1, 2))
+DAY, HOUR = Frequency(1, "day", unit="us"), Frequency(3600, unit="s", zoned=True, mark=1)
 
 
 def series(ids, kinds, codes, times="<M8[us]"):

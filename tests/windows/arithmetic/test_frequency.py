@@ -1,383 +1,417 @@
-"""Order and gaps of timestamps, measured against plain loops over Python's dates and integers.
+"""Frequencies against plain loops over Python's dates: read, numbered, continued and named.
 
 Needs no framework, so that ``mutants.py`` can run it in a bare interpreter.
 """
 
-from collections import Counter
-from datetime import date, datetime
+from dataclasses import FrozenInstanceError, asdict
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_ts.windows.arithmetic import frequency as module
-from keras_ts.windows.arithmetic.frequency import disorder, frequencies, gaps, kept
-from keras_ts.windows.arithmetic.geometry import concatenated_offsets
-from regular_series import (
-    DAY,
-    HOUR,
-    IN_UTC,
-    REGULAR,
-    STARTS,
-    is_first_weekday,
-    is_last,
-    is_last_weekday,
-    on_a_clock,
-    picking,
-    stepping,
+from keras_ts.windows.arithmetic.frequency import (
+    RULES,
+    Frequencies,
+    Frequency,
+    is_name,
+    numbering,
+    same_steps,
 )
+from keras_ts.windows.arithmetic.geometry import concatenated_offsets
+from keras_ts.windows.arithmetic.inferring import inferred
+from regular_series import DAY, HOUR, IN_UTC, REGULAR, STARTS, is_last, on_a_clock, stepping
 
-# The oracle: each rule numbers the days of one series, or returns None.
-
-
-def months(days):
-    return [12 * day.year + day.month for day in days]
-
-
-def every_day(days):
-    return [day.toordinal() for day in days]
-
-
-def weekdays(days):
-    if all(day.weekday() < 5 for day in days):
-        return [(day.toordinal() - 1) // 7 * 5 + day.weekday() for day in days]
-    return None
-
-
-def day_of_month(days):
-    latest = max(day.day for day in days)
-    return months(days) if all(is_last(day) or day.day == latest for day in days) else None
+EPOCH = datetime(1970, 1, 1)
+NAMES = {
+    "minutes": "1 minute",
+    "half hours": "30 minutes",
+    "hours": "1 hour",
+    "six hours": "6 hours",
+    "days": "1 day",
+    "weeks": "7 days",
+    "weekdays": "1 weekday",
+    "fifth of the month": "day 5 of the month",
+    "thirtieth or last": "day 30 of the month",
+    "month ends": "month end",
+    "quarter ends": "month end, every 3 months",
+    "years": "month start, every 12 months",
+}
 
 
-def last_weekday(days):
-    return months(days) if all(map(is_last_weekday, days)) else None
+def array(moments, unit="us"):
+    return np.array(moments, "M8[us]").astype(f"M8[{unit}]")
 
 
-def first_weekday(days):
-    return months(days) if all(map(is_first_weekday, days)) else None
+def frequencies(times, offsets, local=None):
+    return inferred(times, offsets, local)[1]
 
 
-def third_friday(days):
-    kinds = {((day.day - 1) // 7, day.weekday()) for day in days}
-    return months(days) if len(kinds) == 1 else None
+def numbered(found, times):
+    return found.numbers(times, times)
 
 
-def twice_a_month(days):
-    early, late = min(day.day for day in days), max(day.day for day in days)
-    for day in days:
-        if day.day not in (early, late) and not (is_last(day) and day.day >= early + 12):
-            return None
-    if not 12 <= late - early <= 18:
-        return None
-    return [2 * month + (day.day != early) for month, day in zip(months(days), days, strict=True)]
+def following(found, last, count):
+    return found.after(np.repeat(last, count), np.arange(1, count + 1))
 
 
-RULES = [every_day, day_of_month, last_weekday, first_weekday, third_friday, twice_a_month,
-             weekdays]  # fmt: skip
-
-
-def uneven(ticks):
-    """The positions that no most frequent step leads to; the shortest of several is regular."""
-    steps = [after - before for before, after in pairwise(ticks)]
-    counts = Counter(steps)
-    usual = min(counts, key=lambda step: (-counts[step], step), default=None)
-    return [position for position, step in enumerate(steps, 1) if step != usual]
-
-
-def in_time(clock, utc):
-    """The clock's own time, unless a step is no longer than the change of the clock within it."""
-    for (local, start), (later, end) in pairwise(zip(clock, utc, strict=True)):
-        if later - local <= abs((later - local) - (end - start)):
-            return None
-    return clock
-
-
-def in_days(rule, clock, utc):
-    """Return the days of a rule at one time of day, or later by a clock put forward."""
-    of_day = [moment - datetime.combine(moment, datetime.min.time()) for moment in clock]
-    late = [moment - min(of_day) for moment in of_day]
-    ahead = [local - moment for local, moment in zip(clock, utc, strict=True)]
-    forward = [0 * DAY, *(after - before for before, after in pairwise(ahead))]
-    if any(late[i] not in (0 * DAY, forward[i]) for i in range(len(clock))):
-        return None
-    return rule([moment.date() for moment in clock])
-
-
-def naive_gaps(series):
-    """Flat positions of the gaps of some series, each a list of pairs of UTC and local time."""
-    listed, begin = [], 0
-    for pairs in series:
-        utc, local = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-        if utc:
-            counts = [utc, in_time(local, utc)]
-            counts += [in_days(rule, clock, utc) for rule in RULES for clock in (utc, local)]
-            fewest = min((uneven(ticks) for ticks in counts if ticks is not None), key=len)
-            listed += [begin + position for position in fewest]
-        begin += len(utc)
-    return listed
-
-
-def found(series, unit="us", zone=True):
-    """The gaps that ``gaps`` finds in some series of pairs."""
-    flat = [pair for pairs in series for pair in pairs]
-    times = np.array([pair[0] for pair in flat], f"M8[{unit}]")
-    local = np.array([pair[1] for pair in flat], f"M8[{unit}]") if zone else None
-    return gaps(times, concatenated_offsets([len(pairs) for pairs in series]), local).tolist()
-
-
-@st.composite
-def regular(draw, kinds=tuple(REGULAR), rows=40, lost=3):
-    """A regular series on a clock without the rows that were removed, and its gaps."""
-    kind, start = draw(st.sampled_from(kinds)), draw(STARTS)
-    moments = REGULAR[kind](start, rows)
-    forward = draw(st.sampled_from([-2, -1, 0, 1, 2])) * HOUR / 2
-    change = moments[draw(st.integers(1, rows - 1))] + draw(st.sampled_from([-1, 0, 1])) * HOUR / 2
-    pairs = on_a_clock(moments, change, forward, kind in IN_UTC)
-    removed = draw(st.sets(st.integers(1, rows - 2), max_size=lost))
-    kept = [row for row in range(rows) if row not in removed]
-    places = [i for i, (before, row) in enumerate(pairwise(kept), 1) if row > before + 1]
-    return [pairs[row] for row in kept], places
-
-
-@given(regular(), st.sampled_from(["s", "ms", "us", "ns"]))
-def test_gaps_are_where_rows_were_removed(series, unit):
-    pairs, places = series
-    assert found([pairs], unit) == places
+def frequency_of(utc, local=None, unit="us"):
+    local = None if local is None else array(local, unit)
+    [found] = frequencies(array(utc, unit), np.array([0, len(utc)]), local)
+    return found
 
 
 @pytest.mark.parametrize("kind", REGULAR)
-def test_every_rule_is_regular_and_a_missing_row_a_gap(kind):
-    moments = REGULAR[kind](datetime(1969, 1, 1, 16), 40)
-    pairs = list(zip(moments, moments, strict=True))
-    for zone in (False, True):
-        assert found([pairs], zone=zone) == []
-        assert found([pairs[:20] + pairs[21:]], zone=zone) == [20]
-        # The rule of the others does not hold for a series with a row that is late.
-        late = [*pairs[:20], (pairs[20][0] + HOUR / 60 / 2,) * 2, *pairs[21:]]
-        assert {20, 21} <= set(found([late], zone=zone))
-        for days in (-2, -1, 1, 2):
-            moved = [*pairs[:20], (pairs[20][0] + days * DAY,) * 2, *pairs[21:]]
-            if moved[19] < moved[20] < moved[21]:
-                assert found([moved], zone=zone) == naive_gaps([moved])
+@settings(max_examples=8)
+@given(STARTS, st.sampled_from(["s", "ms", "us", "ns"]), st.integers(25, 35))
+def test_series_are_continued_and_numbered_without_a_zone(kind, start, unit, rows):
+    moments = array(REGULAR[kind](start, 50), unit)
+    [found] = frequencies(moments[:rows], np.array([0, rows]))
+    assert str(found) == NAMES[kind]
+    assert found.local is False
+    ahead = following(found, moments[rows - 1], 50 - rows)
+    assert ahead.dtype == f"M8[{unit}]"
+    assert ahead.tolist() == moments[rows:].tolist()
+    numbers = numbered(found, moments)
+    assert (np.diff(numbers) == 1).all()
+    # The last rows alone give the same numbers.
+    [tail] = frequencies(moments[rows - 20 : rows], np.array([0, 20]))
+    assert tail == found
+    assert hash(tail) == hash(found)
 
 
-@given(st.lists(st.one_of(regular(rows=15, lost=1), st.integers(0, 2)), max_size=4))
-def test_each_series_of_a_panel_has_a_step_of_its_own(panel):
-    short = [(datetime(2000, 1, 31), datetime(2000, 1, 31, 3)), (datetime(2001, 3, 4, 5),) * 2]
-    series = [(short[:one], []) if isinstance(one, int) else one for one in panel]
-    begins = concatenated_offsets([len(pairs) for pairs, _ in series]).tolist()
-    places = [begin + i for begin, (_, own) in zip(begins, series, strict=False) for i in own]
-    assert found([pairs for pairs, _ in series]) == places
-
-
-@st.composite
-def disturbed(draw):
-    """A few rows of a regular series, of which some are late: often regular by no count."""
-    kind = draw(st.sampled_from(list(REGULAR)))
-    moments = REGULAR[kind](draw(STARTS), draw(st.integers(1, 12)))
-    late = st.sampled_from([0 * DAY] * 6 + [HOUR / 2, HOUR, DAY, 3 * DAY, -DAY])
-    moments = sorted({moment + draw(late) for moment in moments})
-    change = draw(st.sampled_from(moments)) + draw(st.sampled_from([-1, 0, 1])) * HOUR / 2
-    forward = draw(st.sampled_from([-24, -1, 0, 0.5, 1, 24])) * HOUR
-    pairs = on_a_clock(moments, change, forward, draw(st.booleans()))
-    return pairs if all(a[0] < b[0] for a, b in pairwise(pairs)) else pairs[:1]
-
-
-@given(st.lists(disturbed(), max_size=3))
-def test_a_series_takes_the_count_that_leaves_the_fewest_gaps(series):
-    assert found(series) == naive_gaps(series)
-    plain = [[(utc, utc) for utc, _ in pairs] for pairs in series]
-    assert found(plain, zone=False) == naive_gaps(plain)
+@pytest.mark.parametrize("kind", REGULAR)
+@settings(max_examples=8)
+@given(
+    STARTS,
+    st.integers(1, 49),
+    st.sampled_from([-1, 0, 1]),
+    st.sampled_from([-3, -1, 0, 1, 3]),
+)
+def test_and_by_the_clock_of_a_zone(kind, start, at, forward, behind):
+    moments = REGULAR[kind](start, 50)
+    pairs = on_a_clock(moments, moments[at], forward * HOUR, kind in IN_UTC)
+    utc, local = [utc + behind * HOUR for utc, _ in pairs], [local for _, local in pairs]
+    found = frequency_of(utc[:30], local[:30])
+    assert str(found) == NAMES[kind]
+    assert found.local is (kind not in IN_UTC)
+    clock = array(local if found.local else utc)
+    assert following(found, clock[29], 20).tolist() == clock[30:].tolist()
+    assert following(found, clock[20], 0).tolist() == []
+    assert (np.diff(numbered(found, clock)) == 1).all()
+    assert frequency_of(utc[10:30], local[10:30]) == found
 
 
 @pytest.mark.parametrize(
-    ("early", "late", "apart"),
-    [(1, 12, False), (1, 13, True), (1, 19, True), (1, 20, False),
-     (15, 24, False), (15, 31, True), (16, 31, True), (17, 31, False), (14, 28, True)],
-)  # fmt: skip
-def test_two_days_of_a_month_are_half_of_one_apart(early, late, apart):
-    chosen = picking(lambda day: day.day in (early, late) or (is_last(day) and day.day < late))
-    pairs = [(moment, moment) for moment in chosen(datetime(2001, 1, 1), 24)]
-    assert found([pairs]) == naive_gaps([pairs])
-    assert (found([pairs]) == []) is apart
+    "kind", [kind for kind in REGULAR if kind not in ("weeks", "quarter ends")]
+)
+def test_the_first_step_of_1970_has_number_0(kind):
+    moments = REGULAR[kind](datetime(1960, 1, 1), 2000 if kind in IN_UTC else 400)
+    first = next((row for row, moment in enumerate(moments) if moment >= EPOCH), None)
+    found = frequency_of(moments[:100])
+    if first is None:
+        first, moments = 0, REGULAR[kind](EPOCH, 100)
+    numbers = numbered(found, array(moments))
+    assert numbers.tolist() == [row - first for row in range(len(moments))]
 
 
-@pytest.mark.parametrize("other", [(0, 2), (0, 3), (0, 4)])
-def test_weekdays_of_different_weeks_are_different_days(other):
-    def chosen(day):
-        """The second Thursday of odd months, another day, of the first week, of even ones."""
-        return ((day.day - 1) // 7, day.weekday()) == ((1, 3) if day.month % 2 else other)
-
-    pairs = [(moment, moment) for moment in picking(chosen)(datetime(2001, 1, 1), 24)]
-    assert found([pairs]) == naive_gaps([pairs]) != []
+def test_rows_between_two_steps_have_the_number_of_the_one_before():
+    found = frequency_of(stepping(6 * HOUR)(EPOCH, 9))
+    odd = array([EPOCH - HOUR, EPOCH, EPOCH + 5 * HOUR, EPOCH + 13 * HOUR])
+    assert numbered(found, odd).tolist() == [-1, 0, 0, 2]
 
 
-def test_the_hour_that_a_clock_shows_twice_may_not_be_missing():
-    hours = REGULAR["hours"](datetime(2024, 10, 27), 24)
-    pairs = on_a_clock(hours, hours[10], -HOUR, True)
-    assert found([pairs[:10] + pairs[11:]]) == [10]
+def test_short_series_of_months_are_months():
+    """Four years may have 365 days each, and two months 31."""
+    for month, day in ((1, 1), (6, 30), (12, 31)):
+        years = [datetime(year, month, day) for year in (2021, 2022, 2023)]
+        assert str(frequency_of(years)).endswith(", every 12 months")
+        ahead = following(frequency_of(years), array(years)[-1], 2).tolist()
+        assert ahead == [datetime(2024, month, day), datetime(2025, month, day)]
+    assert str(frequency_of([datetime(2023, 7, 31), datetime(2023, 8, 31)])) == "month end"
+    assert str(frequency_of([datetime(2023, 2, 1), datetime(2023, 3, 1)])) == "month start"
+    four_weeks = stepping(28 * DAY)(datetime(2024, 1, 5), 4)
+    assert str(frequency_of(four_weeks)) == "28 days"
+    assert str(frequency_of(stepping(DAY)(datetime(2024, 1, 1), 5))) == "1 day"
 
 
-@pytest.mark.parametrize("hour", [0, 2])
-def test_a_day_that_begins_late_is_regular(hour):
-    days = REGULAR["days"](datetime(2018, 10, 20, hour), 30)
+def test_days_of_a_zone_go_by_its_clock_even_if_that_is_not_changed_in_them():
+    utc = stepping(DAY)(datetime(2024, 5, 1, 22), 9)
+    local = [moment + 2 * HOUR for moment in utc]
+    found = frequency_of(utc, local)
+    assert (found.rule, found.local, found.time_of_day) == ("day", True, 0)
+    assert numbered(found, array(local))[0] == (datetime(2024, 5, 2) - EPOCH).days
+    assert frequency_of(utc).local is False
+
+
+def test_steps_shorter_than_those_of_a_rule_are_none_of_its_days():
+    """Half a day stays half a day, even if the clock is put forward over the other half."""
+    found = frequency_of([EPOCH, EPOCH + DAY / 2], [EPOCH, EPOCH + DAY])
+    assert (str(found), found.rule) == ("12 hours", None)
+
+
+def test_a_day_that_a_clock_leaves_out_is_no_missing_row():
+    """Samoa had no 30 December 2011: by its clock one day is skipped, and none in UTC."""
+    utc = stepping(DAY)(datetime(2011, 12, 26, 10), 9)
+    local = [moment + DAY * (moment.day < 20 or moment.day > 29) for moment in utc]
+    found = frequency_of(utc, local)
+    assert (str(found), found.rule, found.local) == ("1 day in UTC", None, False)
+    assert found.in_utc
+    assert same_steps(str(found), "1 day")
+    assert not same_steps(str(found), "2 days")
+    assert (np.diff(found.numbers(array(utc), array(local))) == 1).all()
+
+
+def test_a_day_that_begins_late_does_not_move_the_others():
+    days = stepping(DAY)(datetime(2018, 10, 20), 30)
     utc = [day - HOUR * (day > days[15]) for day in days]
     local = [*days[:15], days[15] + HOUR, *days[16:]]
-    pairs = list(zip(utc, local, strict=True))
-    assert found([pairs]) == []
-    assert found([pairs[:15] + pairs[16:]]) == [15]
-    assert found([pairs[:9], pairs[14:]]) == []
-    early = [*pairs[:15], (utc[15] - HOUR / 2, local[15] - HOUR / 2), *pairs[16:]]
-    assert found([early]) == naive_gaps([early]) != []
-    # The change of the clock excuses no other day, and none of the next series.
-    before = pairs[:4] + pairs[5:9]
-    ahead = [(day + 400 * DAY, day + 400 * DAY + HOUR) for day in days]
-    ahead[0] = (ahead[0][0] + HOUR, ahead[0][1] + HOUR)
-    panel = [before, ahead, before, ahead]
-    assert found(panel) == naive_gaps(panel) == [4, 9, 42, 47]
+    found = frequency_of(utc[:16], local[:16])
+    assert following(found, array(local)[15], 14).tolist() == days[16:]
 
 
-def test_steps_by_the_clock_do_not_reach_into_the_next_series():
-    moments = stepping(HOUR / 2)(datetime(2024, 3, 30), 40)
-    pairs = on_a_clock(moments, moments[20], HOUR / 6, False)
-    assert found([pairs, pairs, pairs]) == naive_gaps([pairs, pairs, pairs]) == []
+def test_a_month_without_that_day_ends_earlier():
+    found = frequency_of(REGULAR["thirtieth or last"](datetime(2023, 3, 1), 24))
+    ahead = following(found, np.datetime64("2025-01-30T00:00"), 3).astype("M8[D]").astype(str)
+    assert ahead.tolist() == ["2025-02-28", "2025-03-30", "2025-04-30"]
 
 
-def test_days_of_dates_alone():
-    days = np.arange(date(2024, 1, 1), date(2024, 2, 1), dtype="M8[D]")
-    assert gaps(np.delete(days, 9), np.array([0, 30])).tolist() == [9]
+@pytest.mark.parametrize(
+    ("step", "unit", "name"),
+    [(1, "D", "1 day"), (14, "D", "14 days"), (24, "h", "1 day"), (36, "h", "36 hours"),
+     (60, "s", "1 minute"), (90, "s", "90 seconds"), (500, "ms", "500 milliseconds"),
+     (3_600_000_000, "us", "1 hour"), (25, "us", "25 microseconds"),
+     (1_000_000_000, "ns", "1 second"), (1, "ns", "1 nanosecond"), (120, "m", "2 hours"),
+     (1000, "ns", "1 microsecond"), (10**6, "ns", "1 millisecond")],
+)  # fmt: skip
+def test_names_of_steps_in_time(step, unit, name):
+    times = np.datetime64(10**6, unit) + np.arange(5) * np.timedelta64(step, unit)
+    [found] = frequencies(times, np.array([0, 5]))
+    assert str(found) == name
+
+
+def test_names_of_steps_by_frequency_rules():
+    assert str(Frequency(2, "weekday", unit="s")) == "2 weekdays"
+    assert str(Frequency(2, "day", unit="s")) == "2 days"
+    assert str(Frequency(3, "day of month", unit="s", mark=1)) == (
+        "day 2 of the month, every 3 months"
+    )
+    assert str(Frequency(5)) == "steps of 5"
+    assert str(Frequency(1_234_567)) == "steps of 1.23457e+06"
+
+
+def test_days_begin_at_midnight_unless_told():
+    ahead = following(Frequency(2, "day", unit="s"), np.datetime64("2024-02-28T00:00:00"), 2)
+    assert ahead.tolist() == [datetime(2024, 3, 1), datetime(2024, 3, 3)]
 
 
 # Numbers.
 
 
-@given(st.data(), st.sampled_from(["int64", "uint64"]))
-def test_the_regular_step_of_numbers_is_the_most_frequent(data, dtype):
-    ends = np.iinfo(dtype)
-    extreme = st.sampled_from([ends.min, ends.min + 1, ends.max // 2, ends.max - 1, ends.max])
-    number = st.one_of(st.integers(0, 12), extreme)
-    series = data.draw(st.lists(st.sets(number, max_size=8).map(sorted), max_size=4))
-    flat = np.array([value for values in series for value in values], dtype)
-    offsets = concatenated_offsets([len(values) for values in series])
-    begins = offsets.tolist()
-    places = [b + i for b, values in zip(begins, series, strict=False) for i in uneven(values)]
-    assert gaps(flat, offsets).tolist() == places
-
-
 @given(
-    st.lists(
-        st.tuples(
-            st.sampled_from([1e-300, 1e-9, 0.1, 1 / 3, 1.0, 7.7, 1e300]),
-            st.integers(-1000, 1000),
-            st.sets(st.integers(0, 25)),
-        ),
-        max_size=3,
-    )
-)
-def test_floats_that_differ_by_rounding_alone_are_even(panel):
-    series = [[start + row for row in sorted(rows)] for _, start, rows in panel]
-    floats = [[step * n for n in own] for (step, _, _), own in zip(panel, series, strict=True)]
-    offsets = concatenated_offsets([len(values) for values in series])
-    begins = offsets.tolist()
-    places = [b + i for b, values in zip(begins, series, strict=False) for i in uneven(values)]
-    assert gaps(np.array([x for own in floats for x in own]), offsets).tolist() == places
+    st.sampled_from(["int64", "uint64", "float64", "float32"]),
+    st.integers(0, 1000), st.integers(1, 50), st.integers(2, 30),
+)  # fmt: skip
+def test_numbers(dtype, first, step, rows):
+    times = (first + step * np.arange(rows + 5)).astype(dtype)
+    [found] = frequencies(times[:rows], np.array([0, rows]))
+    assert found.step == step
+    ahead = following(found, times[rows - 1], 5)
+    np.testing.assert_array_equal(ahead, times[rows:])
+    numbers = numbered(found, times)
+    np.testing.assert_allclose(np.diff(numbers), 1)
+    if dtype[0] != "f":
+        assert numbers[0] == first // step
 
 
-def test_floats_far_from_zero():
-    seconds = 1.7e9 + 0.1 * np.arange(100)
-    assert gaps(seconds, np.array([0, 100])).tolist() == []
-    assert gaps(-seconds[::-1], np.array([0, 100])).tolist() == []
-    assert gaps(np.append(0, seconds), np.array([0, 101])).tolist() == [1]
-    assert gaps(np.delete(seconds, 50), np.array([0, 99])).tolist() == [50]
-    assert gaps(np.arange(9, dtype="f4") / 10, np.array([0, 9])).tolist() == []
-    # Two units in the last place are rounding, three are not.
-    unit = 2.0**-22
-    for off, places in ((2, []), (3, [4])):
-        units = np.cumsum([0, 8, 8, 8, 8 + off, 8])
-        assert gaps(2.0**30 + unit * units, np.array([0, 6])).tolist() == places
-        # The place is that of the largest number, even if it alone has reached a power of two.
-        assert gaps(2.0**30 + unit * (units - units[-1]), np.array([0, 6])).tolist() == places
-        assert gaps(unit * units - 2.0**30, np.array([0, 6])).tolist() == places
-    # A part in a thousand is no rounding.
-    assert gaps(np.array([0, 1, 2, 3.001, 4.001]), np.array([0, 5])).tolist() == [3]
+def test_the_largest_numbers():
+    unsigned = np.uint64(2**64 - 24) + np.arange(24, dtype="u8")
+    [found] = frequencies(unsigned, np.array([0, 24]))
+    assert numbered(found, unsigned).tolist() == unsigned.tolist()
+    far = np.array([-(2**63), 0])
+    [found] = frequencies(far, np.array([0, 2]))
+    assert found.step == 2**63
+    assert numbered(found, far).tolist() == [-1, 0]
+    ends = np.array([-(2**63), 2**63 - 1])
+    [found] = frequencies(ends, np.array([0, 2]))
+    assert found.step == 2**64 - 1
+    np.testing.assert_allclose(numbered(found, ends), [-0.5, 0.5])
+    steps = np.array([0, 2**63 - 1])
+    [found] = frequencies(steps, np.array([0, 2]))
+    assert numbered(found, steps).tolist() == [0, 1]
+    # Integers that fit are divided as integers.
+    assert numbered(found, np.array([2**62])).tolist() == [0]
 
 
-def test_floats_are_equal_steps_to_a_millionth_of_the_shortest():
-    """A tenth of that parts no steps, and twice that does: two steps of 1 are then most."""
-    for off, places in ((1e-7, [1, 2]), (2e-6, [3, 4, 5])):
-        steps = np.array([1, 1, 2, 2 + off, 2 + 2 * off])
-        times = np.concatenate([[0], np.cumsum(steps)])
-        assert gaps(times, np.array([0, 6])).tolist() == places
+def test_no_regular_step_no_frequency():
+    assert [*frequencies(np.array([5]), np.array([0, 1]))] == [None]
+    assert [*frequencies(np.array([0, 1, 3]), np.array([0, 3]))] == [None]
+    assert [*frequencies(np.array([0, 1, 2, 4]), np.array([0, 4]))] == [Frequency(1)]
+    assert [*frequencies(np.array([0, 1, 2, 4, 6]), np.array([0, 5]))] == [None]
+    assert [*frequencies(np.array([0.0, 1, 3]), np.array([0, 3]))] == [None]
+    assert [*frequencies(np.array([0, 1, 3, 6, 10, 15]), np.array([0, 6]))] == [None]
+    assert [*frequencies(np.array([], "M8[s]"), np.array([0, 0, 0]))] == [None, None]
 
 
-def test_steps_too_long_for_a_float_are_gaps():
-    far = np.array([-1.7e308, 1.7e308])
-    assert gaps(far, np.array([0, 2])).tolist() == []
-    assert gaps(far, np.array([0, 1, 2])).tolist() == []
-    times = np.array([*far, -1.7e308, 0, 1, 2, 1.7e308, -1.7e308, 1.6e308, 1.7e308])
-    assert gaps(times, np.array([0, 2, 7, 10])).tolist() == [3, 6, 8]
+@given(st.lists(st.sampled_from([*REGULAR, "none", "one"]), max_size=5), st.booleans())
+def test_each_series_of_a_panel_has_its_own(kinds, zone):
+    series = [
+        []
+        if kind == "none"
+        else REGULAR.get(kind, REGULAR["days"])(EPOCH, 50)[: 1 if kind == "one" else 50]
+        for kind in kinds
+    ]
+    flat = array([moment for moments in series for moment in moments])
+    offsets = concatenated_offsets([len(moments) for moments in series])
+    local = flat if zone else None
+    alone = [
+        frequencies(flat[a:b], np.array([0, b - a]), local if local is None else local[a:b])[0]
+        for a, b in pairwise(offsets)
+    ]
+    assert [*frequencies(flat, offsets, local)] == alone
+    assert [None if one is None else str(one) for one in alone] == [
+        NAMES.get(kind) for kind in kinds
+    ]
 
 
-def test_nothing_has_no_gaps():
-    for kind in ("i8", "u8", "f8", "M8[s]"):
-        for offsets in ([0], [0, 0, 0]):
-            assert gaps(np.empty(0, kind), np.array(offsets)).tolist() == []
-            assert disorder(np.empty(0, kind), np.array(offsets)) is None
+def test_rows_that_are_missing_or_late_do_not_hide_it():
+    days = stepping(DAY)(EPOCH, 40)
+    kept = [day + timedelta(minutes=3) * (row == 30) for row, day in enumerate(days) if row != 7]
+    assert str(frequency_of(kept)) == "1 day"
+    months = REGULAR["month ends"](EPOCH, 40)
+    assert str(frequency_of(months[:10] + months[11:])) == "month end"
 
 
-@given(st.lists(st.lists(st.integers(0, 9) | st.sampled_from([250, 255])), max_size=4), st.data())
-def test_disorder_is_the_first_duplicate_or_step_back(series, data):
-    if data.draw(st.booleans(), "mostly in order"):
-        series = [sorted(set(values)) for values in series]
-        if data.draw(st.booleans(), "but for one row") and any(series):
-            own = data.draw(st.sampled_from([values for values in series if values]))
-            own.insert(data.draw(st.integers(0, len(own))), own[-1])
-    expected, flat = None, []
-    for values in series:
-        for i, value in enumerate(values):
-            if expected is None and i and value <= values[i - 1]:
-                kind = "duplicate" if value == values[i - 1] else "backwards"
-                expected = kind, len(flat)
-            flat.append(value)
-    offsets = concatenated_offsets([len(values) for values in series])
-    for dtype in ("uint8", "int64", "float64", "M8[s]"):
-        assert disorder(np.array(flat, "int64").astype(dtype), offsets) == expected
+def months(t):
+    return 12 * (t.year - 1970) + t.month - 1
 
 
-def test_few_rows_have_the_frequency_that_they_are_expected_to_if_they_keep_to_it():
-    week = np.arange("2024-01-01", "2024-01-06", dtype="M8[D]").astype("M8[us]")
-    fall = np.array(["2024-10-26T00", "2024-10-26T06", "2024-10-26T12"], "M8[us]")
-    times, offsets = np.concatenate([week, fall]), np.array([0, 5, 5, 8])
-    local = times + np.timedelta64(2, "h")
-    for zoned in (None, local):
-        own = frequencies(times, offsets, zoned)
-        assert [one and str(one) for one in own] == ["1 day", None, "6 hours"]
-        for like in ("1 weekday", kept(times, offsets, zoned, own, "1 weekday")[0]):
-            found = kept(times, offsets, zoned, own, like)
-            assert [one and str(one) for one in found] == ["1 weekday", None, "6 hours"]
-        for like in ("2 days", "1 hour", "month end", "nothing", "7 days"):
-            assert [*kept(times, offsets, zoned, own, like)] == [*own]
-    found = kept(times, offsets, local, own, "6 hours by the local clock")
-    assert [one and one.local for one in found] == [True, None, True]
-    assert [one and str(one) for one in found] == ["1 day", None, "6 hours by the local clock"]
-    # Seven days hold a weekend, and a missing row is one by either count.
-    whole = np.arange("2024-01-01", "2024-01-08", dtype="M8[D]").astype("M8[us]")
-    days = frequencies(whole, np.array([0, 7]))
-    assert [*kept(whole, np.array([0, 7]), None, days, "1 weekday")] == [*days]
-    numbers = np.arange(5)
-    steps = frequencies(numbers, np.array([0, 5]))
-    assert kept(numbers, np.array([0, 5]), None, steps, "1 weekday") is steps
+BY_WORDS = {
+    "half hours": (
+        "(t - 1970-01-01 00:00) / (30 minutes), rounded down; in UTC if there is a time zone",
+        lambda t: (t - EPOCH) // (HOUR / 2),
+    ),
+    "weeks": (
+        "(t - 1970-01-01 00:00) / (7 days), rounded down; by the local clock",
+        lambda t: (t - EPOCH) // (7 * DAY),
+    ),
+    "weekdays": (
+        "Mondays to Fridays from 1970-01-01 on, before t",
+        lambda t: sum(day.weekday() < 5 for day in stepping(DAY)(EPOCH, (t - EPOCH).days)),
+    ),
+    "month ends": ("12 * (year - 1970) + month - 1, of t", months),
+    "quarter ends": (
+        "(12 * (year - 1970) + month - 1, of t) / 3, rounded down",
+        lambda t: months(t) // 3,
+    ),
+}
 
 
-@pytest.mark.parametrize("block", [1, 9, 1000])
-def test_blocks_of_series_change_nothing(block, monkeypatch):
-    days = np.arange("2024-01-01", "2024-02-10", dtype="M8[D]").astype("M8[us]")
-    parts = [days, days[:0], days[::2], days[[0, 1, 2, 5, 6]], days[:0], days[[0, 1, 2, 3, 9]]]
-    times, offsets = np.concatenate(parts), concatenated_offsets([len(part) for part in parts])
-    monkeypatch.setattr(module, "_BLOCK", block)
-    assert gaps(times, offsets).tolist() == [63, 69]
-    for local in (None, times):
-        names = frequencies(times, offsets, local).per_series(str, None).tolist()
-        assert names == ["1 day", None, "2 days", "1 day", None, "1 day"]
+@pytest.mark.parametrize("kind", BY_WORDS)
+def test_numbers_in_words_are_those_that_are_computed(kind):
+    words, number = BY_WORDS[kind]
+    moments = REGULAR[kind](datetime(2023, 2, 1), 30)
+    found = frequency_of(moments)
+    assert numbering(str(found), "t") == numbering(f"{found} in UTC", "t") == words
+    assert numbered(found, array(moments)).tolist() == [number(moment) for moment in moments]
+
+
+def test_numbers_in_words_without_dates():
+    assert numbering("1 day", None).startswith("the rows of the series before this one")
+    assert numbering(None, "t").startswith("the steps of the series' own frequency from 1970")
+    assert numbering("steps of 2", "t") == "t / 2, rounded down if t is whole"
+    assert numbering("2 weekdays", "t").endswith("before t) / 2, rounded down")
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_names_of_the_five_kinds(kind):
+    assert is_name(NAMES[kind])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["third Friday of the month", "last weekday of the month", "days 1 and 15 of the month",
+     "6 hours by the local clock", "steps of 0.25", "month end in UTC", "1 fortnight", ""],
+)  # fmt: skip
+def test_names_of_other_kinds(name):
+    assert not is_name(name)
+
+
+# The rules.
+
+EVERY_DAY = [datetime(1967, 12, 31) + number * DAY for number in range(4000)]
+# Days of a rule with their mark: the oracle says which days they are.
+CHOSEN = [
+    ("day", 0, lambda day: True),
+    ("weekday", 0, lambda day: day.weekday() < 5),
+    ("day of month", 0, lambda day: day.day == 1),
+    ("day of month", 14, lambda day: day.day == 15),
+    ("day of month", 29, lambda day: day.day == 30 or (is_last(day) and day.day < 30)),
+    ("day of month", 30, is_last),
+]
+KINDS = [(name, mark, [day for day in EVERY_DAY if chosen(day)]) for name, mark, chosen in CHOSEN]
+
+
+@pytest.mark.parametrize(("name", "mark", "days"), KINDS)
+def test_days_are_numbered_from_1970_and_found_again(name, mark, days):
+    rule, own = RULES[name], array(days, "D")
+    numbers = rule.number(own)
+    assert numbers.dtype == np.int64
+    before = sum(day < EPOCH for day in days)
+    assert numbers.tolist() == list(range(-before, len(days) - before))
+    assert rule.day(numbers, mark).tolist() == own.tolist()
+    assert rule.mark(own, np.array([0, len(days)])).tolist() == [mark]
+    # No other day is the day of its number, and numbers never fall.
+    every = array(EVERY_DAY, "D")
+    assert every[rule.day(rule.number(every), mark) == every].tolist() == own.tolist()
+    assert (np.diff(rule.number(every)) >= 0).all()
+    # A clock is put forward by a few hours at most.
+    assert rule.hours <= min(after - day for day, after in pairwise(days)) / HOUR - 4
+
+
+def test_a_series_without_long_months_may_end_them():
+    """Other series of the panel do not change that."""
+    parts = {30: ["2023-02-28", "2023-04-30"], 29: ["2023-02-27", "2023-04-30"],
+             27: ["2024-02-28", "2024-03-28"]}  # fmt: skip
+    days = np.array([day for part in parts.values() for day in part], "M8[D]")
+    assert RULES["day of month"].mark(days, np.arange(0, 7, 2)).tolist() == [*parts]
+
+
+@pytest.mark.parametrize("item", [*RULES.values(), Frequency(1)])
+def test_rules_do_not_change(item):
+    """Every series of a process goes by the same ones."""
+    with pytest.raises(FrozenInstanceError):
+        item.hours = item.step = 1
+
+
+# The frequencies of a panel.
+
+FEW = [Frequency(1), Frequency(2), Frequency(1), Frequency(2, "day"), Frequency(7)]
+
+
+@given(st.lists(st.integers(-1, len(FEW) - 1)))
+def test_each_series_has_its_own_and_equal_kinds_are_one(codes):
+    wanted = [FEW[code] if code >= 0 else None for code in codes]
+    own = Frequencies.of(FEW, np.array(codes, np.int64))
+    assert len(own) == len(codes)
+    assert [*own] == [own[number] for number in range(len(codes))] == wanted
+    assert list(own.kinds) == [one for one in dict.fromkeys(wanted) if one is not None]
+    names = own.per_series(str, None).tolist()
+    assert names == [None if one is None else str(one) for one in wanted]
+    assert own.codes.dtype == np.int64
+
+
+def test_a_store_of_0_2_keeps_its_frequencies():
+    """They had their marks in a list, and the clock that counts them."""
+    old = {"step": 1, "rule": "day of month", "local": True, "unit": "us", "marks": [30],
+           "time_of_day": 0, "zoned": True}  # fmt: skip
+    read = Frequency.from_config(old)
+    assert read == Frequency(1, "day of month", "us", 30, 0, True)
+    assert Frequency.from_config(asdict(read)) == read
+    plain = {**old, "rule": None, "local": False, "marks": []}
+    assert Frequency.from_config(plain) == Frequency(1, unit="us", zoned=True)
+    for change in ({"rule": "third"}, {"local": False}, {"rule": None, "marks": []}):
+        with pytest.raises(ValueError, match="which is no more"):
+            Frequency.from_config({**old, **change})

@@ -5,7 +5,6 @@ import zoneinfo
 import keras
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -67,49 +66,13 @@ def test_any_rows_have_the_phases_of_their_own_times(case, data):
         np.testing.assert_allclose(panel.values[:, 1:], [*wanted, *wanted[begin:end]], atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame])
-@pytest.mark.parametrize(
-    ("zone", "hours"), [("Europe/Berlin", 6), ("America/New_York", 12), ("Asia/Tehran", 2)]
-)
-def test_a_model_of_hours_by_the_clock_forecasts_the_same_from_the_last_rows(kind, zone, hours):
-    """No row of the last 60 shows a change of the clock, and one lies in the steps ahead."""
-    naive = pd.date_range(f"2019-03-01 0{hours == 2:d}:00", periods=7000 // hours, freq=f"{hours}h")
-    times = naive.tz_localize(
-        zone, nonexistent="shift_forward", ambiguous=np.ones(len(naive), bool)
+def test_days_in_utc_alone_are_refused_with_the_cure():
+    times = pd.date_range("2024-01-01 04:30", periods=500, freq="24h", tz="UTC")
+    times = times.tz_convert("America/New_York")
+    says = (
+        r"counts days by the clock of the time zone, and those of series '[ab]' are even only in "
+        r"UTC.*Pass time_column='t' in UTC"
     )
-    ahead = times.tz_convert("UTC").tz_localize(None)
-    fall = int(np.flatnonzero(np.diff(ahead) > pd.Timedelta(hours, "h"))[0])
-    series = pd.DataFrame({"t": times, "y": np.arange(len(times)) * 1.0})
-    windows = WindowedSeries(4, 12, time_column="t", calendar=[4], target_columns="y")
-    model = adding(windows.build(kind(series[: fall - 5])))
-    whole = forecast(model, kind(series[: fall - 5]))
-    last = forecast(model, kind(series[fall - 65 : fall - 5]))
-    assert list(last["t"]) == list(whole["t"])
-    instants = pd.to_datetime(list(whole["t"]), utc=True)
-    assert instants.tolist() == times[fall - 5 : fall + 7].tz_convert("UTC").tolist()
-    np.testing.assert_array_equal(last["y"], whole["y"])
-    trained = windows.build(kind(series)).to_numpy()[0]["future"]
-    np.testing.assert_allclose(whole["y"] - (fall - 6), 10 * trained[fall - 9, :, 0], atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("times", "says"),
-    [
-        (
-            pd.date_range("2024-01-01", periods=500, freq="6h").tz_localize("Europe/London"),
-            r"counts steps of 6 hours in UTC, and those of series 'b' are even "
-            r"only by the clock of the time zone.*Pass time_column='t' without a time zone",
-        ),
-        (
-            pd.date_range("2024-01-01 04:30", periods=500, freq="24h", tz="UTC").tz_convert(
-                "America/New_York"
-            ),
-            r"counts steps of 1 day by the clock of the time zone, and those of series 'b' are "
-            r"even only in UTC.*Pass time_column='t' in UTC",
-        ),
-    ],
-)
-def test_a_count_that_slips_is_refused_with_the_cure(times, says):
     frame = pd.concat(
         [
             pd.DataFrame({"id": name, "t": t, "y": np.arange(len(t)) * 1.0})
@@ -124,11 +87,8 @@ def test_a_count_that_slips_is_refused_with_the_cure(times, says):
     model = adding(windows.build(frame[frame["id"] == "a"]))
     with pytest.raises(ValueError, match=says):
         forecast(model, frame)
-    plain = (times.tz_localize(None), times.tz_convert("UTC"))
-    cured = [t for t in plain if columns_of(t, 4) is not None]
-    assert cured
-    for t in cured:
-        np.testing.assert_array_equal(columns_of(t[-60:], 4), columns_of(t, 4)[-60:])
+    cured = times.tz_convert("UTC")
+    np.testing.assert_array_equal(columns_of(cured[-60:], 4), columns_of(cured, 4)[-60:])
 
 
 @st.composite

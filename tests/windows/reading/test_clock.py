@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_ts import WindowedSeries
-from keras_ts.windows.arithmetic.frequencies import Frequencies
+from keras_ts.windows.arithmetic.frequency import Frequencies, Frequency
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
-from keras_ts.windows.arithmetic.steps import Frequency
 from keras_ts.windows.reading.clock import Clock
 
 ZONES = ["America/New_York", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe",
@@ -241,7 +240,7 @@ MIXED = pd.concat(
     [
         pd.DataFrame({"id": "days", "time": pd.date_range("2024-01-01", periods=30)}),
         pd.DataFrame({"id": "hours", "time": pd.date_range("2024-01-01", periods=48, freq="h")}),
-        pd.DataFrame({"id": "ends", "time": pd.date_range("2024-01-31", periods=12, freq="BME")}),
+        pd.DataFrame({"id": "ends", "time": pd.date_range("2024-01-31", periods=12, freq="ME")}),
         pd.DataFrame({"id": "one", "time": [pd.Timestamp("2024-01-31")]}),
         pd.DataFrame({"id": "two", "time": pd.to_datetime(["2024-01-31", "2024-03-01"])}),
     ],
@@ -267,10 +266,8 @@ def test_gaps_are_found_in_each_series():
     assert sorted(y) == y.tolist()
 
 
-FREQUENCIES = ["D", "2D", "W", "B", "2B", "C", "MS", "ME", "BMS", "BME", "2BME", "SMS", "SME",
-               "SMS-16",
-               "SME-14", "QS", "QE", "BQS", "BQE", "BQE-JAN", "YS", "YE", "BYS", "BYE", "WOM-3FRI",
-               "h", "6h", "15min", "s"]  # fmt: skip
+FREQUENCIES = ["D", "2D", "W", "4W", "B", "2B", "C", "MS", "ME", "2ME", "QS", "QE", "QE-JAN", "YS",
+               "YE", "h", "6h", "15min", "s"]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -289,17 +286,12 @@ def test_calendars_are_regular_and_a_missing_row_is_a_gap(kind, hour, freq, star
         windows().count(frame_of(pd.DatetimeIndex(late), kind))
 
 
-def test_steps_too_long_for_a_float_are_gaps():
-    times = np.array([-1.7e308, 0.0, 5e-324, 1e-323, 1.5e-323, 1e300, 1.7e308])
-    assert windows(missing="drop").count(pd.DataFrame({"time": times, "value": 1.0})) == 2
-
-
 STEPS = [("D", 0), ("h", 0), ("6h", 1), ("MS", 0), ("W", 5), ("15min", 5)]
 
 
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 40), st.integers(0, 9)),
                 min_size=1, max_size=6), st.booleans())  # fmt: skip
-def test_all_series_are_numbered_and_continued_as_each_by_itself(series, zoned):
+def test_all_series_are_numbered_as_each_by_itself(series, zoned):
     """Days and hours, over a night in which the clock is changed; series without rows, too."""
     parts = []
     for (freq, hours), rows, begin in series:
@@ -318,11 +310,8 @@ def test_all_series_are_numbered_and_continued_as_each_by_itself(series, zoned):
     codes = np.array([-1 if one is None else number for number, one in enumerate(own)])
     shared = Frequencies.of([one or Frequency(1) for one in own], codes)
     assert [*shared] == own
-    slips = [clock.slips(clock.frequencies)[0] for clock in alone]
-    assert whole.slips(shared).tolist() == slips
     regular = np.flatnonzero(shared.codes >= 0)
     places = shared.codes[regular]
-    ahead, _ = whole.following(regular, Frequencies.of(shared.kinds, places), 5)
     rows = np.repeat(shared.codes >= 0, np.diff(offsets))
     numbered = Clock(
         whole.times[rows],
@@ -332,6 +321,3 @@ def test_all_series_are_numbered_and_continued_as_each_by_itself(series, zoned):
     numbers = numbered.numbers(Frequencies.of(shared.kinds, places))
     wanted = [alone[number].numbers(alone[number].frequencies) for number in regular]
     np.testing.assert_array_equal(numbers, np.concatenate([numbers[:0], *wanted]))
-    for number, times in zip(regular.tolist(), ahead, strict=True):
-        [want], _ = alone[number].following(np.array([0]), alone[number].frequencies, 5)
-        np.testing.assert_array_equal(times, want)

@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_ts import RecurrentPreset, WindowedSeries, forecast
-from keras_ts.windows.arithmetic.frequency import gaps
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.reading.clock import Clock
-from keras_ts.windows.reading.common_grid import on_common_grid
 from keras_ts.windows.reading.flat_series import FlatSeries
+from keras_ts.windows.reading.regular import on_common_grid
 
 DAYS = pd.date_range("2024-01-01", periods=140)
 WEEK = np.array([10.0, 20, 30, 40, 50, 90, 80])
@@ -121,7 +120,7 @@ def on_common_grid_by_a_loop(panel):
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["D", "B", "2D", "7D", "h", "12h", "MS", "SMS"]),
+            st.sampled_from(["D", "B", "2D", "7D", "h", "12h", "MS", "ME"]),
             st.integers(0, 20),
             st.integers(0, 12),
             st.sets(st.integers(1, 18), max_size=3),
@@ -138,7 +137,7 @@ def test_equals_a_loop_over_the_series(series):  # fmt: skip
     offsets = concatenated_offsets([len(times) for times in parts])
     times = np.concatenate(parts)
     clock = Clock(times, offsets)
-    panel = FlatSeries(np.zeros(len(times)), offsets, False, clock=clock, gaps=gaps(times, offsets))
+    panel = FlatSeries(np.zeros(len(times)), offsets, False, clock=clock, gaps=clock.inferred[0])
     frequencies, positions = on_common_grid_by_a_loop(panel)
     shared = on_common_grid(panel)
     assert [*shared.clock.frequencies] == frequencies

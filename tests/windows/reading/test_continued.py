@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from keras_ts import WindowedSeries
-from keras_ts.windows.arithmetic.frequencies import Frequencies
+from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.reading.continued import continued, own_frequencies
 from keras_ts.windows.reading.reader import read_panel
 

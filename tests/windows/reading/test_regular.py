@@ -31,8 +31,7 @@ ZONED = {
     ),
 }
 NUMBERS = {
-    "floats": 0.1 * np.arange(ROWS),
-    "thirds": 5 + np.arange(ROWS) / 3,
+    "floats": 5 + 2.0 * np.arange(ROWS),
     "integers": 7 + 3 * np.arange(ROWS),
     "large": np.arange(ROWS, dtype=np.uint64) * np.uint64(5) + np.uint64(2**63),
 }
@@ -151,14 +150,14 @@ def test_the_dtype_holds_nan(kind, wanted):
         ),
         (
             pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-04", "2024-01-09", "2024-01-25"]),
-            "3 irregular steps.*from 2024-01-02 to 2024-01-04.*no step makes up more than half",
+            "3 irregular steps.*to 2024-01-04.*but 2 days.*none makes up more than half",
         ),
         (
             [*pd.date_range("2024-01-01", periods=50, freq="min"), pd.Timestamp("2054-01-01")],
             "a gap from 2024-01-01T00:49.* to 2054-01-01.* in series 's0', whose steps are "
             "'1 minute': 15,779,470 rows would be missing, beside 51 that are given. At most 10",
         ),
-        ([*0.1 * np.arange(9), 0.85], "1 irregular .*from 0.8 to 0.85 in series 's0': the steps "),
+        ([*2.0 * np.arange(9), 17], "1 irregular .*from 16.0 to 17.0 in series 's0': the steps "),
         ([0, 1, 2, 3, 2**62], "rows would be missing"),
     ],
 )
@@ -205,19 +204,3 @@ def test_a_wrong_timestamp_among_the_last_rows_stays_a_gap():
     last = with_missing_last_rows(panel, 4)
     assert last.gaps.tolist() == [3]
     assert with_missing_last_rows(panel, 1) is panel
-
-
-@pytest.mark.parametrize(("step", "rounded"), [("1h", "h"), ("15min", "15min"), ("1D", "D")])
-def test_times_that_jitter_are_told_how_to_be_rounded(step, rounded):
-    """Rows within a tenth of a step around it; rounded by the line of the error, they are read."""
-    rng = np.random.default_rng(0)
-    grid = pd.date_range("2024-01-02", periods=60, freq=step)
-    late = pd.to_timedelta(rng.uniform(-0.1, 0.1, 60) * pd.Timedelta(step).total_seconds(), "s")
-    table = pd.DataFrame({"t": (grid + late).round("s"), "y": np.arange(60.0)})
-    windows = WindowedSeries(3, missing="mask", time_column="t", target_columns="y")
-    says = rf"the times jitter, as in the rows .*Round them: table\['t'\].*round\('{rounded}'\)"
-    with pytest.raises(ValueError, match=says):
-        windows.build(table)
-    table["t"] = table["t"].dt.round(rounded)
-    assert table["t"].tolist() == grid.tolist()
-    assert windows.count(table) == 57

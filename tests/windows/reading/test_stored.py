@@ -11,7 +11,7 @@ import pytest
 
 from keras_ts import WindowedSeries
 from keras_ts.scale import PanelStore
-from keras_ts.windows.arithmetic.steps import Frequency
+from keras_ts.windows.arithmetic.frequency import Frequency
 from keras_ts.windows.reading.frames import read_frame
 from keras_ts.windows.reading.reader import read_panel
 from keras_ts.windows.reading.stored import part_of_panel
@@ -127,7 +127,7 @@ def test_broken_folders_are_refused(store, tmp_path):
 
 
 def test_settings_survive_json(store):
-    kinds = (Frequency(1, "day", marks=(3,)), Frequency(0.5))
+    kinds = (Frequency(1, "day of month", mark=3), Frequency(5))
     settings = dataclasses.replace(store.settings, kinds=kinds)
     assert type(settings).from_json(settings.as_json()) == settings
 

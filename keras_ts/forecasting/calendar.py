@@ -1,55 +1,15 @@
-"""``Following``: the timestamps of the rows that follow each series, and the calendar."""
+"""The calendar of a forecast: its columns at the last rows and at those that follow."""
 
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
-from keras_ts.forecasting.history import History
+from keras_ts.forecasting.history import Following, History
 from keras_ts.windows.arithmetic.cycles import waves
-from keras_ts.windows.arithmetic.frequencies import Frequencies
-from keras_ts.windows.reading.calendar import checked_front, refuse_slips
-from keras_ts.windows.reading.continued import (
-    continued,
-    own_frequencies,
-    refuse_irregular,
-    refuse_unreached,
-)
-from keras_ts.windows.reading.flat_series import FlatSeries
-
-
-@dataclass(frozen=True)
-class Following:
-    """The timestamps that follow the series of a panel, each ``(series, rows)``."""
-
-    times: Array  # As in the panel's clock; NaT or NaN for a series without a frequency.
-    shown: Array  # The same instants, as the clock of their time zone shows them.
-    frequencies: Frequencies
-
-    @classmethod
-    def of(cls, panel: FlatSeries, gap: int, rows: int) -> Self | None:
-        """Return the ``rows`` timestamps after each series and a gap; None without a clock."""
-        clock, rows = panel.clock, gap + rows
-        if clock is None:
-            return None
-        own = own_frequencies(panel)
-        kind: Any = clock.times.dtype
-        if kind.kind in "iu" and (own.codes < 0).any():
-            kind = np.dtype(np.float64)  # Integers cannot be missing.
-        times = np.full((len(own), rows), "NaT" if kind.kind == "M" else 0, kind)
-        if kind.kind == "f":
-            times[:] = np.nan
-        shown = times.copy() if clock.zones else times
-        series, places, after, shown_after = continued(panel, own, rows)
-        # NaT compares as False.
-        last = clock.times[panel.offsets[series + 1] - 1]
-        reached = (after[places] > last[:, None]).all(axis=1)
-        if not reached.all():
-            refuse_unreached(panel, int(series[reached.argmin()]), rows)
-        times[series], shown[series] = after[places], shown_after[places]
-        return cls(times[:, gap:], shown[:, gap:], own)
+from keras_ts.windows.reading.calendar import checked_front, refuse_uncounted
+from keras_ts.windows.reading.irregular import refuse_without
 
 
 def calendar_of(
@@ -71,7 +31,7 @@ def calendar_of(
         if without.any():
             need = f"calendar={_checks.shown(windows.calendar)} goes on at"
             number = int(chosen[without.argmax()])
-            refuse_irregular(panel, number, need, f"time_column={windows.time_column!r}")
+            refuse_without(panel, number, need, windows)
         shown = np.concatenate([panel.clock.shown[history.rows], following.shown[chosen]], axis=1)
         named = [isinstance(cycle, str) for cycle in cycles]
         if not all(named):
@@ -90,21 +50,12 @@ def calendar_of(
 
 def _numbers(history: History, following: Following, times: Array, shown: Array) -> Array:
     """Return the numbers of rows, counted at each series' own frequency."""
-    panel, windows, clock = history.panel, history.windows, history.panel.clock
-    assert clock is not None
-    own = following.frequencies.codes[history.chosen]
+    own, windows = following.frequencies.codes[history.chosen], history.windows
+    calendar = f"calendar={_checks.shown(windows.calendar)}"
+    refuse_uncounted(history.panel, following.frequencies, history.chosen, calendar, windows)
     numbers = np.zeros(times.shape)
-    slips = clock.slips(following.frequencies)[history.chosen]
     for code, frequency in enumerate(following.frequencies.kinds):
         rows = np.flatnonzero(own == code)
-        if frequency.unusual:
-            apart = frequency.apart_by_clocks(times[rows], shown[rows])
-            moved = slips[rows] | (apart != apart[:, :1]).any(axis=1)
-            if moved.any():
-                number = int(history.chosen[rows[moved.argmax()]])
-                calendar = f"calendar={_checks.shown(windows.calendar)}"
-                column = f"time_column={windows.time_column!r}"
-                refuse_slips(panel, number, frequency, calendar, column)
         numbers[rows] = frequency.numbers(times[rows], shown[rows])
     return numbers
 

@@ -1,0 +1,234 @@
+"""Infers the frequency of each series from its timestamps, and finds its gaps: pure NumPy.
+
+The regular step of a series is its most frequent one. Steps are counted in units of time or in the
+days of a rule, whichever leaves the series the fewest gaps. The last rows of a series should have
+the frequency of all its rows, even if the clock is not changed within them. So where two counts
+leave equally few gaps, months go before days, and local days before 24 hours.
+"""
+
+import numpy as np
+
+from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.windows.arithmetic.frequency import RULES, Frequencies, Frequency, Rule
+from keras_ts.windows.arithmetic.geometry import (
+    concatenated_offsets,
+    distinct,
+    in_blocks,
+    per_row,
+)
+from keras_ts.windows.arithmetic.labels import alike
+
+# The most rows of a block of several series: what is computed for a block stays in memory that the
+# next one uses again.
+_BLOCK = 1 << 19
+_NAMES: tuple[str | None, ...] = (None, *RULES)
+# A rule, and True to prefer it over an earlier one that leaves equally few gaps.
+_Way = tuple[str | None, bool]
+
+
+def disorder(times: Array, offsets: IntArray) -> tuple[str, int] | None:
+    """Return "duplicate" or "backwards", and the first position out of order; or None."""
+    # Compared, not subtracted: differences of small or unsigned integers wrap around.
+    wrong = times[1:] <= times[:-1]
+    wrong[distinct(offsets)[1:-1] - 1] = False  # Between two series.
+    if not wrong.any():
+        return None
+    first = int(wrong.argmax())
+    return ("duplicate" if times[first] == times[first + 1] else "backwards"), first + 1
+
+
+def inferred(
+    times: Array, offsets: IntArray, local_times: Array | None = None, ways: tuple[_Way, ...] = ()
+) -> tuple[IntArray, Frequencies]:
+    """Return the positions that do not follow by the regular step, and each series' frequency.
+
+    A series has a frequency if more than half of its steps are the regular one.
+
+    Args:
+        times: Timestamps or whole numbers, increasing within each series; in UTC with a time zone.
+        offsets: Flat start of each series, and the end of the last.
+        local_times: The same timestamps by the clock of their time zone, if they have one.
+        ways: Further ways to count steps.
+    """
+    if times.dtype.kind == "f":
+        times = times.astype(np.int64)
+    zoned: tuple[_Way, ...] = () if local_times is None else (("day", True),)
+    ways = (*zoned, ("day of month", True), ("weekday", False), *ways)
+    gaps, kinds = [np.empty(0, np.int64)], list[Frequency]()
+    codes = np.full(len(offsets) - 1, -1)
+    for series in in_blocks(np.diff(offsets), _BLOCK):
+        inner = offsets[series.start : series.stop + 1]
+        rows = slice(int(inner[0]), int(inner[-1]))
+        local = None if local_times is None else local_times[rows]
+        uneven, part = _of_block(times[rows], inner - inner[0], local, ways)
+        gaps.append(rows.start + np.flatnonzero(uneven))
+        codes[series] = np.where(part.codes < 0, -1, len(kinds) + part.codes)
+        kinds += part.kinds
+    return np.concatenate(gaps), Frequencies.of(kinds, codes)
+
+
+def kept(
+    times: Array,
+    offsets: IntArray,
+    local_times: Array | None,
+    own: Frequencies,
+    like: Frequency | str,
+) -> Frequencies:
+    """Return the frequency ``like`` for each series that fits it as well as its own.
+
+    A few rows fit several frequencies: Monday to Friday are days, and weekdays too. Other series,
+    or the rows that a model was trained on, decide between them.
+
+    Args:
+        times: As in ``inferred``.
+        offsets: As in ``inferred``.
+        local_times: As in ``inferred``.
+        own: The frequency of each series; one that does not fit ``like`` keeps it.
+        like: The frequency, or its name.
+    """
+    if times.dtype.kind != "M":
+        return own
+    name = str(like)
+    for rule in (like.rule,) if isinstance(like, Frequency) else _NAMES:
+        others = own.per_series(lambda frequency: str(frequency) != name, False)
+        if not others.any():
+            break
+        rows = per_row(others, offsets)
+        local = None if local_times is None else local_times[rows]
+        inner = concatenated_offsets(np.diff(offsets)[others])
+        _, again = inferred(times[rows], inner, local, ((rule, True),))
+        fits = again.per_series(lambda frequency: str(frequency) == name, False)
+        codes = own.codes.copy()
+        codes[np.flatnonzero(others)[fits]] = len(own.kinds) + again.codes[fits]
+        own = Frequencies.of([*own.kinds, *again.kinds], codes)
+    return own
+
+
+def _of_block(
+    times: Array, offsets: IntArray, local_times: Array | None, ways: tuple[_Way, ...]
+) -> tuple[BoolArray, Frequencies]:
+    """Return flags of the uneven steps, and the frequency of each series."""
+    starts = distinct(offsets)  # Without empty series.
+    uneven, steps, chosen = _fewest_gaps(times, starts, local_times, ways)
+    regular = 2 * _per_series(~uneven, starts) > np.diff(starts) + 1
+    kinds: list[Frequency] = []
+    codes, filled = np.full(len(offsets) - 1, -1), np.flatnonzero(np.diff(offsets))
+    for number in np.unique(chosen[regular]).tolist():
+        own = regular & (chosen == number)
+        rows = slice(None) if own.all() else per_row(own, starts)
+        inner, rule = concatenated_offsets(np.diff(starts)[own]), _NAMES[number]
+        clock = times[rows] if rule is None or local_times is None else local_times[rows]
+        made, places = _of_one_rule(clock, inner, steps[own], rule, local_times is not None)
+        codes[filled[own]] = len(kinds) + places
+        kinds += made
+    return uneven, Frequencies.of(kinds, codes)
+
+
+def _of_one_rule(
+    clock: Array, offsets: IntArray, steps: Array, rule: str | None, zoned: bool
+) -> tuple[list[Frequency], IntArray]:
+    """Return the different frequencies of series of one rule, and the place of each series' own."""
+    unit = np.datetime_data(clock.dtype)[0] if clock.dtype.kind == "M" else ""
+    marks = of_day = np.zeros(len(steps), np.int64)
+    if rule is not None:
+        day = clock.astype("datetime64[D]")
+        marks = RULES[rule].mark(day, offsets)
+        of_day = np.minimum.reduceat(clock - day.astype(clock.dtype), offsets[:-1]).astype(np.int64)
+    columns = [steps, marks, of_day]
+    first, places = alike(columns)
+    rows = zip(*(column[first].tolist() for column in columns), strict=True)
+    return [Frequency(step, rule, unit, mark, time, zoned) for step, mark, time in rows], places
+
+
+def _fewest_gaps(
+    times: Array, offsets: IntArray, local_times: Array | None, ways: tuple[_Way, ...]
+) -> tuple[BoolArray, Array, IntArray]:
+    """Count the steps of each series in the way that leaves it the fewest gaps.
+
+    Returns:
+        Flags of the uneven steps; and, for each series, its regular step and the place of its rule
+        among ``_NAMES``.
+    """
+    uneven, usual = _uneven(times, offsets)
+    steps, chosen = usual.copy(), np.zeros(len(usual), np.int64)
+    if times.dtype.kind != "M":
+        return uneven, steps, chosen
+    fewest = _per_series(uneven, offsets)
+    apart = usual.view(np.diff(times).dtype)
+    clock = times if local_times is None else local_times
+    for name, first in ways:
+        tried = first | (fewest > 0)
+        if name is not None:
+            tried &= apart >= np.timedelta64(RULES[name].hours, "h")
+        if not tried.any():
+            continue
+        inner = concatenated_offsets(np.diff(offsets)[tried])
+        rows = slice(None) if tried.all() else per_row(tried, offsets)
+        ticks, holds = times[rows], np.ones(len(inner) - 1, bool)
+        if name is not None:
+            ticks, holds = _in_days(RULES[name], clock[rows], times[rows], inner)
+        flags, step = _uneven(ticks, inner)
+        left = _per_series(flags, inner)
+        better = holds & ((left <= fewest[tried]) if first else (left < fewest[tried]))
+        fewest[tried] = np.where(better, left, fewest[tried])
+        steps[tried] = np.where(better, step, steps[tried])
+        chosen[tried] = np.where(better, _NAMES.index(name), chosen[tried])
+        uneven[rows] = np.where(per_row(better, inner), flags, uneven[rows])
+    return uneven, steps, chosen
+
+
+def _in_days(rule: Rule, clock: Array, utc: Array, offsets: IntArray) -> tuple[IntArray, BoolArray]:
+    """Return the number of every row's day, and True for each series that follows a rule.
+
+    All its rows are at one time of day; if the clock is put forward at midnight, that day begins as
+    much later.
+    """
+    day = clock.astype("datetime64[D]")
+    of_day = clock - day.astype(clock.dtype)
+    late = of_day - per_row(np.minimum.reduceat(of_day, offsets[:-1]), offsets)
+    at_time = late == np.timedelta64(0)
+    forward = np.diff(clock) - np.diff(utc)
+    forward[offsets[1:-1] - 1] = 0
+    at_time[1:] |= late[1:] == forward
+    number = rule.number(day)
+    holds = at_time & (rule.day(number, per_row(rule.mark(day, offsets), offsets)) == day)
+    return number, np.logical_and.reduceat(holds, offsets[:-1])
+
+
+def _uneven(ticks: Array, offsets: IntArray) -> tuple[BoolArray, Array]:
+    """Return flags of the steps other than the series' most frequent one, and that step."""
+    # Ticks increase, so modulo 2**64 every difference is exact.
+    ticks = ticks.view(np.uint64)
+    steps = np.zeros_like(ticks)
+    np.subtract(ticks[1:], ticks[:-1], out=steps[1:])
+    usual = _most_frequent(steps, offsets)
+    uneven = steps != per_row(usual, offsets)
+    uneven[offsets[:-1]] = False
+    return uneven, usual
+
+
+def _most_frequent(steps: Array, offsets: IntArray) -> Array:
+    """Return the most frequent step of each series; of several equally frequent, the shortest."""
+    starts, lengths = offsets[:-1], np.diff(offsets)
+    usual = steps[starts + lengths // 2]
+    equal = steps == per_row(usual, offsets)
+    equal[starts] = False
+    # A step that makes up more than half is the most frequent. The middle one usually does, which
+    # saves the sorting.
+    unsure = per_row(2 * _per_series(equal, offsets) < lengths, offsets)
+    unsure[starts] = False
+    series, steps = np.repeat(np.arange(len(lengths)), lengths)[unsure], steps[unsure]
+    order = np.lexsort((steps, series))
+    series, steps = series[order], steps[order]
+    changed = (np.diff(series, prepend=-1) != 0) | (np.diff(steps, prepend=steps[:1]) != 0)
+    runs = np.flatnonzero(changed)
+    often = np.diff(runs, append=len(steps))
+    # The last assignment to a series wins: its most frequent step, or the shortest of several.
+    runs = runs[::-1][np.argsort(often[::-1], kind="stable")]
+    usual[series[runs]] = steps[runs]
+    return usual
+
+
+def _per_series(flags: BoolArray, offsets: IntArray) -> IntArray:
+    """Return the number of flagged rows of each series."""
+    return np.add.reduceat(flags, offsets[:-1], dtype=np.int64)

@@ -1,0 +1,175 @@
+"""The one error of timestamps without a frequency: what was seen, and the line that mends it.
+
+A frequency is one of the five kinds of ``arithmetic/frequency.py``. The usual causes of any other
+table are times that jitter, several rows at one time, missing rows, and events.
+"""
+
+from typing import Any, NoReturn
+
+import numpy as np
+
+from keras_ts._checks import shown
+from keras_ts._typing import Array, IntArray
+from keras_ts.windows.arithmetic.frequency import Frequency
+from keras_ts.windows.arithmetic.inferring import disorder, inferred
+from keras_ts.windows.reading.flat_series import FlatSeries
+from keras_ts.windows.spec import WindowSpec
+
+# Seconds of a unit, and its names in pandas and polars.
+_UNITS = (86400, "D", "d"), (3600, "h", "h"), (60, "min", "m"), (1, "s", "s")
+_MASK = 'Insert the missing rows, or pass missing="mask" for a model that masks them.'
+_SECOND = np.timedelta64(1, "s")
+_IN_POLARS = {"round": "round", "floor": "truncate"}
+_POLARS_MEAN, _PANDAS_MEAN = "pl.selectors.numeric().mean()", ".mean(numeric_only=True)"
+
+
+def refuse_disorder(panel: FlatSeries, spec: WindowSpec) -> None:
+    """Refuse times that repeat or go back within a series."""
+    clock: Any = panel.clock
+    wrong = disorder(clock.times, panel.offsets)
+    if wrong is None:
+        return
+    kind, position = wrong
+    keys = [name for name in (spec.id_column, spec.time_column) if name is not None]
+    names, polars = ", ".join(map(shown, keys)), clock.library == "polars"
+    if kind == "backwards":
+        verb, cure = "goes back in", "Sort the rows: frame = frame."
+        cure += f"sort({names})" if polars else f"sort_values([{names}])"
+    else:
+        verb, cure = "repeats", "Aggregate the rows of one time: frame = frame."
+        of_polars = f"group_by({names}, maintain_order=True).agg({_POLARS_MEAN})"
+        cure += of_polars if polars else f"groupby([{names}], as_index=False){_PANDAS_MEAN}"
+    if panel.single:
+        cure += ", or name the column that tells series apart in id_column"
+    raise ValueError(
+        f"time_column={spec.time_column!r} {verb} time at {panel.place(position)}. {cure}."
+    )
+
+
+def refuse_gaps(panel: FlatSeries, gaps: IntArray, spec: WindowSpec) -> None:
+    """Raise the error if there are steps that are not the regular one, of which it names one."""
+    clock = panel.clock
+    if clock is None or not len(gaps):
+        return
+    row = int(gaps[0])
+    number = int(np.searchsorted(panel.offsets, row, side="right")) - 1
+    where = "" if panel.single else f" in {panel.series(number)}"
+    frequency, steps, whole = clock.frequencies[number], 0, False
+    if frequency is None:
+        seen = f"{_seen(panel, number)}. "
+    else:
+        times = clock.shown if frequency.local else clock.times
+        [steps], [whole] = frequency.apart(times[row - 1 : row + 1])
+        seen = f"the steps there are {str(frequency)!r}, and that is "
+        seen += f"{steps} of them. " if whole else "no whole number of them. "
+    raise ValueError(
+        f"time_column={spec.time_column!r} has {len(gaps)} irregular step"
+        f"{'s' * (len(gaps) > 1)}, the first from {clock.written(row - 1)} to "
+        f"{clock.written(row)}{where}: {seen}"
+        f'{_cure(panel, number, spec, whole)} Or pass missing="drop" to leave out the windows that '
+        'cross a gap, or missing="keep" to count rows instead of time.'
+    )
+
+
+def refuse_without(
+    panel: FlatSeries, number: int, need: str, spec: WindowSpec | None, cure: str = ""
+) -> NoReturn:
+    """Raise the error for a series without a frequency; it begins with what needs one."""
+    column = "timestamps" if spec is None else f"time_column={spec.time_column!r}"
+    raise ValueError(
+        f"{need} a series' own frequency, and {panel.series(number)} has none by {column}: "
+        f"{_seen(panel, number)}. {cure}{_cure(panel, number, spec)}"
+    )
+
+
+def _own(panel: FlatSeries, number: int) -> tuple[Any, slice]:
+    return panel.clock, slice(int(panel.offsets[number]), int(panel.offsets[number + 1]))
+
+
+def _seen(panel: FlatSeries, number: int) -> str:
+    """Say which two steps of a series disagree."""
+    clock, rows = _own(panel, number)
+    times = clock.shown[rows]
+    if len(times) < 2:
+        return f"it has {len(times)} timestamp{'s' * (len(times) != 1)} there"
+    local = None if clock.local_times is None else clock.local_times[rows]
+    uneven, _ = inferred(clock.times[rows], np.array([0, len(times)]), local)
+    steps = [int(np.setdiff1d(np.arange(1, len(times)), uneven)[0]), *uneven[:1].tolist()]
+    unit = np.datetime_data(times.dtype)[0] if times.dtype.kind == "M" else ""
+    lengths = np.diff(times).astype(np.int64)
+    told = [
+        f"{Frequency(int(lengths[row - 1]), unit=unit)} from "
+        f"{clock.written(rows.start + row - 1)} to {clock.written(rows.start + row)}"
+        for row in sorted(steps)
+    ]
+    return f"the steps are {', but '.join(told)}, and none makes up more than half"
+
+
+def _cure(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool = False) -> str:
+    """Return the line that mends an irregular series, or one whose rows are missing alone."""
+    clock, rows = _own(panel, number)
+    times = clock.shown[rows]
+    if len(times) < 3 or times.dtype.kind != "M" or spec is None:
+        return _MASK if whole else "Insert the missing rows, or leave that series out."
+    column, polars = shown(spec.time_column), clock.library == "polars"
+
+    def line(of_pandas: str, of_polars: str) -> str:
+        if polars:
+            return f"frame = frame.with_columns(pl.col({column}).dt.{of_polars})."
+        return f"frame[{column}] = frame[{column}].dt.{of_pandas}."
+
+    alone, known = np.array([0, len(times)]), clock.frequencies[number] is not None
+    for other, name, of_pandas, of_polars in (
+        (times, "without their zone", "tz_localize(None)", "replace_time_zone(None)"),
+        (clock.times[rows], "in UTC", "tz_convert('UTC')", "convert_time_zone('UTC')"),
+    ):
+        uneven, [frequency] = inferred(other, alone)
+        if clock.zones and frequency is not None and not (known and len(uneven)):
+            return f"They are regular {name}: {line(of_pandas, of_polars)}"
+    if whole:
+        return _MASK
+    months = np.diff(times.astype("M8[M]").astype(np.int64))
+    if (months > 0).all() and np.median(np.diff(times)) > np.timedelta64(26, "D"):
+        start = line("to_period('M').dt.to_timestamp()", "month_start()")
+        return f"Give each row the start of its month: {start}"
+    if known:
+        return "Each row must lie on the steps of its series: correct the timestamp, or drop it."
+    step = _step(times)
+    if step is not None and step[2]:
+        round_to = line(f"{step[2]}({step[0]!r})", f"{_IN_POLARS[step[2]]}({step[1]!r})")
+        return f"The times jitter. Round them: {round_to}"
+    if step is None:
+        return "Resample them to a regular step, or leave that series out."
+    ids = "" if spec.id_column is None else shown(spec.id_column)
+    if polars:
+        every = f"{column}, every={step[1]!r}" + (f", group_by={ids}" if ids else "")
+        call = f"sort({column}).group_by_dynamic({every}).agg({_POLARS_MEAN}).upsample({every})"
+    else:
+        call = f"groupby({ids})." if ids else ""
+        groups = ", include_groups=False" if ids else ""
+        call += f"resample({step[0]!r}, on={column}{groups}){_PANDAS_MEAN}.reset_index()"
+    return (
+        'Resample them to a regular step, and pass missing="mask" for steps without a row: '
+        f"frame = frame.{call}."
+    )
+
+
+def _step(times: Array) -> tuple[str, str, str] | None:
+    """Return the step of times, as pandas and polars write it, and what rounds to it, or ""."""
+    seconds = times.astype(np.int64) * (
+        np.timedelta64(1, np.datetime_data(times.dtype)[0]) / _SECOND
+    )
+    steps = np.diff(seconds)
+    even = not (steps % steps.min()).any()  # Rows are missing.
+    usual = float(steps.min() if even else np.median(steps))
+    for size, pandas, polars in _UNITS:
+        count = round(usual / size)
+        grid = count * size
+        # Many of a smaller unit, such as 1439 minutes, are a jittered step of a larger one.
+        if count and abs(usual - grid) <= grid / 8:
+            near = np.abs(seconds / grid - np.rint(seconds / grid)).max() <= 0.25
+            whole, name = (np.rint(seconds / grid), "round") if near else (seconds // grid, "floor")
+            apart = np.diff(whole)
+            jitters = not even and bool((apart > 0).all() and 2 * (apart == 1).sum() > len(apart))
+            return f"{count}" * (count > 1) + pandas, f"{count}{polars}", name * jitters
+    return None

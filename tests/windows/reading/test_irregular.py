@@ -1,0 +1,182 @@
+"""A table without a frequency is one error: the steps that disagree, and a line that mends them."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from keras_ts import RecurrentPreset, WindowedSeries, forecast
+
+WINDOWS = WindowedSeries(2, id_column="id", time_column="t", target_columns="y", missing="mask")
+RNG = np.random.default_rng(0)
+
+
+def table(*times):
+    parts = [
+        pd.DataFrame({"id": number, "t": own, "y": np.arange(len(own)) * 1.0, "note": "x"})
+        for number, own in enumerate(times)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def jittered(grid, share, begin=0.0):
+    step = (grid[1] - grid[0]).total_seconds()
+    late = pd.to_timedelta(RNG.uniform(begin, begin + share, len(grid)) * step, "s")
+    return (grid + late).round("s")
+
+
+def refused(frame, windows=WINDOWS):
+    with pytest.raises(ValueError, match="time_column='t'") as caught:
+        windows.build(frame.drop(columns="note") if hasattr(frame, "loc") else frame.drop("note"))
+    return str(caught.value)
+
+
+def mended(frame, message):
+    """The frame after the line of an error."""
+    [line] = re.findall(r"(frame(?:\['t'\])? = frame.*?\))\. (?:Or|$)", f"{message} ")
+    scope = {"frame": frame, "pl": pl}
+    exec(line, scope)
+    return scope["frame"]
+
+
+HOURS = pd.date_range("2024-01-02", periods=60, freq="h")
+SCATTERED = pd.Timestamp("2024-03-01") + pd.to_timedelta(RNG.exponential(4, 60).cumsum(), "h")
+IRREGULAR = {
+    "jitter by hours": (jittered(HOURS, 0.2, -0.1), "The times jitter.", "1 hour"),
+    "jitter by minutes": (
+        jittered(pd.date_range("2024-01-02", periods=60, freq="15min"), 0.2, -0.1),
+        "The times jitter.",
+        "15 minutes",
+    ),
+    "jitter within days": (
+        jittered(pd.date_range("2024-01-02", periods=60), 0.4, 0.3),
+        "The times jitter.",
+        "1 day",
+    ),
+    "events": (SCATTERED.round("s"), "Resample them to a regular step", None),
+    "many missing rows": (
+        pd.date_range("2024-01-01", periods=60, freq="D")[[0, 1, 3, 7, 9, 10, 14, 17, 19, 24, 25]],
+        "Resample them to a regular step",
+        "1 day",
+    ),
+    "third Fridays": (
+        pd.date_range("2024-01-01", periods=20, freq="WOM-3FRI"),
+        "month:",
+        "month start",
+    ),
+    "last weekdays": (pd.date_range("2024-01-01", periods=20, freq="BME"), "month:", "month start"),
+    "quarters by weekdays": (
+        pd.date_range("2024-01-01", periods=20, freq="BQE"),
+        "month:",
+        "month start, every 3 months",
+    ),
+    "months in UTC": (
+        pd.date_range("2024-01-01", periods=20, freq="ME", tz="UTC").tz_convert("Europe/Berlin"),
+        "They are regular in UTC",
+        "month end",
+    ),
+    "weekdays in UTC": (
+        pd.date_range("2024-01-01", periods=40, freq="B", tz="UTC").tz_convert("America/New_York"),
+        "They are regular in UTC",
+        "1 weekday",
+    ),
+    "six hours by the local clock": (
+        pd.date_range("2024-01-01", periods=600, freq="6h").tz_localize("Europe/Berlin"),
+        "They are regular without their zone",
+        "6 hours",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IRREGULAR)
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize("ids", [True, False])
+def test_the_line_of_the_error_mends_the_table(name, library, ids):
+    times, cause, frequency = IRREGULAR[name]
+    windows = WINDOWS
+    frame = table(*[times] * (1 + ids))
+    if not ids:
+        windows = WindowedSeries(2, time_column="t", target_columns="y", missing="mask")
+        frame = frame.drop(columns="id")
+    frame = frame if library == "pandas" else pl.from_pandas(frame)
+    message = refused(frame, windows)
+    assert cause in message
+    assert "irregular step" in message
+    again = mended(frame, message)
+    assert isinstance(again, type(frame))
+    again = (
+        again.drop(columns="note", errors="ignore")
+        if library == "pandas"
+        else again.drop("note", strict=False)
+    )
+    dataset = windows.build(again)
+    assert frequency in (None, dataset.frequency)
+    assert dataset.num_windows
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_several_rows_at_one_time_are_aggregated(library):
+    frame = table(HOURS[:9].repeat(2), HOURS[:9])
+    frame = frame if library == "pandas" else pl.from_pandas(frame)
+    message = refused(frame)
+    assert "repeats time at position 1 (2024-01-02) of series 0. Aggregate the rows" in message
+    dataset = WINDOWS.build(mended(frame, message))
+    assert dataset.frequency == "1 hour"
+    assert dataset.to_numpy()[0][0, :, 0].tolist() == [0.5, 2.5]
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_rows_out_of_order_are_sorted(library):
+    frame = table(HOURS[:9]).iloc[::-1]
+    frame = frame if library == "pandas" else pl.from_pandas(frame)
+    message = refused(frame)
+    assert "goes back in time at position 1 (2024-01-02T07:00:00) of series 0. Sort" in message
+    again = mended(frame, message)[["id", "t", "y"]]
+    assert WINDOWS.count(again) == 7
+
+
+def test_the_two_steps_that_disagree_are_shown():
+    message = refused(table(HOURS[:9], HOURS[[0, 1, 2, 4, 6, 9, 14]]))
+    assert (
+        "time_column='t' has 4 irregular steps, the first from 2024-01-02T02:00:00 to "
+        "2024-01-02T04:00:00 in series 1: the steps are 1 hour from 2024-01-02 to "
+        "2024-01-02T01:00:00, but 2 hours from 2024-01-02T02:00:00 to 2024-01-02T04:00:00, and "
+        "none makes up more than half. Resample"
+    ) in message
+
+
+@pytest.mark.parametrize("missing", ["raise", "mask"])
+def test_a_row_off_the_steps_is_shown(missing):
+    days = pd.date_range("2024-01-01", periods=9)
+    windows = WindowedSeries.from_config({**WINDOWS.get_config(), "missing": missing})
+    message = refused(table([*days, pd.Timestamp("2024-01-11 05:00")]), windows)
+    assert "the steps there are '1 day', and that is no whole number of them. Each" in message
+    assert 'correct the timestamp, or drop it. Or pass missing="drop"' in message
+
+
+def test_missing_rows_have_their_choices():
+    windows = WindowedSeries.from_config({**WINDOWS.get_config(), "missing": "raise"})
+    message = refused(table(HOURS.delete(range(7, 10))), windows)
+    assert "the steps there are '1 hour', and that is 4 of them. Insert the missing" in message
+    assert 'missing="mask"' in message
+
+
+@pytest.mark.parametrize(
+    "times", [np.array([0, 1, 3, 6, 10]), HOURS[[0, 1, 3]][:2].append(HOURS[[4]])]
+)
+def test_numbers_and_few_rows_have_the_steps_alone(times):
+    message = refused(table(times))
+    assert "none makes up more than half" in message
+
+
+def test_a_model_of_a_kind_that_went_says_so_in_a_forecast():
+    days = table(HOURS[:20]).drop(columns="note")
+    dataset = WINDOWS.build(days)
+    model = RecurrentPreset(units=(2,)).build(dataset)
+    for layer in model.layers:
+        if hasattr(layer, "carried"):
+            object.__setattr__(layer.carried, "frequency", "third Friday of the month")
+    with pytest.raises(ValueError, match="'third Friday of the month', which is no frequency"):
+        forecast(model, days)
