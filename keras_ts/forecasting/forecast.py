@@ -134,16 +134,9 @@ def forecast(
 
 @dataclass(frozen=True)
 class Prepared:
-    """A forecast whose data are read and checked.
+    """A forecast whose data are read and checked."""
 
-    Attributes:
-        series: The series, as they were passed.
-        history: Their last rows.
-        plan: What follows them.
-        incomplete: ``"raise"`` or ``"nan"``.
-    """
-
-    series: Any
+    series: Any  # As they were passed.
     history: History
     plan: Plan
     incomplete: str
@@ -162,8 +155,7 @@ class Prepared:
         steps = interface.windows.horizon if steps is None else steps
         interface.check_forecaster()
         history = History.of(series, interface, incomplete)
-        rounds = Rounds.of(interface, history.columns, steps)
-        plan = Plan.of(future, history, rounds, steps, start, incomplete)
+        plan = Plan.of(future, history, steps, start, incomplete)
         return cls(series, history, plan, incomplete)
 
     def parts(self) -> Iterator[tuple[History, dict[str, Array]]]:
@@ -201,7 +193,7 @@ class Prepared:
         values = values[:, : plan.steps]
         if is_frame(self.series) or isinstance(self.series, StoredPanel):
             times = None if plan.following is None else plan.following.times[:, : plan.steps]
-            return as_frames(self.series, history, times, values)
+            return as_frames(self.series, history.given, history.interface, times, values)
         return values[0] if panel.single else values
 
     def without_times(self) -> list[int]:
@@ -277,7 +269,7 @@ def _check_sizes(ahead: Array, without: BoolArray, inputs: dict[str, Array], par
                 "it."
             )
     finite = np.isfinite(ahead).reshape(*ahead.shape[:2], -1).all(axis=2)
-    bad: BoolArray = ~np.logical_and.reduce(finite | without, axis=1)
+    bad: Any = ~(finite | without).all(axis=1)
     if bad.any() and interface.masked is None:
         for values in inputs.values():
             bad &= ~missing_rows(values.reshape(len(values), -1))

@@ -1,4 +1,4 @@
-"""Returns forecasts as frames of the library that the series came in."""
+"""Selects the columns of frames by name, and returns forecasts as frames of the same library."""
 
 from typing import Any
 
@@ -7,24 +7,70 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._quantiles import output_names
 from keras_ts._typing import Array
-from keras_ts.forecasting.history import History
+from keras_ts.interface import Interface
+from keras_ts.windows.arithmetic.categories import collapsed
+from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.frames import open_frame
+from keras_ts.windows.reading.reader import is_frame
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.reading.timestamps import as_column
 from keras_ts.windows.spec import WindowSpec
 
 
-def as_frames(series: Any, history: History, times: Array | None, values: Array) -> Any:
+def matched(series: Any, interface: Interface) -> Any:
+    """Return frames with the model's columns, in its order; anything without names unchanged."""
+    columns, stored = interface.columns, isinstance(series, StoredPanel)
+    if columns is None or not (is_frame(series) or stored):
+        return series
+    needed = collapsed((*columns.read, *columns.static), interface.windows.categories)
+    if not all(isinstance(name, str) for name in needed):
+        return series
+    if isinstance(series, list | tuple):
+        return [
+            selected(frame, needed, interface.windows, f"series[{number}]")
+            for number, frame in enumerate(series)
+        ]
+    if not stored:
+        return selected(series, needed, interface.windows, "series")
+    # The columns of a panel on disk cannot be moved.
+    own = [name for name in series.settings.names if name not in series.settings.static]
+    if sorted(needed) != sorted(series.settings.names) or needed[: len(own)] != own:
+        raise ValueError(
+            f"The model was trained on the columns {_checks.shown(needed)}, and the store has "
+            f"{_checks.shown([*own, *series.settings.static])}. Write another store from these "
+            "columns, in this order: PanelStore.write(polars.scan_parquet(...).select(...), ...)."
+        )
+    return series
+
+
+def selected(frame: Any, needed: list[str], windows: WindowSpec, what: str) -> Any:
+    """Return a frame of the needed columns, with those of ids and timestamps if there are any."""
+    table = open_frame(frame)
+    lacking = [name for name in needed if name not in table.columns]
+    if lacking:
+        raise ValueError(
+            f"{what} lacks {_checks.shown(lacking)}, of the columns {_checks.shown(needed)} that "
+            f"the model was trained on. It has {_checks.shown(list(table.columns))}: rename a "
+            "column, or add the missing ones."
+        )
+    keys = [windows.id_column, windows.time_column]
+    keys = [name for name in keys if name in table.columns and name not in needed]
+    return table.select([*keys, *needed]).to_native()
+
+
+def as_frames(
+    series: Any, panel: FlatSeries, interface: Interface, times: Array | None, values: Array
+) -> Any:
     """Return a forecast as a frame, or as a list of frames for a list.
 
     Args:
         series: The frame, the list of frames or the panel on disk that was forecast.
-        history: Its last rows.
+        panel: What was read of it.
+        interface: The model's interface.
         times: The timestamps of the steps, ``(series, steps)``, or None.
         values: The forecast, ``(series, steps, ...)``.
     """
-    panel, windows = history.given, history.windows
-    columns = _columns(history, values)
+    windows, columns = interface.windows, _columns(panel, interface, values)
     first = panel.offsets[:-1]
     first = first if panel.row_order is None else panel.row_order[first]
     if isinstance(series, StoredPanel):
@@ -77,11 +123,11 @@ def with_plan_alone(forecast: Any, future: Any, windows: WindowSpec, steps: int)
     return nw.maybe_reset_index(nw.concat([made, nw.from_dict(columns)])).to_native()
 
 
-def _columns(history: History, values: Array) -> dict[str, Array]:
+def _columns(panel: FlatSeries, interface: Interface, values: Array) -> dict[str, Array]:
     """Return the columns of the forecast by name, each ``(series, steps)``."""
-    windows, quantiles = history.windows, history.interface.quantiles
+    windows, quantiles = interface.windows, interface.quantiles
     series, steps = values.shape[:2]
-    targets = [str(name) for name in history.panel.columns.by_part()["target"]]
+    targets = [str(name) for name in panel.columns.by_part()["target"]]
     names = [name for target in targets for name in output_names(target, quantiles)]
     keys = [windows.id_column, windows.time_column]
     taken = [*[name for name in keys if name is not None], "step", *names]

@@ -2,7 +2,8 @@
 
 A value missing before these rows does not matter, whatever ``missing`` says. With ``"mask"``,
 values missing within them do not matter either, a gap in time is read as the rows that are missing,
-and a series may be shorter, if the window still has ``min_inputs`` of its inputs.
+and a series may be shorter, if the window still has ``min_inputs`` of its inputs. ``Following`` are
+the timestamps after them.
 """
 
 from collections.abc import Iterator
@@ -13,15 +14,15 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.forecasting.frames import matched
 from keras_ts.interface import Interface
-from keras_ts.windows.arithmetic.categories import collapsed
+from keras_ts.windows.arithmetic.frequency import Frequencies
+from keras_ts.windows.reading.continued import continued, own_frequencies, refuse_unreached
 from keras_ts.windows.reading.flat_series import FlatSeries, column_at
-from keras_ts.windows.reading.frames import open_frame
-from keras_ts.windows.reading.reader import is_frame, read_panel
+from keras_ts.windows.reading.reader import read_panel
 from keras_ts.windows.reading.regular import on_common_grid, with_missing_last_rows
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.roles import Columns
-from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.windowed_series import WindowedSeries
 
 # The most values of the last rows that are read at once; and a multiple of every size of a batch
@@ -31,24 +32,17 @@ _MOST_VALUES, _WHOLE_BATCHES = 1 << 25, 1024
 
 @dataclass(frozen=True)
 class History:
-    """The last rows of the series that can be forecast.
-
-    Attributes:
-        interface: The model's interface.
-        given: All series, without the columns of a calendar.
-        panel: The same; of series with gaps in time that are filled, only the last rows.
-        chosen: The numbers of the series that can be forecast.
-    """
+    """The last rows of the series that can be forecast."""
 
     interface: Interface
-    given: FlatSeries
-    panel: FlatSeries
-    chosen: IntArray
+    given: FlatSeries  # All series, without the columns of a calendar.
+    panel: FlatSeries  # The same; where gaps in time are filled, only the last rows.
+    chosen: IntArray  # The numbers of the series that can be forecast.
 
     @classmethod
     def of(cls, series: Any, interface: Interface, incomplete: str) -> Self:
         """Read series; refuse those that the model cannot forecast, or skip them for "nan"."""
-        windows, given = interface.windows, _read(_matched(series, interface), interface)
+        windows, given = interface.windows, _read(matched(series, interface), interface)
         interface.check_columns(given.columns.with_calendar(windows.calendar_columns))
         interface.check_frequency(given)
         panel = given
@@ -124,18 +118,17 @@ class History:
         handling, masked = self.windows.handling, self.interface.masked
         counts_rows = handling.gaps == "ignore"
         # An infinite value is wrong even where a missing one is allowed.
-        infinite = self._missing(infinite=handling.inputs)
-        broken: BoolArray = np.logical_or.reduce(infinite, axis=(1, 2))
+        broken: BoolArray = np.any(self._missing(infinite=handling.inputs), axis=(1, 2))
         if counts_rows and masked is None:
             return broken
         if handling.inputs:
-            missing = self._missing()[:, :: self.windows.sampling_rate]
+            missing: Any = self._missing()[:, :: self.windows.sampling_rate]
             # A model would forecast 0 if it masked all rows, or for a target without a value.
             if masked == "targets":
                 missing = missing[..., self.panel.columns.targets]
             else:
-                missing = np.logical_or.reduce(missing, axis=2, keepdims=True)
-            broken |= np.logical_and.reduce(missing, axis=1).any(axis=1)
+                missing = missing.any(axis=2, keepdims=True)
+            broken |= missing.all(axis=1).any(axis=1)
         # A gap in time does not matter to windows that count rows.
         return broken if counts_rows else broken | self._gaps.any(axis=1)
 
@@ -143,8 +136,7 @@ class History:
         """Return True for missing values, or infinite ones, ``(chosen, reach, columns)``."""
         past = self.past
         past = past.reshape(*past.shape[:2], self.panel.num_columns)
-        missing: BoolArray = np.isinf(past) if infinite else ~np.isfinite(past)
-        return missing
+        return np.isinf(past) if infinite else ~np.isfinite(past)
 
     @property
     def _gaps(self) -> BoolArray:
@@ -217,6 +209,38 @@ class History:
         )
 
 
+@dataclass(frozen=True)
+class Following:
+    """The timestamps that follow the series of a panel, each ``(series, rows)``."""
+
+    times: Array  # As in the panel's clock; NaT or NaN for a series without a frequency.
+    shown: Array  # The same instants, as the clock of their time zone shows them.
+    frequencies: Frequencies
+
+    @classmethod
+    def of(cls, panel: FlatSeries, gap: int, rows: int) -> Self | None:
+        """Return the ``rows`` timestamps after each series and a gap; None without a clock."""
+        clock, rows = panel.clock, gap + rows
+        if clock is None:
+            return None
+        own = own_frequencies(panel)
+        kind: Any = clock.times.dtype
+        if kind.kind in "iu" and (own.codes < 0).any():
+            kind = np.dtype(np.float64)  # Integers cannot be missing.
+        times = np.full((len(own), rows), "NaT" if kind.kind == "M" else 0, kind)
+        if kind.kind == "f":
+            times[:] = np.nan
+        shown = times.copy() if clock.zones else times
+        series, places, after, shown_after = continued(panel, own, rows)
+        # NaT compares as False.
+        last = clock.times[panel.offsets[series + 1] - 1]
+        reached = (after[places] > last[:, None]).all(axis=1)
+        if not reached.all():
+            refuse_unreached(panel, int(series[reached.argmin()]), rows)
+        times[series], shown[series] = after[places], shown_after[places]
+        return cls(times[:, gap:], shown[:, gap:], own)
+
+
 def needed_rows(windows: WindowedSeries) -> int:
     """Return the rows that a series needs, so that a window has enough inputs."""
     if windows.min_inputs is not None:
@@ -246,44 +270,3 @@ def _read(series: Any, interface: Interface) -> FlatSeries:
         return replace(panel, clock=replace(panel.clock, filled_by=own))
     panel = replace(panel, clock=replace(panel.clock, expected=interface.frequency))
     return on_common_grid(panel) if fill else panel
-
-
-def _matched(series: Any, interface: Interface) -> Any:
-    """Return frames with the model's columns, in its order; anything without names unchanged."""
-    columns, stored = interface.columns, isinstance(series, StoredPanel)
-    if columns is None or not (is_frame(series) or stored):
-        return series
-    needed = collapsed((*columns.read, *columns.static), interface.windows.categories)
-    if not all(isinstance(name, str) for name in needed):
-        return series
-    if isinstance(series, list | tuple):
-        return [
-            selected(frame, needed, interface.windows, f"series[{number}]")
-            for number, frame in enumerate(series)
-        ]
-    if not stored:
-        return selected(series, needed, interface.windows, "series")
-    # The columns of a panel on disk cannot be moved.
-    own = [name for name in series.settings.names if name not in series.settings.static]
-    if sorted(needed) != sorted(series.settings.names) or needed[: len(own)] != own:
-        raise ValueError(
-            f"The model was trained on the columns {_checks.shown(needed)}, and the store has "
-            f"{_checks.shown([*own, *series.settings.static])}. Write another store from these "
-            "columns, in this order: PanelStore.write(polars.scan_parquet(...).select(...), ...)."
-        )
-    return series
-
-
-def selected(frame: Any, needed: list[str], windows: WindowSpec, what: str) -> Any:
-    """Return a frame of the needed columns, with those of ids and timestamps if there are any."""
-    table = open_frame(frame)
-    lacking = [name for name in needed if name not in table.columns]
-    if lacking:
-        raise ValueError(
-            f"{what} lacks {_checks.shown(lacking)}, of the columns {_checks.shown(needed)} that "
-            f"the model was trained on. It has {_checks.shown(list(table.columns))}: rename a "
-            "column, or add the missing ones."
-        )
-    keys = [windows.id_column, windows.time_column]
-    keys = [name for name in keys if name in table.columns and name not in needed]
-    return table.select([*keys, *needed]).to_native()

@@ -39,35 +39,22 @@ _MOST_ROWS, _MOST_VALUES = 1024, 1 << 24
 
 @dataclass(frozen=True)
 class Rounds:
-    """The rounds of a forecast.
-
-    Attributes:
-        geometry: The shape of a window.
-        count: Number of rounds.
-        targets: Shape of the targets at one step: ``()`` or ``(n,)``.
-        quantiles: Number of quantiles on the last axis of the output; 0 for a point forecast.
-        sources: The index of each past column among the targets and, after them, the columns known
-            ahead; None if a column is neither, so that there can be only one round.
-        planned: Number of the first columns known ahead, a plan, whose missing value closes a step:
-            its forecast is missing, as its target was in training. 0 if no step can be closed.
-    """
+    """The rounds of a forecast."""
 
     geometry: Geometry
     count: int
-    targets: tuple[int, ...]
-    quantiles: int = 0
+    targets: tuple[int, ...]  # Shape of the targets at one step: ``()`` or ``(n,)``.
+    quantiles: int = 0  # On the last axis of the output; 0 for a point forecast.
+    # The index of each past column among the targets and, after them, the columns known ahead; None
+    # if a column is neither, so that there can be only one round.
     sources: tuple[int, ...] | None = None
+    # Number of the first columns known ahead, a plan, whose missing value closes a step: its
+    # forecast is missing, as its target was in training. 0 if no step can be closed.
     planned: int = 0
 
     @classmethod
     def of(cls, interface: Interface, columns: Columns, steps: int) -> Self:
-        """Return the rounds of a forecast, or refuse a model that does not fit them.
-
-        Args:
-            interface: The model's interface.
-            columns: The columns of its inputs, with those of the calendar.
-            steps: Number of steps to forecast.
-        """
+        """Return the rounds of a forecast, or refuse a model that does not fit them."""
         windows, quantiles = interface.windows, interface.quantiles
         rounds = cls(
             windows.geometry,
@@ -142,11 +129,7 @@ class Rounds:
 class Loop(keras.layers.Layer):
     """Calls a model once per round, on the inputs and on the outputs of earlier rounds.
 
-    Args:
-        model: The model.
-        rounds: The rounds.
-        steps: Number of steps to return. Defaults to None: those of all rounds.
-        unrolled: True for a plain Python loop, which a debugger can step through.
+    ``unrolled`` is a plain Python loop, which a debugger can step through.
     """
 
     def __init__(
@@ -312,10 +295,7 @@ def _where(values: Any, present: Any) -> Any:
 
 
 class _Kept:
-    """The loops of one model, the most recently used last.
-
-    An object of a plain class, since Keras would track a dictionary or a loop as part of the model.
-    """
+    """The loops of one model, the last used last; Keras would track a plain dictionary of them."""
 
     def __init__(self) -> None:
         self.loops: OrderedDict[Any, Run] = OrderedDict()
@@ -324,10 +304,7 @@ class _Kept:
 def compiled_loop(model: keras.Model, rounds: Rounds, shapes: dict[str, tuple[int, ...]]) -> Run:
     """Return a function that runs the loop of ``model``, and compiles it in its first run.
 
-    Args:
-        model: The model.
-        rounds: The rounds.
-        shapes: The shapes of the inputs by their roles, without the batch.
+    ``shapes`` are those of the inputs by their roles, without the batch.
     """
     eager, jit = bool(model.run_eagerly), model.jit_compile
     key = (rounds, tuple(shapes.items()), eager, jit, *variables_of(model))

@@ -12,8 +12,9 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.forecasting.following import Following, calendar_of, check_no_start
-from keras_ts.forecasting.history import History, selected
+from keras_ts.forecasting.calendar import calendar_of, check_no_start
+from keras_ts.forecasting.frames import selected
+from keras_ts.forecasting.history import Following, History
 from keras_ts.forecasting.loop import Rounds
 from keras_ts.windows.arithmetic.categories import collapsed, expanded
 from keras_ts.windows.arithmetic.labels import places_of
@@ -26,29 +27,19 @@ from keras_ts.windows.reading.timestamps import read_clock
 
 @dataclass(frozen=True)
 class Plan:
-    """The rows that follow the series that can be forecast.
-
-    Attributes:
-        history: The last rows.
-        rounds: The rounds of the forecast, which may read more rows than ``steps``.
-        steps: Number of steps to forecast.
-        following: The timestamps that follow; None without timestamps.
-        start: As in ``forecast``.
-        values: The columns known ahead, ``(chosen, rounds.steps, columns)``; None without any.
-    """
+    """The rows that follow the series that can be forecast."""
 
     history: History
-    rounds: Rounds
+    rounds: Rounds  # They may read more rows than ``steps``.
     steps: int
-    following: Following | None
+    following: Following | None  # None without timestamps.
     start: Any
-    values: Array | None = None
+    values: Array | None = None  # ``(chosen, rounds.steps, columns)``; None without any.
 
     @classmethod
-    def of(
-        cls, future: Any, history: History, rounds: Rounds, steps: int, start: Any, incomplete: str
-    ) -> Self:
+    def of(cls, future: Any, history: History, steps: int, start: Any, incomplete: str) -> Self:
         """Read and check what follows; arguments as in ``forecast``."""
+        rounds = Rounds.of(history.interface, history.columns, steps)
         windows, names = history.windows, history.panel.columns.by_part()["future"]
         if future is None and names:
             raise ValueError(

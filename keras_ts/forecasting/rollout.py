@@ -26,17 +26,10 @@ _TRIED: dict[str, str | None] = {
 
 @dataclass(frozen=True)
 class Forecaster:
-    """What a ``Rollout`` was made of.
+    """What a ``Rollout`` was made of."""
 
-    Attributes:
-        interface: The interface of the model inside.
-        columns: The columns of its inputs, with those of the calendar.
-        rounds: The rounds of the loop.
-        steps: Number of steps that it forecasts.
-    """
-
-    interface: Interface
-    columns: Columns
+    interface: Interface  # That of the model inside.
+    columns: Columns  # Those of its inputs, with those of the calendar.
     rounds: Rounds
     steps: int
 

@@ -5,6 +5,7 @@ Every ``plot_*`` function draws on the axes that it gets, or on new ones; saves 
 ``import keras_ts`` neither needs it nor waits for it.
 """
 
+import importlib
 import os
 import pathlib
 from typing import Any
@@ -40,10 +41,7 @@ def ready_axes(ax: Any) -> Any:
 
 def new_figure(rows: int = 1) -> Any:
     """Return a new figure of pyplot's, higher if several rows of axes come onto it."""
-    try:
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise ImportError("Plots need matplotlib: pip install matplotlib.") from error
+    pyplot = _matplotlib("pyplot")
     width, height = _styled("figure.figsize", _SIZE)
     # A row of small axes is about half as high as a picture of its own.
     size = width, height * max(1.0, 0.25 + 0.45 * rows)
@@ -52,11 +50,16 @@ def new_figure(rows: int = 1) -> Any:
 
 def own_axes() -> Any:
     """Return the axes of a new figure that no window or notebook shows, for a file."""
+    figure = _matplotlib("figure").Figure
+    return figure(figsize=_styled("figure.figsize", _SIZE), layout="constrained").subplots()
+
+
+def _matplotlib(module: str) -> Any:
+    """Return a module of matplotlib."""
     try:
-        from matplotlib.figure import Figure
+        return importlib.import_module(f"matplotlib.{module}")
     except ImportError as error:
         raise ImportError("Plots need matplotlib: pip install matplotlib.") from error
-    return Figure(figsize=_styled("figure.figsize", _SIZE), layout="constrained").subplots()
 
 
 def ink() -> Any:
@@ -96,12 +99,7 @@ def written(name: Any) -> str:
 
 
 def label_time(ax: Any, moments: Array | None) -> None:
-    """Label the horizontal axis, and shorten dates so that they do not overlap.
-
-    Args:
-        ax: The axes.
-        moments: Timestamps or numbers on the horizontal axis; None for positions.
-    """
+    """Label the horizontal axis, None for positions; shorten dates so that none overlap."""
     ax.set_xlabel("position" if moments is None else "time")
     ax.margins(x=0.01)
     if moments is not None and np.issubdtype(moments.dtype, np.datetime64):

@@ -1,11 +1,21 @@
-"""``plot_backtest``: the error of a backtest at each step ahead."""
+"""``plot_backtest`` and, for a scorecard, ``plot_errors``: the error at each step ahead."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.plotting.axes import MODEL, QUIET, Path, finished_axes, ink, ready_axes
+from keras_ts.plotting.axes import (
+    MODEL,
+    QUIET,
+    Path,
+    finished_axes,
+    ink,
+    own_axes,
+    ready_axes,
+    written,
+)
 from keras_ts.plotting.series import numbers
 
 _NAMES = {"mae": "mean absolute error (MAE)", "mase": "mean absolute scaled error (MASE)"}
@@ -84,3 +94,26 @@ def _means(errors: Array, observed: BoolArray, places: IntArray, steps: int) -> 
     total = np.bincount(places, errors.sum(axis=1), steps)
     count = np.bincount(places, observed.sum(axis=1), steps)
     return np.divide(total, count, out=np.full(steps, np.nan), where=count > 0)
+
+
+def plot_errors(
+    errors: Mapping[str, Sequence[float | None]], metric: str, filepath: Path = None
+) -> Any:
+    """Draw the errors at steps 1, 2, ... of a model, named first, and of a baseline.
+
+    None leaves a gap. Returns the axes.
+    """
+    ax, highest = own_axes(), 0.0
+    for (name, values), color in zip(errors.items(), (MODEL, ink()), strict=False):
+        heights = np.array(values, dtype=np.float64)
+        steps = np.arange(1, len(heights) + 1)
+        highest = max(highest, float(np.nanmax(heights, initial=0.0)))
+        marker = "o" if len(heights) <= 31 else None
+        ax.plot(steps, heights, color=color, linewidth=1.6, marker=marker, label=written(name))
+    ax.set_xlabel("step")
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.set_ylabel(metric)
+    # Above the highest marker, so that none is cut off.
+    ax.set_ylim(0, 1.08 * highest or 1.0)
+    ax.legend(frameon=False, loc="best")
+    return finished_axes(ax, filepath)

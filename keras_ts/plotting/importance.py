@@ -36,18 +36,8 @@ def draw_importance(
 
     The colour says on which side of 0 the interval lies. A point without an interval is hollow.
 
-    Args:
-        labels: The names of the columns.
-        increase: By how much the error grows, as a share; NaN for no point.
-        low: Lower ends of the intervals; NaN for none.
-        high: Upper ends.
-        remarks: What is written in place of a column's point; empty to draw the point.
-        error: The name of the error.
-        ax: Axes to draw on. Defaults to a new figure's, which is as high as the columns ask.
-        filepath: File to save the picture in. Defaults to None: no file.
-
-    Returns:
-        The axes.
+    ``increase`` and the ends of its interval are shares, NaN for none. A remark stands in place of
+    its column's point. A new figure is as high as the columns ask.
     """
     axes = ready_axes(ax)
     if ax is None:

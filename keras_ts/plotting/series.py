@@ -9,7 +9,6 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.plotting.axes import Path, finished_axes, label_time, ready_axes, written
-from keras_ts.plotting.frames import is_frame
 
 
 def plot_series(
@@ -59,6 +58,11 @@ def plot_series(
     return finished_axes(ax, filepath)
 
 
+def is_frame(data: Any) -> bool:
+    """Return True for a data frame, and False for an array."""
+    return hasattr(type(data), "columns")
+
+
 def checked_series(series: Any) -> Array:
     """Return a series as an array of floats, or raise an error if it is empty or misshapen."""
     values = numbers("series", series)
@@ -88,10 +92,7 @@ def numbers(name: str, values: Any) -> Array:
 
 
 def checked_times(times: Any, length: int) -> Array | None:
-    """Return the timestamps or numbers of the positions, or None.
-
-    Timestamps with a time zone are drawn in its local time.
-    """
+    """Return the timestamps of the positions, in local time, or numbers, or None."""
     if times is None:
         return None
     moments = np.asarray(times)

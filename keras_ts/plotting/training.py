@@ -91,21 +91,11 @@ def plot_sweep(
     ax: Any = None,
     filepath: Path = None,
 ) -> Any:
-    """Draw losses over learning rates, for ``ExponentialLRSweep.plot``.
+    """Draw losses over learning rates, for ``ExponentialLRSweep.plot``; return the axes.
 
-    Args:
-        rates: ``(rates,)``, increasing.
-        losses: ``(rates,)``.
-        smoothed: The smoothed losses, as far as they are finite; they begin at the first rate.
-        repeats: ``(repeats, rates)``, the losses of which ``losses`` is the mean; drawn as a band.
-        suggested: The rate to mark. Defaults to None: the legend says that there is none.
-        interval: Rates to shade around the suggested one. Defaults to None.
-        label: Name of the losses for the legend.
-        ax: Axes to draw on. Defaults to a new figure's.
-        filepath: File to save the picture in. Defaults to None: no file.
-
-    Returns:
-        The axes.
+    ``smoothed`` losses begin at the first rate and end where they are not finite; ``repeats``,
+    ``(repeats, rates)``, are the losses of which ``losses`` is the mean, drawn as a band. A rate
+    that is ``suggested`` is marked, and an ``interval`` of rates around it shaded.
     """
     rates, losses, smoothed = np.asarray(rates), np.asarray(losses), np.asarray(smoothed)
     ax = ready_axes(ax)

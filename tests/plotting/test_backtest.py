@@ -10,6 +10,7 @@ import pytest
 
 from backtest_helpers import run
 from keras_ts import course_series, plot_backtest
+from keras_ts.plotting.backtest import plot_errors
 
 
 def table(steps, columns=()):
@@ -114,3 +115,16 @@ def test_the_errors_drawn_are_those_of_the_report():
     scores = report.comparison.scores("step")
     of_model = scores["mase"][scores["name"] == "model"]
     np.testing.assert_allclose(lines[-2].get_ydata(), of_model)
+
+
+def test_a_line_for_each_forecaster(tmp_path):
+    open_before = plt.get_fignums()
+    errors = {"_model$": [1.0, None, 3.0], "naive": [2.0, 2.0, 2.0]}
+    axes = plot_errors(errors, "MAE", tmp_path / "e.png")
+    assert (tmp_path / "e.png").read_bytes()[:4] == b"\x89PNG"
+    model, naive = axes.lines
+    np.testing.assert_array_equal(model.get_ydata(), [1, np.nan, 3])
+    assert naive.get_xdata().tolist() == [1, 2, 3]
+    assert [line.get_label() for line in axes.lines] == [r" _model\$", "naive"]
+    assert axes.get_ylabel() == "MAE"
+    assert plt.get_fignums() == open_before  # Nobody has to close it.

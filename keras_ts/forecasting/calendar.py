@@ -1,68 +1,21 @@
-"""``Following``: the timestamps of the rows that follow each series, and the calendar."""
+"""The calendar of a forecast: its columns at the last rows and at those that follow."""
 
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
-from keras_ts.forecasting.history import History
+from keras_ts.forecasting.history import Following, History
 from keras_ts.windows.arithmetic.cycles import waves
-from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.reading.calendar import checked_front, refuse_uncounted
-from keras_ts.windows.reading.continued import continued, own_frequencies, refuse_unreached
-from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.irregular import refuse_without
-
-
-@dataclass(frozen=True)
-class Following:
-    """The timestamps that follow the series of a panel.
-
-    Attributes:
-        times: ``(series, rows)``, as in the panel's clock; NaT or NaN for a series without a
-            frequency.
-        shown: The same instants, as the clock of their time zone shows them.
-        frequencies: The frequency of each series, or None.
-    """
-
-    times: Array
-    shown: Array
-    frequencies: Frequencies
-
-    @classmethod
-    def of(cls, panel: FlatSeries, gap: int, rows: int) -> Self | None:
-        """Return the ``rows`` timestamps after each series and a gap; None without a clock."""
-        clock, rows = panel.clock, gap + rows
-        if clock is None:
-            return None
-        own = own_frequencies(panel)
-        kind: Any = clock.times.dtype
-        if kind.kind in "iu" and (own.codes < 0).any():
-            kind = np.dtype(np.float64)  # Integers cannot be missing.
-        times = np.full((len(own), rows), "NaT" if kind.kind == "M" else 0, kind)
-        if kind.kind == "f":
-            times[:] = np.nan
-        shown = times.copy() if clock.zones else times
-        series, places, after, shown_after = continued(panel, own, rows)
-        # NaT compares as False.
-        last = clock.times[panel.offsets[series + 1] - 1]
-        reached = (after[places] > last[:, None]).all(axis=1)
-        if not reached.all():
-            refuse_unreached(panel, int(series[reached.argmin()]), rows)
-        times[series], shown[series] = after[places], shown_after[places]
-        return cls(times[:, gap:], shown[:, gap:], own)
 
 
 def calendar_of(
     history: History, following: Following | None, rows: int, start: Any
 ) -> tuple[Array, Array]:
-    """Return the calendar at the last rows and at the ``rows`` that follow.
-
-    Returns:
-        Arrays ``(chosen, reach, columns)`` and ``(chosen, rows, columns)``.
-    """
+    """Return the calendar at the last rows and at the ``rows`` that follow."""
     panel, chosen, windows = history.panel, history.chosen, history.windows
     reach, cycles = windows.geometry.reach, windows.cycles
     shown: Array | None = None
@@ -97,12 +50,10 @@ def calendar_of(
 
 def _numbers(history: History, following: Following, times: Array, shown: Array) -> Array:
     """Return the numbers of rows, counted at each series' own frequency."""
-    own = following.frequencies.codes[history.chosen]
+    own, windows = following.frequencies.codes[history.chosen], history.windows
+    calendar = f"calendar={_checks.shown(windows.calendar)}"
+    refuse_uncounted(history.panel, following.frequencies, history.chosen, calendar, windows)
     numbers = np.zeros(times.shape)
-    calendar = f"calendar={_checks.shown(history.windows.calendar)}"
-    refuse_uncounted(
-        history.panel, following.frequencies, history.chosen, calendar, history.windows
-    )
     for code, frequency in enumerate(following.frequencies.kinds):
         rows = np.flatnonzero(own == code)
         numbers[rows] = frequency.numbers(times[rows], shown[rows])

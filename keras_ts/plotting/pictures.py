@@ -1,36 +1,91 @@
-"""Turns frames into the picture that ``plot_forecast`` draws: series and their forecasts.
+"""Reads frames or arrays into the picture that ``plot_forecast`` draws.
 
 The order of a forecast's columns tells what each one is: first the ids and the timestamps, if there
 are any, then ``step``, then the targets, with quantiles named like ``units_0.1``. So nobody has to
 name these columns again.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._quantiles import level_columns
+from keras_ts._quantiles import level_columns, pairs_of
 from keras_ts._typing import Array
-from keras_ts.plotting.drawn import Drawn, Picture, bands_of
+from keras_ts.plotting.series import checked_series, checked_times, numbers
 
 _MOST_SERIES = 6
 
 
-def is_frame(data: Any) -> bool:
-    """Return True for a data frame, and False for an array."""
-    return hasattr(type(data), "columns")
+@dataclass(frozen=True)
+class Drawn:
+    """One series and its forecast."""
+
+    label: Any  # The id of the series; None if there is one series without an id.
+    values: Array
+    moments: Array  # The timestamps or positions of the values.
+    ahead: Array
+    ahead_moments: Array
+    bands: dict[float, tuple[Array, Array]]  # Lower and upper bounds by coverage, such as 0.8.
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Series with their forecasts, and what the labels and the title say of them."""
+
+    drawn: list[Drawn]
+    name: str = "value"  # The label of the vertical axis.
+    timed: bool = False  # False if the horizontal axis shows positions.
+    count: int = 1  # Number of series in the forecast, drawn or not.
+    chosen: bool = False  # True if a person chose the series that are drawn.
+
+
+def read_arrays(
+    series: Any, predictions: Any, start: int | None, times: Any, quantiles: Any
+) -> Picture:
+    """Return the picture of a series and its forecast, both arrays; see ``plot_forecast``."""
+    values, forecast = checked_series(series), numbers("predictions", predictions)
+    wanted = 1 if quantiles is None else 2
+    if values.ndim != 1 or forecast.ndim != wanted:
+        steps = "(steps,)" if quantiles is None else "(steps, quantiles)"
+        raise ValueError(
+            f"series must have the shape (time,), and predictions the shape {steps}. Received: "
+            f"{values.shape} and {forecast.shape}. Pass one column of each; if the last axis of "
+            "predictions holds quantiles, pass their levels as quantiles=."
+        )
+    start = len(values) if start is None else _checks.integer("start", start, 0)
+    if start > len(values):
+        raise ValueError(
+            f"start must be a position from 0 to {len(values)}, the end of the series. Received: "
+            f"start={start}."
+        )
+    bands: dict[float, tuple[Array, Array]] = {}
+    if quantiles is not None:
+        shares = [_checks.real("quantiles", level) for level in np.ravel(quantiles)]
+        if not shares or not all(0 < share < 1 for share in shares):
+            raise ValueError(
+                "quantiles must lie between 0 and 1. Received: "
+                f"quantiles={_checks.shown(quantiles)}."
+            )
+        if len(shares) != forecast.shape[1]:
+            raise ValueError(
+                f"quantiles must hold {forecast.shape[1]} levels, one for each entry of the last "
+                f"axis of predictions. Received: quantiles={_checks.shown(quantiles)}."
+            )
+        bands = _bands(shares, forecast)
+        forecast = forecast[:, np.abs(np.subtract(shares, 0.5)).argmin()]
+    end = start + len(forecast)
+    moments = checked_times(times, max(len(values), end))
+    if moments is None:
+        moments = np.arange(max(len(values), end))
+    pair = Drawn(None, values, moments[: len(values)], forecast, moments[start:end], bands)
+    return Picture([pair], timed=times is not None)
 
 
 def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Picture:
-    """Return the picture of the series in a frame, with the forecasts in another.
-
-    Args:
-        series: The frame of the series.
-        forecast: The frame that ``forecast`` returned for it.
-        column: The target to draw; None for the first.
-        ids: The ids of the series to draw; None for the first few.
-    """
+    """Return the picture of the series in a frame, with the forecasts in another."""
     history, ahead = _table(series, "series"), _table(forecast, "predictions")
     if "step" not in ahead.columns or not len(ahead) or not ahead["step"].dtype.is_integer():
         raise ValueError(
@@ -63,7 +118,8 @@ def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Pic
             moments, ahead_moments = _moments(past[time_column]), _moments(future[time_column])
             order = np.argsort(moments, kind="stable")
             values, moments = values[order], moments[order]
-        outer = _bands(future, levels)
+        bands = [future[name].to_numpy().astype(float) for name in levels.values()]
+        outer = _bands(list(levels), np.stack(bands, axis=1)) if levels else {}
         shown = _floats(future[target], "predictions")
         drawn.append(Drawn(label, values, moments, shown, ahead_moments, outer))
     return Picture(drawn, target, time_column is not None, len(labels), ids is not None)
@@ -163,6 +219,9 @@ def _moments(column: Any) -> Array:
     return values.astype("datetime64[us]") if values.dtype == object else values
 
 
-def _bands(future: Any, levels: dict[float, str]) -> dict[float, tuple[Array, Array]]:
-    values = [future[name].to_numpy().astype(float) for name in levels.values()]
-    return bands_of(list(levels), np.stack(values, axis=1)) if levels else {}
+def _bands(levels: Sequence[float], values: Array) -> dict[float, tuple[Array, Array]]:
+    """Return the interval of each symmetric pair of levels on the last axis, the widest first."""
+    return {
+        share: (values[:, low], values[:, high])
+        for share, (low, high) in reversed(pairs_of(levels).items())
+    }
