@@ -9,7 +9,7 @@ from keras_ts.forecasting.frames import with_plan_alone
 from keras_ts.forecasting.prepared import Prepared
 from keras_ts.interface import Interface
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.reading.reader import is_frame
+from keras_ts.windows.reading.frames import is_frame
 from keras_ts.windows.windowed_series import WindowedSeries
 
 

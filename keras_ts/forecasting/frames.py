@@ -14,28 +14,37 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.interface import Interface
 from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.reading.flat_series import FlatSeries
-from keras_ts.windows.reading.frames import open_frame
-from keras_ts.windows.reading.reader import is_frame
+from keras_ts.windows.reading.frames import is_frame, open_frame
+from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.read_once import Frames
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.reading.timestamps import as_column
 from keras_ts.windows.spec import WindowSpec
 
 
 def matched(series: Any, interface: Interface) -> Any:
-    """Return frames with the columns that the model was trained on, in the model's order.
+    """Return what reads the columns that the model was trained on, in the model's order.
 
     Arrays are returned unchanged, and so are frames if the model carries no names. The columns of a
     panel on disk cannot be moved; they are refused if they are others.
     """
-    columns = interface.columns
-    if columns is None or not (is_frame(series) or isinstance(series, StoredPanel)):
-        return series
-    needed = collapsed((*columns.read, *columns.static), interface.windows.categories)
-    if not all(isinstance(name, str) for name in needed):
+    columns, needed = interface.columns, None
+    if columns is not None:
+        needed = collapsed((*columns.read, *columns.static), interface.windows.categories)
+    if isinstance(series, Panel):
+        series.named(interface.windows, among=needed)
+        series = series.source
+    named = isinstance(series, Frames | StoredPanel) or is_frame(series)
+    if needed is None or not named or not all(isinstance(name, str) for name in needed):
         return series
     if isinstance(series, StoredPanel):
         _check_stored(series, needed)
         return series
+    if isinstance(series, Frames):
+        for number, table in enumerate(series.tables):
+            what = f"series[{number}]" if series.listed else "series"
+            _refuse_lacking(table, needed, what)
+        return series.selected(needed)
     if not isinstance(series, list | tuple):
         return selected(series, needed, interface.windows, "series")
     return [
@@ -59,6 +68,13 @@ def _check_stored(series: StoredPanel, needed: list[str]) -> None:
 def selected(frame: Any, needed: list[str], windows: WindowSpec, what: str) -> Any:
     """Return a frame of the needed columns, with those of ids and timestamps if there are any."""
     table = open_frame(frame)
+    _refuse_lacking(table, needed, what)
+    keys = [windows.id_column, windows.time_column]
+    keys = [name for name in keys if name in table.columns and name not in needed]
+    return table.select([*keys, *needed]).to_native()
+
+
+def _refuse_lacking(table: Any, needed: list[str], what: str) -> None:
     lacking = [name for name in needed if name not in table.columns]
     if lacking:
         raise ValueError(
@@ -66,9 +82,6 @@ def selected(frame: Any, needed: list[str], windows: WindowSpec, what: str) -> A
             f"the model was trained on. It has {_checks.shown(list(table.columns))}: rename a "
             "column, or add the missing ones."
         )
-    keys = [windows.id_column, windows.time_column]
-    keys = [name for name in keys if name in table.columns and name not in needed]
-    return table.select([*keys, *needed]).to_native()
 
 
 def as_frames(

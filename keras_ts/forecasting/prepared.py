@@ -29,7 +29,9 @@ from keras_ts.forecasting.plan import check_future, values_ahead
 from keras_ts.interface import Interface
 from keras_ts.windows.reading.common_grid import on_common_grid
 from keras_ts.windows.reading.flat_series import FlatSeries
-from keras_ts.windows.reading.reader import is_frame, read_panel
+from keras_ts.windows.reading.frames import is_frame
+from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.reader import read_panel, with_columns
 from keras_ts.windows.reading.stored import StoredPanel
 
 
@@ -73,10 +75,15 @@ class Prepared:
         incomplete: str,
     ) -> Self:
         """Read and check the series, as ``forecast`` does. There may be none."""
+        if interface.carried is not None and interface.columns is None:
+            windows = with_columns(interface.windows, series)
+            interface = replace(interface, carried=interface.carried.of_windows(windows))
         settings = interface.windows
         steps = settings.horizon if steps is None else steps
         interface.check_forecaster()
-        panel = _read(matched(series, interface), interface)
+        source = matched(series, interface)
+        series = series.given if isinstance(series, Panel) else series
+        panel = _read(source, interface)
         columns = panel.columns.with_calendar(settings.calendar_columns)
         interface.check_columns(columns)
         interface.check_frequency(panel)

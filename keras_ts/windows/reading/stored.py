@@ -25,7 +25,8 @@ from keras_ts.windows.arithmetic.geometry import PickledByFields, concatenated_o
 from keras_ts.windows.arithmetic.steps import Frequency
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.flat_series import FlatSeries
-from keras_ts.windows.reading.frames import ids_of, open_frame, refuse_gaps
+from keras_ts.windows.reading.frames import ids_of, open_frame
+from keras_ts.windows.reading.read_once import refuse_gaps
 from keras_ts.windows.reading.zone import Zone
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import WindowSpec
