@@ -45,18 +45,20 @@ from keras_ts.sweep.find import find_learning_rate
 from keras_ts.windows.compat import timeseries_dataset_from_array, windowed_dataset
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.calendar import calendar_features
+from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.training_backup import TrainingBackup
 from keras_ts.windows.windowed_series import WindowedSeries
 
 __all__ = [
-    "ExpandSeries", "ExponentialLRSweep", "Recipe", "RecurrentPreset", "Rollout", "ScaleOutput",
-    "TrainingBackup", "WindowDataset", "WindowedInput", "WindowedSeries", "__version__", "backtest",
-    "calendar_features", "calibrate", "check_export", "check_leakage", "check_reload",
-    "choose_preset", "compare", "course_series", "export_model", "find_learning_rate", "fine_tune",
-    "forecast", "from_preset", "importance", "load_model", "load_windows", "migrate_lambdas",
-    "plot_backtest", "plot_forecast", "plot_history", "plot_series", "preset_names", "save_model",
-    "save_portable", "score", "scorecard", "sequence_to_sequence", "sequence_to_vector",
-    "timeseries_dataset_from_array", "windowed_dataset",
+    "ExpandSeries", "ExponentialLRSweep", "Panel", "Recipe", "RecurrentPreset", "Rollout",
+    "ScaleOutput", "TrainingBackup", "WindowDataset", "WindowedInput", "WindowedSeries",
+    "__version__", "backtest", "calendar_features", "calibrate", "check_export", "check_leakage",
+    "check_reload", "choose_preset", "compare", "course_series", "export_model",
+    "find_learning_rate", "fine_tune", "forecast", "from_preset", "importance", "load_model",
+    "load_windows", "migrate_lambdas", "plot_backtest", "plot_forecast", "plot_history",
+    "plot_series", "preset_names", "save_model", "save_portable", "score", "scorecard",
+    "sequence_to_sequence", "sequence_to_vector", "timeseries_dataset_from_array",
+    "windowed_dataset",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:  # Type checkers would accept any attribute.

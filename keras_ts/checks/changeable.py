@@ -17,9 +17,9 @@ from keras_ts.checks.disguise import OpenTarget
 from keras_ts.checks.plausible import PlausibleColumn
 from keras_ts.windows.arithmetic.geometry import WindowRanges, concatenated_offsets, layout
 from keras_ts.windows.reading.flat_series import missing_rows
-from keras_ts.windows.reading.frames import open_frame
-from keras_ts.windows.reading.reader import is_frame, read_panel
-from keras_ts.windows.reading.texts import is_text, named_ahead
+from keras_ts.windows.reading.frames import is_frame, open_frame
+from keras_ts.windows.reading.reader import read_panel
+from keras_ts.windows.reading.texts import Text, named_ahead
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import all_windows, check_nonempty
 
@@ -223,7 +223,7 @@ def _numeric_columns(item: Any, windows: WindowSpec) -> Any:
         if name in (windows.id_column, windows.time_column)
         or table[name].dtype.is_numeric()
         or table[name].dtype == nw.Boolean
-        or (name in texts and is_text(table[name]))
+        or (name in texts and Text.of(table[name]).of_text)
     ]
     return table.select(kept).to_native()
 

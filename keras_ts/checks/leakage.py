@@ -21,6 +21,8 @@ from keras_ts.checks.leakage_report import LeakageReport
 from keras_ts.checks.plausible import KINDS
 from keras_ts.interface import Interface
 from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.reading.panel import table_of
+from keras_ts.windows.reading.reader import with_columns
 from keras_ts.windows.windowed_series import WindowedSeries
 
 Predict = Callable[[Any], Any]
@@ -100,6 +102,7 @@ def check_leakage(
     """
     if not isinstance(windows, WindowedSeries):
         raise TypeError(f"windows must be a WindowedSeries. Received: {type(windows).__name__}.")
+    windows, series = with_columns(windows, series), table_of(series)
     changeable = ChangeableSeries(series, windows)
     passes = _Passes(_function(predict, windows), changeable, windows)
     places, holes = _places(changeable, passes.made_at)

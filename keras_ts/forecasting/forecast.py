@@ -6,7 +6,7 @@ whoever looks for the series at fault among many makes ``Prepared`` forecasts, a
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 import keras
@@ -23,7 +23,9 @@ from keras_ts.forecasting.plan import Plan
 from keras_ts.interface import Interface
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.flat_series import missing_rows
-from keras_ts.windows.reading.reader import is_frame
+from keras_ts.windows.reading.frames import is_frame
+from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.reader import with_columns
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.windowed_series import WindowedSeries
 
@@ -152,11 +154,15 @@ class Prepared:
         incomplete: str,
     ) -> Self:
         """Read and check the series, as ``forecast`` does. There may be none."""
+        if interface.carried is not None and interface.columns is None:
+            windows = with_columns(interface.windows, series)
+            interface = replace(interface, carried=interface.carried.of_windows(windows))
         steps = interface.windows.horizon if steps is None else steps
         interface.check_forecaster()
         history = History.of(series, interface, incomplete)
         plan = Plan.of(future, history, steps, start, incomplete)
-        return cls(series, history, plan, incomplete)
+        given = series.given if isinstance(series, Panel) else series
+        return cls(given, history, plan, incomplete)
 
     def parts(self) -> Iterator[tuple[History, dict[str, Array]]]:
         """Yield the last rows of some series at a time, with the model's inputs in its precision.

@@ -10,27 +10,35 @@ from keras_ts._typing import Array
 from keras_ts.interface import Interface
 from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.reading.flat_series import FlatSeries
-from keras_ts.windows.reading.frames import open_frame
-from keras_ts.windows.reading.reader import is_frame
+from keras_ts.windows.reading.frames import is_frame, open_frame
+from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.read_once import Frames
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.reading.timestamps import as_column
 from keras_ts.windows.spec import WindowSpec
 
 
 def matched(series: Any, interface: Interface) -> Any:
-    """Return frames with the model's columns, in its order; anything without names unchanged."""
-    columns, stored = interface.columns, isinstance(series, StoredPanel)
-    if columns is None or not (is_frame(series) or stored):
+    """Return what reads the model's columns, in its order; anything without names unchanged."""
+    columns, needed = interface.columns, None
+    if columns is not None:
+        needed = collapsed((*columns.read, *columns.static), interface.windows.categories)
+    if isinstance(series, Panel):
+        series.named(interface.windows, among=needed)
+        series = series.source
+    named = isinstance(series, Frames | StoredPanel) or is_frame(series)
+    if needed is None or not named or not all(isinstance(name, str) for name in needed):
         return series
-    needed = collapsed((*columns.read, *columns.static), interface.windows.categories)
-    if not all(isinstance(name, str) for name in needed):
-        return series
+    if isinstance(series, Frames):
+        for number, table in enumerate(series.tables):
+            _refuse_lacking(table, needed, f"series[{number}]" if series.listed else "series")
+        return series.selected(needed)
     if isinstance(series, list | tuple):
         return [
             selected(frame, needed, interface.windows, f"series[{number}]")
             for number, frame in enumerate(series)
         ]
-    if not stored:
+    if not isinstance(series, StoredPanel):
         return selected(series, needed, interface.windows, "series")
     # The columns of a panel on disk cannot be moved.
     own = [name for name in series.settings.names if name not in series.settings.static]
@@ -46,6 +54,13 @@ def matched(series: Any, interface: Interface) -> Any:
 def selected(frame: Any, needed: list[str], windows: WindowSpec, what: str) -> Any:
     """Return a frame of the needed columns, with those of ids and timestamps if there are any."""
     table = open_frame(frame)
+    _refuse_lacking(table, needed, what)
+    keys = [windows.id_column, windows.time_column]
+    keys = [name for name in keys if name in table.columns and name not in needed]
+    return table.select([*keys, *needed]).to_native()
+
+
+def _refuse_lacking(table: Any, needed: list[str], what: str) -> None:
     lacking = [name for name in needed if name not in table.columns]
     if lacking:
         raise ValueError(
@@ -53,9 +68,6 @@ def selected(frame: Any, needed: list[str], windows: WindowSpec, what: str) -> A
             f"the model was trained on. It has {_checks.shown(list(table.columns))}: rename a "
             "column, or add the missing ones."
         )
-    keys = [windows.id_column, windows.time_column]
-    keys = [name for name in keys if name in table.columns and name not in needed]
-    return table.select([*keys, *needed]).to_native()
 
 
 def as_frames(

@@ -20,8 +20,7 @@ from keras_ts.windows.arithmetic.categories import collapsed, expanded
 from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.arithmetic.rows import Rows
 from keras_ts.windows.reading.clock import as_written
-from keras_ts.windows.reading.frames import matrix, numbered_ids, open_frame
-from keras_ts.windows.reading.reader import is_frame
+from keras_ts.windows.reading.frames import is_frame, matrix, numbered_ids, open_frame
 from keras_ts.windows.reading.timestamps import read_clock
 
 

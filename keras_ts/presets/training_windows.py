@@ -13,14 +13,12 @@ from keras_ts.presets.settings import PresetSettings
 from keras_ts.windows.arithmetic.season import season_beyond
 from keras_ts.windows.missing import HANDLING
 from keras_ts.windows.reading.flat_series import FlatSeries, lacking_rows
+from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.reading.reader import read_panel
+from keras_ts.windows.spec import OF_THE_TABLE
 from keras_ts.windows.split import Part
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# The settings by which a table is read, however long the windows are.
-_OF_THE_TABLE = (
-    "target_columns", "future_columns", "static_columns", "categories", "id_column", "time_column",
-)  # fmt: skip
 # A level and a trend can be told apart from four rows; a season, from two periods and a row.
 _FEWEST_ROWS, _FEWEST_PERIODS = 4, 2
 # A window that must hold a season holds an eighth of it more, which tells this one from the last.
@@ -40,7 +38,7 @@ def check_settings(names: Iterable[str]) -> None:
 
 def read_table(series: Any, settings: Mapping[str, Any]) -> FlatSeries:
     """Read a table by the settings of ``WindowedSeries`` that name its columns."""
-    of_the_table = {name: settings[name] for name in _OF_THE_TABLE if name in settings}
+    of_the_table = {name: settings[name] for name in OF_THE_TABLE if name in settings}
     windows = WindowedSeries(1, missing="mask_targets", **of_the_table)
     # Windows that touch an infinite value are dropped, if that was asked for.
     return read_panel(series, windows, check=settings.get("missing") != "drop")
@@ -67,6 +65,8 @@ def training_windows(
             f"windows_for takes no targets: the preset's kind={preset.kind!r} says which they are."
         )
     check_settings(settings)
+    if isinstance(series, Panel):
+        settings = series.settings | {k: v for k, v in settings.items() if v is not None}
     panel = read_table(series, settings)
     part = Part(panel.offsets[:-1], panel.offsets[1:]) if part_of is None else part_of(panel)
     rows = part.end - part.begin

@@ -19,6 +19,8 @@ from keras_ts.scale.writing.sorting import (
 )
 from keras_ts.scale.writing.sources import open_source
 from keras_ts.scale.writing.unfinished import Unfinished
+from keras_ts.windows.reading.panel import table_of
+from keras_ts.windows.reading.reader import with_columns
 from keras_ts.windows.reading.stored import StoredPanel, broken, opened_polars
 from keras_ts.windows.windowed_series import WindowedSeries
 
@@ -73,8 +75,8 @@ class PanelStore(StoredPanel):
 
         Args:
             source: A folder of Parquet files (those in folders within it, too), a Parquet file, a
-                pyarrow ``Dataset``, a polars ``LazyFrame``, or an iterable of pandas, polars or
-                Arrow frames. A series may be spread over them.
+                pyarrow ``Dataset``, a polars ``LazyFrame``, a ``Panel``, or an iterable of pandas,
+                polars or Arrow frames. A series may be spread over them.
             folder: A new or empty folder, or one that an interrupted write left.
             windows: The settings by which rows are read: columns and their roles, ``calendar``,
                 ``categories`` and ``missing``. With ``missing="mask"`` or ``"mask_targets"``, gaps
@@ -96,6 +98,7 @@ class PanelStore(StoredPanel):
             raise TypeError(
                 f"windows must be a WindowedSeries. Received: {_checks.shown(windows)}."
             )
+        windows, source = with_columns(windows, source), table_of(source)
         if windows.id_column is None:
             raise ValueError(
                 "A store holds series by their ids: pass windows with id_column. Without one, "

@@ -28,6 +28,7 @@ from keras_ts.saving.save import Report, save_model
 from keras_ts.saving.scorecard import scorecard
 from keras_ts.tracking.logged import FILES, KNOWN_AHEAD, parted
 from keras_ts.windows.reading.frames import open_frame
+from keras_ts.windows.reading.panel import table_of
 
 # Of a parameter, which MLflow limits; the file of settings has the rest.
 _LONGEST = 500
@@ -97,8 +98,9 @@ def log_forecaster(
 
     Args:
         model: The model, which carries its windows.
-        series: The frame to take an example from: the last rows of its longest series, which are
-            kept with the model. pandas or polars, with the columns that ``forecast`` needs.
+        series: The frame, or ``Panel``, to take an example from: the last rows of its longest
+            series, which are kept with the model. pandas or polars, with the columns that
+            ``forecast`` needs.
         future: The rows known ahead that follow, as for ``forecast``. Needed if the model reads
             columns known ahead. Defaults to None.
         report: What ``compare`` or ``backtest`` returned, as for ``save_model``: the model then
@@ -176,6 +178,7 @@ def _example(interface: Interface, series: Any, future: Any) -> pd.DataFrame:
     windows = interface.windows
     parts = interface.carried.table_columns() if interface.carried else {}
     keys = [name for name in (windows.id_column, windows.time_column) if name is not None]
+    series = table_of(series)
     table = _frame("series", series, parts["past"] and [*keys, *parts["past"], *parts["static"]])
     if KNOWN_AHEAD in table.columns:
         raise ValueError(

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from keras_ts.windows.arithmetic.geometry import part_of
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.reading.reader import read_panel
+from keras_ts.windows.reading.reader import read_panel, with_columns
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import (
     FoldParts,
@@ -24,6 +24,7 @@ class Cut:
     """A series and all its windows, to be divided into datasets."""
 
     def __init__(self, spec: WindowSpec, series: Any, sample_weight: Any) -> None:
+        spec = with_columns(spec, series)
         self.panel = read_panel(series, spec)
         self._given = spec.categories or {}
         self.spec = spec = replace(spec, categories=self.panel.categories)

@@ -157,11 +157,7 @@ class WindowDataset(keras.utils.PyDataset):
         It is None without timestamps, and for a series that is too short or has no regular step. If
         the series of a panel differ, it is a list with one for each.
         """
-        clock = self._source.panel.clock
-        if clock is None:
-            return None
-        names: list[str | None] = clock.frequencies.per_series(str, None).tolist()
-        return names[0] if len(set(names)) == 1 else names
+        return self._source.panel.frequency
 
     def __repr__(self) -> str:
         spec, batches = self.windows, self._source.sampler.batches

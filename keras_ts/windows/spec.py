@@ -15,6 +15,10 @@ from keras_ts.windows.arithmetic.sampler import Remainder
 from keras_ts.windows.missing import HANDLING, Handling
 
 Column = int | str
+# The settings by which a table is read, however long the windows are.
+OF_THE_TABLE = (
+    "target_columns", "future_columns", "static_columns", "categories", "id_column", "time_column",
+)  # fmt: skip
 
 # More categories are no categories, and a file that holds more is broken or malicious.
 _MOST_CATEGORIES = 1024

@@ -11,7 +11,7 @@ from keras_ts import _checks
 from keras_ts._registration import registered
 from keras_ts.windows.cut import Cut, folds_of
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.reading.reader import read_panel
+from keras_ts.windows.reading.reader import read_panel, with_columns
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import FoldSizes, Part, all_windows, split_parts
 
@@ -127,7 +127,8 @@ class WindowedSeries(WindowSpec):
         Args:
             series: Anything that ``build`` takes. Too short a series counts 0.
         """
-        return all_windows(read_panel(series, self), self).total
+        spec = with_columns(self, series)
+        return all_windows(read_panel(series, spec), spec).total
 
     def build(self, series: Any, sample_weight: Any = None) -> WindowDataset:
         """Cut ``series`` into batches of windows that ``fit`` takes on every backend.
@@ -142,8 +143,9 @@ class WindowedSeries(WindowSpec):
         ((16, 20), (16,))
 
         Args:
-            series: ``(time,)`` or ``(time, columns)``, a list of such arrays, or a pandas
-                or polars data frame.
+            series: ``(time,)`` or ``(time, columns)``, a list of such arrays, a pandas or polars
+                data frame, a ``Panel`` or a ``PanelStore``. Settings that name no columns take
+                those of a panel, and the dataset's ``windows`` have them.
             sample_weight: One weight per position of the series (a list of arrays for a panel),
                 averaged over the targets of a window. Or one weight per window, in time order
                 (with as many windows as positions, they are taken by position). They

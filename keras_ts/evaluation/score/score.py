@@ -16,6 +16,7 @@ from keras_ts.evaluation.score.report import ScoreReport
 from keras_ts.saving.load import load_carried
 from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.reading.panel import Panel, table_of
 from keras_ts.windows.spec import WindowSpec
 
 
@@ -65,9 +66,9 @@ def score(
     Args:
         forecasts: A table of forecasts, as in the ``models`` of ``compare``: a frame such as
             ``forecast`` returns, or one of another library or read from a file.
-        actual: The rows that came, a frame with the same columns of ids and times and the targets.
-            It may hold earlier rows and further columns.
-        train: Earlier rows, a frame like ``actual``, or the training part, a ``WindowDataset``, for
+        actual: The rows that came, a frame or a ``Panel`` with the same columns of ids and times
+            and the targets. It may hold earlier rows and further columns.
+        train: Earlier rows, a table like ``actual``, or the training part, a ``WindowDataset``, for
             the scale of MASE. Defaults to None: no MASE.
         by: ``"step"`` or ``"series"`` for a table with a row for each. Defaults to None: a row for
             all.
@@ -88,9 +89,12 @@ def score(
         _checks.choice("by", by, ("step", "series"))
     if period is not None:
         period = _checks.integer("period", period, 1)
-    ahead, came = ForecastTable("forecasts", forecasts), ForecastTable("actual", actual)
+    ahead, came = ForecastTable("forecasts", forecasts), ForecastTable("actual", table_of(actual))
     carried = None if filepath is None else load_carried(filepath)
-    names = _Names.of(ahead, came, None if carried is None else carried.windows)
+    windows: WindowSpec | None = None if carried is None else carried.windows
+    if windows is None and isinstance(actual, Panel):
+        windows = WindowSpec(1, **actual.settings)
+    names = _Names.of(ahead, came, windows)
     fields = Fields.of("forecasts", ahead.columns, names.targets, names.id, names.time)
     for table, wanted in ((came, names.all), (ahead, [fields.time or names.time])):
         lacking = [own for own in wanted if own not in table.columns]
@@ -125,7 +129,7 @@ def score(
         come,
         values,
         ahead.forecasts(fields),
-        _scales(train, names, labels, values.shape, period),
+        _scales(table_of(train), names, labels, values.shape, period),
         fields.levels,
         by,
         promise,

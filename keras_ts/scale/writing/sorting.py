@@ -22,7 +22,7 @@ from keras_ts.windows.reading.flat_series import (
 from keras_ts.windows.reading.frames import matrix, open_frame
 from keras_ts.windows.reading.reader import read_panel
 from keras_ts.windows.reading.stored import joined_frequencies, opened_polars
-from keras_ts.windows.reading.texts import named_ahead, with_categories
+from keras_ts.windows.reading.texts import Text, named_ahead, with_categories
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import WindowSpec
 
@@ -67,7 +67,8 @@ class Layout:
                     "out."
                 )
         table = open_frame(_sample(survey, schema, spec, whole))
-        spec = with_categories([table], names, spec)
+        texts = [lambda name: Text.of(table[name])]
+        spec = with_categories(texts, names, table.columns, spec)
         dtype = matrix(table, names, spec.categories).dtype
         return cls(spec, names, Columns.of(spec, expanded(names, spec.categories)), schema, dtype)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keras_ts.windows.reading.reader import is_frame
+from keras_ts.windows.reading.frames import is_frame
 from keras_ts.windows.reading.stored import opened_polars
 
 # The bytes that the rows which are read at once have in memory, about.

@@ -47,9 +47,8 @@ def one_hot(codes: IntArray, count: int) -> Array:
         codes: The number of each row's category, or -1.
         count: Number of categories.
     """
-    columns: Array = codes[:, None] == np.arange(count)
-    missing = codes < 0
-    if missing.any():
-        columns = columns.astype(np.float32)
-        columns[missing] = np.nan
-    return columns
+    rows: Array = np.eye(count, dtype=bool)
+    if (codes < 0).any():
+        # The code -1 takes the last row.
+        rows = np.vstack([rows, np.full(count, np.nan, np.float32)])
+    return rows[codes]

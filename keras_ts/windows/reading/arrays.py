@@ -1,4 +1,4 @@
-"""Reads arrays, memory maps and lists of arrays into a ``FlatSeries``."""
+"""``Arrays``: an array, a memory map, or a list of them, as series."""
 
 import os
 from typing import Any
@@ -13,31 +13,45 @@ from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import WindowSpec
 
 
-def read_arrays(series: Any, spec: WindowSpec) -> FlatSeries:
-    """Read one array, or a list of arrays with the same columns."""
-    for argument in ("id_column", "time_column"):
-        if getattr(spec, argument) is not None:
-            raise ValueError(
-                f"{argument}={getattr(spec, argument)!r} needs a pandas or polars frame, or a "
-                f"keras_ts.scale.PanelStore. Received: {type(series).__name__}."
-            )
-    arrays, single = _open_arrays(series)
-    if not single:
-        shapes = {array.shape[1:] for array in arrays}
-        if len(shapes) > 1:
-            raise ValueError(
-                "All series of a panel must have the same columns. Received shapes "
-                f"{sorted({array.shape for array in arrays})[:5]}."
-            )
-    offsets = concatenated_offsets([len(array) for array in arrays])
-    values = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
-    if values.ndim == 1:
-        _check_one_column(spec)
-        return FlatSeries(values, offsets, single)
-    names = range(values.shape[1])
-    columns = Columns.of(spec, names)
-    values, static = static_parted(values, names, columns, offsets)
-    return FlatSeries(values, offsets, single, columns, static)
+class Arrays:
+    """One array, or a list of arrays with the same columns.
+
+    Attributes:
+        given: What was passed.
+        single: True for one series.
+        offsets: Flat start of each series, and the end of the last.
+        values: The values of all series, one after the other.
+    """
+
+    def __init__(self, arrays: Any, spec: WindowSpec) -> None:
+        """Read the arrays; the settings cannot name columns of ids or timestamps."""
+        for argument in ("id_column", "time_column"):
+            if getattr(spec, argument) is not None:
+                raise ValueError(
+                    f"{argument}={getattr(spec, argument)!r} needs a pandas or polars frame, or a "
+                    f"keras_ts.scale.PanelStore. Received: {type(arrays).__name__}."
+                )
+        self.given = arrays
+        opened, self.single = _open_arrays(arrays)
+        if not self.single:
+            shapes = {array.shape[1:] for array in opened}
+            if len(shapes) > 1:
+                raise ValueError(
+                    "All series of a panel must have the same columns. Received shapes "
+                    f"{sorted({array.shape for array in opened})[:5]}."
+                )
+        self.offsets = concatenated_offsets([len(array) for array in opened])
+        self.values = opened[0] if len(opened) == 1 else np.concatenate(opened)
+
+    def read(self, spec: WindowSpec) -> FlatSeries:
+        """Return the series, with the roles of columns that ``spec`` gives them."""
+        if self.values.ndim == 1:
+            _check_one_column(spec)
+            return FlatSeries(self.values, self.offsets, self.single)
+        names = range(self.values.shape[1])
+        columns = Columns.of(spec, names)
+        values, static = static_parted(self.values, names, columns, self.offsets)
+        return FlatSeries(values, self.offsets, self.single, columns, static)
 
 
 def _open_arrays(series: Any) -> tuple[list[Array], bool]:

@@ -66,6 +66,14 @@ class FlatSeries:
         return np.diff(np.searchsorted(self.given, self.offsets))
 
     @property
+    def frequency(self) -> str | list[str | None] | None:
+        """The step between timestamps by its name; None without one; a list if series differ."""
+        if self.clock is None:
+            return None
+        names: list[str | None] = self.clock.frequencies.per_series(str, None).tolist()
+        return names[0] if len(set(names)) == 1 else names
+
+    @property
     def num_columns(self) -> int:
         """Number of columns that vary: 1 for a plain series."""
         return 1 if self.values.ndim == 1 else int(self.values.shape[1])

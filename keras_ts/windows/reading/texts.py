@@ -4,9 +4,9 @@ Both pandas and polars have several types of text. A column counts as one if all
 texts, whatever its type.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,15 +17,118 @@ from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.spec import WindowSpec
 
 
-def with_categories(tables: Sequence[Any], names: Sequence[str], spec: WindowSpec) -> WindowSpec:
+class Numbered(NamedTuple):
+    """The distinct values of a column in the order of their first rows, and each row's number.
+
+    Attributes:
+        labels: The values, as Python's objects.
+        codes: The number of each row's value, or -1 for a missing one.
+    """
+
+    labels: list[Any]
+    codes: IntArray
+
+    @classmethod
+    def of(cls, column: Any) -> "Numbered":
+        """Number the rows of a narwhals column, in the fastest way that its library has."""
+        import narwhals as nw
+
+        native = column.to_native()
+        if column.implementation.is_pandas():
+            codes, labels = native.factorize()
+            labels = labels.tolist()
+            if native.dtype == object and column.dtype == nw.String and labels:
+                # pandas takes texts that differ only behind a null character for one.
+                again = np.array([*labels, None], dtype=object)[codes]
+                if (again[codes >= 0] != native.to_numpy()[codes >= 0]).any():
+                    places: dict[Any, int] = {}
+                    rows = np.flatnonzero(codes >= 0)
+                    texts = native.to_numpy()[rows]
+                    codes[rows] = [places.setdefault(text, len(places)) for text in texts]
+                    labels = list(places)
+            return cls(labels, codes.astype(np.int64, copy=False))
+        labels = column.drop_nulls().unique(maintain_order=True).to_list()
+        if column.implementation.is_polars() and column.dtype == nw.String:
+            enum = nw.get_native_namespace(column).Enum(labels)
+            numbers = nw.from_native(native.cast(enum).to_physical(), series_only=True)
+            return cls(labels, numbers.cast(nw.Int64).fill_null(-1).to_numpy())
+        codes = np.full(len(column), -1, np.int64)
+        if labels:
+            present = column.drop_nulls()
+            numbers = present.replace_strict(labels, range(len(labels)), return_dtype=nw.Int64)
+            codes[~column.is_null().to_numpy()] = numbers.to_numpy()
+        return cls(labels, codes)
+
+
+class Text(NamedTuple):
+    """A column that may hold text.
+
+    Attributes:
+        name: Its name.
+        dtype: Its type, as narwhals names it.
+        labels: Its distinct values in the order of their first rows.
+        codes: The number of each row's value, or -1 for a missing one.
+        of_text: True if it has a type of text, and all its values are texts.
+    """
+
+    name: str
+    dtype: Any
+    labels: list[Any]
+    codes: IntArray
+    of_text: bool
+
+    @classmethod
+    def of(cls, column: Any) -> "Text":
+        """Read a narwhals column."""
+        import narwhals as nw
+
+        labels, codes = Numbered.of(column)
+        of_text = column.dtype in (nw.String, nw.Categorical, nw.Enum)
+        of_text = of_text and all(isinstance(label, str) for label in labels)
+        return cls(column.name, column.dtype, labels, codes, of_text)
+
+    def categories(self, texts: Sequence[str], what: str) -> IntArray:
+        """Return the number of each row's category, or -1 for a missing text.
+
+        Args:
+            texts: The categories.
+            what: The frame's name in an error.
+
+        Raises:
+            TypeError: The column holds something else than text.
+            ValueError: It has a category that is not among ``texts``.
+        """
+        if self.labels and not self.of_text:
+            raise TypeError(
+                f"column {self.name!r} of {what} must hold text, since it has categories. Received "
+                f"{self.dtype}. Pass texts, or leave the column out of categories."
+            )
+        numbers = places_of(self.labels, texts)
+        unseen = np.flatnonzero(numbers < 0)
+        if len(unseen):
+            first = int(np.isin(self.codes, unseen).argmax())
+            label = self.labels[int(self.codes[first])]
+            raise ValueError(
+                f"column {self.name!r} of {what} has the category {_checks.shown(label)}, first in "
+                f"row {first}, and its categories are {_checks.shown(list(texts))}. Replace it by "
+                "one of these, or train with categories that include it."
+            )
+        # The code -1 takes the last number.
+        return np.append(numbers, -1)[self.codes]
+
+
+def with_categories(
+    read: Sequence[Callable[[str], Text]], names: Sequence[str], others: Sequence[str], spec: Any
+) -> Any:
     """Return settings with the categories of all columns of text that they name.
 
     Categories that the settings have already stay as they are. Others are read from the tables and
     sorted.
 
     Args:
-        tables: The frames of a panel.
+        read: For each frame of a panel, a function that reads a column that may hold text.
         names: The columns that hold values, neither ids nor timestamps.
+        others: All columns.
         spec: The settings.
 
     Raises:
@@ -34,14 +137,14 @@ def with_categories(tables: Sequence[Any], names: Sequence[str], spec: WindowSpe
     """
     categories = {column: tuple(texts) for column, texts in (spec.categories or {}).items()}
     for name in named_ahead(spec, names):
-        columns = [table[name] for table in tables]
+        columns = [of_table(name) for of_table in read]
         if name not in categories and _holds_texts(columns):
-            labels = {label for column in columns for label in _numbered(column)[0]}
+            labels = {label for column in columns for label in column.labels}
             categories[name] = tuple(sorted(labels))
-        if name in categories and name in _listed(spec.static_columns):
+        if name in categories and name in (spec.static_columns or ()):
             _refuse_missing(columns, name)
     made = [name for column, texts in categories.items() for name in made_columns(column, texts)]
-    others = [name for name in (*tables[0].columns, *made) if name not in categories]
+    others = [name for name in (*others, *made) if name not in categories]
     twice = next((name for name in made if others.count(name) > 1), None)
     if twice is not None:
         column = next(c for c, texts in categories.items() if twice in made_columns(c, texts))
@@ -54,62 +157,17 @@ def with_categories(tables: Sequence[Any], names: Sequence[str], spec: WindowSpe
 
 def named_ahead(spec: WindowSpec, names: Sequence[str]) -> list[str]:
     """Return the columns that may hold text: those known ahead, and the static ones."""
-    ahead = {*_listed(spec.static_columns), *_listed(spec.future_columns)}
+    ahead = {*(spec.static_columns or ()), *(spec.future_columns or ())}  # type: ignore[misc]
     return [name for name in names if name in ahead]
 
 
-def _listed(columns: Any) -> tuple[Any, ...]:
-    return columns or ()
-
-
-def is_text(column: Any) -> bool:
-    """Return True if a column has a type of text, and all its values are texts."""
-    import narwhals as nw
-
-    if column.dtype not in (nw.String, nw.Categorical, nw.Enum):
-        return False
-    return all(isinstance(text, str) for text in column.drop_nulls().unique().to_list())
-
-
-def codes_of(column: Any, texts: Sequence[str], what: str) -> IntArray:
-    """Return the number of each row's category, or -1 for a missing text.
-
-    Args:
-        column: A column of text, or one without any value.
-        texts: The categories.
-        what: The frame's name in an error.
-
-    Raises:
-        TypeError: The column holds something else.
-        ValueError: It has a category that is not among ``texts``.
-    """
-    if not _is_empty(column) and not is_text(column):
-        raise TypeError(
-            f"column {column.name!r} of {what} must hold text, since it has categories. Received "
-            f"{column.dtype}. Pass texts, or leave the column out of categories."
-        )
-    labels, codes = _numbered(column)
-    numbers = places_of(labels, texts)
-    unseen = np.flatnonzero(numbers < 0)
-    if len(unseen):
-        first = int(np.isin(codes, unseen).argmax())
-        label = labels[int(codes[first])]
-        raise ValueError(
-            f"column {column.name!r} of {what} has the category {_checks.shown(label)}, first in "
-            f"row {first}, and its categories are {_checks.shown(list(texts))}. Replace it by one "
-            "of these, or train with categories that include it."
-        )
-    return np.where(codes < 0, -1, numbers[codes]) if len(numbers) else codes
-
-
-def _holds_texts(columns: list[Any]) -> bool:
+def _holds_texts(columns: list[Text]) -> bool:
     """Return True if at least one column is of text, and the others have no value."""
-    texts = [is_text(column) for column in columns]
-    if not any(texts) or not all(
-        text or _is_empty(column) for text, column in zip(texts, columns, strict=True)
+    if not any(column.of_text for column in columns) or not all(
+        column.of_text or not column.labels for column in columns
     ):
         return False
-    if all(_is_empty(column) for column in columns):
+    if not any(column.labels for column in columns):
         raise ValueError(
             f"column {columns[0].name!r} has no text in any row, so it has no categories. "
             "Fill it in, or leave the column out."
@@ -117,30 +175,12 @@ def _holds_texts(columns: list[Any]) -> bool:
     return True
 
 
-def _is_empty(column: Any) -> bool:
-    return bool(column.null_count() == len(column))
-
-
-def _refuse_missing(columns: list[Any], name: str) -> None:
+def _refuse_missing(columns: list[Text], name: str) -> None:
     for number, column in enumerate(columns):
-        missing = column.is_null().to_numpy()
+        missing = column.codes < 0
         if missing.any():
             where = f" of series[{number}]" if len(columns) > 1 else ""
             raise ValueError(
                 f"static_columns={name!r} holds {int(missing.sum())} missing texts, the first in "
                 f"row {int(missing.argmax())}{where}. Fill them, or leave the column out."
             )
-
-
-def _numbered(column: Any) -> tuple[list[Any], IntArray]:
-    """Return the distinct values of a column, and each row's number among them, or -1."""
-    import narwhals as nw
-
-    missing = column.is_null().to_numpy()
-    codes = np.full(len(column), -1, np.int64)
-    present = column.drop_nulls()
-    labels = present.unique(maintain_order=True).to_list()
-    if labels:
-        numbers = present.replace_strict(labels, range(len(labels)), return_dtype=nw.Int64)
-        codes[~missing] = numbers.to_numpy()
-    return labels, codes

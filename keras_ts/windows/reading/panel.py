@@ -1,0 +1,344 @@
+"""``Panel``: a table that is read once, for all that takes a series."""
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts.windows.arithmetic.categories import collapsed, made_columns
+from keras_ts.windows.arithmetic.geometry import concatenated_offsets
+from keras_ts.windows.reading.arrays import Arrays
+from keras_ts.windows.reading.clock import as_written
+from keras_ts.windows.reading.flat_series import FlatSeries
+from keras_ts.windows.reading.frames import is_frame, open_frame
+from keras_ts.windows.reading.read_once import Frames
+from keras_ts.windows.reading.stored import StoredPanel
+from keras_ts.windows.spec import OF_THE_TABLE, Column, WindowSpec
+
+Spec = TypeVar("Spec", bound=WindowSpec)
+
+# Ids, categories and frequencies that are printed, and the rows that are counted at once.
+_SHOWN, _BLOCK = 3, 1 << 20
+
+
+class Panel:
+    """A table that is read once: series, their rows in time, and what each column is for.
+
+    Whatever takes a series takes a panel, and then needs no names of columns: ``build``, ``split``,
+    ``folds`` and ``count`` of ``WindowedSeries``, ``choose_preset``, ``windows_for`` of presets,
+    ``backtest``, ``forecast``, ``score``, ``check_leakage`` and ``PanelStore.write``. Names that
+    disagree with those of the panel are refused; settings that name no columns take them from it.
+
+    Each reads the panel as it would read the table, with the same result, and the columns of text,
+    ids and timestamps are not read again. Rows are sorted by time within each series; series stand
+    in the order of their first rows, and two rows at one time are refused. A later change of the
+    table, other than of an array, does not change the panel.
+
+    Print it for what to know of a new table: its series, rows, span and frequency, gaps and missing
+    values, the share of zeros, and the role of each column.
+
+    Example:
+
+    >>> import pandas as pd
+    >>> from keras_ts import Panel, WindowedSeries
+    >>> days = pd.date_range("2024-01-01", periods=30)
+    >>> table = pd.DataFrame({"day": days, "units": [*range(29), None], "price": 2.5})
+    >>> panel = Panel(table, target_columns="units", future_columns="price", time_column="day")
+    >>> print(panel)
+    Panel of 1 series and 30 rows
+    span            2024-01-01 to 2024-01-30
+    frequency       1 day
+    missing values  1 of units
+    zeros           3.4 % of units
+    target_columns  units
+    future_columns  price
+    time_column     day
+    >>> WindowedSeries(7, missing="drop").build(panel).num_windows
+    22
+
+    Args:
+        table: Anything that ``WindowedSeries.build`` takes: a pandas or polars frame, an array, a
+            list of either, or a ``PanelStore``.
+        target_columns: The column to forecast, or a list of them, as for ``WindowedSeries``.
+            Defaults to None: every column that is neither future nor static.
+        future_columns: Columns known ahead of time. Defaults to None: none.
+        static_columns: Columns that never change within a series. Defaults to None: none.
+        categories: For each column of text, its categories. Defaults to None: ``split`` and
+            ``folds`` learn them from the training part.
+        id_column: In a long frame, the column with the id of each row's series. Defaults to None:
+            a single series.
+        time_column: In a frame, the column of timestamps. Defaults to None: none.
+
+    Raises:
+        TypeError: A column does not hold what its role needs, or an argument is of another type.
+        ValueError: The table lacks a column, or a column has two roles; an id or a timestamp is
+            missing; a series has two rows at one time; or a static column changes.
+    """
+
+    def __init__(
+        self,
+        table: Any,
+        *,
+        target_columns: Column | Sequence[Column] | None = None,
+        future_columns: Column | Sequence[Column] | None = None,
+        static_columns: Column | Sequence[Column] | None = None,
+        categories: Mapping[str, Sequence[str]] | None = None,
+        id_column: str | None = None,
+        time_column: str | None = None,
+    ) -> None:
+        spec = WindowSpec(
+            1,
+            target_columns=target_columns,
+            future_columns=future_columns,
+            static_columns=static_columns,
+            categories=categories,
+            id_column=id_column,
+            time_column=time_column,
+            missing="keep",
+        )
+        if isinstance(table, Panel):
+            spec, table = table.named(spec), table.source
+        if isinstance(table, StoredPanel):
+            spec = _as_stored(spec, table)
+        elif is_frame(table):
+            listed = isinstance(table, list | tuple)
+            kept = [open_frame(frame).clone() for frame in (table if listed else [table])]
+            natives = [frame.to_native() for frame in kept]
+            table = Frames(natives if listed else natives[0], spec, in_order=False)
+        self._spec, self._source = spec, source_of(table, spec)
+        self._flat: FlatSeries = self._source.read(spec)
+
+    @property
+    def source(self) -> Frames | Arrays | StoredPanel:
+        """What reads the table by the settings of windows."""
+        return self._source
+
+    @property
+    def given(self) -> Any:
+        """The table, as it was given."""
+        source = self._source
+        return source if isinstance(source, StoredPanel) else source.given
+
+    @cached_property
+    def table(self) -> Any:
+        """The table, its rows sorted by series and time."""
+        rows, source = self._flat.row_order, self._source
+        if rows is None or not isinstance(source, Frames):
+            return self.given
+        begins = concatenated_offsets([len(table) for table in source.tables])
+        tables = [
+            table[rows[begin:end] - begin].to_native()
+            for table, begin, end in zip(source.tables, begins, begins[1:], strict=False)
+        ]
+        return tables if source.listed else tables[0]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The names of the columns, as arguments of ``WindowedSeries``."""
+        named = {name: getattr(self._spec, name) for name in OF_THE_TABLE}
+        return {name: value for name, value in named.items() if value is not None}
+
+    @property
+    def ids(self) -> list[Any]:
+        """The ids of the series, in their order; their numbers in a table without ids."""
+        labels = self._flat.labels
+        return list(range(len(self._flat.lengths)) if labels is None else labels)
+
+    @property
+    def num_rows(self) -> int:
+        """Number of rows of all series."""
+        return int(self._flat.given_lengths.sum())
+
+    @property
+    def roles(self) -> dict[str, list[Any]]:
+        """The columns of the table under "past", "future", "static" and "target"."""
+        parts = self._flat.columns.by_part()
+        return {part: collapsed(names, self._flat.categories) for part, names in parts.items()}
+
+    @property
+    def span(self) -> tuple[Any, Any] | None:
+        """The first timestamp and the last one; None without timestamps or rows."""
+        clock = self._flat.clock
+        if clock is None or not len(clock.times):
+            return None
+        filled = np.flatnonzero(self._flat.lengths)
+        first, last = self._flat.offsets[filled], self._flat.offsets[filled + 1] - 1
+        ends = [first[clock.times[first].argmin()], last[clock.times[last].argmax()]]
+        return tuple(clock.stamps(np.array(ends)))
+
+    @property
+    def frequency(self) -> str | list[str | None] | None:
+        """The step from one timestamp to the next, as of a ``WindowDataset``."""
+        return self._flat.frequency
+
+    @cached_property
+    def gaps(self) -> int:
+        """Number of steps in time that leave out rows, or are irregular."""
+        if self._flat.clock is None or self._flat.given is not None:
+            return 0
+        return len(self._source.read(replace(self._spec, missing="drop")).gaps)
+
+    @cached_property
+    def missing(self) -> dict[Any, int]:
+        """Number of missing values of each column that has any."""
+        return {name: count for name, (count, _) in self._counts.items() if count}
+
+    @cached_property
+    def zeros(self) -> dict[Any, float]:
+        """Share of zeros among the values of each target."""
+        present = {name: self.num_rows - self._counts[name][0] for name in self.roles["target"]}
+        return {name: self._counts[name][1] / max(rows, 1) for name, rows in present.items()}
+
+    @cached_property
+    def _counts(self) -> dict[Any, tuple[int, int]]:
+        """The numbers of missing values and of zeros of each column that varies."""
+        flat, categories = self._flat, self._flat.categories or {}
+        others = {name for of in categories.items() for name in made_columns(*of)[1:]}
+        names, missing = flat.columns.past, np.zeros(flat.num_columns, np.int64)
+        zeros = missing.copy()
+        for begin in range(0, len(flat.values), _BLOCK):
+            rows = flat.values[begin : begin + _BLOCK].reshape(-1, flat.num_columns)
+            missing += np.isnan(rows).sum(axis=0)
+            zeros += (rows == 0).sum(axis=0)
+        missing -= int(flat.lengths.sum()) - self.num_rows  # Rows that fill gaps of a store.
+        counts = zip(names, missing.tolist(), zeros.tolist(), strict=True)
+        return {
+            collapsed([name], categories)[0]: (count, zero)
+            for name, count, zero in counts
+            if name not in others
+        }
+
+    def named(self, spec: Spec, among: Sequence[Any] | None = None) -> Spec:
+        """Return settings with the columns of the panel, or refuse settings that name others.
+
+        Args:
+            spec: The settings.
+            among: The columns of the panel that count. Defaults to None: all.
+        """
+        taken: dict[str, Any] = {}
+        for name in OF_THE_TABLE:
+            ours, theirs = self._named(name, among), getattr(spec, name)
+            if theirs is None:
+                taken |= {} if ours is None else {name: ours}
+            elif self._comparable(ours) != self._comparable(theirs) and (
+                ours is not None or name in ("id_column", "time_column")
+            ):
+                made = f"with {name}={_checks.shown(ours)}" if ours is not None else "without it"
+                raise ValueError(
+                    f"{name}={_checks.shown(theirs)} disagrees with the Panel, which was made "
+                    f"{made}. Leave {name} out, or make a Panel with it."
+                )
+        return replace(spec, **taken) if taken else spec
+
+    def _named(self, name: str, among: Sequence[Any] | None) -> Any:
+        """Return what the panel names, in all columns or in some."""
+        ours = getattr(self._spec, name)
+        if among is None or ours is None or isinstance(ours, str | int):
+            return ours
+        if isinstance(ours, Mapping):
+            return {column: texts for column, texts in ours.items() if column in among} or None
+        return tuple(column for column in ours if column in among) or None
+
+    def _comparable(self, columns: Any) -> Any:
+        """Return names of columns so that those of the same columns are equal."""
+        if columns is None or isinstance(columns, Mapping):
+            return columns
+        width = self._flat.num_columns + len(self._flat.columns.static)
+        return {
+            column % width if isinstance(column, int) else column
+            for column in (columns if isinstance(columns, tuple) else (columns,))
+        }
+
+    def __repr__(self) -> str:
+        rows = self._lines()
+        width = max((len(name) for name, _ in rows), default=0)
+        lines = (f"{name:{width}}  {text}".rstrip() for name, text in rows)
+        return "\n".join([self._heading(), *lines])
+
+    def _repr_html_(self) -> str:
+        """Return the same as a table for a notebook."""
+        rows = "".join(
+            f"<tr><th>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>"
+            for name, text in self._lines()
+        )
+        return f"<p>{html.escape(self._heading())}</p><table><tbody>{rows}</tbody></table>"
+
+    def _heading(self) -> str:
+        lengths = self._flat.given_lengths
+        each = ""
+        if len(lengths) > 1:
+            shortest, longest = f"{lengths.min():,}", f"{lengths.max():,}"
+            each = f", {longest} each" if shortest == longest else f", {shortest} to {longest} each"
+        return f"Panel of {len(lengths):,} series and {self.num_rows:,} rows{each}"
+
+    def _lines(self) -> list[tuple[str, str]]:
+        """Return what is printed: a name and a text for each line."""
+        lines, flat = [], self._flat
+        if (span := self.span) is not None:
+            lines.append(("span", " to ".join(map(as_written, span))))
+            names = self.frequency if isinstance(self.frequency, list) else [self.frequency]
+            gaps = f"; {self.gaps:,} steps leave out rows or are irregular" if self.gaps else ""
+            lines.append(("frequency", _listed([str(n or "none") for n in names]) + gaps))
+        missing = [f"{count:,} of {name}" for name, count in self.missing.items()]
+        lines.append(("missing values", ", ".join(missing) or "none"))
+        if flat.columns.plain:
+            return [*lines, ("zeros", f"{100 * self.zeros[0]:.1f} %")]
+        zeros = [f"{100 * share:.1f} % of {name}" for name, share in self.zeros.items()]
+        lines.append(("zeros", ", ".join(zeros)))
+        columns = self.roles
+        known = {*columns["target"], *columns["future"]}
+        roles = {
+            "target_columns": columns["target"],
+            "future_columns": columns["future"],
+            "static_columns": columns["static"],
+            "other columns": [name for name in columns["past"] if name not in known],
+        }
+        lines += [(role, self._with_categories(names)) for role, names in roles.items() if names]
+        for role in ("id_column", "time_column"):
+            if (name := getattr(self._spec, role)) is not None:
+                ids = f": {_listed(self.ids)}" if role == "id_column" else ""
+                lines.append((role, f"{name}{ids}"))
+        return lines
+
+    def _with_categories(self, names: list[Any]) -> str:
+        known = self._flat.categories or {}
+        return ", ".join(
+            f"{name} ({_listed(known[name])})" if name in known else str(name) for name in names
+        )
+
+
+def _listed(items: Sequence[Any]) -> str:
+    """Return the different items, of many the first ones."""
+    distinct = list(dict.fromkeys(map(str, items)))
+    more = f", ... {len(distinct):,} in all" if len(distinct) > _SHOWN + 1 else ""
+    return ", ".join(distinct[: _SHOWN if more else None]) + more
+
+
+def _as_stored(spec: WindowSpec, store: StoredPanel) -> WindowSpec:
+    """Return settings with what a store settled as it was written, where they name nothing."""
+    settings = store.settings
+    return replace(
+        spec,
+        id_column=spec.id_column or settings.id_column,
+        time_column=spec.time_column or settings.time_column,
+        static_columns=spec.static_columns or settings.static or None,
+        missing="mask" if settings.filled else "keep",
+    )
+
+
+def table_of(series: Any) -> Any:
+    """Return the table of a panel, and anything else as it is."""
+    return series.table if isinstance(series, Panel) else series
+
+
+def source_of(series: Any, spec: WindowSpec) -> Any:
+    """Return what reads a series by the settings of windows."""
+    if isinstance(series, Panel):
+        return series.source
+    if isinstance(series, Frames | Arrays | StoredPanel):
+        return series
+    return Frames(series, spec) if is_frame(series) else Arrays(series, spec)

@@ -1,0 +1,245 @@
+"""``Frames``: one frame or several, whose ids, timestamps and columns are each read once."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property, partial
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from keras_ts._typing import Array, IntArray
+from keras_ts.windows.arithmetic.categories import Categories, collapsed, expanded
+from keras_ts.windows.arithmetic.geometry import concatenated_offsets
+from keras_ts.windows.arithmetic.inferring import disorder
+from keras_ts.windows.reading.clock import Clock
+from keras_ts.windows.reading.flat_series import FlatSeries, lacking_rows, static_parted
+from keras_ts.windows.reading.frames import beside, blocks_of, numbered_ids, open_frame
+from keras_ts.windows.reading.irregular import refuse_disorder, refuse_gaps
+from keras_ts.windows.reading.regular import on_common_grid, with_missing_rows
+from keras_ts.windows.reading.texts import Text, with_categories
+from keras_ts.windows.reading.timestamps import read_clock
+from keras_ts.windows.roles import Columns
+from keras_ts.windows.spec import WindowSpec
+
+
+class Frames:
+    """One frame, or a list of frames with the same columns, of which each column is read once.
+
+    Attributes:
+        given: What was passed.
+        listed: True for a list of frames.
+        tables: The frames, as narwhals frames.
+        columns: Their columns.
+        features: Those that hold values, neither ids nor timestamps.
+    """
+
+    def __init__(self, frames: Any, spec: WindowSpec, in_order: bool = True) -> None:
+        """Open the frames, by the columns of ids and timestamps that the settings name.
+
+        Args:
+            frames: One frame or several.
+            spec: The settings.
+            in_order: True to refuse rows whose time goes back, False to sort them.
+        """
+        self.given, self.listed = frames, isinstance(frames, list | tuple)
+        if self.listed and spec.id_column is not None:
+            raise ValueError(
+                f"id_column={spec.id_column!r} needs one long frame. Received a list of "
+                f"{len(frames)} frames: leave out id_column, or concatenate them."
+            )
+        self.tables = [open_frame(frame) for frame in (frames if self.listed else [frames])]
+        self.columns = _column_names(self.tables, spec)
+        self._spec, self._in_order = spec, in_order
+        keys = (spec.id_column, spec.time_column)
+        self.features = tuple(name for name in self.columns if name not in keys)
+        self._texts: dict[tuple[int, str], Text] = {}
+        self._kept: dict[Any, FlatSeries] = {}
+
+    def selected(self, features: Sequence[str]) -> Self:
+        """Return the same frames with some of their columns, in another order."""
+        if tuple(features) == self.features:
+            return self
+        part = copy.copy(self)
+        others = [name for name in self.columns if name not in self.features]
+        part.columns, part.features = [*others, *features], tuple(features)
+        return part
+
+    def read(self, spec: WindowSpec) -> FlatSeries:
+        """Return the series, with the roles of columns and the treatment of gaps of ``spec``."""
+        features = self.features
+        texts = [partial(self._text, number) for number in range(len(self.tables))]
+        spec = with_categories(texts, features, self.columns, spec)
+        columns = Columns.of(spec, expanded(features, spec.categories))
+        filled = spec.handling.gaps == "fill"
+        of_texts = tuple((spec.categories or {}).items())
+        key = features, of_texts, tuple(columns.static)
+        flat = self._kept.get((key, False))
+        if flat is None:
+            # Only the columns that were read last are kept, which are most often read again.
+            flat = self._read(features, columns, spec)
+            self._kept = {(key, False): flat}
+        flat = replace(flat, columns=columns, categories=spec.categories)
+        if flat.clock is None or spec.handling.gaps == "ignore":
+            return flat
+        if spec.handling.gaps == "refuse":
+            refuse_gaps(flat, flat.clock.inferred[0], spec)
+        flat = replace(flat, gaps=flat.clock.inferred[0])
+        if not filled:
+            return flat
+        if (key, True) not in self._kept:
+            regular = with_missing_rows(on_common_grid(flat), spec)
+            self._kept[key, True] = replace(regular, checked=flat.checked and regular.given is None)
+        return replace(self._kept[key, True], columns=columns)
+
+    def _read(self, features: tuple[str, ...], columns: Columns, spec: WindowSpec) -> FlatSeries:
+        """Return the series without regard to gaps, or refuse values, ids or timestamps."""
+        static = collapsed(columns.static, spec.categories)
+        varying = [name for name in features if name not in static]
+        read = [
+            dict(zip(features, self._blocks(number, features, spec.categories), strict=True))
+            for number in range(len(self.tables))
+        ]
+        dtype = np.result_type(
+            *(np.result_type(*(block.dtype for block in blocks.values())) for blocks in read)
+        )
+        clock, row_order = self._clock, self._series.row_order
+
+        def laid_out(names: list[str], dtype: Any) -> Array:
+            joined = [beside([blocks[name] for name in names], dtype) for blocks in read]
+            made = joined[0] if len(joined) == 1 else np.concatenate(joined)
+            return made if row_order is None else made[row_order]
+
+        _, offsets, labels = self._series
+        never_changing = None
+        if static:
+            kind = np.result_type(*(blocks[name].dtype for blocks in read for name in static))
+            made = expanded(static, spec.categories)
+            _, never_changing = static_parted(
+                laid_out(static, kind), made, columns, offsets, spec.categories
+            )
+            assert never_changing is not None
+            never_changing = never_changing.astype(dtype)
+        values = laid_out(varying, dtype)
+        flat = FlatSeries(
+            values,
+            offsets,
+            single=not self.listed and labels is None,
+            columns=columns,
+            static=never_changing,
+            clock=clock,
+            labels=labels,
+            row_order=row_order,
+            categories=spec.categories,
+        )
+        if clock is not None:
+            refuse_disorder(flat, spec)
+        return replace(flat, checked=not any(bad.any() for _, bad in lacking_rows(flat)))
+
+    def _blocks(
+        self, number: int, features: Sequence[str], categories: Categories | None
+    ) -> list[Array]:
+        what = f"series[{number}]" if self.listed else "series"
+        return blocks_of(
+            self.tables[number], features, categories, what, partial(self._text, number)
+        )
+
+    def _text(self, number: int, name: str) -> Text:
+        """Return a column that may hold text, numbered."""
+        if (number, name) not in self._texts:
+            self._texts[number, name] = Text.of(self.tables[number][name])
+        return self._texts[number, name]
+
+    @cached_property
+    def _given_clock(self) -> Clock | None:
+        """The timestamps in the order of the rows."""
+        if self._spec.time_column is None:
+            return None
+        offsets = concatenated_offsets([len(table) for table in self.tables])
+        return read_clock(self.tables, self._spec.time_column, offsets)
+
+    @cached_property
+    def _series(self) -> "_Series":
+        """Where the rows of each series are."""
+        clock = self._given_clock
+        if self._spec.id_column is None:
+            offsets = concatenated_offsets([len(table) for table in self.tables])
+            series = _Series(None, offsets, None)
+        else:
+            series = _Series.of_ids(self.tables[0][self._spec.id_column])
+        if self._in_order or clock is None:
+            return series
+        times = clock.times if series.row_order is None else clock.times[series.row_order]
+        if disorder(times, series.offsets) is None:
+            return series
+        numbers = np.repeat(np.arange(len(series.offsets) - 1), np.diff(series.offsets))
+        order = np.lexsort((times, numbers))
+        rows = order if series.row_order is None else series.row_order[order]
+        return series._replace(row_order=rows)
+
+    @cached_property
+    def _clock(self) -> Clock | None:
+        """The timestamps, each series after the other."""
+        clock, rows = self._given_clock, self._series.row_order
+        if clock is None:
+            return None
+        clock = replace(clock, offsets=self._series.offsets)
+        if rows is None:
+            return clock
+        local = None if clock.local_times is None else clock.local_times[rows]
+        return replace(clock, times=clock.times[rows], local_times=local)
+
+
+class _Series(NamedTuple):
+    """Where the rows of each series are.
+
+    Attributes:
+        row_order: The rows, one series after the other; None if they stand so.
+        offsets: The place of each series' first row among them, and the number of rows.
+        labels: The ids of the series, or None.
+    """
+
+    row_order: IntArray | None
+    offsets: IntArray
+    labels: tuple[Any, ...] | None
+
+    @classmethod
+    def of_ids(cls, column: Any) -> Self:
+        """Read a column of ids."""
+        missing = column.is_null().to_numpy()
+        if column.dtype.is_float():
+            missing = missing | np.isnan(column.to_numpy())
+        if missing.any():
+            count = int(missing.sum())
+            raise ValueError(
+                f"id_column={column.name!r} has {count} missing value{'s' * (count > 1)}, the "
+                f"first in row {int(missing.argmax())}. Fill in the id of every row, or drop such "
+                "rows."
+            )
+        labels, codes = numbered_ids(column)
+        lengths = np.bincount(codes, minlength=len(labels))
+        rows = None if (codes[1:] >= codes[:-1]).all() else np.argsort(codes, kind="stable")
+        return cls(rows, concatenated_offsets(lengths), tuple(labels))
+
+
+def _column_names(tables: list[Any], spec: WindowSpec) -> list[str]:
+    """Return the names of the columns that all tables share, or raise an error."""
+    names = list(tables[0].columns)
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError(
+            f"Columns of a frame must have names that are strings. Received: {names}. "
+            "Rename them, frame.columns = map(str, frame.columns), or pass frame.to_numpy()."
+        )
+    for number, table in enumerate(tables):
+        if table.columns != names:
+            raise ValueError(
+                "All frames of a panel must have the same columns. Received "
+                f"{names} and, in series[{number}], {list(table.columns)}."
+            )
+    for argument in ("id_column", "time_column"):
+        wanted = getattr(spec, argument)
+        if wanted is not None and wanted not in names:
+            index = getattr(getattr(tables[0].to_native(), "index", None), "names", ())
+            hint = " It is the index: pass frame.reset_index()." if wanted in index else ""
+            raise ValueError(f"{argument}={wanted!r} is not in the frame: {names}.{hint}")
+    return names
