@@ -29,7 +29,7 @@ from keras_ts.exporting.export import export_model
 from keras_ts.forecasting.forecast import forecast
 from keras_ts.forecasting.rollout import Rollout
 from keras_ts.layers import ExpandSeries, ScaleOutput, WindowedInput
-from keras_ts.plotting.backtest import plot_backtest
+from keras_ts.plotting.errors import plot_backtest
 from keras_ts.plotting.forecast import plot_forecast
 from keras_ts.plotting.series import plot_series
 from keras_ts.plotting.training import plot_history

@@ -30,7 +30,7 @@ QUICK = {
         "test_losses.py::test_the_standardized_error_is_keras_own",
     ],
     "metrics": ["test_metrics.py"],
-    "plotting": ["plotting/test_backtest.py", "plotting/test_forecast.py"],
+    "plotting": ["plotting/test_errors.py", "plotting/test_forecast.py"],
     "datasets": ["test_datasets.py"],
     "windows": [
         "windows/arithmetic/test_early.py",

@@ -23,7 +23,7 @@ _SIZE = (8, 4)
 _INK, MODEL, QUIET, ALARM = "#33414e", "#d1495b", "#9aa5b1", "#edae49"
 
 
-def ready_axes(ax: Any) -> Any:
+def ready(ax: Any) -> Any:
     """Return ``ax``, or the axes of a new figure if ``ax`` is None."""
     if isinstance(ax, str | os.PathLike):
         raise TypeError(
@@ -74,7 +74,7 @@ def _styled(name: str, ours: Any) -> Any:
     return ours if rcParams[name] == rcParamsDefault[name] else rcParams[name]
 
 
-def finished_axes(ax: Any, filepath: Path) -> Any:
+def finished(ax: Any, filepath: Path) -> Any:
     """Hide the upper and right border of the axes, and save the figure if ``filepath`` is given."""
     ax.spines[["top", "right"]].set_visible(False)
     if filepath is not None:

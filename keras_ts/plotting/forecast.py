@@ -11,11 +11,11 @@ from keras_ts.plotting.axes import (
     MODEL,
     QUIET,
     Path,
-    finished_axes,
+    finished,
     ink,
     label_time,
     new_figure,
-    ready_axes,
+    ready,
     written,
 )
 from keras_ts.plotting.pictures import Drawn, Picture, read_arrays, read_frames
@@ -89,11 +89,11 @@ def plot_forecast(
     if ax is None and len(picture.drawn) > 1:
         axes = _draw_multiples(picture, last)
         for inner in axes[:-1]:
-            finished_axes(inner, None)
-        finished_axes(axes[-1], filepath)
+            finished(inner, None)
+        finished(axes[-1], filepath)
         return axes
-    ax = _draw_together(picture, last, ready_axes(ax))
-    return finished_axes(ax, filepath)
+    ax = _draw_together(picture, last, ready(ax))
+    return finished(ax, filepath)
 
 
 def _refuse_given(kind: str, **arguments: Any) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array
-from keras_ts.plotting.axes import Path, finished_axes, label_time, ready_axes, written
+from keras_ts.plotting.axes import Path, finished, label_time, ready, written
 
 
 def plot_series(
@@ -46,7 +46,7 @@ def plot_series(
     """
     values = checked_series(series)
     moments = checked_times(times, len(values))
-    ax = ready_axes(ax)
+    ax = ready(ax)
     name = None if label is None else written(label)
     ax.plot(
         np.arange(len(values)) if moments is None else moments, values, linewidth=1.0, label=name
@@ -55,7 +55,7 @@ def plot_series(
     ax.set_ylabel("value")
     if label is not None:
         ax.legend(frameon=False)
-    return finished_axes(ax, filepath)
+    return finished(ax, filepath)
 
 
 def is_frame(data: Any) -> bool:

@@ -6,16 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts.plotting.axes import (
-    ALARM,
-    MODEL,
-    QUIET,
-    Path,
-    finished_axes,
-    ink,
-    ready_axes,
-    written,
-)
+from keras_ts.plotting.axes import ALARM, MODEL, QUIET, Path, finished, ink, ready, written
 from keras_ts.plotting.series import numbers
 
 
@@ -59,7 +50,7 @@ def plot_history(
         )
     if last is not None:
         last = _checks.integer("last", last, 1)
-    ax = ready_axes(ax)
+    ax = ready(ax)
     for name, label, color in (
         (metric, "training", ink()),
         (f"val_{metric}", "validation", MODEL),
@@ -76,7 +67,7 @@ def plot_history(
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_ylabel(written(metric))
     ax.legend(frameon=False)
-    return finished_axes(ax, filepath)
+    return finished(ax, filepath)
 
 
 def plot_sweep(
@@ -98,7 +89,7 @@ def plot_sweep(
     that is ``suggested`` is marked, and an ``interval`` of rates around it shaded.
     """
     rates, losses, smoothed = np.asarray(rates), np.asarray(losses), np.asarray(smoothed)
-    ax = ready_axes(ax)
+    ax = ready(ax)
     ax.set_xscale("log")
     if len(repeats):
         low, high = np.min(repeats, axis=0), np.max(repeats, axis=0)
@@ -132,4 +123,4 @@ def plot_sweep(
     else:
         # Above the axes it covers nothing, and the figure makes room for it.
         ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
-    return finished_axes(ax, filepath)
+    return finished(ax, filepath)

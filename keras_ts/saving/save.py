@@ -14,7 +14,7 @@ from keras_ts._files import path_text, replacing
 from keras_ts._models import check_model, undistributed
 from keras_ts.interface import Interface, in_layers, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
-from keras_ts.plotting.backtest import plot_errors
+from keras_ts.plotting.errors import plot_errors
 from keras_ts.saving.card import Scorecard, with_picture
 from keras_ts.saving.load import IN_FOLDER
 from keras_ts.saving.marker import is_marked, is_unchanged

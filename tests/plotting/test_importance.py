@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_ts.plotting.axes import ALARM, MODEL, QUIET, ink
-from keras_ts.plotting.importance import draw_importance
+from keras_ts.plotting.errors import draw_importance
 
 
 def draw(**options):

@@ -14,7 +14,7 @@ from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.evaluation.reports.frames import as_frame
 from keras_ts.evaluation.reports.rows import scores_of_rows
 from keras_ts.evaluation.reports.text import aligned, html_table
-from keras_ts.plotting.backtest import plot_backtest
+from keras_ts.plotting.errors import plot_backtest
 from keras_ts.saving.card import HEADINGS
 
 

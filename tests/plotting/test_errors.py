@@ -10,7 +10,7 @@ import pytest
 
 from backtest_helpers import run
 from keras_ts import course_series, plot_backtest
-from keras_ts.plotting.backtest import plot_errors
+from keras_ts.plotting.errors import plot_errors
 
 
 def table(steps, columns=()):

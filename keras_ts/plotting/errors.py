@@ -1,4 +1,4 @@
-"""``plot_backtest`` and, for a scorecard, ``plot_errors``: the error at each step ahead."""
+"""``plot_backtest``, and the pictures of reports: errors by step, and by shuffled column."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,17 +7,20 @@ import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.plotting.axes import (
+    ALARM,
     MODEL,
     QUIET,
     Path,
-    finished_axes,
+    finished,
     ink,
     own_axes,
-    ready_axes,
+    ready,
     written,
 )
 from keras_ts.plotting.series import numbers
 
+# Inches for one column and for what lies around them.
+_EACH, _AROUND = 0.32, 1.0
 _NAMES = {"mae": "mean absolute error (MAE)", "mase": "mean absolute scaled error (MASE)"}
 
 
@@ -67,7 +70,7 @@ def plot_backtest(backtest: Any, *, ax: Any = None, filepath: Path = None) -> An
         errors /= scales
     errors[~observed] = 0.0
     drawn_steps, places = np.unique(steps, return_inverse=True)
-    ax = ready_axes(ax)
+    ax = ready(ax)
     for number, fold in enumerate(np.unique(folds)):
         rows = folds == fold
         means = _means(errors[rows], observed[rows], places[rows], len(drawn_steps))
@@ -86,7 +89,7 @@ def plot_backtest(backtest: Any, *, ax: Any = None, filepath: Path = None) -> An
     # Above the highest line is room for the legend.
     ax.set_ylim(0, 1.2 * ax.get_ylim()[1])
     ax.legend(frameon=False, fontsize="small", loc="upper center", ncols=3)
-    return finished_axes(ax, filepath)
+    return finished(ax, filepath)
 
 
 def _means(errors: Array, observed: BoolArray, places: IntArray, steps: int) -> Array:
@@ -116,4 +119,60 @@ def plot_errors(
     # Above the highest marker, so that none is cut off.
     ax.set_ylim(0, 1.08 * highest or 1.0)
     ax.legend(frameon=False, loc="best")
-    return finished_axes(ax, filepath)
+    return finished(ax, filepath)
+
+
+def draw_importance(
+    labels: Sequence[str],
+    increase: Array,
+    low: Array,
+    high: Array,
+    remarks: Sequence[str],
+    error: str,
+    *,
+    ax: Any = None,
+    filepath: Path = None,
+) -> Any:
+    """Draw a point and an interval for each column, the first one on top.
+
+    The colour says on which side of 0 the interval lies. A point without an interval is hollow.
+
+    ``increase`` and the ends of its interval are shares, NaN for none. A remark stands in place of
+    its column's point. A new figure is as high as the columns ask.
+    """
+    axes = ready(ax)
+    if ax is None:
+        axes.figure.set_figheight(max(_EACH * (len(labels) + 1) + _AROUND, 2))
+    increase, low, high = (100 * np.asarray(part, np.float64) for part in (increase, low, high))
+    places = np.arange(len(labels))
+    points: dict[str, Any] = {}
+    axes.plot([0, 0], [-0.5, len(labels) - 0.5], color=QUIET, linewidth=0.9, zorder=0)
+    for place, remark in zip(places.tolist(), remarks, strict=True):
+        if remark:
+            axes.text(0, place, f"  {remark}", color=ink(), fontsize="small", va="center")
+            continue
+        verdict, color = _verdict(low[place], high[place])
+        axes.plot([low[place], high[place]], [place, place], color=color, linewidth=1.6)
+        face = "none" if np.isnan(low[place]) else color
+        (point,) = axes.plot(
+            increase[place], place, color=color, marker="o", linestyle="", markerfacecolor=face
+        )
+        points.setdefault(verdict, point)
+    axes.set_yticks(places, [written(label) for label in labels])
+    # Above the first column is a row for the legend.
+    axes.set_ylim(len(labels) - 0.5, -1.5 if points else -0.5)
+    if points:
+        axes.legend(
+            points.values(), points, frameon=False, fontsize="small", loc="upper right", ncols=4
+        )
+    axes.set_xlabel(f"increase of the {error} when shuffled (%)")
+    return finished(axes, filepath)
+
+
+def _verdict(low: float, high: float) -> tuple[str, str]:
+    """Return what an interval says, and the color for it."""
+    if np.isnan(low):
+        return "too few for an interval", ink()
+    if low > 0:
+        return "matters", MODEL
+    return ("misleads", ALARM) if high < 0 else ("cannot be told from noise", QUIET)
