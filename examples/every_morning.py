@@ -54,7 +54,7 @@ def morning(day: pd.Timestamp, table: pd.DataFrame, plan: pd.DataFrame, folder: 
             predictions = model.predict(held_out, verbose=0)
             return held_out.align(predictions, quantiles=(0.1, 0.5, 0.9))
 
-        report = kt.compare(new, before, latest, baselines=[served], period=7)
+        report = kt.compare(new, before, latest, baselines=[served])
         if report.table["skill"][0] > 0:
             kt.save_model(new, path, report=report)
             log["model"] = "swapped"
@@ -78,13 +78,12 @@ def first_model(table: pd.DataFrame, start: pd.Timestamp, path: Path, horizon: i
     """Train a model, judge it on the sixty days before the first morning, and save it."""
     borders = [start - 90 * DAY, start - 60 * DAY]
     preset = kt.from_preset("seasonal_gru", period=7, minimum=0, quantiles=(0.1, 0.5, 0.9))
-    windows = preset.windows_for(
+    train, band, held_out = preset.split(
         table, horizon, at=borders, target_columns="units", id_column="store", time_column="day",
         future_columns="promotion", static_columns="type", calendar="year",
     )  # fmt: skip
-    train, band, held_out = windows.split(table, at=borders)
     model = kt.calibrate(preset.fit(train, verbose=0), band)
-    kt.save_model(model, path, report=kt.compare(model, train, held_out, period=7))
+    kt.save_model(model, path, report=kt.compare(model, train, held_out))
 
 
 def main() -> None:

@@ -39,10 +39,9 @@ def main() -> None:
     # the names. The time of year is known ahead.
     borders = ["1988-01-01", "1994-01-01"]
     preset = from_preset("smooth_gru", quantiles=(0.1, 0.5, 0.9))
-    windows = preset.windows_for(
+    train, calibration, held_out = preset.split(
         table, HORIZON, at=borders, target_columns="co2", time_column="week", calendar="year"
     )
-    train, calibration, held_out = windows.split(table, at=borders)
     model = preset.fit(train, validation_data=calibration, verbose=2)
     plot_history(model.history, metric="mae", filepath=OUT / "history.png")
 
