@@ -115,6 +115,13 @@ def test_positions_and_several_targets():
     np.testing.assert_array_equal(values, forecasts)
 
 
+def test_a_position_between_two_rows_is_none():
+    held = WindowedSeries(4, 2).split(np.arange(60.0), at=50)[1]
+    table = held.align(np.zeros((held.num_windows, 2)))
+    with pytest.raises(ValueError, match="it forecasts none of the targets that are judged"):
+        on_windows("it", {**table, "target": table["target"] + 0.5}, JudgedWindows("v", held))
+
+
 def test_a_target_without_a_forecast_counts_for_nobody(held):
     train = WINDOWS.split(shops(), at=-12)[0]
     forecasts = numbered(held)

@@ -31,3 +31,9 @@ def test_a_row_that_stands_twice_is_named(rows):
         assert twice is None
     else:
         assert rows.count(rows[twice]) > 1
+
+
+def test_a_missing_time_is_no_row():
+    for times in (np.array([1.0, np.nan]), np.array(["2024-01-01", "NaT"], "M8[D]")):
+        rows = Rows(np.zeros(2, np.int64), times)
+        assert rows.locate(np.array([0, 0, -1]), times[[1, 0, 0]]).tolist() == [-1, 0, -1]
