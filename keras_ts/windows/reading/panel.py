@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts._typing import IntArray
 from keras_ts.windows.arithmetic.categories import collapsed, made_columns
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.reading.arrays import Arrays
@@ -149,9 +150,14 @@ class Panel:
         return list(range(len(self._flat.lengths)) if labels is None else labels)
 
     @property
+    def lengths(self) -> IntArray:
+        """Number of rows of each series."""
+        return self._flat.given_lengths
+
+    @property
     def num_rows(self) -> int:
         """Number of rows of all series."""
-        return int(self._flat.given_lengths.sum())
+        return int(self.lengths.sum())
 
     @property
     def roles(self) -> dict[str, list[Any]]:
@@ -268,7 +274,7 @@ class Panel:
         return f"<p>{html.escape(self._heading())}</p><table><tbody>{rows}</tbody></table>"
 
     def _heading(self) -> str:
-        lengths = self._flat.given_lengths
+        lengths = self.lengths
         each = ""
         if len(lengths) > 1:
             shortest, longest = f"{lengths.min():,}", f"{lengths.max():,}"
