@@ -30,8 +30,8 @@ from keras_ts.interface import Interface
 from keras_ts.windows.reading.common_grid import on_common_grid
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.frames import is_frame
-from keras_ts.windows.reading.panel import Panel
-from keras_ts.windows.reading.reader import read_panel, with_columns
+from keras_ts.windows.reading.panel import given_of, with_columns
+from keras_ts.windows.reading.reader import read_panel
 from keras_ts.windows.reading.stored import StoredPanel
 
 
@@ -81,8 +81,7 @@ class Prepared:
         settings = interface.windows
         steps = settings.horizon if steps is None else steps
         interface.check_forecaster()
-        source = matched(series, interface)
-        series = series.given if isinstance(series, Panel) else series
+        source, series = matched(series, interface), given_of(series)
         panel = _read(source, interface)
         columns = panel.columns.with_calendar(settings.calendar_columns)
         interface.check_columns(columns)
