@@ -21,8 +21,7 @@ from keras_ts.checks.leakage_report import LeakageReport
 from keras_ts.checks.plausible import KINDS
 from keras_ts.interface import Interface
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.reading.panel import table_of
-from keras_ts.windows.reading.reader import with_columns
+from keras_ts.windows.reading.panel import table_of, with_columns
 from keras_ts.windows.windowed_series import WindowedSeries
 
 Predict = Callable[[Any], Any]

@@ -24,6 +24,7 @@ from keras_ts.presets.description import RecurrentPreset
 from keras_ts.presets.recipe import Recipe
 from keras_ts.saving.save import save_model
 from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.reading.panel import Panel
 
 # An 80 % band about the median.
 _LEVELS, _COVERAGE = (0.1, 0.5, 0.9), 0.8
@@ -45,7 +46,15 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
         raise UserError("--seed must lie between 0 and 2**32 - 1.")
     keras.utils.set_random_seed(arguments.seed)
     try:
-        preset, season, parts = _prepared(arguments, series)
+        panel = Panel(
+            series,
+            target_columns=arguments.target,
+            future_columns=arguments.future or None,
+            static_columns=arguments.static or None,
+            id_column=arguments.id,
+            time_column=arguments.time,
+        )
+        preset, season, parts = _prepared(arguments, panel)
         train, calibration, held_out = parts
         # Whatever the preset, errors are scaled by one season, so that runs can be compared.
         period = season if arguments.period or season > 1 else None
@@ -54,7 +63,7 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
         # A season that reaches back too far is refused before anything is trained, and so is a plan
         # that lacks rows, by the model that is not trained yet.
         compare(None, train, held_out, period=period)
-        forecast(trial, series, future=plan, incomplete="nan")
+        forecast(trial, panel, future=plan, incomplete="nan")
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise UserError(" ".join(str(error).split())) from None
     say(
@@ -94,7 +103,7 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
         say(worst_series(scores, path))
 
     save_model(model, arguments.out / "model.keras", report=report)
-    ahead = forecast(model, series, future=plan, incomplete="nan")
+    ahead = forecast(model, panel, future=plan, incomplete="nan")
     ahead.to_csv(arguments.out / "forecast.csv", index=False)
     _draw(arguments, series, ahead)
     _say_what_is_missing(arguments, ahead)
@@ -105,20 +114,13 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
 
 
 def _prepared(
-    arguments: argparse.Namespace, series: Any
+    arguments: argparse.Namespace, panel: Panel
 ) -> tuple[RecurrentPreset, int, tuple[WindowDataset, ...]]:
     """Return the preset, the rows in a season, and the parts to train, calibrate and judge on."""
-    columns: dict[str, Any] = {
-        "target_columns": arguments.target,
-        "future_columns": arguments.future or None,
-        "static_columns": arguments.static or None,
-        "calendar": arguments.calendar or None,
-        "id_column": arguments.id,
-        "time_column": arguments.time,
-    }
-    season = arguments.period or suggested_period(series, arguments.horizon, **columns)
+    calendar = {"calendar": arguments.calendar or None}
+    season = arguments.period or suggested_period(panel, arguments.horizon)
     if arguments.preset is None:
-        choice = choose_preset(series, arguments.horizon, period=arguments.period, **columns)
+        choice = choose_preset(panel, arguments.horizon, period=arguments.period, **calendar)
         preset = choice.preset
         say(f"The preset is {choice}")
     else:
@@ -134,31 +136,24 @@ def _prepared(
     if arguments.epochs is not None:
         recipe = replace(recipe, epochs=arguments.epochs, least_updates=0)
     preset = replace(preset, recipe=recipe)
-    at = _borders(arguments, series)
+    at = _borders(arguments, panel)
     settings: dict[str, Any] = {"window": arguments.window} if arguments.window else {}
     windows = preset.windows_for(
-        series,
-        arguments.horizon,
-        at=at,
-        seed=arguments.seed,
-        **columns,
-        **settings,
+        panel, arguments.horizon, at=at, seed=arguments.seed, **calendar, **settings
     )
-    return preset, season, windows.split(series, at=at)
+    return preset, season, windows.split(panel, at=at)
 
 
-def _borders(arguments: argparse.Namespace, series: Any) -> list[Any]:
+def _borders(arguments: argparse.Namespace, panel: Panel) -> list[Any]:
     """Return where the parts to calibrate on and to judge on begin.
 
     With dates, these are dates, the same for all series; else positions from each series' end.
     """
     if arguments.time is not None:
-        rows = np.unique(series[arguments.time].to_numpy())
+        rows = np.unique(panel.table[arguments.time].to_numpy())
         length = len(rows)
-    elif arguments.id is not None:
-        length = int(series[arguments.id].value_counts().max())
     else:
-        length = len(series)
+        length = int(panel.lengths.max())
     judged = max(round(_JUDGED * length), arguments.horizon)
     calibrated = max(round(_CALIBRATED * length), arguments.horizon)
     if judged + calibrated + arguments.horizon >= length:

@@ -118,6 +118,8 @@ def _of_file(file: Path, arguments: argparse.Namespace, words: Sequence[str] = (
     # Read as numbers, the store 007 would become 7, and the year 2024 some nanoseconds.
     texts = dict.fromkeys(words if arguments.time is None else [*words, arguments.time], str)
     read: Any = partial(pd.read_csv, file)
+    # An id is taken as it is written: "NA" is none of pandas's missing ones.
+    kinds = {"dtype": texts, "converters": {} if arguments.id is None else {arguments.id: str}}
     try:
         header = read(header=None, nrows=1, dtype=str).iloc[0]
         as_written: Any = partial(read, index_col=False, usecols=range(len(header)))
@@ -125,13 +127,10 @@ def _of_file(file: Path, arguments: argparse.Namespace, words: Sequence[str] = (
             # Lines are longer than the header, such as by a comma at their end, and pandas takes
             # their first values for an index.
             _refuse_more(read(dtype=texts), file)
-            read = partial(read, index_col=False)
-            table = as_written(dtype=texts)
-        else:
-            table = read(dtype=texts)
-        if arguments.id in table:  # As it is written: the id "NA" is none of pandas's missing ones.
-            ids = read(usecols=[arguments.id], dtype=str, keep_default_na=False)
-            table[arguments.id] = ids[arguments.id].where(ids[arguments.id] != "")
+            read = as_written
+        table = read(**kinds)
+        if arguments.id in table:
+            table[arguments.id] = table[arguments.id].where(table[arguments.id] != "")
     except FileNotFoundError:
         raise UserError(f"{file}: there is no such file.") from None
     except (OSError, ValueError) as error:

@@ -24,8 +24,7 @@ from keras_ts.interface import Interface
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.flat_series import missing_rows
 from keras_ts.windows.reading.frames import is_frame
-from keras_ts.windows.reading.panel import Panel
-from keras_ts.windows.reading.reader import with_columns
+from keras_ts.windows.reading.panel import given_of, with_columns
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.windowed_series import WindowedSeries
 
@@ -161,8 +160,7 @@ class Prepared:
         interface.check_forecaster()
         history = History.of(series, interface, incomplete)
         plan = Plan.of(future, history, steps, start, incomplete)
-        given = series.given if isinstance(series, Panel) else series
-        return cls(given, history, plan, incomplete)
+        return cls(given_of(series), history, plan, incomplete)
 
     def parts(self) -> Iterator[tuple[History, dict[str, Array]]]:
         """Yield the last rows of some series at a time, with the model's inputs in its precision.

@@ -11,7 +11,7 @@ from keras_ts.interface import Interface
 from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.frames import is_frame, open_frame
-from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.panel import Panel, source_of, with_columns
 from keras_ts.windows.reading.read_once import Frames
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.reading.timestamps import as_column
@@ -24,8 +24,8 @@ def matched(series: Any, interface: Interface) -> Any:
     if columns is not None:
         needed = collapsed((*columns.read, *columns.static), interface.windows.categories)
     if isinstance(series, Panel):
-        series.named(interface.windows, among=needed)
-        series = series.source
+        with_columns(interface.windows, series, among=needed)
+        series = source_of(series, interface.windows)
     named = isinstance(series, Frames | StoredPanel) or is_frame(series)
     if needed is None or not named or not all(isinstance(name, str) for name in needed):
         return series

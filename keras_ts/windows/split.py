@@ -27,7 +27,7 @@ from keras_ts.windows.spec import WindowSpec
 def all_windows(panel: FlatSeries, spec: WindowSpec) -> WindowRanges:
     """Return all windows of the panel, except those that ``spec.missing`` leaves out."""
     ranges = layout(panel.offsets, panel.gaps, spec.geometry)
-    if not spec.handling.filters or panel.values.dtype.kind != "f":
+    if not spec.handling.filters or panel.values.dtype.kind != "f" or panel.checked:
         return ranges
     return without_missing(panel, spec, ranges, inputs=not spec.handling.inputs)
 

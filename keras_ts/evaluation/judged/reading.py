@@ -368,10 +368,15 @@ def filled(past: Array) -> Array:
     stays as it is.
     """
     present = np.isfinite(past)
-    steps = np.where(present, np.arange(past.shape[1])[:, None], -1)
-    before = np.maximum.accumulate(steps, axis=1)
-    first = present.argmax(axis=1)[:, None]
-    return np.take_along_axis(past, np.where(before < 0, first, before), axis=1)
+    lacking = np.flatnonzero(~present.all(axis=tuple(range(1, past.ndim))))
+    made = past.copy()
+    if len(lacking):
+        past, present = past[lacking], present[lacking]
+        steps = np.where(present, np.arange(past.shape[1])[:, None], -1)
+        before = np.maximum.accumulate(steps, axis=1)
+        first = present.argmax(axis=1)[:, None]
+        made[lacking] = np.take_along_axis(past, np.where(before < 0, first, before), axis=1)
+    return made
 
 
 def periods_back(ahead: IntArray, period: int) -> IntArray:

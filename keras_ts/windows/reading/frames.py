@@ -138,14 +138,16 @@ def numbered_ids(column: Any) -> tuple[list[Any], IntArray]:
     """Return the ids of a column in order of first occurrence, and the number of each row's id."""
     import narwhals as nw
 
-    present = len(column) and not column.null_count()
     # Libraries do not find their timestamps by Python's values, which have another unit.
-    if present and column.dtype.is_temporal() and column.to_numpy().dtype.kind in "mM":
-        first, codes = alike([column.to_numpy()])
-        return ids_of(column[first]), codes
-    if not present or column.dtype.is_temporal() or column.dtype in (nw.Object, nw.Decimal):
-        return numbered(ids_of(column), f"id_column={column.name!r}")
-    return Numbered.of(column)
+    if column.dtype.is_temporal() and not column.null_count():
+        if column.to_numpy().dtype.kind in "mM":
+            first, codes = alike([column.to_numpy()])
+            return ids_of(column[first]), codes
+    elif len(column) and column.dtype not in (nw.Object, nw.Decimal):
+        labels, codes = Numbered.of(column)
+        if (codes >= 0).all():
+            return labels, codes
+    return numbered(ids_of(column), f"id_column={column.name!r}")
 
 
 def ids_of(column: Any) -> list[Any]:

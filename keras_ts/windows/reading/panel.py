@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts._typing import IntArray
 from keras_ts.windows.arithmetic.categories import collapsed, made_columns
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.reading.arrays import Arrays
@@ -79,6 +80,8 @@ class Panel:
             missing; a series has two rows at one time; or a static column changes.
     """
 
+    _source: Frames | Arrays | StoredPanel
+
     def __init__(
         self,
         table: Any,
@@ -101,7 +104,7 @@ class Panel:
             missing="keep",
         )
         if isinstance(table, Panel):
-            spec, table = table.named(spec), table.source
+            spec, table = with_columns(spec, table), table._source
         if isinstance(table, StoredPanel):
             spec = _as_stored(spec, table)
         elif is_frame(table):
@@ -112,23 +115,12 @@ class Panel:
         self._spec, self._source = spec, source_of(table, spec)
         self._flat: FlatSeries = self._source.read(spec)
 
-    @property
-    def source(self) -> Frames | Arrays | StoredPanel:
-        """What reads the table by the settings of windows."""
-        return self._source
-
-    @property
-    def given(self) -> Any:
-        """The table, as it was given."""
-        source = self._source
-        return source if isinstance(source, StoredPanel) else source.given
-
     @cached_property
     def table(self) -> Any:
         """The table, its rows sorted by series and time."""
         rows, source = self._flat.row_order, self._source
         if rows is None or not isinstance(source, Frames):
-            return self.given
+            return given_of(self)
         begins = concatenated_offsets([len(table) for table in source.tables])
         tables = [
             table[rows[begin:end] - begin].to_native()
@@ -149,9 +141,14 @@ class Panel:
         return list(range(len(self._flat.lengths)) if labels is None else labels)
 
     @property
+    def lengths(self) -> IntArray:
+        """Number of rows of each series."""
+        return self._flat.given_lengths
+
+    @property
     def num_rows(self) -> int:
         """Number of rows of all series."""
-        return int(self._flat.given_lengths.sum())
+        return int(self.lengths.sum())
 
     @property
     def roles(self) -> dict[str, list[Any]]:
@@ -212,28 +209,6 @@ class Panel:
             if name not in others
         }
 
-    def named(self, spec: Spec, among: Sequence[Any] | None = None) -> Spec:
-        """Return settings with the columns of the panel, or refuse settings that name others.
-
-        Args:
-            spec: The settings.
-            among: The columns of the panel that count. Defaults to None: all.
-        """
-        taken: dict[str, Any] = {}
-        for name in OF_THE_TABLE:
-            ours, theirs = self._named(name, among), getattr(spec, name)
-            if theirs is None:
-                taken |= {} if ours is None else {name: ours}
-            elif self._comparable(ours) != self._comparable(theirs) and (
-                ours is not None or name in ("id_column", "time_column")
-            ):
-                made = f"with {name}={_checks.shown(ours)}" if ours is not None else "without it"
-                raise ValueError(
-                    f"{name}={_checks.shown(theirs)} disagrees with the Panel, which was made "
-                    f"{made}. Leave {name} out, or make a Panel with it."
-                )
-        return replace(spec, **taken) if taken else spec
-
     def _named(self, name: str, among: Sequence[Any] | None) -> Any:
         """Return what the panel names, in all columns or in some."""
         ours = getattr(self._spec, name)
@@ -268,7 +243,7 @@ class Panel:
         return f"<p>{html.escape(self._heading())}</p><table><tbody>{rows}</tbody></table>"
 
     def _heading(self) -> str:
-        lengths = self._flat.given_lengths
+        lengths = self.lengths
         each = ""
         if len(lengths) > 1:
             shortest, longest = f"{lengths.min():,}", f"{lengths.max():,}"
@@ -330,6 +305,38 @@ def _as_stored(spec: WindowSpec, store: StoredPanel) -> WindowSpec:
     )
 
 
+def with_columns(spec: Spec, series: Any, among: Sequence[Any] | None = None) -> Spec:
+    """Return settings with the columns of a panel, or refuse settings that name others.
+
+    Args:
+        spec: The settings.
+        series: A panel; for anything else, the settings are returned as they are.
+        among: The columns of the panel that count. Defaults to None: all.
+    """
+    if not isinstance(series, Panel):
+        return spec
+    taken: dict[str, Any] = {}
+    for name in OF_THE_TABLE:
+        ours, theirs = series._named(name, among), getattr(spec, name)
+        if theirs is None:
+            taken |= {} if ours is None else {name: ours}
+        elif series._comparable(ours) != series._comparable(theirs) and (
+            ours is not None or name in ("id_column", "time_column")
+        ):
+            made = f"with {name}={_checks.shown(ours)}" if ours is not None else "without it"
+            raise ValueError(
+                f"{name}={_checks.shown(theirs)} disagrees with the Panel, which was made {made}. "
+                f"Leave {name} out, or make a Panel with it."
+            )
+    return replace(spec, **taken) if taken else spec
+
+
+def given_of(series: Any) -> Any:
+    """Return what a panel was made of, in the order of its rows; anything else as it is."""
+    source = series._source if isinstance(series, Panel) else series
+    return source.given if isinstance(source, Frames | Arrays) else source
+
+
 def table_of(series: Any) -> Any:
     """Return the table of a panel, and anything else as it is."""
     return series.table if isinstance(series, Panel) else series
@@ -338,7 +345,7 @@ def table_of(series: Any) -> Any:
 def source_of(series: Any, spec: WindowSpec) -> Any:
     """Return what reads a series by the settings of windows."""
     if isinstance(series, Panel):
-        return series.source
+        return series._source
     if isinstance(series, Frames | Arrays | StoredPanel):
         return series
     return Frames(series, spec) if is_frame(series) else Arrays(series, spec)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from keras_ts._typing import Array, IntArray
+from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.categories import Categories, collapsed, expanded
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.arithmetic.inferring import disorder
@@ -206,20 +206,25 @@ class _Series(NamedTuple):
     @classmethod
     def of_ids(cls, column: Any) -> Self:
         """Read a column of ids."""
-        missing = column.is_null().to_numpy()
-        if column.dtype.is_float():
-            missing = missing | np.isnan(column.to_numpy())
-        if missing.any():
+        labels, codes = numbered_ids(column)
+        first = np.zeros(len(labels), np.int64)
+        first[codes[::-1]] = np.arange(len(codes))[::-1]
+        if _missing(column[first]).any():
+            missing = _missing(column)
             count = int(missing.sum())
             raise ValueError(
                 f"id_column={column.name!r} has {count} missing value{'s' * (count > 1)}, the "
                 f"first in row {int(missing.argmax())}. Fill in the id of every row, or drop such "
                 "rows."
             )
-        labels, codes = numbered_ids(column)
         lengths = np.bincount(codes, minlength=len(labels))
         rows = None if (codes[1:] >= codes[:-1]).all() else np.argsort(codes, kind="stable")
         return cls(rows, concatenated_offsets(lengths), tuple(labels))
+
+
+def _missing(ids: Any) -> BoolArray:
+    missing: BoolArray = ids.is_null().to_numpy()
+    return missing | np.isnan(ids.to_numpy()) if ids.dtype.is_float() else missing
 
 
 def _column_names(tables: list[Any], spec: WindowSpec) -> list[str]:

@@ -1,14 +1,12 @@
 """``read_panel``: reads whatever the user passed as a series."""
 
-from typing import Any, TypeVar
+from typing import Any
 
 from keras_ts.windows.reading.calendar import with_calendar
 from keras_ts.windows.reading.flat_series import FlatSeries, check_values
-from keras_ts.windows.reading.panel import Panel, source_of
+from keras_ts.windows.reading.panel import source_of, with_columns
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.spec import WindowSpec
-
-Spec = TypeVar("Spec", bound=WindowSpec)
 
 
 def read_panel(series: Any, spec: WindowSpec, check: bool = True) -> FlatSeries:
@@ -16,8 +14,7 @@ def read_panel(series: Any, spec: WindowSpec, check: bool = True) -> FlatSeries:
 
     With ``check=False`` values that are missing or infinite are let through.
     """
-    if isinstance(series, Panel):
-        spec = series.named(spec)
+    spec = with_columns(spec, series)
     source = source_of(series, spec)
     flat = source.read(spec)
     stored = isinstance(source, StoredPanel)
@@ -25,8 +22,3 @@ def read_panel(series: Any, spec: WindowSpec, check: bool = True) -> FlatSeries:
     if check and (stored or spec.handling.filters or not flat.on_disk):
         check_values(flat, spec.handling)
     return flat if stored or spec.calendar is None else with_calendar(flat, spec)
-
-
-def with_columns(spec: Spec, series: Any) -> Spec:
-    """Return settings with the columns of a panel, or refuse settings that name others."""
-    return series.named(spec) if isinstance(series, Panel) else spec

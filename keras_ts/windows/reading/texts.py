@@ -37,14 +37,14 @@ class Numbered(NamedTuple):
         if column.implementation.is_pandas():
             codes, labels = native.factorize()
             labels = labels.tolist()
-            if native.dtype == object and column.dtype == nw.String and labels:
+            if native.dtype == object and column.dtype == nw.String:
                 # pandas takes texts that differ only behind a null character for one.
-                again = np.array([*labels, None], dtype=object)[codes]
-                if (again[codes >= 0] != native.to_numpy()[codes >= 0]).any():
+                texts = native.to_numpy()
+                other = np.flatnonzero(np.array([*labels, None], dtype=object)[codes] != texts)
+                if (codes[other] >= 0).any():
                     places: dict[Any, int] = {}
                     rows = np.flatnonzero(codes >= 0)
-                    texts = native.to_numpy()[rows]
-                    codes[rows] = [places.setdefault(text, len(places)) for text in texts]
+                    codes[rows] = [places.setdefault(text, len(places)) for text in texts[rows]]
                     labels = list(places)
             return cls(labels, codes.astype(np.int64, copy=False))
         labels = column.drop_nulls().unique(maintain_order=True).to_list()
