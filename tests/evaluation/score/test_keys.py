@@ -59,7 +59,7 @@ FREQUENCIES = {
         "2024-03-20", periods=40, tz="Europe/Berlin"
     ),
     "quarters of an hour": pd.date_range("2024-03-20", periods=40, freq="15min"),
-    "numbers": np.arange(40) * 0.1,
+    "numbers": np.arange(40) * 5.0,
 }
 
 

@@ -2,12 +2,13 @@
 
 import re
 
+import keras
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 
-from keras_ts import RecurrentPreset, WindowedSeries, calendar_features, forecast
+from keras_ts import WindowedInput, WindowedSeries, calendar_features, forecast
 
 WINDOWS = WindowedSeries(2, id_column="id", time_column="t", target_columns="y", missing="mask")
 RNG = np.random.default_rng(0)
@@ -187,12 +188,16 @@ def test_numbers_and_few_rows_have_the_steps_alone(times):
     assert "no step is regular" in message
 
 
-def test_a_model_of_a_kind_that_went_says_so_in_a_forecast():
+def test_a_model_of_a_kind_that_went_loads_and_says_so_in_a_forecast(tmp_path):
     days = table(HOURS[:20]).drop(columns="note")
     dataset = WINDOWS.build(days)
-    model = RecurrentPreset(units=(2,)).build(dataset)
-    for layer in model.layers:
-        if hasattr(layer, "carried"):
-            object.__setattr__(layer.carried, "frequency", "third Friday of the month")
-    with pytest.raises(ValueError, match="'third Friday of the month', which is no frequency"):
+    inputs = keras.Input((2, 1))
+    kind = "third Friday of the month"
+    read = WindowedInput(WINDOWS, columns=dataset.columns, frequency=kind)(inputs)
+    keras.Model(inputs, keras.layers.Dense(1)(keras.layers.Flatten()(read))).save(
+        tmp_path / "model.keras"
+    )
+    model = keras.saving.load_model(tmp_path / "model.keras")
+    message = "which is no frequency of keras_ts any more"
+    with pytest.raises(ValueError, match=rf"'{kind}', {message}"):
         forecast(model, days)
