@@ -11,6 +11,7 @@ import pytest
 import forks
 from helpers import BACKEND
 from keras_ts.__main__ import main
+from keras_ts.windows.reading.read_once import Frames
 
 TURKU = r"$\Turku$"  # No formula, though matplotlib would read it as one.
 
@@ -107,7 +108,23 @@ def test_a_panel_with_dates_and_a_plan(folder, monkeypatch, capsys, tmp_path):
         "--target sold --time day --id city --future promotion --static type --calendar week "
         "--period 7 --window 14 --horizon 7 --epochs 1 --minimum -1"
     )
+    files, frames = [], []
+    read_csv, opened = pd.read_csv, Frames.__init__
+
+    def reading(file, **settings):
+        files.append(settings.get("nrows"))
+        return read_csv(file, **settings)
+
+    def opening(self, *arguments, **settings):
+        frames.append(arguments)
+        opened(self, *arguments, **settings)
+
+    monkeypatch.setattr(pd, "read_csv", reading)
+    monkeypatch.setattr(Frames, "__init__", opening)
     assert call(monkeypatch, folder, "cities.csv", options, "--out", tmp_path) == 0
+    monkeypatch.undo()
+    # The file and its frame are read once; before that, its header and its first line.
+    assert (files, len(frames)) == ([1, 1, 1, None], 1)
     printed = capsys.readouterr().out
     assert "12 rows at the end have no value yet: the plan that the forecast follows" in printed
     assert "; 1 series without any value left out" in printed
