@@ -20,6 +20,7 @@ from keras_ts._typing import Array, BoolArray
 from keras_ts.forecasting.loop import Loop, Rounds
 from keras_ts.interface import Interface
 from keras_ts.windows.reading.panel import Panel, missing_rows
+from keras_ts.windows.roles import Inputs, as_x
 
 _ATTRIBUTE = "keras_ts_loops"
 # Largest numbers of rows, and of values of ``past``, in a batch.
@@ -74,7 +75,7 @@ def loop_inputs(model: keras.Model, shapes: dict[str, tuple[int, ...]]) -> Any:
     """Return the inputs of a loop, as a dict if there are several."""
     dtype = at_least_float32(model)
     inputs = {part: keras.Input(shape, name=part, dtype=dtype) for part, shape in shapes.items()}
-    return inputs if len(inputs) > 1 else inputs["past"]
+    return as_x(inputs)
 
 
 def predict(run: Run, inputs: dict[str, Array], progress: ProgressBar) -> Array:
@@ -94,7 +95,7 @@ def predict(run: Run, inputs: dict[str, Array], progress: ProgressBar) -> Array:
     outputs: list[Array] = []
     for first in range(0, rows, size):
         batch = {part: _filled(array[first : first + size], size) for part, array in inputs.items()}
-        out = run(batch if len(batch) > 1 else batch["past"])
+        out = run(as_x(batch))
         outputs.append(np.asarray(ops.convert_to_numpy(out))[: rows - first])
         progress.add(len(outputs[-1]))
     return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
@@ -145,7 +146,7 @@ def closed_steps(inputs: dict[str, Array], rounds: Rounds) -> tuple[BoolArray, B
     hollow = closed.copy()
     if not rounds.planned:
         return closed, hollow
-    closed = np.logical_or.reduce(np.isnan(inputs["future"][..., : rounds.planned]), axis=2)
+    closed = np.logical_or.reduce(np.isnan(Inputs.of(inputs).ahead[..., : rounds.planned]), axis=2)
     if rounds.count == 1 or not closed.any():
         return closed, hollow
     present = np.isfinite(inputs["past"][..., rounds.target_places])

@@ -30,7 +30,7 @@ def matched(series: Any, interface: Interface) -> Any:
     columns = interface.columns
     if columns is None or not (is_frame(series) or isinstance(series, StoredPanel)):
         return series
-    needed = collapsed((*columns.read, *columns.static), interface.windows.categories)
+    needed = collapsed(columns.table, interface.windows.categories)
     if not all(isinstance(name, str) for name in needed):
         return series
     if isinstance(series, StoredPanel):

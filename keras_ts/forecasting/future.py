@@ -38,9 +38,8 @@ def inputs_of(
     inputs = {"past": past}
     if ahead:
         inputs["future"] = np.concatenate(ahead, axis=2)
-    if history.panel.static is not None:
-        inputs["static"] = history.panel.static[history.chosen]
-    return inputs
+    constant = history.panel.by_series.items()
+    return inputs | {part: values[history.chosen] for part, values in constant}
 
 
 def _calendar(

@@ -276,8 +276,7 @@ def _values_of(
 
 def _static_names(windows: WindowSpec, table: Any) -> list[str]:
     """Return the static columns that a table of the plan has, though the series have them."""
-    named: Any = windows.static_columns or ()
-    return [name for name in named if name in table.columns]
+    return [str(name) for name in windows.per_series if name in table.columns]
 
 
 def _check_static(tables: list[Any], titles: list[str], series: IntArray, history: History) -> None:

@@ -85,7 +85,7 @@ class Prepared:
         check_future(future, panel, settings)
         following = Following.of(panel, settings.gap, rounds.steps)
         planned = None
-        if panel.columns.future and len(history.chosen):
+        if panel.columns.planned and len(history.chosen):
             planned = values_ahead(future, history, following, steps, rounds.steps, incomplete)
         return cls(
             interface, series, panel, history, following, rounds, steps, planned, start, incomplete

@@ -8,7 +8,7 @@ dataset is refused: it would be ignored without a word, or end in an error of Ke
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -73,7 +73,7 @@ class Requirements:
         own_constants: Constants of the own columns; None without a dataset, as for the next two.
         target_constants: Constants of the targets of a step.
         ahead_constants: Constants of the columns known ahead.
-        static_constants: Constants of the static columns; None if there are none.
+        series_constants: Constants of each input that is one row per series, by name.
         own_step: The smallest mean absolute step of a series in one of the own columns; None
             without a dataset.
         units: For each target of a step, the unit of the effect of columns known ahead. None for
@@ -101,7 +101,7 @@ class Requirements:
     own_constants: Constants | None = None
     target_constants: Constants | None = None
     ahead_constants: Constants | None = None
-    static_constants: Constants | None = None
+    series_constants: dict[str, Constants] = field(default_factory=dict)
     own_step: float | None = None
     units: tuple[float, ...] | None = None
     events: Literal["constant", "by_step"] | None = None
@@ -167,14 +167,17 @@ def required_by(
         settings, window=windows.window, features=None if columns.plain else len(columns.past),
         steps=windows.horizon, targets=tuple(map(columns.own.index, columns.targets)),
         gap=windows.gap, shape=(*horizon, *columns.target_shape) or (1,),
-        own=columns.own, ahead=columns.future, calendar=columns.calendar,
+        own=columns.own, ahead=columns.ahead, calendar=columns.calendar,
         seasons=(
             _seasons(panel, windows.window * windows.sampling_rate)
             if constants.num_series == 1 and columns.calendar else ()
         ),
         own_constants=past[columns.own], target_constants=past[columns.targets],
-        ahead_constants=ahead[columns.future],
-        static_constants=constants.static and _constants(constants.static, constant=_IGNORED),
+        ahead_constants=ahead[columns.ahead],
+        series_constants={
+            part: _constants(of_part, constant=_IGNORED)
+            for part, of_part in constants.by_series.items()
+        },
         own_step=float(constants.smallest_steps[list(columns.own)].min()),
         units=past[columns.targets].std if constants.num_series == 1 else None,
         events=_events(settings, windows, constants.num_series),
@@ -191,7 +194,7 @@ def _seasons(panel: Panel, rows: int) -> tuple[int, ...]:
     """Return the places in ``future`` of calendar columns whose cycle takes more than some rows."""
     columns = panel.columns
     calendar = panel.values[:, -columns.calendar :]
-    first, places = len(columns.future) - columns.calendar, []
+    first, places = len(columns.planned), []
     for place in range(0, columns.calendar, 2):
         angles = np.arctan2(calendar[:, place], calendar[:, place + 1])
         # The angle jumps where dates are left out; the median does not see it.

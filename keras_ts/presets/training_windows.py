@@ -14,13 +14,12 @@ from keras_ts.windows.arithmetic.season import season_beyond
 from keras_ts.windows.missing import HANDLING
 from keras_ts.windows.reading.panel import Panel, lacking_rows
 from keras_ts.windows.reading.reader import read_panel
+from keras_ts.windows.spec import COLUMN_SETTINGS
 from keras_ts.windows.split import Part
 from keras_ts.windows.windowed_series import WindowedSeries
 
 # The settings by which a table is read, however long the windows are.
-_OF_THE_TABLE = (
-    "target_columns", "future_columns", "static_columns", "categories", "id_column", "time_column",
-)  # fmt: skip
+_OF_THE_TABLE = (*COLUMN_SETTINGS, "categories", "id_column", "time_column")
 # A level and a trend can be told apart from four rows; a season, from two periods and a row.
 _FEWEST_ROWS, _FEWEST_PERIODS = 4, 2
 # A window that must hold a season holds an eighth of it more, which tells this one from the last.
@@ -110,7 +109,7 @@ def _missing(panel: Panel) -> str:
     plan of columns known ahead may have closed steps, even if the table has none.
     """
     holes = not panel.checked and any(rows.any() for _, rows in lacking_rows(panel))
-    several, planned = len(panel.lengths) > 1, bool(panel.columns.future)
+    several, planned = len(panel.lengths) > 1, bool(panel.columns.planned)
     return "mask_targets" if holes or several or planned else "raise"
 
 

@@ -192,7 +192,7 @@ class BatchForecaster:
                     "BatchForecaster sorts them by id and time. Train on windows with id_column "
                     "and time_column."
                 )
-        names = windows.future_columns
+        names = windows.planned
         if names and self._future is None:
             raise ValueError(
                 f"The windows have future_columns={_checks.shown(names)}: append their rows that "

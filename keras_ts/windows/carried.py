@@ -125,10 +125,22 @@ class Carried:
         """
         if self.columns is None:
             return {part: [] for part in PARTS}
-        parts: dict[str, list[Any]] = {**self.columns.by_part(), "past": list(self.columns.read)}
-        parts["future"] = [name for name in parts["future"] if name in self.columns.read]
-        categories = self.windows.categories
-        return {part: collapsed(names, categories) for part, names in parts.items()}
+        table, categories = self.columns.table, self.windows.categories
+        return {
+            part: collapsed([name for name in names if name in table], categories)
+            for part, names in self.columns.by_part().items()
+        }
+
+    @property
+    def read(self) -> list[Any]:
+        """The columns of the table that the model reads, as ``table_columns`` names them."""
+        return collapsed(self.columns.table if self.columns else (), self.windows.categories)
+
+    @property
+    def planned(self) -> list[Any]:
+        """Those of them that a plan has."""
+        ahead = [self.columns.past[place] for place in self.columns.planned] if self.columns else []
+        return collapsed(ahead, self.windows.categories)
 
     def get_config(self) -> dict[str, Any]:
         """Return the settings as plain Python values that JSON takes."""

@@ -15,6 +15,8 @@ from keras_ts.windows.arithmetic.sampler import Remainder
 from keras_ts.windows.missing import HANDLING, Handling
 
 Column = int | str
+# The settings that give columns of a table their roles.
+COLUMN_SETTINGS = ("target_columns", "future_columns", "static_columns")
 
 # More categories are no categories, and a file that holds more is broken or malicious.
 _MOST_CATEGORIES = 1024
@@ -61,7 +63,7 @@ class WindowSpec:
         if self.seed is not None:
             checked["seed"] = _checks.integer("seed", self.seed, 0)
         checked["target_columns"] = _columns("target_columns", self.target_columns)
-        for name in ("future_columns", "static_columns"):
+        for name in COLUMN_SETTINGS[1:]:
             columns = _columns(name, getattr(self, name))
             checked[name] = columns if isinstance(columns, tuple | None) else (columns,)
         for name in ("id_column", "time_column"):
@@ -126,6 +128,16 @@ class WindowSpec:
     def handling(self) -> Handling:
         """What ``missing`` allows."""
         return HANDLING[self.missing]
+
+    @property
+    def planned(self) -> tuple[Any, ...]:
+        """The columns known ahead that a table has, as they are named."""
+        return cast("tuple[Column, ...]", self.future_columns or ())
+
+    @property
+    def per_series(self) -> tuple[Any, ...]:
+        """The columns with one value per series, as they are named."""
+        return cast("tuple[Column, ...]", self.static_columns or ())
 
     @property
     def cycles(self) -> tuple[Cycle, ...]:

@@ -53,10 +53,10 @@ def without_missing(
             return _with_some_targets(panel, values, every, judged)[picked]
         bad = missing_rows(values) if inputs else np.zeros(len(values), bool)
         hit = windows_reading(bad, missing_rows(values, columns.targets), every, judged)
-        if columns.future:
+        if columns.ahead:
             # Also in sequences, covariates are read only after the origin.
             ahead = replace(every, sequence=False)
-            hit |= windows_reading(bad, missing_rows(values, columns.future), ahead, judged)
+            hit |= windows_reading(bad, missing_rows(values, columns.ahead), ahead, judged)
         if spec.handling.masked:
             hit |= _without_a_level(panel, values, every, judged)
         return ~hit[picked]
@@ -93,10 +93,10 @@ def _with_some_targets(panel: Panel, values: Array, geometry: Geometry, count: i
         has_level = windowed_any(column, geometry.window, geometry.sampling_rate)
         kept &= ~has_own | has_level[:count]
         has_target |= has_own
-    if panel.columns.future:
+    if panel.columns.ahead:
         # Also in sequences, covariates are read only after the origin.
         ahead = replace(geometry, sequence=False)
-        unknown = missing_rows(values, panel.columns.future) & finite.any(axis=1)
+        unknown = missing_rows(values, panel.columns.ahead) & finite.any(axis=1)
         kept &= ~windows_reading(nothing, unknown, ahead, count)
     return has_target & kept
 
@@ -251,15 +251,15 @@ def refuse_unlearned(
         cure: First half of the error's last sentence.
     """
     categories = panel.categories or {}
-    static = collapsed(panel.columns.static, categories)
-    varying = [column for column in columns if column not in static]
+    within = collapsed(panel.columns.past, categories)
+    varying = [column for column in columns if column in within]
     learned = _rows(panel, [train]) if varying else None
     judged = _rows(panel, later) if varying else None
     for column in columns:
         for category, name in zip(
             categories[column], made_columns(column, categories[column]), strict=True
         ):
-            if name in panel.columns.static:
+            if column not in within:
                 first = _unlearned_series(panel, name, train, later)
             else:
                 rows = panel.values[:, panel.columns.past.index(name)] == 1

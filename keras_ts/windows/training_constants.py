@@ -17,14 +17,14 @@ class TrainingConstants:
     Attributes:
         past: Mean and standard deviation of each column of ``past``. Values that are not finite are
             left out.
-        static: Mean and standard deviation of each static column over the series; None without any.
+        by_series: The same over the series, of each part that has one row per series.
         smallest_steps: For each column of ``past``, the smallest mean absolute step of a series,
             without those that are constant; 1 if all are.
         num_series: Number of series that the windows come from.
     """
 
     past: tuple[Array, Array]
-    static: tuple[Array, Array] | None
+    by_series: dict[str, tuple[Array, Array]]
     smallest_steps: Array
     num_series: int
 
@@ -45,11 +45,12 @@ class TrainingConstants:
         begins, ends = ranges.rows(source.spec.geometry.span, panel.offsets)
         rows = merged(begins, ends)
         series, first = np.unique(ranges.series, return_index=True)
-        static = None
-        if panel.static is not None:
-            static = moments(panel.static[series], [(0, len(series))])
+        by_series = {
+            part: moments(values[series], [(0, len(series))])
+            for part, values in panel.by_series.items()
+        }
         ends, columns = np.maximum.reduceat(ends, first), np.arange(panel.num_columns)
         steps = mean_absolute_steps(panel.values, begins[first], ends, columns)
         smallest = np.where(steps > 0, steps, np.inf).min(axis=0)
         smallest = np.where(np.isfinite(smallest), smallest, 1.0)
-        return cls(moments(panel.values, rows), static, smallest, len(series))
+        return cls(moments(panel.values, rows), by_series, smallest, len(series))

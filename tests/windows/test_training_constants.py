@@ -33,5 +33,5 @@ def test_rows_behind_the_border_and_static_columns_of_other_series_do_not_count(
     constants = TrainingConstants.of(train)
     read = table[:2, : max(border, 3), 0]
     np.testing.assert_allclose(constants.past, [[read.mean()], [read.std()]], rtol=1e-9)
-    np.testing.assert_allclose(constants.static, [[1.5], [0.5]])
+    np.testing.assert_allclose(constants.by_series["static"], [[1.5], [0.5]])
     assert constants.num_series == 2

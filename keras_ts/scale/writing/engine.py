@@ -84,7 +84,7 @@ def look_at(survey: Survey, rows: Rows, spec: WindowSpec) -> None:
 def read_series(survey: Survey, spec: WindowSpec) -> None:
     """Read the ids and the static columns of all rows into a survey."""
     polars = opened_polars()
-    static: Any = spec.static_columns or ()
+    static = spec.per_series
     names = [spec.id_column, *static]
     series = survey.empty.select(names)
     types = series.schema

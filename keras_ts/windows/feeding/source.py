@@ -19,6 +19,7 @@ from keras_ts.windows.arithmetic.gather import Gather
 from keras_ts.windows.arithmetic.geometry import PickledByFields
 from keras_ts.windows.arithmetic.sampler import BatchSampler
 from keras_ts.windows.reading.panel import Panel, check_values, missing_rows
+from keras_ts.windows.roles import Inputs
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import Part
 from keras_ts.windows.weights import WindowWeights
@@ -120,13 +121,12 @@ class WindowSource(PickledByFields):
     def _assemble(
         self, windows: IntArray, starts: Any, x: Array, y: Array, factor: Array | None = None
     ) -> Any:
-        inputs: Any = x
-        if self.panel.columns.future or self.panel.static is not None:
-            inputs = {"past": x}
-            if self.panel.columns.future:
-                inputs["future"] = self._gather.ahead(starts)
-            if self.panel.static is not None:
-                inputs["static"] = self.panel.static[self.sampler.ranges.series_of(windows)]
+        inputs = x
+        if self._covariates:
+            ahead = self._gather.ahead(starts) if self.panel.columns.ahead else None
+            series = self.sampler.ranges.series_of(windows)
+            constant = {part: rows[series] for part, rows in self.panel.by_series.items()}
+            inputs = Inputs(x, ahead, constant).x
         weights = factor
         if self.weights is not None:
             weights = self.weights.of(windows, starts)
@@ -139,13 +139,16 @@ class WindowSource(PickledByFields):
     @cached_property
     def _gather(self) -> Gather | EarlyGather:
         columns, geometry = self.panel.columns, self.spec.geometry
-        gather = Gather(self.panel.values, columns.target_index, columns.future, geometry)
+        gather = Gather(self.panel.values, columns.target_index, columns.ahead, geometry)
         return EarlyGather(gather, self.panel.offsets) if geometry.before else gather
+
+    @property
+    def _covariates(self) -> bool:
+        return bool(self.panel.columns.ahead or self.panel.by_series)
 
     @cached_property
     def _plain(self) -> bool:
-        covariates = self.panel.columns.future or self.panel.static is not None
-        return self.weights is None and not covariates and not self.sampler.weighted
+        return self.weights is None and not self._covariates and not self.sampler.weighted
 
     @cached_property
     def has_inexact_integers(self) -> bool:
@@ -153,7 +156,7 @@ class WindowSource(PickledByFields):
         panel = self.panel
         # Windows that may begin before their series hold no integers.
         parts = [] if self.spec.geometry.before else [panel.values]
-        parts += [] if panel.static is None else [panel.static]
+        parts += panel.by_series.values()
         return any(changes_integers(part, unread=panel.on_disk) for part in parts)
 
     @cached_property

@@ -75,6 +75,11 @@ class Panel:
         return np.diff(np.searchsorted(self.given, self.offsets))
 
     @property
+    def by_series(self) -> dict[str, Array]:
+        """The parts of a model's inputs that have one row per series."""
+        return {} if self.static is None else {"static": self.static}
+
+    @property
     def num_columns(self) -> int:
         """Number of columns that vary: 1 for a plain series."""
         return 1 if self.values.ndim == 1 else int(self.values.shape[1])

@@ -38,7 +38,7 @@ def with_categories(tables: Sequence[Any], names: Sequence[str], spec: WindowSpe
         if name not in categories and _holds_texts(columns):
             labels = {label for column in columns for label in _numbered(column)[0]}
             categories[name] = tuple(sorted(labels))
-        if name in categories and name in _listed(spec.static_columns):
+        if name in categories and name in spec.per_series:
             _refuse_missing(columns, name)
     made = [name for column, texts in categories.items() for name in made_columns(column, texts)]
     others = [name for name in (*tables[0].columns, *made) if name not in categories]
@@ -54,12 +54,8 @@ def with_categories(tables: Sequence[Any], names: Sequence[str], spec: WindowSpe
 
 def named_ahead(spec: WindowSpec, names: Sequence[str]) -> list[str]:
     """Return the columns that may hold text: those known ahead, and the static ones."""
-    ahead = {*_listed(spec.static_columns), *_listed(spec.future_columns)}
+    ahead = {*spec.per_series, *spec.planned}
     return [name for name in names if name in ahead]
-
-
-def _listed(columns: Any) -> tuple[Any, ...]:
-    return columns or ()
 
 
 def is_text(column: Any) -> bool:
