@@ -34,13 +34,7 @@ _NAMED = 5
 
 
 def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
-    """Window, split, train, judge, save, forecast and draw.
-
-    Args:
-        arguments: The arguments of the command.
-        series: The rows of the series.
-        plan: The rows that follow, with the columns known ahead; None if there are none.
-    """
+    """Window, split, train, judge, save, forecast and draw."""
     if not 0 <= arguments.seed < 2**32:
         raise UserError("--seed must lie between 0 and 2**32 - 1.")
     keras.utils.set_random_seed(arguments.seed)

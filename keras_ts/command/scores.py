@@ -37,12 +37,7 @@ def scores_by_series(report: ComparisonReport, id_column: str) -> Any:
 
 
 def worst_series(table: Any, path: Path) -> str:
-    """Return a line that names the series with the lowest skill; empty if none has a skill.
-
-    Args:
-        table: What ``scores_by_series`` returns.
-        path: The file that holds the table.
-    """
+    """Return a line that names the series with the lowest skill; empty if none has a skill."""
     judged = table[table.iloc[:, 2].notna()].head(_NAMED)
     if judged.empty:
         return ""

@@ -208,12 +208,7 @@ class BatchForecaster:
     def _forecast(
         self, interface: Interface, sorted_batch: Batch
     ) -> tuple[Prepared, Any, IntArray, dict[int, str]]:
-        """Forecast the series of a batch that raise no error.
-
-        Returns:
-            Their prepared forecast, the forecast, their numbers in the batch, and the error of
-            each other series by its number.
-        """
+        """Forecast the series of a batch that raise no error."""
 
         def prepare(numbers: IntArray) -> None:
             for _ in self._prepared(interface, sorted_batch, numbers).parts():

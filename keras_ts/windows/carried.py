@@ -72,12 +72,7 @@ class Carried:
 
     @classmethod
     def of(cls, dataset: WindowDataset, quantiles: Any = None) -> Self:
-        """Return what a model for a dataset carries.
-
-        Args:
-            dataset: The dataset that the model is built for or trained on.
-            quantiles: The model's quantiles. Defaults to None: a point forecast.
-        """
+        """Return what a model for a dataset carries."""
         if not isinstance(dataset, WindowDataset):
             raise TypeError(
                 "dataset must be a WindowDataset, as WindowedSeries.build returns. "
@@ -119,10 +114,7 @@ class Carried:
         return replace(self, windows=replace(windows, categories=categories or None))
 
     def table_columns(self) -> dict[str, list[Any]]:
-        """Return the columns of the table by part, without a calendar's; all empty if unknown.
-
-        A column of text stands under its own name, in place of those of 0 and 1 that it becomes.
-        """
+        """Return the columns of the table by part, without a calendar's; all empty if unknown."""
         if self.columns is None:
             return {part: [] for part in PARTS}
         table, categories = self.columns.table, self.windows.categories
@@ -187,12 +179,7 @@ def _frequency(frequency: Any) -> str | None:
 
 
 def columns_of(windows: WindowedSeries, columns: Any) -> Columns | None:
-    """Return the ``Columns`` of a dict of names by role, or raise an error that names the role.
-
-    Args:
-        windows: The settings of the windows, which the names have to match.
-        columns: A dict like ``WindowDataset.columns``, or None.
-    """
+    """Return the ``Columns`` of a dict of names by role, or raise an error that names the role."""
     if columns is None:
         return None
     if not isinstance(columns, Mapping) or set(columns) != set(PARTS):

@@ -34,13 +34,7 @@ class Batch:
 
     @classmethod
     def of(cls, batch: Any, windows: WindowedSeries, plan_column: str | None) -> Self:
-        """Read a batch in any order of its rows.
-
-        Raises:
-            TypeError: ``batch`` is no frame, or its column of the plan holds something else than
-                True and False.
-            ValueError: A column is missing.
-        """
+        """Read a batch in any order of its rows."""
         import narwhals as nw
 
         if isinstance(batch, dict):
@@ -111,14 +105,7 @@ class Batch:
     def forecast_of_all(
         self, ahead: Any, forecast: IntArray, steps: int, problems: dict[int, str]
     ) -> Any:
-        """Return the forecasts of some series with rows of NaN for the others, and the reasons.
-
-        Args:
-            ahead: The forecasts of some series, by increasing numbers.
-            forecast: The numbers of these series.
-            steps: Number of steps.
-            problems: Why a series has no forecast, by its number.
-        """
+        """Return the forecasts of some series with rows of NaN for the others, and the reasons."""
         import narwhals as nw
 
         every = np.arange(len(self.lengths))

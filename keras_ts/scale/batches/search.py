@@ -18,15 +18,6 @@ def failing(
     A part of the batch that fails is halved, down to single items: k of n items take about
     ``2 * k * log2(n)`` attempts. Each part is tried beside one item that does not fail alone, as
     some items need another one: a series of one row has the frequency of the others.
-
-    Args:
-        numbers: The numbers of the items, increasing.
-        sizes: The size of each item. Those tried first have all sizes.
-        attempt: A function of the numbers of some items that raises TypeError or ValueError.
-
-    Raises:
-        TypeError: 32 items of all sizes fail alone, and there are more: the first one's error.
-        ValueError: As TypeError.
     """
     order = numbers[np.argsort(-sizes, kind="stable")]
     tried = order[np.linspace(0, len(order) - 1, min(len(order), _TRIED)).astype(np.int64)]

@@ -8,14 +8,7 @@ from keras_ts.windows.spec import WindowSpec
 
 
 def check_columns(like: Any, other: Any, name: str, spec: WindowSpec) -> None:
-    """Refuse rows whose columns are not those of earlier ones.
-
-    Args:
-        like: A frame with the columns of earlier rows.
-        other: A frame with those of the rows.
-        name: The rows' name in an error.
-        spec: The settings of the windows.
-    """
+    """Refuse rows whose columns are not those of earlier ones."""
     if set(other.columns) != set(like.columns):
         raise ValueError(
             f"{name} has the columns {_checks.shown(other.columns)}, and the rows before "

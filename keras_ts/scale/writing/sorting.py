@@ -46,13 +46,7 @@ class Layout:
 
     @classmethod
     def of(cls, survey: Survey, spec: WindowSpec, whole: bool = True) -> "Layout":
-        """Return the layout of the rows of a source; refuse columns that cannot be numbers.
-
-        Args:
-            survey: The rows.
-            spec: The settings of the windows.
-            whole: False if more rows may follow, with texts where there were none.
-        """
+        """Return the layout of the rows of a source; refuse columns that cannot be numbers."""
         polars = opened_polars()
         schema = survey.schema
         names = [name for name in schema if name not in (spec.id_column, spec.time_column)]

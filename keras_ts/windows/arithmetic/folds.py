@@ -14,15 +14,6 @@ def fold_edges(
 
     The last ``n_splits * test_size`` positions are divided into ``n_splits`` validation parts. Each
     fold trains on all positions before its part, as in ``sklearn.model_selection.TimeSeriesSplit``.
-
-    Args:
-        count: Number of positions of each series.
-        n_splits: Number of folds.
-        test_size: Positions in a validation part. Defaults to None: ``count // (n_splits + 1)``.
-        max_train_size: Most positions in a training part. Defaults to None: all before it.
-
-    Returns:
-        For each fold three arrays, with one position for each series.
     """
     size = count // (n_splits + 1) if test_size is None else test_size
     borders = [np.maximum(count - left * size, 0) for left in range(n_splits, -1, -1)]

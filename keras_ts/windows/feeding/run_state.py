@@ -16,16 +16,7 @@ def taken(sampler: BatchSampler, epoch: int, batch: int) -> dict[str, Any]:
 
 
 def checked(state: Any, sampler: BatchSampler, batches: int) -> tuple[int, int, int]:
-    """Return the epoch, the batch and the seed of a state, or refuse it.
-
-    Args:
-        state: The state.
-        sampler: The order of the dataset that shall continue.
-        batches: Number of batches in its epochs.
-
-    Raises:
-        ValueError: The state belongs to another dataset.
-    """
+    """Return the epoch, the batch and the seed of a state, or refuse it."""
     if not isinstance(state, dict) or not {"epoch", "batch", "seed"} <= state.keys():
         raise ValueError(f"state must be a dict from state(). Received: state={state!r}.")
     for name in _SAME_RUN:

@@ -101,11 +101,7 @@ class WindowSource(PickledByFields):
         return Placement(self.panel, self.sampler.ranges, self.spec.geometry)
 
     def align(self, predictions: Array, levels: tuple[float, ...] | None) -> dict[str, Array]:
-        """Return a table of predictions for all windows, in time order.
-
-        Raises:
-            ValueError: The windows are read in another order or not all, or the shape does not fit.
-        """
+        """Return a table of predictions for all windows, in time order."""
         sampler = self.sampler
         if sampler.shuffle or sampler.size < sampler.total:
             raise ValueError(
