@@ -10,11 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from keras_ts.command.errors import UserError
-from keras_ts.command.output import say
-
 # Ids that an error names.
 _NAMED = 3
+
+
+class UserError(Exception):
+    """A mistake in the call; its text is all that is printed, in one line."""
+
+
+def say(text: str) -> None:
+    """Print a text at once, while the command works."""
+    print(text, flush=True)  # noqa: T201
 
 
 def read_table(arguments: argparse.Namespace) -> tuple[Any, Any]:

@@ -10,9 +10,8 @@ from keras_ts import _checks
 from keras_ts._typing import IntArray
 from keras_ts.forecasting.prepared import Prepared
 from keras_ts.interface import Interface
-from keras_ts.scale.batches.batch import PROBLEM, Batch
+from keras_ts.scale.batches.batch import PROBLEM, Batch, failing
 from keras_ts.scale.batches.model_file import ModelFile
-from keras_ts.scale.batches.search import failing
 from keras_ts.windows.windowed_series import WindowedSeries
 
 _NO_FREQUENCY = (

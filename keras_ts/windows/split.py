@@ -10,10 +10,10 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.categories import collapsed, made_columns
-from keras_ts.windows.arithmetic.folds import fold_edges
 from keras_ts.windows.arithmetic.geometry import (
     Geometry,
     WindowRanges,
+    fold_edges,
     layout,
     only_where,
     run_positions,

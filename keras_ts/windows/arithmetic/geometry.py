@@ -8,6 +8,7 @@ many windows it holds, so a thousand million windows fit in memory.
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -247,3 +248,17 @@ def part_of(
     begin = np.where(begin > offsets, begin, begin - geometry.before)
     low, high = begin - reach_back, end - geometry.span
     return ranges.between(low[ranges.series], high[ranges.series])
+
+
+def fold_edges(
+    count: IntArray, n_splits: int, test_size: int | None = None, max_train_size: int | None = None
+) -> list[tuple[IntArray, IntArray, IntArray]]:
+    """Return the first training position of each fold, its border, and its end.
+
+    The last ``n_splits * test_size`` positions are divided into ``n_splits`` validation parts. Each
+    fold trains on all positions before its part, as in ``sklearn.model_selection.TimeSeriesSplit``.
+    """
+    size = count // (n_splits + 1) if test_size is None else test_size
+    borders = [np.maximum(count - left * size, 0) for left in range(n_splits, -1, -1)]
+    most = count if max_train_size is None else max_train_size
+    return [(np.maximum(border - most, 0), border, end) for border, end in pairwise(borders)]

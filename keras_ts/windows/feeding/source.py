@@ -1,7 +1,7 @@
 """``WindowSource``: returns the batch at a place in the order of an epoch, for every framework.
 
 A source has no position, so that readers in several threads or frameworks cannot disturb each
-other.
+other. The state of a run says which batch of which epoch comes next, and of what order.
 """
 
 from dataclasses import dataclass, replace
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
+from keras_ts import _checks
 from keras_ts._dtypes import changes_integers
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.align import Placement
@@ -163,3 +164,33 @@ class WindowSource(PickledByFields):
 
     def _is_wrong(self, values: Array) -> bool:
         return bool(missing_rows(values.reshape(-1), infinite=self.spec.handling.series).any())
+
+
+# A state fits a dataset only if these are equal, since they determine the windows and their order.
+_SAME_RUN = ("total", "batch_size", "remainder", "shuffle")
+
+
+def run_state(sampler: BatchSampler, epoch: int, batch: int) -> dict[str, Any]:
+    """Return the state of a run that continues at a batch of an epoch."""
+    order = {name: getattr(sampler, name) for name in _SAME_RUN}
+    return {"epoch": epoch, "batch": batch, **order, "seed": sampler.seed}
+
+
+def checked_state(state: Any, sampler: BatchSampler, batches: int) -> tuple[int, int, int]:
+    """Return the epoch, the batch and the seed of a state, or refuse it."""
+    if not isinstance(state, dict) or not {"epoch", "batch", "seed"} <= state.keys():
+        raise ValueError(f"state must be a dict from state(). Received: state={state!r}.")
+    for name in _SAME_RUN:
+        if state.get(name) != getattr(sampler, name):
+            raise ValueError(
+                f"state was taken with {name}={state.get(name)!r}, and this dataset has "
+                f"{name}={getattr(sampler, name)!r}. Build it from the same series and settings."
+            )
+    epoch, batch, seed = (
+        _checks.integer(f"state['{name}']", state[name], 0) for name in ("epoch", "batch", "seed")
+    )
+    if batch >= batches:
+        raise ValueError(
+            f"state['batch'] must be < {batches}, the batches in an epoch. Received: {batch}."
+        )
+    return epoch, batch, seed
