@@ -283,12 +283,11 @@ def _check_static(tables: list[Any], titles: list[str], series: IntArray, histor
     """Refuse a plan in which a static column has another value than in the series."""
     windows, panel = history.windows, history.panel
     names = _static_names(windows, tables[0])
-    if panel.static is None or not names:
+    if not names:
         return
     made = expanded(names, windows.categories)
-    places = [panel.columns.static.index(name) for name in made]
     values = _values_of(tables, titles, names, windows)
-    own = panel.static[np.maximum(series, 0)][:, places]
+    own = panel.per_series(made)[np.maximum(series, 0)]
     wrong = np.isfinite(values) & ~np.isclose(values, own) & (series >= 0)[:, None]
     if wrong.any():
         row, column = np.argwhere(wrong)[0]

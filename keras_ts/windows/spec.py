@@ -187,7 +187,7 @@ def _categories(categories: Any, checked: dict[str, Any]) -> dict[str, tuple[str
             "categories must be a dict from the name of a column to its categories. Received: "
             f"{_checks.shown(categories)}."
         )
-    named = {*(checked["static_columns"] or ()), *(checked["future_columns"] or ())}
+    named = {column for name in COLUMN_SETTINGS[1:] for column in checked[name] or ()}
     read: dict[str, tuple[str, ...]] = {}
     for column, texts in categories.items():
         if not isinstance(column, str) or column not in named:
@@ -269,17 +269,11 @@ def _column(name: str, column: Any) -> Column:
 
 def _check_apart(checked: dict[str, Any], id_column: str | None, time_column: str | None) -> None:
     """Refuse a column with two roles."""
-    wanted = checked["target_columns"]
-    roles = {
-        "target_columns": wanted if isinstance(wanted, tuple) else (wanted,),
-        "future_columns": checked["future_columns"] or (),
-        "static_columns": checked["static_columns"] or (),
-        "id_column": (id_column,),
-        "time_column": (time_column,),
-    }
+    roles = {name: checked[name] for name in COLUMN_SETTINGS}
+    roles |= {"id_column": id_column, "time_column": time_column}
     seen: dict[Any, str] = {}
     for role, columns in roles.items():
-        for column in columns:
+        for column in columns if isinstance(columns, tuple) else (columns,):
             if column is not None and column in seen:
                 raise ValueError(f"{seen[column]} and {role} both name {column!r}; use one.")
             seen[column] = role

@@ -284,8 +284,7 @@ def _unlearned_series(panel: Panel, name: str, train: Part, later: Sequence[Part
         train: The training part.
         later: The other parts.
     """
-    assert panel.static is not None
-    own = panel.static[:, panel.columns.static.index(name)] == 1
+    own = panel.per_series([name])[:, 0] == 1
     if (train.end > train.begin)[own].any():
         return None
     begins = [part.begin[own & (part.end > part.begin)] for part in later]
