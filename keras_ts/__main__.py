@@ -3,9 +3,8 @@
 import sys
 
 from keras_ts.command.arguments import parse_arguments
-from keras_ts.command.errors import UserError
 from keras_ts.command.run import run
-from keras_ts.command.table import read_table
+from keras_ts.command.table import UserError, read_table
 
 
 def main() -> int:

@@ -43,7 +43,7 @@ WITHIN = {
         ["feeding"],
         ["dataset"],
         ["cut", "stretches", "training_backup"],
-        ["windowed_series", "training_constants"],
+        ["windowed_series"],
         ["compat", "carried"],
     ],
     "presets": [

@@ -93,7 +93,6 @@ QUICK = {
     "scale": [
         "scale/batches/test_batch.py",
         "scale/writing/test_sorting.py",
-        "scale/batches/test_search.py",
         "scale/test_store.py::test_windows_are_those_of_the_sorted_frame",
         "scale/test_store.py::test_a_killed_write_begins_again[keras_ts.scale.store",
     ],

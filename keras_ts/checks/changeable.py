@@ -20,7 +20,7 @@ from keras_ts.windows.reading.flat_series import missing_rows
 from keras_ts.windows.reading.frames import is_frame, open_frame
 from keras_ts.windows.reading.reader import read_panel
 from keras_ts.windows.reading.texts import Text, named_ahead
-from keras_ts.windows.spec import WindowSpec
+from keras_ts.windows.spec import COLUMN_SETTINGS, WindowSpec
 from keras_ts.windows.split import all_windows, check_nonempty
 
 
@@ -137,7 +137,7 @@ class ChangeableSeries:
         targets = {t: OpenTarget(values[:, t], self.panel.offsets) for t in columns.targets}
         copies = {copy.column for copy in self._copies}
         for column in sorted({*range(values.shape[1])}.difference(columns.targets, copies)):
-            nearest = 1 - farthest if column in columns.future else 1
+            nearest = 1 - farthest if column in columns.ahead else 1
             for target, open_target in targets.items():
                 seen = open_target.told_by(values[:, column], range(nearest, farthest + 1))
                 if seen is not None:
@@ -148,7 +148,7 @@ class ChangeableSeries:
         shape, columns = self._windows.geometry, self.panel.columns
         copies = []
         for column in sorted({*range(values.shape[1])}.difference(columns.targets)):
-            latest = -(shape.gap + shape.horizon) if column in columns.future else 0
+            latest = -(shape.gap + shape.horizon) if column in columns.ahead else 0
             candidates = (
                 find_copy(values, self.panel.offsets, column, source, latest, shape.span)
                 for source in columns.targets
@@ -240,7 +240,7 @@ def _without_absent(windows: WindowSpec, table: Any) -> WindowSpec:
 
     # The series has categories of its own: a pipeline may merge some.
     left: dict[str, Any] = {"categories": None}
-    for role in ("target_columns", "future_columns", "static_columns"):
+    for role in COLUMN_SETTINGS:
         named = getattr(windows, role)
         if isinstance(named, tuple):
             left[role] = tuple(column for column in named if present(column)) or None

@@ -4,16 +4,17 @@ import argparse
 import re
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_ts.command.errors import UserError
-from keras_ts.command.output import say
-from keras_ts.command.scores import scores_by_series, worst_series
+from keras_ts.command.table import UserError, say
 from keras_ts.evaluation.calibrate import calibrate
 from keras_ts.evaluation.compare import compare
+from keras_ts.evaluation.report import ComparisonReport
+from keras_ts.evaluation.reports.text import percent
 from keras_ts.forecasting.forecast import forecast
 from keras_ts.interface import Interface
 from keras_ts.plotting.forecast import plot_forecast
@@ -31,17 +32,12 @@ _LEVELS, _COVERAGE = (0.1, 0.5, 0.9), 0.8
 # Shares of the rows to calibrate on and to judge on; at least a horizon each.
 _CALIBRATED, _JUDGED = 0.15, 0.2
 _TIMED_STEPS = 3
-_NAMED = 5
+# Series that are named: of those without a forecast, and of those with the lowest skill.
+_NAMED, _WORST = 5, 3
 
 
 def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
-    """Window, split, train, judge, save, forecast and draw.
-
-    Args:
-        arguments: The arguments of the command.
-        series: The rows of the series.
-        plan: The rows that follow, with the columns known ahead; None if there are none.
-    """
+    """Window, split, train, judge, save, forecast and draw."""
     if not 0 <= arguments.seed < 2**32:
         raise UserError("--seed must lie between 0 and 2**32 - 1.")
     keras.utils.set_random_seed(arguments.seed)
@@ -218,3 +214,47 @@ def _draw(arguments: argparse.Namespace, series: Any, ahead: Any) -> None:
         name = re.sub(r"[^\w-]+", "_", str(label)).strip("_")[:40]
         path = arguments.out / f"forecast_{number}{'_' if name else ''}{name}.png"
         plot_forecast(series, ahead, column=arguments.target, ids=[label], last=last, filepath=path)
+
+
+def scores_by_series(report: ComparisonReport, id_column: str) -> Any:
+    """Return a frame with one row for each series, the one with the lowest skill first.
+
+    Its columns are the id, the verdict, the skill and its 95 % interval, the best baseline, the MAE
+    and MASE of the model and of that baseline, and the share of values that the interval held.
+    """
+    import pandas as pd
+
+    scores = report.scores(by="series")
+    (model,) = report.verdicts
+    own, best = scores["name"] == model, scores["name"] == report.best
+    table = pd.DataFrame({name: scores[name][own] for name in ("verdict", "skill")})
+    table["skill_low"], table["skill_high"] = scores["skill_low"][own], scores["skill_high"][own]
+    table["baseline"] = report.best
+    for metric in ("mae", "mase"):
+        table[metric], table[f"baseline_{metric}"] = scores[metric][own], scores[metric][best]
+    if "coverage" in scores:
+        table["coverage"] = scores["coverage"][own]
+    # The id may have the name of a score.
+    table.insert(0, id_column, scores["series"][own], allow_duplicates=True)
+    order = np.argsort(scores["skill"][own], kind="stable")  # NaN stands at the end.
+    return table.iloc[order].reset_index(drop=True)
+
+
+def worst_series(table: Any, path: Path) -> str:
+    """Return a line that names the series with the lowest skill; empty if none has a skill."""
+    judged = table[table.iloc[:, 2].notna()].head(_WORST)
+    if judged.empty:
+        return ""
+    # By place, since the id may have the name of a score.
+    ids, verdicts, skills = (judged.iloc[:, place] for place in range(3))
+    # Of no error there is no share.
+    perfect = "without a share, since the baseline has no error"
+    named = [
+        f"{label} {percent(skill) if np.isfinite(skill) else perfect} "
+        f"({verdict}{'' if verdict == 'too few windows' else ' it'})"
+        for label, verdict, skill in zip(ids, verdicts, skills, strict=True)
+    ]
+    return (
+        f"Worst series, by skill over {judged.iloc[0, 5]}: {', '.join(named)}. "
+        f"All {len(table):,} are in {path}."
+    )

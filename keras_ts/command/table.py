@@ -10,20 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from keras_ts.command.errors import UserError
-from keras_ts.command.output import say
-
 # Ids that an error names.
 _NAMED = 3
 
 
-def read_table(arguments: argparse.Namespace) -> tuple[Any, Any]:
-    """Return the rows of the series as a frame, and those of the plan; None without --future.
+class UserError(Exception):
+    """A mistake in the call; its text is all that is printed, in one line."""
 
-    Raises:
-        UserError: The file cannot be read, or a column is missing or holds something else than its
-            argument needs.
-    """
+
+def say(text: str) -> None:
+    """Print a text at once, while the command works."""
+    print(text, flush=True)  # noqa: T201
+
+
+def read_table(arguments: argparse.Namespace) -> tuple[Any, Any]:
+    """Return the rows of the series as a frame, and those of the plan; None without --future."""
     table = _columns(_of_file(arguments.file, arguments), arguments)
     _check_date_format(arguments)
     if arguments.plan is not None and not arguments.future:
@@ -49,13 +50,7 @@ def read_table(arguments: argparse.Namespace) -> tuple[Any, Any]:
 
 
 def _of_plan(table: Any, series: Any, arguments: argparse.Namespace) -> Any:
-    """Return the rows of the file --plan: id, time and the columns known ahead.
-
-    Args:
-        table: The rows of the file of the series.
-        series: Those of them that are forecast: a series without any value is not.
-        arguments: The arguments of the command.
-    """
+    """Return the rows of the file --plan: id, time and the columns known ahead."""
     import pandas as pd
 
     file, rows = arguments.plan, arguments.file

@@ -21,6 +21,7 @@ from keras_ts.layers.conformal_interval import ConformalInterval, checked_covera
 from keras_ts.windows.arithmetic.scale import window_scales
 from keras_ts.windows.arithmetic.spans import joined
 from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.roles import as_x, parts_of
 
 # The coverages of a model that forecasts a point.
 _SHARES = (0.8, 0.95)
@@ -301,9 +302,8 @@ def _tensors(interface: Interface, dataset: WindowDataset) -> tuple[Any, Any, An
         outputs = model.outputs[0]
     else:  # A subclass has no tensors of its own.
         batch = dataset[0][0]
-        shapes = batch if isinstance(batch, dict) else {"past": batch}
-        parts = {part: keras.Input(x.shape[1:], name=part) for part, x in shapes.items()}
-        inputs = parts if isinstance(batch, dict) else parts["past"]
+        parts = {name: keras.Input(x.shape[1:], name=name) for name, x in parts_of(batch).items()}
+        inputs = as_x(parts)
         outputs = model(inputs)
     if "past" not in parts:
         raise ValueError(

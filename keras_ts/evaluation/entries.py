@@ -49,7 +49,7 @@ class Parts(NamedTuple):
     def inputs(self) -> tuple[int, int]:
         """The number of columns that a model reads, and of its inputs in time."""
         columns = self.judged.panel.columns
-        return len(columns.past) + len(columns.static), self.judged.geometry.reach
+        return len(columns.names), self.judged.geometry.reach
 
 
 class Entries:

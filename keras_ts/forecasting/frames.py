@@ -22,7 +22,7 @@ def matched(series: Any, interface: Interface) -> Any:
     """Return what reads the model's columns, in its order; anything without names unchanged."""
     columns, needed = interface.columns, None
     if columns is not None:
-        needed = collapsed((*columns.read, *columns.static), interface.windows.categories)
+        needed = collapsed(columns.table, interface.windows.categories)
     if isinstance(series, Panel):
         with_columns(interface.windows, series, among=needed)
         series = source_of(series, interface.windows)

@@ -181,7 +181,7 @@ class History:
                 cure = "it is no whole number of the series' steps. Correct the timestamp"
             return f"{name} has {what}", f': {cure}, or pass incomplete="nan" for rows of NaN.'
         lacking, plan = missing.any(axis=1), ""
-        if self.windows.future_columns and lacking[-1]:
+        if self.windows.planned and lacking[-1]:
             plan = " If the last rows are a plan of what follows, pass them as future= instead."
         return (
             "The last window of the series has a missing value or a gap at "

@@ -25,7 +25,7 @@ from keras_ts._progress import ProgressBar
 from keras_ts._typing import Array
 from keras_ts.interface import Interface
 from keras_ts.windows.arithmetic.geometry import Geometry
-from keras_ts.windows.roles import Columns
+from keras_ts.windows.roles import Columns, Inputs, as_x
 
 # A model keeps its compiled loops under this attribute, and each loop holds the model, so that
 # Python frees them together. A dictionary from models to loops would keep every model forever, even
@@ -62,7 +62,7 @@ class Rounds:
             columns.target_shape,
             len(quantiles or ()),
             columns.sources,
-            len(columns.future) - columns.calendar if windows.handling.partial else 0,
+            len(columns.planned) if windows.handling.partial else 0,
         )
         shape = getattr(interface.model, "output_shape", None)
         if isinstance(shape, tuple):
@@ -150,17 +150,16 @@ class Loop(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Forecast from the last rows of each series and the columns known ahead after them."""
-        parts = dict(inputs) if isinstance(inputs, dict) else {"past": inputs}
-        static = parts.get("static")
-        carried = {"recent": parts["past"]}
-        if "future" in parts:
-            carried["future"] = self._whole_rounds(parts["future"])
+        recent, known, constant = Inputs.of(inputs)
+        carried = {"recent": recent}
+        if known is not None:
+            carried["known"] = self._whole_rounds(known)
         if self.rounds.count == 1:
-            ahead = self._horizon(self.model(self._window(carried, static), training=False))
+            ahead = self._horizon(self.model(self._window(carried, constant), training=False))
             return self._closed(ahead, carried)[:, : self.steps]
         # The first round shows which variables a call changes, such as those of random number
         # generators. A compiled loop cannot write to them, and has to carry their values.
-        ahead, values = self._call_apart(self._window(carried, static), {})
+        ahead, values = self._call_apart(self._window(carried, constant), {})
         ahead = self._closed(ahead, carried)
         variables = [
             variable for variable in self.model.non_trainable_variables if id(variable) in values
@@ -171,7 +170,7 @@ class Loop(keras.layers.Layer):
 
         def one_round(_: Any, carried: Any) -> Any:
             state = dict(zip(map(id, variables), carried["state"], strict=True))
-            ahead, values = self._call_apart(self._window(carried, static), state)
+            ahead, values = self._call_apart(self._window(carried, constant), state)
             ahead = self._closed(self._levelled(ahead, carried), carried)
             done = carried["done"][:, self.rounds.geometry.horizon :]
             return {
@@ -189,28 +188,24 @@ class Loop(keras.layers.Layer):
             variable.assign(value)
         return carried["done"][:, : self.steps]
 
-    def _whole_rounds(self, future: Any) -> Any:
+    def _whole_rounds(self, known: Any) -> Any:
         """Repeat the last row known ahead until there are enough rows for all rounds."""
-        missing = self.rounds.steps - future.shape[1]
-        return ops.concatenate([future] + [future[:, -1:]] * missing, axis=1)
+        missing = self.rounds.steps - known.shape[1]
+        return ops.concatenate([known] + [known[:, -1:]] * missing, axis=1)
 
-    def _window(self, carried: dict[str, Any], static: Any) -> Any:
+    def _window(self, carried: dict[str, Any], constant: dict[str, Any]) -> Any:
         """Return the model's inputs of a round."""
-        past = carried["recent"][:, :: self.rounds.geometry.sampling_rate]
-        window = {"past": past}
-        if "future" in carried:
-            window["future"] = carried["future"][:, : self.rounds.geometry.horizon]
-        if static is not None:
-            window["static"] = static
-        return window if len(window) > 1 else past
+        shape, known = self.rounds.geometry, carried.get("known")
+        known = None if known is None else known[:, : shape.horizon]
+        return Inputs(carried["recent"][:, :: shape.sampling_rate], known, constant).x
 
     def _closed(self, ahead: Any, carried: dict[str, Any]) -> Any:
         """Return a horizon with NaN at each step of which a planned value is missing."""
         planned = self.rounds.planned
         if not planned:
             return ahead
-        future = carried["future"][:, : self.rounds.geometry.horizon, :planned]
-        open_steps = ops.min(ops.cast(ops.equal(future, future), ahead.dtype), axis=2)
+        plan = carried["known"][:, : self.rounds.geometry.horizon, :planned]
+        open_steps = ops.min(ops.cast(ops.equal(plan, plan), ahead.dtype), axis=2)
         values = [1] * len(self.rounds.step_shape)
         return _where(ahead, ops.reshape(open_steps, (-1, self.rounds.geometry.horizon, *values)))
 
@@ -236,10 +231,10 @@ class Loop(keras.layers.Layer):
         rows = ops.reshape(ahead, (-1, horizon, math.prod(self.rounds.targets)))
         rows = ops.cast(rows, recent.dtype)
         moved = {}
-        if "future" in carried:
-            future = carried["future"]
-            rows = ops.concatenate([rows, future[:, :horizon]], axis=-1)
-            moved["future"] = ops.concatenate([future[:, horizon:], future[:, :horizon]], axis=1)
+        if "known" in carried:
+            known = carried["known"]
+            rows = ops.concatenate([rows, known[:, :horizon]], axis=-1)
+            moved["known"] = ops.concatenate([known[:, horizon:], known[:, :horizon]], axis=1)
         if sources != tuple(range(rows.shape[-1])):
             rows = ops.take(rows, list(sources), axis=-1)
         rows = ops.reshape(rows, (-1, horizon, *recent.shape[2:]))
@@ -328,7 +323,7 @@ def loop_inputs(model: keras.Model, shapes: dict[str, tuple[int, ...]]) -> Any:
     """Return the inputs of a loop, as a dict if there are several."""
     dtype = at_least_float32(model)
     inputs = {part: keras.Input(shape, name=part, dtype=dtype) for part, shape in shapes.items()}
-    return inputs if len(inputs) > 1 else inputs["past"]
+    return as_x(inputs)
 
 
 def predict(run: Run, inputs: dict[str, Array], progress: ProgressBar) -> Array:
@@ -346,7 +341,7 @@ def predict(run: Run, inputs: dict[str, Array], progress: ProgressBar) -> Array:
         count = min(size, rows - first)
         if count < size:
             batch = {part: array[np.arange(size) % count] for part, array in batch.items()}
-        out = run(batch if len(batch) > 1 else batch["past"])
+        out = run(as_x(batch))
         outputs.append(np.asarray(ops.convert_to_numpy(out))[:count])
         progress.add(count)
     return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)

@@ -71,9 +71,8 @@ class Plan:
             inputs = {"past": past}
             if ahead:
                 inputs["future"] = np.concatenate(ahead, axis=2)
-            if part.panel.static is not None:
-                inputs["static"] = part.panel.static[part.chosen]
-            yield part, inputs
+            constant = part.panel.by_series.items()
+            yield part, inputs | {name: values[part.chosen] for name, values in constant}
             done += count
 
     def _values(self, future: Any, names: Sequence[Any], incomplete: str) -> Array:
@@ -329,17 +328,14 @@ def _in_order(series: IntArray) -> IntArray:
 
 def _static_names(history: History) -> Sequence[str]:
     """Return the names of the static columns, which a plan may have, too."""
-    named: Any = history.windows.static_columns or ()
-    return named
+    return history.windows.per_series
 
 
 def _check_static(values: Array, names: list[str], series: IntArray, history: History) -> None:
     """Refuse a plan in which a static column has another value than in the series."""
     categories, panel = history.windows.categories, history.panel
-    assert panel.static is not None
     made = expanded(names, categories)
-    places = [panel.columns.static.index(name) for name in made]
-    own = panel.static[np.maximum(series, 0)][:, places]
+    own = panel.per_series(made)[np.maximum(series, 0)]
     wrong = np.isfinite(values) & ~np.isclose(values, own) & (series >= 0)[:, None]
     if wrong.any():
         row, column = np.argwhere(wrong)[0]

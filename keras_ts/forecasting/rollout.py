@@ -13,6 +13,7 @@ from keras_ts.interface import Interface, remember
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.roles import PLAIN, Columns
+from keras_ts.windows.spec import COLUMN_SETTINGS
 from keras_ts.windows.windowed_series import WindowedSeries
 
 # Each format that was tried, and why it holds no loop; None if it does, as tests show.
@@ -171,8 +172,8 @@ def _columns(interface: Interface) -> Columns:
         return replace(PLAIN, static=tuple(range(1, 1 + static))).with_calendar(calendar)
     if carried is not None:
         return carried
-    wanted = windows.target_columns, windows.future_columns, windows.static_columns
-    if any(isinstance(name, str) for name in keras.tree.flatten(wanted)):
+    wanted = keras.tree.flatten([getattr(windows, name) for name in COLUMN_SETTINGS])
+    if any(isinstance(name, str) for name in wanted):
         raise ValueError(
             "The windows name columns, and the model does not carry the names of all of them: pass "
             "the dataset that it was trained on as windows."

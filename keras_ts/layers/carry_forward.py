@@ -12,7 +12,7 @@ from keras import ops
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
-from keras_ts.windows.arithmetic.parted import parted
+from keras_ts.windows.arithmetic.scale import parted
 
 
 @registered

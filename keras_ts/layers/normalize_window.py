@@ -25,7 +25,7 @@ from keras_ts.layers.window_statistics import (
     has_running_form,
     zero_unless,
 )
-from keras_ts.windows.arithmetic.parted import parted
+from keras_ts.windows.arithmetic.scale import parted
 
 # Sorts masked steps behind all others.
 _BEHIND_ALL = 2**31 - 1

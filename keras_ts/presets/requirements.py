@@ -8,7 +8,7 @@ dataset is refused: it would be ignored without a word, or end in an error of Ke
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -17,17 +17,64 @@ from keras_ts._typing import Array
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.windows.arithmetic.cycles import dates_of
+from keras_ts.windows.arithmetic.moments import merged, moments
+from keras_ts.windows.arithmetic.scale import mean_absolute_steps
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import without_missing
-from keras_ts.windows.training_constants import TrainingConstants
 
 # Standard deviations below this share of a column's mean are rounding: the column is constant.
 _ROUNDING = 1e-6
 # The standard deviation of a covariate that is constant in the training part, such as a category
 # that it lacks: other values later meet weights that were never trained, so they count as nothing.
 _IGNORED = 1e12
+
+
+@dataclass(frozen=True)
+class TrainingConstants:
+    """Statistics of the rows that the windows of a dataset read, and of no later row.
+
+    Attributes:
+        past: Mean and standard deviation of each column of ``past``. Values that are not finite are
+            left out.
+        by_series: The same over the series, of each part that has one row per series.
+        smallest_steps: For each column of ``past``, the smallest mean absolute step of a series,
+            without those that are constant; 1 if all are.
+        num_series: Number of series that the windows come from.
+    """
+
+    past: tuple[Array, Array]
+    by_series: dict[str, tuple[Array, Array]]
+    smallest_steps: Array
+    num_series: int
+
+    @classmethod
+    def of(cls, dataset: WindowDataset) -> "TrainingConstants":
+        """Compute the constants of a training part.
+
+        Example:
+
+        >>> from keras_ts import WindowedSeries
+        >>> train, validation = WindowedSeries(window=2).split(np.arange(10.0), at=5)
+        >>> constants = TrainingConstants.of(train)
+        >>> [values.tolist() for values in constants.past], constants.smallest_steps.tolist()
+        ([[2.0], [1.4142135623730951]], [1.0])
+        """
+        source = in_time_order(dataset)
+        panel, ranges = source.panel, source.sampler.ranges
+        begins, ends = ranges.rows(source.spec.geometry.span, panel.offsets)
+        rows = merged(begins, ends)
+        series, first = np.unique(ranges.series, return_index=True)
+        by_series = {
+            part: moments(values[series], [(0, len(series))])
+            for part, values in panel.by_series.items()
+        }
+        ends, columns = np.maximum.reduceat(ends, first), np.arange(panel.num_columns)
+        steps = mean_absolute_steps(panel.values, begins[first], ends, columns)
+        smallest = np.where(steps > 0, steps, np.inf).min(axis=0)
+        smallest = np.where(np.isfinite(smallest), smallest, 1.0)
+        return cls(moments(panel.values, rows), by_series, smallest, len(series))
 
 
 @dataclass(frozen=True)
@@ -73,7 +120,7 @@ class Requirements:
         own_constants: Constants of the own columns; None without a dataset, as for the next two.
         target_constants: Constants of the targets of a step.
         ahead_constants: Constants of the columns known ahead.
-        static_constants: Constants of the static columns; None if there are none.
+        series_constants: Constants of each input that is one row per series, by name.
         own_step: The smallest mean absolute step of a series in one of the own columns; None
             without a dataset.
         units: For each target of a step, the unit of the effect of columns known ahead. None for
@@ -101,7 +148,7 @@ class Requirements:
     own_constants: Constants | None = None
     target_constants: Constants | None = None
     ahead_constants: Constants | None = None
-    static_constants: Constants | None = None
+    series_constants: dict[str, Constants] = field(default_factory=dict)
     own_step: float | None = None
     units: tuple[float, ...] | None = None
     events: Literal["constant", "by_step"] | None = None
@@ -169,14 +216,17 @@ def required_by(
         settings, window=windows.window, features=None if columns.plain else len(columns.past),
         steps=windows.horizon, targets=tuple(map(columns.own.index, columns.targets)),
         gap=windows.gap, shape=(*horizon, *columns.target_shape) or (1,),
-        own=columns.own, ahead=columns.future, calendar=columns.calendar,
+        own=columns.own, ahead=columns.ahead, calendar=columns.calendar,
         seasons=(
             _seasons(panel, windows.window * windows.sampling_rate)
             if constants.num_series == 1 and columns.calendar else ()
         ),
         own_constants=past[columns.own], target_constants=past[columns.targets],
-        ahead_constants=ahead[columns.future],
-        static_constants=constants.static and _constants(constants.static, constant=_IGNORED),
+        ahead_constants=ahead[columns.ahead],
+        series_constants={
+            part: _constants(of_part, constant=_IGNORED)
+            for part, of_part in constants.by_series.items()
+        },
         own_step=float(constants.smallest_steps[list(columns.own)].min()),
         units=past[columns.targets].std if constants.num_series == 1 else None,
         events=_events(settings, windows, constants.num_series),
@@ -193,7 +243,7 @@ def _seasons(panel: FlatSeries, rows: int) -> tuple[int, ...]:
     """Return the places in ``future`` of calendar columns whose cycle takes more than some rows."""
     columns = panel.columns
     calendar = panel.values[:, -columns.calendar :]
-    first, places = len(columns.future) - columns.calendar, []
+    first, places = len(columns.planned), []
     for place in range(0, columns.calendar, 2):
         angles = np.arctan2(calendar[:, place], calendar[:, place + 1])
         # The angle jumps where dates are left out; the median does not see it.

@@ -110,7 +110,7 @@ def _missing(panel: FlatSeries) -> str:
     plan of columns known ahead may have closed steps, even if the table has none.
     """
     holes = not panel.checked and any(rows.any() for _, rows in lacking_rows(panel))
-    several, planned = len(panel.lengths) > 1, bool(panel.columns.future)
+    several, planned = len(panel.lengths) > 1, bool(panel.columns.planned)
     return "mask_targets" if holes or several or planned else "raise"
 
 

@@ -15,13 +15,14 @@ from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.linear_forecast import LinearForecast
 from keras_ts.presets.blocks.core import RecurrentCore
-from keras_ts.presets.blocks.covariates import Covariates
+from keras_ts.presets.blocks.covariates import Covariates, inputs_of
 from keras_ts.presets.blocks.custom_core import CustomCore
 from keras_ts.presets.blocks.events import Events
 from keras_ts.presets.blocks.head import Head
 from keras_ts.presets.blocks.normalization import Normalization
 from keras_ts.presets.blocks.smoothing import Smoothing
 from keras_ts.presets.requirements import Requirements
+from keras_ts.windows.roles import as_x
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def wire(needs: Requirements, core: Any = None) -> Wired:
     read = RecurrentCore(needs) if core is None else CustomCore(needs, core)
     smooth, head = Smoothing(needs) if settings.smoothing else None, Head(needs)
 
-    inputs = _inputs(needs)
+    inputs = inputs_of(needs)
     window = inputs["past"] if needs.carrier is None else needs.carrier(inputs["past"])
     if needs.features is None:
         # Levels are subtracted before half precision may lose them.
@@ -70,30 +71,14 @@ def wire(needs: Requirements, core: Any = None) -> Wired:
     if smooth is not None:
         smoothed, state, linear, fitted_on = smooth(normal, scale, state)
     effect, season = covariates.effect(inputs, ahead, state)
-    events = None if needs.events is None else Events(needs)(inputs["future"], window)
+    events = None if needs.events is None else Events(needs)(inputs, window)
     effects = None if events is None else events.effects
     outputs = bounded = head(state, smoothed, effect, restore, effects)
     if (settings.minimum, settings.maximum) != (None, None):
         bounded = Bounded(settings.minimum, settings.maximum)(outputs)
-    model = keras.Model(inputs if len(inputs) > 1 else inputs["past"], bounded)
+    model = keras.Model(as_x(inputs), bounded)
     if needs.carrier is None or (linear is None and events is None):
         return Wired(model)
     units, layer = ([], None) if events is None else (events.units, events.layer)
     probe = keras.Model(model.input, [*fitted_on, outputs, *units])
     return Wired(model, linear, probe, season, layer)
-
-
-def _inputs(needs: Requirements) -> dict[str, Any]:
-    """Return the inputs by the parts of a dataset."""
-    shapes: dict[str, tuple[int | None, ...]] = {
-        "past": (needs.window,) if needs.features is None else (needs.window, needs.features)
-    }
-    if needs.ahead:
-        shapes["future"] = (needs.steps, len(needs.ahead))
-    if needs.static_constants is not None:
-        shapes["static"] = (len(needs.static_constants.mean),)
-    # Without a dataset there is one input, which Keras names.
-    return {
-        part: keras.Input(shape, name=None if needs.carrier is None else part)
-        for part, shape in shapes.items()
-    }

@@ -270,9 +270,9 @@ def _judged_on(values: dict[str, Any]) -> str:
 
 
 def _code(card: Scorecard) -> Iterator[str]:
-    windows, columns = card.carried.windows, card.carried.table_columns()
+    windows, planned = card.carried.windows, card.carried.planned
     keys = [name for name in (windows.id_column, windows.time_column) if name is not None]
-    read = [*keys, *columns["past"], *columns["static"]]
+    read = [*keys, *card.carried.read]
     named = any(isinstance(name, str) for name in read)
     yield from ("```python", "import keras_ts", "", 'model = keras_ts.load_model("model.keras")')
     if named:
@@ -283,9 +283,9 @@ def _code(card: Scorecard) -> Iterator[str]:
             f" and {len(read)} columns" if len(read) > 1 else ""
         )
     arguments = ""
-    if columns["future"]:
+    if planned:
         arguments = ", future=plan"
-        names = ", ".join(map(_quoted, dict.fromkeys(map(str, [*keys, *columns["future"]]))))
+        names = ", ".join(map(_quoted, dict.fromkeys(map(str, [*keys, *planned]))))
         yield f"# plan: the {_rows(windows.horizon)} that follow, with the columns {names}"
     yield from (f"ahead = keras_ts.forecast(model, series{arguments})", "```")
 

@@ -10,9 +10,8 @@ from keras_ts import _checks
 from keras_ts._typing import IntArray
 from keras_ts.forecasting.forecast import Prepared
 from keras_ts.interface import Interface
-from keras_ts.scale.batches.batch import PROBLEM, Batch
+from keras_ts.scale.batches.batch import PROBLEM, Batch, failing
 from keras_ts.scale.batches.model_file import ModelFile
-from keras_ts.scale.batches.search import failing
 from keras_ts.windows.windowed_series import WindowedSeries
 
 _NO_FREQUENCY = (
@@ -192,7 +191,7 @@ class BatchForecaster:
                     "BatchForecaster sorts them by id and time. Train on windows with id_column "
                     "and time_column."
                 )
-        names = windows.future_columns
+        names = windows.planned
         if names and self._future is None:
             raise ValueError(
                 f"The windows have future_columns={_checks.shown(names)}: append their rows that "
@@ -208,12 +207,7 @@ class BatchForecaster:
     def _forecast(
         self, interface: Interface, sorted_batch: Batch
     ) -> tuple[Prepared, Any, IntArray, dict[int, str]]:
-        """Forecast the series of a batch that raise no error.
-
-        Returns:
-            Their prepared forecast, the forecast, their numbers in the batch, and the error of
-            each other series by its number.
-        """
+        """Forecast the series of a batch that raise no error."""
 
         def prepare(numbers: IntArray) -> None:
             for _ in self._prepared(interface, sorted_batch, numbers).parts():

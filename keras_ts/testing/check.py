@@ -98,8 +98,7 @@ def _cases(draw: Any, drawn: Any, columns: Any, panel: bool, split: bool, contex
     most = 2 * span + w.stride + 6 if split else span + 8
     arrays = draw(panels(columns=columns, max_series=3 if panel else 1, max_length=most))
     for array in arrays:
-        static: Any = w.static_columns or ()
-        for column in static:
+        for column in w.per_series:
             array[:, column] = array[:1, column]
     assume(not (w.shuffle and w.remainder == "drop"))  # Which windows are dropped is undefined.
     longest = max(map(len, arrays))

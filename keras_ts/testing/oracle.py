@@ -61,9 +61,8 @@ def each_window(
         table = values if values.ndim == 2 else values[:, None]
         width = table.shape[1]
         numbers = np.arange(width)
-        named: Any = w.static_columns or (), w.future_columns or ()
-        static: Any = [numbers[column] for column in named[0]]
-        future: Any = sorted(numbers[column] for column in named[1])
+        static: Any = [numbers[column] for column in w.per_series]
+        future: Any = sorted(numbers[column] for column in w.planned)
         rest: Any = [c for c in range(width) if c not in static and c not in future]
         chosen: Any = rest if w.target_columns is None else w.target_columns
         wanted = values if values.ndim == 1 else table[:, chosen]

@@ -149,6 +149,4 @@ def _built(settings: dict[str, Any]) -> WindowedSeries | None:
 
 def _leaves_a_target(w: WindowedSeries, columns: int) -> bool:
     """Return True if a column is left to forecast."""
-    future: Any = w.future_columns or ()
-    static: Any = w.static_columns or ()
-    return w.target_columns is not None or len(future) + len(static) < columns
+    return w.target_columns is not None or len(w.planned) + len(w.per_series) < columns

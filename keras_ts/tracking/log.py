@@ -176,10 +176,10 @@ def _zone(interface: Interface, example: pd.DataFrame) -> str | None:
 def _example(interface: Interface, series: Any, future: Any) -> pd.DataFrame:
     """Return the last rows of the longest series, with the rows known ahead below them."""
     windows = interface.windows
-    parts = interface.carried.table_columns() if interface.carried else {}
+    carried = interface.carried
+    read, planned = (carried.read, carried.planned) if carried else ([], [])
     keys = [name for name in (windows.id_column, windows.time_column) if name is not None]
-    series = table_of(series)
-    table = _frame("series", series, parts["past"] and [*keys, *parts["past"], *parts["static"]])
+    table = _frame("series", table_of(series), read and [*keys, *read])
     if KNOWN_AHEAD in table.columns:
         raise ValueError(
             f"The model reads a column {KNOWN_AHEAD!r}, which marks the rows known ahead in a "
@@ -192,7 +192,7 @@ def _example(interface: Interface, series: Any, future: Any) -> pd.DataFrame:
                 f"The model reads future_columns={_checks.shown(windows.future_columns)}: pass "
                 "future=, their rows that follow the series, as to forecast."
             )
-        plan = _frame("future", future, parts["future"] and [*keys, *parts["future"]])
+        plan = _frame("future", future, planned and [*keys, *planned])
     elif future is not None:
         raise ValueError("The model reads no columns known ahead: leave future out.")
     if windows.id_column is not None and len(table):

@@ -10,6 +10,5 @@ From the bottom up:
 - ``dataset``, ``stretches``, ``training_backup``: batches for Keras, epochs of some of them, and a
   fit that goes on after it was killed.
 - ``windowed_series``, ``compat``: the other classes and functions that people call.
-- ``training_constants``: what presets normalize by.
 - ``carried``: the settings that a model keeps in its file.
 """

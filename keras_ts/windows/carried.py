@@ -77,13 +77,7 @@ class Carried:
 
     @classmethod
     def of(cls, dataset: WindowDataset, quantiles: Any = None, period: int | None = None) -> Self:
-        """Return what a model for a dataset carries.
-
-        Args:
-            dataset: The dataset that the model is built for or trained on.
-            quantiles: The model's quantiles. Defaults to None: a point forecast.
-            period: The rows in a season that the model is told. Defaults to None.
-        """
+        """Return what a model for a dataset carries."""
         if not isinstance(dataset, WindowDataset):
             raise TypeError(
                 "dataset must be a WindowDataset, as WindowedSeries.build returns. "
@@ -126,16 +120,25 @@ class Carried:
         return replace(self, windows=replace(windows, categories=categories or None))
 
     def table_columns(self) -> dict[str, list[Any]]:
-        """Return the columns of the table by part, without a calendar's; all empty if unknown.
-
-        A column of text stands under its own name, in place of those of 0 and 1 that it becomes.
-        """
+        """Return the columns of the table by part, without a calendar's; all empty if unknown."""
         if self.columns is None:
             return {part: [] for part in PARTS}
-        parts: dict[str, list[Any]] = {**self.columns.by_part(), "past": list(self.columns.read)}
-        parts["future"] = [name for name in parts["future"] if name in self.columns.read]
-        categories = self.windows.categories
-        return {part: collapsed(names, categories) for part, names in parts.items()}
+        table, categories = self.columns.table, self.windows.categories
+        return {
+            part: collapsed([name for name in names if name in table], categories)
+            for part, names in self.columns.by_part().items()
+        }
+
+    @property
+    def read(self) -> list[Any]:
+        """The columns of the table that the model reads, as ``table_columns`` names them."""
+        return collapsed(self.columns.table if self.columns else (), self.windows.categories)
+
+    @property
+    def planned(self) -> list[Any]:
+        """Those of them that a plan has."""
+        ahead = [self.columns.past[place] for place in self.columns.planned] if self.columns else []
+        return collapsed(ahead, self.windows.categories)
 
     def get_config(self) -> dict[str, Any]:
         """Return the settings as plain Python values that JSON takes."""
@@ -183,12 +186,7 @@ def _frequency(frequency: Any) -> str | None:
 
 
 def columns_of(windows: WindowedSeries, columns: Any) -> Columns | None:
-    """Return the ``Columns`` of a dict of names by role, or raise an error that names the role.
-
-    Args:
-        windows: The settings of the windows, which the names have to match.
-        columns: A dict like ``WindowDataset.columns``, or None.
-    """
+    """Return the ``Columns`` of a dict of names by role, or raise an error that names the role."""
     if columns is None:
         return None
     if not isinstance(columns, Mapping) or set(columns) != set(PARTS):

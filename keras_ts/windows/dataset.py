@@ -32,8 +32,7 @@ from keras_ts._dtypes import with_exact_integers
 from keras_ts._typing import Array
 from keras_ts.windows.arithmetic.geometry import WindowRanges
 from keras_ts.windows.arithmetic.sampler import BatchSampler
-from keras_ts.windows.feeding import run_state
-from keras_ts.windows.feeding.source import WindowSource
+from keras_ts.windows.feeding.source import WindowSource, checked_state, run_state
 from keras_ts.windows.feeding.to_grain import to_grain
 from keras_ts.windows.feeding.to_tf import to_tf
 from keras_ts.windows.feeding.workers import check_share, cut
@@ -297,7 +296,7 @@ class WindowDataset(keras.utils.PyDataset):
         Within an epoch of Keras's ``fit``, which reads ahead, it is the beginning of the epoch.
         """
         epochs, batch = divmod(self._next, len(self))
-        return run_state.taken(self._source.sampler, self._epoch + epochs, batch)
+        return run_state(self._source.sampler, self._epoch + epochs, batch)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue where ``state`` was taken, in this process or another.
@@ -312,7 +311,7 @@ class WindowDataset(keras.utils.PyDataset):
             ValueError: The state belongs to another dataset.
         """
         sampler = self._source.sampler
-        epoch, batch, seed = run_state.checked(state, sampler, len(self))
+        epoch, batch, seed = checked_state(state, sampler, len(self))
         self._source = replace(self._source, sampler=replace(sampler, seed=seed))
         self._go_to(epoch, batch)
 

@@ -1,19 +1,55 @@
-"""``Columns``: the roles of the columns of a series.
+"""``Columns``: the roles of the columns of a series. ``Inputs``: a batch by the same roles.
 
-Readers, batches, models and forecasts all ask which columns are inputs, known ahead, static or
-targets, and what shapes follow from that. It is computed here, once, from the settings of the
-windows and the names of a table's columns.
+Readers, batches, models and forecasts ask which columns are inputs, known ahead, static or targets,
+and what shapes follow from that. It is computed here, once, from the settings of the windows and
+the names of a table's columns, so that only this file knows which kinds of covariates there are.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from keras_ts.windows.arithmetic.categories import Categories, expanded
 from keras_ts.windows.arithmetic.geometry import Geometry
 from keras_ts.windows.spec import Column, WindowSpec
 
 PARTS = ("past", "future", "static", "target")
+
+
+class Inputs(NamedTuple):
+    """The inputs of windows by what they tell a model, arrays or tensors.
+
+    Attributes:
+        past: The columns that vary, at the inputs.
+        ahead: The columns known ahead, at the steps to forecast; None without any.
+        constant: The other parts by name, which are the same at all steps.
+    """
+
+    past: Any
+    ahead: Any
+    constant: dict[str, Any]
+
+    @classmethod
+    def of(cls, x: Any) -> Self:
+        """Return the inputs that a model takes as a dict of parts, or as the past alone."""
+        parts = parts_of(x)
+        return cls(parts.pop("past"), parts.pop("future", None), parts)
+
+    @property
+    def x(self) -> Any:
+        """The inputs as a model takes them."""
+        parts = {"past": self.past, "future": self.ahead, **self.constant}
+        return as_x({part: values for part, values in parts.items() if values is not None})
+
+
+def parts_of(x: Any) -> dict[str, Any]:
+    """Return the inputs that a model takes by their parts, also where it takes the past alone."""
+    return dict(x) if isinstance(x, dict) else {"past": x}
+
+
+def as_x(parts: dict[str, Any]) -> Any:
+    """Return the parts as a model takes them: the past alone, if there is no other."""
+    return parts if len(parts) > 1 else parts["past"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +63,7 @@ class Columns:
             input, with those of a calendar last.
         static: Names of the static columns.
         targets: Indices in ``past`` of the targets.
-        future: Indices in ``past`` of the columns known ahead, with those of a calendar last.
+        ahead: Indices in ``past`` of the columns known ahead, with those of a calendar last.
         calendar: Number of columns of a calendar.
         plain: True if windows have no axis for columns.
         squeeze: True if there is a single target, without an axis of its own.
@@ -36,7 +72,7 @@ class Columns:
     past: tuple[Column, ...] = (0,)
     static: tuple[Column, ...] = ()
     targets: tuple[int, ...] = (0,)
-    future: tuple[int, ...] = ()
+    ahead: tuple[int, ...] = ()
     calendar: int = 0
     plain: bool = True
     squeeze: bool = True
@@ -86,13 +122,28 @@ class Columns:
         if not names:
             return self
         past = (*self.past, *names)
-        future = (*self.future, *range(len(self.past), len(past)))
-        return replace(self, past=past, future=future, calendar=len(names), plain=False)
+        ahead = (*self.ahead, *range(len(self.past), len(past)))
+        return replace(self, past=past, ahead=ahead, calendar=len(names), plain=False)
 
     @property
     def own(self) -> tuple[int, ...]:
         """Indices in ``past`` of the columns that are not known ahead."""
-        return tuple(place for place in range(len(self.past)) if place not in self.future)
+        return tuple(place for place in range(len(self.past)) if place not in self.ahead)
+
+    @property
+    def planned(self) -> tuple[int, ...]:
+        """Indices in ``past`` of the columns known ahead that a plan has: none of a calendar."""
+        return self.ahead[: len(self.ahead) - self.calendar]
+
+    @property
+    def names(self) -> tuple[Column, ...]:
+        """The names of all columns that a model reads."""
+        return (*self.past, *self.static)
+
+    @property
+    def table(self) -> tuple[Column, ...]:
+        """The names of all columns that a model reads from the table: none of a calendar."""
+        return (*self.read, *self.static)
 
     @property
     def read(self) -> tuple[Column, ...]:
@@ -117,7 +168,7 @@ class Columns:
 
         It is None if a column is neither, so that a forecast cannot continue it.
         """
-        ahead = (*self.targets, *self.future)
+        ahead = (*self.targets, *self.ahead)
         if set(ahead) != set(range(len(self.past))):
             return None
         return tuple(ahead.index(place) for place in range(len(self.past)))
@@ -132,8 +183,8 @@ class Columns:
         shapes: dict[str, tuple[int, ...]] = {
             "past": (geometry.reach, *([] if self.plain else [len(self.past)]))
         }
-        if self.future:
-            shapes["future"] = (rows, len(self.future))
+        if self.ahead:
+            shapes["future"] = (rows, len(self.ahead))
         if self.static:
             shapes["static"] = (len(self.static),)
         return shapes
@@ -142,7 +193,7 @@ class Columns:
         """Return the names by "past", "future", "static" and "target", in the arrays' order."""
         return {
             "past": list(self.past),
-            "future": [self.past[place] for place in self.future],
+            "future": [self.past[place] for place in self.ahead],
             "static": list(self.static),
             "target": [self.past[place] for place in self.targets],
         }

@@ -15,10 +15,9 @@ from keras_ts.windows.arithmetic.sampler import Remainder
 from keras_ts.windows.missing import HANDLING, Handling
 
 Column = int | str
-# The settings by which a table is read, however long the windows are.
-OF_THE_TABLE = (
-    "target_columns", "future_columns", "static_columns", "categories", "id_column", "time_column",
-)  # fmt: skip
+# The settings that give columns of a table their roles, and all by which a table is read.
+COLUMN_SETTINGS = ("target_columns", "future_columns", "static_columns")
+OF_THE_TABLE = (*COLUMN_SETTINGS, "categories", "id_column", "time_column")
 
 # More categories are no categories, and a file that holds more is broken or malicious.
 _MOST_CATEGORIES = 1024
@@ -65,7 +64,7 @@ class WindowSpec:
         if self.seed is not None:
             checked["seed"] = _checks.integer("seed", self.seed, 0)
         checked["target_columns"] = _columns("target_columns", self.target_columns)
-        for name in ("future_columns", "static_columns"):
+        for name in COLUMN_SETTINGS[1:]:
             columns = _columns(name, getattr(self, name))
             checked[name] = columns if isinstance(columns, tuple | None) else (columns,)
         for name in ("id_column", "time_column"):
@@ -132,6 +131,16 @@ class WindowSpec:
         return HANDLING[self.missing]
 
     @property
+    def planned(self) -> tuple[Any, ...]:
+        """The columns known ahead that a table has, as they are named."""
+        return cast("tuple[Column, ...]", self.future_columns or ())
+
+    @property
+    def per_series(self) -> tuple[Any, ...]:
+        """The columns with one value per series, as they are named."""
+        return cast("tuple[Column, ...]", self.static_columns or ())
+
+    @property
     def cycles(self) -> tuple[Cycle, ...]:
         """The cycles of ``calendar``; an empty tuple without one."""
         return cast("tuple[Cycle, ...]", self.calendar or ())
@@ -179,7 +188,7 @@ def _categories(categories: Any, checked: dict[str, Any]) -> dict[str, tuple[str
             "categories must be a dict from the name of a column to its categories. Received: "
             f"{_checks.shown(categories)}."
         )
-    named = {*(checked["static_columns"] or ()), *(checked["future_columns"] or ())}
+    named = {column for name in COLUMN_SETTINGS[1:] for column in checked[name] or ()}
     read: dict[str, tuple[str, ...]] = {}
     for column, texts in categories.items():
         if not isinstance(column, str) or column not in named:
@@ -261,17 +270,11 @@ def _column(name: str, column: Any) -> Column:
 
 def _check_apart(checked: dict[str, Any], id_column: str | None, time_column: str | None) -> None:
     """Refuse a column with two roles."""
-    wanted = checked["target_columns"]
-    roles = {
-        "target_columns": wanted if isinstance(wanted, tuple) else (wanted,),
-        "future_columns": checked["future_columns"] or (),
-        "static_columns": checked["static_columns"] or (),
-        "id_column": (id_column,),
-        "time_column": (time_column,),
-    }
+    roles = {name: checked[name] for name in COLUMN_SETTINGS}
+    roles |= {"id_column": id_column, "time_column": time_column}
     seen: dict[Any, str] = {}
     for role, columns in roles.items():
-        for column in columns:
+        for column in columns if isinstance(columns, tuple) else (columns,):
             if column is not None and column in seen:
                 raise ValueError(f"{seen[column]} and {role} both name {column!r}; use one.")
             seen[column] = role

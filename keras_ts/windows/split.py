@@ -10,10 +10,10 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.categories import collapsed, made_columns
-from keras_ts.windows.arithmetic.folds import fold_edges
 from keras_ts.windows.arithmetic.geometry import (
     Geometry,
     WindowRanges,
+    fold_edges,
     layout,
     only_where,
     run_positions,
@@ -53,10 +53,10 @@ def without_missing(
             return _with_some_targets(panel, values, every, judged)[picked]
         bad = missing_rows(values) if inputs else np.zeros(len(values), bool)
         hit = windows_reading(bad, missing_rows(values, columns.targets), every, judged)
-        if columns.future:
+        if columns.ahead:
             # Also in sequences, covariates are read only after the origin.
             ahead = replace(every, sequence=False)
-            hit |= windows_reading(bad, missing_rows(values, columns.future), ahead, judged)
+            hit |= windows_reading(bad, missing_rows(values, columns.ahead), ahead, judged)
         if spec.handling.masked:
             hit |= _without_a_level(panel, values, every, judged)
         return ~hit[picked]
@@ -95,10 +95,10 @@ def _with_some_targets(
         has_level = windowed_any(column, geometry.window, geometry.sampling_rate)
         kept &= ~has_own | has_level[:count]
         has_target |= has_own
-    if panel.columns.future:
+    if panel.columns.ahead:
         # Also in sequences, covariates are read only after the origin.
         ahead = replace(geometry, sequence=False)
-        unknown = missing_rows(values, panel.columns.future) & finite.any(axis=1)
+        unknown = missing_rows(values, panel.columns.ahead) & finite.any(axis=1)
         kept &= ~windows_reading(nothing, unknown, ahead, count)
     return has_target & kept
 
@@ -253,15 +253,15 @@ def refuse_unlearned(
         cure: First half of the error's last sentence.
     """
     categories = panel.categories or {}
-    static = collapsed(panel.columns.static, categories)
-    varying = [column for column in columns if column not in static]
+    within = collapsed(panel.columns.past, categories)
+    varying = [column for column in columns if column in within]
     learned = _rows(panel, [train]) if varying else None
     judged = _rows(panel, later) if varying else None
     for column in columns:
         for category, name in zip(
             categories[column], made_columns(column, categories[column]), strict=True
         ):
-            if name in panel.columns.static:
+            if column not in within:
                 first = _unlearned_series(panel, name, train, later)
             else:
                 rows = panel.values[:, panel.columns.past.index(name)] == 1
@@ -288,8 +288,7 @@ def _unlearned_series(
         train: The training part.
         later: The other parts.
     """
-    assert panel.static is not None
-    own = panel.static[:, panel.columns.static.index(name)] == 1
+    own = panel.per_series([name])[:, 0] == 1
     if (train.end > train.begin)[own].any():
         return None
     begins = [part.begin[own & (part.end > part.begin)] for part in later]

@@ -191,11 +191,7 @@ class TrainingBackup(keras.callbacks.Callback):
 def backup_of(
     backup: TrainingBackup, dataset: WindowDataset, read: WindowDataset
 ) -> TrainingBackup:
-    """Return a backup in the same folder for a fit that reads ``dataset`` in epochs of ``read``.
-
-    Raises:
-        ValueError: It is the backup of another dataset.
-    """
+    """Return a backup in the same folder for a fit that reads ``dataset`` in epochs of ``read``."""
     if backup.dataset is not dataset:
         raise ValueError(
             "The TrainingBackup among the callbacks was made for another dataset than the one that "

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from keras_ts import WindowedSeries, compare
-from keras_ts.command.scores import scores_by_series, worst_series
+from keras_ts.command.run import scores_by_series, worst_series
 
 
 @pytest.fixture(scope="module")

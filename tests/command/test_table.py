@@ -8,8 +8,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from keras_ts.command.arguments import parse_arguments
-from keras_ts.command.errors import UserError
-from keras_ts.command.table import read_table
+from keras_ts.command.table import UserError, read_table
 
 DAYS = pd.date_range("2023-01-28", periods=8)
 CALL = ["forecast", "shops.csv", "--target", "sold", "--horizon", "2"]

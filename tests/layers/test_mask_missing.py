@@ -6,8 +6,7 @@ import pytest
 from keras.ops import convert_to_numpy as numpy
 
 from keras_ts.layers import MaskMissing, NormalizeWindow
-from keras_ts.windows.arithmetic.parted import parted
-from keras_ts.windows.arithmetic.scale import window_scales
+from keras_ts.windows.arithmetic.scale import parted, window_scales
 
 
 @pytest.mark.parametrize("hole", [np.nan, np.inf, -np.inf])

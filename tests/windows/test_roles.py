@@ -46,7 +46,7 @@ def test_targets_are_by_default_all_that_is_neither_static_nor_known_ahead():
     spec = WindowSpec(2, future_columns="holiday", static_columns="size")
     columns = Columns.of(spec, FOUR)
     assert columns.past == ("price", "sales", "holiday")
-    assert (columns.static, columns.targets, columns.future) == (("size",), (0, 1), (2,))
+    assert (columns.static, columns.targets, columns.ahead) == (("size",), (0, 1), (2,))
     assert columns.target_index == (0, 1)
     every = Columns.of(WindowSpec(2), FOUR)
     assert every.past == tuple(FOUR)
@@ -64,7 +64,7 @@ def test_columns_of_an_array_count_from_its_end_as_well():
     spec = WindowSpec(2, target_columns=-1, future_columns=[-2], static_columns=-4)
     columns = Columns.of(spec, range(4))
     assert (columns.past, columns.static) == ((1, 2, 3), (0,))
-    assert (columns.target_index, columns.future) == (2, (1,))
+    assert (columns.target_index, columns.ahead) == (2, (1,))
 
 
 @pytest.mark.parametrize(

@@ -217,8 +217,7 @@ def described(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 def digest(panel: FlatSeries, sample_weight: Any) -> str:
     """Return a SHA-256 hex digest of the data: values, timestamps, columns and weights."""
     hasher = hashlib.sha256()
-    arrays = [panel.values, panel.offsets, panel.gaps]
-    arrays += [] if panel.static is None else [panel.static]
+    arrays = [panel.values, panel.offsets, panel.gaps, *panel.by_series.values()]
     arrays += [] if panel.clock is None else [panel.clock.times]
     for array in arrays:
         hasher.update(f"{array.dtype} {array.shape}".encode())

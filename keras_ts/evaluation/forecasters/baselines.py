@@ -141,9 +141,7 @@ class LinearRegression(Baseline):
 
 def _inputs(judged: JudgedWindows) -> tuple[Any, ...]:
     """Return what the coefficients of a regression depend on: lengths and columns."""
-    columns = judged.panel.columns
-    names = (*columns.past, *columns.static)
-    return judged.geometry.window, judged.geometry.horizon, names
+    return judged.geometry.window, judged.geometry.horizon, judged.panel.columns.names
 
 
 class SeasonalNaive(Baseline):

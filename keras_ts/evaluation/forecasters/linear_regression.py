@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.judged.reading import Block, JudgedWindows, filled, finite
+from keras_ts.windows.roles import Inputs
 
 # The penalty, for inputs with a variance of 1.
 _PENALTY = 1e-3
@@ -75,13 +76,14 @@ class DirectRidge:
         self._read, self._masked = len(columns.read), masked
         others = self._read - 1 + len(self._masked)
         # Known ahead, a column has the same unit in all windows.
-        self._raw = columns.future
+        self._raw = columns.ahead
         most = min(max(_MOST_INPUTS, 2 * window), train.count // _FEWEST_FOR_EACH_INPUT)
-        spare = most - window - len(columns.static)
+        constant = len(columns.names) - len(columns.past)
+        spare = most - window - constant
         self._lags = int(np.clip(spare // max(others, 1), 0, window))
-        inputs = window + self._lags * others + len(columns.static)
+        inputs = window + self._lags * others + constant
         part = _spread(train, max(_MOST_WINDOWS, _FOR_EACH_INPUT * inputs))
-        of_step = len(columns.future) * (1 + self._scaled)
+        of_step = len(columns.ahead) * (1 + self._scaled)
         sums = [_Sums(inputs, train.geometry.horizon, of_step) for _ in train.columns]
         for block in part.blocks():
             actual, whole = _present(block.actual), finite(block.actual)
@@ -133,12 +135,12 @@ class DirectRidge:
 
     def _rows(self, judged: JudgedWindows, block: Block) -> Iterator[tuple[slice, int, _Rows]]:
         """Yield inputs for some windows and one target, with their places and its number."""
-        parts = block.inputs if isinstance(block.inputs, dict) else {"past": block.inputs}
+        inputs = Inputs.of(block.inputs)
         count, steps, _ = block.actual.shape
         past = _past(judged, block)
-        future = parts.get("future", np.empty((count, steps, 0)))
-        static = parts.get("static", np.empty((count, 0)))
-        width = past.shape[1] * past.shape[2] + 2 * steps * future.shape[2] + static.shape[1]
+        future = np.empty((count, steps, 0)) if inputs.ahead is None else inputs.ahead
+        constant = np.concatenate([*inputs.constant.values()] or [np.empty((count, 0))], axis=1)
+        width = past.shape[1] * past.shape[2] + 2 * steps * future.shape[2] + constant.shape[1]
         size = max(_NUMBERS // width, 1)
         for begin in range(0, count, size):
             places = slice(begin, begin + size)
@@ -157,7 +159,7 @@ class DirectRidge:
                 if self._scaled:
                     level = np.divide(location, scale, out=np.zeros_like(scale), where=scale > 0)
                     of_step = np.concatenate([ahead, ahead * level[..., None]], axis=2)
-                window = np.concatenate([own, *latest, static[places], missing], axis=1)
+                window = np.concatenate([own, *latest, constant[places], missing], axis=1)
                 yield places, target, _Rows(window, of_step, location, scale)
 
     def _normalized(self, windows: Array, masked: bool, raw: bool) -> tuple[Array, Array, Array]:
@@ -384,7 +386,7 @@ def _in_last_third(train: JudgedWindows) -> BoolArray:
 
 def _past(judged: JudgedWindows, block: Block) -> Array:
     """Return the past of a block, ``(windows, inputs, columns)``."""
-    past = block.inputs["past"] if isinstance(block.inputs, dict) else block.inputs
+    past = Inputs.of(block.inputs).past
     return past.reshape(len(block.actual), judged.geometry.window, -1)
 
 

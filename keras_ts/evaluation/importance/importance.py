@@ -27,13 +27,13 @@ from keras_ts.evaluation.importance.report import (
 from keras_ts.evaluation.importance.shuffled_columns import (
     ShuffledColumns,
     donors,
-    parts_of,
     shuffled_columns,
 )
 from keras_ts.evaluation.judged.reading import Block, JudgedWindows, finite
 from keras_ts.evaluation.judging import measure_of, single_time_note, where_present
 from keras_ts.interface import Interface
 from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.roles import parts_of
 
 # Among so many columns of noise, one seems to matter in more than a fifth of all tables.
 _MANY = 10
@@ -208,7 +208,7 @@ class _Measured:
         """
         windows = [donors(self._series, generator) for _ in range(repeats)]
         series = [_other_series(self._series, generator) for _ in range(repeats)]
-        static = self._judged.panel.static
+        of_series = self._judged.panel.by_series
         bar = keras.utils.Progbar(
             self.num_windows * len(self._shuffled) * repeats,
             verbose=int(bool(verbose)),
@@ -222,8 +222,8 @@ class _Measured:
             self._counted += int(present.sum())
             for others, other_series in zip(windows, series, strict=True):
                 sources = parts_of(next(self._judged.only(others[rows]).blocks()).inputs)
-                if static is not None:
-                    sources["static"] = static[other_series[block.series]]
+                chosen = other_series[block.series]
+                sources |= {part: values[chosen] for part, values in of_series.items()}
                 for place, columns in enumerate(self._shuffled):
                     inputs, changed = columns.put(block.inputs, sources)
                     if changed.any():

@@ -10,6 +10,7 @@ from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.categories import collapsed, expanded
 from keras_ts.windows.reading.flat_series import FlatSeries
+from keras_ts.windows.roles import Columns, as_x, parts_of
 
 
 @dataclass(frozen=True)
@@ -20,22 +21,18 @@ class ShuffledColumns:
         name: The name of the column in the table that was windowed; of several, all names.
         label: The same in words, for a sentence.
         part: ``"future"``, ``"past"``, ``"target"``, ``"calendar"`` or ``"static"``.
-        past: Their places on the last axis of the past.
-        future: Their places on the last axis of the columns known ahead.
-        static: Their places on the last axis of the static columns.
+        places: Their places on the last axis of each part of a model's inputs that has some.
     """
 
     name: Any
     label: str
     part: str
-    past: tuple[int, ...] = ()
-    future: tuple[int, ...] = ()
-    static: tuple[int, ...] = ()
+    places: dict[str, tuple[int, ...]]
 
     @property
     def varies(self) -> bool:
         """True if a column varies within a series, so that another window of it gives values."""
-        return bool(self.past or self.future)
+        return "past" in self.places
 
     @classmethod
     def together(cls, columns: Sequence["ShuffledColumns"]) -> "ShuffledColumns":
@@ -46,10 +43,10 @@ class ShuffledColumns:
             " + ".join(str(column.name) for column in columns),
             " with ".join(column.label for column in columns),
             " + ".join(dict.fromkeys(column.part for column in columns)),
-            *(
-                tuple(place for column in columns for place in getattr(column, part))
-                for part in ("past", "future", "static")
-            ),
+            {
+                part: tuple(place for column in columns for place in column.places.get(part, ()))
+                for part in dict.fromkeys(part for column in columns for part in column.places)
+            },
         )
 
     def put(self, inputs: Any, donors: dict[str, Array]) -> tuple[Any, BoolArray]:
@@ -64,10 +61,8 @@ class ShuffledColumns:
         """
         parts = parts_of(inputs)
         changed = np.zeros(len(parts["past"]), dtype=bool)
-        for part in ("past", "future", "static"):
-            places = list(getattr(self, part))
-            if not places:
-                continue
+        for part, chosen in self.places.items():
+            places = list(chosen)
             parts[part] = values = parts[part].copy()
             # A plain series has no axis for columns.
             wide = values[..., None] if part == "past" and values.ndim == 2 else values
@@ -78,12 +73,7 @@ class ShuffledColumns:
             same = (own == other) | ((own != own) & (other != other))
             changed |= ~same.reshape(len(same), -1).all(axis=1)
             wide[..., places] = other
-        return (parts if isinstance(inputs, dict) else parts["past"]), changed
-
-
-def parts_of(inputs: Any) -> dict[str, Array]:
-    """Return the inputs of windows by their parts, also where a model takes the past alone."""
-    return dict(inputs) if isinstance(inputs, dict) else {"past": inputs}
+        return as_x(parts), changed
 
 
 def shuffled_columns(panel: FlatSeries, wanted: Any = None) -> list[ShuffledColumns]:
@@ -94,7 +84,7 @@ def shuffled_columns(panel: FlatSeries, wanted: Any = None) -> list[ShuffledColu
         wanted: The name of a column for each item, or a list of names. Defaults to None: every
             column of the table is an item, and the calendar is another.
     """
-    columns = [*_calendar(panel), *_varying(panel), *_static(panel)]
+    columns = [*_calendar(panel), *_varying(panel), *_constant(panel)]
     if wanted is None:
         return columns
     by_name = {column.name: column for column in columns}
@@ -122,27 +112,35 @@ def shuffled_columns(panel: FlatSeries, wanted: Any = None) -> list[ShuffledColu
 def _calendar(panel: FlatSeries) -> list[ShuffledColumns]:
     roles = panel.columns
     places = tuple(range(len(roles.read), len(roles.past)))
-    ahead = tuple(roles.future.index(place) for place in places)
-    return [ShuffledColumns("calendar", "calendar", "calendar", places, ahead)] * bool(places)
+    return [ShuffledColumns("calendar", "calendar", "calendar", _within(roles, places))] * bool(
+        places
+    )
 
 
 def _varying(panel: FlatSeries) -> list[ShuffledColumns]:
     roles, columns = panel.columns, []
     for name in collapsed(roles.read, panel.categories):
         places = [roles.past.index(made) for made in expanded([name], panel.categories)]
-        ahead = tuple(roles.future.index(place) for place in places if place in roles.future)
+        within = _within(roles, places)
         is_target = places[0] in roles.targets
-        part = "future" if ahead else "target" if is_target else "past"
+        part = "target" if is_target else list(within)[-1]
         label = f"{_label(name)} (its own past)" if is_target else _label(name)
-        columns.append(ShuffledColumns(name, label, part, tuple(places), ahead))
+        columns.append(ShuffledColumns(name, label, part, within))
     return columns
 
 
-def _static(panel: FlatSeries) -> list[ShuffledColumns]:
-    static, columns = panel.columns.static, []
-    for name in collapsed(static, panel.categories):
-        places = tuple(static.index(made) for made in expanded([name], panel.categories))
-        columns.append(ShuffledColumns(name, _label(name), "static", static=places))
+def _within(roles: Columns, places: Sequence[int]) -> dict[str, tuple[int, ...]]:
+    """Return where columns that vary stand in the past and, if they are known ahead, in those."""
+    ahead = tuple(roles.ahead.index(place) for place in places if place in roles.ahead)
+    return {"past": tuple(places)} | ({"future": ahead} if ahead else {})
+
+
+def _constant(panel: FlatSeries) -> list[ShuffledColumns]:
+    columns, names = [], panel.columns.by_part()
+    for part in panel.by_series:
+        for name in collapsed(names[part], panel.categories):
+            places = tuple(names[part].index(made) for made in expanded([name], panel.categories))
+            columns.append(ShuffledColumns(name, _label(name), part, {part: places}))
     return columns
 
 

@@ -25,6 +25,7 @@ from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.dataset import WindowDataset, in_time_order, of_source
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.regular import mean_steps
+from keras_ts.windows.roles import Inputs
 from keras_ts.windows.split import Part
 
 # The most numbers in the inputs of a block, and the most windows in it: memory stays bounded.
@@ -126,7 +127,7 @@ class JudgedWindows:
         columns, spec = self.panel.columns, self._source.spec
         own = [columns.past[place] for place in columns.own if place not in columns.targets]
         parts = {
-            "known ahead": [name for name in columns.read if name in columns.by_part()["future"]],
+            "known ahead": [columns.past[place] for place in columns.planned],
             "the calendar": spec.cycles,
             "static": columns.static,
             "the past of other columns": own,
@@ -151,8 +152,9 @@ class JudgedWindows:
         for begin in range(0, self.count, size):
             numbers = np.arange(begin, min(begin + size, self.count))
             inputs, targets = self._source.read(0, begin, int(numbers[-1]) + 1)
-            past = inputs["past"] if isinstance(inputs, dict) else inputs
-            past = past.reshape(len(numbers), self.geometry.window, -1)[..., self.columns]
+            past = Inputs.of(inputs).past.reshape(len(numbers), self.geometry.window, -1)[
+                ..., self.columns
+            ]
             past = past.astype(np.float64)
             yield Block(
                 begin=begin,

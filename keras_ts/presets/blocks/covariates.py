@@ -37,6 +37,21 @@ from keras_ts.presets.blocks.normalization import standardization
 from keras_ts.presets.requirements import Requirements
 
 
+def inputs_of(needs: Requirements) -> dict[str, Any]:
+    """Return the inputs of a model by the parts of a dataset."""
+    shapes: dict[str, tuple[int | None, ...]] = {
+        "past": (needs.window,) if needs.features is None else (needs.window, needs.features)
+    }
+    if needs.ahead:
+        shapes["future"] = (needs.steps, len(needs.ahead))
+    shapes |= {part: (len(of_part.mean),) for part, of_part in needs.series_constants.items()}
+    # Without a dataset there is one input, which Keras names.
+    return {
+        part: keras.Input(shape, name=None if needs.carrier is None else part)
+        for part, shape in shapes.items()
+    }
+
+
 class Covariates:
     """Joins covariates to the window, and computes their effect on the forecast."""
 
@@ -68,9 +83,9 @@ class Covariates:
             parts.append(within)
             if self._settings.kind == "sequence_to_sequence":
                 ahead = KnownAhead()([within, ahead])
-        if needs.static_constants is not None:
-            static = standardization(needs.static_constants)(inputs["static"])
-            parts.append(keras.layers.RepeatVector(needs.window)(static))
+        for part, constants in needs.series_constants.items():
+            row = standardization(constants)(inputs[part])
+            parts.append(keras.layers.RepeatVector(needs.window)(row))
         if len(parts) == 1:
             return normal, None
         columns = keras.layers.Concatenate()(parts)

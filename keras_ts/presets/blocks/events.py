@@ -40,14 +40,14 @@ class Events:
     def __init__(self, needs: Requirements) -> None:
         self._needs = needs
 
-    def __call__(self, future: Any, window: Any) -> WiredEvents:
+    def __call__(self, inputs: dict[str, Any], window: Any) -> WiredEvents:
         """Return the effects.
 
         Args:
-            future: The columns known ahead, the calendar last.
+            inputs: The inputs of the model.
             window: The columns of ``past``, in their units.
         """
-        needs, known = self._needs, len(self._needs.ahead)
+        needs, known, future = self._needs, len(self._needs.ahead), inputs["future"]
         if needs.calendar < known:
             future = SelectColumns([*range(known - needs.calendar, known)])(future)
         steps = needs.steps if needs.events == "by_step" else None

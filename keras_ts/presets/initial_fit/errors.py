@@ -14,6 +14,7 @@ from keras_ts._dtypes import with_exact_integers
 from keras_ts._models import predict
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.dataset import WindowDataset, in_time_order
+from keras_ts.windows.roles import Inputs
 
 _CHUNK, _MOST_CHUNKS = 1024, 64
 
@@ -50,7 +51,8 @@ def chunks(probe: keras.Model, dataset: WindowDataset) -> Iterator[Chunk]:
         first = max(end - _CHUNK, 0)
         x, y, *weights = source.read(0, first, end)
         probed = predict(probe, with_exact_integers(x))
-        ahead = x["future"][:, -1] if source.panel.columns.future else np.empty((len(y), 0))
+        known = Inputs.of(x).ahead
+        ahead = np.empty((len(y), 0)) if known is None else known[:, -1]
         parts = [np.asarray(part)[begin - first :] for part in (y, ahead, *weights, *probed)]
         y, ahead, *weights = parts[: 2 + len(weights)]
         windows, scale, forecasts, *units = parts[-len(probed) :]

@@ -61,8 +61,7 @@ def _take_off_columns(errors: Array, starts: IntArray, dataset: WindowDataset) -
         dataset: The training part.
     """
     panel, geometry = in_time_order(dataset).panel, dataset.windows.geometry
-    ahead = panel.columns.future
-    others = ahead[: len(ahead) - panel.columns.calendar]
+    others = panel.columns.planned
     present = np.isfinite(errors)
     if not others or not present.any():
         return

@@ -1,5 +1,9 @@
-"""``Batch``: the whole series that an engine hands to a worker at once, in one frame."""
+"""``Batch``: the whole series that an engine hands to a worker at once, in one frame.
 
+``failing`` finds those at which a function fails, by halving.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -34,13 +38,7 @@ class Batch:
 
     @classmethod
     def of(cls, batch: Any, windows: WindowedSeries, plan_column: str | None) -> Self:
-        """Read a batch in any order of its rows.
-
-        Raises:
-            TypeError: ``batch`` is no frame, or its column of the plan holds something else than
-                True and False.
-            ValueError: A column is missing.
-        """
+        """Read a batch in any order of its rows."""
         import narwhals as nw
 
         if isinstance(batch, dict):
@@ -111,14 +109,7 @@ class Batch:
     def forecast_of_all(
         self, ahead: Any, forecast: IntArray, steps: int, problems: dict[int, str]
     ) -> Any:
-        """Return the forecasts of some series with rows of NaN for the others, and the reasons.
-
-        Args:
-            ahead: The forecasts of some series, by increasing numbers.
-            forecast: The numbers of these series.
-            steps: Number of steps.
-            problems: Why a series has no forecast, by its number.
-        """
+        """Return the forecasts of some series with rows of NaN for the others, and the reasons."""
         import narwhals as nw
 
         every = np.arange(len(self.lengths))
@@ -170,3 +161,51 @@ def _holds_dates(column: Any) -> bool:
         return False
     first = column.drop_nulls().head(1).to_list()
     return all(hasattr(day, "isoformat") and not hasattr(day, "hour") for day in first)
+
+
+# Items tried alone before the search. If each of them fails, it is the batch that is wrong.
+_TRIED = 32
+
+
+def failing(
+    numbers: IntArray, sizes: IntArray, attempt: Callable[[IntArray], object]
+) -> dict[int, str]:
+    """Return the error of each item at which ``attempt`` fails, by the item's number.
+
+    A part of the batch that fails is halved, down to single items: k of n items take about
+    ``2 * k * log2(n)`` attempts. Each part is tried beside one item that does not fail alone, as
+    some items need another one: a series of one row has the frequency of the others.
+    """
+    order = numbers[np.argsort(-sizes, kind="stable")]
+    tried = order[np.linspace(0, len(order) - 1, min(len(order), _TRIED)).astype(np.int64)]
+    errors: list[Exception] = []
+    good = np.empty(0, np.int64)
+    for number in tried:
+        error = _error(attempt, number[None])
+        if error is None:
+            good = number[None]
+            break
+        errors.append(error)
+    if not len(good) and len(order) > _TRIED:
+        raise type(errors[0])(
+            f"Each of {_TRIED} series of the batch, tried alone, cannot be forecast: {errors[0]}"
+        )
+    failed: dict[int, str] = {}
+    parts = [np.setdiff1d(numbers, good)]
+    while parts:
+        part = parts.pop()
+        error = _error(attempt, np.sort(np.concatenate([good, part]))) if len(part) else None
+        if error is not None and len(part) == 1:
+            # Alone, the error counts rows from the item's own first.
+            failed[int(part[0])] = str(_error(attempt, part) or error)
+        elif error is not None:
+            parts += np.array_split(part, 2)
+    return failed
+
+
+def _error(attempt: Callable[[IntArray], object], numbers: IntArray) -> Exception | None:
+    try:
+        attempt(numbers)
+    except (TypeError, ValueError) as error:
+        return error
+    return None

@@ -59,12 +59,7 @@ class ModelFile:
         return load_windows(self.path)
 
     def model(self) -> keras.Model:
-        """Return the model, which the first call in a process loads.
-
-        Raises:
-            FileNotFoundError: This machine does not have the file.
-            ValueError: The file has other contents than when ``of`` read it.
-        """
+        """Return the model, which the first call in a process loads."""
         with _LOADING:
             if self not in _MODELS:
                 self._check_contents()

@@ -56,7 +56,7 @@ def finish(series: SortedSeries, static: Array, work: Unfinished, layout: Layout
         rows=int(lengths.sum()),
         dtype=kind.str,
         names=tuple(layout.names),
-        static=tuple(layout.static),
+        static=layout.spec.per_series,
         categories=spec.categories and {c: tuple(texts) for c, texts in spec.categories.items()},
         calendar=spec.cycles,
         id_column=spec.id_column or "",

@@ -50,17 +50,11 @@ class Layout:
 
     @classmethod
     def of(cls, survey: Survey, spec: WindowSpec, whole: bool = True) -> "Layout":
-        """Return the layout of the rows of a source; refuse columns that cannot be numbers.
-
-        Args:
-            survey: The rows.
-            spec: The settings of the windows.
-            whole: False if more rows may follow, with texts where there were none.
-        """
+        """Return the layout of the rows of a source; refuse columns that cannot be numbers."""
         polars = opened_polars()
         schema = survey.schema
         names = [name for name in schema if name not in (spec.id_column, spec.time_column)]
-        for name in spec.static_columns or ():  # type: ignore[union-attr]
+        for name in spec.per_series:
             if schema.get(name) == polars.String and name in survey.lacking:
                 raise ValueError(
                     f"static_columns={name!r} holds missing texts. Fill them, or leave the column "
@@ -73,15 +67,9 @@ class Layout:
         return cls(spec, names, Columns.of(spec, expanded(names, spec.categories)), schema, dtype)
 
     @property
-    def static(self) -> list[str]:
-        """The names of the static columns, in the order of the settings."""
-        columns: Any = self.spec.static_columns or ()
-        return list(columns)
-
-    @property
     def row_bytes(self) -> int:
         """The bytes of a row as numbers, with those of a calendar."""
-        return 8 * (len(self.columns.past) + len(self.columns.static) + 2 * len(self.spec.cycles))
+        return 8 * (len(self.columns.names) + 2 * len(self.spec.cycles))
 
     @property
     def early_calendar(self) -> bool:
@@ -97,7 +85,9 @@ class Layout:
     def reading(self) -> WindowSpec:
         """The settings by which the columns that vary are read, with gaps in time left as such."""
         spec = self.spec
-        categories = {c: of for c, of in (spec.categories or {}).items() if c not in self.static}
+        categories = {
+            c: of for c, of in (spec.categories or {}).items() if c not in spec.per_series
+        }
         return replace(
             spec,
             static_columns=None,
@@ -216,7 +206,7 @@ def _described(panel: FlatSeries, frame: Any, layout: Layout) -> SortedSeries:
 
 def read_static(survey: Survey, layout: Layout) -> Array:
     """Return the values of the static columns, ``(series, columns)``."""
-    names = layout.static
+    names = list(layout.spec.per_series)
     if not names:
         return np.zeros((len(survey.series), 0), layout.dtype)
     made = expanded(names, layout.spec.categories)

@@ -42,10 +42,6 @@ def one_hot(codes: IntArray, count: int) -> Array:
     """Return a column for each category: 1 in the rows of the category, 0 in all others.
 
     A row without a category, whose code is -1, is NaN in every column.
-
-    Args:
-        codes: The number of each row's category, or -1.
-        count: Number of categories.
     """
     rows: Array = np.eye(count, dtype=bool)
     if (codes < 0).any():

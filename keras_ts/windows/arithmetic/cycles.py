@@ -61,13 +61,7 @@ def cycle_names(cycles: Sequence[Cycle]) -> list[str]:
 
 
 def waves(cycles: Sequence[Cycle], clock: Array | None, numbers: Array | None) -> Array:
-    """Return the sine and cosine of each cycle, float64 ``(rows, 2 * len(cycles))``.
-
-    Args:
-        cycles: "hour", "day", "week", "year" or periods in rows.
-        clock: The local time of each row, datetime64; None if no cycle has a name.
-        numbers: The number of each row; None if no cycle is a number.
-    """
+    """Return the sine and cosine of each cycle, float64 ``(rows, 2 * len(cycles))``."""
     columns = []
     for cycle in cycles:
         if isinstance(cycle, str):
@@ -120,13 +114,7 @@ def dates_of_2024(clock: Array) -> Array:
 
 
 def points_of_dates(dates: Array) -> tuple[Array, IntArray]:
-    """Return sine and cosine of the phase of ``"year"`` of dates of 2024, in every kind of year.
-
-    Returns:
-        The points ``(points, 2)``, and the index of each point's date. Each date has one point in
-        leap years and one in other years; February 29th has only the first, and on January 1st at
-        midnight both are the same.
-    """
+    """Return sine and cosine of the phase of ``"year"`` of dates of 2024, in every kind of year."""
     days = (dates.astype("datetime64[D]") - np.datetime64("2024-01-01")).astype(np.int64)
     others = np.flatnonzero(days != _TO_MARCH)
     moved = (365 + (days > _TO_MARCH)).astype("timedelta64[D]")

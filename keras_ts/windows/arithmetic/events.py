@@ -80,13 +80,7 @@ def _returning_again(phases: IntArray, errors: Array) -> Array:
 
 
 def _by_chance(phases: IntArray, large: BoolArray, apart: BoolArray) -> Array:
-    """Return the expected number of phases with as many large errors, if they fell at random.
-
-    Args:
-        phases: Index of each row's phase.
-        large: True for large errors.
-        apart: True for phases that tell nothing of how often errors are large.
-    """
+    """Return the expected number of phases with as many large errors, if they fell at random."""
     seen = np.bincount(phases)
     there = np.bincount(phases, large).astype("int64")
     others = np.where(apart, 0, np.stack([there, seen]))

@@ -8,6 +8,7 @@ many windows it holds, so a thousand million windows fit in memory.
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -87,12 +88,7 @@ class WindowRanges(PickledByFields):
         return int(self._before[-1])
 
     def rows(self, span: int, offsets: IntArray) -> tuple[IntArray, IntArray]:
-        """Return begins and ends of the flat rows that each range reads.
-
-        Args:
-            span: Positions from a window's first input to its last target.
-            offsets: Flat start of each series; no row lies before it, even if a window does.
-        """
+        """Return begins and ends of the flat rows that each range reads."""
         end = self.first + self.step * (self.count - 1) + span
         return np.maximum(self.first, offsets[self.series]), end
 
@@ -116,12 +112,7 @@ class WindowRanges(PickledByFields):
         return self.series[self._range_of(windows)]
 
     def between(self, low: IntArray, high: IntArray) -> "WindowRanges":
-        """Keep the windows that start between ``low`` and ``high``, both included.
-
-        Args:
-            low: Smallest allowed flat start of each range.
-            high: Largest allowed flat start of each range.
-        """
+        """Keep the windows that start between ``low`` and ``high``, both included."""
         last = self.first + self.step * (self.count - 1)
         skipped = np.maximum(-((self.first - low) // self.step), 0)
         first = self.first + self.step * skipped
@@ -158,11 +149,6 @@ def layout(offsets: IntArray, gaps: IntArray, geometry: Geometry) -> WindowRange
     Windows that begin before a series have flat starts within the series before it, or below 0. No
     two windows share a start, and starts increase from each series to the next: a window ends in
     its own series, and no window begins before its series by as much as it spans.
-
-    Args:
-        offsets: Flat start of each series, and the end of the last: ``0, len, ...``.
-        gaps: Sorted flat positions that must not share a window with the one before.
-        geometry: The shape of a window.
     """
     cuts = distinct(np.sort(np.concatenate([offsets, gaps]), kind="stable"))
     low, high = cuts[:-1], cuts[1:]
@@ -194,11 +180,7 @@ def in_blocks(sizes: IntArray, most: int) -> Iterator[slice]:
 
 
 def in_pieces(count: IntArray, most: int) -> tuple[IntArray, IntArray, IntArray]:
-    """Cut runs into pieces of at most ``most`` items.
-
-    Returns:
-        For each piece, its run, its first item there, and the number of its items.
-    """
+    """Cut runs into pieces of at most ``most`` items."""
     pieces = -(-count // most)
     run = np.repeat(np.arange(len(pieces)), pieces)
     first = run_positions(np.zeros_like(pieces), pieces, most)
@@ -209,14 +191,6 @@ def only_where(ranges: WindowRanges, span: int, allowed: Any, block: int = 1 << 
     """Keep the windows for which ``allowed(first, count)`` is true.
 
     A call for each range would be a call for each series. So short ranges are asked for together.
-
-    Args:
-        ranges: The windows to choose from.
-        span: Positions from a window's first input to its last target.
-        allowed: Function of the flat starts of some runs of windows, and of the number of windows
-            in each, that returns one bool per window, run after run.
-        block: Largest number of windows in a run, and of positions that several runs of a call
-            span together. It bounds the memory for a series on disk.
     """
     source, done, counts = in_pieces(ranges.count, block)
     begins = ranges.first[source] + ranges.step * done
@@ -257,14 +231,7 @@ def windowed_any(flags: BoolArray, count: int, step: int) -> BoolArray:
 def windows_reading(
     inputs: BoolArray, targets: BoolArray, geometry: Geometry, count: int
 ) -> BoolArray:
-    """Return, for each of ``count`` windows, True if it reads a flagged input or target.
-
-    Args:
-        inputs: Flags of the positions as inputs, from the start of the first window on.
-        targets: Flags of the same positions as targets.
-        geometry: The shape of a window.
-        count: Number of windows; neighbouring ones start ``geometry.stride`` apart.
-    """
+    """Return, for each of ``count`` windows, True if it reads a flagged input or target."""
     span = geometry.stride * (count - 1) + 1
     hit = windowed_any(inputs, geometry.window, geometry.sampling_rate)[:span]
     ahead = windowed_any(targets[geometry.first_target :], geometry.horizon, 1)
@@ -281,19 +248,22 @@ def part_of(
     geometry: Geometry,
     context: bool,
 ) -> WindowRanges:
-    """Keep the windows of a part: those whose targets all lie in it.
-
-    Positions before a series belong to the part that begins with the series.
-
-    Args:
-        ranges: The windows to choose from.
-        begin: First flat position of the part in each series.
-        end: Flat position after the last of the part in each series.
-        offsets: Flat start of each series.
-        geometry: The shape of a window.
-        context: True if inputs may lie before the part.
-    """
+    """Keep the windows of a part: those whose targets all lie in it."""
     reach_back = geometry.first_target if context else 0
     begin = np.where(begin > offsets, begin, begin - geometry.before)
     low, high = begin - reach_back, end - geometry.span
     return ranges.between(low[ranges.series], high[ranges.series])
+
+
+def fold_edges(
+    count: IntArray, n_splits: int, test_size: int | None = None, max_train_size: int | None = None
+) -> list[tuple[IntArray, IntArray, IntArray]]:
+    """Return the first training position of each fold, its border, and its end.
+
+    The last ``n_splits * test_size`` positions are divided into ``n_splits`` validation parts. Each
+    fold trains on all positions before its part, as in ``sklearn.model_selection.TimeSeriesSplit``.
+    """
+    size = count // (n_splits + 1) if test_size is None else test_size
+    borders = [np.maximum(count - left * size, 0) for left in range(n_splits, -1, -1)]
+    most = count if max_train_size is None else max_train_size
+    return [(np.maximum(border - most, 0), border, end) for border, end in pairwise(borders)]

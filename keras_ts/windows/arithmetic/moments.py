@@ -44,10 +44,7 @@ def moments(values: Array, spans: Any) -> tuple[Array, Array]:
 
 
 def _blocks(values: Array, spans: Any) -> Iterator[tuple[Array, Array]]:
-    """Yield blocks of rows as float64, 0 where a value is not finite, and masks of the finite.
-
-    Short spans share a block.
-    """
+    """Yield blocks of rows as float64, 0 where a value is not finite, and masks of the finite."""
     begin, end = np.reshape(spans, (-1, 2)).T
     span, done, count = in_pieces(end - begin, _BLOCK)
     first = begin[span] + done

@@ -104,12 +104,7 @@ class RidgeSums:
         return coefficients
 
     def _solved(self, gram: Array, outputs: list[int]) -> Array:
-        """Return the coefficients of outputs that are fitted to the same rows.
-
-        Args:
-            gram: ``X'X`` of these rows.
-            outputs: Numbers of the outputs.
-        """
+        """Return the coefficients of outputs that are fitted to the same rows."""
         cross, squares = self._cross[:, outputs], self._squares[outputs]
         if not np.trace(gram) > _LEAST * np.trace(self._gram):
             return np.zeros_like(cross)

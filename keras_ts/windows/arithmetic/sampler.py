@@ -87,9 +87,6 @@ class BatchSampler(PickledByFields):
         """Return the windows at positions ``begin .. end - 1`` of an epoch.
 
         Positions from ``size`` on are padding: the first windows of the epoch again.
-
-        Returns:
-            The windows' numbers in time order, and their flat starts.
         """
         number, first = divmod(begin, _STRETCH)
         # One tuple, replaced at once, so that other threads see either the old one or the new.

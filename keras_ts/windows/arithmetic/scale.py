@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.arithmetic.parted import parted
 
 
 def mean_absolute_steps(
@@ -76,3 +75,12 @@ def window_scales(past: Any, ops: Any = np) -> Any:
         steps, missing = parted(ops.abs(past[:, 1:] - past[:, :-1]), ops)
     count = ops.sum(ops.where(missing, ops.zeros_like(steps), ops.ones_like(steps)), axis=1)
     return ops.sum(steps, axis=1) / ops.maximum(count, 1.0)
+
+
+def parted(values: Any, ops: Any = np) -> tuple[Any, Any]:
+    """Return the values with 0 in place of NaN and infinity, and a mask that is True there."""
+    # NaN and infinity times 0 are NaN. The condition has to be an ``isnan``: any other ``where``
+    # becomes a sum of products in tf2onnx, to which the NaN that is not chosen adds NaN * 0.
+    with np.errstate(invalid="ignore"):
+        missing = ops.isnan(0.0 * values)
+    return ops.where(missing, ops.zeros_like(values), values), missing

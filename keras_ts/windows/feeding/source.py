@@ -1,7 +1,7 @@
 """``WindowSource``: returns the batch at a place in the order of an epoch, for every framework.
 
 A source has no position, so that readers in several threads or frameworks cannot disturb each
-other.
+other. The state of a run says which batch of which epoch comes next, and of what order.
 """
 
 from dataclasses import dataclass, replace
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
+from keras_ts import _checks
 from keras_ts._dtypes import changes_integers
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.align import Placement
@@ -19,6 +20,7 @@ from keras_ts.windows.arithmetic.gather import Gather
 from keras_ts.windows.arithmetic.geometry import PickledByFields
 from keras_ts.windows.arithmetic.sampler import BatchSampler
 from keras_ts.windows.reading.flat_series import FlatSeries, check_values, missing_rows
+from keras_ts.windows.roles import Inputs
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import Part
 from keras_ts.windows.weights import WindowWeights
@@ -100,11 +102,7 @@ class WindowSource(PickledByFields):
         return Placement(self.panel, self.sampler.ranges, self.spec.geometry)
 
     def align(self, predictions: Array, levels: tuple[float, ...] | None) -> dict[str, Array]:
-        """Return a table of predictions for all windows, in time order.
-
-        Raises:
-            ValueError: The windows are read in another order or not all, or the shape does not fit.
-        """
+        """Return a table of predictions for all windows, in time order."""
         sampler = self.sampler
         if sampler.shuffle or sampler.size < sampler.total:
             raise ValueError(
@@ -120,13 +118,12 @@ class WindowSource(PickledByFields):
     def _assemble(
         self, windows: IntArray, starts: Any, x: Array, y: Array, factor: Array | None = None
     ) -> Any:
-        inputs: Any = x
-        if self.panel.columns.future or self.panel.static is not None:
-            inputs = {"past": x}
-            if self.panel.columns.future:
-                inputs["future"] = self._gather.ahead(starts)
-            if self.panel.static is not None:
-                inputs["static"] = self.panel.static[self.sampler.ranges.series_of(windows)]
+        inputs = x
+        if self._covariates:
+            ahead = self._gather.ahead(starts) if self.panel.columns.ahead else None
+            series = self.sampler.ranges.series_of(windows)
+            constant = {part: rows[series] for part, rows in self.panel.by_series.items()}
+            inputs = Inputs(x, ahead, constant).x
         weights = factor
         if self.weights is not None:
             weights = self.weights.of(windows, starts)
@@ -139,13 +136,16 @@ class WindowSource(PickledByFields):
     @cached_property
     def _gather(self) -> Gather | EarlyGather:
         columns, geometry = self.panel.columns, self.spec.geometry
-        gather = Gather(self.panel.values, columns.target_index, columns.future, geometry)
+        gather = Gather(self.panel.values, columns.target_index, columns.ahead, geometry)
         return EarlyGather(gather, self.panel.offsets) if geometry.before else gather
+
+    @property
+    def _covariates(self) -> bool:
+        return bool(self.panel.columns.ahead or self.panel.by_series)
 
     @cached_property
     def _plain(self) -> bool:
-        covariates = self.panel.columns.future or self.panel.static is not None
-        return self.weights is None and not covariates and not self.sampler.weighted
+        return self.weights is None and not self._covariates and not self.sampler.weighted
 
     @cached_property
     def has_inexact_integers(self) -> bool:
@@ -153,7 +153,7 @@ class WindowSource(PickledByFields):
         panel = self.panel
         # Windows that may begin before their series hold no integers.
         parts = [] if self.spec.geometry.before else [panel.values]
-        parts += [] if panel.static is None else [panel.static]
+        parts += panel.by_series.values()
         return any(changes_integers(part, unread=panel.on_disk) for part in parts)
 
     @cached_property
@@ -164,3 +164,33 @@ class WindowSource(PickledByFields):
 
     def _is_wrong(self, values: Array) -> bool:
         return bool(missing_rows(values.reshape(-1), infinite=self.spec.handling.series).any())
+
+
+# A state fits a dataset only if these are equal, since they determine the windows and their order.
+_SAME_RUN = ("total", "batch_size", "remainder", "shuffle")
+
+
+def run_state(sampler: BatchSampler, epoch: int, batch: int) -> dict[str, Any]:
+    """Return the state of a run that continues at a batch of an epoch."""
+    order = {name: getattr(sampler, name) for name in _SAME_RUN}
+    return {"epoch": epoch, "batch": batch, **order, "seed": sampler.seed}
+
+
+def checked_state(state: Any, sampler: BatchSampler, batches: int) -> tuple[int, int, int]:
+    """Return the epoch, the batch and the seed of a state, or refuse it."""
+    if not isinstance(state, dict) or not {"epoch", "batch", "seed"} <= state.keys():
+        raise ValueError(f"state must be a dict from state(). Received: state={state!r}.")
+    for name in _SAME_RUN:
+        if state.get(name) != getattr(sampler, name):
+            raise ValueError(
+                f"state was taken with {name}={state.get(name)!r}, and this dataset has "
+                f"{name}={getattr(sampler, name)!r}. Build it from the same series and settings."
+            )
+    epoch, batch, seed = (
+        _checks.integer(f"state['{name}']", state[name], 0) for name in ("epoch", "batch", "seed")
+    )
+    if batch >= batches:
+        raise ValueError(
+            f"state['batch'] must be < {batches}, the batches in an epoch. Received: {batch}."
+        )
+    return epoch, batch, seed

@@ -32,12 +32,7 @@ def to_grain(source: Source) -> Any:
 
 
 def to_iter_dataset(source: Source, single: bool) -> Any:
-    """Return a ``grain.IterDataset`` of tensors, of which each new pass reads the next epoch.
-
-    Args:
-        source: The batches.
-        single: True to yield single windows, as NumPy arrays, from batches of one.
-    """
+    """Return a ``grain.IterDataset`` of tensors, of which each new pass reads the next epoch."""
     import grain
     from keras import device, ops, tree
 

@@ -121,15 +121,7 @@ def batches(
     begin: Callable[[], int],
     with_last: Callable[[Any], Any] | None = None,
 ) -> "tf.data.Dataset":
-    """Return a ``tf.data.Dataset`` of which every pass reads the batches of one epoch.
-
-    Args:
-        source: The batches.
-        begin: Called once as a pass begins; returns the epoch of the pass.
-        with_last: Called in the graph for every group of batches, as its first batch is read, with
-            a bool that is True for the group that holds the last batch of the pass. Defaults to
-            None.
-    """
+    """Return a ``tf.data.Dataset`` of which every pass reads the batches of one epoch."""
     import tensorflow as tf
 
     reader = _Reader(source, begin)

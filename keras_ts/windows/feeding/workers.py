@@ -26,11 +26,7 @@ class Workers:
 
     @classmethod
     def of_this_run(cls) -> "Workers":
-        """Return the workers of this run; TensorFlow divides batches by itself.
-
-        Raises:
-            ValueError: The copies of the model cannot be divided among the processes.
-        """
+        """Return the workers of this run; TensorFlow divides batches by itself."""
         backend = keras.backend.backend()
         if backend == "torch":
             distributed: Any = sys.modules["torch"].distributed
@@ -59,19 +55,7 @@ class Workers:
 
 
 def cut(whole: BatchSampler, count: int, index: int, drawn: bool) -> BatchSampler:
-    """Return the part of every batch that worker ``index`` of ``count`` reads.
-
-    Args:
-        whole: The order of the whole dataset.
-        count: Number of workers.
-        index: Number of this worker.
-        drawn: True if this process has drawn the seed by itself.
-
-    Raises:
-        ValueError: There is no such worker, the number of workers times their devices does not
-            divide ``batch_size``, the sampler is a part already, or other processes of this run
-            shuffle by other seeds.
-    """
+    """Return the part of every batch that worker ``index`` of ``count`` reads."""
     count, index = _checks.integer("count", count, 1), _checks.integer("index", index, 0)
     if index >= count:
         raise ValueError(f"index must be < count. Received: count={count}, index={index}.")
@@ -96,12 +80,7 @@ def cut(whole: BatchSampler, count: int, index: int, drawn: bool) -> BatchSample
 
 
 def check_share(sampler: BatchSampler) -> None:
-    """Refuse batches that Keras, in this process of a run, would train on wrongly or not at all.
-
-    Raises:
-        RuntimeError: Keras would train a model of its own in each process.
-        ValueError: The batches are not the share of this process, or its devices cannot share them.
-    """
+    """Refuse batches that Keras, in this process of a run, would train on wrongly or not at all."""
     workers = Workers.of_this_run()
     if keras.backend.backend() == "torch":
         if workers.count > 1 and not _keras_averages():

@@ -10,7 +10,7 @@ from keras_ts._typing import Array
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.reading.flat_series import FlatSeries, static_parted
 from keras_ts.windows.roles import Columns
-from keras_ts.windows.spec import WindowSpec
+from keras_ts.windows.spec import COLUMN_SETTINGS, WindowSpec
 
 
 class Arrays:
@@ -93,7 +93,7 @@ def _one_array(values: Any, what: str) -> Array:
 
 
 def _check_one_column(spec: WindowSpec) -> None:
-    for argument in ("target_columns", "future_columns", "static_columns"):
+    for argument in COLUMN_SETTINGS:
         if getattr(spec, argument) is not None:
             raise ValueError(
                 f"{argument}={getattr(spec, argument)!r} needs a series of shape "

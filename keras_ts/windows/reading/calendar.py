@@ -77,7 +77,7 @@ def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
             "keras_ts.scale.PanelStore, which holds the columns of a calendar."
         )
     names = spec.calendar_columns
-    taken = {*panel.columns.past, *panel.columns.static, spec.id_column, spec.time_column}
+    taken = {*panel.columns.names, spec.id_column, spec.time_column}
     if taken.intersection(names):
         name = next(name for name in names if name in taken)
         raise ValueError(

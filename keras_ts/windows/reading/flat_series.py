@@ -74,6 +74,17 @@ class FlatSeries:
         return names[0] if len(set(names)) == 1 else names
 
     @property
+    def by_series(self) -> dict[str, Array]:
+        """The parts of a model's inputs that have one row per series."""
+        return {} if self.static is None else {"static": self.static}
+
+    def per_series(self, names: Sequence[Any]) -> Array:
+        """Return the values of some columns of these parts, ``(series, columns)``."""
+        parts, columns = self.by_series, self.columns.by_part()
+        made = [name for part in parts for name in columns[part]]
+        return np.concatenate([*parts.values()], axis=1)[:, [made.index(name) for name in names]]
+
+    @property
     def num_columns(self) -> int:
         """Number of columns that vary: 1 for a plain series."""
         return 1 if self.values.ndim == 1 else int(self.values.shape[1])

@@ -345,7 +345,7 @@ def _check(spec: WindowSpec, settings: StoredSettings) -> None:
     for name in ("id_column", "time_column"):
         if getattr(spec, name) != getattr(settings, name):
             _refuse(name, getattr(settings, name), getattr(spec, name), again)
-    if set(_listed(spec.static_columns)) != set(settings.static):
+    if set(spec.per_series) != set(settings.static):
         _refuse("static_columns", settings.static or None, spec.static_columns, again)
     if spec.calendar is not None and spec.cycles != settings.calendar:
         again = "Pass the same or none, or write another store with these windows."
@@ -365,7 +365,7 @@ def _check(spec: WindowSpec, settings: StoredSettings) -> None:
 
 def _check_texts(spec: WindowSpec, categories: Categories) -> None:
     for column, texts in categories.items():
-        if column not in {*_listed(spec.static_columns), *_listed(spec.future_columns)}:
+        if column not in {*spec.per_series, *spec.planned}:
             raise ValueError(
                 f"column {column!r} of the store holds text, so it must be in future_columns. "
                 f"Received: future_columns={spec.future_columns!r}."
@@ -387,7 +387,3 @@ def _refuse(name: str, stored: Any, received: Any, cure: str) -> None:
         f"The store was written with {name}={_checks.shown(stored)}, and the windows have "
         f"{_checks.shown(received)}. {cure}"
     )
-
-
-def _listed(columns: Any) -> tuple[Any, ...]:
-    return columns or ()

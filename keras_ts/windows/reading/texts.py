@@ -141,7 +141,7 @@ def with_categories(
         if name not in categories and _holds_texts(columns):
             labels = {label for column in columns for label in column.labels}
             categories[name] = tuple(sorted(labels))
-        if name in categories and name in (spec.static_columns or ()):
+        if name in categories and name in spec.per_series:
             _refuse_missing(columns, name)
     made = [name for column, texts in categories.items() for name in made_columns(column, texts)]
     others = [name for name in (*others, *made) if name not in categories]
@@ -157,7 +157,7 @@ def with_categories(
 
 def named_ahead(spec: WindowSpec, names: Sequence[str]) -> list[str]:
     """Return the columns that may hold text: those known ahead, and the static ones."""
-    ahead = {*(spec.static_columns or ()), *(spec.future_columns or ())}  # type: ignore[misc]
+    ahead = {*spec.per_series, *spec.planned}
     return [name for name in names if name in ahead]
 
 

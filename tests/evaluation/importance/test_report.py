@@ -25,7 +25,7 @@ def skill(ratio, reach):
 
 
 def row(name, part, *rest):
-    return Row(ShuffledColumns(name, str(name), part), *rest)
+    return Row(ShuffledColumns(name, str(name), part, {}), *rest)
 
 
 @pytest.fixture(scope="module")

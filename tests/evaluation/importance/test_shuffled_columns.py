@@ -42,23 +42,21 @@ def test_places():
     assert panel().columns.past[:5] == (
         "holiday=day", "holiday=eve", "holiday=none", "units", "visits"
     )  # fmt: skip
-    made = {
-        name: (column.part, column.past, column.future, column.static)
-        for name, column in columns.items()
-    }
+    made = {name: (column.part, column.places) for name, column in columns.items()}
     assert made == {
-        "calendar": ("calendar", (5, 6, 7, 8), (3, 4, 5, 6), ()),
-        "holiday": ("future", (0, 1, 2), (0, 1, 2), ()),
-        "units": ("target", (3,), (), ()),
-        "visits": ("past", (4,), (), ()),
-        "kind": ("static", (), (), (1, 2)),
-        "size": ("static", (), (), (0,)),
+        "calendar": ("calendar", {"past": (5, 6, 7, 8), "future": (3, 4, 5, 6)}),
+        "holiday": ("future", {"past": (0, 1, 2), "future": (0, 1, 2)}),
+        "units": ("target", {"past": (3,)}),
+        "visits": ("past", {"past": (4,)}),
+        "kind": ("static", {"static": (1, 2)}),
+        "size": ("static", {"static": (0,)}),
     }
     assert not columns["size"].varies
     assert columns["visits"].varies
     both, one = shuffled_columns(panel(), [["holiday", "size"], "units"])
     assert (both.name, both.label) == ("holiday + size", "holiday with size")
-    assert (both.part, both.past, both.static) == ("future + static", (0, 1, 2), (0,))
+    assert both.part == "future + static"
+    assert both.places == {"past": (0, 1, 2), "future": (0, 1, 2), "static": (0,)}
     assert one == columns["units"]
 
 
@@ -96,7 +94,7 @@ def test_values_change_places():
     for part in inputs:
         others[part][2] = inputs[part][2]
     before = {part: values.copy() for part, values in inputs.items()}
-    columns = ShuffledColumns("x", "x", "future", past=(1,), future=(1,), static=(0,))
+    columns = ShuffledColumns("x", "x", "future", {"past": (1,), "future": (1,), "static": (0,)})
     put, changed = columns.put(inputs, others)
     for part in inputs:
         np.testing.assert_array_equal(inputs[part], before[part])
@@ -114,7 +112,9 @@ def test_values_change_places():
 @pytest.mark.parametrize("dtype", ["int64", "bool", "float32"])
 def test_a_plain_past_without_an_axis_for_columns(dtype):
     inputs, others = (np.array([[0, 1], [1, 1]], dtype), np.array([[1, 1], [1, 1]], dtype))
-    put, changed = ShuffledColumns(0, "column 0", "target", past=(0,)).put(inputs, {"past": others})
+    put, changed = ShuffledColumns(0, "column 0", "target", {"past": (0,)}).put(
+        inputs, {"past": others}
+    )
     assert put.dtype == dtype
     np.testing.assert_array_equal(put, others)
     assert changed.tolist() == [True, False]
@@ -123,7 +123,7 @@ def test_a_plain_past_without_an_axis_for_columns(dtype):
 def test_missing_on_both_sides_is_no_change():
     inputs = {"past": np.array([[[np.nan]], [[np.nan]]])}
     others = {"past": np.array([[[np.nan]], [[1.0]]])}
-    assert ShuffledColumns(0, "", "past", past=(0,)).put(inputs, others)[1].tolist() == [
+    assert ShuffledColumns(0, "", "past", {"past": (0,)}).put(inputs, others)[1].tolist() == [
         False,
         True,
     ]

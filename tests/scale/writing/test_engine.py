@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import polars as pl
+import pytest
 
 from keras_ts import WindowedSeries
 from keras_ts.scale import PanelStore
@@ -51,3 +52,31 @@ def test_without_times_rows_keep_the_order_of_the_source(tmp_path, monkeypatch):
     windows = dataclasses.replace(WINDOWS, time_column=None)
     store = PanelStore.write(in_pieces(frame, 3), tmp_path, windows)
     assert_same(windows.build(store), windows.build(in_order_of(frame, store.ids)))
+
+
+def test_columns_are_matched_by_name_and_types_are_widened(tmp_path):
+    first = panel(3).with_columns(id=pl.col("id").str.slice(1).cast(pl.UInt8), y=pl.int_range(36))
+    second = first.select("y", "id", "t").with_columns(
+        pl.col("id").cast(pl.Int64) + 300, pl.col("y") / 2
+    )
+    store = PanelStore.write([first, second], tmp_path, WINDOWS)
+    assert store.ids == [0, 1, 2, 300, 301, 302]
+    whole = pl.concat([first, second.select(first.columns)], how="vertical_relaxed")
+    assert_same(WINDOWS.build(store), WINDOWS.build(whole))
+
+
+@pytest.mark.parametrize(
+    ("column", "before", "after"),
+    [
+        ("id", pl.Int32, pl.UInt64),
+        ("id", pl.Float32, pl.Float64),
+        ("id", pl.Date, pl.Datetime("us")),
+        # Their common unit would be the coarser one.
+        ("t", pl.Datetime("ms"), pl.Datetime("us")),
+    ],
+)
+def test_types_that_might_not_stay_apart_are_refused(tmp_path, column, before, after):
+    frame = panel().with_columns(id=pl.col("id").str.slice(1).cast(int))
+    pieces = [frame.with_columns(pl.col(column).cast(kind)) for kind in (before, after)]
+    with pytest.raises(TypeError, match=f"column '{column}' must be alike in all rows.*frame 1"):
+        PanelStore.write(pieces, tmp_path, WINDOWS)

@@ -17,6 +17,7 @@ from keras_ts.windows.arithmetic.geometry import (
     Geometry,
     WindowRanges,
     concatenated_offsets,
+    fold_edges,
     in_blocks,
     layout,
     only_where,
@@ -256,3 +257,26 @@ def test_blocks_hold_whole_series():
     blocks = in_blocks(np.diff([0, 2, 4, 9, 10, 10]), 4)
     assert [(block.start, block.stop) for block in blocks] == [(0, 2), (2, 3), (3, 5)]
     assert list(in_blocks(np.diff([0]), 4)) == []
+
+
+@given(
+    st.integers(0, 60),
+    st.integers(1, 6),
+    st.none() | st.integers(1, 15),
+    st.none() | st.integers(1, 20),
+)
+def test_validation_parts_follow_one_another_to_the_end(count, n_splits, test_size, most):
+    both = fold_edges(np.array([count, count + 1]), n_splits, test_size, most)
+    edges = [tuple(int(edge[0]) for edge in fold) for fold in both]
+    longer = fold_edges(np.array([count + 1]), n_splits, test_size, most)
+    assert np.array(both)[..., 1].tolist() == np.array(longer)[..., 0].tolist()
+    size = count // (n_splits + 1) if test_size is None else test_size
+    places = list(range(count))
+    expected, end = [], count
+    for _ in range(n_splits):
+        border = max(end - size, 0)
+        first = 0 if most is None or border < most else border - most
+        expected.insert(0, (places[first:border], places[border:end]))
+        end = border
+    assert [(places[a:b], places[b:c]) for a, b, c in edges] == expected
+    assert all(0 <= a <= b <= c <= count for a, b, c in edges)
