@@ -80,15 +80,6 @@ def read_weights(
     """Return a function of a training part that returns the weights of all windows.
 
     An array of weights is checked at once, and is the same for every part.
-
-    Args:
-        panel: The series.
-        ranges: All windows.
-        spec: The settings, of which ``weighting`` gives weights to each series.
-        sample_weight: As ``WindowedSeries.build`` takes it; None for no weights.
-
-    Raises:
-        ValueError: ``sample_weight`` does not fit the panel, or is text.
     """
     weights = None
     if sample_weight is not None:
@@ -157,11 +148,6 @@ def _inverse_scales(panel: FlatSeries, train: Part, weighting: Any) -> Array:
     Of several targets, each target's step is divided by its median in the panel before they are
     averaged, so that targets in different units count equally. A series without a step gets the
     weight of the median series.
-
-    Args:
-        panel: The series.
-        train: The training part.
-        weighting: ``"inverse_scale"`` for steps from one position to the next, or their length.
     """
     lag = 1 if weighting == "inverse_scale" else weighting
     steps = mean_steps(panel, train, lag)
