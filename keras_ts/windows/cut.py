@@ -48,17 +48,7 @@ class Cut:
         name: str = "",
         cure: str = "Move the border",
     ) -> WindowDataset:
-        """Return the windows of a part, or raise an error that begins with the part's name.
-
-        Args:
-            part: The part.
-            before: The rows before the first border, or None: all.
-            weights: The weights of all windows.
-            shuffle: True for a new order in each epoch.
-            context: True if inputs may lie before the part.
-            name: The part's name in an error.
-            cure: First half of the error's last sentence.
-        """
+        """Return the windows of a part, or raise an error that begins with the part's name."""
         spec = self.spec
         offsets = self.panel.offsets[:-1]
         ranges = part_of(self.ranges, part.begin, part.end, offsets, spec.geometry, context)
@@ -97,15 +87,6 @@ def folds_of(spec: WindowSpec, series: Any, sizes: FoldSizes, sample_weight: Any
 
     A window belongs to the part that holds all its targets. In validation and test its inputs may
     lie before the part.
-
-    Args:
-        spec: The settings of the windows.
-        series: Anything that ``WindowedSeries.build`` takes.
-        sizes: The number of folds, and the sizes of their parts.
-        sample_weight: As in ``WindowedSeries.build``.
-
-    Raises:
-        ValueError: As in ``WindowedSeries.folds``: now, but for a part without a window.
     """
     _check_room(spec, sizes)
     cut = Cut(spec, series, sample_weight)

@@ -79,13 +79,7 @@ class Columns:
 
     @classmethod
     def of(cls, spec: WindowSpec, names: Sequence[Any]) -> Self:
-        """Return the roles that the settings give to the columns of a table.
-
-        Args:
-            spec: The settings.
-            names: The table's columns: their names, or 0, 1, ... for an array. In place of a column
-                of text stand those that ``spec.categories`` makes of it.
-        """
+        """Return the roles that the settings give to the columns of a table."""
         if not names:
             raise ValueError("series has no column to window except id_column and time_column.")
         texts = spec.categories
@@ -174,12 +168,7 @@ class Columns:
         return tuple(ahead.index(place) for place in range(len(self.past)))
 
     def input_shapes(self, geometry: Geometry, rows: int) -> dict[str, tuple[int, ...]]:
-        """Return the shapes of a forecast's inputs by their roles, without the batch.
-
-        Args:
-            geometry: The shape of a window.
-            rows: Number of rows known ahead.
-        """
+        """Return the shapes of a forecast's inputs by their roles, without the batch."""
         shapes: dict[str, tuple[int, ...]] = {
             "past": (geometry.reach, *([] if self.plain else [len(self.past)]))
         }
@@ -203,11 +192,7 @@ PLAIN = Columns()
 
 
 def named_columns(spec: WindowSpec, names: Mapping[str, Sequence[Column]]) -> Columns:
-    """Return the ``Columns`` that a dict of names describes, such as ``by_part`` returns.
-
-    Raises:
-        ValueError: By the settings, these columns have other roles than in the dict.
-    """
+    """Return the ``Columns`` that a dict of names describes, such as ``by_part`` returns."""
     cycles = spec.calendar_columns
     read = list(names["past"])[: len(names["past"]) - len(cycles)]
     table = [*read, *names["static"]]

@@ -75,7 +75,7 @@ class WindowSpec:
         _check_apart(checked, self.id_column, self.time_column)
         if self.calendar is not None:
             checked["calendar"] = checked_cycles("calendar", self.calendar)
-        _check_known_ahead(checked, self.time_column)
+        _check_known_ahead(checked)
         if self.categories is not None:
             checked["categories"] = _categories(self.categories, checked) or None
         if self.min_inputs is not None:
@@ -280,15 +280,9 @@ def _check_apart(checked: dict[str, Any], id_column: str | None, time_column: st
             seen[column] = role
 
 
-def _check_known_ahead(checked: dict[str, Any], time_column: str | None) -> None:
-    """Refuse a calendar without timestamps, and sequences whose inputs would lack covariates."""
+def _check_known_ahead(checked: dict[str, Any]) -> None:
+    """Refuse sequences whose inputs would lack covariates."""
     calendar = checked.get("calendar")
-    named = [cycle for cycle in calendar or () if isinstance(cycle, str)]
-    if named and time_column is None:
-        raise ValueError(
-            f"calendar={_checks.shown(calendar)}: {named[0]!r} is read off timestamps. Pass a data "
-            "frame and name its time_column, or give a number, a period in positions."
-        )
     ahead = "calendar" if calendar else "future_columns"
     if checked["targets"] == "sequence" and checked.get(ahead):
         for name, usual in (("gap", 0), ("sampling_rate", 1)):

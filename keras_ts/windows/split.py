@@ -243,15 +243,7 @@ def _distinct(times: Array, block: int = 1 << 22) -> Array:
 def refuse_unlearned(
     panel: FlatSeries, columns: Sequence[str], train: Part, later: Sequence[Part], cure: str
 ) -> None:
-    """Refuse a category that a later part has and the training part lacks.
-
-    Args:
-        panel: The series.
-        columns: The columns of text to check.
-        train: The training part.
-        later: The other parts.
-        cure: First half of the error's last sentence.
-    """
+    """Refuse a category that a later part has and the training part lacks."""
     categories = panel.categories or {}
     within = collapsed(panel.columns.past, categories)
     varying = [column for column in columns if column in within]
@@ -280,14 +272,7 @@ def refuse_unlearned(
 def _unlearned_series(
     panel: FlatSeries, name: str, train: Part, later: Sequence[Part]
 ) -> int | None:
-    """Return the first flat position of a category in a later part, if the training part has none.
-
-    Args:
-        panel: The series.
-        name: A static column that was made of the category.
-        train: The training part.
-        later: The other parts.
-    """
+    """Return the first position of a category in a later part, if the training part lacks it."""
     own = panel.per_series([name])[:, 0] == 1
     if (train.end > train.begin)[own].any():
         return None

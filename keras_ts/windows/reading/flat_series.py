@@ -183,9 +183,6 @@ def static_parted(
         columns: Their roles.
         offsets: Flat start of each series, and the end of the last.
         categories: The categories of columns of text.
-
-    Raises:
-        ValueError: A static column changes within a series, or has a missing value.
     """
     if not columns.static:
         return table, None

@@ -61,14 +61,7 @@ def open_frame(frame: Any) -> Any:
 def matrix(
     table: Any, features: list[str], categories: Categories | None = None, what: str = "series"
 ) -> Array:
-    """Return columns of a frame as one array; refuse a column that does not hold numbers.
-
-    Args:
-        table: The frame.
-        features: The columns.
-        categories: The categories of columns of text, each of which gives several columns.
-        what: The frame's name in an error.
-    """
+    """Return columns of a frame as one array; refuse a column that does not hold numbers."""
     blocks = blocks_of(table, features, categories, what, lambda name: Text.of(table[name]))
     return beside(blocks, np.result_type(*(block.dtype for block in blocks)))
 
@@ -80,15 +73,7 @@ def blocks_of(
     what: str,
     text: Callable[[str], Text],
 ) -> list[Array]:
-    """Return each column as numbers: ``(rows,)``, or ``(rows, categories)`` for one of text.
-
-    Args:
-        table: The frame.
-        features: The columns.
-        categories: The categories of columns of text.
-        what: The frame's name in an error.
-        text: A function that reads a column of text.
-    """
+    """Return each column as numbers: ``(rows,)``, or ``(rows, categories)`` for one of text."""
     known = categories or {}
     return [
         one_hot(text(name).categories(known[name], what), len(known[name]))

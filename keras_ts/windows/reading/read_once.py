@@ -35,13 +35,7 @@ class Frames:
     """
 
     def __init__(self, frames: Any, spec: WindowSpec, in_order: bool = True) -> None:
-        """Open the frames, by the columns of ids and timestamps that the settings name.
-
-        Args:
-            frames: One frame or several.
-            spec: The settings.
-            in_order: True to refuse rows whose time goes back, False to sort them.
-        """
+        """Open the frames, by the columns of ids and timestamps that the settings name."""
         self.given, self.listed = frames, isinstance(frames, list | tuple)
         if self.listed and spec.id_column is not None:
             raise ValueError(

@@ -155,11 +155,7 @@ class StoredPanel(PickledByFields):
         return tuple(ids_of(open_frame(self.keys)[self.settings.id_column]))
 
     def read(self, spec: WindowSpec) -> FlatSeries:
-        """Return the panel, with the roles of columns that ``spec`` gives them.
-
-        Raises:
-            ValueError: ``spec`` disagrees with what was settled as the store was written.
-        """
+        """Return the panel, with the roles of columns that ``spec`` gives them."""
         settings = self.settings
         self._refuse_replaced()
         _check(spec, settings)
@@ -207,11 +203,7 @@ class StoredPanel(PickledByFields):
             )
 
     def frequencies(self, expected: str | None) -> Frequencies:
-        """Return the frequency of each series, where a model expects one.
-
-        Args:
-            expected: Name of the frequency that a model was trained on, or None.
-        """
+        """Return the frequency of each series, where a model expects one."""
         if expected is None or self.settings.filled:
             return self._frequencies(2 if self.settings.filled else 1)
         return kept_in_blocks(self._times, self._frequencies(0), expected)
@@ -274,13 +266,7 @@ def opened_polars() -> Any:
 
 
 def kept_in_blocks(clock: Clock, own: Frequencies, like: Frequency | str) -> Frequencies:
-    """Return what ``inferring.kept`` does, reading some series at a time.
-
-    Args:
-        clock: The timestamps, which may be memory maps.
-        own: The frequency of each series.
-        like: The frequency, or its name.
-    """
+    """Return what ``inferring.kept`` does, reading some series at a time."""
     if all(str(kind) == str(like) for kind in own.kinds):
         return own
     parts = []

@@ -88,16 +88,7 @@ class Text(NamedTuple):
         return cls(column.name, column.dtype, labels, codes, of_text)
 
     def categories(self, texts: Sequence[str], what: str) -> IntArray:
-        """Return the number of each row's category, or -1 for a missing text.
-
-        Args:
-            texts: The categories.
-            what: The frame's name in an error.
-
-        Raises:
-            TypeError: The column holds something else than text.
-            ValueError: It has a category that is not among ``texts``.
-        """
+        """Return the number of each row's category, or -1 for a missing text."""
         if self.labels and not self.of_text:
             raise TypeError(
                 f"column {self.name!r} of {what} must hold text, since it has categories. Received "
@@ -124,16 +115,6 @@ def with_categories(
 
     Categories that the settings have already stay as they are. Others are read from the tables and
     sorted.
-
-    Args:
-        read: For each frame of a panel, a function that reads a column that may hold text.
-        names: The columns that hold values, neither ids nor timestamps.
-        others: All columns.
-        spec: The settings.
-
-    Raises:
-        ValueError: A static column lacks a text, a column has none at all, or a column would get
-            the name of another one.
     """
     categories = {column: tuple(texts) for column, texts in (spec.categories or {}).items()}
     for name in named_ahead(spec, names):

@@ -261,7 +261,7 @@ def test_wrong_cycles_are_refused(given, error, words):
 
 def test_what_a_calendar_needs():
     with pytest.raises(ValueError, match="'week' is read off timestamps"):
-        WindowedSeries(3, calendar=[7, "week"])
+        WindowedSeries(3, calendar=[7, "week"]).build(np.arange(20.0))
     numbers = pd.DataFrame({"time": range(20), "value": 1.0})
     with pytest.raises(TypeError, match="read off dates, and time_column='time' holds int64"):
         _timed(calendar="day").build(numbers)

@@ -180,6 +180,12 @@ def test_other_names_beside_a_panel_are_refused(change, named):
         from_preset("seasonal_gru", period=2).windows_for(panel, 3, **change)
 
 
+def test_a_calendar_reads_the_timestamps_of_a_panel():
+    table = frame("polars")
+    made = WindowedSeries(3, calendar="week").build(Panel(table, **ROLES))
+    equal(made, WindowedSeries(3, calendar="week", **ROLES).build(table))
+
+
 def test_the_same_names_beside_a_panel_are_taken():
     panel = Panel(frame("pandas"), **ROLES)
     same = WindowedSeries(3, target_columns=["units"], future_columns=["event"])
