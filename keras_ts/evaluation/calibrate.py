@@ -209,14 +209,7 @@ def _calibrated(
 def _halves(
     scores: Array, margin: Array, judged: JudgedWindows, windows: IntArray
 ) -> tuple[float, float] | None:
-    """Return the shares of values within the margins in both halves, if they differ.
-
-    Args:
-        scores: ``(windows, steps, targets)``, NaN where a target is missing.
-        margin: ``(steps, targets)``.
-        judged: All windows.
-        windows: The numbers of those that have scores.
-    """
+    """Return the shares of values within the margins in both halves, if they differ."""
     origins = judged.origins_of(windows)
     times = [
         np.bincount(origins.times, values.sum(axis=(1, 2)))
@@ -238,14 +231,10 @@ def _unbounded(outputs: Any) -> Any:
 def _errors(
     model: keras.Model, judged: JudgedWindows, levels: Any, pairs: list[Any]
 ) -> tuple[list[Array], list[Array], Array, IntArray]:
-    """Return how far targets lie below and above each interval, the scales, and whose they are.
-
-    Distances are negative inside.
-
-    The intervals are pairs of quantiles, or the point twice. Windows in which a target or a
-    prediction is not finite are left out. Where windows may lack targets only those in which
-    nothing is present are, and the distances are NaN elsewhere.
-    """
+    """Return how far targets lie below and above each interval, the scales, and their windows."""
+    # Distances are negative inside. Intervals are pairs of quantiles, or the point twice. Windows
+    # in which a target or a prediction is not finite are left out. Where windows may lack targets,
+    # only those without any are, and the distances are NaN elsewhere.
     below: list[list[Array]] = [[] for _ in pairs]
     above: list[list[Array]] = [[] for _ in pairs]
     scales, windows = [], []
@@ -268,13 +257,7 @@ def _errors(
 
 
 def check_enough(counts: IntArray, shares: tuple[float, ...], name: str = "validation") -> None:
-    """Refuse too few errors at a step, given the number of them, ``(steps, targets)``.
-
-    Args:
-        counts: The numbers.
-        shares: The coverages.
-        name: The name of the argument that the windows came from. Defaults to ``"validation"``.
-    """
+    """Refuse too few errors at a step, given the number of them, ``(steps, targets)``."""
     needed, count = windows_needed(shares[-1]), int(counts.min())
     if count < needed:
         step = int(counts.min(axis=1).argmin()) + 1

@@ -53,19 +53,7 @@ class Parts(NamedTuple):
 
 
 class Entries:
-    """Models and tables by name, with the windows on which all of them are judged.
-
-    Attributes:
-        models: The models by name.
-        parts: The windows of the baselines, from which the actual values are taken.
-        judged: The windows of ``parts`` on which everything is judged.
-        forecasters: The models and tables, in the order of their names.
-
-    Args:
-        models: What ``compare`` takes.
-        train: The training part, or None.
-        validation: The validation part, or None.
-    """
+    """Models and tables by name, with the windows on which all of them are judged."""
 
     def __init__(self, models: Any, train: Any, validation: Any) -> None:
         named = _named(models)
@@ -163,11 +151,7 @@ class Entries:
         return next(iter(told.values()), None)
 
     def notes(self, baselines: Sequence[str]) -> list[str]:
-        """Return what a reader has to know about windows that differ, and columns.
-
-        Args:
-            baselines: The names of the baselines.
-        """
+        """Return what a reader has to know about windows that differ, and columns."""
         notes = []
         distinct = list(self._common)
         if len(distinct) > 1 or self.judged.count < self.parts.judged.count:
@@ -196,12 +180,7 @@ class Entries:
 
 
 def covariates_note(covariates: Sequence[str], baselines: Sequence[str]) -> list[str]:
-    """Return a sentence on what models and some baselines may read beside the targets, if anything.
-
-    Args:
-        covariates: The inputs in words.
-        baselines: The names of the baselines.
-    """
+    """Return a sentence on what models and some baselines may read beside targets, if anything."""
     if not covariates:
         return []
     readers = "the baselines of keras_ts do not"

@@ -310,20 +310,7 @@ def report_of(
     notes: Sequence[str] = (),
     weights: Mapping[str, Weights] | None = None,
 ) -> ComparisonReport:
-    """Return the report on some judgements of the same forecasters and the same panel of series.
-
-    Args:
-        judgements: The judgements, such as one for each fold.
-        models: The names of the models.
-        by: The measure of the verdict, ``"mae"`` or ``"mase"``.
-        period: The period of the baselines and of MASE, or None.
-        metrics: The names of people's own metrics.
-        notes: Sentences that stand between the table and the verdicts.
-        weights: The weights of the models. Defaults to None: those of folds, which differ.
-
-    Raises:
-        NoVerdictError: No window can be judged.
-    """
+    """Return the report on some judgements, such as folds, of the same forecasters and panel."""
     first = judgements[0]
     judged = first.judged
     scored = np.concatenate([own.scored for own in judgements])

@@ -11,10 +11,7 @@ from keras_ts._typing import Array
 
 
 def windows_needed(coverage: float) -> int:
-    """Return the smallest number of windows that an interval of this coverage needs.
-
-    The margin is the ``ceil((n + 1) * coverage)``-th smallest of ``n`` errors, which has to exist.
-    """
+    """Return the smallest number of windows for which the margin of this coverage exists."""
     count = max(math.floor(coverage / (1 - coverage)) - 1, 1)
     while _rank(count, coverage) > count:
         count += 1
@@ -22,16 +19,12 @@ def windows_needed(coverage: float) -> int:
 
 
 def margins(scores: Array, coverage: float) -> Array:
-    """Return for each step the margin that a new error stays within with probability ``coverage``.
+    """Return the margin of each step that holds a new error with probability ``coverage``.
 
-    With ``n`` scores of a step it is the ``ceil((n + 1) * coverage)``-th smallest, whose coverage
-    is exact for exchangeable scores (Lei and others, 2018, theorem 2.2). A score that is NaN, of a
-    missing target, counts as none.
-
-    Args:
-        scores: Errors in units of their windows' scales, ``(windows, ...)``.
-        coverage: Share of new errors that the margin shall contain.
+    Scores are ``(windows, ...)``, in units of their windows' scales; NaN is left out.
     """
+    # The ``ceil((n + 1) * coverage)``-th smallest of ``n`` exchangeable scores holds exactly that
+    # share of new ones: Lei and others, 2018, theorem 2.2.
     counts = np.sum(~np.isnan(scores), axis=0)
     ranks = {count: _rank(count, coverage) for count in np.unique(counts).tolist()}
     for count, rank in ranks.items():
@@ -45,10 +38,8 @@ def margins(scores: Array, coverage: float) -> Array:
 
 
 def floors(scales: Array) -> Array:
-    """Return the smallest scale above 0 of each target, or 1 if it has none.
-
-    It replaces the scale of a constant window, which is 0 and would leave its interval no width.
-    """
+    """Return the smallest scale above 0 of each target, or 1."""
+    # It replaces the scale of a constant window, which is 0 and would leave no width.
     positive = np.where(scales > 0, scales, np.inf).min(axis=0)
     return np.where(np.isfinite(positive), positive, 1.0)
 

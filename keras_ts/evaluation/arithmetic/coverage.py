@@ -24,33 +24,20 @@ _LIMIT = 2.969
 
 
 class Coverage(NamedTuple):
-    """The share of values within an interval, with the interval of that share itself.
+    """The share of values within an interval, with its own 95 % interval by Wilson (1927)."""
 
-    Attributes:
-        asked: The share that the interval shall hold.
-        share: The share that it held.
-        low: Lower end of the share's 95 % interval (Wilson, Journal of the American Statistical
-            Association 1927), for the number of independent values.
-        high: Upper end.
-        independent: The number of independent values whose share varies as much.
-    """
-
-    asked: float
-    share: float
+    asked: float  # the share that the interval shall hold
+    share: float  # the share that it held
     low: float
     high: float
-    independent: float
+    independent: float  # as many independent values vary as much
 
 
 def coverage_of(asked: float, times: Array, series: Array, overlap: int) -> Coverage:
-    """Return a coverage with its interval.
+    """Return a coverage with its interval, from values inside and values in all.
 
-    Args:
-        asked: The share that the interval shall hold.
-        times: ``(2, times)``: how many values lie within the interval, and how many there are, at
-            each origin's time, in time order.
-        series: ``(2, series)``: the same of each series.
-        overlap: The number of neighbouring times whose targets overlap.
+    These are ``(2, times)``, of each origin's time in order, and ``(2, series)``. The targets of
+    ``overlap`` neighbouring times overlap.
     """
     times, series = (totals[:, totals[1] > 0] for totals in (times, series))
     inside, count = times.sum(axis=1)
@@ -77,17 +64,9 @@ def coverage_of(asked: float, times: Array, series: Array, overlap: int) -> Cove
 
 
 def differing_halves(times: Array, overlap: int) -> tuple[float, float] | None:
-    """Return the shares within an interval in the first and the last half, if they differ.
-
-    Args:
-        times: As for ``coverage_of``.
-        overlap: As for ``coverage_of``.
-
-    Returns:
-        The shares, if a t-test of stretches finds them different (Ibragimov and Müller, Journal of
-        Business & Economic Statistics 2010), which chance does at most one time in twenty; else
-        None, also if stretches would be shorter than the runs.
-    """
+    """Return the shares within an interval in both halves, if a t-test finds them different."""
+    # The test of Ibragimov and Müller, Journal of Business & Economic Statistics 2010. Chance
+    # passes it at most one time in twenty.
     times = times[:, times[1] > 0]
     middle = times.shape[1] // 2
     if middle < _STRETCHES:

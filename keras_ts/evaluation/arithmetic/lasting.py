@@ -17,20 +17,14 @@ _LAGS = 2
 
 
 def lasting(differences: Array, overlap: int) -> tuple[IntArray, Array]:
-    """Return the length of blocks to draw, and the bias that is left in their variance.
+    """Return the lengths ``(series,)`` of blocks to draw, and the biases left in their variances.
 
-    With the autocovariances ``R(k)``, the rule's length is ``(1.5 c^2 n)^(1/3)`` with
-    ``c = sum |k| R(k) / sum R(k)``. A variance estimated from blocks of ``length`` is too small by
-    a share of about ``c / length``. The sums end where the autocorrelations do: before the first
-    five or more lags in a row that are no larger than chance makes them.
-
-    Args:
-        differences: ``(series, count)``, each series by itself and in time order.
-        overlap: The number of neighbours whose targets overlap, a lower bound of the length.
-
-    Returns:
-        The lengths ``(series,)``, at most ``count``, and the shares ``(series,)``, 0 or more.
+    The differences are ``(series, count)``, in time order; ``overlap`` is the least length.
     """
+    # With the autocovariances ``R(k)``, the rule's length is ``(1.5 c^2 n)^(1/3)`` with
+    # ``c = sum |k| R(k) / sum R(k)``. A variance estimated from blocks of ``length`` is too small
+    # by a share of about ``c / length``. The sums end where the autocorrelations do: before the
+    # first five or more lags in a row that are no larger than chance makes them.
     count = differences.shape[-1]
     # Blocks grow at least at this rate, however independent the errors look.
     least = min(max(overlap, int(np.ceil(count ** (1 / 3)))), count)

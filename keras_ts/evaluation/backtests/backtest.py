@@ -310,14 +310,7 @@ def _rows(
     predictions: Array,
     levels: tuple[float, ...] | None,
 ) -> tuple[dict[str, Array], Array, Array]:
-    """Return a fold's table, its predictions, and the scale of each value for MASE.
-
-    Args:
-        scales: The scale of each series and target.
-        judged: The windows of the test part.
-        predictions: ``(windows, steps, targets)``, with a last axis of quantiles if there are any.
-        levels: The levels of the quantiles, or None.
-    """
+    """Return a fold's table, its predictions, and the scale of each value for MASE."""
     points = points_of(predictions, levels)
     table = judged.table(points)
     series = judged.ranges.series_of(np.arange(judged.count))

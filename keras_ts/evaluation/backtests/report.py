@@ -159,16 +159,7 @@ def joined(
     outcome: ComparisonReport | NoVerdictError,
     trained: Sequence[int],
 ) -> BacktestReport:
-    """Return the report of all folds.
-
-    Args:
-        folds: For each fold its table without quantiles, its predictions
-            ``(windows, steps, targets)``, with a last axis of quantiles if there are any, and the
-            scale of each value.
-        levels: The levels of the quantiles, or None.
-        outcome: The report on the model and the baselines, or the reason why there is none.
-        trained: The numbers of the folds that a model was trained on.
-    """
+    """Return the report of all folds, each a table, predictions and the scale of each value."""
     tables = []
     for number, (table, predictions, _) in enumerate(folds):
         table = {"fold": np.full(len(table["step"]), number), **table}

@@ -52,10 +52,7 @@ class Baseline:
         """Learn from the windows of a training part."""
 
     def forecast(self, validation: JudgedWindows, block: Block) -> Array:
-        """Return forecasts of a block of windows, ``(windows, steps, targets)``.
-
-        Where a forecast lacks a value that it needs it is NaN, and no forecaster is judged there.
-        """
+        """Return forecasts ``(windows, steps, targets)``, NaN where one lacks a value."""
         raise NotImplementedError
 
 

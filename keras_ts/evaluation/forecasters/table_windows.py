@@ -20,20 +20,9 @@ from keras_ts.windows.arithmetic.rows import Rows
 def on_windows(
     name: str, table: Any, judged: JudgedWindows
 ) -> tuple[Array, tuple[float, ...] | None]:
-    """Return a table's forecasts for windows, and the levels of their quantiles or None.
+    """Return a table's forecasts for windows, NaN where it has none, and its levels or None.
 
-    Args:
-        name: What the table is called in an error.
-        table: The table.
-        judged: The windows.
-
-    Returns:
-        ``(windows, steps, targets)``, with a last axis of quantiles if there are any; NaN where the
-        table has no forecast.
-
-    Raises:
-        ValueError: The table has no forecast for any of the windows, or several for one target;
-            its columns are not clear, or it holds the actual values.
+    They are ``(windows, steps, targets[, levels])``.
     """
     read, spec, panel = ForecastTable(name, table), judged.dataset.windows, judged.panel
     targets = [str(own) for own in panel.columns.by_part()["target"]]

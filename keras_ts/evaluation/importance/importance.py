@@ -156,15 +156,7 @@ def importance(
 
 
 class _Measured:
-    """The errors of a model with and without shuffled columns, on the windows that can be judged.
-
-    Args:
-        model: The model.
-        quantiles: Its quantiles, or None.
-        judged: The windows.
-        by: ``"mae"`` or ``"mase"``.
-        shuffled: The columns that are shuffled, those of each item together.
-    """
+    """The errors of a model with and without shuffled columns, on windows that can be judged."""
 
     def __init__(
         self,
@@ -202,10 +194,8 @@ class _Measured:
         return float(self._errors.sum() * np.prod(self._judged.shape[1:]) / self._counted)
 
     def measure(self, repeats: int, generator: np.random.Generator, verbose: int) -> None:
-        """Measure the errors, and by how much shuffling each item changes them.
-
-        All items share the permutations, so that the other windows of a block are read once.
-        """
+        """Measure the errors, and by how much shuffling each item changes them."""
+        # All items share the permutations, so that the other windows of a block are read once.
         windows = [donors(self._series, generator) for _ in range(repeats)]
         series = [_other_series(self._series, generator) for _ in range(repeats)]
         of_series = self._judged.panel.by_series

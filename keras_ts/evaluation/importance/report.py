@@ -40,13 +40,7 @@ _SENTENCES = {
 
 
 class Row:
-    """The importance of some columns: the increase of the error, its interval and a verdict.
-
-    Args:
-        columns: The columns that were shuffled together.
-        skill: The skill of the model with shuffled columns over the original one.
-        verdict: The verdict. Defaults to that of the interval.
-    """
+    """The importance of some columns: the increase of the error, its interval and a verdict."""
 
     def __init__(self, columns: ShuffledColumns, skill: Skill, verdict: str | None = None) -> None:
         self.columns, self.few, self.stretch = columns, skill.few, skill.stretch

@@ -34,26 +34,15 @@ _NUMBERS, _WINDOWS = 1 << 23, 1 << 16
 
 @dataclass(frozen=True)
 class Block:
-    """Some windows of a dataset.
+    """Some windows of a dataset, in time order."""
 
-    Attributes:
-        begin: Number of the first window, in time order.
-        inputs: The inputs, as a model takes them.
-        past: ``(windows, inputs, targets)``, the past of the target columns. If the models mask
-            missing values, these are filled here, for the baselines.
-        past_as_read: The same, but missing values stay, not finite.
-        actual: ``(windows, steps, targets)``.
-        series: ``(windows,)``, the number of each window's series.
-        origins: ``(windows,)``, the flat position of each window's last input.
-    """
-
-    begin: int
+    begin: int  # number of the first window
     inputs: Any
-    past: Array
-    past_as_read: Array
-    actual: Array
+    past: Array  # (windows, inputs, targets), filled if the models mask missing values
+    past_as_read: Array  # missing values stay, not finite
+    actual: Array  # (windows, steps, targets)
     series: IntArray
-    origins: IntArray
+    origins: IntArray  # (windows,), flat positions of last inputs
 
 
 class JudgedWindows:
@@ -143,11 +132,7 @@ class JudgedWindows:
         return max(min(_NUMBERS // row, _WINDOWS) // batch, 1) * batch
 
     def blocks(self, size: int | None = None) -> Iterator[Block]:
-        """Yield the windows, some at a time.
-
-        Args:
-            size: The number of windows in a block. Defaults to ``block_size``.
-        """
+        """Yield the windows, ``size`` or ``block_size`` at a time."""
         size = size or self.block_size
         for begin in range(0, self.count, size):
             numbers = np.arange(begin, min(begin + size, self.count))
@@ -173,16 +158,7 @@ class JudgedWindows:
     def predictions(
         self, name: str, model: keras.Model, levels: tuple[float, ...] | None, block: Block
     ) -> Array:
-        """Return a model's predictions for a block, ``(windows, steps, targets)`` in float64.
-
-        With ``levels`` there is a last axis of quantiles.
-
-        Args:
-            name: Name of the model, for an error.
-            model: The model.
-            levels: Levels of its quantiles, or None.
-            block: The windows to predict.
-        """
+        """Return a model's float64 predictions, ``(windows, steps, targets[, levels])``."""
         batch, count = self._source.spec.batch_size, len(block.series)
         # Only whole batches: JAX compiles anew for another shape, which takes seconds.
         places = np.minimum(np.arange(-(-count // batch) * batch), count - 1)
@@ -192,17 +168,9 @@ class JudgedWindows:
         return self.in_steps(name, outputs, levels)
 
     def in_steps(self, name: str, outputs: Array, levels: tuple[float, ...] | None) -> Array:
-        """Return forecasts as ``(windows, steps, targets)`` in float64, of sequences the last step.
+        """Return forecasts in float64, ``(windows, steps, targets[, levels])``.
 
-        With ``levels`` there is a last axis of quantiles.
-
-        Args:
-            name: Name of the forecaster, for an error.
-            outputs: The forecasts of some windows, in the shape of their targets.
-            levels: Levels of the quantiles, or None.
-
-        Raises:
-            ValueError: The shape is another one.
+        Of ``targets="sequence"``, it is the last step of each sequence.
         """
         shape = self._target_shape(len(outputs) if outputs.ndim else 0)
         tail = () if levels is None else (len(levels),)
@@ -239,11 +207,7 @@ class JudgedWindows:
         return self.origins_at(self.ranges.series_of(windows), self.origins()[windows])
 
     def origins_at(self, series: IntArray, flat: IntArray) -> Origins:
-        """Return origins at flat positions of some series.
-
-        They are ordered by their timestamps, or without timestamps by their distance from the first
-        of them in the same series.
-        """
+        """Return origins at flat positions, by their timestamps or distances from the first."""
         if self.panel.clock is None:
             first = np.full(len(self.panel.lengths), np.iinfo(np.int64).max)
             np.minimum.at(first, series, flat)
@@ -258,11 +222,7 @@ class JudgedWindows:
         return hashlib.blake2b(targets.tobytes(), digest_size=16).hexdigest()
 
     def table(self, predictions: Array) -> dict[str, Array]:
-        """Return actual values and predictions, in the columns of ``WindowDataset.align``.
-
-        Args:
-            predictions: ``(windows, steps, targets)``, of all windows.
-        """
+        """Return actual values and predictions of all windows, in the columns of ``align``."""
         placement = self._source.placement
         last = replace(placement, geometry=replace(self.geometry, sequence=False))
         return last.table(self.targets(), predictions)
@@ -294,13 +254,9 @@ class JudgedWindows:
         return self._last_step(self._source.targets()).astype(np.float64)
 
     def seasonal(self, block: Block, period: int) -> tuple[Array, BoolArray]:
-        """Return the latest known values a whole number of periods before the targets.
+        """Return seasonal naive forecasts, and True for windows without a gap since the values.
 
-        With ``missing="mask"`` a missing one is replaced by the last value of the window.
-
-        Returns:
-            ``(windows, steps, targets)``, and True for the windows without a gap in time between
-            those values and the origin.
+        They are ``(windows, steps, targets)``; a masked value is replaced by the window's last one.
         """
         back = periods_back(self.ahead, period)
         begin = block.origins - back.max()
@@ -364,11 +320,7 @@ def finite(values: Array) -> BoolArray:
 
 
 def filled(past: Array) -> Array:
-    """Return windows with each missing value replaced by the last known one before it.
-
-    Missing values before the first known one are replaced by that. A window without any known value
-    stays as it is.
-    """
+    """Return windows whose missing values are the last known one before them, or the first one."""
     present = np.isfinite(past)
     lacking = np.flatnonzero(~present.all(axis=tuple(range(1, past.ndim))))
     made = past.copy()
@@ -382,9 +334,6 @@ def filled(past: Array) -> Array:
 
 
 def periods_back(ahead: IntArray, period: int) -> IntArray:
-    """Return how far before the origin the seasonal naive forecast of each step lies.
-
-    It is the latest known value a whole number of periods before the target.
-    """
+    """Return how far before the origin each step's seasonal naive forecast lies."""
     distances: IntArray = -(-ahead // period) * period - ahead
     return distances

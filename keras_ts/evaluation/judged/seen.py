@@ -12,10 +12,7 @@ _FIRST_ROWS = 8
 
 
 def spans_of(judged: JudgedWindows) -> Spans:
-    """Return the first and the last target of each series, by a digest of its id.
-
-    Without timestamps positions compare only within one table, so its first rows count, too.
-    """
+    """Return the first and the last target of each series, by a digest of its id."""
     panel, first, last = judged.panel, judged.first_targets(), judged.last_targets()
     if first.dtype.kind == "M":
         first, last = first.astype("datetime64[us]"), last.astype("datetime64[us]")

@@ -18,18 +18,9 @@ def scores_of_rows(
     by: str | None = None,
     column: Array | None = None,
 ) -> dict[str, Array]:
-    """Return the scores of all rows, or of the rows with each value of a column.
+    """Return the scores of all rows, or of the rows with each value of a column named ``by``.
 
-    Args:
-        actual: ``(rows,)`` or ``(rows, targets)``; values that are not finite are left out.
-        predicted: Of the same shape; with levels, with a last axis of quantiles.
-        scales: The scale of each value, for MASE.
-        levels: The levels of quantiles, or None.
-        by: The name of the column. Defaults to None: all rows.
-        column: The column.
-
-    Returns:
-        A dict of columns of equal length: the one named by ``by``, and the metrics.
+    Targets that are not finite are left out. With levels, the last axis is of quantiles.
     """
     rows = len(actual)
     scores: dict[str, Array] = {}

@@ -10,12 +10,7 @@ from keras_ts import _checks
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 0) -> list[str]:
-    """Return one line for each row, its cells in columns.
-
-    Args:
-        rows: Rows of equal length.
-        left: Number of leading columns that are aligned left. Defaults to 0.
-    """
+    """Return one line for each row, its cells in columns, of which ``left`` are aligned left."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

@@ -139,13 +139,7 @@ def score(
 
 
 class _Names(NamedTuple):
-    """The columns by which forecasts and rows are matched, and the targets, in the rows.
-
-    Attributes:
-        id: The column of ids, or None.
-        time: The column of times.
-        targets: The targets.
-    """
+    """The columns by which forecasts and rows are matched, and the targets, in the rows."""
 
     id: str | None
     time: str
