@@ -10,10 +10,13 @@ from keras_ts import _checks, _keras_private
 from keras_ts._models import check_model, has_own_step
 from keras_ts._quantiles import pair_of, pairs_of
 from keras_ts._typing import Array, IntArray
-from keras_ts.evaluation.arithmetic.conformal import floors, margins, windows_needed
-from keras_ts.evaluation.arithmetic.coverage import differing_halves
-from keras_ts.evaluation.judged.reading import JudgedWindows
-from keras_ts.evaluation.judged.seen import spans_of
+from keras_ts.evaluation.arithmetic.coverage import (
+    differing_halves,
+    floors,
+    margins,
+    windows_needed,
+)
+from keras_ts.evaluation.judged.reading import JudgedWindows, spans_of
 from keras_ts.evaluation.tuning import NOT_COMPILED, settings_of, trained_further
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.bounded import Bounded

@@ -25,10 +25,10 @@ from keras_ts.evaluation.judging import (
     single_time_note,
     windows_of_origins,
 )
-from keras_ts.evaluation.reports.frames import as_frame
 from keras_ts.evaluation.reports.scorecards import ByOrigin, Evidence, judged_on, scorecard_of
-from keras_ts.evaluation.reports.text import (
+from keras_ts.evaluation.reports.tables import (
     aligned,
+    as_frame,
     html_table,
     number,
     percent,

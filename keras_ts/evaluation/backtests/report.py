@@ -11,9 +11,7 @@ from keras_ts._quantiles import output_names
 from keras_ts._typing import Array
 from keras_ts.evaluation.judging import NoVerdictError
 from keras_ts.evaluation.report import ComparisonReport
-from keras_ts.evaluation.reports.frames import as_frame
-from keras_ts.evaluation.reports.rows import scores_of_rows
-from keras_ts.evaluation.reports.text import aligned, html_table
+from keras_ts.evaluation.reports.tables import aligned, as_frame, html_table, scores_of_rows
 from keras_ts.plotting.errors import plot_backtest
 from keras_ts.saving.card import HEADINGS
 

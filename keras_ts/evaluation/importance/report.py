@@ -9,8 +9,7 @@ import numpy as np
 from keras_ts._typing import Array
 from keras_ts.evaluation.arithmetic.verdict import FEWEST, Skill
 from keras_ts.evaluation.importance.shuffled_columns import ShuffledColumns
-from keras_ts.evaluation.reports.frames import as_frame
-from keras_ts.evaluation.reports.text import aligned, html_table, number, percent
+from keras_ts.evaluation.reports.tables import aligned, as_frame, html_table, number, percent
 from keras_ts.plotting.errors import draw_importance
 from keras_ts.windows.align import label_column
 
