@@ -249,12 +249,12 @@ def _errors(
         ]
         present = np.isfinite(block.actual)
         present &= np.isfinite(predicted.reshape(*present.shape, -1)).all(axis=-1)
-        whole = (present.any if judged.partial else present.all)(axis=(1, 2))
-        scales.append(window_scales(block.past_as_read)[whole])
-        windows.append(block.begin + np.flatnonzero(whole))
+        usable = (present.any if judged.partial else present.all)(axis=(1, 2))
+        scales.append(window_scales(block.past_as_read)[usable])
+        windows.append(block.begin + np.flatnonzero(usable))
         for number, (low, high) in enumerate(ends):
-            below[number].append(np.where(present, low - block.actual, np.nan)[whole])
-            above[number].append(np.where(present, block.actual - high, np.nan)[whole])
+            below[number].append(np.where(present, low - block.actual, np.nan)[usable])
+            above[number].append(np.where(present, block.actual - high, np.nan)[usable])
     joined = [np.concatenate(parts) for parts in below], [np.concatenate(parts) for parts in above]
     return *joined, np.concatenate(scales), np.concatenate(windows)
 

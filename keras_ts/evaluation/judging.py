@@ -75,20 +75,20 @@ def judge(
         forecasts = {
             own.name: own.forecast(by_part[own.judged])[:, steps[own.judged]] for own in forecasters
         }
-        present, whole = _judgeable(actual, blocks, forecasters, forecasts, judged.partial)
+        present, usable = _judgeable(actual, blocks, forecasters, forecasts, judged.partial)
         for name in result.lacking:
             lacks = lacking(forecasts[name])
             result.lacking[name] += int((lacks & np.isfinite(actual)).sum())
-        numbers = by_part[judged].begin + np.flatnonzero(whole)
-        series = by_part[judged].series[whole]
-        actual, present = actual[whole], present[whole]
+        numbers = by_part[judged].begin + np.flatnonzero(usable)
+        series = by_part[judged].series[usable]
+        actual, present = actual[usable], present[usable]
         missing += int((~np.isfinite(actual)).sum())
         result.scored[numbers] = True
         if not len(numbers):
             continue
         scale = np.broadcast_to(scales[series][:, None], actual.shape)
         for forecaster in forecasters:
-            forecast = forecasts.pop(forecaster.name)[whole]
+            forecast = forecasts.pop(forecaster.name)[usable]
             forecast = where_present(forecaster.name, forecast, present)
             losses = all_losses(actual, forecast, scale, forecaster.levels)
             if metrics:
@@ -113,15 +113,15 @@ def _judgeable(
 ) -> tuple[BoolArray, BoolArray]:
     """Return which targets are judged, and which windows."""
     present = np.isfinite(actual)
-    whole = present.any(axis=(1, 2)) if partial else finite(actual)
+    usable = present.any(axis=(1, 2)) if partial else finite(actual)
     for forecaster in forecasters:
         forecast = forecasts[forecaster.name]
         if forecaster.lacks == "targets":
             present &= ~lacking(forecast)
         elif forecaster.lacks == "windows":
-            whole &= finite(forecast)
-    whole &= present.any(axis=(1, 2))
-    return present, np.logical_and.reduce([whole, *(finite(block.past) for block in blocks)])
+            usable &= finite(forecast)
+    usable &= present.any(axis=(1, 2))
+    return present, np.logical_and.reduce([usable, *(finite(block.past) for block in blocks)])
 
 
 def lacking(forecast: Array) -> BoolArray:

@@ -26,13 +26,13 @@ class Tally:
     def joined(cls, tallies: Sequence["Tally"]) -> "Tally":
         """Return the sums of one forecaster over several parts of the same series."""
         first = tallies[0]
-        whole = cls(0, first._shape["series"], first.steps, 1)
-        whole.errors = np.concatenate([tally.errors for tally in tallies])
-        whole.targets, whole._measure = first.targets, first._measure
+        joint = cls(0, first._shape["series"], first.steps, 1)
+        joint.errors = np.concatenate([tally.errors for tally in tallies])
+        joint.targets, joint._measure = first.targets, first._measure
         for tally in tallies:
             for (by, name), sums in tally._sums.items():
-                whole._total(name, by)[:] += sums
-        return whole
+                joint._total(name, by)[:] += sums
+        return joint
 
     def add(
         self,

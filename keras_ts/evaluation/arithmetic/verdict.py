@@ -261,8 +261,8 @@ def _together(shares: Array, origins: Origins) -> float:
     same = np.diff(origins.series[origins.order]) == 0
     moves = np.diff(shares[origins.order])[same]
     sums = np.bincount(origins.times[origins.order][1:][same], moves)
-    own = float(np.sum(moves**2))
-    return float(np.sum(sums**2)) / own - 1.0 if own > 0 else 0.0
+    alone = float(np.sum(moves**2))
+    return float(np.sum(sums**2)) / alone - 1.0 if alone > 0 else 0.0
 
 
 def _drawn(losses: Array, length: int) -> tuple[Array, Array]:
@@ -330,10 +330,10 @@ def lasting(differences: Array, overlap: int) -> tuple[IntArray, Array]:
         # Covariances about the sample's own mean leave out the variance of that mean.
         covariances = sampled + np.maximum(long_run, 0.0)[:, None] / count
     # Otherwise neighbours are no more alike than others.
-    alike = (variances[:, 0] > 0) & (bend > 0)
-    reach = np.divide(bend, long_run, out=np.zeros_like(bend), where=alike & (long_run > 0))
+    related = (variances[:, 0] > 0) & (bend > 0)
+    reach = np.divide(bend, long_run, out=np.zeros_like(bend), where=related & (long_run > 0))
     lengths = np.ceil(_FACTOR * (1.5 * reach**2 * count) ** (1 / 3)).astype(np.int64)
-    lengths = np.where(alike & (long_run <= 0), count, np.clip(lengths, least, count))
+    lengths = np.where(related & (long_run <= 0), count, np.clip(lengths, least, count))
     return lengths, reach / lengths
 
 

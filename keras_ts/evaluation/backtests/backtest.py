@@ -234,9 +234,9 @@ def backtest(
         levels = fold_levels
         # Seeded again, since the predictions of a fold that is done have drawn nothing.
         keras.utils.set_random_seed(_fold_seed(seed, number))
-        whole = JudgedWindows("train", fold.whole)
-        scales = whole.scales(period or 1)
-        judge.add(whole, judged, scales, predictions, levels)
+        before = JudgedWindows("train", fold.whole)
+        scales = before.scales(period or 1)
+        judge.add(before, judged, scales, predictions, levels)
         folds.append(_rows(scales, judged, predictions, levels))
         bar.update(number + 1)
     return joined(folds, levels, judge.report(), range(0, n_splits, every))

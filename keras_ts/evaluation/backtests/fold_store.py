@@ -112,9 +112,9 @@ class FoldStore:
         for fold in folds:
             self._path(fold).unlink(missing_ok=True)
         # NumPy's files cannot hold bfloat16.
-        kept = [v.astype(np.float32) if v.dtype.kind == "V" else v for v in variables]
+        storable = [v.astype(np.float32) if v.dtype.kind == "V" else v for v in variables]
         with replacing(self._model_path(folds.start)) as path:
-            np.savez(path, *kept)
+            np.savez(path, *storable)
         for other in set(self._kept("model")) - {self._model_path(folds.start)}:
             other.unlink()
 

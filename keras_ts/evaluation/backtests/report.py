@@ -126,11 +126,11 @@ class BacktestReport:
 
     def _rows(self) -> Iterator[list[str]]:
         """Return the heading, the scores of each fold, and those of all."""
-        scores, whole = self.scores("fold"), self.scores()
-        yield ["fold", *(HEADINGS.get(metric, metric) for metric in whole)]
+        scores, overall = self.scores("fold"), self.scores()
+        yield ["fold", *(HEADINGS.get(metric, metric) for metric in overall)]
         for place, fold in enumerate(scores["fold"].tolist()):
-            yield [str(fold), *(f"{float(scores[metric][place]):.4g}" for metric in whole)]
-        yield ["all", *(f"{float(values[0]):.4g}" for values in whole.values())]
+            yield [str(fold), *(f"{float(scores[metric][place]):.4g}" for metric in overall)]
+        yield ["all", *(f"{float(values[0]):.4g}" for values in overall.values())]
 
     def _training(self) -> str:
         """Return on which folds a model was trained, in a sentence."""
@@ -164,6 +164,6 @@ def joined(
         for place, name in enumerate(output_names("prediction", levels) if levels else []):
             table[name] = predictions[..., place].reshape(table["prediction"].shape)
         tables.append(table)
-    whole = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+    columns = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
     scales = np.concatenate([scales for *_, scales in folds])
-    return BacktestReport(whole, scales, levels, outcome, trained)
+    return BacktestReport(columns, scales, levels, outcome, trained)

@@ -40,8 +40,8 @@ class Trainer:
         arguments = dict(self._arguments)
         if arguments.get("callbacks") is not None:
             arguments["callbacks"] = [
-                copy.copy(own) if isinstance(own, _WATCHING) else own
-                for own in keras.tree.flatten(arguments["callbacks"])
+                copy.copy(callback) if isinstance(callback, _WATCHING) else callback
+                for callback in keras.tree.flatten(arguments["callbacks"])
             ]
         if fold.validation is not None:
             arguments["validation_data"] = fold.validation
@@ -60,16 +60,16 @@ class Trainer:
         # predicting changes the model, and a resumed backtest has that of an uninterrupted one.
         if store is not None and all(store.has(number) for number in numbers):
             return None
-        kept = None if store is None else store.load_model(numbers.start)
-        if kept is None:
+        trained = None if store is None else store.load_model(numbers.start)
+        if trained is None:
             model = self.model(fold)
             # Copied, since some backends return views.
-            kept = [np.array(keras.ops.convert_to_numpy(v)) for v in model.variables]
+            trained = [np.array(keras.ops.convert_to_numpy(v)) for v in model.variables]
             if store is not None:
-                store.save_model(numbers, kept)
+                store.save_model(numbers, trained)
         else:
             model = self._untrained(fold.train)
-        variables, values = model.variables, kept
+        variables, values = model.variables, trained
         if [tuple(v.shape) for v in variables] != [v.shape for v in values]:
             raise ValueError(
                 "build returns a model whose weights have other shapes than those kept in folder. "

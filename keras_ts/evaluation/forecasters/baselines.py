@@ -157,8 +157,8 @@ class SeasonalNaive(Baseline):
 
     def forecast(self, validation: JudgedWindows, block: Block) -> Array:
         """Return the values a number of periods back; NaN where a row is missing since then."""
-        values, whole = validation.seasonal(block, self.period)
-        return np.where(whole[:, None, None], values, np.nan)
+        values, gapless = validation.seasonal(block, self.period)
+        return np.where(gapless[:, None, None], values, np.nan)
 
 
 def default_baselines(period: int | None) -> list[Baseline]:

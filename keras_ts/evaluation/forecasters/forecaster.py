@@ -90,8 +90,8 @@ def baselines_of(baselines: Any, period: int | None) -> list[Any]:
             "baselines is empty, and a verdict needs one. Leave it out for the usual ones."
         )
     by_name = {baseline.name: baseline for baseline in usual}
-    chosen = [_baseline(own, by_name) for own in baselines]
-    names = [name_of(own) for own in chosen]
+    chosen = [_baseline(item, by_name) for item in baselines]
+    names = [name_of(item) for item in chosen]
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"baselines must have different names. Received {name!r} twice.")

@@ -41,7 +41,7 @@ class DirectRidge:
     # lowers the error on each series' last third of training windows, by a line of the others.
 
     def fit(self, train: JudgedWindows) -> None:
-        """Choose what the line is told, and fit it to the training windows."""
+        """Choose the inputs, and fit a line to the training windows."""
         masked: IntArray = np.flatnonzero(self._absent_in(train))
         if len(masked):
             # Told of every age of a series, a line of few series fits their noise.
@@ -89,8 +89,8 @@ class DirectRidge:
         forecast = np.empty(block.actual.shape)
         for places, target, rows in self._rows(validation, block):
             y = self._lines[target].at(rows.window, rows.ahead)
-            whole = finite(block.past[places, :, target])[:, None]
-            forecast[places, :, target] = np.where(whole, rows.location + rows.scale * y, np.nan)
+            complete = finite(block.past[places, :, target])[:, None]
+            forecast[places, :, target] = np.where(complete, rows.location + rows.scale * y, np.nan)
         return forecast
 
     def _error(self, held_out: JudgedWindows) -> float:
@@ -259,17 +259,17 @@ class _Sums:
         constant = np.zeros(steps)
         # Where windows are taken off, the rounding that they leave is no variance.
         squares = np.diag(self._shared), np.diagonal(self._own, axis1=1, axis2=2)
-        whole = [step for step in range(steps) if step not in self._absent]
-        for some in [whole, *([step] for step in self._absent)]:
-            shared, cross, own = self._shared, self._cross[:, some], self._own[some]
-            if some != whole:
+        complete = [step for step in range(steps) if step not in self._absent]
+        for some in [complete, *([step] for step in self._absent)]:
+            shared, cross, of_step = self._shared, self._cross[:, some], self._own[some]
+            if some != complete:
                 absent = self._absent[some[0]]
                 shared = shared - absent[:size, :size]
                 cross = cross - absent[:size, None, size:]
-                own = own - absent[None, size:-1, size:]
+                of_step = of_step - absent[None, size:-1, size:]
             if some and shared[0, 0] > 0:
                 window[:, some], ahead[some], constant[some] = _solved(
-                    shared, cross, own, squares[0], squares[1][some]
+                    shared, cross, of_step, squares[0], squares[1][some]
                 )
         as_it_is = _Unit(np.zeros(1), np.ones(1))
         return _Line(self._units or _Units(*[as_it_is] * 3), window, ahead, constant)

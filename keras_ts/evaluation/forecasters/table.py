@@ -92,7 +92,7 @@ def _is_bound(column: str, columns: Sequence[str]) -> bool:
 def _with_levels(
     point: str, columns: Sequence[str], points: Sequence[str]
 ) -> tuple[tuple[float, ...] | None, tuple[str, ...]]:
-    """Return the levels of a forecast and their columns, increasing; None and its own without."""
+    """Return the levels of a forecast, or None, and their columns, the lowest first."""
     by_level = {0.5: point, **level_columns(point, columns, points)}
     if len(by_level) == 1:
         return None, (point,)
@@ -198,7 +198,7 @@ class ForecastTable:
 
     def forecasts(self, fields: Fields) -> Array:
         """Return the forecasts, ``(rows, targets[, quantiles])``; refuse quantiles that cross."""
-        values = np.stack([self.matrix(own) for own in fields.values], axis=1)
+        values = np.stack([self.matrix(names) for names in fields.values], axis=1)
         if "prediction" in fields.values[0]:  # One column with an axis of targets.
             values = values.reshape(len(values), len(fields.levels or (0,)), -1).swapaxes(1, 2)
         if fields.levels is None:

@@ -169,14 +169,14 @@ class _Measured:
         self._model, self._quantiles, self._shuffled = model, quantiles, shuffled
         shape = len(judged.labels), judged.shape[2]
         self._scales = judged.scales(1) if by == "mase" else np.ones(shape)
-        whole = np.concatenate([self._judgeable(judged, block) for block in judged.blocks()])
-        if not whole.any():
+        usable = np.concatenate([self._judgeable(judged, block) for block in judged.blocks()])
+        if not usable.any():
             raise ValueError(
                 "validation must have a window without a missing value to judge on"
                 + (", in a series that is not constant" if by == "mase" else "")
                 + ". It has none."
             )
-        self._judged, self._left_out = judged.only(np.flatnonzero(whole)), int((~whole).sum())
+        self._judged, self._left_out = judged.only(np.flatnonzero(usable)), int((~usable).sum())
         self.num_windows = self._judged.count
         self._series = self._judged.ranges.series
         windows = np.bincount(self._series, minlength=len(judged.labels))

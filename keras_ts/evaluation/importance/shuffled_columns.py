@@ -51,11 +51,11 @@ class ShuffledColumns:
             parts[part] = values = parts[part].copy()
             # A plain series has no axis for columns.
             wide = values[..., None] if part == "past" and values.ndim == 2 else values
-            own, other = wide[..., places], donors[part].reshape(wide.shape)[..., places]
+            before, other = wide[..., places], donors[part].reshape(wide.shape)[..., places]
             if part == "future":
                 # No model is told of a step that it has a target for without the plan of that step.
-                other = np.where(np.isfinite(other), other, own)
-            same = (own == other) | ((own != own) & (other != other))
+                other = np.where(np.isfinite(other), other, before)
+            same = (before == other) | ((before != before) & (other != other))
             changed |= ~same.reshape(len(same), -1).all(axis=1)
             wide[..., places] = other
         return as_x(parts), changed
@@ -81,7 +81,7 @@ def shuffled_columns(panel: FlatSeries, wanted: Any = None) -> list[ShuffledColu
                 f"{_checks.shown(unknown[0] if unknown else group)}."
             )
         twice = [name for place, name in enumerate(group) if name in group[:place]]
-        if twice or [set(own) for own in groups].count(set(group)) > 1:
+        if twice or [set(other) for other in groups].count(set(group)) > 1:
             raise ValueError(
                 f"columns names {_checks.shown(twice[0] if twice else group)} twice. Name it once."
             )

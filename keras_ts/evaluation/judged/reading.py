@@ -245,12 +245,12 @@ class JudgedWindows:
         series, begin = np.unique(ranges.series[order], return_index=True)
         flat = reduced(starts[order], begin) + self.geometry.reach - 1 + ahead
         clock = self.panel.clock
-        own = flat - self.panel.offsets[series] if clock is None else clock.times[flat]
-        number = own.astype(np.int64)
+        times = flat - self.panel.offsets[series] if clock is None else clock.times[flat]
+        number = times.astype(np.int64)
         limit = np.iinfo(np.int64)
         moments = np.full(len(self.panel.lengths), limit.min + 1 if last else limit.max)
         moments[series] = number
-        return moments if own.dtype.kind != "M" else moments.view(own.dtype)
+        return moments if times.dtype.kind != "M" else moments.view(times.dtype)
 
     def targets(self) -> Array:
         """Return the targets of all windows, ``(windows, steps, targets)``."""
@@ -280,10 +280,10 @@ class JudgedWindows:
             present = np.isfinite(values) & (places >= starts[:, None])[..., None]
             values = np.where(present, values, block.past[:, -1:])
         gaps = self.panel.gaps
-        whole: BoolArray = np.searchsorted(gaps, begin, side="right") == np.searchsorted(
+        gapless: BoolArray = np.searchsorted(gaps, begin, side="right") == np.searchsorted(
             gaps, block.origins, side="right"
         )
-        return values.astype(np.float64), whole
+        return values.astype(np.float64), gapless
 
     def scales(self, period: int) -> Array:
         """Return each series' and target's scale of MASE, of the rows before the first border."""

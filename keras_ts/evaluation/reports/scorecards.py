@@ -43,11 +43,11 @@ class ByOrigin:
         """Prepare sums of 0 for windows whose origin times are numbered from 0 without a gap."""
         count = int(times.max()) + 1
         most = max(_MOST_NUMBERS // steps, 2)
-        kept = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
+        chosen = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
         place = np.full(count, -1)
-        place[kept] = np.arange(len(kept))
+        place[chosen] = np.arange(len(chosen))
         self._places = place[times]
-        self._sums = np.zeros((2, len(kept), steps))
+        self._sums = np.zeros((2, len(chosen), steps))
 
     def add(self, windows: IntArray, losses: Array, present: BoolArray | None = None) -> None:
         """Add losses ``(windows, steps, targets)``; NaN and targets not present are left out."""
@@ -55,12 +55,12 @@ class ByOrigin:
         if present is not None:
             counted &= present
         places = self._places[windows]
-        kept = places >= 0
+        chosen = places >= 0
         shape = self._sums.shape[1:]
         # bincount takes a third of the time of np.add.at.
-        flat = (places[kept, None] * shape[1] + np.arange(shape[1])).ravel()
+        flat = (places[chosen, None] * shape[1] + np.arange(shape[1])).ravel()
         for sums, values in zip(self._sums, (np.where(counted, losses, 0.0), counted), strict=True):
-            weights = values[kept].sum(axis=2).ravel()
+            weights = values[chosen].sum(axis=2).ravel()
             sums += np.bincount(flat, weights, minlength=shape[0] * shape[1]).reshape(shape)
 
     def promise(self) -> dict[str, list[float | None]]:
@@ -79,9 +79,9 @@ class ByOrigin:
     @classmethod
     def joined(cls, parts: Sequence["ByOrigin"]) -> "ByOrigin":
         """Return the sums of parts that share no origin, such as folds."""
-        whole = cls(np.zeros(1, np.int64), parts[0]._sums.shape[2])
-        whole._sums = np.concatenate([part._sums for part in parts], axis=1)
-        return whole
+        joint = cls(np.zeros(1, np.int64), parts[0]._sums.shape[2])
+        joint._sums = np.concatenate([part._sums for part in parts], axis=1)
+        return joint
 
     def totals(self) -> Array:
         """Return the sum of losses, and their number, at each origin time, ``(2, times)``."""
@@ -132,8 +132,8 @@ def scorecard_of(
     }
     coverage = steps["coverage"] = None
     if quantiles is not None:
-        own = by_step["name"] == name
-        steps["coverage"] = plain_list(by_step["coverage"][own])
+        rows_of_model = by_step["name"] == name
+        steps["coverage"] = plain_list(by_step["coverage"][rows_of_model])
         row = names.index(name)
         coverage = {
             "asked": plain(quantiles[-1] - quantiles[0]),

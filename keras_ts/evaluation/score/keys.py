@@ -48,8 +48,8 @@ class Keys:
 
     def refuse_twice(self, origins: IntArray) -> None:
         """Refuse two forecasts of one id and time from the same origin."""
-        apart = self.series * (origins.max() + 1) + origins
-        self._refuse_twice(Rows(apart, self._times.values))
+        series_and_origin = self.series * (origins.max() + 1) + origins
+        self._refuse_twice(Rows(series_and_origin, self._times.values))
 
     def _refuse_twice(self, rows: Rows) -> None:
         """Refuse two rows of one place."""
@@ -91,10 +91,10 @@ class Keys:
         distinct = np.unique(np.concatenate([values, other._times.values]))
         zone = other._times.zone or self._times.zone
         clock = _clock(distinct, np.array([0, len(distinct)]), zone, frequency)
-        places, own = np.searchsorted(distinct, values), clock.frequencies
-        if own[0] is None:  # Irregular: no step may be missing.
+        places, frequencies = np.searchsorted(distinct, values), clock.frequencies
+        if frequencies[0] is None:  # Irregular: no step may be missing.
             return places
-        return np.rint(clock.numbers(own)).astype(np.int64)[places]
+        return np.rint(clock.numbers(frequencies)).astype(np.int64)[places]
 
     def steps(self, table: ForecastTable, fields: Fields, origins: IntArray) -> IntArray:
         """Return the step of each row: as the table says, or its place behind its origin."""

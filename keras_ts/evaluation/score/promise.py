@@ -122,14 +122,14 @@ class _Compared(NamedTuple):
         there = ~np.isnan(errors)
         rows = summed(np.any(there, axis=1))
         forecast = summed(np.ones(len(origins))) > 0
-        whole = forecast.sum(axis=1) == np.where(forecast, np.arange(shape[1]), 0).max(axis=1)
+        complete = forecast.sum(axis=1) == np.where(forecast, np.arange(shape[1]), 0).max(axis=1)
         ids = columns["series"][expected].tolist()
         series = len(set(ids))
         needed = int(np.ceil(_FEWEST_SERIES[by] * series))
         # A day that no series has, such as a holiday, counts nowhere; one that some lack is an end.
         ended = np.cumsum((rows > 0) & (rows < needed), axis=1) > 0
-        used = (rows > 0) & ~ended & whole[:, None]
-        own, some = used.any(axis=1), (rows > 0).any(axis=1)
+        used = (rows > 0) & ~ended & complete[:, None]
+        compared, some = used.any(axis=1), (rows > 0).any(axis=1)
         total = np.where(used, summed(np.where(there, errors, 0.0).sum(axis=1)), 0.0).sum(axis=1)
         count = np.where(used, summed(there.sum(axis=1)), 0).sum(axis=1)
         last = np.where(used, np.arange(shape[1]), 0).max(axis=1)
@@ -137,9 +137,14 @@ class _Compared(NamedTuple):
             "The scorecard promises the error over the first steps of a forecast, and the table of "
             "forecasts lacks some of these."
         )
-        if (whole & some).any():
+        if (complete & some).any():
             lacking = (
                 f"The scorecard promises the error over all series: of {series}, rows of {needed} "
                 "at least must have come, and they have not for the first step from any origin."
             )
-        return cls(total[own] / count[own], last[own], int((some & ~own).sum()), lacking)
+        return cls(
+            total[compared] / count[compared],
+            last[compared],
+            int((some & ~compared).sum()),
+            lacking,
+        )

@@ -96,8 +96,8 @@ def score(
         windows = WindowSpec(1, **actual.settings)
     names = _Names.of(ahead, came, windows)
     fields = Fields.of("forecasts", ahead.columns, names.targets, names.id, names.time)
-    for table, wanted in ((came, names.all), (ahead, [fields.time or names.time])):
-        lacking = [own for own in wanted if own not in table.columns]
+    for table, columns in ((came, names.all), (ahead, [fields.time or names.time])):
+        lacking = [column for column in columns if column not in table.columns]
         if lacking:
             raise ValueError(
                 f"{table.name} lacks {_checks.shown(lacking)}, by which forecasts and rows are "
