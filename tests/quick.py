@@ -70,7 +70,7 @@ QUICK = {
     "evaluation": [
         "evaluation/backtests/test_judging.py",
         "evaluation/test_compare.py",
-        "evaluation/arithmetic/test_conformal.py",
+        "evaluation/arithmetic/test_coverage.py::test_margins",
         "evaluation/arithmetic/test_coverage.py::test_independent",
         "evaluation/test_fine_tune.py::test_a_compiled_model",
         "evaluation/forecasters/test_linear_regression.py::test_it_is_a_ridge_of_each_step",

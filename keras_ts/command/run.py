@@ -14,7 +14,7 @@ from keras_ts.command.table import UserError, say
 from keras_ts.evaluation.calibrate import calibrate
 from keras_ts.evaluation.compare import compare
 from keras_ts.evaluation.report import ComparisonReport
-from keras_ts.evaluation.reports.text import percent
+from keras_ts.evaluation.reports.tables import percent
 from keras_ts.forecasting.forecast import forecast
 from keras_ts.interface import Interface
 from keras_ts.plotting.forecast import plot_forecast

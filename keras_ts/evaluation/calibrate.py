@@ -10,10 +10,13 @@ from keras_ts import _checks, _keras_private
 from keras_ts._models import check_model, has_own_step
 from keras_ts._quantiles import pair_of, pairs_of
 from keras_ts._typing import Array, IntArray
-from keras_ts.evaluation.arithmetic.conformal import floors, margins, windows_needed
-from keras_ts.evaluation.arithmetic.coverage import differing_halves
-from keras_ts.evaluation.judged.reading import JudgedWindows
-from keras_ts.evaluation.judged.seen import spans_of
+from keras_ts.evaluation.arithmetic.coverage import (
+    differing_halves,
+    floors,
+    margins,
+    windows_needed,
+)
+from keras_ts.evaluation.judged.reading import JudgedWindows, spans_of
 from keras_ts.evaluation.tuning import NOT_COMPILED, settings_of, trained_further
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.bounded import Bounded
@@ -209,14 +212,7 @@ def _calibrated(
 def _halves(
     scores: Array, margin: Array, judged: JudgedWindows, windows: IntArray
 ) -> tuple[float, float] | None:
-    """Return the shares of values within the margins in both halves, if they differ.
-
-    Args:
-        scores: ``(windows, steps, targets)``, NaN where a target is missing.
-        margin: ``(steps, targets)``.
-        judged: All windows.
-        windows: The numbers of those that have scores.
-    """
+    """Return the shares of values within the margins in both halves, if they differ."""
     origins = judged.origins_of(windows)
     times = [
         np.bincount(origins.times, values.sum(axis=(1, 2)))
@@ -238,14 +234,10 @@ def _unbounded(outputs: Any) -> Any:
 def _errors(
     model: keras.Model, judged: JudgedWindows, levels: Any, pairs: list[Any]
 ) -> tuple[list[Array], list[Array], Array, IntArray]:
-    """Return how far targets lie below and above each interval, the scales, and whose they are.
-
-    Distances are negative inside.
-
-    The intervals are pairs of quantiles, or the point twice. Windows in which a target or a
-    prediction is not finite are left out. Where windows may lack targets only those in which
-    nothing is present are, and the distances are NaN elsewhere.
-    """
+    """Return how far targets lie below and above each interval, the scales, and their windows."""
+    # Distances are negative inside. Intervals are pairs of quantiles, or the point twice. Windows
+    # in which a target or a prediction is not finite are left out. Where windows may lack targets,
+    # only those without any are, and the distances are NaN elsewhere.
     below: list[list[Array]] = [[] for _ in pairs]
     above: list[list[Array]] = [[] for _ in pairs]
     scales, windows = [], []
@@ -257,24 +249,18 @@ def _errors(
         ]
         present = np.isfinite(block.actual)
         present &= np.isfinite(predicted.reshape(*present.shape, -1)).all(axis=-1)
-        whole = (present.any if judged.partial else present.all)(axis=(1, 2))
-        scales.append(window_scales(block.past_as_read)[whole])
-        windows.append(block.begin + np.flatnonzero(whole))
+        usable = (present.any if judged.partial else present.all)(axis=(1, 2))
+        scales.append(window_scales(block.past_as_read)[usable])
+        windows.append(block.begin + np.flatnonzero(usable))
         for number, (low, high) in enumerate(ends):
-            below[number].append(np.where(present, low - block.actual, np.nan)[whole])
-            above[number].append(np.where(present, block.actual - high, np.nan)[whole])
+            below[number].append(np.where(present, low - block.actual, np.nan)[usable])
+            above[number].append(np.where(present, block.actual - high, np.nan)[usable])
     joined = [np.concatenate(parts) for parts in below], [np.concatenate(parts) for parts in above]
     return *joined, np.concatenate(scales), np.concatenate(windows)
 
 
 def check_enough(counts: IntArray, shares: tuple[float, ...], name: str = "validation") -> None:
-    """Refuse too few errors at a step, given the number of them, ``(steps, targets)``.
-
-    Args:
-        counts: The numbers.
-        shares: The coverages.
-        name: The name of the argument that the windows came from. Defaults to ``"validation"``.
-    """
+    """Refuse too few errors at a step, given the number of them, ``(steps, targets)``."""
     needed, count = windows_needed(shares[-1]), int(counts.min())
     if count < needed:
         step = int(counts.min(axis=1).argmin()) + 1

@@ -164,7 +164,7 @@ def compare(
 
 
 def season_of(period: Any, told: int | None) -> int | None:
-    """Return the rows in the season to judge by: those asked for, else those told; None for 1."""
+    """Return the rows in a season: the argument's, else the model's; None for 1."""
     rows = told if period is None else _checks.integer("period", period, 1)
     return None if rows == 1 else rows
 

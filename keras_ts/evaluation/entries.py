@@ -13,10 +13,9 @@ from keras_ts.evaluation.forecasters.baselines import LinearRegression
 from keras_ts.evaluation.forecasters.forecaster import NAMES, Forecaster, of_array, of_model
 from keras_ts.evaluation.forecasters.table_windows import on_windows
 from keras_ts.evaluation.judged.common_windows import common_windows
-from keras_ts.evaluation.judged.reading import JudgedWindows
-from keras_ts.evaluation.judged.seen import spans_of
+from keras_ts.evaluation.judged.reading import JudgedWindows, spans_of
 from keras_ts.evaluation.judging import lacking
-from keras_ts.evaluation.reports.text import percent, whole_percent
+from keras_ts.evaluation.reports.tables import percent, whole_percent
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.windows.arithmetic.labels import places_of
@@ -27,7 +26,7 @@ _ALIKE = ("window", "horizon", "gap", "sampling_rate", "targets")
 
 
 class Parts(NamedTuple):
-    """The training and the validation part of some windows, and whose they are."""
+    """The training and the validation part of some windows, and the name of their owner."""
 
     owner: str
     train: JudgedWindows
@@ -53,19 +52,7 @@ class Parts(NamedTuple):
 
 
 class Entries:
-    """Models and tables by name, with the windows on which all of them are judged.
-
-    Attributes:
-        models: The models by name.
-        parts: The windows of the baselines, from which the actual values are taken.
-        judged: The windows of ``parts`` on which everything is judged.
-        forecasters: The models and tables, in the order of their names.
-
-    Args:
-        models: What ``compare`` takes.
-        train: The training part, or None.
-        validation: The validation part, or None.
-    """
+    """Models and tables by name, with the windows on which all of them are judged."""
 
     def __init__(self, models: Any, train: Any, validation: Any) -> None:
         named = _named(models)
@@ -77,47 +64,47 @@ class Entries:
                 raise ValueError(f"{missing} is None: pass both train and validation, or neither.")
             shared = _parts("validation", train, validation)
         read = {} if shared is None else {(id(train), id(validation)): shared}
-        own: dict[str, Parts] = {}
+        by_model: dict[str, Parts] = {}
         for name, value in named.items():
             if isinstance(value, tuple):
                 key = id(value[1]), id(value[2])
-                own[name] = read[key] = read.get(key) or _parts(name, *value[1:])
+                by_model[name] = read[key] = read.get(key) or _parts(name, *value[1:])
             elif isinstance(value, keras.Model):
                 if shared is None:
                     raise ValueError(
                         f"{name} needs windows to be judged on: pass train and validation, or "
                         f"models={{{name!r}: (model, train, validation)}}."
                     )
-                own[name] = shared
+                by_model[name] = shared
         self.models = {
             name: value[0] if isinstance(value, tuple) else value
             for name, value in named.items()
-            if name in own
+            if name in by_model
         }
-        if shared is None and not own:
+        if shared is None and not by_model:
             raise ValueError(
                 "validation is None: pass train and validation, whose targets are judged."
             )
         # Of several windows the baselines get the widest, so that no model reads more than they.
-        self.parts = shared or max(own.values(), key=lambda parts: parts.inputs)
-        self._own = own
+        self.parts = shared or max(by_model.values(), key=lambda parts: parts.inputs)
+        self._own = by_model
         interfaces = {
             name: Interface.of(
                 model,
-                own[name].judged.dataset,
+                by_model[name].judged.dataset,
                 name,
                 cure=f"Give it parts of its own: models={{{name!r}: (model, train, validation)}}.",
             )
             for name, model in self.models.items()
         }
-        _warn_seen(interfaces, {name: parts.judged for name, parts in own.items()})
-        distinct = list(dict.fromkeys([self.parts, *own.values()]))
+        _warn_seen(interfaces, {name: parts.judged for name, parts in by_model.items()})
+        distinct = list(dict.fromkeys([self.parts, *by_model.values()]))
         windows = common_windows([parts.owner for parts in distinct], [p.judged for p in distinct])
         common = dict(zip(distinct, windows, strict=True))
         tables = {
             name: on_windows(name, table, common[self.parts])
             for name, table in named.items()
-            if name not in own
+            if name not in by_model
         }
         if tables:
             covered = np.logical_and.reduce(
@@ -128,20 +115,20 @@ class Entries:
                     f"{' and '.join(tables)} have no window in common: no series and origin is "
                     "forecast by all of them."
                 )
-            common = {own: part.only(np.flatnonzero(covered)) for own, part in common.items()}
+            common = {each: part.only(np.flatnonzero(covered)) for each, part in common.items()}
             tables = {name: (values[covered], levels) for name, (values, levels) in tables.items()}
         self.judged = common[self.parts]
         self._common, self._interfaces = common, interfaces
         self.forecasters: list[Forecaster] = [
-            of_model(name, self.models[name], interfaces[name].quantiles, common[own[name]])
-            if name in own
+            of_model(name, self.models[name], interfaces[name].quantiles, common[by_model[name]])
+            if name in by_model
             else of_array(name, *tables[name], self.judged)
             for name in self.names
         ]
 
     def _called(self, parts: Parts) -> str:
         """Return the names of the models with these windows, or whose they are."""
-        names = [name for name, own in self._own.items() if own is parts]
+        names = [name for name, used in self._own.items() if used is parts]
         return " and ".join(names) or parts.owner
 
     def refuse_names(self, baselines: Sequence[str]) -> None:
@@ -154,7 +141,7 @@ class Entries:
     @property
     def period(self) -> int | None:
         """The season that the models were told, which is refused if they differ; None without."""
-        told = {name: own.period for name, own in self._interfaces.items() if own.period}
+        told = {name: each.period for name, each in self._interfaces.items() if each.period}
         if len(set(told.values())) > 1:
             raise ValueError(
                 f"The models were told seasons of different lengths: {_checks.shown(told)}. Pass "
@@ -163,11 +150,7 @@ class Entries:
         return next(iter(told.values()), None)
 
     def notes(self, baselines: Sequence[str]) -> list[str]:
-        """Return what a reader has to know about windows that differ, and columns.
-
-        Args:
-            baselines: The names of the baselines.
-        """
+        """Return what a reader has to know about windows that differ, and columns."""
         notes = []
         distinct = list(self._common)
         if len(distinct) > 1 or self.judged.count < self.parts.judged.count:
@@ -196,12 +179,7 @@ class Entries:
 
 
 def covariates_note(covariates: Sequence[str], baselines: Sequence[str]) -> list[str]:
-    """Return a sentence on what models and some baselines may read beside the targets, if anything.
-
-    Args:
-        covariates: The inputs in words.
-        baselines: The names of the baselines.
-    """
+    """Return a sentence on what models and some baselines may read beside targets, if anything."""
     if not covariates:
         return []
     readers = "the baselines of keras_ts do not"

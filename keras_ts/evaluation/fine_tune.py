@@ -148,10 +148,7 @@ def _before_interval(outputs: Any) -> Any:
 
 
 def _check_apart(train: JudgedWindows, calibration: JudgedWindows) -> None:
-    """Refuse windows to calibrate on whose targets are trained on.
-
-    Without timestamps, positions compare only within one table.
-    """
+    """Refuse windows to calibrate on whose targets are trained on."""
     if train.panel.clock is None and train.panel is not calibration.panel:
         return
     first, last = train.first_targets(), train.last_targets()

@@ -25,29 +25,17 @@ class NoVerdictError(ValueError):
 
 
 class Judgement(NamedTuple):
-    """The losses of some forecasters on the same targets.
-
-    Attributes:
-        tallies: The losses of each forecaster, by its name.
-        judged: The windows.
-        scored: ``(windows,)``, True for those that were judged.
-        first_step: The number of the first step.
-        missing: How many targets of these windows have no value.
-        lacking: For each forecaster that may lack forecasts, how many targets it has none of.
-        levels: For each model, the levels of its quantiles, or None.
-        errors: For each model, its errors of the measure by origin and step.
-        coverage: For each model with quantiles, the share of targets in its outer interval.
-    """
+    """The losses of some forecasters, by name, on the same targets."""
 
     tallies: dict[str, Tally]
     judged: JudgedWindows
-    scored: BoolArray
+    scored: BoolArray  # (windows,), True for those that were judged
     first_step: int
-    missing: int
-    lacking: dict[str, int]
-    levels: dict[str, tuple[float, ...] | None]
+    missing: int  # how many of their targets have no value
+    lacking: dict[str, int]  # how many targets a forecaster has no forecast of
+    levels: dict[str, tuple[float, ...] | None]  # of each model; None for a point
     errors: dict[str, ByOrigin]
-    coverage: dict[str, ByOrigin]
+    coverage: dict[str, ByOrigin]  # of the outer interval
 
 
 def judge(
@@ -57,19 +45,7 @@ def judge(
     measure: str,
     metrics: Mapping[str, Metric] | None = None,
 ) -> Judgement:
-    """Return the losses of forecasters on the targets that all of them forecast.
-
-    Args:
-        forecasters: The forecasters, whose windows are those of ``judged``, one for one.
-        judged: The windows from which the actual values are taken.
-        scales: The scale of each series and target, for MASE.
-        measure: The metric by which they are compared.
-        metrics: Further metrics by name.
-
-    Raises:
-        NoVerdictError: A model's forecast is not finite.
-        ValueError: Windows differ in their actual values.
-    """
+    """Return the losses of forecasters on the targets that all of them forecast."""
     parts = list(dict.fromkeys([judged, *(forecaster.judged for forecaster in forecasters)]))
     names = ["validation", *(_name_of(part, forecasters) for part in parts[1:])]
     steps = dict(zip(parts, common_steps(names, parts), strict=True))
@@ -99,20 +75,20 @@ def judge(
         forecasts = {
             own.name: own.forecast(by_part[own.judged])[:, steps[own.judged]] for own in forecasters
         }
-        present, whole = _judgeable(actual, blocks, forecasters, forecasts, judged.partial)
+        present, usable = _judgeable(actual, blocks, forecasters, forecasts, judged.partial)
         for name in result.lacking:
             lacks = lacking(forecasts[name])
             result.lacking[name] += int((lacks & np.isfinite(actual)).sum())
-        numbers = by_part[judged].begin + np.flatnonzero(whole)
-        series = by_part[judged].series[whole]
-        actual, present = actual[whole], present[whole]
+        numbers = by_part[judged].begin + np.flatnonzero(usable)
+        series = by_part[judged].series[usable]
+        actual, present = actual[usable], present[usable]
         missing += int((~np.isfinite(actual)).sum())
         result.scored[numbers] = True
         if not len(numbers):
             continue
         scale = np.broadcast_to(scales[series][:, None], actual.shape)
         for forecaster in forecasters:
-            forecast = forecasts.pop(forecaster.name)[whole]
+            forecast = forecasts.pop(forecaster.name)[usable]
             forecast = where_present(forecaster.name, forecast, present)
             losses = all_losses(actual, forecast, scale, forecaster.levels)
             if metrics:
@@ -137,15 +113,15 @@ def _judgeable(
 ) -> tuple[BoolArray, BoolArray]:
     """Return which targets are judged, and which windows."""
     present = np.isfinite(actual)
-    whole = present.any(axis=(1, 2)) if partial else finite(actual)
+    usable = present.any(axis=(1, 2)) if partial else finite(actual)
     for forecaster in forecasters:
         forecast = forecasts[forecaster.name]
         if forecaster.lacks == "targets":
             present &= ~lacking(forecast)
         elif forecaster.lacks == "windows":
-            whole &= finite(forecast)
-    whole &= present.any(axis=(1, 2))
-    return present, np.logical_and.reduce([whole, *(finite(block.past) for block in blocks)])
+            usable &= finite(forecast)
+    usable &= present.any(axis=(1, 2))
+    return present, np.logical_and.reduce([usable, *(finite(block.past) for block in blocks)])
 
 
 def lacking(forecast: Array) -> BoolArray:
@@ -183,13 +159,7 @@ def single_time_note(origins: Origins) -> list[str]:
 
 
 def where_present(name: str, forecast: Array, present: BoolArray) -> Array:
-    """Return a forecast with 0 where the target is missing; refuse one that is not finite.
-
-    Args:
-        name: Name of the forecaster, for the error.
-        forecast: ``(windows, steps, targets)``, with a last axis of quantiles if there are any.
-        present: ``(windows, steps, targets)``.
-    """
+    """Return a forecast with 0 where the target is missing; refuse one that is not finite."""
     wide = present.reshape(present.shape + (1,) * (forecast.ndim - present.ndim))
     forecast = np.where(wide, forecast, 0.0)
     bad = ~finite(forecast)

@@ -25,10 +25,10 @@ from keras_ts.evaluation.judging import (
     single_time_note,
     windows_of_origins,
 )
-from keras_ts.evaluation.reports.frames import as_frame
 from keras_ts.evaluation.reports.scorecards import ByOrigin, Evidence, judged_on, scorecard_of
-from keras_ts.evaluation.reports.text import (
+from keras_ts.evaluation.reports.tables import (
     aligned,
+    as_frame,
     html_table,
     number,
     percent,
@@ -177,7 +177,7 @@ class ComparisonReport:
     def _skills_by_series(self, name: str) -> Skills:
         """Return the skills of a forecaster on each series that the verdict counts."""
         if name not in self._skills_of_series:
-            errors, best = (self._tallies[own].errors for own in (name, self.best))
+            errors, best = (self._tallies[rival].errors for rival in (name, self.best))
             judged = np.isfinite(best)
             skills = skills_by_series(errors[judged], best[judged], self._origins)
             self._skills_of_series[name] = skills
@@ -310,42 +310,29 @@ def report_of(
     notes: Sequence[str] = (),
     weights: Mapping[str, Weights] | None = None,
 ) -> ComparisonReport:
-    """Return the report on some judgements of the same forecasters and the same panel of series.
-
-    Args:
-        judgements: The judgements, such as one for each fold.
-        models: The names of the models.
-        by: The measure of the verdict, ``"mae"`` or ``"mase"``.
-        period: The period of the baselines and of MASE, or None.
-        metrics: The names of people's own metrics.
-        notes: Sentences that stand between the table and the verdicts.
-        weights: The weights of the models. Defaults to None: those of folds, which differ.
-
-    Raises:
-        NoVerdictError: No window can be judged.
-    """
+    """Return the report on some judgements, such as folds, of the same forecasters and panel."""
     first = judgements[0]
     judged = first.judged
-    scored = np.concatenate([own.scored for own in judgements])
+    scored = np.concatenate([part.scored for part in judgements])
     if not scored.any():
         raise NoVerdictError(
             "validation must have a window without a missing value to judge on. It has none."
         )
     tallies = {
-        name: Tally.joined([own.tallies[name] for own in judgements]) for name in first.tallies
+        name: Tally.joined([part.tallies[name] for part in judgements]) for name in first.tallies
     }
     any_tally = next(iter(tallies.values()))
-    places = [windows_of_origins(own) for own in judgements]
-    kept = np.isfinite(any_tally.errors[scored])
-    if not kept.any():
+    places = [windows_of_origins(part) for part in judgements]
+    scaled = np.isfinite(any_tally.errors[scored])
+    if not scaled.any():
         raise NoVerdictError(
             'by="mase" needs a series that changes in train. All are missing there or constant: '
             'pass by="mae".'
         )
     series, flat = (np.concatenate(parts) for parts in zip(*places, strict=True))
     fingerprint = hashlib.blake2b(digest_size=16)
-    for own in judgements:
-        fingerprint.update(own.judged.mark().encode())
+    for part in judgements:
+        fingerprint.update(part.judged.mark().encode())
     origins = judged.origins_at(series, flat)
     evidence = Evidence(
         judged_on(judged, series, flat, origins, fingerprint.hexdigest()),
@@ -353,30 +340,33 @@ def report_of(
         period,
         weights or {},
         first.levels,
-        {name: ByOrigin.joined([own.errors[name] for own in judgements]) for name in first.errors},
         {
-            name: ByOrigin.joined([own.coverage[name] for own in judgements])
+            name: ByOrigin.joined([part.errors[name] for part in judgements])
+            for name in first.errors
+        },
+        {
+            name: ByOrigin.joined([part.coverage[name] for part in judgements])
             for name in first.coverage
         },
         None if weights is not None else len(judgements),
     )
-    if not kept.all():
-        series = series[kept]
-        origins = judged.origins_at(series, flat[kept])
-    said = list(notes)
+    if not scaled.all():
+        series = series[scaled]
+        origins = judged.origins_at(series, flat[scaled])
+    sentences = list(notes)
     if not scored.all():
-        said.append(f"{int((~scored).sum())} windows with a missing value are left out.")
-    missing, total = sum(own.missing for own in judgements), int(scored.sum()) * any_tally.targets
+        sentences.append(f"{int((~scored).sum())} windows with a missing value are left out.")
+    missing, total = sum(part.missing for part in judgements), int(scored.sum()) * any_tally.targets
     if missing:
-        said.append(f"{missing} of {total} targets are missing, and count nowhere.")
+        sentences.append(f"{missing} of {total} targets are missing, and count nowhere.")
     for name in first.lacking:
-        lacking = sum(own.lacking[name] for own in judgements)
+        lacking = sum(part.lacking[name] for part in judgements)
         if lacking:
-            said.append(f"{name} has no forecast of {lacking} targets, which count nowhere.")
+            sentences.append(f"{name} has no forecast of {lacking} targets, which count nowhere.")
     numbers = any_tally.series()
     unscaled = numbers[np.isnan(any_tally.metric("mase", "series")[numbers])]
-    said += unscaled_note([judged.labels[number] for number in unscaled.tolist()])
-    said += single_time_note(origins)
+    sentences += unscaled_note([judged.labels[number] for number in unscaled.tolist()])
+    sentences += single_time_note(origins)
     return ComparisonReport(
         tallies,
         models,
@@ -387,6 +377,6 @@ def report_of(
         by,
         metrics,
         first.first_step,
-        said,
+        sentences,
         evidence,
     )

@@ -16,8 +16,7 @@ import numpy as np
 
 from keras_ts import _checks, _keras_private
 from keras_ts._progress import told
-from keras_ts.evaluation.judged.reading import JudgedWindows
-from keras_ts.evaluation.judged.seen import spans_of
+from keras_ts.evaluation.judged.reading import JudgedWindows, spans_of
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.saving.diagnose import short
@@ -44,12 +43,7 @@ NOT_COMPILED = (
 
 
 def settings_of(model: keras.Model) -> dict[str, Any] | None:
-    """Return what a model was compiled with, as values that JSON takes.
-
-    Returns:
-        The settings; None if the model is not compiled, or if they cannot be saved: a loss that is
-        a lambda is code.
-    """
+    """Return what a model was compiled with, in values for JSON; None if it cannot be saved."""
     if not model.compiled:
         return None
     try:
@@ -71,24 +65,9 @@ def trained_further(
     epochs: int | None = None,
     learning_rate: float | None = None,
 ) -> keras.Model:
-    """Return a copy of a model, trained further on a dataset and compiled as ``settings`` say.
-
-    The copy has no scorecard, and carries where the targets lie that it is trained on. An optimizer
-    of its own, new, trains it at ``learning_rate``; it is compiled with the rate of the settings
-    afterwards, so that the next call begins from the same.
-
-    Args:
-        model: The model, which stays as it is.
-        train: The windows, which are read in random order; their own place in an epoch stays.
-        settings: What ``settings_of`` returned.
-        name: The name of the argument ``train``, for errors.
-        epochs: As for ``fine_tune``.
-        learning_rate: As for ``fine_tune``.
-
-    Raises:
-        ValueError: The windows do not fit the model, the model cannot be copied or compiled, or its
-            loss or weights are no longer finite.
-    """
+    """Return a copy of a model, trained further on a dataset and compiled as ``settings`` say."""
+    # A new optimizer trains the copy at ``learning_rate``. The copy is compiled with the rate of
+    # the settings afterwards, so that the next call begins from the same.
     epochs = EPOCHS if epochs is None else _checks.integer("epochs", epochs, 1)
     if learning_rate is None:
         learning_rate = _small_rate(settings["optimizer"])
@@ -192,11 +171,7 @@ def _small_rate(optimizer: dict[str, Any]) -> float:
 
 
 class _Progress(keras.callbacks.Callback):
-    """Shows the progress of a fit that lasts.
-
-    Args:
-        batches: The number of batches of all epochs.
-    """
+    """Shows the progress of a fit that lasts."""
 
     def __init__(self, batches: int) -> None:
         super().__init__()

@@ -1,4 +1,6 @@
-"""Says how sure a measured coverage is, and tests if it changes over time. Plain NumPy.
+"""Computes margins of prediction intervals, and says how sure a measured coverage is. Plain NumPy.
+
+The margins are those of split conformal prediction, from held-out errors.
 
 Values within an interval come in runs, because windows overlap and because bad spells last. So a
 share of 500 values is worth fewer independent ones. Their number is that whose share would vary as
@@ -6,13 +8,13 @@ much as the one measured, by the sums over stretches of time as long as the runs
 ``lasting`` estimates, or over series, whichever vary more.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 from keras_ts._typing import Array
-from keras_ts.evaluation.arithmetic.lasting import lasting
-from keras_ts.evaluation.arithmetic.verdict import FEWEST
+from keras_ts.evaluation.arithmetic.verdict import FEWEST, lasting
 
 _NORMAL = 1.959964
 # A half is cut into four stretches: fewer show no spread, and more are too short for runs that
@@ -23,34 +25,60 @@ _STRETCHES = 4
 _LIMIT = 2.969
 
 
-class Coverage(NamedTuple):
-    """The share of values within an interval, with the interval of that share itself.
+def windows_needed(coverage: float) -> int:
+    """Return the smallest number of windows for which the margin of this coverage exists."""
+    count = max(math.floor(coverage / (1 - coverage)) - 1, 1)
+    while _rank(count, coverage) > count:
+        count += 1
+    return count
 
-    Attributes:
-        asked: The share that the interval shall hold.
-        share: The share that it held.
-        low: Lower end of the share's 95 % interval (Wilson, Journal of the American Statistical
-            Association 1927), for the number of independent values.
-        high: Upper end.
-        independent: The number of independent values whose share varies as much.
+
+def margins(scores: Array, coverage: float) -> Array:
+    """Return the margin of each step that holds a new error with probability ``coverage``.
+
+    Scores are ``(windows, ...)``, in units of their windows' scales; NaN is left out.
     """
+    # The ``ceil((n + 1) * coverage)``-th smallest of ``n`` exchangeable scores holds exactly that
+    # share of new ones: Lei and others, 2018, theorem 2.2.
+    counts = np.sum(~np.isnan(scores), axis=0)
+    ranks = {count: _rank(count, coverage) for count in np.unique(counts).tolist()}
+    for count, rank in ranks.items():
+        if rank > count:
+            raise ValueError(f"{count} scores are fewer than coverage={coverage} needs.")
+    # NaN is put last.
+    ordered = np.partition(scores, sorted({rank - 1 for rank in ranks.values()}), axis=0)
+    places = np.vectorize(ranks.__getitem__, otypes=[int])(counts) - 1
+    margin: Array = np.take_along_axis(ordered, places[None], axis=0)[0]
+    return margin
 
-    asked: float
-    share: float
+
+def floors(scales: Array) -> Array:
+    """Return the smallest scale above 0 of each target, or 1."""
+    # It replaces the scale of a constant window, which is 0 and would leave no width.
+    positive = np.where(scales > 0, scales, np.inf).min(axis=0)
+    return np.where(np.isfinite(positive), positive, 1.0)
+
+
+def _rank(count: int, coverage: float) -> int:
+    # Rounded, since a floating-point error must not push a whole number up: 0.8 * 5 is 4.
+    return math.ceil(round((count + 1) * coverage, 9))
+
+
+class Coverage(NamedTuple):
+    """The share of values within an interval, with its own 95 % interval by Wilson (1927)."""
+
+    asked: float  # the share that the interval shall hold
+    share: float  # the share that it held
     low: float
     high: float
-    independent: float
+    independent: float  # as many independent values vary as much
 
 
 def coverage_of(asked: float, times: Array, series: Array, overlap: int) -> Coverage:
-    """Return a coverage with its interval.
+    """Return a coverage with its interval, from values inside and values in all.
 
-    Args:
-        asked: The share that the interval shall hold.
-        times: ``(2, times)``: how many values lie within the interval, and how many there are, at
-            each origin's time, in time order.
-        series: ``(2, series)``: the same of each series.
-        overlap: The number of neighbouring times whose targets overlap.
+    These are ``(2, times)``, of each origin's time in order, and ``(2, series)``. The targets of
+    ``overlap`` neighbouring times overlap.
     """
     times, series = (totals[:, totals[1] > 0] for totals in (times, series))
     inside, count = times.sum(axis=1)
@@ -77,17 +105,9 @@ def coverage_of(asked: float, times: Array, series: Array, overlap: int) -> Cove
 
 
 def differing_halves(times: Array, overlap: int) -> tuple[float, float] | None:
-    """Return the shares within an interval in the first and the last half, if they differ.
-
-    Args:
-        times: As for ``coverage_of``.
-        overlap: As for ``coverage_of``.
-
-    Returns:
-        The shares, if a t-test of stretches finds them different (Ibragimov and Müller, Journal of
-        Business & Economic Statistics 2010), which chance does at most one time in twenty; else
-        None, also if stretches would be shorter than the runs.
-    """
+    """Return the shares within an interval in both halves, if a t-test finds them different."""
+    # The test of Ibragimov and Müller, Journal of Business & Economic Statistics 2010. Chance
+    # passes it at most one time in twenty.
     times = times[:, times[1] > 0]
     middle = times.shape[1] // 2
     if middle < _STRETCHES:

@@ -28,37 +28,24 @@ def squared_errors(actual: Array, predicted: Array) -> Array:
 
 
 def scaled_errors(actual: Array, predicted: Array, scale: Array) -> Array:
-    """Return ``|y - f| / scale``. Their mean is MASE, the mean absolute scaled error.
-
-    The scale is the mean absolute step of the training part, ``mean |y[t] - y[t - period]|``:
-    Hyndman and Koehler, *Another look at measures of forecast accuracy*, International Journal of
-    Forecasting 22 (2006). NaN where the scale is NaN.
-    """
+    """Return ``|y - f| / scale``. Their mean is MASE, the mean absolute scaled error."""
+    # The scale is the mean absolute step of the training part, ``mean |y[t] - y[t - period]|``:
+    # Hyndman and Koehler, *Another look at measures of forecast accuracy*, International Journal of
+    # Forecasting 22 (2006).
     return absolute_errors(actual, predicted) / scale
 
 
 def symmetric_percentages(actual: Array, predicted: Array) -> Array:
-    """Return ``200 |y - f| / (|y| + |f|)``. Their mean is sMAPE, in per cent, from 0 to 200.
-
-    The definition of the M3 and M4 competitions: Makridakis and Hibon, *The M3-Competition*,
-    International Journal of Forecasting 16 (2000). It is 0 where both are 0.
-    """
+    """Return ``200 |y - f| / (|y| + |f|)``, or 0 for 0 / 0. Their mean is sMAPE, in per cent."""
+    # Makridakis and Hibon, *The M3-Competition*, International Journal of Forecasting 16 (2000).
     size = np.abs(actual) + np.abs(predicted)
     shares: Array = absolute_errors(actual, predicted) / np.where(size > 0, size, 1.0)
     return 200.0 * shares
 
 
 def pinball_losses(actual: Array, quantiles: Array, levels: Sequence[float]) -> Array:
-    """Return the mean over levels of ``max(p (y - q), (p - 1) (y - q))``.
-
-    Their mean is the pinball loss. ``q`` is the quantile of level ``p``: Koenker and Bassett,
-    *Regression quantiles*, Econometrica 46 (1978).
-
-    Args:
-        actual: Of any shape.
-        quantiles: ``(..., levels)``.
-        levels: The levels.
-    """
+    """Return the mean over levels, the last axis, of ``max(p (y - q), (p - 1) (y - q))``."""
+    # Koenker and Bassett, *Regression quantiles*, Econometrica 46 (1978).
     errors = actual[..., None] - quantiles
     share = np.asarray(levels)
     losses: Array = np.maximum(share * errors, (share - 1.0) * errors).mean(axis=-1)
@@ -81,12 +68,8 @@ def all_losses(
 ) -> dict[str, Array]:
     """Return the losses of each metric in ``POINT`` and, with levels, in ``QUANTILE``.
 
-    Args:
-        actual: Of any shape.
-        predicted: Of the same shape; with levels, with a last axis of quantiles. The median then is
-            the point forecast, and the outer quantiles bound the interval.
-        scale: The scale of each target, as for ``scaled_errors``.
-        levels: The levels of quantiles, 0.5 among them, or None for a point.
+    With levels, ``predicted`` has a last axis of quantiles: the median is the point forecast, and
+    the outer ones bound the interval.
     """
     point = points_of(predicted, levels)
     losses = {

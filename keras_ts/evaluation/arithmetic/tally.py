@@ -9,19 +9,13 @@ from keras_ts.evaluation.arithmetic.metrics import of_means
 
 
 class Tally:
-    """Sums of one forecaster's losses; memory grows only with steps, series and windows.
-
-    Attributes:
-        errors: For each window, the sum of its losses of ``measure`` over the number of its
-            targets; NaN where there is none. By these, forecasters are compared: missing targets
-            add 0, so that a window weighs as much as it has targets, and the ratio of two
-            forecasters' sums is that of their means.
-        targets: Number of targets of a window.
-    """
+    """Sums of one forecaster's losses; memory grows only with steps, series and windows."""
 
     def __init__(
         self, windows: int, series: int, steps: int, columns: int, measure: str = "mae"
     ) -> None:
+        # The sum of a window's losses of ``measure`` over the number of its targets. Missing ones
+        # add 0, so that the ratio of two forecasters' sums is that of their means.
         self.errors = np.full(windows, np.nan)
         self.targets = steps * columns
         self._measure = measure
@@ -32,13 +26,13 @@ class Tally:
     def joined(cls, tallies: Sequence["Tally"]) -> "Tally":
         """Return the sums of one forecaster over several parts of the same series."""
         first = tallies[0]
-        whole = cls(0, first._shape["series"], first.steps, 1)
-        whole.errors = np.concatenate([tally.errors for tally in tallies])
-        whole.targets, whole._measure = first.targets, first._measure
+        joint = cls(0, first._shape["series"], first.steps, 1)
+        joint.errors = np.concatenate([tally.errors for tally in tallies])
+        joint.targets, joint._measure = first.targets, first._measure
         for tally in tallies:
             for (by, name), sums in tally._sums.items():
-                whole._total(name, by)[:] += sums
-        return whole
+                joint._total(name, by)[:] += sums
+        return joint
 
     def add(
         self,
@@ -47,16 +41,7 @@ class Tally:
         losses: dict[str, Array],
         present: BoolArray | None = None,
     ) -> None:
-        """Add the losses of some windows.
-
-        Args:
-            windows: Numbers of the windows.
-            series: Number of each window's series.
-            losses: Losses ``(windows, steps, targets)`` by the name of their metric. NaN, such as
-                an error scaled by the step of a constant series, is left out.
-            present: ``(windows, steps, targets)``, False where a target is missing, whose losses
-                are left out. Defaults to None: none is missing.
-        """
+        """Add losses ``(windows, steps, targets)`` by metric, without NaN and missing targets."""
         for name, loss in losses.items():
             counted = ~np.isnan(loss)
             if present is not None:

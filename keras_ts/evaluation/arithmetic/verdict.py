@@ -5,8 +5,11 @@ last. So the bootstrap draws whole blocks of neighbours, not single errors: the 
 bootstrap of Künsch, *The jackknife and the bootstrap for general stationary observations*, Annals
 of Statistics 17 (1989), on a circle, so that every origin is drawn equally often.
 
-Blocks are as long as the differences of errors last, which ``lasting`` estimates. With fewer than
-six there is no interval, since they do not show the spread between blocks.
+Blocks are as long as the differences of errors last. ``lasting`` estimates that by the rule of
+Politis and White, *Automatic block-length selection for the dependent bootstrap*, Econometric
+Reviews 23 (2004), with the correction of Patton, Politis and White, Econometric Reviews 28 (2009),
+for blocks on a circle. With fewer than six there is no interval, since they do not show the spread
+between blocks.
 
 The interval is that of the logarithm of the ratio of both mean errors, which treats the two alike.
 It is studentized: each draw's distance is divided by the draw's own standard error. So it reaches
@@ -23,8 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_ts._typing import Array, IntArray
-from keras_ts.evaluation.arithmetic.lasting import lasting
+from keras_ts._typing import Array, BoolArray, IntArray
 
 DRAWS = 1000
 CONFIDENCE = 0.95
@@ -34,24 +36,21 @@ FEWEST = 6
 GROUPS = 1000
 # The most numbers of the draws that are in memory at once.
 _AT_ONCE = 1 << 20
+# The rule's length is best for estimating a variance. An interval needs less bias, so longer
+# blocks: 2 is the smallest of the factors 1, 1.5, 2, 2.5 and 3 whose intervals cover 95 %.
+_FACTOR = 2
+# This many lags count however small they are: among a few dozen errors none stands out from chance.
+_LAGS = 2
 
 
 class Skill(NamedTuple):
-    """The skill of a forecaster, one minus its mean error over another's, with its interval.
-
-    Attributes:
-        value: The skill: 0.1 for a tenth less error.
-        low: Lower end of the 95 % interval. NaN if there are too few errors for one.
-        high: Upper end.
-        few: ``"windows"`` or ``"series"`` if there are too few of them for an interval, else empty.
-        stretch: The number of neighbouring windows that are drawn together.
-    """
+    """One minus a forecaster's mean error over another's, with its 95 % interval, NaN for none."""
 
     value: float
     low: float
     high: float
-    few: str = ""
-    stretch: int = 1
+    few: str = ""  # "windows" or "series" that are too few for an interval
+    stretch: int = 1  # neighbouring windows that are drawn together
 
     @property
     def verdict(self) -> str:
@@ -62,14 +61,7 @@ class Skill(NamedTuple):
 
 
 class Skills(NamedTuple):
-    """The skills of a forecaster on each series by itself.
-
-    Attributes:
-        value: ``(series,)``, the skills, in the order of the series' numbers.
-        low: ``(series,)``, lower ends of the 95 % intervals. NaN for series with too few windows.
-        high: ``(series,)``, upper ends.
-        stretch: ``(series,)``, the numbers of neighbouring windows that are drawn together.
-    """
+    """The skills of a forecaster on each series by itself, ``(series,)``."""
 
     value: Array
     low: Array
@@ -86,30 +78,16 @@ class Skills(NamedTuple):
 
 @dataclass(frozen=True)
 class Origins:
-    """The origins whose errors are compared.
-
-    Attributes:
-        series: ``(count,)``, the number of each origin's series, from 0 without a gap.
-        times: ``(count,)``, the number of each origin's time, from 0 without a gap.
-        overlap: The number of neighbouring times whose targets overlap.
-        neighbours: The number of neighbouring origins of one series whose targets overlap: fewer
-            than ``overlap`` if other series have origins between them.
-    """
+    """The origins whose errors are compared, ``(count,)``, numbered from 0 without gaps."""
 
     series: IntArray
     times: IntArray
-    overlap: int
-    neighbours: int
+    overlap: int  # neighbouring times whose targets overlap
+    neighbours: int  # neighbouring origins of one series whose targets overlap
 
     @classmethod
     def of(cls, series: IntArray, times: Array, overlap: int) -> "Origins":
-        """Number series and times from 0 without gaps.
-
-        Args:
-            series: ``(count,)``, any numbers.
-            times: ``(count,)``, timestamps or positions.
-            overlap: The number of neighbouring origins of one series whose targets overlap.
-        """
+        """Number series and times; targets of ``overlap`` neighbours in one series overlap."""
         series = np.unique(series, return_inverse=True)[1]
         times = np.unique(times, return_inverse=True)[1]
         # Other series may have origins between two neighbours of one series.
@@ -134,11 +112,9 @@ class Origins:
 
     @cached_property
     def pooled(self) -> "Origins":
-        """The same origins, with groups of series for series if there are very many.
-
-        A series goes into any group with the same chance, so the groups' sums vary as the series'
-        do. A thousand groups show their spread to 2 %.
-        """
+        """The same origins, with groups of series for series if there are very many."""
+        # A series goes into any group with the same chance, so the groups' sums vary as the series'
+        # do. A thousand groups show their spread to 2 %.
         if self.num_series <= 2 * GROUPS:
             return self
         groups = np.random.default_rng(0).permutation(self.num_series) % GROUPS
@@ -151,17 +127,9 @@ class Origins:
 
 
 def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Skill:
-    """Return the skill of a forecaster over another one, from paired errors.
-
-    Args:
-        errors: ``(count,)``, the errors of the forecaster: 0 or more, in any measure, such as
-            absolute errors over the scale of their series.
-        others: ``(count,)``, the errors of the other one, for the same targets.
-        origins: The origins of both.
-        rivals: The number of equally good forecasters, the other one included, of which it had the
-            lowest error. It was chosen for its luck, which makes the skill too low, so the upper
-            end is raised: each rival gets its share of the 2.5 %. Defaults to 1.
-    """
+    """Return the skill of a forecaster over another one, from paired errors ``(count,)``."""
+    # The other one is the best of several equally good ``rivals``, chosen for its luck, which makes
+    # the skill too low. So the upper end is raised: each rival gets its share of the 2.5 %.
     if origins.num_series == 1:
         alone = skills_by_series(errors, others, origins, rivals)
         few = "windows" if np.isnan(alone.low[0]) else ""
@@ -192,17 +160,8 @@ def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Sk
 
 
 def skills_by_series(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Skills:
-    """Return the skill of a forecaster over another one on each series.
-
-    Each is what ``skill`` returns for the windows of that series alone. Series of equal length are
-    judged together, since the blocks that are drawn depend on lengths only.
-
-    Args:
-        errors: ``(count,)``, as in ``skill``.
-        others: ``(count,)``, as in ``skill``.
-        origins: The origins of both.
-        rivals: As in ``skill``. Defaults to 1.
-    """
+    """Return what ``skill`` returns for the windows of each series alone."""
+    # Series of equal length are judged together: the blocks that are drawn depend on lengths only.
     counts = np.bincount(origins.series)
     firsts = np.cumsum(counts) - counts
     value, low, high = np.empty((3, len(counts)))
@@ -257,12 +216,10 @@ def _ends(ratios: Array, distances: Array, rivals: int) -> tuple[Array, Array]:
 
 
 def _blocks(shares: Array, overlap: int) -> tuple[IntArray, Array]:
-    """Return the lengths of blocks and the biases of their variances, as ``lasting`` does.
-
-    From few errors, ``lasting`` estimates too long blocks as often as too short ones. Where targets
-    overlap, the overlap is known, so six blocks of at least that length and five sixths of the
-    estimate are accepted.
-    """
+    """Return the lengths of blocks and the biases of their variances, as ``lasting`` does."""
+    # From few errors, ``lasting`` estimates too long blocks as often as too short ones. Where
+    # targets overlap, the overlap is known, so six blocks of at least that length and five sixths
+    # of the estimate are accepted.
     lengths, biases = lasting(shares, overlap)
     shorter = shares.shape[1] // FEWEST
     if overlap > 1:
@@ -273,15 +230,10 @@ def _blocks(shares: Array, overlap: int) -> tuple[IntArray, Array]:
 
 
 def _shocks(shares: Array, origins: Origins) -> tuple[float, int, int]:
-    """Return the variance that is added by shocks which several series share at one time.
-
-    It is the covariance of two series within stretches of time, summed over all pairs: as in
-    Cameron, Gelbach and Miller, *Robust inference with multiway clustering*, Journal of Business &
-    Economic Statistics 29 (2011).
-
-    Returns:
-        The variance, the number of stretches and their length.
-    """
+    """Return the variance by shocks that series share, and the stretches' number and length."""
+    # It is the covariance of two series within stretches of time, summed over all pairs: Cameron,
+    # Gelbach and Miller, *Robust inference with multiway clustering*, Journal of Business &
+    # Economic Statistics 29 (2011).
     count = origins.num_times
     if origins.at_one_time:
         return 0.0, 1, origins.overlap
@@ -302,31 +254,21 @@ def _shocks(shares: Array, origins: Origins) -> tuple[float, int, int]:
 
 
 def _together(shares: Array, origins: Origins) -> float:
-    """Return how much shocks that several series share add to the variance, as a share of it.
-
-    Few stretches of time show little of such shocks. But if the series share them, their errors
-    move together from one origin to the next. This assumes that what they share and what they do
-    not share last equally long.
-
-    Returns:
-        The share, negative if they move against each other, and 0 if no series has two origins.
-    """
+    """Return how much shocks that several series share add to the variance, as a share of it."""
+    # Few stretches of time show little of such shocks. But if the series share them, their errors
+    # move together from one origin to the next. This assumes that what they share and what they do
+    # not share last equally long.
     same = np.diff(origins.series[origins.order]) == 0
     moves = np.diff(shares[origins.order])[same]
     sums = np.bincount(origins.times[origins.order][1:][same], moves)
-    own = float(np.sum(moves**2))
-    return float(np.sum(sums**2)) / own - 1.0 if own > 0 else 0.0
+    alone = float(np.sum(moves**2))
+    return float(np.sum(sums**2)) / alone - 1.0 if alone > 0 else 0.0
 
 
 def _drawn(losses: Array, length: int) -> tuple[Array, Array]:
-    """Return the standard error of log ratios, and the studentized distance of each draw.
+    """Return the standard errors of log ratios, and the studentized distance of each draw.
 
-    Args:
-        losses: ``(2, rows, count)``, the errors of both forecasters.
-        length: The number of neighbours that are drawn together.
-
-    Returns:
-        The standard errors ``(rows,)`` and the distances ``(rows, DRAWS)``.
+    ``(rows,)`` and ``(rows, DRAWS)``, from ``(2, rows, count)`` losses and blocks of ``length``.
     """
     rows, count = losses.shape[1:]
     blocks = count // length
@@ -356,3 +298,57 @@ def _block_sums(losses: Array, length: int) -> Array:
     circle = np.concatenate([np.zeros_like(losses[..., :1]), losses, losses[..., : length - 1]], -1)
     before = np.cumsum(circle, axis=-1)
     return before[..., length:] - before[..., :-length]
+
+
+def lasting(differences: Array, overlap: int) -> tuple[IntArray, Array]:
+    """Return the lengths ``(series,)`` of blocks to draw, and the biases left in their variances.
+
+    The differences are ``(series, count)``, in time order; ``overlap`` is the least length.
+    """
+    # With the autocovariances ``R(k)``, the rule's length is ``(1.5 c^2 n)^(1/3)`` with
+    # ``c = sum |k| R(k) / sum R(k)``. A variance estimated from blocks of ``length`` is too small
+    # by a share of about ``c / length``. The sums end where the autocorrelations do: before the
+    # first five or more lags in a row that are no larger than chance makes them.
+    count = differences.shape[-1]
+    # Blocks grow at least at this rate, however independent the errors look.
+    least = min(max(overlap, int(np.ceil(count ** (1 / 3)))), count)
+    run = max(5, int(np.ceil(np.sqrt(np.log10(count)))))
+    most = min(int(np.ceil(max(np.sqrt(count), overlap))) + run, count - 1)
+    covariances = _autocovariances(differences, min(most + run, count - 1))
+    variances = covariances[:, :1]
+    chance = 2 * np.sqrt(np.log10(count) / count)
+    large = np.abs(covariances[:, 1 : most + 1]) >= chance * variances
+    last = np.maximum(_before_small(large, run), max(overlap - 1, _LAGS))
+    # A flat-top window: full weight up to ``last``, falling to 0 at twice that.
+    lags = np.arange(1, most + 1)
+    weights = np.clip(2 * (1 - lags / np.minimum(2 * last, most)[:, None]), 0, 1)
+    sampled = covariances
+    for _ in range(3):
+        weighted = weights * covariances[:, 1 : most + 1]
+        long_run = covariances[:, 0] + 2 * weighted.sum(axis=1)
+        bend = 2 * (lags * weighted).sum(axis=1)
+        # Covariances about the sample's own mean leave out the variance of that mean.
+        covariances = sampled + np.maximum(long_run, 0.0)[:, None] / count
+    # Otherwise neighbours are no more alike than others.
+    related = (variances[:, 0] > 0) & (bend > 0)
+    reach = np.divide(bend, long_run, out=np.zeros_like(bend), where=related & (long_run > 0))
+    lengths = np.ceil(_FACTOR * (1.5 * reach**2 * count) ** (1 / 3)).astype(np.int64)
+    lengths = np.where(related & (long_run <= 0), count, np.clip(lengths, least, count))
+    return lengths, reach / lengths
+
+
+def _autocovariances(values: Array, lags: int) -> Array:
+    """Return the autocovariances of each row at 0, 1, ..., ``lags``."""
+    count = values.shape[-1]
+    spectrum = np.fft.rfft(values - values.mean(axis=-1, keepdims=True), 2 * count)
+    covariances: Array = np.fft.irfft(np.abs(spectrum) ** 2, 2 * count)[:, : lags + 1] / count
+    return covariances
+
+
+def _before_small(large: BoolArray, run: int) -> IntArray:
+    """Return, for each row, how many lags come before the first ``run`` that are not large."""
+    lags = large.shape[1]
+    if lags < run:
+        return np.full(len(large), lags)
+    small = ~np.any(np.lib.stride_tricks.sliding_window_view(large, run, axis=1), axis=-1)
+    return np.where(small.any(axis=1), small.argmax(axis=1), lags)

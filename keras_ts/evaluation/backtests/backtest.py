@@ -234,9 +234,9 @@ def backtest(
         levels = fold_levels
         # Seeded again, since the predictions of a fold that is done have drawn nothing.
         keras.utils.set_random_seed(_fold_seed(seed, number))
-        whole = JudgedWindows("train", fold.whole)
-        scales = whole.scales(period or 1)
-        judge.add(whole, judged, scales, predictions, levels)
+        before = JudgedWindows("train", fold.whole)
+        scales = before.scales(period or 1)
+        judge.add(before, judged, scales, predictions, levels)
         folds.append(_rows(scales, judged, predictions, levels))
         bar.update(number + 1)
     return joined(folds, levels, judge.report(), range(0, n_splits, every))
@@ -310,14 +310,7 @@ def _rows(
     predictions: Array,
     levels: tuple[float, ...] | None,
 ) -> tuple[dict[str, Array], Array, Array]:
-    """Return a fold's table, its predictions, and the scale of each value for MASE.
-
-    Args:
-        scales: The scale of each series and target.
-        judged: The windows of the test part.
-        predictions: ``(windows, steps, targets)``, with a last axis of quantiles if there are any.
-        levels: The levels of the quantiles, or None.
-    """
+    """Return a fold's table, its predictions, and the scale of each value for MASE."""
     points = points_of(predictions, levels)
     table = judged.table(points)
     series = judged.ranges.series_of(np.arange(judged.count))

@@ -53,11 +53,7 @@ class FoldStore:
         return None if self._earlier is None else int(self._earlier["seed"])
 
     def begin(self, settings: dict[str, Any]) -> None:
-        """Resume a backtest that has the same settings, or write the settings of a new one.
-
-        Raises:
-            ValueError: The folder holds a backtest with other settings or data.
-        """
+        """Resume a backtest that has the same settings, or write the settings of a new one."""
         # JSON turns tuples into lists.
         settings = json.loads(json.dumps(settings))
         if self._earlier is None:
@@ -86,12 +82,7 @@ class FoldStore:
         return self._path(fold).is_file()
 
     def load(self, fold: int, shape: tuple[int, ...]) -> Fold | None:
-        """Return a fold's predictions and their quantiles' levels, or None if not finished.
-
-        Args:
-            fold: Number of the fold.
-            shape: The shape of its predictions, without an axis of levels.
-        """
+        """Return a fold's predictions and their quantiles' levels, or None if not finished."""
         if not self.has(fold):
             return None
         path = self._path(fold)
@@ -108,11 +99,7 @@ class FoldStore:
             np.savez(path, predictions=predictions, levels=np.array(levels or ()))
 
     def load_model(self, first: int) -> list[Array] | None:
-        """Return the variables of the model that some folds share, or None if it is not kept.
-
-        Args:
-            first: The first of these folds.
-        """
+        """Return the model that the folds from ``first`` on share, or None without a file."""
         path = self._model_path(first)
         if not path.is_file():
             return None
@@ -121,18 +108,13 @@ class FoldStore:
             return [file[f"arr_{place}"] for place in range(len(file))]
 
     def save_model(self, folds: range, variables: list[Array]) -> None:
-        """Keep the variables of the model that some folds share, and no other model.
-
-        Args:
-            folds: The folds, which are removed if an earlier model made them.
-            variables: The variables.
-        """
+        """Write the model that some folds share, and remove their results of an earlier one."""
         for fold in folds:
             self._path(fold).unlink(missing_ok=True)
         # NumPy's files cannot hold bfloat16.
-        kept = [v.astype(np.float32) if v.dtype.kind == "V" else v for v in variables]
+        storable = [v.astype(np.float32) if v.dtype.kind == "V" else v for v in variables]
         with replacing(self._model_path(folds.start)) as path:
-            np.savez(path, *kept)
+            np.savez(path, *storable)
         for other in set(self._kept("model")) - {self._model_path(folds.start)}:
             other.unlink()
 
@@ -181,10 +163,7 @@ def _short(error: Exception) -> str:
 
 
 def described(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return arguments as plain values by place, and the places of what is neither data nor preset.
-
-    Of that, such as a function or a callback, the values hold the name of the class alone.
-    """
+    """Return arguments as plain values by place, and the places of code, written as its class."""
     values: dict[str, Any] = {}
     opaque: list[str] = []
 

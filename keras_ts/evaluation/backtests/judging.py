@@ -16,14 +16,7 @@ _MODEL = "model"
 
 
 class FoldJudge:
-    """Judges one fold after the other; ``report`` then joins them.
-
-    Args:
-        period: As for ``compare``.
-        baselines: As for ``compare``.
-        metrics: As for ``compare``.
-        by: As for ``compare``.
-    """
+    """Judges one fold after the other, by the arguments of ``compare``; ``report`` joins them."""
 
     def __init__(
         self,
@@ -49,15 +42,7 @@ class FoldJudge:
         predictions: Array,
         levels: tuple[float, ...] | None,
     ) -> None:
-        """Fit the baselines on a training part, and judge a fold's predictions beside them.
-
-        Args:
-            train: All windows before the test part.
-            judged: Those of the test part.
-            scales: The scale of each series and target for MASE.
-            predictions: ``(windows, steps, targets)``, with a last axis of quantiles if there are.
-            levels: The levels of the quantiles, or None.
-        """
+        """Judge predictions ``(windows, steps, targets[, levels])`` of a fold and the baselines."""
         if self._reason is not None:
             return
         # A forecast that is NaN has failed; it is none that the model lacks.

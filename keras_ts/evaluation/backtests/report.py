@@ -11,9 +11,7 @@ from keras_ts._quantiles import output_names
 from keras_ts._typing import Array
 from keras_ts.evaluation.judging import NoVerdictError
 from keras_ts.evaluation.report import ComparisonReport
-from keras_ts.evaluation.reports.frames import as_frame
-from keras_ts.evaluation.reports.rows import scores_of_rows
-from keras_ts.evaluation.reports.text import aligned, html_table
+from keras_ts.evaluation.reports.tables import aligned, as_frame, html_table, scores_of_rows
 from keras_ts.plotting.errors import plot_backtest
 from keras_ts.saving.card import HEADINGS
 
@@ -128,11 +126,11 @@ class BacktestReport:
 
     def _rows(self) -> Iterator[list[str]]:
         """Return the heading, the scores of each fold, and those of all."""
-        scores, whole = self.scores("fold"), self.scores()
-        yield ["fold", *(HEADINGS.get(metric, metric) for metric in whole)]
+        scores, overall = self.scores("fold"), self.scores()
+        yield ["fold", *(HEADINGS.get(metric, metric) for metric in overall)]
         for place, fold in enumerate(scores["fold"].tolist()):
-            yield [str(fold), *(f"{float(scores[metric][place]):.4g}" for metric in whole)]
-        yield ["all", *(f"{float(values[0]):.4g}" for values in whole.values())]
+            yield [str(fold), *(f"{float(scores[metric][place]):.4g}" for metric in overall)]
+        yield ["all", *(f"{float(values[0]):.4g}" for values in overall.values())]
 
     def _training(self) -> str:
         """Return on which folds a model was trained, in a sentence."""
@@ -159,22 +157,13 @@ def joined(
     outcome: ComparisonReport | NoVerdictError,
     trained: Sequence[int],
 ) -> BacktestReport:
-    """Return the report of all folds.
-
-    Args:
-        folds: For each fold its table without quantiles, its predictions
-            ``(windows, steps, targets)``, with a last axis of quantiles if there are any, and the
-            scale of each value.
-        levels: The levels of the quantiles, or None.
-        outcome: The report on the model and the baselines, or the reason why there is none.
-        trained: The numbers of the folds that a model was trained on.
-    """
+    """Return the report of all folds, each a table, predictions and the scale of each value."""
     tables = []
     for number, (table, predictions, _) in enumerate(folds):
         table = {"fold": np.full(len(table["step"]), number), **table}
         for place, name in enumerate(output_names("prediction", levels) if levels else []):
             table[name] = predictions[..., place].reshape(table["prediction"].shape)
         tables.append(table)
-    whole = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+    columns = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
     scales = np.concatenate([scales for *_, scales in folds])
-    return BacktestReport(whole, scales, levels, outcome, trained)
+    return BacktestReport(columns, scales, levels, outcome, trained)

@@ -27,12 +27,7 @@ _WATCHING = (
 
 
 class Trainer:
-    """Builds and trains models, and checks that each is a fresh one.
-
-    Args:
-        build: A function that returns a fresh, compiled model for a training part, or a preset.
-        fit_arguments: Arguments of ``fit``.
-    """
+    """Builds and trains models, and checks that each is a fresh one."""
 
     def __init__(self, build: Build | RecurrentPreset, fit_arguments: Mapping[str, Any]) -> None:
         self._build, self._arguments = build, dict(fit_arguments)
@@ -45,8 +40,8 @@ class Trainer:
         arguments = dict(self._arguments)
         if arguments.get("callbacks") is not None:
             arguments["callbacks"] = [
-                copy.copy(own) if isinstance(own, _WATCHING) else own
-                for own in keras.tree.flatten(arguments["callbacks"])
+                copy.copy(callback) if isinstance(callback, _WATCHING) else callback
+                for callback in keras.tree.flatten(arguments["callbacks"])
             ]
         if fold.validation is not None:
             arguments["validation_data"] = fold.validation
@@ -60,31 +55,21 @@ class Trainer:
     def shared(
         self, fold: Fold, numbers: range, store: FoldStore | None
     ) -> Callable[[], keras.Model] | None:
-        """Return a function that returns one model, each time as it was when its training ended.
-
-        Its variables are restored each time, so no fold depends on those before it, even if
-        predicting changes the model, and a resumed backtest uses the model of an uninterrupted one.
-
-        Args:
-            fold: The first of the folds that share the model, on which it is trained.
-            numbers: The numbers of these folds.
-            store: The folder of the backtest, or None.
-
-        Returns:
-            The function, or None if all these folds are done.
-        """
+        """Return a function that returns the trained model of some folds; None if all are done."""
+        # Its variables are restored each time. So no fold depends on those before it, even if
+        # predicting changes the model, and a resumed backtest has that of an uninterrupted one.
         if store is not None and all(store.has(number) for number in numbers):
             return None
-        kept = None if store is None else store.load_model(numbers.start)
-        if kept is None:
+        trained = None if store is None else store.load_model(numbers.start)
+        if trained is None:
             model = self.model(fold)
             # Copied, since some backends return views.
-            kept = [np.array(keras.ops.convert_to_numpy(v)) for v in model.variables]
+            trained = [np.array(keras.ops.convert_to_numpy(v)) for v in model.variables]
             if store is not None:
-                store.save_model(numbers, kept)
+                store.save_model(numbers, trained)
         else:
             model = self._untrained(fold.train)
-        variables, values = model.variables, kept
+        variables, values = model.variables, trained
         if [tuple(v.shape) for v in variables] != [v.shape for v in values]:
             raise ValueError(
                 "build returns a model whose weights have other shapes than those kept in folder. "
@@ -128,13 +113,7 @@ class Trainer:
 
 
 def check_fit_arguments(fit_arguments: Mapping[str, Any], validated: bool, resumed: bool) -> None:
-    """Refuse arguments of ``fit`` that show a fold later values, or that would have no effect.
-
-    Args:
-        fit_arguments: The arguments.
-        validated: True if each fold has a validation part.
-        resumed: True if the finished folds are kept.
-    """
+    """Refuse arguments of ``fit`` that show a fold later values, or that would have no effect."""
     for name in ("validation_data", "validation_split"):
         if fit_arguments.get(name) is not None:
             raise ValueError(

@@ -52,10 +52,7 @@ class Baseline:
         """Learn from the windows of a training part."""
 
     def forecast(self, validation: JudgedWindows, block: Block) -> Array:
-        """Return forecasts of a block of windows, ``(windows, steps, targets)``.
-
-        Where a forecast lacks a value that it needs it is NaN, and no forecaster is judged there.
-        """
+        """Return forecasts ``(windows, steps, targets)``, NaN where one lacks a value."""
         raise NotImplementedError
 
 
@@ -160,8 +157,8 @@ class SeasonalNaive(Baseline):
 
     def forecast(self, validation: JudgedWindows, block: Block) -> Array:
         """Return the values a number of periods back; NaN where a row is missing since then."""
-        values, whole = validation.seasonal(block, self.period)
-        return np.where(whole[:, None, None], values, np.nan)
+        values, gapless = validation.seasonal(block, self.period)
+        return np.where(gapless[:, None, None], values, np.nan)
 
 
 def default_baselines(period: int | None) -> list[Baseline]:

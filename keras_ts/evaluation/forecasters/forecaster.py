@@ -20,21 +20,11 @@ NAMES = [baseline.name for baseline in default_baselines(period=2)]
 
 
 class Forecaster(NamedTuple):
-    """A forecaster and its windows.
-
-    Attributes:
-        name: Its name.
-        judged: The windows that it reads, one for one those that all forecasters are judged on.
-        forecast: A function of a block of them that returns ``(windows, steps, targets)``, with a
-            last axis of quantiles if there are any.
-        levels: The levels of the quantiles, or None.
-        lacks: What it may have no forecast of, NaN, which then counts for nobody: "windows" as a
-            whole, single "targets", or "nothing".
-    """
+    """A forecaster and the windows that it reads, one for one those that all are judged on."""
 
     name: str
     judged: JudgedWindows
-    forecast: Callable[[Block], Array]
+    forecast: Callable[[Block], Array]  # to (windows, steps, targets[, levels])
     levels: tuple[float, ...] | None = None
     lacks: Literal["nothing", "windows", "targets"] = "nothing"
 
@@ -62,17 +52,7 @@ def of_array(
 
 
 def of_baseline(baseline: Any, train: JudgedWindows, judged: JudgedWindows) -> Forecaster:
-    """Fit a baseline, and return it as a forecaster.
-
-    Args:
-        baseline: A baseline of keras_ts, an object like one, or a function of both parts.
-        train: The training part.
-        judged: The windows to forecast.
-
-    Raises:
-        TypeError: It returns anything but numbers or a table.
-        ValueError: It returns another shape than one value for each target.
-    """
+    """Fit a baseline, a function or another library's object, and return it as a forecaster."""
     name = name_of(baseline)
     if isinstance(baseline, Baseline):
         baseline.learn(train)
@@ -96,12 +76,7 @@ def of_baseline(baseline: Any, train: JudgedWindows, judged: JudgedWindows) -> F
 
 
 def baselines_of(baselines: Any, period: int | None) -> list[Any]:
-    """Return the baselines that an argument asks for, or raise an error.
-
-    Args:
-        baselines: None for the usual ones; or a list of names, objects and functions.
-        period: Rows in a season, or None.
-    """
+    """Return the baselines that an argument asks for, or raise an error."""
     usual = default_baselines(period)
     if baselines is None:
         return list(usual)
@@ -115,8 +90,8 @@ def baselines_of(baselines: Any, period: int | None) -> list[Any]:
             "baselines is empty, and a verdict needs one. Leave it out for the usual ones."
         )
     by_name = {baseline.name: baseline for baseline in usual}
-    chosen = [_baseline(own, by_name) for own in baselines]
-    names = [name_of(own) for own in chosen]
+    chosen = [_baseline(item, by_name) for item in baselines]
+    names = [name_of(item) for item in chosen]
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"baselines must have different names. Received {name!r} twice.")

@@ -26,36 +26,22 @@ _NUMBERS = 1 << 22
 
 
 class _Rows(NamedTuple):
-    """The inputs of some windows, for one target.
+    """The inputs of some windows, for one target, which is ``location + scale * y``."""
 
-    Attributes:
-        window: ``(windows, inputs)``, the inputs that all steps share.
-        ahead: ``(windows, steps, columns)``, the inputs of each step.
-        location: ``(windows, 1)``.
-        scale: ``(windows, 1)``; a target is ``location + scale * y``.
-    """
-
-    window: Array
-    ahead: Array
-    location: Array
-    scale: Array
+    window: Array  # (windows, inputs), shared by all steps
+    ahead: Array  # (windows, steps, columns)
+    location: Array  # (windows, 1)
+    scale: Array  # (windows, 1)
 
 
 class DirectRidge:
-    """Ridge regression of each step and target, with the inputs of a model.
+    """Ridge regression of each step and target; ``LinearRegression`` says on which inputs."""
 
-    The inputs are the window of the target, the window of every other column (its latest values, if
-    these are many), the static columns, and the columns known ahead and the calendar at the step.
-    In a panel a target's window and targets are less the window's mean, over its standard
-    deviation, and so are the other columns that are not known ahead. A promotion may add in
-    proportion to the level, so that columns known ahead are also multiplied by the window's mean
-    over its standard deviation. Of a column that ten training windows or more lack at one step,
-    another one of 0 and 1 says where it is missing, as the mask tells a model; if that lowers the
-    error on each series' last third of training windows, by a line of the others.
-    """
+    # Columns that lack values at ten training windows or more get another one of 0 and 1, if that
+    # lowers the error on each series' last third of training windows, by a line of the others.
 
     def fit(self, train: JudgedWindows) -> None:
-        """Choose what the line is told, and fit it to the training windows."""
+        """Choose the inputs, and fit a line to the training windows."""
         masked: IntArray = np.flatnonzero(self._absent_in(train))
         if len(masked):
             # Told of every age of a series, a line of few series fits their noise.
@@ -99,16 +85,12 @@ class DirectRidge:
         self._lines = [own.line() for own in sums]
 
     def predict(self, validation: JudgedWindows, block: Block) -> Array:
-        """Return the forecasts of a block, ``(windows, steps, targets)``.
-
-        They are NaN where the window of the target lacks a value. Another input that is missing
-        counts as its mean.
-        """
+        """Return forecasts ``(windows, steps, targets)``, NaN where the window lacks a target."""
         forecast = np.empty(block.actual.shape)
         for places, target, rows in self._rows(validation, block):
             y = self._lines[target].at(rows.window, rows.ahead)
-            whole = finite(block.past[places, :, target])[:, None]
-            forecast[places, :, target] = np.where(whole, rows.location + rows.scale * y, np.nan)
+            complete = finite(block.past[places, :, target])[:, None]
+            forecast[places, :, target] = np.where(complete, rows.location + rows.scale * y, np.nan)
         return forecast
 
     def _error(self, held_out: JudgedWindows) -> float:
@@ -163,11 +145,9 @@ class DirectRidge:
                 yield places, target, _Rows(window, of_step, location, scale)
 
     def _normalized(self, windows: Array, masked: bool, raw: bool) -> tuple[Array, Array, Array]:
-        """Return a column in units of its own windows, with their locations and scales.
-
-        A constant window becomes 0, and so does its scale. If ``raw``, and in a single series,
-        windows stay as they are.
-        """
+        """Return a column in units of its windows, with their locations and scales."""
+        # A constant window becomes 0, and so does its scale. If ``raw``, and in a single series,
+        # windows stay as they are.
         windows = _present(windows)
         if masked:
             windows = filled(windows[..., None])[..., 0]
@@ -183,11 +163,10 @@ class DirectRidge:
 
 
 class _Unit(NamedTuple):
-    """An origin and a unit for each column.
+    """An origin and a unit for each column."""
 
-    Less an origin near them, large numbers lose no digits in sums of products. Over a power of two,
-    the squares of very large and very small ones stay finite, and no digit is lost.
-    """
+    # Less an origin near them, large numbers lose no digits in sums of products. Over a power of
+    # two, the squares of very large and very small ones stay finite, and no digit is lost.
 
     origin: Array
     unit: Array
@@ -224,19 +203,12 @@ class _Units(NamedTuple):
 
 
 class _Line(NamedTuple):
-    """The coefficients of one target, by step.
-
-    Attributes:
-        units: The units that they hold in.
-        window: ``(inputs, steps)``.
-        ahead: ``(steps, columns)``.
-        constant: ``(steps,)``.
-    """
+    """The coefficients of one target, by step."""
 
     units: _Units
-    window: Array
-    ahead: Array
-    constant: Array
+    window: Array  # (inputs, steps)
+    ahead: Array  # (steps, columns)
+    constant: Array  # (steps,)
 
     def at(self, window: Array, ahead: Array) -> Array:
         """Return the forecasts for some inputs, ``(windows, steps)``."""
@@ -246,13 +218,7 @@ class _Line(NamedTuple):
 
 
 class _Sums:
-    """Sums of products over the windows of one target.
-
-    Args:
-        inputs: Number of inputs that all steps share.
-        steps: Number of steps.
-        columns: Number of columns of each step's own.
-    """
+    """Sums of products over the windows of one target; each step has ``columns`` of its own."""
 
     def __init__(self, inputs: int, steps: int, columns: int) -> None:
         self._shared = np.zeros((1 + inputs, 1 + inputs))
@@ -263,13 +229,7 @@ class _Sums:
         self._units: _Units | None = None
 
     def add(self, window: Array, ahead: Array, y: Array) -> None:
-        """Add windows.
-
-        Args:
-            window: ``(windows, inputs)``, all finite.
-            ahead: ``(windows, steps, columns)``, finite where ``y`` is.
-            y: ``(windows, steps)``, NaN where a target is missing.
-        """
+        """Add finite inputs and targets ``y``, ``(windows, steps)``, NaN where one is missing."""
         missing = np.isnan(y)
         if missing.all():
             return
@@ -299,17 +259,17 @@ class _Sums:
         constant = np.zeros(steps)
         # Where windows are taken off, the rounding that they leave is no variance.
         squares = np.diag(self._shared), np.diagonal(self._own, axis1=1, axis2=2)
-        whole = [step for step in range(steps) if step not in self._absent]
-        for some in [whole, *([step] for step in self._absent)]:
-            shared, cross, own = self._shared, self._cross[:, some], self._own[some]
-            if some != whole:
+        complete = [step for step in range(steps) if step not in self._absent]
+        for some in [complete, *([step] for step in self._absent)]:
+            shared, cross, of_step = self._shared, self._cross[:, some], self._own[some]
+            if some != complete:
                 absent = self._absent[some[0]]
                 shared = shared - absent[:size, :size]
                 cross = cross - absent[:size, None, size:]
-                own = own - absent[None, size:-1, size:]
+                of_step = of_step - absent[None, size:-1, size:]
             if some and shared[0, 0] > 0:
                 window[:, some], ahead[some], constant[some] = _solved(
-                    shared, cross, own, squares[0], squares[1][some]
+                    shared, cross, of_step, squares[0], squares[1][some]
                 )
         as_it_is = _Unit(np.zeros(1), np.ones(1))
         return _Line(self._units or _Units(*[as_it_is] * 3), window, ahead, constant)
@@ -318,20 +278,14 @@ class _Sums:
 def _solved(
     shared: Array, cross: Array, own: Array, shared_squares: Array, own_squares: Array
 ) -> tuple[Array, Array, Array]:
-    """Return ridge coefficients from sums of products, and the constants.
+    """Return ridge coefficients and constants from sums of products.
 
-    The inputs that all steps share are eliminated first: their products are factorized once, and a
-    system of the step's own columns is left for each step.
-
-    Args:
-        shared: ``(1 + inputs, 1 + inputs)``, products of a column of ones and the shared inputs.
-        cross: ``(1 + inputs, steps, columns + 1)``, their products with each step's own columns and
-            target.
-        own: ``(steps, columns, columns + 1)``, products of those columns with themselves and with
-            the target.
-        shared_squares: ``(1 + inputs,)``, squares of which the diagonal of ``shared`` is a part.
-        own_squares: ``(steps, columns)``, those of ``own``.
+    ``shared`` is ``(1 + inputs, 1 + inputs)``, the first of them a column of ones; ``cross``, with
+    each step's own columns and target, ``(1 + inputs, steps, columns + 1)``; ``own``, of these
+    columns, ``(steps, columns, columns + 1)``. The diagonals are parts of the squares.
     """
+    # The inputs that all steps share are eliminated first: their products are factorized once, and
+    # a system of the step's own columns is left for each step.
     count = shared[0, 0]
     means, of_step = shared[0, 1:] / count, cross[0] / count
     gram = shared[1:, 1:] / count - means[:, None] * means
@@ -364,10 +318,8 @@ def _inverse_deviation(variance: Array, squares: Array) -> Array:
 
 
 def _spread(train: JudgedWindows, most: int) -> JudgedWindows:
-    """Return the windows of a training part: at most so many, one out of each of as many runs.
-
-    Which one of a run is drawn at random. At a fixed distance, all could be of one weekday.
-    """
+    """Return at most so many windows of a training part, one out of each of as many runs."""
+    # Which one of a run is drawn at random. At a fixed distance, all could be of one weekday.
     if train.count <= most:
         return train
     places = np.arange(most) + np.random.default_rng(0).random(most)

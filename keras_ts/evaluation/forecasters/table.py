@@ -30,23 +30,14 @@ _FOLD = "fold"
 
 
 class Fields(NamedTuple):
-    """Which columns of a table hold what.
-
-    Attributes:
-        id: The column of ids, or None.
-        time: The column of the targets' times, or None.
-        origin: The column of the origins' times, or None.
-        step: The column of steps, or None.
-        values: For each target, its columns, one for each level.
-        levels: The levels of quantiles, or None for a point.
-    """
+    """Which columns of a table hold what; None for a column that it does not have."""
 
     id: str | None
     time: str | None
     origin: str | None
     step: str | None
-    values: tuple[tuple[str, ...], ...]
-    levels: tuple[float, ...] | None
+    values: tuple[tuple[str, ...], ...]  # for each target its columns, one for each level
+    levels: tuple[float, ...] | None  # None for a point
 
     @classmethod
     def of(
@@ -57,18 +48,7 @@ class Fields(NamedTuple):
         id_column: str | None,
         time_column: str | None,
     ) -> "Fields":
-        """Find the columns by their names.
-
-        Args:
-            name: What the table is called in an error.
-            columns: The names of its columns.
-            targets: The names of the targets in the series.
-            id_column: The column of ids in the series, or None.
-            time_column: The column of timestamps in the series, or None.
-
-        Raises:
-            ValueError: It is not clear which column holds the forecasts.
-        """
+        """Find the columns by their names, and by those that the series has."""
 
         def first(names: Sequence[str | None]) -> str | None:
             return next((own for own in names if own is not None and own in columns), None)
@@ -112,7 +92,7 @@ def _is_bound(column: str, columns: Sequence[str]) -> bool:
 def _with_levels(
     point: str, columns: Sequence[str], points: Sequence[str]
 ) -> tuple[tuple[float, ...] | None, tuple[str, ...]]:
-    """Return the levels of a forecast and their columns, increasing; None and its own without."""
+    """Return the levels of a forecast, or None, and their columns, the lowest first."""
     by_level = {0.5: point, **level_columns(point, columns, points)}
     if len(by_level) == 1:
         return None, (point,)
@@ -121,16 +101,9 @@ def _with_levels(
 
 
 class Times(NamedTuple):
-    """Timestamps, in UTC if they have a time zone, or numbers.
+    """Timestamps, in UTC if they have a time zone, or numbers."""
 
-    Attributes:
-        name: What they are the times of, for an error.
-        values: The timestamps or numbers.
-        zoned: True if they have a time zone.
-        zone: The time zone of their column, or None.
-    """
-
-    name: str
+    name: str  # what they are the times of, for an error
     values: Array
     zoned: bool
     zone: Zone | None = None
@@ -152,12 +125,7 @@ class Times(NamedTuple):
 
 
 class ForecastTable:
-    """A table of forecasts: a dict of columns such as ``align`` returns, or a frame.
-
-    Args:
-        name: What it is called in an error.
-        table: The table.
-    """
+    """A table of forecasts: a dict of columns such as ``align`` returns, or a frame."""
 
     def __init__(self, name: str, table: Any) -> None:
         self.name = name
@@ -229,12 +197,8 @@ class ForecastTable:
         return steps.astype(np.int64)
 
     def forecasts(self, fields: Fields) -> Array:
-        """Return the forecasts, ``(rows, targets)`` or ``(rows, targets, quantiles)``.
-
-        Raises:
-            ValueError: A quantile lies above one of a higher level.
-        """
-        values = np.stack([self.matrix(own) for own in fields.values], axis=1)
+        """Return the forecasts, ``(rows, targets[, quantiles])``; refuse quantiles that cross."""
+        values = np.stack([self.matrix(names) for names in fields.values], axis=1)
         if "prediction" in fields.values[0]:  # One column with an axis of targets.
             values = values.reshape(len(values), len(fields.levels or (0,)), -1).swapaxes(1, 2)
         if fields.levels is None:

@@ -20,20 +20,9 @@ from keras_ts.windows.arithmetic.rows import Rows
 def on_windows(
     name: str, table: Any, judged: JudgedWindows
 ) -> tuple[Array, tuple[float, ...] | None]:
-    """Return a table's forecasts for windows, and the levels of their quantiles or None.
+    """Return a table's forecasts for windows, NaN where it has none, and its levels or None.
 
-    Args:
-        name: What the table is called in an error.
-        table: The table.
-        judged: The windows.
-
-    Returns:
-        ``(windows, steps, targets)``, with a last axis of quantiles if there are any; NaN where the
-        table has no forecast.
-
-    Raises:
-        ValueError: The table has no forecast for any of the windows, or several for one target;
-            its columns are not clear, or it holds the actual values.
+    They are ``(windows, steps, targets[, levels])``.
     """
     read, spec, panel = ForecastTable(name, table), judged.dataset.windows, judged.panel
     targets = [str(own) for own in panel.columns.by_part()["target"]]
@@ -71,8 +60,8 @@ def on_windows(
 def _refuse_actual(name: str, forecasts: Array, actual: Array) -> None:
     """Refuse a table whose forecasts are the actual values, of whatever column they were read."""
     both = np.isfinite(forecasts) & np.isfinite(actual)
-    own = actual[both]
-    if len(own) > 1 and (forecasts[both] == own).all() and (own != own[0]).any():
+    values = actual[both]
+    if len(values) > 1 and (forecasts[both] == values).all() and (values != values[0]).any():
         raise ValueError(
             f"The forecasts of {name} are the actual values, without any error. Pass the column of "
             "the forecasts, not that of the values that came."
@@ -85,9 +74,9 @@ class _Rows:
     def __init__(self, judged: JudgedWindows) -> None:
         panel, clock = judged.panel, judged.panel.clock
         series = np.repeat(np.arange(len(panel.lengths)), panel.lengths)
-        own = np.arange(len(series)) - panel.offsets[series] if clock is None else clock.times
-        self._times = Times("the series", own, clock is not None and bool(clock.zones))
-        self._rows = Rows(series, own)
+        times = np.arange(len(series)) - panel.offsets[series] if clock is None else clock.times
+        self._times = Times("the series", times, clock is not None and bool(clock.zones))
+        self._rows = Rows(series, times)
 
     def flat(self, series: IntArray, times: Times) -> IntArray:
         """Return the flat position of each time in its series, -1 if it has no such row."""

@@ -156,15 +156,7 @@ def importance(
 
 
 class _Measured:
-    """The errors of a model with and without shuffled columns, on the windows that can be judged.
-
-    Args:
-        model: The model.
-        quantiles: Its quantiles, or None.
-        judged: The windows.
-        by: ``"mae"`` or ``"mase"``.
-        shuffled: The columns that are shuffled, those of each item together.
-    """
+    """The errors of a model with and without shuffled columns, on windows that can be judged."""
 
     def __init__(
         self,
@@ -177,14 +169,14 @@ class _Measured:
         self._model, self._quantiles, self._shuffled = model, quantiles, shuffled
         shape = len(judged.labels), judged.shape[2]
         self._scales = judged.scales(1) if by == "mase" else np.ones(shape)
-        whole = np.concatenate([self._judgeable(judged, block) for block in judged.blocks()])
-        if not whole.any():
+        usable = np.concatenate([self._judgeable(judged, block) for block in judged.blocks()])
+        if not usable.any():
             raise ValueError(
                 "validation must have a window without a missing value to judge on"
                 + (", in a series that is not constant" if by == "mase" else "")
                 + ". It has none."
             )
-        self._judged, self._left_out = judged.only(np.flatnonzero(whole)), int((~whole).sum())
+        self._judged, self._left_out = judged.only(np.flatnonzero(usable)), int((~usable).sum())
         self.num_windows = self._judged.count
         self._series = self._judged.ranges.series
         windows = np.bincount(self._series, minlength=len(judged.labels))
@@ -202,10 +194,8 @@ class _Measured:
         return float(self._errors.sum() * np.prod(self._judged.shape[1:]) / self._counted)
 
     def measure(self, repeats: int, generator: np.random.Generator, verbose: int) -> None:
-        """Measure the errors, and by how much shuffling each item changes them.
-
-        All items share the permutations, so that the other windows of a block are read once.
-        """
+        """Measure the errors, and by how much shuffling each item changes them."""
+        # All items share the permutations, so that the other windows of a block are read once.
         windows = [donors(self._series, generator) for _ in range(repeats)]
         series = [_other_series(self._series, generator) for _ in range(repeats)]
         of_series = self._judged.panel.by_series

@@ -9,8 +9,7 @@ import numpy as np
 from keras_ts._typing import Array
 from keras_ts.evaluation.arithmetic.verdict import FEWEST, Skill
 from keras_ts.evaluation.importance.shuffled_columns import ShuffledColumns
-from keras_ts.evaluation.reports.frames import as_frame
-from keras_ts.evaluation.reports.text import aligned, html_table, number, percent
+from keras_ts.evaluation.reports.tables import aligned, as_frame, html_table, number, percent
 from keras_ts.plotting.errors import draw_importance
 from keras_ts.windows.align import label_column
 
@@ -40,13 +39,7 @@ _SENTENCES = {
 
 
 class Row:
-    """The importance of some columns: the increase of the error, its interval and a verdict.
-
-    Args:
-        columns: The columns that were shuffled together.
-        skill: The skill of the model with shuffled columns over the original one.
-        verdict: The verdict. Defaults to that of the interval.
-    """
+    """The importance of some columns: the increase of the error, its interval and a verdict."""
 
     def __init__(self, columns: ShuffledColumns, skill: Skill, verdict: str | None = None) -> None:
         self.columns, self.few, self.stretch = columns, skill.few, skill.stretch

@@ -15,19 +15,12 @@ from keras_ts.windows.roles import Columns, as_x, parts_of
 
 @dataclass(frozen=True)
 class ShuffledColumns:
-    """Columns that are shuffled together, all from the same other window.
+    """Columns that are shuffled together, all from the same other window."""
 
-    Attributes:
-        name: The name of the column in the table that was windowed; of several, all names.
-        label: The same in words, for a sentence.
-        part: ``"future"``, ``"past"``, ``"target"``, ``"calendar"`` or ``"static"``.
-        places: Their places on the last axis of each part of a model's inputs that has some.
-    """
-
-    name: Any
-    label: str
-    part: str
-    places: dict[str, tuple[int, ...]]
+    name: Any  # in the table; of several, all names
+    label: str  # in a sentence
+    part: str  # "future", "past", "target", "calendar" or "static"
+    places: dict[str, tuple[int, ...]]  # on the last axis of each part of the inputs
 
     @property
     def varies(self) -> bool:
@@ -50,15 +43,7 @@ class ShuffledColumns:
         )
 
     def put(self, inputs: Any, donors: dict[str, Array]) -> tuple[Any, BoolArray]:
-        """Return inputs with these columns taken from other windows.
-
-        Args:
-            inputs: The inputs of some windows, as a model takes them; they stay as they are.
-            donors: The inputs of as many other windows by their parts.
-
-        Returns:
-            The inputs, and True for each window of which a value has changed.
-        """
+        """Return inputs with these columns of other windows, and True for each window changed."""
         parts = parts_of(inputs)
         changed = np.zeros(len(parts["past"]), dtype=bool)
         for part, chosen in self.places.items():
@@ -66,24 +51,18 @@ class ShuffledColumns:
             parts[part] = values = parts[part].copy()
             # A plain series has no axis for columns.
             wide = values[..., None] if part == "past" and values.ndim == 2 else values
-            own, other = wide[..., places], donors[part].reshape(wide.shape)[..., places]
+            before, other = wide[..., places], donors[part].reshape(wide.shape)[..., places]
             if part == "future":
                 # No model is told of a step that it has a target for without the plan of that step.
-                other = np.where(np.isfinite(other), other, own)
-            same = (own == other) | ((own != own) & (other != other))
+                other = np.where(np.isfinite(other), other, before)
+            same = (before == other) | ((before != before) & (other != other))
             changed |= ~same.reshape(len(same), -1).all(axis=1)
             wide[..., places] = other
         return as_x(parts), changed
 
 
 def shuffled_columns(panel: FlatSeries, wanted: Any = None) -> list[ShuffledColumns]:
-    """Return the columns of a panel that are shuffled, each item by itself.
-
-    Args:
-        panel: The series.
-        wanted: The name of a column for each item, or a list of names. Defaults to None: every
-            column of the table is an item, and the calendar is another.
-    """
+    """Return the columns of a panel that are shuffled: those named, or each one by itself."""
     columns = [*_calendar(panel), *_varying(panel), *_constant(panel)]
     if wanted is None:
         return columns
@@ -102,7 +81,7 @@ def shuffled_columns(panel: FlatSeries, wanted: Any = None) -> list[ShuffledColu
                 f"{_checks.shown(unknown[0] if unknown else group)}."
             )
         twice = [name for place, name in enumerate(group) if name in group[:place]]
-        if twice or [set(own) for own in groups].count(set(group)) > 1:
+        if twice or [set(other) for other in groups].count(set(group)) > 1:
             raise ValueError(
                 f"columns names {_checks.shown(twice[0] if twice else group)} twice. Name it once."
             )
@@ -149,15 +128,9 @@ def _label(name: Any) -> str:
 
 
 def donors(groups: IntArray, generator: np.random.Generator) -> IntArray:
-    """Return for each item the number of another one of its group, drawn at random.
-
-    The items of a group stand in a random circle, and each takes the next one: so no item is drawn
-    twice, and only one that is alone in its group is drawn for itself.
-
-    Args:
-        groups: ``(items,)``, the group of each.
-        generator: The random numbers.
-    """
+    """Return for each item the number of another one of its group, drawn at random."""
+    # The items of a group stand in a random circle, and each takes the next one: so no item is
+    # drawn twice, and only one that is alone in its group is drawn for itself.
     order = np.lexsort([generator.random(len(groups)), groups])
     ordered = groups[order]
     begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])

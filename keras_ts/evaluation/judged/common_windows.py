@@ -17,15 +17,7 @@ from keras_ts.windows.arithmetic.rows import Rows
 
 
 def common_windows(names: Sequence[str], judged: Sequence[JudgedWindows]) -> list[JudgedWindows]:
-    """Return the windows of each dataset whose series and origin all others have, in one order.
-
-    Args:
-        names: What each dataset is called in an error.
-        judged: The windows of each dataset; the order is that of the first.
-
-    Raises:
-        ValueError: The datasets forecast other columns, or have no window in common.
-    """
+    """Return the windows of each dataset whose series and origin all others have, in one order."""
     first = judged[0]
     for name, other in zip(names[1:], judged[1:], strict=True):
         _check_alike(names[0], first, name, other)
@@ -46,11 +38,7 @@ def common_windows(names: Sequence[str], judged: Sequence[JudgedWindows]) -> lis
 
 
 def common_steps(names: Sequence[str], judged: Sequence[JudgedWindows]) -> list[slice]:
-    """Return for each dataset the steps whose distance from the origin all others have.
-
-    Raises:
-        ValueError: They have no step in common.
-    """
+    """Return for each dataset the steps whose distance from the origin all others have."""
     begin = max(int(one.ahead[0]) for one in judged)
     end = min(int(one.ahead[-1]) for one in judged) + 1
     if begin >= end:

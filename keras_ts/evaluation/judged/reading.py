@@ -22,6 +22,7 @@ from keras_ts.windows.align import shapes_of
 from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.arithmetic.geometry import WindowRanges
 from keras_ts.windows.arithmetic.labels import places_of
+from keras_ts.windows.arithmetic.spans import Spans
 from keras_ts.windows.dataset import WindowDataset, in_time_order, of_source
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.regular import mean_steps
@@ -30,30 +31,21 @@ from keras_ts.windows.split import Part
 
 # The most numbers in the inputs of a block, and the most windows in it: memory stays bounded.
 _NUMBERS, _WINDOWS = 1 << 23, 1 << 16
+# By so many of its first rows a series without timestamps is recognized.
+_FIRST_ROWS = 8
 
 
 @dataclass(frozen=True)
 class Block:
-    """Some windows of a dataset.
+    """Some windows of a dataset, in time order."""
 
-    Attributes:
-        begin: Number of the first window, in time order.
-        inputs: The inputs, as a model takes them.
-        past: ``(windows, inputs, targets)``, the past of the target columns. If the models mask
-            missing values, these are filled here, for the baselines.
-        past_as_read: The same, but missing values stay, not finite.
-        actual: ``(windows, steps, targets)``.
-        series: ``(windows,)``, the number of each window's series.
-        origins: ``(windows,)``, the flat position of each window's last input.
-    """
-
-    begin: int
+    begin: int  # number of the first window
     inputs: Any
-    past: Array
-    past_as_read: Array
-    actual: Array
+    past: Array  # (windows, inputs, targets), filled if the models mask missing values
+    past_as_read: Array  # missing values stay, not finite
+    actual: Array  # (windows, steps, targets)
     series: IntArray
-    origins: IntArray
+    origins: IntArray  # (windows,), flat positions of last inputs
 
 
 class JudgedWindows:
@@ -143,11 +135,7 @@ class JudgedWindows:
         return max(min(_NUMBERS // row, _WINDOWS) // batch, 1) * batch
 
     def blocks(self, size: int | None = None) -> Iterator[Block]:
-        """Yield the windows, some at a time.
-
-        Args:
-            size: The number of windows in a block. Defaults to ``block_size``.
-        """
+        """Yield the windows, ``size`` or ``block_size`` at a time."""
         size = size or self.block_size
         for begin in range(0, self.count, size):
             numbers = np.arange(begin, min(begin + size, self.count))
@@ -173,16 +161,7 @@ class JudgedWindows:
     def predictions(
         self, name: str, model: keras.Model, levels: tuple[float, ...] | None, block: Block
     ) -> Array:
-        """Return a model's predictions for a block, ``(windows, steps, targets)`` in float64.
-
-        With ``levels`` there is a last axis of quantiles.
-
-        Args:
-            name: Name of the model, for an error.
-            model: The model.
-            levels: Levels of its quantiles, or None.
-            block: The windows to predict.
-        """
+        """Return a model's float64 predictions, ``(windows, steps, targets[, levels])``."""
         batch, count = self._source.spec.batch_size, len(block.series)
         # Only whole batches: JAX compiles anew for another shape, which takes seconds.
         places = np.minimum(np.arange(-(-count // batch) * batch), count - 1)
@@ -192,17 +171,9 @@ class JudgedWindows:
         return self.in_steps(name, outputs, levels)
 
     def in_steps(self, name: str, outputs: Array, levels: tuple[float, ...] | None) -> Array:
-        """Return forecasts as ``(windows, steps, targets)`` in float64, of sequences the last step.
+        """Return forecasts in float64, ``(windows, steps, targets[, levels])``.
 
-        With ``levels`` there is a last axis of quantiles.
-
-        Args:
-            name: Name of the forecaster, for an error.
-            outputs: The forecasts of some windows, in the shape of their targets.
-            levels: Levels of the quantiles, or None.
-
-        Raises:
-            ValueError: The shape is another one.
+        Of ``targets="sequence"``, it is the last step of each sequence.
         """
         shape = self._target_shape(len(outputs) if outputs.ndim else 0)
         tail = () if levels is None else (len(levels),)
@@ -239,11 +210,7 @@ class JudgedWindows:
         return self.origins_at(self.ranges.series_of(windows), self.origins()[windows])
 
     def origins_at(self, series: IntArray, flat: IntArray) -> Origins:
-        """Return origins at flat positions of some series.
-
-        They are ordered by their timestamps, or without timestamps by their distance from the first
-        of them in the same series.
-        """
+        """Return origins at flat positions, by their timestamps or distances from the first."""
         if self.panel.clock is None:
             first = np.full(len(self.panel.lengths), np.iinfo(np.int64).max)
             np.minimum.at(first, series, flat)
@@ -258,11 +225,7 @@ class JudgedWindows:
         return hashlib.blake2b(targets.tobytes(), digest_size=16).hexdigest()
 
     def table(self, predictions: Array) -> dict[str, Array]:
-        """Return actual values and predictions, in the columns of ``WindowDataset.align``.
-
-        Args:
-            predictions: ``(windows, steps, targets)``, of all windows.
-        """
+        """Return actual values and predictions of all windows, in the columns of ``align``."""
         placement = self._source.placement
         last = replace(placement, geometry=replace(self.geometry, sequence=False))
         return last.table(self.targets(), predictions)
@@ -282,25 +245,21 @@ class JudgedWindows:
         series, begin = np.unique(ranges.series[order], return_index=True)
         flat = reduced(starts[order], begin) + self.geometry.reach - 1 + ahead
         clock = self.panel.clock
-        own = flat - self.panel.offsets[series] if clock is None else clock.times[flat]
-        number = own.astype(np.int64)
+        times = flat - self.panel.offsets[series] if clock is None else clock.times[flat]
+        number = times.astype(np.int64)
         limit = np.iinfo(np.int64)
         moments = np.full(len(self.panel.lengths), limit.min + 1 if last else limit.max)
         moments[series] = number
-        return moments if own.dtype.kind != "M" else moments.view(own.dtype)
+        return moments if times.dtype.kind != "M" else moments.view(times.dtype)
 
     def targets(self) -> Array:
         """Return the targets of all windows, ``(windows, steps, targets)``."""
         return self._last_step(self._source.targets()).astype(np.float64)
 
     def seasonal(self, block: Block, period: int) -> tuple[Array, BoolArray]:
-        """Return the latest known values a whole number of periods before the targets.
+        """Return seasonal naive forecasts, and True for windows without a gap since the values.
 
-        With ``missing="mask"`` a missing one is replaced by the last value of the window.
-
-        Returns:
-            ``(windows, steps, targets)``, and True for the windows without a gap in time between
-            those values and the origin.
+        They are ``(windows, steps, targets)``; a masked value is replaced by the window's last one.
         """
         back = periods_back(self.ahead, period)
         begin = block.origins - back.max()
@@ -321,10 +280,10 @@ class JudgedWindows:
             present = np.isfinite(values) & (places >= starts[:, None])[..., None]
             values = np.where(present, values, block.past[:, -1:])
         gaps = self.panel.gaps
-        whole: BoolArray = np.searchsorted(gaps, begin, side="right") == np.searchsorted(
+        gapless: BoolArray = np.searchsorted(gaps, begin, side="right") == np.searchsorted(
             gaps, block.origins, side="right"
         )
-        return values.astype(np.float64), whole
+        return values.astype(np.float64), gapless
 
     def scales(self, period: int) -> Array:
         """Return each series' and target's scale of MASE, of the rows before the first border."""
@@ -364,11 +323,7 @@ def finite(values: Array) -> BoolArray:
 
 
 def filled(past: Array) -> Array:
-    """Return windows with each missing value replaced by the last known one before it.
-
-    Missing values before the first known one are replaced by that. A window without any known value
-    stays as it is.
-    """
+    """Return windows whose missing values are the last known one before them, or the first one."""
     present = np.isfinite(past)
     lacking = np.flatnonzero(~present.all(axis=tuple(range(1, past.ndim))))
     made = past.copy()
@@ -382,9 +337,24 @@ def filled(past: Array) -> Array:
 
 
 def periods_back(ahead: IntArray, period: int) -> IntArray:
-    """Return how far before the origin the seasonal naive forecast of each step lies.
-
-    It is the latest known value a whole number of periods before the target.
-    """
+    """Return how far before the origin each step's seasonal naive forecast lies."""
     distances: IntArray = -(-ahead // period) * period - ahead
     return distances
+
+
+def spans_of(judged: JudgedWindows) -> Spans:
+    """Return the first and the last target of each series, by a digest of its id."""
+    panel, first, last = judged.panel, judged.first_targets(), judged.last_targets()
+    if first.dtype.kind == "M":
+        first, last = first.astype("datetime64[us]"), last.astype("datetime64[us]")
+    ends = np.stack([first.astype(np.int64), last.astype(np.int64)], axis=1).tolist()
+    spans = {}
+    for number in np.unique(judged.ranges.series).tolist():
+        name = f"{first.dtype.kind} {judged.labels[number]}".encode()
+        if panel.clock is None:
+            begin, end = panel.offsets[number : number + 2].tolist()
+            rows = panel.values[begin : min(begin + _FIRST_ROWS, end)]
+            rows = rows.reshape(len(rows), -1)[:, judged.columns].astype(np.float64)
+            name += rows.tobytes()
+        spans[hashlib.blake2b(name, digest_size=8).hexdigest()] = ends[number]
+    return spans

@@ -24,80 +24,47 @@ _LONGEST_TEXT = 1000
 
 
 class Evidence(NamedTuple):
-    """What a report knows of its models beside their scores.
-
-    Attributes:
-        judged_on: The data, as ``judged_on`` describes it.
-        by: The metric that the verdict compares.
-        period: The period of the baselines and of MASE, or None.
-        weights: The weights of each model; none for a backtest, which judges other models, built
-            and trained in the same way.
-        levels: The quantile levels of each model; None for a point.
-        errors: The error of each model by origin, in the metric ``by``.
-        coverage: The share of targets in its outer interval, by origin, for each quantile model.
-        folds: The number of folds of a backtest, else None.
-    """
+    """What a report knows of its models, by name, beside their scores."""
 
     judged_on: dict[str, Any]
-    by: str
+    by: str  # the metric that the verdict compares
     period: int | None
-    weights: Mapping[str, Weights]
-    levels: Mapping[str, tuple[float, ...] | None]
+    weights: Mapping[str, Weights]  # empty for a backtest, which judges others
+    levels: Mapping[str, tuple[float, ...] | None]  # None for a point
     errors: Mapping[str, "ByOrigin"]
-    coverage: Mapping[str, "ByOrigin"]
+    coverage: Mapping[str, "ByOrigin"]  # of the outer interval
     folds: int | None
 
 
 class ByOrigin:
-    """Sums losses for each time of an origin and each step.
-
-    Windows of several series that share their origin's time are one forecast: their losses are
-    averaged.
-    """
+    """Sums losses for each origin's time and each step; series of one time are averaged."""
 
     def __init__(self, times: IntArray, steps: int) -> None:
-        """Prepare sums of 0.
-
-        Args:
-            times: Number of each window's origin time, from 0 without a gap.
-            steps: Number of steps.
-        """
+        """Prepare sums of 0 for windows whose origin times are numbered from 0 without a gap."""
         count = int(times.max()) + 1
         most = max(_MOST_NUMBERS // steps, 2)
-        kept = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
+        chosen = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
         place = np.full(count, -1)
-        place[kept] = np.arange(len(kept))
+        place[chosen] = np.arange(len(chosen))
         self._places = place[times]
-        self._sums = np.zeros((2, len(kept), steps))
+        self._sums = np.zeros((2, len(chosen), steps))
 
     def add(self, windows: IntArray, losses: Array, present: BoolArray | None = None) -> None:
-        """Add the losses of some windows.
-
-        Args:
-            windows: Numbers of the windows.
-            losses: ``(windows, steps, targets)``. NaN is left out.
-            present: The same shape, False where a target is missing and left out, too. Defaults to
-                None: none is missing.
-        """
+        """Add losses ``(windows, steps, targets)``; NaN and targets not present are left out."""
         counted = ~np.isnan(losses)
         if present is not None:
             counted &= present
         places = self._places[windows]
-        kept = places >= 0
+        chosen = places >= 0
         shape = self._sums.shape[1:]
         # bincount takes a third of the time of np.add.at.
-        flat = (places[kept, None] * shape[1] + np.arange(shape[1])).ravel()
+        flat = (places[chosen, None] * shape[1] + np.arange(shape[1])).ravel()
         for sums, values in zip(self._sums, (np.where(counted, losses, 0.0), counted), strict=True):
-            weights = values[kept].sum(axis=2).ravel()
+            weights = values[chosen].sum(axis=2).ravel()
             sums += np.bincount(flat, weights, minlength=shape[0] * shape[1]).reshape(shape)
 
     def promise(self) -> dict[str, list[float | None]]:
-        """Return how the mean loss over the first h steps varies, for h from 1 to the horizon.
-
-        Returns:
-            ``mean``, ``low`` and ``high``: the mean over origins, and the quantiles 0.025 and
-            0.975. None for an h without any loss.
-        """
+        """Return mean and 95 % range, over origins, of the mean loss of the first h steps."""
         totals, counts = self._sums.cumsum(axis=2)
         means = np.divide(totals, counts, out=np.full_like(totals, np.nan), where=counts > 0)
         promise: dict[str, list[float | None]] = {"mean": [], "low": [], "high": []}
@@ -112,9 +79,9 @@ class ByOrigin:
     @classmethod
     def joined(cls, parts: Sequence["ByOrigin"]) -> "ByOrigin":
         """Return the sums of parts that share no origin, such as folds."""
-        whole = cls(np.zeros(1, np.int64), parts[0]._sums.shape[2])
-        whole._sums = np.concatenate([part._sums for part in parts], axis=1)
-        return whole
+        joint = cls(np.zeros(1, np.int64), parts[0]._sums.shape[2])
+        joint._sums = np.concatenate([part._sums for part in parts], axis=1)
+        return joint
 
     def totals(self) -> Array:
         """Return the sum of losses, and their number, at each origin time, ``(2, times)``."""
@@ -130,20 +97,7 @@ class ByOrigin:
 def judged_on(
     judged: JudgedWindows, series: IntArray, flat: IntArray, origins: Origins, fingerprint: str
 ) -> dict[str, Any]:
-    """Describe the data that was judged on, as plain values.
-
-    Args:
-        judged: The held-out windows, or those of one fold.
-        series: The series of each origin that was judged.
-        flat: Its flat position.
-        origins: The same origins, numbered.
-        fingerprint: A digest of the targets.
-
-    Returns:
-        ``windows``, ``series``, ``origins`` (numbers of them), ``first`` and ``last`` (position or
-        timestamp of the first and last target, as text), ``fingerprint``, and the entries of
-        ``task_of``.
-    """
+    """Describe the data that was judged on, as plain values: counts, ends, fingerprint, task."""
     targets = [flat + judged.ahead[0], flat + judged.ahead[-1]]
     clock = judged.panel.clock
     if clock is None:
@@ -166,15 +120,7 @@ def judged_on(
 def scorecard_of(
     report: Any, evidence: Evidence, name: str, sentence: str, notes: list[str]
 ) -> dict[str, Any]:
-    """Return the scorecard of one of a report's models, which JSON takes.
-
-    Args:
-        report: The report, with ``table``, ``best``, ``verdicts`` and ``scores(by="step")``.
-        evidence: What the report knows beside the scores.
-        name: The name of the model.
-        sentence: The sentence of its verdict.
-        notes: What the report says under its table.
-    """
+    """Return the scorecard of one of a report's models, which JSON takes."""
     names = report.table["name"].tolist()
     # Baselines are what no verdict is given of.
     rows = [n for n, other in enumerate(names) if other == name or other not in report.verdicts]
@@ -186,8 +132,8 @@ def scorecard_of(
     }
     coverage = steps["coverage"] = None
     if quantiles is not None:
-        own = by_step["name"] == name
-        steps["coverage"] = plain_list(by_step["coverage"][own])
+        rows_of_model = by_step["name"] == name
+        steps["coverage"] = plain_list(by_step["coverage"][rows_of_model])
         row = names.index(name)
         coverage = {
             "asked": plain(quantiles[-1] - quantiles[0]),

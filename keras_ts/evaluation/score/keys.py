@@ -16,13 +16,7 @@ from keras_ts.windows.roles import PLAIN
 
 
 class Keys:
-    """The series and the time of each row of a table.
-
-    Args:
-        table: The table.
-        id_column: Its column of ids, or None for a single series.
-        time_column: Its column of times.
-    """
+    """The series and the time of each row of a table."""
 
     def __init__(self, table: ForecastTable, id_column: str | None, time_column: str) -> None:
         self.name, self._times = table.name, table.times(time_column)
@@ -32,12 +26,7 @@ class Keys:
             self.labels, self.series = table.ids(id_column)
 
     def places_in(self, other: "Keys") -> IntArray:
-        """Return the row of another table with the id and time of each row; -1 without one.
-
-        Raises:
-            TypeError: The times are of different kinds.
-            ValueError: Two rows of the other table have the same id and time.
-        """
+        """Return the row of another table with the id and time of each row; -1 without one."""
         if not len(other.series):
             return np.full(len(self.series), -1)
         other._times.check_alike(self._times)
@@ -59,8 +48,8 @@ class Keys:
 
     def refuse_twice(self, origins: IntArray) -> None:
         """Refuse two forecasts of one id and time from the same origin."""
-        apart = self.series * (origins.max() + 1) + origins
-        self._refuse_twice(Rows(apart, self._times.values))
+        series_and_origin = self.series * (origins.max() + 1) + origins
+        self._refuse_twice(Rows(series_and_origin, self._times.values))
 
     def _refuse_twice(self, rows: Rows) -> None:
         """Refuse two rows of one place."""
@@ -87,12 +76,7 @@ class Keys:
     ) -> IntArray:
         """Return a number for the origin of each row, the same for all series.
 
-        Args:
-            table: The table.
-            fields: Its columns.
-            other: Rows whose times show how far apart steps are.
-            frequency: The name of the frequency by which steps are counted. Defaults to None: that
-                of the times.
+        Steps are counted by ``frequency``, or by that of the times of both tables.
         """
         if fields.origin is not None:
             return np.unique(table.times(fields.origin).values, return_inverse=True)[1]
@@ -107,10 +91,10 @@ class Keys:
         distinct = np.unique(np.concatenate([values, other._times.values]))
         zone = other._times.zone or self._times.zone
         clock = _clock(distinct, np.array([0, len(distinct)]), zone, frequency)
-        places, own = np.searchsorted(distinct, values), clock.frequencies
-        if own[0] is None:  # Irregular: no step may be missing.
+        places, frequencies = np.searchsorted(distinct, values), clock.frequencies
+        if frequencies[0] is None:  # Irregular: no step may be missing.
             return places
-        return np.rint(clock.numbers(own)).astype(np.int64)[places]
+        return np.rint(clock.numbers(frequencies)).astype(np.int64)[places]
 
     def steps(self, table: ForecastTable, fields: Fields, origins: IntArray) -> IntArray:
         """Return the step of each row: as the table says, or its place behind its origin."""

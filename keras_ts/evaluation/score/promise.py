@@ -24,24 +24,14 @@ _FEWEST_SERIES = {"mae": 1.0, "mase": 0.9}
 
 
 class Promise(NamedTuple):
-    """The errors that a model had at the origins on which it was judged.
+    """The errors that a model had at the origins on which it was judged."""
 
-    Attributes:
-        by: Their metric, ``"mae"`` or ``"mase"``.
-        period: The steps of MASE are this many positions apart.
-        origins: The number of origins.
-        low: For each number of steps, the error over that many first steps that 2.5 % of the
-            origins stayed below.
-        high: The error that 2.5 % exceeded.
-        ok: True if the weights are those that were judged.
-    """
-
-    by: str
-    period: int
+    by: str  # "mae" or "mase"
+    period: int  # positions between the steps of MASE
     origins: int
-    low: Sequence[float | None]
-    high: Sequence[float | None]
-    ok: bool
+    low: Sequence[float | None]  # by number of first steps, the quantile 0.025 over origins
+    high: Sequence[float | None]  # the quantile 0.975
+    ok: bool  # the weights are those that were judged
 
     @classmethod
     def of(cls, filepath: str | os.PathLike[str]) -> "Promise":
@@ -63,13 +53,9 @@ class Promise(NamedTuple):
 def judged(
     promise: Promise, columns: dict[str, Array], errors: Array, expected: BoolArray
 ) -> tuple[str | None, str]:
-    """Return if a promise was kept, and a sentence on it.
+    """Return if a promise was kept by errors ``(rows, targets)``, or None, and a sentence on it.
 
-    Args:
-        promise: The promise.
-        columns: The ``series``, ``origin`` (numbers) and ``step`` of each row that was forecast.
-        errors: ``(rows, targets)``; NaN where nothing is to compare.
-        expected: True for each row that will have an error, or has one.
+    The columns hold the ``series``, ``origin`` (a number) and ``step`` of each forecast row.
     """
     if not promise.ok:
         return None, (
@@ -108,19 +94,12 @@ def judged(
 
 
 class _Compared(NamedTuple):
-    """The errors that can be compared with a promise.
+    """The errors that can be compared with a promise, of origins that have their first steps."""
 
-    Attributes:
-        errors: The mean error of each origin that has its first steps of all series.
-        steps: The number of these steps.
-        left_out: The number of origins that have errors, but not these.
-        lacking: What they lack, in a sentence.
-    """
-
-    errors: Array
-    steps: IntArray
-    left_out: int
-    lacking: str
+    errors: Array  # the mean of each origin
+    steps: IntArray  # the number of first steps of each
+    left_out: int  # origins that have errors, but not these
+    lacking: str  # what they lack, in a sentence
 
     @classmethod
     def of(
@@ -143,14 +122,14 @@ class _Compared(NamedTuple):
         there = ~np.isnan(errors)
         rows = summed(np.any(there, axis=1))
         forecast = summed(np.ones(len(origins))) > 0
-        whole = forecast.sum(axis=1) == np.where(forecast, np.arange(shape[1]), 0).max(axis=1)
+        complete = forecast.sum(axis=1) == np.where(forecast, np.arange(shape[1]), 0).max(axis=1)
         ids = columns["series"][expected].tolist()
         series = len(set(ids))
         needed = int(np.ceil(_FEWEST_SERIES[by] * series))
         # A day that no series has, such as a holiday, counts nowhere; one that some lack is an end.
         ended = np.cumsum((rows > 0) & (rows < needed), axis=1) > 0
-        used = (rows > 0) & ~ended & whole[:, None]
-        own, some = used.any(axis=1), (rows > 0).any(axis=1)
+        used = (rows > 0) & ~ended & complete[:, None]
+        compared, some = used.any(axis=1), (rows > 0).any(axis=1)
         total = np.where(used, summed(np.where(there, errors, 0.0).sum(axis=1)), 0.0).sum(axis=1)
         count = np.where(used, summed(there.sum(axis=1)), 0).sum(axis=1)
         last = np.where(used, np.arange(shape[1]), 0).max(axis=1)
@@ -158,9 +137,14 @@ class _Compared(NamedTuple):
             "The scorecard promises the error over the first steps of a forecast, and the table of "
             "forecasts lacks some of these."
         )
-        if (whole & some).any():
+        if (complete & some).any():
             lacking = (
                 f"The scorecard promises the error over all series: of {series}, rows of {needed} "
                 "at least must have come, and they have not for the first step from any origin."
             )
-        return cls(total[own] / count[own], last[own], int((some & ~own).sum()), lacking)
+        return cls(
+            total[compared] / count[compared],
+            last[compared],
+            int((some & ~compared).sum()),
+            lacking,
+        )

@@ -9,9 +9,13 @@ from keras_ts import _checks
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.arithmetic.metrics import absolute_errors, scaled_errors
-from keras_ts.evaluation.reports.frames import as_frame
-from keras_ts.evaluation.reports.rows import scores_of_rows
-from keras_ts.evaluation.reports.text import aligned, html_table, unscaled_note
+from keras_ts.evaluation.reports.tables import (
+    aligned,
+    as_frame,
+    html_table,
+    scores_of_rows,
+    unscaled_note,
+)
 from keras_ts.evaluation.score.promise import Promise, judged
 from keras_ts.saving.card import HEADINGS
 

@@ -96,8 +96,8 @@ def score(
         windows = WindowSpec(1, **actual.settings)
     names = _Names.of(ahead, came, windows)
     fields = Fields.of("forecasts", ahead.columns, names.targets, names.id, names.time)
-    for table, wanted in ((came, names.all), (ahead, [fields.time or names.time])):
-        lacking = [own for own in wanted if own not in table.columns]
+    for table, columns in ((came, names.all), (ahead, [fields.time or names.time])):
+        lacking = [column for column in columns if column not in table.columns]
         if lacking:
             raise ValueError(
                 f"{table.name} lacks {_checks.shown(lacking)}, by which forecasts and rows are "
@@ -139,13 +139,7 @@ def score(
 
 
 class _Names(NamedTuple):
-    """The columns by which forecasts and rows are matched, and the targets, in the rows.
-
-    Attributes:
-        id: The column of ids, or None.
-        time: The column of times.
-        targets: The targets.
-    """
+    """The columns by which forecasts and rows are matched, and the targets, in the rows."""
 
     id: str | None
     time: str

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_ts.evaluation.arithmetic.lasting import lasting
+from keras_ts.evaluation.arithmetic.verdict import lasting
 from verdict_worlds import noise, over_horizons
 
 
