@@ -20,13 +20,13 @@ HOUR, DAY = (pd.Timedelta(1, unit) for unit in ("h", "D"))
 
 @st.composite
 def regular(draw):
-    """Times in a zone, even in UTC or by its clock; and their numbers by the plain rule."""
+    """Times in a zone, even in UTC or, whole days, by its clock; and their numbers by the plain rule."""
     zone = zoneinfo.ZoneInfo(draw(st.sampled_from(ZONES)))
     step = pd.Timedelta(draw(st.sampled_from(STEPS)))
     start = pd.Timestamp(draw(st.integers(-20 * 8766, 66 * 8766)) * HOUR.value)
     rows = draw(st.integers(40, 300))
     times = pd.date_range(start, periods=rows, freq=step)
-    if draw(st.booleans()) and step >= 2 * HOUR:
+    if draw(st.booleans()) and step % DAY == 0 * DAY:
         times = times.tz_localize(zone, ambiguous=np.ones(rows, bool), nonexistent="shift_forward")
     else:
         times = times.tz_localize("UTC").tz_convert(zone)

@@ -32,10 +32,10 @@ def test_a_second_read_makes_no_array(missing, monkeypatch):
 def test_roles_are_those_of_each_read():
     spec = WindowSpec(2, missing="keep", time_column="day", **NAMED)
     frames = Frames(table().assign(price=2), spec)
-    assert frames.read(spec).columns.future == ()
+    assert frames.read(spec).columns.ahead == ()
     priced = WindowSpec(2, missing="mask", time_column="day", future_columns="price", **NAMED)
-    assert frames.read(priced).columns.future == (1,)
-    assert frames.read(spec).columns.future == ()
+    assert frames.read(priced).columns.ahead == (1,)
+    assert frames.read(spec).columns.ahead == ()
     assert len(frames.read(priced).values) == 24
     assert frames.selected(["price", "type", "units"]).read(spec).columns.past == ("price", "units")
     assert frames.read(spec).columns.past == ("units", "price")
