@@ -4,17 +4,10 @@ from collections.abc import Callable
 
 
 def farthest(looks: Callable[[int], bool], reached: int, last: int) -> int:
-    """Return the largest number of rows beyond which a pipeline still looks.
-
-    A scaler looks as far as there are rows, a centred window only some rows. So the last row is
-    tried first, and then distances that double.
-
-    Args:
-        looks: A function of a number of rows that returns True if the pipeline looks at anything
-            beyond that many. Once it returns False, it does so for every larger number.
-        reached: A number for which ``looks`` is known to return True.
-        last: The largest number that can be tried.
-    """
+    """Return the largest number of rows beyond which a pipeline still looks."""
+    # A scaler looks as far as there are rows, a centred window only some rows. So the last row is
+    # tried first, and then distances that double. ``looks`` of a number says if the pipeline looks
+    # beyond that many rows, as it does at ``reached``; once False, it stays so.
     if reached >= last or looks(last):
         return max(reached, last)
     step, unseen = 1, last

@@ -15,14 +15,7 @@ from keras_ts.interface import Interface
 
 
 def with_holes(model: keras.Model, inputs: list[Array]) -> Iterator[list[Array]]:
-    """Yield inputs with values missing at different places; nothing if the model masks none.
-
-    Args:
-        model: The model. It masks if it holds a ``MaskMissing``, or carries windows that may lack
-            values. If it has an input "past", values are missing only from that, else from one
-            floating-point input at a time.
-        inputs: Arrays in the order of ``model.inputs``.
-    """
+    """Yield inputs with values missing at different places; nothing if the model masks none."""
     if not Interface.of(model).takes_missing:
         return
     names = [tensor.name for tensor in model.inputs]
@@ -36,11 +29,9 @@ def with_holes(model: keras.Model, inputs: list[Array]) -> Iterator[list[Array]]
 
 
 def _places(shape: tuple[int, ...]) -> list[BoolArray]:
-    """Return masks of a window, ``(time, ...)``, True where a value is missing.
-
-    Values are missing in the first half, as in series shorter than a window; in the middle; at the
-    end; at every third step; and, if there are several columns, in only one of them.
-    """
+    """Return masks of a window, ``(time, ...)``, True where a value is missing."""
+    # In the first half, as in series shorter than a window; in the middle; at the end; at every
+    # third step; and, if there are several columns, in only one of them.
     time, columns = shape[0], math.prod(shape[1:])
     steps, column = np.arange(time)[:, None], np.arange(columns)
     every = np.ones((1, columns), bool)

@@ -282,11 +282,9 @@ def _predictions(model: keras.Model, dataset: WindowDataset) -> Array:
 
 
 def _places(changeable: ChangeableSeries, made_at: IntArray) -> tuple[list[int], list[int]]:
-    """Return the moments after which values are changed: some origins, and ends of missing values.
-
-    The first origin is one of them, since a look at the whole series shows there at once. The
-    others are drawn at random, since evenly spaced ones might all fall on Sundays.
-    """
+    """Return moments after which values are changed: some origins, ends of missing values."""
+    # The first origin is one of them, since a look at the whole series shows there at once. The
+    # others are drawn at random, since evenly spaced ones might all fall on Sundays.
     moments = np.unique(made_at)
     generator = np.random.default_rng(0)
     parts = np.array_split(moments[1:], _PLACES)

@@ -19,22 +19,15 @@ from keras_ts.exporting.saved_model import describe_saved_model, matched
 
 
 def put_description(kind: str, path: Path, description: dict[str, Any]) -> None:
-    """Put a description into a file that Keras exported.
-
-    Args:
-        kind: The format.
-        path: The file, or the folder of a SavedModel.
-        description: The description.
-    """
+    """Put a description into a file, or the folder of a SavedModel, that Keras exported."""
     _DESCRIBED[kind](path, description)
 
 
 def _describe_onnx(path: Path, description: dict[str, Any]) -> None:
-    """Name the inputs and the output by their roles, and write the metadata.
-
-    The converters' names stay within the graph, so that none has to be changed in a loop: one
-    operation passes an input on to the old name, or the output to the new one. Runtimes remove it.
-    """
+    """Name the inputs and the output by their roles, and write the metadata."""
+    # The converters' names stay within the graph, so that none has to be changed in a loop: one
+    # operation passes an input on to the old name, or the output to the new one. Runtimes remove
+    # it.
     import onnx
 
     model = onnx.load(str(path))

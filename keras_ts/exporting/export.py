@@ -121,14 +121,7 @@ def as_rollout(model: keras.Model, windows: Any = None) -> Rollout:
 
 
 def written(model: keras.Model, x: Any, kind: str, folder: Path) -> Path:
-    """Export a model into a folder, a ``Rollout`` with its description; return the file's path.
-
-    Args:
-        model: The model.
-        x: Some inputs of the model.
-        kind: The format.
-        folder: An empty folder.
-    """
+    """Export into an empty folder, a ``Rollout`` with its description; return the path."""
     if not isinstance(model, Rollout):
         return runtimes.exported(model, x, kind, folder)
     path = runtimes.exported(model, x, kind, folder, **runtimes.own_operations(kind))

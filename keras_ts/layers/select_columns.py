@@ -72,10 +72,8 @@ class SelectColumns(keras.layers.Layer):
 
 
 def selected(values: Any, columns: Sequence[int]) -> Any:
-    """Return columns of the last axis, by one slice for each run of neighbours.
-
-    Exporters know slices; Keras's ``take`` on PyTorch makes an operation that they do not.
-    """
+    """Return columns of the last axis, by one slice for each run of neighbours."""
+    # Exporters know slices; Keras's ``take`` on PyTorch makes an operation that they do not.
     begins = [place for place, c in enumerate(columns) if not place or c != columns[place - 1] + 1]
     runs = [columns[begin:end] for begin, end in pairwise([*begins, len(columns)])]
     parts = [values[..., run[0] : run[-1] + 1] for run in runs]

@@ -179,10 +179,8 @@ def _elsewhere(path: str, error: Exception) -> str:
 def refuse_too_many_weights(
     config: dict[str, Any], path: str, custom_objects: dict[str, Any] | None
 ) -> None:
-    """Refuse a model of far more weights than the file can hold, before they take memory.
-
-    A layer of a billion units is a few bytes of the config. A saved value takes a byte or more.
-    """
+    """Refuse a model of far more weights than the file can hold, before they take memory."""
+    # A layer of a billion units is a few bytes of the config. A saved value takes a byte or more.
     objects: dict[str, Any] = {}
     if path.endswith(_HDF5):
         size = Path(path).stat().st_size

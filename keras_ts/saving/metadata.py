@@ -25,10 +25,7 @@ def put_carried(path: Path, carried: Carried) -> None:
 
 
 def carried_in(config: dict[str, Any], metadata: dict[str, Any], path: str) -> Carried | None:
-    """Return what the file at ``path`` carries in a layer, or else in its metadata, or None.
-
-    The settings of a ``WindowedInput`` are read from its config, without building the model.
-    """
+    """Return what the file at ``path`` carries in a layer, or else in its metadata, or None."""
     places = [
         entry["config"]
         for place, entry in entries(config)

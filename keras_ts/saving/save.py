@@ -154,11 +154,7 @@ def _kept(model: keras.Model, windows: Any, report: Any) -> Carried | None:
 
 @contextlib.contextmanager
 def _carrying(model: keras.Model, kept: Carried | None) -> Iterator[Carried | None]:
-    """Let a model carry ``kept``; if the block fails, the model carries what it did before.
-
-    Yields:
-        What has to be written into the file's metadata, since no layer carries it, or None.
-    """
+    """Let a model carry ``kept``, or yield it if no layer can; undo it if the block fails."""
     layers = [
         layer for layer in _keras_private.layers_within(model) if isinstance(layer, WindowedInput)
     ]

@@ -13,12 +13,7 @@ _LONGEST_TEXT, _LONGEST_LIST = 1000, 100_000
 
 
 def checked(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the entries of a scorecard that this version knows; it may be an untrusted file's.
-
-    Raises:
-        TypeError: An entry is of the wrong type.
-        ValueError: An entry is missing or out of range, or a newer version wrote the scorecard.
-    """
+    """Return the entries of an untrusted scorecard that this version knows."""
     if _checks.integer("format", values.get("format"), 1) > _FORMAT:
         raise ValueError("it comes from a newer keras_ts: install that version.")
     read: dict[str, Any] = _entry(_SCORECARD)("scorecard", values)

@@ -19,17 +19,8 @@ _MOST_NAMES, _LONGEST_NAME = 1000, 100
 
 
 def task_of(windows: WindowSpec, columns: Columns | None) -> dict[str, Any]:
-    """Return the task as plain values, which a scorecard keeps.
-
-    Args:
-        windows: The settings of the windows.
-        columns: The columns, or None if unknown.
-
-    Returns:
-        ``horizon``, ``window``, ``gap``, ``sampling_rate``, ``id_column``, and ``columns``, a dict
-        of names by role or None. Columns of 0 and 1 that were made of texts are named by the column
-        that holds the texts.
-    """
+    """Return the task as plain values, which a scorecard keeps; ``columns`` by role, or None."""
+    # Columns of 0 and 1 that were made of texts are named by the column that holds the texts.
     id_column = windows.id_column
     names = None
     if columns is not None:
@@ -43,10 +34,7 @@ def task_of(windows: WindowSpec, columns: Columns | None) -> dict[str, Any]:
 
 
 def differences(judged: Mapping[str, Any], own: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the settings in which two tasks differ, those of each as text; empty if in none.
-
-    Columns that are unknown in one of them do not differ.
-    """
+    """Return the known settings in which two tasks differ, those of each as text; else two ""."""
     pairs = [(name, judged[name], own[name]) for name in (*_COUNTS, "id_column")]
     if None not in (judged["columns"], own["columns"]):
         pairs += [

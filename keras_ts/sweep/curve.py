@@ -16,26 +16,16 @@ Rule = Literal["valley", "steepest", "minimum"]
 _STOPPED = (None, "finished", "diverged", "non-finite", "interrupted")
 
 
+# ``SweepCurve`` holds the attributes itself; ``ExponentialLRSweep`` reads them from its curve.
 class RecordedCurve:
-    """Suggests a rate from recorded losses, draws them and writes them to files.
-
-    ``SweepCurve`` holds the attributes itself; ``ExponentialLRSweep`` reads them from its curve.
-
-    Attributes:
-        lrs: The rates that ran, in order.
-        losses: The loss at each rate.
-        repeats: The losses of each repeat, of which ``losses`` is the mean; empty without repeats.
-        every: How long each rate is used, one ``"batch"`` or one ``"epoch"``.
-        smoothing: Weight of the past in ``smoothed_losses``.
-        stop_factor: A rise of this many times the fall of the loss is a divergence; None: none is.
-    """
+    """Suggests a rate from recorded losses, draws them and writes them to files."""
 
     lrs: list[float]
     losses: list[float]
-    repeats: list[list[float]]
-    every: str
-    smoothing: float
-    stop_factor: float | None
+    repeats: list[list[float]]  # ``losses`` is their mean; empty without repeats
+    every: str  # "batch" or "epoch"
+    smoothing: float  # weight of the past in ``smoothed_losses``
+    stop_factor: float | None  # a divergence rises this many times the fall; None: none is
 
     @property
     def stopped(self) -> str | None:
@@ -195,13 +185,7 @@ class RecordedCurve:
 
 
 class SweepCurve(RecordedCurve):
-    """Holds the rates of a sweep, their losses, and the reason that the sweep ended.
-
-    Attributes:
-        stopped: As for ``ExponentialLRSweep``, or "running".
-        epoch_starts: Number of losses before each epoch, by the epoch's number.
-        batches_before: Number of batches that the optimizer had seen before the sweep.
-    """
+    """Holds the rates of a sweep, their losses, and the reason that the sweep ended."""
 
     stopped: str | None = None
 
@@ -240,11 +224,7 @@ class SweepCurve(RecordedCurve):
         return mean
 
     def read_dict(self, curve: dict[str, Any], points: int | None = None) -> None:
-        """Take over the first ``points`` points, or all, of a curve that ``to_dict`` returned.
-
-        Raises:
-            ValueError: No sweep can have recorded this curve.
-        """
+        """Take over the first ``points`` points, or all, of a curve that ``to_dict`` returned."""
         _check_rates(curve["lrs"])
         for rate, loss in list(zip(curve["lrs"], curve["losses"], strict=True))[:points]:
             self.record(float(rate), float(loss))

@@ -11,21 +11,12 @@ from keras_ts.sweep.smoothing import FEWEST_POINTS
 def divergence(
     losses: Sequence[float] | Array, smoothed: Sequence[float] | Array, factor: float | None
 ) -> int | None:
-    """Return the index where the smoothed loss has risen ``factor`` times as far as it had fallen.
-
-    There ``smoothed > best + factor * fall``: ``best`` is the lowest smoothed loss so far, and
-    ``fall`` is ``start - best``. If the median change from one recorded loss to the next is larger,
-    ``fall`` is that, so that noise before the loss first falls stops no sweep. ``start`` is the
-    highest of the first ten smoothed losses; the first nine average too few to count as ``best``.
-
-    Args:
-        losses: The losses as recorded.
-        smoothed: The losses as a ``Smoother`` gives them, without outliers.
-        factor: How many times the fall a rise must reach; None: no rise is a divergence.
-
-    Returns:
-        The index, or None if the loss never rises so far.
-    """
+    """Return where the smoothed loss has risen ``factor`` times as far as it fell, or None."""
+    # There ``smoothed > best + factor * fall``: ``best`` is the lowest smoothed loss so far, and
+    # ``fall`` is ``start - best``. If the median change from one recorded loss to the next is
+    # larger, ``fall`` is that, so that noise before the loss first falls stops no sweep. ``start``
+    # is the highest of the first ten smoothed losses; the first nine average too few to count as
+    # ``best``.
     if factor is None or len(losses) < FEWEST_POINTS:
         return None
     smooth = np.asarray(smoothed)

@@ -9,20 +9,12 @@ from keras_ts import _checks
 _SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
 
+# With ``end``, the rate of step ``i`` is ``start * (end / start) ** (i / (steps - 1))``, from
+# ``start`` to exactly ``end``. With ``per_decade``, it is ``start * 10 ** (i / per_decade)``, for
+# any number of steps.
 @dataclass(frozen=True)
 class GeometricSchedule:
-    """Gives rates that grow by a constant factor from step to step.
-
-    With ``end``, the rate of step ``i`` is ``start * (end / start) ** (i / (steps - 1))``, from
-    ``start`` to exactly ``end``. With ``per_decade``, it is ``start * 10 ** (i / per_decade)``, for
-    any number of steps. Give one of the two.
-
-    Example:
-
-    >>> schedule = GeometricSchedule(start=1e-4, end=1e-2, steps=3)
-    >>> [schedule.rate(i) for i in range(3)]
-    [0.0001, 0.001, 0.01]
-    """
+    """Gives rates that grow by a constant factor; takes ``end`` or ``per_decade``."""
 
     start: float
     end: float | None = None

@@ -21,11 +21,7 @@ def write(filepath: str | os.PathLike[str], content: dict[str, Any]) -> None:
 
 
 def read(filepath: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the content that ``write`` wrote, its floats equal bit for bit.
-
-    Raises:
-        ValueError: The file is not a sweep's; the message names what is missing.
-    """
+    """Return the content that ``write`` wrote, its floats equal bit for bit."""
     file = existing(path_text("filepath", filepath))
     try:
         content = json.loads(file.read_text(encoding="utf-8"))

@@ -15,13 +15,10 @@ from keras_ts.sweep.smoothing import Smoother
 from keras_ts.sweep.snapshot import Snapshot
 
 
+# It takes the snapshot as the fit begins, and records only from ``begin`` on, as the first epoch
+# begins: in between, callbacks such as ``TrainingBackup`` may load another state into the model.
 class SweepSession:
-    """Sets the rates of one fit, records its losses, and puts the model back after it.
-
-    It takes the snapshot as the fit begins, and records only from ``begin`` on, as the first epoch
-    begins: in between, callbacks such as ``TrainingBackup`` may load another state into the
-    model.
-    """
+    """Sets the rates of one fit, records its losses, and puts the model back after it."""
 
     def __init__(self, model: keras.Model, curve: SweepCurve) -> None:
         build_optimizer(model)
@@ -40,12 +37,7 @@ class SweepSession:
         return self._schedule is not None
 
     def begin(self, schedule: GeometricSchedule, batches: int | None) -> None:
-        """Take the rates of ``schedule``, from the first that the curve has no loss for.
-
-        Args:
-            schedule: The rates, with their number.
-            batches: Batches in an epoch, or None if that is not known.
-        """
+        """Take the rates, from the first without a loss; ``batches`` make an epoch, if known."""
         self._schedule = schedule
         self._smoother = Smoother(self.curve.smoothing)
         for loss in self.curve.losses:

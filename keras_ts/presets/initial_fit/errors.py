@@ -20,25 +20,15 @@ _CHUNK, _MOST_CHUNKS = 1024, 64
 
 
 class Chunk(NamedTuple):
-    """Some windows, and the errors of their forecasts.
+    """Some windows, and the errors of their forecasts."""
 
-    Attributes:
-        starts: Their first rows, among those of the panel.
-        windows: The windows of the targets.
-        scale: Their scales.
-        ahead: Columns known ahead at the last step to forecast, ``(windows, columns)``.
-        errors: Targets less forecasts, ``(windows, steps, targets)``, float64.
-        weights: Their squared weights, float64.
-        units: The units of their events, ``(windows, 1, targets)``, in a panel with events.
-    """
-
-    starts: IntArray
+    starts: IntArray  # rows of the panel
     windows: Array
     scale: Array
-    ahead: Array
-    errors: Array
-    weights: Array
-    units: Array | None = None
+    ahead: Array  # at the last step to forecast, ``(windows, columns)``
+    errors: Array  # targets less forecasts, ``(windows, steps, targets)``, float64
+    weights: Array  # squared, float64
+    units: Array | None = None  # of the events, ``(windows, 1, targets)``, in a panel with events
 
 
 def chunks(probe: keras.Model, dataset: WindowDataset) -> Iterator[Chunk]:

@@ -28,16 +28,9 @@ _MOST = 100.0
 def errors_by_row(
     probe: keras.Model, dataset: WindowDataset, units: Sequence[float] | None
 ) -> tuple[IntArray, Array]:
-    """Return the rows that have forecasts, and their errors, ``(rows, steps, targets)``.
-
-    Windows that weigh nothing are left out, and so are rows at which a target is missing.
-
-    Args:
-        probe: The probe of the model.
-        dataset: The training part.
-        units: For each target, the unit of the errors; None for those of each window. A window
-            whose unit is 0 has no forecast.
-    """
+    """Return the rows that have forecasts, and their errors, ``(rows, steps, targets)``."""
+    # Windows that weigh nothing or have a unit of 0 are left out, and rows at which a target is
+    # missing. ``units`` None: the units of each window.
     starts, parts = [], []
     for chunk in chunks(probe, dataset):
         kept = chunk.weights > 0
@@ -53,13 +46,7 @@ def errors_by_row(
 
 
 def _take_off_columns(errors: Array, starts: IntArray, dataset: WindowDataset) -> None:
-    """Subtract from the errors of windows what other columns known ahead than a calendar explain.
-
-    Args:
-        errors: Errors, ``(windows, steps, targets)``; changed in place.
-        starts: First rows of the windows.
-        dataset: The training part.
-    """
+    """Subtract in place what columns known ahead, but no calendar, explain of the errors."""
     panel, geometry = in_time_order(dataset).panel, dataset.windows.geometry
     others = panel.columns.planned
     present = np.isfinite(errors)
@@ -84,12 +71,7 @@ def _take_off_columns(errors: Array, starts: IntArray, dataset: WindowDataset) -
 
 
 def _by_row(first: IntArray, errors: Array) -> tuple[IntArray, Array]:
-    """Return the rows that have forecasts, and their errors by step.
-
-    Args:
-        first: The row of the first step of each window, in time order.
-        errors: Errors of the windows, ``(windows, steps, targets)``.
-    """
+    """Return rows and their errors by step, from windows whose first steps are at ``first``."""
     horizon = errors.shape[1]
     # From each window, the rows before the next one's.
     counts = np.minimum(np.diff(first, append=first[-1:] + horizon), horizon)
