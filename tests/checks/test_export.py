@@ -20,8 +20,8 @@ from keras_ts.layers import (
     RestoreWindow,
     SmoothedForecast,
     SortedQuantiles,
-    Unmask,
 )
+from keras_ts.layers.masks import Unmask
 
 # Warnings of converters and runtimes are theirs.
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -28,11 +28,8 @@ from typing import Any
 import keras
 
 from keras_ts._dtypes import whole_precision
-from keras_ts.layers.carry_forward import CarryForward
-from keras_ts.layers.known_ahead import KnownAhead
-from keras_ts.layers.last_steps import LastSteps
-from keras_ts.layers.mask_like import MaskLike
-from keras_ts.layers.select_columns import SelectColumns
+from keras_ts.layers.masks import MaskLike
+from keras_ts.layers.plumbing import CarryForward, KnownAhead, LastSteps, SelectColumns
 from keras_ts.presets.blocks.normalization import standardization
 from keras_ts.presets.requirements import Requirements
 

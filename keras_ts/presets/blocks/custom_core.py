@@ -16,9 +16,8 @@ from typing import Any
 import keras
 
 from keras_ts import _checks, _keras_private
-from keras_ts.layers.last_steps import LastSteps
-from keras_ts.layers.mask_as_column import MaskAsColumn
-from keras_ts.layers.unmask import Unmask
+from keras_ts.layers.masks import MaskAsColumn, Unmask
+from keras_ts.layers.plumbing import LastSteps
 from keras_ts.presets.blocks.core import called, without_mask
 from keras_ts.presets.blocks.look_ahead import check_causal
 from keras_ts.presets.requirements import Requirements

@@ -13,9 +13,8 @@ import keras
 
 from keras_ts._dtypes import whole_precision
 from keras_ts.layers.calendar_events import CalendarEvents
-from keras_ts.layers.root_mean_square import RootMeanSquare
+from keras_ts.layers.plumbing import RootMeanSquare, SelectColumns
 from keras_ts.layers.scale_output import ScaleOutput
-from keras_ts.layers.select_columns import SelectColumns
 from keras_ts.presets.requirements import Requirements
 
 

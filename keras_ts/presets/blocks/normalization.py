@@ -13,13 +13,12 @@ counts as the level of the column there (``window_norm``), or as its mean over t
 from collections.abc import Callable
 from typing import Any
 
-from keras_ts.layers.carry_forward import CarryForward
-from keras_ts.layers.mask_like import MaskLike
 from keras_ts.layers.mask_missing import MaskMissing
+from keras_ts.layers.masks import MaskLike
 from keras_ts.layers.normalize_window import NormalizeWindow
+from keras_ts.layers.plumbing import CarryForward, SelectColumns
 from keras_ts.layers.restore_window import RestoreWindow
 from keras_ts.layers.scale_output import ScaleOutput
-from keras_ts.layers.select_columns import SelectColumns
 from keras_ts.presets.requirements import Constants, Requirements
 
 # Brings outputs, whose last axis is the targets of a step, to the units of the series.

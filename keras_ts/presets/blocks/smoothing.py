@@ -11,7 +11,7 @@ import keras
 
 from keras_ts._dtypes import whole_precision
 from keras_ts.layers.linear_forecast import LinearForecast
-from keras_ts.layers.select_columns import SelectColumns
+from keras_ts.layers.plumbing import SelectColumns
 from keras_ts.layers.smoothed_forecast import SmoothedForecast
 from keras_ts.presets.blocks.normalization import restored_feature
 from keras_ts.presets.requirements import Requirements
