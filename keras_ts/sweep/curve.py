@@ -1,6 +1,8 @@
 """Keeps the loss of a sweep at each rate; suggests a rate, plots and exports the curve."""
 
 import csv
+import json
+import math
 import os
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -8,12 +10,16 @@ from typing import Any, Literal
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._files import path_text, replacing
+from keras_ts._files import existing, path_text, replacing
 from keras_ts.plotting.training import plot_sweep
 from keras_ts.sweep import smoothing, suggestion
 
 Rule = Literal["valley", "steepest", "minimum"]
 _STOPPED = (None, "finished", "diverged", "non-finite", "interrupted")
+_KEYS = {
+    "": ("config", "curve", "began", "epoch_starts"),
+    "curve": ("lrs", "losses", "stopped"),
+}
 
 
 # ``SweepCurve`` holds the attributes itself; ``ExponentialLRSweep`` reads them from its curve.
@@ -245,3 +251,47 @@ def _check_rates(rates: Sequence[float]) -> None:
                 f"lrs must not fall. Received: lrs[{place}]={rate} after lrs[{place - 1}]={before}."
             )
         before = rate
+
+
+# NaN and infinities, which are not valid in JSON, are strings there.
+def write_sweep(filepath: str | os.PathLike[str], content: dict[str, Any]) -> None:
+    """Write ``content`` to a file, whole or not at all."""
+    text = json.dumps(_mapped(content, _encoded), allow_nan=False, indent=1)
+    with replacing(filepath) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def read_sweep(filepath: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the content that ``write_sweep`` wrote, its floats equal bit for bit."""
+    file = existing(path_text("filepath", filepath))
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{filepath} is not a sweep that to_json wrote: {error}.") from None
+    for name, keys in _KEYS.items():
+        part = content.get(name) if name and isinstance(content, dict) else content
+        held = part if isinstance(part, dict) else {}
+        missing = [f"{name}.{key}".lstrip(".") for key in keys if key not in held]
+        if missing:
+            raise ValueError(
+                f"{filepath} is not a sweep that to_json wrote: it lacks {', '.join(missing)}."
+            )
+    curve = content["curve"]
+    content["curve"] = {key: _mapped(value, _decoded) for key, value in curve.items()}
+    return content
+
+
+def _mapped(value: Any, change: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _mapped(entry, change) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mapped(entry, change) for entry in value]
+    return change(value)
+
+
+def _encoded(value: Any) -> Any:
+    return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _decoded(value: Any) -> Any:
+    return float(value) if value in ("nan", "inf", "-inf") else value

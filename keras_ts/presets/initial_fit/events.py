@@ -23,7 +23,7 @@ import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.layers.calendar_events import CalendarEvents
-from keras_ts.presets.initial_fit.errors_by_row import errors_by_row
+from keras_ts.presets.initial_fit.errors import errors_by_row
 from keras_ts.windows.arithmetic.cycles import Cycle, dates_of
 from keras_ts.windows.arithmetic.events import medians, returning, returning_by_step
 from keras_ts.windows.dataset import WindowDataset, in_time_order
