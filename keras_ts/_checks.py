@@ -102,11 +102,9 @@ def per_feature(name: str, value: Any, check: Callable[[str, Any], float]) -> fl
 
 
 def fits(name: str, value: float, dtype: str, may_vanish: bool = False) -> float:
-    """Return ``value`` if ``dtype`` can hold it, or raise an error that names it.
-
-    Below the smallest normal number of ``dtype``, arithmetic may round to 0. ``may_vanish`` allows
-    such values.
-    """
+    """Return ``value`` if ``dtype`` can hold it, or raise an error that names it."""
+    # Below the smallest normal number of ``dtype``, arithmetic may round to 0. ``may_vanish``
+    # allows such values.
     smallest, largest = float(np.finfo(dtype).tiny), float(np.finfo(dtype).max)
     if abs(value) > largest or (abs(value) < smallest and not may_vanish):
         least = "" if may_vanish else f"at least {smallest:.2g} and "

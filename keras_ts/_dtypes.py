@@ -24,10 +24,7 @@ def whole_precision() -> str | None:
 
 
 def changes_integers(values: Array, unread: bool = False) -> bool:
-    """Return True if the backend changes or refuses integers such as these.
-
-    With ``unread``, the values are not read: the result is True if their dtype allows it.
-    """
+    """Return True if the backend changes these integers; ``unread``: if their dtype allows it."""
     kind = _widest_integer(values.dtype)
     if kind is None:
         return False
@@ -35,12 +32,10 @@ def changes_integers(values: Array, unread: bool = False) -> bool:
 
 
 def with_exact_integers(batch: Any) -> Any:
-    """Convert integers in a structure of arrays to a dtype that the backend keeps as it is.
-
-    JAX silently cuts integers of eight bytes to four, also those that do not fit; on PyTorch, Keras
-    takes no uint64. Integers too large for the narrower dtype become floats, as layers would make
-    them.
-    """
+    """Convert integers in a structure of arrays to a dtype that the backend keeps as it is."""
+    # JAX silently cuts integers of eight bytes to four, also those that do not fit; on PyTorch,
+    # Keras takes no uint64. Integers too large for the narrower dtype become floats, as layers
+    # would make them.
     return keras.tree.map_structure(_exact, batch)
 
 

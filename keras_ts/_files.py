@@ -57,11 +57,9 @@ def existing(path: str | os.PathLike[str]) -> Path:
 
 @contextlib.contextmanager
 def replacing(filepath: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path beside ``filepath``; if the block succeeds, move the file there.
-
-    If ``filepath`` is a link, the file that it points to is replaced. Permissions stay. A killed
-    process leaves its temporary file behind; the next one that writes to the folder removes it.
-    """
+    """Yield a temporary path beside ``filepath``; if the block succeeds, move the file there."""
+    # If ``filepath`` is a link, the file that it points to is replaced. Permissions stay. A killed
+    # process leaves its temporary file behind; the next one that writes to the folder removes it.
     target = file_target(filepath)
     _clear_leftovers(target.parent)
     with _reserved(target.parent, Path(filepath).suffix) as temporary:
@@ -85,12 +83,7 @@ def file_target(filepath: str | os.PathLike[str]) -> Path:
 
 
 def folder_target(filepath: str | os.PathLike[str], mark: str) -> Path:
-    """Return the folder that ``filepath`` means, or raise an error if it is somebody's own.
-
-    Args:
-        filepath: The path of a folder, which may exist.
-        mark: A file of folders that may be replaced.
-    """
+    """Return the folder that ``filepath`` means; refuse one that is there without ``mark``."""
     path, target = _target(filepath)
     if target.exists() and not (target / mark).is_file():
         raise FileExistsError(
@@ -109,18 +102,13 @@ def _target(filepath: str | os.PathLike[str]) -> tuple[str, Path]:
 
 
 def put_folder(folder: Path, filepath: str | os.PathLike[str], mark: str) -> None:
-    """Copy a folder to ``filepath``, whole or not at all; one that is there is replaced.
-
-    Between two renames there is nothing at ``filepath``. If the second one fails, the old folder is
-    put back. A process that is killed just there leaves both in a folder ``.keras_ts.*`` beside it,
-    as ``old`` and ``new``; the next call for this ``filepath`` that succeeds removes them. Calls in
-    the same place wait for each other, where the file system has locks.
-
-    Args:
-        folder: The folder to copy.
-        filepath: Where to. A folder that is there must hold no files but those that ``folder`` has.
-        mark: A file of such folders. A folder without it is somebody's own, and is refused.
-    """
+    """Copy a folder to ``filepath``, whole or not at all; one with ``mark`` is replaced."""
+    # Between two renames there is nothing at ``filepath``. If the second one fails, the old folder
+    # is put back. A process that is killed just there leaves both in a folder ``.keras_ts.*``
+    # beside it, as ``old`` and ``new``; the next call for this ``filepath`` that succeeds removes
+    # them. Calls in the same place wait for each other, where the file system has locks. A folder
+    # without ``mark`` is somebody's own, and is refused, as is one with files that ``folder``
+    # lacks.
     target = folder_target(filepath, mark)
     digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]
     prefix = f".keras_ts.{digest}."

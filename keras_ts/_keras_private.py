@@ -23,10 +23,8 @@ _SEED_GENERATOR = "global_seed_generator"
 
 
 def global_seed_generator() -> Any:
-    """Return Keras's generator for draws without a seed, or None before the first such draw.
-
-    ``model.variables`` leaves its state out, which a sweep must put back.
-    """
+    """Return Keras's generator for draws without a seed, or None before the first such draw."""
+    # ``model.variables`` leaves its state out, which a sweep must put back.
     return global_state and global_state.get_global_attribute(_SEED_GENERATOR)
 
 
@@ -37,20 +35,16 @@ def set_global_seed_generator(generator: Any) -> None:
 
 
 def schedule_of(optimizer: Any) -> Any:
-    """Return the schedule or function that sets an optimizer's rate, or None for a plain rate.
-
-    A sweep puts it back; the public ``learning_rate`` gives the rate of the moment alone.
-    """
+    """Return the schedule or function that sets an optimizer's rate, or None for a plain rate."""
+    # A sweep puts it back; the public ``learning_rate`` gives the rate of the moment alone.
     rate = optimizer._learning_rate
     return None if isinstance(rate, keras.Variable) else rate
 
 
 def values_asked_for(build: Any) -> int:
-    """Return how many values the weights of what ``build`` makes hold, and make none of them.
-
-    Under a ``StatelessScope`` Keras lists variables without a value, to give them one later. What
-    was listed before ``build`` failed counts, too; 0 if a future Keras keeps no such list.
-    """
+    """Return how many values the weights of what ``build`` makes hold, and make none of them."""
+    # Under a ``StatelessScope`` Keras lists variables without a value, to give them one later. What
+    # was listed before ``build`` failed counts, too; 0 if a future Keras keeps no such list.
     if global_state is None:  # pragma: no cover
         return 0
     with keras.StatelessScope(initialize_variables=False), contextlib.suppress(Exception):
@@ -61,10 +55,8 @@ def values_asked_for(build: Any) -> int:
 
 
 def mask_of(tensor: Any) -> Any:
-    """Return the mask that Keras keeps with a layer's output, or None.
-
-    Keras multiplies losses by it, so a loss that handles masks itself must read it.
-    """
+    """Return the mask that Keras keeps with a layer's output, or None."""
+    # Keras multiplies losses by it, so a loss that handles masks itself must read it.
     return None if get_keras_mask is None else get_keras_mask(tensor)
 
 
@@ -76,10 +68,8 @@ def with_mask(tensor: Any, mask: Any) -> Any:
 
 
 def made_by(tensor: Any) -> tuple[Any, list[Any]]:
-    """Return the layer or model whose call made a symbolic tensor, and what it was called on.
-
-    A layer's own ``input`` is that of its first call, which another model may have made.
-    """
+    """Return the layer or model whose call made a symbolic tensor, and what it was called on."""
+    # A layer's own ``input`` is that of its first call, which another model may have made.
     operation, node, _ = tensor._keras_history
     return operation, list(operation._inbound_nodes[node].input_tensors)
 

@@ -25,12 +25,7 @@ def unwrapped(model: Any) -> Any:
 
 
 def check_model(model: Any, built: bool = False) -> keras.Model:
-    """Return a Keras model without its wrapper; raise an error for anything else.
-
-    Args:
-        model: The model, or PyTorch's ``DistributedDataParallel`` of it.
-        built: True to refuse a model that is not built. Defaults to False.
-    """
+    """Return a Keras model without PyTorch's wrapper; refuse anything else."""
     model = unwrapped(model)
     if not isinstance(model, keras.Model):
         raise TypeError(f"model must be a Keras model. Received: {type(model).__name__}.")
@@ -66,17 +61,10 @@ def build_optimizer(model: keras.Model) -> None:
 
 
 def predict(model: keras.Model, inputs: Any, batch_size: int | None = None) -> Any:
-    """Return the outputs of a model for arrays, computed by this process alone.
-
-    Under a ``keras.distribution`` Keras's own ``predict`` would divide the rows among the devices
-    of all processes, and could not gather the outputs of the others. Each process has a copy of the
-    variables, so it predicts all rows on one of its devices.
-
-    Args:
-        model: The model.
-        inputs: Arrays of equal length, in the structure that the model takes.
-        batch_size: Number of rows in a batch. Defaults to None: one batch of all rows.
-    """
+    """Return the outputs of a model for arrays, computed by this process alone."""
+    # Under a ``keras.distribution`` Keras's own ``predict`` would divide the rows among the devices
+    # of all processes, and could not gather the outputs of the others. Each process has a copy of
+    # the variables, so it predicts all rows on one of its devices.
     if not is_distributed(model):
         if batch_size is None:
             return model.predict_on_batch(inputs)
@@ -91,11 +79,9 @@ def predict(model: keras.Model, inputs: Any, batch_size: int | None = None) -> A
 
 
 def run_by_jax(model: keras.Model) -> Run:
-    """Return a function that runs a model on JAX without replacing the arrays of its variables.
-
-    ``predict_on_batch`` would donate the arrays to the compiled function and assign the arrays that
-    it returns, so that other threads could read deleted arrays in the meantime.
-    """
+    """Return a function that runs a model on JAX without replacing the arrays of its variables."""
+    # ``predict_on_batch`` would donate the arrays to the compiled function and assign the arrays
+    # that it returns, so that other threads could read deleted arrays in the meantime.
     import jax
 
     def step(trainable: list[Any], non_trainable: list[Any], inputs: Any) -> tuple[Any, list[Any]]:
@@ -121,11 +107,9 @@ def run_by_jax(model: keras.Model) -> Run:
 
 
 def variables_of(model: keras.Model) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return a key that changes if the model gets other variables, or other trainable ones.
-
-    A compiled model takes the values of both lists by their order, and would not notice that
-    another layer was frozen, or that LoRA or quantization replaced variables.
-    """
+    """Return a key that changes if the model gets other variables, or other trainable ones."""
+    # A compiled model takes the values of both lists by their order, and would not notice that
+    # another layer was frozen, or that LoRA or quantization replaced variables.
     return tuple(map(id, model.trainable_variables)), tuple(map(id, model.non_trainable_variables))
 
 
@@ -182,11 +166,9 @@ def _rows(inputs: Any, begin: int, end: int) -> Any:
 
 @contextmanager
 def undistributed() -> Iterator[None]:
-    """Let this process do alone what Keras would do together with others.
-
-    Keras makes objects to compare with while it saves a model. Under a distribution all processes
-    would have to make their variables at the same time.
-    """
+    """Let this process do alone what Keras would do together with others."""
+    # Keras makes objects to compare with while it saves a model. Under a distribution all processes
+    # would have to make their variables at the same time.
     distribution = keras.distribution.distribution()
     keras.distribution.set_distribution(None)
     try:

@@ -15,11 +15,9 @@ from keras_ts._keras_private import mask_of
 
 
 def quantile_errors(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any, int]:
-    """Return targets minus quantiles, the targets that count, and the number of the mask's axes.
-
-    The errors are ``(batch, ..., quantiles)``, and 0 where a target is missing or masked. The
-    second is ``(batch, ...)``, True elsewhere. The third is 1 without a mask.
-    """
+    """Return errors ``(batch, ..., quantiles)``, the targets that count, and the mask's axes."""
+    # Errors are targets minus quantiles, 0 where a target is missing or masked. The second is
+    # ``(batch, ...)``, True elsewhere. The third is 1 without a mask.
     mask = mask_of(y_pred)
     y_pred = ops.convert_to_tensor(y_pred, dtype=owner.dtype)
     y_true = ops.convert_to_tensor(y_true, dtype=owner.dtype)
@@ -40,10 +38,7 @@ def quantile_errors(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any, int
 
 
 def point_pairs(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
-    """Return targets and outputs of one shape, both 0 where they do not count, and where they do.
-
-    Windows of a single target get an axis, so that all three are ``(batch, ..., entries)``.
-    """
+    """Return targets and outputs, 0 where they do not count, and where they do, of one shape."""
     mask = mask_of(y_pred)
     y_pred = ops.convert_to_tensor(y_pred, dtype=owner.dtype)
     y_true = ops.convert_to_tensor(y_true, dtype=owner.dtype)
@@ -69,14 +64,9 @@ def point_pairs(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
 
 
 def per_window(values: Any, counted: Any, axes: int = 1) -> tuple[Any, Any]:
-    """Return each window's mean over what counts, and 1 if anything does, else 0.
-
-    Args:
-        values: ``(batch, ...)``, 0 where a value does not count.
-        counted: ``(batch, ...)``, True where a value counts. Behind the first ``axes`` it may have
-            other axes than ``values``, since both are averaged there.
-        axes: The number of axes that a mask has. Defaults to 1: that of the windows alone.
-    """
+    """Return each window's mean over what counts, and 1 if anything does, else 0."""
+    # ``values`` are 0 where they do not count. Behind the first ``axes``, those of a mask,
+    # ``counted`` may have other axes than they, since both are averaged there.
     # Without missing values the shares are 1, and a division by 1 changes no bit.
     values, shares = _mean_from(values, axes), share(counted, axes, values.dtype)
     steps = tuple(range(1, axes))
@@ -95,11 +85,9 @@ def share(counted: Any, axes: int, dtype: Any) -> Any:
 
 
 def mean_over_present(owner: Any, present: Any, sizes: Any = None) -> Any:
-    """Return weights by which the mean over windows becomes that over the windows present.
-
-    Keras divides by the number of all windows where ``owner`` reduces to a mean; with ``sizes``, by
-    their sum.
-    """
+    """Return weights by which the mean over windows becomes that over the windows present."""
+    # Keras divides by the number of all windows where ``owner`` reduces to a mean; with ``sizes``,
+    # by their sum.
     if owner.reduction not in ("sum_over_batch_size", "mean"):
         return present
     epsilon = keras.config.epsilon()

@@ -17,12 +17,7 @@ class ProgressBar:
     """Counts what is done, and shows it once that takes more than some seconds."""
 
     def __init__(self, total: int | None, unit: str) -> None:
-        """Begin to count.
-
-        Args:
-            total: How much there is to do, or None if unknown.
-            unit: The unit's name.
-        """
+        """Begin to count to ``total``, None if unknown."""
         self._total, self._unit, self._done = total, unit, 0
         self._begin, self._bar = time.perf_counter(), None
 

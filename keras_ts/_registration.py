@@ -27,10 +27,7 @@ def registered(cls: T) -> T:
 
 
 def renamed(**names: str) -> Callable[[T], T]:
-    """Let a class read configs with former names of its arguments: ``@renamed(old="new")``.
-
-    So files that were saved before an argument was renamed still load.
-    """
+    """Let a class read saved configs with former names of arguments: ``@renamed(old="new")``."""
 
     def decorated(cls: T) -> T:
         read: Any = cls.from_config.__func__  # type: ignore[attr-defined]

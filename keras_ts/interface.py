@@ -35,12 +35,7 @@ _ATTRIBUTE = "keras_ts_windows"
 
 @dataclass(frozen=True)
 class Interface:
-    """The inputs and outputs of a model.
-
-    Attributes:
-        model: The model.
-        carried: The windows, columns, frequency and quantiles that it carries, or None.
-    """
+    """The inputs and outputs of a model."""
 
     model: keras.Model
     carried: Carried | None
@@ -54,21 +49,7 @@ class Interface:
         built: bool = False,
         cure: str = "Leave windows out to use the model's own.",
     ) -> Self:
-        """Return the interface of a model; refuse windows other than those that it carries.
-
-        Args:
-            model: The model. It carries windows in its ``WindowedInput``, or in the file that it
-                was loaded from or saved in.
-            windows: The ``WindowedSeries`` to use the model with, or a dataset. Defaults to None:
-                the windows that the model carries.
-            name: The model's name in an error.
-            built: True to refuse a model that is not built. Defaults to False.
-            cure: Last sentence of an error about other windows.
-
-        Raises:
-            TypeError: ``model`` is not a Keras model, or ``windows`` are not windows.
-            ValueError: The windows differ, or the model's layers carry different ones.
-        """
+        """Return the interface of a model; refuse windows other than those that it carries."""
         model = check_model(model, built=built)
         carried = carried_by(model)
         if windows is None:
@@ -117,11 +98,7 @@ class Interface:
 
     @cached_property
     def quantiles(self) -> tuple[float, ...] | None:
-        """The quantiles or calibrated bounds of the output; None for a point forecast.
-
-        Raises:
-            ValueError: The model carries other quantiles than its last layer has.
-        """
+        """The quantiles or calibrated bounds of the output; None for a point forecast."""
         carried = None if self.carried is None else self.carried.quantiles
         last = self.last_layer
         if isinstance(last, ConformalInterval):
@@ -215,11 +192,7 @@ class Interface:
             )
 
     def check_columns(self, columns: Columns) -> None:
-        """Refuse columns other than those that the model takes.
-
-        Args:
-            columns: The columns of a series, with those of the calendar.
-        """
+        """Refuse columns other than those that the model takes."""
         if self.columns is not None:
             for part in ("past", "static"):
                 names, received = getattr(self.columns, part), getattr(columns, part)
@@ -297,10 +270,7 @@ def _layers_of(model: keras.Model, kind: type) -> list[Any]:
 
 
 def _from_the_end(layer: Any) -> Iterator[Any]:
-    """Yield the layers of a model from the last one, in place of an inner model its own.
-
-    Each of the first ones gives the only input of the one before.
-    """
+    """Yield a model's layers from the last, each the only input of the next; inner models' too."""
     if not getattr(layer, "layers", None):
         yield layer
         return
@@ -325,11 +295,7 @@ def carried_by(model: keras.Model) -> Carried | None:
 
 
 def in_layers(model: keras.Model) -> Carried | None:
-    """Return what the ``WindowedInput`` of a model carries, or None if there is none.
-
-    Raises:
-        ValueError: The model has several that carry different windows.
-    """
+    """Return what the ``WindowedInput`` of a model carries, or None if there is none."""
     layers = _layers_of(model, WindowedInput)
     for layer in layers[1:]:
         if layer.carried != layers[0].carried:

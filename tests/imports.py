@@ -57,7 +57,7 @@ WITHIN = {
         ["catalog"],
         ["choice"],
     ],
-    "exporting": [["runtimes", "description"], ["saved_model"], ["described"], ["export"]],
+    "exporting": [["runtimes", "description"], ["saved_model"], ["export"]],
     "evaluation": [
         ["arithmetic"],
         ["judged"],
@@ -69,11 +69,10 @@ WITHIN = {
     ],
     "scale": [["writing", "batches"], ["store", "batch_forecaster"], ["__init__"]],
     "sweep": [
-        ["schedule", "smoothing"],
-        ["divergence"],
+        ["smoothing"],
         ["suggestion"],
-        ["serialization", "curve"],
-        ["batch_loss", "optimizer_access", "snapshot"],
+        ["curve"],
+        ["batch_loss", "optimizer_access"],
         ["session"],
         ["callback"],
         ["find"],

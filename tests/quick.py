@@ -55,7 +55,7 @@ QUICK = {
         "presets/blocks/test_normalization.py::test_outputs_come_back_in_the_units_of_their_own_columns",
     ],
     "sweep": [
-        "sweep/test_schedule.py",
+        "sweep/test_session.py::test_schedule",
         "sweep/test_smoothing.py",
         "sweep/test_suggestion.py::test_suggestions_do_not_mind_shift_and_scale",
         "sweep/test_session.py::test_also_where_the_fit_is_interrupted[KeyboardInterrupt",

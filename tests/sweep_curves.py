@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from keras_ts.sweep.divergence import divergence
 from keras_ts.sweep.smoothing import Smoother
+from keras_ts.sweep.suggestion import divergence
 
 RATES = np.logspace(-6, 0, 120)
 

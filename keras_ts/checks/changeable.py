@@ -24,17 +24,11 @@ from keras_ts.windows.spec import COLUMN_SETTINGS, WindowSpec
 from keras_ts.windows.split import all_windows, check_nonempty
 
 
+# Moments are numbered from 0: the distinct timestamps of the whole panel or, without timestamps,
+# the positions from the start of each series. Columns that ``windows`` name and ``series`` lacks
+# are ignored: a pipeline may make them.
 class ChangeableSeries:
-    """A series, or a panel of them, whose values after a moment can be changed.
-
-    Moments are numbered from 0. They are the distinct timestamps of the whole panel or, without
-    timestamps, the positions from the start of each series.
-
-    Args:
-        series: Anything that ``WindowedSeries.build`` takes, with or without missing values.
-        windows: The windows. Columns that they name and ``series`` lacks are ignored: a pipeline
-            may make them.
-    """
+    """A series, or a panel of them, whose values after a moment can be changed."""
 
     def __init__(self, series: Any, windows: WindowSpec) -> None:
         self._items, self._listed = _items(series)
@@ -87,11 +81,9 @@ class ChangeableSeries:
         return self._as_given([copy.deepcopy(item) for item in self._items])
 
     def changed(self, after: int, kind: str) -> Any:
-        """Return a copy in which every value later than moment ``after`` is changed.
-
-        All values are later than moment -1. Columns known ahead, static columns and missing values
-        stay, and so do dtypes and the order of rows.
-        """
+        """Return a copy whose values later than moment ``after``, -1 or more, are changed."""
+        # Columns known ahead, static columns and missing values stay, and so do dtypes and row
+        # order.
         later = self.moments > after
         generator = np.random.default_rng(after + 1)
         new = {c: self._columns[c].changed(kind, later, generator) for c in self._unknown}
@@ -207,10 +199,8 @@ def _is_column(item: Any) -> bool:
 
 
 def _numeric_columns(item: Any, windows: WindowSpec) -> Any:
-    """Return a frame with the columns that can be read: numbers, bools, ids, times, and some text.
-
-    Text is read in columns known ahead and static ones, none of which is ever changed.
-    """
+    """Return a frame with the columns that can be read: numbers, bools, ids, times, some text."""
+    # Text is read in columns known ahead and static ones, none of which is ever changed.
     if not is_frame(item):
         return item
     import narwhals as nw

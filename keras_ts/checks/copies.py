@@ -20,31 +20,16 @@ _TOLERANCE = 1e-5
 
 @dataclass(frozen=True)
 class Copy:
-    """A column that holds another one's values ``ahead`` rows later, up to a factor and an offset.
+    """A column of another one's values ``ahead`` rows later, up to a factor and an offset."""
 
-    Attributes:
-        column: Index of the column.
-        source: Index of the other one.
-        ahead: Number of rows.
-        scale: The factor in each series; NaN for a series that is too short or constant.
-        offset: The offset in each series.
-    """
-
-    column: int
-    source: int
-    ahead: int
-    scale: Array
-    offset: Array
+    column: int  # index
+    source: int  # index
+    ahead: int  # rows
+    scale: Array  # by series; NaN if it is too short or constant
+    offset: Array  # by series
 
     def derived(self, copy: Array, source: Array, changed: BoolArray, series: IntArray) -> Array:
-        """Return the column as it follows from new values of its source.
-
-        Args:
-            copy: The column as it is.
-            source: The other one, with its new values.
-            changed: True where they are new.
-            series: The number of each position's series.
-        """
+        """Return the column as it follows from its source's values where ``changed``."""
         at = np.flatnonzero(changed)
         to = at - self.ahead
         inside = (to >= 0) & (to < len(copy))
@@ -60,20 +45,11 @@ class Copy:
 def find_copy(
     values: Array, offsets: IntArray, column: int, source: int, latest: int, farthest: int
 ) -> Copy | None:
-    """Return how a column follows from another one's later values, or None if it does not.
-
-    A column is no copy if it follows as well from values that are known when it is read, as in a
-    series that repeats itself or runs straight.
-
-    Args:
-        values: ``(positions, columns)``.
-        offsets: Flat start of each series, and the end of the last.
-        column: Index of the column.
-        source: Index of the other one.
-        latest: Rows from the column's to the latest value of the other one that is known when the
-            column is read: 0 for a column of the past, negative for one that is read ahead.
-        farthest: The most rows later that are tried.
-    """
+    """Return how a column of ``(positions, columns)`` follows from another's later values."""
+    # A column is no copy if it follows as well from values that are known when it is read, as in a
+    # series that repeats itself or runs straight. ``latest``: rows from the column's to the latest
+    # value of ``source`` known then, 0 for a column of the past and negative for one read ahead.
+    # ``farthest``: the most rows later that are tried.
     held = values[:, column]
     if len(np.unique(held[np.isfinite(held)][: 1 << 12])) < _DISTINCT:
         return None

@@ -31,12 +31,7 @@ _ROWS_TO_CHOOSE, _CHOSEN = 1024, 3
 
 
 class OpenTarget:
-    """A target, and how much of its values is open: not told by its own past.
-
-    Args:
-        values: The target's values, ``(positions,)``.
-        offsets: Flat start of each series, and the end of the last.
-    """
+    """A target, and how much of its values is open: not told by its own past."""
 
     def __init__(self, values: Array, offsets: IntArray) -> None:
         bounds = list(pairwise(offsets.tolist()))
@@ -58,26 +53,20 @@ class OpenTarget:
         self._y, self._of_past = np.concatenate(counted), np.concatenate(past)
 
     def told_by(self, column: Array, distances: Iterable[int]) -> tuple[int, float] | None:
-        """Return how many rows later a column tells the target's value, and the share; or None.
-
-        The share is ``1 - sum(d ** 2) / sum(e ** 2)`` over the rows of all series, each divided by
-        its standard deviation. ``d`` is what the column leaves open: how far the value lies from
-        the straight line between the two rows of the series with the nearest values in the column.
-        ``e`` is what is open without it, twice, and the smaller share counts: the residual of a
-        linear regression on the target's last 48 values, or on fewer if that is more than an eighth
-        of the rows; and the distance from the median of the rows that are compared. So any smooth
-        function is found, and a trend or a season, which the past tells as well, is none.
-
-        Rows in which the target has its most frequent value are left out, such as the zeros of
-        sparse sales, which a closed day explains. Nor is a column of ten values or fewer a
-        disguise, such as a promotion or a price of a few levels; nor one that explains rare events
-        alone: less than 90 % without the tenth of the rows with the largest ``e``; nor one of the
-        calendar, which repeats itself or counts rows, such as the hour of the week.
-
-        Args:
-            column: Its values, ``(positions,)``.
-            distances: The numbers of rows, from the column's to the value's, that are tried.
-        """
+        """Return how many rows later a column tells the target's value, and the share; or None."""
+        # The share is ``1 - sum(d ** 2) / sum(e ** 2)`` over the rows of all series, each divided
+        # by its standard deviation. ``d`` is what the column leaves open: how far the value lies
+        # from the straight line between the two rows of the series with the nearest values in the
+        # column. ``e`` is what is open without it, twice, and the smaller share counts: the
+        # residual of a linear regression on the target's last 48 values, or on fewer if that is
+        # more than an eighth of the rows; and the distance from the median of the rows that are
+        # compared. So any smooth function is found, and a trend or a season, which the past tells
+        # as well, is none.
+        # Left out are rows in which the target has its most frequent value, such as the zeros of
+        # sparse sales, which a closed day explains. No disguise is a column of ten values or fewer,
+        # such as a promotion or a price of a few levels; one that explains rare events alone: less
+        # than 90 % without the tenth of the rows with the largest ``e``; nor one of the calendar,
+        # which repeats itself or counts rows, such as the hour of the week.
         x, series, distances = column[self._rows], self._series, list(distances)
         usable = np.isfinite(x)
         for number in range(int(series.max(initial=-1)) + 1):
@@ -112,13 +101,7 @@ class OpenTarget:
     def _left_open(
         self, x: Array, rows: IntArray, distance: int
     ) -> tuple[Array, Array, Array, IntArray]:
-        """Return what a column and what the past leave open; and the values, and their series.
-
-        Args:
-            x: The column.
-            rows: Its rows, by series and value.
-            distance: The target's row less the column's.
-        """
+        """Return what column ``x`` and what the past leave open; the values, and their series."""
         at = rows + distance
         inside = (at >= 0) & (at < len(x))
         rows, at = rows[inside], at[inside]

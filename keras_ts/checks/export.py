@@ -9,8 +9,9 @@ two lengths if the model takes any, and with missing values if the model masks t
 """
 
 import functools
+import math
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,58 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._models import check_graph, predict, unwrapped
-from keras_ts._typing import Array
-from keras_ts.checks.export_report import ExportReport
-from keras_ts.checks.holes import with_holes
+from keras_ts._typing import Array, BoolArray
 from keras_ts.exporting import runtimes
 from keras_ts.exporting.export import Format, as_rollout, written
-from keras_ts.interface import carried_by
+from keras_ts.interface import Interface, carried_by
 from keras_ts.saving.diagnose import short
 from keras_ts.windows.dataset import WindowDataset
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """The result of ``check_export``; print it for a text that names every difference.
+
+    Attributes:
+        format: The format that was checked.
+        shapes: The shapes of the inputs, one list for each length that was run.
+        difference: The largest difference of any output from ``model.predict``.
+        magnitude: The largest output, to compare the difference with.
+        rtol: The largest difference allowed, relative to the largest output.
+        missing: True if windows with missing values were run, too.
+        differences: A sentence for each run whose outputs differ by more, or that fails.
+        cure: The likely reason of a difference, and what to do.
+    """
+
+    format: str
+    shapes: tuple[list[tuple[int, ...]], ...]
+    difference: float
+    magnitude: float
+    rtol: float
+    missing: bool = False
+    differences: tuple[str, ...] = ()
+    cure: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """True if the file gives the outputs of the model in every run."""
+        return not self.differences
+
+    def __str__(self) -> str:
+        if not self.ok:
+            return "\n".join(
+                [
+                    f"The exported {self.format!r} file gives other outputs than the model:",
+                    *self.differences,
+                    self.cure,
+                ]
+            )
+        ran = ", ".join(" and ".join(map(str, shapes)) for shapes in self.shapes)
+        return (
+            f"{self.format}: the same outputs up to {self.difference:.2g} "
+            f"(they reach {self.magnitude:.4g}), at input shapes {ran}"
+            + (", with and without missing values." if self.missing else ".")
+        )
 
 
 def check_export(
@@ -220,3 +265,36 @@ def _difference(expected: list[Array], results: list[Array]) -> tuple[float, flo
             return float("inf"), largest
         worst = max(worst, float(np.nanmax(np.abs(ours - theirs), initial=0.0)))
     return worst, largest
+
+
+# A converter may misread the test for a missing value. The exported file then agrees with the model
+# only on complete windows, and gives other outputs, or NaN, where a value is missing.
+def with_holes(model: keras.Model, inputs: list[Array]) -> Iterator[list[Array]]:
+    """Yield inputs with values missing at different places; nothing if the model masks none."""
+    if not Interface.of(model).takes_missing:
+        return
+    names = [tensor.name for tensor in model.inputs]
+    for place, array in enumerate(inputs):
+        named = "past" not in names or names[place] == "past"
+        if named and array.ndim > 1 and np.issubdtype(array.dtype, np.floating):
+            for missing in _missing_places(array.shape[1:]):
+                holed = array.copy()
+                holed[:, missing] = np.nan
+                yield [*inputs[:place], holed, *inputs[place + 1 :]]
+
+
+def _missing_places(shape: tuple[int, ...]) -> list[BoolArray]:
+    """Return masks of a window, ``(time, ...)``, True where a value is missing."""
+    # In the first half, as in series shorter than a window; in the middle; at the end; at every
+    # third step; and, if there are several columns, in only one of them.
+    time, columns = shape[0], math.prod(shape[1:])
+    steps, column = np.arange(time)[:, None], np.arange(columns)
+    every = np.ones((1, columns), bool)
+    masks = [
+        (steps < time // 2) & every,
+        (steps == time // 2) & every,
+        (steps == time - 1) & every,
+        (steps % 3 == 1) & every,
+        (steps == 0) & (column == 0),
+    ]
+    return [mask.reshape(shape) for mask in masks if mask.any() and not mask.all()]

@@ -16,7 +16,6 @@ import numpy as np
 from keras_ts import _checks, _models
 from keras_ts._typing import Array, IntArray
 from keras_ts.checks.changeable import ChangeableSeries
-from keras_ts.checks.farthest import farthest
 from keras_ts.checks.leakage_report import LeakageReport
 from keras_ts.checks.plausible import KINDS
 from keras_ts.interface import Interface
@@ -282,11 +281,9 @@ def _predictions(model: keras.Model, dataset: WindowDataset) -> Array:
 
 
 def _places(changeable: ChangeableSeries, made_at: IntArray) -> tuple[list[int], list[int]]:
-    """Return the moments after which values are changed: some origins, and ends of missing values.
-
-    The first origin is one of them, since a look at the whole series shows there at once. The
-    others are drawn at random, since evenly spaced ones might all fall on Sundays.
-    """
+    """Return moments after which values are changed: some origins, ends of missing values."""
+    # The first origin is one of them, since a look at the whole series shows there at once. The
+    # others are drawn at random, since evenly spaced ones might all fall on Sundays.
     moments = np.unique(made_at)
     generator = np.random.default_rng(0)
     parts = np.array_split(moments[1:], _PLACES)
@@ -299,3 +296,22 @@ def _places(changeable: ChangeableSeries, made_at: IntArray) -> tuple[list[int],
         drawn = generator.choice(holes[1:], _HOLES - 1, replace=False)
         holes = np.concatenate([holes[:1], np.sort(drawn)])
     return places, [int(hole) for hole in holes if hole not in places]
+
+
+def farthest(looks: Callable[[int], bool], reached: int, last: int) -> int:
+    """Return the largest number of rows beyond which a pipeline still looks."""
+    # A scaler looks as far as there are rows, a centred window only some rows. So the last row is
+    # tried first, and then distances that double. ``looks`` of a number says if the pipeline looks
+    # beyond that many rows, as it does at ``reached``; once False, it stays so.
+    if reached >= last or looks(last):
+        return max(reached, last)
+    step, unseen = 1, last
+    while reached + step < unseen:
+        if looks(reached + step):
+            reached, step = reached + step, 2 * step
+        else:
+            unseen = reached + step
+    while unseen - reached > 1:
+        middle = (reached + unseen) // 2
+        reached, unseen = (middle, unseen) if looks(middle) else (reached, middle)
+    return reached

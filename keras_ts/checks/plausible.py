@@ -16,13 +16,7 @@ KINDS = ("raised", "lowered", "shuffled")
 
 
 class PlausibleColumn:
-    """A column of several series laid end to end, whose rows can be given other values.
-
-    Args:
-        values: ``(positions,)``, in float64.
-        series: The number of each position's series.
-        dtype: The dtype of the column in the original series.
-    """
+    """A column of series laid end to end, ``(positions,)``, whose rows can get other values."""
 
     def __init__(self, values: Array, series: IntArray, dtype: np.dtype[Any]) -> None:
         self.values = values
@@ -40,17 +34,10 @@ class PlausibleColumn:
         self._share = self._positive and dtype.kind == "f" and bool((held <= 1).all())
 
     def changed(self, kind: str, rows: BoolArray, generator: np.random.Generator) -> Array:
-        """Return the column with other values in ``rows``; missing values stay.
-
-        Values that are raised or lowered leave the range of their series, but stay at or above 0 in
-        a column that does, and at or below 1 in one of shares. In a column of two values all become
-        the larger or the smaller one or, shuffled, each becomes the other one.
-
-        Args:
-            kind: One of ``KINDS``.
-            rows: ``(positions,)``, True for those to change.
-            generator: The source of the amounts, and of the order of a shuffle.
-        """
+        """Return the column with other values in ``rows``, ``(positions,)``; missing ones stay."""
+        # Values that are raised or lowered leave the range of their series, but stay at or above 0
+        # in a column that does, and at or below 1 in one of shares. In a column of two values all
+        # become the larger or the smaller one or, shuffled, each becomes the other one.
         rows = rows & self._finite
         old, series = self.values[rows], self._series[rows]
         if self._pair:

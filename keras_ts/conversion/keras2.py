@@ -143,10 +143,8 @@ def _shift(calls: Any, inner: dict[Any, Any]) -> None:
 
 
 def restore_optimizer(optimizer: Any, path: str, legacy: bool) -> None:
-    """Restore the optimizer's state from the file, or warn that its momentum starts from zero.
-
-    The optimizers of tf.keras up to 2.10 (``legacy``) kept every m before the first v.
-    """
+    """Restore the optimizer's state from the file, or warn that its momentum starts from zero."""
+    # The optimizers of tf.keras up to 2.10 (``legacy``) kept every m before the first v.
     try:
         saved = _saved_optimizer(path)
     # The type of h5py's error depends on what is wrong with the file.

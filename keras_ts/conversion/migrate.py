@@ -18,7 +18,7 @@ import keras
 
 from keras_ts._files import path_text
 from keras_ts.conversion import keras2, lambda_bytecode
-from keras_ts.conversion.mask_flow import reached_layers
+from keras_ts.conversion.portable import reached_layers
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.saving import archive

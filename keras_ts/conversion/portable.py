@@ -15,7 +15,6 @@ from keras_ts import _keras_private
 from keras_ts._dtypes import at_least_float32
 from keras_ts._models import check_model
 from keras_ts._registration import PACKAGE
-from keras_ts.conversion.mask_flow import LENGTHS, copied, reached_layers
 from keras_ts.interface import carried_by
 from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.expand_series import ExpandSeries
@@ -33,6 +32,8 @@ _UNCOMPILED = (
     "keras_ts.save_model(model, filepath), then "
     "save_portable(keras_ts.load_model(filepath, compile=False), filepath)."
 )
+# Lengths to try if a model leaves the length of its input open; a convolution may need the longer.
+LENGTHS = (4, 64)
 
 
 def save_portable(model: keras.Model, filepath: str | os.PathLike[str]) -> None:
@@ -219,3 +220,55 @@ def _copy_variables(ours: list[Any], theirs: list[Any], what: str) -> None:
 
 def _entries(model: keras.Model) -> list[tuple[Place, dict[str, Any]]]:
     return list(entries(keras.saving.serialize_keras_object(model)))
+
+
+# Layers that a mask reaches may treat it otherwise than their replacements. Masks pass in and out
+# of inner models only together with data, so zeros are sent through.
+def reached_layers(
+    model: keras.Model, watched: Callable[[keras.layers.Layer], bool]
+) -> list[keras.layers.Layer] | None:
+    """Return the ``watched`` layers that a mask reaches, or None if no mask could be followed."""
+    if not any(_makes_mask(entry) for _, entry in entries(model.get_config())):
+        return []
+    reached: list[keras.layers.Layer] = []
+
+    def watching(layer: keras.layers.Layer) -> keras.layers.Layer:
+        copy = copied(layer)
+        if watched(layer):
+
+            def compute_mask(inputs: Any, mask: Any) -> None:
+                if any(part is not None for part in keras.tree.flatten(mask)):
+                    reached.append(layer)
+
+            copy.compute_mask = compute_mask
+        return copy
+
+    followed = keras.models.clone_model(model, clone_function=watching, recursive=True)
+    return reached if any(_runs(followed, length) for length in LENGTHS) else None
+
+
+def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """Return a layer with the same settings, and weights of its own."""
+    return type(layer).from_config(layer.get_config())
+
+
+def _makes_mask(entry: dict[str, Any]) -> bool:
+    settings = entry["config"]
+    return entry["class_name"] == "Masking" or (
+        isinstance(settings, dict) and bool(settings.get("mask_zero"))
+    )
+
+
+def _runs(model: keras.Model, length: int) -> bool:
+    """Send zeros through, with ``length`` for open axes; return True if the model takes them."""
+    # A Sequential that was never called on symbolic tensors has no ``input``.
+    inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+    try:
+        model(
+            keras.tree.map_structure(
+                lambda x: np.zeros([length if n is None else n for n in x.shape], x.dtype), inputs
+            )
+        )
+    except Exception:
+        return False
+    return True

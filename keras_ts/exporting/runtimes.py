@@ -60,12 +60,7 @@ _CURES = {
 
 
 def require(kind: str, run: bool) -> None:
-    """Raise an error that names a missing package, before anything is computed.
-
-    Args:
-        kind: The format.
-        run: True if the file is to be run, too; False if it is only written.
-    """
+    """Refuse if a package is missing to write a file or, with ``run``, to run it."""
     writer = RUNTIMES[kind][0] if run else _WRITERS.get(kind)
     for package in (writer, CONVERTERS.get((kind, keras.backend.backend()))):
         if package and importlib.util.find_spec(_module(package)) is None:
@@ -83,19 +78,7 @@ def _module(package: str) -> str:
 
 
 def exported(model: keras.Model, x: Any, kind: str, folder: Path, **options: Any) -> Path:
-    """Export a model into a folder, as Keras does; return the path of the file.
-
-    Args:
-        model: The model.
-        x: Some inputs of the model.
-        kind: The format.
-        folder: An empty folder.
-        **options: Further options of ``model.export``.
-
-    Raises:
-        ImportError: A converter lacks a package.
-        ValueError: No file comes to be.
-    """
+    """Export a model into an empty folder, as Keras does; return the path of the file."""
     path = folder / f"model{RUNTIMES[kind][1]}"
     # Keras exports to ONNX only a model that has been called.
     model(keras.tree.map_structure(np.asarray, x))
@@ -115,10 +98,8 @@ def exported(model: keras.Model, x: Any, kind: str, folder: Path, **options: Any
 
 
 def own_operations(kind: str) -> dict[str, Any]:
-    """Return the options that keep operations of TensorFlow out of a file.
-
-    Keras writes them into LiteRT files, which then run only where TensorFlow was linked in.
-    """
+    """Return the options that keep operations of TensorFlow out of a file."""
+    # Keras writes them into LiteRT files, which then run only where TensorFlow was linked in.
     if (kind, keras.backend.backend()) != ("litert", "tensorflow"):
         return {}
     import tensorflow as tf
@@ -127,10 +108,8 @@ def own_operations(kind: str) -> dict[str, Any]:
 
 
 def check_loads(model: keras.Model, kind: str, path: Path) -> None:
-    """Raise an error if the runtime of a file refuses it, as far as the runtime is installed.
-
-    Without onnxruntime, ``onnx`` compares the types of all values of an ONNX file.
-    """
+    """Raise an error if the runtime of a file refuses it, as far as the runtime is installed."""
+    # Without onnxruntime, ``onnx`` compares the types of all values of an ONNX file.
     package, _, load = RUNTIMES[kind]
     try:
         if importlib.util.find_spec(_module(package)) is not None:

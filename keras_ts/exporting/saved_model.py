@@ -19,13 +19,7 @@ _NOT_FINITE = (
 
 
 def describe_saved_model(path: Path, description: dict[str, Any]) -> None:
-    """Rewrite a SavedModel with two signatures, ``serving_default`` and ``description``.
-
-    Args:
-        path: The folder that Keras wrote.
-        description: The description, which the second signature returns as JSON; it also stands in
-            a file of the folder.
-    """
+    """Rewrite a SavedModel with the signatures ``serving_default`` and ``description``, JSON."""
     import tensorflow as tf
 
     from_keras = path.rename(path.with_name(f"{path.name}-from-keras"))

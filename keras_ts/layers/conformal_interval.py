@@ -17,7 +17,7 @@ from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._quantiles import outer_levels, pair_of
 from keras_ts._registration import registered, renamed
-from keras_ts.layers.select_columns import selected
+from keras_ts.layers.plumbing import selected
 from keras_ts.windows.arithmetic import spans
 from keras_ts.windows.arithmetic.scale import window_scales
 

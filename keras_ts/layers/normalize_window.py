@@ -182,10 +182,7 @@ class NormalizeWindow(keras.layers.Layer):
         return season(inputs - base, weights, last, period, whole, of_levels)
 
     def _masked(self, inputs: Any, kept: Any) -> tuple[Any, ...]:
-        """Normalize the windows of the values that ``kept`` leaves.
-
-        ``kept`` is ``(batch, time, 1)``, or ``(batch, time, features)`` with ``masked``.
-        """
+        """Normalize by the values that ``kept`` leaves, ``(batch, time, 1 or features)``."""
         # NaN in the padding would stay NaN under any weight, and in gradients: it goes first.
         inputs = zero_unless(kept, inputs)
         positions = ops.cumsum(ops.ones_like(kept, "int32"), axis=1)
@@ -262,13 +259,7 @@ class NormalizeWindow(keras.layers.Layer):
 
 
 def checked_period(statistic: str | None, name: str, period: Any) -> int | None:
-    """Return the period of a seasonal statistic, or None for the others, which have none.
-
-    Args:
-        statistic: The statistic.
-        name: Name of the argument that gives it.
-        period: The period that is given.
-    """
+    """Return the period of a seasonal statistic, or None for the others, which have none."""
     if (statistic == "seasonal") != (period is not None):
         cure = "Set period" if period is None else f"Set {name}='seasonal', or period=None"
         raise ValueError(

@@ -33,20 +33,11 @@ def past_errors(
     growths: Array,
     ridge: float,
 ) -> Any:
-    """Return the mean squared error of each level and trend over the origins of each window.
-
-    Args:
-        windows: ``(batch, time, features)``, 0 where a step is masked.
-        weights: ``(batch or 1, time, 1)``: 1 for the steps that count, and 0 for the others.
-        levels: Discounts of the levels.
-        lines: Discounts of the lines, whose ends are levels too, after those.
-        growths: Share of a slope in each step of a forecast, ``(dampings, steps)``.
-        ridge: Added to the squared spread of a line's steps.
-
-    Returns:
-        ``(batch, features, levels + lines, 1 + dampings * lines)``: the first column without a
-        trend, the others damping by damping. 1 for all if a window is too short to tell.
-    """
+    """Return mean squared errors, ``(batch, features, levels + lines, 1 + dampings * lines)``."""
+    # Over the origins of each window; the first column without a trend, the others damping by
+    # damping. 1 for all if a window is too short to tell. ``windows`` are 0 where masked;
+    # ``weights``, ``(batch or 1, time, 1)``, are 1 for the steps that count; ``levels`` and
+    # ``lines`` are discounts; ``growths`` is ``(dampings, steps)``.
     dtype = windows.dtype
     values, kept = ops.transpose(windows, (0, 2, 1)), ops.transpose(weights, (0, 2, 1))
     candidates, slopes, counts = _at_origins(values, kept, levels, lines, ridge)

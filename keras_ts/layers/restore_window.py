@@ -10,8 +10,8 @@ from keras import ops
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
+from keras_ts.layers.plumbing import selected
 from keras_ts.layers.season import amplitude
-from keras_ts.layers.select_columns import selected
 
 
 @registered

@@ -39,23 +39,12 @@ def amplitude(levels: Any, growth: Any) -> Any:
 def season(
     values: Any, weights: Any, last: Any, period: int, whole: bool, base: Any = None
 ) -> tuple[Any, Any, Any]:
-    """Return the season of each phase and at each step, and its growth.
-
-    Args:
-        values: ``(batch, time, features)``, finite, and near 0, since a high level costs digits.
-        weights: ``(batch, time, 1)`` or ``(batch, time, features)``: 1 for the values that count,
-            and 0 for the others.
-        last: ``(batch, 1, 1)``: position of the last step that counts, an integer.
-        period: Steps in a period.
-        whole: True if all steps count, so that the first turn gives the exact means.
-        base: What was subtracted from the values, ``(batch, 1, features)``, for a season that is
-            multiplicative in each window that holds no negative value. None for additive seasons.
-
-    Returns:
-        ``(batch, period, features)``, from the phase that follows the window on;
-        ``(batch, time, features)``; and ``(batch, 1, features)``: one over the mean level of the
-        window, or 0 for an additive season.
-    """
+    """Return the season by next phase, by step, and its growth ``(batch, 1, features)``."""
+    # ``values`` are finite and near 0, since a high level costs digits. ``last``, ``(batch, 1,
+    # 1)``, is the position of the last step that counts. ``whole`` says that all count: the first
+    # turn then gives the exact means. ``base``, ``(batch, 1, features)``, was subtracted from the
+    # values, for a season that multiplies in each window without a negative value. The growth is
+    # one over the mean level, 0 for an additive season.
     length = values.shape[1]
     values = weights * values
     # Constants come from NumPy: jax2onnx takes no ``ops.arange``.
@@ -112,10 +101,7 @@ def _one_hot(numbers: Any, count: int, dtype: str) -> Any:
 
 
 def _means(groups: Any, values: Any, weights: Any, sizes: Any = 1.0) -> Any:
-    """Return the coefficient of values on sizes in each group of steps; 0 for an empty one.
-
-    With sizes of 1 it is the mean, ``(batch, groups, features)``.
-    """
+    """Return values per size by group, ``(batch, groups, features)``; 0 for an empty group."""
     groups = ops.transpose(groups, (0, 2, 1))
     squares = ops.matmul(groups, weights * sizes * sizes)
     sums = ops.matmul(groups, weights * sizes * values)

@@ -208,11 +208,8 @@ class SmoothedForecast(keras.layers.Layer):
         return ops.transpose(level, (0, 2, 1)), ops.transpose(trend, (0, 2, 1))
 
     def _mixed(self, shares: tuple[Any, Any], levels: Any, slopes: Any, passed: Any) -> Any:
-        """Return the forecast: levels and trends by the shares that they get.
-
-        ``passed``, ``(batch, 1, 1)``, are the steps since the last one that counts, in which
-        trends go on.
-        """
+        """Return the forecast: levels and trends by the shares that they get."""
+        # In ``passed``, ``(batch, 1, 1)``, steps since the last one that counts, trends go on.
         level = ops.sum(shares[0] * levels, axis=1, keepdims=True)
         features = slopes.shape[2]
         dampings, lines = len(_DAMPINGS), len(_LINES)
@@ -271,10 +268,7 @@ def _logits(evidence: Any, kernel: Any, bias: Any, features: int) -> Any:
 
 
 def _shares(discounts: tuple[float, ...], back: Any, weights: Any) -> Any:
-    """Return the share of each step under each discount, ``(batch, discounts, time)``.
-
-    The shares of a discount add up to 1, or are all 0 if every step is masked.
-    """
+    """Return shares of steps, ``(batch, discounts, time)``, that add up to 1, or to 0 if masked."""
     # A discount of 0 leaves the last step alone: that of 1e-30 does, and has a logarithm.
     logs = np.log(np.maximum(discounts, 1e-30))[None, None]
     powers = weights * ops.exp(back * ops.cast(logs, back.dtype))
@@ -293,12 +287,7 @@ def _lines(shares: Any, back: Any, windows: Any) -> tuple[Any, Any]:
 
 
 def _grown(ahead: Any, arrays: Any) -> Any:
-    """Return the sum ``d + d^2 + ... + d^h`` for each number of steps and each damping.
-
-    Args:
-        ahead: Numbers of steps; their last axis, of 1, becomes that of the dampings.
-        arrays: ``numpy`` or ``keras.ops``, as which ``ahead`` goes.
-    """
+    """Return ``d + d^2 + ... + d^h`` for each ``h`` of ``ahead``, ``(..., 1)``, and damping."""
     sums = []
     for d in _DAMPINGS:
         power = arrays.exp(ahead * float(np.log(d)))
@@ -315,13 +304,11 @@ def _mean_change(windows: Any, weights: Any) -> Any:
 
 
 def _arcsinh(values: Any) -> Any:
-    """Return the inverse hyperbolic sine, by operations that every export has.
-
-    TensorFlow cannot run what ``ops.arcsinh`` on JAX becomes, and tf2onnx knows no ``log1p``. The
-    textbook's ``log(x + sqrt(x^2 + 1))`` loses the digits of small values, and overflows at large
-    ones. So a value up to 1/2 is ``2 artanh(z)`` for ``z = x / (1 + sqrt(1 + x^2))``, by the series
-    ``z + z^3 / 3 + z^5 / 5 + ...``, and a larger one ``log(x) + log(1 + sqrt(1 + 1 / x^2))``.
-    """
+    """Return the inverse hyperbolic sine, by operations that every export has."""
+    # TensorFlow cannot run what ``ops.arcsinh`` on JAX becomes, and tf2onnx knows no ``log1p``. The
+    # textbook's ``log(x + sqrt(x^2 + 1))`` loses the digits of small values, and overflows at large
+    # ones. So a value up to 1/2 is ``2 artanh(z)`` for ``z = x / (1 + sqrt(1 + x^2))``, by its
+    # series, and a larger one ``log(x) + log(1 + sqrt(1 + 1 / x^2))``.
     sizes = ops.abs(values)
     # Each branch gets values that it can take, since gradients go through both.
     small, large = ops.clip(values, -0.51, 0.51), ops.maximum(sizes, 0.49)

@@ -13,13 +13,11 @@ import keras
 from keras import ops
 
 
+# The three forms below differ in which steps enter. What one of them cannot give is abstract here.
+# ``RunningSteps`` alone may set it to None, and a row that reads it is then refused with
+# ``causal=True``.
 class Steps(ABC):
-    """What a row of ``STATISTICS`` may read of windows, each computed when it is read.
-
-    The three forms below differ in which steps enter. Another statistic is abstract here, so that a
-    form which lacks it cannot be made. ``RunningSteps`` alone may set it to None, and a row that
-    reads it is then refused with ``causal=True``.
-    """
+    """What a row of ``STATISTICS`` may read of windows, each computed when it is read."""
 
     def __init__(self, values: Any, epsilon: float) -> None:
         self._values, self._epsilon = values, epsilon
@@ -83,15 +81,7 @@ class WholeWindows(Steps):
 
 
 class KeptSteps(Steps):
-    """The steps of each window that are not masked.
-
-    Args:
-        values: The windows, finite where they are masked.
-        epsilon: Number added to the variance.
-        kept: True where a step is not masked.
-        at_last: True at the last such step.
-        counts: How many there are in each window.
-    """
+    """The steps of each window that are not masked."""
 
     def __init__(self, values: Any, epsilon: float, kept: Any, at_last: Any, counts: Any) -> None:
         super().__init__(values, epsilon)

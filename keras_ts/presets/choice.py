@@ -29,12 +29,7 @@ _MOST_ROWS = 150
 
 
 class Choice(NamedTuple):
-    """A preset, and the reason for it.
-
-    Attributes:
-        preset: The preset.
-        reason: A sentence that names what decided.
-    """
+    """A preset, and the reason for it."""
 
     preset: RecurrentPreset
     reason: str
@@ -115,10 +110,7 @@ def choose_preset(
 
 
 def suggested_period(series: Any, horizon: int, **settings: Any) -> int:
-    """Return the rows in the season that the frequency of a table suggests; 1 without one.
-
-    ``choose_preset`` takes this season, whose docstring has the arguments.
-    """
+    """Return the rows in the season that the frequency of a table suggests; 1 without one."""
     check_settings(settings)
     return _season(read_table(series, settings), horizon)[0]
 

@@ -33,34 +33,18 @@ _IGNORED = 1e12
 
 @dataclass(frozen=True)
 class TrainingConstants:
-    """Statistics of the rows that the windows of a dataset read, and of no later row.
+    """Statistics of the rows that the windows of a dataset read, and of no later row."""
 
-    Attributes:
-        past: Mean and standard deviation of each column of ``past``. Values that are not finite are
-            left out.
-        by_series: The same over the series, of each part that has one row per series.
-        smallest_steps: For each column of ``past``, the smallest mean absolute step of a series,
-            without those that are constant; 1 if all are.
-        num_series: Number of series that the windows come from.
-    """
-
-    past: tuple[Array, Array]
+    past: tuple[Array, Array]  # means and standard deviations by column, of finite values
+    # the same over series, of parts with a row per series
     by_series: dict[str, tuple[Array, Array]]
+    # by column, mean absolute step of a series, no constant one; 1 if all are
     smallest_steps: Array
     num_series: int
 
     @classmethod
     def of(cls, dataset: WindowDataset) -> "TrainingConstants":
-        """Compute the constants of a training part.
-
-        Example:
-
-        >>> from keras_ts import WindowedSeries
-        >>> train, validation = WindowedSeries(window=2).split(np.arange(10.0), at=5)
-        >>> constants = TrainingConstants.of(train)
-        >>> [values.tolist() for values in constants.past], constants.smallest_steps.tolist()
-        ([[2.0], [1.4142135623730951]], [1.0])
-        """
+        """Compute the constants of a training part."""
         source = in_time_order(dataset)
         panel, ranges = source.panel, source.sampler.ranges
         begins, ends = ranges.rows(source.spec.geometry.span, panel.offsets)
@@ -79,15 +63,10 @@ class TrainingConstants:
 
 @dataclass(frozen=True)
 class Constants:
-    """A mean and a standard deviation for each of some columns, from the training part.
+    """A mean and a standard deviation for each of some columns, from the training part."""
 
-    Attributes:
-        mean: Means in units of the columns; 0 for a calendar column.
-        std: Standard deviations; 1 for a calendar column, and for a constant one. Very large for a
-            constant column known ahead or static one.
-    """
-
-    mean: tuple[float, ...]
+    mean: tuple[float, ...]  # in units of the columns; 0 for a calendar column
+    # 1 for a calendar or constant column; very large for a constant ahead or static one
     std: tuple[float, ...]
 
     def __getitem__(self, columns: Sequence[int]) -> "Constants":
@@ -101,62 +80,39 @@ class Constants:
 
 @dataclass(frozen=True)
 class Requirements:
-    """A preset, the inputs that its model must take, and the outputs that it must give.
-
-    Attributes:
-        settings: The preset.
-        window: Steps in a window, or None for any number.
-        features: Columns of ``past``; None for a plain series, whose windows have no such axis.
-        steps: Steps to forecast.
-        targets: For each target of a step, its index among the own columns. A single index is that
-            of all outputs. None if unknown: each output is a column of its own if there are as many
-            of both, and all outputs are the first column otherwise.
-        shape: Shape of the outputs, after the axes of the batch and of a sequence's window.
-        own: Columns of ``past`` that are not known ahead; None for all.
-        ahead: Columns of ``past`` that ``future`` continues.
-        calendar: Columns of a calendar, which stand last among those.
-        seasons: For a single series, the places in ``future`` of those of cycles that are longer
-            than the window: it does not show them whole.
-        own_constants: Constants of the own columns; None without a dataset, as for the next two.
-        target_constants: Constants of the targets of a step.
-        ahead_constants: Constants of the columns known ahead.
-        series_constants: Constants of each input that is one row per series, by name.
-        own_step: The smallest mean absolute step of a series in one of the own columns; None
-            without a dataset.
-        units: For each target of a step, the unit of the effect of columns known ahead. None for
-            the unit of each window, which suits a panel, whose series differ in size.
-        events: The recurring events of a calendar to look for: "constant" if what they add is the
-            same at all steps, "by_step" if it differs, None for none.
-        gap: Steps between a window and its first target.
-        masked: True if windows may lack values, so that steps without a target are masked.
-        early: True if windows may begin before their series, where all columns lack values.
-        ahead_masked: True if columns known ahead may lack values at steps to forecast, at which no
-            target has one either.
-        carrier: The layer that keeps the windows' settings in the model's file, or None.
-    """
+    """A preset, the inputs that its model must take, and the outputs that it must give."""
 
     settings: PresetSettings
-    window: int | None
-    features: int | None
-    steps: int
+    window: int | None  # steps; None for any number
+    features: int | None  # columns of ``past``; None for a plain series without that axis
+    steps: int  # to forecast
+    # By target of a step, its index among the own columns; a single index is that of all outputs.
+    # None if unknown: each output is a column of its own if there are as many of both, else all are
+    # the first.
     targets: tuple[int, ...] | None
-    shape: tuple[int, ...]
-    own: tuple[int, ...] | None = None
-    ahead: tuple[int, ...] = ()
-    calendar: int = 0
+    shape: tuple[int, ...]  # of the outputs, after the axes of batch and window
+    own: tuple[int, ...] | None = None  # columns of ``past`` not known ahead; None for all
+    ahead: tuple[int, ...] = ()  # columns of ``past`` that ``future`` continues
+    calendar: int = 0  # columns, the last of ``ahead``
+    # For a single series, places in ``future`` of cycles longer than the window, which it does not
+    # show whole.
     seasons: tuple[int, ...] = ()
-    own_constants: Constants | None = None
+    own_constants: Constants | None = None  # None without a dataset, as for the next two
     target_constants: Constants | None = None
     ahead_constants: Constants | None = None
+    # by input that is one row per series
     series_constants: dict[str, Constants] = field(default_factory=dict)
-    own_step: float | None = None
+    own_step: float | None = None  # smallest mean absolute step of a series; None without a dataset
+    # By target, of the effect of columns known ahead. None: each window's, which suits a panel.
     units: tuple[float, ...] | None = None
+    # "constant" if they add the same at all steps
     events: Literal["constant", "by_step"] | None = None
-    gap: int = 0
-    masked: bool = False
-    early: bool = False
+    gap: int = 0  # steps between window and first target
+    masked: bool = False  # Windows may lack values: steps without a target are masked.
+    early: bool = False  # Windows may begin before their series, where all columns lack values.
+    # Columns known ahead may lack values at steps where no target has one either.
     ahead_masked: bool = False
-    carrier: WindowedInput | None = None
+    carrier: WindowedInput | None = None  # keeps the windows' settings in the model's file
 
     @property
     def targets_per_step(self) -> int:
@@ -170,12 +126,7 @@ class Requirements:
 
 
 def required_alone(settings: PresetSettings, by_hand: dict[str, Any]) -> Requirements:
-    """Return what a model must take and give if it is built without a dataset.
-
-    Args:
-        settings: The preset.
-        by_hand: The arguments ``window``, ``outputs`` and ``target`` of ``build``.
-    """
+    """Return what a model must take and give if it is built without a dataset."""
     features, target = settings.features or 1, by_hand["target"]
     outputs = by_hand["outputs"] or 1
     if target is not None and (settings.window_norm is None or target >= features):
@@ -194,14 +145,7 @@ def required_alone(settings: PresetSettings, by_hand: dict[str, Any]) -> Require
 def required_by(
     settings: PresetSettings, dataset: WindowDataset, by_hand: dict[str, Any]
 ) -> Requirements:
-    """Return what the model for a dataset must take and give.
-
-    Args:
-        settings: The preset.
-        dataset: The training part.
-        by_hand: The arguments ``window``, ``outputs`` and ``target`` of ``build``, which must agree
-            with the dataset.
-    """
+    """Return what the model for a dataset must take and give."""
     # A season of one row is none.
     period = None if settings.period == 1 else settings.period
     carrier = WindowedInput.of(dataset, quantiles=settings.quantiles, period=period)
@@ -254,13 +198,7 @@ def _seasons(panel: FlatSeries, rows: int) -> tuple[int, ...]:
 
 
 def _constants(moments: tuple[Array, Array], calendar: int = 0, constant: float = 1.0) -> Constants:
-    """Return constants, of which the last ones, those of a calendar, change nothing.
-
-    Args:
-        moments: Mean and standard deviation of each column.
-        calendar: Number of columns of a calendar.
-        constant: The standard deviation to give to a constant column.
-    """
+    """Return constants; the last ``calendar`` change nothing; ``constant`` is a constant's std."""
     means, stds = (values.tolist() for values in moments)
     counted = len(means) - calendar
     stds = [

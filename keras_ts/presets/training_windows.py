@@ -51,15 +51,7 @@ def training_windows(
     part_of: Callable[[FlatSeries], Part] | None,
     settings: Mapping[str, Any],
 ) -> WindowedSeries:
-    """Return the windows as ``RecurrentPreset.windows_for`` does, whose docstring has the rules.
-
-    Args:
-        preset: The preset.
-        series: Anything that ``WindowedSeries.build`` takes.
-        horizon: Number of steps to forecast.
-        part_of: A function that returns the part of a panel to train on; or None: all of it.
-        settings: Settings of ``WindowedSeries``, which go before the rules.
-    """
+    """Return the windows as ``RecurrentPreset.windows_for`` does, whose docstring has the rules."""
     if "targets" in settings:
         raise TypeError(
             f"windows_for takes no targets: the preset's kind={preset.kind!r} says which they are."
@@ -104,25 +96,16 @@ def training_windows(
 
 
 def _missing(panel: FlatSeries) -> str:
-    """Return "raise" for one series without a missing value or a plan, else "mask_targets".
-
-    Windows of several series may begin before their series, with inputs that are missing. And a
-    plan of columns known ahead may have closed steps, even if the table has none.
-    """
+    """Return "raise" for one series without a missing value or a plan, else "mask_targets"."""
+    # Windows of several series may begin before their series, with inputs that are missing. And a
+    # plan of columns known ahead may have closed steps, even if the table has none.
     holes = not panel.checked and any(rows.any() for _, rows in lacking_rows(panel))
     several, planned = len(panel.lengths) > 1, bool(panel.columns.planned)
     return "mask_targets" if holes or several or planned else "raise"
 
 
 def _window(preset: PresetSettings, longest: int, ahead: int, rate: int) -> int:
-    """Return the steps of a window, by the recipe.
-
-    Args:
-        preset: The preset.
-        longest: Rows of the longest series to train on.
-        ahead: Rows from the last input of a window to its last target.
-        rate: Rows between neighbouring inputs.
-    """
+    """Return the steps of a window, by the recipe; ``longest``, ``ahead`` and ``rate`` are rows."""
     if preset.recipe is None or preset.recipe.window is None:
         raise ValueError(
             "The preset has no recipe that says how long a window is. Pass window=, the steps in a "

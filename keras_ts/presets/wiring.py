@@ -27,32 +27,19 @@ from keras_ts.windows.roles import as_x
 
 @dataclass(frozen=True)
 class Wired:
-    """A model, and the parts of it that are fitted before any training.
-
-    Attributes:
-        model: The model.
-        linear: The linear map of the window, or None.
-        probe: With ``linear`` or ``events``, a model of the same inputs that gives the windows of
-            the targets, their scales, the outputs of the model, not clipped, and in a panel the
-            units of the events; None without a dataset.
-        season: The linear map of a calendar's long cycles, or None. It goes with ``linear``.
-        events: The layer of a calendar's events, or None.
-    """
+    """A model, and the parts of it that are fitted before any training."""
 
     model: keras.Model
-    linear: LinearForecast | None = None
+    linear: LinearForecast | None = None  # of the window
+    # From the inputs to the windows of the targets, their scales, the outputs before any clipping,
+    # and in a panel the units of the events. None without a dataset, ``linear`` and ``events``.
     probe: keras.Model | None = None
-    season: keras.layers.Dense | None = None
+    season: keras.layers.Dense | None = None  # of a calendar's long cycles; goes with ``linear``
     events: CalendarEvents | None = None
 
 
 def wire(needs: Requirements, core: Any = None) -> Wired:
-    """Return the model of a preset for the inputs and outputs that are needed.
-
-    Args:
-        needs: The inputs and outputs, and the preset.
-        core: The argument of ``RecurrentPreset.build``. Defaults to None: the recurrent layers.
-    """
+    """Return the model of a preset for the inputs and outputs that are needed."""
     settings = needs.settings
     normalize, covariates = Normalization(needs), Covariates(needs)
     read = RecurrentCore(needs) if core is None else CustomCore(needs, core)

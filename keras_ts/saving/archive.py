@@ -32,12 +32,7 @@ _MOST_EXPANSION = 100
 
 @contextlib.contextmanager
 def opened(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
-    """Open a ``.keras`` file for reading, its table of contents checked.
-
-    Raises:
-        FileNotFoundError: There is no file at ``path``.
-        ValueError: The file is not a ``.keras`` file, or damaged, or made to mislead.
-    """
+    """Open a ``.keras`` file for reading, its table of contents checked."""
     file = existing(path)
     with contextlib.ExitStack() as stack:
         try:
@@ -49,21 +44,13 @@ def opened(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
 
 
 def read(archive: zipfile.ZipFile, name: str) -> bytes:
-    """Return the content of a member, checked against its checksum.
-
-    Raises:
-        ValueError: The member is damaged.
-    """
+    """Return the content of a member, checked against its checksum."""
     with _readable(f"{archive.filename!r}: {name}"):
         return archive.read(name)
 
 
 def read_json(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
-    """Return the JSON object in member ``name``; the archive comes from ``opened``.
-
-    Raises:
-        ValueError: There is no such member, or it is damaged, too large or not JSON.
-    """
+    """Return the JSON object in member ``name``; the archive comes from ``opened``."""
     where = f"{archive.filename!r}: {name}"
     try:
         size = archive.getinfo(name).file_size
@@ -88,10 +75,7 @@ def rewrite(
     target: str | os.PathLike[str],
     members: Mapping[str, bytes],
 ) -> None:
-    """Copy ``source`` to ``target``, maybe the same file, with some ``members`` replaced.
-
-    ``target`` is wholly written or not touched.
-    """
+    """Copy ``source`` to ``target``, whole or not at all, with some ``members`` replaced."""
     with opened(source) as old, replacing(target) as path, zipfile.ZipFile(path, "w") as new:
         for info in old.infolist():
             if info.filename in members or info.is_dir():
@@ -108,13 +92,8 @@ def rewrite(
 
 
 def update_json(path: Path, name: str, values: Mapping[str, Any]) -> None:
-    """Set ``values`` in a JSON member of a file that nobody else sees yet, without copying others.
-
-    The bytes of the old member stay in the file, but the table of contents no longer lists them.
-
-    Raises:
-        ValueError: The member would be too large to be read again.
-    """
+    """Set ``values`` in a JSON member of a file that nobody else sees yet; copy no others."""
+    # The bytes of the old member stay in the file, but the table of contents no longer lists them.
     with zipfile.ZipFile(path, "a") as archive:
         content = json.dumps({**read_json(archive, name), **values}, allow_nan=False).encode()
         if len(content) > _MOST_JSON:

@@ -33,10 +33,8 @@ _GO_ON = (dict, list)
 
 
 def walk(config: Any) -> Iterator[tuple[Place, Any]]:
-    """Yield every dict and list in ``config`` with its place, outer ones first.
-
-    The caller may change a dict or list once it is yielded: the walk reads its content later.
-    """
+    """Yield every dict and list in ``config`` with its place, outer ones first."""
+    # The caller may change a dict or list once it is yielded: the walk reads its content later.
     pending = [(Place(), config)]
     while pending:
         place, value = pending.pop()

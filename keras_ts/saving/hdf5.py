@@ -65,12 +65,7 @@ def check_model(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def arrays(source: str | bytes, where: str) -> Iterator[tuple[str, Array]]:
-    """Yield the path and the values of every data set, one at a time.
-
-    Args:
-        source: The path of a file, or its content, that was checked before.
-        where: The file's name in an error.
-    """
+    """Yield the path and the values of every data set, one at a time."""
     import h5py
 
     with (
@@ -94,10 +89,8 @@ def _damaged(where: str) -> Iterator[None]:
 
 
 def _check(file: Any, size: int, where: str) -> None:
-    """Refuse links out of the file, and data sets larger than it could hold.
-
-    The low-level interface of h5py takes a tenth of the time of its high-level objects.
-    """
+    """Refuse links out of the file, and data sets larger than it could hold."""
+    # The low-level interface of h5py takes a tenth of the time of its high-level objects.
     from h5py import h5d, h5l, h5o
 
     seen = 0

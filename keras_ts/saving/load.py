@@ -9,6 +9,7 @@ import copy
 import os
 import random
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,8 @@ from keras_ts._checks import shown
 from keras_ts._files import path_text
 from keras_ts.interface import remember
 from keras_ts.saving import archive, hdf5
-from keras_ts.saving.config import walk
+from keras_ts.saving.config import entries, title, walk
 from keras_ts.saving.diagnose import explain, short
-from keras_ts.saving.metadata import carried_in
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.windowed_series import WindowedSeries
 
@@ -30,6 +30,13 @@ _HDF5 = (".h5", ".hdf5")
 IN_FOLDER = "model.keras"
 # Weights that no file holds, such as states of random numbers; 4 MB.
 _UNSAVED_VALUES = 1 << 20
+# What a model without a ``WindowedInput`` carries rides in ``metadata.json``, which Keras writes
+# and does not read: a fourth member would make Keras unpack the whole archive to disk at every
+# load. Files of keras_ts 0.1 hold only the windows.
+_KEY = "keras_ts"
+_LAYER = "keras_ts>WindowedInput"
+# "levels" is the former name of quantiles.
+_FIELDS = (*(field.name for field in fields(Carried)), "levels")
 
 
 def load_model(
@@ -179,10 +186,8 @@ def _elsewhere(path: str, error: Exception) -> str:
 def refuse_too_many_weights(
     config: dict[str, Any], path: str, custom_objects: dict[str, Any] | None
 ) -> None:
-    """Refuse a model of far more weights than the file can hold, before they take memory.
-
-    A layer of a billion units is a few bytes of the config. A saved value takes a byte or more.
-    """
+    """Refuse a model of far more weights than the file can hold, before they take memory."""
+    # A layer of a billion units is a few bytes of the config. A saved value takes a byte or more.
     objects: dict[str, Any] = {}
     if path.endswith(_HDF5):
         size = Path(path).stat().st_size
@@ -228,3 +233,35 @@ def look_through(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
             if name == archive.WEIGHTS:
                 hdf5.check_content(content, f"{path!r}: {name}")
     return config, metadata
+
+
+def put_carried(path: Path, carried: Carried) -> None:
+    """Put ``carried`` into a ``.keras`` file that nobody else sees yet."""
+    archive.update_json(path, archive.METADATA, {_KEY: carried.get_config()})
+
+
+def carried_in(config: dict[str, Any], metadata: dict[str, Any], path: str) -> Carried | None:
+    """Return what the file at ``path`` carries in a layer, or else in its metadata, or None."""
+    places = [
+        entry["config"]
+        for place, entry in entries(config)
+        if title(entry) == _LAYER and not place.part
+    ]
+    if not places:
+        ours = metadata.get(_KEY)
+        if ours is None or (isinstance(ours, dict) and ours.get("windows") is None):
+            return None
+        places = [ours]
+    try:
+        carried = [_read(settings) for settings in places]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path!r} holds invalid windows: {short(error)}") from None
+    if any(other != carried[0] for other in carried):
+        raise ValueError(f"{path!r} holds layers that carry different windows; keep one of them.")
+    return carried[0]
+
+
+def _read(settings: Any) -> Carried:
+    if not isinstance(settings, dict):
+        return Carried.from_config(settings)
+    return Carried.from_config({name: settings[name] for name in _FIELDS if name in settings})

@@ -16,12 +16,10 @@ from keras_ts.interface import Interface, in_layers, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.plotting.errors import plot_errors
 from keras_ts.saving.card import Scorecard, with_picture
-from keras_ts.saving.load import IN_FOLDER
+from keras_ts.saving.load import IN_FOLDER, put_carried
 from keras_ts.saving.marker import is_marked, is_unchanged
-from keras_ts.saving.metadata import put_carried
-from keras_ts.saving.schema import checked
+from keras_ts.saving.schema import checked, differences, task_of
 from keras_ts.saving.scorecard import scorecard
-from keras_ts.saving.task import differences, task_of
 from keras_ts.saving.weights import Weights
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset
@@ -154,11 +152,7 @@ def _kept(model: keras.Model, windows: Any, report: Any) -> Carried | None:
 
 @contextlib.contextmanager
 def _carrying(model: keras.Model, kept: Carried | None) -> Iterator[Carried | None]:
-    """Let a model carry ``kept``; if the block fails, the model carries what it did before.
-
-    Yields:
-        What has to be written into the file's metadata, since no layer carries it, or None.
-    """
+    """Let a model carry ``kept``, or yield it if no layer can; undo it if the block fails."""
     layers = [
         layer for layer in _keras_private.layers_within(model) if isinstance(layer, WindowedInput)
     ]

@@ -1,24 +1,28 @@
-"""Checks the entries of a scorecard, which may come from an untrusted file."""
+"""Checks the entries of a scorecard, which may come from an untrusted file, and notes its task.
 
-from collections.abc import Callable, Mapping
+The scores of a backtest belong to models of other weights, so only the task, how windows are cut
+and which columns they have, shows if they can belong to the model that is saved with them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from keras_ts import _checks
-from keras_ts.windows.roles import PARTS
+from keras_ts.windows.arithmetic.categories import collapsed
+from keras_ts.windows.roles import PARTS, Columns
+from keras_ts.windows.spec import WindowSpec
 
 _FORMAT = 1
 _SKILL = ("skill", "skill_low", "skill_high")
 # More is no sensible model's.
 _LONGEST_TEXT, _LONGEST_LIST = 1000, 100_000
+_COUNTS = ("horizon", "window", "gap", "sampling_rate")
+# A scorecard stays small on a table of any width.
+_MOST_NAMES, _LONGEST_NAME = 1000, 100
 
 
 def checked(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the entries of a scorecard that this version knows; it may be an untrusted file's.
-
-    Raises:
-        TypeError: An entry is of the wrong type.
-        ValueError: An entry is missing or out of range, or a newer version wrote the scorecard.
-    """
+    """Return the entries of an untrusted scorecard that this version knows."""
     if _checks.integer("format", values.get("format"), 1) > _FORMAT:
         raise ValueError("it comes from a newer keras_ts: install that version.")
     read: dict[str, Any] = _entry(_SCORECARD)("scorecard", values)
@@ -132,3 +136,43 @@ _SCORECARD: dict[str, _Check] = {
     "weights": _TEXTS,
     "intervals": _maybe(_TEXTS),
 }
+
+
+def task_of(windows: WindowSpec, columns: Columns | None) -> dict[str, Any]:
+    """Return the task as plain values, which a scorecard keeps; ``columns`` by role, or None."""
+    # Columns of 0 and 1 that were made of texts are named by the column that holds the texts.
+    id_column = windows.id_column
+    names = None
+    if columns is not None:
+        parts = columns.by_part().items()
+        names = {part: _names(collapsed(own, windows.categories)) for part, own in parts}
+    return {
+        **{name: getattr(windows, name) for name in _COUNTS},
+        "id_column": None if id_column is None else _name(id_column),
+        "columns": names,
+    }
+
+
+def differences(judged: Mapping[str, Any], own: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the known settings in which two tasks differ, those of each as text; else two ""."""
+    pairs = [(name, judged[name], own[name]) for name in (*_COUNTS, "id_column")]
+    if None not in (judged["columns"], own["columns"]):
+        pairs += [
+            (f"columns[{part!r}]", judged["columns"][part], names)
+            for part, names in own["columns"].items()
+        ]
+    pairs = [pair for pair in pairs if pair[1] != pair[2]]
+    ours, theirs = (
+        ", ".join(f"{pair[0]}={_checks.shown(pair[place])}" for pair in pairs) for place in (1, 2)
+    )
+    return ours, theirs
+
+
+def _names(columns: Sequence[Any]) -> list[str]:
+    names = [_name(column) for column in columns[:_MOST_NAMES]]
+    more = len(columns) - len(names)
+    return [*names, f"and {more} more"] if more else names
+
+
+def _name(column: Any) -> str:
+    return printable(str(column))[:_LONGEST_NAME]

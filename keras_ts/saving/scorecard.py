@@ -13,8 +13,7 @@ from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.saving.card import Scorecard
 from keras_ts.saving.config import entries, title
 from keras_ts.saving.diagnose import short
-from keras_ts.saving.load import located_file, look_through
-from keras_ts.saving.metadata import carried_in
+from keras_ts.saving.load import carried_in, located_file, look_through
 from keras_ts.saving.schema import checked
 from keras_ts.saving.weights import Weights, digests_in
 from keras_ts.windows.carried import Carried

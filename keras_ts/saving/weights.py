@@ -24,15 +24,10 @@ _HDF5 = (".h5", ".hdf5")
 
 
 class Weights(NamedTuple):
-    """The digests of a model's weights, without those of random states and counters.
+    """The digests of a model's weights, without those of random states and counters."""
 
-    Attributes:
-        net: Digests of the weights outside of any ``ConformalInterval``.
-        intervals: Digests of the weights of a ``ConformalInterval``; None without one.
-    """
-
-    net: frozenset[str]
-    intervals: frozenset[str] | None
+    net: frozenset[str]  # outside of any ``ConformalInterval``
+    intervals: frozenset[str] | None  # of a ``ConformalInterval``; None without one
 
     @classmethod
     def of(cls, model: keras.Model) -> "Weights":

@@ -6,12 +6,10 @@ from typing import Any
 import keras
 
 
+# An update takes one batch, or ``batches`` of them under gradient accumulation. The optimizer has
+# ``seen`` some batches before; the last of these may belong to an update that is not finished.
 class UpdateLoss:
-    """Reads the mean loss of the batches that make one update of the weights.
-
-    An update takes one batch, or ``batches`` of them under gradient accumulation. The optimizer has
-    ``seen`` some batches before; the last of these may belong to an update that is not finished.
-    """
+    """Reads the mean loss of the batches that make one update of the weights."""
 
     def __init__(self, batches: int, seen: int) -> None:
         self._batches = batches
@@ -45,15 +43,13 @@ class UpdateLoss:
         self._batch_loss.end_epoch(logs)
 
 
+# Keras adds every batch to a mean, a metric named "loss". ``begin`` empties this mean, so that
+# ``end`` can read from it the batches in between; ``end`` then puts the epoch's mean back. A model
+# with a ``train_step`` of its own may have several metrics named "loss", or keep the mean under
+# another name. Such a metric is found after an epoch's first batch: its mean equals the logged
+# loss. If a model keeps no mean, its logs hold the batch's own loss.
 class BatchLoss:
-    """Reads the loss of the batches between ``begin`` and ``end``.
-
-    Keras adds every batch to a mean, a metric named "loss". ``begin`` empties this mean, so that
-    ``end`` can read from it the batches in between; ``end`` then puts the epoch's mean back. A
-    model with a ``train_step`` of its own may have several metrics named "loss", or keep the mean
-    under another name. Such a metric is found after an epoch's first batch: its mean equals the
-    logged loss. If a model keeps no mean, its logs hold the batch's own loss.
-    """
+    """Reads the loss of the batches between ``begin`` and ``end``."""
 
     def __init__(self) -> None:
         self.begin_epoch()

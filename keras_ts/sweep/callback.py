@@ -10,11 +10,14 @@ import keras
 
 from keras_ts import _checks
 from keras_ts._registration import registered
-from keras_ts.sweep import serialization
-from keras_ts.sweep.curve import RecordedCurve, SweepCurve
-from keras_ts.sweep.schedule import GeometricSchedule
-from keras_ts.sweep.session import SweepSession, check_sweepable, steps_of_fit
-from keras_ts.sweep.snapshot import Snapshot
+from keras_ts.sweep.curve import RecordedCurve, SweepCurve, read_sweep, write_sweep
+from keras_ts.sweep.session import (
+    GeometricSchedule,
+    Snapshot,
+    SweepSession,
+    check_sweepable,
+    steps_of_fit,
+)
 
 
 def _of_curve(name: str) -> Any:
@@ -196,12 +199,12 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
 
     def to_json(self, filepath: str | os.PathLike[str]) -> None:
         """Write the curve and the settings to a file that ``from_json`` reads."""
-        serialization.write(filepath, self._content())
+        write_sweep(filepath, self._content())
 
     @classmethod
     def from_json(cls, filepath: str | os.PathLike[str]) -> "ExponentialLRSweep":
         """Return the sweep that ``to_json`` wrote, equal to it bit for bit."""
-        content = serialization.read(filepath)
+        content = read_sweep(filepath)
         try:
             sweep = cls.from_config(content["config"])
             sweep._read(content)
@@ -266,7 +269,7 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
         if self.curve.stopped == "interrupted":
             return self._content()
         if self.curve.stopped is None and self.backup is not None and Path(self.backup).exists():
-            return serialization.read(self.backup)
+            return read_sweep(self.backup)
         return None
 
     def _resume(self, session: SweepSession, epoch: int) -> None:

@@ -1,6 +1,8 @@
 """Keeps the loss of a sweep at each rate; suggests a rate, plots and exports the curve."""
 
 import csv
+import json
+import math
 import os
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -8,34 +10,28 @@ from typing import Any, Literal
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._files import path_text, replacing
+from keras_ts._files import existing, path_text, replacing
 from keras_ts.plotting.training import plot_sweep
 from keras_ts.sweep import smoothing, suggestion
 
 Rule = Literal["valley", "steepest", "minimum"]
 _STOPPED = (None, "finished", "diverged", "non-finite", "interrupted")
+_KEYS = {
+    "": ("config", "curve", "began", "epoch_starts"),
+    "curve": ("lrs", "losses", "stopped"),
+}
 
 
+# ``SweepCurve`` holds the attributes itself; ``ExponentialLRSweep`` reads them from its curve.
 class RecordedCurve:
-    """Suggests a rate from recorded losses, draws them and writes them to files.
-
-    ``SweepCurve`` holds the attributes itself; ``ExponentialLRSweep`` reads them from its curve.
-
-    Attributes:
-        lrs: The rates that ran, in order.
-        losses: The loss at each rate.
-        repeats: The losses of each repeat, of which ``losses`` is the mean; empty without repeats.
-        every: How long each rate is used, one ``"batch"`` or one ``"epoch"``.
-        smoothing: Weight of the past in ``smoothed_losses``.
-        stop_factor: A rise of this many times the fall of the loss is a divergence; None: none is.
-    """
+    """Suggests a rate from recorded losses, draws them and writes them to files."""
 
     lrs: list[float]
     losses: list[float]
-    repeats: list[list[float]]
-    every: str
-    smoothing: float
-    stop_factor: float | None
+    repeats: list[list[float]]  # ``losses`` is their mean; empty without repeats
+    every: str  # "batch" or "epoch"
+    smoothing: float  # weight of the past in ``smoothed_losses``
+    stop_factor: float | None  # a divergence rises this many times the fall; None: none is
 
     @property
     def stopped(self) -> str | None:
@@ -195,13 +191,7 @@ class RecordedCurve:
 
 
 class SweepCurve(RecordedCurve):
-    """Holds the rates of a sweep, their losses, and the reason that the sweep ended.
-
-    Attributes:
-        stopped: As for ``ExponentialLRSweep``, or "running".
-        epoch_starts: Number of losses before each epoch, by the epoch's number.
-        batches_before: Number of batches that the optimizer had seen before the sweep.
-    """
+    """Holds the rates of a sweep, their losses, and the reason that the sweep ended."""
 
     stopped: str | None = None
 
@@ -240,11 +230,7 @@ class SweepCurve(RecordedCurve):
         return mean
 
     def read_dict(self, curve: dict[str, Any], points: int | None = None) -> None:
-        """Take over the first ``points`` points, or all, of a curve that ``to_dict`` returned.
-
-        Raises:
-            ValueError: No sweep can have recorded this curve.
-        """
+        """Take over the first ``points`` points, or all, of a curve that ``to_dict`` returned."""
         _check_rates(curve["lrs"])
         for rate, loss in list(zip(curve["lrs"], curve["losses"], strict=True))[:points]:
             self.record(float(rate), float(loss))
@@ -265,3 +251,47 @@ def _check_rates(rates: Sequence[float]) -> None:
                 f"lrs must not fall. Received: lrs[{place}]={rate} after lrs[{place - 1}]={before}."
             )
         before = rate
+
+
+# NaN and infinities, which are not valid in JSON, are strings there.
+def write_sweep(filepath: str | os.PathLike[str], content: dict[str, Any]) -> None:
+    """Write ``content`` to a file, whole or not at all."""
+    text = json.dumps(_mapped(content, _encoded), allow_nan=False, indent=1)
+    with replacing(filepath) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def read_sweep(filepath: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the content that ``write_sweep`` wrote, its floats equal bit for bit."""
+    file = existing(path_text("filepath", filepath))
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{filepath} is not a sweep that to_json wrote: {error}.") from None
+    for name, keys in _KEYS.items():
+        part = content.get(name) if name and isinstance(content, dict) else content
+        held = part if isinstance(part, dict) else {}
+        missing = [f"{name}.{key}".lstrip(".") for key in keys if key not in held]
+        if missing:
+            raise ValueError(
+                f"{filepath} is not a sweep that to_json wrote: it lacks {', '.join(missing)}."
+            )
+    curve = content["curve"]
+    content["curve"] = {key: _mapped(value, _decoded) for key, value in curve.items()}
+    return content
+
+
+def _mapped(value: Any, change: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _mapped(entry, change) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mapped(entry, change) for entry in value]
+    return change(value)
+
+
+def _encoded(value: Any) -> Any:
+    return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _decoded(value: Any) -> Any:
+    return float(value) if value in ("nan", "inf", "-inf") else value

@@ -11,13 +11,7 @@ from keras_ts import _keras_private
 
 
 class _SweptRates(keras.optimizers.schedules.LearningRateSchedule):
-    """The rates of a sweep as a schedule, for an optimizer that takes no rate beside one.
-
-    Args:
-        rates: The rates, in order.
-        held: Number of batches that each serves.
-        begin: Number of batches that the optimizer has counted when the first rate begins.
-    """
+    """The rates of a sweep, each for ``held`` batches, for an optimizer that takes a schedule."""
 
     def __init__(self, rates: Sequence[float], held: int, begin: int) -> None:
         super().__init__()
@@ -30,13 +24,7 @@ class _SweptRates(keras.optimizers.schedules.LearningRateSchedule):
 
 
 class HeldRate:
-    """Sets the rate of a model's optimizer; a schedule or function that sets it is put aside.
-
-    Args:
-        model: The model.
-        rates: The rates of the sweep, in order.
-        held: Number of batches that each serves, as far as that is known.
-    """
+    """Sets the rate of a model's optimizer; a schedule or function that sets it is put aside."""
 
     def __init__(self, model: keras.Model, rates: Sequence[float], held: int) -> None:
         self._model, self._rates, self._held = model, rates, held

@@ -1,27 +1,71 @@
-"""Runs the sweep of one fit: sets rates, records losses, and puts the model back."""
+"""Runs the sweep of one fit: sets rates, records losses, and puts the model back bit for bit."""
 
 import math
+import random
+import sys
+from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 
+from keras_ts import _checks, _keras_private
 from keras_ts._models import build_optimizer, check_model
+from keras_ts._typing import Array
 from keras_ts.sweep.batch_loss import UpdateLoss, logged_loss
 from keras_ts.sweep.curve import SweepCurve
-from keras_ts.sweep.divergence import divergence
 from keras_ts.sweep.optimizer_access import HeldRate, accumulation, batches_seen
-from keras_ts.sweep.schedule import GeometricSchedule
 from keras_ts.sweep.smoothing import Smoother
-from keras_ts.sweep.snapshot import Snapshot
+from keras_ts.sweep.suggestion import divergence
+
+_SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
 
+# With ``end``, the rate of step ``i`` is ``start * (end / start) ** (i / (steps - 1))``, from
+# ``start`` to exactly ``end``. With ``per_decade``, it is ``start * 10 ** (i / per_decade)``, for
+# any number of steps.
+@dataclass(frozen=True)
+class GeometricSchedule:
+    """Gives rates that grow by a constant factor; takes ``end`` or ``per_decade``."""
+
+    start: float
+    end: float | None = None
+    steps: int | None = None
+    per_decade: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_rate("start_lr", self.start)
+        if (self.end is None) == (self.per_decade is None):
+            received = "neither" if self.end is None else "both"
+            raise ValueError(
+                "Give either end_lr or steps_per_decade; end_lr without steps takes as many steps "
+                f"as the fit has. Received {received}."
+            )
+        if self.end is not None and _check_rate("end_lr", self.end) <= self.start:
+            raise ValueError(
+                f"end_lr must be larger than start_lr. Received: start_lr={self.start}, "
+                f"end_lr={self.end}."
+            )
+        if self.per_decade is not None:
+            _checks.positive("steps_per_decade", self.per_decade)
+        if self.steps is not None:
+            _checks.integer("steps", self.steps, 2)
+
+    def rate(self, step: int) -> float:
+        """Return the rate of a step, counted from 0; a schedule with ``end`` needs ``steps``."""
+        if self.per_decade is not None:
+            return float(self.start * 10.0 ** (step / self.per_decade))
+        assert self.end is not None
+        assert self.steps is not None
+        if step == self.steps - 1:
+            return self.end
+        return float(self.start * (self.end / self.start) ** (step / (self.steps - 1)))
+
+
+# It takes the snapshot as the fit begins, and records only from ``begin`` on, as the first epoch
+# begins: in between, callbacks such as ``TrainingBackup`` may load another state into the model.
 class SweepSession:
-    """Sets the rates of one fit, records its losses, and puts the model back after it.
-
-    It takes the snapshot as the fit begins, and records only from ``begin`` on, as the first epoch
-    begins: in between, callbacks such as ``TrainingBackup`` may load another state into the
-    model.
-    """
+    """Sets the rates of one fit, records its losses, and puts the model back after it."""
 
     def __init__(self, model: keras.Model, curve: SweepCurve) -> None:
         build_optimizer(model)
@@ -40,12 +84,7 @@ class SweepSession:
         return self._schedule is not None
 
     def begin(self, schedule: GeometricSchedule, batches: int | None) -> None:
-        """Take the rates of ``schedule``, from the first that the curve has no loss for.
-
-        Args:
-            schedule: The rates, with their number.
-            batches: Batches in an epoch, or None if that is not known.
-        """
+        """Take the rates, from the first without a loss; ``batches`` make an epoch, if known."""
         self._schedule = schedule
         self._smoother = Smoother(self.curve.smoothing)
         for loss in self.curve.losses:
@@ -149,3 +188,55 @@ def batches_of_rate(model: keras.Model) -> int:
     """Return how many batches a rate serves: those of an update, in whole executions."""
     executions = -(-accumulation(model.optimizer) // model.steps_per_execution)
     return int(executions * model.steps_per_execution)
+
+
+class Snapshot:
+    """Copies the state of a built model, its optimizer and the random generators."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self._values = [_copy(variable) for variable in _variables(model)]
+        self._python = random.getstate()
+        self._numpy = np.random.get_state()  # noqa: NPY002 - Keras and its users draw from it
+        self._torch = sys.modules["torch"].get_rng_state() if "torch" in sys.modules else None
+        # Keras has no generator of its own before the first draw without a seed.
+        self._seeds = _keras_private.global_seed_generator()
+        self._seed = None if self._seeds is None else _copy(self._seeds.state)
+
+    def restore(self, model: keras.Model) -> None:
+        """Put the model, its optimizer and the random generators back."""
+        for variable, value in zip(_variables(model), self._values, strict=True):
+            variable.assign(value)
+        random.setstate(self._python)
+        np.random.set_state(self._numpy)  # noqa: NPY002 - as above
+        if self._torch is not None:
+            sys.modules["torch"].set_rng_state(self._torch)
+        if self._seeds is not None:
+            self._seeds.state.assign(self._seed)
+        _keras_private.set_global_seed_generator(self._seeds)
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    # model.get_weights() leaves out the states of seed generators, such as those of dropout, and
+    # optimizer.set_weights() leaves out the variables of a wrapped optimizer.
+    return [*model.variables, *_recurrent_states(model), *model.optimizer.variables]
+
+
+def _recurrent_states(model: keras.Model) -> list[Any]:
+    return [
+        state
+        for layer in _keras_private.layers_within(model)
+        if isinstance(layer, keras.layers.RNN) and layer.states is not None
+        for state in keras.tree.flatten(layer.states)
+    ]
+
+
+def _copy(variable: Any) -> Array:
+    return np.array(keras.ops.convert_to_numpy(variable))
+
+
+def _check_rate(name: str, value: float) -> float:
+    rate = _checks.positive(name, value)
+    # Optimizers keep their rate in float32, where a smaller one becomes 0 and a larger infinite.
+    if not _SMALLEST <= rate <= _LARGEST:
+        raise ValueError(f"{name} must be a rate that float32 can hold. Received: {name}={rate}.")
+    return rate

@@ -31,19 +31,12 @@ def usable(losses: Sequence[float] | Array) -> int:
 
 
 def without_outliers(losses: Sequence[float] | Array) -> Array:
-    """Return the losses with each outlier replaced by the median of its neighbours.
-
-    A loss is an outlier if it lies more than five standard deviations from the median of the
-    ``WINDOW`` losses around it; their median absolute deviation gives the standard deviation
-    (Hampel's identifier; R. K. Pearson, Outliers in process modeling and identification, 2002).
-    Near an end, the first or the last ``WINDOW`` losses serve. The first loss that is not finite,
-    and all after it, stay as they are.
-
-    Example:
-
-    >>> without_outliers([5.0, 4.9, 1000.0, 4.7, 4.6]).tolist()
-    [5.0, 4.9, 4.9, 4.7, 4.6]
-    """
+    """Return the losses with each outlier replaced by the median of its neighbours."""
+    # A loss is an outlier if it lies more than five standard deviations from the median of the
+    # ``WINDOW`` losses around it; their median absolute deviation gives the standard deviation
+    # (Hampel's identifier; R. K. Pearson, Outliers in process modeling and identification, 2002).
+    # Near an end, the first or the last ``WINDOW`` losses serve. The first loss that is not finite,
+    # and all after it, stay as they are.
     values = np.array(losses, dtype=np.float64)
     end = usable(values)
     finite = values[:end].tolist()
@@ -58,11 +51,10 @@ def without_outliers(losses: Sequence[float] | Array) -> Array:
 
 
 def without_inner_outliers(losses: Sequence[float] | Array) -> Array:
-    """Return ``without_outliers(losses)``, but keep high outliers at the end as recorded.
-
-    Too few losses follow them to tell an outlier from the start of a divergence. To take an outlier
-    for a divergence is the smaller mistake: the suggested rate is then too low, not too high.
-    """
+    """Return ``without_outliers(losses)``, but keep high outliers at the end as recorded."""
+    # Too few losses follow them to tell an outlier from the start of a divergence. To take an
+    # outlier for a divergence is the smaller mistake: the suggested rate is then too low, not too
+    # high.
     recorded, cleaned = np.asarray(losses, dtype=np.float64), without_outliers(losses)
     calm = np.flatnonzero(recorded[: usable(recorded)] <= cleaned[: usable(recorded)])
     after = calm[-1] + 1 if len(calm) else 0
@@ -70,16 +62,8 @@ def without_inner_outliers(losses: Sequence[float] | Array) -> Array:
 
 
 def moving_average(losses: Sequence[float] | Array, smoothing: float) -> Array:
-    """Return the exponential moving average, corrected for its start at 0.
-
-    ``average = smoothing * average + (1 - smoothing) * loss`` is divided by the sum of its weights
-    so far, as in Adam (Kingma and Ba, 2015).
-
-    Example:
-
-    >>> moving_average([1.0, 1.0, 2.0], 0.9).round(3).tolist()
-    [1.0, 1.0, 1.369]
-    """
+    """Return the exponential moving average, corrected for its start at 0."""
+    # It is divided by the sum of its weights so far, as in Adam (Kingma and Ba, 2015).
     state, averages = (0.0, 0.0), []
     for loss in losses:
         state = _averaged(state, float(loss), smoothing)
@@ -87,20 +71,10 @@ def moving_average(losses: Sequence[float] | Array, smoothing: float) -> Array:
     return np.array(averages)
 
 
+# Only later losses tell an outlier from a rise, so each new loss may change the last few smoothed
+# losses. The others are not computed again, so adding a loss takes the same time at any length.
 class Smoother:
-    """Updates ``moving_average(without_outliers(losses))`` as the losses come in one by one.
-
-    Only later losses tell an outlier from a rise, so each new loss may change the last few smoothed
-    losses. The others are not computed again, so adding a loss takes the same time at any length.
-
-    Example:
-
-    >>> smoother = Smoother(0.9)
-    >>> for loss in (1.0, 1.0, 50.0, 1.0):
-    ...     smoother.add(loss)
-    >>> smoother.smoothed
-    [1.0, 1.0, 1.0, 1.0]
-    """
+    """Updates ``moving_average(without_outliers(losses))`` as the losses come in one by one."""
 
     def __init__(self, smoothing: float) -> None:
         self.smoothed: list[float] = []
@@ -128,14 +102,11 @@ class Smoother:
 
 
 def level_curve(losses: Sequence[float] | Array, smoothing: float) -> Array:
-    """Return the losses smoothed from both sides, so that the curve does not lag behind them.
-
-    A loss ``k`` steps away has weight ``s ** k``, with ``s = smoothing / (2 - smoothing)``, so that
-    both sides together average over as many losses as ``moving_average`` does.
-
-    Losses after the lowest point are cut off at the height of the curve's start. Otherwise the
-    huge losses of a divergence would raise the curve before it, and move its lowest point.
-    """
+    """Return the losses smoothed from both sides, so that the curve does not lag behind them."""
+    # A loss ``k`` steps away has weight ``s ** k``, with ``s = smoothing / (2 - smoothing)``, so
+    # that both sides together average over as many losses as ``moving_average`` does. Losses after
+    # the lowest point are cut off at the height of the curve's start. Otherwise the huge losses of
+    # a divergence would raise the curve before it, and move its lowest point.
     raw = np.asarray(losses, dtype=np.float64)
     decay = smoothing / (2 - smoothing)
     weights = _decaying_sum(np.ones(len(raw)), decay)

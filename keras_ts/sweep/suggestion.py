@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from keras_ts._typing import Array
-from keras_ts.sweep.divergence import divergence
 from keras_ts.sweep.smoothing import (
     FEWEST_POINTS,
     level_curve,
@@ -33,12 +32,7 @@ def suggest(
     stop_factor: float | None,
     rule: str,
 ) -> float:
-    """Return the rate that ``rule`` picks from the recorded losses of one or more repeats.
-
-    Raises:
-        ValueError: The curve has too few finite losses, or they fall no more than noise would by
-            chance.
-    """
+    """Return the rate that ``rule`` picks from the recorded losses of one or more repeats."""
     losses = _before_divergence(repeats, smoothing, stop_factor).mean(axis=0)
     end = len(losses)
     if end < FEWEST_POINTS:
@@ -78,13 +72,11 @@ def smooth_curve(
 def _before_divergence(
     repeats: Sequence[Sequence[float]], smoothing: float, stop_factor: float | None
 ) -> Array:
-    """Return the repeats without outliers, ``(repeats, rates)``, up to the first divergence.
-
-    All repeats are cut at the same rate: before the first loss that is not finite, and one loss
-    after the first divergence, of any repeat. This cut gave the best rates in
-    ``tests/sweep/test_quality.py``. A sweep itself records some losses more, since only later ones
-    tell a divergence from an outlier.
-    """
+    """Return the repeats without outliers, ``(repeats, rates)``, up to the first divergence."""
+    # All repeats are cut at the same rate: before the first loss that is not finite, and one loss
+    # after the first divergence, of any repeat. This cut gave the best rates in
+    # ``tests/sweep/test_quality.py``. A sweep itself records some losses more, since only later
+    # ones tell a divergence from an outlier.
     ends = []
     for losses in repeats:
         finite = losses[: usable(losses)]
@@ -106,11 +98,9 @@ def interval(
     stop_factor: float | None,
     rule: str,
 ) -> tuple[float, float]:
-    """Return the middle nine tenths of the rates that resampled repeats suggest.
-
-    ``RESAMPLES`` times, it draws as many repeats as there are, with replacement, and averages them
-    (Efron's bootstrap). The range shows how far the suggestion would move with other seeds.
-    """
+    """Return the middle nine tenths of the rates that resampled repeats suggest."""
+    # Efron's bootstrap: each draw takes as many repeats as there are, with replacement, and
+    # averages them. The range shows how far the suggestion would move with other seeds.
     runs = _before_divergence(repeats, smoothing, stop_factor)
     drawn = np.random.default_rng(0).integers(len(runs), size=(RESAMPLES, len(runs)))
     picked = [
@@ -122,11 +112,9 @@ def interval(
 
 
 def _explosion(losses: Array, curve: Array) -> int:
-    """Return how many losses come before the rise at the end of the curve.
-
-    The count ends with the last loss of at most half height, before the curve rises above that.
-    Half height lies midway between the lowest point of the curve and its top before that point.
-    """
+    """Return how many losses come before the rise at the end of the curve."""
+    # The count ends with the last loss of at most half height, before the curve rises above that.
+    # Half height lies midway between the lowest point of the curve and its top before that point.
     bottom = int(curve.argmin())
     middle = (curve[: bottom + 1].max() + curve[bottom]) / 2
     risen = np.flatnonzero(curve[bottom:] > middle)
@@ -135,19 +123,16 @@ def _explosion(losses: Array, curve: Array) -> int:
 
 
 def falls(repeats: Sequence[Sequence[float]]) -> bool:
-    """Return True if the losses fall more clearly than nearly all random orders of them.
-
-    This is a permutation test (R. A. Fisher, 1935) with ``SHUFFLES`` random orders and two
-    statistics. The trend, ``-sum_i i * loss_i``, detects a fall in few losses with little noise.
-    The step, the largest difference between the mean ranks before and after any point, over its
-    standard error, detects a late dip in much noise. Either is enough, so noise of any distribution
-    passes for a fall in a few of a hundred curves: to refuse a rate for a model that does learn
-    is the worse mistake.
-
-    In each repeat, the highest and the lowest tenth of the losses are first cut to the next ones
-    (winsorizing). Outliers cannot be replaced by the median of their neighbours here, since that
-    would smooth the recorded order alone, and not the random ones.
-    """
+    """Return True if the losses fall more clearly than nearly all random orders of them."""
+    # This is a permutation test (R. A. Fisher, 1935) with ``SHUFFLES`` random orders and two
+    # statistics. The trend, ``-sum_i i * loss_i``, detects a fall in few losses with little noise.
+    # The step, the largest difference between the mean ranks before and after any point, over its
+    # standard error, detects a late dip in much noise. Either is enough, so noise of any
+    # distribution passes for a fall in a few of a hundred curves: to refuse a rate for a model that
+    # does learn is the worse mistake. In each repeat, the highest and the lowest tenth of the
+    # losses are first cut to the next ones (winsorizing). Outliers cannot be replaced by the median
+    # of their neighbours here, since that would smooth the recorded order alone, and not the random
+    # ones.
     losses = np.mean([_winsorized(run) for run in repeats], axis=0)
     values = losses - losses.mean()
     ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable").astype(np.float64)
@@ -177,12 +162,10 @@ def _step(values: Array) -> Array:
 
 
 def _valley(log_rates: Array, curve: Array) -> float:
-    """Return two thirds of the geometric mean of two rates, at most of the fall and at its end.
-
-    The first is where the curve has fallen ``_VALLEY_DEPTH`` of the way to its lowest point, the
-    second is that point. A sweep trains for one batch at that rate; a fit trains on at its rate,
-    and reaches a lower loss at a somewhat lower one.
-    """
+    """Return two thirds of the geometric mean of two rates, at most of the fall and at its end."""
+    # The first is where the curve has fallen ``_VALLEY_DEPTH`` of the way to its lowest point, the
+    # second is that point. A sweep trains for one batch at that rate; a fit trains on at its rate,
+    # and reaches a lower loss at a somewhat lower one.
     bottom = int(curve.argmin())
     top = curve[: bottom + 1].max()
     low = np.minimum.accumulate(curve[: bottom + 1])
@@ -191,10 +174,8 @@ def _valley(log_rates: Array, curve: Array) -> float:
 
 
 def _steepest(log_rates: Array, curve: Array) -> float:
-    """Return the rate where the loss falls fastest over the log of the rate, before it is lowest.
-
-    After its lowest point the loss may rise and fall again, in a divergence.
-    """
+    """Return the rate where the loss falls fastest over the log of the rate, on its way down."""
+    # After its lowest point the loss may rise and fall again, in a divergence.
     slopes = np.gradient(curve, log_rates)[: curve.argmin() + 1]
     return float(log_rates[slopes.argmin()])
 
@@ -209,3 +190,28 @@ RULES: dict[str, Callable[[Array, Array], float]] = {
     "steepest": _steepest,
     "minimum": _minimum,
 }
+
+
+def divergence(
+    losses: Sequence[float] | Array, smoothed: Sequence[float] | Array, factor: float | None
+) -> int | None:
+    """Return where the smoothed loss has risen ``factor`` times as far as it fell, or None."""
+    # There ``smoothed > best + factor * fall``: ``best`` is the lowest smoothed loss so far, and
+    # ``fall`` is ``start - best``. If the median change from one recorded loss to the next is
+    # larger, ``fall`` is that, so that noise before the loss first falls stops no sweep. ``start``
+    # is the highest of the first ten smoothed losses; the first nine average too few to count as
+    # ``best``.
+    if factor is None or len(losses) < FEWEST_POINTS:
+        return None
+    smooth = np.asarray(smoothed)
+    start, later = smooth[:FEWEST_POINTS].max(), smooth[FEWEST_POINTS - 1 :]
+    best = np.minimum.accumulate(later)
+    # A constant loss still moves by the rounding of float32, which must not count as a rise.
+    rounding = 4 * float(np.finfo(np.float32).eps) * np.abs(best)
+    risen = np.flatnonzero(later > best + factor * np.maximum(start - best, rounding))
+    for place in risen.tolist():
+        end = place + FEWEST_POINTS
+        typical = float(np.median(np.abs(np.diff(losses[:end]))))
+        if later[place] > best[place] + factor * typical:
+            return end - 1
+    return None

@@ -125,11 +125,9 @@ def _phases(position: int, first: int, cycles: Any) -> list[float]:
 
 
 def _some_targets(table: Array, wanted: Array, future: Any, inputs: Any, ahead: Any) -> bool:
-    """Return True for a window of which one target has a value, and all that goes with it.
-
-    Each target column with a value among the targets has one among the inputs; and at each position
-    after the origin where any target has a value, so have all columns known ahead.
-    """
+    """Return True for a window of which one target has a value, and all that goes with it."""
+    # Each target column with a value among the targets has one among the inputs; and at each
+    # position after the origin where any target has a value, so have all columns known ahead.
     targets = wanted.reshape(len(wanted), -1)
     some = False
     for column in range(targets.shape[1]):

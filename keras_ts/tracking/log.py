@@ -275,12 +275,10 @@ def _log_parameters(parameters: Mapping[str, str]) -> None:
 
 
 def _signature(interface: Interface, example: pd.DataFrame, ahead: pd.DataFrame) -> ModelSignature:
-    """Return the columns that a logged model takes and gives, and the arguments of ``predict``.
-
-    Only ids and times have types, by which MLflow reads JSON. It would refuse integers where the
-    example has floats, and the other way round, so other columns may hold anything; ``forecast``
-    refuses what is no number.
-    """
+    """Return the columns that a logged model takes and gives, and the arguments of ``predict``."""
+    # Only ids and times have types, by which MLflow reads JSON. It would refuse integers where the
+    # example has floats, and the other way round, so other columns may hold anything; ``forecast``
+    # refuses what is no number.
     typed = (interface.windows.id_column, interface.windows.time_column, KNOWN_AHEAD)
     inputs = [
         ColSpec(_type(example[column]) if column in typed else AnyType(), column)
@@ -312,11 +310,9 @@ def _type(column: pd.Series) -> Any:
 
 
 def _with_requirements(log_arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return arguments of ``log_model`` with what a process needs to load a model.
-
-    These are the versions that are installed here. MLflow itself would find them by running the
-    model, and would miss the backend that is used.
-    """
+    """Return arguments of ``log_model`` with what a process needs to load a model."""
+    # These are the versions that are installed here. MLflow itself would find them by running the
+    # model, and would miss the backend that is used.
     if {"pip_requirements", "conda_env"} & set(log_arguments):
         return log_arguments
     backend = keras.backend.backend()

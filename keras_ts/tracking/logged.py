@@ -17,11 +17,7 @@ KNOWN_AHEAD = "known_ahead"
 
 
 class LoggedForecaster(mlflow.pyfunc.PythonModel):
-    """Forecasts from frames, by the files that MLflow keeps.
-
-    Args:
-        zone: The time zone of the rows that the model was logged with, or None without one.
-    """
+    """Forecasts from frames, by the files that MLflow keeps; ``zone`` is the logged rows'."""
 
     def __init__(self, zone: str | None = None) -> None:
         self._zone = zone
@@ -40,11 +36,9 @@ class LoggedForecaster(mlflow.pyfunc.PythonModel):
 
 
 def _readable(frame: pd.DataFrame, time_column: str | None, zone: str | None) -> pd.DataFrame:
-    """Return a frame as ``forecast`` reads it, from what MLflow makes of one or of JSON.
-
-    MLflow has no type for times with a zone, so they arrive as text; numbers with gaps arrive as
-    objects.
-    """
+    """Return a frame as ``forecast`` reads it, from what MLflow makes of one or of JSON."""
+    # MLflow has no type for times with a zone, so they arrive as text; numbers with gaps arrive as
+    # objects.
     frame = frame.copy()
     for name in frame.columns:
         column = frame[name]

@@ -12,6 +12,7 @@ from keras_ts import (
     WindowedSeries,
     check_export,
 )
+from keras_ts.checks.export import ExportReport, with_holes
 from keras_ts.exporting import runtimes
 from keras_ts.layers import (
     ConformalInterval,
@@ -20,8 +21,8 @@ from keras_ts.layers import (
     RestoreWindow,
     SmoothedForecast,
     SortedQuantiles,
-    Unmask,
 )
+from keras_ts.layers.masks import Unmask
 
 # Warnings of converters and runtimes are theirs.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -302,3 +303,78 @@ def test_bad_input(model, x, error, message):
 def test_bad_format():
     with pytest.raises(ValueError, match=r"'tf_saved_model', 'onnx', 'litert', 'openvino'.*'h5'"):
         check_export(RecurrentPreset(units=(2,)).build(window=5), X, "h5")
+
+
+def test_a_file_that_passes_is_told_in_a_sentence():
+    report = ExportReport("onnx", ([(3, 12), (3, 2)], [(3, 6), (3, 2)]), 2.5e-7, 1.5, 1e-4)
+    assert report.ok
+    assert str(report) == (
+        "onnx: the same outputs up to 2.5e-07 (they reach 1.5), at input shapes (3, 12) and (3, 2),"
+        " (3, 6) and (3, 2)."
+    )
+
+
+def test_a_file_that_differs_is_told_with_every_difference_and_a_cure():
+    named = ("Here it differs.", "There, too.")
+    report = ExportReport("onnx", (), 1.0, 2.0, 1e-4, differences=named, cure="Do.")
+    assert not report.ok
+    assert str(report).splitlines() == [
+        "The exported 'onnx' file gives other outputs than the model:",
+        "Here it differs.", "There, too.", "Do.",
+    ]  # fmt: skip
+
+
+PAST = np.random.default_rng(0).normal(size=(3, 8, 2)).astype("float32")
+PLAN = np.ones((3, 4, 1), "float32")
+
+
+def masks_inputs(*names):
+    """A model that masks the first of its inputs."""
+    shapes = ((8, 2), (4, 1))
+    inputs = [keras.Input(shape, name=name) for shape, name in zip(shapes, names, strict=False)]
+    pooled = [keras.layers.GlobalAveragePooling1D()(MaskMissing()(inputs[0]))]
+    pooled += map(keras.layers.Flatten(), inputs[1:])
+    return keras.Model(inputs, pooled)
+
+
+def test_values_are_missing_in_every_window_at_different_places():
+    runs = [arrays[0] for arrays in with_holes(masks_inputs("past"), [PAST])]
+    missing = [np.isnan(run) for run in runs]
+    for mask, run in zip(missing, runs, strict=True):
+        assert (mask == mask[0]).all()
+        assert mask.any()
+        assert not mask.all(axis=2).all()
+        np.testing.assert_array_equal(run[~mask], PAST[~mask])
+    steps = {tuple(mask[0].all(axis=1)) for mask in missing}
+    assert len(steps) == 5
+    # In front, within, at the end, and in one column alone.
+    assert any(s[0] and s[1] and not s[4] for s in steps)
+    assert any(s[4] and not s[0] and not s[7] for s in steps)
+    assert any(s[7] and not any(s[:7]) for s in steps)
+    assert any(mask.any() and not mask.all(axis=2).any() for mask in missing)
+    assert not np.isnan(PAST).any()
+
+
+def test_past_alone_or_one_input_after_the_other():
+    named = list(with_holes(masks_inputs("past", "future"), [PAST, PLAN]))
+    assert len(named) == 5
+    assert all(future is PLAN for _, future in named)
+    runs = list(with_holes(masks_inputs("sales", "plan"), [PAST, PLAN]))
+    assert [sum(np.isnan(part).any() for part in run) for run in runs] == [1] * len(runs)
+    assert {np.isnan(run[1]).any() for run in runs} == {False, True}
+
+
+@pytest.mark.parametrize(
+    ("missing", "count"), [("mask", 5), ("keep", 5), ("drop", 0), ("raise", 0)]
+)
+def test_a_model_without_the_layer_says_so_in_its_windows(missing, count):
+    past = keras.Input((8, 1), name="past")
+    model = keras.Model(past, WindowedInput(WindowedSeries(8, missing=missing))(past))
+    assert len(list(with_holes(model, [PAST[..., :1]]))) == count
+
+
+def test_short_windows_and_integers():
+    model = keras.Sequential([keras.Input((None, 1)), MaskMissing()])
+    assert [np.isnan(run[0]).sum() for run in with_holes(model, [PAST[:, :2, :1]])] == [3] * 5
+    assert list(with_holes(model, [PAST[:, :1, :1]])) == []
+    assert list(with_holes(model, [np.ones((3, 8, 1), int)])) == []

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_ts.checks.farthest import farthest
+from keras_ts.checks.leakage import farthest
 
 
 @given(st.integers(0, 5000), st.integers(0, 5000), st.integers(0, 5000))

@@ -5,7 +5,7 @@ import pytest
 from keras import layers
 
 from keras_ts import ScaleOutput
-from keras_ts.conversion.mask_flow import reached_layers
+from keras_ts.conversion.portable import reached_layers
 
 
 def names(model):

@@ -11,7 +11,8 @@ from described_inputs import arrays
 from helpers import called
 from keras_ts import Rollout, WindowedInput, WindowedSeries, forecast
 from keras_ts.exporting.description import describe
-from keras_ts.layers import Bounded, ConformalInterval, MaskMissing, SortedQuantiles, Unmask
+from keras_ts.layers import Bounded, ConformalInterval, MaskMissing, SortedQuantiles
+from keras_ts.layers.masks import Unmask
 
 RANDOM = np.random.default_rng(0)
 

@@ -21,6 +21,7 @@ from keras_ts import (
 )
 from keras_ts.exporting import export, runtimes
 from keras_ts.exporting.description import describe
+from keras_ts.exporting.export import put_description
 from keras_ts.interface import remember
 from keras_ts.windows.carried import Carried
 
@@ -325,3 +326,32 @@ def test_check_export_runs_the_file_that_is_served(monkeypatch):
     report = check_export(plain(), SERIES[None, -6:], FORMATS[0])
     assert report.ok
     assert seen == [(FORMATS[0], 2)] * 2
+
+
+DESCRIPTION = {"inputs": {"past": {}, "static": {}}, "output": {"name": "forecast"}}
+
+
+@pytest.mark.parametrize("names", [("in_0", "in_1", "out"), ("past", "static", "forecast")])
+def test_names_in_an_onnx_file(names, tmp_path):
+    onnx, runtime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    first, second, last = names
+    node = helper.make_node("Sub", [first, second], [last])
+    inputs = [helper.make_tensor_value_info(name, kind, ["n", 2]) for name in (first, second)]
+    outputs = [helper.make_tensor_value_info(last, kind, ["n", 2])]
+    model = helper.make_model(
+        helper.make_graph([node], "graph", inputs, outputs),
+        opset_imports=[helper.make_opsetid("", 18)],
+        ir_version=9,
+    )
+    model.metadata_props.add(key="author", value="somebody")
+    path = tmp_path / "model.onnx"
+    onnx.save(model, str(path))
+    put_description("onnx", path, DESCRIPTION)
+    session = runtime.InferenceSession(str(path))
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert json.loads(metadata["keras_ts"]) == DESCRIPTION
+    assert metadata["author"] == "somebody"
+    x = {"past": np.full((3, 2), 5.0, "float32"), "static": np.ones((3, 2), "float32")}
+    [out] = session.run(["forecast"], x)
+    assert out.tolist() == [[4.0, 4.0]] * 3

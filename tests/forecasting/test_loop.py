@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_ts import RecurrentPreset, WindowedSeries, forecast
-from keras_ts.layers import KnownAhead
+from keras_ts.layers.plumbing import KnownAhead
 
 RNG = np.random.default_rng(0)
 TABLE = RNG.normal(size=(40, 3)).astype("float32")

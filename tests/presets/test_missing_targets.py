@@ -8,7 +8,8 @@ from keras import ops
 
 from helpers import called, only_tensorflow, untraced
 from keras_ts import RecurrentPreset, WindowedSeries, forecast, from_preset
-from keras_ts.layers import CalendarEvents, CarryForward, LinearForecast
+from keras_ts.layers import CalendarEvents, LinearForecast
+from keras_ts.layers.plumbing import CarryForward
 
 RNG = np.random.default_rng(0)
 ROWS = 90

@@ -1,5 +1,8 @@
 """A curve draws and exports what was recorded."""
 
+import csv
+import json
+
 import numpy as np
 import pytest
 
@@ -7,7 +10,7 @@ from keras_ts import (
     ExponentialLRSweep,
     find_learning_rate,
 )
-from sweep_helpers import X, Y, dense
+from sweep_helpers import X, Y, dense, fit
 
 
 def test_too_few_points_say_so():
@@ -69,3 +72,109 @@ def test_sweep_marks_suggestion_and_divergence(tmp_path):
     assert f"suggested: {sweep.suggest():.2e}" in labels
     assert "diverged" in labels
     assert axes.get_xscale() == "log"
+
+
+def test_out_and_back_the_same_bits(tmp_path):
+    sweep = ExponentialLRSweep(1e-4, 1e9, steps=60, stop_factor=None)
+    dense().fit(X, Y, batch_size=8, epochs=5, verbose=0, callbacks=[sweep])
+    assert sweep.stopped == "non-finite"
+    path = tmp_path / "sweep.json"
+    sweep.to_json(path)
+    again = ExponentialLRSweep.from_json(path)
+    assert again.get_config() == sweep.get_config()
+    assert again.stopped == sweep.stopped
+    np.testing.assert_array_equal(again.losses, sweep.losses)
+    np.testing.assert_array_equal(again.smoothed_losses, sweep.smoothed_losses)
+    assert again.lrs == sweep.lrs
+    sweep.to_csv(tmp_path / "sweep.csv")
+    table = np.genfromtxt(tmp_path / "sweep.csv", delimiter=",", names=True)
+    np.testing.assert_array_equal(table["loss"], sweep.losses)
+    assert len(list(tmp_path.iterdir())) == 2
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        sweep.to_json(tmp_path / "no" / "sweep.json")
+
+
+def test_out_and_back_the_same_bits_with_repeats(sweep, tmp_path):
+    sweep.to_json(tmp_path / "sweep.json")
+    again = ExponentialLRSweep.from_json(tmp_path / "sweep.json")
+    assert again.to_dict() == sweep.to_dict()
+    assert again.suggest_interval() == sweep.suggest_interval()
+    sweep.to_csv(tmp_path / "sweep.csv")
+    with (tmp_path / "sweep.csv").open(newline="", encoding="utf-8") as file:
+        names, *rows = csv.reader(file)
+    assert names == ["lr", "loss", "smoothed_loss", *(f"loss_{i}" for i in range(5))]
+    columns = [[float(value) for value in column] for column in zip(*rows, strict=True)]
+    assert columns == [sweep.lrs, sweep.losses, sweep.smoothed_losses, *sweep.repeats]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """The text of a good file."""
+    path = tmp_path_factory.mktemp("written") / "sweep.json"
+    sweep = ExponentialLRSweep(1e-4, 1e-1)
+    fit(sweep)
+    sweep.to_json(path)
+    return path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda c: "{", "is not a sweep that to_json wrote: Expecting"),
+        (lambda c: "[1]", "it lacks config, curve, began, epoch_starts"),
+        (lambda c: json.dumps({**c, "curve": {"lrs": []}}), "it lacks curve.losses, curve.stopped"),
+        (lambda c: json.dumps({k: v for k, v in c.items() if k != "config"}), "it lacks config"),
+        (
+            lambda c: json.dumps({**c, "config": {"start": 1}}),
+            "unexpected keyword argument 'start'",
+        ),
+        (lambda c: json.dumps({**c, "config": {"start_lr": -1}}), "start_lr must be > 0"),
+        (
+            lambda c: json.dumps({**c, "curve": {**c["curve"], "losses": [1.0]}}),
+            "zip.. argument 2 is shorter",
+        ),
+        (lambda c: "[" * 100_000, "is not a sweep that to_json wrote"),
+        (
+            lambda c: json.dumps({**c, "curve": {**c["curve"], "losses": [10**400] * 16}}),
+            "int too large",
+        ),
+        (
+            lambda c: json.dumps({**c, "curve": {**c["curve"], "repeats": [[1.0], [2.0]]}}),
+            "as long as lrs",
+        ),
+        *(
+            (lambda c, lrs=lrs: json.dumps({**c, "curve": {**c["curve"], "lrs": lrs}}), says)
+            for lrs, says in (
+                ([-1e-3] * 16, r"lrs\[0\] must be > 0. Received: lrs\[0\]=-0.001"),
+                ([1e-3] * 15 + [0], r"lrs\[15\] must be > 0"),
+                ([1e-3] * 15 + ["nan"], r"lrs\[15\] must be finite. Received: lrs\[15\]=nan"),
+                ([1e-3] * 15 + ["inf"], r"lrs\[15\] must be finite"),
+                ([1e-3] * 15 + ["1e-3"], r"lrs\[15\] must be a finite number"),
+                ([1e-3] * 15 + [True], r"lrs\[15\] must be a finite number"),
+                ([1e-3] * 15 + [1e-4], r"lrs must not fall. Received: lrs\[15\]=0.0001 after"),
+            )
+        ),
+        (
+            lambda c: json.dumps({**c, "curve": {**c["curve"], "stopped": "early"}}),
+            "stopped must be one of .* Received: 'early'",
+        ),
+    ],
+)
+def test_files_of_another_kind_are_refused(written, tmp_path, change, says):
+    path = tmp_path / "sweep.json"
+    path.write_text(change(json.loads(written)))
+    with pytest.raises(ValueError, match=says):
+        ExponentialLRSweep.from_json(path)
+
+
+def test_what_is_no_path_of_a_file_is_refused_by_name(tmp_path):
+    with pytest.raises(
+        TypeError, match=r"filepath must be a str or a Path\. Received: filepath=None"
+    ):
+        ExponentialLRSweep.from_json(None)
+    with pytest.raises(ValueError, match="is not a file"):
+        ExponentialLRSweep.from_json(tmp_path)
+    with pytest.raises(FileNotFoundError, match="there is no such file"):
+        ExponentialLRSweep.from_json(tmp_path / "sweep.json")
+    with pytest.raises(TypeError, match="log_dir must be a str or a Path"):
+        ExponentialLRSweep(end_lr=1.0, steps=9).to_tensorboard(None)

@@ -5,8 +5,10 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from helpers import run_fresh
+from helpers import BACKEND, run_fresh
 from keras_ts import (
     ExponentialLRSweep,
     WindowedSeries,
@@ -14,6 +16,7 @@ from keras_ts import (
     course_series,
     find_learning_rate,
 )
+from keras_ts.sweep.session import GeometricSchedule
 from sweep_helpers import X, Y, assert_same_bits, dense, fit, state
 
 
@@ -189,3 +192,101 @@ def test_what_cannot_go_on_says_so(tmp_path):
     trained.fit(X, Y, verbose=0)
     with pytest.raises(ValueError, match="Put the sweep before TrainingBackup"):
         fit(ExponentialLRSweep(1e-4, 1e-1, backup=path), model=trained, initial_epoch=2)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_sweep_leaves_no_trace(optimizer):
+    swept, untouched = dense(optimizer, noisy=True), dense(optimizer, noisy=True)
+
+    def dataset():
+        windows = WindowedSeries(6, batch_size=8, shuffle=True, seed=2)
+        return windows.build(course_series()[:90])
+
+    keras.utils.set_random_seed(5)
+    before = state(swept)
+    sweep = find_learning_rate(swept, dataset(), steps=30, verbose=0)
+    assert len(sweep.lrs) >= 10
+    for a, b in zip(before, state(swept), strict=False):
+        np.testing.assert_array_equal(a, b)
+    swept.fit(dataset(), epochs=2, shuffle=False, verbose=0)
+    keras.utils.set_random_seed(5)
+    untouched.fit(dataset(), epochs=2, shuffle=False, verbose=0)
+    assert_same_bits(state(swept), state(untouched))
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_the_seeds_of_draws_without_a_seed_come_back(drawn):
+    class Draw(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            keras.random.normal((1,))
+
+    def next_draws(sweep):
+        # Keras 3.12 keeps its generator where a seed is set.
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(5)
+        if drawn:
+            keras.random.normal((1,))
+        if sweep:
+            find_learning_rate(dense(), X, Y, steps=10, verbose=0, callbacks=[Draw()])
+            # dense() itself sets the seed to 1.
+        else:
+            dense()
+        return keras.ops.convert_to_numpy(keras.random.normal((3,)))
+
+    np.testing.assert_array_equal(next_draws(sweep=True), next_draws(sweep=False))
+
+
+@pytest.mark.parametrize("wrap", [lambda layer: layer, keras.layers.Bidirectional])
+def test_the_states_of_recurrent_layers_come_back(wrap):
+    keras.utils.set_random_seed(1)
+    recurrent = wrap(keras.layers.SimpleRNN(4, stateful=True))
+    model = keras.Sequential([keras.Input((6, 1), batch_size=16), recurrent, keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(X[..., None], Y, batch_size=16, verbose=0)
+    within = _keras_private.layers_within(model)
+    layers = [each for each in within if isinstance(each, keras.layers.RNN)]
+    assert len(layers) == (2 if wrap is keras.layers.Bidirectional else 1)
+
+    def states():
+        return [np.array(keras.ops.convert_to_numpy(each.states[0])) for each in layers]
+
+    before = states()
+    # On JAX, Keras itself leaves them at zero.
+    assert BACKEND == "jax" or all(np.abs(each).max() > 0 for each in before)
+    find_learning_rate(model, X[..., None], Y, steps=10, batch_size=16, verbose=0)
+    assert_same_bits(before, states())
+
+
+@given(st.floats(1e-9, 1e-2), st.floats(1.5, 1e8), st.integers(2, 500))
+def test_schedule_reaches_both_ends_by_equal_factors(start, factor, steps):
+    end = start * factor
+    rates = np.array([GeometricSchedule(start, end, steps).rate(i) for i in range(steps)])
+    assert rates[0] == start
+    assert rates[-1] == end
+    np.testing.assert_allclose(
+        rates[1:] / rates[:-1], (end / start) ** (1 / (steps - 1)), rtol=1e-6
+    )
+
+
+def test_schedule_of_the_course():
+    ladder = GeometricSchedule(1e-8, per_decade=20)
+    np.testing.assert_allclose(
+        [ladder.rate(i) for i in range(100)],
+        [1e-8 * 10 ** (i / 20) for i in range(100)],
+        rtol=1e-12,
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({}, "Received neither"),
+        ({"end": 1.0, "per_decade": 20}, "Received both"),
+        ({"end": 1e-9, "steps": 10}, "end_lr must be larger than start_lr"),
+        ({"end": 1.0, "steps": 1}, "steps must be >= 2"),
+        ({"per_decade": 0}, "steps_per_decade must be > 0"),
+    ],
+)
+def test_schedule_misuse(settings, says):
+    with pytest.raises(ValueError, match=says):
+        GeometricSchedule(1e-8, **settings)

@@ -15,7 +15,7 @@ from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts._version import __version__
 from keras_ts.evaluation.arithmetic.verdict import Origins
 from keras_ts.evaluation.judged.reading import JudgedWindows
-from keras_ts.saving.task import task_of
+from keras_ts.saving.schema import task_of
 from keras_ts.saving.weights import Weights
 
 # The most numbers in the sums over origins: of a long series some origins are left out, evenly.

@@ -11,8 +11,8 @@ from typing import Any
 import keras
 
 from keras_ts._keras_private import mask_of
-from keras_ts.layers.last_steps import LastSteps
-from keras_ts.layers.unmask import Unmask
+from keras_ts.layers.masks import Unmask
+from keras_ts.layers.plumbing import LastSteps
 from keras_ts.presets.requirements import Requirements
 from keras_ts.presets.settings import CELLS
 

@@ -28,11 +28,8 @@ from typing import Any
 import keras
 
 from keras_ts._dtypes import whole_precision
-from keras_ts.layers.carry_forward import CarryForward
-from keras_ts.layers.known_ahead import KnownAhead
-from keras_ts.layers.last_steps import LastSteps
-from keras_ts.layers.mask_like import MaskLike
-from keras_ts.layers.select_columns import SelectColumns
+from keras_ts.layers.masks import MaskLike
+from keras_ts.layers.plumbing import CarryForward, KnownAhead, LastSteps, SelectColumns
 from keras_ts.presets.blocks.normalization import standardization
 from keras_ts.presets.requirements import Requirements
 
@@ -61,13 +58,7 @@ class Covariates:
         self._seasons = list(needs.seasons) if linear else []
 
     def __call__(self, inputs: dict[str, Any], window: Any, normal: Any) -> tuple[Any, Any]:
-        """Return all columns that the net reads, and those of the forecast's steps.
-
-        Args:
-            inputs: The inputs of the model.
-            window: The columns of ``inputs["past"]``, in their units.
-            normal: Those that are not known ahead, normalized.
-        """
+        """Return all columns that the net reads, and those of the forecast's steps or None."""
         needs, parts, ahead = self._needs, [normal], None
         if needs.ahead and needs.ahead_constants is not None:
             standardize = standardization(needs.ahead_constants)
@@ -94,15 +85,7 @@ class Covariates:
     def effect(
         self, inputs: dict[str, Any], ahead: Any, state: Any
     ) -> tuple[Any, keras.layers.Dense | None]:
-        """Return the effect of columns known ahead on their own step, and its part to fit first.
-
-        That is the linear map of the calendar. Both are None if there is none.
-
-        Args:
-            inputs: The inputs of the model.
-            ahead: The columns of the forecast's steps, or None if nothing is known ahead.
-            state: What the net gives for the window.
-        """
+        """Return the effect of columns known ahead, and its linear map of the calendar; or None."""
         if ahead is None:
             return None, None
         repeat: keras.layers.Layer = keras.layers.RepeatVector(ahead.shape[-2])

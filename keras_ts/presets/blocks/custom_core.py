@@ -16,9 +16,8 @@ from typing import Any
 import keras
 
 from keras_ts import _checks, _keras_private
-from keras_ts.layers.last_steps import LastSteps
-from keras_ts.layers.mask_as_column import MaskAsColumn
-from keras_ts.layers.unmask import Unmask
+from keras_ts.layers.masks import MaskAsColumn, Unmask
+from keras_ts.layers.plumbing import LastSteps
 from keras_ts.presets.blocks.core import called, without_mask
 from keras_ts.presets.blocks.look_ahead import check_causal
 from keras_ts.presets.requirements import Requirements
@@ -38,11 +37,7 @@ class CustomCore:
         self._settings, self._needs, self._core = needs.settings, needs, core
 
     def __call__(self, columns: Any) -> Any:
-        """Return the state ``(batch, features)``, or ``(batch, window, features)`` for a sequence.
-
-        Args:
-            columns: All columns that the net reads.
-        """
+        """Return the state ``(batch, features)``, of a sequence ``(batch, window, features)``."""
         settings, window = self._settings, self._needs.window
         if settings.memory is not None and (window is None or settings.memory < window):
             columns = LastSteps(settings.memory)(columns)
@@ -98,11 +93,9 @@ def made(core: Any) -> Any:
 
 
 def takes_mask(layer: keras.layers.Layer) -> bool:
-    """Return True if a layer's ``call`` takes a mask, as that of recurrent layers does.
-
-    A model's does, too, whatever its layers make of it: Keras drops a mask behind the first of them
-    that passes none on.
-    """
+    """Return True if a layer's ``call`` takes a mask, as that of recurrent layers does."""
+    # A model's does, too, whatever its layers make of it: Keras drops a mask behind the first of
+    # them that passes none on.
     takes = "mask" in inspect.signature(layer.call).parameters
     return takes and not isinstance(layer, keras.Model)
 

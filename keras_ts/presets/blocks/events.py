@@ -13,25 +13,17 @@ import keras
 
 from keras_ts._dtypes import whole_precision
 from keras_ts.layers.calendar_events import CalendarEvents
-from keras_ts.layers.root_mean_square import RootMeanSquare
+from keras_ts.layers.plumbing import RootMeanSquare, SelectColumns
 from keras_ts.layers.scale_output import ScaleOutput
-from keras_ts.layers.select_columns import SelectColumns
 from keras_ts.presets.requirements import Requirements
 
 
 class WiredEvents(NamedTuple):
-    """The layer of the events, and tensors.
-
-    Attributes:
-        layer: The layer.
-        effects: Effects in the units of the targets, ``(batch, steps, outputs)``.
-        units: The units of the layer's outputs in each window, ``(batch, 1, targets)``; empty if
-            they are constants.
-    """
+    """The layer of the events, and tensors."""
 
     layer: CalendarEvents
-    effects: Any
-    units: list[Any]
+    effects: Any  # ``(batch, steps, outputs)``, in the units of the targets
+    units: list[Any]  # ``(batch, 1, targets)`` of the layer's outputs; empty if constants
 
 
 class Events:
@@ -41,12 +33,7 @@ class Events:
         self._needs = needs
 
     def __call__(self, inputs: dict[str, Any], window: Any) -> WiredEvents:
-        """Return the effects.
-
-        Args:
-            inputs: The inputs of the model.
-            window: The columns of ``past``, in their units.
-        """
+        """Return the effects; ``window`` is ``past`` in its units."""
         needs, known, future = self._needs, len(self._needs.ahead), inputs["future"]
         if needs.calendar < known:
             future = SelectColumns([*range(known - needs.calendar, known)])(future)

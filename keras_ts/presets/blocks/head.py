@@ -38,15 +38,7 @@ class Head:
         restore: Callable[[Any], Any] | None,
         events: Any = None,
     ) -> Any:
-        """Return the outputs.
-
-        Args:
-            state: What the net gives for the window.
-            smoothed: Forecasts by smoothing, or None.
-            effect: The effect of columns known ahead, or None.
-            restore: Brings outputs to the units of the series; None if they are in these already.
-            events: The effects of recurring events, in the units of the series, or None.
-        """
+        """Return the outputs; ``restore`` brings them to the units of the series."""
         steps, quantiles, targets = self._values
         flat = by_target = (*self._lead, steps * quantiles * targets)
         if targets > 1:

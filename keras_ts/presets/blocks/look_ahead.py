@@ -22,15 +22,9 @@ _SMALL = 0.01
 
 
 def check_causal(core: keras.layers.Layer, columns: Any) -> None:
-    """Refuse a core whose output at a step depends on later steps.
-
-    For every step of a random window, that step and all later ones are changed. The outputs before
-    it must stay.
-
-    Args:
-        core: The layer or model, which is built.
-        columns: The tensor that it reads, ``(batch, steps, columns)``.
-    """
+    """Refuse a built core whose output at a step depends on a later one's columns."""
+    # For every step of a random window, that step and all later ones are changed. The outputs
+    # before it must stay.
     steps, features = columns.shape[1] or _STEPS, columns.shape[2]
     small = _small_weights(core)
     generator = np.random.default_rng(0)

@@ -13,13 +13,12 @@ counts as the level of the column there (``window_norm``), or as its mean over t
 from collections.abc import Callable
 from typing import Any
 
-from keras_ts.layers.carry_forward import CarryForward
-from keras_ts.layers.mask_like import MaskLike
 from keras_ts.layers.mask_missing import MaskMissing
+from keras_ts.layers.masks import MaskLike
 from keras_ts.layers.normalize_window import NormalizeWindow
+from keras_ts.layers.plumbing import CarryForward, SelectColumns
 from keras_ts.layers.restore_window import RestoreWindow
 from keras_ts.layers.scale_output import ScaleOutput
-from keras_ts.layers.select_columns import SelectColumns
 from keras_ts.presets.requirements import Constants, Requirements
 
 # Brings outputs, whose last axis is the targets of a step, to the units of the series.
@@ -33,13 +32,8 @@ class Normalization:
         self._settings, self._needs = needs.settings, needs
 
     def __call__(self, window: Any) -> tuple[Any, Any, Restore | None]:
-        """Return the columns that are not known ahead, normalized, their scale, and the way back.
-
-        Scale and way back are None if the outputs are in the units of the series already.
-
-        Args:
-            window: All columns, ``(batch, window, features)``.
-        """
+        """Return the columns not known ahead, normalized, their scale, and the way back."""
+        # Scale and way back are None if the outputs are in the units of the series already.
         needs = self._needs
         own = SelectColumns(needs.own)(window) if needs.ahead and needs.own else window
         if self._settings.window_norm is not None:
@@ -71,13 +65,7 @@ class Normalization:
         return values, scale, lambda outputs: layer([outputs, location, scale, *growth])
 
     def _masked(self, own: Any, values: Any, start: float | None = 0.0) -> Any:
-        """Return the columns with a mask of the steps at which no target has a value.
-
-        Args:
-            own: The columns in their units.
-            values: The same, or the same standardized.
-            start: Value of the steps before the first value of a column; None to leave them NaN.
-        """
+        """Return the columns with a mask of the steps at which no target has a value."""
         needs = self._needs
         if not needs.masked:
             return values
@@ -100,10 +88,7 @@ def standardization(constants: Constants) -> Callable[[Any], Any]:
 
 
 def restored_feature(needs: Requirements) -> int | list[int] | None:
-    """Return the column, or for each target the column, whose statistics restore the outputs.
-
-    None leaves it to ``RestoreWindow``: each output goes by its own column if there are as many.
-    """
+    """Return the columns whose statistics restore the outputs; None for each output's own."""
     if needs.targets is None:
         return 0 if needs.targets_per_step == 1 and needs.settings.quantiles is not None else None
     if len(needs.targets) == 1:
@@ -113,11 +98,9 @@ def restored_feature(needs: Requirements) -> int | list[int] | None:
 
 
 def _epsilon(needs: Requirements) -> float:
-    """Return what is added to the variance of a window: less if a series has small units.
-
-    Beside the steps of an exchange rate, or of a column in tons that moves by grams, 1e-6 is no
-    small number. It would leave nothing of a window for the net to see, and what the net adds would
-    be large beside the series.
-    """
+    """Return what is added to the variance of a window: less if a series has small units."""
+    # Beside the steps of an exchange rate, or of a column in tons that moves by grams, 1e-6 is no
+    # small number. It would leave nothing of a window for the net to see, and what the net adds
+    # would be large beside the series.
     smallest = 1.0 if needs.own_step is None else min(1.0, needs.own_step)
     return max(1e-6 * smallest**2, 1e-37)  # Nearly the smallest that float32 holds.

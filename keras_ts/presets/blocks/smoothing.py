@@ -11,7 +11,7 @@ import keras
 
 from keras_ts._dtypes import whole_precision
 from keras_ts.layers.linear_forecast import LinearForecast
-from keras_ts.layers.select_columns import SelectColumns
+from keras_ts.layers.plumbing import SelectColumns
 from keras_ts.layers.smoothed_forecast import SmoothedForecast
 from keras_ts.presets.blocks.normalization import restored_feature
 from keras_ts.presets.requirements import Requirements
@@ -31,15 +31,7 @@ class Smoothing:
     def __call__(
         self, windows: Any, scale: Any, state: Any
     ) -> tuple[Any, Any, LinearForecast | None, tuple[Any, Any]]:
-        """Return the forecasts, what the net then knows, and the linear map if there is one.
-
-        Last come the windows of the targets and their scales, in whose units all of these are.
-
-        Args:
-            windows: The normalized columns.
-            scale: Their scale in each window.
-            state: What the net gives for the window.
-        """
+        """Return the forecasts, what the net then knows, the linear map, and windows and scales."""
         needs = self._needs
         if self._columns is not None:
             windows = SelectColumns(self._columns)(windows)

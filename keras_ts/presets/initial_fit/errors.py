@@ -4,7 +4,7 @@ Both fits begin from these errors. They read at most 65,536 windows: more tell n
 dozen weights, and would keep a user of a million series waiting.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import keras
@@ -13,32 +13,27 @@ import numpy as np
 from keras_ts._dtypes import with_exact_integers
 from keras_ts._models import predict
 from keras_ts._typing import Array, IntArray
+from keras_ts.windows.arithmetic.moments import moments
+from keras_ts.windows.arithmetic.ridge import RidgeSums
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 from keras_ts.windows.roles import Inputs
 
 _CHUNK, _MOST_CHUNKS = 1024, 64
+# To the regression, an error is at most this many times the usual one. A series that begins to sell
+# has errors of many times the size of its window.
+_MOST = 100.0
 
 
 class Chunk(NamedTuple):
-    """Some windows, and the errors of their forecasts.
+    """Some windows, and the errors of their forecasts."""
 
-    Attributes:
-        starts: Their first rows, among those of the panel.
-        windows: The windows of the targets.
-        scale: Their scales.
-        ahead: Columns known ahead at the last step to forecast, ``(windows, columns)``.
-        errors: Targets less forecasts, ``(windows, steps, targets)``, float64.
-        weights: Their squared weights, float64.
-        units: The units of their events, ``(windows, 1, targets)``, in a panel with events.
-    """
-
-    starts: IntArray
+    starts: IntArray  # rows of the panel
     windows: Array
     scale: Array
-    ahead: Array
-    errors: Array
-    weights: Array
-    units: Array | None = None
+    ahead: Array  # at the last step to forecast, ``(windows, columns)``
+    errors: Array  # targets less forecasts, ``(windows, steps, targets)``, float64
+    weights: Array  # squared, float64
+    units: Array | None = None  # of the events, ``(windows, 1, targets)``, in a panel with events
 
 
 def chunks(probe: keras.Model, dataset: WindowDataset) -> Iterator[Chunk]:
@@ -62,3 +57,73 @@ def chunks(probe: keras.Model, dataset: WindowDataset) -> Iterator[Chunk]:
         starts = source.sampler.ranges.starts(np.arange(begin, end))
         squares = np.square(weights[0].ravel(), dtype="float64") if weights else np.ones(len(y))
         yield Chunk(starts, windows, scale, ahead, errors, squares, *units)
+
+
+# A row is forecast by as many windows as there are steps. A step that has no forecast of a row,
+# since the window was left out or would begin too early, gets the error of the next earlier
+# forecast, or else of the next later one.
+def errors_by_row(
+    probe: keras.Model, dataset: WindowDataset, units: Sequence[float] | None
+) -> tuple[IntArray, Array]:
+    """Return the rows that have forecasts, and their errors, ``(rows, steps, targets)``."""
+    # Windows that weigh nothing or have a unit of 0 are left out, and rows at which a target is
+    # missing. ``units`` None: the units of each window.
+    starts, parts = [], []
+    for chunk in chunks(probe, dataset):
+        kept = chunk.weights > 0
+        if chunk.units is not None:
+            kept &= (chunk.units > 0).all(axis=(1, 2))
+        scale = np.asarray(units) if chunk.units is None else chunk.units[kept]
+        starts.append(chunk.starts[kept])
+        parts.append((chunk.errors[kept] / scale).astype("float32"))
+    first, errors = np.concatenate(starts), np.concatenate(parts)
+    errors[~np.isfinite(errors).all(axis=2)] = np.nan
+    _take_off_columns(errors, first, dataset)
+    return _by_row(first + dataset.windows.geometry.first_target, errors)
+
+
+# Other columns known ahead may explain errors, such as those of a promotion on the same date each
+# year. So what a ridge regression on these columns explains is taken off, for each step: on their
+# values at the row, and at the last row of the window, which has seen some of their effect.
+def _take_off_columns(errors: Array, starts: IntArray, dataset: WindowDataset) -> None:
+    """Subtract in place what columns known ahead, but no calendar, explain of the errors."""
+    panel, geometry = in_time_order(dataset).panel, dataset.windows.geometry
+    others = panel.columns.planned
+    present = np.isfinite(errors)
+    if not others or not present.any():
+        return
+    most = _MOST * np.median(np.abs(errors[present]))
+    centers = np.nanmedian(errors, axis=(0, 1))
+    limited = np.clip(errors - centers, -most, most)
+    seen = panel.values[starts + geometry.reach - 1][:, others]
+    mean, std = moments(seen, [(0, len(seen))])
+    std = np.where(std > 0, std, np.inf)
+
+    def columns(rows: IntArray) -> Array:
+        return np.nan_to_num((panel.values[rows][:, others] - mean) / std)
+
+    at_last, ones = columns(starts + geometry.reach - 1), np.ones(len(starts))
+    for step in range(geometry.horizon):
+        inputs = np.concatenate([columns(starts + geometry.first_target + step), at_last], axis=1)
+        sums = RidgeSums(inputs.shape[1], errors.shape[2])
+        sums.add(inputs, limited[:, step], ones)
+        errors[:, step] -= inputs @ sums.coefficients()
+
+
+def _by_row(first: IntArray, errors: Array) -> tuple[IntArray, Array]:
+    """Return rows and their errors by step, from windows whose first steps are at ``first``."""
+    horizon = errors.shape[1]
+    # From each window, the rows before the next one's.
+    counts = np.minimum(np.diff(first, append=first[-1:] + horizon), horizon)
+    ahead = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    rows = np.repeat(first, counts) + ahead
+    table = np.full((len(rows), *errors.shape[1:]), np.nan, errors.dtype)
+    for step in range(horizon):
+        table[np.searchsorted(rows, first + step), step] = errors[:, step]
+    for steps in (range(horizon - 2, -1, -1), range(1, horizon)):
+        neighbor = 1 if steps.step < 0 else -1
+        for step in steps:
+            gaps = np.isnan(table[:, step, 0])
+            table[gaps, step] = table[gaps, step + neighbor]
+    kept = ~np.isnan(table[:, 0, 0])
+    return rows[kept], table[kept]

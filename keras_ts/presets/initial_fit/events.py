@@ -23,7 +23,7 @@ import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.layers.calendar_events import CalendarEvents
-from keras_ts.presets.initial_fit.errors_by_row import errors_by_row
+from keras_ts.presets.initial_fit.errors import errors_by_row
 from keras_ts.windows.arithmetic.cycles import Cycle, dates_of
 from keras_ts.windows.arithmetic.events import medians, returning, returning_by_step
 from keras_ts.windows.dataset import WindowDataset, in_time_order
@@ -38,14 +38,7 @@ def fit_events(
     dataset: WindowDataset,
     units: Sequence[float] | None,
 ) -> None:
-    """Set the events of a model that is not trained yet, whose linear map is fitted.
-
-    Args:
-        layer: The layer of the events.
-        probe: The probe of the model.
-        dataset: The training part.
-        units: For each target, the unit of the layer's outputs; None for those of each window.
-    """
+    """Set the events of a model that is not trained yet, whose linear map is fitted."""
     panel = in_time_order(dataset).panel
     rows, errors = errors_by_row(probe, dataset, units)
     clock = None if panel.clock is None else panel.clock.shown[rows]
@@ -89,13 +82,8 @@ def fit_events(
 def _of_series(
     rows: IntArray, clock: Array | None, errors: Array
 ) -> tuple[IntArray, IntArray, Array, Array]:
-    """Join the errors of several series by the dates of their rows.
-
-    Dates that only one series has are left out: they tell nothing of the others.
-
-    Returns:
-        A row of each date, the date of each error, the median errors at each date, and the errors.
-    """
+    """Return rows by date, each error's date, the median errors of each date, and the errors."""
+    # Dates that only one series has are left out: they tell nothing of the others.
     assert clock is not None
     _, first, date, counts = np.unique(
         clock, return_index=True, return_inverse=True, return_counts=True
@@ -108,13 +96,7 @@ def _of_series(
 
 
 def _effects(numbers: IntArray, errors: Array, by_step: bool) -> Array:
-    """Return the effects of events, ``(phases, steps, targets)``, 0 at phases that are none.
-
-    Args:
-        numbers: Phase of each date.
-        errors: Errors at the dates, ``(dates, steps, targets)``, in time order.
-        by_step: True for an effect for each step, False for the same at all steps.
-    """
+    """Return the effects of events, ``(phases, steps, targets)``, 0 at phases that are none."""
     by_target = np.moveaxis(errors, 2, 0).astype("float64")
     if by_step:
         effects = [returning_by_step(numbers, of_target) for of_target in by_target]
@@ -131,16 +113,9 @@ def _lasting(numbers: IntArray, latest: Array, earliest: Array) -> Array:
 
 
 def _shared(effects: Array, numbers: IntArray, errors: Array) -> BoolArray:
-    """Return True for events that most series show, ``(phases, 1, targets)``.
-
-    A series shows an event if its forecast errs by half of the effect, at the step at which that is
-    largest.
-
-    Args:
-        effects: Effects of events, ``(phases, steps, targets)``.
-        numbers: Phase of each error.
-        errors: Errors of the series, ``(rows, steps, targets)``.
-    """
+    """Return True for events that most series show, ``(phases, 1, targets)``."""
+    # A series shows an event if its forecast errs by half of the effect, at the step at which that
+    # is largest.
     step = np.abs(effects).argmax(axis=1)[:, None]
     largest = np.take_along_axis(effects, step, axis=1)[numbers]
     there = np.take_along_axis(errors, step[numbers], axis=1) * np.sign(largest)
@@ -150,10 +125,8 @@ def _shared(effects: Array, numbers: IntArray, errors: Array) -> BoolArray:
 
 
 def _numbered(cycle: Cycle, points: Array, clock: Array | None) -> tuple[Array, IntArray]:
-    """Return the phases that occur in a cycle, and for each row the number of its own.
-
-    A phase is the share of the cycle that has passed, or the date if the cycle's length varies.
-    """
+    """Return the phases that occur in a cycle, and for each row the number of its own."""
+    # A phase is the share of the cycle that has passed, or the date if the cycle's length varies.
     if (dates := dates_of(cycle)) is not None:
         assert clock is not None
         phases = dates.of(clock)

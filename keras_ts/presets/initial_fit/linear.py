@@ -24,21 +24,11 @@ def fit_linear(
     seasons: Sequence[int],
     units: Sequence[float] | None,
 ) -> None:
-    """Set the weights of a linear map: from windows to what the model leaves of their targets.
-
-    The error of a window, in units of the series, is multiplied by the window's weight and then
-    squared: weights that make absolute errors comparable, such as those of ``weighting``, do the
-    same to squares. A target that is missing is left out: each step is fitted to the windows that
-    have it.
-
-    Args:
-        linear: The linear map of the window.
-        season: The linear map of long seasons, which is fitted with it; or None.
-        probe: The probe of the model that they are part of, which is not trained yet.
-        dataset: The training part.
-        seasons: Places of the columns that ``season`` reads, among those known ahead.
-        units: With ``season``, for each target the unit of its outputs.
-    """
+    """Set the weights of a linear map: from windows to what the model leaves of their targets."""
+    # The error of a window, in units of the series, is multiplied by the window's weight and then
+    # squared: weights that make absolute errors comparable, such as those of ``weighting``, do the
+    # same to squares. A target that is missing is left out: each step is fitted to the windows that
+    # have it.
     layers = [linear] if season is None else [linear, season]
     for layer in layers:
         layer.trainable = False  # First, since JAX compiles anew for other trained weights.

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from helpers import called
-from keras_ts import LastSteps, RecurrentPreset, WindowedSeries
+from keras_ts import RecurrentPreset, WindowedSeries
+from keras_ts.layers.plumbing import LastSteps
 
 
 def cells(**settings):

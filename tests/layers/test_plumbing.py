@@ -1,0 +1,222 @@
+"""What presets take from windows: columns, last steps, steps ahead, values carried on, sizes."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from keras.ops import convert_to_numpy as numpy
+
+from keras_ts.layers import MaskMissing
+from keras_ts.layers.plumbing import (
+    CarryForward,
+    KnownAhead,
+    LastSteps,
+    RootMeanSquare,
+    SelectColumns,
+)
+
+
+@given(
+    shape=st.lists(st.integers(1, 4), min_size=1, max_size=3),
+    columns=st.lists(st.integers(0, 4), min_size=1, max_size=6),
+    dtype=st.sampled_from(["float32", "int32"]),
+)
+def test_columns_stand_in_the_order_given_in_every_shape_and_dtype(shape, columns, dtype):
+    x = np.arange(np.prod(shape) * 5).reshape(*shape, 5).astype(dtype)
+    selected = SelectColumns(columns)(x)
+    assert keras.backend.standardize_dtype(selected.dtype) == dtype
+    np.testing.assert_array_equal(numpy(selected), x[..., columns])
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        SelectColumns([0], dtype="mixed_float16"),
+        LastSteps(1, dtype="mixed_float16"),
+        CarryForward(dtype="mixed_float16"),
+    ],
+    ids=["columns", "steps", "forward"],
+)
+def test_half_precision_keeps_the_level(layer):
+    assert numpy(layer(np.array([[[100_000.25]]], "float32"))).tolist() == [[[100_000.25]]]
+    assert layer(keras.Input((1, 1))).dtype == "float32"
+
+
+def test_the_symbolic_columns_are_the_eager_ones():
+    inputs = keras.Input((None, 3), dtype="int32")
+    outputs = SelectColumns([2])(inputs)
+    assert outputs.shape == (None, None, 1)
+    assert outputs.dtype == "int32"
+
+
+def test_a_mask_goes_on_with_selected_columns():
+    inputs = keras.Input((None, 3))
+    layer = SelectColumns([1])
+    masked = keras.layers.Masking(-1.0)(inputs)
+    model = keras.Model(inputs, keras.layers.SimpleRNN(2)(layer(masked)))
+    x = np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32")
+    padded = np.concatenate([x, np.full((2, 2, 3), -1.0, "float32")], axis=1)
+    np.testing.assert_allclose(numpy(model(padded)), numpy(model(x)), rtol=1e-6)
+
+
+def test_the_config_makes_the_same_layer():
+    layer = SelectColumns(np.array([2, 0]).tolist(), name="own")
+    again = SelectColumns.from_config(layer.get_config())
+    assert again.columns == [2, 0]
+    assert again.name == "own"
+
+
+@pytest.mark.parametrize(
+    ("columns", "error", "message"),
+    [
+        ([], ValueError, "columns is empty"),
+        ([-1], ValueError, r"columns\[0\] must be >= 0"),
+        ([1.5], TypeError, r"columns\[0\] must be an integer"),
+        ("01", TypeError, "columns must be a list of indices. Received: columns='01'"),
+        (3, TypeError, "columns must be a list of indices. Received: columns=3"),
+    ],
+)
+def test_columns_that_are_no_list_of_indices(columns, error, message):
+    with pytest.raises(error, match=message):
+        SelectColumns(columns)
+
+
+def test_a_column_that_is_not_there():
+    with pytest.raises(ValueError, match=r"columns must lie in 0\.\.2.*columns=\[3\].*\(2, 4, 3\)"):
+        SelectColumns([3])(np.zeros((2, 4, 3)))
+
+
+@pytest.mark.parametrize("length", [2, 3, 7])
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
+def test_the_last_steps_stay_and_shorter_windows_are_whole(length, dtype):
+    x = np.arange(2 * length * 2).reshape(2, length, 2).astype(dtype)
+    out = LastSteps(3)(x)
+    np.testing.assert_array_equal(numpy(out), x[:, -3:])
+    assert keras.backend.standardize_dtype(out.dtype) == dtype
+    assert LastSteps(3)(keras.Input((length, 2))).shape == (None, min(3, length), 2)
+
+
+def test_last_steps_of_windows_of_any_length():
+    symbolic = keras.Input((None, 1))
+    model = keras.Model(symbolic, LastSteps(3)(symbolic))
+    for length in (2, 5):
+        x = np.arange(length, dtype="float32").reshape(1, length, 1)
+        np.testing.assert_array_equal(model.predict(x, verbose=0), x[:, -3:])
+
+
+def test_the_mask_goes_along_so_that_a_recurrent_layer_skips_the_same_steps():
+    x = np.random.default_rng(0).normal(size=(2, 6, 1)).astype("float32")
+    x[:, 4] = 0.0
+    inputs = keras.Input((6, 1))
+    gru = keras.layers.GRU(3)
+    model = keras.Model(inputs, gru(LastSteps(4)(keras.layers.Masking(0.0)(inputs))))
+    expected = gru(np.delete(x[:, 2:], 2, axis=1))
+    np.testing.assert_allclose(model.predict(x, verbose=0), numpy(expected), rtol=1e-5, atol=1e-6)
+
+
+def test_last_steps_are_one_or_more_on_an_axis_of_time():
+    with pytest.raises(ValueError, match="steps"):
+        LastSteps(0)
+    with pytest.raises(ValueError, match=r"takes \(batch, time, ...\)"):
+        LastSteps(1)(np.ones(3))
+
+
+# Few shapes, since JAX compiles for each.
+@pytest.mark.parametrize(
+    ("window", "horizon", "columns"),
+    [(1, 1, 1), (1, 6, 2), (6, 1, 1), (6, 3, 2), (4, 4, 1), (2, 5, 3)],
+)
+def test_step_p_reads_what_stands_1_to_horizon_steps_behind_it(window, horizon, columns):
+    timeline = np.random.default_rng(0).normal(size=(2, window + horizon, columns))
+    timeline = timeline.astype("float32")
+    ahead = numpy(KnownAhead()([timeline[:, :window], timeline[:, window:]]))
+    for p in range(window):
+        for step in range(horizon):
+            np.testing.assert_array_equal(ahead[:, p, step], timeline[:, p + 1 + step])
+
+
+def test_the_symbolic_shape_of_steps_ahead_is_the_eager_one():
+    outputs = KnownAhead()([keras.Input((5, 2)), keras.Input((3, 2))])
+    assert outputs.shape == (None, 5, 3, 2)
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        [(2, 5, 2), (2, 3, 1)],
+        [(2, 5), (2, 3)],
+        [(2, 5, 2)],
+        [(2, 5, 2), (2, 3, 2), (2, 3, 2)],
+    ],
+)
+def test_inputs_that_do_not_continue_each_other(shapes):
+    with pytest.raises(ValueError, match=r"KnownAhead takes \[past, future\].*Received shapes"):
+        KnownAhead()([np.zeros(shape) for shape in shapes])
+
+
+def test_steps_ahead_of_an_open_length_are_refused():
+    with pytest.raises(ValueError, match="fixed lengths"):
+        KnownAhead()([keras.Input((None, 2)), keras.Input((3, 2))])
+
+
+VALUES = st.sampled_from([np.nan, np.inf, -np.inf, 0.0, 1.0, -2.5, 3e30])
+# Few, since JAX compiles for each.
+SHAPES = st.sampled_from([(1, 1, 1), (3, 2, 1), (2, 5, 3), (4, 9, 2)])
+
+
+@given(arrays("float32", SHAPES, elements=VALUES))
+def test_equals_the_fill_of_pandas(windows):
+    for start in (None, 0.0, -7.0):
+        expected = np.stack([
+            pd.DataFrame(np.where(np.isfinite(window), window, np.nan)).ffill().to_numpy()
+            for window in windows
+        ])  # fmt: skip
+        if start is not None:
+            expected = np.where(np.isnan(expected), start, expected)
+        np.testing.assert_array_equal(numpy(CarryForward(start)(windows)), expected)
+
+
+def test_values_carried_on_keep_the_mask():
+    inputs = keras.Input((4, 1))
+    mean = keras.layers.GlobalAveragePooling1D()
+    model = keras.Model(inputs, mean(CarryForward()(MaskMissing()(inputs))))
+    x = np.array([[[np.nan], [2.0], [np.nan], [4.0]]], "float32")
+    assert numpy(model(x)).tolist() == [[3.0]]
+
+
+def test_windows_of_an_open_length_are_refused():
+    with pytest.raises(ValueError, match=r"fixed time. Received: shape \(None, None, 1\)"):
+        CarryForward()(keras.Input((None, 1)))
+    with pytest.raises(TypeError, match="start must be a finite number"):
+        CarryForward("mean")
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    steps=st.sampled_from([1, 4, 9]),
+    size=st.sampled_from([1e-30, 1, 1e30]),
+)
+def test_the_root_mean_square_is_that_of_the_formula(seed, steps, size):
+    generator = np.random.default_rng(seed)
+    windows = generator.normal(size=(3, steps, 2)).astype("float32") * np.float32(size)
+    windows[generator.random(windows.shape) < 0.3] = np.nan
+    windows[0, :, 1] = np.nan
+    present = np.isfinite(windows)
+    squares = np.where(present, windows.astype("float64") ** 2, 0.0).sum(axis=1, keepdims=True)
+    expected = np.sqrt(squares / np.maximum(present.sum(axis=1, keepdims=True), 1))
+    np.testing.assert_allclose(numpy(RootMeanSquare()(windows)), expected, rtol=1e-5)
+    assert expected[0, 0, 1] == 0
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+def test_the_symbolic_root_is_the_eager_one_and_half_precision_keeps_it(policy):
+    layer = RootMeanSquare(dtype=policy)
+    symbolic = layer(keras.Input((None, 3)))
+    eager = layer(np.full((5, 4, 3), 300_000.5, "float32"))
+    assert symbolic.shape == (None, 1, 3)
+    assert tuple(eager.shape) == (5, 1, 3)
+    assert keras.backend.standardize_dtype(eager.dtype) == symbolic.dtype == "float32"
+    np.testing.assert_array_equal(numpy(eager), np.float32(300_000.5))
