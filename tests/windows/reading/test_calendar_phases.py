@@ -20,7 +20,7 @@ HOUR, DAY = (pd.Timedelta(1, unit) for unit in ("h", "D"))
 
 @st.composite
 def regular(draw):
-    """Times in a zone, even in UTC or, whole days, by its clock; and their numbers by the plain rule."""
+    """Times in a zone, even in UTC or (whole days) by its clock; and their numbers by the rule."""
     zone = zoneinfo.ZoneInfo(draw(st.sampled_from(ZONES)))
     step = pd.Timedelta(draw(st.sampled_from(STEPS)))
     start = pd.Timestamp(draw(st.integers(-20 * 8766, 66 * 8766)) * HOUR.value)
