@@ -290,6 +290,7 @@ RIGHT = {
     "WindowedInput": {
         "windows": lambda value: isinstance(value, dict), "columns": one_of(None),
         "frequency": lambda value: isinstance(value, str | None), "quantiles": maybe(levels),
+        "period": maybe(whole(2)),
         "scorecard": lambda value: isinstance(value, dict | None), "trained_on": spans},
     "Rollout": {
         "model": lambda value: isinstance(value, dict),
