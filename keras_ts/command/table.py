@@ -113,8 +113,9 @@ def _of_file(file: Path, arguments: argparse.Namespace, words: Sequence[str] = (
     # Read as numbers, the store 007 would become 7, and the year 2024 some nanoseconds.
     texts = dict.fromkeys(words if arguments.time is None else [*words, arguments.time], str)
     read: Any = partial(pd.read_csv, file)
-    # An id is taken as it is written: "NA" is none of pandas's missing ones.
-    kinds = {"dtype": texts, "converters": {} if arguments.id is None else {arguments.id: str}}
+    # An id is taken as it is written: behind a sign, "NA" is none of pandas's missing ones.
+    signed = {} if arguments.id is None else {arguments.id: "={}".format}
+    kinds = {"dtype": texts, "converters": signed}
     try:
         header = read(header=None, nrows=1, dtype=str).iloc[0]
         as_written: Any = partial(read, index_col=False, usecols=range(len(header)))
@@ -125,7 +126,7 @@ def _of_file(file: Path, arguments: argparse.Namespace, words: Sequence[str] = (
             read = as_written
         table = read(**kinds)
         if arguments.id in table:
-            table[arguments.id] = table[arguments.id].where(table[arguments.id] != "")
+            table[arguments.id] = table[arguments.id].str[1:].replace("", None)
     except FileNotFoundError:
         raise UserError(f"{file}: there is no such file.") from None
     except (OSError, ValueError) as error:

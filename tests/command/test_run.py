@@ -67,7 +67,7 @@ MISTAKES = [
     ("empty.csv", "--target sold", "cannot be read as a CSV file"),
     ("nameless.csv", "--target sold --time day --id city", "--id city has no value in line 5"),
     ("sales.csv", "--target sold --future sold", "two options name the column sold"),
-    ("sales.csv", "--target sold --window 10 --period 1", "must be >= 2"),
+    ("sales.csv", "--target sold --window 10 --period 0", "must be >= 1"),
     ("sales.csv", "--target sold --seed -1", "--seed must lie between"),
     ("twice.csv", "--target sold --time day", "repeats time"),
     ("header.csv", "--target sold", "no row below its header"),
