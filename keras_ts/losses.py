@@ -274,7 +274,7 @@ class StandardizedMSE(keras.losses.MeanSquaredError):
         counted = ops.logical_not(ops.isnan(y_true))
         errors = ops.where(counted, errors, ops.zeros_like(errors))
         losses = super().call(ops.zeros_like(errors), errors)
-        # Keras leaves out masked steps by itself: they are neither present nor missing.
+        # Keras leaves out masked steps by itself: it counts them neither as present nor as missing.
         sizes = None
         if mask is not None:
             shape = tuple(y_pred.shape)

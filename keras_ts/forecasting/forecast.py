@@ -153,6 +153,7 @@ class Prepared:
         incomplete: str,
     ) -> Self:
         """Read and check the series, as ``forecast`` does. There may be none."""
+        # A model that knows no columns takes those of a panel.
         if interface.carried is not None and interface.columns is None:
             windows = with_columns(interface.windows, series)
             interface = replace(interface, carried=interface.carried.of_windows(windows))

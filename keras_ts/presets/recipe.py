@@ -17,8 +17,8 @@ from keras_ts.metrics import IntervalCoverage, MaskedMAE, MedianMAE
 # Longer windows take minutes to read, and thousands of steps to determine their weights.
 _MOST_STEPS = 300
 # A decay ends at this share of the first rate. At 0 a model that is loaded and fitted again would
-# stay as it is. This share adds 1 % to the sum of a fit's rates, and lets a loaded model learn as
-# fast as the fit did 6 % before its end.
+# stay as it is. This share adds 1 % to the sum of a fit's rates, and a loaded model goes on at the
+# rate that the fit had 6 % before its end.
 _FLOOR = 0.01
 # Losses of keras_ts by their names in a recipe, in units of the targets; other names are Keras's.
 _IN_UNITS = {"standardized_mse": StandardizedMSE}

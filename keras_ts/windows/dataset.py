@@ -14,8 +14,8 @@ A batch is a function of the epoch and its number, so a dataset has to remember 
 
 A fit that stops within an epoch does not call ``on_epoch_end``, but the next one does, in step 3.
 So that method moves on to the next epoch only if all batches were read since ``on_epoch_begin``,
-and never from step 1 to the first ``on_epoch_begin`` after it, in step 2 or 4. An epoch of a single
-batch is read whole by step 2, which then counts as an epoch.
+and never between step 1 and the next ``on_epoch_begin``. An epoch of a single batch (under a
+strategy of TensorFlow, which reads ahead, of a few) is read whole by step 2, which then counts.
 """
 
 import copy

@@ -3,9 +3,9 @@
 The margins are those of split conformal prediction, from held-out errors.
 
 Values within an interval come in runs, because windows overlap and because bad spells last. So a
-share of 500 values is worth fewer independent ones. Their number is that whose share would vary as
-much as the one measured, by the sums over stretches of time as long as the runs last, which
-``lasting`` estimates, or over series, whichever vary more.
+share of 500 values is worth fewer independent ones: as many as would give a share that varies as
+much. It is estimated from the sums over stretches of time as long as the runs last (``lasting``),
+or over series, whichever vary more.
 """
 
 import math
@@ -21,7 +21,7 @@ _NORMAL = 1.959964
 # last, such as spells in which a series is restless.
 _STRETCHES = 4
 # The quantile 0.9875 of Student's t with 6 degrees of freedom. The test at 2.5 % leaves room for
-# such spells, of which a short part shows too little.
+# such spells, since short parts underestimate them.
 _LIMIT = 2.969
 
 
@@ -71,7 +71,7 @@ class Coverage(NamedTuple):
     share: float  # the share that it held
     low: float
     high: float
-    independent: float  # as many independent values vary as much
+    independent: float  # the number of independent values whose share varies as much
 
 
 def coverage_of(asked: float, times: Array, series: Array, overlap: int) -> Coverage:

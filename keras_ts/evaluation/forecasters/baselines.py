@@ -38,8 +38,8 @@ class Baseline:
     def predict(self, validation: WindowDataset) -> Array:
         """Return a forecast of each target, in time order, in the shape of the targets.
 
-        Of ``targets="sequence"``, only the last step is forecast. A forecast that lacks a value
-        which it needs is NaN.
+        Of ``targets="sequence"``, only the last step is forecast. A forecast is NaN if a value that
+        it needs is missing.
 
         Args:
             validation: The windows to forecast, a ``WindowDataset``.
@@ -69,7 +69,7 @@ class Naive(Baseline):
 class Drift(Baseline):
     """Carries the window's mean step on from the last value.
 
-    It is that from the first value of the window to the last one, over the positions between them.
+    The mean step is the last value less the first one, over the positions between them.
     """
 
     name = "drift"
@@ -109,8 +109,8 @@ class LinearRegression(Baseline):
     With standardized inputs ``X`` and targets ``y`` less their mean, the coefficients of a step are
     ``(X'X / n + I / 1000)^-1 X'y / n`` over the ``n`` windows whose target at that step is present.
     It reads at most 50,000 windows (or 50 for each input, if that is more), spread evenly over a
-    larger training part. Of other columns it reads the latest values: with all of them the inputs
-    would be more than 256 (or two windows), or than a tenth of the windows.
+    larger training part. It reads the latest values alone of the other columns if all of them would
+    be more than 256 inputs (or two windows), or more than a tenth of the windows.
     """
 
     name = "linear regression"

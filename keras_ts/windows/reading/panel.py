@@ -29,10 +29,11 @@ _SHOWN, _BLOCK = 3, 1 << 20
 class Panel:
     """A table that is read once: series, their rows in time, and what each column is for.
 
-    Whatever takes a series takes a panel, and then needs no names of columns: ``build``, ``split``,
-    ``folds`` and ``count`` of ``WindowedSeries``, ``choose_preset``, ``windows_for`` of presets,
-    ``backtest``, ``forecast``, ``score``, ``check_leakage`` and ``PanelStore.write``. Names that
-    disagree with those of the panel are refused; settings that name no columns take them from it.
+    These take a panel in place of a table, and then need no names of columns: ``build``, ``split``,
+    ``folds`` and ``count`` of ``WindowedSeries``, ``choose_preset``, ``windows_for`` and ``split``
+    of presets, ``backtest``, ``forecast``, ``score``, ``check_leakage`` and ``PanelStore.write``.
+    Names that disagree with those of the panel are refused; settings that name no columns take them
+    from it. Plots take ``panel.table``.
 
     Each reads the panel as it would read the table, with the same result, and the columns of text,
     ids and timestamps are not read again. Rows are sorted by time within each series; series stand
