@@ -325,9 +325,12 @@ def report_of(
     places = [windows_of_origins(part) for part in judgements]
     scaled = np.isfinite(any_tally.errors[scored])
     if not scaled.any():
+        steps, cure = (
+            ("", "") if period is None else (f" in {period} rows", "a shorter period=, or ")
+        )
         raise NoVerdictError(
-            'by="mase" needs a series that changes in train. All are missing there or constant: '
-            'pass by="mae".'
+            f'by="mase" needs a series that changes{steps} in train. All are missing there, '
+            f'shorter or constant: pass {cure}by="mae".'
         )
     series, flat = (np.concatenate(parts) for parts in zip(*places, strict=True))
     fingerprint = hashlib.blake2b(digest_size=16)

@@ -113,7 +113,8 @@ def check_nonempty(ranges: WindowRanges, panel: FlatSeries, spec: WindowSpec) ->
     if longest >= needed and not spec.handling.inputs:
         raise ValueError(
             f'missing="drop" leaves no window: every one of the {span} positions that a window '
-            "spans must be finite. Fill the missing values, or make the window shorter."
+            f"spans must be finite{', without a gap in time' * bool(len(panel.gaps))}. Fill the "
+            "missing values, or make the window shorter."
         )
     if longest >= needed and spec.handling.partial:
         raise ValueError(

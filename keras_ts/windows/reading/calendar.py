@@ -11,6 +11,7 @@ from keras_ts.windows.arithmetic.cycles import Cycle, waves
 from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.geometry import per_row
 from keras_ts.windows.arithmetic.inferring import disorder
+from keras_ts.windows.reading.continued import own_frequencies
 from keras_ts.windows.reading.flat_series import FlatSeries, rows_in_front
 from keras_ts.windows.reading.irregular import refuse_without
 from keras_ts.windows.reading.timestamps import read_timestamps
@@ -122,8 +123,9 @@ def _numbers(panel: FlatSeries, cycles: Sequence[Cycle], spec: WindowSpec | None
     if clock is None:
         rows = np.arange(len(panel.values))
         return rows - per_row(panel.offsets[:-1] + checked_front(panel, calendar), panel.offsets)
-    refuse_uncounted(panel, clock.frequencies, np.flatnonzero(panel.lengths), calendar, spec)
-    return clock.numbers(clock.frequencies)
+    own = own_frequencies(panel)
+    refuse_uncounted(panel, own, np.flatnonzero(panel.lengths), calendar, spec)
+    return clock.numbers(own)
 
 
 def refuse_uncounted(

@@ -15,8 +15,9 @@ from keras_ts.windows.arithmetic.inferring import disorder, inferred
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.spec import WindowSpec
 
-# Seconds of a unit, and its names in pandas and polars.
-_UNITS = (86400, "D", "d"), (3600, "h", "h"), (60, "min", "m"), (1, "s", "s")
+# Seconds of a day, and of each unit with its names in pandas and polars.
+_DAY = 86400
+_UNITS = (_DAY, "D", "d"), (3600, "h", "h"), (60, "min", "m"), (1, "s", "s")
 _MASK = 'Insert the missing rows, or pass missing="mask" for a model that masks them.'
 _SECOND = np.timedelta64(1, "s")
 _IN_POLARS = {"round": "round", "floor": "truncate"}
@@ -37,6 +38,7 @@ def refuse_disorder(panel: FlatSeries, spec: WindowSpec) -> None:
         cure += f"sort({names})" if polars else f"sort_values([{names}])"
     else:
         verb, cure = "repeats", "Aggregate the rows of one time: frame = frame."
+        names = ", ".join(map(shown, [*_of_series(spec), spec.time_column]))
         of_polars = f"group_by({names}, maintain_order=True).agg({_POLARS_MEAN})"
         cure += of_polars if polars else f"groupby([{names}], as_index=False){_PANDAS_MEAN}"
     if panel.single:
@@ -82,6 +84,12 @@ def refuse_without(
         f"{need} a series' own frequency, and {panel.series(number)} has none: by {column} it has "
         f"{_seen(panel, number)}. {cure}{_cure(panel, number, spec)}"
     )
+
+
+def _of_series(spec: WindowSpec) -> list[Any]:
+    """Return the columns that are the same in all rows of a series, by which rows are grouped."""
+    names = [spec.id_column, *spec.per_series]
+    return [name for name in names if name is not None]
 
 
 def _own(panel: FlatSeries, number: int) -> tuple[Any, slice]:
@@ -146,7 +154,8 @@ def _cure(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool =
         return f"The times jitter. Round them: {round_to}"
     if step is None or spec is None:
         return "Resample them to a regular step, or leave that series out."
-    ids = "" if spec.id_column is None else shown(spec.id_column)
+    ids = ", ".join(map(shown, _of_series(spec)))
+    ids = f"[{ids}]" if "," in ids else ids
     if polars:
         every = f"{column}, every={step[1]!r}" + (f", group_by={ids}" if ids else "")
         call = f"sort({column}).group_by_dynamic({every}).agg({_POLARS_MEAN}).upsample({every})"
@@ -166,6 +175,8 @@ def _step(times: Array) -> tuple[str, str, str] | None:
     steps = np.diff(seconds)
     even = not (steps % steps.min()).any()  # Rows are missing.
     usual = float(steps.min() if even else np.median(steps))
+    if usual < 7 * _DAY and not (steps % _DAY).any():
+        even, usual = True, _DAY  # Some days of each week do not jitter.
     for size, pandas, polars in _UNITS:
         count = round(usual / size)
         grid = count * size

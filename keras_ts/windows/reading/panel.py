@@ -116,18 +116,26 @@ class Panel:
         self._spec, self._source = spec, source_of(table, spec)
         self._flat: FlatSeries = self._source.read(spec)
 
-    @cached_property
+    @property
     def table(self) -> Any:
-        """The table, its rows sorted by series and time."""
-        rows, source = self._flat.row_order, self._source
-        if rows is None or not isinstance(source, Frames):
+        """A copy of the table, its rows sorted by series and time; of arrays and stores, they."""
+        if not isinstance(self._source, Frames):
             return given_of(self)
+        copies = [table.clone().to_native() for table in self._sorted]
+        return copies if self._source.listed else copies[0]
+
+    @cached_property
+    def _sorted(self) -> list[Any]:
+        """The narwhals frames, their rows sorted by series and time."""
+        rows, source = self._flat.row_order, self._source
+        assert isinstance(source, Frames)
+        if rows is None:
+            return source.tables
         begins = concatenated_offsets([len(table) for table in source.tables])
-        tables = [
-            table[rows[begin:end] - begin].to_native()
+        return [
+            table[rows[begin:end] - begin]
             for table, begin, end in zip(source.tables, begins, begins[1:], strict=False)
         ]
-        return tables if source.listed else tables[0]
 
     @property
     def settings(self) -> dict[str, Any]:

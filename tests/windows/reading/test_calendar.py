@@ -192,8 +192,9 @@ def test_frequency():
 def test_a_series_without_a_frequency_is_named_where_one_is_needed():
     days = frame_of(pd.date_range("2024-01-31", periods=9), id="a")
     one = pd.concat([days, frame_of(pd.to_datetime(["2024-01-31"]), id="b")])
+    assert _timed(id_column="id", calendar=7).build(one).num_windows == 7  # That of the others.
     with pytest.raises(ValueError, match=r"calendar=\[7\].*series 'b' has none.*1 timestamp"):
-        _timed(id_column="id", calendar=7).build(one)
+        _timed(id_column="id", calendar=7).build(one[9:])
     assert _timed(id_column="id", calendar="week").count(one) == 7
     odd = frame_of(pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-05", "2024-01-13"]))
     with pytest.raises(

@@ -1,6 +1,7 @@
 """A table without a frequency is one error: the steps that disagree, and a line that mends them."""
 
 import re
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -59,6 +60,16 @@ IRREGULAR = {
     "events": (SCATTERED.round("s"), "Resample them to a regular step", None),
     "many missing rows": (
         pd.date_range("2024-01-01", periods=60, freq="D")[[0, 1, 3, 7, 9, 10, 14, 17, 19, 24, 25]],
+        "Resample them to a regular step",
+        "1 day",
+    ),
+    "Mondays, Wednesdays and Fridays": (
+        pd.bdate_range("2024-01-01", periods=60, freq="C", weekmask="Mon Wed Fri"),
+        "Resample them to a regular step",
+        "1 day",
+    ),
+    "Tuesdays and Thursdays": (
+        pd.bdate_range("2024-01-01", periods=60, freq="C", weekmask="Tue Thu"),
         "Resample them to a regular step",
         "1 day",
     ),
@@ -132,6 +143,20 @@ def test_other_kinds_have_no_frequency_also_where_rows_are_counted(name):
         WindowedSeries.from_config({**windows.get_config(), "calendar": [4]}).build(frame)
     with pytest.raises(ValueError, match=r"cycles=.*own frequency, and the series has none"):
         calendar_features(frame["t"], 4)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize("static", ["kind", "size"])
+@pytest.mark.parametrize("times", [SCATTERED.round("s"), HOURS.repeat(2)])
+def test_the_line_keeps_columns_that_never_change(library, static, times):
+    frame = table(times, times).drop(columns="note")
+    frame[static] = frame["id"].map({0: "a", 1: "b"} if static == "kind" else {0: 1.0, 1: 2.0})
+    frame = frame if library == "pandas" else pl.from_pandas(frame)
+    windows = replace(WINDOWS, static_columns=static)
+    with pytest.raises(ValueError, match="time_column='t'") as caught:
+        windows.split(frame, -4)
+    train, _ = windows.split(mended(frame, str(caught.value)), -4)
+    assert len(set(train.to_numpy()[0]["static"][:, 0].tolist())) == 2
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])

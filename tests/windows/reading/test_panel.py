@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_ts import Panel, WindowedSeries, choose_preset, forecast, from_preset, score
+from keras_ts import (
+    Panel,
+    WindowedInput,
+    WindowedSeries,
+    choose_preset,
+    forecast,
+    from_preset,
+    score,
+)
 from keras_ts.checks.leakage import check_leakage
 from keras_ts.scale import PanelStore
 
@@ -236,6 +244,21 @@ def test_a_later_change_of_the_frame_changes_nothing():
     del table["visitors"]
     equal(WindowedSeries(3).build(panel), expected)
     assert set(panel.table["units"]) != {0.0}
+
+
+@pytest.mark.parametrize("rows", [slice(None), slice(None, None, -1)])
+def test_a_change_of_its_table_changes_nothing(rows):
+    table = frame("pandas")[rows].drop(columns=["event", "type"])
+    roles = {name: ROLES[name] for name in ("target_columns", "id_column", "time_column")}
+    panel = Panel(table, **roles)
+    sparse = Panel(table.drop(columns="visitors"), **roles)
+    dataset = WindowedSeries(3, horizon=3).build(sparse)
+    model = keras.Sequential([WindowedInput.of(dataset), keras.layers.Flatten()])
+    model.build((None, *dataset[0][0].shape[1:]))
+    given_table = panel.table
+    given_table["units"] = 0.0
+    # The model does not read every column, so those that it reads are read again.
+    pd.testing.assert_frame_equal(forecast(model, panel), forecast(model, sparse))
 
 
 def test_a_store_is_a_panel_and_takes_one(tmp_path):
