@@ -57,6 +57,7 @@ def own_axes() -> Any:
 def _matplotlib(module: str) -> Any:
     """Return a module of matplotlib."""
     try:
+        importlib.import_module("matplotlib")
         return importlib.import_module(f"matplotlib.{module}")
     except ImportError as error:
         raise ImportError("Plots need matplotlib: pip install matplotlib.") from error
