@@ -3,9 +3,19 @@
 from keras_ts.evaluation.forecasters.baselines import (
     Drift,
     LinearRegression,
+    Median,
     MovingAverage,
     Naive,
     SeasonalNaive,
+    Theta,
 )
 
-__all__ = ["Drift", "LinearRegression", "MovingAverage", "Naive", "SeasonalNaive"]
+__all__ = [
+    "Drift",
+    "LinearRegression",
+    "Median",
+    "MovingAverage",
+    "Naive",
+    "SeasonalNaive",
+    "Theta",
+]

@@ -7,7 +7,12 @@ from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.evaluation.arithmetic.metrics import POINT, QUANTILE
 from keras_ts.evaluation.entries import Entries
-from keras_ts.evaluation.forecasters.forecaster import baselines_of, name_of, of_baseline
+from keras_ts.evaluation.forecasters.forecaster import (
+    baselines_of,
+    left_out_note,
+    name_of,
+    of_baseline,
+)
 from keras_ts.evaluation.judging import Metric, judge, measure_of
 from keras_ts.evaluation.report import ComparisonReport, report_of
 from keras_ts.saving.weights import Weights
@@ -31,6 +36,10 @@ def compare(
     - ``"naive"``: the last value.
     - ``"drift"``: the last value, and the window's mean step carried on.
     - ``"moving average"``: the mean of the window.
+    - ``"median"``: the median of the window; with ``period``, of its values at the target's phase.
+      Where most values are zero, no other has a smaller absolute error.
+    - ``"theta"``: a trend and exponential smoothing, fitted to the window by itself, with the
+      season that it shows. It is left out for ``targets="sequence"``.
     - ``"linear regression"``: a ridge regression of each step, fitted on ``train``. It reads what
       models read: the window of every column, the columns known ahead, the calendar and the static
       columns. The series of a panel share it, each scaled by its own window.
@@ -79,6 +88,8 @@ def compare(
     naive 5.94
     drift 6.09
     moving average 6.03
+    median 6.0
+    theta 4.9
     linear regression 4.95
     >>> report.best
     'linear regression'
@@ -141,7 +152,8 @@ def compare(
         _checks.choice("by", by, ("mae", "mase"))
     entries = Entries(models, train, validation)
     period = season_of(period, None if period else entries.period)
-    chosen = baselines_of(baselines, period)
+    sequence = entries.judged.geometry.sequence
+    chosen = baselines_of(baselines, period, sequence)
     names = [name_of(baseline) for baseline in chosen]
     entries.refuse_names(names)
     trained, judged = entries.parts.train, entries.judged
@@ -158,7 +170,7 @@ def compare(
         measure,
         period,
         list(own_metrics),
-        [*entries.notes(names), *period_note(period)],
+        [*entries.notes(names), *left_out_note(baselines, sequence), *period_note(period)],
         {name: Weights.of(model) for name, model in entries.models.items()},
     )
 

@@ -183,7 +183,7 @@ def backtest(
             folder = None
     check_fit_arguments(fit_arguments, validation_size is not None, folder is not None)
     period = season_of(period, build.period if isinstance(build, RecurrentPreset) else None)
-    judge = FoldJudge(period, baselines, metrics, by)
+    judge = FoldJudge(period, baselines, metrics, by, windows.targets == "sequence")
     store = None if folder is None else FoldStore(folder)
     seed = windows.seed
     if seed is None:

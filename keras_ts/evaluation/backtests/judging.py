@@ -7,7 +7,13 @@ from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.evaluation.compare import metrics_of, period_note
 from keras_ts.evaluation.entries import covariates_note
-from keras_ts.evaluation.forecasters.forecaster import baselines_of, name_of, of_array, of_baseline
+from keras_ts.evaluation.forecasters.forecaster import (
+    baselines_of,
+    left_out_note,
+    name_of,
+    of_array,
+    of_baseline,
+)
 from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.evaluation.judging import Judgement, NoVerdictError, judge, measure_of
 from keras_ts.evaluation.report import ComparisonReport, report_of
@@ -24,8 +30,10 @@ class FoldJudge:
         baselines: Sequence[Any] | None,
         metrics: Sequence[Callable[[Array, Array, Array], Array]] | None,
         by: str | None,
+        sequence: bool,
     ) -> None:
-        self._baselines = baselines_of(baselines, period)
+        self._baselines = baselines_of(baselines, period, sequence)
+        self._notes = left_out_note(baselines, sequence)
         self._names = [name_of(baseline) for baseline in self._baselines]
         if _MODEL in self._names:
             raise ValueError(f"baselines has one named {_MODEL!r}, as the backtested model is.")
@@ -66,7 +74,8 @@ class FoldJudge:
         if self._reason is not None:
             return self._reason
         judged = self._judgements[0].judged
-        notes = covariates_note(judged.beyond_targets(), self._names) + period_note(self._period)
+        notes = covariates_note(judged.beyond_targets(), self._names) + self._notes
+        notes += period_note(self._period)
         try:
             return report_of(
                 self._judgements,

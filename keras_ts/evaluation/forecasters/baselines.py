@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._typing import Array
+from keras_ts._typing import Array, IntArray
+from keras_ts.evaluation.arithmetic.theta import theta
 from keras_ts.evaluation.forecasters.linear_regression import DirectRidge
-from keras_ts.evaluation.judged.reading import Block, JudgedWindows
+from keras_ts.evaluation.judged.reading import Block, JudgedWindows, filled
 from keras_ts.windows.dataset import WindowDataset
 
 
@@ -96,6 +97,114 @@ class MovingAverage(Baseline):
         return np.repeat(block.past.mean(axis=1, keepdims=True), len(validation.ahead), axis=1)
 
 
+class Median(Baseline):
+    """Forecasts the median of the window, at every step; with a period, of the target's phase.
+
+    It is the forecast to beat where most values are zero: no other has a smaller absolute error
+    there. A window's phases are told apart if that lowers the absolute errors within the window,
+    each value forecast by the median of the others of its phase. Missing values are left out.
+
+    Args:
+        period: Positions in a season, such as 7 for days; 2 or more. Defaults to None: no season.
+    """
+
+    name = "median"
+
+    def __init__(self, period: int | None = None) -> None:
+        self.period = period if period is None else _checks.integer("period", period, 2)
+
+    def forecast(self, validation: JudgedWindows, block: Block) -> Array:
+        """Return the median of each window, or of its values at the target's phase."""
+        past, ahead = block.past_as_read, validation.ahead
+        whole, error, _ = _medians(past)
+        forecast = np.repeat(whole[:, None], len(ahead), axis=1)
+        if self.period is None:
+            return forecast
+        back = validation.geometry.sampling_rate * np.arange(past.shape[1])[::-1]
+        by_phase = forecast.copy()
+        error_by_phase = np.zeros_like(error)
+        for phase in np.unique(-back % self.period).tolist():
+            own, own_error, count = _medians(past[:, -back % self.period == phase])
+            # A value alone says nothing of its phase, and is forecast by the window.
+            error_by_phase += np.where(count == 1, np.abs(own - whole), own_error)
+            own = np.where(count > 1, own, whole)
+            by_phase[:, ahead % self.period == phase] = own[:, None]
+        # From few values, the median of a phase is a poor forecast even where there is a season.
+        return np.where((error_by_phase < error)[:, None], by_phase, forecast)
+
+
+def _medians(values: Array) -> tuple[Array, Array, IntArray]:
+    """Return medians over axis 1, the sum of errors of each by the others' median, and counts."""
+    # Missing values are put last, and left out.
+    ordered = np.sort(np.where(np.isfinite(values), values, np.nan), axis=1)
+    places = np.arange(values.shape[1])[:, None]
+    count = np.isfinite(ordered).sum(axis=1)[:, None]
+
+    def middle(left_out: IntArray, count: IntArray) -> Array:
+        ends = []
+        for rank in (np.maximum(count - 1, 0) // 2, count // 2):
+            place = np.minimum(rank + (rank >= left_out), len(places) - 1)
+            ends.append(np.take_along_axis(ordered, place, axis=1))
+        between: Array = ends[0] + (ends[1] - ends[0]) / 2
+        return between
+
+    others = middle(places, count - 1)
+    known = (places < count) & (count > 1)
+    errors = np.abs(np.where(known, ordered, 0.0) - np.where(known, others, 0.0)).sum(axis=1)
+    return middle(np.full_like(count, len(places)), count)[:, 0], errors, count[:, 0]
+
+
+class Theta(Baseline):
+    """Forecasts by the theta method: half a trend, half exponential smoothing, by its window.
+
+    The smoothing weight and the share of the trend are those with the smallest squared one-step
+    errors within the window; a season is taken off by classical decomposition, if the window holds
+    two periods and its autocorrelation shows one. Missing values take the value a period before, or
+    the last one known. It forecasts no sequences.
+
+    The method is that of Assimakopoulos and Nikolopoulos, *The theta model*, International Journal
+    of Forecasting 16 (2000), optimised as by Fiorucci and others, International Journal of
+    Forecasting 32 (2016).
+
+    Args:
+        period: Positions in a season, such as 12 for months; 2 or more. Defaults to None: no
+            season.
+    """
+
+    name = "theta"
+
+    def __init__(self, period: int | None = None) -> None:
+        self.period = period if period is None else _checks.integer("period", period, 2)
+
+    def forecast(self, validation: JudgedWindows, block: Block) -> Array:
+        """Return the forecast of each window by itself."""
+        geometry = validation.geometry
+        if geometry.sequence:
+            raise ValueError(
+                'theta fits each window anew, so it forecasts no targets="sequence": leave it out '
+                "of baselines."
+            )
+        # One step of the method is one input of the window.
+        rate, period = geometry.sampling_rate, self.period
+        season = 0 if period is None or period % rate else period // rate
+        past = block.past_as_read
+        enough = np.any if validation.masks else np.all
+        usable = enough(np.isfinite(past), axis=1)
+        forecast = np.full(block.actual.shape, np.nan)
+        for target in range(past.shape[2]):
+            rows = np.flatnonzero(usable[:, target])
+            values = past[rows, :, target]
+            starts = np.isfinite(values).argmax(axis=1)
+            for step in range(season, values.shape[1] if season else 0):
+                place = values[:, step]
+                values[:, step] = np.where(np.isfinite(place), place, values[:, step - season])
+            values = filled(values[..., None])[..., 0]
+            forecast[rows, :, target] = theta(
+                values, starts, validation.ahead / rate, season or None
+            )
+        return forecast
+
+
 class LinearRegression(Baseline):
     """Fits a ridge regression of each step and target on what a model is given.
 
@@ -164,4 +273,5 @@ class SeasonalNaive(Baseline):
 def default_baselines(period: int | None) -> list[Baseline]:
     """Return the baselines that every model is judged beside; with a period, the seasonal one."""
     seasonal = [] if period is None else [SeasonalNaive(period)]
-    return [Naive(), Drift(), MovingAverage(), LinearRegression(), *seasonal]
+    own = [Naive(), Drift(), MovingAverage(), Median(period), Theta(period), LinearRegression()]
+    return [*own, *seasonal]

@@ -11,7 +11,7 @@ import keras
 
 from keras_ts import _checks
 from keras_ts._typing import Array
-from keras_ts.evaluation.forecasters.baselines import Baseline, default_baselines
+from keras_ts.evaluation.forecasters.baselines import Baseline, Theta, default_baselines
 from keras_ts.evaluation.forecasters.table_windows import on_windows
 from keras_ts.evaluation.judged.reading import Block, JudgedWindows
 
@@ -75,11 +75,11 @@ def of_baseline(baseline: Any, train: JudgedWindows, judged: JudgedWindows) -> F
     return of_array(name, judged.in_last_step(name, values), None, judged)
 
 
-def baselines_of(baselines: Any, period: int | None) -> list[Any]:
+def baselines_of(baselines: Any, period: int | None, sequence: bool) -> list[Any]:
     """Return the baselines that an argument asks for, or raise an error."""
     usual = default_baselines(period)
     if baselines is None:
-        return list(usual)
+        return [one for one in usual if not (sequence and isinstance(one, Theta))]
     if isinstance(baselines, str | Mapping) or not isinstance(baselines, list | tuple):
         raise TypeError(
             'baselines must be a list, such as ["naive", my_function]. '
@@ -96,6 +96,12 @@ def baselines_of(baselines: Any, period: int | None) -> list[Any]:
         if names.count(name) > 1:
             raise ValueError(f"baselines must have different names. Received {name!r} twice.")
     return chosen
+
+
+def left_out_note(baselines: Any, sequence: bool) -> list[str]:
+    """Return a sentence on the usual baseline that forecasts no sequences, if it is left out."""
+    left_out = baselines is None and sequence
+    return [f"{Theta.name} is left out: it forecasts no sequences."] if left_out else []
 
 
 def _baseline(baseline: Any, by_name: dict[str, Baseline]) -> Any:

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from keras_ts import WindowedSeries, compare
-from keras_ts.baselines import Drift, LinearRegression, MovingAverage, Naive, SeasonalNaive
+from keras_ts.baselines import (
+    Drift,
+    LinearRegression,
+    Median,
+    MovingAverage,
+    Naive,
+    SeasonalNaive,
+    Theta,
+)
 from keras_ts.evaluation.forecasters.baselines import default_baselines
 from keras_ts.evaluation.judged.reading import JudgedWindows
 
@@ -56,6 +64,94 @@ def test_drift_of_an_early_window_by_hand():
     assert forecasts(Drift(), dataset, dataset)[0, :, 0].tolist() == [10.0, 13.0]
 
 
+def test_medians_by_hand():
+    """Phases of 3 days that held 9, 8, 0; 1, 2, 1 and 5, 6, 5: the next two have 8 and 1."""
+    values = [9.0, 1.0, 5.0, 8.0, 2.0, 6.0, 0.0, 1.0, 5.0]
+    windows = WindowedSeries(9, 2).build([*values, 0.0, 0.0])
+    assert forecasts(Median(3), windows, windows).tolist() == [[[8.0], [1.0]]]
+    assert forecasts(Median(), windows, windows).tolist() == [[[5.0], [5.0]]]
+    # Every third row alone lies at one phase of three, and none of them at the target's.
+    parted = PARTED.build(np.arange(11.0))
+    assert forecasts(Median(3), parted, parted).tolist() == [[[3.0], [3.0]]]
+
+
+@pytest.mark.parametrize("period", [None, 4])
+def test_medians_equal_a_loop_and_leave_out_what_is_missing(period):
+    draw = np.random.default_rng(0)
+    values = draw.normal(size=(120, 2)) + np.array([3.0, 0.5]) * (np.arange(120) % 4)[:, None]
+    series = np.where(draw.random(values.shape) < 0.7, values, np.nan)
+    dataset = WindowedSeries(13, 6, missing="mask_targets", min_inputs=2).build(series)
+    judged = JudgedWindows("validation", dataset)
+    past = np.concatenate([block.past_as_read for block in judged.blocks()])
+    predicted, used = forecasts(Median(period), dataset, dataset), 0
+
+    def errors(group, whole):
+        if len(group) == 1:
+            return abs(group[0] - np.median(whole))
+        return sum(abs(v - np.median(np.delete(group, n))) for n, v in enumerate(group))
+
+    for window, made in zip(past, predicted, strict=True):
+        for target, column in enumerate(window.T):
+            known = np.isfinite(column)
+            phases = np.arange(-12, 1) % (period or 1)
+            groups = [column[known & (phases == phase)] for phase in range(period or 1)]
+            whole = column[known]
+            apart = sum(errors(group, whole) for group in groups) < errors(whole, whole)
+            used += apart
+            for step in range(6):
+                own = groups[(step + 1) % (period or 1)]
+                own = own if apart and len(own) > 1 else whole
+                expected = np.median(own) if len(own) else np.nan
+                np.testing.assert_allclose(made[step, target], expected)
+    assert period is None or 0.1 < used / (2 * len(past)) < 0.9
+
+
+def test_the_median_is_the_baseline_to_beat_where_most_values_are_zero():
+    """Four days in five sell nothing: a forecast of 0 has the smallest absolute error."""
+    draw = np.random.default_rng(0)
+    sold = [draw.poisson(4, 300) * (draw.random(300) < 0.2).astype(float) for _ in range(8)]
+    report = compare(None, *WindowedSeries(28, 7).split(sold, at=200), period=7, by="mae")
+    assert report.best == "median"
+    nothing = float(np.mean([np.abs(one[200:]).mean() for one in sold]))
+    assert report.table["mae"][report.table["name"] == "median"] == pytest.approx(nothing, rel=0.05)
+
+
+def test_theta_sees_a_season_and_a_trend_through_what_is_missing():
+    """On 50 + t times a season, the next periods are forecast to a twentieth, holes or not."""
+    steps = np.arange(200)
+    series = (50 + steps) * (1 + 0.3 * np.sin(2 * np.pi * steps / 8))
+    holes = np.random.default_rng(0).random(200) < 0.1
+    for values, off in ((series, 0.02), (np.where(holes, np.nan, series), 0.05)):
+        dataset = WindowedSeries(48, 8, missing="mask").split(values, at=120)[1]
+        predicted = forecasts(Theta(8), dataset, dataset)[..., 0]
+        actual = dataset.to_numpy()[1]
+        assert np.mean(np.abs(predicted / actual - 1)) < off
+
+
+def test_theta_of_an_early_window_is_that_of_its_own_rows():
+    rows = np.random.default_rng(0).normal(size=24).cumsum()
+    early = WindowedSeries(30, 4, missing="mask", min_inputs=20).build(rows)
+    alone = WindowedSeries(20, 4).build(rows)
+    assert early.num_windows == alone.num_windows == 1
+    both = [forecasts(Theta(4), windows, windows) for windows in (early, alone)]
+    np.testing.assert_allclose(*both, rtol=1e-9)
+
+
+def test_theta_counts_steps_in_inputs():
+    """Every second row of a line, the next ones: the line goes on."""
+    windows = WindowedSeries(6, 3, gap=1, sampling_rate=2).build(3.0 + 2.0 * np.arange(15))
+    np.testing.assert_allclose(forecasts(Theta(), windows, windows)[0, :, 0], [27, 29, 31])
+
+
+def test_theta_is_left_out_for_sequences_and_named():
+    parts = WindowedSeries(8, targets="sequence").split(np.arange(60.0) % 7, at=40)
+    report = compare(None, *parts)
+    assert "theta" not in report.table["name"]
+    assert "theta is left out: it forecasts no sequences." in str(report)
+    with pytest.raises(ValueError, match=r"so it forecasts no targets=\"sequence\": leave it out"):
+        compare(None, *parts, baselines=["theta"])
+
+
 def test_drift_of_one_input_is_naive():
     windows = WindowedSeries(1, horizon=3).build([2.0, 3.0, 9.0, 4.0, 1.0])
     both = (forecasts(baseline, windows, windows) for baseline in (Drift(), Naive()))
@@ -80,7 +176,7 @@ def test_the_seasonal_naive_is_exact_on_a_season_however_far_ahead_and_nan_over_
 
 def test_every_baseline_of_the_table_is_judged_and_no_model_takes_its_name():
     names = [baseline.name for baseline in default_baselines(period=4)]
-    assert len(set(names)) == len(names) == 5
+    assert len(set(names)) == len(names) == 7
     parts = WindowedSeries(4).split(np.arange(60.0) % 7, at=40)
     assert compare(None, *parts, period=4).table["name"].tolist() == names
     assert compare(None, *parts).table["name"].tolist() == names[:-1]
@@ -90,9 +186,10 @@ def test_every_baseline_of_the_table_is_judged_and_no_model_takes_its_name():
 
 
 @pytest.mark.parametrize("period", [1, 2.5, True])
-def test_a_period_is_an_integer_of_two_or_more(period):
+@pytest.mark.parametrize("baseline", [SeasonalNaive, Median, Theta])
+def test_a_period_is_an_integer_of_two_or_more(baseline, period):
     with pytest.raises((TypeError, ValueError), match="period must be"):
-        SeasonalNaive(period)
+        baseline(period)
 
 
 def test_a_regression_forecasts_only_what_it_was_fitted_to():
