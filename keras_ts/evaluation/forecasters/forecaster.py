@@ -4,7 +4,7 @@ Models and the baselines of keras_ts forecast a block at a time, so that memory 
 Functions, baselines of other people and tables forecast all windows at once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import keras
@@ -12,6 +12,7 @@ import keras
 from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.evaluation.forecasters.baselines import Baseline, Theta, default_baselines
+from keras_ts.evaluation.forecasters.levels import SignedErrors
 from keras_ts.evaluation.forecasters.table_windows import on_windows
 from keras_ts.evaluation.judged.reading import Block, JudgedWindows
 
@@ -27,6 +28,8 @@ class Forecaster(NamedTuple):
     forecast: Callable[[Block], Array]  # to (windows, steps, targets[, levels])
     levels: tuple[float, ...] | None = None
     lacks: Literal["nothing", "windows", "targets"] = "nothing"
+    # Of a baseline, whose point is no quantile: its quantiles, from a block and its points.
+    around: Callable[[Block, Array], Array] | None = None
 
 
 def of_model(
@@ -51,13 +54,24 @@ def of_array(
     )
 
 
-def of_baseline(baseline: Any, train: JudgedWindows, judged: JudgedWindows) -> Forecaster:
-    """Fit a baseline, a function or another library's object, and return it as a forecaster."""
+def of_baseline(
+    baseline: Any, train: JudgedWindows, judged: JudgedWindows, levels: tuple[float, ...]
+) -> Forecaster:
+    """Fit a baseline, a function or another library's object, and return it as a forecaster.
+
+    A baseline of keras_ts gets quantiles of ``levels``, if there are any.
+    """
     name = name_of(baseline)
     if isinstance(baseline, Baseline):
+        around = SignedErrors.of(baseline, train, judged, levels).around if levels else None
         baseline.learn(train)
         return Forecaster(
-            name, judged, lambda block: baseline.forecast(judged, block), lacks="windows"
+            name,
+            judged,
+            lambda block: baseline.forecast(judged, block),
+            levels or None,
+            "windows",
+            around,
         )
     if hasattr(baseline, "predict"):
         baseline.fit(train.dataset)
@@ -73,6 +87,12 @@ def of_baseline(baseline: Any, train: JudgedWindows, judged: JudgedWindows) -> F
             f"Received shape {values.shape}."
         )
     return of_array(name, judged.in_last_step(name, values), None, judged)
+
+
+def common_levels(forecasters: Sequence[Forecaster]) -> tuple[float, ...]:
+    """Return the levels that all forecasters with quantiles have; none without quantiles."""
+    told = [own.levels for own in forecasters if own.levels is not None]
+    return tuple(level for level in told[0] if all(level in own for own in told)) if told else ()
 
 
 def baselines_of(baselines: Any, period: int | None, sequence: bool) -> list[Any]:

@@ -45,8 +45,7 @@ class DirectRidge:
         masked: IntArray = np.flatnonzero(self._absent_in(train))
         if len(masked):
             # Told of every age of a series, a line of few series fits their noise.
-            late = _in_last_third(train)
-            parts = [train.only(np.flatnonzero(chosen)) for chosen in (~late, late)]
+            parts = train.thirds()
             errors = []
             for told in (masked, masked[:0]):
                 self._fit(parts[0], told)
@@ -68,7 +67,7 @@ class DirectRidge:
         spare = most - window - constant
         self._lags = int(np.clip(spare // max(others, 1), 0, window))
         inputs = window + self._lags * others + constant
-        part = _spread(train, max(_MOST_WINDOWS, _FOR_EACH_INPUT * inputs))
+        part = train.spread(max(_MOST_WINDOWS, _FOR_EACH_INPUT * inputs))
         of_step = len(columns.ahead) * (1 + self._scaled)
         sums = [_Sums(inputs, train.geometry.horizon, of_step) for _ in train.columns]
         for block in part.blocks():
@@ -96,7 +95,7 @@ class DirectRidge:
     def _error(self, held_out: JudgedWindows) -> float:
         """Return the mean absolute error of some windows, in units of the windows."""
         total = count = 0.0
-        for block in _spread(held_out, _MOST_WINDOWS).blocks():
+        for block in held_out.spread(_MOST_WINDOWS).blocks():
             actual = _present(block.actual)
             for places, target, rows in self._rows(held_out, block):
                 scale = np.where(rows.scale > 0, rows.scale, np.nan)
@@ -110,7 +109,7 @@ class DirectRidge:
         """Return True for each column that models are told to be missing in enough windows."""
         read = len(train.panel.columns.read)
         absent = np.zeros((train.geometry.window, read), np.int64)
-        for block in _spread(train, _MOST_WINDOWS).blocks() if train.masks else ():
+        for block in train.spread(_MOST_WINDOWS).blocks() if train.masks else ():
             absent += (~np.isfinite(_past(train, block)[..., :read])).sum(axis=0)
         # A column that is 1 in a few windows alone would fit their noise.
         return np.logical_or.reduce(absent >= _FEWEST_FOR_EACH_INPUT, axis=0)
@@ -315,25 +314,6 @@ def _inverse_deviation(variance: Array, squares: Array) -> Array:
     """Return one over the standard deviation; 0 for a column that varies by rounding alone."""
     varies = variance > 1e-13 * squares + 1e-28
     return np.where(varies, 1 / np.sqrt(np.where(varies, variance, 1.0)), 0.0)
-
-
-def _spread(train: JudgedWindows, most: int) -> JudgedWindows:
-    """Return at most so many windows of a training part, one out of each of as many runs."""
-    # Which one of a run is drawn at random. At a fixed distance, all could be of one weekday.
-    if train.count <= most:
-        return train
-    places = np.arange(most) + np.random.default_rng(0).random(most)
-    windows: IntArray = (places * (train.count / most)).astype(np.int64)
-    return train.only(windows)
-
-
-def _in_last_third(train: JudgedWindows) -> BoolArray:
-    """Return True for the last third of the windows of each series."""
-    _, first, counts = np.unique(train.ranges.series_of(np.arange(train.count)),
-                                 return_index=True, return_counts=True)  # fmt: skip
-    rank = np.arange(train.count) - np.repeat(first, counts)
-    late: BoolArray = rank >= np.repeat(counts - counts // 3, counts)
-    return late
 
 
 def _past(judged: JudgedWindows, block: Block) -> Array:

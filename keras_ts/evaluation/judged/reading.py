@@ -74,6 +74,23 @@ class JudgedWindows:
         part._source = replace(self._source, sampler=replace(self._source.sampler, ranges=chosen))
         return part
 
+    def spread(self, most: int) -> "JudgedWindows":
+        """Return at most so many of the windows, one out of each of as many runs."""
+        # Which one of a run is drawn at random. At a fixed distance, all could be of one weekday.
+        if self.count <= most:
+            return self
+        places = np.arange(most) + np.random.default_rng(0).random(most)
+        windows: IntArray = (places * (self.count / most)).astype(np.int64)
+        return self.only(windows)
+
+    def thirds(self) -> tuple["JudgedWindows", "JudgedWindows"]:
+        """Return the first two thirds of each series' windows, and the last third."""
+        series = self.ranges.series_of(np.arange(self.count))
+        _, first, counts = np.unique(series, return_index=True, return_counts=True)
+        rank = np.arange(self.count) - np.repeat(first, counts)
+        late: BoolArray = rank >= np.repeat(counts - counts // 3, counts)
+        return self.only(np.flatnonzero(~late)), self.only(np.flatnonzero(late))
+
     @property
     def dataset(self) -> WindowDataset:
         """The windows as a dataset in time order, without padding and weights."""
