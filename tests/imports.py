@@ -22,7 +22,7 @@ ROOMS = [
     ["losses", "metrics", "plotting", "datasets"],
     ["windows"],
     ["layers"],
-    ["interface"],
+    ["interface", "scores"],
     ["presets", "sweep", "saving"],
     ["forecasting"],
     ["exporting"],
@@ -61,7 +61,7 @@ WITHIN = {
     "evaluation": [
         ["arithmetic"],
         ["judged"],
-        ["forecasters", "reports"],
+        ["forecasters"],
         ["judging"],
         ["entries", "report", "tuning"],
         ["compare", "calibrate"],

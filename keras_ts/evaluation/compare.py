@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 from keras_ts import _checks
 from keras_ts._typing import Array
-from keras_ts.evaluation.arithmetic.metrics import POINT, QUANTILE
 from keras_ts.evaluation.entries import Entries
 from keras_ts.evaluation.forecasters.forecaster import (
     baselines_of,
@@ -16,6 +15,7 @@ from keras_ts.evaluation.forecasters.forecaster import (
 from keras_ts.evaluation.judging import Metric, judge, measure_of
 from keras_ts.evaluation.report import ComparisonReport, report_of
 from keras_ts.saving.weights import Weights
+from keras_ts.scores.metrics import METRICS
 from keras_ts.windows.dataset import WindowDataset
 
 
@@ -200,7 +200,7 @@ def metrics_of(metrics: Any) -> dict[str, Metric]:
                 "metrics must hold functions of (actual, prediction, scale). Received: "
                 f"{_checks.shown(metric)}."
             )
-        if name == "<lambda>" or name in (*named, *POINT, *QUANTILE, "name", "skill"):
+        if name == "<lambda>" or name in (*named, *METRICS, "name", "skill"):
             raise ValueError(
                 f"A metric must have a name of its own, which its column gets. Received: {name!r}. "
                 "Define it as a function of another name."

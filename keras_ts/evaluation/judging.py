@@ -7,14 +7,13 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._quantiles import points_of
-from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.evaluation.arithmetic.metrics import all_losses
+from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.arithmetic.tally import Tally
 from keras_ts.evaluation.arithmetic.verdict import Origins
 from keras_ts.evaluation.forecasters.forecaster import Forecaster
 from keras_ts.evaluation.judged.common_windows import common_steps
 from keras_ts.evaluation.judged.reading import Block, JudgedWindows, finite
-from keras_ts.evaluation.reports.scorecards import ByOrigin
+from keras_ts.scores.metrics import all_losses
 
 # A function of actual values, forecasts and scales that returns one loss for each target.
 Metric = Callable[[Array, Array, Array], Array]
@@ -34,8 +33,6 @@ class Judgement(NamedTuple):
     missing: int  # how many of their targets have no value
     lacking: dict[str, int]  # how many targets a forecaster has no forecast of
     levels: dict[str, tuple[float, ...] | None]  # of each model; None for a point
-    errors: dict[str, ByOrigin]
-    coverage: dict[str, ByOrigin]  # of the outer interval
 
 
 def judge(
@@ -51,19 +48,19 @@ def judge(
     steps = dict(zip(parts, common_steps(names, parts), strict=True))
     count = steps[judged].stop - steps[judged].start
     sizes = judged.count, len(judged.labels), count, len(judged.columns)
-    tallies = {forecaster.name: Tally(*sizes, measure) for forecaster in forecasters}
     models = [forecaster for forecaster in forecasters if forecaster.lacks == "nothing"]
-    times = judged.origins_of(np.arange(judged.count)).times if models else np.zeros(1, np.int64)
+    times = judged.origins_of(np.arange(judged.count)).times if models else None
     result = Judgement(
-        tallies,
+        {
+            own.name: Tally(*sizes, measure, times if own.lacks == "nothing" else None)
+            for own in forecasters
+        },
         judged,
         np.zeros(judged.count, bool),
         steps[judged].start + 1,
         0,
         {forecaster.name: 0 for forecaster in forecasters if forecaster.lacks == "targets"},
         {model.name: model.levels for model in models},
-        {model.name: ByOrigin(times, count) for model in models},
-        {model.name: ByOrigin(times, count) for model in models if model.levels is not None},
     )
     missing = 0
     size = min(part.block_size for part in parts)
@@ -93,10 +90,7 @@ def judge(
             losses = all_losses(actual, forecast, scale, forecaster.levels)
             if metrics:
                 losses |= _own(metrics, actual, forecast, scale, forecaster.levels)
-            tallies[forecaster.name].add(numbers, series, losses, present)
-            for by_origin, loss in ((result.errors, measure), (result.coverage, "coverage")):
-                if forecaster.name in by_origin:
-                    by_origin[forecaster.name].add(numbers, losses[loss], present)
+            result.tallies[forecaster.name].add(numbers, series, losses, present)
     return result._replace(missing=missing)
 
 
@@ -195,10 +189,3 @@ def _own(
             )
         losses[name] = loss.astype(np.float64)
     return losses
-
-
-def windows_of_origins(judgement: Judgement) -> tuple[IntArray, IntArray]:
-    """Return the series of each judged window and the flat position of its origin."""
-    windows = np.flatnonzero(judgement.scored)
-    judged = judgement.judged
-    return judged.ranges.series_of(windows), judged.origins()[windows]

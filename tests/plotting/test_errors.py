@@ -120,7 +120,7 @@ def test_the_errors_drawn_are_those_of_the_report():
 def test_a_line_for_each_forecaster(tmp_path):
     open_before = plt.get_fignums()
     errors = {"_model$": [1.0, None, 3.0], "naive": [2.0, 2.0, 2.0]}
-    axes = plot_errors(errors, "MAE", tmp_path / "e.png")
+    axes = plot_errors(errors, "MAE", filepath=tmp_path / "e.png")
     assert (tmp_path / "e.png").read_bytes()[:4] == b"\x89PNG"
     model, naive = axes.lines
     np.testing.assert_array_equal(model.get_ydata(), [1, np.nan, 3])

@@ -5,14 +5,14 @@ was judged. So a forecast is compared with it by the same steps and the same ser
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.saving.card import HEADINGS
 from keras_ts.saving.scorecard import scorecard
+from keras_ts.scores.metrics import heading
 
 # One error in n + 1 exceeds the largest of n others, so with fewer origins a range says little.
 _FEWEST_ORIGINS = 10
@@ -51,7 +51,7 @@ class Promise(NamedTuple):
 
 
 def judged(
-    promise: Promise, columns: dict[str, Array], errors: Array, expected: BoolArray
+    promise: Promise, columns: Mapping[str, Array], errors: Array, expected: BoolArray
 ) -> tuple[str | None, str]:
     """Return if a promise was kept by errors ``(rows, targets)``, or None, and a sentence on it.
 
@@ -87,7 +87,7 @@ def judged(
     several = f" of forecasts from {count} origins," if count > 1 else ""
     left_out = f" Left out are {compared.left_out} origins that lack steps or series."
     return verdict, (
-        f"The {HEADINGS[promise.by]}{several} over the first {first}, {error:.4g}, "
+        f"The {heading(promise.by)}{several} over the first {first}, {error:.4g}, "
         f"{where[verdict]} what the model's scorecard promised: {low:.4g} to {high:.4g} at "
         f"95 % of {promise.origins} held-out origins.{left_out * (compared.left_out > 0)}"
     )
@@ -105,7 +105,7 @@ class _Compared(NamedTuple):
     def of(
         cls,
         by: str,
-        columns: dict[str, Array],
+        columns: Mapping[str, Array],
         errors: Array,
         expected: BoolArray,
         longest: int,
