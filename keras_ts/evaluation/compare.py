@@ -1,18 +1,25 @@
 """``compare``: whatever forecasts, judged on exactly the same targets."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.evaluation.entries import Entries
 from keras_ts.evaluation.forecasters.forecaster import (
     baselines_of,
+    common_levels,
     left_out_note,
     name_of,
     of_baseline,
 )
-from keras_ts.evaluation.judging import Metric, judge, measure_of
+from keras_ts.evaluation.judging import (
+    Metric,
+    checked_measure,
+    judge,
+    measure_of,
+    refuse_points,
+)
 from keras_ts.evaluation.report import ComparisonReport, report_of
 from keras_ts.saving.weights import Weights
 from keras_ts.scores.metrics import METRICS
@@ -27,7 +34,7 @@ def compare(
     period: int | None = None,
     baselines: Sequence[Any] | None = None,
     metrics: Sequence[Callable[[Array, Array, Array], Array]] | None = None,
-    by: Literal["mae", "mase"] | None = None,
+    by: str | None = None,
 ) -> ComparisonReport:
     """Score models, forecasts and baselines, and test if each model beats the best baseline.
 
@@ -132,9 +139,11 @@ def compare(
             ``(windows, steps, targets)``. They return one loss for each target, whose mean is a
             column of the table; NaN is left out. Quantiles are judged by their median. ``scale`` is
             that of MASE, NaN for series that are missing or constant in train.
-        by: The measure of skill and verdict: ``"mae"``, or ``"mase"``, by which the series of a
-            panel count alike whatever their size. Defaults to None: ``"mase"`` for a panel, else
-            ``"mae"``.
+        by: The measure of skill and verdict: ``"mae"``; ``"mase"``, by which series and targets
+            count alike whatever their size; ``"rmsse"``, which punishes large errors more;
+            ``"sql"``, the quantile loss in units of MASE, which judges the distribution; or the
+            name of one of ``metrics`` that gives an error of 0 or more for each value. Defaults to
+            None: ``"mase"`` for a panel or several targets, else ``"mae"``.
 
     Returns:
         A ``ComparisonReport``.
@@ -148,8 +157,7 @@ def compare(
             columns of a table are unclear.
     """
     own_metrics = metrics_of(metrics)
-    if by is not None:
-        _checks.choice("by", by, ("mae", "mase"))
+    by = checked_measure(by, own_metrics)
     entries = Entries(models, train, validation)
     period = season_of(period, None if period else entries.period)
     sequence = entries.judged.geometry.sequence
@@ -158,11 +166,13 @@ def compare(
     entries.refuse_names(names)
     trained, judged = entries.parts.train, entries.judged
     scales = trained.scales_for(judged, period or 1)
+    levels = common_levels(own.levels for own in entries.forecasters)
     forecasters = [
         *entries.forecasters,
-        *(of_baseline(baseline, trained, judged) for baseline in chosen),
+        *(of_baseline(baseline, trained, judged, levels) for baseline in chosen),
     ]
     measure = measure_of(by, judged)
+    refuse_points(measure, forecasters)
     judgement = judge(forecasters, judged, scales, measure, own_metrics)
     return report_of(
         [judgement],

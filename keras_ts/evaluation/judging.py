@@ -1,7 +1,7 @@
 """Judges forecasters on the same targets, a block of windows at a time."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,13 +10,17 @@ from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.arithmetic.tally import Tally
 from keras_ts.evaluation.arithmetic.verdict import Origins
-from keras_ts.evaluation.forecasters.forecaster import Forecaster
+from keras_ts.evaluation.forecasters.forecaster import Forecaster, common_levels
 from keras_ts.evaluation.judged.common_windows import common_steps
 from keras_ts.evaluation.judged.reading import Block, JudgedWindows, finite
-from keras_ts.scores.metrics import all_losses
+from keras_ts.scores.metrics import point_losses, quantile_losses
 
 # A function of actual values, forecasts and scales that returns one loss for each target.
 Metric = Callable[[Array, Array, Array], Array]
+
+
+# By what a verdict may compare; one's own metric, too.
+MEASURES = ("mae", "mase", "rmsse", "sql")
 
 
 class NoVerdictError(ValueError):
@@ -31,6 +35,7 @@ class Judgement(NamedTuple):
     scored: BoolArray  # (windows,), True for those that were judged
     first_step: int
     missing: int  # how many of their targets have no value
+    zeros: int  # how many are zero
     lacking: dict[str, int]  # how many targets a forecaster has no forecast of
     levels: dict[str, tuple[float, ...] | None]  # of each model; None for a point
 
@@ -59,10 +64,12 @@ def judge(
         np.zeros(judged.count, bool),
         steps[judged].start + 1,
         0,
+        0,
         {forecaster.name: 0 for forecaster in forecasters if forecaster.lacks == "targets"},
         {model.name: model.levels for model in models},
     )
-    missing = 0
+    missing = zeros = 0
+    common = common_levels(own.levels for own in forecasters)
     size = min(part.block_size for part in parts)
     for blocks in zip(*(part.blocks(size) for part in parts), strict=True):
         by_part = dict(zip(parts, blocks, strict=True))
@@ -80,18 +87,28 @@ def judge(
         series = by_part[judged].series[usable]
         actual, present = actual[usable], present[usable]
         missing += int((~np.isfinite(actual)).sum())
+        zeros += int((actual == 0).sum())
         result.scored[numbers] = True
         if not len(numbers):
             continue
-        scale = np.broadcast_to(scales[series][:, None], actual.shape)
+        scale = np.broadcast_to(scales[series][:, None], (*actual.shape, 2))
         for forecaster in forecasters:
-            forecast = forecasts.pop(forecaster.name)[usable]
-            forecast = where_present(forecaster.name, forecast, present)
-            losses = all_losses(actual, forecast, scale, forecaster.levels)
+            name, levels = forecaster.name, forecaster.levels
+            forecast = forecasts.pop(name)
+            quantiles, point = forecast, points_of(forecast, None if forecaster.around else levels)
+            if forecaster.around:
+                quantiles = forecaster.around(by_part[forecaster.judged], forecast)
+            point = where_present(name, point[usable], present)
+            losses = point_losses(actual, point, scale)
+            if levels is not None:
+                quantiles = where_present(name, quantiles[usable], present)
+                losses |= quantile_losses(actual, quantiles, scale, levels, common)
             if metrics:
-                losses |= _own(metrics, actual, forecast, scale, forecaster.levels)
-            result.tallies[forecaster.name].add(numbers, series, losses, present)
-    return result._replace(missing=missing)
+                losses |= _own(metrics, actual, point, scale[..., 0])
+            if measure in (metrics or {}):
+                _check_errors(measure, losses[measure], present)
+            result.tallies[name].add(numbers, series, losses, present)
+    return result._replace(missing=missing, zeros=zeros)
 
 
 def _name_of(part: JudgedWindows, forecasters: Sequence[Forecaster]) -> str:
@@ -135,8 +152,24 @@ def _check_same(name: str, actual: Array, other: Array) -> None:
 
 
 def measure_of(by: str | None, judged: JudgedWindows) -> str:
-    """Return the measure that is asked for; by default all series of a panel count alike."""
-    return by or ("mase" if len(judged.labels) > 1 else "mae")
+    """Return the measure that is asked for; by default all series and all targets count alike."""
+    return by or ("mase" if len(judged.labels) * len(judged.columns) > 1 else "mae")
+
+
+def checked_measure(by: Any, metrics: Mapping[str, Metric]) -> str | None:
+    """Return the measure of a verdict, or raise an error."""
+    return by if by is None else _checks.choice("by", by, (*MEASURES, *metrics))
+
+
+def refuse_points(by: str | None, forecasters: Sequence[Forecaster]) -> None:
+    """Refuse to judge distributions of forecasters that have none."""
+    points = [own.name for own in forecasters if own.levels is None]
+    if by == "sql" and (points or len(common_levels(own.levels for own in forecasters)) < 2):
+        lacking = f"{' and '.join(points)} forecast points" if points else "they share only one"
+        raise ValueError(
+            f'by="sql" judges quantiles of levels that all forecasters have, and {lacking}. Give '
+            'models quantiles, or calibrate them; or pass another measure, such as by="mase".'
+        )
 
 
 def single_time_note(origins: Origins) -> list[str]:
@@ -165,15 +198,19 @@ def where_present(name: str, forecast: Array, present: BoolArray) -> Array:
     return forecast
 
 
+def _check_errors(name: str, losses: Array, present: BoolArray) -> None:
+    """Refuse to judge by a metric that is no error of each value."""
+    if not (losses[present] >= 0).all():
+        raise ValueError(
+            f"by={name!r} needs an error of 0 or more for each value. Received: "
+            f"{_checks.shown(losses[present].min())} as the smallest of {name}."
+        )
+
+
 def _own(
-    metrics: Mapping[str, Metric],
-    actual: Array,
-    forecast: Array,
-    scale: Array,
-    levels: tuple[float, ...] | None,
+    metrics: Mapping[str, Metric], actual: Array, point: Array, scale: Array
 ) -> dict[str, Array]:
     """Return the losses of people's own metrics, of the point or the median."""
-    point = points_of(forecast, levels)
     # A metric that writes to its arguments would change what all others are judged on.
     arguments = [np.array(values) for values in (actual, point, scale)]
     for values in arguments:

@@ -22,6 +22,8 @@ from keras_ts.evaluation.arithmetic.verdict import (
     skill,
     skills_by_series,
 )
+from keras_ts.evaluation.forecasters.baselines import Naive
+from keras_ts.evaluation.forecasters.forecaster import common_levels
 from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.evaluation.judging import Judgement, NoVerdictError, single_time_note
 from keras_ts.plotting.errors import plot_errors
@@ -33,12 +35,17 @@ from keras_ts.scores.report import (
     interval,
     number,
     percent,
+    printed,
     unscaled_note,
     whole_percent,
 )
 from keras_ts.scores.schema import FORMAT, LONGEST_TEXT, task_of
 from keras_ts.windows.align import label_column
 
+# A reader should know of so many zeros: where most are, a forecast of 0 is hard to beat.
+_MANY_ZEROS = 1 / 3
+# Measures of squares, whose skill is that of their roots.
+ROOTS = ("rmsse",)
 # The columns of a skill in a table, and what a ``Skill`` calls them.
 _ENDS = {"skill": "value", "skill_low": "low", "skill_high": "high"}
 
@@ -51,6 +58,7 @@ class Evidence(NamedTuple):
     levels: Mapping[str, tuple[float, ...] | None]  # of each model; None for a point
     weights: Mapping[str, Weights]  # empty for a backtest, which judges others
     labels: Sequence[Any]
+    targets: Sequence[Any]  # their columns
     origins: Origins
     series: IntArray  # the numbers of the series that have origins, in order
     first_step: int
@@ -67,12 +75,18 @@ class ComparisonReport(Report):
 
     Attributes:
         table: A dict of columns of equal length, one row for each forecaster, models first:
-            ``name``, ``mae``, ``rmse``, ``mase``, ``smape`` (in per cent), a column for each metric
-            of one's own, ``skill``, ``skill_low`` and ``skill_high``; if a model forecasts
-            quantiles also ``pinball``, ``coverage`` and ``width``. The skill is one minus the error
-            over that of the best baseline, in the measure ``by``, with the ends of its 95 %
-            interval; NaN if there are too few windows or series for an interval.
-        by: The measure of the skill, ``"mae"`` or ``"mase"``.
+            ``name``, ``mae``, ``rmse``, ``mase``, ``smape`` (in per cent), ``wape`` (the sum of
+            errors over that of sizes), ``rmsse`` (the root of the mean squared error over the mean
+            squared step), ``bias`` (forecast less value), a column for each metric of one's own,
+            ``skill``, ``skill_low`` and ``skill_high``; if a model forecasts quantiles also
+            ``pinball``, ``coverage``, ``width``, ``sql`` (the pinball loss over the scale of MASE)
+            and ``interval_score``. Pinball, SQL and interval score are of the levels that all
+            forecasters with quantiles have. Baselines get levels from their errors on the last
+            third of the training part. The skill is one minus the error over that of the best
+            baseline, in the measure ``by``, with the ends of its 95 % interval; NaN if there are
+            too few windows or series for an interval.
+        by: The measure of the skill: ``"mae"``, ``"mase"``, ``"rmsse"``, ``"sql"``, or a metric of
+            one's own.
         best: The name of the best baseline, the one with the lowest error in that measure.
         verdicts: A dict from the name of each model to ``"beats"``, ``"loses to"`` or
             ``"cannot be told from"``, all said of the best baseline.
@@ -99,7 +113,7 @@ class ComparisonReport(Report):
     _by_series: dict[str, Skills] = field(default_factory=dict)
 
     def scores(self, by: str) -> dict[str, Array]:
-        """Return the scores of every forecaster for each step, or for each series.
+        """Return the scores of every forecaster for each step, series or target.
 
         Example:
 
@@ -112,21 +126,26 @@ class ComparisonReport(Report):
         [5.88, 5.86, 5.86]
 
         Args:
-            by: ``"step"`` or ``"series"``.
+            by: ``"step"``, ``"series"`` or ``"target"``.
 
         Returns:
-            A dict of columns of equal length: ``name``, ``step`` (from 1) or ``series`` (its id or
-            number), and the metrics of ``table``. For series also ``skill``, ``skill_low``,
-            ``skill_high`` and ``verdict``, which judge each series by its own windows, beside the
-            best baseline of the table; the verdict is ``"too few windows"`` where there is none.
+            A dict of columns of equal length: ``name``, ``step`` (from 1), ``series`` (its id or
+            number) or ``target`` (the name or number of its column), and the metrics of ``table``.
+            For series also ``skill``, ``skill_low``, ``skill_high`` and ``verdict``, which judge
+            each series by its own windows, beside the best baseline of the table; the verdict is
+            ``"too few windows"`` where there is none.
         """
-        _checks.choice("by", by, ("step", "series"))
+        _checks.choice("by", by, ("step", "series", "target"))
         tallies = list(self._evidence.tallies.values())
-        places = tallies[0].series() if by == "series" else np.arange(tallies[0].steps)
         if by == "series":
+            places = tallies[0].series()
             keys = label_column(tuple(self._evidence.labels))[places]
-        else:
+        elif by == "step":
+            places = np.arange(tallies[0].steps)
             keys = places + self._evidence.first_step
+        else:
+            places = np.arange(tallies[0].columns)
+            keys = label_column(tuple(self._evidence.targets))
         return {
             "name": np.repeat(self.table["name"], len(places)),
             by: np.tile(keys, len(tallies)),
@@ -140,6 +159,12 @@ class ComparisonReport(Report):
     def _metrics(self) -> list[str]:
         """Return the columns of the table that are metrics."""
         return [column for column in self.table if column not in ("name", *_ENDS)]
+
+    def _printed(self) -> list[str]:
+        """Return the metrics of the printed table."""
+        tally = self._evidence.tallies[self.best]
+        left_out = np.isnan(tally.metric("mase", "series")[tally.series()]).any()
+        return printed(self._metrics(), [self.by, *["wape"] * bool(left_out)])
 
     def _verdicts_of(self, series: IntArray) -> dict[str, Array]:
         """Return the skills and verdicts of every forecaster on some series, one after another."""
@@ -161,7 +186,8 @@ class ComparisonReport(Report):
             tallies, origins = self._evidence.tallies, self._evidence.origins
             errors, best = tallies[name].errors, tallies[self.best].errors
             judged = np.isfinite(best)
-            self._by_series[name] = skills_by_series(errors[judged], best[judged], origins)
+            found = skills_by_series(errors[judged], best[judged], origins)
+            self._by_series[name] = found.rooted() if self.by in ROOTS else found
         return self._by_series[name]
 
     def scorecards(self) -> list[dict[str, Any]]:
@@ -228,7 +254,7 @@ class ComparisonReport(Report):
         """Yield the table, and a verdict for each model."""
         columns = {
             "": self.table["name"].tolist(),
-            **{heading(metric): self.table[metric] for metric in self._metrics()},
+            **{heading(metric): self.table[metric] for metric in self._printed()},
             "skill": [percent(share) for share in self.table["skill"]],
             "95 % interval": [
                 "" if name == self.best else interval(of.low, of.high, f"too few {of.few}")
@@ -245,10 +271,15 @@ class ComparisonReport(Report):
                 f"The best baseline is {self.best}, with {article} {heading(self.by)} of {error} "
                 f"over {self.windows} windows{self._panel()}."
             )
+        lacking = [name for name, of in self._evidence.skills.items() if of.few == "windows"]
+        if rivals := [name for name in lacking if name not in self.verdicts]:
+            few = _too_few(self._evidence.skills[rivals[0]])
+            yield f"Of {', '.join(rivals)}, there are {few}."
         for name in self.verdicts:
             yield self._sentence(name)
             if self._evidence.origins.num_series > 1:
                 yield from self._singly(name)
+            yield from self._targets_lost(name)
             if name in self.coverages:
                 yield _held(name, self.coverages[name])
 
@@ -277,6 +308,19 @@ class ComparisonReport(Report):
             f"Of single series, it beats that baseline on {won}, loses to it on {lost}, and cannot "
             f"be told from it on {rest}."
         )
+
+    def _targets_lost(self, name: str) -> Iterator[str]:
+        """Yield a sentence for each of several targets whose own naive is no worse than a model."""
+        evidence = self._evidence
+        if len(evidence.targets) < 2 or Naive.name not in evidence.tallies:
+            return
+        pair = (evidence.tallies[each].metric(self.by, "target") for each in (name, Naive.name))
+        for target, own, naive in zip(evidence.targets, *pair, strict=True):
+            if own >= naive:
+                yield (
+                    f"On {target}, {name} is no better than the last value: {heading(self.by)} "
+                    f"{number(own)}, of naive {number(naive)}."
+                )
 
     def _panel(self) -> str:
         count = self._evidence.origins.num_series
@@ -392,6 +436,7 @@ def report_of(
             first.levels,
             weights or {},
             judged.labels,
+            [judged.panel.columns.past[place] for place in judged.columns.tolist()],
             origins,
             np.unique(series),
             first.first_step,
@@ -413,10 +458,9 @@ def _skills(
     skills = {name: skill(errors[name], errors[best], origins) for name in baselines}
     # The best baseline may only be the luckiest of several equally good ones.
     as_good = sum(rival.verdict == "cannot be told from" for rival in skills.values())
-    return best, {
-        name: skills.get(name) or skill(errors[name], errors[best], origins, as_good)
-        for name in tallies
-    }
+    for name in models:
+        skills[name] = skill(errors[name], errors[best], origins, as_good)
+    return best, {name: skills[name].rooted() if by in ROOTS else skills[name] for name in tallies}
 
 
 def _notes(
@@ -424,15 +468,26 @@ def _notes(
 ) -> Iterator[str]:
     """Yield sentences on what is left out."""
     first, any_tally = judgements[0], next(iter(tallies.values()))
+    missing, total = sum(part.missing for part in judgements), int(scored.sum()) * any_tally.targets
+    zeros = sum(part.zeros for part in judgements) / max(total - missing, 1)
+    if zeros > _MANY_ZEROS:
+        yield f"{percent(zeros)} of the targets are zero."
     if not scored.all():
         yield f"{int((~scored).sum())} windows with a missing value are left out."
-    missing, total = sum(part.missing for part in judgements), int(scored.sum()) * any_tally.targets
     if missing:
         yield f"{missing} of {total} targets are missing, and count nowhere."
     for name in first.lacking:
         lacking = sum(part.lacking[name] for part in judgements)
         if lacking:
             yield f"{name} has no forecast of {lacking} targets, which count nowhere."
+    common = common_levels(list(first.levels.values()))
+    for name, levels in first.levels.items():
+        others = [f"{level:g}" for level in levels or () if level not in common]
+        if others:
+            yield (
+                f"Pinball loss and interval score leave out the levels {', '.join(others)} of "
+                f"{name}, which others lack."
+            )
     numbers = any_tally.series()
     unscaled = numbers[np.isnan(any_tally.metric("mase", "series")[numbers])]
     yield from unscaled_note([first.judged.labels[number] for number in unscaled.tolist()])

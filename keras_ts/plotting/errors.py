@@ -26,8 +26,8 @@ _NAMES = {"mae": "mean absolute error (MAE)", "mase": "mean absolute scaled erro
 def plot_backtest(backtest: Any, *, ax: Any = None, filepath: Path = None) -> Any:
     """Draw the mean error at each step ahead, for every fold and for all folds together.
 
-    Of a report that has a verdict, the error is in the measure of the verdict, MAE or MASE, and
-    that of the best baseline over all folds is drawn too. Otherwise it is MAE.
+    Of a report whose verdict is by MASE, the error is that; otherwise it is MAE. That of the best
+    baseline over all folds is drawn too, if there is a verdict.
 
     Example:
 
@@ -62,7 +62,7 @@ def plot_backtest(backtest: Any, *, ax: Any = None, filepath: Path = None) -> An
     # A missing actual value is left out of the mean. A forecast of NaN stays in, so that it shows.
     observed = np.isfinite(actual)
     comparison = getattr(backtest, "comparison", None)
-    by = "mae" if comparison is None else comparison.by
+    by = "mae" if comparison is None or comparison.by not in _NAMES else comparison.by
     if by == "mase":
         scales = backtest.scales.reshape(errors.shape)
         observed &= np.isfinite(scales)

@@ -50,29 +50,66 @@ def covered(actual: Array, low: Array, high: Array) -> BoolArray:
     return inside
 
 
+def interval_scores(actual: Array, low: Array, high: Array, share: float) -> Array:
+    """Return ``(high - low) + 2 / (1 - share) d``, ``d`` the distance of ``y`` from the interval.
+
+    Winkler, *A decision-theoretic approach to interval estimation*, Journal of the American
+    Statistical Association 67 (1972).
+    """
+    outside = np.maximum(low - actual, 0.0) + np.maximum(actual - high, 0.0)
+    scores: Array = high - low + 2 / (1 - share) * outside
+    return scores
+
+
 class Metric(NamedTuple):
-    """A column of scores."""
+    """A column of scores, printed in every table or only where it is asked for."""
 
     heading: str
     losses: Callable[..., Array]
     of_means: Callable[[Array], Array] = np.asarray
+    printed: bool = True
 
 
-# The losses of a point, ``(y, f, scale)``.
+# The losses of a point, ``(y, f, scale)``. A scale is the mean absolute step of the training part,
+# and beside it the mean squared one, on a last axis.
 POINT = {
     "mae": Metric("MAE", lambda y, f, scale: absolute_errors(y, f)),
     "rmse": Metric("RMSE", lambda y, f, scale: np.square(y - f), np.sqrt),
-    "mase": Metric("MASE", scaled_errors),
+    "mase": Metric("MASE", lambda y, f, scale: scaled_errors(y, f, scale[..., 0])),
     "smape": Metric("sMAPE", lambda y, f, scale: symmetric_percentages(y, f)),
-}
-# Those of quantiles on a last axis, of which the outer ones bound the interval: ``(y, q, levels)``.
-QUANTILE = {
-    "pinball": Metric("pinball", pinball_losses),
-    "coverage": Metric(
-        "coverage", lambda y, q, levels: covered(y, q[..., 0], q[..., -1]).astype(float)
+    # The sum of errors over that of sizes: ``RATIOS``.
+    "wape": Metric("WAPE", lambda y, f, scale: np.abs(y), printed=False),
+    # The M5 competition's: Makridakis and others, International Journal of Forecasting 38 (2022).
+    "rmsse": Metric(
+        "RMSSE", lambda y, f, scale: np.square(y - f) / scale[..., 1], np.sqrt, printed=False
     ),
-    "width": Metric("width", lambda y, q, levels: q[..., -1] - q[..., 0]),
+    "bias": Metric("bias", lambda y, f, scale: f - y, printed=False),
 }
+# Of these the column is the mean of another one's losses over the mean of their own.
+RATIOS = {"wape": "mae"}
+# Those of quantiles on a last axis, of which the outer ones bound the interval:
+# ``(y, q, levels, scale)``.
+QUANTILE = {
+    "pinball": Metric("pinball", lambda y, q, levels, scale: pinball_losses(y, q, levels)),
+    "coverage": Metric(
+        "coverage", lambda y, q, levels, scale: covered(y, q[..., 0], q[..., -1]).astype(float)
+    ),
+    "width": Metric("width", lambda y, q, levels, scale: q[..., -1] - q[..., 0]),
+    "sql": Metric(
+        "SQL",
+        lambda y, q, levels, scale: pinball_losses(y, q, levels) / scale[..., 0],
+        printed=False,
+    ),
+    "interval_score": Metric(
+        "interval score",
+        lambda y, q, levels, scale: interval_scores(
+            y, q[..., 0], q[..., -1], levels[-1] - levels[0]
+        ),
+        printed=False,
+    ),
+}
+# These mean the same of two forecasters only if both have the same levels.
+OF_COMMON_LEVELS = ("pinball", "sql", "interval_score")
 METRICS = POINT | QUANTILE
 
 
@@ -88,13 +125,35 @@ def all_losses(
 
     With levels, ``predicted`` has a last axis of quantiles, and the median is the point forecast.
     """
-    point = points_of(predicted, levels)
-    losses = {name: metric.losses(actual, point, scale) for name, metric in POINT.items()}
+    losses = point_losses(actual, points_of(predicted, levels), scale)
     if levels is not None:
-        losses |= {
-            name: metric.losses(actual, predicted, levels) for name, metric in QUANTILE.items()
-        }
+        losses |= quantile_losses(actual, predicted, scale, levels, levels)
     return losses
+
+
+def point_losses(actual: Array, point: Array, scale: Array) -> dict[str, Array]:
+    """Return the losses of each metric in ``POINT``."""
+    # A series that is constant in train has a scale of NaN, one of 0 / 0 none.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {name: metric.losses(actual, point, scale) for name, metric in POINT.items()}
+
+
+def quantile_losses(
+    actual: Array,
+    quantiles: Array,
+    scale: Array,
+    levels: Sequence[float],
+    common: Sequence[float],
+) -> dict[str, Array]:
+    """Return the losses of each metric in ``QUANTILE``, some of them of ``common`` levels alone."""
+    shared = quantiles[..., [list(levels).index(level) for level in common]]
+    return {
+        name: metric.losses(actual, shared, common, scale)
+        if name in OF_COMMON_LEVELS
+        else metric.losses(actual, quantiles, levels, scale)
+        for name, metric in QUANTILE.items()
+        if len(common) > 1 or name not in OF_COMMON_LEVELS
+    }
 
 
 def of_means(name: str, means: Array) -> Array:

@@ -7,15 +7,17 @@ the facts that the scores hold under; ``scorecard`` reads one from a file.
 import html
 import importlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
-from keras_ts.scores.metrics import all_losses, of_means
+from keras_ts.scores.metrics import METRICS, RATIOS, all_losses, of_means
 from keras_ts.windows.align import label_column
+
+_SCALED = ("mase", "rmsse", "sql")
 
 
 class Page(NamedTuple):
@@ -120,7 +122,7 @@ class Rows(NamedTuple):
     columns: Mapping[str, Array]
     actual: Array  # (rows[, targets])
     predicted: Array  # (rows[, targets][, levels])
-    scales: Array  # (rows[, targets])
+    scales: Array  # (rows[, targets], 2), of absolute and of squared steps
     levels: Sequence[float] | None
 
     def only(self, rows: Array) -> "Rows":
@@ -140,7 +142,7 @@ class Rows(NamedTuple):
         if by == "step" and (np.diff(self.columns[by]) < 0).any():
             return self.only(np.argsort(self.columns[by], kind="stable")).scores(by)
         rows, scores = len(self.actual), dict[str, Array]()
-        count, group = 1, np.zeros(rows, np.int64)
+        count, group, totals = 1, np.zeros(rows, np.int64), dict[str, Array]()
         if by is not None:
             scores[by], group = _grouped(self.columns[by])
             count = len(scores[by])
@@ -148,10 +150,13 @@ class Rows(NamedTuple):
         observed = np.isfinite(self.actual).reshape(shape)
         for metric, loss in all_losses(*self[1:]).items():
             loss = loss.reshape(shape)
-            # A NaN forecast must show in every score; only MASE leaves out rows, without a scale.
-            counted = observed & ~np.isnan(loss) if metric == "mase" else observed
+            # A NaN forecast must show in every score; only scaled ones leave out rows.
+            counted = observed & ~np.isnan(loss) if metric in _SCALED else observed
             total = np.bincount(group, np.where(counted, loss, 0).sum(axis=1), count)
             number = np.bincount(group, counted.sum(axis=1), count)
+            totals[metric] = total
+            if metric in RATIOS:
+                total, number = totals[RATIOS[metric]], total
             means = np.divide(total, number, out=np.full(count, np.nan), where=number > 0)
             scores[metric] = of_means(metric, means)
         return scores
@@ -164,11 +169,18 @@ def _grouped(column: Array) -> tuple[Array, IntArray]:
     return label_column(tuple(places)), np.array(group, np.int64)
 
 
+def printed(metrics: Iterable[str], more: Sequence[str] = ()) -> list[str]:
+    """Return the metrics that a page shows: the usual ones, one's own, and ``more``."""
+    return [
+        name for name in metrics if name in more or name not in METRICS or METRICS[name].printed
+    ]
+
+
 def unscaled_note(series: Sequence[Any]) -> list[str]:
     """Return a sentence that names the series without a scale for MASE, if there are any."""
     if not len(series):
         return []
-    left_out = f"MASE leaves out {len(series)} series, missing or constant in train."
+    left_out = f"MASE leaves out {len(series)} series, missing or constant in train; WAPE does not."
     return [f"{left_out} Without a scale: {_checks.shown(list(series))[1:-1]}."]
 
 

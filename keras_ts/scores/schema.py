@@ -44,7 +44,6 @@ def checked(values: Mapping[str, Any]) -> dict[str, Any]:
     if _checks.integer("format", values.get("format"), 1) > FORMAT:
         raise ValueError("it comes from a newer keras_ts: install that version.")
     read: dict[str, Any] = _read("scorecard", values, _ENTRIES)
-    _checks.choice("by", read["by"], ("mae", "mase"))
     promised = [read["promised"]["errors"], read["promised"]["coverage"] or {}]
     for columns in (read["table"], {**read["steps"], **promised[0]}, promised[1]):
         lengths = {len(column) for column in columns.values() if column is not None}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.scores.metrics import of_means
+from keras_ts.scores.metrics import RATIOS, of_means
 
 # The most numbers in the sums over origins: of a long series some origins are left out, evenly.
 _MOST_NUMBERS = 1 << 22
@@ -30,7 +30,7 @@ class Tally:
         # The sum of a window's losses of ``measure`` over the number of its targets. Missing ones
         # add 0, so that the ratio of two forecasters' sums is that of their means.
         self.errors = np.full(windows, np.nan)
-        self.steps, self.targets = steps, steps * columns
+        self.steps, self.targets, self.columns = steps, steps * columns, columns
         self._measure, self._series = measure, series
         self._sums: dict[tuple[str, str], Array] = {}
         self._origins: IntArray | None = None  # the place of each window's origin; -1 if left out
@@ -45,9 +45,8 @@ class Tally:
     def joined(cls, tallies: Sequence["Tally"]) -> "Tally":
         """Return the sums of one forecaster over parts of the same series that share no origin."""
         first = tallies[0]
-        joint = cls(0, first._series, first.steps, 1, first._measure)
+        joint = cls(0, first._series, first.steps, first.columns, first._measure)
         joint.errors = np.concatenate([tally.errors for tally in tallies])
-        joint.targets = first.targets
         for by, name in {key: None for tally in tallies for key in tally._sums}:
             parts = [tally._sums[by, name] for tally in tallies if (by, name) in tally._sums]
             if by == "origin":
@@ -69,11 +68,14 @@ class Tally:
             if present is not None:
                 counted &= present
             values = np.where(counted, loss, 0.0)
-            by_series, by_step = self._total(name, "series"), self._total(name, "step")
+            by_series, by_step, by_target = (
+                self._total(name, by) for by in ("series", "step", "target")
+            )
             for place, summands in enumerate((values, counted)):
                 sums = summands.sum(axis=(1, 2))
                 by_series[place] += np.bincount(series, sums, minlength=self._series)
                 by_step[place] += summands.sum(axis=(0, 2))
+                by_target[place] += summands.sum(axis=(0, 1))
                 if name == self._measure and place == 0:
                     judged = counted.any(axis=(1, 2))
                     self.errors[windows] = np.where(judged, sums / self.targets, np.nan)
@@ -97,6 +99,10 @@ class Tally:
         total, count = self._total(name, by or "step")
         if by is None:
             total, count = total.sum(), count.sum()
+        if name in RATIOS:
+            # Both losses are counted at the same targets.
+            over = self._total(RATIOS[name], by or "step")[0]
+            total, count = (over if by else over.sum()), total
         means = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
         return of_means(name, means)
 
@@ -125,7 +131,7 @@ class Tally:
         return np.flatnonzero(self._total("mae", "series")[1])
 
     def _shape(self, by: str) -> int:
-        return self.steps if by == "step" else self._series
+        return {"step": self.steps, "target": self.columns}.get(by, self._series)
 
     def _total(self, name: str, by: str) -> Array:
         return self._sums.setdefault((by, name), np.zeros((2, self._shape(by))))

@@ -22,7 +22,7 @@ together as the series do, and take fewer draws.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -59,6 +59,10 @@ class Skill(NamedTuple):
             return "beats"
         return "loses to" if self.high < 0 else "cannot be told from"
 
+    def rooted(self) -> "Skill":
+        """Return the skill of the roots of mean squares, from that of the squares."""
+        return self._replace(**_of_roots(self))
+
 
 class Skills(NamedTuple):
     """The skills of a forecaster on each series by itself, ``(series,)``."""
@@ -74,6 +78,16 @@ class Skills(NamedTuple):
         return np.select(
             [self.low > 0, self.high < 0], ["beats", "loses to"], "cannot be told from"
         )
+
+    def rooted(self) -> "Skills":
+        """Return the skills of the roots of mean squares, from those of the squares."""
+        return self._replace(**_of_roots(self))
+
+
+def _of_roots(skill: Skill | Skills) -> dict[str, Any]:
+    """Return one minus the roots of the ratios that a skill and its ends are of."""
+    ends = {"value": skill.value, "low": skill.low, "high": skill.high}
+    return {name: 1 - np.sqrt(1 - np.asarray(end))[()] for name, end in ends.items()}
 
 
 @dataclass(frozen=True)

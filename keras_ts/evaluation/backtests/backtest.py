@@ -8,7 +8,7 @@ import os
 import random
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
@@ -48,7 +48,7 @@ def backtest(
     period: int | None = None,
     baselines: Sequence[Any] | None = None,
     metrics: Sequence[Callable[[Array, Array, Array], Array]] | None = None,
-    by: Literal["mae", "mase"] | None = None,
+    by: str | None = None,
     folder: str | os.PathLike[str] | None = None,
     key: str | None = None,
     **fit_arguments: Any,
@@ -310,9 +310,9 @@ def _rows(
     predictions: Array,
     levels: tuple[float, ...] | None,
 ) -> tuple[dict[str, Array], Array, Array]:
-    """Return a fold's table, its predictions, and the scale of each value for MASE."""
+    """Return a fold's table, its predictions, and the scales of each value."""
     points = points_of(predictions, levels)
     table = judged.table(points)
     series = judged.ranges.series_of(np.arange(judged.count))
     scales = np.repeat(scales[series], judged.geometry.horizon, axis=0)
-    return table, predictions, scales.reshape(table["actual"].shape)
+    return table, predictions, scales.reshape(*table["actual"].shape, 2)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.evaluation.compare import metrics_of, period_note
 from keras_ts.evaluation.entries import covariates_note
@@ -15,7 +14,14 @@ from keras_ts.evaluation.forecasters.forecaster import (
     of_baseline,
 )
 from keras_ts.evaluation.judged.reading import JudgedWindows
-from keras_ts.evaluation.judging import Judgement, NoVerdictError, judge, measure_of
+from keras_ts.evaluation.judging import (
+    Judgement,
+    NoVerdictError,
+    checked_measure,
+    judge,
+    measure_of,
+    refuse_points,
+)
 from keras_ts.evaluation.report import ComparisonReport, report_of
 
 _MODEL = "model"
@@ -38,7 +44,7 @@ class FoldJudge:
         if _MODEL in self._names:
             raise ValueError(f"baselines has one named {_MODEL!r}, as the backtested model is.")
         self._metrics, self._period = metrics_of(metrics), period
-        self._by = None if by is None else _checks.choice("by", by, ("mae", "mase"))
+        self._by = checked_measure(by, self._metrics)
         self._judgements: list[Judgement] = []
         self._reason: NoVerdictError | None = None
 
@@ -55,13 +61,17 @@ class FoldJudge:
             return
         # A forecast that is NaN has failed; it is none that the model lacks.
         model = of_array(_MODEL, predictions, levels, judged)._replace(lacks="nothing")
-        baselines = [of_baseline(baseline, train, judged) for baseline in self._baselines]
+        baselines = [
+            of_baseline(baseline, train, judged, levels or ()) for baseline in self._baselines
+        ]
+        measure = measure_of(self._by, judged)
+        refuse_points(measure, [model, *baselines])
         try:
             judgement = judge(
                 [model, *baselines],
                 judged,
                 scales,
-                measure_of(self._by, judged),
+                measure,
                 self._metrics,
             )
         except NoVerdictError as error:

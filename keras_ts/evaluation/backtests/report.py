@@ -14,7 +14,7 @@ from keras_ts.evaluation.judging import NoVerdictError
 from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.plotting.errors import plot_backtest
 from keras_ts.scores.metrics import heading
-from keras_ts.scores.report import Page, Report, Rows
+from keras_ts.scores.report import Page, Report, Rows, printed
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -40,6 +40,7 @@ class BacktestReport(Report):
     table: dict[str, Array]
     scales: Array
     comparison: ComparisonReport | None
+    _scales: Array  # of absolute and squared steps
     _reason: NoVerdictError | None  # why there is no verdict
     _levels: Sequence[float] | None
     _trained: Sequence[int]  # the folds on which a model was trained
@@ -71,8 +72,8 @@ class BacktestReport(Report):
 
         Returns:
             A dict of columns of equal length: the one named by ``by``, ``mae``, ``rmse``, ``mase``
-            (scaled by the mean absolute step before each fold's own test part) and ``smape`` (in
-            per cent); with quantiles also ``pinball``, ``coverage`` and ``width``.
+            (scaled by the mean absolute step before each fold's own test part), ``smape`` (in per
+            cent) and the further columns of ``ComparisonReport.table``.
         """
         if by is not None:
             _checks.choice("by", by, ("fold", "step", "series"))
@@ -80,7 +81,7 @@ class BacktestReport(Report):
         if self._levels is not None:
             names = output_names("prediction", self._levels)
             predicted = np.stack([self.table[name] for name in names], axis=-1)
-        rows = Rows(self.table, self.table["actual"], predicted, self.scales, self._levels)
+        rows = Rows(self.table, self.table["actual"], predicted, self._scales, self._levels)
         return rows.scores(by)
 
     def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
@@ -91,7 +92,7 @@ class BacktestReport(Report):
         """Yield the scores of each fold and of all, and then the verdict."""
         scores, overall = self.scores("fold"), self.scores()
         columns: dict[str, Sequence[Any]] = {"fold": [*map(str, scores["fold"]), "all"]}
-        columns |= {heading(m): [*scores[m], *values] for m, values in overall.items()}
+        columns |= {heading(m): [*scores[m], *overall[m]] for m in printed(overall)}
         trained = "Trained on every fold."
         if len(self._trained) < len(scores["fold"]):
             folds = ", ".join(map(str, self._trained))
@@ -129,4 +130,4 @@ def joined(
     columns = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
     scales = np.concatenate([scales for *_, scales in folds])
     comparison, reason = (None, outcome) if isinstance(outcome, NoVerdictError) else (outcome, None)
-    return BacktestReport(columns, scales, comparison, reason, levels, trained)
+    return BacktestReport(columns, scales[..., 0], comparison, scales, reason, levels, trained)

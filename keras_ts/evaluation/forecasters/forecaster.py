@@ -4,7 +4,7 @@ Models and the baselines of keras_ts forecast a block at a time, so that memory 
 Functions, baselines of other people and tables forecast all windows at once.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import keras
@@ -89,9 +89,9 @@ def of_baseline(
     return of_array(name, judged.in_last_step(name, values), None, judged)
 
 
-def common_levels(forecasters: Sequence[Forecaster]) -> tuple[float, ...]:
+def common_levels(levels: Iterable[tuple[float, ...] | None]) -> tuple[float, ...]:
     """Return the levels that all forecasters with quantiles have; none without quantiles."""
-    told = [own.levels for own in forecasters if own.levels is not None]
+    told = [own for own in levels if own is not None]
     return tuple(level for level in told[0] if all(level in own for own in told)) if told else ()
 
 

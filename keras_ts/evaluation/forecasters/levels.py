@@ -76,7 +76,7 @@ def _scales(block: Block, floors: Array) -> Array:
 
 def _floors(train: JudgedWindows, judged: JudgedWindows) -> Array:
     """Return the least scale of each series of ``judged``, ``(series, targets)``."""
-    scales = train.scales_for(judged, 1)
+    scales = train.scales_for(judged, 1)[..., 0]
     known = np.isfinite(scales)
     count = np.maximum(known.sum(axis=0), 1)
     # A series that is missing or constant in train is taken for a mean one.

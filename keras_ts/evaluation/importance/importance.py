@@ -169,7 +169,7 @@ class _Measured:
     ) -> None:
         self._model, self._quantiles, self._shuffled = model, quantiles, shuffled
         shape = len(judged.labels), judged.shape[2]
-        self._scales = judged.scales(1) if by == "mase" else np.ones(shape)
+        self._scales = judged.scales(1)[..., 0] if by == "mase" else np.ones(shape)
         usable = np.concatenate([self._judgeable(judged, block) for block in judged.blocks()])
         if not usable.any():
             raise ValueError(

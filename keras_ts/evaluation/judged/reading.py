@@ -303,7 +303,7 @@ class JudgedWindows:
         return values.astype(np.float64), gapless
 
     def scales(self, period: int) -> Array:
-        """Return each series' and target's scale of MASE, of the rows before the first border."""
+        """Return what ``scales_of`` does, of the rows before the first border."""
         return scales_of(self.panel, period, self._source.before)
 
     def scales_for(self, other: "JudgedWindows", period: int) -> Array:
@@ -312,7 +312,7 @@ class JudgedWindows:
         if self.panel is other.panel:
             return scales
         places = places_of(other.labels, self.labels)
-        return np.where((places >= 0)[:, None], scales[places], np.nan)
+        return np.where((places >= 0)[:, None, None], scales[places], np.nan)
 
     def _target_shape(self, windows: int) -> tuple[int, ...]:
         """Return the shape of the targets as the dataset gives them."""
@@ -329,8 +329,12 @@ class JudgedWindows:
 
 
 def scales_of(panel: FlatSeries, period: int, part: Part | None = None) -> Array:
-    """Return ``mean_steps``, the scale of MASE; NaN where there is no step, or all are 0."""
-    scales = mean_steps(panel, part or Part(panel.offsets[:-1], panel.offsets[1:]), period)
+    """Return the scales of MASE and of RMSSE, ``(series, targets, 2)``; NaN where no step counts.
+
+    They are the mean absolute and the mean squared step.
+    """
+    rows = part or Part(panel.offsets[:-1], panel.offsets[1:])
+    scales = np.stack([mean_steps(panel, rows, period, power) for power in (1, 2)], axis=-1)
     return np.where(scales > 0, scales, np.nan)
 
 

@@ -17,7 +17,7 @@ from keras_ts.evaluation.score.promise import Promise, judged
 from keras_ts.plotting.errors import plot_errors
 from keras_ts.saving.load import load_carried
 from keras_ts.scores.metrics import absolute_errors, heading, scaled_errors
-from keras_ts.scores.report import Page, Report, Rows, unscaled_note
+from keras_ts.scores.report import Page, Report, Rows, printed, unscaled_note
 from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.panel import Panel, table_of
@@ -32,8 +32,8 @@ class ScoreReport(Report):
 
     Attributes:
         table: A dict of columns of equal length: the one that ``by`` names, ``mae``, ``rmse``,
-            ``mase`` (NaN without ``train``) and ``smape`` (in per cent); with quantiles also
-            ``pinball``, ``coverage`` and ``width``. If no row has come yet, the scores of all rows
+            ``mase`` (NaN without ``train``), ``smape`` (in per cent) and the further columns of
+            ``ComparisonReport.table``. If no row has come yet, the scores of all rows
             are NaN, and there is none by step or series.
         promised: ``"as promised"`` if the error lies within what the model's scorecard promised,
             ``"better"`` below it, and ``"worse"`` above it. None if there is no scorecard or
@@ -68,8 +68,9 @@ class ScoreReport(Report):
         """Yield the table, and what did not come."""
         keys = ["all"] if self._by is None else [str(key) for key in self.table[self._by]]
         columns: dict[str, Sequence[Any]] = {self._by or "": keys}
-        for name, values in self.table.items():
-            if name != self._by and not (name == "mase" and np.isnan(values).all()):
+        for name in printed(name for name in self.table if name != self._by):
+            values = self.table[name]
+            if not (name == "mase" and np.isnan(values).all()):
                 columns[heading(name)] = values.tolist()
         yield Page(columns, self._sentences)
 
@@ -204,13 +205,16 @@ def _judged(promise: Promise | None, rows: Rows) -> tuple[str | None, str]:
     """Return if a promise was kept, and a sentence on it."""
     if promise is None:
         return None, ""
+    if promise.by not in ("mae", "mase"):
+        return None, f"The scorecard judges by {heading(promise.by)}, of which it promises nothing."
     if promise.by == "mase" and np.isnan(rows.scales).all():
         return None, "The scorecard promises a MASE: pass train= to compare this one with it."
     point = points_of(rows.predicted, rows.levels)
     errors, expected = absolute_errors(rows.actual, point), np.isfinite(point)
     if promise.by == "mase":
-        errors = scaled_errors(rows.actual, point, rows.scales)
-        expected &= np.isfinite(rows.scales)
+        scales = rows.scales[..., 0]
+        errors = scaled_errors(rows.actual, point, scales)
+        expected &= np.isfinite(scales)
     return judged(promise, rows.columns, errors, np.asarray(expected.any(axis=1)))
 
 
@@ -231,7 +235,7 @@ def _notes(
     if period is not None and period > 1:
         yield f"MASE is scaled by steps {period} rows apart."
     if period is not None:
-        unscaled = np.isfinite(rows.actual).any(axis=1) & np.isnan(rows.scales).all(axis=1)
+        unscaled = np.isfinite(rows.actual).any(axis=1) & np.isnan(rows.scales[..., 0]).all(axis=1)
         yield from unscaled_note(list(dict.fromkeys(rows.columns["series"][unscaled].tolist())))
 
 
@@ -283,9 +287,9 @@ class _Names(NamedTuple):
 
 
 def _scales(train: Any, names: _Names, labels: Array, shape: tuple[int, ...], period: int) -> Array:
-    """Return the scale of MASE for each row and target; NaN without a training part."""
+    """Return the scales of each row and target; NaN without a training part."""
     if train is None:
-        return np.full(shape, np.nan)
+        return np.full((*shape, 2), np.nan)
     if isinstance(train, WindowDataset):
         judged = JudgedWindows("train", train)
         panel, scales = judged.panel, judged.scales(period)
@@ -297,11 +301,11 @@ def _scales(train: Any, names: _Names, labels: Array, shape: tuple[int, ...], pe
         scales = scales_of(panel, period)
     ids: Sequence[Any] = panel.labels or range(len(panel.lengths))
     if panel.labels is None and len(ids) == 1:
-        return np.broadcast_to(scales, shape)
+        return np.broadcast_to(scales, (*shape, 2))
     places = places_of(labels.tolist(), ids)
     if (places < 0).all():
         raise ValueError(
             f"train has none of the series that were forecast: it has {_checks.shown(ids[:3])}, "
             f"and forecasts {_checks.shown(list(dict.fromkeys(labels.tolist()))[:3])}."
         )
-    return np.where((places >= 0)[:, None], scales[places], np.nan)
+    return np.where((places >= 0)[:, None, None], scales[places], np.nan)

@@ -15,6 +15,7 @@ def mean_absolute_steps(
     lag: int = 1,
     places: IntArray | None = None,
     block: int = 1 << 20,
+    power: int = 1,
 ) -> Array:
     """Return the mean absolute step of each span and column, ``(spans, columns)``.
 
@@ -32,6 +33,7 @@ def mean_absolute_steps(
         lag: Places between the values of a step. Defaults to 1.
         places: The place ``t`` of each position, increasing. Defaults to None: the position.
         block: Largest number of positions to read at once, which bounds the memory.
+        power: 2 for the mean squared step, the scale of RMSSE. Defaults to 1.
     """
     total, count = np.zeros((2, len(begin), len(columns)))
     for start in range(lag if places is None else 1, len(values), block):
@@ -52,6 +54,7 @@ def mean_absolute_steps(
             steps = np.abs(after.astype(np.float64) - before)
             rounding = np.spacing(np.maximum(np.abs(before), np.abs(after)))
             steps[steps <= 2 * rounding] = 0
+            steps **= power
         for column, step in enumerate(steps.T):
             counted = inside & np.isfinite(step)
             total[:, column] += np.bincount(span[counted], step[counted], len(begin))
