@@ -15,7 +15,7 @@ from keras_ts import (
 from keras_ts.baselines import Naive
 from keras_ts.layers import SortedQuantiles
 
-NAMES = ["naive", "drift", "moving average", "linear regression"]
+NAMES = ["naive", "drift", "moving average", "median", "theta", "linear regression"]
 
 
 def persistence(windows, outputs=None):
@@ -70,7 +70,7 @@ def test_scores_are_those_by_hand(horizon, settings):
     by_step = report.scores(by="step")
     first = [by_step[column][0] for column in ("name", "step", "mae")]
     assert first == ["model", 1, pytest.approx(np.abs(actual - expected["naive"])[:, 0].mean())]
-    assert len(by_step["name"]) == 6 * horizon
+    assert len(by_step["name"]) == 8 * horizon
 
 
 def test_a_better_model_beats_and_a_worse_one_loses():
@@ -248,8 +248,13 @@ def test_quantiles_are_scored_beside_their_median(carrier):
         for p, d in zip(levels, (-5, 0, 8), strict=True)
     ]
     assert ours["pinball"] == pytest.approx(np.mean(pinball), rel=1e-5)
-    assert np.isnan(naive["pinball"])
-    assert "coverage" in report.scores("step")
+    interval = 13 + 10 * (np.maximum(-5 - errors, 0) + np.maximum(errors - 8, 0))
+    assert ours["interval_score"] == pytest.approx(interval.mean(), rel=1e-5)
+    assert ours["sql"] == pytest.approx(ours["pinball"] * ours["mase"] / ours["mae"], rel=1e-5)
+    assert {"coverage", "sql"} <= set(report.scores("step"))
+    # The baselines have levels of their own, around the same point.
+    assert 0.5 < naive["coverage"] <= 1
+    assert naive["pinball"] < ours["pinball"]
 
 
 def test_windows_with_missing_values_are_left_out_for_all_alike():
@@ -300,9 +305,8 @@ def test_a_season_does_not_reach_over_a_missing_row():
 def test_a_constant_series_has_no_scale():
     panel = [course_series(100), np.concatenate([np.ones(80), course_series(20)])]
     report = compare(None, *WindowedSeries(5).split(panel, at=80))
-    assert "MASE leaves out 1 series, missing or constant in train. Without a scale: 1." in str(
-        report
-    )
+    assert "in train; WAPE does not. Without a scale: 1." in str(report)
+    assert "WAPE" in str(report).splitlines()[0]
     assert np.isnan(report.scores("series")["mase"][1])
     assert np.isfinite(report.table["mase"]).all()
 

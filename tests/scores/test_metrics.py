@@ -7,20 +7,23 @@ import utilsforecast.losses as theirs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_ts.scores.metrics import all_losses, of_means, symmetric_percentages
+from keras_ts.scores.metrics import RATIOS, all_losses, of_means, symmetric_percentages
 
 LEVELS = [0.1, 0.5, 0.9]
 
 
 def ours(actual, predicted, scale, levels=None):
-    losses = all_losses(actual, predicted, scale, levels)
-    return {name: float(of_means(name, loss.mean())) for name, loss in losses.items()}
+    losses = all_losses(actual, predicted, np.array(scale), levels)
+    means = {name: loss.mean() for name, loss in losses.items()}
+    for name, of in RATIOS.items():
+        means[name] = means[of] / means[name]
+    return {name: float(of_means(name, mean)) for name, mean in means.items()}
 
 
 def test_metrics_by_hand():
     actual = np.array([1.0, 2.0, -4.0])
     quantiles = np.array([[0.0, 2.0, 3.0], [3.0, 4.0, 5.0], [-9.0, -4.0, -3.0]])
-    metrics = ours(actual, quantiles, np.array([2.0]), LEVELS)
+    metrics = ours(actual, quantiles, [2.0, 5.0], LEVELS)
     assert metrics["mae"] == pytest.approx((1 + 2 + 0) / 3)
     assert metrics["rmse"] == pytest.approx(np.sqrt((1 + 4 + 0) / 3))
     assert metrics["mase"] == pytest.approx((0.5 + 1 + 0) / 3)
@@ -29,6 +32,12 @@ def test_metrics_by_hand():
     assert metrics["pinball"] == pytest.approx((low + median + high) / 3)
     assert metrics["coverage"] == pytest.approx(2 / 3)
     assert metrics["width"] == pytest.approx((3 + 2 + 6) / 3)
+    assert metrics["wape"] == pytest.approx((1 + 2 + 0) / (1 + 2 + 4))
+    assert metrics["rmsse"] == pytest.approx(np.sqrt((1 + 4 + 0) / 5 / 3))
+    assert metrics["bias"] == pytest.approx((1 + 2 + 0) / 3)
+    assert metrics["sql"] == pytest.approx(metrics["pinball"] / 2)
+    # The second value lies 1 below its interval of 80 %.
+    assert metrics["interval_score"] == pytest.approx((3 + 2 + 10 * 1 + 6) / 3)
 
 
 @settings(max_examples=10)
@@ -37,7 +46,8 @@ def test_metrics_are_those_of_utilsforecast(seed, series, season):
     rng = np.random.default_rng(seed)
     train, actual = rng.normal(5, 3, (series, 20)), rng.normal(5, 3, (series, 6))
     quantiles = np.sort(rng.normal(5, 3, (series, 6, 3)), axis=-1)
-    scale = np.abs(train[:, season:] - train[:, :-season]).mean(axis=1)
+    steps = train[:, season:] - train[:, :-season]
+    scale = np.stack([np.abs(steps).mean(axis=1), np.square(steps).mean(axis=1)], axis=1)
     frame = pd.DataFrame(
         {
             "unique_id": np.repeat(np.arange(series), 6),
@@ -63,12 +73,17 @@ def test_metrics_are_those_of_utilsforecast(seed, series, season):
         "smape": theirs.smape(frame, ["m"]),
         "pinball": theirs.mqloss(frame, columns, np.array(LEVELS)),
         "coverage": theirs.coverage(frame, ["m"], 80),
+        "wape": theirs.nd(frame, ["m"]),
+        "rmsse": theirs.rmsse(frame, ["m"], season, history),
+        "bias": theirs.bias(frame, ["m"]),
+        "sql": theirs.scaled_mqloss(frame, columns, np.array(LEVELS), season, history),
+        "interval_score": theirs.winkler_score(frame, ["m"], 80),
     }
     for number in range(series):
         metrics = ours(actual[number], quantiles[number], scale[number], LEVELS)
         for name, table in expected.items():
             times = 200 if name == "smape" else 1
-            assert metrics[name] == pytest.approx(times * table["m"][number], rel=1e-6, abs=1e-9)
+            assert metrics[name] == pytest.approx(times * table["m"][number], rel=1e-9, abs=1e-9)
 
 
 def test_a_percentage_of_nothing_is_0():

@@ -92,7 +92,7 @@ def test_windows_without_a_forecast_count_for_nobody(parts):
 
 def test_names():
     assert name_of(last_value) == "last_value"
-    assert [own.name for own in baselines_of(None, 7)][-1] == "seasonal naive"
+    assert [own.name for own in baselines_of(None, 7, False)][-1] == "seasonal naive"
     with pytest.raises(ValueError, match="must have a name, by which its row is found"):
         name_of(lambda train, validation: None)
 
@@ -111,7 +111,7 @@ def test_misuse_is_refused(parts):
         ("naive", "must be a list, such as"),
         ([], "baselines is empty, and a verdict needs one"),
         (["naive", "naive"], "must have different names. Received 'naive' twice"),
-        (["ets"], "has no 'ets'; there are naive, drift, moving average, linear regression."),
+        (["ets"], "has no 'ets'; there are naive, drift, moving average, median, theta, linear "),
         (["seasonal naive"], "It needs period="),
         ([3], "must hold names, objects with fit"),
         ([Median], "must hold names, objects with fit"),

@@ -183,7 +183,7 @@ def test_a_large_training_part_is_read_evenly(monkeypatch):
     series = course_series()
     train, validation = WindowedSeries(20).split(series, at=1000)
     whole = JudgedWindows("train", train)
-    part = linear_regression._spread(whole, 400)
+    part = whole.spread(400)
     (block,) = part.blocks()
     assert part.count == len(block.origins) == 400
     numbers = np.searchsorted(train.origins, block.origins)
@@ -343,7 +343,7 @@ def test_on_the_table_of_stores_it_equals_a_ridge_of_six_lines(window, stores, s
     (parts, y), (new, actual) = parts_of(train), parts_of(validation)
     series = JudgedWindows("validation", validation)
     numbers = np.concatenate([block.series for block in series.blocks()])
-    steps = JudgedWindows("train", train).scales(1)[numbers]
+    steps = JudgedWindows("train", train).scales(1)[numbers, :, 0]
 
     def six_lines(scale, alpha):
         size, ahead = (scale(part["past"][:, :, :1]) for part in (parts, new))

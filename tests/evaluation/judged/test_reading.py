@@ -65,10 +65,10 @@ def test_scales_are_of_all_rows_before_the_border():
     series = np.array([1.0, 2.0, 4.0, 8.0, np.nan, 0.0, 3.0, 9.0, 9.0])
     whole = JudgedWindows("train", WindowedSeries(2, missing="drop").build(series))
     # Steps of 1, 2, 4 before the hole, and of 3, 6, 0 behind it.
-    assert whole.scales(1).tolist() == [[16 / 6]]
-    assert whole.scales(2).tolist() == [[(3 + 6 + 8 + 9 + 6) / 5]]
+    assert whole.scales(1)[..., 0].tolist() == [[16 / 6]]
+    assert whole.scales(2)[..., 0].tolist() == [[(3 + 6 + 8 + 9 + 6) / 5]]
     for part in WindowedSeries(2, missing="drop").split(series, at=3):
-        assert JudgedWindows("train", part).scales(1).tolist() == [[1.5]]
+        assert JudgedWindows("train", part).scales(1)[..., 0].tolist() == [[1.5]]
 
 
 def test_scales_are_found_by_the_label_of_a_series():
@@ -80,8 +80,8 @@ def test_scales_are_found_by_the_label_of_a_series():
 
     train = JudgedWindows("train", shops(["a", "b"]))
     other = JudgedWindows("validation", shops(["b", "c", "a"]))
-    first, second = train.scales(1)[:, 0]
-    np.testing.assert_array_equal(train.scales_for(other, 1)[:, 0], [second, np.nan, first])
+    first, second = train.scales(1)[:, 0, 0]
+    np.testing.assert_array_equal(train.scales_for(other, 1)[:, 0, 0], [second, np.nan, first])
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
