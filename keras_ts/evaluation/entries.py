@@ -131,13 +131,6 @@ class Entries:
         names = [name for name, used in self._own.items() if used is parts]
         return " and ".join(names) or parts.owner
 
-    def refuse_names(self, baselines: Sequence[str]) -> None:
-        """Refuse a model with the name of a baseline."""
-        for name in set(self.names).intersection(baselines):
-            raise ValueError(
-                f"models and baselines both have a {name!r}: give one of them another name."
-            )
-
     @property
     def period(self) -> int | None:
         """The season that the models were told, which is refused if they differ; None without."""

@@ -1,6 +1,5 @@
 """``ComparisonReport``: the scores of forecasters in a table, with a verdict on each model."""
 
-import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,35 +11,25 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts._version import __version__
-from keras_ts.evaluation.arithmetic.coverage import Coverage, coverage_of
+from keras_ts.evaluation.arithmetic.coverage import Coverage
 from keras_ts.evaluation.arithmetic.tally import Tally
-from keras_ts.evaluation.arithmetic.verdict import (
-    FEWEST,
-    Origins,
-    Skill,
-    Skills,
-    skill,
-    skills_by_series,
-)
-from keras_ts.evaluation.judged.reading import JudgedWindows
-from keras_ts.evaluation.judging import Judgement, NoVerdictError, single_time_note
+from keras_ts.evaluation.arithmetic.verdict import FEWEST, Origins, Skill, Skills, skills_by_series
 from keras_ts.plotting.errors import plot_errors
 from keras_ts.saving.weights import Weights
-from keras_ts.scores.metrics import POINT, QUANTILE, heading
+from keras_ts.scores.metrics import heading
 from keras_ts.scores.report import (
     Page,
     Report,
     interval,
     number,
     percent,
-    unscaled_note,
     whole_percent,
 )
-from keras_ts.scores.schema import FORMAT, LONGEST_TEXT, task_of
+from keras_ts.scores.schema import FORMAT, LONGEST_TEXT
 from keras_ts.windows.align import label_column
 
 # The columns of a skill in a table, and what a ``Skill`` calls them.
-_ENDS = {"skill": "value", "skill_low": "low", "skill_high": "high"}
+ENDS = {"skill": "value", "skill_low": "low", "skill_high": "high"}
 
 
 class Evidence(NamedTuple):
@@ -139,17 +128,17 @@ class ComparisonReport(Report):
 
     def _metrics(self) -> list[str]:
         """Return the columns of the table that are metrics."""
-        return [column for column in self.table if column not in ("name", *_ENDS)]
+        return [column for column in self.table if column not in ("name", *ENDS)]
 
     def _verdicts_of(self, series: IntArray) -> dict[str, Array]:
         """Return the skills and verdicts of every forecaster on some series, one after another."""
         with_origins = self._evidence.series
         known = np.minimum(np.searchsorted(with_origins, series), len(with_origins) - 1)
         judged = with_origins[known] == series
-        columns: dict[str, list[Array]] = {column: [] for column in (*_ENDS, "verdict")}
+        columns: dict[str, list[Array]] = {column: [] for column in (*ENDS, "verdict")}
         for name in self._evidence.tallies:
             skills = self._skills_of(name)
-            for column, end in _ENDS.items():
+            for column, end in ENDS.items():
                 columns[column].append(np.where(judged, getattr(skills, end)[known], np.nan))
             few = ~judged | np.isnan(skills.low[known])
             columns["verdict"].append(np.where(few, "too few windows", skills.verdict[known]))
@@ -314,148 +303,3 @@ def _too_few(skill: Skill) -> str:
         f"too few windows for an interval ({FEWEST} {needed} are needed: errors last that long, or "
         "series share them)"
     )
-
-
-def report_of(
-    judgements: Sequence[Judgement],
-    models: list[str],
-    by: str,
-    period: int | None,
-    metrics: Sequence[str] = (),
-    notes: Sequence[str] = (),
-    weights: Mapping[str, Weights] | None = None,
-) -> ComparisonReport:
-    """Return the report on some judgements, such as folds, of the same forecasters and panel."""
-    first = judgements[0]
-    judged = first.judged
-    scored = np.concatenate([part.scored for part in judgements])
-    if not scored.any():
-        raise NoVerdictError(
-            "validation must have a window without a missing value to judge on. It has none."
-        )
-    tallies = {
-        name: Tally.joined([part.tallies[name] for part in judgements]) for name in first.tallies
-    }
-    counted = np.isfinite(next(iter(tallies.values())).errors[scored])
-    if not counted.any():
-        steps, cure = (
-            ("", "") if period is None else (f" in {period} rows", "a shorter period=, or ")
-        )
-        raise NoVerdictError(
-            f'by="mase" needs a series that changes{steps} in train. All are missing there, '
-            f'shorter or constant: pass {cure}by="mae".'
-        )
-    places = [np.flatnonzero(part.scored) for part in judgements]
-    pairs = list(zip(judgements, places, strict=True))
-    series = np.concatenate([part.judged.ranges.series_of(own) for part, own in pairs])
-    flat = np.concatenate([part.judged.origins()[own] for part, own in pairs])
-    fingerprint = hashlib.blake2b(digest_size=16)
-    for part in judgements:
-        fingerprint.update(part.judged.mark().encode())
-    origins = judged.origins_at(series, flat)
-    on = judged_on(judged, series, flat, origins, fingerprint.hexdigest())
-    if not counted.all():
-        series = series[counted]
-        origins = judged.origins_at(series, flat[counted])
-    best, skills = _skills(tallies, models, by, origins)
-    table: dict[str, Array] = {"name": np.array(list(tallies))}
-
-    def add(names: Sequence[str]) -> None:
-        for name in names:
-            table[name] = np.array([float(tally.metric(name)) for tally in tallies.values()])
-
-    add([*POINT, *metrics])
-    for column, end in _ENDS.items():
-        table[column] = np.array([getattr(skills[name], end) for name in tallies])
-    if any(not np.isnan(tally.metric("pinball")) for tally in tallies.values()):
-        add(list(QUANTILE))
-    return ComparisonReport(
-        table=table,
-        by=by,
-        best=best,
-        verdicts={name: skills[name].verdict for name in models},
-        coverages={
-            name: coverage_of(
-                round(levels[-1] - levels[0], 12),
-                tallies[name].totals("coverage", "origin"),
-                tallies[name].totals("coverage", "series"),
-                origins.overlap,
-            )
-            for name, levels in first.levels.items()
-            if levels is not None
-        },
-        windows=int(scored.sum()),
-        judged_on=on,
-        _evidence=Evidence(
-            tallies,
-            skills,
-            first.levels,
-            weights or {},
-            judged.labels,
-            origins,
-            np.unique(series),
-            first.first_step,
-            period,
-            None if weights is not None else len(judgements),
-            [*notes, *_notes(judgements, scored, tallies), *single_time_note(origins)],
-        ),
-    )
-
-
-def _skills(
-    tallies: dict[str, Tally], models: list[str], by: str, origins: Origins
-) -> tuple[str, dict[str, Skill]]:
-    """Return the best baseline, and the skill of each forecaster over it."""
-    baselines = [name for name in tallies if name not in models]
-    best = min(baselines, key=lambda name: float(tallies[name].metric(by)))
-    judged = np.isfinite(tallies[best].errors)
-    errors = {name: tally.errors[judged] for name, tally in tallies.items()}
-    skills = {name: skill(errors[name], errors[best], origins) for name in baselines}
-    # The best baseline may only be the luckiest of several equally good ones.
-    as_good = sum(rival.verdict == "cannot be told from" for rival in skills.values())
-    return best, {
-        name: skills.get(name) or skill(errors[name], errors[best], origins, as_good)
-        for name in tallies
-    }
-
-
-def _notes(
-    judgements: Sequence[Judgement], scored: Array, tallies: dict[str, Tally]
-) -> Iterator[str]:
-    """Yield sentences on what is left out."""
-    first, any_tally = judgements[0], next(iter(tallies.values()))
-    if not scored.all():
-        yield f"{int((~scored).sum())} windows with a missing value are left out."
-    missing, total = sum(part.missing for part in judgements), int(scored.sum()) * any_tally.targets
-    if missing:
-        yield f"{missing} of {total} targets are missing, and count nowhere."
-    for name in first.lacking:
-        lacking = sum(part.lacking[name] for part in judgements)
-        if lacking:
-            yield f"{name} has no forecast of {lacking} targets, which count nowhere."
-    numbers = any_tally.series()
-    unscaled = numbers[np.isnan(any_tally.metric("mase", "series")[numbers])]
-    yield from unscaled_note([first.judged.labels[number] for number in unscaled.tolist()])
-
-
-def judged_on(
-    judged: JudgedWindows, series: IntArray, flat: IntArray, origins: Origins, fingerprint: str
-) -> dict[str, Any]:
-    """Describe the data that was judged on, as plain values: counts, ends, fingerprint, task."""
-    targets = [flat + judged.ahead[0], flat + judged.ahead[-1]]
-    clock = judged.panel.clock
-    if clock is None:
-        starts = judged.panel.offsets[series]
-        first, last = str((targets[0] - starts).min()), str((targets[1] - starts).max())
-    else:
-        ends = clock.times[targets[0]].argmin(), clock.times[targets[1]].argmax()
-        first, last = (clock.written(int(t[e])) for t, e in zip(targets, ends, strict=True))
-    return {
-        "windows": len(flat),
-        "series": origins.num_series,
-        "origins": origins.num_times,
-        "first": first,
-        "last": last,
-        "fingerprint": fingerprint,
-        **task_of(judged.dataset.windows, judged.panel.columns),
-    }

@@ -17,12 +17,14 @@ from keras_ts import _checks
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array
 from keras_ts.evaluation.backtests.fold_store import Fold, FoldStore, described, digest
-from keras_ts.evaluation.backtests.judging import FoldJudge
 from keras_ts.evaluation.backtests.report import BacktestReport, joined
 from keras_ts.evaluation.backtests.training import Build, Trainer, check_fit_arguments
 from keras_ts.evaluation.calibrate import calibrate, check_enough
-from keras_ts.evaluation.compare import season_of
+from keras_ts.evaluation.entries import covariates_note
+from keras_ts.evaluation.forecasters.forecaster import of_array
 from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judging import Judge, NoVerdictError, season_of
+from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import checked_coverage
 from keras_ts.presets.description import RecurrentPreset
@@ -31,6 +33,9 @@ from keras_ts.windows.cut import folds_of
 from keras_ts.windows.reading.frames import NotNumbersError
 from keras_ts.windows.split import FoldSizes, fold_parts
 from keras_ts.windows.windowed_series import WindowedSeries
+
+# The name of the backtested model in its report.
+_MODEL = "model"
 
 
 def backtest(
@@ -183,7 +188,7 @@ def backtest(
             folder = None
     check_fit_arguments(fit_arguments, validation_size is not None, folder is not None)
     period = season_of(period, build.period if isinstance(build, RecurrentPreset) else None)
-    judge = FoldJudge(period, baselines, metrics, by)
+    judge = Judge([_MODEL], period, baselines, metrics, by)
     store = None if folder is None else FoldStore(folder)
     seed = windows.seed
     if seed is None:
@@ -236,10 +241,17 @@ def backtest(
         keras.utils.set_random_seed(_fold_seed(seed, number))
         before = JudgedWindows("train", fold.whole)
         scales = before.scales(period or 1)
-        judge.add(before, judged, scales, predictions, levels)
+        # A forecast that is NaN has failed; it is none that the model lacks.
+        forecaster = of_array(_MODEL, predictions, levels, judged)._replace(lacks="nothing")
+        judge.add([forecaster], before, judged, scales)
         folds.append(_rows(scales, judged, predictions, levels))
         bar.update(number + 1)
-    return joined(folds, levels, judge.report(), range(0, n_splits, every))
+    try:
+        notes = covariates_note(judged.beyond_targets(), judge.baselines)
+        outcome: ComparisonReport | NoVerdictError = judge.report(notes)
+    except NoVerdictError as error:
+        outcome = error
+    return joined(folds, levels, outcome, range(0, n_splits, every))
 
 
 def _windows(build: Any, series: Any, windows: Any, sizes: FoldSizes) -> WindowedSeries:
