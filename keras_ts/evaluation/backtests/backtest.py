@@ -137,14 +137,15 @@ def backtest(
         folder: A folder that keeps the predictions of finished folds and, unless every fold is
             trained on, the weights of the latest model. After an interruption, the same call
             resumes from it, with the same result; a call with other settings or data is refused.
-            Settings of a preset, numbers, texts and arrays are compared by value. Functions cannot
-            be: see ``key``. Defaults to None: nothing is kept.
+            Settings of a preset, the config of an object whose class is registered with Keras,
+            numbers, texts and arrays are compared by value. Functions and other objects cannot be:
+            see ``key``. Defaults to None: nothing is kept.
         key: A text that stands for the code that you pass, such as ``"v1"``: for what ``build``,
             ``core`` and callbacks run, and for what that reads. Change it whenever you change any
             of that; a folder with another key is refused. If ``build`` is a function, or an
-            argument of ``fit`` is or holds a function or another object, and there is no key, a
-            warning says so, every fold is trained, and ``folder`` is neither read nor written.
-            What ``baselines`` and ``metrics`` return is not kept, so they need no key. Defaults to
+            argument of ``fit`` is or holds a function or an object of another class, and there is
+            no key, a warning says so, every fold is trained, and ``folder`` is neither read nor
+            written. What ``baselines`` and ``metrics`` return is not kept, so they need no key. Defaults to
             None.
         **fit_arguments: Arguments of ``fit``, such as ``epochs`` and ``callbacks``; with a preset,
             those of ``preset.fit``. ``verbose="auto"``, the default, shows a progress bar of the
