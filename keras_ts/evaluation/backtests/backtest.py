@@ -145,8 +145,8 @@ def backtest(
             of that; a folder with another key is refused. If ``build`` is a function, or an
             argument of ``fit`` is or holds a function or an object of another class, and there is
             no key, a warning says so, every fold is trained, and ``folder`` is neither read nor
-            written. What ``baselines`` and ``metrics`` return is not kept, so they need no key. Defaults to
-            None.
+            written. What ``baselines`` and ``metrics`` return is not kept, so they need no key.
+            Defaults to None.
         **fit_arguments: Arguments of ``fit``, such as ``epochs`` and ``callbacks``; with a preset,
             those of ``preset.fit``. ``verbose="auto"``, the default, shows a progress bar of the
             folds, and 0 shows nothing; other values go to ``fit``.
