@@ -61,9 +61,9 @@ WITHIN = {
     "evaluation": [
         ["arithmetic"],
         ["judged"],
-        ["forecasters"],
+        ["forecasters", "report"],
         ["judging"],
-        ["entries", "report", "tuning"],
+        ["entries", "tuning"],
         ["compare", "calibrate"],
         ["backtests", "fine_tune", "importance", "score"],
     ],

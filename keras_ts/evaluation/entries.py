@@ -13,7 +13,8 @@ from keras_ts.evaluation.forecasters.baselines import LinearRegression
 from keras_ts.evaluation.forecasters.forecaster import NAMES, Forecaster, of_array, of_model
 from keras_ts.evaluation.forecasters.table_windows import on_windows
 from keras_ts.evaluation.judged.common_windows import common_windows
-from keras_ts.evaluation.judged.reading import JudgedWindows, spans_of
+from keras_ts.evaluation.judged.described import spans_of
+from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.evaluation.judging import lacking
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import ConformalInterval
@@ -130,13 +131,6 @@ class Entries:
         """Return the names of the models with these windows, or whose they are."""
         names = [name for name, used in self._own.items() if used is parts]
         return " and ".join(names) or parts.owner
-
-    def refuse_names(self, baselines: Sequence[str]) -> None:
-        """Refuse a model with the name of a baseline."""
-        for name in set(self.names).intersection(baselines):
-            raise ValueError(
-                f"models and baselines both have a {name!r}: give one of them another name."
-            )
 
     @property
     def period(self) -> int | None:

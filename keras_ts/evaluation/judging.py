@@ -1,6 +1,7 @@
-"""Judges forecasters on the same targets, a block of windows at a time."""
+"""``Judge``: judges forecasters on the same targets, a block of windows at a time, for a report."""
 
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,19 +9,37 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray
+from keras_ts.evaluation.arithmetic.coverage import coverage_of
 from keras_ts.evaluation.arithmetic.tally import Tally
-from keras_ts.evaluation.arithmetic.verdict import Origins
-from keras_ts.evaluation.forecasters.forecaster import Forecaster, common_levels
+from keras_ts.evaluation.arithmetic.verdict import Origins, Skill, skill
+from keras_ts.evaluation.forecasters.forecaster import (
+    Forecaster,
+    baselines_of,
+    common_levels,
+    left_out_note,
+    name_of,
+    of_baseline,
+)
 from keras_ts.evaluation.judged.common_windows import common_steps
+from keras_ts.evaluation.judged.described import described
 from keras_ts.evaluation.judged.reading import Block, JudgedWindows, finite
-from keras_ts.scores.metrics import point_losses, quantile_losses
+from keras_ts.evaluation.measures import (
+    ROOTS,
+    Metric,
+    check_errors,
+    checked_measure,
+    measure_of,
+    metrics_of,
+    own_losses,
+    refuse_points,
+)
+from keras_ts.evaluation.report import ENDS, ComparisonReport, Evidence
+from keras_ts.saving.weights import Weights
+from keras_ts.scores.metrics import POINT, QUANTILE, point_losses, quantile_losses
+from keras_ts.scores.report import percent, unscaled_note
 
-# A function of actual values, forecasts and scales that returns one loss for each target.
-Metric = Callable[[Array, Array, Array], Array]
-
-
-# By what a verdict may compare; one's own metric, too.
-MEASURES = ("mae", "mase", "rmsse", "sql")
+# A reader should know of so many zeros: where most are, a forecast of 0 is hard to beat.
+_MANY_ZEROS = 1 / 3
 
 
 class NoVerdictError(ValueError):
@@ -38,6 +57,187 @@ class Judgement(NamedTuple):
     zeros: int  # how many are zero
     lacking: dict[str, int]  # how many targets a forecaster has no forecast of
     levels: dict[str, tuple[float, ...] | None]  # of each model; None for a point
+
+
+class Judge:
+    """Judges some parts, such as folds, by the arguments of ``compare``; ``report`` joins them."""
+
+    def __init__(
+        self,
+        models: Sequence[str],
+        period: int | None,
+        baselines: Sequence[Any] | None,
+        metrics: Sequence[Metric] | None,
+        by: str | None,
+        sequence: bool,
+    ) -> None:
+        self._models, self._metrics, self._period = models, metrics_of(metrics), period
+        self._by = checked_measure(by, self._metrics)
+        self._baselines = baselines_of(baselines, period, sequence)
+        self._left_out = left_out_note(baselines, sequence)
+        self.baselines = [name_of(baseline) for baseline in self._baselines]
+        for name in set(models).intersection(self.baselines):
+            raise ValueError(
+                f"models and baselines both have a {name!r}: give one of them another name."
+            )
+        self._judgements: list[Judgement] = []
+        self._reason: NoVerdictError | None = None
+
+    def add(
+        self, models: Sequence[Forecaster], train: JudgedWindows, judged: JudgedWindows,
+        scales: Array,
+    ) -> None:  # fmt: skip
+        """Judge models and baselines, unless a part before had no verdict."""
+        if self._reason is None:
+            levels = common_levels(model.levels for model in models)
+            baselines = [
+                of_baseline(baseline, train, judged, levels) for baseline in self._baselines
+            ]
+            by = measure_of(self._by, judged)
+            refuse_points(by, [*models, *baselines])
+            try:
+                judgement = judge([*models, *baselines], judged, scales, by, self._metrics)
+                self._judgements.append(judgement)
+            except NoVerdictError as error:
+                self._reason = error
+
+    def report(
+        self, notes: Sequence[str], weights: Mapping[str, Weights] | None = None
+    ) -> ComparisonReport:
+        """Return the report on all parts; ``weights`` are those of the models, None for folds."""
+        if self._reason is not None:
+            raise self._reason
+        judgements = self._judgements
+        first = judgements[0]
+        judged, period = first.judged, self._period
+        by = measure_of(self._by, judged)
+        scored = np.concatenate([part.scored for part in judgements])
+        if not scored.any():
+            raise NoVerdictError(
+                "validation must have a window without a missing value to judge on. It has none."
+            )
+        tallies = {
+            name: Tally.joined([part.tallies[name] for part in judgements])
+            for name in first.tallies
+        }
+        counted = np.isfinite(next(iter(tallies.values())).errors[scored])
+        if not counted.any():
+            steps, cure = (
+                ("", "") if period is None else (f" in {period} rows", "a shorter period=, or ")
+            )
+            raise NoVerdictError(
+                f'by="mase" needs a series that changes{steps} in train. All are missing there, '
+                f'shorter or constant: pass {cure}by="mae".'
+            )
+        places = [np.flatnonzero(part.scored) for part in judgements]
+        pairs = list(zip(judgements, places, strict=True))
+        series = np.concatenate([part.judged.ranges.series_of(own) for part, own in pairs])
+        flat = np.concatenate([part.judged.origins()[own] for part, own in pairs])
+        fingerprint = hashlib.blake2b(digest_size=16)
+        for part in judgements:
+            fingerprint.update(part.judged.mark().encode())
+        origins = judged.origins_at(series, flat)
+        on = described(judged, series, flat, origins, fingerprint.hexdigest())
+        if not counted.all():
+            series = series[counted]
+            origins = judged.origins_at(series, flat[counted])
+        best, skills = _skills(tallies, self._models, by, origins)
+        table: dict[str, Array] = {"name": np.array(list(tallies))}
+
+        def add(names: Sequence[str]) -> None:
+            for name in names:
+                table[name] = np.array([float(tally.metric(name)) for tally in tallies.values()])
+
+        add([*POINT, *self._metrics])
+        for column, end in ENDS.items():
+            table[column] = np.array([getattr(skills[name], end) for name in tallies])
+        if any(not np.isnan(tally.metric("pinball")) for tally in tallies.values()):
+            add(list(QUANTILE))
+        return ComparisonReport(
+            table=table,
+            by=by,
+            best=best,
+            verdicts={name: skills[name].verdict for name in self._models},
+            coverages={
+                name: coverage_of(
+                    round(levels[-1] - levels[0], 12),
+                    tallies[name].totals("coverage", "origin"),
+                    tallies[name].totals("coverage", "series"),
+                    origins.overlap,
+                )
+                for name, levels in first.levels.items()
+                if levels is not None
+            },
+            windows=int(scored.sum()),
+            judged_on=on,
+            _evidence=Evidence(
+                tallies,
+                skills,
+                first.levels,
+                weights or {},
+                judged.labels,
+                [judged.panel.columns.past[place] for place in judged.columns.tolist()],
+                origins,
+                np.unique(series),
+                first.first_step,
+                period,
+                None if weights is not None else len(judgements),
+                [
+                    *notes,
+                    *self._left_out,
+                    *_notes(judgements, scored, tallies, period),
+                    *single_time_note(origins),
+                ],
+            ),
+        )
+
+
+def _skills(
+    tallies: dict[str, Tally], models: Sequence[str], by: str, origins: Origins
+) -> tuple[str, dict[str, Skill]]:
+    """Return the best baseline, and the skill of each forecaster over it."""
+    baselines = [name for name in tallies if name not in models]
+    best = min(baselines, key=lambda name: float(tallies[name].metric(by)))
+    judged = np.isfinite(tallies[best].errors)
+    errors = {name: tally.errors[judged] for name, tally in tallies.items()}
+    skills = {name: skill(errors[name], errors[best], origins) for name in baselines}
+    # The best baseline may only be the luckiest of several equally good ones.
+    as_good = sum(rival.verdict == "cannot be told from" for rival in skills.values())
+    for name in models:
+        skills[name] = skill(errors[name], errors[best], origins, as_good)
+    return best, {name: skills[name].rooted() if by in ROOTS else skills[name] for name in tallies}
+
+
+def _notes(
+    judgements: Sequence[Judgement], scored: Array, tallies: dict[str, Tally], period: int | None
+) -> Iterator[str]:
+    """Yield sentences on the steps of MASE, if they span a period, and on what is left out."""
+    if period is not None:
+        yield f"MASE is scaled by steps {period} rows apart."
+    first, any_tally = judgements[0], next(iter(tallies.values()))
+    missing, total = sum(part.missing for part in judgements), int(scored.sum()) * any_tally.targets
+    zeros = sum(part.zeros for part in judgements) / max(total - missing, 1)
+    if zeros > _MANY_ZEROS:
+        yield f"{percent(zeros)} of the targets are zero."
+    if not scored.all():
+        yield f"{int((~scored).sum())} windows with a missing value are left out."
+    if missing:
+        yield f"{missing} of {total} targets are missing, and count nowhere."
+    for name in first.lacking:
+        lacking = sum(part.lacking[name] for part in judgements)
+        if lacking:
+            yield f"{name} has no forecast of {lacking} targets, which count nowhere."
+    common = common_levels(first.levels.values())
+    for name, levels in first.levels.items():
+        others = [f"{level:g}" for level in levels or () if level not in common]
+        if others:
+            yield (
+                f"Pinball loss and interval score leave out the levels {', '.join(others)} of "
+                f"{name}, which others lack."
+            )
+    numbers = any_tally.series()
+    unscaled = numbers[np.isnan(any_tally.metric("mase", "series")[numbers])]
+    yield from unscaled_note([first.judged.labels[number] for number in unscaled.tolist()])
 
 
 def judge(
@@ -104,9 +304,9 @@ def judge(
                 quantiles = where_present(name, quantiles[usable], present)
                 losses |= quantile_losses(actual, quantiles, scale, levels, common)
             if metrics:
-                losses |= _own(metrics, actual, point, scale[..., 0])
+                losses |= own_losses(metrics, actual, point, scale[..., 0])
             if measure in (metrics or {}):
-                _check_errors(measure, losses[measure], present)
+                check_errors(measure, losses[measure], present)
             result.tallies[name].add(numbers, series, losses, present)
     return result._replace(missing=missing, zeros=zeros)
 
@@ -151,27 +351,6 @@ def _check_same(name: str, actual: Array, other: Array) -> None:
         )
 
 
-def measure_of(by: str | None, judged: JudgedWindows) -> str:
-    """Return the measure that is asked for; by default all series and all targets count alike."""
-    return by or ("mase" if len(judged.labels) * len(judged.columns) > 1 else "mae")
-
-
-def checked_measure(by: Any, metrics: Mapping[str, Metric]) -> str | None:
-    """Return the measure of a verdict, or raise an error."""
-    return by if by is None else _checks.choice("by", by, (*MEASURES, *metrics))
-
-
-def refuse_points(by: str | None, forecasters: Sequence[Forecaster]) -> None:
-    """Refuse to judge distributions of forecasters that have none."""
-    points = [own.name for own in forecasters if own.levels is None]
-    if by == "sql" and (points or len(common_levels(own.levels for own in forecasters)) < 2):
-        lacking = f"{' and '.join(points)} forecast points" if points else "they share only one"
-        raise ValueError(
-            f'by="sql" judges quantiles of levels that all forecasters have, and {lacking}. Give '
-            'models quantiles, or calibrate them; or pass another measure, such as by="mase".'
-        )
-
-
 def single_time_note(origins: Origins) -> list[str]:
     """Return a sentence on what intervals do not hold for, if most targets of a panel overlap."""
     if origins.num_series == 1 or not origins.at_one_time:
@@ -198,31 +377,7 @@ def where_present(name: str, forecast: Array, present: BoolArray) -> Array:
     return forecast
 
 
-def _check_errors(name: str, losses: Array, present: BoolArray) -> None:
-    """Refuse to judge by a metric that is no error of each value."""
-    if not (losses[present] >= 0).all():
-        raise ValueError(
-            f"by={name!r} needs an error of 0 or more for each value. Received: "
-            f"{_checks.shown(losses[present].min())} as the smallest of {name}."
-        )
-
-
-def _own(
-    metrics: Mapping[str, Metric], actual: Array, point: Array, scale: Array
-) -> dict[str, Array]:
-    """Return the losses of people's own metrics, of the point or the median."""
-    # A metric that writes to its arguments would change what all others are judged on.
-    arguments = [np.array(values) for values in (actual, point, scale)]
-    for values in arguments:
-        values.setflags(write=False)
-    losses = {}
-    for name, metric in metrics.items():
-        loss = _checks.numeric(np.asarray(metric(*arguments)), f"what {name} returns")
-        if loss.shape != actual.shape:
-            raise ValueError(
-                f"The metric {name} must return one loss for each target, {actual.shape}, whose "
-                f"means are then taken over all targets, a step or a series. Received shape "
-                f"{loss.shape}."
-            )
-        losses[name] = loss.astype(np.float64)
-    return losses
+def season_of(period: Any, told: int | None) -> int | None:
+    """Return the rows in a season: the argument's, else the model's; None for 1."""
+    rows = told if period is None else _checks.integer("period", period, 1)
+    return None if rows == 1 else rows

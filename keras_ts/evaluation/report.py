@@ -1,6 +1,5 @@
 """``ComparisonReport``: the scores of forecasters in a table, with a verdict on each model."""
 
-import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,23 +11,14 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts._version import __version__
-from keras_ts.evaluation.arithmetic.coverage import Coverage, coverage_of
+from keras_ts.evaluation.arithmetic.coverage import Coverage
 from keras_ts.evaluation.arithmetic.tally import Tally
-from keras_ts.evaluation.arithmetic.verdict import (
-    FEWEST,
-    Origins,
-    Skill,
-    Skills,
-    skill,
-    skills_by_series,
-)
+from keras_ts.evaluation.arithmetic.verdict import FEWEST, Origins, Skill, Skills, skills_by_series
 from keras_ts.evaluation.forecasters.baselines import Naive
-from keras_ts.evaluation.forecasters.forecaster import common_levels
-from keras_ts.evaluation.judged.reading import JudgedWindows
-from keras_ts.evaluation.judging import Judgement, NoVerdictError, single_time_note
+from keras_ts.evaluation.measures import ROOTS
 from keras_ts.plotting.errors import plot_errors
 from keras_ts.saving.weights import Weights
-from keras_ts.scores.metrics import POINT, QUANTILE, heading
+from keras_ts.scores.metrics import heading
 from keras_ts.scores.report import (
     Page,
     Report,
@@ -36,18 +26,13 @@ from keras_ts.scores.report import (
     number,
     percent,
     printed,
-    unscaled_note,
     whole_percent,
 )
-from keras_ts.scores.schema import FORMAT, LONGEST_TEXT, task_of
+from keras_ts.scores.schema import FORMAT, LONGEST_TEXT
 from keras_ts.windows.align import label_column
 
-# A reader should know of so many zeros: where most are, a forecast of 0 is hard to beat.
-_MANY_ZEROS = 1 / 3
-# Measures of squares, whose skill is that of their roots.
-ROOTS = ("rmsse",)
 # The columns of a skill in a table, and what a ``Skill`` calls them.
-_ENDS = {"skill": "value", "skill_low": "low", "skill_high": "high"}
+ENDS = {"skill": "value", "skill_low": "low", "skill_high": "high"}
 
 
 class Evidence(NamedTuple):
@@ -158,7 +143,7 @@ class ComparisonReport(Report):
 
     def _metrics(self) -> list[str]:
         """Return the columns of the table that are metrics."""
-        return [column for column in self.table if column not in ("name", *_ENDS)]
+        return [column for column in self.table if column not in ("name", *ENDS)]
 
     def _printed(self) -> list[str]:
         """Return the metrics of the printed table."""
@@ -171,10 +156,10 @@ class ComparisonReport(Report):
         with_origins = self._evidence.series
         known = np.minimum(np.searchsorted(with_origins, series), len(with_origins) - 1)
         judged = with_origins[known] == series
-        columns: dict[str, list[Array]] = {column: [] for column in (*_ENDS, "verdict")}
+        columns: dict[str, list[Array]] = {column: [] for column in (*ENDS, "verdict")}
         for name in self._evidence.tallies:
             skills = self._skills_of(name)
-            for column, end in _ENDS.items():
+            for column, end in ENDS.items():
                 columns[column].append(np.where(judged, getattr(skills, end)[known], np.nan))
             few = ~judged | np.isnan(skills.low[known])
             columns["verdict"].append(np.where(few, "too few windows", skills.verdict[known]))
@@ -271,10 +256,10 @@ class ComparisonReport(Report):
                 f"The best baseline is {self.best}, with {article} {heading(self.by)} of {error} "
                 f"over {self.windows} windows{self._panel()}."
             )
-        lacking = [name for name, of in self._evidence.skills.items() if of.few == "windows"]
-        if rivals := [name for name in lacking if name not in self.verdicts]:
-            few = _too_few(self._evidence.skills[rivals[0]])
-            yield f"Of {', '.join(rivals)}, there are {few}."
+        skills = self._evidence.skills
+        few = [name for name in skills if skills[name].few == "windows"]
+        if rivals := [name for name in few if name not in self.verdicts]:
+            yield f"Of {', '.join(rivals)}, there are {_too_few(skills[rivals[0]])}."
         for name in self.verdicts:
             yield self._sentence(name)
             if self._evidence.origins.num_series > 1:
@@ -358,159 +343,3 @@ def _too_few(skill: Skill) -> str:
         f"too few windows for an interval ({FEWEST} {needed} are needed: errors last that long, or "
         "series share them)"
     )
-
-
-def report_of(
-    judgements: Sequence[Judgement],
-    models: list[str],
-    by: str,
-    period: int | None,
-    metrics: Sequence[str] = (),
-    notes: Sequence[str] = (),
-    weights: Mapping[str, Weights] | None = None,
-) -> ComparisonReport:
-    """Return the report on some judgements, such as folds, of the same forecasters and panel."""
-    first = judgements[0]
-    judged = first.judged
-    scored = np.concatenate([part.scored for part in judgements])
-    if not scored.any():
-        raise NoVerdictError(
-            "validation must have a window without a missing value to judge on. It has none."
-        )
-    tallies = {
-        name: Tally.joined([part.tallies[name] for part in judgements]) for name in first.tallies
-    }
-    counted = np.isfinite(next(iter(tallies.values())).errors[scored])
-    if not counted.any():
-        steps, cure = (
-            ("", "") if period is None else (f" in {period} rows", "a shorter period=, or ")
-        )
-        raise NoVerdictError(
-            f'by="mase" needs a series that changes{steps} in train. All are missing there, '
-            f'shorter or constant: pass {cure}by="mae".'
-        )
-    places = [np.flatnonzero(part.scored) for part in judgements]
-    pairs = list(zip(judgements, places, strict=True))
-    series = np.concatenate([part.judged.ranges.series_of(own) for part, own in pairs])
-    flat = np.concatenate([part.judged.origins()[own] for part, own in pairs])
-    fingerprint = hashlib.blake2b(digest_size=16)
-    for part in judgements:
-        fingerprint.update(part.judged.mark().encode())
-    origins = judged.origins_at(series, flat)
-    on = judged_on(judged, series, flat, origins, fingerprint.hexdigest())
-    if not counted.all():
-        series = series[counted]
-        origins = judged.origins_at(series, flat[counted])
-    best, skills = _skills(tallies, models, by, origins)
-    table: dict[str, Array] = {"name": np.array(list(tallies))}
-
-    def add(names: Sequence[str]) -> None:
-        for name in names:
-            table[name] = np.array([float(tally.metric(name)) for tally in tallies.values()])
-
-    add([*POINT, *metrics])
-    for column, end in _ENDS.items():
-        table[column] = np.array([getattr(skills[name], end) for name in tallies])
-    if any(not np.isnan(tally.metric("pinball")) for tally in tallies.values()):
-        add(list(QUANTILE))
-    return ComparisonReport(
-        table=table,
-        by=by,
-        best=best,
-        verdicts={name: skills[name].verdict for name in models},
-        coverages={
-            name: coverage_of(
-                round(levels[-1] - levels[0], 12),
-                tallies[name].totals("coverage", "origin"),
-                tallies[name].totals("coverage", "series"),
-                origins.overlap,
-            )
-            for name, levels in first.levels.items()
-            if levels is not None
-        },
-        windows=int(scored.sum()),
-        judged_on=on,
-        _evidence=Evidence(
-            tallies,
-            skills,
-            first.levels,
-            weights or {},
-            judged.labels,
-            [judged.panel.columns.past[place] for place in judged.columns.tolist()],
-            origins,
-            np.unique(series),
-            first.first_step,
-            period,
-            None if weights is not None else len(judgements),
-            [*notes, *_notes(judgements, scored, tallies), *single_time_note(origins)],
-        ),
-    )
-
-
-def _skills(
-    tallies: dict[str, Tally], models: list[str], by: str, origins: Origins
-) -> tuple[str, dict[str, Skill]]:
-    """Return the best baseline, and the skill of each forecaster over it."""
-    baselines = [name for name in tallies if name not in models]
-    best = min(baselines, key=lambda name: float(tallies[name].metric(by)))
-    judged = np.isfinite(tallies[best].errors)
-    errors = {name: tally.errors[judged] for name, tally in tallies.items()}
-    skills = {name: skill(errors[name], errors[best], origins) for name in baselines}
-    # The best baseline may only be the luckiest of several equally good ones.
-    as_good = sum(rival.verdict == "cannot be told from" for rival in skills.values())
-    for name in models:
-        skills[name] = skill(errors[name], errors[best], origins, as_good)
-    return best, {name: skills[name].rooted() if by in ROOTS else skills[name] for name in tallies}
-
-
-def _notes(
-    judgements: Sequence[Judgement], scored: Array, tallies: dict[str, Tally]
-) -> Iterator[str]:
-    """Yield sentences on what is left out."""
-    first, any_tally = judgements[0], next(iter(tallies.values()))
-    missing, total = sum(part.missing for part in judgements), int(scored.sum()) * any_tally.targets
-    zeros = sum(part.zeros for part in judgements) / max(total - missing, 1)
-    if zeros > _MANY_ZEROS:
-        yield f"{percent(zeros)} of the targets are zero."
-    if not scored.all():
-        yield f"{int((~scored).sum())} windows with a missing value are left out."
-    if missing:
-        yield f"{missing} of {total} targets are missing, and count nowhere."
-    for name in first.lacking:
-        lacking = sum(part.lacking[name] for part in judgements)
-        if lacking:
-            yield f"{name} has no forecast of {lacking} targets, which count nowhere."
-    common = common_levels(list(first.levels.values()))
-    for name, levels in first.levels.items():
-        others = [f"{level:g}" for level in levels or () if level not in common]
-        if others:
-            yield (
-                f"Pinball loss and interval score leave out the levels {', '.join(others)} of "
-                f"{name}, which others lack."
-            )
-    numbers = any_tally.series()
-    unscaled = numbers[np.isnan(any_tally.metric("mase", "series")[numbers])]
-    yield from unscaled_note([first.judged.labels[number] for number in unscaled.tolist()])
-
-
-def judged_on(
-    judged: JudgedWindows, series: IntArray, flat: IntArray, origins: Origins, fingerprint: str
-) -> dict[str, Any]:
-    """Describe the data that was judged on, as plain values: counts, ends, fingerprint, task."""
-    targets = [flat + judged.ahead[0], flat + judged.ahead[-1]]
-    clock = judged.panel.clock
-    if clock is None:
-        starts = judged.panel.offsets[series]
-        first, last = str((targets[0] - starts).min()), str((targets[1] - starts).max())
-    else:
-        ends = clock.times[targets[0]].argmin(), clock.times[targets[1]].argmax()
-        first, last = (clock.written(int(t[e])) for t, e in zip(targets, ends, strict=True))
-    return {
-        "windows": len(flat),
-        "series": origins.num_series,
-        "origins": origins.num_times,
-        "first": first,
-        "last": last,
-        "fingerprint": fingerprint,
-        **task_of(judged.dataset.windows, judged.panel.columns),
-    }

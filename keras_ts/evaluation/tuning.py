@@ -16,7 +16,8 @@ import numpy as np
 
 from keras_ts import _checks, _keras_private
 from keras_ts._progress import told
-from keras_ts.evaluation.judged.reading import JudgedWindows, spans_of
+from keras_ts.evaluation.judged.described import spans_of
+from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.saving.diagnose import short

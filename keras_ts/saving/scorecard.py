@@ -228,4 +228,5 @@ def card_beside(
     written = card.to_markdown(PICTURE if picture else None)
     stack.enter_context(replacing(path)).write_text(written, encoding="utf-8")
     if picture:
-        card.plot(own_axes()).figure.savefig(stack.enter_context(replacing(folder / PICTURE)))
+        drawn = stack.enter_context(replacing(folder / PICTURE))
+        card.plot(own_axes()).figure.savefig(drawn, dpi=120)

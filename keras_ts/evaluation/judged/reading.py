@@ -22,7 +22,6 @@ from keras_ts.windows.align import shapes_of
 from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.arithmetic.geometry import WindowRanges
 from keras_ts.windows.arithmetic.labels import places_of
-from keras_ts.windows.arithmetic.spans import Spans
 from keras_ts.windows.dataset import WindowDataset, in_time_order, of_source
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.regular import mean_steps
@@ -361,21 +360,3 @@ def periods_back(ahead: IntArray, period: int) -> IntArray:
     """Return how far before the origin each step's seasonal naive forecast lies."""
     distances: IntArray = -(-ahead // period) * period - ahead
     return distances
-
-
-def spans_of(judged: JudgedWindows) -> Spans:
-    """Return the first and the last target of each series, by a digest of its id."""
-    panel, first, last = judged.panel, judged.first_targets(), judged.last_targets()
-    if first.dtype.kind == "M":
-        first, last = first.astype("datetime64[us]"), last.astype("datetime64[us]")
-    ends = np.stack([first.astype(np.int64), last.astype(np.int64)], axis=1).tolist()
-    spans = {}
-    for number in np.unique(judged.ranges.series).tolist():
-        name = f"{first.dtype.kind} {judged.labels[number]}".encode()
-        if panel.clock is None:
-            begin, end = panel.offsets[number : number + 2].tolist()
-            rows = panel.values[begin : min(begin + _FIRST_ROWS, end)]
-            rows = rows.reshape(len(rows), -1)[:, judged.columns].astype(np.float64)
-            name += rows.tobytes()
-        spans[hashlib.blake2b(name, digest_size=8).hexdigest()] = ends[number]
-    return spans

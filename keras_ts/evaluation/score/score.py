@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.forecasters.table import Fields, ForecastTable
 from keras_ts.evaluation.judged.reading import JudgedWindows, scales_of
 from keras_ts.evaluation.score.keys import Keys
-from keras_ts.evaluation.score.promise import Promise, judged
+from keras_ts.evaluation.score.promise import judged
 from keras_ts.plotting.errors import plot_errors
 from keras_ts.saving.load import load_carried
-from keras_ts.scores.metrics import absolute_errors, heading, scaled_errors
+from keras_ts.saving.scorecard import scorecard
+from keras_ts.scores.metrics import heading
 from keras_ts.scores.report import Page, Report, Rows, printed, unscaled_note
 from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.dataset import WindowDataset
@@ -170,9 +170,9 @@ def score(
             f"forecast. The first forecast is of {keys.example()}, and the first row of actual of "
             f"{rows.example()}. Pass the rows that came since, with the same ids and times."
         )
-    promise = None if filepath is None else Promise.of(filepath)
+    card = None if filepath is None else scorecard(filepath)
     if period is None:
-        period = 1 if promise is None else promise.period
+        period = (None if card is None else card.values["period"]) or 1
     values = np.full((len(come), len(names.targets)), np.nan)
     values[come] = came.matrix(names.targets)[places[come]]
     frequency = None if carried is None else carried.frequency
@@ -189,7 +189,7 @@ def score(
         _scales(table_of(train), names, labels, values.shape, period),
         fields.levels,
     )
-    promised, sentence = _judged(promise, made)
+    promised, sentence = (None, "") if card is None else judged(card, made)
     there = made.only(come)
     counts = {
         "forecasts have no row in actual yet": ~come,
@@ -199,23 +199,6 @@ def score(
     scaled_by = None if train is None else period
     notes = [*_notes(there, counts, names.targets, scaled_by), *filter(None, [sentence])]
     return ScoreReport(there.scores(by), promised, by, there, notes)
-
-
-def _judged(promise: Promise | None, rows: Rows) -> tuple[str | None, str]:
-    """Return if a promise was kept, and a sentence on it."""
-    if promise is None:
-        return None, ""
-    if promise.by not in ("mae", "mase"):
-        return None, f"The scorecard judges by {heading(promise.by)}, of which it promises nothing."
-    if promise.by == "mase" and np.isnan(rows.scales).all():
-        return None, "The scorecard promises a MASE: pass train= to compare this one with it."
-    point = points_of(rows.predicted, rows.levels)
-    errors, expected = absolute_errors(rows.actual, point), np.isfinite(point)
-    if promise.by == "mase":
-        scales = rows.scales[..., 0]
-        errors = scaled_errors(rows.actual, point, scales)
-        expected &= np.isfinite(scales)
-    return judged(promise, rows.columns, errors, np.asarray(expected.any(axis=1)))
 
 
 def _notes(
