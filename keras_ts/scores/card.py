@@ -19,7 +19,7 @@ import numpy as np
 from keras_ts._typing import Array
 from keras_ts.plotting.errors import plot_errors
 from keras_ts.scores.metrics import METRICS, POINT, heading
-from keras_ts.scores.report import Page, Report, interval, number, percent, whole_percent
+from keras_ts.scores.report import Page, Report, interval, number, percent, printed, whole_percent
 from keras_ts.scores.schema import printable
 from keras_ts.windows.carried import Carried
 
@@ -103,7 +103,7 @@ class Scorecard(Report):
         by_steps = {"mase": "" if period is None else f" by steps {period} apart"}
         scores = [
             f"{heading(metric)}{by_steps.get(metric, '')} {number(own[metric])}"
-            for metric in POINT
+            for metric in printed(POINT)
             if metric in own
         ]
         lines = [
@@ -124,8 +124,10 @@ class Scorecard(Report):
 
     def _metrics(self) -> list[str]:
         """Return the metrics to show, without a width that averages series of all sizes."""
-        hidden = "width" if self.values["by"] == "mase" else None
-        return [name for name in METRICS if name in self.table and name != hidden]
+        by = self.values["by"]
+        hidden = "width" if by == "mase" else None
+        names = [name for name in METRICS if name in self.table and name != hidden]
+        return printed(names if by in METRICS else [by, *names], [by])
 
     def _times_the_error(self, below: float) -> Iterator[str]:
         """Yield a sentence on a skill below a bound, since a negative skill is hard to read."""

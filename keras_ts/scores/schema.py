@@ -44,6 +44,9 @@ def checked(values: Mapping[str, Any]) -> dict[str, Any]:
     if _checks.integer("format", values.get("format"), 1) > FORMAT:
         raise ValueError("it comes from a newer keras_ts: install that version.")
     read: dict[str, Any] = _read("scorecard", values, _ENTRIES)
+    # It stands in the card, which shows no text of a file as Markdown.
+    if not read["by"].isidentifier():
+        raise ValueError(f"by must be the name of a metric. Received: {_checks.shown(read['by'])}.")
     promised = [read["promised"]["errors"], read["promised"]["coverage"] or {}]
     for columns in (read["table"], {**read["steps"], **promised[0]}, promised[1]):
         lengths = {len(column) for column in columns.values() if column is not None}

@@ -30,7 +30,7 @@ def naive(_, judged):
 
 def test_a_model_that_is_a_baseline_cannot_be_told_from_it():
     series = course_series(200)
-    report = judged_by(Judge(MODEL, None, ["naive"], None, None), series, naive)
+    report = judged_by(Judge(MODEL, None, ["naive"], None, None, False), series, naive)
     assert report.verdicts == {"model": "cannot be told from"}
     assert report.table["mae"][0] == report.table["mae"][1]
     assert report.windows == 3 * 49
@@ -42,7 +42,7 @@ def test_a_model_that_knows_beats_all():
     def actual(_, judged):
         return np.concatenate([block.actual for block in judged.blocks()]) + 0.1
 
-    report = judged_by(Judge(MODEL, None, None, None, None), series, actual)
+    report = judged_by(Judge(MODEL, None, None, None, None, False), series, actual)
     assert report.verdicts == {"model": "beats"}
 
 
@@ -54,17 +54,19 @@ def test_a_forecast_that_failed_is_no_forecast_that_is_lacking(failed):
             forecasts[3, 1] = np.nan
         return forecasts
 
-    reason = judged_by(Judge(MODEL, None, None, None, None), course_series(200), predict)
+    reason = judged_by(Judge(MODEL, None, None, None, None, False), course_series(200), predict)
     assert isinstance(reason, NoVerdictError)
     assert "model gives predictions that are not finite, for 1 of 49" in str(reason)
 
 
 def test_a_series_without_a_scale_has_no_verdict_by_mase():
     series = np.concatenate([np.ones(150), course_series(50)])
-    reason = judged_by(Judge(MODEL, None, ["naive"], None, "mase"), series, naive, 1)
+    reason = judged_by(Judge(MODEL, None, ["naive"], None, "mase", False), series, naive, 1)
     assert isinstance(reason, NoVerdictError)
     assert 'by="mase" needs a series that changes' in str(reason)
-    assert judged_by(Judge(MODEL, None, ["naive"], None, "mae"), series, naive, 1).by == "mae"
+    assert (
+        judged_by(Judge(MODEL, None, ["naive"], None, "mae", False), series, naive, 1).by == "mae"
+    )
 
 
 def test_misuse_is_noticed_before_any_fold():
@@ -72,10 +74,10 @@ def test_misuse_is_noticed_before_any_fold():
         return None
 
     with pytest.raises(ValueError, match="models and baselines both have a 'model'"):
-        Judge(MODEL, None, [model], None, None)
+        Judge(MODEL, None, [model], None, None, False)
     with pytest.raises(ValueError, match="by must be one of 'mae', 'mase'"):
-        Judge(MODEL, None, None, None, "rmse")
+        Judge(MODEL, None, None, None, "rmse", False)
     with pytest.raises(ValueError, match="period must be >= 2"):
-        Judge(MODEL, 0, None, None, None)
+        Judge(MODEL, 0, None, None, None, False)
     with pytest.raises(TypeError, match="metrics must be a list of functions"):
-        Judge(MODEL, None, None, "mae", None)
+        Judge(MODEL, None, None, "mae", None, False)

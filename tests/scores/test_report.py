@@ -33,7 +33,7 @@ def test_scores_are_means_by_hand(targets):
     scales = np.full(actual.shape, 2.0)
     scales[7] = np.nan
     column = rng.choice(["b", "a", "c"], 30)
-    rows = Rows({"shop": column}, actual, predicted, scales, None)
+    rows = Rows({"shop": column}, actual, predicted, np.stack([scales, scales**2], axis=-1), None)
     scores = rows.scores("shop")
     assert set(scores["shop"].tolist()) == {"a", "b", "c"}
     for place, shop in enumerate(scores["shop"].tolist()):
@@ -46,14 +46,16 @@ def test_scores_are_means_by_hand(targets):
 
 
 def test_a_missing_forecast_shows_in_every_score():
-    scores = Rows({}, np.zeros(2), np.array([1.0, np.nan]), np.ones(2), None).scores()
+    scores = Rows({}, np.zeros(2), np.array([1.0, np.nan]), np.ones((2, 2)), None).scores()
     assert np.isnan(scores["mae"])
     assert np.isnan(scores["smape"])
 
 
 def test_steps_come_in_their_order():
     columns = {"step": np.array([2, 1, 2])}
-    scores = Rows(columns, np.zeros(3), np.array([1.0, 5.0, 3.0]), np.ones(3), None).scores("step")
+    scores = Rows(columns, np.zeros(3), np.array([1.0, 5.0, 3.0]), np.ones((3, 2)), None).scores(
+        "step"
+    )
     assert (scores["step"].tolist(), scores["mae"].tolist()) == ([1, 2], [5.0, 2.0])
 
 

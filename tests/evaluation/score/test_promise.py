@@ -19,7 +19,7 @@ def said(errors, origins=60, by="mase"):
     """Return the verdict on ten series, three steps of each, and the sentence."""
     promised = {"origins": origins, "errors": {"low": [0.5] * 3, "high": [1.5] * 3}}
     card = SimpleNamespace(ok=True, values={"by": by, "promised": promised})
-    return judged(card, Rows(COLUMNS, errors, np.zeros((30, 1)), np.ones((30, 1)), None))
+    return judged(card, Rows(COLUMNS, errors, np.zeros((30, 1)), np.ones((30, 1, 2)), None))
 
 
 @pytest.mark.parametrize(("size", "verdict"), [(1, "as promised"), (2, "worse"), (0, "better")])
