@@ -9,7 +9,6 @@ import polars
 import pytest
 
 from keras_ts import (
-from keras_ts.scores.metrics import METRICS
     RecurrentPreset,
     WindowedSeries,
     compare,
@@ -18,6 +17,7 @@ from keras_ts.scores.metrics import METRICS
     score,
     scorecard,
 )
+from keras_ts.scores.metrics import METRICS
 
 
 def shops():
