@@ -119,7 +119,7 @@ def _draw_together(picture: Picture, last: int | None, ax: Any) -> Any:
     ax.set_ylabel(written(picture.name))
     if len(shown) == 1:
         _leave_room(ax)
-        ax.legend(frameon=False, loc="upper left", ncols=4)
+        ax.legend(frameon=False, loc="upper left", ncols=5)
         return ax
     ax.legend(frameon=False, loc="best")
     if len(shown) < picture.count and not picture.chosen:

@@ -31,7 +31,7 @@ class Drawn:
     ahead: Array
     ahead_moments: Array
     bands: dict[float, tuple[Array, Array]]  # Lower and upper bounds by coverage, such as 0.8.
-    paths: Sequence[Array] = ()  # Some sample paths.
+    paths: Sequence[Array] | Array = ()  # Some sample paths.
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Pic
             values, moments = values[order], moments[order]
         bands = [future[name].to_numpy().astype(float) for name in levels.values()]
         outer = _bands(list(levels), np.stack(bands, axis=1)) if levels else {}
-        shown, paths = _floats(future[target], "predictions"), ()
+        shown, paths = _floats(future[target], "predictions"), np.empty((0, 0))
         if samples is not None:
             fan = np.quantile(samples, _FAN, axis=1).T
             outer, shown, paths = _bands(_FAN, fan), fan[:, _FAN.index(0.5)], samples.T[:_PATHS]
