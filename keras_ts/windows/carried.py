@@ -32,28 +32,23 @@ _LONGEST_NAME = 1000
 @renamed(levels="quantiles")
 @dataclass(frozen=True)
 class Carried:
-    """What a forecast needs of the data that a model was trained on.
+    """What a forecast needs of the data that a model was trained on."""
 
-    Attributes:
-        windows: The windows that the model was trained on.
-        columns: The columns; None if unknown.
-        frequency: The step from one timestamp to the next, such as "1 day"; None without timestamps
-            and for a panel whose series have different ones.
-        quantiles: The quantiles on the last axis of the output; None for a point forecast.
-        scorecard: The scores of the model as plain values, or None. No forecast depends on them, so
-            they do not count when two objects are compared.
-        trained_on: Where the targets lie that ``fine_tune`` or ``calibrate`` trained the model on,
-            or None. They do not count either.
-        period: The rows in a season that the model was told, by which it is judged, too; or None.
-            It does not count either.
-    """
-
-    windows: WindowedSeries
-    columns: Columns | None = None
+    windows: WindowedSeries  # The windows that the model was trained on.
+    columns: Columns | None = None  # The columns; None if unknown.
+    # The step from one timestamp to the next, such as "1 day"; None without timestamps and for a
+    # panel whose series have different ones.
     frequency: str | None = None
+    # The quantiles on the last axis of the output; None for a point forecast.
     quantiles: tuple[float, ...] | None = None
+    # The scores of the model as plain values, or None. No forecast depends on them, so they do not
+    # count when two objects are compared.
     scorecard: dict[str, Any] | None = field(default=None, compare=False, repr=False)
+    # Where the targets lie that ``fine_tune`` or ``calibrate`` trained the model on, or None. They
+    # do not count either.
     trained_on: Spans | None = field(default=None, compare=False, repr=False)
+    # The rows in a season that the model was told, by which it is judged, too; or None. It does not
+    # count either.
     period: int | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:

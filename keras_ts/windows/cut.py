@@ -67,18 +67,12 @@ class Cut:
 
 
 class Fold(NamedTuple):
-    """The datasets of a fold.
+    """The datasets of a fold."""
 
-    Attributes:
-        train: The part to train on, which follows ``shuffle``.
-        validation: The part held out of training, or None.
-        test: The part to judge on.
-        whole: All before the test part: the training part, with what is held out of it.
-    """
-
-    train: WindowDataset
-    validation: WindowDataset | None
-    test: WindowDataset
+    train: WindowDataset  # The part to train on, which follows ``shuffle``.
+    validation: WindowDataset | None  # The part held out of training, or None.
+    test: WindowDataset  # The part to judge on.
+    # All before the test part: the training part, with what is held out of it.
     whole: WindowDataset
 
 

@@ -17,17 +17,11 @@ PARTS = ("past", "future", "static", "target")
 
 
 class Inputs(NamedTuple):
-    """The inputs of windows by what they tell a model, arrays or tensors.
+    """The inputs of windows by what they tell a model, arrays or tensors."""
 
-    Attributes:
-        past: The columns that vary, at the inputs.
-        ahead: The columns known ahead, at the steps to forecast; None without any.
-        constant: The other parts by name, which are the same at all steps.
-    """
-
-    past: Any
-    ahead: Any
-    constant: dict[str, Any]
+    past: Any  # The columns that vary, at the inputs.
+    ahead: Any  # The columns known ahead, at the steps to forecast; None without any.
+    constant: dict[str, Any]  # The other parts by name, which are the same at all steps.
 
     @classmethod
     def of(cls, x: Any) -> Self:
@@ -57,25 +51,18 @@ class Columns:
     """The columns of a series by their roles.
 
     The defaults are those of a plain series, whose values have no axis for columns.
-
-    Attributes:
-        past: Names (for an array, numbers) of the columns that vary, in the order of the model's
-            input, with those of a calendar last.
-        static: Names of the static columns.
-        targets: Indices in ``past`` of the targets.
-        ahead: Indices in ``past`` of the columns known ahead, with those of a calendar last.
-        calendar: Number of columns of a calendar.
-        plain: True if windows have no axis for columns.
-        squeeze: True if there is a single target, without an axis of its own.
     """
 
+    # Names (for an array, numbers) of the columns that vary, in the order of the model's input,
+    # with those of a calendar last.
     past: tuple[Column, ...] = (0,)
-    static: tuple[Column, ...] = ()
-    targets: tuple[int, ...] = (0,)
+    static: tuple[Column, ...] = ()  # Names of the static columns.
+    targets: tuple[int, ...] = (0,)  # Indices in ``past`` of the targets.
+    # Indices in ``past`` of the columns known ahead, with those of a calendar last.
     ahead: tuple[int, ...] = ()
-    calendar: int = 0
-    plain: bool = True
-    squeeze: bool = True
+    calendar: int = 0  # Number of columns of a calendar.
+    plain: bool = True  # True if windows have no axis for columns.
+    squeeze: bool = True  # True if there is a single target, without an axis of its own.
 
     @classmethod
     def of(cls, spec: WindowSpec, names: Sequence[Any]) -> Self:

@@ -160,19 +160,13 @@ def split_parts(panel: FlatSeries, at: Any) -> list[Part]:
 
 @dataclass(frozen=True)
 class FoldSizes:
-    """The number of folds and the sizes of their parts, in positions or timestamps.
+    """The number of folds and the sizes of their parts, in positions or timestamps."""
 
-    Attributes:
-        n_splits: Number of folds.
-        test_size: The size of a test part, or None: that of the whole over ``n_splits + 1``.
-        max_train_size: The largest size of all before a test part, or None.
-        validation_size: Of that, the size of the latest part, which is held out of training; or
-            None.
-    """
-
-    n_splits: int
+    n_splits: int  # Number of folds.
+    # The size of a test part, or None: that of the whole over ``n_splits + 1``.
     test_size: int | None = None
-    max_train_size: int | None = None
+    max_train_size: int | None = None  # The largest size of all before a test part, or None.
+    # Of that, the size of the latest part, which is held out of training; or None.
     validation_size: int | None = None
 
     def __post_init__(self) -> None:
@@ -182,17 +176,11 @@ class FoldSizes:
 
 
 class FoldParts(NamedTuple):
-    """The parts of a fold.
+    """The parts of a fold."""
 
-    Attributes:
-        train: The part to train on.
-        validation: The part held out of training, which follows it, or None.
-        test: The part to judge on, which follows both.
-    """
-
-    train: Part
-    validation: Part | None
-    test: Part
+    train: Part  # The part to train on.
+    validation: Part | None  # The part held out of training, which follows it, or None.
+    test: Part  # The part to judge on, which follows both.
 
     @property
     def whole(self) -> Part:

@@ -22,23 +22,16 @@ _HEAVIEST = 100
 
 @dataclass(frozen=True)
 class WindowWeights(PickledByFields):
-    """The weights of some windows of a panel.
+    """The weights of some windows of a panel."""
 
-    Attributes:
-        values: The weights, float32.
-        per: "window", "position", "given" or "series": ``values`` holds one weight for each; with
-            "given", one for each position, NaN for the rows that were not given.
-        ranges: The windows.
-        geometry: The shape of a window.
-        offsets: Flat start of each series, and the end of the last.
-        factors: For each series, a factor of the weights of its windows; None for 1.
-    """
-
-    values: Array
+    values: Array  # The weights, float32.
+    # "window", "position", "given" or "series": ``values`` holds one weight for each; with "given",
+    # one for each position, NaN for the rows that were not given.
     per: Literal["window", "position", "given", "series"]
-    ranges: WindowRanges
-    geometry: Geometry
-    offsets: IntArray
+    ranges: WindowRanges  # The windows.
+    geometry: Geometry  # The shape of a window.
+    offsets: IntArray  # Flat start of each series, and the end of the last.
+    # For each series, a factor of the weights of its windows; None for 1.
     factors: Array | None = None
 
     def of(self, windows: IntArray, starts: Any) -> Array:

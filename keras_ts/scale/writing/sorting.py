@@ -32,21 +32,13 @@ SORTED = "sorted"
 
 @dataclass(frozen=True)
 class Layout:
-    """How the rows of a source become numbers.
+    """How the rows of a source become numbers."""
 
-    Attributes:
-        spec: The settings of the windows, with the categories of all columns of text.
-        names: The columns except those of ids and timestamps.
-        columns: The roles of the columns that are made of them.
-        schema: The types of the source's columns.
-        dtype: The dtype of a frame's numbers, static columns included.
-    """
-
-    spec: WindowSpec
-    names: list[str]
-    columns: Columns
-    schema: Any
-    dtype: np.dtype[Any]
+    spec: WindowSpec  # The settings of the windows, with the categories of all columns of text.
+    names: list[str]  # The columns except those of ids and timestamps.
+    columns: Columns  # The roles of the columns that are made of them.
+    schema: Any  # The types of the source's columns.
+    dtype: np.dtype[Any]  # The dtype of a frame's numbers, static columns included.
 
     @classmethod
     def of(cls, survey: Survey, spec: WindowSpec, whole: bool = True) -> "Layout":
@@ -128,25 +120,15 @@ def _sample(survey: Survey, schema: Any, spec: WindowSpec, whole: bool) -> Any:
 
 @dataclass(frozen=True)
 class SortedSeries:
-    """What is kept in memory of the series of some blocks.
+    """What is kept in memory of the series of some blocks."""
 
-    Attributes:
-        lengths: Length of each series.
-        gaps: Flat positions that must not share a window with the one before.
-        own: The frequency that each series has by itself.
-        complete: True if all values are finite.
-        keys: A polars frame with the id and the first timestamp of each series.
-        zone: Name of the timestamps' time zone, or None.
-        times: The timestamps' dtype, or None.
-    """
-
-    lengths: IntArray
-    gaps: IntArray
-    own: Frequencies
-    complete: bool
-    keys: Any
-    zone: str | None
-    times: str | None
+    lengths: IntArray  # Length of each series.
+    gaps: IntArray  # Flat positions that must not share a window with the one before.
+    own: Frequencies  # The frequency that each series has by itself.
+    complete: bool  # True if all values are finite.
+    keys: Any  # A polars frame with the id and the first timestamp of each series.
+    zone: str | None  # Name of the timestamps' time zone, or None.
+    times: str | None  # The timestamps' dtype, or None.
 
     @classmethod
     def joined(cls, parts: Iterable["SortedSeries"]) -> "SortedSeries":

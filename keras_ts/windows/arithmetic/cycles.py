@@ -23,31 +23,22 @@ Cycle = str | int | float
 
 @dataclass(frozen=True)
 class Dates:
-    """Tells which moments of a cycle whose length varies are the same.
+    """Tells which moments of a cycle whose length varies are the same."""
 
-    Attributes:
-        of: The date of each time, one value for the same moment of every cycle.
-        points: Sine and cosine of dates in every length of the cycle, ``(points, 2)``, and the
-            index of each point's date.
-    """
-
+    # The date of each time, one value for the same moment of every cycle.
     of: Callable[[Array], Array]
+    # Sine and cosine of dates in every length of the cycle, ``(points, 2)``, and the index of each
+    # point's date.
     points: Callable[[Array], tuple[Array, IntArray]]
 
 
 @dataclass(frozen=True)
 class _NamedCycle:
-    """What a name means.
+    """What a name means."""
 
-    Attributes:
-        phase: The phase of each time.
-        dates: The dates of the cycle, unless equal phases are the same.
-        formula: The phase in words, for programs that do not have this one.
-    """
-
-    phase: Callable[[Array], Array]
-    dates: Dates | None
-    formula: str
+    phase: Callable[[Array], Array]  # The phase of each time.
+    dates: Dates | None  # The dates of the cycle, unless equal phases are the same.
+    formula: str  # The phase in words, for programs that do not have this one.
 
 
 _TO_MARCH = 59  # Days before March 1st, except in a leap year.

@@ -20,14 +20,10 @@ class EarlyGather(PickledByFields):
     """Turns flat window starts into the arrays of a batch, with NaN before each series.
 
     Integers become floats in all windows, so that all batches have one dtype.
-
-    Attributes:
-        within: Reads the windows that lie within their series.
-        offsets: Flat start of each series, and the end of the last.
     """
 
-    within: Gather
-    offsets: IntArray
+    within: Gather  # Reads the windows that lie within their series.
+    offsets: IntArray  # Flat start of each series, and the end of the last.
 
     def past(self, starts: Any) -> Array:
         """Return the inputs, ``(batch, window, ...)``."""

@@ -68,20 +68,14 @@ def opaque(values: Array, count: int) -> Array | None:
 
 @dataclass(frozen=True)
 class Gather(PickledByFields):
-    """Turns flat window starts into the arrays of a batch.
+    """Turns flat window starts into the arrays of a batch."""
 
-    Attributes:
-        values: ``(positions,)`` or ``(positions, columns)``.
-        targets: Columns that are targets: None for all, a tuple, or an int for one column whose
-            axis is dropped.
-        future: Columns known ahead, read at the targets' positions.
-        geometry: The shape of a window.
-    """
-
-    values: Array
+    values: Array  # ``(positions,)`` or ``(positions, columns)``.
+    # Columns that are targets: None for all, a tuple, or an int for one column whose axis is
+    # dropped.
     targets: int | tuple[int, ...] | None
-    future: tuple[int, ...]
-    geometry: Geometry
+    future: tuple[int, ...]  # Columns known ahead, read at the targets' positions.
+    geometry: Geometry  # The shape of a window.
 
     def past(self, starts: Any) -> Array:
         """Return the inputs, ``(batch, window, ...)``."""

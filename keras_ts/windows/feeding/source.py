@@ -39,21 +39,14 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class WindowSource(PickledByFields):
-    """The windows of a panel, read in the order of a sampler.
+    """The windows of a panel, read in the order of a sampler."""
 
-    Attributes:
-        spec: The settings.
-        panel: The series.
-        sampler: The order of the windows.
-        weights: The windows' weights, or None.
-        before: The rows before the first border, which give each series its scale. Defaults to
-            None: all rows.
-    """
-
-    spec: WindowSpec
-    panel: FlatSeries
-    sampler: BatchSampler
-    weights: WindowWeights | None
+    spec: WindowSpec  # The settings.
+    panel: FlatSeries  # The series.
+    sampler: BatchSampler  # The order of the windows.
+    weights: WindowWeights | None  # The windows' weights, or None.
+    # The rows before the first border, which give each series its scale. Defaults to None: all
+    # rows.
     before: Part | None = None
 
     def read(self, epoch: int, begin: int, end: int) -> Any:

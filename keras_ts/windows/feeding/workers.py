@@ -12,17 +12,11 @@ from keras_ts.windows.arithmetic.sampler import BatchSampler
 
 @dataclass(frozen=True)
 class Workers:
-    """The processes that share every batch of a run, and this one among them.
+    """The processes that share every batch of a run, and this one among them."""
 
-    Attributes:
-        count: Number of processes that read different windows.
-        index: Number of this process among them, from 0.
-        devices: Number of devices that share the rows of a process.
-    """
-
-    count: int = 1
-    index: int = 0
-    devices: int = 1
+    count: int = 1  # Number of processes that read different windows.
+    index: int = 0  # Number of this process among them, from 0.
+    devices: int = 1  # Number of devices that share the rows of a process.
 
     @classmethod
     def of_this_run(cls) -> "Workers":

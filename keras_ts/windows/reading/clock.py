@@ -27,27 +27,20 @@ def as_written(stamp: Any) -> str:
 
 @dataclass(frozen=True)
 class Clock:
-    """The timestamps of a panel.
+    """The timestamps of a panel."""
 
-    Attributes:
-        times: Timestamp or number of every flat position; in UTC if there are time zones.
-        offsets: Flat start of each series, and the end of the last.
-        local_times: The same timestamps by the clocks of their time zones, or None.
-        zones: The time zones: one for all series, one per series, or none.
-        expected: Name of the frequency that a model was trained on, or None. Every series that fits
-            it has this frequency.
-        filled_by: The frequency of each series by which missing rows are filled in, or None to
-            read it off the timestamps.
-        library: The library of the column, by its name in narwhals.
-    """
-
-    times: Array
-    offsets: IntArray
+    times: Array  # Timestamp or number of every flat position; in UTC if there are time zones.
+    offsets: IntArray  # Flat start of each series, and the end of the last.
+    # The same timestamps by the clocks of their time zones, or None.
     local_times: Array | None = None
-    zones: tuple[Zone, ...] = ()
+    zones: tuple[Zone, ...] = ()  # The time zones: one for all series, one per series, or none.
+    # Name of the frequency that a model was trained on, or None. Every series that fits it has this
+    # frequency.
     expected: str | None = None
+    # The frequency of each series by which missing rows are filled in, or None to read it off the
+    # timestamps.
     filled_by: Frequencies | None = None
-    library: str = "pandas"
+    library: str = "pandas"  # The library of the column, by its name in narwhals.
 
     def stamps(self, flat: IntArray) -> Array:
         """Return the timestamps at flat positions, with their offsets from UTC if zoned."""

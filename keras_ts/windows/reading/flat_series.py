@@ -20,37 +20,26 @@ from keras_ts.windows.roles import PLAIN, Columns
 
 @dataclass(frozen=True)
 class FlatSeries:
-    """Series laid end to end.
+    """Series laid end to end."""
 
-    Attributes:
-        values: ``(positions,)`` or ``(positions, columns)``, static columns left out.
-        offsets: Flat start of each series, and the end of the last.
-        single: True for one series, False for a list or a long frame.
-        columns: The roles of the columns. Defaults to those of a plain series.
-        static: The values of the static columns, ``(series, columns)``, or None.
-        clock: The timestamps, or None.
-        gaps: Flat positions that must not share a window with the one before.
-        labels: The ids of the series, or None for their numbers.
-        row_order: The frame's row of each row that was given, where a frame was sorted by series;
-            else None.
-        given: Flat positions of the rows that were given, where gaps in time were filled with
-            missing rows; else None.
-        categories: The categories of each column of text, or None without any.
-        checked: True if all values are known to be finite, so that those of a memory map need no
-            check as they are read.
-    """
-
-    values: Array
-    offsets: IntArray
-    single: bool
-    columns: Columns = PLAIN
-    static: Array | None = None
-    clock: Clock | None = None
+    values: Array  # ``(positions,)`` or ``(positions, columns)``, static columns left out.
+    offsets: IntArray  # Flat start of each series, and the end of the last.
+    single: bool  # True for one series, False for a list or a long frame.
+    columns: Columns = PLAIN  # The roles of the columns. Defaults to those of a plain series.
+    static: Array | None = None  # The values of the static columns, ``(series, columns)``, or None.
+    clock: Clock | None = None  # The timestamps, or None.
+    # Flat positions that must not share a window with the one before.
     gaps: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
-    labels: tuple[Any, ...] | None = None
+    labels: tuple[Any, ...] | None = None  # The ids of the series, or None for their numbers.
+    # The frame's row of each row that was given, where a frame was sorted by series; else None.
     row_order: IntArray | None = None
+    # Flat positions of the rows that were given, where gaps in time were filled with missing rows;
+    # else None.
     given: IntArray | None = None
+    # The categories of each column of text, or None without any.
     categories: Categories | None = None
+    # True if all values are known to be finite, so that those of a memory map need no check as they
+    # are read.
     checked: bool = False
 
     @property

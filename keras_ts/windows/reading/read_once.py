@@ -185,17 +185,11 @@ class Frames:
 
 
 class _Series(NamedTuple):
-    """Where the rows of each series are.
+    """Where the rows of each series are."""
 
-    Attributes:
-        row_order: The rows, one series after the other; None if they stand so.
-        offsets: The place of each series' first row among them, and the number of rows.
-        labels: The ids of the series, or None.
-    """
-
-    row_order: IntArray | None
-    offsets: IntArray
-    labels: tuple[Any, ...] | None
+    row_order: IntArray | None  # The rows, one series after the other; None if they stand so.
+    offsets: IntArray  # The place of each series' first row among them, and the number of rows.
+    labels: tuple[Any, ...] | None  # The ids of the series, or None.
 
     @classmethod
     def of_ids(cls, column: Any) -> Self:

@@ -40,44 +40,26 @@ _BLOCK_ROWS = 1 << 20
 
 @dataclass(frozen=True)
 class StoredSettings:
-    """What a store's files hold, and what was settled when they were written.
+    """What a store's files hold, and what was settled when they were written."""
 
-    Attributes:
-        files: First part of the names of the files of rows.
-        rows: Number of rows.
-        dtype: The values' dtype.
-        names: The columns of the source except those of ids and timestamps.
-        static: Those of them that never change within a series.
-        categories: The categories of each column of text, or None.
-        calendar: The cycles whose columns are the last of the values.
-        id_column: Name of the column of ids.
-        time_column: Name of the column of timestamps, or None.
-        times: The timestamps' dtype, or None.
-        zone: Name of their time zone, or None.
-        kinds: The frequencies that the series have.
-        complete: True if all values are finite.
-        filled: True if gaps in time were filled with missing rows.
-        gappy: True if filling gaps adds rows.
-        checksums: Size and checksum of each file but this one; None in stores of keras_ts 0.2.
-        token: Differs whenever a store is written, so that two stores in one place are told apart.
-    """
-
-    files: str
-    rows: int
-    dtype: str
-    names: tuple[str, ...]
-    static: tuple[str, ...]
-    categories: Categories | None
-    calendar: tuple[str | int | float, ...]
-    id_column: str
-    time_column: str | None
-    times: str | None
-    zone: str | None
-    kinds: tuple[Frequency, ...]
-    complete: bool
-    filled: bool
-    gappy: bool
+    files: str  # First part of the names of the files of rows.
+    rows: int  # Number of rows.
+    dtype: str  # The values' dtype.
+    names: tuple[str, ...]  # The columns of the source except those of ids and timestamps.
+    static: tuple[str, ...]  # Those of them that never change within a series.
+    categories: Categories | None  # The categories of each column of text, or None.
+    calendar: tuple[str | int | float, ...]  # The cycles whose columns are the last of the values.
+    id_column: str  # Name of the column of ids.
+    time_column: str | None  # Name of the column of timestamps, or None.
+    times: str | None  # The timestamps' dtype, or None.
+    zone: str | None  # Name of their time zone, or None.
+    kinds: tuple[Frequency, ...]  # The frequencies that the series have.
+    complete: bool  # True if all values are finite.
+    filled: bool  # True if gaps in time were filled with missing rows.
+    gappy: bool  # True if filling gaps adds rows.
+    # Differs whenever a store is written, so that two stores in one place are told apart.
     token: str
+    # Size and checksum of each file but this one; None in stores of keras_ts 0.2.
     checksums: dict[str, list[int]] | None = None
 
     @property

@@ -18,15 +18,10 @@ from keras_ts.windows.spec import WindowSpec
 
 
 class Numbered(NamedTuple):
-    """The distinct values of a column in the order of their first rows, and each row's number.
+    """The distinct values of a column in the order of their first rows, and each row's number."""
 
-    Attributes:
-        labels: The values, as Python's objects.
-        codes: The number of each row's value, or -1 for a missing one.
-    """
-
-    labels: list[Any]
-    codes: IntArray
+    labels: list[Any]  # The values, as Python's objects.
+    codes: IntArray  # The number of each row's value, or -1 for a missing one.
 
     @classmethod
     def of(cls, column: Any) -> "Numbered":
@@ -61,21 +56,13 @@ class Numbered(NamedTuple):
 
 
 class Text(NamedTuple):
-    """A column that may hold text.
+    """A column that may hold text."""
 
-    Attributes:
-        name: Its name.
-        dtype: Its type, as narwhals names it.
-        labels: Its distinct values in the order of their first rows.
-        codes: The number of each row's value, or -1 for a missing one.
-        of_text: True if it has a type of text, and all its values are texts.
-    """
-
-    name: str
-    dtype: Any
-    labels: list[Any]
-    codes: IntArray
-    of_text: bool
+    name: str  # Its name.
+    dtype: Any  # Its type, as narwhals names it.
+    labels: list[Any]  # Its distinct values in the order of their first rows.
+    codes: IntArray  # The number of each row's value, or -1 for a missing one.
+    of_text: bool  # True if it has a type of text, and all its values are texts.
 
     @classmethod
     def of(cls, column: Any) -> "Text":

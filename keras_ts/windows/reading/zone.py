@@ -26,15 +26,10 @@ def in_zones(utc: Array) -> BoolArray:
 
 @dataclass(frozen=True)
 class Zone:
-    """The time zone of a column.
+    """The time zone of a column."""
 
-    Attributes:
-        info: The zone: a ``tzinfo`` for pandas, else its name.
-        library: The library of the column, by its name in narwhals; "pandas" has its own type of
-            timestamps.
-    """
-
-    info: tzinfo | str
+    info: tzinfo | str  # The zone: a ``tzinfo`` for pandas, else its name.
+    # The library of the column, by its name in narwhals; "pandas" has its own type of timestamps.
     library: str
 
     def stamps(self, utc: Array) -> Array:
