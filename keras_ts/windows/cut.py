@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 
 from keras_ts.windows.arithmetic.geometry import part_of
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.reading.panel import with_columns
-from keras_ts.windows.reading.reader import read_panel
+from keras_ts.windows.reading.panel import read_panel, with_columns
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import (
     FoldParts,

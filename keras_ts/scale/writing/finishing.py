@@ -18,6 +18,7 @@ from keras_ts.scale.writing.sorting import SORTED, Layout, SortedSeries
 from keras_ts.scale.writing.unfinished import Unfinished, write_array
 from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets, in_blocks
+from keras_ts.windows.arithmetic.inferring import kept
 from keras_ts.windows.reading.calendar import checked_front, with_calendar
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.flat_series import FlatSeries
@@ -26,8 +27,6 @@ from keras_ts.windows.reading.regular import on_common_grid, with_missing_rows
 from keras_ts.windows.reading.stored import (
     SETTINGS,
     StoredSettings,
-    joined_frequencies,
-    kept_in_blocks,
     part_of_panel,
 )
 from keras_ts.windows.reading.zone import Zone
@@ -50,7 +49,7 @@ def finish(series: SortedSeries, static: Array, work: Unfinished, layout: Layout
     of_all = series.own, series.own, series.own
     if panel.clock is not None and grid.clock is not None:
         of_all = series.own, panel.clock.frequencies, grid.clock.frequencies
-    whole = joined_frequencies(of_all)
+    whole = Frequencies.joined(of_all)
     settings = StoredSettings(
         files=files,
         rows=int(lengths.sum()),
@@ -120,7 +119,8 @@ def _agreed(clock: Clock, series: SortedSeries) -> Frequencies:
     own = series.own
     if len(own.kinds) < 2:
         return own
-    return kept_in_blocks(clock, own, own.usual(series.lengths))
+    like = own.usual(series.lengths)
+    return kept(clock.times, clock.offsets, clock.local_times, own, like)
 
 
 def _rewritten(

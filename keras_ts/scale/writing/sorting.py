@@ -20,8 +20,8 @@ from keras_ts.windows.reading.flat_series import (
     static_parted,
 )
 from keras_ts.windows.reading.frames import matrix, open_frame
-from keras_ts.windows.reading.reader import read_panel
-from keras_ts.windows.reading.stored import joined_frequencies, opened_polars
+from keras_ts.windows.reading.panel import read_panel
+from keras_ts.windows.reading.stored import opened_polars
 from keras_ts.windows.reading.texts import Text, named_ahead, with_categories
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import WindowSpec
@@ -144,7 +144,7 @@ class SortedSeries:
         return cls(
             np.concatenate([part.lengths for part in parts]),
             np.concatenate([part.gaps + at for part, at in zip(parts, begins, strict=False)]),
-            joined_frequencies([part.own for part in parts]),
+            Frequencies.joined([part.own for part in parts]),
             all(part.complete for part in parts),
             opened_polars().concat([part.keys for part in parts]),
             parts[0].zone,

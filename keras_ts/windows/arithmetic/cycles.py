@@ -52,7 +52,7 @@ def cycle_names(cycles: Sequence[Cycle]) -> list[str]:
 
 
 def waves(cycles: Sequence[Cycle], clock: Array | None, numbers: Array | None) -> Array:
-    """Return the sine and cosine of each cycle, float64 ``(rows, 2 * len(cycles))``."""
+    """Return the sine and cosine of each cycle, float64, on a last axis of ``2 * len(cycles)``."""
     columns = []
     for cycle in cycles:
         if isinstance(cycle, str):
@@ -64,7 +64,7 @@ def waves(cycles: Sequence[Cycle], clock: Array | None, numbers: Array | None) -
             phase = numbers % cycle / cycle
         angle = 2 * np.pi * phase
         columns += [np.sin(angle), np.cos(angle)]
-    return np.stack(columns, axis=1)
+    return np.stack(columns, axis=-1)
 
 
 def _of_hour(clock: Array) -> Array:

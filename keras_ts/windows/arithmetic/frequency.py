@@ -238,6 +238,15 @@ class Frequencies:
             moved[number] = places.setdefault(kinds[number], len(places))
         return cls(tuple(places), moved[codes])
 
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Return the frequencies of the series of all parts, one part after the other."""
+        kinds, codes = list[Frequency](), [np.empty(0, np.int64)]
+        for part in parts:
+            codes.append(np.where(part.codes < 0, -1, part.codes + len(kinds)))
+            kinds += part.kinds
+        return cls.of(kinds, np.concatenate(codes))
+
     def per_series(self, of: Callable[[Frequency], Any], none: Any) -> Array:
         """Return what a function makes of each series' frequency, and ``none`` without one."""
         return np.array([*map(of, self.kinds), none])[self.codes]

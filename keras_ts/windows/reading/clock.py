@@ -99,26 +99,33 @@ class Clock:
             made[rows] = numbers
         return made
 
-    def by_both_clocks(
-        self, times: Array, local: BoolArray, series: IntArray
+    def after(
+        self, rows: IntArray, steps: IntArray, frequencies: Frequencies
     ) -> tuple[Array, Array]:
-        """Return timestamps in UTC and by the clocks of their zones; NaT where those do not reach.
+        """Return the timestamps some steps after those of rows, in UTC and as their clocks show.
 
-        A local time that is skipped as the clock is put forward becomes as much later. Of one that
-        occurs twice, the first is returned. ``local`` and ``series``, which say what each of the
-        times is, broadcast to their shape.
+        Where a time zone does not reach, they are NaT. A local time that is skipped as the clock is
+        put forward becomes as much later. Of one that occurs twice, it is the first.
         """
+        series = np.searchsorted(self.offsets, rows, side="right") - 1
+        made, local = self.times[rows], np.zeros(len(rows), bool)
+        codes = frequencies.codes[series]
+        for code, frequency in enumerate(frequencies.kinds):
+            own = codes == code
+            times = self.shown if frequency.local else self.times
+            made[own] = frequency.after(times[rows[own]], steps[own])
+            local[own] = frequency.local
         if not self.zones:
-            return times, times
-        utc, shown = np.full_like(times, "NaT"), np.full_like(times, "NaT")
-        covered = in_zones(times)
-        for zone, own in self._by_zone():
+            return made, made
+        utc, shown = np.full_like(made, "NaT"), np.full_like(made, "NaT")
+        covered = in_zones(made)
+        for zone, of_zone in self._by_zone():
             # All at once, since converting single timestamps is slow.
-            mine = covered & own[series]
-            by_clock = mine & local
-            utc[mine] = times[mine]
-            utc[by_clock] = zone.readings(times[by_clock])[0]
-            shown[mine] = zone.shown(utc[mine])
+            own = covered & of_zone[series]
+            by_clock = own & local
+            utc[own] = made[own]
+            utc[by_clock] = zone.readings(made[by_clock])[0]
+            shown[own] = zone.shown(utc[own])
         return utc, shown
 
     def border(self, at: Any) -> IntArray:

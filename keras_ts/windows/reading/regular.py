@@ -133,7 +133,7 @@ def _laid_out(panel: FlatSeries, steps: IntArray, place: IntArray, offsets: IntA
     after = steps[rows] - count[rows] + within
     times = np.empty(len(values), clock.times.dtype)
     local_times = None if clock.local_times is None else times.copy()
-    made, shown = _times(clock, rows, after)
+    made, shown = clock.after(rows - 1, after, clock.frequencies)
     times[given], times[missing] = clock.times[kept], made
     if local_times is not None:
         local_times[given], local_times[missing] = clock.local_times[kept], shown
@@ -141,20 +141,6 @@ def _laid_out(panel: FlatSeries, steps: IntArray, place: IntArray, offsets: IntA
     clock = Clock(times, offsets, local_times, clock.zones, clock.expected, frequencies)
     nowhere = np.empty(0, np.int64)
     return replace(panel, values=values, offsets=offsets, clock=clock, gaps=nowhere, given=given)
-
-
-def _times(clock: Any, rows: IntArray, after: IntArray) -> tuple[Array, Array]:
-    """Return the timestamps ``after`` steps after the row in front of each of ``rows``."""
-    series = np.searchsorted(clock.offsets, rows, side="right") - 1
-    made, local = clock.times[rows - 1], np.zeros(len(rows), bool)
-    codes = clock.frequencies.codes[series]
-    for code, frequency in enumerate(clock.frequencies.kinds):
-        mine = codes == code
-        times = clock.shown if frequency.local else clock.times
-        made[mine] = frequency.after(times[rows[mine] - 1], after[mine])
-        local[mine] = frequency.local
-    both: tuple[Array, Array] = clock.by_both_clocks(made, local, series)
-    return both
 
 
 def _refuse_many(

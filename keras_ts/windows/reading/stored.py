@@ -6,7 +6,6 @@ static columns and its frequency.
 
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,10 +16,10 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._files import path_text
-from keras_ts._typing import Array, IntArray
+from keras_ts._typing import Array
 from keras_ts.windows.arithmetic.categories import Categories, expanded
 from keras_ts.windows.arithmetic.frequency import Frequencies, Frequency
-from keras_ts.windows.arithmetic.geometry import PickledByFields, concatenated_offsets, in_blocks
+from keras_ts.windows.arithmetic.geometry import PickledByFields, concatenated_offsets
 from keras_ts.windows.arithmetic.inferring import kept
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.flat_series import FlatSeries
@@ -34,8 +33,6 @@ from keras_ts.windows.spec import WindowSpec
 SETTINGS = "store.json"
 # Raised when the files of a store change, so that others are not read wrongly.
 FORMAT = 2
-# The most rows whose timestamps are read at once.
-_BLOCK_ROWS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -145,7 +142,9 @@ class StoredPanel(PickledByFields):
             replace(spec, categories=settings.categories),
             expanded(settings.names, settings.categories),
         )
-        values = self._rows("values", settings.dtype, len(settings.varying) + _width(settings))
+        values = self._rows(
+            "values", settings.dtype, len(settings.varying) + 2 * len(settings.calendar)
+        )
         if spec.calendar is None:
             values = values[:, : len(settings.varying)]
         else:
@@ -188,7 +187,8 @@ class StoredPanel(PickledByFields):
         """Return the frequency of each series, where a model expects one."""
         if expected is None or self.settings.filled:
             return self._frequencies(2 if self.settings.filled else 1)
-        return kept_in_blocks(self._times, self._frequencies(0), expected)
+        clock, own = self._times, self._frequencies(0)
+        return kept(clock.times, clock.offsets, clock.local_times, own, expected)
 
     def _frequencies(self, which: int) -> Frequencies:
         """Return each series' own frequency (0), that beside others (1), or on their grid (2)."""
@@ -247,64 +247,29 @@ def opened_polars() -> Any:
     return polars
 
 
-def kept_in_blocks(clock: Clock, own: Frequencies, like: Frequency | str) -> Frequencies:
-    """Return what ``inferring.kept`` does, reading some series at a time."""
-    if all(str(kind) == str(like) for kind in own.kinds):
-        return own
-    parts = []
-    for series in in_blocks(np.diff(clock.offsets), _BLOCK_ROWS):
-        part = _part_of_clock(clock, series)
-        frequencies = Frequencies.of(own.kinds, own.codes[series])
-        parts.append(kept(part.times, part.offsets, part.local_times, frequencies, like))
-    return joined_frequencies(parts)
-
-
-def joined_frequencies(parts: Sequence[Frequencies]) -> Frequencies:
-    """Return the frequencies of the series of all parts, one part after the other."""
-    kinds = [kind for part in parts for kind in part.kinds]
-    begins = concatenated_offsets([len(part.kinds) for part in parts])
-    codes = [
-        np.where(part.codes < 0, -1, part.codes + begin)
-        for part, begin in zip(parts, begins, strict=False)
-    ]
-    return Frequencies.of(kinds, np.concatenate(codes))
-
-
-def _rows_of(offsets: IntArray, series: slice) -> slice:
-    """Return the rows of neighbouring series."""
-    return slice(int(offsets[series.start]), int(offsets[series.stop]))
-
-
-def _part_of_clock(clock: Clock, series: slice) -> Clock:
-    """Return the timestamps of neighbouring series, in memory."""
-    rows, own = _rows_of(clock.offsets, series), clock.filled_by
-    return replace(
-        clock,
-        times=np.array(clock.times[rows]),
-        offsets=clock.offsets[series.start : series.stop + 1] - rows.start,
-        local_times=None if clock.local_times is None else np.array(clock.local_times[rows]),
-        filled_by=None if own is None else Frequencies.of(own.kinds, own.codes[series]),
-    )
-
-
 def part_of_panel(panel: FlatSeries, series: slice) -> FlatSeries:
     """Return neighbouring series of a panel, in memory."""
-    rows = _rows_of(panel.offsets, series)
+    rows = slice(int(panel.offsets[series.start]), int(panel.offsets[series.stop]))
     inside = slice(*np.searchsorted(panel.gaps, [rows.start, rows.stop]))
+    offsets, clock = concatenated_offsets(panel.lengths[series]), panel.clock
+    if clock is not None:
+        local, own = clock.local_times, clock.filled_by
+        clock = replace(
+            clock,
+            times=np.array(clock.times[rows]),
+            offsets=offsets,
+            local_times=None if local is None else np.array(local[rows]),
+            filled_by=None if own is None else Frequencies.of(own.kinds, own.codes[series]),
+        )
     return replace(
         panel,
         values=np.array(panel.values[rows]),
-        offsets=concatenated_offsets(panel.lengths[series]),
-        clock=None if panel.clock is None else _part_of_clock(panel.clock, series),
+        offsets=offsets,
+        clock=clock,
         gaps=panel.gaps[inside] - rows.start,
         labels=None if panel.labels is None else panel.labels[series],
         static=None if panel.static is None else panel.static[series],
     )
-
-
-def _width(settings: StoredSettings) -> int:
-    """Return the number of columns of the calendar."""
-    return 2 * len(settings.calendar)
 
 
 def _check(spec: WindowSpec, settings: StoredSettings) -> None:

@@ -12,7 +12,7 @@ import pytest
 from keras_ts import WindowedSeries
 from keras_ts.scale import PanelStore
 from keras_ts.windows.arithmetic.frequency import Frequency
-from keras_ts.windows.reading.reader import read_panel
+from keras_ts.windows.reading.panel import read_panel
 from keras_ts.windows.reading.stored import part_of_panel
 
 WINDOWS = WindowedSeries(
