@@ -73,15 +73,7 @@ def _refuse_lacking(table: Any, needed: list[str], what: str) -> None:
 def as_frames(
     series: Any, panel: FlatSeries, interface: Interface, times: Array | None, values: Array
 ) -> Any:
-    """Return a forecast as a frame, or as a list of frames for a list.
-
-    Args:
-        series: The frame, the list of frames or the panel on disk that was forecast.
-        panel: What was read of it.
-        interface: The model's interface.
-        times: The timestamps of the steps, ``(series, steps)``, or None.
-        values: The forecast, ``(series, steps, ...)``.
-    """
+    """Return a forecast as a frame like what was forecast, or as a list of frames for a list."""
     windows, columns = interface.windows, _columns(panel, interface, values)
     first = panel.offsets[:-1]
     first = first if panel.row_order is None else panel.row_order[first]
@@ -159,10 +151,7 @@ def _columns(panel: FlatSeries, interface: Interface, values: Array) -> dict[str
 def _frame(
     table: Any, first: Array, windows: WindowSpec, times: Array | None, columns: dict[str, Array]
 ) -> Any:
-    """Return a frame: ids and timestamps of the same types as in ``table``, then the columns.
-
-    ``first`` are the rows in ``table`` of each series' first row.
-    """
+    """Return ids and times of the types in ``table``, by their first rows; then the columns."""
     import narwhals as nw
 
     made = []

@@ -210,10 +210,7 @@ class Loop(keras.layers.Layer):
         return _where(ahead, ops.reshape(open_steps, (-1, self.rounds.geometry.horizon, *values)))
 
     def _levelled(self, ahead: Any, carried: dict[str, Any]) -> Any:
-        """Return a horizon with NaN for a target that has no value in the window.
-
-        A plan may close all of its steps, and a model would forecast the target from 0.
-        """
+        """Return a horizon with NaN for a target without a value in the window, all closed."""
         rounds = self.rounds
         if not rounds.planned:
             return ahead
@@ -297,10 +294,7 @@ class _Kept:
 
 
 def compiled_loop(model: keras.Model, rounds: Rounds, shapes: dict[str, tuple[int, ...]]) -> Run:
-    """Return a function that runs the loop of ``model``, and compiles it in its first run.
-
-    ``shapes`` are those of the inputs by their roles, without the batch.
-    """
+    """Return what runs the loop of ``model``, by shapes of inputs; its first run compiles it."""
     eager, jit = bool(model.run_eagerly), model.jit_compile
     key = (rounds, tuple(shapes.items()), eager, jit, *variables_of(model))
     with _LOOKING_UP:

@@ -172,12 +172,7 @@ class Plan:
     def _of_frames(
         self, future: Any, names: Sequence[Any], incomplete: str
     ) -> tuple[Array, BoolArray, BoolArray]:
-        """Return the values of each row, found by id and time, and where they are.
-
-        Returns:
-            The values, 0 where there are none; True for each row that the frames have; and True for
-            each row within the plan, as ``_places`` has it.
-        """
+        """Return each row's values, which rows the frames have, and which lie within the plan."""
         history, following, rows = self.history, self.following, self.rounds.steps
         windows, panel = history.windows, history.panel
         listed = isinstance(future, list | tuple)

@@ -76,11 +76,7 @@ class Fold(NamedTuple):
 
 
 def folds_of(spec: WindowSpec, series: Any, sizes: FoldSizes, sample_weight: Any) -> Iterator[Fold]:
-    """Cut a series into folds, the earliest first.
-
-    A window belongs to the part that holds all its targets. In validation and test its inputs may
-    lie before the part.
-    """
+    """Cut a series into folds, the earliest first; inputs may lie before validation and test."""
     _check_room(spec, sizes)
     cut = Cut(spec, series, sample_weight)
     folds = fold_parts(cut.panel, sizes)

@@ -145,10 +145,7 @@ class Columns:
 
     @property
     def sources(self) -> tuple[int, ...] | None:
-        """For each past column, its index in the targets followed by the columns known ahead.
-
-        It is None if a column is neither, so that a forecast cannot continue it.
-        """
+        """Each past column's place among targets and those known ahead; None if one is neither."""
         ahead = (*self.targets, *self.ahead)
         if set(ahead) != set(range(len(self.past))):
             return None

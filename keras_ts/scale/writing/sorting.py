@@ -9,12 +9,11 @@ import numpy as np
 
 from keras_ts._typing import Array, IntArray
 from keras_ts.scale.writing.engine import Survey
-from keras_ts.scale.writing.unfinished import write_array
+from keras_ts.scale.writing.unfinished import write_rows
 from keras_ts.windows.arithmetic.categories import expanded
 from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.reading.flat_series import (
-    FlatSeries,
     check_values,
     missing_rows,
     static_parted,
@@ -64,18 +63,8 @@ class Layout:
         return 8 * (len(self.columns.names) + 2 * len(self.spec.cycles))
 
     @property
-    def early_calendar(self) -> bool:
-        """True if a calendar can be computed before the frequency of all series is known."""
-        return bool(self.spec.cycles) and all(isinstance(c, str) for c in self.spec.cycles)
-
-    @property
-    def kind(self) -> np.dtype[Any]:
-        """The dtype of the values in the files of sorted rows."""
-        return np.result_type(self.dtype, np.float32) if self.early_calendar else self.dtype
-
-    @property
     def reading(self) -> WindowSpec:
-        """The settings by which the columns that vary are read, with gaps in time left as such."""
+        """The settings by which the columns that vary are read, without a calendar; gaps stay."""
         spec = self.spec
         categories = {
             c: of for c, of in (spec.categories or {}).items() if c not in spec.per_series
@@ -86,18 +75,14 @@ class Layout:
             categories=categories or None,
             min_inputs=None,
             missing="raise" if spec.missing == "raise" else "drop",
-            calendar=spec.calendar if self.early_calendar else None,
+            calendar=None,
         )
 
 
 def _sample(survey: Survey, schema: Any, spec: WindowSpec, whole: bool) -> Any:
     """Return a frame that has the types of all rows, all texts, and a missing value where any is.
 
-    Args:
-        survey: The rows.
-        schema: Their types.
-        spec: The settings of the windows.
-        whole: As in ``Layout.of``.
+    Unless the survey is ``whole``, a column without a type or a text may get one later.
     """
     polars = opened_polars()
     texts = {name: sorted(survey.texts.get(name, ())) for name in named_ahead(spec, list(schema))}
@@ -155,30 +140,15 @@ class SortedSeries:
 def write_series(frame: Any, folder: Path, layout: Layout, row: int) -> SortedSeries:
     """Write a sorted frame of whole series into the files of sorted rows, from a row on."""
     frame = frame.cast({name: layout.schema[name] for name in frame.columns})
-    panel = read_panel(frame, layout.reading, check=False)
-    check_values(panel, layout.spec.handling)
-    _write(folder, row, panel, layout)
-    return _described(panel, frame, layout)
-
-
-def _write(folder: Path, row: int, panel: FlatSeries, layout: Layout) -> None:
-    write_array(folder / f"{SORTED}.values", row, panel.values.astype(layout.kind))
-    if panel.clock is not None:
-        write_array(folder / f"{SORTED}.times", row, panel.clock.times)
-        if panel.clock.local_times is not None:
-            write_array(folder / f"{SORTED}.local_times", row, panel.clock.local_times)
-
-
-def _described(panel: FlatSeries, frame: Any, layout: Layout) -> SortedSeries:
-    clock, spec = panel.clock, layout.spec
-    own = Frequencies((), np.full(len(panel.lengths), -1))
-    if clock is not None:
-        own = clock.inferred[1]
+    panel, spec = read_panel(frame, layout.reading, check=False), layout.spec
+    check_values(panel, spec.handling)
+    write_rows(folder / SORTED, row, panel, layout.dtype)
+    clock, none = panel.clock, Frequencies((), np.full(len(panel.lengths), -1))
     names = [name for name in (spec.id_column, spec.time_column) if name is not None]
     return SortedSeries(
         panel.lengths,
         panel.gaps,
-        own,
+        none if clock is None else clock.inferred[1],
         not missing_rows(panel.values).any(),
         frame.select(names)[panel.offsets[:-1]],
         str(clock.zones[0].info) if clock is not None and clock.zones else None,

@@ -93,10 +93,7 @@ def _year_of(day: Array) -> tuple[Array, Array]:
 
 
 def dates_of_2024(clock: Array) -> Array:
-    """Move each time to the same date of 2024, so that a date is equal in all years.
-
-    The phase of ``"year"`` is not equal: in a leap year it lags by up to a day.
-    """
+    """Move each time to the same date of 2024, so that a date is equal in all years."""
     day = clock.astype("datetime64[D]")
     begin, end = _year_of(day)
     late = ((end - begin).astype(np.int64) == 365) & ((day - begin).astype(np.int64) >= _TO_MARCH)

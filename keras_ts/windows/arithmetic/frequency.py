@@ -120,10 +120,8 @@ class Frequency:
 
     @property
     def in_utc(self) -> bool:
-        """True for days of 24 hours that a time zone's clock does not keep.
-
-        Rows without a change of the clock are even by both, so nothing may depend on their numbers.
-        """
+        """True for days of 24 hours that a time zone's clock does not keep."""
+        # Rows without a change of the clock are even by both: nothing may depend on their numbers.
         return self.zoned and self.rule is None and not self._nanoseconds % _NANOSECONDS["day"]
 
     @property

@@ -135,12 +135,7 @@ def _of_one_rule(
 def _fewest_gaps(
     times: Array, offsets: IntArray, local_times: Array | None, ways: tuple[_Way, ...]
 ) -> tuple[BoolArray, Array, IntArray, IntArray]:
-    """Count the steps of each series in the way that leaves it the fewest gaps.
-
-    Returns:
-        Flags of the uneven steps; and, for each series, its regular step, the number of steps that
-        are no whole number of it, and the place of its rule among ``_NAMES``.
-    """
+    """Return uneven steps; of each series its step, how many are odd, and its rule's place."""
     uneven, usual, odd = _uneven(times, offsets)
     steps, chosen = usual.copy(), np.zeros(len(usual), np.int64)
     if times.dtype.kind != "M":

@@ -18,11 +18,7 @@ def places_of(wanted: Sequence[Any], labels: Sequence[Any]) -> IntArray:
 
 
 def alike(columns: Sequence[Array]) -> tuple[IntArray, IntArray]:
-    """Number rows that have the same value in every column, in the order of their first row.
-
-    Returns:
-        The first of the rows of each number, and the number of each row.
-    """
+    """Return the first row of each different one, in order, and the number of every row's."""
     rows = len(columns[0])
     numbers = np.zeros(rows, np.int64)
     for column in columns:

@@ -31,12 +31,7 @@ class Rows:
         return int(self._order[same[0]]) if len(same) else None
 
     def locate(self, series: IntArray, times: Array) -> IntArray:
-        """Return the row of each series and time, -1 where there is none.
-
-        Args:
-            series: Numbers of series; below 0 there is no row.
-            times: Timestamps or numbers of the same kind as those of the rows.
-        """
+        """Return the row of each series, below 0 for none, and time; -1 if there is no row."""
         if not len(self._keys):
             return np.full(len(series), -1)
         rank = np.minimum(np.searchsorted(self._times, times), len(self._times) - 1)

@@ -85,10 +85,7 @@ class Clock:
         return self.times if self.local_times is None else self.local_times
 
     def numbers(self, frequencies: Frequencies) -> Array:
-        """Return the number of every row's step since 1970, by the frequency of its series.
-
-        Series without a frequency have no rows.
-        """
+        """Return the number of every row's step since 1970, by the frequency of its series."""
         parts = [
             (rows, frequency.numbers(self.times[rows], self.shown[rows]))
             for frequency, rows in frequencies.rows(self.offsets)
@@ -162,10 +159,7 @@ class Clock:
         return places
 
     def flat_places(self, moment: Any) -> IntArray:
-        """Return the flat position in each series of the first of ``times`` from ``moment`` on.
-
-        None returns the ends of the series.
-        """
+        """Return where ``times`` reach a moment in each series; None: the series' ends."""
         if moment is None:
             return self.offsets[1:]
         return self._places(self.times, moment) + self.offsets[:-1]

@@ -24,15 +24,7 @@ from keras_ts.windows.spec import WindowSpec
 
 
 class Frames:
-    """One frame, or a list of frames with the same columns, of which each column is read once.
-
-    Attributes:
-        given: What was passed.
-        listed: True for a list of frames.
-        tables: The frames, as narwhals frames.
-        columns: Their columns.
-        features: Those that hold values, neither ids nor timestamps.
-    """
+    """One frame, or a list of frames with the same columns, of which each column is read once."""
 
     def __init__(self, frames: Any, spec: WindowSpec, in_order: bool = True) -> None:
         """Open the frames, by the columns of ids and timestamps that the settings name."""
@@ -46,6 +38,7 @@ class Frames:
         self.columns = _column_names(self.tables, spec)
         self._spec, self._in_order = spec, in_order
         keys = (spec.id_column, spec.time_column)
+        # Those that hold values, neither ids nor timestamps.
         self.features = tuple(name for name in self.columns if name not in keys)
         self._texts: dict[tuple[int, str], Text] = {}
         self._kept: dict[Any, FlatSeries] = {}

@@ -112,11 +112,7 @@ def _steps(clock: Any, gaps: IntArray) -> tuple[IntArray, BoolArray]:
 
 
 def _laid_out(panel: FlatSeries, steps: IntArray, place: IntArray, offsets: IntArray) -> FlatSeries:
-    """Return the panel with its rows at new flat positions, and missing rows in between.
-
-    Each row is some ``steps`` after the one before it. Rows whose ``place`` is before the new start
-    of their series are left out.
-    """
+    """Return rows, some ``steps`` apart, at new flat positions, and missing rows in between."""
     clock: Any = panel.clock
     begin = per_row(offsets[:-1], panel.offsets)
     kept = place >= begin

@@ -98,11 +98,7 @@ class Text(NamedTuple):
 def with_categories(
     read: Sequence[Callable[[str], Text]], names: Sequence[str], others: Sequence[str], spec: Any
 ) -> Any:
-    """Return settings with the categories of all columns of text that they name.
-
-    Categories that the settings have already stay as they are. Others are read from the tables and
-    sorted.
-    """
+    """Return settings with the sorted categories of all columns of text that they name."""
     categories = {column: tuple(texts) for column, texts in (spec.categories or {}).items()}
     for name in named_ahead(spec, names):
         columns = [of_table(name) for of_table in read]

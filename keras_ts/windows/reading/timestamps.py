@@ -53,10 +53,7 @@ def read_timestamps(timestamps: Any) -> Clock:
 
 
 def as_column(column: Any, times: Array) -> Any:
-    """Return times of a ``Clock`` as a narwhals column with the dtype and time zone of ``column``.
-
-    Integers that do not fit the dtype keep their own.
-    """
+    """Return times as a column like another one; integers that do not fit it keep their dtype."""
     import narwhals as nw
 
     if times.dtype.kind == "M" and np.datetime_data(times.dtype)[0] == "D":
