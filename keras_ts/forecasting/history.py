@@ -100,18 +100,16 @@ class History:
     @property
     def before(self) -> BoolArray:
         """True for each of the last rows that lies before its series, ``(chosen, reach)``."""
-        before: BoolArray = self._unclamped < self.panel.offsets[:-1][self.chosen][:, None]
+        lacking = self.windows.geometry.reach - self.panel.lengths[self.chosen]
+        before: BoolArray = np.arange(self.windows.geometry.reach) < lacking[:, None]
         return before
 
     @property
     def rows(self) -> IntArray:
         """Flat positions of the last rows, ``(chosen, reach)``, clamped to the series' first."""
-        return np.maximum(self._unclamped, self.panel.offsets[:-1][self.chosen][:, None])
-
-    @property
-    def _unclamped(self) -> IntArray:
-        ends = self.panel.offsets[1:][self.chosen]
-        return ends[:, None] + np.arange(-self.windows.geometry.reach, 0)
+        ends, begins = self.panel.offsets[1:][self.chosen], self.panel.offsets[:-1][self.chosen]
+        rows = ends[:, None] + np.arange(-self.windows.geometry.reach, 0)
+        return np.maximum(rows, begins[:, None])
 
     def _broken(self) -> BoolArray:
         """Return True for each chosen series whose last rows lack values that the model needs."""

@@ -153,7 +153,9 @@ class Loop(keras.layers.Layer):
         recent, known, constant = Inputs.of(inputs)
         carried = {"recent": recent}
         if known is not None:
-            carried["known"] = self._whole_rounds(known)
+            # The last row is repeated until there are enough for all rounds.
+            missing = self.rounds.steps - known.shape[1]
+            carried["known"] = ops.concatenate([known] + [known[:, -1:]] * missing, axis=1)
         if self.rounds.count == 1:
             ahead = self._horizon(self.model(self._window(carried, constant), training=False))
             return self._closed(ahead, carried)[:, : self.steps]
@@ -187,11 +189,6 @@ class Loop(keras.layers.Layer):
         for variable, value in zip(variables, carried["state"], strict=True):
             variable.assign(value)
         return carried["done"][:, : self.steps]
-
-    def _whole_rounds(self, known: Any) -> Any:
-        """Repeat the last row known ahead until there are enough rows for all rounds."""
-        missing = self.rounds.steps - known.shape[1]
-        return ops.concatenate([known] + [known[:, -1:]] * missing, axis=1)
 
     def _window(self, carried: dict[str, Any], constant: dict[str, Any]) -> Any:
         """Return the model's inputs of a round."""

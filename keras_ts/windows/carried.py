@@ -56,10 +56,13 @@ class Carried:
             raise TypeError(
                 f"windows must be a WindowedSeries. Received: {_checks.shown(self.windows)}."
             )
-        checked: dict[str, Any] = {
-            "frequency": _frequency(self.frequency),
-            "trained_on": checked_spans("trained_on", self.trained_on),
-        }
+        checked: dict[str, Any] = {"trained_on": checked_spans("trained_on", self.trained_on)}
+        name = self.frequency
+        if name is not None and not (isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME):
+            raise TypeError(
+                'frequency must be a short string such as "1 day", or None. '
+                f"Received: frequency={_checks.shown(name)}."
+            )
         if self.period is not None:
             checked["period"] = _checks.integer("period", self.period, 2)
         if self.quantiles is not None:
@@ -78,11 +81,8 @@ class Carried:
                 "dataset must be a WindowDataset, as WindowedSeries.build returns. "
                 f"Received: {type(dataset).__name__}."
             )
-        frequency = dataset.frequency
-        if isinstance(frequency, list):
-            frequency = None
-        windows = cast(WindowedSeries, dataset.windows)
-        columns = columns_of(windows, dataset.columns)
+        frequency = None if isinstance(dataset.frequency, list) else dataset.frequency
+        windows, columns = cast(WindowedSeries, dataset.windows), dataset._source.panel.columns
         return cls(windows, columns, frequency, quantiles, period=period)
 
     def disagreement(self, other: "Carried") -> str | None:
@@ -167,17 +167,6 @@ def windows_of(windows: Any) -> WindowedSeries:
             f"Received: {_checks.shown(windows)}."
         )
     return WindowedSeries.from_config(dict(windows))
-
-
-def _frequency(frequency: Any) -> str | None:
-    if frequency is None:
-        return None
-    if not isinstance(frequency, str) or not 0 < len(frequency) <= _LONGEST_NAME:
-        raise TypeError(
-            'frequency must be a short string such as "1 day", or None. '
-            f"Received: frequency={_checks.shown(frequency)}."
-        )
-    return str(frequency)
 
 
 def columns_of(windows: WindowedSeries, columns: Any) -> Columns | None:

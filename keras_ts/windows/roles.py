@@ -70,20 +70,20 @@ class Columns:
         if not names:
             raise ValueError("series has no column to window except id_column and time_column.")
         texts = spec.categories
-        found = _find("static_columns", spec.static_columns, names, texts)
+        found = _find("static_columns", spec.static_columns, names, names, texts)
         static = [names[place] for place in found]
         past = [name for name in names if name not in static]
         if not past:
             raise ValueError(
                 f"static_columns leaves no column to window; the series has {list(names)}."
             )
-        future = sorted(_among(past, "future_columns", spec.future_columns, names, texts))
+        future = sorted(_find("future_columns", spec.future_columns, names, past, texts))
         if spec.target_columns is None:
             targets = [place for place in range(len(past)) if place not in future]
             if not targets:
                 raise ValueError("future_columns leaves no column to forecast; name fewer of them.")
         else:
-            targets = _among(past, "target_columns", spec.target_columns, names)
+            targets = _find("target_columns", spec.target_columns, names, past)
         if len({*targets, *future}) < len(targets) + len(future):
             raise ValueError(
                 "target_columns and future_columns name a column twice. Received: "
@@ -195,18 +195,22 @@ def named_columns(spec: WindowSpec, names: Mapping[str, Sequence[Column]]) -> Co
 
 
 def _find(
-    argument: str, wanted: Any, names: Sequence[Any], categories: Categories | None = None
+    argument: str,
+    wanted: Any,
+    names: Sequence[Any],
+    among: Sequence[Any],
+    categories: Categories | None = None,
 ) -> list[int]:
-    """Return the indices in ``names`` of the columns that an argument names or that it makes."""
+    """Return the indices in ``among`` of the columns that an argument names or its texts make."""
     if wanted is None:
         return []
     numbered = all(isinstance(name, int) for name in names)
-    places = []
+    found: list[Any] = []
     for column in wanted if isinstance(wanted, tuple) else (wanted,):
         if numbered and isinstance(column, int) and -len(names) <= column < len(names):
-            places.append(column % len(names))
+            found.append(names[column % len(names)])
         elif not numbered and set(made := expanded([column], categories)) <= set(names):
-            places += [list(names).index(name) for name in made]
+            found += made
         else:
             columns = f"columns 0..{len(names) - 1}" if numbered else f"columns {list(names)}"
             hint = ""
@@ -215,22 +219,10 @@ def _find(
             raise ValueError(
                 f"{argument}={column!r} is not in the series, which has {columns}.{hint}"
             )
-    return places
-
-
-def _among(
-    past: list[Any],
-    argument: str,
-    wanted: Any,
-    names: Sequence[Any],
-    categories: Categories | None = None,
-) -> list[int]:
-    """Return the indices in ``past`` of the columns that an argument names, or their text makes."""
-    columns = [names[place] for place in _find(argument, wanted, names, categories)]
-    for column in columns:
-        if column not in past:
+    for column in found:
+        if column not in among:
             raise ValueError(
                 f"{argument} and static_columns both name {column!r}; "
                 "a column that never changes can be neither a target nor known ahead."
             )
-    return [past.index(column) for column in columns]
+    return [among.index(column) for column in found]

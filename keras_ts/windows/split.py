@@ -53,7 +53,8 @@ def without_missing(
         finite = np.isfinite(values.reshape(len(values), -1)[:, columns.targets])
         nothing = np.zeros(len(values), bool)
         wrong = missing_rows(values) if inputs else nothing
-        kept = ~windows_reading(wrong, nothing if partial else ~finite.all(axis=1), every, judged)
+        lacking: Any = nothing if partial else ~finite.all(axis=1)
+        kept = ~windows_reading(wrong, lacking, every, judged)
         some = np.full(judged, not partial)
         for column in finite.T if spec.handling.masked else ():
             has_target = windows_reading(nothing, column, every, judged)

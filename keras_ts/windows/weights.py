@@ -1,6 +1,6 @@
 """One weight per window: given, averaged over its targets, times the inverse of a series' scale."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -69,7 +69,9 @@ def _of_windows(
             'WindowedSeries(..., weighting="inverse_scale"). Received: '
             f"sample_weight={sample_weight!r}."
         )
-    arrays = [np.asarray(piece) for piece in _pieces(sample_weight)]
+    listed = isinstance(sample_weight, list | tuple) and len(sample_weight) > 0
+    by_series = listed and np.ndim(sample_weight[0]) > 0
+    arrays = [np.asarray(piece) for piece in (sample_weight if by_series else [sample_weight])]
     for array in arrays:
         if array.ndim != 1 or array.dtype.kind not in "biuf":
             raise ValueError(
@@ -105,12 +107,6 @@ def _of_windows(
         partly = panel.given is not None or (geometry.sequence and geometry.before)
         means.append(np.nanmean(read, axis=1) if partly else read.mean(axis=1))
     return np.concatenate(means)
-
-
-def _pieces(sample_weight: Any) -> Sequence[Any]:
-    """Return a list of weights by series as it is, and an array of weights as one piece."""
-    listed = isinstance(sample_weight, list | tuple) and len(sample_weight) > 0
-    return sample_weight if listed and np.ndim(sample_weight[0]) > 0 else [sample_weight]
 
 
 def _inverse_scales(panel: FlatSeries, train: Part, weighting: Any) -> Array:

@@ -274,18 +274,17 @@ class Panel:
             "static_columns": columns["static"],
             "other columns": [name for name in columns["past"] if name not in known],
         }
-        lines += [(role, self._with_categories(names)) for role, names in roles.items() if names]
+        texts = flat.categories or {}
+        lines += [
+            (role, ", ".join(f"{n} ({_listed(texts[n])})" if n in texts else str(n) for n in names))
+            for role, names in roles.items()
+            if names
+        ]
         for role in ("id_column", "time_column"):
             if (name := getattr(self._spec, role)) is not None:
                 ids = f": {_listed(self.ids)}" if role == "id_column" else ""
                 lines.append((role, f"{name}{ids}"))
         return lines
-
-    def _with_categories(self, names: list[Any]) -> str:
-        known = self._flat.categories or {}
-        return ", ".join(
-            f"{name} ({_listed(known[name])})" if name in known else str(name) for name in names
-        )
 
 
 def _listed(items: Sequence[Any]) -> str:

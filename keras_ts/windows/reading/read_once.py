@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.categories import Categories, collapsed, expanded
+from keras_ts.windows.arithmetic.categories import collapsed, expanded
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.arithmetic.inferring import disorder
 from keras_ts.windows.reading.clock import Clock
@@ -83,10 +83,12 @@ class Frames:
         """Return the series without regard to gaps, or refuse values, ids or timestamps."""
         static = collapsed(columns.static, spec.categories)
         varying = [name for name in features if name not in static]
-        read = [
-            dict(zip(features, self._blocks(number, features, spec.categories), strict=True))
-            for number in range(len(self.tables))
-        ]
+        read = []
+        for number, table in enumerate(self.tables):
+            what = f"series[{number}]" if self.listed else "series"
+            text = partial(self._text, number)
+            blocks = blocks_of(table, features, spec.categories, what, text)
+            read.append(dict(zip(features, blocks, strict=True)))
         dtype = np.result_type(
             *(np.result_type(*(block.dtype for block in blocks.values())) for blocks in read)
         )
@@ -122,14 +124,6 @@ class Frames:
         if clock is not None:
             refuse_disorder(flat, spec)
         return replace(flat, checked=not any(bad.any() for _, bad in lacking_rows(flat)))
-
-    def _blocks(
-        self, number: int, features: Sequence[str], categories: Categories | None
-    ) -> list[Array]:
-        what = f"series[{number}]" if self.listed else "series"
-        return blocks_of(
-            self.tables[number], features, categories, what, partial(self._text, number)
-        )
 
     def _text(self, number: int, name: str) -> Text:
         """Return a column that may hold text, numbered."""

@@ -153,14 +153,16 @@ class StoredPanel(PickledByFields):
         if columns.static:
             made = expanded(settings.static, settings.categories)
             static = self._array("static")[:, [made.index(name) for name in columns.static]]
-        gaps = self._array("gaps")
+        gaps, clock, fills = self._array("gaps"), self._clock, spec.handling.gaps == "fill"
+        if clock is not None:
+            clock = replace(clock, filled_by=self._frequencies(2 if fills else 1))
         panel = FlatSeries(
             values,
             self._array("offsets"),
             single=False,
             columns=columns,
             static=static,
-            clock=self._clock(spec),
+            clock=clock,
             labels=self.labels,
             gaps=gaps,
             given=self._rows("given", "<i8") if settings.filled and settings.gappy else None,
@@ -187,7 +189,8 @@ class StoredPanel(PickledByFields):
         """Return the frequency of each series, where a model expects one."""
         if expected is None or self.settings.filled:
             return self._frequencies(2 if self.settings.filled else 1)
-        clock, own = self._times, self._frequencies(0)
+        clock, own = self._clock, self._frequencies(0)
+        assert clock is not None
         return kept(clock.times, clock.offsets, clock.local_times, own, expected)
 
     def _frequencies(self, which: int) -> Frequencies:
@@ -195,30 +198,21 @@ class StoredPanel(PickledByFields):
         return Frequencies.of(self.settings.kinds, self._array("frequencies")[which])
 
     @cached_property
-    def _times(self) -> Clock:
+    def _clock(self) -> Clock | None:
         settings = self.settings
-        assert settings.times is not None
+        if settings.times is None:
+            return None
         times, offsets = self._rows("times", settings.times), self._array("offsets")
         if settings.zone is None:
             return Clock(times, offsets)
         local = self._rows("local_times", settings.times)
         return Clock(times, offsets, local, (Zone(settings.zone, "polars"),))
 
-    def _clock(self, spec: WindowSpec) -> Clock | None:
-        settings = self.settings
-        if settings.times is None:
-            return None
-        which = 2 if spec.handling.gaps == "fill" else 1
-        return replace(self._times, filled_by=self._frequencies(which))
-
     def _rows(self, name: str, dtype: str, width: int = 0) -> Array:
-        rows = self.settings.rows
-        path = Path(self.folder) / f"{self.settings.files}.{name}"
-        if name == "given":
-            rows = path.stat().st_size // np.dtype(dtype).itemsize
+        path, rows = Path(self.folder) / f"{self.settings.files}.{name}", self.settings.rows
         shape = (rows, width) if width else (rows,)
         try:
-            return np.memmap(path, np.dtype(dtype), "r", shape=shape)
+            return np.memmap(path, np.dtype(dtype), "r", shape=None if name == "given" else shape)
         except (OSError, ValueError) as error:
             raise broken(path, error) from None
 

@@ -5,7 +5,7 @@ timestamps that continue a series have to follow the same library as those befor
 """
 
 from dataclasses import dataclass
-from datetime import UTC, timedelta, timezone, tzinfo
+from datetime import UTC, timezone, tzinfo
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,8 @@ class Zone:
         stamps = np.empty(len(utc), dtype=object)
         ahead = (self.shown(utc) - utc).astype("timedelta64[us]").tolist()
         for row, moment in enumerate(utc.astype("datetime64[us]").tolist()):
-            stamps[row] = moment.replace(tzinfo=UTC).astimezone(_offset(ahead[row]))
+            offset = timezone(ahead[row]) if ahead[row] else UTC
+            stamps[row] = moment.replace(tzinfo=UTC).astimezone(offset)
         return stamps
 
     def shown(self, utc: Array) -> Array:
@@ -73,7 +74,3 @@ class Zone:
         shown = np.split(self.shown(np.concatenate([first, second])), 2)
         once, again = shown[0] == local, shown[1] == local
         return np.where(again & ~once, second, first), np.where(once & ~again, first, second)
-
-
-def _offset(ahead: timedelta) -> tzinfo:
-    return timezone(ahead) if ahead else UTC
