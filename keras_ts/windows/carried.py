@@ -56,13 +56,16 @@ class Carried:
             raise TypeError(
                 f"windows must be a WindowedSeries. Received: {_checks.shown(self.windows)}."
             )
-        checked: dict[str, Any] = {"trained_on": checked_spans("trained_on", self.trained_on)}
         name = self.frequency
         if name is not None and not (isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME):
             raise TypeError(
                 'frequency must be a short string such as "1 day", or None. '
                 f"Received: frequency={_checks.shown(name)}."
             )
+        checked: dict[str, Any] = {
+            "frequency": None if name is None else str(name),
+            "trained_on": checked_spans("trained_on", self.trained_on),
+        }
         if self.period is not None:
             checked["period"] = _checks.integer("period", self.period, 2)
         if self.quantiles is not None:
@@ -82,7 +85,8 @@ class Carried:
                 f"Received: {type(dataset).__name__}."
             )
         frequency = None if isinstance(dataset.frequency, list) else dataset.frequency
-        windows, columns = cast(WindowedSeries, dataset.windows), dataset._source.panel.columns
+        windows = cast(WindowedSeries, dataset.windows)
+        columns = columns_of(windows, dataset.columns)
         return cls(windows, columns, frequency, quantiles, period=period)
 
     def disagreement(self, other: "Carried") -> str | None:
