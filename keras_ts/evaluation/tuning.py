@@ -23,7 +23,7 @@ from keras_ts.saving import masks
 from keras_ts.saving.diagnose import short
 from keras_ts.windows.arithmetic.spans import joined
 from keras_ts.windows.carried import Carried
-from keras_ts.windows.dataset import WindowDataset, in_random_order
+from keras_ts.windows.dataset import WindowDataset, of_source
 
 EPOCHS = 5
 # Of the highest rate that the model was compiled with; docs/compare/method.md compares others.
@@ -90,7 +90,8 @@ def trained_further(
     judged.in_steps("model", np.empty((1, *outputs.shape[1:])), interface.quantiles)
     copied.set_weights(model.get_weights())
     copied.compile(**arguments)
-    batches = in_random_order(train)
+    source = train._source
+    batches = of_source(train, replace(source, sampler=replace(source.sampler, shuffle=True)))
     with told(f"Training further on {name}: {epochs} epochs of {len(batches)} batches ..."):
         copied.fit(
             batches,
