@@ -94,7 +94,9 @@ def verdicts(kind, rng, better):
         return table(second)
 
     return {
-        by: compare({"model": table(first)}, train, held, baselines=[rival], by=by).verdicts["model"]
+        by: compare({"model": table(first)}, train, held, baselines=[rival], by=by).verdicts[
+            "model"
+        ]
         for by in MEASURES
     }
 

@@ -101,7 +101,7 @@ def _means(errors: Array, observed: BoolArray, places: IntArray, steps: int) -> 
 def plot_errors(
     errors: Mapping[str, Any], metric: str, *, ax: Any = None, filepath: Path = None
 ) -> Any:
-    """Draw the errors at steps 1, 2, ... of a model, named first, and of a baseline."""
+    """Draw errors at steps 1, 2, ... of a model, named first, and of a baseline; None is a gap."""
     ax, highest = ready(ax), 0.0
     for (name, values), color in zip(errors.items(), (MODEL, ink()), strict=False):
         heights = np.array(values, dtype=np.float64)

@@ -36,20 +36,14 @@ def opened_duckdb() -> Any:
 
 @dataclass
 class Survey:
-    """What is known of the rows of a source.
+    """What is known of the rows of a source."""
 
-    Attributes:
-        files: The files of rows.
-        empty: A frame without rows, with types that hold the values of all rows.
-        series: A frame with the id and the static columns of each series, in the order of ids.
-        lacking: The columns with missing values.
-        texts: The distinct texts of each column of text that is known ahead or static.
-    """
-
-    files: list[Rows] = field(default_factory=list)
-    empty: Any = None
+    files: list[Rows] = field(default_factory=list)  # The files of rows.
+    empty: Any = None  # A frame without rows, with types that hold the values of all rows.
+    # A frame with the id and the static columns of each series, in the order of ids.
     series: Any = None
-    lacking: set[str] = field(default_factory=set)
+    lacking: set[str] = field(default_factory=set)  # The columns with missing values.
+    # The distinct texts of each column of text that is known ahead or static.
     texts: dict[str, set[str]] = field(default_factory=dict)
 
     def see(self, frame: Any, spec: WindowSpec) -> None:
@@ -59,6 +53,11 @@ class Survey:
             if frame.schema[name] == opened_polars().String:
                 distinct = self.texts.get(name, set()) | set(frame[name].unique().drop_nulls())
                 self.texts[name] = set(list(distinct)[:_MOST_TEXTS])
+
+    @property
+    def varying(self) -> list[str]:
+        """The columns that are sorted: all but those of ids and static ones."""
+        return [name for name in self.empty.columns if name not in self.series.columns]
 
     @property
     def schema(self) -> Any:
@@ -121,7 +120,7 @@ def sorted_blocks(survey: Survey, work: Unfinished, spec: WindowSpec) -> Iterato
 
     duckdb = opened_duckdb()
     ids, failed = survey.series[spec.id_column], list[BaseException]()
-    names = [n for n in survey.empty.columns if n not in survey.series.columns]
+    names = survey.varying
     # Names of our own: DuckDB takes "Y" for "y".
     given = {f"c{number}": name for number, name in enumerate(names)}
     first = _to_arrow(_prepared(survey.empty, survey, spec, 0))
@@ -167,11 +166,7 @@ def sorted_blocks(survey: Survey, work: Unfinished, spec: WindowSpec) -> Iterato
 
 def _batches(survey: Survey, spec: WindowSpec, most: int) -> Iterator[Any]:
     """Yield the rows of a source as Arrow batches of numbers, and complete the survey."""
-    columns = [
-        name
-        for name in survey.empty.columns
-        if name == spec.id_column or name not in survey.series.columns
-    ]
+    columns: list[Any] = [spec.id_column, *survey.varying]
     progress, row = ProgressBar(sum(rows.count() for rows in survey.files), "row"), 0
     for rows in survey.files:
         for frame in rows.frames(columns):
@@ -186,7 +181,7 @@ def _batches(survey: Survey, spec: WindowSpec, most: int) -> Iterator[Any]:
 def _prepared(frame: Any, survey: Survey, spec: WindowSpec, row: int) -> Any:
     """Return a frame as DuckDB sorts it: ``id``, ``place`` within a series, and other columns."""
     polars = opened_polars()
-    names = [n for n in survey.empty.columns if n not in survey.series.columns]
+    names = survey.varying
     types = {name: survey.empty.schema[name] for name in (*names, spec.id_column)}
     frame = frame.select(*types).cast(types)
     own = {f"c{number}": frame[name].to_physical() for number, name in enumerate(names)}

@@ -13,7 +13,12 @@ import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.frequency import Frequencies, Frequency
-from keras_ts.windows.arithmetic.geometry import concatenated_offsets, in_blocks, per_row
+from keras_ts.windows.arithmetic.geometry import (
+    concatenated_offsets,
+    in_blocks,
+    per_row,
+    run_positions,
+)
 from keras_ts.windows.arithmetic.scale import mean_absolute_steps
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.flat_series import FlatSeries
@@ -114,11 +119,7 @@ def _steps(clock: Any, gaps: IntArray) -> tuple[IntArray, BoolArray]:
 
 
 def _laid_out(panel: FlatSeries, steps: IntArray, place: IntArray, offsets: IntArray) -> FlatSeries:
-    """Return the panel with its rows at new flat positions, and missing rows in between.
-
-    Each row is some ``steps`` after the one before it. Rows whose ``place`` is before the new start
-    of their series are left out.
-    """
+    """Return rows, some ``steps`` apart, at new flat positions, and missing rows in between."""
     clock: Any = panel.clock
     begin = per_row(offsets[:-1], panel.offsets)
     kept = place >= begin
@@ -135,7 +136,7 @@ def _laid_out(panel: FlatSeries, steps: IntArray, place: IntArray, offsets: IntA
     after = steps[rows] - count[rows] + within
     times = np.empty(len(values), clock.times.dtype)
     local_times = None if clock.local_times is None else times.copy()
-    made, shown = _times(clock, rows, after)
+    made, shown = clock.after(rows - 1, after, clock.frequencies)
     times[given], times[missing] = clock.times[kept], made
     if local_times is not None:
         local_times[given], local_times[missing] = clock.local_times[kept], shown
@@ -143,20 +144,6 @@ def _laid_out(panel: FlatSeries, steps: IntArray, place: IntArray, offsets: IntA
     clock = Clock(times, offsets, local_times, clock.zones, clock.expected, frequencies)
     nowhere = np.empty(0, np.int64)
     return replace(panel, values=values, offsets=offsets, clock=clock, gaps=nowhere, given=given)
-
-
-def _times(clock: Any, rows: IntArray, after: IntArray) -> tuple[Array, Array]:
-    """Return the timestamps ``after`` steps after the row in front of each of ``rows``."""
-    series = np.searchsorted(clock.offsets, rows, side="right") - 1
-    made, local = clock.times[rows - 1], np.zeros(len(rows), bool)
-    codes = clock.frequencies.codes[series]
-    for code, frequency in enumerate(clock.frequencies.kinds):
-        mine = codes == code
-        times = clock.shown if frequency.local else clock.times
-        made[mine] = frequency.after(times[rows[mine] - 1], after[mine])
-        local[mine] = frequency.local
-    both: tuple[Array, Array] = clock.by_both_clocks(made, local, series)
-    return both
 
 
 def _refuse_many(
@@ -192,7 +179,7 @@ def on_common_grid(panel: FlatSeries) -> FlatSeries:
     most = -1
     for code in np.argsort(-rows, kind="stable")[:_MOST_TRIED].tolist():
         others = (own.codes != code) & (panel.lengths > 1)
-        joined, gaps = _joined_in_blocks(own.kinds[code], clock, others)
+        joined, gaps = _joined(own.kinds[code], clock, others)
         count = int(rows[code] + panel.lengths[joined].sum())
         if count > most:
             most, best, inside, common = count, joined, gaps, code
@@ -204,40 +191,28 @@ def on_common_grid(panel: FlatSeries) -> FlatSeries:
     return replace(panel, clock=replace(clock, filled_by=shared), gaps=gaps)
 
 
-def _joined_in_blocks(
-    frequency: Frequency, clock: Clock, others: BoolArray
-) -> tuple[BoolArray, IntArray]:
-    """Return what ``_joined`` does, reading some series at a time."""
-    joined, gaps = np.zeros_like(others), []
-    for series in in_blocks(np.diff(clock.offsets), _MOST_ROWS):
-        part = np.zeros_like(others)
-        part[series] = others[series]
-        fits, inside = _joined(frequency, clock, part)
-        joined |= fits
-        gaps.append(inside)
-    return joined, np.concatenate(gaps)
-
-
 def _joined(frequency: Frequency, clock: Clock, others: BoolArray) -> tuple[BoolArray, IntArray]:
     """Return which of some series lie on a grid and fill half of it, and the gaps in these."""
-    rows = np.flatnonzero(per_row(others, clock.offsets))
-    if not len(rows):
-        return others, rows
-    lengths = np.diff(clock.offsets)[others]
-    inner = concatenated_offsets(lengths)
-    begins = inner[:-1]
-    times = (clock.shown if frequency.local else clock.times)[rows]
-    steps, on_grid = np.zeros(len(rows), np.int64), np.ones(len(rows), bool)
-    steps[1:], on_grid[1:] = frequency.apart(times)
-    steps[begins], on_grid[begins] = 0, True
-    half = 2 * lengths >= np.add.reduceat(steps, begins) + 1
-    fits = half & np.logical_and.reduceat(on_grid, begins)
-    passed = np.cumsum(steps)
-    passed -= per_row(passed[begins], inner)
-    tried = per_row(fits, inner)
-    again = frequency.after(per_row(times[begins], inner)[tried], passed[tried])
-    on_grid[tried] = (again == times[tried]) | (passed[tried] == 0)
-    fits &= np.logical_and.reduceat(on_grid, begins)
-    joined = others.copy()
-    joined[others] = fits
-    return joined, rows[per_row(fits, inner) & (steps > 1)]
+    joined, gaps = np.zeros_like(others), [np.empty(0, np.int64)]
+    all_lengths = np.diff(clock.offsets)
+    for block in in_blocks(all_lengths, _MOST_ROWS):
+        series = block.start + np.flatnonzero(others[block])
+        if not len(series):
+            continue
+        lengths = all_lengths[series]
+        inner, rows = concatenated_offsets(lengths), run_positions(clock.offsets[series], lengths)
+        begins = inner[:-1]
+        times = (clock.shown if frequency.local else clock.times)[rows]
+        steps, on_grid = np.zeros(len(rows), np.int64), np.ones(len(rows), bool)
+        steps[1:], on_grid[1:] = frequency.apart(times)
+        steps[begins], on_grid[begins] = 0, True
+        half = 2 * lengths >= np.add.reduceat(steps, begins) + 1
+        fits = half & np.logical_and.reduceat(on_grid, begins)
+        passed = np.cumsum(steps)
+        passed -= per_row(passed[begins], inner)
+        tried = per_row(fits, inner)
+        again = frequency.after(per_row(times[begins], inner)[tried], passed[tried])
+        on_grid[tried] = (again == times[tried]) | (passed[tried] == 0)
+        joined[series] = fits & np.logical_and.reduceat(on_grid, begins)
+        gaps.append(rows[per_row(joined[series], inner) & (steps > 1)])
+    return joined, np.concatenate(gaps)
