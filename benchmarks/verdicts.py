@@ -1,6 +1,6 @@
 """How often a verdict of ``compare`` is wrong, or right, on generated series.
 
-    KERAS_BACKEND=jax python benchmarks/verdicts.py [--cases 400] [--kinds zeros targets single panel]
+    KERAS_BACKEND=jax python benchmarks/verdicts.py [--cases 400] [--kinds zeros single]
 
 Two forecasters err alike in distribution, so each "beats" or "loses to" between them is false: at
 most one verdict in twenty may be. With ``--better 0.1`` the first one errs a tenth less, and the
