@@ -42,7 +42,7 @@ WITHIN = {
         ["weights", "align"],
         ["feeding"],
         ["dataset"],
-        ["cut", "stretches", "training_backup"],
+        ["cut", "training_backup"],
         ["windowed_series"],
         ["compat", "carried"],
     ],

@@ -15,6 +15,7 @@ from keras_ts._models import check_model, undistributed
 from keras_ts.interface import Interface, in_layers, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.plotting.errors import plot_errors
+from keras_ts.saving import archive, masks
 from keras_ts.saving.card import Scorecard, with_picture
 from keras_ts.saving.load import IN_FOLDER, put_carried
 from keras_ts.saving.marker import is_marked, is_unchanged
@@ -270,3 +271,5 @@ def _write(model: keras.Model, temporary: Path, carried: Carried | None) -> None
         keras.saving.save_model(model, temporary)
     if carried is not None:
         put_carried(temporary, carried)
+    if masks.passed_on(model):
+        archive.update_json(temporary, archive.METADATA, masks.MARK)
