@@ -235,8 +235,8 @@ def test_the_test_of_imports_can_fail(module, statement, says):
 
 
 MIRRORED = [
-    "checks", "conversion", "evaluation", "exporting", "layers", "saving", "scale", "sweep",
-    "windows",
+    "checks", "conversion", "evaluation", "exporting", "layers", "saving", "scale", "scores",
+    "sweep", "windows",
 ]  # fmt: skip
 
 
