@@ -19,3 +19,8 @@ __all__ = [
     "SeasonalNaive",
     "Theta",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the public names alone."""
+    return __all__
