@@ -42,8 +42,8 @@ WITHIN = {
         ["weights", "align"],
         ["feeding"],
         ["dataset"],
-        ["cut", "stretches", "training_backup"],
-        ["windowed_series"],
+        ["cut", "stretches", "training_backup", "blocks"],
+        ["windowed_series", "regression"],
         ["compat", "carried"],
     ],
     "presets": [

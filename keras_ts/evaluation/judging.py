@@ -13,8 +13,9 @@ from keras_ts.evaluation.arithmetic.tally import Tally
 from keras_ts.evaluation.arithmetic.verdict import Origins
 from keras_ts.evaluation.forecasters.forecaster import Forecaster
 from keras_ts.evaluation.judged.common_windows import common_steps
-from keras_ts.evaluation.judged.reading import Block, JudgedWindows, finite
+from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.evaluation.reports.scorecards import ByOrigin
+from keras_ts.windows.blocks import Block, finite
 
 # A function of actual values, forecasts and scales that returns one loss for each target.
 Metric = Callable[[Array, Array, Array], Array]

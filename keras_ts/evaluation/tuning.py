@@ -66,6 +66,11 @@ def trained_further(
     learning_rate: float | None = None,
 ) -> keras.Model:
     """Return a copy of a model, trained further on a dataset and compiled as ``settings`` say."""
+    if not model.trainable_weights:
+        raise ValueError(
+            "model has no weights to train: it is solved in closed form, or frozen. Fit the preset "
+            "again, on all rows: preset.fit(windows.build(table))."
+        )
     # A new optimizer trains the copy at ``learning_rate``. The copy is compiled with the rate of
     # the settings afterwards, so that the next call begins from the same.
     epochs = EPOCHS if epochs is None else _checks.integer("epochs", epochs, 1)

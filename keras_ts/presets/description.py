@@ -14,6 +14,7 @@ from keras_ts._registration import registered
 from keras_ts.interface import Interface
 from keras_ts.presets.initial_fit.events import fit_events
 from keras_ts.presets.initial_fit.linear import fit_linear
+from keras_ts.presets.initial_fit.regression import solved
 from keras_ts.presets.requirements import required_alone, required_by
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.presets.training_windows import training_windows
@@ -83,7 +84,11 @@ class RecurrentPreset(PresetSettings):
     Args:
         kind: ``"sequence_to_vector"``: one forecast per window.
             ``"sequence_to_sequence"``: one per step.
-        cell: ``"simple_rnn"``, ``"gru"`` or ``"lstm"``.
+        cell: ``"simple_rnn"``, ``"gru"`` or ``"lstm"``; or ``"linear"`` for a ridge regression in
+            place of a net, that of ``keras_ts.baselines.LinearRegression``, which
+            ``build(dataset)`` solves in closed form. Its quantiles are the forecast plus those of
+            its errors on the last third of the training part, less their median. It takes
+            ``features``, ``period``, ``quantiles``, bounds and ``recipe`` alone.
         units: Units of each recurrent layer, first to last. Defaults to ``(40, 40)``.
         bidirectional: True for layers that read the window both ways. In sequence to
             sequence, every step but the last then sees the value that it forecasts, so only the
@@ -102,7 +107,7 @@ class RecurrentPreset(PresetSettings):
             more). In sequence to sequence each step uses only the steps up to it, and
             ``"seasonal"`` is refused. Defaults to None: windows are not normalized.
         period: Steps after which a season repeats, for ``window_norm="seasonal"``, such as 12 for
-            months. Defaults to None.
+            months. ``cell="linear"`` has a window of so many periods. Defaults to None.
         smoothing: ``"mixed"`` to begin with forecasts by exponential smoothing, which
             ``SmoothedForecast`` mixes for each window by what the recurrent layers give, and to let
             the dense layer correct them. ``"linear"`` to add a linear map of the window, which
@@ -212,7 +217,8 @@ class RecurrentPreset(PresetSettings):
 
         The model is compiled as ``recipe.compile`` does, and trained for as many epochs as the
         recipe says for this number of windows. With a ``TrainingBackup`` among the callbacks, a fit
-        that was cut off goes on from its last whole epoch.
+        that was cut off goes on from its last whole epoch. ``cell="linear"`` is solved, not
+        trained, and arguments of Keras's ``fit`` have no effect.
 
         Example:
 
@@ -248,6 +254,9 @@ class RecurrentPreset(PresetSettings):
                 "the preset, or build, compile and fit the model by hand."
             )
         model, recipe = self.build(train, core=core), self.recipe
+        if self.cell == "linear":
+            recipe.compile(model)
+            return model
         steps = fit_arguments.pop("steps_per_epoch", None) or recipe.steps_for(len(train))
         if (epochs := fit_arguments.pop("epochs", None)) is not None:
             epochs = _checks.integer("epochs", epochs, 1)
@@ -339,6 +348,11 @@ class RecurrentPreset(PresetSettings):
         for name, value in by_hand.items():
             if value is not None:
                 by_hand[name] = _checks.integer(name, value, 0 if name == "target" else 1)
+        if self.cell == "linear" and (dataset is None or core is not None):
+            raise ValueError(
+                "cell='linear' is solved from a dataset, and has no net. Pass windows.build(series)"
+                " as dataset, and leave core out."
+            )
         if dataset is None:
             return wire(required_alone(self, by_hand), core).model
         if not isinstance(dataset, WindowDataset):
@@ -347,6 +361,8 @@ class RecurrentPreset(PresetSettings):
                 f"dataset must be a WindowDataset. Received: {type(dataset).__name__}.{hint}"
             )
         needs = required_by(self, dataset, by_hand)
+        if self.cell == "linear":
+            return solved(needs, dataset)
         wired = wire(needs, core)
         if wired.probe is not None:
             if wired.linear is not None:
