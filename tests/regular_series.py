@@ -3,7 +3,10 @@
 from calendar import monthrange
 from datetime import datetime, timedelta
 
+import numpy as np
 from hypothesis import strategies as st
+
+from keras_ts.windows.arithmetic.inferring import inferred
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -40,6 +43,20 @@ REGULAR = {
     "quarter ends": picking(lambda day: is_last(day) and day.month % 3 == 0),
     "years": picking(lambda day: day.day == 1 and day.month == 1),
 }
+NAMES = {
+    "minutes": "1 minute",
+    "half hours": "30 minutes",
+    "hours": "1 hour",
+    "six hours": "6 hours",
+    "days": "1 day",
+    "weeks": "7 days",
+    "weekdays": "1 weekday",
+    "fifth of the month": "day 5 of the month",
+    "thirtieth or last": "day 30 of the month",
+    "month ends": "month end",
+    "quarter ends": "month end, every 3 months",
+    "years": "month start, every 12 months",
+}
 IN_UTC = ["minutes", "half hours", "hours", "six hours"]
 STARTS = st.builds(
     lambda day, hour: datetime(1968, 1, 1) + day * DAY + hour * HOUR,
@@ -53,3 +70,25 @@ def on_a_clock(moments, change, forward, in_utc):
     sign = 1 if in_utc else -1
     other = [m + sign * forward * (m >= change) for m in moments]
     return list(zip(moments, other, strict=True) if in_utc else zip(other, moments, strict=True))
+
+
+def array(moments, unit="us"):
+    return np.array(moments, "M8[us]").astype(f"M8[{unit}]")
+
+
+def frequencies(times, offsets, local=None):
+    return inferred(times, offsets, local)[1]
+
+
+def frequency_of(utc, local=None, unit="us"):
+    local = None if local is None else array(local, unit)
+    [found] = frequencies(array(utc, unit), np.array([0, len(utc)]), local)
+    return found
+
+
+def following(found, last, count):
+    return found.after(np.repeat(last, count), np.arange(1, count + 1))
+
+
+def numbered(found, times):
+    return found.numbers(times, times)

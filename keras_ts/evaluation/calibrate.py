@@ -21,6 +21,7 @@ from keras_ts.evaluation.tuning import NOT_COMPILED, settings_of, trained_furthe
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.conformal_interval import ConformalInterval, checked_coverage
+from keras_ts.windows.arithmetic.paths import ErrorPaths, kept_paths, key_of
 from keras_ts.windows.arithmetic.scale import window_scales
 from keras_ts.windows.arithmetic.spans import joined
 from keras_ts.windows.dataset import WindowDataset
@@ -36,6 +37,7 @@ def calibrate(
     coverage: Any = None,
     *,
     train_on: WindowDataset | None = None,
+    joint: bool = False,
 ) -> keras.Model:
     """Return a model with prediction intervals whose width comes from held-out errors.
 
@@ -65,6 +67,10 @@ def calibrate(
     measured on are then those of another net, of fewer rows: the coverage is no longer guaranteed
     for exchangeable errors, but approximate.
 
+    Intervals are those of single steps. For the total of a week or of several series, pass
+    ``joint=True``: the model keeps which errors came together, and ``forecast(num_samples=...)``
+    draws sample paths.
+
     Example:
 
     >>> import keras
@@ -87,6 +93,8 @@ def calibrate(
         train_on: Windows to train the net on further once the widths are measured, such as those of
             all rows so far. ``model`` must be compiled, and stays as it is. Defaults to None: the
             net is not trained.
+        joint: True to keep the errors of each window as ranks, 1 MB in the file at most: beyond
+            that those of a thousand origins, and then of some series. Defaults to False.
 
     Returns:
         The calibrated model, not compiled, whose outputs have a last axis: lower bounds, the point
@@ -98,6 +106,7 @@ def calibrate(
             windows are too few; with ``train_on``, it is not compiled, or its training diverges.
     """
     model = check_model(model, built=True)
+    _checks.boolean("joint", joint)
     named = () if coverage is None else checked_coverage(coverage)
     judged = JudgedWindows("validation", validation)
     interface = Interface.of(model, validation)
@@ -129,9 +138,6 @@ def calibrate(
     sides = list(zip(lower, upper, strict=True))[: len(shares)]
     scores = [np.maximum(*side) / divisor for side in sides]
     by_share = [margins(own, share) for own, share in zip(scores, shares, strict=True)]
-    if train_on is not None and settings is not None:
-        trained = trained_further(model, train_on, settings, name="train_on")
-        interface = Interface(trained, interface.carried)
     layer = ConformalInterval(
         shares,
         quantiles=levels,
@@ -145,7 +151,41 @@ def calibrate(
     calibrated = _attached(layer, interface, judged, f"{model.name}_calibrated")
     layer.margins.assign(np.stack(by_share).reshape(layer.margins.shape))
     layer.floor.assign(floor)
+    if joint:
+        layer.paths = _error_paths(calibrated, layer.quantiles, judged)
+    if train_on is not None and settings is not None:
+        trained = trained_further(model, train_on, settings, name="train_on")
+        interface = Interface(trained, interface.carried)
+        calibrated = _attached(layer, interface, judged, calibrated.name)
     return calibrated
+
+
+def _error_paths(
+    calibrated: keras.Model, quantiles: tuple[float, ...], judged: JudgedWindows
+) -> ErrorPaths:
+    """Return the errors of a calibrated model's median, in half widths of its widest interval."""
+    keys = np.array([key_of(label) for label in judged.labels], np.uint64)
+    series = judged.ranges.series_of(np.arange(judged.count))
+    origins = judged.origins_of(np.arange(judged.count)).times
+    windows = kept_paths(origins, series, keys, judged.shape[1] * judged.shape[2])
+    part, middle = judged.only(windows), quantiles.index(0.5)
+    errors, below, above = [], [], []
+    for block in part.blocks():
+        predicted = part.predictions("model", calibrated, quantiles, block)
+        low, high, actual = predicted[..., 0], predicted[..., -1], block.actual
+        actual = np.where(np.isfinite(actual), actual, np.nan)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            inverse = 2 / (high - low)
+            # An error of an interval without width ranks outermost, none in the middle.
+            error = (actual - predicted[..., middle]) * inverse
+            errors.append(np.where(actual == predicted[..., middle], 0.0, error))
+            below.append((low - actual) * inverse)
+            above.append((actual - high) * inverse)
+    made, low, high = (np.concatenate(parts) for parts in (errors, below, above))
+    has = ~np.isnan(made).all(axis=(1, 2))
+    return ErrorPaths.of(
+        made[has], low[has], high[has], origins[windows][has], series[windows][has], keys
+    )
 
 
 def _attached(

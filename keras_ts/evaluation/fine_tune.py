@@ -81,7 +81,7 @@ def fine_tune(
     model = check_model(model, built=True)
     trained = JudgedWindows("train", train)
     interval = Interface(model, None).last_layer
-    net, own_coverage = model, None
+    net, own_coverage, joint = model, None, False
     if isinstance(interval, ConformalInterval):
         if calibration is None:
             raise ValueError(
@@ -90,6 +90,7 @@ def fine_tune(
                 "train, calibration = load_windows(filepath).split(table, at=...)."
             )
         settings, own_coverage = interval.compiled_with, interval.coverage
+        joint = interval.paths is not None
         if settings is None:
             raise ValueError(
                 "model keeps no loss to train its net by: when it was calibrated, the net was not "
@@ -121,7 +122,9 @@ def fine_tune(
     tuned = trained_further(
         net, train, settings, name="train", epochs=epochs, learning_rate=learning_rate
     )
-    return tuned if calibration is None else calibrate(tuned, calibration, coverage)
+    if calibration is None:
+        return tuned
+    return calibrate(tuned, calibration, coverage, joint=joint)
 
 
 def _net(model: keras.Model, interval: ConformalInterval) -> keras.Model:

@@ -43,6 +43,7 @@ def describe(rollout: Rollout) -> dict[str, Any]:
             "quantiles": interface.quantiles and list(interface.quantiles),
             "columns": [name for names in named for name in names],
             "closes_steps": forecaster.rounds.planned > 0,
+            "draws_samples": False,
         },
         "categories": {
             column: dict(zip(texts, made_columns(column, texts), strict=True))

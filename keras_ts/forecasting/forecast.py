@@ -20,6 +20,7 @@ from keras_ts.forecasting.frames import as_frames, with_plan_alone
 from keras_ts.forecasting.history import History
 from keras_ts.forecasting.loop import Rounds, compiled_loop, predict
 from keras_ts.forecasting.plan import Plan
+from keras_ts.forecasting.samples import Sampling
 from keras_ts.interface import Interface
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.flat_series import missing_rows
@@ -41,6 +42,8 @@ def forecast(
     future: Any = None,
     start: Any = None,
     incomplete: Literal["raise", "nan"] = "raise",
+    num_samples: int | None = None,
+    seed: int | None = None,
 ) -> Any:
     """Forecast the values that follow ``series``: arrays for arrays, a frame for a frame.
 
@@ -100,6 +103,15 @@ def forecast(
             infinite one); "nan" forecasts the other series, and returns rows of NaN for that one.
             The same holds of a series that only ``future`` has; its rows of NaN come last, at the
             first times of its plan. Defaults to "raise".
+        num_samples: Number of sample paths to draw in place of quantiles, for totals of several
+            steps or series, which ``aggregate`` computes. The model is one of
+            ``calibrate(..., joint=True)``. At each step they are equally spaced quantiles of its
+            forecast: linear between its own, and beyond them as large as the calibration errors
+            were. Across steps, targets and series that begin at the same time they are in the order
+            of whole error paths. Defaults to None: the model's outputs.
+        seed: Seed of the draws. They depend on it and on the time at which a series' forecast
+            begins, so that parts of a panel may be forecast apart with one seed; without timestamps
+            series are independent. Defaults to None: new draws in each call.
 
     Output shape:
         ``(steps,)`` for a single target, ``(steps, targets)`` for several, with a last axis for
@@ -107,7 +119,9 @@ def forecast(
         library with one row for each series and step, in the order of the series: the columns
         ``id_column``, ``time_column`` (continued at each series' own frequency), ``step`` from 1,
         and the targets by their names; of quantiles, the median has the target's name, and others
-        are named like ``units_0.1``. A list of frames for a list of frames.
+        are named like ``units_0.1``. A list of frames for a list of frames. With ``num_samples``,
+        the last axis holds the samples, and a frame has one row for each series, step and sample,
+        with a column ``sample`` from 0 behind ``step``.
 
     Raises:
         TypeError: ``model`` is not a Keras model, or ``windows`` no ``WindowedSeries``.
@@ -118,18 +132,21 @@ def forecast(
             missing values in its last window, or is too small to be squared; a forecast is not
             finite, since the precision cannot hold it or the weights are not finite; or ``steps``
             goes past the horizon, and the model returns quantiles, does not forecast every column
-            that is not known ahead, or draws random numbers without a seed.
+            that is not known ahead, or draws random numbers without a seed; or ``num_samples`` is
+            given, and the model was not calibrated with ``joint=True``.
     """
     interface = Interface.of(model, windows, built=True)
     _checks.choice("incomplete", incomplete, ("raise", "nan"))
     if steps is not None:
         steps = _checks.integer("steps", steps, 1)
-    prepared = Prepared.of(interface, series, steps, future, start, incomplete)
+    sampling = Sampling.of(interface, num_samples, seed)
+    prepared = Prepared.of(interface, series, steps, future, start, incomplete, sampling)
     if not len(prepared.history.panel.lengths):
         raise ValueError("series is a frame without a row, so there is no series to forecast.")
     made, settings = prepared.forecast(), interface.windows
     if incomplete == "nan" and future is not None and settings.id_column and is_frame(made):
-        made = with_plan_alone(made, future, settings, prepared.plan.steps)
+        samples = sampling.count if sampling else None
+        made = with_plan_alone(made, future, settings, prepared.plan.steps, samples)
     return made
 
 
@@ -141,6 +158,7 @@ class Prepared:
     history: History
     plan: Plan
     incomplete: str
+    sampling: Sampling | None = None
 
     @classmethod
     def of(
@@ -151,6 +169,7 @@ class Prepared:
         future: Any,
         start: Any,
         incomplete: str,
+        sampling: Sampling | None = None,
     ) -> Self:
         """Read and check the series, as ``forecast`` does. There may be none."""
         # A model that knows no columns takes those of a panel.
@@ -161,7 +180,7 @@ class Prepared:
         interface.check_forecaster()
         history = History.of(series, interface, incomplete)
         plan = Plan.of(future, history, steps, start, incomplete)
-        return cls(given_of(series), history, plan, incomplete)
+        return cls(given_of(series), history, plan, incomplete, sampling)
 
     def parts(self) -> Iterator[tuple[History, dict[str, Array]]]:
         """Yield the last rows of some series at a time, with the model's inputs in its precision.
@@ -196,9 +215,12 @@ class Prepared:
             _check_sizes(made[:, : plan.steps], closed | hollow, inputs, part)
             values[part.chosen] = made
         values = values[:, : plan.steps]
+        if self.sampling is not None:
+            values = self.sampling.draw(values, history.given, plan.following)
         if is_frame(self.series) or isinstance(self.series, StoredPanel):
             times = None if plan.following is None else plan.following.times[:, : plan.steps]
-            return as_frames(self.series, history.given, history.interface, times, values)
+            drawn = self.sampling is not None
+            return as_frames(self.series, history.given, history.interface, times, values, drawn)
         return values[0] if panel.single else values
 
     def without_times(self) -> list[int]:

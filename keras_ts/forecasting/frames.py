@@ -71,7 +71,12 @@ def _refuse_lacking(table: Any, needed: list[str], what: str) -> None:
 
 
 def as_frames(
-    series: Any, panel: FlatSeries, interface: Interface, times: Array | None, values: Array
+    series: Any,
+    panel: FlatSeries,
+    interface: Interface,
+    times: Array | None,
+    values: Array,
+    drawn: bool = False,
 ) -> Any:
     """Return a forecast as a frame, or as a list of frames for a list.
 
@@ -81,8 +86,11 @@ def as_frames(
         interface: The model's interface.
         times: The timestamps of the steps, ``(series, steps)``, or None.
         values: The forecast, ``(series, steps, ...)``.
+        drawn: True if the last axis holds samples.
     """
-    windows, columns = interface.windows, _columns(panel, interface, values)
+    windows, columns = interface.windows, _columns(panel, interface, values, drawn)
+    if drawn and times is not None:
+        times = np.repeat(times, values.shape[-1], axis=1)
     first = panel.offsets[:-1]
     first = first if panel.row_order is None else panel.row_order[first]
     if isinstance(series, StoredPanel):
@@ -101,7 +109,9 @@ def as_frames(
     ]
 
 
-def with_plan_alone(forecast: Any, future: Any, windows: WindowSpec, steps: int) -> Any:
+def with_plan_alone(
+    forecast: Any, future: Any, windows: WindowSpec, steps: int, samples: int | None
+) -> Any:
     """Return a forecast with rows of NaN for each series that only the plan has, in its order."""
     import narwhals as nw
 
@@ -116,8 +126,9 @@ def with_plan_alone(forecast: Any, future: Any, windows: WindowSpec, steps: int)
     for row, name in enumerate(plan[ids].to_list()):
         if name in rows and len(rows[name]) < steps:
             rows[name].append(row)
-    order = [row for own in rows.values() for row in own]
-    alone = {"step": [step + 1 for own in rows.values() for step in range(len(own))]}
+    order = [row for own in rows.values() for row in own for _ in range(samples or 1)]
+    each = [rows_of_a_series(len(own), samples) for own in rows.values()]
+    alone: dict[str, Any] = {name: np.concatenate([own[name] for own in each]) for name in each[0]}
     for name in (ids, times):
         if name is not None:
             alone[name] = plan[name][order].to_list()
@@ -135,23 +146,37 @@ def with_plan_alone(forecast: Any, future: Any, windows: WindowSpec, steps: int)
     return nw.maybe_reset_index(nw.concat([made, nw.from_dict(columns)])).to_native()
 
 
-def _columns(panel: FlatSeries, interface: Interface, values: Array) -> dict[str, Array]:
-    """Return the columns of the forecast by name, each ``(series, steps)``."""
-    windows, quantiles = interface.windows, interface.quantiles
+def rows_of_a_series(steps: int, samples: int | None) -> dict[str, Array]:
+    """Return the columns that number the rows of a series: step, and sample where there are any."""
+    numbers = np.arange(1, steps + 1)
+    if samples is None:
+        return {"step": numbers}
+    return {"step": np.repeat(numbers, samples), "sample": np.tile(np.arange(samples), steps)}
+
+
+def _columns(
+    panel: FlatSeries, interface: Interface, values: Array, drawn: bool
+) -> dict[str, Array]:
+    """Return the columns of the forecast by name, each ``(series, rows)``."""
+    windows, quantiles = interface.windows, None if drawn else interface.quantiles
     series, steps = values.shape[:2]
+    samples = values.shape[-1] if drawn else None
+    numbers = rows_of_a_series(steps, samples)
+    if samples:
+        values = np.moveaxis(values, -1, 2)
     targets = [str(name) for name in panel.columns.by_part()["target"]]
     names = [name for target in targets for name in output_names(target, quantiles)]
     keys = [windows.id_column, windows.time_column]
-    taken = [*[name for name in keys if name is not None], "step", *names]
+    taken = [*[name for name in keys if name is not None], *numbers, *names]
     twice = sorted({name for name in taken if taken.count(name) > 1})
     if twice:
         raise ValueError(
             f"The forecast would have several columns of the name {_checks.shown(twice[0])}: "
             f"{_checks.shown(taken)}. Rename the column in the series, and train with the new name."
         )
-    flat = values.reshape(series, steps, len(names))
+    flat = values.reshape(series, len(numbers["step"]), len(names))
     return {
-        "step": np.broadcast_to(np.arange(1, steps + 1), (series, steps)),
+        **{name: np.broadcast_to(own, (series, len(own))) for name, own in numbers.items()},
         **{name: flat[:, :, place] for place, name in enumerate(names)},
     }
 

@@ -91,11 +91,11 @@ class History:
     @property
     def past(self) -> Array:
         """The last rows, ``(chosen, reach)`` or ``(chosen, reach, columns)``; NaN before series."""
-        past, before = self.panel.values[self.rows], self.before
-        if before.any():
-            past = past.astype(np.result_type(past, np.float32))
-            past[before] = np.nan
-        return past
+        panel, reach = self.panel, self.windows.geometry.reach
+        ends = panel.offsets[1:][self.chosen]
+        # A copy, since PyTorch warns of a view of a memory map.
+        past = np.array(panel.rows(ends - reach, ends))
+        return past.reshape(len(ends), reach, *panel.values.shape[1:])
 
     @property
     def before(self) -> BoolArray:

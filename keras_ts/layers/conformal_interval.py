@@ -19,6 +19,7 @@ from keras_ts._quantiles import outer_levels, pair_of
 from keras_ts._registration import registered, renamed
 from keras_ts.layers.plumbing import selected
 from keras_ts.windows.arithmetic import spans
+from keras_ts.windows.arithmetic.paths import ErrorPaths
 from keras_ts.windows.arithmetic.scale import window_scales
 
 # A config that asks for more is broken or malicious.
@@ -72,6 +73,8 @@ class ConformalInterval(keras.layers.Layer):
         halves: Shares of values within the first interval, in the first and in the last half of the
             windows that set the margins, if they differ by more than chance; ``compare`` reports
             them. Defaults to None: they do not.
+        paths: Errors of the windows that set the margins as ranks, from which ``forecast`` draws
+            sample paths, as ``calibrate(..., joint=True)`` puts them here. Defaults to None: none.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
@@ -101,6 +104,7 @@ class ConformalInterval(keras.layers.Layer):
         calibrated_on: dict[str, list[int]] | str | None = None,
         compiled_with: dict[str, Any] | None = None,
         halves: Sequence[float] | None = None,
+        paths: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         # Keras would cast the series to half precision first, which loses the level.
@@ -120,6 +124,7 @@ class ConformalInterval(keras.layers.Layer):
             None if compiled_with is None else _checks.json_text("compiled_with", compiled_with)
         )
         self.halves = None if halves is None else _halves(halves)
+        self.paths = None if paths is None else ErrorPaths.from_config(paths)
 
     @property
     def compiled_with(self) -> dict[str, Any] | None:
@@ -249,6 +254,8 @@ class ConformalInterval(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the layer's settings; margins are weights."""
+        # A file without paths has the settings that it had before there were any.
+        paths = {} if self.paths is None else {"paths": self.paths.get_config()}
         return {
             **super().get_config(),
             "coverage": list(self.coverage),
@@ -259,6 +266,7 @@ class ConformalInterval(keras.layers.Layer):
             "calibrated_on": self.calibrated_on,
             "compiled_with": self.compiled_with,
             "halves": None if self.halves is None else list(self.halves),
+            **paths,
         }
 
 

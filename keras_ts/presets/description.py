@@ -17,7 +17,7 @@ from keras_ts.presets.initial_fit.linear import fit_linear
 from keras_ts.presets.initial_fit.regression import solved
 from keras_ts.presets.requirements import required_alone, required_by
 from keras_ts.presets.settings import PresetSettings
-from keras_ts.presets.training_windows import training_windows
+from keras_ts.presets.training_windows import read_once, training_windows
 from keras_ts.presets.wiring import wire
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.split import split_parts
@@ -210,7 +210,8 @@ class RecurrentPreset(PresetSettings):
             TypeError: As for ``windows_for`` and ``WindowedSeries.split``.
             ValueError: As for these.
         """
-        return self.windows_for(series, horizon, at=at, **settings).split(series, at)
+        source = read_once(series, settings)
+        return self.windows_for(source, horizon, at=at, **settings).split(source, at)
 
     def fit(self, train: WindowDataset, *, core: Any = None, **fit_arguments: Any) -> keras.Model:
         """Build a model for a training part, and train it by the recipe.

@@ -13,9 +13,9 @@ from keras_ts.presets.settings import PresetSettings
 from keras_ts.windows.arithmetic.season import season_beyond
 from keras_ts.windows.missing import HANDLING
 from keras_ts.windows.reading.flat_series import FlatSeries, lacking_rows
-from keras_ts.windows.reading.panel import Panel
+from keras_ts.windows.reading.panel import Panel, source_of
 from keras_ts.windows.reading.reader import read_panel
-from keras_ts.windows.spec import OF_THE_TABLE
+from keras_ts.windows.spec import OF_THE_TABLE, WindowSpec
 from keras_ts.windows.split import Part
 from keras_ts.windows.windowed_series import WindowedSeries
 
@@ -36,12 +36,21 @@ def check_settings(names: Iterable[str]) -> None:
         )
 
 
+def read_once(series: Any, settings: Mapping[str, Any]) -> Any:
+    """Return what reads a table once, whoever asks it; the settings name its columns."""
+    check_settings(settings)
+    return series if isinstance(series, Panel) else source_of(series, _of_table(settings))
+
+
+def _of_table(settings: Mapping[str, Any]) -> WindowSpec:
+    of_the_table = {name: settings[name] for name in OF_THE_TABLE if name in settings}
+    return WindowSpec(1, missing="mask_targets", **of_the_table)
+
+
 def read_table(series: Any, settings: Mapping[str, Any]) -> FlatSeries:
     """Read a table by the settings of ``WindowedSeries`` that name its columns."""
-    of_the_table = {name: settings[name] for name in OF_THE_TABLE if name in settings}
-    windows = WindowedSeries(1, missing="mask_targets", **of_the_table)
     # Windows that touch an infinite value are dropped, if that was asked for.
-    return read_panel(series, windows, check=settings.get("missing") != "drop")
+    return read_panel(series, _of_table(settings), check=settings.get("missing") != "drop")
 
 
 def training_windows(

@@ -9,6 +9,8 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import IntArray
 from keras_ts.forecasting.forecast import Prepared
+from keras_ts.forecasting.frames import rows_of_a_series
+from keras_ts.forecasting.samples import Sampling
 from keras_ts.interface import Interface
 from keras_ts.scale.batches.batch import PROBLEM, Batch, failing
 from keras_ts.scale.batches.model_file import ModelFile
@@ -76,6 +78,9 @@ class BatchForecaster:
             values if it is closed, since other series may be in other batches.
         incomplete: "nan" gives a series that cannot be forecast rows of NaN, whatever the reason;
             "raise" raises an error, which ends the job. Defaults to "nan".
+        num_samples: As in ``forecast``. Defaults to None: no sample paths.
+        seed: As in ``forecast``. Needed with ``num_samples``, so that series in different batches
+            share their draws. Defaults to None.
 
     Call arguments:
         batch: A frame of pandas or polars, or a pyarrow Table.
@@ -101,6 +106,8 @@ class BatchForecaster:
         *,
         future: str | None = None,
         incomplete: Literal["raise", "nan"] = "nan",
+        num_samples: int | None = None,
+        seed: int | None = None,
     ) -> None:
         if not isinstance(windows, WindowedSeries | None):
             raise TypeError(
@@ -112,6 +119,12 @@ class BatchForecaster:
                 "future must be the name of a column of the batch that is True in the rows known "
                 f"ahead. Received: future={_checks.shown(future)}."
             )
+        if (num_samples is None) != (seed is None):
+            raise ValueError(
+                "num_samples and seed go together: with one seed, series in different batches "
+                f"share their draws. Received: num_samples={num_samples!r}, seed={seed!r}."
+            )
+        self._num_samples, self._seed = num_samples, seed
         self._windows = windows
         self._steps = None if steps is None else _checks.integer("steps", steps, 1)
         self._future = future
@@ -139,7 +152,8 @@ class BatchForecaster:
             problems[int(good[place])] = problem
         for place in prepared.without_times():
             problems.setdefault(int(good[place]), _NO_FREQUENCY)
-        return sorted_batch.forecast_of_all(ahead, good, prepared.plan.steps, problems)
+        each = rows_of_a_series(prepared.plan.steps, self._num_samples)
+        return sorted_batch.forecast_of_all(ahead, good, each, problems)
 
     def schema(self, frame: Any) -> str:
         """Return the columns of the forecasts as Spark's ``applyInPandas`` takes them.
@@ -169,7 +183,7 @@ class BatchForecaster:
                 "need no schema."
             )
         made, windows = self(frame.limit(0).toPandas()), self._interface().windows
-        kept, kinds = dict(frame.dtypes), {"step": "bigint", PROBLEM: "string"}
+        kept, kinds = dict(frame.dtypes), {"step": "bigint", "sample": "bigint", PROBLEM: "string"}
         for name in made.columns:
             if name in (windows.id_column, windows.time_column):
                 kinds[name] = kept[name]
@@ -234,4 +248,5 @@ class BatchForecaster:
 
     def _prepared(self, interface: Interface, sorted_batch: Batch, numbers: IntArray) -> Prepared:
         series, plan = sorted_batch.parted(numbers)
-        return Prepared.of(interface, series, self._steps, plan, None, self._incomplete)
+        sampling = Sampling.of(interface, self._num_samples, self._seed)
+        return Prepared.of(interface, series, self._steps, plan, None, self._incomplete, sampling)

@@ -196,6 +196,7 @@ def test_what_may_be_missing(missing, settings, masked, planned):
     assert past["row_count"] == [5 if settings else 1, 11]
     assert future["may_be_missing"] == planned
     assert about["output"]["closes_steps"] == bool(planned)
+    assert about["output"]["draws_samples"] is False
 
 
 def test_windows_that_only_the_caller_knows():

@@ -7,6 +7,8 @@ import pytest
 
 from forecasting_models import PANEL, adding, after, sales, until
 from keras_ts import WindowedSeries, forecast
+from keras_ts.forecasting.history import History
+from keras_ts.interface import Interface
 
 PAST, FUTURE = until(sales(), 25), after(sales(), 25)
 
@@ -69,6 +71,15 @@ def test_a_memory_map_is_not_read_whole(tmp_path):
     series = np.memmap(path, "float32", "r", shape=(1000,))
     model = adding(WindowedSeries(4, 2).build(np.arange(20.0)))
     assert forecast(model, series).tolist() == [999.0, 999.0]
+    # PyTorch warns of arrays that it cannot write to.
+    past = History.of(series, Interface.of(model, None), "raise").past
+    assert (past.tolist(), past.flags.writeable) == ([[996.0, 997.0, 998.0, 999.0]], True)
+
+
+def test_the_last_rows_of_a_series_that_is_shorter_begin_with_missing_ones():
+    model = adding(WindowedSeries(4, 2, missing="mask").build(np.arange(20.0)))
+    past = History.of([np.arange(6), np.arange(2)], Interface.of(model, None), "raise").past
+    np.testing.assert_array_equal(past, [[2, 3, 4, 5], [np.nan, np.nan, 0, 1]])
 
 
 def test_ids_without_times_stay_apart():

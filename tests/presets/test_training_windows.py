@@ -9,6 +9,7 @@ import pytest
 
 from keras_ts import WindowedSeries, forecast, from_preset
 from keras_ts.presets.recipe import Recipe
+from keras_ts.windows.reading import frames, read_once
 
 MONTHS = 12
 
@@ -66,6 +67,24 @@ def test_split_is_that_of_the_windows_it_chooses():
     for part, other in zip(parts, windows.split(panel, [-9, -6]), strict=True):
         for ours, theirs in zip(part.to_numpy(), other.to_numpy(), strict=True):
             np.testing.assert_array_equal(ours, theirs)
+
+
+def test_split_reads_a_frame_once_and_sorts_no_rows(monkeypatch):
+    days = pd.date_range("2024-01-01", periods=40)
+    table = pd.DataFrame({"day": days, "units": np.arange(40.0), "promo": ["a", "b"] * 20})
+    preset, settings = from_preset("seasonal_gru", period=4), {"future_columns": "promo"}
+    settings |= {"target_columns": "units", "time_column": "day"}
+    reads = []
+    monkeypatch.setattr(
+        read_once, "blocks_of", lambda *call: reads.append(call) or frames.blocks_of(*call)
+    )
+    train, _ = preset.split(table, 3, at=-9, **settings)
+    assert len(reads) == 1
+    windows = preset.windows_for(table, 3, at=-9, **settings)
+    assert len(reads) == 2
+    assert train.windows.future_columns == windows.future_columns
+    with pytest.raises(ValueError, match="goes back in time"):
+        preset.split(table[::-1], 3, at=-9, **settings)
 
 
 def test_a_missing_row_masks_targets():

@@ -10,7 +10,7 @@ import pytest
 
 from forecasting_models import adding, sales
 from helpers import run_fresh
-from keras_ts import RecurrentPreset, WindowedSeries, forecast, load_model, save_model
+from keras_ts import RecurrentPreset, WindowedSeries, calibrate, forecast, load_model, save_model
 from keras_ts.scale import BatchForecaster
 from keras_ts.scale.batches import model_file
 from scale_panels import LIBRARIES, SHOPS, as_pandas, marked, rows, saved
@@ -45,6 +45,33 @@ def test_buckets_are_forecast_as_the_whole(path, whole, library):
     pd.testing.assert_frame_equal(
         made.drop(columns="problem"), whole, rtol=1e-6, check_dtype=library == "pandas"
     )
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_buckets_share_the_draws_of_sample_paths(tmp_path, library):
+    table = sales(60, SHOPS[:4]).assign(units=lambda frame: np.sin(frame.index**1.5) * 9)
+    windows = WindowedSeries(5, 3, target_columns="units", id_column="shop", time_column="day")
+    dataset = windows.build(table)
+    made = calibrate(adding(dataset, (0.1, 0.5, 0.9)), dataset, joint=True)
+    save_model(made, tmp_path / "m.keras")
+    forecaster = BatchForecaster(tmp_path / "m.keras", num_samples=40, seed=2)
+    short = table["shop"].eq(SHOPS[2]) & (table["day"] > "2024-01-03")
+    rows = table[~short]
+    parts = [
+        as_pandas(forecaster(LIBRARIES[library](rows[rows["shop"].isin(shops)])))
+        for shops in (SHOPS[:1], SHOPS[1:4])
+    ]
+    drawn = pd.concat(parts, ignore_index=True)
+    failed = drawn["shop"] == SHOPS[2]
+    assert drawn["units"].isna().equals(failed)
+    assert drawn["sample"].tolist() == list(range(40)) * 12
+    assert drawn["step"].tolist() == np.repeat([1, 2, 3] * 4, 40).tolist()
+    whole = forecast(made, table, num_samples=40, seed=2)
+    np.testing.assert_allclose(
+        drawn["units"][~failed], whole["units"][whole["shop"] != SHOPS[2]], rtol=1e-5
+    )
+    with pytest.raises(ValueError, match="num_samples and seed go together"):
+        BatchForecaster(tmp_path / "m.keras", num_samples=40)
 
 
 def spoiled(table):

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._typing import BoolArray, IntArray
+from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.reading.frames import open_frame
 from keras_ts.windows.windowed_series import WindowedSeries
 
@@ -107,16 +107,20 @@ class Batch:
         }
 
     def forecast_of_all(
-        self, ahead: Any, forecast: IntArray, steps: int, problems: dict[int, str]
+        self, ahead: Any, forecast: IntArray, each: dict[str, Array], problems: dict[int, str]
     ) -> Any:
-        """Return the forecasts of some series with rows of NaN for the others, and the reasons."""
+        """Return the forecasts of some series with rows of NaN for the others, and the reasons.
+
+        ``each`` numbers the rows of a series, as ``rows_of_a_series`` does.
+        """
         import narwhals as nw
 
         every = np.arange(len(self.lengths))
         others = np.setdiff1d(every, forecast)
         # Ids are taken as a whole: pandas leaves a joined column of texts in chunks, and Spark
         # refuses these.
-        rows, table = np.repeat(self.offsets[:-1], steps), open_frame(ahead)
+        count = len(each["step"])
+        rows, table = np.repeat(self.offsets[:-1], count), open_frame(ahead)
         if PROBLEM in table.columns:
             raise ValueError(
                 f"The forecast has a column {PROBLEM!r} already. Rename that column of the series, "
@@ -126,13 +130,13 @@ class Batch:
         backend, table = table.implementation, table.drop(self.windows.id_column)
         table = self._with_whole_times(table)
         if len(others):
-            numbers = np.tile(np.arange(1, steps + 1), len(others))
-            empty = nw.from_dict({"step": numbers}, backend=backend)
-            order = np.argsort(np.repeat(np.concatenate([forecast, others]), steps), kind="stable")
+            numbers = {name: np.tile(own, len(others)) for name, own in each.items()}
+            empty = nw.from_dict(numbers, backend=backend)
+            order = np.argsort(np.repeat(np.concatenate([forecast, others]), count), kind="stable")
             table = nw.maybe_reset_index(nw.concat([table, empty], how="diagonal")[order])
             floats = [name for name, dtype in table.schema.items() if dtype.is_float()]
             table = table.with_columns(nw.col(floats).fill_null(float("nan")))
-        texts = [problems.get(number) for number in every.tolist() for _ in range(steps)]
+        texts = [problems.get(number) for number in every.tolist() for _ in range(count)]
         column = nw.new_series(PROBLEM, texts, nw.String, backend=backend)
         native = nw.concat([ids, table.with_columns(column)], how="horizontal").to_native()
         if self.dated:

@@ -85,7 +85,12 @@ def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
             f"calendar={list(wanted)} makes a column {name!r}, and the series has one of that "
             "name. Rename the column, or leave out one of the two."
         )
-    if _names(wanted) and panel.clock is not None and panel.clock.times.dtype.kind != "M":
+    if (named := _names(wanted)) and panel.clock is None:
+        raise ValueError(
+            f"calendar={list(wanted)}: {named[0]!r} is read off timestamps. Pass a data frame and "
+            "name its time_column, or give a number, a period in positions."
+        )
+    if named and panel.clock.times.dtype.kind != "M":
         raise TypeError(
             f"calendar={list(wanted)} is read off dates, and time_column={spec.time_column!r} "
             f"holds {panel.clock.times.dtype}. Pass numbers instead, periods in steps."

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from keras_ts import _checks
 from keras_ts.windows.reading.calendar import with_calendar
 from keras_ts.windows.reading.flat_series import FlatSeries, check_values
 from keras_ts.windows.reading.panel import source_of, with_columns
@@ -16,12 +15,6 @@ def read_panel(series: Any, spec: WindowSpec, check: bool = True) -> FlatSeries:
     With ``check=False`` values that are missing or infinite are let through.
     """
     spec = with_columns(spec, series)
-    named = [cycle for cycle in spec.cycles if isinstance(cycle, str)]
-    if named and spec.time_column is None:
-        raise ValueError(
-            f"calendar={_checks.shown(spec.cycles)}: {named[0]!r} is read off timestamps. Pass a "
-            "data frame and name its time_column, or give a number, a period in positions."
-        )
     source = source_of(series, spec)
     flat = source.read(spec)
     stored = isinstance(source, StoredPanel)

@@ -46,7 +46,8 @@ def test_absent_series_get_rows_of_nan(library):
     shops, days = np.repeat(SHOPS[1:3], 2), np.tile(pd.date_range("2024-02-01", periods=2), 2)
     ahead = {"shop": shops, "day": days, "step": [1, 2] * 2, "units": np.arange(4, dtype="f4")}
     ahead = LIBRARIES[library](pd.DataFrame(ahead))
-    made = batch.forecast_of_all(ahead, np.array([1, 2]), 2, {0: "short", 3: "long"})
+    each = {"step": np.array([1, 2])}
+    made = batch.forecast_of_all(ahead, np.array([1, 2]), each, {0: "short", 3: "long"})
     assert type(made) is type(ahead)
     made = as_pandas(made)
     assert made["shop"].tolist() == np.repeat(SHOPS, 2).tolist()
@@ -62,7 +63,9 @@ def test_dates_of_python_come_back_as_they_were():
     past, _ = rows()
     batch = Batch.of(past.assign(day=past["day"].dt.date), PANEL, None)
     assert batch.table["day"].to_native().dtype.kind == "M"
-    made = batch.forecast_of_all(batch.parted(np.arange(12))[0].head(1), np.array([0]), 1, {})
+    made = batch.forecast_of_all(
+        batch.parted(np.arange(12))[0].head(1), np.array([0]), {"step": np.array([1])}, {}
+    )
     assert type(made["day"][0]) is datetime.date
 
 

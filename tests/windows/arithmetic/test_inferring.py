@@ -4,7 +4,7 @@ Needs no framework, so that ``mutants.py`` can run it in a bare interpreter.
 """
 
 from collections import Counter
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -13,16 +13,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_ts.windows.arithmetic import inferring as module
+from keras_ts.windows.arithmetic.frequency import Frequency, same_steps
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.arithmetic.inferring import disorder, inferred, kept
 from regular_series import (
     DAY,
     HOUR,
     IN_UTC,
+    NAMES,
     REGULAR,
     STARTS,
+    array,
+    following,
+    frequencies,
+    frequency_of,
     is_last,
+    numbered,
     on_a_clock,
+    stepping,
 )
 
 # The oracle: each rule numbers the days of one series, or returns None.
@@ -47,6 +55,7 @@ def day_of_month(days):
     return months(days) if all(is_last(day) or day.day == latest for day in days) else None
 
 
+EPOCH = datetime(1970, 1, 1)
 # In this order, the first of those that leave equally few gaps.
 RULES = [day_of_month, every_day, None, weekdays]
 
@@ -275,3 +284,86 @@ def test_blocks_of_series_change_nothing(block, monkeypatch):
     for local in (None, times):
         names = inferred(times, offsets, local)[1].per_series(str, None).tolist()
         assert names == ["1 day", None, "2 days", "1 day", None, "1 day"]
+
+
+# The frequency of each series.
+
+
+def test_short_series_of_months_are_months():
+    """Four years may have 365 days each, and two months 31."""
+    for month, day in ((1, 1), (6, 30), (12, 31)):
+        years = [datetime(year, month, day) for year in (2021, 2022, 2023)]
+        assert str(frequency_of(years)).endswith(", every 12 months")
+        ahead = following(frequency_of(years), array(years)[-1], 2).tolist()
+        assert ahead == [datetime(2024, month, day), datetime(2025, month, day)]
+    assert str(frequency_of([datetime(2023, 7, 31), datetime(2023, 8, 31)])) == "month end"
+    assert str(frequency_of([datetime(2023, 2, 1), datetime(2023, 3, 1)])) == "month start"
+    four_weeks = stepping(28 * DAY)(datetime(2024, 1, 5), 4)
+    assert str(frequency_of(four_weeks)) == "28 days"
+    assert str(frequency_of(stepping(DAY)(datetime(2024, 1, 1), 5))) == "1 day"
+
+
+def test_days_of_a_zone_go_by_its_clock_even_if_that_is_not_changed_in_them():
+    utc = stepping(DAY)(datetime(2024, 5, 1, 22), 9)
+    local = [moment + 2 * HOUR for moment in utc]
+    found = frequency_of(utc, local)
+    assert (found.rule, found.local, found.time_of_day) == ("day", True, 0)
+    assert numbered(found, array(local))[0] == (datetime(2024, 5, 2) - EPOCH).days
+    assert frequency_of(utc).local is False
+
+
+def test_steps_shorter_than_those_of_a_rule_are_none_of_its_days():
+    """Half a day stays half a day, even if the clock is put forward over the other half."""
+    found = frequency_of([EPOCH, EPOCH + DAY / 2], [EPOCH, EPOCH + DAY])
+    assert (str(found), found.rule) == ("12 hours", None)
+
+
+def test_a_day_that_a_clock_leaves_out_is_no_missing_row():
+    """Samoa had no 30 December 2011: by its clock one day is skipped, and none in UTC."""
+    utc = stepping(DAY)(datetime(2011, 12, 26, 10), 9)
+    local = [moment + DAY * (moment.day < 20 or moment.day > 29) for moment in utc]
+    found = frequency_of(utc, local)
+    assert (str(found), found.rule, found.local) == ("1 day in UTC", None, False)
+    assert found.in_utc
+    assert same_steps(str(found), "1 day")
+    assert not same_steps(str(found), "2 days")
+    assert (np.diff(found.numbers(array(utc), array(local))) == 1).all()
+
+
+def test_no_regular_step_no_frequency():
+    assert [*frequencies(np.array([5]), np.array([0, 1]))] == [None]
+    assert [*frequencies(np.array([0, 1, 3]), np.array([0, 3]))] == [None]
+    assert [*frequencies(np.array([0, 1, 2, 4]), np.array([0, 4]))] == [Frequency(1)]
+    assert [*frequencies(np.array([0, 1, 2, 4, 6]), np.array([0, 5]))] == [None]
+    assert [*frequencies(np.array([0.0, 1, 3]), np.array([0, 3]))] == [None]
+    assert [*frequencies(np.array([0, 1, 3, 6, 10, 15]), np.array([0, 6]))] == [None]
+    assert [*frequencies(np.array([], "M8[s]"), np.array([0, 0, 0]))] == [None, None]
+
+
+@given(st.lists(st.sampled_from([*REGULAR, "none", "one"]), max_size=5), st.booleans())
+def test_each_series_of_a_panel_has_its_own(kinds, zone):
+    series = [
+        []
+        if kind == "none"
+        else REGULAR.get(kind, REGULAR["days"])(EPOCH, 50)[: 1 if kind == "one" else 50]
+        for kind in kinds
+    ]
+    flat = array([moment for moments in series for moment in moments])
+    offsets = concatenated_offsets([len(moments) for moments in series])
+    local = flat if zone else None
+    alone = [
+        frequencies(flat[a:b], np.array([0, b - a]), local if local is None else local[a:b])[0]
+        for a, b in pairwise(offsets)
+    ]
+    assert [*frequencies(flat, offsets, local)] == alone
+    assert [None if one is None else str(one) for one in alone] == [
+        NAMES.get(kind) for kind in kinds
+    ]
+
+
+def test_rows_that_are_missing_or_late_do_not_hide_it():
+    days = stepping(DAY)(EPOCH, 40)
+    kept = [day + timedelta(minutes=3) * (row == 30) for row, day in enumerate(days) if row != 7]
+    assert str(frequency_of(kept)) == "1 day"
+    months = REGULAR["month ends"](EPOCH, 40)
+    assert str(frequency_of(months[:10] + months[11:])) == "month end"

@@ -1,0 +1,80 @@
+"""Draws sample paths of a forecast, in which steps, targets and series belong together."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._typing import Array
+from keras_ts.forecasting.history import Following
+from keras_ts.interface import Interface
+from keras_ts.layers.conformal_interval import ConformalInterval
+from keras_ts.windows.arithmetic.labels import alike
+from keras_ts.windows.arithmetic.paths import ErrorPaths, key_of
+from keras_ts.windows.reading.flat_series import FlatSeries
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How many sample paths are drawn of a model's forecasts, and by which seed."""
+
+    count: int
+    seed: int
+    paths: ErrorPaths
+    quantiles: tuple[float, ...]
+    minimum: float
+    maximum: float
+
+    @classmethod
+    def of(cls, interface: Interface, num_samples: Any, seed: Any) -> Self | None:
+        """Return the checked settings; None without ``num_samples``."""
+        if num_samples is None:
+            if seed is not None:
+                raise ValueError(f"seed is for num_samples: pass both. Received: seed={seed!r}.")
+            return None
+        count, last = _checks.integer("num_samples", num_samples, 1), interface.last_layer
+        paths = last.paths if isinstance(last, ConformalInterval) else None
+        if paths is None or interface.quantiles is None:
+            raise ValueError(
+                "num_samples needs a model that keeps which errors came together. Make it by "
+                "calibrate(model, validation, joint=True), on windows that it was not trained on."
+            )
+        seed = secrets.randbits(62) if seed is None else _checks.integer("seed", seed, 0)
+        bounds = interface.bounds
+        low, high = (None, None) if bounds is None else (bounds.minimum, bounds.maximum)
+        low, high = -np.inf if low is None else low, np.inf if high is None else high
+        return cls(count, seed, paths, interface.quantiles, low, high)
+
+    def draw(self, values: Array, panel: FlatSeries, following: Following | None) -> Array:
+        """Return samples ``(series, steps, ..., samples)`` of forecasts ``(..., quantiles)``."""
+        keys = [key_of(label) for label in panel.labels or range(len(values))]
+        donors = np.array([self.paths.donor(key) for key in keys], np.uint64)
+        events = _events(np.array(keys, np.uint64), following)
+        weights = self.paths.weights(self.quantiles, self.count).astype(values.dtype)
+        flat = values.reshape(*values.shape[:2], -1, len(weights))
+        samples = np.empty((*flat.shape[:3], self.count), values.dtype)
+        first, numbers = alike([events, donors])
+        order, ends = np.argsort(numbers, kind="stable"), np.cumsum(np.bincount(numbers))
+        for row, series in zip(first, np.split(order, ends)[:-1], strict=True):
+            event, donor = int(events[row]), int(donors[row])
+            places = self.paths.orders(self.seed, event, donor, self.count)[None, : flat.shape[1]]
+            samples[series] = np.take_along_axis(flat[series] @ weights, places, axis=-1)
+        np.clip(samples, self.minimum, self.maximum, out=samples)
+        return samples.reshape(*values.shape[:-1], self.count)
+
+
+def _events(keys: Array, following: Following | None) -> Array:
+    """Return a number for each series, the same for those whose forecasts begin at one time.
+
+    Without timestamps each series has a number of its own.
+    """
+    if following is None:
+        return keys
+    begins = following.times[:, 0]
+    known = begins == begins  # Only NaT and NaN differ from themselves.
+    dates = begins.dtype.kind == "M"
+    numbers = begins.astype("datetime64[us]") if dates else np.nan_to_num(begins)
+    made: Array = np.where(known, numbers.astype(np.int64).view(np.uint64), keys)
+    return made

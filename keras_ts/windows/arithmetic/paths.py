@@ -1,0 +1,218 @@
+"""Error paths: how the errors of one forecast belong together, from which sample paths are drawn.
+
+A calibrated forecast says how large the error of one day may be. For the total of a week one must
+know, too, whether errors of neighbouring days and of other series come together. ``calibrate``
+keeps the errors of each calibration window as ranks. At each step, the samples of a new forecast
+are equally spaced quantiles, put in the order of the ranks of drawn windows: the Schaake shuffle
+(Clark and others, Journal of Hydrometeorology 2004), a draw from an empirical copula.
+"""
+
+import base64
+import binascii
+import hashlib
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._typing import Array, IntArray
+
+# What a file keeps, in bytes before they become text, which takes a third more: 1 MB in all.
+_MOST_BYTES = 740_000
+# The indices of a path, and the key of a series, in bytes.
+_INDEX, _KEY = 8, 8
+# More origins say little more of how errors belong together; more series do.
+_ORIGINS = 1000
+_RANKS = 255  # Ranks from 0 to 254.
+_KNOTS = 33  # Places at which the sizes of exceedances are kept.
+
+
+@dataclass(frozen=True)
+class ErrorPaths:
+    """Error paths as ranks, and how far errors exceeded the outermost quantiles.
+
+    Attributes:
+        ranks: ``(paths, steps, targets)``, the rank of each error among those of its step.
+        origins: ``(paths,)``, the number of each path's origin, from 0 on, increasing.
+        series: ``(paths,)``, the place of each path's series in ``keys``, increasing per origin.
+        keys: ``(series,)``, digests of the series' ids, increasing.
+        exceedances: ``(2, knots)``, quantiles at equal distances of how far values lay below the
+            lowest quantile, and above the highest, in half of the distance between the two.
+    """
+
+    ranks: Array
+    origins: IntArray
+    series: IntArray
+    keys: Array
+    exceedances: Array
+
+    @classmethod
+    def of(
+        cls, errors: Array, below: Array, above: Array, origins: Array, series: Array, keys: Array
+    ) -> Self:
+        """Rank errors ``(paths, steps, targets)``; NaN is missing.
+
+        ``below`` and ``above`` are distances past the outermost quantiles, negative within.
+        """
+        origins = np.unique(origins, return_inverse=True)[1]
+        keys, places = np.unique(keys[series], return_inverse=True)
+        order = np.lexsort([places, origins])
+        sizes = np.stack([_quantiles_of(below), _quantiles_of(above)])
+        return cls(_ranks_of(errors)[order], origins[order], places[order], keys, sizes)
+
+    def orders(self, seed: int, event: int, key: int, count: int) -> IntArray:
+        """Return the places of ``count`` increasing samples, ``(steps, targets, count)``.
+
+        Series of one ``event``, the time at which their forecasts begin, share the origins drawn.
+        """
+        origins = int(self.origins[-1]) + 1
+        drawn = np.random.default_rng([seed, event, 0]).permutation(origins)
+        drawn = drawn[np.arange(count) % origins]
+        ranks = self.ranks[self._paths(drawn, key)].astype(np.float32)
+        # Equal ranks are put in order by chance. It is a chance of the series' own: one for all
+        # would let series rise together that have a single origin.
+        ranks += np.random.default_rng([seed, event, key]).random(ranks.shape, np.float32)
+        order = np.argsort(np.moveaxis(ranks, 0, -1), axis=-1)
+        places = np.empty_like(order)
+        np.put_along_axis(places, order, np.arange(count), axis=-1)
+        return places
+
+    def donor(self, key: int) -> int:
+        """Return the key of the series whose paths a series gets: its own, if they were kept."""
+        place = int(np.searchsorted(self.keys, np.uint64(key)))
+        kept = place < len(self.keys) and int(self.keys[place]) == key
+        return key if kept else int(self.keys[key % len(self.keys)])
+
+    def _paths(self, origins: IntArray, key: int) -> IntArray:
+        """Return a series' path of each origin, or without one that of the next series with one."""
+        place = np.searchsorted(self.keys, np.uint64(key))
+        first = np.searchsorted(self.origins, origins)
+        after = np.searchsorted(self.origins, origins, side="right")
+        found = np.searchsorted(self._numbers, origins * len(self.keys) + place)
+        return np.where(found < after, found, first)
+
+    @cached_property
+    def _numbers(self) -> IntArray:
+        """The number of each path by its origin and series, increasing."""
+        return self.origins * len(self.keys) + self.series
+
+    def weights(self, quantiles: Sequence[float], count: int) -> Array:
+        """Return how samples are made of quantiles: ``values @ weights``, ``(quantiles, count)``.
+
+        The samples are ``count`` equally spaced quantiles, linear between those of ``values``, and
+        beyond them as the exceedances were.
+        """
+        levels, wanted = np.asarray(quantiles), (np.arange(count) + 0.5) / count
+        weights = np.stack([np.interp(wanted, levels, unit) for unit in np.eye(len(levels))])
+        knots = np.linspace(0, 1, _KNOTS)
+        lower = np.interp(1 - wanted / levels[0], knots, self.exceedances[0])
+        upper = np.interp(1 - (1 - wanted) / (1 - levels[-1]), knots, self.exceedances[1])
+        beyond = np.where(wanted > levels[-1], upper, np.where(wanted < levels[0], -lower, 0.0))
+        weights[0] -= beyond / 2
+        weights[-1] += beyond / 2
+        return weights
+
+    def get_config(self) -> dict[str, Any]:
+        """Return plain values that JSON takes."""
+        parts = [self.keys.astype("<u8"), *(a.astype("<i4") for a in (self.origins, self.series))]
+        data = b"".join(part.tobytes() for part in (*parts, self.ranks))
+        return {
+            "shape": [len(self.keys), *self.ranks.shape],
+            "exceedances": self.exceedances.tolist(),
+            "data": base64.b64encode(zlib.compress(data)).decode(),
+        }
+
+    @classmethod
+    def from_config(cls, config: Any) -> Self:
+        """Return the paths of a config, which may come from an untrusted file."""
+        try:
+            made = cls._read(config)
+        except (TypeError, ValueError, KeyError, OverflowError, zlib.error, binascii.Error):
+            made = None
+        if made is None:
+            raise ValueError(
+                "paths must be what calibrate(..., joint=True) made, or None. Received: "
+                f"paths={_checks.shown(config)}."
+            )
+        return made
+
+    @classmethod
+    def _read(cls, config: Any) -> Self | None:
+        """Return the paths of a config, None or an error if they do not fit together."""
+        if not isinstance(config, Mapping) or not isinstance(config["data"], str):
+            return None
+        count, paths, *axes = (_checks.integer("shape", size, 1) for size in config["shape"])
+        size = count * _KEY + paths * (_INDEX + int(np.prod(axes, dtype=object)))
+        if len(axes) != 2 or size > _MOST_BYTES:
+            return None
+        inflate = zlib.decompressobj()
+        data = inflate.decompress(base64.b64decode(config["data"], validate=True), size + 1)
+        if len(data) != size:
+            return None
+        keys, rest = np.frombuffer(data, "<u8", count), data[count * _KEY :]
+        origins, series = np.frombuffer(rest, "<i4", 2 * paths).astype(np.int64).reshape(2, paths)
+        ranks = np.frombuffer(rest, np.uint8, offset=paths * _INDEX).reshape(paths, *axes)
+        sizes, steps = np.array(config["exceedances"], np.float64), np.diff(origins)
+        fits = (
+            sizes.shape == (2, _KNOTS) and np.isfinite(sizes).all() and (sizes >= 0).all(),
+            (np.diff(sizes) >= 0).all() and (ranks < _RANKS).all() and (keys[1:] > keys[:-1]).all(),
+            (series >= 0).all() and (series < count).all() and origins[0] == 0,
+            (steps >= 0).all() and (steps <= 1).all(),
+            (np.diff(origins * count + series) > 0).all(),
+        )
+        return cls(ranks, origins, series, keys, sizes) if all(fits) else None
+
+
+def kept_paths(origins: Array, series: IntArray, keys: Array, width: int) -> IntArray:
+    """Return the windows whose paths are kept, of ``width`` errors each: all, if they take 1 MB.
+
+    Else those of a thousand origins at most, and then of some series, those with the smallest keys:
+    digests, so that the series are as if drawn by lot.
+    """
+    windows = np.arange(len(series))
+    cost = width + _INDEX
+    if len(windows) * cost + len(keys) * _KEY > _MOST_BYTES:
+        some = np.random.default_rng(0).permutation(np.unique(origins))[:_ORIGINS]
+        windows = windows[np.isin(origins, some)]
+    order = np.argsort(keys, kind="stable")
+    counts = np.bincount(series[windows], minlength=len(keys))[order]
+    costs = np.cumsum(counts * cost + _KEY * (counts > 0))
+    fitting = order[costs <= _MOST_BYTES]
+    chosen = windows[np.isin(series[windows], fitting)]
+    # One window of a long horizon with many targets may exceed the file's share by itself.
+    return chosen if len(chosen) else windows[: max(_MOST_BYTES // cost, 1)]
+
+
+def key_of(label: Any) -> int:
+    """Return the digest of a series' id, by which a file knows the series again."""
+    return int.from_bytes(hashlib.blake2b(str(label).encode(), digest_size=_KEY).digest(), "little")
+
+
+def _ranks_of(errors: Array) -> Array:
+    """Return the rank of each error among those of its step and target, equal ones alike."""
+    # A missing error takes the rank of the step before, or after; of a target without any by lot.
+    ranks = np.full(errors.shape, np.nan)
+    for place in np.ndindex(errors.shape[1:]):
+        own = errors[(slice(None), *place)]
+        present = ~np.isnan(own)
+        if present.any():
+            _, codes, counts = np.unique(own[present], return_inverse=True, return_counts=True)
+            middle = np.cumsum(counts) - counts / 2
+            ranks[(present, *place)] = (middle[codes] * _RANKS / present.sum()).astype(int)
+    steps = range(1, errors.shape[1])
+    for step, other in (*((s, s - 1) for s in steps), *((s - 1, s) for s in reversed(steps))):
+        missing = np.isnan(ranks[:, step])
+        ranks[:, step][missing] = ranks[:, other][missing]
+    by_lot = np.random.default_rng(0).integers(_RANKS, size=ranks.shape)
+    made: Array = np.where(np.isnan(ranks), by_lot, ranks).astype(np.uint8)
+    return made
+
+
+def _quantiles_of(distances: Array) -> Array:
+    """Return quantiles, at equal distances, of the finite distances above 0; zeros without any."""
+    past = distances[np.isfinite(distances) & (distances > 0)]
+    return np.quantile(past, np.linspace(0, 1, _KNOTS)) if len(past) else np.zeros(_KNOTS)

@@ -1,0 +1,189 @@
+"""Error paths are kept as ranks, drawn again, and give samples whose ranks belong together."""
+
+import copy
+import json
+
+import numpy as np
+import pytest
+
+from keras_ts.windows.arithmetic.paths import ErrorPaths, kept_paths, key_of
+
+KEYS = np.array([key_of(name) for name in "abcde"], np.uint64)
+
+
+def panel(origins=40, steps=3, targets=2, seed=0):
+    """Errors of five series at some origins, of which one in five has no path."""
+    generator = np.random.default_rng(seed)
+    at, series = (grid.ravel() for grid in np.mgrid[:origins, :5])
+    chosen = generator.random(len(at)) > 0.2
+    errors = generator.normal(size=(chosen.sum(), steps, targets))
+    return errors, at[chosen], series[chosen]
+
+
+def paths_of(errors, origins, series, keys=KEYS):
+    return ErrorPaths.of(errors, -1.3 - errors, errors - 1.3, origins, series, keys)
+
+
+def drawn_by_hand(errors, origins, series, paths, seed, event, name, count):
+    """Return the errors of the paths that a series gets, as the docstrings say it."""
+    moments = np.unique(origins)
+    turn = np.random.default_rng([seed, event, 0]).permutation(len(moments))
+    order = [int(key) for key in paths.keys]
+    begin, made = order.index(key_of(name)), []
+    for number in range(count):
+        at = moments[turn[number % len(moments)]]
+        there = {
+            int(KEYS[s]): e for s, e, o in zip(series, errors, origins, strict=True) if o == at
+        }
+        cycle = order[begin:] + order[:begin]
+        made.append(there[next(key for key in cycle if key in there)])
+    return np.array(made)
+
+
+@pytest.mark.parametrize(("count", "name"), [(25, "a"), (40, "c"), (95, "e")])
+def test_samples_stand_in_the_order_of_whole_paths(count, name):
+    errors, origins, series = panel()
+    paths = paths_of(errors, origins, series)
+    places = paths.orders(3, 17, key_of(name), count)
+    assert (np.sort(places, axis=-1) == np.arange(count)).all()
+    drawn = drawn_by_hand(errors, origins, series, paths, 3, 17, name, count)
+    for step, target in np.ndindex(places.shape[:2]):
+        own = drawn[np.argsort(places[step, target]), step, target]
+        assert (own[1:] >= own[:-1]).all()  # Of fewer than 255 paths, all ranks differ.
+    assert (places == paths.orders(3, 17, key_of(name), count)).all()
+    assert (places != paths.orders(4, 17, key_of(name), count)).any()
+    assert (places != paths.orders(3, 18, key_of(name), count)).any()
+
+
+def spearman(first, second):
+    ranks = [np.argsort(np.argsort(values)) for values in (first, second)]
+    return np.corrcoef(*ranks)[0, 1]
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("apart", ["steps", "targets", "series"])
+def test_samples_are_correlated_as_errors_were(correlation, apart):
+    """Between steps, targets or series, over 20 seeds of 2,000 samples."""
+    generator = np.random.default_rng(1)
+    origins, series = (grid.ravel() for grid in np.mgrid[:400, :2])
+    pair = generator.multivariate_normal([0, 0], [[1, correlation], [correlation, 1]], 400)
+    errors = generator.normal(size=(400, 2, 2, 2))  # origins, series, steps, targets
+    where = {"steps": np.s_[:, 0, :, 0], "targets": np.s_[:, 0, 0, :], "series": np.s_[:, :, 0, 0]}
+    errors[where[apart]] = pair
+    paths = paths_of(errors.reshape(800, 2, 2), origins, series, KEYS[:2])
+    found = []
+    for seed in range(20):
+        places = np.stack([paths.orders(seed, 5, int(key), 2000) for key in KEYS[:2]])
+        found.append(spearman(*places[where[apart][1:]]))
+    assert np.mean(found) == pytest.approx(spearman(*pair.T), abs=0.05)
+    assert np.mean(found) == pytest.approx(6 / np.pi * np.arcsin(correlation / 2), abs=0.1)
+
+
+def test_a_single_origin_says_nothing_and_draws_are_independent():
+    errors = np.random.default_rng(0).normal(size=(2, 2, 1))
+    paths = paths_of(errors, np.zeros(2, int), np.arange(2), KEYS[:2])
+    first, second = (paths.orders(0, 1, int(key), 2000)[:, 0] for key in KEYS[:2])
+    for others in ((first[0], first[1]), (first[0], second[0])):
+        assert abs(spearman(*others)) < 0.1
+
+
+def quantile_by_hand(level, levels, values, paths):
+    """Return a quantile: between two levels linear, past them by the sizes of exceedances."""
+    half = (values[-1] - values[0]) / 2
+    knots = np.linspace(0, 1, paths.exceedances.shape[1])
+    if level < levels[0]:
+        share = (levels[0] - level) / levels[0]
+        return values[0] - half * np.interp(share, knots, paths.exceedances[0])
+    if level > levels[-1]:
+        share = (level - levels[-1]) / (1 - levels[-1])
+        return values[-1] + half * np.interp(share, knots, paths.exceedances[1])
+    return np.interp(level, levels, values)
+
+
+def test_samples_are_equally_spaced_quantiles():
+    paths = paths_of(*panel())
+    levels, values = [0.05, 0.3, 0.5, 0.9], np.array([-7.0, -1.0, 2.0, 9.0])
+    wanted = [quantile_by_hand((n + 0.5) / 60, levels, values, paths) for n in range(60)]
+    samples = values @ paths.weights(levels, 60)
+    np.testing.assert_allclose(samples, wanted, atol=1e-12)
+    assert (np.diff(samples) >= 0).all()
+    assert samples[0] < -7 - 0.5
+    assert samples[-1] > 9 + 0.5
+
+
+def test_exceedances_are_those_of_the_errors():
+    errors, origins, series = panel(400)
+    for size, past in zip(
+        paths_of(errors, origins, series).exceedances, (-1.3 - errors, errors - 1.3), strict=True
+    ):
+        np.testing.assert_allclose(size[[0, 16, 32]], np.quantile(past[past > 0], [0, 0.5, 1]))
+
+
+def test_equal_errors_share_a_rank_and_missing_ones_take_a_neighbours():
+    errors = np.array([[0.0, np.nan, 3.0], [0.0, 1.0, np.nan], [0.0, 2.0, -np.inf]])[..., None]
+    ranks = paths_of(errors, np.arange(3), np.zeros(3, int), KEYS[:1]).ranks[..., 0]
+    assert len(set(ranks[:, 0])) == 1
+    assert ranks[1, 1] < ranks[2, 1]
+    assert ranks[2, 2] < ranks[0, 2]
+    assert ranks[0, 1] == ranks[0, 0]
+    assert ranks[1, 2] == ranks[1, 1]
+    zeros = paths_of(np.zeros((30, 2, 1)), np.arange(30), np.zeros(30, int), KEYS[:1])
+    assert zeros.exceedances.max() == 0
+    places = zeros.orders(0, 0, int(KEYS[0]), 500)[:, 0]
+    assert abs(spearman(*places)) < 0.15
+
+
+def test_a_target_without_any_value_is_drawn_by_lot():
+    errors, origins, series = panel(200, targets=2)
+    errors[:, :, 1] = np.nan
+    places = paths_of(errors, origins, series).orders(0, 0, int(KEYS[0]), 400)
+    assert abs(spearman(places[0, 0], places[0, 1])) < 0.15
+
+
+def test_an_unknown_series_gets_the_paths_of_one_that_is_known():
+    paths = paths_of(*panel())
+    assert [paths.donor(int(key)) for key in KEYS] == KEYS.tolist()
+    others = [paths.donor(key_of(number)) for number in range(200)]
+    assert set(others) == set(KEYS.tolist())
+
+
+def test_a_file_takes_a_megabyte_at_most():
+    keys = np.array([key_of(number) for number in range(700)], np.uint64)
+    origins, series = (grid.ravel() for grid in np.mgrid[:1500, :700])
+    kept = kept_paths(origins, series, keys, 28)
+    assert len(np.unique(origins[kept])) == 1000
+    assert set(series[kept]) == set(np.argsort(keys)[: len(set(series[kept]))].tolist())
+    errors = np.random.default_rng(0).normal(size=(len(kept), 14, 2))
+    paths = paths_of(errors, origins[kept], series[kept], keys)
+    assert 700_000 < len(json.dumps(paths.get_config())) <= 1 << 20
+    few = kept_paths(origins[:9000], series[:9000], keys, 28)
+    assert len(few) == 9000
+    long = kept_paths(np.arange(50_000), np.zeros(50_000, int), keys[:1], 24)
+    assert len(long) == 1000
+    # Not at the same hour of each day.
+    assert len(set(long % 24)) == 24
+    assert len(kept_paths(np.arange(900), np.zeros(900, int), keys[:1], 10_000)) == 73
+
+
+def test_a_file_gives_the_paths_back():
+    paths = paths_of(*panel())
+    again = ErrorPaths.from_config(json.loads(json.dumps(paths.get_config())))
+    for name in ("ranks", "origins", "series", "keys", "exceedances"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(paths, name))
+    assert (again.orders(1, 2, 3, 50) == paths.orders(1, 2, 3, 50)).all()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shape": [5, 10, 3]}, {"shape": [1 << 40, 1 << 40, 3, 2]}, {"shape": None}, {"data": "AA"},
+        {"data": 5}, {"data": "é"}, {"exceedances": [[0.0], [1.0]]}, {"exceedances": "x"},
+        {"shape": [5, 160, 2, 3]},
+    ],
+)  # fmt: skip
+def test_a_broken_file_is_refused(change):
+    config = paths_of(*panel(steps=3)).get_config()
+    with pytest.raises(ValueError, match="paths must be what calibrate"):
+        ErrorPaths.from_config({**copy.deepcopy(config), **change})
+    with pytest.raises(ValueError, match="paths must be what calibrate"):
+        ErrorPaths.from_config([config])
