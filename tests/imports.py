@@ -52,7 +52,7 @@ WITHIN = {
         ["requirements"],
         ["blocks"],
         ["wiring"],
-        ["initial_fit", "training_windows"],
+        ["initial_fit", "training_windows", "members"],
         ["description"],
         ["catalog"],
         ["choice"],

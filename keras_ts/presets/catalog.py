@@ -10,6 +10,8 @@ panels of short series, takes the season off each window; it needs ``period`` if
 
 from typing import Any
 
+import keras
+
 from keras_ts.presets.description import RecurrentPreset
 from keras_ts.presets.recipe import Recipe
 
@@ -100,3 +102,39 @@ def from_preset(name: str, **overrides: Any) -> RecurrentPreset:
         raise ValueError(f"name must be one of {', '.join(_NAMED)}. Received: name={name!r}.")
     settings, recipe = _NAMED[name]
     return RecurrentPreset(**{**settings, "recipe": recipe, **overrides})
+
+
+def sequence_to_vector(**settings: Any) -> keras.Model:
+    """Build a model that forecasts once per window.
+
+    Example:
+
+    >>> from keras_ts import sequence_to_vector
+    >>> sequence_to_vector(cell="lstm", units=(8,), window=20).output_shape
+    (None, 1)
+
+    Args:
+        **settings: Arguments of ``RecurrentPreset`` other than ``kind``, and of its ``build``.
+    """
+    return _built("sequence_to_vector", settings)
+
+
+def sequence_to_sequence(**settings: Any) -> keras.Model:
+    """Build a model that forecasts at every step of a window.
+
+    Example:
+
+    >>> from keras_ts import sequence_to_sequence
+    >>> sequence_to_sequence(units=(8,), window=20).output_shape
+    (None, 20, 1)
+
+    Args:
+        **settings: Arguments of ``RecurrentPreset`` other than ``kind``, and of its ``build``.
+    """
+    return _built("sequence_to_sequence", settings)
+
+
+def _built(kind: Any, settings: dict[str, Any]) -> keras.Model:
+    names = ("dataset", "core", "window", "outputs", "target")
+    of_build = {name: settings.pop(name) for name in names if name in settings}
+    return RecurrentPreset(kind, **settings).build(**of_build)

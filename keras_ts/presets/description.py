@@ -15,6 +15,7 @@ from keras_ts.interface import Interface
 from keras_ts.presets.initial_fit.events import fit_events
 from keras_ts.presets.initial_fit.linear import fit_linear
 from keras_ts.presets.initial_fit.regression import solved
+from keras_ts.presets.members import fitted_mean
 from keras_ts.presets.requirements import required_alone, required_by
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.presets.training_windows import read_once, training_windows
@@ -213,7 +214,9 @@ class RecurrentPreset(PresetSettings):
         source = read_once(series, settings)
         return self.windows_for(source, horizon, at=at, **settings).split(source, at)
 
-    def fit(self, train: WindowDataset, *, core: Any = None, **fit_arguments: Any) -> keras.Model:
+    def fit(
+        self, train: WindowDataset, *, core: Any = None, members: int = 1, **fit_arguments: Any
+    ) -> keras.Model:
         """Build a model for a training part, and train it by the recipe.
 
         The model is compiled as ``recipe.compile`` does, and trained for as many epochs as the
@@ -236,6 +239,10 @@ class RecurrentPreset(PresetSettings):
         Args:
             train: The training part.
             core: A net of one's own in place of the recurrent layers, as for ``build``.
+            members: Nets to train, one after the other, each from a seed of its own. The model is
+                their mean; of quantiles, that of each level. It takes as many times as long, and
+                the error depends less on a seed. A ``TrainingBackup`` keeps each in a subfolder,
+                and ``fine_tune`` trains each further. The model has no ``history``. Defaults to 1.
             **fit_arguments: Arguments of Keras's ``fit``, such as ``callbacks``,
                 ``validation_data`` and ``verbose``. ``epochs`` and ``steps_per_epoch`` go before
                 the recipe's, and a rate that decays does so over them. ``shuffle`` is False unless
@@ -245,8 +252,10 @@ class RecurrentPreset(PresetSettings):
             The trained model, compiled.
 
         Raises:
-            ValueError: The preset has no recipe, or one for a sweep of the learning rate; or the
-                dataset does not fit the preset.
+            TypeError: ``members`` is no integer, or has more than one and a ``CallbackList``.
+            ValueError: The preset has no recipe, or one for a sweep of the learning rate; the
+                dataset does not fit the preset; or several members would share ``core``, or need
+                no seed, as those of ``cell="linear"``.
         """
         if self.recipe is None or self.recipe.steps_per_decade is not None:
             kind = "no recipe" if self.recipe is None else "a recipe for a learning-rate sweep"
@@ -254,6 +263,8 @@ class RecurrentPreset(PresetSettings):
                 f"fit trains by the preset's recipe, and this preset has {kind}. Pass recipe= to "
                 "the preset, or build, compile and fit the model by hand."
             )
+        if _checks.integer("members", members, 1) > 1:
+            return fitted_mean(self, train, core, members, fit_arguments)
         model, recipe = self.build(train, core=core), self.recipe
         if self.cell == "linear":
             recipe.compile(model)
@@ -373,39 +384,3 @@ class RecurrentPreset(PresetSettings):
             if wired.events is not None:
                 fit_events(wired.events, wired.probe, dataset, needs.units)
         return wired.model
-
-
-def sequence_to_vector(**settings: Any) -> keras.Model:
-    """Build a model that forecasts once per window.
-
-    Example:
-
-    >>> from keras_ts import sequence_to_vector
-    >>> sequence_to_vector(cell="lstm", units=(8,), window=20).output_shape
-    (None, 1)
-
-    Args:
-        **settings: Arguments of ``RecurrentPreset`` other than ``kind``, and of its ``build``.
-    """
-    return _built("sequence_to_vector", settings)
-
-
-def sequence_to_sequence(**settings: Any) -> keras.Model:
-    """Build a model that forecasts at every step of a window.
-
-    Example:
-
-    >>> from keras_ts import sequence_to_sequence
-    >>> sequence_to_sequence(units=(8,), window=20).output_shape
-    (None, 20, 1)
-
-    Args:
-        **settings: Arguments of ``RecurrentPreset`` other than ``kind``, and of its ``build``.
-    """
-    return _built("sequence_to_sequence", settings)
-
-
-def _built(kind: Any, settings: dict[str, Any]) -> keras.Model:
-    names = ("dataset", "core", "window", "outputs", "target")
-    of_build = {name: settings.pop(name) for name in names if name in settings}
-    return RecurrentPreset(kind, **settings).build(**of_build)

@@ -386,6 +386,12 @@ def in_random_order(dataset: WindowDataset) -> WindowDataset:
     return of_source(dataset, replace(source, sampler=replace(source.sampler, shuffle=True)))
 
 
+def reseeded(dataset: WindowDataset, number: int) -> WindowDataset:
+    """Return a dataset of the same windows, from epoch 0, whose seed is larger by a number."""
+    sampler = replace(dataset._source.sampler, seed=dataset._source.sampler.seed + number)
+    return of_source(dataset, replace(dataset._source, sampler=sampler))
+
+
 def of_source(dataset: WindowDataset, source: WindowSource) -> WindowDataset:
     """Return a dataset like another one that begins to read the batches of a source."""
     part = copy.copy(dataset)
