@@ -141,10 +141,7 @@ def _prepared(
 
 
 def _borders(arguments: argparse.Namespace, panel: Panel) -> list[Any]:
-    """Return where the parts to calibrate on and to judge on begin.
-
-    With dates, these are dates, the same for all series; else positions from each series' end.
-    """
+    """Return where the parts to calibrate on and to judge on begin: common dates, or positions."""
     if arguments.time is not None:
         rows = np.unique(panel.table[arguments.time].to_numpy())
         length = len(rows)

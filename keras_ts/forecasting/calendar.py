@@ -8,7 +8,9 @@ from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.forecasting.history import Following, History
 from keras_ts.windows.arithmetic.cycles import waves
+from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.reading.calendar import checked_front, refuse_uncounted
+from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.irregular import refuse_without
 
 
@@ -27,37 +29,22 @@ def calendar_of(
     else:
         check_no_start(start)
         assert panel.clock is not None
-        without = following.frequencies.codes[chosen] < 0
+        own, calendar = following.frequencies, f"calendar={_checks.shown(windows.calendar)}"
+        without = own.codes[chosen] < 0
         if without.any():
-            need = f"calendar={_checks.shown(windows.calendar)} goes on at"
             number = int(chosen[without.argmax()])
-            refuse_without(panel, number, need, windows)
+            refuse_without(panel, number, f"{calendar} goes on at", windows)
         shown = np.concatenate([panel.clock.shown[history.rows], following.shown[chosen]], axis=1)
-        named = [isinstance(cycle, str) for cycle in cycles]
-        if not all(named):
+        if not all(isinstance(cycle, str) for cycle in cycles):
+            refuse_uncounted(panel, own, chosen, calendar, windows)
             past = panel.clock.times[history.rows]
             times = np.concatenate([past, following.times[chosen]], axis=1)
-            numbers = _numbers(history, following, times, shown)
-        if not any(named):
-            shown = None
-    made = waves(
-        cycles,
-        None if shown is None else shown.ravel(),
-        None if numbers is None else numbers.ravel(),
-    ).reshape(len(chosen), reach + rows, -1)
+            offsets = times.shape[1] * np.arange(len(chosen) + 1)
+            clock = Clock(times.ravel(), offsets, shown.ravel())
+            numbers = clock.numbers(Frequencies.of(own.kinds, own.codes[chosen]))
+            numbers = numbers.reshape(times.shape)
+    made = waves(cycles, shown, numbers)
     return made[:, :reach], made[:, reach:]
-
-
-def _numbers(history: History, following: Following, times: Array, shown: Array) -> Array:
-    """Return the numbers of rows, counted at each series' own frequency."""
-    own, windows = following.frequencies.codes[history.chosen], history.windows
-    calendar = f"calendar={_checks.shown(windows.calendar)}"
-    refuse_uncounted(history.panel, following.frequencies, history.chosen, calendar, windows)
-    numbers = np.zeros(times.shape)
-    for code, frequency in enumerate(following.frequencies.kinds):
-        rows = np.flatnonzero(own == code)
-        numbers[rows] = frequency.numbers(times[rows], shown[rows])
-    return numbers
 
 
 def check_no_start(start: Any) -> None:

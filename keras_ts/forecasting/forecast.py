@@ -183,10 +183,7 @@ class Prepared:
         return cls(given_of(series), history, plan, incomplete, sampling)
 
     def parts(self) -> Iterator[tuple[History, dict[str, Array]]]:
-        """Yield the last rows of some series at a time, with the model's inputs in its precision.
-
-        What is wrong with the inputs is noticed here.
-        """
+        """Yield the last rows of some series at a time, and the model's inputs, or refuse these."""
         columns, interface = self.history.columns, self.history.interface
         dtype = at_least_float32(interface.model)
         roles = columns.input_shapes(interface.windows.geometry, self.plan.rounds.steps)

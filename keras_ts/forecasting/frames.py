@@ -78,16 +78,7 @@ def as_frames(
     values: Array,
     drawn: bool = False,
 ) -> Any:
-    """Return a forecast as a frame, or as a list of frames for a list.
-
-    Args:
-        series: The frame, the list of frames or the panel on disk that was forecast.
-        panel: What was read of it.
-        interface: The model's interface.
-        times: The timestamps of the steps, ``(series, steps)``, or None.
-        values: The forecast, ``(series, steps, ...)``.
-        drawn: True if the last axis holds samples.
-    """
+    """Return a forecast, or samples of it, as a frame like what was forecast, or as a list."""
     windows, columns = interface.windows, _columns(panel, interface, values, drawn)
     if drawn and times is not None:
         times = np.repeat(times, values.shape[-1], axis=1)
@@ -184,10 +175,7 @@ def _columns(
 def _frame(
     table: Any, first: Array, windows: WindowSpec, times: Array | None, columns: dict[str, Array]
 ) -> Any:
-    """Return a frame: ids and timestamps of the same types as in ``table``, then the columns.
-
-    ``first`` are the rows in ``table`` of each series' first row.
-    """
+    """Return ids and times of the types in ``table``, by their first rows; then the columns."""
     import narwhals as nw
 
     made = []

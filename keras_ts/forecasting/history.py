@@ -17,9 +17,9 @@ from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.forecasting.frames import matched
 from keras_ts.interface import Interface
 from keras_ts.windows.arithmetic.frequency import Frequencies
-from keras_ts.windows.reading.continued import continued, own_frequencies, refuse_unreached
+from keras_ts.windows.arithmetic.labels import alike
 from keras_ts.windows.reading.flat_series import FlatSeries, column_at
-from keras_ts.windows.reading.reader import read_panel
+from keras_ts.windows.reading.panel import read_panel
 from keras_ts.windows.reading.regular import on_common_grid, with_missing_last_rows
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.roles import Columns
@@ -100,18 +100,16 @@ class History:
     @property
     def before(self) -> BoolArray:
         """True for each of the last rows that lies before its series, ``(chosen, reach)``."""
-        before: BoolArray = self._unclamped < self.panel.offsets[:-1][self.chosen][:, None]
+        lacking = self.windows.geometry.reach - self.panel.lengths[self.chosen]
+        before: BoolArray = np.arange(self.windows.geometry.reach) < lacking[:, None]
         return before
 
     @property
     def rows(self) -> IntArray:
         """Flat positions of the last rows, ``(chosen, reach)``, clamped to the series' first."""
-        return np.maximum(self._unclamped, self.panel.offsets[:-1][self.chosen][:, None])
-
-    @property
-    def _unclamped(self) -> IntArray:
-        ends = self.panel.offsets[1:][self.chosen]
-        return ends[:, None] + np.arange(-self.windows.geometry.reach, 0)
+        ends, begins = self.panel.offsets[1:][self.chosen], self.panel.offsets[:-1][self.chosen]
+        rows = ends[:, None] + np.arange(-self.windows.geometry.reach, 0)
+        return np.maximum(rows, begins[:, None])
 
     def _broken(self) -> BoolArray:
         """Return True for each chosen series whose last rows lack values that the model needs."""
@@ -223,21 +221,32 @@ class Following:
         clock, rows = panel.clock, gap + rows
         if clock is None:
             return None
-        own = own_frequencies(panel)
-        kind: Any = clock.times.dtype
+        own, kind = panel.own_frequencies, clock.times.dtype
         if kind.kind in "iu" and (own.codes < 0).any():
             kind = np.dtype(np.float64)  # Integers cannot be missing.
-        times = np.full((len(own), rows), "NaT" if kind.kind == "M" else 0, kind)
-        if kind.kind == "f":
-            times[:] = np.nan
+        fill: Any = {"M": "NaT", "f": np.nan}.get(kind.kind, 0)
+        times = np.full((len(own), rows), fill, kind)
         shown = times.copy() if clock.zones else times
-        series, places, after, shown_after = continued(panel, own, rows)
-        # NaT compares as False.
-        last = clock.times[panel.offsets[series + 1] - 1]
-        reached = (after[places] > last[:, None]).all(axis=1)
+        series = np.flatnonzero((own.codes >= 0) & (panel.lengths > 0))
+        last = panel.offsets[series + 1] - 1
+        # Series that end alike are continued once.
+        zone = np.minimum(series, len(clock.zones) - 1)
+        first, places = alike([own.codes[series], clock.times[last], zone])
+        steps = np.tile(np.arange(1, rows + 1), len(first))
+        after, shown_after = (
+            made.reshape(-1, rows)[places]
+            for made in clock.after(np.repeat(last[first], rows), steps, own)
+        )
+        # Past the range of their dtype timestamps wrap around, and NaT compares as False.
+        reached = (after > clock.times[last][:, None]).all(axis=1)
         if not reached.all():
-            refuse_unreached(panel, int(series[reached.argmin()]), rows)
-        times[series], shown[series] = after[places], shown_after[places]
+            zoned = " with a time zone, which covers the years 1 to 9999" if clock.zones else ""
+            raise ValueError(
+                f"time_column holds {clock.times.dtype}{zoned}. That does not reach {rows} steps "
+                f"on from the end of {panel.series(int(series[reached.argmin()]))}. Convert it to "
+                "a coarser unit, or ask for fewer steps."
+            )
+        times[series], shown[series] = after, shown_after
         return cls(times[:, gap:], shown[:, gap:], own)
 
 

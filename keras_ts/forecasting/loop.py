@@ -153,7 +153,9 @@ class Loop(keras.layers.Layer):
         recent, known, constant = Inputs.of(inputs)
         carried = {"recent": recent}
         if known is not None:
-            carried["known"] = self._whole_rounds(known)
+            # The last row is repeated until there are enough for all rounds.
+            missing = self.rounds.steps - known.shape[1]
+            carried["known"] = ops.concatenate([known] + [known[:, -1:]] * missing, axis=1)
         if self.rounds.count == 1:
             ahead = self._horizon(self.model(self._window(carried, constant), training=False))
             return self._closed(ahead, carried)[:, : self.steps]
@@ -188,11 +190,6 @@ class Loop(keras.layers.Layer):
             variable.assign(value)
         return carried["done"][:, : self.steps]
 
-    def _whole_rounds(self, known: Any) -> Any:
-        """Repeat the last row known ahead until there are enough rows for all rounds."""
-        missing = self.rounds.steps - known.shape[1]
-        return ops.concatenate([known] + [known[:, -1:]] * missing, axis=1)
-
     def _window(self, carried: dict[str, Any], constant: dict[str, Any]) -> Any:
         """Return the model's inputs of a round."""
         shape, known = self.rounds.geometry, carried.get("known")
@@ -210,10 +207,7 @@ class Loop(keras.layers.Layer):
         return _where(ahead, ops.reshape(open_steps, (-1, self.rounds.geometry.horizon, *values)))
 
     def _levelled(self, ahead: Any, carried: dict[str, Any]) -> Any:
-        """Return a horizon with NaN for a target that has no value in the window.
-
-        A plan may close all of its steps, and a model would forecast the target from 0.
-        """
+        """Return a horizon with NaN for a target without a value in the window, all closed."""
         rounds = self.rounds
         if not rounds.planned:
             return ahead
@@ -297,10 +291,7 @@ class _Kept:
 
 
 def compiled_loop(model: keras.Model, rounds: Rounds, shapes: dict[str, tuple[int, ...]]) -> Run:
-    """Return a function that runs the loop of ``model``, and compiles it in its first run.
-
-    ``shapes`` are those of the inputs by their roles, without the batch.
-    """
+    """Return what runs the loop of ``model``, by shapes of inputs; its first run compiles it."""
     eager, jit = bool(model.run_eagerly), model.jit_compile
     key = (rounds, tuple(shapes.items()), eager, jit, *variables_of(model))
     with _LOOKING_UP:

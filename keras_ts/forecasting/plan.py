@@ -17,8 +17,7 @@ from keras_ts.forecasting.frames import selected
 from keras_ts.forecasting.history import Following, History
 from keras_ts.forecasting.loop import Rounds
 from keras_ts.windows.arithmetic.categories import collapsed, expanded
-from keras_ts.windows.arithmetic.labels import places_of
-from keras_ts.windows.arithmetic.rows import Rows
+from keras_ts.windows.arithmetic.labels import Rows, places_of
 from keras_ts.windows.reading.clock import as_written
 from keras_ts.windows.reading.frames import is_frame, matrix, numbered_ids, open_frame
 from keras_ts.windows.reading.timestamps import read_clock
@@ -150,12 +149,9 @@ class Plan:
         """Return the values of each row of an array, and True for each row that it has."""
         values = _checks.numeric(future, "future").astype(np.float64)
         panel, steps, rows = self.history.panel, self.steps, self.rounds.steps
-        lead = [] if panel.single else [len(panel.lengths)]
-        wanted = (*lead, steps, len(names))
-        if values.ndim != len(wanted) or (*values.shape[:-2], values.shape[-1]) != (
-            *lead,
-            len(names),
-        ):
+        lead = () if panel.single else (len(panel.lengths),)
+        wanted, shape = (*lead, steps, len(names)), values.shape
+        if len(shape) != len(wanted) or (*shape[:-2], shape[-1]) != (*lead, len(names)):
             shape = "(steps, columns)" if panel.single else "(series, steps, columns)"
             raise ValueError(
                 f"future must have the shape {shape}, here {wanted}, with the columns "
@@ -172,12 +168,7 @@ class Plan:
     def _of_frames(
         self, future: Any, names: Sequence[Any], incomplete: str
     ) -> tuple[Array, BoolArray, BoolArray]:
-        """Return the values of each row, found by id and time, and where they are.
-
-        Returns:
-            The values, 0 where there are none; True for each row that the frames have; and True for
-            each row within the plan, as ``_places`` has it.
-        """
+        """Return each row's values, which rows the frames have, and which lie within the plan."""
         history, following, rows = self.history, self.following, self.rounds.steps
         windows, panel = history.windows, history.panel
         listed = isinstance(future, list | tuple)
@@ -194,7 +185,7 @@ class Plan:
         tables = []
         for frame, title in zip(frames, titles, strict=True):
             columns = open_frame(frame).columns
-            needed = [*keys, *read, *(n for n in _static_names(history) if n in columns)]
+            needed = [*keys, *read, *(name for name in windows.per_series if name in columns)]
             tables.append(open_frame(selected(frame, needed, windows, title)))
 
         def values_of(wanted: list[str]) -> Array:
@@ -207,7 +198,7 @@ class Plan:
         series = np.repeat(np.arange(len(tables)), lengths)
         if panel.labels is not None:
             series = self._series_of(tables[0][windows.id_column], incomplete)
-        static = [name for name in _static_names(history) if name in tables[0].columns]
+        static = [name for name in windows.per_series if name in tables[0].columns]
         if static:
             _check_static(values_of(static), static, series, history)
         if following is None:
@@ -217,24 +208,22 @@ class Plan:
             places, inside = self._places(tables, series, offsets)
         out = np.zeros((len(panel.lengths), rows, len(names)))
         present = np.zeros((len(panel.lengths), rows), bool)
-        used = (series >= 0) & (places >= 0) & (places < rows)
-        flat = series[used] * rows + places[used]
-        order = np.sort(flat)
-        twice = order[1:] == order[:-1]
-        if twice.any():
-            number = int(order[twice.argmax()]) // rows
+        used = np.flatnonzero((series >= 0) & (places >= 0) & (places < rows))
+        twice = Rows(series[used], places[used]).twice
+        if twice is not None:
+            number = int(series[used[twice]])
             raise ValueError(
                 f"future has several rows for one time of {panel.series(number)}. Keep one of them."
             )
-        if following is not None and not used.any():
+        if following is not None and not len(used):
             number = int(history.chosen[0])
             raise ValueError(
                 f"future has no row at a time that follows {panel.series(number)}, from "
                 f"{self._shown(number, 0)} to {self._shown(number, -1)}. Pass the rows of these "
                 "times; a closed step may be a row with missing values."
             )
-        out.reshape(-1, len(names))[flat] = values[used]
-        present.ravel()[flat] = True
+        out[series[used], places[used]] = values[used]
+        present[series[used], places[used]] = True
         return out[history.chosen], present[history.chosen], inside[history.chosen]
 
     def _series_of(self, column: Any, incomplete: str) -> IntArray:
@@ -262,16 +251,10 @@ class Plan:
     def _places(
         self, tables: list[Any], series: IntArray, offsets: IntArray
     ) -> tuple[IntArray, BoolArray]:
-        """Return where the rows of frames stand in time among those that follow the series.
+        """Return where rows stand in time among those that follow their series, -1 for nowhere.
 
-        Returns:
-            The index of each row among those that follow its series, -1 for another time; and True
-            for the rows that follow, ``(series, rows)``, up to the last timestamp of all frames: of
-            a series of which the frames have one of these rows, and else after the last row of all
-            series.
-
-        Raises:
-            ValueError: A row lies between the timestamps that follow its series.
+        And which rows of each series lie within the plan: up to the last timestamp of all frames,
+        if the frames have one of these rows, and else after the last row of all series.
         """
         panel, chosen, following = self.history.panel, self.history.chosen, self.following
         assert following is not None
@@ -324,11 +307,6 @@ def _in_order(series: IntArray) -> IntArray:
     places = np.empty(len(series), np.int64)
     places[order] = np.arange(len(series)) - np.searchsorted(series[order], series[order])
     return places
-
-
-def _static_names(history: History) -> Sequence[str]:
-    """Return the names of the static columns, which a plan may have, too."""
-    return history.windows.per_series
 
 
 def _check_static(values: Array, names: list[str], series: IntArray, history: History) -> None:

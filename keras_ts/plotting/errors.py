@@ -102,10 +102,7 @@ def _means(errors: Array, observed: BoolArray, places: IntArray, steps: int) -> 
 def plot_errors(
     errors: Mapping[str, Sequence[float | None]], metric: str, filepath: Path = None
 ) -> Any:
-    """Draw the errors at steps 1, 2, ... of a model, named first, and of a baseline.
-
-    None leaves a gap. Returns the axes.
-    """
+    """Draw errors at steps 1, 2, ... of a model, named first, and of a baseline; None is a gap."""
     ax, highest = own_axes(), 0.0
     for (name, values), color in zip(errors.items(), (MODEL, ink()), strict=False):
         heights = np.array(values, dtype=np.float64)

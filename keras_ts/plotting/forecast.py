@@ -173,11 +173,7 @@ def _times(picture: Picture) -> Array | None:
 def _draw(
     ax: Any, drawn: Drawn, last: int | None, colors: tuple[Any, str], name: str, top: float = 1.0
 ) -> None:
-    """Draw a series in one color and its forecast in another, or both in the same.
-
-    If both have the same color, other series share the axes, and the legend names the series alone.
-    The line between the two ends at ``top``, a share of the height of the axes.
-    """
+    """Draw a series and its forecast; in one color, others share the axes and the legend."""
     past_color, color = colors
     single = past_color != color
     shown = slice(None) if last is None else slice(-last, None)

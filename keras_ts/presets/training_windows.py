@@ -13,8 +13,7 @@ from keras_ts.presets.settings import PresetSettings
 from keras_ts.windows.arithmetic.season import season_beyond
 from keras_ts.windows.missing import HANDLING
 from keras_ts.windows.reading.flat_series import FlatSeries, lacking_rows
-from keras_ts.windows.reading.panel import Panel, source_of
-from keras_ts.windows.reading.reader import read_panel
+from keras_ts.windows.reading.panel import Panel, read_panel, source_of
 from keras_ts.windows.spec import OF_THE_TABLE, WindowSpec
 from keras_ts.windows.split import Part
 from keras_ts.windows.windowed_series import WindowedSeries

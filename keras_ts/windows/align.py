@@ -14,17 +14,11 @@ from keras_ts.windows.reading.flat_series import FlatSeries
 
 @dataclass(frozen=True)
 class Placement:
-    """The windows of a panel, and their places in the series.
+    """The windows of a panel, and their places in the series."""
 
-    Attributes:
-        panel: The series.
-        ranges: The windows, in time order.
-        geometry: The shape of a window.
-    """
-
-    panel: FlatSeries
-    ranges: WindowRanges
-    geometry: Geometry
+    panel: FlatSeries  # The series.
+    ranges: WindowRanges  # The windows, in time order.
+    geometry: Geometry  # The shape of a window.
 
     def origins(self) -> Array:
         """Return the position or timestamp of the last input of every window."""

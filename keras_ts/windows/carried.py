@@ -32,28 +32,23 @@ _LONGEST_NAME = 1000
 @renamed(levels="quantiles")
 @dataclass(frozen=True)
 class Carried:
-    """What a forecast needs of the data that a model was trained on.
+    """What a forecast needs of the data that a model was trained on."""
 
-    Attributes:
-        windows: The windows that the model was trained on.
-        columns: The columns; None if unknown.
-        frequency: The step from one timestamp to the next, such as "1 day"; None without timestamps
-            and for a panel whose series have different ones.
-        quantiles: The quantiles on the last axis of the output; None for a point forecast.
-        scorecard: The scores of the model as plain values, or None. No forecast depends on them, so
-            they do not count when two objects are compared.
-        trained_on: Where the targets lie that ``fine_tune`` or ``calibrate`` trained the model on,
-            or None. They do not count either.
-        period: The rows in a season that the model was told, by which it is judged, too; or None.
-            It does not count either.
-    """
-
-    windows: WindowedSeries
-    columns: Columns | None = None
+    windows: WindowedSeries  # The windows that the model was trained on.
+    columns: Columns | None = None  # The columns; None if unknown.
+    # The step from one timestamp to the next, such as "1 day"; None without timestamps and for a
+    # panel whose series have different ones.
     frequency: str | None = None
+    # The quantiles on the last axis of the output; None for a point forecast.
     quantiles: tuple[float, ...] | None = None
+    # The scores of the model as plain values, or None. No forecast depends on them, so they do not
+    # count when two objects are compared.
     scorecard: dict[str, Any] | None = field(default=None, compare=False, repr=False)
+    # Where the targets lie that ``fine_tune`` or ``calibrate`` trained the model on, or None. They
+    # do not count either.
     trained_on: Spans | None = field(default=None, compare=False, repr=False)
+    # The rows in a season that the model was told, by which it is judged, too; or None. It does not
+    # count either.
     period: int | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -61,8 +56,14 @@ class Carried:
             raise TypeError(
                 f"windows must be a WindowedSeries. Received: {_checks.shown(self.windows)}."
             )
+        name = self.frequency
+        if name is not None and not (isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME):
+            raise TypeError(
+                'frequency must be a short string such as "1 day", or None. '
+                f"Received: frequency={_checks.shown(name)}."
+            )
         checked: dict[str, Any] = {
-            "frequency": _frequency(self.frequency),
+            "frequency": None if name is None else str(name),
             "trained_on": checked_spans("trained_on", self.trained_on),
         }
         if self.period is not None:
@@ -83,9 +84,7 @@ class Carried:
                 "dataset must be a WindowDataset, as WindowedSeries.build returns. "
                 f"Received: {type(dataset).__name__}."
             )
-        frequency = dataset.frequency
-        if isinstance(frequency, list):
-            frequency = None
+        frequency = None if isinstance(dataset.frequency, list) else dataset.frequency
         windows = cast(WindowedSeries, dataset.windows)
         columns = columns_of(windows, dataset.columns)
         return cls(windows, columns, frequency, quantiles, period=period)
@@ -172,17 +171,6 @@ def windows_of(windows: Any) -> WindowedSeries:
             f"Received: {_checks.shown(windows)}."
         )
     return WindowedSeries.from_config(dict(windows))
-
-
-def _frequency(frequency: Any) -> str | None:
-    if frequency is None:
-        return None
-    if not isinstance(frequency, str) or not 0 < len(frequency) <= _LONGEST_NAME:
-        raise TypeError(
-            'frequency must be a short string such as "1 day", or None. '
-            f"Received: frequency={_checks.shown(frequency)}."
-        )
-    return str(frequency)
 
 
 def columns_of(windows: WindowedSeries, columns: Any) -> Columns | None:

@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 
 from keras_ts.windows.arithmetic.geometry import part_of
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.reading.panel import with_columns
-from keras_ts.windows.reading.reader import read_panel
+from keras_ts.windows.reading.panel import read_panel, with_columns
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import (
     FoldParts,
@@ -67,27 +66,17 @@ class Cut:
 
 
 class Fold(NamedTuple):
-    """The datasets of a fold.
+    """The datasets of a fold."""
 
-    Attributes:
-        train: The part to train on, which follows ``shuffle``.
-        validation: The part held out of training, or None.
-        test: The part to judge on.
-        whole: All before the test part: the training part, with what is held out of it.
-    """
-
-    train: WindowDataset
-    validation: WindowDataset | None
-    test: WindowDataset
+    train: WindowDataset  # The part to train on, which follows ``shuffle``.
+    validation: WindowDataset | None  # The part held out of training, or None.
+    test: WindowDataset  # The part to judge on.
+    # All before the test part: the training part, with what is held out of it.
     whole: WindowDataset
 
 
 def folds_of(spec: WindowSpec, series: Any, sizes: FoldSizes, sample_weight: Any) -> Iterator[Fold]:
-    """Cut a series into folds, the earliest first.
-
-    A window belongs to the part that holds all its targets. In validation and test its inputs may
-    lie before the part.
-    """
+    """Cut a series into folds, the earliest first; inputs may lie before validation and test."""
     _check_room(spec, sizes)
     cut = Cut(spec, series, sample_weight)
     folds = fold_parts(cut.panel, sizes)

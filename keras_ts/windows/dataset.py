@@ -371,11 +371,7 @@ class WindowDataset(keras.utils.PyDataset):
 
 
 def in_time_order(dataset: WindowDataset, weighted: bool = False) -> WindowSource:
-    """Return a source of all windows of a dataset in time order, without padding.
-
-    ``source.read(0, begin, end)`` returns ``(x, y)`` of the windows ``begin .. end - 1``, whatever
-    the order and the shard of the dataset; if ``weighted``, also their weights, if they have any.
-    """
+    """Return a source of all windows in time order, without padding, whatever the shard."""
     source = dataset._source.in_time_order()
     return source if weighted else replace(source, weights=None)
 

@@ -10,24 +10,17 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Handling:
-    """What a value of ``missing`` allows.
+    """What a value of ``missing`` allows."""
 
-    Attributes:
-        series: True if a series may have missing values; False to refuse it.
-        inputs: True if the inputs of a window may have missing values.
-        complete: Which targets of a window must have values, and with them the columns known ahead
-            at their steps: "all" of them, "some" (one is enough), or "none". Other windows are left
-            out.
-        gaps: What to do with gaps in time: "refuse" the series, "part" it so that no window crosses
-            a gap, "fill" a gap with the rows that are missing, or "ignore" gaps and count rows.
-        masked: True if the model masks missing inputs, so that a window may begin before its
-            series.
-    """
-
-    series: bool
-    inputs: bool
+    series: bool  # True if a series may have missing values; False to refuse it.
+    inputs: bool  # True if the inputs of a window may have missing values.
+    # Which targets of a window must have values, and with them the columns known ahead at their
+    # steps: "all" of them, "some" (one is enough), or "none". Other windows are left out.
     complete: Literal["all", "some", "none"]
+    # What to do with gaps in time: "refuse" the series, "part" it so that no window crosses a gap,
+    # "fill" a gap with the rows that are missing, or "ignore" gaps and count rows.
     gaps: Literal["refuse", "part", "fill", "ignore"]
+    # True if the model masks missing inputs, so that a window may begin before its series.
     masked: bool = False
 
     @property

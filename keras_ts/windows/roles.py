@@ -17,17 +17,11 @@ PARTS = ("past", "future", "static", "target")
 
 
 class Inputs(NamedTuple):
-    """The inputs of windows by what they tell a model, arrays or tensors.
+    """The inputs of windows by what they tell a model, arrays or tensors."""
 
-    Attributes:
-        past: The columns that vary, at the inputs.
-        ahead: The columns known ahead, at the steps to forecast; None without any.
-        constant: The other parts by name, which are the same at all steps.
-    """
-
-    past: Any
-    ahead: Any
-    constant: dict[str, Any]
+    past: Any  # The columns that vary, at the inputs.
+    ahead: Any  # The columns known ahead, at the steps to forecast; None without any.
+    constant: dict[str, Any]  # The other parts by name, which are the same at all steps.
 
     @classmethod
     def of(cls, x: Any) -> Self:
@@ -57,25 +51,18 @@ class Columns:
     """The columns of a series by their roles.
 
     The defaults are those of a plain series, whose values have no axis for columns.
-
-    Attributes:
-        past: Names (for an array, numbers) of the columns that vary, in the order of the model's
-            input, with those of a calendar last.
-        static: Names of the static columns.
-        targets: Indices in ``past`` of the targets.
-        ahead: Indices in ``past`` of the columns known ahead, with those of a calendar last.
-        calendar: Number of columns of a calendar.
-        plain: True if windows have no axis for columns.
-        squeeze: True if there is a single target, without an axis of its own.
     """
 
+    # Names (for an array, numbers) of the columns that vary, in the order of the model's input,
+    # with those of a calendar last.
     past: tuple[Column, ...] = (0,)
-    static: tuple[Column, ...] = ()
-    targets: tuple[int, ...] = (0,)
+    static: tuple[Column, ...] = ()  # Names of the static columns.
+    targets: tuple[int, ...] = (0,)  # Indices in ``past`` of the targets.
+    # Indices in ``past`` of the columns known ahead, with those of a calendar last.
     ahead: tuple[int, ...] = ()
-    calendar: int = 0
-    plain: bool = True
-    squeeze: bool = True
+    calendar: int = 0  # Number of columns of a calendar.
+    plain: bool = True  # True if windows have no axis for columns.
+    squeeze: bool = True  # True if there is a single target, without an axis of its own.
 
     @classmethod
     def of(cls, spec: WindowSpec, names: Sequence[Any]) -> Self:
@@ -83,20 +70,20 @@ class Columns:
         if not names:
             raise ValueError("series has no column to window except id_column and time_column.")
         texts = spec.categories
-        found = _find("static_columns", spec.static_columns, names, texts)
+        found = _find("static_columns", spec.static_columns, names, names, texts)
         static = [names[place] for place in found]
         past = [name for name in names if name not in static]
         if not past:
             raise ValueError(
                 f"static_columns leaves no column to window; the series has {list(names)}."
             )
-        future = sorted(_among(past, "future_columns", spec.future_columns, names, texts))
+        future = sorted(_find("future_columns", spec.future_columns, names, past, texts))
         if spec.target_columns is None:
             targets = [place for place in range(len(past)) if place not in future]
             if not targets:
                 raise ValueError("future_columns leaves no column to forecast; name fewer of them.")
         else:
-            targets = _among(past, "target_columns", spec.target_columns, names)
+            targets = _find("target_columns", spec.target_columns, names, past)
         if len({*targets, *future}) < len(targets) + len(future):
             raise ValueError(
                 "target_columns and future_columns name a column twice. Received: "
@@ -158,10 +145,7 @@ class Columns:
 
     @property
     def sources(self) -> tuple[int, ...] | None:
-        """For each past column, its index in the targets followed by the columns known ahead.
-
-        It is None if a column is neither, so that a forecast cannot continue it.
-        """
+        """Each past column's place among targets and those known ahead; None if one is neither."""
         ahead = (*self.targets, *self.ahead)
         if set(ahead) != set(range(len(self.past))):
             return None
@@ -211,18 +195,22 @@ def named_columns(spec: WindowSpec, names: Mapping[str, Sequence[Column]]) -> Co
 
 
 def _find(
-    argument: str, wanted: Any, names: Sequence[Any], categories: Categories | None = None
+    argument: str,
+    wanted: Any,
+    names: Sequence[Any],
+    among: Sequence[Any],
+    categories: Categories | None = None,
 ) -> list[int]:
-    """Return the indices in ``names`` of the columns that an argument names or that it makes."""
+    """Return the indices in ``among`` of the columns that an argument names or its texts make."""
     if wanted is None:
         return []
     numbered = all(isinstance(name, int) for name in names)
-    places = []
+    found: list[Any] = []
     for column in wanted if isinstance(wanted, tuple) else (wanted,):
         if numbered and isinstance(column, int) and -len(names) <= column < len(names):
-            places.append(column % len(names))
+            found.append(names[column % len(names)])
         elif not numbered and set(made := expanded([column], categories)) <= set(names):
-            places += [list(names).index(name) for name in made]
+            found += made
         else:
             columns = f"columns 0..{len(names) - 1}" if numbered else f"columns {list(names)}"
             hint = ""
@@ -231,22 +219,10 @@ def _find(
             raise ValueError(
                 f"{argument}={column!r} is not in the series, which has {columns}.{hint}"
             )
-    return places
-
-
-def _among(
-    past: list[Any],
-    argument: str,
-    wanted: Any,
-    names: Sequence[Any],
-    categories: Categories | None = None,
-) -> list[int]:
-    """Return the indices in ``past`` of the columns that an argument names, or their text makes."""
-    columns = [names[place] for place in _find(argument, wanted, names, categories)]
-    for column in columns:
-        if column not in past:
+    for column in found:
+        if column not in among:
             raise ValueError(
                 f"{argument} and static_columns both name {column!r}; "
                 "a column that never changes can be neither a target nor known ahead."
             )
-    return [past.index(column) for column in columns]
+    return [among.index(column) for column in found]

@@ -5,7 +5,7 @@ feeds series can use it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Literal, Self, cast
 
 from keras_ts import _checks
@@ -30,32 +30,31 @@ class WindowSpec:
 
     window: int
     horizon: int = 1
-    gap: int = field(default=0, kw_only=True)
-    stride: int = field(default=1, kw_only=True)
-    sampling_rate: int = field(default=1, kw_only=True)
-    targets: Literal["vector", "sequence"] = field(default="vector", kw_only=True)
-    target_columns: Column | Sequence[Column] | None = field(default=None, kw_only=True)
-    future_columns: Column | Sequence[Column] | None = field(default=None, kw_only=True)
-    static_columns: Column | Sequence[Column] | None = field(default=None, kw_only=True)
+    _: KW_ONLY
+    gap: int = 0
+    stride: int = 1
+    sampling_rate: int = 1
+    targets: Literal["vector", "sequence"] = "vector"
+    target_columns: Column | Sequence[Column] | None = None
+    future_columns: Column | Sequence[Column] | None = None
+    static_columns: Column | Sequence[Column] | None = None
     # Not hashed, since a dict has no hash; compared like all other settings.
-    categories: Mapping[str, Sequence[str]] | None = field(default=None, kw_only=True, hash=False)
-    calendar: Cycle | Sequence[Cycle] | None = field(default=None, kw_only=True)
-    id_column: str | None = field(default=None, kw_only=True)
-    time_column: str | None = field(default=None, kw_only=True)
-    missing: Literal["raise", "drop", "mask", "mask_targets", "keep"] = field(
-        default="raise", kw_only=True
-    )
-    min_inputs: int | None = field(default=None, kw_only=True)
-    weighting: Literal["inverse_scale"] | int | None = field(default=None, kw_only=True)
-    batch_size: int = field(default=32, kw_only=True)
-    shuffle: bool = field(default=False, kw_only=True)
-    seed: int | None = field(default=None, kw_only=True)
-    remainder: Remainder = field(default="keep", kw_only=True)
+    categories: Mapping[str, Sequence[str]] | None = field(default=None, hash=False)
+    calendar: Cycle | Sequence[Cycle] | None = None
+    id_column: str | None = None
+    time_column: str | None = None
+    missing: Literal["raise", "drop", "mask", "mask_targets", "keep"] = "raise"
+    min_inputs: int | None = None
+    weighting: Literal["inverse_scale"] | int | None = None
+    batch_size: int = 32
+    shuffle: bool = False
+    seed: int | None = None
+    remainder: Remainder = "keep"
 
     def __post_init__(self) -> None:
         checked: dict[str, Any] = {
-            name: _checks.integer(name, getattr(self, name), minimum)
-            for name, minimum in _MINIMUM.items()
+            name: _checks.integer(name, getattr(self, name), 0 if name == "gap" else 1)
+            for name in ("window", "horizon", "gap", "stride", "sampling_rate", "batch_size")
         }
         checked["targets"] = _checks.choice("targets", self.targets, ("vector", "sequence"))
         checked["missing"] = _checks.choice("missing", self.missing, tuple(HANDLING))
@@ -79,7 +78,7 @@ class WindowSpec:
         if self.categories is not None:
             checked["categories"] = _categories(self.categories, checked) or None
         if self.min_inputs is not None:
-            checked["min_inputs"] = self._checked_min_inputs(checked)
+            checked["min_inputs"] = _min_inputs(self.min_inputs, checked)
         if self.weighting is not None and self.weighting != "inverse_scale":
             checked["weighting"] = _period(self.weighting)
         for name, value in checked.items():
@@ -89,28 +88,6 @@ class WindowSpec:
                 f"window={self.window}, sampling_rate={self.sampling_rate}, gap={self.gap}, "
                 f"horizon={self.horizon} and stride={self.stride}: no series is that long."
             )
-
-    def _checked_min_inputs(self, checked: dict[str, Any]) -> int:
-        """Return ``min_inputs``, or refuse it for windows that cannot lack inputs."""
-        count = _checks.integer("min_inputs", self.min_inputs, 1)
-        if count > checked["window"]:
-            raise ValueError(
-                f"min_inputs must be at most window={checked['window']}, the inputs of a window. "
-                f"Received: min_inputs={count}."
-            )
-        if not HANDLING[checked["missing"]].masked:
-            raise ValueError(
-                "min_inputs lets windows begin before their series, with inputs that are missing. "
-                'Pass missing="mask" or missing="mask_targets" with it. Received: '
-                f"min_inputs={count}, missing={checked['missing']!r}."
-            )
-        if checked["targets"] == "sequence" and checked["missing"] == "mask":
-            raise ValueError(
-                'targets="sequence" has targets at every input, also before a series begins, and '
-                'missing="mask" leaves out windows with a missing target. Pass min_inputs with '
-                f'missing="mask_targets". Received: min_inputs={count}.'
-            )
-        return count
 
     @property
     def geometry(self) -> Geometry:
@@ -162,6 +139,29 @@ class WindowSpec:
         rest = dict(config)
         dropped = _checks.boolean("drop_remainder", rest.pop("drop_remainder"))
         return cls(remainder="drop" if dropped else "keep", **rest)
+
+
+def _min_inputs(min_inputs: Any, checked: dict[str, Any]) -> int:
+    """Return ``min_inputs``, or refuse it for windows that cannot lack inputs."""
+    count = _checks.integer("min_inputs", min_inputs, 1)
+    if count > checked["window"]:
+        raise ValueError(
+            f"min_inputs must be at most window={checked['window']}, the inputs of a window. "
+            f"Received: min_inputs={count}."
+        )
+    if not HANDLING[checked["missing"]].masked:
+        raise ValueError(
+            "min_inputs lets windows begin before their series, with inputs that are missing. Pass "
+            'missing="mask" or missing="mask_targets" with it. Received: '
+            f"min_inputs={count}, missing={checked['missing']!r}."
+        )
+    if checked["targets"] == "sequence" and checked["missing"] == "mask":
+        raise ValueError(
+            'targets="sequence" has targets at every input, also before a series begins, and '
+            'missing="mask" leaves out windows with a missing target. Pass min_inputs with '
+            f'missing="mask_targets". Received: min_inputs={count}.'
+        )
+    return count
 
 
 def checked_cycles(name: str, cycles: Any) -> tuple[Cycle, ...]:
@@ -225,16 +225,6 @@ def _period(weighting: Any) -> int:
             f"Received: weighting={_checks.shown(weighting)}."
         )
     return _checks.integer("weighting", weighting, 1)
-
-
-_MINIMUM = {
-    "window": 1,
-    "horizon": 1,
-    "gap": 0,
-    "stride": 1,
-    "sampling_rate": 1,
-    "batch_size": 1,
-}
 
 
 def _columns(name: str, columns: Any) -> Any:

@@ -11,7 +11,6 @@ from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.categories import collapsed, made_columns
 from keras_ts.windows.arithmetic.geometry import (
-    Geometry,
     WindowRanges,
     fold_edges,
     layout,
@@ -37,70 +36,38 @@ def without_missing(
 ) -> WindowRanges:
     """Keep the windows whose targets and columns known ahead, and maybe ``inputs``, are finite.
 
-    With ``missing="mask_targets"``, one target is enough, and columns known ahead may be missing at
-    steps without a target.
+    A model that masks would forecast a target without a value among the inputs from 0, so each
+    target needs one. With ``missing="mask_targets"``, one target is enough, and columns known ahead
+    may be missing at steps without a target.
     """
-    geometry, columns = spec.geometry, panel.columns
+    geometry, columns, partial = spec.geometry, panel.columns, spec.handling.partial
     # Windows are judged at all positions, also at those between two runs, and then picked.
     every = replace(geometry, stride=1)
+    # Also in sequences, covariates are read only after the origin.
+    ahead = replace(every, sequence=False)
 
     def complete(first: IntArray, count: IntArray) -> Any:
         rows = geometry.stride * (count - 1) + geometry.span
         values = panel.rows(first, first + rows)
         judged = len(values) - geometry.span + 1
-        picked = run_positions(np.cumsum(rows) - rows, count, geometry.stride)
-        if spec.handling.partial:
-            return _with_some_targets(panel, values, every, judged)[picked]
-        bad = missing_rows(values) if inputs else np.zeros(len(values), bool)
-        hit = windows_reading(bad, missing_rows(values, columns.targets), every, judged)
+        finite = np.isfinite(values.reshape(len(values), -1)[:, columns.targets])
+        nothing = np.zeros(len(values), bool)
+        wrong = missing_rows(values) if inputs else nothing
+        lacking: Any = nothing if partial else ~finite.all(axis=1)
+        kept = ~windows_reading(wrong, lacking, every, judged)
+        some = np.full(judged, not partial)
+        for column in finite.T if spec.handling.masked else ():
+            has_target = windows_reading(nothing, column, every, judged)
+            has_level = windowed_any(column, geometry.window, geometry.sampling_rate)[:judged]
+            kept &= ~has_target | has_level
+            some |= has_target
         if columns.ahead:
-            # Also in sequences, covariates are read only after the origin.
-            ahead = replace(every, sequence=False)
-            hit |= windows_reading(bad, missing_rows(values, columns.ahead), ahead, judged)
-        if spec.handling.masked:
-            hit |= _without_a_level(panel, values, every, judged)
-        return ~hit[picked]
+            unknown = missing_rows(values, columns.ahead)
+            unknown = unknown & finite.any(axis=1) if partial else unknown
+            kept &= ~windows_reading(nothing, unknown, ahead, judged)
+        return (kept & some)[run_positions(np.cumsum(rows) - rows, count, geometry.stride)]
 
     return only_where(ranges, geometry.span, complete)
-
-
-def _without_a_level(panel: FlatSeries, values: Array, geometry: Geometry, count: int) -> BoolArray:
-    """Return True for each window in which some target has no value among the inputs.
-
-    There is a window at each of the first ``count`` positions. A model that masks would forecast
-    such a target from 0, whatever the level of the series.
-    """
-    finite = np.isfinite(values.reshape(len(values), -1)[:, panel.columns.targets])
-    without = np.zeros(count, bool)
-    for column in finite.T:
-        if not column.all():
-            any_value = windowed_any(column, geometry.window, geometry.sampling_rate)
-            without |= ~any_value[:count]
-    return without
-
-
-def _with_some_targets(
-    panel: FlatSeries, values: Array, geometry: Geometry, count: int
-) -> BoolArray:
-    """Return True for each window with a target, a level for it, and what is known ahead of it.
-
-    A target column that has a value among the targets must have one among the inputs. At each step
-    after the origin at which any target has a value, the columns known ahead must have theirs.
-    """
-    finite = np.isfinite(values.reshape(len(values), -1)[:, panel.columns.targets])
-    nothing = np.zeros(len(values), bool)
-    has_target, kept = np.zeros(count, bool), np.ones(count, bool)
-    for column in finite.T:
-        has_own = windows_reading(nothing, column, geometry, count)
-        has_level = windowed_any(column, geometry.window, geometry.sampling_rate)
-        kept &= ~has_own | has_level[:count]
-        has_target |= has_own
-    if panel.columns.ahead:
-        # Also in sequences, covariates are read only after the origin.
-        ahead = replace(geometry, sequence=False)
-        unknown = missing_rows(values, panel.columns.ahead) & finite.any(axis=1)
-        kept &= ~windows_reading(nothing, unknown, ahead, count)
-    return has_target & kept
 
 
 def check_nonempty(ranges: WindowRanges, panel: FlatSeries, spec: WindowSpec) -> None:
@@ -110,23 +77,22 @@ def check_nonempty(ranges: WindowRanges, panel: FlatSeries, spec: WindowSpec) ->
     longest = int(panel.lengths.max(initial=0))
     span = spec.geometry.span
     needed = span + spec.geometry.first_start
-    if longest >= needed and not spec.handling.inputs:
-        raise ValueError(
-            f'missing="drop" leaves no window: every one of the {span} positions that a window '
-            f"spans must be finite{', without a gap in time' * bool(len(panel.gaps))}. Fill the "
-            "missing values, or make the window shorter."
-        )
-    if longest >= needed and spec.handling.partial:
-        raise ValueError(
-            'missing="mask_targets" leaves no window: nowhere has a target a value among the '
-            f"{spec.horizon} steps after a window that has a value of it too, with the columns "
-            "known ahead at every such step. Fill the missing values."
-        )
     if longest >= needed:
+        reason = (
+            f"nowhere are {spec.horizon} targets in a row finite, together with the columns known "
+            "ahead, after a window with a value of each target"
+        )
+        if not spec.handling.inputs:
+            reason = f"every one of the {span} positions that a window spans must be finite"
+            reason += ", without a gap in time" * bool(len(panel.gaps))
+        elif spec.handling.partial:
+            reason = (
+                f"nowhere has a target a value among the {spec.horizon} steps after a window that "
+                "has a value of it too, with the columns known ahead at every such step"
+            )
         raise ValueError(
-            f'missing="mask" leaves no window: nowhere are {spec.horizon} targets in a row finite, '
-            "together with the columns known ahead, after a window with a value of each target. "
-            "Fill the missing values."
+            f'missing="{spec.missing}" leaves no window: {reason}. Fill the missing values, or '
+            "make the window shorter."
         )
     raise ValueError(
         f"series is too short: window={spec.window}, sampling_rate={spec.sampling_rate}, "
@@ -160,19 +126,13 @@ def split_parts(panel: FlatSeries, at: Any) -> list[Part]:
 
 @dataclass(frozen=True)
 class FoldSizes:
-    """The number of folds and the sizes of their parts, in positions or timestamps.
+    """The number of folds and the sizes of their parts, in positions or timestamps."""
 
-    Attributes:
-        n_splits: Number of folds.
-        test_size: The size of a test part, or None: that of the whole over ``n_splits + 1``.
-        max_train_size: The largest size of all before a test part, or None.
-        validation_size: Of that, the size of the latest part, which is held out of training; or
-            None.
-    """
-
-    n_splits: int
+    n_splits: int  # Number of folds.
+    # The size of a test part, or None: that of the whole over ``n_splits + 1``.
     test_size: int | None = None
-    max_train_size: int | None = None
+    max_train_size: int | None = None  # The largest size of all before a test part, or None.
+    # Of that, the size of the latest part, which is held out of training; or None.
     validation_size: int | None = None
 
     def __post_init__(self) -> None:
@@ -182,17 +142,11 @@ class FoldSizes:
 
 
 class FoldParts(NamedTuple):
-    """The parts of a fold.
+    """The parts of a fold."""
 
-    Attributes:
-        train: The part to train on.
-        validation: The part held out of training, which follows it, or None.
-        test: The part to judge on, which follows both.
-    """
-
-    train: Part
-    validation: Part | None
-    test: Part
+    train: Part  # The part to train on.
+    validation: Part | None  # The part held out of training, which follows it, or None.
+    test: Part  # The part to judge on, which follows both.
 
     @property
     def whole(self) -> Part:
@@ -201,10 +155,7 @@ class FoldParts(NamedTuple):
 
 
 def fold_parts(panel: FlatSeries, sizes: FoldSizes) -> list[FoldParts]:
-    """Return the parts of each fold.
-
-    Folds are cut at timestamps of the whole panel, or without timestamps at each series' positions.
-    """
+    """Return the parts of each fold, cut at common timestamps or at each series' positions."""
     n_splits, test_size = sizes.n_splits, sizes.test_size
     if panel.clock is None:
         counts = panel.lengths
@@ -247,38 +198,28 @@ def refuse_unlearned(
     """Refuse a category that a later part has and the training part lacks."""
     categories = panel.categories or {}
     within = collapsed(panel.columns.past, categories)
-    varying = [column for column in columns if column in within]
-    learned = _rows(panel, [train]) if varying else None
-    judged = _rows(panel, later) if varying else None
     for column in columns:
+        varies = column in within
+        learned, judged = train.end > train.begin, np.any([p.end > p.begin for p in later], axis=0)
+        if varies:
+            learned, judged = _rows(panel, [train]), _rows(panel, later)
         for category, name in zip(
             categories[column], made_columns(column, categories[column]), strict=True
         ):
-            if column not in within:
-                first = _unlearned_series(panel, name, train, later)
-            else:
-                rows = panel.values[:, panel.columns.past.index(name)] == 1
-                unlearned = rows & judged
-                met = not unlearned.any() or (rows & learned).any()
-                first = None if met else int(unlearned.argmax())
-            if first is not None:
-                raise ValueError(
-                    f"column {column!r} has the category {_checks.shown(category)}, first at "
-                    f"{panel.place(first)}, and the training part has no row of it, so a model "
-                    f"cannot learn it. {cure}, merge rare categories, or pass all categories by "
-                    "hand: WindowedSeries(..., categories={...})."
-                )
-
-
-def _unlearned_series(
-    panel: FlatSeries, name: str, train: Part, later: Sequence[Part]
-) -> int | None:
-    """Return the first position of a category in a later part, if the training part lacks it."""
-    own = panel.per_series([name])[:, 0] == 1
-    if (train.end > train.begin)[own].any():
-        return None
-    begins = [part.begin[own & (part.end > part.begin)] for part in later]
-    return int(np.concatenate(begins).min()) if any(map(len, begins)) else None
+            place = panel.columns.past.index(name) if varies else 0
+            own = (panel.values if varies else panel.per_series([name]))[:, place] == 1
+            unlearned = own & judged
+            if not unlearned.any() or (own & learned).any():
+                continue
+            first = int(unlearned.argmax())
+            if not varies:
+                first = min(int(p.begin[first]) for p in later if p.end[first] > p.begin[first])
+            raise ValueError(
+                f"column {column!r} has the category {_checks.shown(category)}, first at "
+                f"{panel.place(first)}, and the training part has no row of it, so a model cannot "
+                f"learn it. {cure}, merge rare categories, or pass all categories by hand: "
+                "WindowedSeries(..., categories={...})."
+            )
 
 
 def _rows(panel: FlatSeries, parts: Sequence[Part]) -> BoolArray:

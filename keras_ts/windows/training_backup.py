@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -273,11 +273,7 @@ def _digest(dataset: WindowDataset) -> str:
         whole = [values]
     chosen = np.unique(np.linspace(0, ranges.total - 1, _WINDOWS).astype(np.int64))
     windows = [source.read(0, int(number), int(number) + 1) for number in chosen]
-    return _hashed([*whole, *keras.tree.flatten(windows), ranges.first, ranges.series])
-
-
-def _hashed(arrays: Iterable[Array]) -> str:
     digest = hashlib.sha256()
-    for array in arrays:
+    for array in (*whole, *keras.tree.flatten(windows), ranges.first, ranges.series):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:16]

@@ -1,16 +1,14 @@
 """One weight per window: given, averaged over its targets, times the inverse of a series' scale."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.arithmetic.early import EarlyGather
 from keras_ts.windows.arithmetic.gather import Gather
-from keras_ts.windows.arithmetic.geometry import Geometry, PickledByFields, WindowRanges
+from keras_ts.windows.arithmetic.geometry import Geometry, WindowRanges
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.regular import mean_steps
 from keras_ts.windows.spec import WindowSpec
@@ -18,60 +16,33 @@ from keras_ts.windows.split import Part
 
 # No series weighs more than this many times the median weight.
 _HEAVIEST = 100
+# Windows whose weights are averaged at once.
+_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True)
-class WindowWeights(PickledByFields):
-    """The weights of some windows of a panel.
+class WindowWeights:
+    """The weights of some windows of a panel: one for each window, times one for each series."""
 
-    Attributes:
-        values: The weights, float32.
-        per: "window", "position", "given" or "series": ``values`` holds one weight for each; with
-            "given", one for each position, NaN for the rows that were not given.
-        ranges: The windows.
-        geometry: The shape of a window.
-        offsets: Flat start of each series, and the end of the last.
-        factors: For each series, a factor of the weights of its windows; None for 1.
-    """
-
-    values: Array
-    per: Literal["window", "position", "given", "series"]
     ranges: WindowRanges
-    geometry: Geometry
-    offsets: IntArray
-    factors: Array | None = None
+    of_windows: Array | None = None  # float32; None for 1.
+    of_series: Array | None = None  # float32; None for 1.
 
-    def of(self, windows: IntArray, starts: Any) -> Array:
-        """Return one weight for each window, given its number and its flat start."""
-        if self.per == "series":
-            return self.values[self.ranges.series_of(windows)]
-        weights = self.values[windows] if self.per == "window" else self._of_positions(starts)
-        if self.factors is None:
-            return weights
-        return weights * self.factors[self.ranges.series_of(windows)]
-
-    def _of_positions(self, starts: Any) -> Array:
-        """Return the mean weight of each window's targets that are rows of its series."""
-        read = self._gather.target(starts)
-        axes = tuple(range(1, read.ndim))
-        if not axes:
-            return read
-        # Every window has a target in a row that was given.
-        partly = self.per == "given" or (self.geometry.sequence and self.geometry.before)
-        mean: Array = np.nanmean(read, axis=axes) if partly else read.mean(axis=axes)
-        return mean
-
-    @cached_property
-    def _gather(self) -> Gather | EarlyGather:
-        gather = Gather(self.values, None, (), self.geometry)
-        return EarlyGather(gather, self.offsets) if self.geometry.before else gather
+    def of(self, windows: IntArray) -> Array:
+        """Return the weights of windows, given their numbers."""
+        parts: list[Array] = []
+        if self.of_windows is not None:
+            parts.append(self.of_windows[windows])
+        if self.of_series is not None:
+            parts.append(self.of_series[self.ranges.series_of(windows)])
+        return parts[0] if len(parts) == 1 else parts[0] * parts[1]
 
     def part(self, ranges: WindowRanges) -> "WindowWeights":
         """Return the weights of some of the windows."""
-        values = self.values
-        if self.per == "window":
-            values = values[self.ranges.numbers(ranges.starts(np.arange(ranges.total)))]
-        return replace(self, values=values, ranges=ranges)
+        weights = self.of_windows
+        if weights is not None:
+            weights = weights[self.ranges.numbers(ranges.starts(np.arange(ranges.total)))]
+        return replace(self, ranges=ranges, of_windows=weights)
 
 
 def read_weights(
@@ -80,29 +51,27 @@ def read_weights(
     """Return a function of a training part that returns the weights of all windows."""
     weights = None
     if sample_weight is not None:
-        weights = _array_weights(panel, ranges, spec.geometry, sample_weight)
-    if spec.weighting is None:
-        return lambda train: weights
-
-    def weighted(train: Part) -> WindowWeights:
-        scales = _inverse_scales(panel, train, spec.weighting)
-        if weights is None:
-            return WindowWeights(scales, "series", ranges, spec.geometry, panel.offsets)
-        return replace(weights, factors=scales)
-
-    return weighted
+        weights = _of_windows(panel, ranges, spec.geometry, sample_weight)
+    if spec.weighting is not None:
+        return lambda train: WindowWeights(
+            ranges, weights, _inverse_scales(panel, train, spec.weighting)
+        )
+    return lambda train: None if weights is None else WindowWeights(ranges, weights)
 
 
-def _array_weights(
+def _of_windows(
     panel: FlatSeries, ranges: WindowRanges, geometry: Geometry, sample_weight: Any
-) -> WindowWeights:
+) -> Array:
+    """Return the weight of each window: as given, or the mean of those of its targets' rows."""
     if isinstance(sample_weight, str):
         raise ValueError(
             "sample_weight takes numbers. To weigh each series by the inverse of its steps, pass "
             'WindowedSeries(..., weighting="inverse_scale"). Received: '
             f"sample_weight={sample_weight!r}."
         )
-    arrays = [np.asarray(piece) for piece in _pieces(sample_weight)]
+    listed = isinstance(sample_weight, list | tuple) and len(sample_weight) > 0
+    by_series = listed and np.ndim(sample_weight[0]) > 0
+    arrays = [np.asarray(piece) for piece in (sample_weight if by_series else [sample_weight])]
     for array in arrays:
         if array.ndim != 1 or array.dtype.kind not in "biuf":
             raise ValueError(
@@ -123,20 +92,21 @@ def _array_weights(
         )
     weights = np.concatenate(arrays).astype(np.float32)
     if per_window:
-        return WindowWeights(weights, "window", ranges, geometry, panel.offsets)
+        return weights
     if panel.row_order is not None:
         weights = weights[panel.row_order]
-    if panel.given is None:
-        return WindowWeights(weights, "position", ranges, geometry, panel.offsets)
-    every = np.full(len(panel.values), np.nan, np.float32)
-    every[panel.given] = weights
-    return WindowWeights(every, "given", ranges, geometry, panel.offsets)
-
-
-def _pieces(sample_weight: Any) -> Sequence[Any]:
-    """Return a list of weights by series as it is, and an array of weights as one piece."""
-    listed = isinstance(sample_weight, list | tuple) and len(sample_weight) > 0
-    return sample_weight if listed and np.ndim(sample_weight[0]) > 0 else [sample_weight]
+    if panel.given is not None:
+        every = np.full(len(panel.values), np.nan, np.float32)
+        every[panel.given] = weights
+        weights = every
+    gather, means = Gather(weights, None, (), geometry, panel.offsets), [weights[:0]]
+    for begin in range(0, ranges.total, _BLOCK):
+        windows = np.arange(begin, min(begin + _BLOCK, ranges.total))
+        read = gather.target(ranges.starts(windows)).reshape(len(windows), -1)
+        # Every window has a target in a row that was given.
+        partly = panel.given is not None or (geometry.sequence and geometry.before)
+        means.append(np.nanmean(read, axis=1) if partly else read.mean(axis=1))
+    return np.concatenate(means)
 
 
 def _inverse_scales(panel: FlatSeries, train: Part, weighting: Any) -> Array:

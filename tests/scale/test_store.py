@@ -138,10 +138,10 @@ from keras_ts import WindowedSeries
 from keras_ts.scale import PanelStore
 from keras_ts.scale.writing import sorting
 
-def write_array(*arguments):
+def write_rows(*arguments):
     os.kill(os.getpid(), signal.SIGKILL)
 
-sorting.write_array = write_array
+sorting.write_rows = write_rows
 windows = WindowedSeries(3, 2, target_columns="y", id_column="id", time_column="t")
 PanelStore.write(sys.argv[1], sys.argv[2], windows)
 """

@@ -14,7 +14,6 @@ from helpers import called, only_tensorflow, untraced
 from keras_ts import QuantileLoss, RecurrentPreset, WindowedSeries, compare, forecast
 from keras_ts.testing import check_windowing, reference_windows
 from keras_ts.testing.strategies import panels, windowed_series
-from keras_ts.windows.arithmetic.gather import Gather
 
 VARYING = (
     "horizon", "gap", "stride", "sampling_rate", "targets", "target_columns", "calendar",
@@ -293,7 +292,4 @@ def test_a_forecast_is_the_prediction_for_the_window_padded_by_hand():
 
 def test_settings_without_it_read_by_the_same_path():
     dataset = WindowedSeries(5, missing="mask").build(np.arange(20.0))
-    assert type(dataset._source._gather) is Gather
     assert np.shares_memory(dataset.to_numpy()[0], dataset._source.panel.values)
-    full = WindowedSeries(5, missing="mask", min_inputs=5).build(np.arange(20.0))
-    assert type(full._source._gather) is Gather

@@ -13,8 +13,7 @@ from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.forecasters.table import Fields, ForecastTable, Times
 from keras_ts.evaluation.judged.reading import JudgedWindows
-from keras_ts.windows.arithmetic.labels import places_of
-from keras_ts.windows.arithmetic.rows import Rows
+from keras_ts.windows.arithmetic.labels import Rows, places_of
 
 
 def on_windows(

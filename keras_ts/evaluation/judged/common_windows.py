@@ -12,8 +12,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.judged.reading import JudgedWindows
-from keras_ts.windows.arithmetic.labels import places_of
-from keras_ts.windows.arithmetic.rows import Rows
+from keras_ts.windows.arithmetic.labels import Rows, places_of
 
 
 def common_windows(names: Sequence[str], judged: Sequence[JudgedWindows]) -> list[JudgedWindows]:

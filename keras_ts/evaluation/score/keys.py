@@ -7,8 +7,7 @@ import numpy as np
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.forecasters.table import Fields, ForecastTable
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
-from keras_ts.windows.arithmetic.labels import places_of
-from keras_ts.windows.arithmetic.rows import Rows
+from keras_ts.windows.arithmetic.labels import Rows, places_of
 from keras_ts.windows.reading.clock import Clock, as_written
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.zone import Zone

@@ -21,19 +21,12 @@ PROBLEM = "problem"
 
 @dataclass(frozen=True)
 class Batch:
-    """Whole series in one frame, sorted by id and time.
+    """Whole series in one frame, sorted by id and time."""
 
-    Attributes:
-        table: The rows, a narwhals frame.
-        windows: The windows, which name the columns of ids and times.
-        plan_column: The column that is True in the rows known ahead, or None.
-        dated: True if the times were Python's dates in an object column of pandas, as Spark has
-            them.
-    """
-
-    table: Any
-    windows: WindowedSeries
-    plan_column: str | None
+    table: Any  # The rows, a narwhals frame.
+    windows: WindowedSeries  # The windows, which name the columns of ids and times.
+    plan_column: str | None  # The column that is True in the rows known ahead, or None.
+    # True if the times were Python's dates in an object column of pandas, as Spark has them.
     dated: bool
 
     @classmethod

@@ -26,15 +26,10 @@ _LOADING = threading.Lock()
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A file or a remote place that holds a model.
+    """A file or a remote place that holds a model."""
 
-    Attributes:
-        path: The absolute path, or an address with ``://``.
-        digest: SHA-256 of the contents; None for an address.
-    """
-
-    path: str
-    digest: str | None
+    path: str  # The absolute path, or an address with ``://``.
+    digest: str | None  # SHA-256 of the contents; None for an address.
 
     @classmethod
     def of(cls, filepath: str | os.PathLike[str]) -> Self:

@@ -36,20 +36,14 @@ def opened_duckdb() -> Any:
 
 @dataclass
 class Survey:
-    """What is known of the rows of a source.
+    """What is known of the rows of a source."""
 
-    Attributes:
-        files: The files of rows.
-        empty: A frame without rows, with types that hold the values of all rows.
-        series: A frame with the id and the static columns of each series, in the order of ids.
-        lacking: The columns with missing values.
-        texts: The distinct texts of each column of text that is known ahead or static.
-    """
-
-    files: list[Rows] = field(default_factory=list)
-    empty: Any = None
+    files: list[Rows] = field(default_factory=list)  # The files of rows.
+    empty: Any = None  # A frame without rows, with types that hold the values of all rows.
+    # A frame with the id and the static columns of each series, in the order of ids.
     series: Any = None
-    lacking: set[str] = field(default_factory=set)
+    lacking: set[str] = field(default_factory=set)  # The columns with missing values.
+    # The distinct texts of each column of text that is known ahead or static.
     texts: dict[str, set[str]] = field(default_factory=dict)
 
     def see(self, frame: Any, spec: WindowSpec) -> None:

@@ -15,9 +15,10 @@ from keras_ts._progress import ProgressBar
 from keras_ts._typing import Array, IntArray
 from keras_ts.scale.writing.engine import BLOCK_BYTES
 from keras_ts.scale.writing.sorting import SORTED, Layout, SortedSeries
-from keras_ts.scale.writing.unfinished import Unfinished, write_array
+from keras_ts.scale.writing.unfinished import Unfinished, write_array, write_rows
 from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets, in_blocks
+from keras_ts.windows.arithmetic.inferring import kept
 from keras_ts.windows.reading.calendar import checked_front, with_calendar
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.flat_series import FlatSeries
@@ -26,8 +27,6 @@ from keras_ts.windows.reading.regular import on_common_grid, with_missing_rows
 from keras_ts.windows.reading.stored import (
     SETTINGS,
     StoredSettings,
-    joined_frequencies,
-    kept_in_blocks,
     part_of_panel,
 )
 from keras_ts.windows.reading.zone import Zone
@@ -43,14 +42,14 @@ def finish(series: SortedSeries, static: Array, work: Unfinished, layout: Layout
     grid = panel if panel.clock is None else on_common_grid(panel)
     gappy = bool(len(grid.gaps))
     fills = gappy and spec.handling.gaps == "fill"
-    files, kind, lengths = SORTED, layout.kind, panel.lengths
-    if fills or (spec.cycles and not layout.early_calendar):
+    files, kind, lengths = SORTED, layout.dtype, panel.lengths
+    if fills or spec.cycles:
         files = _REGULAR
         kind, lengths = _rewritten(grid if fills else panel, fills, work, layout)
     of_all = series.own, series.own, series.own
     if panel.clock is not None and grid.clock is not None:
         of_all = series.own, panel.clock.frequencies, grid.clock.frequencies
-    whole = joined_frequencies(of_all)
+    whole = Frequencies.joined(of_all)
     settings = StoredSettings(
         files=files,
         rows=int(lengths.sum()),
@@ -91,21 +90,24 @@ def finish(series: SortedSeries, static: Array, work: Unfinished, layout: Layout
 def _sorted_panel(series: SortedSeries, work: Unfinished, layout: Layout) -> FlatSeries:
     """Return the panel of sorted rows, as memory maps, with the frequencies of its series."""
     offsets = concatenated_offsets(series.lengths)
-    width = len(layout.columns.past) + 2 * len(layout.spec.cycles) * layout.early_calendar
 
     def rows(name: str, dtype: Any, shape: tuple[int, ...]) -> Array:
         return np.memmap(work.folder / f"{SORTED}.{name}", np.dtype(dtype), "r", shape=shape)
 
-    values = rows("values", layout.kind, (int(offsets[-1]), width))
+    values = rows("values", layout.dtype, (int(offsets[-1]), len(layout.columns.past)))
     clock = None
     if series.times is not None:
         clock = Clock(rows("times", series.times, values.shape[:1]), offsets)
         if series.zone is not None:
             local = rows("local_times", series.times, values.shape[:1])
             clock = replace(clock, local_times=local, zones=(Zone(series.zone, "polars"),))
-        clock = replace(clock, filled_by=_agreed(clock, series))
+        own = series.own
+        if len(own.kinds) > 1:  # As in ``Clock.frequencies``.
+            like = own.usual(series.lengths)
+            own = kept(clock.times, offsets, clock.local_times, own, like)
+        clock = replace(clock, filled_by=own)
     return FlatSeries(
-        values[:, : len(layout.columns.past)],
+        values,
         offsets,
         single=False,
         columns=layout.columns,
@@ -115,24 +117,14 @@ def _sorted_panel(series: SortedSeries, work: Unfinished, layout: Layout) -> Fla
     )
 
 
-def _agreed(clock: Clock, series: SortedSeries) -> Frequencies:
-    """Return the frequency of each series by the rule of ``Clock.frequencies``."""
-    own = series.own
-    if len(own.kinds) < 2:
-        return own
-    return kept_in_blocks(clock, own, own.usual(series.lengths))
-
-
 def _rewritten(
     panel: FlatSeries, fills: bool, work: Unfinished, layout: Layout
 ) -> tuple[np.dtype[Any], IntArray]:
     """Write the rows anew, with missing rows and a calendar; return their dtype and the lengths."""
-    spec, kind = layout.spec, layout.kind
-    if panel.clock is None:
+    spec, kind = layout.spec, layout.dtype
+    if panel.clock is None and spec.cycles:
         checked_front(panel, f"calendar={list(spec.cycles)}")
-    if fills and kind.kind != "f":
-        kind = np.result_type(kind, np.float32)
-    if spec.cycles:
+    if spec.cycles or kind.kind != "f":
         kind = np.result_type(kind, np.float32)
     lengths, row = [], 0
     progress = ProgressBar(len(panel.values), "row")
@@ -146,11 +138,7 @@ def _rewritten(
             write_array(work.folder / f"{_REGULAR}.given", first, places + row)
         if spec.calendar is not None:
             part = with_calendar(part, spec)
-        write_array(work.folder / f"{_REGULAR}.values", row, part.values.astype(kind))
-        if part.clock is not None:
-            write_array(work.folder / f"{_REGULAR}.times", row, part.clock.times)
-            if part.clock.local_times is not None:
-                write_array(work.folder / f"{_REGULAR}.local_times", row, part.clock.local_times)
+        write_rows(work.folder / _REGULAR, row, part, kind)
         lengths.append(part.lengths)
         row += len(part.values)
         progress.add(int(panel.offsets[end] - panel.offsets[begin]))

@@ -9,19 +9,18 @@ import numpy as np
 
 from keras_ts._typing import Array, IntArray
 from keras_ts.scale.writing.engine import Survey
-from keras_ts.scale.writing.unfinished import write_array
+from keras_ts.scale.writing.unfinished import write_rows
 from keras_ts.windows.arithmetic.categories import expanded
 from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.reading.flat_series import (
-    FlatSeries,
     check_values,
     missing_rows,
     static_parted,
 )
 from keras_ts.windows.reading.frames import matrix, open_frame
-from keras_ts.windows.reading.reader import read_panel
-from keras_ts.windows.reading.stored import joined_frequencies, opened_polars
+from keras_ts.windows.reading.panel import read_panel
+from keras_ts.windows.reading.stored import opened_polars
 from keras_ts.windows.reading.texts import Text, named_ahead, with_categories
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import WindowSpec
@@ -32,21 +31,13 @@ SORTED = "sorted"
 
 @dataclass(frozen=True)
 class Layout:
-    """How the rows of a source become numbers.
+    """How the rows of a source become numbers."""
 
-    Attributes:
-        spec: The settings of the windows, with the categories of all columns of text.
-        names: The columns except those of ids and timestamps.
-        columns: The roles of the columns that are made of them.
-        schema: The types of the source's columns.
-        dtype: The dtype of a frame's numbers, static columns included.
-    """
-
-    spec: WindowSpec
-    names: list[str]
-    columns: Columns
-    schema: Any
-    dtype: np.dtype[Any]
+    spec: WindowSpec  # The settings of the windows, with the categories of all columns of text.
+    names: list[str]  # The columns except those of ids and timestamps.
+    columns: Columns  # The roles of the columns that are made of them.
+    schema: Any  # The types of the source's columns.
+    dtype: np.dtype[Any]  # The dtype of a frame's numbers, static columns included.
 
     @classmethod
     def of(cls, survey: Survey, spec: WindowSpec, whole: bool = True) -> "Layout":
@@ -72,18 +63,8 @@ class Layout:
         return 8 * (len(self.columns.names) + 2 * len(self.spec.cycles))
 
     @property
-    def early_calendar(self) -> bool:
-        """True if a calendar can be computed before the frequency of all series is known."""
-        return bool(self.spec.cycles) and all(isinstance(c, str) for c in self.spec.cycles)
-
-    @property
-    def kind(self) -> np.dtype[Any]:
-        """The dtype of the values in the files of sorted rows."""
-        return np.result_type(self.dtype, np.float32) if self.early_calendar else self.dtype
-
-    @property
     def reading(self) -> WindowSpec:
-        """The settings by which the columns that vary are read, with gaps in time left as such."""
+        """The settings by which the columns that vary are read, without a calendar; gaps stay."""
         spec = self.spec
         categories = {
             c: of for c, of in (spec.categories or {}).items() if c not in spec.per_series
@@ -94,18 +75,14 @@ class Layout:
             categories=categories or None,
             min_inputs=None,
             missing="raise" if spec.missing == "raise" else "drop",
-            calendar=spec.calendar if self.early_calendar else None,
+            calendar=None,
         )
 
 
 def _sample(survey: Survey, schema: Any, spec: WindowSpec, whole: bool) -> Any:
     """Return a frame that has the types of all rows, all texts, and a missing value where any is.
 
-    Args:
-        survey: The rows.
-        schema: Their types.
-        spec: The settings of the windows.
-        whole: As in ``Layout.of``.
+    Unless the survey is ``whole``, a column without a type or a text may get one later.
     """
     polars = opened_polars()
     texts = {name: sorted(survey.texts.get(name, ())) for name in named_ahead(spec, list(schema))}
@@ -128,25 +105,15 @@ def _sample(survey: Survey, schema: Any, spec: WindowSpec, whole: bool) -> Any:
 
 @dataclass(frozen=True)
 class SortedSeries:
-    """What is kept in memory of the series of some blocks.
+    """What is kept in memory of the series of some blocks."""
 
-    Attributes:
-        lengths: Length of each series.
-        gaps: Flat positions that must not share a window with the one before.
-        own: The frequency that each series has by itself.
-        complete: True if all values are finite.
-        keys: A polars frame with the id and the first timestamp of each series.
-        zone: Name of the timestamps' time zone, or None.
-        times: The timestamps' dtype, or None.
-    """
-
-    lengths: IntArray
-    gaps: IntArray
-    own: Frequencies
-    complete: bool
-    keys: Any
-    zone: str | None
-    times: str | None
+    lengths: IntArray  # Length of each series.
+    gaps: IntArray  # Flat positions that must not share a window with the one before.
+    own: Frequencies  # The frequency that each series has by itself.
+    complete: bool  # True if all values are finite.
+    keys: Any  # A polars frame with the id and the first timestamp of each series.
+    zone: str | None  # Name of the timestamps' time zone, or None.
+    times: str | None  # The timestamps' dtype, or None.
 
     @classmethod
     def joined(cls, parts: Iterable["SortedSeries"]) -> "SortedSeries":
@@ -162,7 +129,7 @@ class SortedSeries:
         return cls(
             np.concatenate([part.lengths for part in parts]),
             np.concatenate([part.gaps + at for part, at in zip(parts, begins, strict=False)]),
-            joined_frequencies([part.own for part in parts]),
+            Frequencies.joined([part.own for part in parts]),
             all(part.complete for part in parts),
             opened_polars().concat([part.keys for part in parts]),
             parts[0].zone,
@@ -173,30 +140,15 @@ class SortedSeries:
 def write_series(frame: Any, folder: Path, layout: Layout, row: int) -> SortedSeries:
     """Write a sorted frame of whole series into the files of sorted rows, from a row on."""
     frame = frame.cast({name: layout.schema[name] for name in frame.columns})
-    panel = read_panel(frame, layout.reading, check=False)
-    check_values(panel, layout.spec.handling)
-    _write(folder, row, panel, layout)
-    return _described(panel, frame, layout)
-
-
-def _write(folder: Path, row: int, panel: FlatSeries, layout: Layout) -> None:
-    write_array(folder / f"{SORTED}.values", row, panel.values.astype(layout.kind))
-    if panel.clock is not None:
-        write_array(folder / f"{SORTED}.times", row, panel.clock.times)
-        if panel.clock.local_times is not None:
-            write_array(folder / f"{SORTED}.local_times", row, panel.clock.local_times)
-
-
-def _described(panel: FlatSeries, frame: Any, layout: Layout) -> SortedSeries:
-    clock, spec = panel.clock, layout.spec
-    own = Frequencies((), np.full(len(panel.lengths), -1))
-    if clock is not None:
-        own = clock.inferred[1]
+    panel, spec = read_panel(frame, layout.reading, check=False), layout.spec
+    check_values(panel, spec.handling)
+    write_rows(folder / SORTED, row, panel, layout.dtype)
+    clock, none = panel.clock, Frequencies((), np.full(len(panel.lengths), -1))
     names = [name for name in (spec.id_column, spec.time_column) if name is not None]
     return SortedSeries(
         panel.lengths,
         panel.gaps,
-        own,
+        none if clock is None else clock.inferred[1],
         not missing_rows(panel.values).any(),
         frame.select(names)[panel.offsets[:-1]],
         str(clock.zones[0].info) if clock is not None and clock.zones else None,

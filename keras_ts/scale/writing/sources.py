@@ -29,7 +29,7 @@ class Rows:
     def empty(self) -> Any:
         """Return a polars frame without rows, of the file's columns."""
         with self._opened() as file:
-            return _of_arrow(file.schema_arrow.empty_table())
+            return _with_texts(opened_polars().from_arrow(file.schema_arrow.empty_table()))
 
     def count(self) -> int:
         """Return the number of rows."""
@@ -43,7 +43,7 @@ class Rows:
             size = sum(group.total_byte_size for group in groups)
             width = max(size // max(file.metadata.num_rows, 1), 8 * len(columns))
             for batch in file.iter_batches(max(PIECE_BYTES // width, 1), columns=columns):
-                yield _of_arrow(batch)
+                yield _with_texts(opened_polars().from_arrow(batch))
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[Any]:
@@ -54,12 +54,7 @@ class Rows:
 
 
 def open_source(source: Any, work: Path) -> Iterable[Rows]:
-    """Return the files of a folder, a file, a dataset, a lazy frame or frames.
-
-    Args:
-        source: As in ``PanelStore.write``.
-        work: A folder for rows that lie in no Parquet file.
-    """
+    """Return the files of a source, some of them in a folder for rows that lie in no file."""
     polars = opened_polars()
     import pyarrow.dataset
 
@@ -71,7 +66,8 @@ def open_source(source: Any, work: Path) -> Iterable[Rows]:
         path = work / "source.parquet"
         source.sink_parquet(path, compression="lz4", row_group_size=1 << 19)
         return [Rows("the lazy frame", path)]
-    if _is_frame(source):
+    listed = isinstance(source, list | tuple)
+    if not listed and (hasattr(source, "__arrow_c_stream__") or is_frame(source)):
         source = [source]
     if not isinstance(source, Iterable) or isinstance(source, bytes):
         raise TypeError(
@@ -88,19 +84,16 @@ def _files(path: Path) -> list[Rows]:
         raise FileNotFoundError(f"source={str(path)!r}: there is no such file or folder.")
     files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
     # Spark and others write files of their own beside those of rows.
-    files = [file for file in files if not _is_hidden(file.relative_to(path).parts)]
+    parts = {file: file.relative_to(path).parts for file in files}
+    files = [file for file in files if not any(part[0] in "_." for part in parts[file])]
     if not files:
         raise FileNotFoundError(f"source={str(path)!r}: the folder holds no file *.parquet.")
-    if any("=" in part for file in files for part in file.relative_to(path).parts[:-1]):
+    if any("=" in folder for file in files for folder in parts[file][:-1]):
         raise ValueError(
             f"source={str(path)!r} has columns in the names of its folders. Pass "
             f'pyarrow.dataset.dataset({str(path)!r}, partitioning="hive"), which reads them.'
         )
     return [Rows(str(file), file) for file in files]
-
-
-def _is_hidden(parts: tuple[str, ...]) -> bool:
-    return any(part.startswith(("_", ".")) for part in parts)
 
 
 @contextlib.contextmanager
@@ -139,12 +132,6 @@ def _of_frames(frames: Iterable[Any], work: Path) -> Iterator[Rows]:
         yield Rows(name, path)
 
 
-def _is_frame(frame: Any) -> bool:
-    if isinstance(frame, list | tuple):
-        return False
-    return hasattr(frame, "__arrow_c_stream__") or is_frame(frame)
-
-
 def _as_polars(frame: Any, name: str) -> Any:
     """Return a frame of any library as one of polars."""
     polars = opened_polars()
@@ -159,10 +146,6 @@ def _as_polars(frame: Any, name: str) -> Any:
             f"{name} must be a pandas, polars or Arrow frame. Received: {type(frame).__name__}."
         )
     return _with_texts(frame)
-
-
-def _of_arrow(rows: Any) -> Any:
-    return _with_texts(opened_polars().from_arrow(rows))
 
 
 def _with_texts(frame: Any) -> Any:

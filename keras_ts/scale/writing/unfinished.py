@@ -5,11 +5,13 @@ import errno
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from keras_ts._files import locked
 from keras_ts._typing import Array
+from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.stored import SETTINGS
 
 # Other files in the folder of a store that is not whole are not ours.
@@ -17,12 +19,7 @@ _WRITTEN = ("sorted.*", "regular.*", "*.npy", "keys.arrow")
 
 
 class Unfinished:
-    """The folder ``unfinished`` within that of a store.
-
-    Attributes:
-        folder: The folder of the store.
-        path: The folder within it, which is removed when the store is whole.
-    """
+    """The folder ``unfinished`` within that of a store, to be removed when the store is whole."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.path = folder, folder / "unfinished"
@@ -75,6 +72,17 @@ class Unfinished:
                 f"folder={str(self.folder)!r} holds a store already: open it with "
                 "PanelStore(folder), or name another folder."
             )
+
+
+def write_rows(place: Path, row: int, panel: FlatSeries, dtype: np.dtype[Any]) -> None:
+    """Write the rows of a panel into files whose names begin like a place, from a row on."""
+    arrays, clock = {"values": panel.values.astype(dtype)}, panel.clock
+    if clock is not None:
+        arrays["times"] = clock.times
+        if clock.local_times is not None:
+            arrays["local_times"] = clock.local_times
+    for name, array in arrays.items():
+        write_array(place.with_name(f"{place.name}.{name}"), row, array)
 
 
 def write_array(path: Path, row: int, array: Array) -> None:

@@ -23,31 +23,22 @@ Cycle = str | int | float
 
 @dataclass(frozen=True)
 class Dates:
-    """Tells which moments of a cycle whose length varies are the same.
+    """Tells which moments of a cycle whose length varies are the same."""
 
-    Attributes:
-        of: The date of each time, one value for the same moment of every cycle.
-        points: Sine and cosine of dates in every length of the cycle, ``(points, 2)``, and the
-            index of each point's date.
-    """
-
+    # The date of each time, one value for the same moment of every cycle.
     of: Callable[[Array], Array]
+    # Sine and cosine of dates in every length of the cycle, ``(points, 2)``, and the index of each
+    # point's date.
     points: Callable[[Array], tuple[Array, IntArray]]
 
 
 @dataclass(frozen=True)
 class _NamedCycle:
-    """What a name means.
+    """What a name means."""
 
-    Attributes:
-        phase: The phase of each time.
-        dates: The dates of the cycle, unless equal phases are the same.
-        formula: The phase in words, for programs that do not have this one.
-    """
-
-    phase: Callable[[Array], Array]
-    dates: Dates | None
-    formula: str
+    phase: Callable[[Array], Array]  # The phase of each time.
+    dates: Dates | None  # The dates of the cycle, unless equal phases are the same.
+    formula: str  # The phase in words, for programs that do not have this one.
 
 
 _TO_MARCH = 59  # Days before March 1st, except in a leap year.
@@ -61,7 +52,7 @@ def cycle_names(cycles: Sequence[Cycle]) -> list[str]:
 
 
 def waves(cycles: Sequence[Cycle], clock: Array | None, numbers: Array | None) -> Array:
-    """Return the sine and cosine of each cycle, float64 ``(rows, 2 * len(cycles))``."""
+    """Return the sine and cosine of each cycle, float64, on a last axis of ``2 * len(cycles)``."""
     columns = []
     for cycle in cycles:
         if isinstance(cycle, str):
@@ -73,7 +64,7 @@ def waves(cycles: Sequence[Cycle], clock: Array | None, numbers: Array | None) -
             phase = numbers % cycle / cycle
         angle = 2 * np.pi * phase
         columns += [np.sin(angle), np.cos(angle)]
-    return np.stack(columns, axis=1)
+    return np.stack(columns, axis=-1)
 
 
 def _of_hour(clock: Array) -> Array:
@@ -102,10 +93,7 @@ def _year_of(day: Array) -> tuple[Array, Array]:
 
 
 def dates_of_2024(clock: Array) -> Array:
-    """Move each time to the same date of 2024, so that a date is equal in all years.
-
-    The phase of ``"year"`` is not equal: in a leap year it lags by up to a day.
-    """
+    """Move each time to the same date of 2024, so that a date is equal in all years."""
     day = clock.astype("datetime64[D]")
     begin, end = _year_of(day)
     late = ((end - begin).astype(np.int64) == 365) & ((day - begin).astype(np.int64) >= _TO_MARCH)

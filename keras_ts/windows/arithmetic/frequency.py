@@ -65,20 +65,13 @@ def _latest_day(day: Array, offsets: IntArray) -> IntArray:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule by which the dates of a series follow each other, by the clock of its time zone.
+    """A rule by which the dates of a series follow each other, by the clock of its time zone."""
 
-    Attributes:
-        tick: The distance between two neighbouring days, in words.
-        hours: Two days are at least this many hours apart, also where the clock is changed.
-        number: Returns the numbers of days.
-        day: Returns the days of numbers and marks.
-        mark: Reads the mark of each series off its days and offsets.
-    """
-
-    tick: str
-    hours: int
-    number: Callable[[Array], IntArray]
-    day: Callable[[IntArray, Any], Array]
+    tick: str  # The distance between two neighbouring days, in words.
+    hours: int  # Two days are at least this many hours apart, also where the clock is changed.
+    number: Callable[[Array], IntArray]  # Returns the numbers of days.
+    day: Callable[[IntArray, Any], Array]  # Returns the days of numbers and marks.
+    # Reads the mark of each series off its days and offsets.
     mark: Callable[[Array, IntArray], IntArray] = lambda day, offsets: 0 * offsets[1:]
 
 
@@ -100,23 +93,14 @@ RULES = {
 
 @dataclass(frozen=True)
 class Frequency:
-    """The regular step of one series, read off its timestamps.
+    """The regular step of one series, read off its timestamps."""
 
-    Attributes:
-        step: Ticks of the rule (or, without one, units of time) in one step.
-        rule: Name of one of ``RULES``, or None for steps of time and numbers.
-        unit: The timestamps' unit; "" for numbers.
-        mark: The day of the month from 0; 30 is every month's last.
-        time_of_day: Time of day of a rule's days, in the timestamps' unit.
-        zoned: True if there is a time zone.
-    """
-
-    step: int
-    rule: str | None = None
-    unit: str = ""
-    mark: int = 0
-    time_of_day: int = 0
-    zoned: bool = False
+    step: int  # Ticks of the rule (or, without one, units of time) in one step.
+    rule: str | None = None  # Name of one of ``RULES``, or None for steps of time and numbers.
+    unit: str = ""  # The timestamps' unit; "" for numbers.
+    mark: int = 0  # The day of the month from 0; 30 is every month's last.
+    time_of_day: int = 0  # Time of day of a rule's days, in the timestamps' unit.
+    zoned: bool = False  # True if there is a time zone.
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
@@ -136,10 +120,8 @@ class Frequency:
 
     @property
     def in_utc(self) -> bool:
-        """True for days of 24 hours that a time zone's clock does not keep.
-
-        Rows without a change of the clock are even by both, so nothing may depend on their numbers.
-        """
+        """True for days of 24 hours that a time zone's clock does not keep."""
+        # Rows without a change of the clock are even by both: nothing may depend on their numbers.
         return self.zoned and self.rule is None and not self._nanoseconds % _NANOSECONDS["day"]
 
     @property
@@ -235,14 +217,11 @@ def numbering(frequency: str | None, column: str | None) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Frequencies:
-    """The frequency of each series of a panel, None for a series without one.
+    """The frequency of each series of a panel, None for a series without one."""
 
-    Attributes:
-        kinds: The different frequencies, in the order of the first series that has each.
-        codes: ``(series,)``, the place of each series' frequency among the kinds; -1 for none.
-    """
-
+    # The different frequencies, in the order of the first series that has each.
     kinds: tuple[Frequency, ...]
+    # ``(series,)``, the place of each series' frequency among the kinds; -1 for none.
     codes: IntArray
 
     @classmethod
@@ -256,6 +235,15 @@ class Frequencies:
         for number in order[first[order] < len(codes)].tolist():
             moved[number] = places.setdefault(kinds[number], len(places))
         return cls(tuple(places), moved[codes])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Return the frequencies of the series of all parts, one part after the other."""
+        kinds, codes = list[Frequency](), [np.empty(0, np.int64)]
+        for part in parts:
+            codes.append(np.where(part.codes < 0, -1, part.codes + len(kinds)))
+            kinds += part.kinds
+        return cls.of(kinds, np.concatenate(codes))
 
     def per_series(self, of: Callable[[Frequency], Any], none: Any) -> Array:
         """Return what a function makes of each series' frequency, and ``none`` without one."""

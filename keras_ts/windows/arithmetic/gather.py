@@ -11,12 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from keras_ts._typing import Array
+from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.geometry import Geometry, PickledByFields
-
-# Windows of fewer bytes are read fastest with inputs and targets together, in one block. For larger
-# ones a separate read of the targets costs little, and the inputs are contiguous.
-_READ_TOGETHER = 1024
 
 
 @dataclass(frozen=True)
@@ -50,58 +46,84 @@ class StridedWindows(PickledByFields):
 
     @cached_property
     def _items(self) -> Array | None:
-        return opaque(self.values[self.offset :], self.count) if self.step == 1 else None
-
-
-def opaque(values: Array, count: int) -> Array | None:
-    """Return each run of ``count`` values as one untyped item, or None if that is impossible."""
-    if not values.flags.c_contiguous or len(values) < count or not values.size:
-        return None
-    if values.dtype.hasobject:  # A copy of bytes would skip Python's reference counts.
-        return None
-    row = values[0].nbytes
-    item = np.dtype((np.void, count * row))
-    # As bytes, since some types (bfloat16, dates) do not expose their memory.
-    memory = values.view(np.uint8).data
-    return np.ndarray((len(values) - count + 1,), item, memory, strides=(row,))
+        """Each row as one untyped item, or None if its values are not neighbours in memory."""
+        values = self.values[self.offset :]
+        # A copy of the bytes of objects would skip Python's reference counts.
+        fits = values.flags.c_contiguous and not values.dtype.hasobject
+        if self.step > 1 or not fits or not len(self) or not values.size:
+            return None
+        row = values[0].nbytes
+        # As bytes, since some types (bfloat16, dates) do not expose their memory.
+        memory = values.view(np.uint8).data
+        item = np.dtype((np.void, self.count * row))
+        return np.ndarray((len(self),), item, memory, strides=(row,))
 
 
 @dataclass(frozen=True)
 class Gather(PickledByFields):
     """Turns flat window starts into the arrays of a batch.
 
-    Attributes:
-        values: ``(positions,)`` or ``(positions, columns)``.
-        targets: Columns that are targets: None for all, a tuple, or an int for one column whose
-            axis is dropped.
-        future: Columns known ahead, read at the targets' positions.
-        geometry: The shape of a window.
+    Windows that begin before their series are NaN there. Only they are read one position at a time,
+    and no array is padded; integers become floats in all windows, so that batches have one dtype.
     """
 
-    values: Array
+    values: Array  # ``(positions,)`` or ``(positions, columns)``.
+    # Columns that are targets: None for all, a tuple, or an int for one column without its axis.
     targets: int | tuple[int, ...] | None
-    future: tuple[int, ...]
+    future: tuple[int, ...]  # Columns known ahead, read at the targets' positions.
     geometry: Geometry
+    # Where each series begins, and the last ends, if windows may begin before their series.
+    offsets: IntArray | None = None
 
     def past(self, starts: Any) -> Array:
         """Return the inputs, ``(batch, window, ...)``."""
-        return self._inputs[starts]
+        shape = self.geometry
+        return self._read(self._inputs, None, starts, shape.sampling_rate * np.arange(shape.window))
 
     def ahead(self, starts: Any) -> Array:
         """Return the columns known ahead, ``(batch, horizon, columns)``, after the last input."""
-        return chosen_columns(self._horizons[starts], self.future)
+        shape = self.geometry
+        places = shape.reach + shape.gap + np.arange(shape.horizon)
+        return self._read(self._horizons, self.future, starts, places)
 
     def target(self, starts: Any) -> Array:
         """Return the targets, ``(batch, [window,] [horizon,] [columns])``."""
-        return chosen_columns(self._targets[starts], self.targets)
+        shape = self.geometry
+        origins = (
+            shape.sampling_rate * np.arange(shape.window) if shape.sequence else shape.reach - 1
+        )
+        places = np.add.outer(origins, shape.gap + 1 + np.arange(shape.horizon))
+        places = places[..., 0] if shape.horizon == 1 else places
+        return self._read(self._targets, self.targets, starts, places)
 
-    def pair(self, starts: Any) -> tuple[Array, Array]:
-        """Return the inputs and targets of a batch, read together where that is cheaper."""
-        if self._together is None:
-            return self.past(starts), self.target(starts)
-        read, (inputs, ahead) = self._together[starts], self._parts
-        x, y = read.getfield(inputs, 0), read.getfield(*ahead)
-        return x, y if self.targets is None else chosen_columns(y, self.targets)
+    def _read(self, within: Any, columns: Any, starts: Any, places: IntArray) -> Array:
+        """Return columns of windows at some ``places`` after their starts.
+
+        A slice of starts has no window that begins before its series, and returns views.
+        """
+        if not self.geometry.before:
+            return _chosen(within[starts], columns)
+        kind = self.values.dtype
+        kind = kind if kind.kind == "f" else np.result_type(kind, np.float32)
+        early = np.zeros(1, bool)
+        if not isinstance(starts, slice):
+            assert self.offsets is not None
+            # The last target of a window is always a row of its series.
+            last = starts + (self.geometry.span - 1)
+            begins = self.offsets[np.searchsorted(self.offsets, last, side="right") - 1]
+            early = starts < begins
+        if not early.any():
+            return _chosen(within[starts], columns).astype(kind, copy=False)
+        axes = (-1, *[1] * places.ndim)
+        flat, first = starts[early].reshape(axes) + places, begins[early].reshape(axes)
+        values = self.values[np.maximum(flat, first)].astype(kind)
+        values[flat < first] = np.nan
+        values = _chosen(values, columns)
+        if early.all():
+            return values
+        read = np.empty((len(starts), *values.shape[1:]), kind)
+        read[early], read[~early] = values, _chosen(within[starts[~early]], columns)
+        return read
 
     @cached_property
     def _inputs(self) -> StridedWindows:
@@ -127,26 +149,8 @@ class Gather(PickledByFields):
         horizons = StridedWindows(self.values, first, shape.horizon)[:]
         return StridedWindows(horizons, 0, shape.window, shape.sampling_rate)
 
-    @cached_property
-    def _together(self) -> Array | None:
-        """Each window, from its first input to its last target, as one opaque item."""
-        values, shape = self.values, self.geometry
-        close = shape.sampling_rate == 1 and shape.gap + shape.horizon <= shape.window
-        if shape.sequence or not close or shape.span * values[0].nbytes > _READ_TOGETHER:
-            return None
-        return opaque(values, shape.span)
 
-    @cached_property
-    def _parts(self) -> Any:
-        """The dtypes of inputs and targets within such an item, with the offset of the targets."""
-        values, shape = self.values, self.geometry
-        columns, row = values.shape[1:], values[0].nbytes
-        ahead = columns if shape.horizon == 1 else (shape.horizon, *columns)
-        inputs = np.dtype((values.dtype, (shape.window, *columns)))
-        return inputs, (np.dtype((values.dtype, ahead)), shape.first_target * row)
-
-
-def chosen_columns(read: Array, columns: int | tuple[int, ...] | None) -> Array:
+def _chosen(read: Array, columns: int | tuple[int, ...] | None) -> Array:
     """Return columns of windows: all for None, and without their axis for an int."""
     if columns is None:
         return read

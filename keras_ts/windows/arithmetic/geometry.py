@@ -64,19 +64,12 @@ class Geometry:
 
 @dataclass(frozen=True)
 class WindowRanges(PickledByFields):
-    """Windows in time order, as ranges of evenly spaced starts.
+    """Windows in time order, as ranges of evenly spaced starts."""
 
-    Attributes:
-        first: Flat start of each range's first window.
-        count: Number of windows in each range, at least 1.
-        series: Index of the series that each range reads.
-        step: Distance between neighbouring starts of a range.
-    """
-
-    first: IntArray
-    count: IntArray
-    series: IntArray
-    step: int
+    first: IntArray  # Flat start of each range's first window.
+    count: IntArray  # Number of windows in each range, at least 1.
+    series: IntArray  # Index of the series that each range reads.
+    step: int  # Distance between neighbouring starts of a range.
 
     @cached_property
     def _before(self) -> IntArray:

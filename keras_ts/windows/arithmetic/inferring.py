@@ -17,6 +17,7 @@ from keras_ts.windows.arithmetic.geometry import (
     distinct,
     in_blocks,
     per_row,
+    run_positions,
 )
 from keras_ts.windows.arithmetic.labels import alike
 
@@ -44,27 +45,21 @@ def inferred(
 ) -> tuple[IntArray, Frequencies]:
     """Return the positions that do not follow by the regular step, and each series' frequency.
 
-    Args:
-        times: Timestamps or whole numbers, increasing within each series; in UTC with a time zone.
-        offsets: Flat start of each series, and the end of the last.
-        local_times: The same timestamps by the clock of their time zone, if they have one.
-        ways: Further ways to count steps.
+    Timestamps or whole numbers increase within each series. ``ways`` are further ones to count.
     """
     if times.dtype.kind == "f":
         times = times.astype(np.int64)
     zoned: tuple[_Way, ...] = () if local_times is None else (("day", True),)
     ways = (*zoned, ("day of month", True), ("weekday", False), *ways)
-    gaps, kinds = [np.empty(0, np.int64)], list[Frequency]()
-    codes = np.full(len(offsets) - 1, -1)
+    gaps, parts = [np.empty(0, np.int64)], list[Frequencies]()
     for series in in_blocks(np.diff(offsets), _BLOCK):
         inner = offsets[series.start : series.stop + 1]
         rows = slice(int(inner[0]), int(inner[-1]))
         local = None if local_times is None else local_times[rows]
         uneven, part = _of_block(times[rows], inner - inner[0], local, ways)
         gaps.append(rows.start + np.flatnonzero(uneven))
-        codes[series] = np.where(part.codes < 0, -1, len(kinds) + part.codes)
-        kinds += part.kinds
-    return np.concatenate(gaps), Frequencies.of(kinds, codes)
+        parts.append(part)
+    return np.concatenate(gaps), Frequencies.joined(parts)
 
 
 def kept(
@@ -84,16 +79,19 @@ def kept(
     name = str(like)
     for rule in (like.rule,) if isinstance(like, Frequency) else _NAMES:
         others = own.per_series(lambda frequency: str(frequency) != name, False)
-        if not others.any():
-            break
-        rows = per_row(others, offsets)
-        local = None if local_times is None else local_times[rows]
-        inner = concatenated_offsets(np.diff(offsets)[others])
-        _, again = inferred(times[rows], inner, local, ((rule, True),))
-        fits = again.per_series(lambda frequency: str(frequency) == name, False)
-        codes = own.codes.copy()
-        codes[np.flatnonzero(others)[fits]] = len(own.kinds) + again.codes[fits]
-        own = Frequencies.of([*own.kinds, *again.kinds], codes)
+        kinds, codes = list(own.kinds), own.codes.copy()
+        for block in in_blocks(np.diff(offsets), _BLOCK):
+            series = block.start + np.flatnonzero(others[block])
+            if not len(series):
+                continue
+            inner = concatenated_offsets(np.diff(offsets)[series])
+            rows = run_positions(offsets[series], np.diff(inner))
+            local = None if local_times is None else local_times[rows]
+            _, again = inferred(times[rows], inner, local, ((rule, True),))
+            fits = again.per_series(lambda frequency: str(frequency) == name, False)
+            codes[series[fits]] = len(kinds) + again.codes[fits]
+            kinds += again.kinds
+        own = Frequencies.of(kinds, codes)
     return own
 
 
@@ -137,12 +135,7 @@ def _of_one_rule(
 def _fewest_gaps(
     times: Array, offsets: IntArray, local_times: Array | None, ways: tuple[_Way, ...]
 ) -> tuple[BoolArray, Array, IntArray, IntArray]:
-    """Count the steps of each series in the way that leaves it the fewest gaps.
-
-    Returns:
-        Flags of the uneven steps; and, for each series, its regular step, the number of steps that
-        are no whole number of it, and the place of its rule among ``_NAMES``.
-    """
+    """Return uneven steps; of each series its step, how many are odd, and its rule's place."""
     uneven, usual, odd = _uneven(times, offsets)
     steps, chosen = usual.copy(), np.zeros(len(usual), np.int64)
     if times.dtype.kind != "M":

@@ -1,4 +1,4 @@
-"""Finds series and categories by their labels, and numbers rows that are alike."""
+"""Finds series and categories by their labels, and rows by series and time, among millions."""
 
 from collections.abc import Sequence
 from itertools import repeat
@@ -18,11 +18,7 @@ def places_of(wanted: Sequence[Any], labels: Sequence[Any]) -> IntArray:
 
 
 def alike(columns: Sequence[Array]) -> tuple[IntArray, IntArray]:
-    """Number rows that have the same value in every column, in the order of their first row.
-
-    Returns:
-        The first of the rows of each number, and the number of each row.
-    """
+    """Return the first row of each different one, in order, and the number of every row's."""
     rows = len(columns[0])
     numbers = np.zeros(rows, np.int64)
     for column in columns:
@@ -34,3 +30,33 @@ def alike(columns: Sequence[Array]) -> tuple[IntArray, IntArray]:
     places = np.empty_like(order)
     places[order] = np.arange(len(order))
     return first[order], places[numbers]
+
+
+class Rows:
+    """Rows by the numbers of their series and their times, in any order; NaT is never found.
+
+    A plan is matched with the steps that follow a series, a forecast with the rows that came. Both
+    ask here, so that a row that is missing or stands twice is noticed alike.
+    """
+
+    def __init__(self, series: IntArray, times: Array) -> None:
+        self._times = np.unique(times)
+        keys = series * len(self._times) + np.searchsorted(self._times, times)
+        self._order = np.argsort(keys, kind="stable")
+        self._keys = keys[self._order]
+
+    @property
+    def twice(self) -> int | None:
+        """The first row, by series and time, of which there is another one; None without any."""
+        same = np.flatnonzero(np.diff(self._keys) == 0)
+        return int(self._order[same[0]]) if len(same) else None
+
+    def locate(self, series: IntArray, times: Array) -> IntArray:
+        """Return the row of each series, below 0 for none, and time; -1 if there is no row."""
+        if not len(self._keys):
+            return np.full(len(series), -1)
+        rank = np.minimum(np.searchsorted(self._times, times), len(self._times) - 1)
+        wanted = series * len(self._times) + rank
+        place = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
+        same = (self._times[rank] == times) & (self._keys[place] == wanted) & (series >= 0)
+        return np.where(same, self._order[place], -1)

@@ -20,15 +20,7 @@ def merged(begin: IntArray, end: IntArray) -> IntArray:
 
 
 def moments(values: Array, spans: Any) -> tuple[Array, Array]:
-    """Return the mean and the standard deviation of every column, float64 ``(columns,)``.
-
-    Values that are not finite are left out. A column without a finite value gets mean 0 and
-    standard deviation 0.
-
-    Args:
-        values: ``(rows,)`` or ``(rows, columns)``.
-        spans: Disjoint spans ``(begin, end)`` of the rows to read, ``(spans, 2)``.
-    """
+    """Return mean and standard deviation of the finite values of each column in disjoint spans."""
     columns = 1 if values.ndim == 1 else values.shape[1]
     count = np.zeros(columns)
     total = np.zeros(columns)

@@ -26,48 +26,37 @@ class BatchSampler(PickledByFields):
 
     A *place* is an index into an epoch's order of all windows: place 0 holds the first window that
     the epoch reads. A *position* is an index into the rows of this worker, batch after batch.
-
-    Attributes:
-        ranges: The windows.
-        batch_size: Number of windows that all workers read in a batch: a multiple of ``shards *
-            devices``.
-        remainder: "keep" a last batch that is not full, "drop" it, or "pad" it: fill it up with
-            the first windows of the epoch.
-        shuffle: True for a permutation per epoch, False for time order.
-        seed: Number that the permutations depend on, together with the epoch.
-        shards: Number of workers that share every batch in equal parts.
-        shard: Index of this worker. Its rows follow those of the workers before it.
-        devices: Number of devices of a worker, which share its rows of every batch. A last batch
-            that is kept is filled up to a multiple of ``shards * devices``.
-        batches: Number of batches in an epoch.
-        size: Number of windows that this worker reads in an epoch.
-        positions: Number of positions in all batches: more than ``size`` if there is padding, which
-            comes last.
-        weighted: True if windows have weights, since some worker's epoch may have padding.
     """
 
     ranges: WindowRanges
-    batch_size: int
+    batch_size: int  # Windows that all workers read in a batch: a multiple of ``shards * devices``.
+    # "keep" a last batch that is not full, "drop" it, or "pad" it: fill it up with the first
+    # windows of the epoch.
     remainder: Remainder
-    shuffle: bool
-    seed: int
-    shards: int = 1
-    shard: int = 0
+    shuffle: bool  # True for a permutation per epoch, False for time order.
+    seed: int  # The permutations depend on it, and on the epoch.
+    shards: int = 1  # Number of workers that share every batch in equal parts.
+    shard: int = 0  # Index of this worker. Its rows follow those of the workers before it.
+    # Devices of a worker, which share its rows of every batch. A last batch that is kept is filled
+    # up to a multiple of ``shards * devices``.
     devices: int = 1
 
     def __post_init__(self) -> None:
         full, rest = divmod(self.total, self.batch_size)
         if self.remainder == "drop":
             rest = 0
-        self.batches = full + (rest > 0)
+        self.batches = full + (rest > 0)  # In an epoch.
         together = self.batch_size if self.remainder == "pad" else self.shards * self.devices
         filled = -(-rest // together) * together
         # Rows of this worker in a full batch, and in a smaller last one.
         self._rows, self._last_rows = self.batch_size // self.shards, filled // self.shards
         self._last = full * self._rows
+        # In all batches: more than ``size`` if there is padding, which comes last.
         self.positions = self._last + self._last_rows
         begin = self.shard * self._last_rows
+        # Windows that this worker reads in an epoch.
         self.size = self._last + min(max(rest - begin, 0), self._last_rows)
+        # Windows have weights, since some worker's epoch may have padding.
         self.weighted = self.remainder == "pad" or filled > rest
         self._weights = np.float32(1), np.float32(filled / max(rest, 1))
         self._stretch: tuple[Any, Any, Any] = None, None, None

@@ -15,7 +15,6 @@ from keras_ts import _checks
 from keras_ts._dtypes import changes_integers
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.align import Placement
-from keras_ts.windows.arithmetic.early import EarlyGather
 from keras_ts.windows.arithmetic.gather import Gather
 from keras_ts.windows.arithmetic.geometry import PickledByFields
 from keras_ts.windows.arithmetic.sampler import BatchSampler
@@ -39,32 +38,21 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class WindowSource(PickledByFields):
-    """The windows of a panel, read in the order of a sampler.
+    """The windows of a panel, read in the order of a sampler."""
 
-    Attributes:
-        spec: The settings.
-        panel: The series.
-        sampler: The order of the windows.
-        weights: The windows' weights, or None.
-        before: The rows before the first border, which give each series its scale. Defaults to
-            None: all rows.
-    """
-
-    spec: WindowSpec
-    panel: FlatSeries
-    sampler: BatchSampler
-    weights: WindowWeights | None
+    spec: WindowSpec  # The settings.
+    panel: FlatSeries  # The series.
+    sampler: BatchSampler  # The order of the windows.
+    weights: WindowWeights | None  # The windows' weights, or None.
+    # The rows before the first border, which give each series its scale. Defaults to None: all
+    # rows.
     before: Part | None = None
 
     def read(self, epoch: int, begin: int, end: int) -> Any:
         """Return the windows at positions ``begin .. end - 1`` of an epoch, as a batch."""
         windows, starts = self.sampler.windows(epoch, begin, end)
-        x, y = self._gather.pair(starts)
-        if self._plain:
-            batch: Any = x, y
-        else:
-            factor = self.sampler.weights(begin, end) if self.sampler.weighted else None
-            batch = self._assemble(windows, starts, x, y, factor)
+        padding = self.sampler.weights(begin, end) if self.sampler.weighted else None
+        batch = self._assemble(windows, starts, padding)
         if self._check_reads and any(map(self._is_wrong, keras.tree.flatten(batch))):
             check_values(self.panel, self.spec.handling)
         return batch
@@ -81,8 +69,7 @@ class WindowSource(PickledByFields):
             starts: Any = slice(first, last + 1, ranges.step)
         else:
             starts = ranges.starts(np.arange(ranges.total))
-        x, y = self._gather.past(starts), self._gather.target(starts)
-        return self._assemble(np.arange(ranges.total), starts, x, y)
+        return self._assemble(np.arange(ranges.total), starts)
 
     def targets(self) -> Array:
         """Return the targets of all windows in time order."""
@@ -115,37 +102,28 @@ class WindowSource(PickledByFields):
             predictions = predictions[: sampler.size]  # Without the padding.
         return self.placement.table(self.targets(), predictions, levels)
 
-    def _assemble(
-        self, windows: IntArray, starts: Any, x: Array, y: Array, factor: Array | None = None
-    ) -> Any:
-        inputs = x
-        if self._covariates:
-            ahead = self._gather.ahead(starts) if self.panel.columns.ahead else None
+    def _assemble(self, windows: IntArray, starts: Any, padding: Array | None = None) -> Any:
+        """Return windows as a batch, given their numbers and starts."""
+        gather, inputs = self._gather, self._gather.past(starts)
+        if self.panel.columns.ahead or self.panel.by_series:
+            ahead = gather.ahead(starts) if gather.future else None
             series = self.sampler.ranges.series_of(windows)
             constant = {part: rows[series] for part, rows in self.panel.by_series.items()}
-            inputs = Inputs(x, ahead, constant).x
-        weights = factor
+            inputs = Inputs(inputs, ahead, constant).x
+        y, weights = gather.target(starts), padding
         if self.weights is not None:
-            weights = self.weights.of(windows, starts)
-            weights = weights if factor is None else weights * factor
+            weights = self.weights.of(windows)
+            weights = weights if padding is None else weights * padding
         if weights is None:
             return inputs, y
         # One axis less than the targets, so that Keras weighs windows and nothing else.
         return inputs, y, weights.reshape(len(weights), *[1] * (y.ndim - 2))
 
     @cached_property
-    def _gather(self) -> Gather | EarlyGather:
-        columns, geometry = self.panel.columns, self.spec.geometry
-        gather = Gather(self.panel.values, columns.target_index, columns.ahead, geometry)
-        return EarlyGather(gather, self.panel.offsets) if geometry.before else gather
-
-    @property
-    def _covariates(self) -> bool:
-        return bool(self.panel.columns.ahead or self.panel.by_series)
-
-    @cached_property
-    def _plain(self) -> bool:
-        return self.weights is None and not self._covariates and not self.sampler.weighted
+    def _gather(self) -> Gather:
+        panel, columns = self.panel, self.panel.columns
+        offsets, geometry = panel.offsets, self.spec.geometry
+        return Gather(panel.values, columns.target_index, columns.ahead, geometry, offsets)
 
     @cached_property
     def has_inexact_integers(self) -> bool:

@@ -2,10 +2,9 @@
 
 A call from tf.data into Python costs as much as several elements, and each function in a pipeline
 costs milliseconds at the start of every pass. So a single function reads dozens of batches ahead,
-into memory that TensorFlow uses without copying it, and they are then split up.
+and they are then split up.
 """
 
-import math
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from keras_ts._typing import Array
 from keras_ts.windows.feeding.source import Source
 
 if TYPE_CHECKING:
@@ -23,58 +21,14 @@ if TYPE_CHECKING:
 # call. More would only cost memory.
 _CALL_BYTES = 1 << 23
 _CALL_BATCHES = 64
-# Windows are gathered in pieces of this size, and copied while they are in a core's cache.
-_PIECE_BYTES = 1 << 18
-# TensorFlow does not copy an array whose address is a multiple of this.
-_ALIGNMENT = 64
-
-
-class _Loan:
-    """Owner of lent memory, which lives as long as any array or view on the memory."""
-
-    def __init__(self, raw: Array) -> None:
-        self.__array_interface__ = raw.__array_interface__
-
-
-class Buffers:
-    """Memory that is lent as arrays, and reused once no array on it is in use.
-
-    Fresh memory costs more than filling it, since the system clears each page first.
-    """
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._free: list[Array] = []
-
-    def lend(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        """Return an uninitialized array, of at most as many bytes as a buffer has."""
-        if np.dtype(dtype).hasobject:
-            return np.empty(shape, dtype)
-        raw = self._free.pop() if self._free else self._allocate()
-        loan = _Loan(raw)
-        # Holds the memory until the last array on it is gone, TensorFlow's tensors included.
-        weakref.finalize(loan, self._take_back, raw).atexit = False
-        size = math.prod(shape) * np.dtype(dtype).itemsize
-        return np.asarray(loan)[:size].view(dtype).reshape(shape)
-
-    def _allocate(self) -> Array:
-        raw = np.empty(self._size + _ALIGNMENT, np.uint8)
-        skipped = -raw.ctypes.data % _ALIGNMENT
-        return raw[skipped : skipped + self._size]
-
-    def _take_back(self, raw: Array) -> None:
-        # Three are enough: one is filled, one waits, one is in use. More, which a caller kept for
-        # longer, are freed.
-        if len(self._free) < 3:
-            self._free.append(raw)
 
 
 class _Reader:
-    """Reads the batches of one call into lent memory.
+    """Reads the batches of one call.
 
     TensorFlow keeps a function that a pipeline calls until the process ends, with all that the
     function refers to. So that function refers to this object weakly, and the ``tf.data.Dataset``
-    owns it: buffers and series are freed with the dataset.
+    owns it: the series are freed with the dataset.
     """
 
     def __init__(self, source: Source, begin: Callable[[], int]) -> None:
@@ -87,13 +41,11 @@ class _Reader:
         self.rows = keras.tree.flatten(self.structure)
         bytes_each = max(1, sum(length * row.nbytes for row in self.rows))
         self._per_call = min(max(1, _CALL_BYTES // bytes_each), _CALL_BATCHES)
-        self._piece = max(1, _PIECE_BYTES * length // bytes_each)
         self._source, self._begin = source, begin
         self._last = sampler.batches - 1
         self.calls = -(-self._last // self._per_call) + 1
         # Windows in every batch, if all batches have the same number.
         self.length = length if sampler.positions == length * sampler.batches else None
-        self._buffers = [Buffers(row.nbytes * length * self._per_call) for row in self.rows]
 
     def arrays(self, epoch: Any, number: Any) -> list[Any]:
         """Return the epoch of a pass, and the batches of a call; a negative epoch begins a pass."""
@@ -104,16 +56,8 @@ class _Reader:
         start = self._last if number == self.calls - 1 else start
         stop = sampler.batches if start == self._last else min(start + self._per_call, self._last)
         begins, ends = sampler.bounds(start)[0], sampler.bounds(stop - 1)[1]
-        out = [
-            buffer.lend((ends - begins, *row.shape[1:]), row.dtype)
-            for buffer, row in zip(self._buffers, self.rows, strict=True)
-        ]
-        for done in range(0, ends - begins, self._piece):
-            until = min(begins + done + self._piece, ends)
-            part = self._source.read(int(epoch), begins + done, until)
-            for into, values in zip(out, keras.tree.flatten(part), strict=True):
-                into[done : done + self._piece] = values
-        return [epoch, *(array.reshape(stop - start, -1, *array.shape[1:]) for array in out)]
+        read = keras.tree.flatten(self._source.read(int(epoch), begins, ends))
+        return [epoch, *(array.reshape(stop - start, -1, *array.shape[1:]) for array in read)]
 
 
 def batches(

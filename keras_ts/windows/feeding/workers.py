@@ -12,17 +12,11 @@ from keras_ts.windows.arithmetic.sampler import BatchSampler
 
 @dataclass(frozen=True)
 class Workers:
-    """The processes that share every batch of a run, and this one among them.
+    """The processes that share every batch of a run, and this one among them."""
 
-    Attributes:
-        count: Number of processes that read different windows.
-        index: Number of this process among them, from 0.
-        devices: Number of devices that share the rows of a process.
-    """
-
-    count: int = 1
-    index: int = 0
-    devices: int = 1
+    count: int = 1  # Number of processes that read different windows.
+    index: int = 0  # Number of this process among them, from 0.
+    devices: int = 1  # Number of devices that share the rows of a process.
 
     @classmethod
     def of_this_run(cls) -> "Workers":
@@ -83,7 +77,8 @@ def check_share(sampler: BatchSampler) -> None:
     """Refuse batches that Keras, in this process of a run, would train on wrongly or not at all."""
     workers = Workers.of_this_run()
     if keras.backend.backend() == "torch":
-        if workers.count > 1 and not _keras_averages():
+        version = tuple(map(int, keras.__version__.split(".")[:2]))
+        if workers.count > 1 and version < (3, 16):
             raise RuntimeError(
                 f"Keras {keras.__version__} averages no gradients among the {workers.count} "
                 "processes of torch.distributed: fit would train a separate model in each. Write a "
@@ -112,8 +107,3 @@ def check_share(sampler: BatchSampler) -> None:
                 f"{workers.devices} devices cannot share a batch of {rows} windows. {cure} "
                 f"Received: batch_size={sampler.batch_size}, remainder={sampler.remainder!r}."
             )
-
-
-def _keras_averages() -> bool:
-    major, minor = keras.__version__.split(".")[:2]
-    return (int(major), int(minor)) >= (3, 16)

@@ -11,7 +11,6 @@ from keras_ts.windows.arithmetic.cycles import Cycle, waves
 from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.geometry import per_row
 from keras_ts.windows.arithmetic.inferring import disorder
-from keras_ts.windows.reading.continued import own_frequencies
 from keras_ts.windows.reading.flat_series import FlatSeries, rows_in_front
 from keras_ts.windows.reading.irregular import refuse_without
 from keras_ts.windows.reading.timestamps import read_timestamps
@@ -58,7 +57,7 @@ def calendar_features(timestamps: Any, cycles: Cycle | Sequence[Cycle]) -> Array
     """
     wanted = checked_cycles("cycles", cycles)
     clock = read_timestamps(timestamps)
-    if _periods(wanted) and disorder(clock.times, clock.offsets) is not None:
+    if len(_names(wanted)) < len(wanted) and disorder(clock.times, clock.offsets) is not None:
         raise ValueError(
             f"timestamps must increase for cycles={list(wanted)}, which counts steps of their "
             "frequency. Sort them, and pass one series at a time."
@@ -69,7 +68,7 @@ def calendar_features(timestamps: Any, cycles: Cycle | Sequence[Cycle]) -> Array
 
 def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
     """Return the panel with the columns of ``calendar`` added last, known ahead."""
-    wanted = spec.cycles
+    wanted, clock = spec.cycles, panel.clock
     if panel.on_disk:
         raise ValueError(
             f"calendar={list(wanted)} would read a memory map whole, to add columns to it. Write "
@@ -85,15 +84,15 @@ def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
             f"calendar={list(wanted)} makes a column {name!r}, and the series has one of that "
             "name. Rename the column, or leave out one of the two."
         )
-    if (named := _names(wanted)) and panel.clock is None:
+    if (named := _names(wanted)) and clock is None:
         raise ValueError(
             f"calendar={list(wanted)}: {named[0]!r} is read off timestamps. Pass a data frame and "
             "name its time_column, or give a number, a period in positions."
         )
-    if named and panel.clock.times.dtype.kind != "M":
+    if named and clock is not None and clock.times.dtype.kind != "M":
         raise TypeError(
             f"calendar={list(wanted)} is read off dates, and time_column={spec.time_column!r} "
-            f"holds {panel.clock.times.dtype}. Pass numbers instead, periods in steps."
+            f"holds {clock.times.dtype}. Pass numbers instead, periods in steps."
         )
     values = panel.values[:, None] if panel.values.ndim == 1 else panel.values
     # The dtype of an array that holds both the panel's values and sines.
@@ -107,28 +106,20 @@ def _names(cycles: Sequence[Cycle]) -> list[Cycle]:
     return [cycle for cycle in cycles if isinstance(cycle, str)]
 
 
-def _periods(cycles: Sequence[Cycle]) -> list[Cycle]:
-    return [cycle for cycle in cycles if not isinstance(cycle, str)]
-
-
 def _columns(panel: FlatSeries, cycles: Sequence[Cycle], spec: WindowSpec | None = None) -> Array:
     """Return the sine and cosine of each cycle at every row of a panel."""
     shown = panel.clock.shown if panel.clock is not None and _names(cycles) else None
-    numbers = _numbers(panel, cycles, spec) if _periods(cycles) else None
+    numbers = _numbers(panel, cycles, spec) if len(_names(cycles)) < len(cycles) else None
     return waves(cycles, shown, numbers)
 
 
 def _numbers(panel: FlatSeries, cycles: Sequence[Cycle], spec: WindowSpec | None) -> Array:
-    """Return the number of every row: steps since 1970, or rows from the first with a value.
-
-    Empty rows in front of a series are numbered below 0, so that they do not move the phases of the
-    others.
-    """
+    """Return the number of every row: steps since 1970, or rows from the first with a value."""
     clock, calendar = panel.clock, f"{'calendar' if spec else 'cycles'}={list(cycles)}"
     if clock is None:
         rows = np.arange(len(panel.values))
         return rows - per_row(panel.offsets[:-1] + checked_front(panel, calendar), panel.offsets)
-    own = own_frequencies(panel)
+    own = panel.own_frequencies
     refuse_uncounted(panel, own, np.flatnonzero(panel.lengths), calendar, spec)
     return clock.numbers(own)
 

@@ -27,27 +27,20 @@ def as_written(stamp: Any) -> str:
 
 @dataclass(frozen=True)
 class Clock:
-    """The timestamps of a panel.
+    """The timestamps of a panel."""
 
-    Attributes:
-        times: Timestamp or number of every flat position; in UTC if there are time zones.
-        offsets: Flat start of each series, and the end of the last.
-        local_times: The same timestamps by the clocks of their time zones, or None.
-        zones: The time zones: one for all series, one per series, or none.
-        expected: Name of the frequency that a model was trained on, or None. Every series that fits
-            it has this frequency.
-        filled_by: The frequency of each series by which missing rows are filled in, or None to
-            read it off the timestamps.
-        library: The library of the column, by its name in narwhals.
-    """
-
-    times: Array
-    offsets: IntArray
+    times: Array  # Timestamp or number of every flat position; in UTC if there are time zones.
+    offsets: IntArray  # Flat start of each series, and the end of the last.
+    # The same timestamps by the clocks of their time zones, or None.
     local_times: Array | None = None
-    zones: tuple[Zone, ...] = ()
+    zones: tuple[Zone, ...] = ()  # The time zones: one for all series, one per series, or none.
+    # Name of the frequency that a model was trained on, or None. Every series that fits it has this
+    # frequency.
     expected: str | None = None
+    # The frequency of each series by which missing rows are filled in, or None to read it off the
+    # timestamps.
     filled_by: Frequencies | None = None
-    library: str = "pandas"
+    library: str = "pandas"  # The library of the column, by its name in narwhals.
 
     def stamps(self, flat: IntArray) -> Array:
         """Return the timestamps at flat positions, with their offsets from UTC if zoned."""
@@ -92,10 +85,7 @@ class Clock:
         return self.times if self.local_times is None else self.local_times
 
     def numbers(self, frequencies: Frequencies) -> Array:
-        """Return the number of every row's step since 1970, by the frequency of its series.
-
-        Series without a frequency have no rows.
-        """
+        """Return the number of every row's step since 1970, by the frequency of its series."""
         parts = [
             (rows, frequency.numbers(self.times[rows], self.shown[rows]))
             for frequency, rows in frequencies.rows(self.offsets)
@@ -106,26 +96,33 @@ class Clock:
             made[rows] = numbers
         return made
 
-    def by_both_clocks(
-        self, times: Array, local: BoolArray, series: IntArray
+    def after(
+        self, rows: IntArray, steps: IntArray, frequencies: Frequencies
     ) -> tuple[Array, Array]:
-        """Return timestamps in UTC and by the clocks of their zones; NaT where those do not reach.
+        """Return the timestamps some steps after those of rows, in UTC and as their clocks show.
 
-        A local time that is skipped as the clock is put forward becomes as much later. Of one that
-        occurs twice, the first is returned. ``local`` and ``series``, which say what each of the
-        times is, broadcast to their shape.
+        Where a time zone does not reach, they are NaT. A local time that is skipped as the clock is
+        put forward becomes as much later. Of one that occurs twice, it is the first.
         """
+        series = np.searchsorted(self.offsets, rows, side="right") - 1
+        made, local = self.times[rows], np.zeros(len(rows), bool)
+        codes = frequencies.codes[series]
+        for code, frequency in enumerate(frequencies.kinds):
+            own = codes == code
+            times = self.shown if frequency.local else self.times
+            made[own] = frequency.after(times[rows[own]], steps[own])
+            local[own] = frequency.local
         if not self.zones:
-            return times, times
-        utc, shown = np.full_like(times, "NaT"), np.full_like(times, "NaT")
-        covered = in_zones(times)
-        for zone, own in self._by_zone():
+            return made, made
+        utc, shown = np.full_like(made, "NaT"), np.full_like(made, "NaT")
+        covered = in_zones(made)
+        for zone, of_zone in self._by_zone():
             # All at once, since converting single timestamps is slow.
-            mine = covered & own[series]
-            by_clock = mine & local
-            utc[mine] = times[mine]
-            utc[by_clock] = zone.readings(times[by_clock])[0]
-            shown[mine] = zone.shown(utc[mine])
+            own = covered & of_zone[series]
+            by_clock = own & local
+            utc[own] = made[own]
+            utc[by_clock] = zone.readings(made[by_clock])[0]
+            shown[own] = zone.shown(utc[own])
         return utc, shown
 
     def border(self, at: Any) -> IntArray:
@@ -162,10 +159,7 @@ class Clock:
         return places
 
     def flat_places(self, moment: Any) -> IntArray:
-        """Return the flat position in each series of the first of ``times`` from ``moment`` on.
-
-        None returns the ends of the series.
-        """
+        """Return where ``times`` reach a moment in each series; None: the series' ends."""
         if moment is None:
             return self.offsets[1:]
         return self._places(self.times, moment) + self.offsets[:-1]

@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.categories import Categories, collapsed
+from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.geometry import run_positions
 from keras_ts.windows.missing import Handling
 from keras_ts.windows.reading.clock import Clock
@@ -20,37 +21,26 @@ from keras_ts.windows.roles import PLAIN, Columns
 
 @dataclass(frozen=True)
 class FlatSeries:
-    """Series laid end to end.
+    """Series laid end to end."""
 
-    Attributes:
-        values: ``(positions,)`` or ``(positions, columns)``, static columns left out.
-        offsets: Flat start of each series, and the end of the last.
-        single: True for one series, False for a list or a long frame.
-        columns: The roles of the columns. Defaults to those of a plain series.
-        static: The values of the static columns, ``(series, columns)``, or None.
-        clock: The timestamps, or None.
-        gaps: Flat positions that must not share a window with the one before.
-        labels: The ids of the series, or None for their numbers.
-        row_order: The frame's row of each row that was given, where a frame was sorted by series;
-            else None.
-        given: Flat positions of the rows that were given, where gaps in time were filled with
-            missing rows; else None.
-        categories: The categories of each column of text, or None without any.
-        checked: True if all values are known to be finite, so that those of a memory map need no
-            check as they are read.
-    """
-
-    values: Array
-    offsets: IntArray
-    single: bool
-    columns: Columns = PLAIN
-    static: Array | None = None
-    clock: Clock | None = None
+    values: Array  # ``(positions,)`` or ``(positions, columns)``, static columns left out.
+    offsets: IntArray  # Flat start of each series, and the end of the last.
+    single: bool  # True for one series, False for a list or a long frame.
+    columns: Columns = PLAIN  # The roles of the columns. Defaults to those of a plain series.
+    static: Array | None = None  # The values of the static columns, ``(series, columns)``, or None.
+    clock: Clock | None = None  # The timestamps, or None.
+    # Flat positions that must not share a window with the one before.
     gaps: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
-    labels: tuple[Any, ...] | None = None
+    labels: tuple[Any, ...] | None = None  # The ids of the series, or None for their numbers.
+    # The frame's row of each row that was given, where a frame was sorted by series; else None.
     row_order: IntArray | None = None
+    # Flat positions of the rows that were given, where gaps in time were filled with missing rows;
+    # else None.
     given: IntArray | None = None
+    # The categories of each column of text, or None without any.
     categories: Categories | None = None
+    # True if all values are known to be finite, so that those of a memory map need no check as they
+    # are read.
     checked: bool = False
 
     @property
@@ -72,6 +62,18 @@ class FlatSeries:
             return None
         names: list[str | None] = self.clock.frequencies.per_series(str, None).tolist()
         return names[0] if len(set(names)) == 1 else names
+
+    @property
+    def own_frequencies(self) -> Frequencies:
+        """The frequency of each series; one of a single row gets the most common of the others."""
+        if self.clock is None:
+            return Frequencies((), np.full(len(self.lengths), -1))
+        own = self.clock.frequencies
+        if not own.kinds:
+            return own
+        usual = int(np.bincount(own.codes[own.codes >= 0]).argmax())
+        single = (own.codes < 0) & (self.lengths == 1)
+        return Frequencies.of(own.kinds, np.where(single, usual, own.codes))
 
     @property
     def by_series(self) -> dict[str, Array]:
@@ -175,15 +177,7 @@ def static_parted(
     offsets: IntArray,
     categories: Categories | None = None,
 ) -> tuple[Array, Array | None]:
-    """Separate the static columns, with one row per series, from those that vary.
-
-    Args:
-        table: The values of all columns, ``(positions, columns)``.
-        names: Their names.
-        columns: Their roles.
-        offsets: Flat start of each series, and the end of the last.
-        categories: The categories of columns of text.
-    """
+    """Separate the static columns, with one row per series, from those that vary."""
     if not columns.static:
         return table, None
     static = [list(names).index(name) for name in columns.static]
@@ -219,28 +213,16 @@ def missing_rows(
     return bad if bad.ndim == 1 else np.logical_or.reduce(bad, axis=1)
 
 
-def rows_in_front(panel: FlatSeries, block: int = 1 << 16) -> IntArray:
+def rows_in_front(panel: FlatSeries) -> IntArray:
     """Return the number of rows before the first value of each series; all rows if it has none.
 
     Columns known ahead do not count: a plan may have values where no other column has.
     """
-    own = list(panel.columns.own)
-    front = np.zeros(len(panel.lengths), np.int64)
-    if panel.values.dtype.kind != "f" or not own:
-        return front
-
-    def has_value(rows: IntArray) -> BoolArray:
-        values: BoolArray = np.isfinite(panel.values[rows])
-        return values if values.ndim == 1 else np.logical_or.reduce(values[:, own], axis=1)
-
-    filled = np.flatnonzero(panel.lengths)
-    searched = filled[~has_value(panel.offsets[filled])]
-    while len(searched):
-        begin, end = panel.offsets[searched] + front[searched], panel.offsets[searched + 1]
-        flat = begin[:, None] + np.arange(max(block // len(searched), 1))
-        within = flat < end[:, None]
-        has = has_value(np.minimum(flat, end[:, None] - 1).ravel()).reshape(flat.shape) & within
-        some = has.any(axis=1)
-        front[searched] += np.where(some, has.argmax(axis=1), within.sum(axis=1))
-        searched = searched[~some & within[:, -1] & (flat[:, -1] + 1 < end)]
+    own, front = list(panel.columns.own), np.zeros(len(panel.lengths), np.int64)
+    searched = np.flatnonzero(panel.lengths)
+    while len(searched) and own:
+        values = panel.values[panel.offsets[searched] + front[searched]].reshape(len(searched), -1)
+        searched = searched[~np.isfinite(values[:, own]).any(axis=1)]
+        front[searched] += 1
+        searched = searched[front[searched] < panel.lengths[searched]]
     return front

@@ -14,12 +14,7 @@ from keras_ts.windows.reading.timestamps import is_period, received
 
 
 class NotNumbersError(TypeError):
-    """Says that a column of a frame does not hold numbers.
-
-    Attributes:
-        column: The name of the column.
-        role: The argument that may name it, ``"time_column"`` or ``"id_column"``.
-    """
+    """Says that a column does not hold numbers, and which argument, its role, may name it."""
 
     def __init__(self, message: str, column: str, role: str) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""``Panel``: a table that is read once, for all that takes a series."""
+"""``Panel``: a table that is read once. ``read_panel`` reads whatever people pass as a series."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,9 @@ from keras_ts._typing import IntArray
 from keras_ts.windows.arithmetic.categories import collapsed, made_columns
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.reading.arrays import Arrays
+from keras_ts.windows.reading.calendar import with_calendar
 from keras_ts.windows.reading.clock import as_written
-from keras_ts.windows.reading.flat_series import FlatSeries
+from keras_ts.windows.reading.flat_series import FlatSeries, check_values
 from keras_ts.windows.reading.frames import is_frame, open_frame
 from keras_ts.windows.reading.read_once import Frames
 from keras_ts.windows.reading.stored import StoredPanel
@@ -119,23 +120,15 @@ class Panel:
     @property
     def table(self) -> Any:
         """A copy of the table, its rows sorted by series and time; of arrays and stores, they."""
-        if not isinstance(self._source, Frames):
+        source, rows = self._source, self._flat.row_order
+        if not isinstance(source, Frames):
             return given_of(self)
-        copies = [table.clone().to_native() for table in self._sorted]
-        return copies if self._source.listed else copies[0]
-
-    @cached_property
-    def _sorted(self) -> list[Any]:
-        """The narwhals frames, their rows sorted by series and time."""
-        rows, source = self._flat.row_order, self._source
-        assert isinstance(source, Frames)
-        if rows is None:
-            return source.tables
         begins = concatenated_offsets([len(table) for table in source.tables])
-        return [
-            table[rows[begin:end] - begin]
+        copies = [
+            (table.clone() if rows is None else table[rows[begin:end] - begin]).to_native()
             for table, begin, end in zip(source.tables, begins, begins[1:], strict=False)
         ]
+        return copies if source.listed else copies[0]
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -281,18 +274,17 @@ class Panel:
             "static_columns": columns["static"],
             "other columns": [name for name in columns["past"] if name not in known],
         }
-        lines += [(role, self._with_categories(names)) for role, names in roles.items() if names]
+        texts = flat.categories or {}
+        lines += [
+            (role, ", ".join(f"{n} ({_listed(texts[n])})" if n in texts else str(n) for n in names))
+            for role, names in roles.items()
+            if names
+        ]
         for role in ("id_column", "time_column"):
             if (name := getattr(self._spec, role)) is not None:
                 ids = f": {_listed(self.ids)}" if role == "id_column" else ""
                 lines.append((role, f"{name}{ids}"))
         return lines
-
-    def _with_categories(self, names: list[Any]) -> str:
-        known = self._flat.categories or {}
-        return ", ".join(
-            f"{name} ({_listed(known[name])})" if name in known else str(name) for name in names
-        )
 
 
 def _listed(items: Sequence[Any]) -> str:
@@ -315,13 +307,7 @@ def _as_stored(spec: WindowSpec, store: StoredPanel) -> WindowSpec:
 
 
 def with_columns(spec: Spec, series: Any, among: Sequence[Any] | None = None) -> Spec:
-    """Return settings with the columns of a panel, or refuse settings that name others.
-
-    Args:
-        spec: The settings.
-        series: A panel; for anything else, the settings are returned as they are.
-        among: The columns of the panel that count. Defaults to None: all.
-    """
+    """Return settings with the columns of a panel, all or some, or refuse those of others."""
     if not isinstance(series, Panel):
         return spec
     taken: dict[str, Any] = {}
@@ -358,3 +344,15 @@ def source_of(series: Any, spec: WindowSpec) -> Any:
     if isinstance(series, Frames | Arrays | StoredPanel):
         return series
     return Frames(series, spec) if is_frame(series) else Arrays(series, spec)
+
+
+def read_panel(series: Any, spec: WindowSpec, check: bool = True) -> FlatSeries:
+    """Read a series by some settings; unless ``check``, missing and infinite values go through."""
+    spec = with_columns(spec, series)
+    source = source_of(series, spec)
+    flat: FlatSeries = source.read(spec)
+    stored = isinstance(source, StoredPanel)
+    # A memory map is checked as it is read, unless its values decide which windows there are.
+    if check and (stored or spec.handling.filters or not flat.on_disk):
+        check_values(flat, spec.handling)
+    return flat if stored or spec.calendar is None else with_calendar(flat, spec)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.categories import Categories, collapsed, expanded
+from keras_ts.windows.arithmetic.categories import collapsed, expanded
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.arithmetic.inferring import disorder
 from keras_ts.windows.reading.clock import Clock
@@ -24,15 +24,7 @@ from keras_ts.windows.spec import WindowSpec
 
 
 class Frames:
-    """One frame, or a list of frames with the same columns, of which each column is read once.
-
-    Attributes:
-        given: What was passed.
-        listed: True for a list of frames.
-        tables: The frames, as narwhals frames.
-        columns: Their columns.
-        features: Those that hold values, neither ids nor timestamps.
-    """
+    """One frame, or a list of frames with the same columns, of which each column is read once."""
 
     def __init__(self, frames: Any, spec: WindowSpec, in_order: bool = True) -> None:
         """Open the frames, by the columns of ids and timestamps that the settings name."""
@@ -46,6 +38,7 @@ class Frames:
         self.columns = _column_names(self.tables, spec)
         self._spec, self._in_order = spec, in_order
         keys = (spec.id_column, spec.time_column)
+        # Those that hold values, neither ids nor timestamps.
         self.features = tuple(name for name in self.columns if name not in keys)
         self._texts: dict[tuple[int, str], Text] = {}
         self._kept: dict[Any, FlatSeries] = {}
@@ -90,10 +83,12 @@ class Frames:
         """Return the series without regard to gaps, or refuse values, ids or timestamps."""
         static = collapsed(columns.static, spec.categories)
         varying = [name for name in features if name not in static]
-        read = [
-            dict(zip(features, self._blocks(number, features, spec.categories), strict=True))
-            for number in range(len(self.tables))
-        ]
+        read = []
+        for number, table in enumerate(self.tables):
+            what = f"series[{number}]" if self.listed else "series"
+            text = partial(self._text, number)
+            blocks = blocks_of(table, features, spec.categories, what, text)
+            read.append(dict(zip(features, blocks, strict=True)))
         dtype = np.result_type(
             *(np.result_type(*(block.dtype for block in blocks.values())) for blocks in read)
         )
@@ -129,14 +124,6 @@ class Frames:
         if clock is not None:
             refuse_disorder(flat, spec)
         return replace(flat, checked=not any(bad.any() for _, bad in lacking_rows(flat)))
-
-    def _blocks(
-        self, number: int, features: Sequence[str], categories: Categories | None
-    ) -> list[Array]:
-        what = f"series[{number}]" if self.listed else "series"
-        return blocks_of(
-            self.tables[number], features, categories, what, partial(self._text, number)
-        )
 
     def _text(self, number: int, name: str) -> Text:
         """Return a column that may hold text, numbered."""
@@ -185,17 +172,11 @@ class Frames:
 
 
 class _Series(NamedTuple):
-    """Where the rows of each series are.
+    """Where the rows of each series are."""
 
-    Attributes:
-        row_order: The rows, one series after the other; None if they stand so.
-        offsets: The place of each series' first row among them, and the number of rows.
-        labels: The ids of the series, or None.
-    """
-
-    row_order: IntArray | None
-    offsets: IntArray
-    labels: tuple[Any, ...] | None
+    row_order: IntArray | None  # The rows, one series after the other; None if they stand so.
+    offsets: IntArray  # The place of each series' first row among them, and the number of rows.
+    labels: tuple[Any, ...] | None  # The ids of the series, or None.
 
     @classmethod
     def of_ids(cls, column: Any) -> Self:

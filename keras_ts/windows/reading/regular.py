@@ -112,11 +112,7 @@ def _steps(clock: Any, gaps: IntArray) -> tuple[IntArray, BoolArray]:
 
 
 def _laid_out(panel: FlatSeries, steps: IntArray, place: IntArray, offsets: IntArray) -> FlatSeries:
-    """Return the panel with its rows at new flat positions, and missing rows in between.
-
-    Each row is some ``steps`` after the one before it. Rows whose ``place`` is before the new start
-    of their series are left out.
-    """
+    """Return rows, some ``steps`` apart, at new flat positions, and missing rows in between."""
     clock: Any = panel.clock
     begin = per_row(offsets[:-1], panel.offsets)
     kept = place >= begin
@@ -133,7 +129,7 @@ def _laid_out(panel: FlatSeries, steps: IntArray, place: IntArray, offsets: IntA
     after = steps[rows] - count[rows] + within
     times = np.empty(len(values), clock.times.dtype)
     local_times = None if clock.local_times is None else times.copy()
-    made, shown = _times(clock, rows, after)
+    made, shown = clock.after(rows - 1, after, clock.frequencies)
     times[given], times[missing] = clock.times[kept], made
     if local_times is not None:
         local_times[given], local_times[missing] = clock.local_times[kept], shown
@@ -141,20 +137,6 @@ def _laid_out(panel: FlatSeries, steps: IntArray, place: IntArray, offsets: IntA
     clock = Clock(times, offsets, local_times, clock.zones, clock.expected, frequencies)
     nowhere = np.empty(0, np.int64)
     return replace(panel, values=values, offsets=offsets, clock=clock, gaps=nowhere, given=given)
-
-
-def _times(clock: Any, rows: IntArray, after: IntArray) -> tuple[Array, Array]:
-    """Return the timestamps ``after`` steps after the row in front of each of ``rows``."""
-    series = np.searchsorted(clock.offsets, rows, side="right") - 1
-    made, local = clock.times[rows - 1], np.zeros(len(rows), bool)
-    codes = clock.frequencies.codes[series]
-    for code, frequency in enumerate(clock.frequencies.kinds):
-        mine = codes == code
-        times = clock.shown if frequency.local else clock.times
-        made[mine] = frequency.after(times[rows[mine] - 1], after[mine])
-        local[mine] = frequency.local
-    both: tuple[Array, Array] = clock.by_both_clocks(made, local, series)
-    return both
 
 
 def _refuse_many(

@@ -6,7 +6,6 @@ static columns and its frequency.
 
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,10 +16,10 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._files import path_text
-from keras_ts._typing import Array, IntArray
+from keras_ts._typing import Array
 from keras_ts.windows.arithmetic.categories import Categories, expanded
 from keras_ts.windows.arithmetic.frequency import Frequencies, Frequency
-from keras_ts.windows.arithmetic.geometry import PickledByFields, concatenated_offsets, in_blocks
+from keras_ts.windows.arithmetic.geometry import PickledByFields, concatenated_offsets
 from keras_ts.windows.arithmetic.inferring import kept
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.flat_series import FlatSeries
@@ -34,50 +33,30 @@ from keras_ts.windows.spec import WindowSpec
 SETTINGS = "store.json"
 # Raised when the files of a store change, so that others are not read wrongly.
 FORMAT = 2
-# The most rows whose timestamps are read at once.
-_BLOCK_ROWS = 1 << 20
 
 
 @dataclass(frozen=True)
 class StoredSettings:
-    """What a store's files hold, and what was settled when they were written.
+    """What a store's files hold, and what was settled when they were written."""
 
-    Attributes:
-        files: First part of the names of the files of rows.
-        rows: Number of rows.
-        dtype: The values' dtype.
-        names: The columns of the source except those of ids and timestamps.
-        static: Those of them that never change within a series.
-        categories: The categories of each column of text, or None.
-        calendar: The cycles whose columns are the last of the values.
-        id_column: Name of the column of ids.
-        time_column: Name of the column of timestamps, or None.
-        times: The timestamps' dtype, or None.
-        zone: Name of their time zone, or None.
-        kinds: The frequencies that the series have.
-        complete: True if all values are finite.
-        filled: True if gaps in time were filled with missing rows.
-        gappy: True if filling gaps adds rows.
-        checksums: Size and checksum of each file but this one; None in stores of keras_ts 0.2.
-        token: Differs whenever a store is written, so that two stores in one place are told apart.
-    """
-
-    files: str
-    rows: int
-    dtype: str
-    names: tuple[str, ...]
-    static: tuple[str, ...]
-    categories: Categories | None
-    calendar: tuple[str | int | float, ...]
-    id_column: str
-    time_column: str | None
-    times: str | None
-    zone: str | None
-    kinds: tuple[Frequency, ...]
-    complete: bool
-    filled: bool
-    gappy: bool
+    files: str  # First part of the names of the files of rows.
+    rows: int  # Number of rows.
+    dtype: str  # The values' dtype.
+    names: tuple[str, ...]  # The columns of the source except those of ids and timestamps.
+    static: tuple[str, ...]  # Those of them that never change within a series.
+    categories: Categories | None  # The categories of each column of text, or None.
+    calendar: tuple[str | int | float, ...]  # The cycles whose columns are the last of the values.
+    id_column: str  # Name of the column of ids.
+    time_column: str | None  # Name of the column of timestamps, or None.
+    times: str | None  # The timestamps' dtype, or None.
+    zone: str | None  # Name of their time zone, or None.
+    kinds: tuple[Frequency, ...]  # The frequencies that the series have.
+    complete: bool  # True if all values are finite.
+    filled: bool  # True if gaps in time were filled with missing rows.
+    gappy: bool  # True if filling gaps adds rows.
+    # Differs whenever a store is written, so that two stores in one place are told apart.
     token: str
+    # Size and checksum of each file but this one; None in stores of keras_ts 0.2.
     checksums: dict[str, list[int]] | None = None
 
     @property
@@ -163,7 +142,9 @@ class StoredPanel(PickledByFields):
             replace(spec, categories=settings.categories),
             expanded(settings.names, settings.categories),
         )
-        values = self._rows("values", settings.dtype, len(settings.varying) + _width(settings))
+        values = self._rows(
+            "values", settings.dtype, len(settings.varying) + 2 * len(settings.calendar)
+        )
         if spec.calendar is None:
             values = values[:, : len(settings.varying)]
         else:
@@ -172,14 +153,16 @@ class StoredPanel(PickledByFields):
         if columns.static:
             made = expanded(settings.static, settings.categories)
             static = self._array("static")[:, [made.index(name) for name in columns.static]]
-        gaps = self._array("gaps")
+        gaps, clock, fills = self._array("gaps"), self._clock, spec.handling.gaps == "fill"
+        if clock is not None:
+            clock = replace(clock, filled_by=self._frequencies(2 if fills else 1))
         panel = FlatSeries(
             values,
             self._array("offsets"),
             single=False,
             columns=columns,
             static=static,
-            clock=self._clock(spec),
+            clock=clock,
             labels=self.labels,
             gaps=gaps,
             given=self._rows("given", "<i8") if settings.filled and settings.gappy else None,
@@ -206,37 +189,30 @@ class StoredPanel(PickledByFields):
         """Return the frequency of each series, where a model expects one."""
         if expected is None or self.settings.filled:
             return self._frequencies(2 if self.settings.filled else 1)
-        return kept_in_blocks(self._times, self._frequencies(0), expected)
+        clock, own = self._clock, self._frequencies(0)
+        assert clock is not None
+        return kept(clock.times, clock.offsets, clock.local_times, own, expected)
 
     def _frequencies(self, which: int) -> Frequencies:
         """Return each series' own frequency (0), that beside others (1), or on their grid (2)."""
         return Frequencies.of(self.settings.kinds, self._array("frequencies")[which])
 
     @cached_property
-    def _times(self) -> Clock:
+    def _clock(self) -> Clock | None:
         settings = self.settings
-        assert settings.times is not None
+        if settings.times is None:
+            return None
         times, offsets = self._rows("times", settings.times), self._array("offsets")
         if settings.zone is None:
             return Clock(times, offsets)
         local = self._rows("local_times", settings.times)
         return Clock(times, offsets, local, (Zone(settings.zone, "polars"),))
 
-    def _clock(self, spec: WindowSpec) -> Clock | None:
-        settings = self.settings
-        if settings.times is None:
-            return None
-        which = 2 if spec.handling.gaps == "fill" else 1
-        return replace(self._times, filled_by=self._frequencies(which))
-
     def _rows(self, name: str, dtype: str, width: int = 0) -> Array:
-        rows = self.settings.rows
-        path = Path(self.folder) / f"{self.settings.files}.{name}"
-        if name == "given":
-            rows = path.stat().st_size // np.dtype(dtype).itemsize
+        path, rows = Path(self.folder) / f"{self.settings.files}.{name}", self.settings.rows
         shape = (rows, width) if width else (rows,)
         try:
-            return np.memmap(path, np.dtype(dtype), "r", shape=shape)
+            return np.memmap(path, np.dtype(dtype), "r", shape=None if name == "given" else shape)
         except (OSError, ValueError) as error:
             raise broken(path, error) from None
 
@@ -265,64 +241,29 @@ def opened_polars() -> Any:
     return polars
 
 
-def kept_in_blocks(clock: Clock, own: Frequencies, like: Frequency | str) -> Frequencies:
-    """Return what ``inferring.kept`` does, reading some series at a time."""
-    if all(str(kind) == str(like) for kind in own.kinds):
-        return own
-    parts = []
-    for series in in_blocks(np.diff(clock.offsets), _BLOCK_ROWS):
-        part = _part_of_clock(clock, series)
-        frequencies = Frequencies.of(own.kinds, own.codes[series])
-        parts.append(kept(part.times, part.offsets, part.local_times, frequencies, like))
-    return joined_frequencies(parts)
-
-
-def joined_frequencies(parts: Sequence[Frequencies]) -> Frequencies:
-    """Return the frequencies of the series of all parts, one part after the other."""
-    kinds = [kind for part in parts for kind in part.kinds]
-    begins = concatenated_offsets([len(part.kinds) for part in parts])
-    codes = [
-        np.where(part.codes < 0, -1, part.codes + begin)
-        for part, begin in zip(parts, begins, strict=False)
-    ]
-    return Frequencies.of(kinds, np.concatenate(codes))
-
-
-def _rows_of(offsets: IntArray, series: slice) -> slice:
-    """Return the rows of neighbouring series."""
-    return slice(int(offsets[series.start]), int(offsets[series.stop]))
-
-
-def _part_of_clock(clock: Clock, series: slice) -> Clock:
-    """Return the timestamps of neighbouring series, in memory."""
-    rows, own = _rows_of(clock.offsets, series), clock.filled_by
-    return replace(
-        clock,
-        times=np.array(clock.times[rows]),
-        offsets=clock.offsets[series.start : series.stop + 1] - rows.start,
-        local_times=None if clock.local_times is None else np.array(clock.local_times[rows]),
-        filled_by=None if own is None else Frequencies.of(own.kinds, own.codes[series]),
-    )
-
-
 def part_of_panel(panel: FlatSeries, series: slice) -> FlatSeries:
     """Return neighbouring series of a panel, in memory."""
-    rows = _rows_of(panel.offsets, series)
+    rows = slice(int(panel.offsets[series.start]), int(panel.offsets[series.stop]))
     inside = slice(*np.searchsorted(panel.gaps, [rows.start, rows.stop]))
+    offsets, clock = concatenated_offsets(panel.lengths[series]), panel.clock
+    if clock is not None:
+        local, own = clock.local_times, clock.filled_by
+        clock = replace(
+            clock,
+            times=np.array(clock.times[rows]),
+            offsets=offsets,
+            local_times=None if local is None else np.array(local[rows]),
+            filled_by=None if own is None else Frequencies.of(own.kinds, own.codes[series]),
+        )
     return replace(
         panel,
         values=np.array(panel.values[rows]),
-        offsets=concatenated_offsets(panel.lengths[series]),
-        clock=None if panel.clock is None else _part_of_clock(panel.clock, series),
+        offsets=offsets,
+        clock=clock,
         gaps=panel.gaps[inside] - rows.start,
         labels=None if panel.labels is None else panel.labels[series],
         static=None if panel.static is None else panel.static[series],
     )
-
-
-def _width(settings: StoredSettings) -> int:
-    """Return the number of columns of the calendar."""
-    return 2 * len(settings.calendar)
 
 
 def _check(spec: WindowSpec, settings: StoredSettings) -> None:

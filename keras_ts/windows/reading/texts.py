@@ -18,15 +18,10 @@ from keras_ts.windows.spec import WindowSpec
 
 
 class Numbered(NamedTuple):
-    """The distinct values of a column in the order of their first rows, and each row's number.
+    """The distinct values of a column in the order of their first rows, and each row's number."""
 
-    Attributes:
-        labels: The values, as Python's objects.
-        codes: The number of each row's value, or -1 for a missing one.
-    """
-
-    labels: list[Any]
-    codes: IntArray
+    labels: list[Any]  # The values, as Python's objects.
+    codes: IntArray  # The number of each row's value, or -1 for a missing one.
 
     @classmethod
     def of(cls, column: Any) -> "Numbered":
@@ -61,21 +56,13 @@ class Numbered(NamedTuple):
 
 
 class Text(NamedTuple):
-    """A column that may hold text.
+    """A column that may hold text."""
 
-    Attributes:
-        name: Its name.
-        dtype: Its type, as narwhals names it.
-        labels: Its distinct values in the order of their first rows.
-        codes: The number of each row's value, or -1 for a missing one.
-        of_text: True if it has a type of text, and all its values are texts.
-    """
-
-    name: str
-    dtype: Any
-    labels: list[Any]
-    codes: IntArray
-    of_text: bool
+    name: str  # Its name.
+    dtype: Any  # Its type, as narwhals names it.
+    labels: list[Any]  # Its distinct values in the order of their first rows.
+    codes: IntArray  # The number of each row's value, or -1 for a missing one.
+    of_text: bool  # True if it has a type of text, and all its values are texts.
 
     @classmethod
     def of(cls, column: Any) -> "Text":
@@ -111,11 +98,7 @@ class Text(NamedTuple):
 def with_categories(
     read: Sequence[Callable[[str], Text]], names: Sequence[str], others: Sequence[str], spec: Any
 ) -> Any:
-    """Return settings with the categories of all columns of text that they name.
-
-    Categories that the settings have already stay as they are. Others are read from the tables and
-    sorted.
-    """
+    """Return settings with the sorted categories of all columns of text that they name."""
     categories = {column: tuple(texts) for column, texts in (spec.categories or {}).items()}
     for name in named_ahead(spec, names):
         columns = [of_table(name) for of_table in read]

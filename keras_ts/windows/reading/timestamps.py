@@ -34,11 +34,14 @@ def read_clock(tables: list[Any], name: str, offsets: IntArray) -> Clock:
                 f"time_column={name!r} must be alike in all frames of a panel. Received "
                 f"{' and '.join(sorted(kinds))}."
             )
+    return _clock(columns, offsets, tables[0].implementation.value)
+
+
+def _clock(columns: list[_Column], offsets: IntArray, library: str) -> Clock:
     times = np.concatenate([column.times for column in columns])
     local = [column.local_times for column in columns if column.local_times is not None]
     zones = tuple(column.zone for column in columns if column.zone is not None)
-    local_times, library = np.concatenate(local) if local else None, tables[0].implementation.value
-    return Clock(times, offsets, local_times, zones, library=library)
+    return Clock(times, offsets, np.concatenate(local) if local else None, zones, library=library)
 
 
 def read_timestamps(timestamps: Any) -> Clock:
@@ -47,23 +50,22 @@ def read_timestamps(timestamps: Any) -> Clock:
     column = _Column(_dates(timestamps)) if plain else _of_frame(timestamps)
     if column.times.dtype.kind != "M":
         raise TypeError(f"timestamps must hold dates. Received {column.times.dtype}.")
-    zones = () if column.zone is None else (column.zone,)
-    ends, library = np.array([0, len(column.times)]), type(timestamps).__module__.split(".")[0]
-    return Clock(column.times, ends, column.local_times, zones, library=library)
+    library = type(timestamps).__module__.split(".")[0]
+    return _clock([column], np.array([0, len(column.times)]), library)
 
 
 def as_column(column: Any, times: Array) -> Any:
-    """Return times of a ``Clock`` as a narwhals column with the dtype and time zone of ``column``.
-
-    Integers that do not fit the dtype keep their own.
-    """
+    """Return times as a column like another one; integers that do not fit it keep their dtype."""
     import narwhals as nw
 
     if times.dtype.kind == "M" and np.datetime_data(times.dtype)[0] == "D":
         times = times.astype("datetime64[us]")
     made = nw.new_series(column.name, times, backend=column.implementation)
-    if column.dtype.is_integer() and not _holds(column.dtype, times):
-        return made
+    if column.dtype.is_integer():
+        limits = np.iinfo(str(column.dtype).lower())
+        # Floats are times of which some are missing.
+        if times.dtype.kind == "f" or times.min() < limits.min or times.max() > limits.max:
+            return made
     if not column.implementation.is_pandas_like():
         zone = getattr(column.dtype, "time_zone", None)
         if zone is not None:
@@ -76,15 +78,6 @@ def as_column(column: Any, times: Array) -> Any:
             column.to_native().dt.tz if arrow is None else arrow.tz
         )
     return nw.from_native(native.astype(kind), series_only=True)
-
-
-def _holds(dtype: Any, times: Array) -> bool:
-    """Return True if an integer dtype of narwhals can hold all of the times."""
-    if times.dtype.kind == "f":  # Floats, since some are missing.
-        return False
-    limits = np.iinfo(str(dtype).lower())
-    inside: bool = bool(((times >= limits.min) & (times <= limits.max)).all())
-    return inside
 
 
 def _dates(timestamps: Any) -> Array:

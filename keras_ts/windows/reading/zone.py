@@ -5,7 +5,7 @@ timestamps that continue a series have to follow the same library as those befor
 """
 
 from dataclasses import dataclass
-from datetime import UTC, timedelta, timezone, tzinfo
+from datetime import UTC, timezone, tzinfo
 from typing import Any
 
 import numpy as np
@@ -26,15 +26,10 @@ def in_zones(utc: Array) -> BoolArray:
 
 @dataclass(frozen=True)
 class Zone:
-    """The time zone of a column.
+    """The time zone of a column."""
 
-    Attributes:
-        info: The zone: a ``tzinfo`` for pandas, else its name.
-        library: The library of the column, by its name in narwhals; "pandas" has its own type of
-            timestamps.
-    """
-
-    info: tzinfo | str
+    info: tzinfo | str  # The zone: a ``tzinfo`` for pandas, else its name.
+    # The library of the column, by its name in narwhals; "pandas" has its own type of timestamps.
     library: str
 
     def stamps(self, utc: Array) -> Array:
@@ -47,7 +42,8 @@ class Zone:
         stamps = np.empty(len(utc), dtype=object)
         ahead = (self.shown(utc) - utc).astype("timedelta64[us]").tolist()
         for row, moment in enumerate(utc.astype("datetime64[us]").tolist()):
-            stamps[row] = moment.replace(tzinfo=UTC).astimezone(_offset(ahead[row]))
+            offset = timezone(ahead[row]) if ahead[row] else UTC
+            stamps[row] = moment.replace(tzinfo=UTC).astimezone(offset)
         return stamps
 
     def shown(self, utc: Array) -> Array:
@@ -78,7 +74,3 @@ class Zone:
         shown = np.split(self.shown(np.concatenate([first, second])), 2)
         once, again = shown[0] == local, shown[1] == local
         return np.where(again & ~once, second, first), np.where(once & ~again, first, second)
-
-
-def _offset(ahead: timedelta) -> tzinfo:
-    return timezone(ahead) if ahead else UTC

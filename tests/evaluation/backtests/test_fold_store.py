@@ -11,7 +11,7 @@ import pytest
 
 from keras_ts import Recipe, RecurrentPreset, WindowedSeries, from_preset
 from keras_ts.evaluation.backtests.fold_store import FoldStore, described, digest
-from keras_ts.windows.reading.reader import read_panel
+from keras_ts.windows.reading.panel import read_panel
 
 SETTINGS = {"key": None, "seed": 3, "epochs": 2, "columns": ("a", "b")}
 

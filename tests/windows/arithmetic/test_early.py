@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arithmetic_oracle import early_geometries
-from keras_ts.windows.arithmetic.early import EarlyGather
 from keras_ts.windows.arithmetic.gather import Gather
 from keras_ts.windows.arithmetic.geometry import Geometry, concatenated_offsets, layout
 
@@ -28,7 +27,7 @@ def cases(draw):
     targets = draw(st.sampled_from([None, 0, (0,)] if width else [None]))
     future = draw(st.sampled_from([(), (0,)])) if width else ()
     offsets = concatenated_offsets(lengths)
-    gather = EarlyGather(Gather(np.concatenate(panel), targets, future, shape), offsets)
+    gather = Gather(np.concatenate(panel), targets, future, shape, offsets)
     ranges = layout(offsets, NO_GAPS, shape)
     windows = np.arange(ranges.total)
     some = draw(st.permutations(windows.tolist()).map(lambda order: order[:9]))
@@ -40,7 +39,8 @@ def padded(panel, before):
     """Return the series behind ``before`` rows of NaN, and the place of each series' first row."""
     rows, places, at = [], [], 0
     for series in panel:
-        kind = series.dtype if series.dtype.kind == "f" else np.result_type(series, np.float32)
+        floats = series.dtype.kind == "f" or not before
+        kind = series.dtype if floats else np.result_type(series, np.float32)
         rows += [np.full((before, *series.shape[1:]), np.nan, kind), series]
         places.append(at + before)
         at += before + len(series)
@@ -50,17 +50,15 @@ def padded(panel, before):
 @given(cases())
 def test_windows_are_those_of_series_behind_rows_of_nan(case):
     gather, panel, starts, series = case
-    shape, within = gather.within.geometry, gather.within
+    shape = gather.geometry
     values, places = padded(panel, shape.before)
-    longer = Gather(values, within.targets, within.future, replace(shape, before=0))
+    longer = Gather(values, gather.targets, gather.future, replace(shape, before=0))
     moved = starts - gather.offsets[series] + places[series]
     for got, wanted in (
         (gather.past(starts), longer.past(moved)),
         (gather.target(starts), longer.target(moved)),
-        (gather.pair(starts)[0], longer.past(moved)),
-        (gather.pair(starts)[1], longer.target(moved)),
-        (gather.ahead(starts) if within.future else None,
-         longer.ahead(moved) if within.future else None),
+        (gather.ahead(starts) if gather.future else None,
+         longer.ahead(moved) if gather.future else None),
     ):  # fmt: skip
         if wanted is not None:
             np.testing.assert_array_equal(got, wanted, strict=True)
@@ -69,27 +67,14 @@ def test_windows_are_those_of_series_behind_rows_of_nan(case):
 @given(cases())
 def test_a_batch_is_the_callers_own_and_the_series_stays(case):
     gather, _, starts, _ = case
-    before = gather.within.values.copy()
-    for read in (*gather.pair(starts), gather.past(starts), gather.target(starts)):
-        assert not np.shares_memory(read, gather.within.values)
+    before = gather.values.copy()
+    for read in (gather.past(starts), gather.target(starts)):
+        assert not np.shares_memory(read, gather.values)
         read[...] = 0
-    np.testing.assert_array_equal(gather.within.values, before)
+    np.testing.assert_array_equal(gather.values, before)
 
 
-def test_windows_within_their_series_are_read_as_ever():
-    """The arrays are those of ``Gather`` itself, and a slice is a view."""
-
-    class Counting(Gather):
-        asked = 0
-
-        def pair(self, starts):
-            type(self).asked += 1
-            return super().pair(starts)
-
-    shape = Geometry(4, 1, 0, 1, 1, False, before=2)
+def test_a_slice_of_windows_within_their_series_is_a_view():
     values = np.arange(20.0)
-    gather = EarlyGather(Counting(values, None, (), shape), np.array([0, 12, 20]))
-    x, y = gather.pair(np.array([0, 7, 15]))
-    assert Counting.asked == 1
-    assert np.may_share_memory(x, y)
+    gather = Gather(values, None, (), Geometry(4, 1, 0, 1, 1, False, before=2), np.array([0, 20]))
     assert np.shares_memory(gather.past(slice(0, 8)), values)

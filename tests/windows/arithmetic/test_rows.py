@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_ts.windows.arithmetic.rows import Rows
+from keras_ts.windows.arithmetic.labels import Rows
 
 ROWS = st.lists(st.tuples(st.integers(0, 3), st.integers(-5, 5)), max_size=20)
 WANTED = st.lists(st.tuples(st.integers(-1, 4), st.integers(-7, 7)), max_size=20)

@@ -10,7 +10,7 @@ from helpers import distinct, joined, naive_windows, window_settings
 from keras_ts import WindowedSeries
 from keras_ts.windows.arithmetic.sampler import BatchSampler
 from keras_ts.windows.feeding.source import WindowSource
-from keras_ts.windows.reading.reader import read_panel
+from keras_ts.windows.reading.panel import read_panel
 from keras_ts.windows.split import all_windows
 
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from helpers import BACKEND
 from keras_ts import WindowedSeries, calendar_features
-from keras_ts.windows.reading.continued import continued
+from keras_ts.forecasting.history import Following
 from keras_ts.windows.reading.flat_series import FlatSeries
-from keras_ts.windows.reading.reader import read_panel
+from keras_ts.windows.reading.panel import read_panel
 
 FREQUENCIES = ["D", "2D", "W", "4W", "B", "2B", "C", "MS", "ME", "2ME", "QS", "QE", "QE-JAN", "YS",
                "YE", "h", "6h", "15min", "s"]  # fmt: skip
@@ -29,8 +29,8 @@ def frame_of(times, **columns):
 
 def following(clock, count):
     panel = FlatSeries(np.zeros(len(clock.times)), clock.offsets, False, clock=clock)
-    _, places, times, shown = continued(panel, clock.frequencies, count)
-    return times[places], shown[places]
+    ahead = Following.of(panel, 0, count)
+    return ahead.times, ahead.shown
 
 
 def expected(times, cycles):

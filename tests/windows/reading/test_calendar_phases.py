@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from forecasting_models import adding
 from keras_ts import WindowedInput, WindowedSeries, calendar_features, forecast
-from keras_ts.windows.reading.reader import read_panel
+from keras_ts.windows.reading.panel import read_panel
 
 ZONES = sorted(zoneinfo.available_timezones() - {"localtime", "Factory", "posixrules"})
 STEPS = ["30min", "1h", "2h", "3h", "4h", "6h", "8h", "12h", "36h", "24h", "48h", "168h"]

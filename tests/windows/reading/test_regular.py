@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from keras_ts import WindowedSeries
 from keras_ts.windows.reading.flat_series import FlatSeries
-from keras_ts.windows.reading.reader import read_panel
+from keras_ts.windows.reading.panel import read_panel
 from keras_ts.windows.reading.regular import with_missing_last_rows, with_missing_rows
 from regular_series import REGULAR, STARTS
 

@@ -12,7 +12,7 @@ import pytest
 from keras_ts import WindowedSeries
 from keras_ts.scale import PanelStore
 from keras_ts.windows.arithmetic.frequency import Frequency
-from keras_ts.windows.reading.reader import read_panel
+from keras_ts.windows.reading.panel import read_panel
 from keras_ts.windows.reading.stored import part_of_panel
 
 WINDOWS = WindowedSeries(
@@ -120,7 +120,7 @@ def test_broken_folders_are_refused(store, tmp_path):
     (tmp_path / "store.json").write_text(json.dumps({"format": 1, **settings}))
     for name in ("keys.arrow", "offsets.npy", "gaps.npy", "static.npy", "frequencies.npy"):
         (tmp_path / name).write_bytes((type(tmp_path)(store.folder) / name).read_bytes())
-    (tmp_path / "sorted.values").write_bytes(b"short")
+    (tmp_path / "regular.values").write_bytes(b"short")
     with pytest.raises(ValueError, match="is broken"):
         WINDOWS.build(PanelStore(tmp_path))
 
@@ -154,7 +154,7 @@ FILES = {"gaps.npy", "offsets.npy", "static.npy", "frequencies.npy", "keys.arrow
 
 def test_a_bit_flipped_in_any_file_is_found(store, tmp_path):
     folder, names = copied(store, tmp_path / "copy")
-    assert {*names} == {*FILES, "sorted.values", "sorted.times"}
+    assert {*names} == {*FILES, "regular.values", "regular.times"}
     PanelStore(folder).verify()
     for name in names:
         content = (folder / name).read_bytes()
