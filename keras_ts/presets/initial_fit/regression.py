@@ -32,7 +32,8 @@ def solved(needs: Requirements, dataset: WindowDataset) -> keras.Model:
     weights = source.weights
     if weights is not None:
         # Errors are in units of the windows, so that no series needs a weight by its scale.
-        weights = None if weights.per == "series" else replace(weights, factors=None)
+        given = weights.of_windows is not None
+        weights = replace(weights, of_series=None) if given else None
     ridge = DirectRidge()
     ridge.fit(WindowBlocks(replace(source, weights=weights)), needs.settings.quantiles or ())
     norm: Literal["standard"] | None = "standard" if ridge.scaled else None
