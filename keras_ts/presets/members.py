@@ -4,6 +4,7 @@ Each net is a model inside the model, so that all of them ride in one file, and 
 further on its own.
 """
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ import keras
 
 from keras_ts._dtypes import whole_precision
 from keras_ts.presets.wiring import within_bounds
-from keras_ts.windows.dataset import WindowDataset, reseeded
+from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.training_backup import TrainingBackup, backups_of, end_backups
 
 _MEAN, _MEMBER = "mean_of_members", "member_"
@@ -58,7 +59,7 @@ def fitted_mean(
     if isinstance(callbacks, keras.callbacks.CallbackList):
         raise TypeError("callbacks must be a list: a CallbackList belongs to one model.")
     callbacks = keras.tree.flatten(callbacks or [])
-    parts = [reseeded(train, number) for number in range(count)]
+    parts = [_reseeded(train, number) for number in range(count)]
     backups = {
         backup: backups_of(backup, train, parts)
         for backup in callbacks
@@ -78,3 +79,10 @@ def fitted_mean(
 def _free(preset: Any) -> Any:
     """Return a preset without bounds, which go behind the mean: ``calibrate`` moves them."""
     return replace(preset, minimum=None, maximum=None)
+
+
+def _reseeded(train: WindowDataset, number: int) -> WindowDataset:
+    """Return a dataset of the same windows, from epoch 0, whose seed is larger by a number."""
+    part, state = copy.copy(train), train.state()
+    part.restore({**state, "epoch": 0, "batch": 0, "seed": state["seed"] + number})
+    return part

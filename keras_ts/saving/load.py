@@ -19,7 +19,7 @@ from keras_ts import _keras_private
 from keras_ts._checks import shown
 from keras_ts._files import path_text
 from keras_ts.interface import remember
-from keras_ts.saving import archive, hdf5
+from keras_ts.saving import archive, hdf5, masks
 from keras_ts.saving.config import entries, title, walk
 from keras_ts.saving.diagnose import explain, short
 from keras_ts.windows.carried import Carried
@@ -84,12 +84,16 @@ def load_model(
             raise ValueError(_elsewhere(path, error)) from None
     config, metadata = look_through(path)
     carried = carried_in(config, metadata, path)
-    refuse_too_many_weights(config, path, custom_objects)
-    try:
-        model = keras.saving.load_model(path, custom_objects, compile, safe_mode)
-    except Exception as error:
-        version = metadata.get("keras_version")
-        raise ValueError(explain(path, error, config, version, custom_objects)) from None
+    masks_pass = masks.counted_on(metadata)
+    with masks.unwarned(masks_pass):
+        refuse_too_many_weights(config, path, custom_objects)
+        try:
+            model = keras.saving.load_model(path, custom_objects, compile, safe_mode)
+        except Exception as error:
+            version = metadata.get("keras_version")
+            raise ValueError(explain(path, error, config, version, custom_objects)) from None
+    if masks_pass:
+        masks.pass_on(model)
     remember(model, carried)
     return model
 

@@ -23,9 +23,9 @@ from keras_ts.interface import Interface
 from keras_ts.plotting.axes import own_axes
 from keras_ts.plotting.forecast import plot_forecast
 from keras_ts.presets.description import RecurrentPreset
-from keras_ts.saving.card import Scorecard
-from keras_ts.saving.save import Report, save_model
-from keras_ts.saving.scorecard import scorecard
+from keras_ts.saving.save import save_model
+from keras_ts.saving.scorecard import Judged, scorecard
+from keras_ts.scores.card import Scorecard
 from keras_ts.tracking.logged import FILES, KNOWN_AHEAD, parted
 from keras_ts.windows.reading.frames import open_frame
 from keras_ts.windows.reading.panel import table_of
@@ -62,7 +62,7 @@ def log_forecaster(
     series: Any,
     *,
     future: Any = None,
-    report: Report | None = None,
+    report: Judged | None = None,
     preset: RecurrentPreset | None = None,
     name: str = "forecaster",
     **log_arguments: Any,
@@ -232,7 +232,7 @@ def _frame(argument: str, frame: Any, names: list[Any]) -> pd.DataFrame:
     return table.select(names).to_pandas()
 
 
-def _saved(model: keras.Model, folder: Path, report: Report | None) -> Scorecard | None:
+def _saved(model: keras.Model, folder: Path, report: Judged | None) -> Scorecard | None:
     """Write the folder of a model; return its scorecard, or None if it was not judged."""
     save_model(model, folder, report=report)
     if not (folder / "README.md").exists():

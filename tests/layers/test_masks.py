@@ -6,13 +6,14 @@ import pytest
 from keras import ops
 from keras.ops import convert_to_numpy as numpy
 
-from helpers import called
+from helpers import called, warned_of_masks
 from keras_ts import ScaleOutput
 from keras_ts.layers import MaskMissing, NormalizeWindow, RestoreWindow
 from keras_ts.layers.masks import MaskAsColumn, MaskLike, Unmask
 from keras_ts.layers.plumbing import KnownAhead
 
 
+@warned_of_masks
 @pytest.mark.parametrize(
     "passed_on",
     [
@@ -35,6 +36,7 @@ def test_masks_reach_the_layer_behind(passed_on):
     assert np.abs(numpy(model(nearly)) - numpy(model(short))).max() > 1e-3
 
 
+@warned_of_masks
 def test_recurrent_layers_leave_out_the_steps_that_the_second_input_lacks():
     """Behind ``Concatenate`` alone they would read them: the calendar is there at every step."""
     sales, calendar = keras.Input((5, 1)), keras.Input((5, 2))

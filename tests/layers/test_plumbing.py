@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from keras.ops import convert_to_numpy as numpy
 
+from helpers import warned_of_masks
 from keras_ts.layers import MaskMissing
 from keras_ts.layers.plumbing import (
     CarryForward,
@@ -55,6 +56,7 @@ def test_the_symbolic_columns_are_the_eager_ones():
     assert outputs.dtype == "int32"
 
 
+@warned_of_masks
 def test_a_mask_goes_on_with_selected_columns():
     inputs = keras.Input((None, 3))
     layer = SelectColumns([1])
@@ -110,6 +112,7 @@ def test_last_steps_of_windows_of_any_length():
         np.testing.assert_array_equal(model.predict(x, verbose=0), x[:, -3:])
 
 
+@warned_of_masks
 def test_the_mask_goes_along_so_that_a_recurrent_layer_skips_the_same_steps():
     x = np.random.default_rng(0).normal(size=(2, 6, 1)).astype("float32")
     x[:, 4] = 0.0

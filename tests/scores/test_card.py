@@ -9,9 +9,8 @@ import pytest
 
 from judged_models import changed, judged
 from keras_ts import WindowedSeries, save_model, scorecard
-from keras_ts.saving.card import Scorecard, with_picture
-from keras_ts.saving.marker import is_unchanged
-from keras_ts.saving.schema import checked
+from keras_ts.scores.card import Scorecard, is_marked, is_unchanged
+from keras_ts.scores.schema import checked
 from keras_ts.windows.carried import Carried
 
 
@@ -93,7 +92,7 @@ def test_the_body_says_it_all(card):
     assert f"| 3 | {values['steps']['model'][2]:.4g} |" in body
     assert f"Its 80 % interval held {100 * values['coverage']['share']:.1f} % of" in body
     assert "errors.png" not in body
-    assert "![Error at each step ahead](errors.png)" in with_picture(card, "errors.png")
+    assert "![Error at each step ahead](errors.png)" in card.to_markdown("errors.png")
 
 
 def test_the_text_is_a_few_lines(card):
@@ -146,7 +145,7 @@ def test_no_text_of_a_file_is_markup(card, start):
     }
     config = {"windows": windows.get_config(), "columns": columns, "frequency": evil}
     shown = replace(card, values=checked(values), carried=Carried.from_config(config))
-    text = with_picture(shown, None)
+    text = shown.to_markdown()
     _, body = parted(text)
     marker, before, code, after = re.split(r"\n```\w*\n|(?<=-->)\n", body)
     assert marker.startswith("<!-- keras_ts")
@@ -290,3 +289,32 @@ def test_a_long_horizon_is_shown_in_part(card):
     text = replace(card, values=values).to_markdown()
     rows = [line.split(" | ")[0][2:] for line in text.splitlines() if line.endswith("100.0 % |")]
     assert (len(rows), rows[0], rows[-1]) == (14, "1", "336")
+
+
+def test_a_card_that_was_changed_is_known(card):
+    text = card.to_markdown()
+    marker = next(line for line in text.split("\n") if line.startswith("<!-- "))
+    assert marker.startswith("<!-- keras_ts.save_model wrote this card (digest ")
+    assert is_marked(text)
+    assert is_unchanged(text)
+    for other in (
+        text.replace("tags:", "license: mit\ntags:"),
+        text + "More.\n",
+        text.replace("# model", ""),
+        text.replace("(digest ", "(digest 0"),
+        text.replace("\n# model", f"\n{marker}\n# model"),
+        text.replace(marker, "<!-- keras_ts.save_model wrote this card. -->"),
+    ):
+        assert is_marked(other)
+        assert not is_unchanged(other)
+    for other in ("", "# Mine\n", "See <!-- keras_ts.save_model wrote this card -->\n"):
+        assert not is_marked(other)
+        assert not is_unchanged(other)
+
+
+def test_it_is_a_report_as_its_maker_was(card, tmp_path):
+    report = judged((0.1, 0.5, 0.9))[1]
+    assert list(card.table) == list(report.table)
+    assert card.to_frame()["name"].tolist() == report.table["name"].tolist()
+    assert len(card.plot(filepath=tmp_path / "e.png").lines) == 2
+    assert card._repr_html_().startswith(f"<p>{card.values['sentence'].split(',')[0]}")

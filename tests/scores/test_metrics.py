@@ -7,7 +7,7 @@ import utilsforecast.losses as theirs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_ts.evaluation.arithmetic.metrics import all_losses, of_means, symmetric_percentages
+from keras_ts.scores.metrics import all_losses, of_means, symmetric_percentages
 
 LEVELS = [0.1, 0.5, 0.9]
 

@@ -8,48 +8,14 @@ import pytest
 
 from judged_models import forecaster, parts
 from keras_ts import WindowedSeries, compare
+from keras_ts.evaluation.judged import reading
 from keras_ts.evaluation.judged.reading import JudgedWindows
-from keras_ts.evaluation.reports import scorecards
-from keras_ts.evaluation.reports.scorecards import ByOrigin, judged_on
-
-
-def test_the_promise_is_the_quantiles_over_origins_of_the_mean_over_the_first_steps():
-    rng = np.random.default_rng(0)
-    losses, times = rng.uniform(size=(60, 3, 2)), np.repeat(np.arange(20), 3)
-    losses[0, 1] = np.nan
-    present = rng.uniform(size=losses.shape) < 0.9
-    by_origin = ByOrigin(times, 3)
-    for rows in np.array_split(np.arange(60), 7):
-        by_origin.add(rows, losses[rows], present[rows])
-    seen = np.where(present, losses, np.nan)
-    for h in (1, 2, 3):
-        means = [np.nanmean(seen[times == time, :h]) for time in range(20)]
-        low, high = np.quantile(means, [0.025, 0.975])
-        expected = {"mean": np.mean(means), "low": low, "high": high}
-        for name, value in expected.items():
-            assert by_origin.promise()[name][h - 1] == pytest.approx(value, rel=1e-5)
-    assert by_origin.origins == 20
-
-
-def test_steps_and_origins_without_a_loss():
-    by_origin = ByOrigin(np.array([0, 1]), 2)
-    by_origin.add(np.array([1]), np.array([[[np.nan], [3.0]]]))
-    assert by_origin.promise() == {"mean": [None, 3.0], "low": [None, 3.0], "high": [None, 3.0]}
-    assert by_origin.origins == 1
-
-
-def test_of_very_many_origins_some_are_left_out(monkeypatch):
-    monkeypatch.setattr(scorecards, "_MOST_NUMBERS", 8)
-    by_origin = ByOrigin(np.arange(7), 2)
-    by_origin.add(np.arange(7), np.arange(7.0)[:, None, None] * np.ones((1, 2, 1)))
-    assert by_origin.origins == 4
-    assert by_origin.promise()["mean"] == [3.0, 3.0]  # Of the origins 0, 2, 4 and 6.
 
 
 def described(judged, windows):
     series = judged.ranges.series_of(windows)
     flat = judged.origins()[windows]
-    return judged_on(judged, series, flat, judged.origins_at(series, flat), judged.mark())
+    return reading.described(judged, series, flat, judged.origins_at(series, flat), judged.mark())
 
 
 def test_it_says_what_was_judged_on():

@@ -10,7 +10,7 @@ import pytest
 import malicious_files
 from judged_models import judged
 from keras_ts import WindowedSeries
-from keras_ts.saving.schema import checked, differences, task_of
+from keras_ts.scores.schema import checked, differences, task_of
 from keras_ts.windows.carried import columns_of
 
 
@@ -47,6 +47,14 @@ def test_entries_of_later_versions_are_left_out(card):
     assert checked({**card, "more": 1}) == card
     with pytest.raises(ValueError, match="newer keras_ts"):
         checked({**card, "format": 2})
+
+
+def test_a_column_that_came_later_makes_no_old_card_invalid(card):
+    """Nor does one that a later version wrote make a new card invalid here."""
+    table = {**card["table"], "wape": card["table"]["mae"]}
+    assert checked({**card, "table": table})["table"] == table
+    del table["wape"], table["smape"]
+    assert "smape" not in checked({**card, "table": table})["table"]
 
 
 def test_every_entry_is_checked(card):

@@ -1,29 +1,21 @@
-"""Computes the losses whose means are the metrics, each with its formula and its source.
+"""The columns of scores: each has a heading, a loss for every target, and the mean's own form.
 
-``y`` is the actual value and ``f`` the forecast. Every function returns one loss for each target,
-so that a mean can be taken over all targets, a step or a series. Plain NumPy, without a framework.
+A further metric is a line in ``POINT`` or ``QUANTILE``: every report, file and card then has it.
+``y`` is the actual value and ``f`` the forecast. Plain NumPy, without a framework.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray
 
-POINT = ("mae", "rmse", "mase", "smape")
-QUANTILE = ("pinball", "coverage", "width")
-
 
 def absolute_errors(actual: Array, predicted: Array) -> Array:
     """Return ``|y - f|``. Their mean is MAE, the mean absolute error."""
     errors: Array = np.abs(actual - predicted)
-    return errors
-
-
-def squared_errors(actual: Array, predicted: Array) -> Array:
-    """Return ``(y - f) ** 2``. The square root of their mean is RMSE."""
-    errors: Array = np.square(actual - predicted)
     return errors
 
 
@@ -58,9 +50,35 @@ def covered(actual: Array, low: Array, high: Array) -> BoolArray:
     return inside
 
 
-def widths(low: Array, high: Array) -> Array:
-    """Return ``high - low``. Their mean is the width of the interval."""
-    return high - low
+class Metric(NamedTuple):
+    """A column of scores."""
+
+    heading: str
+    losses: Callable[..., Array]
+    of_means: Callable[[Array], Array] = np.asarray
+
+
+# The losses of a point, ``(y, f, scale)``.
+POINT = {
+    "mae": Metric("MAE", lambda y, f, scale: absolute_errors(y, f)),
+    "rmse": Metric("RMSE", lambda y, f, scale: np.square(y - f), np.sqrt),
+    "mase": Metric("MASE", scaled_errors),
+    "smape": Metric("sMAPE", lambda y, f, scale: symmetric_percentages(y, f)),
+}
+# Those of quantiles on a last axis, of which the outer ones bound the interval: ``(y, q, levels)``.
+QUANTILE = {
+    "pinball": Metric("pinball", pinball_losses),
+    "coverage": Metric(
+        "coverage", lambda y, q, levels: covered(y, q[..., 0], q[..., -1]).astype(float)
+    ),
+    "width": Metric("width", lambda y, q, levels: q[..., -1] - q[..., 0]),
+}
+METRICS = POINT | QUANTILE
+
+
+def heading(name: str) -> str:
+    """Return the heading of a column; one of a person's own metric has its name."""
+    return METRICS[name].heading if name in METRICS else name
 
 
 def all_losses(
@@ -68,26 +86,17 @@ def all_losses(
 ) -> dict[str, Array]:
     """Return the losses of each metric in ``POINT`` and, with levels, in ``QUANTILE``.
 
-    With levels, ``predicted`` has a last axis of quantiles: the median is the point forecast, and
-    the outer ones bound the interval.
+    With levels, ``predicted`` has a last axis of quantiles, and the median is the point forecast.
     """
     point = points_of(predicted, levels)
-    losses = {
-        "mae": absolute_errors(actual, point),
-        "rmse": squared_errors(actual, point),
-        "mase": scaled_errors(actual, point, scale),
-        "smape": symmetric_percentages(actual, point),
-    }
-    if levels is None:
-        return losses
-    low, high = predicted[..., 0], predicted[..., -1]
-    return losses | {
-        "pinball": pinball_losses(actual, predicted, levels),
-        "coverage": covered(actual, low, high).astype(float),
-        "width": widths(low, high),
-    }
+    losses = {name: metric.losses(actual, point, scale) for name, metric in POINT.items()}
+    if levels is not None:
+        losses |= {
+            name: metric.losses(actual, predicted, levels) for name, metric in QUANTILE.items()
+        }
+    return losses
 
 
 def of_means(name: str, means: Array) -> Array:
     """Return a metric from the means of its losses."""
-    return np.sqrt(means) if name == "rmse" else means
+    return METRICS[name].of_means(means) if name in METRICS else means
