@@ -74,3 +74,8 @@ if not TYPE_CHECKING:  # Type checkers would accept any attribute.
         if name in CLASSES:
             return CLASSES[name]
         raise AttributeError(f"module 'keras_ts' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return the public names alone."""
+    return [*__all__, "baselines", "datasets", "layers", "losses", "metrics"]

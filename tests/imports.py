@@ -57,7 +57,7 @@ WITHIN = {
         ["catalog"],
         ["choice"],
     ],
-    "exporting": [["runtimes", "description"], ["saved_model"], ["export"]],
+    "exporting": [["runtimes", "description"], ["export"]],
     "evaluation": [
         ["arithmetic"],
         ["judged"],
@@ -72,7 +72,7 @@ WITHIN = {
         ["smoothing"],
         ["suggestion"],
         ["curve"],
-        ["batch_loss", "optimizer_access"],
+        ["optimizer_access"],
         ["session"],
         ["callback"],
         ["find"],

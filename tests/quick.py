@@ -61,7 +61,7 @@ QUICK = {
         "sweep/test_suggestion.py::test_suggestions_do_not_mind_shift_and_scale",
         "sweep/test_session.py::test_also_where_the_fit_is_interrupted[KeyboardInterrupt",
     ],
-    "saving": ["saving/test_golden.py::test_keras_files[0.1.0-last", "saving/test_save.py"],
+    "saving": ["saving/test_golden.py::test_keras_files[0.2.0-last", "saving/test_save.py"],
     "forecasting": [
         "forecasting/test_future.py",
         "forecasting/test_frames.py",

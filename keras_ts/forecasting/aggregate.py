@@ -89,7 +89,7 @@ def aggregate(
                 "above gives one column, of one target, beside quantiles. Leave quantiles=None "
                 f"out, and drop the other columns of {_checks.shown(list(read.values))}."
             )
-    names, column = None, ""
+    names, column = [None] * len(read.labels), ""
     if groups is not None:
         if "series" not in sides:
             raise ValueError('groups are those of series to sum over: pass over="series", or both.')
@@ -122,7 +122,9 @@ class _Samples:
         table = open_frame(samples)
         names = list(table.columns)
         place = names.index("sample") if "sample" in names else -1
-        keys, targets = names[:place], names[place + 1 :]
+        keys = names[:place]
+        # A BatchForecaster has a column of texts behind them.
+        targets = [name for name in names[place + 1 :] if table[name].dtype.is_numeric()]
         others = [name for name in keys if name != "step"]
         if place < 0 or not len(table) or not targets or len(others) > 2:
             raise ValueError(
@@ -137,7 +139,7 @@ class _Samples:
             if not _regular(table, keys, count):
                 raise ValueError(
                     f"samples must hold each sample from 0 to {count - 1} once at every step of "
-                    "every series. Draw all of them with one num_samples."
+                    "every series."
                 )
         heads = table.select(keys).gather_every(count)
         ids, times = _roles(heads, others)
@@ -148,50 +150,40 @@ class _Samples:
         if "step" in keys:
             moments = numbered_ids(heads[times or "step"])[1]
         if len(alike([series, moments])[0]) < len(heads):
-            raise ValueError(
-                "samples has several rows for one series, step and sample, such as two forecasts "
-                "below each other. Sum one of them."
-            )
+            raise ValueError("samples has several rows for one series, step and sample.")
         values = {name: table[name].to_numpy().reshape(-1, count) for name in targets}
         return cls(heads, values, ids, times, labels, series, moments)
 
-    def owners(self, sides: set[str], names: list[Any] | None) -> tuple[IntArray, BoolArray]:
+    def owners(self, sides: set[str], names: list[Any]) -> tuple[IntArray, BoolArray]:
         """Return the number of each row's series or group, and True for the rows that count."""
-        kept = np.ones(len(self.series), bool)
-        if "step" in sides and "step" not in self.heads.columns:
-            raise ValueError("samples has no column 'step': its steps are summed already.")
+        has = {"step": "step" in self.heads.columns, "series": self.ids is not None}
+        for side in sorted(sides):
+            if not has[side]:
+                raise ValueError(
+                    f"samples has no {side} to sum over, or only totals of them: it has the keys "
+                    f"{_checks.shown(list(self.heads.columns))}."
+                )
         if "series" not in sides:
-            return self.series, kept
-        if self.ids is None:
-            raise ValueError(
-                "samples has no column of ids before 'sample', so there are no series to sum over."
-            )
-        groups = np.zeros(len(self.labels), np.int64)
-        if names is not None:
-            distinct = {name: number for number, name in enumerate(dict.fromkeys(names))}
-            groups = np.array([distinct[name] for name in names])
+            return self.series, np.ones(len(self.series), bool)
+        distinct = {name: number for number, name in enumerate(dict.fromkeys(names))}
+        groups = np.array([distinct[name] for name in names])
         owner = groups[self.series]
         cells = owner * (self.moments.max() + 1) + self.moments
-        kept = np.bincount(cells)[cells] == np.bincount(groups)[owner]
+        kept: BoolArray = np.bincount(cells)[cells] == np.bincount(groups)[owner]
         if not kept.all():
-            self._name_others(owner, kept)
-        return owner, kept
-
-    def _name_others(self, owner: IntArray, kept: BoolArray) -> None:
-        """Warn of times that not all series of a total have; refuse a total without any."""
-        name = self.times or "step"
-        others = self.heads[name].to_numpy()[~kept]
-        shown = _checks.shown([str(time) for time in np.unique(others)])
-        if len(np.setdiff1d(owner, owner[kept])):
-            raise ValueError(
-                f"The series of a total have no time in common, by {name!r}: {shown}. Leave out "
-                "series that ended, or pass groups of those that go together."
+            column = self.heads[self.times or "step"]
+            others = _checks.shown([str(time) for time in np.unique(column.to_numpy()[~kept])])
+            if len(np.setdiff1d(owner, owner[kept])):
+                raise ValueError(
+                    f"The series of a total have no time in common, by {column.name!r}: {others}. "
+                    "Leave out series that ended, or pass groups of those that go together."
+                )
+            warnings.warn(
+                "aggregate leaves out times that not all series of a total have, by "
+                f"{column.name!r}: {others}.",
+                stacklevel=3,
             )
-        warnings.warn(
-            f"aggregate leaves out times that not all series of a total have, by {name!r}: "
-            f"{shown}.",
-            stacklevel=4,
-        )
+        return owner, kept
 
     def totals(self, target: str, order: IntArray, starts: IntArray) -> Array:
         """Return the sums of rows in ``order``, a total's beginning at each of ``starts``."""
@@ -218,7 +210,7 @@ class _Samples:
         sides: set[str],
         order: IntArray,
         starts: IntArray,
-        groups: tuple[list[Any] | None, str],
+        groups: tuple[list[Any], str],
         totals: dict[str, Array],
         levels: tuple[float, ...] | None,
         above: float | None,
@@ -231,7 +223,7 @@ class _Samples:
         each = np.repeat(rows, count)
         if "series" not in sides and self.ids is not None:
             made.append(nw.maybe_reset_index(self.heads[self.ids][each]))
-        elif groups[0] is not None:
+        elif groups[1]:
             own = [groups[0][number] for number in self.series[each]]
             made.append(nw.new_series(groups[1], own, backend=backend))
         columns: dict[str, Array] = {}

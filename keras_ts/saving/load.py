@@ -32,11 +32,10 @@ IN_FOLDER = "model.keras"
 _UNSAVED_VALUES = 1 << 20
 # What a model without a ``WindowedInput`` carries rides in ``metadata.json``, which Keras writes
 # and does not read: a fourth member would make Keras unpack the whole archive to disk at every
-# load. Files of keras_ts 0.1 hold only the windows.
+# load.
 _KEY = "keras_ts"
 _LAYER = "keras_ts>WindowedInput"
-# "levels" is the former name of quantiles.
-_FIELDS = (*(field.name for field in fields(Carried)), "levels")
+_FIELDS = tuple(field.name for field in fields(Carried))
 
 
 def load_model(
@@ -163,17 +162,13 @@ def located_file(path: str) -> str:
 
 
 def _check_objects(custom_objects: Any) -> None:
-    if not isinstance(custom_objects, Mapping | None):
+    if not isinstance(custom_objects, Mapping | None) or not all(
+        isinstance(name, str) and callable(item) for name, item in (custom_objects or {}).items()
+    ):
         raise TypeError(
             "custom_objects must be a dict of classes and functions by the names that the file "
             f"gives them. Received: custom_objects={shown(custom_objects)}."
         )
-    for name, item in (custom_objects or {}).items():
-        if not isinstance(name, str) or not callable(item):
-            raise TypeError(
-                "custom_objects must hold classes and functions by their names. "
-                f"Received: custom_objects[{shown(name)}]={shown(item)}."
-            )
 
 
 def _elsewhere(path: str, error: Exception) -> str:

@@ -147,16 +147,22 @@ def test_totals_over_series_take_the_times_that_all_have():
         aggregate(apart, "series")
 
 
+def test_the_problems_of_a_batch_are_no_target():
+    samples = drawn()
+    with_problem = samples.assign(problem=None)
+    pd.testing.assert_frame_equal(aggregate(with_problem, "step"), aggregate(samples, "step"))
+
+
 def test_a_single_series_has_totals_over_steps():
     samples = drawn(names="a").drop(columns="shop")
     for frame in (samples, samples.drop(columns="day")):
         total = aggregate(frame, "step", quantiles=None)
         assert list(total.columns) == ["sample", "units", "visits"]
         np.testing.assert_allclose(total["units"], by_hand(samples, [])["units"], rtol=1e-12)
-    with pytest.raises(ValueError, match="no column of ids before 'sample'"):
+    with pytest.raises(ValueError, match="no series to sum over"):
         aggregate(samples, "series")
     one = samples[samples["step"] == 1]
-    with pytest.raises(ValueError, match="no column of ids"):
+    with pytest.raises(ValueError, match="no series to sum over"):
         aggregate(one, "series")
     numbered = drawn(steps=1)
     assert aggregate(numbered.drop(columns="day"), "series").shape == (1, 7)
@@ -187,7 +193,7 @@ def test_a_single_series_has_totals_over_steps():
         ({"samples": pd.concat([drawn(), drawn()])}, ValueError, "several rows for one series"),
         ({"samples": pd.concat([drawn(), drawn("ef", count=6)])}, ValueError, "each sample"),
         ({"samples": np.zeros(3)}, TypeError, "pandas or polars"),
-        ({"samples": aggregate(drawn(), "step", quantiles=None)}, ValueError, "no column 'step'"),
+        ({"samples": aggregate(drawn(), "step", quantiles=None)}, ValueError, "no step to sum"),
     ],
 )  # fmt: skip
 def test_what_has_no_total_is_refused(arguments, kind, message):

@@ -12,11 +12,11 @@ from keras.ops import convert_to_numpy as numpy
 from helpers import called, masks_pass, untraced, warned_of_masks
 from keras_ts import RecurrentPreset
 from keras_ts.layers import NormalizeWindow, RestoreWindow
-from keras_ts.layers.window_statistics import STATISTICS, has_running_form
+from keras_ts.layers.window_statistics import OF_WHOLE_WINDOWS, STATISTICS
 
 # The season has tests of its own, in test_season.py.
 STATISTICS = [statistic for statistic in STATISTICS if statistic != "seasonal"]
-CAUSAL = [statistic for statistic in STATISTICS if has_running_form(statistic)]
+CAUSAL = [statistic for statistic in STATISTICS if statistic not in OF_WHOLE_WINDOWS]
 FORMS = [
     *((statistic, False) for statistic in STATISTICS),
     *((statistic, True) for statistic in CAUSAL),

@@ -166,7 +166,7 @@ def sorted_blocks(survey: Survey, work: Unfinished, spec: WindowSpec) -> Iterato
 
 def _batches(survey: Survey, spec: WindowSpec, most: int) -> Iterator[Any]:
     """Yield the rows of a source as Arrow batches of numbers, and complete the survey."""
-    columns = [spec.id_column, *survey.varying]
+    columns: list[str] = [survey.series.columns[0], *survey.varying]
     progress, row = ProgressBar(sum(rows.count() for rows in survey.files), "row"), 0
     for rows in survey.files:
         for frame in rows.frames(columns):
