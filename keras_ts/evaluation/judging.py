@@ -19,11 +19,12 @@ from keras_ts.evaluation.forecasters.forecaster import (
     of_baseline,
 )
 from keras_ts.evaluation.judged.common_windows import common_steps
-from keras_ts.evaluation.judged.reading import Block, JudgedWindows, described, finite
+from keras_ts.evaluation.judged.reading import JudgedWindows, described
 from keras_ts.evaluation.report import ENDS, ComparisonReport, Evidence
 from keras_ts.saving.weights import Weights
 from keras_ts.scores.metrics import METRICS, POINT, QUANTILE, all_losses, heading
 from keras_ts.scores.report import unscaled_note
+from keras_ts.windows.blocks import Block, finite
 
 # A function of actual values, forecasts and scales that returns one loss for each target.
 Metric = Callable[[Array, Array, Array], Array]
