@@ -12,6 +12,8 @@ from backtest_helpers import run
 from keras_ts import course_series, plot_backtest
 from keras_ts.plotting.errors import plot_errors
 
+pytestmark = pytest.mark.usefixtures("untraced_models")
+
 
 def table(steps, columns=()):
     rows = 2 * 3 * steps
