@@ -23,7 +23,7 @@ import keras
 import numpy as np
 
 from keras_ts import WindowedSeries, backtest, course_series, from_preset
-from keras_ts.evaluation.backtests.judging import FoldJudge
+from keras_ts.evaluation.judging import Judge
 
 WINDOW, BATCH, FOLDS = 20, 32, 5
 
@@ -57,7 +57,7 @@ def shares():
 @contextlib.contextmanager
 def judging():
     """Sum up the seconds that are spent on baselines and the verdict."""
-    methods, seconds = {name: getattr(FoldJudge, name) for name in ("add", "report")}, [0.0]
+    methods, seconds = {name: getattr(Judge, name) for name in ("add", "report")}, [0.0]
 
     def timed(method):
         def call(*arguments):
@@ -69,12 +69,12 @@ def judging():
         return call
 
     for name, method in methods.items():
-        setattr(FoldJudge, name, timed(method))
+        setattr(Judge, name, timed(method))
     try:
         yield seconds
     finally:
         for name, method in methods.items():
-            setattr(FoldJudge, name, method)
+            setattr(Judge, name, method)
 
 
 def net():

@@ -26,6 +26,7 @@ from keras_ts.evaluation.fine_tune import fine_tune
 from keras_ts.evaluation.importance.importance import importance
 from keras_ts.evaluation.score.score import score
 from keras_ts.exporting.export import export_model
+from keras_ts.forecasting.aggregate import aggregate
 from keras_ts.forecasting.forecast import forecast
 from keras_ts.forecasting.rollout import Rollout
 from keras_ts.layers import ExpandSeries, ScaleOutput, WindowedInput
@@ -52,8 +53,8 @@ from keras_ts.windows.windowed_series import WindowedSeries
 __all__ = [
     "ExpandSeries", "ExponentialLRSweep", "Panel", "Recipe", "RecurrentPreset", "Rollout",
     "ScaleOutput", "TrainingBackup", "WindowDataset", "WindowedInput", "WindowedSeries",
-    "__version__", "backtest", "calendar_features", "calibrate", "check_export", "check_leakage",
-    "check_reload", "choose_preset", "compare", "course_series", "export_model",
+    "__version__", "aggregate", "backtest", "calendar_features", "calibrate", "check_export",
+    "check_leakage", "check_reload", "choose_preset", "compare", "course_series", "export_model",
     "find_learning_rate", "fine_tune", "forecast", "from_preset", "importance", "load_model",
     "load_windows", "migrate_lambdas", "plot_backtest", "plot_forecast", "plot_history",
     "plot_series", "preset_names", "save_model", "save_portable", "score", "scorecard",
@@ -68,3 +69,8 @@ if not TYPE_CHECKING:  # Type checkers would accept any attribute.
         if name in CLASSES:
             return CLASSES[name]
         raise AttributeError(f"module 'keras_ts' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return the public names alone."""
+    return [*__all__, "baselines", "datasets", "layers", "losses", "metrics"]

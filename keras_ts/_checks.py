@@ -145,7 +145,7 @@ def numeric(values: Any, what: str) -> Array:
     return array
 
 
-def levels(name: str, value: Any) -> tuple[float, ...]:
+def levels(name: str, value: Any, median: bool = True) -> tuple[float, ...]:
     """Return the levels of quantiles as floats, or raise an error that names them."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
@@ -158,10 +158,11 @@ def levels(name: str, value: Any) -> tuple[float, ...]:
         raise ValueError(f"{name} must be at most {_MOST_LEVELS} numbers. Received {len(value)}.")
     checked = tuple(real(f"{name}[{i}]", level) for i, level in enumerate(value))
     increasing = all(low < high for low, high in pairwise((0.0, *checked, 1.0)))
-    if 0.5 not in checked or not increasing:
+    if not checked or not increasing or (median and 0.5 not in checked):
+        also = ", and hold 0.5, the median" if median else ""
         raise ValueError(
-            f"{name} must increase, lie between 0 and 1, and hold 0.5, the median. "
-            f"Received: {name}={shown(list(value))}."
+            f"{name} must increase, lie between 0 and 1{also}. Received: {name}="
+            f"{shown(list(value))}."
         )
     return checked
 

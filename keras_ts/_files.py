@@ -147,7 +147,7 @@ def _waited_for(folder: Path) -> Iterator[bool]:
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        yield _lock(handle, wait=True)
+        yield bool(_lock(handle, wait=True))
     finally:
         os.close(handle)
 
@@ -179,15 +179,7 @@ def _reserved(folder: Path, suffix: str) -> Iterator[Path]:
 def locked(path: Path) -> Iterator[bool]:
     """Lock a file, which is made; yield False if another process holds the lock."""
     with path.open("a+b") as file:
-        alone = True
-        if fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                alone = False
-            except OSError:  # The file system has no locks.
-                pass
-        yield alone
+        yield _lock(file, wait=False) is not False
 
 
 def _clear_leftovers(folder: Path) -> None:
@@ -202,12 +194,14 @@ def _clear_leftovers(folder: Path) -> None:
                     path.unlink()
 
 
-def _lock(file: Any, wait: bool) -> bool:
-    """Lock an open file until it is closed or the process ends; return True if that worked."""
+def _lock(file: Any, wait: bool) -> bool | None:
+    """Lock an open file until it is closed; False: another process has it; None: no locks."""
     if fcntl is None:  # pragma: no cover
-        return False
+        return None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:  # Another process holds the lock, or the file system has none.
+    except BlockingIOError:
         return False
+    except OSError:  # The file system has no locks.
+        return None
     return True

@@ -15,9 +15,9 @@ except ImportError:  # pragma: no cover - a future Keras: its generator is left 
     global_state = None
 
 try:
-    from keras.src.backend import get_keras_mask, set_keras_mask
+    from keras.src.backend import get_keras_mask
 except ImportError:  # pragma: no cover - a future Keras: its losses see no masks
-    get_keras_mask = set_keras_mask = None
+    get_keras_mask = None
 
 _SEED_GENERATOR = "global_seed_generator"
 
@@ -58,13 +58,6 @@ def mask_of(tensor: Any) -> Any:
     """Return the mask that Keras keeps with a layer's output, or None."""
     # Keras multiplies losses by it, so a loss that handles masks itself must read it.
     return None if get_keras_mask is None else get_keras_mask(tensor)
-
-
-def with_mask(tensor: Any, mask: Any) -> Any:
-    """Return the tensor, with a mask as Keras keeps it with a layer's output."""
-    if set_keras_mask is not None:
-        set_keras_mask(tensor, mask)
-    return tensor
 
 
 def made_by(tensor: Any) -> tuple[Any, list[Any]]:

@@ -69,7 +69,7 @@ def predict(model: keras.Model, inputs: Any, batch_size: int | None = None) -> A
         if batch_size is None:
             return model.predict_on_batch(inputs)
         return model.predict(inputs, batch_size=batch_size, verbose=0)
-    run, rows = _kept_run(model), len(keras.tree.flatten(inputs)[0])
+    run, rows = _compiled_run(model), len(keras.tree.flatten(inputs)[0])
     batch_size = batch_size or rows
     batches = [
         keras.tree.map_structure(np.asarray, run(_rows(inputs, begin, begin + batch_size)))
@@ -114,21 +114,21 @@ def variables_of(model: keras.Model) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _Compiled:
     """A compiled model. Keras would track a tuple as part of the model."""
 
     key: Any
     run: Run
 
 
-def _kept_run(model: keras.Model) -> Run:
+def _compiled_run(model: keras.Model) -> Run:
     """Return a function that runs the model, which is compiled once."""
     key = bool(model.run_eagerly), model.jit_compile, *variables_of(model)
-    kept = getattr(model, _ATTRIBUTE, None)
-    if kept is None or kept.key != key:
-        kept = _Kept(key, run_by_jax(model))
-        setattr(model, _ATTRIBUTE, kept)
-    return kept.run
+    compiled = getattr(model, _ATTRIBUTE, None)
+    if compiled is None or compiled.key != key:
+        compiled = _Compiled(key, run_by_jax(model))
+        setattr(model, _ATTRIBUTE, compiled)
+    return compiled.run
 
 
 def is_distributed(model: keras.Model) -> bool:

@@ -32,7 +32,7 @@ def quantile_errors(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any, int
         )
     errors = ops.reshape(y_true, (*ops.shape(y_pred)[:-1], 1)) - y_pred
     counted = ops.reshape(ops.logical_not(ops.isnan(y_true)), ops.shape(y_pred)[:-1])
-    counted = unmasked(owner, counted, mask, outputs[:-1])
+    counted = _unmasked(owner, counted, mask, outputs[:-1])
     errors = ops.where(ops.expand_dims(counted, -1), errors, ops.zeros_like(errors))
     return errors, counted, 1 if mask is None else len(mask.shape)
 
@@ -58,7 +58,7 @@ def point_pairs(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
         # As Keras does, so that the losses have one axis less than either.
         y_true, y_pred = ops.squeeze(y_true, -1), ops.squeeze(y_pred, -1)
     counted = ops.logical_not(ops.isnan(y_true))
-    counted = unmasked(owner, counted, mask, tuple(y_true.shape))
+    counted = _unmasked(owner, counted, mask, tuple(y_true.shape))
     none = ops.zeros_like(y_pred)
     return ops.where(counted, y_true, none), ops.where(counted, y_pred, none), counted
 
@@ -68,7 +68,10 @@ def per_window(values: Any, counted: Any, axes: int = 1) -> tuple[Any, Any]:
     # ``values`` are 0 where they do not count. Behind the first ``axes``, those of a mask,
     # ``counted`` may have other axes than they, since both are averaged there.
     # Without missing values the shares are 1, and a division by 1 changes no bit.
-    values, shares = _mean_from(values, axes), share(counted, axes, values.dtype)
+    # Half precision holds no large counts.
+    exact = keras.backend.result_type(values.dtype, "float32")
+    shares = ops.cast(_mean_from(ops.cast(counted, exact), axes), values.dtype)
+    values = _mean_from(values, axes)
     steps = tuple(range(1, axes))
     if steps:
         values, shares = ops.sum(values, axis=steps), ops.sum(shares, axis=steps)
@@ -77,24 +80,12 @@ def per_window(values: Any, counted: Any, axes: int = 1) -> tuple[Any, Any]:
     return values, ops.cast(present, values.dtype)
 
 
-def share(counted: Any, axes: int, dtype: Any) -> Any:
-    """Return the share of True in all axes but the first few, as numbers of ``dtype``."""
-    # Half precision holds no large counts.
-    exact = keras.backend.result_type(dtype, "float32")
-    return ops.cast(_mean_from(ops.cast(counted, exact), axes), dtype)
-
-
-def mean_over_present(owner: Any, present: Any, sizes: Any = None) -> Any:
+def mean_over_present(owner: Any, present: Any) -> Any:
     """Return weights by which the mean over windows becomes that over the windows present."""
-    # Keras divides by the number of all windows where ``owner`` reduces to a mean; with ``sizes``,
-    # by their sum.
+    # Keras divides by the number of all windows where ``owner`` reduces to a mean.
     if owner.reduction not in ("sum_over_batch_size", "mean"):
         return present
-    epsilon = keras.config.epsilon()
-    rate = ops.mean(present)
-    if sizes is not None:
-        rate = ops.sum(present * sizes) / ops.maximum(ops.sum(sizes), epsilon)
-    return present * (1.0 / ops.maximum(rate, epsilon))
+    return present * (1.0 / ops.maximum(ops.mean(present), keras.config.epsilon()))
 
 
 def window_weights(owner: Any, weights: Any, values: Any) -> Any:
@@ -111,17 +102,17 @@ def window_weights(owner: Any, weights: Any, values: Any) -> Any:
     return ops.reshape(weights, ops.shape(values))
 
 
-def unmasked(owner: Any, counted: Any, mask: Any, outputs: tuple[Any, ...]) -> Any:
+def _unmasked(owner: Any, counted: Any, mask: Any, outputs: tuple[Any, ...]) -> Any:
     """Return ``counted``, False also where ``mask`` is, whose axes are the leading ones."""
     if mask is None:
         return counted
-    kept = tuple(mask.shape)
-    if len(kept) > len(outputs) or not _equal(kept, outputs[: len(kept)]):
+    shape = tuple(mask.shape)
+    if len(shape) > len(outputs) or not _equal(shape, outputs[: len(shape)]):
         raise ValueError(
             f"{type(owner).__name__} takes a mask that has the first axes of the outputs. Received "
-            f"a mask {kept} of outputs {outputs}."
+            f"a mask {shape} of outputs {outputs}."
         )
-    mask = ops.reshape(mask, (*ops.shape(mask), *[1] * (len(outputs) - len(kept))))
+    mask = ops.reshape(mask, (*ops.shape(mask), *[1] * (len(outputs) - len(shape))))
     return ops.logical_and(counted, ops.cast(mask, "bool"))
 
 

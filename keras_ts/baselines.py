@@ -9,3 +9,8 @@ from keras_ts.evaluation.forecasters.baselines import (
 )
 
 __all__ = ["Drift", "LinearRegression", "MovingAverage", "Naive", "SeasonalNaive"]
+
+
+def __dir__() -> list[str]:
+    """Return the public names alone."""
+    return __all__

@@ -54,16 +54,16 @@ class Interface:
         carried = carried_by(model)
         if windows is None:
             return cls(model, carried)
-        wanted = Carried.of(windows) if isinstance(windows, WindowDataset) else Carried(windows)
+        passed = Carried.of(windows) if isinstance(windows, WindowDataset) else Carried(windows)
         if carried is None:
-            return cls(model, wanted)
-        clause = carried.disagreement(wanted)
+            return cls(model, passed)
+        clause = carried.disagreement(passed)
         if clause is not None:
             raise ValueError(
                 f"{name} was made for other windows than those passed: {clause}. Pass windows like "
                 f"those that it was trained on. {cure}"
             )
-        return cls(model, carried.of_windows(wanted.windows))
+        return cls(model, carried.of_windows(passed.windows))
 
     @property
     def windows(self) -> WindowedSeries:
@@ -129,7 +129,7 @@ class Interface:
         """Where the targets lie that the model, or one inside it, was trained further on."""
         parts = _keras_private.layers_within(self.model)
         carried = [p.carried if isinstance(p, WindowedInput) else remembered(p) for p in parts]
-        return joined(*(own.trained_on for own in carried if own is not None))
+        return joined(*(each.trained_on for each in carried if each is not None))
 
     @property
     def units(self) -> float | list[float] | None:
@@ -150,8 +150,7 @@ class Interface:
     @property
     def normalizes(self) -> bool:
         """True if the model normalizes windows, for which it squares their values."""
-        within = _keras_private.layers_within(self.model)
-        return any(isinstance(layer, NormalizeWindow) for layer in within)
+        return bool(_layers_of(self.model, NormalizeWindow))
 
     @property
     def takes_missing(self) -> bool:
@@ -173,11 +172,8 @@ class Interface:
     def check_forecaster(self) -> None:
         """Refuse a stateful model, and one with several outputs."""
         model = self.model
-        stateful = [
-            layer.name
-            for layer in _keras_private.layers_within(model)
-            if getattr(layer, "stateful", 0)
-        ]
+        within = _keras_private.layers_within(model)
+        stateful = [layer.name for layer in within if getattr(layer, "stateful", 0)]
         if stateful:
             raise ValueError(
                 f"The layers {stateful} are stateful: they carry a state from one window into the "
@@ -202,40 +198,22 @@ class Interface:
                         f"{part!r}, {list(names)}, and the series has {len(received)}. Forecast "
                         "from the columns that the model was trained on."
                     )
-        if self.inputs:  # A subclassed model has no shapes.
-            self._check_inputs(columns)
-
-    def _check_inputs(self, columns: Columns) -> None:
-        windows, inputs = self.windows, self.inputs
-        fed = columns.input_shapes(windows.geometry, windows.horizon)
-        if set(inputs) != set(fed):
+        if not self.inputs:  # A subclassed model has no shapes.
+            return
+        fed = columns.input_shapes(self.windows.geometry, self.windows.horizon)
+        if set(self.inputs) != set(fed):
             raise ValueError(
                 f"The windows give the inputs {' and '.join(map(repr, fed))}, and the model has "
-                f"{len(inputs)}: {list(inputs)}. Use the windows that the model was trained on, "
-                "and name its inputs past, future and static."
+                f"{len(self.inputs)}: {list(self.inputs)}. Use the windows that the model was "
+                "trained on, and name its inputs past, future and static."
             )
-        # Keras itself adds and drops a last axis of length 1.
-        shape = inputs["past"].shape[1:]
-        if not 1 <= len(shape) <= 2:
-            raise ValueError(
-                f"The model takes inputs of shape {tuple(shape)}. A window has the shape "
-                f"({windows.window},) or ({windows.window}, columns)."
-            )
-        length, features = (*shape, 1)[:2]
-        if length not in (None, windows.window):
-            raise ValueError(
-                f"The model takes windows of {length} inputs. Received: window={windows.window}. "
-                "Use the windows that the model was trained on."
-            )
-        if features not in (None, len(columns.past)):
-            raise ValueError(
-                f"The model takes {features} column{'s' * (features > 1)}, and the series has "
-                f"{len(columns.past)}. Forecast from the columns that the model was trained on."
-            )
-        for part in set(fed).difference(["past"]):
-            taken = tuple(inputs[part].shape[1:])
-            if len(taken) != len(fed[part]) or any(
-                size not in (None, wanted) for size, wanted in zip(taken, fed[part], strict=True)
+        for part, given in fed.items():
+            taken = expected = tuple(self.inputs[part].shape[1:])
+            if part == "past":  # Keras itself adds and drops a last axis of length 1.
+                expected, given = ((*x, 1)[: max(len(x), 2)] for x in (taken, given))
+            if len(expected) != len(given) or any(
+                size not in (None, of_windows)
+                for size, of_windows in zip(expected, given, strict=True)
             ):
                 raise ValueError(
                     f"The model takes {part!r} of shape {taken}, and the windows give {fed[part]}. "
@@ -252,10 +230,10 @@ class Interface:
                 "frequency of keras_ts any more: it takes fixed steps, days, weekdays, months and "
                 "whole numbers. Resample the data to one of them, and train again."
             )
-        own = panel.clock.frequencies
-        for code, frequency in enumerate(own.kinds):
+        frequencies = panel.clock.frequencies
+        for code, frequency in enumerate(frequencies.kinds):
             if not same_steps(str(frequency), self.frequency):
-                number = int((own.codes == code).argmax())
+                number = int((frequencies.codes == code).argmax())
                 raise ValueError(
                     f"The model was trained on steps of {_checks.shown(self.frequency)}, and the "
                     f"steps of {panel.series(number)} are {str(frequency)!r} by "

@@ -14,25 +14,62 @@ import numpy as np
 from keras import ops
 
 from keras_ts import _checks
-from keras_ts._keras_private import mask_of, serialized_loss, with_mask
+from keras_ts._keras_private import serialized_loss
 from keras_ts._per_window import (
     mean_over_present,
     per_window,
     point_pairs,
     quantile_errors,
-    share,
-    unmasked,
     window_weights,
 )
-from keras_ts._registration import registered, renamed
+from keras_ts._registration import registered
 from keras_ts._typing import Array
 
 __all__ = ["MaskedLoss", "QuantileLoss", "StandardizedMSE"]
 
 
-@renamed(levels="quantiles")
+def __dir__() -> list[str]:
+    """Return the public names alone."""
+    return __all__
+
+
+class _Reduce(keras.losses.Loss):
+    """Weighs and reduces given losses as Keras does, also under a distribution strategy."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return y_pred
+
+
+class _WindowLoss(keras.losses.Loss):
+    """The mean over windows of each window's mean over its targets that are present."""
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the losses of the windows, weighed and reduced."""
+        # Keras's own method multiplies losses ``(batch,)`` by weights ``(batch, 1, 1)`` or a mask
+        # ``(batch, time)`` without a check of shapes; that broadcasts to a wrong loss.
+        losses, present, unreduced = self._losses(y_true, y_pred)
+        weights = mean_over_present(self, present)
+        given = window_weights(self, sample_weight, losses)
+        weights = weights if given is None else given * weights
+        losses, weights = _repeated(losses, unreduced), _repeated(weights, unreduced)
+        return _Reduce(reduction=self.reduction, dtype=self.dtype)(losses, losses, weights)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of each window; of points one axis less than the targets, repeated."""
+        losses, _, unreduced = self._losses(y_true, y_pred)
+        return _repeated(losses, unreduced)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return name, reduction and dtype, which Keras's own losses leave out."""
+        return {**super().get_config(), "dtype": self.dtype}
+
+    def _losses(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
+        """Return a loss and a presence for each window, and zeros of the unreduced shape."""
+        raise NotImplementedError
+
+
 @registered
-class QuantileLoss(keras.losses.Loss):
+class QuantileLoss(_WindowLoss):
     """The pinball loss of quantiles, for a model that ends in ``SortedQuantiles``.
 
     For a target ``y`` and the quantile ``q`` of level ``p`` it is ``max(p (y - q), (p - 1) (y -
@@ -80,35 +117,20 @@ class QuantileLoss(keras.losses.Loss):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.quantiles = _checks.levels("quantiles", quantiles)
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Return the losses of the windows, weighed and reduced.
-
-        Keras's own method multiplies them, ``(batch,)``, by weights ``(batch, 1, 1)`` or a mask
-        ``(batch, time)`` without a check of shapes; that broadcasts to a wrong loss.
-        """
-        losses, present = self._losses(y_true, y_pred)
-        weights = mean_over_present(self, present)
-        given = window_weights(self, sample_weight, losses)
-        weights = weights if given is None else given * weights
-        return _Reduce(reduction=self.reduction, dtype=self.dtype)(losses, losses, weights)
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return one loss for each window, ``(batch,)``."""
-        return self._losses(y_true, y_pred)[0]
-
     def get_config(self) -> dict[str, Any]:
-        """Return the loss's settings, with its dtype, which Keras's own losses leave out."""
-        return {**super().get_config(), "quantiles": list(self.quantiles), "dtype": self.dtype}
+        """Return the loss's settings."""
+        return {**super().get_config(), "quantiles": list(self.quantiles)}
 
-    def _losses(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    def _losses(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
         errors, counted, axes = quantile_errors(self, y_true, y_pred)
         levels = ops.convert_to_tensor(self.quantiles, dtype=errors.dtype)
         pinball = ops.maximum(levels * errors, (levels - 1.0) * errors)
-        return per_window(pinball, counted, axes)
+        losses, present = per_window(pinball, counted, axes)
+        return losses, present, ops.zeros_like(losses)
 
 
 @registered
-class MaskedLoss(keras.losses.Loss):
+class MaskedLoss(_WindowLoss):
     """A loss of Keras's, or one's own, that leaves out missing targets.
 
     With ``missing="mask_targets"`` targets may be NaN, such as the sales of a day on which a shop
@@ -158,34 +180,19 @@ class MaskedLoss(keras.losses.Loss):
         self._inner = _function_of(self.loss)
         _check_maskable(self._inner, loss)
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Return the reduced loss."""
-        losses, present, wide = self._losses(y_true, y_pred)
-        weights = mean_over_present(self, present)
-        given = window_weights(self, sample_weight, losses)
-        weights = weights if given is None else given * weights
-        losses, weights = _repeated(losses, wide), _repeated(weights, wide)
-        return _Reduce(reduction=self.reduction, dtype=self.dtype)(losses, losses, weights)
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss of each window, repeated: one axis less than the targets."""
-        losses, _, wide = self._losses(y_true, y_pred)
-        return _repeated(losses, wide)
-
     def get_config(self) -> dict[str, Any]:
-        """Return the loss's settings, its dtype too, which Keras's own losses lose."""
+        """Return the loss's settings."""
         loss = self.loss if isinstance(self.loss, str) else serialized_loss(self.loss)
-        return {**super().get_config(), "loss": loss, "dtype": self.dtype}
+        return {**super().get_config(), "loss": loss}
 
     def _losses(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
-        """Return a loss and a presence for each window, and zeros of the unreduced shape."""
         y_true, y_pred, counted = point_pairs(self, y_true, y_pred)
         values = self._inner(y_true, y_pred)
         return *per_window(values, counted), ops.zeros_like(values)
 
 
 @registered
-class StandardizedMSE(keras.losses.MeanSquaredError):
+class StandardizedMSE(_WindowLoss):
     """The mean squared error in units of each target.
 
     Each error is divided by ``unit`` before it is squared. Otherwise the squared error of
@@ -208,9 +215,7 @@ class StandardizedMSE(keras.losses.MeanSquaredError):
         dtype: As for every Keras loss. Defaults to None, Keras's ``floatx``.
 
     Input shape:
-        Targets and outputs of one shape, with weights, as for Keras's ``MeanSquaredError``. Targets
-        that are NaN are missing: the losses of a window are scaled so that their mean is that over
-        its targets present, and a window without any counts as none.
+        As for ``MaskedLoss``, with weights and masks. Targets that are NaN are missing.
 
     Raises:
         TypeError: ``unit`` is not a number or a list of numbers.
@@ -228,68 +233,21 @@ class StandardizedMSE(keras.losses.MeanSquaredError):
         super().__init__(reduction=reduction, name=name, dtype=dtype)
         self.unit = _checks.per_feature("unit", unit, _unit)
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Return the reduced loss."""
-        mask = mask_of(y_pred)
-        y_true = ops.convert_to_tensor(y_true, dtype=self.dtype)
-        y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
-        losses, weights = self._losses(y_true, y_pred, mask)
-        if sample_weight is not None:
-            sample_weight = ops.convert_to_tensor(sample_weight, dtype=losses.dtype)
-            axes = len(sample_weight.shape) or len(losses.shape)
-            weights = sample_weight * ops.reshape(weights, (-1, *[1] * (axes - 1)))
-        else:
-            weights = _repeated(weights, ops.zeros_like(losses))
-        if mask is not None:
-            losses = with_mask(losses, mask)
-        return _Reduce(reduction=self.reduction, dtype=self.dtype)(losses, losses, weights)
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return one loss for each window, or for each step of it."""
-        return self._losses(y_true, y_pred, mask_of(y_pred))[0]
-
-    def _losses(self, y_true: Any, y_pred: Any, mask: Any) -> tuple[Any, Any]:
-        """Return the losses, and a weight for each window: 0 if all its targets are missing."""
-        if len(y_true.shape) + 1 == len(y_pred.shape) and y_pred.shape[-1] == 1:
-            y_true = ops.expand_dims(y_true, -1)
-        both = zip(y_true.shape, y_pred.shape, strict=False)
-        if len(y_true.shape) != len(y_pred.shape) or any(
-            None not in sizes and len(set(sizes)) > 1 for sizes in both
-        ):
+    def _losses(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
+        y_true, y_pred, counted = point_pairs(self, y_true, y_pred)
+        if isinstance(self.unit, list) and y_pred.shape[-1] != len(self.unit):
             raise ValueError(
-                "StandardizedMSE takes targets and outputs of one shape. Received: targets "
-                f"{tuple(y_true.shape)}, outputs {tuple(y_pred.shape)}."
+                "unit must have one number for each entry of the last axis. Received: "
+                f"{len(self.unit)} numbers for outputs {tuple(y_pred.shape)}."
             )
-        units = len(self.unit) if isinstance(self.unit, list) else None
-        if units is not None and (len(y_pred.shape) < 2 or y_pred.shape[-1] != units):
-            raise ValueError(
-                f"unit must have one number for each entry of the last axis. Received: {units} "
-                f"numbers for outputs {tuple(y_pred.shape)}."
-            )
-        if len(y_pred.shape) == 1:
-            y_true, y_pred = ops.expand_dims(y_true, -1), ops.expand_dims(y_pred, -1)
         # Subtracted first: divided by a small unit, a large level would lose digits.
-        errors = ops.cast(y_true - y_pred, self.dtype)
-        errors = errors / ops.convert_to_tensor(self.unit, dtype=errors.dtype)
-        counted = ops.logical_not(ops.isnan(y_true))
-        errors = ops.where(counted, errors, ops.zeros_like(errors))
-        losses = super().call(ops.zeros_like(errors), errors)
-        # Keras leaves out masked steps by itself: it counts them neither as present nor as missing.
-        sizes = None
-        if mask is not None:
-            shape = tuple(y_pred.shape)
-            counted = unmasked(self, counted, mask, shape)
-            sizes = share(unmasked(self, ops.ones_like(counted), mask, shape), 1, losses.dtype)
-        shares = share(counted, 1, losses.dtype)
-        present = ops.cast(shares > 0, losses.dtype)
-        # Where no target is missing this is 1, and changes no bit.
-        factors = (present if sizes is None else sizes) / ops.where(shares > 0, shares, 1.0)
-        losses = losses * ops.reshape(factors, (-1, *[1] * (len(losses.shape) - 1)))
-        return losses, mean_over_present(self, present, sizes)
+        errors = (y_true - y_pred) / ops.convert_to_tensor(self.unit, dtype=y_pred.dtype)
+        values = ops.mean(ops.square(errors), axis=-1)
+        return *per_window(values, counted), ops.zeros_like(values)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the loss's settings, with its dtype, which Keras's own losses leave out."""
-        return {**super().get_config(), "unit": self.unit, "dtype": self.dtype}
+        """Return the loss's settings."""
+        return {**super().get_config(), "unit": self.unit}
 
 
 def _unit(name: str, value: Any) -> float:
@@ -330,7 +288,7 @@ def _check_maskable(function: Callable[[Any, Any], Any], loss: Any) -> None:
 
     what = f"Received: loss={_checks.shown(loss)}"
     try:
-        whole = losses(targets, outputs)
+        by_step = losses(targets, outputs)
         single = [
             losses(np.full((1, 1, 1), y, "float32"), np.full((1, 1, 1), p, "float32"))
             for y, p in zip(targets.flat, outputs.flat, strict=True)
@@ -342,7 +300,7 @@ def _check_maskable(function: Callable[[Any, Any], Any], loss: Any) -> None:
             f"{targets.shape}: {error}"
         ) from error
     means = np.array(single, np.float64).reshape(-1, targets.shape[-1]).mean(axis=1)
-    if whole.shape != targets.shape[:-1] or not np.allclose(whole.ravel(), means, 1e-4, 1e-6):
+    if by_step.shape != targets.shape[:-1] or not np.allclose(by_step.ravel(), means, 1e-4, 1e-6):
         raise ValueError(
             "loss must be a mean over the last axis to which each target adds by itself, so that "
             f"some can be left out. {what}."
@@ -354,13 +312,6 @@ def _check_maskable(function: Callable[[Any, Any], Any], loss: Any) -> None:
         )
 
 
-def _repeated(values: Any, wide: Any) -> Any:
-    """Return one value for each window, repeated along the further axes of ``wide``, which is 0."""
-    return ops.reshape(values, (-1, *[1] * (len(wide.shape) - 1))) + wide
-
-
-class _Reduce(keras.losses.Loss):
-    """Weighs and reduces given losses as Keras does, also under a distribution strategy."""
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        return y_pred
+def _repeated(values: Any, unreduced: Any) -> Any:
+    """Return one value for each window, repeated along the axes of zeros."""
+    return ops.reshape(values, (-1, *[1] * (len(unreduced.shape) - 1))) + unreduced

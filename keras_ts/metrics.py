@@ -13,9 +13,14 @@ from keras import ops
 
 from keras_ts import _checks
 from keras_ts._per_window import per_window, point_pairs, quantile_errors, window_weights
-from keras_ts._registration import registered, renamed
+from keras_ts._registration import registered
 
 __all__ = ["IntervalCoverage", "MaskedMAE", "MedianMAE"]
+
+
+def __dir__() -> list[str]:
+    """Return the public names alone."""
+    return __all__
 
 
 class _WindowMetric(keras.metrics.Mean):
@@ -85,7 +90,6 @@ class _QuantileMetric(_WindowMetric):
         raise NotImplementedError
 
 
-@renamed(levels="quantiles")
 @registered
 class MedianMAE(_QuantileMetric):
     """The mean absolute error of the median, for a model that gives quantiles.
@@ -113,7 +117,6 @@ class MedianMAE(_QuantileMetric):
         return ops.abs(errors[..., self.quantiles.index(0.5)])
 
 
-@renamed(levels="quantiles")
 @registered
 class IntervalCoverage(_QuantileMetric):
     """The share of targets between the lowest and the highest quantile.

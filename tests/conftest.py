@@ -6,7 +6,7 @@ os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 import pytest
@@ -79,6 +79,24 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef) -> None:
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     keras.utils.set_random_seed(51)
+
+
+@pytest.fixture
+def next_keras(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Return a function from which on layers that are made pass no mask on."""
+
+    def begin() -> None:
+        for kind in (keras.layers.RNN, keras.layers.Bidirectional, keras.layers.TimeDistributed):
+            monkeypatch.setattr(kind, "__init__", unmasking(kind.__init__))
+
+    def unmasking(init: Callable[..., None]) -> Callable[..., None]:
+        def wrapped(self, *arguments, **settings):  # type: ignore[no-untyped-def]
+            init(self, *arguments, **settings)
+            self.supports_masking = False
+
+        return wrapped
+
+    return begin
 
 
 @pytest.fixture

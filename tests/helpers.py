@@ -13,6 +13,12 @@ import forks
 from keras_ts import WindowedSeries
 
 BACKEND = keras.backend.backend()
+# A recurrent layer of Keras's master uses its input's mask, warns, and passes it on no further.
+warned_of_masks = pytest.mark.filterwarnings("ignore:Layer '(bi|gru|lstm|simple_rnn):UserWarning")
+masks_pass = pytest.mark.skipif(
+    not keras.layers.TimeDistributed(keras.layers.Identity()).supports_masking,
+    reason="about masks that recurrent layers pass on, as those of this Keras do not",
+)
 only_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="needs the TensorFlow backend")
 
 

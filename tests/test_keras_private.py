@@ -41,7 +41,6 @@ def test_the_mask_of_an_output():
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(mask), [[True, False]])
     plain = keras.ops.ones((1, 2, 1))
     assert _keras_private.mask_of(plain) is None
-    assert _keras_private.mask_of(_keras_private.with_mask(plain, mask)) is mask
 
 
 def test_what_made_an_output():

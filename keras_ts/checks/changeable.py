@@ -51,7 +51,6 @@ class ChangeableSeries:
         ]
         self._unknown = list(panel.columns.own)
         self._copies = self._found_copies(values)
-        self._disguises = self._found_disguises(values)
         self._finite: BoolArray = np.logical_or.reduce(
             np.isfinite(values[:, self._unknown]), axis=1
         )
@@ -62,13 +61,13 @@ class ChangeableSeries:
     def layouts(self) -> list[WindowRanges]:
         """Return where windows lie: with missing values filled, and as they and gaps leave them."""
         geometry = self._windows.geometry
-        whole = layout(self.panel.offsets, self.panel.gaps, geometry)
-        check_nonempty(whole, self.panel, self._windows)
+        filled = layout(self.panel.offsets, self.panel.gaps, geometry)
+        check_nonempty(filled, self.panel, self._windows)
         if not self._windows.handling.filters:
-            return [whole]
+            return [filled]
         dropping = read_panel(self._tables if self._listed else self._tables[0], self._windows)
-        filled = layout(dropping.offsets, dropping.gaps, geometry)
-        return [whole, filled, all_windows(dropping, self._windows)]
+        dropped = layout(dropping.offsets, dropping.gaps, geometry)
+        return [filled, dropped, all_windows(dropping, self._windows)]
 
     def holes(self) -> IntArray:
         """Return the flat positions of missing values whose next row is not missing."""
@@ -116,24 +115,19 @@ class ChangeableSeries:
         return {names[c.column]: (names[c.source], c.ahead) for c in self._copies}
 
     def disguises(self) -> dict[Any, tuple[Any, int, float]]:
-        """Return, by column, the target that it tells, how many rows ahead, and the share."""
-        names = self._names
-        return {
-            names[c]: (names[t], rows, share) for c, (t, rows, share) in self._disguises.items()
-        }
-
-    def _found_disguises(self, values: Array) -> dict[int, tuple[int, int, float]]:
         """Return the columns that tell a target's value of a row that is not known with theirs."""
-        shape, columns = self._windows.geometry, self.panel.columns
-        farthest, disguises = shape.gap + shape.horizon, {}
-        targets = {t: OpenTarget(values[:, t], self.panel.offsets) for t in columns.targets}
+        # By column, the target, how many rows ahead it is told, and the share that is explained.
+        shape, columns, names = self._windows.geometry, self.panel.columns, self._names
+        values, disguises = [column.values for column in self._columns], {}
+        farthest = shape.gap + shape.horizon
+        targets = {t: OpenTarget(values[t], self.panel.offsets) for t in columns.targets}
         copies = {copy.column for copy in self._copies}
-        for column in sorted({*range(values.shape[1])}.difference(columns.targets, copies)):
+        for column in sorted({*range(len(values))}.difference(columns.targets, copies)):
             nearest = 1 - farthest if column in columns.ahead else 1
             for target, open_target in targets.items():
-                seen = open_target.told_by(values[:, column], range(nearest, farthest + 1))
+                seen = open_target.told_by(values[column], range(nearest, farthest + 1))
                 if seen is not None:
-                    disguises[column] = (target, *seen)
+                    disguises[names[column]] = (names[target], *seen)
         return disguises
 
     def _found_copies(self, values: Array) -> list[Copy]:
@@ -207,7 +201,7 @@ def _numeric_columns(item: Any, windows: WindowSpec) -> Any:
 
     table = open_frame(item)
     texts = named_ahead(windows, table.columns)
-    kept = [
+    readable = [
         name
         for name in table.columns
         if name in (windows.id_column, windows.time_column)
@@ -215,7 +209,7 @@ def _numeric_columns(item: Any, windows: WindowSpec) -> Any:
         or table[name].dtype == nw.Boolean
         or (name in texts and Text.of(table[name]).of_text)
     ]
-    return table.select(kept).to_native()
+    return table.select(readable).to_native()
 
 
 def _without_absent(windows: WindowSpec, table: Any) -> WindowSpec:

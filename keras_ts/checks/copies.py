@@ -36,9 +36,9 @@ class Copy:
         at, to = at[inside], to[inside]
         number = series[to]
         values = self.scale[number] * source[at] + self.offset[number]
-        kept = (series[at] == number) & np.isfinite(values) & np.isfinite(copy[to])
+        valid = (series[at] == number) & np.isfinite(values) & np.isfinite(copy[to])
         new = copy.copy()
-        new[to[kept]] = values[kept]
+        new[to[valid]] = values[valid]
         return new
 
 
@@ -82,8 +82,8 @@ def _fitting(
 
 def _line(x: Array, y: Array) -> tuple[float, float] | None:
     """Return the slope and offset of the line on which all points lie, NaN for too few points."""
-    whole = np.isfinite(x) & np.isfinite(y)
-    x, y = x[whole], y[whole]
+    finite = np.isfinite(x) & np.isfinite(y)
+    x, y = x[finite], y[finite]
     if len(y) < _FEWEST or y.min() == y.max():
         return np.nan, np.nan
     for part in (slice(_HEAD), slice(None)):

@@ -1,8 +1,8 @@
-"""Finds columns that hold a target in disguise: those that tell its value, if not as a plain copy.
+"""Finds columns that hold a target in disguise: its value is a smooth function of theirs.
 
-The customers of a day, or its sales with the tax, cannot be known before the day. If such a column
-is named as known ahead, forecasts look perfect until the first one that is made in earnest, and no
-forecast moves when the target is changed, since the column stays.
+The customers of a day, or its sales with the tax, are not known before the day. If such a column is
+named as known ahead, held-out forecasts look perfect, and no forecast moves when the target is
+changed, since the column stays.
 """
 
 from collections.abc import Iterable
@@ -31,48 +31,37 @@ _ROWS_TO_CHOOSE, _CHOSEN = 1024, 3
 
 
 class OpenTarget:
-    """A target, and how much of its values is open: not told by its own past."""
+    """A target, and what a regression on its last values leaves unexplained of each value."""
 
     def __init__(self, values: Array, offsets: IntArray) -> None:
         bounds = list(pairwise(offsets.tolist()))
         chosen = np.unique(np.linspace(0, len(bounds) - 1, _MOST_SERIES).astype(int))
         rows, counted, past = [], [np.empty(0)], [np.empty(0)]
         for begin, end in (bounds[place] for place in chosen):
-            own = np.arange(max(begin, end - _LATEST), end)
-            y = values[own]
+            span = np.arange(max(begin, end - _LATEST), end)
+            y = values[span]
             finite = y[np.isfinite(y)]
             if len(finite) < _FEWEST or not finite.std() > 0:
                 continue
             y = (y - finite.mean()) / finite.std()
             distinct, counts = np.unique(y[np.isfinite(y)], return_counts=True)
-            rows.append(own)
+            rows.append(span)
             past.append(_left_open_by_past(y))
             counted.append(np.where(y == distinct[counts.argmax()], np.nan, y))
         self._rows = np.concatenate([np.empty(0, np.int64), *rows])
-        self._series = np.repeat(np.arange(len(rows)), [len(own) for own in rows])
+        self._series = np.repeat(np.arange(len(rows)), [len(span) for span in rows])
         self._y, self._of_past = np.concatenate(counted), np.concatenate(past)
 
     def told_by(self, column: Array, distances: Iterable[int]) -> tuple[int, float] | None:
         """Return how many rows later a column tells the target's value, and the share; or None."""
-        # The share is ``1 - sum(d ** 2) / sum(e ** 2)`` over the rows of all series, each divided
-        # by its standard deviation. ``d`` is what the column leaves open: how far the value lies
-        # from the straight line between the two rows of the series with the nearest values in the
-        # column. ``e`` is what is open without it, twice, and the smaller share counts: the
-        # residual of a linear regression on the target's last 48 values, or on fewer if that is
-        # more than an eighth of the rows; and the distance from the median of the rows that are
-        # compared. So any smooth function is found, and a trend or a season, which the past tells
-        # as well, is none.
-        # Left out are rows in which the target has its most frequent value, such as the zeros of
-        # sparse sales, which a closed day explains. No disguise is a column of ten values or fewer,
-        # such as a promotion or a price of a few levels; one that explains rare events alone: less
-        # than 90 % without the tenth of the rows with the largest ``e``; nor one of the calendar,
-        # which repeats itself or counts rows, such as the hour of the week.
+        # The docstring of ``check_leakage`` has the formula. Any smooth function of the target is
+        # found, and a trend or a season, which the past tells as well, is none.
         x, series, distances = column[self._rows], self._series, list(distances)
         usable = np.isfinite(x)
         for number in range(int(series.max(initial=-1)) + 1):
-            own = series == number
-            if len(np.unique(x[own & usable])) <= _FEW_VALUES or _of_calendar(x[own]):
-                usable[own] = False
+            here = series == number
+            if len(np.unique(x[here & usable])) <= _FEW_VALUES or _of_calendar(x[here]):
+                usable[here] = False
         rows = np.flatnonzero(usable)
         # Rows of equal values in random order: those that follow each other in time may be alike.
         ties = np.random.default_rng(0).random(len(rows))
@@ -80,15 +69,15 @@ class OpenTarget:
         if not len(rows):
             return None
         few = rows[series[rows] <= series[rows[:_ROWS_TO_CHOOSE][-1]]]  # Whole series.
-        likely = sorted(distances, key=lambda own: self._ratio(x, few, own))[:_CHOSEN]
-        share, distance = max((self._share(x, rows, own), own) for own in likely)
+        likely = sorted(distances, key=lambda ahead: self._ratio(x, few, ahead))[:_CHOSEN]
+        share, distance = max((self._share(x, rows, ahead), ahead) for ahead in likely)
         return (distance, share) if share > LARGEST_SHARE else None
 
     def _ratio(self, x: Array, rows: IntArray, distance: int) -> float:
         """Return how much a column leaves open, relative to the past, on all rows together."""
         of_column, of_past, _, _ = self._left_open(x, rows, distance)
-        whole = float(of_past @ of_past)
-        return float(of_column @ of_column) / whole if whole > 0 else np.inf
+        total = float(of_past @ of_past)
+        return float(of_column @ of_column) / total if total > 0 else np.inf
 
     def _share(self, x: Array, rows: IntArray, distance: int) -> float:
         """Return the share that a column explains of what is open without it."""
@@ -111,8 +100,8 @@ class OpenTarget:
         between = (series[2:] == series[:-2]) & np.isfinite(self._of_past[at[1:-1]])
         low, value, high = y[:-2][between], y[1:-1][between], y[2:][between]
         before, there, after = x[:-2][between], x[1:-1][between], x[2:][between]
-        apart = after - before
-        weight = np.divide(there - before, apart, out=np.full(len(apart), 0.5), where=apart > 0)
+        width = after - before
+        weight = np.divide(there - before, width, out=np.full(len(width), 0.5), where=width > 0)
         of_column = value - (low + weight * (high - low))
         return of_column, self._of_past[at[1:-1][between]], value, series[1:-1][between]
 
@@ -134,9 +123,9 @@ def _explained(of_column: Array, without: Array) -> float:
     size = np.abs(without)
     usual = size <= np.quantile(size, 1 - _MOST_OPEN)
     shares = []
-    for kept in (np.isfinite(size), usual):
-        whole = float(np.sum(without[kept] ** 2))
-        shares.append(1 - float(np.sum(of_column[kept] ** 2)) / whole if whole > 0 else 0.0)
+    for rows in (np.isfinite(size), usual):
+        total = float(np.sum(without[rows] ** 2))
+        shares.append(1 - float(np.sum(of_column[rows] ** 2)) / total if total > 0 else 0.0)
     return shares[0] if shares[1] > _LEAST_WITHOUT else min(shares)
 
 
@@ -153,12 +142,12 @@ def _left_open_by_past(y: Array) -> Array:
     residuals = np.full(len(y), np.nan)
     lags = min(_MOST_LAGS, len(y) // _ROWS_PER_LAG)
     past = np.lib.stride_tricks.sliding_window_view(y, lags + 1)
-    whole = np.isfinite(past).all(axis=1)
-    if whole.sum() < _FEWEST:
+    finite = np.isfinite(past).all(axis=1)
+    if finite.sum() < _FEWEST:
         return residuals
-    inputs = np.column_stack([past[whole, :-1], np.ones(whole.sum())])
-    targets = past[whole, -1]
+    inputs = np.column_stack([past[finite, :-1], np.ones(finite.sum())])
+    targets = past[finite, -1]
     left = targets - inputs @ np.linalg.lstsq(inputs, targets, rcond=None)[0]
     if np.mean(left**2) > _LEAST_OPEN * np.var(targets):
-        residuals[lags + np.flatnonzero(whole)] = left
+        residuals[lags + np.flatnonzero(finite)] = left
     return residuals

@@ -12,7 +12,7 @@ import functools
 import math
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,17 +41,20 @@ class ExportReport:
         rtol: The largest difference allowed, relative to the largest output.
         missing: True if windows with missing values were run, too.
         differences: A sentence for each run whose outputs differ by more, or that fails.
-        cure: The likely reason of a difference, and what to do.
     """
 
     format: str
-    shapes: tuple[list[tuple[int, ...]], ...]
-    difference: float
-    magnitude: float
-    rtol: float
+    shapes: tuple[list[tuple[int, ...]], ...] = ()
+    difference: float = 0.0
+    magnitude: float = 0.0
+    rtol: float = 1e-4
     missing: bool = False
     differences: tuple[str, ...] = ()
-    cure: str = ""
+
+    @property
+    def cure(self) -> str:
+        """The likely reason of a difference, and what to do."""
+        return runtimes.cure(self.format) if self.differences else ""
 
     @property
     def ok(self) -> bool:
@@ -130,22 +133,15 @@ def check_export(
     with tempfile.TemporaryDirectory() as folder:
         path = written(model, x, format, Path(folder))
         load = functools.cache(lambda: runtimes.RUNTIMES[format][2](str(path), names))
-        runs = _Runs(model, x, format, rtol, load)
+        report = ExportReport(format, rtol=rtol)
         for arrays in _lengths(model, inputs):
+            count = len(report.differences)
+            report = _with_run(report, model, x, load, arrays)
             # If the file differs on whole windows already, missing values would tell nothing more.
-            if runs.agree(arrays):
+            if len(report.differences) == count:
                 for holed in with_holes(model, arrays):
-                    runs.agree(holed, missing=True)
-    return ExportReport(
-        format,
-        tuple(runs.shapes),
-        runs.difference,
-        runs.magnitude,
-        rtol,
-        runs.missing,
-        tuple(runs.differences),
-        runtimes.cure(format) if runs.differences else "",
-    )
+                    report = _with_run(report, model, x, load, holed, missing=True)
+    return report
 
 
 def _forecaster(model: Any) -> Any:
@@ -155,49 +151,40 @@ def _forecaster(model: Any) -> Any:
     return as_rollout(model)
 
 
-@dataclass
-class _Runs:
-    """Runs of a file beside its model, and what differs; ``ExportReport`` says what they keep."""
-
-    model: keras.Model
-    x: Any
-    format: str
-    rtol: float
-    load: Callable[[], runtimes.Run]
-    shapes: list[list[tuple[int, ...]]] = field(default_factory=list)
-    differences: list[str] = field(default_factory=list)
-    difference: float = 0.0
-    magnitude: float = 0.0
-    missing: bool = False
-
-    def agree(self, arrays: list[Array], missing: bool = False) -> bool:
-        """Run model and file on some inputs; tell if their outputs are the same."""
-        structure = keras.tree.pack_sequence_as(self.x, arrays)
-        outputs = keras.tree.flatten(predict(self.model, structure, batch_size=32))
-        if missing and not all(np.isfinite(array).all() for array in outputs):
-            return True  # The model masks another of its inputs.
-        shapes, count = [array.shape for array in arrays], len(self.differences)
-        where = f"At input shapes {shapes}{', with missing values' * missing}"
-        try:
-            results = self.load()(arrays)
-        except Exception as error:
-            runtimes.check_imports(self.format, error)
-            self.differences.append(f"{where}, the file does not run: {short(error)}")
-            self.difference = float("inf")
-            return False
-        worst, largest = _difference(outputs, results)
-        if not worst <= self.rtol * max(largest, self.magnitude if missing else 0.0):
-            differ = (
-                f"differ by {worst:.3g}" if np.isfinite(worst) else "are NaN or of other shapes"
-            )
-            self.differences.append(
-                f"{where}, they {differ}, where the model's reach {largest:.3g}."
-            )
-        self.shapes += [] if missing else [shapes]
-        self.difference = max(self.difference, worst)
-        self.magnitude = max(self.magnitude, largest)
-        self.missing |= missing
-        return len(self.differences) == count
+def _with_run(
+    report: ExportReport,
+    model: keras.Model,
+    x: Any,
+    load: Callable[[], runtimes.Run],
+    arrays: list[Array],
+    missing: bool = False,
+) -> ExportReport:
+    """Run model and file on some inputs; return the report with what differs."""
+    structure = keras.tree.pack_sequence_as(x, arrays)
+    outputs = keras.tree.flatten(predict(model, structure, batch_size=32))
+    if missing and not all(np.isfinite(array).all() for array in outputs):
+        return report  # The model masks another of its inputs.
+    shapes, differences = [array.shape for array in arrays], report.differences
+    where = f"At input shapes {shapes}{', with missing values' * missing}"
+    try:
+        results = load()(arrays)
+    except Exception as error:
+        runtimes.check_imports(report.format, error)
+        differences = (*differences, f"{where}, the file does not run: {short(error)}")
+        return replace(report, differences=differences, difference=float("inf"))
+    worst, largest = _difference(outputs, results)
+    if not worst <= report.rtol * max(largest, report.magnitude if missing else 0.0):
+        differ = f"differ by {worst:.3g}" if np.isfinite(worst) else "are NaN or of other shapes"
+        text = f"{where}, they {differ}, where the model's reach {largest:.3g}."
+        differences = (*differences, text)
+    return replace(
+        report,
+        shapes=report.shapes if missing else (*report.shapes, shapes),
+        difference=max(report.difference, worst),
+        magnitude=max(report.magnitude, largest),
+        missing=report.missing or missing,
+        differences=differences,
+    )
 
 
 def _inputs(model: Any, x: Any) -> list[Array]:
@@ -220,12 +207,10 @@ def _inputs(model: Any, x: Any) -> list[Array]:
         fits = array.ndim == len(spec.shape) and all(
             size in (None, length) for size, length in zip(spec.shape, array.shape, strict=True)
         )
-        if not array.size:
-            raise ValueError(f"x must have at least one row. Received shape: {array.shape}.")
-        if not fits:
+        if not fits or not array.size:
             raise ValueError(
-                f"x must have the shape of the model's input {spec.name!r}, {tuple(spec.shape)}. "
-                f"Received: {array.shape}."
+                f"x must have the shape of the model's input {spec.name!r}, {tuple(spec.shape)}, "
+                f"and at least one row. Received: {array.shape}."
             )
         if _free(spec) and array.shape[1] < 2:
             raise ValueError(

@@ -134,10 +134,10 @@ def _attributes(item: Any) -> dict[str, Any]:
     # PyTorch keeps the layers inside a layer apart from its attributes.
     inner = dict(item.named_children()) if hasattr(item, "named_children") else {}
     bare = vars(keras.layers.Layer())
-    own = {name: v for name, v in {**vars(item), **inner}.items() if name not in bare}
+    attributes = {name: v for name, v in {**vars(item), **inner}.items() if name not in bare}
     # TensorFlow's lists of tracked objects name everything a second time.
-    own = {name: v for name, v in own.items() if not name.startswith("_self_")}
-    return {**own, "trainable": item.trainable, "dtype": item.dtype_policy.name}
+    attributes = {name: v for name, v in attributes.items() if not name.startswith("_self_")}
+    return {**attributes, "trainable": item.trainable, "dtype": item.dtype_policy.name}
 
 
 def _flat(place: str, value: Any, variables: list[Any]) -> Iterator[tuple[str, Any]]:

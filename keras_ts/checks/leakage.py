@@ -1,12 +1,13 @@
 """Finds pipelines that look ahead: changes later values, and looks for forecasts that move.
 
-A leak makes forecasts look good until the first one that is made in earnest. It hides between the
-data and the model: in a scaler, a filled gap, a smoothed column. So the check takes the whole
-pipeline as one function, and needs to know nothing of what is inside.
+A leak makes forecasts look good until values are not known yet. It hides between the data and the
+model: in a scaler, a filled gap, a smoothed column. So the check takes the pipeline as one
+function, and reads nothing inside it.
 """
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import cycle
 from typing import Any
 
@@ -16,10 +17,9 @@ import numpy as np
 from keras_ts import _checks, _models
 from keras_ts._typing import Array, IntArray
 from keras_ts.checks.changeable import ChangeableSeries
-from keras_ts.checks.leakage_report import LeakageReport
 from keras_ts.checks.plausible import KINDS
 from keras_ts.interface import Interface
-from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.reading.clock import as_written
 from keras_ts.windows.reading.panel import table_of, with_columns
 from keras_ts.windows.windowed_series import WindowedSeries
 
@@ -27,6 +27,94 @@ Predict = Callable[[Any], Any]
 
 # Origins that are tried besides the first one, and the most stretches of missing values.
 _PLACES, _HOLES = 5, 4
+
+
+@dataclass(frozen=True)
+class LeakageReport:
+    """The result of ``check_leakage``; print it for a text.
+
+    Attributes:
+        passes: Number of calls of ``predict``.
+        forecasts: Number of forecasts that each of them made.
+        missing: Number of stretches of missing values in the series that were tried.
+        copies: The columns that hold a target's values some rows later, up to a factor and an
+            offset, and were changed along with it: a dict from each to the target and the number of
+            rows.
+        disguises: The columns that tell a target's value of a row that is not known with theirs,
+            such as the customers of a day among the columns known ahead: a dict from each to the
+            target, the number of rows, and the share that the column explains of what the target's
+            past leaves open, 0.99 or more.
+        origin: The first origin whose forecast moved, a position or a timestamp; None if none did.
+        series: The id or number of its series, or None if there is only one.
+        ahead: Steps from that origin to the latest value that moved its forecast. 0 if none did.
+        seen: The place of that value, a position or a timestamp.
+        rows_left: Steps from that origin to the last value that could be changed.
+        change: The most that the forecast moved, for changes as large as the series' range. If it
+            is near the rounding of the numbers, later values enter and cancel, as in an FFT.
+        clean_from: The first place at and after which changes moved no forecast; None if there is
+            none.
+    """
+
+    passes: int
+    forecasts: int
+    missing: int = 0
+    copies: dict[Any, tuple[Any, int]] = field(default_factory=dict)
+    disguises: dict[Any, tuple[Any, int, float]] = field(default_factory=dict)
+    origin: Any = None
+    series: Any = None
+    ahead: int = 0
+    seen: Any = None
+    rows_left: int = 0
+    change: float = 0.0
+    clean_from: Any = None
+
+    @property
+    def ok(self) -> bool:
+        """True if no forecast moved, and no column is a target in disguise."""
+        return not self.ahead and not self.disguises
+
+    def __str__(self) -> str:
+        if not self.ahead:
+            lines = [
+                f"Does not look ahead: none of {self.forecasts} forecasts moved when values after "
+                f"their origins changed, in {self.passes} passes.",
+            ]
+        else:
+            of = "" if self.series is None else f" of series {self.series!r}"
+            by = "to or from NaN or inf" if math.isinf(self.change) else f"by {self.change:.3g}"
+            lines = [
+                f"Looks ahead: the forecast at {as_written(self.origin)}{of} moves {by} when "
+                "values after it change.",
+                self._distance(),
+            ]
+        lines += [
+            f"Column {column!r} holds {target!r} of {_away(ahead)}, and was changed along with it."
+            for column, (target, ahead) in self.copies.items()
+        ]
+        lines += [
+            f"Column {column!r} is {target!r} of {_away(ahead)} in disguise: it explains "
+            f"{math.floor(1000 * share) / 10:.1f} % of what the past of {target!r} leaves open. "
+            f"Ask when it was written down: if not before that {target!r}, no forecast has it."
+            for column, (target, ahead, share) in self.disguises.items()
+        ]
+        if self.clean_from is not None:
+            lines.append(
+                f"Changes after {as_written(self.clean_from)}, and later ones, moved no forecast "
+                "made before them."
+            )
+        return "\n".join(lines)
+
+    def _distance(self) -> str:
+        cause = (
+            "as a centred window, a backward fill or a shifted column does, or a fit to the rows "
+            "up to there"
+        )
+        if self.ahead == 1:
+            cause = "as a column shifted by one does, or a centred window of three"
+        elif self.ahead == self.rows_left:
+            cause = "the last value, as a scaler or a smoother of the whole series does"
+        steps = f"{self.ahead} step{'s' * (self.ahead > 1)}"
+        return f"It looks {steps} ahead, to {as_written(self.seen)}, {cause}."
 
 
 def check_leakage(
@@ -104,21 +192,21 @@ def check_leakage(
     changeable = ChangeableSeries(series, windows)
     passes = _Passes(_function(predict, windows), changeable, windows)
     places, holes = _places(changeable, passes.made_at)
-    moves: list[_Move] = []
     middle = places[len(places) // 2]
     plan = [(place, kind) for place in dict.fromkeys([places[0], middle]) for kind in KINDS]
     others = [place for place in [*places[1:], *holes] if place != middle]
     plan += list(zip(others, cycle(KINDS), strict=False))
-    for place, kind in plan:
-        sizes = passes.sizes(place, kind)
-        if sizes.any():
-            moves.append(_first(sizes, passes.made_at, place))
+    moves = [
+        _first(sizes, passes.made_at, place)
+        for place, kind in plan
+        if (sizes := passes.sizes(place, kind)).any()
+    ]
     passes.check_answered()
     clean = [place for place, _ in plan if place > max((move.after for move in moves), default=-1)]
-    copies, forecasts = changeable.copies(), len(passes.made_at)
-    disguises = changeable.disguises()
+    copies, disguises = changeable.copies(), changeable.disguises()
+    report = LeakageReport(passes.count, len(passes.made_at), len(holes), copies, disguises)
     if not moves:
-        return LeakageReport(passes.count, forecasts, len(holes), copies, disguises)
+        return report
     moment = min(move.moment for move in moves)
     here = [move for move in moves if move.moment == moment]
     reach = passes.changed_last - moment
@@ -130,12 +218,9 @@ def check_leakage(
     reached = max(move.after for move in here) - moment
     ahead = farthest(looks, reached, reach - 1) + 1
     origin = passes.flat[here[0].forecast]
-    return LeakageReport(
-        passes.count,
-        forecasts,
-        len(holes),
-        copies,
-        disguises,
+    return replace(
+        report,
+        passes=passes.count,
         series=changeable.label(origin),
         origin=changeable.stamp(origin),
         ahead=ahead,
@@ -195,8 +280,7 @@ class _Passes:
         self.flat = flat.reshape(-1)
         self.made_at = changeable.moments[self.flat]
         self.changed_last = changeable.last_moment
-        self._shape = first.shape
-        self._first = self._rows(first)
+        self._first = first
         if self._differences(self._run(changeable.copied())).any():
             raise ValueError(
                 "predict returns other predictions when it is called again on the same series, so "
@@ -241,17 +325,16 @@ class _Passes:
             predictions = keras.ops.convert_to_numpy(predictions)
         return _checks.numeric(predictions, "the result of predict")
 
-    def _rows(self, predictions: Array) -> Array:
-        return predictions.reshape(len(self.made_at), -1).astype(np.float64)
-
     def _differences(self, predictions: Array) -> Array:
         """Return the largest difference of each forecast; infinite for a change to or from NaN."""
-        if predictions.shape != self._shape:
+        first = self._first
+        if predictions.shape != first.shape:
             raise ValueError(
-                f"predict returned shape {self._shape} and then {predictions.shape} for series of "
+                f"predict returned shape {first.shape} and then {predictions.shape} for series of "
                 "the same length. It must predict the same windows, whatever their values."
             )
-        new, old = self._rows(predictions), self._first
+        shape = (len(self.made_at), -1)
+        new, old = (x.reshape(shape).astype(np.float64) for x in (predictions, first))
         same = (new == old) | (np.isnan(new) & np.isnan(old))
         with np.errstate(invalid="ignore"):
             sizes = np.where(same, 0.0, np.abs(new - old))
@@ -264,20 +347,15 @@ def _function(predict: Any, windows: WindowedSeries) -> Predict:
         # Refuses windows other than those of its training, and has the model's categories.
         windows = Interface.of(predict, windows).windows
         in_order = replace(windows, shuffle=False, remainder="keep")
-        return lambda series: _predictions(predict, in_order.build(series))
+        return lambda series: np.concatenate(
+            [_models.predict(predict, batch[0]) for batch in in_order.build(series)]
+        )
     if isinstance(predict, type) or not callable(predict):
         raise TypeError(
             "predict must be a function of a series that returns the predictions of all its "
             f"windows, or a Keras model. Received: {type(predict).__name__}."
         )
     return predict
-
-
-def _predictions(model: keras.Model, dataset: WindowDataset) -> Array:
-    if not _models.is_distributed(model):
-        predictions: Array = model.predict(dataset, verbose=0)
-        return predictions
-    return np.concatenate([_models.predict(model, batch[0]) for batch in dataset])
 
 
 def _places(changeable: ChangeableSeries, made_at: IntArray) -> tuple[list[int], list[int]]:
@@ -300,9 +378,8 @@ def _places(changeable: ChangeableSeries, made_at: IntArray) -> tuple[list[int],
 
 def farthest(looks: Callable[[int], bool], reached: int, last: int) -> int:
     """Return the largest number of rows beyond which a pipeline still looks."""
-    # A scaler looks as far as there are rows, a centred window only some rows. So the last row is
-    # tried first, and then distances that double. ``looks`` of a number says if the pipeline looks
-    # beyond that many rows, as it does at ``reached``; once False, it stays so.
+    # A scaler looks as far as there are rows, a centred window only some. So the last row is tried
+    # first, then distances that double. ``looks(rows)``, True at ``reached``, once False stays so.
     if reached >= last or looks(last):
         return max(reached, last)
     step, unseen = 1, last
@@ -315,3 +392,9 @@ def farthest(looks: Callable[[int], bool], reached: int, last: int) -> int:
         middle = (reached + unseen) // 2
         reached, unseen = (middle, unseen) if looks(middle) else (reached, middle)
     return reached
+
+
+def _away(ahead: int) -> str:
+    if not ahead:
+        return "the same row"
+    return f"{abs(ahead)} row{'s' * (abs(ahead) > 1)} {'later' if ahead > 0 else 'earlier'}"

@@ -14,7 +14,6 @@ from keras_ts.command.table import UserError, say
 from keras_ts.evaluation.calibrate import calibrate
 from keras_ts.evaluation.compare import compare
 from keras_ts.evaluation.report import ComparisonReport
-from keras_ts.evaluation.reports.tables import percent
 from keras_ts.forecasting.forecast import forecast
 from keras_ts.interface import Interface
 from keras_ts.plotting.forecast import plot_forecast
@@ -24,6 +23,7 @@ from keras_ts.presets.choice import choose_preset, suggested_period
 from keras_ts.presets.description import RecurrentPreset
 from keras_ts.presets.recipe import Recipe
 from keras_ts.saving.save import save_model
+from keras_ts.scores.report import percent
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.panel import Panel
 

@@ -73,20 +73,20 @@ def migrate_lambdas(
             not recognised has no replacement, the model does not load with a replacement, or a
             mask ends at a Lambda for which you gave no replacement.
     """
-    wanted = _checked(replacements)
+    passed = _checked(replacements)
     source = path_text("filepath", filepath)
     config, metadata = look_through(source)
     lambdas = _lambdas(config)
     if not lambdas:
         raise ValueError(f"{source!r} holds no Lambda: load it with keras_ts.load_model.")
-    layers = _matched(wanted, lambdas, source)
-    proposed = [where for where in layers if layers[where] not in wanted.values()]
+    layers = _matched(passed, lambdas, source)
+    proposed = [where for where in layers if layers[where] not in passed.values()]
     for where, entry in lambdas.items():
         _replace(entry, layers[where], where in proposed)
     old = keras2.is_keras2(metadata.get("keras_version"))
     if old:
         keras2.translate(config)
-    customs = {type(layer).__name__: type(layer) for layer in wanted.values()}
+    customs = {type(layer).__name__: type(layer) for layer in passed.values()}
     with tempfile.TemporaryDirectory() as folder:
         target = str(Path(folder) / f"model{Path(source).suffix}")
         training = _write(source, target, config)
@@ -96,7 +96,11 @@ def migrate_lambdas(
             model = _load(target, source, customs)
             _compile(model, config.get("compile_config", training), source, customs)
     for where, layer in layers.items():
-        _check_weightless(_layer_at(model, where), where, layer)
+        if _layer_at(model, where).weights:
+            raise ValueError(
+                f"replacements[{where!r}]: {type(layer).__name__} has weights, and the file holds "
+                "none for a Lambda. Pass a layer without weights."
+            )
     _check_masks(model, {where: _layer_at(model, where) for where in proposed}, source)
     return model
 
@@ -133,18 +137,19 @@ def _lambdas(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _matched(
-    wanted: dict[str, keras.layers.Layer], lambdas: dict[str, dict[str, Any]], source: str
+    passed: dict[str, keras.layers.Layer], lambdas: dict[str, dict[str, Any]], source: str
 ) -> dict[str, keras.layers.Layer]:
     """Return a layer for each Lambda: its replacement, or the one that its code proposes."""
     layers = {}
-    for name, layer in wanted.items():
+    for name, layer in passed.items():
         meant = [where for where in lambdas if where.rpartition("/")[2] == name]
         if name in lambdas:
             meant = [name]
         if len(meant) != 1:
             what = f"could be {len(meant)} of its Lambdas" if meant else "is none of its Lambdas"
             raise ValueError(
-                f"{source!r}: replacements[{name!r}] {what}. Its Lambdas: {_listed(lambdas)}."
+                f"{source!r}: replacements[{name!r}] {what}. Its Lambdas: "
+                f"{', '.join(map(repr, lambdas))}."
             )
         layers[meant[0]] = layer
     missing = {}
@@ -163,10 +168,6 @@ def _matched(
             f"migrate_lambdas(filepath, {{{items}}})"
         )
     return layers
-
-
-def _listed(names: Any) -> str:
-    return ", ".join(map(repr, names))
 
 
 def _proposed(settings: dict[str, Any]) -> tuple[keras.layers.Layer | None, str]:
@@ -276,15 +277,6 @@ def _layer_at(model: keras.Model, where: str) -> Any:
     for name in where.split("/"):
         layer = getattr(layer, "layer", None) or layer.get_layer(name)
     return layer
-
-
-def _check_weightless(built: Any, where: str, layer: keras.layers.Layer) -> None:
-    """Refuse a layer with weights, since the file holds none for a Lambda."""
-    if built.weights:
-        raise ValueError(
-            f"replacements[{where!r}]: {type(layer).__name__} has weights, and the file holds none "
-            "for a Lambda. Pass a layer without weights."
-        )
 
 
 def _check_masks(model: keras.Model, proposed: dict[str, Any], source: str) -> None:

@@ -109,15 +109,10 @@ def _check_stock(model: keras.Model) -> None:
     for place, entry in _entries(model):
         if entry["class_name"] in LAMBDAS:
             raise ValueError(f"{place} is a Lambda, which does not load elsewhere: replace it.")
-        if not is_stock(entry) and not title(entry).startswith(f"{PACKAGE}>"):
-            raise ValueError(
-                f"{place} needs {title(entry)}, which is neither Keras's nor keras_ts's: the file "
-                "would not load without it. Replace it."
-            )
         if not is_stock(entry) and title(entry) not in replaced:
             raise ValueError(
-                f"{place} holds {title(entry)}, which has no stock form: the model loads only "
-                "where keras_ts is. Save it with keras_ts.save_model."
+                f"{place} needs {title(entry)}, which is neither Keras's nor has a stock form: the "
+                "file would not load without it. Replace it, or use keras_ts.save_model."
             )
 
 

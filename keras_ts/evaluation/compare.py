@@ -3,13 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from keras_ts import _checks
 from keras_ts._typing import Array
-from keras_ts.evaluation.arithmetic.metrics import POINT, QUANTILE
 from keras_ts.evaluation.entries import Entries
-from keras_ts.evaluation.forecasters.forecaster import baselines_of, name_of, of_baseline
-from keras_ts.evaluation.judging import Metric, judge, measure_of
-from keras_ts.evaluation.report import ComparisonReport, report_of
+from keras_ts.evaluation.judging import Judge, season_of
+from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.saving.weights import Weights
 from keras_ts.windows.dataset import WindowDataset
 
@@ -136,62 +133,11 @@ def compare(
             the start of a series, two forecasters have one name or no target in common, or the
             columns of a table are unclear.
     """
-    own_metrics = metrics_of(metrics)
-    if by is not None:
-        _checks.choice("by", by, ("mae", "mase"))
     entries = Entries(models, train, validation)
     period = season_of(period, None if period else entries.period)
-    chosen = baselines_of(baselines, period)
-    names = [name_of(baseline) for baseline in chosen]
-    entries.refuse_names(names)
+    judge = Judge(entries.names, period, baselines, metrics, by)
     trained, judged = entries.parts.train, entries.judged
     scales = trained.scales_for(judged, period or 1)
-    forecasters = [
-        *entries.forecasters,
-        *(of_baseline(baseline, trained, judged) for baseline in chosen),
-    ]
-    measure = measure_of(by, judged)
-    judgement = judge(forecasters, judged, scales, measure, own_metrics)
-    return report_of(
-        [judgement],
-        entries.names,
-        measure,
-        period,
-        list(own_metrics),
-        [*entries.notes(names), *period_note(period)],
-        {name: Weights.of(model) for name, model in entries.models.items()},
-    )
-
-
-def season_of(period: Any, told: int | None) -> int | None:
-    """Return the rows in a season: the argument's, else the model's; None for 1."""
-    rows = told if period is None else _checks.integer("period", period, 1)
-    return None if rows == 1 else rows
-
-
-def period_note(period: int | None) -> list[str]:
-    """Return a sentence on the steps by which MASE is scaled, if they are not those of one row."""
-    return [] if period is None else [f"MASE is scaled by steps {period} rows apart."]
-
-
-def metrics_of(metrics: Any) -> dict[str, Metric]:
-    """Return people's own metrics by name, or raise an error."""
-    if metrics is None:
-        return {}
-    if not isinstance(metrics, list | tuple):
-        raise TypeError(f"metrics must be a list of functions. Received: {_checks.shown(metrics)}.")
-    named: dict[str, Metric] = {}
-    for metric in metrics:
-        name = getattr(metric, "__name__", None)
-        if not callable(metric) or not isinstance(name, str):
-            raise TypeError(
-                "metrics must hold functions of (actual, prediction, scale). Received: "
-                f"{_checks.shown(metric)}."
-            )
-        if name == "<lambda>" or name in (*named, *POINT, *QUANTILE, "name", "skill"):
-            raise ValueError(
-                f"A metric must have a name of its own, which its column gets. Received: {name!r}. "
-                "Define it as a function of another name."
-            )
-        named[name] = metric
-    return named
+    judge.add(entries.forecasters, trained, judged, scales)
+    weights = {name: Weights.of(model) for name, model in entries.models.items()}
+    return judge.report(entries.notes(judge.baselines), weights)

@@ -15,9 +15,9 @@ from keras_ts.evaluation.forecasters.table_windows import on_windows
 from keras_ts.evaluation.judged.common_windows import common_windows
 from keras_ts.evaluation.judged.reading import JudgedWindows, spans_of
 from keras_ts.evaluation.judging import lacking
-from keras_ts.evaluation.reports.tables import percent, whole_percent
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import ConformalInterval
+from keras_ts.scores.report import percent, whole_percent
 from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.arithmetic.spans import Spans, overlap
 
@@ -130,13 +130,6 @@ class Entries:
         """Return the names of the models with these windows, or whose they are."""
         names = [name for name, used in self._own.items() if used is parts]
         return " and ".join(names) or parts.owner
-
-    def refuse_names(self, baselines: Sequence[str]) -> None:
-        """Refuse a model with the name of a baseline."""
-        for name in set(self.names).intersection(baselines):
-            raise ValueError(
-                f"models and baselines both have a {name!r}: give one of them another name."
-            )
 
     @property
     def period(self) -> int | None:

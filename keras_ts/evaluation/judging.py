@@ -1,20 +1,29 @@
-"""Judges forecasters on the same targets, a block of windows at a time."""
+"""``Judge``: judges forecasters on the same targets, a block of windows at a time, for a report."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from keras_ts import _checks
 from keras_ts._quantiles import points_of
-from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.evaluation.arithmetic.metrics import all_losses
+from keras_ts._typing import Array, BoolArray
+from keras_ts.evaluation.arithmetic.coverage import coverage_of
 from keras_ts.evaluation.arithmetic.tally import Tally
-from keras_ts.evaluation.arithmetic.verdict import Origins
-from keras_ts.evaluation.forecasters.forecaster import Forecaster
+from keras_ts.evaluation.arithmetic.verdict import Origins, Skill, skill
+from keras_ts.evaluation.forecasters.forecaster import (
+    Forecaster,
+    baselines_of,
+    name_of,
+    of_baseline,
+)
 from keras_ts.evaluation.judged.common_windows import common_steps
-from keras_ts.evaluation.judged.reading import Block, JudgedWindows, finite
-from keras_ts.evaluation.reports.scorecards import ByOrigin
+from keras_ts.evaluation.judged.reading import Block, JudgedWindows, described, finite
+from keras_ts.evaluation.report import ENDS, ComparisonReport, Evidence
+from keras_ts.saving.weights import Weights
+from keras_ts.scores.metrics import METRICS, POINT, QUANTILE, all_losses
+from keras_ts.scores.report import unscaled_note
 
 # A function of actual values, forecasts and scales that returns one loss for each target.
 Metric = Callable[[Array, Array, Array], Array]
@@ -34,8 +43,165 @@ class Judgement(NamedTuple):
     missing: int  # how many of their targets have no value
     lacking: dict[str, int]  # how many targets a forecaster has no forecast of
     levels: dict[str, tuple[float, ...] | None]  # of each model; None for a point
-    errors: dict[str, ByOrigin]
-    coverage: dict[str, ByOrigin]  # of the outer interval
+
+
+class Judge:
+    """Judges some parts, such as folds, by the arguments of ``compare``; ``report`` joins them."""
+
+    def __init__(
+        self,
+        models: Sequence[str],
+        period: int | None,
+        baselines: Sequence[Any] | None,
+        metrics: Sequence[Metric] | None,
+        by: str | None,
+    ) -> None:
+        self._models, self._metrics, self._period = models, metrics_of(metrics), period
+        self._by = None if by is None else _checks.choice("by", by, ("mae", "mase"))
+        self._baselines = baselines_of(baselines, period)
+        self.baselines = [name_of(baseline) for baseline in self._baselines]
+        for name in set(models).intersection(self.baselines):
+            raise ValueError(
+                f"models and baselines both have a {name!r}: give one of them another name."
+            )
+        self._judgements: list[Judgement] = []
+        self._reason: NoVerdictError | None = None
+
+    def add(
+        self, models: Sequence[Forecaster], train: JudgedWindows, judged: JudgedWindows,
+        scales: Array,
+    ) -> None:  # fmt: skip
+        """Judge models and baselines, unless a part before had no verdict."""
+        if self._reason is None:
+            baselines = [of_baseline(baseline, train, judged) for baseline in self._baselines]
+            by = measure_of(self._by, judged)
+            try:
+                judgement = judge([*models, *baselines], judged, scales, by, self._metrics)
+                self._judgements.append(judgement)
+            except NoVerdictError as error:
+                self._reason = error
+
+    def report(
+        self, notes: Sequence[str], weights: Mapping[str, Weights] | None = None
+    ) -> ComparisonReport:
+        """Return the report on all parts; ``weights`` are those of the models, None for folds."""
+        if self._reason is not None:
+            raise self._reason
+        judgements = self._judgements
+        first = judgements[0]
+        judged, period = first.judged, self._period
+        by = measure_of(self._by, judged)
+        scored = np.concatenate([part.scored for part in judgements])
+        if not scored.any():
+            raise NoVerdictError(
+                "validation must have a window without a missing value to judge on. It has none."
+            )
+        tallies = {
+            name: Tally.joined([part.tallies[name] for part in judgements])
+            for name in first.tallies
+        }
+        counted = np.isfinite(next(iter(tallies.values())).errors[scored])
+        if not counted.any():
+            steps, cure = (
+                ("", "") if period is None else (f" in {period} rows", "a shorter period=, or ")
+            )
+            raise NoVerdictError(
+                f'by="mase" needs a series that changes{steps} in train. All are missing there, '
+                f'shorter or constant: pass {cure}by="mae".'
+            )
+        places = [np.flatnonzero(part.scored) for part in judgements]
+        pairs = list(zip(judgements, places, strict=True))
+        series = np.concatenate([part.judged.ranges.series_of(own) for part, own in pairs])
+        flat = np.concatenate([part.judged.origins()[own] for part, own in pairs])
+        fingerprint = hashlib.blake2b(digest_size=16)
+        for part in judgements:
+            fingerprint.update(part.judged.mark().encode())
+        origins = judged.origins_at(series, flat)
+        on = described(judged, series, flat, origins, fingerprint.hexdigest())
+        if not counted.all():
+            series = series[counted]
+            origins = judged.origins_at(series, flat[counted])
+        best, skills = _skills(tallies, self._models, by, origins)
+        table: dict[str, Array] = {"name": np.array(list(tallies))}
+
+        def add(names: Sequence[str]) -> None:
+            for name in names:
+                table[name] = np.array([float(tally.metric(name)) for tally in tallies.values()])
+
+        add([*POINT, *self._metrics])
+        for column, end in ENDS.items():
+            table[column] = np.array([getattr(skills[name], end) for name in tallies])
+        if any(not np.isnan(tally.metric("pinball")) for tally in tallies.values()):
+            add(list(QUANTILE))
+        return ComparisonReport(
+            table=table,
+            by=by,
+            best=best,
+            verdicts={name: skills[name].verdict for name in self._models},
+            coverages={
+                name: coverage_of(
+                    round(levels[-1] - levels[0], 12),
+                    tallies[name].totals("coverage", "origin"),
+                    tallies[name].totals("coverage", "series"),
+                    origins.overlap,
+                )
+                for name, levels in first.levels.items()
+                if levels is not None
+            },
+            windows=int(scored.sum()),
+            judged_on=on,
+            _evidence=Evidence(
+                tallies,
+                skills,
+                first.levels,
+                weights or {},
+                judged.labels,
+                origins,
+                np.unique(series),
+                first.first_step,
+                period,
+                None if weights is not None else len(judgements),
+                [*notes, *_notes(judgements, scored, tallies, period), *single_time_note(origins)],
+            ),
+        )
+
+
+def _skills(
+    tallies: dict[str, Tally], models: Sequence[str], by: str, origins: Origins
+) -> tuple[str, dict[str, Skill]]:
+    """Return the best baseline, and the skill of each forecaster over it."""
+    baselines = [name for name in tallies if name not in models]
+    best = min(baselines, key=lambda name: float(tallies[name].metric(by)))
+    judged = np.isfinite(tallies[best].errors)
+    errors = {name: tally.errors[judged] for name, tally in tallies.items()}
+    skills = {name: skill(errors[name], errors[best], origins) for name in baselines}
+    # The best baseline may only be the luckiest of several equally good ones.
+    as_good = sum(rival.verdict == "cannot be told from" for rival in skills.values())
+    return best, {
+        name: skills.get(name) or skill(errors[name], errors[best], origins, as_good)
+        for name in tallies
+    }
+
+
+def _notes(
+    judgements: Sequence[Judgement], scored: Array, tallies: dict[str, Tally], period: int | None
+) -> Iterator[str]:
+    """Yield sentences on the steps of MASE, if they span a period, and on what is left out."""
+    if period is not None:
+        yield f"MASE is scaled by steps {period} rows apart."
+    first, any_tally = judgements[0], next(iter(tallies.values()))
+    if not scored.all():
+        yield f"{int((~scored).sum())} windows with a missing value are left out."
+    missing, total = sum(part.missing for part in judgements), int(scored.sum()) * any_tally.targets
+    if missing:
+        yield f"{missing} of {total} targets are missing, and count nowhere."
+    for name in first.lacking:
+        lacking = sum(part.lacking[name] for part in judgements)
+        if lacking:
+            yield f"{name} has no forecast of {lacking} targets, which count nowhere."
+    numbers = any_tally.series()
+    unscaled = numbers[np.isnan(any_tally.metric("mase", "series")[numbers])]
+    yield from unscaled_note([first.judged.labels[number] for number in unscaled.tolist()])
 
 
 def judge(
@@ -51,19 +217,19 @@ def judge(
     steps = dict(zip(parts, common_steps(names, parts), strict=True))
     count = steps[judged].stop - steps[judged].start
     sizes = judged.count, len(judged.labels), count, len(judged.columns)
-    tallies = {forecaster.name: Tally(*sizes, measure) for forecaster in forecasters}
     models = [forecaster for forecaster in forecasters if forecaster.lacks == "nothing"]
-    times = judged.origins_of(np.arange(judged.count)).times if models else np.zeros(1, np.int64)
+    times = judged.origins_of(np.arange(judged.count)).times if models else None
     result = Judgement(
-        tallies,
+        {
+            own.name: Tally(*sizes, measure, times if own.lacks == "nothing" else None)
+            for own in forecasters
+        },
         judged,
         np.zeros(judged.count, bool),
         steps[judged].start + 1,
         0,
         {forecaster.name: 0 for forecaster in forecasters if forecaster.lacks == "targets"},
         {model.name: model.levels for model in models},
-        {model.name: ByOrigin(times, count) for model in models},
-        {model.name: ByOrigin(times, count) for model in models if model.levels is not None},
     )
     missing = 0
     size = min(part.block_size for part in parts)
@@ -93,10 +259,7 @@ def judge(
             losses = all_losses(actual, forecast, scale, forecaster.levels)
             if metrics:
                 losses |= _own(metrics, actual, forecast, scale, forecaster.levels)
-            tallies[forecaster.name].add(numbers, series, losses, present)
-            for by_origin, loss in ((result.errors, measure), (result.coverage, "coverage")):
-                if forecaster.name in by_origin:
-                    by_origin[forecaster.name].add(numbers, losses[loss], present)
+            result.tallies[forecaster.name].add(numbers, series, losses, present)
     return result._replace(missing=missing)
 
 
@@ -197,8 +360,30 @@ def _own(
     return losses
 
 
-def windows_of_origins(judgement: Judgement) -> tuple[IntArray, IntArray]:
-    """Return the series of each judged window and the flat position of its origin."""
-    windows = np.flatnonzero(judgement.scored)
-    judged = judgement.judged
-    return judged.ranges.series_of(windows), judged.origins()[windows]
+def season_of(period: Any, told: int | None) -> int | None:
+    """Return the rows in a season: the argument's, else the model's; None for 1."""
+    rows = told if period is None else _checks.integer("period", period, 1)
+    return None if rows == 1 else rows
+
+
+def metrics_of(metrics: Any) -> dict[str, Metric]:
+    """Return people's own metrics by name, or raise an error."""
+    if metrics is None:
+        return {}
+    if not isinstance(metrics, list | tuple):
+        raise TypeError(f"metrics must be a list of functions. Received: {_checks.shown(metrics)}.")
+    named: dict[str, Metric] = {}
+    for metric in metrics:
+        name = getattr(metric, "__name__", None)
+        if not callable(metric) or not isinstance(name, str):
+            raise TypeError(
+                "metrics must hold functions of (actual, prediction, scale). Received: "
+                f"{_checks.shown(metric)}."
+            )
+        if name == "<lambda>" or name in (*named, *METRICS, "name", "skill"):
+            raise ValueError(
+                f"A metric must have a name of its own, which its column gets. Received: {name!r}. "
+                "Define it as a function of another name."
+            )
+        named[name] = metric
+    return named

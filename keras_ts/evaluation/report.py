@@ -1,46 +1,55 @@
 """``ComparisonReport``: the scores of forecasters in a table, with a verdict on each model."""
 
-import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
-from keras_ts.evaluation.arithmetic.coverage import Coverage, coverage_of
-from keras_ts.evaluation.arithmetic.metrics import POINT, QUANTILE
+from keras_ts._version import __version__
+from keras_ts.evaluation.arithmetic.coverage import Coverage
 from keras_ts.evaluation.arithmetic.tally import Tally
-from keras_ts.evaluation.arithmetic.verdict import (
-    FEWEST,
-    Origins,
-    Skill,
-    Skills,
-    skill,
-    skills_by_series,
-)
-from keras_ts.evaluation.judging import (
-    Judgement,
-    NoVerdictError,
-    single_time_note,
-    windows_of_origins,
-)
-from keras_ts.evaluation.reports.scorecards import ByOrigin, Evidence, judged_on, scorecard_of
-from keras_ts.evaluation.reports.tables import (
-    aligned,
-    as_frame,
-    html_table,
+from keras_ts.evaluation.arithmetic.verdict import FEWEST, Origins, Skill, Skills, skills_by_series
+from keras_ts.plotting.errors import plot_errors
+from keras_ts.saving.weights import Weights
+from keras_ts.scores.metrics import heading
+from keras_ts.scores.report import (
+    Page,
+    Report,
+    interval,
     number,
     percent,
-    unscaled_note,
     whole_percent,
 )
-from keras_ts.saving.card import HEADINGS
-from keras_ts.saving.weights import Weights
+from keras_ts.scores.schema import FORMAT, LONGEST_TEXT
 from keras_ts.windows.align import label_column
 
+# The columns of a skill in a table, and what a ``Skill`` calls them.
+ENDS = {"skill": "value", "skill_low": "low", "skill_high": "high"}
 
-class ComparisonReport:
+
+class Evidence(NamedTuple):
+    """What the scores and verdicts of a report are worked out from."""
+
+    tallies: dict[str, Tally]
+    skills: dict[str, Skill]
+    levels: Mapping[str, tuple[float, ...] | None]  # of each model; None for a point
+    weights: Mapping[str, Weights]  # empty for a backtest, which judges others
+    labels: Sequence[Any]
+    origins: Origins
+    series: IntArray  # the numbers of the series that have origins, in order
+    first_step: int
+    period: int | None
+    folds: int | None
+    notes: list[str]
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class ComparisonReport(Report):
     """The scores of models and baselines; print it for a table that ends in a verdict.
 
     Returned by ``compare``.
@@ -67,56 +76,16 @@ class ComparisonReport:
             ``sampling_rate`` and ``id_column`` of the windows, and their ``columns`` by role.
     """
 
-    def __init__(
-        self,
-        tallies: dict[str, Tally],
-        models: list[str],
-        labels: Sequence[Any],
-        origins: Origins,
-        series_of_origins: IntArray,
-        windows: int,
-        by: str,
-        metrics: Sequence[str],
-        first_step: int,
-        notes: list[str],
-        evidence: Evidence,
-    ) -> None:
-        self._tallies, self._models, self._labels = tallies, models, labels
-        self._origins = origins
-        self._series_of_origins = series_of_origins
-        self._metrics, self._first_step, self._notes = [*POINT, *metrics], first_step, notes
-        self._evidence, self.judged_on = evidence, evidence.judged_on
-        self.coverages: dict[str, Coverage] = {}
-        for name, by_origin in evidence.coverage.items():
-            levels = evidence.levels[name] or (0.0, 0.0)
-            self.coverages[name] = coverage_of(
-                round(levels[-1] - levels[0], 12),
-                by_origin.totals(),
-                tallies[name].totals("coverage"),
-                origins.overlap,
-            )
-        # A panel of very many series takes seconds, so these are computed once they are asked for.
-        self._skills_of_series: dict[str, Skills] = {}
-        self.by = by
-        baselines = [name for name in tallies if name not in models]
-        self.best = min(baselines, key=lambda name: float(tallies[name].metric(by)))
-        judged = np.isfinite(tallies[self.best].errors)
-        errors = {name: tally.errors[judged] for name, tally in tallies.items()}
-        best = errors[self.best]
-        self._skills = {name: skill(errors[name], best, origins) for name in baselines}
-        # The best baseline may only be the luckiest of several equally good ones.
-        as_good = sum(rival.verdict == "cannot be told from" for rival in self._skills.values())
-        for name in models:
-            self._skills[name] = skill(errors[name], best, origins, as_good)
-        self.verdicts = {name: self._skills[name].verdict for name in models}
-        self.table: dict[str, Array] = {"name": np.array(list(tallies))}
-        for metric in self._metrics:
-            self.table[metric] = np.array([float(t.metric(metric)) for t in tallies.values()])
-        for column, end in (("skill", "value"), ("skill_low", "low"), ("skill_high", "high")):
-            self.table[column] = np.array([getattr(self._skills[name], end) for name in tallies])
-        for metric in self._quantile_metrics():
-            self.table[metric] = np.array([float(t.metric(metric)) for t in tallies.values()])
-        self.windows = windows
+    table: dict[str, Array]
+    by: str
+    best: str
+    verdicts: dict[str, str]
+    coverages: dict[str, Coverage]
+    windows: int
+    judged_on: dict[str, Any]
+    _evidence: Evidence
+    # A panel of very many series takes seconds, so these are computed once they are asked for.
+    _by_series: dict[str, Skills] = field(default_factory=dict)
 
     def scores(self, by: str) -> dict[str, Array]:
         """Return the scores of every forecaster for each step, or for each series.
@@ -141,121 +110,154 @@ class ComparisonReport:
             best baseline of the table; the verdict is ``"too few windows"`` where there is none.
         """
         _checks.choice("by", by, ("step", "series"))
-        metrics = [*self._metrics, *self._quantile_metrics()]
-        tallies = list(self._tallies.values())
+        tallies = list(self._evidence.tallies.values())
         places = tallies[0].series() if by == "series" else np.arange(tallies[0].steps)
         if by == "series":
-            keys = label_column(tuple(self._labels))[places]
+            keys = label_column(tuple(self._evidence.labels))[places]
         else:
-            keys = places + self._first_step
+            keys = places + self._evidence.first_step
         return {
             "name": np.repeat(self.table["name"], len(places)),
             by: np.tile(keys, len(tallies)),
             **{
                 metric: np.concatenate([tally.metric(metric, by)[places] for tally in tallies])
-                for metric in metrics
+                for metric in self._metrics()
             },
             **(self._verdicts_of(places) if by == "series" else {}),
         }
 
+    def _metrics(self) -> list[str]:
+        """Return the columns of the table that are metrics."""
+        return [column for column in self.table if column not in ("name", *ENDS)]
+
     def _verdicts_of(self, series: IntArray) -> dict[str, Array]:
         """Return the skills and verdicts of every forecaster on some series, one after another."""
-        known = np.searchsorted(self._series_of_origins, series)
-        known = np.minimum(known, len(self._series_of_origins) - 1)
-        judged = self._series_of_origins[known] == series
-        columns: dict[str, list[Array]] = {}
-        for name in self._tallies:
-            skills = self._skills_by_series(name)
-            for column, end in (("skill", "value"), ("skill_low", "low"), ("skill_high", "high")):
-                values = np.where(judged, getattr(skills, end)[known], np.nan)
-                columns.setdefault(column, []).append(values)
+        with_origins = self._evidence.series
+        known = np.minimum(np.searchsorted(with_origins, series), len(with_origins) - 1)
+        judged = with_origins[known] == series
+        columns: dict[str, list[Array]] = {column: [] for column in (*ENDS, "verdict")}
+        for name in self._evidence.tallies:
+            skills = self._skills_of(name)
+            for column, end in ENDS.items():
+                columns[column].append(np.where(judged, getattr(skills, end)[known], np.nan))
             few = ~judged | np.isnan(skills.low[known])
-            verdicts = np.where(few, "too few windows", skills.verdict[known])
-            columns.setdefault("verdict", []).append(verdicts)
+            columns["verdict"].append(np.where(few, "too few windows", skills.verdict[known]))
         return {column: np.concatenate(parts) for column, parts in columns.items()}
 
-    def _skills_by_series(self, name: str) -> Skills:
+    def _skills_of(self, name: str) -> Skills:
         """Return the skills of a forecaster on each series that the verdict counts."""
-        if name not in self._skills_of_series:
-            errors, best = (self._tallies[rival].errors for rival in (name, self.best))
+        if name not in self._by_series:
+            tallies, origins = self._evidence.tallies, self._evidence.origins
+            errors, best = tallies[name].errors, tallies[self.best].errors
             judged = np.isfinite(best)
-            skills = skills_by_series(errors[judged], best[judged], self._origins)
-            self._skills_of_series[name] = skills
-        return self._skills_of_series[name]
+            self._by_series[name] = skills_by_series(errors[judged], best[judged], origins)
+        return self._by_series[name]
 
     def scorecards(self) -> list[dict[str, Any]]:
         """Return what ``save_model(model, filepath, report=report)`` keeps of each model."""
-        return [
-            scorecard_of(self, self._evidence, name, self._sentence(name), self._notes)
-            for name in self._evidence.errors
-        ]
+        return [self._scorecard(name, levels) for name, levels in self._evidence.levels.items()]
 
-    def to_frame(self, library: str = "pandas") -> Any:
-        """Return ``table`` as a data frame.
+    def _scorecard(self, name: str, levels: tuple[float, ...] | None) -> dict[str, Any]:
+        # Its size depends on the horizon and the number of forecasters, never on that of series.
+        evidence, names = self._evidence, self.table["name"].tolist()
+        tally, row, weights = evidence.tallies[name], names.index(name), evidence.weights.get(name)
+        # Baselines are what no verdict is given of.
+        rows = [n for n, other in enumerate(names) if other == name or other not in self.verdicts]
+        promises = {"errors": tally.promise(self.by)}
+        covered = None
+        if levels is not None:
+            promises["coverage"] = tally.promise("coverage")
+            covered = {"asked": plain(levels[-1] - levels[0])}
+            covered |= {end: plain(self.table[of][row]) for end, of in _COVERED.items()}
+        steps = {"model": tally, "baseline": evidence.tallies[self.best]}
+        return {
+            "format": FORMAT,
+            "model": name,
+            "by": self.by,
+            "period": evidence.period,
+            "folds": evidence.folds,
+            "best": self.best,
+            "verdict": self.verdicts[name],
+            "sentence": self._sentence(name)[:LONGEST_TEXT],
+            "notes": [note[:LONGEST_TEXT] for note in evidence.notes],
+            "table": {
+                column: [names[n] for n in rows] if column == "name" else plain(values[rows])
+                for column, values in self.table.items()
+            },
+            "steps": {
+                **{role: plain(of.metric(self.by, "step")) for role, of in steps.items()},
+                "coverage": plain(tally.metric("coverage", "step")) if covered else None,
+            },
+            "coverage": covered,
+            "promised": {
+                "origins": tally.origins(self.by),
+                "coverage": None,
+                **{
+                    metric: {end: plain(values) for end, values in course.items()}
+                    for metric, course in promises.items()
+                },
+            },
+            "judged_on": self.judged_on,
+            "versions": {
+                "keras_ts": __version__,
+                "keras": keras.__version__,
+                "backend": keras.backend.backend(),
+            },
+            **({"weights": None, "intervals": None} if weights is None else weights.plain()),
+        }
 
-        Args:
-            library: ``"pandas"`` or ``"polars"``. Defaults to ``"pandas"``.
-        """
-        return as_frame(self.table, library)
+    def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
+        """Draw the errors at each step of the first model and of the best baseline."""
+        tallies = self._evidence.tallies
+        names = dict.fromkeys([*list(self.verdicts)[:1], self.best])
+        errors = {name: tallies[name].metric(self.by, "step") for name in names}
+        return plot_errors(errors, heading(self.by), ax=ax, filepath=filepath)
 
-    def __str__(self) -> str:
-        lines = aligned([self._heading(), *self._rows()], left=1)
-        return "\n".join([*lines, "", *self._notes, *self._sentences()])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        """Return the table and the sentences for a notebook."""
-        return html_table(self._heading(), self._rows(), [*self._notes, *self._sentences()])
-
-    def _heading(self) -> list[str]:
-        metrics = [HEADINGS.get(name, name) for name in self._metrics]
-        return ["", *metrics, *self._quantile_metrics(), "skill", "95 % interval"]
-
-    def _rows(self) -> Iterator[list[str]]:
-        metrics = [*self._metrics, *self._quantile_metrics()]
-        for place, name in enumerate(self.table["name"].tolist()):
-            numbers = [number(self.table[metric][place]) for metric in metrics]
-            skill = self._skills[name]
-            interval = f"{percent(skill.low)} to {percent(skill.high)}"
-            if name == self.best:
-                interval = ""
-            elif np.isnan(skill.low):
-                interval = f"too few {skill.few}"
-            yield [name, *numbers, percent(skill.value), interval]
+    def pages(self) -> Iterator[Page]:
+        """Yield the table, and a verdict for each model."""
+        columns = {
+            "": self.table["name"].tolist(),
+            **{heading(metric): self.table[metric] for metric in self._metrics()},
+            "skill": [percent(share) for share in self.table["skill"]],
+            "95 % interval": [
+                "" if name == self.best else interval(of.low, of.high, f"too few {of.few}")
+                for name, of in self._evidence.skills.items()
+            ],
+        }
+        yield Page(columns, [*self._evidence.notes, *self._sentences()])
 
     def _sentences(self) -> Iterator[str]:
-        if not self._models:
-            error = number(self._tallies[self.best].metric(self.by))
+        if not self.verdicts:
+            error = number(self._evidence.tallies[self.best].metric(self.by))
             article = "an" if self.by == "mae" else "a"
             yield (
-                f"The best baseline is {self.best}, with {article} {HEADINGS[self.by]} of {error} "
+                f"The best baseline is {self.best}, with {article} {heading(self.by)} of {error} "
                 f"over {self.windows} windows{self._panel()}."
             )
-        for name in self._models:
+        for name in self.verdicts:
             yield self._sentence(name)
-            if self._origins.num_series > 1:
-                yield from self._by_series(name)
+            if self._evidence.origins.num_series > 1:
+                yield from self._singly(name)
             if name in self.coverages:
                 yield _held(name, self.coverages[name])
 
     def _sentence(self, name: str) -> str:
         """Return the verdict on a model in a sentence."""
-        skill = self._skills[name]
-        interval = (
-            f"95 % interval {percent(skill.low)} to {percent(skill.high)}"
-            if not np.isnan(skill.low)
-            else _too_few(skill)
-        )
+        skill = self._evidence.skills[name]
+        times = ""
+        if -np.inf < skill.value < -1:
+            times = f" (its error is {1 - skill.value:.1f} times as large)"
+        ends = f"95 % interval {percent(skill.low)} to {percent(skill.high)}"
         return (
             f"{name} {skill.verdict} the best baseline, {self.best}: skill "
-            f"{percent(skill.value)} by {HEADINGS[self.by]}{_times(skill.value)}, {interval}, over "
-            f"{len(self._origins.series)} windows{self._panel()}."
+            f"{percent(skill.value)} by {heading(self.by)}{times}, "
+            f"{_too_few(skill) if np.isnan(skill.low) else ends}, over "
+            f"{len(self._evidence.origins.series)} windows{self._panel()}."
         )
 
-    def _by_series(self, name: str) -> Iterator[str]:
+    def _singly(self, name: str) -> Iterator[str]:
         """Yield a sentence on the number of series that a model wins and loses, if it can."""
-        skills = self._skills_by_series(name)
+        skills = self._skills_of(name)
         if np.isnan(skills.low).all():
             return
         won, lost = (int((skills.verdict == verdict).sum()) for verdict in ("beats", "loses to"))
@@ -266,12 +268,19 @@ class ComparisonReport:
         )
 
     def _panel(self) -> str:
-        count = self._origins.num_series
+        count = self._evidence.origins.num_series
         return f" of {count} series" if count > 1 else ""
 
-    def _quantile_metrics(self) -> tuple[str, ...]:
-        losses = [t.metric("pinball") for t in self._tallies.values()]
-        return () if np.isnan(losses).all() else QUANTILE
+
+# What a scorecard calls two columns of the table.
+_COVERED = {"share": "coverage", "width": "width"}
+
+
+def plain(value: Any) -> Any:
+    """Return a number to six digits, as JSON takes it, or several; None for one not finite."""
+    if np.ndim(value):
+        return [plain(number) for number in value.tolist()]
+    return float(f"{value:.6g}") if np.isfinite(value) else None
 
 
 def _held(name: str, coverage: Coverage) -> str:
@@ -286,11 +295,6 @@ def _held(name: str, coverage: Coverage) -> str:
     )
 
 
-def _times(skill: float) -> str:
-    """Return in words how large an error of a very low skill is."""
-    return f" (its error is {1 - skill:.1f} times as large)" if -np.inf < skill < -1 else ""
-
-
 def _too_few(skill: Skill) -> str:
     if skill.few == "series":
         return f"too few series for an interval ({FEWEST} are needed)"
@@ -298,88 +302,4 @@ def _too_few(skill: Skill) -> str:
     return (
         f"too few windows for an interval ({FEWEST} {needed} are needed: errors last that long, or "
         "series share them)"
-    )
-
-
-def report_of(
-    judgements: Sequence[Judgement],
-    models: list[str],
-    by: str,
-    period: int | None,
-    metrics: Sequence[str] = (),
-    notes: Sequence[str] = (),
-    weights: Mapping[str, Weights] | None = None,
-) -> ComparisonReport:
-    """Return the report on some judgements, such as folds, of the same forecasters and panel."""
-    first = judgements[0]
-    judged = first.judged
-    scored = np.concatenate([part.scored for part in judgements])
-    if not scored.any():
-        raise NoVerdictError(
-            "validation must have a window without a missing value to judge on. It has none."
-        )
-    tallies = {
-        name: Tally.joined([part.tallies[name] for part in judgements]) for name in first.tallies
-    }
-    any_tally = next(iter(tallies.values()))
-    places = [windows_of_origins(part) for part in judgements]
-    scaled = np.isfinite(any_tally.errors[scored])
-    if not scaled.any():
-        steps, cure = (
-            ("", "") if period is None else (f" in {period} rows", "a shorter period=, or ")
-        )
-        raise NoVerdictError(
-            f'by="mase" needs a series that changes{steps} in train. All are missing there, '
-            f'shorter or constant: pass {cure}by="mae".'
-        )
-    series, flat = (np.concatenate(parts) for parts in zip(*places, strict=True))
-    fingerprint = hashlib.blake2b(digest_size=16)
-    for part in judgements:
-        fingerprint.update(part.judged.mark().encode())
-    origins = judged.origins_at(series, flat)
-    evidence = Evidence(
-        judged_on(judged, series, flat, origins, fingerprint.hexdigest()),
-        by,
-        period,
-        weights or {},
-        first.levels,
-        {
-            name: ByOrigin.joined([part.errors[name] for part in judgements])
-            for name in first.errors
-        },
-        {
-            name: ByOrigin.joined([part.coverage[name] for part in judgements])
-            for name in first.coverage
-        },
-        None if weights is not None else len(judgements),
-    )
-    if not scaled.all():
-        series = series[scaled]
-        origins = judged.origins_at(series, flat[scaled])
-    sentences = list(notes)
-    if not scored.all():
-        sentences.append(f"{int((~scored).sum())} windows with a missing value are left out.")
-    missing, total = sum(part.missing for part in judgements), int(scored.sum()) * any_tally.targets
-    if missing:
-        sentences.append(f"{missing} of {total} targets are missing, and count nowhere.")
-    for name in first.lacking:
-        lacking = sum(part.lacking[name] for part in judgements)
-        if lacking:
-            sentences.append(f"{name} has no forecast of {lacking} targets, which count nowhere.")
-    numbers = any_tally.series()
-    unscaled = numbers[np.isnan(any_tally.metric("mase", "series")[numbers])]
-    sentences += unscaled_note([judged.labels[number] for number in unscaled.tolist()])
-    sentences += single_time_note(origins)
-    return ComparisonReport(
-        tallies,
-        models,
-        judged.labels,
-        origins,
-        np.unique(series),
-        int(scored.sum()),
-        by,
-        metrics,
-        first.first_step,
-        sentences,
-        evidence,
     )

@@ -19,10 +19,11 @@ from keras_ts._progress import told
 from keras_ts.evaluation.judged.reading import JudgedWindows, spans_of
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
+from keras_ts.saving import masks
 from keras_ts.saving.diagnose import short
 from keras_ts.windows.arithmetic.spans import joined
 from keras_ts.windows.carried import Carried
-from keras_ts.windows.dataset import WindowDataset, in_random_order
+from keras_ts.windows.dataset import WindowDataset, of_source
 
 EPOCHS = 5
 # Of the highest rate that the model was compiled with; docs/compare/method.md compares others.
@@ -89,7 +90,8 @@ def trained_further(
     judged.in_steps("model", np.empty((1, *outputs.shape[1:])), interface.quantiles)
     copied.set_weights(model.get_weights())
     copied.compile(**arguments)
-    batches = in_random_order(train)
+    source = train._source
+    batches = of_source(train, replace(source, sampler=replace(source.sampler, shuffle=True)))
     with told(f"Training further on {name}: {epochs} epochs of {len(batches)} batches ..."):
         copied.fit(
             batches,
@@ -112,13 +114,17 @@ def trained_further(
 
 def _copied(model: keras.Model, train: WindowDataset) -> keras.Model:
     """Return a model of the same layers and windows, without a scorecard, to be trained."""
+    masks_pass = masks.passed_on(model)
     try:
-        copied = keras.models.clone_model(model)
+        with masks.unwarned(masks_pass):
+            copied = keras.models.clone_model(model)
     except Exception as error:
         raise ValueError(
             f"model cannot be copied: {short(error)} A subclass of keras.Model takes **kwargs, "
             "passes them to super().__init__(), and returns its own arguments from get_config()."
         ) from None
+    if masks_pass:
+        masks.pass_on(copied)
     trained_on = joined(Interface(model, None).trained_on, spans_of(JudgedWindows("train", train)))
     layers = [
         layer for layer in _keras_private.layers_within(copied) if isinstance(layer, WindowedInput)

@@ -172,10 +172,10 @@ def _saved_model(path: str, names: list[str]) -> Run:
 
     loaded = tf.saved_model.load(path)
     signature = loaded.signatures["serving_default"]
-    wanted = list(signature.structured_input_signature[1])
+    file_names = list(signature.structured_input_signature[1])
 
     def run(arrays: list[Array]) -> list[Array]:
-        outputs = signature(**_by_name(wanted, names, map(tf.constant, arrays)))
+        outputs = signature(**_by_name(file_names, names, map(tf.constant, arrays)))
         return [outputs[name].numpy() for name in _in_order(outputs)]
 
     return run
@@ -185,10 +185,10 @@ def _onnx(path: str, names: list[str]) -> Run:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    wanted = [entry.name for entry in session.get_inputs()]
+    file_names = [entry.name for entry in session.get_inputs()]
 
     def run(arrays: list[Array]) -> list[Array]:
-        return list(session.run(None, _by_name(wanted, names, arrays)))
+        return list(session.run(None, _by_name(file_names, names, arrays)))
 
     return run
 
@@ -199,10 +199,10 @@ def _openvino(path: str, names: list[str]) -> Run:
     # Without this hint OpenVINO may compute in half precision, whatever the file says.
     compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     # An input that is only reshaped has the name of what the reshape returns, too.
-    wanted = [min(entry.names, key=lambda name: name not in names) for entry in compiled.inputs]
+    file_names = [min(entry.names, key=lambda name: name not in names) for entry in compiled.inputs]
 
     def run(arrays: list[Array]) -> list[Array]:
-        outputs = compiled(_by_name(wanted, names, arrays))
+        outputs = compiled(_by_name(file_names, names, arrays))
         return [outputs[entry] for entry in compiled.outputs]
 
     return run
@@ -212,10 +212,10 @@ def _litert(path: str, names: list[str]) -> Run:
     from ai_edge_litert.interpreter import Interpreter
 
     runner = Interpreter(path).get_signature_runner()
-    wanted = list(runner.get_input_details())
+    file_names = list(runner.get_input_details())
 
     def run(arrays: list[Array]) -> list[Array]:
-        outputs = runner(**_by_name(wanted, names, arrays))
+        outputs = runner(**_by_name(file_names, names, arrays))
         return [outputs[name] for name in _in_order(outputs)]
 
     return run
@@ -228,12 +228,12 @@ def _in_order(names: Collection[str]) -> list[str]:
     return numbered if set(numbered) == set(names) else sorted(names)
 
 
-def _by_name(wanted: list[str], names: list[str], arrays: Any) -> dict[str, Any]:
+def _by_name(file_names: list[str], names: list[str], arrays: Any) -> dict[str, Any]:
     """Return the inputs by the runtime's names, which are the model's or stand in its order."""
     inputs = dict(zip(names, arrays, strict=True))
-    if set(wanted) <= set(inputs):
-        return {name: inputs[name] for name in wanted}
-    return dict(zip(wanted, inputs.values(), strict=True))
+    if set(file_names) <= set(inputs):
+        return {name: inputs[name] for name in file_names}
+    return dict(zip(file_names, inputs.values(), strict=True))
 
 
 # By format: the runtime's package, the suffix of a file, and the function that runs it.

@@ -7,7 +7,7 @@ import keras
 
 from keras_ts import _checks
 from keras_ts._models import check_model
-from keras_ts._registration import registered, renamed
+from keras_ts._registration import registered
 from keras_ts.forecasting.loop import Loop, Rounds, loop_inputs
 from keras_ts.interface import Interface, remember
 from keras_ts.windows.carried import Carried
@@ -36,7 +36,6 @@ class Forecaster:
 
 
 @registered
-@renamed(told="carried")
 class Rollout(keras.Model):
     """A model that forecasts many steps by feeding its outputs back, as ``forecast`` does.
 

@@ -18,3 +18,8 @@ __all__ = [
     "MaskMissing", "NormalizeWindow", "RestoreWindow", "ScaleOutput", "SmoothedForecast",
     "SortedQuantiles", "WindowedInput",
 ]  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    """Return the public names alone."""
+    return __all__

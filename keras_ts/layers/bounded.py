@@ -6,16 +6,15 @@ The layer therefore clips outside of training only.
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_ts import _checks
-from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
+from keras_ts.layers.base import SeriesLayer
 
 
 @registered
-class Bounded(keras.layers.Layer):
+class Bounded(SeriesLayer):
     """Clips forecasts to bounds, except in training.
 
     It is the last layer of a model. ``RecurrentPreset(minimum=0)`` puts it there, and ``calibrate``
@@ -49,12 +48,13 @@ class Bounded(keras.layers.Layer):
         ValueError: A bound is not finite, ``minimum`` is not below ``maximum``, or both are None.
     """
 
+    _settings = ("minimum", "maximum")
+
     def __init__(
         self, minimum: float | None = None, maximum: float | None = None, **kwargs: Any
     ) -> None:
-        # Keras would cast the forecasts to half precision first, which loses the level.
-        super().__init__(autocast=False, **kwargs)
-        dtype = at_least_float32(self)
+        super().__init__(**kwargs)
+        dtype = self._float_dtype
         self.minimum = _bound("minimum", minimum, dtype)
         self.maximum = _bound("maximum", maximum, dtype)
         if self.minimum is None and self.maximum is None:
@@ -68,7 +68,7 @@ class Bounded(keras.layers.Layer):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Clip the forecasts, unless in training."""
-        outputs = ops.cast(inputs, at_least_float32(self))
+        outputs = ops.cast(inputs, self._float_dtype)
         if training:
             return outputs
         if self.minimum is not None:
@@ -76,18 +76,6 @@ class Bounded(keras.layers.Layer):
         if self.maximum is not None:
             outputs = ops.minimum(outputs, self.maximum)
         return outputs
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """Return the input's shape."""
-        return input_shape
-
-    def compute_output_spec(self, inputs: Any, training: bool | None = None) -> Any:
-        """Return the shape of the input, and the dtype."""
-        return keras.KerasTensor(inputs.shape, dtype=at_least_float32(self))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the layer's settings."""
-        return {**super().get_config(), "minimum": self.minimum, "maximum": self.maximum}
 
 
 def _bound(name: str, value: Any, dtype: str) -> float | None:

@@ -11,15 +11,15 @@ import numpy as np
 from keras import ops
 
 from keras_ts import _checks
-from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
+from keras_ts.layers.base import SeriesLayer
 
 # Events of a cycle that the layer has room for.
 MOST = 256
 
 
 @registered
-class CalendarEvents(keras.layers.Layer):
+class CalendarEvents(SeriesLayer):
     """Gives the effect of events, such as holidays, by the sine and cosine of a calendar.
 
     An event is a point of a cycle, and the amount that it adds to each output of a step that falls
@@ -61,9 +61,10 @@ class CalendarEvents(keras.layers.Layer):
             number of steps.
     """
 
+    _settings = ("outputs", "steps")
+
     def __init__(self, outputs: int = 1, steps: int | None = None, **kwargs: Any) -> None:
-        # In half precision a day is no longer a point of its own in a year.
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**kwargs)
         self.outputs = _checks.integer("outputs", outputs, 1)
         self.steps = None if steps is None else _checks.integer("steps", steps, 1)
 
@@ -84,25 +85,16 @@ class CalendarEvents(keras.layers.Layer):
         axes = {-1: shape[2]} if self.steps is None else {1: self.steps, -1: shape[2]}
         self.input_spec = keras.InputSpec(ndim=3, axes=axes)
         # No step is within a reach of 0: such a place has no event.
-        self.points = self._weight("points", (cycles, MOST, 2))
-        self.reaches = self._weight("reaches", (cycles, MOST))
-        self.effects = self._weight("effects", (cycles, MOST, *self._effect))
+        self.points = self._weight("points", (cycles, MOST, 2), trainable=False)
+        self.reaches = self._weight("reaches", (cycles, MOST), trainable=False)
+        effects = (cycles, MOST, *self._effect)
+        self.effects = self._weight("effects", effects, trainable=False)
         super().build(input_shape)
 
     @property
     def _effect(self) -> tuple[int, ...]:
         """Shape of the effect of an event."""
         return (self.outputs,) if self.steps is None else (self.steps, self.outputs)
-
-    def _weight(self, name: str, shape: tuple[int, ...]) -> Any:
-        return self.add_weight(
-            shape=shape,
-            initializer="zeros",
-            dtype=at_least_float32(self),
-            trainable=False,
-            autocast=False,
-            name=name,
-        )
 
     def set_events(self, cycle: int, points: Any, effects: Any, width: float = 2e-6) -> None:
         """Set the events of a cycle, in place of those that it had.
@@ -150,15 +142,15 @@ class CalendarEvents(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the effects."""
-        dtype = at_least_float32(self)
+        dtype = self._float_dtype
         cycles, places = self.reaches.shape
         steps = ops.shape(inputs)[1]
         at = ops.reshape(ops.cast(inputs, dtype), (-1, steps, cycles, 1, 2))
         points = ops.cast(self.points, dtype)
         # A difference first: the cosine of a minute in a year is 1 in float32. Two arrays, since a
         # sum over an axis of two takes ten times as long.
-        apart = ops.square(at[..., 0] - points[..., 0]) + ops.square(at[..., 1] - points[..., 1])
-        met = ops.cast(apart < ops.square(ops.cast(self.reaches, dtype)), dtype)
+        squares = ops.square(at[..., 0] - points[..., 0]) + ops.square(at[..., 1] - points[..., 1])
+        met = ops.cast(squares < ops.square(ops.cast(self.reaches, dtype)), dtype)
         met = ops.reshape(met, (-1, steps, cycles * places))
         effects = ops.cast(ops.reshape(self.effects, (cycles * places, *self._effect)), dtype)
         if self.steps is None:
@@ -166,11 +158,6 @@ class CalendarEvents(keras.layers.Layer):
         by_step = ops.matmul(ops.transpose(met, (1, 0, 2)), ops.transpose(effects, (1, 0, 2)))
         return ops.transpose(by_step, (1, 0, 2))
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the effects."""
-        batch, steps, _ = inputs.shape
-        return keras.KerasTensor((batch, steps, self.outputs), dtype=at_least_float32(self))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the layer's settings."""
-        return {**super().get_config(), "outputs": self.outputs, "steps": self.steps}
+        return (*input_shape[:2], self.outputs)

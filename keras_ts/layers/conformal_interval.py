@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_ts import _checks
-from keras_ts._dtypes import at_least_float32
 from keras_ts._quantiles import outer_levels, pair_of
-from keras_ts._registration import registered, renamed
+from keras_ts._registration import registered
+from keras_ts.layers.base import SeriesLayer
 from keras_ts.layers.plumbing import selected
 from keras_ts.windows.arithmetic import spans
 from keras_ts.windows.arithmetic.paths import ErrorPaths
@@ -26,9 +25,8 @@ from keras_ts.windows.arithmetic.scale import window_scales
 _MOST_COVERAGES = 100
 
 
-@renamed(levels="quantiles")
 @registered
-class ConformalInterval(keras.layers.Layer):
+class ConformalInterval(SeriesLayer):
     """Adds calibrated intervals to forecasts: lower bounds, point or median, upper bounds.
 
     ``calibrate`` makes the layer and sets its weights: ``margins``, one for each coverage, step and
@@ -55,7 +53,7 @@ class ConformalInterval(keras.layers.Layer):
     [[[5.0, 7.0, 9.0], [5.0, 9.0, 13.0]]]
 
     Args:
-        coverage: Share of values that an interval shall hold, between 0 and 1, or a list of them,
+        coverage: Share of values that an interval is to hold, between 0 and 1, or a list of them,
             increasing.
         quantiles: Levels of the quantiles on the last axis of the forecasts, among them both of
             each coverage: 0.1 and 0.9 for 0.8. Defaults to None: forecasts are points.
@@ -93,6 +91,11 @@ class ConformalInterval(keras.layers.Layer):
             inputs do not fit the settings.
     """
 
+    _settings = (
+        "coverage", "targets", "sequence", "keep_others", "calibrated_on", "compiled_with",
+        "halves",
+    )  # fmt: skip
+
     def __init__(
         self,
         coverage: float | Sequence[float],
@@ -107,8 +110,7 @@ class ConformalInterval(keras.layers.Layer):
         paths: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        # Keras would cast the series to half precision first, which loses the level.
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**kwargs)
         self.coverage = checked_coverage(coverage)
         self.given_quantiles = None if quantiles is None else _checks.levels("quantiles", quantiles)
         self.keep_others = _checks.boolean("keep_others", keep_others)
@@ -120,7 +122,7 @@ class ConformalInterval(keras.layers.Layer):
         self.sequence = _checks.boolean("sequence", sequence)
         self.calibrated_on = spans.checked("calibrated_on", calibrated_on)
         # Text, which Keras neither tracks nor lets anybody change.
-        self._settings = (
+        self._compiled_with = (
             None if compiled_with is None else _checks.json_text("compiled_with", compiled_with)
         )
         self.halves = None if halves is None else _halves(halves)
@@ -129,7 +131,7 @@ class ConformalInterval(keras.layers.Layer):
     @property
     def compiled_with(self) -> dict[str, Any] | None:
         """What the model inside was compiled with, or None."""
-        return None if self._settings is None else dict(json.loads(self._settings))
+        return None if self._compiled_with is None else dict(json.loads(self._compiled_with))
 
     @property
     def quantiles(self) -> tuple[float, ...]:
@@ -142,19 +144,14 @@ class ConformalInterval(keras.layers.Layer):
     def build(self, input_shape: Any) -> None:
         """Make a margin for each coverage, step and target."""
         steps = self._forecast_axes(input_shape)
-        self.margins = self.add_weight(
-            shape=(len(self.coverage), *steps), initializer="zeros", trainable=False,
-            name="margins", dtype=at_least_float32(self),
-        )  # fmt: skip
-        self.floor = self.add_weight(
-            shape=(len(self.targets) if isinstance(self.targets, list) else 1,),
-            initializer="zeros", trainable=False, name="floor", dtype=at_least_float32(self),
-        )  # fmt: skip
+        targets = len(self.targets) if isinstance(self.targets, list) else 1
+        self.margins = self._weight("margins", (len(self.coverage), *steps), trainable=False)
+        self.floor = self._weight("floor", (targets,), trainable=False)
         super().build(input_shape)
 
     def call(self, inputs: Any) -> Any:
         """Return bounds and point, in increasing order."""
-        forecasts, past = (ops.cast(x, at_least_float32(self)) for x in inputs)
+        forecasts, past = (ops.cast(x, self._float_dtype) for x in inputs)
         scale = self._scale(past)
         point = forecasts
         if self.given_quantiles is not None:
@@ -200,12 +197,12 @@ class ConformalInterval(keras.layers.Layer):
     def _scale(self, past: Any) -> Any:
         """Return the scale of each window, ``(batch, 1)`` or ``(batch, targets)``."""
         if self.targets is None:
-            own = past[:, :, None] if len(past.shape) == 2 else past
+            targets_past = past[:, :, None] if len(past.shape) == 2 else past
         elif isinstance(self.targets, int):
-            own = past[..., self.targets : self.targets + 1]
+            targets_past = past[..., self.targets : self.targets + 1]
         else:
-            own = selected(past, self.targets)
-        return ops.maximum(window_scales(own, ops), self.floor)
+            targets_past = selected(past, self.targets)
+        return ops.maximum(window_scales(targets_past, ops), self.floor)
 
     def _forecast_axes(self, input_shape: Any) -> tuple[int, ...]:
         """Return the axes of a forecast that margins have: of steps and targets."""
@@ -243,11 +240,6 @@ class ConformalInterval(keras.layers.Layer):
         shape = shape if self.given_quantiles is None else shape[:-1]
         return (*shape, len(self.quantiles))
 
-    def compute_output_spec(self, inputs: Any) -> Any:
-        """Return the shape of the intervals, and their dtype."""
-        shape = self.compute_output_shape([x.shape for x in inputs])
-        return keras.KerasTensor(shape, at_least_float32(self))
-
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Pass on the mask of the forecasts."""
         return previous_mask[0] if isinstance(previous_mask, list | tuple) else None
@@ -256,18 +248,8 @@ class ConformalInterval(keras.layers.Layer):
         """Return the layer's settings; margins are weights."""
         # A file without paths has the settings that it had before there were any.
         paths = {} if self.paths is None else {"paths": self.paths.get_config()}
-        return {
-            **super().get_config(),
-            "coverage": list(self.coverage),
-            "quantiles": None if self.given_quantiles is None else list(self.given_quantiles),
-            "targets": self.targets,
-            "sequence": self.sequence,
-            "keep_others": self.keep_others,
-            "calibrated_on": self.calibrated_on,
-            "compiled_with": self.compiled_with,
-            "halves": None if self.halves is None else list(self.halves),
-            **paths,
-        }
+        given = None if self.given_quantiles is None else list(self.given_quantiles)
+        return {**super().get_config(), "quantiles": given, **paths}
 
 
 def _halves(halves: Any) -> tuple[float, float]:

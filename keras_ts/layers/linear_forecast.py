@@ -6,17 +6,16 @@ Added to the net, it leaves to the net what is not linear.
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_ts import _checks
-from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
+from keras_ts.layers.base import SeriesLayer
 from keras_ts.layers.normalize_window import check_mask
 
 
 @registered
-class LinearForecast(keras.layers.Layer):
+class LinearForecast(SeriesLayer):
     """Forecasts each feature by a linear map of its window, whose weights begin at 0.
 
     ``RecurrentPreset(smoothing="linear")`` sets the weights of a model for a dataset by ridge
@@ -49,9 +48,10 @@ class LinearForecast(keras.layers.Layer):
         ValueError: ``steps`` is below 1, or the windows are of any length.
     """
 
+    _settings = ("steps",)
+
     def __init__(self, steps: int, **kwargs: Any) -> None:
-        # Keras would cast the windows to half precision first.
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**kwargs)
         self.steps = _checks.integer("steps", steps, 1)
 
     def build(self, input_shape: Any) -> None:
@@ -62,23 +62,17 @@ class LinearForecast(keras.layers.Layer):
                 f"shape {tuple(input_shape)}."
             )
         _, length, features = input_shape
-        self.kernel = self.add_weight(
-            shape=(features, length, self.steps),
-            initializer="zeros",
-            dtype=at_least_float32(self),
-            autocast=False,
-            name="kernel",
-        )
+        self.kernel = self._weight("kernel", (features, length, self.steps))
         super().build(input_shape)
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """Return the forecasts."""
-        dtype = at_least_float32(self)
+        dtype = self._float_dtype
         windows = ops.cast(inputs, dtype)
         if mask is not None:
             check_mask(tuple(mask.shape), tuple(windows.shape))
-            kept = ops.cast(ops.convert_to_tensor(mask), "bool")[..., None]
-            windows = ops.where(kept, windows, ops.zeros_like(windows))
+            present = ops.cast(ops.convert_to_tensor(mask), "bool")[..., None]
+            windows = ops.where(present, windows, ops.zeros_like(windows))
         by_feature = ops.transpose(windows, (2, 0, 1))
         mapped = ops.matmul(by_feature, ops.cast(self.kernel, dtype))
         return ops.transpose(mapped, (1, 2, 0))
@@ -86,11 +80,6 @@ class LinearForecast(keras.layers.Layer):
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
         """Return no mask: every forecast counts."""
 
-    def compute_output_spec(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the forecasts."""
-        batch, _, features = inputs.shape
-        return keras.KerasTensor((batch, self.steps, features), dtype=at_least_float32(self))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the layer's settings."""
-        return {**super().get_config(), "steps": self.steps}
+        return (input_shape[0], self.steps, input_shape[2])

@@ -6,17 +6,16 @@ what the longest knows; with missing rows in front, each series fills a window a
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_ts import _checks
-from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
+from keras_ts.layers.base import SeriesLayer
 from keras_ts.windows.arithmetic.scale import parted
 
 
 @registered
-class MaskMissing(keras.layers.Layer):
+class MaskMissing(SeriesLayer):
     """Masks each step at which values are missing, and puts 0 in the place of each such value.
 
     Example:
@@ -46,9 +45,10 @@ class MaskMissing(keras.layers.Layer):
         ValueError: ``features`` is neither of these, or the input has another number of axes.
     """
 
+    _settings = ("features",)
+
     def __init__(self, features: str = "any", **kwargs: Any) -> None:
-        # Keras would cast the input to half precision first, which makes large values infinite.
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**kwargs)
         self.features = _checks.choice("features", features, ("any", "all"))
         self.supports_masking = True
 
@@ -63,19 +63,11 @@ class MaskMissing(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the windows with 0 for missing values."""
-        return parted(ops.cast(inputs, at_least_float32(self)), ops)[0]
+        return parted(ops.cast(inputs, self._float_dtype), ops)[0]
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return True for each step that is not masked."""
-        _, missing = parted(ops.cast(inputs, at_least_float32(self)), ops)
+        _, missing = parted(ops.cast(inputs, self._float_dtype), ops)
         lacking = ops.any if self.features == "any" else ops.all
         kept = ops.logical_not(lacking(missing, axis=-1))
         return kept if previous_mask is None else ops.logical_and(kept, previous_mask)
-
-    def compute_output_spec(self, inputs: Any) -> Any:
-        """Return the shape of the input."""
-        return keras.KerasTensor(inputs.shape, dtype=at_least_float32(self))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the layer's settings."""
-        return {**super().get_config(), "features": self.features}

@@ -9,29 +9,15 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_ts import _checks
 from keras_ts._registration import registered
+from keras_ts.layers.base import SeriesLayer
 
 
 # Windows without a mask, such as a calendar's, are present at every step. Behind ``Concatenate``
 # recurrent layers would read the steps that lack the series itself.
 @registered
-class MaskLike(keras.layers.Layer):
+class MaskLike(SeriesLayer):
     """Passes its first input on under the mask of its second, both ``(batch, time, ...)``."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        # Keras would cast the inputs to half precision first, which loses the level of a series.
-        super().__init__(autocast=False, **kwargs)
-
-    def build(self, input_shape: Any) -> None:
-        """Check that a mask of the second input has a value for each step of the first."""
-        shapes = [tuple(shape) for shape in input_shape] if len(input_shape) == 2 else []
-        if len(shapes) != 2 or min(map(len, shapes)) < 2 or shapes[0][1] != shapes[1][1]:
-            raise ValueError(
-                "MaskLike takes [windows, masked], both (batch, time, ...) of the same time. "
-                f"Received shapes {_checks.shown(input_shape)}."
-            )
-        super().build(input_shape)
 
     def call(self, inputs: Any) -> Any:
         """Return the first input."""
@@ -49,21 +35,8 @@ class MaskLike(keras.layers.Layer):
 
 # A convolution reads every step. A 0 in the place of a missing value would pass for a value.
 @registered
-class MaskAsColumn(keras.layers.Layer):
+class MaskAsColumn(SeriesLayer):
     """Adds a column of 1 at steps with values, and sets all columns to 0 at masked steps."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        # Keras would cast the input to half precision first, which loses the level of a series.
-        super().__init__(autocast=False, **kwargs)
-
-    def build(self, input_shape: Any) -> None:
-        """Check that there are columns, beside which one more may stand."""
-        if len(input_shape) != 3:
-            raise ValueError(
-                "MaskAsColumn takes windows (batch, time, columns). Received: shape "
-                f"{tuple(input_shape)}. Put ExpandSeries in front of it for plain series."
-            )
-        super().build(input_shape)
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """Return the columns, 0 at masked steps, and the column of the mask."""

@@ -13,16 +13,17 @@ import numpy as np
 from keras import ops
 
 from keras_ts import _checks
-from keras_ts._dtypes import at_least_float32
-from keras_ts._registration import registered, renamed
+from keras_ts._registration import registered
+from keras_ts.layers.base import SeriesLayer
 from keras_ts.layers.season import season
 from keras_ts.layers.window_statistics import (
+    OF_WHOLE_WINDOWS,
     STATISTICS,
-    KeptSteps,
-    RunningSteps,
     Steps,
-    WholeWindows,
-    has_running_form,
+    of_present,
+    of_steps_so_far,
+    of_windows,
+    value_at,
     zero_unless,
 )
 from keras_ts.windows.arithmetic.scale import parted
@@ -31,9 +32,8 @@ from keras_ts.windows.arithmetic.scale import parted
 _BEHIND_ALL = 2**31 - 1
 
 
-@renamed(holes="masked")
 @registered
-class NormalizeWindow(keras.layers.Layer):
+class NormalizeWindow(SeriesLayer):
     """Normalizes each window by its own location and scale.
 
     A model of your own normalizes its input, and ``RestoreWindow`` brings its output back:
@@ -101,6 +101,8 @@ class NormalizeWindow(keras.layers.Layer):
             does not fit the dtype.
     """
 
+    _settings = ("statistic", "period", "causal", "epsilon", "masked", "multiplicative")
+
     def __init__(
         self,
         statistic: str,
@@ -112,18 +114,17 @@ class NormalizeWindow(keras.layers.Layer):
         multiplicative: bool = False,
         **kwargs: Any,
     ) -> None:
-        # Keras would cast the input to half precision first, which loses the level.
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**kwargs)
         self.statistic = _checks.choice("statistic", statistic, tuple(STATISTICS))
         self.period = checked_period(statistic, "statistic", period)
         self.causal = _checks.boolean("causal", causal)
-        if self.causal and not has_running_form(statistic):
+        if self.causal and statistic in OF_WHOLE_WINDOWS:
             raise ValueError(
                 f"causal=True is not supported with statistic={statistic!r}, which reads the whole "
                 "window. Use another statistic."
             )
         epsilon = _checks.positive("epsilon", epsilon)
-        self.epsilon = _checks.fits("epsilon", epsilon, at_least_float32(self))
+        self.epsilon = _checks.fits("epsilon", epsilon, self._float_dtype)
         self.masked = _checks.boolean("masked", masked)
         self.multiplicative = _checks.boolean("multiplicative", multiplicative)
         if self.multiplicative and statistic != "seasonal":
@@ -151,17 +152,18 @@ class NormalizeWindow(keras.layers.Layer):
 
     def call(self, inputs: Any, mask: Any = None) -> tuple[Any, ...]:
         """Return the normalized windows, their locations, scales and, if any, growths."""
-        inputs = ops.cast(inputs, at_least_float32(self))
-        kept = None
+        inputs = ops.cast(inputs, self._float_dtype)
+        present = None
         if self.masked:
             inputs, missing = parted(inputs, ops)
-            kept = ops.logical_not(missing)
+            present = ops.logical_not(missing)
         if mask is not None:
             mask = ops.cast(ops.convert_to_tensor(mask), "bool")
             check_mask(tuple(mask.shape), tuple(inputs.shape))
-            kept = mask[..., None] if kept is None else ops.logical_and(kept, mask[..., None])
-        if kept is not None:
-            return self._masked(inputs, kept)
+            steps = mask[..., None]
+            present = steps if present is None else ops.logical_and(present, steps)
+        if present is not None:
+            return self._masked(inputs, present)
         if self.causal:
             return self._stepwise(inputs)
         seasonal, period = None, self._season
@@ -171,7 +173,7 @@ class NormalizeWindow(keras.layers.Layer):
             at_last = np.full((1, 1, 1), last)
             seasonal = self._seasonal(inputs, base, every, at_last, period, True)
             inputs = inputs - seasonal[1]
-        results = self._normalized(inputs, WholeWindows(inputs, self.epsilon))
+        results = self._normalized(inputs, of_windows(inputs, self.epsilon))
         return self._in_phases(results, seasonal)
 
     def _seasonal(
@@ -181,35 +183,36 @@ class NormalizeWindow(keras.layers.Layer):
         of_levels = base if self.multiplicative else None
         return season(inputs - base, weights, last, period, whole, of_levels)
 
-    def _masked(self, inputs: Any, kept: Any) -> tuple[Any, ...]:
-        """Normalize by the values that ``kept`` leaves, ``(batch, time, 1 or features)``."""
+    def _masked(self, inputs: Any, present: Any) -> tuple[Any, ...]:
+        """Normalize by the values that are ``present``, ``(batch, time, 1 or features)``."""
         # NaN in the padding would stay NaN under any weight, and in gradients: it goes first.
-        inputs = zero_unless(kept, inputs)
-        positions = ops.cumsum(ops.ones_like(kept, "int32"), axis=1)
-        counts = ops.cumsum(ops.cast(kept, "int32"), axis=1)
+        inputs = zero_unless(present, inputs)
+        positions = ops.cumsum(ops.ones_like(present, "int32"), axis=1)
+        counts = ops.cumsum(ops.cast(present, "int32"), axis=1)
         if self.causal:
             # Kept steps move to the front, and each step then reads the latest one up to itself.
-            order = ops.argsort(ops.where(kept, positions, _BEHIND_ALL), axis=1)
+            order = ops.argsort(ops.where(present, positions, _BEHIND_ALL), axis=1)
             results = self._stepwise(_taken(inputs, order))
             latest = ops.maximum(counts - 1, 0)
             normal, location, scale = (_taken(result, latest) for result in results)
             growth = []
         else:
             counts = counts[:, -1:]
-            latest = ops.max(ops.where(kept, positions, 0), axis=1, keepdims=True)
-            enter = (kept, positions == latest, counts)
+            latest = ops.max(ops.where(present, positions, 0), axis=1, keepdims=True)
+            at_last = positions == latest
             seasonal, period = None, self._season
             if period is not None:
-                last = KeptSteps(inputs, self.epsilon, *enter).last
-                weights = ops.cast(kept, inputs.dtype)
+                last = value_at(at_last, inputs)
+                weights = ops.cast(present, inputs.dtype)
                 after = positions[:, -1:, :1] if self.masked else ops.maximum(latest, 1)
                 seasonal = self._seasonal(inputs, last, weights, after - 1, period, False)
-                inputs = zero_unless(kept, inputs - seasonal[1])
-            results = self._normalized(inputs, KeptSteps(inputs, self.epsilon, *enter))
+                inputs = zero_unless(present, inputs - seasonal[1])
+            steps = of_present(inputs, self.epsilon, present, at_last, counts)
+            results = self._normalized(inputs, steps)
             normal, location, scale, *growth = self._in_phases(results, seasonal)
         started = counts > 0
         return (
-            zero_unless(kept, normal),
+            zero_unless(present, normal),
             zero_unless(started, location),
             ops.where(started, scale, ops.ones_like(scale)),
             *growth,
@@ -221,11 +224,10 @@ class NormalizeWindow(keras.layers.Layer):
 
     def _stepwise(self, inputs: Any) -> tuple[Any, Any, Any]:
         """Normalize every step by itself and those before it."""
-        steps = RunningSteps(inputs, self.epsilon)
+        steps = of_steps_so_far(inputs, self.epsilon)
         normal, _, scale = self._normalized(inputs, steps)
         # A forecast of the next step is restored by what that step is normalized by.
-        steps.last = inputs
-        location, _ = STATISTICS[self.statistic](steps)
+        location, _ = STATISTICS[self.statistic](steps._replace(last=inputs))
         return normal, location, scale
 
     def _in_phases(self, results: tuple[Any, Any, Any], seasonal: Any) -> tuple[Any, ...]:
@@ -244,18 +246,6 @@ class NormalizeWindow(keras.layers.Layer):
     def compute_output_spec(self, inputs: Any, mask: Any = None) -> Any:
         """Trace ``call``, which has three or four outputs."""
         return keras.Operation.compute_output_spec(self, inputs, mask)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the layer's settings."""
-        return {
-            **super().get_config(),
-            "statistic": self.statistic,
-            "period": self.period,
-            "causal": self.causal,
-            "epsilon": self.epsilon,
-            "masked": self.masked,
-            "multiplicative": self.multiplicative,
-        }
 
 
 def checked_period(statistic: str | None, name: str, period: Any) -> int | None:

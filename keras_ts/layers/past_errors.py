@@ -39,12 +39,12 @@ def past_errors(
     # ``weights``, ``(batch or 1, time, 1)``, are 1 for the steps that count; ``levels`` and
     # ``lines`` are discounts; ``growths`` is ``(dampings, steps)``.
     dtype = windows.dtype
-    values, kept = ops.transpose(windows, (0, 2, 1)), ops.transpose(weights, (0, 2, 1))
-    candidates, slopes, counts = _at_origins(values, kept, levels, lines, ridge)
+    values, present = ops.transpose(windows, (0, 2, 1)), ops.transpose(weights, (0, 2, 1))
+    candidates, slopes, counts = _at_origins(values, present, levels, lines, ridge)
     shifted = _Ahead(windows.shape[1], growths.shape[1], dtype)
     ones = np.ones_like(growths[:1])
     usable = ops.cast(counts >= _LEAST_VALUES, dtype)
-    tried = usable * shifted.sums(kept, ones)[:, :, 0]
+    tried = usable * shifted.sums(present, ones)[:, :, 0]
     total = ops.sum(tried, axis=-1)[..., None, None]
     sums, squares = (
         usable * shifted.sums(of, ones)[:, :, 0] for of in (values, ops.square(values))
@@ -52,8 +52,8 @@ def past_errors(
     # Axes from here on: batch, features, candidates, origins.
     level = ops.square(candidates) * tried[:, :, None] - 2.0 * candidates * sums[:, :, None]
     level = ops.sum(level + squares[:, :, None], axis=-1)
-    spread = usable[:, :, None] * shifted.sums(kept, growths)
-    quadratic = usable[:, :, None] * shifted.sums(kept, np.square(growths))
+    spread = usable[:, :, None] * shifted.sums(present, growths)
+    quadratic = usable[:, :, None] * shifted.sums(present, np.square(growths))
     product = usable[:, :, None] * shifted.sums(values, growths)
     errors = [level[..., None]]
     for damping in range(len(growths)):
@@ -82,7 +82,7 @@ class _Ahead:
 
 
 def _at_origins(
-    values: Any, kept: Any, levels: Sequence[float], lines: Sequence[float], ridge: float
+    values: Any, present: Any, levels: Sequence[float], lines: Sequence[float], ridge: float
 ) -> tuple[Any, Any, Any]:
     """Return levels and slopes at each origin, and the number of values up to it."""
     dtype, length = values.dtype, values.shape[2]
@@ -92,7 +92,7 @@ def _at_origins(
     of_lines = powers[len(levels) :]
     weight = np.concatenate([powers, of_lines * back, of_lines * back**2, before[None]])
     value = np.concatenate([powers, of_lines * back])
-    summed = _by_rows(kept, weight, dtype)
+    summed = _by_rows(present, weight, dtype)
     moments = _by_rows(values, value, dtype)
     many = len(levels), len(levels) + len(lines)
     totals = ops.maximum(summed[:, :, : many[1]], 1e-37)

@@ -8,35 +8,21 @@ import keras
 from keras import ops
 
 from keras_ts import _checks
-from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
+from keras_ts.layers.base import SeriesLayer
 from keras_ts.windows.arithmetic.scale import parted
 
 
 @registered
-class SelectColumns(keras.layers.Layer):
+class SelectColumns(SeriesLayer):
     """Selects columns of the last axis, in the order given, and keeps their values bit for bit."""
 
-    def __init__(self, columns: Sequence[int], **kwargs: Any) -> None:
-        # Keras would cast the input to half precision first, which loses the level of a series.
-        super().__init__(autocast=False, **kwargs)
-        if isinstance(columns, str | bytes) or not isinstance(columns, Sequence):
-            raise TypeError(
-                f"columns must be a list of indices. Received: columns={_checks.shown(columns)}."
-            )
-        if not columns:
-            raise ValueError("columns is empty; name at least one column to select.")
-        self.columns = [_checks.integer(f"columns[{i}]", c, 0) for i, c in enumerate(columns)]
-        self.supports_masking = True
+    _settings = ("columns",)
 
-    def build(self, input_shape: Any) -> None:
-        """Check that every column is there."""
-        if input_shape[-1] is not None and max(self.columns) >= input_shape[-1]:
-            raise ValueError(
-                f"columns must lie in 0..{input_shape[-1] - 1}, the features of the last axis. "
-                f"Received: columns={self.columns}, inputs of shape {tuple(input_shape)}."
-            )
-        super().build(input_shape)
+    def __init__(self, columns: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.columns: Any = _checks.indices("columns", list(columns))
+        self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:
         """Return the columns."""
@@ -45,10 +31,6 @@ class SelectColumns(keras.layers.Layer):
     def compute_output_spec(self, inputs: Any) -> Any:
         """Return the shape of the columns, in the dtype of the input."""
         return keras.KerasTensor((*inputs.shape[:-1], len(self.columns)), dtype=inputs.dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the layer's settings."""
-        return {**super().get_config(), "columns": self.columns}
 
 
 def selected(values: Any, columns: Sequence[int]) -> Any:
@@ -63,21 +45,14 @@ def selected(values: Any, columns: Sequence[int]) -> Any:
 # A recurrent layer takes longer with every step that it reads, and after some dozens it has
 # forgotten the first. A linear map costs next to nothing, and can use a value of a year ago.
 @registered
-class LastSteps(keras.layers.Layer):
+class LastSteps(SeriesLayer):
     """Keeps the last steps of each window, ``(batch, min(steps, time), ...)``, and their mask."""
 
-    def __init__(self, steps: int, **kwargs: Any) -> None:
-        # Keras would cast the input to half precision first, which loses the level of a series.
-        super().__init__(autocast=False, **kwargs)
-        self.steps = _checks.integer("steps", steps, 1)
+    _settings = ("steps",)
 
-    def build(self, input_shape: Any) -> None:
-        """Check that there is an axis of time."""
-        if len(input_shape) < 2:
-            raise ValueError(
-                f"LastSteps takes (batch, time, ...). Received shape {tuple(input_shape)}."
-            )
-        super().build(input_shape)
+    def __init__(self, steps: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.steps = _checks.integer("steps", steps, 1)
 
     def call(self, inputs: Any) -> Any:
         """Return the last steps."""
@@ -90,12 +65,8 @@ class LastSteps(keras.layers.Layer):
     def compute_output_spec(self, inputs: Any) -> Any:
         """Return the shape of the last steps, in the dtype of the input."""
         batch, length, *rest = inputs.shape
-        kept = None if length is None else min(self.steps, length)
-        return keras.KerasTensor((batch, kept, *rest), dtype=inputs.dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the layer's settings."""
-        return {**super().get_config(), "steps": self.steps}
+        steps = None if length is None else min(self.steps, length)
+        return keras.KerasTensor((batch, steps, *rest), dtype=inputs.dtype)
 
 
 # A sequence-to-sequence net forecasts at every step of its window. There is no mask: the values
@@ -103,18 +74,6 @@ class LastSteps(keras.layers.Layer):
 @registered
 class KnownAhead(keras.layers.Layer):
     """Gives each step the columns of those that follow: ``(batch, window, horizon, columns)``."""
-
-    def build(self, input_shape: Any) -> None:
-        """Check that the two inputs continue each other."""
-        shapes = [tuple(shape) for shape in input_shape] if len(input_shape) == 2 else []
-        fits = len(shapes) == 2 and all(len(shape) == 3 for shape in shapes)
-        if not fits or shapes[0][2] != shapes[1][2] or None in (shapes[0][1], shapes[1][1]):
-            raise ValueError(
-                "KnownAhead takes [past, future], (batch, window, columns) and (batch, horizon, "
-                "columns), the same columns and fixed lengths. Received shapes "
-                f"{_checks.shown(input_shape)}."
-            )
-        super().build(input_shape)
 
     def call(self, inputs: Any) -> Any:
         """Read the steps ahead of every step."""
@@ -137,27 +96,19 @@ class KnownAhead(keras.layers.Layer):
 # leave a net a single day of each month, and 0 is a value that the column never had. ``start=None``
 # leaves NaN, for ``NormalizeWindow(masked=True)``, which keeps it out of the column's statistics.
 @registered
-class CarryForward(keras.layers.Layer):
+class CarryForward(SeriesLayer):
     """Fills each missing value with the last known one of its column, at first with ``start``."""
 
+    _settings = ("start",)
+
     def __init__(self, start: float | None = 0.0, **kwargs: Any) -> None:
-        # Keras would cast the input to half precision first, which makes large values infinite.
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**kwargs)
         self.start = None if start is None else _checks.real("start", start)
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
-        """Check that there is a fixed number of steps, and features."""
-        if len(input_shape) != 3 or input_shape[1] is None:
-            raise ValueError(
-                "CarryForward takes windows (batch, time, features) of a fixed time. Received: "
-                f"shape {tuple(input_shape)}."
-            )
-        super().build(input_shape)
-
     def call(self, inputs: Any) -> Any:
         """Return the windows with missing values filled."""
-        values, missing = parted(ops.cast(inputs, at_least_float32(self)), ops)
+        values, missing = parted(ops.cast(inputs, self._float_dtype), ops)
         present = ops.cast(ops.logical_not(missing), values.dtype)
         # Each step holds the last known value of the latest ``reach`` steps, and reads on from the
         # step that lies as far back: the logarithm of the window's length in rounds.
@@ -171,14 +122,6 @@ class CarryForward(keras.layers.Layer):
             return values / present
         return values + (1.0 - present) * self.start
 
-    def compute_output_spec(self, inputs: Any) -> Any:
-        """Return the shape of the input."""
-        return keras.KerasTensor(inputs.shape, dtype=at_least_float32(self))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the layer's settings."""
-        return {**super().get_config(), "start": self.start}
-
 
 def _earlier(values: Any, steps: int) -> Any:
     """Return at each step the value ``steps`` before it, 0 before the window."""
@@ -188,16 +131,12 @@ def _earlier(values: Any, steps: int) -> Any:
 # It is the level of a series that lies well above 0, such as sales, and the spread of one about 0.
 # A few days on which a shop is shut hardly change it, where they multiply the spread of the window.
 @registered
-class RootMeanSquare(keras.layers.Layer):
+class RootMeanSquare(SeriesLayer):
     """Gives the root mean square of the present values of a column, ``(batch, 1, features)``."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        # Keras would cast the windows to half precision first.
-        super().__init__(autocast=False, **kwargs)
 
     def call(self, inputs: Any) -> Any:
         """Return the root mean squares."""
-        windows = ops.cast(inputs, at_least_float32(self))
+        windows = ops.cast(inputs, self._float_dtype)
         present = ops.isfinite(windows)
         sizes = ops.where(present, ops.abs(windows), ops.zeros_like(windows))
         # Relative to the largest, since the square of a large float32 is infinite.
@@ -207,7 +146,6 @@ class RootMeanSquare(keras.layers.Layer):
         total = ops.sum(ops.square(shares), axis=1, keepdims=True)
         return largest * ops.sqrt(total / ops.maximum(count, 1.0))
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the root mean squares."""
-        batch, _, features = inputs.shape
-        return keras.KerasTensor((batch, 1, features), dtype=at_least_float32(self))
+        return (input_shape[0], 1, input_shape[2])

@@ -8,14 +8,14 @@ import numpy as np
 from keras import ops
 
 from keras_ts import _checks
-from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
+from keras_ts.layers.base import SeriesLayer
 from keras_ts.layers.plumbing import selected
 from keras_ts.layers.season import amplitude
 
 
 @registered
-class RestoreWindow(keras.layers.Layer):
+class RestoreWindow(SeriesLayer):
     """Brings a normalized output back: ``output * scale + location``.
 
     With the growth of a multiplicative season, the season in ``location`` is multiplied by the
@@ -56,6 +56,8 @@ class RestoreWindow(keras.layers.Layer):
             period, or with one where ``period`` is None.
     """
 
+    _settings = ("feature", "period", "gap")
+
     def __init__(
         self,
         feature: int | Sequence[int] | None = None,
@@ -64,8 +66,7 @@ class RestoreWindow(keras.layers.Layer):
         gap: int = 0,
         **kwargs: Any,
     ) -> None:
-        # Keras would cast the statistics to half precision first, which loses the level.
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**kwargs)
         self.feature = _checks.indices("feature", feature)
         self.period = None if period is None else _checks.integer("period", period, 1)
         self.gap = _checks.integer("gap", gap, 0)
@@ -78,7 +79,7 @@ class RestoreWindow(keras.layers.Layer):
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """Scale and shift each output by the statistics of its window."""
-        outputs, location, scale, *growth = (ops.cast(x, at_least_float32(self)) for x in inputs)
+        outputs, location, scale, *growth = (ops.cast(x, self._float_dtype) for x in inputs)
         feature, features = self.feature, location.shape[-1]
         if feature is not None and np.max(feature) >= features:
             raise ValueError(
@@ -166,12 +167,3 @@ class RestoreWindow(keras.layers.Layer):
     def compute_output_spec(self, inputs: Any, mask: Any = None) -> Any:
         """Trace ``call``, which sets shape and dtype."""
         return keras.Operation.compute_output_spec(self, inputs)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the layer's settings."""
-        return {
-            **super().get_config(),
-            "feature": self.feature,
-            "period": self.period,
-            "gap": self.gap,
-        }

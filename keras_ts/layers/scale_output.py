@@ -3,18 +3,17 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import keras
 import numpy as np
 from keras import ops
 
 from keras_ts import _checks
-from keras_ts._dtypes import at_least_float32
 from keras_ts._registration import registered
 from keras_ts._typing import Array
+from keras_ts.layers.base import SeriesLayer
 
 
 @registered
-class ScaleOutput(keras.layers.Layer):
+class ScaleOutput(SeriesLayer):
     """Brings a network's output to the units of the series: ``y = x * scale + offset``.
 
     A recurrent layer's ``tanh`` stays between -1 and 1 while a series runs in the tens; this
@@ -55,14 +54,15 @@ class ScaleOutput(keras.layers.Layer):
         ValueError: One of them is not finite, a scale is 0, or lengths disagree.
     """
 
+    _settings = ("scale", "offset")
+
     def __init__(
         self,
         scale: float | Sequence[float],
         offset: float | Sequence[float] = 0.0,
         **kwargs: Any,
     ) -> None:
-        # Keras would cast the input to half precision first, where 70,000 is infinite.
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**kwargs)
         self.scale = _checks.per_feature("scale", scale, _checks.real)
         self.offset = _checks.per_feature("offset", offset, _checks.real)
         self._check_range()
@@ -120,33 +120,21 @@ class ScaleOutput(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Scale and shift."""
-        dtype = at_least_float32(self)
+        dtype = self._float_dtype
         scale, offset = self._tensors()
         return ops.cast(inputs, dtype) * scale + offset
 
     def invert(self, outputs: Any) -> Any:
         """Return the input that gives ``outputs``: ``(outputs - offset) / scale``."""
         scale, offset = self._tensors()
-        return (ops.cast(ops.convert_to_tensor(outputs), at_least_float32(self)) - offset) / scale
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """Return the input's shape."""
-        return input_shape
-
-    def compute_output_spec(self, inputs: Any) -> Any:
-        """Trace ``call``, which sets the dtype."""
-        return keras.Operation.compute_output_spec(self, inputs)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the layer's settings."""
-        return {**super().get_config(), "scale": self.scale, "offset": self.offset}
+        return (ops.cast(ops.convert_to_tensor(outputs), self._float_dtype) - offset) / scale
 
     def _tensors(self) -> tuple[Any, Any]:
-        dtype = at_least_float32(self)
+        dtype = self._float_dtype
         return ops.convert_to_tensor(self.scale, dtype), ops.convert_to_tensor(self.offset, dtype)
 
     def _check_range(self) -> None:
-        dtype = at_least_float32(self)
+        dtype = self._float_dtype
         for scale in np.atleast_1d(self.scale):
             if scale == 0:
                 raise ValueError(f"scale must not be 0. Received: scale={self.scale!r}.")

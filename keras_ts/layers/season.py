@@ -86,12 +86,12 @@ def season(
     # Without any season, in a window that stands still, and in less than two years, nothing is
     # taken off.
     evident = ops.logical_and(size > noise, count >= 2 * period)
-    kept = ops.where(evident, 1.0 - noise / ops.where(size > 0, size, 1.0), 0.0)
+    share = ops.where(evident, 1.0 - noise / ops.where(size > 0, size, 1.0), 0.0)
     # A multiplicative season takes off all of the level at most: less than nothing is never sold,
     # and a higher level would have a lower value.
-    deepest = ops.max(-seasonal, axis=1, keepdims=True) * growth * kept
-    kept = kept / ops.maximum(deepest, 1.0)
-    return kept * seasonal, kept * at_steps, growth
+    deepest = ops.max(-seasonal, axis=1, keepdims=True) * growth * share
+    share = share / ops.maximum(deepest, 1.0)
+    return share * seasonal, share * at_steps, growth
 
 
 def _one_hot(numbers: Any, count: int, dtype: str) -> Any:

@@ -14,8 +14,8 @@ import numpy as np
 from keras import ops
 
 from keras_ts import _checks
-from keras_ts._dtypes import at_least_float32
-from keras_ts._registration import registered, renamed
+from keras_ts._registration import registered
+from keras_ts.layers.base import SeriesLayer
 from keras_ts.layers.normalize_window import check_mask
 from keras_ts.layers.past_errors import past_errors
 
@@ -39,9 +39,8 @@ _MOST_TRUST = 3.0
 _ERROR_FLOOR = 1e-4
 
 
-@renamed(holes="masked")
 @registered
-class SmoothedForecast(keras.layers.Layer):
+class SmoothedForecast(SeriesLayer):
     """Mixes forecasts by exponential smoothing, with shares that depend on the window.
 
     With ``k`` the number of steps between a step ``x[k]`` and the last one, and ``h`` that
@@ -106,6 +105,8 @@ class SmoothedForecast(keras.layers.Layer):
         ValueError: An argument is out of range.
     """
 
+    _settings = ("steps", "gap", "unit", "masked", "backtest_steps")
+
     def __init__(
         self,
         steps: int,
@@ -115,8 +116,7 @@ class SmoothedForecast(keras.layers.Layer):
         backtest_steps: int | None = None,
         **kwargs: Any,
     ) -> None:
-        # Keras would cast the windows to half precision first.
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**kwargs)
         self.steps = _checks.integer("steps", steps, 1)
         self.gap = _checks.integer("gap", gap, 0)
         self.unit = None if unit is None else _checks.per_feature("unit", unit, _checks.positive)
@@ -136,7 +136,8 @@ class SmoothedForecast(keras.layers.Layer):
         self.level_kernel = self._weight("level_kernel", (size, levels * features))
         self.level_bias = self._weight("level_bias", (levels * features,))
         self.trend_kernel = self._weight("trend_kernel", (size, trends * features))
-        self.trend_bias = self._weight("trend_bias", (trends * features,), at_first.ravel())
+        initial = keras.initializers.Constant(at_first.ravel())
+        self.trend_bias = self._weight("trend_bias", (trends * features,), initial)
         if self.backtest_steps is not None:
             self.trust_kernel = self._weight("trust_kernel", (size, features))
             self.trust_bias = self._weight("trust_bias", (features,))
@@ -147,19 +148,9 @@ class SmoothedForecast(keras.layers.Layer):
         sizes = 0 if self.unit is None else features
         return int(units + 2 + features * (len(_LEVELS) + 2 * len(_LINES)) + sizes)
 
-    def _weight(self, name: str, shape: tuple[int, ...], values: Any = None) -> Any:
-        initializer = "zeros" if values is None else keras.initializers.Constant(values)
-        return self.add_weight(
-            shape=shape,
-            initializer=initializer,
-            dtype=at_least_float32(self),
-            autocast=False,
-            name=name,
-        )
-
     def call(self, inputs: Any, mask: Any = None) -> tuple[Any, Any]:
         """Return the forecasts and the evidence."""
-        dtype = at_least_float32(self)
+        dtype = self._float_dtype
         windows, state, *scale = (ops.cast(x, dtype) for x in inputs)
         mask = mask[0] if isinstance(mask, list | tuple) else mask
         weights = ops.ones_like(windows[:1, :, :1])
@@ -227,29 +218,18 @@ class SmoothedForecast(keras.layers.Layer):
         """Return the shapes of the forecasts and of the evidence."""
         batch, _, features = inputs[0].shape
         size = self._evidence_size(features, inputs[1].shape[-1])
-        dtype = at_least_float32(self)
+        dtype = self._float_dtype
         return (
             keras.KerasTensor((batch, self.steps, features), dtype=dtype),
             keras.KerasTensor((batch, size), dtype=dtype),
         )
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the layer's settings."""
-        return {
-            **super().get_config(),
-            "steps": self.steps,
-            "gap": self.gap,
-            "unit": self.unit,
-            "masked": self.masked,
-            "backtest_steps": self.backtest_steps,
-        }
-
 
 def _check_shapes(shapes: Any, unit: Any) -> None:
     """Refuse inputs that are not windows, the state of a net and, with unit, scales."""
-    wanted = [3, 2] if unit is None else [3, 2, 3]
+    ranks = [3, 2] if unit is None else [3, 2, 3]
     listed = isinstance(shapes, list | tuple) and all(isinstance(x, list | tuple) for x in shapes)
-    if not listed or [len(shape) for shape in shapes[: len(wanted)]] != wanted:
+    if not listed or [len(shape) for shape in shapes[: len(ranks)]] != ranks:
         scales = "" if unit is None else ", and for unit their scales (batch, 1, features)"
         raise ValueError(
             "SmoothedForecast takes a list: windows (batch, time, features), the state of a net "
@@ -280,9 +260,9 @@ def _lines(shares: Any, back: Any, windows: Any) -> tuple[Any, Any]:
     """Return the end and the slope of the line through the steps, for each discount."""
     back = ops.transpose(back, (0, 2, 1))
     centre = ops.sum(shares * back, axis=2, keepdims=True)
-    apart = shares * (back - centre)
-    spread = ops.sum(apart * (back - centre), axis=2, keepdims=True)
-    slopes = -ops.matmul(apart, windows) / (spread + _RIDGE)
+    distances = shares * (back - centre)
+    spread = ops.sum(distances * (back - centre), axis=2, keepdims=True)
+    slopes = -ops.matmul(distances, windows) / (spread + _RIDGE)
     return ops.matmul(shares, windows) + slopes * centre, slopes
 
 

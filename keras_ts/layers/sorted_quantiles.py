@@ -9,17 +9,15 @@ away from the truth.
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_ts import _checks
-from keras_ts._dtypes import at_least_float32
-from keras_ts._registration import registered, renamed
+from keras_ts._registration import registered
+from keras_ts.layers.base import SeriesLayer
 
 
-@renamed(levels="quantiles")
 @registered
-class SortedQuantiles(keras.layers.Layer):
+class SortedQuantiles(SeriesLayer):
     """Puts the quantiles of each output in increasing order.
 
     It is the last layer of a network that gives quantiles, and trains with ``QuantileLoss``.
@@ -55,9 +53,10 @@ class SortedQuantiles(keras.layers.Layer):
             the input is no multiple of ``len(quantiles)``.
     """
 
+    _settings = ("quantiles",)
+
     def __init__(self, quantiles: Sequence[float], **kwargs: Any) -> None:
-        # Keras would cast the quantiles to half precision first, which loses the level.
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**kwargs)
         self.quantiles = _checks.levels("quantiles", quantiles)
         self.supports_masking = True
 
@@ -65,7 +64,7 @@ class SortedQuantiles(keras.layers.Layer):
         """Part the outputs, and sort the quantiles of each."""
         count = len(self.quantiles)
         outputs = self._outputs(inputs.shape)
-        x = ops.cast(inputs, at_least_float32(self))
+        x = ops.cast(inputs, self._float_dtype)
         if outputs > 1:
             x = ops.stack([x[..., level::count] for level in range(count)], axis=-1)
         # TensorFlow's sort leaves the numbers beside a NaN out of order, and the others put it on
@@ -77,14 +76,6 @@ class SortedQuantiles(keras.layers.Layer):
         """Return the input's shape with its last axis parted."""
         outputs = self._outputs(input_shape)
         return (*input_shape[:-1], *([outputs] if outputs > 1 else []), len(self.quantiles))
-
-    def compute_output_spec(self, inputs: Any) -> Any:
-        """Return the shape of the sorted quantiles, and their dtype."""
-        return keras.KerasTensor(self.compute_output_shape(inputs.shape), at_least_float32(self))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the layer's settings."""
-        return {**super().get_config(), "quantiles": list(self.quantiles)}
 
     def _outputs(self, shape: Any) -> int:
         """Return how many outputs there are, each with its quantiles."""

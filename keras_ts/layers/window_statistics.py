@@ -4,157 +4,66 @@ A row reads statistics and never a window, so that it is right for whole windows
 and for steps that may use only those before them.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
-from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
-import keras
 from keras import ops
 
 
-# The three forms below differ in which steps enter. What one of them cannot give is abstract here.
-# ``RunningSteps`` alone may set it to None, and a row that reads it is then refused with
-# ``causal=True``.
-class Steps(ABC):
-    """What a row of ``STATISTICS`` may read of windows, each computed when it is read."""
+class Steps(NamedTuple):
+    """What a row of ``STATISTICS`` may read of windows."""
 
-    def __init__(self, values: Any, epsilon: float) -> None:
-        self._values, self._epsilon = values, epsilon
-
-    @property
-    @abstractmethod
-    def last(self) -> Any:
-        """The latest value."""
-
-    @property
-    @abstractmethod
-    def level(self) -> Any:
-        """The latest value of a window whose season has been taken off."""
-
-    @property
-    @abstractmethod
-    def mean(self) -> Any:
-        """The mean."""
-
-    @property
-    @abstractmethod
-    def _variance(self) -> Any:
-        """The variance."""
-
-    @cached_property
-    def deviation(self) -> Any:
-        """The standard deviation, which is not 0 in a constant window."""
-        return ops.sqrt(self._variance + self._epsilon)
+    last: Any  # the latest value
+    mean: Any
+    deviation: Any  # the standard deviation, which is not 0 in a constant window
 
 
-# The location and the scale of each statistic. With the season comes an argument, ``period``.
+# The location and the scale of each statistic. With the season comes an argument, ``period``, and
+# the season is off the values already.
 STATISTICS: dict[str, Callable[[Steps], tuple[Any, Any]]] = {
     "last": lambda steps: (steps.last, steps.deviation),
     "mean": lambda steps: (steps.mean, ops.ones_like(steps.mean)),
     "standard": lambda steps: (steps.mean, steps.deviation),
-    "seasonal": lambda steps: (steps.level, steps.deviation),
+    "seasonal": lambda steps: (steps.last, steps.deviation),
 }
+# Those that are read off the whole window: no step has them of the steps up to it alone.
+OF_WHOLE_WINDOWS = ("seasonal",)
 
 
-class WholeWindows(Steps):
-    """All steps of each window."""
-
-    @property
-    def last(self) -> Any:
-        """The value of the last step."""
-        return self._values[:, -1:]
-
-    @property
-    def level(self) -> Any:
-        """The same, since the season is off the values already."""
-        return self.last
-
-    @cached_property
-    def mean(self) -> Any:
-        """The mean of all steps."""
-        return ops.mean(self._values, axis=1, keepdims=True)
-
-    @property
-    def _variance(self) -> Any:
-        return ops.mean(ops.square(self._values - self.mean), axis=1, keepdims=True)
+def of_windows(values: Any, epsilon: float) -> Steps:
+    """Return the statistics of all steps of each window."""
+    mean = ops.mean(values, axis=1, keepdims=True)
+    variance = ops.mean(ops.square(values - mean), axis=1, keepdims=True)
+    return Steps(values[:, -1:], mean, ops.sqrt(variance + epsilon))
 
 
-class KeptSteps(Steps):
-    """The steps of each window that are not masked."""
+def of_present(values: Any, epsilon: float, present: Any, at_last: Any, counts: Any) -> Steps:
+    """Return the statistics of the steps that are ``present``; last and mean are 0 without any."""
+    total = ops.cast(ops.maximum(counts, 1), values.dtype)
 
-    def __init__(self, values: Any, epsilon: float, kept: Any, at_last: Any, counts: Any) -> None:
-        super().__init__(values, epsilon)
-        self._kept, self._at_last = kept, at_last
-        self._total = ops.cast(ops.maximum(counts, 1), values.dtype)
+    def mean_of(each: Any) -> Any:
+        return ops.sum(zero_unless(present, each), axis=1, keepdims=True) / total
 
-    @property
-    def last(self) -> Any:
-        """The value of the last step that is not masked, or 0 if all are."""
-        return ops.sum(zero_unless(self._at_last, self._values), axis=1, keepdims=True)
-
-    @property
-    def level(self) -> Any:
-        """The same, since the season is off the values already."""
-        return self.last
-
-    @cached_property
-    def mean(self) -> Any:
-        """The mean of the steps that are not masked, or 0 if all are."""
-        return self._mean_of(self._values)
-
-    @property
-    def _variance(self) -> Any:
-        return self._mean_of(ops.square(self._values - self.mean))
-
-    def _mean_of(self, values: Any) -> Any:
-        return ops.sum(zero_unless(self._kept, values), axis=1, keepdims=True) / self._total
+    mean = mean_of(values)
+    variance = mean_of(ops.square(values - mean))
+    return Steps(value_at(at_last, values), mean, ops.sqrt(variance + epsilon))
 
 
-class RunningSteps(Steps):
-    """At each step, the step itself and those before it; ``last`` is the step before."""
-
-    level: Any = None  # A season is read off the whole window.
-
-    def __init__(self, values: Any, epsilon: float) -> None:
-        super().__init__(values, epsilon)
-        self._seen = ops.cumsum(ops.ones_like(values), axis=1)
-        # Distances from the first value keep the difference of squares from cancelling.
-        self._moved = values - values[:, :1]
-        self._mean_moved = ops.cumsum(self._moved, axis=1) / self._seen
-
-    @cached_property
-    def last(self) -> Any:
-        """The value of the step before, and of the first step its own."""
-        return ops.concatenate([self._values[:, :1], self._values[:, :-1]], axis=1)
-
-    @cached_property
-    def mean(self) -> Any:
-        """The mean of the steps so far."""
-        return self._values[:, :1] + self._mean_moved
-
-    @property
-    def _variance(self) -> Any:
-        squares = ops.cumsum(ops.square(self._moved), axis=1) / self._seen
-        return ops.maximum(squares - ops.square(self._mean_moved), 0.0)
+def of_steps_so_far(values: Any, epsilon: float) -> Steps:
+    """Return, at each step, the statistics of it and those before; ``last`` is the step before."""
+    seen = ops.cumsum(ops.ones_like(values), axis=1)
+    # Distances from the first value keep the difference of squares from cancelling.
+    moved = values - values[:, :1]
+    mean_moved = ops.cumsum(moved, axis=1) / seen
+    squares = ops.cumsum(ops.square(moved), axis=1) / seen
+    variance = ops.maximum(squares - ops.square(mean_moved), 0.0)
+    before = ops.concatenate([values[:, :1], values[:, :-1]], axis=1)
+    return Steps(before, values[:, :1] + mean_moved, ops.sqrt(variance + epsilon))
 
 
-class _Recorder:
-    """Notes the names of the statistics that a row reads."""
-
-    def __init__(self) -> None:
-        self.names: set[str] = set()
-
-    def __getattr__(self, name: str) -> Any:
-        self.names.add(name)
-        return keras.KerasTensor((None, None, 1))
-
-
-def has_running_form(statistic: str) -> bool:
-    """Return True if each step can have the statistic of the steps up to it alone."""
-    recorder: Any = _Recorder()
-    STATISTICS[statistic](recorder)
-    return all(getattr(RunningSteps, name) is not None for name in recorder.names)
+def value_at(step: Any, values: Any) -> Any:
+    """Return the value of each window at the one step that is True, 0 without any."""
+    return ops.sum(zero_unless(step, values), axis=1, keepdims=True)
 
 
 def zero_unless(condition: Any, values: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import keras
 
-from keras_ts._registration import registered, renamed
+from keras_ts._registration import registered
 from keras_ts.windows.carried import Carried, columns_of, windows_of
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.spec import Column
@@ -17,7 +17,6 @@ from keras_ts.windows.windowed_series import WindowedSeries
 
 
 @registered
-@renamed(levels="quantiles")
 class WindowedInput(keras.layers.Layer):
     """Passes windows on as they are, and keeps in its config how they were cut.
 
@@ -107,15 +106,7 @@ class WindowedInput(keras.layers.Layer):
             period: As for the layer.
             **kwargs: Arguments of the layer.
         """
-        carried = Carried.of(dataset, quantiles, period)
-        return cls(
-            carried.windows,
-            columns=dataset.columns,
-            frequency=carried.frequency,
-            quantiles=carried.quantiles,
-            period=carried.period,
-            **kwargs,
-        )
+        return cls(**Carried.of(dataset, quantiles, period).get_config(), **kwargs)
 
     @property
     def windows(self) -> WindowedSeries:

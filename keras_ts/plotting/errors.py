@@ -13,7 +13,6 @@ from keras_ts.plotting.axes import (
     Path,
     finished,
     ink,
-    own_axes,
     ready,
     written,
 )
@@ -100,10 +99,10 @@ def _means(errors: Array, observed: BoolArray, places: IntArray, steps: int) -> 
 
 
 def plot_errors(
-    errors: Mapping[str, Sequence[float | None]], metric: str, filepath: Path = None
+    errors: Mapping[str, Any], metric: str, *, ax: Any = None, filepath: Path = None
 ) -> Any:
     """Draw errors at steps 1, 2, ... of a model, named first, and of a baseline; None is a gap."""
-    ax, highest = own_axes(), 0.0
+    ax, highest = ready(ax), 0.0
     for (name, values), color in zip(errors.items(), (MODEL, ink()), strict=False):
         heights = np.array(values, dtype=np.float64)
         steps = np.arange(1, len(heights) + 1)

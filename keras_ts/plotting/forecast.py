@@ -41,7 +41,8 @@ def plot_forecast(
     """Draw predictions after the series that they continue, or over the part that they forecast.
 
     Pass two frames, the one that was forecast and the one that ``forecast`` returned: each series
-    gets axes of its own, since stores differ in size, and quantiles become bands. ``column`` and
+    gets axes of its own, since stores differ in size, and quantiles become bands. Sample paths
+    become a fan of bands, and five of them thin lines. ``column`` and
     ``ids`` choose what is drawn. Or pass two arrays, a series and its forecast: ``start``,
     ``times`` and ``quantiles`` say what arrays do not.
 
@@ -118,7 +119,7 @@ def _draw_together(picture: Picture, last: int | None, ax: Any) -> Any:
     ax.set_ylabel(written(picture.name))
     if len(shown) == 1:
         _leave_room(ax)
-        ax.legend(frameon=False, loc="upper left", ncols=4)
+        ax.legend(frameon=False, loc="upper left", ncols=5)
         return ax
     ax.legend(frameon=False, loc="best")
     if len(shown) < picture.count and not picture.chosen:
@@ -181,8 +182,9 @@ def _draw(
     ahead, ahead_moments = drawn.ahead, drawn.ahead_moments
     # A line from the last value to the first forecast shows that one continues the other.
     joined = bool(len(values) and len(ahead)) and bool(moments[-1] < ahead_moments[0])
-    bands = drawn.bands
+    bands, paths = drawn.bands, drawn.paths
     if joined:
+        paths = [np.concatenate([values[-1:], path]) for path in paths]
         ahead = np.concatenate([values[-1:], ahead])
         ahead_moments = np.concatenate([moments[-1:], ahead_moments])
         bands = {
@@ -191,6 +193,9 @@ def _draw(
         }
     ax.plot(moments, values, color=past_color, linewidth=1.1, label=name)
     ax.plot(ahead_moments, ahead, color=color, linewidth=1.6, label="forecast" if single else None)
+    for number, path in enumerate(paths):
+        label = "sample paths" if single and not number else None
+        ax.plot(ahead_moments, path, color=color, linewidth=0.6, alpha=0.7, label=label)
     for share, (low, high) in bands.items():
         label = f"{100 * share:.4g}% band" if single else None
         ax.fill_between(ahead_moments, low, high, color=color, alpha=0.3, linewidth=0, label=label)

@@ -17,6 +17,8 @@ from keras_ts._typing import Array
 from keras_ts.plotting.series import checked_series, checked_times, numbers
 
 _MOST_SERIES = 6
+# The quantiles that samples are drawn by, and how many of the samples themselves.
+_FAN, _PATHS = (0.05, 0.25, 0.5, 0.75, 0.95), 5
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Drawn:
     ahead: Array
     ahead_moments: Array
     bands: dict[float, tuple[Array, Array]]  # Lower and upper bounds by coverage, such as 0.8.
+    paths: Sequence[Array] | Array = ()  # Some sample paths.
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,10 @@ def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Pic
     targets = [name for name in outputs if name in history.columns]
     target = _target(targets, outputs, history.columns, column)
     levels = level_columns(target, outputs, targets)
-    id_column, time_column = _key_columns(ahead, history, keys)
+    sampled, first = outputs[0] == "sample" and ahead["sample"].dtype.is_integer(), ahead
+    if sampled:
+        first = ahead.filter(ahead["sample"] == 0)
+    id_column, time_column = _key_columns(first, history, keys)
     labels = [None] if id_column is None else ahead[id_column].unique(maintain_order=True).to_list()
     drawn = []
     for label in _wanted(labels, ids):
@@ -110,6 +116,11 @@ def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Pic
                     "series must have rows of every series in predictions. It has no row of "
                     f"{id_column}={label!r}."
                 )
+        samples = None
+        if sampled:
+            future = future.sort("step", "sample")
+            samples = _floats(future[target], "predictions").reshape(future["step"].n_unique(), -1)
+            future = future.filter(future["sample"] == 0)
         values = _floats(past[target], "series")
         moments: Array = np.arange(len(values))
         ahead_moments: Array = len(values) - 1 + future["step"].to_numpy()
@@ -120,8 +131,11 @@ def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Pic
             values, moments = values[order], moments[order]
         bands = [future[name].to_numpy().astype(float) for name in levels.values()]
         outer = _bands(list(levels), np.stack(bands, axis=1)) if levels else {}
-        shown = _floats(future[target], "predictions")
-        drawn.append(Drawn(label, values, moments, shown, ahead_moments, outer))
+        shown, paths = _floats(future[target], "predictions"), np.empty((0, 0))
+        if samples is not None:
+            fan = np.quantile(samples, _FAN, axis=1).T
+            outer, shown, paths = _bands(_FAN, fan), fan[:, _FAN.index(0.5)], samples.T[:_PATHS]
+        drawn.append(Drawn(label, values, moments, shown, ahead_moments, outer, paths))
     return Picture(drawn, target, time_column is not None, len(labels), ids is not None)
 
 

@@ -18,9 +18,8 @@ from keras_ts.presets.requirements import required_alone, required_by
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.presets.training_windows import read_once, training_windows
 from keras_ts.presets.wiring import wire
-from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.dataset import WindowDataset, in_stretches
 from keras_ts.windows.split import split_parts
-from keras_ts.windows.stretches import in_stretches
 from keras_ts.windows.training_backup import TrainingBackup, backup_of
 from keras_ts.windows.windowed_series import WindowedSeries
 

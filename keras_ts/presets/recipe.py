@@ -167,8 +167,8 @@ class Recipe:
                 f"steps={steps} leave no window before a horizon of {horizon}: no series is long "
                 "enough to train on."
             )
-        wanted = max(self.window, round(self.window_share * steps), self.window_periods * period)
-        periods = min(-(-wanted // period), min(steps - horizon, _MOST_STEPS) // period)
+        asked = max(self.window, round(self.window_share * steps), self.window_periods * period)
+        periods = min(-(-asked // period), min(steps - horizon, _MOST_STEPS) // period)
         return period * max(periods, 1 if period == 1 else 2)
 
     def compile(self, model: keras.Model, steps_per_epoch: int | None = None) -> None:

@@ -4,7 +4,6 @@ They stand apart from ``RecurrentPreset``, which builds models, so that the bloc
 read them.
 """
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any, Literal, Self
@@ -15,7 +14,7 @@ from keras_ts import _checks
 from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.normalize_window import checked_period
 from keras_ts.layers.scale_output import ScaleOutput
-from keras_ts.layers.window_statistics import STATISTICS, has_running_form
+from keras_ts.layers.window_statistics import OF_WHOLE_WINDOWS, STATISTICS
 from keras_ts.presets.recipe import Recipe
 
 # A cell more is a layer here, and a word in the type of ``cell``.
@@ -24,8 +23,6 @@ CELLS = {
     "gru": keras.layers.GRU,
     "lstm": keras.layers.LSTM,
 }
-# What belongs to the data, not to the preset. Saved presets of old have it among their settings.
-_OF_BUILD = ("window", "outputs", "target")
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ class PresetSettings:
         if unknown := [setting for setting in settings if setting not in names]:
             raise TypeError(
                 f"RecurrentPreset takes {', '.join(names)}. Received: {', '.join(unknown)}. What "
-                f"belongs to the data is an argument of build: {', '.join(_OF_BUILD)}, or a "
+                f"belongs to the data is an argument of build: window, outputs, target, or a "
                 "dataset, which has horizon and columns too. So is core, a net of your own. Loss, "
                 "rate and epochs are in recipe."
             )
@@ -78,8 +75,7 @@ class PresetSettings:
         if self.window_norm is not None:
             _checks.choice("window_norm", self.window_norm, tuple(STATISTICS))
         checked["period"] = checked_period(self.window_norm, "window_norm", self.period)
-        whole = self.window_norm is not None and not has_running_form(self.window_norm)
-        if whole and self.kind == "sequence_to_sequence":
+        if self.window_norm in OF_WHOLE_WINDOWS and self.kind == "sequence_to_sequence":
             raise ValueError(
                 f"window_norm={self.window_norm!r} reads the whole window, and "
                 "kind='sequence_to_sequence' forecasts within it. Use another window_norm."
@@ -127,25 +123,8 @@ class PresetSettings:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Return the preset that ``config`` holds; warn of an argument of ``build`` in it."""
-        return cls(**_without_data(**config))
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take the settings that a pickle holds, as ``from_config`` does."""
-        vars(self).update(_without_data(**state))
-
-
-def _without_data(**config: Any) -> dict[str, Any]:
-    """Return settings without those of old that are arguments of ``build`` by now."""
-    for name in _OF_BUILD:
-        if config.get(name) is not None:
-            value = _checks.shown(config[name])
-            warnings.warn(
-                f"The preset was saved with {name}={value}, which is an argument of build now: "
-                f"pass {name}={value} to build.",
-                stacklevel=3,
-            )
-    return {name: value for name, value in config.items() if name not in _OF_BUILD}
+        """Return the preset that ``config`` holds."""
+        return cls(**config)
 
 
 def _units(units: Any) -> tuple[int, ...]:

@@ -20,17 +20,17 @@ from keras_ts.windows.windowed_series import WindowedSeries
 
 # A level and a trend can be told apart from four rows; a season, from two periods and a row.
 _FEWEST_ROWS, _FEWEST_PERIODS = 4, 2
-# A window that must hold a season holds an eighth of it more, which tells this one from the last.
+# A window that must hold a season is an eighth longer than it, so that two seasons overlap.
 _SHARE_BEYOND = 8
 
 
 def check_settings(names: Iterable[str]) -> None:
     """Refuse a name that is neither an argument of ``windows_for`` nor a setting of windows."""
-    own = ["at", *(setting.name for setting in fields(WindowedSeries))]
-    if unknown := [name for name in names if name not in own]:
-        own.remove("targets")
+    known = ["at", *(setting.name for setting in fields(WindowedSeries))]
+    if unknown := [name for name in names if name not in known]:
+        known.remove("targets")
         raise TypeError(
-            f"windows_for takes {', '.join(own)}. Received: "
+            f"windows_for takes {', '.join(known)}. Received: "
             f"{', '.join(map(_checks.shown, unknown))}."
         )
 
@@ -95,7 +95,7 @@ def training_windows(
                 chosen["window"] = season + season // _SHARE_BEYOND
     handling = HANDLING.get(chosen["missing"])
     if several and handling is not None and handling.masked:
-        # Every series shall be forecast, if it has rows enough for a level and a trend.
+        # Every series with rows enough for a level and a trend is forecast.
         shortest = int(panel.lengths.min())
         fewest = max(min(_FEWEST_PERIODS * period + 1, shortest), _FEWEST_ROWS)
         most = min(_checks.integer("window", chosen["window"], 1), longest - ahead)

@@ -85,8 +85,8 @@ def _wrong_setting(
 ) -> Exception | None:
     """Return the error that an object's settings raise, or None; no weights are made for it."""
     settings = entry["config"]
-    whole = not isinstance(settings, dict) or "layers" in settings or "layer" in settings
-    if whole or "module" not in entry:
+    composite = not isinstance(settings, dict) or "layers" in settings or "layer" in settings
+    if composite or "module" not in entry:
         return None
     try:
         keras.saving.deserialize_keras_object({**entry, "build_config": None}, custom_objects)

@@ -19,7 +19,7 @@ from keras_ts import _keras_private
 from keras_ts._checks import shown
 from keras_ts._files import path_text
 from keras_ts.interface import remember
-from keras_ts.saving import archive, hdf5
+from keras_ts.saving import archive, hdf5, masks
 from keras_ts.saving.config import entries, title, walk
 from keras_ts.saving.diagnose import explain, short
 from keras_ts.windows.carried import Carried
@@ -32,11 +32,10 @@ IN_FOLDER = "model.keras"
 _UNSAVED_VALUES = 1 << 20
 # What a model without a ``WindowedInput`` carries rides in ``metadata.json``, which Keras writes
 # and does not read: a fourth member would make Keras unpack the whole archive to disk at every
-# load. Files of keras_ts 0.1 hold only the windows.
+# load.
 _KEY = "keras_ts"
 _LAYER = "keras_ts>WindowedInput"
-# "levels" is the former name of quantiles.
-_FIELDS = (*(field.name for field in fields(Carried)), "levels")
+_FIELDS = tuple(field.name for field in fields(Carried))
 
 
 def load_model(
@@ -84,12 +83,16 @@ def load_model(
             raise ValueError(_elsewhere(path, error)) from None
     config, metadata = look_through(path)
     carried = carried_in(config, metadata, path)
-    refuse_too_many_weights(config, path, custom_objects)
-    try:
-        model = keras.saving.load_model(path, custom_objects, compile, safe_mode)
-    except Exception as error:
-        version = metadata.get("keras_version")
-        raise ValueError(explain(path, error, config, version, custom_objects)) from None
+    masks_pass = masks.counted_on(metadata)
+    with masks.unwarned(masks_pass):
+        refuse_too_many_weights(config, path, custom_objects)
+        try:
+            model = keras.saving.load_model(path, custom_objects, compile, safe_mode)
+        except Exception as error:
+            version = metadata.get("keras_version")
+            raise ValueError(explain(path, error, config, version, custom_objects)) from None
+    if masks_pass:
+        masks.pass_on(model)
     remember(model, carried)
     return model
 
@@ -159,17 +162,13 @@ def located_file(path: str) -> str:
 
 
 def _check_objects(custom_objects: Any) -> None:
-    if not isinstance(custom_objects, Mapping | None):
+    if not isinstance(custom_objects, Mapping | None) or not all(
+        isinstance(name, str) and callable(item) for name, item in (custom_objects or {}).items()
+    ):
         raise TypeError(
             "custom_objects must be a dict of classes and functions by the names that the file "
             f"gives them. Received: custom_objects={shown(custom_objects)}."
         )
-    for name, item in (custom_objects or {}).items():
-        if not isinstance(name, str) or not callable(item):
-            raise TypeError(
-                "custom_objects must hold classes and functions by their names. "
-                f"Received: custom_objects[{shown(name)}]={shown(item)}."
-            )
 
 
 def _elsewhere(path: str, error: Exception) -> str:

@@ -1,11 +1,11 @@
-"""Saves a model together with the windows it was trained on, and its scorecard."""
+"""Saves a model together with the windows it was trained on; ``scorecard`` adds its scores."""
 
 import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 
@@ -14,35 +14,22 @@ from keras_ts._files import path_text, replacing
 from keras_ts._models import check_model, undistributed
 from keras_ts.interface import Interface, in_layers, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
-from keras_ts.plotting.errors import plot_errors
-from keras_ts.saving.card import Scorecard, with_picture
+from keras_ts.saving import archive, masks
 from keras_ts.saving.load import IN_FOLDER, put_carried
-from keras_ts.saving.marker import is_marked, is_unchanged
-from keras_ts.saving.schema import checked, differences, task_of
-from keras_ts.saving.scorecard import scorecard
-from keras_ts.saving.weights import Weights
+from keras_ts.saving.scorecard import Judged, card_beside, with_scorecard
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.windowed_series import WindowedSeries
 
-CARD, PICTURE = "README.md", "errors.png"
 # Nobody wants folders of these names.
 _OTHER_FILES = (".h5", ".hdf5", ".zip", ".json", ".onnx", ".pb", ".md", ".pkl")
-
-
-class Report(Protocol):
-    """What ``save_model`` asks of a report."""
-
-    def scorecards(self) -> list[dict[str, Any]]:
-        """Return the scorecard of each model, as plain values."""
-        ...
 
 
 def save_model(
     model: keras.Model,
     filepath: str | os.PathLike[str],
     windows: WindowedSeries | WindowDataset | None = None,
-    report: Report | None = None,
+    report: Judged | None = None,
     picture: bool = False,
 ) -> None:
     """Save a model as a ``.keras`` file, with the settings of its windows and its scores inside.
@@ -104,21 +91,27 @@ def save_model(
         raise ValueError(
             f"filepath must end in .keras, or name a folder. {str(path)!r} is a file already."
         )
-    kept = _kept(model, windows, report)
-    has_card = kept is not None and kept.scorecard is not None
-    if picture and not (folder and has_card):
+    kept = _kept(model, windows)
+    if report is not None:
+        kept = with_scorecard(kept, model, report)
+    judged = kept is not None and kept.scorecard is not None
+    if picture and not (folder and judged):
         raise ValueError(
             "picture=True draws the errors of a scorecard into a folder: name a folder, and pass "
             "report=compare(model, train, validation)."
         )
-    with _carrying(model, kept) as beside:
+    # Each file is in place only once all are complete.
+    with _carrying(model, kept) as beside, contextlib.ExitStack() as stack:
         if folder:
-            _write_folder(model, path, beside, scorecard(model) if has_card else None, picture)
-        else:
-            write(model, path, beside)
+            if not path.parent.is_dir():
+                raise FileNotFoundError(f"{str(path)!r}: the folder {path.parent} does not exist.")
+            path.mkdir(exist_ok=True)
+            card_beside(model, path, judged, picture, stack)
+            path = path / IN_FOLDER
+        _write(model, stack.enter_context(replacing(path)), beside)
 
 
-def _kept(model: keras.Model, windows: Any, report: Any) -> Carried | None:
+def _kept(model: keras.Model, windows: Any) -> Carried | None:
     """Return what the model shall carry; None without windows."""
     passed, own, old = _carried(model, windows), in_layers(model), remembered(model)
     if passed is not None and own is not None:
@@ -129,25 +122,11 @@ def _kept(model: keras.Model, windows: Any, report: Any) -> Carried | None:
                 f"{disagreement}. Leave windows out, or build the model for these."
             )
     kept: Carried | None = own or passed or old
-    if kept is not None and old is not None and old.disagreement(kept) is None:
+    if kept is None:
+        return None
+    if old is not None and old.disagreement(kept) is None:
         kept = replace(kept, scorecard=kept.scorecard or old.scorecard)
-    if kept is not None:
-        kept = replace(kept, trained_on=Interface(model, kept).trained_on)
-    if report is not None:
-        values = checked(_judged(model, report))
-        if kept is None:
-            raise ValueError(
-                "A scorecard goes with the windows that were judged, and the model carries none: "
-                "pass windows=validation, the dataset that it was judged on."
-            )
-        judged, carries = differences(values["judged_on"], task_of(kept.windows, kept.columns))
-        if judged:
-            raise ValueError(
-                f"report judges another task than that of the model: {judged}, where the model "
-                f"carries {carries}. Judge a model of these windows and columns."
-            )
-        kept = replace(kept, scorecard=values)
-    return kept
+    return replace(kept, trained_on=Interface(model, kept).trained_on)
 
 
 @contextlib.contextmanager
@@ -169,29 +148,6 @@ def _carrying(model: keras.Model, kept: Carried | None) -> Iterator[Carried | No
         raise
 
 
-def _judged(model: keras.Model, report: Any) -> dict[str, Any]:
-    """Return the scorecard in a report that belongs to a model, found by its weights."""
-    if not callable(getattr(report, "scorecards", None)):
-        raise TypeError(
-            "report must be what compare or backtest returned. Received: "
-            f"{_checks.shown(report)} ({type(report).__name__})."
-        )
-    own = Weights.of(model).plain()
-    cards: list[dict[str, Any]] = report.scorecards()
-    for card in cards:
-        if card["weights"] is None:  # A backtest judges other models, made in the same way.
-            return {**card, **own}
-    alike = [card for card in cards if card["weights"] == own["weights"]]
-    if not alike:
-        judged = ", ".join(repr(card["model"]) for card in cards) or "no model"
-        raise ValueError(
-            f"report judges {judged}, and the weights of model are others: it was trained further "
-            "since, or is another model. Judge this model, and save it with that report."
-        )
-    # A calibrated model and the one inside have the same weights but for the intervals'.
-    return next((card for card in alike if card["intervals"] == own["intervals"]), alike[0])
-
-
 def _carried(model: keras.Model, windows: Any) -> Carried | None:
     """Return what the argument ``windows`` asks to keep with a model, or None."""
     if windows is None:
@@ -207,47 +163,6 @@ def _carried(model: keras.Model, windows: Any) -> Carried | None:
     raise TypeError(
         f"windows must be a WindowedSeries, a WindowDataset or None. Received: {received}.{hint}"
     )
-
-
-def _write_folder(
-    model: keras.Model, folder: Path, carried: Carried | None, card: Scorecard | None, picture: bool
-) -> None:
-    """Write model, card and picture; each file is in place only once all are complete."""
-    if not folder.parent.is_dir():
-        raise FileNotFoundError(f"{str(folder)!r}: the folder {folder.parent} does not exist.")
-    _check_readme(folder / CARD, card)
-    folder.mkdir(exist_ok=True)
-    with contextlib.ExitStack() as stack:
-        file = stack.enter_context(replacing(folder / IN_FOLDER))
-        _write(model, file, carried)
-        if card is None:
-            return
-        text = stack.enter_context(replacing(folder / CARD))
-        text.write_text(with_picture(card, PICTURE if picture else None), encoding="utf-8")
-        if picture:
-            steps, metric = card.values["steps"], card.values["by"]
-            plot_errors(
-                {card.values["model"]: steps["model"], card.values["best"]: steps["baseline"]},
-                metric.upper(),
-                filepath=folder / PICTURE,
-            )
-
-
-def _check_readme(path: Path, card: Scorecard | None) -> None:
-    """Refuse a card that a save would make wrong, and a text of somebody's own."""
-    if not path.is_file():
-        return
-    text = path.read_text(encoding="utf-8", errors="replace")
-    if card is None and is_marked(text):
-        raise ValueError(
-            f"{str(path)!r} is the card of a model that was judged, and this one has no scorecard: "
-            "pass report=compare(model, train, validation), or remove the card."
-        )
-    if card is not None and not is_unchanged(text):
-        raise ValueError(
-            f"{str(path)!r} was not written by save_model, or changed by hand, and would be "
-            "replaced by the card: move or remove it, or save to another folder."
-        )
 
 
 def check_saveable(model: Any, filepath: Any) -> keras.Model:
@@ -270,3 +185,5 @@ def _write(model: keras.Model, temporary: Path, carried: Carried | None) -> None
         keras.saving.save_model(model, temporary)
     if carried is not None:
         put_carried(temporary, carried)
+    if masks.passed_on(model):
+        archive.update_json(temporary, archive.METADATA, masks.MARK)

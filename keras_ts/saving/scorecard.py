@@ -1,28 +1,44 @@
-"""``scorecard``: reads the scores and the verdict that a model keeps in its file."""
+"""What is said of a model: its scorecard, as a report puts it there, and as ``scorecard`` reads it.
 
+It rides with the windows that a model carries. Beside the file of a model lie its card and picture.
+"""
+
+import contextlib
 import os
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
 
 import keras
 
 from keras_ts import _checks
-from keras_ts._files import path_text
+from keras_ts._files import path_text, replacing
 from keras_ts._models import unwrapped
 from keras_ts.interface import Interface, carried_by
 from keras_ts.layers.conformal_interval import ConformalInterval
-from keras_ts.saving.card import Scorecard
+from keras_ts.plotting.axes import own_axes
 from keras_ts.saving.config import entries, title
 from keras_ts.saving.diagnose import short
 from keras_ts.saving.load import carried_in, located_file, look_through
-from keras_ts.saving.schema import checked
 from keras_ts.saving.weights import Weights, digests_in
+from keras_ts.scores.card import Scorecard, is_marked, is_unchanged
+from keras_ts.scores.schema import checked, differences, task_of
 from keras_ts.windows.carried import Carried
 
+CARD, PICTURE = "README.md", "errors.png"
 _INTERVAL = "keras_ts>ConformalInterval"
 # The settings that say which levels it gives.
 _LEVELS = ("coverage", "quantiles", "keep_others")
 # A ConformalInterval has two weights: margins and floor.
 _WEIGHTS_OF_INTERVAL = 2
+
+
+class Judged(Protocol):
+    """What ``save_model`` asks of a report."""
+
+    def scorecards(self) -> list[dict[str, Any]]:
+        """Return the scorecard of each model, as plain values."""
+        ...
 
 
 def scorecard(model: keras.Model | str | os.PathLike[str]) -> Scorecard:
@@ -155,3 +171,62 @@ def _values(carried: Carried | None, where: str) -> dict[str, Any]:
         return checked(carried.scorecard)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{where} holds an invalid scorecard: {short(error)}") from None
+
+
+def with_scorecard(carried: Carried | None, model: keras.Model, report: Judged) -> Carried:
+    """Return what a model carries with the scorecard in a report that has its weights."""
+    if not callable(getattr(report, "scorecards", None)):
+        raise TypeError(
+            "report must be what compare or backtest returned. Received: "
+            f"{_checks.shown(report)} ({type(report).__name__})."
+        )
+    own, cards = Weights.of(model).plain(), report.scorecards()
+    # A backtest judges other models, made in the same way.
+    alike = [card for card in cards if card["weights"] in (None, own["weights"])]
+    if not alike:
+        judged = ", ".join(repr(card["model"]) for card in cards) or "no model"
+        raise ValueError(
+            f"report judges {judged}, and the weights of model are others: it was trained further "
+            "since, or is another model. Judge this model, and save it with that report."
+        )
+    # A calibrated model and the one inside have the same weights but for the intervals'.
+    card = next((card for card in alike if card["intervals"] == own["intervals"]), alike[0])
+    values = checked({**card, **own} if card["weights"] is None else card)
+    if carried is None:
+        raise ValueError(
+            "A scorecard goes with the windows that were judged, and the model carries none: pass "
+            "windows=validation, the dataset that it was judged on."
+        )
+    judged, carries = differences(values["judged_on"], task_of(carried.windows, carried.columns))
+    if judged:
+        raise ValueError(
+            f"report judges another task than that of the model: {judged}, where the model carries "
+            f"{carries}. Judge a model of these windows and columns."
+        )
+    return replace(carried, scorecard=values)
+
+
+def card_beside(
+    model: keras.Model, folder: Path, judged: bool, picture: bool, stack: contextlib.ExitStack
+) -> None:
+    """Write a model's card, and a picture of its errors, into its folder once the stack closes."""
+    path = folder / CARD
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
+    if not judged:
+        if text is not None and is_marked(text):
+            raise ValueError(
+                f"{str(path)!r} is the card of a model that was judged, and this one has no "
+                "scorecard: pass report=compare(model, train, validation), or remove the card."
+            )
+        return
+    if text is not None and not is_unchanged(text):
+        raise ValueError(
+            f"{str(path)!r} was not written by save_model, or changed by hand, and would be "
+            "replaced by the card: move or remove it, or save to another folder."
+        )
+    card = scorecard(model)
+    written = card.to_markdown(PICTURE if picture else None)
+    stack.enter_context(replacing(path)).write_text(written, encoding="utf-8")
+    if picture:
+        drawn = stack.enter_context(replacing(folder / PICTURE))
+        card.plot(own_axes()).figure.savefig(drawn, dpi=120)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,11 +17,6 @@ from keras_ts.sweep.session import (
     check_sweepable,
     steps_of_fit,
 )
-
-
-def _of_curve(name: str) -> Any:
-    """Return a property that reads an attribute of the curve, which each fit replaces."""
-    return property(attrgetter(f"curve.{name}"))
 
 
 @registered
@@ -87,14 +81,7 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
         backup: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__()
-        self.schedule = GeometricSchedule(
-            _checks.positive("start_lr", start_lr),
-            None if end_lr is None else _checks.positive("end_lr", end_lr),
-            None if steps is None else _checks.integer("steps", steps, 2),
-            None
-            if steps_per_decade is None
-            else _checks.positive("steps_per_decade", steps_per_decade),
-        )
+        self.schedule = GeometricSchedule(start_lr, end_lr, steps, steps_per_decade)
         self.curve = SweepCurve(
             _checks.choice("every", every, ("batch", "epoch")), smoothing, stop_factor
         )
@@ -174,29 +161,6 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
             self._session.restore()
             self._session = None
 
-    lrs: list[float] = _of_curve("lrs")
-    """The rates that ran, in order."""
-    losses: list[float] = _of_curve("losses")
-    """The loss of exactly the batches, or the epoch, that ran at each rate."""
-    repeats: list[list[float]] = _of_curve("repeats")
-    """The losses of each repeat; ``losses`` is their mean. Empty for a sweep without repeats."""
-    every: str = _of_curve("every")
-    """How long each rate is used, one ``"batch"`` or one ``"epoch"``."""
-    smoothing: float = _of_curve("smoothing")
-    """Weight of the past in the smoothed loss."""
-    stop_factor: float | None = _of_curve("stop_factor")
-    """A rise this many times the fall of the smoothed loss stops the sweep; None: no rise does."""
-
-    @property
-    def stopped(self) -> str | None:
-        """The reason the sweep ended: "finished", "diverged", "non-finite" or "interrupted".
-
-        "interrupted" includes a fit that ended before the last rate, and one that still runs: Keras
-        calls no callback when an exception ends a fit, so the two look the same. Before the first
-        fit the value is None.
-        """
-        return "interrupted" if self.curve.stopped == "running" else self.curve.stopped
-
     def to_json(self, filepath: str | os.PathLike[str]) -> None:
         """Write the curve and the settings to a file that ``from_json`` reads."""
         write_sweep(filepath, self._content())
@@ -247,13 +211,9 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
 
     def _content(self) -> dict[str, Any]:
         """Return everything that ``to_json`` writes."""
-        curve = self.curve.to_dict()
-        # A file that says "running" would be read only after that fit was interrupted.
-        if curve["stopped"] == "running":
-            curve["stopped"] = "interrupted"
         return {
             "config": self.get_config(),
-            "curve": curve,
+            "curve": self.to_dict(),
             "began": self.curve.batches_before,
             "epoch_starts": list(self.curve.epoch_starts.items()),
         }

@@ -5,6 +5,7 @@ import json
 import math
 import os
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Literal
 
 import numpy as np
@@ -16,27 +17,41 @@ from keras_ts.sweep import smoothing, suggestion
 
 Rule = Literal["valley", "steepest", "minimum"]
 _STOPPED = (None, "finished", "diverged", "non-finite", "interrupted")
-_KEYS = {
-    "": ("config", "curve", "began", "epoch_starts"),
-    "curve": ("lrs", "losses", "stopped"),
-}
+_KEYS = ("config", "curve", "began", "epoch_starts", "lrs", "losses", "stopped")
 
 
-# ``SweepCurve`` holds the attributes itself; ``ExponentialLRSweep`` reads them from its curve.
+def _of_curve(name: str) -> Any:
+    """Return a property that reads an attribute of the curve, which each fit replaces."""
+    return property(attrgetter(f"curve.{name}"))
+
+
 class RecordedCurve:
     """Suggests a rate from recorded losses, draws them and writes them to files."""
 
-    lrs: list[float]
-    losses: list[float]
-    repeats: list[list[float]]  # ``losses`` is their mean; empty without repeats
-    every: str  # "batch" or "epoch"
-    smoothing: float  # weight of the past in ``smoothed_losses``
-    stop_factor: float | None  # a divergence rises this many times the fall; None: none is
+    curve: "SweepCurve"
+
+    lrs: list[float] = _of_curve("lrs")
+    """The rates that ran, in order."""
+    losses: list[float] = _of_curve("losses")
+    """The loss of exactly the batches, or the epoch, that ran at each rate."""
+    repeats: list[list[float]] = _of_curve("repeats")
+    """The losses of each repeat; ``losses`` is their mean. Empty for a sweep without repeats."""
+    every: str = _of_curve("every")
+    """How long each rate is used, one ``"batch"`` or one ``"epoch"``."""
+    smoothing: float = _of_curve("smoothing")
+    """Weight of the past in the smoothed loss."""
+    stop_factor: float | None = _of_curve("stop_factor")
+    """A rise this many times the fall of the smoothed loss stops the sweep; None: no rise does."""
 
     @property
     def stopped(self) -> str | None:
-        """The reason that the sweep ended."""
-        raise NotImplementedError
+        """The reason the sweep ended: "finished", "diverged", "non-finite" or "interrupted".
+
+        "interrupted" includes a fit that ended before the last rate, and one that still runs: Keras
+        calls no callback when an exception ends a fit, so the two look the same. Before the first
+        fit the value is None.
+        """
+        return "interrupted" if self.curve.stopped == "running" else self.curve.stopped
 
     @property
     def smoothed_losses(self) -> list[float]:
@@ -190,7 +205,7 @@ class RecordedCurve:
         return self.repeats or [self.losses]
 
 
-class SweepCurve(RecordedCurve):
+class SweepCurve:
     """Holds the rates of a sweep, their losses, and the reason that the sweep ended."""
 
     stopped: str | None = None
@@ -268,16 +283,13 @@ def read_sweep(filepath: str | os.PathLike[str]) -> dict[str, Any]:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{filepath} is not a sweep that to_json wrote: {error}.") from None
-    for name, keys in _KEYS.items():
-        part = content.get(name) if name and isinstance(content, dict) else content
-        held = part if isinstance(part, dict) else {}
-        missing = [f"{name}.{key}".lstrip(".") for key in keys if key not in held]
-        if missing:
-            raise ValueError(
-                f"{filepath} is not a sweep that to_json wrote: it lacks {', '.join(missing)}."
-            )
-    curve = content["curve"]
-    content["curve"] = {key: _mapped(value, _decoded) for key, value in curve.items()}
+    curve = content.get("curve") if isinstance(content, dict) else None
+    held = {*content, *curve} if isinstance(curve, dict) else ()
+    if missing := [key for key in _KEYS if key not in held]:
+        raise ValueError(
+            f"{filepath} is not a sweep that to_json wrote: it lacks {', '.join(missing)}."
+        )
+    content["curve"] = _mapped(curve, _decoded)
     return content
 
 

@@ -37,18 +37,15 @@ class HeldRate:
             # On JAX, Keras reads a new rate at the start of an epoch, or after a callback has read
             # its ``self.model``, as the sweep does before each batch.
             optimizer.learning_rate = rate
-        elif not self._swept or float(optimizer.learning_rate) != np.float32(rate):
+            return
+        schedule = _keras_private.schedule_of(inner(optimizer))
+        swept = isinstance(schedule, _SweptRates)
+        if not swept or float(optimizer.learning_rate) != np.float32(rate):
             # The optimizer does not count a batch whose gradients are not finite, so the count at
             # which the first rate began may have to be set anew.
             begin = batches_seen(optimizer) - number * self._held
             inner(optimizer).learning_rate = _SweptRates(self._rates, self._held, begin)
             self._compile_again()
-
-    @property
-    def _swept(self) -> bool:
-        """True if the optimizer takes its rate from the sweep's own schedule."""
-        schedule = _keras_private.schedule_of(inner(self._model.optimizer))
-        return isinstance(schedule, _SweptRates)
 
     def release(self) -> None:
         """Put the schedule back, if there was one."""

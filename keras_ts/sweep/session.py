@@ -12,7 +12,6 @@ import numpy as np
 from keras_ts import _checks, _keras_private
 from keras_ts._models import build_optimizer, check_model
 from keras_ts._typing import Array
-from keras_ts.sweep.batch_loss import UpdateLoss, logged_loss
 from keras_ts.sweep.curve import SweepCurve
 from keras_ts.sweep.optimizer_access import HeldRate, accumulation, batches_seen
 from keras_ts.sweep.smoothing import Smoother
@@ -34,22 +33,25 @@ class GeometricSchedule:
     per_decade: float | None = None
 
     def __post_init__(self) -> None:
-        _check_rate("start_lr", self.start)
+        for name, argument, check in (
+            ("start", "start_lr", _rate),
+            ("end", "end_lr", _rate),
+            ("steps", "steps", lambda name, value: _checks.integer(name, value, 2)),
+            ("per_decade", "steps_per_decade", _checks.positive),
+        ):
+            if getattr(self, name) is not None or name == "start":
+                object.__setattr__(self, name, check(argument, getattr(self, name)))
         if (self.end is None) == (self.per_decade is None):
             received = "neither" if self.end is None else "both"
             raise ValueError(
                 "Give either end_lr or steps_per_decade; end_lr without steps takes as many steps "
                 f"as the fit has. Received {received}."
             )
-        if self.end is not None and _check_rate("end_lr", self.end) <= self.start:
+        if self.end is not None and self.end <= self.start:
             raise ValueError(
                 f"end_lr must be larger than start_lr. Received: start_lr={self.start}, "
                 f"end_lr={self.end}."
             )
-        if self.per_decade is not None:
-            _checks.positive("steps_per_decade", self.per_decade)
-        if self.steps is not None:
-            _checks.integer("steps", self.steps, 2)
 
     def rate(self, step: int) -> float:
         """Return the rate of a step, counted from 0; a schedule with ``end`` needs ``steps``."""
@@ -60,6 +62,104 @@ class GeometricSchedule:
         if step == self.steps - 1:
             return self.end
         return float(self.start * (self.end / self.start) ** (step / (self.steps - 1)))
+
+
+# Keras adds every batch to a mean, a metric named "loss". ``begin`` empties this mean, so that
+# ``end`` can read from it the batches in between; ``end`` then puts the epoch's mean back. A model
+# with a ``train_step`` of its own may have several metrics named "loss", or keep the mean under
+# another name. Such a metric is found after an epoch's first batch: its mean equals the logged
+# loss. If a model keeps no mean, its logs hold the batch's own loss.
+class _UpdateLoss:
+    """Reads the mean loss of the batches that make one update of the weights."""
+
+    def __init__(self, batches: int, seen: int) -> None:
+        # The optimizer has ``seen`` some batches before; the last of these may belong to an update
+        # that is not finished. An update takes several batches under gradient accumulation.
+        self._batches, self._done = batches, seen % batches
+        self._total = self._count = 0.0
+        self._begun = 0
+        self.begin_epoch()
+
+    def begin_epoch(self) -> None:
+        """Forget the last epoch's mean, since Keras empties its metrics when an epoch begins."""
+        self._held: list[list[float]] = []
+        self._epoch: list[float] | None = None
+        self._name = "loss"
+        self._first = True
+
+    def begin(self, model: keras.Model, batch: int) -> None:
+        """Empty Keras's mean, at the first batch that Keras runs in this execution."""
+        self._begun = batch
+        means = _means(model, self._name)
+        # Reading a metric is slow, so the values that ``end`` put back are reused.
+        self._held = self._held or [_read(mean) for mean in means]
+        for mean in means:
+            mean.reset_state()
+
+    def end(self, model: keras.Model, batch: int, logs: Any) -> float | None:
+        """Return the mean loss of the update that ``batch`` finishes, or None for no update."""
+        total, count = self._since_begin(model, logs)
+        self._total, self._count = self._total + total, self._count + count
+        self._done += batch - self._begun + 1
+        if self._done < self._batches:
+            return None
+        loss = self._total / self._count if self._count else math.nan
+        self._total, self._count, self._done = 0.0, 0.0, 0
+        return loss
+
+    def end_epoch(self, logs: Any) -> None:
+        """Log the epoch's mean, since a model's own ``train_step`` may log the last batch's."""
+        if self._epoch is not None and self._epoch[1]:
+            logs["loss"] = self._epoch[0] / self._epoch[1]
+
+    def _since_begin(self, model: keras.Model, logs: Any) -> tuple[float, float]:
+        """Return the sum of the losses since ``begin`` and their weight; restore the mean."""
+        fed = None
+        for mean, held in zip(_means(model, self._name), self._held, strict=True):
+            total, count = _read(mean)
+            held[:] = held[0] + total, held[1] + count
+            for variable, value in zip(mean.variables, held, strict=True):
+                variable.assign(value)
+            # A metric that is still empty is not the loss; one that holds NaN is, since nan != 0.
+            if total != 0 or count != 0:
+                fed = total, count
+                self._epoch = held
+        if fed is None and self._first:
+            fed = self._find(model, _logged_loss(logs))
+        self._first = False
+        return fed or (_logged_loss(logs), 1.0)
+
+    def _find(self, model: keras.Model, loss: float) -> tuple[float, float] | None:
+        """Find the metric whose mean is ``loss``, to be read from now on; return sum and weight."""
+        for metric in model.metrics:
+            if isinstance(metric, keras.metrics.Mean):
+                total, count = _read(metric)
+                if count and math.isclose(total / count, loss, rel_tol=1e-5):
+                    self._name = metric.name
+                    self._held = [[total, count]]
+                    self._epoch = self._held[0]
+                    return total, count
+        return None
+
+
+def _logged_loss(logs: Any) -> float:
+    """Return the loss in the logs of a batch or an epoch."""
+    if "loss" not in (logs or {}):
+        raise ValueError(
+            "The sweep finds no loss in the model's logs. Let the model's own train_step update a "
+            "metric named 'loss', or return {'loss': loss}. Received logs with the keys "
+            f"{sorted(logs or {})}."
+        )
+    return float(logs["loss"])
+
+
+def _means(model: keras.Model, name: str) -> list[Any]:
+    return [m for m in model.metrics if m.name == name and isinstance(m, keras.metrics.Mean)]
+
+
+def _read(mean: Any) -> list[float]:
+    # On TensorFlow, numpy() takes two thirds of the time of convert_to_numpy.
+    return [float(variable.numpy()) for variable in mean.variables]
 
 
 # It takes the snapshot as the fit begins, and records only from ``begin`` on, as the first epoch
@@ -90,7 +190,7 @@ class SweepSession:
         for loss in self.curve.losses:
             self._smoother.add(loss)
         optimizer = self.model.optimizer
-        self._loss = UpdateLoss(accumulation(optimizer), batches_seen(optimizer))
+        self._loss = _UpdateLoss(accumulation(optimizer), batches_seen(optimizer))
         assert schedule.steps is not None
         rates = [schedule.rate(number) for number in range(schedule.steps)]
         held = batches if self.curve.every == "epoch" else batches_of_rate(self.model)
@@ -104,7 +204,7 @@ class SweepSession:
     def end_epoch(self, epoch: int, logs: Any) -> None:
         """Record the epoch's loss if each rate takes an epoch; else log the epoch's mean loss."""
         if self.curve.every == "epoch":
-            self._record(logged_loss(logs))
+            self._record(_logged_loss(logs))
         else:
             self._loss.end_epoch(logs)
         self.curve.epoch_starts[epoch + 1] = len(self.curve.lrs)
@@ -141,21 +241,17 @@ class SweepSession:
         self.release()
         self.snapshot.restore(self.model)
 
-    def _next_rate(self) -> float:
-        assert self._schedule is not None
-        return self._schedule.rate(len(self.curve.lrs))
-
     def _record(self, loss: float) -> None:
         curve = self.curve
-        if curve.stopped != "running":
+        if curve.stopped != "running" or self._schedule is None:
             return
-        curve.record(self._next_rate(), loss)
+        curve.record(self._schedule.rate(len(curve.lrs)), loss)
         self._smoother.add(loss)
         if not math.isfinite(loss):
             curve.stopped = "non-finite"
         elif divergence(curve.losses, self._smoother.smoothed, curve.stop_factor) is not None:
             curve.stopped = "diverged"
-        elif self._schedule is not None and len(curve.lrs) == self._schedule.steps:
+        elif len(curve.lrs) == self._schedule.steps:
             curve.stopped = "finished"
         else:
             return
@@ -234,7 +330,7 @@ def _copy(variable: Any) -> Array:
     return np.array(keras.ops.convert_to_numpy(variable))
 
 
-def _check_rate(name: str, value: float) -> float:
+def _rate(name: str, value: Any) -> float:
     rate = _checks.positive(name, value)
     # Optimizers keep their rate in float32, where a smaller one becomes 0 and a larger infinite.
     if not _SMALLEST <= rate <= _LARGEST:

@@ -161,8 +161,8 @@ def _read(result: Any, case: _Case) -> list[str]:
         past: Any = x["past"] if named else x
         one = past.ndim == (2 if named else case.axes) and len(past) > 0
         if (y.shape if one else y.shape[1:]) != case.targets:
-            wanted = case.targets if one else (len(y), *case.targets)
-            raise ValueError(f"y has the shape {y.shape}, and must have the shape {wanted}")
+            expected = case.targets if one else (len(y), *case.targets)
+            raise ValueError(f"y has the shape {y.shape}, and must have the shape {expected}")
         if one:
             texts.append(_text(x, y))
             continue
@@ -183,11 +183,11 @@ def _row_of(x: Any, row: Any) -> Any:
 
 def _difference(got: list[str], part: str, case: _Case, ordered: bool) -> str:
     """Return the first window that is wrong, one too many or missing, or an empty string."""
-    wanted = case.parts[part]
+    expected = case.parts[part]
     if ordered:
-        pairs = enumerate(zip_longest(got, wanted, fillvalue="nothing"))
+        pairs = enumerate(zip_longest(got, expected, fillvalue="nothing"))
         return next((f"window {i}: {a}, expected: {b}" for i, (a, b) in pairs if a != b), "")
-    extra, missing = (list(Counter(a) - Counter(b)) for a, b in ((got, wanted), (wanted, got)))
+    extra, missing = (list(Counter(a) - Counter(b)) for a, b in ((got, expected), (expected, got)))
     home = next((name for name, texts in case.parts.items() if extra and extra[0] in texts), None)
     why = "repeated" if home == part else f"of {home}" if home else "no window of the series"
     lines = [f"extra: {extra[0]} ({why})"] if extra else []

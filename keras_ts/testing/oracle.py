@@ -65,7 +65,7 @@ def each_window(
         future: Any = sorted(numbers[column] for column in w.planned)
         rest: Any = [c for c in range(width) if c not in static and c not in future]
         chosen: Any = rest if w.target_columns is None else w.target_columns
-        wanted = values if values.ndim == 1 else table[:, chosen]
+        targets = values if values.ndim == 1 else table[:, chosen]
         filled = [p for p in range(len(values)) if np.isfinite(table[p, rest]).any() or not rest]
         first = filled[0] if filled else 0
         fronts.update(filled[:1])
@@ -92,15 +92,15 @@ def each_window(
                 if static:
                     x["static"] = table[0, static]
                 x = {name: np.array(part) for name, part in x.items()}
-            y = np.array([[_row(wanted, p) for p in row] for row in ahead])
+            y = np.array([[_row(targets, p) for p in row] for row in ahead])
             y = y[:, 0] if w.horizon == 1 else y
             y = y if w.targets == "sequence" else y[0]
             parts = x if isinstance(x, dict) else {"past": x}
             if w.missing == "mask_targets":
-                if not _some_targets(table, wanted, future, inputs, ahead):
+                if not _some_targets(table, targets, future, inputs, ahead):
                     continue
             elif w.missing == "mask":
-                levels = np.array([_row(wanted, p) for p in inputs]).reshape(len(inputs), -1)
+                levels = np.array([_row(targets, p) for p in inputs]).reshape(len(inputs), -1)
                 if not np.isfinite(levels).any(axis=0).all():
                     continue
                 parts = {name: part for name, part in parts.items() if name == "future"}
@@ -109,8 +109,8 @@ def each_window(
                 continue
             part = "train"
             if at is not None and ahead[-1][-1] >= at:
-                whole = ahead[0][0] >= at and (context or inputs[0] >= at)
-                part = "validation" if whole else "no part"
+                inside = ahead[0][0] >= at and (context or inputs[0] >= at)
+                part = "validation" if inside else "no part"
             yield x, y, part
 
 
@@ -124,11 +124,11 @@ def _phases(position: int, first: int, cycles: Any) -> list[float]:
     return _waves(position - first, cycles) if position >= 0 else [math.nan] * 2 * len(cycles)
 
 
-def _some_targets(table: Array, wanted: Array, future: Any, inputs: Any, ahead: Any) -> bool:
+def _some_targets(table: Array, targets: Array, future: Any, inputs: Any, ahead: Any) -> bool:
     """Return True for a window of which one target has a value, and all that goes with it."""
     # Each target column with a value among the targets has one among the inputs; and at each
     # position after the origin where any target has a value, so have all columns known ahead.
-    targets = wanted.reshape(len(wanted), -1)
+    targets = targets.reshape(len(targets), -1)
     some = False
     for column in range(targets.shape[1]):
         if any(math.isfinite(_row(targets, p)[column]) for row in ahead for p in row):

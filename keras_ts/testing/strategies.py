@@ -68,11 +68,11 @@ def panels(
     """
     width = columns or 1
     place = 1 if width == 1 else 10 ** len(str(width - 1))
-    apart = place * max(100, 10 ** len(str(max_length)))
+    series_step = place * max(100, 10 ** len(str(max_length)))
 
     def one_series(number: int, size: int) -> Strategy[Array]:
         shape = (size,) if columns is None else (size, width)
-        values = np.add.outer(number * apart + place * np.arange(size), np.arange(width))
+        values = np.add.outer(number * series_step + place * np.arange(size), np.arange(width))
         flat = st.just(values.ravel().tolist())
         if elements is not None:
             flat = st.lists(elements, min_size=size * width, max_size=size * width)

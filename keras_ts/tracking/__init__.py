@@ -8,7 +8,7 @@ writes, and a few lines of code that run at loading: they choose a backend that 
 keras_ts, and forecast from frames.
 """
 
+from keras_ts.tracking.log import LoggedForecaster as LoggedForecaster
 from keras_ts.tracking.log import log_forecaster
-from keras_ts.tracking.logged import LoggedForecaster as LoggedForecaster
 
 __all__ = ["log_forecaster"]

@@ -1,4 +1,4 @@
-"""``log_forecaster``: one call logs a forecaster to the active run of MLflow."""
+"""``log_forecaster``: one call logs a forecaster to MLflow, as a model of frames."""
 
 import importlib.metadata
 import json
@@ -23,13 +23,17 @@ from keras_ts.interface import Interface
 from keras_ts.plotting.axes import own_axes
 from keras_ts.plotting.forecast import plot_forecast
 from keras_ts.presets.description import RecurrentPreset
-from keras_ts.saving.card import Scorecard
-from keras_ts.saving.save import Report, save_model
-from keras_ts.saving.scorecard import scorecard
-from keras_ts.tracking.logged import FILES, KNOWN_AHEAD, parted
+from keras_ts.saving.load import load_model
+from keras_ts.saving.save import save_model
+from keras_ts.saving.scorecard import Judged, scorecard
+from keras_ts.scores.card import Scorecard
 from keras_ts.windows.reading.frames import open_frame
 from keras_ts.windows.reading.panel import table_of
 
+# MLflow keeps the files of a model under this name.
+_FILES = "forecaster"
+# The column of a logged model's input that is True in the rows known ahead.
+_KNOWN_AHEAD = "known_ahead"
 # Of a parameter, which MLflow limits; the file of settings has the rest.
 _LONGEST = 500
 # Characters that MLflow allows in no name of a model.
@@ -62,7 +66,7 @@ def log_forecaster(
     series: Any,
     *,
     future: Any = None,
-    report: Report | None = None,
+    report: Judged | None = None,
     preset: RecurrentPreset | None = None,
     name: str = "forecaster",
     **log_arguments: Any,
@@ -126,29 +130,26 @@ def log_forecaster(
         raise TypeError(
             f"preset must be a RecurrentPreset or None. Received: preset={_checks.shown(preset)}."
         )
-    if not isinstance(name, str):
-        raise TypeError(f"name must be a text. Received: name={_checks.shown(name)}.")
-    if not name or set(name) & set(_NO_NAME):
+    if not isinstance(name, str) or not name or set(name) & set(_NO_NAME):
         raise ValueError(
             f"name must be a text without {' '.join(_NO_NAME)}, which MLflow refuses. "
             f"Received: name={_checks.shown(name)}."
         )
     interface = Interface.of(model, built=True)
     example = _example(interface, series, future)
-    past, plan = parted(example)
+    past, plan = _parted(example)
     ahead = forecast(model, past, future=plan)
     with tempfile.TemporaryDirectory() as temporary:
-        folder, pictures = Path(temporary, FILES), Path(temporary, "pictures")
+        folder, pictures = Path(temporary, _FILES), Path(temporary, "pictures")
         card = _saved(model, folder, report)
-        parameters = _parameters(interface, preset)
-        _log_parameters(parameters)
+        _log_parameters(_parameters(interface, preset))
         code = Path(temporary, "load_forecaster.py")
         settings = {"backend": keras.backend.backend(), "zone": _zone(interface, example)}
         code.write_text(_CODE.format(**settings), encoding="utf-8")
         info = mlflow.pyfunc.log_model(
             name=name,
             python_model=str(code),
-            artifacts={FILES: str(folder)},
+            artifacts={_FILES: str(folder)},
             signature=_signature(interface, example, ahead),
             input_example=example,
             **_with_requirements(log_arguments),
@@ -175,14 +176,13 @@ def _zone(interface: Interface, example: pd.DataFrame) -> str | None:
 
 def _example(interface: Interface, series: Any, future: Any) -> pd.DataFrame:
     """Return the last rows of the longest series, with the rows known ahead below them."""
-    windows = interface.windows
-    carried = interface.carried
+    windows, carried = interface.windows, interface.carried
     read, planned = (carried.read, carried.planned) if carried else ([], [])
     keys = [name for name in (windows.id_column, windows.time_column) if name is not None]
     table = _frame("series", table_of(series), read and [*keys, *read])
-    if KNOWN_AHEAD in table.columns:
+    if _KNOWN_AHEAD in table.columns:
         raise ValueError(
-            f"The model reads a column {KNOWN_AHEAD!r}, which marks the rows known ahead in a "
+            f"The model reads a column {_KNOWN_AHEAD!r}, which marks the rows known ahead in a "
             "logged model. Rename that column, and train with the new name."
         )
     plan = None
@@ -205,7 +205,7 @@ def _example(interface: Interface, series: Any, future: Any) -> pd.DataFrame:
     table = table.tail(windows.geometry.reach)
     if plan is None:
         return table.reset_index(drop=True)
-    marked = [table.assign(**{KNOWN_AHEAD: False}), plan.assign(**{KNOWN_AHEAD: True})]
+    marked = [table.assign(**{_KNOWN_AHEAD: False}), plan.assign(**{_KNOWN_AHEAD: True})]
     return pd.concat(marked, ignore_index=True)
 
 
@@ -232,7 +232,7 @@ def _frame(argument: str, frame: Any, names: list[Any]) -> pd.DataFrame:
     return table.select(names).to_pandas()
 
 
-def _saved(model: keras.Model, folder: Path, report: Report | None) -> Scorecard | None:
+def _saved(model: keras.Model, folder: Path, report: Judged | None) -> Scorecard | None:
     """Write the folder of a model; return its scorecard, or None if it was not judged."""
     save_model(model, folder, report=report)
     if not (folder / "README.md").exists():
@@ -279,7 +279,7 @@ def _signature(interface: Interface, example: pd.DataFrame, ahead: pd.DataFrame)
     # Only ids and times have types, by which MLflow reads JSON. It would refuse integers where the
     # example has floats, and the other way round, so other columns may hold anything; ``forecast``
     # refuses what is no number.
-    typed = (interface.windows.id_column, interface.windows.time_column, KNOWN_AHEAD)
+    typed = (interface.windows.id_column, interface.windows.time_column, _KNOWN_AHEAD)
     inputs = [
         ColSpec(_type(example[column]) if column in typed else AnyType(), column)
         for column in example.columns
@@ -343,11 +343,58 @@ def _log_scores(card: Scorecard, model_id: str) -> None:
 def _scores(values: dict[str, Any]) -> Iterator[tuple[str, float | None, int]]:
     """Yield the name, value and step of each metric."""
     table, by = values["table"], values["by"]
-    own, best = (table["name"].index(values[role]) for role in ("model", "best"))
+    model_row, best_row = (table["name"].index(values[role]) for role in ("model", "best"))
     for metric, column in table.items():
         if metric != "name":
-            yield metric, column[own], 0
-    yield f"best_baseline_{by}", table[by][best], 0
+            yield metric, column[model_row], 0
+    yield f"best_baseline_{by}", table[by][best_row], 0
     for role, beginning in (("model", ""), ("baseline", "best_baseline_")):
         for step, value in enumerate(values["steps"][role], 1):
             yield f"{beginning}{by}_by_step", value, step
+
+
+class LoggedForecaster(mlflow.pyfunc.PythonModel):
+    """Forecasts from frames, by the files that MLflow keeps; ``zone`` is the logged rows'."""
+
+    def __init__(self, zone: str | None = None) -> None:
+        self._zone = zone
+
+    def load_context(self, context: Any) -> None:
+        """Load the model."""
+        self._model = load_model(context.artifacts[_FILES])
+
+    def predict(
+        self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """Return the forecast of the series in a frame."""
+        windows = Interface.of(self._model).windows
+        past, plan = _parted(_readable(model_input, windows.time_column, self._zone))
+        return forecast(self._model, past, future=plan, **(params or {}))
+
+
+def _readable(frame: pd.DataFrame, time_column: str | None, zone: str | None) -> pd.DataFrame:
+    """Return a frame as ``forecast`` reads it, from what MLflow makes of one or of JSON."""
+    # MLflow has no type for times with a zone, so they arrive as text; numbers with gaps arrive as
+    # objects.
+    frame = frame.copy()
+    for name in frame.columns:
+        column = frame[name]
+        if name == time_column and zone is not None and pd.api.types.is_string_dtype(column):
+            frame[name] = pd.to_datetime(column, utc=True).dt.tz_convert(zone)
+        elif name != time_column and column.dtype == object:
+            frame[name] = column.where(column.notna(), None).infer_objects()
+    return frame
+
+
+def _parted(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Return the rows of the series, and those known ahead."""
+    if _KNOWN_AHEAD not in frame.columns:
+        return frame, None
+    ahead = frame[_KNOWN_AHEAD]
+    if ahead.isna().any() or not ahead.isin([True, False]).all():
+        raise ValueError(
+            f"The column {_KNOWN_AHEAD!r} must be True in the rows known ahead and False in the "
+            f"others. Received: {_checks.shown(ahead.unique().tolist())}."
+        )
+    rest, ahead = frame.drop(columns=_KNOWN_AHEAD), ahead.astype(bool)
+    return rest[~ahead], rest[ahead]

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self, cast
 
 from keras_ts import _checks
-from keras_ts._registration import renamed
 from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.arithmetic.frequency import same_steps
 from keras_ts.windows.arithmetic.spans import Spans
@@ -29,7 +28,6 @@ _MOST_COLUMNS = 1 << 16
 _LONGEST_NAME = 1000
 
 
-@renamed(levels="quantiles")
 @dataclass(frozen=True)
 class Carried:
     """What a forecast needs of the data that a model was trained on."""

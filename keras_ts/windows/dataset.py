@@ -70,6 +70,8 @@ class WindowDataset(keras.utils.PyDataset):
     ([[0.0, 1.0, 2.0, 3.0], [1.0, 2.0, 3.0, 4.0]], [4.0, 5.0])
     """
 
+    _steps: int | None = None  # Batches in an epoch that is shorter than a pass: in_stretches.
+
     def __init__(
         self,
         spec: WindowSpec,
@@ -168,7 +170,7 @@ class WindowDataset(keras.utils.PyDataset):
         return f"<WindowDataset: {windows} of {window}, {horizon} ahead, in {in_batches}>"
 
     def __len__(self) -> int:
-        return self._source.sampler.batches
+        return self._source.sampler.batches if self._steps is None else self._steps
 
     def __getitem__(self, index: int) -> Any:
         try:
@@ -186,6 +188,9 @@ class WindowDataset(keras.utils.PyDataset):
 
     def _batch(self, epoch: int, number: int) -> Any:
         source = self._source
+        if self._steps is not None:
+            # The batches of all passes are numbered through, and each epoch takes the next ones.
+            epoch, number = divmod(epoch * self._steps + number, source.sampler.batches)
         # read(epoch, *bounds) would take a tenth longer: Python does not inline calls with a star.
         begin, end = source.sampler.bounds(number)
         batch = source.read(epoch, begin, end)
@@ -296,7 +301,8 @@ class WindowDataset(keras.utils.PyDataset):
         Within an epoch of Keras's ``fit``, which reads ahead, it is the beginning of the epoch.
         """
         epochs, batch = divmod(self._next, len(self))
-        return run_state(self._source.sampler, self._epoch + epochs, batch)
+        state = run_state(self._source.sampler, self._epoch + epochs, batch)
+        return state if self._steps is None else {**state, "steps": self._steps}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue where ``state`` was taken, in this process or another.
@@ -376,10 +382,14 @@ def in_time_order(dataset: WindowDataset, weighted: bool = False) -> WindowSourc
     return source if weighted else replace(source, weights=None)
 
 
-def in_random_order(dataset: WindowDataset) -> WindowDataset:
-    """Return a dataset of the same batches, from epoch 0, that shuffles whether it did or not."""
-    source = dataset._source
-    return of_source(dataset, replace(source, sampler=replace(source.sampler, shuffle=True)))
+def in_stretches(dataset: WindowDataset, steps: int) -> WindowDataset:
+    """Return a dataset that goes through the batches of another one, ``steps`` in an epoch.
+
+    With Keras's ``steps_per_epoch`` nobody could tell a pass that goes on from one that begins.
+    """
+    part = of_source(dataset, dataset._source)
+    part._steps = steps
+    return part
 
 
 def of_source(dataset: WindowDataset, source: WindowSource) -> WindowDataset:

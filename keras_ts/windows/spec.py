@@ -133,12 +133,8 @@ class WindowSpec:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Return the settings of ``config``, which an earlier version may have written."""
-        if "drop_remainder" not in config or "remainder" in config:
-            return cls(**config)
-        rest = dict(config)
-        dropped = _checks.boolean("drop_remainder", rest.pop("drop_remainder"))
-        return cls(remainder="drop" if dropped else "keep", **rest)
+        """Return the settings that ``config`` holds."""
+        return cls(**config)
 
 
 def _min_inputs(min_inputs: Any, checked: dict[str, Any]) -> int:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_ts.checks.leakage_report import LeakageReport
+from keras_ts.checks.leakage import LeakageReport
 
 
 def test_nothing_is_looked_at():

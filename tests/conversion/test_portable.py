@@ -373,7 +373,7 @@ class Subclass(keras.Model):
         (other_axis, r"'expand': ExpandSeries\(axis=1\) has no stock form"),
         (wrapped, "'scale_output.*' holds keras_ts>ScaleOutput, which has no stock form there"),
         (lambda: from_preset("smooth_gru").build(window=9), "keras_ts>SmoothedForecast, which"),
-        (lambda: RecurrentPreset(units=2).build(HOLED), "keras_ts>MaskMissing, which has no stock"),
+        (lambda: RecurrentPreset(units=2).build(HOLED), "keras_ts>MaskMissing, which is neither"),
         (a_lambda, "'twice' is a Lambda"),
         (foreign, "'padded' needs .*Padded, which is neither"),
         (own_loss, "The model's loss needs squares, which is neither"),

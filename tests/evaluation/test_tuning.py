@@ -184,7 +184,7 @@ def test_mistakes():
     for name, value in (("epochs", 0), ("learning_rate", 0.0), ("learning_rate", np.inf)):
         with pytest.raises(ValueError, match=name):
             further(dense(), **{name: value})
-    with pytest.raises(ValueError, match=r"takes windows of 6 inputs. Received: window=5"):
+    with pytest.raises(ValueError, match=r"takes 'past' of shape \(6,.*windows give \(5,"):
         further(dense(), WindowedSeries(5, 2).build(SERIES))
     with pytest.raises(ValueError, match="one value per target"):
         further(dense(), WindowedSeries(6, 3).build(SERIES))

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from keras_ts.exporting.saved_model import _present, matched
+from keras_ts.exporting.export import _matched, _present
 
 NAN = np.nan
 
 
 def test_names_are_roles_or_stand_in_their_order():
-    assert matched(["past", "static"], ["static", "past"]) == {"past": "past", "static": "static"}
-    assert matched(["past", "static"], ["a", "b"]) == {"past": "a", "static": "b"}
+    assert _matched(["past", "static"], ["static", "past"]) == {"past": "past", "static": "static"}
+    assert _matched(["past", "static"], ["a", "b"]) == {"past": "a", "static": "b"}
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ def test_models_whose_output_is_no_forecast():
             forecast(keras.Model(inputs, outputs), SERIES, WindowedSeries(4))
     scalar = keras.Input(())
     model = keras.Model(scalar, keras.ops.expand_dims(scalar, -1))
-    with pytest.raises(ValueError, match=r"takes inputs of shape \(\)\. A window has the shape"):
+    with pytest.raises(ValueError, match=r"takes 'past' of shape \(\), and the windows give"):
         forecast(model, SERIES, WindowedSeries(4))
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras.ops import convert_to_numpy as numpy
 
+from helpers import warned_of_masks
 from keras_ts.layers import MaskMissing, NormalizeWindow
 from keras_ts.windows.arithmetic.scale import parted, window_scales
 
@@ -31,6 +32,7 @@ def test_a_step_of_several_targets_is_masked_if_all_are_missing():
         MaskMissing("some")
 
 
+@warned_of_masks
 def test_layers_behind_it_see_the_short_window():
     inputs = keras.Input((None, 1))
     normal, location, scale = NormalizeWindow("standard")(MaskMissing()(inputs))

@@ -6,13 +6,14 @@ import pytest
 from keras import ops
 from keras.ops import convert_to_numpy as numpy
 
-from helpers import called
+from helpers import called, warned_of_masks
 from keras_ts import ScaleOutput
 from keras_ts.layers import MaskMissing, NormalizeWindow, RestoreWindow
 from keras_ts.layers.masks import MaskAsColumn, MaskLike, Unmask
 from keras_ts.layers.plumbing import KnownAhead
 
 
+@warned_of_masks
 @pytest.mark.parametrize(
     "passed_on",
     [
@@ -35,6 +36,7 @@ def test_masks_reach_the_layer_behind(passed_on):
     assert np.abs(numpy(model(nearly)) - numpy(model(short))).max() > 1e-3
 
 
+@warned_of_masks
 def test_recurrent_layers_leave_out_the_steps_that_the_second_input_lacks():
     """Behind ``Concatenate`` alone they would read them: the calendar is there at every step."""
     sales, calendar = keras.Input((5, 1)), keras.Input((5, 2))
@@ -58,12 +60,6 @@ def test_a_mask_of_the_first_input_goes():
     layer = MaskLike()
     assert layer.compute_mask([masked, windows], [[[False, True]], None]) is None
     assert numpy(layer([masked, windows])).tolist() == [[[0.0], [1.0]]]
-
-
-@pytest.mark.parametrize("shapes", [[(4, 1)], [(4, 1), (5, 1)], [(4, 1)] * 3])
-def test_inputs_that_are_not_two_of_the_same_time_are_refused(shapes):
-    with pytest.raises(ValueError, match=r"takes \[windows, masked\]"):
-        MaskLike()([keras.Input(shape) for shape in shapes])
 
 
 TWO_COLUMNS = np.array([[[np.nan, 7.0], [2.0, 8.0], [3.0, 9.0]]], "float32")
@@ -98,12 +94,6 @@ def test_no_mask_stands_behind_it_so_that_a_convolution_gives_no_warning():
 def test_half_precision_keeps_a_level_beside_the_column():
     columns = MaskAsColumn(dtype="mixed_float16")(np.full((1, 2, 1), 70_001.0, "float32"))
     assert keras.ops.convert_to_numpy(columns)[0, 0].tolist() == [70_001.0, 1.0]
-
-
-@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 1, 1)])
-def test_other_axes_are_refused(shape):
-    with pytest.raises(ValueError, match="MaskAsColumn takes windows"):
-        MaskAsColumn()(np.zeros(shape))
 
 
 WINDOWS = np.array([[[np.nan], [2.0], [3.0]], [[1.0], [np.nan], [5.0]]], "float32")

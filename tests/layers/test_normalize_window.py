@@ -9,14 +9,14 @@ from hypothesis.extra import numpy as hnp
 from keras import ops
 from keras.ops import convert_to_numpy as numpy
 
-from helpers import called, untraced
+from helpers import called, masks_pass, untraced, warned_of_masks
 from keras_ts import RecurrentPreset
 from keras_ts.layers import NormalizeWindow, RestoreWindow
-from keras_ts.layers.window_statistics import STATISTICS, has_running_form
+from keras_ts.layers.window_statistics import OF_WHOLE_WINDOWS, STATISTICS
 
 # The season has tests of its own, in test_season.py.
 STATISTICS = [statistic for statistic in STATISTICS if statistic != "seasonal"]
-CAUSAL = [statistic for statistic in STATISTICS if has_running_form(statistic)]
+CAUSAL = [statistic for statistic in STATISTICS if statistic not in OF_WHOLE_WINDOWS]
 FORMS = [
     *((statistic, False) for statistic in STATISTICS),
     *((statistic, True) for statistic in CAUSAL),
@@ -120,6 +120,7 @@ def test_a_later_step_changes_no_earlier_forecast_of_a_compiled_model(statistic)
     assert (after[:, 12:] != before[:, 12:]).all()
 
 
+@masks_pass
 @pytest.mark.parametrize(("statistic", "kind"), KINDS)
 @pytest.mark.parametrize("settings", [{}, {"bidirectional": True, "cell": "gru"}, {"features": 2}])
 def test_a_preset_gives_for_a_padded_window_what_it_gives_for_the_short_one(
@@ -138,15 +139,17 @@ def test_a_preset_gives_for_a_padded_window_what_it_gives_for_the_short_one(
 
 def masking_model(statistic, kind):
     """The layers of a preset behind one that masks, in one model: a mask reaches the loss, too."""
-    inputs = keras.Input((None, 1))
-    x = keras.layers.Masking(-1.0)(inputs)
+    inputs, masking = keras.Input((None, 1)), keras.layers.Masking(-1.0)
+    x = masking(inputs)
     causal = kind == "sequence_to_sequence"
     x, location, scale = NormalizeWindow(statistic, causal=causal)(x)
     x = keras.layers.GRU(4, return_sequences=causal)(x)
-    x = RestoreWindow()([keras.layers.Dense(1)(x), location, scale])
+    mask = masking.compute_mask(inputs) if causal else None
+    x = RestoreWindow()([keras.layers.Dense(1)(x), location, scale], mask=mask)
     return keras.Model(inputs, x)
 
 
+@warned_of_masks
 @pytest.mark.parametrize(("statistic", "kind"), KINDS)
 def test_training_on_padded_windows_is_training_on_short_ones(statistic, kind):
     model = masking_model(statistic, kind)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from keras.ops import convert_to_numpy as numpy
 
+from helpers import warned_of_masks
 from keras_ts import WindowedInput, WindowedSeries
 from keras_ts.interface import carried_by
 from keras_ts.windows.carried import Carried, columns_of
@@ -50,6 +51,7 @@ def test_a_level_that_half_precision_loses():
     assert numpy(layer(dtype="mixed_float16")(x)).tolist() == [[70_001.0]]
 
 
+@warned_of_masks
 def test_a_mask_goes_through():
     series = keras.Input((None, 2))
     x = keras.layers.Masking()(series)

@@ -10,6 +10,7 @@ import pytest
 
 from backtest_helpers import run
 from keras_ts import course_series, plot_backtest
+from keras_ts.plotting.axes import own_axes
 from keras_ts.plotting.errors import plot_errors
 
 pytestmark = pytest.mark.usefixtures("untraced_models")
@@ -122,7 +123,7 @@ def test_the_errors_drawn_are_those_of_the_report():
 def test_a_line_for_each_forecaster(tmp_path):
     open_before = plt.get_fignums()
     errors = {"_model$": [1.0, None, 3.0], "naive": [2.0, 2.0, 2.0]}
-    axes = plot_errors(errors, "MAE", tmp_path / "e.png")
+    axes = plot_errors(errors, "MAE", ax=own_axes(), filepath=tmp_path / "e.png")
     assert (tmp_path / "e.png").read_bytes()[:4] == b"\x89PNG"
     model, naive = axes.lines
     np.testing.assert_array_equal(model.get_ydata(), [1, np.nan, 3])

@@ -259,3 +259,30 @@ def test_a_target_that_begins_like_another_is_no_quantile_of_it(other):
     assert drawn_bands(plot_forecast(series, ahead)) == {"80% band": (3, 8)}
     second = plot_forecast(series, ahead, column=other)
     assert drawn_bands(second) == {"80% band": (103, 108)}
+
+
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame])
+def test_sample_paths_are_a_fan_and_some_lines(library):
+    days = pd.date_range("2024-01-01", periods=33)
+    past = pd.DataFrame({"shop": ["a"] * 30 + ["b"] * 30, "day": [*days[:30]] * 2, "units": 1.0})
+    samples = pd.MultiIndex.from_product(
+        [["a", "b"], [1, 2, 3], range(40)], names=["shop", "step", "sample"]
+    ).to_frame(index=False)
+    samples.insert(1, "day", days[29] + pd.to_timedelta(samples["step"], unit="D"))
+    samples["units"] = np.random.default_rng(0).normal(size=len(samples))
+    shuffled = samples.sample(frac=1, random_state=0)
+    axes = plot_forecast(library(past.to_dict("list")), library(shuffled.to_dict("list")))
+    own = samples["units"].to_numpy().reshape(2, 3, 40)
+    for ax, paths in zip(axes, own, strict=True):
+        _, median, *lines = (line.get_ydata() for line in ax.lines)
+        np.testing.assert_allclose(median[1:], np.median(paths, axis=1))
+        for line, path in zip(lines, paths.T[:5], strict=False):
+            np.testing.assert_allclose(line[1:], path)
+        assert [band.get_label() for band in ax.collections] == ["90% band", "50% band"]
+        outer = ax.collections[0].get_paths()[0].vertices[:, 1]
+        assert outer.max() == pytest.approx(max(1.0, np.quantile(paths, 0.95, axis=1).max()))
+    one = samples[samples["shop"] == "a"].drop(columns="shop")
+    ax = plot_forecast(past[past["shop"] == "a"], one)
+    assert [line.get_label() for line in ax.lines][:3] == ["series", "forecast", "sample paths"]
+    total = plot_forecast(past.drop(columns="day"), samples.drop(columns="day"), ids="b")
+    assert len(total.lines) > 6

@@ -1,8 +1,8 @@
 """Masked presets mean the same on the Keras to come, whose recurrent layers pass no mask on.
 
 Keras's master of August 2026 differs from 3.15 in one line of ``RNN``, ``Bidirectional`` and
-``TimeDistributed``: ``supports_masking = False``. The tests set that on the Keras that is
-installed, and emulate nothing else of the version to come.
+``TimeDistributed``: ``supports_masking = False``. The fixture ``next_keras`` sets that on the
+Keras that is installed, and emulates nothing else of the version to come.
 """
 
 import warnings
@@ -37,24 +37,6 @@ CASES = {
     ),
     "sequence core": (sequence(), lambda: layers.GRU(4, return_sequences=True)),
 }  # fmt: skip
-
-
-@pytest.fixture
-def next_keras(monkeypatch):
-    """Return a function from which on layers that are made pass no mask on."""
-
-    def begin():
-        for kind in (layers.RNN, layers.Bidirectional, layers.TimeDistributed):
-            monkeypatch.setattr(kind, "__init__", unmasking(kind.__init__))
-
-    def unmasking(init):
-        def wrapped(self, *arguments, **settings):
-            init(self, *arguments, **settings)
-            self.supports_masking = False
-
-        return wrapped
-
-    return begin
 
 
 def test_a_stack_whose_masks_pass_from_layer_to_layer_forecasts_other_numbers(next_keras):

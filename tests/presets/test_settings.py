@@ -6,7 +6,6 @@ import inspect
 import itertools
 import json
 import pickle
-import warnings
 
 import keras
 import numpy as np
@@ -94,25 +93,8 @@ def test_settings_that_smoothing_refuses():
         RecurrentPreset(window_norm="last", smoothing="holt")
 
 
-@pytest.mark.parametrize("name", ["window", "outputs", "target"])
-def test_an_old_config_loads_and_says_what_belongs_to_build(name):
-    """Before, what belongs to the data was a setting of the preset."""
-    preset = from_preset("smooth_gru")
-    config = {**preset.get_config(), "window": None, "outputs": None, "target": None}
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert RecurrentPreset.from_config(config) == preset
-    with pytest.warns(UserWarning, match=f"pass {name}=2 to build"):
-        assert RecurrentPreset.from_config({**config, name: 2}) == preset
-
-
-def test_an_old_pickle_loads_and_says_what_belongs_to_build():
+def test_a_pickle_and_a_copy_are_equal():
     preset = from_preset("gru_32x2")
-    old = from_preset("gru_32x2")
-    vars(old).update(window=20, outputs=None, target=None)  # As a pickle of old holds them.
-    with pytest.warns(UserWarning, match="pass window=20 to build"):
-        loaded = pickle.loads(pickle.dumps(old))
-    assert vars(loaded) == vars(preset)
     assert pickle.loads(pickle.dumps(preset)) == copy.deepcopy(preset) == preset
 
 

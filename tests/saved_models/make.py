@@ -3,9 +3,7 @@
 Run it once per release, with the oldest Keras that is supported (files only go forward):
     PYTHONPATH=.. KERAS_BACKEND=tensorflow python make.py
 A folder that is there already is left alone: it holds what people have. Models that carry all that
-a forecast needs are made by ``forecasters.py``. A model of a kind that no release has yet goes into
-next/, so that its files stay readable until then, too:
-    PYTHONPATH=.. KERAS_BACKEND=tensorflow python make.py quantiles
+a forecast needs are made by ``forecasters.py``.
 """
 
 import gzip
@@ -151,9 +149,6 @@ def make(name, model, folder):
 
 def main():
     keras.utils.set_random_seed(51)
-    if sys.argv[1:] == ["quantiles"]:
-        make("quantiles", quantiles(), Path(__file__).resolve().parent / "next")
-        return
     folder = Path(__file__).resolve().parent / keras_ts.__version__
     if folder.exists():
         sys.exit(f"{folder} is there already")

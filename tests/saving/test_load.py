@@ -253,7 +253,7 @@ def test_wrong_windows_are_refused(model, tmp_path, ours):
 
 
 def test_windows_of_another_version_load_as_far_as_they_are_known(model, tmp_path):
-    """Files of 0.1 hold the windows alone, and those of later versions may hold more."""
+    """Files of other versions may hold the windows alone, or more than this one knows."""
     path = tmp_path / "model.keras"
     save_model(model, path)
     for more in ({}, {"command": "x"}):

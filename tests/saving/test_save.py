@@ -228,7 +228,7 @@ def test_a_failed_save_leaves_the_old_folder(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="no space"):
         save_model(changed(model), folder)
     monkeypatch.undo()
-    monkeypatch.setattr("keras_ts.saving.save.with_picture", fail)
+    monkeypatch.setattr("keras_ts.scores.card.Scorecard.to_markdown", fail)
     with pytest.raises(OSError, match="no space"):
         save_model(model, folder, report=compare({"anew": model}, *parts()))
     assert scorecard(model).to_dict()["model"] == "model"

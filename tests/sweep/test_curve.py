@@ -122,7 +122,7 @@ def written(tmp_path_factory):
     [
         (lambda c: "{", "is not a sweep that to_json wrote: Expecting"),
         (lambda c: "[1]", "it lacks config, curve, began, epoch_starts"),
-        (lambda c: json.dumps({**c, "curve": {"lrs": []}}), "it lacks curve.losses, curve.stopped"),
+        (lambda c: json.dumps({**c, "curve": {"lrs": []}}), "it lacks losses, stopped"),
         (lambda c: json.dumps({k: v for k, v in c.items() if k != "config"}), "it lacks config"),
         (
             lambda c: json.dumps({**c, "config": {"start": 1}}),

@@ -141,20 +141,6 @@ def test_jax_compiles_one_step(monkeypatch):
         assert shapes == ({8} if data.windows.remainder == "pad" else {8, 6})
 
 
-def test_configs_of_before_are_read():
-    """They said ``drop_remainder``, when a remainder was not padded."""
-    config = WindowedSeries(4).get_config()
-    del config["remainder"]
-    for dropped, remainder in ((True, "drop"), (False, "keep")):
-        again = WindowedSeries.from_config({**config, "drop_remainder": dropped})
-        assert again == WindowedSeries(4, remainder=remainder)
-
-
-def test_a_config_with_both_is_refused():
-    with pytest.raises(TypeError, match="drop_remainder"):
-        WindowedSeries.from_config({**WindowedSeries(4).get_config(), "drop_remainder": True})
-
-
 def test_another_remainder_is_refused():
     with pytest.raises(ValueError, match="remainder must be one of 'keep', 'drop', 'pad'"):
         WindowedSeries(4, remainder="fill")

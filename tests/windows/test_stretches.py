@@ -5,7 +5,7 @@ import pytest
 
 from helpers import compiled, distinct
 from keras_ts import WindowedSeries
-from keras_ts.windows.stretches import in_stretches
+from keras_ts.windows.dataset import in_stretches
 
 WINDOWS = WindowedSeries(4, batch_size=8, shuffle=True, seed=1)
 

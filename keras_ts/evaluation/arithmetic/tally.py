@@ -1,37 +1,59 @@
-"""Sums losses block by block, for their means over all targets, each step and each series."""
+"""Sums losses block by block, for their means over all targets, each step, series and origin."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.evaluation.arithmetic.metrics import of_means
+from keras_ts.scores.metrics import of_means
+
+# The most numbers in the sums over origins: of a long series some origins are left out, evenly.
+_MOST_NUMBERS = 1 << 22
 
 
 class Tally:
-    """Sums of one forecaster's losses; memory grows only with steps, series and windows."""
+    """Sums of one forecaster's losses; memory grows only with steps, series and windows.
+
+    With the ``times`` of the windows' origins, numbered from 0 without a gap, losses of the measure
+    and the coverage are summed for each time and step, too.
+    """
 
     def __init__(
-        self, windows: int, series: int, steps: int, columns: int, measure: str = "mae"
+        self,
+        windows: int,
+        series: int,
+        steps: int,
+        columns: int,
+        measure: str = "mae",
+        times: IntArray | None = None,
     ) -> None:
         # The sum of a window's losses of ``measure`` over the number of its targets. Missing ones
         # add 0, so that the ratio of two forecasters' sums is that of their means.
         self.errors = np.full(windows, np.nan)
-        self.targets = steps * columns
-        self._measure = measure
-        self._shape = {"step": steps, "series": series}
+        self.steps, self.targets = steps, steps * columns
+        self._measure, self._series = measure, series
         self._sums: dict[tuple[str, str], Array] = {}
+        self._origins: IntArray | None = None  # the place of each window's origin; -1 if left out
+        if times is not None:
+            count, most = int(times.max()) + 1, max(_MOST_NUMBERS // steps, 2)
+            chosen = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
+            places = np.full(count, -1)
+            places[chosen] = np.arange(len(chosen))
+            self._origins, self._num_origins = places[times], len(chosen)
 
     @classmethod
     def joined(cls, tallies: Sequence["Tally"]) -> "Tally":
-        """Return the sums of one forecaster over several parts of the same series."""
+        """Return the sums of one forecaster over parts of the same series that share no origin."""
         first = tallies[0]
-        joint = cls(0, first._shape["series"], first.steps, 1)
+        joint = cls(0, first._series, first.steps, 1, first._measure)
         joint.errors = np.concatenate([tally.errors for tally in tallies])
-        joint.targets, joint._measure = first.targets, first._measure
-        for tally in tallies:
-            for (by, name), sums in tally._sums.items():
-                joint._total(name, by)[:] += sums
+        joint.targets = first.targets
+        for by, name in {key: None for tally in tallies for key in tally._sums}:
+            parts = [tally._sums[by, name] for tally in tallies if (by, name) in tally._sums]
+            if by == "origin":
+                joint._sums[by, name] = np.concatenate(parts, axis=1)
+            else:
+                joint._sums[by, name] = sum(parts, np.zeros_like(parts[0]))
         return joint
 
     def add(
@@ -50,34 +72,60 @@ class Tally:
             by_series, by_step = self._total(name, "series"), self._total(name, "step")
             for place, summands in enumerate((values, counted)):
                 sums = summands.sum(axis=(1, 2))
-                by_series[place] += np.bincount(series, sums, minlength=self._shape["series"])
+                by_series[place] += np.bincount(series, sums, minlength=self._series)
                 by_step[place] += summands.sum(axis=(0, 2))
                 if name == self._measure and place == 0:
                     judged = counted.any(axis=(1, 2))
                     self.errors[windows] = np.where(judged, sums / self.targets, np.nan)
+                if self._origins is not None and name in (self._measure, "coverage"):
+                    self._add_by_origin(name, place, self._origins[windows], summands)
+
+    def _add_by_origin(self, name: str, place: int, origins: IntArray, summands: Array) -> None:
+        sums = self._sums.setdefault(
+            ("origin", name), np.zeros((2, self._num_origins, self.steps))
+        )[place]
+        chosen = origins >= 0
+        # bincount takes a third of the time of np.add.at.
+        flat = (origins[chosen, None] * self.steps + np.arange(self.steps)).ravel()
+        weights = summands[chosen].sum(axis=2).ravel()
+        sums += np.bincount(flat, weights, minlength=sums.size).reshape(sums.shape)
 
     def metric(self, name: str, by: str | None = None) -> Array:
         """Return a metric over all targets, or for each step or series; NaN without losses."""
         if ("step", name) not in self._sums:
-            return np.full(self._shape[by] if by else (), np.nan)
+            return np.full(self._shape(by) if by else (), np.nan)
         total, count = self._total(name, by or "step")
         if by is None:
             total, count = total.sum(), count.sum()
         means = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
         return of_means(name, means)
 
-    def totals(self, name: str) -> Array:
-        """Return the sum of a metric's losses and their number, ``(2, series)``."""
-        return self._total(name, "series")
+    def totals(self, name: str, by: str) -> Array:
+        """Return the sum of a metric's losses and their number: ``(2, series)``, or origins."""
+        sums = self._total(name, by)
+        return sums.sum(axis=2) if by == "origin" else sums
 
-    @property
-    def steps(self) -> int:
-        """Number of steps."""
-        return self._shape["step"]
+    def promise(self, name: str) -> dict[str, Array]:
+        """Return mean and 95 % range, over origins, of the mean loss of the first h steps."""
+        totals, counts = self._total(name, "origin").cumsum(axis=2)
+        means = np.divide(totals, counts, out=np.full_like(totals, np.nan), where=counts > 0)
+        course = np.full((3, self.steps), np.nan)
+        for step, column in enumerate(means.T):
+            losses = column[~np.isnan(column)]
+            if len(losses):
+                course[:, step] = losses.mean(), *np.quantile(losses, [0.025, 0.975])
+        return dict(zip(("mean", "low", "high"), course, strict=True))
+
+    def origins(self, name: str) -> int:
+        """Return the number of origins that have losses."""
+        return int(self._total(name, "origin")[1].any(axis=1).sum())
 
     def series(self) -> IntArray:
         """Return the numbers of the series that have windows."""
         return np.flatnonzero(self._total("mae", "series")[1])
 
+    def _shape(self, by: str) -> int:
+        return self.steps if by == "step" else self._series
+
     def _total(self, name: str, by: str) -> Array:
-        return self._sums.setdefault((by, name), np.zeros((2, self._shape[by])))
+        return self._sums.setdefault((by, name), np.zeros((2, self._shape(by))))

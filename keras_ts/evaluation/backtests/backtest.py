@@ -17,12 +17,14 @@ from keras_ts import _checks
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array
 from keras_ts.evaluation.backtests.fold_store import Fold, FoldStore, described, digest
-from keras_ts.evaluation.backtests.judging import FoldJudge
 from keras_ts.evaluation.backtests.report import BacktestReport, joined
 from keras_ts.evaluation.backtests.training import Build, Trainer, check_fit_arguments
 from keras_ts.evaluation.calibrate import calibrate, check_enough
-from keras_ts.evaluation.compare import season_of
+from keras_ts.evaluation.entries import covariates_note
+from keras_ts.evaluation.forecasters.forecaster import of_array
 from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judging import Judge, NoVerdictError, season_of
+from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import checked_coverage
 from keras_ts.presets.description import RecurrentPreset
@@ -31,6 +33,9 @@ from keras_ts.windows.cut import folds_of
 from keras_ts.windows.reading.frames import NotNumbersError
 from keras_ts.windows.split import FoldSizes, fold_parts
 from keras_ts.windows.windowed_series import WindowedSeries
+
+# The name of the backtested model in its report.
+_MODEL = "model"
 
 
 def backtest(
@@ -132,15 +137,16 @@ def backtest(
         folder: A folder that keeps the predictions of finished folds and, unless every fold is
             trained on, the weights of the latest model. After an interruption, the same call
             resumes from it, with the same result; a call with other settings or data is refused.
-            Settings of a preset, numbers, texts and arrays are compared by value. Functions cannot
-            be: see ``key``. Defaults to None: nothing is kept.
+            Settings of a preset, the config of an object whose class is registered with Keras,
+            numbers, texts and arrays are compared by value. Functions and other objects cannot be:
+            see ``key``. Defaults to None: nothing is kept.
         key: A text that stands for the code that you pass, such as ``"v1"``: for what ``build``,
             ``core`` and callbacks run, and for what that reads. Change it whenever you change any
             of that; a folder with another key is refused. If ``build`` is a function, or an
-            argument of ``fit`` is or holds a function or another object, and there is no key, a
-            warning says so, every fold is trained, and ``folder`` is neither read nor written.
-            What ``baselines`` and ``metrics`` return is not kept, so they need no key. Defaults to
-            None.
+            argument of ``fit`` is or holds a function or an object of another class, and there is
+            no key, a warning says so, every fold is trained, and ``folder`` is neither read nor
+            written. What ``baselines`` and ``metrics`` return is not kept, so they need no key.
+            Defaults to None.
         **fit_arguments: Arguments of ``fit``, such as ``epochs`` and ``callbacks``; with a preset,
             those of ``preset.fit``. ``verbose="auto"``, the default, shows a progress bar of the
             folds, and 0 shows nothing; other values go to ``fit``.
@@ -183,7 +189,7 @@ def backtest(
             folder = None
     check_fit_arguments(fit_arguments, validation_size is not None, folder is not None)
     period = season_of(period, build.period if isinstance(build, RecurrentPreset) else None)
-    judge = FoldJudge(period, baselines, metrics, by)
+    judge = Judge([_MODEL], period, baselines, metrics, by)
     store = None if folder is None else FoldStore(folder)
     seed = windows.seed
     if seed is None:
@@ -236,10 +242,17 @@ def backtest(
         keras.utils.set_random_seed(_fold_seed(seed, number))
         before = JudgedWindows("train", fold.whole)
         scales = before.scales(period or 1)
-        judge.add(before, judged, scales, predictions, levels)
+        # A forecast that is NaN has failed; it is none that the model lacks.
+        forecaster = of_array(_MODEL, predictions, levels, judged)._replace(lacks="nothing")
+        judge.add([forecaster], before, judged, scales)
         folds.append(_rows(scales, judged, predictions, levels))
         bar.update(number + 1)
-    return joined(folds, levels, judge.report(), range(0, n_splits, every))
+    try:
+        notes = covariates_note(judged.beyond_targets(), judge.baselines)
+        outcome: ComparisonReport | NoVerdictError = judge.report(notes)
+    except NoVerdictError as error:
+        outcome = error
+    return joined(folds, levels, outcome, range(0, n_splits, every))
 
 
 def _windows(build: Any, series: Any, windows: Any, sizes: FoldSizes) -> WindowedSeries:

@@ -168,9 +168,12 @@ def described(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     opaque: list[str] = []
 
     def add(place: str, value: Any) -> None:
-        if type(value) is RecurrentPreset:
-            value = value.get_config()
-        elif keras.ops.is_tensor(value):
+        registered = keras.saving.get_registered_name(type(value))
+        if type(value) is RecurrentPreset or (">" in registered and hasattr(value, "get_config")):
+            add(place, value.get_config())
+            values[place] = registered
+            return
+        if keras.ops.is_tensor(value):
             value = keras.ops.convert_to_numpy(value)
         elif isinstance(value, np.generic):
             value = value.item()

@@ -15,7 +15,6 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.evaluation.arithmetic.metrics import absolute_errors
 from keras_ts.evaluation.arithmetic.verdict import Skill, skill
 from keras_ts.evaluation.importance.report import (
     NEVER_CHANGES,
@@ -23,6 +22,7 @@ from keras_ts.evaluation.importance.report import (
     UNUSED_BY_MEDIAN,
     ImportanceReport,
     Row,
+    report_of,
 )
 from keras_ts.evaluation.importance.shuffled_columns import (
     ShuffledColumns,
@@ -32,6 +32,7 @@ from keras_ts.evaluation.importance.shuffled_columns import (
 from keras_ts.evaluation.judged.reading import Block, JudgedWindows, finite
 from keras_ts.evaluation.judging import measure_of, single_time_note, where_present
 from keras_ts.interface import Interface
+from keras_ts.scores.metrics import absolute_errors
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.roles import parts_of
 
@@ -145,7 +146,7 @@ def importance(
     measure = _checks.choice("by", measure_of(by, judged), ("mae", "mase"))
     measured = _Measured(interface.model, interface.quantiles, judged, measure, shuffled)
     measured.measure(repeats, generator, verbose)
-    return ImportanceReport(
+    return report_of(
         measured.rows(),
         measure,
         measured.mean,

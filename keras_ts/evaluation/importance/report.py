@@ -1,7 +1,8 @@
 """``ImportanceReport``: by how much a model errs more where a column is shuffled."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ import numpy as np
 from keras_ts._typing import Array
 from keras_ts.evaluation.arithmetic.verdict import FEWEST, Skill
 from keras_ts.evaluation.importance.shuffled_columns import ShuffledColumns
-from keras_ts.evaluation.reports.tables import aligned, as_frame, html_table, number, percent
 from keras_ts.plotting.errors import draw_importance
+from keras_ts.scores.metrics import heading
+from keras_ts.scores.report import Page, Report, interval, number, percent
 from keras_ts.windows.align import label_column
 
 MATTERS, MISLEADS = "matters", "misleads"
@@ -42,25 +44,18 @@ class Row:
     """The importance of some columns: the increase of the error, its interval and a verdict."""
 
     def __init__(self, columns: ShuffledColumns, skill: Skill, verdict: str | None = None) -> None:
-        self.columns, self.few, self.stretch = columns, skill.few, skill.stretch
+        self.columns, self.skill = columns, skill
         # The skill is one minus the ratio of the errors, so its upper end is the lower one here.
         self.increase, self.low, self.high = 0 - skill.value, 0 - skill.high, 0 - skill.low
+        self.verdict, self.interval = verdict or "", ""  # Empty if there is nothing to estimate.
         if verdict is None:
             verdict = MATTERS if self.low > 0 else MISLEADS if self.high < 0 else NOISE
-            verdict = TOO_FEW.format(skill.few) if skill.few else verdict
-        self.verdict = verdict
-
-    @property
-    def interval(self) -> str:
-        """The interval in words; empty if there is nothing to estimate."""
-        if self.verdict in (UNUSED, UNUSED_BY_MEDIAN, NEVER_CHANGES):
-            return ""
-        if self.few:
-            return f"too few {self.few}"
-        return f"{percent(self.low)} to {percent(self.high)}"
+            self.verdict = TOO_FEW.format(skill.few) if skill.few else verdict
+            self.interval = interval(self.low, self.high, f"too few {skill.few}")
 
 
-class ImportanceReport:
+@dataclass(frozen=True, repr=False, eq=False)
+class ImportanceReport(Report):
     """By how much a model errs more where a column is shuffled; print it for the verdicts.
 
     Returned by ``importance``.
@@ -77,23 +72,13 @@ class ImportanceReport:
         windows: The number of windows that were judged.
     """
 
-    def __init__(
-        self, rows: list[Row], by: str, error: float, windows: int, series: int, notes: list[str]
-    ) -> None:
-        # NaN comes last.
-        order = np.argsort([-row.increase for row in rows], kind="stable")
-        self._rows = [rows[place] for place in order]
-        self.by, self.error, self.windows = by, error, windows
-        self._series, self._notes = series, notes
-        columns = [row.columns for row in self._rows]
-        self.table: dict[str, Array] = {
-            "column": label_column(tuple(column.name for column in columns)),
-            "part": np.array([column.part for column in columns]),
-            "increase": np.array([row.increase for row in self._rows]),
-            "low": np.array([row.low for row in self._rows]),
-            "high": np.array([row.high for row in self._rows]),
-            "verdict": np.array([row.verdict for row in self._rows]),
-        }
+    table: dict[str, Array]
+    by: str
+    error: float
+    windows: int
+    _rows: list[Row]
+    _series: int
+    _notes: list[str]
 
     def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
         """Draw the increases as points with their intervals, the largest on top.
@@ -111,41 +96,25 @@ class ImportanceReport:
             self.table["low"],
             self.table["high"],
             ["" if row.interval else row.verdict for row in self._rows],
-            self.by.upper(),
+            heading(self.by),
             ax=ax,
             filepath=filepath,
         )
 
-    def to_frame(self, library: str = "pandas") -> Any:
-        """Return ``table`` as a data frame.
-
-        Args:
-            library: ``"pandas"`` or ``"polars"``. Defaults to ``"pandas"``.
-        """
-        return as_frame(self.table, library)
-
-    def __str__(self) -> str:
-        lines = aligned([self._heading(), *self._cells()], left=2)
-        return "\n".join([*lines, "", *self._notes, *self._sentences()])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        """Return the table and the sentences for a notebook."""
-        return html_table(self._heading(), self._cells(), [*self._notes, *self._sentences()])
-
-    def _heading(self) -> list[str]:
-        return ["", "part", "increase", "95 % interval"]
-
-    def _cells(self) -> Iterator[list[str]]:
-        for row in self._rows:
-            name = str(row.columns.name)
-            yield [name, row.columns.part, percent(row.increase), row.interval]
+    def pages(self) -> Iterator[Page]:
+        """Yield the increases, and a sentence for each verdict."""
+        columns: dict[str, Sequence[Any]] = {
+            "": [str(row.columns.name) for row in self._rows],
+            "part": self.table["part"].tolist(),
+            "increase": [percent(row.increase) for row in self._rows],
+            "95 % interval": [row.interval for row in self._rows],
+        }
+        yield Page(columns, [*self._notes, *self._sentences()], left=2)
 
     def _sentences(self) -> Iterator[str]:
         panel = f" of {self._series} series" if self._series > 1 else ""
         yield (
-            f"The model's {self.by.upper()} is {number(self.error)} over {self.windows} windows"
+            f"The model's {heading(self.by)} is {number(self.error)} over {self.windows} windows"
             f"{panel}, and grows by the increase where a column is shuffled."
         )
         for verdict, (singular, plural) in _SENTENCES.items():
@@ -156,13 +125,14 @@ class ImportanceReport:
 
     def _cures(self) -> Iterator[str]:
         """Return what it takes to get an interval, in sentences, where there is none."""
-        stretch = max((row.stretch for row in self._rows if row.few == "windows"), default=0)
+        skills = [row.skill for row in self._rows]
+        stretch = max((few.stretch for few in skills if few.few == "windows"), default=0)
         if stretch:
             needed = "windows"
             if stretch > 1:
                 needed = f"stretches of {stretch} windows, since errors last that long"
             yield f"An interval needs {FEWEST} {needed}: hold out more rows."
-        if any(row.few == "series" for row in self._rows):
+        if any(few.few == "series" for few in skills):
             yield (
                 f"An interval needs {FEWEST} series, or a single one: add series, not held-out "
                 "rows, or judge each series by itself."
@@ -171,3 +141,19 @@ class ImportanceReport:
 
 def _listed(labels: list[str]) -> str:
     return " and ".join([", ".join(labels[:-1])] * (len(labels) > 1) + labels[-1:])
+
+
+def report_of(
+    rows: Sequence[Row], by: str, error: float, windows: int, series: int, notes: list[str]
+) -> ImportanceReport:
+    """Return the report on some columns, the largest increase first; NaN comes last."""
+    rows = [rows[place] for place in np.argsort([-row.increase for row in rows], kind="stable")]
+    table = {
+        "column": label_column(tuple(row.columns.name for row in rows)),
+        "part": np.array([row.columns.part for row in rows]),
+        **{
+            column: np.array([getattr(row, column) for row in rows])
+            for column in ("increase", "low", "high", "verdict")
+        },
+    }
+    return ImportanceReport(table, by, error, windows, rows, series, notes)

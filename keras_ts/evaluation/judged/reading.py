@@ -18,6 +18,7 @@ from keras_ts._dtypes import with_exact_integers
 from keras_ts._models import predict
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.arithmetic.verdict import Origins
+from keras_ts.scores.schema import task_of
 from keras_ts.windows.align import shapes_of
 from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.arithmetic.geometry import WindowRanges
@@ -358,3 +359,26 @@ def spans_of(judged: JudgedWindows) -> Spans:
             name += rows.tobytes()
         spans[hashlib.blake2b(name, digest_size=8).hexdigest()] = ends[number]
     return spans
+
+
+def described(
+    judged: JudgedWindows, series: IntArray, flat: IntArray, origins: Origins, fingerprint: str
+) -> dict[str, Any]:
+    """Describe the data that was judged on, as plain values: counts, ends, fingerprint, task."""
+    targets = [flat + judged.ahead[0], flat + judged.ahead[-1]]
+    clock = judged.panel.clock
+    if clock is None:
+        starts = judged.panel.offsets[series]
+        first, last = str((targets[0] - starts).min()), str((targets[1] - starts).max())
+    else:
+        ends = clock.times[targets[0]].argmin(), clock.times[targets[1]].argmax()
+        first, last = (clock.written(int(t[e])) for t, e in zip(targets, ends, strict=True))
+    return {
+        "windows": len(flat),
+        "series": origins.num_series,
+        "origins": origins.num_times,
+        "first": first,
+        "last": last,
+        "fingerprint": fingerprint,
+        **task_of(judged.dataset.windows, judged.panel.columns),
+    }

@@ -4,15 +4,16 @@ The promise is a range: of the mean error over the first steps, at the origins o
 was judged. So a forecast is compared with it by the same steps and the same series, or not at all.
 """
 
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
+from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.saving.card import HEADINGS
-from keras_ts.saving.scorecard import scorecard
+from keras_ts.scores.card import Scorecard
+from keras_ts.scores.metrics import absolute_errors, heading, scaled_errors
+from keras_ts.scores.report import Rows
 
 # One error in n + 1 exceeds the largest of n others, so with fewer origins a range says little.
 _FEWEST_ORIGINS = 10
@@ -23,60 +24,39 @@ _ORIGINS_PER_STEP = 5
 _FEWEST_SERIES = {"mae": 1.0, "mase": 0.9}
 
 
-class Promise(NamedTuple):
-    """The errors that a model had at the origins on which it was judged."""
+def judged(card: Scorecard, rows: Rows) -> tuple[str | None, str]:
+    """Return if rows kept what a scorecard promised, or None, and a sentence on it.
 
-    by: str  # "mae" or "mase"
-    period: int  # positions between the steps of MASE
-    origins: int
-    low: Sequence[float | None]  # by number of first steps, the quantile 0.025 over origins
-    high: Sequence[float | None]  # the quantile 0.975
-    ok: bool  # the weights are those that were judged
-
-    @classmethod
-    def of(cls, filepath: str | os.PathLike[str]) -> "Promise":
-        """Read the scorecard of a file."""
-        card = scorecard(filepath)
-        values = card.to_dict()
-        promised = values["promised"]
-        errors = promised["errors"]
-        return cls(
-            values["by"],
-            values["period"] or 1,
-            promised["origins"],
-            errors["low"],
-            errors["high"],
-            card.ok,
-        )
-
-
-def judged(
-    promise: Promise, columns: dict[str, Array], errors: Array, expected: BoolArray
-) -> tuple[str | None, str]:
-    """Return if a promise was kept by errors ``(rows, targets)``, or None, and a sentence on it.
-
-    The columns hold the ``series``, ``origin`` (a number) and ``step`` of each forecast row.
+    Their columns hold the ``series``, ``origin`` (a number) and ``step`` of each forecast.
     """
-    if not promise.ok:
+    if not card.ok:
         return None, (
             "The weights of the model were trained further since they were judged, so its "
             "scorecard promises nothing."
         )
+    by, promised = card.values["by"], card.values["promised"]
+    point = points_of(rows.predicted, rows.levels)
+    errors, expected = absolute_errors(rows.actual, point), np.isfinite(point)
+    if by == "mase":
+        if np.isnan(rows.scales).all():
+            return None, "The scorecard promises a MASE: pass train= to compare this one with it."
+        errors = scaled_errors(rows.actual, point, rows.scales)
+        expected &= np.isfinite(rows.scales)
     came = ~np.isnan(errors).all(axis=1)
     if not came.any():
         return None, "There is no error to compare with what the scorecard promised."
-    longest = int(columns["step"][came].max())
+    longest = int(rows.columns["step"][came].max())
     # None becomes NaN.
-    ranges = np.array([promise.low, promise.high], np.float64)
+    ranges = np.array([promised["errors"][end] for end in ("low", "high")], np.float64)
     if longest > ranges.shape[1] or np.isnan(ranges[:, longest - 1]).any():
         return None, f"The scorecard promises nothing for {longest} steps."
     fewest = max(_FEWEST_ORIGINS, _ORIGINS_PER_STEP * longest)
-    if promise.origins < fewest:
+    if promised["origins"] < fewest:
         return None, (
-            f"The model was judged at {promise.origins} origins only, and from {fewest} on its "
+            f"The model was judged at {promised['origins']} origins only, and from {fewest} on its "
             f"scorecard promises how much errors over {longest} steps vary."
         )
-    compared = _Compared.of(promise.by, columns, errors, expected, longest)
+    compared = _Compared.of(by, rows.columns, errors, np.asarray(expected.any(axis=1)), longest)
     if not len(compared.errors):
         return None, compared.lacking
     steps, count = compared.steps, len(compared.errors)
@@ -87,9 +67,9 @@ def judged(
     several = f" of forecasts from {count} origins," if count > 1 else ""
     left_out = f" Left out are {compared.left_out} origins that lack steps or series."
     return verdict, (
-        f"The {HEADINGS[promise.by]}{several} over the first {first}, {error:.4g}, "
+        f"The {heading(by)}{several} over the first {first}, {error:.4g}, "
         f"{where[verdict]} what the model's scorecard promised: {low:.4g} to {high:.4g} at "
-        f"95 % of {promise.origins} held-out origins.{left_out * (compared.left_out > 0)}"
+        f"95 % of {promised['origins']} held-out origins.{left_out * (compared.left_out > 0)}"
     )
 
 
@@ -105,7 +85,7 @@ class _Compared(NamedTuple):
     def of(
         cls,
         by: str,
-        columns: dict[str, Array],
+        columns: Mapping[str, Array],
         errors: Array,
         expected: BoolArray,
         longest: int,

@@ -1,23 +1,77 @@
 """``score``: yesterday's forecast beside the rows that came."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._typing import Array
+from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.forecasters.table import Fields, ForecastTable
 from keras_ts.evaluation.judged.reading import JudgedWindows, scales_of
 from keras_ts.evaluation.score.keys import Keys
-from keras_ts.evaluation.score.promise import Promise
-from keras_ts.evaluation.score.report import ScoreReport
+from keras_ts.evaluation.score.promise import judged
+from keras_ts.plotting.errors import plot_errors
 from keras_ts.saving.load import load_carried
+from keras_ts.saving.scorecard import scorecard
+from keras_ts.scores.metrics import heading
+from keras_ts.scores.report import Page, Report, Rows, unscaled_note
 from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.panel import Panel, table_of
 from keras_ts.windows.spec import WindowSpec
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class ScoreReport(Report):
+    """The scores of forecasts whose rows have come; print it for a table that ends in a sentence.
+
+    Returned by ``score``.
+
+    Attributes:
+        table: A dict of columns of equal length: the one that ``by`` names, ``mae``, ``rmse``,
+            ``mase`` (NaN without ``train``) and ``smape`` (in per cent); with quantiles also
+            ``pinball``, ``coverage`` and ``width``. If no row has come yet, the scores of all rows
+            are NaN, and there is none by step or series.
+        promised: ``"as promised"`` if the error lies within what the model's scorecard promised,
+            ``"better"`` below it, and ``"worse"`` above it. None if there is no scorecard or
+            nothing to compare with it; the last sentence of the printed report says why.
+    """
+
+    table: dict[str, Array]
+    promised: str | None
+    _by: str | None
+    _rows: Rows
+    _sentences: list[str]
+
+    def scores(self, by: str | None = None) -> dict[str, Array]:
+        """Return the scores of all rows, or of each step or series.
+
+        Args:
+            by: ``"step"`` or ``"series"``. Defaults to None: all rows.
+
+        Returns:
+            A dict of columns of equal length, as in ``table``.
+        """
+        if by is not None:
+            _checks.choice("by", by, ("step", "series"))
+        return self._rows.scores(by)
+
+    def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
+        """Draw the mean absolute error at each step whose rows have come."""
+        errors = {"forecasts": self.scores("step")["mae"]}
+        return plot_errors(errors, heading("mae"), ax=ax, filepath=filepath)
+
+    def pages(self) -> Iterator[Page]:
+        """Yield the table, and what did not come."""
+        keys = ["all"] if self._by is None else [str(key) for key in self.table[self._by]]
+        columns: dict[str, Sequence[Any]] = {self._by or "": keys}
+        for name, values in self.table.items():
+            if name != self._by and not (name == "mase" and np.isnan(values).all()):
+                columns[heading(name)] = values.tolist()
+        yield Page(columns, self._sentences)
 
 
 def score(
@@ -115,27 +169,56 @@ def score(
             f"forecast. The first forecast is of {keys.example()}, and the first row of actual of "
             f"{rows.example()}. Pass the rows that came since, with the same ids and times."
         )
-    promise = None if filepath is None else Promise.of(filepath)
+    card = None if filepath is None else scorecard(filepath)
     if period is None:
-        period = 1 if promise is None else promise.period
+        period = (None if card is None else card.values["period"]) or 1
     values = np.full((len(come), len(names.targets)), np.nan)
     values[come] = came.matrix(names.targets)[places[come]]
     frequency = None if carried is None else carried.frequency
     origins = keys.origins(ahead, fields, rows, frequency)
     keys.refuse_twice(origins)
     labels = np.array(keys.labels, dtype=object)[keys.series]
-    return ScoreReport(
+    forecast = ahead.forecasts(fields)
+    # A step without a forecast, such as a closed day, counts nowhere.
+    lacks = np.isnan(forecast).reshape(*values.shape, -1).any(axis=-1)
+    made = Rows(
         {"series": labels, "origin": origins, "step": keys.steps(ahead, fields, origins)},
-        come,
-        values,
-        ahead.forecasts(fields),
+        np.where(lacks, np.nan, values),
+        forecast,
         _scales(table_of(train), names, labels, values.shape, period),
         fields.levels,
-        by,
-        promise,
-        None if train is None else period,
-        names.targets,
     )
+    promised, sentence = (None, "") if card is None else judged(card, made)
+    there = made.only(come)
+    counts = {
+        "forecasts have no row in actual yet": ~come,
+        "values that came are missing, and count nowhere": ~np.isfinite(values[come]),
+        "forecasts are missing, and count nowhere": (lacks & np.isfinite(values))[come],
+    }
+    scaled_by = None if train is None else period
+    notes = [*_notes(there, counts, names.targets, scaled_by), *filter(None, [sentence])]
+    return ScoreReport(there.scores(by), promised, by, there, notes)
+
+
+def _notes(
+    rows: Rows, counts: dict[str, BoolArray], names: Sequence[str], period: int | None
+) -> Iterator[str]:
+    """Yield sentences on what came and what did not; ``counts`` of what is left out."""
+    series, steps = (len(set(rows.columns[name].tolist())) for name in ("series", "step"))
+    targets, of_series = ", ".join(names), f" for {series} series" if series > 1 else ""
+    left_out = {what: int(count.sum()) for what, count in counts.items()}
+    if count := len(rows.actual):
+        yield f"Over {count} forecasts of {targets}{of_series}, {steps} steps ahead at most."
+    else:
+        outstanding = next(iter(left_out.values()))
+        left_out = {}
+        yield f"None of the {outstanding} forecasts of {targets} has its row in actual."
+    yield from (f"{count} {what}." for what, count in left_out.items() if count)
+    if period is not None and period > 1:
+        yield f"MASE is scaled by steps {period} rows apart."
+    if period is not None:
+        unscaled = np.isfinite(rows.actual).any(axis=1) & np.isnan(rows.scales).all(axis=1)
+        yield from unscaled_note(list(dict.fromkeys(rows.columns["series"][unscaled].tolist())))
 
 
 class _Names(NamedTuple):

@@ -145,10 +145,10 @@ def _check_unused(core: keras.layers.Layer) -> None:
 def _check_state(state: Any, columns: Any, kind: str) -> None:
     """Refuse outputs of another shape than the head takes."""
     steps, sequence = columns.shape[1], kind == "sequence_to_sequence"
-    wanted = "(batch, steps, features)" if sequence else "(batch, features)"
+    expected = "(batch, steps, features)" if sequence else "(batch, features)"
     if not isinstance(state, keras.KerasTensor):
         raise ValueError(
-            f"core must return one tensor {wanted}. Received: {type(state).__name__} of "
+            f"core must return one tensor {expected}. Received: {type(state).__name__} of "
             f"{len(keras.tree.flatten(state))} tensors."
         )
     shape = tuple(state.shape)
@@ -173,4 +173,4 @@ def _check_state(state: Any, columns: Any, kind: str) -> None:
             "padding='causal', and strides=1."
         )
     if hint:
-        raise ValueError(f"core must return {wanted}. Received: shape {shape}. {hint}")
+        raise ValueError(f"core must return {expected}. Received: shape {shape}. {hint}")

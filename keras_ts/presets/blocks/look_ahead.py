@@ -80,8 +80,8 @@ def _seen_ahead(
         changed = np.minimum(np.arange(begin, begin + rows), steps - 1)
         later = np.arange(steps) >= changed[:, None]
         windows = np.where(later[..., None], other, window)
-        apart = np.abs(_outputs(core, windows, dtype)[0] - outputs).max(axis=-1)
-        row, step = np.nonzero((apart > tolerance) & ~later)
+        differences = np.abs(_outputs(core, windows, dtype)[0] - outputs).max(axis=-1)
+        row, step = np.nonzero((differences > tolerance) & ~later)
         np.maximum.at(sees, step, changed[row])
     first = int(np.argmax(sees >= 0))
     return (first, int(sees[first])) if sees[first] >= 0 else None

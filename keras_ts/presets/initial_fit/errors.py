@@ -70,12 +70,12 @@ def errors_by_row(
     # missing. ``units`` None: the units of each window.
     starts, parts = [], []
     for chunk in chunks(probe, dataset):
-        kept = chunk.weights > 0
+        counted = chunk.weights > 0
         if chunk.units is not None:
-            kept &= (chunk.units > 0).all(axis=(1, 2))
-        scale = np.asarray(units) if chunk.units is None else chunk.units[kept]
-        starts.append(chunk.starts[kept])
-        parts.append((chunk.errors[kept] / scale).astype("float32"))
+            counted &= (chunk.units > 0).all(axis=(1, 2))
+        scale = np.asarray(units) if chunk.units is None else chunk.units[counted]
+        starts.append(chunk.starts[counted])
+        parts.append((chunk.errors[counted] / scale).astype("float32"))
     first, errors = np.concatenate(starts), np.concatenate(parts)
     errors[~np.isfinite(errors).all(axis=2)] = np.nan
     _take_off_columns(errors, first, dataset)
@@ -125,5 +125,5 @@ def _by_row(first: IntArray, errors: Array) -> tuple[IntArray, Array]:
         for step in steps:
             gaps = np.isnan(table[:, step, 0])
             table[gaps, step] = table[gaps, step + neighbor]
-    kept = ~np.isnan(table[:, 0, 0])
-    return rows[kept], table[kept]
+    counted = ~np.isnan(table[:, 0, 0])
+    return rows[counted], table[counted]

@@ -38,13 +38,13 @@ def fit_linear(
     sums = [RidgeSums(length + others, steps, others) for _ in range(features)]
     for chunk in chunks(probe, dataset):
         windows = chunk.windows.astype("float64") * chunk.scale
-        kept = np.isfinite(windows).all(axis=(1, 2))
-        errors, weights = chunk.errors[kept], chunk.weights[kept]
+        complete = np.isfinite(windows).all(axis=(1, 2))
+        errors, weights = chunk.errors[complete], chunk.weights[complete]
         shared = np.ones((len(weights), others))
         if season is not None:
-            shared[:, :-1] = chunk.ahead[kept][:, list(seasons)]
+            shared[:, :-1] = chunk.ahead[complete][:, list(seasons)]
         for feature, of_feature in enumerate(sums):
-            inputs = np.concatenate([windows[kept, :, feature], shared], axis=1)
+            inputs = np.concatenate([windows[complete, :, feature], shared], axis=1)
             of_feature.add(inputs, errors[:, :, feature], weights)
     maps = np.stack([of_feature.coefficients() for of_feature in sums])
     linear.kernel.assign(maps[:, :length])

@@ -55,6 +55,11 @@ class Survey:
                 self.texts[name] = set(list(distinct)[:_MOST_TEXTS])
 
     @property
+    def varying(self) -> list[str]:
+        """The columns that are sorted: all but those of ids and static ones."""
+        return [name for name in self.empty.columns if name not in self.series.columns]
+
+    @property
     def schema(self) -> Any:
         """The types of the columns; numbers that may miss are floats."""
         polars, schema = opened_polars(), dict(self.empty.schema)
@@ -115,7 +120,7 @@ def sorted_blocks(survey: Survey, work: Unfinished, spec: WindowSpec) -> Iterato
 
     duckdb = opened_duckdb()
     ids, failed = survey.series[spec.id_column], list[BaseException]()
-    names = [n for n in survey.empty.columns if n not in survey.series.columns]
+    names = survey.varying
     # Names of our own: DuckDB takes "Y" for "y".
     given = {f"c{number}": name for number, name in enumerate(names)}
     first = _to_arrow(_prepared(survey.empty, survey, spec, 0))
@@ -161,11 +166,7 @@ def sorted_blocks(survey: Survey, work: Unfinished, spec: WindowSpec) -> Iterato
 
 def _batches(survey: Survey, spec: WindowSpec, most: int) -> Iterator[Any]:
     """Yield the rows of a source as Arrow batches of numbers, and complete the survey."""
-    columns = [
-        name
-        for name in survey.empty.columns
-        if name == spec.id_column or name not in survey.series.columns
-    ]
+    columns: list[str] = [survey.series.columns[0], *survey.varying]
     progress, row = ProgressBar(sum(rows.count() for rows in survey.files), "row"), 0
     for rows in survey.files:
         for frame in rows.frames(columns):
@@ -180,7 +181,7 @@ def _batches(survey: Survey, spec: WindowSpec, most: int) -> Iterator[Any]:
 def _prepared(frame: Any, survey: Survey, spec: WindowSpec, row: int) -> Any:
     """Return a frame as DuckDB sorts it: ``id``, ``place`` within a series, and other columns."""
     polars = opened_polars()
-    names = [n for n in survey.empty.columns if n not in survey.series.columns]
+    names = survey.varying
     types = {name: survey.empty.schema[name] for name in (*names, spec.id_column)}
     frame = frame.select(*types).cast(types)
     own = {f"c{number}": frame[name].to_physical() for number, name in enumerate(names)}

@@ -8,10 +8,10 @@ are equally spaced quantiles, put in the order of the ranks of drawn windows: th
 """
 
 import base64
-import binascii
+import contextlib
 import hashlib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -129,42 +129,30 @@ class ErrorPaths:
     @classmethod
     def from_config(cls, config: Any) -> Self:
         """Return the paths of a config, which may come from an untrusted file."""
-        try:
-            made = cls._read(config)
-        except (TypeError, ValueError, KeyError, OverflowError, zlib.error, binascii.Error):
-            made = None
-        if made is None:
-            raise ValueError(
-                "paths must be what calibrate(..., joint=True) made, or None. Received: "
-                f"paths={_checks.shown(config)}."
+        with contextlib.suppress(TypeError, ValueError, KeyError, OverflowError, zlib.error):
+            count, paths, steps, targets = (_checks.integer("", n, 1) for n in config["shape"])
+            size = count * _KEY + paths * (_INDEX + steps * targets)
+            if size > _MOST_BYTES:  # More than was written may not be unpacked.
+                raise ValueError
+            data = base64.b64decode(config["data"], validate=True)
+            data = zlib.decompressobj().decompress(data, size + 1)
+            keys, rest = np.frombuffer(data, "<u8", count), data[count * _KEY : size]
+            origins, series = np.frombuffer(rest, "<i4", 2 * paths).astype(int).reshape(2, paths)
+            ranks = np.frombuffer(rest, np.uint8, offset=paths * _INDEX)
+            sizes, turns = np.array(config["exceedances"], np.float64), np.diff(origins)
+            fits = (
+                sizes.shape == (2, _KNOTS) and np.isfinite(sizes).all() and (sizes >= 0).all(),
+                (np.diff(sizes) >= 0).all() and (ranks < _RANKS).all() and len(data) == size,
+                (keys[1:] > keys[:-1]).all() and (series >= 0).all() and (series < count).all(),
+                origins[0] == 0 and (turns >= 0).all() and (turns <= 1).all(),
+                (np.diff(origins * count + series) > 0).all(),
             )
-        return made
-
-    @classmethod
-    def _read(cls, config: Any) -> Self | None:
-        """Return the paths of a config, None or an error if they do not fit together."""
-        if not isinstance(config, Mapping) or not isinstance(config["data"], str):
-            return None
-        count, paths, *axes = (_checks.integer("shape", size, 1) for size in config["shape"])
-        size = count * _KEY + paths * (_INDEX + int(np.prod(axes, dtype=object)))
-        if len(axes) != 2 or size > _MOST_BYTES:
-            return None
-        inflate = zlib.decompressobj()
-        data = inflate.decompress(base64.b64decode(config["data"], validate=True), size + 1)
-        if len(data) != size:
-            return None
-        keys, rest = np.frombuffer(data, "<u8", count), data[count * _KEY :]
-        origins, series = np.frombuffer(rest, "<i4", 2 * paths).astype(np.int64).reshape(2, paths)
-        ranks = np.frombuffer(rest, np.uint8, offset=paths * _INDEX).reshape(paths, *axes)
-        sizes, steps = np.array(config["exceedances"], np.float64), np.diff(origins)
-        fits = (
-            sizes.shape == (2, _KNOTS) and np.isfinite(sizes).all() and (sizes >= 0).all(),
-            (np.diff(sizes) >= 0).all() and (ranks < _RANKS).all() and (keys[1:] > keys[:-1]).all(),
-            (series >= 0).all() and (series < count).all() and origins[0] == 0,
-            (steps >= 0).all() and (steps <= 1).all(),
-            (np.diff(origins * count + series) > 0).all(),
+            if all(fits):
+                return cls(ranks.reshape(paths, steps, targets), origins, series, keys, sizes)
+        raise ValueError(
+            "paths must be what calibrate(..., joint=True) made, or None. Received: "
+            f"paths={_checks.shown(config)}."
         )
-        return cls(ranks, origins, series, keys, sizes) if all(fits) else None
 
 
 def kept_paths(origins: Array, series: IntArray, keys: Array, width: int) -> IntArray:

@@ -20,12 +20,7 @@ _LEAST = 1e-8
 
 
 class Spectrum:
-    """The eigenvalues of ``X'X``, which solve ridge regression for any penalty.
-
-    Args:
-        gram: ``X'X``, ``(..., inputs, inputs)``.
-        cross: ``X'Y``, ``(..., inputs, outputs)``.
-    """
+    """The eigenvalues of ``X'X``, which solve ridge regression of ``X'Y`` for any penalty."""
 
     def __init__(self, gram: Array, cross: Array) -> None:
         sizes, self._directions = np.linalg.eigh(gram)
@@ -71,13 +66,7 @@ class RidgeSums:
         self._lacking: dict[int, Array] = {}
 
     def add(self, inputs: Array, outputs: Array, weights: Array) -> None:
-        """Add rows.
-
-        Args:
-            inputs: ``(rows, inputs)``, all finite.
-            outputs: ``(rows, outputs)``; values that are not finite are missing.
-            weights: ``(rows,)``.
-        """
+        """Add rows with weights; inputs are finite, and outputs that are not are missing."""
         some = np.isfinite(outputs).any(axis=1)
         inputs, outputs, weights = inputs[some].astype("float64"), outputs[some], weights[some]
         present = np.isfinite(outputs)

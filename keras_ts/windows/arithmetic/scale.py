@@ -23,15 +23,8 @@ def mean_absolute_steps(
     there is no such step. A step no larger than rounding counts as 0: its inverse would be a huge
     weight for a constant series.
 
-    Args:
-        values: ``(positions,)`` or ``(positions, columns)``.
-        begin: First flat position of each span. Spans, such as one per series, are disjoint and in
-            order.
-        end: Flat position after the last of each span.
-        columns: Columns to read.
-        lag: Places between the values of a step. Defaults to 1.
-        places: The place ``t`` of each position, increasing. Defaults to None: the position.
-        block: Largest number of positions to read at once, which bounds the memory.
+    Spans, such as one per series, are disjoint and in order. ``places`` are the times ``t`` of the
+    positions, increasing; by default the positions. At most ``block`` positions are read at once.
     """
     total, count = np.zeros((2, len(begin), len(columns)))
     for start in range(lag if places is None else 1, len(values), block):
@@ -63,13 +56,8 @@ def mean_absolute_steps(
 def window_scales(past: Any, ops: Any = np) -> Any:
     """Return the mean absolute step within each window, ``(windows, columns)``.
 
-    This is the scale of conformal prediction: ``ConformalInterval`` computes it for new windows,
-    ``calibrate`` for held-out ones. Steps to or from a value that is not finite are left out; if
-    none is left, the scale is 0.
-
-    Args:
-        past: ``(windows, inputs, columns)``.
-        ops: ``numpy``, or ``keras.ops`` for tensors.
+    It is the scale of conformal prediction, of arrays or, with ``keras.ops``, of tensors. Steps to
+    or from a value that is not finite are left out; if none is left, the scale is 0.
     """
     with np.errstate(invalid="ignore"):
         steps, missing = parted(ops.abs(past[:, 1:] - past[:, :-1]), ops)

@@ -37,10 +37,8 @@ def season_beyond(values: Array, window: int, ahead: int) -> int | None:
     >>> season_beyond(series, window=20, ahead=1), season_beyond(series, window=50, ahead=1)
     (40, None)
 
-    Args:
-        values: ``(rows,)``; values that are not finite are missing.
-        window: Steps in a window.
-        ahead: Rows from the last input of a window to its last target.
+    Values that are not finite are missing. ``ahead`` are the rows from the last input of a window
+    to its last target.
     """
     values = values.astype("float64")
     changes = values[ahead:] - values[:-ahead]

@@ -9,7 +9,7 @@ from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.categories import Categories, one_hot
 from keras_ts.windows.arithmetic.labels import alike
-from keras_ts.windows.reading.texts import Numbered, Text
+from keras_ts.windows.reading.texts import Text, distinct_values
 from keras_ts.windows.reading.timestamps import is_period, received
 
 
@@ -124,7 +124,7 @@ def numbered_ids(column: Any) -> tuple[list[Any], IntArray]:
             first, codes = alike([column.to_numpy()])
             return ids_of(column[first]), codes
     elif len(column) and column.dtype not in (nw.Object, nw.Decimal):
-        labels, codes = Numbered.of(column)
+        labels, codes = distinct_values(column)
         if (codes >= 0).all():
             return labels, codes
     return numbered(ids_of(column), f"id_column={column.name!r}")

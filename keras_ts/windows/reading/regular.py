@@ -13,7 +13,12 @@ import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.frequency import Frequencies, Frequency
-from keras_ts.windows.arithmetic.geometry import concatenated_offsets, in_blocks, per_row
+from keras_ts.windows.arithmetic.geometry import (
+    concatenated_offsets,
+    in_blocks,
+    per_row,
+    run_positions,
+)
 from keras_ts.windows.arithmetic.scale import mean_absolute_steps
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.flat_series import FlatSeries
@@ -172,7 +177,7 @@ def on_common_grid(panel: FlatSeries) -> FlatSeries:
     most = -1
     for code in np.argsort(-rows, kind="stable")[:_MOST_TRIED].tolist():
         others = (own.codes != code) & (panel.lengths > 1)
-        joined, gaps = _joined_in_blocks(own.kinds[code], clock, others)
+        joined, gaps = _joined(own.kinds[code], clock, others)
         count = int(rows[code] + panel.lengths[joined].sum())
         if count > most:
             most, best, inside, common = count, joined, gaps, code
@@ -184,40 +189,28 @@ def on_common_grid(panel: FlatSeries) -> FlatSeries:
     return replace(panel, clock=replace(clock, filled_by=shared), gaps=gaps)
 
 
-def _joined_in_blocks(
-    frequency: Frequency, clock: Clock, others: BoolArray
-) -> tuple[BoolArray, IntArray]:
-    """Return what ``_joined`` does, reading some series at a time."""
-    joined, gaps = np.zeros_like(others), []
-    for series in in_blocks(np.diff(clock.offsets), _MOST_ROWS):
-        part = np.zeros_like(others)
-        part[series] = others[series]
-        fits, inside = _joined(frequency, clock, part)
-        joined |= fits
-        gaps.append(inside)
-    return joined, np.concatenate(gaps)
-
-
 def _joined(frequency: Frequency, clock: Clock, others: BoolArray) -> tuple[BoolArray, IntArray]:
     """Return which of some series lie on a grid and fill half of it, and the gaps in these."""
-    rows = np.flatnonzero(per_row(others, clock.offsets))
-    if not len(rows):
-        return others, rows
-    lengths = np.diff(clock.offsets)[others]
-    inner = concatenated_offsets(lengths)
-    begins = inner[:-1]
-    times = (clock.shown if frequency.local else clock.times)[rows]
-    steps, on_grid = np.zeros(len(rows), np.int64), np.ones(len(rows), bool)
-    steps[1:], on_grid[1:] = frequency.apart(times)
-    steps[begins], on_grid[begins] = 0, True
-    half = 2 * lengths >= np.add.reduceat(steps, begins) + 1
-    fits = half & np.logical_and.reduceat(on_grid, begins)
-    passed = np.cumsum(steps)
-    passed -= per_row(passed[begins], inner)
-    tried = per_row(fits, inner)
-    again = frequency.after(per_row(times[begins], inner)[tried], passed[tried])
-    on_grid[tried] = (again == times[tried]) | (passed[tried] == 0)
-    fits &= np.logical_and.reduceat(on_grid, begins)
-    joined = others.copy()
-    joined[others] = fits
-    return joined, rows[per_row(fits, inner) & (steps > 1)]
+    joined, gaps = np.zeros_like(others), [np.empty(0, np.int64)]
+    all_lengths = np.diff(clock.offsets)
+    for block in in_blocks(all_lengths, _MOST_ROWS):
+        series = block.start + np.flatnonzero(others[block])
+        if not len(series):
+            continue
+        lengths = all_lengths[series]
+        inner, rows = concatenated_offsets(lengths), run_positions(clock.offsets[series], lengths)
+        begins = inner[:-1]
+        times = (clock.shown if frequency.local else clock.times)[rows]
+        steps, on_grid = np.zeros(len(rows), np.int64), np.ones(len(rows), bool)
+        steps[1:], on_grid[1:] = frequency.apart(times)
+        steps[begins], on_grid[begins] = 0, True
+        half = 2 * lengths >= np.add.reduceat(steps, begins) + 1
+        fits = half & np.logical_and.reduceat(on_grid, begins)
+        passed = np.cumsum(steps)
+        passed -= per_row(passed[begins], inner)
+        tried = per_row(fits, inner)
+        again = frequency.after(per_row(times[begins], inner)[tried], passed[tried])
+        on_grid[tried] = (again == times[tried]) | (passed[tried] == 0)
+        joined[series] = fits & np.logical_and.reduceat(on_grid, begins)
+        gaps.append(rows[per_row(joined[series], inner) & (steps > 1)])
+    return joined, np.concatenate(gaps)

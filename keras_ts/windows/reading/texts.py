@@ -17,42 +17,38 @@ from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.spec import WindowSpec
 
 
-class Numbered(NamedTuple):
-    """The distinct values of a column in the order of their first rows, and each row's number."""
+def distinct_values(column: Any) -> tuple[list[Any], IntArray]:
+    """Return the distinct values of a narwhals column in the order of their first rows.
 
-    labels: list[Any]  # The values, as Python's objects.
-    codes: IntArray  # The number of each row's value, or -1 for a missing one.
+    And each row's number among them, -1 for a missing one; in the fastest way of the library.
+    """
+    import narwhals as nw
 
-    @classmethod
-    def of(cls, column: Any) -> "Numbered":
-        """Number the rows of a narwhals column, in the fastest way that its library has."""
-        import narwhals as nw
-
-        native = column.to_native()
-        if column.implementation.is_pandas():
-            codes, labels = native.factorize()
-            labels = labels.tolist()
-            if native.dtype == object and column.dtype == nw.String:
-                # pandas takes texts that differ only behind a null character for one.
-                texts = native.to_numpy()
-                other = np.flatnonzero(np.array([*labels, None], dtype=object)[codes] != texts)
-                if (codes[other] >= 0).any():
-                    places: dict[Any, int] = {}
-                    rows = np.flatnonzero(codes >= 0)
-                    codes[rows] = [places.setdefault(text, len(places)) for text in texts[rows]]
-                    labels = list(places)
-            return cls(labels, codes.astype(np.int64, copy=False))
-        labels = column.drop_nulls().unique(maintain_order=True).to_list()
-        if column.implementation.is_polars() and column.dtype == nw.String:
-            enum = nw.get_native_namespace(column).Enum(labels)
-            numbers = nw.from_native(native.cast(enum).to_physical(), series_only=True)
-            return cls(labels, numbers.cast(nw.Int64).fill_null(-1).to_numpy())
-        codes = np.full(len(column), -1, np.int64)
-        if labels:
-            present = column.drop_nulls()
-            numbers = present.replace_strict(labels, range(len(labels)), return_dtype=nw.Int64)
-            codes[~column.is_null().to_numpy()] = numbers.to_numpy()
-        return cls(labels, codes)
+    native = column.to_native()
+    if column.implementation.is_pandas():
+        codes, labels = native.factorize()
+        labels = labels.tolist()
+        if native.dtype == object and column.dtype == nw.String:
+            # pandas takes texts that differ only behind a null character for one.
+            texts = native.to_numpy()
+            other = np.flatnonzero(np.array([*labels, None], dtype=object)[codes] != texts)
+            if (codes[other] >= 0).any():
+                places: dict[Any, int] = {}
+                rows = np.flatnonzero(codes >= 0)
+                codes[rows] = [places.setdefault(text, len(places)) for text in texts[rows]]
+                labels = list(places)
+        return labels, codes.astype(np.int64, copy=False)
+    labels = column.drop_nulls().unique(maintain_order=True).to_list()
+    if column.implementation.is_polars() and column.dtype == nw.String:
+        enum = nw.get_native_namespace(column).Enum(labels)
+        numbers = nw.from_native(native.cast(enum).to_physical(), series_only=True)
+        return labels, numbers.cast(nw.Int64).fill_null(-1).to_numpy()
+    codes = np.full(len(column), -1, np.int64)
+    if labels:
+        present = column.drop_nulls()
+        numbers = present.replace_strict(labels, range(len(labels)), return_dtype=nw.Int64)
+        codes[~column.is_null().to_numpy()] = numbers.to_numpy()
+    return labels, codes
 
 
 class Text(NamedTuple):
@@ -69,7 +65,7 @@ class Text(NamedTuple):
         """Read a narwhals column."""
         import narwhals as nw
 
-        labels, codes = Numbered.of(column)
+        labels, codes = distinct_values(column)
         of_text = column.dtype in (nw.String, nw.Categorical, nw.Enum)
         of_text = of_text and all(isinstance(label, str) for label in labels)
         return cls(column.name, column.dtype, labels, codes, of_text)

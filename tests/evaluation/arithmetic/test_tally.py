@@ -39,3 +39,38 @@ def test_a_metric_that_nobody_added_is_nan():
     tally.add(np.arange(1), np.zeros(1, int), {"mae": np.ones((1, 2, 1))})
     assert np.isnan(tally.metric("pinball"))
     assert np.isnan(tally.metric("pinball", "step")).tolist() == [True, True]
+
+
+def test_the_promise_is_the_quantiles_over_origins_of_the_mean_over_the_first_steps():
+    rng = np.random.default_rng(0)
+    losses, times = rng.uniform(size=(60, 3, 2)), np.repeat(np.arange(20), 3)
+    losses[0, 1] = np.nan
+    present = rng.uniform(size=losses.shape) < 0.9
+    tally = Tally(60, 1, 3, 2, times=times)
+    for rows in np.array_split(np.arange(60), 7):
+        tally.add(rows, np.zeros(len(rows), int), {"mae": losses[rows]}, present[rows])
+    seen = np.where(present, losses, np.nan)
+    for h in (1, 2, 3):
+        means = [np.nanmean(seen[times == time, :h]) for time in range(20)]
+        low, high = np.quantile(means, [0.025, 0.975])
+        expected = {"mean": np.mean(means), "low": low, "high": high}
+        for name, value in expected.items():
+            assert tally.promise("mae")[name][h - 1] == pytest.approx(value)
+    assert tally.origins("mae") == 20
+
+
+def test_steps_and_origins_without_a_loss():
+    tally = Tally(2, 1, 2, 1, times=np.array([0, 1]))
+    tally.add(np.array([1]), np.array([0]), {"mae": np.array([[[np.nan], [3.0]]])})
+    for course in tally.promise("mae").values():
+        np.testing.assert_array_equal(course, [np.nan, 3.0])
+    assert tally.origins("mae") == 1
+
+
+def test_of_very_many_origins_some_are_left_out(monkeypatch):
+    monkeypatch.setattr("keras_ts.evaluation.arithmetic.tally._MOST_NUMBERS", 8)
+    tally = Tally(7, 1, 2, 1, times=np.arange(7))
+    losses = np.arange(7.0)[:, None, None] * np.ones((1, 2, 1))
+    tally.add(np.arange(7), np.zeros(7, int), {"mae": losses})
+    assert tally.origins("mae") == 4
+    assert tally.promise("mae")["mean"].tolist() == [3.0, 3.0]  # Of the origins 0, 2, 4 and 6.

@@ -16,6 +16,19 @@ from keras_ts.windows.reading.panel import read_panel
 SETTINGS = {"key": None, "seed": 3, "epochs": 2, "columns": ("a", "b")}
 
 
+@keras.saving.register_keras_serializable("tests")
+class Registered(keras.callbacks.Callback):
+    """A callback that Keras can make again from its config."""
+
+    def __init__(self, patience):
+        super().__init__()
+        self.patience = patience
+
+    def get_config(self):
+        """Return the settings."""
+        return {"patience": self.patience}
+
+
 def test_folds_come_back_as_they_were(tmp_path):
     store = FoldStore(tmp_path / "new" / "folder")
     assert store.seed is None
@@ -186,6 +199,9 @@ def test_other_data_is_told_apart_and_code_is_named():
     found = [told(value) for value in [*OTHER, keras.ops.convert_to_tensor([3.0, 4.0])]]
     assert all(code == [] for _, code in found)
     assert len({json.dumps(values, sort_keys=True) for values, _ in found}) == len(found)
+
+    assert told(Registered(3))[1] == []
+    assert told(Registered(3)) == told(Registered(3)) != told(Registered(4))
 
     class Own(RecurrentPreset):
         """A preset with code of its own."""

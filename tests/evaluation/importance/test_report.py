@@ -11,8 +11,8 @@ from keras_ts.evaluation.importance.report import (
     NEVER_CHANGES,
     UNUSED,
     UNUSED_BY_MEDIAN,
-    ImportanceReport,
     Row,
+    report_of,
 )
 from keras_ts.evaluation.importance.shuffled_columns import ShuffledColumns
 
@@ -41,7 +41,7 @@ def report():
         row("price", "future", Skill(-0.1, np.nan, np.nan, "windows", 30)),
         row("kind", "static", Skill(-0.2, np.nan, np.nan, "series")),
     ]
-    return ImportanceReport(rows, "mase", 0.71234, 600, 5, ["A note."])
+    return report_of(rows, "mase", 0.71234, 600, 5, ["A note."])
 
 
 def test_rows_are_sorted_and_signs_turned(report):
@@ -100,7 +100,7 @@ def test_it_prints_what_can_be_said(report):
 
 def test_windows_that_are_independent_need_no_stretches():
     rows = [row("a", "past", Skill(-0.1, np.nan, np.nan, "windows", 1))]
-    assert str(ImportanceReport(rows, "mae", 1.0, 5, 1, [])).splitlines()[-2:] == [
+    assert str(report_of(rows, "mae", 1.0, 5, 1, [])).splitlines()[-2:] == [
         "a: too few windows for an interval.",
         "An interval needs 6 windows: hold out more rows.",
     ]
@@ -109,7 +109,7 @@ def test_windows_that_are_independent_need_no_stretches():
 def test_several_columns_share_a_sentence():
     rows = [row(name, "past", skill(1.0, 0.1)) for name in "abc"]
     rows += [row(name, "future", NOTHING, NEVER_CHANGES) for name in "de"]
-    lines = str(ImportanceReport(rows, "mae", 1.0, 9, 1, [])).splitlines()
+    lines = str(report_of(rows, "mae", 1.0, 9, 1, [])).splitlines()
     assert lines[-3:] == [
         "The model's MAE is 1 over 9 windows, and grows by the increase where a column is "
         "shuffled.",
@@ -120,7 +120,7 @@ def test_several_columns_share_a_sentence():
 
 def test_a_notebook_shows_a_table():
     rows = [row("<b>", "past", skill(1.5, 0.1))]
-    page = ImportanceReport(rows, "mae", 1.0, 9, 1, [])._repr_html_()
+    page = report_of(rows, "mae", 1.0, 9, 1, [])._repr_html_()
     assert page.startswith("<table>")
     assert "<td>&lt;b&gt;</td><td>past</td><td>50.0 %</td>" in page
     assert "&lt;b&gt; matters." in page

@@ -1,9 +1,12 @@
 """What a scorecard promised is compared with the same steps and series, or not at all."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from keras_ts.evaluation.score.promise import Promise, judged
+from keras_ts.evaluation.score.promise import judged
+from keras_ts.scores.report import Rows
 
 COLUMNS = {
     "series": np.repeat([f"shop {number}" for number in range(10)], 3),
@@ -14,8 +17,9 @@ COLUMNS = {
 
 def said(errors, origins=60, by="mase"):
     """Return the verdict on ten series, three steps of each, and the sentence."""
-    promise = Promise(by, 1, origins, [0.5] * 3, [1.5] * 3, ok=True)
-    return judged(promise, COLUMNS, errors, np.ones(30, bool))
+    promised = {"origins": origins, "errors": {"low": [0.5] * 3, "high": [1.5] * 3}}
+    card = SimpleNamespace(ok=True, values={"by": by, "promised": promised})
+    return judged(card, Rows(COLUMNS, errors, np.zeros((30, 1)), np.ones((30, 1)), None))
 
 
 @pytest.mark.parametrize(("size", "verdict"), [(1, "as promised"), (2, "worse"), (0, "better")])

@@ -1,1 +1,0 @@
-"""What reports share: text, frames, scores of rows, and scorecards."""

@@ -1,0 +1,302 @@
+"""``aggregate``: totals of sample paths over steps, over series or over both."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._quantiles import output_names
+from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.windows.arithmetic.labels import alike
+from keras_ts.windows.reading.frames import numbered_ids, open_frame
+
+
+def aggregate(
+    samples: Any,
+    over: str | Sequence[str],
+    *,
+    groups: Any = None,
+    quantiles: Sequence[float] | None = (0.1, 0.5, 0.9),
+    above: float | None = None,
+) -> Any:
+    """Return the quantiles of totals of sample paths, such as of a week, a region or both.
+
+    The 90 % quantile of a week's sales is not the sum of seven days' 90 % quantiles, as not all
+    days are high at once. So each sample path is summed, and the quantiles are those of the sums.
+
+    With ``quantiles=None`` the totals are sample paths again. Totals of them equal totals of all at
+    once, so that a hierarchy adds up, and a panel too large for memory goes in parts.
+
+    Example:
+
+    >>> import numpy as np, pandas as pd
+    >>> from keras_ts import aggregate
+    >>> shops, steps, numbers = np.meshgrid(["a", "b"], [1, 2], [0, 1, 2], indexing="ij")
+    >>> samples = pd.DataFrame({"shop": shops.ravel(), "step": steps.ravel()})
+    >>> samples["sample"], samples["units"] = numbers.ravel(), [2, 4, 6, 1, 3, 5, 7, 7, 7, 9, 8, 7]
+    >>> aggregate(samples, "step", quantiles=[0.5], above=10)  # (3, 7, 11) and (16, 15, 14)
+      shop  units     above
+    0    a    7.0  0.333333
+    1    b   15.0  1.000000
+    >>> aggregate(samples, ["step", "series"], quantiles=[0.5])  # (19, 22, 25)
+       units
+    0   22.0
+
+    Args:
+        samples: What ``forecast(..., num_samples=...)`` returned for a frame, or ``aggregate`` with
+            ``quantiles=None``; several of them below each other, in any order of their rows. A step
+            that is NaN, a closed day, counts 0 if its series has another step that is not. A series
+            that is NaN throughout makes its totals NaN, and a warning names it.
+        over: What is summed: "step", "series", or a list of both. Totals over series take the times
+            that all of them have; a warning names the others.
+        groups: The group of each series, over whose series alone is summed: a dict from id to
+            group, which makes a column ``group``, or a frame of ids and one column, which keeps
+            both names. Defaults to None: all series are one group.
+        quantiles: Levels of the quantiles to return, increasing, between 0 and 1. None returns the
+            totals of each sample. Defaults to (0.1, 0.5, 0.9).
+        above: A number in the units of the target: a column ``above`` has the probability that the
+            total exceeds it. Defaults to None: no such column.
+
+    Returns:
+        A frame of the same library: a row for each total, in the order of ``samples``, with the
+        columns that tell totals apart (id or group, time, ``step``), and the targets: the median by
+        the target's own name, other quantiles like ``units_0.9``. With ``quantiles=None`` a row for
+        each total and ``sample``.
+
+    Raises:
+        TypeError: ``samples`` is not a frame of pandas or polars, or an argument has the wrong
+            type.
+        ValueError: ``samples`` has no column ``sample``, lacks samples of some step, or has some of
+            them twice; it has no steps or no series to sum over; a series has no group; or an
+            argument is out of range.
+    """
+    listed = list(over) if isinstance(over, list | tuple) else [over]
+    if listed not in (["step"], ["series"], ["step", "series"], ["series", "step"]):
+        raise ValueError(
+            'over must be "step", "series" or a list of both. Received: over='
+            f"{_checks.shown(over)}."
+        )
+    sides = set(listed)
+    levels = None if quantiles is None else _checks.levels("quantiles", quantiles, median=False)
+    read = _Samples.of(samples)
+    if above is not None:
+        above = _checks.real("above", above)
+        if levels is None or len(read.values) > 1:
+            raise ValueError(
+                "above gives one column, of one target, beside quantiles. Leave quantiles=None "
+                f"out, and drop the other columns of {_checks.shown(list(read.values))}."
+            )
+    names, column = [None] * len(read.labels), ""
+    if groups is not None:
+        if "series" not in sides:
+            raise ValueError('groups are those of series to sum over: pass over="series", or both.')
+        names, column = _group_names(groups, read)
+    owner, kept = read.owners(sides, names)
+    moments = np.zeros_like(read.moments) if "step" in sides else read.moments
+    rows = np.flatnonzero(kept)
+    _, numbers = alike([owner[rows], moments[rows]])
+    order = rows[np.argsort(numbers, kind="stable")]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(numbers))[:-1]])
+    totals = {name: read.totals(name, order, starts) for name in read.values}
+    return read.frame(sides, order, starts, (names, column), totals, levels, above)
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """Sample paths as they were read: a row for each series and step."""
+
+    heads: Any  # A narwhals frame of the columns that tell rows apart.
+    values: dict[str, Array]  # By target, ``(rows, samples)``.
+    ids: str | None
+    times: str | None
+    labels: list[Any]  # The ids of the series.
+    series: IntArray  # The number of each row's series.
+    moments: IntArray  # The number of each row's time or step.
+
+    @classmethod
+    def of(cls, samples: Any) -> Self:
+        """Read sample paths, in any order of their rows."""
+        table = open_frame(samples)
+        names = list(table.columns)
+        place = names.index("sample") if "sample" in names else -1
+        keys = names[:place]
+        # A BatchForecaster has a column of texts behind them.
+        targets = [name for name in names[place + 1 :] if table[name].dtype.is_numeric()]
+        others = [name for name in keys if name != "step"]
+        if place < 0 or not len(table) or not targets or len(others) > 2:
+            raise ValueError(
+                "samples must be what forecast(..., num_samples=...) returned for a frame: ids, "
+                "times, 'step', 'sample' and targets, with a row at least. Received the columns "
+                f"{_checks.shown(names)} and {len(table)} rows."
+            )
+        count = int(table["sample"].max()) + 1
+        if not _regular(table, keys, count):
+            codes = [numbered_ids(table[name])[1] for name in reversed(keys)]
+            table = table[np.lexsort([table["sample"].to_numpy(), *codes])]
+            if not _regular(table, keys, count):
+                raise ValueError(
+                    f"samples must hold each sample from 0 to {count - 1} once at every step of "
+                    "every series."
+                )
+        heads = table.select(keys).gather_every(count)
+        ids, times = _roles(heads, others)
+        labels, series = [None], np.zeros(len(heads), np.int64)
+        if ids is not None:
+            labels, series = numbered_ids(heads[ids])
+        moments = np.zeros_like(series)
+        if "step" in keys:
+            moments = numbered_ids(heads[times or "step"])[1]
+        if len(alike([series, moments])[0]) < len(heads):
+            raise ValueError("samples has several rows for one series, step and sample.")
+        values = {name: table[name].to_numpy().reshape(-1, count) for name in targets}
+        return cls(heads, values, ids, times, labels, series, moments)
+
+    def owners(self, sides: set[str], names: list[Any]) -> tuple[IntArray, BoolArray]:
+        """Return the number of each row's series or group, and True for the rows that count."""
+        has = {"step": "step" in self.heads.columns, "series": self.ids is not None}
+        for side in sorted(sides):
+            if not has[side]:
+                raise ValueError(
+                    f"samples has no {side} to sum over, or only totals of them: it has the keys "
+                    f"{_checks.shown(list(self.heads.columns))}."
+                )
+        if "series" not in sides:
+            return self.series, np.ones(len(self.series), bool)
+        distinct = {name: number for number, name in enumerate(dict.fromkeys(names))}
+        groups = np.array([distinct[name] for name in names])
+        owner = groups[self.series]
+        cells = owner * (self.moments.max() + 1) + self.moments
+        kept: BoolArray = np.bincount(cells)[cells] == np.bincount(groups)[owner]
+        if not kept.all():
+            column = self.heads[self.times or "step"]
+            others = _checks.shown([str(time) for time in np.unique(column.to_numpy()[~kept])])
+            if len(np.setdiff1d(owner, owner[kept])):
+                raise ValueError(
+                    f"The series of a total have no time in common, by {column.name!r}: {others}. "
+                    "Leave out series that ended, or pass groups of those that go together."
+                )
+            warnings.warn(
+                "aggregate leaves out times that not all series of a total have, by "
+                f"{column.name!r}: {others}.",
+                stacklevel=3,
+            )
+        return owner, kept
+
+    def totals(self, target: str, order: IntArray, starts: IntArray) -> Array:
+        """Return the sums of rows in ``order``, a total's beginning at each of ``starts``."""
+        values = self.values[target]
+        missing = np.isnan(values).any(axis=1)
+        if missing.any():
+            present = np.bincount(self.series[~missing], minlength=len(self.labels)) > 0
+            if not present.all():
+                absent = [self.labels[number] for number in np.flatnonzero(~present)]
+                which = f" of {_checks.shown(absent)}" if self.ids is not None else ""
+                warnings.warn(
+                    f"aggregate sums samples{which} that are NaN throughout, so their totals are "
+                    "NaN. Leave such series out for the totals of the others.",
+                    stacklevel=3,
+                )
+            values = np.where((missing & present[self.series])[:, None], 0.0, values)
+        if len(order) < len(values) or (np.diff(order) != 1).any():
+            values = values[order]
+        made: Array = np.add.reduceat(values, starts, axis=0, dtype=np.float64)
+        return made
+
+    def frame(
+        self,
+        sides: set[str],
+        order: IntArray,
+        starts: IntArray,
+        groups: tuple[list[Any], str],
+        totals: dict[str, Array],
+        levels: tuple[float, ...] | None,
+        above: float | None,
+    ) -> Any:
+        """Return totals as a frame of the library of the samples."""
+        import narwhals as nw
+
+        count = 1 if levels is not None else next(iter(totals.values())).shape[1]
+        rows, backend, made = order[starts], self.heads.implementation, []
+        each = np.repeat(rows, count)
+        if "series" not in sides and self.ids is not None:
+            made.append(nw.maybe_reset_index(self.heads[self.ids][each]))
+        elif groups[1]:
+            own = [groups[0][number] for number in self.series[each]]
+            made.append(nw.new_series(groups[1], own, backend=backend))
+        columns: dict[str, Array] = {}
+        if "step" not in sides and "step" in self.heads.columns:
+            if self.times is not None:
+                made.append(nw.maybe_reset_index(self.heads[self.times][each]))
+            # Series may begin at different times.
+            steps = np.minimum.reduceat(self.heads["step"].to_numpy()[order], starts)
+            columns["step"] = np.repeat(steps, count)
+        if levels is None:
+            columns["sample"] = np.tile(np.arange(count), len(rows))
+        for target, sums in totals.items():
+            if levels is None:
+                columns[target] = sums.ravel()
+                continue
+            # The samples of a single step are quantiles at (0.5, 1.5, ...) / count, and come back.
+            found = np.quantile(sums, levels, axis=1, method="hazen")
+            columns |= dict(zip(output_names(target, levels), found, strict=True))
+            if above is not None:
+                exceeding = np.where(np.isnan(sums[:, 0]), np.nan, (sums > above).mean(axis=1))
+                columns["above"] = exceeding
+        made += [nw.new_series(name, own, backend=backend) for name, own in columns.items()]
+        names = [column.name for column in made]
+        if len(set(names)) < len(names):
+            raise ValueError(
+                f"The totals would have several columns of one name: {_checks.shown(names)}. "
+                "Rename the group or the target."
+            )
+        return nw.from_dict({column.name: column for column in made}).to_native()
+
+
+def _regular(table: Any, keys: list[str], count: int) -> bool:
+    """Return True if each series and step has its samples in order, below each other."""
+    numbers = table["sample"].to_numpy()
+    if len(numbers) % count or (numbers.reshape(-1, count) != np.arange(count)).any():
+        return False
+    first, last = (table.select(keys).gather_every(count, offset) for offset in (0, count - 1))
+    return all((first[name] == last[name]).all() for name in keys)
+
+
+def _roles(heads: Any, others: list[str]) -> tuple[str | None, str | None]:
+    """Return the columns of ids and of times, None for one that is not there."""
+    if "step" not in heads.columns or len(others) != 1:
+        return (*others, None, None)[:2]  # type: ignore[return-value]
+    (name,) = others
+    one = heads[name].n_unique() == heads["step"].n_unique() == len(heads) > 1
+    return (None, name) if one or heads[name].dtype.is_temporal() else (name, None)
+
+
+def _group_names(groups: Any, read: _Samples) -> tuple[list[Any], str]:
+    """Return the group of each series, and the name of the groups' column."""
+    column, mapping = "group", groups
+    if not isinstance(groups, Mapping):
+        table = open_frame(groups)
+        names = [name for name in table.columns if name != read.ids]
+        if read.ids not in table.columns or len(names) != 1:
+            raise ValueError(
+                f"groups must be a dict from id to group, or a frame of the ids, {read.ids!r}, and "
+                f"one column. Received the columns {_checks.shown(list(table.columns))}."
+            )
+        (column,) = names
+        mapping = dict(zip(table[read.ids].to_list(), table[column].to_list(), strict=True))
+        if len(mapping) < len(table):
+            raise ValueError(f"groups must have one row for each id in {read.ids!r}.")
+    found = [mapping.get(label) for label in read.labels]
+    lacking = [
+        label
+        for label, name in zip(read.labels, found, strict=True)
+        if name is None or name != name
+    ]
+    if lacking:
+        raise ValueError(
+            f"groups has no group of {_checks.shown(lacking)}, ids in samples. Add them, or leave "
+            "their rows out of samples."
+        )
+    return found, column

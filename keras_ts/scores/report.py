@@ -1,0 +1,198 @@
+"""``Report``: scores in columns, and the one set of methods that print and draw them.
+
+``compare``, ``backtest``, ``score`` and ``importance`` each fill one, whose further attributes are
+the facts that the scores hold under; ``scorecard`` reads one from a file.
+"""
+
+import html
+import importlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._typing import Array, IntArray
+from keras_ts.scores.metrics import all_losses, of_means
+from keras_ts.windows.align import label_column
+
+
+class Page(NamedTuple):
+    """A printed table, of which ``left`` columns are aligned left, and the sentences below it."""
+
+    columns: Mapping[str, Sequence[Any]]
+    sentences: Sequence[str]
+    left: int = 1
+
+    @property
+    def cells(self) -> list[list[str]]:
+        """The rows as text, the heading first; numbers have four digits."""
+        texts = [
+            [cell if isinstance(cell, str) else number(cell) for cell in column]
+            for column in self.columns.values()
+        ]
+        return [list(self.columns), *map(list, zip(*texts, strict=True))]
+
+    def __str__(self) -> str:
+        cells = self.cells
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = [
+            "  ".join(
+                cell.ljust(width) if place < self.left else cell.rjust(width)
+                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in cells
+        ]
+        return "\n".join([*lines, "", *self.sentences] if self.columns else self.sentences)
+
+    def html(self) -> str:
+        """Return the page for a notebook."""
+        rows = [[html.escape(cell) for cell in row] for row in self.cells]
+        head, *body = (
+            "".join(f"<{tag}>{cell}</{tag}>" for cell in row)
+            for row, tag in zip(rows, ["th", *["td"] * len(rows)], strict=False)
+        )
+        lines = "".join(f"<tr>{row}</tr>" for row in body)
+        text = "<br>".join(map(html.escape, self.sentences))
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
+        return f"{table if self.columns else ''}<p>{text}</p>"
+
+
+class Report:
+    """Scores in columns of equal length, and what is said of them.
+
+    A subclass is a frozen dataclass of ``table`` and the facts that it holds under.
+    """
+
+    table: dict[str, Array]
+
+    def pages(self) -> Iterator[Page]:
+        """Yield what is printed."""
+        raise NotImplementedError
+
+    def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
+        """Draw the errors by step; those of ``importance`` are the increases, with intervals.
+
+        Args:
+            ax: Axes to draw on. Defaults to a new figure's.
+            filepath: File to save the picture in. Defaults to None: no file.
+
+        Returns:
+            The axes.
+        """
+        raise NotImplementedError
+
+    def to_frame(self, library: str = "pandas") -> Any:
+        """Return ``table`` as a data frame.
+
+        A column with an axis for several targets becomes several: ``actual_0``, ``actual_1``, ...
+
+        Args:
+            library: ``"pandas"`` or ``"polars"``. Defaults to ``"pandas"``.
+        """
+        _checks.choice("library", library, ("pandas", "polars"))
+        try:
+            frames = importlib.import_module(library)
+        except ImportError as error:
+            raise ImportError(
+                f"to_frame({library!r}) needs {library}: pip install {library}."
+            ) from error
+        columns: dict[str, Array] = {}
+        for name, values in self.table.items():
+            parts = {f"{name}_{i}": part for i, part in enumerate(values.T)}
+            columns |= {name: values} if values.ndim == 1 else parts
+        return frames.DataFrame(columns)
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self.pages()))
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """Return the tables and the sentences for a notebook."""
+        return "".join(page.html() for page in self.pages())
+
+
+class Rows(NamedTuple):
+    """Forecasts beside actual values, in rows, and the columns by which rows are grouped."""
+
+    columns: Mapping[str, Array]
+    actual: Array  # (rows[, targets])
+    predicted: Array  # (rows[, targets][, levels])
+    scales: Array  # (rows[, targets])
+    levels: Sequence[float] | None
+
+    def only(self, rows: Array) -> "Rows":
+        """Return some of the rows."""
+        return self._replace(
+            columns={name: values[rows] for name, values in self.columns.items()},
+            actual=self.actual[rows],
+            predicted=self.predicted[rows],
+            scales=self.scales[rows],
+        )
+
+    def scores(self, by: str | None = None) -> dict[str, Array]:
+        """Return the scores of all rows, or of those with each value of a column.
+
+        Targets that are not finite are left out. Values come as they appear, steps in their order.
+        """
+        if by == "step" and (np.diff(self.columns[by]) < 0).any():
+            return self.only(np.argsort(self.columns[by], kind="stable")).scores(by)
+        rows, scores = len(self.actual), dict[str, Array]()
+        count, group = 1, np.zeros(rows, np.int64)
+        if by is not None:
+            scores[by], group = _grouped(self.columns[by])
+            count = len(scores[by])
+        shape = rows, int(np.prod(self.actual.shape[1:]))
+        observed = np.isfinite(self.actual).reshape(shape)
+        for metric, loss in all_losses(*self[1:]).items():
+            loss = loss.reshape(shape)
+            # A NaN forecast must show in every score; only MASE leaves out rows, without a scale.
+            counted = observed & ~np.isnan(loss) if metric == "mase" else observed
+            total = np.bincount(group, np.where(counted, loss, 0).sum(axis=1), count)
+            number = np.bincount(group, counted.sum(axis=1), count)
+            means = np.divide(total, number, out=np.full(count, np.nan), where=number > 0)
+            scores[metric] = of_means(metric, means)
+        return scores
+
+
+def _grouped(column: Array) -> tuple[Array, IntArray]:
+    """Return a column's distinct values in order of appearance, and each row's place in them."""
+    places: dict[Any, int] = {}
+    group = [places.setdefault(value, len(places)) for value in column.tolist()]
+    return label_column(tuple(places)), np.array(group, np.int64)
+
+
+def unscaled_note(series: Sequence[Any]) -> list[str]:
+    """Return a sentence that names the series without a scale for MASE, if there are any."""
+    if not len(series):
+        return []
+    left_out = f"MASE leaves out {len(series)} series, missing or constant in train."
+    return [f"{left_out} Without a scale: {_checks.shown(list(series))[1:-1]}."]
+
+
+def number(value: Any) -> str:
+    """Return a number with four digits, and ``-`` for NaN or None."""
+    return "-" if value is None or np.isnan(value) else f"{float(value):.4g}"
+
+
+def percent(share: float | None) -> str:
+    """Return a share in per cent, and ``-`` if it is None or not finite."""
+    if share is None or not np.isfinite(share):
+        return "-"
+    # Adding 0.0 takes the sign off a zero.
+    return f"{round(100 * share, 1) + 0.0:.1f} %"
+
+
+def interval(low: float | None, high: float | None, instead: str) -> str:
+    """Return a skill's interval, whose lower end may be infinite; ``instead`` if it has none."""
+    if high is None or np.isnan(high):
+        return instead
+    no_end = low is None or not np.isfinite(low)
+    return f"below {percent(high)}" if no_end else f"{percent(low)} to {percent(high)}"
+
+
+def whole_percent(share: float) -> str:
+    """Return a share in per cent without needless digits, such as ``80 %``."""
+    return f"{100 * share:.4g} %"

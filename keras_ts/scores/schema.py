@@ -1,0 +1,130 @@
+"""Checks the entries of a scorecard, which may come from an untrusted file, and notes its task.
+
+The scores of a backtest belong to models of other weights, so only the task, how windows are cut
+and which columns they have, shows if they can belong to the model that is saved with them.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from keras_ts import _checks
+from keras_ts.windows.arithmetic.categories import collapsed
+from keras_ts.windows.roles import PARTS, Columns
+from keras_ts.windows.spec import WindowSpec
+
+FORMAT = 1
+# More is no sensible model's.
+LONGEST_TEXT, _LONGEST_LIST = 1000, 100_000
+_COUNTS = ("horizon", "window", "gap", "sampling_rate")
+# A scorecard stays small on a table of any width.
+_MOST_NAMES, _LONGEST_NAME = 1000, 100
+
+# What each entry must be: a type, a list of one, or a dict of entries; in a tuple if it may be
+# None, as any float may. The columns of ``table`` may be any, so that a later version adds
+# one without a line here.
+_COURSE = {"mean": [float], "low": [float], "high": [float]}
+_ENTRIES: dict[str, Any] = {
+    "format": int, "model": str, "by": str, "period": (int,), "folds": (int,), "best": str,
+    "verdict": str, "sentence": str, "notes": [str], "table": dict,
+    "steps": {"model": [float], "baseline": [float], "coverage": ([float],)},
+    "coverage": ({"asked": float, "share": float, "width": float},),
+    "promised": {"origins": int, "errors": _COURSE, "coverage": (_COURSE,)},
+    "judged_on": {
+        "windows": int, "series": int, "origins": int, "first": str, "last": str,
+        "fingerprint": str, **dict.fromkeys(_COUNTS, int), "id_column": (str,),
+        "columns": ({part: [str] for part in PARTS},),
+    },
+    "versions": {"keras_ts": str, "keras": str, "backend": str},
+    "weights": [str], "intervals": ([str],),
+}  # fmt: skip
+
+
+def checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries of an untrusted scorecard that this version knows."""
+    if _checks.integer("format", values.get("format"), 1) > FORMAT:
+        raise ValueError("it comes from a newer keras_ts: install that version.")
+    read: dict[str, Any] = _read("scorecard", values, _ENTRIES)
+    _checks.choice("by", read["by"], ("mae", "mase"))
+    promised = [read["promised"]["errors"], read["promised"]["coverage"] or {}]
+    for columns in (read["table"], {**read["steps"], **promised[0]}, promised[1]):
+        lengths = {len(column) for column in columns.values() if column is not None}
+        if columns and (len(lengths) != 1 or lengths == {0}):
+            raise ValueError(f"{', '.join(columns)} must be columns of one length.")
+    table = read["table"]
+    needed = {"name", read["by"], "skill", "skill_low", "skill_high"}
+    if not needed <= set(table) or read["model"] not in table["name"]:
+        raise ValueError("table lacks the model, its skill, or the metric of the verdict.")
+    return read
+
+
+def _read(name: str, value: Any, kind: Any) -> Any:
+    """Return an entry of a kind of ``_ENTRIES``, or raise an error that names it."""
+    if isinstance(kind, tuple):
+        return None if value is None else _read(name, value, kind[0])
+    if kind is float:
+        return None if value is None else _checks.real(name, value)
+    if kind is int:
+        return _checks.integer(name, value, 0)
+    if kind is str:
+        if not isinstance(value, str) or len(value) > LONGEST_TEXT:
+            raise TypeError(f"{name} must be a short text. Received: {_checks.shown(value)}.")
+        return printable(value)
+    if isinstance(kind, list):
+        if not isinstance(value, list) or len(value) > _LONGEST_LIST:
+            raise TypeError(f"{name} must be a list. Received: {_checks.shown(value)}.")
+        return [_read(f"an entry of {name}", item, kind[0]) for item in value]
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} must be a dict. Received: {_checks.shown(value)}.")
+    if kind is dict:
+        names = [_read("a column", column, str) for column in value]
+        kind = {column: [str if column == "name" else float] for column in names}
+        value = dict(zip(names, value.values(), strict=True))
+    missing = [key for key in kind if key not in value]
+    if missing:
+        raise ValueError(f"{name} lacks {missing[0]!r}.")
+    return {key: _read(key, value[key], own) for key, own in kind.items()}
+
+
+def printable(text: str) -> str:
+    """Return a text in one line, without letters that a terminal obeys, such as colours."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def task_of(windows: WindowSpec, columns: Columns | None) -> dict[str, Any]:
+    """Return the task as plain values, which a scorecard keeps; ``columns`` by role, or None."""
+    # Columns of 0 and 1 that were made of texts are named by the column that holds the texts.
+    id_column = windows.id_column
+    names = None
+    if columns is not None:
+        parts = columns.by_part().items()
+        names = {part: _names(collapsed(own, windows.categories)) for part, own in parts}
+    return {
+        **{name: getattr(windows, name) for name in _COUNTS},
+        "id_column": None if id_column is None else _name(id_column),
+        "columns": names,
+    }
+
+
+def differences(judged: Mapping[str, Any], own: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the known settings in which two tasks differ, those of each as text; else two ""."""
+    pairs = [(name, judged[name], own[name]) for name in (*_COUNTS, "id_column")]
+    if None not in (judged["columns"], own["columns"]):
+        pairs += [
+            (f"columns[{part!r}]", judged["columns"][part], names)
+            for part, names in own["columns"].items()
+        ]
+    pairs = [pair for pair in pairs if pair[1] != pair[2]]
+    ours, theirs = (
+        ", ".join(f"{pair[0]}={_checks.shown(pair[place])}" for pair in pairs) for place in (1, 2)
+    )
+    return ours, theirs
+
+
+def _names(columns: Sequence[Any]) -> list[str]:
+    names = [_name(column) for column in columns[:_MOST_NAMES]]
+    more = len(columns) - len(names)
+    return [*names, f"and {more} more"] if more else names
+
+
+def _name(column: Any) -> str:
+    return printable(str(column))[:_LONGEST_NAME]

@@ -1,0 +1,86 @@
+"""A scorecard says what was judged, on what, and how much a single forecast's error varied."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from judged_models import forecaster, parts
+from keras_ts import WindowedSeries, compare
+from keras_ts.evaluation.judged import reading
+from keras_ts.evaluation.judged.reading import JudgedWindows
+
+
+def described(judged, windows):
+    series = judged.ranges.series_of(windows)
+    flat = judged.origins()[windows]
+    return reading.described(judged, series, flat, judged.origins_at(series, flat), judged.mark())
+
+
+def test_it_says_what_was_judged_on():
+    days = pd.date_range("2024-01-01", periods=60)
+    table = pd.DataFrame(
+        {
+            "day": [*days, *days[:50]],
+            "shop": ["a"] * 60 + ["b"] * 50,
+            "units": np.arange(110.0),
+        }
+    )
+    windows = WindowedSeries(
+        5, horizon=3, gap=1, target_columns="units", id_column="shop", time_column="day"
+    )
+    judged = JudgedWindows("validation", windows.split(table, at="2024-02-10")[1])
+    on = described(judged, np.arange(judged.count))
+    assert (on["windows"], on["series"], on["origins"]) == (judged.count, 2, 18)
+    assert (on["first"], on["last"]) == ("2024-02-10", "2024-02-29")
+    assert on["fingerprint"] == judged.mark()
+    settings = {"horizon": 3, "window": 5, "gap": 1, "sampling_rate": 1, "id_column": "shop"}
+    assert settings.items() <= on.items()
+    assert on["columns"] == {"past": ["units"], "future": [], "static": [], "target": ["units"]}
+    array = JudgedWindows("validation", WindowedSeries(5, horizon=3).build(np.arange(20.0)))
+    on = described(array, np.array([0, 2]))
+    assert (on["first"], on["last"], on["windows"], on["origins"]) == ("5", "9", 2, 2)
+
+
+def test_a_report_makes_one_for_each_model():
+    train, held = parts()
+    models = {name: forecaster(train) for name in ("a", "b")}
+    report = compare(models, train, held)
+    first, second = report.scorecards()
+    assert json.loads(json.dumps(first, allow_nan=False)) == first
+    assert (first["model"], second["model"]) == ("a", "b")
+    assert first["table"]["name"] == ["a", *report.table["name"][2:]]
+    assert first["table"]["mae"][0] == pytest.approx(report.table["mae"][0], rel=1e-5)
+    assert first["verdict"] == report.verdicts["a"]
+    assert first["sentence"] in str(report)
+    assert first["judged_on"] == report.judged_on
+    scores = report.scores(by="step")
+    for role, name in (("model", "b"), ("baseline", report.best)):
+        own = scores["mae"][scores["name"] == name]
+        np.testing.assert_allclose(second["steps"][role], own, rtol=1e-5)
+    # All origins have all steps, so the mean over the horizon is the table's.
+    assert second["promised"]["errors"]["mean"][-1] == second["table"]["mae"][0]
+    assert second["coverage"] is None is second["steps"]["coverage"]
+    assert compare(None, train, held).scorecards() == []
+
+
+def test_quantile_models_promise_a_coverage():
+    train, held = parts()
+    report = compare(forecaster(train, (0.1, 0.5, 0.9)), train, held)
+    card = report.scorecards()[0]
+    assert card["coverage"]["asked"] == pytest.approx(0.8)
+    assert card["coverage"]["share"] == pytest.approx(report.table["coverage"][0], rel=1e-5)
+    assert card["promised"]["coverage"]["mean"][-1] == card["coverage"]["share"]
+
+
+def test_its_size_does_not_depend_on_the_number_of_windows_or_series():
+    windows = WindowedSeries(4, horizon=336, target_columns=0)
+    sizes = []
+    for series in (1, 3):
+        rng = np.random.default_rng(0)
+        panel = [rng.uniform(1, 2, size=(1500, 1)) for _ in range(series)]
+        train, held = windows.split(panel, at=800)
+        report = compare(forecaster(train), train, held)
+        sizes.append(len(json.dumps(report.scorecards()[0])))
+    assert sizes[1] < 1.05 * sizes[0] < 30_000

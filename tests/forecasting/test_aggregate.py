@@ -1,0 +1,202 @@
+"""Totals of sample paths are sums of whole paths, and totals of totals are those of all."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from keras_ts import aggregate
+
+LIBRARIES = {"pandas": pd.DataFrame, "polars": pl.DataFrame}
+REGIONS = {"a": "north", "b": "south", "c": "north", "d": "south"}
+BOTH = ["step", "series"]
+
+
+def drawn(names="abcd", steps=3, count=7, begin="2024-05-01", seed=0, dtype=np.float64):
+    """Sample paths as ``forecast`` returns them."""
+    generator = np.random.default_rng(seed)
+    days = pd.date_range(begin, periods=steps)
+    table = pd.MultiIndex.from_product(
+        [list(names), days, range(count)], names=["shop", "day", "sample"]
+    ).to_frame(index=False)
+    table.insert(2, "step", np.tile(np.repeat(np.arange(1, steps + 1), count), len(names)))
+    return table.assign(
+        units=generator.gamma(2.0, 30.0, len(table)).astype(dtype),
+        visits=generator.normal(size=len(table)),
+    )
+
+
+def as_pandas(table):
+    return table if isinstance(table, pd.DataFrame) else table.to_pandas()
+
+
+def by_hand(table, keys):
+    return table.groupby([*keys, "sample"], sort=False)[["units", "visits"]].sum().reset_index()
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize(
+    ("over", "groups", "keys"),
+    [
+        ("step", None, ["shop"]),
+        ("series", None, ["day", "step"]),
+        (["series", "step"], None, []),
+        ("series", REGIONS, ["group", "day", "step"]),
+        (BOTH, REGIONS, ["group"]),
+    ],
+)
+def test_totals_are_sums_of_whole_paths(library, over, groups, keys):
+    table = drawn().assign(group=lambda frame: frame["shop"].map(REGIONS))
+    samples = LIBRARIES[library](table.drop(columns="group").to_dict("list"))
+    totals = aggregate(samples, over, groups=groups, quantiles=None)
+    assert type(totals) is type(samples)
+    wanted = by_hand(table, keys)
+    assert list(totals.columns) == list(wanted.columns)
+    for name in wanted.columns:
+        own = as_pandas(totals)[name]
+        if name in ("units", "visits"):
+            np.testing.assert_allclose(own, wanted[name], rtol=1e-12, atol=1e-12)
+        else:
+            assert own.tolist() == wanted[name].tolist()
+    levels = aggregate(samples, over, groups=groups, quantiles=[0.25, 0.5])
+    assert list(levels.columns) == [*keys, "units_0.25", "units", "visits_0.25", "visits"]
+    paths = wanted["units"].to_numpy().reshape(-1, 7)
+    np.testing.assert_allclose(
+        as_pandas(levels)["units_0.25"], np.quantile(paths, 0.25, axis=1, method="hazen")
+    )
+    alone = samples[[name for name in samples.columns if name != "visits"]]
+    risk = aggregate(alone, over, groups=groups, above=float(np.median(paths)))
+    shares = (paths > np.median(paths)).mean(axis=1)
+    np.testing.assert_allclose(as_pandas(risk)["above"], shares)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_totals_of_totals_are_those_of_all_at_once(library, dtype):
+    samples = LIBRARIES[library](drawn(names="abcdefgh", dtype=dtype).to_dict("list"))
+    groups = {name: "xyz"[number % 3] for number, name in enumerate("abcdefgh")}
+    regions = aggregate(samples, "series", groups=groups, quantiles=None)
+    weeks = aggregate(samples, "step", quantiles=None)
+    whole = aggregate(samples, BOTH, quantiles=None)
+    for parts, over in ((regions, BOTH), (weeks, "series")):
+        totals = aggregate(parts, over, quantiles=None)
+        np.testing.assert_allclose(totals["units"], whole["units"], rtol=1e-12)
+    again = aggregate(aggregate(regions, "series", quantiles=None), "step", quantiles=None)
+    np.testing.assert_allclose(again["units"], whole["units"], rtol=1e-12)
+    # A panel in parts, whose totals stand below each other.
+    table = as_pandas(samples)
+    parts = [
+        aggregate(table[table["shop"].isin(list(names))], "series", groups=groups, quantiles=None)
+        for names in ("abcd", "efgh")
+    ]
+    parts = pd.concat([part.assign(group=part["group"] + str(n)) for n, part in enumerate(parts)])
+    by_part = aggregate(parts, BOTH, groups={f"{g}{n}": g for g in "xyz" for n in (0, 1)})
+    at_once = aggregate(table, BOTH, groups=groups)
+    pd.testing.assert_frame_equal(by_part, at_once, rtol=1e-12)
+
+
+def test_rows_may_stand_in_any_order_and_groups_in_a_frame():
+    samples = drawn()
+    shuffled = samples.sample(frac=1, random_state=0)
+    regions = pd.DataFrame({"shop": list(REGIONS), "region": list(REGIONS.values())})
+    own = aggregate(samples, "series", groups=regions)
+    assert list(own.columns)[:3] == ["region", "day", "step"]
+    other = aggregate(shuffled, "series", groups=regions)
+    keys = ["region", "day"]
+    pd.testing.assert_frame_equal(
+        other.sort_values(keys, ignore_index=True), own.sort_values(keys, ignore_index=True)
+    )
+    by_sample = samples.sort_values(["sample", "shop", "day"])
+    pd.testing.assert_frame_equal(aggregate(by_sample, "step"), aggregate(samples, "step"))
+
+
+def test_a_closed_day_counts_nothing_and_a_series_without_a_forecast_is_named():
+    samples = drawn()
+    closed = (samples["shop"] == "b") & (samples["step"] == 2)
+    some = samples.assign(units=samples["units"].mask(closed))
+    wanted = by_hand(samples.assign(units=samples["units"].mask(closed, 0.0)), ["day", "step"])
+    totals = aggregate(some, "series", quantiles=None)
+    np.testing.assert_allclose(totals["units"], wanted["units"], rtol=1e-12)
+    none = samples.assign(units=samples["units"].mask(samples["shop"] == "b"))
+    with pytest.warns(UserWarning, match=r"of \['b'\] that are NaN throughout"):
+        totals = aggregate(none, "series", groups=REGIONS)
+    assert totals["units"].isna().tolist() == [False] * 3 + [True] * 3
+    assert totals["visits"].notna().all()
+    with pytest.warns(UserWarning, match=r"of \['b'\]"):
+        risk = aggregate(none.drop(columns="visits"), "step", above=1.0)
+    assert risk["above"].isna().tolist() == [False, True, False, False]
+    with pytest.warns(UserWarning, match=r"of \['b'\]"):
+        regions = aggregate(none, "series", groups=REGIONS, quantiles=None)
+    with pytest.warns(UserWarning, match=r"of \['south'\]"):
+        assert aggregate(regions, BOTH)["units"].isna().all()
+
+
+def test_totals_over_series_take_the_times_that_all_have():
+    late = drawn(names="cd", begin="2024-05-02", seed=1)
+    samples = pd.concat([drawn(names="ab"), late])
+    with pytest.warns(UserWarning, match=r"leaves out times .*2024-05-01.*2024-05-04"):
+        totals = aggregate(samples, "series", quantiles=None)
+    assert totals["day"].drop_duplicates().dt.day.tolist() == [2, 3]
+    assert totals["step"].drop_duplicates().tolist() == [1, 2]
+    both = samples[samples["day"].dt.day.isin([2, 3])]
+    np.testing.assert_allclose(totals["units"], by_hand(both, ["day"])["units"], rtol=1e-12)
+    pairs = {"a": 1, "b": 1, "c": 2, "d": 2}
+    assert len(aggregate(samples, "series", groups=pairs)) == 6
+    apart = pd.concat([drawn(names="ab"), drawn(names="c", begin="2025-05-01")])
+    with pytest.raises(ValueError, match="no time in common, by 'day'"):
+        aggregate(apart, "series")
+
+
+def test_the_problems_of_a_batch_are_no_target():
+    samples = drawn()
+    with_problem = samples.assign(problem=None)
+    pd.testing.assert_frame_equal(aggregate(with_problem, "step"), aggregate(samples, "step"))
+
+
+def test_a_single_series_has_totals_over_steps():
+    samples = drawn(names="a").drop(columns="shop")
+    for frame in (samples, samples.drop(columns="day")):
+        total = aggregate(frame, "step", quantiles=None)
+        assert list(total.columns) == ["sample", "units", "visits"]
+        np.testing.assert_allclose(total["units"], by_hand(samples, [])["units"], rtol=1e-12)
+    with pytest.raises(ValueError, match="no series to sum over"):
+        aggregate(samples, "series")
+    one = samples[samples["step"] == 1]
+    with pytest.raises(ValueError, match="no series to sum over"):
+        aggregate(one, "series")
+    numbered = drawn(steps=1)
+    assert aggregate(numbered.drop(columns="day"), "series").shape == (1, 7)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "message"),
+    [
+        ({"over": "shop"}, ValueError, 'over must be "step", "series"'),
+        ({"over": ["step", "step"]}, ValueError, 'over must be "step", "series"'),
+        ({"over": 1}, ValueError, 'over must be "step", "series"'),
+        ({"quantiles": [0.5, 0.1]}, ValueError, r"quantiles must increase, lie between 0 and 1\."),
+        ({"quantiles": []}, ValueError, "quantiles must increase"),
+        ({"quantiles": 0.9}, TypeError, "quantiles must be a list"),
+        ({"above": 3.0}, ValueError, r"above gives one column.*'visits'"),
+        ({"above": "x"}, TypeError, "above must be a finite number"),
+        ({"groups": REGIONS}, ValueError, "groups are those of series"),
+        ({"over": "series", "groups": {"a": 1}}, ValueError, r"no group of \['b', 'c', 'd'\]"),
+        ({"over": "series", "groups": {**REGIONS, "a": None}}, ValueError, r"no group of \['a'\]"),
+        ({"over": "series", "groups": dict.fromkeys("abcd", 1), "samples": drawn().rename(
+            columns={"units": "group"})}, ValueError, "several columns of one name"),
+        ({"over": "series", "groups": pd.DataFrame({"shop": ["a"]})}, ValueError, "groups must be"),
+        ({"over": "series", "groups": pd.DataFrame({"shop": ["a", "a"], "region": [1, 2]})},
+         ValueError, "one row for each id"),
+        ({"samples": drawn().drop(columns="sample")}, ValueError, "num_samples"),
+        ({"samples": drawn().head(0)}, ValueError, "0 rows"),
+        ({"samples": drawn().tail(-1)}, ValueError, "each sample from 0 to 6 once"),
+        ({"samples": pd.concat([drawn(), drawn()])}, ValueError, "several rows for one series"),
+        ({"samples": pd.concat([drawn(), drawn("ef", count=6)])}, ValueError, "each sample"),
+        ({"samples": np.zeros(3)}, TypeError, "pandas or polars"),
+        ({"samples": aggregate(drawn(), "step", quantiles=None)}, ValueError, "no step to sum"),
+    ],
+)  # fmt: skip
+def test_what_has_no_total_is_refused(arguments, kind, message):
+    arguments = {"samples": drawn(), "over": "step", **arguments}
+    with pytest.raises(kind, match=message):
+        aggregate(**arguments)

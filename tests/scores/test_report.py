@@ -1,0 +1,92 @@
+"""Scores of rows are means; reports become frames, text in columns, and HTML that is escaped."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from keras_ts.scores.report import Page, Report, Rows, interval, number, percent
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Told(Report):
+    """A report of two pages."""
+
+    table: dict
+
+    def pages(self) -> Iterator[Page]:
+        """Yield a table, and a sentence alone."""
+        yield Page({"": ["naive", "<b>"], "mae": [2.5, np.nan]}, ["a & b", "c"])
+        yield Page({}, ["d"])
+
+
+REPORT = Told({"a": np.arange(3), "b": np.ones((3, 2))})
+
+
+@pytest.mark.parametrize("targets", [(), (2,)])
+def test_scores_are_means_by_hand(targets):
+    rng = np.random.default_rng(0)
+    actual, predicted = rng.normal(size=(2, 30, *targets))
+    actual[4] = np.nan
+    scales = np.full(actual.shape, 2.0)
+    scales[7] = np.nan
+    column = rng.choice(["b", "a", "c"], 30)
+    rows = Rows({"shop": column}, actual, predicted, scales, None)
+    scores = rows.scores("shop")
+    assert set(scores["shop"].tolist()) == {"a", "b", "c"}
+    for place, shop in enumerate(scores["shop"].tolist()):
+        own = column == shop
+        errors = np.abs(actual - predicted)[own]
+        assert scores["mae"][place] == pytest.approx(np.nanmean(errors))
+        assert scores["rmse"][place] == pytest.approx(np.sqrt(np.nanmean(errors**2)))
+        assert scores["mase"][place] == pytest.approx(np.nanmean(errors / scales[own]))
+    assert rows.scores()["mae"].tolist() == pytest.approx([np.nanmean(np.abs(actual - predicted))])
+
+
+def test_a_missing_forecast_shows_in_every_score():
+    scores = Rows({}, np.zeros(2), np.array([1.0, np.nan]), np.ones(2), None).scores()
+    assert np.isnan(scores["mae"])
+    assert np.isnan(scores["smape"])
+
+
+def test_steps_come_in_their_order():
+    columns = {"step": np.array([2, 1, 2])}
+    scores = Rows(columns, np.zeros(3), np.array([1.0, 5.0, 3.0]), np.ones(3), None).scores("step")
+    assert (scores["step"].tolist(), scores["mae"].tolist()) == ([1, 2], [5.0, 2.0])
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_frames(library, monkeypatch):
+    frame = REPORT.to_frame(library)
+    assert type(frame).__module__.startswith(library)
+    assert frame["a"].to_list() == [0, 1, 2]
+    assert list(frame.columns) == ["a", "b_0", "b_1"]
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ImportError, match=rf"needs {library}: pip install {library}\."):
+        REPORT.to_frame(library)
+
+
+def test_other_libraries_are_refused():
+    with pytest.raises(ValueError, match="library must be one of 'pandas', 'polars'"):
+        REPORT.to_frame("R")
+
+
+def test_pages_as_text_and_html():
+    assert str(REPORT) == repr(REPORT) == "       mae\nnaive  2.5\n<b>      -\n\na & b\nc\n\nd"
+    assert str(Page({"": ["x"], "mae": ["1"]}, (), left=0)).splitlines()[:2] == ["   mae", "x    1"]
+    assert REPORT._repr_html_() == (
+        "<table><thead><tr><th></th><th>mae</th></tr></thead><tbody><tr><td>naive</td>"
+        "<td>2.5</td></tr><tr><td>&lt;b&gt;</td><td>-</td></tr></tbody></table>"
+        "<p>a &amp; b<br>c</p><p>d</p>"
+    )
+
+
+def test_numbers():
+    assert [number(value) for value in (12.34567, np.nan)] == ["12.35", "-"]
+    assert [percent(value) for value in (0.1234, -1e-5)] == ["12.3 %", "0.0 %"]
+    assert [percent(value) for value in (np.nan, -np.inf)] == ["-", "-"]
+    assert interval(0.1, 0.2, "") == "10.0 % to 20.0 %"
+    assert interval(-np.inf, 0.2, "") == "below 20.0 %"
+    assert [interval(np.nan, end, "none") for end in (np.nan, None)] == ["none", "none"]
