@@ -1,11 +1,62 @@
 """Which tests prove the same on every backend: what they run is NumPy alone.
 
 CI runs them on TensorFlow, by the README's command; ``pytest`` and ``nox`` run them everywhere.
+Meanwhile no function of Keras's backend may be called, so a test that does has no place here.
 """
 
-# Folders and files below ``tests/``.
+import contextlib
+import types
+
+import keras
+import keras.src.backend
+import pytest
+
+# Folders and files below ``tests/``, or the first letters of names in them.
 BACKEND_FREE = [
+    "checks/test_copies.py",
+    "checks/test_disguise.py::test_a",
+    "checks/test_disguise.py::test_e",
+    "checks/test_disguise.py::test_h",
+    "checks/test_disguise.py::test_m",
+    "checks/test_disguise.py::test_n",
+    "checks/test_farthest.py",
+    "checks/test_leakage_report.py",
+    "checks/test_plausible.py",
+    "command/test_scores.py",
+    "command/test_table.py",
+    "conversion/test_lambda_bytecode.py",
     "evaluation/arithmetic/",
+    "evaluation/backtests/test_judging.py",
+    "evaluation/forecasters/test_baselines.py",
+    "evaluation/forecasters/test_linear_regression.py",
+    "evaluation/forecasters/test_table.py",
+    "evaluation/importance/test_report.py",
+    "evaluation/importance/test_shuffled_columns.py",
+    "evaluation/judged/test_common_windows.py",
+    "evaluation/reports/test_tables.py",
+    "evaluation/score/test_keys.py",
+    "evaluation/score/test_promise.py",
+    "evaluation/score/test_report.py",
+    "plotting/test_axes.py",
+    "plotting/test_forecast.py",
+    "plotting/test_importance.py",
+    "plotting/test_series.py",
+    "plotting/test_training.py",
+    "presets/test_choice.py",
+    "saving/test_marker.py",
+    "scale/writing/",
+    "sweep/test_smoothing.py",
+    "sweep/test_suggestion.py",
+    "test_datasets.py",
+    "test_notebooks.py",
+    "test_package.py::test_imports",
+    "test_package.py::test_the_test_of_imports",
+    "test_pages.py::test_a_page",
+    "test_pages.py::test_each",
+    "test_pages.py::test_guides",
+    "test_quantiles.py",
+    "test_quick.py",
+    "test_shown.py",
     "test_testing.py",
     "windows/arithmetic/",
     "windows/reading/test_clock.py",
@@ -17,3 +68,38 @@ BACKEND_FREE = [
 def beginnings():
     """Return the beginnings of the ids of these tests."""
     return tuple(f"tests/{beginning}" for beginning in BACKEND_FREE)
+
+
+def _functions():
+    """Yield the functions that Keras calls of its backend, with module and name."""
+    backend = keras.src.backend
+    kinds = (backend.core, backend.image, backend.linalg, backend.math, backend.nn, backend.numpy)
+    for module in (backend, *kinds, backend.random):
+        for name, value in vars(module).items():
+            if isinstance(value, types.FunctionType) and f".{keras.backend.backend()}." in str(
+                value.__module__
+            ):
+                yield module, name, value
+    yield keras.backend, "backend", keras.backend.backend
+
+
+FUNCTIONS = list(_functions())
+
+
+@contextlib.contextmanager
+def no_backend():
+    """Fail at the first call of the backend, or question which it is."""
+    for module, name, _ in FUNCTIONS:
+        setattr(module, name, _refused(name))
+    try:
+        yield
+    finally:
+        for module, name, function in FUNCTIONS:
+            setattr(module, name, function)
+
+
+def _refused(name):
+    def refuse(*_, **__):
+        pytest.fail(f"tests/backend_free.py lists this test, but it calls {name} of the backend")
+
+    return refuse

@@ -1,7 +1,10 @@
 """Keeps the tests from waiting for a backend, and changes nothing that it computes."""
 
 import contextlib
+import ctypes
+import gc
 import os
+from pathlib import Path
 
 import keras
 
@@ -68,6 +71,32 @@ def keep_compiled(folder):
         os.environ[name.upper()] = str(value)
 
 
+def forget_compiled(above=2**31):
+    """Let JAX forget what it compiled, if this process has grown above some bytes.
+
+    It keeps all that it ever compiled, a hundred megabytes for another length of windows. What is
+    needed again comes from the folder of ``keep_compiled``.
+    """
+    if keras.backend.backend() != "jax" or _resident() < above:
+        return
+    import jax
+
+    # Models that are not collected yet hold functions of their own.
+    gc.collect()
+    jax.clear_caches()
+    # The C library would keep what was freed.
+    ctypes.CDLL(None).malloc_trim(0)
+
+
+def _resident():
+    """Return the bytes of memory of this process; 0 where Linux does not tell."""
+    try:
+        pages = Path("/proc/self/statm").read_text().split()[1]
+    except FileNotFoundError:
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
 @contextlib.contextmanager
 def unoptimized():
     """Let JAX generate plain machine code meanwhile, here and in processes that are started.
@@ -88,3 +117,21 @@ def unoptimized():
     finally:
         jax.config.update(name, False)
         del os.environ[name.upper()]
+
+
+@contextlib.contextmanager
+def untraced():
+    """Let TensorFlow run models op by op meanwhile, in training and in predictions.
+
+    Tracing a small recurrent preset takes as long as training it op by op on 150 batches. Files
+    whose models see fewer, and which are not about what Keras compiles, ask for it.
+    """
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    keras.Model.run_eagerly = property(lambda model: True, lambda model, value: None)
+    try:
+        yield
+    finally:
+        # Keras's own property is that of a class above.
+        del keras.Model.run_eagerly

@@ -49,6 +49,24 @@ def _compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
 def _unoptimized() -> Iterator[None]:
     with backends.unoptimized():
         yield
+    backends.forget_compiled()
+
+
+@pytest.fixture(scope="module")
+def untraced_models() -> Iterator[None]:
+    """Let TensorFlow trace no model in a file."""
+    with backends.untraced():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _without_backend(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Hold the tests of ``backend_free`` to what they promise."""
+    if not request.node.get_closest_marker("backend_free"):
+        yield
+        return
+    with backend_free.no_backend():
+        yield
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,6 +1,7 @@
 """The code of the pages that name an install line needs no more than that line brings."""
 
 import ast
+import functools
 import importlib.metadata
 import re
 import subprocess
@@ -90,13 +91,18 @@ def test_an_environment_has_no_more_than_its_line_brings(environment):
     assert found.stdout.strip() == "[True, True, True, False, False, False]"
 
 
+@functools.cache
 def brought(wanted):
     """Return the modules that an installation would bring."""
     return {
         Path(file.parts[0]).stem
-        for distribution in pages.distributions(wanted)
+        for distribution in pages.distributions([wanted])
         for file in distribution.files
     }
+
+
+# Which distributions bring a module; each call would read the files of all that are installed.
+owners = functools.cache(importlib.metadata.packages_distributions)
 
 
 GUIDES = sorted(str(path.relative_to(pages.ROOT)) for path in pages.ROOT.glob("docs/*/*.md"))
@@ -117,13 +123,12 @@ def test_guides_name_what_they_import_beyond_the_start(page):
     for backend in {"jax", "tensorflow", "torch"}.intersection(extras):
         pytest.importorskip(backend, reason=f"the page's extra {backend} is not installed")
     named = {*re.findall(r"pip install ([\w-]+)`", text), "keras-ts"}
-    owners = importlib.metadata.packages_distributions()
     rest = {
         module
         for module in modules
-        if not named & {name.replace("_", "-") for name in owners.get(module, [module])}
+        if not named & {name.replace("_", "-") for name in owners().get(module, [module])}
     }
-    assert rest <= {*brought([f".[{','.join(extras)}]"]), "keras_ts"}
+    assert rest <= {*brought(f".[{','.join(extras)}]"), "keras_ts"}
 
 
 def texts(code):

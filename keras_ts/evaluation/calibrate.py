@@ -16,8 +16,7 @@ from keras_ts.evaluation.arithmetic.coverage import (
     margins,
     windows_needed,
 )
-from keras_ts.evaluation.judged.described import spans_of
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged.reading import JudgedWindows, spans_of
 from keras_ts.evaluation.tuning import NOT_COMPILED, settings_of, trained_further
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.bounded import Bounded

@@ -1,7 +1,7 @@
 """``Judge``: judges forecasters on the same targets, a block of windows at a time, for a report."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,8 +21,7 @@ from keras_ts.evaluation.forecasters.forecaster import (
     of_baseline,
 )
 from keras_ts.evaluation.judged.common_windows import common_steps
-from keras_ts.evaluation.judged.described import described
-from keras_ts.evaluation.judged.reading import Block, JudgedWindows, finite
+from keras_ts.evaluation.judged.reading import JudgedWindows, described
 from keras_ts.evaluation.measures import (
     ROOTS,
     Metric,
@@ -37,6 +36,7 @@ from keras_ts.evaluation.report import ENDS, ComparisonReport, Evidence
 from keras_ts.saving.weights import Weights
 from keras_ts.scores.metrics import POINT, QUANTILE, point_losses, quantile_losses
 from keras_ts.scores.report import percent, unscaled_note
+from keras_ts.windows.blocks import Block, finite
 
 # A reader should know of so many zeros: where most are, a forecast of 0 is hard to beat.
 _MANY_ZEROS = 1 / 3
@@ -126,7 +126,7 @@ class Judge:
                 ("", "") if period is None else (f" in {period} rows", "a shorter period=, or ")
             )
             raise NoVerdictError(
-                f'by="mase" needs a series that changes{steps} in train. All are missing there, '
+                f'by="{by}" needs a series that changes{steps} in train. All are missing there, '
                 f'shorter or constant: pass {cure}by="mae".'
             )
         places = [np.flatnonzero(part.scored) for part in judgements]
@@ -142,19 +142,27 @@ class Judge:
             series = series[counted]
             origins = judged.origins_at(series, flat[counted])
         best, skills = _skills(tallies, self._models, by, origins)
-        table: dict[str, Array] = {"name": np.array(list(tallies))}
-
-        def add(names: Sequence[str]) -> None:
-            for name in names:
-                table[name] = np.array([float(tally.metric(name)) for tally in tallies.values()])
-
-        add([*POINT, *self._metrics])
-        for column, end in ENDS.items():
-            table[column] = np.array([getattr(skills[name], end) for name in tallies])
-        if any(not np.isnan(tally.metric("pinball")) for tally in tallies.values()):
-            add(list(QUANTILE))
+        evidence = Evidence(
+            tallies,
+            skills,
+            first.levels,
+            weights or {},
+            judged.labels,
+            [judged.panel.columns.past[place] for place in judged.columns.tolist()],
+            origins,
+            np.unique(series),
+            first.first_step,
+            period,
+            None if weights is not None else len(judgements),
+            [
+                *notes,
+                *self._left_out,
+                *_notes(judgements, scored, tallies, period),
+                *single_time_note(origins),
+            ],
+        )
         return ComparisonReport(
-            table=table,
+            table=_table(tallies, skills, self._metrics),
             by=by,
             best=best,
             verdicts={name: skills[name].verdict for name in self._models},
@@ -170,26 +178,22 @@ class Judge:
             },
             windows=int(scored.sum()),
             judged_on=on,
-            _evidence=Evidence(
-                tallies,
-                skills,
-                first.levels,
-                weights or {},
-                judged.labels,
-                [judged.panel.columns.past[place] for place in judged.columns.tolist()],
-                origins,
-                np.unique(series),
-                first.first_step,
-                period,
-                None if weights is not None else len(judgements),
-                [
-                    *notes,
-                    *self._left_out,
-                    *_notes(judgements, scored, tallies, period),
-                    *single_time_note(origins),
-                ],
-            ),
+            _evidence=evidence,
         )
+
+
+def _table(
+    tallies: dict[str, Tally], skills: dict[str, Skill], metrics: Iterable[str]
+) -> dict[str, Array]:
+    """Return the scores of all forecasters, those of quantiles if a model has them."""
+    table: dict[str, Array] = {"name": np.array(list(tallies))}
+    quantile = () if all(np.isnan(t.metric("pinball")) for t in tallies.values()) else QUANTILE
+    for column in (*POINT, *metrics, *ENDS, *quantile):
+        table[column] = np.array([
+            getattr(skills[name], ENDS[column]) if column in ENDS else float(tally.metric(column))
+            for name, tally in tallies.items()
+        ])  # fmt: skip
+    return table
 
 
 def _skills(

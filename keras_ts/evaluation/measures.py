@@ -9,7 +9,7 @@ from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.forecasters.forecaster import Forecaster, common_levels
 from keras_ts.evaluation.judged.reading import JudgedWindows
-from keras_ts.scores.metrics import METRICS
+from keras_ts.scores.metrics import METRICS, heading
 
 # A function of actual values, forecasts and scales that returns one loss for each target.
 Metric = Callable[[Array, Array, Array], Array]
@@ -17,6 +17,19 @@ Metric = Callable[[Array, Array, Array], Array]
 _MEASURES = ("mae", "mase", "rmsse", "sql")
 # Measures of squares, whose skill is that of their roots.
 ROOTS = ("rmsse",)
+# The columns of scores and what they are called, which no metric of one's own may be.
+_TAKEN = {
+    *METRICS,
+    *map(heading, METRICS),
+    "skill",
+    "skill_low",
+    "skill_high",
+    "name",
+    "step",
+    "series",
+    "target",
+    "verdict",
+}
 
 
 def checked_measure(by: Any, metrics: Mapping[str, Metric]) -> str | None:
@@ -84,7 +97,7 @@ def metrics_of(metrics: Any) -> dict[str, Metric]:
                 "metrics must hold functions of (actual, prediction, scale). Received: "
                 f"{_checks.shown(metric)}."
             )
-        if name == "<lambda>" or name in (*named, *METRICS, "name", "skill"):
+        if name == "<lambda>" or name in (*named, *_TAKEN):
             raise ValueError(
                 f"A metric must have a name of its own, which its column gets. Received: {name!r}. "
                 "Define it as a function of another name."

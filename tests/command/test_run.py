@@ -13,6 +13,8 @@ from helpers import BACKEND
 from keras_ts.__main__ import main
 from keras_ts.windows.reading.read_once import Frames
 
+pytestmark = pytest.mark.usefixtures("untraced_models")
+
 TURKU = r"$\Turku$"  # No formula, though matplotlib would read it as one.
 
 

@@ -18,6 +18,8 @@ from keras_ts import (
     save_model,
 )
 
+pytestmark = pytest.mark.usefixtures("untraced_models")
+
 RNG = np.random.default_rng(0)
 SERIES = RNG.normal(size=60).astype("float32")
 TABLE = RNG.normal(size=(60, 3)).astype("float32")

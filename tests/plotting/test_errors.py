@@ -13,6 +13,8 @@ from keras_ts import course_series, plot_backtest
 from keras_ts.plotting.axes import own_axes
 from keras_ts.plotting.errors import plot_errors
 
+pytestmark = pytest.mark.usefixtures("untraced_models")
+
 
 def table(steps, columns=()):
     rows = 2 * 3 * steps

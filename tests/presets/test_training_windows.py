@@ -11,6 +11,8 @@ from keras_ts import WindowedSeries, forecast, from_preset
 from keras_ts.presets.recipe import Recipe
 from keras_ts.windows.reading import frames, read_once
 
+pytestmark = pytest.mark.usefixtures("untraced_models")
+
 MONTHS = 12
 
 

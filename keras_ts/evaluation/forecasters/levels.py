@@ -15,8 +15,9 @@ import numpy as np
 
 from keras_ts._typing import Array
 from keras_ts.evaluation.forecasters.baselines import Baseline
-from keras_ts.evaluation.judged.reading import Block, JudgedWindows
+from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.windows.arithmetic.scale import window_scales
+from keras_ts.windows.blocks import Block
 
 _MOST_WINDOWS = 10_000
 # Of a series' mean absolute step, the least that counts for that of a window.
