@@ -204,6 +204,8 @@ class Interface:
         if not self.inputs:  # A subclassed model has no shapes.
             return
         fed = columns.input_shapes(self.windows.geometry, self.windows.horizon)
+        # The loop reads all rows of a window, and the model those of its sampling rate.
+        fed["past"] = (self.windows.window, *fed["past"][1:])
         if set(self.inputs) != set(fed):
             raise ValueError(
                 f"The windows give the inputs {' and '.join(map(repr, fed))}, and the model has "

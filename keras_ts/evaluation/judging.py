@@ -57,6 +57,7 @@ class Judgement(NamedTuple):
     zeros: int  # how many are zero
     lacking: dict[str, int]  # how many targets a forecaster has no forecast of
     levels: dict[str, tuple[float, ...] | None]  # of each model; None for a point
+    beyond: dict[str, list[float]]  # the levels of a forecaster that another one lacks
 
 
 class Judge:
@@ -231,13 +232,12 @@ def _notes(
         lacking = sum(part.lacking[name] for part in judgements)
         if lacking:
             yield f"{name} has no forecast of {lacking} targets, which count nowhere."
-    common = common_levels(first.levels.values())
-    for name, levels in first.levels.items():
-        others = [f"{level:g}" for level in levels or () if level not in common]
-        if others:
+    for name, levels in first.beyond.items():
+        if levels:
+            others = ", ".join(f"{level:g}" for level in levels)
             yield (
-                f"Pinball loss and interval score leave out the levels {', '.join(others)} of "
-                f"{name}, which others lack."
+                f"Pinball loss and interval score leave out the levels {others} of {name}, which "
+                "others lack."
             )
     numbers = any_tally.series()
     unscaled = numbers[np.isnan(any_tally.metric("mase", "series")[numbers])]
@@ -259,6 +259,7 @@ def judge(
     sizes = judged.count, len(judged.labels), count, len(judged.columns)
     models = [forecaster for forecaster in forecasters if forecaster.lacks == "nothing"]
     times = judged.origins_of(np.arange(judged.count)).times if models else None
+    common = common_levels(own.levels for own in forecasters)
     result = Judgement(
         {
             own.name: Tally(*sizes, measure, times if own.lacks == "nothing" else None)
@@ -271,9 +272,12 @@ def judge(
         0,
         {forecaster.name: 0 for forecaster in forecasters if forecaster.lacks == "targets"},
         {model.name: model.levels for model in models},
+        {
+            own.name: [level for level in own.levels or () if level not in common]
+            for own in forecasters
+        },
     )
     missing = zeros = 0
-    common = common_levels(own.levels for own in forecasters)
     size = min(part.block_size for part in parts)
     for blocks in zip(*(part.blocks(size) for part in parts), strict=True):
         by_part = dict(zip(parts, blocks, strict=True))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_ts import RecurrentPreset, WindowedSeries, compare, course_series
-from keras_ts.evaluation.judged import reading
+from keras_ts.windows import blocks
 
 
 def bias(actual, prediction, scale):
@@ -17,7 +17,7 @@ def scaled_square(actual, prediction, scale):
 
 @pytest.mark.parametrize("numbers", [1 << 23, 100])
 def test_own_metrics_are_means_over_all_targets_steps_and_series(numbers, monkeypatch):
-    monkeypatch.setattr(reading, "_NUMBERS", numbers)
+    monkeypatch.setattr(blocks, "_NUMBERS", numbers)
     panel = [course_series(150), 9 * course_series(120)]
     train, held = WindowedSeries(5, 2, batch_size=4).split(panel, at=-30)
     model = RecurrentPreset(units=(2,), window_norm="last", quantiles=(0.1, 0.5, 0.9)).build(train)

@@ -66,7 +66,7 @@ def test_scores_are_those_of_the_targets_present(columns):
         value = np.nanmean(np.abs(y - predicted)[:, step])
         assert by_step["mae"][step] == pytest.approx(value, rel=1e-5)
     best = report.table["name"].tolist().index(report.best)
-    ratio = report.table["mae"][0] / report.table["mae"][best]
+    ratio = report.table[report.by][0] / report.table[report.by][best]
     assert report.table["skill"][0] == pytest.approx(1 - ratio)
     missing = f"{np.isnan(y).sum()} of {y.size} targets are missing"
     assert missing in str(report)

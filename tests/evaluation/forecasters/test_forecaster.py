@@ -6,7 +6,7 @@ import pytest
 
 from keras_ts import WindowedSeries, baselines, compare, course_series
 from keras_ts.evaluation.forecasters.forecaster import baselines_of, name_of
-from keras_ts.evaluation.judged import reading
+from keras_ts.windows import blocks
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ class Median:
 
 
 def test_functions_and_objects_are_baselines(parts, monkeypatch):
-    monkeypatch.setattr(reading, "_NUMBERS", 200)  # Several blocks.
+    monkeypatch.setattr(blocks, "_NUMBERS", 200)  # Several blocks.
     chosen = ["naive", last_value, Median(), baselines.SeasonalNaive(3)]
     report = compare(None, *parts, baselines=chosen)
     assert report.table["name"].tolist() == [

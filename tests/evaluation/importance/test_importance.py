@@ -11,8 +11,8 @@ from keras import ops
 from importance_tables import increases, model_of, sales, verdicts
 from keras_ts import WindowedSeries, from_preset, importance
 from keras_ts.datasets import store_sales
-from keras_ts.evaluation.judged import reading
 from keras_ts.layers import SortedQuantiles
+from keras_ts.windows import blocks
 
 AHEAD = ["offer", "copy", "noise", "closed"]
 OFFER, COPY, NOISE, CLOSED = range(4)
@@ -91,7 +91,7 @@ def by_hand(table, repeats, seed, columns, predict):
 
 @pytest.mark.parametrize("numbers", [1 << 23, 400])
 def test_increases_are_those_of_a_plain_loop(monkeypatch, numbers):
-    monkeypatch.setattr(reading, "_NUMBERS", numbers)
+    monkeypatch.setattr(blocks, "_NUMBERS", numbers)
     table = np.random.default_rng(1).normal(size=(70, 3)).astype("float32")
     windows = WindowedSeries(4, 2, target_columns=0, future_columns=(1, 2), batch_size=8)
     validation = windows.build(table)
