@@ -18,6 +18,7 @@ from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.layers.mask_missing import MaskMissing
 from keras_ts.layers.normalize_window import NormalizeWindow
+from keras_ts.layers.plumbing import CarryForward
 from keras_ts.layers.smoothed_forecast import SmoothedForecast
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.layers.windowed_input import WindowedInput
@@ -143,6 +144,8 @@ class Interface:
     def masked(self) -> Literal["any", "targets"] | None:
         """Rows that are masked: "any" if one value is missing, "targets" if all are; or None."""
         features = {layer.features for layer in _layers_of(self.model, MaskMissing)}
+        if any(layer.start == "first" for layer in _layers_of(self.model, CarryForward)):
+            features.add("all")  # They are filled.
         if not features:
             return None
         return "any" if "any" in features else "targets"

@@ -74,7 +74,7 @@ QUICK = {
         "evaluation/arithmetic/test_coverage.py::test_margins",
         "evaluation/arithmetic/test_coverage.py::test_independent",
         "evaluation/test_fine_tune.py::test_a_compiled_model",
-        "evaluation/forecasters/test_linear_regression.py::test_it_is_a_ridge_of_each_step",
+        "windows/test_regression.py::test_it_is_a_ridge_of_each_step",
         "evaluation/importance/test_importance.py::test_a_column_that_matters",
         "evaluation/importance/test_importance.py::test_increases_are_those",
         "evaluation/importance/test_shuffled_columns.py",

@@ -114,7 +114,7 @@ def literals(annotation):
 @pytest.mark.parametrize(
     ("annotation", "table"),
     [
-        (get_type_hints(PresetSettings)["cell"], CELLS),
+        (get_type_hints(PresetSettings)["cell"], {*CELLS, "linear"}),
         (get_type_hints(PresetSettings)["window_norm"], STATISTICS),
         (get_type_hints(WindowSpec)["missing"], HANDLING),
         (export.Format, runtimes.RUNTIMES),

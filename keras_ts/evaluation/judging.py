@@ -1,7 +1,7 @@
 """``Judge``: judges forecasters on the same targets, a block of windows at a time, for a report."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,14 +19,19 @@ from keras_ts.evaluation.forecasters.forecaster import (
     of_baseline,
 )
 from keras_ts.evaluation.judged.common_windows import common_steps
-from keras_ts.evaluation.judged.reading import Block, JudgedWindows, described, finite
+from keras_ts.evaluation.judged.reading import JudgedWindows, described
 from keras_ts.evaluation.report import ENDS, ComparisonReport, Evidence
 from keras_ts.saving.weights import Weights
-from keras_ts.scores.metrics import METRICS, POINT, QUANTILE, all_losses
+from keras_ts.scores.metrics import METRICS, POINT, QUANTILE, all_losses, heading
 from keras_ts.scores.report import unscaled_note
+from keras_ts.windows.blocks import Block, finite
 
 # A function of actual values, forecasts and scales that returns one loss for each target.
 Metric = Callable[[Array, Array, Array], Array]
+
+
+# The columns of scores and what they are called, which no metric of one's own may be.
+_TAKEN = {*METRICS, *map(heading, METRICS), *ENDS, "name", "step", "series", "verdict"}
 
 
 class NoVerdictError(ValueError):
@@ -122,19 +127,21 @@ class Judge:
             series = series[counted]
             origins = judged.origins_at(series, flat[counted])
         best, skills = _skills(tallies, self._models, by, origins)
-        table: dict[str, Array] = {"name": np.array(list(tallies))}
-
-        def add(names: Sequence[str]) -> None:
-            for name in names:
-                table[name] = np.array([float(tally.metric(name)) for tally in tallies.values()])
-
-        add([*POINT, *self._metrics])
-        for column, end in ENDS.items():
-            table[column] = np.array([getattr(skills[name], end) for name in tallies])
-        if any(not np.isnan(tally.metric("pinball")) for tally in tallies.values()):
-            add(list(QUANTILE))
+        evidence = Evidence(
+            tallies,
+            skills,
+            first.levels,
+            weights or {},
+            judged.labels,
+            origins,
+            np.unique(series),
+            first.first_step,
+            period,
+            None if weights is not None else len(judgements),
+            [*notes, *_notes(judgements, scored, tallies, period), *single_time_note(origins)],
+        )
         return ComparisonReport(
-            table=table,
+            table=_table(tallies, skills, self._metrics),
             by=by,
             best=best,
             verdicts={name: skills[name].verdict for name in self._models},
@@ -150,20 +157,22 @@ class Judge:
             },
             windows=int(scored.sum()),
             judged_on=on,
-            _evidence=Evidence(
-                tallies,
-                skills,
-                first.levels,
-                weights or {},
-                judged.labels,
-                origins,
-                np.unique(series),
-                first.first_step,
-                period,
-                None if weights is not None else len(judgements),
-                [*notes, *_notes(judgements, scored, tallies, period), *single_time_note(origins)],
-            ),
+            _evidence=evidence,
         )
+
+
+def _table(
+    tallies: dict[str, Tally], skills: dict[str, Skill], metrics: Iterable[str]
+) -> dict[str, Array]:
+    """Return the scores of all forecasters, those of quantiles if a model has them."""
+    table: dict[str, Array] = {"name": np.array(list(tallies))}
+    quantile = () if all(np.isnan(t.metric("pinball")) for t in tallies.values()) else QUANTILE
+    for column in (*POINT, *metrics, *ENDS, *quantile):
+        table[column] = np.array([
+            getattr(skills[name], ENDS[column]) if column in ENDS else float(tally.metric(column))
+            for name, tally in tallies.items()
+        ])  # fmt: skip
+    return table
 
 
 def _skills(
@@ -380,7 +389,7 @@ def metrics_of(metrics: Any) -> dict[str, Metric]:
                 "metrics must hold functions of (actual, prediction, scale). Received: "
                 f"{_checks.shown(metric)}."
             )
-        if name == "<lambda>" or name in (*named, *METRICS, "name", "skill"):
+        if name == "<lambda>" or name in (*named, *_TAKEN):
             raise ValueError(
                 f"A metric must have a name of its own, which its column gets. Received: {name!r}. "
                 "Define it as a function of another name."

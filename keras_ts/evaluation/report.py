@@ -163,13 +163,10 @@ class ComparisonReport(Report):
         tally, row, weights = evidence.tallies[name], names.index(name), evidence.weights.get(name)
         # Baselines are what no verdict is given of.
         rows = [n for n, other in enumerate(names) if other == name or other not in self.verdicts]
-        promises = {"errors": tally.promise(self.by)}
-        covered = None
+        coverage = None
         if levels is not None:
-            promises["coverage"] = tally.promise("coverage")
-            covered = {"asked": plain(levels[-1] - levels[0])}
-            covered |= {end: plain(self.table[of][row]) for end, of in _COVERED.items()}
-        steps = {"model": tally, "baseline": evidence.tallies[self.best]}
+            share, width = (self.table[column][row] for column in ("coverage", "width"))
+            coverage = {"asked": levels[-1] - levels[0], "share": share, "width": width}
         return {
             "format": FORMAT,
             "model": name,
@@ -185,17 +182,15 @@ class ComparisonReport(Report):
                 for column, values in self.table.items()
             },
             "steps": {
-                **{role: plain(of.metric(self.by, "step")) for role, of in steps.items()},
-                "coverage": plain(tally.metric("coverage", "step")) if covered else None,
+                "model": plain(tally.metric(self.by, "step")),
+                "baseline": plain(evidence.tallies[self.best].metric(self.by, "step")),
+                "coverage": coverage and plain(tally.metric("coverage", "step")),
             },
-            "coverage": covered,
+            "coverage": coverage and plain(coverage),
             "promised": {
                 "origins": tally.origins(self.by),
-                "coverage": None,
-                **{
-                    metric: {end: plain(values) for end, values in course.items()}
-                    for metric, course in promises.items()
-                },
+                "errors": plain(tally.promise(self.by)),
+                "coverage": coverage and plain(tally.promise("coverage")),
             },
             "judged_on": self.judged_on,
             "versions": {
@@ -272,12 +267,10 @@ class ComparisonReport(Report):
         return f" of {count} series" if count > 1 else ""
 
 
-# What a scorecard calls two columns of the table.
-_COVERED = {"share": "coverage", "width": "width"}
-
-
 def plain(value: Any) -> Any:
     """Return a number to six digits, as JSON takes it, or several; None for one not finite."""
+    if isinstance(value, dict):
+        return {name: plain(part) for name, part in value.items()}
     if np.ndim(value):
         return [plain(number) for number in value.tolist()]
     return float(f"{value:.6g}") if np.isfinite(value) else None

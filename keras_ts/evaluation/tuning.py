@@ -19,6 +19,7 @@ from keras_ts._progress import told
 from keras_ts.evaluation.judged.reading import JudgedWindows, spans_of
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
+from keras_ts.presets.members import mean_of, members_of
 from keras_ts.saving import masks
 from keras_ts.saving.diagnose import short
 from keras_ts.windows.arithmetic.spans import joined
@@ -67,6 +68,23 @@ def trained_further(
     learning_rate: float | None = None,
 ) -> keras.Model:
     """Return a copy of a model, trained further on a dataset and compiled as ``settings`` say."""
+    if not model.trainable_weights:
+        raise ValueError(
+            "model has no weights to train: it is solved in closed form, or frozen. Fit the preset "
+            "again, on all rows: preset.fit(windows.build(table))."
+        )
+    if members := members_of(model):
+        tuned = mean_of(
+            [
+                trained_further(
+                    each, train, settings, name=name, epochs=epochs, learning_rate=learning_rate
+                )
+                for each in members
+            ],
+            Interface(model, None).bounds,
+        )
+        tuned.compile(**_objects(settings))
+        return tuned
     # A new optimizer trains the copy at ``learning_rate``. The copy is compiled with the rate of
     # the settings afterwards, so that the next call begins from the same.
     epochs = EPOCHS if epochs is None else _checks.integer("epochs", epochs, 1)

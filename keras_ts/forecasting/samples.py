@@ -49,9 +49,9 @@ class Sampling:
 
     def draw(self, values: Array, panel: FlatSeries, following: Following | None) -> Array:
         """Return samples ``(series, steps, ..., samples)`` of forecasts ``(..., quantiles)``."""
-        keys = [key_of(label) for label in panel.labels or range(len(values))]
-        donors = np.array([self.paths.donor(key) for key in keys], np.uint64)
-        events = _events(np.array(keys, np.uint64), following)
+        labels = panel.labels or range(len(values))
+        keys = np.array([key_of(label) for label in labels], np.uint64)
+        donors, events = self.paths.donors(keys), _events(keys, following)
         weights = self.paths.weights(self.quantiles, self.count).astype(values.dtype)
         flat = values.reshape(*values.shape[:2], -1, len(weights))
         samples = np.empty((*flat.shape[:3], self.count), values.dtype)

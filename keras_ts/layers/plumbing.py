@@ -95,15 +95,16 @@ class KnownAhead(keras.layers.Layer):
 # A monthly column among daily ones has a value on one day a month. Masking every other step would
 # leave a net a single day of each month, and 0 is a value that the column never had. ``start=None``
 # leaves NaN, for ``NormalizeWindow(masked=True)``, which keeps it out of the column's statistics.
+# ``start="first"`` is the first value of the column in the window, 0 if it has none.
 @registered
 class CarryForward(SeriesLayer):
     """Fills each missing value with the last known one of its column, at first with ``start``."""
 
     _settings = ("start",)
 
-    def __init__(self, start: float | None = 0.0, **kwargs: Any) -> None:
+    def __init__(self, start: float | str | None = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.start = None if start is None else _checks.real("start", start)
+        self.start = start if start in (None, "first") else _checks.real("start", start)
         self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:
@@ -120,12 +121,26 @@ class CarryForward(SeriesLayer):
         if self.start is None:
             # 0 / 0 is NaN. tf2onnx would let NaN through ``where`` at the steps that have a value.
             return values / present
+        if self.start == "first":
+            begins = present - _earlier(present, 1)
+            first = ops.sum(begins * values, axis=1, keepdims=True)
+            return values + (1.0 - present) * first
         return values + (1.0 - present) * self.start
 
 
 def _earlier(values: Any, steps: int) -> Any:
     """Return at each step the value ``steps`` before it, 0 before the window."""
     return ops.concatenate([ops.zeros_like(values[:, :steps]), values[:, :-steps]], axis=1)
+
+
+@registered
+class MissingAsColumns(SeriesLayer):
+    """Gives 1 where a value is missing, and 0 elsewhere, in the shape of its input."""
+
+    def call(self, inputs: Any) -> Any:
+        """Return what is missing."""
+        missing = parted(ops.cast(inputs, self._float_dtype), ops)[1]
+        return ops.cast(missing, self._float_dtype)
 
 
 # It is the level of a series that lies well above 0, such as sales, and the spread of one about 0.

@@ -96,7 +96,7 @@ def choose_preset(
                 cycle = "" if panel.clock is not None else ", such as a cycle of 7 rows for days"
                 reason += (
                     f" To forecast {horizon} steps, give it a calendar{cycle}: without one it may "
-                    "lose to a linear regression or a seasonal naive forecast."
+                    "lose to a linear regression (the preset linear) or a seasonal naive forecast."
                 )
             if period is not None:
                 reason += f" It reads no period; a calendar with a cycle of {period} rows tells it."

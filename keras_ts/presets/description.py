@@ -14,6 +14,8 @@ from keras_ts._registration import registered
 from keras_ts.interface import Interface
 from keras_ts.presets.initial_fit.events import fit_events
 from keras_ts.presets.initial_fit.linear import fit_linear
+from keras_ts.presets.initial_fit.regression import solved
+from keras_ts.presets.members import fitted_mean
 from keras_ts.presets.requirements import required_alone, required_by
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.presets.training_windows import read_once, training_windows
@@ -82,7 +84,11 @@ class RecurrentPreset(PresetSettings):
     Args:
         kind: ``"sequence_to_vector"``: one forecast per window.
             ``"sequence_to_sequence"``: one per step.
-        cell: ``"simple_rnn"``, ``"gru"`` or ``"lstm"``.
+        cell: ``"simple_rnn"``, ``"gru"`` or ``"lstm"``; or ``"linear"`` for a ridge regression in
+            place of a net, that of ``keras_ts.baselines.LinearRegression``, which
+            ``build(dataset)`` solves in closed form. Its quantiles are the forecast plus those of
+            its errors on the last third of the training part, less their median. It takes
+            ``features``, ``period``, ``quantiles``, bounds and ``recipe`` alone.
         units: Units of each recurrent layer, first to last. Defaults to ``(40, 40)``.
         bidirectional: True for layers that read the window both ways. In sequence to
             sequence, every step but the last then sees the value that it forecasts, so only the
@@ -101,7 +107,7 @@ class RecurrentPreset(PresetSettings):
             more). In sequence to sequence each step uses only the steps up to it, and
             ``"seasonal"`` is refused. Defaults to None: windows are not normalized.
         period: Steps after which a season repeats, for ``window_norm="seasonal"``, such as 12 for
-            months. Defaults to None.
+            months. ``cell="linear"`` has a window of so many periods. Defaults to None.
         smoothing: ``"mixed"`` to begin with forecasts by exponential smoothing, which
             ``SmoothedForecast`` mixes for each window by what the recurrent layers give, and to let
             the dense layer correct them. ``"linear"`` to add a linear map of the window, which
@@ -207,12 +213,15 @@ class RecurrentPreset(PresetSettings):
         source = read_once(series, settings)
         return self.windows_for(source, horizon, at=at, **settings).split(source, at)
 
-    def fit(self, train: WindowDataset, *, core: Any = None, **fit_arguments: Any) -> keras.Model:
+    def fit(
+        self, train: WindowDataset, *, core: Any = None, members: int = 1, **fit_arguments: Any
+    ) -> keras.Model:
         """Build a model for a training part, and train it by the recipe.
 
         The model is compiled as ``recipe.compile`` does, and trained for as many epochs as the
         recipe says for this number of windows. With a ``TrainingBackup`` among the callbacks, a fit
-        that was cut off goes on from its last whole epoch.
+        that was cut off goes on from its last whole epoch. ``cell="linear"`` is solved, not
+        trained, and arguments of Keras's ``fit`` have no effect.
 
         Example:
 
@@ -229,6 +238,10 @@ class RecurrentPreset(PresetSettings):
         Args:
             train: The training part.
             core: A net of one's own in place of the recurrent layers, as for ``build``.
+            members: Nets to train, one after the other, each from a seed of its own. The model is
+                their mean; of quantiles, that of each level. It takes as many times as long, and
+                the error depends less on a seed. A ``TrainingBackup`` keeps each in a subfolder,
+                and ``fine_tune`` trains each further. The model has no ``history``. Defaults to 1.
             **fit_arguments: Arguments of Keras's ``fit``, such as ``callbacks``,
                 ``validation_data`` and ``verbose``. ``epochs`` and ``steps_per_epoch`` go before
                 the recipe's, and a rate that decays does so over them. ``shuffle`` is False unless
@@ -238,8 +251,10 @@ class RecurrentPreset(PresetSettings):
             The trained model, compiled.
 
         Raises:
-            ValueError: The preset has no recipe, or one for a sweep of the learning rate; or the
-                dataset does not fit the preset.
+            TypeError: ``members`` is no integer, or has more than one and a ``CallbackList``.
+            ValueError: The preset has no recipe, or one for a sweep of the learning rate; the
+                dataset does not fit the preset; or several members would share ``core``, or need
+                no seed, as those of ``cell="linear"``.
         """
         if self.recipe is None or self.recipe.steps_per_decade is not None:
             kind = "no recipe" if self.recipe is None else "a recipe for a learning-rate sweep"
@@ -247,7 +262,12 @@ class RecurrentPreset(PresetSettings):
                 f"fit trains by the preset's recipe, and this preset has {kind}. Pass recipe= to "
                 "the preset, or build, compile and fit the model by hand."
             )
+        if _checks.integer("members", members, 1) > 1:
+            return fitted_mean(self, train, core, members, fit_arguments)
         model, recipe = self.build(train, core=core), self.recipe
+        if self.cell == "linear":
+            recipe.compile(model)
+            return model
         steps = fit_arguments.pop("steps_per_epoch", None) or recipe.steps_for(len(train))
         if (epochs := fit_arguments.pop("epochs", None)) is not None:
             epochs = _checks.integer("epochs", epochs, 1)
@@ -339,6 +359,11 @@ class RecurrentPreset(PresetSettings):
         for name, value in by_hand.items():
             if value is not None:
                 by_hand[name] = _checks.integer(name, value, 0 if name == "target" else 1)
+        if self.cell == "linear" and (dataset is None or core is not None):
+            raise ValueError(
+                "cell='linear' is solved from a dataset, and has no net. Pass windows.build(series)"
+                " as dataset, and leave core out."
+            )
         if dataset is None:
             return wire(required_alone(self, by_hand), core).model
         if not isinstance(dataset, WindowDataset):
@@ -347,6 +372,8 @@ class RecurrentPreset(PresetSettings):
                 f"dataset must be a WindowDataset. Received: {type(dataset).__name__}.{hint}"
             )
         needs = required_by(self, dataset, by_hand)
+        if self.cell == "linear":
+            return solved(needs, dataset)
         wired = wire(needs, core)
         if wired.probe is not None:
             if wired.linear is not None:
@@ -356,39 +383,3 @@ class RecurrentPreset(PresetSettings):
             if wired.events is not None:
                 fit_events(wired.events, wired.probe, dataset, needs.units)
         return wired.model
-
-
-def sequence_to_vector(**settings: Any) -> keras.Model:
-    """Build a model that forecasts once per window.
-
-    Example:
-
-    >>> from keras_ts import sequence_to_vector
-    >>> sequence_to_vector(cell="lstm", units=(8,), window=20).output_shape
-    (None, 1)
-
-    Args:
-        **settings: Arguments of ``RecurrentPreset`` other than ``kind``, and of its ``build``.
-    """
-    return _built("sequence_to_vector", settings)
-
-
-def sequence_to_sequence(**settings: Any) -> keras.Model:
-    """Build a model that forecasts at every step of a window.
-
-    Example:
-
-    >>> from keras_ts import sequence_to_sequence
-    >>> sequence_to_sequence(units=(8,), window=20).output_shape
-    (None, 20, 1)
-
-    Args:
-        **settings: Arguments of ``RecurrentPreset`` other than ``kind``, and of its ``build``.
-    """
-    return _built("sequence_to_sequence", settings)
-
-
-def _built(kind: Any, settings: dict[str, Any]) -> keras.Model:
-    names = ("dataset", "core", "window", "outputs", "target")
-    of_build = {name: settings.pop(name) for name in names if name in settings}
-    return RecurrentPreset(kind, **settings).build(**of_build)

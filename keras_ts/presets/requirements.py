@@ -28,7 +28,7 @@ from keras_ts.windows.split import without_missing
 _ROUNDING = 1e-6
 # The standard deviation of a covariate that is constant in the training part, such as a category
 # that it lacks: other values later meet weights that were never trained, so they count as nothing.
-_IGNORED = 1e12
+IGNORED = 1e12
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def required_by(
     constants = TrainingConstants.of(dataset)
     # A calendar's sines and cosines stand last, and lie between -1 and 1 as they are.
     past = _constants(constants.past, calendar=columns.calendar)
-    ahead = _constants(constants.past, calendar=columns.calendar, constant=_IGNORED)
+    ahead = _constants(constants.past, calendar=columns.calendar, constant=IGNORED)
     horizon = () if windows.horizon == 1 else (windows.horizon,)
     needs = Requirements(
         settings, window=windows.window, features=None if columns.plain else len(columns.past),
@@ -168,7 +168,7 @@ def required_by(
         own_constants=past[columns.own], target_constants=past[columns.targets],
         ahead_constants=ahead[columns.ahead],
         series_constants={
-            part: _constants(of_part, constant=_IGNORED)
+            part: _constants(of_part, constant=IGNORED)
             for part, of_part in constants.by_series.items()
         },
         own_step=float(constants.smallest_steps[list(columns.own)].min()),
@@ -228,7 +228,7 @@ def _check_agreement(dataset: WindowDataset, needs: Requirements, by_hand: dict[
             f"targets={windows.targets!r}. Use kind='sequence_to_{windows.targets}', or windows "
             f"with targets={settings.kind.removeprefix('sequence_to_')!r}."
         )
-    if settings.period is not None and windows.sampling_rate > 1:
+    if settings.window_norm == "seasonal" and windows.sampling_rate > 1:
         raise ValueError(
             "window_norm='seasonal' counts the steps of a period in a window, and the dataset's "
             f"windows leave some out: sampling_rate={windows.sampling_rate}. Use windows with "

@@ -23,6 +23,8 @@ CELLS = {
     "gru": keras.layers.GRU,
     "lstm": keras.layers.LSTM,
 }
+# What ``cell="linear"`` takes: there is no net to set up.
+_OF_LINEAR = ("cell", "features", "period", "quantiles", "minimum", "maximum", "recipe")
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class PresetSettings:
     """The settings of a ``RecurrentPreset``, whose docstring explains each of them."""
 
     kind: Literal["sequence_to_vector", "sequence_to_sequence"] = "sequence_to_vector"
-    cell: Literal["simple_rnn", "gru", "lstm"] = "simple_rnn"
+    cell: Literal["simple_rnn", "gru", "lstm", "linear"] = "simple_rnn"
     units: Sequence[int] = (40, 40)
     _: KW_ONLY
     bidirectional: bool = False
@@ -60,7 +62,7 @@ class PresetSettings:
 
     def __post_init__(self) -> None:
         _checks.choice("kind", self.kind, ("sequence_to_vector", "sequence_to_sequence"))
-        _checks.choice("cell", self.cell, tuple(CELLS))
+        _checks.choice("cell", self.cell, (*CELLS, "linear"))
         checked: dict[str, Any] = {
             "units": _units(self.units),
             "bidirectional": _checks.boolean("bidirectional", self.bidirectional),
@@ -74,7 +76,10 @@ class PresetSettings:
             checked["output_scale"] = tuple(scale) if isinstance(scale, list) else scale
         if self.window_norm is not None:
             _checks.choice("window_norm", self.window_norm, tuple(STATISTICS))
-        checked["period"] = checked_period(self.window_norm, "window_norm", self.period)
+        if self.cell != "linear":
+            checked["period"] = checked_period(self.window_norm, "window_norm", self.period)
+        elif self.period is not None:
+            checked["period"] = _checks.integer("period", self.period, 1)
         if self.window_norm in OF_WHOLE_WINDOWS and self.kind == "sequence_to_sequence":
             raise ValueError(
                 f"window_norm={self.window_norm!r} reads the whole window, and "
@@ -101,6 +106,19 @@ class PresetSettings:
             raise TypeError(f"recipe must be a Recipe or None. Received: {self.recipe!r}.")
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+        if self.cell == "linear":
+            self._check_linear()
+
+    def _check_linear(self) -> None:
+        """Refuse settings of a net."""
+        others = [setting for setting in fields(self) if setting.name not in _OF_LINEAR]
+        given = [own.name for own in others if getattr(self, own.name) != own.default]
+        if given:
+            raise ValueError(
+                "cell='linear' is a regression without a net, which takes "
+                f"{', '.join(_OF_LINEAR[1:])}. Received: "
+                f"{', '.join(f'{name}={getattr(self, name)!r}' for name in given)}. Leave it out."
+            )
 
     def _check_smoothing(self) -> None:
         """Refuse smoothing if no step follows the window, or nothing normalizes it."""

@@ -22,6 +22,7 @@ from keras_ts.presets.blocks.head import Head
 from keras_ts.presets.blocks.normalization import Normalization
 from keras_ts.presets.blocks.smoothing import Smoothing
 from keras_ts.presets.requirements import Requirements
+from keras_ts.presets.settings import PresetSettings
 from keras_ts.windows.roles import as_x
 
 
@@ -45,13 +46,8 @@ def wire(needs: Requirements, core: Any = None) -> Wired:
     read = RecurrentCore(needs) if core is None else CustomCore(needs, core)
     smooth, head = Smoothing(needs) if settings.smoothing else None, Head(needs)
 
-    inputs = inputs_of(needs)
-    window = inputs["past"] if needs.carrier is None else needs.carrier(inputs["past"])
-    if needs.features is None:
-        # Levels are subtracted before half precision may lose them.
-        precision = whole_precision() if settings.window_norm else None
-        window = ExpandSeries(dtype=precision)(window)
-    normal, scale, restore = normalize(window)
+    inputs, window = entrance(needs)
+    normal, _, scale, restore = normalize(window)
     columns, ahead = covariates(inputs, window, normal)
     state, smoothed, linear = read(columns), None, None
     fitted_on: tuple[Any, ...] = ()
@@ -60,12 +56,28 @@ def wire(needs: Requirements, core: Any = None) -> Wired:
     effect, season = covariates.effect(inputs, ahead, state)
     events = None if needs.events is None else Events(needs)(inputs, window)
     effects = None if events is None else events.effects
-    outputs = bounded = head(state, smoothed, effect, restore, effects)
-    if (settings.minimum, settings.maximum) != (None, None):
-        bounded = Bounded(settings.minimum, settings.maximum)(outputs)
-    model = keras.Model(as_x(inputs), bounded)
+    outputs = head(state, smoothed, effect, restore, effects)
+    model = keras.Model(as_x(inputs), within_bounds(settings, outputs))
     if needs.carrier is None or (linear is None and events is None):
         return Wired(model)
     units, layer = ([], None) if events is None else (events.units, events.layer)
     probe = keras.Model(model.input, [*fitted_on, outputs, *units])
     return Wired(model, linear, probe, season, layer)
+
+
+def entrance(needs: Requirements) -> tuple[dict[str, Any], Any]:
+    """Return the inputs of a model, and its windows with an axis of columns."""
+    inputs = inputs_of(needs)
+    window = inputs["past"] if needs.carrier is None else needs.carrier(inputs["past"])
+    if needs.features is None:
+        # Levels are subtracted before half precision may lose them.
+        precision = whole_precision() if needs.settings.window_norm else None
+        window = ExpandSeries(dtype=precision)(window)
+    return inputs, window
+
+
+def within_bounds(settings: PresetSettings, outputs: Any) -> Any:
+    """Return the outputs, clipped outside of training if there are bounds."""
+    if (settings.minimum, settings.maximum) == (None, None):
+        return outputs
+    return Bounded(settings.minimum, settings.maximum)(outputs)

@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,11 @@ class TrainingBackup(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Any = None) -> None:
         """Delete the backup."""
-        if self.delete_checkpoint and _is_first_process():
+        if self.delete_checkpoint:
+            self._delete()
+
+    def _delete(self) -> None:
+        if _is_first_process():
             self._file.unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # Something else lies in the folder.
                 self.backup_dir.rmdir()
@@ -191,12 +196,35 @@ def backup_of(
     backup: TrainingBackup, dataset: WindowDataset, read: WindowDataset
 ) -> TrainingBackup:
     """Return a backup in the same folder for a fit that reads ``dataset`` in epochs of ``read``."""
+    _check_dataset(backup, dataset)
+    return TrainingBackup(read, backup.backup_dir, delete_checkpoint=backup.delete_checkpoint)
+
+
+def backups_of(
+    backup: TrainingBackup, dataset: WindowDataset, read: Sequence[WindowDataset]
+) -> list[TrainingBackup]:
+    """Return a backup in a subfolder for each of several fits, which stay until all have ended."""
+    _check_dataset(backup, dataset)
+    folders = [backup.backup_dir / f"member_{number}" for number in range(len(read))]
+    return [
+        TrainingBackup(part, folder, delete_checkpoint=False)
+        for part, folder in zip(read, folders, strict=True)
+    ]
+
+
+def end_backups(backup: TrainingBackup, parts: Sequence[TrainingBackup]) -> None:
+    """Delete the backups of several fits that have ended, and their folder."""
+    for own in (*parts, backup) if backup.delete_checkpoint else ():
+        own._delete()
+
+
+def _check_dataset(backup: TrainingBackup, dataset: WindowDataset) -> None:
+    """Refuse a backup of another dataset than the one that is trained on."""
     if backup.dataset is not dataset:
         raise ValueError(
             "The TrainingBackup among the callbacks was made for another dataset than the one that "
             "fit trains on. Pass TrainingBackup(train, backup_dir) and fit(train, ...)."
         )
-    return TrainingBackup(read, backup.backup_dir, delete_checkpoint=backup.delete_checkpoint)
 
 
 def _variables(model: keras.Model) -> list[Any]:

@@ -70,7 +70,15 @@ def test_misuse_is_refused():
     def mean(actual, prediction, scale):
         return np.abs(actual - prediction).mean()
 
+    def verdict(actual, prediction, scale):
+        return np.abs(actual - prediction)
+
+    def MAE(actual, prediction, scale):  # noqa: N802 - the heading of another column
+        return np.abs(actual - prediction)
+
     for metrics, error in [
+        ([verdict], "which its column gets. Received: 'verdict'"),
+        ([MAE], "which its column gets. Received: 'MAE'"),
         (bias, "metrics must be a list of functions"),
         (["mae"], r"must hold functions of \(actual, prediction, scale\)"),
         ([mae], "must have a name of its own, which its column gets. Received: 'mae'"),

@@ -15,7 +15,8 @@ class Shifted(SeriesLayer):
         self.by = by
 
     def call(self, inputs):
-        return keras.ops.cast(inputs, self._float_dtype) + np.array(self.by, "float32")
+        by = keras.ops.convert_to_tensor(self.by, self._float_dtype)
+        return keras.ops.cast(inputs, self._float_dtype) + by
 
 
 @pytest.mark.parametrize("dtype", [None, "mixed_float16", "mixed_bfloat16"])

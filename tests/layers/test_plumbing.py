@@ -15,9 +15,11 @@ from keras_ts.layers.plumbing import (
     CarryForward,
     KnownAhead,
     LastSteps,
+    MissingAsColumns,
     RootMeanSquare,
     SelectColumns,
 )
+from keras_ts.windows.blocks import filled
 
 
 @given(
@@ -38,8 +40,9 @@ def test_columns_stand_in_the_order_given_in_every_shape_and_dtype(shape, column
         SelectColumns([0], dtype="mixed_float16"),
         LastSteps(1, dtype="mixed_float16"),
         CarryForward(dtype="mixed_float16"),
+        CarryForward("first", dtype="mixed_float16"),
     ],
-    ids=["columns", "steps", "forward"],
+    ids=["columns", "steps", "forward", "first"],
 )
 def test_half_precision_keeps_the_level(layer):
     assert numpy(layer(np.array([[[100_000.25]]], "float32"))).tolist() == [[[100_000.25]]]
@@ -194,3 +197,11 @@ def test_the_symbolic_root_is_the_eager_one_and_half_precision_keeps_it(policy):
     assert tuple(eager.shape) == (5, 1, 3)
     assert keras.backend.standardize_dtype(eager.dtype) == symbolic.dtype == "float32"
     np.testing.assert_array_equal(numpy(eager), np.float32(300_000.5))
+
+
+@given(arrays("float32", (2, 9, 2), elements=st.sampled_from([np.nan, np.inf, -2.0, 0.0, 1.5])))
+def test_the_first_value_stands_before_it_too(windows):
+    present = np.isfinite(windows)
+    expected = np.where(present.any(axis=1, keepdims=True), filled(windows), 0.0)
+    np.testing.assert_array_equal(numpy(CarryForward("first")(windows)), expected)
+    np.testing.assert_array_equal(numpy(MissingAsColumns()(windows)), ~present)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from keras import ops
 
 from keras_ts import RecurrentPreset
 from keras_ts.layers import NormalizeWindow, window_statistics
@@ -13,7 +14,7 @@ from keras_ts.layers.window_statistics import (
     of_windows,
 )
 
-WINDOWS = np.array([[[1.0], [2.0], [6.0]]], "float32")
+WINDOWS = ops.convert_to_tensor([[[1.0], [2.0], [6.0]]], "float32")
 
 
 def test_a_new_row_is_a_statistic(monkeypatch):
@@ -35,11 +36,13 @@ def test_a_statistic_of_whole_windows_is_refused_where_steps_see_only_those_befo
 @pytest.mark.parametrize("statistic", STATISTICS)
 def test_forms_agree_where_they_read_the_same_steps(statistic):
     """All steps are present, and the last step has seen all of them; its ``last`` is another."""
-    present = np.ones((1, 3, 1), bool)
-    at_last, counts = np.arange(3)[None, :, None] == 2, np.full((1, 1, 1), 3)
+    present = ops.ones((1, 3, 1), "bool")
+    at_last = ops.convert_to_tensor([[[False], [False], [True]]])
+    counts = ops.full((1, 1, 1), 3)
     whole = STATISTICS[statistic](of_windows(WINDOWS, 1e-6))
     some = STATISTICS[statistic](of_present(WINDOWS, 1e-6, present, at_last, counts))
     so_far = of_steps_so_far(WINDOWS, 1e-6)._replace(last=WINDOWS)
     for ours, masked, running in zip(whole, some, STATISTICS[statistic](so_far), strict=True):
-        np.testing.assert_allclose(np.asarray(masked), np.asarray(ours), rtol=1e-6)
-        np.testing.assert_allclose(np.asarray(running)[:, -1:], np.asarray(ours), rtol=1e-6)
+        ours, masked, running = map(ops.convert_to_numpy, (ours, masked, running))
+        np.testing.assert_allclose(masked, ours, rtol=1e-6)
+        np.testing.assert_allclose(running[:, -1:], ours, rtol=1e-6)

@@ -11,6 +11,7 @@ import numpy as np
 from keras_ts._models import check_model
 from keras_ts.evaluation.backtests.fold_store import FoldStore
 from keras_ts.presets.description import RecurrentPreset
+from keras_ts.presets.members import untrained_mean
 from keras_ts.windows.cut import Fold
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.training_backup import TrainingBackup
@@ -86,7 +87,10 @@ class Trainer:
     def _untrained(self, train: WindowDataset) -> keras.Model:
         """Return a model with all its variables, whose values do not matter."""
         if isinstance(self._build, RecurrentPreset):
-            return self._build.build(train, core=self._arguments.get("core"))
+            core, count = self._arguments.get("core"), self._arguments.get("members", 1)
+            if count > 1:
+                return untrained_mean(self._build, train, core, count)
+            return self._build.build(train, core=core)
         model = self._fresh(self._build, train)
         if not model.built:
             model.predict_on_batch(train[0][0])

@@ -10,9 +10,10 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array
-from keras_ts.evaluation.forecasters.linear_regression import DirectRidge
-from keras_ts.evaluation.judged.reading import Block, JudgedWindows
+from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.windows.blocks import Block
 from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.regression import DirectRidge
 
 
 class Baseline:

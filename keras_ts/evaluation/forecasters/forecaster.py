@@ -13,7 +13,8 @@ from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.evaluation.forecasters.baselines import Baseline, default_baselines
 from keras_ts.evaluation.forecasters.table_windows import on_windows
-from keras_ts.evaluation.judged.reading import Block, JudgedWindows
+from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.windows.blocks import Block
 
 # The names of the baselines of keras_ts, which no model takes.
 NAMES = [baseline.name for baseline in default_baselines(period=2)]

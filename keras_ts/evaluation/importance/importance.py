@@ -29,10 +29,11 @@ from keras_ts.evaluation.importance.shuffled_columns import (
     donors,
     shuffled_columns,
 )
-from keras_ts.evaluation.judged.reading import Block, JudgedWindows, finite
+from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.evaluation.judging import measure_of, single_time_note, where_present
 from keras_ts.interface import Interface
 from keras_ts.scores.metrics import absolute_errors
+from keras_ts.windows.blocks import Block, finite
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.roles import parts_of
 

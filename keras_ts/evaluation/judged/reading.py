@@ -1,13 +1,12 @@
-"""Reads the windows of a dataset for evaluation: in time order, a block at a time.
+"""The windows of a dataset that are judged: their targets, origins, scales and predictions.
 
 Targets and predictions become ``(windows, steps, targets)`` in float64, whatever axes a model and
 its dataset leave out. With ``targets="sequence"`` only a window's last step counts, its origin.
 """
 
-import copy
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -21,35 +20,19 @@ from keras_ts.evaluation.arithmetic.verdict import Origins
 from keras_ts.scores.schema import task_of
 from keras_ts.windows.align import shapes_of
 from keras_ts.windows.arithmetic.categories import collapsed
-from keras_ts.windows.arithmetic.geometry import WindowRanges
 from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.arithmetic.spans import Spans
+from keras_ts.windows.blocks import Block, WindowBlocks
 from keras_ts.windows.dataset import WindowDataset, in_time_order, of_source
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.regular import mean_steps
-from keras_ts.windows.roles import Inputs
 from keras_ts.windows.split import Part
 
-# The most numbers in the inputs of a block, and the most windows in it: memory stays bounded.
-_NUMBERS, _WINDOWS = 1 << 23, 1 << 16
 # By so many of its first rows a series without timestamps is recognized.
 _FIRST_ROWS = 8
 
 
-@dataclass(frozen=True)
-class Block:
-    """Some windows of a dataset, in time order."""
-
-    begin: int  # number of the first window
-    inputs: Any
-    past: Array  # (windows, inputs, targets), filled if the models mask missing values
-    past_as_read: Array  # missing values stay, not finite
-    actual: Array  # (windows, steps, targets)
-    series: IntArray
-    origins: IntArray  # (windows,), flat positions of last inputs
-
-
-class JudgedWindows:
+class JudgedWindows(WindowBlocks):
     """All windows of a dataset, in time order."""
 
     def __init__(self, name: str, dataset: Any) -> None:
@@ -58,47 +41,13 @@ class JudgedWindows:
                 f"{name} must be a WindowDataset, as WindowedSeries.split and folds return. "
                 f"Received: {type(dataset).__name__}."
             )
-        self._given, self._source = dataset, in_time_order(dataset)
-        self.panel, self.geometry = self._source.panel, self._source.spec.geometry
-        self.columns = np.array(self.panel.columns.targets)
-
-    def only(self, windows: IntArray) -> "JudgedWindows":
-        """Return some of the windows, in the order of their numbers ``windows``."""
-        ranges = self.ranges
-        chosen = WindowRanges(
-            ranges.starts(windows),
-            np.ones(len(windows), np.int64),
-            ranges.series_of(windows),
-            ranges.step,
-        )
-        part = copy.copy(self)
-        part._source = replace(self._source, sampler=replace(self._source.sampler, ranges=chosen))
-        return part
+        super().__init__(in_time_order(dataset))
+        self._given = dataset
 
     @property
     def dataset(self) -> WindowDataset:
         """The windows as a dataset in time order, without padding and weights."""
         return of_source(self._given, self._source)
-
-    @property
-    def ranges(self) -> WindowRanges:
-        """The windows' places."""
-        return self._source.sampler.ranges
-
-    @property
-    def masks(self) -> bool:
-        """True if the models mask missing inputs, so that baselines must cope with them, too."""
-        return self._source.spec.handling.masked
-
-    @property
-    def partial(self) -> bool:
-        """True if some targets of a window may be missing."""
-        return self._source.spec.handling.partial
-
-    @property
-    def count(self) -> int:
-        """Number of windows."""
-        return self.ranges.total
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -127,33 +76,6 @@ class JudgedWindows:
         }
         read = {part: collapsed(names, self.panel.categories) for part, names in parts.items()}
         return [f"{part} ({', '.join(map(str, names))})" for part, names in read.items() if names]
-
-    @property
-    def block_size(self) -> int:
-        """The number of windows in a block: whole batches, but for the last block's."""
-        row = self.geometry.window * self.panel.num_columns
-        batch = self._source.spec.batch_size
-        return max(min(_NUMBERS // row, _WINDOWS) // batch, 1) * batch
-
-    def blocks(self, size: int | None = None) -> Iterator[Block]:
-        """Yield the windows, ``size`` or ``block_size`` at a time."""
-        size = size or self.block_size
-        for begin in range(0, self.count, size):
-            numbers = np.arange(begin, min(begin + size, self.count))
-            inputs, targets = self._source.read(0, begin, int(numbers[-1]) + 1)
-            past = Inputs.of(inputs).past.reshape(len(numbers), self.geometry.window, -1)[
-                ..., self.columns
-            ]
-            past = past.astype(np.float64)
-            yield Block(
-                begin=begin,
-                inputs=inputs,
-                past=filled(past) if self.masks else past,
-                past_as_read=past,
-                actual=self._last_step(targets).astype(np.float64),
-                series=self.ranges.series_of(numbers),
-                origins=self.ranges.starts(numbers) + self.geometry.reach - 1,
-            )
 
     def origins(self) -> IntArray:
         """Return the flat position of every window's last input."""
@@ -255,7 +177,7 @@ class JudgedWindows:
 
     def targets(self) -> Array:
         """Return the targets of all windows, ``(windows, steps, targets)``."""
-        return self._last_step(self._source.targets()).astype(np.float64)
+        return self.last_step(self._source.targets()).astype(np.float64)
 
     def seasonal(self, block: Block, period: int) -> tuple[Array, BoolArray]:
         """Return seasonal naive forecasts, and True for windows without a gap since the values.
@@ -307,34 +229,11 @@ class JudgedWindows:
             shape += (self.geometry.horizon,)
         return shape + self.panel.columns.target_shape
 
-    def _last_step(self, values: Array) -> Array:
-        values = values[:, -1] if self.geometry.sequence else values
-        return values.reshape(len(values), self.geometry.horizon, len(self.columns))
-
 
 def scales_of(panel: FlatSeries, period: int, part: Part | None = None) -> Array:
     """Return ``mean_steps``, the scale of MASE; NaN where there is no step, or all are 0."""
     scales = mean_steps(panel, part or Part(panel.offsets[:-1], panel.offsets[1:]), period)
     return np.where(scales > 0, scales, np.nan)
-
-
-def finite(values: Array) -> BoolArray:
-    """Tell for each window if all its values are finite."""
-    return np.logical_and.reduce(np.isfinite(values).reshape(len(values), -1), axis=1)
-
-
-def filled(past: Array) -> Array:
-    """Return windows whose missing values are the last known one before them, or the first one."""
-    present = np.isfinite(past)
-    lacking = np.flatnonzero(~present.all(axis=tuple(range(1, past.ndim))))
-    made = past.copy()
-    if len(lacking):
-        past, present = past[lacking], present[lacking]
-        steps = np.where(present, np.arange(past.shape[1])[:, None], -1)
-        before = np.maximum.accumulate(steps, axis=1)
-        first = present.argmax(axis=1)[:, None]
-        made[lacking] = np.take_along_axis(past, np.where(before < 0, first, before), axis=1)
-    return made
 
 
 def periods_back(ahead: IntArray, period: int) -> IntArray:

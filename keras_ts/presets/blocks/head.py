@@ -39,13 +39,16 @@ class Head:
         events: Any = None,
     ) -> Any:
         """Return the outputs; ``restore`` brings them to the units of the series."""
+        # Without a state, ``smoothed`` are the outputs, flat.
         steps, quantiles, targets = self._values
         flat = by_target = (*self._lead, steps * quantiles * targets)
         if targets > 1:
             by_target = (*self._lead, steps * quantiles, targets)
         if self._settings.period is not None and quantiles * targets > 1:
             by_target = self._values  # The phase of the season differs by step.
-        if smoothed is None:
+        if state is None:
+            outputs = smoothed
+        elif smoothed is None:
             outputs = keras.layers.Dense(flat[-1])(state)
         else:
             # The net's own part begins at 0, so that smoothing alone leads at first.

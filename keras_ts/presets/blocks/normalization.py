@@ -28,25 +28,29 @@ Restore = Callable[[Any], Any]
 class Normalization:
     """Normalizes by the statistics of each window, or by constants of the training part."""
 
-    def __init__(self, needs: Requirements) -> None:
+    def __init__(self, needs: Requirements, filled: bool = False) -> None:
         self._settings, self._needs = needs.settings, needs
+        # True if no step is masked: the first value of a column stands before it, too.
+        self._filled = filled
 
-    def __call__(self, window: Any) -> tuple[Any, Any, Restore | None]:
-        """Return the columns not known ahead, normalized, their scale, and the way back."""
-        # Scale and way back are None if the outputs are in the units of the series already.
+    def __call__(self, window: Any) -> tuple[Any, Any, Any, Restore | None]:
+        """Return the columns not known ahead, normalized, location, scale, and the way back."""
+        # None if the windows have no location of their own, or the outputs are in their units.
         needs = self._needs
         own = SelectColumns(needs.own)(window) if needs.ahead and needs.own else window
         if self._settings.window_norm is not None:
             return self._by_window(own, self._settings.window_norm, self._settings.period)
         constants, targets = needs.own_constants, needs.target_constants
         if constants is None or targets is None or self._settings.output_scale is not None:
-            return self._masked(own, own), None, None
+            return self._masked(own, own), None, None, None
         restore = ScaleOutput(list(targets.std), list(targets.mean))
         if len(targets.std) == 1:
             restore = ScaleOutput(targets.std[0], targets.mean[0])
-        return self._masked(own, standardization(constants)(own)), None, restore
+        return self._masked(own, standardization(constants)(own)), None, None, restore
 
-    def _by_window(self, own: Any, statistic: str, period: int | None) -> tuple[Any, Any, Restore]:
+    def _by_window(
+        self, own: Any, statistic: str, period: int | None
+    ) -> tuple[Any, Any, Any, Restore]:
         needs = self._needs
         # Until its first value, a column has no level that its steps could be relative to.
         own = self._masked(own, own, start=None)
@@ -56,19 +60,25 @@ class Normalization:
             period=period,
             causal=causal,
             epsilon=_epsilon(needs),
-            masked=needs.masked,
+            masked=needs.masked and not self._filled,
             multiplicative=period is not None and period > 1,
         )
         values, location, scale, *growth = normalize(own)
         feature = restored_feature(needs)
         layer = RestoreWindow(feature, period=period, gap=0 if period is None else needs.gap)
-        return values, scale, lambda outputs: layer([outputs, location, scale, *growth])
+
+        def restore(outputs: Any) -> Any:
+            return layer([outputs, location, scale, *growth])
+
+        return values, location, scale, restore
 
     def _masked(self, own: Any, values: Any, start: float | None = 0.0) -> Any:
         """Return the columns with a mask of the steps at which no target has a value."""
         needs = self._needs
         if not needs.masked:
             return values
+        if self._filled:
+            return CarryForward("first")(values)
         if values.shape[-1] == 1:
             return MaskMissing("all")(values)
         assert needs.targets is not None

@@ -81,17 +81,15 @@ class ErrorPaths:
         np.put_along_axis(places, order, np.arange(count), axis=-1)
         return places
 
-    def donor(self, key: int) -> int:
-        """Return the key of the series whose paths a series gets: its own, if they were kept."""
-        place = int(np.searchsorted(self.keys, np.uint64(key)))
-        kept = place < len(self.keys) and int(self.keys[place]) == key
-        return key if kept else int(self.keys[key % len(self.keys)])
+    def donors(self, keys: Array) -> Array:
+        """Return the keys of the series whose paths series get: their own, if they were kept."""
+        others = self.keys[(keys % np.uint64(len(self.keys))).astype(np.int64)]
+        return np.where(np.isin(keys, self.keys), keys, others)
 
     def _paths(self, origins: IntArray, key: int) -> IntArray:
         """Return a series' path of each origin, or without one that of the next series with one."""
         place = np.searchsorted(self.keys, np.uint64(key))
-        first = np.searchsorted(self.origins, origins)
-        after = np.searchsorted(self.origins, origins, side="right")
+        first, after = self._begins[origins], self._begins[origins + 1]
         found = np.searchsorted(self._numbers, origins * len(self.keys) + place)
         return np.where(found < after, found, first)
 
@@ -99,6 +97,11 @@ class ErrorPaths:
     def _numbers(self) -> IntArray:
         """The number of each path by its origin and series, increasing."""
         return self.origins * len(self.keys) + self.series
+
+    @cached_property
+    def _begins(self) -> IntArray:
+        """The first path of each origin, and the number of all."""
+        return np.searchsorted(self.origins, np.arange(int(self.origins[-1]) + 2))
 
     def weights(self, quantiles: Sequence[float], count: int) -> Array:
         """Return how samples are made of quantiles: ``values @ weights``, ``(quantiles, count)``.

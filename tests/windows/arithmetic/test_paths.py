@@ -142,9 +142,9 @@ def test_a_target_without_any_value_is_drawn_by_lot():
 
 def test_an_unknown_series_gets_the_paths_of_one_that_is_known():
     paths = paths_of(*panel())
-    assert [paths.donor(int(key)) for key in KEYS] == KEYS.tolist()
-    others = [paths.donor(key_of(number)) for number in range(200)]
-    assert set(others) == set(KEYS.tolist())
+    assert paths.donors(KEYS).tolist() == KEYS.tolist()
+    others = paths.donors(np.array([key_of(number) for number in range(200)], np.uint64))
+    assert set(others.tolist()) == set(KEYS.tolist())
 
 
 def test_a_file_takes_a_megabyte_at_most():

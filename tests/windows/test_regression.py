@@ -13,9 +13,9 @@ from sklearn.preprocessing import StandardScaler
 from keras_ts import WindowedSeries, compare, course_series
 from keras_ts.baselines import LinearRegression
 from keras_ts.datasets import store_sales
-from keras_ts.evaluation.forecasters import linear_regression
-from keras_ts.evaluation.judged import reading
-from keras_ts.evaluation.judged.reading import JudgedWindows, filled
+from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.windows import blocks, regression
+from keras_ts.windows.blocks import filled
 
 
 def forecasts(train, validation):
@@ -153,7 +153,7 @@ def test_blocks_of_any_size_give_the_same(name, monkeypatch):
     windows = WindowedSeries(5, horizon=3, batch_size=2).build(rows)
     whole = forecasts(windows, windows)
     np.testing.assert_allclose(whole, by_hand(windows, windows, False), rtol=1e-12)
-    monkeypatch.setattr(linear_regression if name == "_NUMBERS" else reading, name, 64)
+    monkeypatch.setattr(regression if name == "_NUMBERS" else blocks, name, 64)
     np.testing.assert_allclose(forecasts(windows, windows), whole, rtol=1e-13)
 
 
@@ -178,12 +178,12 @@ def test_of_many_columns_only_the_latest_values_are_read():
 
 
 def test_a_large_training_part_is_read_evenly(monkeypatch):
-    monkeypatch.setattr(linear_regression, "_MOST_WINDOWS", 400)
-    monkeypatch.setattr(linear_regression, "_FOR_EACH_INPUT", 20)
+    monkeypatch.setattr(regression, "_MOST_WINDOWS", 400)
+    monkeypatch.setattr(regression, "_FOR_EACH_INPUT", 20)
     series = course_series()
     train, validation = WindowedSeries(20).split(series, at=1000)
     whole = JudgedWindows("train", train)
-    part = linear_regression._spread(whole, 400)
+    part = regression._spread(whole, 400)
     (block,) = part.blocks()
     assert part.count == len(block.origins) == 400
     numbers = np.searchsorted(train.origins, block.origins)
@@ -261,7 +261,7 @@ def test_it_is_told_what_is_missing(closed, monkeypatch):
         windows = replace(windows, min_inputs=None)
     train, validation = windows.split(table, at="2024-08-01")
     told = forecasts(train, validation)
-    monkeypatch.setattr(linear_regression.DirectRidge, "_absent_in", lambda *_: np.array([False]))
+    monkeypatch.setattr(regression.DirectRidge, "_absent_in", lambda *_: np.array([False]))
     filled_alone = forecasts(train, validation)
     if closed is None:
         np.testing.assert_array_equal(told, filled_alone)
@@ -282,10 +282,10 @@ def test_what_is_missing_is_told_where_that_pays(season, monkeypatch):
     windows = WindowedSeries(36, 6, min_inputs=8, missing="mask_targets")
     train, validation = windows.split(panel, at=-12)
     chosen = forecasts(train, validation)
-    ridge, lines = linear_regression.DirectRidge, []
-    for held_out in ([0.0, 1.0], [1.0, 0.0]):  # As if the line that is told were better, or worse.
-        errors = iter(held_out)
-        monkeypatch.setattr(ridge, "_error", lambda *_, errors=errors: next(errors))
+    ridge, lines = regression.DirectRidge, []
+    for held_out in ([1.0, 0.0], [0.0, 1.0]):  # As if the line that is told were better, or worse.
+        errors = iter(np.array([size]) for size in held_out)
+        monkeypatch.setattr(ridge, "_errors", lambda *_, errors=errors: next(errors))
         lines.append(forecasts(train, validation))
     actual = validation.align(lines[0][..., 0])["actual"].reshape(chosen.shape[:2])
     errors = [np.abs(made[..., 0] - actual).mean() for made in lines]

@@ -1,0 +1,216 @@
+"""Builds the linear regression of ``compare`` as a model, and gives it the regression's solution.
+
+The regression is solved in NumPy, on the windows as they are; the model reads them standardized, or
+each relative to its own mean and standard deviation. So the coefficients change their units here.
+Nothing is left to train.
+"""
+
+from dataclasses import replace
+from typing import Literal, NamedTuple
+
+import keras
+import numpy as np
+
+from keras_ts._dtypes import whole_precision
+from keras_ts._typing import Array
+from keras_ts.layers.linear_forecast import LinearForecast
+from keras_ts.layers.plumbing import CarryForward, LastSteps, MissingAsColumns, SelectColumns
+from keras_ts.presets.blocks.head import Head
+from keras_ts.presets.blocks.normalization import Normalization, standardization
+from keras_ts.presets.requirements import IGNORED, Constants, Requirements
+from keras_ts.presets.wiring import entrance, within_bounds
+from keras_ts.windows.arithmetic.regression import Line
+from keras_ts.windows.blocks import WindowBlocks
+from keras_ts.windows.dataset import WindowDataset, in_time_order
+from keras_ts.windows.regression import DirectRidge
+from keras_ts.windows.roles import as_x
+
+
+def solved(needs: Requirements, dataset: WindowDataset) -> keras.Model:
+    """Return the regression of a dataset as a model, frozen."""
+    source = in_time_order(dataset, weighted=True)
+    weights = source.weights
+    if weights is not None:
+        # Errors are in units of the windows, so that no series needs a weight by its scale.
+        given = weights.of_windows is not None
+        weights = replace(weights, of_series=None) if given else None
+    ridge = DirectRidge()
+    ridge.fit(WindowBlocks(replace(source, weights=weights)), needs.settings.quantiles or ())
+    norm: Literal["standard"] | None = "standard" if ridge.scaled else None
+    # As the blocks read them, to which a net's cell is of no matter.
+    settings = replace(needs.settings, cell="gru", window_norm=norm, period=None)
+    needs = replace(needs, settings=settings, units=None)
+    layers, model = _wired(needs, ridge)
+    _set(layers, needs, ridge)
+    for layer in layers:
+        if layer is not None:
+            layer.trainable = False
+    return model
+
+
+class _Layers(NamedTuple):
+    """The layers that hold the coefficients."""
+
+    window: LinearForecast  # of the targets' own windows
+    others: keras.layers.Dense  # of all other inputs that the steps share, with the constant
+    ahead: keras.layers.EinsumDense | None  # of the columns known ahead
+    relative: keras.layers.EinsumDense | None  # of the same, times the mean of the window
+
+
+def _wired(needs: Requirements, ridge: DirectRidge) -> tuple[_Layers, keras.Model]:
+    """Return a model of a regression, with the layers of its coefficients."""
+    assert needs.targets is not None
+    inputs, window = entrance(needs)
+    dtype, flat = whole_precision(), needs.steps * needs.outputs_per_step
+    normal, location, _, restore = Normalization(needs, filled=True)(window)
+    latest, planned = [normal], _planned(needs)
+    if planned:
+        plan = standardization(_ahead(needs)[range(len(planned))])(SelectColumns(planned)(window))
+        latest.append(CarryForward("first")(plan) if needs.masked else plan)
+    lags = max(ridge.lags, 1)
+    others = [keras.layers.Flatten(dtype=dtype)(LastSteps(lags)(part)) for part in latest]
+    for part, constants in needs.series_constants.items():
+        others.append(standardization(constants)(inputs[part]))
+    if len(ridge.told) and ridge.lags:
+        told = LastSteps(lags)(SelectColumns(ridge.told.tolist())(window))
+        others.append(keras.layers.Flatten(dtype=dtype)(MissingAsColumns()(told)))
+    joined = others[0] if len(others) == 1 else keras.layers.Concatenate(dtype=dtype)(others)
+    shape = (needs.steps, needs.outputs_per_step // needs.targets_per_step, needs.targets_per_step)
+    layers = _Layers(
+        LinearForecast(needs.steps),
+        keras.layers.Dense(flat, kernel_initializer="zeros", dtype=dtype),
+        *(_by_step(needs, bias) if needs.ahead and used else None
+          for bias, used in ((None, True), ("st", ridge.scaled))),
+    )  # fmt: skip
+    own = SelectColumns(needs.targets)(normal)
+    of_targets = keras.layers.Reshape((shape[0], 1, shape[2]), dtype=dtype)(layers.window(own))
+    terms = [keras.layers.Reshape(shape, dtype=dtype)(layers.others(joined)), of_targets]
+    relative = None
+    if layers.ahead is not None:
+        known = standardization(_ahead(needs))(inputs["future"])
+        if needs.ahead_masked and planned:
+            known = CarryForward()(known)
+        terms.append(keras.layers.Reshape(shape, dtype=dtype)(layers.ahead(known)))
+        if layers.relative is not None:
+            means = [SelectColumns(needs.targets)(location)] * shape[1]
+            level = means[0] if len(means) == 1 else keras.layers.Concatenate(dtype=dtype)(means)
+            relative = keras.layers.Multiply(dtype=dtype)([layers.relative(known), level])
+    outputs = keras.layers.Reshape((flat,), dtype=dtype)(keras.layers.Add(dtype=dtype)(terms))
+    outputs = Head(needs)(None, outputs, None, restore, relative)
+    return layers, keras.Model(as_x(inputs), within_bounds(needs.settings, outputs))
+
+
+def _by_step(needs: Requirements, bias: str | None) -> keras.layers.EinsumDense:
+    """Return a map of each step's own columns, for quantiles and targets side by side."""
+    return keras.layers.EinsumDense(
+        "bsk,skt->bst",
+        (needs.steps, needs.outputs_per_step),
+        bias_axes=bias,
+        kernel_initializer="zeros",
+        dtype=whole_precision(),
+    )
+
+
+def _planned(needs: Requirements) -> tuple[int, ...]:
+    """Return the places in ``past`` of the columns known ahead that are no calendar's."""
+    return needs.ahead[: len(needs.ahead) - needs.calendar]
+
+
+def _ahead(needs: Requirements) -> Constants:
+    assert needs.ahead_constants is not None
+    return needs.ahead_constants
+
+
+def _set(layers: _Layers, needs: Requirements, ridge: DirectRidge) -> None:
+    """Set the coefficients."""
+    assert needs.target_constants is not None
+    quantiles, targets = len(ridge.offsets) or 1, needs.targets_per_step
+    maps = [_Map.of(line, needs, ridge, target) for target, line in enumerate(ridge.lines)]
+    layers.window.kernel.assign(np.stack([of.window for of in maps]))
+    by_quantile = [np.repeat(of.others[:, :, None], quantiles, axis=2) for of in maps]
+    layers.others.kernel.assign(np.stack(by_quantile, axis=3).reshape(layers.others.kernel.shape))
+    bias = np.stack([of.constant for of in maps], axis=1)[:, None]
+    if len(ridge.offsets):
+        units = 1.0 if ridge.scaled else np.asarray(needs.target_constants.std)
+        bias = bias + ridge.offsets.transpose(1, 0, 2) / units
+    layers.others.bias.assign(np.broadcast_to(bias, (needs.steps, quantiles, targets)).reshape(-1))
+    for layer, effects in ((layers.ahead, "ahead"), (layers.relative, "relative")):
+        if layer is not None:
+            kernel = np.stack([getattr(of, effects) for of in maps], axis=2)
+            layer.kernel.assign(np.tile(kernel, quantiles))
+    if layers.relative is not None:
+        levels = np.stack([of.level for of in maps], axis=1)
+        layers.relative.bias.assign(np.tile(levels, quantiles))
+
+
+class _Map(NamedTuple):
+    """The coefficients of a target, in the units in which the model reads and forecasts."""
+
+    window: Array  # (window, steps)
+    others: Array  # (inputs, steps)
+    constant: Array  # (steps,)
+    ahead: Array  # (steps, columns)
+    relative: Array  # (steps, columns)
+    level: Array  # (steps,), of the mean of the window
+
+    @classmethod
+    def of(cls, line: Line, needs: Requirements, ridge: DirectRidge, target: int) -> "_Map":
+        """Change the units of a line."""
+        assert needs.window is not None
+        assert needs.own is not None
+        assert needs.targets is not None
+        assert needs.target_constants is not None
+        groups, column = (needs.own, _planned(needs)), needs.own[needs.targets[target]]
+        units, lags, steps = line.units, ridge.lags, needs.steps
+        kernel = line.window * (units.y.unit / units.window.unit)[:, None]
+        effects = line.ahead * (units.y.unit / units.ahead.unit)
+        constant = units.y.unit * line.constant + units.y.origin
+        constant -= (kernel * units.window.origin[:, None]).sum(axis=0)
+        constant -= (effects * units.ahead.origin).sum(axis=1)
+        mean, std = _standardized(needs, ridge.scaled)
+        window, rest = kernel[: needs.window], kernel[needs.window :]
+        constant += mean[column] * window.sum(axis=0)
+        latest = [np.zeros((max(lags, 1), len(group), steps)) for group in groups]
+        for place in range(len(mean)) if lags else ():
+            if place != column:
+                part, rest = rest[:lags], rest[lags:]
+                constant += mean[place] * part.sum(axis=0)
+                group = int(place in groups[1])
+                latest[group][:, groups[group].index(place)] = std[place] * part
+        others = [part.reshape(-1, steps) for part in latest]
+        for constants in needs.series_constants.values():
+            part, rest = rest[: len(constants.mean)], rest[len(constants.mean) :]
+            constant += np.asarray(constants.mean) @ part
+            others.append(_used(constants)[:, None] * part)
+        own, relative = np.split(effects, [len(needs.ahead)], axis=1)
+        known, spread = np.asarray(_ahead(needs).mean), _used(_ahead(needs))
+        constant += own @ known
+        unit, origin = 1.0, 0.0
+        if not ridge.scaled:
+            unit, origin = needs.target_constants.std[target], needs.target_constants.mean[target]
+        return cls(
+            std[column] * window / unit,
+            np.concatenate([*others, rest]) / unit,
+            (constant - origin) / unit,
+            own * spread / unit,
+            relative * spread if ridge.scaled else relative,
+            relative @ known if ridge.scaled else np.zeros(steps),
+        )
+
+
+def _standardized(needs: Requirements, scaled: bool) -> tuple[Array, Array]:
+    """Return by column of the window the mean and standard deviation that the model takes off."""
+    assert needs.own is not None
+    planned = _planned(needs)
+    mean, std = np.zeros(len(needs.own) + len(planned)), np.ones(len(needs.own) + len(planned))
+    for places, constants in ((needs.own, needs.own_constants), (planned, _ahead(needs))):
+        if places and constants is not None and not (scaled and places is needs.own):
+            some = constants[range(len(places))]
+            mean[list(places)], std[list(places)] = some.mean, _used(some)
+    return mean, std
+
+
+def _used(constants: Constants) -> Array:
+    """Return standard deviations, 0 for a column that was constant in the training part."""
+    std = np.asarray(constants.std)
+    return np.where(std < IGNORED, std, 0.0)

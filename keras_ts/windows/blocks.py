@@ -1,0 +1,128 @@
+"""Reads the windows of a dataset in time order, a block at a time, with targets of one shape.
+
+Targets become ``(windows, steps, targets)`` in float64, whatever axes a dataset leaves out. With
+``targets="sequence"`` only a window's last step counts, its origin.
+"""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
+from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.windows.arithmetic.geometry import WindowRanges
+from keras_ts.windows.feeding.source import WindowSource
+from keras_ts.windows.roles import Inputs
+
+# The most numbers in the inputs of a block, and the most windows in it: memory stays bounded.
+_NUMBERS, _WINDOWS = 1 << 23, 1 << 16
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some windows of a dataset, in time order."""
+
+    begin: int  # number of the first window
+    inputs: Any
+    past: Array  # (windows, inputs, targets), filled if the models mask missing values
+    past_as_read: Array  # missing values stay, not finite
+    actual: Array  # (windows, steps, targets)
+    series: IntArray
+    origins: IntArray  # (windows,), flat positions of last inputs
+    weights: Array | None = None  # (windows,)
+
+
+class WindowBlocks:
+    """The windows of a source that is in time order."""
+
+    def __init__(self, source: WindowSource) -> None:
+        self._source = source
+        self.panel, self.geometry = source.panel, source.spec.geometry
+        self.columns = np.array(self.panel.columns.targets)
+
+    def only(self, windows: IntArray) -> Self:
+        """Return some of the windows, in the order of their numbers ``windows``."""
+        ranges = self.ranges
+        chosen = WindowRanges(
+            ranges.starts(windows),
+            np.ones(len(windows), np.int64),
+            ranges.series_of(windows),
+            ranges.step,
+        )
+        part = copy.copy(self)
+        part._source = replace(self._source, sampler=replace(self._source.sampler, ranges=chosen))
+        return part
+
+    @property
+    def ranges(self) -> WindowRanges:
+        """The windows' places."""
+        return self._source.sampler.ranges
+
+    @property
+    def masks(self) -> bool:
+        """True if the models mask missing inputs, so that baselines must cope with them, too."""
+        return self._source.spec.handling.masked
+
+    @property
+    def partial(self) -> bool:
+        """True if some targets of a window may be missing."""
+        return self._source.spec.handling.partial
+
+    @property
+    def count(self) -> int:
+        """Number of windows."""
+        return self.ranges.total
+
+    @property
+    def block_size(self) -> int:
+        """The number of windows in a block: whole batches, but for the last block's."""
+        row = self.geometry.window * self.panel.num_columns
+        batch = self._source.spec.batch_size
+        return max(min(_NUMBERS // row, _WINDOWS) // batch, 1) * batch
+
+    def blocks(self, size: int | None = None) -> Iterator[Block]:
+        """Yield the windows, ``size`` or ``block_size`` at a time."""
+        size = size or self.block_size
+        for begin in range(0, self.count, size):
+            numbers = np.arange(begin, min(begin + size, self.count))
+            inputs, targets, *weights = self._source.read(0, begin, int(numbers[-1]) + 1)
+            past = Inputs.of(inputs).past.reshape(len(numbers), self.geometry.window, -1)[
+                ..., self.columns
+            ]
+            past = past.astype(np.float64)
+            yield Block(
+                begin=begin,
+                inputs=inputs,
+                past=filled(past) if self.masks else past,
+                past_as_read=past,
+                actual=self.last_step(targets).astype(np.float64),
+                series=self.ranges.series_of(numbers),
+                origins=self.ranges.starts(numbers) + self.geometry.reach - 1,
+                weights=weights[0].reshape(-1) if weights else None,
+            )
+
+    def last_step(self, values: Array) -> Array:
+        """Return targets as ``(windows, steps, targets)``."""
+        values = values[:, -1] if self.geometry.sequence else values
+        return values.reshape(len(values), self.geometry.horizon, len(self.columns))
+
+
+def finite(values: Array) -> BoolArray:
+    """Tell for each window if all its values are finite."""
+    return np.logical_and.reduce(np.isfinite(values).reshape(len(values), -1), axis=1)
+
+
+def filled(past: Array) -> Array:
+    """Return windows whose missing values are the last known one before them, or the first one."""
+    present = np.isfinite(past)
+    lacking = np.flatnonzero(~present.all(axis=tuple(range(1, past.ndim))))
+    made = past.copy()
+    if len(lacking):
+        past, present = past[lacking], present[lacking]
+        steps = np.where(present, np.arange(past.shape[1])[:, None], -1)
+        before = np.maximum.accumulate(steps, axis=1)
+        first = present.argmax(axis=1)[:, None]
+        made[lacking] = np.take_along_axis(past, np.where(before < 0, first, before), axis=1)
+    return made

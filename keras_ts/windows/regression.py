@@ -1,0 +1,218 @@
+"""The linear regression of windows: the baseline of ``compare``, and the preset "linear".
+
+Both read what other models read. The baseline forecasts by it; the preset is a model that is given
+its coefficients.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.windows.arithmetic.regression import StepSums
+from keras_ts.windows.blocks import Block, WindowBlocks, filled, finite
+from keras_ts.windows.roles import Inputs
+
+# The most windows to fit to, unless there are fewer than so many for each input.
+_MOST_WINDOWS, _FOR_EACH_INPUT = 50_000, 50
+# The most windows to choose inputs and quantiles by.
+_MOST_TO_CHOOSE = 12_500
+# The latest values of other columns are read up to so many inputs (or twice the window), if there
+# are so many windows for each input: more of them would fit the noise, and cost time.
+_MOST_INPUTS, _FEWEST_FOR_EACH_INPUT = 256, 10
+# A window whose target lies so many standard deviations from it would decide the line alone.
+_FARTHEST = 100.0
+# The most numbers of the inputs that are computed at once.
+_NUMBERS = 1 << 22
+
+
+class _Rows(NamedTuple):
+    """The inputs of some windows, for one target, which is ``location + scale * y``."""
+
+    window: Array  # (windows, inputs), shared by all steps
+    ahead: Array  # (windows, steps, columns)
+    location: Array  # (windows, 1)
+    scale: Array  # (windows, 1)
+
+
+class DirectRidge:
+    """Ridge regression of each step and target; ``LinearRegression`` says on which inputs."""
+
+    # Columns that lack values at ten training windows or more get another one of 0 and 1, if that
+    # lowers the error on each series' last third of training windows, by a line of the others.
+
+    def fit(self, train: WindowBlocks, levels: Sequence[float] = ()) -> None:
+        """Choose the inputs, and fit a line to the training windows; ``offsets`` by the levels."""
+        masked: IntArray = np.flatnonzero(self._absent_in(train))
+        # Told of every age of a series, a line of few series fits their noise.
+        choices = [masked[:0], masked][: 1 + bool(len(masked))]
+        self.offsets = np.zeros((len(levels), train.geometry.horizon, len(train.columns)))
+        if len(masked) or levels:
+            late = _in_last_third(train)
+            early, latest = (
+                _spread(train.only(np.flatnonzero(chosen)), _MOST_TO_CHOOSE)
+                for chosen in (~late, late)
+            )
+            errors = []
+            for told in choices:
+                self._fit(early, told)
+                errors.append(self._errors(latest))
+            best = int(np.argmin([np.nansum(np.abs(of)) for of in errors]))
+            masked = choices[best]
+            if levels:
+                self.offsets = _quantiles(errors[best], levels)
+        self._fit(train, masked)
+
+    def _fit(self, train: WindowBlocks, masked: IntArray) -> None:
+        """Add up products over some windows, and solve for the coefficients."""
+        columns, window = train.panel.columns, train.geometry.window
+        # A window of one value has no scale.
+        self.scaled = len(train.panel.lengths) > 1 and window > 1
+        self._read, self.told = len(columns.read), masked
+        others = self._read - 1 + len(self.told)
+        # Known ahead, a column has the same unit in all windows.
+        self._raw = columns.ahead
+        most = min(max(_MOST_INPUTS, 2 * window), train.count // _FEWEST_FOR_EACH_INPUT)
+        constant = len(columns.names) - len(columns.past)
+        spare = most - window - constant
+        self.lags = int(np.clip(spare // max(others, 1), 0, window))
+        inputs = window + self.lags * others + constant
+        part = _spread(train, max(_MOST_WINDOWS, _FOR_EACH_INPUT * inputs))
+        of_step = len(columns.ahead) * (1 + self.scaled)
+        sums = [StepSums(inputs, train.geometry.horizon, of_step) for _ in train.columns]
+        for block in part.blocks():
+            actual, whole = _present(block.actual), finite(block.actual)
+            for places, target, rows in self._rows(part, block):
+                usable = finite(rows.window)
+                if not part.partial:
+                    usable &= whole[places] & finite(rows.ahead)
+                scale = np.where(rows.scale > 0, rows.scale, np.nan)
+                y = (actual[places, :, target] - rows.location) / scale
+                if self.scaled:
+                    usable &= ~(np.abs(y) > _FARTHEST).any(axis=1)
+                weights = None if block.weights is None else block.weights[places][usable]
+                sums[target].add(rows.window[usable], rows.ahead[usable], y[usable], weights)
+        self.lines = [own.line() for own in sums]
+
+    def predict(self, validation: WindowBlocks, block: Block) -> Array:
+        """Return forecasts ``(windows, steps, targets)``, NaN where the window lacks a target."""
+        forecast = np.empty(block.actual.shape)
+        for places, target, rows in self._rows(validation, block):
+            y = self.lines[target].at(rows.window, rows.ahead)
+            complete = finite(block.past[places, :, target])[:, None]
+            forecast[places, :, target] = np.where(complete, rows.location + rows.scale * y, np.nan)
+        return forecast
+
+    def _errors(self, held_out: WindowBlocks) -> Array:
+        """Return ``(windows, steps, targets)`` less their forecasts, in units of the windows."""
+        parts = [np.empty((0, held_out.geometry.horizon, len(held_out.columns)))]
+        for block in held_out.blocks():
+            actual = _present(block.actual)
+            errors = np.empty(actual.shape)
+            for places, target, rows in self._rows(held_out, block):
+                scale = np.where(rows.scale > 0, rows.scale, np.nan)
+                y = (actual[places, :, target] - rows.location) / scale
+                near = ~(np.abs(y) > _FARTHEST) | (not self.scaled)
+                error = y - self.lines[target].at(rows.window, rows.ahead)
+                errors[places, :, target] = np.where(near, error, np.nan)
+            parts.append(errors if block.weights is None else errors[block.weights > 0])
+        return np.concatenate(parts)
+
+    def _absent_in(self, train: WindowBlocks) -> BoolArray:
+        """Return True for each column that models are told to be missing in enough windows."""
+        read = len(train.panel.columns.read)
+        absent = np.zeros((train.geometry.window, read), np.int64)
+        for block in _spread(train, _MOST_WINDOWS).blocks() if train.masks else ():
+            absent += (~np.isfinite(_past(train, block)[..., :read])).sum(axis=0)
+        # A column that is 1 in a few windows alone would fit their noise.
+        return np.logical_or.reduce(absent >= _FEWEST_FOR_EACH_INPUT, axis=0)
+
+    def _rows(self, read: WindowBlocks, block: Block) -> Iterator[tuple[slice, int, _Rows]]:
+        """Yield inputs for some windows and one target, with their places and its number."""
+        inputs = Inputs.of(block.inputs)
+        count, steps, _ = block.actual.shape
+        past = _past(read, block)
+        future = np.empty((count, steps, 0)) if inputs.ahead is None else inputs.ahead
+        constant = np.concatenate([*inputs.constant.values()] or [np.empty((count, 0))], axis=1)
+        width = past.shape[1] * past.shape[2] + 2 * steps * future.shape[2] + constant.shape[1]
+        size = max(_NUMBERS // width, 1)
+        for begin in range(0, count, size):
+            places = slice(begin, begin + size)
+            windows = [
+                self._normalized(past[places, :, column], read.masks, column in self._raw)
+                for column in range(self._read)
+            ]
+            ahead = _present(future[places])
+            absent = ~np.isfinite(past[places, past.shape[1] - self.lags :, self.told])
+            missing = absent.reshape(len(ahead), -1)
+            for target, column in enumerate(read.columns):
+                own, location, scale = windows[column]
+                others = [] if not self.lags else windows[:column] + windows[column + 1 :]
+                latest = [values[:, -self.lags :] for values, *_ in others]
+                of_step = ahead
+                if self.scaled:
+                    level = np.divide(location, scale, out=np.zeros_like(scale), where=scale > 0)
+                    of_step = np.concatenate([ahead, ahead * level[..., None]], axis=2)
+                window = np.concatenate([own, *latest, constant[places], missing], axis=1)
+                yield places, target, _Rows(window, of_step, location, scale)
+
+    def _normalized(self, windows: Array, masked: bool, raw: bool) -> tuple[Array, Array, Array]:
+        """Return a column in units of its windows, with their locations and scales."""
+        # A constant window becomes 0, and so does its scale. If ``raw``, and in a single series,
+        # windows stay as they are.
+        windows = _present(windows)
+        if masked:
+            windows = filled(windows[..., None])[..., 0]
+        if raw or not self.scaled:
+            return windows, np.zeros((len(windows), 1)), np.ones((len(windows), 1))
+        location = windows.mean(axis=1, keepdims=True)
+        windows -= location
+        scale = np.sqrt(np.mean(np.square(windows), axis=1, keepdims=True))
+        # Of a constant window only the rounding of its mean is left.
+        scale[scale <= 1e-12 * np.abs(location)] = 0.0
+        windows /= np.where(scale == 0, np.inf, scale)
+        return windows, location, scale
+
+
+def _spread(train: WindowBlocks, most: int) -> WindowBlocks:
+    """Return at most so many windows of a training part, one out of each of as many runs."""
+    # Which one of a run is drawn at random. At a fixed distance, all could be of one weekday.
+    if train.count <= most:
+        return train
+    places = np.arange(most) + np.random.default_rng(0).random(most)
+    windows: IntArray = (places * (train.count / most)).astype(np.int64)
+    return train.only(windows)
+
+
+def _in_last_third(train: WindowBlocks) -> BoolArray:
+    """Return True for the last third of the windows of each series."""
+    _, first, counts = np.unique(train.ranges.series_of(np.arange(train.count)),
+                                 return_index=True, return_counts=True)  # fmt: skip
+    rank = np.arange(train.count) - np.repeat(first, counts)
+    late: BoolArray = rank >= np.repeat(counts - counts // 3, counts)
+    return late
+
+
+def _quantiles(errors: Array, levels: Sequence[float]) -> Array:
+    """Return quantiles of errors less their median, ``(levels, steps, targets)``."""
+    # The errors are of a line of earlier windows, whose bias is not that of the line of all. A step
+    # without any error gets 0.
+    errors = np.where(np.isfinite(errors).any(axis=0), errors, 0.0)
+    if not len(errors):
+        return np.zeros((len(levels), *errors.shape[1:]))
+    made: Array = np.nanquantile(errors, [*levels, 0.5], axis=0)
+    return made[:-1] - made[-1]
+
+
+def _past(read: WindowBlocks, block: Block) -> Array:
+    """Return the past of a block, ``(windows, inputs, columns)``."""
+    past = Inputs.of(block.inputs).past
+    return past.reshape(len(block.actual), read.geometry.window, -1)
+
+
+def _present(values: Array) -> Array:
+    """Return values as float64, NaN where they are not finite."""
+    read = values.astype(np.float64)
+    read[~np.isfinite(read)] = np.nan
+    return read
