@@ -27,7 +27,6 @@ BACKEND_FREE = [
     "conversion/test_lambda_bytecode.py",
     "evaluation/arithmetic/",
     "evaluation/forecasters/test_baselines.py",
-    "evaluation/forecasters/test_linear_regression.py",
     "evaluation/forecasters/test_table.py",
     "evaluation/importance/test_report.py",
     "evaluation/importance/test_shuffled_columns.py",
