@@ -43,6 +43,7 @@ QUICK = {
         "windows/test_align.py",
         "windows/test_split.py",
         "windows/test_weights.py::test_a_large_series_does_not_drown_a_small_one",
+        "windows/test_regression.py::test_it_is_a_ridge_of_each_step",
     ],
     "interface": [
         "test_interface.py::test_quantiles_are_those_of_the_last_layer",
@@ -74,7 +75,6 @@ QUICK = {
         "evaluation/arithmetic/test_coverage.py::test_margins",
         "evaluation/arithmetic/test_coverage.py::test_independent",
         "evaluation/test_fine_tune.py::test_a_compiled_model",
-        "windows/test_regression.py::test_it_is_a_ridge_of_each_step",
         "evaluation/importance/test_importance.py::test_a_column_that_matters",
         "evaluation/importance/test_importance.py::test_increases_are_those",
         "evaluation/importance/test_shuffled_columns.py",

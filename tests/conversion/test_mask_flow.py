@@ -4,6 +4,7 @@ import keras
 import pytest
 from keras import layers
 
+from helpers import warned_of_masks
 from keras_ts import ScaleOutput
 from keras_ts.conversion.portable import reached_layers
 
@@ -18,6 +19,7 @@ def test_a_model_without_masks_reaches_none():
     assert names(keras.Sequential([keras.Input((4, 1)), ScaleOutput(2.0)])) == []
 
 
+@warned_of_masks
 def test_a_mask_ends_at_a_layer_that_returns_no_sequence():
     model = keras.Sequential([
         keras.Input((None, 1)), layers.Masking(), ScaleOutput(2.0, name="before"),

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from helpers import called, run_fresh, unpacked_lambdas, untraced
+from helpers import called, run_fresh, unpacked_lambdas, untraced, warned_of_masks
 from keras_ts import ExpandSeries, ScaleOutput, migrate_lambdas
 
 X = np.random.default_rng(0).normal(size=(5, 6)).astype("float32")
@@ -171,6 +171,7 @@ def test_bad_replacements(given, error, message, tmp_path):
     assert len(str(caught.value)) < 700
 
 
+@warned_of_masks
 @pytest.mark.filterwarnings("ignore:Layer 'back' .of type Lambda. was passed an input with a mask")
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_mask_that_the_lambda_ended(suffix, tmp_path):

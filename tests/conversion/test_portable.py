@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from helpers import run_fresh, untraced
+from helpers import run_fresh, untraced, warned_of_masks
 from keras_ts import (
     ExpandSeries,
     RecurrentPreset,
@@ -199,6 +199,7 @@ def same_without_us(folder, builders):
     assert run_fresh(WITHOUT_US, folder).split()[-1] == str(len(builders))
 
 
+@warned_of_masks
 def test_the_same_results_without_keras_ts(tmp_path):
     names = (
         "plain", "nested", "mask_behind", "masked_sequential", "called_twice", "quantiles",
@@ -208,6 +209,7 @@ def test_the_same_results_without_keras_ts(tmp_path):
     same_without_us(tmp_path, {name: MODELS[name] for name in names})
 
 
+@warned_of_masks
 @pytest.mark.slow
 def test_the_same_results_of_every_model_and_preset(tmp_path):
     same_without_us(tmp_path, {**MODELS, **{n: from_preset(n).build for n in preset_names()}})

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from helpers import warned_of_masks
 from keras_ts import RecurrentPreset, WindowedSeries, forecast
 from keras_ts.layers.plumbing import KnownAhead
 
@@ -75,6 +76,7 @@ def test_a_horizon_longer_than_the_window():
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
 
 
+@warned_of_masks
 def test_masked_steps():
     """Zeros are masked, and the mask is made anew from what is fed back."""
     model = keras.Sequential([

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import called, untraced
+from helpers import called, untraced, warned_of_masks
 from keras_ts import RecurrentPreset, WindowedSeries, forecast, from_preset
 from keras_ts.layers import MaskMissing
 
@@ -99,6 +99,7 @@ def test_a_target_of_which_a_window_has_no_value_is_neither_trained_on_nor_forec
     assert np.isnan(forecast(model, [table, ended], incomplete="nan")[1]).all()
 
 
+@warned_of_masks
 def test_a_model_that_masks_rows_lacking_any_value_gives_no_forecast_from_such_rows_alone():
     inputs = keras.Input((8, 2))
     state = keras.layers.GRU(2)(MaskMissing()(inputs))

@@ -10,6 +10,8 @@ from helpers import run_fresh
 from keras_ts import RecurrentPreset, WindowedSeries, backtest, course_series
 from keras_ts.evaluation.backtests.fold_store import FoldStore
 
+pytestmark = pytest.mark.usefixtures("untraced_models")
+
 
 @pytest.fixture(scope="module")
 def series():
