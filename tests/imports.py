@@ -61,7 +61,9 @@ WITHIN = {
     "evaluation": [
         ["arithmetic"],
         ["judged"],
-        ["forecasters", "report"],
+        ["forecasters"],
+        ["measures"],
+        ["report"],
         ["judging"],
         ["entries", "tuning"],
         ["compare", "calibrate"],

@@ -7,7 +7,7 @@ from keras_ts import RecurrentPreset, WindowedSeries, compare, course_series
 from keras_ts.windows import blocks
 
 
-def bias(actual, prediction, scale):
+def signed(actual, prediction, scale):
     return prediction - actual
 
 
@@ -21,18 +21,18 @@ def test_own_metrics_are_means_over_all_targets_steps_and_series(numbers, monkey
     panel = [course_series(150), 9 * course_series(120)]
     train, held = WindowedSeries(5, 2, batch_size=4).split(panel, at=-30)
     model = RecurrentPreset(units=(2,), window_norm="last", quantiles=(0.1, 0.5, 0.9)).build(train)
-    report = compare(model, train, held, metrics=[bias, scaled_square])
-    assert list(report.table)[5:7] == ["bias", "scaled_square"]
+    report = compare(model, train, held, metrics=[signed, scaled_square])
+    assert list(report.table)[8:10] == ["signed", "scaled_square"]
     y, medians = held.to_numpy()[1], model.predict(held, verbose=0)[..., 1]
-    assert report.table["bias"][0] == pytest.approx((medians - y).mean(), rel=1e-4)
-    by_step = report.scores(by="step")["bias"][:2]
+    assert report.table["signed"][0] == pytest.approx((medians - y).mean(), rel=1e-4)
+    by_step = report.scores(by="step")["signed"][:2]
     np.testing.assert_allclose(by_step, (medians - y).mean(axis=0), rtol=1e-4)
     scales = [np.abs(np.diff(own[:-30].astype(float))).mean() for own in panel]
     squares = ((y - medians) / np.repeat(scales, held.num_windows // 2)[:, None]) ** 2
     assert report.table["scaled_square"][0] == pytest.approx(squares.mean(), rel=1e-4)
     by_series = report.scores(by="series")["scaled_square"][:2]
     np.testing.assert_allclose(by_series, squares.reshape(2, -1).mean(axis=1), rtol=1e-4)
-    assert "bias" in str(report).splitlines()[0]
+    assert "signed" in str(report).splitlines()[0]
 
 
 def test_a_metric_may_leave_targets_out():
@@ -79,10 +79,10 @@ def test_misuse_is_refused():
     for metrics, error in [
         ([verdict], "which its column gets. Received: 'verdict'"),
         ([MAE], "which its column gets. Received: 'MAE'"),
-        (bias, "metrics must be a list of functions"),
+        (signed, "metrics must be a list of functions"),
         (["mae"], r"must hold functions of \(actual, prediction, scale\)"),
         ([mae], "must have a name of its own, which its column gets. Received: 'mae'"),
-        ([bias, bias], "must have a name of its own"),
+        ([signed, signed], "must have a name of its own"),
         ([lambda actual, prediction, scale: actual], "must have a name of its own"),
         ([mean], r"mean must return one loss for each target, \(20, 1, 1\)"),
     ]:
