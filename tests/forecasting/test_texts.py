@@ -25,8 +25,6 @@ from keras_ts import (
 from keras_ts.datasets import store_sales
 from keras_ts.losses import MaskedLoss
 
-pytestmark = pytest.mark.usefixtures("untraced_models")
-
 WINDOWS = WindowedSeries(
     5, 3, target_columns="units", future_columns="event", static_columns="type",
     id_column="shop", time_column="day",
