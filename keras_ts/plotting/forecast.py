@@ -118,8 +118,9 @@ def _draw_together(picture: Picture, last: int | None, ax: Any) -> Any:
     label_time(ax, _times(picture))
     ax.set_ylabel(written(picture.name))
     if len(shown) == 1:
-        _leave_room(ax)
-        ax.legend(frameon=False, loc="upper left", ncols=5)
+        columns = _columns(ax)
+        _leave_room(ax, rows=-(-len(ax.get_legend_handles_labels()[1]) // columns))
+        ax.legend(frameon=False, loc="upper left", ncols=columns)
         return ax
     ax.legend(frameon=False, loc="best")
     if len(shown) < picture.count and not picture.chosen:
@@ -149,17 +150,25 @@ def _draw_multiples(picture: Picture, last: int | None) -> Array:
         grid[-2, 1].tick_params(bottom=True, labelbottom=True)
     figure.supylabel(written(picture.name), fontsize="medium")
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, frameon=False, loc="outside lower center", ncols=len(labels))
+    figure.legend(
+        handles, labels, frameon=False, loc="outside lower center", ncols=_columns(axes[0])
+    )
     if len(picture.drawn) < picture.count and not picture.chosen:
         figure.suptitle(_first_of(picture), fontsize="medium")
     return axes
 
 
-def _leave_room(ax: Any) -> None:
+def _columns(ax: Any) -> int:
+    """Return how many columns a legend has: all names in one row if the figure is wide enough."""
+    names = len(ax.get_legend_handles_labels()[1])
+    return names if names < 5 else 3
+
+
+def _leave_room(ax: Any, rows: int) -> None:
     """Leave room for a legend above what is drawn; the axes still adapt to what comes later."""
     low, high = ax.dataLim.intervaly
     if np.isfinite(high - low):
-        ax.update_datalim([(0, high + _LEGEND * (high - low))], updatex=False)
+        ax.update_datalim([(0, high + rows * _LEGEND * (high - low))], updatex=False)
         ax.autoscale_view()
 
 

@@ -9,6 +9,19 @@ import pytest
 from keras_ts import plot_forecast
 
 
+def test_a_legend_of_many_names_has_rows_and_lies_within_the_figure():
+    levels = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95]
+    bands = np.arange(7.0) + np.zeros((4, 7))
+    ax = plot_forecast(np.sin(np.arange(60.0)), bands, quantiles=levels)
+    ax.figure.canvas.draw()
+    legend = ax.get_legend()
+    assert len(legend.get_texts()) == 5
+    box, figure = legend.get_window_extent(), ax.figure.bbox
+    assert figure.x0 < box.x0 < box.x1 < figure.x1
+    drawn = ax.transData.transform([(0, ax.dataLim.y0), (0, 6.0)])[1, 1]
+    assert drawn < box.y0
+
+
 def test_forecast_continues_the_series_or_lies_over_it():
     axes = plot_forecast(np.arange(30.0), [30.0, 31.0], last=5)
     series, ahead = axes.lines[:2]
