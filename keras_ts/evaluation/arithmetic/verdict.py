@@ -36,6 +36,8 @@ FEWEST = 6
 GROUPS = 1000
 # The most numbers of the draws that are in memory at once.
 _AT_ONCE = 1 << 20
+# Mean errors that differ by a smaller share are the same.
+_ROUNDING = 1e-5
 # The rule's length is best for estimating a variance. An interval needs less bias, so longer
 # blocks: 2 is the smallest of the factors 1, 1.5, 2, 2.5 and 3 whose intervals cover 95 %.
 _FACTOR = 2
@@ -213,6 +215,8 @@ def _compared(errors: Array, others: Array) -> tuple[Array, Array]:
     total, other = errors.sum(axis=1), others.sum(axis=1)
     ratios = np.where(total == other, 1.0, np.inf)
     np.divide(total, other, out=ratios, where=other > 0)
+    # The same forecasts in single and in double precision are equally good.
+    ratios[np.abs(ratios - 1) <= _ROUNDING] = 1.0
     ours = errors / np.where(total > 0, total, 1.0)[:, None]
     shares = ours - others / np.where(other > 0, other, 1.0)[:, None]
     # Rounding errors are no difference.

@@ -344,6 +344,16 @@ def test_errors_of_0():
     assert (same.value, same.verdict) == (0.0, "cannot be told from")
 
 
+@pytest.mark.parametrize("series", [1, 20])
+def test_forecasts_that_differ_by_rounding_are_equally_good(series):
+    """All errors are a millionth smaller, as those of a model may be beside its own baseline."""
+    errors = np.random.default_rng(0).gamma(2.0, size=40 * series)
+    origins = Origins.of(np.repeat(np.arange(series), 40), np.tile(np.arange(40), series), 1)
+    for factor in (1 - 1e-6, 1 + 1e-6):
+        found = skill(factor * errors, errors, origins)
+        assert (found.value, found.verdict) == (0.0, "cannot be told from")
+
+
 def test_errors_in_a_constant_ratio_need_no_spread():
     ones = np.random.default_rng(0).uniform(size=60)
     found = one(0.3 * ones, ones)
