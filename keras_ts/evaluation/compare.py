@@ -80,7 +80,7 @@ def compare(
     theta 4.93
     linear regression 4.95
     >>> report.best
-    'linear regression'
+    'theta'
 
     Models with windows of their own, such as two lengths:
 

@@ -210,7 +210,10 @@ def test_portable_files_are_refused(tmp_path):
     windows = WindowedSeries(6, horizon=2)
     dataset = windows.build(np.random.default_rng(0).normal(size=60))
     calibrated = calibrate(persistence(windows), dataset, coverage=0.8)
-    with pytest.raises(ValueError, match="ConformalInterval, which has no stock form"):
+    with pytest.raises(
+        ValueError,
+        match="keras_ts>ConformalInterval, which is neither Keras's nor has a stock form",
+    ):
         save_portable(calibrated, tmp_path / "model.keras")
     assert not list(tmp_path.iterdir())
 

@@ -158,10 +158,10 @@ def test_windows_that_the_model_was_not_made_for(features, steps):
     model = RecurrentPreset(units=(3,), features=features).build(window=20, outputs=columns)
     table = np.stack([SERIES] * columns, axis=1)
     assert np.isfinite(forecast(model, table, WindowedSeries(20), steps)).all()
-    with pytest.raises(ValueError, match=r"windows of 20 inputs\. Received: window=10"):
+    with pytest.raises(ValueError, match=r"takes 'past' of shape \(20.*windows give \(10"):
         forecast(model, table, WindowedSeries(10), steps)
     wide = np.stack([SERIES] * (columns + 1), axis=1)
-    with pytest.raises(ValueError, match=f"takes {columns} columns?, .* has {columns + 1}"):
+    with pytest.raises(ValueError, match=rf"'past' of shape \(20.*give \(20, {columns + 1}\)"):
         forecast(model, wide, WindowedSeries(20), steps)
 
 

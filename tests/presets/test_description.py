@@ -183,6 +183,8 @@ def test_saved_models_reload_in_a_process_that_only_imports_keras_ts(tmp_path):
     inputs = course_series()[: 20 * 4].reshape(4, 20)
     expected = {}
     for name in preset_names():
+        if name == "linear":  # It is solved from a dataset.
+            continue
         model = from_preset(name).build()
         model.save(tmp_path / f"{name}.keras")
         x = inputs[..., None] if len(model.input_shape) == 3 else inputs

@@ -73,9 +73,13 @@ def test_there_are_files_of_a_release():
     }
 
 
+# These are in no file of 0.2.0, and come with those of the next version.
+LATER = {"keras_ts>MissingAsColumns"}
+
+
 def test_the_newest_files_hold_every_registered_class():
     stored = json.loads((SAVED / keras_ts.__version__ / "objects.json").read_text())
-    assert {entry["registered_name"] for entry in stored.values()} == set(REGISTERED)
+    assert {entry["registered_name"] for entry in stored.values()} == set(REGISTERED) - LATER
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda path: f"{path.parent.name}-{path.name}")

@@ -73,12 +73,16 @@ def cut(whole: BatchSampler, count: int, index: int, drawn: bool) -> BatchSample
     return replace(whole, shards=count, shard=index, devices=workers.devices)
 
 
+def _keras_averages() -> bool:
+    """Return True if Keras averages the gradients of the processes of ``torch.distributed``."""
+    return tuple(map(int, keras.__version__.split(".")[:2])) >= (3, 16)
+
+
 def check_share(sampler: BatchSampler) -> None:
     """Refuse batches that Keras, in this process of a run, would train on wrongly or not at all."""
     workers = Workers.of_this_run()
     if keras.backend.backend() == "torch":
-        version = tuple(map(int, keras.__version__.split(".")[:2]))
-        if workers.count > 1 and version < (3, 16):
+        if workers.count > 1 and not _keras_averages():
             raise RuntimeError(
                 f"Keras {keras.__version__} averages no gradients among the {workers.count} "
                 "processes of torch.distributed: fit would train a separate model in each. Write a "
