@@ -20,6 +20,7 @@ from keras_ts.evaluation.forecasters.forecaster import (
     name_of,
     of_baseline,
 )
+from keras_ts.evaluation.forecasters.levels import SignedErrors
 from keras_ts.evaluation.judged.common_windows import common_steps
 from keras_ts.evaluation.judged.reading import JudgedWindows, described
 from keras_ts.evaluation.measures import (
@@ -91,8 +92,9 @@ class Judge:
         """Judge models and baselines, unless a part before had no verdict."""
         if self._reason is None:
             levels = common_levels(model.levels for model in models)
+            errors = SignedErrors(train, judged, levels) if levels else None
             baselines = [
-                of_baseline(baseline, train, judged, levels) for baseline in self._baselines
+                of_baseline(baseline, train, judged, errors) for baseline in self._baselines
             ]
             by = measure_of(self._by, judged)
             refuse_points(by, [*models, *baselines])

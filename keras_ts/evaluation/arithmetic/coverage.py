@@ -9,6 +9,7 @@ or over series, whichever vary more.
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -40,16 +41,29 @@ def margins(scores: Array, coverage: float) -> Array:
     """
     # The ``ceil((n + 1) * coverage)``-th smallest of ``n`` exchangeable scores holds exactly that
     # share of new ones: Lei and others, 2018, theorem 2.2.
-    counts = np.sum(~np.isnan(scores), axis=0)
-    ranks = {count: _rank(count, coverage) for count in np.unique(counts).tolist()}
-    for count, rank in ranks.items():
-        if rank > count:
+    for count in np.unique(np.sum(~np.isnan(scores), axis=0)).tolist():
+        if _rank(count, coverage) > count:
             raise ValueError(f"{count} scores are fewer than coverage={coverage} needs.")
-    # NaN is put last.
-    ordered = np.partition(scores, sorted({rank - 1 for rank in ranks.values()}), axis=0)
-    places = np.vectorize(ranks.__getitem__, otypes=[int])(counts) - 1
-    margin: Array = np.take_along_axis(ordered, places[None], axis=0)[0]
+    margin: Array = ranked(scores, (coverage,))[..., 0]
     return margin
+
+
+def ranked(scores: Array, levels: Sequence[float]) -> Array:
+    """Return the ``ceil((n + 1) * level)``-th smallest score, at most the ``n``-th, by level.
+
+    From ``(windows, ...)`` to ``(..., levels)``; NaN is left out, and stands for no score.
+    """
+    if not len(scores):
+        return np.full((*scores.shape[1:], len(levels)), np.nan)
+    counts, column = np.unique(np.sum(~np.isnan(scores), axis=0), return_inverse=True)
+    places = np.array(
+        [[max(min(_rank(n, level), n) - 1, 0) for level in levels] for n in counts.tolist()]
+    )
+    # NaN is put last.
+    ordered = np.partition(scores, np.unique(places), axis=0)
+    of_levels = np.moveaxis(places[column.reshape(scores.shape[1:])], -1, 0)
+    found: Array = np.moveaxis(np.take_along_axis(ordered, of_levels, axis=0), 0, -1)
+    return found
 
 
 def floors(scales: Array) -> Array:

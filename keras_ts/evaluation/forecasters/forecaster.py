@@ -56,21 +56,21 @@ def of_array(
 
 
 def of_baseline(
-    baseline: Any, train: JudgedWindows, judged: JudgedWindows, levels: tuple[float, ...]
+    baseline: Any, train: JudgedWindows, judged: JudgedWindows, errors: SignedErrors | None
 ) -> Forecaster:
     """Fit a baseline, a function or another library's object, and return it as a forecaster.
 
-    A baseline of keras_ts gets quantiles of ``levels``, if there are any.
+    A baseline of keras_ts gets quantiles by its ``errors``, if models have some.
     """
     name = name_of(baseline)
     if isinstance(baseline, Baseline):
-        around = SignedErrors.of(baseline, train, judged, levels).around if levels else None
+        around = None if errors is None else errors.around(baseline)
         baseline.learn(train)
         return Forecaster(
             name,
             judged,
             lambda block: baseline.forecast(judged, block),
-            levels or None,
+            None if errors is None else errors.levels,
             "windows",
             around,
         )

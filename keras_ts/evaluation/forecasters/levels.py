@@ -8,12 +8,12 @@ more: a window without a sale says little of the next.
 """
 
 import copy
-from collections.abc import Sequence
-from typing import NamedTuple, Self
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from keras_ts._typing import Array
+from keras_ts.evaluation.arithmetic.coverage import ranked
 from keras_ts.evaluation.forecasters.baselines import Baseline
 from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.windows.arithmetic.scale import window_scales
@@ -24,50 +24,34 @@ _MOST_WINDOWS = 10_000
 _FLOOR = 0.1
 
 
-class SignedErrors(NamedTuple):
-    """What is added to a baseline's point at each level, in units of a window's scale."""
+class SignedErrors:
+    """Makes quantiles for baselines that read the same windows; their parts are cut once."""
 
-    ranked: Array  # (steps, targets, levels)
-    floors: Array  # (series, targets) of the windows that are judged
+    def __init__(
+        self, train: JudgedWindows, judged: JudgedWindows, levels: Sequence[float]
+    ) -> None:
+        self._earlier, late = train.thirds()
+        self._late, self.levels = late.spread(_MOST_WINDOWS), tuple(levels)
+        self._floors = _floors(train.scales(1)[..., 0])
+        self._floors_judged = _floors(train.scales_for(judged, 1)[..., 0])
 
-    @classmethod
-    def of(
-        cls,
-        baseline: Baseline,
-        train: JudgedWindows,
-        judged: JudgedWindows,
-        levels: Sequence[float],
-    ) -> Self:
-        """Return the errors of a baseline on the last third of a training part."""
-        earlier, late = train.thirds()
-        late = late.spread(_MOST_WINDOWS)
+    def around(self, baseline: Baseline) -> Callable[[Block, Array], Array]:
+        """Return what makes quantiles ``(windows, steps, targets, levels)`` of a block's points."""
         fitted = copy.deepcopy(baseline)
-        fitted.learn(earlier)
-        floors = _floors(train, train)
-        errors = [np.empty((0, *judged.shape[1:]))]
-        for block in late.blocks():
-            forecast = fitted.forecast(late, block)
-            errors.append((block.actual - forecast) / _scales(block, floors)[:, None])
-        return cls(ranked(np.concatenate(errors), levels), _floors(train, judged))
+        fitted.learn(self._earlier)
+        errors = [np.empty((0, *self._late.shape[1:]))]
+        for block in self._late.blocks():
+            forecast = fitted.forecast(self._late, block)
+            errors.append((block.actual - forecast) / _scales(block, self._floors)[:, None])
+        joined = np.concatenate(errors)
+        of_levels = ranked(np.where(np.isfinite(joined), joined, np.nan), self.levels)
 
-    def around(self, block: Block, point: Array) -> Array:
-        """Return quantiles ``(windows, steps, targets, levels)`` around a baseline's points."""
-        scales = _scales(block, self.floors)[:, None, :, None]
-        quantiles: Array = point[..., None] + scales * self.ranked
+        def quantiles(block: Block, point: Array) -> Array:
+            scales = _scales(block, self._floors_judged)[:, None, :, None]
+            made: Array = point[..., None] + scales * of_levels
+            return made
+
         return quantiles
-
-
-def ranked(errors: Array, levels: Sequence[float]) -> Array:
-    """Return the errors of each level's rank, from ``(windows, steps, targets)``; NaN if none."""
-    if not len(errors):
-        return np.full((*errors.shape[1:], len(levels)), np.nan)
-    # NaN is put last.
-    ordered = np.sort(np.where(np.isfinite(errors), errors, np.nan), axis=0)
-    count = np.isfinite(ordered).sum(axis=0)[..., None]
-    # Rounded, since a floating-point error must not push a whole number up: 0.8 * 5 is 4.
-    ranks = np.ceil(np.round(np.asarray(levels) * (count + 1), 9)).astype(np.int64)
-    places = np.clip(np.minimum(ranks, count) - 1, 0, None)
-    return np.moveaxis(np.take_along_axis(ordered, np.moveaxis(places, -1, 0), axis=0), 0, -1)
 
 
 def _scales(block: Block, floors: Array) -> Array:
@@ -75,9 +59,8 @@ def _scales(block: Block, floors: Array) -> Array:
     return np.maximum(window_scales(block.past_as_read), floors[block.series])
 
 
-def _floors(train: JudgedWindows, judged: JudgedWindows) -> Array:
-    """Return the least scale of each series of ``judged``, ``(series, targets)``."""
-    scales = train.scales_for(judged, 1)[..., 0]
+def _floors(scales: Array) -> Array:
+    """Return the least scale of each series from its mean absolute step, ``(series, targets)``."""
     known = np.isfinite(scales)
     count = np.maximum(known.sum(axis=0), 1)
     # A series that is missing or constant in train is taken for a mean one.

@@ -236,7 +236,7 @@ def scales_of(panel: FlatSeries, period: int, part: Part | None = None) -> Array
     They are the mean absolute and the mean squared step.
     """
     rows = part or Part(panel.offsets[:-1], panel.offsets[1:])
-    scales = np.stack([mean_steps(panel, rows, period, power) for power in (1, 2)], axis=-1)
+    scales = mean_steps(panel, rows, period, squares=True)
     return np.where(scales > 0, scales, np.nan)
 
 

@@ -15,7 +15,7 @@ def mean_absolute_steps(
     lag: int = 1,
     places: IntArray | None = None,
     block: int = 1 << 20,
-    power: int = 1,
+    squares: bool = False,
 ) -> Array:
     """Return the mean absolute step of each span and column, ``(spans, columns)``.
 
@@ -26,9 +26,10 @@ def mean_absolute_steps(
 
     Spans, such as one per series, are disjoint and in order. ``places`` are the times ``t`` of the
     positions, increasing; by default the positions. At most ``block`` positions are read at once.
-    With ``power=2`` it is the mean squared step, the scale of RMSSE.
+    With ``squares`` the mean squared steps, the scales of RMSSE, stand beside them on a last axis.
     """
-    total, count = np.zeros((2, len(begin), len(columns)))
+    totals = np.zeros((1 + squares, len(begin), len(columns)))
+    count = np.zeros(totals.shape[1:])
     for start in range(lag if places is None else 1, len(values), block):
         stop = min(start + block, len(values))
         position = np.arange(start, stop)
@@ -47,13 +48,13 @@ def mean_absolute_steps(
             steps = np.abs(after.astype(np.float64) - before)
             rounding = np.spacing(np.maximum(np.abs(before), np.abs(after)))
             steps[steps <= 2 * rounding] = 0
-            steps **= power
         for column, step in enumerate(steps.T):
             counted = inside & np.isfinite(step)
-            total[:, column] += np.bincount(span[counted], step[counted], len(begin))
+            for power, total in enumerate(totals, start=1):
+                total[:, column] += np.bincount(span[counted], step[counted] ** power, len(begin))
             count[:, column] += np.bincount(span[counted], minlength=len(begin))
-    means: Array = total / np.maximum(count, 1)
-    return means
+    means: Array = totals / np.maximum(count, 1)
+    return np.moveaxis(means, 0, -1) if squares else means[0]
 
 
 def window_scales(past: Any, ops: Any = np) -> Any:

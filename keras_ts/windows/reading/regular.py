@@ -74,13 +74,14 @@ def with_missing_last_rows(panel: FlatSeries, rows: int) -> FlatSeries:
 
 
 def mean_steps(
-    panel: FlatSeries, rows: tuple[IntArray, IntArray], lag: int = 1, power: int = 1
+    panel: FlatSeries, rows: tuple[IntArray, IntArray], lag: int = 1, squares: bool = False
 ) -> Array:
     """Return the mean absolute step of each series' targets over some rows, ``(series, targets)``.
 
     The values of a step are ``lag`` apart on the grid of their series, whatever rows are given: of
     a shop that is closed on Sundays, values 7 apart are those of one weekday. The rows of a series
-    without a frequency are counted. With ``power=2`` it is the mean squared step.
+    without a frequency are counted. With ``squares`` the mean squared steps stand
+    beside them on a last axis.
     """
     clock: Any = panel.clock
     places = None
@@ -93,7 +94,7 @@ def mean_steps(
             # No step leads over a longer gap, however long.
             places = np.cumsum(np.minimum(steps, lag + 1))
     columns = np.array(panel.columns.targets)
-    return mean_absolute_steps(panel.values, *rows, columns, lag, places, power=power)
+    return mean_absolute_steps(panel.values, *rows, columns, lag, places, squares=squares)
 
 
 def _steps(clock: Any, gaps: IntArray) -> tuple[IntArray, BoolArray]:

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from keras_ts import WindowedSeries
+from keras_ts.evaluation.arithmetic.coverage import ranked
 from keras_ts.evaluation.forecasters.baselines import default_baselines
-from keras_ts.evaluation.forecasters.levels import SignedErrors, ranked
+from keras_ts.evaluation.forecasters.levels import SignedErrors
 from keras_ts.evaluation.judged.reading import JudgedWindows
 
 pytestmark = pytest.mark.backend_free
@@ -15,11 +16,11 @@ LEVELS = (0.1, 0.5, 0.9)
 def quantiles(baseline, parts, levels=LEVELS):
     """Return a baseline's points and quantiles of all windows of the second part."""
     train, judged = (JudgedWindows("part", part) for part in parts)
-    errors = SignedErrors.of(baseline, train, judged, levels)
+    around = SignedErrors(train, judged, levels).around(baseline)
     baseline.learn(train)
     block = next(judged.blocks())
     point = baseline.forecast(judged, block)
-    return point, errors.around(block, point), block.actual
+    return point, around(block, point), block.actual
 
 
 def test_ranks_by_hand():
