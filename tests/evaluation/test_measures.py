@@ -6,8 +6,6 @@ import pytest
 from keras_ts import WindowedSeries, compare, course_series
 from keras_ts.evaluation.arithmetic.verdict import Origins, skill
 
-pytestmark = pytest.mark.backend_free
-
 
 def align(held, points, width=None):
     """Return a table of forecasts in time order, with quantiles ``width`` away if there is one."""
