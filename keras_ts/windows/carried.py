@@ -45,7 +45,7 @@ class Carried:
     # Where the targets lie that ``fine_tune`` or ``calibrate`` trained the model on, or None. They
     # do not count either.
     trained_on: Spans | None = field(default=None, compare=False, repr=False)
-    # The rows in a season that the model was told, by which it is judged, too; or None. It does not
+    # The period that the model was built with, by which it is also judged; or None. It does not
     # count either.
     period: int | None = field(default=None, compare=False, repr=False)
 
@@ -133,7 +133,7 @@ class Carried:
 
     @property
     def planned(self) -> list[Any]:
-        """Those of them that a plan has."""
+        """The columns of ``read`` that a plan has, known ahead."""
         ahead = [self.columns.past[place] for place in self.columns.planned] if self.columns else []
         return collapsed(ahead, self.windows.categories)
 

@@ -25,7 +25,7 @@ class Handling:
 
     @property
     def partial(self) -> bool:
-        """True if some targets of a window may be missing: they are NaN, and count nowhere."""
+        """True if targets of a window may be missing: they are NaN, and are left out of losses."""
         return self.complete == "some"
 
     @property

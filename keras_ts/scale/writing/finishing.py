@@ -31,12 +31,12 @@ from keras_ts.windows.reading.stored import (
 )
 from keras_ts.windows.reading.zone import Zone
 
-# First part of the names of the files of rows that a calendar or missing rows were added to.
+# How the names of files of rows begin once a calendar or missing rows were added.
 _REGULAR = "regular"
 
 
 def finish(series: SortedSeries, static: Array, work: Unfinished, layout: Layout) -> None:
-    """Write all files of a store but those of sorted rows, the settings last."""
+    """Write all files of a store except those of sorted rows; the settings come last."""
     spec = layout.spec
     panel = _sorted_panel(series, work, layout)
     grid = panel if panel.clock is None else on_common_grid(panel)
