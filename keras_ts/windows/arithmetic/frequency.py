@@ -130,7 +130,7 @@ class Frequency:
         return int(self.step) * _NANOSECONDS[_UNITS[self.unit]]
 
     def numbers(self, utc: Array, shown: Array) -> Array:
-        """Return the number of each timestamp's step, from 1970-01-01 or 0; of floats with fractions."""
+        """Return each timestamp's number of steps from 1970-01-01 or 0; floats have fractions."""
         if utc.dtype.kind == "f" or self.step >= 1 << 63:
             return utc.astype(np.float64) / self.step
         ticks = self._ticks(shown if self.local else utc)
