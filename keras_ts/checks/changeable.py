@@ -1,7 +1,7 @@
 """Changes later values of a series of any kind, and returns it in the form in which it came.
 
-Reading turns arrays, panels and frames into one shape. A pipeline takes the form that it was
-written for, so the new values go back into that form here.
+Reading turns arrays, panels and frames into one shape. A pipeline takes only the form that it
+was written for, so the new values go back into that form here.
 """
 
 import copy
@@ -59,7 +59,7 @@ class ChangeableSeries:
         self._item_offsets = concatenated_offsets([len(item) for item in self._items])
 
     def layouts(self) -> list[WindowRanges]:
-        """Return where windows lie: with missing values filled, and as they and gaps leave them."""
+        """Return the windows if missing values are filled, and those left without filling."""
         geometry = self._windows.geometry
         filled = layout(self.panel.offsets, self.panel.gaps, geometry)
         check_nonempty(filled, self.panel, self._windows)
@@ -115,8 +115,8 @@ class ChangeableSeries:
         return {names[c.column]: (names[c.source], c.ahead) for c in self._copies}
 
     def disguises(self) -> dict[Any, tuple[Any, int, float]]:
-        """Return the columns that tell a target's value of a row that is not known with theirs."""
-        # By column, the target, how many rows ahead it is told, and the share that is explained.
+        """Return the columns that disclose a target's value before it is known."""
+        # By column: the target, how many rows ahead its value is, and the share explained.
         shape, columns, names = self._windows.geometry, self.panel.columns, self._names
         values, disguises = [column.values for column in self._columns], {}
         farthest = shape.gap + shape.horizon
@@ -222,7 +222,7 @@ def _without_absent(windows: WindowSpec, table: Any) -> WindowSpec:
         def present(column: Any) -> bool:
             return isinstance(column, int) and -count <= column < count
 
-    # The series has categories of its own: a pipeline may merge some.
+    # The series keeps all its categories: a pipeline may merge some.
     left: dict[str, Any] = {"categories": None}
     for role in COLUMN_SETTINGS:
         named = getattr(windows, role)

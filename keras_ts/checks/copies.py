@@ -1,7 +1,8 @@
 """Finds columns that hold a target's later values.
 
-A column that was shifted before the check sees it would stay when the target is changed, and hide
-its leak. So the check looks for columns that equal the target some rows later, and changes both.
+A column that was made from the target beforehand, by a shift, would stay when the target is
+changed, and hide its leak. So the check looks for columns that equal the target some rows later,
+and changes both.
 """
 
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 
-# Fewest pairs of values that agree, fewest distinct values, and the pairs that are tried first.
+# The fewest pairs of values that agree, the fewest distinct values, and the pairs tried first.
 _FEWEST, _DISTINCT, _HEAD = 20, 3, 64
 # The largest error, relative to the column's range: what a conversion to float32 leaves.
 _TOLERANCE = 1e-5
@@ -20,7 +21,7 @@ _TOLERANCE = 1e-5
 
 @dataclass(frozen=True)
 class Copy:
-    """A column of another one's values ``ahead`` rows later, up to a factor and an offset."""
+    """A column with another one's values ``ahead`` rows later, up to a factor and an offset."""
 
     column: int  # index
     source: int  # index
@@ -29,7 +30,7 @@ class Copy:
     offset: Array  # by series
 
     def derived(self, copy: Array, source: Array, changed: BoolArray, series: IntArray) -> Array:
-        """Return the column as it follows from its source's values where ``changed``."""
+        """Return the column, computed from its source's values where those are ``changed``."""
         at = np.flatnonzero(changed)
         to = at - self.ahead
         inside = (to >= 0) & (to < len(copy))
@@ -46,10 +47,10 @@ def find_copy(
     values: Array, offsets: IntArray, column: int, source: int, latest: int, farthest: int
 ) -> Copy | None:
     """Return how a column of ``(positions, columns)`` follows from another's later values."""
-    # A column is no copy if it follows as well from values that are known when it is read, as in a
-    # series that repeats itself or runs straight. ``latest``: rows from the column's to the latest
-    # value of ``source`` known then, 0 for a column of the past and negative for one read ahead.
-    # ``farthest``: the most rows later that are tried.
+    # A column is no copy if it follows equally well from values that are known when it is read, as
+    # in a series that repeats itself or runs straight. ``latest`` is the number of rows from the
+    # column's row to the latest value of ``source`` known then: 0 for a column of the past, and
+    # negative for one known ahead. ``farthest`` is the largest number of rows that is tried.
     held = values[:, column]
     if len(np.unique(held[np.isfinite(held)][: 1 << 12])) < _DISTINCT:
         return None

@@ -1,4 +1,4 @@
-"""Replaces rows of a column by plausible other values: far enough off to show, of the same kind.
+"""Replaces rows of a column by other plausible values, which differ enough to move a forecast.
 
 A look ahead shows in a forecast that moves when later values change. A scaler moves only if the
 change is large, but a pipeline breaks if a change makes a count negative or a flag 2.
@@ -35,13 +35,13 @@ class PlausibleColumn:
 
     def changed(self, kind: str, rows: BoolArray, generator: np.random.Generator) -> Array:
         """Return the column with other values in ``rows``, ``(positions,)``; missing ones stay."""
-        # Values that are raised or lowered leave the range of their series, but stay at or above 0
-        # in a column that does, and at or below 1 in one of shares. In a column of two values all
-        # become the larger or the smaller one or, shuffled, each becomes the other one.
+        # Values that are raised or lowered leave the range of their series, but not 0 and above if
+        # the column has no negative value, nor 1 and below if it holds shares. In a column of two
+        # values all become the larger or the smaller one or, if shuffled, each becomes the other.
         rows = rows & self._finite
         old, series = self.values[rows], self._series[rows]
         if self._pair:
-            # Not each to the other value: sums of several might stay.
+            # Setting each to the other value might keep the sums of several.
             low, high = self._ends
             lone = {"raised": high, "lowered": low}
             new = np.full_like(old, lone[kind]) if kind in lone else low + high - old

@@ -26,9 +26,9 @@ from keras_ts.windows.carried import Carried
 from keras_ts.windows.windowed_series import WindowedSeries
 
 _HDF5 = (".h5", ".hdf5")
-# A folder as the Hugging Face hub has it holds the model under this name.
+# A folder in the form of the Hugging Face hub holds the model under this name.
 IN_FOLDER = "model.keras"
-# Weights that no file holds, such as states of random numbers; 4 MB.
+# Weights that no file holds, such as states of random numbers: 4 MB at most.
 _UNSAVED_VALUES = 1 << 20
 # What a model without a ``WindowedInput`` carries rides in ``metadata.json``, which Keras writes
 # and does not read: a fourth member would make Keras unpack the whole archive to disk at every
@@ -186,7 +186,7 @@ def refuse_too_many_weights(
     config: dict[str, Any], path: str, custom_objects: dict[str, Any] | None
 ) -> None:
     """Refuse a model of far more weights than the file can hold, before they take memory."""
-    # A layer of a billion units is a few bytes of the config. A saved value takes a byte or more.
+    # A layer of a billion units takes a few bytes in a config, but each saved value at least one.
     objects: dict[str, Any] = {}
     if path.endswith(_HDF5):
         size = Path(path).stat().st_size
@@ -200,7 +200,7 @@ def refuse_too_many_weights(
         copied = copy.deepcopy(config) | {"compile_config": None}  # Keras changes what it reads.
         for _, value in walk(copied):
             if isinstance(value, dict) and value.get("stateful"):
-                value["stateful"] = False  # A state is no weight, and would be made at once.
+                value["stateful"] = False  # A state would take memory at once, and is no weight.
         keras.saving.deserialize_keras_object(copied, objects | (custom_objects or {}))
 
     drawn = random.getstate()  # Initializers draw their seeds.

@@ -1,10 +1,11 @@
 """Masks in models of files from a Keras whose recurrent layers passed them on.
 
-They do up to 3.15. In Keras's master (3.16) a mask ends behind the first of them, with a warning.
-A functional model's file holds the mask of each layer as an argument, so its forecasts stay; those
-of a ``Sequential``, of a model that gets its mask from outside, and a loss that reads the mask of
-the outputs would be others. So the layers of such files are told to pass masks on, which no config
-says: ``save_model`` writes it beside the config, for ``load_model``.
+Recurrent layers pass masks on up to Keras 3.15. In Keras's master (3.16) a mask ends behind the
+first of them, with a warning. A functional model's file holds the mask of each layer as an
+argument, so its forecasts stay. Other forecasts would follow from a ``Sequential`` or a model that
+gets its mask from outside, and another loss if it reads the mask of the outputs. So ``load_model``
+makes the layers of such files pass masks on. No config holds that, so ``save_model`` writes it
+beside the config.
 """
 
 import contextlib
@@ -23,7 +24,7 @@ _PASSED = (keras.layers.RNN, keras.layers.Bidirectional, keras.layers.TimeDistri
 
 
 def counted_on(metadata: dict[str, Any]) -> bool:
-    """Return True if a file counts on masks that this Keras does not pass on by itself."""
+    """Return True if a file needs masks that this Keras does not pass on by itself."""
     version = re.match(r"(\d{1,4})\.(\d{1,4})", str(metadata.get("keras_version")))
     old = version is not None and tuple(map(int, version.groups())) <= _LAST
     return (old or MARK.items() <= metadata.items()) and not _passes_by_itself()
@@ -31,7 +32,7 @@ def counted_on(metadata: dict[str, Any]) -> bool:
 
 @contextlib.contextmanager
 def unwarned(masks_pass: bool) -> Iterator[None]:
-    """Keep back Keras's warnings of masks that end, if they will not."""
+    """Suppress Keras's warnings of masks that end if ``masks_pass``."""
     if not masks_pass:
         yield
         return
@@ -47,7 +48,7 @@ def pass_on(model: keras.Model) -> None:
 
 
 def passed_on(model: keras.Model) -> bool:
-    """Return True if the recurrent layers of a model were told to pass masks on."""
+    """Return True if the recurrent layers of a model were set to pass masks on."""
     told = [layer.supports_masking for layer in _recurrent(model)]
     return bool(told) and all(told) and not _passes_by_itself()
 
@@ -58,6 +59,6 @@ def _recurrent(model: keras.Model) -> list[Any]:
 
 def _passes_by_itself() -> bool:
     """Return True if the recurrent layers of this Keras pass masks on, as up to 3.15."""
-    # Its names keep Keras from counting the two among the person's layers.
+    # The names keep Keras from counting these two layers when it names others.
     probe = keras.layers.TimeDistributed(keras.layers.Identity(name="probe"), name="probe")
     return bool(probe.supports_masking)

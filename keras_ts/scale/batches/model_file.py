@@ -18,7 +18,7 @@ from keras_ts._files import path_text
 from keras_ts.saving.load import load_model, load_windows, located, look_through
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# Most models that a process keeps: a worker may live for many nights, with a new model each.
+# The most models that a process keeps: a worker may run for many nights, each with a new model.
 _MOST = 2
 _MODELS: "OrderedDict[ModelFile, keras.Model]" = OrderedDict()
 _LOADING = threading.Lock()

@@ -25,7 +25,7 @@ from keras_ts.windows.reading.texts import Text, named_ahead, with_categories
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import WindowSpec
 
-# First part of the names of the files of sorted rows.
+# Prefix of the files of sorted rows.
 SORTED = "sorted"
 
 
@@ -80,9 +80,9 @@ class Layout:
 
 
 def _sample(survey: Survey, schema: Any, spec: WindowSpec, whole: bool) -> Any:
-    """Return a frame that has the types of all rows, all texts, and a missing value where any is.
+    """Return a frame with the types and texts of all rows, and a missing value in columns with any.
 
-    Unless the survey is ``whole``, a column without a type or a text may get one later.
+    Unless the survey is ``whole``, a column may still get its type or its texts.
     """
     polars = opened_polars()
     texts = {name: sorted(survey.texts.get(name, ())) for name in named_ahead(spec, list(schema))}
