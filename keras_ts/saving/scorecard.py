@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import keras
 
 from keras_ts import _checks
+from keras_ts._backends import unwrapped
 from keras_ts._files import path_text, replacing
-from keras_ts._models import unwrapped
 from keras_ts.interface import Interface, carried_by
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.plotting.axes import own_axes
