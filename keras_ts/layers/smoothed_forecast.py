@@ -58,10 +58,10 @@ class SmoothedForecast(SeriesLayer):
       Both kinds of shares are a softmax of a dense layer, which begins at 0: at first, all levels
       count alike, and 15 trends together for two thirds.
     - With ``backtest_steps``, each pair of a level and a trend first forecasts the earlier steps of
-      the window itself, from every origin with five values before it. Pairs then share by
-      ``e^-16``, with ``e`` the root of their mean squared error, times what the dense layers give.
-      So the layer forecasts well before any training, and whatever the number of series; and the
-      net learns how far to trust the backtest of a window (the 16 becomes 0.8 to 320).
+      the window itself, from every origin with five values before it. A pair's share is then
+      ``e^-16``, with ``e`` the root of its mean squared error, times its share by the dense layers.
+      So the layer forecasts well before any training, and for any number of series; and the net
+      learns how far to trust the backtest of a window (the 16 becomes 0.8 to 320).
 
     Example:
 
@@ -249,7 +249,7 @@ def _logits(evidence: Any, kernel: Any, bias: Any, features: int) -> Any:
 
 def _shares(discounts: tuple[float, ...], back: Any, weights: Any) -> Any:
     """Return shares of steps, ``(batch, discounts, time)``, that add up to 1, or to 0 if masked."""
-    # A discount of 0 leaves the last step alone: that of 1e-30 does, and has a logarithm.
+    # A discount of 0 uses only the last step. So does 1e-30, which has a logarithm.
     logs = np.log(np.maximum(discounts, 1e-30))[None, None]
     powers = weights * ops.exp(back * ops.cast(logs, back.dtype))
     total = ops.sum(powers, axis=1, keepdims=True)

@@ -21,7 +21,7 @@ from keras_ts.plotting.axes import (
 from keras_ts.plotting.pictures import Drawn, Picture, read_arrays, read_frames
 from keras_ts.plotting.series import is_frame
 
-# Of the height of what is drawn, what a legend of one row takes.
+# The share of the height of a drawing that a legend of one row takes.
 _LEGEND = 0.16
 
 
@@ -98,7 +98,7 @@ def plot_forecast(
 
 
 def _refuse_given(kind: str, **arguments: Any) -> None:
-    """Raise an error if an argument is given that ``kind``, frames or arrays, has no use for."""
+    """Raise an error if an argument is given that does not go with ``kind``, frames or arrays."""
     for name, value in arguments.items():
         if value is not None:
             other = "arrays" if kind == "frames" else "frames"
