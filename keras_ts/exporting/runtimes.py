@@ -229,7 +229,7 @@ def _in_order(names: Collection[str]) -> list[str]:
 
 
 def _by_name(file_names: list[str], names: list[str], arrays: Any) -> dict[str, Any]:
-    """Return the inputs by the runtime's names, which are the model's or stand in its order."""
+    """Return the inputs by the runtime's names, which are the model's names or in its order."""
     inputs = dict(zip(names, arrays, strict=True))
     if set(file_names) <= set(inputs):
         return {name: inputs[name] for name in file_names}

@@ -136,7 +136,7 @@ class NormalizeWindow(SeriesLayer):
 
     @property
     def _season(self) -> int | None:
-        """The period whose season is taken off; None for a period of 1, which has no season."""
+        """The period of the season that is subtracted; None for a period of 1, which has none."""
         return None if self.period == 1 else self.period
 
     def build(self, input_shape: Any) -> None:
@@ -190,7 +190,7 @@ class NormalizeWindow(SeriesLayer):
         positions = ops.cumsum(ops.ones_like(present, "int32"), axis=1)
         counts = ops.cumsum(ops.cast(present, "int32"), axis=1)
         if self.causal:
-            # Kept steps move to the front, and each step then reads the latest one up to itself.
+            # Present steps move to the front, and each step then reads the latest one up to itself.
             order = ops.argsort(ops.where(present, positions, _BEHIND_ALL), axis=1)
             results = self._stepwise(_taken(inputs, order))
             latest = ops.maximum(counts - 1, 0)

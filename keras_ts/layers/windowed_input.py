@@ -21,8 +21,8 @@ class WindowedInput(keras.layers.Layer):
     """Passes windows on as they are, and keeps in its config how they were cut.
 
     The layer stands on the input of a model of your own, on ``past`` if there are several, and
-    makes the model a forecaster in one file: ``load_windows`` reads the windows from it, whichever
-    way the model was saved.
+    makes the model a forecaster in one file: ``load_windows`` reads the windows from it, however
+    the model was saved.
 
     Example:
 
@@ -38,8 +38,8 @@ class WindowedInput(keras.layers.Layer):
 
     Args:
         windows: The ``WindowedSeries`` that the model is trained on, or its config.
-        columns: The columns by the parts they play, as ``WindowDataset.columns`` has them. Defaults
-            to None: unknown, so that columns go by position.
+        columns: The columns by their roles, as ``WindowDataset.columns`` has them. Defaults
+            to None: unknown, so that columns are found by position.
         frequency: The step from one timestamp to the next, as ``WindowDataset.frequency`` has it.
             Defaults to None.
         quantiles: The levels of the quantiles that the model gives, as for ``SortedQuantiles``.

@@ -133,8 +133,8 @@ def draw_importance(
 
     The colour says on which side of 0 the interval lies. A point without an interval is hollow.
 
-    ``increase`` and the ends of its interval are shares, NaN for none. A remark stands in place of
-    its column's point. The height of a new figure grows with the number of columns.
+    ``increase`` and the ends of its interval are shares, NaN for none. A remark replaces the
+    point of its column. The height of a new figure grows with the number of columns.
     """
     axes = ready(ax)
     if ax is None:
@@ -166,7 +166,7 @@ def draw_importance(
 
 
 def _verdict(low: float, high: float) -> tuple[str, str]:
-    """Return what an interval says, and the color for it."""
+    """Return the verdict of an interval, and its color."""
     if np.isnan(low):
         return "too few for an interval", ink()
     if low > 0:

@@ -132,7 +132,7 @@ def _draw_multiples(picture: Picture, last: int | None) -> Array:
     """Draw each series of a picture on axes of its own in a new figure, two axes in a row.
 
     Series of a panel differ in size, so each has its own vertical axis. The horizontal axis is the
-    same for all, so that what happened at the same time stands at the same place.
+    same for all, so that events at the same time are at the same place.
     """
     rows = math.ceil(len(picture.drawn) / 2)
     figure = new_figure(rows)

@@ -90,8 +90,8 @@ def log_forecaster(
     ``BatchForecaster``. ``predict(frame, params={"steps": 3, "incomplete": "nan"})`` sets these
     arguments of ``forecast``.
 
-    The process that loads the model needs keras_ts and one backend, whichever: ``KERAS_BACKEND``
-    chooses, else it is the backend that logged the model, or one that is installed.
+    The process that loads the model needs keras_ts and any backend: the one in ``KERAS_BACKEND``,
+    else the one that logged the model, else one that is installed.
 
     Example:
 

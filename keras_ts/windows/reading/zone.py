@@ -1,4 +1,4 @@
-"""``Zone``: the time zone of a column, read by the column's own library.
+"""``Zone``: the time zone of a column, read by the library of the column.
 
 Libraries differ: pytz, and so pandas 2, has no summer time after 2037, polars none after 2100. The
 timestamps that continue a series have to follow the same library as those before them.
