@@ -87,7 +87,7 @@ class ErrorPaths:
         return np.where(np.isin(keys, self.keys), keys, others)
 
     def _paths(self, origins: IntArray, key: int) -> IntArray:
-        """Return a series' path at each origin, or the first path there if the series has none."""
+        """Return a series' path at each origin; without one, that of the next series."""
         place = np.searchsorted(self.keys, np.uint64(key))
         first, after = self._begins[origins], self._begins[origins + 1]
         found = np.searchsorted(self._numbers, origins * len(self.keys) + place)
