@@ -1,8 +1,8 @@
 """Changes later values of a series of any kind, and returns it in the form in which it came.
 
-Reading turns arrays, panels and frames into one shape. A pipeline takes the form that it was
-written for, so the new values go back into that form here. They are far enough off to show, and of
-the same kind: a pipeline breaks if a count becomes negative or a flag 2.
+Reading turns arrays, panels and frames into one shape. A pipeline takes only the form that it
+was written for, so the new values go back into that form here. They differ enough to move a
+forecast, and are of the same kind: a pipeline breaks if a count becomes negative or a flag 2.
 """
 
 import copy
@@ -58,7 +58,7 @@ class ChangeableSeries:
         self._item_offsets = concatenated_offsets([len(item) for item in self._items])
 
     def layouts(self) -> list[WindowRanges]:
-        """Return where windows lie: with missing values filled, and as they and gaps leave them."""
+        """Return the windows if missing values are filled, and those left without filling."""
         geometry = self._windows.geometry
         filled = layout(self.panel.offsets, self.panel.gaps, geometry)
         check_nonempty(filled, self.panel, self._windows)
@@ -114,8 +114,8 @@ class ChangeableSeries:
         return {names[c.column]: (names[c.source], c.ahead) for c in self._copies}
 
     def disguises(self) -> dict[Any, tuple[Any, int, float]]:
-        """Return the columns that tell a target's value of a row that is not known with theirs."""
-        # By column, the target, how many rows ahead it is told, and the share that is explained.
+        """Return the columns that disclose a target's value before it is known."""
+        # By column: the target, how many rows ahead its value is, and the share explained.
         shape, columns, names = self._windows.geometry, self.panel.columns, self._names
         values, disguises = [column.values for column in self._columns], {}
         farthest = shape.gap + shape.horizon
@@ -221,7 +221,7 @@ def _without_absent(windows: WindowSpec, table: Any) -> WindowSpec:
         def present(column: Any) -> bool:
             return isinstance(column, int) and -count <= column < count
 
-    # The series has categories of its own: a pipeline may merge some.
+    # The series keeps all its categories: a pipeline may merge some.
     left: dict[str, Any] = {"categories": None}
     for role in COLUMN_SETTINGS:
         named = getattr(windows, role)
@@ -302,13 +302,13 @@ class PlausibleColumn:
 
     def changed(self, kind: str, rows: BoolArray, generator: np.random.Generator) -> Array:
         """Return the column with other values in ``rows``, ``(positions,)``; missing ones stay."""
-        # Values that are raised or lowered leave the range of their series, but stay at or above 0
-        # in a column that does, and at or below 1 in one of shares. In a column of two values all
-        # become the larger or the smaller one or, shuffled, each becomes the other one.
+        # Values that are raised or lowered leave the range of their series, but not 0 and above if
+        # the column has no negative value, nor 1 and below if it holds shares. In a column of two
+        # values all become the larger or the smaller one or, if shuffled, each becomes the other.
         rows = rows & self._finite
         old, series = self.values[rows], self._series[rows]
         if self._pair:
-            # Not each to the other value: sums of several might stay.
+            # Setting each to the other value might keep the sums of several.
             low, high = self._ends
             lone = {"raised": high, "lowered": low}
             new = np.full_like(old, lone[kind]) if kind in lone else low + high - old

@@ -29,9 +29,9 @@ from keras_ts.windows.carried import Carried
 from keras_ts.windows.windowed_series import WindowedSeries
 
 _HDF5 = (".h5", ".hdf5")
-# A folder as the Hugging Face hub has it holds the model under this name.
+# A folder in the form of the Hugging Face hub holds the model under this name.
 IN_FOLDER = "model.keras"
-# Weights that no file holds, such as states of random numbers; 4 MB.
+# Weights that no file holds, such as states of random numbers: 4 MB at most.
 _UNSAVED_VALUES = 1 << 20
 # What a model without a ``WindowedInput`` carries rides in ``metadata.json``, which Keras writes
 # and does not read: a fourth member would make Keras unpack the whole archive to disk at every
@@ -189,7 +189,7 @@ def refuse_too_many_weights(
     config: dict[str, Any], path: str, custom_objects: dict[str, Any] | None
 ) -> None:
     """Refuse a model of far more weights than the file can hold, before they take memory."""
-    # A layer of a billion units is a few bytes of the config. A saved value takes a byte or more.
+    # A layer of a billion units takes a few bytes in a config, but each saved value at least one.
     objects: dict[str, Any] = {}
     if path.endswith(_HDF5):
         size = Path(path).stat().st_size
@@ -203,7 +203,7 @@ def refuse_too_many_weights(
         copied = copy.deepcopy(config) | {"compile_config": None}  # Keras changes what it reads.
         for _, value in walk(copied):
             if isinstance(value, dict) and value.get("stateful"):
-                value["stateful"] = False  # A state is no weight, and would be made at once.
+                value["stateful"] = False  # A state would take memory at once, and is no weight.
         keras.saving.deserialize_keras_object(copied, objects | (custom_objects or {}))
 
     drawn = random.getstate()  # Initializers draw their seeds.
@@ -269,18 +269,19 @@ def _read(settings: Any) -> Carried:
     return Carried.from_config({name: settings[name] for name in _FIELDS if name in settings})
 
 
-# Recurrent layers pass masks on up to Keras 3.15; in Keras's master (3.16) a mask ends behind the
+# Recurrent layers pass masks on up to Keras 3.15. In Keras's master (3.16) a mask ends behind the
 # first of them, with a warning. A functional model's file holds the mask of each layer as an
-# argument, so its forecasts stay; those of a ``Sequential``, of a model that gets its mask from
-# outside, and a loss that reads the mask of the outputs would be others. So the layers of such
-# files are told to pass masks on, which no config says: ``save_model`` writes this mark.
+# argument, so its forecasts stay. Other forecasts would follow from a ``Sequential`` or a model
+# that gets its mask from outside, and another loss if it reads the mask of the outputs. So
+# ``load_model`` makes the layers of such files pass masks on. No config holds that, so
+# ``save_model`` writes it beside the config.
 MASKS_MARK = {"keras_ts_passes_masks": True}
 _LAST = (3, 15)
 _PASSED = (keras.layers.RNN, keras.layers.Bidirectional, keras.layers.TimeDistributed)
 
 
 def masks_counted_on(metadata: dict[str, Any]) -> bool:
-    """Return True if a file counts on masks that this Keras does not pass on by itself."""
+    """Return True if a file needs masks that this Keras does not pass on by itself."""
     version = re.match(r"(\d{1,4})\.(\d{1,4})", str(metadata.get("keras_version")))
     old = version is not None and tuple(map(int, version.groups())) <= _LAST
     return (old or MASKS_MARK.items() <= metadata.items()) and not _passes_by_itself()
@@ -288,7 +289,7 @@ def masks_counted_on(metadata: dict[str, Any]) -> bool:
 
 @contextlib.contextmanager
 def unwarned_of_masks(masks_pass: bool) -> Iterator[None]:
-    """Keep back Keras's warnings of masks that end, if they will not."""
+    """Suppress Keras's warnings of masks that end if ``masks_pass``."""
     if not masks_pass:
         yield
         return
@@ -304,7 +305,7 @@ def pass_masks_on(model: keras.Model) -> None:
 
 
 def masks_passed_on(model: keras.Model) -> bool:
-    """Return True if the recurrent layers of a model were told to pass masks on."""
+    """Return True if the recurrent layers of a model were set to pass masks on."""
     told = [layer.supports_masking for layer in _recurrent(model)]
     return bool(told) and all(told) and not _passes_by_itself()
 
@@ -315,6 +316,6 @@ def _recurrent(model: keras.Model) -> list[Any]:
 
 def _passes_by_itself() -> bool:
     """Return True if the recurrent layers of this Keras pass masks on, as up to 3.15."""
-    # Its names keep Keras from counting the two among the person's layers.
+    # The names keep Keras from counting these two layers when it names others.
     probe = keras.layers.TimeDistributed(keras.layers.Identity(name="probe"), name="probe")
     return bool(probe.supports_masking)

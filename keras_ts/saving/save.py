@@ -21,7 +21,7 @@ from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# Nobody wants folders of these names.
+# Suffixes of files: a folder with one of them is a mistake.
 _OTHER_FILES = (".h5", ".hdf5", ".zip", ".json", ".onnx", ".pb", ".md", ".pkl")
 
 
@@ -112,7 +112,7 @@ def save_model(
 
 
 def _kept(model: keras.Model, windows: Any) -> Carried | None:
-    """Return what the model shall carry; None without windows."""
+    """Return what the model is to carry, or None without windows."""
     passed, own, old = _carried(model, windows), in_layers(model), remembered(model)
     if passed is not None and own is not None:
         disagreement = own.disagreement(passed)
@@ -149,7 +149,7 @@ def _carrying(model: keras.Model, kept: Carried | None) -> Iterator[Carried | No
 
 
 def _carried(model: keras.Model, windows: Any) -> Carried | None:
-    """Return what the argument ``windows`` asks to keep with a model, or None."""
+    """Return what ``windows`` asks to keep with a model, or None."""
     if windows is None:
         return None
     quantiles = Interface(model, None).quantiles

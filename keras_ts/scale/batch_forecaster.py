@@ -28,8 +28,8 @@ from keras_ts.scale.batch import PROBLEM, Batch, failing
 from keras_ts.windows.windowed_series import WindowedSeries
 
 _NO_FREQUENCY = (
-    "the forecast has no timestamps: the series has no regular step, and no other one of the batch "
-    "has a step that it could share"
+    "the forecast has no timestamps: the series has no regular step, and fits that of no other "
+    "series in the batch"
 )
 
 
@@ -78,8 +78,8 @@ class BatchForecaster:
     Args:
         filepath: What ``load_model`` takes. A local path is made absolute, and must exist both here
             and, with the same contents, on each worker: a worker refuses a file that was replaced,
-            since one run would mix the forecasts of two models. An address with ``://`` is opened
-            by the workers alone.
+            since otherwise one run would mix the forecasts of two models. An address with ``://``
+            is opened by the workers alone.
         windows: As in ``forecast``. Defaults to None: those that the model carries. They name an
             ``id_column`` and a ``time_column``, by which rows are sorted.
         steps: As in ``forecast``. Defaults to None: the horizon.
@@ -156,7 +156,7 @@ class BatchForecaster:
         """Return the forecasts of all series of a batch."""
         interface = self._interface()
         sorted_batch = Batch.of(batch, interface.windows, self._future)
-        # Without rows, only what is wrong with the whole batch is noticed.
+        # Preparing no series raises those errors that concern the whole batch.
         self._prepared(interface, sorted_batch, np.empty(0, np.int64))
         prepared, ahead, good, problems = self._forecast(interface, sorted_batch)
         for place, problem in prepared.history.problems().items():
@@ -208,7 +208,7 @@ class BatchForecaster:
         return interface
 
     def _check(self, windows: WindowedSeries) -> None:
-        """Refuse windows without ids and times, and a plan where they have none."""
+        """Refuse windows without ids and times, and a plan that does not fit their columns."""
         for argument in ("id_column", "time_column"):
             if getattr(windows, argument) is None:
                 raise ValueError(
@@ -219,9 +219,9 @@ class BatchForecaster:
         names = windows.planned
         if names and self._future is None:
             raise ValueError(
-                f"The windows have future_columns={_checks.shown(names)}: append their rows that "
-                "follow each series to the frame, add a column that is True in these rows, and "
-                "name it in future=."
+                f"The windows have future_columns={_checks.shown(names)}: append the rows "
+                "known ahead to each series in the frame, add a column that is True in these rows, "
+                "and name it in future=."
             )
         if self._future is not None and not names:
             raise ValueError(
@@ -232,7 +232,7 @@ class BatchForecaster:
     def _forecast(
         self, interface: Interface, sorted_batch: Batch
     ) -> tuple[Prepared, Any, IntArray, dict[int, str]]:
-        """Forecast the series of a batch that raise no error."""
+        """Forecast all series of a batch except those that raise an error."""
 
         def prepare(numbers: IntArray) -> None:
             for _ in self._prepared(interface, sorted_batch, numbers).parts():
@@ -243,7 +243,7 @@ class BatchForecaster:
 
         every, lengths = np.arange(len(sorted_batch.lengths)), sorted_batch.lengths
         failed: dict[int, str] = {}
-        # Most errors are raised before the model runs, so it runs in the second search alone.
+        # The first search only prepares, which raises most errors; the second runs the model.
         searches: list[Any] = []
         if self._incomplete == "nan":
             failed, searches = sorted_batch.without_past(), [run, prepare]
@@ -263,7 +263,7 @@ class BatchForecaster:
         return Prepared.of(interface, series, self._steps, plan, None, self._incomplete, sampling)
 
 
-# Most models that a process keeps: a worker may live for many nights, with a new model each.
+# The most models that a process keeps: a worker may run for many nights, each with a new model.
 _MOST = 2
 _MODELS: "OrderedDict[ModelFile, keras.Model]" = OrderedDict()
 _LOADING = threading.Lock()

@@ -189,8 +189,8 @@ def _before_divergence(
     """Return the repeats without outliers, ``(repeats, rates)``, up to the first divergence."""
     # All repeats are cut at the same rate: before the first loss that is not finite, and one loss
     # after the first divergence, of any repeat. This cut gave the best rates in
-    # ``tests/sweep/test_quality.py``. A sweep itself records some losses more, since only later
-    # ones tell a divergence from an outlier.
+    # ``tests/sweep/test_quality.py``. A sweep records some losses beyond it, since only later
+    # losses tell a divergence from an outlier.
     ends = []
     for losses in repeats:
         finite = losses[: usable(losses)]
@@ -244,9 +244,9 @@ def falls(repeats: Sequence[Sequence[float]]) -> bool:
     # standard error, detects a late dip in much noise. Either is enough, so noise of any
     # distribution passes for a fall in a few of a hundred curves: to refuse a rate for a model that
     # does learn is the worse mistake. In each repeat, the highest and the lowest tenth of the
-    # losses are first cut to the next ones (winsorizing). Outliers cannot be replaced by the median
-    # of their neighbours here, since that would smooth the recorded order alone, and not the random
-    # ones.
+    # losses are first clipped to the others (winsorizing). Outliers cannot be replaced by the
+    # median of their neighbours here, since that would smooth the recorded order alone, and not the
+    # random ones.
     losses = np.mean([_winsorized(run) for run in repeats], axis=0)
     values = losses - losses.mean()
     ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable").astype(np.float64)
@@ -259,7 +259,7 @@ def falls(repeats: Sequence[Sequence[float]]) -> bool:
 
 
 def _winsorized(losses: Sequence[float]) -> Array:
-    """Return the losses with the highest and the lowest tenth cut to the next ones."""
+    """Return the losses with the highest and the lowest tenth clipped to the others."""
     ordered, tenth = np.sort(losses), len(losses) // 10
     return np.clip(losses, ordered[tenth], ordered[-1 - tenth])
 
@@ -276,10 +276,10 @@ def _step(values: Array) -> Array:
 
 
 def _valley(log_rates: Array, curve: Array) -> float:
-    """Return two thirds of the geometric mean of two rates, at most of the fall and at its end."""
+    """Return two thirds of the geometric mean of two rates, late in the fall and at its end."""
     # The first is where the curve has fallen ``_VALLEY_DEPTH`` of the way to its lowest point, the
-    # second is that point. A sweep trains for one batch at that rate; a fit trains on at its rate,
-    # and reaches a lower loss at a somewhat lower one.
+    # second is that point. A sweep trains for one batch at each rate; a fit trains on at one rate,
+    # and reaches its lowest loss at a somewhat lower rate.
     bottom = int(curve.argmin())
     top = curve[: bottom + 1].max()
     low = np.minimum.accumulate(curve[: bottom + 1])

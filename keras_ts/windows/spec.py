@@ -31,7 +31,7 @@ class Handling:
 
     @property
     def partial(self) -> bool:
-        """True if some targets of a window may be missing: they are NaN, and count nowhere."""
+        """True if targets of a window may be missing: they are NaN, and are left out of losses."""
         return self.complete == "some"
 
     @property
@@ -50,11 +50,11 @@ HANDLING = {
 
 
 Column = int | str
-# The settings that give columns of a table their roles, and all by which a table is read.
+# The settings that give columns their roles, and all settings by which a table is read.
 COLUMN_SETTINGS = ("target_columns", "future_columns", "static_columns")
 OF_THE_TABLE = (*COLUMN_SETTINGS, "categories", "id_column", "time_column")
 
-# More categories are no categories, and a file that holds more is broken or malicious.
+# A column with more texts holds no categories, and a file with more is broken or malicious.
 _MOST_CATEGORIES = 1024
 _LONGEST_NAME = 1000
 
@@ -144,12 +144,12 @@ class WindowSpec:
 
     @property
     def planned(self) -> tuple[Any, ...]:
-        """The columns known ahead that a table has, as they are named."""
+        """``future_columns`` as a tuple; without the columns of a calendar."""
         return cast("tuple[Column, ...]", self.future_columns or ())
 
     @property
     def per_series(self) -> tuple[Any, ...]:
-        """The columns with one value per series, as they are named."""
+        """``static_columns`` as a tuple."""
         return cast("tuple[Column, ...]", self.static_columns or ())
 
     @property
@@ -309,7 +309,7 @@ def _check_known_ahead(checked: dict[str, Any]) -> None:
         for name, usual in (("gap", 0), ("sampling_rate", 1)):
             if checked[name] != usual:
                 raise ValueError(
-                    f'targets="sequence" with {ahead} needs {name}={usual}: otherwise the targets '
-                    "of inner inputs lie at positions whose covariates the model does not get. "
+                    f'targets="sequence" with {ahead} needs {name}={usual}: otherwise the model '
+                    "does not get the covariates of the targets at a window's earlier inputs. "
                     f"Received: {name}={checked[name]}."
                 )

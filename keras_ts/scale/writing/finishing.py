@@ -42,7 +42,7 @@ from keras_ts.windows.reading.texts import Text, named_ahead, with_categories
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import WindowSpec
 
-# First part of the names of the files of sorted rows.
+# Prefix of the files of sorted rows.
 SORTED = "sorted"
 
 
@@ -97,9 +97,9 @@ class Layout:
 
 
 def _sample(survey: Survey, schema: Any, spec: WindowSpec, whole: bool) -> Any:
-    """Return a frame that has the types of all rows, all texts, and a missing value where any is.
+    """Return a frame with the types and texts of all rows, and a missing value in columns with any.
 
-    Unless the survey is ``whole``, a column without a type or a text may get one later.
+    Unless the survey is ``whole``, a column may still get its type or its texts.
     """
     polars = opened_polars()
     texts = {name: sorted(survey.texts.get(name, ())) for name in named_ahead(spec, list(schema))}
@@ -187,12 +187,12 @@ def read_static(survey: Survey, layout: Layout) -> Array:
     return static.astype(layout.dtype)
 
 
-# First part of the names of the files of rows that a calendar or missing rows were added to.
+# How the names of files of rows begin once a calendar or missing rows were added.
 _REGULAR = "regular"
 
 
 def finish(series: SortedSeries, static: Array, work: Unfinished, layout: Layout) -> None:
-    """Write all files of a store but those of sorted rows, the settings last."""
+    """Write all files of a store except those of sorted rows; the settings come last."""
     spec = layout.spec
     panel = _sorted_panel(series, work, layout)
     grid = panel if panel.clock is None else on_common_grid(panel)

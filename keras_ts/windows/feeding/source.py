@@ -1,7 +1,7 @@
 """``WindowSource``: returns the batch at a place in the order of an epoch, for every framework.
 
 A source has no position, so that readers in several threads or frameworks cannot disturb each
-other. The state of a run says which batch of which epoch comes next, and of what order.
+other. The state of a run holds the epoch and number of its next batch, and what fixes the order.
 """
 
 from dataclasses import dataclass, replace

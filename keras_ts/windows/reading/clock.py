@@ -102,8 +102,8 @@ class Clock:
     # Name of the frequency that a model was trained on, or None. Every series that fits it has this
     # frequency.
     expected: str | None = None
-    # The frequency of each series by which missing rows are filled in, or None to read it off the
-    # timestamps.
+    # The frequency of each series by which missing rows are filled in. None: it is inferred from
+    # the timestamps.
     filled_by: Frequencies | None = None
     library: str = "pandas"  # The library of the column, by its name in narwhals.
 
@@ -126,15 +126,15 @@ class Clock:
 
     @cached_property
     def inferred(self) -> tuple[IntArray, Frequencies]:
-        """The positions that do not follow by the regular step, and each series' own frequency."""
+        """The positions that break the regular step, and the frequency of each series."""
         return inferred(self.times, self.offsets, self.local_times)
 
     @cached_property
     def frequencies(self) -> Frequencies:
         """The frequency of each series, None for one that is too short or not regular.
 
-        Few rows fit several frequencies, so a series that fits the frequency of the longest series
-        has that. Days of 24 hours that the clock of a time zone does not keep go first.
+        A short series may fit several frequencies. A series that fits the one of the longest series
+        gets that one. Series of 24-hour days, which a changed clock rules out, count as longest.
         """
         if self.filled_by is not None:
             return self.filled_by
@@ -164,10 +164,10 @@ class Clock:
     def after(
         self, rows: IntArray, steps: IntArray, frequencies: Frequencies
     ) -> tuple[Array, Array]:
-        """Return the timestamps some steps after those of rows, in UTC and as their clocks show.
+        """Return the timestamps ``steps`` after those of ``rows``, in UTC and in local time.
 
-        Where a time zone does not reach, they are NaT. A local time that is skipped as the clock is
-        put forward becomes as much later. Of one that occurs twice, it is the first.
+        A timestamp outside of the years 1 to 9999 is NaT in a time zone. A local time that the
+        clock skips is put forward by the hour that is skipped; one that occurs twice is the first.
         """
         series = np.searchsorted(self.offsets, rows, side="right") - 1
         made, local = self.times[rows], np.zeros(len(rows), bool)
@@ -224,13 +224,13 @@ class Clock:
         return places
 
     def flat_places(self, moment: Any) -> IntArray:
-        """Return where ``times`` reach a moment in each series; None: the series' ends."""
+        """Return each series' flat position from ``moment`` on; for None the ends of the series."""
         if moment is None:
             return self.offsets[1:]
         return self._places(self.times, moment) + self.offsets[:-1]
 
     def _places(self, clock: Array, moment: np.datetime64) -> IntArray:
-        """Return the position in each series of the first time by a clock not before ``moment``."""
+        """Return each series' position of the first time of ``clock`` not before ``moment``."""
         later = clock >= moment
         begins = later.copy()
         begins[1:] &= ~later[:-1]

@@ -24,7 +24,7 @@ class NotNumbersError(TypeError):
 def is_frame(series: Any) -> bool:
     """Return True for a frame or a list of frames, False for arrays."""
     items = series if isinstance(series, list | tuple) and series else (series,)
-    # The type is asked, since a lazy frame would compute its columns, and warn.
+    # The type is checked, since asking a lazy frame would compute its columns, and warn.
     return all(
         hasattr(type(item), "columns") and not isinstance(item, np.ndarray) for item in items
     )

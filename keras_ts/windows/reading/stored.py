@@ -193,7 +193,7 @@ class StoredPanel(PickledByFields):
         return kept(clock.times, clock.offsets, clock.local_times, own, expected)
 
     def _frequencies(self, which: int) -> Frequencies:
-        """Return each series' own frequency (0), that beside others (1), or on their grid (2)."""
+        """Return each series' frequency: alone (0), among others (1), or on their grid (2)."""
         return Frequencies.of(self.settings.kinds, self._array("frequencies")[which])
 
     @cached_property
