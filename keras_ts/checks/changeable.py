@@ -345,7 +345,7 @@ class PlausibleColumn:
         share = generator.uniform(0.1, 0.6, len(old))
         if kind == "raised":
             if self._share:
-                # Part of the way to 1: from the largest value or, if that is 1, from the old one.
+                # The new value lies between 1 and the largest value or, if that is 1, the old one.
                 return np.where(high < 1, high + (1 - high) * share, old + (1 - old) * share)
             return old + spread * amount
         if self._positive:

@@ -1,4 +1,4 @@
-"""Finds pipelines that look ahead: changes later values, and looks for forecasts that move.
+"""Finds pipelines that look ahead: changes later values, and checks if earlier forecasts move.
 
 A leak makes forecasts look good until values are not known yet. It hides between the data and the
 model: in a scaler, a filled gap, a smoothed column. So the check takes the pipeline as one

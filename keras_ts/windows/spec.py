@@ -73,7 +73,7 @@ class WindowSpec:
     target_columns: Column | Sequence[Column] | None = None
     future_columns: Column | Sequence[Column] | None = None
     static_columns: Column | Sequence[Column] | None = None
-    # Not hashed, since a dict has no hash; compared like all other settings.
+    # Not hashed, since a dict has no hash, but compared like all other settings.
     categories: Mapping[str, Sequence[str]] | None = field(default=None, hash=False)
     calendar: Cycle | Sequence[Cycle] | None = None
     id_column: str | None = None

@@ -67,7 +67,7 @@ class ErrorPaths:
     def orders(self, seed: int, event: int, key: int, count: int) -> IntArray:
         """Return the places of ``count`` increasing samples, ``(steps, targets, count)``.
 
-        Series of one ``event``, the time at which their forecasts begin, share the origins drawn.
+        Series share the drawn origins if their forecasts begin at the same time, ``event``.
         """
         origins = int(self.origins[-1]) + 1
         drawn = np.random.default_rng([seed, event, 0]).permutation(origins)
@@ -174,7 +174,7 @@ def kept_paths(origins: Array, series: IntArray, keys: Array, width: int) -> Int
     costs = np.cumsum(counts * cost + _KEY * (counts > 0))
     fitting = order[costs <= _MOST_BYTES]
     chosen = windows[np.isin(series[windows], fitting)]
-    # One window of a long horizon with many targets may exceed the file's share by itself.
+    # A single window of a long horizon with many targets may exceed the file's share.
     return chosen if len(chosen) else windows[: max(_MOST_BYTES // cost, 1)]
 
 

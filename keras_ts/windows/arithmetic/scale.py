@@ -28,7 +28,7 @@ def mean_absolute_steps(
 
     Spans, such as one per series, are disjoint and in order. ``places`` are the times ``t`` of the
     positions, increasing; by default the positions. At most ``block`` positions are read at once.
-    With ``squares`` the mean squared steps, the scales of RMSSE, stand beside them on a last axis.
+    With ``squares``, a last axis also holds the mean squared steps, the scales of RMSSE.
     """
     totals = np.zeros((1 + squares, len(begin), len(columns)))
     count = np.zeros(totals.shape[1:])

@@ -35,8 +35,8 @@ class Panel:
     Names that disagree with those of the panel are refused; settings that name no columns take them
     from it. Plots take ``panel.table``.
 
-    Each reads the panel as it would read the table, with the same result, and the columns of text,
-    ids and timestamps are not read again. Rows are sorted by time within each series; series stand
+    Each of them gives the same result as with the table, and does not read the columns of text,
+    ids and timestamps again. Rows are sorted by time within each series; series stand
     in the order of their first rows, and two rows at one time are refused. A later change of the
     table, other than of an array, does not change the panel.
 

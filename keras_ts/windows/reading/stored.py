@@ -30,7 +30,7 @@ from keras_ts.windows.spec import WindowSpec
 
 # A folder without this file is no store, so it is written last.
 SETTINGS = "store.json"
-# Raised when the files of a store change, so that others are not read wrongly.
+# Increased when the layout of a store changes, so that other layouts are not misread.
 FORMAT = 2
 
 
