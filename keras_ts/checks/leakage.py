@@ -16,8 +16,7 @@ import numpy as np
 
 from keras_ts import _checks, _models
 from keras_ts._typing import Array, IntArray
-from keras_ts.checks.changeable import ChangeableSeries
-from keras_ts.checks.plausible import KINDS
+from keras_ts.checks.changeable import KINDS, ChangeableSeries
 from keras_ts.interface import Interface
 from keras_ts.windows.reading.clock import as_written
 from keras_ts.windows.reading.panel import table_of, with_columns

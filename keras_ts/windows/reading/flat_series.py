@@ -14,9 +14,9 @@ from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.categories import Categories, collapsed
 from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.geometry import run_positions
-from keras_ts.windows.missing import Handling
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.roles import PLAIN, Columns
+from keras_ts.windows.spec import Handling
 
 
 @dataclass(frozen=True)
