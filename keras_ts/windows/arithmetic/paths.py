@@ -67,7 +67,7 @@ class ErrorPaths:
     def orders(self, seed: int, event: int, key: int, count: int) -> IntArray:
         """Return the places of ``count`` increasing samples, ``(steps, targets, count)``.
 
-        Series of one ``event``, the time at which their forecasts begin, share the origins drawn.
+        Series share the drawn origins if their forecasts begin at the same time, ``event``.
         """
         origins = int(self.origins[-1]) + 1
         drawn = np.random.default_rng([seed, event, 0]).permutation(origins)
@@ -87,7 +87,7 @@ class ErrorPaths:
         return np.where(np.isin(keys, self.keys), keys, others)
 
     def _paths(self, origins: IntArray, key: int) -> IntArray:
-        """Return a series' path at each origin, or the first path there if the series has none."""
+        """Return a series' path at each origin; without one, that of the next series."""
         place = np.searchsorted(self.keys, np.uint64(key))
         first, after = self._begins[origins], self._begins[origins + 1]
         found = np.searchsorted(self._numbers, origins * len(self.keys) + place)
@@ -174,7 +174,7 @@ def kept_paths(origins: Array, series: IntArray, keys: Array, width: int) -> Int
     costs = np.cumsum(counts * cost + _KEY * (counts > 0))
     fitting = order[costs <= _MOST_BYTES]
     chosen = windows[np.isin(series[windows], fitting)]
-    # One window of a long horizon with many targets may exceed the file's share by itself.
+    # A single window of a long horizon with many targets may exceed the file's share.
     return chosen if len(chosen) else windows[: max(_MOST_BYTES // cost, 1)]
 
 
