@@ -35,7 +35,6 @@ ROOMS = [
 WITHIN = {
     "windows": [
         ["arithmetic"],
-        ["missing"],
         ["spec"],
         ["roles"],
         ["reading"],
@@ -70,9 +69,8 @@ WITHIN = {
         ["compare", "calibrate"],
         ["backtests", "fine_tune", "importance", "score"],
     ],
-    "scale": [["writing", "batches"], ["store", "batch_forecaster"], ["__init__"]],
+    "scale": [["writing", "batch"], ["store", "batch_forecaster"], ["__init__"]],
     "sweep": [
-        ["smoothing"],
         ["suggestion"],
         ["curve"],
         ["optimizer_access"],

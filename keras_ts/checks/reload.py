@@ -32,7 +32,7 @@ from keras_ts.checks.reload import child
 child(sys.argv[1])
 """
 _RTOL = 1e-5
-# More changed variables than this share one line, since a part loses them together.
+# If more variables change, they share one line, since a part loses them together.
 _MOST_LINES = 3
 
 

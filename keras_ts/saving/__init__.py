@@ -3,6 +3,5 @@
 - ``config``: one walk over a saved config.
 - ``archive``, ``hdf5``, ``weights``: the parts of a file.
 - ``diagnose``: the reason why a file did not load.
-- ``masks``: masks in files that another version of Keras wrote.
 - ``save``, ``load``, ``scorecard``: the public functions.
 """

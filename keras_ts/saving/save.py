@@ -14,8 +14,8 @@ from keras_ts._files import path_text, replacing
 from keras_ts._models import check_model, undistributed
 from keras_ts.interface import Interface, in_layers, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
-from keras_ts.saving import archive, masks
-from keras_ts.saving.load import IN_FOLDER, put_carried
+from keras_ts.saving import archive
+from keras_ts.saving.load import IN_FOLDER, MASKS_MARK, masks_passed_on, put_carried
 from keras_ts.saving.scorecard import Judged, card_beside, with_scorecard
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset
@@ -185,5 +185,5 @@ def _write(model: keras.Model, temporary: Path, carried: Carried | None) -> None
         keras.saving.save_model(model, temporary)
     if carried is not None:
         put_carried(temporary, carried)
-    if masks.passed_on(model):
-        archive.update_json(temporary, archive.METADATA, masks.MARK)
+    if masks_passed_on(model):
+        archive.update_json(temporary, archive.METADATA, MASKS_MARK)

@@ -187,7 +187,7 @@ def with_scorecard(carried: Carried | None, model: keras.Model, report: Judged) 
     if not alike:
         judged = ", ".join(repr(card["model"]) for card in cards) or "no model"
         raise ValueError(
-            f"report judges {judged}, and the weights of model are others: it was trained further "
+            f"report judges {judged}, and model has other weights: it was trained further "
             "since, or is another model. Judge this model, and save it with that report."
         )
     # A calibrated model and the one inside differ only in the weights of the intervals.

@@ -9,11 +9,11 @@ from keras_ts import _checks
 from keras_ts._files import checksum, path_text
 from keras_ts._progress import ProgressBar
 from keras_ts.scale.writing.engine import Survey, look_at, opened_duckdb, read_series, sorted_blocks
-from keras_ts.scale.writing.finishing import finish
-from keras_ts.scale.writing.sorting import (
+from keras_ts.scale.writing.finishing import (
     SORTED,
     Layout,
     SortedSeries,
+    finish,
     read_static,
     write_series,
 )

@@ -101,10 +101,10 @@ class WindowDataset(keras.utils.PyDataset):
 
     def _go_to(self, epoch: int, batch: int) -> None:
         self._epoch = epoch
-        # The batch with which an iteration by hand begins, and the one after the last that it read.
+        # The first batch of an iteration by hand, and the batch after the last one that it read.
         self._first = self._next = batch
         self._reads = 0  # Batches read since the epoch began, by Keras or by hand.
-        # True from the making of Keras's iterator to the beginning of its first epoch.
+        # True after Keras has made its iterator, until its first epoch begins.
         self._beginning = False
 
     @property
@@ -200,7 +200,7 @@ class WindowDataset(keras.utils.PyDataset):
     def __iter__(self) -> Iterator[Any]:
         epoch = self._epoch
         for number in range(self._first, len(self)):
-            # The batch counts before it is yielded, so that a state taken while it is in use
+            # The batch is counted before it is yielded, so that a state taken while it is in use
             # continues after it.
             self._next = number + 1
             self._reads += 1

@@ -12,7 +12,42 @@ from keras_ts import _checks
 from keras_ts.windows.arithmetic.cycles import NAMED, Cycle, cycle_names
 from keras_ts.windows.arithmetic.geometry import Geometry
 from keras_ts.windows.arithmetic.sampler import Remainder
-from keras_ts.windows.missing import HANDLING, Handling
+
+
+@dataclass(frozen=True)
+class Handling:
+    """What a value of ``missing`` allows."""
+
+    series: bool  # True if a series may have missing values; False to refuse it.
+    inputs: bool  # True if the inputs of a window may have missing values.
+    # Which targets of a window must have values, and with them the columns known ahead at their
+    # steps: "all" of them, "some" (one is enough), or "none". Other windows are left out.
+    complete: Literal["all", "some", "none"]
+    # What to do with gaps in time: "refuse" the series, "part" it so that no window crosses a gap,
+    # "fill" a gap with the rows that are missing, or "ignore" gaps and count rows.
+    gaps: Literal["refuse", "part", "fill", "ignore"]
+    # True if the model masks missing inputs, so that a window may begin before its series.
+    masked: bool = False
+
+    @property
+    def partial(self) -> bool:
+        """True if targets of a window may be missing: they are NaN, and are left out of losses."""
+        return self.complete == "some"
+
+    @property
+    def filters(self) -> bool:
+        """True if windows with missing values are left out."""
+        return self.series and self.complete != "none"
+
+
+HANDLING = {
+    "raise": Handling(series=False, inputs=False, complete="all", gaps="refuse"),
+    "drop": Handling(series=True, inputs=False, complete="all", gaps="part"),
+    "mask": Handling(series=True, inputs=True, complete="all", gaps="fill", masked=True),
+    "mask_targets": Handling(series=True, inputs=True, complete="some", gaps="fill", masked=True),
+    "keep": Handling(series=True, inputs=True, complete="none", gaps="ignore"),
+}
+
 
 Column = int | str
 # The settings that give columns their roles, and all settings by which a table is read.
@@ -38,7 +73,7 @@ class WindowSpec:
     target_columns: Column | Sequence[Column] | None = None
     future_columns: Column | Sequence[Column] | None = None
     static_columns: Column | Sequence[Column] | None = None
-    # Not hashed, since a dict has no hash; compared like all other settings.
+    # Not hashed, since a dict has no hash, but compared like all other settings.
     categories: Mapping[str, Sequence[str]] | None = field(default=None, hash=False)
     calendar: Cycle | Sequence[Cycle] | None = None
     id_column: str | None = None

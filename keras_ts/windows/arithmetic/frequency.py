@@ -71,7 +71,7 @@ class Rule:
     hours: int  # Two days are at least this many hours apart, also where the clock is changed.
     number: Callable[[Array], IntArray]  # Returns the numbers of days.
     day: Callable[[IntArray, Any], Array]  # Returns the days of numbers and marks.
-    # Reads the mark of each series off its days and offsets.
+    # Returns the mark of each series from days and offsets.
     mark: Callable[[Array, IntArray], IntArray] = lambda day, offsets: 0 * offsets[1:]
 
 
@@ -93,7 +93,7 @@ RULES = {
 
 @dataclass(frozen=True)
 class Frequency:
-    """The regular step of one series, read off its timestamps."""
+    """The regular step of one series, inferred from its timestamps."""
 
     step: int  # Ticks of the rule (or, without one, units of time) in one step.
     rule: str | None = None  # Name of one of ``RULES``, or None for steps of time and numbers.
@@ -104,7 +104,7 @@ class Frequency:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Return the frequency whose ``asdict`` went through JSON, also in a store of 0.2."""
+        """Return the frequency of an ``asdict`` that went through JSON, in a store of 0.2, too."""
         read = dict(config)
         read["mark"] = sum(read.pop("marks", [read.get("mark", 0)]))
         local = read.pop("local", None)

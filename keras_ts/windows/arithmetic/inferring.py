@@ -32,7 +32,7 @@ _Way = tuple[str | None, bool]
 
 def disorder(times: Array, offsets: IntArray) -> tuple[str, int] | None:
     """Return "duplicate" or "backwards", and the first position out of order; or None."""
-    # Compared, not subtracted: differences of small or unsigned integers wrap around.
+    # Times are compared, not subtracted: differences of small or unsigned integers wrap around.
     wrong = times[1:] <= times[:-1]
     wrong[distinct(offsets)[1:-1] - 1] = False  # Between two series.
     if not wrong.any():
@@ -70,7 +70,7 @@ def kept(
     own: Frequencies,
     like: Frequency | str,
 ) -> Frequencies:
-    """Return the frequency ``like`` for each series that fits it as well as its own.
+    """Return the frequency ``like`` for each series that fits it equally well as its own.
 
     A few rows fit several frequencies: Monday to Friday are days, and weekdays too. Other series,
     or the rows that a model was trained on, decide between them.

@@ -1,4 +1,4 @@
-"""Spans: where the targets lie that a model was trained or calibrated on, kept in its file.
+"""Spans: where the targets lie on which a model was trained or calibrated, kept in its file.
 
 A span is the first and the last moment of a series, by a key that tells the series from others.
 Keys are digests, so the smallest of them are a random sample of very many series.

@@ -118,7 +118,7 @@ def numbered_ids(column: Any) -> tuple[list[Any], IntArray]:
     """Return the ids of a column in order of first occurrence, and the number of each row's id."""
     import narwhals as nw
 
-    # Libraries do not find their timestamps by Python's values, which have another unit.
+    # Libraries do not find timestamps by Python's values, whose unit differs.
     if column.dtype.is_temporal() and not column.null_count():
         if column.to_numpy().dtype.kind in "mM":
             first, codes = alike([column.to_numpy()])

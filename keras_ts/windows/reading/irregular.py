@@ -87,7 +87,7 @@ def refuse_without(
 
 
 def _of_series(spec: WindowSpec) -> list[Any]:
-    """Return the columns that are the same in all rows of a series, by which rows are grouped."""
+    """Return the columns with one value per series, by which rows are grouped."""
     names = [spec.id_column, *spec.per_series]
     return [name for name in names if name is not None]
 

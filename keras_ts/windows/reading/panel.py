@@ -12,12 +12,11 @@ from keras_ts import _checks
 from keras_ts._typing import IntArray
 from keras_ts.windows.arithmetic.categories import collapsed, made_columns
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
-from keras_ts.windows.reading.arrays import Arrays
 from keras_ts.windows.reading.calendar import with_calendar
 from keras_ts.windows.reading.clock import as_written
 from keras_ts.windows.reading.flat_series import FlatSeries, check_values
 from keras_ts.windows.reading.frames import is_frame, open_frame
-from keras_ts.windows.reading.read_once import Frames
+from keras_ts.windows.reading.read_once import Arrays, Frames
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.spec import OF_THE_TABLE, Column, WindowSpec
 
@@ -36,8 +35,8 @@ class Panel:
     Names that disagree with those of the panel are refused; settings that name no columns take them
     from it. Plots take ``panel.table``.
 
-    Each reads the panel as it would read the table, with the same result, and the columns of text,
-    ids and timestamps are not read again. Rows are sorted by time within each series; series stand
+    Each of them gives the same result as with the table, and does not read the columns of text,
+    ids and timestamps again. Rows are sorted by time within each series; series stand
     in the order of their first rows, and two rows at one time are refused. A later change of the
     table, other than of an array, does not change the panel.
 

@@ -20,7 +20,7 @@ from keras_ts.windows.spec import WindowSpec
 def distinct_values(column: Any) -> tuple[list[Any], IntArray]:
     """Return the distinct values of a narwhals column in the order of their first rows.
 
-    And each row's number among them, -1 for a missing one; in the fastest way of the library.
+    Also return each row's number among them, -1 for a missing value; by the library's fastest way.
     """
     import narwhals as nw
 
