@@ -16,7 +16,7 @@ from keras_ts.windows.arithmetic.sampler import Remainder
 
 @dataclass(frozen=True)
 class Handling:
-    """What a value of ``missing`` allows."""
+    """What a value of ``missing`` allows. Readers, windows, presets and the oracle all ask this."""
 
     series: bool  # True if a series may have missing values; False to refuse it.
     inputs: bool  # True if the inputs of a window may have missing values.
@@ -38,6 +38,11 @@ class Handling:
     def filters(self) -> bool:
         """True if windows with missing values are left out."""
         return self.series and self.complete != "none"
+
+    @property
+    def drops(self) -> bool:
+        """True if windows that touch a missing or infinite value are left out."""
+        return self.series and not self.inputs
 
 
 HANDLING = {
@@ -180,17 +185,18 @@ def _min_inputs(min_inputs: Any, checked: dict[str, Any]) -> int:
             f"min_inputs must be at most window={checked['window']}, the inputs of a window. "
             f"Received: min_inputs={count}."
         )
-    if not HANDLING[checked["missing"]].masked:
+    handling = HANDLING[checked["missing"]]
+    if not handling.masked:
         raise ValueError(
             "min_inputs lets windows begin before their series, with inputs that are missing. Pass "
             'missing="mask" or missing="mask_targets" with it. Received: '
             f"min_inputs={count}, missing={checked['missing']!r}."
         )
-    if checked["targets"] == "sequence" and checked["missing"] == "mask":
+    if checked["targets"] == "sequence" and handling.complete == "all":
         raise ValueError(
             'targets="sequence" has targets at every input, also before a series begins, and '
-            'missing="mask" leaves out windows with a missing target. Pass min_inputs with '
-            f'missing="mask_targets". Received: min_inputs={count}.'
+            f"missing={checked['missing']!r} leaves out windows with a missing target. Pass "
+            f'min_inputs with missing="mask_targets". Received: min_inputs={count}.'
         )
     return count
 

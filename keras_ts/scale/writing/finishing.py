@@ -91,7 +91,7 @@ class Layout:
             static_columns=None,
             categories=categories or None,
             min_inputs=None,
-            missing="raise" if spec.missing == "raise" else "drop",
+            missing="drop" if spec.handling.series else "raise",
             calendar=None,
         )
 
