@@ -34,7 +34,6 @@ ROOMS = [
 WITHIN = {
     "windows": [
         ["arithmetic"],
-        ["missing"],
         ["spec"],
         ["roles"],
         ["reading"],
@@ -69,9 +68,8 @@ WITHIN = {
         ["compare", "calibrate"],
         ["backtests", "fine_tune", "importance", "score"],
     ],
-    "scale": [["writing", "batches"], ["store", "batch_forecaster"], ["__init__"]],
+    "scale": [["writing", "batch"], ["store", "batch_forecaster"], ["__init__"]],
     "sweep": [
-        ["smoothing"],
         ["suggestion"],
         ["curve"],
         ["optimizer_access"],

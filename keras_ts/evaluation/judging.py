@@ -24,7 +24,6 @@ from keras_ts.evaluation.forecasters.levels import SignedErrors
 from keras_ts.evaluation.judged.common_windows import common_steps
 from keras_ts.evaluation.judged.reading import JudgedWindows, described
 from keras_ts.evaluation.measures import (
-    ROOTS,
     Metric,
     check_errors,
     checked_measure,
@@ -35,7 +34,7 @@ from keras_ts.evaluation.measures import (
 )
 from keras_ts.evaluation.report import ENDS, ComparisonReport, Evidence
 from keras_ts.saving.weights import Weights
-from keras_ts.scores.metrics import POINT, QUANTILE, point_losses, quantile_losses
+from keras_ts.scores.metrics import POINT, QUANTILE, is_rooted, point_losses, quantile_losses
 from keras_ts.scores.report import percent, unscaled_note
 from keras_ts.windows.blocks import Block, finite
 
@@ -212,7 +211,8 @@ def _skills(
     as_good = sum(rival.verdict == "cannot be told from" for rival in skills.values())
     for name in models:
         skills[name] = skill(errors[name], errors[best], origins, as_good)
-    return best, {name: skills[name].rooted() if by in ROOTS else skills[name] for name in tallies}
+    rooted = is_rooted(by)
+    return best, {name: skills[name].rooted() if rooted else skills[name] for name in tallies}
 
 
 def _notes(

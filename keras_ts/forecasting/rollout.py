@@ -1,7 +1,7 @@
 """``Rollout``: a forecast of many steps as one Keras model, to save, export and serve."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import keras
 
@@ -93,7 +93,10 @@ class Rollout(keras.Model):
         rounds = Rounds.of(interface, columns, steps)
         inputs = loop_inputs(model, columns.input_shapes(settings.geometry, steps))
         super().__init__(inputs, Loop(model, rounds, steps)(inputs), name=name)
-        carried = Carried(settings, interface.columns, interface.frequency, interface.quantiles)
+        # Scores of one horizon say nothing of a forecast that goes further.
+        carried = replace(
+            cast(Carried, interface.carried), quantiles=interface.quantiles, scorecard=None
+        )
         remember(self, carried)  # The model inside may have no layer that carries them.
         self._settings = {"model": model, "carried": carried, "steps": steps}
         self._forecaster = Forecaster(interface, columns, rounds, steps)

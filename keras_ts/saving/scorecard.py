@@ -1,6 +1,7 @@
-"""What is said of a model: its scorecard, as a report puts it there, and as ``scorecard`` reads it.
+"""The scorecard of a model: ``save_model`` puts it in from a report, ``scorecard`` reads it.
 
-It rides with the windows that a model carries. Beside the file of a model lie its card and picture.
+A scorecard is kept with the windows that a model carries. In a folder, a model card and a picture
+lie beside the model's file.
 """
 
 import contextlib
@@ -27,14 +28,14 @@ from keras_ts.windows.carried import Carried
 
 CARD, PICTURE = "README.md", "errors.png"
 _INTERVAL = "keras_ts>ConformalInterval"
-# The settings that say which levels it gives.
+# The settings of a ``ConformalInterval`` that determine its levels.
 _LEVELS = ("coverage", "quantiles", "keep_others")
 # A ConformalInterval has two weights: margins and floor.
 _WEIGHTS_OF_INTERVAL = 2
 
 
 class Judged(Protocol):
-    """What ``save_model`` asks of a report."""
+    """What ``save_model`` needs from a report."""
 
     def scorecards(self) -> list[dict[str, Any]]:
         """Return the scorecard of each model, as plain values."""
@@ -189,7 +190,7 @@ def with_scorecard(carried: Carried | None, model: keras.Model, report: Judged) 
             f"report judges {judged}, and the weights of model are others: it was trained further "
             "since, or is another model. Judge this model, and save it with that report."
         )
-    # A calibrated model and the one inside have the same weights but for the intervals'.
+    # A calibrated model and the one inside differ only in the weights of the intervals.
     card = next((card for card in alike if card["intervals"] == own["intervals"]), alike[0])
     values = checked({**card, **own} if card["weights"] is None else card)
     if carried is None:

@@ -14,8 +14,7 @@ from keras_ts._models import build_optimizer, check_model
 from keras_ts._typing import Array
 from keras_ts.sweep.curve import SweepCurve
 from keras_ts.sweep.optimizer_access import HeldRate, accumulation, batches_seen
-from keras_ts.sweep.smoothing import Smoother
-from keras_ts.sweep.suggestion import divergence
+from keras_ts.sweep.suggestion import Smoother, divergence
 
 _SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 

@@ -1,4 +1,4 @@
-"""``TrainingBackup``: a fit that was killed goes on from its last whole epoch, bit for bit.
+"""``TrainingBackup``: continues a killed fit from its last whole epoch, bit for bit.
 
 Keras's ``BackupAndRestore`` keeps weights and optimizer, but neither the states of dropout's seeds
 nor the epoch of the dataset, from which the order of the windows follows.
@@ -21,7 +21,7 @@ from keras_ts._models import build_optimizer
 from keras_ts._typing import Array
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 
-# Values that a digest reads whole, and the windows that stand for all if there are more.
+# The most values that a digest reads whole, and the windows that it reads if there are more.
 _VALUES, _WINDOWS = 1 << 23, 256
 
 
@@ -34,8 +34,9 @@ class TrainingBackup(keras.callbacks.Callback):
     bit as those of a fit that was never stopped.
 
     Put it last in the list of callbacks. What other callbacks keep for themselves, as
-    ``EarlyStopping`` and ``ReduceLROnPlateau`` do, begins anew when a fit goes on, and then the
-    weights may differ. In a run of several processes all read the folder, and the first one writes.
+    ``EarlyStopping`` and ``ReduceLROnPlateau`` do, begins anew when a fit is continued, and then
+    the weights may differ. In a run of several processes all read the folder, and the first one
+    writes.
 
     Example:
 
@@ -195,7 +196,7 @@ class TrainingBackup(keras.callbacks.Callback):
 def backup_of(
     backup: TrainingBackup, dataset: WindowDataset, read: WindowDataset
 ) -> TrainingBackup:
-    """Return a backup in the same folder for a fit that reads ``dataset`` in epochs of ``read``."""
+    """Return a backup in the same folder, for a fit on ``dataset`` with the epochs of ``read``."""
     _check_dataset(backup, dataset)
     return TrainingBackup(read, backup.backup_dir, delete_checkpoint=backup.delete_checkpoint)
 
@@ -203,7 +204,7 @@ def backup_of(
 def backups_of(
     backup: TrainingBackup, dataset: WindowDataset, read: Sequence[WindowDataset]
 ) -> list[TrainingBackup]:
-    """Return a backup in a subfolder for each of several fits, which stay until all have ended."""
+    """Return a backup in a subfolder for each of several fits, kept until all have ended."""
     _check_dataset(backup, dataset)
     folders = [backup.backup_dir / f"member_{number}" for number in range(len(read))]
     return [
@@ -266,7 +267,7 @@ def _is_first_process() -> bool:
 
 
 def _digest(dataset: WindowDataset) -> str:
-    """Return a digest of the values, or of some windows; and of all windows' places."""
+    """Return a digest of the values, or of some windows, and of the places of all windows."""
     source = in_time_order(dataset, weighted=True)
     values, ranges, whole = source.panel.values, source.sampler.ranges, []
     if values.size <= _VALUES and not source.panel.on_disk:

@@ -40,10 +40,10 @@ class Workers:
         if max(copies, processes) % min(copies, processes):
             raise ValueError(
                 f"The batches of this distribution cannot be divided among {processes} processes: "
-                f"the axis of the batch, {distribution.batch_dim_name!r}, has {copies} parts. Give "
-                "its mesh a multiple or a divisor of the number of processes there."
+                f"the axis of the batch, {distribution.batch_dim_name!r}, has {copies} parts. Make "
+                "that number a multiple or a divisor of the number of processes in its mesh."
             )
-        # With fewer copies of the model than processes, those of a copy read the same windows.
+        # With fewer copies of the model than processes, those that share a copy read the same rows.
         count = min(copies, processes)
         return cls(count, process * count // processes, max(copies // processes, 1))
 
