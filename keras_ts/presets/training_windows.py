@@ -76,6 +76,8 @@ def training_windows(
         "missing": _missing(panel),
         "shuffle": True,
     }
+    if panel.categories:
+        chosen["unseen"] = "mean"
     if preset.recipe is not None:
         chosen["batch_size"] = preset.recipe.batch_size
     if several:

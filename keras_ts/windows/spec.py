@@ -90,6 +90,7 @@ class WindowSpec:
     shuffle: bool = False
     seed: int | None = None
     remainder: Remainder = "keep"
+    unseen: Literal["raise", "mean"] = "raise"
 
     def __post_init__(self) -> None:
         checked: dict[str, Any] = {
@@ -100,6 +101,7 @@ class WindowSpec:
         checked["missing"] = _checks.choice("missing", self.missing, tuple(HANDLING))
         checked["shuffle"] = _checks.boolean("shuffle", self.shuffle)
         checked["remainder"] = _checks.choice("remainder", self.remainder, ("keep", "drop", "pad"))
+        checked["unseen"] = _checks.choice("unseen", self.unseen, ("raise", "mean"))
         if self.seed is not None:
             checked["seed"] = _checks.integer("seed", self.seed, 0)
         checked["target_columns"] = _columns("target_columns", self.target_columns)
