@@ -33,6 +33,21 @@ def shown(value: Any) -> str:
     return _SHORT.repr(value)
 
 
+def instance(name: str, value: Any, kinds: Any) -> None:
+    """Raise an error that names ``value`` unless it is of a class, or of a union of classes."""
+    if not isinstance(value, kinds):
+        listed = [kind.__name__ for kind in getattr(kinds, "__args__", [kinds])]
+        raise TypeError(
+            f"{name} must be a {' or '.join(listed).replace('NoneType', 'None')}. "
+            f"Received: {name}={shown(value)} ({type(value).__name__})."
+        )
+
+
+def listed(value: Any) -> Any:
+    """Return an array or a column as a list, and anything else as it is."""
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
 def integer(name: str, value: Any, minimum: int) -> int:
     """Return ``value`` as an int >= ``minimum``, or raise an error that names it."""
     number = None
@@ -89,8 +104,7 @@ def positive(name: str, value: Any) -> float:
 
 def per_feature(name: str, value: Any, check: Callable[[str, Any], float]) -> float | list[float]:
     """Return ``value``, a number or a list with one number per feature, checked by ``check``."""
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
+    value = listed(value)
     if not isinstance(value, list | tuple):
         return check(name, value)
     if not 1 <= len(value) <= _MOST_FEATURES:
@@ -147,8 +161,7 @@ def numeric(values: Any, what: str) -> Array:
 
 def levels(name: str, value: Any, median: bool = True) -> tuple[float, ...]:
     """Return the levels of quantiles as floats, or raise an error that names them."""
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
+    value = listed(value)
     if not isinstance(value, list | tuple):
         raise TypeError(
             f"{name} must be a list of numbers between 0 and 1. Received: {name}={shown(value)} "

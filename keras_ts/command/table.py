@@ -262,11 +262,10 @@ def _mixed_offsets(arguments: argparse.Namespace) -> UserError:
 
 
 def _parted(table: Any, arguments: argparse.Namespace) -> tuple[Any, Any]:
-    """Separate the rows of each series, from its first value on, from the rows of the plan.
-
-    With dates, the plan begins after the last date that has a value in any series: before it, a
-    target without a value is missing. Without dates, it begins behind each series' own last value.
-    """
+    """Separate the rows of each series, from its first value on, from the rows of the plan."""
+    # With dates, the plan begins after the last date that has a value in any series: before it, a
+    # target without a value is missing. Without dates, it begins behind each series' own last
+    # value.
     import pandas as pd
 
     values = table[arguments.target]

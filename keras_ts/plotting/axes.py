@@ -85,12 +85,10 @@ def finished(ax: Any, filepath: Path) -> Any:
 
 
 def written(name: Any) -> str:
-    """Return a name from the data as a label that matplotlib shows as it is.
-
-    matplotlib reads the text between two ``$`` as a formula, so these are escaped; and it leaves a
-    label that begins with ``_`` out of a legend, so a space comes before it. A long name is
-    shortened in the middle, since the ids of a panel often differ only at the end.
-    """
+    """Return a name from the data as a label that matplotlib shows as it is."""
+    # matplotlib reads the text between two ``$`` as a formula, so these are escaped; and it leaves
+    # a label that begins with ``_`` out of a legend, so a space comes before it. A long name is
+    # shortened in the middle, since the ids of a panel often differ only at the end.
     text = "".join(letter if letter.isprintable() else " " for letter in str(name))
     text = " ".join(text.split()) or repr(str(name))
     if len(text) > _LONGEST_NAME:

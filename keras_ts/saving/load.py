@@ -311,7 +311,7 @@ def masks_passed_on(model: keras.Model) -> bool:
 
 
 def _recurrent(model: keras.Model) -> list[Any]:
-    return [layer for layer in _keras_private.layers_within(model) if isinstance(layer, _PASSED)]
+    return _keras_private.layers_within(model, _PASSED)
 
 
 def _passes_by_itself() -> bool:

@@ -29,11 +29,9 @@ class Placement:
     def table(
         self, actual: Array, predictions: Array, levels: Sequence[float] | None = None
     ) -> dict[str, Array]:
-        """Return one row per window, input (in sequences) and step: see ``WindowDataset.align``.
-
-        Inputs before their series, which have no timestamp, get no row. With ``levels``,
-        predictions have a last axis of quantiles.
-        """
+        """Return one row per window, input (in sequences) and step: see ``WindowDataset.align``."""
+        # Inputs before their series, which have no timestamp, get no row. With ``levels``,
+        # predictions have a last axis of quantiles.
         shape = self.geometry
         windows = np.arange(self.ranges.total)
         inputs = np.arange(shape.window) if shape.sequence else np.array([shape.window - 1])

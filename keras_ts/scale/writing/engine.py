@@ -111,11 +111,9 @@ def read_series(survey: Survey, spec: WindowSpec) -> None:
 
 
 def sorted_blocks(survey: Survey, work: Unfinished, spec: WindowSpec) -> Iterator[Any]:
-    """Yield frames of whole series, in the order of the ids and of time within each.
-
-    Without timestamps, rows keep their order within a series. The survey is complete when the first
-    frame comes.
-    """
+    """Yield frames of whole series, in the order of the ids and of time within each."""
+    # Without timestamps, rows keep their order within a series. The survey is complete when the
+    # first frame comes.
     import pyarrow
 
     duckdb = opened_duckdb()

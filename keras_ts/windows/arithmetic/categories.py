@@ -39,10 +39,8 @@ def collapsed(names: Sequence[Any], categories: Categories | None) -> list[Any]:
 
 
 def one_hot(codes: IntArray, count: int) -> Array:
-    """Return a column for each category: 1 in the rows of the category, 0 in all others.
-
-    A row without a category, whose code is -1, is NaN in every column.
-    """
+    """Return a column for each category: 1 in the rows of the category, 0 in all others."""
+    # A row without a category, whose code is -1, is NaN in every column.
     rows: Array = np.eye(count, dtype=bool)
     if (codes < 0).any():
         # The code -1 selects the last row.

@@ -1,6 +1,7 @@
 """Returns batches as Grain datasets; Grain is imported only when one is asked for."""
 
 import itertools
+import operator
 from typing import Any
 
 from keras_ts.windows.feeding.source import Source
@@ -20,8 +21,7 @@ def to_grain(source: Source) -> Any:
         def __getitem__(self, index: Any) -> Any:
             if isinstance(index, slice):
                 return self.slice(index)
-            if not hasattr(index, "__index__"):
-                raise TypeError(f"The number of a batch must be an integer. Received: {index!r}.")
+            index = operator.index(index)
             if not -len(self) <= index:
                 raise IndexError(f"batch {index} is out of range; an epoch has {len(self)}.")
             # A negative number counts from the end of the first epoch.

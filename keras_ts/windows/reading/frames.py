@@ -8,7 +8,6 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.categories import Categories, one_hot
-from keras_ts.windows.arithmetic.labels import alike
 from keras_ts.windows.reading.texts import Text, distinct_values
 from keras_ts.windows.reading.timestamps import is_period, received
 
@@ -119,11 +118,8 @@ def numbered_ids(column: Any) -> tuple[list[Any], IntArray]:
     import narwhals as nw
 
     # Libraries do not find timestamps by Python's values, whose unit differs.
-    if column.dtype.is_temporal() and not column.null_count():
-        if column.to_numpy().dtype.kind in "mM":
-            first, codes = alike([column.to_numpy()])
-            return ids_of(column[first]), codes
-    elif len(column) and column.dtype not in (nw.Object, nw.Decimal):
+    others = column.dtype.is_temporal() or column.dtype in (nw.Object, nw.Decimal)
+    if len(column) and not others:
         labels, codes = distinct_values(column)
         if (codes >= 0).all():
             return labels, codes

@@ -176,11 +176,9 @@ def _cure(column: Any) -> str:
 
 
 def _aware(column: Any, name: str, where: str) -> _Column | None:
-    """Return the timestamps of a column with a time zone, or None for a column without.
-
-    narwhals reads a pandas zone only if its name has neither digits nor "_", so pandas is asked
-    directly.
-    """
+    """Return the timestamps of a column with a time zone, or None for a column without."""
+    # narwhals reads a pandas zone only if its name has neither digits nor "_", so pandas is asked
+    # directly.
     import narwhals as nw
 
     native = column.to_native()
