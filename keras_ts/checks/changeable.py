@@ -302,9 +302,9 @@ class PlausibleColumn:
 
     def changed(self, kind: str, rows: BoolArray, generator: np.random.Generator) -> Array:
         """Return the column with other values in ``rows``, ``(positions,)``; missing ones stay."""
-        # Values that are raised or lowered leave the range of their series, but not 0 and above if
-        # the column has no negative value, nor 1 and below if it holds shares. In a column of two
-        # values all become the larger or the smaller one or, if shuffled, each becomes the other.
+        # Values that are raised or lowered leave the range of their series. They stay at 0 or above
+        # if the column has no negative value, and at 1 or below if it holds shares. In a column of
+        # two values all become the larger or the smaller one or, if shuffled, each the other one.
         rows = rows & self._finite
         old, series = self.values[rows], self._series[rows]
         if self._pair:

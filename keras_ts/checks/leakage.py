@@ -91,9 +91,9 @@ class LeakageReport:
             for column, (target, ahead) in self.copies.items()
         ]
         lines += [
-            f"Column {column!r} is {target!r} of {_away(ahead)} in disguise: it explains "
-            f"{math.floor(1000 * share) / 10:.1f} % of what the past of {target!r} leaves open. "
-            f"Ask when it was written down: if not before that {target!r}, no forecast has it."
+            f"Column {column!r} holds {target!r} of {_away(ahead)} in disguise: it explains "
+            f"{math.floor(1000 * share) / 10:.1f} % of what the past of {target!r} does not. If it "
+            f"is known no earlier than that {target!r}, leave it out: no real forecast has it."
             for column, (target, ahead, share) in self.disguises.items()
         ]
         if self.clean_from is not None:
@@ -132,7 +132,7 @@ def check_leakage(
 
     So a column that holds the target in disguise, such as the customers of a day among the columns
     known ahead, would move nothing. The report names each column that explains 99 % or more of what
-    is unexplained without it of a target in the same row, or in one that is known only later:
+    is otherwise unexplained about a target, in the same row or in one that is not yet known:
     ``1 - sum(d ** 2) / sum(e ** 2)``. ``d`` is how far the target lies from the straight line
     between the two rows of its series with the nearest values in the column. ``e`` is the residual
     of a linear regression of the target on its last 48 values (on fewer if that is more than an

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._typing import Array
+from keras_ts._typing import Array, BoolArray
 from keras_ts.forecasting.history import Following
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import ConformalInterval
@@ -51,7 +51,7 @@ class Sampling:
         """Return samples ``(series, steps, ..., samples)`` of forecasts ``(..., quantiles)``."""
         labels = panel.labels or range(len(values))
         keys = np.array([key_of(label) for label in labels], np.uint64)
-        donors, events = self.paths.donors(keys), _events(keys, following)
+        donors, (events, shared) = self.paths.donors(keys), _events(len(keys), following)
         weights = self.paths.weights(self.quantiles, self.count).astype(values.dtype)
         flat = values.reshape(*values.shape[:2], -1, len(weights))
         samples = np.empty((*flat.shape[:3], self.count), values.dtype)
@@ -61,20 +61,22 @@ class Sampling:
             event, donor = int(events[row]), int(donors[row])
             places = self.paths.orders(self.seed, event, donor, self.count)[None, : flat.shape[1]]
             samples[series] = np.take_along_axis(flat[series] @ weights, places, axis=-1)
+        for row in np.flatnonzero(~shared):  # Whole paths in another order belong to no series.
+            by_lot = np.random.default_rng([self.seed, int(keys[row])]).permutation(self.count)
+            samples[row] = samples[row][..., by_lot]
         np.clip(samples, self.minimum, self.maximum, out=samples)
         return samples.reshape(*values.shape[:-1], self.count)
 
 
-def _events(keys: Array, following: Following | None) -> Array:
+def _events(count: int, following: Following | None) -> tuple[Array, BoolArray]:
     """Return a number for each series, the same for those whose forecasts begin at one time.
 
-    Without timestamps each series has a number of its own.
+    Beside it stands True where the time is known: without timestamps series share no draws.
     """
     if following is None:
-        return keys
+        return np.zeros(count, np.uint64), np.zeros(count, bool)
     begins = following.times[:, 0]
-    known = begins == begins  # Only NaT and NaN differ from themselves.
+    known: BoolArray = begins == begins  # Only NaT and NaN differ from themselves.
     dates = begins.dtype.kind == "M"
     numbers = begins.astype("datetime64[us]") if dates else np.nan_to_num(begins)
-    made: Array = np.where(known, numbers.astype(np.int64).view(np.uint64), keys)
-    return made
+    return np.where(known, numbers.astype(np.int64), 0).view(np.uint64), known

@@ -144,7 +144,7 @@ class MissingAsColumns(SeriesLayer):
 
 
 # It is the level of a series that lies well above 0, such as sales, and the spread of one around 0.
-# A few days on which a shop is closed hardly change it, but multiply the window's deviation.
+# A few days on which a shop is closed hardly change it, but multiply the standard deviation.
 @registered
 class RootMeanSquare(SeriesLayer):
     """Gives the root mean square of the present values of a column, ``(batch, 1, features)``."""

@@ -71,7 +71,7 @@ class WindowedSeries(WindowSpec):
             windows that touch one, or ``"keep"`` them. ``"mask"`` is for models that mask missing
             inputs, as built presets do: it keeps windows with missing inputs, and drops those with
             missing targets or columns known ahead, or with a target that has no value among the
-            inputs. ``"mask_targets"`` also keeps windows with a value of one target. Missing
+            inputs. ``"mask_targets"`` also keeps windows in which one target has a value. Missing
             targets are NaN, and the losses and metrics of keras_ts leave them out; columns
             known ahead may be missing at steps where all targets are. With both, a gap in time is
             read as rows without a value. All but ``"drop"`` refuse an infinite value. A memory map

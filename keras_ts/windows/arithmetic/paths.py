@@ -83,7 +83,7 @@ class ErrorPaths:
         return np.where(np.isin(keys, self.keys), keys, others)
 
     def _paths(self, origins: IntArray, key: int) -> IntArray:
-        """Return a series' path at each origin, or the first path there if the series has none."""
+        """Return a series' path at each origin; without one, that of the next series."""
         place = np.searchsorted(self.keys, np.uint64(key))
         first, after = self._begins[origins], self._begins[origins + 1]
         found = np.searchsorted(self._numbers, origins * len(self.keys) + place)
@@ -177,9 +177,9 @@ def key_of(label: Any) -> int:
 
 def _ranks_of(errors: Array) -> Array:
     """Return the rank of each error among those of its step and target; ties share a rank."""
-    # A missing error takes the rank of the step before or after; in a path without errors, ranks
-    # are random.
-    ranks = np.full(errors.shape, np.nan)
+    # A missing error takes the rank of another path, one alike at the steps beside it, so that
+    # steps belong together as where none is missing; of a target without any, a rank by lot.
+    ranks, generator = np.full(errors.shape, np.nan), np.random.default_rng(0)
     for place in np.ndindex(errors.shape[1:]):
         own = errors[(slice(None), *place)]
         present = ~np.isnan(own)
@@ -187,11 +187,20 @@ def _ranks_of(errors: Array) -> Array:
             _, codes, counts = np.unique(own[present], return_inverse=True, return_counts=True)
             middle = np.cumsum(counts) - counts / 2
             ranks[(present, *place)] = (middle[codes] * _RANKS / present.sum()).astype(int)
-    steps = range(1, errors.shape[1])
-    for step, other in (*((s, s - 1) for s in steps), *((s - 1, s) for s in reversed(steps))):
-        missing = np.isnan(ranks[:, step])
-        ranks[:, step][missing] = ranks[:, other][missing]
-    by_lot = np.random.default_rng(0).integers(_RANKS, size=ranks.shape)
+    steps = range(errors.shape[1])
+    for sides in ((-1, 1), (-1,), (1,)):
+        for step in steps if sides[0] < 0 else reversed(steps):
+            near = [step + side for side in sides]
+            if near[0] < 0 or near[-1] not in steps:
+                continue
+            for own, beside in zip(ranks[:, step].T, ranks[:, near].mean(axis=1).T, strict=True):
+                missing, both = np.isnan(own) & ~np.isnan(beside), ~np.isnan(own + beside)
+                if missing.any() and both.any():
+                    alike = beside + generator.random(len(beside))
+                    order = np.argsort(alike[both])
+                    places = np.searchsorted(alike[both], alike[missing], sorter=order)
+                    own[missing] = own[both][order[np.minimum(places, len(order) - 1)]]
+    by_lot = generator.integers(_RANKS, size=ranks.shape)
     made: Array = np.where(np.isnan(ranks), by_lot, ranks).astype(np.uint8)
     return made
 

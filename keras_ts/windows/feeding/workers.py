@@ -41,7 +41,7 @@ class Workers:
             raise ValueError(
                 f"The batches of this distribution cannot be divided among {processes} processes: "
                 f"the axis of the batch, {distribution.batch_dim_name!r}, has {copies} parts. Make "
-                "that a multiple or a divisor of the number of processes in its mesh."
+                "that number a multiple or a divisor of the number of processes in its mesh."
             )
         # With fewer copies of the model than processes, those that share a copy read the same rows.
         count = min(copies, processes)

@@ -131,8 +131,8 @@ class Clock:
     def frequencies(self) -> Frequencies:
         """The frequency of each series, None for one that is too short or not regular."""
         # A short series may fit several frequencies. A series that fits the one of the longest
-        # series gets that one. Series of 24-hour days, which a changed clock rules out, count as
-        # longest.
+        # series gets that one. A series of 24-hour days counts as the longest: its clock has
+        # changed.
         if self.filled_by is not None:
             return self.filled_by
         own = self.inferred[1]

@@ -25,7 +25,7 @@ from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.irregular import refuse_gaps
 from keras_ts.windows.spec import WindowSpec
 
-# A series gets at most this many times its rows as missing rows, or this many if that is more. A
+# The most missing rows of a series: this many times its rows, or this many if that is more. A
 # single wrong timestamp, decades away, would otherwise fill the memory.
 _MOST_TIMES, _ALWAYS = 10, 1000
 # How many frequencies are tried: those with the most rows.
