@@ -4,6 +4,7 @@ Every check returns a plain Python value, so that configs hold no NumPy types an
 """
 
 import contextlib
+import importlib
 import json
 import math
 import operator
@@ -41,6 +42,15 @@ def instance(name: str, value: Any, kinds: Any) -> None:
             f"{name} must be a {' or '.join(listed).replace('NoneType', 'None')}. "
             f"Received: {name}={shown(value)} ({type(value).__name__})."
         )
+
+
+def needed(module: str, what: str) -> Any:
+    """Return an optional module, or raise an error that says what needs it."""
+    package = module.partition(".")[0]
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ImportError(f"{what} needs {package}: pip install {package}.") from error
 
 
 def listed(value: Any) -> Any:

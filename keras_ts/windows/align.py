@@ -41,8 +41,6 @@ class Placement:
         tail = () if levels is None else (len(levels),)
         received = predictions.shape
         if received not in [(*fitting, *tail) for fitting in shapes_of(actual.shape, shape)]:
-            axes = ["windows", *["inputs"] * shape.sequence, *["steps"] * (shape.horizon > 1)]
-            axes += ["columns"] * (actual.ndim > len(axes))
             cure = ""
             if levels is None and received[:-1] in shapes_of(actual.shape, shape):
                 cure = (
@@ -51,8 +49,7 @@ class Placement:
                 )
             raise ValueError(
                 f"predictions must have one value per target{' and quantile' * len(tail)}, "
-                f"{(*actual.shape, *tail)}. Received shape {received}. The axes are "
-                f"{', '.join([*axes, *['quantiles'] * len(tail)])}, in this order.{cure}"
+                f"{(*actual.shape, *tail)}. Received shape {received}.{cure}"
             )
 
         def rows(values: Array) -> Array:

@@ -111,8 +111,10 @@ class WindowSpec:
             checked["categories"] = _categories(self.categories, checked) or None
         if self.min_inputs is not None:
             checked["min_inputs"] = _min_inputs(self.min_inputs, checked)
-        if self.weighting is not None and self.weighting != "inverse_scale":
-            checked["weighting"] = _period(self.weighting)
+        if isinstance(self.weighting, str):
+            _checks.choice("weighting", self.weighting, ("inverse_scale",))
+        elif self.weighting is not None:
+            checked["weighting"] = _checks.integer("weighting", self.weighting, 1)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
@@ -237,16 +239,6 @@ def _categories(categories: Any, checked: dict[str, Any]) -> dict[str, tuple[str
             )
         read[str(column)] = _distinct(name, "category", [str(text) for text in listed])
     return read
-
-
-def _period(weighting: Any) -> int:
-    """Return the period of a weighting; ``inverse_scale`` has none."""
-    if isinstance(weighting, str | bool):
-        raise ValueError(
-            'weighting must be "inverse_scale", or a period in positions, such as 12 for months. '
-            f"Received: weighting={_checks.shown(weighting)}."
-        )
-    return _checks.integer("weighting", weighting, 1)
 
 
 def _columns(name: str, columns: Any) -> Any:

@@ -114,7 +114,6 @@ def test_numpy_values_become_plain():
         ({"past": ["a", 1.5, "b", "c"]}, "a column of columns.* must be an integer"),
         ({"past": ["a", True, "b", "c"]}, "a column of columns.* must be an integer"),
         ({"past": ["a", -1, "b", "c"]}, "must be >= 0"),
-        ({"past": ["a" * 1001, "b", "c"]}, "at most 1,000 characters. Received one of 1,001"),
         ({"past": "abc"}, "must be a list of at most 65,536 names"),
         ({"past": list(range(70_000))}, "must be a list of at most 65,536 names"),
         ({"more": []}, "must be a dict with the keys past, future, static, target"),
@@ -180,7 +179,7 @@ def test_a_config_is_read_back():
 
 
 def test_not_a_dataset():
-    with pytest.raises(TypeError, match=r"dataset must be a WindowDataset.*Received: ndarray"):
+    with pytest.raises(TypeError, match=r"dataset must be a WindowDataset.*Received: dataset="):
         Carried.of(np.arange(9.0))
 
 

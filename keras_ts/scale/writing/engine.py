@@ -27,11 +27,7 @@ _MOST_TEXTS = 2000
 
 def opened_duckdb() -> Any:
     """Return the module duckdb, or raise an error that says how to install it."""
-    try:
-        import duckdb
-    except ImportError as error:
-        raise ImportError("PanelStore.write sorts with DuckDB: pip install duckdb.") from error
-    return duckdb
+    return _checks.needed("duckdb", "PanelStore.write")
 
 
 @dataclass

@@ -4,17 +4,15 @@ import itertools
 import operator
 from typing import Any
 
+from keras_ts import _checks
 from keras_ts.windows.feeding.source import Source
 
 
 def to_grain(source: Source) -> Any:
     """Return a ``grain.MapDataset`` of the batches, whose repetitions are the next epochs."""
-    try:
-        import grain
-    except ImportError as error:
-        raise ImportError("to_grain needs grain: pip install grain.") from error
+    grain = _checks.needed("grain", "to_grain")
 
-    class Batches(grain.MapDataset):
+    class Batches(grain.MapDataset):  # type: ignore[name-defined]
         def __len__(self) -> int:
             return source.sampler.batches
 

@@ -31,12 +31,7 @@ def is_frame(series: Any) -> bool:
 
 def open_frame(frame: Any) -> Any:
     """Return a frame as a narwhals frame, or raise an error."""
-    try:
-        import narwhals as nw
-    except ImportError as error:
-        raise ImportError(
-            "Windowing a data frame needs narwhals: pip install narwhals, or pass frame.to_numpy()."
-        ) from error
+    nw = _checks.needed("narwhals", "Windowing a data frame")
     try:
         return nw.from_native(frame, eager_only=True)
     except TypeError as error:
@@ -79,13 +74,8 @@ def blocks_of(
 
 def beside(blocks: Sequence[Array], dtype: Any) -> Array:
     """Return blocks of columns beside each other, ``(rows, columns)``."""
-    width = sum(1 if block.ndim == 1 else block.shape[1] for block in blocks)
-    made, place = np.empty((len(blocks[0]), width), dtype), 0
-    for block in blocks:
-        columns = block[:, None] if block.ndim == 1 else block
-        made[:, place : place + columns.shape[1]] = columns
-        place += columns.shape[1]
-    return made
+    columns = [block[:, None] if block.ndim == 1 else block for block in blocks]
+    return np.ascontiguousarray(np.concatenate(columns, axis=1, dtype=dtype))
 
 
 def _numbers(column: Any) -> Array:
