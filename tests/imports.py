@@ -7,6 +7,7 @@ import graphlib
 # but for the files in the first.
 ROOMS = [
     [
+        "_backends",
         "_checks",
         "_dtypes",
         "_files",

@@ -20,7 +20,8 @@ import keras
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._models import check_graph, predict, unwrapped
+from keras_ts._backends import unwrapped
+from keras_ts._models import check_graph, predict
 from keras_ts._typing import Array, BoolArray
 from keras_ts.exporting import runtimes
 from keras_ts.exporting.export import Format, as_rollout, written

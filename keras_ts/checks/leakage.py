@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_ts import _checks, _models
+from keras_ts import _backends, _checks, _models
 from keras_ts._typing import Array, IntArray
 from keras_ts.checks.changeable import KINDS, ChangeableSeries
 from keras_ts.interface import Interface
@@ -340,7 +340,7 @@ class _Passes:
 
 
 def _function(predict: Any, windows: WindowedSeries) -> Predict:
-    predict = _models.unwrapped(predict)
+    predict = _backends.unwrapped(predict)
     if isinstance(predict, keras.Model):
         # Refuses windows other than those of its training, and has the model's categories.
         windows = Interface.of(predict, windows).windows

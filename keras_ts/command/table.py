@@ -66,7 +66,7 @@ def _of_plan(table: Any, series: Any, arguments: argparse.Namespace) -> Any:
     if arguments.target in plan and (valued := plan[arguments.target].notna()).any():
         raise UserError(
             f"--plan {file} has a value of {arguments.target} in line {_line(valued)}: rows with a "
-            f"value belong into {rows}."
+            f"value belong in {rows}."
         )
     for name in arguments.future:
         if name not in words and not pd.api.types.is_numeric_dtype(plan[name].dtype):
@@ -268,7 +268,7 @@ def _parted(table: Any, arguments: argparse.Namespace) -> tuple[Any, Any]:
     series, behind = table[begun & ended], table[begun & ~ended]
     if len(behind) and arguments.plan is not None:
         raise UserError(
-            f"--plan {arguments.plan}: {arguments.file} has {len(behind):,} rows behind its last "
+            f"--plan {arguments.plan}: {arguments.file} has {len(behind):,} rows after its last "
             "value, the first in line "
             f"{behind.index.min() + 2}. Take them out of one of the two files."
         )

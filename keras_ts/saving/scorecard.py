@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import keras
 
 from keras_ts import _checks
+from keras_ts._backends import unwrapped
 from keras_ts._files import path_text, replacing
-from keras_ts._models import unwrapped
 from keras_ts.interface import Interface, carried_by
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.plotting.axes import own_axes
@@ -187,7 +187,7 @@ def with_scorecard(carried: Carried | None, model: keras.Model, report: Judged) 
     if not alike:
         judged = ", ".join(repr(card["model"]) for card in cards) or "no model"
         raise ValueError(
-            f"report judges {judged}, and the weights of model are others: it was trained further "
+            f"report judges {judged}, and model has other weights: it was trained further "
             "since, or is another model. Judge this model, and save it with that report."
         )
     # A calibrated model and the one inside differ only in the weights of the intervals.

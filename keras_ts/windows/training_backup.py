@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts._backends import generator_states, processes, set_generator_states
 from keras_ts._files import path_text, replacing
 from keras_ts._models import build_optimizer
 from keras_ts._typing import Array
@@ -118,7 +119,7 @@ class TrainingBackup(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write the backup, unless the epoch was cut short."""
         steps = self.params.get("steps")
-        if _is_first_process() and (steps is None or self._batches >= steps):
+        if processes()[1] == 0 and (steps is None or self._batches >= steps):
             self._write(epoch + 1)
 
     def on_train_end(self, logs: Any = None) -> None:
@@ -127,7 +128,7 @@ class TrainingBackup(keras.callbacks.Callback):
             self._delete()
 
     def _delete(self) -> None:
-        if _is_first_process():
+        if processes()[1] == 0:
             self._file.unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # Something else lies in the folder.
                 self.backup_dir.rmdir()
@@ -161,7 +162,7 @@ class TrainingBackup(keras.callbacks.Callback):
         arrays: dict[str, Any] = {
             f"variable_{number}": value for number, value in enumerate(values)
         }
-        arrays |= {f"torch_{number}": state for number, state in enumerate(_torch_states())}
+        arrays |= {f"torch_{number}": state for number, state in enumerate(generator_states())}
         arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
         self.backup_dir.mkdir(parents=True, exist_ok=True)
         with replacing(self._file) as new, new.open("wb") as file:
@@ -189,7 +190,7 @@ class TrainingBackup(keras.callbacks.Callback):
             # NumPy's files know no bfloat16.
             same = _value(variable).dtype
             variable.assign(value.view(same) if value.dtype.kind == "V" else value)
-        _set_torch_states(states)
+        set_generator_states(states)
 
 
 def backup_of(
@@ -236,33 +237,6 @@ def _variables(model: keras.Model) -> list[Any]:
 
 def _value(variable: Any) -> Array:
     return np.array(keras.ops.convert_to_numpy(variable))
-
-
-def _torch_states() -> list[Array]:
-    """Return the states of PyTorch's own generators, from which dropout without a seed draws."""
-    if keras.backend.backend() != "torch":
-        return []
-    import torch
-
-    return [state.numpy() for state in (torch.get_rng_state(), *torch.cuda.get_rng_state_all())]
-
-
-def _set_torch_states(states: list[Array]) -> None:
-    if not states:
-        return
-    import torch
-
-    torch.set_rng_state(torch.from_numpy(states[0]))
-    for device, state in enumerate(states[1 : 1 + torch.cuda.device_count()]):
-        torch.cuda.set_rng_state(torch.from_numpy(state), device)
-
-
-def _is_first_process() -> bool:
-    if keras.backend.backend() != "jax":
-        return True
-    import jax
-
-    return bool(jax.process_index() == 0)
 
 
 def _digest(dataset: WindowDataset) -> str:

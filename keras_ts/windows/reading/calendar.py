@@ -86,12 +86,12 @@ def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
         )
     if (named := _names(wanted)) and clock is None:
         raise ValueError(
-            f"calendar={list(wanted)}: {named[0]!r} is read off timestamps. Pass a data frame and "
+            f"calendar={list(wanted)}: {named[0]!r} needs timestamps. Pass a data frame and "
             "name its time_column, or give a number, a period in positions."
         )
     if named and clock is not None and clock.times.dtype.kind != "M":
         raise TypeError(
-            f"calendar={list(wanted)} is read off dates, and time_column={spec.time_column!r} "
+            f"calendar={list(wanted)} needs dates, and time_column={spec.time_column!r} "
             f"holds {clock.times.dtype}. Pass numbers instead, periods in steps."
         )
     values = panel.values[:, None] if panel.values.ndim == 1 else panel.values
