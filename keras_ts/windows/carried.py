@@ -24,7 +24,7 @@ from keras_ts.windows.windowed_series import WindowedSeries
 # The settings that a forecast does not depend on: they only concern training and its data.
 _TRAINING = {"stride", "missing", "weighting", "batch_size", "shuffle", "seed", "remainder"}
 # A file that holds more is broken or malicious.
-_MOST_COLUMNS = 1 << 16
+_MOST_COLUMNS, _LONGEST_NAME = 1 << 16, 1000
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,8 @@ class Carried:
     def __post_init__(self) -> None:
         _checks.instance("windows", self.windows, WindowedSeries)
         _checks.instance("frequency", self.frequency, str | None)
+        if len(self.frequency or "") > _LONGEST_NAME:
+            raise ValueError('frequency must be a short string, such as "1 day".')
         checked: dict[str, Any] = {
             "frequency": self.frequency and str(self.frequency),
             "trained_on": checked_spans("trained_on", self.trained_on),

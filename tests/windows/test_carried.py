@@ -156,6 +156,7 @@ def test_a_calendar_stands_last():
         ({"windows": {"window": 5, "command": "x"}}, "command"),
         ({"columns": 7}, "columns must be a dict"),
         ({"frequency": 7}, "frequency must be a str or None"),
+        ({"frequency": "x" * 2000}, "frequency must be a short string"),
         ({"quantiles": [0.1, 0.9]}, "hold 0.5"),
         ({"more": 7}, "more"),
     ],
