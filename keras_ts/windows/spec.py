@@ -16,7 +16,7 @@ from keras_ts.windows.arithmetic.sampler import Remainder
 
 @dataclass(frozen=True)
 class Handling:
-    """What a value of ``missing`` allows."""
+    """What a value of ``missing`` allows. Readers, windows, presets and the oracle all ask this."""
 
     series: bool  # True if a series may have missing values; False to refuse it.
     inputs: bool  # True if the inputs of a window may have missing values.
@@ -38,6 +38,11 @@ class Handling:
     def filters(self) -> bool:
         """True if windows with missing values are left out."""
         return self.series and self.complete != "none"
+
+    @property
+    def drops(self) -> bool:
+        """True if windows that touch a missing or infinite value are left out."""
+        return self.series and not self.inputs
 
 
 HANDLING = {
@@ -85,6 +90,7 @@ class WindowSpec:
     shuffle: bool = False
     seed: int | None = None
     remainder: Remainder = "keep"
+    unseen: Literal["raise", "mean"] = "raise"
 
     def __post_init__(self) -> None:
         checked: dict[str, Any] = {
@@ -95,6 +101,7 @@ class WindowSpec:
         checked["missing"] = _checks.choice("missing", self.missing, tuple(HANDLING))
         checked["shuffle"] = _checks.boolean("shuffle", self.shuffle)
         checked["remainder"] = _checks.choice("remainder", self.remainder, ("keep", "drop", "pad"))
+        checked["unseen"] = _checks.choice("unseen", self.unseen, ("raise", "mean"))
         if self.seed is not None:
             checked["seed"] = _checks.integer("seed", self.seed, 0)
         checked["target_columns"] = _columns("target_columns", self.target_columns)
@@ -174,17 +181,18 @@ def _min_inputs(min_inputs: Any, checked: dict[str, Any]) -> int:
             f"min_inputs must be at most window={checked['window']}, the inputs of a window. "
             f"Received: min_inputs={count}."
         )
-    if not HANDLING[checked["missing"]].masked:
+    handling = HANDLING[checked["missing"]]
+    if not handling.masked:
         raise ValueError(
             "min_inputs lets windows begin before their series, with inputs that are missing. Pass "
             'missing="mask" or missing="mask_targets" with it. Received: '
             f"min_inputs={count}, missing={checked['missing']!r}."
         )
-    if checked["targets"] == "sequence" and checked["missing"] == "mask":
+    if checked["targets"] == "sequence" and handling.complete == "all":
         raise ValueError(
             'targets="sequence" has targets at every input, also before a series begins, and '
-            'missing="mask" leaves out windows with a missing target. Pass min_inputs with '
-            f'missing="mask_targets". Received: min_inputs={count}.'
+            f"missing={checked['missing']!r} leaves out windows with a missing target. Pass "
+            f'min_inputs with missing="mask_targets". Received: min_inputs={count}.'
         )
     return count
 

@@ -71,7 +71,7 @@ class Layout:
         table = open_frame(_sample(survey, schema, spec, whole))
         texts = [lambda name: Text.of(table[name])]
         spec = with_categories(texts, names, table.columns, spec)
-        dtype = matrix(table, names, spec.categories).dtype
+        dtype = matrix(table, names, spec).dtype
         return cls(spec, names, Columns.of(spec, expanded(names, spec.categories)), schema, dtype)
 
     @property
@@ -91,7 +91,7 @@ class Layout:
             static_columns=None,
             categories=categories or None,
             min_inputs=None,
-            missing="raise" if spec.missing == "raise" else "drop",
+            missing="drop" if spec.handling.series else "raise",
             calendar=None,
         )
 
@@ -178,7 +178,7 @@ def read_static(survey: Survey, layout: Layout) -> Array:
         return np.zeros((len(survey.series), 0), layout.dtype)
     made = expanded(names, layout.spec.categories)
     first = open_frame(survey.series.cast({name: layout.schema[name] for name in names}))
-    table = matrix(first, names, layout.spec.categories)
+    table = matrix(first, names, layout.spec)
     offsets = np.arange(len(table) + 1)
     _, static = static_parted(table, made, layout.columns, offsets, layout.spec.categories)
     assert static is not None

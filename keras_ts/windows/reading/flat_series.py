@@ -137,8 +137,7 @@ def lacking_rows(
 def check_values(panel: FlatSeries, handling: Handling, block: int = 1 << 22) -> None:
     """Refuse values that are not finite, or where missing ones are allowed, infinite ones."""
     infinite = handling.series
-    # Windows that touch an infinite value are left out where inputs must be finite.
-    if panel.checked or (infinite and not handling.inputs):
+    if panel.checked or handling.drops:
         return
     total, first = 0, None
     for begin, bad in lacking_rows(panel, block, infinite):

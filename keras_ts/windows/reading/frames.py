@@ -7,9 +7,10 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.arithmetic.categories import Categories, one_hot
+from keras_ts.windows.arithmetic.categories import one_hot
 from keras_ts.windows.reading.texts import Text, distinct_values
 from keras_ts.windows.reading.timestamps import is_period, received
+from keras_ts.windows.spec import WindowSpec
 
 
 class NotNumbersError(TypeError):
@@ -48,24 +49,24 @@ def open_frame(frame: Any) -> Any:
 
 
 def matrix(
-    table: Any, features: list[str], categories: Categories | None = None, what: str = "series"
+    table: Any, features: list[str], spec: WindowSpec | None = None, what: str = "series"
 ) -> Array:
     """Return columns of a frame as one array; refuse a column that does not hold numbers."""
-    blocks = blocks_of(table, features, categories, what, lambda name: Text.of(table[name]))
+    blocks = blocks_of(table, features, spec, what, lambda name: Text.of(table[name]))
     return beside(blocks, np.result_type(*(block.dtype for block in blocks)))
 
 
 def blocks_of(
     table: Any,
     features: Sequence[str],
-    categories: Categories | None,
+    spec: WindowSpec | None,
     what: str,
     text: Callable[[str], Text],
 ) -> list[Array]:
     """Return each column as numbers: ``(rows,)``, or ``(rows, categories)`` for one of text."""
-    known = categories or {}
+    known, unseen = (spec.categories or {}, spec.unseen) if spec else ({}, "raise")
     return [
-        one_hot(text(name).categories(known[name], what), len(known[name]))
+        one_hot(text(name).categories(known[name], what, unseen), len(known[name]))
         if name in known
         else _numbers(table[name])
         for name in features
