@@ -1,6 +1,6 @@
 """Checks arguments for the whole package, so that equal mistakes get equal messages.
 
-Every check returns a plain Python value: so configs hold no NumPy types, and JSON takes them.
+Every check returns a plain Python value, so that configs hold no NumPy types and fit JSON.
 """
 
 import contextlib
@@ -168,7 +168,7 @@ def levels(name: str, value: Any, median: bool = True) -> tuple[float, ...]:
 
 
 def json_text(name: str, value: Any) -> str:
-    """Return a dict of plain values as JSON, or raise an error if it is none or too long."""
+    """Return a dict of plain values as JSON; refuse anything else, and a text that is too long."""
     try:
         text = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError):

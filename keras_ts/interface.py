@@ -94,7 +94,7 @@ class Interface:
 
     @property
     def period(self) -> int | None:
-        """The rows in the season that the model was told, or None."""
+        """The period that the model was built with, or None."""
         return None if self.carried is None else self.carried.period
 
     @cached_property
@@ -231,9 +231,9 @@ class Interface:
             return
         if not is_name(self.frequency):
             raise ValueError(
-                f"The model was trained on steps of {_checks.shown(self.frequency)}, which is no "
-                "frequency of keras_ts any more: it takes fixed steps, days, weekdays, months and "
-                "whole numbers. Resample the data to one of them, and train again."
+                f"The model was trained on steps of {_checks.shown(self.frequency)}, which "
+                "keras_ts no longer takes as a frequency, as it takes fixed steps, days, weekdays, "
+                "months and whole numbers. Resample the data to one of them, and train again."
             )
         frequencies = panel.clock.frequencies
         for code, frequency in enumerate(frequencies.kinds):

@@ -7,6 +7,7 @@ import graphlib
 # but for the files in the first.
 ROOMS = [
     [
+        "_backends",
         "_checks",
         "_dtypes",
         "_files",
@@ -34,7 +35,6 @@ ROOMS = [
 WITHIN = {
     "windows": [
         ["arithmetic"],
-        ["missing"],
         ["spec"],
         ["roles"],
         ["reading"],
@@ -69,9 +69,8 @@ WITHIN = {
         ["compare", "calibrate"],
         ["backtests", "fine_tune", "importance", "score"],
     ],
-    "scale": [["writing", "batches"], ["store", "batch_forecaster"], ["__init__"]],
+    "scale": [["writing", "batch"], ["store", "batch_forecaster"], ["__init__"]],
     "sweep": [
-        ["smoothing"],
         ["suggestion"],
         ["curve"],
         ["optimizer_access"],

@@ -4,8 +4,7 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from keras_ts.sweep.smoothing import Smoother
-from keras_ts.sweep.suggestion import divergence
+from keras_ts.sweep.suggestion import Smoother, divergence
 
 RATES = np.logspace(-6, 0, 120)
 

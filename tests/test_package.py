@@ -23,8 +23,7 @@ from keras_ts.layers import masks, plumbing
 from keras_ts.layers.window_statistics import STATISTICS
 from keras_ts.presets.settings import CELLS, PresetSettings
 from keras_ts.sweep import curve, suggestion
-from keras_ts.windows.missing import HANDLING
-from keras_ts.windows.spec import WindowSpec
+from keras_ts.windows.spec import HANDLING, WindowSpec
 from registered import REGISTERED
 
 IMPORT = """

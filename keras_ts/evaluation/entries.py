@@ -8,7 +8,8 @@ import keras
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._models import check_model, unwrapped
+from keras_ts._backends import unwrapped
+from keras_ts._models import check_model
 from keras_ts.evaluation.forecasters.baselines import LinearRegression
 from keras_ts.evaluation.forecasters.forecaster import NAMES, Forecaster, of_array, of_model
 from keras_ts.evaluation.forecasters.table_windows import on_windows

@@ -23,7 +23,6 @@ from keras_ts.evaluation.forecasters.levels import SignedErrors
 from keras_ts.evaluation.judged.reading import JudgedWindows, described
 from keras_ts.evaluation.judgement import Judgement, NoVerdictError, judge, steps_of
 from keras_ts.evaluation.measures import (
-    ROOTS,
     Metric,
     checked_measure,
     measure_of,
@@ -32,7 +31,7 @@ from keras_ts.evaluation.measures import (
 )
 from keras_ts.evaluation.report import ENDS, ComparisonReport, Evidence
 from keras_ts.saving.weights import Weights
-from keras_ts.scores.metrics import POINT, QUANTILE
+from keras_ts.scores.metrics import POINT, QUANTILE, is_rooted
 from keras_ts.scores.report import percent, unscaled_note
 
 # A reader should know of so many zeros: where most are, a forecast of 0 is hard to beat.
@@ -205,7 +204,8 @@ def _skills(
     as_good = sum(rival.verdict == "cannot be told from" for rival in skills.values())
     for name in models:
         skills[name] = skill(errors[name], other, origins, as_good)
-    return best, {name: skills[name].rooted() if by in ROOTS else skills[name] for name in tallies}
+    rooted = is_rooted(by)
+    return best, {name: skills[name].rooted() if rooted else skills[name] for name in tallies}
 
 
 def _notes(

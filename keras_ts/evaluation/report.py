@@ -15,10 +15,9 @@ from keras_ts.evaluation.arithmetic.coverage import Coverage
 from keras_ts.evaluation.arithmetic.tally import Tally
 from keras_ts.evaluation.arithmetic.verdict import FEWEST, Origins, Skill, Skills, skills_by_series
 from keras_ts.evaluation.forecasters.baselines import Naive
-from keras_ts.evaluation.measures import ROOTS
 from keras_ts.plotting.errors import plot_errors
 from keras_ts.saving.weights import Weights
-from keras_ts.scores.metrics import heading
+from keras_ts.scores.metrics import heading, is_rooted
 from keras_ts.scores.report import (
     Page,
     Report,
@@ -173,7 +172,7 @@ class ComparisonReport(Report):
             errors, best = tallies[name].by_seed, tallies[self.best].errors
             judged = np.isfinite(best)
             found = skills_by_series(errors[:, judged], best[judged], origins)
-            self._by_series[name] = found.rooted() if self.by in ROOTS else found
+            self._by_series[name] = found.rooted() if is_rooted(self.by) else found
         return self._by_series[name]
 
     def scorecards(self) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Exports a forecaster for a server: one file that says itself what it takes and gives.
+"""Exports a forecaster for a server: one file that describes its own inputs and outputs.
 
 | format | where a server finds the JSON |
 | --- | --- |
@@ -32,7 +32,7 @@ from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.windowed_series import WindowedSeries
 
 Format = Literal["tf_saved_model", "onnx", "litert", "openvino"]
-# Files that belong to the one that is named, by their suffixes.
+# The suffix of a second file that belongs to the named one, by the suffix of that.
 _BESIDE = {".xml": ".bin"}
 # The file of every SavedModel.
 _MARK = "saved_model.pb"
@@ -151,7 +151,7 @@ def _put(file: Path, path: Path) -> None:
     """Move a file, and the one that belongs to it, to ``path``."""
     beside = _BESIDE.get(file.suffix)
     with contextlib.ExitStack() as stack:
-        # The one that is named is in place last.
+        # The named file is put in place last.
         suffixes = [file.suffix] if beside is None else [file.suffix, beside]
         for suffix in suffixes:
             temporary = stack.enter_context(replacing(path.with_suffix(suffix)))
@@ -200,7 +200,7 @@ def _describe_saved_model(path: Path, description: dict[str, Any]) -> None:
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(module, str(path), signatures, options)
     shutil.rmtree(from_keras)
-    # The place for what people add; it is read without TensorFlow.
+    # This folder is for files that users add; they are read without TensorFlow.
     extra = path / "assets.extra"
     extra.mkdir()
     (extra / f"{KEY}.json").write_text(json.dumps(description))
@@ -237,7 +237,7 @@ def _checked(tf: Any, role: str, values: Any, entry: dict[str, Any]) -> Any:
 
 
 def _present(tf: Any, values: Any, columns: list[Any], needed: dict[str, Any]) -> Any:
-    """Return True if every window of a batch has the values that the model goes on from."""
+    """Return True if every window of a batch has the values that the forecast starts from."""
     values = tf.reshape(values, [-1, values.shape[1], len(columns)])[:, :: needed["every"]]
     places = [columns.index(name) for name in needed["columns"]]
     finite = tf.math.is_finite(tf.gather(values, places, axis=-1))

@@ -1,7 +1,7 @@
 """Exports a model, and runs the file in its own runtime: TensorFlow's, ONNX's, LiteRT, OpenVINO.
 
-Each runtime is imported when a file of its format is to be run. A format more is a row in each
-table, and the function that runs its files.
+Each runtime is imported when a file of its format is to be run. Another format needs a row in each
+table, and a function that runs its files.
 """
 
 import importlib.util
@@ -45,8 +45,8 @@ _CURES = {
         "tf2onnx must know each operation of the layers.", "JAX"
     ),
     ("onnx", "jax"): _ELSEWHERE.format(
-        "jax2onnx must know each operation of the layers; a loop that runs backwards, as in "
-        "Bidirectional, it does not.",
+        "jax2onnx must know each operation of the layers. It knows no loop that runs backwards, as "
+        "in Bidirectional.",
         "TensorFlow",
     ),
     ("onnx", "torch"): _TRACED,
@@ -146,7 +146,7 @@ def check_imports(kind: str, error: Exception) -> None:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ImportError):
-            # Keras answers any failed import of a converter with: the converter is missing.
+            # Keras reports any failed import of a converter as a missing converter.
             missing, cause = cause, cause.__cause__ or cause.__context__
         else:
             cause = cause.__cause__
@@ -229,7 +229,7 @@ def _in_order(names: Collection[str]) -> list[str]:
 
 
 def _by_name(file_names: list[str], names: list[str], arrays: Any) -> dict[str, Any]:
-    """Return the inputs by the runtime's names, which are the model's or stand in its order."""
+    """Return the inputs by the runtime's names, which are the model's names or in its order."""
     inputs = dict(zip(names, arrays, strict=True))
     if set(file_names) <= set(inputs):
         return {name: inputs[name] for name in file_names}

@@ -110,8 +110,9 @@ def forecast(
             were. Across steps, targets and series that begin at the same time they are in the order
             of whole error paths. Defaults to None: the model's outputs.
         seed: Seed of the draws. They depend on it and on the time at which a series' forecast
-            begins, so that parts of a panel may be forecast apart with one seed; without timestamps
-            series are independent. Defaults to None: new draws in each call.
+            begins, so that parts of a panel may be forecast apart with one seed. Without timestamps
+            series are independent, by their ids; those of arrays are numbered from 0 in each call,
+            so give each part a seed of its own. Defaults to None: new draws in each call.
 
     Output shape:
         ``(steps,)`` for a single target, ``(steps, targets)`` for several, with a last axis for

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._typing import Array
+from keras_ts._typing import Array, BoolArray
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.windows.arithmetic.labels import alike
@@ -50,7 +50,7 @@ class Sampling:
 
         ``keys`` are those of their series, ``begins`` the times of first steps, None without.
         """
-        donors, events = self.paths.donors(keys), _events(keys, begins)
+        donors, (events, shared) = self.paths.donors(keys), _events(len(keys), begins)
         weights = self.paths.weights(self.quantiles, self.count).astype(values.dtype)
         flat = values.reshape(*values.shape[:2], -1, len(weights))
         samples = np.empty((*flat.shape[:3], self.count), values.dtype)
@@ -60,6 +60,9 @@ class Sampling:
             event, donor = int(events[row]), int(donors[row])
             places = self.paths.orders(self.seed, event, donor, self.count)[None, : flat.shape[1]]
             samples[series] = np.take_along_axis(flat[series] @ weights, places, axis=-1)
+        for row in np.flatnonzero(~shared):  # Whole paths in another order belong to no series.
+            by_lot = np.random.default_rng([self.seed, int(keys[row])]).permutation(self.count)
+            samples[row] = samples[row][..., by_lot]
         np.clip(samples, self.minimum, self.maximum, out=samples)
         return samples.reshape(*values.shape[:-1], self.count)
 
@@ -76,15 +79,14 @@ def paths_of(interface: Interface) -> ErrorPaths | None:
     return last.paths if isinstance(last, ConformalInterval) else None
 
 
-def _events(keys: Array, begins: Array | None) -> Array:
+def _events(count: int, begins: Array | None) -> tuple[Array, BoolArray]:
     """Return a number for each forecast, the same for those that begin at one time.
 
-    Without timestamps each series has a number of its own.
+    Beside it stands True where the time is known: without timestamps series share no draws.
     """
     if begins is None:
-        return keys
-    known = begins == begins  # Only NaT and NaN differ from themselves.
+        return np.zeros(count, np.uint64), np.zeros(count, bool)
+    known: BoolArray = begins == begins  # Only NaT and NaN differ from themselves.
     dates = begins.dtype.kind == "M"
     numbers = begins.astype("datetime64[us]") if dates else np.nan_to_num(begins)
-    made: Array = np.where(known, numbers.astype(np.int64).view(np.uint64), keys)
-    return made
+    return np.where(known, numbers.astype(np.int64), 0).view(np.uint64), known

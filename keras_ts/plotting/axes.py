@@ -69,7 +69,7 @@ def ink() -> Any:
 
 
 def _styled(name: str, ours: Any) -> Any:
-    """Return a setting of matplotlib, or our own value where the setting is matplotlib's."""
+    """Return a setting of matplotlib, or our own value where a user has not changed it."""
     from matplotlib import rcParams, rcParamsDefault
 
     return ours if rcParams[name] == rcParamsDefault[name] else rcParams[name]

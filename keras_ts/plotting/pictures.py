@@ -1,8 +1,8 @@
 """Reads frames or arrays into the picture that ``plot_forecast`` draws.
 
 The order of a forecast's columns tells what each one is: first the ids and the timestamps, if there
-are any, then ``step``, then the targets, with quantiles named like ``units_0.1``. So nobody has to
-name these columns again.
+are any, then ``step``, then the targets, with quantiles named like ``units_0.1``. So these columns
+need not be named again.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Picture:
-    """Series with their forecasts, and what the labels and the title say of them."""
+    """Series with their forecasts, and what the labels and the title need."""
 
     drawn: list[Drawn]
     name: str = "value"  # The label of the vertical axis.
@@ -190,7 +190,7 @@ def _key_columns(ahead: Any, history: Any, keys: list[str]) -> tuple[str | None,
     if not keys:
         return None, None
     # A single key column may hold ids or times. It holds times if all its values differ and no two
-    # rows have the same step. In a forecast of one row, a time does not stand in the series yet.
+    # rows have the same step. In a forecast of one row, a time is not in the series yet.
     steps, values = ahead["step"], ahead[keys[0]]
     several = int((steps == steps[0]).sum()) > 1
     is_time = not several and values.n_unique() == len(ahead)

@@ -11,10 +11,9 @@ from typing import Any
 from keras_ts import _checks
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.windows.arithmetic.season import season_beyond
-from keras_ts.windows.missing import HANDLING
 from keras_ts.windows.reading.flat_series import FlatSeries, lacking_rows
 from keras_ts.windows.reading.panel import Panel, read_panel, source_of
-from keras_ts.windows.spec import OF_THE_TABLE, WindowSpec
+from keras_ts.windows.spec import HANDLING, OF_THE_TABLE, WindowSpec
 from keras_ts.windows.split import Part
 from keras_ts.windows.windowed_series import WindowedSeries
 

@@ -17,8 +17,8 @@ from keras_ts._typing import Array
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.saving import archive, hdf5
 
-# Optimizers have states as large as the weights. Keras names their groups so, the first in a .keras
-# file, where each model inside the model has its own.
+# Optimizers have states as large as the weights. Keras names their groups like this, the first in a
+# .keras file, where each model inside the model has one.
 _OPTIMIZERS = ("/optimizer/", "/optimizer_weights/")
 _HDF5 = (".h5", ".hdf5")
 
@@ -56,7 +56,7 @@ def digests_in(path: str) -> frozenset[str]:
     where, source = repr(path), path if path.endswith(_HDF5) else _content(path)
     digests = set()
     for name, values in hdf5.arrays(source, where):
-        if values.dtype == "V2":  # Keras writes bfloat16 so: the upper half of a float32.
+        if values.dtype == "V2":  # Keras writes bfloat16 as the upper half of a float32.
             values = (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
         if values.dtype.kind == "f" and not any(part in f"/{name}" for part in _OPTIMIZERS):
             digests.add(_digest(values))

@@ -18,8 +18,6 @@ from keras_ts.scores.metrics import METRICS, RATIOS, all_losses, of_means
 from keras_ts.windows.align import label_column
 from keras_ts.windows.arithmetic.labels import alike
 
-_SCALED = ("mase", "rmsse", "sql")
-
 
 class Page(NamedTuple):
     """A printed table, of which ``left`` columns are aligned left, and the sentences below it."""
@@ -175,7 +173,7 @@ class Rows(NamedTuple):
         for metric, loss in all_losses(*self[1:]).items():
             loss = loss.reshape(shape)
             # A NaN forecast must show in every score; only scaled ones leave out rows.
-            counted = observed & ~np.isnan(loss) if metric in _SCALED else observed
+            counted = observed & ~np.isnan(loss) if METRICS[metric].scaled else observed
             total = np.bincount(group, np.where(counted, loss, 0).sum(axis=1), count)
             number = np.bincount(group, counted.sum(axis=1), count)
             totals[metric] = total

@@ -13,7 +13,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._files import existing, path_text, replacing
 from keras_ts.plotting.training import plot_sweep
-from keras_ts.sweep import smoothing, suggestion
+from keras_ts.sweep import suggestion
 
 Rule = Literal["valley", "steepest", "minimum"]
 _STOPPED = (None, "finished", "diverged", "non-finite", "interrupted")
@@ -61,8 +61,8 @@ class RecordedCurve:
         that median (Hampel's identifier, at five standard deviations), in each repeat by itself.
         Only later losses tell an outlier from a rise, so the last four values may still change.
         """
-        cleaned = np.mean([smoothing.without_outliers(run) for run in self._runs], axis=0)
-        return smoothing.moving_average(cleaned, self.smoothing).tolist()
+        cleaned = np.mean([suggestion.without_outliers(run) for run in self._runs], axis=0)
+        return suggestion.moving_average(cleaned, self.smoothing).tolist()
 
     def suggest(self, rule: Rule = "valley") -> float:
         """Return a rate to train at.

@@ -2,7 +2,6 @@
 
 import math
 import random
-import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +9,12 @@ import keras
 import numpy as np
 
 from keras_ts import _checks, _keras_private
+from keras_ts._backends import generator_states, set_generator_states
 from keras_ts._models import build_optimizer, check_model
 from keras_ts._typing import Array
 from keras_ts.sweep.curve import SweepCurve
 from keras_ts.sweep.optimizer_access import HeldRate, accumulation, batches_seen
-from keras_ts.sweep.smoothing import Smoother
-from keras_ts.sweep.suggestion import divergence
+from keras_ts.sweep.suggestion import Smoother, divergence
 
 _SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
@@ -293,7 +292,7 @@ class Snapshot:
         self._values = [_copy(variable) for variable in _variables(model)]
         self._python = random.getstate()
         self._numpy = np.random.get_state()  # noqa: NPY002 - Keras and its users draw from it
-        self._torch = sys.modules["torch"].get_rng_state() if "torch" in sys.modules else None
+        self._torch = generator_states()
         # Keras has no generator of its own before the first draw without a seed.
         self._seeds = _keras_private.global_seed_generator()
         self._seed = None if self._seeds is None else _copy(self._seeds.state)
@@ -304,8 +303,7 @@ class Snapshot:
             variable.assign(value)
         random.setstate(self._python)
         np.random.set_state(self._numpy)  # noqa: NPY002 - as above
-        if self._torch is not None:
-            sys.modules["torch"].set_rng_state(self._torch)
+        set_generator_states(self._torch)
         if self._seeds is not None:
             self._seeds.state.assign(self._seed)
         _keras_private.set_global_seed_generator(self._seeds)

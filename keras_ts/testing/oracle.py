@@ -70,7 +70,9 @@ def each_window(
         first = filled[0] if filled else 0
         fronts.update(filled[:1])
         if cycles and len(fronts) > 1:
-            raise ValueError("calendar counts rows from the first value, at one row in all series.")
+            raise ValueError(
+                "calendar counts rows from the first value, which must be at one row in all series."
+            )
         span = w.sampling_rate * (w.window - 1) + 1 + w.gap + w.horizon
         least = w.window if w.min_inputs is None else w.min_inputs
         for start in range(-w.stride * span, len(values) - span + 1, w.stride):
@@ -125,7 +127,7 @@ def _phases(position: int, first: int, cycles: Any) -> list[float]:
 
 
 def _some_targets(table: Array, targets: Array, future: Any, inputs: Any, ahead: Any) -> bool:
-    """Return True for a window of which one target has a value, and all that goes with it."""
+    """Return True for a window in which a target has a value, and all values that it needs."""
     # Each target column with a value among the targets has one among the inputs; and at each
     # position after the origin where any target has a value, so have all columns known ahead.
     targets = targets.reshape(len(targets), -1)

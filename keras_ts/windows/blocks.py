@@ -56,8 +56,8 @@ class WindowBlocks:
         return part
 
     def spread(self, most: int) -> Self:
-        """Return at most so many of the windows, one out of each of as many runs."""
-        # Which one of a run is drawn at random. At a fixed distance, all could be of one weekday.
+        """Return at most ``most`` of the windows, one out of each of ``most`` equal runs."""
+        # Each is drawn at random from its run. At a fixed distance, all could be of one weekday.
         if self.count <= most:
             return self
         places = np.arange(most) + np.random.default_rng(0).random(most)

@@ -45,7 +45,7 @@ class Carried:
     # Where the targets lie that ``fine_tune`` or ``calibrate`` trained the model on, or None. They
     # do not count either.
     trained_on: Spans | None = field(default=None, compare=False, repr=False)
-    # The rows in a season that the model was told, by which it is judged, too; or None. It does not
+    # The period that the model was built with, by which it is also judged; or None. It does not
     # count either.
     period: int | None = field(default=None, compare=False, repr=False)
 
@@ -133,20 +133,16 @@ class Carried:
 
     @property
     def planned(self) -> list[Any]:
-        """Those of them that a plan has."""
+        """The columns of ``read`` that a plan has, known ahead."""
         ahead = [self.columns.past[place] for place in self.columns.planned] if self.columns else []
         return collapsed(ahead, self.windows.categories)
 
     def get_config(self) -> dict[str, Any]:
         """Return the settings as plain Python values that JSON takes."""
-        return {
+        return {setting.name: getattr(self, setting.name) for setting in fields(self)} | {
             "windows": self.windows.get_config(),
             "columns": self.columns and self.columns.by_part(),
-            "frequency": self.frequency,
             "quantiles": self.quantiles and list(self.quantiles),
-            "scorecard": self.scorecard,
-            "trained_on": self.trained_on,
-            "period": self.period,
         }
 
     @classmethod
@@ -175,13 +171,14 @@ def columns_of(windows: WindowedSeries, columns: Any) -> Columns | None:
     """Return the ``Columns`` of a dict of names by role, or raise an error that names the role."""
     if columns is None:
         return None
-    if not isinstance(columns, Mapping) or set(columns) != set(PARTS):
+    # A part that came after the file was written is absent there, and empty.
+    if not isinstance(columns, Mapping) or not set(columns) <= set(PARTS):
         raise ValueError(
             f"columns must be a dict with the keys {', '.join(PARTS)}. "
             f"Received: columns={_checks.shown(columns)}."
         )
     return named_columns(
-        windows, {part: _names(f"columns[{part!r}]", columns[part]) for part in PARTS}
+        windows, {part: _names(f"columns[{part!r}]", columns.get(part, ())) for part in PARTS}
     )
 
 

@@ -52,7 +52,7 @@ class Cut:
         offsets = self.panel.offsets[:-1]
         ranges = part_of(self.ranges, part.begin, part.end, offsets, spec.geometry, context)
         if not ranges.total:
-            # Inputs need room in the part if they may not lie before it, or if they have targets.
+            # Inputs take up room in the part if they must lie in it, or if each has a target.
             shorter = "horizon" if context and spec.targets == "vector" else "window"
             raise ValueError(
                 f"{name} without a window: window={spec.window}, gap={spec.gap}, "
@@ -71,7 +71,7 @@ class Fold(NamedTuple):
     train: WindowDataset  # The part to train on, which follows ``shuffle``.
     validation: WindowDataset | None  # The part held out of training, or None.
     test: WindowDataset  # The part to judge on.
-    # All before the test part: the training part, with what is held out of it.
+    # All windows before the test part: training and validation together.
     whole: WindowDataset
 
 

@@ -113,7 +113,7 @@ class Columns:
 
     @property
     def planned(self) -> tuple[int, ...]:
-        """Indices in ``past`` of the columns known ahead that a plan has: none of a calendar."""
+        """Indices in ``past`` of the columns known ahead, without those of a calendar."""
         return self.ahead[: len(self.ahead) - self.calendar]
 
     @property
@@ -123,7 +123,7 @@ class Columns:
 
     @property
     def table(self) -> tuple[Column, ...]:
-        """The names of all columns that a model reads from the table: none of a calendar."""
+        """The names of all columns that a model reads, without those of a calendar."""
         return (*self.read, *self.static)
 
     @property
@@ -145,7 +145,7 @@ class Columns:
 
     @property
     def sources(self) -> tuple[int, ...] | None:
-        """Each past column's place among targets and those known ahead; None if one is neither."""
+        """Each past column's place among targets and future columns; None if one is neither."""
         ahead = (*self.targets, *self.ahead)
         if set(ahead) != set(range(len(self.past))):
             return None

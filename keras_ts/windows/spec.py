@@ -12,14 +12,49 @@ from keras_ts import _checks
 from keras_ts.windows.arithmetic.cycles import NAMED, Cycle, cycle_names
 from keras_ts.windows.arithmetic.geometry import Geometry
 from keras_ts.windows.arithmetic.sampler import Remainder
-from keras_ts.windows.missing import HANDLING, Handling
+
+
+@dataclass(frozen=True)
+class Handling:
+    """What a value of ``missing`` allows."""
+
+    series: bool  # True if a series may have missing values; False to refuse it.
+    inputs: bool  # True if the inputs of a window may have missing values.
+    # Which targets of a window must have values, and with them the columns known ahead at their
+    # steps: "all" of them, "some" (one is enough), or "none". Other windows are left out.
+    complete: Literal["all", "some", "none"]
+    # What to do with gaps in time: "refuse" the series, "part" it so that no window crosses a gap,
+    # "fill" a gap with the rows that are missing, or "ignore" gaps and count rows.
+    gaps: Literal["refuse", "part", "fill", "ignore"]
+    # True if the model masks missing inputs, so that a window may begin before its series.
+    masked: bool = False
+
+    @property
+    def partial(self) -> bool:
+        """True if targets of a window may be missing: they are NaN, and are left out of losses."""
+        return self.complete == "some"
+
+    @property
+    def filters(self) -> bool:
+        """True if windows with missing values are left out."""
+        return self.series and self.complete != "none"
+
+
+HANDLING = {
+    "raise": Handling(series=False, inputs=False, complete="all", gaps="refuse"),
+    "drop": Handling(series=True, inputs=False, complete="all", gaps="part"),
+    "mask": Handling(series=True, inputs=True, complete="all", gaps="fill", masked=True),
+    "mask_targets": Handling(series=True, inputs=True, complete="some", gaps="fill", masked=True),
+    "keep": Handling(series=True, inputs=True, complete="none", gaps="ignore"),
+}
+
 
 Column = int | str
-# The settings that give columns of a table their roles, and all by which a table is read.
+# The settings that give columns their roles, and all settings by which a table is read.
 COLUMN_SETTINGS = ("target_columns", "future_columns", "static_columns")
 OF_THE_TABLE = (*COLUMN_SETTINGS, "categories", "id_column", "time_column")
 
-# More categories are no categories, and a file that holds more is broken or malicious.
+# A column with more texts holds no categories, and a file with more is broken or malicious.
 _MOST_CATEGORIES = 1024
 _LONGEST_NAME = 1000
 
@@ -38,7 +73,7 @@ class WindowSpec:
     target_columns: Column | Sequence[Column] | None = None
     future_columns: Column | Sequence[Column] | None = None
     static_columns: Column | Sequence[Column] | None = None
-    # Not hashed, since a dict has no hash; compared like all other settings.
+    # Not hashed, since a dict has no hash, but compared like all other settings.
     categories: Mapping[str, Sequence[str]] | None = field(default=None, hash=False)
     calendar: Cycle | Sequence[Cycle] | None = None
     id_column: str | None = None
@@ -109,12 +144,12 @@ class WindowSpec:
 
     @property
     def planned(self) -> tuple[Any, ...]:
-        """The columns known ahead that a table has, as they are named."""
+        """``future_columns`` as a tuple; without the columns of a calendar."""
         return cast("tuple[Column, ...]", self.future_columns or ())
 
     @property
     def per_series(self) -> tuple[Any, ...]:
-        """The columns with one value per series, as they are named."""
+        """``static_columns`` as a tuple."""
         return cast("tuple[Column, ...]", self.static_columns or ())
 
     @property
@@ -274,7 +309,7 @@ def _check_known_ahead(checked: dict[str, Any]) -> None:
         for name, usual in (("gap", 0), ("sampling_rate", 1)):
             if checked[name] != usual:
                 raise ValueError(
-                    f'targets="sequence" with {ahead} needs {name}={usual}: otherwise the targets '
-                    "of inner inputs lie at positions whose covariates the model does not get. "
+                    f'targets="sequence" with {ahead} needs {name}={usual}: otherwise the model '
+                    "does not get the covariates of the targets at a window's earlier inputs. "
                     f"Received: {name}={checked[name]}."
                 )

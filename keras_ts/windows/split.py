@@ -34,16 +34,16 @@ def all_windows(panel: FlatSeries, spec: WindowSpec) -> WindowRanges:
 def without_missing(
     panel: FlatSeries, spec: WindowSpec, ranges: WindowRanges, inputs: bool
 ) -> WindowRanges:
-    """Keep the windows whose targets and columns known ahead, and maybe ``inputs``, are finite.
+    """Keep the windows with finite targets, columns known ahead and, on request, ``inputs``.
 
-    A model that masks would forecast a target without a value among the inputs from 0, so each
-    target needs one. With ``missing="mask_targets"``, one target is enough, and columns known ahead
-    may be missing at steps without a target.
+    A model that masks inputs would start from 0 for a target without any input value, so each
+    target needs an input value. With ``missing="mask_targets"``, one target is enough, and columns
+    known ahead may be missing at steps without a target.
     """
     geometry, columns, partial = spec.geometry, panel.columns, spec.handling.partial
-    # Windows are judged at all positions, also at those between two runs, and then picked.
+    # All positions are checked as starts of windows, and then those of the runs are picked.
     every = replace(geometry, stride=1)
-    # Also in sequences, covariates are read only after the origin.
+    # In sequences, too, covariates are read only after the origin.
     ahead = replace(every, sequence=False)
 
     def complete(first: IntArray, count: IntArray) -> Any:
@@ -79,16 +79,16 @@ def check_nonempty(ranges: WindowRanges, panel: FlatSeries, spec: WindowSpec) ->
     needed = span + spec.geometry.first_start
     if longest >= needed:
         reason = (
-            f"nowhere are {spec.horizon} targets in a row finite, together with the columns known "
-            "ahead, after a window with a value of each target"
+            f"no window has a value of each target among its inputs and all {spec.horizon} targets "
+            "and columns known ahead after them"
         )
         if not spec.handling.inputs:
             reason = f"every one of the {span} positions that a window spans must be finite"
             reason += ", without a gap in time" * bool(len(panel.gaps))
         elif spec.handling.partial:
             reason = (
-                f"nowhere has a target a value among the {spec.horizon} steps after a window that "
-                "has a value of it too, with the columns known ahead at every such step"
+                "no window has a value of a target both among its inputs and in its "
+                f"{spec.horizon} steps ahead, with the columns known ahead at each such step"
             )
         raise ValueError(
             f'missing="{spec.missing}" leaves no window: {reason}. Fill the missing values, or '
@@ -195,7 +195,7 @@ def _distinct(times: Array, block: int = 1 << 22) -> Array:
 def refuse_unlearned(
     panel: FlatSeries, columns: Sequence[str], train: Part, later: Sequence[Part], cure: str
 ) -> None:
-    """Refuse a category that a later part has and the training part lacks."""
+    """Refuse a category of a later part that the training part lacks."""
     categories = panel.categories or {}
     within = collapsed(panel.columns.past, categories)
     for column in columns:

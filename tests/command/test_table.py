@@ -113,7 +113,7 @@ def test_a_series_without_any_value_needs_no_plan(read):
         (PAST, PLAN[:0], "plan.csv has no row below its header"),
         (
             SHOPS.assign(sold=SHOPS["sold"].where(SHOPS["day"] <= DAYS[5])), PLAN,
-            "shops.csv has 4 rows behind its last value, the first in line 8. Take them out",
+            "shops.csv has 4 rows after its last value, the first in line 8. Take them out",
         ),
     ],
 )  # fmt: skip

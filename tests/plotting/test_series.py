@@ -26,7 +26,7 @@ def test_series(tmp_path):
 def test_a_frame_is_refused():
     days = pd.date_range("2024-01-01", periods=3)
     frame = pd.DataFrame({"day": days, "units": [1.0, 2.0, 3.0]})
-    with pytest.raises(TypeError, match=r"Pass its numbers, and its dates as times"):
+    with pytest.raises(TypeError, match=r"Pass the columns of numbers, and the dates as times"):
         plot_series(frame)
     assert plot_series(frame["units"], times=frame["day"]).get_xlabel() == "time"
 

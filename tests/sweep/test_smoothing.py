@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_ts.sweep.smoothing import (
+from keras_ts.sweep.suggestion import (
     Smoother,
     level_curve,
     moving_average,

@@ -127,6 +127,17 @@ def test_columns_that_contradict_themselves_or_the_windows(changes, says):
     assert len(str(error.value)) < 1000
 
 
+def test_a_part_that_an_old_file_lacks_is_empty():
+    windows = WindowedSeries(5, target_columns="c")
+    old = named(windows, {"past": ["a", "c"], "target": ["c"]})
+    assert old == named(windows, {"past": ["a", "c"], "target": ["c"], "future": [], "static": []})
+    config = old.get_config()
+    del config["columns"]["static"]
+    assert Carried.from_config(config) == old
+    with pytest.raises(ValueError, match=r"'target'\] must be \['c'\].*Received: \[\]"):
+        named(windows, {"past": ["a", "c"]})
+
+
 def test_a_calendar_stands_last():
     windows = WindowedSeries(5, calendar=7)
     ends = ["7_sin", "7_cos"]

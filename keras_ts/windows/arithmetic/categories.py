@@ -19,7 +19,7 @@ def made_columns(column: str, categories: Sequence[str]) -> list[str]:
 
 
 def expanded(columns: Sequence[Any], categories: Categories | None) -> list[Any]:
-    """Return columns with each column of text replaced by those that it becomes."""
+    """Return columns with each column of text replaced by its columns of 0 and 1."""
     known = categories or {}
     return [
         name
@@ -45,6 +45,6 @@ def one_hot(codes: IntArray, count: int) -> Array:
     """
     rows: Array = np.eye(count, dtype=bool)
     if (codes < 0).any():
-        # The code -1 takes the last row.
+        # The code -1 selects the last row.
         rows = np.vstack([rows, np.full(count, np.nan, np.float32)])
     return rows[codes]

@@ -38,7 +38,7 @@ _NANOSECONDS = {
 _UNITS = dict(zip(("D", "h", "m", "s", "ms", "us", "ns"), _NANOSECONDS, strict=True))
 # Stands for any larger number of steps, so that sums of them fit 64 bits.
 _MOST = 1 << 40
-# The end of the name of days of 24 hours, where the clock of a time zone is changed.
+# Ends the name of 24-hour days in a time zone that changes its clock.
 _IN_UTC = " in UTC"
 
 
@@ -71,7 +71,7 @@ class Rule:
     hours: int  # Two days are at least this many hours apart, also where the clock is changed.
     number: Callable[[Array], IntArray]  # Returns the numbers of days.
     day: Callable[[IntArray, Any], Array]  # Returns the days of numbers and marks.
-    # Reads the mark of each series off its days and offsets.
+    # Returns the mark of each series from days and offsets.
     mark: Callable[[Array, IntArray], IntArray] = lambda day, offsets: 0 * offsets[1:]
 
 
@@ -93,7 +93,7 @@ RULES = {
 
 @dataclass(frozen=True)
 class Frequency:
-    """The regular step of one series, read off its timestamps."""
+    """The regular step of one series, inferred from its timestamps."""
 
     step: int  # Ticks of the rule (or, without one, units of time) in one step.
     rule: str | None = None  # Name of one of ``RULES``, or None for steps of time and numbers.
@@ -104,13 +104,13 @@ class Frequency:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Return the frequency whose ``asdict`` went through JSON, also in a store of 0.2."""
+        """Return the frequency of an ``asdict`` that went through JSON, in a store of 0.2, too."""
         read = dict(config)
         read["mark"] = sum(read.pop("marks", [read.get("mark", 0)]))
         local = read.pop("local", None)
         made = cls(**read)
         if made.rule not in (None, *RULES) or local not in (None, made.local):
-            raise ValueError(f"its series have steps by the rule {made.rule!r}, which is no more")
+            raise ValueError(f"its series have steps by the rule {made.rule!r}, which was removed")
         return made
 
     @property
@@ -120,8 +120,9 @@ class Frequency:
 
     @property
     def in_utc(self) -> bool:
-        """True for days of 24 hours that a time zone's clock does not keep."""
-        # Rows without a change of the clock are even by both: nothing may depend on their numbers.
+        """True for days of 24 hours, which are not local days where the clock is changed."""
+        # Without such a change, rows are regular by both kinds of days, so no result may depend on
+        # the kind.
         return self.zoned and self.rule is None and not self._nanoseconds % _NANOSECONDS["day"]
 
     @property
@@ -129,14 +130,14 @@ class Frequency:
         return int(self.step) * _NANOSECONDS[_UNITS[self.unit]]
 
     def numbers(self, utc: Array, shown: Array) -> Array:
-        """Return the number of each timestamp's step, from 1970-01-01 or 0; fractions of floats."""
+        """Return each timestamp's number of steps from 1970-01-01 or 0; floats have fractions."""
         if utc.dtype.kind == "f" or self.step >= 1 << 63:
             return utc.astype(np.float64) / self.step
         ticks = self._ticks(shown if self.local else utc)
         return ticks // ticks.dtype.type(self.step)
 
     def after(self, times: Array, steps: IntArray) -> Array:
-        """Return the timestamps that lie ``steps`` steps after ``times``, the series' own."""
+        """Return the timestamps that lie ``steps`` steps after ``times`` of the series."""
         ahead = steps * self.step
         if self.rule is None:
             kind = f"timedelta64[{self.unit}]" if self.unit else f"{times.dtype.kind}8"
@@ -246,7 +247,7 @@ class Frequencies:
         return cls.of(kinds, np.concatenate(codes))
 
     def per_series(self, of: Callable[[Frequency], Any], none: Any) -> Array:
-        """Return what a function makes of each series' frequency, and ``none`` without one."""
+        """Apply a function to the frequency of each series; a series without one gets ``none``."""
         return np.array([*map(of, self.kinds), none])[self.codes]
 
     def rows(self, offsets: IntArray) -> Iterator[tuple[Frequency, Any]]:
@@ -256,7 +257,7 @@ class Frequencies:
             yield frequency, slice(None) if own.all() else per_row(own, offsets)
 
     def usual(self, lengths: IntArray) -> Frequency:
-        """Return the frequency of the longest series; days that are so in UTC alone go first."""
+        """Return the frequency of the longest series; series of 24-hour days in UTC come first."""
         in_utc = self.per_series(lambda frequency: frequency.in_utc, False)
         rank = np.where(self.codes < 0, -1, lengths + in_utc * (lengths.max() + 1))
         return self.kinds[self.codes[int(rank.argmax())]]

@@ -58,7 +58,7 @@ class Geometry:
 
     @property
     def first_start(self) -> int:
-        """Where the first window of a series starts: 0, or below 0 if it begins before it."""
+        """Where the first window of a series starts: below 0 if windows begin before series."""
         return -(self.before // self.stride * self.stride)
 
 
@@ -183,7 +183,7 @@ def in_pieces(count: IntArray, most: int) -> tuple[IntArray, IntArray, IntArray]
 def only_where(ranges: WindowRanges, span: int, allowed: Any, block: int = 1 << 20) -> WindowRanges:
     """Keep the windows for which ``allowed(first, count)`` is true.
 
-    A call for each range would be a call for each series. So short ranges are asked for together.
+    A call for each range would be a call for each series. So short ranges share a call.
     """
     source, done, counts = in_pieces(ranges.count, block)
     begins = ranges.first[source] + ranges.step * done
@@ -194,7 +194,7 @@ def only_where(ranges: WindowRanges, span: int, allowed: Any, block: int = 1 << 
         starting, ending = kept.copy(), kept.copy()
         starting[1:] &= ~kept[:-1]
         ending[:-1] &= ~kept[1:]
-        # No run goes on in the next one.
+        # No run of windows that are kept goes on in the next range.
         starting[windows[:-1]] = kept[windows[:-1]]
         ending[windows[1:] - 1] = kept[windows[1:] - 1]
         edges = np.flatnonzero(starting)

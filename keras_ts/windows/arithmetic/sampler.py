@@ -51,7 +51,7 @@ class BatchSampler(PickledByFields):
         # Rows of this worker in a full batch, and in a smaller last one.
         self._rows, self._last_rows = self.batch_size // self.shards, filled // self.shards
         self._last = full * self._rows
-        # In all batches: more than ``size`` if there is padding, which comes last.
+        # Rows in all batches: more than ``size`` if there is padding, which comes last.
         self.positions = self._last + self._last_rows
         begin = self.shard * self._last_rows
         # Windows that this worker reads in an epoch.
@@ -95,8 +95,8 @@ class BatchSampler(PickledByFields):
         """Return the weights of positions ``begin .. end - 1`` that keep padding out of the loss.
 
         Keras averages a loss over the rows of a batch, padding included. So padding weighs 0, and
-        the other windows of a filled batch weigh the number of its rows over that of its windows:
-        the loss and the gradient of each step are those of its windows.
+        each window of a padded batch weighs ``rows / windows``: the loss and the gradient of each
+        step are then those of its windows alone.
         """
         positions = np.arange(begin, end)
         weights = np.where(positions < self._last, *self._weights)

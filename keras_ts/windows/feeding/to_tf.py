@@ -101,7 +101,7 @@ def batches(
     # A scan, not a map: its state belongs to the pass, so that overlapping passes each keep their
     # epoch.
     pieces = tf.data.Dataset.range(calls).scan(np.int64(-1), call).prefetch(1)
-    # tf.data would else read a batch ahead of the consumer, and count it too early.
+    # Otherwise tf.data would read a batch ahead of the consumer, and count it too early.
     options = tf.data.Options()
     options.experimental_optimization.inject_prefetch = False
     dataset = pieces.flat_map(hand_out).with_options(options)

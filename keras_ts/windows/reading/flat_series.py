@@ -14,9 +14,9 @@ from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.categories import Categories, collapsed
 from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.geometry import run_positions
-from keras_ts.windows.missing import Handling
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.roles import PLAIN, Columns
+from keras_ts.windows.spec import Handling
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class FlatSeries:
     # Flat positions that must not share a window with the one before.
     gaps: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
     labels: tuple[Any, ...] | None = None  # The ids of the series, or None for their numbers.
-    # The frame's row of each row that was given, where a frame was sorted by series; else None.
+    # For each given row its row in the frame, if that was sorted by series; else None.
     row_order: IntArray | None = None
     # Flat positions of the rows that were given, where gaps in time were filled with missing rows;
     # else None.

@@ -24,7 +24,7 @@ class NotNumbersError(TypeError):
 def is_frame(series: Any) -> bool:
     """Return True for a frame or a list of frames, False for arrays."""
     items = series if isinstance(series, list | tuple) and series else (series,)
-    # The type is asked, since a lazy frame would compute its columns, and warn.
+    # The type is checked, since asking a lazy frame would compute its columns, and warn.
     return all(
         hasattr(type(item), "columns") and not isinstance(item, np.ndarray) for item in items
     )
@@ -118,7 +118,7 @@ def numbered_ids(column: Any) -> tuple[list[Any], IntArray]:
     """Return the ids of a column in order of first occurrence, and the number of each row's id."""
     import narwhals as nw
 
-    # Libraries do not find their timestamps by Python's values, which have another unit.
+    # Libraries do not find timestamps by Python's values, whose unit differs.
     if column.dtype.is_temporal() and not column.null_count():
         if column.to_numpy().dtype.kind in "mM":
             first, codes = alike([column.to_numpy()])

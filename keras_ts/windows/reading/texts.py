@@ -20,7 +20,7 @@ from keras_ts.windows.spec import WindowSpec
 def distinct_values(column: Any) -> tuple[list[Any], IntArray]:
     """Return the distinct values of a narwhals column in the order of their first rows.
 
-    And each row's number among them, -1 for a missing one; in the fastest way of the library.
+    Also return each row's number among them, -1 for a missing value; by the library's fastest way.
     """
     import narwhals as nw
 
@@ -29,7 +29,7 @@ def distinct_values(column: Any) -> tuple[list[Any], IntArray]:
         codes, labels = native.factorize()
         labels = labels.tolist()
         if native.dtype == object and column.dtype == nw.String:
-            # pandas takes texts that differ only behind a null character for one.
+            # pandas treats texts that differ only after a null character as equal.
             texts = native.to_numpy()
             other = np.flatnonzero(np.array([*labels, None], dtype=object)[codes] != texts)
             if (codes[other] >= 0).any():
@@ -87,7 +87,7 @@ class Text(NamedTuple):
                 f"row {first}, and its categories are {_checks.shown(list(texts))}. Replace it by "
                 "one of these, or train with categories that include it."
             )
-        # The code -1 takes the last number.
+        # The code -1 selects the last number.
         return np.append(numbers, -1)[self.codes]
 
 

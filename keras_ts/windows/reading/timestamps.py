@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.reading.clock import Clock
-from keras_ts.windows.reading.zone import Zone, in_zones
+from keras_ts.windows.reading.clock import Clock, Zone, in_zones
 
 
 @dataclass(frozen=True)

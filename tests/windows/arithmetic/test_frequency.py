@@ -309,5 +309,5 @@ def test_a_store_of_0_2_keeps_its_frequencies():
     plain = {**old, "rule": None, "local": False, "marks": []}
     assert Frequency.from_config(plain) == Frequency(1, unit="us", zoned=True)
     for change in ({"rule": "third"}, {"local": False}, {"rule": None, "marks": []}):
-        with pytest.raises(ValueError, match="which is no more"):
+        with pytest.raises(ValueError, match="which was removed"):
             Frequency.from_config({**old, **change})
