@@ -5,7 +5,6 @@ the facts that the scores hold under; ``scorecard`` reads one from a file.
 """
 
 import html
-import importlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -93,12 +92,7 @@ class Report:
             library: ``"pandas"`` or ``"polars"``. Defaults to ``"pandas"``.
         """
         _checks.choice("library", library, ("pandas", "polars"))
-        try:
-            frames = importlib.import_module(library)
-        except ImportError as error:
-            raise ImportError(
-                f"to_frame({library!r}) needs {library}: pip install {library}."
-            ) from error
+        frames = _checks.needed(library, f"to_frame({library!r})")
         columns: dict[str, Array] = {}
         for name, values in self.table.items():
             parts = {f"{name}_{i}": part for i, part in enumerate(values.T)}

@@ -71,7 +71,7 @@ class Layout:
         table = open_frame(_sample(survey, schema, spec, whole))
         texts = [lambda name: Text.of(table[name])]
         spec = with_categories(texts, names, table.columns, spec)
-        dtype = matrix(table, names, spec.categories).dtype
+        dtype = matrix(table, names, spec).dtype
         return cls(spec, names, Columns.of(spec, expanded(names, spec.categories)), schema, dtype)
 
     @property
@@ -91,16 +91,14 @@ class Layout:
             static_columns=None,
             categories=categories or None,
             min_inputs=None,
-            missing="raise" if spec.missing == "raise" else "drop",
+            missing="drop" if spec.handling.series else "raise",
             calendar=None,
         )
 
 
 def _sample(survey: Survey, schema: Any, spec: WindowSpec, whole: bool) -> Any:
-    """Return a frame with the types and texts of all rows, and a missing value in columns with any.
-
-    Unless the survey is ``whole``, a column may still get its type or its texts.
-    """
+    """Return a frame with the types and texts of all rows, and a missing value where any is."""
+    # Unless the survey is ``whole``, a column may still get its type or its texts.
     polars = opened_polars()
     texts = {name: sorted(survey.texts.get(name, ())) for name in named_ahead(spec, list(schema))}
     rows, sample = 1 + max(map(len, texts.values()), default=0), {}
@@ -180,7 +178,7 @@ def read_static(survey: Survey, layout: Layout) -> Array:
         return np.zeros((len(survey.series), 0), layout.dtype)
     made = expanded(names, layout.spec.categories)
     first = open_frame(survey.series.cast({name: layout.schema[name] for name in names}))
-    table = matrix(first, names, layout.spec.categories)
+    table = matrix(first, names, layout.spec)
     offsets = np.arange(len(table) + 1)
     _, static = static_parted(table, made, layout.columns, offsets, layout.spec.categories)
     assert static is not None
