@@ -57,7 +57,7 @@ WITHIN = {
         ["catalog"],
         ["choice"],
     ],
-    "exporting": [["runtimes", "description"], ["export"]],
+    "exporting": [["description"], ["formats"], ["runtimes"], ["export"]],
     "evaluation": [
         ["arithmetic"],
         ["judged"],
