@@ -63,7 +63,7 @@ WITHIN = {
         ["judged"],
         ["forecasters"],
         ["measures"],
-        ["report"],
+        ["report", "judgement"],
         ["judging"],
         ["entries", "tuning"],
         ["compare", "calibrate"],
