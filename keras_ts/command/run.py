@@ -207,18 +207,17 @@ def _draw(arguments: argparse.Namespace, series: Any, ahead: Any) -> None:
         return
     labels = ahead[arguments.id].unique()[: arguments.pictures]
     for number, label in enumerate(labels, start=1):
-        # An id may hold what no name of a file can.
+        # An id may hold characters that the name of a file cannot.
         name = re.sub(r"[^\w-]+", "_", str(label)).strip("_")[:40]
         path = arguments.out / f"forecast_{number}{'_' if name else ''}{name}.png"
         plot_forecast(series, ahead, column=arguments.target, ids=[label], last=last, filepath=path)
 
 
 def scores_by_series(report: ComparisonReport, id_column: str) -> Any:
-    """Return a frame with one row for each series, the one with the lowest skill first.
-
-    Its columns are the id, the verdict, the skill and its 95 % interval, the best baseline, the MAE
-    and MASE of the model and of that baseline, and the share of values that the interval held.
-    """
+    """Return a frame with one row for each series, the one with the lowest skill first."""
+    # Its columns are the id, the verdict, the skill and its 95 % interval, the best baseline, the
+    # MAE and MASE of the model and of that baseline, and the share of values that the interval
+    # held.
     import pandas as pd
 
     scores = report.scores(by="series")
@@ -244,7 +243,7 @@ def worst_series(table: Any, path: Path) -> str:
         return ""
     # By place, since the id may have the name of a score.
     ids, verdicts, skills = (judged.iloc[:, place] for place in range(3))
-    # Of no error there is no share.
+    # No skill is a share of an error of 0.
     perfect = "without a share, since the baseline has no error"
     named = [
         f"{label} {percent(skill) if np.isfinite(skill) else perfect} "

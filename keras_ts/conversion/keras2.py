@@ -25,7 +25,7 @@ _DROPPED: dict[str, tuple[Any, ...]] = {
     "input_length": (None,),
 }
 _MODELS = ("Functional", "Model", "Sequential")
-# Keras 2 and 3 order the variables of these optimizers alike: m, v of the first weight, ...
+# Keras 2 and 3 keep the variables of these optimizers in one order: m, v of the first weight, ...
 _SAME_ORDER = ("SGD", "Adam", "AdamW", "RMSprop")
 
 
@@ -130,7 +130,7 @@ def _count_from_zero(config: dict[str, Any], layers: list[dict[str, Any]]) -> No
     inner = {name: title for name, title in inner.items() if title in _MODELS}
     for layer in layers:
         _shift(layer.get("inbound_nodes"), inner)
-    # Keras 3 itself does so for functional models that are outputs.
+    # Keras 3 itself counts so for functional models that are outputs.
     sequential = {name: title for name, title in inner.items() if title == "Sequential"}
     _shift(config.get("output_layers"), sequential)
 

@@ -32,7 +32,8 @@ _UNCOMPILED = (
     "keras_ts.save_model(model, filepath), then "
     "save_portable(keras_ts.load_model(filepath, compile=False), filepath)."
 )
-# Lengths to try if a model leaves the length of its input open; a convolution may need the longer.
+# Lengths to try if a model leaves the length of its input open; a convolution may need the
+# longer one.
 LENGTHS = (4, 64)
 
 
@@ -98,9 +99,7 @@ def _check_stock(model: keras.Model) -> None:
         raise ValueError(
             f"The model is compiled with QuantileLoss, which has no stock form. {_UNCOMPILED}"
         )
-    if model.compiled and any(
-        isinstance(layer, Bounded) for layer in _keras_private.layers_within(model)
-    ):
+    if model.compiled and _keras_private.layers_within(model, Bounded):
         raise ValueError(
             "The model has a Bounded, whose stock form would clip in training, too, and a clipped "
             f"output has no gradient. {_UNCOMPILED}"
@@ -121,8 +120,9 @@ def _check_masks(model: keras.Model) -> None:
     reached = reached_layers(model, _drops_masks)
     if reached is None:
         raise ValueError(
-            "model masks its input, and the way of the mask could not be followed: zeros of the "
-            f"lengths {', '.join(map(str, LENGTHS))} did not run. Save with keras_ts.save_model."
+            "model masks its input, and the layers that the mask reaches are unknown: the model "
+            f"did not run on zeros of the lengths {', '.join(map(str, LENGTHS))}. Save with "
+            "keras_ts.save_model."
         )
     for layer in reached:
         raise ValueError(
@@ -165,7 +165,7 @@ def _rescaling(layer: ScaleOutput) -> keras.layers.Layer:
 
 
 def _identity(layer: WindowedInput) -> keras.layers.Layer:
-    # In the input's own dtype: under a half-precision policy, Identity would cast a series to it.
+    # The input keeps its dtype: under a half-precision policy, Identity would cast the series.
     dtype = layer.input.dtype
     return keras.layers.Identity(
         name=layer.name, dtype=dtype if keras.backend.is_float_dtype(dtype) else "float32"
@@ -217,8 +217,8 @@ def _entries(model: keras.Model) -> list[tuple[Place, dict[str, Any]]]:
     return list(entries(keras.saving.serialize_keras_object(model)))
 
 
-# Layers that a mask reaches may treat it otherwise than their replacements. Masks pass in and out
-# of inner models only together with data, so zeros are sent through.
+# A layer that a mask reaches may treat it otherwise than its replacement does. Masks enter and
+# leave inner models only together with data, so the model is run on zeros.
 def reached_layers(
     model: keras.Model, watched: Callable[[keras.layers.Layer], bool]
 ) -> list[keras.layers.Layer] | None:

@@ -3,6 +3,5 @@
 - ``config``: one walk over a saved config.
 - ``archive``, ``hdf5``, ``weights``: the parts of a file.
 - ``diagnose``: the reason why a file did not load.
-- ``masks``: what files of another Keras say of masks.
 - ``save``, ``load``, ``scorecard``: the public functions.
 """

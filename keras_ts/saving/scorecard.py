@@ -1,6 +1,7 @@
-"""What is said of a model: its scorecard, as a report puts it there, and as ``scorecard`` reads it.
+"""The scorecard of a model: ``save_model`` puts it in from a report, ``scorecard`` reads it.
 
-It rides with the windows that a model carries. Beside the file of a model lie its card and picture.
+A scorecard is kept with the windows that a model carries. In a folder, a model card and a picture
+lie beside the model's file.
 """
 
 import contextlib
@@ -12,9 +13,9 @@ from typing import Any, Protocol
 import keras
 
 from keras_ts import _checks
+from keras_ts._backends import unwrapped
 from keras_ts._files import path_text, replacing
 from keras_ts._keras_private import layers_within
-from keras_ts._models import unwrapped
 from keras_ts.interface import Interface, carried_by
 from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.layers.conformal_interval import ConformalInterval
@@ -29,14 +30,14 @@ from keras_ts.windows.carried import Carried
 
 CARD, PICTURE = "README.md", "errors.png"
 _INTERVAL = "keras_ts>ConformalInterval"
-# The settings that say which levels it gives.
+# The settings of a ``ConformalInterval`` that determine its levels.
 _LEVELS = ("coverage", "quantiles", "keep_others")
 # A ConformalInterval has two weights: margins and floor.
 _WEIGHTS_OF_INTERVAL = 2
 
 
 class Judged(Protocol):
-    """What ``save_model`` asks of a report."""
+    """What ``save_model`` needs from a report."""
 
     def scorecards(self) -> list[dict[str, Any]]:
         """Return the scorecard of each model, as plain values."""
@@ -188,10 +189,10 @@ def with_scorecard(carried: Carried | None, model: keras.Model, report: Judged) 
     if not alike:
         judged = ", ".join(repr(card["model"]) for card in cards) or "no model"
         raise ValueError(
-            f"report judges {judged}, and the weights of model are others: it was trained further "
+            f"report judges {judged}, and model has other weights: it was trained further "
             "since, or is another model. Judge this model, and save it with that report."
         )
-    # A calibrated model and the one inside have the same weights but for the intervals'.
+    # A calibrated model and the one inside differ only in the weights of the intervals.
     card = next((card for card in alike if card["intervals"] == own["intervals"]), alike[0])
     values = checked({**card, **own} if card["weights"] is None else card)
     if carried is None:
@@ -210,7 +211,7 @@ def with_scorecard(carried: Carried | None, model: keras.Model, report: Judged) 
 
 def _events(model: keras.Model) -> list[str]:
     """Return a sentence on the recurring events that a model knows, if it knows any."""
-    layers = [layer for layer in layers_within(model) if isinstance(layer, CalendarEvents)]
+    layers = layers_within(model, CalendarEvents)
     names = ", ".join(dict.fromkeys(name for layer in layers for name in layer.names))
     return [f"It knows these recurring events: {names}."[:LONGEST_TEXT]] if names else []
 

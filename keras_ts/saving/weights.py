@@ -17,8 +17,8 @@ from keras_ts._typing import Array
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.saving import archive, hdf5
 
-# Optimizers have states as large as the weights. Keras names their groups so, the first in a .keras
-# file, where each model inside the model has its own.
+# Optimizers have states as large as the weights. Keras names their groups like this, the first in a
+# .keras file, where each model inside the model has one.
 _OPTIMIZERS = ("/optimizer/", "/optimizer_weights/")
 _HDF5 = (".h5", ".hdf5")
 
@@ -32,11 +32,7 @@ class Weights(NamedTuple):
     @classmethod
     def of(cls, model: keras.Model) -> "Weights":
         """Return the digests of a model in memory."""
-        layers = [
-            layer
-            for layer in _keras_private.layers_within(model)
-            if isinstance(layer, ConformalInterval)
-        ]
+        layers = _keras_private.layers_within(model, ConformalInterval)
         margins = {id(weight) for layer in layers for weight in layer.weights}
         digests: tuple[set[str], set[str]] = set(), set()
         for weight in model.weights:
@@ -56,7 +52,7 @@ def digests_in(path: str) -> frozenset[str]:
     where, source = repr(path), path if path.endswith(_HDF5) else _content(path)
     digests = set()
     for name, values in hdf5.arrays(source, where):
-        if values.dtype == "V2":  # Keras writes bfloat16 so: the upper half of a float32.
+        if values.dtype == "V2":  # Keras writes bfloat16 as the upper half of a float32.
             values = (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
         if values.dtype.kind == "f" and not any(part in f"/{name}" for part in _OPTIMIZERS):
             digests.add(_digest(values))

@@ -79,8 +79,7 @@ class Moving:
 def named(effects: Array) -> BoolArray:
     """Return True for events, ``(events, steps, targets)``, but False for what others leave."""
     # A forecast errs on the days after an event that its window has seen; the last step, hardly.
-    lasting: BoolArray = effects[:, -1].any(axis=1)
-    return lasting
+    return np.any(effects[:, -1] != 0, axis=1)
 
 
 def of_layer(layer: CalendarEvents, effects: Array) -> Array:

@@ -23,26 +23,26 @@ Cycle = str | int | float
 
 @dataclass(frozen=True)
 class Dates:
-    """Tells which moments of a cycle whose length varies are the same."""
+    """Matches the dates of cycles whose length varies, such as years."""
 
-    # The date of each time, one value for the same moment of every cycle.
+    # Returns the date of each time: equal for the same moment of two cycles.
     of: Callable[[Array], Array]
-    # Sine and cosine of dates in every length of the cycle, ``(points, 2)``, and the index of each
-    # point's date.
+    # Returns sine and cosine of dates, ``(points, 2)``, and the index of each point's date: a date
+    # has one point for each of its phases, such as those of common years and leap years.
     points: Callable[[Array], tuple[Array, IntArray]]
 
 
 @dataclass(frozen=True)
 class _NamedCycle:
-    """What a name means."""
+    """A cycle that has a name, such as ``"year"``."""
 
     phase: Callable[[Array], Array]  # The phase of each time.
-    dates: Dates | None  # The dates of the cycle, unless equal phases are the same.
-    formula: str  # The phase in words, for programs that do not have this one.
+    dates: Dates | None  # None for a cycle of fixed length.
+    formula: str  # The phase in words, for programs without this package.
 
 
 _TO_MARCH = 59  # Days before March 1st, except in a leap year.
-# Points of a cycle that are nearer than this are one, in float32.
+# Points of a cycle that are nearer than this are equal, in float32.
 _SAME = 1e-6
 
 
@@ -102,7 +102,7 @@ def dates_of_2024(clock: Array) -> Array:
 
 
 def points_of_dates(dates: Array) -> tuple[Array, IntArray]:
-    """Return sine and cosine of the phase of ``"year"`` of dates of 2024, in every kind of year."""
+    """Return the points of dates of 2024 in the cycle ``"year"``, in common and in leap years."""
     days = (dates.astype("datetime64[D]") - np.datetime64("2024-01-01")).astype(np.int64)
     others = np.flatnonzero(days != _TO_MARCH)
     moved = (365 + (days > _TO_MARCH)).astype("timedelta64[D]")
@@ -129,12 +129,12 @@ NAMED = tuple(_NAMED)
 
 
 def dates_of(cycle: Cycle) -> Dates | None:
-    """Return the dates of a cycle whose length varies, or None: equal phases are the same."""
+    """Return the dates of a cycle whose length varies, or None for one of fixed length."""
     return _NAMED[cycle].dates if isinstance(cycle, str) else None
 
 
 def formula(cycle: Cycle) -> str:
-    """Return the phase of a cycle in words; for a number, of a row's number ``n``."""
+    """Return the formula of a cycle's phase in words, where ``n`` is the number of a row."""
     if isinstance(cycle, str):
         return f"{_NAMED[cycle].formula}, by the local clock of the series"
     return f"(n mod {cycle}) / {cycle}"

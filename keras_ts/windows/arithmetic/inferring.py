@@ -2,10 +2,11 @@
 
 The regular step of a series is its most frequent one. Steps are counted in units of time or in the
 days of a rule, whichever leaves the series the fewest gaps. A series has a frequency if more than
-half of its steps are the regular one, and at most a fifth are no whole number of it: third Fridays
-are 28 days apart more often than not. The last rows of a series should have
-the frequency of all its rows, even if the clock is not changed within them. So where two counts
-leave equally few gaps, months go before days, and local days before 24 hours.
+half of its steps are the regular one, and at most a fifth are not a whole number of regular steps:
+otherwise third Fridays, most of which are 28 days apart, would have the frequency of 28 days. The
+last rows of a series should have the frequency of all its rows, even if the clock is not changed
+within them. So if two counts leave equally few gaps, months are preferred to days, and local days
+to 24 hours.
 """
 
 import numpy as np
@@ -31,7 +32,7 @@ _Way = tuple[str | None, bool]
 
 def disorder(times: Array, offsets: IntArray) -> tuple[str, int] | None:
     """Return "duplicate" or "backwards", and the first position out of order; or None."""
-    # Compared, not subtracted: differences of small or unsigned integers wrap around.
+    # Times are compared, not subtracted: differences of small or unsigned integers wrap around.
     wrong = times[1:] <= times[:-1]
     wrong[distinct(offsets)[1:-1] - 1] = False  # Between two series.
     if not wrong.any():
@@ -43,14 +44,14 @@ def disorder(times: Array, offsets: IntArray) -> tuple[str, int] | None:
 def inferred(
     times: Array, offsets: IntArray, local_times: Array | None = None, ways: tuple[_Way, ...] = ()
 ) -> tuple[IntArray, Frequencies]:
-    """Return the positions that do not follow by the regular step, and each series' frequency.
-
-    Timestamps or whole numbers increase within each series. ``ways`` are further ones to count.
-    """
+    """Return the positions that break the regular step, and the frequency of each series."""
+    # Timestamps or whole numbers increase within each series. ``ways`` are further rules to count
+    # by.
     if times.dtype.kind == "f":
         times = times.astype(np.int64)
-    zoned: tuple[_Way, ...] = () if local_times is None else (("day", True),)
-    ways = (*zoned, ("day of month", True), ("weekday", False), *ways)
+    zoned = local_times is not None
+    rules = [(name, rule.preferred) for name, rule in RULES.items() if zoned or not rule.zoned]
+    ways = (*rules, *ways)
     gaps, parts = [np.empty(0, np.int64)], list[Frequencies]()
     for series in in_blocks(np.diff(offsets), _BLOCK):
         inner = offsets[series.start : series.stop + 1]
@@ -69,11 +70,9 @@ def kept(
     own: Frequencies,
     like: Frequency | str,
 ) -> Frequencies:
-    """Return the frequency ``like`` for each series that fits it as well as its own.
-
-    A few rows fit several frequencies: Monday to Friday are days, and weekdays too. Other series,
-    or the rows that a model was trained on, decide between them.
-    """
+    """Return the frequency ``like`` for each series that fits it equally well as its own."""
+    # A few rows fit several frequencies: Monday to Friday are days, and weekdays too. Other series,
+    # or the rows that a model was trained on, decide between them.
     if times.dtype.kind != "M":
         return own
     name = str(like)
@@ -119,7 +118,7 @@ def _of_block(
 def _of_one_rule(
     clock: Array, offsets: IntArray, steps: Array, rule: str | None, zoned: bool
 ) -> tuple[list[Frequency], IntArray]:
-    """Return the different frequencies of series of one rule, and the place of each series' own."""
+    """Return the distinct frequencies of series of one rule, and the place of each series' one."""
     unit = np.datetime_data(clock.dtype)[0] if clock.dtype.kind == "M" else ""
     marks = of_day = np.zeros(len(steps), np.int64)
     if rule is not None:
@@ -135,7 +134,7 @@ def _of_one_rule(
 def _fewest_gaps(
     times: Array, offsets: IntArray, local_times: Array | None, ways: tuple[_Way, ...]
 ) -> tuple[BoolArray, Array, IntArray, IntArray]:
-    """Return uneven steps; of each series its step, how many are odd, and its rule's place."""
+    """Return uneven steps; for each series its step, the number of odd ones, its rule's place."""
     uneven, usual, odd = _uneven(times, offsets)
     steps, chosen = usual.copy(), np.zeros(len(usual), np.int64)
     if times.dtype.kind != "M":
@@ -163,8 +162,8 @@ def _fewest_gaps(
         chosen[tried] = np.where(better, _NAMES.index(name), chosen[tried])
         uneven[rows] = np.where(per_row(better, inner), flags, uneven[rows])
     if local_times is not None and (fewest[chosen == 0] > 0).any():
-        # Hours that a clock shows are no fixed step, however few of them its changes move. But if
-        # a step is no longer than a change, a missing row would look like one.
+        # A series with fewer gaps in local time has no fixed step, however few changes show that.
+        # But if a step is no longer than a clock change, a missing row would look like one.
         apart, shown = np.diff(times), np.diff(local_times)
         left = _per_series(_uneven(local_times, offsets)[0], offsets)
         holds = np.append(True, shown > np.abs(shown - apart))
@@ -175,11 +174,9 @@ def _fewest_gaps(
 
 
 def _in_days(rule: Rule, clock: Array, utc: Array, offsets: IntArray) -> tuple[IntArray, BoolArray]:
-    """Return the number of every row's day, and True for each series that follows a rule.
-
-    All its rows are at one time of day; if the clock is put forward at midnight, that day begins as
-    much later.
-    """
+    """Return the number of every row's day, and True for each series that follows a rule."""
+    # A series that follows it has one time of day in all rows. If the clock is put forward at
+    # midnight, the day begins later by the skipped time.
     day = clock.astype("datetime64[D]")
     of_day = clock - day.astype(clock.dtype)
     late = of_day - per_row(np.minimum.reduceat(of_day, offsets[:-1]), offsets)
@@ -193,7 +190,7 @@ def _in_days(rule: Rule, clock: Array, utc: Array, offsets: IntArray) -> tuple[I
 
 
 def _uneven(ticks: Array, offsets: IntArray) -> tuple[BoolArray, Array, IntArray]:
-    """Return flags of steps other than the usual one; it; and how many are no multiple of it."""
+    """Return flags of uneven steps; the usual step; and how many are no multiple of that."""
     # Ticks increase, so modulo 2**64 every difference is exact.
     ticks = ticks.view(np.uint64)
     steps = np.zeros_like(ticks)

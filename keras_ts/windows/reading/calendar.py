@@ -86,12 +86,12 @@ def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
         )
     if (named := _names(wanted)) and clock is None:
         raise ValueError(
-            f"calendar={list(wanted)}: {named[0]!r} is read off timestamps. Pass a data frame and "
+            f"calendar={list(wanted)}: {named[0]!r} needs timestamps. Pass a data frame and "
             "name its time_column, or give a number, a period in positions."
         )
     if named and clock is not None and clock.times.dtype.kind != "M":
         raise TypeError(
-            f"calendar={list(wanted)} is read off dates, and time_column={spec.time_column!r} "
+            f"calendar={list(wanted)} needs dates, and time_column={spec.time_column!r} "
             f"holds {clock.times.dtype}. Pass numbers instead, periods in steps."
         )
     values = panel.values[:, None] if panel.values.ndim == 1 else panel.values
@@ -127,7 +127,7 @@ def _numbers(panel: FlatSeries, cycles: Sequence[Cycle], spec: WindowSpec | None
 def refuse_uncounted(
     panel: FlatSeries, own: Frequencies, series: IntArray, calendar: str, spec: WindowSpec | None
 ) -> None:
-    """Refuse a calendar of numbers if one of some series has no frequency, or days in UTC alone."""
+    """Refuse a calendar of numbers if a series has no frequency, or days of 24 hours in UTC."""
     bad = series[own.per_series(lambda frequency: frequency.in_utc, True)[series]]
     if not len(bad):
         return
@@ -145,10 +145,8 @@ def refuse_uncounted(
 
 
 def checked_front(panel: FlatSeries, calendar: str, cure: str = "") -> IntArray:
-    """Return the rows before each series' first value, or refuse series that differ in them.
-
-    Such a row may be padding, which does not count, or a missing value, which does.
-    """
+    """Return the rows before each series' first value, or refuse series that differ in them."""
+    # Such a row may be padding, which does not count, or a missing value, which does.
     front = rows_in_front(panel)
     filled = np.flatnonzero(front < panel.lengths)
     other = filled[front[filled] != front[filled[:1]]]
@@ -156,9 +154,8 @@ def checked_front(panel: FlatSeries, calendar: str, cure: str = "") -> IntArray:
         first, moved = int(filled[0]), int(other[0])
         raise ValueError(
             f"{calendar} counts rows from the first with a value, and {panel.series(first)} has "
-            f"{front[first]} before that and {panel.series(moved)} {front[moved]}: "
+            f"{front[first]} before that row, but {panel.series(moved)} has {front[moved]}: "
             "their phases might drift apart. Begin all series with a value, or with equally many "
-            "rows without one; or pass a data frame and name its time_column, where numbers of "
-            f"rows do.{cure}"
+            f"rows without one; or pass a data frame and name its time_column.{cure}"
         )
     return front
