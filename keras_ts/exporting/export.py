@@ -103,7 +103,8 @@ def export_model(
     """
     _checks.choice("format", format, tuple(runtimes.RUNTIMES))
     path, suffix = Path(path_text("filepath", filepath)), runtimes.RUNTIMES[format][1]
-    if path.suffix != suffix and (suffix or path.suffix in _suffixes()):
+    others = {suffix for _, suffix, _ in runtimes.RUNTIMES.values()} - {""}
+    if path.suffix != suffix and (suffix or path.suffix in others):
         named = f"must end in {suffix!r}" if suffix else "must name a folder"
         raise ValueError(f"filepath {named} for format={format!r}. Received: {str(path)!r}.")
     rollout = as_rollout(model, windows)
@@ -141,10 +142,6 @@ def written(model: keras.Model, x: Any, kind: str, folder: Path) -> Path:
     path = runtimes.exported(model, x, kind, folder, **runtimes.own_operations(kind))
     put_description(kind, path, describe(model))
     return path
-
-
-def _suffixes() -> set[str]:
-    return {suffix for _, suffix, _ in runtimes.RUNTIMES.values() if suffix}
 
 
 def _put(file: Path, path: Path) -> None:

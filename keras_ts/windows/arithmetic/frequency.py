@@ -67,7 +67,6 @@ def _latest_day(day: Array, offsets: IntArray) -> IntArray:
 class Rule:
     """A rule by which the dates of a series follow each other, by the clock of its time zone."""
 
-    tick: str  # The distance between two neighbouring days, in words.
     hours: int  # Two days are at least this many hours apart, also where the clock is changed.
     number: Callable[[Array], IntArray]  # Returns the numbers of days.
     day: Callable[[IntArray, Any], Array]  # Returns the days of numbers and marks.
@@ -76,14 +75,11 @@ class Rule:
 
 
 RULES = {
-    "day": Rule(
-        "day", 20, lambda day: day.astype(np.int64), lambda number, _: number.astype("M8[D]")
-    ),
+    "day": Rule(20, lambda day: day.astype(np.int64), lambda number, _: number.astype("M8[D]")),
     "day of month": Rule(
-        "month", 200, lambda day: _months(day)[0].astype(np.int64), _day_of_month, _latest_day
+        200, lambda day: _months(day)[0].astype(np.int64), _day_of_month, _latest_day
     ),
     "weekday": Rule(
-        "weekday",
         20,
         lambda day: np.busday_count(np.datetime64(0, "D"), day),
         lambda number, _: np.busday_offset(np.datetime64(0, "D"), number),
