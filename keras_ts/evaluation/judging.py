@@ -33,7 +33,7 @@ from keras_ts.evaluation.measures import (
     refuse_points,
 )
 from keras_ts.evaluation.report import ENDS, ComparisonReport, Evidence
-from keras_ts.saving.weights import Weights
+from keras_ts.saving.scorecard import Weights
 from keras_ts.scores.metrics import POINT, QUANTILE, is_rooted, point_losses, quantile_losses
 from keras_ts.scores.report import percent, unscaled_note
 from keras_ts.windows.blocks import Block, finite

@@ -170,11 +170,15 @@ def _read(result: Any, case: _Case) -> list[str]:
             raise ValueError(f"{len(past)} inputs and {len(y)} targets")
         counted = np.ravel(weights[0]) > 0 if weights else np.ones(len(y), dtype=bool)
         for row in np.flatnonzero(counted):
-            window = {name: part[row] for name, part in x.items()} if named else x[row]
-            texts.append(_text(window, y[row]))
+            texts.append(_text(_row_of(x, row), y[row]))
         if len(texts) > 2 * sum(map(len, case.parts.values())):
             break
     return texts
+
+
+def _row_of(x: Any, row: Any) -> Any:
+    """Return one window of an array or of a dict of arrays."""
+    return {name: part[row] for name, part in x.items()} if isinstance(x, dict) else x[row]
 
 
 def _difference(got: list[str], part: str, case: _Case, ordered: bool) -> str:
