@@ -12,7 +12,8 @@ from typing import Any, Literal, Self
 
 import keras
 
-from keras_ts import _checks, _keras_private
+from keras_ts import _checks
+from keras_ts._keras_private import layers_within
 from keras_ts._models import check_model
 from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.conformal_interval import ConformalInterval
@@ -128,14 +129,14 @@ class Interface:
     @property
     def trained_on(self) -> Spans | None:
         """Where the targets lie that the model, or one inside it, was trained further on."""
-        parts = _keras_private.layers_within(self.model)
+        parts = layers_within(self.model)
         carried = [p.carried if isinstance(p, WindowedInput) else remembered(p) for p in parts]
         return joined(*(each.trained_on for each in carried if each is not None))
 
     @property
     def units(self) -> float | list[float] | None:
         """The unit of each target, if the model has smoothing; else None."""
-        units = [layer.unit for layer in _layers_of(self.model, SmoothedForecast)]
+        units = [layer.unit for layer in layers_within(self.model, SmoothedForecast)]
         if not units:
             return None
         return 1.0 if units[0] is None else units[0]
@@ -143,8 +144,8 @@ class Interface:
     @cached_property
     def masked(self) -> Literal["any", "targets"] | None:
         """Rows that are masked: "any" if one value is missing, "targets" if all are; or None."""
-        features = {layer.features for layer in _layers_of(self.model, MaskMissing)}
-        if any(layer.start == "first" for layer in _layers_of(self.model, CarryForward)):
+        features = {layer.features for layer in layers_within(self.model, MaskMissing)}
+        if any(layer.start == "first" for layer in layers_within(self.model, CarryForward)):
             features.add("all")  # They are filled.
         if not features:
             return None
@@ -153,7 +154,7 @@ class Interface:
     @property
     def normalizes(self) -> bool:
         """True if the model normalizes windows, for which it squares their values."""
-        return bool(_layers_of(self.model, NormalizeWindow))
+        return bool(layers_within(self.model, NormalizeWindow))
 
     @property
     def takes_missing(self) -> bool:
@@ -175,7 +176,7 @@ class Interface:
     def check_forecaster(self) -> None:
         """Refuse a stateful model, and one with several outputs."""
         model = self.model
-        within = _keras_private.layers_within(model)
+        within = layers_within(model)
         stateful = [layer.name for layer in within if getattr(layer, "stateful", 0)]
         if stateful:
             raise ValueError(
@@ -247,11 +248,6 @@ class Interface:
                 )
 
 
-def _layers_of(model: keras.Model, kind: type) -> list[Any]:
-    """Return the layers of a kind that a model has, also within other layers."""
-    return [layer for layer in _keras_private.layers_within(model) if isinstance(layer, kind)]
-
-
 def _from_the_end(layer: Any) -> Iterator[Any]:
     """Yield a model's layers from the last, each the only input of the next; inner models' too."""
     if not getattr(layer, "layers", None):
@@ -279,7 +275,7 @@ def carried_by(model: keras.Model) -> Carried | None:
 
 def in_layers(model: keras.Model) -> Carried | None:
     """Return what the ``WindowedInput`` of a model carries, or None if there is none."""
-    layers = _layers_of(model, WindowedInput)
+    layers = layers_within(model, WindowedInput)
     for layer in layers[1:]:
         if layer.carried != layers[0].carried:
             raise ValueError(

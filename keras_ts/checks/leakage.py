@@ -185,8 +185,7 @@ def check_leakage(
         ValueError: ``predict`` fails on changed values, or returns other predictions when it is
             called again, the same ones for every series, or not one for each window.
     """
-    if not isinstance(windows, WindowedSeries):
-        raise TypeError(f"windows must be a WindowedSeries. Received: {type(windows).__name__}.")
+    _checks.instance("windows", windows, WindowedSeries)
     windows, series = with_columns(windows, series), table_of(series)
     changeable = ChangeableSeries(series, windows)
     passes = _Passes(_function(predict, windows), changeable, windows)

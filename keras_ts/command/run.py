@@ -214,11 +214,10 @@ def _draw(arguments: argparse.Namespace, series: Any, ahead: Any) -> None:
 
 
 def scores_by_series(report: ComparisonReport, id_column: str) -> Any:
-    """Return a frame with one row for each series, the one with the lowest skill first.
-
-    Its columns are the id, the verdict, the skill and its 95 % interval, the best baseline, the MAE
-    and MASE of the model and of that baseline, and the share of values that the interval held.
-    """
+    """Return a frame with one row for each series, the one with the lowest skill first."""
+    # Its columns are the id, the verdict, the skill and its 95 % interval, the best baseline, the
+    # MAE and MASE of the model and of that baseline, and the share of values that the interval
+    # held.
     import pandas as pd
 
     scores = report.scores(by="series")

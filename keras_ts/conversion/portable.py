@@ -99,9 +99,7 @@ def _check_stock(model: keras.Model) -> None:
         raise ValueError(
             f"The model is compiled with QuantileLoss, which has no stock form. {_UNCOMPILED}"
         )
-    if model.compiled and any(
-        isinstance(layer, Bounded) for layer in _keras_private.layers_within(model)
-    ):
+    if model.compiled and _keras_private.layers_within(model, Bounded):
         raise ValueError(
             "The model has a Bounded, whose stock form would clip in training, too, and a clipped "
             f"output has no gradient. {_UNCOMPILED}"

@@ -15,7 +15,7 @@ from keras_ts.evaluation.forecasters.forecaster import NAMES, Forecaster, of_arr
 from keras_ts.evaluation.forecasters.table_windows import on_windows
 from keras_ts.evaluation.judged.common_windows import common_windows
 from keras_ts.evaluation.judged.reading import JudgedWindows, spans_of
-from keras_ts.evaluation.judging import lacking
+from keras_ts.evaluation.judgement import lacking
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.scores.report import percent, whole_percent
@@ -121,9 +121,9 @@ class Entries:
         self.judged = common[self.parts]
         self._common, self._interfaces = common, interfaces
         self.forecasters: list[Forecaster] = [
-            of_model(name, self.models[name], interfaces[name].quantiles, common[by_model[name]])
+            of_model(name, interfaces[name], common[by_model[name]])
             if name in by_model
-            else of_array(name, *tables[name], self.judged)
+            else of_array(name, *tables[name], None, self.judged)
             for name in self.names
         ]
 

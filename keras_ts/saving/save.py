@@ -132,9 +132,7 @@ def _kept(model: keras.Model, windows: Any) -> Carried | None:
 @contextlib.contextmanager
 def _carrying(model: keras.Model, kept: Carried | None) -> Iterator[Carried | None]:
     """Let a model carry ``kept``, or yield it if no layer can; undo it if the block fails."""
-    layers = [
-        layer for layer in _keras_private.layers_within(model) if isinstance(layer, WindowedInput)
-    ]
+    layers = _keras_private.layers_within(model, WindowedInput)
     before = [layer.carried for layer in layers], remembered(model)
     for layer in layers:
         layer.carried = kept or layer.carried

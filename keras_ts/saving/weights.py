@@ -32,11 +32,7 @@ class Weights(NamedTuple):
     @classmethod
     def of(cls, model: keras.Model) -> "Weights":
         """Return the digests of a model in memory."""
-        layers = [
-            layer
-            for layer in _keras_private.layers_within(model)
-            if isinstance(layer, ConformalInterval)
-        ]
+        layers = _keras_private.layers_within(model, ConformalInterval)
         margins = {id(weight) for layer in layers for weight in layer.weights}
         digests: tuple[set[str], set[str]] = set(), set()
         for weight in model.weights:

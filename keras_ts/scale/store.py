@@ -94,10 +94,7 @@ class PanelStore(StoredPanel):
                 refuse them.
         """
         opened_polars(), opened_duckdb()
-        if not isinstance(windows, WindowedSeries):
-            raise TypeError(
-                f"windows must be a WindowedSeries. Received: {_checks.shown(windows)}."
-            )
+        _checks.instance("windows", windows, WindowedSeries)
         windows, source = with_columns(windows, source), table_of(source)
         if windows.id_column is None:
             raise ValueError(

@@ -14,7 +14,7 @@ from keras_ts._models import build_optimizer, check_model
 from keras_ts._typing import Array
 from keras_ts.sweep.curve import SweepCurve
 from keras_ts.sweep.optimizer_access import HeldRate, accumulation, batches_seen
-from keras_ts.sweep.suggestion import Smoother, divergence
+from keras_ts.sweep.suggestion import divergence, moving_average, without_outliers
 
 _SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
@@ -185,9 +185,6 @@ class SweepSession:
     def begin(self, schedule: GeometricSchedule, batches: int | None) -> None:
         """Take the rates, from the first without a loss; ``batches`` make an epoch, if known."""
         self._schedule = schedule
-        self._smoother = Smoother(self.curve.smoothing)
-        for loss in self.curve.losses:
-            self._smoother.add(loss)
         optimizer = self.model.optimizer
         self._loss = _UpdateLoss(accumulation(optimizer), batches_seen(optimizer))
         assert schedule.steps is not None
@@ -245,10 +242,10 @@ class SweepSession:
         if curve.stopped != "running" or self._schedule is None:
             return
         curve.record(self._schedule.rate(len(curve.lrs)), loss)
-        self._smoother.add(loss)
+        smoothed = moving_average(without_outliers(curve.losses), curve.smoothing)
         if not math.isfinite(loss):
             curve.stopped = "non-finite"
-        elif divergence(curve.losses, self._smoother.smoothed, curve.stop_factor) is not None:
+        elif divergence(curve.losses, smoothed, curve.stop_factor) is not None:
             curve.stopped = "diverged"
         elif len(curve.lrs) == self._schedule.steps:
             curve.stopped = "finished"
@@ -318,8 +315,8 @@ def _variables(model: keras.Model) -> list[Any]:
 def _recurrent_states(model: keras.Model) -> list[Any]:
     return [
         state
-        for layer in _keras_private.layers_within(model)
-        if isinstance(layer, keras.layers.RNN) and layer.states is not None
+        for layer in _keras_private.layers_within(model, keras.layers.RNN)
+        if layer.states is not None
         for state in keras.tree.flatten(layer.states)
     ]
 

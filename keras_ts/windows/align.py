@@ -29,11 +29,9 @@ class Placement:
     def table(
         self, actual: Array, predictions: Array, levels: Sequence[float] | None = None
     ) -> dict[str, Array]:
-        """Return one row per window, input (in sequences) and step: see ``WindowDataset.align``.
-
-        Inputs before their series, which have no timestamp, get no row. With ``levels``,
-        predictions have a last axis of quantiles.
-        """
+        """Return one row per window, input (in sequences) and step: see ``WindowDataset.align``."""
+        # Inputs before their series, which have no timestamp, get no row. With ``levels``,
+        # predictions have a last axis of quantiles.
         shape = self.geometry
         windows = np.arange(self.ranges.total)
         inputs = np.arange(shape.window) if shape.sequence else np.array([shape.window - 1])
@@ -43,8 +41,6 @@ class Placement:
         tail = () if levels is None else (len(levels),)
         received = predictions.shape
         if received not in [(*fitting, *tail) for fitting in shapes_of(actual.shape, shape)]:
-            axes = ["windows", *["inputs"] * shape.sequence, *["steps"] * (shape.horizon > 1)]
-            axes += ["columns"] * (actual.ndim > len(axes))
             cure = ""
             if levels is None and received[:-1] in shapes_of(actual.shape, shape):
                 cure = (
@@ -53,8 +49,7 @@ class Placement:
                 )
             raise ValueError(
                 f"predictions must have one value per target{' and quantile' * len(tail)}, "
-                f"{(*actual.shape, *tail)}. Received shape {received}. The axes are "
-                f"{', '.join([*axes, *['quantiles'] * len(tail)])}, in this order.{cure}"
+                f"{(*actual.shape, *tail)}. Received shape {received}.{cure}"
             )
 
         def rows(values: Array) -> Array:

@@ -48,10 +48,9 @@ def as_x(parts: dict[str, Any]) -> Any:
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a series by their roles.
+    """The columns of a series by their roles."""
 
-    The defaults are those of a plain series, whose values have no axis for columns.
-    """
+    # The defaults are those of a plain series, whose values have no axis for columns.
 
     # Names (for an array, numbers) of the columns that vary, in the order of the model's input,
     # with those of a calendar last.

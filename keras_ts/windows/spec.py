@@ -23,7 +23,7 @@ from keras_ts.windows.arithmetic.sampler import Remainder
 
 @dataclass(frozen=True)
 class Handling:
-    """What a value of ``missing`` allows."""
+    """What a value of ``missing`` allows. Readers, windows, presets and the oracle all ask this."""
 
     series: bool  # True if a series may have missing values; False to refuse it.
     inputs: bool  # True if the inputs of a window may have missing values.
@@ -45,6 +45,11 @@ class Handling:
     def filters(self) -> bool:
         """True if windows with missing values are left out."""
         return self.series and self.complete != "none"
+
+    @property
+    def drops(self) -> bool:
+        """True if windows that touch a missing or infinite value are left out."""
+        return self.series and not self.inputs
 
 
 HANDLING = {
@@ -113,10 +118,7 @@ class WindowSpec:
             columns = _columns(name, getattr(self, name))
             checked[name] = columns if isinstance(columns, tuple | None) else (columns,)
         for name in ("id_column", "time_column"):
-            if not isinstance(getattr(self, name), str | None):
-                raise TypeError(
-                    f"{name} must be the name of a column. Received: {getattr(self, name)!r}."
-                )
+            _checks.instance(name, getattr(self, name), str | None)
         _check_apart(checked, self.id_column, self.time_column)
         if self.calendar is not None:
             checked["calendar"] = checked_cycles("calendar", self.calendar)
@@ -127,15 +129,12 @@ class WindowSpec:
             checked["categories"] = _categories(self.categories, checked) or None
         if self.min_inputs is not None:
             checked["min_inputs"] = _min_inputs(self.min_inputs, checked)
-        if self.weighting is not None and self.weighting != "inverse_scale":
-            checked["weighting"] = _period(self.weighting)
+        if isinstance(self.weighting, str):
+            _checks.choice("weighting", self.weighting, ("inverse_scale",))
+        elif self.weighting is not None:
+            checked["weighting"] = _checks.integer("weighting", self.weighting, 1)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
-        if max(self.geometry.span, self.stride) >= 1 << 62:
-            raise ValueError(
-                f"window={self.window}, sampling_rate={self.sampling_rate}, gap={self.gap}, "
-                f"horizon={self.horizon} and stride={self.stride}: no series is that long."
-            )
 
     @property
     def geometry(self) -> Geometry:
@@ -202,25 +201,25 @@ def _min_inputs(min_inputs: Any, checked: dict[str, Any]) -> int:
             f"min_inputs must be at most window={checked['window']}, the inputs of a window. "
             f"Received: min_inputs={count}."
         )
-    if not HANDLING[checked["missing"]].masked:
+    handling = HANDLING[checked["missing"]]
+    if not handling.masked:
         raise ValueError(
             "min_inputs lets windows begin before their series, with inputs that are missing. Pass "
             'missing="mask" or missing="mask_targets" with it. Received: '
             f"min_inputs={count}, missing={checked['missing']!r}."
         )
-    if checked["targets"] == "sequence" and checked["missing"] == "mask":
+    if checked["targets"] == "sequence" and handling.complete == "all":
         raise ValueError(
             'targets="sequence" has targets at every input, also before a series begins, and '
-            'missing="mask" leaves out windows with a missing target. Pass min_inputs with '
-            f'missing="mask_targets". Received: min_inputs={count}.'
+            f"missing={checked['missing']!r} leaves out windows with a missing target. Pass "
+            f'min_inputs with missing="mask_targets". Received: min_inputs={count}.'
         )
     return count
 
 
 def checked_cycles(name: str, cycles: Any) -> tuple[Cycle, ...]:
     """Return one cycle or several as a tuple of distinct, plain Python values."""
-    if hasattr(cycles, "tolist"):
-        cycles = cycles.tolist()
+    cycles = _checks.listed(cycles)
     listed = cycles if isinstance(cycles, list | tuple) else [cycles]
     return _distinct(name, "cycle", [_cycle(name, cycle) for cycle in listed])
 
@@ -252,7 +251,7 @@ def _categories(categories: Any, checked: dict[str, Any]) -> dict[str, tuple[str
                 f"categories names {_checks.shown(column)}, which is neither in static_columns nor "
                 "in future_columns. Name it there, or leave it out."
             )
-        listed = texts.tolist() if hasattr(texts, "tolist") else texts
+        listed = _checks.listed(texts)
         if not isinstance(listed, list | tuple) or not all(isinstance(t, str) for t in listed):
             raise TypeError(
                 f"categories[{column!r}] must be a list of texts. Received: {_checks.shown(texts)}."
@@ -273,26 +272,14 @@ def _categories(categories: Any, checked: dict[str, Any]) -> dict[str, tuple[str
     return read
 
 
-def _period(weighting: Any) -> int:
-    """Return the period of a weighting; ``inverse_scale`` has none."""
-    if isinstance(weighting, str | bool):
-        raise ValueError(
-            'weighting must be "inverse_scale", or a period in positions, such as 12 for months. '
-            f"Received: weighting={_checks.shown(weighting)}."
-        )
-    return _checks.integer("weighting", weighting, 1)
-
-
 def _columns(name: str, columns: Any) -> Any:
     """Return one column, or a tuple of distinct ones, as plain Python values."""
     if columns is None or isinstance(columns, str):
         return columns
-    if not isinstance(columns, Sequence) and not hasattr(columns, "tolist"):
+    columns = _checks.listed(columns)
+    if not isinstance(columns, Sequence):
         return _column(name, columns)
-    listed = columns.tolist() if hasattr(columns, "tolist") else list(columns)
-    if not isinstance(listed, list):
-        return _column(name, listed)
-    return _distinct(name, "column", [_column(name, column) for column in listed])
+    return _distinct(name, "column", [_column(name, column) for column in columns])
 
 
 def _distinct(name: str, noun: str, items: list[Any]) -> tuple[Any, ...]:

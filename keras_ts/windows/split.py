@@ -35,12 +35,10 @@ def all_windows(panel: FlatSeries, spec: WindowSpec) -> WindowRanges:
 def without_missing(
     panel: FlatSeries, spec: WindowSpec, ranges: WindowRanges, inputs: bool
 ) -> WindowRanges:
-    """Keep the windows with finite targets, columns known ahead and, on request, ``inputs``.
-
-    A model that masks inputs would start from 0 for a target without any input value, so each
-    target needs an input value. With ``missing="mask_targets"``, one target is enough, and columns
-    known ahead may be missing at steps without a target.
-    """
+    """Keep the windows with finite targets, columns known ahead and, on request, ``inputs``."""
+    # A model that masks inputs would start from 0 for a target without any input value, so each
+    # target needs an input value. With ``missing="mask_targets"``, one target is enough, and
+    # columns known ahead may be missing at steps without a target.
     geometry, columns, partial = spec.geometry, panel.columns, spec.handling.partial
     # All positions are checked as starts of windows, and then those of the runs are picked.
     every = replace(geometry, stride=1)

@@ -74,8 +74,7 @@ class TrainingBackup(keras.callbacks.Callback):
         delete_checkpoint: bool = True,
     ) -> None:
         super().__init__()
-        if not isinstance(dataset, WindowDataset):
-            raise TypeError(f"dataset must be a WindowDataset. Received: {type(dataset).__name__}.")
+        _checks.instance("dataset", dataset, WindowDataset)
         self.dataset = dataset
         self.backup_dir = Path(path_text("backup_dir", backup_dir))
         self.delete_checkpoint = _checks.boolean("delete_checkpoint", delete_checkpoint)

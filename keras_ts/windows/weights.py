@@ -110,12 +110,10 @@ def _of_windows(
 
 
 def _inverse_scales(panel: FlatSeries, train: Part, weighting: Any) -> Array:
-    """Return the inverse of the mean absolute step of each series' targets in the training part.
-
-    If there are several targets, each one's step is divided by its median in the panel before they
-    are averaged, so that targets in different units count equally. A series without a step gets the
-    weight of the median series.
-    """
+    """Return the inverse of the mean absolute step of each series' targets in the training part."""
+    # If there are several targets, each one's step is divided by its median in the panel before
+    # they are averaged, so that targets in different units count equally. A series without a step
+    # gets the weight of the median series.
     lag = 1 if weighting == "inverse_scale" else weighting
     steps = mean_steps(panel, train, lag)
     if steps.shape[1] > 1:

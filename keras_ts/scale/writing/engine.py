@@ -27,11 +27,7 @@ _MOST_TEXTS = 2000
 
 def opened_duckdb() -> Any:
     """Return the module duckdb, or raise an error that says how to install it."""
-    try:
-        import duckdb
-    except ImportError as error:
-        raise ImportError("PanelStore.write sorts with DuckDB: pip install duckdb.") from error
-    return duckdb
+    return _checks.needed("duckdb", "PanelStore.write")
 
 
 @dataclass
@@ -111,11 +107,9 @@ def read_series(survey: Survey, spec: WindowSpec) -> None:
 
 
 def sorted_blocks(survey: Survey, work: Unfinished, spec: WindowSpec) -> Iterator[Any]:
-    """Yield frames of whole series, in the order of the ids and of time within each.
-
-    Without timestamps, rows keep their order within a series. The survey is complete when the first
-    frame comes.
-    """
+    """Yield frames of whole series, in the order of the ids and of time within each."""
+    # Without timestamps, rows keep their order within a series. The survey is complete when the
+    # first frame comes.
     import pyarrow
 
     duckdb = opened_duckdb()

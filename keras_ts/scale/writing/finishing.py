@@ -91,16 +91,14 @@ class Layout:
             static_columns=None,
             categories=categories or None,
             min_inputs=None,
-            missing="raise" if spec.missing == "raise" else "drop",
+            missing="drop" if spec.handling.series else "raise",
             calendar=None,
         )
 
 
 def _sample(survey: Survey, schema: Any, spec: WindowSpec, whole: bool) -> Any:
-    """Return a frame with the types and texts of all rows, and a missing value in columns with any.
-
-    Unless the survey is ``whole``, a column may still get its type or its texts.
-    """
+    """Return a frame with the types and texts of all rows, and a missing value where any is."""
+    # Unless the survey is ``whole``, a column may still get its type or its texts.
     polars = opened_polars()
     texts = {name: sorted(survey.texts.get(name, ())) for name in named_ahead(spec, list(schema))}
     rows, sample = 1 + max(map(len, texts.values()), default=0), {}

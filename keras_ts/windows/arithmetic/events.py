@@ -94,11 +94,9 @@ def _by_chance(phases: IntArray, large: BoolArray, apart: BoolArray) -> Array:
 
 
 def medians(phases: IntArray, errors: Array) -> Array:
-    """Return the median of the errors at each phase, ``(phases,)``.
-
-    For an even number of errors, the median is the one of the middle two that is nearer to 0, or 0
-    if these two differ in sign. For a single error it is 0.
-    """
+    """Return the median of the errors at each phase, ``(phases,)``."""
+    # For an even number of errors, the median is the one of the middle two that is nearer to 0, or
+    # 0 if these two differ in sign. For a single error it is 0.
     counts = np.bincount(phases)
     begins = np.cumsum(counts) - counts
     by_size = errors[np.lexsort((errors, phases))]

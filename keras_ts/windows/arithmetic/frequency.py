@@ -150,10 +150,8 @@ class Frequency:
         return midnight + np.array(self.time_of_day, f"m8[{self.unit}]")
 
     def apart(self, times: Array) -> tuple[IntArray, BoolArray]:
-        """Return the number of steps from each timestamp to the next, and True where it is whole.
-
-        The timestamps increase, and are local times if the frequency is ``local``.
-        """
+        """Return the steps from each timestamp to the next, and True where they are whole."""
+        # The timestamps increase, and are local times if the frequency is ``local``.
         # Modulo 2**64 every difference is exact.
         ticks = np.diff(self._ticks(times).view(np.uint64))
         counts, rest = np.divmod(ticks, np.uint64(self.step))

@@ -44,10 +44,9 @@ def disorder(times: Array, offsets: IntArray) -> tuple[str, int] | None:
 def inferred(
     times: Array, offsets: IntArray, local_times: Array | None = None, ways: tuple[_Way, ...] = ()
 ) -> tuple[IntArray, Frequencies]:
-    """Return the positions that break the regular step, and the frequency of each series.
-
-    Timestamps or whole numbers increase within each series. ``ways`` are further rules to count by.
-    """
+    """Return the positions that break the regular step, and the frequency of each series."""
+    # Timestamps or whole numbers increase within each series. ``ways`` are further rules to count
+    # by.
     if times.dtype.kind == "f":
         times = times.astype(np.int64)
     zoned: tuple[_Way, ...] = () if local_times is None else (("day", True),)
@@ -70,11 +69,9 @@ def kept(
     own: Frequencies,
     like: Frequency | str,
 ) -> Frequencies:
-    """Return the frequency ``like`` for each series that fits it equally well as its own.
-
-    A few rows fit several frequencies: Monday to Friday are days, and weekdays too. Other series,
-    or the rows that a model was trained on, decide between them.
-    """
+    """Return the frequency ``like`` for each series that fits it equally well as its own."""
+    # A few rows fit several frequencies: Monday to Friday are days, and weekdays too. Other series,
+    # or the rows that a model was trained on, decide between them.
     if times.dtype.kind != "M":
         return own
     name = str(like)
@@ -176,11 +173,9 @@ def _fewest_gaps(
 
 
 def _in_days(rule: Rule, clock: Array, utc: Array, offsets: IntArray) -> tuple[IntArray, BoolArray]:
-    """Return the number of every row's day, and True for each series that follows a rule.
-
-    A series that follows it has one time of day in all rows. If the clock is put forward at
-    midnight, the day begins later by the skipped time.
-    """
+    """Return the number of every row's day, and True for each series that follows a rule."""
+    # A series that follows it has one time of day in all rows. If the clock is put forward at
+    # midnight, the day begins later by the skipped time.
     day = clock.astype("datetime64[D]")
     of_day = clock - day.astype(clock.dtype)
     late = of_day - per_row(np.minimum.reduceat(of_day, offsets[:-1]), offsets)

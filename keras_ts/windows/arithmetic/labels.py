@@ -33,11 +33,10 @@ def alike(columns: Sequence[Array]) -> tuple[IntArray, IntArray]:
 
 
 class Rows:
-    """Rows by the numbers of their series and their times, in any order; NaT is never found.
+    """Rows by the numbers of their series and their times, in any order; NaT is never found."""
 
-    A plan is matched with the steps that follow a series, a forecast with the rows that came. Both
-    use this class, so that a missing or repeated row is found in the same way.
-    """
+    # A plan is matched with the steps that follow a series, a forecast with the rows that came.
+    # Both use this class, so that a missing or repeated row is found in the same way.
 
     def __init__(self, series: IntArray, times: Array) -> None:
         self._times = np.unique(times)

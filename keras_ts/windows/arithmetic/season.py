@@ -61,10 +61,8 @@ def season_beyond(values: Array, window: int, ahead: int) -> int | None:
 
 
 def _correlations(changes: Array, most: int) -> Array:
-    """Return the correlations of changes with those of 0 to ``most`` rows before.
-
-    Pairs in which a change is missing are left out.
-    """
+    """Return the correlations of changes with those of 0 to ``most`` rows before."""
+    # Pairs in which a change is missing are left out.
     present = np.isfinite(changes)
     centered = np.where(present, changes - changes[present].mean(), 0.0)
     size = 1 << (2 * len(changes) - 1).bit_length()

@@ -155,10 +155,8 @@ def refuse_uncounted(
 
 
 def checked_front(panel: FlatSeries, calendar: str, cure: str = "") -> IntArray:
-    """Return the rows before each series' first value, or refuse series that differ in them.
-
-    Such a row may be padding, which does not count, or a missing value, which does.
-    """
+    """Return the rows before each series' first value, or refuse series that differ in them."""
+    # Such a row may be padding, which does not count, or a missing value, which does.
     front = rows_in_front(panel)
     filled = np.flatnonzero(front < panel.lengths)
     other = filled[front[filled] != front[filled[:1]]]

@@ -69,11 +69,9 @@ class Zone:
         return np.asarray(shown.to_numpy().astype(utc.dtype))
 
     def readings(self, local: Array) -> tuple[Array, Array]:
-        """Return the first and the second UTC time at which the clock shows each local time.
-
-        They are equal for a local time that occurs once. A local time that is skipped is read as if
-        the clock were put forward later, and as if it were put forward earlier.
-        """
+        """Return the first and the second UTC time at which the clock shows each local time."""
+        # They are equal for a local time that occurs once. A local time that is skipped is read as
+        # if the clock were put forward later, and as if it were put forward earlier.
         # Local time is less than a day from UTC, so a day before or after is past any change.
         around = np.concatenate([local - _DAY, local + _DAY])
         before, after = np.split(self.shown(around) - around, 2)
@@ -131,11 +129,10 @@ class Clock:
 
     @cached_property
     def frequencies(self) -> Frequencies:
-        """The frequency of each series, None for one that is too short or not regular.
-
-        A short series may fit several frequencies. A series that fits the one of the longest series
-        gets that one. A series of 24-hour days counts as the longest: its clock has changed.
-        """
+        """The frequency of each series, None for one that is too short or not regular."""
+        # A short series may fit several frequencies. A series that fits the one of the longest
+        # series gets that one. A series of 24-hour days counts as the longest: its clock has
+        # changed.
         if self.filled_by is not None:
             return self.filled_by
         own = self.inferred[1]
@@ -164,11 +161,10 @@ class Clock:
     def after(
         self, rows: IntArray, steps: IntArray, frequencies: Frequencies
     ) -> tuple[Array, Array]:
-        """Return the timestamps ``steps`` after those of ``rows``, in UTC and in local time.
-
-        A timestamp outside of the years 1 to 9999 is NaT in a time zone. A local time that the
-        clock skips is put forward by the hour that is skipped; one that occurs twice is the first.
-        """
+        """Return the timestamps ``steps`` after those of ``rows``, in UTC and in local time."""
+        # A timestamp outside of the years 1 to 9999 is NaT in a time zone. A local time that the
+        # clock skips is put forward by the hour that is skipped; one that occurs twice is the
+        # first.
         series = np.searchsorted(self.offsets, rows, side="right") - 1
         made, local = self.times[rows], np.zeros(len(rows), bool)
         codes = frequencies.codes[series]

@@ -94,10 +94,8 @@ class FlatSeries:
         return 1 if self.values.ndim == 1 else int(self.values.shape[1])
 
     def rows(self, begin: IntArray, stop: IntArray) -> Array:
-        """Return the values at flat positions of some runs, one run after another.
-
-        Each run reads the series that its ``stop`` ends in. Positions before that hold NaN.
-        """
+        """Return the values at flat positions of some runs, one run after another."""
+        # Each run reads the series that its ``stop`` ends in. Positions before that hold NaN.
         offset = self.offsets[np.searchsorted(self.offsets, stop - 1, side="right") - 1]
         if len(begin) == 1 and begin[0] >= offset[0]:
             return self.values[begin[0] : stop[0]]
@@ -141,8 +139,7 @@ def lacking_rows(
 def check_values(panel: FlatSeries, handling: Handling, block: int = 1 << 22) -> None:
     """Refuse values that are not finite, or where missing ones are allowed, infinite ones."""
     infinite = handling.series
-    # Windows that touch an infinite value are left out where inputs must be finite.
-    if panel.checked or (infinite and not handling.inputs):
+    if panel.checked or handling.drops:
         return
     total, first = 0, None
     for begin, bad in lacking_rows(panel, block, infinite):
@@ -203,10 +200,8 @@ def static_parted(
 def missing_rows(
     values: Array, columns: Sequence[int] | None = None, infinite: bool = False
 ) -> BoolArray:
-    """Return True for each position with a value that is not finite in any of ``columns``.
-
-    With ``infinite``, only an infinite value counts, and not NaN.
-    """
+    """Return True for each position with a value that is not finite in any of ``columns``."""
+    # With ``infinite``, only an infinite value counts, and not NaN.
     if values.dtype.kind != "f":
         return np.zeros(len(values), dtype=bool)
     if columns is not None and values.ndim == 2:
@@ -216,10 +211,8 @@ def missing_rows(
 
 
 def rows_in_front(panel: FlatSeries) -> IntArray:
-    """Return the number of rows before the first value of each series; all rows if it has none.
-
-    Columns known ahead do not count: a plan may have values where no other column has.
-    """
+    """Return the number of rows before the first value of each series; all rows if it has none."""
+    # Columns known ahead do not count: a plan may have values where no other column has.
     own, front = list(panel.columns.own), np.zeros(len(panel.lengths), np.int64)
     searched = np.flatnonzero(panel.lengths)
     while len(searched) and own:

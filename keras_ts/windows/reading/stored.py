@@ -230,14 +230,8 @@ def broken(path: Path, error: Exception | str) -> ValueError:
 
 def opened_polars() -> Any:
     """Return the module polars, or raise an error that says how to install it."""
-    try:
-        import polars
-        import pyarrow  # noqa: F401 - polars reads and writes frames of Arrow and pandas by it
-    except ImportError as error:
-        raise ImportError(
-            "A PanelStore needs polars, pyarrow and narwhals: pip install polars pyarrow narwhals."
-        ) from error
-    return polars
+    _checks.needed("pyarrow", "A PanelStore")  # By it polars reads frames of Arrow and pandas.
+    return _checks.needed("polars", "A PanelStore")
 
 
 def part_of_panel(panel: FlatSeries, series: slice) -> FlatSeries:

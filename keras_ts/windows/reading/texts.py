@@ -19,10 +19,9 @@ from keras_ts.windows.spec import WindowSpec
 
 
 def distinct_values(column: Any) -> tuple[list[Any], IntArray]:
-    """Return the distinct values of a narwhals column in the order of their first rows.
-
-    Also return each row's number among them, -1 for a missing value; by the library's fastest way.
-    """
+    """Return the distinct values of a narwhals column in the order of their first rows."""
+    # Also return each row's number among them, -1 for a missing value; by the library's fastest
+    # way.
     import narwhals as nw
 
     native = column.to_native()
