@@ -49,8 +49,9 @@ def inferred(
     # by.
     if times.dtype.kind == "f":
         times = times.astype(np.int64)
-    zoned: tuple[_Way, ...] = () if local_times is None else (("day", True),)
-    ways = (*zoned, ("day of month", True), ("weekday", False), *ways)
+    zoned = local_times is not None
+    rules = [(name, rule.preferred) for name, rule in RULES.items() if zoned or not rule.zoned]
+    ways = (*rules, *ways)
     gaps, parts = [np.empty(0, np.int64)], list[Frequencies]()
     for series in in_blocks(np.diff(offsets), _BLOCK):
         inner = offsets[series.start : series.stop + 1]
