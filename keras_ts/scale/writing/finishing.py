@@ -211,7 +211,7 @@ def finish(series: SortedSeries, static: Array, work: Unfinished, layout: Layout
         names=tuple(layout.names),
         static=layout.spec.per_series,
         categories=spec.categories and {c: tuple(texts) for c, texts in spec.categories.items()},
-        calendar=spec.cycles,
+        calendar=spec.calendar_entries,
         id_column=spec.id_column or "",
         time_column=spec.time_column,
         times=series.times,

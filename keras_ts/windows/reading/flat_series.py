@@ -14,6 +14,7 @@ from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.categories import Categories, collapsed
 from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.geometry import run_positions
+from keras_ts.windows.arithmetic.holidays import Holidays
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.roles import PLAIN, Columns
 from keras_ts.windows.spec import Handling
@@ -39,6 +40,7 @@ class FlatSeries:
     given: IntArray | None = None
     # The categories of each column of text, or None without any.
     categories: Categories | None = None
+    holidays: Holidays | None = None  # Of the places of a calendar, or None without any.
     # True if all values are known to be finite, so that those of a memory map need no check as they
     # are read.
     checked: bool = False
