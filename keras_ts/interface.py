@@ -23,7 +23,7 @@ from keras_ts.layers.plumbing import CarryForward
 from keras_ts.layers.smoothed_forecast import SmoothedForecast
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.layers.windowed_input import WindowedInput
-from keras_ts.windows.arithmetic.frequency import is_name, same_steps
+from keras_ts.windows.arithmetic.frequency import check_name, same_steps
 from keras_ts.windows.arithmetic.spans import Spans, joined
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset
@@ -230,12 +230,7 @@ class Interface:
         """Refuse data whose timestamps have another frequency than the training data."""
         if self.frequency is None or panel.clock is None:
             return
-        if not is_name(self.frequency):
-            raise ValueError(
-                f"The model was trained on steps of {_checks.shown(self.frequency)}, which "
-                "keras_ts no longer takes as a frequency, as it takes fixed steps, days, weekdays, "
-                "months and whole numbers. Resample the data to one of them, and train again."
-            )
+        check_name(self.frequency)
         frequencies = panel.clock.frequencies
         for code, frequency in enumerate(frequencies.kinds):
             if not same_steps(str(frequency), self.frequency):
