@@ -249,7 +249,7 @@ def _notes(
 def _reliability(judgements: Sequence[Judgement]) -> Iterator[tuple[str, tuple[Any, Array, Array]]]:
     """Yield levels of forecasters, and the shares of targets below and up to their quantiles."""
     for name, (levels, _) in judgements[0].below.items():
-        under, up_to, count = sum(part.below[name][1] for part in judgements)
+        under, up_to, count = np.sum([part.below[name][1] for part in judgements], axis=0)
         yield name, (levels, under / count, up_to / count)
 
 

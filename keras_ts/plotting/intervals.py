@@ -98,9 +98,9 @@ def draw_verdict(
     one step, and no ``below``, are not drawn.
     """
     best = list(errors)[-1]
-    pictures = [errors] * (len(errors[best]) > 1) + [below] * bool(below)
-    axes, lower = ax, []
+    axes, pictures, lower = ax, [], []
     if ax is None:
+        pictures = [errors] * (len(errors[best]) > 1) + [below] * bool(below)
         heights = [max(_EACH * (len(skills) + 1) + _AROUND, 2), *[_LOWER] * bool(pictures)]
         figure = new_figure()
         figure.set_figheight(sum(heights))
