@@ -76,6 +76,6 @@ def serialized_loss(loss: Any) -> dict[str, Any]:
     return entry
 
 
-def layers_within(model: keras.Model) -> list[Any]:
-    """Return a model and all its layers, also those inside other layers."""
-    return list(model._flatten_layers())
+def layers_within(model: keras.Model, kind: Any = keras.layers.Layer) -> list[Any]:
+    """Return a model and all its layers, also those inside other layers, of some kind."""
+    return [layer for layer in model._flatten_layers() if isinstance(layer, kind)]

@@ -7,6 +7,7 @@ import graphlib
 # but for the files in the first.
 ROOMS = [
     [
+        "_backends",
         "_checks",
         "_dtypes",
         "_files",
@@ -56,13 +57,13 @@ WITHIN = {
         ["catalog"],
         ["choice"],
     ],
-    "exporting": [["runtimes", "description"], ["export"]],
+    "exporting": [["description"], ["formats"], ["runtimes"], ["export"]],
     "evaluation": [
         ["arithmetic"],
         ["judged"],
         ["forecasters"],
         ["measures"],
-        ["report"],
+        ["report", "judgement"],
         ["judging"],
         ["entries", "tuning"],
         ["compare", "calibrate"],

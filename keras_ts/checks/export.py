@@ -20,10 +20,12 @@ import keras
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._models import check_graph, predict, unwrapped
+from keras_ts._backends import unwrapped
+from keras_ts._models import check_graph, predict
 from keras_ts._typing import Array, BoolArray
 from keras_ts.exporting import runtimes
-from keras_ts.exporting.export import Format, as_rollout, written
+from keras_ts.exporting.export import as_rollout, written
+from keras_ts.exporting.formats import FORMATS, Format, Run
 from keras_ts.interface import Interface, carried_by
 from keras_ts.saving.diagnose import short
 from keras_ts.windows.dataset import WindowDataset
@@ -124,7 +126,7 @@ def check_export(
         ValueError: ``format`` or ``rtol`` is out of range, ``x`` does not fit the model, or Keras
             cannot export the model to ``format``.
     """
-    _checks.choice("format", format, tuple(runtimes.RUNTIMES))
+    _checks.choice("format", format, tuple(FORMATS))
     rtol = _checks.positive("rtol", rtol)
     model = _forecaster(unwrapped(model))
     inputs = _inputs(model, x)
@@ -132,7 +134,7 @@ def check_export(
     names = [tensor.name for tensor in model.inputs]
     with tempfile.TemporaryDirectory() as folder:
         path = written(model, x, format, Path(folder))
-        load = functools.cache(lambda: runtimes.RUNTIMES[format][2](str(path), names))
+        load = functools.cache(lambda: FORMATS[format].run(str(path), names))
         report = ExportReport(format, rtol=rtol)
         for arrays in _lengths(model, inputs):
             count = len(report.differences)
@@ -155,7 +157,7 @@ def _with_run(
     report: ExportReport,
     model: keras.Model,
     x: Any,
-    load: Callable[[], runtimes.Run],
+    load: Callable[[], Run],
     arrays: list[Array],
     missing: bool = False,
 ) -> ExportReport:

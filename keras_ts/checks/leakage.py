@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_ts import _checks, _models
+from keras_ts import _backends, _checks, _models
 from keras_ts._typing import Array, IntArray
 from keras_ts.checks.changeable import KINDS, ChangeableSeries
 from keras_ts.interface import Interface
@@ -185,8 +185,7 @@ def check_leakage(
         ValueError: ``predict`` fails on changed values, or returns other predictions when it is
             called again, the same ones for every series, or not one for each window.
     """
-    if not isinstance(windows, WindowedSeries):
-        raise TypeError(f"windows must be a WindowedSeries. Received: {type(windows).__name__}.")
+    _checks.instance("windows", windows, WindowedSeries)
     windows, series = with_columns(windows, series), table_of(series)
     changeable = ChangeableSeries(series, windows)
     passes = _Passes(_function(predict, windows), changeable, windows)
@@ -341,7 +340,7 @@ class _Passes:
 
 
 def _function(predict: Any, windows: WindowedSeries) -> Predict:
-    predict = _models.unwrapped(predict)
+    predict = _backends.unwrapped(predict)
     if isinstance(predict, keras.Model):
         # Refuses windows other than those of its training, and has the model's categories.
         windows = Interface.of(predict, windows).windows

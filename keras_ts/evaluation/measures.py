@@ -47,7 +47,8 @@ def refuse_points(by: str, forecasters: Sequence[Forecaster]) -> None:
         lacking = f"{' and '.join(points)} forecast points" if points else "they share only one"
         raise ValueError(
             f'by="{by}" judges quantiles of levels that all forecasters have, and {lacking}. Give '
-            'models quantiles, or calibrate them; or pass another measure, such as by="mase".'
+            "models quantiles, or calibrate them, for totals with joint=True; or pass another "
+            'measure, such as by="mase".'
         )
 
 

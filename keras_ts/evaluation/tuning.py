@@ -144,9 +144,7 @@ def _copied(model: keras.Model, train: WindowDataset) -> keras.Model:
     if masks_pass:
         pass_masks_on(copied)
     trained_on = joined(Interface(model, None).trained_on, spans_of(JudgedWindows("train", train)))
-    layers = [
-        layer for layer in _keras_private.layers_within(copied) if isinstance(layer, WindowedInput)
-    ]
+    layers = _keras_private.layers_within(copied, WindowedInput)
     for layer in layers:
         layer.carried = replace(layer.carried, scorecard=None, trained_on=trained_on)
     carried = remembered(model) or (None if layers else Carried.of(train))

@@ -81,7 +81,7 @@ def aggregate(
         )
     sides = set(listed)
     levels = None if quantiles is None else _checks.levels("quantiles", quantiles, median=False)
-    read = _Samples.of(samples)
+    read = Samples.of(samples)
     if above is not None:
         above = _checks.real("above", above)
         if levels is None or len(read.values) > 1:
@@ -105,7 +105,7 @@ def aggregate(
 
 
 @dataclass(frozen=True)
-class _Samples:
+class Samples:
     """Sample paths as they were read: a row for each series and step."""
 
     heads: Any  # A narwhals frame of the columns that tell rows apart.
@@ -153,6 +153,19 @@ class _Samples:
             raise ValueError("samples has several rows for one series, step and sample.")
         values = {name: table[name].to_numpy().reshape(-1, count) for name in targets}
         return cls(heads, values, ids, times, labels, series, moments)
+
+    def of_targets(self, names: Sequence[Sequence[str]]) -> Array:
+        """Return the samples ``(rows, targets, samples)``, by the first name of each target."""
+        return np.stack([self.values[own[0]] for own in names], axis=1)
+
+    def medians(self) -> Any:
+        """Return a frame of the library of the samples, with their medians for forecasts."""
+        import narwhals as nw
+
+        backend = self.heads.implementation
+        made = {name: np.median(own, axis=1) for name, own in self.values.items()}
+        columns = [nw.new_series(name, own, backend=backend) for name, own in made.items()]
+        return nw.maybe_reset_index(self.heads).with_columns(*columns).to_native()
 
     def owners(self, sides: set[str], names: list[Any]) -> tuple[IntArray, BoolArray]:
         """Return the number of each row's series or group, and True for the rows that count."""
@@ -289,7 +302,7 @@ def _roles(heads: Any, others: list[str]) -> tuple[str | None, str | None]:
     return (None, name) if one or heads[name].dtype.is_temporal() else (name, None)
 
 
-def _group_names(groups: Any, read: _Samples) -> tuple[list[Any], str]:
+def _group_names(groups: Any, read: Samples) -> tuple[list[Any], str]:
     """Return the group of each series, and the name of the groups' column."""
     column, mapping = "group", groups
     if not isinstance(groups, Mapping):

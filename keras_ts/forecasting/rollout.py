@@ -6,6 +6,7 @@ from typing import Any, Self, cast
 import keras
 
 from keras_ts import _checks
+from keras_ts._backends import is_backend
 from keras_ts._models import check_model
 from keras_ts._registration import registered
 from keras_ts.forecasting.loop import Loop, Rounds, loop_inputs
@@ -111,7 +112,7 @@ class Rollout(keras.Model):
             ValueError: The backend or the format cannot hold the loop.
         """
         reason = _TRIED.get(format, "keras_ts has not tried if that format holds a loop")
-        if keras.backend.backend() == "torch":
+        if is_backend("torch"):
             reason = "PyTorch's exporters run the loop once and record its steps for one batch size"
         if reason is not None and self._forecaster.rounds.count > 1:
             raise ValueError(

@@ -8,7 +8,6 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray
-from keras_ts.forecasting.history import Following
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.windows.arithmetic.labels import alike
@@ -34,9 +33,8 @@ class Sampling:
             if seed is not None:
                 raise ValueError(f"seed is for num_samples: pass both. Received: seed={seed!r}.")
             return None
-        count, last = _checks.integer("num_samples", num_samples, 1), interface.last_layer
-        paths = last.paths if isinstance(last, ConformalInterval) else None
-        if paths is None or interface.quantiles is None:
+        count = _checks.integer("num_samples", num_samples, 1)
+        if (paths := paths_of(interface)) is None or interface.quantiles is None:
             raise ValueError(
                 "num_samples needs a model that keeps which errors came together. Make it by "
                 "calibrate(model, validation, joint=True), on windows that it was not trained on."
@@ -47,11 +45,12 @@ class Sampling:
         low, high = -np.inf if low is None else low, np.inf if high is None else high
         return cls(count, seed, paths, interface.quantiles, low, high)
 
-    def draw(self, values: Array, panel: FlatSeries, following: Following | None) -> Array:
-        """Return samples ``(series, steps, ..., samples)`` of forecasts ``(..., quantiles)``."""
-        labels = panel.labels or range(len(values))
-        keys = np.array([key_of(label) for label in labels], np.uint64)
-        donors, (events, shared) = self.paths.donors(keys), _events(len(keys), following)
+    def draw(self, values: Array, keys: Array, begins: Array | None) -> Array:
+        """Return samples ``(forecasts, steps, ..., samples)`` of forecasts ``(..., quantiles)``.
+
+        ``keys`` are those of their series, ``begins`` the times of first steps, None without.
+        """
+        donors, (events, shared) = self.paths.donors(keys), _events(len(keys), begins)
         weights = self.paths.weights(self.quantiles, self.count).astype(values.dtype)
         flat = values.reshape(*values.shape[:2], -1, len(weights))
         samples = np.empty((*flat.shape[:3], self.count), values.dtype)
@@ -68,14 +67,25 @@ class Sampling:
         return samples.reshape(*values.shape[:-1], self.count)
 
 
-def _events(count: int, following: Following | None) -> tuple[Array, BoolArray]:
-    """Return a number for each series, the same for those whose forecasts begin at one time.
+def keys_of(panel: FlatSeries) -> Array:
+    """Return the key of each series, by which its error paths are known again."""
+    labels = panel.labels or range(len(panel.lengths))
+    return np.array([key_of(label) for label in labels], np.uint64)
+
+
+def paths_of(interface: Interface) -> ErrorPaths | None:
+    """Return the error paths that a model keeps, None if it keeps none."""
+    last = interface.last_layer
+    return last.paths if isinstance(last, ConformalInterval) else None
+
+
+def _events(count: int, begins: Array | None) -> tuple[Array, BoolArray]:
+    """Return a number for each forecast, the same for those that begin at one time.
 
     Beside it stands True where the time is known: without timestamps series share no draws.
     """
-    if following is None:
+    if begins is None:
         return np.zeros(count, np.uint64), np.zeros(count, bool)
-    begins = following.times[:, 0]
     known: BoolArray = begins == begins  # Only NaT and NaN differ from themselves.
     dates = begins.dtype.kind == "M"
     numbers = begins.astype("datetime64[us]") if dates else np.nan_to_num(begins)

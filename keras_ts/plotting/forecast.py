@@ -129,11 +129,9 @@ def _draw_together(picture: Picture, last: int | None, ax: Any) -> Any:
 
 
 def _draw_multiples(picture: Picture, last: int | None) -> Array:
-    """Draw each series of a picture on axes of its own in a new figure, two axes in a row.
-
-    Series of a panel differ in size, so each has its own vertical axis. The horizontal axis is the
-    same for all, so that events at the same time are at the same place.
-    """
+    """Draw each series of a picture on axes of its own in a new figure, two axes in a row."""
+    # Series of a panel differ in size, so each has its own vertical axis. The horizontal axis is
+    # the same for all, so that events at the same time are at the same place.
     rows = math.ceil(len(picture.drawn) / 2)
     figure = new_figure(rows)
     grid = figure.subplots(rows, 2, sharex=True, squeeze=False)

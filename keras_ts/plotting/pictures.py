@@ -66,12 +66,7 @@ def read_arrays(
         )
     bands: dict[float, tuple[Array, Array]] = {}
     if quantiles is not None:
-        shares = [_checks.real("quantiles", level) for level in np.ravel(quantiles)]
-        if not shares or not all(0 < share < 1 for share in shares):
-            raise ValueError(
-                "quantiles must lie between 0 and 1. Received: "
-                f"quantiles={_checks.shown(quantiles)}."
-            )
+        shares = _checks.levels("quantiles", quantiles, median=False)
         if len(shares) != forecast.shape[1]:
             raise ValueError(
                 f"quantiles must hold {forecast.shape[1]} levels, one for each entry of the last "
@@ -140,12 +135,7 @@ def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Pic
 
 
 def _table(frame: Any, argument: str) -> Any:
-    try:
-        import narwhals as nw
-    except ImportError as error:
-        raise ImportError(
-            "Drawing a data frame needs narwhals: pip install narwhals, or pass arrays."
-        ) from error
+    nw = _checks.needed("narwhals", "Drawing a data frame")
     try:
         table = nw.from_native(frame, eager_only=True)
     except TypeError:

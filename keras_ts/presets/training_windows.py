@@ -47,8 +47,8 @@ def _of_table(settings: Mapping[str, Any]) -> WindowSpec:
 
 def read_table(series: Any, settings: Mapping[str, Any]) -> FlatSeries:
     """Read a table by the settings of ``WindowedSeries`` that name its columns."""
-    # Windows that touch an infinite value are dropped, if that was asked for.
-    return read_panel(series, _of_table(settings), check=settings.get("missing") != "drop")
+    handling = HANDLING.get(str(settings.get("missing")), HANDLING["raise"])
+    return read_panel(series, _of_table(settings), check=not handling.drops)
 
 
 def training_windows(
@@ -76,6 +76,8 @@ def training_windows(
         "missing": _missing(panel),
         "shuffle": True,
     }
+    if panel.categories:
+        chosen["unseen"] = "mean"
     if preset.recipe is not None:
         chosen["batch_size"] = preset.recipe.batch_size
     if several:

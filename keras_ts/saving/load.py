@@ -18,8 +18,7 @@ from typing import Any
 
 import keras
 
-from keras_ts import _keras_private
-from keras_ts._checks import shown
+from keras_ts import _checks, _keras_private
 from keras_ts._files import path_text
 from keras_ts.interface import remember
 from keras_ts.saving import archive, hdf5
@@ -77,7 +76,7 @@ def load_model(
         ValueError: The file cannot be loaded; the message says why, and what to do.
     """
     path = located(path_text("filepath", filepath))
-    _check_objects(custom_objects)
+    _checks.instance("custom_objects", custom_objects, Mapping | None)
     if Path(path).is_dir() or "://" in path:
         # Only Keras reads unpacked models, checkpoints and remote places.
         try:
@@ -162,16 +161,6 @@ def located_file(path: str) -> str:
             "that save_model wrote."
         )
     return place
-
-
-def _check_objects(custom_objects: Any) -> None:
-    if not isinstance(custom_objects, Mapping | None) or not all(
-        isinstance(name, str) and callable(item) for name, item in (custom_objects or {}).items()
-    ):
-        raise TypeError(
-            "custom_objects must be a dict of classes and functions by the names that the file "
-            f"gives them. Received: custom_objects={shown(custom_objects)}."
-        )
 
 
 def _elsewhere(path: str, error: Exception) -> str:
@@ -311,7 +300,7 @@ def masks_passed_on(model: keras.Model) -> bool:
 
 
 def _recurrent(model: keras.Model) -> list[Any]:
-    return [layer for layer in _keras_private.layers_within(model) if isinstance(layer, _PASSED)]
+    return _keras_private.layers_within(model, _PASSED)
 
 
 def _passes_by_itself() -> bool:

@@ -113,28 +113,26 @@ def save_model(
 
 def _kept(model: keras.Model, windows: Any) -> Carried | None:
     """Return what the model is to carry, or None without windows."""
-    passed, own, old = _carried(model, windows), in_layers(model), remembered(model)
-    if passed is not None and own is not None:
-        disagreement = own.disagreement(passed)
+    passed, in_model, old = _carried(model, windows), in_layers(model), remembered(model)
+    if passed is not None and in_model is not None:
+        disagreement = in_model.disagreement(passed)
         if disagreement is not None:
             raise ValueError(
                 "windows are not those that the model's WindowedInput carries: it has "
                 f"{disagreement}. Leave windows out, or build the model for these."
             )
-    kept: Carried | None = own or passed or old
-    if kept is None:
+    carried: Carried | None = in_model or passed or old
+    if carried is None:
         return None
-    if old is not None and old.disagreement(kept) is None:
-        kept = replace(kept, scorecard=kept.scorecard or old.scorecard)
-    return replace(kept, trained_on=Interface(model, kept).trained_on)
+    if old is not None and old.disagreement(carried) is None:
+        carried = replace(carried, scorecard=carried.scorecard or old.scorecard)
+    return replace(carried, trained_on=Interface(model, carried).trained_on)
 
 
 @contextlib.contextmanager
 def _carrying(model: keras.Model, kept: Carried | None) -> Iterator[Carried | None]:
     """Let a model carry ``kept``, or yield it if no layer can; undo it if the block fails."""
-    layers = [
-        layer for layer in _keras_private.layers_within(model) if isinstance(layer, WindowedInput)
-    ]
+    layers = _keras_private.layers_within(model, WindowedInput)
     before = [layer.carried for layer in layers], remembered(model)
     for layer in layers:
         layer.carried = kept or layer.carried

@@ -102,10 +102,8 @@ class Batch:
     def forecast_of_all(
         self, ahead: Any, forecast: IntArray, each: dict[str, Array], problems: dict[int, str]
     ) -> Any:
-        """Return the forecasts of some series with rows of NaN for the others, and the reasons.
-
-        ``each`` numbers the rows of a series, as ``rows_of_a_series`` does.
-        """
+        """Return the forecasts of some series with rows of NaN for the others, and the reasons."""
+        # ``each`` numbers the rows of a series, as ``rows_of_a_series`` does.
         import narwhals as nw
 
         every = np.arange(len(self.lengths))
@@ -137,11 +135,9 @@ class Batch:
         return native
 
     def _with_whole_times(self, ahead: Any) -> Any:
-        """Return a forecast whose times keep the batch's integer type even if some are missing.
-
-        NumPy has no missing integers, so ``forecast`` returns floats then, and so must pandas. An
-        engine wants one type in all batches.
-        """
+        """Return a forecast whose times keep the batch's integer type even if some are missing."""
+        # NumPy has no missing integers, so ``forecast`` returns floats then, and so must pandas. An
+        # engine wants one type in all batches.
         import narwhals as nw
 
         name = self.windows.time_column
@@ -167,12 +163,10 @@ _TRIED = 32
 def failing(
     numbers: IntArray, sizes: IntArray, attempt: Callable[[IntArray], object]
 ) -> dict[int, str]:
-    """Return the error of each item at which ``attempt`` fails, by the item's number.
-
-    A part of the batch that fails is halved, down to single items: k of n items take about
-    ``2 * k * log2(n)`` attempts. Each part is tried together with one item that does not fail
-    alone, since some items need another: a series of one row gets the frequency of the others.
-    """
+    """Return the error of each item at which ``attempt`` fails, by the item's number."""
+    # A part of the batch that fails is halved, down to single items: k of n items take about ``2 *
+    # k * log2(n)`` attempts. Each part is tried together with one item that does not fail alone,
+    # since some items need another: a series of one row gets the frequency of the others.
     order = numbers[np.argsort(-sizes, kind="stable")]
     tried = order[np.linspace(0, len(order) - 1, min(len(order), _TRIED)).astype(np.int64)]
     errors: list[Exception] = []

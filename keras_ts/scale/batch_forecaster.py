@@ -120,11 +120,7 @@ class BatchForecaster:
         num_samples: int | None = None,
         seed: int | None = None,
     ) -> None:
-        if not isinstance(windows, WindowedSeries | None):
-            raise TypeError(
-                "windows must be a WindowedSeries or None, for those that the model carries. "
-                f"Received: windows={_checks.shown(windows)}."
-            )
+        _checks.instance("windows", windows, WindowedSeries | None)
         if not isinstance(future, str | None):
             raise TypeError(
                 "future must be the name of a column of the batch that is True in the rows known "

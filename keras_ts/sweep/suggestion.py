@@ -4,9 +4,6 @@ No result depends on the unit of the loss: ``a * losses + c``, where ``a > 0``, 
 rate. Nor does it change much if a few per cent of the losses are outliers.
 """
 
-import math
-import statistics
-from collections import deque
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -38,15 +35,14 @@ def without_outliers(losses: Sequence[float] | Array) -> Array:
     # Near an end, the first or the last ``WINDOW`` losses serve. The first loss that is not finite,
     # and all after it, stay as they are.
     values = np.array(losses, dtype=np.float64)
-    end = usable(values)
-    finite = values[:end].tolist()
-    for place, loss in enumerate(finite):
-        first = max(min(place - _HALF, end - WINDOW), 0)
-        neighbours = finite[first : first + WINDOW]
-        median = statistics.median(neighbours)
-        spread = statistics.median([abs(neighbour - median) for neighbour in neighbours])
-        if abs(loss - median) > _FARTHEST * spread:
-            values[place] = median
+    finite = values[: usable(values)]
+    if len(finite):
+        around = np.lib.stride_tricks.sliding_window_view(finite, min(WINDOW, len(finite)))
+        medians = np.median(around, axis=1)
+        spreads = np.median(np.abs(around - medians[:, None]), axis=1)
+        places = np.clip(np.arange(len(finite)) - _HALF, 0, len(around) - 1)
+        far = np.abs(finite - medians[places]) > _FARTHEST * spreads[places]
+        finite[far] = medians[places][far]
     return values
 
 
@@ -64,41 +60,12 @@ def without_inner_outliers(losses: Sequence[float] | Array) -> Array:
 def moving_average(losses: Sequence[float] | Array, smoothing: float) -> Array:
     """Return the exponential moving average, corrected for its start at 0."""
     # It is divided by the sum of its weights so far, as in Adam (Kingma and Ba, 2015).
-    state, averages = (0.0, 0.0), []
+    average, weight, averages = 0.0, 0.0, []
     for loss in losses:
-        state = _averaged(state, float(loss), smoothing)
-        averages.append(state[0] / state[1])
+        average = smoothing * average + (1 - smoothing) * float(loss)
+        weight = smoothing * weight + (1 - smoothing)
+        averages.append(average / weight)
     return np.array(averages)
-
-
-# Only later losses tell an outlier from a rise, so each new loss may change the last few smoothed
-# losses. The others are not computed again, so adding a loss takes the same time at any length.
-class Smoother:
-    """Updates ``moving_average(without_outliers(losses))`` as the losses come in one by one."""
-
-    def __init__(self, smoothing: float) -> None:
-        self.smoothed: list[float] = []
-        self._smoothing = smoothing
-        self._recent: deque[float] = deque(maxlen=WINDOW)
-        # The average over the losses that no later loss can change, and the average over all.
-        self._settled = self._latest = (0.0, 0.0)
-
-    def add(self, loss: float) -> None:
-        """Add the next loss."""
-        self._recent.append(loss)
-        count = len(self.smoothed) + 1
-        if all(map(math.isfinite, self._recent)):
-            first = count - 1 - _HALF if count > WINDOW else 0
-            values = without_outliers(self._recent)[first - count :]
-        else:
-            self._settled, first, values = self._latest, count - 1, np.array([loss])
-        del self.smoothed[first:]
-        self._latest = self._settled
-        for place, value in enumerate(values.tolist(), first):
-            self._latest = _averaged(self._latest, value, self._smoothing)
-            self.smoothed.append(self._latest[0] / self._latest[1])
-            if count >= WINDOW and place == count - 1 - _HALF:
-                self._settled = self._latest
 
 
 def level_curve(losses: Sequence[float] | Array, smoothing: float) -> Array:
@@ -116,11 +83,6 @@ def level_curve(losses: Sequence[float] | Array, smoothing: float) -> Array:
     capped = np.concatenate([raw[:bottom], np.minimum(raw[bottom:], level)])
     sums = _decaying_sum(capped, decay) + _decaying_sum(capped[::-1], decay)[::-1] - capped
     return sums / (weights + weights[::-1] - 1)
-
-
-def _averaged(state: tuple[float, float], loss: float, smoothing: float) -> tuple[float, float]:
-    average, weight = state
-    return smoothing * average + (1 - smoothing) * loss, smoothing * weight + (1 - smoothing)
 
 
 def _decaying_sum(values: Array, smoothing: float) -> Array:

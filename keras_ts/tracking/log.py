@@ -126,10 +126,7 @@ def log_forecaster(
             an array; ``series`` lacks a column, or its last rows cannot be forecast; the scorecard
             is that of other weights; or the run has parameters of another forecaster already.
     """
-    if not isinstance(preset, RecurrentPreset | None):
-        raise TypeError(
-            f"preset must be a RecurrentPreset or None. Received: preset={_checks.shown(preset)}."
-        )
+    _checks.instance("preset", preset, RecurrentPreset | None)
     if not isinstance(name, str) or not name or set(name) & set(_NO_NAME):
         raise ValueError(
             f"name must be a text without {' '.join(_NO_NAME)}, which MLflow refuses. "

@@ -131,6 +131,16 @@ def finite(values: Array) -> BoolArray:
     return np.logical_and.reduce(np.isfinite(values).reshape(len(values), -1), axis=1)
 
 
+def totals(values: Array, there: BoolArray) -> Array:
+    """Return the sums over steps of the values that are there, ``(windows, 1, ...)``.
+
+    They are NaN where none is there.
+    """
+    there = there.reshape(*there.shape, *[1] * (values.ndim - there.ndim))
+    summed = np.where(there, values, 0.0).sum(axis=1, keepdims=True)
+    return np.where(there.any(axis=1, keepdims=True), summed, np.nan)
+
+
 def filled(past: Array) -> Array:
     """Return windows whose missing values are the last known one before them, or the first one."""
     present = np.isfinite(past)

@@ -174,14 +174,7 @@ class WindowDataset(keras.utils.PyDataset):
         return self._source.sampler.batches if self._steps is None else self._steps
 
     def __getitem__(self, index: int) -> Any:
-        try:
-            index = operator.index(index)
-        except TypeError:
-            raise TypeError(
-                "The number of a batch must be an integer. Received: "
-                f"{_checks.shown(index)} ({type(index).__name__})."
-            ) from None
-        batches = len(self)
+        index, batches = operator.index(index), len(self)
         if not -batches <= index < batches:
             raise IndexError(f"batch {index} is out of range; there are {batches}.")
         self._reads += 1
@@ -384,10 +377,8 @@ def in_time_order(dataset: WindowDataset, weighted: bool = False) -> WindowSourc
 
 
 def in_stretches(dataset: WindowDataset, steps: int) -> WindowDataset:
-    """Return a dataset that goes through the batches of another one, ``steps`` in an epoch.
-
-    Keras's ``steps_per_epoch`` would not tell whether a pass continues or a new one begins.
-    """
+    """Return a dataset that goes through the batches of another one, ``steps`` in an epoch."""
+    # Keras's ``steps_per_epoch`` would not tell whether a pass continues or a new one begins.
     part = of_source(dataset, dataset._source)
     part._steps = steps
     return part

@@ -2,7 +2,7 @@
 
 Readers, batches, models and forecasts ask which columns are inputs, known ahead, static or targets,
 and what shapes follow from that. It is computed here, once, from the settings of the windows and
-the names of a table's columns, so that only this file knows which kinds of covariates there are.
+the names of a table's columns. What lists all parts reads ``PARTS``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,10 +48,9 @@ def as_x(parts: dict[str, Any]) -> Any:
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a series by their roles.
+    """The columns of a series by their roles."""
 
-    The defaults are those of a plain series, whose values have no axis for columns.
-    """
+    # The defaults are those of a plain series, whose values have no axis for columns.
 
     # Names (for an array, numbers) of the columns that vary, in the order of the model's input,
     # with those of a calendar last.

@@ -9,14 +9,21 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Literal, Self, cast
 
 from keras_ts import _checks
-from keras_ts.windows.arithmetic.cycles import NAMED, Cycle, cycle_names
+from keras_ts.windows.arithmetic.cycles import NAMED, Columns, Cycle, cycle_names
 from keras_ts.windows.arithmetic.geometry import Geometry
+from keras_ts.windows.arithmetic.holidays import (
+    Holidays,
+    checked_holidays,
+    holidays_at,
+    is_place,
+    place_of,
+)
 from keras_ts.windows.arithmetic.sampler import Remainder
 
 
 @dataclass(frozen=True)
 class Handling:
-    """What a value of ``missing`` allows."""
+    """What a value of ``missing`` allows. Readers, windows, presets and the oracle all ask this."""
 
     series: bool  # True if a series may have missing values; False to refuse it.
     inputs: bool  # True if the inputs of a window may have missing values.
@@ -38,6 +45,11 @@ class Handling:
     def filters(self) -> bool:
         """True if windows with missing values are left out."""
         return self.series and self.complete != "none"
+
+    @property
+    def drops(self) -> bool:
+        """True if windows that touch a missing or infinite value are left out."""
+        return self.series and not self.inputs
 
 
 HANDLING = {
@@ -85,6 +97,9 @@ class WindowSpec:
     shuffle: bool = False
     seed: int | None = None
     remainder: Remainder = "keep"
+    unseen: Literal["raise", "mean"] = "raise"
+    # Of the places in ``calendar``, as the training part had them; not hashed either.
+    holidays: Holidays | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         checked: dict[str, Any] = {
@@ -95,6 +110,7 @@ class WindowSpec:
         checked["missing"] = _checks.choice("missing", self.missing, tuple(HANDLING))
         checked["shuffle"] = _checks.boolean("shuffle", self.shuffle)
         checked["remainder"] = _checks.choice("remainder", self.remainder, ("keep", "drop", "pad"))
+        checked["unseen"] = _checks.choice("unseen", self.unseen, ("raise", "mean"))
         if self.seed is not None:
             checked["seed"] = _checks.integer("seed", self.seed, 0)
         checked["target_columns"] = _columns("target_columns", self.target_columns)
@@ -102,27 +118,23 @@ class WindowSpec:
             columns = _columns(name, getattr(self, name))
             checked[name] = columns if isinstance(columns, tuple | None) else (columns,)
         for name in ("id_column", "time_column"):
-            if not isinstance(getattr(self, name), str | None):
-                raise TypeError(
-                    f"{name} must be the name of a column. Received: {getattr(self, name)!r}."
-                )
+            _checks.instance(name, getattr(self, name), str | None)
         _check_apart(checked, self.id_column, self.time_column)
         if self.calendar is not None:
             checked["calendar"] = checked_cycles("calendar", self.calendar)
+        if self.holidays is not None:
+            checked["holidays"] = checked_holidays(self.holidays, checked.get("calendar") or ())
         _check_known_ahead(checked)
         if self.categories is not None:
             checked["categories"] = _categories(self.categories, checked) or None
         if self.min_inputs is not None:
             checked["min_inputs"] = _min_inputs(self.min_inputs, checked)
-        if self.weighting is not None and self.weighting != "inverse_scale":
-            checked["weighting"] = _period(self.weighting)
+        if isinstance(self.weighting, str):
+            _checks.choice("weighting", self.weighting, ("inverse_scale",))
+        elif self.weighting is not None:
+            checked["weighting"] = _checks.integer("weighting", self.weighting, 1)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
-        if max(self.geometry.span, self.stride) >= 1 << 62:
-            raise ValueError(
-                f"window={self.window}, sampling_rate={self.sampling_rate}, gap={self.gap}, "
-                f"horizon={self.horizon} and stride={self.stride}: no series is that long."
-            )
 
     @property
     def geometry(self) -> Geometry:
@@ -153,9 +165,18 @@ class WindowSpec:
         return cast("tuple[Column, ...]", self.static_columns or ())
 
     @property
-    def cycles(self) -> tuple[Cycle, ...]:
-        """The cycles of ``calendar``; an empty tuple without one."""
+    def calendar_entries(self) -> tuple[Cycle, ...]:
+        """The entries of ``calendar``; an empty tuple without one."""
         return cast("tuple[Cycle, ...]", self.calendar or ())
+
+    @property
+    def cycles(self) -> tuple[Columns, ...]:
+        """What each two columns of ``calendar`` stand for: a cycle, or a holiday of a place."""
+        places = [
+            holidays_at(str(entry), self.holidays) if is_place(entry) else [entry]
+            for entry in self.calendar_entries
+        ]
+        return tuple(cycle for of_place in places for cycle in of_place)
 
     @property
     def calendar_columns(self) -> list[str]:
@@ -180,30 +201,33 @@ def _min_inputs(min_inputs: Any, checked: dict[str, Any]) -> int:
             f"min_inputs must be at most window={checked['window']}, the inputs of a window. "
             f"Received: min_inputs={count}."
         )
-    if not HANDLING[checked["missing"]].masked:
+    handling = HANDLING[checked["missing"]]
+    if not handling.masked:
         raise ValueError(
             "min_inputs lets windows begin before their series, with inputs that are missing. Pass "
             'missing="mask" or missing="mask_targets" with it. Received: '
             f"min_inputs={count}, missing={checked['missing']!r}."
         )
-    if checked["targets"] == "sequence" and checked["missing"] == "mask":
+    if checked["targets"] == "sequence" and handling.complete == "all":
         raise ValueError(
             'targets="sequence" has targets at every input, also before a series begins, and '
-            'missing="mask" leaves out windows with a missing target. Pass min_inputs with '
-            f'missing="mask_targets". Received: min_inputs={count}.'
+            f"missing={checked['missing']!r} leaves out windows with a missing target. Pass "
+            f'min_inputs with missing="mask_targets". Received: min_inputs={count}.'
         )
     return count
 
 
 def checked_cycles(name: str, cycles: Any) -> tuple[Cycle, ...]:
     """Return one cycle or several as a tuple of distinct, plain Python values."""
-    if hasattr(cycles, "tolist"):
-        cycles = cycles.tolist()
+    cycles = _checks.listed(cycles)
     listed = cycles if isinstance(cycles, list | tuple) else [cycles]
     return _distinct(name, "cycle", [_cycle(name, cycle) for cycle in listed])
 
 
 def _cycle(name: str, cycle: Any) -> Cycle:
+    if is_place(cycle):
+        place_of(name, cycle)
+        return str(cycle)
     if isinstance(cycle, str):
         return _checks.choice(f"a cycle of {name}", cycle, NAMED)
     period = _checks.real(f"a period of {name}", cycle)
@@ -227,7 +251,7 @@ def _categories(categories: Any, checked: dict[str, Any]) -> dict[str, tuple[str
                 f"categories names {_checks.shown(column)}, which is neither in static_columns nor "
                 "in future_columns. Name it there, or leave it out."
             )
-        listed = texts.tolist() if hasattr(texts, "tolist") else texts
+        listed = _checks.listed(texts)
         if not isinstance(listed, list | tuple) or not all(isinstance(t, str) for t in listed):
             raise TypeError(
                 f"categories[{column!r}] must be a list of texts. Received: {_checks.shown(texts)}."
@@ -248,26 +272,14 @@ def _categories(categories: Any, checked: dict[str, Any]) -> dict[str, tuple[str
     return read
 
 
-def _period(weighting: Any) -> int:
-    """Return the period of a weighting; ``inverse_scale`` has none."""
-    if isinstance(weighting, str | bool):
-        raise ValueError(
-            'weighting must be "inverse_scale", or a period in positions, such as 12 for months. '
-            f"Received: weighting={_checks.shown(weighting)}."
-        )
-    return _checks.integer("weighting", weighting, 1)
-
-
 def _columns(name: str, columns: Any) -> Any:
     """Return one column, or a tuple of distinct ones, as plain Python values."""
     if columns is None or isinstance(columns, str):
         return columns
-    if not isinstance(columns, Sequence) and not hasattr(columns, "tolist"):
+    columns = _checks.listed(columns)
+    if not isinstance(columns, Sequence):
         return _column(name, columns)
-    listed = columns.tolist() if hasattr(columns, "tolist") else list(columns)
-    if not isinstance(listed, list):
-        return _column(name, listed)
-    return _distinct(name, "column", [_column(name, column) for column in listed])
+    return _distinct(name, "column", [_column(name, column) for column in columns])
 
 
 def _distinct(name: str, noun: str, items: list[Any]) -> tuple[Any, ...]:

@@ -57,13 +57,16 @@ class WindowedSeries(WindowSpec):
         categories: For each column of text among the future and static columns, its categories.
             Each becomes a column of 0 and 1, named like ``type=a``, in place of the column of text.
             Defaults to None: they are read from the series and sorted, and ``split`` and ``folds``
-            refuse a category that the training part lacks. The dataset's ``windows`` have them.
+            do with a category that the training part lacks what ``unseen`` says (of folds: that a
+            training part lacks). The dataset's ``windows`` have them.
         calendar: Cycles whose phase is known ahead, one or a list: ``"hour"``, ``"day"``,
             ``"week"`` or ``"year"`` by the clock of ``time_column``; or a number greater than 1, a
-            period in positions. Each becomes two columns, sine and cosine, after all others in
+            period in positions. A cycle becomes two columns, sine and cosine, after all others in
             ``past`` and in ``future``; ``calendar_features`` has the formulas. Numbers count steps
             of the series' own frequency since 1970-01-01, or without timestamps rows from its first
-            value. Defaults to None.
+            value. ``"holidays:DE"``, or of a part of a country ``"holidays:DE-BY"``, stands for the
+            holidays by the local date: each that the training part has a day of becomes two columns
+            of 0 and 1, for the day and for its eve. Defaults to None.
         id_column: In a long data frame, the column with the id of each row's series.
         time_column: In a data frame, the column of timestamps. Gaps are measured by each series'
             own regular step.
@@ -97,6 +100,13 @@ class WindowedSeries(WindowSpec):
             step. The others then weigh a little more, so that the loss and ``weighted_metrics``
             stay the same; plain ``metrics`` count the padding, and ``predict`` returns its rows
             too, which ``align`` drops. Defaults to ``"keep"``.
+        unseen: What a category that the training part lacks becomes: ``"raise"`` an error that
+            names it, or ``"mean"``, the mean of those seen (each column holds one over their
+            number), with a warning that names it. Defaults to ``"raise"``; ``windows_for`` of a
+            preset chooses ``"mean"``.
+        holidays: For each place that ``calendar`` names, its holidays as the dataset's ``windows``
+            have them, for the years of the data and ten more; a row of another year is refused.
+            Defaults to None: read from the package ``holidays`` where a series is cut.
 
     Input shape:
         A series of shape ``(time,)`` or ``(time, columns)``, a list of them, or a pandas
@@ -191,12 +201,13 @@ class WindowedSeries(WindowSpec):
         Raises:
             TypeError: A border has a time zone, and the time column has none.
             ValueError: A border is outside the series, or is a local time that occurs twice; a part
-                gets no window; or a later part has a category that the first part lacks.
+                gets no window; or a later part has a category that the first part lacks, unless
+                ``unseen="mean"``.
         """
         context = _checks.boolean("context", context)
         cut = Cut(self, series, sample_weight)
         parts = split_parts(cut.panel, at)
-        cut.check_categories(parts[0], parts[1:], "Move the border")
+        cut = cut.learned([parts[0]], [parts[1:]], "Move the border")
         weights = cut.weights(parts[0])
         return tuple(
             cut.dataset(
@@ -253,7 +264,8 @@ class WindowedSeries(WindowSpec):
 
         Raises:
             ValueError: The series is too short for the folds, a part gets no window, or a
-                validation part has a category that its training part lacks.
+                validation part has a category that its training part lacks, unless
+                ``unseen="mean"``.
         """
         sizes = FoldSizes(n_splits, test_size, max_train_size)
         folds = folds_of(self, series, sizes, sample_weight)

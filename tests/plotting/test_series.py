@@ -71,7 +71,7 @@ def test_a_name_without_a_suffix_is_a_png(tmp_path):
             r"times must be a list of numbers or dates. Received int64 of shape",
         ),
         ([1.0], {"ax": np.zeros(3)}, "ax must be matplotlib axes.* Received: ndarray"),
-        ([1.0], {"ax": "s.png"}, "to save the picture pass filepath='s.png'"),
+        ([1.0], {"ax": "s.png"}, "filepath= saves a picture. Received: str"),
     ],
 )
 def test_mistakes(series, settings, says):

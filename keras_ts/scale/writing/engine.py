@@ -27,11 +27,7 @@ _MOST_TEXTS = 2000
 
 def opened_duckdb() -> Any:
     """Return the module duckdb, or raise an error that says how to install it."""
-    try:
-        import duckdb
-    except ImportError as error:
-        raise ImportError("PanelStore.write sorts with DuckDB: pip install duckdb.") from error
-    return duckdb
+    return _checks.needed("duckdb", "PanelStore.write")
 
 
 @dataclass
@@ -111,11 +107,9 @@ def read_series(survey: Survey, spec: WindowSpec) -> None:
 
 
 def sorted_blocks(survey: Survey, work: Unfinished, spec: WindowSpec) -> Iterator[Any]:
-    """Yield frames of whole series, in the order of the ids and of time within each.
-
-    Without timestamps, rows keep their order within a series. The survey is complete when the first
-    frame comes.
-    """
+    """Yield frames of whole series, in the order of the ids and of time within each."""
+    # Without timestamps, rows keep their order within a series. The survey is complete when the
+    # first frame comes.
     import pyarrow
 
     duckdb = opened_duckdb()
@@ -184,11 +178,11 @@ def _prepared(frame: Any, survey: Survey, spec: WindowSpec, row: int) -> Any:
     names = survey.varying
     types = {name: survey.empty.schema[name] for name in (*names, spec.id_column)}
     frame = frame.select(*types).cast(types)
-    own = {f"c{number}": frame[name].to_physical() for number, name in enumerate(names)}
+    columns = {f"c{number}": frame[name].to_physical() for number, name in enumerate(names)}
     place = polars.int_range(row, row + len(frame), dtype=polars.Int64, eager=True)
     if spec.time_column is not None:
         place = frame[spec.time_column].to_physical()
-    return polars.DataFrame({"id": frame[spec.id_column].to_physical(), "place": place, **own})
+    return polars.DataFrame({"id": frame[spec.id_column].to_physical(), "place": place, **columns})
 
 
 def _to_arrow(frame: Any) -> Any:

@@ -71,7 +71,7 @@ class Layout:
         table = open_frame(_sample(survey, schema, spec, whole))
         texts = [lambda name: Text.of(table[name])]
         spec = with_categories(texts, names, table.columns, spec)
-        dtype = matrix(table, names, spec.categories).dtype
+        dtype = matrix(table, names, spec).dtype
         return cls(spec, names, Columns.of(spec, expanded(names, spec.categories)), schema, dtype)
 
     @property
@@ -91,16 +91,14 @@ class Layout:
             static_columns=None,
             categories=categories or None,
             min_inputs=None,
-            missing="raise" if spec.missing == "raise" else "drop",
+            missing="drop" if spec.handling.series else "raise",
             calendar=None,
         )
 
 
 def _sample(survey: Survey, schema: Any, spec: WindowSpec, whole: bool) -> Any:
-    """Return a frame with the types and texts of all rows, and a missing value in columns with any.
-
-    Unless the survey is ``whole``, a column may still get its type or its texts.
-    """
+    """Return a frame with the types and texts of all rows, and a missing value where any is."""
+    # Unless the survey is ``whole``, a column may still get its type or its texts.
     polars = opened_polars()
     texts = {name: sorted(survey.texts.get(name, ())) for name in named_ahead(spec, list(schema))}
     rows, sample = 1 + max(map(len, texts.values()), default=0), {}
@@ -180,7 +178,7 @@ def read_static(survey: Survey, layout: Layout) -> Array:
         return np.zeros((len(survey.series), 0), layout.dtype)
     made = expanded(names, layout.spec.categories)
     first = open_frame(survey.series.cast({name: layout.schema[name] for name in names}))
-    table = matrix(first, names, layout.spec.categories)
+    table = matrix(first, names, layout.spec)
     offsets = np.arange(len(table) + 1)
     _, static = static_parted(table, made, layout.columns, offsets, layout.spec.categories)
     assert static is not None
@@ -213,7 +211,7 @@ def finish(series: SortedSeries, static: Array, work: Unfinished, layout: Layout
         names=tuple(layout.names),
         static=layout.spec.per_series,
         categories=spec.categories and {c: tuple(texts) for c, texts in spec.categories.items()},
-        calendar=spec.cycles,
+        calendar=spec.calendar_entries,
         id_column=spec.id_column or "",
         time_column=spec.time_column,
         times=series.times,
@@ -257,11 +255,11 @@ def _sorted_panel(series: SortedSeries, work: Unfinished, layout: Layout) -> Fla
         if series.zone is not None:
             local = rows("local_times", series.times, values.shape[:1])
             clock = replace(clock, local_times=local, zones=(Zone(series.zone, "polars"),))
-        own = series.own
-        if len(own.kinds) > 1:  # As in ``Clock.frequencies``.
-            like = own.usual(series.lengths)
-            own = kept(clock.times, offsets, clock.local_times, own, like)
-        clock = replace(clock, filled_by=own)
+        frequencies = series.own
+        if len(frequencies.kinds) > 1:  # As in ``Clock.frequencies``.
+            like = frequencies.usual(series.lengths)
+            frequencies = kept(clock.times, offsets, clock.local_times, frequencies, like)
+        clock = replace(clock, filled_by=frequencies)
     return FlatSeries(
         values,
         offsets,

@@ -39,11 +39,12 @@ def collapsed(names: Sequence[Any], categories: Categories | None) -> list[Any]:
 
 
 def one_hot(codes: IntArray, count: int) -> Array:
-    """Return a column for each category: 1 in the rows of the category, 0 in all others.
-
-    A row without a category, whose code is -1, is NaN in every column.
-    """
+    """Return a column for each category: 1 in the rows of the category, 0 in all others."""
+    # A row without a category, whose code is -1, is NaN in every column. One whose category was
+    # never seen, whose code is ``count``, is the mean of those seen.
     rows: Array = np.eye(count, dtype=bool)
+    if (codes == count).any():
+        rows = np.vstack([rows, np.full(count, 1 / count, np.float32)])
     if (codes < 0).any():
         # The code -1 selects the last row.
         rows = np.vstack([rows, np.full(count, np.nan, np.float32)])

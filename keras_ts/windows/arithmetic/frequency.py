@@ -10,7 +10,8 @@
 
 A rule numbers its days (month ends 1, 2, 3, ...) and returns the day of each number. A series
 follows a rule if each of its days is the day of its own number: a missing row is a skipped number,
-and the next days are those of the next numbers. A change to a rule is a change to ``RULES``.
+and the next days are those of the next numbers. A row of ``RULES`` is all that a rule is: how it
+counts, its names, and its season.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from keras_ts._checks import shown
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.geometry import per_row
 
@@ -63,32 +65,50 @@ def _latest_day(day: Array, offsets: IntArray) -> IntArray:
     return np.where(np.logical_and.reduceat(last, offsets[:-1]), _LAST, latest)
 
 
+def _month_name(step: int, mark: int) -> str:
+    name = {0: "month start", _LAST: "month end"}.get(mark, f"day {mark + 1} of the month")
+    return name + (f", every {step} months" if step > 1 else "")
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 @dataclass(frozen=True)
 class Rule:
     """A rule by which the dates of a series follow each other, by the clock of its time zone."""
 
-    tick: str  # The distance between two neighbouring days, in words.
     hours: int  # Two days are at least this many hours apart, also where the clock is changed.
     number: Callable[[Array], IntArray]  # Returns the numbers of days.
     day: Callable[[IntArray, Any], Array]  # Returns the days of numbers and marks.
+    name: Callable[[int, int], str]  # Returns the name of a step from its length and mark.
+    pattern: str  # What such names are like; the group ``every`` is the length.
+    words: str = ""  # The number of a day in column {}; "" for that of a fixed step.
     # Returns the mark of each series from days and offsets.
     mark: Callable[[Array, IntArray], IntArray] = lambda day, offsets: 0 * offsets[1:]
+    preferred: bool = True  # True to go before an earlier rule that leaves equally few gaps.
+    zoned: bool = False  # True to be counted only where there is a time zone.
+    season: tuple[int, str] | None = None  # The steps in a season, and the reason for it.
 
 
 RULES = {
     "day": Rule(
-        "day", 20, lambda day: day.astype(np.int64), lambda number, _: number.astype("M8[D]")
+        20, lambda day: day.astype(np.int64), lambda number, _: number.astype("M8[D]"),
+        lambda step, _: _plural(step, "day"), r"(?P<every>\d+) days?", zoned=True,
     ),
     "day of month": Rule(
-        "month", 200, lambda day: _months(day)[0].astype(np.int64), _day_of_month, _latest_day
+        200, lambda day: _months(day)[0].astype(np.int64), _day_of_month,
+        _month_name, r"(month (start|end)|day \d+ of the month)(, every (?P<every>\d+) months)?",
+        "12 * (year - 1970) + month - 1, of {}", _latest_day,
     ),
     "weekday": Rule(
-        "weekday",
-        20,
-        lambda day: np.busday_count(np.datetime64(0, "D"), day),
+        20, lambda day: np.busday_count(np.datetime64(0, "D"), day),
         lambda number, _: np.busday_offset(np.datetime64(0, "D"), number),
+        lambda step, _: _plural(step, "weekday"), r"(?P<every>\d+) weekdays?",
+        "Mondays to Fridays from 1970-01-01 on, before {}", preferred=False,
+        season=(5, ", of weekdays"),
     ),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -150,10 +170,8 @@ class Frequency:
         return midnight + np.array(self.time_of_day, f"m8[{self.unit}]")
 
     def apart(self, times: Array) -> tuple[IntArray, BoolArray]:
-        """Return the number of steps from each timestamp to the next, and True where it is whole.
-
-        The timestamps increase, and are local times if the frequency is ``local``.
-        """
+        """Return the steps from each timestamp to the next, and True where they are whole."""
+        # The timestamps increase, and are local times if the frequency is ``local``.
         # Modulo 2**64 every difference is exact.
         ticks = np.diff(self._ticks(times).view(np.uint64))
         counts, rest = np.divmod(ticks, np.uint64(self.step))
@@ -165,21 +183,13 @@ class Frequency:
         return times if times.dtype.kind == "u" else times.astype(np.int64)
 
     def __str__(self) -> str:
-        if self.rule == "day of month":
-            names = {0: "month start", _LAST: "month end"}
-            name = names.get(self.mark, f"day {self.mark + 1} of the month")
-            return name + (f", every {self.step} months" if self.step > 1 else "")
         if self.rule is not None:
-            return _plural(self.step, self.rule)
+            return RULES[self.rule].name(self.step, self.mark)
         if not self.unit:
             return f"steps of {self.step:g}"
         length = self._nanoseconds
         unit = next(name for name, size in _NANOSECONDS.items() if not length % size)
         return _plural(length // _NANOSECONDS[unit], unit) + (_IN_UTC if self.in_utc else "")
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def same_steps(text: str, other: str) -> bool:
@@ -189,10 +199,20 @@ def same_steps(text: str, other: str) -> bool:
 
 def is_name(text: str) -> bool:
     """Return True for the name of a frequency of one of the five kinds."""
-    units = "|".join([*_NANOSECONDS, "weekday"])
-    months = r"(month start|month end|day \d+ of the month)(, every \d+ months)?"
-    numbers = r"steps of \d+(e\+\d+)?"
-    return fullmatch(rf"\d+ ({units})s?|\d+ days?{_IN_UTC}|{months}|{numbers}", text) is not None
+    units = "|".join(_NANOSECONDS)
+    fixed = rf"\d+ ({units})s?|\d+ days?{_IN_UTC}|steps of \d+(e\+\d+)?"
+    patterns = (fixed, *(rule.pattern for rule in RULES.values()))
+    return any(fullmatch(pattern, text) for pattern in patterns)
+
+
+def check_name(text: str) -> None:
+    """Refuse a frequency that a model of an old version was trained on, and no rule has now."""
+    if not is_name(text):
+        raise ValueError(
+            f"The model was trained on steps of {shown(text)}, which keras_ts no longer takes as "
+            "a frequency, as it takes fixed steps, days, weekdays, months and whole numbers. "
+            "Resample the data to one of them, and train again."
+        )
 
 
 def numbering(frequency: str | None, column: str | None) -> str:
@@ -201,19 +221,18 @@ def numbering(frequency: str | None, column: str | None) -> str:
         return "the rows of the series before this one, from its first row with a value on"
     if frequency is None:
         return f"the steps of the series' own frequency from 1970-01-01 00:00 to {column}"
-    name, _, every = frequency.removesuffix(_IN_UTC).partition(", every ")
-    length, _, unit = name.partition(" ")
-    unit = unit.removesuffix("s")
+    name = frequency.removesuffix(_IN_UTC)
+    check_name(name)
+    unit = name.partition(" ")[2].removesuffix("s")
     if name.startswith("steps of "):
         return f"{column} / {name.removeprefix('steps of ')}, rounded down if {column} is whole"
     if unit in _NANOSECONDS:
         clock = "by the local clock" if unit == "day" else "in UTC if there is a time zone"
         return f"({column} - 1970-01-01 00:00) / ({name}), rounded down; {clock}"
-    ticks = f"12 * (year - 1970) + month - 1, of {column}"
-    if unit == "weekday":
-        every, ticks = length, f"Mondays to Fridays from 1970-01-01 on, before {column}"
-    every = every.partition(" ")[0] or "1"
-    return ticks if every == "1" else f"({ticks}) / {every}, rounded down"
+    matches = ((rule.words, fullmatch(rule.pattern, name)) for rule in RULES.values())
+    words, every = next((words, found["every"] or "1") for words, found in matches if found)
+    days = words.format(column)
+    return days if every == "1" else f"({days}) / {every}, rounded down"
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,8 +23,8 @@ def alike(columns: Sequence[Array]) -> tuple[IntArray, IntArray]:
     numbers = np.zeros(rows, np.int64)
     for column in columns:
         if (column != column[:1]).any():
-            distinct, own = np.unique(column, return_inverse=True)
-            numbers = np.unique(numbers * len(distinct) + own, return_inverse=True)[1]
+            distinct, codes = np.unique(column, return_inverse=True)
+            numbers = np.unique(numbers * len(distinct) + codes, return_inverse=True)[1]
     first = np.unique(numbers, return_index=True)[1]
     order = np.argsort(first)
     places = np.empty_like(order)
@@ -33,11 +33,10 @@ def alike(columns: Sequence[Array]) -> tuple[IntArray, IntArray]:
 
 
 class Rows:
-    """Rows by the numbers of their series and their times, in any order; NaT is never found.
+    """Rows by the numbers of their series and their times, in any order; NaT is never found."""
 
-    A plan is matched with the steps that follow a series, a forecast with the rows that came. Both
-    use this class, so that a missing or repeated row is found in the same way.
-    """
+    # A plan is matched with the steps that follow a series, a forecast with the rows that came.
+    # Both use this class, so that a missing or repeated row is found in the same way.
 
     def __init__(self, series: IntArray, times: Array) -> None:
         self._times = np.unique(times)

@@ -54,10 +54,8 @@ class ErrorPaths:
     def of(
         cls, errors: Array, below: Array, above: Array, origins: Array, series: Array, keys: Array
     ) -> Self:
-        """Rank errors ``(paths, steps, targets)``; NaN is missing.
-
-        ``below`` and ``above`` are distances past the outermost quantiles, negative within.
-        """
+        """Rank errors ``(paths, steps, targets)``; NaN is missing."""
+        # ``below`` and ``above`` are distances past the outermost quantiles, negative within.
         origins = np.unique(origins, return_inverse=True)[1]
         keys, places = np.unique(keys[series], return_inverse=True)
         order = np.lexsort([places, origins])
@@ -65,10 +63,8 @@ class ErrorPaths:
         return cls(_ranks_of(errors)[order], origins[order], places[order], keys, sizes)
 
     def orders(self, seed: int, event: int, key: int, count: int) -> IntArray:
-        """Return the places of ``count`` increasing samples, ``(steps, targets, count)``.
-
-        Series share the drawn origins if their forecasts begin at the same time, ``event``.
-        """
+        """Return the places of ``count`` increasing samples, ``(steps, targets, count)``."""
+        # Series share the drawn origins if their forecasts begin at the same time, ``event``.
         origins = int(self.origins[-1]) + 1
         drawn = np.random.default_rng([seed, event, 0]).permutation(origins)
         drawn = drawn[np.arange(count) % origins]
@@ -104,11 +100,9 @@ class ErrorPaths:
         return np.searchsorted(self.origins, np.arange(int(self.origins[-1]) + 2))
 
     def weights(self, quantiles: Sequence[float], count: int) -> Array:
-        """Return weights ``(quantiles, count)``, by which ``values @ weights`` are samples.
-
-        The samples are ``count`` equally spaced quantiles, interpolated between those of
-        ``values``; beyond the outermost ones they follow the exceedances.
-        """
+        """Return weights ``(quantiles, count)``, by which ``values @ weights`` are samples."""
+        # The samples are ``count`` equally spaced quantiles, interpolated between those of
+        # ``values``; beyond the outermost ones they follow the exceedances.
         levels, wanted = np.asarray(quantiles), (np.arange(count) + 0.5) / count
         weights = np.stack([np.interp(wanted, levels, unit) for unit in np.eye(len(levels))])
         knots = np.linspace(0, 1, _KNOTS)
@@ -159,11 +153,9 @@ class ErrorPaths:
 
 
 def kept_paths(origins: Array, series: IntArray, keys: Array, width: int) -> IntArray:
-    """Return the windows whose paths of ``width`` errors are kept: all, if they fit into 1 MB.
-
-    Otherwise a thousand origins are kept at most, and then the series with the smallest keys. Keys
-    are digests, so these series are a random sample.
-    """
+    """Return the windows whose paths of ``width`` errors are kept: all, if they fit into 1 MB."""
+    # Otherwise a thousand origins are kept at most, and then the series with the smallest keys.
+    # Keys are digests, so these series are a random sample.
     windows = np.arange(len(series))
     cost = width + _INDEX
     if len(windows) * cost + len(keys) * _KEY > _MOST_BYTES:

@@ -22,11 +22,11 @@ Remainder = Literal["keep", "drop", "pad"]
 
 @dataclass
 class BatchSampler(PickledByFields):
-    """The order of all windows in each epoch, the batches, and the rows of one worker.
+    """The order of all windows in each epoch, the batches, and the rows of one worker."""
 
-    A *place* is an index into an epoch's order of all windows: place 0 holds the first window that
-    the epoch reads. A *position* is an index into the rows of this worker, batch after batch.
-    """
+    # A *place* is an index into an epoch's order of all windows: place 0 holds the first window
+    # that the epoch reads. A *position* is an index into the rows of this worker, batch after
+    # batch.
 
     ranges: WindowRanges
     batch_size: int  # Windows that all workers read in a batch: a multiple of ``shards * devices``.
@@ -73,10 +73,8 @@ class BatchSampler(PickledByFields):
         return begin, end if end <= self.positions else self.positions
 
     def windows(self, epoch: int, begin: int, end: int) -> tuple[IntArray, IntArray]:
-        """Return the windows at positions ``begin .. end - 1`` of an epoch.
-
-        Positions from ``size`` on are padding: the first windows of the epoch again.
-        """
+        """Return the windows at positions ``begin .. end - 1`` of an epoch."""
+        # Positions from ``size`` on are padding: the first windows of the epoch again.
         number, first = divmod(begin, _STRETCH)
         # One tuple, replaced at once, so that other threads see either the old one or the new.
         key, windows, starts = self._stretch
@@ -92,12 +90,10 @@ class BatchSampler(PickledByFields):
         return np.concatenate([windows[first:], rest[0]]), np.concatenate([starts[first:], rest[1]])
 
     def weights(self, begin: int, end: int) -> Array:
-        """Return the weights of positions ``begin .. end - 1`` that keep padding out of the loss.
-
-        Keras averages a loss over the rows of a batch, padding included. So padding weighs 0, and
-        each window of a padded batch weighs ``rows / windows``: the loss and the gradient of each
-        step are then those of its windows alone.
-        """
+        """Return the weights of positions that keep padding out of the loss."""
+        # Keras averages a loss over the rows of a batch, padding included. So padding weighs 0, and
+        # each window of a padded batch weighs ``rows / windows``: the loss and the gradient of each
+        # step are then those of its windows alone.
         positions = np.arange(begin, end)
         weights = np.where(positions < self._last, *self._weights)
         weights[positions >= self.size] = 0

@@ -19,17 +19,14 @@ def mean_absolute_steps(
     block: int = 1 << 20,
     squares: bool = False,
 ) -> Array:
-    """Return the mean absolute step of each span and column, ``(spans, columns)``.
-
-    It is the mean of ``|y[t] - y[t - lag]|`` where both values are finite and within the span: the
-    scale of Hyndman and Koehler, *Another look at measures of forecast accuracy* (2006). It is 0 if
-    there is no such step. A step no larger than rounding counts as 0: its inverse would be a huge
-    weight for a constant series.
-
-    Spans, such as one per series, are disjoint and in order. ``places`` are the times ``t`` of the
-    positions, increasing; by default the positions. At most ``block`` positions are read at once.
-    With ``squares``, a last axis also holds the mean squared steps, the scales of RMSSE.
-    """
+    """Return the mean absolute step of each span and column, ``(spans, columns)``."""
+    # It is the mean of ``|y[t] - y[t - lag]|`` where both values are finite and within the span:
+    # the scale of Hyndman and Koehler, *Another look at measures of forecast accuracy* (2006). It
+    # is 0 if there is no such step. A step no larger than rounding counts as 0: its inverse would
+    # be a huge weight for a constant series. Spans, such as one per series, are disjoint and in
+    # order. ``places`` are the times ``t`` of the positions, increasing; by default the positions.
+    # At most ``block`` positions are read at once. With ``squares``, a last axis also holds the
+    # mean squared steps, the scales of RMSSE.
     totals = np.zeros((1 + squares, len(begin), len(columns)))
     count = np.zeros(totals.shape[1:])
     for start in range(lag if places is None else 1, len(values), block):
@@ -60,11 +57,9 @@ def mean_absolute_steps(
 
 
 def window_scales(past: Any, ops: Any = np) -> Any:
-    """Return the mean absolute step within each window, ``(windows, columns)``.
-
-    It is the scale of conformal prediction, of arrays or, with ``keras.ops``, of tensors. Steps to
-    or from a value that is not finite are left out; if none is left, the scale is 0.
-    """
+    """Return the mean absolute step within each window, ``(windows, columns)``."""
+    # It is the scale of conformal prediction, of arrays or, with ``keras.ops``, of tensors. Steps
+    # to or from a value that is not finite are left out; if none is left, the scale is 0.
     with np.errstate(invalid="ignore"):
         steps, missing = parted(ops.abs(past[:, 1:] - past[:, :-1]), ops)
     count = ops.sum(ops.where(missing, ops.zeros_like(steps), ops.ones_like(steps)), axis=1)

@@ -61,16 +61,14 @@ def season_beyond(values: Array, window: int, ahead: int) -> int | None:
 
 
 def _correlations(changes: Array, most: int) -> Array:
-    """Return the correlations of changes with those of 0 to ``most`` rows before.
-
-    Pairs in which a change is missing are left out.
-    """
+    """Return the correlations of changes with those of 0 to ``most`` rows before."""
+    # Pairs in which a change is missing are left out.
     present = np.isfinite(changes)
     centered = np.where(present, changes - changes[present].mean(), 0.0)
     size = 1 << (2 * len(changes) - 1).bit_length()
     largest = np.abs(centered).max(initial=0.0)
     centered /= largest if largest > 0 else 1.0
-    own, squares, pairs = (
+    spectrum, squares, pairs = (
         np.fft.rfft(of, size) for of in (centered, np.square(centered), present.astype("float64"))
     )
 
@@ -79,6 +77,6 @@ def _correlations(changes: Array, most: int) -> Array:
         return lagged
 
     sizes = np.maximum(products(squares, pairs), 0.0) * np.maximum(products(pairs, squares), 0.0)
-    together = products(own, own)
+    together = products(spectrum, spectrum)
     # Below this there is only rounding.
     return np.where(sizes > 1e-20, together / np.sqrt(np.maximum(sizes, 1e-20)), 0.0)

@@ -24,12 +24,11 @@ _CALL_BATCHES = 64
 
 
 class _Reader:
-    """Reads the batches of one call.
+    """Reads the batches of one call."""
 
-    TensorFlow keeps a function that a pipeline calls until the process ends, with all that the
-    function refers to. So that function refers to this object weakly, and the ``tf.data.Dataset``
-    owns it: the series are freed with the dataset.
-    """
+    # TensorFlow keeps a function that a pipeline calls until the process ends, with all that the
+    # function refers to. So that function refers to this object weakly, and the ``tf.data.Dataset``
+    # owns it: the series are freed with the dataset.
 
     def __init__(self, source: Source, begin: Callable[[], int]) -> None:
         sampler = source.sampler

@@ -69,11 +69,9 @@ class Zone:
         return np.asarray(shown.to_numpy().astype(utc.dtype))
 
     def readings(self, local: Array) -> tuple[Array, Array]:
-        """Return the first and the second UTC time at which the clock shows each local time.
-
-        They are equal for a local time that occurs once. A local time that is skipped is read as if
-        the clock were put forward later, and as if it were put forward earlier.
-        """
+        """Return the first and the second UTC time at which the clock shows each local time."""
+        # They are equal for a local time that occurs once. A local time that is skipped is read as
+        # if the clock were put forward later, and as if it were put forward earlier.
         # Local time is less than a day from UTC, so a day before or after is past any change.
         around = np.concatenate([local - _DAY, local + _DAY])
         before, after = np.split(self.shown(around) - around, 2)
@@ -131,18 +129,18 @@ class Clock:
 
     @cached_property
     def frequencies(self) -> Frequencies:
-        """The frequency of each series, None for one that is too short or not regular.
-
-        A short series may fit several frequencies. A series that fits the one of the longest series
-        gets that one. A series of 24-hour days counts as the longest: its clock has changed.
-        """
+        """The frequency of each series, None for one that is too short or not regular."""
+        # A short series may fit several frequencies. A series that fits the one of the longest
+        # series gets that one. A series of 24-hour days counts as the longest: its clock has
+        # changed.
         if self.filled_by is not None:
             return self.filled_by
-        own = self.inferred[1]
-        if not own.kinds or (len(own.kinds) == 1 and self.expected in (None, str(own.kinds[0]))):
-            return own
-        like = self.expected or own.usual(np.diff(self.offsets))
-        return kept(self.times, self.offsets, self.local_times, own, like)
+        found = self.inferred[1]
+        names = [str(kind) for kind in found.kinds]
+        if not names or names == [self.expected or names[0]]:
+            return found
+        like = self.expected or found.usual(np.diff(self.offsets))
+        return kept(self.times, self.offsets, self.local_times, found, like)
 
     @property
     def shown(self) -> Array:
@@ -164,11 +162,10 @@ class Clock:
     def after(
         self, rows: IntArray, steps: IntArray, frequencies: Frequencies
     ) -> tuple[Array, Array]:
-        """Return the timestamps ``steps`` after those of ``rows``, in UTC and in local time.
-
-        A timestamp outside of the years 1 to 9999 is NaT in a time zone. A local time that the
-        clock skips is put forward by the hour that is skipped; one that occurs twice is the first.
-        """
+        """Return the timestamps ``steps`` after those of ``rows``, in UTC and in local time."""
+        # A timestamp outside of the years 1 to 9999 is NaT in a time zone. A local time that the
+        # clock skips is put forward by the hour that is skipped; one that occurs twice is the
+        # first.
         series = np.searchsorted(self.offsets, rows, side="right") - 1
         made, local = self.times[rows], np.zeros(len(rows), bool)
         codes = frequencies.codes[series]
@@ -234,8 +231,8 @@ class Clock:
         later = clock >= moment
         begins = later.copy()
         begins[1:] &= ~later[:-1]
-        own = self.offsets[:-1][self.offsets[:-1] < len(later)]
-        begins[own] = later[own]
+        starts = self.offsets[:-1][self.offsets[:-1] < len(later)]
+        begins[starts] = later[starts]
         flat = np.append(np.flatnonzero(begins), len(later))
         first = np.minimum(flat[np.searchsorted(flat, self.offsets[:-1])], self.offsets[1:])
         return first - self.offsets[:-1]
@@ -258,9 +255,9 @@ class Clock:
 
     def _by_zone(self) -> list[tuple[Zone, BoolArray]]:
         """Return each time zone, with flags of the series that have it."""
-        own = np.array([self.zones.index(zone) for zone in self.zones])
+        numbers = np.array([self.zones.index(zone) for zone in self.zones])
         every = np.zeros(len(self.offsets) - 1, dtype=bool)
-        return [(self.zones[number], (own == number) | every) for number in np.unique(own)]
+        return [(self.zones[number], (numbers == number) | every) for number in np.unique(numbers)]
 
 
 def _moment(at: Any) -> tuple[np.datetime64, bool]:

@@ -58,11 +58,12 @@ class Frames:
         """Return the series, with the roles of columns and the treatment of gaps of ``spec``."""
         features = self.features
         texts = [partial(self._text, number) for number in range(len(self.tables))]
+        unseen = spec.unseen if spec.categories else None  # Categories of the table are all seen.
         spec = with_categories(texts, features, self.columns, spec)
         columns = Columns.of(spec, expanded(features, spec.categories))
         filled = spec.handling.gaps == "fill"
         of_texts = tuple((spec.categories or {}).items())
-        key = features, of_texts, tuple(columns.static)
+        key = features, of_texts, tuple(columns.static), unseen
         flat = self._kept.get((key, False))
         if flat is None:
             # Only the columns that were read last are kept, which are most often read again.
@@ -89,7 +90,7 @@ class Frames:
         for number, table in enumerate(self.tables):
             what = f"series[{number}]" if self.listed else "series"
             text = partial(self._text, number)
-            blocks = blocks_of(table, features, spec.categories, what, text)
+            blocks = blocks_of(table, features, spec, what, text)
             read.append(dict(zip(features, blocks, strict=True)))
         dtype = np.result_type(
             *(np.result_type(*(block.dtype for block in blocks.values())) for blocks in read)

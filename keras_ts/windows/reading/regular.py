@@ -52,10 +52,8 @@ def with_missing_rows(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
 
 
 def with_missing_last_rows(panel: FlatSeries, rows: int) -> FlatSeries:
-    """Return the last ``rows`` rows of each series, with gaps among them filled.
-
-    A panel without such gaps is returned whole. A gap of no whole number of steps is not filled.
-    """
+    """Return the last ``rows`` rows of each series, with gaps among them filled."""
+    # A panel without such gaps is returned whole. A gap of no whole number of steps is not filled.
     series = np.searchsorted(panel.offsets, panel.gaps, side="right") - 1
     near = panel.offsets[series + 1] - panel.gaps < rows
     if not near.any():
@@ -76,13 +74,11 @@ def with_missing_last_rows(panel: FlatSeries, rows: int) -> FlatSeries:
 def mean_steps(
     panel: FlatSeries, rows: tuple[IntArray, IntArray], lag: int = 1, squares: bool = False
 ) -> Array:
-    """Return the mean absolute step of each series' targets over some rows, ``(series, targets)``.
-
-    The two values of a step are ``lag`` positions apart on the grid of their series: if a shop has
-    no rows on Sundays, values 7 apart are still of the same weekday. In a series without a
-    frequency they are ``lag`` rows apart. With ``squares``, a last axis also holds the mean squared
-    steps.
-    """
+    """Return the mean absolute step of targets over some rows, ``(series, targets)``."""
+    # The two values of a step are ``lag`` positions apart on the grid of their series: if a shop
+    # has no rows on Sundays, values 7 apart are still of the same weekday. In a series without a
+    # frequency they are ``lag`` rows apart. With ``squares``, a last axis also holds the mean
+    # squared steps.
     clock: Any = panel.clock
     places = None
     if clock is not None and panel.given is None:
@@ -98,11 +94,9 @@ def mean_steps(
 
 
 def _steps(clock: Any, gaps: IntArray) -> tuple[IntArray, BoolArray]:
-    """Return how many steps each row is after the one before it, and True if they are whole.
-
-    The first row of a series and every row of a series without a gap count as one step. Gaps of a
-    series without a frequency are not whole.
-    """
+    """Return how many steps each row is after the one before it, and True if they are whole."""
+    # The first row of a series and every row of a series without a gap count as one step. Gaps of a
+    # series without a frequency are not whole.
     steps, whole = np.ones(len(clock.times), np.int64), np.ones(len(clock.times), bool)
     first = np.zeros(len(clock.times) + 1, bool)
     first[clock.offsets] = True
@@ -164,30 +158,28 @@ def _refuse_many(
 
 
 def on_common_grid(panel: FlatSeries) -> FlatSeries:
-    """Return the panel with series on the grid that most rows share, and their gaps in that grid.
-
-    A series joins the grid of another frequency if all its timestamps lie on it and fill at least
-    half of it: weekdays join a grid of days, weeks and hours do not. Other series keep their own.
-    """
+    """Return the panel with series on the grid that most rows share, and their gaps in it."""
+    # A series joins the grid of another frequency if all its timestamps lie on it and fill at least
+    # half of it: weekdays join a grid of days, weeks and hours do not. Other series keep their own.
     clock = panel.clock
     if clock is None or clock.times.dtype.kind == "f":
         return panel
-    own = clock.frequencies
-    if not own.kinds or (len(own.kinds) == 1 and (own.codes >= 0).all()):
+    found = clock.frequencies
+    if not found.kinds or (len(found.kinds) == 1 and (found.codes >= 0).all()):
         return panel
-    rows = np.zeros(len(own.kinds), np.int64)
-    np.add.at(rows, own.codes[own.codes >= 0], panel.lengths[own.codes >= 0])
+    rows = np.zeros(len(found.kinds), np.int64)
+    np.add.at(rows, found.codes[found.codes >= 0], panel.lengths[found.codes >= 0])
     most = -1
     for code in np.argsort(-rows, kind="stable")[:_MOST_TRIED].tolist():
-        others = (own.codes != code) & (panel.lengths > 1)
-        joined, gaps = _joined(own.kinds[code], clock, others)
+        others = (found.codes != code) & (panel.lengths > 1)
+        joined, gaps = _joined(found.kinds[code], clock, others)
         count = int(rows[code] + panel.lengths[joined].sum())
         if count > most:
             most, best, inside, common = count, joined, gaps, code
     if not best.any():
         return panel
     outside = panel.gaps[~best[np.searchsorted(panel.offsets, panel.gaps, side="right") - 1]]
-    shared = Frequencies.of(own.kinds, np.where(best, common, own.codes))
+    shared = Frequencies.of(found.kinds, np.where(best, common, found.codes))
     gaps = np.sort(np.concatenate([outside, inside]))
     return replace(panel, clock=replace(clock, filled_by=shared), gaps=gaps)
 

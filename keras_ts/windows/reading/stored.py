@@ -230,14 +230,8 @@ def broken(path: Path, error: Exception | str) -> ValueError:
 
 def opened_polars() -> Any:
     """Return the module polars, or raise an error that says how to install it."""
-    try:
-        import polars
-        import pyarrow  # noqa: F401 - polars reads and writes frames of Arrow and pandas by it
-    except ImportError as error:
-        raise ImportError(
-            "A PanelStore needs polars, pyarrow and narwhals: pip install polars pyarrow narwhals."
-        ) from error
-    return polars
+    _checks.needed("pyarrow", "A PanelStore")  # By it polars reads frames of Arrow and pandas.
+    return _checks.needed("polars", "A PanelStore")
 
 
 def part_of_panel(panel: FlatSeries, series: slice) -> FlatSeries:
@@ -246,13 +240,13 @@ def part_of_panel(panel: FlatSeries, series: slice) -> FlatSeries:
     inside = slice(*np.searchsorted(panel.gaps, [rows.start, rows.stop]))
     offsets, clock = concatenated_offsets(panel.lengths[series]), panel.clock
     if clock is not None:
-        local, own = clock.local_times, clock.filled_by
+        local, found = clock.local_times, clock.filled_by
         clock = replace(
             clock,
             times=np.array(clock.times[rows]),
             offsets=offsets,
             local_times=None if local is None else np.array(local[rows]),
-            filled_by=None if own is None else Frequencies.of(own.kinds, own.codes[series]),
+            filled_by=None if found is None else Frequencies.of(found.kinds, found.codes[series]),
         )
     return replace(
         panel,

@@ -166,7 +166,7 @@ def test_coarse_units_are_days():
     ("column", "received", "cure"),
     [(pd.Series(pd.period_range("2024-01", periods=9, freq="M")), "period[M], first value Period(",
       "Take the timestamp at which each period begins, with dt.to_timestamp()."),
-     (pd.Series(pd.to_timedelta(range(9), "D")), "Duration", "Add the durations to a date"),
+     (pd.Series(pd.to_timedelta(range(9), "D")), "Duration", "increases from row to row"),
      (pl.Series([datetime.time(hour) for hour in range(9)]), "Time", "increases from row to row"),
      (pd.Series([False] * 9), "Boolean", "Name a column that increases from row to row"),
      (pd.Series(["2024-01-01"] * 9), "String, first value '2024-01-01'", "with pandas.to_datetime"),
