@@ -29,11 +29,6 @@ _MODELS = ("Functional", "Model", "Sequential")
 _SAME_ORDER = ("SGD", "Adam", "AdamW", "RMSprop")
 
 
-def is_keras2(version: Any) -> bool:
-    """Return True if ``version``, which a file names, is one of Keras 2."""
-    return str(version).startswith("2.")
-
-
 def translate(config: Any) -> None:
     """Translate the config of a model, or its compile settings, in place."""
     for _, value in walk(config):

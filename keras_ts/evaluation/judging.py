@@ -30,7 +30,7 @@ from keras_ts.evaluation.measures import (
     refuse_points,
 )
 from keras_ts.evaluation.report import ENDS, ComparisonReport, Evidence
-from keras_ts.saving.weights import Weights
+from keras_ts.saving.scorecard import Weights
 from keras_ts.scores.metrics import POINT, QUANTILE, is_rooted
 from keras_ts.scores.report import percent, unscaled_note
 

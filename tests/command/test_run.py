@@ -125,8 +125,8 @@ def test_a_panel_with_dates_and_a_plan(folder, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(Frames, "__init__", opening)
     assert call(monkeypatch, folder, "cities.csv", options, "--out", tmp_path) == 0
     monkeypatch.undo()
-    # The file and its frame are read once; before that, its header and its first line.
-    assert (files, len(frames)) == ([1, 1, 1, None], 1)
+    # The file and its frame are read once; before that, its header.
+    assert (files, len(frames)) == ([1, None], 1)
     printed = capsys.readouterr().out
     assert "12 rows at the end have no value yet: the plan that the forecast follows" in printed
     assert "; 1 series without any value left out" in printed

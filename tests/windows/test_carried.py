@@ -151,7 +151,7 @@ def test_a_calendar_stands_last():
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"windows": 7}, "windows must be a WindowedSeries, or the dict"),
+        ({"windows": 7}, "windows must be a WindowedSeries or Mapping"),
         ({"windows": {"window": 0}}, "window must be >= 1"),
         ({"windows": {"window": 5, "command": "x"}}, "command"),
         ({"columns": 7}, "columns must be a dict"),

@@ -255,11 +255,11 @@ def _sorted_panel(series: SortedSeries, work: Unfinished, layout: Layout) -> Fla
         if series.zone is not None:
             local = rows("local_times", series.times, values.shape[:1])
             clock = replace(clock, local_times=local, zones=(Zone(series.zone, "polars"),))
-        own = series.own
-        if len(own.kinds) > 1:  # As in ``Clock.frequencies``.
-            like = own.usual(series.lengths)
-            own = kept(clock.times, offsets, clock.local_times, own, like)
-        clock = replace(clock, filled_by=own)
+        frequencies = series.own
+        if len(frequencies.kinds) > 1:  # As in ``Clock.frequencies``.
+            like = frequencies.usual(series.lengths)
+            frequencies = kept(clock.times, offsets, clock.local_times, frequencies, like)
+        clock = replace(clock, filled_by=frequencies)
     return FlatSeries(
         values,
         offsets,

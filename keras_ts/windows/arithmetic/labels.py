@@ -23,8 +23,8 @@ def alike(columns: Sequence[Array]) -> tuple[IntArray, IntArray]:
     numbers = np.zeros(rows, np.int64)
     for column in columns:
         if (column != column[:1]).any():
-            distinct, own = np.unique(column, return_inverse=True)
-            numbers = np.unique(numbers * len(distinct) + own, return_inverse=True)[1]
+            distinct, codes = np.unique(column, return_inverse=True)
+            numbers = np.unique(numbers * len(distinct) + codes, return_inverse=True)[1]
     first = np.unique(numbers, return_index=True)[1]
     order = np.argsort(first)
     places = np.empty_like(order)

@@ -129,20 +129,20 @@ def _numbers(panel: FlatSeries, cycles: Sequence[Any], spec: WindowSpec | None) 
     if clock is None:
         rows = np.arange(len(panel.values))
         return rows - per_row(panel.offsets[:-1] + checked_front(panel, calendar), panel.offsets)
-    own = panel.own_frequencies
-    refuse_uncounted(panel, own, np.flatnonzero(panel.lengths), calendar, spec)
-    return clock.numbers(own)
+    found = panel.own_frequencies
+    refuse_uncounted(panel, found, np.flatnonzero(panel.lengths), calendar, spec)
+    return clock.numbers(found)
 
 
 def refuse_uncounted(
-    panel: FlatSeries, own: Frequencies, series: IntArray, calendar: str, spec: WindowSpec | None
+    panel: FlatSeries, found: Frequencies, series: IntArray, calendar: str, spec: WindowSpec | None
 ) -> None:
     """Refuse a calendar of numbers if a series has no frequency, or days of 24 hours in UTC."""
-    bad = series[own.per_series(lambda frequency: frequency.in_utc, True)[series]]
+    bad = series[found.per_series(lambda frequency: frequency.in_utc, True)[series]]
     if not len(bad):
         return
     number = int(bad[0])
-    if own[number] is None:
+    if found[number] is None:
         cure = 'Use "hour", "day", "week" or "year", or mend them. '
         refuse_without(panel, number, f"{calendar} counts steps of", spec, cure)
     column = "timestamps" if spec is None else f"time_column={spec.time_column!r}"

@@ -70,12 +70,12 @@ class FlatSeries:
         """The frequency of each series; one of a single row gets the most common of the others."""
         if self.clock is None:
             return Frequencies((), np.full(len(self.lengths), -1))
-        own = self.clock.frequencies
-        if not own.kinds:
-            return own
-        usual = int(np.bincount(own.codes[own.codes >= 0]).argmax())
-        single = (own.codes < 0) & (self.lengths == 1)
-        return Frequencies.of(own.kinds, np.where(single, usual, own.codes))
+        frequencies = self.clock.frequencies
+        if not frequencies.kinds:
+            return frequencies
+        usual = int(np.bincount(frequencies.codes[frequencies.codes >= 0]).argmax())
+        single = (frequencies.codes < 0) & (self.lengths == 1)
+        return Frequencies.of(frequencies.kinds, np.where(single, usual, frequencies.codes))
 
     @property
     def by_series(self) -> dict[str, Array]:
@@ -213,11 +213,11 @@ def missing_rows(
 def rows_in_front(panel: FlatSeries) -> IntArray:
     """Return the number of rows before the first value of each series; all rows if it has none."""
     # Columns known ahead do not count: a plan may have values where no other column has.
-    own, front = list(panel.columns.own), np.zeros(len(panel.lengths), np.int64)
+    columns, front = list(panel.columns.own), np.zeros(len(panel.lengths), np.int64)
     searched = np.flatnonzero(panel.lengths)
-    while len(searched) and own:
+    while len(searched) and columns:
         values = panel.values[panel.offsets[searched] + front[searched]].reshape(len(searched), -1)
-        searched = searched[~np.isfinite(values[:, own]).any(axis=1)]
+        searched = searched[~np.isfinite(values[:, columns]).any(axis=1)]
         front[searched] += 1
         searched = searched[front[searched] < panel.lengths[searched]]
     return front

@@ -240,13 +240,13 @@ def part_of_panel(panel: FlatSeries, series: slice) -> FlatSeries:
     inside = slice(*np.searchsorted(panel.gaps, [rows.start, rows.stop]))
     offsets, clock = concatenated_offsets(panel.lengths[series]), panel.clock
     if clock is not None:
-        local, own = clock.local_times, clock.filled_by
+        local, found = clock.local_times, clock.filled_by
         clock = replace(
             clock,
             times=np.array(clock.times[rows]),
             offsets=offsets,
             local_times=None if local is None else np.array(local[rows]),
-            filled_by=None if own is None else Frequencies.of(own.kinds, own.codes[series]),
+            filled_by=None if found is None else Frequencies.of(found.kinds, found.codes[series]),
         )
     return replace(
         panel,
