@@ -50,6 +50,7 @@ def describe(rollout: Rollout) -> dict[str, Any]:
             column: dict(zip(texts, made_columns(column, texts), strict=True))
             for column, texts in (windows.categories or {}).items()
         },
+        "unseen": windows.unseen,
         "calendar": [_cycle(cycle, forecaster) for cycle in windows.cycles],
         "window": windows.window,
         "sampling_rate": windows.sampling_rate,
@@ -122,7 +123,7 @@ def _cycle(cycle: Any, forecaster: Forecaster) -> dict[str, Any]:
         day, eve = cycle.columns
         return {
             "cycle": f"{cycle.place}={cycle.name}",
-            "columns": {day: "1 on the days, else 0", eve: "1 on the day before, else 0"},
+            "columns": {day: "1 on one of the days, else 0", eve: "1 on the day before, else 0"},
             "days": list(cycle.days),
             "years": [cycle.since, cycle.until],
         }
