@@ -2,9 +2,8 @@
 
 Keras 3 loads the weights of Keras 2, but fails on a few settings that it has dropped, on how calls
 of inner models are counted, and on the settings that a model was compiled with. It restores no
-optimizer state from ``.h5`` files, and misses one variable in ``.keras`` files of Keras 2, whose
-learning rate was not a variable. A setting that cannot be translated stays as it is, and Keras's
-own error names it.
+optimizer state from ``.h5`` files, and misses the learning rate in ``.keras`` files of Keras 2,
+where it was no variable. A setting that cannot be translated stays as it is, for Keras's own error.
 """
 
 import io

@@ -238,11 +238,7 @@ def _cycle(name: str, cycle: Any) -> Cycle:
 
 def _categories(categories: Any, checked: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     """Return the categories of each column of text, or raise an error that names the column."""
-    if not isinstance(categories, Mapping):
-        raise TypeError(
-            "categories must be a dict from the name of a column to its categories. Received: "
-            f"{_checks.shown(categories)}."
-        )
+    _checks.instance("categories", categories, Mapping)
     named = {column for name in COLUMN_SETTINGS[1:] for column in checked[name] or ()}
     read: dict[str, tuple[str, ...]] = {}
     for column, texts in categories.items():

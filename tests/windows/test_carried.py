@@ -229,7 +229,7 @@ def test_categories_that_only_one_side_knows_do_not_differ():
 @pytest.mark.parametrize(
     ("categories", "says"),
     [
-        ([["shop", ["x"]]], "categories must be a dict"),
+        ([["shop", ["x"]]], "categories must be a Mapping"),
         ({"shop": []}, r"categories\['shop'\] is empty"),
         ({"shop": ["x", "x"]}, "names a category twice"),
         ({"shop": ["x", 1]}, "must be a list of texts"),

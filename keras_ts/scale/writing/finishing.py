@@ -20,7 +20,7 @@ from keras_ts.scale.writing.unfinished import Unfinished, write_array, write_row
 from keras_ts.windows.arithmetic.categories import expanded
 from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets, in_blocks
-from keras_ts.windows.arithmetic.inferring import kept
+from keras_ts.windows.arithmetic.inferring import refitted
 from keras_ts.windows.reading.calendar import checked_front, with_calendar
 from keras_ts.windows.reading.clock import Clock, Zone
 from keras_ts.windows.reading.flat_series import (
@@ -258,7 +258,7 @@ def _sorted_panel(series: SortedSeries, work: Unfinished, layout: Layout) -> Fla
         frequencies = series.own
         if len(frequencies.kinds) > 1:  # As in ``Clock.frequencies``.
             like = frequencies.usual(series.lengths)
-            frequencies = kept(clock.times, offsets, clock.local_times, frequencies, like)
+            frequencies = refitted(clock.times, offsets, clock.local_times, frequencies, like)
         clock = replace(clock, filled_by=frequencies)
     return FlatSeries(
         values,

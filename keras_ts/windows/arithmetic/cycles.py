@@ -1,14 +1,8 @@
 """Calendar cycles as sine and cosine: pure NumPy.
 
-A phase is the fraction of a cycle that has passed, from 0 up to 1. The two columns
-``sin(2 pi phase)`` and ``cos(2 pi phase)`` are different for each phase, and do not jump where a
-cycle starts over. By a clock that shows ``t``:
-
-- "hour": ``(t - the hour's beginning) / 1 h``
-- "day": ``(t - midnight) / 24 h``, also on a day on which the clock is changed
-- "week": ``(t - Monday's midnight) / 7 d``
-- "year": ``(t - January 1st) / (365 d or 366 d)``, the length of the calendar year
-- a number ``p``: ``(n mod p) / p`` for a row with number ``n``
+A phase is the fraction of a cycle that has passed, from 0 up to 1: ``calendar_features`` has the
+formulas. ``sin(2 pi phase)`` and ``cos(2 pi phase)`` tell all phases apart, and do not jump where a
+cycle starts over.
 """
 
 from collections.abc import Callable, Sequence

@@ -20,7 +20,7 @@ from keras_ts.windows.arithmetic.geometry import (
     per_row,
     run_positions,
 )
-from keras_ts.windows.arithmetic.labels import alike
+from keras_ts.windows.arithmetic.labels import distinct_rows
 
 # The most rows of a block of several series: what is computed for a block stays in memory that the
 # next one uses again.
@@ -63,7 +63,7 @@ def inferred(
     return np.concatenate(gaps), Frequencies.joined(parts)
 
 
-def kept(
+def refitted(
     times: Array,
     offsets: IntArray,
     local_times: Array | None,
@@ -126,7 +126,7 @@ def _of_one_rule(
         marks = RULES[rule].mark(day, offsets)
         of_day = np.minimum.reduceat(clock - day.astype(clock.dtype), offsets[:-1]).astype(np.int64)
     columns = [steps, marks, of_day]
-    first, places = alike(columns)
+    first, places = distinct_rows(columns)
     rows = zip(*(column[first].tolist() for column in columns), strict=True)
     return [Frequency(step, rule, unit, mark, time, zoned) for step, mark, time in rows], places
 

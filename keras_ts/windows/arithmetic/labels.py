@@ -17,7 +17,7 @@ def places_of(wanted: Sequence[Any], labels: Sequence[Any]) -> IntArray:
     return np.fromiter(map(places.get, wanted, repeat(-1)), np.int64, len(wanted))
 
 
-def alike(columns: Sequence[Array]) -> tuple[IntArray, IntArray]:
+def distinct_rows(columns: Sequence[Array]) -> tuple[IntArray, IntArray]:
     """Return the first row of each distinct combination, and the number of every row's one."""
     rows = len(columns[0])
     numbers = np.zeros(rows, np.int64)

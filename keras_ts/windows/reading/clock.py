@@ -17,7 +17,7 @@ import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.frequency import Frequencies
-from keras_ts.windows.arithmetic.inferring import inferred, kept
+from keras_ts.windows.arithmetic.inferring import inferred, refitted
 
 _DAY = np.timedelta64(1, "D")
 # Python covers the years 1 to 9999, and local time is less than a day from UTC.
@@ -140,7 +140,7 @@ class Clock:
         if not names or names == [self.expected or names[0]]:
             return found
         like = self.expected or found.usual(np.diff(self.offsets))
-        return kept(self.times, self.offsets, self.local_times, found, like)
+        return refitted(self.times, self.offsets, self.local_times, found, like)
 
     @property
     def shown(self) -> Array:
